@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Start here: ``python3 run.py demo`` trains and shows a VAE, ``python3 run.py test`` checks everything.
+
+Makes ``.venv`` beside this file, installs into it what ``pyproject.toml`` asks for at the versions of
+``constraints.txt``, and does neither again until one of the two files changes. Standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+HOME = ROOT / ".venv"
+PYTHON = HOME / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = HOME / "installed"
+
+
+def main(arguments: list[str]) -> int:
+    """Run one of the tasks, or an elbowroom command."""
+    if sys.version_info < (3, 11):
+        return complain(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: run it with a newer one")
+    task = arguments[0] if arguments else ""
+    if task not in ("demo", "test", "install"):
+        return complain("give a task: demo (train and show a VAE), test (all checks), install (the environment alone)")
+    if not installed():
+        return complain("the environment could not be made: see the lines above; delete .venv and try again")
+    return {"demo": demo, "test": test, "install": lambda _: 0}[task](arguments[1:])
+
+
+def installed() -> bool:
+    """Make the environment if it is not there or no longer what the project asks for."""
+    wanted = "".join((ROOT / name).read_text() for name in ("pyproject.toml", "constraints.txt")) + sys.version
+    mark = hashlib.sha256(wanted.encode()).hexdigest()
+    if STAMP.is_file() and STAMP.read_text() == mark and PYTHON.is_file():
+        return True
+    print("making the environment in .venv (once; a few minutes) ...", flush=True)
+    try:
+        venv.create(HOME, with_pip=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        complain(f"python's venv does not work here ({error}); on Debian: apt install python3-venv")
+        return False
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "-c", "constraints.txt"]
+    # torch first and alone: with it in place, nothing that follows can ask for another build of it.
+    steps = [[*pip, "torch"], [*pip, "-e", f"{ROOT}[dev]"]]
+    if any(subprocess.run(step, cwd=ROOT).returncode for step in steps):
+        return False
+    STAMP.write_text(mark)
+    return True
+
+
+def demo(_: list[str]) -> int:
+    """Train on the embedded digits, evaluate, and name what was made."""
+    runs = ROOT / "runs"
+    n = next(i for i in range(1, 10**6) if not (runs / f"demo-{i}").exists())
+    run = os.path.relpath(runs / f"demo-{n}")
+    commands = [
+        ["train", "vae", "--data", "digits", "--latent", "8", "--epochs", "60", "--lr", "0.003", "--out", run],
+        ["evaluate", run, "--samples", "200"],
+    ]
+    for command in commands:
+        print(f"\n$ elbowroom {' '.join(command)}", flush=True)
+        if code := elbowroom(command):
+            return code
+    images = Path(run) / "images"
+    print(f"\nthe run: {run}")
+    for kind, words in (
+        ("reconstructions-*.png", "digits above, what the model makes of them below"),
+        ("samples-*.png", "digits it has never seen"),
+        ("curves.png", "how the loss fell"),
+    ):
+        print(f"  {sorted(images.glob(kind))[-1]}  ({words})")
+    return 0
+
+
+def test(arguments: list[str]) -> int:
+    """Everything that must hold: style, types, layers, tests and the examples in the documentation."""
+    bin = PYTHON.parent
+    checks = [
+        [str(bin / "ruff"), "check", "."],
+        [str(bin / "ruff"), "format", "--check", "."],
+        [str(PYTHON), "-m", "mypy"],
+        [str(bin / "lint-imports"), "--no-cache"],
+        [str(PYTHON), "-m", "pytest", *arguments],
+    ]
+    return next((code for check in checks if (code := subprocess.run(check, cwd=ROOT).returncode)), 0)
+
+
+def elbowroom(command: list[str]) -> int:
+    """Run an elbowroom command in the environment."""
+    return subprocess.run([str(PYTHON), "-m", "elbowroom", *command]).returncode
+
+
+def complain(message: str) -> int:
+    """One line, and the code of a mistake."""
+    print(f"run.py: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

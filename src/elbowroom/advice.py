@@ -1,0 +1,20 @@
+"""The words of an error: what was wrong, what was expected, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def unknown(kind: str, name: str, known: Iterable[str], extra: str = "") -> ValueError:
+    """The error for a name that is not in a table, with the nearest name that is.
+
+    Returned rather than raised, so that the ``raise`` stands where the mistake was seen.
+
+    >>> unknown("recipe", "vea", ["vae", "beta_vae"]).args[0]
+    "unknown recipe 'vea': did you mean 'vae'? Known: beta_vae, vae"
+    """
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f": did you mean '{close[0]}'?" if close else "."
+    return ValueError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}{extra}")

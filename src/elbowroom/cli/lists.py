@@ -1,0 +1,59 @@
+"""``elbowroom recipes``, ``data`` and ``runs``: what there is."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+@click.command()
+def recipes() -> None:
+    """List the recipes, with their papers."""
+    from elbowroom.recipes.table import known
+
+    table = _table("recipe", "what", "paper")
+    for recipe in known().values():
+        table.add_row(recipe.name, recipe.summary, recipe.paper)
+    Console().print(table)
+
+
+@click.command()
+def data() -> None:
+    """List the data sets with a name, and where each is found."""
+    from elbowroom.data import datasets
+
+    table = _table("data", "what", "shape", "examples", "where")
+    for row in datasets():
+        table.add_row(row.name, row.summary, "x".join(map(str, row.shape)), f"{sum(row.sizes.values()):,}", row.where)
+    Console().print(table)
+
+
+@click.command()
+@click.argument("folder", default="runs")
+def runs(folder: str) -> None:
+    """List the runs in a folder, the newest first."""
+    from elbowroom.run import runs
+
+    table = _table("run", "recipe", "data", "epoch", "validation elbo", "state", "started")
+    for run in runs(folder):
+        rows = run.metrics()
+        elbos = [row["elbo"] for row in rows if row.get("split") == "validation" and "elbo" in row]
+        state = rows[-1].get("reason", "unfinished") if rows else "unfinished"
+        table.add_row(
+            str(run.path),
+            str(run.record.get("recipe")),
+            str(run.record.get("data", {}).get("name")),
+            str(rows[-1]["epoch"]) if rows else "0",
+            f"{elbos[-1]:.2f}" if elbos else "",
+            state,
+            str(run.record.get("started", "")),
+        )
+    Console().print(table)

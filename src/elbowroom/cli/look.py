@@ -1,0 +1,181 @@
+"""``elbowroom evaluate``, ``sample`` and ``reconstruct``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from elbowroom.cli import flags
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from elbowroom.model import Generative
+
+
+@click.command()
+@click.argument("run")
+@click.option("--samples", type=int, default=100, show_default=True, help="posterior samples per example")
+@click.option("--split", default="test", show_default=True, help="train, validation or test")
+@click.option("--batch-size", type=int, default=100, show_default=True, help="examples at a time; changes no figure")
+@click.option("--seed", type=int, default=0, show_default=True, help="of the noise")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or mps")
+@click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+def evaluate(run: str, as_json: bool, **settings: Any) -> None:
+    """Judge a run on a whole split: ELBO, importance bound, KL per dimension, active units, error."""
+    from rich.console import Console
+
+    from elbowroom.evaluation import evaluate
+
+    found = evaluate(run, **settings)
+    if as_json:
+        click.echo(found.json())
+        return
+    p = found.protocol
+    console = Console()
+    console.print(
+        f"[bold]{p['model']}[/]  {p['recipe']}, {p['parameters']:,} parameters, {p['data']['name']} {p['split']}, "
+        f"{p['samples']} samples, seed {p['seed']}\np(x|z): {p['likelihood']}\n",
+        highlight=False,
+    )
+    console.print(found.table())
+
+
+@click.command()
+@click.argument("run")
+@click.option("-n", type=int, default=64, show_default=True, help="how many to draw from the prior")
+@click.option("--z", "codes", help='codes to decode instead: "0,0; 0,1; -0.9,-0.9"')
+@click.option("--seed", type=int, default=0, show_default=True, help="of the draw")
+@click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x and z")
+def sample(run: str, n: int, codes: str | None, seed: int, out: str) -> None:
+    """Decode codes drawn from the prior, or given."""
+    import torch
+
+    from elbowroom.run import load
+
+    target = _target(out)
+    if n < 1:
+        raise ValueError(f"-n must be at least 1, got {n}")
+    model = load(run)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(seed)
+        z = model.draw_prior(n) if codes is None else parse_codes(codes, model.latent_shape)
+        x = model.decode(z).mean if codes is None else model.sample(z=z)
+    if target.suffix == ".npz":
+        _save_arrays(target, x=x, z=z)
+        return
+    from elbowroom.pictures import samples
+
+    _need_pictures(model)
+    labels = None if codes is None else [" ".join(f"{v:g}" for v in code.flatten().tolist()) for code in z]
+    drawn = f"z ~ prior, seed {seed}" if codes is None else "z as given"
+    _save_picture(target, samples(x, f"{drawn} · {run}", labels))
+
+
+@click.command()
+@click.argument("run")
+@click.option("--input", "source", help="pictures or an array of your own, instead of the run's data")
+@click.option("--split", default="test", show_default=True, help="train, validation or test, without --input")
+@click.option("-n", type=int, default=30, show_default=True, help="how many, from the first")
+@click.option("--resize", type=flags.Whole(), help="height,width to which pictures of your own are brought")
+@click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x, reconstruction and z")
+def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, out: str) -> None:
+    """Put examples through the model: data above, reconstruction below."""
+    from elbowroom.data import load_data
+    from elbowroom.run import Run
+    from elbowroom.training.checks import check_range
+
+    target = _target(out)
+    if n < 1:
+        raise ValueError(f"-n must be at least 1, got {n}")
+    made = Run(run)
+    model = made.model()
+    if source is None:
+        data = made.data()
+        part = getattr(data, split, None) if split in ("train", "validation", "test") else None
+        if part is None:
+            raise ValueError(f"{data.name} has no '{split}' split: choose train, validation or test")
+    else:
+        data = load_data(source, validation=0, test=0, resize=resize)
+        part, split = data.train, ""
+    if data.shape != model.shape:
+        have, want = ("x".join(map(str, s)) for s in (data.shape, model.shape))
+        raise ValueError(f"{source} holds examples of {have}, the model takes {want}: bring them to it (--resize H,W)")
+    check_range(model, data)
+    x = part.first(n).x
+    again, z = model.reconstruct(x), model.encode(x)
+    if target.suffix == ".npz":
+        _save_arrays(target, x=x, reconstruction=again, z=z)
+        return
+    from elbowroom.pictures import reconstructions
+
+    _need_pictures(model)
+    _save_picture(target, reconstructions(x, again, f"{data.name} {split} · {run}".replace("  ", " ")))
+
+
+def parse_codes(text: str, shape: tuple[int, ...]) -> Tensor:
+    """``"0,0; 0,1"`` to a tensor of two codes of the model's shape.
+
+    Raises:
+        ValueError: not numbers, codes of different lengths, or of another length than the model's.
+
+    >>> parse_codes("0,0; 0,1.5", (2,))
+    tensor([[0.0000, 0.0000],
+            [0.0000, 1.5000]])
+    """
+    import math
+
+    import torch
+
+    size = math.prod(shape)
+    codes = []
+    for i, part in enumerate(filter(str.strip, text.split(";")), 1):
+        try:
+            code = [float(number) for number in part.replace(",", " ").split()]
+        except ValueError:
+            raise ValueError(f"--z: code {i}, '{part.strip()}', is not numbers: write codes as \"0,0; 0,1\"") from None
+        if len(code) != size or not all(map(math.isfinite, code)):
+            raise ValueError(
+                f"--z: code {i}, '{part.strip()}', has {len(code)} numbers; this model's codes have {size}"
+            )
+        codes.append(code)
+    if not codes:
+        raise ValueError('--z holds no code: write codes as "0,0; 0,1"')
+    return torch.tensor(codes).reshape(-1, *shape)
+
+
+def _target(out: str) -> Path:
+    path = Path(out)
+    if path.suffix not in (".png", ".npz"):
+        raise ValueError(f"--out {out}: the name must end in .png (a grid) or .npz (arrays)")
+    if not path.parent.is_dir():
+        raise ValueError(f"--out {out}: there is no folder {path.parent}; make it first")
+    return path
+
+
+def _need_pictures(model: Generative) -> None:
+    from elbowroom.pictures import is_picture
+
+    if not is_picture(model.shape):
+        shape = "x".join(map(str, model.shape))
+        raise ValueError(f"this model's examples are {shape}, not pictures: give an --out that ends in .npz")
+
+
+def _save_picture(path: Path, picture: Any) -> None:
+    try:
+        picture.save(path)
+    except OSError as error:
+        raise ValueError(f"cannot write {path} ({error.strerror or error}): give an --out you may write to") from None
+    click.echo(str(path))
+
+
+def _save_arrays(path: Path, **arrays: Tensor) -> None:
+    import numpy as np
+
+    try:
+        np.savez_compressed(path, allow_pickle=False, **{name: t.cpu().numpy() for name, t in arrays.items()})
+    except OSError as error:
+        raise ValueError(f"cannot write {path} ({error.strerror or error}): give an --out you may write to") from None
+    click.echo(f"{path}  " + "  ".join(f"{name} {tuple(t.shape)}" for name, t in arrays.items()))

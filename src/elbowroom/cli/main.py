@@ -1,0 +1,61 @@
+"""The command line as a whole: its commands, and one line for a mistake."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from elbowroom import __version__, advice
+from elbowroom.cli import lists, look
+from elbowroom.cli.train import Train, resume
+
+
+class _Commands(click.Group):
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:
+        command = super().get_command(ctx, name)
+        if command is None:
+            raise advice.unknown("command", name, self.commands)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def commands() -> None:
+    """Train, judge and sample variational autoencoders.
+
+    \b
+    elbowroom train vae --data mnist --epochs 10
+    elbowroom evaluate runs/vae-mnist-1 --samples 1000
+    elbowroom sample runs/vae-mnist-1 -n 64 --out samples.png
+    """
+
+
+commands.add_command(Train("train", help="Train a recipe: elbowroom train RECIPE --help lists its flags."))
+for command in (resume, look.evaluate, look.sample, look.reconstruct, lists.recipes, lists.data, lists.runs):
+    commands.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; return its exit code. A mistake is one line on stderr and code 2."""
+    try:
+        commands.main(arguments, prog_name="elbowroom", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _say("stopped", 130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "elbowroom"
+        return _say(f"{error.format_message().rstrip('.')}: '{path} --help' lists what it takes")
+    except (click.ClickException, ValueError, OSError) as error:
+        return _say(error.format_message() if isinstance(error, click.ClickException) else str(error))
+    return 0
+
+
+def _say(message: str, code: int = 2) -> int:
+    print(f"elbowroom: {' '.join(message.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,8 @@
+"""Sources of examples as named splits: named sets, your own files, arrays, data sets and loaders."""
+
+from elbowroom.data.data import Data, load_data
+from elbowroom.data.named import dataset, datasets
+from elbowroom.data.split import Arrays, Batch, Split
+from elbowroom.data.stream import Loader
+
+__all__ = ["Arrays", "Batch", "Data", "Loader", "Split", "dataset", "datasets", "load_data"]

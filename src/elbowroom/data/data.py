@@ -1,0 +1,164 @@
+"""From a source to named splits: load_data, and the record of how it was done."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elbowroom import advice
+from elbowroom.data.carve import divided, wanted
+from elbowroom.data.files import read_path
+from elbowroom.data.found import Found, Whole, class_names, split_of
+from elbowroom.data.named import TABLE, read_named
+from elbowroom.data.split import Arrays, Split
+from elbowroom.data.stream import Loader
+from elbowroom.data.values import Binarise, binarised, fingerprint, is_binary, outside
+
+
+@dataclass
+class Data:
+    """Named splits of examples of one ``shape``, and how they came about.
+
+    ``classes`` are the names of the labels 0, 1, ..., ``binary`` says that all values are 0 or 1, ``discrete`` that
+    they lie on the grid of pixels (256 levels, or the 2 of binary data). ``protocol`` is ready for JSON: the source
+    and the arguments that load the same data again, the sizes of the splits, the preprocessing in words and a
+    fingerprint of the values (None for data sets and loaders, which may give others every time).
+
+    >>> data = load_data("digits")
+    >>> data.shape, len(data.train), data.protocol["sizes"]
+    ((1, 8, 8), 1258, {'train': 1258, 'validation': 180, 'test': 359})
+    """
+
+    name: str
+    train: Split
+    validation: Split | None
+    test: Split | None
+    shape: tuple[int, ...]
+    classes: tuple[str, ...] | None = None
+    binary: bool = False
+    discrete: bool = False
+    protocol: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits there are, by name."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in named.items() if split is not None}
+
+    def first_outside(self, low: float, high: float, integer: bool = False) -> tuple[str, int, float] | None:
+        """The first value outside [low, high] (or not whole, with ``integer``): its split, example and value.
+
+        For a likelihood to refuse what it gives no density to. Arrays are scanned, pixels only where the bounds cut
+        into [0, 1]; of a data set or a loader only the first batch is looked at.
+
+        >>> load_data(np.array([[0.5], [2.0], [0.1]]), validation=0, test=0).first_outside(0, 1)
+        ('train', 1, 2.0)
+        """
+        found = ((name, outside(split, low, high, integer)) for name, split in self.splits.items())
+        return next(((name, *first) for name, first in found if first is not None), None)
+
+
+def load_data(
+    source: Any,
+    *,
+    binarise: Binarise = "none",
+    validation: Any = None,
+    test: Any = None,
+    seed: int = 0,
+    resize: int | tuple[int, int] | None = None,
+) -> Data:
+    """Load a source of examples as train, validation and test splits.
+
+    ``source`` is a named set (see ``datasets``), the path of a .npy or .npz file or of a folder or zip of pictures,
+    an array or tensor, a pair (x, y) of them, a data set, a ``DataLoader`` or another list of batches.
+
+    ``binarise`` makes the values 0 or 1: by ``"threshold"`` at one half, or ``"dynamic"``: drawn anew as Bernoulli
+    at every use in training, while validation and test are drawn once, with ``seed``.
+
+    ``validation`` and ``test`` are a fraction or a number of the training examples to set aside, 0 for none, or
+    examples of the same kind as the source. A split that comes with the source is kept; for a missing one the
+    default is 0.1 of train at random (named sets have their own; no test is set aside where you give a validation).
+    ``seed`` decides which examples. ``resize`` crops pictures of a folder or zip at the centre and resizes them.
+
+    Raises:
+        ValueError: a source that is unknown, not there, empty, damaged or not numbers; splits that leave nothing to
+            train on; values that cannot be binarised. The message says what to do.
+
+    >>> data = load_data("digits", binarise="dynamic", seed=1)
+    >>> data.binary, data.train.x.dtype, data.train.first(2).x.unique()
+    (True, torch.uint8, tensor([0., 1.]))
+    """
+    if isinstance(source, Data):
+        return source
+    if binarise not in get_args(Binarise):
+        raise advice.unknown("binarise", str(binarise), get_args(Binarise))
+    found = look_up(source, resize)
+    ready, amounts = wanted(found, validation, test)
+    splits, words = binarised(divided(found, ready, amounts, seed), binarise, seed)
+    binary = all(is_binary(split) for split in splits.values())
+    pixels = all(isinstance(split, Arrays) and split.x.dtype == torch.uint8 for split in splits.values())
+    asked = {
+        "binarise": binarise,
+        "validation": amounts.get("validation", None if found.validation is ready.get("validation") else "given"),
+        "test": amounts.get("test", None if found.test is ready.get("test") else "given"),
+        "seed": seed,
+        "resize": resize if resize is None or isinstance(resize, int) else list(resize),
+    }
+    steps = [found.preprocessing, "pixels divided by 255" if pixels else "", words]
+    protocol = {
+        "name": found.name,
+        "source": found.source,
+        "arguments": asked,
+        "seed": seed,
+        "sizes": {name: size(split) for name, split in splits.items()},
+        "preprocessing": "; ".join(filter(None, steps)) or "none",
+        "fingerprint": fingerprint(splits),
+    }
+    return Data(
+        name=found.name,
+        train=splits["train"],
+        validation=splits.get("validation"),
+        test=splits.get("test"),
+        shape=found.train.shape,
+        classes=found.classes,
+        binary=binary,
+        discrete=binary or pixels,
+        protocol=protocol,
+    )
+
+
+def look_up(source: Any, resize: int | tuple[int, int] | None) -> Found:
+    """What a source holds, before it is divided."""
+    if resize is not None and min(sides := [resize] if isinstance(resize, int) else list(resize)) < 1:
+        raise ValueError(
+            f"resize={resize}: expected a number of pixels or (height, width), each at least 1, not {sides}"
+        )
+    if isinstance(source, Path) or (isinstance(source, str) and source not in TABLE):
+        path = Path(source).expanduser()
+        if isinstance(source, Path) or path.exists() or path.suffix or os.sep in source or "/" in source:
+            return read_path(path, resize)
+    if resize is not None:
+        raise ValueError(f"resize={resize} is for folders and zips of pictures: leave it out, or resize the source")
+    if isinstance(source, str):
+        return read_named(source)
+    if isinstance(source, tuple):
+        classes = class_names(source[1:])
+    else:
+        inner = source
+        while hasattr(inner, "dataset"):  # a loader's, a subset's
+            inner = inner.dataset
+        named = getattr(inner, "classes", None)
+        classes = tuple(map(str, named)) if isinstance(named, list | tuple) else None
+    kind = "array" if isinstance(source, np.ndarray | Tensor | tuple) else type(source).__name__
+    return Found(split_of(source, classes, "x"), classes=classes, name=kind)
+
+
+def size(split: Whole) -> int | None:
+    """The number of examples, or None where only a pass through a stream would tell."""
+    return split.known_length if isinstance(split, Loader) else len(split)

@@ -1,0 +1,147 @@
+"""The narrow waist between models and objectives: what a model drew, and how probable each part of it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from elbowroom.distributions import has_density, kl_divergence
+
+
+@dataclass
+class Latent:
+    """One latent variable of a draw.
+
+    Attributes:
+        z: (K, B, *latent), drawn from ``q``.
+        q: the posterior it was drawn from.
+        prior: its prior, given the latents above it; ``None`` for a plain autoencoder's code.
+    """
+
+    z: Tensor
+    q: Distribution
+    prior: Distribution | None
+
+    @cached_property
+    def log_qz(self) -> Tensor:
+        """log q(z|x), (K, B), nats."""
+        if not has_density(self.q):
+            raise ValueError(
+                "a point posterior has no density, so KL and ELBO are undefined: "
+                "use Reconstruction(), with MMD() or LatentL2() to shape the codes"
+            )
+        return self.q.log_prob(self.z)
+
+    @cached_property
+    def log_pz(self) -> Tensor:
+        """log p(z), (K, B), nats."""
+        if self.prior is None:
+            raise ValueError("this model has no prior, so log p(z) and KL are undefined: give it one")
+        return self.prior.log_prob(self.z)
+
+    @cached_property
+    def kl(self) -> Tensor:
+        """KL(q(z|x) || p(z)), (B,), nats: in closed form where torch knows one, else the mean over the K samples."""
+        if self.prior is None or not self.probabilistic:
+            return self.log_qz - self.log_pz  # one of the two raises, with its advice
+        try:
+            kl = kl_divergence(self.q, self.prior)
+        except NotImplementedError:
+            kl = self.log_qz - self.log_pz
+        return kl.mean(0) if kl.dim() > 1 else kl
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether posterior and prior have densities, so that KL and ELBO are defined."""
+        return self.prior is not None and has_density(self.q)
+
+
+class Draw:
+    r"""What a model made of a batch: codes drawn from the posterior, and the likelihood they give the data.
+
+    Log terms are (K, B), ``kl`` is (B,), all in nats and each computed once, when first asked for. With several
+    latents, :math:`z = (z_1, \dots, z_L)`, the terms are the sums over them.
+
+    Args:
+        x: the data, (B, *shape).
+        p: p(x|z), with batch (K, B).
+        latents: one :class:`Latent` or several, the one next to the data first.
+        c: what the model was conditioned on, if anything.
+
+    >>> import elbowroom as er
+    >>> model, objective = er.recipes.vae((1, 8, 8), latent=2)
+    >>> draw = model.draw(torch.rand(5, 1, 8, 8), k=3)
+    >>> draw.z.shape, draw.log_w.shape, draw.kl.shape
+    (torch.Size([3, 5, 2]), torch.Size([3, 5]), torch.Size([5]))
+    """
+
+    def __init__(self, x: Tensor, p: Distribution, *latents: Latent, c: Tensor | None = None) -> None:
+        self.x, self.p, self.latents, self.c = x, p, latents, c
+        #: What the terms of an objective recorded of this draw, by name.
+        self.terms: dict[str, Tensor] = {}
+
+    def _only(self) -> Latent:
+        if len(self.latents) > 1:
+            raise ValueError(
+                f"this draw has {len(self.latents)} latents and a single one was asked for: "
+                "use draw.latents, or a term that sums over them (Reconstruction, KL, ImportanceBound)"
+            )
+        return self.latents[0]
+
+    @property
+    def z(self) -> Tensor:
+        """The codes, (K, B, *latent)."""
+        return self._only().z
+
+    @property
+    def q(self) -> Distribution:
+        """q(z|x)."""
+        return self._only().q
+
+    @property
+    def prior(self) -> Distribution | None:
+        """p(z)."""
+        return self._only().prior
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether every latent has a posterior density and a prior, so that KL and ELBO are defined."""
+        return all(latent.probabilistic for latent in self.latents)
+
+    @cached_property
+    def log_px(self) -> Tensor:
+        """log p(x|z), (K, B), nats."""
+        return self.p.log_prob(self.x)
+
+    @cached_property
+    def log_pz(self) -> Tensor:
+        """log p(z), (K, B), nats."""
+        return _sum([latent.log_pz for latent in self.latents])
+
+    @cached_property
+    def log_qz(self) -> Tensor:
+        """log q(z|x), (K, B), nats."""
+        return _sum([latent.log_qz for latent in self.latents])
+
+    @cached_property
+    def kl(self) -> Tensor:
+        """KL(q(z|x) || p(z)), (B,), nats."""
+        return _sum([latent.kl for latent in self.latents])
+
+    @cached_property
+    def log_w(self) -> Tensor:
+        """log p(x, z) - log q(z|x), the log importance weight, (K, B), nats."""
+        return self.log_px + self.log_pz - self.log_qz
+
+    @property
+    def elbo(self) -> Tensor:
+        """E[log p(x|z)] - KL, (B,), nats: higher is better."""
+        return self.log_px.mean(0) - self.kl
+
+
+def _sum(values: list[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.stack(values).sum(0)

@@ -1,0 +1,79 @@
+"""What the code carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elbowroom import noise
+from elbowroom.data import Split
+from elbowroom.distributions import Codes, Quantised, kl_elements
+from elbowroom.draw import Latent
+from elbowroom.evaluation.metric import Metric
+from elbowroom.model import Generative
+
+#: Variance over the data of a dimension's posterior mean, above which it counts as used (Burda et al. 2016).
+ACTIVE = 0.01
+
+
+@torch.no_grad()
+def figures(model: Generative, split: Split, batch_size: int, seed: int) -> dict[str, Metric]:
+    """KL per dimension and active units of every latent; for a codebook, how many codes are in use."""
+    tallies: list[_Tally] = []
+    for batch in split.batches(batch_size):
+        with noise.keyed(seed, batch.index):
+            latents = model.draw(batch.x).latents
+        tallies = tallies or [_Tally() for _ in latents]
+        for tally, latent in zip(tallies, latents, strict=True):
+            tally.add(latent)
+    names = [""] if len(tallies) == 1 else [f"_z{i}" for i in range(1, len(tallies) + 1)]
+    return {key + name: m for tally, name in zip(tallies, names, strict=True) for key, m in tally.figures().items()}
+
+
+class _Tally:
+    """Running sums over the examples of one latent."""
+
+    def __init__(self) -> None:
+        self._examples = 0
+        self._kl: Tensor | None = None
+        self._mean = self._square = torch.zeros(())
+        self._codes: Tensor | None = None
+
+    def add(self, latent: Latent) -> None:
+        # A latent below another has one posterior per sample of the one above; there is one sample here.
+        below = len(latent.q.batch_shape) > 1
+        centre = latent.q.mean.double()
+        elements = None if latent.prior is None else kl_elements(latent.q, latent.prior)
+        if below:
+            centre, elements = centre[0], None if elements is None else elements[0]
+        self._examples += len(centre)
+        if elements is not None:
+            total = elements.double().sum(0)
+            self._kl = total if self._kl is None else self._kl + total
+        if isinstance(latent.q, Quantised) and isinstance(latent.prior, Codes):
+            used = latent.q.indices.flatten().bincount(minlength=latent.prior.codebook.shape[0]).double()
+            self._codes = used if self._codes is None else self._codes + used
+        self._mean = self._mean.to(centre.device) + centre.sum(0)
+        self._square = self._square.to(centre.device) + centre.square().sum(0)
+
+    def figures(self) -> dict[str, Metric]:
+        n: dict[str, Any] = {"examples": self._examples}
+        found = {}
+        if self._kl is None:
+            note = "the prior does not factorise over the dimensions, or there is none"
+            found["kl_per_dimension"] = Metric(None, "nats", "", note=note, **n)
+        else:
+            per_dimension = (self._kl / self._examples).tolist()
+            found["kl_per_dimension"] = Metric(per_dimension, "nats", "mean over examples", **n)
+        if self._codes is not None:
+            share = self._codes / self._codes.sum()
+            perplexity = (-(share * share.clamp_min(1e-30).log()).sum()).exp().item()
+            how = f"of {len(share)}; perplexity of their use {perplexity:.1f}"
+            found["codes_in_use"] = Metric(float((share > 0).sum()), "codes", how, **n)
+            return found
+        variance = self._square / self._examples - (self._mean / self._examples) ** 2
+        how = f"of {variance.numel()}; Var over the data of the posterior mean > {ACTIVE}"
+        found["active_units"] = Metric(float((variance > ACTIVE).sum()), "dimensions", how, **n)
+        return found

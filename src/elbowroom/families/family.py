@@ -1,0 +1,39 @@
+"""What every family has in common."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+
+class Family(nn.Module, ABC):
+    """Numbers from a network made into a distribution over events of one shape.
+
+    Attributes:
+        shape: the event's shape, without batch.
+        size: how many numbers the network must put out for one event.
+        support: (low, high), the values an event's elements may take.
+        discrete: whether an element takes only the 256 values of a pixel (or two), so that bits per dimension mean
+            something.
+    """
+
+    support: tuple[float, float] = (-math.inf, math.inf)
+    discrete: bool = False
+
+    def __init__(self, shape: int | Sequence[int], per_element: int = 1) -> None:
+        super().__init__()
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(n < 1 for n in self.shape) or not self.shape:
+            raise ValueError(f"{type(self).__name__} needs sizes of at least 1, got {self.shape}: give a larger latent")
+        self.size = per_element * math.prod(self.shape)
+
+    @abstractmethod
+    def forward(self, phi: Tensor) -> Distribution:
+        """``phi`` of shape (..., size) to a distribution with batch (...) and event ``shape``."""
+
+    def extra_repr(self) -> str:  # noqa: D102
+        return "x".join(map(str, self.shape))

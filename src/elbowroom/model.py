@@ -1,0 +1,133 @@
+"""Models: encoder, decoder and prior put together, and what can be asked of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from elbowroom import noise
+from elbowroom.conditional import Conditional
+from elbowroom.draw import Draw, Latent
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which recipe made a model, and with what: enough to make it again."""
+
+    recipe: str
+    shape: tuple[int, ...]
+    arguments: dict[str, Any]
+
+
+class Generative(nn.Module, ABC):
+    """What every model can do, whatever its latents look like.
+
+    A concrete model says how it draws from its posterior, from its prior, and how it decodes; the rest follows.
+
+    Attributes:
+        decoder: p(x|z).
+        latent_shape: of the code that :meth:`decode` takes.
+        origin: the recipe that made the model, if one did.
+    """
+
+    decoder: Conditional
+    latent_shape: tuple[int, ...]
+    origin: Origin | None = None
+
+    @abstractmethod
+    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
+        """Draw K codes for each example: (B, *shape) to a :class:`Draw`."""
+
+    @abstractmethod
+    def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
+        """Codes from the prior, (n, *latent_shape)."""
+
+    @abstractmethod
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+        """p(x|z) for codes (..., *latent_shape)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example."""
+        return self.decoder.family.shape
+
+    @torch.no_grad()
+    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """The posterior mean of the code that :meth:`decode` takes, (B, *latent_shape)."""
+        with noise.silenced():
+            return self.draw(x, c).latents[-1].q.mean.reshape(len(x), *self.latent_shape)
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+        """The mean of p(x|z) at the posterior mean, (B, *shape)."""
+        with noise.silenced():
+            return self.draw(x, c).p.mean[0]
+
+    @torch.no_grad()
+    def sample(self, n: int = 1, c: Tensor | None = None, z: Tensor | None = None) -> Tensor:
+        """The mean of p(x|z) at codes drawn from the prior, or at ``z``: (n, *shape).
+
+        Latents below a given code take their means, so that the same code gives the same picture.
+
+        Raises:
+            ValueError: the codes have another length than the model's.
+        """
+        if z is None:
+            return self.decode(self.draw_prior(n, c), c).mean
+        if tuple(z.shape[1:]) != self.latent_shape:
+            want, got = ("x".join(map(str, s)) for s in (self.latent_shape, z.shape[1:]))
+            raise ValueError(f"codes of {got} numbers were given, but this model's codes have {want}: give {want} each")
+        with noise.silenced():
+            return self.decode(z, c).mean
+
+
+class Model(Generative):
+    """One latent: an encoder q(z|x), a decoder p(x|z), a prior p(z).
+
+    Args:
+        encoder: x to q(z|x); takes the condition as a second input if the model is given one.
+        decoder: z to p(x|z); likewise.
+        prior: () to p(z), or condition to p(z|c); ``None`` for a plain autoencoder.
+
+    >>> import elbowroom as er
+    >>> model = er.Model(
+    ...     er.Conditional.mlp(9, er.DiagonalNormal(2)),
+    ...     er.Conditional.mlp(2, er.Gaussian(9)),
+    ...     er.StandardNormal(2),
+    ... )
+    >>> model.sample(5).shape, model.reconstruct(torch.zeros(3, 9)).shape
+    (torch.Size([5, 9]), torch.Size([3, 9]))
+    """
+
+    def __init__(self, encoder: Conditional, decoder: Conditional, prior: nn.Module | None) -> None:
+        super().__init__()
+        self.encoder: Conditional = encoder
+        self.decoder, self.prior = decoder, prior
+        self.latent_shape = encoder.family.shape
+
+    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:  # noqa: D102
+        given = _given(c)
+        q = self.encoder(x, *given)
+        z = q.rsample((k,))
+        prior = None if self.prior is None else self.prior(*given)
+        return Draw(x, self.decoder(z, *given), Latent(z, q, prior), c=c)
+
+    def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:  # noqa: D102
+        if self.prior is None:
+            raise ValueError(
+                "this model has no prior to sample from: give codes (z= in Python, --z on the command line)"
+            )
+        prior = self.prior(*_given(c))
+        return prior.sample((n,) if c is None else ())
+
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:  # noqa: D102
+        return self.decoder(z, *_given(c))
+
+
+def _given(c: Tensor | None) -> tuple[Tensor, ...]:
+    return () if c is None else (c,)

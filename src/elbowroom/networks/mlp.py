@@ -1,0 +1,75 @@
+"""The multilayer perceptron."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from elbowroom import advice
+
+
+class Gated(nn.Sequential):
+    """A layer times its own sigmoid gate: the hidden layer of Tomczak & Welling 2018, arXiv 1705.07120."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(nn.Linear(inputs, 2 * outputs), nn.GLU())
+
+
+def _layer(activation: Callable[[], nn.Module]) -> Callable[[int, int], nn.Module]:
+    return lambda inputs, outputs: nn.Sequential(nn.Linear(inputs, outputs), activation())
+
+
+#: Hidden layers by the name of their activation.
+ACTIVATIONS: dict[str, Callable[[int, int], nn.Module]] = {
+    "relu": _layer(nn.ReLU),
+    "leaky-relu": _layer(nn.LeakyReLU),
+    "tanh": _layer(nn.Tanh),
+    "sigmoid": _layer(nn.Sigmoid),
+    "softplus": _layer(nn.Softplus),
+    "elu": _layer(nn.ELU),
+    "gelu": _layer(nn.GELU),
+    "silu": _layer(nn.SiLU),
+    "gated": Gated,
+}
+
+
+class MLP(nn.Module):
+    """Fully connected layers from one or several inputs of any shape to ``size`` numbers.
+
+    Args:
+        *shapes: the shape of each input, without batch; several are flattened and joined.
+        size: how many numbers come out.
+        hidden: widths of the hidden layers; none makes the map affine.
+        activation: a name in :data:`ACTIVATIONS`.
+
+    Raises:
+        ValueError: an unknown activation, or a width below 1.
+
+    >>> MLP((1, 8, 8), 10, size=4)(torch.zeros(5, 1, 8, 8), torch.zeros(5, 10)).shape
+    torch.Size([5, 4])
+    """
+
+    def __init__(
+        self, *shapes: int | Sequence[int], size: int, hidden: Sequence[int] = (400,), activation: str = "relu"
+    ) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise advice.unknown("activation", activation, ACTIVATIONS)
+        if any(width < 1 for width in hidden):
+            raise ValueError(f"hidden widths must be at least 1, got {tuple(hidden)}")
+        self.shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+        widths = [sum(math.prod(s) for s in self.shapes), *hidden]
+        layers = [ACTIVATIONS[activation](a, b) for a, b in pairwise(widths)]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], size))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """(..., *shape) of each input to (..., size); leading dimensions broadcast."""
+        flat = [x.flatten(-len(s)) for x, s in zip(inputs, self.shapes, strict=True)]
+        if len(flat) == 1:
+            return self.layers(flat[0])
+        lead = torch.broadcast_shapes(*(x.shape[:-1] for x in flat))
+        return self.layers(torch.cat([x.expand(*lead, -1) for x in flat], -1))

@@ -1,0 +1,24 @@
+"""Objectives: terms that score a draw, and add and scale."""
+
+from elbowroom.objectives.adversaries import DensityRatio, permute_dims
+from elbowroom.objectives.bounds import ELBO, ImportanceBound
+from elbowroom.objectives.divergences import MMD
+from elbowroom.objectives.schedules import Schedule, ramp
+from elbowroom.objectives.term import Player, Term
+from elbowroom.objectives.terms import KL, Commitment, LatentL2, Reconstruction
+
+__all__ = [
+    "ELBO",
+    "KL",
+    "MMD",
+    "Commitment",
+    "DensityRatio",
+    "ImportanceBound",
+    "LatentL2",
+    "Player",
+    "Reconstruction",
+    "Schedule",
+    "Term",
+    "permute_dims",
+    "ramp",
+]

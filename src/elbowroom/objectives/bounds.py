@@ -1,0 +1,43 @@
+"""Bounds on log p(x), negated to be lowered."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from elbowroom.draw import Draw
+from elbowroom.objectives.term import Term
+from elbowroom.objectives.terms import KL, Reconstruction
+
+
+def ELBO(k: int = 1) -> Term:  # noqa: N802 - it stands among the terms
+    r"""The negated evidence lower bound, :math:`-E_q[\log p(x \mid z)] + \mathrm{KL}(q \| p)`, in nats per example.
+
+    Kingma & Welling 2014, arXiv 1312.6114; with ``k`` samples in the expectation.
+
+    >>> ELBO()
+    (reconstruction + kl)
+    """
+    return Reconstruction(k) + KL()
+
+
+class ImportanceBound(Term):
+    r""":math:`-\log \frac1K \sum_k \frac{p(x, z_k)}{q(z_k \mid x)}`, in nats per example; tightens as K grows.
+
+    Burda, Grosse & Salakhutdinov 2016, arXiv 1509.00519. With one sample it is the ELBO with its KL estimated.
+
+    Args:
+        k: samples per example.
+    """
+
+    name = "importance_bound"
+
+    def __init__(self, k: int = 50) -> None:
+        super().__init__()
+        if k < 1:
+            raise ValueError(f"k, the samples per example, must be at least 1, got {k}")
+        self.k = k
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        return (math.log(len(draw.log_w)) - draw.log_w.logsumexp(0)).mean()

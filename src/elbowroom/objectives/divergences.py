@@ -1,0 +1,44 @@
+"""Distances between the aggregate posterior and the prior, from samples of both."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from elbowroom.draw import Draw
+from elbowroom.objectives.term import Term
+
+
+class MMD(Term):
+    r"""Maximum mean discrepancy between the batch's codes and as many draws from a standard normal.
+
+    .. math:: \frac{1}{B(B-1)}\sum_{i \ne j} \left[ k(z_i, z_j) + k(z'_i, z'_j) \right]
+        - \frac{2}{B^2} \sum_{i,j} k(z_i, z'_j)
+
+    with the inverse multiquadratic kernel :math:`k(a, b) = C / (C + \|a - b\|^2)`, :math:`C = 2d`, at seven scales.
+    Tolstikhin et al. 2018, arXiv 1711.01558. Unbiased, so it may fall a little below zero.
+
+    Raises:
+        ValueError: the batch holds a single example.
+    """
+
+    name = "mmd"
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        codes = draw.z[0].flatten(1)
+        if len(codes) < 2:
+            raise ValueError("MMD() compares the codes of a batch, and this one holds a single example: enlarge it")
+        return mmd(codes, torch.randn_like(codes))
+
+
+def mmd(a: Tensor, b: Tensor) -> Tensor:
+    """The unbiased squared discrepancy between two samples of equal size, (B, D) each."""
+    n, d = a.shape
+    scales = 2 * d * torch.tensor([0.1, 0.2, 0.5, 1, 2, 5, 10], device=a.device)
+
+    def kernel(u: Tensor, v: Tensor) -> Tensor:
+        squares = (u[:, None] - v[None]).square().sum(-1)
+        return (scales / (scales + squares[..., None])).sum(-1)
+
+    within = sum((kernel(u, u).sum() - len(scales) * n) / (n * (n - 1)) for u in (a, b))
+    return within - 2 * kernel(a, b).mean()

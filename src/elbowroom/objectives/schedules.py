@@ -1,0 +1,43 @@
+"""Weights that change with the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from elbowroom.draw import Draw
+from elbowroom.objectives.term import Term
+
+
+class Schedule(Term):
+    """A function of the step, as a term: multiply another with it.
+
+    Args:
+        value: from the step, a tensor, to the weight, a tensor.
+        label: how it prints.
+    """
+
+    def __init__(self, value: Callable[[Tensor], Tensor], label: str = "schedule") -> None:
+        super().__init__()
+        self.value, self.label = value, label
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        return self.value(step)
+
+    def __repr__(self) -> str:
+        return self.label
+
+
+def ramp(start: float, end: float, steps: int) -> Schedule:
+    """From ``start`` to ``end`` in a straight line over the first ``steps`` steps, then constant.
+
+    >>> import torch
+    >>> [ramp(0, 2, 100).value(torch.tensor(float(s))).item() for s in (0, 50, 100, 1000)]
+    [0.0, 1.0, 2.0, 2.0]
+    """
+    if steps < 1:
+        raise ValueError(f"a ramp needs at least 1 step, got {steps}; for a constant weight multiply with the number")
+    return Schedule(
+        lambda step: start + (end - start) * (step / steps).clamp(0, 1), f"ramp({start:g} to {end:g} in {steps} steps)"
+    )

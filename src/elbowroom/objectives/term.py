@@ -1,0 +1,165 @@
+"""What a term is, how terms add and scale, and who descends them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from elbowroom.draw import Draw
+
+
+@dataclass
+class Player:
+    """Who descends what.
+
+    Attributes:
+        name: for logs and checkpoints.
+        loss: the term this player lowers.
+        parameters: the ones it moves; nobody else moves them.
+        optimizer: what it wants of its optimiser other than the run's, as ``{"lr": 1e-4}``.
+    """
+
+    name: str
+    loss: Term
+    parameters: list[nn.Parameter]
+    optimizer: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Term(nn.Module, ABC):
+    """Scores a draw: ``term(draw, step)`` is a scalar, the mean over the batch in nats per example, lower is better.
+
+    Terms make terms: ``a + b``, ``a - b``, ``4 * a``, ``abs(a)``, ``schedule * a``.
+
+    Attributes:
+        name: under which the value is recorded; a composition has none.
+        k: how many samples per example it needs.
+
+    >>> import elbowroom as er
+    >>> er.Reconstruction() + er.ramp(0, 1, 1000) * abs(er.KL() - 25)
+    (reconstruction + (ramp(0 to 1 in 1000 steps) * abs((kl - 25))))
+    """
+
+    name: str | None = None
+    k: int = 1
+
+    @abstractmethod
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        """The score; ``step`` counts the optimiser's steps, as a tensor, so that a captured step stays valid."""
+
+    def __call__(self, draw: Draw, step: Tensor) -> Tensor:
+        """Score the draw, and record the value on it under the term's name."""
+        value = super().__call__(draw, step)
+        if self.name is not None:
+            draw.terms[self.name] = value.detach()
+        return value
+
+    def adversaries(self) -> list[Player]:
+        """The players, beside the model, that this term brings with it."""
+        return [player for child in self.children() if isinstance(child, Term) for player in child.adversaries()]
+
+    def players(self, model: nn.Module) -> list[Player]:
+        """Everybody who trains: the model with this term's own parameters, then the adversaries."""
+        adversaries = self.adversaries()
+        theirs = {id(parameter) for player in adversaries for parameter in player.parameters}
+        mine = [p for p in nn.ModuleList((model, self)).parameters() if p.requires_grad and id(p) not in theirs]
+        return [Player("model", self, mine), *adversaries]
+
+    def __add__(self, other: Term | float) -> Term:
+        return Sum(self, _term(other))
+
+    def __radd__(self, other: float) -> Term:
+        return Sum(_term(other), self)
+
+    def __sub__(self, other: Term | float) -> Term:
+        return Sum(self, _term(other), sign=-1)
+
+    def __rsub__(self, other: float) -> Term:
+        return Sum(_term(other), self, sign=-1)
+
+    def __mul__(self, other: Term | float) -> Term:
+        return Product(self, _term(other))
+
+    def __rmul__(self, other: float) -> Term:
+        return Product(_term(other), self)
+
+    def __neg__(self) -> Term:
+        return -1.0 * self
+
+    def __abs__(self) -> Term:
+        return Abs(self)
+
+    def __repr__(self) -> str:
+        return self.name or type(self).__name__
+
+
+def _term(value: Term | float) -> Term:
+    if isinstance(value, Term):
+        return value
+    if isinstance(value, int | float):
+        return Constant(value)
+    raise TypeError(f"a term adds and scales with terms, schedules and numbers, not with {type(value).__name__}")
+
+
+class Constant(Term):
+    """A number."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        return torch.as_tensor(self.value, dtype=torch.float32, device=draw.x.device)
+
+    def __repr__(self) -> str:
+        return f"{self.value:g}"
+
+
+class _Pair(Term):
+    def __init__(self, left: Term, right: Term) -> None:
+        super().__init__()
+        self.left, self.right = left, right
+        self.k = max(left.k, right.k)
+
+
+class Sum(_Pair):
+    """``a + b``, or with ``sign=-1``, ``a - b``."""
+
+    def __init__(self, left: Term, right: Term, sign: int = 1) -> None:
+        super().__init__(left, right)
+        self.sign = sign
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        left, right = self.left(draw, step), self.right(draw, step)
+        return left + right if self.sign > 0 else left - right
+
+    def __repr__(self) -> str:
+        return f"({self.left!r} {'+' if self.sign > 0 else '-'} {self.right!r})"
+
+
+class Product(_Pair):
+    """``a * b``."""
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        return self.left(draw, step) * self.right(draw, step)
+
+    def __repr__(self) -> str:
+        return f"({self.left!r} * {self.right!r})"
+
+
+class Abs(Term):
+    """``abs(a)``."""
+
+    def __init__(self, inner: Term) -> None:
+        super().__init__()
+        self.inner, self.k = inner, inner.k
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        return self.inner(draw, step).abs()
+
+    def __repr__(self) -> str:
+        return f"abs({self.inner!r})"

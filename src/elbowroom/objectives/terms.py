@@ -1,0 +1,70 @@
+"""The terms that most objectives are made of."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from elbowroom.distributions import Quantised
+from elbowroom.draw import Draw
+from elbowroom.objectives.term import Term
+
+
+class Reconstruction(Term):
+    r""":math:`-\frac1K \sum_k \log p(x \mid z_k)`, summed over dimensions, averaged over the batch.
+
+    Args:
+        k: samples per example.
+    """
+
+    name = "reconstruction"
+
+    def __init__(self, k: int = 1) -> None:
+        super().__init__()
+        if k < 1:
+            raise ValueError(f"k, the samples per example, must be at least 1, got {k}")
+        self.k = k
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        return -draw.log_px.mean()
+
+
+class KL(Term):
+    r""":math:`\mathrm{KL}(q(z \mid x) \,\|\, p(z))`, in closed form where there is one, else estimated from the draw.
+
+    Raises:
+        ValueError: when scored on a point posterior or without a prior, where it is undefined.
+    """
+
+    name = "kl"
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        return draw.kl.mean()
+
+
+class Commitment(Term):
+    r"""How far the encoder's output is from its codes, :math:`\sum \| z_e - \mathrm{sg}[c] \|^2`, per example.
+
+    van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937; summed over positions and dimensions as all terms are.
+
+    Raises:
+        ValueError: when scored on a posterior that has no codebook.
+    """
+
+    name = "commitment"
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        if not isinstance(draw.q, Quantised):
+            raise ValueError(f"Commitment() needs a Codebook posterior, not {type(draw.q).__name__}: use er.Codebook")
+        return draw.q.commitment.mean()
+
+
+class LatentL2(Term):
+    r""":math:`\frac12 \| z \|^2` per example: what keeps the codes of a deterministic autoencoder near the origin.
+
+    Ghosh et al. 2020, arXiv 1903.12436.
+    """
+
+    name = "latent_l2"
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        return 0.5 * (draw.z**2).flatten(2).sum(-1).mean()

@@ -1,0 +1,25 @@
+"""Recipes: published variants, each a function named after its paper. Imports no torch until one is cooked."""
+
+from elbowroom.recipes.bounds import iwae
+from elbowroom.recipes.classic import autoencoder, vae
+from elbowroom.recipes.disentangling import beta_vae, factor_vae
+from elbowroom.recipes.hierarchies import ladder_vae
+from elbowroom.recipes.learned_priors import vamp_vae
+from elbowroom.recipes.quantised import vq_vae
+from elbowroom.recipes.table import RECIPES, Field, Recipe, find, recipe
+
+__all__ = [
+    "RECIPES",
+    "Field",
+    "Recipe",
+    "autoencoder",
+    "beta_vae",
+    "factor_vae",
+    "find",
+    "iwae",
+    "ladder_vae",
+    "recipe",
+    "vae",
+    "vamp_vae",
+    "vq_vae",
+]

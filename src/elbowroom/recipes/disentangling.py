@@ -1,0 +1,38 @@
+"""Variants that press the code towards independent dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import elbowroom as er
+from elbowroom.recipes.classic import vae
+from elbowroom.recipes.table import recipe
+
+
+@recipe("Higgins et al. 2017, openreview Sy2fzU9gl", extends=vae)
+def beta_vae(shape: tuple[int, ...], beta: float = 4.0, **rest: Any) -> tuple[er.Generative, er.Term]:
+    """The VAE with its KL weighted by beta.
+
+    Args:
+        beta: weight of the KL; 1 is the VAE
+    """
+    model, elbo = vae(shape, **rest)
+    return model, elbo + (beta - 1) * er.KL()
+
+
+@recipe("Kim & Mnih 2018, arXiv 1802.05983", extends=vae)
+def factor_vae(
+    shape: tuple[int, ...],
+    gamma: float = 10.0,
+    critic: tuple[int, ...] = (1000, 1000, 1000, 1000, 1000),
+    **rest: Any,
+) -> tuple[er.Generative, er.Term]:
+    """The VAE with its total correlation, as a critic sees it, weighted by gamma.
+
+    Args:
+        gamma: weight of the total correlation
+        critic: widths of the critic's hidden layers
+    """
+    model, elbo = vae(shape, **rest)
+    judge = er.MLP(model.latent_shape, size=1, hidden=critic, activation="leaky-relu")
+    return model, elbo + gamma * er.DensityRatio(judge, er.permute_dims)

@@ -1,0 +1,39 @@
+"""Variants with several latents."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import elbowroom as er
+from elbowroom.recipes.table import recipe
+
+
+@recipe("Sønderby et al. 2016, arXiv 1602.02282")
+def ladder_vae(
+    shape: tuple[int, ...],
+    latent: tuple[int, ...] = (64, 32, 16, 8, 4),
+    hidden: tuple[int, ...] = (512, 256, 128, 64, 32),
+    activation: str = "leaky-relu",
+    likelihood: str = "bernoulli",
+    warmup: int = 10_000,
+) -> tuple[er.Generative, er.Term]:
+    """The ladder: a hierarchy of latents whose posteriors merge an upward and a downward pass.
+
+    Args:
+        latent: size of each latent, the one next to the data first
+        hidden: width of the hidden layer of each rung
+        activation: of the hidden layers
+        likelihood: p(x|z), as for vae
+        warmup: steps over which the weight of the KL grows from 0 to 1
+    """
+    if len(hidden) < len(latent):
+        raise ValueError(f"{len(latent)} latents need {len(latent)} hidden widths, got {len(hidden)}: give more hidden")
+    below: tuple[Any, ...] = (shape, *hidden)
+    mlp, rungs = partial(er.Conditional.mlp, activation=activation), range(len(latent))
+    climb = [er.MLP(below[i], size=hidden[i], hidden=hidden[i : i + 1], activation=activation) for i in rungs]
+    read = [mlp(hidden[i], er.DiagonalNormal(latent[i]), hidden[i : i + 1]) for i in rungs]
+    descend = [mlp(latent[i + 1], er.DiagonalNormal(latent[i]), hidden[i : i + 1]) for i in rungs[:-1]]
+    decoder = mlp(latent[0], er.likelihood(likelihood, shape), hidden[:1])
+    model = er.Ladder(climb, read, descend, decoder, er.StandardNormal(latent[-1]))
+    return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()

@@ -1,0 +1,23 @@
+"""Variants that learn their prior."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import elbowroom as er
+from elbowroom.recipes.classic import vae
+from elbowroom.recipes.table import recipe
+
+
+@recipe("Tomczak & Welling 2018, arXiv 1705.07120", extends=vae)
+def vamp_vae(shape: tuple[int, ...], components: int = 500, **rest: Any) -> tuple[er.Generative, er.Term]:
+    """The VAE whose prior mixes its own posteriors at learned pseudo-inputs.
+
+    Args:
+        components: how many pseudo-inputs
+    """
+    model, elbo = vae(shape, **rest)
+    bounded = model.decoder.family.support == (0.0, 1.0)
+    assert isinstance(model, er.Model)
+    model.prior = er.VampPrior(model.encoder, components, shape, bounded)
+    return model, elbo

@@ -1,0 +1,36 @@
+"""Variants with a discrete code."""
+
+from __future__ import annotations
+
+import elbowroom as er
+from elbowroom.recipes.table import recipe
+
+
+@recipe("van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937")
+def vq_vae(
+    shape: tuple[int, ...],
+    latent: int = 20,
+    codes: int = 512,
+    dim: int = 64,
+    commitment: float = 0.25,
+    hidden: tuple[int, ...] = (400,),
+    activation: str = "relu",
+    likelihood: str = "bernoulli",
+) -> tuple[er.Generative, er.Term]:
+    """The vector-quantised autoencoder: each code the nearest of a codebook, its frequencies learned as the prior.
+
+    The KL against that prior trains the prior alone, and makes the ELBO of the discrete code a figure to report.
+
+    Args:
+        latent: how many positions, each of which takes one code
+        codes: how many codes there are
+        dim: length of a code
+        commitment: weight of the encoder's distance to its codes
+        hidden: widths of the encoder's hidden layers; the decoder mirrors them
+        activation: of the hidden layers
+        likelihood: p(x|z), as for vae
+    """
+    book = er.Codebook(latent, dim, codes)
+    encoder = er.Conditional.mlp(shape, book, hidden, activation)
+    decoder = er.Conditional.mlp(book.shape, er.likelihood(likelihood, shape), hidden[::-1], activation)
+    return er.Model(encoder, decoder, er.CodePrior(book)), er.ELBO() + commitment * er.Commitment()

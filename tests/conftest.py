@@ -1,0 +1,33 @@
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the tests that guard a promise at full size too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow") or os.environ.get("CI"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: give --slow"))
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture
+def real_data(monkeypatch):
+    """The folder of real data, set as ELBOWROOM_DATA; skips where there is none."""
+    folder = Path(os.environ.get("ELBOWROOM_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data: set ELBOWROOM_DATA ({folder} is not there)")
+    monkeypatch.setenv("ELBOWROOM_DATA", str(folder))
+    return folder
