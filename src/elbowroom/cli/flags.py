@@ -26,6 +26,18 @@ class Whole(click.ParamType):
             self.fail(f"{value!r} is not a list of whole numbers: write them as 400,200, or none")
 
 
+class Size(Whole):
+    """Height and width as ``28,20``, or one number for both."""
+
+    name = "H,W"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: D102
+        sides = super().convert(value, param, ctx)
+        if len(sides) not in (1, 2) or min(sides) < 1:
+            self.fail(f"{value!r} is no size: give height,width or one number for both, each at least 1")
+        return sides * 2 if len(sides) == 1 else sides
+
+
 class Amount(click.ParamType):
     """A count of examples, or a fraction of them below 1."""
 
@@ -36,7 +48,7 @@ class Amount(click.ParamType):
             number = float(value)
         except (TypeError, ValueError):
             self.fail(f"{value!r} is neither a count of examples nor a fraction of them")
-        return int(number) if number.is_integer() else number
+        return int(value) if str(value).strip().isdigit() else number
 
 
 def option(field: Field) -> click.Option:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--split", default="test", show_default=True, help="train, validation or test")
 @click.option("--batch-size", type=int, default=100, show_default=True, help="examples at a time; changes no figure")
 @click.option("--seed", type=int, default=0, show_default=True, help="of the noise")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or mps")
+@click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 def evaluate(run: str, as_json: bool, **settings: Any) -> None:
     """Judge a run on a whole split: ELBO, importance bound, KL per dimension, active units, error."""
@@ -79,7 +79,7 @@ def sample(run: str, n: int, codes: str | None, seed: int, out: str) -> None:
 @click.option("--input", "source", help="pictures or an array of your own, instead of the run's data")
 @click.option("--split", default="test", show_default=True, help="train, validation or test, without --input")
 @click.option("-n", type=int, default=30, show_default=True, help="how many, from the first")
-@click.option("--resize", type=flags.Whole(), help="height,width to which pictures of your own are brought")
+@click.option("--resize", type=flags.Size(), help="height,width to which pictures of your own are brought")
 @click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x, reconstruction and z")
 def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, out: str) -> None:
     """Put examples through the model: data above, reconstruction below."""
@@ -100,11 +100,11 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
     else:
         data = load_data(source, validation=0, test=0, resize=resize)
         part, split = data.train, ""
-    if data.shape != model.shape:
+    x = _in_channels(part.first(n).x, model.shape)
+    if tuple(x.shape[1:]) != model.shape:
         have, want = ("x".join(map(str, s)) for s in (data.shape, model.shape))
         raise ValueError(f"{source} holds examples of {have}, the model takes {want}: bring them to it (--resize H,W)")
     check_range(model, data)
-    x = part.first(n).x
     again, z = model.reconstruct(x), model.encode(x)
     if target.suffix == ".npz":
         _save_arrays(target, x=x, reconstruction=again, z=z)
@@ -144,6 +144,15 @@ def parse_codes(text: str, shape: tuple[int, ...]) -> Tensor:
     if not codes:
         raise ValueError('--z holds no code: write codes as "0,0; 0,1"')
     return torch.tensor(codes).reshape(-1, *shape)
+
+
+def _in_channels(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Colour pictures for a grey model by their luminance (ITU-R 601), grey ones for a colour model three times over."""
+    if x.dim() == 4 and len(shape) == 3 and (x.shape[1], shape[0]) == (3, 1):
+        return (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+    if x.dim() == 4 and len(shape) == 3 and (x.shape[1], shape[0]) == (1, 3):
+        return x.expand(-1, 3, -1, -1)
+    return x
 
 
 def _target(out: str) -> Path:

@@ -40,9 +40,7 @@ for command in (resume, look.evaluate, look.sample, look.reconstruct, lists.reci
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code. A mistake is one line on stderr and code 2."""
     try:
-        commands.main(arguments, prog_name="elbowroom", standalone_mode=False)
-    except click.exceptions.Exit as done:
-        return done.exit_code
+        code = commands.main(arguments, prog_name="elbowroom", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("stopped", 130)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -53,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"{error.format_message().rstrip('.')}: '{path} --help' lists what it takes")
     except (click.ClickException, ValueError, OSError) as error:
         return _say(error.format_message() if isinstance(error, click.ClickException) else str(error))
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _say(message: str, code: int = 2) -> int:

@@ -34,7 +34,7 @@ def _options() -> list[click.Option]:
             help="make pixels black or white: dynamic draws training anew each time, validation and test once",
         ),
         click.Option(["--validation"], type=flags.Amount(), help="examples to hold out, where the data names none"),
-        click.Option(["--resize"], type=flags.Whole(), help="height,width to which pictures of a folder are brought"),
+        click.Option(["--resize"], type=flags.Size(), help="height,width to which pictures of a folder are brought"),
         click.Option(
             ["--watch"],
             default="validation,test",
@@ -99,6 +99,7 @@ def report(run: Any) -> None:
             click.echo(f"pictures  {pictures[-1]}")
     if end["reason"] == "interrupted":
         click.echo(f"go on with: elbowroom resume {run.path}")
+        raise click.exceptions.Exit(130)
 
 
 @click.command()

@@ -24,7 +24,7 @@ class Found:
     """The splits a source comes with, and what carving the missing ones has to know.
 
     ``source`` loads the same again; it is None for what was given as a Python object.
-    ``defaults`` are the fractions of train to set aside as (validation, test) where there are none.
+    ``defaults`` are the fractions (or counts) of train to set aside as (validation, test) where there are none.
     ``video`` says that neighbours are alike, so that only whole blocks may be set aside.
     """
 
@@ -35,7 +35,7 @@ class Found:
     name: str = "arrays"
     source: str | None = None
     preprocessing: str = ""
-    defaults: tuple[float, float] = (0.1, 0.1)
+    defaults: tuple[float | int, float | int] = (0.1, 0.1)
     video: bool = False
 
 

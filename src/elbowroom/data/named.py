@@ -33,7 +33,7 @@ class Row:
     read: Callable[[], Found]
     files: tuple[File, ...] = ()
     ready: tuple[str, ...] = ()
-    defaults: tuple[float, float] = (0.05, 0.0)
+    defaults: tuple[float | int, float | int] = (0.05, 0.0)
 
     @property
     def where(self) -> str:
@@ -57,7 +57,7 @@ def dataset(
     sizes: dict[str, int] | None = None,
     files: tuple[File, ...] = (),
     ready: tuple[str, ...] = (),
-    defaults: tuple[float, float] = (0.05, 0.0),
+    defaults: tuple[float | int, float | int] = (0.05, 0.0),
 ) -> Callable[[Reader], Reader]:
     """Register a reader, a function without arguments, as the named set ``name``.
 
@@ -152,6 +152,7 @@ MNIST = idx_files(
     licence="none stated; usually given as CC BY-SA 3.0",
     shape=(1, 28, 28),
     sizes={"train": 60_000, "test": 10_000},
+    defaults=(1000, 0),
     files=MNIST,
 )
 def mnist() -> Found:
@@ -185,6 +186,7 @@ GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Sh
     licence="MIT",
     shape=(1, 28, 28),
     sizes={"train": 60_000, "test": 10_000},
+    defaults=(1000, 0),
     files=FASHION,
 )
 def fashion_mnist() -> Found:

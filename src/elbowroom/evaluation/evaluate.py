@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from elbowroom import __version__
+from elbowroom import __version__, devices
 from elbowroom.data import Data, Split, load_data
 from elbowroom.evaluation import latent, likelihood
 from elbowroom.evaluation.metric import Evaluation, Metric, mean
@@ -24,7 +24,7 @@ def evaluate(
     split: str = "test",
     batch_size: int = 100,
     seed: int = 0,
-    device: str = "cpu",
+    device: str | None = None,
 ) -> Evaluation:
     """Judge a model on every example of a split, once, in evaluation mode.
 
@@ -38,7 +38,7 @@ def evaluate(
         split: train, validation or test.
         batch_size: examples at a time; the figures do not depend on it.
         seed: of the noise.
-        device: where to compute.
+        device: where to compute: where a model is, or the fastest there is for a run, if not given.
 
     Returns:
         ``elbo``, ``reconstruction``, ``kl``, ``importance_bound``, ``effective_sample_size``, ``bits_per_dim``,
@@ -59,9 +59,10 @@ def evaluate(
     if batch_size < 1:
         raise ValueError(f"batch size must be at least 1, got {batch_size}")
     model, data, name = _subject(run, data)
-    part = _split(data, split).to(torch.device(device))
+    place = next(model.parameters()).device if device is None and model is run else devices.pick(device)
+    part = _split(data, split).to(place)
     was_training = model.training
-    model.to(device).eval()
+    model.to(place).eval()
     try:
         figures = likelihood.figures(model, part, samples, batch_size, seed, data.discrete)
         figures |= latent.figures(model, part, batch_size, seed)

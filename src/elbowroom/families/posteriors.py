@@ -78,7 +78,8 @@ class Codebook(Family):
 
     def forward(self, phi: Tensor) -> Quantised:  # noqa: D102
         output = phi.unflatten(-1, self.shape)
-        indices = torch.cdist(output.detach(), self.codes).argmin(-1)
+        # The nearest by |c|² − 2 e·c: one product for all, and no |e|², which changes nothing.
+        indices = (self.codes.square().sum(-1) - 2 * output.detach() @ self.codes.T).argmin(-1)
         codes = self.codes[indices]
         if self.training:
             self._follow(output.detach().flatten(0, -2), indices.flatten())

@@ -32,7 +32,10 @@ def curves(run: Run) -> Figure:
 
 def _panel(axes: Any, rows: list[dict[str, Any]], name: str) -> None:
     for split, colour in COLOURS.items():
-        points = [(row["step"], row[name]) for row in rows if row["split"] == split and name in row]
+        mine = [row for row in rows if row["split"] == split and name in row]
+        # An epoch's last window may hold a few batches only; its mean is noise beside the others'.
+        enough = 0.5 * max((row["examples"] for row in mine), default=0)
+        points = [(row["step"], row[name]) for row in mine if row["examples"] >= enough]
         if points:
             marker = {"train": ""}.get(split, "o")
             axes.plot(

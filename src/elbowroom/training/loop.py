@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import noise
+from elbowroom import devices, noise
 from elbowroom.data import Data, Split, load_data
 from elbowroom.model import Generative
 from elbowroom.objectives import Player, Term
@@ -93,7 +93,7 @@ def fit(
     """
     data = load_data(data)
     check(model, data, epochs, steps, batch_size, watch)
-    place = torch.device(device or _fastest())
+    place = devices.pick(device)
     origin = model.origin
     training = {
         "epochs": epochs if epochs or steps else 10,
@@ -146,7 +146,7 @@ def resume(path: str | Path, data: Data | Any = None, callbacks: Sequence[Callba
 def _state(model: Generative, objective: Term, data: Data, training: dict[str, Any]) -> State:
     """A training about to begin: everything in place, nothing written."""
     state = State()
-    device = torch.device(training["device"])
+    device = devices.pick(training["device"])
     state[DATA], state[DEVICE] = data, device
     state[MODEL], state[OBJECTIVE] = model.to(device), objective.to(device)
     per_epoch = data.train.steps(training["batch_size"])
@@ -280,9 +280,3 @@ def _stopping(state: State) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _fastest() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -45,7 +45,8 @@ class Step(nn.Module):
         draw = self.model.draw(batch.x, k=self.objective.k)
         losses = {player.name: player.loss(draw, step) for player in self.players}
         with torch.no_grad():
-            terms = {"loss": losses["model"].detach(), "reconstruction": -draw.log_px.mean()}
+            terms = {"loss": losses["model"].detach()}
             if draw.probabilistic:
-                terms |= {"kl": draw.kl.mean(), "elbo": draw.elbo.mean()}
-        return Losses(losses, draw.terms | terms)
+                terms |= {"elbo": draw.elbo.mean(), "kl": draw.kl.mean()}
+            terms["reconstruction"] = -draw.log_px.mean()
+        return Losses(losses, terms | draw.terms)

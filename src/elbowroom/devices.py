@@ -1,0 +1,27 @@
+"""Where to compute."""
+
+from __future__ import annotations
+
+import torch
+
+
+def pick(name: str | None = None) -> torch.device:
+    """The device of this name; without one, the fastest there is: cuda, then mps, then cpu.
+
+    Raises:
+        ValueError: there is no such device on this machine.
+
+    >>> pick("cpu")
+    device(type='cpu')
+    """
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        there = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+        raise ValueError(
+            f"no device '{name}' on this machine: choose from {', '.join(there)}, or leave it out"
+        ) from None
+    return device
