@@ -45,7 +45,7 @@ def test_losses_are_finite_and_reach_every_parameter(recipe, shape, likelihood):
 
 @pytest.mark.parametrize(("shape", "likelihood"), CASES)
 def test_shapes(recipe, shape, likelihood):
-    model, objective = make(recipe, shape, likelihood)
+    model, _ = make(recipe, shape, likelihood)
     x = torch.rand(6, *shape)
     draw = model.draw(x, k=4)
     assert draw.log_px.shape == (4, 6)

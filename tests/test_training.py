@@ -57,6 +57,27 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(digits, tmp_path, at, opt
     assert broken.metrics("test")[-1]["loss"] == unbroken.metrics("test")[-1]["loss"]
 
 
+def test_resuming_after_a_kill_writes_no_row_twice(digits, tmp_path):
+    """Rows written after the last checkpoint are written again by the resumed run, so they go first."""
+
+    class Kill(er.Callback):
+        def step(self, now):
+            if now[state.STEP] == 17:
+                now[state.RUN].log({"step": 17, "epoch": 2, "split": "train", "loss": 1.0, "examples": 1, "seconds": 9})
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        er.fit(*make(), digits, steps=30, out=tmp_path / "run", device="cpu", callbacks=[Kill()])
+    run = er.resume(tmp_path / "run")
+    unbroken = er.fit(*make(), digits, steps=30, out=tmp_path / "b", device="cpu")
+    assert [(r["step"], r.get("split")) for r in run.metrics()] == [
+        (r["step"], r.get("split")) for r in unbroken.metrics()
+    ]
+    same(weights.read(run.weights)[0], weights.read(unbroken.weights)[0])
+    seconds = [row["seconds"] for row in run.metrics()[:-1]]
+    assert seconds == sorted(seconds)
+
+
 def test_resuming_holds_for_two_players_and_running_codebooks(digits, tmp_path):
     for recipe, more in (("factor_vae", {"critic": (8,)}), ("vq_vae", {"codes": 8, "dim": 3})):
         paths = [tmp_path / f"{recipe}-{half}" for half in "ab"]

@@ -97,6 +97,18 @@ class Run:
                 rows.append(json.loads(line))
         return [row for row in rows if split is None or row.get("split") == split]
 
+    def rewind(self, step: int) -> None:
+        """Forget the rows after this step: training goes on from there, and will write them again."""
+        kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
+        beside = self._metrics.with_suffix(".part")
+        beside.write_text("".join(kept), encoding="utf-8")
+        os.replace(beside, self._metrics)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has trained."""
+        return max((row.get("seconds", 0.0) for row in self.metrics()), default=0.0)
+
     def build(self) -> tuple[Generative, Term]:
         """Call the recipe again with its recorded arguments: model and objective with fresh weights."""
         from elbowroom.recipes import find

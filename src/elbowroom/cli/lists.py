@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 from rich.console import Console
 from rich.table import Table
 
 
+def console() -> Console:
+    """Where tables go: as wide as the terminal, and wide enough where there is none."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for i, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=i == 0)
     return table
 
 
@@ -22,7 +29,7 @@ def recipes() -> None:
     table = _table("recipe", "what", "paper")
     for recipe in known().values():
         table.add_row(recipe.name, recipe.summary, recipe.paper)
-    Console().print(table)
+    console().print(table)
 
 
 @click.command()
@@ -33,7 +40,7 @@ def data() -> None:
     table = _table("data", "what", "shape", "examples", "where")
     for row in datasets():
         table.add_row(row.name, row.summary, "x".join(map(str, row.shape)), f"{sum(row.sizes.values()):,}", row.where)
-    Console().print(table)
+    console().print(table)
 
 
 @click.command()
@@ -54,6 +61,6 @@ def runs(folder: str) -> None:
             str(rows[-1]["epoch"]) if rows else "0",
             f"{elbos[-1]:.2f}" if elbos else "",
             state,
-            str(run.record.get("started", "")),
+            str(run.record.get("started", ""))[:16].replace("T", " "),
         )
-    Console().print(table)
+    console().print(table)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.cli import flags
+from elbowroom.cli import flags, lists
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 def evaluate(run: str, as_json: bool, **settings: Any) -> None:
     """Judge a run on a whole split: ELBO, importance bound, KL per dimension, active units, error."""
-    from rich.console import Console
-
     from elbowroom.evaluation import evaluate
 
     found = evaluate(run, **settings)
@@ -34,13 +32,12 @@ def evaluate(run: str, as_json: bool, **settings: Any) -> None:
         click.echo(found.json())
         return
     p = found.protocol
-    console = Console()
-    console.print(
+    screen = lists.console()
+    screen.print(
         f"[bold]{p['model']}[/]  {p['recipe']}, {p['parameters']:,} parameters, {p['data']['name']} {p['split']}, "
         f"{p['samples']} samples, seed {p['seed']}\np(x|z): {p['likelihood']}\n",
-        highlight=False,
     )
-    console.print(found.table())
+    screen.print(found.table())
 
 
 @click.command()
@@ -147,7 +144,7 @@ def parse_codes(text: str, shape: tuple[int, ...]) -> Tensor:
 
 
 def _in_channels(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Colour pictures for a grey model by their luminance (ITU-R 601), grey ones for a colour model three times over."""
+    """Colour pictures for a grey model by their luminance (ITU-R 601), grey ones for a colour model repeated."""
     if x.dim() == 4 and len(shape) == 3 and (x.shape[1], shape[0]) == (3, 1):
         return (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
     if x.dim() == 4 and len(shape) == 3 and (x.shape[1], shape[0]) == (1, 3):

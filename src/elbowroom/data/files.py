@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
 from elbowroom.data.found import Found, arrays, class_names
+from elbowroom.data.pixels import picture_pixels, plain
 
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"}
 SPLITS = {"": "train", "_train": "train", "_validation": "validation", "_valid": "validation", "_val": "validation"}
@@ -181,37 +181,6 @@ def decoded(entries: list[Entry], resize: int | tuple[int, int] | None, path: Pa
             f"{len(bad)} of {len(entries)} pictures in {path} cannot be read: {', '.join(bad[:3])}{more}; "
             "mend them or take them out"
         )
-    return pixels
-
-
-def plain(picture: Any) -> Any:
-    """A picture in grey (L) or colour (RGB): 16 bits brought to 8, transparency on white, palettes looked up."""
-    from PIL import Image
-
-    if picture.mode in ("L", "RGB"):
-        return picture
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.mode.startswith("I"):
-        wide = np.asarray(picture).astype(np.float64) / 257
-        return Image.fromarray(wide.round().clip(0, 255).astype(np.uint8))
-    if picture.mode == "F":
-        raise ValueError("floating-point pixels have no known range")
-    if picture.mode in ("LA", "La"):
-        white = Image.new("LA", picture.size, (255, 255))
-        return Image.composite(picture, white, picture.getchannel("A")).getchannel("L")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return picture.convert("RGB")
-
-
-def picture_pixels(picture: Any) -> np.ndarray:
-    """The uint8 pixels of a PIL picture: (H, W) where it is grey, (H, W, 3) otherwise."""
-    pixels = np.asarray(plain(picture))
-    # a palette does not say whether it is grey
-    if picture.mode == "P" and pixels.ndim == 3 and (pixels == pixels[:, :, :1]).all():
-        return pixels[:, :, 0]
     return pixels
 
 

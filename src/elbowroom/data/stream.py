@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, Subset
 
+from elbowroom.data.pixels import picture_pixels
 from elbowroom.data.split import Batch, chunks, scaled
 
 X_KEYS = ("x", "image", "images", "img", "pixel_values", "input", "inputs", "data", "features")
@@ -248,8 +249,6 @@ def unpack(item: Any, where: str) -> tuple[Any, Any]:
 def item_array(x: Any) -> np.ndarray:
     """One example as an array; a picture as its pixels."""
     if hasattr(x, "getbands"):
-        from elbowroom.data.files import picture_pixels
-
         return picture_pixels(x)
     return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
 

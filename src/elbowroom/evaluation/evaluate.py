@@ -64,7 +64,7 @@ def evaluate(
     was_training = model.training
     model.to(place).eval()
     try:
-        figures = likelihood.figures(model, part, samples, batch_size, seed, data.discrete)
+        figures = likelihood.figures(model, part, samples, batch_size, seed, is_probability(model, data))
         figures |= latent.figures(model, part, batch_size, seed)
         figures["mse"] = _mse(model, part, batch_size)
     finally:
@@ -106,17 +106,23 @@ def _split(data: Data, name: str) -> Split:
     return getattr(data, name)
 
 
+def is_probability(model: Generative, data: Data) -> bool:
+    """Whether p(x|z) is a probability on just the values that the data takes, so that bits mean something."""
+    levels = model.decoder.family.levels
+    return data.binary if levels == 2 else data.discrete and levels is not None
+
+
 def _what_it_is(model: Generative, data: Data) -> str:
     family = model.decoder.family
     name = type(family).__name__
     if isinstance(family, Bernoulli) and not data.binary:
         return f"{name} on grey values: a cross-entropy, not a likelihood; compare with the same protocol only"
-    return f"{name}, {'log-probability' if family.discrete else 'log-density'}"
+    return f"{name}, {'log-density' if family.levels is None else 'log-probability'}"
 
 
 def _mse(model: Generative, split: Split, batch_size: int) -> Metric:
     errors = [(model.reconstruct(batch.x) - batch.x).square().flatten(1).mean(1) for batch in split.batches(batch_size)]
-    return mean(torch.cat(errors), "squared value", "per dimension, reconstruction at the posterior mean")
+    return mean(torch.cat(errors), "squared", "per dimension, at the posterior mean")
 
 
 def _with(metric: Metric, split: str) -> Metric:

@@ -66,7 +66,9 @@ class _Tally:
             found["kl_per_dimension"] = Metric(None, "nats", "", note=note, **n)
         else:
             per_dimension = (self._kl / self._examples).tolist()
-            found["kl_per_dimension"] = Metric(per_dimension, "nats", "mean over examples", **n)
+            found["kl_per_dimension"] = Metric(
+                per_dimension, "nats", f"smallest to largest of {len(per_dimension)}", **n
+            )
         if self._codes is not None:
             share = self._codes / self._codes.sum()
             perplexity = (-(share * share.clamp_min(1e-30).log()).sum()).exp().item()
@@ -74,6 +76,6 @@ class _Tally:
             found["codes_in_use"] = Metric(float((share > 0).sum()), "codes", how, **n)
             return found
         variance = self._square / self._examples - (self._mean / self._examples) ** 2
-        how = f"of {variance.numel()}; Var over the data of the posterior mean > {ACTIVE}"
+        how = f"of {variance.numel()}; variance of the mean over the data > {ACTIVE}"
         found["active_units"] = Metric(float((variance > ACTIVE).sum()), "dimensions", how, **n)
         return found

@@ -28,20 +28,20 @@ def figures(
         note = "a point posterior or no prior: KL, ELBO and bounds are undefined"
         return {"elbo": Metric(None, "nats", "", note=note), **found}
     found = {
-        "elbo": mean(column["elbo"], "nats", f"E_q log p(x|z) over {samples} − KL; higher is better", **k),
+        "elbo": mean(column["elbo"], "nats", f"{samples} draws; higher is better", **k),
         **found,
         "kl": mean(column["kl"], "nats", "KL(q(z|x) ‖ p(z))", **k),
     }
     bound = column["elbo"]
     if samples > 1:
         bound = column["importance_bound"]
-        found["importance_bound"] = mean(bound, "nats", f"log mean of {samples} importance weights; ≤ log p(x)", **k)
+        found["importance_bound"] = mean(bound, "nats", f"log mean of {samples} weights; higher is better", **k)
         found["effective_sample_size"] = mean(
-            column["effective_sample_size"], "samples", f"(Σw)² / Σw² of {samples}", **k
+            column["effective_sample_size"], "samples", f"(Σw)²/Σw², of {samples}", **k
         )
-    if discrete and model.decoder.family.discrete:
+    if discrete:
         scale = -1 / (math.log(2) * math.prod(model.shape))
-        found["bits_per_dim"] = mean(bound * scale, "bits", "of the tightest bound above; lower is better", **k)
+        found["bits_per_dim"] = mean(bound * scale, "bits", "of the bound above; lower is better", **k)
     return found
 
 

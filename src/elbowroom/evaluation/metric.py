@@ -76,7 +76,7 @@ class Evaluation(Mapping[str, Metric]):
 
         table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
         for column in ("figure", "value", "±", "unit", "how"):
-            table.add_column(column, justify="right" if column in ("value", "±") else "left")
+            table.add_column(column, justify="right" if column in ("value", "±") else "left", no_wrap=column != "how")
         for name, m in self.items():
             error = "" if m.standard_error is None else f"{m.standard_error:.2g}"
             how = "; ".join(filter(None, (m.estimator, m.note)))
@@ -91,5 +91,5 @@ def _shown(value: float | list[float] | None) -> str:
     if value is None:
         return "undefined"
     if isinstance(value, list):
-        return " ".join(f"{v:.2f}" for v in value[:8]) + (" …" if len(value) > 8 else "")
+        return f"{min(value):.2f} to {max(value):.2f}"
     return f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}"

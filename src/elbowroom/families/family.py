@@ -17,12 +17,11 @@ class Family(nn.Module, ABC):
         shape: the event's shape, without batch.
         size: how many numbers the network must put out for one event.
         support: (low, high), the values an event's elements may take.
-        discrete: whether an element takes only the 256 values of a pixel (or two), so that bits per dimension mean
-            something.
+        levels: how many values an element may take: 2 of a bit, 256 of a pixel; ``None`` for a density.
     """
 
     support: tuple[float, float] = (-math.inf, math.inf)
-    discrete: bool = False
+    levels: int | None = None
 
     def __init__(self, shape: int | Sequence[int], per_element: int = 1) -> None:
         super().__init__()

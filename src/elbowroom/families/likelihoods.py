@@ -28,7 +28,7 @@ class Bernoulli(Family):
     """
 
     support = (0.0, 1.0)
-    discrete = True
+    levels = 2
 
     def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
         coin = td.Bernoulli(logits=phi.unflatten(-1, self.shape), validate_args=False)
@@ -140,7 +140,7 @@ class Categorical(Family):
     """A free probability for each of the 256 values of every pixel; discrete, so bits per dimension are defined."""
 
     support = (0.0, 1.0)
-    discrete = True
+    levels = 256
 
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape, per_element=256)
@@ -153,7 +153,7 @@ class DiscretisedLogistic(Family):
     """:class:`elbowroom.distributions.DiscretisedLogistic` for every pixel, location and scale from the network."""
 
     support = (0.0, 1.0)
-    discrete = True
+    levels = 256
 
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape, per_element=2)

@@ -145,4 +145,5 @@ class Bar(Callback):
 
 class _Rate(ProgressColumn):
     def render(self, task: Any) -> Text:
-        return Text(f"{task.fields['rate']:,.0f} examples/s", style="dim")
+        rate = task.fields["rate"]
+        return Text(f"{rate:,.0f} examples/s" if rate else "", style="dim")

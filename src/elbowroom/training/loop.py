@@ -167,6 +167,7 @@ def _train(state: State, training: dict[str, Any], callbacks: Sequence[Callback]
         torch.manual_seed(training["seed"])
         if run.checkpoint.is_file():
             checkpoint.load(run.checkpoint, state)
+            run.rewind(state[STEP])
         if state[STEP] >= state[STEPS]:
             raise ValueError(f"{run.path} is finished ({state[STEP]:,} steps): train a new run for more epochs")
         try:
@@ -185,7 +186,7 @@ def _loop(state: State, training: dict[str, Any], hooks: Hooks) -> None:
     step = Step(state[MODEL], state[OBJECTIVE]).train()
     number = torch.tensor(state[STEP], device=device)
     per_epoch = train.steps(size)
-    clock, meter = _Clock(), Meter()
+    clock, meter = _Clock(state[RUN].seconds), Meter()
 
     while state[STEP] < state[STEPS] and not state[STOP]:
         state[EPOCH] = state[STEP] // per_epoch + 1
@@ -254,10 +255,11 @@ def _write(state: State, hooks: Hooks, split: str, meter: Meter, clock: _Clock) 
 
 
 class _Clock:
-    """Seconds since the start, and since the last reading."""
+    """Seconds of training, those before a resumption included, and since the last reading."""
 
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
+    def __init__(self, before: float) -> None:
+        self._last = time.perf_counter()
+        self._start = self._last - before
 
     def read(self) -> tuple[float, float]:
         before, self._last = self._last, time.perf_counter()
