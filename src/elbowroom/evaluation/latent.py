@@ -67,7 +67,7 @@ class _Tally:
         else:
             per_dimension = (self._kl / self._examples).tolist()
             found["kl_per_dimension"] = Metric(
-                per_dimension, "nats", f"smallest to largest of {len(per_dimension)}", **n
+                per_dimension, "nats", "mean over examples", **n
             )
         if self._codes is not None:
             share = self._codes / self._codes.sum()

@@ -79,7 +79,8 @@ class Evaluation(Mapping[str, Metric]):
             table.add_column(column, justify="right" if column in ("value", "±") else "left", no_wrap=column != "how")
         for name, m in self.items():
             error = "" if m.standard_error is None else f"{m.standard_error:.2g}"
-            how = "; ".join(filter(None, (m.estimator, m.note)))
+            of = f"smallest to largest of {len(m.value)}" if isinstance(m.value, list) else None
+            how = "; ".join(filter(None, (of, m.estimator, m.note)))
             table.add_row(name.replace("_", " "), _shown(m.value), error, m.unit, how)
         return table
 
