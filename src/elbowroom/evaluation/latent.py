@@ -66,9 +66,7 @@ class _Tally:
             found["kl_per_dimension"] = Metric(None, "nats", "", note=note, **n)
         else:
             per_dimension = (self._kl / self._examples).tolist()
-            found["kl_per_dimension"] = Metric(
-                per_dimension, "nats", "mean over examples", **n
-            )
+            found["kl_per_dimension"] = Metric(per_dimension, "nats", "mean over examples", **n)
         if self._codes is not None:
             share = self._codes / self._codes.sum()
             perplexity = (-(share * share.clamp_min(1e-30).log()).sum()).exp().item()
