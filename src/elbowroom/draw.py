@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from elbowroom.distributions import has_density, kl_divergence
+from elbowroom.distributions import has_density, kl_divergence, kl_elements
 
 
 @dataclass
@@ -81,6 +81,10 @@ class Draw:
 
     def __init__(self, x: Tensor, p: Distribution, *latents: Latent, c: Tensor | None = None) -> None:
         self.x, self.p, self.latents, self.c = x, p, latents, c
+        #: How an objective charges for the KL: its weight, and the nats per dimension that are free. The KL itself, as
+        #: it is reported, is not touched.
+        self.kl_weight: float = 1.0
+        self.free_nats: float = 0.0
         #: What the terms of an objective recorded of this draw, by name.
         self.terms: dict[str, Tensor] = {}
 
@@ -132,10 +136,31 @@ class Draw:
         """KL(q(z|x) || p(z)), (B,), nats."""
         return _sum([latent.kl for latent in self.latents])
 
+    @property
+    def charged_kl(self) -> Tensor:
+        """What an objective is charged for the KL: a scalar, the mean over the batch, nats."""
+        if self.free_nats == 0:
+            return self.kl_weight * self.kl.mean()
+        charges = []
+        for latent in self.latents:
+            elements = None if latent.prior is None else kl_elements(latent.q, latent.prior)
+            if elements is None:
+                raise ValueError(
+                    "free bits need a KL for each dimension, and this prior does not factorise: leave them out"
+                )
+            per_dimension = elements.flatten(0, len(latent.q.batch_shape) - 1).mean(0)
+            charges.append(per_dimension.clamp_min(self.free_nats).sum())
+        return self.kl_weight * torch.stack(charges).sum()
+
     @cached_property
     def log_w(self) -> Tensor:
         """log p(x, z) - log q(z|x), the log importance weight, (K, B), nats."""
         return self.log_px + self.log_pz - self.log_qz
+
+    def figures(self) -> dict[str, Tensor]:
+        """What is reported of every draw: means over the batch, in nats, of what is defined."""
+        found = {"elbo": self.elbo.mean(), "kl": self.kl.mean()} if self.probabilistic else {}
+        return found | {"reconstruction": -self.log_px.mean()}
 
     @property
     def elbo(self) -> Tensor:

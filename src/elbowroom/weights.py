@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,10 +32,48 @@ def of(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
 
 def save(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> None:
     """Write all or nothing: a reader sees the old file or the new one."""
-    beside = path.with_name(path.name + ".part")
+    beside = path.with_name(path.name + ".writing")
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, beside, dict(about or {}))
-    os.replace(beside, path)
+    try:
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, beside, dict(about or {}))
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(beside, path)
+    except SafetensorError as error:
+        # The library says so in words only; the words end in "(os error N)".
+        number = re.search(r"os error (\d+)", str(error))
+        code = int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code), str(path)) from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def save_hashed(folder: Path, stem: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> Path:
+    """Write ``STEM-HASH.safetensors``, all or nothing: the name tells later whether the content is whole."""
+    beside = folder / f"{stem}.part"
+    try:
+        save(beside, tensors, about)
+        path = folder / f"{stem}-{_hash(beside)}.safetensors"
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def read_hashed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """As :func:`read`, once the content has the hash that its name says.
+
+    Raises:
+        ValueError: it has not.
+    """
+    if path.stem.rpartition("-")[2] != _hash(path):
+        raise ValueError(f"{path} is damaged: its content does not have the hash that its name says")
+    return read(path)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

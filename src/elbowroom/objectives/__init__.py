@@ -3,6 +3,7 @@
 from elbowroom.objectives.adversaries import DensityRatio, permute_dims
 from elbowroom.objectives.bounds import ELBO, ImportanceBound
 from elbowroom.objectives.divergences import MMD
+from elbowroom.objectives.own import Loss, Output
 from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.term import Player, Term
 from elbowroom.objectives.terms import KL, Commitment, LatentL2, Reconstruction
@@ -15,6 +16,8 @@ __all__ = [
     "DensityRatio",
     "ImportanceBound",
     "LatentL2",
+    "Loss",
+    "Output",
     "Player",
     "Reconstruction",
     "Schedule",

@@ -40,4 +40,7 @@ class ImportanceBound(Term):
         self.k = k
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
-        return (math.log(len(draw.log_w)) - draw.log_w.logsumexp(0)).mean()
+        if draw.free_nats:
+            raise ValueError("free bits change a KL, and ImportanceBound() has none: leave them out, or use ELBO()")
+        log_w = draw.log_px + draw.kl_weight * (draw.log_pz - draw.log_qz)
+        return (math.log(len(log_w)) - log_w.logsumexp(0)).mean()

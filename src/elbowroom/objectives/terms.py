@@ -38,7 +38,7 @@ class KL(Term):
     name = "kl"
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
-        return draw.kl.mean()
+        return draw.charged_kl
 
 
 class Commitment(Term):

@@ -1,8 +1,29 @@
 """Training: one step, one loop, and what may be hung on it."""
 
-from elbowroom.training.callbacks import Callback
+from elbowroom.training.callbacks import Average, Clip, EarlyStopping, FreeBits, Rate, Warmup
+from elbowroom.training.divergence import Diverged
+from elbowroom.training.hooks import Callback, every, on, once, only_if
 from elbowroom.training.loop import fit, resume
 from elbowroom.training.state import State, state_key
 from elbowroom.training.step import Losses, Step
 
-__all__ = ["Callback", "Losses", "State", "Step", "fit", "resume", "state_key"]
+__all__ = [
+    "Average",
+    "Callback",
+    "Clip",
+    "Diverged",
+    "EarlyStopping",
+    "FreeBits",
+    "Losses",
+    "Rate",
+    "State",
+    "Step",
+    "Warmup",
+    "every",
+    "fit",
+    "on",
+    "once",
+    "only_if",
+    "resume",
+    "state_key",
+]

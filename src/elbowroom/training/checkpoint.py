@@ -1,46 +1,97 @@
-"""The whole state of a training in one file."""
+"""The whole state of a training in one file, whose name holds the hash of what is in it."""
 
 from __future__ import annotations
 
+import json
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from elbowroom import weights
-from elbowroom.training.state import MODEL, OBJECTIVE, OPTIMIZERS, STEP, State
+from elbowroom.run import Run
+from elbowroom.training import streams
+from elbowroom.training.hooks import Callback
+from elbowroom.training.state import EPOCH_STREAMS, MODEL, OBJECTIVE, OPTIMIZERS, RUN, STEP, State
+
+#: How many are kept: the last, and the one before in case the last is damaged.
+KEPT = 2
 
 
-def save(path: Path, state: State) -> None:
-    """Write model, objective, optimisers, random streams and the step."""
-    tensors = weights.of(state[MODEL], "model.") | weights.of(state[OBJECTIVE], "objective.")
-    tensors["rng.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["rng.cuda"] = torch.cuda.get_rng_state()
-    for player, optimizer in state[OPTIMIZERS].items():
-        for i, values in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{player}.{i}.{k}": torch.as_tensor(v) for k, v in values.items() if v is not None}
-    weights.save(path, tensors, {"step": str(state[STEP])})
-
-
-def load(path: Path, state: State) -> None:
-    """Put everything back where :func:`save` found it.
+def save(state: State, callbacks: Sequence[Callback]) -> None:
+    """Write model, objective, optimisers, callbacks, random streams and the step; then forget the oldest.
 
     Raises:
-        ValueError: the file is missing, damaged or another model's.
+        OSError: it cannot be written; the last one that could is still there.
     """
-    tensors, about = weights.read(path)
+    run = state[RUN]
+    tensors = weights.of(state[MODEL], "model.") | weights.of(state[OBJECTIVE], "objective.")
+    tensors |= {f"rng.{device}": stream for device, stream in streams.now().items()}
+    tensors |= {f"epoch.{device}": stream for device, stream in state[EPOCH_STREAMS].items()}
+    about: dict[str, Any] = {"step": state[STEP], "rates": {}, "callbacks": {}}
+    for player, optimizer in state[OPTIMIZERS].items():
+        held = optimizer.state_dict()
+        about["rates"][player] = [{k: v for k, v in g.items() if k != "params"} for g in held["param_groups"]]
+        for i, values in held["state"].items():
+            tensors |= {f"optimizer.{player}.{i}.{k}": torch.as_tensor(v) for k, v in values.items() if v is not None}
+    for i, callback in enumerate(callbacks):
+        remembered = callback.state_dict()
+        tensors |= {f"callback.{i}.{k}": v for k, v in remembered.items() if isinstance(v, Tensor)}
+        about["callbacks"][str(i)] = {k: v for k, v in remembered.items() if not isinstance(v, Tensor)}
+    written = {"about": json.dumps(about, default=float)}
+    weights.save_hashed(run.checkpoints, f"{state[STEP]:012d}", tensors, written)
+    for old in find(run)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def find(run: Run) -> list[Path]:
+    """The checkpoints of a run, the newest first."""
+    return sorted(run.checkpoints.glob("[0-9]*-*.safetensors"), reverse=True)
+
+
+def load(state: State, callbacks: Sequence[Callback]) -> None:
+    """Put everything back where :func:`save` found it, from the newest checkpoint that is whole.
+
+    Raises:
+        ValueError: none is whole, or they are another model's.
+    """
+    for path in find(state[RUN]):
+        try:
+            tensors, written = weights.read_hashed(path)
+        except ValueError as damage:
+            warnings.warn(f"{damage}; going back to the checkpoint before", stacklevel=2)
+            continue
+        _fill(state, callbacks, path, tensors, json.loads(written["about"]))
+        return
+    raise ValueError(f"no checkpoint in {state[RUN].checkpoints} is whole: train the run again")
+
+
+def _fill(
+    state: State, callbacks: Sequence[Callback], path: Path, tensors: dict[str, Tensor], about: dict[str, Any]
+) -> None:
     weights.fill(state[MODEL], tensors, path, "model.")
     weights.fill(state[OBJECTIVE], tensors, path, "objective.")
     for player, optimizer in state[OPTIMIZERS].items():
         found: dict[int, dict[str, Tensor]] = {}
-        prefix = f"optimizer.{player}."
-        for name, tensor in tensors.items():
-            if name.startswith(prefix):
-                i, key = name.removeprefix(prefix).split(".", 1)
-                found.setdefault(int(i), {})[key] = tensor
-        optimizer.load_state_dict({"state": found, "param_groups": optimizer.state_dict()["param_groups"]})
-    torch.set_rng_state(tensors["rng.cpu"])
-    if "rng.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["rng.cuda"])
+        for name, tensor in _under(f"optimizer.{player}.", tensors).items():
+            number, key = name.split(".", 1)
+            found.setdefault(int(number), {})[key] = tensor
+        groups = optimizer.state_dict()["param_groups"]
+        groups = [group | _tuples(then) for group, then in zip(groups, about["rates"][player], strict=True)]
+        optimizer.load_state_dict({"state": found, "param_groups": groups})
+    for i, callback in enumerate(callbacks):
+        callback.load_state_dict(_under(f"callback.{i}.", tensors) | about["callbacks"].get(str(i), {}))
+    streams.back_to(_under("rng.", tensors))
+    state[EPOCH_STREAMS] = _under("epoch.", tensors)
     state[STEP] = int(about["step"])
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _tuples(group: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in group.items()}

@@ -5,20 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from torch import nn
+
 from elbowroom import advice
 from elbowroom.data import Arrays, Data
 from elbowroom.model import Generative
 
 
 def check(
-    model: Generative, data: Data, epochs: int | None, steps: int | None, batch_size: int, watch: Sequence[str]
+    model: nn.Module,
+    data: Data,
+    epochs: int | None,
+    steps: int | None,
+    batch_size: int,
+    watch: Sequence[str],
+    accumulate: int,
+    checkpoint_every: int | None,
+    on_nan: str,
 ) -> None:
     """Refuse a training that cannot work, in one line that says what to change.
 
     Raises:
         ValueError: what was wrong, where, and what to do.
     """
-    for name, value in (("epochs", epochs), ("steps", steps), ("batch size", batch_size)):
+    counts = {"epochs": epochs, "steps": steps, "batch size": batch_size, "accumulate": accumulate}
+    for name, value in (counts | {"checkpoint every": checkpoint_every}).items():
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     if epochs and steps:
@@ -31,6 +42,10 @@ def check(
     for split in watch:
         if split not in ("train", "validation", "test"):
             raise advice.unknown("split", split, ("train", "validation", "test"))
+    if on_nan not in ("stop", "rollback"):
+        raise advice.unknown("on_nan", on_nan, ("stop", "rollback"))
+    if not isinstance(model, Generative):
+        return
     if model.shape != data.shape:
         have, want = ("x".join(map(str, shape)) for shape in (data.shape, model.shape))
         raise ValueError(f"the data's examples are {have}, but the model was made for {want}: make it with data.shape")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import signal
 import threading
@@ -9,26 +10,33 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from filelock import FileLock, Timeout
+from torch import Tensor, nn
 
-from elbowroom import devices, noise
-from elbowroom.data import Data, Split, load_data
+from elbowroom import devices, noise, weights
+from elbowroom.data import Batch, Data, Split, load_data
 from elbowroom.model import Generative
 from elbowroom.objectives import Player, Term
 from elbowroom.run import Run, next_path
-from elbowroom.training import checkpoint
-from elbowroom.training.callbacks import Bar, Callback, Checkpoints, Hooks, Pictures
+from elbowroom.training import checkpoint, streams
+from elbowroom.training.callbacks import Bar, Best, Pictures, described, made_again
 from elbowroom.training.checks import check
+from elbowroom.training.divergence import Diverged
+from elbowroom.training.divergence import check as check_losses
+from elbowroom.training.hooks import Callback, Hooks
 from elbowroom.training.meter import Meter
 from elbowroom.training.optimizers import optimizer as make_optimizer
 from elbowroom.training.state import (
+    BATCH,
     DATA,
     DEVICE,
     EPOCH,
+    EPOCH_STREAMS,
     EPOCHS,
+    FIGURES,
     MODEL,
     OBJECTIVE,
     OPTIMIZERS,
@@ -43,10 +51,14 @@ from elbowroom.training.step import Losses, Step
 
 #: Steps between two rows of the training metrics; an epoch's end writes one too.
 ROW_EVERY = 100
+#: How often a diverged training may go back, and what it does to the learning rate each time.
+ROLLBACKS, SLOWER = 3, 0.5
+#: What the system says when a disk is full, a quota used up, a directory read-only.
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def fit(
-    model: Generative,
+    model: Generative | nn.Module,
     objective: Term,
     data: Data | Any,
     *,
@@ -60,6 +72,10 @@ def fit(
     device: str | None = None,
     watch: Sequence[str] = ("validation", "test"),
     callbacks: Sequence[Callback] = (),
+    pass_state: bool = False,
+    accumulate: int = 1,
+    checkpoint_every: int | None = None,
+    on_nan: Literal["stop", "rollback"] = "stop",
 ) -> Run:
     """Train a model on an objective, and leave a run directory.
 
@@ -67,23 +83,28 @@ def fit(
     for reading the curve: nothing here chooses by it.
 
     Args:
-        model: what draws.
+        model: what draws; or any module of your own, with a :class:`Loss` for its output.
         objective: what scores the draw.
         data: a :class:`Data`, or anything :func:`load_data` takes.
         epochs: passes over the training split; 10 if neither this nor ``steps`` is given.
         steps: optimiser steps, instead of epochs.
         batch_size: examples per step; the last batch of an epoch may be smaller. A loader keeps its own.
         lr: learning rate; since losses are means over the batch it need not change with ``batch_size``.
-        optimizer: adam, adamw, adagrad, rmsprop, sgd.
+        optimizer: a name, with arguments if wanted: ``"adam"``, ``"sgd(momentum=0.9)"``.
         seed: of the data's order and of every draw. (The weights were drawn when the model was made.)
         out: the run directory; ``runs/RECIPE-DATA-N`` if not given.
         device: cpu, cuda, mps; the fastest there is if not given.
         watch: splits to evaluate after every epoch.
-        callbacks: your own, called after the loop's.
+        callbacks: called after the loop's own, in their order.
+        pass_state: call a module of your own as ``model(x, state)``.
+        accumulate: parts that a batch is put through in, one after the other, where it does not fit the memory.
+        checkpoint_every: steps between checkpoints within an epoch; each epoch ends with one anyway.
+        on_nan: what to do when the loss stops being a number: stop, or go back to the last checkpoint and on with
+            half the rate, three times at most.
 
     Raises:
-        ValueError: before anything is written, if model, data and settings do not fit together or ``out`` holds a
-            run; later, if the loss stops being a number.
+        ValueError: before anything is written, if model, data and settings do not fit together, ``out`` holds a run
+            or another process trains into it; later, as :class:`Diverged`, if the loss stops being a number.
 
     >>> import tempfile, elbowroom as er
     >>> data = er.load_data("digits")
@@ -92,9 +113,8 @@ def fit(
     True
     """
     data = load_data(data)
-    check(model, data, epochs, steps, batch_size, watch)
-    place = devices.pick(device)
-    origin = model.origin
+    check(model, data, epochs, steps, batch_size, watch, accumulate, checkpoint_every, on_nan)
+    origin = getattr(model, "origin", None)
     training = {
         "epochs": epochs if epochs or steps else 10,
         "steps": steps,
@@ -102,8 +122,13 @@ def fit(
         "lr": lr,
         "optimizer": optimizer,
         "seed": seed,
-        "device": str(place),
+        "device": str(devices.pick(device)),
         "watch": list(watch),
+        "callbacks": [described(callback) for callback in callbacks],
+        "pass_state": pass_state,
+        "accumulate": accumulate,
+        "checkpoint_every": checkpoint_every,
+        "on_nan": on_nan,
     }
     record = {
         "recipe": origin.recipe if origin else None,
@@ -120,30 +145,37 @@ def fit(
     return _train(state, training, callbacks)
 
 
-def resume(path: str | Path, data: Data | Any = None, callbacks: Sequence[Callback] = ()) -> Run:
+def resume(
+    path: str | Path,
+    data: Data | Any = None,
+    callbacks: Sequence[Callback] | None = None,
+    model: nn.Module | None = None,
+    objective: Term | None = None,
+) -> Run:
     """Go on with a run from its last checkpoint, to the epochs or steps it was started with.
 
-    On the same device the result is that of a run that was never stopped.
+    On the same device the result is, bit for bit, that of a run that was never stopped.
 
     Args:
         path: the run directory.
         data: what it was trained on, if that was given as a Python object.
-        callbacks: as for :func:`fit`.
+        callbacks: those of the run, if some of them were your own; elbowroom's are made again from the record.
+        model: made as then, if no recipe made it.
+        objective: likewise.
 
     Raises:
-        ValueError: there is no run or no checkpoint, or it is finished.
+        ValueError: there is no run, it is finished, another process trains into it, or no checkpoint is whole.
     """
     run = Run(path)
     training = run.record["training"]
-    model, objective = run.build()
+    if model is None or objective is None:
+        model, objective = run.build()
     state = _state(model, objective, run.data() if data is None else load_data(data), training)
     state[RUN] = run
-    if not run.checkpoint.is_file():
-        raise ValueError(f"{path} has no checkpoint to go on from: it was stopped in its first epoch; train it again")
-    return _train(state, training, callbacks)
+    return _train(state, training, made_again(training["callbacks"]) if callbacks is None else callbacks)
 
 
-def _state(model: Generative, objective: Term, data: Data, training: dict[str, Any]) -> State:
+def _state(model: nn.Module, objective: Term, data: Data, training: dict[str, Any]) -> State:
     """A training about to begin: everything in place, nothing written."""
     state = State()
     device = devices.pick(training["device"])
@@ -160,68 +192,160 @@ def _state(model: Generative, objective: Term, data: Data, training: dict[str, A
     return state
 
 
-def _train(state: State, training: dict[str, Any], callbacks: Sequence[Callback]) -> Run:
+def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
     """Run the loop, from the run's checkpoint if it has one, with random streams of its own."""
-    run, hooks = state[RUN], Hooks([Checkpoints(), Pictures(), Bar(), *callbacks])
-    with torch.random.fork_rng(), _stopping(state):
+    run = state[RUN]
+    hooks = Hooks([Best(), Pictures(), Bar(), *own])
+    with _alone(run), torch.random.fork_rng(), _stopping(state):
         torch.manual_seed(training["seed"])
-        if run.checkpoint.is_file():
-            checkpoint.load(run.checkpoint, state)
-            run.rewind(state[STEP])
-        if state[STEP] >= state[STEPS]:
-            raise ValueError(f"{run.path} is finished ({state[STEP]:,} steps): train a new run for more epochs")
+        state[EPOCH_STREAMS] = streams.now()
+        _find_place(state, hooks)
         try:
             hooks("start", state)
-            _loop(state, training, hooks)
+            _loop_or_go_back(state, training, hooks)
+            _save(state, hooks)
             hooks("end", state)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise ValueError(
+                f"cannot write to {run.path} ({error.strerror}): free some space or mend its permissions, "
+                f"then 'elbowroom resume {run.path}' goes on from the last checkpoint"
+            ) from None
         finally:
             hooks("close", state)
-    run.log({"event": "end", "reason": state[STOP] or "finished", "step": state[STEP], "epoch": state[EPOCH]})
+        run.log({"event": "end", "reason": state[STOP] or "finished", "step": state[STEP], "epoch": state[EPOCH]})
     state[MODEL].eval()
     return run
 
 
+def _find_place(state: State, hooks: Hooks) -> None:
+    """Where the last checkpoint was; a run that has none gets its first, and becomes a run."""
+    run = state[RUN]
+    if not run.exists:
+        checkpoint.save(state, hooks.callbacks)
+        run.begin()
+        return
+    checkpoint.load(state, hooks.callbacks)
+    if state[STEP] >= state[STEPS]:
+        raise ValueError(f"{run.path} is finished ({state[STEP]:,} steps): train a new run for more epochs")
+    run.rewind(state[STEP])
+
+
+def _loop_or_go_back(state: State, training: dict[str, Any], hooks: Hooks) -> None:
+    """The loop; with ``on_nan="rollback"``, from the last checkpoint again at a smaller rate."""
+    for again in range(ROLLBACKS + 1):
+        try:
+            return _loop(state, training, hooks)
+        except Diverged as error:
+            if training["on_nan"] != "rollback" or again == ROLLBACKS:
+                raise
+            before = state[STEP]
+            checkpoint.load(state, hooks.callbacks)
+            state[RUN].rewind(state[STEP])
+            for optimizer in state[OPTIMIZERS].values():
+                for group in optimizer.param_groups:
+                    # The checkpoint has the rate it was written with, so the halvings add up here.
+                    group["lr"] = group["lr"] * SLOWER ** (again + 1)
+            why = {"event": "rollback", "step": state[STEP], "epoch": state[EPOCH], "from": before, "why": str(error)}
+            state[RUN].log(why)
+
+
 def _loop(state: State, training: dict[str, Any], hooks: Hooks) -> None:
     train, device, size = state[DATA].train.to(state[DEVICE]), state[DEVICE], training["batch_size"]
-    step = Step(state[MODEL], state[OBJECTIVE]).train()
+    step = Step(state[MODEL], state[OBJECTIVE], state, hooks, training["pass_state"]).train()
     number = torch.tensor(state[STEP], device=device)
     per_epoch = train.steps(size)
     clock, meter = _Clock(state[RUN].seconds), Meter()
 
     while state[STEP] < state[STEPS] and not state[STOP]:
-        state[EPOCH] = state[STEP] // per_epoch + 1
-        done = state[STEP] % per_epoch
-        for batch in train.batches(size, _order(train, training["seed"], state[EPOCH]), skip=done):
-            losses = step(batch, number)
-            _descend(step.players, state[OPTIMIZERS], losses)
+        for batch in _epoch(state, train, training, per_epoch):
+            state[BATCH] = batch
+            hooks("batch", state)
+            _gradients(step, state, number, meter, training["accumulate"])
+            hooks("backward", state)
+            for optimizer in state[OPTIMIZERS].values():
+                optimizer.step()
             state[STEP] += 1
             number += 1
-            meter.add(losses.terms, len(batch.x))
-            hooks("step", state)
-            over = state[STEP] == state[STEPS] or bool(state[STOP])
+            over = state[STEP] == state[STEPS]
             if state[STEP] % ROW_EVERY == 0 or state[STEP] % per_epoch == 0 or over:
                 _write(state, hooks, "train", meter, clock)
-            if over:
+            hooks("step", state)
+            if over or state[STOP]:
                 break
+            if training["checkpoint_every"] and state[STEP] % training["checkpoint_every"] == 0:
+                _save(state, hooks)
+        if state[STOP] and meter.examples:
+            _write(state, hooks, "train", meter, clock)
         if not state[STOP]:
-            for name in training["watch"]:
-                if (split := getattr(state[DATA], name)) is not None:
-                    _write(state, hooks, name, measure(step, split.to(device), number, size), clock)
+            _validate(step, state, training, hooks, number, clock)
             hooks("epoch", state)
+            _save(state, hooks)
 
 
-def _descend(players: list[Player], optimizers: dict[str, torch.optim.Optimizer], losses: Losses) -> None:
-    """Gradients of each player's own parameters, all at the same point; then everybody steps."""
+def _save(state: State, hooks: Hooks) -> None:
+    """The weights for use and a checkpoint, once everybody has had their turn at the step."""
+    weights.save(state[RUN].weights, weights.of(state[MODEL]))
+    checkpoint.save(state, hooks.callbacks)
+    hooks("checkpoint", state)
+
+
+def _epoch(state: State, train: Split, training: dict[str, Any], per_epoch: int) -> Iterator[Batch]:
+    """The batches of the epoch under way, from where the training stands in it."""
+    state[EPOCH] = state[STEP] // per_epoch + 1
+    done = state[STEP] % per_epoch
+    # The order follows from seed and epoch alone; a loader's own follows from the streams as the epoch began.
+    order = train.shuffled(torch.Generator().manual_seed(training["seed"] * 1_000_003 + state[EPOCH]))
+    if not done:
+        state[EPOCH_STREAMS] = streams.now()
+        yield from train.batches(training["batch_size"], order)
+        return
+    here = streams.now()
+    streams.back_to(state[EPOCH_STREAMS])
+    batches = train.batches(training["batch_size"], order, skip=done)
+    first = next(batches)
+    streams.back_to(here)
+    yield first
+    yield from batches
+
+
+def _gradients(step: Step, state: State, number: Tensor, meter: Meter, parts: int) -> None:
+    """Gradients of each player's own parameters, all at the same point, of the mean over the batch."""
+    for optimizer in state[OPTIMIZERS].values():
+        optimizer.zero_grad()
+    batch = state[BATCH]
+    for part in _parts(batch, parts):
+        losses = step(part, number)
+        if state[DEVICE].type == "cpu":
+            check_losses(losses, step, part, number)
+        _backward(step.players, losses, len(part.x) / len(batch.x))
+        meter.add(losses.terms, len(part.x))
+
+
+def _backward(players: list[Player], losses: Losses, share: float) -> None:
     for i, player in enumerate(players, 1):
-        optimizers[player.name].zero_grad()
-        losses.players[player.name].backward(inputs=player.parameters, retain_graph=i < len(players))
-    for player in players:
-        optimizers[player.name].step()
+        loss = losses.players[player.name] if share == 1 else losses.players[player.name] * share
+        loss.backward(inputs=player.parameters, retain_graph=i < len(players))
 
 
-def _order(split: Split, seed: int, epoch: int) -> Tensor | None:
-    """The order of an epoch follows from seed and epoch alone, so a resumed run finds its place."""
-    return split.shuffled(torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+def _parts(batch: Batch, parts: int) -> Iterator[Batch]:
+    if parts == 1:
+        yield batch
+        return
+    for rows in torch.arange(len(batch.x)).tensor_split(min(parts, len(batch.x))):
+        here = rows.to(batch.x.device)
+        yield Batch(batch.x[here], None if batch.y is None else batch.y[here], batch.index[here])
+
+
+def _validate(step: Step, state: State, training: dict[str, Any], hooks: Hooks, number: Tensor, clock: _Clock) -> None:
+    """Measure the watched splits, and write a row for each."""
+    state[FIGURES] = {}
+    for name in training["watch"]:
+        if (split := getattr(state[DATA], name)) is not None:
+            meter = measure(step, split.to(state[DEVICE]), number, training["batch_size"])
+            state[FIGURES][name] = _write(state, hooks, name, meter, clock)
+    hooks("validation", state)
 
 
 @torch.no_grad()
@@ -238,20 +362,23 @@ def measure(step: Step, split: Split, number: Tensor, batch_size: int, seed: int
     return meter
 
 
-def _write(state: State, hooks: Hooks, split: str, meter: Meter, clock: _Clock) -> None:
+def _write(state: State, hooks: Hooks, split: str, meter: Meter, clock: _Clock) -> dict[str, float]:
+    """One row for the means that the meter holds, which are returned."""
     examples, terms = meter.examples, meter.means()
     seconds, lap = clock.read()
-    row = {"step": state[STEP], "epoch": state[EPOCH], "split": split, **terms, "examples": examples}
-    row |= {"seconds": round(seconds, 4), "examples_per_second": round(examples / lap, 1)}
     wrong = [name for name, value in terms.items() if not math.isfinite(value)]
     if wrong:
-        raise ValueError(
-            f"{wrong[0]} became {terms[wrong[0]]} between steps {max(state[STEP] - ROW_EVERY, 0)} and {state[STEP]} "
-            f"({split}): lower --lr, or look for extreme values in the data; the last good checkpoint is kept"
+        first = max(state[STEP] - ROW_EVERY, 0) if split == "train" else state[STEP]
+        raise Diverged(
+            f"{wrong[0]} became {terms[wrong[0]]} between steps {first} and {state[STEP]} ({split}): "
+            "lower --lr, clip the gradients (--clip 1), or look for extreme values in the data"
         )
+    row = {"step": state[STEP], "epoch": state[EPOCH], "split": split, **terms, "examples": examples}
+    row |= {"seconds": round(seconds, 4), "examples_per_second": round(examples / lap, 1)}
     state[RUN].log(row)
     state[ROW] = row
     hooks("row", state)
+    return terms
 
 
 class _Clock:
@@ -267,18 +394,33 @@ class _Clock:
 
 
 @contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Nobody else trains into this directory meanwhile."""
+    lock = FileLock(run.path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"another process is training into {run.path}: wait for it, or stop it first") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def _stopping(state: State) -> Iterator[None]:
-    """Ctrl-C ends the training after the step under way; a second one ends the process."""
+    """Ctrl-C, or a polite kill, ends the training after the step under way; a second one ends the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def stop(*_: Any) -> None:
-        state[STOP] = "interrupted"
-        signal.signal(signal.SIGINT, before)
+    def stop(number: int, _: Any) -> None:
+        state[STOP] = "interrupted" if number == signal.SIGINT else "terminated"
+        signal.signal(number, before[number])
 
-    before = signal.signal(signal.SIGINT, stop)
+    before: dict[int, Any] = {int(sign): signal.signal(sign, stop) for sign in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

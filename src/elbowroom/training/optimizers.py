@@ -1,7 +1,9 @@
-"""Optimisers by name."""
+"""Optimisers by name, with arguments."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 from typing import Any
 
 import torch
@@ -13,27 +15,57 @@ from elbowroom.objectives import Player
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
+    "adamax": torch.optim.Adamax,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
     "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
 }
 
-_FUSED = ("adam", "adamw", "adagrad", "sgd")
+#: One kernel per step instead of one per tensor and operation, where torch has it.
+FUSED = {"adam": ("cpu", "cuda"), "adamw": ("cpu", "cuda"), "sgd": ("cpu", "cuda"), "adagrad": ("cpu",)}
 
 
-def optimizer(name: str, player: Player, lr: float, device: torch.device) -> Optimizer:
-    """This player's optimiser: the run's, unless the player wants otherwise.
+def optimizer(text: str, player: Player, lr: float, device: torch.device) -> Optimizer:
+    """This player's optimiser: the run's, with whatever the player wants otherwise.
+
+    Args:
+        text: a name in :data:`OPTIMIZERS`, with arguments if wanted: ``"sgd(momentum=0.9)"``.
+        player: whose parameters it moves.
+        lr: the run's learning rate.
+        device: where the parameters are.
 
     Raises:
-        ValueError: the name is unknown, or the rate is not above zero.
+        ValueError: the name or an argument is unknown, or the rate is not above zero.
     """
+    name, arguments = parse(text)
+    if not (lr > 0 and lr < float("inf")):
+        raise ValueError(f"the learning rate must be above 0, got {lr}")
+    takes = inspect.signature(OPTIMIZERS[name]).parameters
+    for argument in arguments:
+        if argument not in takes:
+            raise advice.unknown(f"argument of {name}", argument, set(takes) - {"params"})
+    fused = {"fused": True} if device.type in FUSED.get(name, ()) else {}
+    own = {key: value for key, value in player.optimizer.items() if key in takes}
+    return OPTIMIZERS[name](player.parameters, **{"lr": lr} | fused | arguments | own)
+
+
+def parse(text: str) -> tuple[str, dict[str, Any]]:
+    """A name and its arguments.
+
+    >>> parse("sgd(momentum=0.9, nesterov=True)")
+    ('sgd', {'momentum': 0.9, 'nesterov': True})
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.args:
+            name, arguments = tree.func.id, {str(k.arg): ast.literal_eval(k.value) for k in tree.keywords}
+        else:
+            name, arguments = text.strip(), {}
+    except (SyntaxError, ValueError):
+        raise ValueError(f"optimizer '{text}': write a name, or a name with arguments as 'sgd(momentum=0.9)'") from None
     if name not in OPTIMIZERS:
         raise advice.unknown("optimizer", name, OPTIMIZERS)
-    if not lr > 0:
-        raise ValueError(f"the learning rate must be above 0, got {lr}")
-    # One kernel per step instead of one per tensor and operation, where torch has it for the device.
-    fused = name in _FUSED and device.type in (("cpu", "cuda") if name != "adagrad" else ("cpu",))
-    settings: dict[str, Any] = {"lr": lr} | ({"fused": True} if fused else {})
-    takes = OPTIMIZERS[name].__init__.__code__.co_varnames
-    own = {key: value for key, value in player.optimizer.items() if key in takes}
-    return OPTIMIZERS[name](player.parameters, **settings | own)
+    return name, arguments

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 import torch
+from torch import Tensor
 
-from elbowroom.data import Data
-from elbowroom.model import Generative
+from elbowroom.data import Batch, Data
 from elbowroom.objectives import Term
 from elbowroom.run import Run
 
@@ -68,7 +68,8 @@ class State:
         return iter(self._values)
 
 
-MODEL: Key[Generative] = state_key("model")
+#: What trains: a model of ours, or anybody's module.
+MODEL: Key[Any] = state_key("model")
 OBJECTIVE: Key[Term] = state_key("objective")
 DATA: Key[Data] = state_key("data")
 RUN: Key[Run] = state_key("run")
@@ -77,9 +78,18 @@ OPTIMIZERS: Key[dict[str, torch.optim.Optimizer]] = state_key("optimizers")
 #: Optimiser steps taken, and to take.
 STEP: Key[int] = state_key("step")
 STEPS: Key[int] = state_key("steps")
+#: The random streams as they were when the epoch under way began.
+EPOCH_STREAMS: Key[dict[str, Tensor]] = state_key("epoch_streams")
 #: The epoch under way, counted from 1, and how many there will be.
 EPOCH: Key[int] = state_key("epoch")
 EPOCHS: Key[int] = state_key("epochs")
+BATCH: Key[Batch] = state_key("batch")
+#: What the model made of the batch: a :class:`Draw`, or an :class:`Output` of a module of one's own.
+DRAW: Key[Any] = state_key("draw")
+#: The loss that the model descends, in nats per example.
+LOSS: Key[Tensor] = state_key("loss")
+#: The means over each watched split, by split and name.
+FIGURES: Key[dict[str, dict[str, float]]] = state_key("figures")
 #: The newest row of metrics.jsonl.
 ROW: Key[dict[str, Any]] = state_key("row")
 #: Why to stop before the end; empty while there is no reason. A callback may write it.

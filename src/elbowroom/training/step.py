@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from elbowroom.data import Batch
 from elbowroom.model import Generative
-from elbowroom.objectives import Term
+from elbowroom.objectives import Output, Term
+from elbowroom.training.hooks import Hooks
+from elbowroom.training.state import BATCH, DRAW, LOSS, State
 
 
 class Losses(NamedTuple):
@@ -28,6 +31,13 @@ class Losses(NamedTuple):
 class Step(nn.Module):
     """Batch to losses: draw once, let every player score the draw.
 
+    Args:
+        model: a :class:`Generative`, or any module, whose output becomes an :class:`Output`.
+        objective: scores what the model made.
+        state: where callbacks find the draw and the loss.
+        hooks: whom to call at ``forward`` and ``loss``.
+        pass_state: call a module of one's own as ``model(x, state)``.
+
     >>> import elbowroom as er
     >>> from elbowroom.data import Batch
     >>> step = Step(*er.recipes.vae((1, 8, 8)))
@@ -36,17 +46,33 @@ class Step(nn.Module):
     ['elbo', 'kl', 'loss', 'reconstruction']
     """
 
-    def __init__(self, model: Generative, objective: Term) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        objective: Term,
+        state: State | None = None,
+        hooks: Hooks | None = None,
+        pass_state: bool = False,
+    ) -> None:
         super().__init__()
         self.model, self.objective = model, objective
         self.players = objective.players(model)
+        self._state, self._hooks, self._pass = state or State(), hooks or Hooks(), pass_state
 
     def forward(self, batch: Batch, step: Tensor) -> Losses:  # noqa: D102
-        draw = self.model.draw(batch.x, k=self.objective.k)
+        draw = self._state[DRAW] = self._draw(batch)
+        self._hooks("forward", self._state)
         losses = {player.name: player.loss(draw, step) for player in self.players}
+        self._state[LOSS] = losses["model"]
+        self._hooks("loss", self._state)
+        losses["model"] = self._state[LOSS]
         with torch.no_grad():
-            terms = {"loss": losses["model"].detach()}
-            if draw.probabilistic:
-                terms |= {"elbo": draw.elbo.mean(), "kl": draw.kl.mean()}
-            terms["reconstruction"] = -draw.log_px.mean()
-        return Losses(losses, terms | draw.terms)
+            terms = {"loss": losses["model"].detach()} | draw.terms | draw.figures()
+        return Losses(losses, terms)
+
+    def _draw(self, batch: Batch) -> Any:
+        self._state[BATCH] = batch
+        if isinstance(self.model, Generative):
+            return self.model.draw(batch.x, k=self.objective.k)
+        call: Callable[..., Any] = self.model
+        return Output(batch.x, call(batch.x, self._state) if self._pass else call(batch.x))

@@ -1,0 +1,57 @@
+"""Modules and losses of one's own, where nothing of ours has to be inherited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from torch import Tensor
+
+from elbowroom.objectives.term import Term
+
+
+class Output:
+    """What a module of one's own made of a batch; stands where a :class:`Draw` does.
+
+    Attributes:
+        x: the batch, (B, *shape).
+        output: whatever the module returned.
+    """
+
+    def __init__(self, x: Tensor, output: Any) -> None:
+        self.x, self.output = x, output
+        self.terms: dict[str, Tensor] = {}
+
+    def figures(self) -> dict[str, Tensor]:
+        """Nothing is known of it but what the loss records."""
+        return {}
+
+
+class Loss(Term):
+    """A loss function of one's own, as a term: it adds, scales and takes schedules as all terms do.
+
+    Args:
+        function: from the module's output and the batch x to a scalar tensor.
+        reduction: ``"sum"`` if it sums over the batch, as the classic example's does: it is divided by the batch's
+            size, so that the loss is in nats per example; ``"mean"`` if it is that already.
+
+    >>> import torch
+    >>> squares = Loss(lambda output, x: ((output - x) ** 2).sum(), reduction="sum")
+    >>> squares(Output(torch.zeros(4, 3), torch.ones(4, 3)), torch.tensor(0))
+    tensor(3.)
+    """
+
+    def __init__(self, function: Callable[[Any, Tensor], Tensor], reduction: Literal["sum", "mean"] = "sum") -> None:
+        super().__init__()
+        if reduction not in ("sum", "mean"):
+            raise ValueError(f"reduction says what the loss does over the batch: 'sum' or 'mean', not '{reduction}'")
+        self.function, self.reduction = function, reduction
+
+    def forward(self, draw: Any, step: Tensor) -> Tensor:  # noqa: D102
+        value = self.function(draw.output, draw.x)
+        if value.dim() != 0:
+            raise ValueError(f"the loss function returned {tuple(value.shape)}, not a scalar: sum or average it")
+        return value / len(draw.x) if self.reduction == "sum" else value
+
+    def __repr__(self) -> str:
+        return getattr(self.function, "__name__", "loss").strip("<>")

@@ -1,0 +1,28 @@
+"""The weights that did best on the validation split."""
+
+from __future__ import annotations
+
+import math
+
+from elbowroom import weights
+from elbowroom.training.hooks import Callback
+from elbowroom.training.state import FIGURES, MODEL, RUN, STEP, State
+
+
+class Best(Callback):
+    """Keep the weights with the lowest validation loss in ``checkpoints/best.safetensors``."""
+
+    def __init__(self) -> None:
+        self._best = math.inf
+
+    def validation(self, state: State) -> None:  # noqa: D102
+        loss = state[FIGURES].get("validation", {}).get("loss", math.inf)
+        if loss < self._best:
+            self._best = loss
+            weights.save(state[RUN].best, weights.of(state[MODEL]), {"step": str(state[STEP]), "loss": str(loss)})
+
+    def state_dict(self) -> dict[str, float]:  # noqa: D102
+        return {"best": self._best} if math.isfinite(self._best) else {}
+
+    def load_state_dict(self, remembered: dict[str, float]) -> None:  # noqa: D102
+        self._best = remembered.get("best", math.inf)

@@ -1,0 +1,67 @@
+"""How the objective charges for the KL while the model finds its feet."""
+
+from __future__ import annotations
+
+import warnings
+
+from elbowroom.training.hooks import Callback
+from elbowroom.training.state import DRAW, STEP, STEPS, State
+
+
+class Warmup(Callback):
+    """Grow the weight of the KL from 0 to 1 over the start of the run, once or in cycles, for any recipe.
+
+    The figures reported are those of the whole KL; only the loss that is descended is eased. Sønderby et al. 2016,
+    arXiv 1602.02282; in cycles, Fu et al. 2019, arXiv 1903.10145.
+
+    Args:
+        fraction: of the run, over which the weight grows; with several cycles, of each cycle.
+        steps: over which it grows, instead of a fraction. A warning tells if the run ends before.
+        cycles: how often it starts anew.
+
+    Raises:
+        ValueError: a fraction outside (0, 1], fewer than one step or cycle.
+    """
+
+    def __init__(self, fraction: float = 0.2, steps: int | None = None, cycles: int = 1) -> None:
+        if not 0 < fraction <= 1:
+            raise ValueError(f"the warm-up's fraction of the run must be above 0 and at most 1, got {fraction}")
+        if cycles < 1 or (steps is not None and steps < 1):
+            raise ValueError(f"a warm-up needs at least 1 step and 1 cycle, got {steps} steps and {cycles} cycles")
+        self.fraction, self.steps, self.cycles = fraction, steps, cycles
+
+    def weight(self, step: int, total: int) -> float:
+        """The weight at a step of a run of ``total`` steps."""
+        cycle = total / self.cycles
+        return min(1.0, (step % cycle) / (self.steps or self.fraction * cycle))
+
+    def start(self, state: State) -> None:  # noqa: D102
+        if self.steps and self.steps * self.cycles > state[STEPS]:
+            warnings.warn(
+                f"the KL warm-up of {self.steps:,} steps will not finish in a run of {state[STEPS]:,}: "
+                f"the last weight is {self.weight(state[STEPS] - 1, state[STEPS]):.2f}; shorten it, or train longer",
+                stacklevel=2,
+            )
+
+    def forward(self, state: State) -> None:  # noqa: D102
+        state[DRAW].kl_weight = self.weight(state[STEP], state[STEPS])
+
+
+class FreeBits(Callback):
+    r"""Charge nothing for the first nats of each latent dimension.
+
+    .. math:: \sum_j \max(\lambda, \mathrm E_x \mathrm{KL}_j)
+
+    Kingma et al. 2016, arXiv 1606.04934, the mean taken over the batch.
+
+    Args:
+        nats: :math:`\lambda`, per dimension.
+    """
+
+    def __init__(self, nats: float) -> None:
+        if not nats > 0:
+            raise ValueError(f"free bits must be above 0 nats per dimension, got {nats}")
+        self.nats = nats
+
+    def forward(self, state: State) -> None:  # noqa: D102
+        state[DRAW].free_nats = self.nats

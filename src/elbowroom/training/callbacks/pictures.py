@@ -1,0 +1,44 @@
+"""Seeing it learn."""
+
+from __future__ import annotations
+
+import torch
+
+from elbowroom.model import Generative
+from elbowroom.training.hooks import Callback
+from elbowroom.training.state import DATA, DEVICE, EPOCH, MODEL, RUN, State
+
+
+class Pictures(Callback):
+    """Reconstructions and samples after every epoch, the curves at the end, for data that are pictures.
+
+    Args:
+        n: examples in a row.
+    """
+
+    def __init__(self, n: int = 10) -> None:
+        self.n = n
+
+    def epoch(self, state: State) -> None:  # noqa: D102
+        from elbowroom.pictures import is_picture, reconstructions, samples
+
+        data, model = state[DATA], state[MODEL]
+        if not (is_picture(data.shape) and isinstance(model, Generative)):
+            return
+        folder, suffix = state[RUN].images, f"{state[EPOCH]:04d}.png"
+        split = "validation" if data.validation is not None else "train"
+        x = getattr(data, split).first(self.n).x.to(state[DEVICE])
+        model.eval()
+        # The same codes at every epoch, so that one sees the model change and not the draw.
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            about = f"epoch {state[EPOCH]}, {data.name} {split}"
+            reconstructions(x, model.reconstruct(x), about).save(folder / f"reconstructions-{suffix}")
+            if getattr(model, "prior", None) is not None:
+                samples(model.sample(self.n**2), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
+        model.train()
+
+    def end(self, state: State) -> None:  # noqa: D102
+        from elbowroom.pictures import curves
+
+        curves(state[RUN]).savefig(state[RUN].images / "curves.png")

@@ -1,0 +1,60 @@
+"""Learning rates that change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LRScheduler, OneCycleLR, StepLR
+
+from elbowroom import advice
+from elbowroom.training.hooks import Callback
+from elbowroom.training.state import OPTIMIZERS, STEPS, State
+
+#: Shapes of a whole run by name, from the optimiser and the number of steps.
+SHAPES: dict[str, Callable[[Optimizer, int], LRScheduler]] = {
+    "cosine": lambda optimizer, steps: CosineAnnealingLR(optimizer, steps),
+    "one-cycle": lambda optimizer, steps: OneCycleLR(optimizer, optimizer.defaults["lr"], steps, pct_start=0.2),
+    "exponential": lambda optimizer, steps: ExponentialLR(optimizer, 0.01 ** (1 / steps)),
+    "thirds": lambda optimizer, steps: StepLR(optimizer, max(1, steps // 3), 0.1),
+}
+
+
+class Rate(Callback):
+    """A schedule of torch's own for every player's learning rate, moved on after each step.
+
+    Args:
+        shape: a name in :data:`SHAPES` (``cosine``, ``one-cycle``, ``exponential`` to a hundredth, ``thirds``, each
+            a third of the run at a tenth of the rate before), or a function from an optimiser to a scheduler.
+    """
+
+    def __init__(self, shape: str | Callable[[Optimizer], LRScheduler]) -> None:
+        if isinstance(shape, str) and shape not in SHAPES:
+            raise advice.unknown("rate schedule", shape, SHAPES)
+        self.shape = shape
+        self._schedulers: dict[str, LRScheduler] = {}
+        self._remembered: dict[str, Any] = {}
+
+    def start(self, state: State) -> None:  # noqa: D102
+        for name, optimizer in state[OPTIMIZERS].items():
+            shape = SHAPES[self.shape] if isinstance(self.shape, str) else None
+            restored = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+            self._schedulers[name] = shape(optimizer, state[STEPS]) if shape else self.shape(optimizer)  # type: ignore[operator]
+            if name in self._remembered:
+                self._schedulers[name].load_state_dict(self._remembered[name])
+                # To make a scheduler sets rates, and averages too: put back what the checkpoint had.
+                for group, then in zip(optimizer.param_groups, restored, strict=True):
+                    group.update(then)
+
+    def step(self, state: State) -> None:  # noqa: D102
+        for scheduler in self._schedulers.values():
+            scheduler.step()
+
+    def state_dict(self) -> dict[str, Any]:  # noqa: D102
+        return {name: scheduler.state_dict() for name, scheduler in self._schedulers.items()}
+
+    def load_state_dict(self, remembered: dict[str, Any]) -> None:  # noqa: D102
+        self._remembered = remembered
+        for name, scheduler in self._schedulers.items():
+            scheduler.load_state_dict(remembered[name])
