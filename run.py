@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 import venv
@@ -63,7 +64,7 @@ def demo(_: list[str]) -> int:
         ["evaluate", run, "--samples", "200"],
     ]
     for command in commands:
-        print(f"\n$ elbowroom {' '.join(command)}", flush=True)
+        print(f"\n$ elbowroom {shlex.join(command)}", flush=True)
         if code := elbowroom(command):
             return code
     images = Path(run) / "images"

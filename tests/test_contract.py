@@ -155,14 +155,26 @@ def test_vamp_prior_mixes_the_posteriors_at_its_pseudo_inputs():
     torch.testing.assert_close(model.prior().log_prob(z), expected)
 
 
-def test_a_model_may_be_conditional_throughout():
+class OneHot(torch.nn.Module):
+    def forward(self, c):
+        return torch.nn.functional.one_hot(c, 10).float()
+
+
+def test_a_model_may_be_conditional_throughout(tmp_path):
     """Encoder, decoder and prior all take the condition as a second input."""
     torch.manual_seed(0)
     encoder = er.Conditional(er.MLP((1, 8, 8), 10, size=4), er.DiagonalNormal(2))
     decoder = er.Conditional(er.MLP(2, 10, size=64), er.Bernoulli((1, 8, 8)))
     prior = er.Conditional(er.MLP(10, size=4), er.DiagonalNormal(2))
-    model = er.Model(encoder, decoder, prior)
-    c = torch.eye(10)[torch.tensor([3, 7])]
+    model = er.Model(encoder, decoder, prior, OneHot())
+    c = torch.tensor([3, 7])
     draw = model.draw(torch.rand(2, 1, 8, 8), c, k=5)
     assert draw.log_w.shape == (5, 2)
     assert model.sample(2, c).shape == (2, 1, 8, 8)
+    with pytest.raises(ValueError, match="this model is conditional: give it labels"):
+        model.sample(2)
+    # The labels come with the batches; the same loop, evaluation and pictures.
+    data = er.load_data("digits")
+    run = er.fit(model, er.ELBO(), data, steps=12, out=tmp_path / "run", device="cpu")
+    assert run.metrics("test")[-1]["elbo"] < 0
+    assert er.evaluate(model, data, samples=3)["elbo"].value < 0

@@ -100,6 +100,13 @@ def test_discretised_logistic_keeps_its_digits_in_the_tail():
     assert single.item() == pytest.approx(exact.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize(("loc", "log_scale"), [(0.9, -1.0), (0.1, -2.0), (0.5, -5.0), (-3.0, 0.0)])
+def test_discretised_logistic_has_its_mean(loc, log_scale):
+    grid = torch.arange(256, dtype=torch.float64) / 255
+    p = DiscretisedLogistic(torch.tensor(loc, dtype=torch.float64), torch.tensor(log_scale, dtype=torch.float64))
+    assert p.mean.item() == pytest.approx((p.log_prob(grid).exp() * grid).sum().item(), abs=1e-9)
+
+
 def test_levels_sum_to_one_and_have_their_mean():
     p = Levels(torch.randn(256))
     grid = torch.arange(256) / 255

@@ -157,3 +157,35 @@ def test_the_critic_learns_the_log_density_ratio():
         optimizer.step()
     exact = -0.5 * torch.log(torch.tensor(1 - rho**2))
     assert ratio(codes(20_000), NOW).item() == pytest.approx(exact.item(), abs=0.08)
+
+
+def test_two_critics_are_two_players_and_both_move(tmp_path):
+    torch.manual_seed(0)
+    model, elbo = er.recipes.vae(SHAPE, latent=3)
+    critics = [er.MLP(3, size=1, hidden=(8,)) for _ in range(2)]
+    objective = elbo + er.DensityRatio(critics[0], er.permute_dims) + er.DensityRatio(critics[1], er.permute_dims)
+    assert [p.name for p in objective.players(model)] == ["model", "critic", "critic-2"]
+    before = [critic.layers[-1].weight.clone() for critic in critics]
+    er.fit(model, objective, er.load_data("digits"), steps=3, out=tmp_path / "run", device="cpu")
+    for critic, weight in zip(critics, before, strict=True):
+        assert not torch.equal(critic.layers[-1].weight, weight)
+
+
+def test_terms_divide_and_take_any_real_number(draw):
+    import numpy as np
+
+    kl = er.KL()(draw, NOW)
+    assert (er.KL() / 2)(draw, NOW) == pytest.approx(kl.item() / 2)
+    assert (np.float32(2) * er.KL())(draw, NOW) == pytest.approx(2 * kl.item())
+
+
+def test_mmd_compares_with_the_models_own_prior():
+    torch.manual_seed(0)
+    far = er.Mixture(2, components=1)
+    with torch.no_grad():
+        far.loc.fill_(5.0)
+    z = torch.randn(1, 300, 2)
+    near, away = (er.Draw(z[0], None, er.Latent(z, None, prior)) for prior in (er.StandardNormal(2)(), far()))
+    assert abs(er.MMD()(near, NOW).item()) < 0.1
+    assert er.MMD()(away, NOW).item() > 1
+    assert er.MMD()(er.Draw(z[0], None, er.Latent(z[:, :1], None, None)), NOW) == 0

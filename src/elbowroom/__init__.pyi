@@ -1,6 +1,7 @@
 from . import data as data
 from . import distributions as distributions
 from . import families as families
+from . import integrations as integrations
 from . import networks as networks
 from . import noise as noise
 from . import objectives as objectives
@@ -35,6 +36,8 @@ from .objectives import Commitment as Commitment
 from .objectives import DensityRatio as DensityRatio
 from .objectives import ImportanceBound as ImportanceBound
 from .objectives import LatentL2 as LatentL2
+from .objectives import Loss as Loss
+from .objectives import Output as Output
 from .objectives import Player as Player
 from .objectives import Reconstruction as Reconstruction
 from .objectives import Schedule as Schedule
@@ -48,9 +51,20 @@ from .priors import VampPrior as VampPrior
 from .recipes import recipe as recipe
 from .run import Run as Run
 from .run import load as load
+from .training import Average as Average
 from .training import Callback as Callback
+from .training import Clip as Clip
+from .training import Diverged as Diverged
+from .training import EarlyStopping as EarlyStopping
+from .training import FreeBits as FreeBits
+from .training import Rate as Rate
 from .training import State as State
+from .training import Warmup as Warmup
+from .training import every as every
 from .training import fit as fit
+from .training import on as on
+from .training import once as once
+from .training import only_if as only_if
 from .training import resume as resume
 from .training import state_key as state_key
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,19 +58,27 @@ class Generative(nn.Module, ABC):
         """Of one example."""
         return self.decoder.family.shape
 
-    @torch.no_grad()
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        """Evaluation mode for a look at the model, so that looking does not change it."""
+        training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.train(training)
+
     def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """The posterior mean of the code that :meth:`decode` takes, (B, *latent_shape)."""
-        with noise.silenced():
+        with self._at_rest(), noise.silenced():
             return self.draw(x, c).latents[-1].q.mean.reshape(len(x), *self.latent_shape)
 
-    @torch.no_grad()
     def reconstruct(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """The mean of p(x|z) at the posterior mean, (B, *shape)."""
-        with noise.silenced():
+        with self._at_rest(), noise.silenced():
             return self.draw(x, c).p.mean[0]
 
-    @torch.no_grad()
     def sample(self, n: int = 1, c: Tensor | None = None, z: Tensor | None = None) -> Tensor:
         """The mean of p(x|z) at codes drawn from the prior, or at ``z``: (n, *shape).
 
@@ -78,11 +88,12 @@ class Generative(nn.Module, ABC):
             ValueError: the codes have another length than the model's.
         """
         if z is None:
-            return self.decode(self.draw_prior(n, c), c).mean
+            with self._at_rest():
+                return self.decode(self.draw_prior(n, c), c).mean
         if tuple(z.shape[1:]) != self.latent_shape:
             want, got = ("x".join(map(str, s)) for s in (self.latent_shape, z.shape[1:]))
             raise ValueError(f"codes of {got} numbers were given, but this model's codes have {want}: give {want} each")
-        with noise.silenced():
+        with self._at_rest(), noise.silenced():
             return self.decode(z, c).mean
 
 
@@ -93,6 +104,8 @@ class Model(Generative):
         encoder: x to q(z|x); takes the condition as a second input if the model is given one.
         decoder: z to p(x|z); likewise.
         prior: () to p(z), or condition to p(z|c); ``None`` for a plain autoencoder.
+        condition: from the labels ``c`` (B, ...) to what encoder, decoder and prior take as their last input. Without
+            one the model is not conditional, and the labels that come with a batch are passed over.
 
     >>> import elbowroom as er
     >>> model = er.Model(
@@ -104,14 +117,21 @@ class Model(Generative):
     (torch.Size([5, 9]), torch.Size([3, 9]))
     """
 
-    def __init__(self, encoder: Conditional, decoder: Conditional, prior: nn.Module | None) -> None:
+    def __init__(
+        self,
+        encoder: Conditional,
+        decoder: Conditional,
+        prior: nn.Module | None,
+        condition: nn.Module | None = None,
+    ) -> None:
         super().__init__()
+        self.condition = condition
         self.encoder: Conditional = encoder
         self.decoder, self.prior = decoder, prior
         self.latent_shape = encoder.family.shape
 
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:  # noqa: D102
-        given = _given(c)
+        given = self._given(c)
         q = self.encoder(x, *given)
         z = q.rsample((k,))
         prior = None if self.prior is None else self.prior(*given)
@@ -122,12 +142,15 @@ class Model(Generative):
             raise ValueError(
                 "this model has no prior to sample from: give codes (z= in Python, --z on the command line)"
             )
-        prior = self.prior(*_given(c))
-        return prior.sample((n,) if c is None else ())
+        given = self._given(c)
+        return self.prior(*given).sample(() if given else (n,))
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:  # noqa: D102
-        return self.decoder(z, *_given(c))
+        return self.decoder(z, *self._given(c))
 
-
-def _given(c: Tensor | None) -> tuple[Tensor, ...]:
-    return () if c is None else (c,)
+    def _given(self, c: Tensor | None) -> tuple[Tensor, ...]:
+        if self.condition is None:
+            return ()
+        if c is None:
+            raise ValueError("this model is conditional: give it labels, as c= or with the data")
+        return (self.condition(c),)

@@ -39,7 +39,7 @@ def standard_normal(shape: torch.Size, like: Tensor) -> Tensor:
 
 
 @contextmanager
-def _using(source: _Source) -> Iterator[None]:
+def _using(source: _Source | None) -> Iterator[None]:
     token = _source.set(source)
     try:
         yield
@@ -56,6 +56,13 @@ def silenced() -> Iterator[None]:
     tensor([0., 0.])
     """
     with _using(lambda shape, like: torch.zeros(shape, dtype=like.dtype, device=like.device)):
+        yield
+
+
+@contextmanager
+def plain() -> Iterator[None]:
+    """Draws inside come from torch's generator, whatever the source outside: for what has no examples to key by."""
+    with _using(None):
         yield
 
 

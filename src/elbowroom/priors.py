@@ -1,6 +1,11 @@
-"""Priors p(z): fixed, learned, or made of the encoder itself."""
+"""Priors p(z): fixed, learned, or made of the encoder itself.
+
+Each has a ``width``: how many numbers it holds at once to score one code, which bounds a pass over many.
+"""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +27,7 @@ class StandardNormal(nn.Module):
 
     def __init__(self, latent: int) -> None:
         super().__init__()
+        self.width = latent
         self.register_buffer("zero", torch.zeros(latent), persistent=False)
 
     def forward(self) -> Normal:  # noqa: D102
@@ -43,6 +49,7 @@ class Mixture(nn.Module):
         super().__init__()
         if components < 1:
             raise ValueError(f"a mixture needs at least 1 component, got {components}")
+        self.width = components * latent
         self.logits = nn.Parameter(torch.zeros(components))
         self.loc = nn.Parameter(torch.randn(components, latent))
         self.log_var = nn.Parameter(torch.zeros(components, latent))
@@ -71,6 +78,7 @@ class VampPrior(nn.Module):
         if components < 1:
             raise ValueError(f"a VampPrior needs at least 1 pseudo-input, got {components}")
         self.encoder, self.bounded = encoder, bounded
+        self.width = components * math.prod(encoder.family.shape)
         self.raw = nn.Parameter(torch.randn(components, *shape))
         self.register_buffer("logits", torch.zeros(components), persistent=False)
 
@@ -92,6 +100,7 @@ class CodePrior(nn.Module):
     def __init__(self, codebook: Codebook) -> None:
         super().__init__()
         self.codebook = codebook
+        self.width = codebook.shape[0] * len(codebook.codes)
         self.logits = nn.Parameter(torch.zeros(codebook.shape[0], len(codebook.codes)))
 
     def forward(self) -> Codes:  # noqa: D102

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -14,12 +16,37 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elbowroom import __version__
+from elbowroom import __version__, advice
 
 if TYPE_CHECKING:
     from elbowroom.data import Data
     from elbowroom.model import Generative
     from elbowroom.objectives import Term
+
+
+#: What ``recipe.json`` must say for a run to be of use, each field under its path.
+_FIELDS: dict[str, Any] = {
+    "recipe": str | None,
+    "arguments": dict | None,
+    "shape": list,
+    "data": dict,
+    "training": dict,
+    "training.epochs": int | None,
+    "training.steps": int | None,
+    "training.batch_size": int,
+    "training.lr": int | float,
+    "training.optimizer": str,
+    "training.seed": int,
+    "training.device": str,
+    "training.watch": list,
+    "training.callbacks": list,
+    "training.pass_state": bool,
+    "training.accumulate": int,
+    "training.checkpoint_every": int | None,
+    "training.on_nan": str,
+    "training.precision": str,
+    "training.products": str,
+}
 
 
 class Run:
@@ -40,11 +67,12 @@ class Run:
         ValueError: when something is asked of it that it does not hold.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.weights = self.path / "model.safetensors"
         self.images = self.path / "images"
-        self.checkpoint = self.path / "checkpoints" / "last.safetensors"
+        self.checkpoints = self.path / "checkpoints"
+        self.best = self.checkpoints / "best.safetensors"
         self._metrics = self.path / "metrics.jsonl"
 
     @classmethod
@@ -55,17 +83,37 @@ class Run:
             ValueError: there is a run in it already, or it cannot be written.
         """
         run = cls(path)
-        if run.exists:
-            raise ValueError(f"{path} already holds a run: give another --out, go on with 'elbowroom resume {path}'")
         try:
-            run.images.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(record | provenance(), indent=2, ensure_ascii=False)
-            (run.path / "recipe.json").write_text(text + "\n", encoding="utf-8")
+            run._must_be_free()
+            for folder in (run.images, run.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+            for old in run.checkpoints.iterdir():
+                old.unlink()
         except OSError as error:
-            raise ValueError(
-                f"cannot write the run to {path} ({error.strerror}): give an --out you may write to"
-            ) from None
+            where = f": {error.filename}" if error.filename else ""
+            raise ValueError(f"cannot write the run to {path} ({error.strerror}{where}): give another --out") from None
+        run.record = record | provenance()
         return run
+
+    def _must_be_free(self) -> None:
+        """Refuse a directory that holds anything; what a start that was cut off leaves behind may be begun again."""
+        if self.exists:
+            raise ValueError(
+                f"{self.path} already holds a run: give another --out, go on with 'elbowroom resume {self.path}'"
+            )
+        inside = list(self.path.iterdir()) if self.path.is_dir() else []
+        strange = [p for p in inside if not (p.is_dir() and p.name in ("images", "checkpoints")) and p.name != ".lock"]
+        if strange:
+            raise ValueError(
+                f"{self.path} holds other files ({strange[0].name}): give an --out that is empty, or not there yet"
+            )
+
+    def begin(self) -> None:
+        """Write ``recipe.json``: from here on the directory is a run, and can be resumed."""
+        text = json.dumps(self.record, indent=2, ensure_ascii=False)
+        beside = self.path / "recipe.json.part"
+        beside.write_text(text + "\n", encoding="utf-8")
+        os.replace(beside, self.path / "recipe.json")
 
     @property
     def exists(self) -> bool:
@@ -77,10 +125,30 @@ class Run:
         """What ``recipe.json`` says."""
         if not self.exists:
             raise ValueError(f"{self.path} holds no run (no recipe.json in it): 'elbowroom runs' lists those there are")
+        file = self.path / "recipe.json"
         try:
-            return json.loads((self.path / "recipe.json").read_text(encoding="utf-8"))
+            record = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ValueError(f"cannot read {file} ({error.strerror}): mend its permissions") from None
         except ValueError as error:
-            raise ValueError(f"{self.path / 'recipe.json'} is not readable as JSON ({error}): restore it") from None
+            raise ValueError(f"{file} is not readable as JSON ({error}): restore it") from None
+        _check(record, file)
+        return record
+
+    @property
+    def damaged(self) -> bool:
+        """Whether ``recipe.json`` cannot be used."""
+        with contextlib.suppress(ValueError):
+            return not self.record
+        return True
+
+    @property
+    def state(self) -> str:
+        """How it stands: damaged, unfinished, or why it ended."""
+        if self.damaged:
+            return "damaged"
+        rows = self.metrics()
+        return str(rows[-1].get("reason", "unfinished")) if rows else "unfinished"
 
     def log(self, row: dict[str, Any]) -> None:
         """Append one row to ``metrics.jsonl``, whole, so that a reader can follow."""
@@ -88,14 +156,14 @@ class Run:
             file.write(json.dumps(row) + "\n")
 
     def metrics(self, split: str | None = None) -> list[dict[str, Any]]:
-        """The rows of ``metrics.jsonl``, of one split if named; a last line still being written is left out."""
+        """The whole rows of ``metrics.jsonl``, of one split if named; a line cut short or damaged is left out."""
         if not self._metrics.is_file():
             return []
         rows = []
-        for line in self._metrics.read_text(encoding="utf-8").splitlines():
+        for line in self._metrics.read_bytes().splitlines():
             with contextlib.suppress(ValueError):
                 rows.append(json.loads(line))
-        return [row for row in rows if split is None or row.get("split") == split]
+        return [row for row in rows if _is_row(row) and (split is None or row.get("split") == split)]
 
     def rewind(self, step: int) -> None:
         """Forget the rows after this step: training goes on from there, and will write them again."""
@@ -116,11 +184,14 @@ class Run:
         record = self.record
         if record["recipe"] is None:
             raise ValueError(
-                f"{self.path} was trained on a model that no recipe made: build it as then, and read "
-                f"{self.weights.name} with elbowroom.weights"
+                f"{self.path} was trained on a model that no recipe made: build it as then, and read its weights with "
+                "elbowroom.weights, or go on with resume(..., model=, objective=)"
             )
-        arguments = {name: _tuples(value) for name, value in record["arguments"].items()}
-        return find(record["recipe"])(tuple(record["shape"]), **arguments)
+        recipe = find(record["recipe"])
+        try:
+            return recipe(tuple(record["shape"]), **record["arguments"])
+        except ValueError as error:
+            raise ValueError(f"{self.path / 'recipe.json'}: {error}") from None
 
     def model(self) -> Generative:
         """The trained model, in evaluation mode, on the CPU."""
@@ -135,21 +206,35 @@ class Run:
         """The data it was trained on, found and split as then.
 
         Raises:
-            ValueError: it was given as a Python object, so it has to be given again.
+            ValueError: it was given as a Python object, so it has to be given again; or it is not what it was.
         """
         from elbowroom.data import load_data
 
-        data = self.record["data"]
-        if data["source"] is None:
+        then = self.record["data"]
+        source, arguments = then.get("source"), then.get("arguments")
+        if source is None or arguments is None:
             raise ValueError(f"{self.path} was trained on data given in Python: pass the same as data=")
-        return load_data(data["source"], **{name: _tuples(value) for name, value in data["arguments"].items()})
+        for name in arguments:
+            if name not in (known := inspect.signature(load_data).parameters):
+                raise advice.unknown(f"argument of the data in {self.path / 'recipe.json'}", name, list(known)[1:])
+        data = load_data(source, **{name: _tuples(value) for name, value in arguments.items()})
+        before, now = then.get("fingerprint"), data.protocol["fingerprint"]
+        if before not in (None, now):
+            raise ValueError(
+                f"the data at {source} has changed since {self.path} was trained (fingerprint {before}, now {now}): "
+                "restore it, or pass data="
+            )
+        return data
+
+    def __fspath__(self) -> str:
+        return str(self.path)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
 
 
-def load(path: str | Path) -> Generative:
-    """The trained model of a run directory, in evaluation mode, on the CPU.
+def load(path: str | os.PathLike[str]) -> Generative:
+    """The trained model of a run, or of its directory, in evaluation mode, on the CPU.
 
     Raises:
         ValueError: there is no run, or its weights are damaged or another model's.
@@ -167,7 +252,7 @@ def next_path(stem: str, folder: str | Path = "runs") -> Path:
 
 
 def runs(folder: str | Path = "runs") -> list[Run]:
-    """The runs in a folder and below it, the newest first.
+    """The runs in a folder and below it, the newest first; those that are damaged last.
 
     Raises:
         ValueError: there is no such folder.
@@ -176,7 +261,7 @@ def runs(folder: str | Path = "runs") -> list[Run]:
     if not folder.is_dir():
         raise ValueError(f"no folder {folder}: name the one that holds your runs, or train one first")
     found = [Run(record.parent) for record in folder.rglob("recipe.json")]
-    return sorted(found, key=lambda run: run.record.get("started", ""), reverse=True)
+    return sorted(found, key=lambda run: "" if run.damaged else str(run.record.get("started", "")), reverse=True)
 
 
 def provenance() -> dict[str, Any]:
@@ -185,7 +270,7 @@ def provenance() -> dict[str, Any]:
     import torch
 
     return {
-        "command": " ".join(["elbowroom", *sys.argv[1:]]) if Path(sys.argv[0]).stem == "elbowroom" else None,
+        "command": _command(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "elbowroom": __version__,
@@ -198,12 +283,51 @@ def provenance() -> dict[str, Any]:
     }
 
 
+def _command() -> str | None:
+    """The command line that this is, ready to be pasted; None in a program of one's own."""
+    program = Path(sys.argv[0])
+    is_ours = program.stem == "elbowroom" or program == Path(__file__).with_name("__main__.py")
+    return shlex.join(["elbowroom", *sys.argv[1:]]) if is_ours else None
+
+
 def _commit() -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    """The package's commit, where it runs from a checkout of its own and not from within another's."""
+    package = Path(__file__).resolve().parent
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(package), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip() or None
+        if Path(git("rev-parse", "--show-toplevel"), "src", "elbowroom").resolve() != package:
+            return None
+        return git("describe", "--always", "--dirty", "--abbrev=12") or None
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _check(record: Any, file: Path) -> None:
+    """Refuse what is no record of a run."""
+    if not isinstance(record, dict):
+        raise ValueError(f"{file} is damaged: it is no object with the fields of a run; restore it")
+    for field, kind in _FIELDS.items():
+        *above, name = field.split(".")
+        fields = record[above[0]] if above else record
+        if name not in fields:
+            raise ValueError(f"{file} is damaged: it lacks the field '{field}'; restore it")
+        if not isinstance(fields[name], kind):
+            raise ValueError(f"{file} is damaged: its field '{field}' is {json.dumps(fields[name])[:40]}; restore it")
+    if not all(isinstance(n, int) and n > 0 for n in record["shape"]):
+        raise ValueError(f"{file} is damaged: its field 'shape' is {record['shape']}, not sizes; restore it")
+    if record["recipe"] is not None and record["arguments"] is None:
+        raise ValueError(f"{file} is damaged: its field 'arguments' is null; restore it")
+
+
+def _is_row(row: Any) -> bool:
+    """Whether a line of the metrics is one of ours, whole."""
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), int) for name in ("step", "epoch")):
+        return False
+    return isinstance(row.get("seconds", 0.0), int | float)
 
 
 def _tuples(value: Any) -> Any:

@@ -102,6 +102,10 @@ def damaged_arrays(folder):
     yield "labels.npz", "has y_test but no x_test"
     npz("twice.npz", x=x, x_train=x)
     yield "twice.npz", "more than one array for its train split"
+    npz("shapes.npz", x_train=np.zeros((9, 8, 8)), x_test=np.zeros((3, 4, 8)))
+    yield "shapes.npz", r"the examples of test in .*shapes.npz have shape \(1, 4, 8\) and those of train \(1, 8, 8\)"
+    npz("widths.npz", x=np.zeros((9, 5)), x_val=np.zeros((3, 4)))
+    yield "widths.npz", r"the examples of validation in .*widths.npz have shape \(4,\) and those of train \(5,\)"
     npz("length.npz", x=x, y=[1, 2])
     yield "length.npz", r"y has shape \(2,\) for the 4 examples of x of length.npz"
     (folder / "table.csv").write_text("1,2")

@@ -163,6 +163,9 @@ def test_splits_of_ones_own():
     data = load_data(x[:30], validation=x[30:36], test=x[36:])
     assert [held(s) for s in data.splits.values()] == [list(range(1, 31)), list(range(31, 37)), list(range(37, 41))]
     assert data.protocol["arguments"]["validation"] == "given"
+    digits = load_data("digits", validation=numbered(5, (1, 8, 8)))
+    assert digits.protocol["source"] is None  # its name alone would not load the same again
+    assert load_data("digits", validation=5).protocol["source"] == "digits"
     data = load_data(DataLoader(TensorDataset(x), batch_size=8), validation=DataLoader(TensorDataset(x[:9])))
     assert (len(data.train), len(data.validation), data.test) == (40, 9, None)
     with pytest.raises(ValueError, match=r"examples of validation= have shape \(1, 3, 3\) and those of train"):
@@ -217,6 +220,10 @@ def test_a_stream_is_not_divided():
         ({"binarise": "dinamic"}, "unknown binarise 'dinamic': did you mean 'dynamic'"),
         ({"resize": 28}, "resize=28 is for folders and zips"),
         ({"resize": 0}, "resize=0: expected a number of pixels"),
+        ({"resize": ()}, r"resize=\(\): expected a number of pixels"),
+        ({"resize": (8, "8")}, "resize=.*: expected a number of pixels"),
+        ({"seed": "1"}, "seed='1': expected a whole number from 0"),
+        ({"seed": -1}, "seed=-1: expected a whole number from 0"),
     ],
 )
 def test_impossible_wishes(options, words):
@@ -268,7 +275,9 @@ def test_threshold():
 def test_only_probabilities_can_be_binarised():
     x = np.zeros((10, 4), dtype=np.float32)
     x[3, 1] = 7
-    with pytest.raises(ValueError, match=r"needs values in \[0, 1\], and example 3 of train has 7: rescale"):
+    with pytest.raises(
+        ValueError, match=r"needs values in \[0, 1\], and row 3 of the source \(train split\) has 7: rescale"
+    ):
         load_data(x, binarise="dynamic", validation=0, test=0)
     with pytest.raises(ValueError, match="needs arrays, and test is a stream"):
         load_data(TensorDataset(numbered()), binarise="dynamic")
@@ -305,6 +314,21 @@ def test_first_outside():
     by_hand = Data("mine", stream, None, None, stream.shape)
     assert by_hand.first_outside(0, 1) == ("train", 1, 2.0)
     assert by_hand.first_outside(0, 2) is None  # only the first batch is looked at
+
+
+def test_a_value_outside_is_told_by_its_row_in_the_source():
+    x = np.zeros((300, 2), dtype=np.float32)
+    x[250, 1] = 3.0
+    for seed in range(5):
+        for source in (x, TensorDataset(torch.from_numpy(x))):
+            data = load_data(source, seed=seed)
+            if isinstance(source, np.ndarray):
+                assert data.first_outside(0, 1)[1:] == (250, 3.0)
+                assert data.train.to("cpu").origin.equal(data.train.origin)
+            parts = torch.cat([split.origin for split in data.splits.values()])
+            assert sorted(parts.tolist()) == list(range(300))
+    with pytest.raises(ValueError, match=r"row 250 of the source \(\w+ split\) has 3: rescale"):
+        load_data(x, binarise="dynamic")
 
 
 @pytest.mark.parametrize(
@@ -385,6 +409,7 @@ def nan_at(*places):
         ((np.zeros((4, 2)), np.array([1j] * 4)), "y of x holds complex128 values"),
         ({"x": 1}, "cannot load data from a dict: expected a data set's name"),
         (3, "cannot load data from a int"),
+        ("", "no data named: give a name"),
         ([], "the loader gives no batches"),
         ([{"foo": 1, "bar": 2}], "a batch is a dict with the keys 'foo', 'bar': expected one of x, image"),
         ([(1, 2, 3)], r"a batch is a tuple of 3: expected x, \(x, y\) or a dict"),

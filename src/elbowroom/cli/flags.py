@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import tomllib
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import click
 
 from elbowroom import advice
 from elbowroom.recipes import Field
 
+#: What a generator of random numbers takes.
+SEED = click.IntRange(0, 2**32 - 1)
 
-class Whole(click.ParamType):
-    """Whole numbers separated by commas, as ``400,200``; ``none`` for no number at all."""
+
+class Finite(click.types.FloatParamType):
+    """A number that is one: neither infinite nor NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: D102
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number")
+        return number
+
+
+class Numbers(click.ParamType):
+    """Numbers separated by commas, as ``400,200``; ``none`` for no number at all."""
 
     name = "N,N,…"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: D102
-        if isinstance(value, str):
-            value = [] if value.strip().lower() in ("", "none") else value.split(",")
-        try:
-            return tuple(int(item) for item in ([value] if isinstance(value, int) else value))
-        except (TypeError, ValueError):
-            self.fail(f"{value!r} is not a list of whole numbers: write them as 400,200, or none")
+    def __init__(self, kind: type[int] | type[float] = int) -> None:
+        self.kind = kind
+
+    def convert(  # noqa: D102
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = [] if value.strip().lower() in ("", "none") else value.split(",")
+        with contextlib.suppress(ValueError):
+            numbers = tuple(self.kind(part) for part in parts)
+            if all(map(math.isfinite, numbers)):
+                return numbers
+        kind, example = ("whole", "400,200") if self.kind is int else ("finite", "0.5,1")
+        self.fail(f"{value!r} is not a list of {kind} numbers: write them as {example}, or none")
 
 
-class Size(Whole):
+class Size(Numbers):
     """Height and width as ``28,20``, or one number for both."""
 
     name = "H,W"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:  # noqa: D102
+    def convert(  # noqa: D102
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
         sides = super().convert(value, param, ctx)
         if len(sides) not in (1, 2) or min(sides) < 1:
             self.fail(f"{value!r} is no size: give height,width or one number for both, each at least 1")
@@ -48,20 +73,42 @@ class Amount(click.ParamType):
             number = float(value)
         except (TypeError, ValueError):
             self.fail(f"{value!r} is neither a count of examples nor a fraction of them")
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number")
         return int(value) if str(value).strip().isdigit() else number
 
 
 def option(field: Field) -> click.Option:
     """The flag of one argument of a recipe."""
-    name = field.name.replace("_", "-")
-    shared: dict[str, Any] = {"default": field.default, "help": field.help, "show_default": True}
-    if field.type is bool:
-        return click.Option([f"--{name}/--no-{name}"], **shared)
-    if get_origin(field.type) is tuple:
-        assert get_args(field.type)[0] is int
-        shared["show_default"] = ",".join(map(str, field.default)) or "none"
-        return click.Option([f"--{name}"], type=Whole(), **shared)
-    return click.Option([f"--{name}"], type=field.type, **shared)
+    flag, kind = f"--{field.name.replace('_', '-')}", field.type
+    shared: dict[str, Any] = {"help": field.help, "required": field.required}
+    if not field.required:
+        numbers = isinstance(field.default, tuple)
+        shared["default"] = field.default
+        shared["show_default"] = _shown(field.default) if numbers else field.default is not None
+    if kind is bool:
+        return click.Option([field.name, f"{flag}/--no-{flag[2:]}"], **shared)
+    if get_origin(kind) is Literal:
+        return click.Option([field.name, flag], type=click.Choice(get_args(kind)), **shared)
+    if get_origin(kind) is tuple:
+        return click.Option([field.name, flag], type=Numbers(get_args(kind)[0]), **shared)
+    return click.Option([field.name, flag], type=Finite() if kind is float else kind, **shared)
+
+
+def _shown(numbers: tuple[float, ...]) -> str:
+    return ",".join(map(str, numbers)) or "none"
+
+
+#: Settings that go together, by name; flags and a TOML file go before them.
+PRESETS: dict[str, dict[str, Any]] = {
+    "classic": {},
+    "fast": {"epochs": 5, "lr": 8e-3, "schedule": "one-cycle"},
+}
+
+
+def preset(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    """Take the defaults of the other flags from a preset, where no TOML file gives them."""
+    ctx.default_map = PRESETS[name or "classic"] | dict(ctx.default_map or {})
 
 
 def config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
@@ -74,8 +121,32 @@ def config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
         raise ValueError(f"cannot read --config {path} ({error.strerror}): give a TOML file") from None
     except ValueError as error:
         raise ValueError(f"--config {path} is not TOML: {error}") from None
-    known = {p.name for p in ctx.command.params} - {"config", None}
-    for name in fields:
-        if name.replace("-", "_") not in known:
-            raise advice.unknown(f"field of {path}", name, [str(k) for k in known])
-    ctx.default_map = {name.replace("-", "_"): value for name, value in fields.items()}
+    flags = {p.name: p for p in ctx.command.params if p.name not in ("config", None)}
+    ctx.default_map = dict(ctx.default_map or {})
+    for name, value in fields.items():
+        flag = flags.get(name.replace("-", "_"))
+        if flag is None:
+            raise advice.unknown(f"field of {path}", name, [str(k) for k in flags])
+        try:
+            ctx.default_map[str(flag.name)] = flag.type.convert(_as_typed(value), flag, ctx)
+        except click.BadParameter as error:
+            raise ValueError(f"--config {path}: {name} = {_as_typed(value)}: {error.message.rstrip('.')}") from None
+        except TypeError as error:
+            raise ValueError(f"--config {path}: {name} is {error}: expected what --{name} takes") from None
+
+
+def _as_typed(value: Any) -> str:
+    """A field as its flag would be typed, so that both mean the same and are judged alike.
+
+    >>> _as_typed([400, 200]), _as_typed(True), _as_typed(1.5)
+    ('400,200', 'true', '1.5')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        raise TypeError("a table")
+    if isinstance(value, list):
+        if any(isinstance(item, list) for item in value):
+            raise TypeError("a list within a list")
+        return ",".join(_as_typed(item) for item in value)
+    return str(value)

@@ -51,16 +51,18 @@ def runs(folder: str) -> None:
 
     table = _table("run", "recipe", "data", "epoch", "validation elbo", "state", "started")
     for run in runs(folder):
+        if run.damaged:
+            table.add_row(str(run.path), "", "", "", "", run.state, "")
+            continue
         rows = run.metrics()
         elbos = [row["elbo"] for row in rows if row.get("split") == "validation" and "elbo" in row]
-        state = rows[-1].get("reason", "unfinished") if rows else "unfinished"
         table.add_row(
             str(run.path),
-            str(run.record.get("recipe")),
-            str(run.record.get("data", {}).get("name")),
+            str(run.record["recipe"]),
+            str(run.record["data"].get("name")),
             str(rows[-1]["epoch"]) if rows else "0",
             f"{elbos[-1]:.2f}" if elbos else "",
-            state,
+            run.state,
             str(run.record.get("started", ""))[:16].replace("T", " "),
         )
     console().print(table)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--samples", type=int, default=100, show_default=True, help="posterior samples per example")
 @click.option("--split", default="test", show_default=True, help="train, validation or test")
 @click.option("--batch-size", type=int, default=100, show_default=True, help="examples at a time; changes no figure")
-@click.option("--seed", type=int, default=0, show_default=True, help="of the noise")
+@click.option("--seed", type=flags.SEED, default=0, show_default=True, help="of the noise")
 @click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 def evaluate(run: str, as_json: bool, **settings: Any) -> None:
@@ -42,17 +42,20 @@ def evaluate(run: str, as_json: bool, **settings: Any) -> None:
 
 @click.command()
 @click.argument("run")
-@click.option("-n", type=int, default=64, show_default=True, help="how many to draw from the prior")
+@click.option("-n", type=int, help="how many to draw from the prior  [default: 64]")
 @click.option("--z", "codes", help='codes to decode instead: "0,0; 0,1; -0.9,-0.9"')
-@click.option("--seed", type=int, default=0, show_default=True, help="of the draw")
+@click.option("--seed", type=flags.SEED, default=0, show_default=True, help="of the draw")
 @click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x and z")
-def sample(run: str, n: int, codes: str | None, seed: int, out: str) -> None:
+def sample(run: str, n: int | None, codes: str | None, seed: int, out: str) -> None:
     """Decode codes drawn from the prior, or given."""
     import torch
 
     from elbowroom.run import load
 
     target = _target(out)
+    if n is not None and codes is not None:
+        raise ValueError(f"both -n {n} and --z were given: -n is for codes drawn from the prior; leave one of them out")
+    n = 64 if n is None else n
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}")
     model = load(run)
@@ -66,7 +69,7 @@ def sample(run: str, n: int, codes: str | None, seed: int, out: str) -> None:
     from elbowroom.pictures import samples
 
     _need_pictures(model)
-    labels = None if codes is None else [" ".join(f"{v:g}" for v in code.flatten().tolist()) for code in z]
+    labels = None if codes is None else [code_label(code.flatten().tolist()) for code in z]
     drawn = f"z ~ prior, seed {seed}" if codes is None else "z as given"
     _save_picture(target, samples(x, f"{drawn} · {run}", labels))
 
@@ -81,8 +84,8 @@ def sample(run: str, n: int, codes: str | None, seed: int, out: str) -> None:
 def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, out: str) -> None:
     """Put examples through the model: data above, reconstruction below."""
     from elbowroom.data import load_data
+    from elbowroom.evaluation import check_range
     from elbowroom.run import Run
-    from elbowroom.training.checks import check_range
 
     target = _target(out)
     if n < 1:
@@ -100,7 +103,7 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
     x = _in_channels(part.first(n).x, model.shape)
     if tuple(x.shape[1:]) != model.shape:
         have, want = ("x".join(map(str, s)) for s in (data.shape, model.shape))
-        raise ValueError(f"{source} holds examples of {have}, the model takes {want}: bring them to it (--resize H,W)")
+        raise ValueError(f"{source} holds examples of {have}, the model takes {want}: {_mending(source, model.shape)}")
     check_range(model, data)
     again, z = model.reconstruct(x), model.encode(x)
     if target.suffix == ".npz":
@@ -133,7 +136,9 @@ def parse_codes(text: str, shape: tuple[int, ...]) -> Tensor:
             code = [float(number) for number in part.replace(",", " ").split()]
         except ValueError:
             raise ValueError(f"--z: code {i}, '{part.strip()}', is not numbers: write codes as \"0,0; 0,1\"") from None
-        if len(code) != size or not all(map(math.isfinite, code)):
+        if not all(map(math.isfinite, code)):
+            raise ValueError(f"--z: code {i}, '{part.strip()}', is not finite: give numbers that are")
+        if len(code) != size:
             raise ValueError(
                 f"--z: code {i}, '{part.strip()}', has {len(code)} numbers; this model's codes have {size}"
             )
@@ -141,6 +146,25 @@ def parse_codes(text: str, shape: tuple[int, ...]) -> Tensor:
     if not codes:
         raise ValueError('--z holds no code: write codes as "0,0; 0,1"')
     return torch.tensor(codes).reshape(-1, *shape)
+
+
+def code_label(code: list[float]) -> str:
+    """A code as it would be typed, a long one by its beginning and its length.
+
+    >>> code_label([0, -0.5]), code_label([0.1, 0.2, 0.3, 0.4, 0.5])
+    ('0,-0.5', '0.1,0.2,0.3,… (5)')
+    """
+    shown = ",".join(f"{v:g}" for v in (code if len(code) <= 4 else code[:3]))
+    return shown if len(code) <= 4 else f"{shown},… ({len(code)})"
+
+
+def _mending(source: str | None, shape: tuple[int, ...]) -> str:
+    """What to do about examples of another shape."""
+    from elbowroom.data.files import holds_pictures
+
+    if source is not None and len(shape) == 3 and holds_pictures(Path(source)):
+        return f"bring them to it with --resize {shape[1]},{shape[2]}"
+    return f"give examples of {'x'.join(map(str, shape))}"
 
 
 def _in_channels(x: Tensor, shape: tuple[int, ...]) -> Tensor:

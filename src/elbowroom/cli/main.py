@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 import click
@@ -39,6 +40,7 @@ for command in (resume, look.evaluate, look.sample, look.reconstruct, lists.reci
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code. A mistake is one line on stderr and code 2."""
+    warnings.showwarning = _warn  # type: ignore[assignment]
     try:
         code = commands.main(arguments, prog_name="elbowroom", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -52,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.ClickException, ValueError, OSError) as error:
         return _say(error.format_message() if isinstance(error, click.ClickException) else str(error))
     return code if isinstance(code, int) else 0
+
+
+def _warn(message: Warning | str, category: type[Warning], *_: object) -> None:
+    if issubclass(category, UserWarning):
+        _say(f"warning: {message}")
 
 
 def _say(message: str, code: int = 2) -> int:

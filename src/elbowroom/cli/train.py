@@ -10,7 +10,21 @@ from elbowroom.cli import flags
 from elbowroom.recipes.table import Recipe, find, known
 
 _DATA = ("binarise", "validation", "resize")
-_FIT = ("epochs", "steps", "batch_size", "lr", "optimizer", "seed", "out", "device", "watch")
+_FIT = (
+    "epochs",
+    "steps",
+    "batch_size",
+    "lr",
+    "optimizer",
+    "seed",
+    "out",
+    "device",
+    "watch",
+    "accumulate",
+    "checkpoint_every",
+    "on_nan",
+    "precision",
+)
 
 
 def _options() -> list[click.Option]:
@@ -21,9 +35,11 @@ def _options() -> list[click.Option]:
         click.Option(["--epochs"], type=int, help="passes over the training examples  [default: 10]"),
         click.Option(["--steps"], type=int, help="optimiser steps, instead of epochs"),
         click.Option(["--batch-size"], type=int, default=128, show_default=True, help="examples per step"),
-        click.Option(["--lr"], type=float, default=1e-3, show_default=True, help="learning rate"),
+        click.Option(["--lr"], type=flags.Finite(), default=1e-3, show_default=True, help="learning rate"),
         click.Option(["--optimizer"], default="adam", show_default=True, help="adam, adamw, adagrad, rmsprop, sgd"),
-        click.Option(["--seed"], type=int, default=0, show_default=True, help="of weights, order, noise and splits"),
+        click.Option(
+            ["--seed"], type=flags.SEED, default=0, show_default=True, help="of weights, order, noise and splits"
+        ),
         click.Option(["--out"], type=str, help="the run directory  [default: runs/RECIPE-DATA-N]"),
         click.Option(["--device"], type=str, help="cpu, cuda or mps  [default: the fastest there is]"),
         click.Option(
@@ -41,6 +57,40 @@ def _options() -> list[click.Option]:
             show_default=True,
             help="splits to evaluate after every epoch; nothing is chosen by them",
         ),
+        click.Option(["--schedule"], help="of the learning rate: cosine, one-cycle, exponential, thirds"),
+        click.Option(["--clip"], type=flags.Finite(), help="largest norm of a gradient"),
+        click.Option(
+            ["--average"], type=flags.Finite(), help="decay of averaged weights, as 0.999; they are what is kept"
+        ),
+        click.Option(
+            ["--kl-warmup"], type=flags.Finite(), help="fraction of the run over which the KL's weight grows to 1"
+        ),
+        click.Option(["--free-bits"], type=flags.Finite(), help="nats of each latent dimension that cost nothing"),
+        click.Option(["--patience"], type=int, help="epochs without a better validation loss before stopping"),
+        click.Option(
+            ["--precision"],
+            type=click.Choice(["float32", "bf16"]),
+            default="float32",
+            show_default=True,
+            help="of matrix products; bf16 is faster where the machine has units for it",
+        ),
+        click.Option(["--accumulate"], type=int, default=1, help="parts that a batch is put through in"),
+        click.Option(["--checkpoint-every"], type=int, help="steps between checkpoints within an epoch"),
+        click.Option(
+            ["--on-nan"],
+            type=click.Choice(["stop", "rollback"]),
+            default="stop",
+            show_default=True,
+            help="when the loss is no number: stop, or go back to the last checkpoint and on with half the rate",
+        ),
+        click.Option(
+            ["--preset"],
+            type=click.Choice(list(flags.PRESETS)),
+            is_eager=True,
+            expose_value=False,
+            callback=flags.preset,
+            help="classic; or fast: one cycle of higher rates over 5 epochs, about as good as the classic's 10",
+        ),
         click.Option(
             ["--config"], is_eager=True, expose_value=False, callback=flags.config, help="a TOML file of these flags"
         ),
@@ -55,10 +105,13 @@ class Train(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:  # noqa: D102
         recipe = find(name)
-        own = [flags.option(field) for field in recipe.fields.values()]
+        own, ours = [flags.option(field) for field in recipe.fields.values()], _options()
+        taken = {o.name for o in own} & {"help", *(o.name for o in ours)}
+        if taken:
+            raise ValueError(f"recipe {name} has the argument '{min(taken)}', which is a flag of train: rename it")
         return click.Command(
             name,
-            params=[*own, *_options()],
+            params=[*own, *ours],
             callback=lambda **given: train(recipe, **given),
             help=f"{recipe.summary}\n\n{recipe.paper}",
             short_help=recipe.summary,
@@ -78,8 +131,23 @@ def train(recipe: Recipe, **given: Any) -> None:
     about = {name: given[name] for name in _DATA if given[name] is not None}
     data = load_data(given["data"], **about, seed=given["seed"])
     torch.manual_seed(given["seed"])
-    run = fit(*recipe(data.shape, **arguments), data, **settings)
+    run = fit(*recipe(data.shape, **arguments), data, **settings, callbacks=_callbacks(given))
     report(run)
+
+
+def _callbacks(given: dict[str, Any]) -> list[Any]:
+    """The callbacks that flags ask for."""
+    from elbowroom import training
+
+    made = {
+        "schedule": training.Rate,
+        "clip": training.Clip,
+        "average": training.Average,
+        "kl_warmup": training.Warmup,
+        "free_bits": training.FreeBits,
+        "patience": training.EarlyStopping,
+    }
+    return [make(given[flag]) for flag, make in made.items() if given[flag] is not None]
 
 
 def report(run: Any) -> None:
@@ -97,15 +165,16 @@ def report(run: Any) -> None:
         pictures = sorted(run.images.glob(f"{kind}*.png"))
         if pictures:
             click.echo(f"pictures  {pictures[-1]}")
-    if end["reason"] == "interrupted":
+    if end["reason"] in ("interrupted", "terminated"):
         click.echo(f"go on with: elbowroom resume {run.path}")
-        raise click.exceptions.Exit(130)
+        raise click.exceptions.Exit(130 if end["reason"] == "interrupted" else 143)
 
 
 @click.command()
 @click.argument("run")
-def resume(run: str) -> None:
+@click.option("--device", help="cpu, cuda or mps  [default: where it was trained]")
+def resume(run: str, device: str | None) -> None:
     """Go on with a run from its last checkpoint."""
     from elbowroom import training
 
-    report(training.resume(run))
+    report(training.resume(run, device=device))

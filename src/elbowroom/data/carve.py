@@ -22,12 +22,7 @@ def wanted(found: Found, validation: Any, test: Any) -> tuple[dict[str, Whole], 
         ("test", test, found.test, found.defaults[1]),
     ):
         if value is not None and not isinstance(value, Real):
-            ready[split] = split_of(value, found.classes, f"{split}=")
-            if ready[split].shape != found.train.shape:
-                raise ValueError(
-                    f"the examples of {split}= have shape {ready[split].shape} and those of train {found.train.shape}: "
-                    "expected the same"
-                )
+            ready[split] = of_one_shape(split_of(value, found.classes, f"{split}="), found, f"{split}=")
         elif value is not None:
             if own is not None and value != 0:
                 raise ValueError(
@@ -36,11 +31,21 @@ def wanted(found: Found, validation: Any, test: Any) -> tuple[dict[str, Whole], 
                 )
             amounts[split] = int(value) if isinstance(value, Integral) else float(value)
         elif own is not None:
-            ready[split] = own
+            ready[split] = of_one_shape(own, found, f"{split} in {found.source or found.name}")
         else:
             # whoever brings a validation split has divided the data already
             amounts[split] = 0 if split == "test" and ("validation" in ready or not divisible) else default
     return ready, amounts
+
+
+def of_one_shape(split: Whole, found: Found, where: str) -> Whole:
+    """A split, if its examples have the shape of those of train."""
+    if split.shape != found.train.shape:
+        raise ValueError(
+            f"the examples of {where} have shape {split.shape} and those of train {found.train.shape}: "
+            "expected the same; bring them to one shape"
+        )
+    return split
 
 
 def divided(found: Found, ready: dict[str, Whole], amounts: dict[str, float | int], seed: int) -> dict[str, Whole]:

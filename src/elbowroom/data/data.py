@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any, get_args
 
@@ -52,8 +53,9 @@ class Data:
         return {name: split for name, split in named.items() if split is not None}
 
     def first_outside(self, low: float, high: float, integer: bool = False) -> tuple[str, int, float] | None:
-        """The first value outside [low, high] (or not whole, with ``integer``): its split, example and value.
+        """The first value outside [low, high] (or not whole, with ``integer``): its split, its row and the value.
 
+        The row is that in the source, as its owner counts it, also where the split was carved from a larger one.
         For a likelihood to refuse what it gives no density to. Arrays are scanned, pixels only where the bounds cut
         into [0, 1]; of a data set or a loader only the first batch is looked at.
 
@@ -98,22 +100,25 @@ def load_data(
         return source
     if binarise not in get_args(Binarise):
         raise advice.unknown("binarise", str(binarise), get_args(Binarise))
+    if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
     found = look_up(source, resize)
     ready, amounts = wanted(found, validation, test)
     splits, words = binarised(divided(found, ready, amounts, seed), binarise, seed)
     binary = all(is_binary(split) for split in splits.values())
     pixels = all(isinstance(split, Arrays) and split.x.dtype == torch.uint8 for split in splits.values())
+    given = [name for name, split in ready.items() if split is not getattr(found, name)]
     asked = {
         "binarise": binarise,
-        "validation": amounts.get("validation", None if found.validation is ready.get("validation") else "given"),
-        "test": amounts.get("test", None if found.test is ready.get("test") else "given"),
+        "validation": "given" if "validation" in given else amounts.get("validation"),
+        "test": "given" if "test" in given else amounts.get("test"),
         "seed": seed,
         "resize": resize if resize is None or isinstance(resize, int) else list(resize),
     }
     steps = [found.preprocessing, "pixels divided by 255" if pixels else "", words]
     protocol = {
         "name": found.name,
-        "source": found.source,
+        "source": None if given else found.source,
         "arguments": asked,
         "seed": seed,
         "sizes": {name: size(split) for name, split in splits.items()},
@@ -135,10 +140,11 @@ def load_data(
 
 def look_up(source: Any, resize: int | tuple[int, int] | None) -> Found:
     """What a source holds, before it is divided."""
-    if resize is not None and min(sides := [resize] if isinstance(resize, int) else list(resize)) < 1:
-        raise ValueError(
-            f"resize={resize}: expected a number of pixels or (height, width), each at least 1, not {sides}"
-        )
+    sides = (1,) if resize is None else (resize,) if isinstance(resize, int) else tuple(resize)
+    if len(sides) not in (1, 2) or not all(isinstance(side, int) and side >= 1 for side in sides):
+        raise ValueError(f"resize={resize}: expected a number of pixels or (height, width), each at least 1")
+    if isinstance(source, str) and not source.strip():
+        raise ValueError("no data named: give a name that 'elbowroom data' lists, or a path ('.' for this folder)")
     if isinstance(source, Path) or (isinstance(source, str) and source not in TABLE):
         path = Path(source).expanduser()
         if isinstance(source, Path) or path.exists() or path.suffix or os.sep in source or "/" in source:

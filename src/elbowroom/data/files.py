@@ -33,7 +33,7 @@ def read_path(path: Path, resize: int | tuple[int, int] | None = None) -> Found:
     """
     if not path.exists():
         raise ValueError(f"no such file or folder: {path} (looked for {path.absolute()}): check the path")
-    if path.is_dir() or path.suffix.lower() in (".zip", *PICTURES):
+    if holds_pictures(path):
         found = read_pictures(path, resize)
     elif resize is not None:
         raise ValueError(f"resize is for folders and zips of pictures, and {path.name} is neither: leave it out")
@@ -43,6 +43,11 @@ def read_path(path: Path, resize: int | tuple[int, int] | None = None) -> Found:
         raise ValueError(f"cannot read {path}: expected a .npy or .npz file, a picture, or a folder or .zip of them")
     found.name, found.source = path.stem, str(path.absolute())
     return found
+
+
+def holds_pictures(path: Path) -> bool:
+    """Whether a path is a picture, or a folder or zip of them: what can be resized."""
+    return path.is_dir() or path.suffix.lower() in (".zip", *PICTURES)
 
 
 @contextmanager

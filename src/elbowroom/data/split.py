@@ -58,7 +58,8 @@ class Arrays:
 
     ``x`` is uint8 for pixels (0..255, given out as [0, 1]) or float32 for anything else. Pixels stay uint8 in
     memory, on any device: a batch is gathered first and only then scaled. With ``redraw`` the values are
-    probabilities and every gathered batch is a fresh Bernoulli draw from torch's global generator.
+    probabilities and every gathered batch is a fresh Bernoulli draw from torch's global generator. ``origin`` (N,) are
+    the rows of the source that the examples come from, where they are some of a whole.
 
     Raises:
         ValueError: ``x`` of another type, or ``y`` of another length.
@@ -68,7 +69,9 @@ class Arrays:
     tensor([[1.0000], [0.2000]])
     """
 
-    def __init__(self, x: Tensor, y: Tensor | None = None, *, redraw: bool = False) -> None:
+    def __init__(
+        self, x: Tensor, y: Tensor | None = None, *, redraw: bool = False, origin: Tensor | None = None
+    ) -> None:
         if x.dtype not in (torch.uint8, torch.float32):
             raise ValueError(f"x is {x.dtype}: expected uint8 pixels (0..255) or float32; convert it, or use load_data")
         if y is not None and len(y) != len(x):
@@ -76,6 +79,7 @@ class Arrays:
         self.x = x
         self.y = y
         self.redraw = redraw
+        self.origin = origin
         self.shape = tuple(x.shape[1:])
 
     def __len__(self) -> int:
@@ -104,7 +108,7 @@ class Arrays:
 
     def to(self, device: torch.device | str) -> Arrays:
         """The same arrays on ``device``."""
-        return Arrays(self.x.to(device), None if self.y is None else self.y.to(device), redraw=self.redraw)
+        return self._with(self.x.to(device), None if self.y is None else self.y.to(device), self.origin)
 
     def first(self, n: int) -> Batch:
         """The first ``n`` examples."""
@@ -112,7 +116,21 @@ class Arrays:
 
     def part(self, index: Tensor, training: bool = True) -> Arrays:
         """The examples at the positions ``index``, as a split of their own."""
-        return Arrays(self.x[index], None if self.y is None else self.y[index], redraw=self.redraw)
+        origin = index if self.origin is None else self.origin[index]
+        return self._with(self.x[index], None if self.y is None else self.y[index], origin)
+
+    def _with(self, x: Tensor, y: Tensor | None, origin: Tensor | None) -> Arrays:
+        return Arrays(x, y, redraw=self.redraw, origin=origin)
+
+
+def still(split: Split, seed: int) -> Split:
+    """The same examples, those that are drawn anew at every use drawn once, from ``seed``."""
+    if not (isinstance(split, Arrays) and split.redraw):
+        return split
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        drawn = torch.cat([batch.x.byte() * 255 for batch in split.batches(4096)])
+    return Arrays(drawn, split.y)
 
 
 def scaled(x: Tensor) -> Tensor:

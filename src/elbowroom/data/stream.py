@@ -21,7 +21,8 @@ Y_KEYS = ("y", "label", "labels", "target", "targets", "attributes")
 class Items:
     """A split over a map-style ``dataset`` whose items are x, (x, y) or a dict; x a tensor, array or picture.
 
-    Every batch asks for its items anew, so a random augmentation in the data set stays random.
+    Every batch asks for its items anew, so a random augmentation in the data set stays random. ``origin`` are the
+    items of the source that these are, where they are some of a whole.
 
     Raises:
         ValueError: an item that holds no x, items of different shapes, NaN or infinite values in the first item.
@@ -31,10 +32,15 @@ class Items:
     """
 
     def __init__(
-        self, dataset: Any, device: torch.device | str | None = None, shape: tuple[int, ...] | None = None
+        self,
+        dataset: Any,
+        device: torch.device | str | None = None,
+        shape: tuple[int, ...] | None = None,
+        origin: Tensor | None = None,
     ) -> None:
         self.dataset = dataset
         self.device = device
+        self.origin = origin
         if len(self) == 0:
             raise ValueError(f"{type(dataset).__name__} is empty: expected at least one example")
         with undisturbed():
@@ -71,7 +77,7 @@ class Items:
 
     def to(self, device: torch.device | str) -> Items:
         """The same items, their batches on ``device``."""
-        return Items(self.dataset, device, self.shape)
+        return Items(self.dataset, device, self.shape, self.origin)
 
     def first(self, n: int) -> Batch:
         """The first ``n`` examples."""
@@ -79,7 +85,8 @@ class Items:
 
     def part(self, index: Tensor, training: bool = True) -> Items:
         """The items at the positions ``index``, as a split of their own."""
-        return Items(Subset(self.dataset, index.tolist()), self.device, self.shape)
+        origin = index if self.origin is None else self.origin[index]
+        return Items(Subset(self.dataset, index.tolist()), self.device, self.shape, origin)
 
 
 class Loader:

@@ -31,16 +31,17 @@ def binarised(splits: dict[str, Whole], how: Binarise, seed: int) -> tuple[dict[
             raise ValueError(f"binarise='{how}' needs arrays, and {name} is a stream: binarise in the data set itself")
         if bad := outside(split, 0, 1, False):
             raise ValueError(
-                f"binarise='{how}' needs values in [0, 1], and example {bad[0]} of {name} has {bad[1]:g}: rescale them"
+                f"binarise='{how}' needs values in [0, 1], and row {bad[0]} of the source ({name} split) has "
+                f"{bad[1]:g}: rescale them"
             )
         if how == "threshold":
             bits = split.x > (127 if split.x.dtype == torch.uint8 else 0.5)
-            made[name] = Arrays(bits.byte() * 255, split.y)
+            made[name] = Arrays(bits.byte() * 255, split.y, origin=split.origin)
         elif name == "train":
-            made[name] = Arrays(split.x, split.y, redraw=not is_binary(split))
+            made[name] = Arrays(split.x, split.y, redraw=not is_binary(split), origin=split.origin)
         else:
             drawn = [torch.bernoulli(scaled(x), generator=generator).byte() for x in split.x.split(ROWS)]
-            made[name] = Arrays(torch.cat(drawn) * 255, split.y)
+            made[name] = Arrays(torch.cat(drawn) * 255, split.y, origin=split.origin)
     drawn_words = f"drawn as Bernoulli: anew at every use in training, once with seed {seed} for validation and test"
     return {name: made[name] for name in splits}, "1 where above one half" if how == "threshold" else drawn_words
 
@@ -59,7 +60,7 @@ def looks(split: Split) -> Iterator[tuple[int, Tensor]]:
 
 
 def outside(split: Split, low: float, high: float, integer: bool) -> tuple[int, float] | None:
-    """The first example with a value outside [low, high] or not whole, and the value."""
+    """The row in the source of the first example with a value outside [low, high] or not whole, and the value."""
     if isinstance(split, Arrays) and split.x.dtype == torch.uint8 and low <= 0 and high >= 1 and not integer:
         return None
     for start, x in looks(split):
@@ -68,8 +69,14 @@ def outside(split: Split, low: float, high: float, integer: bool) -> tuple[int, 
             bad |= x != x.round()
         if bad.any():
             place = int(bad.flatten().nonzero()[0])
-            return start + place // x[0].numel(), float(x.flatten()[place])
+            return source_row(split, start + place // x[0].numel()), float(x.flatten()[place])
     return None
+
+
+def source_row(split: Split, position: int) -> int:
+    """Where in the source an example is: its position, where the split is not known to be a part of more."""
+    origin = getattr(split, "origin", None)
+    return position if origin is None else int(origin[position])
 
 
 def is_binary(split: Split) -> bool:

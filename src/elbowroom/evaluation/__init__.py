@@ -2,5 +2,6 @@
 
 from elbowroom.evaluation.evaluate import evaluate
 from elbowroom.evaluation.metric import Evaluation, Metric
+from elbowroom.evaluation.suits import check_range, check_suits
 
-__all__ = ["Evaluation", "Metric", "evaluate"]
+__all__ = ["Evaluation", "Metric", "check_range", "check_suits", "evaluate"]

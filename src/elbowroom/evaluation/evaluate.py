@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from elbowroom import __version__, devices
-from elbowroom.data import Data, Split, load_data
+from elbowroom.data import Data, Split, load_data, still
 from elbowroom.evaluation import latent, likelihood
 from elbowroom.evaluation.metric import Evaluation, Metric, mean
+from elbowroom.evaluation.suits import check_suits
 from elbowroom.families import Bernoulli
 from elbowroom.model import Generative
 from elbowroom.run import Run
@@ -60,7 +61,7 @@ def evaluate(
         raise ValueError(f"batch size must be at least 1, got {batch_size}")
     model, data, name = _subject(run, data)
     place = next(model.parameters()).device if device is None and model is run else devices.pick(device)
-    part = _split(data, split).to(place)
+    part = still(_split(data, split), seed).to(place)
     was_training = model.training
     model.to(place).eval()
     try:
@@ -89,14 +90,12 @@ def _subject(run: Run | str | Path | Generative, data: Any) -> tuple[Generative,
     if isinstance(run, Generative):
         if data is None:
             raise ValueError("a model was given without data to judge it on: pass data=, a name, path, array or Data")
-        return run, load_data(data), type(run).__name__
-    run = run if isinstance(run, Run) else Run(run)
-    model = run.model()
-    data = run.data() if data is None else load_data(data)
-    if data.shape != model.shape:
-        have, want = ("x".join(map(str, shape)) for shape in (data.shape, model.shape))
-        raise ValueError(f"the data's examples are {have}, but the model was made for {want}: give data of that shape")
-    return model, data, str(run.path)
+        model, data, name = run, load_data(data), type(run).__name__
+    else:
+        run = run if isinstance(run, Run) else Run(run)
+        model, data, name = run.model(), run.data() if data is None else load_data(data), str(run.path)
+    check_suits(model, data)
+    return model, data, name
 
 
 def _split(data: Data, name: str) -> Split:
@@ -121,7 +120,10 @@ def _what_it_is(model: Generative, data: Data) -> str:
 
 
 def _mse(model: Generative, split: Split, batch_size: int) -> Metric:
-    errors = [(model.reconstruct(batch.x) - batch.x).square().flatten(1).mean(1) for batch in split.batches(batch_size)]
+    errors = [
+        (model.reconstruct(batch.x, batch.y) - batch.x).square().flatten(1).mean(1)
+        for batch in split.batches(batch_size)
+    ]
     return mean(torch.cat(errors), "squared", "per dimension, at the posterior mean")
 
 

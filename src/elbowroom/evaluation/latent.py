@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,20 +17,29 @@ from elbowroom.model import Generative
 
 #: Variance over the data of a dimension's posterior mean, above which it counts as used (Burda et al. 2016).
 ACTIVE = 0.01
+#: Samples of the latents above, over which the figures of a lower latent are averaged.
+SAMPLES = 16
 
 
 @torch.no_grad()
 def figures(model: Generative, split: Split, batch_size: int, seed: int) -> dict[str, Metric]:
     """KL per dimension and active units of every latent; for a codebook, how many codes are in use."""
     tallies: list[_Tally] = []
+    first = next(split.batches(1))
+    with noise.silenced():
+        k = 1 if len(model.draw(first.x, first.y).latents) == 1 else SAMPLES
     for batch in split.batches(batch_size):
         with noise.keyed(seed, batch.index):
-            latents = model.draw(batch.x).latents
+            latents = model.draw(batch.x, batch.y, k).latents
         tallies = tallies or [_Tally() for _ in latents]
         for tally, latent in zip(tallies, latents, strict=True):
             tally.add(latent)
     names = [""] if len(tallies) == 1 else [f"_z{i}" for i in range(1, len(tallies) + 1)]
-    return {key + name: m for tally, name in zip(tallies, names, strict=True) for key, m in tally.figures().items()}
+    return {
+        key + name: replace(m, samples=k)
+        for tally, name in zip(tallies, names, strict=True)
+        for key, m in tally.figures().items()
+    }
 
 
 class _Tally:
@@ -42,21 +52,25 @@ class _Tally:
         self._codes: Tensor | None = None
 
     def add(self, latent: Latent) -> None:
-        # A latent below another has one posterior per sample of the one above; there is one sample here.
-        below = len(latent.q.batch_shape) > 1
-        centre = latent.q.mean.double()
+        mean = latent.q.mean.double()
         elements = None if latent.prior is None else kl_elements(latent.q, latent.prior)
-        if below:
-            centre, elements = centre[0], None if elements is None else elements[0]
-        self._examples += len(centre)
+        if len(latent.q.batch_shape) > 1:
+            # A latent below another has a posterior for each sample of those above. Products of means of different
+            # samples estimate the square of their expectation without the samples' own variance.
+            k = len(mean)
+            square = (mean.sum(0) ** 2 - (mean**2).sum(0)) / (k * (k - 1))
+            mean, elements = mean.mean(0), None if elements is None else elements.mean(0)
+        else:
+            square = mean**2
+        self._examples += len(mean)
         if elements is not None:
             total = elements.double().sum(0)
             self._kl = total if self._kl is None else self._kl + total
         if isinstance(latent.q, Quantised) and isinstance(latent.prior, Codes):
             used = latent.q.indices.flatten().bincount(minlength=latent.prior.codebook.shape[0]).double()
             self._codes = used if self._codes is None else self._codes + used
-        self._mean = self._mean.to(centre.device) + centre.sum(0)
-        self._square = self._square.to(centre.device) + centre.square().sum(0)
+        self._mean = self._mean.to(mean.device) + mean.sum(0)
+        self._square = self._square.to(mean.device) + square.sum(0)
 
     def figures(self) -> dict[str, Metric]:
         n: dict[str, Any] = {"examples": self._examples}

@@ -12,8 +12,15 @@ from elbowroom.data import Batch, Split
 from elbowroom.evaluation.metric import Metric, mean
 from elbowroom.model import Generative
 
-#: Numbers that p(x|z) of one chunk may hold: 8 million singles are 32 MB, and the pass makes a few such tensors.
+#: Numbers that the widest tensor of one pass may hold: 8 million singles are 32 MB, and a pass makes a few of them.
 CHUNK = 8_000_000
+
+
+def width(model: Generative) -> int:
+    """How many numbers one sample of one example takes at the widest place of a pass."""
+    layers = [parameter.shape[0] for parameter in model.decoder.parameters() if parameter.dim() > 1]
+    prior = getattr(getattr(model, "prior", None), "width", 1)
+    return max(math.prod(model.shape), model.decoder.family.size, prior, *layers)
 
 
 def figures(
@@ -32,13 +39,9 @@ def figures(
         **found,
         "kl": mean(column["kl"], "nats", "KL(q(z|x) ‖ p(z))", **k),
     }
-    bound = column["elbo"]
-    if samples > 1:
-        bound = column["importance_bound"]
-        found["importance_bound"] = mean(bound, "nats", f"log mean of {samples} weights; higher is better", **k)
-        found["effective_sample_size"] = mean(
-            column["effective_sample_size"], "samples", f"(Σw)²/Σw², of {samples}", **k
-        )
+    bound, size = column["importance_bound"], column["effective_sample_size"]
+    found["importance_bound"] = mean(bound, "nats", f"log mean of {samples} weights; higher is better", **k)
+    found["effective_sample_size"] = mean(size, "samples", f"(Σw)²/Σw², of {samples}", **k)
     if discrete:
         scale = -1 / (math.log(2) * math.prod(model.shape))
         found["bits_per_dim"] = mean(bound * scale, "bits", "of the bound above; lower is better", **k)
@@ -51,14 +54,14 @@ def score(model: Generative, batch: Batch, samples: int, seed: int) -> dict[str,
 
     The samples are drawn in chunks; what is kept between them is a running sum per example.
     """
-    chunk = max(1, CHUNK // (len(batch.x) * math.prod(model.shape)))
+    chunk = max(1, CHUNK // (len(batch.x) * width(model)))
     log_px = kl = torch.zeros(len(batch.x), dtype=torch.float64, device=batch.x.device)
     log_w = log_w2 = torch.full_like(log_px, -math.inf)
     probabilistic = True
     for first in range(0, samples, chunk):
         k = min(chunk, samples - first)
         with noise.keyed(seed, batch.index, first):
-            draw = model.draw(batch.x, k=k)
+            draw = model.draw(batch.x, batch.y, k)
         log_px = log_px + draw.log_px.double().sum(0)
         if probabilistic := draw.probabilistic:
             kl = kl + draw.kl.double() * k

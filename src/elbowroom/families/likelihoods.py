@@ -73,8 +73,8 @@ class Gaussian(_Scaled):
             training step to the batch's root mean squared error, the value that maximises the likelihood, through
             which the gradient flows (Rybkin, Daniilidis & Levine 2021, arXiv 2006.13202).
 
-    Deviation from the paper: outside training, ``"optimal"`` uses an exponential average (rate 0.01) of the steps'
-    :math:`\log\sigma^2`, since a scale taken from the batch under test is no likelihood.
+    Deviation from the paper: outside training, ``"optimal"`` uses an exponential average (rate 0.1, so over the last
+    dozens of steps) of the steps' :math:`\log\sigma^2`, since a scale taken from the batch under test is no likelihood.
 
     >>> p = Gaussian(4, scale=1.0)(torch.zeros(1, 4))
     >>> p.log_prob(torch.zeros(1, 4))
@@ -99,7 +99,7 @@ class Gaussian(_Scaled):
     @torch.no_grad()
     def follow(self, log_var: Tensor) -> None:
         """Take one training step's log-variance into the average."""
-        rate = torch.where(self.started > 0, 0.01, 1.0)
+        rate = torch.where(self.started > 0, 0.1, 1.0)
         self.log_scale += rate * (log_var / 2 - self.log_scale)
         self.started.fill_(1)
 

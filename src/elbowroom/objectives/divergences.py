@@ -5,21 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from elbowroom import noise
 from elbowroom.draw import Draw
 from elbowroom.objectives.term import Term
 
 
 class MMD(Term):
-    r"""Maximum mean discrepancy between the batch's codes and as many draws from a standard normal.
+    r"""Maximum mean discrepancy between the batch's codes and as many draws from the prior.
 
     .. math:: \frac{1}{B(B-1)}\sum_{i \ne j} \left[ k(z_i, z_j) + k(z'_i, z'_j) \right]
         - \frac{2}{B^2} \sum_{i,j} k(z_i, z'_j)
 
     with the inverse multiquadratic kernel :math:`k(a, b) = C / (C + \|a - b\|^2)`, :math:`C = 2d`, at seven scales.
-    Tolstikhin et al. 2018, arXiv 1711.01558. Unbiased, so it may fall a little below zero.
-
-    Raises:
-        ValueError: the batch holds a single example.
+    Tolstikhin et al. 2018, arXiv 1711.01558. Unbiased, so it may fall a little below zero. Where a model has no prior
+    the draws are standard normal. A batch of a single example has nothing to compare, and scores zero.
     """
 
     name = "mmd"
@@ -27,8 +26,11 @@ class MMD(Term):
     def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
         codes = draw.z[0].flatten(1)
         if len(codes) < 2:
-            raise ValueError("MMD() compares the codes of a batch, and this one holds a single example: enlarge it")
-        return mmd(codes, torch.randn_like(codes))
+            return 0 * codes.sum()
+        with noise.plain():
+            prior = draw.prior
+            drawn = torch.randn_like(codes) if prior is None else prior.sample((len(codes),)).flatten(1)
+        return mmd(codes, drawn)
 
 
 def mmd(a: Tensor, b: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import torch
@@ -65,6 +66,9 @@ class Term(nn.Module, ABC):
     def players(self, model: nn.Module) -> list[Player]:
         """Everybody who trains: the model with this term's own parameters, then the adversaries."""
         adversaries = self.adversaries()
+        for i, player in enumerate(adversaries):
+            alike = sum(other.name == player.name for other in adversaries[:i])
+            player.name = f"{player.name}-{alike + 1}" if alike else player.name
         theirs = {id(parameter) for player in adversaries for parameter in player.parameters}
         mine = [p for p in nn.ModuleList((model, self)).parameters() if p.requires_grad and id(p) not in theirs]
         return [Player("model", self, mine), *adversaries]
@@ -87,6 +91,9 @@ class Term(nn.Module, ABC):
     def __rmul__(self, other: float) -> Term:
         return Product(_term(other), self)
 
+    def __truediv__(self, other: float) -> Term:
+        return Product(self, _term(1 / other))
+
     def __neg__(self) -> Term:
         return -1.0 * self
 
@@ -100,8 +107,8 @@ class Term(nn.Module, ABC):
 def _term(value: Term | float) -> Term:
     if isinstance(value, Term):
         return value
-    if isinstance(value, int | float):
-        return Constant(value)
+    if isinstance(value, Real):
+        return Constant(float(value))
     raise TypeError(f"a term adds and scales with terms, schedules and numbers, not with {type(value).__name__}")
 
 

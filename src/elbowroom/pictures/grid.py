@@ -58,11 +58,13 @@ def _grid(
 ) -> Image.Image:
     font = ImageFont.load_default(TEXT)
     height, width = rows[0].shape[-2:]
-    zoom = max(1, round(56 / max(height, width)))
+    widest = max((font.getlength(text) for row in labels or () for text in row), default=0)
+    # A picture is about as wide as what is written under it, so that the sheet is not mostly paper.
+    zoom = max(1, round(56 / max(height, width)), round(widest / width))
     left = MARGIN + (max(int(font.getlength(title)) for title in titles) + 8 if any(titles) else 0)
     step_x, step_y = width * zoom + GAP, height * zoom + GAP
     if labels is not None:
-        step_x = max(step_x, max(int(font.getlength(text)) for row in labels for text in row) + 8)
+        step_x = max(step_x, int(widest) + 8)
         step_y += TEXT + 6
     columns = max(len(row) for row in rows)
     size = (

@@ -3,10 +3,11 @@
 from elbowroom.recipes.bounds import iwae
 from elbowroom.recipes.classic import autoencoder, vae
 from elbowroom.recipes.disentangling import beta_vae, factor_vae
+from elbowroom.recipes.field import Field
 from elbowroom.recipes.hierarchies import ladder_vae
 from elbowroom.recipes.learned_priors import vamp_vae
 from elbowroom.recipes.quantised import vq_vae
-from elbowroom.recipes.table import RECIPES, Field, Recipe, find, recipe
+from elbowroom.recipes.table import RECIPES, Recipe, find, recipe
 
 __all__ = [
     "RECIPES",

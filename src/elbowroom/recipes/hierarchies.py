@@ -8,12 +8,15 @@ from typing import Any
 import elbowroom as er
 from elbowroom.recipes.table import recipe
 
+WIDTHS = (512, 256, 128, 64, 32)
+"""Of the paper's hidden layers, from the data upwards."""
+
 
 @recipe("Sønderby et al. 2016, arXiv 1602.02282")
 def ladder_vae(
     shape: tuple[int, ...],
     latent: tuple[int, ...] = (64, 32, 16, 8, 4),
-    hidden: tuple[int, ...] = (512, 256, 128, 64, 32),
+    hidden: tuple[int, ...] | None = None,
     activation: str = "leaky-relu",
     likelihood: str = "bernoulli",
     warmup: int = 10_000,
@@ -22,13 +25,18 @@ def ladder_vae(
 
     Args:
         latent: size of each latent, the one next to the data first
-        hidden: width of the hidden layer of each rung
+        hidden: width of the hidden layer of each rung, as many as there are latents; the paper's 512, 256, 128, 64, 32,
+            as far as needed, if not given
         activation: of the hidden layers
         likelihood: p(x|z), as for vae
         warmup: steps over which the weight of the KL grows from 0 to 1
     """
-    if len(hidden) < len(latent):
-        raise ValueError(f"{len(latent)} latents need {len(latent)} hidden widths, got {len(hidden)}: give more hidden")
+    if not latent:
+        raise ValueError("a ladder needs at least one latent, got none: give their sizes, as 32,16")
+    hidden = WIDTHS[: len(latent)] if hidden is None else hidden
+    if len(hidden) != len(latent):
+        have, want = len(hidden), len(latent)
+        raise ValueError(f"{want} latents need {want} hidden widths, got {have}: give one hidden width for each latent")
     below: tuple[Any, ...] = (shape, *hidden)
     mlp, rungs = partial(er.Conditional.mlp, activation=activation), range(len(latent))
     climb = [er.MLP(below[i], size=hidden[i], hidden=hidden[i : i + 1], activation=activation) for i in rungs]

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from elbowroom import devices, noise, weights
-from elbowroom.data import Batch, Data, Split, load_data
+from elbowroom.data import Batch, Data, Split, load_data, still
 from elbowroom.model import Generative
 from elbowroom.objectives import Player, Term
 from elbowroom.run import Run, next_path
@@ -29,6 +29,7 @@ from elbowroom.training.divergence import check as check_losses
 from elbowroom.training.hooks import Callback, Hooks
 from elbowroom.training.meter import Meter
 from elbowroom.training.optimizers import optimizer as make_optimizer
+from elbowroom.training.precision import choose, products
 from elbowroom.training.state import (
     BATCH,
     DATA,
@@ -76,6 +77,7 @@ def fit(
     accumulate: int = 1,
     checkpoint_every: int | None = None,
     on_nan: Literal["stop", "rollback"] = "stop",
+    precision: Literal["float32", "bf16"] = "float32",
 ) -> Run:
     """Train a model on an objective, and leave a run directory.
 
@@ -101,6 +103,7 @@ def fit(
         checkpoint_every: steps between checkpoints within an epoch; each epoch ends with one anyway.
         on_nan: what to do when the loss stops being a number: stop, or go back to the last checkpoint and on with
             half the rate, three times at most.
+        precision: of matrix products: float32, or bf16, which is faster where the machine has units for it.
 
     Raises:
         ValueError: before anything is written, if model, data and settings do not fit together, ``out`` holds a run
@@ -129,6 +132,8 @@ def fit(
         "accumulate": accumulate,
         "checkpoint_every": checkpoint_every,
         "on_nan": on_nan,
+        "precision": precision,
+        "products": choose(precision, devices.pick(device)),
     }
     record = {
         "recipe": origin.recipe if origin else None,
@@ -146,11 +151,12 @@ def fit(
 
 
 def resume(
-    path: str | Path,
+    path: Run | str | Path,
     data: Data | Any = None,
     callbacks: Sequence[Callback] | None = None,
     model: nn.Module | None = None,
     objective: Term | None = None,
+    device: str | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint, to the epochs or steps it was started with.
 
@@ -162,12 +168,13 @@ def resume(
         callbacks: those of the run, if some of them were your own; elbowroom's are made again from the record.
         model: made as then, if no recipe made it.
         objective: likewise.
+        device: where to go on, if not where it was.
 
     Raises:
         ValueError: there is no run, it is finished, another process trains into it, or no checkpoint is whole.
     """
-    run = Run(path)
-    training = run.record["training"]
+    run = path if isinstance(path, Run) else Run(path)
+    training = run.record["training"] | ({"device": device} if device else {})
     if model is None or objective is None:
         model, objective = run.build()
     state = _state(model, objective, run.data() if data is None else load_data(data), training)
@@ -196,7 +203,7 @@ def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> R
     """Run the loop, from the run's checkpoint if it has one, with random streams of its own."""
     run = state[RUN]
     hooks = Hooks([Best(), Pictures(), Bar(), *own])
-    with _alone(run), torch.random.fork_rng(), _stopping(state):
+    with _alone(run), torch.random.fork_rng(), _stopping(state), products(training["products"], state[DEVICE]):
         torch.manual_seed(training["seed"])
         state[EPOCH_STREAMS] = streams.now()
         _find_place(state, hooks)
@@ -223,7 +230,7 @@ def _find_place(state: State, hooks: Hooks) -> None:
     """Where the last checkpoint was; a run that has none gets its first, and becomes a run."""
     run = state[RUN]
     if not run.exists:
-        checkpoint.save(state, hooks.callbacks)
+        _save(state, hooks)
         run.begin()
         return
     checkpoint.load(state, hooks.callbacks)
@@ -355,7 +362,7 @@ def measure(step: Step, split: Split, number: Tensor, batch_size: int, seed: int
     step.eval()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for batch in split.batches(batch_size):
+        for batch in still(split, seed).batches(batch_size):
             with noise.keyed(seed, batch.index):
                 meter.add(step(batch, number).terms, len(batch.x))
     step.train()

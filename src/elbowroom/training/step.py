@@ -73,6 +73,6 @@ class Step(nn.Module):
     def _draw(self, batch: Batch) -> Any:
         self._state[BATCH] = batch
         if isinstance(self.model, Generative):
-            return self.model.draw(batch.x, k=self.objective.k)
+            return self.model.draw(batch.x, batch.y, self.objective.k)
         call: Callable[..., Any] = self.model
         return Output(batch.x, call(batch.x, self._state) if self._pass else call(batch.x))

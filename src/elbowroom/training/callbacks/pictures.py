@@ -27,16 +27,17 @@ class Pictures(Callback):
             return
         folder, suffix = state[RUN].images, f"{state[EPOCH]:04d}.png"
         split = "validation" if data.validation is not None else "train"
-        x = getattr(data, split).first(self.n).x.to(state[DEVICE])
-        model.eval()
+        shown = getattr(data, split).first(self.n)
+        x = shown.x.to(state[DEVICE])
+        y = None if shown.y is None else shown.y.to(state[DEVICE])
         # The same codes at every epoch, so that one sees the model change and not the draw.
         with torch.random.fork_rng():
             torch.manual_seed(0)
             about = f"epoch {state[EPOCH]}, {data.name} {split}"
-            reconstructions(x, model.reconstruct(x), about).save(folder / f"reconstructions-{suffix}")
+            reconstructions(x, model.reconstruct(x, y), about).save(folder / f"reconstructions-{suffix}")
             if getattr(model, "prior", None) is not None:
-                samples(model.sample(self.n**2), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
-        model.train()
+                n, c = (self.n**2, None) if y is None else (len(y) * self.n, y.repeat_interleave(self.n, 0))
+                samples(model.sample(n, c), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
 
     def end(self, state: State) -> None:  # noqa: D102
         from elbowroom.pictures import curves

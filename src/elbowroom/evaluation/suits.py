@@ -1,0 +1,36 @@
+"""Whether data and model belong together."""
+
+from __future__ import annotations
+
+import math
+
+from elbowroom.data import Data
+from elbowroom.model import Generative
+
+
+def check_suits(model: Generative, data: Data) -> None:
+    """Refuse examples of another shape than the model's, and values its likelihood gives no probability to.
+
+    Raises:
+        ValueError: what was wrong, where, and what to do.
+    """
+    if model.shape != data.shape:
+        have, want = ("x".join(map(str, shape)) for shape in (data.shape, model.shape))
+        raise ValueError(f"the data's examples are {have}, but the model was made for {want}: make it with data.shape")
+    check_range(model, data)
+
+
+def check_range(model: Generative, data: Data) -> None:
+    """Refuse values that the model's likelihood gives no probability to."""
+    low, high = model.decoder.family.support
+    outside = data.first_outside(low, high)
+    if outside is not None:
+        split, row, value = outside
+        if not math.isfinite(value):
+            raise ValueError(
+                f"row {row} of the source ({split} split) holds {value}: expected finite numbers; remove or fill it"
+            )
+        raise ValueError(
+            f"value {value:g} in row {row} of the source ({split} split) is outside [{low:g}, {high:g}], the range of "
+            f"{type(model.decoder.family).__name__}: scale the data into it, or use --likelihood gaussian"
+        )

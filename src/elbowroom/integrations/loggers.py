@@ -1,0 +1,164 @@
+"""Callbacks that pass the metrics and the pictures on to somebody else's board.
+
+``metrics.jsonl`` in the run directory has all of it anyway; these are for who watches elsewhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from elbowroom.training import Callback, State
+from elbowroom.training.state import EPOCH, ROW, RUN, STEP
+
+
+def _needed(module: str, package: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise ValueError(f"this callback needs {package}, which is not installed: pip install {package}") from None
+
+
+def _figures(row: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a row worth a curve."""
+    return {name: value for name, value in row.items() if isinstance(value, float) and name != "seconds"}
+
+
+def _pictures(state: State) -> dict[str, Path]:
+    """The pictures of the epoch that has just ended, by kind."""
+    names = {path.stem.rpartition("-")[0]: path for path in state[RUN].images.glob(f"*-{state[EPOCH]:04d}.png")}
+    return dict(sorted(names.items()))
+
+
+class CSV(Callback):
+    """The rows as a table, ``metrics.csv`` in the run directory; a column for every figure of the first row on.
+
+    Args:
+        name: of the file.
+    """
+
+    def __init__(self, name: str = "metrics.csv") -> None:
+        self.name = name
+
+    def end(self, state: State) -> None:
+        """Written at the end from ``metrics.jsonl``, so that a resumed run has one whole table."""
+        rows = [row for row in state[RUN].metrics() if "split" in row]
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        with (state[RUN].path / self.name).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+class TensorBoard(Callback):
+    """Scalars by ``split/figure`` and each epoch's pictures, for TensorBoard.
+
+    Args:
+        folder: for its event files; ``tensorboard`` in the run directory if not given.
+
+    Raises:
+        ValueError: tensorboard is not installed.
+    """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        _needed("tensorboard", "tensorboard")
+        self._folder = folder
+        self._writer: Any = None
+
+    def start(self, state: State) -> None:  # noqa: D102
+        writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter
+        # What a run that is resumed here wrote after its checkpoint is passed over.
+        self._writer = writer(self._folder or state[RUN].path / "tensorboard", purge_step=state[STEP] + 1)
+
+    def row(self, state: State) -> None:  # noqa: D102
+        row = state[ROW]
+        for name, value in _figures(row).items():
+            self._writer.add_scalar(f"{row['split']}/{name}", value, row["step"])
+
+    def epoch(self, state: State) -> None:  # noqa: D102
+        for kind, path in _pictures(state).items():
+            self._writer.add_image(kind, np.asarray(Image.open(path)), state[STEP], dataformats="HWC")
+
+    def close(self, state: State) -> None:  # noqa: D102
+        if self._writer is not None:
+            self._writer.close()
+
+
+class WandB(Callback):
+    """Scalars by ``split/figure`` and each epoch's pictures, for Weights & Biases.
+
+    A run that is resumed goes on in the same place, which is named after the run directory.
+
+    Args:
+        project: where it goes.
+        **settings: for ``wandb.init``.
+
+    Raises:
+        ValueError: wandb is not installed.
+    """
+
+    def __init__(self, project: str = "elbowroom", **settings: Any) -> None:
+        self._wandb = _needed("wandb", "wandb")
+        self._project, self._settings = project, settings
+        self._run: Any = None
+
+    def start(self, state: State) -> None:  # noqa: D102
+        run = state[RUN]
+        here = {"project": self._project, "name": run.path.name, "id": run.path.name, "resume": "allow"}
+        self._run = self._wandb.init(config=run.record, **(here | self._settings))
+
+    def row(self, state: State) -> None:  # noqa: D102
+        row = state[ROW]
+        figures = {f"{row['split']}/{name}": value for name, value in _figures(row).items()}
+        self._run.log(figures | {"epoch": row["epoch"]}, step=row["step"])
+
+    def epoch(self, state: State) -> None:  # noqa: D102
+        pictures = {kind: self._wandb.Image(str(path)) for kind, path in _pictures(state).items()}
+        if pictures:
+            self._run.log(pictures, step=state[STEP])
+
+    def close(self, state: State) -> None:  # noqa: D102
+        if self._run is not None:
+            self._run.finish()
+
+
+class Visdom(Callback):
+    """A window of curves for each figure, a line for each split, and one for each kind of picture, for visdom.
+
+    Args:
+        env: visdom's environment; the run directory's name if not given.
+        **settings: for ``visdom.Visdom``, as ``server`` and ``port``.
+
+    Raises:
+        ValueError: visdom is not installed.
+    """
+
+    def __init__(self, env: str | None = None, **settings: Any) -> None:
+        self._visdom = _needed("visdom", "visdom")
+        self._env, self._settings = env, settings
+        self._board: Any = None
+
+    def start(self, state: State) -> None:  # noqa: D102
+        self._board = self._visdom.Visdom(env=self._env or state[RUN].path.name, **self._settings)
+
+    def row(self, state: State) -> None:  # noqa: D102
+        row = state[ROW]
+        for name, value in _figures(row).items():
+            self._board.line(
+                X=np.array([row["step"]]),
+                Y=np.array([value]),
+                win=name,
+                name=row["split"],
+                update="append",
+                opts={"title": name, "xlabel": "optimiser steps", "ylabel": "nats per example", "showlegend": True},
+            )
+
+    def epoch(self, state: State) -> None:  # noqa: D102
+        for kind, path in _pictures(state).items():
+            pixels = np.asarray(Image.open(path)).transpose(2, 0, 1)
+            self._board.image(pixels, win=kind, opts={"title": f"{kind}, epoch {state[EPOCH]}"})

@@ -1,0 +1,114 @@
+"""What is sent to other people's boards, checked against stand-ins that accept only what the real ones do."""
+
+import csv
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom.integrations import CSV, TensorBoard, Visdom, WandB
+
+
+def train(tmp_path, *callbacks):
+    torch.manual_seed(0)
+    data = er.load_data("digits")
+    model, objective = er.recipes.vae(data.shape, latent=2, hidden=(16,))
+    return er.fit(model, objective, data, epochs=2, out=tmp_path / "run", device="cpu", callbacks=callbacks)
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    def put(name, **members):
+        module = types.ModuleType(name)
+        vars(module).update(members)
+        monkeypatch.setitem(sys.modules, name, module)
+
+    return put
+
+
+def test_csv_holds_every_row(tmp_path):
+    run = train(tmp_path, CSV())
+    with (run.path / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = [row for row in run.metrics() if "split" in row]
+    assert [(float(r["loss"]), r["split"]) for r in rows] == [(r["loss"], r["split"]) for r in expected]
+
+
+def test_tensorboard_gets_every_figure_and_picture(tmp_path):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="no tensorboard here")
+    run = train(tmp_path, TensorBoard())
+    events = reader.EventAccumulator(str(run.path / "tensorboard"), size_guidance={"images": 0})
+    events.Reload()
+    assert {"train/loss", "validation/elbo", "test/kl"} <= set(events.Tags()["scalars"])
+    sent = [(e.step, e.value) for e in events.Scalars("test/loss")]
+    kept = [(r["step"], r["loss"]) for r in run.metrics("test")]
+    assert [s for s, _ in sent] == [s for s, _ in kept]
+    np.testing.assert_allclose([v for _, v in sent], [v for _, v in kept], rtol=1e-6)
+    assert [e.step for e in events.Images("samples")] == [10, 20]
+
+
+def test_wandb_gets_figures_in_order_and_is_finished(tmp_path, stand_in):
+    calls = []
+
+    class Image:
+        def __init__(self, path):
+            assert path.endswith(".png")
+
+    class Run:
+        step = 0
+
+        def log(self, figures, step):
+            assert step >= self.step, "steps must not go back, or the board drops them"
+            assert all(isinstance(v, int | float | Image) for v in figures.values())
+            self.step = step
+            calls.append((step, figures))
+
+        def finish(self):
+            calls.append("finish")
+
+    def init(*, project, name, id, resume, config, mode="online"):
+        assert (project, name, id, resume, mode) == ("mine", "run", "run", "allow", "offline")
+        assert config["recipe"] == "vae"
+        return Run()
+
+    stand_in("wandb", init=init, Image=Image)
+    run = train(tmp_path, WandB("mine", mode="offline"))
+    assert calls[-1] == "finish"
+    logged = {step: figures["test/loss"] for step, figures in calls[:-1] if "test/loss" in figures}
+    assert logged == {row["step"]: row["loss"] for row in run.metrics("test")}
+    assert sum("samples" in figures for _, figures in calls[:-1]) == 2
+
+
+def test_visdom_gets_lines_and_pictures(tmp_path, stand_in):
+    lines, pictures = [], []
+
+    class Board:
+        def __init__(self, *, env, port=8097):
+            assert (env, port) == ("run", 9999)
+
+        def line(self, Y, X, win, name, update, opts):  # noqa: N803
+            assert X.shape == Y.shape == (1,)
+            assert update == "append"
+            lines.append((win, name, X[0], Y[0]))
+
+        def image(self, img, win, opts):
+            assert img.ndim == 3
+            assert img.shape[0] == 3
+            pictures.append(win)
+
+    stand_in("visdom", Visdom=Board)
+    run = train(tmp_path, Visdom(port=9999))
+    assert [(x, y) for win, name, x, y in lines if (win, name) == ("loss", "validation")] == [
+        (row["step"], row["loss"]) for row in run.metrics("validation")
+    ]
+    assert pictures == ["reconstructions", "samples"] * 2
+
+
+@pytest.mark.parametrize(("make", "package"), [(WandB, "wandb"), (Visdom, "visdom"), (TensorBoard, "tensorboard")])
+def test_what_is_not_installed_is_named(make, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ValueError, match=f"needs {package}, which is not installed: pip install {package}"):
+        make()
