@@ -83,9 +83,9 @@ def option(field: Field) -> click.Option:
     flag, kind = f"--{field.name.replace('_', '-')}", field.type
     shared: dict[str, Any] = {"help": field.help, "required": field.required}
     if not field.required:
-        numbers = isinstance(field.default, tuple)
-        shared["default"] = field.default
-        shared["show_default"] = _shown(field.default) if numbers else field.default is not None
+        # Numbers as they would be typed, which is how help shows them too.
+        shared["default"] = _typed(field.default) if isinstance(field.default, tuple) else field.default
+        shared["show_default"] = field.default is not None
     if kind is bool:
         return click.Option([field.name, f"{flag}/--no-{flag[2:]}"], **shared)
     if get_origin(kind) is Literal:
@@ -95,14 +95,14 @@ def option(field: Field) -> click.Option:
     return click.Option([field.name, flag], type=Finite() if kind is float else kind, **shared)
 
 
-def _shown(numbers: tuple[float, ...]) -> str:
+def _typed(numbers: tuple[float, ...]) -> str:
     return ",".join(map(str, numbers)) or "none"
 
 
 #: Settings that go together, by name; flags and a TOML file go before them.
 PRESETS: dict[str, dict[str, Any]] = {
     "classic": {},
-    "fast": {"epochs": 5, "lr": 8e-3, "schedule": "one-cycle"},
+    "fast": {"epochs": 4, "lr": 0.012, "schedule": "one-cycle"},
 }
 
 

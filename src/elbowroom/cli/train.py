@@ -36,7 +36,12 @@ def _options() -> list[click.Option]:
         click.Option(["--steps"], type=int, help="optimiser steps, instead of epochs"),
         click.Option(["--batch-size"], type=int, default=128, show_default=True, help="examples per step"),
         click.Option(["--lr"], type=flags.Finite(), default=1e-3, show_default=True, help="learning rate"),
-        click.Option(["--optimizer"], default="adam", show_default=True, help="adam, adamw, adagrad, rmsprop, sgd"),
+        click.Option(
+            ["--optimizer"],
+            default="adam",
+            show_default=True,
+            help="a name in torch.optim, small: adam, adagrad, …; with arguments as 'sgd(momentum=0.9)'",
+        ),
         click.Option(
             ["--seed"], type=flags.SEED, default=0, show_default=True, help="of weights, order, noise and splits"
         ),
@@ -89,7 +94,7 @@ def _options() -> list[click.Option]:
             is_eager=True,
             expose_value=False,
             callback=flags.preset,
-            help="classic; or fast: one cycle of higher rates over 5 epochs, about as good as the classic's 10",
+            help="classic; or fast: one cycle of higher rates over 4 epochs, about as good as the classic's 10",
         ),
         click.Option(
             ["--config"], is_eager=True, expose_value=False, callback=flags.config, help="a TOML file of these flags"

@@ -1,0 +1,133 @@
+"""Seconds of training until the test loss of the classic VAE on grey MNIST first reaches 105.6 nats.
+
+    python benchmarks/quality.py [--seeds 0 1 2]
+
+Cold start to the end of the first epoch whose test loss is low enough, measuring not counted; each way in a process of
+its own, one after the other. ``classic`` is the script that is copied everywhere, as in ``training.py``; ``recipe`` is
+``elbowroom train vae --data mnist``; ``fast`` the same with ``--preset fast``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+
+GOAL = 105.6
+
+
+def classic(seed: int) -> list[tuple[float, float]]:
+    """(seconds, test loss) after every epoch."""
+    import numpy as np
+    import torch
+    from PIL import Image
+    from torch.utils.data import DataLoader, Dataset
+    from training import classic_module
+
+    import elbowroom as er
+
+    torch.manual_seed(seed)
+    data = er.load_data("mnist", validation=0)
+    arrays, test = data.train.x[:, 0].numpy(), data.test.first(10_000).x
+
+    class Pictures(Dataset):
+        def __len__(self):
+            return len(arrays)
+
+        def __getitem__(self, i):
+            picture = np.asarray(Image.fromarray(arrays[i]))
+            return torch.from_numpy(picture.copy()).unsqueeze(0).to(torch.float32).div(255), 0
+
+    module, loss_function = classic_module()
+    model = module()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    loader = DataLoader(Pictures(), batch_size=128, shuffle=True)
+    curve, seconds = [], 0.0
+    for _ in range(14):
+        start = time.perf_counter()
+        for x, _label in loader:
+            optimizer.zero_grad()
+            recon, mu, logvar = model(x)
+            loss = loss_function(recon, x, mu, logvar)
+            loss.backward()
+            loss.item()
+            optimizer.step()
+        seconds += time.perf_counter() - start
+        with torch.no_grad():
+            recon, mu, logvar = model(test)
+            curve.append((seconds, loss_function(recon, test, mu, logvar).item() / len(test)))
+        if curve[-1][1] <= GOAL:
+            break
+    return curve
+
+
+def elbowroom(seed: int, fast: bool, precision: str = "float32") -> list[tuple[float, float]]:
+    """(seconds, test loss) after every epoch, the time of measuring and of pictures taken out."""
+    import torch
+
+    import elbowroom as er
+    from elbowroom.cli.flags import PRESETS
+
+    settings = dict(PRESETS["fast"]) if fast else {"epochs": 14}
+    shape = settings.pop("schedule", None)
+    torch.manual_seed(seed)
+    data = er.load_data("mnist", seed=seed)
+    run = er.fit(
+        *er.recipes.vae(data.shape),
+        data,
+        seed=seed,
+        out=tempfile.mkdtemp() + "/run",
+        device="cpu",
+        watch=("test",),
+        callbacks=[er.Rate(shape)] if shape else [],
+        precision=precision,
+        **settings,
+    )
+    curve, seconds, last = [], 0.0, 0.0
+    for row in run.metrics():
+        if row.get("split") == "train":
+            seconds += row["seconds"] - last
+        if row.get("split") == "test":
+            curve.append((seconds, row["loss"]))
+        last = row.get("seconds", last)
+    return curve
+
+
+WAYS = {
+    "classic": classic,
+    "recipe": lambda seed: elbowroom(seed, False),
+    "fast": lambda seed: elbowroom(seed, True),
+    "fast, bf16": lambda seed: elbowroom(seed, True, "bf16"),
+}
+
+
+def main() -> None:
+    """Every way and seed in turn; then the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(WAYS[given.one[0]](int(given.one[1]))))
+        return
+    print("| way | seed | epochs | seconds to 105.6 | against classic | last test loss |\n|---|---|---|---|---|---|")
+    for seed in given.seeds:
+        base = None
+        for name in WAYS:
+            command = [sys.executable, __file__, "--one", name, str(seed)]
+            curve = json.loads(
+                subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+            )
+            reached = next(((i, s) for i, (s, loss) in enumerate(curve, 1) if loss <= GOAL), None)
+            if name == "classic" and reached:
+                base = reached[1]
+            epochs, seconds = reached or ("not reached", float("nan"))
+            against = f"{base / seconds:.2f}× faster" if base and reached else ""
+            print(f"| {name} | {seed} | {epochs} | {seconds:.1f} | {against} | {curve[-1][1]:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
