@@ -21,30 +21,18 @@ GOAL = 105.6
 
 def classic(seed: int) -> list[tuple[float, float]]:
     """(seconds, test loss) after every epoch."""
-    import numpy as np
     import torch
-    from PIL import Image
-    from torch.utils.data import DataLoader, Dataset
-    from training import classic_module
+    from training import classic_loader, classic_module
 
     import elbowroom as er
 
     torch.manual_seed(seed)
     data = er.load_data("mnist", validation=0)
-    arrays, test = data.train.x[:, 0].numpy(), data.test.first(10_000).x
-
-    class Pictures(Dataset):
-        def __len__(self):
-            return len(arrays)
-
-        def __getitem__(self, i):
-            picture = np.asarray(Image.fromarray(arrays[i]))
-            return torch.from_numpy(picture.copy()).unsqueeze(0).to(torch.float32).div(255), 0
-
+    test = data.test.first(10_000).x
     module, loss_function = classic_module()
     model = module()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    loader = DataLoader(Pictures(), batch_size=128, shuffle=True)
+    loader = classic_loader(data.train.x)
     curve, seconds = [], 0.0
     for _ in range(14):
         start = time.perf_counter()

@@ -108,32 +108,37 @@ def classic_module():
     return VAE, loss
 
 
-@way
-def classic(epochs: int) -> tuple[list[float], float]:
-    """The script that is copied everywhere: a transform per item, a loader, eager Adam, ``.item()`` at each step."""
+def classic_loader(pixels):
+    """One picture at a time, turned into a tensor as torchvision's ToTensor does it, shuffled into batches of 128."""
+    import numpy as np
     import torch
     from PIL import Image
     from torch.utils.data import DataLoader, Dataset
 
-    torch.manual_seed(0)
-    arrays = digits()[:, 0].numpy()
+    arrays = pixels[:, 0].numpy()
 
     class Pictures(Dataset):
-        """One picture at a time, turned into a tensor as torchvision's ToTensor does it."""
-
         def __len__(self):
             return len(arrays)
 
         def __getitem__(self, i):
-            import numpy as np
-
             picture = np.asarray(Image.fromarray(arrays[i]))
             return torch.from_numpy(picture.copy()).unsqueeze(0).to(torch.float32).div(255), 0
 
+    return DataLoader(Pictures(), batch_size=128, shuffle=True)
+
+
+@way
+def classic(epochs: int) -> tuple[list[float], float]:
+    """The script that is copied everywhere: a transform per item, a loader, eager Adam, ``.item()`` at each step."""
+    import torch
+
+    torch.manual_seed(0)
+    pixels = digits()
     module, loss_function = classic_module()
     model = module()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    loader = DataLoader(Pictures(), batch_size=128, shuffle=True)
+    loader = classic_loader(pixels)
     seconds, total = [], 0.0
     for _ in range(epochs):
         start, total = time.perf_counter(), 0.0
@@ -145,7 +150,7 @@ def classic(epochs: int) -> tuple[list[float], float]:
             total += loss.item()
             optimizer.step()
         seconds.append(time.perf_counter() - start)
-    return seconds, total / len(arrays)
+    return seconds, total / len(pixels)
 
 
 @way

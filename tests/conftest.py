@@ -23,6 +23,14 @@ def root():
     return ROOT
 
 
+@pytest.fixture(scope="session")
+def digits():
+    """The embedded digits, as they are split by default."""
+    import elbowroom as er
+
+    return er.load_data("digits")
+
+
 @pytest.fixture
 def real_data(monkeypatch):
     """The folder of real data, set as ELBOWROOM_DATA; skips where there is none."""

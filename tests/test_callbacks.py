@@ -14,11 +14,6 @@ from elbowroom.training.hooks import HOOKS, Hooks, hooks
 from elbowroom.training.step import Step
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return er.load_data("digits")
-
-
 def make(recipe="vae", **more):
     torch.manual_seed(0)
     return er.recipes.RECIPES[recipe]((1, 8, 8), latent=2, hidden=(16,), **more)

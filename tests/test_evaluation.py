@@ -10,11 +10,6 @@ import elbowroom as er
 from elbowroom.evaluation import likelihood
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return er.load_data("digits")
-
-
 def make(recipe="vae", shape=(1, 8, 8), **more):
     torch.manual_seed(0)
     return er.recipes.RECIPES[recipe](shape, **more)

@@ -2,7 +2,6 @@
 
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +14,8 @@ import elbowroom as er
 from elbowroom import weights
 from elbowroom.cli import main
 from elbowroom.training import checkpoint, state
+
+resource = pytest.importorskip("resource", reason="limits on files are set as Unix does")
 
 TRAIN = ["train", "factor_vae", "--critic", "8", "--latent", "2", "--hidden", "16", "--data", "digits"]
 TRAIN += [
@@ -29,11 +30,6 @@ TRAIN += [
     "--checkpoint-every",
     "7",
 ]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return er.load_data("digits")
 
 
 def make(recipe="vae", **more):

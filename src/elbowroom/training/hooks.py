@@ -94,10 +94,6 @@ class Hooks:
         for hook in self._by_name[name]:
             hook(state)
 
-    def takes(self, *names: str) -> bool:
-        """Whether anybody hooks one of these."""
-        return any(self._by_name[name] for name in names)
-
 
 def hooks(callback: Callback, name: str) -> bool:
     """Whether a callback hooks ``name``."""

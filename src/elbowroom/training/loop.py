@@ -55,7 +55,7 @@ ROW_EVERY = 100
 #: How often a diverged training may go back, and what it does to the learning rate each time.
 ROLLBACKS, SLOWER = 3, 0.5
 #: What the system says when a disk is full, a quota used up, a directory read-only.
-_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def fit(
