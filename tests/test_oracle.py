@@ -113,3 +113,32 @@ def test_a_trained_linear_autoencoder_spans_the_principal_components(cloud, tmp_
     ours = model.decoder.net.layers[0].weight.detach().numpy()
     angles = subspace_angles(ours, PCA(3).fit(cloud).components_.T)
     assert np.degrees(angles.max()) < 1
+
+
+def test_pyro_agrees(digits):
+    """The same encoder and decoder as Pyro's guide and model, the same noise: the same bounds."""
+    pyro = pytest.importorskip("pyro", reason="pyro-ppl is not installed")
+    import pyro.distributions as dist
+
+    torch.manual_seed(0)
+    ours, _ = er.recipes.vae((1, 8, 8), latent=3)
+    x = digits.test.first(50).x.round()
+
+    def model(x):
+        with pyro.plate("data", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(len(x), 3), 1.0).to_event(1))
+            pyro.sample("x", dist.Bernoulli(logits=ours.decoder.net(z)).to_event(1), obs=x.flatten(1))
+
+    def guide(x):
+        q = ours.encoder(x)
+        with pyro.plate("data", len(x)):
+            pyro.sample("z", dist.Normal(q.loc, q.variance.sqrt()).to_event(1))
+
+    torch.manual_seed(1)
+    draw = ours.draw(x)
+    for bound, expected in (
+        (pyro.infer.Trace_ELBO(), -draw.log_w.sum()),
+        (pyro.infer.TraceMeanField_ELBO(), -draw.elbo.sum()),
+    ):
+        torch.manual_seed(1)
+        assert bound.loss(model, guide, x) == pytest.approx(expected.item(), rel=1e-5)
