@@ -245,6 +245,34 @@ def test_rollback_goes_back_and_on_with_a_smaller_rate(digits, tmp_path):
     assert "step 13" in back["why"]
 
 
+def test_each_rollback_halves_the_rate_in_force(digits, tmp_path):
+    """Twice from the same checkpoint, then from one written at the smaller rate: a half, a quarter, an eighth."""
+    model, objective = make()
+    model.encoder.net.layers[0] = Explode(model.encoder.net.layers[0], {13, 16, 30})
+    seen = {}
+
+    @er.on.step
+    def note(now):
+        seen.setdefault(now[state.OPTIMIZERS]["model"].param_groups[0]["lr"], now[state.STEP])
+
+    er.fit(model, objective, digits, steps=40, out=tmp_path / "run", device="cpu", on_nan="rollback", callbacks=[note])
+    assert list(seen) == [1e-3, 5e-4, 2.5e-4, 1.25e-4]
+    assert seen[2.5e-4] == 11
+    assert seen[1.25e-4] > 11
+
+
+def test_killed_before_it_was_a_run_it_may_be_begun_again(digits, tmp_path, monkeypatch):
+    def kill(run):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(er.Run, "begin", kill)
+        with pytest.raises(KeyboardInterrupt):
+            er.fit(*make(), digits, steps=3, out=tmp_path / "run", device="cpu")
+    run = er.fit(*make(), digits, steps=3, out=tmp_path / "run", device="cpu")
+    assert run.metrics()[-1]["reason"] == "finished"
+
+
 def test_rollback_gives_up_after_three(digits, tmp_path):
     model, objective = make()
     model.encoder.net.layers[0] = Explode(model.encoder.net.layers[0], set(range(13, 1000)))

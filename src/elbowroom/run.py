@@ -102,7 +102,11 @@ class Run:
                 f"{self.path} already holds a run: give another --out, go on with 'elbowroom resume {self.path}'"
             )
         inside = list(self.path.iterdir()) if self.path.is_dir() else []
-        strange = [p for p in inside if not (p.is_dir() and p.name in ("images", "checkpoints")) and p.name != ".lock"]
+        strange = [
+            p
+            for p in inside
+            if not (p.is_dir() and p.name in ("images", "checkpoints")) and p.name not in (".lock", "recipe.json.part")
+        ]
         if strange:
             raise ValueError(
                 f"{self.path} holds other files ({strange[0].name}): give an --out that is empty, or not there yet"

@@ -206,21 +206,14 @@ def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> R
     with _alone(run), torch.random.fork_rng(), _stopping(state), products(training["products"], state[DEVICE]):
         torch.manual_seed(training["seed"])
         state[EPOCH_STREAMS] = streams.now()
-        _find_place(state, hooks)
-        try:
-            hooks("start", state)
-            _loop_or_go_back(state, training, hooks)
-            _save(state, hooks)
-            hooks("end", state)
-        except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
-            raise ValueError(
-                f"cannot write to {run.path} ({error.strerror}): free some space or mend its permissions, "
-                f"then 'elbowroom resume {run.path}' goes on from the last checkpoint"
-            ) from None
-        finally:
-            hooks("close", state)
+        with _room(run):
+            _find_place(state, hooks)
+            try:
+                hooks("start", state)
+                _loop_or_go_back(state, training, hooks)
+                hooks("end", state)
+            finally:
+                hooks("close", state)
         run.log({"event": "end", "reason": state[STOP] or "finished", "step": state[STEP], "epoch": state[EPOCH]})
     state[MODEL].eval()
     return run
@@ -230,8 +223,9 @@ def _find_place(state: State, hooks: Hooks) -> None:
     """Where the last checkpoint was; a run that has none gets its first, and becomes a run."""
     run = state[RUN]
     if not run.exists:
-        _save(state, hooks)
+        checkpoint.save(state, hooks.callbacks)
         run.begin()
+        _save(state, hooks)
         return
     checkpoint.load(state, hooks.callbacks)
     if state[STEP] >= state[STEPS]:
@@ -248,12 +242,14 @@ def _loop_or_go_back(state: State, training: dict[str, Any], hooks: Hooks) -> No
             if training["on_nan"] != "rollback" or again == ROLLBACKS:
                 raise
             before = state[STEP]
+            # Half of the rate in force: the checkpoint may be from before an earlier rollback, or from after it.
+            groups = [group for optimizer in state[OPTIMIZERS].values() for group in optimizer.param_groups]
+            slower = [group["lr"] * SLOWER for group in groups]
             checkpoint.load(state, hooks.callbacks)
             state[RUN].rewind(state[STEP])
-            for optimizer in state[OPTIMIZERS].values():
-                for group in optimizer.param_groups:
-                    # The checkpoint has the rate it was written with, so the halvings add up here.
-                    group["lr"] = group["lr"] * SLOWER ** (again + 1)
+            groups = [group for optimizer in state[OPTIMIZERS].values() for group in optimizer.param_groups]
+            for group, rate in zip(groups, slower, strict=True):
+                group["lr"] = rate
             why = {"event": "rollback", "step": state[STEP], "epoch": state[EPOCH], "from": before, "why": str(error)}
             state[RUN].log(why)
 
@@ -288,7 +284,7 @@ def _loop(state: State, training: dict[str, Any], hooks: Hooks) -> None:
         if not state[STOP]:
             _validate(step, state, training, hooks, number, clock)
             hooks("epoch", state)
-            _save(state, hooks)
+        _save(state, hooks)
 
 
 def _save(state: State, hooks: Hooks) -> None:
@@ -412,6 +408,20 @@ def _alone(run: Run) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _room(run: Run) -> Iterator[None]:
+    """A full disk or a read-only directory in words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        then = f"'elbowroom resume {run.path}' goes on from the last checkpoint" if run.exists else "start it again"
+        raise ValueError(
+            f"cannot write to {run.path} ({error.strerror}): free some space or mend its permissions, then {then}"
+        ) from None
 
 
 @contextmanager
