@@ -110,20 +110,21 @@ def test_clip_bounds_the_gradient(digits, tmp_path):
 def test_accumulation_gives_the_whole_batchs_gradient(digits):
     """With the noise silenced, four parts of a batch add up to it; and the meter sees every example once."""
     from elbowroom import noise
-    from elbowroom.training.loop import _gradients
+    from elbowroom.training.gradients import gradients
     from elbowroom.training.meter import Meter
+    from elbowroom.training.portions import Portion
 
     grads = []
     for parts in (1, 4):
         model, objective = make("factor_vae", critic=(8,))
         objective.right.right.reference = lambda z: z.flip(1)  # a reference that does not depend on the company
         now = state.State()
-        now[state.DEVICE], now[state.BATCH] = torch.device("cpu"), digits.train.first(50)
+        now[state.DEVICE] = torch.device("cpu")
         step, meter = Step(model, objective, now), Meter()
         now[state.OPTIMIZERS] = {p.name: torch.optim.SGD(p.parameters) for p in step.players}
         with noise.silenced():
-            _gradients(step, now, torch.tensor(0), meter, parts)
-        assert meter.examples == 50
+            gradients(step, now, Portion(digits.train.first(50), 50, 50), torch.tensor(0), meter, parts)
+        assert meter.means()[0] == 50
         grads.append([p.grad for player in step.players for p in player.parameters])
     for whole, added in zip(*grads, strict=True):
         torch.testing.assert_close(whole, added, atol=1e-5, rtol=1e-4)

@@ -84,9 +84,9 @@ def test_thirty_steps_lower_the_loss(recipe, tmp_path):
     step, now = Step(model, objective), torch.tensor(30)
     from elbowroom.training.loop import measure
 
-    before = measure(step, data.train, now, 128).means()
+    before = measure(step, data.train, now, 128).means()[1]
     er.fit(model, objective, data, steps=30, out=tmp_path / "run", device="cpu")
-    after = measure(step, data.train, now, 128).means()
+    after = measure(step, data.train, now, 128).means()[1]
     assert after["loss"] < 0.9 * before["loss"]
     assert after["reconstruction"] < before["reconstruction"]
 

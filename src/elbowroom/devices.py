@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import torch
 
+from elbowroom import ranks
+
 
 def pick(name: str | None = None) -> torch.device:
     """The device of this name; without one, the fastest there is: cuda, then mps, then cpu.
+
+    Of several processes that ``torchrun`` starts on a machine, each has a GPU of its own.
 
     Raises:
         ValueError: there is no such device on this machine.
@@ -18,6 +22,8 @@ def pick(name: str | None = None) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
+        if device.type == "cuda" and ranks.launched():
+            device = torch.device("cuda", ranks.local())
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
         there = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()

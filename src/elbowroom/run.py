@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elbowroom import __version__, advice
+from elbowroom import __version__, advice, ranks
 
 if TYPE_CHECKING:
     from elbowroom.data import Data
@@ -113,7 +113,12 @@ class Run:
             )
 
     def begin(self) -> None:
-        """Write ``recipe.json``: from here on the directory is a run, and can be resumed."""
+        """Write ``recipe.json``: from here on the directory is a run, and can be resumed.
+
+        Of several processes that train together the first writes, here and wherever a run is written to.
+        """
+        if not ranks.first():
+            return
         text = json.dumps(self.record, indent=2, ensure_ascii=False)
         beside = self.path / "recipe.json.part"
         beside.write_text(text + "\n", encoding="utf-8")
@@ -156,6 +161,8 @@ class Run:
 
     def log(self, row: dict[str, Any]) -> None:
         """Append one row to ``metrics.jsonl``, whole, so that a reader can follow."""
+        if not ranks.first():
+            return
         with self._metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
@@ -171,6 +178,8 @@ class Run:
 
     def rewind(self, step: int) -> None:
         """Forget the rows after this step: training goes on from there, and will write them again."""
+        if not ranks.first():
+            return
         kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
         beside = self._metrics.with_suffix(".part")
         beside.write_text("".join(kept), encoding="utf-8")

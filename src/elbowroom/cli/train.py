@@ -9,7 +9,7 @@ import click
 from elbowroom.cli import flags
 from elbowroom.recipes.table import Recipe, find, known
 
-_DATA = ("binarise", "validation", "resize")
+_DATA = ("binarise", "validation", "resize", "buffer")
 _FIT = (
     "epochs",
     "steps",
@@ -30,7 +30,10 @@ _FIT = (
 def _options() -> list[click.Option]:
     return [
         click.Option(
-            ["--data"], default="digits", show_default=True, help="a name that 'elbowroom data' lists, or a path"
+            ["--data"],
+            default="digits",
+            show_default=True,
+            help="a name that 'elbowroom data' lists, a path, or a pattern of shards",
         ),
         click.Option(["--epochs"], type=int, help="passes over the training examples  [default: 10]"),
         click.Option(["--steps"], type=int, help="optimiser steps, instead of epochs"),
@@ -56,6 +59,7 @@ def _options() -> list[click.Option]:
         ),
         click.Option(["--validation"], type=flags.Amount(), help="examples to hold out, where the data names none"),
         click.Option(["--resize"], type=flags.Size(), help="height,width to which pictures of a folder are brought"),
+        click.Option(["--buffer"], type=int, help="examples held at a time of a .npy file or shards, shuffled in it"),
         click.Option(
             ["--watch"],
             default="validation,test",
@@ -127,6 +131,7 @@ def train(recipe: Recipe, **given: Any) -> None:
     """Load, make, fit, and say where it all is."""
     import torch
 
+    from elbowroom import ranks
     from elbowroom.data import load_data
     from elbowroom.training import fit
 
@@ -134,10 +139,12 @@ def train(recipe: Recipe, **given: Any) -> None:
     settings = {name: given[name] for name in _FIT}
     settings["watch"] = tuple(filter(None, settings["watch"].replace(" ", "").split(",")))
     about = {name: given[name] for name in _DATA if given[name] is not None}
+    ranks.join()
     data = load_data(given["data"], **about, seed=given["seed"])
     torch.manual_seed(given["seed"])
     run = fit(*recipe(data.shape, **arguments), data, **settings, callbacks=_callbacks(given))
-    report(run)
+    if ranks.first():
+        report(run)
 
 
 def _callbacks(given: dict[str, Any]) -> list[Any]:
@@ -180,6 +187,8 @@ def report(run: Any) -> None:
 @click.option("--device", help="cpu, cuda or mps  [default: where it was trained]")
 def resume(run: str, device: str | None) -> None:
     """Go on with a run from its last checkpoint."""
-    from elbowroom import training
+    from elbowroom import ranks, training
 
-    report(training.resume(run, device=device))
+    made = training.resume(run, device=device)
+    if ranks.first():
+        report(made)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from elbowroom import ranks
 from elbowroom.distributions import Delta, Normal, Quantised, nearest
 from elbowroom.families.family import Family
 
@@ -86,10 +87,12 @@ class Codebook(Family):
 
     @torch.no_grad()
     def _follow(self, output: Tensor, indices: Tensor) -> None:
-        used = torch.zeros_like(self.counts).index_add_(0, indices, output.new_ones(len(indices)))
+        # Over all processes that train together; a code restarted in one is the first's when they next agree.
+        used = ranks.total(torch.zeros_like(self.counts).index_add_(0, indices, output.new_ones(len(indices))))
+        summed = ranks.total(torch.zeros_like(self.sums).index_add_(0, indices, output))
         self.counts.lerp_(used, 1 - self.decay)
-        self.sums.lerp_(torch.zeros_like(self.sums).index_add_(0, indices, output), 1 - self.decay)
-        even = len(indices) / len(self.codes)
+        self.sums.lerp_(summed, 1 - self.decay)
+        even = used.sum() / len(self.codes)
         idle = (self.counts < 0.03 * even)[:, None]
         fresh = output[torch.randint(len(output), (len(self.codes),), device=output.device)]
         self.counts.copy_(torch.where(idle[:, 0], even, self.counts))

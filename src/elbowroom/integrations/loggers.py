@@ -42,6 +42,8 @@ class CSV(Callback):
         name: of the file.
     """
 
+    everywhere = False
+
     def __init__(self, name: str = "metrics.csv") -> None:
         self.name = name
 
@@ -64,6 +66,8 @@ class TensorBoard(Callback):
     Raises:
         ValueError: tensorboard is not installed.
     """
+
+    everywhere = False
 
     def __init__(self, folder: str | Path | None = None) -> None:
         _needed("tensorboard", "tensorboard")
@@ -102,6 +106,8 @@ class WandB(Callback):
         ValueError: wandb is not installed.
     """
 
+    everywhere = False
+
     def __init__(self, project: str = "elbowroom", **settings: Any) -> None:
         self._wandb = _needed("wandb", "wandb")
         self._project, self._settings = project, settings
@@ -137,6 +143,8 @@ class Visdom(Callback):
     Raises:
         ValueError: visdom is not installed.
     """
+
+    everywhere = False
 
     def __init__(self, env: str | None = None, **settings: Any) -> None:
         self._visdom = _needed("visdom", "visdom")

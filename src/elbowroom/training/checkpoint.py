@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import weights
+from elbowroom import ranks, weights
 from elbowroom.run import Run
 from elbowroom.training import streams
 from elbowroom.training.hooks import Callback
@@ -22,14 +22,19 @@ KEPT = 2
 
 
 def save(state: State, callbacks: Sequence[Callback]) -> None:
-    """Write model, objective, optimisers, callbacks, random streams and the step; then forget the oldest.
+    """Write model, objective, optimisers, callbacks, everybody's random streams and the step; then forget the oldest.
+
+    Where several processes train together all of them call this, and the first writes.
 
     Raises:
         OSError: it cannot be written; the last one that could is still there.
     """
+    everybodys = ranks.everybodys(streams.now())
+    if not ranks.first():
+        return
     run = state[RUN]
     tensors = weights.of(state[MODEL], "model.") | weights.of(state[OBJECTIVE], "objective.")
-    tensors |= {f"rng.{device}": stream for device, stream in streams.now().items()}
+    tensors |= {f"rng.{i}.{device}": t for i, held in enumerate(everybodys) for device, t in held.items()}
     tensors |= {f"epoch.{device}": stream for device, stream in state[EPOCH_STREAMS].items()}
     about: dict[str, Any] = {"step": state[STEP], "rates": {}, "callbacks": {}}
     for player, optimizer in state[OPTIMIZERS].items():
@@ -80,11 +85,13 @@ def _fill(
             number, key = name.split(".", 1)
             found.setdefault(int(number), {})[key] = tensor
         groups = optimizer.state_dict()["param_groups"]
-        groups = [group | _tuples(then) for group, then in zip(groups, about["rates"][player], strict=True)]
+        groups = [group | _alike(group, then) for group, then in zip(groups, about["rates"][player], strict=True)]
         optimizer.load_state_dict({"state": found, "param_groups": groups})
     for i, callback in enumerate(callbacks):
         callback.load_state_dict(_under(f"callback.{i}.", tensors) | about["callbacks"].get(str(i), {}))
-    streams.back_to(_under("rng.", tensors))
+    # A process that was not there when this was written keeps the streams that it was started with.
+    if mine := _under(f"rng.{ranks.rank()}.", tensors):
+        streams.back_to(mine)
     state[EPOCH_STREAMS] = _under("epoch.", tensors)
     state[STEP] = int(about["step"])
 
@@ -93,5 +100,11 @@ def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
-def _tuples(group: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in group.items()}
+def _alike(group: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
+    """Settings read from JSON as the optimiser holds them: tuples, and rates that lie on the device."""
+    kept: dict[str, Any] = {}
+    for key, value in then.items():
+        now = group.get(key)
+        on_device = isinstance(now, Tensor)
+        kept[key] = torch.full_like(now, value) if on_device else tuple(value) if isinstance(value, list) else value
+    return kept

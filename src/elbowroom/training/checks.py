@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from torch import nn
 
-from elbowroom import advice
+from elbowroom import advice, ranks
 from elbowroom.data import Data, Loader
 from elbowroom.evaluation import check_suits
 from elbowroom.model import Generative
@@ -22,6 +23,7 @@ def check(
     accumulate: int,
     checkpoint_every: int | None,
     on_nan: str,
+    out: str | Path | None,
 ) -> None:
     """Refuse a training that cannot work, in one line that says what to change.
 
@@ -39,6 +41,12 @@ def check(
             f"batch size {batch_size} is larger than the {len(data.train)} training examples: "
             f"use --batch-size {len(data.train)} or less"
         )
+    if batch_size < ranks.count():
+        raise ValueError(
+            f"batch size {batch_size} for {ranks.count()} processes leaves some without an example: give a larger one"
+        )
+    if out is None and ranks.may_restart():
+        raise ValueError("torchrun may start this training again, which then must find its run: give --out DIR")
     for split in watch:
         if split not in ("train", "validation", "test"):
             raise advice.unknown("split", split, ("train", "validation", "test"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from elbowroom import ranks
 from elbowroom.training.state import EPOCH, STEP, State
 
 #: In the order in which one step, and then one epoch, calls them.
@@ -32,11 +33,17 @@ class Callback:
 
     A callback with a memory that must survive a resumption puts it into :meth:`state_dict`.
 
+    Attributes:
+        everywhere: whether each of several processes that train together calls it, or the first alone. What acts on
+            the training must be everywhere; what looks and writes need not.
+
     >>> class Stop(Callback):
     ...     def row(self, state):
     ...         if state[ROW]["loss"] < 200:
     ...             state[STOP] = "good enough"
     """
+
+    everywhere = True
 
     def start(self, state: State) -> None:
         """Before the first step."""
@@ -87,12 +94,17 @@ class Hooks:
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self.callbacks = list(callbacks)
-        self._by_name = {name: [getattr(c, name) for c in self.callbacks if hooks(c, name)] for name in HOOKS}
+        acting = [callback for callback in self.callbacks if callback.everywhere or ranks.first()]
+        self._by_name = {name: [getattr(c, name) for c in acting if hooks(c, name)] for name in HOOKS}
 
     def __call__(self, name: str, state: State) -> None:
         """Call everyone who hooks ``name``."""
         for hook in self._by_name[name]:
             hook(state)
+
+    def wanted(self, name: str) -> bool:
+        """Whether anybody hooks ``name``."""
+        return bool(self._by_name[name])
 
 
 def hooks(callback: Callback, name: str) -> bool:
@@ -132,7 +144,7 @@ class _Filtered(Callback):
     """A callback that is called only now and then."""
 
     def __init__(self, inner: Callback, due: Callable[[str, State], bool]) -> None:
-        self.inner = inner
+        self.inner, self.everywhere = inner, inner.everywhere
         for name in HOOKS:
             setattr(self, name, self._when(name, due))
 

@@ -5,37 +5,40 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from elbowroom import ranks
+
 
 class Meter:
-    """Sums of terms, weighted by the size of their batches.
+    """Sums of terms, weighted by the size of their batches. All of it is work for the device, so it can be captured.
 
     >>> meter = Meter()
     >>> meter.add({"loss": torch.tensor(1.0)}, 3)
     >>> meter.add({"loss": torch.tensor(5.0)}, 1)
     >>> meter.means()
-    {'loss': 2.0}
+    (4, {'loss': 2.0})
     """
 
     def __init__(self) -> None:
-        self.examples = 0
         self._names: list[str] = []
         self._sums: Tensor | None = None
 
     def add(self, terms: dict[str, Tensor], examples: int) -> None:
         """Take in the means over one batch."""
-        values = torch.stack(list(terms.values()))
+        values = list(terms.values())
         # Double precision where the device has it: ten million single-precision additions lose a digit.
-        values = (values if values.device.type == "mps" else values.double()) * examples
+        precise = torch.float32 if values[0].device.type == "mps" else torch.float64
+        sums = torch.stack([*values, torch.ones_like(values[0])]).to(precise) * examples
         if self._sums is None:
-            self._names, self._sums = list(terms), values
+            self._names, self._sums = list(terms), sums
         else:
-            self._sums += values
-        self.examples += examples
+            self._sums += sums
 
-    def means(self) -> dict[str, float]:
-        """The mean of each term; the meter starts anew."""
+    def means(self) -> tuple[int, dict[str, float]]:
+        """The number of examples and the mean of each term, over all processes; the meter starts anew."""
         if self._sums is None:
-            return {}
-        means = dict(zip(self._names, (self._sums / self.examples).tolist(), strict=True))
-        self.examples, self._sums = 0, None
-        return means
+            return 0, {}
+        *sums, examples = ranks.total(self._sums.clone()).tolist()
+        self._sums.zero_()
+        if not examples:
+            return 0, {}
+        return round(examples), {name: value / examples for name, value in zip(self._names, sums, strict=True)}

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from elbowroom import advice
 from elbowroom.objectives import Player
+from elbowroom.training.captured import on_device
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -49,7 +50,8 @@ def optimizer(text: str, player: Player, lr: float, device: torch.device) -> Opt
             raise advice.unknown(f"argument of {name}", argument, set(takes) - {"params"})
     fused = {"fused": True} if device.type in FUSED.get(name, ()) else {}
     own = {key: value for key, value in player.optimizer.items() if key in takes}
-    return OPTIMIZERS[name](player.parameters, **{"lr": lr} | fused | arguments | own)
+    given = {"lr": lr} | fused | arguments | own
+    return OPTIMIZERS[name](player.parameters, **given | on_device(OPTIMIZERS[name], device, given["lr"]))
 
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:

@@ -16,6 +16,8 @@ from elbowroom.training.state import EPOCHS, ROW, STEP, STEPS, State
 class Bar(Callback):
     """A progress bar: epoch, loss and its terms, examples per second, time left. Silent where there is no terminal."""
 
+    everywhere = False
+
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
         columns = (

@@ -12,6 +12,8 @@ from elbowroom.training.state import FIGURES, MODEL, RUN, STEP, State
 class Best(Callback):
     """Keep the weights with the lowest validation loss in ``checkpoints/best.safetensors``."""
 
+    everywhere = False
+
     def __init__(self) -> None:
         self._best = math.inf
 

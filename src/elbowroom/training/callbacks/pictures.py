@@ -16,6 +16,8 @@ class Pictures(Callback):
         n: examples in a row.
     """
 
+    everywhere = False
+
     def __init__(self, n: int = 10) -> None:
         self.n = n
 

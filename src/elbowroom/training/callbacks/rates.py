@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LRScheduler, OneCycleLR, StepLR
 
@@ -15,7 +17,7 @@ from elbowroom.training.state import OPTIMIZERS, STEPS, State
 #: Shapes of a whole run by name, from the optimiser and the number of steps.
 SHAPES: dict[str, Callable[[Optimizer, int], LRScheduler]] = {
     "cosine": lambda optimizer, steps: CosineAnnealingLR(optimizer, steps),
-    "one-cycle": lambda optimizer, steps: OneCycleLR(optimizer, optimizer.defaults["lr"], steps, pct_start=0.2),
+    "one-cycle": lambda optimizer, steps: OneCycleLR(optimizer, float(optimizer.defaults["lr"]), steps, pct_start=0.2),
     "exponential": lambda optimizer, steps: ExponentialLR(optimizer, 0.01 ** (1 / steps)),
     "thirds": lambda optimizer, steps: StepLR(optimizer, max(1, steps // 3), 0.1),
 }
@@ -39,17 +41,19 @@ class Rate(Callback):
     def start(self, state: State) -> None:  # noqa: D102
         for name, optimizer in state[OPTIMIZERS].items():
             shape = SHAPES[self.shape] if isinstance(self.shape, str) else None
-            restored = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-            self._schedulers[name] = shape(optimizer, state[STEPS]) if shape else self.shape(optimizer)  # type: ignore[operator]
-            if name in self._remembered:
-                self._schedulers[name].load_state_dict(self._remembered[name])
-                # To make a scheduler sets rates, and averages too: put back what the checkpoint had.
-                for group, then in zip(optimizer.param_groups, restored, strict=True):
-                    group.update(then)
+            with _numbers(optimizer):
+                restored = [_settings(group) for group in optimizer.param_groups]
+                self._schedulers[name] = shape(optimizer, state[STEPS]) if shape else self.shape(optimizer)  # type: ignore[operator]
+                if name in self._remembered:
+                    self._schedulers[name].load_state_dict(self._remembered[name])
+                    # To make a scheduler sets rates, and averages too: put back what the checkpoint had.
+                    for group, then in zip(optimizer.param_groups, restored, strict=True):
+                        group.update(then)
 
     def step(self, state: State) -> None:  # noqa: D102
         for scheduler in self._schedulers.values():
-            scheduler.step()
+            with _numbers(scheduler.optimizer):
+                scheduler.step()
 
     def state_dict(self) -> dict[str, Any]:  # noqa: D102
         return {name: scheduler.state_dict() for name, scheduler in self._schedulers.items()}
@@ -58,3 +62,20 @@ class Rate(Callback):
         self._remembered = remembered
         for name, scheduler in self._schedulers.items():
             scheduler.load_state_dict(remembered[name])
+
+
+@contextmanager
+def _numbers(optimizer: Optimizer) -> Iterator[None]:
+    """Rates that lie on the device as numbers, for arithmetic that a checkpoint in JSON can take up exactly."""
+    there = [group["lr"] for group in optimizer.param_groups]
+    for group, rate in zip(optimizer.param_groups, there, strict=True):
+        group["lr"] = float(rate)
+    yield
+    for group, rate in zip(optimizer.param_groups, there, strict=True):
+        if isinstance(rate, Tensor):
+            group["lr"] = rate.fill_(group["lr"])
+
+
+def _settings(group: dict[str, Any]) -> dict[str, Any]:
+    """A group of an optimiser without its parameters."""
+    return {key: value for key, value in group.items() if key != "params"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from elbowroom import weights
+from elbowroom import ranks, weights
 from elbowroom.training.hooks import Callback
 from elbowroom.training.state import MODEL, RUN, State
 
@@ -37,7 +37,7 @@ class Average(Callback):
         self._steps += 1
 
     def checkpoint(self, state: State) -> None:  # noqa: D102
-        if self._average:
+        if self._average and ranks.first():
             weights.save(state[RUN].weights, self._average)
 
     def end(self, state: State) -> None:  # noqa: D102

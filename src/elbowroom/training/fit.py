@@ -1,0 +1,198 @@
+"""Beginning a training, and going on with one."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from elbowroom import devices, ranks
+from elbowroom.data import Data, load_data
+from elbowroom.model import Generative
+from elbowroom.objectives import Term
+from elbowroom.run import Run, next_path
+from elbowroom.training.callbacks import described, made_again
+from elbowroom.training.checks import check
+from elbowroom.training.hooks import Callback
+from elbowroom.training.loop import train
+from elbowroom.training.optimizers import optimizer as make_optimizer
+from elbowroom.training.precision import choose
+from elbowroom.training.state import (
+    DATA,
+    DEVICE,
+    EPOCH,
+    EPOCHS,
+    MODEL,
+    OBJECTIVE,
+    OPTIMIZERS,
+    RUN,
+    STEP,
+    STEPS,
+    STOP,
+    State,
+)
+
+
+def fit(
+    model: Generative | nn.Module,
+    objective: Term,
+    data: Data | Any,
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    batch_size: int = 128,
+    lr: float = 1e-3,
+    optimizer: str = "adam",
+    seed: int = 0,
+    out: str | Path | None = None,
+    device: str | None = None,
+    watch: Sequence[str] = ("validation", "test"),
+    callbacks: Sequence[Callback] = (),
+    pass_state: bool = False,
+    accumulate: int = 1,
+    checkpoint_every: int | None = None,
+    on_nan: Literal["stop", "rollback"] = "stop",
+    precision: Literal["float32", "bf16"] = "float32",
+) -> Run:
+    """Train a model on an objective, and leave a run directory.
+
+    The splits in ``watch`` are evaluated after every epoch with the same noise each time. Watching the test split is
+    for reading the curve: nothing here chooses by it.
+
+    Args:
+        model: what draws; or any module of your own, with a :class:`Loss` for its output.
+        objective: what scores the draw.
+        data: a :class:`Data`, or anything :func:`load_data` takes.
+        epochs: passes over the training split; 10 if neither this nor ``steps`` is given.
+        steps: optimiser steps, instead of epochs.
+        batch_size: examples per step, over all processes where several train together; the last batch of an epoch
+            may be smaller. A loader keeps its own.
+        lr: learning rate; since losses are means over the batch it need not change with ``batch_size``.
+        optimizer: a name, with arguments if wanted: ``"adam"``, ``"sgd(momentum=0.9)"``.
+        seed: of the data's order and of every draw. (The weights were drawn when the model was made.)
+        out: the run directory; ``runs/RECIPE-DATA-N`` if not given.
+        device: cpu, cuda, mps; the fastest there is if not given.
+        watch: splits to evaluate after every epoch.
+        callbacks: called after the loop's own, in their order.
+        pass_state: call a module of your own as ``model(x, state)``.
+        accumulate: parts that a batch is put through in, one after the other, where it does not fit the memory.
+        checkpoint_every: steps between checkpoints within an epoch; each epoch ends with one anyway.
+        on_nan: what to do when the loss stops being a number: stop, or go back to the last checkpoint and on with
+            half the rate, three times at most.
+        precision: of matrix products: float32, or bf16, which is faster where the machine has units for it.
+
+    Raises:
+        ValueError: before anything is written, if model, data and settings do not fit together, ``out`` holds a run
+            or another process trains into it; later, as :class:`Diverged`, if the loss stops being a number.
+
+    >>> import tempfile, elbowroom as er
+    >>> data = er.load_data("digits")
+    >>> run = er.fit(*er.recipes.vae(data.shape, latent=2), data, steps=20, out=tempfile.mkdtemp() + "/run")
+    >>> run.metrics("test")[-1]["elbo"] < 0
+    True
+    """
+    ranks.join()
+    data = load_data(data)
+    check(model, data, epochs, steps, batch_size, watch, accumulate, checkpoint_every, on_nan, out)
+    origin = getattr(model, "origin", None)
+    training: dict[str, Any] = {
+        "epochs": epochs if epochs or steps else 10,
+        "steps": steps,
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": optimizer,
+        "seed": seed,
+        "device": str(devices.pick(device)),
+        "watch": list(watch),
+        "callbacks": [described(callback) for callback in callbacks],
+        "pass_state": pass_state,
+        "accumulate": accumulate,
+        "checkpoint_every": checkpoint_every,
+        "on_nan": on_nan,
+        "precision": precision,
+        "products": choose(precision, devices.pick(device)),
+    }
+    record = {
+        "recipe": origin.recipe if origin else None,
+        "arguments": origin.arguments if origin else None,
+        "shape": list(data.shape),
+        "objective": repr(objective),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "data": data.protocol,
+        "training": training,
+    }
+    name = f"{origin.recipe if origin else type(model).__name__.lower()}-{data.name}"
+    state = _state(model, objective, data, training)
+    state[RUN] = run = _run(ranks.told(Path(out or next_path(name))), record)
+    return train(state, run.record["training"], callbacks)
+
+
+def resume(
+    path: Run | str | Path,
+    data: Data | Any = None,
+    callbacks: Sequence[Callback] | None = None,
+    model: nn.Module | None = None,
+    objective: Term | None = None,
+    device: str | None = None,
+) -> Run:
+    """Go on with a run from its last checkpoint, to the epochs or steps it was started with.
+
+    On the same device the result is, bit for bit, that of a run that was never stopped.
+
+    Args:
+        path: the run directory.
+        data: what it was trained on, if that was given as a Python object.
+        callbacks: those of the run, if some of them were your own; elbowroom's are made again from the record.
+        model: made as then, if no recipe made it.
+        objective: likewise.
+        device: where to go on, if not where it was.
+
+    Raises:
+        ValueError: there is no run, it is finished, another process trains into it, or no checkpoint is whole.
+    """
+    ranks.join()
+    run = path if isinstance(path, Run) else Run(path)
+    training = run.record["training"] | ({"device": device} if device else {})
+    if model is None or objective is None:
+        model, objective = run.build()
+    state = _state(model, objective, run.data() if data is None else load_data(data), training)
+    state[RUN] = run
+    return train(state, training, made_again(training["callbacks"]) if callbacks is None else callbacks)
+
+
+def _run(path: Path, record: dict[str, Any]) -> Run:
+    """The directory: a new one, or that of this very training where ``torchrun`` has started it again."""
+    begun = Run(path)
+    if ranks.restarted() and begun.exists and _same(begun.record, record):
+        return begun
+    if ranks.first():
+        return Run.new(path, ranks.told(record))
+    begun.record = ranks.told(record)
+    return begun
+
+
+def _same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Whether two records are of the same training; which library multiplies may have been chosen anew."""
+    asked = [{key: r[key] for key in ("recipe", "arguments", "shape", "data")} | r["training"] for r in (a, b)]
+    return json.dumps(asked[0] | {"products": ""}) == json.dumps(asked[1] | {"products": ""})
+
+
+def _state(model: nn.Module, objective: Term, data: Data, training: dict[str, Any]) -> State:
+    """A training about to begin: everything in place, nothing written."""
+    state = State()
+    device = devices.pick(training["device"])
+    state[DATA], state[DEVICE] = data, device
+    state[MODEL], state[OBJECTIVE] = model.to(device), objective.to(device)
+    per_epoch = data.train.steps(training["batch_size"])
+    state[STEPS] = training["steps"] or training["epochs"] * per_epoch
+    state[EPOCHS] = math.ceil(state[STEPS] / per_epoch)
+    state[STEP], state[EPOCH], state[STOP] = 0, 0, ""
+    state[OPTIMIZERS] = {
+        player.name: make_optimizer(training["optimizer"], player, training["lr"], device)
+        for player in objective.players(model)
+    }
+    return state

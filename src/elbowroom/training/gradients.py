@@ -1,0 +1,52 @@
+"""Everybody's gradients, over the pieces of a batch and the processes that share it."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from elbowroom import ranks
+from elbowroom.model import Generative
+from elbowroom.objectives import Player
+from elbowroom.training.divergence import check
+from elbowroom.training.meter import Meter
+from elbowroom.training.portions import Portion
+from elbowroom.training.state import DEVICE, OPTIMIZERS, State
+from elbowroom.training.step import Losses, Step
+
+
+def parallel(step: Step) -> nn.Module:
+    """The step, its gradients averaged over the processes where several train together."""
+    if ranks.count() == 1:
+        return step
+    # Somebody's own module may hold parameters that its output does not depend on; ours are tested not to.
+    return DistributedDataParallel(step, find_unused_parameters=not isinstance(step.model, Generative))
+
+
+def gradients(step: nn.Module, state: State, portion: Portion, number: Tensor, meter: Meter, parts: int) -> None:
+    """Gradients of each player's own parameters, all at the same point, of the mean over the batch.
+
+    Raises:
+        Diverged: a loss is no number; at once on a CPU, elsewhere and together with others at the next row.
+    """
+    for optimizer in state[OPTIMIZERS].values():
+        optimizer.zero_grad()
+    together = step if isinstance(step, DistributedDataParallel) else None
+    own: Step = step.module if together else step  # type: ignore[assignment]
+    pieces = list(portion.parts(parts))
+    for i, (batch, share, examples) in enumerate(pieces, 1):
+        with together.no_sync() if together and i < len(pieces) else nullcontext():
+            losses = step(batch, number)
+            # A look at the loss makes a GPU wait, and processes must not part ways.
+            if state[DEVICE].type == "cpu" and together is None:
+                check(losses, own, batch, number)
+            _backward(own.players, losses, share)
+        meter.add(losses.terms, examples)
+
+
+def _backward(players: list[Player], losses: Losses, share: float) -> None:
+    for i, player in enumerate(players, 1):
+        loss = losses.players[player.name] if share == 1 else losses.players[player.name] * share
+        loss.backward(inputs=player.parameters, retain_graph=i < len(players))

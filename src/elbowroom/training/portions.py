@@ -1,0 +1,71 @@
+"""What one process does of every batch: all of it, or its part where several train together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from elbowroom import ranks
+from elbowroom.data import Batch, Split
+
+
+class Portion(NamedTuple):
+    """A part of a batch.
+
+    Attributes:
+        batch: the examples; one, to be weighed with nothing, where ``mine`` is 0.
+        mine: how many of them count.
+        whole: how many the batch has over all processes.
+    """
+
+    batch: Batch
+    mine: int
+    whole: int
+
+    def of(self, batch: Batch) -> Portion:
+        """What counts of a batch that a callback may have put in the place of this one."""
+        if len(batch.x) == len(self.batch.x):
+            return self._replace(batch=batch)
+        return Portion(batch, len(batch.x), len(batch.x) * ranks.count())
+
+    def parts(self, n: int) -> Iterator[tuple[Batch, float, int]]:
+        """The examples in ``n`` pieces: each with its share of the gradient, and how many of it count.
+
+        Gradients are averaged over the processes, so a process with more than its share of examples weighs more.
+        """
+        x, y, index = self.batch
+        mine = self.mine * ranks.count() / self.whole
+        if n == 1:
+            yield self.batch, mine, self.mine
+            return
+        for rows in torch.arange(len(x), device=x.device).tensor_split(min(n, len(x))):
+            piece = Batch(x[rows], None if y is None else y[rows], index[rows])
+            yield piece, mine * len(rows) / len(x), min(len(rows), self.mine)
+
+
+def portions(split: Split, size: int, order: Tensor | None, skip: int = 0) -> Iterator[Portion]:
+    """This process's portion of every batch of ``size`` in turn, the first ``skip`` left out.
+
+    A split without an order of ours (a loader) is read whole by every process, and divided batch by batch.
+    """
+    if order is None:
+        for batch in split.batches(size, None, skip):
+            yield _divided(batch)
+        return
+    left = len(order) - skip * size
+    for batch in split.batches(ranks.part(size), ranks.share(order, size), skip):
+        whole = min(size, left)
+        left -= whole
+        yield Portion(batch, ranks.part(whole), whole)
+
+
+def _divided(batch: Batch) -> Portion:
+    whole = len(batch.x)
+    if ranks.count() == 1:
+        return Portion(batch, whole, whole)
+    rows = ranks.share(torch.arange(whole), whole).to(batch.x.device)
+    y = None if batch.y is None else batch.y[rows]
+    return Portion(Batch(batch.x[rows], y, batch.index[rows]), ranks.part(whole), whole)

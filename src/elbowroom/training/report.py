@@ -1,0 +1,28 @@
+"""The report that a training leaves behind."""
+
+from __future__ import annotations
+
+import warnings
+
+from elbowroom import ranks
+from elbowroom.training.state import DATA, MODEL, RUN, STOP, State
+
+#: Examples in it, at most: so many take a second or two; ``elbowroom report`` shows more.
+EXAMPLES = 500
+
+
+def leave_report(state: State) -> None:
+    """Write ``report.html`` at the end of a training, unless it was cut off by a signal and will be gone on with.
+
+    Whatever goes wrong here is a warning: the training is done, and kept.
+    """
+    run = state[RUN]
+    if not ranks.first() or state[STOP] in ("interrupted", "terminated"):
+        return
+    from elbowroom import reporting
+
+    try:
+        reporting.write(run, state[DATA], state[MODEL], examples=EXAMPLES)
+    except (Exception, KeyboardInterrupt) as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        warnings.warn(f"there is no report ({why}): 'elbowroom report {run.path}' tries again", stacklevel=2)

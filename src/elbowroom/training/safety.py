@@ -1,0 +1,80 @@
+"""What stops a training from outside, and what keeps it from harm: signals, full disks, a second process."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from elbowroom import ranks
+from elbowroom.run import Run
+from elbowroom.training.state import STOP, State
+
+#: What the system says when a disk is full, a quota used up, a directory read-only.
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EACCES, errno.EPERM)
+#: What a signal leaves in the state; processes that train together agree on the largest place in this list.
+_REASONS = ("", "interrupted", "terminated", "stopped")
+
+
+@contextmanager
+def alone(run: Run) -> Iterator[None]:
+    """Nobody else trains into this directory meanwhile."""
+    if not ranks.first():
+        yield
+        return
+    lock = FileLock(run.path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"another process is training into {run.path}: wait for it, or stop it first") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def room(run: Run) -> Iterator[None]:
+    """A full disk or a read-only directory in words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        then = f"'elbowroom resume {run.path}' goes on from the last checkpoint" if run.exists else "start it again"
+        raise ValueError(
+            f"cannot write to {run.path} ({error.strerror}): free some space or mend its permissions, then {then}"
+        ) from None
+
+
+@contextmanager
+def stopping(state: State) -> Iterator[None]:
+    """Ctrl-C, or a polite kill, ends the training after the step under way; a second one ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _: Any) -> None:
+        state[STOP] = "interrupted" if number == signal.SIGINT else "terminated"
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {int(sign): signal.signal(sign, stop) for sign in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def agree(state: State) -> None:
+    """Stop all together, after the same step: a signal may reach one process a step before another."""
+    if ranks.count() > 1:
+        mine = state[STOP]
+        place = _REASONS.index(mine) if mine in _REASONS else len(_REASONS) - 1
+        if agreed := ranks.largest(place):
+            state[STOP] = mine or _REASONS[agreed]

@@ -1,0 +1,156 @@
+"""A step recorded once and played back, against the same step taken as usual.
+
+Where there is no GPU, a tape stands for the graph: it notes the operations that one step asks for, refuses those that
+read a number back as CUDA refuses them, and does them again on the same memory without any of the step's Python.
+"""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+
+import elbowroom as er
+from elbowroom import weights
+from elbowroom.recipes.table import known
+from elbowroom.training import captured, gradients, optimizers, state
+from elbowroom.training.hooks import Hooks
+
+READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default}
+
+
+class Tape(TorchDispatchMode):
+    """Operations and what they were asked with. Noting them does them, so the first replay does nothing."""
+
+    made = 0
+
+    def __init__(self):
+        super().__init__()
+        self.notes, self.done = [], False
+        Tape.made += 1
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        assert function not in READS, f"{function} reads from the device inside a step"
+        out = function(*args, **(kwargs or {}))
+        self.notes.append((function, args, kwargs or {}, out))
+        return out
+
+    def record(self, work):
+        with self:
+            work()
+        self.done = True
+
+    def replay(self):
+        if self.done:
+            self.done = False
+            return
+        new = {}
+
+        def now(tensor):
+            return new.get(id(tensor), tensor)
+
+        with torch.no_grad():
+            for function, args, kwargs, out in self.notes:
+                args, kwargs = tree_map_only(torch.Tensor, now, (args, kwargs))
+                again = function(*args, **kwargs)
+                pairs = zip(_tensors(out), _tensors(again), strict=True)
+                new.update({id(old): tensor for old, tensor in pairs})
+
+
+def _tensors(out):
+    found = []
+    tree_map_only(torch.Tensor, found.append, out)
+    return found
+
+
+@pytest.fixture
+def tape(monkeypatch):
+    """Steps on the CPU are captured as they would be on a GPU."""
+    real = captured.fits
+    place = torch.device("cuda")
+    monkeypatch.setattr(captured, "fits", lambda _, *rest: real(place, *rest))
+    monkeypatch.setattr(captured, "CUDAGraph", Tape)
+    monkeypatch.setattr(gradients, "check", lambda *_: None)
+    monkeypatch.setattr(optimizers, "on_device", lambda kind, _, lr: {"lr": torch.tensor(lr)})
+    Tape.made = 0
+
+
+def train(digits, path, name="vae", **settings):
+    torch.manual_seed(0)
+    model, objective = er.recipes.RECIPES[name]((1, 8, 8), **small(name))
+    return er.fit(model, objective, digits, out=path, device="cpu", **{"steps": 45} | settings)
+
+
+def small(name):
+    sizes = {
+        "latent": (4, 2) if name == "ladder_vae" else 2,
+        "hidden": (16,) * (2 if name == "ladder_vae" else 1),
+        "critic": (8,),
+        "pseudo_inputs": 10,
+        "codes": 16,
+    }
+    return {key: value for key, value in sizes.items() if key in known()[name].fields}
+
+
+@pytest.mark.parametrize("name", known())
+def test_a_captured_step_gives_what_a_step_gives(digits, tmp_path, tape, name, monkeypatch):
+    """Every recipe, over several epochs with a smaller last batch: the same losses and weights, bit for bit."""
+    played = train(digits, tmp_path / "played", name)
+    assert Tape.made == 1
+    monkeypatch.setattr(captured, "fits", lambda *_: False)
+    usual = train(digits, tmp_path / "usual", name)
+    a, b = weights.read(played.weights)[0], weights.read(usual.weights)[0]
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    for mine, theirs in zip(played.metrics(), usual.metrics(), strict=True):
+        assert mine.get("loss") == theirs.get("loss")
+
+
+@pytest.mark.parametrize(("schedule", "recordings"), [("cosine", 2), ("thirds", 2), ("one-cycle", 0)])
+def test_a_schedule_reaches_a_captured_step(digits, tmp_path, tape, monkeypatch, schedule, recordings):
+    """Also over a resumption, which puts the rate back; one that moves more than the rate is not recorded."""
+
+    @er.on.step
+    def stop(now):
+        if now[state.STEP] == 25:
+            now[state.STOP] = "interrupted"
+
+    half = train(digits, tmp_path / "half", callbacks=[er.Rate(schedule), stop])
+    half = er.resume(half, callbacks=[er.Rate(schedule)])
+    assert Tape.made == recordings
+    monkeypatch.setattr(captured, "fits", lambda *_: False)
+    usual = train(digits, tmp_path / "usual", callbacks=[er.Rate(schedule)])
+    a, b = weights.read(half.weights)[0], weights.read(usual.weights)[0]
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_a_ramp_goes_on_in_a_captured_step(digits, tmp_path, tape):
+    """The step is counted on the device: a term's schedule does not stand still in the recording."""
+    torch.manual_seed(0)
+    model, _ = er.recipes.vae((1, 8, 8), latent=2, hidden=(16,))
+    run = er.fit(model, er.Reconstruction() + er.ramp(0, 100, 40) * er.KL(), digits, steps=40, out=tmp_path / "run")
+    row = run.metrics("train")[-1]
+    assert Tape.made == 1
+    assert (row["loss"] - row["reconstruction"]) / row["kl"] > 60
+
+
+@pytest.mark.parametrize("callback", [er.Clip(1.0), er.Warmup(0.5), er.FreeBits(0.1)])
+def test_who_acts_inside_a_step_takes_the_usual_path(digits, tmp_path, tape, callback):
+    train(digits, tmp_path / "run", steps=6, callbacks=[callback])
+    assert Tape.made == 0
+
+
+def test_what_cannot_be_captured_is_not(tape):
+    weight = torch.nn.Parameter(torch.zeros(3))
+    on_device = torch.optim.Adam([weight], lr=torch.tensor(1e-3), fused=True)
+    assert captured.fits(torch.device("cpu"), Hooks(), 1, [on_device])
+    assert not captured.fits(torch.device("cpu"), Hooks(), 2, [on_device])
+    assert not captured.fits(torch.device("cpu"), Hooks(), 1, [on_device, torch.optim.Adagrad([weight])])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("name", known())
+def test_on_a_gpu_a_captured_step_gives_what_a_step_gives(digits, tmp_path, monkeypatch, name):
+    played = train(digits, tmp_path / "played", name, device="cuda")
+    monkeypatch.setattr(captured, "fits", lambda *_: False)
+    usual = train(digits, tmp_path / "usual", name, device="cuda")
+    for mine, theirs in zip(played.metrics("train"), usual.metrics("train"), strict=True):
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5)

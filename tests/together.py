@@ -1,0 +1,87 @@
+"""Trainings that one process and two must end alike: run by test_ranks.py on its own, and under torchrun."""
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import elbowroom as er
+from elbowroom import noise, ranks
+
+
+def digits(n):
+    x, y = (t[:n] for t in er.load_data("digits").train.first(1258)[:2])
+    return x, y
+
+
+def arrays(n):
+    x, y = digits(n)
+    return er.load_data((x.numpy(), y.numpy()), validation=37, test=0)
+
+
+def loader(n):
+    return er.load_data(DataLoader(TensorDataset(*digits(n)), batch_size=32, shuffle=True), validation=0, test=0)
+
+
+def vae():
+    return er.recipes.vae((1, 8, 8), latent=2, hidden=(16,))
+
+
+def factor_vae():
+    """Two players; the reference looks at each example alone, so that a half batch asks what a whole one asks."""
+    model, objective = er.recipes.factor_vae((1, 8, 8), latent=2, hidden=(16,), critic=(8,))
+    objective.right.right.reference = lambda z: z.flip(1)
+    return model, objective
+
+
+def own_module():
+    """With a parameter that its output does not depend on."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.idle = nn.Linear(64, 64), nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.layer(x.flatten(1))
+
+    return Net(), er.Loss(lambda output, x: (output - x.flatten(1)).square().sum())
+
+
+#: name: what trains, on what, and how; the last batches have fewer examples than others, and one fewer than processes.
+TRAININGS = {
+    "vae": (vae, lambda: arrays(500), {"batch_size": 101}),
+    "one-left": (vae, lambda: arrays(238), {"batch_size": 100}),
+    "factor_vae": (factor_vae, lambda: arrays(500), {"batch_size": 64}),
+    "accumulated": (vae, lambda: arrays(500), {"batch_size": 100, "accumulate": 3}),
+    "loader": (vae, lambda: loader(225), {}),
+    "own_module": (own_module, lambda: arrays(300), {"batch_size": 50}),
+}
+
+
+def main(folder):
+    """Train each without noise; then once with, each process noting what it drew."""
+    for name, (make, data, settings) in TRAININGS.items():
+        torch.manual_seed(0)
+        with noise.silenced():
+            run = er.fit(
+                *make(), data(), epochs=3, out=folder / name, device="cpu", optimizer="sgd", lr=0.02, **settings
+            )
+        assert isinstance(run, er.Run)
+    drawn = []
+
+    @er.on.forward
+    def note(state):
+        from elbowroom.training.state import DRAW
+
+        drawn.append(state[DRAW].z.detach().clone())
+
+    torch.manual_seed(0)
+    er.fit(*vae(), arrays(500), steps=2, watch=(), out=folder / "noise", device="cpu", callbacks=[note])
+    torch.save(drawn, folder / f"drawn-{ranks.rank()}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
