@@ -3,6 +3,7 @@
 from elbowroom.data.data import Data, load_data
 from elbowroom.data.named import dataset, datasets
 from elbowroom.data.split import Arrays, Batch, Split, still
+from elbowroom.data.stored import Stored
 from elbowroom.data.stream import Loader
 
-__all__ = ["Arrays", "Batch", "Data", "Loader", "Split", "dataset", "datasets", "load_data", "still"]
+__all__ = ["Arrays", "Batch", "Data", "Loader", "Split", "Stored", "dataset", "datasets", "load_data", "still"]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data.found import Found, Whole, split_of
+from elbowroom.data.stored import Stored
 from elbowroom.data.stream import Loader
 
 
@@ -66,6 +67,8 @@ def divided(found: Found, ready: dict[str, Whole], amounts: dict[str, float | in
             )
         generator = torch.Generator().manual_seed(seed)
         places = (blocks if found.video else scattered)(n, counts["validation"], counts["test"], generator)
+        if isinstance(train, Stored) and train.blocks is not None:
+            places = (places[0].sort().values, places[1].sort().values)  # in the order of reading
         kept = torch.ones(n, dtype=torch.bool)
         kept[torch.cat(places)] = False
         aside = {

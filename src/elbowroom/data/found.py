@@ -12,11 +12,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from elbowroom.data.kinds import as_kind, kind_of, strangers
 from elbowroom.data.split import Arrays
+from elbowroom.data.stored import Stored
 from elbowroom.data.stream import Items, Loader, arranged
 
-Whole = Arrays | Items | Loader
+Whole = Arrays | Items | Loader | Stored
 """A split that a smaller one can be taken from."""
+SPLITS = {"": "train", "_train": "train", "_validation": "validation", "_valid": "validation", "_val": "validation"}
+SPLITS |= {"_test": "test"}
+"""What a name may end with, and the split it is then of."""
 
 
 @dataclass
@@ -26,6 +31,7 @@ class Found:
     ``source`` loads the same again; it is None for what was given as a Python object.
     ``defaults`` are the fractions (or counts) of train to set aside as (validation, test) where there are none.
     ``video`` says that neighbours are alike, so that only whole blocks may be set aside.
+    ``identity`` is what large files are known by, where hashing all their values would take too long.
     """
 
     train: Whole
@@ -37,6 +43,7 @@ class Found:
     preprocessing: str = ""
     defaults: tuple[float | int, float | int] = (0.1, 0.1)
     video: bool = False
+    identity: str | None = None
 
 
 def arrays(x: Any, y: Any = None, classes: tuple[str, ...] | None = None, where: str = "x") -> Arrays:
@@ -49,7 +56,13 @@ def arrays(x: Any, y: Any = None, classes: tuple[str, ...] | None = None, where:
     >>> arrays(np.eye(4, dtype=bool).reshape(1, 4, 4)).x.max()
     tensor(255, dtype=torch.uint8)
     """
-    values = as_numpy(x)
+    values = of_examples(as_numpy(x), where)
+    inputs = arranged(torch.from_numpy(numbers(values, where)))
+    return Arrays(inputs, None if y is None else labels(y, len(inputs), classes, where))
+
+
+def of_examples(values: np.ndarray, where: str) -> np.ndarray:
+    """An array, if it is one of examples."""
     if values.dtype.kind not in "buif":
         raise ValueError(f"{where} holds {values.dtype} values: expected numbers; give pictures or rows as an array")
     if values.size == 0:
@@ -58,8 +71,7 @@ def arrays(x: Any, y: Any = None, classes: tuple[str, ...] | None = None, where:
         raise ValueError(
             f"{where} has shape {values.shape}: expected (N, D), (N, H, W), (N, H, W, C) or (N, C, H, W); reshape it"
         )
-    inputs = arranged(torch.from_numpy(numbers(values, where)))
-    return Arrays(inputs, None if y is None else labels(y, len(inputs), classes, where))
+    return values
 
 
 def split_of(source: Any, classes: tuple[str, ...] | None, where: str) -> Whole:
@@ -98,22 +110,15 @@ def as_numpy(x: Any) -> np.ndarray:
 
 def numbers(values: np.ndarray, where: str) -> np.ndarray:
     """The values as uint8 pixels where they are pixels, as finite float32 otherwise."""
-    if values.dtype == bool:
-        return values.astype(np.uint8) * np.uint8(255)
-    if values.dtype.kind in "ui" and (values.ndim > 2 or values.dtype == np.uint8):
-        low, high = values.min(), values.max()
-        if low >= 0 and high <= 255:
-            pixels = np.require(values, np.uint8, ["C", "W"])
-            return pixels * np.uint8(255) if high <= 1 else pixels
-    with np.errstate(over="ignore"):  # a float64 too large for float32 is reported below, as infinite
-        values = np.require(values, np.float32, ["C", "W"])
-    bad = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    kind = kind_of(values)
+    made = as_kind(values, kind)
+    bad = strangers(made, "numbers")
     if len(bad):
         raise ValueError(
-            f"{where} has NaN or infinite values in {len(bad)} of {len(values)} examples, the first at index {bad[0]}: "
+            f"{where} has NaN or infinite values in {len(bad)} of {len(made)} examples, the first at index {bad[0]}: "
             "expected finite numbers; remove or fill them"
         )
-    return values
+    return made
 
 
 def labels(y: Any, count: int, classes: tuple[str, ...] | None, where: str) -> Tensor:

@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+
+from elbowroom.data.reading import DAMAGE
+
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"}
+Resize = int | tuple[int, int] | None
+
+
+def is_picture(name: str) -> bool:
+    """Whether a name is a picture's; hidden files and what a Mac adds to a zip are not."""
+    parts = PurePosixPath(name).parts
+    return PurePosixPath(name).suffix.lower() in PICTURES and not any(p.startswith((".", "__MACOSX")) for p in parts)
+
+
+def decoded(content: bytes, resize: Resize = None) -> np.ndarray:
+    """The pixels of a picture file, cropped at the centre and resized if asked.
+
+    Raises:
+        ValueError: why it cannot be read, in a few words.
+    """
+    from PIL import Image, ImageOps
+
+    size = (resize, resize) if isinstance(resize, int) else resize
+    try:
+        with Image.open(BytesIO(content)) as opened:
+            picture = ImageOps.exif_transpose(opened)
+            if size is not None:
+                picture = ImageOps.fit(plain(picture), (size[1], size[0]))
+            return picture_pixels(picture)
+    except Image.UnidentifiedImageError as error:
+        raise ValueError("not a picture" if content else "empty") from error
+    except (*DAMAGE, Image.DecompressionBombError) as error:
+        raise ValueError("cut short" if "truncated" in str(error).lower() else "damaged") from error
 
 
 def plain(picture: Any) -> Any:

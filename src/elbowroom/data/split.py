@@ -114,10 +114,24 @@ class Arrays:
         """The first ``n`` examples."""
         return self.gather(torch.arange(min(n, len(self))))
 
+    @property
+    def pixels(self) -> bool:
+        """Whether the values are pixels, 256 levels divided by 255."""
+        return self.x.dtype == torch.uint8
+
     def part(self, index: Tensor, training: bool = True) -> Arrays:
         """The examples at the positions ``index``, as a split of their own."""
         origin = index if self.origin is None else self.origin[index]
         return self._with(self.x[index], None if self.y is None else self.y[index], origin)
+
+    def still(self, seed: int) -> Arrays:
+        """The same examples; with ``redraw``, drawn once, from ``seed``."""
+        if not self.redraw:
+            return self
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            drawn = torch.cat([batch.x.byte() * 255 for batch in self.batches(4096)])
+        return Arrays(drawn, self.y)
 
     def _with(self, x: Tensor, y: Tensor | None, origin: Tensor | None) -> Arrays:
         return Arrays(x, y, redraw=self.redraw, origin=origin)
@@ -125,12 +139,7 @@ class Arrays:
 
 def still(split: Split, seed: int) -> Split:
     """The same examples, those that are drawn anew at every use drawn once, from ``seed``."""
-    if not (isinstance(split, Arrays) and split.redraw):
-        return split
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        drawn = torch.cat([batch.x.byte() * 255 for batch in split.batches(4096)])
-    return Arrays(drawn, split.y)
+    return split.still(seed) if hasattr(split, "still") else split
 
 
 def scaled(x: Tensor) -> Tensor:
@@ -140,7 +149,12 @@ def scaled(x: Tensor) -> Tensor:
 
 def chunks(count: int, size: int, order: Tensor | None, device: torch.device | str | None) -> tuple[Tensor, ...]:
     """The positions of each batch in turn."""
+    positions = ordered(count, size, order, device)
+    return positions.split(size) if len(positions) else ()
+
+
+def ordered(count: int, size: int, order: Tensor | None, device: torch.device | str | None) -> Tensor:
+    """The positions that are gone through, ``size`` at a time."""
     if size < 1:
         raise ValueError(f"a batch size of {size}: expected at least 1")
-    positions = torch.arange(count, device=device) if order is None else order.to(device)
-    return positions.split(size) if len(positions) else ()
+    return torch.arange(count, device=device) if order is None else order.to(device)

@@ -163,13 +163,14 @@ def _epoch(state: State, train: Split, training: dict[str, Any], per_epoch: int)
     """The batches of the epoch under way, from where the training stands in it."""
     state[EPOCH] = state[STEP] // per_epoch + 1
     done = state[STEP] % per_epoch
-    # The order follows from seed and epoch alone; a loader's own follows from the streams as the epoch began.
+    # The order follows from seed and epoch alone; a loader's own follows from the streams as the epoch began, those of
+    # the first process where there are several.
     order = train.shuffled(torch.Generator().manual_seed(training["seed"] * 1_000_003 + state[EPOCH]))
     if not done:
         state[EPOCH_STREAMS] = ranks.told(streams.now())
-        if ranks.first():
-            yield from portions(train, training["batch_size"], order)
-            return
+    if order is not None or (not done and ranks.first()):
+        yield from portions(train, training["batch_size"], order, skip=done)
+        return
     here = streams.now()
     streams.back_to(state[EPOCH_STREAMS])
     batches = portions(train, training["batch_size"], order, skip=done)

@@ -3,6 +3,7 @@
 from elbowroom.training.callbacks.bar import Bar
 from elbowroom.training.callbacks.best import Best
 from elbowroom.training.callbacks.charging import FreeBits, Warmup
+from elbowroom.training.callbacks.doctor import Doctor
 from elbowroom.training.callbacks.gradients import Clip
 from elbowroom.training.callbacks.pictures import Pictures
 from elbowroom.training.callbacks.rates import Rate
@@ -15,6 +16,7 @@ __all__ = [
     "Bar",
     "Best",
     "Clip",
+    "Doctor",
     "EarlyStopping",
     "FreeBits",
     "Pictures",

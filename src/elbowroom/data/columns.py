@@ -1,0 +1,113 @@
+"""Columns of parquet files: which are the examples, and their values as arrays. Needs pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from elbowroom.data.stream import X_KEYS, Y_KEYS
+
+Name = Callable[[int], str]
+"""What a row is called, for an error."""
+
+
+def chosen(schema: Any, where: object) -> tuple[list[str], str | None]:
+    """The columns of the examples, and that of the labels where there is one."""
+    label = next((name for name in Y_KEYS if name in schema.names), None)
+    # pandas leaves its index among the columns
+    kinds = {n: holds(schema.field(n).type) for n in schema.names if n != label and not n.startswith("__index_level_")}
+    for kind in ("picture", "list"):
+        held = [name for name in kinds if kinds[name] == kind]
+        named = [name for name in X_KEYS if name in held]
+        if len(held) > 1 and not named:
+            raise ValueError(
+                f"{where} has {len(held)} columns of {kind}s ({', '.join(held)}): expected one, or one that is called "
+                f"{' or '.join(X_KEYS[:2])}; rename it"
+            )
+        if held:
+            return (named or held)[:1], label
+    strange = [name for name in kinds if not kinds[name]]
+    if strange:
+        raise ValueError(
+            f"the column '{strange[0]}' of {where} holds {schema.field(strange[0]).type} values: expected numbers, or "
+            "one column of pictures or of lists of numbers beside it; write the file without that column"
+        )
+    if not kinds:
+        raise ValueError(f"{where} has no columns for examples: expected numbers, pictures or lists of numbers")
+    return list(kinds), label
+
+
+def holds(type: Any) -> str:
+    """What a column holds: numbers, lists (of lists) of them, or pictures; nothing for anything else.
+
+    >>> holds(pa.int64()), holds(pa.list_(pa.list_(pa.uint8()))), holds(pa.binary()), holds(pa.string())
+    ('number', 'list', 'picture', '')
+    """
+    if pa.types.is_struct(type):
+        type = next((field.type for field in type if field.name == "bytes"), type)
+    if pa.types.is_binary(type) or pa.types.is_large_binary(type):
+        return "picture"
+    kind = "number"
+    while is_list(type):
+        type, kind = type.value_type, "list"
+    return kind if pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_boolean(type) else ""
+
+
+def is_list(type: Any) -> bool:
+    """Whether a type is one of lists."""
+    return pa.types.is_list(type) or pa.types.is_large_list(type) or pa.types.is_fixed_size_list(type)
+
+
+def contents(table: Any, name: Name) -> list[bytes]:
+    """The files of a column of pictures."""
+    column = table.column(0).combine_chunks()
+    if pa.types.is_struct(column.type):
+        column = pc.struct_field(column, "bytes")
+    must_be_full(column, 1, name)
+    return column.to_pylist()
+
+
+def values(table: Any, name: Name) -> np.ndarray:
+    """Columns of numbers side by side (N, D), or one of lists (of lists) of one length (N, ...)."""
+    columns = [unnested(column.combine_chunks(), name) for column in table.columns]
+    return np.column_stack(columns) if columns[0].ndim == 1 else columns[0]
+
+
+def labels(column: Any, name: Name) -> np.ndarray:
+    """Numbers, names or rows of attributes."""
+    held = column.combine_chunks()
+    if pa.types.is_dictionary(held.type):
+        held = held.dictionary_decode()
+    must_be_full(held, 1, name)
+    text = pa.types.is_string(held.type) or pa.types.is_large_string(held.type)
+    return np.array(held.to_pylist(), dtype=str) if text else unnested(held, name)
+
+
+def unnested(column: Any, name: Name) -> np.ndarray:
+    """Numbers (N,), or lists of one length, as an array."""
+    shape, per_row = [len(column)], 1
+    must_be_full(column, per_row, name)
+    while is_list(column.type):
+        lengths = np.asarray(pc.list_value_length(column))
+        odd = np.flatnonzero(lengths != lengths[0])
+        if len(odd):
+            raise ValueError(
+                f"{name(odd[0] // per_row)} has a list of {lengths[odd[0]]} where others have {lengths[0]}: expected "
+                "one length; cut or fill them"
+            )
+        shape.append(int(lengths[0]))
+        per_row *= shape[-1]
+        column = pc.list_flatten(column)
+        must_be_full(column, per_row, name)
+    return column.to_numpy(zero_copy_only=False).reshape(shape)
+
+
+def must_be_full(column: Any, per_row: int, name: Name) -> None:
+    """Refuse a column in which something is missing."""
+    if column.null_count:
+        place = pc.index(pc.is_null(column), True).as_py()
+        raise ValueError(f"{name(place // per_row)} has a field with nothing in it: fill it, or leave the row out")

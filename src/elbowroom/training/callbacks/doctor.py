@@ -1,0 +1,64 @@
+"""Watching for ailments while a model trains."""
+
+from __future__ import annotations
+
+import warnings
+
+from elbowroom.data import Arrays, Batch
+from elbowroom.doctor.case import EXAMPLES, Case, some
+from elbowroom.doctor.examine import examined
+from elbowroom.doctor.look import Look, look
+from elbowroom.training.hooks import Callback
+from elbowroom.training.state import BATCH, DATA, EPOCH, MODEL, OBJECTIVE, RUN, STEP, State
+
+
+class Doctor(Callback):
+    """Look at the model after every validation: a row of what was seen, a warning for each ailment found.
+
+    What is written is ``{"event": "look", ...}``, the KL of every dimension, the decoder's scale, the share of clamped
+    variances and the codes in use, on a fixed batch of held-out examples; and once for each ailment
+    ``{"event": "finding", ...}``. ``elbowroom doctor RUN`` reads them, and looks for more.
+    """
+
+    everywhere = False
+
+    def __init__(self) -> None:
+        self._looks: list[Look] = []
+        self._told: dict[tuple[str, str], int] = {}
+        self._batch: Batch | None = None
+
+    def start(self, state: State) -> None:
+        """What a run that goes on has on record already."""
+        rows = state[RUN].metrics()
+        self._looks = [Look.of(row) for row in rows if row.get("event") == "look"]
+        self._told = {(r["title"], r["severity"]): r["step"] for r in rows if r.get("event") == "finding"}
+
+    def validation(self, state: State) -> None:  # noqa: D102
+        if state[RUN].record["training"]["pass_state"]:
+            return  # a module that wants the state is not called without one
+        step, epoch = state[STEP], state[EPOCH]
+        seen = look(state[MODEL], self._examples(state), step)
+        if seen is None:
+            return
+        # After a rollback the steps come a second time.
+        self._looks = [*(past for past in self._looks if past.step < step), seen]
+        self._told = {finding: then for finding, then in self._told.items() if then < step}
+        state[RUN].log(seen.row(epoch))
+        case = Case(state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._looks)
+        for finding in examined(case, watching=True):
+            known = (finding.title, finding.severity)
+            if finding.severity == "note" or known in self._told:
+                continue
+            self._told[known] = step
+            state[RUN].log({"event": "finding", "step": step, "epoch": epoch} | vars(finding))
+            warnings.warn(f"{finding.title}: {finding.evidence}; {finding.advice}", stacklevel=2)
+
+    def _examples(self, state: State) -> Batch:
+        """The same each time; of a stream, which a look ahead would disturb, those that came last."""
+        data = state[DATA]
+        split = data.train if data.validation is None else data.validation
+        if not isinstance(split, Arrays):
+            return state[BATCH]
+        if self._batch is None:
+            self._batch = some(split, EXAMPLES, state[MODEL])
+        return self._batch
