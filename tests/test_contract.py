@@ -27,7 +27,12 @@ def make(recipe, shape=(1, 8, 8), likelihood="bernoulli"):
 
 
 def batch(shape, n=16):
-    return Batch(torch.rand(n, *shape), None, torch.arange(n))
+    return Batch(torch.rand(n, *shape), labels(n), torch.arange(n))
+
+
+def labels(n):
+    """For those that ask; the others pass them over."""
+    return torch.arange(n) % 10
 
 
 @pytest.mark.parametrize(("shape", "likelihood"), CASES)
@@ -47,19 +52,20 @@ def test_losses_are_finite_and_reach_every_parameter(recipe, shape, likelihood):
 def test_shapes(recipe, shape, likelihood):
     model, _ = make(recipe, shape, likelihood)
     x = torch.rand(6, *shape)
-    draw = model.draw(x, k=4)
+    c = labels(6)
+    draw = model.draw(x, c, k=4)
     assert draw.log_px.shape == (4, 6)
     if draw.probabilistic:
         assert draw.log_w.shape == (4, 6)
         assert draw.kl.shape == (6,)
-        assert model.sample(3).shape == (3, *shape)
+        assert model.sample(3, c[:3]).shape == (3, *shape)
     else:
         with pytest.raises(ValueError, match="no prior to sample from: give codes"):
             model.sample(3)
-    assert model.reconstruct(x).shape == (6, *shape)
-    z = model.encode(x)
+    assert model.reconstruct(x, c).shape == (6, *shape)
+    z = model.encode(x, c)
     assert z.shape == (6, *model.latent_shape)
-    assert model.sample(z=z).shape == (6, *shape)
+    assert model.sample(z=z, c=c).shape == (6, *shape)
     with pytest.raises(ValueError, match="this model's codes have"):
         model.sample(z=torch.zeros(1, 99))
 
@@ -70,8 +76,8 @@ def test_saved_and_loaded_it_is_the_same(recipe, tmp_path):
     run = er.fit(model, objective, data, steps=3, out=tmp_path / "run", device="cpu")
     again = er.load(run.path)
     assert again.origin == model.origin
-    x = data.test.first(5).x
-    assert torch.equal(again.reconstruct(x), model.reconstruct(x))
+    x, y, _ = data.test.first(5)
+    assert torch.equal(again.reconstruct(x, y), model.reconstruct(x, y))
     for name, tensor in weights.of(model).items():
         assert torch.equal(weights.of(again)[name], tensor), name
     assert not again.training

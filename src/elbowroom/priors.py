@@ -17,7 +17,7 @@ from elbowroom.families import Codebook
 
 
 class StandardNormal(nn.Module):
-    """N(0, I) over a latent of this size.
+    """N(0, I) over a latent of this size, whatever a model is conditioned on.
 
     >>> StandardNormal(2)().log_prob(torch.zeros(2))
     tensor(-1.8379)
@@ -30,8 +30,9 @@ class StandardNormal(nn.Module):
         self.width = latent
         self.register_buffer("zero", torch.zeros(latent), persistent=False)
 
-    def forward(self) -> Normal:  # noqa: D102
-        return Normal(self.zero, self.zero)
+    def forward(self, *condition: Tensor) -> Normal:  # noqa: D102
+        zero = self.zero.expand(len(condition[0]), -1) if condition else self.zero
+        return Normal(zero, zero)
 
 
 class Mixture(nn.Module):

@@ -3,6 +3,7 @@
 from elbowroom.objectives.adversaries import DensityRatio, permute_dims
 from elbowroom.objectives.bounds import ELBO, ImportanceBound
 from elbowroom.objectives.divergences import MMD
+from elbowroom.objectives.labels import Classification
 from elbowroom.objectives.own import Loss, Output
 from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.term import Player, Term
@@ -12,6 +13,7 @@ __all__ = [
     "ELBO",
     "KL",
     "MMD",
+    "Classification",
     "Commitment",
     "DensityRatio",
     "ImportanceBound",

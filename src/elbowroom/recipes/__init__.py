@@ -2,6 +2,7 @@
 
 from elbowroom.recipes.bounds import iwae
 from elbowroom.recipes.classic import autoencoder, vae
+from elbowroom.recipes.conditional import cvae, m2
 from elbowroom.recipes.disentangling import beta_vae, factor_vae
 from elbowroom.recipes.field import Field
 from elbowroom.recipes.hierarchies import ladder_vae
@@ -15,10 +16,12 @@ __all__ = [
     "Recipe",
     "autoencoder",
     "beta_vae",
+    "cvae",
     "factor_vae",
     "find",
     "iwae",
     "ladder_vae",
+    "m2",
     "recipe",
     "vae",
     "vamp_vae",

@@ -1,0 +1,45 @@
+"""What a model is conditioned on: labels and attributes as numbers for a network."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Labels(nn.Module):
+    """Class labels (B,) as one-hot rows (B, n); attributes (B, n) as they are.
+
+    Args:
+        n: how many classes, or attributes, there are.
+
+    Raises:
+        ValueError: a label that is not one of 0 to n − 1, or another number of attributes.
+
+    >>> Labels(3)(torch.tensor([2, 0]))
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
+    """
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        if n < 1:
+            raise ValueError(f"a condition needs at least 1 class or attribute, got {n}")
+        self.n = n
+
+    def forward(self, c: Tensor) -> Tensor:  # noqa: D102
+        if c.is_floating_point():
+            if c.shape[-1] != self.n:
+                raise ValueError(
+                    f"{c.shape[-1]} attributes were given to a model made for {self.n}: make it for as many"
+                )
+            return c
+        # A look at the values makes a GPU wait, where a label too many is an error of its own.
+        if c.device.type == "cpu" and len(c) and not (int(c.min()) >= 0 and int(c.max()) < self.n):
+            raise ValueError(
+                f"the labels run from {int(c.min())} to {int(c.max())}, and the model was made for 0 to {self.n - 1}: "
+                "make it for as many classes as there are"
+            )
+        return F.one_hot(c, self.n).float()
+
+    def extra_repr(self) -> str:  # noqa: D102
+        return str(self.n)

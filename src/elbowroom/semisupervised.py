@@ -1,0 +1,151 @@
+"""A model of examples and their classes, of which only a few are known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from elbowroom.conditional import Conditional
+from elbowroom.conditions import Labels
+from elbowroom.distributions import kl_divergence
+from elbowroom.draw import Draw, Latent
+from elbowroom.model import Generative
+
+
+class SemiSupervised(Generative):
+    r"""The class y is a latent of its own, known for some examples: :math:`p(y)\, p(z)\, p(x \mid y, z)`.
+
+    .. math:: \mathcal L(x, y) = E_{q(z|x,y)}[\log p(x \mid y, z)] + \log p(y) - \mathrm{KL}(q(z \mid x, y) \| p(z))
+    .. math:: \mathcal U(x) = \sum_y q(y \mid x)\, \mathcal L(x, y) + \mathcal H(q(y \mid x))
+
+    The bound of an example is the first where its label is known and the second where it is not: −1, or no labels at
+    all. Classes are equally probable, and summed over exactly. The model M2 of Kingma, Rezende, Mohamed & Welling 2014,
+    arXiv 1406.5298.
+
+    Args:
+        classifier: x to a number for each class, the logits of q(y|x).
+        encoder: x and a one-hot y to q(z|x, y).
+        decoder: z and a one-hot y to p(x|y, z).
+        prior: () to p(z).
+        classes: how many there are.
+    """
+
+    def __init__(
+        self, classifier: nn.Module, encoder: Conditional, decoder: Conditional, prior: nn.Module, classes: int
+    ) -> None:
+        super().__init__()
+        self.classifier, self.encoder, self.decoder, self.prior = classifier, encoder, decoder, prior
+        self.labels, self.classes = Labels(classes), classes
+        self.latent_shape = encoder.family.shape
+
+    def log_qy(self, x: Tensor) -> Tensor:
+        """log q(y|x) of every class, (B, classes), nats."""
+        return self.classifier(x).log_softmax(-1)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """q(y|x), (B, classes)."""
+        with self._at_rest():
+            return self.log_qy(x).exp()
+
+    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Enumerated:  # noqa: D102
+        log_qy = self.log_qy(x)
+        label = torch.full((len(x),), -1, device=x.device) if c is None else c
+        every = torch.eye(self.classes, device=x.device)
+        q = self.encoder(x[:, None], every)
+        z = q.rsample((k,))
+        classes = Classes(log_qy, label, self.decoder(z, every).log_prob(x[:, None]), Latent(z, q, self.prior()))
+        y = classes.likeliest
+        own = z.take_along_dim(y.view(1, -1, 1, *[1] * len(self.latent_shape)), 2)[:, :, 0]
+        latent = Latent(own, self.encoder(x, self.labels(y)), self.prior())
+        return Enumerated(x, self.decoder(own, self.labels(y)), latent, classes, c)
+
+    def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:  # noqa: D102
+        return self.prior().sample((n,))
+
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+        """p(x|y, z); the classes in turn where none is given, so that samples show them all."""
+        if c is None:
+            c = torch.arange(len(z), device=z.device) % self.classes
+        return self.decoder(z, self.labels(c.clamp_min(0)))
+
+
+@dataclass
+class Classes:
+    """Every class tried on every example.
+
+    Attributes:
+        log_qy: log q(y|x), (B, Y).
+        label: the class where it is known, else −1, (B,).
+        log_px: log p(x|y, z), (K, B, Y).
+        latent: z given each class, q(z|x, y) with batch (B, Y), and its prior.
+    """
+
+    log_qy: Tensor
+    label: Tensor
+    log_px: Tensor
+    latent: Latent
+
+    @property
+    def kl(self) -> Tensor:
+        """KL(q(z|x, y) || p(z)) of every class, (B, Y), nats."""
+        assert self.latent.prior is not None
+        try:
+            return kl_divergence(self.latent.q, self.latent.prior)
+        except NotImplementedError:
+            return (self.latent.log_qz - self.latent.log_pz).mean(0)
+
+    @property
+    def known(self) -> Tensor:
+        """Which labels are known, (B,)."""
+        return self.label >= 0
+
+    @property
+    def likeliest(self) -> Tensor:
+        """The label where it is known, else the class that q(y|x) finds most probable, (B,)."""
+        return torch.where(self.known, self.label, self.log_qy.argmax(-1))
+
+    @property
+    def weight(self) -> Tensor:
+        """q(y|x); all on the label where it is known, (B, Y)."""
+        certain = F.one_hot(self.label.clamp_min(0), self.log_qy.shape[-1]).to(self.log_qy)
+        return torch.where(self.known[:, None], certain, self.log_qy.exp())
+
+
+class Enumerated(Draw):
+    """A draw whose classes are summed out; the code and p(x|y, z) it shows are those of the likeliest class."""
+
+    def __init__(self, x: Tensor, p: Distribution, latent: Latent, classes: Classes, c: Tensor | None = None) -> None:
+        super().__init__(x, p, latent, c=c)
+        self.classes = classes
+
+    @cached_property
+    def log_px(self) -> Tensor:
+        """E over q(y|x) of log p(x|y, z), (K, B), nats."""
+        return (self.classes.weight * self.classes.log_px).sum(-1)
+
+    @cached_property
+    def kl(self) -> Tensor:
+        """KL(q(y, z|x) || p(y) p(z)), (B,), nats; of z alone, and −log p(y), where the class is known."""
+        log_weight = torch.where(self.classes.known[:, None], 0.0, self.classes.log_qy)
+        kl = self.classes.kl + log_weight + math.log(self.classes.log_qy.shape[-1])
+        return (self.classes.weight * kl).sum(-1)
+
+    @property
+    def charged_kl(self) -> Tensor:  # noqa: D102
+        if self.free_nats:
+            raise ValueError("free bits are for one latent, and here the classes are another: leave them out")
+        return self.kl_weight * self.kl.mean()
+
+    @cached_property
+    def log_w(self) -> Tensor:
+        """log of the importance weight, the classes summed over: log Σ_y p(x, y, z_y) / q(z_y|x, y), (K, B), nats."""
+        latent, label = self.classes.latent, self.classes.label[:, None]
+        joint = self.classes.log_px + latent.log_pz - latent.log_qz - math.log(self.classes.log_qy.shape[-1])
+        every = torch.arange(joint.shape[-1], device=joint.device)
+        return joint.where((label < 0) | (label == every), -math.inf).logsumexp(-1)
