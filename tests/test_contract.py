@@ -120,8 +120,8 @@ def test_bounds_order_themselves(recipe):
 
 
 def test_arguments_are_checked(recipe):
-    with pytest.raises(ValueError, match="did you mean 'hidden'"):
-        recipe((1, 8, 8), hiden=(3,))
+    with pytest.raises(ValueError, match="did you mean 'latent'"):
+        recipe((1, 8, 8), laten=3)
     with pytest.raises(ValueError, match="at least 1, got"):
         recipe((1, 8, 8), latent=(0,) if recipe.name == "ladder_vae" else 0)
     assert recipe.paper
@@ -184,3 +184,25 @@ def test_a_model_may_be_conditional_throughout(tmp_path):
     run = er.fit(model, er.ELBO(), data, steps=12, out=tmp_path / "run", device="cpu")
     assert run.metrics("test")[-1]["elbo"] < 0
     assert er.evaluate(model, data, samples=3)["elbo"].value < 0
+
+
+def test_a_hierarchy_begins_with_posteriors_next_to_its_priors():
+    """Whatever the depth, a fresh model's KL is small: what makes the first steps stable."""
+    torch.manual_seed(0)
+    model, _ = er.recipes.hierarchical_vae((1, 28, 28), latents=(6, 6, 6))
+    draw = model.draw(torch.rand(4, 1, 28, 28))
+    assert len(draw.latents) == 18
+    assert draw.kl.max() < 0.05 * sum(latent.z[0, 0].numel() for latent in draw.latents)
+    figures = draw.figures()
+    assert sum(figures[f"kl_z{i}"] for i in range(1, 19)) == pytest.approx(figures["kl"].item(), rel=1e-4)
+
+
+def test_a_hierarchys_log_variances_stay_within_bounds():
+    from elbowroom.hierarchy import FAR, _bounded
+
+    far = torch.tensor([-1e6, -3.0, 0.0, 3.0, 1e6], requires_grad=True)
+    bounded = _bounded(far)
+    assert bounded.abs().max() <= FAR
+    assert _bounded(torch.tensor(0.1)).item() == pytest.approx(0.1, abs=1e-3)
+    bounded.sum().backward()
+    assert (far.grad[1:4] > 0.1).all()

@@ -5,7 +5,7 @@ from elbowroom.recipes.classic import autoencoder, vae
 from elbowroom.recipes.conditional import cvae, m2
 from elbowroom.recipes.disentangling import beta_vae, factor_vae
 from elbowroom.recipes.field import Field
-from elbowroom.recipes.hierarchies import ladder_vae
+from elbowroom.recipes.hierarchies import hierarchical_vae, ladder_vae
 from elbowroom.recipes.learned_priors import vamp_vae
 from elbowroom.recipes.quantised import vq_vae
 from elbowroom.recipes.table import RECIPES, Recipe, find, recipe
@@ -19,6 +19,7 @@ __all__ = [
     "cvae",
     "factor_vae",
     "find",
+    "hierarchical_vae",
     "iwae",
     "ladder_vae",
     "m2",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import elbowroom as er
 from elbowroom.recipes.table import recipe
@@ -44,4 +44,30 @@ def ladder_vae(
     descend = [mlp(latent[i + 1], er.DiagonalNormal(latent[i]), hidden[i : i + 1]) for i in rungs[:-1]]
     decoder = mlp(latent[0], er.likelihood(likelihood, shape), hidden[:1])
     model = er.Ladder(climb, read, descend, decoder, er.StandardNormal(latent[-1]))
+    return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
+
+
+@recipe("Child 2021, arXiv 2011.10650")
+def hierarchical_vae(
+    shape: tuple[int, ...],
+    latent: int = 8,
+    latents: tuple[int, ...] | None = None,
+    size: Literal["s", "m", "l"] = "s",
+    widths: tuple[int, ...] | None = None,
+    likelihood: str = "bernoulli",
+    warmup: int = 2000,
+) -> tuple[er.Generative, er.Term]:
+    """The deep hierarchy: latents at every size of a convolutional pyramid, drawn from the top down.
+
+    Args:
+        latent: channels of each latent
+        latents: how many latents at each size, the smallest size first; two each if not given
+        size: of the networks: s, m, l
+        widths: channels of each size instead, the largest size first
+        likelihood: p(x|z), as for vae
+        warmup: steps over which the weight of the KL grows from 0 to 1
+    """
+    encoder = er.Down(shape, numbers=1, size=size, widths=widths, network="residual")
+    counts = (2,) * len(encoder.pyramid.widths) if latents is None else latents
+    model = er.Hierarchy(encoder, er.likelihood(likelihood, shape), latent, counts)
     return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
