@@ -370,3 +370,20 @@ def test_batch_may_be_replaced(digits, tmp_path):
 
     train(digits, tmp_path / "run", smaller, note, steps=10)
     assert seen == [50]
+
+
+def test_skip_leaves_steps_out_and_counts_them(digits, tmp_path):
+    """With a norm that nothing exceeds it changes nothing; with one that all exceed, nothing moves."""
+    free = train(digits, tmp_path / "free")
+    loose = train(digits, tmp_path / "loose", er.Skip(1e9))
+    strict = train(digits, tmp_path / "strict", er.Skip(1e-9))
+    a, b = (weights.read(run.weights)[0] for run in (free, loose))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    fresh = weights.of(make()[0])
+    kept, _ = weights.read(strict.weights)
+    assert all(torch.equal(kept[name], fresh[name]) for name in kept)
+    skipped = [row for row in strict.metrics() if row.get("event") == "skipped"]
+    assert sum(row["steps"] for row in skipped) == strict.metrics("train")[-1]["step"]
+    assert not [row for row in loose.metrics() if row.get("event") == "skipped"]
+    with pytest.raises(ValueError, match="must be above 0, got 0"):
+        er.Skip(0)
