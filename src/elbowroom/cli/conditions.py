@@ -1,0 +1,69 @@
+"""Labels and attributes, as they are typed, for a conditional model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from elbowroom import advice
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from elbowroom.data import Data
+    from elbowroom.model import Generative
+    from elbowroom.run import Run
+
+
+def condition(run: Run, model: Generative, text: str | None, n: int) -> tuple[Tensor | None, str]:
+    """What to condition ``n`` samples on, and that in words: as asked for, or as the first training examples have it.
+
+    Raises:
+        ValueError: the model is not conditional, or there is no such class or attribute.
+    """
+    from elbowroom.semisupervised import SemiSupervised
+
+    if getattr(model, "condition", None) is None and not isinstance(model, SemiSupervised):
+        if text is not None:
+            raise ValueError(f"--label {text}: this model is not conditional; train cvae, or leave it out")
+        return None, ""
+    if text is None and isinstance(model, SemiSupervised):
+        return None, "classes in turn"
+    data = run.data()
+    if text is None:
+        return _first(data, n), "labels of the first training examples"
+    return (_attributes(data, text, n) if "=" in text else _classes(data, text, n)), f"label {text}"
+
+
+def _first(data: Data, n: int) -> Tensor:
+    import torch
+
+    y = data.train.first(n).y
+    if y is None:
+        raise ValueError(f"this model is conditional and {data.name} has no labels: give --label")
+    return y.repeat(-(-n // len(y)), *[1] * (y.dim() - 1))[:n].to(torch.get_default_dtype() if y.dim() > 1 else y.dtype)
+
+
+def _classes(data: Data, text: str, n: int) -> Tensor:
+    import torch
+
+    names = data.classes or ()
+    places = []
+    for name in (part.strip() for part in text.split(",")):
+        if name not in names and not (name.isdigit() and int(name) < max(len(names), 1)):
+            raise advice.unknown("class", name, names)
+        places.append(names.index(name) if name in names else int(name))
+    return torch.tensor(places).repeat(-(-n // len(places)))[:n]
+
+
+def _attributes(data: Data, text: str, n: int) -> Tensor:
+    names = getattr(data, "attributes", None) or ()
+    rows = _first(data, n).clone()
+    for part in text.split(","):
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if name not in names:
+            raise advice.unknown("attribute", name, names)
+        try:
+            rows[:, names.index(name)] = float(value)
+        except ValueError:
+            raise ValueError(f"--label {part.strip()}: expected a number after '=', as {name}=1") from None
+    return rows
