@@ -31,6 +31,13 @@ def digits():
     return er.load_data("digits")
 
 
+@pytest.fixture(autouse=True)
+def no_report(request, monkeypatch):
+    """Trainings leave no report in tests, which have hundreds of them; marked ``report`` they do as for everybody."""
+    if not request.node.get_closest_marker("report"):
+        monkeypatch.setattr("elbowroom.training.loop.leave_report", lambda state: None)
+
+
 @pytest.fixture
 def real_data(monkeypatch):
     """The folder of real data, set as ELBOWROOM_DATA; skips where there is none."""

@@ -1,6 +1,6 @@
 """Training: one step, one loop, and what may be hung on it."""
 
-from elbowroom.training.callbacks import Average, Clip, Doctor, EarlyStopping, FreeBits, Rate, Warmup
+from elbowroom.training.callbacks import Average, Clip, Doctor, EarlyStopping, FreeBits, Rate, Skip, Warmup
 from elbowroom.training.divergence import Diverged
 from elbowroom.training.fit import fit, resume
 from elbowroom.training.hooks import Callback, every, on, once, only_if
@@ -17,6 +17,7 @@ __all__ = [
     "FreeBits",
     "Losses",
     "Rate",
+    "Skip",
     "State",
     "Step",
     "Warmup",

@@ -21,6 +21,7 @@ from elbowroom.training.hooks import Callback, Hooks
 from elbowroom.training.meter import Meter
 from elbowroom.training.portions import Portion, portions
 from elbowroom.training.precision import products
+from elbowroom.training.report import leave_report
 from elbowroom.training.safety import agree, alone, room, stopping
 from elbowroom.training.state import (
     BATCH,
@@ -65,6 +66,7 @@ def train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Ru
                 hooks("close", state)
         run.log({"event": "end", "reason": state[STOP] or "finished", "step": state[STEP], "epoch": state[EPOCH]})
     state[MODEL].eval()
+    leave_report(state)
     return run
 
 

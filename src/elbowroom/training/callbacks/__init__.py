@@ -4,7 +4,7 @@ from elbowroom.training.callbacks.bar import Bar
 from elbowroom.training.callbacks.best import Best
 from elbowroom.training.callbacks.charging import FreeBits, Warmup
 from elbowroom.training.callbacks.doctor import Doctor
-from elbowroom.training.callbacks.gradients import Clip
+from elbowroom.training.callbacks.gradients import Clip, Skip
 from elbowroom.training.callbacks.pictures import Pictures
 from elbowroom.training.callbacks.rates import Rate
 from elbowroom.training.callbacks.stopping import EarlyStopping
@@ -21,6 +21,7 @@ __all__ = [
     "FreeBits",
     "Pictures",
     "Rate",
+    "Skip",
     "Warmup",
     "described",
     "made_again",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from elbowroom.data import Arrays, Batch
+from elbowroom.data import Arrays, Batch, Stored
 from elbowroom.doctor.case import EXAMPLES, Case, some
 from elbowroom.doctor.examine import examined
 from elbowroom.doctor.look import Look, look
@@ -57,7 +57,7 @@ class Doctor(Callback):
         """The same each time; of a stream, which a look ahead would disturb, those that came last."""
         data = state[DATA]
         split = data.train if data.validation is None else data.validation
-        if not isinstance(split, Arrays):
+        if not isinstance(split, Arrays | Stored):
             return state[BATCH]
         if self._batch is None:
             self._batch = some(split, EXAMPLES, state[MODEL])

@@ -8,14 +8,16 @@ from typing import Any
 
 from elbowroom.training.callbacks.charging import FreeBits, Warmup
 from elbowroom.training.callbacks.doctor import Doctor
-from elbowroom.training.callbacks.gradients import Clip
+from elbowroom.training.callbacks.gradients import Clip, Skip
 from elbowroom.training.callbacks.rates import Rate
 from elbowroom.training.callbacks.stopping import EarlyStopping
 from elbowroom.training.callbacks.weights import Average
 from elbowroom.training.hooks import Callback
 
 #: Those that can be made again from their arguments.
-SHIPPED: dict[str, type[Callback]] = {c.__name__: c for c in (Average, Clip, Doctor, EarlyStopping, FreeBits, Rate, Warmup)}
+SHIPPED: dict[str, type[Callback]] = {
+    c.__name__: c for c in (Average, Clip, Doctor, EarlyStopping, FreeBits, Rate, Skip, Warmup)
+}
 
 
 def described(callback: Callback) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""What an attribute looks like in the space of codes, of a model that was trained without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from elbowroom.data import Split
+from elbowroom.exploring.decoded import decoded
+from elbowroom.model import Generative
+
+#: Examples encoded at once.
+AT_ONCE = 512
+
+
+def attribute_vector(model: Generative, split: Split, attribute: int) -> Tensor:
+    r"""The mean code of the examples that have an attribute, minus that of those that have not: (*latent_shape).
+
+    .. math:: v = \mathrm{mean}\{\mu(x) : y > 1/2\} - \mathrm{mean}\{\mu(x) : y \le 1/2\}
+
+    Larsen, Sønderby, Larochelle & Winther 2016, arXiv 1512.09300. Attributes that go together in the data go together
+    in the vector: who smiles may also be younger.
+
+    Args:
+        model: whose codes.
+        split: examples with attributes (N, A), or classes (N,).
+        attribute: which of the attributes; or the class, against all others.
+
+    Raises:
+        ValueError: no labels, no such attribute, or examples only with it or only without it.
+
+    >>> import elbowroom as er
+    >>> data = er.load_data("digits")
+    >>> model, _ = er.recipes.vae(data.shape, latent=3)
+    >>> attribute_vector(model, data.test, 7).shape
+    torch.Size([3])
+    """
+    place = next(model.parameters()).device
+    sums = torch.zeros(2, *model.latent_shape)
+    counts = torch.zeros(2)
+    for batch in split.batches(AT_ONCE):
+        if batch.y is None:
+            raise ValueError("an attribute vector needs examples with labels, and these have none")
+        if batch.y.dim() > 1 and not 0 <= attribute < batch.y.shape[1]:
+            raise ValueError(f"attribute {attribute} of {batch.y.shape[1]}: expected 0 to {batch.y.shape[1] - 1}")
+        has = (batch.y[:, attribute] > 0.5 if batch.y.dim() > 1 else batch.y == attribute).long().cpu()
+        codes = model.encode(batch.x.to(place), batch.y.to(place)).cpu()
+        sums.index_add_(0, has, codes)
+        counts += has.bincount(minlength=2)
+    if not counts.all():
+        raise ValueError(f"all examples are {'with' if counts[1] else 'without'} attribute {attribute}: choose another")
+    without, having = sums / counts.view(2, *[1] * len(model.latent_shape))
+    return having - without
+
+
+def along(model: Generative, x: Tensor, vector: Tensor, steps: Sequence[float] = (-1, -0.5, 0, 0.5, 1, 1.5)) -> Tensor:
+    """Examples (B, *shape) moved along a vector by so many times its length: (B, steps, *shape).
+
+    >>> import elbowroom as er
+    >>> model, _ = er.recipes.vae((1, 8, 8), latent=3)
+    >>> along(model, torch.zeros(2, 1, 8, 8), torch.ones(3)).shape
+    torch.Size([2, 6, 1, 8, 8])
+    """
+    codes = model.encode(x.to(next(model.parameters()).device)).cpu()
+    by = torch.tensor(steps).view(1, -1, *[1] * vector.dim())
+    return decoded(model, codes[:, None] + by * vector)

@@ -1,0 +1,40 @@
+"""A code of two dimensions, decoded everywhere."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from elbowroom.exploring.decoded import decoded
+from elbowroom.model import Generative
+
+
+def plane(model: Generative, z1: Tensor, z2: Tensor, c: Tensor | None = None) -> Tensor:
+    """Decode every pair of these values of a two-dimensional code: (len(z2), len(z1), *shape).
+
+    Kingma & Welling 2014, arXiv 1312.6114, figure 4.
+
+    Raises:
+        ValueError: the code has not two dimensions.
+
+    >>> import elbowroom as er
+    >>> model, _ = er.recipes.vae((1, 8, 8), latent=2)
+    >>> plane(model, quantiles(5), quantiles(4)).shape
+    torch.Size([4, 5, 1, 8, 8])
+    """
+    size = math.prod(model.latent_shape)
+    if size != 2:
+        raise ValueError(f"the code has {size} dimension{'s'[: size != 1]}, not two: there is no plane to decode")
+    second, first = torch.meshgrid(z2, z1, indexing="ij")
+    return decoded(model, torch.stack((first, second), -1).reshape(len(z2), len(z1), *model.latent_shape), c)
+
+
+def quantiles(n: int) -> Tensor:
+    """Values that cut a standard normal into equal shares, each in the middle of its share, (n,).
+
+    >>> quantiles(3)
+    tensor([-0.9674,  0.0000,  0.9674])
+    """
+    return torch.special.ndtri((torch.arange(n) + 0.5) / n)

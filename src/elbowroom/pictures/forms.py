@@ -1,0 +1,136 @@
+"""What a figure shows, before anybody draws it: sheets of pictures, charts, bars, scatters.
+
+Each is a record of numbers and words. :mod:`elbowroom.pictures.paint` draws them with matplotlib, and the report as a
+page, so that both show the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Pictures in rows and columns.
+
+    Attributes:
+        cells: (rows, columns, *shape), values in [0, 1].
+        rows: what stands beside each row.
+        columns: what stands above each column.
+        row_axis: what the rows are, with the unit.
+        column_axis: what the columns are, with the unit.
+        under: what stands under each picture, by row; empty if nothing.
+        group: rows that belong together; 0 if none do.
+        solid: no gaps: the pictures make one.
+    """
+
+    cells: Tensor
+    rows: Sequence[str]
+    columns: Sequence[str]
+    row_axis: str
+    column_axis: str
+    under: Sequence[Sequence[str]] = ()
+    group: int = 0
+    solid: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart.
+
+    Attributes:
+        label: its name.
+        x: positions.
+        y: heights, as many.
+        role: what it is, which decides its colour: a split's name, ``data``, ``model``, ``quiet``; or a place from
+            0 to 1 on a scale.
+        points: whether each value is marked.
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    role: str | float
+    points: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over common axes.
+
+    Attributes:
+        title: what it is of.
+        lines: the lines.
+        x_axis: with the unit.
+        y_axis: with the unit.
+        limits: of the vertical axis; those of the values if not given.
+    """
+
+    title: str
+    lines: Sequence[Line]
+    x_axis: str
+    y_axis: str
+    limits: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A height for each of several things.
+
+    Attributes:
+        title: what it is of.
+        heights: from zero.
+        labels: a name for each.
+        x_axis: with the unit.
+        y_axis: with the unit.
+        quiet: those that do not count: inactive dimensions.
+    """
+
+    title: str
+    heights: Sequence[float]
+    labels: Sequence[str]
+    x_axis: str
+    y_axis: str
+    quiet: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Examples as points on a plane, one for each code.
+
+    Attributes:
+        title: what it is of.
+        points: (N, 2).
+        x_axis: with the unit.
+        y_axis: with the unit.
+        aspect: whether both axes have the same unit, so that distances mean something.
+    """
+
+    title: str
+    points: Tensor
+    x_axis: str
+    y_axis: str
+    aspect: bool = True
+
+
+Form = Sheet | Chart | Bars | Scatter
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure: what it consists of, and its words.
+
+    Attributes:
+        title: a few words.
+        caption: what one sees, and in which unit.
+        protocol: how it was made: examples, samples, seed.
+        parts: what it consists of.
+    """
+
+    title: str
+    caption: str
+    protocol: str
+    parts: Sequence[Form] = field(default_factory=tuple)

@@ -1,0 +1,44 @@
+"""What examples are labelled with, as colours need it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from elbowroom.pictures.style import CLASSES
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One value for each example.
+
+    Attributes:
+        values: (N,).
+        classes: the names of 0, 1, …, where there are few enough to give each a colour; else the values are a scale.
+        title: what the values are.
+    """
+
+    values: Tensor
+    classes: tuple[str, ...]
+    title: str
+
+
+def labels(y: Tensor | None, classes: tuple[str, ...] | None) -> Labels | None:
+    """Labels (N,) of classes or values; rows of attributes give no colour.
+
+    >>> import torch
+    >>> labels(torch.tensor([0, 2]), ("cat", "dog", "owl")).classes
+    ('cat', 'dog', 'owl')
+    >>> labels(torch.tensor([0.5, 2.5]), None).classes
+    ()
+    """
+    if y is None or y.dim() != 1:
+        return None
+    if y.is_floating_point():
+        return Labels(y, (), "label")
+    highest = int(y.max()) + 1
+    names = classes if classes and len(classes) >= highest else tuple(map(str, range(highest)))
+    if len(names) > len(CLASSES) or int(y.min()) < 0:
+        return Labels(y, (), "label, by number")
+    return Labels(y, names, "label")
