@@ -105,6 +105,8 @@ def _alike(group: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for key, value in then.items():
         now = group.get(key)
-        on_device = isinstance(now, Tensor)
-        kept[key] = torch.full_like(now, value) if on_device else tuple(value) if isinstance(value, list) else value
+        if isinstance(now, Tensor):
+            kept[key] = torch.full_like(now, value)
+        else:
+            kept[key] = tuple(value) if isinstance(value, list) else value
     return kept
