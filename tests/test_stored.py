@@ -594,7 +594,7 @@ def test_columns_of_a_table(tmp_path):
     rng = np.random.default_rng(0)
     columns = {"a": rng.random(30), "b": rng.integers(0, 9, 30), "c": rng.random(30) > 0.5, "target": rng.random(30)}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=7)
-    data = load_data(tmp_path / "t.parquet", **WHOLE)
+    data = load_data(tmp_path / "t.parquet", buffer=30, **WHOLE)
     want = np.column_stack([columns[name] for name in "abc"]).astype(np.float32)
     assert np.array_equal(data.train.first(30).x.numpy(), want)
     assert np.array_equal(data.train.first(30).y.numpy(), columns["target"].astype(np.float32))
@@ -746,7 +746,7 @@ def spoiled(folder):
     yield "beside", r"beside holds shards \(a.tar\) and other examples \(b.png\): name the shards by a pattern"
     yield "sizes/{0..2}.tar", r"no file matches .*sizes/2.tar \(looked for"
     yield "sizes/x*.tar", r"no file matches .*sizes/x\*.tar"
-    yield "*.npy", r"bits.npy matches .* and is no shard: expected .tar or .parquet files; narrow it"
+    yield "*.npy", r"bits.npy matches .* and is no shard: expected .tar, .parquet or .csv files; narrow it"
 
 
 def test_what_cannot_be_used_is_told_in_one_line(tmp_path):
@@ -760,14 +760,14 @@ def test_what_cannot_be_used_is_told_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("source", "options", "words"),
     [
-        ("digits", {"buffer": 10}, "buffer=10 is for .npy files and shards, which are read in parts: leave it out"),
-        (pictures(), {"buffer": 10}, "buffer=10 is for .npy files and shards"),
-        ("a.png", {"buffer": 10}, "buffer=10 is for what is read in parts, .* a.png is none: leave it out"),
+        ("digits", {"buffer": 10}, "buffer=10 is for what is read in parts: .npy files, shards, .* and digits is none of them: leave it out"),
+        (pictures(), {"buffer": 10}, "buffer=10 is for what is read in parts: .* and an array is none of them"),
+        ("a.png", {"buffer": 10}, "buffer=10 is for what is read in parts: .* and a.png is none of them: leave it out"),
         ("a.npy", {"buffer": 0}, "buffer=0: expected a number of examples, at least 1"),
         ("a.npy", {"buffer": 0.5}, "buffer=0.5: expected a number of examples"),
-        ("a.npy", {"resize": 4}, "resize is for folders and zips of pictures, and a.npy is neither"),
-        ("t.parquet", {"resize": 4}, "resize=4 is for pictures, and .*t.parquet has none: leave it out"),
-        ("n.tar", {"resize": 4}, r"0.npy in .*n.tar cannot be read \(an array, and resize= is for pictures\)"),
+        ("a.npy", {"resize": 4}, "resize=4 is for pictures in files, and a.npy is none of them"),
+        ("t.parquet", {"resize": 4}, "resize=4 is for pictures in files, and t.parquet is none of them: leave it out"),
+        ("n.tar", {"resize": 4}, r"0.npy in .*n.tar cannot be read \(an array, and resize=4 is for pictures\)"),
         ("f.npy", {"binarise": "dynamic", "buffer": 99}, "row 0 of the source .* has 7: rescale them"),
         (
             "s.npy",

@@ -108,14 +108,14 @@ def keyed(seed: int, index: Tensor, first: int = 0) -> Iterator[None]:
 
 def _mix(z: Tensor) -> Tensor:
     # torch has no unsigned 64-bit arithmetic: products wrap as they should, right shifts need the sign masked off.
-    z = (z ^ ((z >> 30) & ((1 << 34) - 1))) * _MIX_1
-    z = (z ^ ((z >> 27) & ((1 << 37) - 1))) * _MIX_2
-    return z ^ ((z >> 31) & ((1 << 33) - 1))
+    z = (z >> 30).bitwise_and_((1 << 34) - 1).bitwise_xor_(z).mul_(_MIX_1)
+    z = (z >> 27).bitwise_and_((1 << 37) - 1).bitwise_xor_(z).mul_(_MIX_2)
+    return (z >> 31).bitwise_and_((1 << 33) - 1).bitwise_xor_(z)
 
 
 def _box_muller(bits: Tensor, dtype: torch.dtype) -> Tensor:
     """Two normals from the two halves of each 64-bit number; (..., P) -> (..., 2 P)."""
-    high = ((bits >> 32) & 0xFFFFFFFF).to(dtype).add_(0.5).mul_(2.0**-32)
-    low = (bits & 0xFFFFFFFF).to(dtype).mul_(2.0**-32 * 2 * math.pi)
+    high = (bits >> 32).bitwise_and_(0xFFFFFFFF).to(dtype).add_(0.5).mul_(2.0**-32)
+    low = bits.bitwise_and_(0xFFFFFFFF).to(dtype).mul_(2.0**-32 * 2 * math.pi)
     radius = high.log_().mul_(-2).clamp_min_(0).sqrt_()
     return torch.cat((radius * low.cos(), radius * low.sin()), -1)

@@ -108,8 +108,8 @@ def damaged_arrays(folder):
     yield "widths.npz", r"the examples of validation in .*widths.npz have shape \(4,\) and those of train \(5,\)"
     npz("length.npz", x=x, y=[1, 2])
     yield "length.npz", r"y has shape \(2,\) for the 4 examples of x of length.npz"
-    (folder / "table.csv").write_text("1,2")
-    yield "table.csv", "expected a .npy or .npz file, a picture, or a folder or .zip of them"
+    (folder / "table.xls").write_text("1,2")
+    yield "table.xls", "expected a .npy or .npz file, a .csv or .parquet table, a picture, a folder, .zip or .tar"
     (folder / "bad.zip").write_bytes(b"PK nothing")
     yield "bad.zip", "bad.zip is not a whole .zip file"
 

@@ -218,7 +218,7 @@ def test_a_stream_is_not_divided():
         ({"validation": 1.0}, r"validation=1.0: expected a fraction from 0 to below 1"),
         ({"test": -3}, r"test=-3: expected a fraction"),
         ({"binarise": "dinamic"}, "unknown binarise 'dinamic': did you mean 'dynamic'"),
-        ({"resize": 28}, "resize=28 is for folders and zips"),
+        ({"resize": 28}, "resize=28 is for pictures in files"),
         ({"resize": 0}, "resize=0: expected a number of pixels"),
         ({"resize": ()}, r"resize=\(\): expected a number of pixels"),
         ({"resize": (8, "8")}, "resize=.*: expected a number of pixels"),

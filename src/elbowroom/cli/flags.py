@@ -128,17 +128,19 @@ def config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
         if flag is None:
             raise advice.unknown(f"field of {path}", name, [str(k) for k in flags])
         try:
-            ctx.default_map[str(flag.name)] = flag.type.convert(_as_typed(value), flag, ctx)
+            # A type may have its own way to be typed.
+            text = getattr(flag.type, "typed", as_typed)(value)
+            ctx.default_map[str(flag.name)] = flag.type.convert(text, flag, ctx)
         except click.BadParameter as error:
-            raise ValueError(f"--config {path}: {name} = {_as_typed(value)}: {error.message.rstrip('.')}") from None
+            raise ValueError(f"--config {path}: {name} = {text}: {error.message.rstrip('.')}") from None
         except TypeError as error:
             raise ValueError(f"--config {path}: {name} is {error}: expected what --{name} takes") from None
 
 
-def _as_typed(value: Any) -> str:
+def as_typed(value: Any) -> str:
     """A field as its flag would be typed, so that both mean the same and are judged alike.
 
-    >>> _as_typed([400, 200]), _as_typed(True), _as_typed(1.5)
+    >>> as_typed([400, 200]), as_typed(True), as_typed(1.5)
     ('400,200', 'true', '1.5')
     """
     if isinstance(value, bool):
@@ -148,5 +150,5 @@ def _as_typed(value: Any) -> str:
     if isinstance(value, list):
         if any(isinstance(item, list) for item in value):
             raise TypeError("a list within a list")
-        return ",".join(_as_typed(item) for item in value)
+        return ",".join(as_typed(item) for item in value)
     return str(value)

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run")
+@click.option(
+    "--metrics",
+    default="default",
+    help="suites of figures, comma separated: default (likelihood, latent, error), annealed, aggregate, codes, images; "
+    "or all  [default: default]",
+)
 @click.option("--samples", type=int, default=100, show_default=True, help="posterior samples per example")
 @click.option("--split", default="test", show_default=True, help="train, validation or test")
 @click.option("--batch-size", type=int, default=100, show_default=True, help="examples at a time; changes no figure")
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 def evaluate(run: str, as_json: bool, **settings: Any) -> None:
-    """Judge a run on a whole split: ELBO, importance bound, KL per dimension, active units, error."""
+    """Judge a run on a whole split: ELBO, importance bound, KL per dimension, error; with --metrics much more."""
     from elbowroom.evaluation import evaluate
 
     found = evaluate(run, **settings)
@@ -44,13 +50,15 @@ def evaluate(run: str, as_json: bool, **settings: Any) -> None:
 @click.argument("run")
 @click.option("-n", type=int, help="how many to draw from the prior  [default: 64]")
 @click.option("--z", "codes", help='codes to decode instead: "0,0; 0,1; -0.9,-0.9"')
+@click.option("--label", help='for a conditional model: classes in turn, "7" or "3,8"; attributes, "Smiling=1,Male=0"')
 @click.option("--seed", type=flags.SEED, default=0, show_default=True, help="of the draw")
 @click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x and z")
-def sample(run: str, n: int | None, codes: str | None, seed: int, out: str) -> None:
+def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: int, out: str) -> None:
     """Decode codes drawn from the prior, or given."""
     import torch
 
-    from elbowroom.run import load
+    from elbowroom.cli.conditions import condition
+    from elbowroom.run import Run
 
     target = _target(out)
     if n is not None and codes is not None:
@@ -58,11 +66,14 @@ def sample(run: str, n: int | None, codes: str | None, seed: int, out: str) -> N
     n = 64 if n is None else n
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}")
-    model = load(run)
+    made = Run(run)
+    model = made.model()
+    given = None if codes is None else parse_codes(codes, model.latent_shape)
+    c, words = condition(made, model, label, n if given is None else len(given))
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
-        z = model.draw_prior(n) if codes is None else parse_codes(codes, model.latent_shape)
-        x = model.decode(z).mean if codes is None else model.sample(z=z)
+        z = model.draw_prior(n, c) if given is None else given
+        x = model.decode(z, c).mean if given is None else model.sample(c=c, z=z)
     if target.suffix == ".npz":
         _save_arrays(target, x=x, z=z)
         return
@@ -71,7 +82,7 @@ def sample(run: str, n: int | None, codes: str | None, seed: int, out: str) -> N
     _need_pictures(model)
     labels = None if codes is None else [code_label(code.flatten().tolist()) for code in z]
     drawn = f"z ~ prior, seed {seed}" if codes is None else "z as given"
-    _save_picture(target, samples(x, f"{drawn} · {run}", labels))
+    _save_picture(target, samples(x, " · ".join(filter(None, (drawn, words, run))), labels))
 
 
 @click.command()
@@ -100,12 +111,13 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
     else:
         data = load_data(source, validation=0, test=0, resize=resize)
         part, split = data.train, ""
-    x = _in_channels(part.first(n).x, model.shape)
+    first = part.first(n)
+    x = _in_channels(first.x, model.shape)
     if tuple(x.shape[1:]) != model.shape:
         have, want = ("x".join(map(str, s)) for s in (data.shape, model.shape))
         raise ValueError(f"{source} holds examples of {have}, the model takes {want}: {_mending(source, model.shape)}")
     check_range(model, data)
-    again, z = model.reconstruct(x), model.encode(x)
+    again, z = model.reconstruct(x, first.y), model.encode(x, first.y)
     if target.suffix == ".npz":
         _save_arrays(target, x=x, reconstruction=again, z=z)
         return

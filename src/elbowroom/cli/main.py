@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import click
 
 from elbowroom import __version__, advice
-from elbowroom.cli import lists, look
+from elbowroom.cli import judge, lists, look, show
+from elbowroom.cli.anomalies import anomalies
+from elbowroom.cli.compare import Sweep, compare
 from elbowroom.cli.train import Train, resume
 
 
@@ -34,7 +36,22 @@ def commands() -> None:
 
 
 commands.add_command(Train("train", help="Train a recipe: elbowroom train RECIPE --help lists its flags."))
-for command in (resume, look.evaluate, look.sample, look.reconstruct, lists.recipes, lists.data, lists.runs):
+commands.add_command(Sweep("sweep", help="Train a grid: as train, with several values of every flag."))
+for command in (
+    resume,
+    look.evaluate,
+    look.sample,
+    look.reconstruct,
+    compare,
+    anomalies,
+    show.report,
+    show.plot,
+    judge.doctor,
+    judge.audit,
+    lists.recipes,
+    lists.data,
+    lists.runs,
+):
     commands.add_command(command)
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from elbowroom.cli import flags
 from elbowroom.recipes.table import Recipe, find, known
 
-_DATA = ("binarise", "validation", "resize", "buffer")
+if TYPE_CHECKING:
+    from elbowroom.run import Run
+
+_DATA = (
+    *("binarise", "dequantise", "validation", "only", "label", "columns"),
+    *("resize", "crop", "flip", "shift", "buffer"),
+)
 _FIT = (
     "epochs",
     "steps",
@@ -57,9 +63,17 @@ def _options() -> list[click.Option]:
             show_default=True,
             help="make pixels black or white: dynamic draws training anew each time, validation and test once",
         ),
+        click.Option(["--dequantise"], is_flag=True, help="make pixels continuous: uniform noise within each level"),
         click.Option(["--validation"], type=flags.Amount(), help="examples to hold out, where the data names none"),
-        click.Option(["--resize"], type=flags.Size(), help="height,width to which pictures of a folder are brought"),
-        click.Option(["--buffer"], type=int, help="examples held at a time of a .npy file or shards, shuffled in it"),
+        click.Option(["--only"], help="classes to take alone, as 0,1"),
+        click.Option(["--label"], help="the column of a table, or the attributes, that are the labels"),
+        click.Option(["--columns"], help="what columns of a table are, as zip=category,age=number,id=drop"),
+        click.Option(["--resize"], type=flags.Size(), help="height,width to which pictures in files are brought"),
+        click.Option(["--crop"], type=flags.Size(), help="height,width that are cut from their middle before"),
+        click.Option(["--flip"], is_flag=True, help="mirror every second picture in training, at random"),
+        click.Option(["--shift"], type=click.IntRange(0), default=0, help="pixels that each is moved by in training"),
+        click.Option(["--skip-bad"], is_flag=True, help="leave out pictures that cannot be read, with a warning"),
+        click.Option(["--buffer"], type=int, help="examples held at a time of what is read in parts, shuffled in it"),
         click.Option(
             ["--watch"],
             default="validation,test",
@@ -68,6 +82,7 @@ def _options() -> list[click.Option]:
         ),
         click.Option(["--schedule"], help="of the learning rate: cosine, one-cycle, exponential, thirds"),
         click.Option(["--clip"], type=flags.Finite(), help="largest norm of a gradient"),
+        click.Option(["--skip"], type=flags.Finite(), help="norm of a gradient above which a step is left out"),
         click.Option(
             ["--average"], type=flags.Finite(), help="decay of averaged weights, as 0.999; they are what is kept"
         ),
@@ -129,6 +144,15 @@ class Train(click.Group):
 
 def train(recipe: Recipe, **given: Any) -> None:
     """Load, make, fit, and say where it all is."""
+    from elbowroom import ranks
+
+    run = begin(recipe, **given)
+    if ranks.first():
+        report(run)
+
+
+def begin(recipe: Recipe, **given: Any) -> Run:
+    """The run that flags ask for, trained."""
     import torch
 
     from elbowroom import ranks
@@ -139,12 +163,11 @@ def train(recipe: Recipe, **given: Any) -> None:
     settings = {name: given[name] for name in _FIT}
     settings["watch"] = tuple(filter(None, settings["watch"].replace(" ", "").split(",")))
     about = {name: given[name] for name in _DATA if given[name] is not None}
+    about["bad_pictures"] = "skip" if given["skip_bad"] else "refuse"
     ranks.join()
     data = load_data(given["data"], **about, seed=given["seed"])
     torch.manual_seed(given["seed"])
-    run = fit(*recipe(data.shape, **arguments), data, **settings, callbacks=_callbacks(given))
-    if ranks.first():
-        report(run)
+    return fit(*recipe(data.shape, **arguments), data, **settings, callbacks=_callbacks(given))
 
 
 def _callbacks(given: dict[str, Any]) -> list[Any]:
@@ -154,6 +177,7 @@ def _callbacks(given: dict[str, Any]) -> list[Any]:
     made = {
         "schedule": training.Rate,
         "clip": training.Clip,
+        "skip": training.Skip,
         "average": training.Average,
         "kl_warmup": training.Warmup,
         "free_bits": training.FreeBits,
@@ -173,6 +197,8 @@ def report(run: Any) -> None:
             terms = [k for k in ("loss", "elbo", "reconstruction", "kl") if k in last]
             click.echo(f"  {split:<10} " + "  ".join(f"{k} {last[k]:.2f}" for k in terms) + "  nats per example")
     click.echo(f"run       {run.path}")
+    if (page := run.path / "report.html").is_file():
+        click.echo(f"report    {page}")
     for kind in ("reconstructions", "samples", "curves"):
         pictures = sorted(run.images.glob(f"{kind}*.png"))
         if pictures:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from elbowroom.data.cells import Cells, Table
+from elbowroom.data.reading import readable
 from elbowroom.data.stream import X_KEYS, Y_KEYS
 
 Name = Callable[[int], str]
@@ -34,7 +38,8 @@ def chosen(schema: Any, where: object) -> tuple[list[str], str | None]:
     if strange:
         raise ValueError(
             f"the column '{strange[0]}' of {where} holds {schema.field(strange[0]).type} values: expected numbers, or "
-            "one column of pictures or of lists of numbers beside it; write the file without that column"
+            "one column of pictures or of lists of numbers beside it; write the file without that column, or leave out "
+            "buffer= to read a table of texts and numbers into memory"
         )
     if not kinds:
         raise ValueError(f"{where} has no columns for examples: expected numbers, pictures or lists of numbers")
@@ -111,3 +116,59 @@ def must_be_full(column: Any, per_row: int, name: Name) -> None:
     if column.null_count:
         place = pc.index(pc.is_null(column), True).as_py()
         raise ValueError(f"{name(place // per_row)} has a field with nothing in it: fill it, or leave the row out")
+
+
+def is_table(schema: Any) -> bool:
+    """Whether no column holds pictures or lists, so that a row is an example."""
+    return not any(holds(field.type) in ("picture", "list") for field in schema)
+
+
+def table(files: Sequence[Path], dropped: Collection[str] = ()) -> Table:
+    """The columns of parquet files, one file after the other, without those that are ``dropped``.
+
+    Raises:
+        ValueError: a damaged or empty file, columns of another kind than numbers, texts and booleans.
+    """
+    parts = []
+    for file in files:
+        with readable(file):
+            parts.append(pq.read_table(file))
+        if parts[-1].schema.names != parts[0].schema.names:
+            mine, first = (", ".join(part.schema.names) for part in (parts[-1], parts[0]))
+            raise ValueError(f"the columns of {file} are {mine} and those of {files[0]} {first}: expected the same")
+    begins = np.cumsum([0, *map(len, parts)])
+    whole = pa.concat_tables(parts, promote_options="permissive")
+
+    def where(row: int) -> str:
+        file = int(np.searchsorted(begins, row, side="right")) - 1
+        return f"row {row - begins[file]} of {files[file]}"
+
+    names = [name for name in whole.schema.names if name not in dropped and not name.startswith("__index_level_")]
+    if not len(whole):
+        raise ValueError(f"{files[0]} is empty: expected at least one row")
+    return Table({name: cells(name, whole.column(name), files[0]) for name in names}, len(whole), where)
+
+
+def cells(name: str, column: Any, file: Path) -> Cells:
+    """A column as the different values in it and the place of each row's."""
+    held = column.combine_chunks()
+    if pa.types.is_dictionary(held.type):
+        held = held.dictionary_decode()
+    if pa.types.is_null(held.type):
+        return Cells(name, np.full(len(held), -1), [])
+    if pa.types.is_boolean(held.type):
+        held = held.cast(pa.string())
+    if pa.types.is_string(held.type) or pa.types.is_large_string(held.type):
+        coded = held.dictionary_encode()
+        return Cells(name, coded.indices.fill_null(-1).to_numpy(), coded.dictionary.to_pylist())
+    if not (pa.types.is_integer(held.type) or pa.types.is_floating(held.type) or pa.types.is_decimal(held.type)):
+        raise ValueError(
+            f"the column '{name}' of {file} holds {held.type} values: expected numbers, texts or booleans; write it as "
+            f"one of them, or leave it out with columns='{name}=drop'"
+        )
+    numbers = held.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    there = ~np.isnan(numbers)
+    values, places = np.unique(numbers[there], return_inverse=True)
+    codes = np.full(len(numbers), -1)
+    codes[there] = places
+    return Cells(name, codes, values)

@@ -51,11 +51,18 @@ def own_folder() -> Path | None:
     return Path(named).expanduser() if named else None
 
 
+def looked() -> str:
+    """What ELBOWROOM_DATA is, for an error."""
+    named = own_folder()
+    return "is not set" if named is None else f"is {named}" + ("" if named.is_dir() else ", which is no folder")
+
+
 def find(path: str, root: Path | None) -> Path | None:
-    """Where a file lies below ``root``, gzipped or not."""
+    """Where a file lies below ``root``, gzipped or not; the first of those that match a pattern."""
     if root is None:
         return None
-    return next((root / name for name in (path, path + ".gz") if os.path.isfile(root / name)), None)
+    names = sorted(root.glob(path)) if "*" in path else (root / path, root / f"{path}.gz")
+    return next((name for name in names if name.is_file()), None)
 
 
 def on_machine(path: str) -> Path | None:
@@ -81,11 +88,9 @@ def contents(name: str, files: Sequence[File]) -> list[bytes]:
         if content is None:
             missing.append(file)
     if missing:
-        named = own_folder()
-        looked = "is not set" if named is None else f"is {named}" + ("" if named.is_dir() else ", which is no folder")
         names = ", ".join(Path(file.path).name for file in missing)
         raise ValueError(
-            f"data set '{name}' is not on this machine: ELBOWROOM_DATA {looked}, the cache {cache()} lacks it and "
+            f"data set '{name}' is not on this machine: ELBOWROOM_DATA {looked()}, the cache {cache()} lacks it and "
             f"downloading failed ({'; '.join(failures)}). Put {names} into FOLDER/{Path(missing[0].path).parent} "
             "(gzipped or not) and set ELBOWROOM_DATA=FOLDER"
         )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from elbowroom.data.coding import Column
 from elbowroom.data.kinds import as_kind, kind_of, strangers
 from elbowroom.data.split import Arrays
 from elbowroom.data.stored import Stored
@@ -32,6 +33,8 @@ class Found:
     ``defaults`` are the fractions (or counts) of train to set aside as (validation, test) where there are none.
     ``video`` says that neighbours are alike, so that only whole blocks may be set aside.
     ``identity`` is what large files are known by, where hashing all their values would take too long.
+    ``columns`` are those of a table, ``as_coded`` says that their coding stays as it is; ``attributes`` are the names
+    of labels of several columns; ``left_out`` what could not be read.
     """
 
     train: Whole
@@ -44,6 +47,10 @@ class Found:
     defaults: tuple[float | int, float | int] = (0.1, 0.1)
     video: bool = False
     identity: str | None = None
+    columns: tuple[Column, ...] | None = None
+    as_coded: bool = False
+    attributes: tuple[str, ...] | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def arrays(x: Any, y: Any = None, classes: tuple[str, ...] | None = None, where: str = "x") -> Arrays:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from elbowroom.data.pixels import Resize, decoded
+from elbowroom.data.pixels import AS_IS, Fit, decoded
 from elbowroom.data.reading import DAMAGE
 
 Kind = Literal["bits", "pixels", "numbers"]
@@ -73,10 +73,10 @@ class Form(NamedTuple):
         )
 
 
-def form_of(contents: Sequence[bytes], resize: Resize, name: Callable[[int], str]) -> Form:
+def form_of(contents: Sequence[bytes], fit: Fit, name: Callable[[int], str]) -> Form:
     """The form that encoded examples share: that of the first, or of the first in colour where there is one."""
     held: dict[int, np.ndarray] = {}
-    each(lambda place: held.update({place: example(contents[place], resize)}), len(contents), name)
+    each(lambda place: held.update({place: example(contents[place], fit)}), len(contents), name)
     some = [held[place] for place in sorted(held)]
     first = next((e for e in some if e.ndim == 3 and e.shape[2] == 3), some[0])
     form = Form(first.shape, first.dtype)
@@ -84,24 +84,24 @@ def form_of(contents: Sequence[bytes], resize: Resize, name: Callable[[int], str
     return form
 
 
-def examples(contents: Sequence[bytes], form: Form, resize: Resize, name: Callable[[int], str]) -> np.ndarray:
+def examples(contents: Sequence[bytes], form: Form, fit: Fit, name: Callable[[int], str]) -> np.ndarray:
     """Encoded examples as one array; ``name`` tells which of them an error is about."""
     made = np.empty((len(contents), *form.shape), form.dtype)
 
     def put(place: int) -> None:
-        made[place] = form.of(example(contents[place], resize))
+        made[place] = form.of(example(contents[place], fit))
 
     each(put, len(contents), name)
     return made
 
 
-def example(content: bytes, resize: Resize) -> np.ndarray:
+def example(content: bytes, fit: Fit) -> np.ndarray:
     """An encoded picture, or an array as .npy has it."""
     try:
         if content[:6] != b"\x93NUMPY":
-            return decoded(content, resize)
-        if resize is not None:
-            raise ValueError("an array, and resize= is for pictures")
+            return decoded(content, fit)
+        if fit != AS_IS:
+            raise ValueError(f"an array, and {fit} is for pictures")
         return np.load(BytesIO(content), allow_pickle=False)
     except DAMAGE as error:
         raise ValueError(f"cannot be read ({error}): mend it or take it out") from error

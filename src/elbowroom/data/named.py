@@ -12,10 +12,11 @@ from typing import TypeVar
 import numpy as np
 
 from elbowroom import advice
+from elbowroom.data.asked import Asked
 from elbowroom.data.fetch import File, contents, kept, on_machine
 from elbowroom.data.found import Found, arrays, class_names
 
-Reader = TypeVar("Reader", bound=Callable[[], Found])
+Reader = TypeVar("Reader", bound=Callable[..., Found])
 TABLE: dict[str, Row] = {}
 DIGITS = tuple("0123456789")
 
@@ -30,17 +31,20 @@ class Row:
     licence: str
     shape: tuple[int, ...]
     sizes: dict[str, int]
-    read: Callable[[], Found]
+    read: Callable[..., Found]
     files: tuple[File, ...] = ()
     ready: tuple[str, ...] = ()
     defaults: tuple[float | int, float | int] = (0.05, 0.0)
+    takes: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
         """The folder the set is found in, "embedded", "download" or "missing"."""
         places = [on_machine(path) for path in self.ready]
-        if any(places) or not self.files:
+        if any(places) or not (self.files or self.ready):
             return next((str(place.parent) for place in places if place), "embedded")
+        if not self.files:
+            return "missing"
         lying = [on_machine(file.path) for file in self.files]
         if lying[0] and all(lying):
             return str(lying[0].parent)
@@ -58,15 +62,17 @@ def dataset(
     files: tuple[File, ...] = (),
     ready: tuple[str, ...] = (),
     defaults: tuple[float | int, float | int] = (0.05, 0.0),
+    takes: tuple[str, ...] = (),
 ) -> Callable[[Reader], Reader]:
     """Register a reader, a function without arguments, as the named set ``name``.
 
-    ``files`` are what it needs, ``ready`` the paths of files that each stand for all of them, ``defaults`` the
-    fractions of train to set aside for (validation, test) where the set has none.
+    ``files`` are what it needs, ``ready`` the paths (or patterns) of files that each stand for all of them,
+    ``defaults`` the fractions of train to set aside for (validation, test) where the set has none. A reader that
+    ``takes`` some of what may be asked for is called with it.
     """
 
     def register(read: Reader) -> Reader:
-        TABLE[name] = Row(name, summary, source, licence, shape, sizes or {}, read, files, ready, defaults)
+        TABLE[name] = Row(name, summary, source, licence, shape, sizes or {}, read, files, ready, defaults, takes)
         return read
 
     return register
@@ -81,13 +87,14 @@ def datasets() -> list[Row]:
     return list(TABLE.values())
 
 
-def read_named(name: str) -> Found:
+def read_named(name: str, asked: Asked) -> Found:
     """The named set's splits as published, ready for carving."""
     if name not in TABLE:
-        extra = "; or give the path of a .npy or .npz file, or of a folder or .zip of pictures"
+        extra = "; or give the path of a .npy, .npz, .csv or .parquet file, or of a folder, .zip or .tar of pictures"
         raise advice.unknown("data set", name, TABLE, extra)
     row = TABLE[name]
-    return replace(row.read(), name=name, source=name, defaults=row.defaults)
+    asked.must_suit(name, *row.takes)
+    return replace(row.read(asked) if row.takes else row.read(), name=name, source=name, defaults=row.defaults)
 
 
 @dataset(

@@ -14,7 +14,7 @@ from torch import Tensor
 from elbowroom.data import columns
 from elbowroom.data.blocks import longest_of
 from elbowroom.data.kinds import Form, examples, form_of
-from elbowroom.data.pixels import Resize
+from elbowroom.data.pixels import AS_IS, Fit
 from elbowroom.data.reading import readable
 
 
@@ -31,8 +31,8 @@ class Parquet:
             reading, pictures or lists of another form than those looked at first.
     """
 
-    def __init__(self, shards: Sequence[Path], resize: Resize = None) -> None:
-        self.shards, self.resize = shards, resize
+    def __init__(self, shards: Sequence[Path], fit: Fit = AS_IS) -> None:
+        self.shards, self.fit = shards, fit
         self._files = [metadata_of(shard) for shard in shards]
         self._schemas = [file.schema.to_arrow_schema() for file in self._files]
         self._groups = [(n, g) for n, file in enumerate(self._files) for g in range(file.num_row_groups)]
@@ -41,8 +41,8 @@ class Parquet:
         self.columns, self.label = columns.chosen(self._schemas[0], shards[0])
         self._must_agree()
         self.pictures = columns.holds(self._schemas[0].field(self.columns[0]).type) == "picture"
-        if resize is not None and not self.pictures:
-            raise ValueError(f"resize={resize} is for pictures, and {shards[0]} has none: leave it out")
+        if fit != AS_IS and not self.pictures:
+            raise ValueError(f"{fit} is for pictures, and {shards[0]} has none: leave it out")
         self.labels = None if self.label is None else np.concatenate([self._labels(n) for n in range(len(shards))])
         self.form = self._form()
 
@@ -81,7 +81,7 @@ class Parquet:
             return self.where(int(rows[place]))
 
         if self.pictures:
-            return examples(columns.contents(table, name), self.form, self.resize, name)
+            return examples(columns.contents(table, name), self.form, self.fit, name)
         values = columns.values(table, name)
         if values.shape[1:] != self.form.shape:
             raise ValueError(
@@ -95,7 +95,7 @@ class Parquet:
         rows = np.arange(min(64, self._files[0].row_group(self._groups[0][1]).num_rows))
         table = self._table(0, rows)
         if self.pictures:
-            return form_of(columns.contents(table, self.where), self.resize, self.where)
+            return form_of(columns.contents(table, self.where), self.fit, self.where)
         values = columns.values(table, self.where)
         return Form(values.shape[1:], values.dtype)
 

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom.data.found import SPLITS, Found, class_names, labels
-from elbowroom.data.pixels import Resize, is_picture
+from elbowroom.data.pixels import Fit, is_picture
 from elbowroom.data.reading import identity, readable
 from elbowroom.data.stored import Stored
 from elbowroom.data.tars import Tar
 
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
+TEXT = (".csv", ".tsv")
 BRACES = re.compile(r"\{([^{}]*)\}")
 SPLIT = re.compile(r"(?:^|[-_.])(train|validation|valid|val|test)(?=[-_.]|$)")
 
 
-def parquet(shards: Sequence[Path], resize: Resize) -> Any:
+def parquet(shards: Sequence[Path], fit: Fit) -> Any:
     """A source over parquet files, where pyarrow is installed."""
     try:
         from elbowroom.data.parquet import Parquet
@@ -28,10 +29,15 @@ def parquet(shards: Sequence[Path], resize: Resize) -> Any:
         raise ValueError(
             f'reading {shards[0].name} needs pyarrow, which is not installed: pip install "elbowroom[parquet]"'
         ) from error
-    return Parquet(shards, resize)
+    return Parquet(shards, fit)
 
 
-KINDS: dict[str, Callable[[Sequence[Path], Resize], Any]] = {".tar": Tar, ".parquet": parquet}
+KINDS: dict[str, Callable[[Sequence[Path], Fit], Any]] = {".tar": Tar, ".parquet": parquet}
+
+
+def is_text(name: str) -> bool:
+    """Whether a file is a table of text, by its name."""
+    return name.lower().endswith(TEXT)
 
 
 def is_shard(name: str) -> bool:
@@ -42,6 +48,8 @@ def is_shard(name: str) -> bool:
 def shards_at(path: Path) -> list[Path]:
     """The shards that a path names: itself, those in a folder, or those that match a pattern; none for other paths.
 
+    Tables of text are taken for shards where they are named themselves, not where they lie in a folder.
+
     A pattern has ``*``, ``?``, ``[...]``, or braces with two numbers, ``{000..099}``, or words, ``{train,test}``.
 
     Raises:
@@ -50,16 +58,18 @@ def shards_at(path: Path) -> list[Path]:
     if path.is_dir():
         return in_folder(path)
     if path.exists() or not re.search(r"[*?\[{]", str(path)):
-        return [path] if path.is_file() and is_shard(path.name) else []
+        return [path] if path.is_file() and (is_shard(path.name) or is_text(path.name)) else []
     found: list[Path] = []
     for one in alternatives(str(path)):
         matches = sorted(glob.glob(one)) if glob.has_magic(one) else [one]
         if not matches or not Path(matches[0]).is_file():
             raise ValueError(f"no file matches {one} (looked for {Path(one).absolute()}): check the pattern")
         found += map(Path, matches)
-    strange = [file for file in found if not is_shard(file.name)]
+    strange = [file for file in found if not (is_shard(file.name) or is_text(file.name))]
     if strange:
-        raise ValueError(f"{strange[0]} matches {path} and is no shard: expected .tar or .parquet files; narrow it")
+        raise ValueError(
+            f"{strange[0]} matches {path} and is no shard: expected .tar, .parquet or .csv files; narrow it"
+        )
     return found
 
 
@@ -95,7 +105,7 @@ def alternatives(pattern: str) -> list[str]:
     return [one for word in words for one in alternatives(head + word + tail)]
 
 
-def read_shards(shards: Sequence[Path], resize: Resize, buffer: int | None) -> Found:
+def read_shards(shards: Sequence[Path], fit: Fit, buffer: int | None) -> Found:
     """Shards as splits: those that names like ``train-000.tar`` and ``test-000.tar`` tell, or all as one."""
     folder, suffixes = shards[0].parent, sorted({shard.suffix.lower() for shard in shards})
     if len(suffixes) > 1:
@@ -104,20 +114,19 @@ def read_shards(shards: Sequence[Path], resize: Resize, buffer: int | None) -> F
             f"{folder / ('*' + suffixes[0])}"
         )
     make = KINDS.get(suffixes[0], Tar)
-    sources = {split: make(files, resize) for split, files in by_split(shards).items()}
+    sources = {split: make(files, fit) for split, files in by_split(shards).items()}
     classes = class_names(source.labels for source in sources.values())
     splits = {}
     for split, source in sources.items():
         y = None if source.labels is None else labels(source.labels, len(source), classes, f"the {split} shards")
         splits[split] = Stored(source, y, buffer=buffer)
     train = splits.pop("train")
-    words = "" if resize is None else f"cropped at the centre and resized to {train.shape[1]}x{train.shape[2]}"
     return Found(
         train,
         splits.get("validation"),
         splits.get("test"),
         classes=classes,
-        preprocessing=words,
+        preprocessing=fit.words,
         identity=identity(shards),
     )
 

@@ -9,6 +9,8 @@ from typing import NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
+from elbowroom.data.changes import Change, Changing
+
 
 class Batch(NamedTuple):
     """A few examples: ``x`` (B, *shape) float32, ``y`` (B,) or (B, A) or None, ``index`` (B,) int64.
@@ -53,13 +55,13 @@ class Split(Protocol):
         """The first ``n`` examples (all of them where there are fewer), for pictures."""
 
 
-class Arrays:
+class Arrays(Changing):
     """A split in memory: ``x`` (N, *shape), ``y`` (N,) or (N, A) or None.
 
     ``x`` is uint8 for pixels (0..255, given out as [0, 1]) or float32 for anything else. Pixels stay uint8 in
-    memory, on any device: a batch is gathered first and only then scaled. With ``redraw`` the values are
-    probabilities and every gathered batch is a fresh Bernoulli draw from torch's global generator. ``origin`` (N,) are
-    the rows of the source that the examples come from, where they are some of a whole.
+    memory, on any device: a batch is gathered first and only then scaled, and put through the ``changes`` in turn,
+    which draw anew from torch's global generator or, with a ``seed``, once and for all. ``origin`` (N,) are the rows of
+    the source that the examples come from, where they are some of a whole.
 
     Raises:
         ValueError: ``x`` of another type, or ``y`` of another length.
@@ -70,27 +72,32 @@ class Arrays:
     """
 
     def __init__(
-        self, x: Tensor, y: Tensor | None = None, *, redraw: bool = False, origin: Tensor | None = None
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        *,
+        changes: tuple[Change, ...] = (),
+        seed: int | None = None,
+        origin: Tensor | None = None,
     ) -> None:
         if x.dtype not in (torch.uint8, torch.float32):
             raise ValueError(f"x is {x.dtype}: expected uint8 pixels (0..255) or float32; convert it, or use load_data")
         if y is not None and len(y) != len(x):
             raise ValueError(f"{len(y)} labels for {len(x)} examples: expected one label for each")
-        self.x = x
-        self.y = y
-        self.redraw = redraw
-        self.origin = origin
+        self.x, self.y, self.origin = x, y, origin
+        self.changes, self.seed = changes, seed
         self.shape = tuple(x.shape[1:])
 
     def __len__(self) -> int:
         return len(self.x)
 
     def gather(self, index: Tensor) -> Batch:
-        """The examples at the positions ``index`` (B,), scaled and, with ``redraw``, drawn."""
+        """The examples at the positions ``index`` (B,), scaled and changed."""
         index = index.to(self.x.device)
         x = scaled(self.x.index_select(0, index))
-        if self.redraw:
-            x = torch.bernoulli(x)
+        if self.changes:
+            rows = index if self.origin is None else self.origin.to(index.device)[index]
+            x = self.changed(x, rows)
         return Batch(x, None if self.y is None else self.y.index_select(0, index), index)
 
     def batches(self, size: int, order: Tensor | None = None, skip: int = 0) -> Iterator[Batch]:
@@ -108,7 +115,8 @@ class Arrays:
 
     def to(self, device: torch.device | str) -> Arrays:
         """The same arrays on ``device``."""
-        return self._with(self.x.to(device), None if self.y is None else self.y.to(device), self.origin)
+        y, origin = (None if part is None else part.to(device) for part in (self.y, self.origin))
+        return self.but(x=self.x.to(device), y=y, origin=origin)
 
     def first(self, n: int) -> Batch:
         """The first ``n`` examples."""
@@ -122,19 +130,7 @@ class Arrays:
     def part(self, index: Tensor, training: bool = True) -> Arrays:
         """The examples at the positions ``index``, as a split of their own."""
         origin = index if self.origin is None else self.origin[index]
-        return self._with(self.x[index], None if self.y is None else self.y[index], origin)
-
-    def still(self, seed: int) -> Arrays:
-        """The same examples; with ``redraw``, drawn once, from ``seed``."""
-        if not self.redraw:
-            return self
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            drawn = torch.cat([batch.x.byte() * 255 for batch in self.batches(4096)])
-        return Arrays(drawn, self.y)
-
-    def _with(self, x: Tensor, y: Tensor | None, origin: Tensor | None) -> Arrays:
-        return Arrays(x, y, redraw=self.redraw, origin=origin)
+        return self.but(x=self.x[index], y=None if self.y is None else self.y[index], origin=origin)
 
 
 def still(split: Split, seed: int) -> Split:

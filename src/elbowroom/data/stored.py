@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import zip_longest
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from elbowroom.data.bits import drawn, redrawn
 from elbowroom.data.blocks import longest_of, stretches
+from elbowroom.data.changes import Changing
 from elbowroom.data.kinds import LARGEST, as_kind, kind_of, strangers
 from elbowroom.data.split import Batch, ordered, scaled
 from elbowroom.data.stream import arranged
@@ -42,12 +40,12 @@ class Source(Protocol):
         """What an example is called, for an error."""
 
 
-class Stored:
+class Stored(Changing):
     """A split in files: ``source`` knows how to read them, ``y`` (N,) or (N, A) or None are the labels of its rows.
 
     Of the examples at most ``buffer`` are in memory, and as many more that are read meanwhile; of the others their
     place in the order, their row and their label. ``origin`` (n,) are the rows of the source that are in this split,
-    where they are some of a whole. ``binary`` makes bits of values in [0, 1] and rows, as they are given out.
+    where they are some of a whole. Values are put through the ``changes`` as they are given out.
 
     A random order is one of all positions, as that of :class:`Arrays`, where any row can be read at the same cost.
     Otherwise the blocks of the source are put in a random order, and each ``buffer`` of that order is shuffled. It
@@ -71,7 +69,6 @@ class Stored:
             raise ValueError(f"{len(y)} labels for {len(source)} examples: expected one label for each")
         self.source, self.y = source, y
         self.origin: Tensor | None = None
-        self.binary: Callable[[Tensor, Tensor], Tensor] | None = None
         self.device: torch.device | str = "cpu"
         rows, raw = sample(source)
         if not raw.size:
@@ -129,7 +126,7 @@ class Stored:
 
     def to(self, device: torch.device | str) -> Stored:
         """The same split, its batches on ``device``."""
-        return self._with(device=device)
+        return self.but(device=device)
 
     def first(self, n: int) -> Batch:
         """The first ``n`` examples."""
@@ -137,20 +134,7 @@ class Stored:
 
     def part(self, index: Tensor, training: bool = True) -> Stored:
         """The examples at the positions ``index``, as a split of their own; nothing is read."""
-        return self._with(origin=index if self.origin is None else self.origin[index])
-
-    def binarised(self, binary: Callable[[Tensor, Tensor], Tensor] | None) -> Stored:
-        """The same split, its values made bits by ``binary`` as they are given out, or left as they are."""
-        return self._with(binary=binary)
-
-    def still(self, seed: int) -> Stored:
-        """The same split; bits that are drawn anew at every use drawn once, from ``seed``."""
-        return self.binarised(partial(drawn, seed=seed)) if self.binary is redrawn else self
-
-    def _with(self, **changes: Any) -> Stored:
-        other = copy.copy(self)
-        vars(other).update(changes)
-        return other
+        return self.but(origin=index if self.origin is None else self.origin[index])
 
     def _buffers(self, positions: Tensor, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """A buffer at a time from ``start`` on: the positions in it, and what :meth:`_read` makes of them.
@@ -179,7 +163,7 @@ class Stored:
         """Examples as they were read as uint8 pixels or float32 numbers, arranged; or what is wrong with the first."""
         values = raw if self.pixels else as_kind(raw, self.kind)
         bad = strangers(values, self.kind)
-        if not len(bad) and self.binary and not self.pixels:
+        if not len(bad) and self.bits and not self.pixels:
             bad = np.flatnonzero(((values < 0) | (values > 1)).reshape(len(values), -1).any(axis=1))
         if len(bad):
             raise ValueError(f"{self.source.where(int(rows[bad[0]]))} {self._trouble(values[bad[0]])}")
@@ -200,9 +184,7 @@ class Stored:
 
     def _batch(self, index: Tensor, x: Tensor) -> Batch:
         rows = index if self.origin is None else self.origin[index]
-        x = scaled(x.to(self.device))
-        if self.binary is not None:
-            x = self.binary(x, rows)
+        x = self.changed(scaled(x.to(self.device)), rows)
         return Batch(x, None if self.y is None else self.y[rows].to(self.device), index.to(self.device))
 
 

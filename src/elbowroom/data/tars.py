@@ -13,7 +13,7 @@ from torch import Tensor
 from elbowroom.data.blocks import run_length, runs, stretches
 from elbowroom.data.fetch import kept
 from elbowroom.data.kinds import examples, form_of
-from elbowroom.data.pixels import PICTURES, Resize
+from elbowroom.data.pixels import AS_IS, PICTURES, Fit
 from elbowroom.data.reading import readable
 
 PACKED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7z": "unxz", b"\x28\xb5\x2f": "unzstd"}
@@ -32,21 +32,21 @@ class Tar:
             what is no picture or of another form than those looked at first.
     """
 
-    def __init__(self, shards: Sequence[Path], resize: Resize = None) -> None:
-        self.shards, self.resize = shards, resize
+    def __init__(self, shards: Sequence[Path], fit: Fit = AS_IS) -> None:
+        self.shards, self.fit = shards, fit
         index = indexed(shards)
         self.offsets, self.sizes, self.begins = index["offsets"], index["sizes"], index["begins"]
         self.labels: np.ndarray | None = index["labels"] if len(index["labels"]) else None
         # the first of every shard as well, so that a strange one is told before training
         rows = np.union1d(stretches(len(self), 8, 8), self.begins)
-        self.form = form_of(self._contents(rows), resize, lambda place: self.where(int(rows[place])))
+        self.form = form_of(self._contents(rows), fit, lambda place: self.where(int(rows[place])))
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     def rows(self, rows: np.ndarray) -> np.ndarray:
         """The pictures at ``rows``, as pixels."""
-        return examples(self._contents(rows), self.form, self.resize, lambda place: self.where(int(rows[place])))
+        return examples(self._contents(rows), self.form, self.fit, lambda place: self.where(int(rows[place])))
 
     def blocks(self, buffer: int | None) -> Tensor:
         """Runs of about a MiB within each shard."""
@@ -101,14 +101,11 @@ def index(shards: Sequence[Path]) -> dict[str, np.ndarray]:
 
 def members(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
     """The offset and size of each picture of a shard, and the labels, by what they are called up to the first dot."""
-    with readable(shard), open(shard, "rb") as file:
-        magic = file.read(3)
-    for start, command in PACKED.items():
-        if magic.startswith(start):
-            raise ValueError(
-                f"{shard} is compressed, and can only be read from its start: unpack it ({command} {shard.name}), "
-                "its pictures are compressed already"
-            )
+    if command := compressed(shard):
+        raise ValueError(
+            f"{shard} is compressed, and can only be read from its start: unpack it ({command} {shard.name}), "
+            "its pictures are compressed already"
+        )
     pictures: dict[str, tuple[int, int]] = {}
     texts: dict[str, dict[str, bytes]] = {".cls": {}, ".txt": {}}
     twice = ""
@@ -136,6 +133,13 @@ def members(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
             raise ValueError(f"{key}.cls in {shard} is {text[:20]!r}: expected the whole number of a class")
         labels[key] = label
     return pictures, labels
+
+
+def compressed(shard: Path) -> str:
+    """What unpacks a compressed file; nothing for one that is not."""
+    with readable(shard), open(shard, "rb") as file:
+        magic = file.read(3)
+    return next((command for start, command in PACKED.items() if magic.startswith(start)), "")
 
 
 def whole_number(text: bytes) -> int | None:

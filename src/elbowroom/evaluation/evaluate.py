@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,10 @@ import torch
 
 from elbowroom import __version__, devices
 from elbowroom.data import Data, Split, load_data, still
-from elbowroom.evaluation import latent, likelihood
-from elbowroom.evaluation.metric import Evaluation, Metric, mean
-from elbowroom.evaluation.suits import check_suits
-from elbowroom.families import Bernoulli
+from elbowroom.evaluation.metric import Evaluation, Metric
+from elbowroom.evaluation.subject import Subject
+from elbowroom.evaluation.suits import check_suits, what_it_is
+from elbowroom.evaluation.table import Suite, chosen
 from elbowroom.model import Generative
 from elbowroom.run import Run
 
@@ -21,6 +23,7 @@ def evaluate(
     run: Run | str | Path | Generative,
     data: Data | Any = None,
     *,
+    metrics: str | Iterable[str | Suite] = "default",
     samples: int = 100,
     split: str = "test",
     batch_size: int = 100,
@@ -35,6 +38,8 @@ def evaluate(
     Args:
         run: a run, its directory, or a model (then ``data`` is needed).
         data: what to judge on, if not what the run was trained on.
+        metrics: suites of figures, as ``("likelihood", "images")`` or ``"likelihood,images"``; ``"default"`` is
+            likelihood, latent and error, ``"all"`` is everything.
         samples: K, posterior samples per example, for the ELBO's expectation and the importance bound.
         split: train, validation or test.
         batch_size: examples at a time; the figures do not depend on it.
@@ -43,10 +48,11 @@ def evaluate(
 
     Returns:
         ``elbo``, ``reconstruction``, ``kl``, ``importance_bound``, ``effective_sample_size``, ``bits_per_dim``,
-        ``kl_per_dimension``, ``active_units`` (or ``codes_in_use``), ``mse``; each a :class:`Metric`.
+        ``kl_per_dimension``, ``active_units`` (or ``codes_in_use``), ``mse``, and those of the other suites asked for;
+        each a :class:`Metric`, without a value where the model does not define it.
 
     Raises:
-        ValueError: no such split, fewer than one sample, or data that the model was not made for.
+        ValueError: no such suite or split, fewer than one sample, or data that the model was not made for.
 
     >>> import elbowroom as er
     >>> data = er.load_data("digits")
@@ -55,6 +61,7 @@ def evaluate(
     >>> figures["elbo"].value < figures["importance_bound"].value
     True
     """
+    suites = chosen(metrics)
     if samples < 1:
         raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
     if batch_size < 1:
@@ -64,10 +71,16 @@ def evaluate(
     part = still(_split(data, split), seed).to(place)
     was_training = model.training
     model.to(place).eval()
+    subject = Subject(model, data, split, part, samples, batch_size, seed)
+    figures: dict[str, Metric] = {}
     try:
-        figures = likelihood.figures(model, part, samples, batch_size, seed, is_probability(model, data))
-        figures |= latent.figures(model, part, batch_size, seed)
-        figures["mse"] = _mse(model, part, batch_size)
+        for suite in suites:
+            # A suite's own draws, on whatever torch's generator, are the same in any company and leave no trace.
+            with torch.random.fork_rng([place] if place.type == "cuda" else []):
+                torch.manual_seed(seed)
+                found = suite.function(subject)
+            for figure, metric in found.items():
+                figures.setdefault(figure, replace(metric, split=metric.split or split, suite=suite.name))
     finally:
         model.train(was_training)
     protocol = {
@@ -80,10 +93,11 @@ def evaluate(
         "samples": samples,
         "seed": seed,
         "batch_size": batch_size,
-        "likelihood": _what_it_is(model, data),
+        "metrics": [suite.name for suite in suites],
+        "likelihood": what_it_is(model, data),
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
-    return Evaluation({key: _with(m, split) for key, m in figures.items()}, protocol)
+    return Evaluation(figures, protocol)
 
 
 def _subject(run: Run | str | Path | Generative, data: Any) -> tuple[Generative, Data, str]:
@@ -103,31 +117,3 @@ def _split(data: Data, name: str) -> Split:
     if name not in there:
         raise ValueError(f"{data.name} has no '{name}' split: choose one of {', '.join(there)}")
     return getattr(data, name)
-
-
-def is_probability(model: Generative, data: Data) -> bool:
-    """Whether p(x|z) is a probability on just the values that the data takes, so that bits mean something."""
-    levels = model.decoder.family.levels
-    return data.binary if levels == 2 else data.discrete and levels is not None
-
-
-def _what_it_is(model: Generative, data: Data) -> str:
-    family = model.decoder.family
-    name = type(family).__name__
-    if isinstance(family, Bernoulli) and not data.binary:
-        return f"{name} on grey values: a cross-entropy, not a likelihood; compare with the same protocol only"
-    return f"{name}, {'log-density' if family.levels is None else 'log-probability'}"
-
-
-def _mse(model: Generative, split: Split, batch_size: int) -> Metric:
-    errors = [
-        (model.reconstruct(batch.x, batch.y) - batch.x).square().flatten(1).mean(1)
-        for batch in split.batches(batch_size)
-    ]
-    return mean(torch.cat(errors), "squared", "per dimension, at the posterior mean")
-
-
-def _with(metric: Metric, split: str) -> Metric:
-    from dataclasses import replace
-
-    return replace(metric, split=split)

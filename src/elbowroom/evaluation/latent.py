@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +10,11 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.data import Split
 from elbowroom.distributions import Codes, Quantised, kl_elements
 from elbowroom.draw import Latent
 from elbowroom.evaluation.metric import Metric
-from elbowroom.model import Generative
+from elbowroom.evaluation.subject import Subject
+from elbowroom.evaluation.table import suite
 
 #: Variance over the data of a dimension's posterior mean, above which it counts as used (Burda et al. 2016).
 ACTIVE = 0.01
@@ -21,15 +22,17 @@ ACTIVE = 0.01
 SAMPLES = 16
 
 
+@suite("latent", "what each dimension of the code carries", default=True)
 @torch.no_grad()
-def figures(model: Generative, split: Split, batch_size: int, seed: int) -> dict[str, Metric]:
+def figures(subject: Subject) -> dict[str, Metric]:
     """KL per dimension and active units of every latent; for a codebook, how many codes are in use."""
     tallies: list[_Tally] = []
+    model, split = subject.model, subject.part
     first = next(split.batches(1))
     with noise.silenced():
         k = 1 if len(model.draw(first.x, first.y).latents) == 1 else SAMPLES
-    for batch in split.batches(batch_size):
-        with noise.keyed(seed, batch.index):
+    for batch in split.batches(subject.batch_size):
+        with noise.keyed(subject.seed, batch.index):
             latents = model.draw(batch.x, batch.y, k).latents
         tallies = tallies or [_Tally() for _ in latents]
         for tally, latent in zip(tallies, latents, strict=True):
@@ -48,6 +51,7 @@ class _Tally:
     def __init__(self) -> None:
         self._examples = 0
         self._kl: Tensor | None = None
+        self._kl_square: Tensor | float = 0.0
         self._mean = self._square = torch.zeros(())
         self._codes: Tensor | None = None
 
@@ -66,6 +70,7 @@ class _Tally:
         if elements is not None:
             total = elements.double().sum(0)
             self._kl = total if self._kl is None else self._kl + total
+            self._kl_square = self._kl_square + elements.double().square().sum(0)
         if isinstance(latent.q, Quantised) and isinstance(latent.prior, Codes):
             used = latent.q.indices.flatten().bincount(minlength=latent.prior.codebook.shape[0]).double()
             self._codes = used if self._codes is None else self._codes + used
@@ -79,8 +84,10 @@ class _Tally:
             note = "the prior does not factorise over the dimensions, or there is none"
             found["kl_per_dimension"] = Metric(None, "nats", "", note=note, **n)
         else:
-            per_dimension = (self._kl / self._examples).tolist()
-            found["kl_per_dimension"] = Metric(per_dimension, "nats", "mean over examples", **n)
+            mean = self._kl / self._examples
+            spread = (self._kl_square / self._examples - mean**2).clamp_min(0) / max(1, self._examples - 1)
+            how = "mean over examples; ± of the dimension where it is largest"
+            found["kl_per_dimension"] = Metric(mean.flatten().tolist(), "nats", how, spread.max().sqrt().item(), **n)
         if self._codes is not None:
             share = self._codes / self._codes.sum()
             perplexity = (-(share * share.clamp_min(1e-30).log()).sum()).exp().item()
@@ -89,5 +96,9 @@ class _Tally:
             return found
         variance = self._square / self._examples - (self._mean / self._examples) ** 2
         how = f"of {variance.numel()}; variance of the mean over the data > {ACTIVE}"
-        found["active_units"] = Metric(float((variance > ACTIVE).sum()), "dimensions", how, **n)
+        # Whether a dimension would count for other examples is a coin, by the normal error of its variance.
+        error = (variance * math.sqrt(2 / max(1, self._examples - 1))).clamp_min(1e-12)
+        counts = torch.special.ndtr((variance - ACTIVE) / error)
+        doubt = (counts * (1 - counts)).sum().sqrt().item()
+        found["active_units"] = Metric(float((variance > ACTIVE).sum()), "dimensions", how, doubt, **n)
         return found

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elbowroom import noise
-from elbowroom.data import Batch, Split
+from elbowroom.data import Batch
+from elbowroom.draw import Draw, Latent
 from elbowroom.evaluation.metric import Metric, mean
+from elbowroom.evaluation.subject import Subject
+from elbowroom.evaluation.suits import is_probability
+from elbowroom.evaluation.table import suite
 from elbowroom.model import Generative
 
-#: Numbers that the widest tensor of one pass may hold: 8 million singles are 32 MB, and a pass makes a few of them.
-CHUNK = 8_000_000
+#: Numbers that the widest tensor of a pass may hold,
+CHUNK = 1_500_000
+#: and one of the decoder's, when it decodes what was drawn: 1.6 MB, which the cache next to a core holds.
+BLOCK = 400_000
+#: How many times as much elsewhere than on a CPU.
+ELSEWHERE = 64
 
 
-def width(model: Generative) -> int:
-    """How many numbers one sample of one example takes at the widest place of a pass."""
-    layers = [parameter.shape[0] for parameter in model.decoder.parameters() if parameter.dim() > 1]
-    prior = getattr(getattr(model, "prior", None), "width", 1)
-    return max(math.prod(model.shape), model.decoder.family.size, prior, *layers)
-
-
-def figures(
-    model: Generative, split: Split, samples: int, batch_size: int, seed: int, discrete: bool
-) -> dict[str, Metric]:
+@suite("likelihood", "how probable the data is under the model", default=True)
+def figures(subject: Subject) -> dict[str, Metric]:
     """ELBO and its terms, importance bound and effective sample size, bits per dimension."""
-    scores = [score(model, batch, samples, seed) for batch in split.batches(batch_size)]
+    model, samples = subject.model, subject.samples
+    scores = [score(model, batch, samples, subject.seed) for batch in subject.part.batches(subject.batch_size)]
     column = {name: torch.cat([s[name] for s in scores]) for name in scores[0]}
     k = {"samples": samples}
     found = {"reconstruction": mean(column["reconstruction"], "nats", "−E_q log p(x|z)", **k)}
@@ -42,7 +44,7 @@ def figures(
     bound, size = column["importance_bound"], column["effective_sample_size"]
     found["importance_bound"] = mean(bound, "nats", f"log mean of {samples} weights; higher is better", **k)
     found["effective_sample_size"] = mean(size, "samples", f"(Σw)²/Σw², of {samples}", **k)
-    if discrete:
+    if is_probability(model, subject.data):
         scale = -1 / (math.log(2) * math.prod(model.shape))
         found["bits_per_dim"] = mean(bound * scale, "bits", "of the bound above; lower is better", **k)
     return found
@@ -50,26 +52,67 @@ def figures(
 
 @torch.no_grad()
 def score(model: Generative, batch: Batch, samples: int, seed: int) -> dict[str, Tensor]:
-    """One value per example of a batch: ``reconstruction``, and if defined ``kl elbo importance_bound ess``.
+    """One value per example of a batch: ``reconstruction``, and if defined ``kl elbo importance_bound ess``."""
+    latent, decoder = widths(model, batch)
+    scale = 1 if batch.x.device.type == "cpu" else ELSEWHERE
+    few = max(1, scale * CHUNK // max(samples * latent, decoder))
+    x, index = batch.x.split(few), batch.index.split(few)
+    y = [None] * len(x) if batch.y is None else batch.y.split(few)
+    parts = [Batch(*part) for part in zip(x, y, index, strict=True)]
+    rooms = _Rooms(*(max(1, scale * room // few) for room in (CHUNK // latent, BLOCK // decoder, CHUNK // decoder)))
+    scores = [_score(model, part, samples, rooms, seed) for part in parts]
+    return {name: torch.cat([s[name] for s in scores]) for name in scores[0]}
 
-    The samples are drawn in chunks; what is kept between them is a running sum per example.
-    """
-    chunk = max(1, CHUNK // (len(batch.x) * width(model)))
+
+class _Rooms(NamedTuple):
+    """For how many samples of each example there is room: when they are drawn, decoded, or both at once."""
+
+    drawn: int
+    decoded: int
+    both: int
+
+
+def widths(model: Generative, batch: Batch) -> tuple[int, int]:
+    """How many numbers a sample takes at most, where it is drawn and where it is decoded."""
+    sizes = [math.prod(model.shape)]
+
+    def note(module: nn.Module, given: object, out: object) -> None:
+        if isinstance(out, Tensor):
+            sizes.append(out.numel())
+
+    # One example is decoded, to see; a model that sums over classes decodes it for each.
+    hooks = [module.register_forward_hook(note) for module in model.decoder.modules()]
+    try:
+        with noise.silenced():
+            draw = model.draw(batch.x[:1], None if batch.y is None else batch.y[:1])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    # A prior of many components encodes or expands them all whenever codes are drawn, so it may take more room.
+    prior = getattr(getattr(model, "prior", None), "width", 1) // 4
+    return max(prior, *(latent.z.numel() for latent in draw.latents)), max(sizes)
+
+
+@torch.inference_mode()
+def _score(model: Generative, batch: Batch, samples: int, rooms: _Rooms, seed: int) -> dict[str, Tensor]:
+    """What is kept between the passes is a running sum per example."""
+    with noise.silenced():
+        peek = model.draw(batch.x, batch.y)
     log_px = kl = torch.zeros(len(batch.x), dtype=torch.float64, device=batch.x.device)
     log_w = log_w2 = torch.full_like(log_px, -math.inf)
-    probabilistic = True
-    for first in range(0, samples, chunk):
-        k = min(chunk, samples - first)
+    step = rooms.drawn if single(peek) else min(rooms.drawn, rooms.both)
+    for first in range(0, samples, step):
+        k = min(step, samples - first)
         with noise.keyed(seed, batch.index, first):
-            draw = model.draw(batch.x, batch.y, k)
+            draw = _decoded(model, peek, k, rooms.decoded) if single(peek) else model.draw(batch.x, batch.y, k)
         log_px = log_px + draw.log_px.double().sum(0)
-        if probabilistic := draw.probabilistic:
+        if draw.probabilistic:
             kl = kl + draw.kl.double() * k
             w = draw.log_w.double()
             log_w = torch.logaddexp(log_w, w.logsumexp(0))
             log_w2 = torch.logaddexp(log_w2, (2 * w).logsumexp(0))
     log_px, kl = log_px / samples, kl / samples
-    if not probabilistic:
+    if not peek.probabilistic:
         return {"reconstruction": -log_px}
     return {
         "reconstruction": -log_px,
@@ -78,3 +121,16 @@ def score(model: Generative, batch: Batch, samples: int, seed: int) -> dict[str,
         "importance_bound": log_w - math.log(samples),
         "effective_sample_size": (2 * log_w - log_w2).exp(),
     }
+
+
+def single(draw: Draw) -> bool:
+    """Whether the draw is z from q(z|x) and p(x|z), with nothing else drawn or summed over on the way."""
+    return type(draw) is Draw and len(draw.latents) == 1
+
+
+def _decoded(model: Generative, peek: Draw, k: int, block: int) -> Draw:
+    """As ``model.draw``, encoded before; decoded in blocks that are scored before they leave the cache."""
+    latent = Latent(peek.q.rsample(torch.Size((k,))), peek.q, peek.prior)
+    draw = Draw(peek.x, peek.p, latent, c=peek.c)
+    draw.log_px = torch.cat([model.decode(z, peek.c).log_prob(peek.x) for z in latent.z.split(block)])
+    return draw

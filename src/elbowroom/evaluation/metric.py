@@ -26,6 +26,7 @@ class Metric:
         samples: posterior samples per example.
         examples: how many were used, each once.
         split: which ones.
+        suite: which it was measured with.
         note: what a reader must know.
     """
 
@@ -36,6 +37,7 @@ class Metric:
     samples: int | None = None
     examples: int | None = None
     split: str | None = None
+    suite: str | None = None
     note: str | None = None
 
 
@@ -66,22 +68,31 @@ class Evaluation(Mapping[str, Metric]):
         return len(self._metrics)
 
     def json(self) -> str:
-        """Everything, as JSON."""
-        metrics = {name: {k: v for k, v in asdict(m).items() if v is not None} for name, m in self.items()}
+        """Everything, as JSON; a figure that is undefined has the value null and a note that says why."""
+        metrics = {
+            name: {field: v for field, v in asdict(m).items() if v is not None or field == "value"}
+            for name, m in self.items()
+        }
         return json.dumps({"metrics": metrics, "protocol": self.protocol}, indent=2, ensure_ascii=False)
 
     def table(self) -> Table:
-        """Everything, for people."""
+        """Everything, for people: suite by suite, each figure with how many examples (n) it is taken over."""
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
-        for column in ("figure", "value", "±", "unit", "how"):
-            table.add_column(column, justify="right" if column in ("value", "±") else "left", no_wrap=column != "how")
+        for column in ("figure", "value", "±", "unit", "n", "how"):
+            right = column in ("value", "±", "n")
+            table.add_column(column, justify="right" if right else "left", no_wrap=column != "how")
+        last = None
         for name, m in self.items():
+            if last not in (None, m.suite):
+                table.add_row()
+            last = m.suite
             error = "" if m.standard_error is None else f"{m.standard_error:.2g}"
+            n = "" if m.examples is None else f"{m.examples:,}"
             of = f"smallest to largest of {len(m.value)}" if isinstance(m.value, list) else None
             how = "; ".join(filter(None, (of, m.estimator, m.note)))
-            table.add_row(name.replace("_", " "), _shown(m.value), error, m.unit, how)
+            table.add_row(name.replace("_", " "), _shown(m.value), error, m.unit, n, how)
         return table
 
     def __repr__(self) -> str:

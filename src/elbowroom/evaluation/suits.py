@@ -1,10 +1,11 @@
-"""Whether data and model belong together."""
+"""Whether data and model belong together, and what p(x|z) is of such data."""
 
 from __future__ import annotations
 
 import math
 
 from elbowroom.data import Data
+from elbowroom.families import Bernoulli
 from elbowroom.model import Generative
 
 
@@ -34,3 +35,18 @@ def check_range(model: Generative, data: Data) -> None:
             f"value {value:g} in row {row} of the source ({split} split) is outside [{low:g}, {high:g}], the range of "
             f"{type(model.decoder.family).__name__}: scale the data into it, or use --likelihood gaussian"
         )
+
+
+def is_probability(model: Generative, data: Data) -> bool:
+    """Whether p(x|z) is a probability on just the values that the data takes, so that bits mean something."""
+    levels = model.decoder.family.levels
+    return data.binary if levels == 2 else data.discrete and levels is not None
+
+
+def what_it_is(model: Generative, data: Data) -> str:
+    """What log p(x|z) is here, in words."""
+    family = model.decoder.family
+    name = type(family).__name__
+    if isinstance(family, Bernoulli) and not data.binary:
+        return f"{name} on grey values: a cross-entropy, not a likelihood; compare with the same protocol only"
+    return f"{name}, {'log-density' if family.levels is None else 'log-probability'}"

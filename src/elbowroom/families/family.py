@@ -9,9 +9,14 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+Shape = int | Sequence[int]
+
 
 class Family(nn.Module, ABC):
     """Numbers from a network made into a distribution over events of one shape.
+
+    Where every element of an event takes the same number of them, they come as (per_element, *shape), flattened: so a
+    convolution's channels are what it takes, whatever the family.
 
     Attributes:
         shape: the event's shape, without batch.
@@ -23,7 +28,7 @@ class Family(nn.Module, ABC):
     support: tuple[float, float] = (-math.inf, math.inf)
     levels: int | None = None
 
-    def __init__(self, shape: int | Sequence[int], per_element: int = 1) -> None:
+    def __init__(self, shape: Shape, per_element: int = 1) -> None:
         super().__init__()
         self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
         if any(n < 1 for n in self.shape) or not self.shape:
@@ -33,6 +38,10 @@ class Family(nn.Module, ABC):
     @abstractmethod
     def forward(self, phi: Tensor) -> Distribution:
         """``phi`` of shape (..., size) to a distribution with batch (...) and event ``shape``."""
+
+    def elements(self, phi: Tensor) -> Tensor:
+        """The numbers of every element: (..., size) to (per_element, ..., *shape)."""
+        return phi.unflatten(-1, (-1, *self.shape)).movedim(-1 - len(self.shape), 0)
 
     def extra_repr(self) -> str:  # noqa: D102
         return "x".join(map(str, self.shape))

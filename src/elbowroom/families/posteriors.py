@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from elbowroom import ranks
 from elbowroom.distributions import Delta, Normal, Quantised, nearest
-from elbowroom.families.family import Family
+from elbowroom.families.family import Family, Shape
 
 
 class DiagonalNormal(Family):
     """A normal with its mean and log-variance from the network: the posterior of the classic VAE.
 
-    As a likelihood it predicts a variance for every pixel, which is unbounded where the data is flat.
+    As a likelihood it predicts a variance for every pixel, which has no end where the data is flat, so there it needs
+    a floor.
+
+    Args:
+        shape: of a code, or of an example.
+        floor: the smallest log-variance; it is approached smoothly, so that the gradient goes on.
 
     >>> DiagonalNormal(20).size
     40
     """
 
-    def __init__(self, shape: int | tuple[int, ...]) -> None:
+    def __init__(self, shape: Shape, floor: float | None = None) -> None:
         super().__init__(shape, per_element=2)
+        self.floor = floor
 
     def forward(self, phi: Tensor) -> Normal:  # noqa: D102
-        loc, log_var = phi.chunk(2, -1)
-        if len(self.shape) > 1:
-            loc, log_var = loc.unflatten(-1, self.shape), log_var.unflatten(-1, self.shape)
+        loc, log_var = self.elements(phi)
+        if self.floor is not None:
+            log_var = self.floor + F.softplus(log_var - self.floor)
         return Normal(loc, log_var, len(self.shape))
 
 

@@ -1,5 +1,14 @@
 """Other people's tools, each imported when it is first used."""
 
+from importlib import import_module
+from types import ModuleType
+
 from elbowroom.integrations.loggers import CSV, TensorBoard, Visdom, WandB
 
 __all__ = ["CSV", "TensorBoard", "Visdom", "WandB"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name == "pyro":
+        return import_module(f"{__name__}.pyro")
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

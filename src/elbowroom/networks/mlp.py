@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from elbowroom import advice
+from elbowroom.networks.joined import joined, shapes_of
 
 
 class Gated(nn.Sequential):
@@ -49,6 +49,7 @@ class MLP(nn.Module):
     Raises:
         ValueError: an unknown activation, or a width below 1.
 
+    >>> import torch
     >>> MLP((1, 8, 8), 10, size=4)(torch.zeros(5, 1, 8, 8), torch.zeros(5, 10)).shape
     torch.Size([5, 4])
     """
@@ -61,15 +62,11 @@ class MLP(nn.Module):
             raise advice.unknown("activation", activation, ACTIVATIONS)
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden widths must be at least 1, got {tuple(hidden)}")
-        self.shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-        widths = [sum(math.prod(s) for s in self.shapes), *hidden]
+        self.shapes = shapes_of(shapes)
+        widths = [sum(map(math.prod, self.shapes)), *hidden]
         layers = [ACTIVATIONS[activation](a, b) for a, b in pairwise(widths)]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], size))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """(..., *shape) of each input to (..., size); leading dimensions broadcast."""
-        flat = [x.flatten(-len(s)) for x, s in zip(inputs, self.shapes, strict=True)]
-        if len(flat) == 1:
-            return self.layers(flat[0])
-        lead = torch.broadcast_shapes(*(x.shape[:-1] for x in flat))
-        return self.layers(torch.cat([x.expand(*lead, -1) for x in flat], -1))
+        return self.layers(joined(inputs, self.shapes))

@@ -3,6 +3,7 @@
 from elbowroom.recipes.bounds import iwae
 from elbowroom.recipes.classic import autoencoder, vae
 from elbowroom.recipes.conditional import cvae, m2
+from elbowroom.recipes.convolutional import conv_vae
 from elbowroom.recipes.disentangling import beta_vae, factor_vae
 from elbowroom.recipes.field import Field
 from elbowroom.recipes.hierarchies import hierarchical_vae, ladder_vae
@@ -16,6 +17,7 @@ __all__ = [
     "Recipe",
     "autoencoder",
     "beta_vae",
+    "conv_vae",
     "cvae",
     "factor_vae",
     "find",

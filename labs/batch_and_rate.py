@@ -1,0 +1,109 @@
+"""Epochs, batch size and learning rate: which matters, and in which currency: examples seen, or seconds?
+
+    python labs/batch_and_rate.py
+    python labs/batch_and_rate.py --data digits --epochs 2 --long 4
+
+The classic in batches of 32, 128 and 512 at three learning rates of Adam, and once for many epochs. Look at the
+diagonal of the table, at what a small batch costs in seconds, and at when the test loss parts from the training loss.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import process_time
+
+import sheet
+
+import elbowroom as er
+
+BATCHES = (32, 128, 512)
+RATES = (3e-4, 1e-3, 3e-3)
+CLASSIC = (128, 1e-3)
+
+
+def main() -> None:
+    args = sheet.flags(__doc__, "batch-and-rate", epochs=2, long=10, seed=0)
+    data = er.load_data(args.data, validation=0)
+    make = partial(er.recipes.vae, data.shape)
+    # The classic's own place in the table is the beginning of its long training.
+    long = sheet.trained(args.out / "long", make, data, max(args.long, args.epochs), args.seed)
+    runs = {
+        (size, lr): long
+        if (size, lr) == CLASSIC
+        else sheet.trained(args.out / f"{size}-{lr}", make, data, args.epochs, args.seed, batch_size=size, lr=lr)
+        for size in BATCHES
+        for lr in RATES
+    }
+    curves = {key: sheet.losses(run)[: args.epochs] for key, run in runs.items()}
+    seconds = {size: cpu_seconds(make, data, size) for size in BATCHES}
+    last = {key: curve[-1] for key, curve in curves.items()}
+    rows = [(size, *(last[size, lr] for lr in RATES), seconds[size]) for size in BATCHES]
+    head = ("batch", *(f"rate {lr:g}" for lr in RATES), "CPU seconds per epoch")
+    sheet.table(head, rows)
+    test, train = sheet.losses(long), training(long)
+    marks = sorted({n for n in (1, 2, 5, 10, 20, 40, args.long) if n <= len(test)})
+    head = ("epochs of the classic", *map(str, marks))
+    sheet.table(head, [(name, *(y[n - 1] for n in marks)) for name, y in (("training", train), ("test", test))])
+
+    picture = sheet.figure(11, 7)
+    (a, b), (c, d) = picture.subplots(2, 2)
+    low, high = min(last.values()) - 1, min(max(last.values()) + 18, 2 * min(last.values()))
+    for axes in (a, b):
+        axes.set_ylim(low, high)
+    lines = [(curves[size, 1e-3], f"batch {size}", sheet.COLOURS[i]) for i, size in enumerate(BATCHES)]
+    examples = [n * len(data.train) for n in range(1, args.epochs + 1)]
+    sheet.name_lines(a, [(examples, *line) for line in lines], marker="o", markersize=3)
+    a.xaxis.set_major_formatter(lambda n, _: f"{n:,.0f}")
+    sheet.dress(
+        a, "By examples: small batches lead", "training examples seen, rate 0.001", "test −ELBO, nats per example"
+    )
+    timed = [
+        ([n * seconds[size] for n in range(1, args.epochs + 1)], *line)
+        for size, line in zip(BATCHES, lines, strict=True)
+    ]
+    sheet.name_lines(b, timed, marker="o", markersize=3)
+    sheet.dress(b, "By the clock", "CPU seconds of training, rate 0.001", "test −ELBO, nats per example")
+
+    grid = [[last[size, lr] for lr in RATES] for size in BATCHES]
+    c.imshow(grid, cmap="cividis_r", aspect="auto", vmax=min(last.values()) + 12)
+    for i, row in enumerate(grid):
+        for j, loss in enumerate(row):
+            shade = "white" if loss > min(last.values()) + 7 else "#222222"
+            c.text(j, i, f"{loss:.1f}", ha="center", va="center", fontsize=10, color=shade)
+    sheet.dress(c, f"Test −ELBO after {args.epochs} epochs, nats per example", "learning rate of Adam", "batch size")
+    c.grid(False)
+    c.set_xticks(range(3), [f"{lr:g}" for lr in RATES])
+    c.set_yticks(range(3), BATCHES)
+    d.set_ylim(min(train[-1], *test) - 1, test[min(2, len(test) - 1)] + 2)
+    epochs = range(1, len(test) + 1)
+    sheet.name_lines(d, [(epochs, test, "test", sheet.COLOURS[2]), (epochs, train, "training", sheet.COLOURS[0])])
+    sheet.dress(d, f"{len(test)} epochs of the classic", "epochs, batch 128, rate 0.001", "−ELBO, nats per example")
+    sheet.save(picture, args.picture)
+
+
+def cpu_seconds(make: partial, data: er.Data, batch_size: int, steps: int = 120) -> float:
+    """What an epoch takes of the processor, by the median step: the same on a busy machine as on a quiet one."""
+    marks = []
+
+    @er.on.step
+    def mark(state: er.State) -> None:
+        marks.append(process_time())
+
+    with TemporaryDirectory() as folder:
+        er.fit(*make(), data, steps=steps, batch_size=batch_size, watch=(), out=f"{folder}/run", callbacks=[mark])
+    return median(b - a for a, b in pairwise(marks)) * data.train.steps(batch_size)
+
+
+def training(run: er.Run) -> list[float]:
+    """The training loss of every epoch, as it was met: the mean over the epoch's examples."""
+    epochs: dict[int, list[tuple[float, int]]] = {}
+    for row in run.metrics("train"):
+        epochs.setdefault(row["epoch"], []).append((row["loss"], row["examples"]))
+    return [sum(loss * n for loss, n in rows) / sum(n for _, n in rows) for rows in epochs.values()]
+
+
+if __name__ == "__main__":
+    main()

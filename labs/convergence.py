@@ -1,0 +1,64 @@
+"""What made VAEs train in minutes: the activation, or the optimiser?
+
+    python labs/convergence.py
+    python labs/convergence.py --data digits --epochs 3
+
+ReLU with Adam at 1e-3 against sigmoid with AdaGrad at two rates of Kingma & Welling 2014, and the two mixed pairs;
+batches of 100, 500 hidden units, 20 latent dimensions throughout. Look at how many epochs each needs for what
+the first has after one, and at which of the two changes buys it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import sheet
+
+import elbowroom as er
+
+SETTINGS = {
+    "ReLU, Adam 0.001": ("relu", "adam", 0.001, 0),
+    "sigmoid, Adam 0.001": ("sigmoid", "adam", 0.001, 5),
+    "ReLU, AdaGrad 0.01": ("relu", "adagrad", 0.01, 2),
+    "sigmoid, AdaGrad 0.1": ("sigmoid", "adagrad", 0.1, 3),
+    "sigmoid, AdaGrad 0.02": ("sigmoid", "adagrad", 0.02, 1),
+}
+
+
+def main() -> None:
+    args = sheet.flags(__doc__, "convergence", epochs=10, seed=0)
+    data = er.load_data(args.data, validation=0)
+    curves = {}
+    for name, (activation, optimizer, lr, _) in SETTINGS.items():
+        make = partial(er.recipes.vae, data.shape, hidden=(500,), activation=activation)
+        path = args.out / f"{activation}-{optimizer}-{lr}"
+        settings = {"batch_size": 100, "optimizer": optimizer, "lr": lr}
+        curves[name] = sheet.losses(sheet.trained(path, make, data, args.epochs, args.seed, **settings))
+
+    marks = sorted({n for n in (1, 2, 5, 10, 20, args.epochs) if n <= args.epochs})
+    first = next(iter(curves.values()))
+
+    def until(curve: list[float], goal: float) -> str:
+        return next((str(n) for n, loss in enumerate(curve, 1) if loss <= goal), f"over {args.epochs}")
+
+    sheet.table(
+        ("setting", *(f"epoch {n}" for n in marks), f"epochs to {first[0]:.1f}"),
+        [(name, *(curve[n - 1] for n in marks), until(curve, first[0])) for name, curve in curves.items()],
+    )
+    picture = sheet.figure(8.6, 4.8)
+    axes = picture.subplots()
+    axes.set_ylim(min(map(min, curves.values())) * 0.985, min(max(map(max, curves.values())), 2.05 * min(first)))
+    epochs = range(1, args.epochs + 1)
+    sheet.name_lines(
+        axes,
+        [(epochs, curve, name, sheet.COLOURS[SETTINGS[name][-1]]) for name, curve in curves.items()],
+        marker="o",
+        markersize=2.5,
+    )
+    sheet.dress(axes, "Test loss as it falls", "epochs (passes over the training set)", "−ELBO, nats per example")
+    axes.locator_params(axis="x", integer=True)
+    sheet.save(picture, args.picture)
+
+
+if __name__ == "__main__":
+    main()

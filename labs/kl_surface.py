@@ -1,0 +1,103 @@
+"""What does the KL charge for, and what happens when the reconstruction is averaged over pixels instead of summed?
+
+    python labs/kl_surface.py
+    python labs/kl_surface.py --data digits --epochs 2
+
+The surface of KL(N(μ, σ²) ‖ N(0, 1)) in closed form, its minimum marked. Then the classic twice: as it is, and with
+its reconstruction divided by the number of pixels, the fault behind many a grey VAE. Look at the KL of each dimension,
+and at the samples.
+"""
+
+from __future__ import annotations
+
+import math
+
+import sheet
+import torch
+
+import elbowroom as er
+from elbowroom.pictures.style import INK
+
+
+def surface(mean: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
+    """KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − 1 − log σ²), nats."""
+    return 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
+
+
+def main() -> None:
+    args = sheet.flags(__doc__, "kl-surface", epochs=10, seed=0)
+    data = er.load_data(args.data, validation=0)
+    pixels = math.prod(data.shape)
+    objectives = {
+        "summed": er.Reconstruction() + er.KL(),
+        "averaged": er.Reconstruction() / pixels + er.KL(),
+    }
+    models, found = {}, {}
+    for name, objective in objectives.items():
+        run = sheet.trained(
+            args.out / name,
+            lambda objective=objective: (er.recipes.vae(data.shape)[0], objective),
+            data,
+            args.epochs,
+            args.seed,
+        )
+        models[name] = run.model()
+        found[name] = er.evaluate(models[name], data, metrics="likelihood,latent", samples=10)
+    columns = ("elbo", "reconstruction", "kl", "active_units")
+    head = ("reconstruction is", *(column.replace("_", " ") for column in columns), "largest KL of a dimension")
+    per = {name: sorted(figures["kl_per_dimension"].value, reverse=True) for name, figures in found.items()}
+    sheet.table(head, [(name, *(f[column].value for column in columns), per[name][0]) for name, f in found.items()])
+
+    picture = sheet.figure(11, 6.4)
+    grid = picture.add_gridspec(2, 2, width_ratios=(1, 1.3))
+    pages = grid[:, 1].subgridspec(2, 1, height_ratios=(3, 6))
+    axes = picture.add_subplot(grid[0, 0])
+    mean, log_var = torch.linspace(-3, 3, 121), torch.linspace(-5, 3, 161)
+    height = surface(mean[None, :], log_var[:, None])
+    levels = (0.05, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 10)
+    axes.contourf(mean, log_var, height, levels=(0, *levels, 14), cmap="cividis_r", alpha=0.85)
+    lines = axes.contour(mean, log_var, height, levels=levels, colors="white", linewidths=0.6)
+    axes.clabel(lines, (0.25, 1, 2, 4, 6), fontsize=7, colors=INK, fmt="%g")
+    axes.plot(0, 0, "o", color=sheet.COLOURS[1], markersize=5)
+    axes.annotate("minimum: 0 at μ = 0, σ = 1", (0, 0), (0, 9), textcoords="offset points", fontsize=8, ha="center")
+    sheet.dress(axes, "KL of one dimension, nats", "mean μ", "log-variance log σ²")
+    axes.grid(False)
+
+    axes = picture.add_subplot(grid[1, 0])
+    places = torch.arange(1, len(per["summed"]) + 1)
+    for (name, heights), colour, shift in zip(per.items(), sheet.COLOURS, (-0.2, 0.2), strict=False):
+        axes.bar(places + shift, heights, width=0.4, color=colour)
+        axes.text(
+            0.98,
+            0.86 - 0.2 * shift,
+            f"{name}: {sum(heights):.2f} in all",
+            color=colour,
+            fontsize=9,
+            ha="right",
+            transform=axes.transAxes,
+        )
+    sheet.dress(axes, "KL of each dimension, largest first", "dimension", "nats per example, test")
+    axes.grid(False, axis="x")
+    axes.set_xticks((1, 5, 10, 15, 20))
+
+    x = data.test.first(10).x
+    for row, (title, draw) in enumerate(
+        {
+            "Test pictures, and reconstructions at the mean": lambda model: [model.reconstruct(x)],
+            "Samples from the prior": lambda model: model.sample(30).split(10),
+        }.items()
+    ):
+        axes = picture.add_subplot(pages[row])
+        torch.manual_seed(1)
+        rows, names = ([x], ["data"]) if row == 0 else ([], [])
+        for name, model in models.items():
+            drawn = draw(model)
+            rows += drawn
+            names += [name] + [""] * (len(drawn) - 1)
+        sheet.mosaic(axes, rows, names)
+        axes.set_title(title, loc="left", fontsize=10)
+    sheet.save(picture, args.picture)
+
+
+if __name__ == "__main__":
+    main()

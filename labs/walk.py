@@ -1,0 +1,88 @@
+"""What lies between codes? Walk the plane of a two-dimensional VAE, straight between given codes and around a circle.
+
+    python labs/walk.py --codes "-1.5,0; 1,1; 0.5,-1.5"
+    python labs/walk.py --codes my-codes.csv --radius 1.5        # a file of two columns
+    python labs/walk.py --data digits --epochs 2
+
+Look at where one digit turns into another, and whether it does so on the border of two classes in the plane.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import sheet
+import torch
+from torch import Tensor
+
+import elbowroom as er
+from elbowroom.exploring import decoded, linear
+from elbowroom.pictures.style import CLASSES, INK
+
+STEPS = 9
+#: Of the given codes.
+NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def codes(text: str) -> Tensor:
+    """Two codes or more, (N, 2): written out, or in a file of two columns."""
+    lines = Path(text).read_text().splitlines() if Path(text).is_file() else text.split(";")
+    try:
+        z = torch.from_numpy(np.loadtxt(lines, delimiter=",", ndmin=2)).float()
+    except ValueError as error:
+        raise SystemExit(f"--codes: {error}: write codes as '0,0; 1,1', or name a file of two columns") from None
+    if not 2 <= len(z) <= len(NAMES) or z.shape[1] != 2:
+        raise SystemExit(f"--codes: {len(z)} of {z.shape[1]} numbers: a walk takes two codes or more, of two numbers")
+    return z
+
+
+def main() -> None:
+    args = sheet.flags(__doc__, "walk", epochs=5, seed=0, codes="-1.5,0.5; 1.2,1.2; 0.3,-1.6", radius=1.2)
+    stations = codes(args.codes)
+    data = er.load_data(args.data, validation=0)
+    make = partial(er.recipes.vae, data.shape, latent=2)
+    model = sheet.trained(args.out / "run", make, data, args.epochs, args.seed).model()
+
+    t = torch.linspace(0, 1, STEPS)
+    walks = {
+        f"{a} to {b}": linear(stations[i], stations[i + 1], t)
+        for i, (a, b) in enumerate(pairwise(NAMES[: len(stations)]))
+    }
+    angle = 2 * torch.pi * torch.arange(3 * STEPS) / (3 * STEPS)
+    circle = args.radius * torch.stack((angle.cos(), angle.sin()), 1)
+    walks |= {f"circle, from {120 * i}°": part for i, part in enumerate(circle.split(STEPS))}
+    pictures = {name: decoded(model, way) for name, way in walks.items()}
+    change = {name: x.diff(dim=0).square().flatten(1).sum(1).sqrt() for name, x in pictures.items()}
+    lengths = {name: way.diff(dim=0).norm(dim=1).sum().item() for name, way in walks.items()}
+    rows = [
+        (name, lengths[name], change[name].sum().item(), (change[name].max() / change[name].mean()).item())
+        for name in walks
+    ]
+    sheet.table(("walk", "length in code", "length in pictures", "largest step over the mean step"), rows)
+
+    picture = sheet.figure(11, 4.7)
+    left, right = picture.subplots(1, 2, width_ratios=(1, 1.3))
+    batch = data.test.first(min(len(data.test), 5000))
+    z = model.encode(batch.x)
+    for label in batch.y.unique().tolist():
+        mine = z[batch.y == label]
+        left.scatter(*mine.T, s=2.5, linewidths=0, alpha=0.7, color=CLASSES[label % 10])
+        sheet.name_class(left, mine, label)
+    left.plot(*stations.T, "o-", color=INK, linewidth=1.4, markersize=5)
+    left.plot(*torch.cat((circle, circle[:1])).T, ".-", color=INK, linewidth=0.8, markersize=3)
+    for letter, station in zip(NAMES, stations, strict=False):
+        left.annotate(letter, station.tolist(), (6, 4), textcoords="offset points", fontsize=11, color=INK)
+    left.annotate("0°", circle[0].tolist(), (4, -3), textcoords="offset points", fontsize=9, color=INK)
+    sheet.dress(left, "The walks, over the means of test pictures", "z₁, prior standard deviations", "z₂")
+    reach = 1.15 * max(2.6, stations.abs().max().item(), args.radius)
+    left.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    sheet.mosaic(right, list(pictures.values()), list(walks))
+    right.set_title(f"What is decoded on the way, {STEPS} codes a row", loc="left", fontsize=10)
+    sheet.save(picture, args.picture)
+
+
+if __name__ == "__main__":
+    main()

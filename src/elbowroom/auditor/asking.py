@@ -1,0 +1,111 @@
+"""The audit: every check asked of one claim."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from elbowroom.auditor import bound, company, leak, normalised  # noqa: F401 - they enter their checks
+from elbowroom.auditor.claim import Claim, Conditional, Misread, Reported, claim_of
+from elbowroom.auditor.dice import Endless
+from elbowroom.auditor.page import Audit, Outcome
+from elbowroom.auditor.quiet import as_found, place
+from elbowroom.auditor.table import CHECKS, Check, Fault, Unsaid
+from elbowroom.data import Data, load_data, still
+from elbowroom.model import Generative
+from elbowroom.run import Run
+
+#: Examples looked at: a number that no other dimension is likely to have, so that one knows which one is the batch's.
+EXAMPLES = 13
+
+
+def audit(
+    subject: Run | str | Path | nn.Module,
+    data: Data | Any = None,
+    *,
+    log_likelihood: Reported | None = None,
+    log_px: Conditional | None = None,
+) -> Audit:
+    """Test that a reported likelihood can be one.
+
+    The mode of anybody's module is part of what is audited: hand it over as it is when its figures are made. A model of
+    ours is judged as :func:`elbowroom.evaluate` judges it. Whatever is looked at is left as it was found.
+
+    Args:
+        subject: a run, its directory, a model, or any module that returns ``(reconstruction, mu, logvar)``.
+        data: examples, if not those of the run: a tensor (N, *shape), or anything :func:`load_data` takes.
+        log_likelihood: ``(module, x)`` or ``(module, x, k)`` to what is reported of each example, (B,), nats, higher is
+            better; with k, of k samples. If not given: for a model of ours the importance bound of ``evaluate``, for
+            a module minus the cross-entropy minus the KL.
+        log_px: ``(module, x, z)`` to log p(x|z), (B,); for a module whose ``decode`` does not give probabilities.
+
+    Returns:
+        An :class:`Audit`: for every check whether it passed, with its evidence.
+
+    Raises:
+        ValueError: no data for a module, or a module of which one cannot know what it reports.
+
+    >>> import elbowroom as er
+    >>> data = er.load_data("digits", binarise="threshold")
+    >>> model, _ = er.recipes.vae(data.shape, latent=2)
+    >>> page = er.audit(model, data)
+    >>> page.passed, page["p(x|z) adds up to one"].passed
+    (True, True)
+    """
+    module, name = _module(subject)
+    x, c = _examples(subject, module, data)
+    with as_found(module):
+        claim = claim_of(module, x, c, log_likelihood, log_px)
+        outcomes = [_asked(check, claim) for check in CHECKS.values()]
+    return Audit(name, claim.words, outcomes)
+
+
+def _asked(check: Check, claim: Claim) -> Outcome:
+    try:
+        return Outcome(check.name, True, check.function(claim))
+    except Fault as fault:
+        return Outcome(check.name, False, str(fault))
+    except (Unsaid, Endless) as why:
+        return Outcome(check.name, None, str(why))
+    except Misread:
+        raise
+    except (ValueError, RuntimeError) as error:
+        return Outcome(check.name, None, f"the module refuses what is asked here: {str(error).partition(chr(10))[0]}")
+
+
+def _module(subject: Run | str | Path | nn.Module) -> tuple[nn.Module, str]:
+    if isinstance(subject, nn.Module):
+        origin = getattr(subject, "origin", None)
+        return subject, f"recipe {origin.recipe}" if origin else type(subject).__name__
+    run = subject if isinstance(subject, Run) else Run(subject)
+    return run.model(), str(run.path)
+
+
+def _examples(subject: Any, module: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:
+    """A few examples on the module's device, with labels where there are some; made up for a model without data."""
+    here = place(module)
+    if isinstance(data, Tensor):
+        return data[:EXAMPLES].float().to(here), None
+    if data is None and isinstance(subject, nn.Module):
+        if not isinstance(module, Generative):
+            raise ValueError(f"{type(module).__name__} was given without data: pass examples, as a tensor or by a name")
+        return _made_up(module).to(here), None
+    if data is None:
+        data = (subject if isinstance(subject, Run) else Run(subject)).data()
+    loaded = load_data(data)
+    split = next(s for s in (loaded.test, loaded.validation, loaded.train) if s is not None)
+    batch = still(split, 0).first(EXAMPLES)
+    return batch.x.to(here), None if batch.y is None else batch.y.to(here)
+
+
+def _made_up(model: Generative) -> Tensor:
+    """Noise over the values that a model's likelihood is one of."""
+    family = model.decoder.family
+    generator = torch.Generator().manual_seed(0)
+    if family.support == (0.0, 1.0):
+        uniform = torch.rand(EXAMPLES, *model.shape, generator=generator)
+        return uniform if family.levels is None else (uniform * (family.levels - 1)).round() / (family.levels - 1)
+    return torch.randn(EXAMPLES, *model.shape, generator=generator)

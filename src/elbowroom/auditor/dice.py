@@ -1,0 +1,133 @@
+"""Random calls answered with numbers of our choosing, whatever module makes them.
+
+Seeding torch's generator alike does not give an example the same noise alone and in company: the numbers come in the
+order of the batch. So the calls themselves are answered, below autograd and the module's own code: with nothing
+random at all, or with numbers that belong to an example, wherever in a batch it stands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from elbowroom import noise
+
+#: Random calls in one block, after which a rejection sampler is taken to wait for numbers that never come.
+PATIENCE = 1_000
+
+
+class Endless(RuntimeError):  # noqa: N818 - it is what happened
+    """A module that asked for random numbers again and again, as a rejection sampler does."""
+
+
+class Dice(TorchDispatchMode):
+    """Answer every random call inside.
+
+    Args:
+        normals: from the tensor to be filled to standard normals of its shape, or ``None`` where it cannot say whose
+            they are; then, and for calls without a rule, torch's own numbers stay.
+
+    Attributes:
+        unruled: the calls that kept torch's numbers.
+    """
+
+    def __init__(self, normals: Callable[[Tensor], Tensor | None]) -> None:
+        super().__init__()
+        self.normals, self.calls = normals, 0
+        self.unruled: set[str] = set()
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        out = function(*args, **(kwargs or {}))
+        if torch.Tag.nondeterministic_seeded not in function.tags:
+            return out
+        self.calls += 1
+        if self.calls > PATIENCE:
+            raise Endless(f"it drew more than {PATIENCE:,} times for one batch, as a rejection sampler may")
+        rule = _RULES.get(function.overloadpacket)
+        normal = None if rule is None or not isinstance(out, Tensor) else self.normals(out)
+        if rule is None or normal is None:
+            self.unruled.add(str(function.overloadpacket).removeprefix("aten."))
+            return out
+        named = {a.name: a.default_value for a in function._schema.arguments}
+        named |= dict(zip(named, args, strict=False)) | dict(kwargs or {})
+        return out.copy_(rule(normal, named))
+
+
+def silent() -> Dice:
+    """Normals are 0, uniforms one half, and every other draw follows from them.
+
+    >>> with silent():
+    ...     torch.randn(2), torch.rand(1)
+    (tensor([0., 0.]), tensor([0.5000]))
+    """
+    return Dice(lambda out: torch.zeros(out.shape, device=out.device))
+
+
+def by_row(index: Tensor, seed: int) -> Dice:
+    """Numbers that depend on the seed, the example and the number of the call alone.
+
+    The dimension of the examples is the first whose size is that of ``index``; a call without one keeps torch's
+    numbers.
+
+    >>> with by_row(torch.tensor([4, 5, 6]), seed=0):
+    ...     together = torch.randn(3, 2)
+    >>> with by_row(torch.tensor([6]), seed=0):
+    ...     alone = torch.randn(1, 2)
+    >>> torch.equal(together[2], alone[0])
+    True
+    """
+    calls = 0
+
+    def normals(out: Tensor) -> Tensor | None:
+        nonlocal calls
+        calls += 1
+        place = next((d for d, size in enumerate(out.shape) if size == len(index)), None)
+        if place is None:
+            return None
+        before, after = out.shape[:place], out.shape[place + 1 :]
+        like = torch.zeros((), device=out.device)
+        shape = torch.Size((math.prod(before), len(index), math.prod(after)))
+        with noise.keyed(seed * PATIENCE + calls, index):
+            return noise.standard_normal(shape, like).reshape(out.shape)
+
+    return Dice(normals)
+
+
+def _normal(normal: Tensor, named: dict[str, Any]) -> Tensor:
+    mean, std = named.get("mean"), named.get("std")
+    return (0 if mean is None else mean) + (1 if std is None else std) * normal
+
+
+def _uniform(normal: Tensor, named: dict[str, Any]) -> Tensor:
+    low, high = named.get("from", 0), named.get("to", 1)
+    return low + (high - low) * torch.special.ndtr(normal)
+
+
+def _bernoulli(normal: Tensor, named: dict[str, Any]) -> Tensor:
+    return (torch.special.ndtr(normal) < named.get("p", named["self"])).to(normal)
+
+
+def _exponential(normal: Tensor, named: dict[str, Any]) -> Tensor:
+    return -torch.special.log_ndtr(-normal) / named.get("lambd", 1)
+
+
+def _multinomial(normal: Tensor, named: dict[str, Any]) -> Tensor:
+    reached = named["self"].cumsum(-1)
+    return torch.searchsorted(reached, torch.special.ndtr(normal) * reached[..., -1:]).to(normal)
+
+
+_aten = torch.ops.aten
+_RULES: dict[Any, Callable[[Tensor, dict[str, Any]], Tensor]] = {
+    **dict.fromkeys((_aten.randn, _aten.randn_like, _aten.normal, _aten.normal_), _normal),
+    **dict.fromkeys((_aten.rand, _aten.rand_like, _aten.uniform, _aten.uniform_), _uniform),
+    **dict.fromkeys((_aten.bernoulli, _aten.bernoulli_), _bernoulli),
+    **dict.fromkeys((_aten.exponential, _aten.exponential_), _exponential),
+    _aten.multinomial: _multinomial,
+}

@@ -1,0 +1,47 @@
+"""The table of checks, and the three ways in which one may end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elbowroom.auditor.claim import Claim
+
+
+class Fault(Exception):  # noqa: N818 - it is what was found
+    """The claim cannot hold; the message is the evidence."""
+
+
+class Unsaid(Exception):  # noqa: N818 - it is what was found
+    """Nothing can be said; the message says why, and what would change it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to a reported likelihood.
+
+    Attributes:
+        name: what holds where it is passed.
+        about: why it must.
+        function: from the claim to the evidence; raises :class:`Fault` or :class:`Unsaid`.
+    """
+
+    name: str
+    about: str
+    function: Callable[[Claim], str]
+
+
+#: Every check by its name, in the order in which they are asked.
+CHECKS: dict[str, Check] = {}
+
+
+def check(name: str) -> Callable[[Callable[[Claim], str]], Callable[[Claim], str]]:
+    """Enter a function into the table; its docstring's first line says why the check must be passed."""
+
+    def enter(function: Callable[[Claim], str]) -> Callable[[Claim], str]:
+        CHECKS[name] = Check(name, (function.__doc__ or "").partition("\n")[0], function)
+        return function
+
+    return enter

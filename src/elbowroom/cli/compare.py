@@ -1,0 +1,192 @@
+"""``elbowroom sweep`` and ``compare``: a grid of runs, and what they come to side by side."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from elbowroom.cli import flags, lists, train
+from elbowroom.recipes.table import Recipe, find
+
+if TYPE_CHECKING:
+    from elbowroom.run import Run
+
+#: Flags whose one value is a text with commas.
+LISTS = ("only", "label", "columns")
+#: Flags that are the same for all runs of a sweep.
+ALONE = ("out", "device", "watch", "config", "preset")
+
+
+class Several(click.ParamType):
+    """One or more values of another type: ``2,5,10``; behind semicolons where a value has commas: ``400;400,200``."""
+
+    def __init__(self, one: click.ParamType, commas: bool = False) -> None:
+        self.one, self.commas = one, commas or isinstance(one, flags.Numbers)
+        self.name = f"{one.name}…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:  # noqa: D102
+        if isinstance(value, tuple):
+            return value
+        text = str(value)
+        apart = text.split(";") if ";" in text or self.commas else _at_commas(text)
+        values = tuple(self.one.convert(part.strip(), param, ctx) for part in apart if part.strip())
+        if not values:
+            self.fail("no value: give one, or several with commas between them")
+        return values
+
+    def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
+        """As help shows it."""
+        name = "|".join(self.one.choices) if isinstance(self.one, click.Choice) else self.one.name.upper()
+        return name + ("; …" if self.commas else ",…")
+
+    def typed(self, value: Any) -> str:
+        """A TOML field as the flag would be typed: a list holds values, unless it is one, as ``[400, 200]`` is."""
+        if not isinstance(value, list) or (self.commas and not _lists(value)):
+            return flags.as_typed(value)
+        return ";".join(flags.as_typed(item) or "none" for item in value) + ";"
+
+
+def _lists(value: list[Any]) -> bool:
+    return any(isinstance(item, list) for item in value)
+
+
+def _at_commas(text: str) -> list[str]:
+    """The parts between commas that stand in no brackets.
+
+    >>> _at_commas("adam,sgd(momentum=0.9,nesterov=True)")
+    ['adam', 'sgd(momentum=0.9,nesterov=True)']
+    """
+    parts, depth = [""], 0
+    for sign in text:
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
+
+
+class Sweep(train.Train):
+    """A subcommand for every recipe, with the flags of ``train``, each of which takes several values."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:  # noqa: D102
+        one = super().get_command(ctx, name)
+        recipe = find(name)
+        options = [param for param in one.params if isinstance(param, click.Option)]
+        params = [option if option.name in ALONE else several(option) for option in options]
+        for option in params:
+            if option.name == "out":
+                option.help = "the folder of the sweep  [default: runs/sweep-RECIPE-DATA]"
+        dry = click.Option(["--dry-run"], is_flag=True, help="list the grid and train nothing")
+        return click.Command(
+            name,
+            params=[*params, dry],
+            callback=lambda **given: sweep(recipe, **given),
+            help=f"Train every combination of values: {recipe.summary}\n\n{recipe.paper}\n\n"
+            "Every flag takes several values, --latent 2,5,10; those that take lists, behind semicolons: "
+            '--hidden "400; 400,200; none". In a TOML file: latent = [2, 5, 10], hidden = [[400], [400, 200]].',
+            short_help=recipe.summary,
+        )
+
+
+def several(option: click.Option) -> click.Option:
+    """A flag that takes several values of what another takes one of."""
+    flag = max(option.opts, key=len)
+    shared: dict[str, Any] = {"help": option.help, "required": option.required}
+    if not option.required:
+        shared |= {"default": option.default, "show_default": option.show_default}
+    if option.is_flag:
+        # As in train it may stand alone, and then is true; left out, it is false, where nothing else is said.
+        shared |= {"is_flag": False, "flag_value": "true", "default": "true" if option.default is True else "false"}
+    return click.Option([option.name or "", flag], type=Several(option.type, option.name in LISTS), **shared)
+
+
+def sweep(recipe: Recipe, out: str | None, dry_run: bool, **given: Any) -> None:
+    """Lay out the grid, train it, and say how it ended."""
+    from elbowroom.comparing import grid, plan, sweep
+
+    axes: dict[str, tuple[Any, ...]] = {"recipe": (recipe.name,)}
+    axes |= {name: (value,) if name in ALONE else value or (None,) for name, value in given.items()}
+    axes["seed"] = axes.pop("seed")  # the last to be named, the first to change
+    out = out or _folder(recipe.name, axes["data"])
+    if dry_run:
+        _list(plan(grid(axes), out), out)
+        return
+    points = sweep(_start, axes, out, click.echo)
+    failed = [point for point in points if point.state == "failed"]
+    stopped = points[-1].run.state
+    finished = sum(point.done for point in points)
+    click.echo(f"\n{finished} finished, {len(failed)} failed  {out}")
+    for point in failed:
+        click.echo(f"failed     {point.name}: {point.error}", err=True)
+    if points[-1].state == "unfinished":
+        click.echo("the same command goes on")
+        raise click.exceptions.Exit(130 if stopped == "interrupted" else 143)
+    click.echo(f"side by side: elbowroom compare {out}")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _start(recipe: str, **given: Any) -> Run:
+    return train.begin(find(recipe), **given)
+
+
+def _folder(recipe: str, data: tuple[str, ...]) -> str:
+    """The sweep's folder, the same for the same recipe and data."""
+    names = [Path(source).stem or "data" for source in data]
+    return str(Path("runs") / "-".join(["sweep", recipe, *names]))
+
+
+def _list(points: Any, out: str) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    listed = Table("run", "state", "why", box=None, pad_edge=False, header_style="bold")
+    for point in points:
+        listed.add_row(escape(point.name), point.state, escape(point.error))
+    lists.console().print(listed)
+    click.echo(f"\n{len(points)} runs in {out}")
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--out", help="FILE.html  [default: compare.html in the folder that holds the runs]")
+@click.option("--baselines", is_flag=True, help="add PCA and trained autoencoders of the same size")
+@click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table, and write no page")
+@click.option("--csv", "as_csv", is_flag=True, help="print CSV instead of a table, and write no page")
+def compare(runs: tuple[str, ...], out: str | None, baselines: bool, as_json: bool, as_csv: bool) -> None:
+    """Put runs side by side: a table of means over seeds, and a page with curves and pictures."""
+    from elbowroom.comparing import compare
+
+    if as_json and as_csv:
+        raise ValueError("both --json and --csv were given: choose one")
+    target = _page(out, runs)
+    found = compare(*runs, baselines=baselines, tell=lambda line: click.echo(line, err=True))
+    if as_json or as_csv:
+        click.echo(found.json() if as_json else found.csv(), nl=as_json)
+        if out is None:
+            return
+    else:
+        screen = lists.console()
+        screen.print(found.table())
+        for line in (*found.said, *found.apart):
+            click.echo(f"\n{line}")
+    click.echo(f"\npage  {found.write(target)}", err=as_json or as_csv)
+
+
+def _page(out: str | None, runs: tuple[str, ...]) -> Path:
+    """Where the page goes."""
+    if out is not None:
+        path = Path(out)
+        if path.suffix != ".html":
+            raise ValueError(f"--out {out}: the name must end in .html for a page")
+        if not path.parent.is_dir():
+            raise ValueError(f"--out {out}: there is no folder {path.parent}; make it first")
+        return path
+    above = [path if not (path / "recipe.json").is_file() else path.parent for path in map(Path, runs)]
+    if len(set(above)) == 1:
+        return above[0] / "compare.html"
+    return Path(os.path.commonpath([path.resolve() for path in above])) / "compare.html"

@@ -1,0 +1,195 @@
+"""What a model must do better than: PCA, a linear and a deep autoencoder, of the same size, on the same data."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from elbowroom.comparing.entry import Entry, judged_split
+from elbowroom.comparing.found import entries
+from elbowroom.comparing.grid import Settings, as_json
+from elbowroom.comparing.pca import how, pca, reconstruction
+from elbowroom.comparing.settings import TRAINING
+from elbowroom.comparing.sweep import plan, run_all
+from elbowroom.data import Data, still
+from elbowroom.families import Family
+from elbowroom.model import Generative
+from elbowroom.recipes import find
+from elbowroom.run import Run
+from elbowroom.training import Callback, fit
+from elbowroom.training.callbacks import made_again
+
+#: The autoencoders, each with what it takes beside the arguments that the runs have, too.
+AUTOENCODERS: dict[str, Settings] = {
+    "linear": {"linear": True, "hidden": (), "likelihood": "gaussian:1"},
+    "deep": {"linear": False},
+}
+#: Of a record's training settings, those that a baseline is trained with. (Its seed is a point's own.)
+FIT = (*TRAINING, "device", "watch", "checkpoint_every")
+#: Callbacks that act on a KL, which an autoencoder has not.
+ON_KL = ("Warmup", "FreeBits")
+
+
+def with_baselines(found: Sequence[Entry], tell: Callable[[str], None] = print) -> list[Entry]:
+    """The runs, and beside them PCA and the autoencoders of the same size, trained with the same settings.
+
+    The autoencoders are kept in ``baselines`` beside the runs; what is there already, or among the runs, is not trained
+    again. Each is made for a run: the same data and seed, the same size of the code, the same layers where it has any.
+
+    Raises:
+        ValueError: no run has a code of one size.
+    """
+    models = [entry for entry in found if entry.run is not None and entry.done and _size(entry) is not None]
+    runs = [entry for entry in models if entry.settings["recipe"] != "autoencoder"] or models
+    if not runs:
+        raise ValueError("no finished run has a code of one size (a whole number as --latent) to make a baseline of")
+    wanted: dict[str, tuple[Settings, Entry]] = {}
+    for entry in runs:
+        for kind in AUTOENCODERS:
+            settings = _asked(kind, entry)
+            if not any(_is(settings, entry, other) for other in found):
+                wanted[as_json(settings)] = settings, entry
+    trained = _trained(wanted, _folder(runs), tell) if wanted else []
+    there = {Path(entry.path).resolve() for entry in found}
+    return [*found, *(e for e in trained if Path(e.path).resolve() not in there), *_components(runs, tell)]
+
+
+def _size(entry: Entry) -> int | None:
+    """The size of the code, where it is a vector of one."""
+    latent = entry.settings.get("latent")
+    return latent if isinstance(latent, int) and "codes" not in entry.settings else None
+
+
+def _asked(kind: str, entry: Entry) -> Settings:
+    """What the autoencoder beside a run is made with: all that decides what comes out."""
+    assert entry.run is not None
+    record, fields = entry.run.record, find("autoencoder").fields
+    arguments = {k: v for k, v in record["arguments"].items() if k in fields and k not in AUTOENCODERS[kind]}
+    asked = {name: record["training"].get(name) for name in TRAINING}
+    return {"baseline": kind, **arguments, **asked, "data": record["data"].get("name"), "seed": entry.seed}
+
+
+def _is(settings: Settings, entry: Entry, other: Entry) -> bool:
+    """Whether a run is the autoencoder beside another already."""
+    if other.run is None or other.settings["recipe"] != "autoencoder" or not other.done or not _of_same(entry, other):
+        return False
+    record = other.run.record
+    has = record["training"] | record["arguments"]
+    wants = {name: value for name, value in settings.items() if name not in ("baseline", "data")}
+    wants |= AUTOENCODERS[settings["baseline"]]
+    return all(as_json(has.get(name)) == as_json(value) for name, value in wants.items())
+
+
+def _of_same(one: Entry, other: Entry) -> bool:
+    """Whether two runs saw the same data."""
+    assert one.run is not None
+    assert other.run is not None
+    a, b = one.run.record["data"], other.run.record["data"]
+    return (a.get("name"), a.get("fingerprint")) == (b.get("name"), b.get("fingerprint"))
+
+
+def _folder(runs: Sequence[Entry]) -> Path:
+    return Path(os.path.commonpath([Path(entry.path).resolve().parent for entry in runs])) / "baselines"
+
+
+def _trained(wanted: dict[str, tuple[Settings, Entry]], folder: Path, tell: Callable[[str], None]) -> list[Entry]:
+    def start(out: Path, **settings: Any) -> Run:
+        _, entry = wanted[as_json(settings)]
+        assert entry.run is not None
+        if entry.data is None:
+            raise ValueError(entry.unseen)
+        training = entry.run.record["training"]
+        recipe = find("autoencoder")
+        torch.manual_seed(settings["seed"])
+        arguments = {k: v for k, v in settings.items() if k in recipe.fields} | AUTOENCODERS[settings["baseline"]]
+        model, objective = recipe(entry.data.shape, **arguments)
+        asked = {name: training[name] for name in FIT}
+        callbacks = _callbacks(training["callbacks"])
+        return fit(model, objective, entry.data, **asked, seed=settings["seed"], out=out, callbacks=callbacks)
+
+    tell(f"baselines in {folder}")
+    points = plan([settings for settings, _ in wanted.values()], folder)
+    for point in points:
+        _, beside = wanted[as_json(point.settings)]
+        if point.done and not _of_same(beside, Entry("", {}, None, run=point.run)):
+            raise ValueError(f"{point.run.path} is a baseline on data that has changed: remove it, and compare again")
+    run_all(start, points, folder, tell)
+    return entries([folder])
+
+
+def _callbacks(record: list[dict[str, Any]]) -> list[Callback]:
+    made: list[Callback] = []
+    for one in record:
+        # One's own cannot be made again; what it does is then for its owner to compare.
+        with contextlib.suppress(ValueError):
+            made += made_again([one]) if one["name"] not in ON_KL else []
+    return made
+
+
+def _components(runs: Sequence[Entry], tell: Callable[[str], None]) -> list[Entry]:
+    """PCA for each size of code on each data set, scored as each likelihood allows."""
+    split, found = judged_split(runs), dict[str, Entry]()
+    for entry in runs:
+        latent, data = _size(entry), entry.data
+        assert entry.run is not None
+        assert latent is not None
+        print_of = entry.run.record["data"].get("fingerprint")
+        key = as_json([entry.likelihood, print_of or entry.path, latent])
+        if data is None or split not in data.splits:
+            continue
+        if key in found:
+            # The same for every seed, so nothing in it is random.
+            found[key].seed = entry.seed if found[key].seed == entry.seed else None
+            continue
+        try:
+            model = pca(data, latent)
+            given = _measured(model, entry, data, split)
+        except ValueError as error:
+            tell(f"no PCA beside {entry.name}: {error}")
+            continue
+        given["parameters"] = float(math.prod(data.shape) * (latent + 1))
+        about = {"recipe": "pca", "latent": latent}
+        found[key] = Entry(
+            f"pca,latent={latent}", about, entry.seed, load=partial(_same, data), made=model, given=given, like=entry
+        )
+        found[key].path = f"pca of {latent} components beside {entry.path}"
+        found[key].note = _note(entry)
+    return list(found.values())
+
+
+def _note(entry: Entry) -> str:
+    said = how(_family(entry))
+    return "PCA is exact, of the training examples" + (f"; its reconstruction is the {said}" if said else "")
+
+
+def _family(entry: Entry) -> Family:
+    """The likelihood of a run."""
+    assert entry.run is not None
+    with torch.random.fork_rng(devices=[]):
+        return entry.run.build()[0].decoder.family
+
+
+def _same(data: Data) -> Data:
+    return data
+
+
+@torch.no_grad()
+def _measured(model: Generative, entry: Entry, data: Data, split: str) -> dict[str, float]:
+    """Squared error per dimension, and nats where the likelihood of the run allows: means over a split."""
+    family = _family(entry)
+    scale: Any = model.decoder.family.log_scale
+    errors, nats = [], []
+    for batch in still(data.splits[split], 0).batches(1000):
+        output = model.reconstruct(batch.x)
+        errors.append(((output - batch.x) ** 2).flatten(1).mean(1))
+        nats.append(reconstruction(family, batch.x, output, (2 * scale).exp().item()))
+    found = {"squared_error": torch.cat(errors).double().mean().item()}
+    scored = [part for part in nats if part is not None]
+    return found | ({"reconstruction": torch.cat(scored).double().mean().item()} if scored else {})

@@ -1,0 +1,184 @@
+"""The page of a comparison: one file with its table, curves and pictures inside."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from elbowroom import __version__, reporting
+from elbowroom.comparing import colours, html, overlay, side
+from elbowroom.comparing.columns import words
+from elbowroom.comparing.comparison import Comparison
+from elbowroom.comparing.settings import shown, spoken
+from elbowroom.pictures.words import plural
+from elbowroom.reporting.page import policy
+
+
+def write(comparison: Comparison, out: str | os.PathLike[str]) -> Path:
+    """Write the page.
+
+    Raises:
+        ValueError: it cannot be written.
+    """
+    target = Path(out)
+    beside = target.with_name(target.name + ".part")
+    text = page(comparison)
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, target)
+    except OSError as error:
+        raise ValueError(f"cannot write {target} ({error.strerror or error}): give an --out you may write to") from None
+    return target
+
+
+def page(comparison: Comparison) -> str:
+    """The page as a text."""
+    charts: list[dict[str, Any]] = []
+    models = side.Shown(comparison)
+    sections = [
+        _table(comparison),
+        _curves(comparison, charts),
+        _reconstructions(models, charts),
+        _samples(models),
+        _same(comparison),
+    ]
+    found = [section for section in sections if section]
+    ours, theirs = files(__package__), files(reporting.__name__)
+    css = "".join(room.joinpath("page.css").read_text(encoding="utf-8") for room in (theirs, ours))
+    css += colours.css(comparison.groups)
+    js = ours.joinpath("page.js").read_text(encoding="utf-8")
+    fill = {
+        "title": escape(comparison.title),
+        "sentence": escape(_sentence(comparison)),
+        "tiles": _tiles(comparison),
+        "contents": "".join(f'<a href="#{name}">{title}</a>' for name, title, _ in found),
+        "sections": "".join(body for _, _, body in found),
+        "foot": escape(f"elbowroom {__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC"),
+        "data": json.dumps({"charts": charts}, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),
+        "css": css,
+        "js": js,
+        "policy": policy(css, js),
+    }
+    return Template(ours.joinpath("page.html").read_text(encoding="utf-8")).substitute(fill)
+
+
+Section = tuple[str, str, str]
+
+
+def _section(name: str, title: str, figure: str, caption: str, protocol: str = "", wide: bool = False) -> Section:
+    told = f'<p class="caption">{escape(caption)}</p>' + (
+        f'<p class="protocol">{escape(protocol)}</p>' if protocol else ""
+    )
+    kind = ' class="wide"' if wide else ""
+    body = f'<h2>{title}</h2><div class="figure">{figure}</div><div class="words">{told}</div>'
+    return name, title, f'<section id="{name}"{kind}>{body}</section>'
+
+
+def _sentence(comparison: Comparison) -> str:
+    groups, runs = comparison.groups, [entry for entry in comparison.entries if entry.made is None]
+    beside = ", with PCA beside them" if len(runs) < len(comparison.entries) else ""
+    recipes = list(dict.fromkeys(str(entry.settings.get("recipe", "?")) for entry in runs if entry.run))
+    names = [spoken(name) for name in comparison.differs if name != "recipe"]
+    apart = f", which differ in {_and(names)}" if names and len(groups) > 1 else ""
+    data = list(dict.fromkeys(dict(p.data).get("data", "") for p in comparison.protocols))
+    return (
+        f"{plural(len(runs), 'run')} of {_and(recipes) or 'no recipe'} on {_and(data)}{beside}: "
+        f"{plural(len(groups), 'group')}{apart}. Figures are means over a group's seeds, ± their standard deviation, "
+        f"on the {comparison.split} split."
+    )
+
+
+def _tiles(comparison: Comparison) -> str:
+    """The best of each measure that all can be compared by; how many runs count."""
+    told = []
+    for column in comparison.columns:
+        best = comparison.best(column)
+        if column.name in ("elbo", "squared_error") and len(best) == 1:
+            (group,) = best
+            name = f"{'highest' if column.better == 'higher' else 'lowest'} {column.title}, {comparison.where(column)}"
+            value = words(group.figures[column.name], column.digits).partition(" ±")[0]
+            told.append((name, value, f"{column.unit}: {group.name}"))
+    left = len(comparison.left_out)
+    done = sum(entry.done and entry.made is None for entry in comparison.entries)
+    told.append(("runs that count", str(done), f"{left} failed or not finished" if left else "all finished"))
+    tiles = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd><p>{escape(c)}</p></div>" for a, b, c in told)
+    return f'<dl class="tiles">{tiles}</dl>'
+
+
+def _table(comparison: Comparison) -> Section:
+    apart = "".join(f"<p>{escape(line)}</p>" for line in comparison.apart)
+    warned = f'<aside class="apart"><h3>Not comparable</h3>{apart}</aside>' if apart else ""
+    out = "".join(
+        f'<article class="finding"><h3>{escape(e.name)} <span>{escape(e.state)}</span></h3>'
+        f"<p>{escape(e.told)}</p></article>"
+        for e in comparison.left_out
+    )
+    missing = f'<div class="out"><h3>Not in the means</h3>{out}</div>' if out else ""
+    every = f"<details><summary>Every run</summary>{html.every_run(comparison)}</details>"
+    caption = (
+        "A row for the runs that differ in their seed alone. Bold is the best mean of its column among those it may be "
+        "compared with. A click on a column's head sorts by it."
+    )
+    notes = " ".join(f"{note[0].upper()}{note[1:].rstrip('.')}." for note in comparison.notes)
+    return _section(
+        "figures", "The figures", warned + html.table(comparison) + missing + every, caption, notes, wide=True
+    )
+
+
+def _curves(comparison: Comparison, charts: list[dict[str, Any]]) -> Section | None:
+    figure = overlay.overlays(comparison, charts)
+    if not figure:
+        return None
+    caption = (
+        f"Terms of the {overlay.watched(comparison)} split after each epoch. A line is the mean over a group's seeds; "
+        "thin lines are the seeds. First values far from the rest are cut off."
+    )
+    return _section("curves", "How they went", figure, caption, overlay.protocol(comparison), wide=True)
+
+
+def _reconstructions(models: side.Shown, charts: list[dict[str, Any]]) -> Section | None:
+    figure = _shown(lambda: side.reconstructions(models, charts))
+    missing = "".join(f'<p class="but">{escape(f"{name}: {why}.")}</p>' for name, why in models.missing.items())
+    if not figure + missing:
+        return None
+    caption = "The same examples through each model: the mean of p(x|z) at the posterior mean."
+    return _section("reconstructions", "Reconstructions", figure + missing, caption, models.protocol)
+
+
+def _samples(models: side.Shown) -> Section | None:
+    figure, without = side.samples(models)
+    if not figure:
+        return None
+    caption = "Means of p(x|z) for codes drawn from each model's prior."
+    if without:
+        caption += f" No prior, and so no samples: {_and(without)}."
+    return _section("samples", "Samples", figure, caption, models.protocol)
+
+
+def _shown(made: Callable[[], str]) -> str:
+    try:
+        return made()
+    except ValueError as error:
+        return f'<p class="but">Not shown: {escape(str(error))}.</p>'
+
+
+def _same(comparison: Comparison) -> Section:
+    told = [(spoken(name), shown(value)) for name, value in comparison.same.items()]
+    data = [dict(p.data) for p in comparison.protocols]
+    told += [(name, data[0][name]) for name in data[0] if all(d.get(name) == data[0][name] for d in data)]
+    if len({p.likelihood for p in comparison.protocols}) == 1:
+        told.append(("likelihood", comparison.protocols[0].likelihood))
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in told)
+    caption = "Settings and data that are the same for all, where they have them at all."
+    return _section("same", "What they share", f'<dl class="facts">{facts}</dl>', caption)
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""

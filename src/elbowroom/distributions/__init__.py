@@ -1,0 +1,34 @@
+"""The distributions that torch lacks, or has only in a slower or less careful form.
+
+All are :class:`torch.distributions.Distribution`; argument validation is off for these, and only for these.
+"""
+
+from torch.distributions import kl_divergence
+
+from elbowroom.distributions.codes import Codes, Delta, Normal, Quantised, has_density, nearest
+from elbowroom.distributions.divergence import kl_elements
+from elbowroom.distributions.levels import DiscretisedLogistic, Levels, LogisticMixture
+from elbowroom.distributions.own import Unvalidated, independent, mixture
+from elbowroom.distributions.table import Beside, Classes
+from elbowroom.distributions.unit import Bernoulli, ContinuousBernoulli
+
+__all__ = [
+    "Bernoulli",
+    "Beside",
+    "Classes",
+    "Codes",
+    "ContinuousBernoulli",
+    "Delta",
+    "DiscretisedLogistic",
+    "Levels",
+    "LogisticMixture",
+    "Normal",
+    "Quantised",
+    "Unvalidated",
+    "has_density",
+    "independent",
+    "kl_divergence",
+    "kl_elements",
+    "mixture",
+    "nearest",
+]

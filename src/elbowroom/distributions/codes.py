@@ -1,0 +1,149 @@
+"""Distributions of codes: a normal, a point, the entries of a codebook."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from elbowroom import noise
+from elbowroom.distributions.own import Unvalidated
+
+_LOG_2PI = math.log(2 * math.pi)
+
+
+class Normal(Unvalidated):
+    r"""A normal with diagonal covariance over an event of any shape.
+
+    .. math:: \log p(x) = -\tfrac12 \sum_i \left[ (x_i-\mu_i)^2 / \sigma_i^2 + \log \sigma_i^2 + \log 2\pi \right]
+
+    Args:
+        loc: mean, (..., *event).
+        log_var: log of the variance, broadcastable to ``loc``. Kept as it comes, neither clamped nor exponentiated
+            twice, since a clamped log-variance silently changes the KL.
+        event_dim: how many trailing dimensions make one event.
+
+    >>> q = Normal(torch.zeros(3, 2), torch.zeros(3, 2))
+    >>> q.batch_shape, q.event_shape, round(q.log_prob(torch.zeros(3, 2))[0].item(), 4)
+    (torch.Size([3]), torch.Size([2]), -1.8379)
+    """
+
+    has_rsample = True
+
+    def __init__(self, loc: Tensor, log_var: Tensor, event_dim: int = 1) -> None:
+        self.loc, self.log_var, self._dims = loc, log_var, tuple(range(-event_dim, 0))
+        split = loc.dim() - event_dim
+        super().__init__(loc.shape[:split], loc.shape[split:])
+
+    @property
+    def mean(self) -> Tensor:  # noqa: D102
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:  # noqa: D102
+        return self.log_var.exp().expand_as(self.loc)
+
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+        eps = noise.standard_normal(self._extended_shape(sample_shape), self.loc)
+        return self.loc + (0.5 * self.log_var).exp() * eps
+
+    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+        squares = (value - self.loc) ** 2 * (-self.log_var).exp()
+        return -0.5 * (squares + self.log_var + _LOG_2PI).sum(self._dims)
+
+
+class Delta(Unvalidated):
+    """All mass on one point: the posterior of an autoencoder. It has no density, so no KL.
+
+    >>> Delta(torch.ones(3, 2)).rsample((4,)).shape
+    torch.Size([4, 3, 2])
+    """
+
+    has_rsample = True
+
+    def __init__(self, value: Tensor) -> None:
+        self.value = value
+        super().__init__(value.shape[:-1], value.shape[-1:])
+
+    @property
+    def mean(self) -> Tensor:  # noqa: D102
+        return self.value
+
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+        return self.value.expand(self._extended_shape(sample_shape))
+
+
+class Quantised(Unvalidated):
+    """All mass on the code nearest to the encoder's output, position by position.
+
+    A discrete latent: ``log_prob`` is the log of a probability, zero at the chosen codes.
+
+    Args:
+        output: what the encoder said, (B, P, D).
+        codes: the nearest code of each position, (B, P, D).
+        indices: its number, (B, P).
+    """
+
+    has_rsample = True
+
+    def __init__(self, output: Tensor, codes: Tensor, indices: Tensor) -> None:
+        self.output, self.codes, self.indices = output, codes, indices
+        super().__init__(output.shape[:-2], output.shape[-2:])
+
+    @property
+    def mean(self) -> Tensor:  # noqa: D102
+        return self.codes
+
+    @property
+    def commitment(self) -> Tensor:
+        """Squared distance of the encoder's output from its codes, (B,); the gradient reaches the encoder only."""
+        return ((self.output - self.codes.detach()) ** 2).sum((-2, -1))
+
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
+        """The codes; their gradient goes straight through to the encoder's output."""
+        through = self.output + (self.codes - self.output).detach()
+        return through.expand(self._extended_shape(sample_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+        return value.new_zeros(value.shape[:-2])
+
+
+class Codes(Unvalidated):
+    """A code at each position, drawn independently with its own probabilities.
+
+    Args:
+        logits: (P, C).
+        codebook: the vectors of the C codes, (C, D).
+    """
+
+    def __init__(self, logits: Tensor, codebook: Tensor) -> None:
+        self.logits, self.codebook = logits.log_softmax(-1), codebook
+        super().__init__(torch.Size(), torch.Size((logits.shape[0], codebook.shape[1])))
+
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+        chosen = torch.distributions.Categorical(logits=self.logits, validate_args=False).sample(
+            torch.Size(sample_shape)
+        )
+        return self.codebook[chosen]
+
+    def log_mass(self, indices: Tensor) -> Tensor:
+        """Log-probability of the codes with these numbers, position by position: (..., P) -> (..., P)."""
+        logits = self.logits.expand(*indices.shape, self.logits.shape[-1])
+        return logits.gather(-1, indices[..., None]).squeeze(-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+        return self.log_mass(nearest(value, self.codebook)).sum(-1)
+
+
+def nearest(vectors: Tensor, codebook: Tensor) -> Tensor:
+    """The number of the code nearest to each vector: (..., D) and (C, D) to (...)."""
+    # By |c|² − 2 e·c: one product for all, and no |e|², which changes nothing.
+    return (codebook.square().sum(-1) - 2 * vectors @ codebook.T).argmin(-1)
+
+
+def has_density(q: Distribution) -> bool:
+    """Whether ``log_prob`` is defined; it is not for a single point in a continuous space."""
+    return not isinstance(q, Delta)

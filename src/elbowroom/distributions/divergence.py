@@ -1,0 +1,35 @@
+"""KL divergences in closed form."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.distributions import Distribution, register_kl
+
+from elbowroom.distributions.codes import Codes, Normal, Quantised
+
+
+def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
+    """KL(q || p) element by element of the latent, in nats, where both factorise over it; else ``None``.
+
+    >>> import torch
+    >>> kl_elements(Normal(torch.ones(1, 3), torch.zeros(1, 3)), Normal(torch.zeros(3), torch.zeros(3)))
+    tensor([[0.5000, 0.5000, 0.5000]])
+    """
+    if isinstance(q, Normal) and isinstance(p, Normal):
+        difference = q.log_var - p.log_var
+        return 0.5 * (difference.exp() + (q.loc - p.loc) ** 2 * (-p.log_var).exp() - 1 - difference)
+    if isinstance(q, Quantised) and isinstance(p, Codes):
+        return -p.log_mass(q.indices)
+    return None
+
+
+@register_kl(Normal, Normal)
+def _kl_normal(q: Normal, p: Normal) -> Tensor:
+    elements = kl_elements(q, p)
+    assert elements is not None
+    return elements.sum(tuple(range(-len(q.event_shape), 0)))
+
+
+@register_kl(Quantised, Codes)
+def _kl_codes(q: Quantised, p: Codes) -> Tensor:
+    return -p.log_mass(q.indices).sum(-1)

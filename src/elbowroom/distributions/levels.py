@@ -1,0 +1,162 @@
+"""Distributions over the 256 values of a pixel, given in [0, 1]: bits per dimension are defined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elbowroom.distributions.own import Unvalidated
+
+#: Half of the distance between two values.
+_HALF = 1 / 510
+
+
+class Levels(Unvalidated):
+    """A free probability for each of a pixel's 256 values.
+
+    Args:
+        logits: (..., 256).
+
+    >>> grid = torch.arange(256) / 255
+    >>> round(Levels(torch.randn(1, 256)).log_prob(grid[:, None]).exp().sum().item(), 4)
+    1.0
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+        super().__init__(logits.shape[:-1])
+
+    @property
+    def mean(self) -> Tensor:  # noqa: D102
+        grid = torch.arange(256, dtype=self.logits.dtype, device=self.logits.device)
+        return self.logits.softmax(-1) @ grid / 255
+
+    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+        shape = torch.broadcast_shapes(value.shape, self.logits.shape[:-1])
+        level = (value * 255).round().long().expand(shape)
+        return self.logits.log_softmax(-1).expand(*shape, 256).gather(-1, level[..., None]).squeeze(-1)
+
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+        drawn = torch.distributions.Categorical(logits=self.logits, validate_args=False).sample(
+            torch.Size(sample_shape)
+        )
+        return drawn / 255
+
+
+class DiscretisedLogistic(Unvalidated):
+    r"""A logistic integrated over each of a pixel's 256 bins, the two outer bins open.
+
+    .. math:: P(x) = \sigma\left(\frac{x + h - \mu}{s}\right) - \sigma\left(\frac{x - h - \mu}{s}\right),\ h = 1/510
+
+    Kingma et al. 2016, arXiv 1606.04934; Salimans et al. 2017, arXiv 1701.05517.
+
+    >>> grid = torch.arange(256) / 255
+    >>> pixel = DiscretisedLogistic(torch.tensor(0.3), torch.tensor(-2.0))
+    >>> round(pixel.log_prob(grid).exp().sum().item(), 4)
+    1.0
+    """
+
+    def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
+        self.loc, self.log_scale = torch.broadcast_tensors(loc, log_scale)
+        super().__init__(self.loc.shape)
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean of the 256 levels, in closed form to a fiftieth of a level."""
+        return _mean(self.loc, self.log_scale)
+
+    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+        return _log_mass(value, self.loc, self.log_scale)
+
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+        return _drawn(self.loc.expand(self._extended_shape(sample_shape)), self.log_scale)
+
+
+class LogisticMixture(Unvalidated):
+    r"""K discretised logistics for every pixel, one choice among them for all of its channels.
+
+    .. math:: P(x) = \prod_p \sum_k \pi_{pk} \prod_c P(x_{pc} \mid \mu_{pck} + a_{pck}\,(x_{p,c-1} - \mu_{p,c-1,k}),\,
+        s_{pck})
+
+    Each factor is a :class:`DiscretisedLogistic`, so the probabilities of all 256^(C P) pictures add up to one. A
+    channel leans on the one before it, since what a network gets wrong in red it tends to get wrong in green. Salimans
+    et al. 2017, arXiv 1701.05517; deviations: a channel leans on one other instead of all before it, on how far that is
+    from its location instead of on its value, and by any factor instead of one between -1 and 1.
+
+    Args:
+        logits: of the choice, (..., K, P).
+        loc: (..., K, C, P).
+        log_scale: likewise.
+        slope: :math:`a`, likewise, the first channel's unused.
+        shape: of the event, (C, *space) or a list of one channel, with C P elements.
+    """
+
+    def __init__(self, logits: Tensor, loc: Tensor, log_scale: Tensor, slope: Tensor, shape: torch.Size) -> None:
+        self.logits, self.loc, self.log_scale, self.slope = logits.log_softmax(-2), loc, log_scale, slope
+        super().__init__(loc.shape[:-3], shape)
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean of each channel where the one before it is at its mean: exact but for what is cut off at 0 and 1."""
+        means: list[Tensor] = []
+        for c in range(self.loc.shape[-2]):
+            lean = self.slope[..., c, :] * (means[-1] - self.loc[..., c - 1, :]) if means else 0.0
+            means.append(_mean(self.loc[..., c, :] + lean, self.log_scale[..., c, :]))
+        mixed = (torch.stack(means, -2) * self.logits.exp()[..., None, :]).sum(-3)
+        return mixed.reshape(self.batch_shape + self.event_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+        x = value.reshape(*value.shape[: -len(self.event_shape)], 1, *self.loc.shape[-2:])
+        lean = self.slope[..., 1:, :] * (x - self.loc)[..., :-1, :]
+        loc = torch.cat((self.loc[..., :1, :].expand(*lean.shape[:-2], 1, -1), self.loc[..., 1:, :] + lean), -2)
+        of_each = _log_mass(x, loc, self.log_scale).sum(-2)
+        return (of_each + self.logits).logsumexp(-2).sum(-1)
+
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+        extended = (*torch.Size(sample_shape), *self.batch_shape)
+        choice = torch.distributions.Categorical(logits=self.logits.transpose(-1, -2), validate_args=False)
+        k = choice.sample(torch.Size(sample_shape))[..., None, None, :]
+        loc, log_scale, slope = (
+            t.expand(*extended, *t.shape[-3:]).take_along_dim(k, -3).squeeze(-3)
+            for t in (self.loc, self.log_scale, self.slope)
+        )
+        drawn: list[Tensor] = []
+        for c in range(loc.shape[-2]):
+            lean = slope[..., c, :] * (drawn[-1] - loc[..., c - 1, :]) if drawn else 0.0
+            drawn.append(_drawn(loc[..., c, :] + lean, log_scale[..., c, :]))
+        return torch.stack(drawn, -2).reshape(*extended, *self.event_shape)
+
+
+def _log_mass(value: Tensor, loc: Tensor, log_scale: Tensor) -> Tensor:
+    """The log of a difference of sigmoids, by σ(b) − σ(a) = σ(b) σ(−a) (1 − e^(a−b)).
+
+    So it holds its digits in both tails, and no case distinction is needed.
+    """
+    inverse_scale = (-log_scale).exp()
+    centre = (value - loc) * inverse_scale
+    half_bin = inverse_scale * _HALF
+    below_top = F.logsigmoid(centre + half_bin)
+    above_bottom = F.logsigmoid(half_bin - centre)
+    inside = below_top + above_bottom + (-torch.expm1(-2 * half_bin)).clamp_min(1e-30).log()
+    return torch.where(value < _HALF, below_top, torch.where(value > 1 - _HALF, above_bottom, inside))
+
+
+def _mean(loc: Tensor, log_scale: Tensor) -> Tensor:
+    """The mean of the levels is 1/255 times the sum of the probabilities to reach each of them.
+
+    Which is the midpoint rule for the integral of σ((μ − t)/s) over [0, 1]: that integral, with the first term of the
+    rule's error, is off by less than 1e-4 even for a scale of a quarter of a level.
+    """
+    scale = log_scale.exp()
+    low, high = loc / scale, (loc - 1) / scale
+    slopes = high.sigmoid() * (-high).sigmoid() - low.sigmoid() * (-low).sigmoid()
+    return scale * (F.softplus(low) - F.softplus(high)) + slopes * _HALF**2 / (6 * scale)
+
+
+def _drawn(loc: Tensor, log_scale: Tensor) -> Tensor:
+    u = torch.rand(loc.shape, dtype=loc.dtype, device=loc.device)
+    drawn = loc + log_scale.exp() * torch.logit(u, eps=1e-6)
+    return (drawn.clamp(0, 1) * 255).round() / 255

@@ -1,0 +1,28 @@
+"""What the densities here have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.distributions import Distribution, Independent, MixtureSameFamily
+
+
+class Unvalidated(Distribution):
+    """A distribution whose arguments nobody checks: they come from a network, at every step."""
+
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - torch declares it so
+
+    def __init__(self, batch: torch.Size, event: torch.Size = torch.Size()) -> None:
+        super().__init__(batch, event, validate_args=False)
+
+
+def independent(distribution: Distribution, event_dim: int) -> Independent:
+    """The product of independent scalars as one event: its last ``event_dim`` dimensions."""
+    return Independent(distribution, event_dim, validate_args=False)
+
+
+def mixture(logits: torch.Tensor, components: Distribution) -> MixtureSameFamily:
+    """A mixture of the last batch dimension of ``components`` with these weights."""
+    weights = torch.distributions.Categorical(logits=logits, validate_args=False)
+    return MixtureSameFamily(weights, components, validate_args=False)

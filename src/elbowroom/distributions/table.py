@@ -1,0 +1,77 @@
+"""Distributions of the rows of a table: classes, and columns of different kinds side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from elbowroom.distributions.own import Unvalidated
+
+
+class Classes(Unvalidated):
+    """One of several classes, given by its number from 0.
+
+    Its ``mean`` is the most probable class, since a mean of numbers that only name something means nothing.
+
+    Args:
+        logits: (..., classes).
+
+    >>> p = Classes(torch.tensor([0.0, 2.0, 0.0]))
+    >>> p.mean, p.log_prob(torch.tensor([0.0, 1.0, 3.0]))
+    (tensor(1.), tensor([-2.2395, -0.2395,    -inf]))
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits.log_softmax(-1)
+        super().__init__(logits.shape[:-1])
+
+    @property
+    def mean(self) -> Tensor:  # noqa: D102
+        return self.logits.argmax(-1).to(self.logits.dtype)
+
+    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+        shape, last = torch.broadcast_shapes(value.shape, self.batch_shape), self.logits.shape[-1] - 1
+        known = (value >= 0) & (value <= last) & (value == value.round())
+        chosen = torch.where(known, value, 0).long().expand(shape)
+        scores = self.logits.expand(*shape, -1).gather(-1, chosen[..., None]).squeeze(-1)
+        return scores.where(known, -torch.inf)
+
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+        drawn = torch.distributions.Categorical(logits=self.logits, validate_args=False).sample(
+            torch.Size(sample_shape)
+        )
+        return drawn.to(self.logits.dtype)
+
+
+class Beside(Unvalidated):
+    r"""Independent columns, each with a distribution of its own; a value that is NaN is missing and adds nothing.
+
+    .. math:: \log p(x) = \sum_{d:\, x_d \text{ is there}} \log p_d(x_d)
+
+    which is the log-probability of what is there, the rest integrated out.
+
+    Args:
+        columns: of each column, with event shape (1,).
+    """
+
+    def __init__(self, columns: Sequence[Distribution]) -> None:
+        self.columns = columns
+        super().__init__(columns[0].batch_shape, torch.Size((len(columns),)))
+
+    @property
+    def mean(self) -> Tensor:  # noqa: D102
+        return torch.cat([column.mean for column in self.columns], -1)
+
+    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+        missing = value.isnan()
+        # Filled before it is scored, so that no NaN enters a gradient.
+        filled = value.masked_fill(missing, 0).split(1, -1)
+        scores = [column.log_prob(x) for column, x in zip(self.columns, filled, strict=True)]
+        return torch.stack(scores, -1).masked_fill(missing, 0).sum(-1)
+
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+        return torch.cat([column.sample(sample_shape) for column in self.columns], -1)

@@ -1,0 +1,168 @@
+"""What is cheap to see of a model on one batch, and is written down at every validation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent
+
+from elbowroom import noise
+from elbowroom.auditor.classic import Classic, classic
+from elbowroom.auditor.quiet import at_rest
+from elbowroom.data import Batch
+from elbowroom.distributions import Normal, Quantised, kl_elements
+from elbowroom.draw import Draw, Latent
+from elbowroom.model import Generative
+
+#: Share of equal values at the edge of all log-variances, above which something may be clamping them.
+SUSPICIOUS = 0.1
+
+
+@dataclass(frozen=True)
+class Look:
+    r"""One look at a model.
+
+    Attributes:
+        step: the optimiser's steps before it.
+        nats: for each latent, what each of its dimensions says of x: its KL where the prior factorises, else
+            :math:`\frac12 \log(1 + \mathrm{Var}\,\mu / \mathrm E\,\sigma^2)`; of a code with channels, one number
+            for each channel. Empty where the posterior has no spread.
+        scale: the smallest and the median standard deviation of p(x|z) over the elements of x, if it has one.
+        clamped: share of the log-variances that sit at a bound with no gradient, by the distribution they are of.
+        codes: how many codes of a codebook were chosen, of how many, in how many choices.
+    """
+
+    step: int
+    nats: list[list[float]]
+    scale: list[float] | None = None
+    clamped: dict[str, float] | None = None
+    codes: list[int] | None = None
+
+    def row(self, epoch: int) -> dict[str, Any]:
+        """As a row of the metrics."""
+        return {"event": "look", "epoch": epoch} | asdict(self)
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Look:
+        """From a row of the metrics."""
+        return cls(*(row.get(name) for name in cls.__dataclass_fields__))  # type: ignore[arg-type]
+
+
+def look(model: nn.Module, batch: Batch, step: int) -> Look | None:
+    """Look at a model, or at a module that returns the classic's triple; ``None`` for any other."""
+    if isinstance(model, Generative):
+        with at_rest(model), noise.keyed(0, batch.index):
+            draw = model.draw(batch.x, batch.y)
+        seen = [_rounded(nats(latent)) for latent in draw.latents]
+        return Look(step, seen, _scale(draw), _clamps(model, batch, draw), _codes(draw))
+    with at_rest(model):
+        output = classic(model(batch.x), batch.x)
+    if output is None:
+        return None
+    return Look(step, [_rounded(nats(latent_of(output)))], clamped=_clamps(model, batch, output))
+
+
+def latent_of(output: Classic) -> Latent:
+    """The classic's code as a latent of ours."""
+    mu, logvar = output.mu.flatten(1), output.logvar.flatten(1)
+    zero = torch.zeros_like(mu[0])
+    return Latent(mu[None], Normal(mu, logvar), Normal(zero, zero))
+
+
+def nats(latent: Latent) -> Tensor:
+    """What each dimension of a latent says of x, (D,); of one with channels, each channel's mean; empty for a point."""
+    q, prior = latent.q, latent.prior
+    if isinstance(q, Quantised):
+        return torch.zeros(0)
+    elements = None if prior is None else kl_elements(q, prior)
+    if elements is not None:
+        per_dimension = elements.reshape(-1, *q.event_shape).mean(0)
+    else:
+        try:
+            mean, variance = (t.reshape(-1, *q.event_shape) for t in (q.mean, q.variance))
+        except (NotImplementedError, AttributeError):
+            return torch.zeros(0)
+        per_dimension = 0.5 * torch.log1p(mean.var(0) / variance.mean(0).clamp_min(1e-30))
+    return per_dimension.flatten(1).mean(1) if per_dimension.dim() > 1 else per_dimension
+
+
+def _rounded(values: Tensor) -> list[float]:
+    return [float(f"{value:.4g}") for value in values.nan_to_num().tolist()]
+
+
+def _scale(draw: Draw) -> list[float] | None:
+    """Of a density over all numbers; a bounded or discrete one has no scale that could run away."""
+    log_variance = _log_variance(draw.p)
+    if log_variance is None:
+        return None
+    elements = (0.5 * log_variance).exp().expand(*draw.p.batch_shape, *draw.x.shape[1:])
+    per_element = elements.reshape(-1, *draw.x.shape[1:]).mean(0).flatten()
+    return _rounded(torch.stack((per_element.min(), per_element.median())))
+
+
+def _codes(draw: Draw) -> list[int] | None:
+    for latent in draw.latents:
+        book = getattr(latent.prior, "codebook", None)
+        if isinstance(latent.q, Quantised) and isinstance(book, Tensor):
+            return [len(latent.q.indices.unique()), len(book), latent.q.indices.numel()]
+    return None
+
+
+def _log_variance(p: Distribution) -> Tensor | None:
+    """Of a density over all numbers, from wherever it is kept."""
+    inner = p.base_dist if isinstance(p, Independent) else p
+    if isinstance(inner, Normal):
+        return inner.log_var
+    try:
+        return inner.variance.log() if inner.support is torch.distributions.constraints.real else None
+    except NotImplementedError:
+        return None
+
+
+def _clamps(model: nn.Module, batch: Batch, seen: Draw | Classic) -> dict[str, float]:
+    """The share of clamped log-variances: many of one value at the edge of all, through which no gradient comes."""
+    if max((_share(t)[0] for t in _log_variances(seen).values()), default=0) < SUSPICIOUS:
+        return {}
+    with at_rest(model), torch.enable_grad(), noise.keyed(0, batch.index):
+        # Once more, now with a graph: to be suspicious is rare.
+        again = model.draw(batch.x, batch.y) if isinstance(model, Generative) else classic(model(batch.x), batch.x)
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        return {} if again is None else _stuck(again, parameters)
+
+
+def _stuck(seen: Draw | Classic, parameters: list[nn.Parameter]) -> dict[str, float]:
+    found = {}
+    for name, values in _log_variances(seen).items():
+        share, edge = _share(values)
+        if share < SUSPICIOUS or not values.requires_grad:
+            continue
+        at = values[values == edge].sum()
+        gradients = torch.autograd.grad(at, parameters, retain_graph=True, allow_unused=True)
+        if not any(gradient is not None and bool(gradient.any()) for gradient in gradients):
+            found[name] = round(share, 4)
+    return found
+
+
+def _log_variances(seen: Draw | Classic) -> dict[str, Tensor]:
+    if isinstance(seen, Classic):
+        return {"q(z|x)": seen.logvar}
+    found: dict[str, Tensor] = {}
+    for i, latent in enumerate(seen.latents, 1):
+        value = _log_variance(latent.q)
+        name = "q(z|x)" if len(seen.latents) == 1 else f"q(z{i}|x)"
+        found |= {} if value is None else {name: value}
+    inner = seen.p.base_dist if isinstance(seen.p, Independent) else seen.p
+    own = getattr(inner, "log_scale", None)
+    value = own if isinstance(own, Tensor) else _log_variance(seen.p)
+    return found if value is None else found | {"p(x|z)": value}
+
+
+def _share(values: Tensor) -> tuple[float, float]:
+    """The larger share of values that equal the smallest or the largest of all, and which of the two it is."""
+    low, high = values.min(), values.max()
+    shares = {low.item(): (values == low).float().mean().item(), high.item(): (values == high).float().mean().item()}
+    edge = max(shares, key=lambda value: shares[value])
+    return shares[edge], edge

@@ -1,0 +1,64 @@
+"""Where in a picture its strangeness lies."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+from elbowroom import noise
+from elbowroom.distributions import Normal
+from elbowroom.model import Generative
+
+
+class Maps(NamedTuple):
+    """Pictures with what the model makes of them, pixel by pixel.
+
+    Attributes:
+        x: (B, C, H, W).
+        reconstruction: at the posterior mean, likewise.
+        heat: the share of every pixel in −log p(x|z), (B, H, W), nats.
+        ratio: in log p₀(x) − log p(x|z), with p₀ the background; likewise. None where there is no background by pixels.
+    """
+
+    x: Tensor
+    reconstruction: Tensor
+    heat: Tensor
+    ratio: Tensor | None
+
+
+@torch.no_grad()
+def heat(model: Generative, x: Tensor, y: Tensor | None = None) -> Tensor:
+    """The contribution of every pixel to −log p(x|z) at the posterior mean, summed over channels.
+
+    Args:
+        model: in evaluation mode.
+        x: (B, C, H, W).
+        y: labels, for a model that is conditional.
+
+    Returns:
+        (B, H, W), nats.
+
+    Raises:
+        ValueError: p(x|z) is no product over pixels.
+
+    >>> import elbowroom as er
+    >>> model, _ = er.recipes.vae((1, 8, 8), latent=2)
+    >>> heat(model.eval(), torch.rand(3, 1, 8, 8)).shape
+    torch.Size([3, 8, 8])
+    """
+    with noise.silenced():
+        p = model.draw(x, y).p
+    return -elements(p, x)[0].sum(-3)
+
+
+def elements(p: Distribution, x: Tensor) -> Tensor:
+    """The log-probability of every element of an event, in the shape of p's batch and event."""
+    if isinstance(p, Independent):
+        return p.base_dist.log_prob(x)
+    if isinstance(p, Normal):
+        # A last dimension of one makes every element an event.
+        return Normal(p.loc[..., None], p.log_var.expand_as(p.loc)[..., None]).log_prob(x[..., None])
+    raise ValueError(f"{type(p).__name__} is no product over pixels, so there is no heat map of it")

@@ -1,0 +1,78 @@
+"""How well a score ranks one set above another."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from elbowroom.evaluation.metric import Metric
+
+#: How often the sets are drawn again with replacement for the standard error of the average precision.
+RESAMPLES = 100
+
+
+def auroc(low: Tensor, high: Tensor) -> Metric:
+    r"""The area under the ROC curve: the probability that a member of ``high`` scores above one of ``low``.
+
+    .. math:: P(s > t) + \tfrac12 P(s = t)
+
+    Its standard error is DeLong's (DeLong, DeLong & Clarke-Pearson 1988), by midranks (Sun & Xu 2014).
+
+    Args:
+        low: (N,), scores of normal examples.
+        high: (M,), scores of anomalies.
+
+    >>> auroc(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([2.0, 4.0])).value
+    0.75
+    """
+    n, m = len(low), len(high)
+    ranks = midranks(torch.cat([low, high]).double())
+    above = (ranks[n:] - midranks(high.double())) / n  # of each anomaly: the share of normals below it
+    below = 1 - (ranks[:n] - midranks(low.double())) / m  # of each normal: the share of anomalies above it
+    error = (above.var() / m + below.var() / n).sqrt().item() if min(n, m) > 1 else None
+    return Metric(
+        above.mean().item(), "", "chance that an anomaly scores higher; DeLong's error", error, examples=n + m
+    )
+
+
+def midranks(x: Tensor) -> Tensor:
+    """Ranks from 1, equal values sharing their mean.
+
+    >>> midranks(torch.tensor([3.0, 1.0, 3.0]))
+    tensor([2.5000, 1.0000, 2.5000], dtype=torch.float64)
+    """
+    _, group, counts = x.unique(return_inverse=True, return_counts=True)
+    last = counts.cumsum(0).double()
+    return (last - (counts - 1) / 2)[group]
+
+
+def auprc(low: Tensor, high: Tensor) -> Metric:
+    r"""The area under the precision-recall curve, as average precision :math:`\sum_i (R_i - R_{i-1}) P_i`.
+
+    It depends on how common anomalies are: a score that knows nothing gets M / (N + M). Its standard error is the
+    standard deviation over bootstrap samples of both sets.
+
+    Args:
+        low: (N,), scores of normal examples.
+        high: (M,), scores of anomalies.
+
+    >>> round(auprc(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 4.0])).value, 4)
+    0.8333
+    """
+    generator = torch.Generator().manual_seed(0)
+
+    def again(x: Tensor) -> Tensor:
+        return x[torch.randint(len(x), (len(x),), generator=generator).to(x.device)]
+
+    error = torch.tensor([average_precision(again(low), again(high)) for _ in range(RESAMPLES)]).std().item()
+    share = len(high) / (len(low) + len(high))
+    how = f"average precision; {share:.2f} knows nothing"
+    return Metric(average_precision(low, high), "", how, error, examples=len(low) + len(high))
+
+
+def average_precision(low: Tensor, high: Tensor) -> float:
+    """The sum over thresholds of precision times the recall gained, equal scores being one threshold."""
+    _, group, counts = torch.cat([low, high]).double().unique(return_inverse=True, return_counts=True)
+    positives = torch.zeros_like(counts).index_add_(0, group[len(low) :], torch.ones_like(group[len(low) :]))
+    found, flagged = positives.flip(0).cumsum(0), counts.flip(0).cumsum(0)
+    return ((found / flagged).double() * positives.flip(0)).sum().item() / len(high)

@@ -1,0 +1,119 @@
+"""What scores of strangeness compare an example with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elbowroom import devices
+from elbowroom.data import Batch, Data, load_data, still
+from elbowroom.evaluation import background, likelihood
+from elbowroom.evaluation.heat import Maps, heat
+from elbowroom.evaluation.suits import check_suits
+from elbowroom.model import Generative
+from elbowroom.run import Run
+
+#: Normal examples that say what is usual, at most.
+USUAL = 5_000
+
+
+@dataclass
+class Reference:
+    """A model, and what its normal data says of what is usual; the latter worked out when a score first asks for it.
+
+    Attributes:
+        model: in evaluation mode.
+        data: what is normal; without it, scores that compare with it are refused.
+        samples: K, posterior samples per example.
+        window: of the background; see :class:`elbowroom.evaluation.background.Context`.
+        seed: of the noise, and of the fit of the background.
+    """
+
+    model: Generative
+    data: Data | None
+    samples: int = 20
+    window: int = 3
+    seed: int = 0
+
+    def figures(self, batch: Batch) -> dict[str, Tensor]:
+        """What one pass through the model tells of each example."""
+        return likelihood.score(self.model, batch, self.samples, self.seed)
+
+    @cached_property
+    def elbos(self) -> Tensor:
+        """The ELBO of normal examples, of the validation split where there is one, else of train; (N,), nats."""
+        return torch.cat([self.figures(batch)["elbo"] for batch in self._normal_batches()])
+
+    @cached_property
+    def ratios(self) -> Tensor:
+        """log p₀(x) − ELBO of the same examples, (N,), nats."""
+        return torch.cat([self.background(batch.x).double() for batch in self._normal_batches()]) - self.elbos
+
+    @cached_property
+    def background(self) -> background.Background:
+        """A simple density of the training examples."""
+        family, train = self.model.decoder.family, self._normal.train.to(self.device)
+        return background.fitted(family, train, self.window, self.seed)
+
+    @torch.no_grad()
+    def maps(self, batch: Batch) -> Maps:
+        """Where in each picture the reconstruction's and the ratio's scores come from."""
+        of, again = heat(self.model, batch.x, batch.y), self.model.reconstruct(batch.x, batch.y)
+        by_pixels = isinstance(self.background, background.Context)
+        ratio = of + self.background.elements(batch.x) if by_pixels else None  # type: ignore[operator]
+        return Maps(batch.x, again, of, ratio)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    def _normal_batches(self) -> Iterator[Batch]:
+        normal = still(self._normal.validation or self._normal.train, self.seed)
+        return islice(normal.to(self.device).batches(100), USUAL // 100)
+
+    @property
+    def _normal(self) -> Data:
+        if self.data is None:
+            raise ValueError("all but elbo, reconstruction and importance_bound compare with normal data: pass normal=")
+        return self.data
+
+
+@contextmanager
+def reference(
+    run: Run | str | Path | Generative,
+    normal: Data | Any = None,
+    samples: int = 20,
+    window: int = 3,
+    seed: int = 0,
+    device: str | None = None,
+) -> Iterator[Reference]:
+    """The reference of a run or model, in evaluation mode while it is used.
+
+    Raises:
+        ValueError: fewer than one sample, or normal data that the model was not made for.
+    """
+    if samples < 1:
+        raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
+    if isinstance(run, Generative):
+        model, data = run, None if normal is None else load_data(normal)
+    else:
+        run = run if isinstance(run, Run) else Run(run)
+        model, data = run.model(), run.data() if normal is None else load_data(normal)
+    if data is not None:
+        check_suits(model, data)
+    training = model.training
+    if device is not None or model is not run:
+        model.to(devices.pick(device))
+    try:
+        yield Reference(model.eval(), data, samples, window, seed)
+    finally:
+        model.train(training)

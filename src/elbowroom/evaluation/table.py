@@ -1,0 +1,85 @@
+"""The table of suites: what can be asked of a model, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+
+from elbowroom import advice
+from elbowroom.evaluation.metric import Metric
+from elbowroom.evaluation.subject import Subject
+
+Function = Callable[[Subject], dict[str, Metric]]
+
+#: The modules that hold suites, in the order in which their figures are shown.
+ROOMS = ("likelihood", "latent", "error", "annealed", "aggregate", "codes", "images")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Figures that are measured together.
+
+    Attributes:
+        name: by which they are asked for.
+        about: one line of what they tell.
+        default: whether they are measured when nothing is asked for.
+        function: a :class:`Subject` to the figures by name, the undefined ones with the reason.
+    """
+
+    name: str
+    about: str
+    default: bool
+    function: Function
+
+
+#: Every suite by its name, once :func:`known` has been called.
+SUITES: dict[str, Suite] = {}
+
+
+def suite(name: str, about: str, default: bool = False) -> Callable[[Function], Function]:
+    """Enter a function into the table of suites.
+
+    Args:
+        name: by which ``metrics=`` and ``--metrics`` ask for it.
+        about: one line of what it tells.
+        default: whether it is measured when nothing is asked for; for what is cheap, and defined for most models.
+    """
+
+    def enter(function: Function) -> Function:
+        SUITES[name] = Suite(name, about, default, function)
+        return function
+
+    return enter
+
+
+def known() -> dict[str, Suite]:
+    """All suites, ours in the order of :data:`ROOMS` and then those entered elsewhere, their modules imported now."""
+    ours = [import_module(f"elbowroom.evaluation.{room}").__name__ for room in ROOMS]
+    place = {name: [*ours, module].index(module) for name, s in SUITES.items() if (module := s.function.__module__)}
+    return {name: SUITES[name] for name in sorted(place, key=place.__getitem__)}
+
+
+def chosen(metrics: str | Iterable[str | Suite]) -> list[Suite]:
+    """The suites of these names, each once; ``default`` and ``all`` stand for several, a suite itself for what it is.
+
+    Raises:
+        ValueError: a name is unknown, with the nearest that is, or none was given.
+
+    >>> [suite.name for suite in chosen("error, likelihood")]
+    ['error', 'likelihood']
+    """
+    table = known()
+    asked = metrics.split(",") if isinstance(metrics, str) else list(metrics)
+    words = {"all": list(table), "default": [name for name, suite in table.items() if suite.default]}
+    found: dict[str, Suite] = {}
+    for item in asked:
+        if isinstance(item, Suite):
+            found[item.name] = item
+        elif name := item.strip():
+            if name not in table and name not in words:
+                raise advice.unknown("metrics", name, [*table, *words])
+            found |= {name: table[name] for name in words.get(name, [name]) if name not in found}
+    if not found:
+        raise ValueError(f"no metrics were asked for: choose from {', '.join([*table, *words])}")
+    return list(found.values())

@@ -1,0 +1,71 @@
+"""Families for the rows of a table."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributions as td
+from torch import Tensor, nn
+
+from elbowroom import distributions
+from elbowroom.families.family import Family
+from elbowroom.families.scaled import Scaled
+
+
+class Classes(Family):
+    """One column that holds the number of a class, from 0: :class:`elbowroom.distributions.Classes`.
+
+    Args:
+        classes: how many there are.
+
+    >>> Classes(3)(torch.tensor([[0.0, 0.0, 5.0]])).mean
+    tensor([[2.]])
+    """
+
+    def __init__(self, classes: int) -> None:
+        if classes < 2:
+            raise ValueError(f"a column of classes needs at least 2 of them, got {classes}")
+        super().__init__(1, per_element=classes)
+        self.support = (0.0, classes - 1.0)
+
+    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+        return distributions.independent(distributions.Classes(self.elements(phi).movedim(0, -1)), 1)
+
+
+class Columns(Family):
+    r"""Columns of different kinds side by side, independent given z; a missing value is NaN, and adds nothing.
+
+    .. math:: \log p(x \mid z) = \sum_{d:\, x_d \text{ is there}} \log p_d(x_d \mid z)
+
+    The treatment of missing values is that of Nazábal et al. 2020, arXiv 1807.03653.
+
+    Args:
+        *columns: a family of shape (1,) for each: ``Gaussian(1)``, ``Laplace(1)``, ``Bernoulli(1)``, ``Classes(3)``.
+
+    Raises:
+        ValueError: a family of more than one value, or a scale taken from a batch, in which values may be missing.
+
+    >>> from elbowroom.families import Bernoulli, Gaussian
+    >>> family = Columns(Gaussian(1), Bernoulli(1), Classes(3))
+    >>> p = family(torch.zeros(2, family.size))
+    >>> p.log_prob(torch.tensor([[0.0, 1.0, 2.0], [0.0, torch.nan, torch.nan]])).detach()
+    tensor([-2.7107, -0.9189])
+    """
+
+    def __init__(self, *columns: Family) -> None:
+        super().__init__(len(columns))
+        for number, column in enumerate(columns, 1):
+            if column.shape != (1,):
+                size = "x".join(map(str, column.shape))
+                raise ValueError(f"column {number} is a {type(column).__name__} of {size} values: expected one of 1")
+            if isinstance(column, Scaled) and column.scale == "optimal":
+                raise ValueError(
+                    f"column {number} takes its scale from a batch, in which values may be missing: "
+                    "give it a number, or 'learned'"
+                )
+        self.columns = nn.ModuleList(columns)
+        self.sizes = [column.size for column in columns]
+        self.size = sum(self.sizes)
+
+    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+        parts = phi.split(self.sizes, -1)
+        return distributions.Beside([column(part) for column, part in zip(self.columns, parts, strict=True)])

@@ -1,0 +1,113 @@
+"""Families for pixels: bits, grey values, the 256 levels of a picture."""
+
+from __future__ import annotations
+
+import math
+
+import torch.distributions as td
+from torch import Tensor
+
+from elbowroom import distributions
+from elbowroom.families.family import Family, Shape
+
+
+class Bernoulli(Family):
+    r"""A coin for every pixel, on its logit: :math:`\log p(x) = \sum_i x_i \log p_i + (1-x_i) \log(1-p_i)`.
+
+    A likelihood for binary data only. On grey values it is the cross-entropy of the classic example: it trains well,
+    but does not integrate to one, so it is labelled wherever it is reported; :class:`ContinuousBernoulli` does.
+
+    >>> import torch
+    >>> p = Bernoulli((1, 2, 2))(torch.zeros(3, 4))
+    >>> p.log_prob(torch.ones(3, 1, 2, 2))
+    tensor([-2.7726, -2.7726, -2.7726])
+    """
+
+    support = (0.0, 1.0)
+    levels = 2
+
+    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+        return distributions.Bernoulli(phi.unflatten(-1, self.shape), len(self.shape))
+
+
+class ContinuousBernoulli(Family):
+    """:class:`elbowroom.distributions.ContinuousBernoulli` for every pixel: a density for grey values in [0, 1]."""
+
+    support = (0.0, 1.0)
+
+    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+        pixel = distributions.ContinuousBernoulli(phi.unflatten(-1, self.shape))
+        return distributions.independent(pixel, len(self.shape))
+
+
+class Categorical(Family):
+    """A free probability for each of the 256 values of every pixel; discrete, so bits per dimension are defined.
+
+    It knows nothing of one value being next to another, and asks 256 numbers of the network for every element: for
+    small pictures, and much data.
+    """
+
+    support = (0.0, 1.0)
+    levels = 256
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape, per_element=256)
+
+    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+        return distributions.independent(distributions.Levels(self.elements(phi).movedim(0, -1)), len(self.shape))
+
+
+class DiscretisedLogistic(Family):
+    """:class:`elbowroom.distributions.DiscretisedLogistic` for every pixel, location and scale from the network."""
+
+    support = (0.0, 1.0)
+    levels = 256
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape, per_element=2)
+
+    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+        loc, raw = self.elements(phi)
+        return distributions.independent(distributions.DiscretisedLogistic(*_logistic(loc, raw)), len(self.shape))
+
+
+class LogisticMixture(Family):
+    """:class:`elbowroom.distributions.LogisticMixture`: pixels of several channels hold together.
+
+    Args:
+        shape: of an example: (C, *space), or a list of one channel.
+        components: K, how many logistics share a pixel.
+
+    >>> import torch
+    >>> p = LogisticMixture((3, 2, 2), components=4)(torch.zeros(5, 3 * 2 * 2 * 12))
+    >>> p.log_prob(torch.rand(5, 3, 2, 2)).shape, p.mean.shape
+    (torch.Size([5]), torch.Size([5, 3, 2, 2]))
+    """
+
+    support = (0.0, 1.0)
+    levels = 256
+
+    def __init__(self, shape: Shape, components: int = 5) -> None:
+        if components < 1:
+            raise ValueError(f"a mixture needs at least 1 component, got {components}")
+        super().__init__(shape, per_element=3 * components)
+        self.components = components
+
+    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+        channels = self.shape[0] if len(self.shape) > 1 else 1
+        by_channel = phi.unflatten(-1, (3, self.components, channels, math.prod(self.shape) // channels))
+        loc, raw, third = by_channel.unbind(-4)
+        # The first channel leans on none, so where its slope would be is the weight of the component.
+        return distributions.LogisticMixture(third[..., 0, :], *_logistic(loc, raw), third, self.shape)
+
+    def extra_repr(self) -> str:  # noqa: D102
+        return f"{super().extra_repr()}, components={self.components}"
+
+
+def _logistic(loc: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
+    """Location and log-scale, so that a fresh network says mid-grey with a scale of about a seventh of the range.
+
+    The log-scale stays between -7, a quarter of a level, below which a bin's mass is one, and 3, where all is at the
+    ends; smoothly, so that the gradient goes on.
+    """
+    return loc + 0.5, 5 * (raw / 5).tanh() - 2

@@ -1,0 +1,86 @@
+"""What pyramids are built of, in no dimension of space, one or two."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+#: What stands at a level: from channels and dimensions of space to a module that keeps the shape.
+Blocks = Callable[[int, int], nn.Module]
+
+
+def convolution(inputs: int, outputs: int, dims: int, kernel: int = 3, stride: int = 1) -> nn.Module:
+    """A convolution that keeps the size, or halves it rounding up; without space, a linear map."""
+    if dims == 0:
+        return nn.Linear(inputs, outputs)
+    return (nn.Conv1d, nn.Conv2d)[dims - 1](inputs, outputs, kernel, stride, padding=kernel // 2)
+
+
+def norm(width: int) -> nn.GroupNorm:
+    """Normalisation over space and up to eight groups of channels: of an example alone, whatever its company.
+
+    A group has four channels at least, so that it is no constant where the space is a single place.
+    """
+    return nn.GroupNorm(math.gcd(8, width // 4) if width % 4 == 0 else 1, width)
+
+
+def enlarged(x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """(B, C, *half) to (B, C, *size) by repetition."""
+    return F.interpolate(x, size) if size else x
+
+
+def laid(x: Tensor) -> Tensor:
+    """Pictures with the channels of a place side by side in memory, which is how convolutions go through them fastest."""
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+
+
+class Residual(nn.Module):
+    """What it is given, plus a change that convolutions propose, with normalisation and activation before each.
+
+    He et al. 2016, arXiv 1603.05027. With fewer channels inside there are four, the outer ones without extent: the
+    bottleneck of Child 2021, arXiv 2011.10650.
+
+    Args:
+        width: channels.
+        dims: of space.
+        inner: channels inside; ``width`` if not given.
+        gain: of the last convolution's weights at the start, so that many in a row begin as little.
+
+    >>> Residual(8, 2, inner=2)(torch.zeros(3, 8, 5, 7)).shape
+    torch.Size([3, 8, 5, 7])
+    """
+
+    def __init__(self, width: int, dims: int, inner: int | None = None, gain: float = 0.5) -> None:
+        super().__init__()
+        kernels = (3, 3) if inner is None else (1, 3, 3, 1)
+        channels = (width, *[inner or width] * (len(kernels) - 1), width)
+        layers: list[nn.Module] = []
+        for (a, b), kernel in zip(pairwise(channels), kernels, strict=True):
+            layers += [norm(a), nn.SiLU(), last := convolution(a, b, dims, kernel)]
+        nn.init.zeros_(last.bias)
+        last.weight.data.mul_(gain)
+        self.change = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        return x + self.change(x)
+
+
+def _plain(width: int, dims: int) -> nn.Module:
+    return nn.Identity()
+
+
+def _residual(width: int, dims: int) -> nn.Module:
+    return Residual(width, dims)
+
+
+def _deep(width: int, dims: int) -> nn.Module:
+    return nn.Sequential(*(Residual(width, dims, max(1, width // 4), gain=0.25) for _ in range(4)))
+
+
+#: The networks by name: what stands at each of their levels.
+NETWORKS: dict[str, Blocks] = {"plain": _plain, "residual": _residual, "deep": _deep}

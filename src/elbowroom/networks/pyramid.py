@@ -1,0 +1,160 @@
+"""Networks down and up a pyramid of sizes: from the data's shape to numbers, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from elbowroom import advice
+from elbowroom.networks.blocks import NETWORKS, convolution, enlarged, laid, norm
+from elbowroom.networks.joined import joined, shapes_of
+
+#: Channels of the finest level and of the widest, by the name of a size.
+SIZES: dict[str, tuple[int, int]] = {"s": (16, 128), "m": (32, 256), "l": (64, 512)}
+#: The longest side at which a pyramid of default widths ends.
+TOP = 4
+
+
+class Pyramid:
+    """The sizes and channels that a shape asks for.
+
+    Every level halves each side, rounded up, so that any size will do. Without widths there are as many levels as bring
+    the longest side to four, and channels double from one to the next. A list of numbers has no sides: its two levels
+    are layers of eight times the channels.
+
+    Args:
+        shape: (C, H, W), (C, T) or (D,).
+        size: a name in :data:`SIZES`.
+        widths: channels of the levels instead, the finest first; there are as many levels as widths.
+        network: a name in :data:`NETWORKS`.
+
+    Raises:
+        ValueError: no shape of these, an unknown size or network, no width or one below 1.
+
+    >>> pyramid = Pyramid((1, 45, 37), "s")
+    >>> pyramid.sizes, pyramid.widths
+    ([(45, 37), (23, 19), (12, 10), (6, 5), (3, 3)], (16, 32, 64, 128))
+    """
+
+    def __init__(
+        self, shape: Sequence[int], size: str = "m", widths: Sequence[int] | None = None, network: str = "plain"
+    ) -> None:
+        self.channels, *space = shape
+        if len(space) > 2:
+            raise ValueError(f"a network for examples of shape {tuple(shape)}: expected (C, H, W), (C, T) or (D,)")
+        if size not in SIZES:
+            raise advice.unknown("size", size, SIZES)
+        if network not in NETWORKS:
+            raise advice.unknown("network", network, NETWORKS)
+        self.dims, self.blocks = len(space), NETWORKS[network]
+        self.widths = tuple(_widths(space, *SIZES[size]) if widths is None else widths)
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths must be at least 1, and one for each level, got {self.widths}")
+        self.sizes = [tuple(space)]
+        for _ in self.widths:
+            self.sizes.append(tuple(-(-side // 2) for side in self.sizes[-1]))
+
+
+def _widths(space: Sequence[int], first: int, most: int) -> list[int]:
+    if not space:
+        return [8 * first] * 2
+    levels = max(1, math.ceil(math.log2(max(space) / TOP)))
+    return [min(first * 2**level, most) for level in range(levels)]
+
+
+class Down(nn.Module):
+    """From examples of one shape to ``size`` numbers: a convolution of stride 2 for every level of its pyramid.
+
+    Args:
+        shape: of the first input, (C, H, W), (C, T) or (D,), of any size.
+        *others: shapes of further inputs, which are joined where the first has become numbers.
+        numbers: how many come out.
+        **pyramid: as :class:`Pyramid` takes them.
+
+    >>> import torch
+    >>> Down((1, 45, 37), numbers=4, widths=(8, 16))(torch.zeros(5, 1, 45, 37)).shape
+    torch.Size([5, 4])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        *others: int | Sequence[int],
+        numbers: int,
+        size: str = "m",
+        widths: Sequence[int] | None = None,
+        network: str = "plain",
+    ) -> None:
+        super().__init__()
+        self.pyramid = to = Pyramid(shape, size, widths, network)
+        self.levels = nn.ModuleList()
+        for inputs, outputs in pairwise((to.channels, *to.widths)):
+            # The first level sees how bright a picture is; after normalisation nobody would.
+            first = [] if not self.levels else [norm(outputs)]
+            halve = convolution(inputs, outputs, to.dims, stride=2)
+            self.levels.append(nn.Sequential(halve, *first, nn.SiLU(), to.blocks(outputs, to.dims)))
+        self.shapes = [(to.widths[-1] * math.prod(to.sizes[-1]),), *shapes_of(others)]
+        self.head = nn.Linear(sum(map(math.prod, self.shapes)), numbers)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """What every level makes of (B, *shape), the finest first: (B, widths[i], *sizes[i + 1])."""
+        found = [laid(x)]
+        for level in self.levels:
+            found.append(level(found[-1]))
+        return found[1:]
+
+    def forward(self, x: Tensor, *others: Tensor) -> Tensor:
+        """(..., *shape), and what else there is, to (..., numbers); leading dimensions broadcast."""
+        lead = x.shape[: x.dim() - self.pyramid.dims - 1]
+        top = self.features(x.reshape(-1, *x.shape[len(lead) :]))[-1]
+        return self.head(joined((top.reshape(*lead, -1), *others), self.shapes))
+
+
+class Up(nn.Module):
+    """From numbers to some for each element of an example, through the sizes that :class:`Down` comes through.
+
+    Each level repeats the places of the one above and convolves. A transposed convolution of stride 2 reaches some
+    places more often than others and leaves a checkerboard; here all are reached alike (Odena, Dumoulin & Olah 2016,
+    doi 10.23915/distill.00003).
+
+    Args:
+        *inputs: the shape of each input; several are flattened and joined.
+        shape: of the examples, (C, H, W), (C, T) or (D,), of any size.
+        numbers: how many come out, for each place in space as many; as (..., *space), flattened.
+        **pyramid: as :class:`Pyramid` takes them, the finest level first as for :class:`Down`.
+
+    >>> import torch
+    >>> Up(4, shape=(1, 45, 37), numbers=2 * 45 * 37, widths=(8, 16))(torch.zeros(5, 4)).shape
+    torch.Size([5, 3330])
+    """
+
+    def __init__(
+        self,
+        *inputs: int | Sequence[int],
+        shape: Sequence[int],
+        numbers: int,
+        size: str = "m",
+        widths: Sequence[int] | None = None,
+        network: str = "plain",
+    ) -> None:
+        super().__init__()
+        self.pyramid = to = Pyramid(shape, size, widths, network)
+        self.shapes, top = shapes_of(inputs), to.widths[-1]
+        self.foot = nn.Linear(sum(map(math.prod, self.shapes)), top * math.prod(to.sizes[-1]))
+        self.start = nn.Sequential(norm(top), nn.SiLU(), to.blocks(top, to.dims))
+        self.levels = nn.ModuleList(
+            nn.Sequential(convolution(a, b, to.dims), norm(b), nn.SiLU(), to.blocks(b, to.dims))
+            for a, b in pairwise(to.widths[::-1])
+        )
+        self.out = convolution(to.widths[0], numbers // math.prod(to.sizes[0]), to.dims)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """(..., *shape) of each input to (..., numbers); leading dimensions broadcast."""
+        flat, to = joined(inputs, self.shapes), self.pyramid
+        h = self.start(laid(self.foot(flat).reshape(-1, to.widths[-1], *to.sizes[-1])))
+        for level, size in zip((*self.levels, self.out), to.sizes[-2::-1], strict=True):
+            h = level(enlarged(h, size))
+        return h.reshape(*flat.shape[:-1], -1)

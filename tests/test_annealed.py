@@ -1,0 +1,132 @@
+"""Annealed importance sampling against models whose log p(x) is known exactly."""
+
+import math
+
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom.data import Batch
+from elbowroom.evaluation import annealed, likelihood
+
+D, LATENT, SIGMA = 6, 3, 0.4
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """A linear-Gaussian model with an encoder that knows nothing, examples, and their log p(x)."""
+    torch.manual_seed(0)
+    encoder = er.Conditional.mlp(D, er.DiagonalNormal(LATENT), hidden=())
+    decoder = er.Conditional(torch.nn.Linear(LATENT, D), er.Gaussian(D, SIGMA))
+    with torch.no_grad():
+        decoder.net.weight.copy_(torch.randn(D, LATENT))
+    weight, bias = decoder.net.weight.detach().double(), decoder.net.bias.detach().double()
+    marginal = torch.distributions.MultivariateNormal(bias, weight @ weight.T + SIGMA**2 * torch.eye(D))
+    x = marginal.sample((12,))
+    batch = Batch(x.float(), None, torch.arange(12))
+    return er.Model(encoder, decoder, er.StandardNormal(LATENT)).eval(), batch, marginal.log_prob(x)
+
+
+def test_it_finds_the_likelihood_that_the_encoder_misses(linear):
+    model, batch, exact = linear
+    bound, accepted = annealed.bound(model, batch, chains=32, temperatures=300, leapfrogs=5)
+    # Each is the mean of 32 weights whose logarithms spread by about 0.5.
+    assert (bound - exact).abs().max() < 0.4
+    assert (bound - exact).mean().abs() < 0.1
+    assert 0.5 < accepted < 0.8
+    # One hundred samples of an encoder that knows nothing are far off.
+    importance = likelihood.score(model, batch, 100, seed=0)["importance_bound"]
+    assert (exact - importance).mean() > 1
+
+
+def test_the_weights_average_to_the_likelihood_even_with_few_temperatures(linear):
+    """Unbiased whatever the number of temperatures: what a wrong acceptance or a bent target would not be."""
+    model, batch, exact = linear
+    few = Batch(batch.x[:4], None, batch.index[:4])
+    bound, _ = annealed.bound(model, few, chains=20_000, temperatures=6, leapfrogs=3)
+    assert bound == pytest.approx(exact[:4], abs=0.06)
+
+
+def test_more_temperatures_come_nearer_from_below(linear):
+    model, batch, exact = linear
+    gaps = [
+        (exact - annealed.bound(model, batch, chains=1, temperatures=t, leapfrogs=3)[0]).mean().item()
+        for t in (3, 30, 300)
+    ]
+    assert gaps[0] > gaps[1] > abs(gaps[2])
+
+
+def test_a_bernoulli_decoder_by_quadrature():
+    torch.manual_seed(1)
+    encoder = er.Conditional.mlp((5,), er.DiagonalNormal(1))
+    decoder = er.Conditional.mlp(1, er.Bernoulli((5,)), hidden=(8,), activation="tanh")
+    with torch.no_grad():
+        for parameter in decoder.parameters():
+            parameter.mul_(4)
+    prior = er.Mixture(1, components=3)
+    model = er.Model(encoder, decoder, prior).eval()
+    x = torch.tensor([[1.0, 0, 1, 1, 0], [0, 0, 0, 1, 1]])
+    with torch.no_grad():
+        grid = torch.linspace(-12, 12, 20_001)[:, None]
+        joint = prior().log_prob(grid)[:, None] + torch.stack([decoder(grid).log_prob(v) for v in x], 1)
+        exact = (joint.double().logsumexp(0) + math.log(24 / 20_000)).tolist()
+    bound, _ = annealed.bound(model, Batch(x, None, torch.arange(2)), chains=200, temperatures=100, leapfrogs=5)
+    assert bound.tolist() == pytest.approx(exact, abs=0.02)
+
+
+def test_company_changes_nothing(linear):
+    model, batch, _ = linear
+    settings = {"chains": 4, "temperatures": 12, "leapfrogs": 2}
+    together, _ = annealed.bound(model, batch, **settings)
+    alone, _ = annealed.bound(model, Batch(batch.x[5:6], None, batch.index[5:6]), **settings)
+    assert alone.item() == pytest.approx(together[5].item(), abs=1e-4)
+    other, _ = annealed.bound(model, batch, seed=1, **settings)
+    assert (other - together).abs().max() > 1e-3
+
+
+def test_a_conditional_model_is_judged_under_its_own_prior(digits):
+    """A prior that follows the label: chains start from each example's own."""
+
+    class Shifted(torch.nn.Module):
+        def forward(self, c):
+            return er.distributions.Normal(c.expand(-1, 2), torch.zeros(len(c), 2))
+
+    torch.manual_seed(0)
+    net = er.MLP((1, 8, 8), 1, size=4, hidden=(8,))
+    decoder = er.Conditional(er.MLP(2, 1, size=64, hidden=()), er.Gaussian((1, 8, 8), 0.5))
+    condition = torch.nn.Module()
+    condition.forward = lambda c: c.float()[:, None] / 10
+    model = er.Model(er.Conditional(net, er.DiagonalNormal(2)), decoder, Shifted(), condition).eval()
+    batch = digits.test.first(5)
+    with pytest.raises((RuntimeError, ValueError, TypeError)):
+        model.decoder(torch.zeros(3, 5, 2))  # it needs the condition
+    bound, _ = annealed.bound(model, batch, chains=16, temperatures=100, leapfrogs=5)
+    weight, bias = (p.detach().double() for p in model.decoder.net.layers[0].parameters())
+    c = batch.y.double()[:, None] / 10
+    loc = bias + c.expand(-1, 2) @ weight[:, :2].T + c @ weight[:, 2:].T
+    covariance = weight[:, :2] @ weight[:, :2].T + 0.25 * torch.eye(64)
+    exact = torch.distributions.MultivariateNormal(loc, covariance).log_prob(batch.x.flatten(1).double())
+    assert (bound - exact).abs().max() < 0.3
+
+
+def test_the_suite_sets_both_bounds_side_by_side(digits, monkeypatch):
+    for name, value in (("EXAMPLES", 3), ("CHAINS", 4), ("TEMPERATURES", 15), ("LEAPFROGS", 2)):
+        monkeypatch.setattr(annealed, name, value)
+    torch.manual_seed(0)
+    model, _ = er.recipes.vae((1, 8, 8), latent=2, hidden=(16,))
+    figures = er.evaluate(model, digits, metrics="annealed", samples=50)
+    gain = figures["annealed_bound"].value - figures["importance_bound_there"].value
+    assert figures["annealed_gain"].value == pytest.approx(gain)
+    assert {m.examples for m in figures.values()} == {3}
+    assert "15 temperatures, 4 chains, 2 leapfrog steps" in figures["annealed_bound"].estimator
+    assert "lower bound" in figures["annealed_bound"].estimator
+
+
+@pytest.mark.parametrize(
+    ("recipe", "why"),
+    [("autoencoder", "no prior"), ("vq_vae", "codes are discrete"), ("ladder_vae", "several latents")],
+)
+def test_a_clear_word_where_chains_cannot_run(digits, recipe, why):
+    model, _ = er.recipes.RECIPES[recipe]((1, 8, 8))
+    figures = er.evaluate(model, digits, metrics="annealed", samples=2)
+    assert all(m.value is None and why in m.note for m in figures.values())
