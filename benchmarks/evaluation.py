@@ -52,21 +52,25 @@ def main() -> None:
     model = (er.load(given.run) if given.run else er.recipes.vae(data.shape)[0]).eval()
     layers = [module for module in model.decoder.modules() if isinstance(module, torch.nn.Linear)]
     assert data.test is not None
-    batch, codes, whole = data.test.first(given.examples), given.samples * given.examples, len(data.test)
-    floors, bounds = [], []
+    batch, codes = data.test.first(given.examples), given.samples * given.examples
+    floors: dict[int, list[list[float]]] = {rows: [] for rows in ROWS}
+    bounds = []
     for _ in range(given.rounds + 1):
-        tried = [seconds(lambda rows=rows: products(layers, codes, rows)) for rows in ROWS]
-        floors.append([min(times) for times in zip(*tried, strict=True)])
+        for rows, found in floors.items():
+            found.append(seconds(lambda rows=rows: products(layers, codes, rows)))
         bounds.append(seconds(lambda: likelihood.score(model, batch, given.samples, 0)))
     print(
         f"{codes:,} codes a round, {given.rounds} rounds and one to warm up; {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}"
     )
     for i, clock in enumerate(CLOCKS):
-        floor, bound = (min(times[i] for times in found) * whole / given.examples for found in (floors, bounds))
-        low, ratio, high = statistics.quantiles([b[i] / f[i] for b, f in zip(bounds[1:], floors[1:], strict=True)])
+        taken = [times[i] for times in bounds[1:]]
+        floor = min(([times[i] for times in found[1:]] for found in floors.values()), key=statistics.median)
+        low, ratio, high = statistics.quantiles([bound / least for bound, least in zip(taken, floor, strict=True)])
+        whole = len(data.test) / given.examples
         print(f"seconds {clock}: bound {ratio:.2f} times the products (quartiles {low:.2f} and {high:.2f});")
-        print(f"    for the whole test split, by the best round: products {floor:.0f}, bound {bound:.0f}")
+        print(f"    whole test split, by the median: products {statistics.median(floor) * whole:.0f}, ", end="")
+        print(f"bound {statistics.median(taken) * whole:.0f}")
 
 
 if __name__ == "__main__":

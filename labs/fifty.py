@@ -100,7 +100,7 @@ def main() -> None:
         points = tsne(model.encode(batch.x))
         for label in batch.y.unique().tolist():
             mine = points[batch.y == label]
-            axes.scatter(*mine.T, s=2, linewidths=0, color=CLASSES[label % 10])
+            axes.scatter(*mine.T.numpy(), s=2, linewidths=0, color=CLASSES[label % 10])
             sheet.name_class(axes, mine, label)
         sheet.dress(axes, f"Test means by class: {name}", "t-SNE 1, no unit", "t-SNE 2, no unit")
     sheet.save(picture, args.picture)

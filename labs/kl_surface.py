@@ -54,9 +54,10 @@ def main() -> None:
     axes = picture.add_subplot(grid[0, 0])
     mean, log_var = torch.linspace(-3, 3, 121), torch.linspace(-5, 3, 161)
     height = surface(mean[None, :], log_var[:, None])
+    grounds = mean.numpy(), log_var.numpy(), height.numpy()
     levels = (0.05, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 10)
-    axes.contourf(mean, log_var, height, levels=(0, *levels, 14), cmap="cividis_r", alpha=0.85)
-    lines = axes.contour(mean, log_var, height, levels=levels, colors="white", linewidths=0.6)
+    axes.contourf(*grounds, levels=(0, *levels, 14), cmap="cividis_r", alpha=0.85)
+    lines = axes.contour(*grounds, levels=levels, colors="white", linewidths=0.6)
     axes.clabel(lines, (0.25, 1, 2, 4, 6), fontsize=7, colors=INK, fmt="%g")
     axes.plot(0, 0, "o", color=sheet.COLOURS[1], markersize=5)
     axes.annotate("minimum: 0 at μ = 0, σ = 1", (0, 0), (0, 9), textcoords="offset points", fontsize=8, ha="center")
@@ -66,7 +67,7 @@ def main() -> None:
     axes = picture.add_subplot(grid[1, 0])
     places = torch.arange(1, len(per["summed"]) + 1)
     for (name, heights), colour, shift in zip(per.items(), sheet.COLOURS, (-0.2, 0.2), strict=False):
-        axes.bar(places + shift, heights, width=0.4, color=colour)
+        axes.bar((places + shift).numpy(), heights, width=0.4, color=colour)
         axes.text(
             0.98,
             0.86 - 0.2 * shift,

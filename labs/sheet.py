@@ -109,7 +109,7 @@ def mosaic(axes: Any, rows: Sequence[torch.Tensor], names: Sequence[str] = (), g
         for j, x in enumerate(row):
             top, left = i * (height + gap), j * (width + gap)
             paper[top : top + height, left : left + width] = x.mean(0).clamp(0, 1)
-    axes.imshow(paper, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(paper.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([i * (height + gap) + height / 2 for i in range(len(names))], names, fontsize=8.5, color=INK)
     axes.tick_params(length=0)

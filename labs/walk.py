@@ -69,10 +69,10 @@ def main() -> None:
     z = model.encode(batch.x)
     for label in batch.y.unique().tolist():
         mine = z[batch.y == label]
-        left.scatter(*mine.T, s=2.5, linewidths=0, alpha=0.7, color=CLASSES[label % 10])
+        left.scatter(*mine.T.numpy(), s=2.5, linewidths=0, alpha=0.7, color=CLASSES[label % 10])
         sheet.name_class(left, mine, label)
-    left.plot(*stations.T, "o-", color=INK, linewidth=1.4, markersize=5)
-    left.plot(*torch.cat((circle, circle[:1])).T, ".-", color=INK, linewidth=0.8, markersize=3)
+    left.plot(*stations.T.numpy(), "o-", color=INK, linewidth=1.4, markersize=5)
+    left.plot(*torch.cat((circle, circle[:1])).T.numpy(), ".-", color=INK, linewidth=0.8, markersize=3)
     for letter, station in zip(NAMES, stations, strict=False):
         left.annotate(letter, station.tolist(), (6, 4), textcoords="offset points", fontsize=11, color=INK)
     left.annotate("0°", circle[0].tolist(), (4, -3), textcoords="offset points", fontsize=9, color=INK)

@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -356,3 +357,18 @@ def test_the_false_positive_rate_on_held_out_digits_is_within_a_point(real_data,
         assert figures["false_positives"].value == pytest.approx(0.05, abs=0.01)
     assert found["elbo"]["auroc"].value < 0.6
     assert found["likelihood_ratio"]["auroc"].value > 0.98
+
+
+def test_the_python_of_the_pages_runs(root, tmp_path, monkeypatch):
+    """On the digits instead of MNIST, of which a class has fewer examples than a batch."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ELBOWROOM_CACHE", str(tmp_path / "cache"))
+    for page in ("anomalies", "judging-pictures"):
+        text = (root / "docs" / f"{page}.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        assert blocks
+        for code in blocks:
+            code = code.replace('"mnist"', '"digits"').replace("lr=2e-3", "lr=2e-3, batch_size=32")
+            code = code.replace("normal=data)", "normal=data, level=0.1)")
+            exec(compile(code, page, "exec"), {"__name__": page})
+    assert (tmp_path / "runs" / "only-8" / "model.safetensors").is_file()

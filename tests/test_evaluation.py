@@ -271,6 +271,16 @@ def test_an_undefined_figure_says_so_in_json_and_table(digits):
     assert "point posterior" in line
 
 
+def test_the_table_shows_every_estimator_as_it_is_written():
+    """Brackets are not markup, and each figure says over how many examples it is taken."""
+    how = "E[log q(z|x) − log q(z)]"
+    figures = er.Evaluation({"a": er.Metric(1.0, "nats", how, 0.5, examples=1234, suite="one")}, {})
+    screen = Console(width=200, file=io.StringIO())
+    screen.print(figures.table())
+    assert how in screen.file.getvalue()
+    assert "1,234" in screen.file.getvalue()
+
+
 def test_the_help_names_every_suite():
     from click.testing import CliRunner
 

@@ -113,7 +113,9 @@ def test_a_mixture_has_its_mean(channels):
         assert (d.mean.flatten() - exact).abs().max() < within, tries
 
 
-@pytest.mark.parametrize("name", ["categorical", "discretised-logistic", "logistic-mixture:3", "gaussian:0.2", "laplace:0.2"])
+@pytest.mark.parametrize(
+    "name", ["categorical", "discretised-logistic", "logistic-mixture:3", "gaussian:0.2", "laplace:0.2"]
+)
 def test_draws_have_the_probabilities_they_are_said_to(name):
     """The mean log-probability of draws is minus the entropy, and their mean the mean."""
     family = likelihood(name, (2, 1, 1))
@@ -151,7 +153,9 @@ def test_densities_integrate_to_one(name):
     assert torch.trapezoid(p.log_prob(x[:, None, None, None]).exp(), x).item() == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize(("kind", "statistic"), [("gaussian", lambda e: e.square().mean().sqrt()), ("laplace", lambda e: e.abs().mean())])
+@pytest.mark.parametrize(
+    ("kind", "statistic"), [("gaussian", lambda e: e.square().mean().sqrt()), ("laplace", lambda e: e.abs().mean())]
+)
 def test_the_optimal_scale_is_optimal(kind, statistic):
     """No other scale makes the batch more probable; at rest the average of the steps' is used, of the batch nothing."""
     optimal = likelihood(f"{kind}:optimal", (3, 4)).train()
@@ -201,7 +205,9 @@ def test_a_variance_for_every_pixel_has_a_floor_where_pictures_are_flat():
     assert family(torch.tensor([[0.3, -3.0]])).variance.item() == pytest.approx(free.variance.item(), rel=1e-3)
 
 
-@pytest.mark.parametrize("name", ["discretised-logistic", "logistic-mixture", "categorical", "diagonal-normal", "laplace"])
+@pytest.mark.parametrize(
+    "name", ["discretised-logistic", "logistic-mixture", "categorical", "diagonal-normal", "laplace"]
+)
 @pytest.mark.parametrize("size", [1e2, 1e4])
 def test_extreme_numbers_give_finite_losses_and_gradients(name, size):
     family = likelihood(name, (3, 2, 2))

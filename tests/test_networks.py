@@ -47,7 +47,9 @@ def test_any_shape_goes_down_and_comes_up(shape, network):
 def test_defaults_fit_every_shape_and_every_parameter_learns(shape, network):
     model, objective = er.recipes.conv_vae(shape, latent=4, size="s", network=network, likelihood="gaussian:1")
     objective(model.draw(torch.rand(4, *shape)), torch.tensor(0)).backward()
-    silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all() or not p.grad.any()]
+    silent = [
+        n for n, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all() or not p.grad.any()
+    ]
     assert not silent
 
 
@@ -182,7 +184,7 @@ def test_residual_blocks_begin_as_little():
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_large_rate_and_large_values_do_not_break_it(network):
-    """Stable from the defaults and well beyond: thirty steps at ten times the rate, on values a thousand times as large."""
+    """Stable from the defaults and well beyond: thirty steps at ten times the rate, on values far too large."""
     model, objective = er.recipes.conv_vae((1, 12, 10), latent=8, widths=(8, 16), network=network)
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     x = 1000 * torch.rand(32, 1, 12, 10)

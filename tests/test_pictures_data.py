@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
@@ -440,6 +440,7 @@ def test_training_pictures_are_mirrored_at_random_and_others_never():
     assert data.discrete
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3), st.integers(1, 7), st.integers(4, 6), st.integers(0, 99))
 def test_a_shift_moves_the_whole_picture_and_repeats_the_edge(most, n, side, seed):
     x = torch.from_numpy(noise(seed, (n, 2, side, side + 1))).float()

@@ -471,6 +471,8 @@ def test_a_browser_shows_it_on_a_screen_and_on_a_phone(runs):
 
 @pytest.mark.report
 def test_a_training_ends_with_its_report(tmp_path, capsys):
-    assert main(["train", "vae", "--latent", "2", "--hidden", "8", "--steps", "10", "--out", str(tmp_path / "run")]) == 0
+    assert (
+        main(["train", "vae", "--latent", "2", "--hidden", "8", "--steps", "10", "--out", str(tmp_path / "run")]) == 0
+    )
     assert f"report    {tmp_path / 'run' / 'report.html'}" in capsys.readouterr().out
     assert "10 steps" in (tmp_path / "run" / "report.html").read_text()

@@ -760,7 +760,11 @@ def test_what_cannot_be_used_is_told_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("source", "options", "words"),
     [
-        ("digits", {"buffer": 10}, "buffer=10 is for what is read in parts: .npy files, shards, .* and digits is none of them: leave it out"),
+        (
+            "digits",
+            {"buffer": 10},
+            "buffer=10 is for what is read in parts: .npy files, shards, .* and digits is none of them: leave it out",
+        ),
         (pictures(), {"buffer": 10}, "buffer=10 is for what is read in parts: .* and an array is none of them"),
         ("a.png", {"buffer": 10}, "buffer=10 is for what is read in parts: .* and a.png is none of them: leave it out"),
         ("a.npy", {"buffer": 0}, "buffer=0: expected a number of examples, at least 1"),

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import elbowroom as er
@@ -112,6 +112,7 @@ def test_large_numbers_keep_their_differences(tmp_path):
     assert [row[0] for row in decoded(data)] == pytest.approx(seconds, abs=1e-3)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -69,7 +69,7 @@ def test_resuming_after_a_kill_writes_no_row_twice(digits, tmp_path):
         (r["step"], r.get("split")) for r in unbroken.metrics()
     ]
     same(weights.read(run.weights)[0], weights.read(unbroken.weights)[0])
-    seconds = [row["seconds"] for row in run.metrics()[:-1]]
+    seconds = [row["seconds"] for row in run.metrics() if "seconds" in row]
     assert seconds == sorted(seconds)
 
 
@@ -143,13 +143,15 @@ def test_metrics_can_be_followed_while_they_grow(digits, tmp_path):
 
     class Follow(er.Callback):
         def row(self, now):
-            seen.append([json.loads(line) for line in (now[state.RUN].path / "metrics.jsonl").open()])
+            rows = [json.loads(line) for line in (now[state.RUN].path / "metrics.jsonl").open()]
+            seen.append([row for row in rows if "split" in row])
 
     run = er.fit(*make(), digits, epochs=2, out=tmp_path / "run", device="cpu", callbacks=[Follow()])
     assert [len(rows) for rows in seen] == [1, 2, 3, 4, 5, 6]
+    whole = len(run.metrics())
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 12, "los')
-    assert len(run.metrics()) == 7
+    assert len(run.metrics()) == whole
 
 
 def test_callbacks_are_called_in_order_with_the_state(digits, tmp_path):

@@ -13,6 +13,7 @@ from .comparing import Comparison as Comparison
 from .comparing import compare as compare
 from .comparing import sweep as sweep
 from .conditional import Conditional as Conditional
+from .conditions import Labels as Labels
 from .data import Data as Data
 from .data import load_data as load_data
 from .draw import Draw as Draw
@@ -40,7 +41,6 @@ from .families import Laplace as Laplace
 from .families import LogisticMixture as LogisticMixture
 from .families import Point as Point
 from .families import likelihood as likelihood
-from .conditions import Labels as Labels
 from .hierarchy import Hierarchy as Hierarchy
 from .ladder import Ladder as Ladder
 from .model import Generative as Generative
@@ -51,6 +51,7 @@ from .networks import Up as Up
 from .objectives import ELBO as ELBO
 from .objectives import KL as KL
 from .objectives import MMD as MMD
+from .objectives import Classification as Classification
 from .objectives import Commitment as Commitment
 from .objectives import DensityRatio as DensityRatio
 from .objectives import ImportanceBound as ImportanceBound
@@ -61,7 +62,6 @@ from .objectives import Player as Player
 from .objectives import Reconstruction as Reconstruction
 from .objectives import Schedule as Schedule
 from .objectives import Term as Term
-from .objectives import Classification as Classification
 from .objectives import permute_dims as permute_dims
 from .objectives import ramp as ramp
 from .priors import CodePrior as CodePrior
@@ -70,8 +70,8 @@ from .priors import StandardNormal as StandardNormal
 from .priors import VampPrior as VampPrior
 from .recipes import recipe as recipe
 from .run import Run as Run
-from .semisupervised import SemiSupervised as SemiSupervised
 from .run import load as load
+from .semisupervised import SemiSupervised as SemiSupervised
 from .training import Average as Average
 from .training import Callback as Callback
 from .training import Clip as Clip

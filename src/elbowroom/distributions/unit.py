@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.distributions import Independent
+from torch.distributions import Distribution, Independent
 
 from elbowroom.distributions.own import Unvalidated
 
@@ -32,18 +33,28 @@ class Bernoulli(Independent):
     """
 
     def __init__(self, logits: Tensor, event_dim: int = 1) -> None:
-        coin = torch.distributions.Bernoulli(logits=logits, validate_args=False)
-        super().__init__(coin, event_dim, validate_args=False)
-        self.logits = logits
+        split = logits.dim() - event_dim
+        self.logits, self.reinterpreted_batch_ndims = logits, event_dim
+        Distribution.__init__(self, logits.shape[:split], logits.shape[split:], validate_args=False)
+
+    @cached_property
+    def base_dist(self) -> torch.distributions.Bernoulli:
+        """The coins one by one; made when asked for, since that takes as long as to score a few hundred pictures."""
+        return torch.distributions.Bernoulli(logits=self.logits, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
-        fits = torch.broadcast_shapes(value.shape, self.logits.shape) == self.logits.shape
-        if torch.is_grad_enabled() or not fits or value.dtype != self.logits.dtype:
+        if torch.is_grad_enabled() or not _fits(value, self.logits):
             return super().log_prob(value)
         dims = tuple(range(-len(self.event_shape), 0))
         scores = self.logits.exp().add_(1).log_().addcmul_(self.logits, value, value=-1).sum(dims).neg_()
         # In single precision a logit above 88 has no exponential.
-        return scores if scores.isfinite().all() else super().log_prob(value)
+        return scores if math.isfinite(scores.sum().item()) else super().log_prob(value)
+
+
+def _fits(value: Tensor, logits: Tensor) -> bool:
+    """Whether ``value`` can be taken into ``logits`` in place."""
+    pairs = zip(reversed(value.shape), reversed(logits.shape), strict=False)
+    return value.dtype == logits.dtype and value.dim() <= logits.dim() and all(a in (1, b) for a, b in pairs)
 
 
 class ContinuousBernoulli(Unvalidated):

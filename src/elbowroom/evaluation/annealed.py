@@ -117,7 +117,7 @@ def schedule(temperatures: int) -> Tensor:
     """The inverse temperatures from 0 to 1, (T + 1,): a sigmoid's, dense at both ends where the densities change most.
 
     >>> schedule(4)
-    tensor([0.0000, 0.1154, 0.5000, 0.8846, 1.0000], dtype=torch.float64)
+    tensor([0.0000, 0.1050, 0.5000, 0.8950, 1.0000], dtype=torch.float64)
     """
     s = torch.linspace(-4, 4, temperatures + 1, dtype=torch.float64).sigmoid()
     return (s - s[0]) / (s[-1] - s[0])

@@ -19,8 +19,8 @@ from elbowroom.model import Generative
 
 #: Numbers that the widest tensor of a pass may hold,
 CHUNK = 1_500_000
-#: and one of the decoder's, when it decodes what was drawn: 1.6 MB, which the cache next to a core holds.
-BLOCK = 400_000
+#: and one of the decoder's, when it decodes what was drawn: 2.4 MB, about what the cache next to a core holds.
+BLOCK = 600_000
 #: How many times as much elsewhere than on a CPU.
 ELSEWHERE = 64
 

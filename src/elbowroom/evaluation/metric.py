@@ -77,6 +77,7 @@ class Evaluation(Mapping[str, Metric]):
 
     def table(self) -> Table:
         """Everything, for people: suite by suite, each figure with how many examples (n) it is taken over."""
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
@@ -92,7 +93,7 @@ class Evaluation(Mapping[str, Metric]):
             n = "" if m.examples is None else f"{m.examples:,}"
             of = f"smallest to largest of {len(m.value)}" if isinstance(m.value, list) else None
             how = "; ".join(filter(None, (of, m.estimator, m.note)))
-            table.add_row(name.replace("_", " "), _shown(m.value), error, m.unit, n, how)
+            table.add_row(name.replace("_", " "), _shown(m.value), error, m.unit, n, escape(how))
         return table
 
     def __repr__(self) -> str:

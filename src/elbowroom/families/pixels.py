@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 import torch.distributions as td
 from torch import Tensor
 
@@ -98,7 +99,7 @@ class LogisticMixture(Family):
         by_channel = phi.unflatten(-1, (3, self.components, channels, math.prod(self.shape) // channels))
         loc, raw, third = by_channel.unbind(-4)
         # The first channel leans on none, so where its slope would be is the weight of the component.
-        return distributions.LogisticMixture(third[..., 0, :], *_logistic(loc, raw), third, self.shape)
+        return distributions.LogisticMixture(third[..., 0, :], *_logistic(loc, raw), third, torch.Size(self.shape))
 
     def extra_repr(self) -> str:  # noqa: D102
         return f"{super().extra_repr()}, components={self.components}"

@@ -30,6 +30,8 @@ class Scaled(Family):
     dozens of steps) of the steps' log-scales, since a scale taken from the batch under test is no likelihood.
     """
 
+    tenth: Tensor
+    kept: Tensor
     started: Tensor
 
     def __init__(self, shape: Shape, scale: float | str = "learned") -> None:
@@ -97,7 +99,7 @@ class Optimal(distributions.Unvalidated):
 
 
 class Gaussian(Scaled):
-    r"""A normal around the network's output with one standard deviation :math:`\sigma` for all elements, a :class:`Scaled`.
+    r"""A normal around the network's output with one standard deviation :math:`\sigma` for all elements.
 
     >>> p = Gaussian(4, scale=1.0)(torch.zeros(1, 4))
     >>> p.log_prob(torch.zeros(1, 4))

@@ -13,8 +13,11 @@ from torch import Tensor, nn
 #: What stands at a level: from channels and dimensions of space to a module that keeps the shape.
 Blocks = Callable[[int, int], nn.Module]
 
+#: A linear map with weights and a bias, over space or without it.
+Layer = nn.Linear | nn.Conv1d | nn.Conv2d
 
-def convolution(inputs: int, outputs: int, dims: int, kernel: int = 3, stride: int = 1) -> nn.Module:
+
+def convolution(inputs: int, outputs: int, dims: int, kernel: int = 3, stride: int = 1) -> Layer:
     """A convolution that keeps the size, or halves it rounding up; without space, a linear map."""
     if dims == 0:
         return nn.Linear(inputs, outputs)
@@ -35,7 +38,7 @@ def enlarged(x: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def laid(x: Tensor) -> Tensor:
-    """Pictures with the channels of a place side by side in memory, which is how convolutions go through them fastest."""
+    """Pictures with the channels of a place side by side in memory, as convolutions go through them fastest."""
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
@@ -62,6 +65,7 @@ class Residual(nn.Module):
         layers: list[nn.Module] = []
         for (a, b), kernel in zip(pairwise(channels), kernels, strict=True):
             layers += [norm(a), nn.SiLU(), last := convolution(a, b, dims, kernel)]
+        assert last.bias is not None
         nn.init.zeros_(last.bias)
         last.weight.data.mul_(gain)
         self.change = nn.Sequential(*layers)

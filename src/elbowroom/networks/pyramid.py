@@ -144,7 +144,7 @@ class Up(nn.Module):
         self.pyramid = to = Pyramid(shape, size, widths, network)
         self.shapes, top = shapes_of(inputs), to.widths[-1]
         self.foot = nn.Linear(sum(map(math.prod, self.shapes)), top * math.prod(to.sizes[-1]))
-        self.start = nn.Sequential(norm(top), nn.SiLU(), to.blocks(top, to.dims))
+        self.start = nn.Sequential(nn.SiLU(), to.blocks(top, to.dims))
         self.levels = nn.ModuleList(
             nn.Sequential(convolution(a, b, to.dims), norm(b), nn.SiLU(), to.blocks(b, to.dims))
             for a, b in pairwise(to.widths[::-1])

@@ -31,7 +31,7 @@ def heat_maps(blocks: Sequence[tuple[str, Tensor, Tensor, Tensor, Tensor | None]
     low, high = _range([heat for *_, heat, _ in blocks])
     ratios = [ratio for *_, ratio in blocks if ratio is not None]
     far = max(map(abs, _range(ratios))) if ratios else 1.0
-    sheets = []
+    sheets: list[Image.Image] = []
     for title, x, again, heat, ratio in blocks:
         rows, titles = [x, again, coloured(heat, low, high, GLOW)], [title, "model", "-log p(x|z)"]
         if ratio is not None:

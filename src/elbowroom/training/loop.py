@@ -14,7 +14,7 @@ from elbowroom import noise, ranks, weights
 from elbowroom.data import Loader, Split, still
 from elbowroom.run import Run
 from elbowroom.training import captured, checkpoint, streams
-from elbowroom.training.callbacks import Bar, Best, Pictures
+from elbowroom.training.callbacks import Bar, Best, Doctor, Pictures
 from elbowroom.training.divergence import Diverged
 from elbowroom.training.gradients import gradients, parallel
 from elbowroom.training.hooks import Callback, Hooks
@@ -51,7 +51,8 @@ ROLLBACKS, SLOWER = 3, 0.5
 def train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
     """Run the loop, from the run's checkpoint if it has one, with random streams of its own."""
     run = state[RUN]
-    hooks = Hooks([Best(), Pictures(), Bar(), *own])
+    watching = [] if any(isinstance(callback, Doctor) for callback in own) else [Doctor()]
+    hooks = Hooks([Best(), Pictures(), *watching, Bar(), *own])
     with alone(run), torch.random.fork_rng(), stopping(state), products(training["products"], state[DEVICE]):
         # Weights come from the first process; draws are everybody's own.
         torch.manual_seed((training["seed"] + 7_368_787 * ranks.rank()) % 2**63)
