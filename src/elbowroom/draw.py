@@ -158,7 +158,7 @@ class Draw:
         return self.log_px + self.log_pz - self.log_qz
 
     def figures(self) -> dict[str, Tensor]:
-        """What is reported of every draw: means over the batch, in nats, of what is defined; each latent's KL, if several."""
+        """What is reported of every draw: means over the batch, in nats, of what is defined; each of several KLs."""
         found = {"elbo": self.elbo.mean(), "kl": self.kl.mean()} if self.probabilistic else {}
         if self.probabilistic and len(self.latents) > 1:
             found |= {f"kl_z{i}": latent.kl.mean() for i, latent in enumerate(self.latents, 1)}

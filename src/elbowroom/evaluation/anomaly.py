@@ -158,8 +158,6 @@ def as_split(model: Generative, x: Any, seed: int) -> Split:
     split = x if hasattr(x, "batches") else load_data(x, validation=0, test=0).train
     if tuple(split.shape) != model.shape:
         have, want = ("x".join(map(str, shape)) for shape in (split.shape, model.shape))
-        raise ValueError(
-            f"the examples to score are {have}, the model takes {want}: bring them to it (resize= for files)"
-        )
+        raise ValueError(f"the examples to score are {have}, the model takes {want}: bring them to it, files by resize")
     check_range(model, Data("x", split, None, None, split.shape))
     return still(split, seed)
