@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import conditions, weights
 from elbowroom.recipes.table import known
 from elbowroom.training import captured, gradients, optimizers, state
 from elbowroom.training.hooks import Hooks
@@ -69,7 +69,9 @@ def tape(monkeypatch):
     place = torch.device("cuda")
     monkeypatch.setattr(captured, "fits", lambda _, *rest: real(place, *rest))
     monkeypatch.setattr(captured, "CUDAGraph", Tape)
+    # Looks that are taken on a CPU alone.
     monkeypatch.setattr(gradients, "check", lambda *_: None)
+    monkeypatch.setattr(conditions, "check", lambda *_: None)
     monkeypatch.setattr(optimizers, "on_device", lambda kind, _, lr: {"lr": torch.tensor(lr)})
     Tape.made = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 
 
@@ -15,6 +15,7 @@ class Labels(nn.Module):
     Raises:
         ValueError: a label that is not one of 0 to n − 1, or another number of attributes.
 
+    >>> import torch
     >>> Labels(3)(torch.tensor([2, 0]))
     tensor([[0., 0., 1.],
             [1., 0., 0.]])
@@ -33,13 +34,28 @@ class Labels(nn.Module):
                     f"{c.shape[-1]} attributes were given to a model made for {self.n}: make it for as many"
                 )
             return c
-        # A look at the values makes a GPU wait, where a label too many is an error of its own.
-        if c.device.type == "cpu" and len(c) and not (int(c.min()) >= 0 and int(c.max()) < self.n):
-            raise ValueError(
-                f"the labels run from {int(c.min())} to {int(c.max())}, and the model was made for 0 to {self.n - 1}: "
-                "make it for as many classes as there are"
-            )
-        return F.one_hot(c, self.n).float()
+        # A look at the values makes a GPU wait.
+        if c.device.type == "cpu":
+            check(c, self.n)
+        return one_hot(c, self.n)
 
     def extra_repr(self) -> str:  # noqa: D102
         return str(self.n)
+
+
+def check(c: Tensor, n: int) -> None:
+    """Refuse labels that are not among 0 to n − 1."""
+    if len(c) and not (int(c.min()) >= 0 and int(c.max()) < n):
+        raise ValueError(
+            f"the labels run from {int(c.min())} to {int(c.max())}, and the model was made for 0 to {n - 1}: "
+            "make it for as many classes as there are"
+        )
+
+
+def one_hot(c: Tensor, n: int) -> Tensor:
+    """Classes (B,) as rows (B, n) with a single 1, asking nothing of the device; torch's own looks at the values.
+
+    >>> one_hot(torch.tensor([1]), 3)
+    tensor([[0., 1., 0.]])
+    """
+    return (c[:, None] == torch.arange(n, device=c.device)).float()

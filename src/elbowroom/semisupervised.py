@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom.conditional import Conditional
-from elbowroom.conditions import Labels
+from elbowroom.conditions import Labels, one_hot
 from elbowroom.distributions import kl_divergence
 from elbowroom.draw import Draw, Latent
 from elbowroom.model import Generative
@@ -113,7 +112,7 @@ class Classes:
     @property
     def weight(self) -> Tensor:
         """q(y|x); all on the label where it is known, (B, Y)."""
-        certain = F.one_hot(self.label.clamp_min(0), self.log_qy.shape[-1]).to(self.log_qy)
+        certain = one_hot(self.label, self.log_qy.shape[-1])
         return torch.where(self.known[:, None], certain, self.log_qy.exp())
 
 

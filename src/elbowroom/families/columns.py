@@ -16,6 +16,7 @@ class Classes(Family):
     Args:
         classes: how many there are.
 
+    >>> import torch
     >>> Classes(3)(torch.tensor([[0.0, 0.0, 5.0]])).mean
     tensor([[2.]])
     """
@@ -43,6 +44,7 @@ class Columns(Family):
     Raises:
         ValueError: a family of more than one value, or a scale taken from a batch, in which values may be missing.
 
+    >>> import torch
     >>> from elbowroom.families import Bernoulli, Gaussian
     >>> family = Columns(Gaussian(1), Bernoulli(1), Classes(3))
     >>> p = family(torch.zeros(2, family.size))

@@ -25,7 +25,19 @@ SETTINGS: dict[str, Any] = {
     "on_nan": "stop",
 }
 #: The flags of ``train`` that say how data is loaded, likewise.
-DATA: dict[str, Any] = {"binarise": "none", "resize": None, "buffer": None}
+DATA: dict[str, Any] = {
+    "binarise": "none",
+    "dequantise": False,
+    "only": None,
+    "label": None,
+    "columns": None,
+    "resize": None,
+    "crop": None,
+    "flip": False,
+    "shift": 0,
+    "skip_bad": False,
+    "buffer": None,
+}
 #: The flag of a callback that has one: the argument it gives, which must be the only one that is not a default.
 CALLBACKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "Rate": ("schedule", "shape", {}),
@@ -102,7 +114,8 @@ def _of_recipe(recipe: Recipe, arguments: dict[str, Any]) -> list[str]:
 
 
 def _of_data(source: str, arguments: dict[str, Any]) -> list[str]:
-    words = [word for name, usual in DATA.items() for word in _flag(name, arguments.get(name, usual), usual)]
+    given = arguments | {"skip_bad": arguments.get("bad_pictures") == "skip"}
+    words = [word for name, usual in DATA.items() for word in _flag(name, given.get(name, usual), usual)]
     if arguments.get("validation") is not None:
         words += _flag("validation", arguments["validation"], _set_aside(source)[0])
     return words

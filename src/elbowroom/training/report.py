@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 
+import torch
+
 from elbowroom import ranks
 from elbowroom.training.state import DATA, MODEL, RUN, STOP, State
 
@@ -22,7 +24,9 @@ def leave_report(state: State) -> None:
     from elbowroom import reporting
 
     try:
-        reporting.write(run, state[DATA], state[MODEL], examples=EXAMPLES)
+        # What is drawn for it is drawn from a copy of the random streams.
+        with torch.random.fork_rng():
+            reporting.write(run, state[DATA], state[MODEL], examples=EXAMPLES)
     except (Exception, KeyboardInterrupt) as error:
         why = " ".join(str(error).split()) or type(error).__name__
         warnings.warn(f"there is no report ({why}): 'elbowroom report {run.path}' tries again", stacklevel=2)
