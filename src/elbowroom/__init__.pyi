@@ -58,6 +58,7 @@ from .objectives import ImportanceBound as ImportanceBound
 from .objectives import LatentL2 as LatentL2
 from .objectives import Loss as Loss
 from .objectives import Output as Output
+from .objectives import Perceptual as Perceptual
 from .objectives import Player as Player
 from .objectives import Reconstruction as Reconstruction
 from .objectives import Schedule as Schedule

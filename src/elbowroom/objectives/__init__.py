@@ -5,6 +5,7 @@ from elbowroom.objectives.bounds import ELBO, ImportanceBound
 from elbowroom.objectives.divergences import MMD
 from elbowroom.objectives.labels import Classification
 from elbowroom.objectives.own import Loss, Output
+from elbowroom.objectives.perceptual import Perceptual
 from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.term import Player, Term
 from elbowroom.objectives.terms import KL, Commitment, LatentL2, Reconstruction
@@ -20,6 +21,7 @@ __all__ = [
     "LatentL2",
     "Loss",
     "Output",
+    "Perceptual",
     "Player",
     "Reconstruction",
     "Schedule",

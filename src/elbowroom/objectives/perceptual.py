@@ -1,0 +1,52 @@
+"""Distance in the eyes of a network."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from torch import Tensor, nn
+
+from elbowroom.draw import Draw
+from elbowroom.objectives.term import Term
+
+
+class Perceptual(Term):
+    r""":math:`\frac12 \| f(x) - f(\hat x) \|^2` per example, with :math:`\hat x` the mean of p(x|z).
+
+    Beside a likelihood, never in its place: it is no probability, so it leaves ``elbo`` as it is and is reported under
+    its own name. After Hou et al. 2017, arXiv 1610.00291; deviation: one layer of features, given here, instead of
+    several of a network trained on photographs.
+
+    Args:
+        features: f, as :func:`elbowroom.evaluation.features.recorded` makes it for some data, or any module from
+            (B, *shape) to features; copied, kept in evaluation mode and as it is. Which one it was is recorded with the
+            objective, by its hash if it has one.
+
+    >>> import torch, elbowroom as er
+    >>> model, elbo = er.recipes.vae((1, 8, 8), latent=2)
+    >>> elbo + 10 * Perceptual(nn.Flatten())
+    (elbo + (10 * perceptual(Flatten)))
+    """
+
+    name = "perceptual"
+
+    def __init__(self, features: nn.Module | Any) -> None:
+        super().__init__()
+        network = getattr(features, "network", features)
+        if not isinstance(network, nn.Module):
+            raise ValueError(f"Perceptual() needs a module from examples to features, got {type(features).__name__}")
+        self.about = type(features).__name__ if network is features else str(features)
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Perceptual:
+        """The features stay in evaluation mode, whoever trains."""
+        return super().train(False)
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+        mean = draw.p.mean
+        made = self.network(mean.flatten(0, 1)).flatten(1).unflatten(0, mean.shape[:2])
+        return 0.5 * (made - self.network(draw.x).flatten(1)).square().sum(-1).mean()
+
+    def __repr__(self) -> str:
+        return f"perceptual({self.about})"
