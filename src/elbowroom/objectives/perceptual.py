@@ -26,7 +26,7 @@ class Perceptual(Term):
     >>> import torch, elbowroom as er
     >>> model, elbo = er.recipes.vae((1, 8, 8), latent=2)
     >>> elbo + 10 * Perceptual(nn.Flatten())
-    (elbo + (10 * perceptual(Flatten)))
+    ((reconstruction + kl) + (10 * perceptual(Flatten)))
     """
 
     name = "perceptual"

@@ -1,0 +1,65 @@
+"""A distance in the eyes of a network that stays as it is."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+import elbowroom as er
+from elbowroom.training import Step
+
+
+@pytest.fixture
+def features():
+    torch.manual_seed(1)
+    return er.Features(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()), "corners")
+
+
+def draw_at(x, mean):
+    return er.Draw(x, er.Gaussian(x.shape[1:], 1.0)(mean.flatten(2)))
+
+
+def test_it_is_half_the_squared_distance_of_features(features):
+    torch.manual_seed(0)
+    x, mean = torch.rand(5, 1, 8, 8), torch.rand(3, 5, 1, 8, 8)
+    term = er.Perceptual(features)
+    f = features.network
+    expected = torch.stack([0.5 * (f(m) - f(x)).square().sum(1).mean() for m in mean]).mean()
+    torch.testing.assert_close(term(draw_at(x, mean), torch.tensor(0)), expected)
+    assert term(draw_at(x, x[None]), torch.tensor(0)) == 0
+
+
+def test_the_model_learns_from_it_and_the_features_do_not(features, digits):
+    torch.manual_seed(0)
+    model, elbo = er.recipes.conv_vae((1, 8, 8), latent=4, widths=(8,))
+    objective = elbo + 3 * er.Perceptual(features)
+    before = [t.clone() for t in features.network.state_dict().values()]
+    step = Step(model, objective).train()
+    (player,) = step.players
+    assert len(player.parameters) == len(list(model.parameters()))
+    losses = step(digits.train.first(16), torch.tensor(0))
+    losses.players["model"].backward(inputs=player.parameters)
+    assert all(p.grad is not None for p in model.parameters())
+    after = objective.right.right.network.state_dict().values()
+    # In training mode batch normalisation would have moved its averages.
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert losses.terms["perceptual"] > 0
+
+
+def test_it_brings_reconstructions_nearer_and_is_on_record(features, digits, tmp_path):
+    found = []
+    for weight in (0.0, 300.0):
+        torch.manual_seed(0)
+        model, elbo = er.recipes.vae((1, 8, 8), latent=4, hidden=(64,), likelihood="gaussian:0.3")
+        run = er.fit(
+            model, elbo + weight * er.Perceptual(features), digits, steps=60, lr=3e-3, out=tmp_path / str(weight)
+        )
+        found.append(run.metrics("test")[-1]["perceptual"])
+        assert f"corners, hash {features.hash}" in json.loads((run.path / "recipe.json").read_text())["objective"]
+    assert found[1] < 0.9 * found[0]
+
+
+def test_what_is_no_network_is_refused():
+    with pytest.raises(ValueError, match="needs a module from examples to features"):
+        er.Perceptual("inception")
