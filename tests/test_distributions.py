@@ -56,6 +56,23 @@ def test_closed_form_kl_equals_its_monte_carlo_estimate():
     torch.testing.assert_close(kl_elements(q, p).sum(-1), kl_divergence(q, p))
 
 
+@pytest.mark.parametrize("spread", [0.01, 1.0])
+def test_a_mixture_of_normals_is_the_sum_over_its_components(spread):
+    """Also where they are narrow and far from the origin, where the products cancel."""
+    torch.manual_seed(0)
+    parts = Normal(5 * torch.randn(7, 3), math.log(spread**2) + torch.randn(7, 3))
+    logits, z = torch.randn(7), parts.loc[:, None] + spread * torch.randn(7, 4, 3)
+    z.requires_grad_()
+    one_by_one = (
+        logits.log_softmax(-1).double()
+        + Normal(parts.loc.double(), parts.log_var.double()).log_prob(z.double()[..., None, :])
+    ).logsumexp(-1)
+    given = mixture(logits, parts).log_prob(z)
+    torch.testing.assert_close(given, one_by_one.float(), atol=1e-4, rtol=1e-5)
+    slope, expected = (torch.autograd.grad(p.sum(), z)[0] for p in (given, one_by_one))
+    torch.testing.assert_close(slope, expected, atol=1e-3, rtol=1e-4)
+
+
 def test_mixture_of_one_is_its_component():
     part = Normal(torch.randn(1, 3), torch.randn(1, 3))
     z = torch.randn(4, 6, 3)

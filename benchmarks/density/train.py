@@ -8,7 +8,8 @@ grown over the first fifth. ``vae`` and ``vamp`` see training pixels drawn anew 
 set, and ``hierarchy`` is the convolutional one. Judged with 5,000 importance samples (``static``: 200), on the weights
 with the best validation bound; the figures and the hash of the weights are put on record in ``results.jsonl``.
 
-The rate falls along half a cosine, unlike in the papers, which train for thousands of epochs at a fixed one.
+Unlike in the papers, which train for up to thousands of epochs at a fixed rate, it falls along half a cosine, products
+are taken in bf16 while training, and the weights that are judged (in single precision) are averages over the last steps.
 """
 
 from __future__ import annotations
@@ -45,9 +46,10 @@ def train(model: str, epochs: int, path: Path) -> er.Run:
         return er.resume(run) if run.state != "finished" else run
     torch.manual_seed(0)
     data = data_of(*source)
-    callbacks = [er.Rate("cosine"), *([] if recipe == "hierarchical_vae" else [er.Warmup(0.2)])]
+    callbacks = [er.Rate("cosine"), er.Average(0.999), *([] if recipe == "hierarchical_vae" else [er.Warmup(0.2)])]
     made = er.recipes.RECIPES[recipe](data.shape, **arguments)
-    return er.fit(*made, data, epochs=epochs, batch_size=100, out=path, watch=("validation",), callbacks=callbacks)
+    settings = {"epochs": epochs, "batch_size": 100, "precision": "bf16", "watch": ("validation",)}
+    return er.fit(*made, data, **settings, out=path, callbacks=callbacks)
 
 
 def judge(model: str, run: er.Run) -> None:

@@ -8,7 +8,8 @@ from torch.distributions import kl_divergence
 from elbowroom.distributions.codes import Codes, Delta, Normal, Quantised, has_density, nearest
 from elbowroom.distributions.divergence import kl_elements
 from elbowroom.distributions.levels import DiscretisedLogistic, Levels, LogisticMixture
-from elbowroom.distributions.own import Unvalidated, independent, mixture
+from elbowroom.distributions.mixed import mixture
+from elbowroom.distributions.own import Unvalidated, independent
 from elbowroom.distributions.table import Beside, Classes
 from elbowroom.distributions.unit import Bernoulli, ContinuousBernoulli
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.distributions import Distribution, Independent, MixtureSameFamily
+from torch.distributions import Distribution, Independent
 
 
 class Unvalidated(Distribution):
@@ -20,9 +20,3 @@ class Unvalidated(Distribution):
 def independent(distribution: Distribution, event_dim: int) -> Independent:
     """The product of independent scalars as one event: its last ``event_dim`` dimensions."""
     return Independent(distribution, event_dim, validate_args=False)
-
-
-def mixture(logits: torch.Tensor, components: Distribution) -> MixtureSameFamily:
-    """A mixture of the last batch dimension of ``components`` with these weights."""
-    weights = torch.distributions.Categorical(logits=logits, validate_args=False)
-    return MixtureSameFamily(weights, components, validate_args=False)
