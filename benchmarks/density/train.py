@@ -9,7 +9,7 @@ set, and ``hierarchy`` is the convolutional one. Judged with 5,000 importance sa
 with the best validation bound; the figures and the hash of the weights are put on record in ``results.jsonl``.
 
 Unlike in the papers, which train for up to thousands of epochs at a fixed rate, it falls along half a cosine, products
-are taken in bf16 while training, and the weights that are judged (in single precision) are averages over the last steps.
+are taken in bf16 while training, and the weights that are judged (in single precision) are averages.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ class Normals(MixtureSameFamily):
 
     def log_prob(self, z: Tensor) -> Tensor:  # noqa: D102
         part = self.component_distribution
+        assert isinstance(part, Normal)
         if z.device.type == "mps":  # which has no double precision
             return super().log_prob(z)
         loc, log_var, wide = part.loc.double(), part.log_var.expand_as(part.loc).double(), z.double()
