@@ -20,10 +20,10 @@ from elbowroom.pictures.style import INK, quieten
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#55554f")
 
 
-def flags(doc: str, name: str, epochs: int, **more: Any) -> argparse.Namespace:
+def flags(doc: str, name: str, epochs: int, data: str = "mnist", **more: Any) -> argparse.Namespace:
     """The flags of every lab, and those of this one: a default each, whose type the flag has."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="mnist", help="a named set or a path; digits takes seconds")
+    parser.add_argument("--data", default=data, help="a named set or a path; digits takes seconds")
     parser.add_argument("--out", type=Path, default=Path("runs/labs") / name, help="folder of the runs and the picture")
     for flag, default in {"epochs": epochs, **more}.items():
         flag = "--" + flag.replace("_", "-")
@@ -34,13 +34,21 @@ def flags(doc: str, name: str, epochs: int, **more: Any) -> argparse.Namespace:
 
 
 def trained(
-    path: Path, make: Callable[[], tuple[Any, Any]], data: er.Data, epochs: int, seed: int = 0, **settings: Any
+    path: Path,
+    make: Callable[[], tuple[Any, Any]],
+    data: er.Data,
+    epochs: int | None,
+    seed: int = 0,
+    watch: Sequence[str] = ("test",),
+    callbacks: Sequence[er.Callback] = (),
+    **settings: Any,
 ) -> er.Run:
     """Train what ``make`` makes, with weights and order from the seed; or take the run that is there, finished."""
     run = er.Run(path)
     if not run.exists:
         torch.manual_seed(seed)
-        return er.fit(*make(), data, epochs=epochs, seed=seed, watch=("test",), out=path, **settings)
+        watched = {"watch": watch, "callbacks": callbacks}
+        return er.fit(*make(), data, epochs=epochs, seed=seed, out=path, **watched, **settings)
     asked = {"epochs": epochs, "seed": seed, **settings} | {
         name: data.protocol[name] for name in ("fingerprint", "sizes")
     }

@@ -11,7 +11,12 @@ from elbowroom.data import Batch
 from elbowroom.recipes import RECIPES
 from elbowroom.training import Step
 
-CASES = [((1, 8, 8), "bernoulli"), ((3, 5, 7), "discretised-logistic"), ((9,), "gaussian:optimal")]
+CASES = [
+    ((1, 8, 8), "bernoulli"),
+    ((3, 5, 7), "discretised-logistic"),
+    ((9,), "gaussian:optimal"),
+    ((9,), "columns:1,1,2,3,1,5,2,1,4"),
+]
 #: Smaller than the papers', where those are large for a test.
 SMALL = {"factor_vae": {"critic": (32, 32)}, "vamp_vae": {"components": 20}, "iwae": {"k": 5}}
 
@@ -26,8 +31,17 @@ def make(recipe, shape=(1, 8, 8), likelihood="bernoulli"):
     return recipe(shape, likelihood=likelihood, **SMALL.get(recipe.name, {}))
 
 
-def batch(shape, n=16):
-    return Batch(torch.rand(n, *shape), labels(n), torch.arange(n))
+def batch(shape, likelihood, n=16):
+    return Batch(values(n, shape, likelihood), labels(n), torch.arange(n))
+
+
+def values(n, shape, likelihood):
+    """Examples that the likelihood takes; of columns, some cells are empty."""
+    kind, _, sizes = likelihood.partition(":")
+    if kind != "columns":
+        return torch.rand(n, *shape)
+    whole = torch.stack([(int(size) * torch.rand(n)).floor() for size in sizes.split(",")], 1)
+    return whole.masked_fill(torch.rand(n, *shape) < 0.2, torch.nan)
 
 
 def labels(n):
@@ -40,7 +54,7 @@ def test_losses_are_finite_and_reach_every_parameter(recipe, shape, likelihood):
     model, objective = make(recipe, shape, likelihood)
     step = Step(model, objective)
     # Past any warm-up, so that no weight is zero.
-    losses = step(batch(shape), torch.tensor(10**6))
+    losses = step(batch(shape, likelihood), torch.tensor(10**6))
     assert all(math.isfinite(value) for value in losses.terms.values())
     for player in step.players:
         losses.players[player.name].backward(inputs=player.parameters, retain_graph=True)
@@ -51,9 +65,10 @@ def test_losses_are_finite_and_reach_every_parameter(recipe, shape, likelihood):
 @pytest.mark.parametrize(("shape", "likelihood"), CASES)
 def test_shapes(recipe, shape, likelihood):
     model, _ = make(recipe, shape, likelihood)
-    x = torch.rand(6, *shape)
+    x = values(6, shape, likelihood)
     c = labels(6)
     draw = model.draw(x, c, k=4)
+    assert draw.log_px.isfinite().all()
     assert draw.log_px.shape == (4, 6)
     if draw.probabilistic:
         assert draw.log_w.shape == (4, 6)

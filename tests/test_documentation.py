@@ -47,7 +47,8 @@ def test_the_commands_of_the_readme_run_as_they_stand(root, elsewhere):
         "data",
         "runs",
     }
-    for line in ours:
+    # The studio serves until it is stopped, and has tests of its own.
+    for line in (line for line in ours if line != "elbowroom studio"):
         words = shlex.split(line.replace("mnist", "digits").replace("--resize 28", "--resize 8"))[1:]
         assert main(words) == 0, line
         for out in re.findall(r"--out (\S+\.png)", line):

@@ -1,6 +1,7 @@
 """Networks for any shape: what goes in, what comes out, and what must not be seen in it."""
 
 import math
+import pickle
 
 import pytest
 import torch
@@ -9,10 +10,15 @@ from torch import nn
 import elbowroom as er
 from elbowroom import weights
 from elbowroom.families import LIKELIHOODS
-from elbowroom.networks import NETWORKS, SIZES, Pyramid, Residual
+from elbowroom.networks import NETWORKS, SIZES, Cells, Pyramid, Residual
+from elbowroom.row import Row
 
 #: Pictures grey and in colour, oblong, odd, of four channels; a table; series of one channel and of three.
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 48), (1, 45, 37), (4, 16, 16), (9,), (1, 200), (3, 200)]
+#: Columns of numbers (1) beside categories of so many values.
+MIXED = Row((1, 1, 2, 3, 1, 5, 2, 1, 4))
+VALUES = [*LIKELIHOODS, "gaussian:optimal", "laplace:optimal", "logistic-mixture:2"]
+EVERY = [*((shape, likelihood) for shape in SHAPES for likelihood in VALUES), (MIXED, "columns")]
 ODD = [(1, 1, 1), (3, 1, 5), (2, 3, 3), (1, 7, 1), (1, 1), (2, 3), (1,)]
 
 
@@ -22,7 +28,24 @@ def seeded():
 
 
 def names(shape):
-    return "x".join(map(str, shape))
+    return "mixed" if isinstance(shape, Row) else "x".join(map(str, shape)) if isinstance(shape, tuple) else str(shape)
+
+
+def examples(n, shape):
+    """Values in [0, 1]; of a table numbers, classes and empty cells, a row of which has nothing else."""
+    if not isinstance(shape, Row):
+        return torch.rand(n, *shape)
+    columns = [torch.randn(n) if size == 1 else torch.randint(size, (n,)).float() for size in shape.sizes]
+    x = torch.stack(columns, 1).masked_fill(torch.rand(n, len(columns)) < 0.3, torch.nan)
+    return torch.cat((x[:-1], torch.full_like(x[-1:], torch.nan)))
+
+
+def vae(network, shape, likelihood, **rest):
+    if network == "mlp":
+        return er.recipes.vae(shape, latent=2, hidden=(4,), activation="silu", likelihood=likelihood, **rest)
+    # A bottleneck has a quarter of the channels, and a single one is normalised to nothing where there is no space.
+    widths = (16, 16) if network == "deep" else (4, 8)
+    return er.recipes.conv_vae(shape, latent=2, widths=widths, network=network, likelihood=likelihood, **rest)
 
 
 def down(shape, network="plain", numbers=6, **rest):
@@ -53,24 +76,118 @@ def test_defaults_fit_every_shape_and_every_parameter_learns(shape, network):
     assert not silent
 
 
-@pytest.mark.parametrize("likelihood", [*LIKELIHOODS, "gaussian:optimal", "laplace:optimal", "logistic-mixture:2"])
-@pytest.mark.parametrize("shape", SHAPES, ids=names)
-def test_every_likelihood_at_every_shape(shape, likelihood):
-    """The contract of recipes, for convolutions: finite losses and gradients, shapes of everything asked for."""
-    model, objective = er.recipes.conv_vae(shape, latent=2, widths=(4, 8), likelihood=likelihood)
-    x = torch.rand(3, *shape)
+@pytest.mark.parametrize("network", ["mlp", *NETWORKS])
+@pytest.mark.parametrize(("shape", "likelihood"), EVERY, ids=names)
+def test_every_network_with_every_likelihood_at_every_shape(network, shape, likelihood):
+    """Finite losses, a gradient in every parameter, shapes of everything asked for, samples in range."""
+    model, objective = vae(network, shape, likelihood)
+    n = 6 if isinstance(shape, Row) else 1
+    x = examples(n, shape)
     draw = model.draw(x, k=2)
-    assert draw.log_w.shape == (2, 3)
-    objective(draw, torch.tensor(0)).backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert draw.log_w.shape == (2, n)
+    loss = objective(draw, torch.tensor(0))
+    assert loss.isfinite()
+    loss.backward()
+    silent = [
+        n for n, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all() or not p.grad.any()
+    ]
+    assert not silent
     model.eval()
-    assert model.reconstruct(x).shape == x.shape
+    again = model.reconstruct(x)
+    assert again.shape == x.shape
+    assert again.isfinite().all()
     assert model.sample(2).shape == (2, *shape)
-    p = model.decode(model.draw_prior(2))
-    low, high = model.decoder.family.support
-    assert p.sample().shape == (2, *shape)
-    assert ((p.sample() >= low) & (p.sample() <= high)).all()
-    assert p.log_prob(p.sample()).isfinite().all()
+    with torch.no_grad():
+        p = model.decode(model.draw_prior(1))
+        drawn = p.sample()
+        assert drawn.shape == (1, *shape)
+        assert p.log_prob(drawn).isfinite().all()
+    families = getattr(model.decoder.family, "columns", [model.decoder.family])
+    for family, values in zip(families, drawn.split(1, -1) if len(families) > 1 else [drawn], strict=True):
+        low, high = family.support
+        assert ((values >= low) & (values <= high)).all()
+
+
+@pytest.mark.parametrize("network", ["mlp", *NETWORKS])
+@pytest.mark.parametrize("shape", [*SHAPES, MIXED], ids=names)
+def test_every_network_is_the_same_when_saved_and_made_again(network, shape, tmp_path):
+    """From the plain shape and the arguments on record, which is what a run keeps."""
+    likelihood = "columns" if isinstance(shape, Row) else "gaussian:optimal"
+    model, objective = vae(network, shape, likelihood)
+    x = examples(4, shape)
+    objective(model.draw(x), torch.tensor(0)).backward()  # a scale that follows the values has to be kept as well
+    weights.save(tmp_path / "w.safetensors", weights.of(model))
+    origin = model.origin
+    assert type(origin.shape) is tuple
+    again, _ = er.recipes.RECIPES[origin.recipe](origin.shape, **origin.arguments)
+    weights.fill(again, weights.read(tmp_path / "w.safetensors")[0], tmp_path)
+    model.eval(), again.eval()
+    with torch.no_grad(), er.noise.silenced():
+        assert torch.equal(again.draw(x).elbo, model.draw(x).elbo)
+    assert torch.equal(again.reconstruct(x), model.reconstruct(x))
+
+
+def test_a_networks_first_layer_may_be_taken_apart():
+    """Inputs that are repeated for each other are multiplied before they are: the same numbers."""
+    for hidden in ((8,), ()):
+        for activation in ("silu", "gated"):
+            net = er.MLP((2, 3), 4, size=5, hidden=hidden, activation=activation)
+            x, y = torch.rand(7, 1, 2, 3), torch.rand(3, 4)
+            whole = torch.cat((x.flatten(2).expand(7, 3, 6), y.expand(7, 3, 4)), -1)
+            torch.testing.assert_close(net(x, y), net.layers(whole))
+
+
+class TestCells:
+    def test_categories_are_one_hot_and_what_is_missing_is_nothing(self):
+        x = examples(50, MIXED)
+        out, begin = Cells(MIXED)(x), 0
+        for place, size in enumerate(MIXED.sizes):
+            mine, there = out[:, begin : begin + size], ~x[:, place].isnan()
+            begin += size
+            assert (mine[~there] == 0).all()
+            column = x[there, place]
+            expected = column[:, None] if size == 1 else nn.functional.one_hot(column.long(), size).float()
+            assert torch.equal(mine[there], expected)
+        assert begin == out.shape[1]
+
+    def test_gradients_pass_between_categories(self):
+        x = torch.tensor([[0.25]], requires_grad=True)
+        out = Cells(Row((3,)))(x)
+        assert out.tolist() == [[0.75, 0.25, 0.0]]
+        out[0, 1].backward()
+        assert x.grad == 1
+
+    @pytest.mark.parametrize("network", ["mlp", *NETWORKS])
+    def test_a_missing_number_is_the_mean_to_an_encoder_and_a_missing_category_none(self, network):
+        model, _ = vae(network, Row((1, 3)), "columns")
+        z = model.encode(torch.tensor([[torch.nan, 1.0], [0.0, 1.0], [0.0, 0.0], [0.0, torch.nan]]))
+        assert torch.equal(z[0], z[1])
+        assert not torch.allclose(z[2], z[3])
+
+
+def test_a_row_names_its_likelihood_and_is_made_again_from_it():
+    model, _ = er.recipes.vae(MIXED, latent=2)
+    assert model.origin.arguments["likelihood"] == "columns:1,1,2,3,1,5,2,1,4" == MIXED.likelihood
+    assert [type(column).__name__ for column in model.decoder.family.columns[:4]] == ["Gaussian"] * 2 + ["Classes"] * 2
+    assert er.recipes.vae(MIXED, likelihood="laplace")[0].decoder.family.shape == (9,)
+    assert pickle.loads(pickle.dumps(MIXED)).sizes == MIXED.sizes
+    assert MIXED == (9,)
+
+
+@pytest.mark.parametrize(
+    ("shape", "likelihood", "words"),
+    [
+        ((1, 8, 8), "columns", "likelihood 'columns' is for tables, and examples of 1x8x8 are none: give the shape"),
+        ((3,), "columns:1,2", "likelihood 'columns:1,2' has 2 columns, and the examples are 3: spell out as many"),
+        ((2,), "columns:1,x", "write columns:1,3 for a number and a category of 3 values"),
+        ((2,), "columns:1,0", "each 1 for numbers or the number of its categories"),
+        ((2,), "colums", "did you mean 'columns'"),
+    ],
+)
+def test_rows_are_checked(shape, likelihood, words):
+    with pytest.raises(ValueError, match=words) as error:
+        er.recipes.vae(shape, likelihood=likelihood)
+    assert "\n" not in str(error.value)
 
 
 def test_nine_mixed_columns_are_fed_by_networks():
@@ -119,12 +236,22 @@ def test_no_checkerboard(shape):
     *levels, out = [level[0] for level in net.levels] + [net.out]
     h = torch.rand(1, 16, 1).expand(1, 16, math.prod(net.pyramid.sizes[-1])).reshape(1, 16, *net.pyramid.sizes[-1])
     for conv, size in zip([*levels, out], net.pyramid.sizes[-2::-1], strict=True):
-        h = conv(er.networks.blocks.enlarged(h, size))
+        h = er.networks.blocks.grown(conv, h, size)
     inside = h[(..., *[slice(4, -4)] * (len(shape) - 1))]
     assert inside.std() < 1e-6 * h.abs().max()
     # A transposed convolution, which is what would otherwise stand there, does leave one.
     transposed = nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1)(torch.ones(1, 1, 9, 9))
     assert transposed[..., 4:-4, 4:-4].std() > 0.01
+
+
+@pytest.mark.parametrize(("half", "size"), [((5,), (10,)), ((5,), (9,)), ((4, 3), (8, 6)), ((4, 3), (8, 5))], ids=names)
+def test_growing_is_repeating_and_convolving(half, size):
+    layer = er.networks.blocks.convolution(6, 4, len(half)).double()
+    x = torch.randn(2, 6, *half, dtype=torch.double, requires_grad=True)
+    both = er.networks.blocks.grown(layer, x, size), layer(er.networks.blocks.enlarged(x, size))
+    torch.testing.assert_close(*both)
+    weights = torch.randn_like(both[0])
+    torch.testing.assert_close(*(torch.autograd.grad((y * weights).sum(), (x, *layer.parameters())) for y in both))
 
 
 def test_pictures_shift_as_their_features_do():

@@ -7,6 +7,7 @@ import torch
 
 import elbowroom as er
 from elbowroom.distributions import kl_divergence
+from elbowroom.training.state import STEP, STOP
 
 
 @pytest.fixture
@@ -73,19 +74,107 @@ def test_samples_show_the_classes_in_turn_or_the_one_asked_for(model):
 
 
 def test_a_few_labels_teach(tmp_path):
-    """Digits with 100 labels, repeated until they are half of an epoch: one in ten would be right by chance."""
-    data = er.load_data("digits")
-    y = torch.full_like(data.train.y, -1)
-    keep = torch.cat([(data.train.y == k).nonzero()[:10, 0] for k in range(10)])
-    y[keep] = data.train.y[keep]
-    rows = torch.cat([torch.arange(len(y)), keep.repeat(12)])
-    few = er.load_data((data.train.x[rows].numpy(), y[rows].numpy()), validation=0, test=0)
+    """Digits with 100 labels, which are half of every epoch: one in ten would be right by chance."""
+    data = er.load_data("digits", labelled=100)
     torch.manual_seed(0)
     model, objective = er.recipes.m2(data.shape, latent=10, hidden=(100,))
-    er.fit(model, objective, few, epochs=20, batch_size=64, lr=3e-3, out=tmp_path / "run", device="cpu", watch=())
+    run = er.fit(
+        model, objective, data, epochs=40, batch_size=64, lr=3e-3, out=tmp_path / "run", device="cpu", watch=()
+    )
     x, truth, _ = data.test.first(359)
-    error = (model.classify(x).argmax(-1) != truth).float().mean()
-    assert error < 0.25
+    error = (model.classify(x).argmax(-1) != truth).float().mean().item()
+    assert error < 0.2
+    found = er.evaluate(run, samples=1, metrics="error")["class_error"]
+    assert (found.value, found.examples) == (pytest.approx(error, abs=1e-6), 359)
+
+
+class TestLabelled:
+    def test_as_many_of_each_class_keep_their_label(self, digits):
+        data = er.load_data("digits", labelled=103)
+        kept = data.train.y >= 0
+        assert torch.equal(data.train.y[kept], digits.train.y[kept])
+        assert sorted(data.train.y[kept].bincount().tolist()) == [10] * 7 + [11] * 3
+        assert torch.equal(data.train.x, digits.train.x)
+        assert torch.equal(data.test.y, digits.test.y)
+        assert "labels of 103 of 1,258 training examples kept" in data.protocol["preprocessing"]
+        assert data.protocol["fingerprint"] != digits.protocol["fingerprint"]
+        again = er.load_data(data.protocol["source"], **data.protocol["arguments"])
+        assert again.protocol == data.protocol
+        assert torch.equal(again.train.y, data.train.y)
+        assert not torch.equal(er.load_data("digits", labelled=103, seed=1).train.y >= 0, kept)
+
+    def test_every_second_example_of_an_epoch_has_its_label(self):
+        """An epoch is as long as ever; of those without a label, each once at most, another half every time."""
+        train = er.load_data("digits", labelled=20).train
+        orders = [train.shuffled(torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+        for order in orders:
+            known = train.y[order] >= 0
+            assert (len(order), known.sum()) == (len(train), len(train) // 2)
+            assert set(order[known].bincount(minlength=len(train))[train.y >= 0].tolist()) <= {31, 32}
+            assert order[~known].unique(return_counts=True)[1].max() == 1
+        assert not torch.equal(*(order.sort().values for order in orders))
+        assert torch.equal(train.shuffled(torch.Generator().manual_seed(1)), orders[1])
+
+    def test_what_judges_sees_every_example_once(self):
+        train = er.load_data("digits", labelled=20).train
+        assert len(torch.cat([batch.index for batch in train.batches(100)]).unique()) == len(train)
+        order = er.data.still(train, 0).shuffled(torch.Generator())
+        assert torch.equal(order.sort().values, torch.arange(len(train)))
+
+    def test_all_labels_change_nothing(self, digits):
+        data = er.load_data("digits", labelled=len(digits.train))
+        assert torch.equal(data.train.y, digits.train.y)
+        assert data.train.often is None
+
+    def test_of_some_classes_alone(self):
+        data = er.load_data("digits", only="3,5", labelled=10)
+        assert (data.train.y[data.train.y >= 0]).bincount().tolist() == [5, 5]
+
+    @pytest.mark.parametrize(
+        ("source", "count", "words"),
+        [
+            ("digits", 5, "labelled=5 of 1,258 training examples of 10 classes: expected at least one of each class"),
+            ("digits", 5000, "no more than there are, 10 to 1258"),
+            ("digits", 1256, "wants .* labels of each class, and '.' has .*: give a smaller number"),
+            ("digits", 0, "labelled=0: expected a number of training examples to keep the labels of"),
+            ("digits", 2.5, "labelled=2.5: expected a number of training examples"),
+            (torch.rand(9, 3), 2, "labelled=2 is for data with classes, and array has none: leave it out, or give"),
+            ([(torch.rand(4, 3), torch.tensor([0, 1, 0, 1]))], 2, "are read as they come: leave it out"),
+        ],
+    )
+    def test_what_cannot_be_is_told_in_one_line(self, source, count, words):
+        with pytest.raises(ValueError, match=words) as error:
+            er.load_data(source, labelled=count, **({} if isinstance(source, str) else {"validation": 0, "test": 0}))
+        assert "\n" not in str(error.value)
+
+    def test_a_run_finds_its_labels_again_and_goes_on_bit_for_bit(self, tmp_path, monkeypatch):
+        from elbowroom import weights
+        from elbowroom.cli import main
+        from elbowroom.reporting.command import command
+
+        monkeypatch.chdir(tmp_path)
+        flags = ["train", "m2", "--labelled", "100", "--latent", "2", "--hidden", "8", "--watch", "test"]
+        assert main([*flags, "--steps", "30", "--out", "whole", "--device", "cpu"]) == 0
+        whole = er.Run("whole")
+        assert "--labelled 100" in command(whole.record).line
+        assert (whole.data().train.y >= 0).sum() == 100
+
+        @er.on.step
+        def halt(state):
+            state[STOP] = "interrupted" if state[STEP] == 17 else ""
+
+        data = er.load_data("digits", labelled=100)
+        torch.manual_seed(0)
+        model, objective = er.recipes.m2(data.shape, latent=2, hidden=(8,))
+        er.fit(model, objective, data, steps=30, out="half", device="cpu", watch=("test",), callbacks=[halt])
+        er.resume("half", callbacks=())
+        for name, tensor in weights.of(er.load("whole")).items():
+            assert torch.equal(weights.of(er.load("half"))[name], tensor), name
+
+    def test_a_model_of_labels_says_that_some_are_unknown(self, tmp_path):
+        data = er.load_data("digits", labelled=100)
+        with pytest.raises(ValueError, match="some labels are -1, unknown, and this model takes the label of every"):
+            er.fit(*er.recipes.cvae(data.shape), data, steps=1, out=tmp_path / "run", device="cpu")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from .evaluation import anomalies as anomalies
 from .evaluation import anomaly_scores as anomaly_scores
 from .evaluation import evaluate as evaluate
 from .evaluation import images_by as images_by
+from .exporting import export as export
 from .families import Bernoulli as Bernoulli
 from .families import Categorical as Categorical
 from .families import Classes as Classes

@@ -45,6 +45,11 @@ class Labels(nn.Module):
 
 def check(c: Tensor, n: int) -> None:
     """Refuse labels that are not among 0 to n − 1."""
+    if len(c) and int(c.min()) == -1:
+        raise ValueError(
+            "some labels are -1, unknown, and this model takes the label of every example: leave --labelled out, or "
+            "use m2"
+        )
     if len(c) and not (int(c.min()) >= 0 and int(c.max()) < n):
         raise ValueError(
             f"the labels run from {int(c.min())} to {int(c.max())}, and the model was made for 0 to {n - 1}: "

@@ -76,7 +76,7 @@ class Hierarchy(Generative):
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:  # noqa: D102
         features = self.encoder.features(x)[::-1]
         latents: list[Latent] = []
-        h, level = self._begin(k, len(x)), 0
+        h, level = self._begin(k, x.shape[0]), 0
         for place, rung in self._way():
             h, level = self._at(place, level, h), place
             h, latent = rung.climb(h, features[level].expand(k, *features[level].shape))

@@ -31,7 +31,7 @@ class StandardNormal(nn.Module):
         self.register_buffer("zero", torch.zeros(latent), persistent=False)
 
     def forward(self, *condition: Tensor) -> Normal:  # noqa: D102
-        zero = self.zero.expand(len(condition[0]), -1) if condition else self.zero
+        zero = self.zero.expand(condition[0].shape[0], -1) if condition else self.zero
         return Normal(zero, zero)
 
 

@@ -105,7 +105,8 @@ class Run:
         strange = [
             p
             for p in inside
-            if not (p.is_dir() and p.name in ("images", "checkpoints")) and p.name not in (".lock", "recipe.json.part")
+            if not (p.is_dir() and p.name in ("images", "checkpoints"))
+            and p.name not in (".lock", "recipe.json.part", "studio.json", "studio.log")
         ]
         if strange:
             raise ValueError(
@@ -141,7 +142,7 @@ class Run:
             raise ValueError(f"cannot read {file} ({error.strerror}): mend its permissions") from None
         except ValueError as error:
             raise ValueError(f"{file} is not readable as JSON ({error}): restore it") from None
-        _check(record, file)
+        check(record, file)
         return record
 
     @property
@@ -265,7 +266,7 @@ def next_path(stem: str, folder: str | Path = "runs") -> Path:
 
 
 def runs(folder: str | Path = "runs") -> list[Run]:
-    """The runs in a folder and below it, the newest first; those that are damaged last.
+    """The runs in a folder and below it, hidden folders left out, the newest first; those that are damaged last.
 
     Raises:
         ValueError: there is no such folder.
@@ -273,7 +274,9 @@ def runs(folder: str | Path = "runs") -> list[Run]:
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"no folder {folder}: name the one that holds your runs, or train one first")
-    found = [Run(record.parent) for record in folder.rglob("recipe.json")]
+    records = (record.relative_to(folder) for record in folder.rglob("recipe.json"))
+    # What is hidden is not there: the studio's trash.
+    found = [Run(folder / record.parent) for record in records if not any(p.startswith(".") for p in record.parts)]
     return sorted(found, key=lambda run: "" if run.damaged else str(run.record.get("started", "")), reverse=True)
 
 
@@ -319,8 +322,12 @@ def _commit() -> str | None:
         return None
 
 
-def _check(record: Any, file: Path) -> None:
-    """Refuse what is no record of a run."""
+def check(record: Any, file: Path) -> None:
+    """Refuse what is no record of a run.
+
+    Raises:
+        ValueError: the record, read from ``file``, lacks a field or holds one of another type.
+    """
     if not isinstance(record, dict):
         raise ValueError(f"{file} is damaged: it is no object with the fields of a run; restore it")
     for field, kind in _FIELDS.items():

@@ -52,7 +52,7 @@ def evaluate(run: str, as_json: bool, **settings: Any) -> None:
 @click.option("--z", "codes", help='codes to decode instead: "0,0; 0,1; -0.9,-0.9"')
 @click.option("--label", help='for a conditional model: classes in turn, "7" or "3,8"; attributes, "Smiling=1,Male=0"')
 @click.option("--seed", type=flags.SEED, default=0, show_default=True, help="of the draw")
-@click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x and z")
+@click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x and z, FILE.csv for a table")
 def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: int, out: str) -> None:
     """Decode codes drawn from the prior, or given."""
     import torch
@@ -77,6 +77,9 @@ def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: 
     if target.suffix == ".npz":
         _save_arrays(target, x=x, z=z)
         return
+    if target.suffix == ".csv":
+        _save_table(target, x, made.record["data"])
+        return
     from elbowroom.pictures import samples
 
     _need_pictures(model)
@@ -91,10 +94,14 @@ def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: 
 @click.option("--split", default="test", show_default=True, help="train, validation or test, without --input")
 @click.option("-n", type=int, default=30, show_default=True, help="how many, from the first")
 @click.option("--resize", type=flags.Size(), help="height,width to which pictures of your own are brought")
-@click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x, reconstruction and z")
+@click.option(
+    "--out",
+    required=True,
+    help="FILE.png for a grid, FILE.npz for arrays x, reconstruction and z, FILE.csv: a table with its gaps filled in",
+)
 def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, out: str) -> None:
-    """Put examples through the model: data above, reconstruction below."""
-    from elbowroom.data import load_data
+    """Put examples through the model: data above, reconstruction below; of a table, what is missing filled in."""
+    from elbowroom.data import load_like
     from elbowroom.evaluation import check_range
     from elbowroom.run import Run
 
@@ -109,7 +116,7 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
         if part is None:
             raise ValueError(f"{data.name} has no '{split}' split: choose train, validation or test")
     else:
-        data = load_data(source, validation=0, test=0, resize=resize)
+        data = load_like(source, made.record["data"], **({} if resize is None else {"resize": resize}))
         part, split = data.train, ""
     first = part.first(n)
     x = _in_channels(first.x, model.shape)
@@ -120,6 +127,9 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
     again, z = model.reconstruct(x, first.y), model.encode(x, first.y)
     if target.suffix == ".npz":
         _save_arrays(target, x=x, reconstruction=again, z=z)
+        return
+    if target.suffix == ".csv":
+        _save_table(target, again.where(x.isnan(), x), made.record["data"])
         return
     from elbowroom.pictures import reconstructions
 
@@ -190,8 +200,8 @@ def _in_channels(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def _target(out: str) -> Path:
     path = Path(out)
-    if path.suffix not in (".png", ".npz"):
-        raise ValueError(f"--out {out}: the name must end in .png (a grid) or .npz (arrays)")
+    if path.suffix not in (".png", ".npz", ".csv"):
+        raise ValueError(f"--out {out}: the name must end in .png (a grid), .npz (arrays) or .csv (a table)")
     if not path.parent.is_dir():
         raise ValueError(f"--out {out}: there is no folder {path.parent}; make it first")
     return path
@@ -202,7 +212,7 @@ def _need_pictures(model: Generative) -> None:
 
     if not is_picture(model.shape):
         shape = "x".join(map(str, model.shape))
-        raise ValueError(f"this model's examples are {shape}, not pictures: give an --out that ends in .npz")
+        raise ValueError(f"this model's examples are {shape}, not pictures: give an --out that ends in .npz or .csv")
 
 
 def _save_picture(path: Path, picture: Any) -> None:
@@ -221,3 +231,23 @@ def _save_arrays(path: Path, **arrays: Tensor) -> None:
     except OSError as error:
         raise ValueError(f"cannot write {path} ({error.strerror or error}): give an --out you may write to") from None
     click.echo(f"{path}  " + "  ".join(f"{name} {tuple(t.shape)}" for name, t in arrays.items()))
+
+
+def _save_table(path: Path, x: Tensor, about: dict[str, Any]) -> None:
+    """Rows as the table that a run was trained on has them."""
+    import csv
+
+    from elbowroom.data import decoded
+
+    if "columns" not in about:
+        raise ValueError(f"--out {path}: this model was not trained on a table: give an --out that ends in .npz")
+    names = [column["name"] for column in about["columns"]]
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(names)
+            for row in decoded(x, about["columns"]):
+                rows.writerow([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in row])
+    except OSError as error:
+        raise ValueError(f"cannot write {path} ({error.strerror or error}): give an --out you may write to") from None
+    click.echo(f"{path}  {len(x):,} rows: {', '.join(names)}")

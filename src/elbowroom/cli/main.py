@@ -12,6 +12,8 @@ from elbowroom import __version__, advice
 from elbowroom.cli import judge, lists, look, show
 from elbowroom.cli.anomalies import anomalies
 from elbowroom.cli.compare import Sweep, compare
+from elbowroom.cli.export import export
+from elbowroom.cli.studio import studio
 from elbowroom.cli.train import Train, resume
 
 
@@ -44,8 +46,10 @@ for command in (
     look.reconstruct,
     compare,
     anomalies,
+    studio,
     show.report,
     show.plot,
+    export,
     judge.doctor,
     judge.audit,
     lists.recipes,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from elbowroom.run import Run
 
 _DATA = (
-    *("binarise", "dequantise", "validation", "only", "label", "columns"),
+    *("binarise", "dequantise", "validation", "only", "labelled", "label", "columns"),
     *("resize", "crop", "flip", "shift", "buffer"),
 )
 _FIT = (
@@ -41,7 +41,7 @@ def _options() -> list[click.Option]:
             show_default=True,
             help="a name that 'elbowroom data' lists, a path, or a pattern of shards",
         ),
-        click.Option(["--epochs"], type=int, help="passes over the training examples  [default: 10]"),
+        click.Option(["--epochs"], type=int, help="passes over the training examples  [default: 10; more if few]"),
         click.Option(["--steps"], type=int, help="optimiser steps, instead of epochs"),
         click.Option(["--batch-size"], type=int, default=128, show_default=True, help="examples per step"),
         click.Option(["--lr"], type=flags.Finite(), default=1e-3, show_default=True, help="learning rate"),
@@ -66,6 +66,11 @@ def _options() -> list[click.Option]:
         click.Option(["--dequantise"], is_flag=True, help="make pixels continuous: uniform noise within each level"),
         click.Option(["--validation"], type=flags.Amount(), help="examples to hold out, where the data names none"),
         click.Option(["--only"], help="classes to take alone, as 0,1"),
+        click.Option(
+            ["--labelled"],
+            type=click.IntRange(1),
+            help="labels of training examples to keep, as for m2; others are unknown",
+        ),
         click.Option(["--label"], help="the column of a table, or the attributes, that are the labels"),
         click.Option(["--columns"], help="what columns of a table are, as zip=category,age=number,id=drop"),
         click.Option(["--resize"], type=flags.Size(), help="height,width to which pictures in files are brought"),
@@ -159,7 +164,8 @@ def begin(recipe: Recipe, **given: Any) -> Run:
     from elbowroom.data import load_data
     from elbowroom.training import fit
 
-    arguments = {name: given[name] for name in recipe.fields}
+    # What stands at its default is left to the recipe, whose likelihood is another for a table's columns.
+    arguments = {name: given[name] for name, field in recipe.fields.items() if given[name] != field.default}
     settings = {name: given[name] for name in _FIT}
     settings["watch"] = tuple(filter(None, settings["watch"].replace(" ", "").split(",")))
     about = {name: given[name] for name in _DATA if given[name] is not None}

@@ -1,7 +1,7 @@
 """Sources of examples as named splits: named sets, your own files, arrays, data sets and loaders."""
 
 from elbowroom.data import celeba, colour, olivetti  # noqa: F401  # so that their sets have names
-from elbowroom.data.coding import Column
+from elbowroom.data.coding import Column, decoded
 from elbowroom.data.data import Data, load_data, load_like
 from elbowroom.data.named import dataset, datasets
 from elbowroom.data.split import Arrays, Batch, Split, still
@@ -18,6 +18,7 @@ __all__ = [
     "Stored",
     "dataset",
     "datasets",
+    "decoded",
     "load_data",
     "load_like",
     "still",

@@ -214,6 +214,27 @@ def code(cells: Cells, column: Column, table: Table) -> np.ndarray:
     return np.append(np.array(found, dtype=np.float64), np.nan)[cells.codes]
 
 
+def decoded(x: torch.Tensor, columns: Any) -> list[list[float | str | None]]:
+    """The cells that coded rows (N, D) stand for, None for what is missing.
+
+    ``columns`` are as data has them, or as JSON keeps them.
+
+    >>> columns = [Column("age", "number", mean=40, sd=10), Column("sex", "category", ("f", "m"))]
+    >>> decoded(torch.tensor([[0.5, 1.0], [torch.nan, 0.0]]), columns)
+    [[45.0, 'm'], [None, 'f']]
+    """
+    known = given(columns)
+    assert known is not None
+    return [[cell(*pair) for pair in zip(row, known, strict=True)] for row in x.double().tolist()]
+
+
+def cell(value: float, column: Column) -> float | str | None:
+    """What one number of a coded row stands for."""
+    if np.isnan(value):
+        return None
+    return column.categories[round(value)] if column.count else value * column.sd + column.mean
+
+
 def some(names: Sequence[str]) -> str:
     """The first few of many names."""
     return ", ".join(names[:6]) + (f" or {len(names) - 6} more" if len(names) > 6 else "")

@@ -20,6 +20,7 @@ from elbowroom.data.coding import Column
 from elbowroom.data.files import holds_pictures, read_path
 from elbowroom.data.found import Found, Whole, class_names, split_of
 from elbowroom.data.given import Binarise, augmented, binarised, dequantised
+from elbowroom.data.labelled import labelled as with_labels
 from elbowroom.data.named import TABLE, read_named
 from elbowroom.data.only import picked
 from elbowroom.data.pixels import Size
@@ -28,6 +29,7 @@ from elbowroom.data.stored import Stored
 from elbowroom.data.stream import Loader
 from elbowroom.data.tables import coded
 from elbowroom.data.values import fingerprint, is_binary, judged, outside
+from elbowroom.row import Row
 
 
 @dataclass
@@ -35,11 +37,12 @@ class Data:
     """Named splits of examples of one ``shape``, and how they came about.
 
     ``classes`` are the names of the labels 0, 1, ..., ``attributes`` those of the columns of labels (B, A). ``columns``
-    are what the columns of a table stand for. ``binary`` says that all values are 0 or 1, ``discrete`` that they lie on
-    the grid of pixels (256 levels, or the 2 of binary data). ``protocol`` is ready for JSON: the source and the
-    arguments that load the same data again, the sizes of the splits, the preprocessing in words and a fingerprint of
-    the values (of a part of them in files above 1 GiB and in shards; None for data sets and loaders, which may give
-    others every time), the columns of a table, and the pictures that could not be read.
+    are what the columns of a table stand for, of which its ``shape``, a :class:`~elbowroom.row.Row`, tells a recipe.
+    ``binary`` says that all values are 0 or 1, ``discrete`` that they lie on the grid of pixels (256 levels, or the 2
+    of binary data). ``protocol`` is ready for JSON: the source and the arguments that load the same data again, the
+    sizes of the splits, the preprocessing in words and a fingerprint of the values (of a part of them in files above 1
+    GiB and in shards; None for data sets and loaders, which may give others every time), the columns of a table, and
+    the pictures that could not be read.
 
     >>> data = load_data("digits")
     >>> data.shape, len(data.train), data.protocol["sizes"]
@@ -65,11 +68,12 @@ class Data:
         return {name: split for name, split in named.items() if split is not None}
 
     def first_outside(
-        self, low: float, high: float, integer: bool = False, missing: bool = False
+        self, low: float, high: float, integer: bool = False, missing: bool = False, column: int | None = None
     ) -> tuple[str, int, float] | None:
         """The first value outside [low, high] (or not whole, with ``integer``): its split, its row and the value.
 
-        NaN is outside, unless it is what ``missing`` values of a table are and the likelihood leaves them out.
+        NaN is outside, unless it is what ``missing`` values of a table are and the likelihood leaves them out. Of the
+        columns of a table, ``column`` is looked at alone.
 
         The row is that in the source, as its owner counts it, also where the split was carved from a larger one.
         For a likelihood to refuse what it gives no density to. Arrays are scanned, pixels only where the bounds cut
@@ -79,7 +83,7 @@ class Data:
         >>> load_data(np.array([[0.5], [2.0], [0.1]]), validation=0, test=0).first_outside(0, 1)
         ('train', 1, 2.0)
         """
-        found = ((name, outside(split, low, high, integer, missing)) for name, split in self.splits.items())
+        found = ((name, outside(split, low, high, integer, missing, column)) for name, split in self.splits.items())
         return next(((name, *first) for name, first in found if first is not None), None)
 
 
@@ -98,6 +102,7 @@ def load_data(
     dequantise: bool = False,
     bad_pictures: BadPictures = "refuse",
     only: Any = None,
+    labelled: int | None = None,
     label: str | None = None,
     columns: Any = None,
 ) -> Data:
@@ -112,7 +117,9 @@ def load_data(
     examples of the same kind as the source. A split that comes with the source is kept; for a missing one the
     default is 0.1 of train at random (named sets have their own; no test is set aside where you give a validation).
     ``seed`` decides which examples. ``only`` takes the examples of some classes alone (``"0,1"``, ``("cat",)``), which
-    become the classes 0, 1, ....
+    become the classes 0, 1, .... ``labelled`` keeps so many labels of the training examples, of each class as many,
+    drawn with ``seed``; the others become -1, unknown. In training every second example is then one of those that kept
+    theirs (an epoch has as many examples as ever, of those without a label a new half each time).
 
     Pictures in files: ``crop`` cuts out the centre, ``resize`` brings them to one size (both a number or (height,
     width); resizing cuts to its shape first). They are decoded once and kept in the cache. Those that cannot be read
@@ -162,10 +169,13 @@ def load_data(
         "shift": shift,
         "dequantise": dequantise,
         "only": None if only is None else plain(only),
+        "labelled": None if labelled is None else plain(labelled),
     }
     found, ready = picked(found, ready, only)
     found, splits, words = coded(found, divided(found, ready, amounts, seed))
     done = [found.preprocessing, words]
+    splits, words = with_labels(found, splits, labelled, seed)
+    done.append(words)
     for change in (
         partial(binarised, how=binarise, seed=seed),
         partial(dequantised, on=dequantise, seed=seed),
@@ -190,7 +200,7 @@ def load_like(source: Any, protocol: Mapping[str, Any], **changes: Any) -> Data:
     >>> load_like(np.full((5, 8, 8), 200, dtype=np.uint8), grey.protocol).binary
     True
     """
-    then = protocol["arguments"]
+    then = protocol.get("arguments") or {}
     alike = {name: then[name] for name in ("binarise", "dequantise") if then.get(name)}
     if "columns" in protocol:
         alike |= {"columns": protocol["columns"], "label": then.get("label")}
@@ -226,7 +236,7 @@ def as_data(
         train=splits["train"],
         validation=splits.get("validation"),
         test=splits.get("test"),
-        shape=found.train.shape,
+        shape=found.train.shape if found.columns is None else Row(max(1, column.count) for column in found.columns),
         classes=found.classes,
         binary=binary,
         discrete=binary or levels,

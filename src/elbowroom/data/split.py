@@ -61,7 +61,8 @@ class Arrays(Changing):
     ``x`` is uint8 for pixels (0..255, given out as [0, 1]) or float32 for anything else. Pixels stay uint8 in
     memory, on any device: a batch is gathered first and only then scaled, and put through the ``changes`` in turn,
     which draw anew from torch's global generator or, with a ``seed``, once and for all. ``origin`` (N,) are the rows of
-    the source that the examples come from, where they are some of a whole.
+    the source that the examples come from, where they are some of a whole. ``often`` are positions that make up half of
+    every random order, so that a few labels are met as often as all that have none.
 
     Raises:
         ValueError: ``x`` of another type, or ``y`` of another length.
@@ -79,13 +80,14 @@ class Arrays(Changing):
         changes: tuple[Change, ...] = (),
         seed: int | None = None,
         origin: Tensor | None = None,
+        often: Tensor | None = None,
     ) -> None:
         if x.dtype not in (torch.uint8, torch.float32):
             raise ValueError(f"x is {x.dtype}: expected uint8 pixels (0..255) or float32; convert it, or use load_data")
         if y is not None and len(y) != len(x):
             raise ValueError(f"{len(y)} labels for {len(x)} examples: expected one label for each")
         self.x, self.y, self.origin = x, y, origin
-        self.changes, self.seed = changes, seed
+        self.changes, self.seed, self.often = changes, seed, often
         self.shape = tuple(x.shape[1:])
 
     def __len__(self) -> int:
@@ -110,8 +112,26 @@ class Arrays(Changing):
         return math.ceil(len(self) / size)
 
     def shuffled(self, generator: torch.Generator) -> Tensor:
-        """A random order of the positions."""
-        return torch.randperm(len(self), generator=generator)
+        """A random order of the positions; with ``often``, as many, half of them from there, the rest from the others.
+
+        >>> split = Arrays(torch.zeros(8, 1), often=torch.tensor([5]))
+        >>> split.shuffled(torch.Generator()).eq(5).sum()
+        tensor(4)
+        """
+        order = torch.randperm(len(self), generator=generator)
+        if self.often is None or 2 * len(self.often) >= len(self):
+            return order
+        often, half = self.often.cpu(), len(self) // 2
+        others = order[~torch.isin(order, often)]
+        count = math.ceil(half / len(often))
+        rounds = [often[torch.randperm(len(often), generator=generator)] for _ in range(count)]
+        both = torch.cat((torch.cat(rounds)[:half], others[: len(self) - half]))
+        return both[torch.randperm(len(both), generator=generator)]
+
+    def still(self, seed: int) -> Arrays:
+        """The same examples, what is drawn anew at every use drawn once, from ``seed``; in an order, each once."""
+        made = super().still(seed)
+        return made if made.often is None else made.but(often=None)
 
     def to(self, device: torch.device | str) -> Arrays:
         """The same arrays on ``device``."""
@@ -130,7 +150,7 @@ class Arrays(Changing):
     def part(self, index: Tensor, training: bool = True) -> Arrays:
         """The examples at the positions ``index``, as a split of their own."""
         origin = index if self.origin is None else self.origin[index]
-        return self.but(x=self.x[index], y=None if self.y is None else self.y[index], origin=origin)
+        return self.but(x=self.x[index], y=None if self.y is None else self.y[index], origin=origin, often=None)
 
 
 def still(split: Split, seed: int) -> Split:

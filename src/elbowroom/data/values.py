@@ -43,11 +43,17 @@ def looks(split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         yield first.index if origin is None else origin[first.index], first.x
 
 
-def outside(split: Split, low: float, high: float, integer: bool, missing: bool = False) -> tuple[int, float] | None:
-    """The row in the source of the first example with a value outside [low, high] or not whole, and the value."""
+def outside(
+    split: Split, low: float, high: float, integer: bool, missing: bool = False, column: int | None = None
+) -> tuple[int, float] | None:
+    """The row in the source of the first example with a value outside [low, high] or not whole, and the value.
+
+    Of the rows of a table it may be asked of one ``column``.
+    """
     if isinstance(split, Arrays | Stored) and split.pixels and low <= 0 and high >= 1 and not integer:
         return None
     for rows, x in looks(split):
+        x = x if column is None else x[:, column : column + 1]
         bad = ~((x >= low) & (x <= high))  # so that NaN is outside as well
         if integer:
             bad |= x != x.round()

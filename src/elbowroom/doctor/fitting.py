@@ -19,7 +19,7 @@ from elbowroom.model import Generative
 #: Cohen 1988, and the standard errors that it must exceed to be one at all.
 SMALL, MEDIUM, ERRORS = 0.2, 0.5, 4.0
 #: Posterior samples of each example, and examples whose posteriors are refined.
-SAMPLES, REFINED = 8, 128
+SAMPLES, REFINED = 8, 64
 
 
 @ailment("decoder variance running away", watches=True)

@@ -16,8 +16,9 @@ from elbowroom.doctor.table import Unexamined
 from elbowroom.draw import Draw, Latent
 from elbowroom.model import Generative
 
-#: Steps of Adam, and its rate in units of the posterior's own spread.
-STEPS, RATE = 100, 0.05
+#: Steps of Adam, its rate in units of the posterior's own spread, and the samples of a step: their noise averages out
+#: over the steps, and a decoder of convolutions is slow.
+STEPS, RATE, SAMPLES = 100, 0.05, 2
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def refined(model: Generative, batch: Batch, samples: int) -> Refined:
         draw = Draw(batch.x, model.decode(z, batch.y), Latent(z, q, prior))
         return draw.elbo if draw.probabilistic else draw.log_px.mean(0)
 
-    fitted = _fitted(model, q, lambda q: worth(q, samples))
+    fitted = _fitted(model, q, lambda q: worth(q, SAMPLES))
     with at_rest(model), noise.keyed(0, batch.index):
         before, best = worth(q, 4 * samples), worth(fitted, 4 * samples)
     # A step too far for one example is no loss to it: it keeps the encoder's.

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elbowroom.data import Split
+from elbowroom.data import Split, still
 from elbowroom.evaluation.some import some
 from elbowroom.families import Bernoulli, ContinuousBernoulli, DiscretisedLogistic, Family, Gaussian
 
@@ -136,7 +136,7 @@ def _pixel(family: Family) -> Family | None:
 def _rounds(split: Split, seed: int) -> Iterator[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     while True:
-        for batch in split.batches(BATCH, split.shuffled(generator)):
+        for batch in split.batches(BATCH, still(split, 0).shuffled(generator)):
             yield batch.x
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__, advice
-from elbowroom.data import Data, Split, datasets, load_data, still
+from elbowroom.data import Data, Split, datasets, load_like, still
 from elbowroom.evaluation.anomaly import SCORES, as_split, defined, scores
 from elbowroom.evaluation.heat import Maps
 from elbowroom.evaluation.reference import Reference, reference
@@ -117,18 +117,18 @@ def _strangest(usual: Reference, split: Split, score: Tensor, count: int) -> Map
 
 
 def _other(usual: Reference, other: Any, split: str, resize: int | tuple[int, int] | None) -> tuple[Split, Any]:
-    """The other examples, made binary as the normal ones were, and what they are."""
+    """The other examples, made as the normal ones were, and what they are."""
     if hasattr(other, "batches"):
         return as_split(usual.model, other, usual.seed), None
     assert usual.data is not None
-    binarise = usual.data.protocol.get("arguments", {}).get("binarise", "none")
     if isinstance(other, Data):
         data, part = other, _split(other, split)
     elif isinstance(other, str) and other in (row.name for row in datasets()):
-        data = load_data(other, binarise=binarise)
+        # A named set has splits of its own.
+        data = load_like(other, usual.data.protocol, validation=None, test=None)
         part = _split(data, split)
     else:
-        data = load_data(other, validation=0, test=0, binarise=binarise, resize=resize)
+        data = load_like(other, usual.data.protocol, **({} if resize is None else {"resize": resize}))
         part = data.train
     return as_split(usual.model, part, usual.seed), data.protocol
 

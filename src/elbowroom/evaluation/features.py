@@ -142,7 +142,7 @@ def _about(classes: int) -> str:
     size = TRAINING["features"]
     if classes > 1:
         return f"a small classifier of the training labels ({size} numbers)"
-    return f"random convolutions ({size} numbers), as there are no labels: coarse"
+    return f"random convolutions ({size} numbers), as there are no labels, or not all: coarse"
 
 
 def _place(data: Data, seed: int) -> Path | None:
@@ -155,10 +155,10 @@ def _place(data: Data, seed: int) -> Path | None:
 
 
 def _classes(split: Split) -> int:
-    """How many classes the labels name; 0 where there are none."""
+    """How many classes the labels name; 0 where there are none, or not one for every example."""
     most = 0
     for batch in split.batches(4096):
-        if batch.y is None or batch.y.dim() != 1 or batch.y.is_floating_point():
+        if batch.y is None or batch.y.dim() != 1 or batch.y.is_floating_point() or int(batch.y.min()) < 0:
             return 0
         most = max(most, int(batch.y.max()) + 1)
     return most

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from elbowroom.data import Batch, Split
+from elbowroom.data import Batch, Split, still
 
 
 def some(split: Split, n: int, seed: int, first: int = 0, size: int = 500) -> Iterator[Batch]:
@@ -20,7 +20,7 @@ def some(split: Split, n: int, seed: int, first: int = 0, size: int = 500) -> It
     >>> [len(batch.x) for batch in some(split, 7, seed=0, size=4)]
     [4, 3]
     """
-    order = split.shuffled(torch.Generator().manual_seed(seed))
+    order = still(split, seed).shuffled(torch.Generator().manual_seed(seed))
     if order is not None:
         yield from split.batches(size, order[first : first + n])
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from elbowroom.data import Data
-from elbowroom.families import Bernoulli
+from elbowroom.families import Bernoulli, Columns, Family
 from elbowroom.model import Generative
 
 
@@ -23,18 +23,42 @@ def check_suits(model: Generative, data: Data) -> None:
 
 def check_range(model: Generative, data: Data) -> None:
     """Refuse values that the model's likelihood gives no probability to."""
-    low, high = model.decoder.family.support
-    outside = data.first_outside(low, high)
-    if outside is not None:
+    family = model.decoder.family
+    low, high = family.support
+    outside = data.first_outside(low, high, missing=family.missing)
+    if outside is None:
+        check_columns(family, data)
+    else:
         split, row, value = outside
         if not math.isfinite(value):
+            empty = ", or use --likelihood columns, which leaves out what is missing" if data.columns else ""
             raise ValueError(
-                f"row {row} of the source ({split} split) holds {value}: expected finite numbers; remove or fill it"
+                f"row {row} of the source ({split} split) holds {value}: expected finite numbers; remove or fill "
+                f"it{empty}"
             )
         raise ValueError(
             f"value {value:g} in row {row} of the source ({split} split) is outside [{low:g}, {high:g}], the range of "
-            f"{type(model.decoder.family).__name__}: scale the data into it, or use --likelihood gaussian"
+            f"{type(family).__name__}: scale the data into it, or use --likelihood "
+            f"{'columns' if data.columns else 'gaussian'}"
         )
+
+
+def check_columns(family: Family, data: Data) -> None:
+    """Refuse a table whose columns take other values than the family's."""
+    if not isinstance(family, Columns):
+        return
+    for place, column in enumerate(family.columns.children()):
+        assert isinstance(column, Family)
+        low, high = column.support
+        outside = data.first_outside(low, high, integer=column.levels is not None, missing=True, column=place)
+        if outside is not None:
+            split, row, value = outside
+            name = data.columns[place].name if data.columns else place + 1
+            raise ValueError(
+                f"value {value:g} in column {name}, row {row} of the source ({split} split), is none of the "
+                f"{type(column).__name__} of {low:g} to {high:g} that the model has there: code the table as that "
+                "which it was trained on"
+            )
 
 
 def is_probability(model: Generative, data: Data) -> bool:

@@ -25,7 +25,7 @@ class Classes(Family):
         if classes < 2:
             raise ValueError(f"a column of classes needs at least 2 of them, got {classes}")
         super().__init__(1, per_element=classes)
-        self.support = (0.0, classes - 1.0)
+        self.support, self.levels = (0.0, classes - 1.0), classes
 
     def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
         return distributions.independent(distributions.Classes(self.elements(phi).movedim(0, -1)), 1)
@@ -51,6 +51,8 @@ class Columns(Family):
     >>> p.log_prob(torch.tensor([[0.0, 1.0, 2.0], [0.0, torch.nan, torch.nan]])).detach()
     tensor([-2.7107, -0.9189])
     """
+
+    missing = True
 
     def __init__(self, *columns: Family) -> None:
         super().__init__(len(columns))

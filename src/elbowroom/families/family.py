@@ -22,10 +22,12 @@ class Family(nn.Module, ABC):
         shape: the event's shape, without batch.
         size: how many numbers the network must put out for one event.
         support: (low, high), the values an event's elements may take.
+        missing: whether a value may be NaN, which then adds nothing.
         levels: how many values an element may take: 2 of a bit, 256 of a pixel; ``None`` for a density.
     """
 
     support: tuple[float, float] = (-math.inf, math.inf)
+    missing: bool = False
     levels: int | None = None
 
     def __init__(self, shape: Shape, per_element: int = 1) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from functools import partial
 
 from elbowroom import advice
+from elbowroom.families.columns import Classes, Columns
 from elbowroom.families.family import Family, Shape
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretisedLogistic, LogisticMixture
 from elbowroom.families.posteriors import DiagonalNormal
 from elbowroom.families.scaled import Gaussian, Laplace
+from elbowroom.row import NAME, Row, row_of
 
 #: The likelihoods by the name a recipe takes.
 LIKELIHOODS: dict[str, Callable[..., Family]] = {
@@ -29,6 +31,10 @@ LIKELIHOODS: dict[str, Callable[..., Family]] = {
 def likelihood(name: str, shape: Shape) -> Family:
     """The likelihood of this name for data of this shape.
 
+    ``"columns"`` is for the rows of a table: a :class:`Gaussian` of its own learned scale for each column of numbers,
+    :class:`Classes` for each of categories, and nothing for an empty cell. The columns are those of a table's shape, or
+    spelt out, as in ``"columns:1,3"`` for a number beside a category of three values.
+
     A scale may follow a colon, as in ``"gaussian:optimal"`` and ``"laplace:0.1"``, or the number of components, as in
     ``"logistic-mixture:10"``.
 
@@ -39,8 +45,11 @@ def likelihood(name: str, shape: Shape) -> Family:
     Gaussian(1x8x8, scale=0.1)
     """
     kind, colon, setting = name.partition(":")
+    if kind == NAME:
+        known = shape if isinstance(shape, Row) else (shape,) if isinstance(shape, int) else tuple(shape)
+        return Columns(*(Gaussian(1) if size == 1 else Classes(size) for size in row_of(name, known).sizes))
     if kind not in LIKELIHOODS:
-        raise advice.unknown("likelihood", kind, LIKELIHOODS)
+        raise advice.unknown("likelihood", kind, [*LIKELIHOODS, NAME])
     if not colon:
         return LIKELIHOODS[kind](shape)
     if kind not in _SETTINGS:

@@ -37,6 +37,27 @@ def enlarged(x: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(x, size) if size else x
 
 
+def grown(layer: Layer, x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """``layer(enlarged(x, size))``, at less cost where every side doubles.
+
+    Both copies of a place are one number, so the weights that meet them can be added before: a transposed convolution
+    of stride 2 with the kernels of :func:`added` is the same map, for four ninths of the products in a picture and
+    without the larger one between.
+    """
+    if not size or size != tuple(2 * half for half in x.shape[2:]):
+        return layer(enlarged(x, size))
+    transposed = (F.conv_transpose1d, F.conv_transpose2d)[len(size) - 1]
+    return transposed(x, added(layer.weight), layer.bias, stride=2, padding=1)
+
+
+def added(kernel: Tensor) -> Tensor:
+    """Kernels (O, I, 3) or (O, I, 3, 3) of a convolution as those of :func:`grown`, (I, O, 4) or (I, O, 4, 4)."""
+    dims = kernel.dim() - 2
+    pool = (F.avg_pool1d, F.avg_pool2d)[dims - 1]
+    mirrored = F.pad(kernel.flip(*range(2, 2 + dims)), (1, 1) * dims)
+    return 2**dims * pool(mirrored, 2, stride=1).transpose(0, 1)
+
+
 def laid(x: Tensor) -> Tensor:
     """Pictures with the channels of a place side by side in memory, as convolutions go through them fastest."""
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x

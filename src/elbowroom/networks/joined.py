@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from elbowroom.row import Row
+
 
 def shapes_of(shapes: Sequence[int | Sequence[int]]) -> list[tuple[int, ...]]:
-    """Shapes as tuples; a number is the shape of a list of that many."""
-    return [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    """Shapes as tuples; a number is the shape of a list of that many, a row as many as its cells become."""
+    return [(s,) if isinstance(s, int) else (sum(s.sizes),) if isinstance(s, Row) else tuple(s) for s in shapes]
 
 
 def joined(inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> Tensor:

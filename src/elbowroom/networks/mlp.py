@@ -9,6 +9,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from elbowroom import advice
+from elbowroom.networks.cells import entrances
 from elbowroom.networks.joined import joined, shapes_of
 
 
@@ -41,7 +42,8 @@ class MLP(nn.Module):
     """Fully connected layers from one or several inputs of any shape to ``size`` numbers.
 
     Args:
-        *shapes: the shape of each input, without batch; several are flattened and joined.
+        *shapes: the shape of each input, without batch; several are flattened and joined. That of a table's row makes
+            its cells :class:`Cells`.
         size: how many numbers come out.
         hidden: widths of the hidden layers; none makes the map affine.
         activation: a name in :data:`ACTIVATIONS`.
@@ -62,11 +64,27 @@ class MLP(nn.Module):
             raise advice.unknown("activation", activation, ACTIVATIONS)
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden widths must be at least 1, got {tuple(hidden)}")
-        self.shapes = shapes_of(shapes)
+        self.shapes, self.entrances = shapes_of(shapes), entrances(shapes)
         widths = [sum(map(math.prod, self.shapes)), *hidden]
         layers = [ACTIVATIONS[activation](a, b) for a, b in pairwise(widths)]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], size))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """(..., *shape) of each input to (..., size); leading dimensions broadcast."""
-        return self.layers(joined(inputs, self.shapes))
+        inputs = tuple(enter(x) for enter, x in zip(self.entrances, inputs, strict=True))
+        leads = [x.shape[: -len(s)] for x, s in zip(inputs, self.shapes, strict=True)]
+        if all(lead == leads[0] for lead in leads):
+            return self.layers(joined(inputs, self.shapes))
+        return self._broadcast(inputs)
+
+    def _broadcast(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Each input times its own columns of the first weights, before it is repeated for the others."""
+        first, *rest = self.layers.children()
+        linear, *after = first.children() if isinstance(first, nn.Sequential) else (first,)
+        assert isinstance(linear, nn.Linear)
+        parts = linear.weight.split([math.prod(s) for s in self.shapes], 1)
+        products = (x.flatten(-len(s)) @ w.T for x, s, w in zip(inputs, self.shapes, parts, strict=True))
+        h = sum(products, linear.bias)
+        for layer in (*after, *rest):
+            h = layer(h)
+        return h

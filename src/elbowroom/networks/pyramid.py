@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 from torch import Tensor, nn
 
 from elbowroom import advice
-from elbowroom.networks.blocks import NETWORKS, convolution, enlarged, laid, norm
+from elbowroom.networks.blocks import NETWORKS, Layer, convolution, grown, laid, norm
+from elbowroom.networks.cells import entrances
 from elbowroom.networks.joined import joined, shapes_of
 
 #: Channels of the finest level and of the widest, by the name of a size.
@@ -69,7 +71,7 @@ class Down(nn.Module):
     """From examples of one shape to ``size`` numbers: a convolution of stride 2 for every level of its pyramid.
 
     Args:
-        shape: of the first input, (C, H, W), (C, T) or (D,), of any size.
+        shape: of the first input, (C, H, W), (C, T) or (D,), of any size; a table's row makes its cells :class:`Cells`.
         *others: shapes of further inputs, which are joined where the first has become numbers.
         numbers: how many come out.
         **pyramid: as :class:`Pyramid` takes them.
@@ -89,7 +91,8 @@ class Down(nn.Module):
         network: str = "plain",
     ) -> None:
         super().__init__()
-        self.pyramid = to = Pyramid(shape, size, widths, network)
+        self.pyramid = to = Pyramid(shapes_of([shape])[0], size, widths, network)
+        (self.enter,) = entrances([shape])
         self.levels = nn.ModuleList()
         for inputs, outputs in pairwise((to.channels, *to.widths)):
             # The first level sees how bright a picture is; after normalisation nobody would.
@@ -101,7 +104,7 @@ class Down(nn.Module):
 
     def features(self, x: Tensor) -> list[Tensor]:
         """What every level makes of (B, *shape), the finest first: (B, widths[i], *sizes[i + 1])."""
-        found = [laid(x)]
+        found = [laid(self.enter(x))]
         for level in self.levels:
             found.append(level(found[-1]))
         return found[1:]
@@ -111,6 +114,17 @@ class Down(nn.Module):
         lead = x.shape[: x.dim() - self.pyramid.dims - 1]
         top = self.features(x.reshape(-1, *x.shape[len(lead) :]))[-1]
         return self.head(joined((top.reshape(*lead, -1), *others), self.shapes))
+
+
+class Level(nn.Sequential):
+    """A convolution over features repeated to a larger size, and what comes after it."""
+
+    def forward(self, h: Tensor, size: tuple[int, ...]) -> Tensor:  # type: ignore[override]  # noqa: D102
+        layer, *rest = self
+        h = grown(cast(Layer, layer), h, size)
+        for module in rest:
+            h = module(h)
+        return h
 
 
 class Up(nn.Module):
@@ -146,7 +160,7 @@ class Up(nn.Module):
         self.foot = nn.Linear(sum(map(math.prod, self.shapes)), top * math.prod(to.sizes[-1]))
         self.start = nn.Sequential(nn.SiLU(), to.blocks(top, to.dims))
         self.levels = nn.ModuleList(
-            nn.Sequential(convolution(a, b, to.dims), norm(b), nn.SiLU(), to.blocks(b, to.dims))
+            Level(convolution(a, b, to.dims), norm(b), nn.SiLU(), to.blocks(b, to.dims))
             for a, b in pairwise(to.widths[::-1])
         )
         self.out = convolution(to.widths[0], numbers // math.prod(to.sizes[0]), to.dims)
@@ -155,6 +169,7 @@ class Up(nn.Module):
         """(..., *shape) of each input to (..., numbers); leading dimensions broadcast."""
         flat, to = joined(inputs, self.shapes), self.pyramid
         h = self.start(laid(self.foot(flat).reshape(-1, to.widths[-1], *to.sizes[-1])))
-        for level, size in zip((*self.levels, self.out), to.sizes[-2::-1], strict=True):
-            h = level(enlarged(h, size))
-        return h.reshape(*flat.shape[:-1], -1)
+        *sizes, size = to.sizes[-2::-1]
+        for level, between in zip(self.levels, sizes, strict=True):
+            h = level(h, between)
+        return grown(self.out, h, size).reshape(*flat.shape[:-1], -1)

@@ -22,7 +22,8 @@ def vae(
         hidden: widths of the encoder's hidden layers; the decoder mirrors them; "none" makes both affine
         activation: of the hidden layers: relu, leaky-relu, tanh, sigmoid, softplus, elu, gelu, silu, gated
         likelihood: p(x|z): bernoulli, continuous-bernoulli, gaussian[:SCALE|learned|optimal], laplace[:SCALE],
-            diagonal-normal, categorical, discretised-logistic
+            diagonal-normal, categorical, discretised-logistic; of a table, if not given: columns, a gaussian for each
+            of numbers, the probabilities of each category, and nothing for what is missing
         k: samples per example in the ELBO
     """
     encoder = er.Conditional.mlp(shape, er.DiagonalNormal(latent), hidden, activation)

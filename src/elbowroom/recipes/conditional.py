@@ -36,6 +36,28 @@ def cvae(
     return model, er.ELBO()
 
 
+@recipe("Sohn, Lee & Yan 2015 (NeurIPS 28); network: Radford, Metz & Chintala 2016, arXiv 1511.06434")
+def conv_cvae(
+    shape: tuple[int, ...],
+    latent: int = 64,
+    size: Literal["s", "m", "l"] = "m",
+    likelihood: str = "gaussian:optimal",
+    labels: int = 10,
+) -> tuple[er.Generative, er.Term]:
+    """The conditional VAE of convolutions: pictures and series of any size with a given label or given attributes.
+
+    Args:
+        latent: size of the code z
+        size: of the networks, as for conv_vae
+        likelihood: p(x|z, c), as for conv_vae
+        labels: how many classes, or attributes, the data has
+    """
+    encoder, decoder = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)
+    towards = er.Conditional(er.Down(shape, labels, numbers=encoder.size, size=size), encoder)
+    back = er.Conditional(er.Up(latent, labels, shape=shape, numbers=decoder.size, size=size), decoder)
+    return er.Model(towards, back, er.StandardNormal(latent), er.Labels(labels)), er.ELBO()
+
+
 @recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298")
 def m2(
     shape: tuple[int, ...],

@@ -15,7 +15,7 @@ def conv_vae(
     network: Literal["plain", "residual", "deep"] = "plain",
     size: Literal["s", "m", "l"] = "m",
     widths: tuple[int, ...] | None = None,
-    likelihood: str = "gaussian:optimal",
+    likelihood: str = "gaussian",
 ) -> tuple[er.Generative, er.Term]:
     """The VAE of convolutions, for pictures and series of any size.
 

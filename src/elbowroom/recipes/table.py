@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from elbowroom import advice
 from elbowroom.recipes.field import Field, field
+from elbowroom.row import told
 
 if TYPE_CHECKING:
     from elbowroom.model import Generative
@@ -57,7 +58,9 @@ class Recipe:
         given: dict[str, Any] = {}
         try:
             given |= {name: self.fields[name].read(value) for name, value in arguments.items()}
-            model, objective = self._cooked(tuple(shape), given)
+            shape, likelihood = told(shape, given.get("likelihood")) if "likelihood" in self.fields else (shape, None)
+            given |= {} if likelihood is None else {"likelihood": likelihood}
+            model, objective = self._cooked(shape if likelihood else tuple(shape), given)
         except ValueError as error:
             raise _Refused(self._call(given), error) from error
         full = {name: field.default for name, field in self.fields.items()} | given

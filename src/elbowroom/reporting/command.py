@@ -9,6 +9,7 @@ import torch
 
 from elbowroom.data.named import TABLE
 from elbowroom.recipes import Recipe, find
+from elbowroom.row import NAME
 
 #: The flags of ``train`` that a record's training settings set, and what they are where the flag is left out.
 SETTINGS: dict[str, Any] = {
@@ -29,6 +30,7 @@ DATA: dict[str, Any] = {
     "binarise": "none",
     "dequantise": False,
     "only": None,
+    "labelled": None,
     "label": None,
     "columns": None,
     "resize": None,
@@ -84,7 +86,7 @@ def command(record: dict[str, Any]) -> Command:
         words += ["--data", data["source"]]
         words += _of_data(data["source"], data["arguments"])
         but += [] if by_command else _not_of_data(data["source"], data["arguments"], training["seed"])
-    words += _of_recipe(recipe, record["arguments"])
+    words += _of_recipe(recipe, _asked(record))
     words += [word for name, usual in SETTINGS.items() for word in _flag(name, training.get(name, usual), usual)]
     for callback in training["callbacks"]:
         words += _of_callback(callback, but)
@@ -102,6 +104,13 @@ def _own_objective(record: dict[str, Any]) -> str | None:
     with torch.random.fork_rng(devices=[]):
         _, objective = find(record["recipe"])(tuple(record["shape"]), **record["arguments"])
     return None if repr(objective) == record["objective"] else repr(objective)
+
+
+def _asked(record: dict[str, Any]) -> dict[str, Any]:
+    """The recipe's arguments; the likelihood of a table's own columns needs no asking."""
+    arguments = record["arguments"]
+    own = "columns" in record["data"] and str(arguments.get("likelihood")).startswith(f"{NAME}:")
+    return {name: value for name, value in arguments.items() if not (own and name == "likelihood")}
 
 
 def _of_recipe(recipe: Recipe, arguments: dict[str, Any]) -> list[str]:

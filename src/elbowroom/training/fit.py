@@ -36,6 +36,9 @@ from elbowroom.training.state import (
     State,
 )
 
+#: Where neither epochs nor steps are asked for: so many epochs, and of a small set more, until there are enough steps.
+USUAL, ENOUGH = 10, 1000
+
 
 def fit(
     model: Generative | nn.Module,
@@ -67,7 +70,8 @@ def fit(
         model: what draws; or any module of your own, with a :class:`Loss` for its output.
         objective: what scores the draw.
         data: a :class:`Data`, or anything :func:`load_data` takes.
-        epochs: passes over the training split; 10 if neither this nor ``steps`` is given.
+        epochs: passes over the training split; if neither this nor ``steps`` is given 10, or of a small set as many as
+            make 1,000 steps.
         steps: optimiser steps, instead of epochs.
         batch_size: examples per step, over all processes where several train together; the last batch of an epoch
             may be smaller. A loader keeps its own.
@@ -100,7 +104,7 @@ def fit(
     check(model, data, epochs, steps, batch_size, watch, accumulate, checkpoint_every, on_nan, out)
     origin = getattr(model, "origin", None)
     training: dict[str, Any] = {
-        "epochs": epochs if epochs or steps else 10,
+        "epochs": epochs if epochs or steps else max(USUAL, math.ceil(ENOUGH / data.train.steps(batch_size))),
         "steps": steps,
         "batch_size": batch_size,
         "lr": lr,
@@ -114,7 +118,7 @@ def fit(
         "checkpoint_every": checkpoint_every,
         "on_nan": on_nan,
         "precision": precision,
-        "products": choose(precision, devices.pick(device)),
+        "products": choose(precision, devices.pick(device), model),
     }
     record = {
         "recipe": origin.recipe if origin else None,

@@ -17,6 +17,8 @@ from elbowroom.training.state import STOP, State
 
 #: What the system says when a disk is full, a quota used up, a directory read-only.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EACCES, errno.EPERM)
+#: Seconds to wait for the lock: somebody who only looks whether it is held has it for an instant.
+_PATIENCE = 0.5
 #: What a signal leaves in the state; processes that train together agree on the largest place in this list.
 _REASONS = ("", "interrupted", "terminated", "stopped")
 
@@ -29,7 +31,7 @@ def alone(run: Run) -> Iterator[None]:
         return
     lock = FileLock(run.path / ".lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PATIENCE)
     except Timeout:
         raise ValueError(f"another process is training into {run.path}: wait for it, or stop it first") from None
     try:

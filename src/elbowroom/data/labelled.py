@@ -1,0 +1,68 @@
+"""A few of the labels, the others taken for unknown."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elbowroom.data.found import Found, Whole
+from elbowroom.data.split import Arrays
+
+UNKNOWN = -1
+"""The label of an example whose class is not known."""
+
+
+def labelled(found: Found, splits: dict[str, Whole], count: Any, seed: int) -> tuple[dict[str, Whole], str]:
+    """Training examples of which ``count`` keep their label, of each class as many, and what was done in words.
+
+    Raises:
+        ValueError: no number, no classes, a stream, or too few labels for the classes or of one of them.
+    """
+    if count is None:
+        return splits, ""
+    wish, train = f"labelled={count}", splits["train"]
+    if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
+        raise ValueError(f"labelled={count!r}: expected a number of training examples to keep the labels of")
+    if not isinstance(train, Arrays):
+        raise ValueError(
+            f"{wish} needs examples in memory, and those of {found.name} are read as they come: leave it out"
+        )
+    if train.y is None or found.classes is None or train.y.dim() != 1:
+        raise ValueError(f"{wish} is for data with classes, and {found.name} has none: leave it out, or give labels")
+    if count == len(train):
+        return splits, ""
+    kept = balanced(train.y, int(count), seed, found)
+    y = torch.full_like(train.y, UNKNOWN)
+    y[kept] = train.y[kept]
+    words = (
+        f"labels of {len(kept):,} of {len(train):,} training examples kept, as many of each class; "
+        "they are half of every epoch's examples"
+    )
+    return splits | {"train": train.but(y=y, often=kept)}, words
+
+
+def balanced(y: Tensor, count: int, seed: int, found: Found) -> Tensor:
+    """The places of ``count`` labels at random, of each class as many; what is left over goes to classes at random."""
+    classes = y.unique()
+    if not len(classes) <= count <= len(y):
+        raise ValueError(
+            f"labelled={count} of {len(y):,} training examples of {len(classes)} classes: expected at least one of "
+            f"each class and no more than there are, {len(classes)} to {len(y)}"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    shares = torch.full((len(classes),), count // len(classes))
+    shares[torch.randperm(len(classes), generator=generator)[: count % len(classes)]] += 1
+    kept = []
+    for label, share in zip(classes.tolist(), shares.tolist(), strict=True):
+        mine = (y == label).nonzero().flatten()
+        if len(mine) < share:
+            assert found.classes is not None
+            raise ValueError(
+                f"labelled={count} wants {share} labels of each class, and '{found.classes[label]}' has {len(mine)}: "
+                "give a smaller number"
+            )
+        kept.append(mine[torch.randperm(len(mine), generator=generator)[:share]])
+    return torch.cat(kept).sort().values

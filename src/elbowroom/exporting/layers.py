@@ -1,0 +1,158 @@
+"""What a network's layers do: products with weights, convolutions, normalisation, repetition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elbowroom.exporting.pointwise import pointwise
+from elbowroom.exporting.tape import Shape, Tape, Value
+from elbowroom.exporting.views import refuse
+
+
+def linear(tape: Tape, shape: Shape, x: Value, weight: Any, bias: Any = None) -> Value:
+    """Rows times weights (out, in), plus a bias."""
+    if isinstance(weight, Value):
+        refuse("linear with weights that depend on the code")
+    bias = torch.zeros(len(weight)) if bias is None else bias
+    return tape.step("linear", shape, x, weight, bias, inputs=weight.shape[1], outputs=weight.shape[0])
+
+
+def matmul(tape: Tape, shape: Shape, x: Any, y: Any) -> Value:
+    """A product with a constant, as a linear map."""
+    if isinstance(x, Value) and isinstance(y, Tensor) and y.dim() <= 2:
+        return linear(tape, shape, x, y[None] if y.dim() == 1 else y.T)
+    refuse("matmul of two values")
+
+
+def addmm(tape: Tape, shape: Shape, bias: Any, x: Value, y: Any) -> Value:
+    """A product with a constant, and a bias."""
+    return linear(tape, shape, x, y.T, bias) if isinstance(bias, Tensor) else refuse("addmm")
+
+
+def convolution(
+    tape: Tape,
+    shape: Shape,
+    x: Value,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] = (0,),
+    dilation: Sequence[int] = (1,),
+    groups: int = 1,
+    *,
+    transposed: bool = False,
+) -> Value:
+    """Over one dimension of space or two; one is a picture of a single row."""
+    dims = len(x.shape) - 2
+    if dims > 2 or len(x.shape) < 3:
+        refuse(f"convolution over {dims} dimensions of space")
+    if isinstance(padding, str):
+        refuse(f"padding='{padding}'")
+    two = [[fill] * (2 - dims) + list(a) * (dims // len(a)) for a, fill in ((stride, 1), (padding, 0), (dilation, 1))]
+    kernel = [1] * (2 - dims) + list(weight.shape[2:])
+    sizes = [[s[1], *([1] * (2 - dims)), *s[2:]] for s in (x.shape, shape)]
+    bias = torch.zeros(shape[1]) if bias is None else bias
+    names = {
+        "stride": two[0],
+        "padding": two[1],
+        "dilation": two[2],
+        "kernel": kernel,
+        "from": sizes[0],
+        "to": sizes[1],
+    }
+    return tape.step("transposed" if transposed else "convolution", shape, x, weight, bias, groups=groups, **names)
+
+
+def transposed(
+    tape: Tape,
+    shape: Shape,
+    x: Value,
+    weight: Tensor,
+    bias: Any = None,
+    stride: Any = (1,),
+    padding: Any = (0,),
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = (1,),
+) -> Value:
+    """The size that comes out says what the output padding was."""
+    return convolution(tape, shape, x, weight, bias, stride, padding, dilation, groups, transposed=True)
+
+
+def group_norm(
+    tape: Tape,
+    shape: Shape,
+    x: Value,
+    groups: int,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    _: Any = None,
+) -> Value:
+    """Each group of channels to mean 0 and variance 1, then a scale and a shift for each channel."""
+    channels = shape[1]
+    scale = torch.ones(channels) if weight is None else weight
+    shift = torch.zeros(channels) if bias is None else bias
+    return tape.step("norm", shape, x, scale, shift, groups=groups, channels=channels, eps=eps)
+
+
+def layer_norm(
+    tape: Tape,
+    shape: Shape,
+    x: Value,
+    over: Sequence[int],
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+    _: Any = None,
+) -> Value:
+    """Every row to mean 0 and variance 1, then a scale and a shift for each place in it."""
+    size = math.prod(over)
+    plain = tape.step(
+        "norm", shape, x, torch.ones(1), torch.zeros(1), groups=math.prod(shape) // size, channels=1, eps=eps
+    )
+    scaled = plain if weight is None else pointwise("mul")(tape, shape, plain, weight)
+    return scaled if bias is None else pointwise("add")(tape, shape, scaled, bias)
+
+
+def batch_norm(
+    tape: Tape,
+    shape: Shape,
+    x: Value,
+    weight: Any,
+    bias: Any,
+    mean: Tensor,
+    var: Tensor,
+    training: bool,
+    _: float,
+    eps: float,
+    *__: Any,
+) -> Value:
+    """With the averages of training it is a scale and a shift for each channel."""
+    if training:
+        refuse("batch_norm over a batch")
+    rest = [1] * (len(shape) - 2)
+    scale = (var + eps).rsqrt() * (1 if weight is None else weight)
+    shift = (0 if bias is None else bias) - mean * scale
+    scaled = pointwise("mul")(tape, shape, x, scale.reshape(-1, *rest))
+    return pointwise("add")(tape, shape, scaled, shift.reshape(-1, *rest))
+
+
+def batch_norm_of(
+    tape: Tape, shape: Shape, x: Value, weight: Any, bias: Any, mean: Tensor, var: Tensor, _: float, eps: float
+) -> tuple[Value, None, None]:
+    """As torch splits it up, for which what else comes out is nothing."""
+    return batch_norm(tape, shape, x, weight, bias, mean, var, False, 0.0, eps), None, None
+
+
+def nearest(tape: Tape, shape: Shape, x: Value, *_: Any, **__: Any) -> Value:
+    """Places repeated."""
+    one = [1] * (4 - len(shape))
+    return tape.step(
+        "nearest", shape, x, **{"from": [x.shape[1], *one, *x.shape[2:]], "to": [shape[1], *one, *shape[2:]]}
+    )

@@ -1,0 +1,157 @@
+"""The parts of a model as modules from tensors to tensors, which is what other programs run: encoder, decoder, sampler.
+
+A condition comes as numbers (B, n): one-hot rows of classes, or attributes as they are.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from elbowroom import noise
+from elbowroom.conditions import Labels
+from elbowroom.distributions import Delta, Normal, Quantised
+from elbowroom.exporting.sampling import transform
+from elbowroom.model import Generative, Model
+from elbowroom.semisupervised import SemiSupervised
+
+
+def conditions(model: Generative) -> int:
+    """How many numbers a condition has; 0 where the model takes none.
+
+    Raises:
+        ValueError: the condition is a module of one's own.
+
+    >>> import elbowroom as er
+    >>> [conditions(recipe((1, 8, 8))[0]) for recipe in (er.recipes.vae, er.recipes.cvae)]
+    [0, 10]
+    """
+    given = model.labels if isinstance(model, SemiSupervised) else getattr(model, "condition", None)
+    if given is None:
+        return 0
+    if not isinstance(given, Labels):
+        raise ValueError(
+            f"the condition is a {type(given).__name__}, and one that is exported takes numbers: make it er.Labels(n)"
+        )
+    return given.n
+
+
+def condition(model: Generative, n: int) -> tuple[Tensor, ...]:
+    """A condition for n codes, the classes in turn, as the parts take it; nothing where the model takes none.
+
+    >>> import elbowroom as er
+    >>> condition(er.recipes.cvae((1, 8, 8), labels=2)[0], 3)
+    (tensor([[1., 0.],
+            [0., 1.],
+            [1., 0.]]),)
+    """
+    size = conditions(model)
+    return (torch.eye(size)[torch.arange(n) % size],) if size else ()
+
+
+class Encoder(nn.Module):
+    """x (B, *shape), and a condition if the model takes one, to what is known of its uppermost latent.
+
+    Attributes:
+        outputs: the names of what comes out: ``mean`` and ``log_var`` of a normal, ``code`` of a point, ``code`` and
+            ``index`` of a codebook; ``classes``, q(y|x), too, where the class is a latent.
+    """
+
+    def __init__(self, model: Generative) -> None:
+        super().__init__()
+        self.model = model
+        with torch.no_grad():
+            x = torch.zeros(1, *model.shape)
+            self.outputs = tuple(self._told(x, *condition(model, 1)))
+
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, ...]:  # noqa: D102
+        return tuple(self._told(x, c).values())
+
+    def _told(self, x: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
+        told = _known(self._posterior(x, c))
+        if isinstance(self.model, SemiSupervised):
+            told["classes"] = self.model.log_qy(x).exp()
+        return told
+
+    def _posterior(self, x: Tensor, c: Tensor | None) -> Distribution:
+        if isinstance(self.model, Model | SemiSupervised):
+            return self.model.encoder(x, *(() if c is None else (c,)))
+        with noise.silenced():
+            return self.model.draw(x, c).latents[-1].q
+
+
+def _known(q: Distribution) -> dict[str, Tensor]:
+    if isinstance(q, Normal):
+        # A posterior drawn given one above it has a dimension of samples in front, of which there is one.
+        lead = q.loc.dim() - len(q.event_shape) - 1
+        return {name: t.expand_as(q.loc).flatten(0, lead) for name, t in (("mean", q.loc), ("log_var", q.log_var))}
+    if isinstance(q, Delta):
+        return {"code": q.value}
+    if isinstance(q, Quantised):
+        return {"code": q.codes, "index": q.indices}
+    return {"mean": q.mean}
+
+
+class Decoder(nn.Module):
+    """z (B, *latent), and a condition if the model takes one, to the mean of p(x|z), (B, *shape).
+
+    Latents below take their means.
+
+    >>> import elbowroom as er
+    >>> Decoder(er.recipes.vae((1, 8, 8), latent=2)[0])(torch.zeros(3, 2)).shape
+    torch.Size([3, 1, 8, 8])
+    """
+
+    def __init__(self, model: Generative) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:  # noqa: D102
+        with noise.silenced():
+            return self.model.decode(z, c).mean
+
+
+class Sampler(nn.Module):
+    """Standard normals (B, :attr:`size`), and a condition if the model takes one, to a sample and its code.
+
+    Comes out: the mean of p(x|z), (B, *shape), and z, (B, *latent), of the uppermost latent. Those below are drawn too.
+
+    Raises:
+        ValueError: the model has no prior, or one whose draws are no known transformation of normals.
+
+    >>> import elbowroom as er
+    >>> sampler = Sampler(er.recipes.vae((1, 8, 8), latent=2)[0])
+    >>> sampler.size, sampler(torch.zeros(3, 2))[0].shape
+    (2, torch.Size([3, 1, 8, 8]))
+    """
+
+    def __init__(self, model: Generative) -> None:
+        super().__init__()
+        if getattr(model, "prior", model) is None:
+            raise ValueError("the model has no prior to sample from")
+        self.model, self.transform = model, transform(model)
+        #: How many normals each draw takes, in their order.
+        self.sizes: list[int] = []
+
+        def counted(shape: torch.Size, like: Tensor) -> Tensor:
+            self.sizes.append(math.prod(shape))
+            return like.new_zeros(shape)
+
+        with torch.no_grad(), noise._using(counted):
+            self._drawn(1, *condition(model, 1))
+        if not self.sizes:
+            prior = type(getattr(model, "prior", model)).__name__
+            raise ValueError(f"{prior} draws in a way of its own: no transformation of normals is known that makes it")
+        self.size = sum(self.sizes)
+
+    def forward(self, eps: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: D102
+        parts = iter(eps.split(self.sizes, 1))
+        with noise._using(lambda shape, like: next(parts).reshape(shape)):
+            return self._drawn(eps.shape[0], c)
+
+    def _drawn(self, n: int, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        z = self.model.draw_prior(n, c) if self.transform is None else self.transform(n)
+        return self.model.decode(z, c).mean, z

@@ -1,0 +1,86 @@
+"""The studio as one application: its rooms' routes, behind the guard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from elbowroom.studio import asked, code, drags, explore, jobs, listed, live, openapi, own, said, ways
+from elbowroom.studio.desk import Desk
+from elbowroom.studio.folder import Folder
+from elbowroom.studio.guard import Guard
+from elbowroom.studio.jobs import Jobs
+from elbowroom.studio.live import Live
+
+STATIC = Path(__file__).with_name("static")
+
+
+@dataclass
+class Studio:
+    """What every handler finds as ``request.app.state.studio``."""
+
+    folder: Folder
+    desk: Desk
+    jobs: Jobs
+    live: Live
+
+
+def page(request: Request) -> Response:
+    """The page."""
+    return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+def make(
+    runs: str | os.PathLike[str] = "runs",
+    host: str = "127.0.0.1",
+    token: str | None = None,
+    data_folders: Sequence[str | os.PathLike[str]] = (),
+    train: click.Group | None = None,
+) -> Starlette:
+    """The application on a folder of runs.
+
+    Args:
+        runs: the folder, which must be there.
+        host: the address it will listen on; which names a browser may call it by follows from it.
+        token: what a visitor has to show, if anything.
+        data_folders: folders besides the runs folder whose files trainings may read.
+        train: the command line's ``train``, a command for every recipe; without it nothing can be trained from here.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
+    held = Folder(runs)
+    studio = Studio(held, Desk(held), Jobs(held, train, data_folders), Live(held))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with studio.live.running():
+            yield
+        studio.desk.close()
+
+    app = Starlette(
+        routes=_routes(),
+        middleware=[Middleware(Guard, host=host, token=token)],
+        exception_handlers={ValueError: said.refused, HTTPException: said.refused},
+        lifespan=lifespan,
+    )
+    app.state.studio = studio
+    return app
+
+
+def _routes() -> list[BaseRoute]:
+    rooms = [room.ROUTES for room in (listed, live, jobs, asked, drags, explore, own, ways, code, openapi)]
+    static = Mount("/static", StaticFiles(directory=STATIC, check_dir=False))
+    return [Route("/", page), *(route for room in rooms for route in room), static]

@@ -1,0 +1,154 @@
+"""The folder of runs, and what may be reached in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from elbowroom.studio.said import Refused
+from elbowroom.studio.seen import News, Seen
+
+#: Is told a run, its summary and what is new of it.
+Telling = Callable[[str, dict[str, Any] | None, News | None], None]
+#: Folders within a run, where no other run is looked for.
+_INSIDE = ("images", "checkpoints")
+#: How deep runs are looked for, and how many are shown.
+_DEPTH, _MOST = 6, 5000
+
+
+class Folder:
+    """The runs in a folder and below it, each under its path from there.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        ValueError: there is no such folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).resolve()
+        if not self.path.is_dir():
+            raise ValueError(f"no folder {path}: name the one that holds your runs, or make it first")
+        self._seen: dict[str, Seen] = {}
+        self._lock = threading.Lock()
+        self._tellings: list[Telling] = []
+
+    def tells(self, telling: Telling) -> None:
+        """Have this called with a run, its summary and what is new of it; with None and None where it is gone."""
+        self._tellings.append(telling)
+
+    def look(self) -> list[dict[str, Any]]:
+        """The summaries of all runs as they stand now, live ones first, then the newest."""
+        with self._lock:
+            there = dict.fromkeys(self._walk())
+            for run in [run for run in self._seen if run not in there]:
+                del self._seen[run]
+                self._tell(run, None, None)
+            for run in there:
+                if run not in self._seen:
+                    self._seen[run] = Seen(self.path / run, run)
+                if news := self._seen[run].look():
+                    self._tell(run, self._seen[run].summary, news)
+            found = [seen.summary for seen in self._seen.values()]
+        return sorted(sorted(found, key=lambda s: str(s["started"] or ""), reverse=True), key=lambda s: not s["live"])
+
+    def _tell(self, run: str, summary: dict[str, Any] | None, news: News | None) -> None:
+        for telling in self._tellings:
+            telling(run, summary, news)
+
+    def _walk(self) -> Iterator[str]:
+        """Where there is a ``recipe.json``; no links are followed, no hidden folders entered."""
+        left, count = [("", 0)], 0
+        while left and count < _MOST:
+            at, depth = left.pop()
+            try:
+                entries = list(os.scandir(self.path / at))
+            except OSError:
+                continue
+            is_run = any(entry.name == "recipe.json" for entry in entries)
+            if is_run:
+                count += 1
+                yield at or "."
+            for entry in entries:
+                hidden = not plain(entry.name) or (is_run and entry.name in _INSIDE)
+                if not hidden and depth < _DEPTH and entry.is_dir(follow_symlinks=False):
+                    left.append((f"{at}/{entry.name}" if at else entry.name, depth + 1))
+
+    def summary(self, run: str) -> dict[str, Any]:
+        """The summary of one run as it stands now.
+
+        Raises:
+            Refused: there is none.
+        """
+        path = self.run(run)
+        with self._lock:
+            seen = self._seen.get(run)
+            if seen is None:
+                seen = self._seen[run] = Seen(path, run)
+            if news := seen.look():
+                self._tell(run, seen.summary, news)
+            return seen.summary
+
+    def record(self, run: str) -> dict[str, Any] | None:
+        """What the ``recipe.json`` of a run says; None where it is damaged."""
+        self.summary(run)
+        with self._lock:
+            return self._seen[run].record if run in self._seen else None
+
+    def run(self, run: str) -> Path:
+        """The directory of a run.
+
+        Raises:
+            Refused: there is none under this name, or what is there leads out of the folder.
+        """
+        path = self.inside(run)
+        if not (path / "recipe.json").is_file():
+            raise Refused(f"no run '{run[:80]}' here: reload the list of runs", 404)
+        return path
+
+    def inside(self, name: str) -> Path:
+        """A path below the folder, none of whose parts is hidden or a link."""
+        parts = [] if name == "." else name.split("/")
+        if not all(map(plain, parts)):
+            raise Refused(f"{name[:80]!r} is no run: a run is named by its path below the folder", 404)
+        path = self.path.joinpath(*parts)
+        try:
+            same = path.resolve() == path
+        except (OSError, RuntimeError, ValueError):
+            same = False
+        if not same:
+            raise Refused(f"'{name[:80]}' leads elsewhere: links are not followed", 404)
+        return path
+
+    def file(self, run: str, name: str) -> Path:
+        """A plain file of a run, really inside it.
+
+        Raises:
+            Refused: it is not there, or elsewhere.
+        """
+        path = self.run(run)
+        if not all(map(plain, name.split("/"))):
+            raise Refused(f"{name[:80]!r} is no file of a run", 404)
+        try:
+            real = (path / name).resolve(strict=True)
+        except (OSError, RuntimeError, ValueError):
+            raise Refused(f"there is no {name[:80]} in {run[:80]}", 404) from None
+        if not real.is_relative_to(path) or not real.is_file():
+            raise Refused(f"there is no {name[:80]} in {run[:80]}", 404)
+        return real
+
+
+def plain(part: str) -> bool:
+    """Whether a part of a path names something below, and nothing hidden.
+
+    >>> plain("vae-digits-1"), plain(".."), plain(""), plain("a\\x00b")
+    (True, False, False, False)
+    """
+    if not part or part.startswith(".") or len(part) > 255 or re.search(r"[\x00-\x1f\x7f\\]", part):
+        return False
+    return part.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in part)

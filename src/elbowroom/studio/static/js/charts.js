@@ -1,0 +1,150 @@
+// Curves: uPlot for those to be read, a line of SVG for those to be glanced at.
+
+import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { colour, dimension, h, number, s } from "./dom.js";
+
+export const UNITS = { loss: "nats per example", elbo: "nats per example, higher is better", reconstruction: "nats per example", kl: "nats per example", examples_per_second: "per second" };
+export const WORDS = { elbo: "ELBO", kl: "KL", loss: "loss", reconstruction: "reconstruction", examples_per_second: "examples per second" };
+const QUIET = new Set(["step", "epoch", "seconds", "examples"]);
+
+/** The terms that any of these splits have, those that matter most first. */
+export function terms(splits) {
+  const found = new Set(Object.values(splits).flatMap((split) => Object.keys(split)));
+  const first = ["elbo", "loss", "reconstruction", "kl"].filter((name) => found.has(name));
+  const others = [...found].filter((name) => !first.includes(name) && !QUIET.has(name) && name !== "examples_per_second");
+  return [...first, ...others.sort(), ...(found.has("examples_per_second") ? ["examples_per_second"] : [])];
+}
+
+/** Where on the axis each row stands: epochs, fractions of them for the rows within one. */
+export function places(split, splits, axis) {
+  if (axis !== "epoch") return split[axis];
+  const ends = Object.values(splits).find((other) => other.epoch?.length && other !== splits.train) ?? splits.train;
+  const last = ends.step.length - 1;
+  const perStep = last >= 0 && ends.step[last] ? ends.epoch[last] / ends.step[last] : 1;
+  return split.step.map((step) => step * perStep);
+}
+
+/** What most of a curve lies within: its wild beginning may leave the frame. */
+function frame(u, low, high) {
+  const values = [];
+  for (const curve of u.data.slice(1)) {
+    const there = curve.filter((value) => value !== null && value !== undefined);
+    values.push(...there.slice(there.length > 12 ? Math.ceil(there.length * 0.06) : 0));
+  }
+  if (!values.length) return [low ?? 0, high ?? 1];
+  values.sort((a, b) => a - b);
+  const [least, most] = [values[Math.floor(values.length * 0.01)], values[Math.ceil(values.length * 0.99) - 1]];
+  const room = (most - least || Math.abs(most) || 1) * 0.08;
+  return [least - room, most + room];
+}
+
+/**
+ * A chart of several lines. Each line: {label, x, y, colour (a name in the style sheet, or [light, dark]), dash, width}.
+ * Returns {element, update(lines), leave()}.
+ */
+export function chart(title, unit, lines, { height = 190, axis = "epoch" } = {}) {
+  const area = h("div.plotted", { role: "img" });
+  const reading = h("p.reading");
+  const element = h("figure.chart", {}, h("figcaption", {}, h("b", {}, title), " ", h("span", {}, unit)), area, reading);
+  let plot = null;
+  let shown = lines;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const ink = (line) => (Array.isArray(line.colour) ? line.colour[dark.matches ? 1 : 0] : colour(line.colour));
+
+  const table = () => uPlot.join(shown.map((line) => [line.x, line.y]));
+  const sentence = () => {
+    const ends = shown.map((line) => `${line.label} ${number(line.y.at(-1))}`).join(", ");
+    area.setAttribute("aria-label", `${title} over ${axis}: ${ends}`);
+  };
+
+  function read(u) {
+    const at = u.cursor.idx;
+    if (at === null || at === undefined) return rest();
+    const where = u.data[0][at];
+    const parts = shown.map((line, i) => [line, nearest(u.data[i + 1], at)]).filter(([, value]) => value !== null);
+    reading.replaceChildren(h("span", {}, `${axis} ${number(where, axis === "step" ? 0 : 1)}`), ...parts.map(([line, value]) => key(line, number(value))));
+  }
+  const key = (line, value) => h("span", {}, h("i", { style: { background: ink(line) } }), line.label, value === undefined ? null : h("b", {}, value));
+  const rest = () => reading.replaceChildren(...shown.map((line) => key(line, number(line.y.at(-1)))));
+
+  function draw() {
+    plot?.destroy();
+    const options = {
+      width: Math.max(area.clientWidth, 160),
+      height,
+      legend: { show: false },
+      cursor: { y: false, drag: { x: true, y: false }, points: { size: 6 } },
+      scales: { x: { time: false }, y: { range: frame } },
+      axes: [
+        { stroke: colour("quiet"), grid: { show: false }, ticks: { show: false }, size: 26, font: "11px system-ui, sans-serif", values: (_, all) => all.map((v) => number(v, 0)) },
+        { stroke: colour("quiet"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false }, size: 52, gap: 2, font: "11px system-ui, sans-serif", values: (_, all) => all.map((v) => short(v)) },
+      ],
+      series: [{}, ...shown.map((line) => ({ label: line.label, stroke: ink(line), width: line.width ?? 1.8, dash: line.dash, spanGaps: true, points: { show: line.y.length === 1 } }))],
+      hooks: { setCursor: [read] },
+    };
+    plot = new uPlot(options, table(), area);
+    sentence();
+    rest();
+  }
+
+  const size = new ResizeObserver(() => plot?.setSize({ width: Math.max(area.clientWidth, 160), height }));
+  size.observe(area);
+  dark.addEventListener("change", draw);
+  requestAnimationFrame(draw);
+
+  return {
+    element,
+    update(lines) {
+      const same = plot && lines.length === shown.length && lines.every((line, i) => line.label === shown[i].label && line.y.length > 1);
+      shown = lines;
+      if (!same) return void (area.isConnected && draw());
+      plot.setData(table());
+      sentence();
+      if (plot.cursor.idx === null || plot.cursor.idx === undefined) rest();
+    },
+    leave() {
+      size.disconnect();
+      dark.removeEventListener("change", draw);
+      plot?.destroy();
+    },
+  };
+}
+
+const short = (value) => (Math.abs(value) >= 10000 ? `${number(value / 1000, 0)}k` : number(value, Math.abs(value) < 10 ? 1 : 0));
+
+function nearest(curve, at) {
+  for (let d = 0; d < curve.length; d++) {
+    const value = curve[at - d] ?? curve[at + d];
+    if (value !== null && value !== undefined) return value;
+  }
+  return null;
+}
+
+/** A curve in miniature: its end stands out, its wild beginning is cut. */
+export function spark(values, width = 132, height = 34) {
+  const there = values.filter(Number.isFinite);
+  const picture = s("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+  if (there.length < 2) return picture;
+  const rest = [...there.slice(there.length > 6 ? Math.ceil(there.length * 0.1) : 0)].sort((a, b) => a - b);
+  const [low, high] = [rest[0], rest.at(-1)];
+  const y = (value) => 4 + (height - 8) * (1 - Math.min(1, Math.max(0, (value - low) / (high - low || 1))));
+  const x = (i) => 3 + ((width - 6) * i) / (there.length - 1);
+  const path = there.map((value, i) => `${i ? "L" : "M"}${x(i).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+  picture.append(s("path", { d: path }), s("circle", { cx: x(there.length - 1), cy: y(there.at(-1)), r: 2.4 }));
+  return picture;
+}
+
+/** Bars of one number each, as the KL of every dimension; `mark` are those that stand out. */
+export function bars(values, { unit = "nats", mark = (value) => value > 0.1 } = {}) {
+  const top = Math.max(...values, 1e-9);
+  const n = values.length;
+  const picture = s("svg", { class: "bars", viewBox: `0 0 ${n} 100`, preserveAspectRatio: "none", role: "img", "aria-label": `${n} dimensions, the largest ${number(top)} ${unit}` });
+  values.forEach((value, i) => {
+    const size = Math.max((98 * value) / top, 0.6);
+    const bar = s("rect", { x: i + 0.12, width: 0.76, y: 100 - size, height: size, class: mark(value) ? "on" : "" });
+    bar.append(s("title", {}));
+    bar.firstChild.textContent = `${dimension(i)}: ${number(value)} ${unit}`;
+    picture.append(bar);
+  });
+  return picture;
+}
