@@ -24,6 +24,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import numpy as np
 from websockets.asyncio.client import connect
@@ -37,16 +39,20 @@ def section_drag(seconds: float = 20.0, rate: float = 60.0) -> None:
     """One client dragging, alone and while a run trains beside."""
     print("| one client | points at 60 Hz | median ms | 95th percentile | most | not decoded | server's ms a frame |")
     print("|---|---|---|---|---|---|---|")
+    besides = {
+        "nothing beside": lambda *_: contextlib.nullcontext(),
+        "a training begun from the page beside": from_the_page,
+        "a training begun in a terminal beside": from_a_terminal,
+    }
     with folder() as (place, pictures), studio(place / "runs") as (url, process):
-        for beside in (False, True):
-            with training(pictures, place / "beside") if beside else contextlib.nullcontext():
+        for name, beside in besides.items():
+            with beside(url, pictures):
                 spent = processor(process.pid)
                 sent, waits = asyncio.run(drag(url, seconds, rate))
                 spent = processor(process.pid) - spent
             waits.sort()
             figures = (statistics.median(waits), waits[int(0.95 * len(waits))], waits[-1])
             words = " | ".join(f"{1000 * figure:.1f}" for figure in figures)
-            name = "a run trains beside" if beside else "nothing beside"
             each = 1000 * spent / len(waits)
             print(f"| {name} | {sent} | {words} | {sent - len(waits)} | {each:.1f} |", flush=True)
 
@@ -89,8 +95,27 @@ def folder() -> Iterator[tuple[Path, Path]]:
 
 
 @contextlib.contextmanager
-def training(pictures: Path, out: Path) -> Iterator[None]:
-    """A training on the pictures, past its start."""
+def from_the_page(url: str, pictures: Path) -> Iterator[None]:
+    """A training on the pictures, begun as the page begins one."""
+    settings = {"data": str(pictures), "epochs": 1000}
+    run = ask(url, "/api/train", {"recipe": "conv_vae", "settings": settings, "name": "beside"})["run"]
+    time.sleep(5)
+    yield
+    ask(url, "/api/stop", {"run": run})
+    time.sleep(5)
+
+
+def ask(url: str, path: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What the studio answers."""
+    headers = {"Content-Type": "application/json"}
+    with urlopen(Request(f"http://{url}{path}", json.dumps(given).encode(), headers), timeout=90) as answer:
+        return json.load(answer)
+
+
+@contextlib.contextmanager
+def from_a_terminal(_: str, pictures: Path) -> Iterator[None]:
+    """The same by the command line, past its start."""
+    out = pictures.parent / "beside"
     words = ["train", "conv_vae", "--data", str(pictures), "--epochs", "1000", "--out", str(out)]
     process = subprocess.Popen(
         [sys.executable, "-m", "elbowroom", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -110,7 +135,7 @@ def training(pictures: Path, out: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def studio(runs: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """``elbowroom studio``, by its host and port."""
-    words = ["studio", str(runs), "--port", "0", "--no-browser"]
+    words = ["studio", str(runs), "--port", "0", "--no-browser", "--data-folder", str(runs.parent)]
     process = subprocess.Popen([sys.executable, "-m", "elbowroom", *words], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout

@@ -98,7 +98,7 @@ def explore(page, server, run="plane"):
     page.wait_for_selector(".decoded")
     page.wait_for_selector(".busy", state="hidden", timeout=60_000)
     # A canvas nobody has drawn on is 300 wide.
-    page.wait_for_function("document.querySelector('.decoded').width < 300")
+    until(lambda: page.evaluate("document.querySelector('.decoded').width < 300"))
 
 
 def until(check, seconds=20):
@@ -115,7 +115,7 @@ def test_runs_are_listed_searched_and_sorted(page, server):
     page.wait_for_selector(".run")
     assert {h.inner_text().split()[0] for h in page.query_selector_all(".run h2")} == {"plane", "six"}
     page.fill("input[type=search]", "six")
-    page.wait_for_function("document.querySelectorAll('.run').length === 1")
+    until(lambda: page.locator(".run").count() == 1)
     page.fill("input[type=search]", "no such run")
     assert "Nothing found" in page.inner_text(".runs")
 

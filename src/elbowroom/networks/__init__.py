@@ -3,6 +3,6 @@
 from elbowroom.networks.blocks import NETWORKS, Residual
 from elbowroom.networks.cells import Cells
 from elbowroom.networks.mlp import ACTIVATIONS, MLP
-from elbowroom.networks.pyramid import SIZES, Down, Pyramid, Up
+from elbowroom.networks.pyramid import SIZES, Down, Pyramid, Up, settle
 
-__all__ = ["ACTIVATIONS", "MLP", "NETWORKS", "SIZES", "Cells", "Down", "Pyramid", "Residual", "Up"]
+__all__ = ["ACTIVATIONS", "MLP", "NETWORKS", "SIZES", "Cells", "Down", "Pyramid", "Residual", "Up", "settle"]

@@ -47,14 +47,15 @@ def grown(layer: Layer, x: Tensor, size: tuple[int, ...]) -> Tensor:
     if not size or size != tuple(2 * half for half in x.shape[2:]):
         return layer(enlarged(x, size))
     transposed = (F.conv_transpose1d, F.conv_transpose2d)[len(size) - 1]
-    return transposed(x, added(layer.weight), layer.bias, stride=2, padding=1)
+    kept = getattr(layer, "added", None)
+    return transposed(x, added(layer.weight) if kept is None else kept, layer.bias, stride=2, padding=1)
 
 
 def added(kernel: Tensor) -> Tensor:
     """Kernels (O, I, 3) or (O, I, 3, 3) of a convolution as those of :func:`grown`, (I, O, 4) or (I, O, 4, 4)."""
     dims = kernel.dim() - 2
     pool = (F.avg_pool1d, F.avg_pool2d)[dims - 1]
-    mirrored = F.pad(kernel.flip(*range(2, 2 + dims)), (1, 1) * dims)
+    mirrored = F.pad(kernel.flip(tuple(range(2, 2 + dims))), (1, 1) * dims)
     return 2**dims * pool(mirrored, 2, stride=1).transpose(0, 1)
 
 

@@ -58,6 +58,8 @@ def serve(
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
         ws_max_size=1 << 20,
+        # Frames go to this machine, mostly: to squeeze one takes longer than to send it.
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=15,
     )

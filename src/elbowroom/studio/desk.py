@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Data
+from elbowroom.networks import settle
 from elbowroom.run import Run
 from elbowroom.studio.lanes import Lane
 from elbowroom.studio.opened import SEEDING, Opened
@@ -103,6 +104,7 @@ class Desk:
         with SEEDING, torch.random.fork_rng(devices=[]):
             # One picture at a time on one thread, convolutions take two thirds of their time with channels last.
             model = run.model().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        settle(model)
         opened = Opened(run, model, version, lambda: self._data(run, record["data"]))
         # What it is told has its names in the data, which is not to be read where others wait.
         _ = opened.given

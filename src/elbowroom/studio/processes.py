@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,13 +16,22 @@ from elbowroom.studio.rows import opened
 #: Seconds until a training has to have begun before the answer is "starting", and that its end may take; bytes of
 #: its log.
 BEGINS, ENDS, LOG = 60.0, 10.0, 1 << 20
+#: The priority of a training, in the system's steps below the usual one.
+GIVES_WAY = 10
 
 
 def start(words: Sequence[str], log: BinaryIO) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own, which outlives this one; nothing goes through a shell."""
-    return subprocess.Popen(
+    """Start a program in a session of its own, which outlives this one; nothing goes through a shell.
+
+    It gives way to whoever drags a point on the page: a training takes hours, a picture should take milliseconds.
+    """
+    process = subprocess.Popen(
         list(words), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
     )
+    if hasattr(os, "setpriority"):
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, process.pid, GIVES_WAY)
+    return process
 
 
 def locked(path: Path) -> bool:
