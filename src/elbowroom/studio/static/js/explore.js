@@ -86,7 +86,25 @@ function thePlane(hand) {
     },
     lasso: (chosen) => lassoed(chosen),
     hover: (i, at) => hovered(i, at),
+    view: () => backdrop(),
   });
+
+  /** What the plane decodes to, laid under its points: a picture every so many pixels, the other dimensions as they are. */
+  const backdrop = settled(async () => {
+    if (pictures.getAttribute("aria-pressed") !== "true" || !told?.map) { plane.backdrop = null; return plane.draw(); }
+    const { left, right, low, high } = plane.seen;
+    const [columns, rows] = [plane.canvas.clientWidth, plane.canvas.clientHeight].map((size) => Math.max(3, Math.round(size / 46)));
+    const [px, py] = place(hand.z);
+    const codes = [];
+    for (let r = 0; r < rows; r++) for (let k = 0; k < columns; k++) {
+      const [x, y] = [left + ((k + 0.5) / columns) * (right - left), high - ((r + 0.5) / rows) * (high - low)];
+      codes.push(hand.z.map((value, i) => value + (x - px) * told.map.x[i] + (y - py) * told.map.y[i]));
+    }
+    const sheet = await trying(async () => createImageBitmap(await bytes("/api/decode", { ...hand.about, z: codes, columns, format: "png" })));
+    if (!sheet) return;
+    plane.backdrop = { image: sheet, left, right, low, high };
+    plane.draw();
+  }, 220);
 
   /** Where the plane is no plane of codes: the codes of the nearest examples, by how near they are. */
   function between(x, y) {
@@ -134,6 +152,8 @@ function thePlane(hand) {
     strip.hidden = true;
     plane.show(got.points, got.labels);
     plane.hand = place(hand.z);
+    pictures.hidden = !model.picture || model.quantised || !got.map;
+    backdrop();
     caption.textContent = `${got.axes.x} → · ${got.axes.y} ↑ · ${number(got.points.length, 0)} of the ${got.split} split`;
     drawLegend(got);
   }
@@ -153,14 +173,17 @@ function thePlane(hand) {
     if (at) plane.hand = at;
     plane.pins = Object.fromEntries(Object.entries(hand.pins ?? {}).map(([name, pin]) => [name, place(pin.z)]).filter(([, p]) => p));
     plane.draw();
+    // Where two dimensions are all there are, moving the hand changes nothing of what lies under it.
+    if (model.latent > 2) backdrop();
   });
 
+  const pictures = h("button", { hidden: true, "aria-pressed": "false", title: "decode the whole plane", onclick: () => { pictures.setAttribute("aria-pressed", String(pictures.getAttribute("aria-pressed") !== "true")); backdrop(); } }, "Pictures");
   const tools = h("div.views", { role: "group", "aria-label": "what the mouse does" }, [["move", "Move"], ["pan", "Pan"], ["lasso", "Lasso"]].map(([tool, words]) => h("button", { "aria-pressed": String(tool === "move"), onclick: (event) => { plane.tool = tool; plane.canvas.dataset.tool = tool; for (const b of tools.children) b.setAttribute("aria-pressed", String(b === event.target)); } }, words)));
   const view = h("select", { "aria-label": "view of the codes", onchange: () => { pair.hidden = !view.value.startsWith("dims"); show(view.value); } }, views.map(([value, words]) => h("option", { value }, words)));
   const pick = (at) => h("select", { "aria-label": at ? "dimension upwards" : "dimension to the right", onchange: () => { const [a, b] = [...pair.querySelectorAll("select")].map((s) => s.value); view.options[0].value = `dims:${a},${b}`; show(`dims:${a},${b}`); } }, Array.from({ length: model.latent }, (_, d) => h("option", { value: d, selected: d === [first, second][at] }, dimension(d))));
   const pair = h("span.pair", { hidden: model.latent < 3 }, pick(0), pick(1));
   const zoom = h("div.views", { role: "group", "aria-label": "zoom" }, h("button", { "aria-label": "smaller", onclick: () => plane.zoom(0.75) }, "−"), h("button", { onclick: () => plane.fit() }, "fit"), h("button", { "aria-label": "larger", onclick: () => plane.zoom(1.33) }, "+"));
-  const element = h("section.panel.map", { "aria-label": "plane of codes" }, h("header.row", {}, views.length > 1 ? view : null, pair, tools, zoom), h("div.sheet-of-codes", {}, plane.canvas, card, busy), caption, legend, strip);
+  const element = h("section.panel.map", { "aria-label": "plane of codes" }, h("header.row", {}, views.length > 1 ? view : null, pair, tools, zoom, pictures), h("div.sheet-of-codes", {}, plane.canvas, card, busy), caption, legend, strip);
   if (views.length) show(views[0][0]);
   else fill(element, h("p.quiet", {}, "A code of one dimension: use the slider."));
   return { element, leave: () => plane.leave() };

@@ -17,6 +17,8 @@ export class Plane {
   chosen = new Set();
   hand = null;
   pins = {};
+  /** A picture under the points, and the corner of the plane that it covers: {image, left, right, low, high}. */
+  backdrop = null;
   tool = "move";
   #fit = { scale: 1, x: 0, y: 0 };
   #view = null;
@@ -48,14 +50,14 @@ export class Plane {
 
   /** New points; the view is fitted to them. */
   show(points, labels) {
-    Object.assign(this, { points, labels, chosen: new Set(), pins: {} });
+    Object.assign(this, { points, labels, chosen: new Set(), pins: {}, backdrop: null });
     this.#view = null;
     this.#measure();
     this.draw();
   }
 
   /** The whole plane again. */
-  fit() { this.#view = { ...this.#fit }; this.draw(); }
+  fit() { this.#view = { ...this.#fit }; this.on.view?.(); this.draw(); }
 
   /** Larger or smaller about a place on the canvas, its middle if none is given. */
   zoom(by, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
@@ -63,7 +65,14 @@ export class Plane {
     const scale = Math.min(Math.max(view.scale * by, this.#fit.scale * 0.3), this.#fit.scale * 200);
     const share = scale / view.scale;
     this.#view = { scale, x: x - (x - view.x) * share, y: y - (y - view.y) * share };
+    this.on.view?.();
     this.draw();
+  }
+
+  /** The part of the plane that is seen. */
+  get seen() {
+    const [[left, high], [right, low]] = [this.#there([0, 0]), this.#there([this.canvas.clientWidth, this.canvas.clientHeight])];
+    return { left, right, low, high };
   }
 
   /** How wide the plane is that one sees. */
@@ -151,6 +160,7 @@ export class Plane {
       this.on.lasso(within);
     }
     this.#loop = [];
+    if (start.tool === "pan" && start.moved) this.on.view?.();
     this.draw();
   }
 
@@ -173,14 +183,22 @@ export class Plane {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     context.clearRect(0, 0, width, height);
     if (!this.#view) return;
+    if (this.backdrop) {
+      const { image, left, right, low, high } = this.backdrop;
+      const [[x, y], [far, below]] = [this.#here([left, high]), this.#here([right, low])];
+      context.globalAlpha = 0.75;
+      context.drawImage(image, x, y, far - x, below - y);
+      context.globalAlpha = 1;
+    }
     const [ox, oy] = this.#here([0, 0]);
     context.strokeStyle = colour("rule");
     context.lineWidth = 1;
     context.beginPath();
     context.moveTo(ox, 0); context.lineTo(ox, height);
     context.moveTo(0, oy); context.lineTo(width, oy);
-    context.stroke();
-    const size = Math.min(5, 2.3 * Math.sqrt(Math.max(1, this.#view.scale / this.#fit.scale)));
+    if (!this.backdrop) context.stroke();
+    context.strokeStyle = "rgb(0 0 0 / 0.55)";
+    const size = (this.backdrop ? 1.25 : 1) * Math.min(5, 2.3 * Math.sqrt(Math.max(1, this.#view.scale / this.#fit.scale)));
     const plain = colour("model");
     const some = this.chosen.size > 0;
     this.points.forEach((point, i) => {
@@ -193,6 +211,7 @@ export class Plane {
       context.beginPath();
       context.arc(x, y, size, 0, 7);
       context.fill();
+      if (this.backdrop) context.stroke();
     });
     context.globalAlpha = 1;
     for (const [name, point] of Object.entries(this.pins)) this.#flag(context, this.#here(point), name);
