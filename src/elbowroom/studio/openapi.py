@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from html import escape
+from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
 
@@ -20,6 +21,7 @@ from elbowroom.studio.said import REQUIRED, ok
 CALLS: tuple[Call, ...] = (*asked.CALLS, *explore.CALLS, *own.CALLS, *ways.CALLS)
 TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 RUN_OF_EXAMPLES = "vae-digits-1"
+PAGE = Path(__file__).with_name("static") / "api.html"
 #: What every call may answer when it does not do what it was asked.
 ERRORS = {
     "400": "it cannot be done: one line that says why",
@@ -126,7 +128,7 @@ async def page(request: Request) -> Response:
         f"<section><h2>POST /api/code</h2><p>{escape(CODE)}</p><pre>"
         f"{_curl('/api/code', {'do': 'sample', 'run': RUN_OF_EXAMPLES, 'n': 4}, here)}</pre></section>"
     )
-    return HTMLResponse(PAGE.replace("CALLS", rows))
+    return HTMLResponse(PAGE.read_text(encoding="utf-8").replace("CALLS", rows))
 
 
 def _section(call: Call, here: str) -> str:
@@ -161,41 +163,7 @@ def _curl(path: str, body: dict[str, Any], here: str) -> str:
     return escape(f"curl {here}{path} -H 'Content-Type: application/json' -d '{json.dumps(body)}'")
 
 
-PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>elbowroom studio: API</title><link rel="stylesheet" href="/api/page.css">
-<main><h1>The studio's API</h1>
-<p>Bodies and answers are JSON; numbers that are not finite are null. What cannot be done is answered by
-<code>{"error": "one line"}</code>. Where the answer may be a picture, <code>"format": "png"</code> asks for it. A
-picture may be sent as the body itself, as <code>image/png</code>, with the other fields in the address.
-To follow a point that is
-dragged, open the WebSocket <code>/ws/decode?run=RUN</code> and send <code>{"id": 1, "z": [...], "c": null}</code>: the
-answer is one frame, a little-endian uint32 id, then uint16 channels, height and width, then the pixels, uint8, channels
-last. Only the newest message is answered. For programs: <a href="/api/openapi.json">openapi.json</a>.</p>
-CALLS</main></html>
-"""
-
-STYLE = """:root { color-scheme: light dark; --line: #8884; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0; }
-main { max-width: 52rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
-h1 { font-size: 1.5rem; } h2 { font: 600 1.05rem/1.4 ui-monospace, monospace; margin: 0 0 .25rem; }
-section { border-top: 1px solid var(--line); padding: 1.25rem 0; } p { margin: 0 0 .75rem; }
-table { border-collapse: collapse; font-size: .9rem; width: 100%; }
-th { text-align: left; font-weight: 600; padding-top: .5rem; } td { padding: .1rem 1rem .1rem 0; vertical-align: top; }
-td:first-child { width: 8rem; } td:nth-child(2) { width: 12rem; opacity: .75; }
-td[colspan] { opacity: 1; }
-pre { background: #8881; padding: .6rem .75rem; margin: .75rem 0 0; border-radius: 4px; white-space: pre-wrap;
-  overflow-wrap: anywhere; font-size: .85rem; }
-"""
-
-
-async def style(request: Request) -> Response:
-    """How the page looks."""
-    return Response(STYLE, media_type="text/css")
-
-
 ROUTES: list[BaseRoute] = [
     Route("/api", page),
-    Route("/api/page.css", style),
     Route("/api/openapi.json", described),
 ]
