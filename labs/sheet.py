@@ -19,6 +19,9 @@ from elbowroom.pictures.style import INK, quieten
 #: Of lines, apart for the colour-blind (Okabe & Ito 2008).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#55554f")
 
+#: How a run stands that has not come to its end.
+PARTS = ("unfinished", "damaged", "interrupted", "terminated")
+
 
 def flags(doc: str, name: str, epochs: int, data: str = "mnist", **more: Any) -> argparse.Namespace:
     """The flags of every lab, and those of this one: a default each, whose type the flag has."""
@@ -43,7 +46,7 @@ def trained(
     callbacks: Sequence[er.Callback] = (),
     **settings: Any,
 ) -> er.Run:
-    """Train what ``make`` makes, with weights and order from the seed; or take the run that is there, finished."""
+    """Train what ``make`` makes, with weights and order from the seed; or take the run that is there, at its end."""
     run = er.Run(path)
     if not run.exists:
         torch.manual_seed(seed)
@@ -53,7 +56,7 @@ def trained(
         name: data.protocol[name] for name in ("fingerprint", "sizes")
     }
     record = run.record["training"] | run.record["data"] | {"seed": run.record["training"]["seed"]}
-    if run.state != "finished" or any(record[name] != value for name, value in asked.items()):
+    if run.state in PARTS or any(record[name] != value for name, value in asked.items()):
         raise ValueError(f"{path} holds another training, or a part of one: remove it, or give another --out")
     return run
 

@@ -20,7 +20,18 @@ QUICK = {
     "fifty": ["--epochs", "2", "--pyro-epochs", "1"],
     "walk": ["--epochs", "1"],
     "kl_surface": ["--epochs", "1"],
-    "small_sets": "--epochs 1 --sizes 200,400 --shown digits --shown-sizes 200,400 --resize 0".split(),
+    "small_sets": [
+        "--epochs",
+        "1",
+        "--sizes",
+        "200,400",
+        "--shown",
+        "digits",
+        "--shown-sizes",
+        "200,400",
+        "--resize",
+        "0",
+    ],
     "semisupervised": ["--epochs", "1", "--labels", "20,50"],
 }
 
