@@ -30,7 +30,7 @@ MODELS = {
     "vae": ("vae", GATED, ("mnist", "dynamic"), 5000, 84.45),
     "vamp": ("vamp_vae", GATED | {"components": 500}, ("mnist", "dynamic"), 5000, 82.43),
     "static": ("vae", GATED, ("binarized-mnist", "none"), 200, 89.8),
-    "hierarchy": ("hierarchical_vae", {"size": "s", "latent": 8, "warmup": 20_000}, ("mnist", "dynamic"), 1000, None),
+    "hierarchy": ("hierarchical_vae", {"size": "s", "latent": 8, "warmup": 5_000}, ("mnist", "dynamic"), 1000, None),
 }
 
 
