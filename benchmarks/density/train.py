@@ -1,15 +1,16 @@
 """Binarised MNIST by the published protocol, in runs that can be stopped and gone on with at any time.
 
-    python benchmarks/density/train.py MODEL [--epochs 400] [--out DIR]       # again, to go on
+    python benchmarks/density/train.py MODEL [--epochs 400] [--out DIR] [--onward RUN]      # again, to go on
     python benchmarks/density/train.py MODEL --judge                          # the test split, by the best weights
 
 50,000, 10,000 and 10,000 digits; gated 300-300 perceptrons, 40 latents, Adam in batches of 100, the weight of the KL
 grown over the first fifth. ``vae`` and ``vamp`` see training pixels drawn anew each time, ``static`` those of the fixed
-set, and ``hierarchy`` is the convolutional one. Judged with 5,000 importance samples (``static``: 200), on the weights
-with the best validation bound; the figures and the hash of the weights are put on record in ``results.jsonl``.
+set, and ``hierarchy`` is the convolutional one. Judged with 5,000 importance samples (``static`` 200, ``hierarchy``
+20), on the weights with the best validation bound; figures and their hash go on record in ``results.jsonl``.
 
 Unlike in the papers, which train for up to thousands of epochs at a fixed rate, it falls along half a cosine, products
-are taken in bf16 while training, and the weights that are judged (in single precision) are averages.
+are taken in bf16 while training, and the weights that are judged (in single precision) are averages. ``--onward RUN``
+begins with the best weights of a run, at half the rate and without growing the weight of the KL: a second half cosine.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MODELS = {
     "vae": ("vae", GATED, ("mnist", "dynamic"), 5000, 84.45),
     "vamp": ("vamp_vae", GATED | {"components": 500}, ("mnist", "dynamic"), 5000, 82.43),
     "static": ("vae", GATED, ("binarized-mnist", "none"), 200, 89.8),
-    "hierarchy": ("hierarchical_vae", {"size": "s", "latent": 8, "warmup": 5_000}, ("mnist", "dynamic"), 1000, None),
+    "hierarchy": ("hierarchical_vae", {"size": "s", "latent": 8, "warmup": 1_500}, ("mnist", "dynamic"), 20, None),
 }
 
 
@@ -39,16 +40,25 @@ def data_of(name: str, binarise: str) -> er.Data:
     return er.load_data(name) if name == "binarized-mnist" else er.load_data(name, binarise=binarise, validation=10_000)
 
 
-def train(model: str, epochs: int, path: Path) -> er.Run:
+def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
     """From the beginning, or from the last checkpoint."""
     recipe, arguments, source, _, _ = MODELS[model]
     if (run := er.Run(path)).exists:
         return er.resume(run) if run.state != "finished" else run
     torch.manual_seed(0)
     data = data_of(*source)
-    callbacks = [er.Rate("cosine"), er.Average(0.999), *([] if recipe == "hierarchical_vae" else [er.Warmup(0.2)])]
+    callbacks = [er.Rate("cosine"), er.Average(0.999)]
     made = er.recipes.RECIPES[recipe](data.shape, **arguments)
-    settings = {"epochs": epochs, "batch_size": 100, "precision": "bf16", "watch": ("validation",)}
+    if onward is not None:
+        weights.fill(made[0], weights.read(er.Run(onward).best)[0], onward)
+    elif recipe != "hierarchical_vae":
+        callbacks.append(er.Warmup(0.2))
+    settings = {"lr": 1e-3 if onward is None else 5e-4} | {
+        "epochs": epochs,
+        "batch_size": 100,
+        "precision": "bf16",
+        "watch": ("validation",),
+    }
     return er.fit(*made, data, **settings, out=path, callbacks=callbacks)
 
 
@@ -81,7 +91,8 @@ if __name__ == "__main__":
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--epochs", type=int, default=400)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--onward", type=Path)
     parser.add_argument("--judge", action="store_true")
     given = parser.parse_args()
     path = given.out or Path("runs/density") / given.model
-    judge(given.model, er.Run(path)) if given.judge else train(given.model, given.epochs, path)
+    judge(given.model, er.Run(path)) if given.judge else train(given.model, given.epochs, path, given.onward)
