@@ -170,6 +170,13 @@ def test_dragging_decodes(page, server):
     assert len(seen - {before}) > 3
 
 
+def test_pictures_are_laid_under_the_points(page, server):
+    explore(page, server)
+    before = pixels(page, ".plane")
+    page.click("button:text-is('Pictures')")
+    until(lambda: len(pixels(page, ".plane")) > 1.2 * len(before))
+
+
 def test_the_keyboard_moves_the_point(page, server):
     explore(page, server)
     before = pixels(page)
