@@ -3,7 +3,7 @@
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { colour, dimension, h, number, s } from "./dom.js";
 
-export const UNITS = { loss: "nats per example", elbo: "nats per example, higher is better", reconstruction: "nats per example", kl: "nats per example", examples_per_second: "per second" };
+export const UNITS = { loss: "nats per example", elbo: "nats per example, higher is better", reconstruction: "nats per example", kl: "nats per example", examples_per_second: "" };
 export const WORDS = { elbo: "ELBO", kl: "KL", loss: "loss", reconstruction: "reconstruction", examples_per_second: "examples per second" };
 const QUIET = new Set(["step", "epoch", "seconds", "examples"]);
 
@@ -42,7 +42,8 @@ function frame(u, low, high) {
  * A chart of several lines. Each line: {label, x, y, colour (a name in the style sheet, or [light, dark]), dash, width}.
  * Returns {element, update(lines), leave()}.
  */
-export function chart(title, unit, lines, { height = 190, axis = "epoch" } = {}) {
+export function chart(title, unit, lines, { height = 190, axis: over = "epoch" } = {}) {
+  let axis = over;
   const area = h("div.plotted", { role: "img" });
   const reading = h("p.reading");
   const element = h("figure.chart", {}, h("figcaption", {}, h("b", {}, title), " ", h("span", {}, unit)), area, reading);
@@ -94,7 +95,8 @@ export function chart(title, unit, lines, { height = 190, axis = "epoch" } = {})
 
   return {
     element,
-    update(lines) {
+    update(lines, over = axis) {
+      axis = over;
       const same = plot && lines.length === shown.length && lines.every((line, i) => line.label === shown[i].label && line.y.length > 1);
       shown = lines;
       if (!same) return void (area.isConnected && draw());

@@ -43,11 +43,20 @@ class Hand {
     if (model.conditional?.kind === "attributes") this.c = new Array(model.conditional.size).fill(0);
   }
 
-  /** Move to a code; `example` is the one that it is the code of, if it is of one. */
-  set(z, example = null) {
+  /** Move to a code; `example` is the one that it is the code of, if it is of one, `c` what the model is told then. */
+  set(z, example = null, c = this.c) {
     this.z = Array.from(z);
     this.example = example;
+    this.c = c;
     this.tell();
+  }
+  /** Listen only where what the model is told has changed. */
+  hearCondition(listener) {
+    let last = JSON.stringify(this.c);
+    this.hear(() => {
+      const now = JSON.stringify(this.c);
+      if (now !== last) { last = now; listener(this); }
+    });
   }
   tell() { for (const listener of this.#listeners) listener(this); }
   hear(listener) { this.#listeners.push(listener); }
@@ -69,7 +78,18 @@ function thePlane(hand) {
 
   const code = (i) => codes.slice(i * told.dims, (i + 1) * told.dims);
   const dot = (a, b) => a.reduce((sum, value, k) => sum + value * b[k], 0);
-  const place = (z) => (told?.map ? [dot(z.map((v, k) => v - told.map.centre[k]), told.map.x), dot(z.map((v, k) => v - told.map.centre[k]), told.map.y)] : null);
+  /** Where a code stands; where the plane is no plane of codes, where the example nearest to it does. */
+  const place = (z) => (!told ? null : told.map ? [dot(z.map((v, k) => v - told.map.centre[k]), told.map.x), dot(z.map((v, k) => v - told.map.centre[k]), told.map.y)] : told.points[nearest(z)]);
+  const nearest = (z) => {
+    let [best, least] = [0, Infinity];
+    told.points.forEach((_, i) => {
+      let distance = 0;
+      for (let k = 0; k < told.dims && distance < least; k++) distance += (codes[i * told.dims + k] - z[k]) ** 2;
+      if (distance < least) [best, least] = [i, distance];
+    });
+    return best;
+  };
+  const flags = () => { plane.pins = Object.fromEntries(Object.entries(hand.pins ?? {}).map(([name, pin]) => [name, place(pin.z)]).filter(([, p]) => p)); };
 
   const plane = new Plane({
     move(x, y) {
@@ -82,13 +102,16 @@ function thePlane(hand) {
     },
     pick(i) {
       plane.hand = told.points[i];
-      hand.set(code(i), { index: told.index[i], split: told.split });
+      // A model that is told the class makes of a code what it is only under the example's own.
+      const own = model.conditional?.kind === "classes" && told.labels ? told.labels[i] : hand.c;
+      hand.set(code(i), { index: told.index[i], split: told.split }, own);
     },
     lasso: (chosen) => lassoed(chosen),
     hover: (i, at) => hovered(i, at),
     view: () => backdrop(),
   });
 
+  let laid = 0;
   /** What the plane decodes to, laid under its points: a picture every so many pixels, the other dimensions as they are. */
   const backdrop = settled(async () => {
     if (pictures.getAttribute("aria-pressed") !== "true" || !told?.map) { plane.backdrop = null; return plane.draw(); }
@@ -100,8 +123,9 @@ function thePlane(hand) {
       const [x, y] = [left + ((k + 0.5) / columns) * (right - left), high - ((r + 0.5) / rows) * (high - low)];
       codes.push(hand.z.map((value, i) => value + (x - px) * told.map.x[i] + (y - py) * told.map.y[i]));
     }
+    const [mine, view] = [++laid, turn];
     const sheet = await trying(async () => createImageBitmap(await bytes("/api/decode", { ...hand.about, z: codes, columns, format: "png" })));
-    if (!sheet) return;
+    if (!sheet || mine !== laid || view !== turn) return;
     plane.backdrop = { image: sheet, left, right, low, high };
     plane.draw();
   }, 220);
@@ -137,13 +161,16 @@ function thePlane(hand) {
       for (const i of chosen) code(i).forEach((value, k) => { z[k] += value / chosen.length; });
       hand.set(z);
     };
-    fill(strip, h("p", {}, h("b", {}, `${chosen.length} examples`), classes ? `: ${classes}` : "", chosen.length > 40 ? ", 40 of them:" : ""), model.picture ? h("img", { src: `/api/examples?${new URLSearchParams({ run, split: told.split, index: shown.map((i) => told.index[i]).join(","), size: 40 })}`, alt: "examples within the line" }) : null, h("p.row", {}, h("button", { onclick: middle }, "Decode their mean code"), h("button.quiet", { onclick: () => { plane.chosen = new Set(); plane.draw(); strip.hidden = true; } }, "Let go")));
+    fill(strip, h("p", {}, h("b", {}, `${chosen.length} examples`), classes ? `: ${classes}` : "", chosen.length > 40 ? ", 40 of them:" : ""), model.picture ? h("div.strip", { role: "img", "aria-label": "examples within the line" }, [0, 8, 16, 24, 32].filter((from) => from < shown.length).map((from) => h("img", { src: `/api/examples?${new URLSearchParams({ run, split: told.split, index: shown.slice(from, from + 8).map((i) => told.index[i]).join(","), size: 40 })}`, alt: "" }))) : null, h("p.row", {}, h("button", { onclick: middle }, "Decode their mean code"), h("button.quiet", { onclick: () => { plane.chosen = new Set(); plane.draw(); strip.hidden = true; } }, "Let go")));
   }
 
+  let turn = 0;
   async function show(view) {
+    const mine = ++turn;
     busy.hidden = false;
     busy.textContent = view === "tsne" ? "t-SNE takes a few seconds …" : "encoding the data …";
     const got = await trying(() => get("/api/plane", { run, view, n: 2000 }));
+    if (mine !== turn) return;
     busy.hidden = Boolean(got);
     if (!got) return void (busy.textContent = model.why ?? "no plane of this");
     told = got;
@@ -152,9 +179,10 @@ function thePlane(hand) {
     strip.hidden = true;
     plane.show(got.points, got.labels);
     plane.hand = place(hand.z);
+    flags();
     pictures.hidden = !model.picture || model.quantised || !got.map;
     backdrop();
-    caption.textContent = `${got.axes.x} → · ${got.axes.y} ↑ · ${number(got.points.length, 0)} of the ${got.split} split`;
+    caption.textContent = `${got.axes.x === got.axes.y ? got.axes.x : `${got.axes.x} → · ${got.axes.y} ↑`} · ${number(got.points.length, 0)} of the ${got.split} split`;
     drawLegend(got);
   }
 
@@ -169,9 +197,8 @@ function thePlane(hand) {
   }
 
   hand.hear(() => {
-    const at = place(hand.z);
-    if (at) plane.hand = at;
-    plane.pins = Object.fromEntries(Object.entries(hand.pins ?? {}).map(([name, pin]) => [name, place(pin.z)]).filter(([, p]) => p));
+    if (told?.map) plane.hand = place(hand.z);
+    flags();
     plane.draw();
     // Where two dimensions are all there are, moving the hand changes nothing of what lies under it.
     if (model.latent > 2) backdrop();
@@ -180,7 +207,15 @@ function thePlane(hand) {
   const pictures = h("button", { hidden: true, "aria-pressed": "false", title: "decode the whole plane", onclick: () => { pictures.setAttribute("aria-pressed", String(pictures.getAttribute("aria-pressed") !== "true")); backdrop(); } }, "Pictures");
   const tools = h("div.views", { role: "group", "aria-label": "what the mouse does" }, [["move", "Move"], ["pan", "Pan"], ["lasso", "Lasso"]].map(([tool, words]) => h("button", { "aria-pressed": String(tool === "move"), onclick: (event) => { plane.tool = tool; plane.canvas.dataset.tool = tool; for (const b of tools.children) b.setAttribute("aria-pressed", String(b === event.target)); } }, words)));
   const view = h("select", { "aria-label": "view of the codes", onchange: () => { pair.hidden = !view.value.startsWith("dims"); show(view.value); } }, views.map(([value, words]) => h("option", { value }, words)));
-  const pick = (at) => h("select", { "aria-label": at ? "dimension upwards" : "dimension to the right", onchange: () => { const [a, b] = [...pair.querySelectorAll("select")].map((s) => s.value); view.options[0].value = `dims:${a},${b}`; show(`dims:${a},${b}`); } }, Array.from({ length: model.latent }, (_, d) => h("option", { value: d, selected: d === [first, second][at] }, dimension(d))));
+  let chosen = [first, second];
+  const pick = (at) => h("select", { "aria-label": at ? "dimension upwards" : "dimension to the right", onchange: () => {
+    const [a, b] = pair.querySelectorAll("select");
+    // Two axes of one dimension are none: the other takes what this one had.
+    if (a.value === b.value) (at ? a : b).value = chosen[at];
+    chosen = [Number(a.value), Number(b.value)];
+    view.options[0].value = `dims:${chosen}`;
+    show(view.options[0].value);
+  } }, Array.from({ length: model.latent }, (_, d) => h("option", { value: d, selected: d === [first, second][at] }, dimension(d))));
   const pair = h("span.pair", { hidden: model.latent < 3 }, pick(0), pick(1));
   const zoom = h("div.views", { role: "group", "aria-label": "zoom" }, h("button", { "aria-label": "smaller", onclick: () => plane.zoom(0.75) }, "−"), h("button", { onclick: () => plane.fit() }, "fit"), h("button", { "aria-label": "larger", onclick: () => plane.zoom(1.33) }, "+"));
   const element = h("section.panel.map", { "aria-label": "plane of codes" }, h("header.row", {}, views.length > 1 ? view : null, pair, tools, zoom, pictures), h("div.sheet-of-codes", {}, plane.canvas, card, busy), caption, legend, strip);
@@ -226,7 +261,7 @@ function theStage(hand) {
     hand.set(z[0].flat?.(Infinity) ?? z[0]);
   };
   const save = (format) => trying(async () => download(await bytes("/api/decode", { ...hand.about, z: [hand.z], format }), `decoded.${format}`));
-  const pin = (name) => { hand.pins = { ...hand.pins, [name]: { z: [...hand.z], example: hand.example } }; hand.tell(); };
+  const pin = (name) => { hand.pins = { ...hand.pins, [name]: { z: [...hand.z], example: hand.example, c: hand.c } }; hand.tell(); };
   const actions = h("div.row", {}, h("button", { onclick: () => hand.set(model.centre) }, "Mean code"), model.prior ? h("button", { onclick: () => trying(draw) }, "Draw a code") : null, h("button", { onclick: () => pin("A"), title: "one end of an interpolation" }, "Pin as A"), h("button", { onclick: () => pin("B"), title: "the other end" }, "Pin as B"), h("button.quiet", { onclick: () => save(model.picture ? "png" : "npz") }, "Save"), h("button.quiet", { onclick: () => trying(() => copied({ do: "decode", ...hand.about, z: [hand.z] })) }, "Copy code"));
   drawSliders();
   const element = h("section.panel.stage", { "aria-label": "the decoded picture" }, h("div.shown", {}, canvas, values, original), notes, condition(hand), actions, h("h3", {}, model.kl ? "Most active dimensions" : "Dimensions"), sliders);
@@ -248,17 +283,25 @@ function condition(hand) {
   const given = hand.model.conditional;
   if (!given) return null;
   if (given.kind === "classes") {
-    const choice = h("div.classes", { role: "group", "aria-label": "class" }, given.names.map((name, i) => h("button", { "aria-pressed": String(i === hand.c), onclick: (event) => { hand.c = i; for (const b of choice.children) b.setAttribute("aria-pressed", String(b === event.currentTarget)); hand.tell(); } }, h("i", { style: { background: CLASSES[i % CLASSES.length] } }), name)));
+    const choice = h("div.classes", { role: "group", "aria-label": "class" }, given.names.map((name, i) => h("button", { "aria-pressed": String(i === hand.c), onclick: () => hand.set(hand.z, null, i) }, h("i", { style: { background: CLASSES[i % CLASSES.length] } }), name)));
+    hand.hearCondition(() => [...choice.children].forEach((chip, i) => chip.setAttribute("aria-pressed", String(i === hand.c))));
     return choice;
   }
-  return h("div.ticks", {}, given.names.map((name, i) => h("label.check", {}, h("input", { type: "checkbox", onchange: (event) => { hand.c[i] = Number(event.target.checked); hand.tell(); } }), name.replaceAll("_", " "))));
+  return h("div.ticks", {}, given.names.map((name, i) => h("label.check", {}, h("input", { type: "checkbox", onchange: (event) => hand.set(hand.z, null, hand.c.map((value, k) => (k === i ? Number(event.target.checked) : value))) }), name.replaceAll("_", " "))));
 }
 
 function theTools(hand) {
   const open = Object.entries(TOOLS).filter(([, tool]) => tool.fits(hand.model));
-  const place = h("div.tool");
+  const place = h("div.tool", { role: "tabpanel", id: "tool" });
   const made = new Map();
-  const tabs = h("div.tabs.below", { role: "tablist" }, open.map(([name, tool]) => h("button", { role: "tab", "aria-selected": "false", onclick: () => choose(name) }, tool.words)));
+  const tabs = h("div.tabs.below", { role: "tablist" }, open.map(([name, tool]) => h("button", { role: "tab", "aria-controls": "tool", "aria-selected": "false", onclick: () => choose(name) }, tool.words)));
+  tabs.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!by) return;
+    const to = tabs.children[([...tabs.children].indexOf(document.activeElement) + by + open.length) % open.length];
+    to.focus();
+    to.click();
+  });
   function choose(name) {
     if (!made.has(name)) made.set(name, TOOLS[name].make(hand));
     open.forEach(([other], i) => tabs.children[i].setAttribute("aria-selected", String(other === name)));

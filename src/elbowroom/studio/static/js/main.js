@@ -27,12 +27,12 @@ async function show() {
   const address = location.hash || "#/";
   const [pattern, view, nav] = VIEWS.find(([known]) => known.test(address));
   for (const link of document.querySelectorAll("[data-nav]")) link.toggleAttribute("aria-current", link.dataset.nav === nav);
-  const given = (address.match(pattern)?.[1] ?? "").split(",").filter(Boolean).map(decodeURIComponent);
   const room = h("div.room");
   fill(page, room);
   scrollTo(0, 0);
   document.title = "elbowroom studio";
   try {
+    const given = (address.match(pattern)?.[1] ?? "").split(",").filter(Boolean).map(decodeURIComponent);
     const left = await view(room, given);
     // Somebody may have gone elsewhere while it loaded.
     if (mine === turn) leave = left ?? leave;

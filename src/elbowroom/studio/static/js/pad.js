@@ -8,10 +8,12 @@ const SIDE = 280;
 export function pad(drawn) {
   const canvas = h("canvas.pad", { width: SIDE, height: SIDE, "aria-label": "a sheet to draw on with the mouse" });
   const context = canvas.getContext("2d");
-  const done = settled(() => drawn(canvas.toDataURL("image/png")), 350);
+  const done = settled(() => { if (inked) drawn(canvas.toDataURL("image/png")); }, 350);
   let last = null;
+  let inked = false;
 
   function clear() {
+    inked = false;
     context.fillStyle = "#000";
     context.fillRect(0, 0, SIDE, SIDE);
   }
@@ -20,6 +22,7 @@ export function pad(drawn) {
     return [((event.clientX - box.left) * SIDE) / box.width, ((event.clientY - box.top) * SIDE) / box.height];
   };
   function stroke(event) {
+    inked = true;
     const now = at(event);
     Object.assign(context, { strokeStyle: "#fff", lineWidth: 22, lineCap: "round", lineJoin: "round" });
     context.beginPath();

@@ -12,6 +12,8 @@ const ORDERS = {
 };
 /** Rows drawn at first; the others on demand, so that a thousand runs open as fast as ten. */
 const AT_ONCE = 60;
+/** What was chosen and sought here, for who comes back. */
+const kept = { chosen: new Set(), order: "newest", sought: "" };
 
 export const address = (view, ...ids) => `#/${view}/${ids.map(encodeURIComponent).join(",")}`;
 
@@ -21,15 +23,14 @@ export const state = (run) => h(`span.state.${run.live ? "live" : run.state === 
 /** The first view. */
 export async function runs(room) {
   const known = new Map();
-  const chosen = new Set();
-  let order = "newest";
-  let sought = "";
+  const { chosen } = kept;
+  let { order, sought } = kept;
   let most = AT_ONCE;
 
   const count = h("p.lead");
   const list = h("ol.runs", { "aria-label": "runs" });
-  const search = h("input", { type: "search", placeholder: "Search name, recipe, data, note", "aria-label": "search runs", oninput: () => { sought = search.value.toLowerCase(); draw(); } });
-  const sorting = h("select", { "aria-label": "order", onchange: () => { order = sorting.value; draw(); } }, Object.entries(ORDERS).map(([key, [words]]) => h("option", { value: key }, words)));
+  const search = h("input", { type: "search", placeholder: "Search name, recipe, data, note", "aria-label": "search runs", value: sought, oninput: () => { kept.sought = sought = search.value.toLowerCase(); draw(); } });
+  const sorting = h("select", { "aria-label": "order", onchange: () => { kept.order = order = sorting.value; draw(); } }, Object.entries(ORDERS).map(([key, [words]]) => h("option", { value: key, selected: key === order }, words)));
   const beside = h("button.main", { disabled: true, onclick: () => { location.hash = address("compare", ...chosen); } }, "Compare");
   const shown = h("a.button", { href: "#/new" }, "Train a model");
   fill(room, h("header.head", {}, h("div", {}, h("h1", {}, "Runs"), count), h("div.tools", {}, search, h("label.sort", {}, "by ", sorting), beside, shown)), list);
@@ -68,6 +69,7 @@ export async function runs(room) {
     known.clear();
     rows.clear();
     for (const run of runs) known.set(run.run, run);
+    for (const id of [...chosen]) choose(id, known.has(id));
     document.title = `${folder} · elbowroom studio`;
     draw();
   };
@@ -146,16 +148,15 @@ export function about(run, removed = () => {}) {
 /** What was deleted, to be had back. */
 export async function trash(room) {
   const { trash: items } = await get("/api/trash");
-  const back = async (item, row) => {
+  const back = async (item) => {
     await trying(async () => {
       await post("/api/trash/restore", { item });
-      row.remove();
       tell("It is back among the runs");
+      await trash(room);
     });
   };
   const rows = items.map((item) => {
-    const row = h("li.run.away", {}, h("div.what", {}, h("h2", {}, item.run), h("p", {}, `deleted ${item.deleted.replace(/(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d).*/, "$1-$2-$3 at $4:$5")}`)), h("button", { onclick: () => back(item.item, row) }, "Put back"));
-    return row;
+    return h("li.run.away", {}, h("div.what", {}, h("h2", {}, item.run), h("p", {}, `deleted ${item.deleted.replace(/(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d).*/, "$1-$2-$3 at $4:$5")}`)), h("button", { onclick: () => back(item.item) }, "Put back"));
   });
   fill(room, h("header.head", {}, h("div", {}, h("h1", {}, "Trash"), h("p.lead", {}, items.length ? "Kept in the folder .trash beside your runs, until you remove them there." : "Nothing was deleted."))), h("ol.runs", {}, rows));
 }

@@ -15,16 +15,20 @@ export const TOOLS = {
 };
 
 function own(hand) {
-  const result = h("div.found", {}, h("p.quiet", {}, "Draw something, or drop a picture: it is encoded, decoded again, scored, and laid beside what it is closest to."));
+  const words = `Draw something, or drop a picture: it is encoded, decoded again, scored, and laid beside what it is closest to${hand.model.conditional ? "; the model is told what is chosen above" : ""}.`;
+  const result = h("div.found", {}, h("p.quiet", {}, words));
   let newest = 0;
+  let last = null;
 
+  const rest = () => { newest++; last = null; result.classList.remove("waits"); fill(result, h("p.quiet", {}, words)); };
   async function look(png, drawn) {
     const mine = ++newest;
+    last = [png, drawn];
     result.classList.add("waits");
     const told = await trying(() => post("/api/own", { ...hand.about, png, drawn }));
     if (mine !== newest) return;
     result.classList.remove("waits");
-    if (!told) return;
+    if (!told) return rest();
     hand.set(told.z);
     const { score } = told;
     fill(
@@ -43,15 +47,16 @@ function own(hand) {
     reader.readAsDataURL(file);
   };
   const sheet = pad((png) => look(png, true));
+  hand.hearCondition(() => { if (last) look(...last); });
   const input = h("input", { type: "file", accept: "image/png,image/jpeg,image/webp", onchange: () => { read(input.files[0]); input.value = ""; } });
   const drop = h("label.drop", { ondragover: (event) => { event.preventDefault(); drop.classList.add("over"); }, ondragleave: () => drop.classList.remove("over"), ondrop: (event) => { event.preventDefault(); drop.classList.remove("over"); read(event.dataTransfer.files[0]); } }, h("b", {}, "Drop a picture here"), h("span", {}, "or choose a file: PNG, JPEG, WebP"), input);
-  return h("div.own", {}, h("div.give", {}, h("div.sheet-to-draw", {}, sheet.canvas, h("button.quiet", { onclick: sheet.clear }, "Clear")), drop), result);
+  return h("div.own", {}, h("div.give", {}, h("div.sheet-to-draw", {}, sheet.canvas, h("button.quiet", { onclick: () => { sheet.clear(); rest(); } }, "Clear")), drop), result);
 }
 
 function meter(score) {
   const share = Math.min(Math.max(score.percentile, 0), 100);
-  const words = share >= 99 ? "stranger than all but the last hundredth" : share >= 95 ? "strange" : "nothing unusual";
-  return h("div.meter", {}, h("p", {}, `Stranger than ${number(share, 0)} % of the held-out examples: ${words}.`), h("div.gauge", { role: "meter", "aria-valuenow": Math.round(share), "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "strangeness" }, h(`i${share >= 95 ? ".high" : ""}`, { style: { left: `${share}%` } })), score.about ? h("p.fine", {}, score.about) : null);
+  const words = share >= 99 ? "Very strange" : share >= 95 ? "Strange" : "Nothing unusual";
+  return h("div.meter", {}, h("p", {}, `${words} among held-out examples.`), h("div.gauge", { role: "meter", "aria-valuenow": Math.round(share), "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "strangeness" }, h(`i${share >= 95 ? ".high" : ""}`, { style: { left: `${share}%` } })), score.about ? h("p.fine", {}, score.about) : null);
 }
 
 function between(hand) {
@@ -62,35 +67,40 @@ function between(hand) {
   const ends = h("div.ends");
   let codes = null;
   let timer = 0;
+  let newest = 0;
 
   const question = () => {
     const { A, B } = hand.pins ?? {};
     if (!A || !B) throw new Error("pin two codes first, as A and as B: both are beside the decoded picture");
     const end = (pin) => (pin.example ? { index: pin.example.index, split: pin.example.split } : { z: pin.z });
-    return { ...hand.about, a: end(A), b: end(B), steps: Number(steps.value), path: path.value };
+    // Both ends under what the model was told where A was pinned.
+    return { run: hand.run, ...(A.c === null ? {} : { c: A.c }), a: end(A), b: end(B), steps: Number(steps.value), path: path.value };
   };
   const flat = (z) => z.flat(Infinity);
   function go(t) {
     if (!codes) return;
     const at = t * (codes.length - 1);
     const low = Math.min(Math.floor(at), codes.length - 2);
-    hand.set(codes[low].map((value, k) => value + (at - low) * (codes[low + 1][k] - value)));
+    hand.set(codes[low].map((value, k) => value + (at - low) * (codes[low + 1][k] - value)), null, hand.pins.A.c);
   }
   const draw = settled(() => {
     const { A, B } = hand.pins ?? {};
     fill(ends, ["A", "B"].map((name) => h("p", {}, h("b", {}, name), hand.pins?.[name] ? (hand.pins[name].example ? ` ${hand.pins[name].example.split} ${hand.pins[name].example.index}` : " a code") : " not pinned yet")));
     if (!A || !B) return;
     trying(async () => {
+      const mine = ++newest;
       const told = await post("/api/interpolate", { ...question(), format: "json" });
+      if (mine !== newest) return;
+      play.disabled = false;
       codes = told.z.map(flat);
       fill(strip, told.pngs.map((png, i) => h("button.cell", { "aria-label": `step ${i + 1}`, onclick: () => { slider.value = (1000 * i) / (codes.length - 1); go(i / (codes.length - 1)); } }, h("img", { src: png, alt: "" }))));
     });
   }, 60);
-  const play = h("button", { onclick: () => {
+  const play = h("button", { disabled: true, onclick: () => {
     if (timer) { cancelAnimationFrame(timer); timer = 0; play.textContent = "Play"; return; }
     const begin = performance.now();
     const frame = (now) => {
-      if (!play.isConnected) { timer = 0; return; }
+      if (!play.isConnected) { timer = 0; play.textContent = "Play"; return; }
       const t = (Math.sin((now - begin) / 900 - Math.PI / 2) + 1) / 2;
       slider.value = 1000 * t;
       go(t);
@@ -123,7 +133,7 @@ function attributes(hand) {
     about.textContent = `The mean code of ${number(told.examples_with, 0)} examples with it, minus that of those without. What goes together in the data goes together here.`;
   }) }, h("option", { value: "", disabled: true, selected: true }, model.attributes ? "an attribute" : "a class"), names.map((name) => h("option", { value: name }, String(name).replaceAll("_", " "))));
   hand.hear(() => { if (document.activeElement !== slider && vector) { base = [...hand.z]; slider.value = 0; output.textContent = "0"; } });
-  return h("div.attributes", {}, h("p.quiet", {}, "Add it to the code under your hand, or take it away; the model was not told of it."), h("div.row", {}, choice, h("label.slider", {}, h("span", {}, "less"), slider, h("span", {}, "more"), output)), about);
+  return h("div.attributes", {}, h("p.quiet", {}, model.conditional ? "Add it to the code under your hand, or take it away: what of it is in the code, beside what the model is told." : "Add it to the code under your hand, or take it away; the model was not told of it."), h("div.row", {}, choice, h("label.slider", {}, h("span", {}, "less"), slider, h("span", {}, "more"), output)), about);
 }
 
 function walks(hand) {
@@ -154,9 +164,13 @@ function samples(hand) {
   const count = h("select", { "aria-label": "how many" }, [16, 36, 64, 100].map((n) => h("option", { value: n, selected: n === 36 }, `${n}`)));
   const warmth = h("input", { type: "range", min: 0, max: 1.5, step: 0.05, value: 1, "aria-label": "temperature" });
   const reading = h("output", {}, "1.00");
-  const question = () => ({ ...hand.about, n: Number(count.value), seed: Number(seed.value), temperature: Number(warmth.value) });
+  let newest = 0;
+  hand.hearCondition(() => draw());
+  const question = () => ({ ...hand.about, n: Number(count.value), seed: Math.min(Math.max(Math.floor(Number(seed.value)) || 0, 0), 2 ** 32 - 1), temperature: Number(warmth.value) });
   const draw = settled(() => trying(async () => {
+    const mine = ++newest;
     const told = await post("/api/sample", { ...question(), format: "json" });
+    if (mine !== newest) return;
     fill(grid, told.pngs.map((png, i) => h("button.cell", { "aria-label": `take sample ${i + 1}`, onclick: () => hand.set(told.z[i].flat?.(Infinity) ?? told.z[i]) }, h("img", { src: png, alt: "" }))));
   }), 80);
   warmth.addEventListener("input", () => { reading.textContent = Number(warmth.value).toFixed(2); draw(); });

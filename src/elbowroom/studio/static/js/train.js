@@ -1,6 +1,6 @@
 // A form out of the recipe's own signature.
 
-import { fill, h, trying } from "./dom.js";
+import { fill, h, tell, trying } from "./dom.js";
 import { address } from "./runs.js";
 import { get, post } from "./server.js";
 
@@ -41,7 +41,9 @@ function sheet(recipe, offered) {
     try {
       const body = { recipe: recipe.name, arguments: changed(own), settings: changed(settings), ...(name.value ? { name: name.value } : {}) };
       const { run } = await post("/api/train", body);
-      location.hash = address("run", run);
+      // Who has gone elsewhere meanwhile stays there.
+      if (start.isConnected) location.hash = address("run", run);
+      else tell(`${run} has begun`);
     } catch (error) {
       Object.assign(wrong, { textContent: error.message, hidden: false });
     }

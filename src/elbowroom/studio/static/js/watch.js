@@ -15,9 +15,18 @@ export function heading(run, here) {
   return h("header.head.one", {}, h("div", {}, h("p.eyebrow", {}, h("a", { href: "#/" }, "Runs"), ` / ${run.run}`), h("h1", {}, run.name), h("p.lead", {}, [run.recipe ?? "a model of your own", " on ", run.data, ` · ${number(run.parameters, 0)} parameters`])), h("nav.tabs", { "aria-label": "views of this run" }, tab("run", "Watch"), run.recipe ? tab("explore", "Explore") : null));
 }
 
-function controls(run) {
-  const ask = (path, words) => h("button", { onclick: (event) => { event.target.disabled = true; trying(() => post(path, { run: run.run })).finally(() => { event.target.disabled = false; }); } }, words);
-  return h("div.controls", {}, state(run), run.live && run.pausable ? [ask("/api/pause", "Pause"), ask("/api/stop", "Stop")] : null, run.resumable ? ask("/api/resume", "Resume") : null, h("button", { onclick: () => about(run, () => { location.hash = "#/"; }) }, "Rename, note, delete"));
+/** What was asked of a training, until it has happened: {words, state}. */
+let asked = null;
+
+function controls(run, again) {
+  if (asked && (asked.run !== run.run || asked.live !== run.live || Date.now() > asked.until)) asked = null;
+  const ask = (path, words, doing) => h("button", { onclick: async () => {
+    asked = { run: run.run, words: doing, live: run.live, until: Date.now() + 60_000 };
+    again();
+    if ((await trying(() => post(path, { run: run.run }))) === undefined) { asked = null; again(); }
+  } }, words);
+  if (asked) return h("div.controls", {}, state(run), h("button", { disabled: true }, asked.words));
+  return h("div.controls", {}, state(run), run.live && run.pausable ? [ask("/api/pause", "Pause", "pausing …"), ask("/api/stop", "Stop", "stopping …")] : null, run.resumable ? ask("/api/resume", "Resume", "resuming …") : null, h("button", { onclick: () => about(run, () => { location.hash = "#/"; }) }, "Rename, note, delete"));
 }
 
 /** A run's page. */
@@ -31,12 +40,13 @@ export async function watch(room, [id]) {
   document.title = `${run.name} · elbowroom studio`;
 
   const bar = h("div.bar-of-run");
+  const note = h("p.noted", { hidden: true });
   const tiles = h("dl.tiles");
   const charts = h("div.charts");
   const findings = h("div.findings");
   const axes = h("div.choice", { role: "group", "aria-label": "horizontal axis" }, ["epoch", "step", "seconds"].map((name) => h("button", { "aria-pressed": String(name === axis), onclick: (event) => { axis = name; for (const b of axes.children) b.setAttribute("aria-pressed", String(b === event.target)); redraw(); } }, name)));
   const film = pictures(told);
-  fill(room, heading(run, "run"), bar, tiles, h("section", {}, h("header.line", {}, h("h2", {}, "Terms"), axes), charts), film.element, h("section", {}, h("h2", {}, "The doctor"), findings), record(told));
+  fill(room, heading(run, "run"), bar, note, tiles, h("section", {}, h("header.line", {}, h("h2", {}, "Terms"), axes), charts), film.element, h("section", {}, h("h2", {}, "The doctor"), findings), record(told));
 
   const drawn = new Map();
   function redraw() {
@@ -48,18 +58,21 @@ export async function watch(room, [id]) {
         const made = chart(WORDS[name] ?? name.replaceAll("_", " "), UNITS[name] ?? "", lines, { axis });
         drawn.set(name, made);
         charts.append(made.element);
-      } else drawn.get(name).update(lines);
+      } else drawn.get(name).update(lines, axis);
     }
     if (!wanted.length) fill(charts, h("p.quiet", {}, "The first figures come after the first hundred steps."));
     else charts.querySelector("p.quiet")?.remove();
   }
 
   function refresh() {
-    fill(bar, h("div.far", {}, progress(run)), controls(run));
+    fill(bar, h("div.far", {}, progress(run)), controls(run, refresh));
+    room.querySelector("h1").textContent = run.name;
+    document.title = `${run.name} · elbowroom studio`;
+    note.hidden = !run.note;
+    note.textContent = run.note ?? "";
     const last = (split) => splits[split]?.elbo?.at(-1);
     const tile = (name, value, about) => h("div", {}, h("dt", {}, name), h("dd", {}, value), h("p", {}, about));
     fill(tiles, tile("ELBO, best", number(run.best?.elbo ?? last("validation") ?? last("train")), run.best ? `${run.best.split}, epoch ${run.best.epoch}; nats per example` : "nats per example"), tile("Now", number(last("validation") ?? last("train")), splits.validation ? "validation" : "training"), tile("Epoch", number(run.epoch, 0), run.epochs ? `of ${run.epochs}` : `${number(run.step, 0)} steps`), tile(run.live ? "Left" : "Trained", run.live ? duration(run.seconds_left) : duration(run.seconds), `${number(run.examples_per_second, 0)} examples per second`));
-    if (run.note && !bar.nextElementSibling?.classList.contains("noted")) bar.after(h("p.noted", {}, run.note));
   }
 
   function doctor(rows) {
