@@ -198,7 +198,7 @@ def test_rates_follow_torchs_schedules_and_survive_a_resumption(digits, tmp_path
 
 def test_warmup_weights(digits, tmp_path):
     once, thrice = er.Warmup(0.5), er.Warmup(0.5, cycles=3)
-    assert [once.weight(s, 100) for s in (0, 25, 50, 99)] == [0, 0.5, 1, 1]
+    assert [once.weight(s, 100) for s in (0, 25, 50, 99, 100)] == [0, 0.5, 1, 1, 1]
     assert [round(thrice.weight(s, 300), 2) for s in (0, 25, 50, 99, 100, 125, 299)] == [0, 0.5, 1, 1, 0, 0.5, 1]
     with pytest.warns(UserWarning, match="warm-up of 40 steps will not finish in a run of 20"):
         train(digits, tmp_path / "run", er.Warmup(steps=40))
@@ -210,7 +210,7 @@ def test_warmup_eases_the_kl_of_any_recipe(digits, recipe):
     torch.manual_seed(0)
     model, objective = er.recipes.RECIPES[recipe]((1, 8, 8), **small)
     now = state.State()
-    now[state.STEP], now[state.STEPS] = 0, 100
+    now[state.STEP], now[state.STEPS], now[state.MODEL] = 0, 100, model
     losses = Step(model, objective, now, Hooks([er.Warmup(0.5)]))(digits.train.first(16), torch.tensor(10**6))
     draw = now[state.DRAW]
     if recipe == "iwae":
@@ -221,6 +221,24 @@ def test_warmup_eases_the_kl_of_any_recipe(digits, recipe):
     # What is reported is the whole KL.
     torch.testing.assert_close(losses.terms["kl"], draw.kl.mean())
     assert losses.terms["kl"] > 0
+
+
+@pytest.mark.parametrize("how", ["callback", "ramp"])
+def test_held_out_losses_and_the_best_weights_are_of_the_objective_that_it_ends_with(digits, tmp_path, how):
+    """While the KL is eased the loss is lowest, and the model at its worst."""
+    torch.manual_seed(0)
+    model, objective = er.recipes.vae(digits.shape, latent=2)
+    if how == "ramp":
+        objective = er.Reconstruction() + er.ramp(0, 1, 60) * er.KL()
+    eased = [er.Warmup(steps=60)] if how == "callback" else []
+    run = er.fit(model, objective, digits, epochs=8, out=tmp_path / "run", callbacks=eased)
+    rows = run.metrics("validation")
+    for row in rows:
+        assert row["loss"] == pytest.approx(-row["elbo"], rel=1e-5)
+    assert run.metrics("train")[0]["loss"] < -run.metrics("train")[0]["elbo"] - 0.1
+    best = min(rows, key=lambda row: row["loss"])
+    assert weights.read(run.best)[1]["step"] == str(best["step"])
+    assert best["elbo"] == max(row["elbo"] for row in rows)
 
 
 def test_free_bits_charge_at_least_their_floor(digits):

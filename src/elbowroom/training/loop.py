@@ -184,11 +184,16 @@ def _epoch(state: State, train: Split, training: dict[str, Any], per_epoch: int)
 
 
 def _validate(step: Step, state: State, training: dict[str, Any], hooks: Hooks, number: Tensor, clock: _Clock) -> None:
-    """Measure the watched splits, and write a row for each."""
+    """Measure the watched splits, and write a row for each.
+
+    Under the weights that a schedule ends with, so that the losses of all epochs, of which the best is kept, are of one
+    objective.
+    """
     state[FIGURES] = {}
+    last = torch.full_like(number, state[STEPS])
     for name in training["watch"]:
         if (split := getattr(state[DATA], name)) is not None:
-            meter = measure(step, split.to(state[DEVICE]), number, training["batch_size"])
+            meter = measure(step, split.to(state[DEVICE]), last, training["batch_size"])
             state[FIGURES][name] = _write(state, hooks, name, meter, clock)
     hooks("validation", state)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from elbowroom.training.hooks import Callback
-from elbowroom.training.state import DRAW, STEP, STEPS, State
+from elbowroom.training.state import DRAW, MODEL, STEP, STEPS, State
 
 
 class Warmup(Callback):
@@ -33,7 +33,8 @@ class Warmup(Callback):
     def weight(self, step: int, total: int) -> float:
         """The weight at a step of a run of ``total`` steps."""
         cycle = total / self.cycles
-        return min(1.0, (step % cycle) / (self.steps or self.fraction * cycle))
+        # The step after the last belongs to the last cycle, not to one that would begin.
+        return min(1.0, (min(step, total - 1) % cycle) / (self.steps or self.fraction * cycle))
 
     def start(self, state: State) -> None:  # noqa: D102
         if self.steps and self.steps * self.cycles > state[STEPS]:
@@ -44,7 +45,9 @@ class Warmup(Callback):
             )
 
     def forward(self, state: State) -> None:  # noqa: D102
-        state[DRAW].kl_weight = self.weight(state[STEP], state[STEPS])
+        # Held-out losses are those of the whole KL: else the best weights would be those of the lightest charge.
+        if state[MODEL].training:
+            state[DRAW].kl_weight = self.weight(state[STEP], state[STEPS])
 
 
 class FreeBits(Callback):
