@@ -9,7 +9,7 @@ set, and ``hierarchy`` is the convolutional one. Judged with 5,000 importance sa
 20), on the weights with the best validation bound; figures and their hash go on record in ``results.jsonl``.
 
 Unlike in the papers, which train for up to thousands of epochs at a fixed rate, it falls along half a cosine, products
-are taken in bf16 while training, and the weights that are judged (in single precision) are averages. ``--onward RUN``
+are taken in bf16 while training; judged is in single precision. ``--onward RUN``
 begins with the best weights of a run, at half the rate and without growing the weight of the KL: a second half cosine.
 """
 
