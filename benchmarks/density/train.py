@@ -8,9 +8,9 @@ grown over the first fifth. ``vae`` and ``vamp`` see training pixels drawn anew 
 set, and ``hierarchy`` is the convolutional one. Judged with 5,000 importance samples (``static`` 200, ``hierarchy``
 20), on the weights with the best validation bound; figures and their hash go on record in ``results.jsonl``.
 
-Unlike in the papers, which train for up to thousands of epochs at a fixed rate, it falls along half a cosine, products
-are taken in bf16 while training; judged is in single precision. ``--onward RUN``
-begins with the best weights of a run, at half the rate and without growing the weight of the KL: a second half cosine.
+Unlike in the papers, which train for up to thousands of epochs at a fixed rate, the rate falls along half a cosine, and
+products are taken in bf16 while training; judged is in single precision. ``--onward RUN`` begins with a run's best
+weights, at half the rate and without growing the weight of the KL: a second half cosine.
 """
 
 from __future__ import annotations

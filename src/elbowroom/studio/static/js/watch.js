@@ -109,7 +109,6 @@ export async function watch(room, [id]) {
   return () => {
     quit();
     live.watch([]);
-    film.leave();
     for (const made of drawn.values()) made.leave();
   };
 }
@@ -189,7 +188,6 @@ function pictures(told) {
       if (looks.length > 400) looks = looks.filter((_, i) => i % 2 || i > 300);
       index(); show();
     },
-    leave() {},
   };
 }
 
