@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import elbowroom as er
-from elbowroom import weights
-from elbowroom.run import Run
+from elbowroom import serialization
+from elbowroom.runs.run import Run
 
 
 def section_runs(count: int = 200, epochs: int = 1000) -> None:
@@ -49,7 +49,7 @@ def _runs(folder: Path, count: int, epochs: int) -> int:
     model = folder / "vae-0"
     er.fit(*er.recipes.vae(data.shape, latent=2), data, epochs=1, out=model, device="cpu")
     record = json.loads((model / "recipe.json").read_text())
-    tensors, _ = weights.read(model / "model.safetensors")
+    tensors, _ = serialization.read(model / "model.safetensors")
     picture = (model / "images" / "reconstructions-0001.png").read_bytes()
     for n in range(count):
         path = folder / f"vae-{n}"
@@ -59,7 +59,7 @@ def _runs(folder: Path, count: int, epochs: int) -> int:
         (path / "recipe.json").write_text(json.dumps(record))
         (path / "metrics.jsonl").write_text("".join(_rows(random.Random(n), epochs, n + 1)))
         (path / "checkpoints").mkdir(exist_ok=True)
-        weights.save(path / "checkpoints" / "best.safetensors", tensors, _best(path))
+        serialization.save(path / "checkpoints" / "best.safetensors", tensors, _best(path))
         for kind in ("reconstructions", "samples"):
             for epoch in range(1, epochs + 1):
                 file = path / "images" / f"{kind}-{epoch:04d}.png"

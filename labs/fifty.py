@@ -17,7 +17,7 @@ import sheet
 import torch
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.exploring import tsne
 from elbowroom.pictures.style import CLASSES
 
@@ -28,10 +28,10 @@ PUBLISHED = {0: -155.7, 5: -113.3, 10: -107.8, 15: -105.8, 20: -104.6, 40: -103.
 def by_pyro(path: Path, model: er.Model, data: er.Data, epochs: int, seed: int = 0) -> list[float]:
     """Train the model with SVI, or take the weights that are there: the test ELBO by Pyro's estimate, per epoch."""
     if path.exists():
-        tensors, about = weights.read(path)
+        tensors, about = serialization.read(path)
         if about["settings"] != f"{epochs} epochs, seed {seed}":
             raise ValueError(f"{path} holds {about['settings']}: remove it, or give another --out")
-        weights.fill(model, tensors, path)
+        serialization.fill(model, tensors, path)
         return json.loads(about["elbo"])
     import pyro
     from pyro.infer import SVI, Trace_ELBO
@@ -46,7 +46,7 @@ def by_pyro(path: Path, model: er.Model, data: er.Data, epochs: int, seed: int =
             svi.step(batch.x)
         losses = [svi.evaluate_loss(batch.x) for batch in data.test.batches(500)]
         elbo.append(-sum(losses) / len(data.test))
-    weights.save(path, weights.of(model), {"elbo": json.dumps(elbo), "settings": f"{epochs} epochs, seed {seed}"})
+    serialization.save(path, serialization.of(model), {"elbo": json.dumps(elbo), "settings": f"{epochs} epochs, seed {seed}"})
     return elbo
 
 

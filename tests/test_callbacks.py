@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.data import Batch
 from elbowroom.training import state
 from elbowroom.training.callbacks import described, made_again
@@ -136,7 +136,7 @@ def test_averaged_weights_are_what_is_kept(digits, tmp_path):
 
     @er.on.step
     def note(now):
-        history.append({k: v.clone() for k, v in weights.of(now[state.MODEL]).items()})
+        history.append({k: v.clone() for k, v in serialization.of(now[state.MODEL]).items()})
 
     run = er.fit(
         model, objective, digits, steps=20, out=tmp_path / "r", device="cpu", callbacks=[er.Average(0.5), note]
@@ -145,9 +145,9 @@ def test_averaged_weights_are_what_is_kept(digits, tmp_path):
     for t, current in enumerate(history):
         decay = min(0.5, (1 + t) / (10 + t))
         expected = {k: decay * v + (1 - decay) * current[k] for k, v in expected.items()}
-    for name, tensor in weights.of(er.load(run.path)).items():
+    for name, tensor in serialization.of(er.load(run.path)).items():
         torch.testing.assert_close(tensor, expected[name])
-        assert torch.equal(tensor, weights.of(model)[name])
+        assert torch.equal(tensor, serialization.of(model)[name])
 
 
 def test_early_stopping_waits_and_stops(digits, tmp_path):
@@ -161,7 +161,7 @@ def test_early_stopping_waits_and_stops(digits, tmp_path):
 def test_the_best_weights_are_beside_the_last(digits, tmp_path):
     run = train(digits, tmp_path / "run", lr=0.3, steps=80)
     losses = {row["step"]: row["loss"] for row in run.metrics("validation")}
-    _, about = weights.read(run.best)
+    _, about = serialization.read(run.best)
     assert float(about["loss"]) == min(losses.values())
     assert losses[int(about["step"])] == min(losses.values())
 
@@ -190,8 +190,8 @@ def test_rates_follow_torchs_schedules_and_survive_a_resumption(digits, tmp_path
     b = er.resume(tmp_path / "b", callbacks=callbacks)
     assert broken + rest == whole
     assert len(set(whole)) > 2
-    for name, tensor in weights.read(a.weights)[0].items():
-        assert torch.equal(tensor, weights.read(b.weights)[0][name])
+    for name, tensor in serialization.read(a.weights)[0].items():
+        assert torch.equal(tensor, serialization.read(b.weights)[0][name])
     with pytest.raises(ValueError, match="did you mean 'cosine'"):
         er.Rate("cosin")
 
@@ -237,7 +237,7 @@ def test_held_out_losses_and_the_best_weights_are_of_the_objective_that_it_ends_
         assert row["loss"] == pytest.approx(-row["elbo"], rel=1e-5)
     assert run.metrics("train")[0]["loss"] < -run.metrics("train")[0]["elbo"] - 0.1
     best = min(rows, key=lambda row: row["loss"])
-    assert weights.read(run.best)[1]["step"] == str(best["step"])
+    assert serialization.read(run.best)[1]["step"] == str(best["step"])
     assert best["elbo"] == max(row["elbo"] for row in rows)
 
 
@@ -334,7 +334,7 @@ def test_a_module_of_ones_own_resumes_when_it_is_given_again(digits, tmp_path):
             er.fit(Classic(), er.Loss(summed), digits, steps=20, out=tmp_path / name, device="cpu", callbacks=callbacks)
         )
     er.resume(runs[1].path, model=Classic(), objective=er.Loss(summed), callbacks=[])
-    a, b = (weights.read(run.weights)[0] for run in runs)
+    a, b = (serialization.read(run.weights)[0] for run in runs)
     for name, tensor in a.items():
         assert torch.equal(tensor, b[name])
 
@@ -395,10 +395,10 @@ def test_skip_leaves_steps_out_and_counts_them(digits, tmp_path):
     free = train(digits, tmp_path / "free")
     loose = train(digits, tmp_path / "loose", er.Skip(1e9))
     strict = train(digits, tmp_path / "strict", er.Skip(1e-9))
-    a, b = (weights.read(run.weights)[0] for run in (free, loose))
+    a, b = (serialization.read(run.weights)[0] for run in (free, loose))
     assert all(torch.equal(a[name], b[name]) for name in a)
-    fresh = weights.of(make()[0])
-    kept, _ = weights.read(strict.weights)
+    fresh = serialization.of(make()[0])
+    kept, _ = serialization.read(strict.weights)
     assert all(torch.equal(kept[name], fresh[name]) for name in kept)
     skipped = [row for row in strict.metrics() if row.get("event") == "skipped"]
     assert sum(row["steps"] for row in skipped) == strict.metrics("train")[-1]["step"]

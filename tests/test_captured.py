@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 import elbowroom as er
-from elbowroom import conditions, weights
+from elbowroom import conditions, serialization
 from elbowroom.recipes.table import known
 from elbowroom.training import captured, gradients, optimizers, state
 from elbowroom.training.hooks import Hooks
@@ -100,7 +100,7 @@ def test_a_captured_step_gives_what_a_step_gives(digits, tmp_path, tape, name, m
     assert Tape.made == 1
     monkeypatch.setattr(captured, "fits", lambda *_: False)
     usual = train(digits, tmp_path / "usual", name)
-    a, b = weights.read(played.weights)[0], weights.read(usual.weights)[0]
+    a, b = serialization.read(played.weights)[0], serialization.read(usual.weights)[0]
     assert all(torch.equal(a[key], b[key]) for key in a)
     for mine, theirs in zip(played.metrics(), usual.metrics(), strict=True):
         assert mine.get("loss") == theirs.get("loss")
@@ -120,7 +120,7 @@ def test_a_schedule_reaches_a_captured_step(digits, tmp_path, tape, monkeypatch,
     assert Tape.made == recordings
     monkeypatch.setattr(captured, "fits", lambda *_: False)
     usual = train(digits, tmp_path / "usual", callbacks=[er.Rate(schedule)])
-    a, b = weights.read(half.weights)[0], weights.read(usual.weights)[0]
+    a, b = serialization.read(half.weights)[0], serialization.read(usual.weights)[0]
     assert all(torch.equal(a[key], b[key]) for key in a)
 
 

@@ -439,7 +439,7 @@ def test_a_run_is_taken_wherever_its_path_is(run):
 
 
 def test_the_command_on_record_can_be_pasted(monkeypatch):
-    from elbowroom import run as module
+    from elbowroom.runs import run as module
 
     words = ["train", "vae", "--data", "my pictures", "--optimizer", "sgd(momentum=0.9)"]
     pasted = "elbowroom train vae --data 'my pictures' --optimizer 'sgd(momentum=0.9)'"
@@ -452,7 +452,7 @@ def test_the_command_on_record_can_be_pasted(monkeypatch):
 
 
 def test_the_commit_of_a_surrounding_repository_is_not_ours(tmp_path, monkeypatch):
-    from elbowroom import run as module
+    from elbowroom.runs import run as module
 
     def git(*words):
         identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]

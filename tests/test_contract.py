@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.data import Batch
 from elbowroom.recipes import RECIPES
 from elbowroom.training import Step
@@ -93,8 +93,8 @@ def test_saved_and_loaded_it_is_the_same(recipe, tmp_path):
     assert again.origin == model.origin
     x, y, _ = data.test.first(5)
     assert torch.equal(again.reconstruct(x, y), model.reconstruct(x, y))
-    for name, tensor in weights.of(model).items():
-        assert torch.equal(weights.of(again)[name], tensor), name
+    for name, tensor in serialization.of(model).items():
+        assert torch.equal(serialization.of(again)[name], tensor), name
     assert not again.training
 
 

@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 from torch import nn
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.cli import main
 from elbowroom.distributions import Normal
 from elbowroom.doctor import AILMENTS, Finding, examine
@@ -511,7 +511,7 @@ def test_watching_does_not_change_the_training(name, digits, tmp_path):
     paths = []
     for i, callbacks in enumerate(([], [er.Doctor()])):
         paths.append(train(digits, tmp_path / str(i), *make(name), steps=60, callbacks=callbacks).weights)
-    a, b = (weights.read(path)[0] for path in paths)
+    a, b = (serialization.read(path)[0] for path in paths)
     for key, tensor in a.items():
         assert torch.equal(tensor, b[key]), key
 

@@ -9,7 +9,7 @@ from scipy import linalg, stats
 from sklearn.neighbors import NearestNeighbors
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.evaluation import distances, features, neighbours, similarity
 
 
@@ -189,11 +189,11 @@ def test_the_classifier_is_kept_known_by_its_hash_and_made_again_when_damaged(di
     before = place.stat().st_mtime_ns
     assert str(features.recorded(digits)) == str(made)
     assert place.stat().st_mtime_ns == before
-    tensors, about = weights.read(place)
+    tensors, about = serialization.read(place)
     tensors["body.0.weight"] = tensors["body.0.weight"] + 1e-3
-    weights.save(place, tensors, about)
+    serialization.save(place, tensors, about)
     assert features.recorded(digits).hash == made.hash
-    assert weights.read(place)[0]["body.0.weight"].equal(made.network.body[0].weight)
+    assert serialization.read(place)[0]["body.0.weight"].equal(made.network.body[0].weight)
 
 
 def test_features_have_mean_zero_and_variance_one_over_the_training_pictures(digits):

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.families import LIKELIHOODS
 from elbowroom.networks import NETWORKS, SIZES, Cells, Pyramid, Residual
-from elbowroom.row import Row
+from elbowroom.table_shape import Row
 
 #: Pictures grey and in colour, oblong, odd, of four channels; a table; series of one channel and of three.
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 48), (1, 45, 37), (4, 16, 16), (9,), (1, 200), (3, 200)]
@@ -116,11 +116,11 @@ def test_every_network_is_the_same_when_saved_and_made_again(network, shape, tmp
     model, objective = vae(network, shape, likelihood)
     x = examples(4, shape)
     objective(model.draw(x), torch.tensor(0)).backward()  # a scale that follows the values has to be kept as well
-    weights.save(tmp_path / "w.safetensors", weights.of(model))
+    serialization.save(tmp_path / "w.safetensors", serialization.of(model))
     origin = model.origin
     assert type(origin.shape) is tuple
     again, _ = er.recipes.RECIPES[origin.recipe](origin.shape, **origin.arguments)
-    weights.fill(again, weights.read(tmp_path / "w.safetensors")[0], tmp_path)
+    serialization.fill(again, serialization.read(tmp_path / "w.safetensors")[0], tmp_path)
     model.eval(), again.eval()
     with torch.no_grad(), er.noise.silenced():
         assert torch.equal(again.draw(x).elbo, model.draw(x).elbo)
@@ -297,8 +297,8 @@ def test_the_layout_is_what_every_family_reads():
 
 def test_weights_and_outputs_survive_saving(tmp_path):
     made = [er.recipes.conv_vae((3, 20, 12), latent=3, widths=(8, 16), network="deep")[0].eval() for _ in range(2)]
-    weights.save(tmp_path / "w.safetensors", weights.of(made[0]))
-    weights.fill(made[1], weights.read(tmp_path / "w.safetensors")[0], tmp_path)
+    serialization.save(tmp_path / "w.safetensors", serialization.of(made[0]))
+    serialization.fill(made[1], serialization.read(tmp_path / "w.safetensors")[0], tmp_path)
     x = torch.rand(2, 3, 20, 12)
     assert torch.equal(made[0].reconstruct(x), made[1].reconstruct(x))
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.cli import main
 from elbowroom.data import (
     Arrays,
@@ -534,7 +534,7 @@ def test_resumed_it_ends_with_the_same_weights(tmp_path, buffer):
     straight = train(load_data(path, **about), tmp_path / "straight")
     train(load_data(path, **about), tmp_path / "pulled", [pull])
     resumed = er.resume(tmp_path / "pulled", callbacks=[])
-    ours, theirs = (weights.read(run.weights)[0] for run in (straight, resumed))
+    ours, theirs = (serialization.read(run.weights)[0] for run in (straight, resumed))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 

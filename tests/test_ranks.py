@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom import ranks, weights
+from elbowroom import distributed, serialization
 from elbowroom.training import checkpoint
 from elbowroom.training.portions import portions
 from together import TRAININGS
@@ -48,7 +48,7 @@ def test_two_processes_give_the_losses_and_the_weights_of_one(folders, name):
         assert (a["step"], a["split"], a["examples"]) == (b["step"], b["split"], b["examples"])
         for term in (t for t in a if t not in ("seconds", "examples_per_second") and isinstance(a[t], float)):
             assert a[term] == pytest.approx(b[term], abs=2e-4), (a["step"], a["split"], term)
-    a, b = (weights.read(run.weights)[0] for run in (one, two))
+    a, b = (serialization.read(run.weights)[0] for run in (one, two))
     for key in a:
         torch.testing.assert_close(a[key], b[key], atol=1e-4, rtol=1e-3)
 
@@ -66,8 +66,8 @@ def test_portions_of_all_processes_are_the_batches(monkeypatch, count, examples,
     order, split = torch.randperm(examples), er.data.Arrays(torch.arange(float(examples))[:, None])
     found = []
     for rank in range(count):
-        monkeypatch.setattr(ranks, "count", lambda: count)
-        monkeypatch.setattr(ranks, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(distributed, "count", lambda: count)
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
         found.append(list(portions(split, size, order)))
     for portion, chunk in zip(zip(*found, strict=True), order.split(size), strict=True):
         counted = torch.cat([p.batch.index[: p.mine] for p in portion])
@@ -97,7 +97,7 @@ def test_a_worker_that_dies_is_started_again_and_the_run_ends_as_if_it_had_not(t
     assert killed.returncode == 0, err
     assert "finished after" in out
     a, b = (checkpoint.find(er.Run(tmp_path / name))[0] for name in ("whole", "killed"))
-    a, b = weights.read(a)[0], weights.read(b)[0]
+    a, b = serialization.read(a)[0], serialization.read(b)[0]
     assert all(torch.equal(a[key], b[key]) for key in a)
     steps = [(row["step"], row["split"]) for row in run.metrics() if "split" in row]
     assert len(steps) == len(set(steps))
@@ -126,12 +126,12 @@ def test_a_polite_kill_stops_all_after_the_same_step(tmp_path):
 def test_what_several_processes_need_is_asked_for(monkeypatch, digits, environment, words):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(ranks, "join", lambda: None)
+    monkeypatch.setattr(distributed, "join", lambda: None)
     with pytest.raises(ValueError, match=words):
         er.fit(*er.recipes.vae((1, 8, 8), latent=2), digits, device="cpu")
 
 
 def test_a_batch_smaller_than_the_processes_is_refused(monkeypatch, digits):
-    monkeypatch.setattr(ranks, "count", lambda: 4)
+    monkeypatch.setattr(distributed, "count", lambda: 4)
     with pytest.raises(ValueError, match="batch size 2 for 4 processes leaves some without an example"):
         er.fit(*er.recipes.vae((1, 8, 8), latent=2), digits, batch_size=2, device="cpu")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.cli import main
 from elbowroom.training import checkpoint, state
 
@@ -57,7 +57,7 @@ def elbowroom(*arguments, **more):
 
 
 def same(a, b):
-    a, b = weights.read(a)[0], weights.read(b)[0]
+    a, b = serialization.read(a)[0], serialization.read(b)[0]
     assert list(a) == list(b)
     return all(torch.equal(a[name], b[name]) for name in a)
 
@@ -156,7 +156,7 @@ def test_a_full_disk_stops_with_a_message_and_a_whole_checkpoint(tmp_path):
     assert "Traceback" not in err
     assert err.strip().count("\n") == 0
     assert len(checkpoint.find(er.Run(path))) == 1
-    weights.read_hashed(checkpoint.find(er.Run(path))[0])
+    serialization.read_hashed(checkpoint.find(er.Run(path))[0])
     assert not list(path.rglob("*.part")) + list(path.rglob("*.writing"))
 
 

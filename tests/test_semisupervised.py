@@ -148,7 +148,7 @@ class TestLabelled:
         assert "\n" not in str(error.value)
 
     def test_a_run_finds_its_labels_again_and_goes_on_bit_for_bit(self, tmp_path, monkeypatch):
-        from elbowroom import weights
+        from elbowroom import serialization
         from elbowroom.cli import main
         from elbowroom.reporting.command import command
 
@@ -168,8 +168,8 @@ class TestLabelled:
         model, objective = er.recipes.m2(data.shape, latent=2, hidden=(8,))
         er.fit(model, objective, data, steps=30, out="half", device="cpu", watch=("test",), callbacks=[halt])
         er.resume("half", callbacks=())
-        for name, tensor in weights.of(er.load("whole")).items():
-            assert torch.equal(weights.of(er.load("half"))[name], tensor), name
+        for name, tensor in serialization.of(er.load("whole")).items():
+            assert torch.equal(serialization.of(er.load("half"))[name], tensor), name
 
     def test_a_model_of_labels_says_that_some_are_unknown(self, tmp_path):
         data = er.load_data("digits", labelled=100)

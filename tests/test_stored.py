@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.cli import main
 from elbowroom.data import Arrays, Stored, load_data, npy, still, tars
 from elbowroom.data.blocks import runs
@@ -337,7 +337,7 @@ def train(data, out, **settings):
 
 
 def same(a, b):
-    a, b = weights.read(a)[0], weights.read(b)[0]
+    a, b = serialization.read(a)[0], serialization.read(b)[0]
     return list(a) == list(b) and all(torch.equal(a[name], b[name]) for name in a)
 
 

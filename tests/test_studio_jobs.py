@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 import elbowroom as er
 from elbowroom.cli.train import Train
 from elbowroom.recipes import RECIPES
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 from elbowroom.studio import forms, jobs, notes, processes
 from elbowroom.studio.app import make
 from elbowroom.studio.folder import Folder

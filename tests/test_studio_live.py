@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import elbowroom as er
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 from elbowroom.studio import live
 from elbowroom.studio.app import make
 from elbowroom.studio.live import Page

@@ -13,7 +13,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.data import Batch, still
 from elbowroom.evaluation import likelihood
 from elbowroom.exploring import linear, principal, spherical, traversal
@@ -48,7 +48,7 @@ def left(path, name, record):
     path.mkdir(exist_ok=True)
     record |= {"recipe": name, "arguments": model.origin.arguments}
     (path / "recipe.json").write_text(json.dumps(record))
-    weights.save(path / "model.safetensors", weights.of(model))
+    serialization.save(path / "model.safetensors", serialization.of(model))
 
 
 @pytest.fixture(scope="module")
@@ -458,8 +458,8 @@ def test_new_weights_are_read(client, folder):
     before, z = about(client, "iwae")["version"], [[0.0] * 20]
     x = good(post(client, "decode", run="iwae", z=z))["x"]
     path = folder / "iwae" / "model.safetensors"
-    tensors, words = weights.read(path)
-    weights.save(path, {name: tensor + 0.5 for name, tensor in tensors.items()}, words)
+    tensors, words = serialization.read(path)
+    serialization.save(path, {name: tensor + 0.5 for name, tensor in tensors.items()}, words)
     assert about(client, "iwae")["version"] != before
     assert good(post(client, "decode", run="iwae", z=z))["x"] != x
 

@@ -10,7 +10,7 @@ from filelock import FileLock
 from starlette.testclient import TestClient
 
 import elbowroom as er
-from elbowroom.run import Run, runs
+from elbowroom.runs.run import Run, runs
 from elbowroom.studio import columns, images, notes, rows
 from elbowroom.studio.app import make
 from elbowroom.studio.digest import FEW, Digest

@@ -520,7 +520,7 @@ def test_another_table_goes_through_the_model_and_comes_back(trained, capsys):
 
 
 def test_a_run_on_a_table_goes_on_bit_for_bit(tmp_path, trained):
-    from elbowroom import weights
+    from elbowroom import serialization
     from elbowroom.training.state import STEP, STOP
 
     data = load_data(trained[0] / "people.csv")
@@ -533,8 +533,8 @@ def test_a_run_on_a_table_goes_on_bit_for_bit(tmp_path, trained):
         torch.manual_seed(0)
         er.fit(*er.recipes.vae(data.shape, latent=2), data, steps=16, out=tmp_path / out, callbacks=callbacks)
     er.resume(tmp_path / "half", callbacks=())
-    for name, tensor in weights.of(er.load(tmp_path / "whole")).items():
-        assert torch.equal(weights.of(er.load(tmp_path / "half"))[name], tensor), name
+    for name, tensor in serialization.of(er.load(tmp_path / "whole")).items():
+        assert torch.equal(serialization.of(er.load(tmp_path / "half"))[name], tensor), name
 
 
 @pytest.mark.report

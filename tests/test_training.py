@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.training import callbacks, checkpoint, hooks, state
 from elbowroom.training.loop import measure
 from elbowroom.training.meter import Meter
@@ -48,7 +48,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(digits, tmp_path, at, opt
     )
     assert broken.metrics()[-1] == {"event": "end", "reason": "interrupted", "step": at, "epoch": (at - 1) // 10 + 1}
     er.resume(broken.path, callbacks=[])
-    same(weights.read(unbroken.weights)[0], weights.read(broken.weights)[0])
+    same(serialization.read(unbroken.weights)[0], serialization.read(broken.weights)[0])
     assert broken.metrics("test")[-1]["loss"] == unbroken.metrics("test")[-1]["loss"]
 
 
@@ -68,7 +68,7 @@ def test_resuming_after_a_kill_writes_no_row_twice(digits, tmp_path):
     assert [(r["step"], r.get("split")) for r in run.metrics()] == [
         (r["step"], r.get("split")) for r in unbroken.metrics()
     ]
-    same(weights.read(run.weights)[0], weights.read(unbroken.weights)[0])
+    same(serialization.read(run.weights)[0], serialization.read(unbroken.weights)[0])
     seconds = [row["seconds"] for row in run.metrics() if "seconds" in row]
     assert seconds == sorted(seconds)
 
@@ -79,7 +79,7 @@ def test_resuming_holds_for_two_players_and_running_codebooks(digits, tmp_path):
         er.fit(*make(recipe, **more), digits, steps=24, out=paths[0], device="cpu")
         er.fit(*make(recipe, **more), digits, steps=24, out=paths[1], device="cpu", callbacks=[StopAt(15)])
         er.resume(paths[1], callbacks=[])
-        same(*(weights.read(checkpoint.find(er.Run(path))[0])[0] for path in paths))
+        same(*(serialization.read(checkpoint.find(er.Run(path))[0])[0] for path in paths))
 
 
 def test_training_leaves_the_callers_random_stream_alone(digits, tmp_path):
@@ -96,7 +96,7 @@ def test_watching_a_split_does_not_change_the_training(digits, tmp_path):
         er.fit(*make("factor_vae", critic=(8,)), digits, steps=24, out=tmp_path / str(i), device="cpu", watch=watch)
         for i, watch in enumerate([(), ("train", "validation", "test")])
     ]
-    same(*(weights.read(run.weights)[0] for run in runs))
+    same(*(serialization.read(run.weights)[0] for run in runs))
 
 
 def test_each_player_moves_its_own_parameters_only(digits):
@@ -202,7 +202,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(digits, tm
 
     with pytest.raises(ValueError, match=r"nan at step 16, where the parameter model\.decoder.*\.layers\.1\.bias"):
         er.fit(*make(), digits, steps=30, out=tmp_path / "run", device="cpu", callbacks=[Poison()])
-    assert all(t.isfinite().all() for t in weights.of(er.load(tmp_path / "run")).values())
+    assert all(t.isfinite().all() for t in serialization.of(er.load(tmp_path / "run")).values())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import elbowroom as er
-from elbowroom import noise, ranks
+from elbowroom import noise, distributed
 
 
 def digits(n):
@@ -80,7 +80,7 @@ def main(folder):
 
     torch.manual_seed(0)
     er.fit(*vae(), arrays(500), steps=2, watch=(), out=folder / "noise", device="cpu", callbacks=[note])
-    torch.save(drawn, folder / f"drawn-{ranks.rank()}.pt")
+    torch.save(drawn, folder / f"drawn-{distributed.rank()}.pt")
 
 
 if __name__ == "__main__":

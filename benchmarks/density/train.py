@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 
 import elbowroom as er
-from elbowroom import weights
+from elbowroom import serialization
 
 GATED = {"hidden": (300, 300), "activation": "gated", "latent": 40}
 #: recipe, its arguments, data, samples of the importance bound, what is published
@@ -50,7 +50,7 @@ def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
     callbacks = [er.Rate("cosine"), er.Average(0.999)]
     made = er.recipes.RECIPES[recipe](data.shape, **arguments)
     if onward is not None:
-        weights.fill(made[0], weights.read(er.Run(onward).best)[0], onward)
+        serialization.fill(made[0], serialization.read(er.Run(onward).best)[0], onward)
     elif recipe != "hierarchical_vae":
         callbacks.append(er.Warmup(0.2))
     settings = {"lr": 1e-3 if onward is None else 5e-4} | {
@@ -65,9 +65,9 @@ def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
 def judge(model: str, run: er.Run) -> None:
     """Test figures of the best weights, added to the record."""
     _, _, source, samples, published = MODELS[model]
-    chosen, about = weights.read(run.best)
+    chosen, about = serialization.read(run.best)
     best = run.model()
-    weights.fill(best, chosen, run.best)
+    serialization.fill(best, chosen, run.best)
     figures = er.evaluate(best, data_of(*source), samples=samples, metrics=("likelihood",))
     row = {
         "model": model,

@@ -71,8 +71,8 @@ from .priors import Mixture as Mixture
 from .priors import StandardNormal as StandardNormal
 from .priors import VampPrior as VampPrior
 from .recipes import recipe as recipe
-from .run import Run as Run
-from .run import load as load
+from .runs.run import Run as Run
+from .runs.run import load as load
 from .semisupervised import SemiSupervised as SemiSupervised
 from .training import Average as Average
 from .training import Callback as Callback

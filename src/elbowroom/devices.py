@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from elbowroom import ranks
+from elbowroom import distributed
 
 
 def pick(name: str | None = None) -> torch.device:
@@ -22,8 +22,8 @@ def pick(name: str | None = None) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
-        if device.type == "cuda" and ranks.launched():
-            device = torch.device("cuda", ranks.local())
+        if device.type == "cuda" and distributed.launched():
+            device = torch.device("cuda", distributed.local())
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
         there = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()

@@ -16,7 +16,7 @@ from elbowroom.auditor.quiet import as_found, place
 from elbowroom.auditor.table import CHECKS, Check, Fault, Unsaid
 from elbowroom.data import Data, load_data, still
 from elbowroom.model import Generative
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 #: Examples looked at: a number that no other dimension is likely to have, so that one knows which one is the batch's.
 EXAMPLES = 13

@@ -12,7 +12,7 @@ from elbowroom.cli import flags, lists, train
 from elbowroom.recipes.table import Recipe, find
 
 if TYPE_CHECKING:
-    from elbowroom.run import Run
+    from elbowroom.runs.run import Run
 
 #: Flags whose one value is a text with commas.
 LISTS = ("only", "label", "columns")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from elbowroom import advice
+from elbowroom import errors
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from elbowroom.data import Data
     from elbowroom.model import Generative
-    from elbowroom.run import Run
+    from elbowroom.runs.run import Run
 
 
 def condition(run: Run, model: Generative, text: str | None, n: int) -> tuple[Tensor | None, str]:
@@ -50,7 +50,7 @@ def _classes(data: Data, text: str, n: int) -> Tensor:
     places = []
     for name in (part.strip() for part in text.split(",")):
         if name not in names and not (name.isdigit() and int(name) < max(len(names), 1)):
-            raise advice.unknown("class", name, names)
+            raise errors.unknown("class", name, names)
         places.append(names.index(name) if name in names else int(name))
     return torch.tensor(places).repeat(-(-n // len(places)))[:n]
 
@@ -61,7 +61,7 @@ def _attributes(data: Data, text: str, n: int) -> Tensor:
     for part in text.split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))
         if name not in names:
-            raise advice.unknown("attribute", name, names)
+            raise errors.unknown("attribute", name, names)
         try:
             rows[:, names.index(name)] = float(value)
         except ValueError:

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.recipes import Field
 
 #: What a generator of random numbers takes.
@@ -126,7 +126,7 @@ def config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
     for name, value in fields.items():
         flag = flags.get(name.replace("-", "_"))
         if flag is None:
-            raise advice.unknown(f"field of {path}", name, [str(k) for k in flags])
+            raise errors.unknown(f"field of {path}", name, [str(k) for k in flags])
         try:
             # A type may have its own way to be typed.
             text = getattr(flag.type, "typed", as_typed)(value)

@@ -47,7 +47,7 @@ def data() -> None:
 @click.argument("folder", default="runs")
 def runs(folder: str) -> None:
     """List the runs in a folder, the newest first."""
-    from elbowroom.run import runs
+    from elbowroom.runs.run import runs
 
     table = _table("run", "recipe", "data", "epoch", "validation elbo", "state", "started")
     for run in runs(folder):

@@ -58,7 +58,7 @@ def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: 
     import torch
 
     from elbowroom.cli.conditions import condition
-    from elbowroom.run import Run
+    from elbowroom.runs.run import Run
 
     target = _target(out)
     if n is not None and codes is not None:
@@ -103,7 +103,7 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
     """Put examples through the model: data above, reconstruction below; of a table, what is missing filled in."""
     from elbowroom.data import load_like
     from elbowroom.evaluation import check_range
-    from elbowroom.run import Run
+    from elbowroom.runs.run import Run
 
     target = _target(out)
     if n < 1:

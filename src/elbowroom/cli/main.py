@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from elbowroom import __version__, advice
+from elbowroom import __version__, errors
 from elbowroom.cli import judge, lists, look, show
 from elbowroom.cli.anomalies import anomalies
 from elbowroom.cli.compare import Sweep, compare
@@ -21,7 +21,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
         command = super().get_command(ctx, name)
         if command is None:
-            raise advice.unknown("command", name, self.commands)
+            raise errors.unknown("command", name, self.commands)
         return command
 
 

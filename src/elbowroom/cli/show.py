@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.cli import flags
 
 #: The kind that is a film, and the endings that a figure's and a film's file may have.
@@ -46,10 +46,10 @@ class _Plot(click.Command):
 def plot(kind: str, run: str, out: str, examples: int, seed: int) -> None:
     """Draw one kind of figure of a run into a file."""
     from elbowroom.pictures import PLOTS, Look, film
-    from elbowroom.run import Run
+    from elbowroom.runs.run import Run
 
     if kind not in (*PLOTS, FILM):
-        raise advice.unknown("kind of figure", kind, (*PLOTS, FILM))
+        raise errors.unknown("kind of figure", kind, (*PLOTS, FILM))
     if kind == FILM:
         film(Run(run), _target(out, MOVING, "a film"))
     else:

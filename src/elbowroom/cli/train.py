@@ -10,7 +10,7 @@ from elbowroom.cli import flags
 from elbowroom.recipes.table import Recipe, find, known
 
 if TYPE_CHECKING:
-    from elbowroom.run import Run
+    from elbowroom.runs.run import Run
 
 _DATA = (
     *("binarise", "dequantise", "validation", "only", "labelled", "label", "columns"),
@@ -149,10 +149,10 @@ class Train(click.Group):
 
 def train(recipe: Recipe, **given: Any) -> None:
     """Load, make, fit, and say where it all is."""
-    from elbowroom import ranks
+    from elbowroom import distributed
 
     run = begin(recipe, **given)
-    if ranks.first():
+    if distributed.first():
         report(run)
 
 
@@ -160,7 +160,7 @@ def begin(recipe: Recipe, **given: Any) -> Run:
     """The run that flags ask for, trained."""
     import torch
 
-    from elbowroom import ranks
+    from elbowroom import distributed
     from elbowroom.data import load_data
     from elbowroom.training import fit
 
@@ -170,7 +170,7 @@ def begin(recipe: Recipe, **given: Any) -> Run:
     settings["watch"] = tuple(filter(None, settings["watch"].replace(" ", "").split(",")))
     about = {name: given[name] for name in _DATA if given[name] is not None}
     about["bad_pictures"] = "skip" if given["skip_bad"] else "refuse"
-    ranks.join()
+    distributed.join()
     data = load_data(given["data"], **about, seed=given["seed"])
     torch.manual_seed(given["seed"])
     return fit(*recipe(data.shape, **arguments), data, **settings, callbacks=_callbacks(given))
@@ -219,8 +219,8 @@ def report(run: Any) -> None:
 @click.option("--device", help="cpu, cuda or mps  [default: where it was trained]")
 def resume(run: str, device: str | None) -> None:
     """Go on with a run from its last checkpoint."""
-    from elbowroom import ranks, training
+    from elbowroom import distributed, training
 
     made = training.resume(run, device=device)
-    if ranks.first():
+    if distributed.first():
         report(made)

@@ -22,7 +22,7 @@ from elbowroom.data import Data, still
 from elbowroom.families import Family
 from elbowroom.model import Generative
 from elbowroom.recipes import find
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 from elbowroom.training import Callback, fit
 from elbowroom.training.callbacks import made_again
 

@@ -16,7 +16,7 @@ from elbowroom.evaluation import evaluate
 from elbowroom.evaluation.suits import what_it_is
 from elbowroom.families import Gaussian, Laplace
 from elbowroom.model import Generative
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 #: States of a run whose figures are not final.
 OPEN = ("failed", "unfinished", "to train", "damaged")

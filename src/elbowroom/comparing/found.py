@@ -14,7 +14,7 @@ from elbowroom.comparing.protocol import data_told, protocols, versions
 from elbowroom.comparing.settings import told
 from elbowroom.comparing.sweep import FILE, STOPPED, read
 from elbowroom.data import Data, load_data
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 
 def entries(paths: Sequence[str | os.PathLike[str]], data: Any = None) -> list[Entry]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elbowroom import ranks, training
+from elbowroom import distributed, training
 from elbowroom.comparing.grid import Settings, grid, named
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 from elbowroom.training import checkpoint
 
 #: Where a sweep keeps which point has which settings, and which failed.
@@ -107,7 +107,7 @@ def run_all(
     start: Callable[..., Run], points: Sequence[Point], out: str | Path, tell: Callable[[str], None]
 ) -> list[Point]:
     """Train the points that are not done yet."""
-    if ranks.launched():
+    if distributed.launched():
         raise ValueError("a sweep trains one run at a time, without torchrun: start it as a program of one process")
     known, failed = read(out)
     known |= {point.name: point.settings for point in points}

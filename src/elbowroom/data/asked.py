@@ -7,7 +7,7 @@ from functools import cached_property
 from numbers import Integral
 from typing import Any, Literal, get_args
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data.coding import Column
 from elbowroom.data.pixels import Fit, Size
 
@@ -42,7 +42,7 @@ class Asked:
         if self.buffer is not None and not (isinstance(self.buffer, Integral) and self.buffer >= 1):
             raise ValueError(f"buffer={self.buffer!r}: expected a number of examples, at least 1")
         if self.bad_pictures not in get_args(BadPictures):
-            raise advice.unknown("bad_pictures", str(self.bad_pictures), get_args(BadPictures))
+            raise errors.unknown("bad_pictures", str(self.bad_pictures), get_args(BadPictures))
         _ = self.fit
 
     @cached_property

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data.albums import album
 from elbowroom.data.asked import Asked
 from elbowroom.data.fetch import cache, looked, own_folder
@@ -121,7 +121,7 @@ def places_of(label: str | None, names: list[str]) -> list[int]:
     if unknown is not None and not names:
         raise ValueError(f"label='{label}' picks attributes of celeba, and {ATTRIBUTES} is not there: put it beside")
     if unknown is not None:
-        raise advice.unknown("attribute of celeba", unknown, names)
+        raise errors.unknown("attribute of celeba", unknown, names)
     return [names.index(name) for name in picked]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data.cells import Cells, Table, number
 from elbowroom.data.split import Arrays
 
@@ -83,7 +83,7 @@ def learned(tables: Sequence[Table], asked: Mapping[str, str], path: str) -> tup
     held = tables[0].cells
     unknown = next((name for name in asked if name not in held), None)
     if unknown is not None:
-        raise advice.unknown(f"column of {path}", unknown, held)
+        raise errors.unknown(f"column of {path}", unknown, held)
     columns = []
     for name, cells in held.items():
         wish = asked.get(name)

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 from torch import Tensor
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data.asked import Asked, BadPictures, plain
 from elbowroom.data.carve import divided, wanted
 from elbowroom.data.coding import Column
@@ -29,7 +29,7 @@ from elbowroom.data.stored import Stored
 from elbowroom.data.stream import Loader
 from elbowroom.data.tables import coded
 from elbowroom.data.values import fingerprint, is_binary, judged, outside
-from elbowroom.row import Row
+from elbowroom.table_shape import Row
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Data:
     """Named splits of examples of one ``shape``, and how they came about.
 
     ``classes`` are the names of the labels 0, 1, ..., ``attributes`` those of the columns of labels (B, A). ``columns``
-    are what the columns of a table stand for, of which its ``shape``, a :class:`~elbowroom.row.Row`, tells a recipe.
+    are what the columns of a table stand for, of which its ``shape``, a :class:`~elbowroom.table_shape.Row`, tells a recipe.
     ``binary`` says that all values are 0 or 1, ``discrete`` that they lie on the grid of pixels (256 levels, or the 2
     of binary data). ``protocol`` is ready for JSON: the source and the arguments that load the same data again, the
     sizes of the splits, the preprocessing in words and a fingerprint of the values (of a part of them in files above 1
@@ -152,7 +152,7 @@ def load_data(
     if isinstance(source, Data):
         return source
     if binarise not in get_args(Binarise):
-        raise advice.unknown("binarise", str(binarise), get_args(Binarise))
+        raise errors.unknown("binarise", str(binarise), get_args(Binarise))
     if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
         raise ValueError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
     asked = Asked(resize, crop, bad_pictures, buffer, label, columns)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data.asked import Asked
 from elbowroom.data.fetch import File, contents, kept, on_machine
 from elbowroom.data.found import Found, arrays, class_names
@@ -91,7 +91,7 @@ def read_named(name: str, asked: Asked) -> Found:
     """The named set's splits as published, ready for carving."""
     if name not in TABLE:
         extra = "; or give the path of a .npy, .npz, .csv or .parquet file, or of a folder, .zip or .tar of pictures"
-        raise advice.unknown("data set", name, TABLE, extra)
+        raise errors.unknown("data set", name, TABLE, extra)
     row = TABLE[name]
     asked.must_suit(name, *row.takes)
     return replace(row.read(asked) if row.takes else row.read(), name=name, source=name, defaults=row.defaults)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data.found import Found, Whole
 from elbowroom.data.split import Arrays
 from elbowroom.data.stored import Stored
@@ -53,7 +53,7 @@ def classes_asked(only: Any, found: Found) -> list[int]:
     asked = [places.get(str(name), place_of(name, len(classes))) for name in given]
     strange = [name for name, place in zip(given, asked, strict=True) if place is None]
     if strange or not asked:
-        raise advice.unknown(f"class of {found.name}", str(strange[0] if strange else only), classes)
+        raise errors.unknown(f"class of {found.name}", str(strange[0] if strange else only), classes)
     return sorted({place for place in asked if place is not None})
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data import coding
 from elbowroom.data.asked import Asked
 from elbowroom.data.cells import Table, from_text
@@ -86,7 +86,7 @@ def taken_labels(
     if not label or (known is not None and label not in table.cells):
         return None
     if label not in table.cells:
-        raise advice.unknown(f"column of {path}", label, table.cells)
+        raise errors.unknown(f"column of {path}", label, table.cells)
     cells = table.cells.pop(label)
     empty = np.flatnonzero(cells.codes < 0)
     if len(empty):

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from elbowroom import noise, weights
+from elbowroom import noise, serialization
 from elbowroom.auditor.classic import classic
 from elbowroom.auditor.quiet import at_rest, place, streams_kept
 from elbowroom.data import Batch, Data, Split, still
@@ -19,7 +19,7 @@ from elbowroom.doctor.table import Unexamined
 from elbowroom.draw import Draw
 from elbowroom.model import Generative
 from elbowroom.objectives import Term
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 #: Examples of a split that are looked at.
 EXAMPLES = 512
@@ -89,8 +89,8 @@ class Case:
             return self._model
         try:
             model = self.run.build()[0] if self._model is None else self._model
-            tensors, _ = weights.read(self.run.weights)
-            weights.fill(model, tensors, self.run.weights)
+            tensors, _ = serialization.read(self.run.weights)
+            serialization.fill(model, tensors, self.run.weights)
         except ValueError as error:
             raise Unexamined(str(error)) from None
         return model.eval()

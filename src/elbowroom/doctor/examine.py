@@ -12,7 +12,7 @@ from elbowroom.doctor import charging, code, examples, fitting  # noqa: F401 - t
 from elbowroom.doctor.case import Case
 from elbowroom.doctor.finding import Finding, Findings
 from elbowroom.doctor.table import AILMENTS, Unexamined
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 
 def examine(run: Run | str | Path, data: Any = None, model: nn.Module | None = None) -> Findings:

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data import Data, Split, load_data, still
 from elbowroom.evaluation.reference import Reference, reference
 from elbowroom.evaluation.suits import check_range
 from elbowroom.model import Generative
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def scores(usual: Reference, split: Split, names: Iterable[str], batch_size: int
     found: dict[str, list[Tensor]] = {name: [] for name in names}
     for name in found:
         if name not in SCORES:
-            raise advice.unknown("anomaly score", name, SCORES)
+            raise errors.unknown("anomaly score", name, SCORES)
     for batch in split.to(usual.device).batches(batch_size):
         of = usual.figures(batch)
         for name, column in found.items():

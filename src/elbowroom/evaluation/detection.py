@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import __version__, advice
+from elbowroom import __version__, errors
 from elbowroom.data import Data, Split, datasets, load_like, still
 from elbowroom.evaluation.anomaly import SCORES, as_split, defined, scores
 from elbowroom.evaluation.heat import Maps
@@ -17,7 +17,7 @@ from elbowroom.evaluation.reference import Reference, reference
 from elbowroom.evaluation.suits import what_it_is
 from elbowroom.evaluation.verdicts import Anomalies, Verdict
 from elbowroom.model import Generative
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 
 def anomalies(
@@ -135,5 +135,5 @@ def _other(usual: Reference, other: Any, split: str, resize: int | tuple[int, in
 
 def _split(data: Data, name: str) -> Split:
     if name not in data.splits:
-        raise advice.unknown(f"split of {data.name}", name, data.splits)
+        raise errors.unknown(f"split of {data.name}", name, data.splits)
     return data.splits[name]

@@ -16,7 +16,7 @@ from elbowroom.evaluation.subject import Subject
 from elbowroom.evaluation.suits import check_suits, what_it_is
 from elbowroom.evaluation.table import Suite, chosen
 from elbowroom.model import Generative
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 
 def evaluate(

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.data import Batch, Data, Split
 from elbowroom.data.fetch import cache
 
@@ -110,8 +110,8 @@ def recorded(data: Data, seed: int = 0) -> Features:
     network, about = Network(data.shape[0], max(classes, 1)), _about(classes)
     if place is not None and place.is_file():
         with contextlib.suppress(ValueError):  # damaged: make it again
-            tensors, said = weights.read(place)
-            weights.fill(network, tensors, place)
+            tensors, said = serialization.read(place)
+            serialization.fill(network, tensors, place)
             if said.get("hash") == digest(network):
                 return Features(network, said.get("about", about))
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
@@ -125,14 +125,14 @@ def recorded(data: Data, seed: int = 0) -> Features:
     made = Features(network, about)
     if place is not None:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the figures
-            weights.save(place, weights.of(network), {"about": about, "hash": made.hash})
+            serialization.save(place, serialization.of(network), {"about": about, "hash": made.hash})
     return made
 
 
 def digest(network: nn.Module) -> str:
     """A short hash of all weights of a network, by name."""
     total = hashlib.blake2b(digest_size=8)
-    for name, tensor in sorted(weights.of(network).items()):
+    for name, tensor in sorted(serialization.of(network).items()):
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return total.hexdigest()

@@ -19,7 +19,7 @@ from elbowroom.evaluation import background, likelihood
 from elbowroom.evaluation.heat import Maps, heat
 from elbowroom.evaluation.suits import check_suits
 from elbowroom.model import Generative
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 #: Normal examples that say what is usual, at most.
 USUAL = 5_000

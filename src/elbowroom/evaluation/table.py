@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.subject import Subject
 
@@ -78,7 +78,7 @@ def chosen(metrics: str | Iterable[str | Suite]) -> list[Suite]:
             found[item.name] = item
         elif name := item.strip():
             if name not in table and name not in words:
-                raise advice.unknown("metrics", name, [*table, *words])
+                raise errors.unknown("metrics", name, [*table, *words])
             found |= {name: table[name] for name in words.get(name, [name]) if name not in found}
     if not found:
         raise ValueError(f"no metrics were asked for: choose from {', '.join([*table, *words])}")

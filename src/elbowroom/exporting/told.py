@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import __version__, weights
+from elbowroom import __version__, serialization
 from elbowroom.conditions import one_hot
 from elbowroom.exporting.parts import condition, conditions
 from elbowroom.model import Generative
@@ -79,7 +79,7 @@ class Told:
     def hash(self) -> str:
         """Of the weights: names and values, whatever file they are in."""
         digest = hashlib.blake2b(digest_size=8)
-        for name, tensor in sorted(weights.of(self.model).items()):
+        for name, tensor in sorted(serialization.of(self.model).items()):
             digest.update(name.encode())
             digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()

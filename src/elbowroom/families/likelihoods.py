@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.families.columns import Classes, Columns
 from elbowroom.families.family import Family, Shape
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretisedLogistic, LogisticMixture
 from elbowroom.families.posteriors import DiagonalNormal
 from elbowroom.families.scaled import Gaussian, Laplace
-from elbowroom.row import NAME, Row, row_of
+from elbowroom.table_shape import NAME, Row, row_of
 
 #: The likelihoods by the name a recipe takes.
 LIKELIHOODS: dict[str, Callable[..., Family]] = {
@@ -49,7 +49,7 @@ def likelihood(name: str, shape: Shape) -> Family:
         known = shape if isinstance(shape, Row) else (shape,) if isinstance(shape, int) else tuple(shape)
         return Columns(*(Gaussian(1) if size == 1 else Classes(size) for size in row_of(name, known).sizes))
     if kind not in LIKELIHOODS:
-        raise advice.unknown("likelihood", kind, [*LIKELIHOODS, NAME])
+        raise errors.unknown("likelihood", kind, [*LIKELIHOODS, NAME])
     if not colon:
         return LIKELIHOODS[kind](shape)
     if kind not in _SETTINGS:

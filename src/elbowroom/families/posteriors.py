@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elbowroom import ranks
+from elbowroom import distributed
 from elbowroom.distributions import Delta, Normal, Quantised, nearest
 from elbowroom.families.family import Family, Shape
 
@@ -95,8 +95,8 @@ class Codebook(Family):
     @torch.no_grad()
     def _follow(self, output: Tensor, indices: Tensor) -> None:
         # Over all processes that train together; a code restarted in one is the first's when they next agree.
-        used = ranks.total(torch.zeros_like(self.counts).index_add_(0, indices, output.new_ones(len(indices))))
-        summed = ranks.total(torch.zeros_like(self.sums).index_add_(0, indices, output))
+        used = distributed.total(torch.zeros_like(self.counts).index_add_(0, indices, output.new_ones(len(indices))))
+        summed = distributed.total(torch.zeros_like(self.sums).index_add_(0, indices, output))
         self.counts.lerp_(used, 1 - self.decay)
         self.sums.lerp_(summed, 1 - self.decay)
         even = used.sum() / len(self.codes)

@@ -10,7 +10,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from elbowroom import advice, distributions
+from elbowroom import errors, distributions
 from elbowroom.families.family import Family, Shape
 
 #: What a scale may be, besides a number.
@@ -37,7 +37,7 @@ class Scaled(Family):
     def __init__(self, shape: Shape, scale: float | str = "learned") -> None:
         super().__init__(shape)
         if isinstance(scale, str) and scale not in SCALES:
-            raise advice.unknown(f"{type(self).__name__} scale", scale, SCALES, " or a number")
+            raise errors.unknown(f"{type(self).__name__} scale", scale, SCALES, " or a number")
         if not isinstance(scale, str) and not 0 < scale < math.inf:
             raise ValueError(f"a fixed scale must be above 0 and finite, got {scale}")
         self.scale = scale

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from elbowroom.row import Row
+from elbowroom.table_shape import Row
 
 
 class Cells(nn.Module):

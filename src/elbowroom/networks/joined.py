@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from elbowroom.row import Row
+from elbowroom.table_shape import Row
 
 
 def shapes_of(shapes: Sequence[int | Sequence[int]]) -> list[tuple[int, ...]]:

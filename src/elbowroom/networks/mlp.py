@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.networks.cells import entrances
 from elbowroom.networks.joined import joined, shapes_of
 
@@ -61,7 +61,7 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
-            raise advice.unknown("activation", activation, ACTIVATIONS)
+            raise errors.unknown("activation", activation, ACTIVATIONS)
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden widths must be at least 1, got {tuple(hidden)}")
         self.shapes, self.entrances = shapes_of(shapes), entrances(shapes)

@@ -9,7 +9,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.networks.blocks import NETWORKS, Layer, added, convolution, grown, laid, norm
 from elbowroom.networks.cells import entrances
 from elbowroom.networks.joined import joined, shapes_of
@@ -48,9 +48,9 @@ class Pyramid:
         if len(space) > 2:
             raise ValueError(f"a network for examples of shape {tuple(shape)}: expected (C, H, W), (C, T) or (D,)")
         if size not in SIZES:
-            raise advice.unknown("size", size, SIZES)
+            raise errors.unknown("size", size, SIZES)
         if network not in NETWORKS:
-            raise advice.unknown("network", network, NETWORKS)
+            raise errors.unknown("network", network, NETWORKS)
         self.dims, self.blocks = len(space), NETWORKS[network]
         self.widths = tuple(_widths(space, *SIZES[size]) if widths is None else widths)
         if not self.widths or min(self.widths) < 1:

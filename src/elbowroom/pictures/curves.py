@@ -11,7 +11,7 @@ from elbowroom.pictures.words import z
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from elbowroom.run import Run
+    from elbowroom.runs.run import Run
 
 #: Up to so many points of a split are shown one by one, and no value is left out of the axes.
 FEW = 8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 if TYPE_CHECKING:
-    from elbowroom.run import Run
+    from elbowroom.runs.run import Run
 
 #: Frames of a film, at most; milliseconds of a frame, and of the last.
 FRAMES, LASTS, HOLDS = 100, 250, 2500

@@ -20,7 +20,7 @@ from elbowroom.pictures.grid import is_picture
 from elbowroom.pictures.labels import Labels, labels
 from elbowroom.pictures.words import z
 from elbowroom.priors import StandardNormal
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 from elbowroom.semisupervised import SemiSupervised
 
 #: Examples of more values than this are not drawn as lines.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.pictures import codes, made, walks
 from elbowroom.pictures.curves import curve_charts
 from elbowroom.pictures.forms import Shown
@@ -17,7 +17,7 @@ from elbowroom.pictures.paint import paint
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from elbowroom.run import Run
+    from elbowroom.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -88,5 +88,5 @@ def plot(kind: str, run: Look | Run | str | Path, **options: Any) -> Figure:
     'offset, standard deviations of the prior'
     """
     if kind not in PLOTS:
-        raise advice.unknown("kind of figure", kind, PLOTS)
+        raise errors.unknown("kind of figure", kind, PLOTS)
     return PLOTS[kind](run if isinstance(run, Look) else Look(run, **options))

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.recipes.field import Field, field
-from elbowroom.row import told
+from elbowroom.table_shape import told
 
 if TYPE_CHECKING:
     from elbowroom.model import Generative
@@ -54,7 +54,7 @@ class Recipe:
 
         for name in arguments:
             if name not in self.fields:
-                raise advice.unknown(f"argument of {self.name}", name, self.fields)
+                raise errors.unknown(f"argument of {self.name}", name, self.fields)
         given: dict[str, Any] = {}
         try:
             given |= {name: self.fields[name].read(value) for name, value in arguments.items()}
@@ -177,7 +177,7 @@ def find(name: str) -> Recipe:
     """
     table = known()
     if name not in table:
-        raise advice.unknown("recipe", name, table, "; your own: set ELBOWROOM_RECIPES to the file that defines it")
+        raise errors.unknown("recipe", name, table, "; your own: set ELBOWROOM_RECIPES to the file that defines it")
     return table[name]
 
 

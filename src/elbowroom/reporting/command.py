@@ -9,7 +9,7 @@ import torch
 
 from elbowroom.data.named import TABLE
 from elbowroom.recipes import Recipe, find
-from elbowroom.row import NAME
+from elbowroom.table_shape import NAME
 
 #: The flags of ``train`` that a record's training settings set, and what they are where the flag is left out.
 SETTINGS: dict[str, Any] = {

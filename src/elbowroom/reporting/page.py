@@ -25,7 +25,7 @@ from elbowroom.reporting.scatter import scatter
 from elbowroom.reporting.sheets import sheet
 
 if TYPE_CHECKING:
-    from elbowroom.run import Run
+    from elbowroom.runs.run import Run
 
 #: The sections after the head: name in the address, title, the kinds of figures in it.
 SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (

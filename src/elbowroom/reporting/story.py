@@ -11,7 +11,7 @@ from elbowroom.pictures import Look
 from elbowroom.pictures.words import number, plural
 from elbowroom.recipes import find
 from elbowroom.recipes.table import known
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 #: The figures of the head, with their names; those that a run's rows have are shown.
 FIGURES = {

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from torch import Tensor
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data import Batch
 from elbowroom.exploring import PATHS
 from elbowroom.studio import asked, inputs, said, ways
@@ -59,7 +59,7 @@ async def interpolate(asking: Asking) -> Both:
     (a, own), (b, _) = [await ways.end(asking, name) for name in ("a", "b")]
     t = torch.linspace(0, 1, given["steps"])
     if given["path"] not in PATHS:
-        raise advice.unknown("path", given["path"][:20], PATHS)
+        raise errors.unknown("path", given["path"][:20], PATHS)
     z = PATHS[given["path"]](a.flatten(), b.flatten(), t).unflatten(1, opened.model.latent_shape)
     c = given["c"] if given["c"] is not None or own is None else own[0].tolist()
     lines = [
@@ -239,7 +239,7 @@ async def code(request: Request) -> Response:
         raise ValueError(f"the field 'do' is missing: give one of {', '.join(WRITERS)}")
     do = str(given.pop("do"))[:40]
     if do not in WRITERS:
-        raise advice.unknown("thing to do", do, WRITERS)
+        raise errors.unknown("thing to do", do, WRITERS)
     asking = await CALLS[do].asking(request, given)
     command, python = await WRITERS[do](asking)
     return ok({"command": command, "python": python})

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from elbowroom.data import Data
 from elbowroom.networks import settle
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 from elbowroom.studio.lanes import Lane
 from elbowroom.studio.opened import SEEDING, Opened
 from elbowroom.studio.said import Refused

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from torch import Tensor
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.exploring import principal, tsne
 from elbowroom.studio import shown
 from elbowroom.studio.calls import Asking, Call, Field
@@ -67,7 +67,7 @@ def _seen(opened: Opened, view: str, z: Tensor) -> tuple[Tensor, dict[str, str],
         x, y = found.axes
         return found.points, {"x": first, "y": second}, _map(z.mean(0), x, y)
     if kind != "dims":
-        raise advice.unknown("view", view[:20], ["dims:0,1", "pca", "tsne"])
+        raise errors.unknown("view", view[:20], ["dims:0,1", "pca", "tsne"])
     i, j = _dims(which or "0,1", z.shape[1])
     centre = z.mean(0)
     centre[[i, j]] = 0

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data import datasets
 from elbowroom.recipes import Field, Recipe
 from elbowroom.studio.folder import Folder
@@ -101,13 +101,13 @@ def words(
         found = [f"--data={data}"]
         for name, value in arguments.items():
             if name not in recipe.fields:
-                raise advice.unknown(f"argument of {recipe.name}", name, recipe.fields)
+                raise errors.unknown(f"argument of {recipe.name}", name, recipe.fields)
             read = recipe.fields[name].read(value)
             found += _word(name, read, recipe.fields[name].type is bool)
         known = {str(option.name): option for option in settings(command, recipe)}
         for name, value in given.items():
             if name not in known:
-                raise advice.unknown("setting", name, known)
+                raise errors.unknown("setting", name, known)
             found += _word(name, _plain(name, value), False)
         # What the command line itself makes of them, without doing it.
         command.make_context(recipe.name, [recipe.name, *found][1:])

@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from elbowroom.recipes import Recipe
 from elbowroom.recipes.table import find, known
-from elbowroom.run import next_path
+from elbowroom.runs.run import next_path
 from elbowroom.studio import forms, notes, processes
 from elbowroom.studio.folder import Folder
 from elbowroom.studio.said import Refused, body, ok

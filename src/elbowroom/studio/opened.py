@@ -19,7 +19,7 @@ from elbowroom.evaluation import likelihood
 from elbowroom.model import Generative
 from elbowroom.pictures.grid import is_picture
 from elbowroom.pictures.look import Look
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 from elbowroom.semisupervised import SemiSupervised
 
 #: Posterior samples of a score; examples from which the codes are known; results that are kept for a model.

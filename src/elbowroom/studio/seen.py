@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from elbowroom.run import check
+from elbowroom.runs.run import check
 from elbowroom.studio import images, notes, processes, rows, settled
 from elbowroom.studio.digest import FEW, Digest
 from elbowroom.studio.images import KINDS, picture, url

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from torch import Tensor
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.data import Arrays
 from elbowroom.exploring import PATHS, attribute_vector, interpolation, traversal
 from elbowroom.studio import inputs, shown
@@ -32,7 +32,7 @@ async def interpolate(asking: Asking) -> Response:
     if not 2 <= given["steps"] <= STEPS:
         raise ValueError(f"steps={given['steps']}: give 2 to {STEPS}")
     if given["path"] not in PATHS:
-        raise advice.unknown("path", given["path"][:20], PATHS)
+        raise errors.unknown("path", given["path"][:20], PATHS)
     (a, own), (b, _) = [await end(asking, name) for name in ("a", "b")]
     c = inputs.conditions(opened, given["c"], 1) if given["c"] is not None or own is None else own
     t, path = torch.linspace(0, 1, given["steps"]), PATHS[given["path"]]
@@ -73,7 +73,7 @@ def towards(opened: Opened, name: str) -> dict[str, Any]:
     data = opened.data
     names = list(data.attributes or data.classes or ())
     if name not in names:
-        raise advice.unknown("attribute" if data.attributes else "class", name[:40], names)
+        raise errors.unknown("attribute" if data.attributes else "class", name[:40], names)
     place = names.index(name)
     _, batch, _ = opened.coded(None, KNOWN)
     vector = attribute_vector(opened.model, Arrays(batch.x, batch.y), place)

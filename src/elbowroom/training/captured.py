@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from elbowroom import ranks
+from elbowroom import distributed
 from elbowroom.training.hooks import INSIDE, Hooks
 from elbowroom.training.portions import Portion
 
@@ -83,7 +83,7 @@ class Captured:
 def fits(device: torch.device, hooks: Hooks, parts: int, optimizers: list[Optimizer]) -> bool:
     """Whether a step can be recorded: nobody acts inside it, and no optimiser reads its state on the host."""
     free = not any(hooks.wanted(name) for name in INSIDE)
-    alone = ranks.count() == 1 and parts == 1
+    alone = distributed.count() == 1 and parts == 1
     return device.type == "cuda" and free and alone and all(map(capturable, optimizers))
 
 

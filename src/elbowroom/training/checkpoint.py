@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import ranks, weights
-from elbowroom.run import Run
+from elbowroom import distributed, serialization
+from elbowroom.runs.run import Run
 from elbowroom.training import streams
 from elbowroom.training.hooks import Callback
 from elbowroom.training.state import EPOCH_STREAMS, MODEL, OBJECTIVE, OPTIMIZERS, RUN, STEP, State
@@ -29,11 +29,11 @@ def save(state: State, callbacks: Sequence[Callback]) -> None:
     Raises:
         OSError: it cannot be written; the last one that could is still there.
     """
-    everybodys = ranks.everybodys(streams.now())
-    if not ranks.first():
+    everybodys = distributed.everybodys(streams.now())
+    if not distributed.first():
         return
     run = state[RUN]
-    tensors = weights.of(state[MODEL], "model.") | weights.of(state[OBJECTIVE], "objective.")
+    tensors = serialization.of(state[MODEL], "model.") | serialization.of(state[OBJECTIVE], "objective.")
     tensors |= {f"rng.{i}.{device}": t for i, held in enumerate(everybodys) for device, t in held.items()}
     tensors |= {f"epoch.{device}": stream for device, stream in state[EPOCH_STREAMS].items()}
     about: dict[str, Any] = {"step": state[STEP], "rates": {}, "callbacks": {}}
@@ -47,7 +47,7 @@ def save(state: State, callbacks: Sequence[Callback]) -> None:
         tensors |= {f"callback.{i}.{k}": v for k, v in remembered.items() if isinstance(v, Tensor)}
         about["callbacks"][str(i)] = {k: v for k, v in remembered.items() if not isinstance(v, Tensor)}
     written = {"about": json.dumps(about, default=float)}
-    weights.save_hashed(run.checkpoints, f"{state[STEP]:012d}", tensors, written)
+    serialization.save_hashed(run.checkpoints, f"{state[STEP]:012d}", tensors, written)
     for old in find(run)[KEPT:]:
         old.unlink(missing_ok=True)
 
@@ -65,7 +65,7 @@ def load(state: State, callbacks: Sequence[Callback]) -> None:
     """
     for path in find(state[RUN]):
         try:
-            tensors, written = weights.read_hashed(path)
+            tensors, written = serialization.read_hashed(path)
         except ValueError as damage:
             warnings.warn(f"{damage}; going back to the checkpoint before", stacklevel=2)
             continue
@@ -77,8 +77,8 @@ def load(state: State, callbacks: Sequence[Callback]) -> None:
 def _fill(
     state: State, callbacks: Sequence[Callback], path: Path, tensors: dict[str, Tensor], about: dict[str, Any]
 ) -> None:
-    weights.fill(state[MODEL], tensors, path, "model.")
-    weights.fill(state[OBJECTIVE], tensors, path, "objective.")
+    serialization.fill(state[MODEL], tensors, path, "model.")
+    serialization.fill(state[OBJECTIVE], tensors, path, "objective.")
     for player, optimizer in state[OPTIMIZERS].items():
         found: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _under(f"optimizer.{player}.", tensors).items():
@@ -90,7 +90,7 @@ def _fill(
     for i, callback in enumerate(callbacks):
         callback.load_state_dict(_under(f"callback.{i}.", tensors) | about["callbacks"].get(str(i), {}))
     # A process that was not there when this was written keeps the streams that it was started with.
-    if mine := _under(f"rng.{ranks.rank()}.", tensors):
+    if mine := _under(f"rng.{distributed.rank()}.", tensors):
         streams.back_to(mine)
     state[EPOCH_STREAMS] = _under("epoch.", tensors)
     state[STEP] = int(about["step"])

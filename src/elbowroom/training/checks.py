@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from elbowroom import advice, ranks
+from elbowroom import errors, distributed
 from elbowroom.data import Data, Loader
 from elbowroom.evaluation import check_suits
 from elbowroom.model import Generative
@@ -41,17 +41,17 @@ def check(
             f"batch size {batch_size} is larger than the {len(data.train)} training examples: "
             f"use --batch-size {len(data.train)} or less"
         )
-    if batch_size < ranks.count():
+    if batch_size < distributed.count():
         raise ValueError(
-            f"batch size {batch_size} for {ranks.count()} processes leaves some without an example: give a larger one"
+            f"batch size {batch_size} for {distributed.count()} processes leaves some without an example: give a larger one"
         )
-    if out is None and ranks.may_restart():
+    if out is None and distributed.may_restart():
         raise ValueError("torchrun may start this training again, which then must find its run: give --out DIR")
     for split in watch:
         if split not in ("train", "validation", "test"):
-            raise advice.unknown("split", split, ("train", "validation", "test"))
+            raise errors.unknown("split", split, ("train", "validation", "test"))
     if on_nan not in ("stop", "rollback"):
-        raise advice.unknown("on_nan", on_nan, ("stop", "rollback"))
+        raise errors.unknown("on_nan", on_nan, ("stop", "rollback"))
     if not isinstance(model, Generative):
         return
     check_suits(model, data)

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from torch import nn
 
-from elbowroom import devices, ranks
+from elbowroom import devices, distributed
 from elbowroom.data import Data, load_data
 from elbowroom.model import Generative
 from elbowroom.objectives import Term
-from elbowroom.run import Run, next_path
+from elbowroom.runs.run import Run, next_path
 from elbowroom.training.callbacks import described, made_again
 from elbowroom.training.checks import check
 from elbowroom.training.hooks import Callback
@@ -99,7 +99,7 @@ def fit(
     >>> run.metrics("test")[-1]["elbo"] < 0
     True
     """
-    ranks.join()
+    distributed.join()
     data = load_data(data)
     check(model, data, epochs, steps, batch_size, watch, accumulate, checkpoint_every, on_nan, out)
     origin = getattr(model, "origin", None)
@@ -131,7 +131,7 @@ def fit(
     }
     name = f"{origin.recipe if origin else type(model).__name__.lower()}-{data.name}"
     state = _state(model, objective, data, training)
-    state[RUN] = run = _run(ranks.told(Path(out or next_path(name))), record)
+    state[RUN] = run = _run(distributed.told(Path(out or next_path(name))), record)
     return train(state, run.record["training"], callbacks)
 
 
@@ -158,7 +158,7 @@ def resume(
     Raises:
         ValueError: there is no run, it is finished, another process trains into it, or no checkpoint is whole.
     """
-    ranks.join()
+    distributed.join()
     run = path if isinstance(path, Run) else Run(path)
     training = run.record["training"] | ({"device": device} if device else {})
     if model is None or objective is None:
@@ -171,11 +171,11 @@ def resume(
 def _run(path: Path, record: dict[str, Any]) -> Run:
     """The directory: a new one, or that of this very training where ``torchrun`` has started it again."""
     begun = Run(path)
-    if ranks.restarted() and begun.exists and _same(begun.record, record):
+    if distributed.restarted() and begun.exists and _same(begun.record, record):
         return begun
-    if ranks.first():
-        return Run.new(path, ranks.told(record))
-    begun.record = ranks.told(record)
+    if distributed.first():
+        return Run.new(path, distributed.told(record))
+    begun.record = distributed.told(record)
     return begun
 
 

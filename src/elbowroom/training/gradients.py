@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from elbowroom import ranks
+from elbowroom import distributed
 from elbowroom.model import Generative
 from elbowroom.objectives import Player
 from elbowroom.training.divergence import check
@@ -19,7 +19,7 @@ from elbowroom.training.step import Losses, Step
 
 def parallel(step: Step) -> nn.Module:
     """The step, its gradients averaged over the processes where several train together."""
-    if ranks.count() == 1:
+    if distributed.count() == 1:
         return step
     # Somebody's own module may hold parameters that its output does not depend on; ours are tested not to.
     return DistributedDataParallel(step, find_unused_parameters=not isinstance(step.model, Generative))

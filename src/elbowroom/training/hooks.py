@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from elbowroom import ranks
+from elbowroom import distributed
 from elbowroom.training.state import EPOCH, STEP, State
 
 #: In the order in which one step, and then one epoch, calls them.
@@ -94,7 +94,7 @@ class Hooks:
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self.callbacks = list(callbacks)
-        acting = [callback for callback in self.callbacks if callback.everywhere or ranks.first()]
+        acting = [callback for callback in self.callbacks if callback.everywhere or distributed.first()]
         self._by_name = {name: [getattr(c, name) for c in acting if hooks(c, name)] for name in HOOKS}
 
     def __call__(self, name: str, state: State) -> None:

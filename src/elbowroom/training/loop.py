@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import noise, ranks, weights
+from elbowroom import noise, distributed, serialization
 from elbowroom.data import Loader, Split, still
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 from elbowroom.training import captured, checkpoint, streams
 from elbowroom.training.callbacks import Bar, Best, Doctor, Pictures
 from elbowroom.training.divergence import Diverged
@@ -55,8 +55,8 @@ def train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Ru
     hooks = Hooks([Best(), Pictures(), *watching, Bar(), *own])
     with alone(run), torch.random.fork_rng(), stopping(state), products(training["products"], state[DEVICE]):
         # Weights come from the first process; draws are everybody's own.
-        torch.manual_seed((training["seed"] + 7_368_787 * ranks.rank()) % 2**63)
-        state[EPOCH_STREAMS] = ranks.told(streams.now())
+        torch.manual_seed((training["seed"] + 7_368_787 * distributed.rank()) % 2**63)
+        state[EPOCH_STREAMS] = distributed.told(streams.now())
         with room(run):
             _find_place(state, hooks)
             try:
@@ -74,13 +74,13 @@ def train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Ru
 def _find_place(state: State, hooks: Hooks) -> None:
     """Where the last checkpoint was; a run that has none gets its first, and becomes a run."""
     run = state[RUN]
-    if not ranks.told(run.exists):
+    if not distributed.told(run.exists):
         checkpoint.save(state, hooks.callbacks)
         run.begin()
         _save(state, hooks)
         return
     checkpoint.load(state, hooks.callbacks)
-    if state[STEP] >= state[STEPS] and not ranks.restarted():
+    if state[STEP] >= state[STEPS] and not distributed.restarted():
         raise ValueError(f"{run.path} is finished ({state[STEP]:,} steps): train a new run for more epochs")
     run.rewind(state[STEP])
 
@@ -156,8 +156,8 @@ def _advance(
 
 def _save(state: State, hooks: Hooks) -> None:
     """The weights for use and a checkpoint, once everybody has had their turn at the step."""
-    if ranks.first():
-        weights.save(state[RUN].weights, weights.of(state[MODEL]))
+    if distributed.first():
+        serialization.save(state[RUN].weights, serialization.of(state[MODEL]))
     checkpoint.save(state, hooks.callbacks)
     hooks("checkpoint", state)
 
@@ -170,8 +170,8 @@ def _epoch(state: State, train: Split, training: dict[str, Any], per_epoch: int)
     # the first process where there are several.
     order = train.shuffled(torch.Generator().manual_seed(training["seed"] * 1_000_003 + state[EPOCH]))
     if not done:
-        state[EPOCH_STREAMS] = ranks.told(streams.now())
-    if order is not None or (not done and ranks.first()):
+        state[EPOCH_STREAMS] = distributed.told(streams.now())
+    if order is not None or (not done and distributed.first()):
         yield from portions(train, training["batch_size"], order, skip=done)
         return
     here = streams.now()
@@ -203,7 +203,7 @@ def measure(step: Step, split: Split, number: Tensor, batch_size: int, seed: int
     """The step's terms over a whole split: evaluation mode, every example once, the same noise every time."""
     meter = Meter()
     step.eval()
-    order = None if ranks.count() == 1 or isinstance(split, Loader) else torch.arange(len(split))
+    order = None if distributed.count() == 1 or isinstance(split, Loader) else torch.arange(len(split))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for batch, mine, _ in portions(still(split, seed), batch_size, order):

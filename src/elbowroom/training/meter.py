@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from elbowroom import ranks
+from elbowroom import distributed
 
 
 class Meter:
@@ -37,7 +37,7 @@ class Meter:
         """The number of examples and the mean of each term, over all processes; the meter starts anew."""
         if self._sums is None:
             return 0, {}
-        *sums, examples = ranks.total(self._sums.clone()).tolist()
+        *sums, examples = distributed.total(self._sums.clone()).tolist()
         self._sums.zero_()
         if not examples:
             return 0, {}

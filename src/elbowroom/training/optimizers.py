@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.objectives import Player
 from elbowroom.training.captured import on_device
 
@@ -47,7 +47,7 @@ def optimizer(text: str, player: Player, lr: float, device: torch.device) -> Opt
     takes = inspect.signature(OPTIMIZERS[name]).parameters
     for argument in arguments:
         if argument not in takes:
-            raise advice.unknown(f"argument of {name}", argument, set(takes) - {"params"})
+            raise errors.unknown(f"argument of {name}", argument, set(takes) - {"params"})
     fused = {"fused": True} if device.type in FUSED.get(name, ()) else {}
     own = {key: value for key, value in player.optimizer.items() if key in takes}
     given = {"lr": lr} | fused | arguments | own
@@ -69,5 +69,5 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
     except (SyntaxError, ValueError):
         raise ValueError(f"optimizer '{text}': write a name, or a name with arguments as 'sgd(momentum=0.9)'") from None
     if name not in OPTIMIZERS:
-        raise advice.unknown("optimizer", name, OPTIMIZERS)
+        raise errors.unknown("optimizer", name, OPTIMIZERS)
     return name, arguments

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from elbowroom import ranks
+from elbowroom import distributed
 from elbowroom.data import Batch, Split
 
 
@@ -29,7 +29,7 @@ class Portion(NamedTuple):
         """What counts of a batch that a callback may have put in the place of this one."""
         if len(batch.x) == len(self.batch.x):
             return self._replace(batch=batch)
-        return Portion(batch, len(batch.x), len(batch.x) * ranks.count())
+        return Portion(batch, len(batch.x), len(batch.x) * distributed.count())
 
     def parts(self, n: int) -> Iterator[tuple[Batch, float, int]]:
         """The examples in ``n`` pieces: each with its share of the gradient, and how many of it count.
@@ -37,7 +37,7 @@ class Portion(NamedTuple):
         Gradients are averaged over the processes, so a process with more than its share of examples weighs more.
         """
         x, y, index = self.batch
-        mine = self.mine * ranks.count() / self.whole
+        mine = self.mine * distributed.count() / self.whole
         if n == 1:
             yield self.batch, mine, self.mine
             return
@@ -56,16 +56,16 @@ def portions(split: Split, size: int, order: Tensor | None, skip: int = 0) -> It
             yield _divided(batch)
         return
     left = len(order) - skip * size
-    for batch in split.batches(ranks.part(size), ranks.share(order, size), skip):
+    for batch in split.batches(distributed.part(size), distributed.share(order, size), skip):
         whole = min(size, left)
         left -= whole
-        yield Portion(batch, ranks.part(whole), whole)
+        yield Portion(batch, distributed.part(whole), whole)
 
 
 def _divided(batch: Batch) -> Portion:
     whole = len(batch.x)
-    if ranks.count() == 1:
+    if distributed.count() == 1:
         return Portion(batch, whole, whole)
-    rows = ranks.share(torch.arange(whole), whole).to(batch.x.device)
+    rows = distributed.share(torch.arange(whole), whole).to(batch.x.device)
     y = None if batch.y is None else batch.y[rows]
-    return Portion(Batch(batch.x[rows], y, batch.index[rows]), ranks.part(whole), whole)
+    return Portion(Batch(batch.x[rows], y, batch.index[rows]), distributed.part(whole), whole)

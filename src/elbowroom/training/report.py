@@ -6,7 +6,7 @@ import warnings
 
 import torch
 
-from elbowroom import ranks
+from elbowroom import distributed
 from elbowroom.training.state import DATA, MODEL, RUN, STOP, State
 
 #: Examples in it, at most: so many take a second or two; ``elbowroom report`` shows more.
@@ -19,7 +19,7 @@ def leave_report(state: State) -> None:
     Whatever goes wrong here is a warning: the training is done, and kept.
     """
     run = state[RUN]
-    if not ranks.first() or state[STOP] in ("interrupted", "terminated"):
+    if not distributed.first() or state[STOP] in ("interrupted", "terminated"):
         return
     from elbowroom import reporting
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from elbowroom import ranks
-from elbowroom.run import Run
+from elbowroom import distributed
+from elbowroom.runs.run import Run
 from elbowroom.training.state import STOP, State
 
 #: What the system says when a disk is full, a quota used up, a directory read-only.
@@ -26,7 +26,7 @@ _REASONS = ("", "interrupted", "terminated", "stopped")
 @contextmanager
 def alone(run: Run) -> Iterator[None]:
     """Nobody else trains into this directory meanwhile."""
-    if not ranks.first():
+    if not distributed.first():
         yield
         return
     lock = FileLock(run.path / ".lock")
@@ -75,8 +75,8 @@ def stopping(state: State) -> Iterator[None]:
 
 def agree(state: State) -> None:
     """Stop all together, after the same step: a signal may reach one process a step before another."""
-    if ranks.count() > 1:
+    if distributed.count() > 1:
         mine = state[STOP]
         place = _REASONS.index(mine) if mine in _REASONS else len(_REASONS) - 1
-        if agreed := ranks.largest(place):
+        if agreed := distributed.largest(place):
             state[STOP] = mine or _REASONS[agreed]

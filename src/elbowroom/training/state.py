@@ -10,7 +10,7 @@ from torch import Tensor
 
 from elbowroom.data import Batch, Data
 from elbowroom.objectives import Term
-from elbowroom.run import Run
+from elbowroom.runs.run import Run
 
 T = TypeVar("T")
 

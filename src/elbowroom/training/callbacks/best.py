@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from elbowroom import weights
+from elbowroom import serialization
 from elbowroom.training.hooks import Callback
 from elbowroom.training.state import FIGURES, MODEL, RUN, STEP, State
 
@@ -21,7 +21,7 @@ class Best(Callback):
         loss = state[FIGURES].get("validation", {}).get("loss", math.inf)
         if loss < self._best:
             self._best = loss
-            weights.save(state[RUN].best, weights.of(state[MODEL]), {"step": str(state[STEP]), "loss": str(loss)})
+            serialization.save(state[RUN].best, serialization.of(state[MODEL]), {"step": str(state[STEP]), "loss": str(loss)})
 
     def state_dict(self) -> dict[str, float]:  # noqa: D102
         return {"best": self._best} if math.isfinite(self._best) else {}

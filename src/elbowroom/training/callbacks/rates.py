@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LRScheduler, OneCycleLR, StepLR
 
-from elbowroom import advice
+from elbowroom import errors
 from elbowroom.training.hooks import Callback
 from elbowroom.training.state import OPTIMIZERS, STEPS, State
 
@@ -33,7 +33,7 @@ class Rate(Callback):
 
     def __init__(self, shape: str | Callable[[Optimizer], LRScheduler]) -> None:
         if isinstance(shape, str) and shape not in SHAPES:
-            raise advice.unknown("rate schedule", shape, SHAPES)
+            raise errors.unknown("rate schedule", shape, SHAPES)
         self.shape = shape
         self._schedulers: dict[str, LRScheduler] = {}
         self._remembered: dict[str, Any] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from elbowroom import ranks, weights
+from elbowroom import distributed, serialization
 from elbowroom.training.hooks import Callback
 from elbowroom.training.state import MODEL, RUN, State
 
@@ -28,7 +28,7 @@ class Average(Callback):
 
     @torch.no_grad()
     def step(self, state: State) -> None:  # noqa: D102
-        current = weights.of(state[MODEL])
+        current = serialization.of(state[MODEL])
         self._average = self._average or {name: t.clone() for name, t in current.items()}
         decay = min(self.decay, (1 + self._steps) / (10 + self._steps))
         for name, tensor in current.items():
@@ -37,12 +37,12 @@ class Average(Callback):
         self._steps += 1
 
     def checkpoint(self, state: State) -> None:  # noqa: D102
-        if self._average and ranks.first():
-            weights.save(state[RUN].weights, self._average)
+        if self._average and distributed.first():
+            serialization.save(state[RUN].weights, self._average)
 
     def end(self, state: State) -> None:  # noqa: D102
         if self._average:
-            weights.fill(state[MODEL], self._average, state[RUN].weights)
+            serialization.fill(state[MODEL], self._average, state[RUN].weights)
 
     def state_dict(self) -> dict[str, Tensor | int]:  # noqa: D102
         return {"steps": self._steps, **self._average}

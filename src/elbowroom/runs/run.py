@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elbowroom import __version__, advice, ranks
+from elbowroom import __version__, errors, distributed
 
 if TYPE_CHECKING:
     from elbowroom.data import Data
@@ -118,7 +118,7 @@ class Run:
 
         Of several processes that train together the first writes, here and wherever a run is written to.
         """
-        if not ranks.first():
+        if not distributed.first():
             return
         text = json.dumps(self.record, indent=2, ensure_ascii=False)
         beside = self.path / "recipe.json.part"
@@ -162,7 +162,7 @@ class Run:
 
     def log(self, row: dict[str, Any]) -> None:
         """Append one row to ``metrics.jsonl``, whole, so that a reader can follow."""
-        if not ranks.first():
+        if not distributed.first():
             return
         with self._metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -179,7 +179,7 @@ class Run:
 
     def rewind(self, step: int) -> None:
         """Forget the rows after this step: training goes on from there, and will write them again."""
-        if not ranks.first():
+        if not distributed.first():
             return
         kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
         beside = self._metrics.with_suffix(".part")
@@ -199,7 +199,7 @@ class Run:
         if record["recipe"] is None:
             raise ValueError(
                 f"{self.path} was trained on a model that no recipe made: build it as then, and read its weights with "
-                "elbowroom.weights, or go on with resume(..., model=, objective=)"
+                "elbowroom.serialization, or go on with resume(..., model=, objective=)"
             )
         recipe = find(record["recipe"])
         try:
@@ -209,11 +209,11 @@ class Run:
 
     def model(self) -> Generative:
         """The trained model, in evaluation mode, on the CPU."""
-        from elbowroom import weights
+        from elbowroom import serialization
 
         model, _ = self.build()
-        tensors, _ = weights.read(self.weights)
-        weights.fill(model, tensors, self.weights)
+        tensors, _ = serialization.read(self.weights)
+        serialization.fill(model, tensors, self.weights)
         return model.eval()
 
     def data(self) -> Data:
@@ -230,7 +230,7 @@ class Run:
             raise ValueError(f"{self.path} was trained on data given in Python: pass the same as data=")
         for name in arguments:
             if name not in (known := inspect.signature(load_data).parameters):
-                raise advice.unknown(f"argument of the data in {self.path / 'recipe.json'}", name, list(known)[1:])
+                raise errors.unknown(f"argument of the data in {self.path / 'recipe.json'}", name, list(known)[1:])
         data = load_data(source, **{name: _tuples(value) for name, value in arguments.items()})
         before, now = then.get("fingerprint"), data.protocol["fingerprint"]
         if before not in (None, now):
