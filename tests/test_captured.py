@@ -10,7 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 import elbowroom as er
-from elbowroom import conditions, serialization
+from elbowroom.models import conditioning
+from elbowroom import serialization
 from elbowroom.recipes.table import known
 from elbowroom.training import captured, gradients, optimizers, state
 from elbowroom.training.hooks import Hooks
@@ -71,7 +72,7 @@ def tape(monkeypatch):
     monkeypatch.setattr(captured, "CUDAGraph", Tape)
     # Looks that are taken on a CPU alone.
     monkeypatch.setattr(gradients, "check", lambda *_: None)
-    monkeypatch.setattr(conditions, "check", lambda *_: None)
+    monkeypatch.setattr(conditioning, "check", lambda *_: None)
     monkeypatch.setattr(optimizers, "on_device", lambda kind, _, lr: {"lr": torch.tensor(lr)})
     Tape.made = 0
 

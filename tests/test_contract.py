@@ -157,7 +157,7 @@ def test_a_ladder_of_one_rung_is_a_vae():
 
 def test_a_ladder_rung_merges_precisions():
     from elbowroom.distributions import Normal
-    from elbowroom.ladder import _merge
+    from elbowroom.models.ladder import _merge
 
     up, down = (Normal(*torch.randn(2, 4, 3).double()) for _ in range(2))
     merged = _merge(up, down)
@@ -214,7 +214,7 @@ def test_a_hierarchy_begins_with_posteriors_next_to_its_priors():
 
 
 def test_a_hierarchys_log_variances_stay_within_bounds():
-    from elbowroom.hierarchy import FAR, _bounded
+    from elbowroom.models.hierarchical import FAR, _bounded
 
     far = torch.tensor([-1e6, -3.0, 0.0, 3.0, 1e6], requires_grad=True)
     bounded = _bounded(far)

@@ -15,7 +15,7 @@ from elbowroom.auditor.page import Audit, Outcome
 from elbowroom.auditor.quiet import as_found, place
 from elbowroom.auditor.table import CHECKS, Check, Fault, Unsaid
 from elbowroom.data import Data, load_data, still
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
 #: Examples looked at: a number that no other dimension is likely to have, so that one knows which one is the batch's.

@@ -12,7 +12,7 @@ from elbowroom.auditor.claim import Claim
 from elbowroom.auditor.company import TOLERANCE
 from elbowroom.auditor.exact import exact
 from elbowroom.auditor.table import Fault, Unsaid, check
-from elbowroom.draw import Draw, Latent
+from elbowroom.models.draw import Draw, Latent
 
 #: Standard errors by which an estimate may miss what it estimates.
 ERRORS = 6.0

@@ -19,9 +19,9 @@ from elbowroom.auditor.dice import Dice, by_row, silent
 from elbowroom.auditor.quiet import at_rest
 from elbowroom.auditor.table import Fault
 from elbowroom.data import Batch
-from elbowroom.draw import Draw
+from elbowroom.models.draw import Draw
 from elbowroom.evaluation.likelihood import score
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 #: (module, x) -> (B,), or (module, x, k) -> (B,) for a bound of k samples.
 Reported = Callable[..., Tensor]

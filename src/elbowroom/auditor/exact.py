@@ -14,7 +14,7 @@ from elbowroom.auditor.normalised import codes
 from elbowroom.auditor.quiet import at_rest
 from elbowroom.auditor.table import Unsaid
 from elbowroom.distributions import Normal
-from elbowroom.model import Model
+from elbowroom.models.base import Model
 
 #: log p(x, z) of a few x at many z: (N, L) to (N, B).
 LogJoint = Callable[[Tensor], Tensor]

@@ -16,7 +16,7 @@ from elbowroom.auditor.company import TOLERANCE, stranger
 from elbowroom.auditor.normalised import codes
 from elbowroom.auditor.quiet import as_found, at_rest
 from elbowroom.auditor.table import Fault, Unsaid, check
-from elbowroom.draw import Draw
+from elbowroom.models.draw import Draw
 
 
 @check("nothing passes the code")

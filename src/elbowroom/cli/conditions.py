@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from elbowroom.data import Data
-    from elbowroom.model import Generative
+    from elbowroom.models.base import Generative
     from elbowroom.runs.run import Run
 
 
@@ -20,7 +20,7 @@ def condition(run: Run, model: Generative, text: str | None, n: int) -> tuple[Te
     Raises:
         ValueError: the model is not conditional, or there is no such class or attribute.
     """
-    from elbowroom.semisupervised import SemiSupervised
+    from elbowroom.models.semi_supervised import SemiSupervised
 
     if getattr(model, "condition", None) is None and not isinstance(model, SemiSupervised):
         if text is not None:

@@ -12,7 +12,7 @@ from elbowroom.cli import flags, lists
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from elbowroom.model import Generative
+    from elbowroom.models.base import Generative
 
 
 @click.command()

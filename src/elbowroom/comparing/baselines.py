@@ -20,7 +20,7 @@ from elbowroom.comparing.settings import TRAINING
 from elbowroom.comparing.sweep import plan, run_all
 from elbowroom.data import Data, still
 from elbowroom.families import Family
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.recipes import find
 from elbowroom.runs.run import Run
 from elbowroom.training import Callback, fit

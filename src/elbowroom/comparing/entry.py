@@ -15,7 +15,7 @@ from elbowroom.data import Data
 from elbowroom.evaluation import evaluate
 from elbowroom.evaluation.suits import what_it_is
 from elbowroom.families import Gaussian, Laplace
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
 #: States of a run whose figures are not final.

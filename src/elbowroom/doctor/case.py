@@ -16,8 +16,8 @@ from elbowroom.doctor import charges
 from elbowroom.doctor.charges import Charges
 from elbowroom.doctor.look import Look, look
 from elbowroom.doctor.table import Unexamined
-from elbowroom.draw import Draw
-from elbowroom.model import Generative
+from elbowroom.models.draw import Draw
+from elbowroom.models.base import Generative
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run
 

@@ -14,7 +14,7 @@ from elbowroom.doctor.case import Case
 from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.table import Unexamined, ailment
 from elbowroom.doctor.twins import NEAR, Twins, compared
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 #: Examples of each split whose values are looked at.
 LOOKED_AT = 20_000

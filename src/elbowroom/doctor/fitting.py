@@ -13,7 +13,7 @@ from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.refine import refined
 from elbowroom.doctor.table import Unexamined, ailment
 from elbowroom.evaluation.likelihood import score
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 #: Gap between training and held-out examples in standard deviations of the latter's, small and medium in the words of
 #: Cohen 1988, and the standard errors that it must exceed to be one at all.

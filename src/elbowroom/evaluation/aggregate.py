@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.distributions import Codes, Normal, Quantised, has_density
-from elbowroom.draw import Latent
+from elbowroom.models.draw import Latent
 from elbowroom.evaluation import likelihood
 from elbowroom.evaluation.metric import Metric, mean
 from elbowroom.evaluation.some import some

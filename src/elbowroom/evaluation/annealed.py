@@ -19,7 +19,7 @@ from elbowroom.evaluation.metric import Metric, mean
 from elbowroom.evaluation.some import some
 from elbowroom.evaluation.subject import Subject
 from elbowroom.evaluation.table import suite
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 #: Examples that are looked at, at most: each takes 100,000 gradients.
 EXAMPLES = 10

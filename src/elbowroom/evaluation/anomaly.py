@@ -15,7 +15,7 @@ from elbowroom import errors
 from elbowroom.data import Data, Split, load_data, still
 from elbowroom.evaluation.reference import Reference, reference
 from elbowroom.evaluation.suits import check_range
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
 

@@ -16,7 +16,7 @@ from elbowroom.evaluation.heat import Maps
 from elbowroom.evaluation.reference import Reference, reference
 from elbowroom.evaluation.suits import what_it_is
 from elbowroom.evaluation.verdicts import Anomalies, Verdict
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
 

@@ -9,7 +9,7 @@ from elbowroom.evaluation.metric import Metric, mean
 from elbowroom.evaluation.subject import Subject
 from elbowroom.evaluation.table import suite
 from elbowroom.families import Columns, Family
-from elbowroom.semisupervised import SemiSupervised
+from elbowroom.models.semi_supervised import SemiSupervised
 
 
 @suite("error", "how far reconstructions are from the data", default=True)

@@ -15,7 +15,7 @@ from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.subject import Subject
 from elbowroom.evaluation.suits import check_suits, what_it_is
 from elbowroom.evaluation.table import Suite, chosen
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
 

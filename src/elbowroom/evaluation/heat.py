@@ -10,7 +10,7 @@ from torch.distributions import Distribution, Independent
 
 from elbowroom import noise
 from elbowroom.distributions import Normal
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 
 class Maps(NamedTuple):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elbowroom import noise
 from elbowroom.distributions import Codes, Quantised, kl_elements
-from elbowroom.draw import Latent
+from elbowroom.models.draw import Latent
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.subject import Subject
 from elbowroom.evaluation.table import suite

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from elbowroom import noise
 from elbowroom.data import Batch
-from elbowroom.draw import Draw, Latent
+from elbowroom.models.draw import Draw, Latent
 from elbowroom.evaluation.metric import Metric, mean
 from elbowroom.evaluation.subject import Subject
 from elbowroom.evaluation.suits import is_probability
 from elbowroom.evaluation.table import suite
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 #: Numbers that the widest tensor of a pass may hold,
 CHUNK = 1_500_000

@@ -18,7 +18,7 @@ from elbowroom.data import Batch, Data, load_data, still
 from elbowroom.evaluation import background, likelihood
 from elbowroom.evaluation.heat import Maps, heat
 from elbowroom.evaluation.suits import check_suits
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
 #: Normal examples that say what is usual, at most.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from elbowroom.data import Data, Split
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 
 from elbowroom.data import Data
 from elbowroom.families import Bernoulli, Columns, Family
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 
 def check_suits(model: Generative, data: Data) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elbowroom.data import Split
 from elbowroom.exploring.decoded import decoded
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 #: Examples encoded at once.
 AT_ONCE = 512

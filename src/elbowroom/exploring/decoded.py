@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 #: Codes that go through the decoder at once.
 AT_ONCE = 512

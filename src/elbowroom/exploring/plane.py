@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.exploring.decoded import decoded
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 
 def plane(model: Generative, z1: Tensor, z2: Tensor, c: Tensor | None = None) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.exploring.decoded import decoded
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 
 def traversal(

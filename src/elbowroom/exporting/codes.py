@@ -11,7 +11,7 @@ from torch import Tensor
 from elbowroom.exploring import principal
 from elbowroom.exporting.parts import condition, conditions
 from elbowroom.exporting.told import Told
-from elbowroom.hierarchy import Hierarchy
+from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.pictures.style import CLASSES
 
 #: Dimensions that have a dial, at most.

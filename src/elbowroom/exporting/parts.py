@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.conditions import Labels
+from elbowroom.models.conditioning import Labels
 from elbowroom.distributions import Delta, Normal, Quantised
 from elbowroom.exporting.sampling import transform
-from elbowroom.model import Generative, Model
-from elbowroom.semisupervised import SemiSupervised
+from elbowroom.models.base import Generative, Model
+from elbowroom.models.semi_supervised import SemiSupervised
 
 
 def conditions(model: Generative) -> int:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from elbowroom import noise
 from elbowroom.distributions import Normal
-from elbowroom.model import Generative
-from elbowroom.priors import CodePrior, Mixture, VampPrior
+from elbowroom.models.base import Generative
+from elbowroom.models.priors import CodePrior, Mixture, VampPrior
 
 
 def transform(model: Generative) -> nn.Module | None:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__, serialization
-from elbowroom.conditions import one_hot
+from elbowroom.models.conditioning import one_hot
 from elbowroom.exporting.parts import condition, conditions
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.pictures import Look
 
 #: Examples whose codes are shown, at most.

@@ -12,7 +12,7 @@ from torch.distributions import Distribution, constraints, kl_divergence, regist
 
 from elbowroom.distributions import Delta, Quantised
 from elbowroom.families import Codebook, Point
-from elbowroom.model import Model
+from elbowroom.models.base import Model
 
 try:
     import pyro

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elbowroom.draw import Draw
+from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Player, Term
 
 

@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor
 
-from elbowroom.draw import Draw
+from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
 from elbowroom.objectives.terms import KL, Reconstruction
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.draw import Draw
+from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from elbowroom.draw import Draw
+from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
-from elbowroom.semisupervised import Enumerated
+from elbowroom.models.semi_supervised import Enumerated
 
 
 class Classification(Term):

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from elbowroom.draw import Draw
+from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from elbowroom.draw import Draw
+from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elbowroom.draw import Draw
+from elbowroom.models.draw import Draw
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from elbowroom.distributions import Quantised
-from elbowroom.draw import Draw
+from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
 
 

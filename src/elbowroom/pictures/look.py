@@ -15,13 +15,13 @@ from torch import Tensor
 from elbowroom.data import Arrays, Batch, Data, Split, load_data, still
 from elbowroom.evaluation import Evaluation, evaluate
 from elbowroom.families import Codebook
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.pictures.grid import is_picture
 from elbowroom.pictures.labels import Labels, labels
 from elbowroom.pictures.words import z
-from elbowroom.priors import StandardNormal
+from elbowroom.models.priors import StandardNormal
 from elbowroom.runs.run import Run
-from elbowroom.semisupervised import SemiSupervised
+from elbowroom.models.semi_supervised import SemiSupervised
 
 #: Examples of more values than this are not drawn as lines.
 WIDEST_ROW = 256

@@ -15,7 +15,7 @@ from elbowroom.recipes.field import Field, field
 from elbowroom.table_shape import told
 
 if TYPE_CHECKING:
-    from elbowroom.model import Generative
+    from elbowroom.models.base import Generative
     from elbowroom.objectives import Term
 
 #: Every recipe by its name.
@@ -50,7 +50,7 @@ class Recipe:
         Raises:
             ValueError: an argument is unknown, missing, or not what the recipe can be made with.
         """
-        from elbowroom.model import Origin
+        from elbowroom.models.base import Origin
 
         for name in arguments:
             if name not in self.fields:

@@ -20,7 +20,7 @@ from elbowroom import __version__, errors, distributed
 
 if TYPE_CHECKING:
     from elbowroom.data import Data
-    from elbowroom.model import Generative
+    from elbowroom.models.base import Generative
     from elbowroom.objectives import Term
 
 

@@ -16,11 +16,11 @@ from elbowroom import noise
 from elbowroom.data import Batch, Data, Split, still
 from elbowroom.distributions import Normal
 from elbowroom.evaluation import likelihood
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.pictures.grid import is_picture
 from elbowroom.pictures.look import Look
 from elbowroom.runs.run import Run
-from elbowroom.semisupervised import SemiSupervised
+from elbowroom.models.semi_supervised import SemiSupervised
 
 #: Posterior samples of a score; examples from which the codes are known; results that are kept for a model.
 SAMPLES, KNOWN, KEPT = 10, 1000, 32

@@ -10,7 +10,7 @@ from torch import nn
 from elbowroom import errors, distributed
 from elbowroom.data import Data, Loader
 from elbowroom.evaluation import check_suits
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 
 
 def check(

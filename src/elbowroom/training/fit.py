@@ -12,7 +12,7 @@ from torch import nn
 
 from elbowroom import devices, distributed
 from elbowroom.data import Data, load_data
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run, next_path
 from elbowroom.training.callbacks import described, made_again

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from elbowroom import distributed
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.objectives import Player
 from elbowroom.training.divergence import check
 from elbowroom.training.meter import Meter

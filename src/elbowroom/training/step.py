@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom.data import Batch
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.objectives import Output, Term
 from elbowroom.training.hooks import Hooks
 from elbowroom.training.state import BATCH, DRAW, LOSS, State

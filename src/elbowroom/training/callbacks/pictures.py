@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from elbowroom.model import Generative
+from elbowroom.models.base import Generative
 from elbowroom.training.hooks import Callback
 from elbowroom.training.state import DATA, DEVICE, EPOCH, MODEL, RUN, State
 

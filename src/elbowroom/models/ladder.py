@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from elbowroom.conditional import Conditional
+from elbowroom.models.conditional import Conditional
 from elbowroom.distributions import Normal
-from elbowroom.draw import Draw, Latent
-from elbowroom.model import Generative
+from elbowroom.models.draw import Draw, Latent
+from elbowroom.models.base import Generative
 
 
 class Ladder(Generative):

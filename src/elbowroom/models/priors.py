@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from elbowroom.conditional import Conditional
+from elbowroom.models.conditional import Conditional
 from elbowroom.distributions import Codes, Normal, mixture
 from elbowroom.families import Codebook
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.conditional import Conditional
-from elbowroom.draw import Draw, Latent
+from elbowroom.models.conditional import Conditional
+from elbowroom.models.draw import Draw, Latent
 
 
 @dataclass(frozen=True)
