@@ -5,13 +5,13 @@ All are :class:`torch.distributions.Distribution`; argument validation is off fo
 
 from torch.distributions import kl_divergence
 
-from elbowroom.distributions.codes import Codes, Delta, Normal, Quantised, has_density, nearest
-from elbowroom.distributions.divergence import kl_elements
-from elbowroom.distributions.levels import DiscretisedLogistic, Levels, LogisticMixture
+from elbowroom.distributions.latent import Codes, Delta, Normal, Quantised, has_density, nearest
+from elbowroom.distributions.kl import kl_elements
+from elbowroom.distributions.discretized import DiscretisedLogistic, Levels, LogisticMixture
 from elbowroom.distributions.mixed import mixture
-from elbowroom.distributions.own import Unvalidated, independent
-from elbowroom.distributions.table import Beside, Classes
-from elbowroom.distributions.unit import Bernoulli, ContinuousBernoulli
+from elbowroom.distributions.base import Unvalidated, independent
+from elbowroom.distributions.tabular import Beside, Classes
+from elbowroom.distributions.bernoulli import Bernoulli, ContinuousBernoulli
 
 __all__ = [
     "Bernoulli",

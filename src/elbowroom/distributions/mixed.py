@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
-from elbowroom.distributions.codes import Normal
+from elbowroom.distributions.latent import Normal
 
 
 def mixture(logits: Tensor, components: Distribution) -> MixtureSameFamily:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from elbowroom.distributions.own import Unvalidated
+from elbowroom.distributions.base import Unvalidated
 
 
 class Classes(Unvalidated):

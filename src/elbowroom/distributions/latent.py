@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.distributions.own import Unvalidated
+from elbowroom.distributions.base import Unvalidated
 
 _LOG_2PI = math.log(2 * math.pi)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.distributions import Distribution, register_kl
 
-from elbowroom.distributions.codes import Codes, Normal, Quantised
+from elbowroom.distributions.latent import Codes, Normal, Quantised
 
 
 def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:

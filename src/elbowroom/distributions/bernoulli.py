@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from elbowroom.distributions.own import Unvalidated
+from elbowroom.distributions.base import Unvalidated
 
 
 class Bernoulli(Independent):

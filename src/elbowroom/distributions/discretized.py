@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elbowroom.distributions.own import Unvalidated
+from elbowroom.distributions.base import Unvalidated
 
 #: Half of the distance between two values.
 _HALF = 1 / 510
