@@ -9,7 +9,7 @@ import torch.distributions as td
 from torch import Tensor
 
 from elbowroom import distributions
-from elbowroom.families.family import Family, Shape
+from elbowroom.families.base import Family, Shape
 
 
 class Bernoulli(Family):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from elbowroom import distributed
 from elbowroom.distributions import Delta, Normal, Quantised, nearest
-from elbowroom.families.family import Family, Shape
+from elbowroom.families.base import Family, Shape
 
 
 class DiagonalNormal(Family):

@@ -6,8 +6,8 @@ import torch.distributions as td
 from torch import Tensor, nn
 
 from elbowroom import distributions
-from elbowroom.families.family import Family
-from elbowroom.families.scaled import Scaled
+from elbowroom.families.base import Family
+from elbowroom.families.location_scale import Scaled
 
 
 class Classes(Family):

@@ -11,7 +11,7 @@ import torch.distributions as td
 from torch import Tensor, nn
 
 from elbowroom import errors, distributions
-from elbowroom.families.family import Family, Shape
+from elbowroom.families.base import Family, Shape
 
 #: What a scale may be, besides a number.
 SCALES = ("learned", "optimal")
