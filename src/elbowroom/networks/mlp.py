@@ -9,7 +9,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from elbowroom import errors
-from elbowroom.networks.cells import entrances
+from elbowroom.networks.inputs import entrances
 from elbowroom.networks.joined import joined, shapes_of
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from elbowroom import errors
 from elbowroom.networks.blocks import NETWORKS, Layer, added, convolution, grown, laid, norm
-from elbowroom.networks.cells import entrances
+from elbowroom.networks.inputs import entrances
 from elbowroom.networks.joined import joined, shapes_of
 
 #: Channels of the finest level and of the widest, by the name of a size.
