@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_map_only
 import elbowroom as er
 from elbowroom.models import conditioning
 from elbowroom import serialization
-from elbowroom.recipes.table import known
+from elbowroom.recipes.registry import known
 from elbowroom.training import captured, gradients, optimizers, state
 from elbowroom.training.hooks import Hooks
 

@@ -32,9 +32,9 @@ def own(tmp_path, monkeypatch):
     monkeypatch.setenv("ELBOWROOM_RECIPES", str(tmp_path / "own.py"))
     yield tmp_path / "own.py"
     er.recipes.RECIPES.pop("info_vae", None)
-    from elbowroom.recipes import table
+    from elbowroom.recipes import registry
 
-    table._READ.clear()
+    registry._READ.clear()
 
 
 def test_it_is_listed_trains_saves_loads_and_is_judged(own, tmp_path, capsys):
@@ -80,13 +80,13 @@ def test_a_file_that_is_not_there(monkeypatch, capsys):
 @pytest.fixture
 def table(monkeypatch):
     """The table of recipes, as it was again afterwards."""
-    from elbowroom.recipes import table
+    from elbowroom.recipes import registry
 
     before = dict(er.recipes.RECIPES)
     yield er.recipes.RECIPES
     er.recipes.RECIPES.clear()
     er.recipes.RECIPES.update(before)
-    table._READ.clear()
+    registry._READ.clear()
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_recipe_that_extends_takes_the_rest(table):
 def test_a_name_that_another_recipe_has(table, tmp_path, monkeypatch, capsys):
     def vae(shape): ...
 
-    with pytest.raises(ValueError, match=r"there is a recipe 'vae' already, from elbowroom.recipes.classic: give"):
+    with pytest.raises(ValueError, match=r"there is a recipe 'vae' already, from elbowroom.recipes.vae: give"):
         er.recipe("P")(vae)
     assert table["vae"] is er.recipes.vae
     cell = "import elbowroom as er\n@er.recipe('P')\ndef mine(shape, latent: int = {}): ...\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import flags, lists, train
-from elbowroom.recipes.table import Recipe, find
+from elbowroom.recipes.registry import Recipe, find
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run

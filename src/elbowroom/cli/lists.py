@@ -24,7 +24,7 @@ def _table(*columns: str) -> Table:
 @click.command()
 def recipes() -> None:
     """List the recipes, with their papers."""
-    from elbowroom.recipes.table import known
+    from elbowroom.recipes.registry import known
 
     table = _table("recipe", "what", "paper")
     for recipe in known().values():

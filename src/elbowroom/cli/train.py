@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import flags
-from elbowroom.recipes.table import Recipe, find, known
+from elbowroom.recipes.registry import Recipe, find, known
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import elbowroom as er
-from elbowroom.recipes.table import recipe
+from elbowroom.recipes.registry import recipe
 
 
 @recipe("Sohn, Lee & Yan 2015, Learning structured output representation (NeurIPS 28)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import elbowroom as er
-from elbowroom.recipes.table import recipe
+from elbowroom.recipes.registry import recipe
 
 
 @recipe("Kingma & Welling 2014, arXiv 1312.6114; network: Radford, Metz & Chintala 2016, arXiv 1511.06434")

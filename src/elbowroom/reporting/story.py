@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from elbowroom.pictures import Look
 from elbowroom.pictures.words import number, plural
 from elbowroom.recipes import find
-from elbowroom.recipes.table import known
+from elbowroom.recipes.registry import known
 from elbowroom.runs.run import Run
 
 #: The figures of the head, with their names; those that a run's rows have are shown.

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from elbowroom.recipes import Recipe
-from elbowroom.recipes.table import find, known
+from elbowroom.recipes.registry import find, known
 from elbowroom.runs.run import next_path
 from elbowroom.studio import forms, notes, processes
 from elbowroom.studio.folder import Folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import elbowroom as er
-from elbowroom.recipes.table import recipe
+from elbowroom.recipes.registry import recipe
 
 
 @recipe("Kingma & Welling 2014, arXiv 1312.6114")

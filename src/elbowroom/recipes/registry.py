@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from elbowroom import errors
-from elbowroom.recipes.field import Field, field
+from elbowroom.recipes.argument import Field, field
 from elbowroom.table_shape import told
 
 if TYPE_CHECKING:

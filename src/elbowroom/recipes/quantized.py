@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import elbowroom as er
-from elbowroom.recipes.table import recipe
+from elbowroom.recipes.registry import recipe
 
 
 @recipe("van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937")

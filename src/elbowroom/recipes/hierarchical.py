@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.recipes.table import recipe
+from elbowroom.recipes.registry import recipe
 
 WIDTHS = (512, 256, 128, 64, 32)
 """Of the paper's hidden layers, from the data upwards."""
