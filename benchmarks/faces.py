@@ -211,7 +211,7 @@ def cropped_to(folder: Path) -> int:
 
 def unpacked(folder: Path) -> None:
     """The JPEG files of CelebA, from where elbowroom finds it."""
-    from elbowroom.data.celeba import found_faces
+    from elbowroom.data.catalog.celeba import found_faces
 
     source = found_faces().pictures
     if source.is_dir():

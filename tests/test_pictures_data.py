@@ -23,23 +23,11 @@ from PIL import Image, ImageOps
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
-from elbowroom.data import (
-    Arrays,
-    Stored,
-    celeba,
-    changes,
-    colour,
-    decode,
-    load_data,
-    load_like,
-    npy,
-    olivetti,
-    once,
-    pixels,
-    still,
-)
-from elbowroom.data.albums import album
-from elbowroom.data.named import TABLE
+from elbowroom.data import Arrays, Stored, transforms, load_data, load_like, image, still
+from elbowroom.data.catalog import celeba, cifar_svhn, olivetti
+from elbowroom.data.readers import image_decode, numpy, image_cache
+from elbowroom.data.readers.image_archive import album
+from elbowroom.data.catalog.registry import TABLE
 from elbowroom.training import state
 
 WHOLE = {"validation": 0, "test": 0}
@@ -100,9 +88,9 @@ def by_name(n=20, shape=(10, 8, 3)):
 @pytest.fixture
 def kept(monkeypatch):
     """Everything is kept in the cache, however small; counts the pictures that are decoded."""
-    decoded, seen = decode.decoded, []
-    monkeypatch.setattr(once, "KEPT", 0)
-    monkeypatch.setattr(decode, "decoded", lambda content, fit: seen.append(1) or decoded(content, fit))
+    decoded, seen = image_decode.decoded, []
+    monkeypatch.setattr(image_cache, "KEPT", 0)
+    monkeypatch.setattr(image_decode, "decoded", lambda content, fit: seen.append(1) or decoded(content, fit))
     return seen
 
 
@@ -112,7 +100,7 @@ def kept(monkeypatch):
 @pytest.mark.parametrize("suffix", ["", ".zip", ".tar"])
 @pytest.mark.parametrize("caching", [0, 2**40])
 def test_folder_zip_and_tar_hold_the_same(tmp_path, suffix, caching, monkeypatch):
-    monkeypatch.setattr(once, "KEPT", caching)
+    monkeypatch.setattr(image_cache, "KEPT", caching)
     path = pack(tmp_path / f"faces{suffix}", faces() | {"all/notes.txt": b"hello", "all/ann/._1.png": b"a Mac's"})
     for _ in range(2):
         data = load_data(path, **WHOLE)
@@ -133,8 +121,8 @@ def test_mapped_it_is_what_it_is_in_memory(tmp_path, suffix, monkeypatch, kept):
     path = pack(tmp_path / f"faces{suffix}", faces())
     memory = load_data(path)
     buffered = load_data(path, buffer=5)
-    monkeypatch.setattr(npy, "SMALL", 0)
-    monkeypatch.setattr(npy, "available", lambda: 0)
+    monkeypatch.setattr(numpy, "SMALL", 0)
+    monkeypatch.setattr(numpy, "available", lambda: 0)
     mapped = load_data(path)
     assert isinstance(memory.train, Arrays)
     assert len(kept) == 21  # and the first of them twice
@@ -192,7 +180,7 @@ def test_crop_and_resize(tmp_path, crop, resize, want):
 def test_a_large_jpeg_is_decoded_small_and_looks_the_same():
     smooth = np.asarray(Image.fromarray(noise(0, (12, 12, 3))).resize((600, 800)))
     content = saved(smooth, "JPEG", quality=95)
-    small = pixels.decoded(content, pixels.Fit.of(None, 64)).astype(float)
+    small = image.decoded(content, image.Fit.of(None, 64)).astype(float)
     exact = np.asarray(ImageOps.fit(Image.open(io.BytesIO(content)), (64, 64))).astype(float)
     assert small.shape == exact.shape
     assert np.abs(small - exact).mean() < 1
@@ -214,7 +202,7 @@ def test_other_pictures_are_loaded_like_the_first(tmp_path):
 
 
 def test_one_picture_in_colour_makes_all_of_them_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(decode, "PART", 200)
+    monkeypatch.setattr(image_decode, "PART", 200)
     contents = {f"{i}.png": saved(noise(i, (6, 5))) for i in range(9)} | {"9.png": saved(noise(9, (6, 5, 3)))}
     x = load_data(pack(tmp_path / "mine", contents), **WHOLE).train.x.numpy()
     assert all(np.array_equal(x[i], np.broadcast_to(noise(i, (6, 5)), (3, 6, 5))) for i in range(9))
@@ -267,7 +255,7 @@ def test_what_is_damaged_in_the_cache_is_decoded_again(tmp_path, kept, damage):
 
 def test_nothing_half_done_is_left_by_an_interruption(tmp_path, kept, monkeypatch):
     path = pack(tmp_path / "faces", faces())
-    monkeypatch.setattr(once.json, "dumps", lambda about: 1 / 0)
+    monkeypatch.setattr(image_cache.json, "dumps", lambda about: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         load_data(path)
     assert not [p for p in (tmp_path / "cache" / "pictures").iterdir() if p.suffix != ".lock"]
@@ -278,20 +266,20 @@ def test_without_a_cache_it_is_decoded_into_memory_if_there_is_enough(tmp_path, 
     (tmp_path / "cache").write_text("a file in the way")
     assert np.array_equal(load_data(path, **WHOLE).train.x.numpy(), by_name())
     (tmp_path / "cache").unlink()
-    monkeypatch.setattr(once.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(9, 9, 0))
+    monkeypatch.setattr(image_cache.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(9, 9, 0))
     assert np.array_equal(load_data(path, **WHOLE).train.x.numpy(), by_name())
-    monkeypatch.setattr(once, "available", lambda: 100)
+    monkeypatch.setattr(image_cache, "available", lambda: 100)
     with pytest.raises(ValueError, match=r"decoded pictures of .*faces take .* can hold \(0.0 GB of its disk are free"):
         load_data(path)
 
 
 def test_a_part_of_the_pictures_is_in_memory_at_a_time(tmp_path, kept, monkeypatch):
-    monkeypatch.setattr(decode, "PART", 2**16)
+    monkeypatch.setattr(image_decode, "PART", 2**16)
     one = saved(noise(0, (4, 4, 3)))
     path = pack(tmp_path / "many.zip", {f"{i:04}.png": one for i in range(400)})
-    once.once(album(path), pixels.Fit.of(None, 4))  # what is imported on the way is no matter
+    image_cache.once(album(path), image.Fit.of(None, 4))  # what is imported on the way is no matter
     tracemalloc.start()
-    held = once.once(album(path), pixels.Fit.of(None, 64))
+    held = image_cache.once(album(path), image.Fit.of(None, 64))
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert held.pixels.shape == (400, 3, 64, 64)
@@ -445,20 +433,20 @@ def test_training_pictures_are_mirrored_at_random_and_others_never():
 def test_a_shift_moves_the_whole_picture_and_repeats_the_edge(most, n, side, seed):
     x = torch.from_numpy(noise(seed, (n, 2, side, side + 1))).float()
     torch.manual_seed(seed)
-    moved = changes.shifted(x, torch.arange(n), None, most=most)
+    moved = transforms.shifted(x, torch.arange(n), None, most=most)
     ways = range(-most, most + 1)
     for before, after in zip(x, moved, strict=True):
         wide = np.pad(before.numpy(), ((0, 0), (most, most), (most, most)), "edge")
         cuts = [wide[:, most + a :, most + b :][:, :side, : side + 1] for a in ways for b in ways]
         assert any(np.array_equal(cut, after.numpy()) for cut in cuts)
-    assert torch.equal(changes.shifted(x, torch.arange(n), 0, most=most), x)
+    assert torch.equal(transforms.shifted(x, torch.arange(n), 0, most=most), x)
 
 
 def test_every_shift_comes_as_often():
     x = torch.zeros(4000, 1, 5, 5)
     x[:, 0, 2, 2] = 1
     torch.manual_seed(0)
-    counts = changes.shifted(x, torch.arange(4000), None, most=2).sum((0, 1))
+    counts = transforms.shifted(x, torch.arange(4000), None, most=2).sum((0, 1))
     assert (counts.sum(), counts.min() > 100, counts.max() < 230) == (4000, True, True)
 
 
@@ -486,14 +474,14 @@ def test_the_top_of_the_highest_level_stays_below_one():
     x = torch.ones(1, 1, 1, 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "rand_like", lambda x: torch.full_like(x, 1 - 2**-24))
-        assert changes.spread(x, torch.tensor([0]), None).max() < 1
+        assert transforms.spread(x, torch.tensor([0]), None).max() < 1
 
 
 def test_by_row_it_is_the_same_in_memory_and_mapped(tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", noise(0, (90, 6, 5)))
     memory = load_data(tmp_path / "x.npy", dequantise=True, seed=2)
-    monkeypatch.setattr(npy, "SMALL", 0)
-    monkeypatch.setattr(npy, "available", lambda: 0)
+    monkeypatch.setattr(numpy, "SMALL", 0)
+    monkeypatch.setattr(numpy, "available", lambda: 0)
     mapped = load_data(tmp_path / "x.npy", dequantise=True, seed=2)
     assert isinstance(mapped.train, Stored)
     assert mapped.protocol["fingerprint"] == memory.protocol["fingerprint"]
@@ -705,7 +693,7 @@ def test_cifar10_is_downloaded_and_checked(tmp_path, monkeypatch):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         urls = (f"http://127.0.0.1:{server.server_port}/cifar-10-binary.tar.gz",)
-        known(monkeypatch, colour, "CIFAR", packed.getvalue(), urls)
+        known(monkeypatch, cifar_svhn, "CIFAR", packed.getvalue(), urls)
         data = load_data("cifar10", validation=2)
         server.shutdown()
     assert data.protocol["sizes"] == {"train": 18, "validation": 2, "test": 3}
@@ -726,11 +714,11 @@ def test_svhn_calls_a_nought_ten(tmp_path, monkeypatch):
     (tmp_path / "SVHN").mkdir()
     x, y = noise(0, (32, 32, 3, 12)), np.arange(1, 13)[:, None] % 11 + (np.arange(1, 13)[:, None] % 11 == 0)
     files = []
-    for file in colour.SVHN:
+    for file in cifar_svhn.SVHN:
         savemat(tmp_path / file.path, {"X": x, "y": y.astype(np.uint8)})
         content = (tmp_path / file.path).read_bytes()
         files.append(replace(file, content="md5:" + hashlib.md5(content).hexdigest()))
-    monkeypatch.setattr(colour, "SVHN", tuple(files))
+    monkeypatch.setattr(cifar_svhn, "SVHN", tuple(files))
     data = load_data("svhn", validation=0)
     assert data.protocol["sizes"] == {"train": 12, "test": 12}
     assert torch.equal(data.test.x[5], torch.from_numpy(x[..., 5].transpose(2, 0, 1)))

@@ -21,9 +21,10 @@ from PIL import Image
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
-from elbowroom.data import Arrays, Stored, load_data, npy, still, tars
-from elbowroom.data.blocks import runs
-from elbowroom.data.mapped import Mapped
+from elbowroom.data import Arrays, Stored, load_data, still
+from elbowroom.data.readers import numpy, tar
+from elbowroom.data.splits.blocks import runs
+from elbowroom.data.readers.mapped import Mapped
 from elbowroom.data.memory import available
 from elbowroom.training import state
 
@@ -184,8 +185,8 @@ def test_a_mapped_file_is_read_as_one_in_memory(tmp_path, kind, binarise, monkey
     np.save(tmp_path / "mine.npy", VALUES[kind])
     memory = load_data(tmp_path / "mine.npy", binarise=binarise)
     assert isinstance(memory.train, Arrays)
-    monkeypatch.setattr(npy, "SMALL", 0)
-    monkeypatch.setattr(npy, "available", lambda: 0)
+    monkeypatch.setattr(numpy, "SMALL", 0)
+    monkeypatch.setattr(numpy, "available", lambda: 0)
     mapped = load_data(tmp_path / "mine.npy", binarise=binarise)
     assert isinstance(mapped.train, Stored)
     for name in memory.splits:
@@ -203,8 +204,8 @@ def test_training_on_a_mapped_file_is_training_in_memory(tmp_path, monkeypatch, 
     for way in ("memory", "mapped"):
         data = load_data(tmp_path / "mine.npy")
         runs_of[way] = train(data, tmp_path / way, epochs=2)
-        monkeypatch.setattr(npy, "SMALL", 0)
-        monkeypatch.setattr(npy, "available", lambda: 0)
+        monkeypatch.setattr(numpy, "SMALL", 0)
+        monkeypatch.setattr(numpy, "available", lambda: 0)
     assert isinstance(data.train, Stored)
     assert same(*(run.weights for run in runs_of.values()))
     losses = [[row["loss"] for row in run.metrics() if "loss" in row] for run in runs_of.values()]
@@ -539,7 +540,7 @@ def test_a_folder_of_arrays_is_an_unpacked_npz(tmp_path, monkeypatch):
     assert packed.protocol["fingerprint"] == memory.protocol["fingerprint"]
     assert all(equal(*(d.splits[name].first(9)[:2] for d in (packed, memory))) for name in packed.splits)
     assert equal(packed.test.first(30), mapped.test.first(30))
-    monkeypatch.setattr(npy, "available", lambda: 2000)
+    monkeypatch.setattr(numpy, "available", lambda: 2000)
     with pytest.raises(ValueError, match=r"all.npz unpacks to .* GB, more than the memory that is free: unzip it"):
         load_data(tmp_path / "all.npz")
 
@@ -579,10 +580,10 @@ def test_grey_pictures_among_colour(tmp_path):
 
 
 def test_the_index_of_large_shards_is_kept_until_they_change(tmp_path, monkeypatch):
-    monkeypatch.setattr(tars, "KEPT", 0)
+    monkeypatch.setattr(tar, "KEPT", 0)
     made = []
-    index = tars.index
-    monkeypatch.setattr(tars, "index", lambda shards: made.append(shards) or index(shards))
+    index = tar.index
+    monkeypatch.setattr(tar, "index", lambda shards: made.append(shards) or index(shards))
     as_tar(tmp_path, pictures(), classes())
     first, again = load_data(tmp_path), load_data(tmp_path)
     assert len(made) == 1
@@ -620,8 +621,8 @@ def test_the_buffer_of_parquet_holds_a_row_group_at_least(tmp_path):
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     as_parquet(tmp_path, pictures(4), classes(4))
-    monkeypatch.delitem(sys.modules, "elbowroom.data.parquet", raising=False)
-    monkeypatch.delitem(sys.modules, "elbowroom.data.columns", raising=False)
+    monkeypatch.delitem(sys.modules, "elbowroom.data.readers.parquet", raising=False)
+    monkeypatch.delitem(sys.modules, "elbowroom.data.readers.arrow", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ValueError, match=r'a-000.parquet needs pyarrow, .*: pip install "elbowroom\[parquet\]"'):
         load_data(tmp_path)
@@ -631,7 +632,7 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
 
 
 def test_a_changed_file_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(npy, "LARGE", 1000)
+    monkeypatch.setattr(numpy, "LARGE", 1000)
     np.save(tmp_path / "mine.npy", pictures())
     (tmp_path / "tar").mkdir()
     as_tar(tmp_path / "tar", pictures(), classes())
@@ -648,7 +649,7 @@ def test_a_changed_file_is_noticed(tmp_path, monkeypatch):
 
 
 def test_a_large_file_is_known_again_in_memory_and_mapped(tmp_path, monkeypatch):
-    monkeypatch.setattr(npy, "LARGE", 1000)
+    monkeypatch.setattr(numpy, "LARGE", 1000)
     np.save(tmp_path / "mine.npy", pictures())
     memory, mapped = load_data(tmp_path / "mine.npy"), load_data(tmp_path / "mine.npy", buffer=40)
     assert isinstance(memory.train, Arrays)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.data import Arrays, Column, Stored, load_data, load_like, tables
+from elbowroom.data import Arrays, Column, Stored, load_data, load_like
+from elbowroom.data.readers import table
 
 WHOLE = {"validation": 0, "test": 0}
 
@@ -213,7 +214,7 @@ def test_splits_by_the_names_of_files(tmp_path, suffix):
 def test_numbers_larger_than_memory_or_with_a_buffer_are_read_in_parts(tmp_path, monkeypatch):
     path = write(tmp_path / "t.parquet", {"a": [1.5, 2.0, 9.0], "b": [1, 2, 3]})
     assert isinstance(load_data(path, buffer=9, **WHOLE).train, Stored)
-    monkeypatch.setattr(tables, "available", lambda: 9)
+    monkeypatch.setattr(table, "available", lambda: 9)
     data = load_data(path, **WHOLE)
     assert isinstance(data.train, Stored)
     assert data.columns is None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from elbowroom.data import Arrays, Batch, Data, Loader, load_data
-from elbowroom.data.stream import Items
+from elbowroom.data.splits.loader import Items
 
 
 def numbered(n=20, shape=(1, 2, 2)):

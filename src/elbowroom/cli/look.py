@@ -182,7 +182,7 @@ def code_label(code: list[float]) -> str:
 
 def _mending(source: str | None, shape: tuple[int, ...]) -> str:
     """What to do about examples of another shape."""
-    from elbowroom.data.files import holds_pictures
+    from elbowroom.data.readers.registry import holds_pictures
 
     if source is not None and len(shape) == 3 and holds_pictures(Path(source)):
         return f"bring them to it with --resize {shape[1]},{shape[2]}"

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.data.found import Found, Whole
-from elbowroom.data.split import Arrays
+from elbowroom.data.raw import Found, Whole
+from elbowroom.data.splits.memory import Arrays
 
 UNKNOWN = -1
 """The label of an example whose class is not known."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from elbowroom.data.named import TABLE
+from elbowroom.data.catalog.registry import TABLE
 from elbowroom.recipes import Recipe, find
 from elbowroom.table_shape import NAME
 

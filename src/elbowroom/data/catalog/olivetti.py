@@ -1,0 +1,42 @@
+"""Olivetti, the faces of forty people."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+
+from elbowroom.data.catalog.download import File, contents
+from elbowroom.data.raw import Found, arrays
+from elbowroom.data.catalog.registry import dataset
+
+OLIVETTI = File(
+    "Olivetti/olivettifaces.mat",
+    "sha256:b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794",
+    ("https://ndownloader.figshare.com/files/5976027", "https://cs.nyu.edu/~roweis/data/olivettifaces.mat"),
+)
+
+
+@dataset(
+    "olivetti",
+    summary="ten pictures each of forty people's faces, grey; the classes are the people",
+    source="AT&T Laboratories Cambridge 1992 to 1994",
+    licence="none stated",
+    shape=(1, 64, 64),
+    sizes={"train": 400},
+    files=(OLIVETTI,),
+    defaults=(0.1, 0.1),
+)
+def olivetti() -> Found:
+    """400 faces of 64x64 pixels, grey.
+
+    Source: F. Samaria and A. Harter, Parameterisation of a stochastic model for human face identification, 1994, as
+    S. Roweis gave them out at 64x64; no licence stated.
+    """
+    from scipy.io import loadmat
+
+    held = loadmat(BytesIO(contents("olivetti", [OLIVETTI])[0]))["faces"]
+    # a column for every face, which is written column by column
+    faces = np.ascontiguousarray(held.T.reshape(-1, 64, 64).transpose(0, 2, 1))
+    people = np.arange(len(faces)) // 10
+    return Found(arrays(faces, people), classes=tuple(map(str, range(int(people.max()) + 1))))

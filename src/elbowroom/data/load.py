@@ -1,0 +1,274 @@
+"""From a source to named splits: load_data, and the record of how it was done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from numbers import Integral
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from torch import Tensor
+
+from elbowroom import errors
+from elbowroom.data.options import Asked, BadPictures, plain
+from elbowroom.data.partition import divided, wanted
+from elbowroom.data.readers.table_encoding import Column
+from elbowroom.data.readers.registry import holds_pictures, read_path
+from elbowroom.data.raw import Found, Whole, class_names, split_of
+from elbowroom.data.preprocess import Binarise, augmented, binarised, dequantised
+from elbowroom.data.labelled import labelled as with_labels
+from elbowroom.data.catalog.registry import TABLE, read_named
+from elbowroom.data.class_subset import picked
+from elbowroom.data.image import Size
+from elbowroom.data.splits.memory import Arrays, Split
+from elbowroom.data.splits.buffered import Stored
+from elbowroom.data.splits.loader import Loader
+from elbowroom.data.readers.table import coded
+from elbowroom.data.checks import fingerprint, is_binary, judged, outside
+from elbowroom.table_shape import Row
+
+
+@dataclass
+class Data:
+    """Named splits of examples of one ``shape``, and how they came about.
+
+    ``classes`` are the names of the labels 0, 1, ..., ``attributes`` those of the columns of labels (B, A). ``columns``
+    are what the columns of a table stand for, of which its ``shape``, a :class:`~elbowroom.table_shape.Row`, tells a recipe.
+    ``binary`` says that all values are 0 or 1, ``discrete`` that they lie on the grid of pixels (256 levels, or the 2
+    of binary data). ``protocol`` is ready for JSON: the source and the arguments that load the same data again, the
+    sizes of the splits, the preprocessing in words and a fingerprint of the values (of a part of them in files above 1
+    GiB and in shards; None for data sets and loaders, which may give others every time), the columns of a table, and
+    the pictures that could not be read.
+
+    >>> data = load_data("digits")
+    >>> data.shape, len(data.train), data.protocol["sizes"]
+    ((1, 8, 8), 1258, {'train': 1258, 'validation': 180, 'test': 359})
+    """
+
+    name: str
+    train: Split
+    validation: Split | None
+    test: Split | None
+    shape: tuple[int, ...]
+    classes: tuple[str, ...] | None = None
+    binary: bool = False
+    discrete: bool = False
+    attributes: tuple[str, ...] | None = None
+    columns: tuple[Column, ...] | None = None
+    protocol: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits there are, by name."""
+        named = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in named.items() if split is not None}
+
+    def first_outside(
+        self, low: float, high: float, integer: bool = False, missing: bool = False, column: int | None = None
+    ) -> tuple[str, int, float] | None:
+        """The first value outside [low, high] (or not whole, with ``integer``): its split, its row and the value.
+
+        NaN is outside, unless it is what ``missing`` values of a table are and the likelihood leaves them out. Of the
+        columns of a table, ``column`` is looked at alone.
+
+        The row is that in the source, as its owner counts it, also where the split was carved from a larger one.
+        For a likelihood to refuse what it gives no density to. Arrays are scanned, pixels only where the bounds cut
+        into [0, 1]; of a data set or a loader only the first batch is looked at, and of what is read in parts
+        about a thousand examples; ``protocol["preprocessing"]`` says of how many.
+
+        >>> load_data(np.array([[0.5], [2.0], [0.1]]), validation=0, test=0).first_outside(0, 1)
+        ('train', 1, 2.0)
+        """
+        found = ((name, outside(split, low, high, integer, missing, column)) for name, split in self.splits.items())
+        return next(((name, *first) for name, first in found if first is not None), None)
+
+
+def load_data(
+    source: Any,
+    *,
+    binarise: Binarise = "none",
+    validation: Any = None,
+    test: Any = None,
+    seed: int = 0,
+    resize: Size = None,
+    buffer: int | None = None,
+    crop: Size = None,
+    flip: bool = False,
+    shift: int = 0,
+    dequantise: bool = False,
+    bad_pictures: BadPictures = "refuse",
+    only: Any = None,
+    labelled: int | None = None,
+    label: str | None = None,
+    columns: Any = None,
+) -> Data:
+    """Load a source of examples as train, validation and test splits.
+
+    ``source`` is a named set (see ``datasets``), the path of a .npy or .npz file, of a .csv or .parquet table, or of a
+    folder, zip or tar of pictures, an array or tensor, a pair (x, y) of them, a data set, a ``DataLoader`` or another
+    list of batches. Or what may be larger than memory: a .npy file, a folder of them named as the arrays of a .npz, or
+    shards of .tar or .parquet, as a file, a folder or a pattern (``"faces-*.tar"``, ``"faces-{000..099}.tar"``).
+
+    ``validation`` and ``test`` are a fraction or a number of the training examples to set aside, 0 for none, or
+    examples of the same kind as the source. A split that comes with the source is kept; for a missing one the
+    default is 0.1 of train at random (named sets have their own; no test is set aside where you give a validation).
+    ``seed`` decides which examples. ``only`` takes the examples of some classes alone (``"0,1"``, ``("cat",)``), which
+    become the classes 0, 1, .... ``labelled`` keeps so many labels of the training examples, of each class as many,
+    drawn with ``seed``; the others become -1, unknown. In training every second example is then one of those that kept
+    theirs (an epoch has as many examples as ever, of those without a label a new half each time).
+
+    Pictures in files: ``crop`` cuts out the centre, ``resize`` brings them to one size (both a number or (height,
+    width); resizing cuts to its shape first). They are decoded once and kept in the cache. Those that cannot be read
+    are refused, or with ``bad_pictures="skip"`` named in a warning and left out. In training ``flip`` mirrors every
+    second picture and ``shift`` moves each by up to so many pixels, other ones at every use.
+
+    ``binarise`` makes the values 0 or 1: by ``"threshold"`` at one half, or ``"dynamic"``: drawn as Bernoulli.
+    ``dequantise`` makes pixels continuous: (level + u) / 256 with uniform noise u. Both draw anew at every use in
+    training, while validation and test are drawn once, with ``seed``.
+
+    Tables: ``label`` is the column of the labels, by default one called ``label`` or the like (of ``celeba`` it picks
+    attributes). The other columns are numbers, which are standardised by mean and standard deviation of the training
+    rows, or categories, which become their number; what is missing is NaN. ``columns`` says which are what where the
+    values do not tell (``"zip=category,id=drop"``); or they are the ``columns`` of data loaded before, whose coding is
+    used again.
+
+    Shards, and a .npy file or pictures that are large beside the memory or where a ``buffer`` is given, are read in
+    parts: at most ``buffer`` examples are held (by default 256 MiB of them), and as many more that are read meanwhile.
+    The order is shuffled in blocks and within the buffer; without a ``buffer`` that of a .npy file and of pictures is
+    shuffled wholly, as in memory.
+
+    Raises:
+        ValueError: a source that is unknown, not there, empty, damaged or not numbers; splits that leave nothing to
+            train on; values that do not suit what is asked for. The message says what to do.
+
+    >>> data = load_data("digits", binarise="dynamic", only="3,5", seed=1)
+    >>> data.binary, data.train.x.dtype, data.train.first(2).x.unique(), data.classes
+    (True, torch.uint8, tensor([0., 1.]), ('3', '5'))
+    """
+    if isinstance(source, Data):
+        return source
+    if binarise not in get_args(Binarise):
+        raise errors.unknown("binarise", str(binarise), get_args(Binarise))
+    if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
+    asked = Asked(resize, crop, bad_pictures, buffer, label, columns)
+    found = look_up(source, asked)
+    ready, amounts = wanted(found, validation, test)
+    given = [name for name, split in ready.items() if split is not getattr(found, name)]
+    arguments = {
+        "binarise": binarise,
+        "validation": "given" if "validation" in given else amounts.get("validation"),
+        "test": "given" if "test" in given else amounts.get("test"),
+        "seed": int(seed),
+        **asked.record,
+        "flip": flip,
+        "shift": shift,
+        "dequantise": dequantise,
+        "only": None if only is None else plain(only),
+        "labelled": None if labelled is None else plain(labelled),
+    }
+    found, ready = picked(found, ready, only)
+    found, splits, words = coded(found, divided(found, ready, amounts, seed))
+    done = [found.preprocessing, words]
+    splits, words = with_labels(found, splits, labelled, seed)
+    done.append(words)
+    for change in (
+        partial(binarised, how=binarise, seed=seed),
+        partial(dequantised, on=dequantise, seed=seed),
+        partial(augmented, flip=flip, shift=shift),
+    ):
+        splits, words = change(splits)
+        done.append(words)
+    return as_data(found, splits, arguments, None if given else found.source, done)
+
+
+def load_like(source: Any, protocol: Mapping[str, Any], **changes: Any) -> Data:
+    """Another source as one split, its examples made as those of data that was loaded before.
+
+    ``protocol`` is the record of that data, ``Data.protocol`` or the field ``data`` of a run's. Columns of a table are
+    coded alike; pictures in files are cropped and resized, and values made bits or continuous, as then. ``changes`` are
+    further arguments of :func:`load_data`.
+
+    Raises:
+        ValueError: as for :func:`load_data`; a column that is not there, a category that is unknown.
+
+    >>> grey = load_data("digits", binarise="threshold")
+    >>> load_like(np.full((5, 8, 8), 200, dtype=np.uint8), grey.protocol).binary
+    True
+    """
+    then = protocol.get("arguments") or {}
+    alike = {name: then[name] for name in ("binarise", "dequantise") if then.get(name)}
+    if "columns" in protocol:
+        alike |= {"columns": protocol["columns"], "label": then.get("label")}
+    elif isinstance(source, str | Path) and source not in TABLE and holds_pictures(Path(source)):
+        alike |= {name: then.get(name) for name in ("crop", "resize")}
+    return load_data(source, **{"validation": 0, "test": 0, **alike, **changes})
+
+
+def as_data(
+    found: Found, splits: dict[str, Whole], arguments: dict[str, Any], source: str | None, done: list[str]
+) -> Data:
+    """Splits that are ready, with the record of how they came about."""
+    binary = all(is_binary(split) for split in splits.values())
+    pixels = all(isinstance(split, Arrays | Stored) and split.pixels for split in splits.values())
+    levels = pixels and not arguments["dequantise"]
+    first, *others = done
+    steps = [first, "pixels divided by 255" if levels else "", *others, judged(splits)]
+    protocol = {
+        "name": found.name,
+        "source": source,
+        "arguments": arguments,
+        "seed": arguments["seed"],
+        "sizes": {name: size(split) for name, split in splits.items()},
+        "preprocessing": "; ".join(filter(None, steps)) or "none",
+        "fingerprint": fingerprint(splits, found.identity),
+    }
+    if found.columns is not None:
+        protocol["columns"] = [column.record for column in found.columns]
+    if found.left_out:
+        protocol["left_out"] = list(found.left_out)
+    return Data(
+        name=found.name,
+        train=splits["train"],
+        validation=splits.get("validation"),
+        test=splits.get("test"),
+        shape=found.train.shape if found.columns is None else Row(max(1, column.count) for column in found.columns),
+        classes=found.classes,
+        binary=binary,
+        discrete=binary or levels,
+        attributes=found.attributes,
+        columns=found.columns,
+        protocol=protocol,
+    )
+
+
+def look_up(source: Any, asked: Asked) -> Found:
+    """What a source holds, before it is divided."""
+    if isinstance(source, str) and not source.strip():
+        raise ValueError("no data named: give a name that 'elbowroom data' lists, or a path ('.' for this folder)")
+    if isinstance(source, Path) or (isinstance(source, str) and source not in TABLE):
+        path = Path(source).expanduser()
+        if isinstance(source, Path) or path.exists() or path.suffix or os.sep in source or "/" in source:
+            return read_path(path, asked)
+    if isinstance(source, str):
+        return read_named(source, asked)
+    if isinstance(source, tuple):
+        classes = class_names(source[1:])
+    else:
+        inner = source
+        while hasattr(inner, "dataset"):  # a loader's, a subset's
+            inner = inner.dataset
+        named = getattr(inner, "classes", None)
+        classes = tuple(map(str, named)) if isinstance(named, list | tuple) else None
+    kind = "array" if isinstance(source, np.ndarray | Tensor | tuple) else type(source).__name__
+    asked.must_suit(f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}")
+    return Found(split_of(source, classes, "x"), classes=classes, name=kind)
+
+
+def size(split: Whole) -> int | None:
+    """The number of examples, or None where only a pass through a stream would tell."""
+    return split.known_length if isinstance(split, Loader) else len(split)
