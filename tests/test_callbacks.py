@@ -10,7 +10,7 @@ from elbowroom import serialization
 from elbowroom.data import Batch
 from elbowroom.training import state
 from elbowroom.training.callbacks import described, made_again
-from elbowroom.training.hooks import HOOKS, Hooks, hooks
+from elbowroom.training.callback import HOOKS, Hooks, hooks
 from elbowroom.training.step import Step
 
 
@@ -110,9 +110,9 @@ def test_clip_bounds_the_gradient(digits, tmp_path):
 def test_accumulation_gives_the_whole_batchs_gradient(digits):
     """With the noise silenced, four parts of a batch add up to it; and the meter sees every example once."""
     from elbowroom import noise
-    from elbowroom.training.gradients import gradients
-    from elbowroom.training.meter import Meter
-    from elbowroom.training.portions import Portion
+    from elbowroom.training.backward import gradients
+    from elbowroom.training.averages import Meter
+    from elbowroom.training.batch_shard import Portion
 
     grads = []
     for parts in (1, 4):

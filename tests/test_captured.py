@@ -13,8 +13,8 @@ import elbowroom as er
 from elbowroom.models import conditioning
 from elbowroom import serialization
 from elbowroom.recipes.registry import known
-from elbowroom.training import captured, gradients, optimizers, state
-from elbowroom.training.hooks import Hooks
+from elbowroom.training import cuda_graph, backward, optimizers, state
+from elbowroom.training.callback import Hooks
 
 READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default}
 
@@ -66,12 +66,12 @@ def _tensors(out):
 @pytest.fixture
 def tape(monkeypatch):
     """Steps on the CPU are captured as they would be on a GPU."""
-    real = captured.fits
+    real = cuda_graph.fits
     place = torch.device("cuda")
-    monkeypatch.setattr(captured, "fits", lambda _, *rest: real(place, *rest))
-    monkeypatch.setattr(captured, "CUDAGraph", Tape)
+    monkeypatch.setattr(cuda_graph, "fits", lambda _, *rest: real(place, *rest))
+    monkeypatch.setattr(cuda_graph, "CUDAGraph", Tape)
     # Looks that are taken on a CPU alone.
-    monkeypatch.setattr(gradients, "check", lambda *_: None)
+    monkeypatch.setattr(backward, "check", lambda *_: None)
     monkeypatch.setattr(conditioning, "check", lambda *_: None)
     monkeypatch.setattr(optimizers, "on_device", lambda kind, _, lr: {"lr": torch.tensor(lr)})
     Tape.made = 0
@@ -99,7 +99,7 @@ def test_a_captured_step_gives_what_a_step_gives(digits, tmp_path, tape, name, m
     """Every recipe, over several epochs with a smaller last batch: the same losses and weights, bit for bit."""
     played = train(digits, tmp_path / "played", name)
     assert Tape.made == 1
-    monkeypatch.setattr(captured, "fits", lambda *_: False)
+    monkeypatch.setattr(cuda_graph, "fits", lambda *_: False)
     usual = train(digits, tmp_path / "usual", name)
     a, b = serialization.read(played.weights)[0], serialization.read(usual.weights)[0]
     assert all(torch.equal(a[key], b[key]) for key in a)
@@ -119,7 +119,7 @@ def test_a_schedule_reaches_a_captured_step(digits, tmp_path, tape, monkeypatch,
     half = train(digits, tmp_path / "half", callbacks=[er.Rate(schedule), stop])
     half = er.resume(half, callbacks=[er.Rate(schedule)])
     assert Tape.made == recordings
-    monkeypatch.setattr(captured, "fits", lambda *_: False)
+    monkeypatch.setattr(cuda_graph, "fits", lambda *_: False)
     usual = train(digits, tmp_path / "usual", callbacks=[er.Rate(schedule)])
     a, b = serialization.read(half.weights)[0], serialization.read(usual.weights)[0]
     assert all(torch.equal(a[key], b[key]) for key in a)
@@ -144,16 +144,16 @@ def test_who_acts_inside_a_step_takes_the_usual_path(digits, tmp_path, tape, cal
 def test_what_cannot_be_captured_is_not(tape):
     weight = torch.nn.Parameter(torch.zeros(3))
     on_device = torch.optim.Adam([weight], lr=torch.tensor(1e-3), fused=True)
-    assert captured.fits(torch.device("cpu"), Hooks(), 1, [on_device])
-    assert not captured.fits(torch.device("cpu"), Hooks(), 2, [on_device])
-    assert not captured.fits(torch.device("cpu"), Hooks(), 1, [on_device, torch.optim.Adagrad([weight])])
+    assert cuda_graph.fits(torch.device("cpu"), Hooks(), 1, [on_device])
+    assert not cuda_graph.fits(torch.device("cpu"), Hooks(), 2, [on_device])
+    assert not cuda_graph.fits(torch.device("cpu"), Hooks(), 1, [on_device, torch.optim.Adagrad([weight])])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("name", known())
 def test_on_a_gpu_a_captured_step_gives_what_a_step_gives(digits, tmp_path, monkeypatch, name):
     played = train(digits, tmp_path / "played", name, device="cuda")
-    monkeypatch.setattr(captured, "fits", lambda *_: False)
+    monkeypatch.setattr(cuda_graph, "fits", lambda *_: False)
     usual = train(digits, tmp_path / "usual", name, device="cuda")
     for mine, theirs in zip(played.metrics("train"), usual.metrics("train"), strict=True):
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5)

@@ -13,7 +13,7 @@ import torch
 import elbowroom as er
 from elbowroom import distributed, serialization
 from elbowroom.training import checkpoint
-from elbowroom.training.portions import portions
+from elbowroom.training.batch_shard import portions
 from together import TRAININGS
 from together import main as trainings
 

@@ -18,7 +18,7 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.recipes import RECIPES
 from elbowroom.reporting import command, write
-from elbowroom.training.report import leave_report
+from elbowroom.workbench.monitoring.report import leave_report
 from elbowroom.training.state import DATA, MODEL, RUN, STOP, State
 
 SMALL = {

@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import elbowroom as er
 from elbowroom import serialization
-from elbowroom.training import callbacks, checkpoint, hooks, state
+from elbowroom.training import callbacks, checkpoint, callback, state
 from elbowroom.training.loop import measure
-from elbowroom.training.meter import Meter
+from elbowroom.training.averages import Meter
 from elbowroom.training.step import Step
 
 SMALL = {"latent": 2, "hidden": (16,)}
@@ -180,8 +180,8 @@ def test_callbacks_are_called_in_order_with_the_state(digits, tmp_path):
 
 
 def test_a_hook_that_nobody_takes_is_not_called():
-    called = hooks.Hooks([er.Callback(), callbacks.Pictures()])
-    assert not any(called._by_name[name] for name in ("step", *hooks.INSIDE))
+    called = callback.Hooks([er.Callback(), callbacks.Pictures()])
+    assert not any(called._by_name[name] for name in ("step", *callback.INSIDE))
     assert len(called._by_name["epoch"]) == 1
 
 

@@ -2,8 +2,8 @@
 
 from elbowroom.training.callbacks import Average, Clip, Doctor, EarlyStopping, FreeBits, Rate, Skip, Warmup
 from elbowroom.training.divergence import Diverged
-from elbowroom.training.fit import fit, resume
-from elbowroom.training.hooks import Callback, every, on, once, only_if
+from elbowroom.workbench.fit import fit, resume
+from elbowroom.training.callback import Callback, every, on, once, only_if
 from elbowroom.training.state import State, state_key
 from elbowroom.training.step import Losses, Step
 

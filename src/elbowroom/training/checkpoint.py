@@ -14,7 +14,7 @@ from torch import Tensor
 from elbowroom import distributed, serialization
 from elbowroom.runs.run import Run
 from elbowroom.training import streams
-from elbowroom.training.hooks import Callback
+from elbowroom.training.callback import Callback
 from elbowroom.training.state import EPOCH_STREAMS, MODEL, OBJECTIVE, OPTIMIZERS, RUN, STEP, State
 
 #: How many are kept: the last, and the one before in case the last is damaged.

@@ -13,16 +13,16 @@ from torch import Tensor
 from elbowroom import noise, distributed, serialization
 from elbowroom.data import Loader, Split, still
 from elbowroom.runs.run import Run
-from elbowroom.training import captured, checkpoint, streams
+from elbowroom.training import cuda_graph, checkpoint, streams
 from elbowroom.training.callbacks import Bar, Best, Doctor, Pictures
 from elbowroom.training.divergence import Diverged
-from elbowroom.training.gradients import gradients, parallel
-from elbowroom.training.hooks import Callback, Hooks
-from elbowroom.training.meter import Meter
-from elbowroom.training.portions import Portion, portions
+from elbowroom.training.backward import gradients, parallel
+from elbowroom.training.callback import Callback, Hooks
+from elbowroom.training.averages import Meter
+from elbowroom.training.batch_shard import Portion, portions
 from elbowroom.training.precision import products
-from elbowroom.training.report import leave_report
-from elbowroom.training.safety import agree, alone, room, stopping
+from elbowroom.workbench.monitoring.report import leave_report
+from elbowroom.training.interrupts import agree, alone, room, stopping
 from elbowroom.training.state import (
     BATCH,
     DATA,
@@ -151,7 +151,7 @@ def _advance(
             optimizer.step()
         number.add_(1)
 
-    return captured.Captured(advance, optimizers) if captured.fits(state[DEVICE], hooks, parts, optimizers) else advance
+    return cuda_graph.Captured(advance, optimizers) if cuda_graph.fits(state[DEVICE], hooks, parts, optimizers) else advance
 
 
 def _save(state: State, hooks: Hooks) -> None:

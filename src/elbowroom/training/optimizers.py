@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from elbowroom import errors
 from elbowroom.objectives import Player
-from elbowroom.training.captured import on_device
+from elbowroom.training.cuda_graph import on_device
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from elbowroom.data import Batch
 from elbowroom.models.base import Generative
 from elbowroom.objectives import Output, Term
-from elbowroom.training.hooks import Hooks
+from elbowroom.training.callback import Hooks
 from elbowroom.training.state import BATCH, DRAW, LOSS, State
 
 

@@ -1,14 +1,14 @@
 """The callbacks that come along."""
 
-from elbowroom.training.callbacks.bar import Bar
+from elbowroom.training.callbacks.progress import Bar
 from elbowroom.training.callbacks.best import Best
-from elbowroom.training.callbacks.charging import FreeBits, Warmup
-from elbowroom.training.callbacks.doctor import Doctor
+from elbowroom.training.callbacks.kl import FreeBits, Warmup
+from elbowroom.workbench.monitoring.doctor import Doctor
 from elbowroom.training.callbacks.gradients import Clip, Skip
-from elbowroom.training.callbacks.pictures import Pictures
-from elbowroom.training.callbacks.rates import Rate
-from elbowroom.training.callbacks.stopping import EarlyStopping
-from elbowroom.training.callbacks.table import described, made_again
+from elbowroom.workbench.monitoring.sample_images import Pictures
+from elbowroom.training.callbacks.optimization import Rate
+from elbowroom.training.callbacks.selection import EarlyStopping
+from elbowroom.workbench.callback_registry import described, made_again
 from elbowroom.training.callbacks.weights import Average
 
 __all__ = [

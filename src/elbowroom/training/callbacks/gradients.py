@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.training.hooks import Callback
+from elbowroom.training.callback import Callback
 from elbowroom.training.state import EPOCH, OPTIMIZERS, RUN, STEP, State
 
 

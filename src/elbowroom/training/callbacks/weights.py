@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import distributed, serialization
-from elbowroom.training.hooks import Callback
+from elbowroom.training.callback import Callback
 from elbowroom.training.state import MODEL, RUN, State
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from elbowroom.training.hooks import Callback
+from elbowroom.training.callback import Callback
 from elbowroom.training.state import FIGURES, STOP, State
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from elbowroom.models.base import Generative
-from elbowroom.training.hooks import Callback
+from elbowroom.training.callback import Callback
 from elbowroom.training.state import DATA, DEVICE, EPOCH, MODEL, RUN, State
 
 

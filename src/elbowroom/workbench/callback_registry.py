@@ -6,13 +6,13 @@ import inspect
 import json
 from typing import Any
 
-from elbowroom.training.callbacks.charging import FreeBits, Warmup
-from elbowroom.training.callbacks.doctor import Doctor
+from elbowroom.training.callbacks.kl import FreeBits, Warmup
+from elbowroom.workbench.monitoring.doctor import Doctor
 from elbowroom.training.callbacks.gradients import Clip, Skip
-from elbowroom.training.callbacks.rates import Rate
-from elbowroom.training.callbacks.stopping import EarlyStopping
+from elbowroom.training.callbacks.optimization import Rate
+from elbowroom.training.callbacks.selection import EarlyStopping
 from elbowroom.training.callbacks.weights import Average
-from elbowroom.training.hooks import Callback
+from elbowroom.training.callback import Callback
 
 #: Those that can be made again from their arguments.
 SHIPPED: dict[str, type[Callback]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from elbowroom.training.hooks import Callback
+from elbowroom.training.callback import Callback
 from elbowroom.training.state import DRAW, MODEL, STEP, STEPS, State
 
 

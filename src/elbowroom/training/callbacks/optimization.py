@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LRScheduler, OneCycleLR, StepLR
 
 from elbowroom import errors
-from elbowroom.training.hooks import Callback
+from elbowroom.training.callback import Callback
 from elbowroom.training.state import OPTIMIZERS, STEPS, State
 
 #: Shapes of a whole run by name, from the optimiser and the number of steps.

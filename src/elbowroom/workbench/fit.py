@@ -16,8 +16,8 @@ from elbowroom.models.base import Generative
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run, next_path
 from elbowroom.training.callbacks import described, made_again
-from elbowroom.training.checks import check
-from elbowroom.training.hooks import Callback
+from elbowroom.training.validate import check
+from elbowroom.training.callback import Callback
 from elbowroom.training.loop import train
 from elbowroom.training.optimizers import optimizer as make_optimizer
 from elbowroom.training.precision import choose

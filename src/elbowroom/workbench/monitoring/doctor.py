@@ -8,7 +8,7 @@ from elbowroom.data import Arrays, Batch, Stored
 from elbowroom.doctor.case import EXAMPLES, Case, some
 from elbowroom.doctor.examine import examined
 from elbowroom.doctor.look import Look, look
-from elbowroom.training.hooks import Callback
+from elbowroom.training.callback import Callback
 from elbowroom.training.state import BATCH, DATA, EPOCH, MODEL, OBJECTIVE, RUN, STEP, State
 
 
