@@ -18,7 +18,7 @@ from collections.abc import Callable
 import torch
 
 import elbowroom as er
-from elbowroom.evaluation import likelihood
+from elbowroom.evaluation.suites import likelihood
 
 #: Of codes in one product; the best of them is the floor.
 ROWS = (1000, 2000, 4000)

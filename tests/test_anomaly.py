@@ -17,11 +17,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.data import Arrays
-from elbowroom.evaluation import background
-from elbowroom.evaluation.anomaly import SCORES
-from elbowroom.evaluation.heat import heat
-from elbowroom.evaluation.ranking import auprc, auroc
-from elbowroom.evaluation.reference import reference
+from elbowroom.evaluation.anomaly import background
+from elbowroom.evaluation.anomaly.scores import SCORES
+from elbowroom.evaluation.anomaly.heatmap import heat
+from elbowroom.evaluation.metrics.roc import auprc, auroc
+from elbowroom.evaluation.anomaly.reference import reference
 
 
 @pytest.fixture(autouse=True)

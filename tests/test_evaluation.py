@@ -11,8 +11,8 @@ from rich.console import Console
 
 import elbowroom as er
 from elbowroom import noise
-from elbowroom.evaluation import likelihood
-from elbowroom.evaluation.table import known, suite
+from elbowroom.evaluation.suites import likelihood
+from elbowroom.evaluation.registry import known, suite
 
 
 def make(recipe="vae", shape=(1, 8, 8), **more):
@@ -230,7 +230,7 @@ def test_unknown_and_no_metrics_are_refused(digits):
 
 
 def test_a_suite_of_ones_own_is_one_of_them(digits, monkeypatch):
-    monkeypatch.setattr("elbowroom.evaluation.table.SUITES", dict(known()))
+    monkeypatch.setattr("elbowroom.evaluation.registry.SUITES", dict(known()))
 
     @suite("mine", "how many examples there are")
     def mine(subject):

@@ -9,7 +9,7 @@ import torch
 
 import elbowroom as er
 from elbowroom.distributions import Normal
-from elbowroom.evaluation import aggregate, codes
+from elbowroom.evaluation.suites import aggregate_posterior, probes
 
 N = 40
 
@@ -181,7 +181,7 @@ def test_a_learned_prior_that_does_not_factorise(digits):
 
 
 def test_only_so_many_examples_are_mixed_and_the_figure_says_how_many(digits, monkeypatch):
-    monkeypatch.setattr(aggregate, "EXAMPLES", 50)
+    monkeypatch.setattr(aggregate_posterior, "EXAMPLES", 50)
     torch.manual_seed(0)
     model, _ = er.recipes.vae((1, 8, 8), latent=2)
     a, b = (er.evaluate(model, digits, metrics="aggregate", batch_size=size) for size in (7, 300))
@@ -234,7 +234,7 @@ def test_errors_of_accuracies_are_binomial_and_those_of_clusterings_their_spread
     model, data = blobs
     figures = er.evaluate(model, data, metrics="codes")
     n = len(data.test)
-    for name in codes.PROBES:
+    for name in probes.PROBES:
         p = figures[name].value
         assert figures[name].standard_error == pytest.approx(math.sqrt(p * (1 - p) / (n - 1)))
     accuracy = figures["clustering_accuracy"]
@@ -245,15 +245,15 @@ def test_errors_of_accuracies_are_binomial_and_those_of_clusterings_their_spread
 
 def test_agreement_of_tables_by_hand():
     perfect, swapped, none = np.diag([5, 3, 2]), np.array([[0, 5], [4, 0]]), np.full((3, 3), 4)
-    for name, (agreement, _) in codes.AGREEMENTS.items():
+    for name, (agreement, _) in probes.AGREEMENTS.items():
         assert agreement(perfect) == pytest.approx(1), name
         assert agreement(swapped) == pytest.approx(1), name
-    assert codes.AGREEMENTS["clustering_nmi"][0](none) == pytest.approx(0, abs=1e-9)
-    assert codes.AGREEMENTS["clustering_ari"][0](none) < 0
-    assert codes.AGREEMENTS["clustering_accuracy"][0](none) == pytest.approx(1 / 3)
+    assert probes.AGREEMENTS["clustering_nmi"][0](none) == pytest.approx(0, abs=1e-9)
+    assert probes.AGREEMENTS["clustering_ari"][0](none) < 0
+    assert probes.AGREEMENTS["clustering_accuracy"][0](none) == pytest.approx(1 / 3)
     # Two classes that share a cluster: only one of them can be matched to it.
     shared = np.array([[6, 0, 0], [4, 0, 0], [0, 5, 5]])
-    assert codes.AGREEMENTS["clustering_accuracy"][0](shared) == pytest.approx((6 + 5) / 20)
+    assert probes.AGREEMENTS["clustering_accuracy"][0](shared) == pytest.approx((6 + 5) / 20)
 
 
 @pytest.mark.filterwarnings("error")
@@ -277,7 +277,7 @@ def test_codes_of_any_recipe(digits, recipe):
     torch.manual_seed(0)
     model, _ = er.recipes.RECIPES[recipe]((1, 8, 8), **({"dim": 4} if recipe == "vq_vae" else {}))
     figures = er.evaluate(model, digits, metrics="codes")
-    assert set(figures) == {*codes.PROBES, *codes.AGREEMENTS}
+    assert set(figures) == {*probes.PROBES, *probes.AGREEMENTS}
     assert all(0 <= m.value <= 1 for m in figures.values())
 
 

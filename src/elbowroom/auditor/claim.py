@@ -20,7 +20,7 @@ from elbowroom.auditor.quiet import at_rest
 from elbowroom.auditor.table import Fault
 from elbowroom.data import Batch
 from elbowroom.models.draw import Draw
-from elbowroom.evaluation.likelihood import score
+from elbowroom.evaluation.suites.likelihood import score
 from elbowroom.models.base import Generative
 
 #: (module, x) -> (B,), or (module, x, k) -> (B,) for a bound of k samples.

@@ -13,7 +13,7 @@ from elbowroom.comparing.grid import Settings
 from elbowroom.comparing.protocol import Protocol
 from elbowroom.data import Data
 from elbowroom.evaluation import evaluate
-from elbowroom.evaluation.suits import what_it_is
+from elbowroom.evaluation.compatibility import what_it_is
 from elbowroom.families import Gaussian, Laplace
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run

@@ -12,7 +12,7 @@ from elbowroom.doctor.case import SETTLED, Case, some
 from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.refine import refined
 from elbowroom.doctor.table import Unexamined, ailment
-from elbowroom.evaluation.likelihood import score
+from elbowroom.evaluation.suites.likelihood import score
 from elbowroom.models.base import Generative
 
 #: Gap between training and held-out examples in standard deviations of the latter's, small and medium in the words of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from elbowroom.evaluation import Metric
-from elbowroom.evaluation.latent import ACTIVE
+from elbowroom.evaluation.suites.latent import ACTIVE
 from elbowroom.exploring import principal, tsne
 from elbowroom.pictures.forms import Bars, Scatter, Shown
 from elbowroom.pictures.look import Look

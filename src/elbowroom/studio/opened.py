@@ -15,7 +15,7 @@ from torch import Tensor
 from elbowroom import noise
 from elbowroom.data import Batch, Data, Split, still
 from elbowroom.distributions import Normal
-from elbowroom.evaluation import likelihood
+from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import Generative
 from elbowroom.pictures.grid import is_picture
 from elbowroom.pictures.look import Look

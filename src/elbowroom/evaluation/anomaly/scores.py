@@ -13,8 +13,8 @@ from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.data import Data, Split, load_data, still
-from elbowroom.evaluation.reference import Reference, reference
-from elbowroom.evaluation.suits import check_range
+from elbowroom.evaluation.anomaly.reference import Reference, reference
+from elbowroom.evaluation.compatibility import check_range
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 

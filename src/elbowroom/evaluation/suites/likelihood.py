@@ -13,8 +13,8 @@ from elbowroom.data import Batch
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.evaluation.metric import Metric, mean
 from elbowroom.evaluation.subject import Subject
-from elbowroom.evaluation.suits import is_probability
-from elbowroom.evaluation.table import suite
+from elbowroom.evaluation.compatibility import is_probability
+from elbowroom.evaluation.registry import suite
 from elbowroom.models.base import Generative
 
 #: Numbers that the widest tensor of a pass may hold,

@@ -12,11 +12,11 @@ from torch.distributions import Distribution
 from elbowroom import noise
 from elbowroom.distributions import Codes, Normal, Quantised, has_density
 from elbowroom.models.draw import Latent
-from elbowroom.evaluation import likelihood
+from elbowroom.evaluation.suites import likelihood
 from elbowroom.evaluation.metric import Metric, mean
 from elbowroom.evaluation.some import some
 from elbowroom.evaluation.subject import Subject
-from elbowroom.evaluation.table import suite
+from elbowroom.evaluation.registry import suite
 
 #: Examples whose posteriors are mixed, at most; the work grows with their square,
 EXAMPLES = 10_000

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from elbowroom.evaluation.conformal import Detector
-from elbowroom.evaluation.heat import Maps
+from elbowroom.evaluation.anomaly.conformal import Detector
+from elbowroom.evaluation.anomaly.heatmap import Maps
 from elbowroom.evaluation.metric import Metric
-from elbowroom.evaluation.ranking import auprc, auroc
+from elbowroom.evaluation.metrics.roc import auprc, auroc
 
 if TYPE_CHECKING:
     from rich.table import Table

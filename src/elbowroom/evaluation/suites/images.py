@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Batch, still
-from elbowroom.evaluation import distances, neighbours, similarity
-from elbowroom.evaluation.error import error
-from elbowroom.evaluation.features import Features, recorded
+from elbowroom.evaluation.metrics import fid_kid, precision_recall, ssim_psnr
+from elbowroom.evaluation.suites.reconstruction import error
+from elbowroom.evaluation.metrics.feature_extractor import Features, recorded
 from elbowroom.evaluation.metric import Metric, mean
-from elbowroom.evaluation.ranking import auroc
+from elbowroom.evaluation.metrics.roc import auroc
 from elbowroom.evaluation.some import some
 from elbowroom.evaluation.subject import Subject
-from elbowroom.evaluation.table import Suite, suite
+from elbowroom.evaluation.registry import Suite, suite
 
 #: Samples, and as many examples, that distances are taken between, at most.
 EXAMPLES = 10_000
@@ -79,14 +79,14 @@ def likeness(subject: Subject) -> dict[str, Metric]:
         note = f"values outside [0, 1], as {outside[2]:g}: there is no peak to compare with"
         return found | {"psnr": Metric(None, "dB", "", note=note), "ssim": Metric(None, "", "", note=note)}
     pairs = [
-        (similarity.psnr(again, batch.x), similarity.ssim(again, batch.x))
+        (ssim_psnr.psnr(again, batch.x), ssim_psnr.ssim(again, batch.x))
         for batch in subject.part.batches(subject.batch_size)
         for again in [subject.model.reconstruct(batch.x, batch.y)]
     ]
     psnr, ssim = (torch.cat(column) for column in zip(*pairs, strict=True))
-    side = similarity.window(subject.data.shape[1:])
+    side = ssim_psnr.window(subject.data.shape[1:])
     size = "x".join(map(str, subject.data.shape[1:]))
-    small = "" if side == similarity.WINDOW else f" (11x11 in the paper) as the pictures are {size}"
+    small = "" if side == ssim_psnr.WINDOW else f" (11x11 in the paper) as the pictures are {size}"
     return found | {
         "psnr": mean(psnr, "dB", "mean over examples, at the posterior mean"),
         "ssim": mean(ssim, "", f"window {side}x{side}{small}, at the posterior mean; 1 is equal"),
@@ -97,7 +97,7 @@ def distribution(subject: Subject, features: Features, examples: int) -> dict[st
     """Distances of samples to the split, each followed by that of training examples to it: the floor."""
     trained_on = subject.split == "train"
     n = min(examples, len(subject.part) // (2 if trained_on else 1))
-    need = 2 * distances.BLOCKS
+    need = 2 * fid_kid.BLOCKS
     if n < need:
         note = f"needs at least {need} examples, the split has {len(subject.part)}"
         return {"frechet_distance": Metric(None, "squared", "", note=note)}
@@ -115,12 +115,12 @@ _NAMES = ("frechet_distance", "kernel_distance", "precision", "recall", "density
 
 
 def _compared(real: Tensor, pictures: Tensor, how: str) -> dict[str, Metric]:
-    (fd, fd_error), (kd, kd_error) = distances.frechet(real, pictures), distances.kernel(real, pictures)
+    (fd, fd_error), (kd, kd_error) = fid_kid.frechet(real, pictures), fid_kid.kernel(real, pictures)
     n = len(real)
     return {
         "frechet_distance": Metric(fd, "squared", how, fd_error, examples=n),
         "kernel_distance": Metric(kd, "squared", how, kd_error, examples=n),
-        **{name: mean(values, "", how) for name, values in neighbours.fidelity(real, pictures).items()},
+        **{name: mean(values, "", how) for name, values in precision_recall.fidelity(real, pictures).items()},
     }
 
 
@@ -152,7 +152,7 @@ def memorisation(subject: Subject) -> dict[str, Metric]:
 
     def distance(pictures: Callable[[Batch], Tensor]) -> Tensor:
         found = torch.cat([pictures(batch) for batch in chosen]).flatten(1)
-        return neighbours.nearest(found, (b.x.to(found.device).flatten(1) for b in train.batches(AT_ONCE)))
+        return precision_recall.nearest(found, (b.x.to(found.device).flatten(1) for b in train.batches(AT_ONCE)))
 
     held_out = distance(lambda batch: batch.x)
     samples = distance(lambda batch: subject.model.sample(len(batch.x), batch.y))

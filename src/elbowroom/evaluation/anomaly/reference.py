@@ -15,9 +15,10 @@ from torch import Tensor
 
 from elbowroom import devices
 from elbowroom.data import Batch, Data, load_data, still
-from elbowroom.evaluation import background, likelihood
-from elbowroom.evaluation.heat import Maps, heat
-from elbowroom.evaluation.suits import check_suits
+from elbowroom.evaluation.anomaly import background
+from elbowroom.evaluation.suites import likelihood
+from elbowroom.evaluation.anomaly.heatmap import Maps, heat
+from elbowroom.evaluation.compatibility import check_suits
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
@@ -33,7 +34,7 @@ class Reference:
         model: in evaluation mode.
         data: what is normal; without it, scores that compare with it are refused.
         samples: K, posterior samples per example.
-        window: of the background; see :class:`elbowroom.evaluation.background.Context`.
+        window: of the background; see :class:`elbowroom.evaluation.anomaly.background.Context`.
         seed: of the noise, and of the fit of the background.
     """
 
