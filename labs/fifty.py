@@ -18,7 +18,7 @@ import torch
 
 import elbowroom as er
 from elbowroom import serialization
-from elbowroom.exploring import tsne
+from elbowroom.latent import tsne
 from elbowroom.pictures.style import CLASSES
 
 #: Test ELBO by epoch, read off Pyro's figure. Its count begins at 0: the point at 5 is measured after six epochs.

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 import elbowroom as er
-from elbowroom.exploring import decoded, linear
+from elbowroom.latent import decoded, linear
 from elbowroom.pictures.style import CLASSES, INK
 
 STEPS = 9

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.exploring import along, attribute_vector
+from elbowroom.latent import along, attribute_vector
 
 
 def identity(d):

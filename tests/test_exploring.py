@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import elbowroom as er
 from elbowroom.data import Arrays
-from elbowroom.exploring import (
+from elbowroom.latent import (
     decoded,
     interpolation,
     linear,

@@ -16,7 +16,7 @@ import elbowroom as er
 from elbowroom import serialization
 from elbowroom.data import Batch, still
 from elbowroom.evaluation.suites import likelihood
-from elbowroom.exploring import linear, principal, spherical, traversal
+from elbowroom.latent import linear, principal, spherical, traversal
 from elbowroom.recipes import RECIPES
 from elbowroom.studio.app import make
 

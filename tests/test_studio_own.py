@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.evaluation import anomaly_scores
-from elbowroom.exploring import neighbours
+from elbowroom.latent import neighbours
 from elbowroom.studio import uploads
 from elbowroom.studio.app import make
 from elbowroom.studio.opened import SAMPLES, Opened

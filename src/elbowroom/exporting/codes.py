@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.exploring import principal
+from elbowroom.latent import principal
 from elbowroom.exporting.parts import condition, conditions
 from elbowroom.exporting.told import Told
 from elbowroom.models.hierarchical import Hierarchy

@@ -6,7 +6,7 @@ import torch
 
 from elbowroom.evaluation import Metric
 from elbowroom.evaluation.suites.latent import ACTIVE
-from elbowroom.exploring import principal, tsne
+from elbowroom.latent import principal, tsne
 from elbowroom.pictures.forms import Bars, Scatter, Shown
 from elbowroom.pictures.look import Look
 from elbowroom.pictures.words import plural, z

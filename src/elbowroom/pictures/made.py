@@ -7,7 +7,7 @@ import math
 import torch
 
 from elbowroom.data import still
-from elbowroom.exploring import neighbours
+from elbowroom.latent import neighbours
 from elbowroom.pictures import rows
 from elbowroom.pictures.forms import Sheet, Shown
 from elbowroom.pictures.look import Look

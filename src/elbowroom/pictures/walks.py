@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from elbowroom.exploring import PATHS, interpolation, plane, quantiles, traversal
+from elbowroom.latent import PATHS, interpolation, plane, quantiles, traversal
 from elbowroom.pictures import rows
 from elbowroom.pictures.forms import Sheet, Shown
 from elbowroom.pictures.look import Look

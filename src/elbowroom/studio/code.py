@@ -16,7 +16,7 @@ from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.data import Batch
-from elbowroom.exploring import PATHS
+from elbowroom.latent import PATHS
 from elbowroom.studio import asked, inputs, said, ways
 from elbowroom.studio.calls import Asking, Call
 from elbowroom.studio.opened import Opened
@@ -69,7 +69,7 @@ async def interpolate(asking: Asking) -> Both:
     ]
     first = inputs.conditions(opened, c, 1)
     c = c if first is None or c is not None else first[0].tolist()
-    return _decoded(asking, z, c, "interpolation", lines, [f"from elbowroom.exploring import {given['path']}"])
+    return _decoded(asking, z, c, "interpolation", lines, [f"from elbowroom.latent import {given['path']}"])
 
 
 async def traverse(asking: Asking) -> Both:
@@ -89,7 +89,7 @@ async def traverse(asking: Asking) -> Both:
     ]
     codes = moved.reshape(-1, *opened.model.latent_shape)
     line = _decode_line(opened, codes, None if told is None else told.tolist())
-    python = _python(opened, lines, ["from elbowroom.exploring import traversal"])
+    python = _python(opened, lines, ["from elbowroom.latent import traversal"])
     return _command(opened, line, given, "traversal"), python
 
 

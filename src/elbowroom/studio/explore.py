@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from torch import Tensor
 
 from elbowroom import errors
-from elbowroom.exploring import principal, tsne
+from elbowroom.latent import principal, tsne
 from elbowroom.studio import shown
 from elbowroom.studio.calls import Asking, Call, Field
 from elbowroom.studio.opened import Opened

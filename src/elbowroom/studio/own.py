@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from torch import Tensor
 
 from elbowroom.data import still
-from elbowroom.exploring import neighbours
+from elbowroom.latent import neighbours
 from elbowroom.studio import inputs, shown, uploads
 from elbowroom.studio.calls import Asking, Call, Field
 from elbowroom.studio.inputs import C

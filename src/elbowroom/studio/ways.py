@@ -12,7 +12,7 @@ from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.data import Arrays
-from elbowroom.exploring import PATHS, attribute_vector, interpolation, traversal
+from elbowroom.latent import PATHS, attribute_vector, interpolation, traversal
 from elbowroom.studio import inputs, shown
 from elbowroom.studio.calls import Asking, Call, Field
 from elbowroom.studio.inputs import C

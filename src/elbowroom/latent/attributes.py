@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Split
-from elbowroom.exploring.decoded import decoded
+from elbowroom.latent.decode import decoded
 from elbowroom.models.base import Generative
 
 #: Examples encoded at once.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from elbowroom.exploring.decoded import decoded
+from elbowroom.latent.decode import decoded
 from elbowroom.models.base import Generative
 
 
