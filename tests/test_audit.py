@@ -10,9 +10,9 @@ from torch import nn
 
 import elbowroom as er
 from elbowroom.auditor import CHECKS, audit
-from elbowroom.auditor.dice import by_row, silent
+from elbowroom.auditor.isolation import by_row, silent
 from elbowroom.auditor.exact import exact
-from elbowroom.auditor.spaces import Entangled, Unbounded, everything, levels, line, log_total, unit
+from elbowroom.auditor.quadrature import Entangled, Unbounded, everything, levels, line, log_total, unit
 from elbowroom.distributions import Normal
 from elbowroom.recipes import RECIPES
 
@@ -530,9 +530,9 @@ def test_totals_over_every_space():
 
 
 def test_where_there_are_too_many_elements_some_stand_for_all(monkeypatch):
-    from elbowroom.auditor import spaces
+    from elbowroom.auditor import quadrature
 
-    monkeypatch.setattr(spaces, "LIMIT", 200)
+    monkeypatch.setattr(quadrature, "LIMIT", 200)
     logits = torch.randn(2000).double()
     coins = torch.distributions.Bernoulli(logits=logits)
     total, error = log_total(lambda x: coins.log_prob(x).sum(1), torch.zeros(2000).double(), levels(2))

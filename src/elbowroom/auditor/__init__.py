@@ -1,7 +1,7 @@
 """The auditor: whether a reported likelihood can be one."""
 
-from elbowroom.auditor.asking import audit
+from elbowroom.auditor.audit import audit
 from elbowroom.auditor.page import Audit, Outcome
-from elbowroom.auditor.table import CHECKS, Check, Fault, Unsaid, check
+from elbowroom.auditor.registry import CHECKS, Check, Fault, Unsaid, check
 
 __all__ = ["CHECKS", "Audit", "Check", "Fault", "Outcome", "Unsaid", "audit", "check"]

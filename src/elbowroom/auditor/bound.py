@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.company import TOLERANCE
+from elbowroom.auditor.independence import TOLERANCE
 from elbowroom.auditor.exact import exact
-from elbowroom.auditor.table import Fault, Unsaid, check
+from elbowroom.auditor.registry import Fault, Unsaid, check
 from elbowroom.models.draw import Draw, Latent
 
 #: Standard errors by which an estimate may miss what it estimates.

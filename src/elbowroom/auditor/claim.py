@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from elbowroom import noise
 from elbowroom.auditor.classic import Classic, classic
-from elbowroom.auditor.dice import Dice, by_row, silent
+from elbowroom.auditor.isolation import Dice, by_row, silent
 from elbowroom.auditor.quiet import at_rest
-from elbowroom.auditor.table import Fault
+from elbowroom.auditor.registry import Fault
 from elbowroom.data import Batch
 from elbowroom.models.draw import Draw
 from elbowroom.evaluation.suites.likelihood import score

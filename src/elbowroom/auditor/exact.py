@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
 from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.normalised import codes
+from elbowroom.auditor.normalization import codes
 from elbowroom.auditor.quiet import at_rest
-from elbowroom.auditor.table import Unsaid
+from elbowroom.auditor.registry import Unsaid
 from elbowroom.distributions import Normal
 from elbowroom.models.base import Model
 

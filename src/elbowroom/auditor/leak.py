@@ -12,10 +12,10 @@ from torch import Tensor
 
 from elbowroom.auditor.claim import Claim
 from elbowroom.auditor.classic import classic
-from elbowroom.auditor.company import TOLERANCE, stranger
-from elbowroom.auditor.normalised import codes
+from elbowroom.auditor.independence import TOLERANCE, stranger
+from elbowroom.auditor.normalization import codes
 from elbowroom.auditor.quiet import as_found, at_rest
-from elbowroom.auditor.table import Fault, Unsaid, check
+from elbowroom.auditor.registry import Fault, Unsaid, check
 from elbowroom.models.draw import Draw
 
 

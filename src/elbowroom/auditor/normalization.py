@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from elbowroom.auditor import spaces
+from elbowroom.auditor import quadrature
 from elbowroom.auditor.claim import Claim
 from elbowroom.auditor.classic import classic
 from elbowroom.auditor.quiet import at_rest
-from elbowroom.auditor.spaces import Entangled, LogDensity, Space, Unbounded
-from elbowroom.auditor.table import Fault, Unsaid, check
+from elbowroom.auditor.quadrature import Entangled, LogDensity, Space, Unbounded
+from elbowroom.auditor.registry import Fault, Unsaid, check
 
 #: The log of a total, its standard error, how many elements x has, and over what it is.
 Total = tuple[float, float, int, str]
@@ -64,7 +64,7 @@ def _totals(claim: Claim, space: Space) -> list[Total]:
 
 def _total(f: LogDensity, claim: Claim, space: Space) -> Total:
     n = claim.x[0].numel()
-    every = None if space.levels is None else spaces.everything(n, space.levels)
+    every = None if space.levels is None else quadrature.everything(n, space.levels)
     if every is not None:
         with torch.no_grad():
             total = f(every.to(claim.x.dtype)).double().logsumexp(0).item()
@@ -73,7 +73,7 @@ def _total(f: LogDensity, claim: Claim, space: Space) -> Total:
     if space.levels is not None:
         base = (base * (space.levels - 1)).round() / (space.levels - 1)
     try:
-        total, error = spaces.log_total(f, base, space)
+        total, error = quadrature.log_total(f, base, space)
         return (math.inf if math.isnan(total) else total), error, n, space.name
     except Unbounded:
         return math.inf, 0.0, n, space.name
@@ -86,21 +86,21 @@ def _space(claim: Claim) -> Space:
     assert claim.ours is not None
     family = claim.ours.decoder.family
     if family.levels is not None:
-        return spaces.levels(family.levels)
+        return quadrature.levels(family.levels)
     if family.support == (0.0, 1.0):
-        return spaces.unit()
+        return quadrature.unit()
     if family.support == (-math.inf, math.inf):
-        return spaces.line()
+        return quadrature.line()
     raise Unsaid(f"its values lie in [{family.support[0]:g}, {family.support[1]:g}], over which no sum is known here")
 
 
 def _candidates(x: Tensor) -> list[Space]:
     """What examples like these may be, the likeliest first."""
     if bool(((x == 0) | (x == 1)).all()):
-        return [spaces.levels(2), spaces.line()]
+        return [quadrature.levels(2), quadrature.line()]
     grid = bool((x * 255 - (x * 255).round()).abs().max() < 1e-3)
     inside = bool(((x >= 0) & (x <= 1)).all())
-    return [spaces.levels(256)] * (grid and inside) + [spaces.unit()] * inside + [spaces.line()]
+    return [quadrature.levels(256)] * (grid and inside) + [quadrature.unit()] * inside + [quadrature.line()]
 
 
 def _suits(claim: Claim) -> None:
@@ -108,7 +108,7 @@ def _suits(claim: Claim) -> None:
     family = claim.ours.decoder.family if claim.ours is not None else None
     if family is None or family.levels != 2 or bool(((claim.x == 0) | (claim.x == 1)).all()):
         return
-    total, _, n, name = max(_total(f, claim, spaces.unit()) for f in _decoded(claim))
+    total, _, n, name = max(_total(f, claim, quadrature.unit()) for f in _decoded(claim))
     raise Unsaid(
         f"{type(family).__name__} is a likelihood of bits, and the data is grey, where it is a cross-entropy and "
         f"reported as one: {name} add up to e^{total:.1f}, {math.exp(total / n):.3g} for each of {n}; "
@@ -164,7 +164,7 @@ def altogether(claim: Claim) -> str:
     """Whatever is at most log p(x) adds up, over all x, to at most one: where x is small, by enumeration."""
     n = claim.x[0].numel()
     binary = bool(((claim.x == 0) | (claim.x == 1)).all())
-    every = spaces.everything(n, 2) if binary else None
+    every = quadrature.everything(n, 2) if binary else None
     if every is None:
         raise Unsaid(f"there are too many x of {n} values to go through")
     x, index = every.reshape(-1, *claim.x.shape[1:]).to(claim.x), torch.arange(len(every))

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elbowroom.auditor import bound, company, leak, normalised  # noqa: F401 - they enter their checks
+from elbowroom.auditor import bound, independence, leak, normalization  # noqa: F401 - they enter their checks
 from elbowroom.auditor.claim import Claim, Conditional, Misread, Reported, claim_of
-from elbowroom.auditor.dice import Endless
+from elbowroom.auditor.isolation import Endless
 from elbowroom.auditor.page import Audit, Outcome
 from elbowroom.auditor.quiet import as_found, place
-from elbowroom.auditor.table import CHECKS, Check, Fault, Unsaid
+from elbowroom.auditor.registry import CHECKS, Check, Fault, Unsaid
 from elbowroom.data import Data, load_data, still
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run

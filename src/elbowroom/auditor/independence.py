@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.dice import Endless
+from elbowroom.auditor.isolation import Endless
 from elbowroom.auditor.quiet import as_found
-from elbowroom.auditor.table import Fault, Unsaid, check
+from elbowroom.auditor.registry import Fault, Unsaid, check
 
 #: Nats by which the value of an example may differ between two batches: what single precision leaves after sums in
 #: another order.
