@@ -16,12 +16,12 @@ from elbowroom import serialization
 from elbowroom.cli import main
 from elbowroom.distributions import Normal
 from elbowroom.doctor import AILMENTS, Finding, examine
-from elbowroom.doctor.case import Case
-from elbowroom.doctor.charges import of_objective, of_rows
-from elbowroom.doctor.look import Look, look
-from elbowroom.doctor.refine import refined
-from elbowroom.doctor.table import Unexamined
-from elbowroom.doctor.twins import compared
+from elbowroom.doctor.evidence import Case
+from elbowroom.doctor.loss_weights import of_objective, of_rows
+from elbowroom.doctor.snapshot import Look, look
+from elbowroom.doctor.amortization_gap import refined
+from elbowroom.doctor.registry import Unexamined
+from elbowroom.doctor.duplicates import compared
 from elbowroom.recipes import RECIPES
 from elbowroom.training.callbacks import Pictures, described, made_again
 

@@ -2,6 +2,6 @@
 
 from elbowroom.doctor.examine import examine
 from elbowroom.doctor.finding import Finding, Findings
-from elbowroom.doctor.table import AILMENTS, Ailment, Unexamined, ailment
+from elbowroom.doctor.registry import AILMENTS, Ailment, Unexamined, ailment
 
 __all__ = ["AILMENTS", "Ailment", "Finding", "Findings", "Unexamined", "ailment", "examine"]

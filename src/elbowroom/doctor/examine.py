@@ -8,10 +8,10 @@ from typing import Any
 from torch import nn
 
 from elbowroom.data import load_data
-from elbowroom.doctor import charging, code, examples, fitting  # noqa: F401 - they enter their ailments
-from elbowroom.doctor.case import Case
+from elbowroom.doctor.checks import loss, latent, data, overfitting  # noqa: F401 - they enter their ailments
+from elbowroom.doctor.evidence import Case
 from elbowroom.doctor.finding import Finding, Findings
-from elbowroom.doctor.table import AILMENTS, Unexamined
+from elbowroom.doctor.registry import AILMENTS, Unexamined
 from elbowroom.runs.run import Run
 
 

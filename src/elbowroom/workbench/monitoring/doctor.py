@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 
 from elbowroom.data import Arrays, Batch, Stored
-from elbowroom.doctor.case import EXAMPLES, Case, some
+from elbowroom.doctor.evidence import EXAMPLES, Case, some
 from elbowroom.doctor.examine import examined
-from elbowroom.doctor.look import Look, look
+from elbowroom.doctor.snapshot import Look, look
 from elbowroom.training.callback import Callback
 from elbowroom.training.state import BATCH, DATA, EPOCH, MODEL, OBJECTIVE, RUN, STEP, State
 

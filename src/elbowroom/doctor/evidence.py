@@ -12,10 +12,10 @@ from elbowroom import noise, serialization
 from elbowroom.auditor.classic import classic
 from elbowroom.auditor.quiet import at_rest, place, streams_kept
 from elbowroom.data import Batch, Data, Split, still
-from elbowroom.doctor import charges
-from elbowroom.doctor.charges import Charges
-from elbowroom.doctor.look import Look, look
-from elbowroom.doctor.table import Unexamined
+from elbowroom.doctor import loss_weights
+from elbowroom.doctor.loss_weights import Charges
+from elbowroom.doctor.snapshot import Look, look
+from elbowroom.doctor.registry import Unexamined
 from elbowroom.models.draw import Draw
 from elbowroom.models.base import Generative
 from elbowroom.objectives import Term
@@ -151,8 +151,8 @@ class Case:
         if known is not None:
             if not self.draw.probabilistic:
                 raise Unexamined("a point posterior or no prior: there is no KL")
-            return charges.of_objective(known, self.draw)
-        return charges.of_rows(with_terms) if with_terms else self._tried()
+            return loss_weights.of_objective(known, self.draw)
+        return loss_weights.of_rows(with_terms) if with_terms else self._tried()
 
     def _tried(self) -> Charges:
         split, rows = ("validation", self.figures("validation")) if self.figures("validation") else ("train", [])
@@ -163,7 +163,7 @@ class Case:
             output = classic(self.model(batch.x), batch.x)
         if output is None:
             raise Unexamined(f"{type(self.model).__name__} does not return (reconstruction, mu, logvar)")
-        return charges.of_classic(
+        return loss_weights.of_classic(
             output, batch.x, rows[-1]["loss"], self.sizes | {"dimensions of the code": output.kl.shape[1]}
         )
 

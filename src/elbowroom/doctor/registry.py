@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from elbowroom.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    from elbowroom.doctor.case import Case
+    from elbowroom.doctor.evidence import Case
 
 Examination = Callable[["Case"], Iterator[Finding]]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from elbowroom.auditor.classic import Classic
 from elbowroom.auditor.quiet import streams_kept
-from elbowroom.doctor.table import Unexamined
+from elbowroom.doctor.registry import Unexamined
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.objectives import Term
 

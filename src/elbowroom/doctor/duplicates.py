@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Split
-from elbowroom.doctor.table import Unexamined
+from elbowroom.doctor.registry import Unexamined
 
 #: Held-out examples that are compared, and training examples that they are compared with, at most.
 LOOKED_AT, WITH = 500, 100_000

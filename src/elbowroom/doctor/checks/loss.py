@@ -6,10 +6,10 @@ import math
 import re
 from collections.abc import Iterator
 
-from elbowroom.doctor.case import Case
-from elbowroom.doctor.charges import Charges
+from elbowroom.doctor.evidence import Case
+from elbowroom.doctor.loss_weights import Charges
 from elbowroom.doctor.finding import Finding
-from elbowroom.doctor.table import Unexamined, ailment
+from elbowroom.doctor.registry import Unexamined, ailment
 
 #: Weight of the KL relative to the reconstruction, beyond which, up or down, the model is hardly a VAE.
 HEAVY = 20.0

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from elbowroom.auditor.quiet import at_rest
-from elbowroom.doctor.case import SETTLED, Case, some
+from elbowroom.doctor.evidence import SETTLED, Case, some
 from elbowroom.doctor.finding import Finding
-from elbowroom.doctor.refine import refined
-from elbowroom.doctor.table import Unexamined, ailment
+from elbowroom.doctor.amortization_gap import refined
+from elbowroom.doctor.registry import Unexamined, ailment
 from elbowroom.evaluation.suites.likelihood import score
 from elbowroom.models.base import Generative
 

@@ -12,7 +12,7 @@ from elbowroom import noise
 from elbowroom.auditor.quiet import at_rest
 from elbowroom.data import Batch
 from elbowroom.distributions import Delta, Normal
-from elbowroom.doctor.table import Unexamined
+from elbowroom.doctor.registry import Unexamined
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.models.base import Generative
 
