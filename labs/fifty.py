@@ -19,7 +19,7 @@ import torch
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.latent import tsne
-from elbowroom.pictures.style import CLASSES
+from elbowroom.plotting.style import CLASSES
 
 #: Test ELBO by epoch, read off Pyro's figure. Its count begins at 0: the point at 5 is measured after six epochs.
 PUBLISHED = {0: -155.7, 5: -113.3, 10: -107.8, 15: -105.8, 20: -104.6, 40: -103.0}

@@ -16,7 +16,7 @@ import sheet
 import torch
 
 import elbowroom as er
-from elbowroom.pictures.style import INK
+from elbowroom.plotting.style import INK
 
 
 def surface(mean: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:

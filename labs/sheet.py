@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from PIL import Image
 
 import elbowroom as er
-from elbowroom.pictures.style import INK, quieten
+from elbowroom.plotting.style import INK, quieten
 
 #: Of lines, apart for the colour-blind (Okabe & Ito 2008).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#55554f")

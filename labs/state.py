@@ -16,7 +16,7 @@ from own_module import VAE, loaders
 from torch import Tensor
 
 import elbowroom as er
-from elbowroom.pictures import reconstructions
+from elbowroom.plotting import reconstructions
 from elbowroom.training.state import DATA, EPOCH, LOSS, MODEL, RUN
 
 MU, LOGVAR = er.state_key("mu"), er.state_key("logvar")

@@ -20,7 +20,7 @@ from torch import Tensor
 
 import elbowroom as er
 from elbowroom.latent import decoded, linear
-from elbowroom.pictures.style import CLASSES, INK
+from elbowroom.plotting.style import CLASSES, INK
 
 STEPS = 9
 #: Of the given codes.

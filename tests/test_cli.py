@@ -472,7 +472,7 @@ def test_resume_on_another_device(said, run):
 
 def test_labels_of_codes_are_as_typed_and_the_sheet_is_not_mostly_paper(tmp_path):
     from elbowroom.cli.look import code_label
-    from elbowroom.pictures import samples
+    from elbowroom.plotting import samples
 
     assert code_label([0.0, -0.9]) == "0,-0.9"
     label = code_label([i / 10 for i in range(20)])
@@ -483,7 +483,7 @@ def test_labels_of_codes_are_as_typed_and_the_sheet_is_not_mostly_paper(tmp_path
 
 
 def test_curves_of_few_points_show_them_all(run):
-    from elbowroom.pictures import curves
+    from elbowroom.plotting import curves
 
     figure = curves(er.Run(run))
     for axes in figure.axes:

@@ -7,11 +7,11 @@ from PIL import Image
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.pictures import PLOTS, Look, curves, film, plot
-from elbowroom.pictures.forms import Sheet
-from elbowroom.pictures.labels import labels
-from elbowroom.pictures.paint import tiled
-from elbowroom.pictures.style import CLASSES
+from elbowroom.plotting import PLOTS, Look, curves, film, plot
+from elbowroom.plotting.figure import Sheet
+from elbowroom.plotting.labels import labels
+from elbowroom.plotting.matplotlib_backend import tiled
+from elbowroom.plotting.style import CLASSES
 from elbowroom.recipes import RECIPES
 
 SMALL = {
@@ -130,7 +130,7 @@ def test_traversals_are_sorted_by_the_kl_of_an_evaluation(looks):
     same = replace(look.data, test=Arrays(look.batch.x, look.batch.y))
     told = er.evaluate(look.model, same, samples=1)["kl_per_dimension"].value
     order = sorted(range(20), key=lambda dim: -told[dim])[:10]
-    from elbowroom.pictures.words import z
+    from elbowroom.formatting import z
 
     assert list(sheet.rows) == [f"{z(dim)}  {told[dim]:.2f}" for dim in order]
     middle = look.model.sample(z=look.codes[[look.typical]])[0]

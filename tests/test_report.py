@@ -361,7 +361,7 @@ def test_a_recipe_that_is_gone_costs_the_command_alone(runs, tmp_path):
 
 def test_the_page_about_it_runs(root, tmp_path, monkeypatch, capsys):
     """The commands and the Python of docs/report.md, on the digits; the table of kinds is that of the code."""
-    from elbowroom.pictures import PLOTS
+    from elbowroom.plotting import PLOTS
 
     monkeypatch.chdir(tmp_path)
     text = (root / "docs" / "report.md").read_text(encoding="utf-8")

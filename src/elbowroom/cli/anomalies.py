@@ -107,7 +107,7 @@ def _cell(value: Any) -> Any:
 
 
 def _draw(found: Anomalies, path: Path, quiet: bool) -> None:
-    from elbowroom.pictures.heat import heat_maps
+    from elbowroom.plotting.heatmaps import heat_maps
 
     by = list(found)[-1].replace("_", " ")
     blocks = [(name, *maps) for name, maps in found.maps.items()]

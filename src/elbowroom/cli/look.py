@@ -80,7 +80,7 @@ def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: 
     if target.suffix == ".csv":
         _save_table(target, x, made.record["data"])
         return
-    from elbowroom.pictures import samples
+    from elbowroom.plotting import samples
 
     _need_pictures(model)
     labels = None if codes is None else [code_label(code.flatten().tolist()) for code in z]
@@ -131,7 +131,7 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
     if target.suffix == ".csv":
         _save_table(target, again.where(x.isnan(), x), made.record["data"])
         return
-    from elbowroom.pictures import reconstructions
+    from elbowroom.plotting import reconstructions
 
     _need_pictures(model)
     _save_picture(target, reconstructions(x, again, f"{data.name} {split} · {run}".replace("  ", " ")))
@@ -208,7 +208,7 @@ def _target(out: str) -> Path:
 
 
 def _need_pictures(model: Generative) -> None:
-    from elbowroom.pictures import is_picture
+    from elbowroom.plotting import is_picture
 
     if not is_picture(model.shape):
         shape = "x".join(map(str, model.shape))

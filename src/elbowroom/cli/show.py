@@ -30,7 +30,7 @@ def report(run: str, out: str | None, examples: int) -> None:
 class _Plot(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The kinds of figures, with what each shows."""
-        from elbowroom.pictures import PLOTS
+        from elbowroom.plotting import PLOTS
 
         with formatter.section("Kinds"):
             rows = [(p.kind, p.summary + (f"; needs {p.needs}" if p.needs else "")) for p in PLOTS.values()]
@@ -45,7 +45,7 @@ class _Plot(click.Command):
 @click.option("--seed", type=flags.SEED, default=0, show_default=True, help="of the examples' pick, and of every draw")
 def plot(kind: str, run: str, out: str, examples: int, seed: int) -> None:
     """Draw one kind of figure of a run into a file."""
-    from elbowroom.pictures import PLOTS, Look, film
+    from elbowroom.plotting import PLOTS, Look, film
     from elbowroom.runs.run import Run
 
     if kind not in (*PLOTS, FILM):

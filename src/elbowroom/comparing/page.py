@@ -17,7 +17,7 @@ from elbowroom.comparing import colours, html, overlay, side
 from elbowroom.comparing.columns import words
 from elbowroom.comparing.comparison import Comparison
 from elbowroom.comparing.settings import shown, spoken
-from elbowroom.pictures.words import plural
+from elbowroom.formatting import plural
 from elbowroom.reporting.page import policy
 
 

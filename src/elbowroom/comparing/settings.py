@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from elbowroom.comparing.grid import Settings, as_json
-from elbowroom.pictures.words import number
+from elbowroom.formatting import number
 from elbowroom.reporting.command import CALLBACKS
 
 #: Of a record's training settings, those that decide what comes out. The seed is apart: figures are means over it.

@@ -14,9 +14,9 @@ from elbowroom.comparing.columns import words
 from elbowroom.comparing.comparison import Comparison
 from elbowroom.comparing.entry import Entry
 from elbowroom.comparing.group import Group
-from elbowroom.pictures import Look
-from elbowroom.pictures.forms import Chart, Line, Sheet
-from elbowroom.pictures.rows import COLUMN, HEIGHT, columns
+from elbowroom.plotting import Look
+from elbowroom.plotting.figure import Chart, Line, Sheet
+from elbowroom.plotting.table_rows import COLUMN, HEIGHT, columns
 from elbowroom.reporting.charts import chart
 from elbowroom.reporting.sheets import sheet
 

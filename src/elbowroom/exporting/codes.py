@@ -12,7 +12,7 @@ from elbowroom.latent import principal
 from elbowroom.exporting.parts import condition, conditions
 from elbowroom.exporting.told import Told
 from elbowroom.models.hierarchical import Hierarchy
-from elbowroom.pictures.style import CLASSES
+from elbowroom.plotting.style import CLASSES
 
 #: Dimensions that have a dial, at most.
 DIALS = 12

@@ -21,7 +21,7 @@ from elbowroom.exporting.parts import Decoder, condition, conditions
 from elbowroom.exporting.tape import LARGE, Program
 from elbowroom.exporting.told import Told
 from elbowroom.exporting.trace import program
-from elbowroom.pictures import is_picture
+from elbowroom.plotting import is_picture
 from elbowroom.reporting import story
 
 #: A quarter of the distance between two of 256 levels: what half precision may move a value by.

@@ -14,7 +14,7 @@ from elbowroom import __version__, serialization
 from elbowroom.models.conditioning import one_hot
 from elbowroom.exporting.parts import condition, conditions
 from elbowroom.models.base import Generative
-from elbowroom.pictures import Look
+from elbowroom.plotting import Look
 
 #: Examples whose codes are shown, at most.
 SHOWN = 2000

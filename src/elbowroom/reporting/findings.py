@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from elbowroom.doctor import examine
-from elbowroom.pictures import Look
-from elbowroom.pictures.words import plural
+from elbowroom.plotting import Look
+from elbowroom.formatting import plural
 
 
 def findings(look: Look) -> str:

@@ -15,8 +15,8 @@ from string import Template
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from elbowroom import __version__
-from elbowroom.pictures import PLOTS, Look
-from elbowroom.pictures.forms import Bars, Chart, Sheet, Shown
+from elbowroom.plotting import PLOTS, Look
+from elbowroom.plotting.figure import Bars, Chart, Sheet, Shown
 from elbowroom.reporting import story
 from elbowroom.reporting.charts import bars, charts
 from elbowroom.reporting.command import Command, command

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from elbowroom.pictures.forms import Scatter, Shown
-from elbowroom.pictures.look import Look
-from elbowroom.pictures.style import CLASSES
+from elbowroom.plotting.figure import Scatter, Shown
+from elbowroom.plotting.run_view import Look
+from elbowroom.plotting.style import CLASSES
 from elbowroom.reporting.sheets import ACROSS, thumbnails
 
 #: Dimensions of the code that can be chosen as axes.

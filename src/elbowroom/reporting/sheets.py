@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from elbowroom.pictures.forms import Sheet
-from elbowroom.pictures.grid import to_image
+from elbowroom.plotting.figure import Sheet
+from elbowroom.plotting.image_grid import to_image
 
 #: Pixels that the pictures of one sheet may have together, before they are made smaller.
 PIXELS = 350_000

@@ -17,8 +17,8 @@ from elbowroom.data import Batch, Data, Split, still
 from elbowroom.distributions import Normal
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import Generative
-from elbowroom.pictures.grid import is_picture
-from elbowroom.pictures.look import Look
+from elbowroom.plotting.image_grid import is_picture
+from elbowroom.plotting.run_view import Look
 from elbowroom.runs.run import Run
 from elbowroom.models.semi_supervised import SemiSupervised
 

@@ -13,7 +13,7 @@ import torch
 from starlette.responses import Response
 from torch import Tensor
 
-from elbowroom.pictures.grid import is_picture, to_image
+from elbowroom.plotting.image_grid import is_picture, to_image
 from elbowroom.studio.said import ok
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ class Pictures(Callback):
         self.n = n
 
     def epoch(self, state: State) -> None:  # noqa: D102
-        from elbowroom.pictures import is_picture, reconstructions, samples
+        from elbowroom.plotting import is_picture, reconstructions, samples
 
         data, model = state[DATA], state[MODEL]
         if not (is_picture(data.shape) and isinstance(model, Generative)):
@@ -42,6 +42,6 @@ class Pictures(Callback):
                 samples(model.sample(n, c), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
 
     def end(self, state: State) -> None:  # noqa: D102
-        from elbowroom.pictures import curves
+        from elbowroom.plotting import curves
 
         curves(state[RUN]).savefig(state[RUN].images / "curves.png")

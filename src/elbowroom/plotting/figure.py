@@ -1,6 +1,6 @@
 """What a figure shows, before anybody draws it: sheets of pictures, charts, bars, scatters.
 
-Each is a record of numbers and words. :mod:`elbowroom.pictures.paint` draws them with matplotlib, and the report as a
+Each is a record of numbers and words. :mod:`elbowroom.plotting.matplotlib_backend` draws them with matplotlib, and the report as a
 page, so that both show the same.
 """
 

@@ -8,9 +8,9 @@ import torch
 
 from elbowroom.data import still
 from elbowroom.latent import neighbours
-from elbowroom.pictures import rows
-from elbowroom.pictures.forms import Sheet, Shown
-from elbowroom.pictures.look import Look
+from elbowroom.plotting import table_rows
+from elbowroom.plotting.figure import Sheet, Shown
+from elbowroom.plotting.run_view import Look
 
 
 def reconstructions(look: Look, n: int = 20, across: int = 10) -> Shown:
@@ -22,7 +22,7 @@ def reconstructions(look: Look, n: int = 20, across: int = 10) -> Shown:
         few = min(6, len(x))
         titles = [look.name(i) for i in range(few)]
         caption = "Examples, and the mean of p(x|z) at each one's posterior mean; every column on its own scale."
-        charts = list(rows.pairs(look, titles, x[:few], again[:few], ("data", "model")))
+        charts = list(table_rows.pairs(look, titles, x[:few], again[:few], ("data", "model")))
         return Shown("Reconstructions", caption, protocol.format(look.of(few)), charts)
     across = min(across, len(x))
     whole = len(x) // across * across
@@ -46,7 +46,7 @@ def samples(look: Look, n: int = 64) -> Shown:
         caption = (
             f"Means of p(x|z) for {n} codes drawn from the prior; nine tenths of the data lie between the grey lines."
         )
-        return Shown("Samples", caption, look.drawn(n), [rows.crowd(look, "samples", look.samples(n))])
+        return Shown("Samples", caption, look.drawn(n), [table_rows.crowd(look, "samples", look.samples(n))])
     side = math.isqrt(n)
     x = look.samples(side * side).unflatten(0, (side, side))
     sheet = Sheet(x, [""] * side, [""] * side, f"{side * side} samples", "means of p(x|z), z ~ p(z)")
@@ -68,7 +68,7 @@ def nearest(look: Look, n: int = 6, k: int = 5) -> Shown:
     )
     if not look.pictures:
         titles = [f"sample {i}, distance {d:.2f}" for i, d in enumerate(found.distance[:, 0].tolist(), 1)]
-        charts = list(rows.pairs(look, titles, found.x[:, 0], x, ("nearest example", "sample")))
+        charts = list(table_rows.pairs(look, titles, found.x[:, 0], x, ("nearest example", "sample")))
         return Shown("Nearest training examples", caption, protocol, charts)
     columns = ["sample", *(f"{i}." for i in range(1, found.x.shape[1] + 1))]
     sheet = Sheet(

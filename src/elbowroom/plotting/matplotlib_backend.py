@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from elbowroom.pictures.forms import Bars, Chart, Scatter, Sheet, Shown
-from elbowroom.pictures.labels import Labels
-from elbowroom.pictures.style import CLASSES, INK, LINES, QUIET, colour, quieten
+from elbowroom.plotting.figure import Bars, Chart, Scatter, Sheet, Shown
+from elbowroom.plotting.labels import Labels
+from elbowroom.plotting.style import CLASSES, INK, LINES, QUIET, colour, quieten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elbowroom import errors
-from elbowroom.pictures import codes, made, walks
-from elbowroom.pictures.curves import curve_charts
-from elbowroom.pictures.forms import Shown
-from elbowroom.pictures.look import Look
-from elbowroom.pictures.paint import paint
+from elbowroom.plotting import latent, outputs, traversals
+from elbowroom.plotting.curves import curve_charts
+from elbowroom.plotting.figure import Shown
+from elbowroom.plotting.run_view import Look
+from elbowroom.plotting.matplotlib_backend import paint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,21 +50,21 @@ PLOTS: dict[str, Plot] = {
     plot.kind: plot
     for plot in (
         Plot("curves", "every term of the objective over the steps", "", lambda look: curve_charts(look.run)),
-        Plot("reconstructions", "data above reconstructions", "data", made.reconstructions),
-        Plot("samples", "means of p(x|z) for codes from the prior", "a prior", made.samples),
-        Plot("codes", "the codes by their two most informative dimensions", "data, two dimensions", codes.dimensions),
-        Plot("pca", "the codes on their principal plane", "data, three dimensions", codes.pca),
-        Plot("tsne", "the codes by t-SNE, neighbours kept together", "data, three dimensions", codes.neighbour_map),
-        Plot("plane", "a two-dimensional code, decoded everywhere", "pictures, two dimensions", walks.decoded_plane),
-        Plot("traversals", "one dimension moved at a time, sorted by KL", "data, a continuous code", walks.traversals),
+        Plot("reconstructions", "data above reconstructions", "data", outputs.reconstructions),
+        Plot("samples", "means of p(x|z) for codes from the prior", "a prior", outputs.samples),
+        Plot("codes", "the codes by their two most informative dimensions", "data, two dimensions", latent.dimensions),
+        Plot("pca", "the codes on their principal plane", "data, three dimensions", latent.pca),
+        Plot("tsne", "the codes by t-SNE, neighbours kept together", "data, three dimensions", latent.neighbour_map),
+        Plot("plane", "a two-dimensional code, decoded everywhere", "pictures, two dimensions", traversals.decoded_plane),
+        Plot("traversals", "one dimension moved at a time, sorted by KL", "data, a continuous code", traversals.traversals),
         Plot(
             "interpolations",
             "from one code to another, straight and around",
             "data, a continuous code",
-            walks.interpolations,
+            traversals.interpolations,
         ),
-        Plot("kl", "KL per dimension, and which are active", "data", codes.kl),
-        Plot("nearest", "the training examples nearest to samples", "data, a prior", made.nearest),
+        Plot("kl", "KL per dimension, and which are active", "data", latent.kl),
+        Plot("nearest", "the training examples nearest to samples", "data, a prior", outputs.nearest),
     )
 }
 

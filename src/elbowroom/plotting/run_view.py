@@ -16,9 +16,9 @@ from elbowroom.data import Arrays, Batch, Data, Split, load_data, still
 from elbowroom.evaluation import Evaluation, evaluate
 from elbowroom.families import Codebook
 from elbowroom.models.base import Generative
-from elbowroom.pictures.grid import is_picture
-from elbowroom.pictures.labels import Labels, labels
-from elbowroom.pictures.words import z
+from elbowroom.plotting.image_grid import is_picture
+from elbowroom.plotting.labels import Labels, labels
+from elbowroom.formatting import z
 from elbowroom.models.priors import StandardNormal
 from elbowroom.runs.run import Run
 from elbowroom.models.semi_supervised import SemiSupervised

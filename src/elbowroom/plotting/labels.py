@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from elbowroom.pictures.style import CLASSES
+from elbowroom.plotting.style import CLASSES
 
 
 @dataclass(frozen=True)

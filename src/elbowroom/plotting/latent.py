@@ -7,9 +7,9 @@ import torch
 from elbowroom.evaluation import Metric
 from elbowroom.evaluation.suites.latent import ACTIVE
 from elbowroom.latent import principal, tsne
-from elbowroom.pictures.forms import Bars, Scatter, Shown
-from elbowroom.pictures.look import Look
-from elbowroom.pictures.words import plural, z
+from elbowroom.plotting.figure import Bars, Scatter, Shown
+from elbowroom.plotting.run_view import Look
+from elbowroom.formatting import plural, z
 
 #: Bars of one latent, at most.
 MOST = 256

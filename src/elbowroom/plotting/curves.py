@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from elbowroom.pictures.forms import Chart, Line, Shown
-from elbowroom.pictures.words import z
+from elbowroom.plotting.figure import Chart, Line, Shown
+from elbowroom.formatting import z
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ NO_TERMS = {"step", "epoch", "split", "examples", "seconds", "examples_per_secon
 
 def curves(run: Run) -> Figure:
     """Loss and every term of every split over the optimiser's steps, in nats per example."""
-    from elbowroom.pictures.paint import paint
+    from elbowroom.plotting.matplotlib_backend import paint
 
     return paint(curve_charts(run))
 

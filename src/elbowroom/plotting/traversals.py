@@ -7,10 +7,10 @@ import math
 import torch
 
 from elbowroom.latent import PATHS, interpolation, plane, quantiles, traversal
-from elbowroom.pictures import rows
-from elbowroom.pictures.forms import Sheet, Shown
-from elbowroom.pictures.look import Look
-from elbowroom.pictures.words import number, plural
+from elbowroom.plotting import table_rows
+from elbowroom.plotting.figure import Sheet, Shown
+from elbowroom.plotting.run_view import Look
+from elbowroom.formatting import number, plural
 
 #: How far a traversal goes to either side, and the steps of a walk.
 REACH, STEPS = 3.0, 11
@@ -33,7 +33,7 @@ def traversals(look: Look, most: int = 10) -> Shown:
             f"the others; sorted by {measure}, which stands above."
         )
         charts = [
-            rows.family(look, name.replace("  ", ", "), line, offsets) for name, line in zip(names, x, strict=True)
+            table_rows.family(look, name.replace("  ", ", "), line, offsets) for name, line in zip(names, x, strict=True)
         ]
         return Shown("Traversals", caption, protocol, charts)
     caption = (
@@ -63,7 +63,7 @@ def interpolations(look: Look, pairs: int = 4) -> Shown:
         "origin, which keeps to the lengths that codes of the prior have."
     )
     if not look.pictures:
-        charts = [rows.family(look, f"{a + 1} to {b + 1}, {name}", x, t) for a, b, name, x in ways]
+        charts = [table_rows.family(look, f"{a + 1} to {b + 1}, {name}", x, t) for a, b, name, x in ways]
         return Shown("Interpolations", f"{caption} From blue to red.", protocol, charts)
     given = look.batch.x
     sheet = Sheet(
