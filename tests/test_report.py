@@ -306,7 +306,7 @@ def test_the_command_repeats_the_run(tmp_path, recipe, words):
 
 def test_every_flag_of_train_is_known_with_its_usual_value():
     from elbowroom.cli.train import Train
-    from elbowroom.reporting.command import CALLBACKS, DATA, SETTINGS
+    from elbowroom.runs.command import CALLBACKS, DATA, SETTINGS
 
     context = click.Context(click.Command("train"))
     given = Train("train").get_command(context, "vae").make_context("vae", []).params

@@ -150,7 +150,7 @@ class TestLabelled:
     def test_a_run_finds_its_labels_again_and_goes_on_bit_for_bit(self, tmp_path, monkeypatch):
         from elbowroom import serialization
         from elbowroom.cli import main
-        from elbowroom.reporting.command import command
+        from elbowroom.runs.command import command
 
         monkeypatch.chdir(tmp_path)
         flags = ["train", "m2", "--labelled", "100", "--latent", "2", "--hidden", "8", "--watch", "test"]

@@ -426,7 +426,7 @@ def test_a_table_with_empty_cells_trains_without_a_word(trained):
     assert run.record["arguments"]["likelihood"] == "columns:1,1,1,3"
     assert [type(c).__name__ for c in run.model().decoder.family.columns] == ["Gaussian"] * 3 + ["Classes"]
     assert run.metrics("test")[-1]["elbo"] > run.metrics("test")[0]["elbo"] + 0.5
-    from elbowroom.reporting.command import command
+    from elbowroom.runs.command import command
 
     assert "--likelihood" not in command(run.record).line
 

@@ -13,7 +13,7 @@ from elbowroom.comparing.group import Group
 from elbowroom.plotting.curves import NO_TERMS, TITLES, UNITS
 from elbowroom.plotting.figure import Chart, Line
 from elbowroom.formatting import plural
-from elbowroom.reporting.charts import chart
+from elbowroom.web.charts import chart
 
 #: Charts under one legend, at most, and points of a line of which each is marked.
 CHARTS, MARKED = 6, 30

@@ -18,7 +18,7 @@ from elbowroom.comparing.columns import words
 from elbowroom.comparing.comparison import Comparison
 from elbowroom.comparing.settings import shown, spoken
 from elbowroom.formatting import plural
-from elbowroom.reporting.page import policy
+from elbowroom.reporting.report import policy
 
 
 def write(comparison: Comparison, out: str | os.PathLike[str]) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 from elbowroom.comparing.grid import Settings, as_json
 from elbowroom.formatting import number
-from elbowroom.reporting.command import CALLBACKS
+from elbowroom.runs.command import CALLBACKS
 
 #: Of a record's training settings, those that decide what comes out. The seed is apart: figures are means over it.
 TRAINING = ("epochs", "steps", "batch_size", "lr", "optimizer", "accumulate", "precision", "on_nan")

@@ -17,8 +17,8 @@ from elbowroom.comparing.group import Group
 from elbowroom.plotting import Look
 from elbowroom.plotting.figure import Chart, Line, Sheet
 from elbowroom.plotting.table_rows import COLUMN, HEIGHT, columns
-from elbowroom.reporting.charts import chart
-from elbowroom.reporting.sheets import sheet
+from elbowroom.web.charts import chart
+from elbowroom.web.image_grids import sheet
 
 #: Examples in a row, and examples that are drawn as lines where they are no pictures.
 ACROSS, ROWS = 10, 3

@@ -22,7 +22,7 @@ from elbowroom.exporting.tape import LARGE, Program
 from elbowroom.exporting.told import Told
 from elbowroom.exporting.trace import program
 from elbowroom.plotting import is_picture
-from elbowroom.reporting import story
+from elbowroom.reporting import summary
 
 #: A quarter of the distance between two of 256 levels: what half precision may move a value by.
 UNSEEN = 1 / 1020
@@ -88,7 +88,7 @@ def _data(
         ],
         "codes": codes(told),
         "condition": _condition(told),
-        "name": story.title(told.look.run),
+        "name": summary.title(told.look.run),
     }
 
 
@@ -110,11 +110,11 @@ def _filled(told: Told, data: dict[str, Any], stored: bytes, words: str) -> str:
     )
     script = decode + js
     run = told.look.run
-    figures = [(f.name, f"{f.value} {f.unit}, {f.how}") for f in story.figures(run)]
+    figures = [(f.name, f"{f.value} {f.unit}, {f.how}") for f in summary.figures(run)]
     facts = [("weights", f"{words}; hash {told.hash}"), *figures, *_facts(told)]
     fill = {
-        "title": escape(story.title(run)),
-        "sentence": escape(story.sentence(told.look)),
+        "title": escape(summary.title(run)),
+        "sentence": escape(summary.sentence(told.look)),
         "without": escape(told.without_data),
         "facts": "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts),
         "foot": escape(f"elbowroom {__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC"),
@@ -146,7 +146,7 @@ _KEPT = (
 
 
 def _facts(told: Told) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in story.facts(told.look.run) if name in _KEPT]
+    return [(name, value) for name, value in summary.facts(told.look.run) if name in _KEPT]
 
 
 def _hash(text: str) -> str:

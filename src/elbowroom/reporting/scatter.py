@@ -10,7 +10,7 @@ from torch import Tensor
 from elbowroom.plotting.figure import Scatter, Shown
 from elbowroom.plotting.run_view import Look
 from elbowroom.plotting.style import CLASSES
-from elbowroom.reporting.sheets import ACROSS, thumbnails
+from elbowroom.web.image_grids import ACROSS, thumbnails
 
 #: Dimensions of the code that can be chosen as axes.
 DIMENSIONS = 8

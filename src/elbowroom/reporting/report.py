@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from elbowroom import __version__
 from elbowroom.plotting import PLOTS, Look
 from elbowroom.plotting.figure import Bars, Chart, Sheet, Shown
-from elbowroom.reporting import story
-from elbowroom.reporting.charts import bars, charts
-from elbowroom.reporting.command import Command, command
+from elbowroom.reporting import summary
+from elbowroom.web.charts import bars, charts
+from elbowroom.runs.command import Command, command
 from elbowroom.reporting.findings import findings
 from elbowroom.reporting.scatter import scatter
-from elbowroom.reporting.sheets import sheet
+from elbowroom.web.image_grids import sheet
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
@@ -113,11 +113,11 @@ def page(look: Look) -> str:
         alike.setdefault(section.why or section.name, []).append(section)
     sections = "".join(map(_joined, alike.values()))
     fill = {
-        "title": escape(story.title(run)),
-        "sentence": escape(story.sentence(look)),
-        "figures": _figures([*story.figures(run), *_active(look)]),
+        "title": escape(summary.title(run)),
+        "sentence": escape(summary.sentence(look)),
+        "figures": _figures([*summary.figures(run), *_active(look)]),
         "contents": "".join(f'<a href="#{s.name}">{escape(s.title)}</a>' for s in found if not s.why),
-        "facts": "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in story.facts(run)),
+        "facts": "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in summary.facts(run)),
         "command": _command(look),
         "findings": findings(look),
         "sections": sections,
@@ -173,7 +173,7 @@ def _joined(alike: list[Section]) -> str:
     return f'<section id="{alike[0].name}"{kind}><h2>{escape(title)}</h2>{body}</section>'
 
 
-def _active(look: Look) -> list[story.Figure]:
+def _active(look: Look) -> list[summary.Figure]:
     """How many units of the code are active, or codes in use, where the model says."""
     try:
         told = look.kl
@@ -182,14 +182,14 @@ def _active(look: Look) -> list[story.Figure]:
     names = {"active_units": "active units", "codes_in_use": "codes in use"}
     kept = [(name, m) for name, m in told.items() if name in names and isinstance(m.value, float)]
     return [
-        story.Figure(
+        summary.Figure(
             names[name], f"{m.value:.0f}", f"{m.estimator.partition(';')[0]}, over {m.examples:,} examples", ""
         )
         for name, m in kept
     ]
 
 
-def _figures(told: list[story.Figure]) -> str:
+def _figures(told: list[summary.Figure]) -> str:
     tiles = "".join(
         f"<div><dt>{escape(f.name)}</dt><dd>{escape(f.value)}</dd><p>{escape(f.unit)}</p></div>" for f in told
     )
