@@ -19,7 +19,7 @@ from elbowroom.cli import main
 from elbowroom.comparing import compare, pca
 from elbowroom.comparing.columns import COLUMNS, Figure, figure, words
 from elbowroom.comparing.pca import EDGE, reconstruction
-from elbowroom.comparing.settings import differing, telling
+from elbowroom.runs.settings import differing, telling
 
 QUICK = ["--steps", "12", "--device", "cpu"]
 ATTACK = '<img src=x onerror="alert(1)">&\'"'

@@ -16,7 +16,7 @@ from elbowroom.cli.compare import Several, several
 from elbowroom.cli.flags import Numbers, option
 from elbowroom.cli.main import commands
 from elbowroom.comparing import grid, plan, sweep
-from elbowroom.comparing.grid import LONGEST, named
+from elbowroom.sweeps.grid import LONGEST, named
 from elbowroom.recipes import RECIPES
 
 QUICK = ["--steps", "12", "--device", "cpu", "--watch", "validation"]

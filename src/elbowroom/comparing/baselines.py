@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from elbowroom.comparing.entry import Entry, judged_split
-from elbowroom.comparing.found import entries
-from elbowroom.comparing.grid import Settings, as_json
+from elbowroom.comparing.discover import entries
+from elbowroom.sweeps.grid import Settings, as_json
 from elbowroom.comparing.pca import how, pca, reconstruction
-from elbowroom.comparing.settings import TRAINING
-from elbowroom.comparing.sweep import plan, run_all
+from elbowroom.runs.settings import TRAINING
+from elbowroom.sweeps.sweep import plan, run_all
 from elbowroom.data import Data, still
 from elbowroom.families import Family
 from elbowroom.models.base import Generative

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from elbowroom.comparing import tables
 from elbowroom.comparing.columns import COLUMNS, Column, figure, redundant
 from elbowroom.comparing.entry import Entry, judged_split
-from elbowroom.comparing.found import entries, judged
-from elbowroom.comparing.grid import Settings, as_json
+from elbowroom.comparing.discover import entries, judged
+from elbowroom.sweeps.grid import Settings, as_json
 from elbowroom.comparing.group import Group, named
-from elbowroom.comparing.settings import differing, same, shown, telling
+from elbowroom.runs.settings import differing, same, shown, telling
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -154,7 +154,7 @@ class Comparison:
         Raises:
             ValueError: it cannot be written.
         """
-        from elbowroom.comparing.page import write
+        from elbowroom.comparing.report import write
 
         return write(self, out)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from elbowroom.comparing.grid import Settings
+from elbowroom.sweeps.grid import Settings
 from elbowroom.comparing.protocol import Protocol
 from elbowroom.data import Data
 from elbowroom.evaluation import evaluate

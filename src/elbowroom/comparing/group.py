@@ -8,9 +8,9 @@ from typing import Any
 
 from elbowroom.comparing.columns import Figure
 from elbowroom.comparing.entry import Entry
-from elbowroom.comparing.grid import Settings
+from elbowroom.sweeps.grid import Settings
 from elbowroom.comparing.protocol import Protocol
-from elbowroom.comparing.settings import spoken
+from elbowroom.runs.settings import spoken
 
 
 @dataclass(frozen=True, eq=False)

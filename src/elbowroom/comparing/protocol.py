@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
-from elbowroom.comparing.grid import as_json
+from elbowroom.sweeps.grid import as_json
 from elbowroom.data import load_data
 
 #: Arguments of the data that change no value that is measured.

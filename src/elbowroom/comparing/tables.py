@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from elbowroom.comparing.columns import words
-from elbowroom.comparing.settings import spoken
+from elbowroom.runs.settings import spoken
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -11,7 +11,7 @@ from elbowroom.studio.rows import Row
 
 def settings(record: dict[str, Any]) -> dict[str, Any]:
     """Flat settings: the recipe's arguments, the training's, the data's."""
-    from elbowroom.comparing.settings import told
+    from elbowroom.runs.settings import told
 
     data = {name: value for name, value in (record["data"].get("arguments") or {}).items() if value is not None}
     arguments = record["arguments"] or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from elbowroom.comparing.grid import Settings, as_json
+from elbowroom.sweeps.grid import Settings, as_json
 from elbowroom.formatting import number
 from elbowroom.runs.command import CALLBACKS
 

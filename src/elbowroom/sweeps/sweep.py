@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom import distributed, training
-from elbowroom.comparing.grid import Settings, grid, named
+from elbowroom.sweeps.grid import Settings, grid, named
 from elbowroom.runs.run import Run
 from elbowroom.training import checkpoint
 

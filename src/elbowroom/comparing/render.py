@@ -11,7 +11,7 @@ from elbowroom.comparing.columns import Column, Figure, figure, words
 from elbowroom.comparing.comparison import Comparison
 from elbowroom.comparing.entry import Entry
 from elbowroom.comparing.group import Group
-from elbowroom.comparing.settings import shown, spoken
+from elbowroom.runs.settings import shown, spoken
 
 
 def table(comparison: Comparison) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom.comparing.entry import Entry
-from elbowroom.comparing.grid import Settings, as_json
+from elbowroom.sweeps.grid import Settings, as_json
 from elbowroom.comparing.protocol import data_told, protocols, versions
-from elbowroom.comparing.settings import told
-from elbowroom.comparing.sweep import FILE, STOPPED, read
+from elbowroom.runs.settings import told
+from elbowroom.sweeps.sweep import FILE, STOPPED, read
 from elbowroom.data import Data, load_data
 from elbowroom.runs.run import Run
 

@@ -13,10 +13,10 @@ from string import Template
 from typing import Any
 
 from elbowroom import __version__, reporting
-from elbowroom.comparing import colours, html, overlay, side
+from elbowroom.comparing import colours, render, curves, image_rows
 from elbowroom.comparing.columns import words
 from elbowroom.comparing.comparison import Comparison
-from elbowroom.comparing.settings import shown, spoken
+from elbowroom.runs.settings import shown, spoken
 from elbowroom.formatting import plural
 from elbowroom.reporting.report import policy
 
@@ -41,7 +41,7 @@ def write(comparison: Comparison, out: str | os.PathLike[str]) -> Path:
 def page(comparison: Comparison) -> str:
     """The page as a text."""
     charts: list[dict[str, Any]] = []
-    models = side.Shown(comparison)
+    models = image_rows.Shown(comparison)
     sections = [
         _table(comparison),
         _curves(comparison, charts),
@@ -121,30 +121,30 @@ def _table(comparison: Comparison) -> Section:
         for e in comparison.left_out
     )
     missing = f'<div class="out"><h3>Not in the means</h3>{out}</div>' if out else ""
-    every = f"<details><summary>Every run</summary>{html.every_run(comparison)}</details>"
+    every = f"<details><summary>Every run</summary>{render.every_run(comparison)}</details>"
     caption = (
         "A row for the runs that differ in their seed alone. Bold is the best mean of its column among those it may be "
         "compared with. A click on a column's head sorts by it."
     )
     notes = " ".join(f"{note[0].upper()}{note[1:].rstrip('.')}." for note in comparison.notes)
     return _section(
-        "figures", "The figures", warned + html.table(comparison) + missing + every, caption, notes, wide=True
+        "figures", "The figures", warned + render.table(comparison) + missing + every, caption, notes, wide=True
     )
 
 
 def _curves(comparison: Comparison, charts: list[dict[str, Any]]) -> Section | None:
-    figure = overlay.overlays(comparison, charts)
+    figure = curves.overlays(comparison, charts)
     if not figure:
         return None
     caption = (
-        f"Terms of the {overlay.watched(comparison)} split after each epoch. A line is the mean over a group's seeds; "
+        f"Terms of the {curves.watched(comparison)} split after each epoch. A line is the mean over a group's seeds; "
         "thin lines are the seeds. First values far from the rest are cut off."
     )
-    return _section("curves", "How they went", figure, caption, overlay.protocol(comparison), wide=True)
+    return _section("curves", "How they went", figure, caption, curves.protocol(comparison), wide=True)
 
 
-def _reconstructions(models: side.Shown, charts: list[dict[str, Any]]) -> Section | None:
-    figure = _shown(lambda: side.reconstructions(models, charts))
+def _reconstructions(models: image_rows.Shown, charts: list[dict[str, Any]]) -> Section | None:
+    figure = _shown(lambda: image_rows.reconstructions(models, charts))
     missing = "".join(f'<p class="but">{escape(f"{name}: {why}.")}</p>' for name, why in models.missing.items())
     if not figure + missing:
         return None
@@ -152,8 +152,8 @@ def _reconstructions(models: side.Shown, charts: list[dict[str, Any]]) -> Sectio
     return _section("reconstructions", "Reconstructions", figure + missing, caption, models.protocol)
 
 
-def _samples(models: side.Shown) -> Section | None:
-    figure, without = side.samples(models)
+def _samples(models: image_rows.Shown) -> Section | None:
+    figure, without = image_rows.samples(models)
     if not figure:
         return None
     caption = "Means of p(x|z) for codes drawn from each model's prior."
