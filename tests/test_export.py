@@ -16,10 +16,10 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.exporting import explorer
 from elbowroom.exporting.onnx import CLOSE
-from elbowroom.exporting.parts import Decoder, Encoder, Sampler, condition
-from elbowroom.exporting.tape import LARGE
-from elbowroom.exporting.told import Told
-from elbowroom.exporting.trace import program
+from elbowroom.exporting.modules import Decoder, Encoder, Sampler, condition
+from elbowroom.exporting.js.graph import LARGE
+from elbowroom.exporting.source import Told
+from elbowroom.exporting.js.compile import program
 from elbowroom.networks import ACTIVATIONS
 from elbowroom.recipes import RECIPES
 

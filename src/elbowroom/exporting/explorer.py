@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__
-from elbowroom.exporting.codes import codes, encoded
-from elbowroom.exporting.parts import Decoder, condition, conditions
-from elbowroom.exporting.tape import LARGE, Program
-from elbowroom.exporting.told import Told
-from elbowroom.exporting.trace import program
+from elbowroom.exporting.explorer_data import codes, encoded
+from elbowroom.exporting.modules import Decoder, condition, conditions
+from elbowroom.exporting.js.graph import LARGE, Program
+from elbowroom.exporting.source import Told
+from elbowroom.exporting.js.compile import program
 from elbowroom.plotting import is_picture
 from elbowroom.reporting import summary
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from elbowroom.exporting import explorer
 from elbowroom.exporting.onnx import COMPARED, DESCRIPTION, write
-from elbowroom.exporting.told import Told
+from elbowroom.exporting.source import Told
 from elbowroom.runs.run import Run
 
 #: Weights a page takes, in megabytes, if not told otherwise.

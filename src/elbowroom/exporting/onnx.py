@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from elbowroom.exporting.parts import Decoder, Encoder, Sampler
-from elbowroom.exporting.told import Told
+from elbowroom.exporting.modules import Decoder, Encoder, Sampler
+from elbowroom.exporting.source import Told
 
 #: How far what comes out may be from torch's, in the units of the largest value, or of one where all are smaller.
 CLOSE = 1e-4

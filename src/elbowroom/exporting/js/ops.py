@@ -1,7 +1,7 @@
 """The table from torch's operations to the interpreter's.
 
 Each row takes the tape, the shape of what comes out, and the operation's own arguments, in which a
-:class:`elbowroom.exporting.tape.Value` stands for what depends on the inputs and a tensor for what does not.
+:class:`elbowroom.exporting.js.graph.Value` stands for what depends on the inputs and a tensor for what does not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from elbowroom.exporting.layers import (
+from elbowroom.exporting.js.layers import (
     addmm,
     batch_norm,
     batch_norm_of,
@@ -24,9 +24,9 @@ from elbowroom.exporting.layers import (
     nearest,
     transposed,
 )
-from elbowroom.exporting.pointwise import clamp, gelu, glu, pointwise, unary
-from elbowroom.exporting.tape import Shape, Tape, Value
-from elbowroom.exporting.views import gathered, moved_last
+from elbowroom.exporting.js.pointwise import clamp, gelu, glu, pointwise, unary
+from elbowroom.exporting.js.graph import Shape, Tape, Value
+from elbowroom.exporting.js.views import gathered, moved_last
 
 
 def rows(name: str) -> Callable[..., Value]:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.tape import Shape, Tape, Value
+from elbowroom.exporting.js.graph import Shape, Tape, Value
 
 
 def refuse(what: str) -> NoReturn:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from elbowroom import __version__, serialization
 from elbowroom.models.conditioning import one_hot
-from elbowroom.exporting.parts import condition, conditions
+from elbowroom.exporting.modules import condition, conditions
 from elbowroom.models.base import Generative
 from elbowroom.plotting import Look
 

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.export.graph_signature import InputKind
 
-from elbowroom.exporting.ops import FREE, LIKE, OPS, VIEWS
-from elbowroom.exporting.tape import Program, Tape, Value
-from elbowroom.exporting.views import refuse, viewed
+from elbowroom.exporting.js.ops import FREE, LIKE, OPS, VIEWS
+from elbowroom.exporting.js.graph import Program, Tape, Value
+from elbowroom.exporting.js.views import refuse, viewed
 
 
 def program(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str]) -> Program:
     """What a module does to these inputs, as a program for inputs of these shapes.
 
     ``torch.export`` records the operations; what does not depend on the inputs is computed now, what the output does
-    not depend on is left out, and each of the rest is written down by its row in :data:`elbowroom.exporting.ops.OPS`.
+    not depend on is left out, and each of the rest is written down by its row in :data:`elbowroom.exporting.js.ops.OPS`.
 
     Raises:
         ValueError: an operation that the table lacks, or a way through the module that depends on values.

@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from elbowroom import noise
 from elbowroom.models.conditioning import Labels
 from elbowroom.distributions import Delta, Normal, Quantised
-from elbowroom.exporting.sampling import transform
+from elbowroom.exporting.prior_transforms import transform
 from elbowroom.models.base import Generative, Model
 from elbowroom.models.semi_supervised import SemiSupervised
 

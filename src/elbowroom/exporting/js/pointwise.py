@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.tape import Shape, Tape, Value
-from elbowroom.exporting.views import viewed
+from elbowroom.exporting.js.graph import Shape, Tape, Value
+from elbowroom.exporting.js.views import viewed
 
 Operand = Value | Tensor | float
 

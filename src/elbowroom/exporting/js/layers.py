@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.pointwise import pointwise
-from elbowroom.exporting.tape import Shape, Tape, Value
-from elbowroom.exporting.views import refuse
+from elbowroom.exporting.js.pointwise import pointwise
+from elbowroom.exporting.js.graph import Shape, Tape, Value
+from elbowroom.exporting.js.views import refuse
 
 
 def linear(tape: Tape, shape: Shape, x: Value, weight: Any, bias: Any = None) -> Value:
