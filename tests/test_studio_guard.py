@@ -6,7 +6,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from elbowroom.studio import listen
 from elbowroom.studio.app import make
-from elbowroom.studio.guard import LARGEST, is_loopback
+from elbowroom.studio.http.middleware import LARGEST, is_loopback
 
 TOKEN = "t" * 43
 LIVE = "ws://127.0.0.1:7860/ws/live"

@@ -16,10 +16,10 @@ import elbowroom as er
 from elbowroom.cli.train import Train
 from elbowroom.recipes import RECIPES
 from elbowroom.runs.run import Run
-from elbowroom.studio import forms, jobs, notes, processes
+from elbowroom.studio.services import train_form, jobs, annotations, processes
 from elbowroom.studio.app import make
-from elbowroom.studio.folder import Folder
-from elbowroom.studio.said import Refused
+from elbowroom.studio.services.run_index import Folder
+from elbowroom.studio.http.json import Refused
 
 TRAIN = Train("train")
 
@@ -48,7 +48,7 @@ def test_every_recipe_has_a_form_whose_values_come_back(client, recipe):
     form = next(one for one in client.get("/api/recipes").json()["recipes"] if one["name"] == recipe.name)
     assert [field["name"] for field in form["fields"]] == list(recipe.fields)
     given = {field["name"]: field["default"] for field in form["fields"]}
-    words = forms.words(recipe, command(recipe), given, {}, "digits")
+    words = train_form.words(recipe, command(recipe), given, {}, "digits")
     read = command(recipe).make_context(recipe.name, words[1:]).params
     assert {name: read[name] for name in recipe.fields} == {n: f.default for n, f in recipe.fields.items()}
 
@@ -58,7 +58,7 @@ def test_every_setting_of_the_form_comes_back(client, recipe):
     given = {field["name"]: field["default"] for field in settings}
     assert {"epochs", "batch_size", "lr", "seed", "schedule", "clip", "kl_warmup", "free_bits"} <= set(given)
     assert not {"out", "config", "preset", "data"} & set(given)
-    words = forms.words(recipe, command(recipe), {}, given, "digits")
+    words = train_form.words(recipe, command(recipe), {}, given, "digits")
     usual = command(recipe).make_context(recipe.name, [])
     assert command(recipe).make_context(recipe.name, words[1:]).params == usual.params
 
@@ -79,7 +79,7 @@ VALUES = {
 @pytest.mark.parametrize("name", VALUES)
 def test_a_setting_arrives_as_it_was_given(name):
     given, arrived = VALUES[name]
-    words = forms.words(RECIPES["vae"], command(RECIPES["vae"]), {}, {name: given}, "digits")
+    words = train_form.words(RECIPES["vae"], command(RECIPES["vae"]), {}, {name: given}, "digits")
     assert command(RECIPES["vae"]).make_context("vae", words[1:]).params[name] == arrived
 
 
@@ -137,7 +137,7 @@ def test_a_text_is_one_word_with_its_flag_and_no_shell_reads_it(client, monkeypa
     monkeypatch.setattr(processes, "until", lambda *_: "starting")
     monkeypatch.setattr(processes, "attend", lambda *_: None)
     monkeypatch.setattr(processes, "began", lambda pid: "then")
-    monkeypatch.setattr(notes, "write", lambda *_, **__: None)
+    monkeypatch.setattr(annotations, "write", lambda *_, **__: None)
     hostile = "--out=/etc; $(touch x) `id` | sh"
     client.post("/api/train", json={"recipe": "vae", "arguments": {"likelihood": hostile}, "name": "a b"})
     assert seen[:5] == [sys.executable, "-m", "elbowroom", "train", "vae"]
@@ -154,13 +154,13 @@ def test_data_lies_in_the_runs_folder_or_in_one_that_was_given(tmp_path):
     (tmp_path / "data" / "out.npy").symlink_to(tmp_path / "other" / "x.npy")
     folder, others = Folder(tmp_path / "runs"), [(tmp_path / "data").resolve()]
     for name in ("x.npy", str(tmp_path / "data" / "x.npy")):
-        assert forms.data_at(name, folder, others).endswith("x.npy")
+        assert train_form.data_at(name, folder, others).endswith("x.npy")
     for name in ("../other/x.npy", str(tmp_path / "other" / "x.npy"), str(tmp_path / "data" / "out.npy"), ""):
         if name:
             with pytest.raises(Refused, match="--data-folder"):
-                forms.data_at(name, folder, others)
-    assert forms.data_at("digits", folder, others) == "digits"
-    assert str(others[0] / "x.npy") in {one["name"] for one in forms.data(folder, others)}
+                train_form.data_at(name, folder, others)
+    assert train_form.data_at("digits", folder, others) == "digits"
+    assert str(others[0] / "x.npy") in {one["name"] for one in train_form.data(folder, others)}
     with pytest.raises(ValueError, match="--data-folder"):
         make(tmp_path, data_folders=[tmp_path / "nothing"])
 
@@ -207,7 +207,7 @@ def test_what_is_not_ours_to_pause_is_left_alone(client, run, sleeper):
         assert (answer.status_code, answer.json()["error"]) == (409, "'vae' is not being trained: it is finished")
     with FileLock(run.path / ".lock"):
         assert "was begun elsewhere" in client.post("/api/pause", json={"run": "vae"}).json()["error"]
-        notes.write(run.path, pid=sleeper.pid, began="another time")
+        annotations.write(run.path, pid=sleeper.pid, began="another time")
         answer = client.post("/api/pause", json={"run": "vae"})
         assert (answer.status_code, answer.json()["error"][-32:]) == (409, "not ours: press Ctrl-C where it runs"[-32:])
         assert client.post("/api/resume", json={"run": "vae"}).status_code == 409
@@ -228,7 +228,7 @@ def test_as_many_trainings_as_there_may_be_and_no_more(client, tmp_path, sleeper
     monkeypatch.setattr(processes, "start", lambda *_: pytest.fail("a process was started"))
     for n in range(jobs.AT_ONCE):
         (tmp_path / f"busy-{n}").mkdir()
-        notes.write(tmp_path / f"busy-{n}", pid=sleeper.pid, began=processes.began(sleeper.pid))
+        annotations.write(tmp_path / f"busy-{n}", pid=sleeper.pid, began=processes.began(sleeper.pid))
     answer = client.post("/api/train", json={"recipe": "vae"})
     assert (answer.status_code, answer.json()["error"][:28]) == (429, "4 trainings run already: wai")
     assert not (tmp_path / "vae-digits-1").exists()

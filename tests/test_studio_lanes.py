@@ -5,9 +5,9 @@ import threading
 import pytest
 import torch
 
-from elbowroom.studio import lanes
-from elbowroom.studio.lanes import Lane
-from elbowroom.studio.said import Refused
+from elbowroom.studio.services import batch_queue
+from elbowroom.studio.services.batch_queue import Lane
+from elbowroom.studio.http.json import Refused
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_no_more_rows_at_once_than_there_is_room_for(lane):
         answers = [lane.ask(i, note, torch.zeros(100, 1)) for i in range(5)]
     [answer.result(10) for answer in answers]
     assert sum(calls) == 500
-    assert max(calls) <= lanes.ROWS
+    assert max(calls) <= batch_queue.ROWS
 
 
 def test_clients_take_turns(lane):
@@ -115,7 +115,7 @@ def test_more_than_may_wait_is_refused(lane):
 
 def test_one_client_may_not_fill_the_lane(lane):
     with Held(lane):
-        for _ in range(lanes.OF_ONE):
+        for _ in range(batch_queue.OF_ONE):
             lane.ask("greedy", lambda: None)
         with pytest.raises(Refused, match="ask again"):
             lane.ask("greedy", lambda: None)

@@ -8,10 +8,10 @@ from starlette.testclient import TestClient
 
 import elbowroom as er
 from elbowroom.runs.run import Run
-from elbowroom.studio import live
+from elbowroom.studio.api import live_updates
 from elbowroom.studio.app import make
-from elbowroom.studio.live import Page
-from elbowroom.studio.seen import News
+from elbowroom.studio.api.live_updates import Page
+from elbowroom.studio.services.run_summary import News
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_what_waits_for_a_page_is_bounded():
         for n in range(5000):
             page.tell("vae", {"step": n}, News(rows=[ROW], pictures={"samples": n}))
             held = len(page._runs) + len(page._rows["vae"] or ()) + len(page._pictures)
-            assert held <= live.WAITING + 2
+            assert held <= live_updates.WAITING + 2
         return [json.loads(message) for message in await page.news()]
 
     said = asyncio.run(night())
@@ -135,7 +135,7 @@ def test_nobody_looks_where_no_page_is_open(tmp_path, run, monkeypatch):
 
 
 def test_more_pages_than_there_is_room_for_are_sent_away(tmp_path, run, monkeypatch):
-    monkeypatch.setattr(live, "PAGES", 1)
+    monkeypatch.setattr(live_updates, "PAGES", 1)
     from starlette.websockets import WebSocketDisconnect
 
     with (

@@ -316,7 +316,7 @@ def test_a_model_told_attributes(client, folder, tmp_path):
 
 
 def test_data_that_is_moved_away_and_back(client, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("elbowroom.studio.desk.AGAIN", 0)
+    monkeypatch.setattr("elbowroom.studio.services.model_store.AGAIN", 0)
     pictures = tmp_path / "pictures.npy"
     np.save(pictures, np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8))
     data = er.load_data(str(pictures))
@@ -342,7 +342,7 @@ NONSENSE = [None, 0, -1, 1e300, "", "x", [], [[]], [None], ["a"], [[1, [2]]], {}
 
 def test_nonsense_never_fails_the_server(client):
     """Every field of every call, given what nobody would: one line and a status that says it is the asker's mistake."""
-    from elbowroom.studio.openapi import CALLS, example
+    from elbowroom.studio.api.openapi import CALLS, example
 
     for call in CALLS:
         if call.method != "POST":
@@ -488,7 +488,7 @@ def test_the_api_describes_itself(client):
 
 def test_the_examples_of_the_api_run(client):
     """The bodies that the description shows, with codes as long as the model's."""
-    from elbowroom.studio.openapi import CALLS, example
+    from elbowroom.studio.api.openapi import CALLS, example
 
     for call in CALLS:
         body = example(call) | {"run": "vae"}

@@ -17,9 +17,9 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.evaluation import anomaly_scores
 from elbowroom.latent import neighbours
-from elbowroom.studio import uploads
+from elbowroom.studio.services import image_upload
 from elbowroom.studio.app import make
-from elbowroom.studio.opened import SAMPLES, Opened
+from elbowroom.studio.services.loaded_model import SAMPLES, Opened
 
 
 @pytest.fixture(scope="module")
@@ -120,21 +120,21 @@ def test_a_turned_photograph_is_set_upright(opened):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned right
     turned = Image.fromarray(np.rot90(upright))
-    x = uploads.example(opened, encoded(turned, "PNG", exif=exif))
+    x = image_upload.example(opened, encoded(turned, "PNG", exif=exif))
     assert x[0, 0, 0].min() > 0.9
     assert x[0, 0, -1].max() < 0.1
 
 
 def test_what_is_clear_lies_on_the_datas_own_ground(opened):
     clear = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
-    assert uploads.ground(opened) == 0
-    assert uploads.example(opened, encoded(clear)).max() == 0
+    assert image_upload.ground(opened) == 0
+    assert image_upload.example(opened, encoded(clear)).max() == 0
 
 
 def test_bits_stay_bits(client):
     opened = client.app.state.studio.desk.opened("bits")
     grey = Image.fromarray(np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8))
-    x = uploads.example(opened, encoded(grey))
+    x = image_upload.example(opened, encoded(grey))
     assert set(x.unique().tolist()) == {0, 1}
     assert x.flatten()[0] == 0
     assert x.flatten()[-1] == 1
@@ -149,7 +149,7 @@ def stroke(page, ink, place):
 
 def test_what_is_drawn_is_the_same_wherever_and_on_whatever_page(opened):
     drawn = [
-        uploads.drawn(opened, stroke(*how))
+        image_upload.drawn(opened, stroke(*how))
         for how in ((0, 255, (10, 10)), (255, 0, (150, 200)), (255, 40, (80, 90)), (30, 250, (180, 5)))
     ]
     for other in drawn[1:]:
@@ -164,7 +164,7 @@ def test_what_is_drawn_is_the_same_wherever_and_on_whatever_page(opened):
 def test_what_is_drawn_on_nothing_at_all_is_ink_too(opened):
     pen = np.zeros((100, 100, 4), np.uint8)
     pen[20:80, 40:60] = (0, 0, 0, 255)
-    x = uploads.drawn(opened, encoded(Image.fromarray(pen)))
+    x = image_upload.drawn(opened, encoded(Image.fromarray(pen)))
     assert x[0, 0, 4].max() > 0.9
 
 

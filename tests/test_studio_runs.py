@@ -11,11 +11,13 @@ from starlette.testclient import TestClient
 
 import elbowroom as er
 from elbowroom.runs.run import Run, runs
-from elbowroom.studio import columns, images, notes, rows
+from elbowroom.studio.services import columns, annotations
+from elbowroom.studio import images
+from elbowroom.runs import metrics_log
 from elbowroom.studio.app import make
-from elbowroom.studio.digest import FEW, Digest
-from elbowroom.studio.folder import Folder
-from elbowroom.studio.said import Refused, checked
+from elbowroom.studio.services.metrics_summary import FEW, Digest
+from elbowroom.studio.services.run_index import Folder
+from elbowroom.studio.http.json import Refused, checked
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +161,7 @@ def test_thinned_curves_keep_every_peak_of_every_term():
 
 
 def test_following_gives_each_whole_line_once_and_tells_of_a_new_beginning(tmp_path):
-    file, following = tmp_path / "metrics.jsonl", rows.Following(tmp_path / "metrics.jsonl")
+    file, following = tmp_path / "metrics.jsonl", metrics_log.Following(tmp_path / "metrics.jsonl")
     file.write_bytes(b'{"a": 1}\n{"b"')
     assert following.news() == (False, [b'{"a": 1}\n'])
     assert following.news() == (False, [])
@@ -326,7 +328,7 @@ def test_names_and_notes_last_and_are_bounded(client, folder):
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"name": 3, "pid": "1", "began": 2}', b"\xff\xfe", b"[" * 90_000])
 def test_a_damaged_studio_file_is_as_if_there_were_none(folder, text):
     (folder / "vae" / "studio.json").write_bytes(text)
-    assert notes.read(folder / "vae") == {}
+    assert annotations.read(folder / "vae") == {}
     found = {one["run"]: one for one in Folder(folder).look()}
     assert (found["vae"]["name"], found["vae"]["state"]) == ("vae", "finished")
 
@@ -350,7 +352,7 @@ def test_a_restored_run_takes_nobodys_place(client, folder, trained):
 
 def test_what_a_run_in_the_trash_says_of_its_place_leads_nowhere(client, folder):
     item = client.post("/api/run/delete", json={"run": "vae"}).json()["item"]
-    notes.write(folder / ".trash" / item, trashed="../../elsewhere")
+    annotations.write(folder / ".trash" / item, trashed="../../elsewhere")
     assert client.post("/api/trash/restore", json={"item": item}).status_code == 404
     assert (folder / ".trash" / item).is_dir()
 
@@ -416,7 +418,7 @@ def test_a_picture_half_written_is_not_shown(folder):
 def test_what_has_not_changed_is_not_read_again(folder, monkeypatch):
     held = Folder(folder)
     before = held.look()
-    monkeypatch.setattr("elbowroom.studio.rows.opened", lambda path: pytest.fail(f"{path} was read again"))
+    monkeypatch.setattr("elbowroom.runs.metrics_log.opened", lambda path: pytest.fail(f"{path} was read again"))
     assert held.look() == before
 
 

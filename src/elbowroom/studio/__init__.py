@@ -43,7 +43,7 @@ def serve(
     import uvicorn
 
     from elbowroom.studio.app import make
-    from elbowroom.studio.guard import is_loopback
+    from elbowroom.studio.http.middleware import is_loopback
 
     token = None if is_loopback(host) else secrets.token_urlsafe(32)
     app = make(runs, host, token, data_folders, train)

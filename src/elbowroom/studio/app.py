@@ -17,12 +17,14 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from elbowroom.studio import asked, code, drags, explore, jobs, listed, live, openapi, own, said, ways
-from elbowroom.studio.desk import Desk
-from elbowroom.studio.folder import Folder
-from elbowroom.studio.guard import Guard
-from elbowroom.studio.jobs import Jobs
-from elbowroom.studio.live import Live
+from elbowroom.studio.api import models, snippets, decode_stream, latent_map, runs, live_updates, openapi, own_image, latent_paths
+from elbowroom.studio.services import jobs
+from elbowroom.studio.http import json
+from elbowroom.studio.services.model_store import Desk
+from elbowroom.studio.services.run_index import Folder
+from elbowroom.studio.http.middleware import Guard
+from elbowroom.studio.services.jobs import Jobs
+from elbowroom.studio.api.live_updates import Live
 
 STATIC = Path(__file__).with_name("static")
 
@@ -34,7 +36,7 @@ class Studio:
     folder: Folder
     desk: Desk
     jobs: Jobs
-    live: Live
+    live_updates: Live
 
 
 def page(request: Request) -> Response:
@@ -73,7 +75,7 @@ def make(
     app = Starlette(
         routes=_routes(),
         middleware=[Middleware(Guard, host=host, token=token)],
-        exception_handlers={ValueError: said.refused, HTTPException: said.refused},
+        exception_handlers={ValueError: json.refused, HTTPException: json.refused},
         lifespan=lifespan,
     )
     app.state.studio = studio
@@ -81,6 +83,6 @@ def make(
 
 
 def _routes() -> list[BaseRoute]:
-    rooms = [room.ROUTES for room in (listed, live, jobs, asked, drags, explore, own, ways, code, openapi)]
+    rooms = [room.ROUTES for room in (runs, live_updates, jobs, models, decode_stream, latent_map, own_image, latent_paths, snippets, openapi)]
     static = Mount("/static", StaticFiles(directory=STATIC, check_dir=False))
     return [Route("/", page), *(route for room in rooms for route in room), static]

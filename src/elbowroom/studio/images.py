@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from elbowroom.studio.rows import opened
+from elbowroom.runs.metrics_log import opened
 
 #: What is drawn after every epoch, and how many of a kind are listed.
 KINDS, PICTURES = ("reconstructions", "samples"), 1000

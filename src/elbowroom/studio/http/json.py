@@ -123,7 +123,7 @@ def checked(given: Any, fields: dict[str, Any]) -> dict[str, Any]:
     {'n': 3, 'seed': 0}
     >>> checked({"m": 3}, {"n": int})
     Traceback (most recent call last):
-    elbowroom.studio.said.Refused: unknown field 'm': the fields are n
+    elbowroom.studio.http.json.Refused: unknown field 'm': the fields are n
     """
     if not isinstance(given, dict):
         raise Refused(f"the body is {_named(given)}: send an object with the fields {', '.join(fields)}")

@@ -10,12 +10,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from torch import Tensor
 
-from elbowroom.studio import inputs, shown
-from elbowroom.studio.calls import Asking, Call, Field
-from elbowroom.studio.inputs import INPUT, C
-from elbowroom.studio.opened import SEEDING, Opened
-from elbowroom.studio.said import ok
-from elbowroom.studio.shown import JSON, NPZ, PNG
+from elbowroom.studio.api import inputs
+from elbowroom.studio.http import media
+from elbowroom.studio.api.endpoint import Asking, Call, Field
+from elbowroom.studio.api.inputs import INPUT, C
+from elbowroom.studio.services.loaded_model import SEEDING, Opened
+from elbowroom.studio.http.json import ok
+from elbowroom.studio.http.media import JSON, NPZ, PNG
 
 #: Samples in one request, at most.
 SAMPLES = 256
@@ -95,9 +96,9 @@ async def decode(asking: Asking) -> Response:
     c = inputs.conditions(asking.opened, given["c"], len(z))
     (x,) = await asking.do(asking.desk.quick, asking.opened.decode, z, c)
     if form == "json":
-        return await asking.made(lambda: shown.numbers(x))
+        return await asking.made(lambda: media.numbers(x))
     columns = given["columns"]
-    return await asking.made(lambda: shown.png(x, columns) if form == "png" else shown.npz("decoded", z=z, x=x, c=c))
+    return await asking.made(lambda: media.png(x, columns) if form == "png" else media.npz("decoded", z=z, x=x, c=c))
 
 
 async def sample(asking: Asking) -> Response:
@@ -113,8 +114,8 @@ async def sample(asking: Asking) -> Response:
     c = inputs.conditions(asking.opened, given["c"], n)
     x, z = await asking.do(asking.desk.quick, lambda: drawn(asking.opened, n, c, given["seed"], temperature))
     if form == "json":
-        return await asking.made(lambda: ok({"z": z.flatten(1)} | shown.pictures(x)))
-    return await asking.made(lambda: shown.png(x) if form == "png" else shown.npz("samples", z=z, x=x, c=c))
+        return await asking.made(lambda: ok({"z": z.flatten(1)} | media.pictures(x)))
+    return await asking.made(lambda: media.png(x) if form == "png" else media.npz("samples", z=z, x=x, c=c))
 
 
 def drawn(opened: Opened, n: int, c: Tensor | None, seed: int, temperature: float) -> tuple[Tensor, Tensor]:
@@ -146,9 +147,9 @@ async def reconstruct(asking: Asking) -> Response:
     batch = await inputs.examples(asking)
     (x,) = await asking.do(asking.desk.quick, asking.opened.reconstruct, batch.x, batch.y)
     if form == "json":
-        return await asking.made(lambda: shown.numbers(x))
+        return await asking.made(lambda: media.numbers(x))
     both = {"x": batch.x, "reconstruction": x}
-    return await asking.made(lambda: shown.png(x) if form == "png" else shown.npz("reconstructed", **both))
+    return await asking.made(lambda: media.png(x) if form == "png" else media.npz("reconstructed", **both))
 
 
 async def score(asking: Asking) -> Response:
@@ -168,9 +169,9 @@ ABOUT = {
 
 
 def _form(asking: Asking, *formats: str) -> str:
-    form = shown.one_of(asking.given["format"], *formats)
+    form = media.one_of(asking.given["format"], *formats)
     if form == "png":
-        shown.must_be_pictures(asking.opened.model.shape)
+        media.must_be_pictures(asking.opened.model.shape)
     return form
 
 

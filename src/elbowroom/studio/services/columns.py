@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from elbowroom.studio.rows import Row, number
+from elbowroom.runs.metrics_log import Row, number
 
 #: Points of a curve at most.
 POINTS = 2000

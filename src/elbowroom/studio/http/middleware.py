@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from elbowroom.studio.said import LOG, Refused, failed, ok
+from elbowroom.studio.http.json import LOG, Refused, failed, ok
 
 #: Bytes of a body at most.
 LARGEST = 8 * 2**20

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from torch import Tensor
 
-from elbowroom.studio import said
-from elbowroom.studio.desk import Desk
-from elbowroom.studio.lanes import Lane
-from elbowroom.studio.opened import Opened
-from elbowroom.studio.said import REQUIRED, Refused
+from elbowroom.studio.http import json
+from elbowroom.studio.services.model_store import Desk
+from elbowroom.studio.services.batch_queue import Lane
+from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.studio.http.json import REQUIRED, Refused
 
 Made = TypeVar("Made")
 #: Bytes of a body from which it is read in a thread.
@@ -92,7 +92,7 @@ class Call:
 
     async def asking(self, request: Request, given: Any) -> Asking:
         """Who asks what: the fields, checked, and the model of the run they name."""
-        given = said.checked(given, {name: one.checked for name, one in ({"run": RUN} | self.takes).items()})
+        given = json.checked(given, {name: one.checked for name, one in ({"run": RUN} | self.takes).items()})
         desk = request.app.state.studio.desk
         client = request.client and (request.client.host, request.client.port)
         return Asking(desk, client, await desk.open(given.pop("run")), given)
@@ -104,7 +104,7 @@ class Call:
         kind, content = request.headers.get("content-type", ""), await request.body()
         if self.pictures and kind.startswith(("image/", "application/octet-stream")):
             return self._of_address(request) | {"png": base64.b64encode(content).decode()}
-        return said.parsed(content) if len(content) < LARGE else await asyncio.to_thread(said.parsed, content)
+        return json.parsed(content) if len(content) < LARGE else await asyncio.to_thread(json.parsed, content)
 
     def _of_address(self, request: Request) -> dict[str, Any]:
         """The fields in the address, as their types."""

@@ -14,11 +14,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from elbowroom import __version__
-from elbowroom.studio import asked, code, explore, own, ways
-from elbowroom.studio.calls import RUN, Call, Field
-from elbowroom.studio.said import REQUIRED, ok
+from elbowroom.studio.api import models, snippets, latent_map, own_image, latent_paths
+from elbowroom.studio.api.endpoint import RUN, Call, Field
+from elbowroom.studio.http.json import REQUIRED, ok
 
-CALLS: tuple[Call, ...] = (*asked.CALLS, *explore.CALLS, *own.CALLS, *ways.CALLS)
+CALLS: tuple[Call, ...] = (*models.CALLS, *latent_map.CALLS, *own_image.CALLS, *latent_paths.CALLS)
 TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 RUN_OF_EXAMPLES = "vae-digits-1"
 PAGE = Path(__file__).with_name("static") / "api.html"
@@ -78,7 +78,7 @@ def _operation(call: Call) -> dict[str, Any]:
 
 
 def _code() -> dict[str, Any]:
-    do = Field(str, f"what: {', '.join(code.WRITERS)}; the other fields are those of that call")
+    do = Field(str, f"what: {', '.join(snippets.WRITERS)}; the other fields are those of that call")
     schema = _object({"do": do, "run": RUN}) | {"additionalProperties": True}
     body = {"schema": schema, "example": {"do": "sample", "run": RUN_OF_EXAMPLES, "n": 4}}
     gives = {"command": {"type": ["string", "null"]}, "python": {"type": "string"}}

@@ -18,12 +18,12 @@ from torch import Tensor
 from elbowroom.data import Data
 from elbowroom.networks import settle
 from elbowroom.runs.run import Run
-from elbowroom.studio.lanes import Lane
-from elbowroom.studio.opened import SEEDING, Opened
-from elbowroom.studio.said import Refused
+from elbowroom.studio.services.batch_queue import Lane
+from elbowroom.studio.services.loaded_model import SEEDING, Opened
+from elbowroom.studio.http.json import Refused
 
 if TYPE_CHECKING:
-    from elbowroom.studio.folder import Folder
+    from elbowroom.studio.services.run_index import Folder
 
 #: Models and data sets that are in memory at a time, at most; seconds for which data that was not there is not
 #: looked for again.

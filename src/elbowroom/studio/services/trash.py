@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from elbowroom.studio import notes
-from elbowroom.studio.folder import Folder, plain
-from elbowroom.studio.said import Refused
+from elbowroom.studio.services import annotations
+from elbowroom.studio.services.run_index import Folder, plain
+from elbowroom.studio.http.json import Refused
 
 NAME = ".trash"
 
@@ -28,7 +28,7 @@ def delete(folder: Folder, run: str) -> str:
             raise Refused(f"'{summary['run']}' is being trained: stop it first", 409)
     item = f"{datetime.now():%Y%m%d-%H%M%S-%f}-{path.name}"
     _place(folder).mkdir(exist_ok=True)
-    notes.write(path, trashed=run)
+    annotations.write(path, trashed=run)
     os.replace(path, _place(folder) / item)
     return item
 
@@ -54,7 +54,7 @@ def restore(folder: Folder, item: str) -> str:
     there = next(place for place in map(folder.inside, names) if not place.exists())
     there.parent.mkdir(parents=True, exist_ok=True)
     os.replace(path, there)
-    notes.write(there, trashed=None)
+    annotations.write(there, trashed=None)
     return there.relative_to(folder.path).as_posix()
 
 
@@ -67,4 +67,4 @@ def _place(folder: Folder) -> Path:
 
 def _from(path: Path) -> str:
     """Where a run in the trash came from."""
-    return notes.read(path).get("trashed") or path.name[23:] or path.name
+    return annotations.read(path).get("trashed") or path.name[23:] or path.name

@@ -11,9 +11,10 @@ import anyio
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from elbowroom.studio import inputs, said, shown
-from elbowroom.studio.desk import Desk
-from elbowroom.studio.opened import Opened
+from elbowroom.studio.api import inputs
+from elbowroom.studio.http import json, media
+from elbowroom.studio.services.model_store import Desk
+from elbowroom.studio.services.loaded_model import Opened
 
 #: Seconds after which it is looked whether the weights have changed; characters of a message, at most.
 LOOKS, LONGEST = 0.5, 2**20
@@ -51,12 +52,12 @@ class Drag:
         try:
             if len(text) > LONGEST:
                 raise ValueError(f"the message has {len(text):,} characters: send one code")
-            asked = said.parsed(text)
+            asked = json.parsed(text)
             number = asked.get("id") if isinstance(asked, dict) else None
-            asked = said.checked(asked, {"id": int, "z": list, "c": (int | list | None, None)})
+            asked = json.checked(asked, {"id": int, "z": list, "c": (int | list | None, None)})
             await self._send(asked["id"], asked["z"], asked["c"])
         except (ValueError, OSError) as error:
-            await self._socket.send_text(said.text({"id": number, "error": said.one_line(error)}))
+            await self._socket.send_text(json.text({"id": number, "error": json.one_line(error)}))
 
     async def _send(self, number: int, values: list[Any], given: Any) -> None:
         if not 0 <= number < 2**32:
@@ -67,9 +68,9 @@ class Drag:
         work = opened.frame if opened.picture else opened.decode
         found = (await self._desk.do(self._desk.quick, id(self), work, z, c))[0][0]
         if opened.picture:
-            await self._socket.send_bytes(shown.frame(number, found))
+            await self._socket.send_bytes(media.frame(number, found))
         else:
-            await self._socket.send_text(said.text({"id": number, "x": found}))
+            await self._socket.send_text(json.text({"id": number, "x": found}))
 
     async def _model(self) -> Opened:
         now = time.monotonic()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from elbowroom.studio.rows import Row
+from elbowroom.runs.metrics_log import Row
 
 
 def settings(record: dict[str, Any]) -> dict[str, Any]:

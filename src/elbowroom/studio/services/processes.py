@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from elbowroom.studio.rows import opened
+from elbowroom.runs.metrics_log import opened
 
 #: Seconds until a training has to have begun before the answer is "starting", and that its end may take; bytes of
 #: its log.

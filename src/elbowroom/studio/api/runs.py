@@ -13,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from elbowroom.studio import columns, images, notes, rows, trash
-from elbowroom.studio.folder import Folder
+from elbowroom.studio.services import columns, annotations, trash
+from elbowroom.studio import images
+from elbowroom.runs import metrics_log
+from elbowroom.studio.services.run_index import Folder
 from elbowroom.studio.images import thinned
-from elbowroom.studio.said import Refused, body, ok
+from elbowroom.studio.http.json import Refused, body, ok
 
 #: Characters of a name and of a note; looks that are told of a run, runs whose curves are asked at once.
 NAME, NOTE, LOOKS, CURVES = 80, 4000, 200, 50
@@ -85,7 +87,7 @@ def files(request: Request) -> Response:
     kind = TYPES.get(path.suffix)
     if kind is None:
         raise Refused(f"{path.suffix or 'this file'} is not served: {', '.join(TYPES)} are", 404)
-    with os.fdopen(rows.opened(path), "rb") as file:
+    with os.fdopen(metrics_log.opened(path), "rb") as file:
         about = os.fstat(file.fileno())
         if about.st_size > LARGEST:
             raise Refused(f"{path.name} has more than {LARGEST >> 20} MiB: open it where it is", 413)
@@ -98,9 +100,9 @@ def files(request: Request) -> Response:
         return Response(file.read(), media_type=kind, headers=headers)
 
 
-def _rows(path: Path) -> list[rows.Row]:
+def _rows(path: Path) -> list[metrics_log.Row]:
     try:
-        return rows.rows(path / "metrics.jsonl")
+        return metrics_log.rows(path / "metrics.jsonl")
     except OSError:
         return []
 
@@ -119,7 +121,7 @@ async def _threaded(work: Callable[..., Any], *given: Any) -> Response:
 
 
 def _noted(folder: Folder, run: str, **said: str | None) -> dict[str, Any]:
-    notes.write(folder.run(run), **said)
+    annotations.write(folder.run(run), **said)
     return folder.summary(run)
 
 

@@ -21,10 +21,10 @@ from starlette.routing import BaseRoute, Route
 from elbowroom.recipes import Recipe
 from elbowroom.recipes.registry import find, known
 from elbowroom.runs.run import next_path
-from elbowroom.studio import forms, notes, processes
-from elbowroom.studio.folder import Folder
-from elbowroom.studio.said import Refused, body, ok
-from elbowroom.studio.seen import complaint
+from elbowroom.studio.services import train_form, annotations, processes
+from elbowroom.studio.services.run_index import Folder
+from elbowroom.studio.http.json import Refused, body, ok
+from elbowroom.studio.services.run_summary import complaint
 
 #: Trainings at once.
 AT_ONCE = 4
@@ -53,11 +53,11 @@ class Jobs:
         """The recipes, the settings and the data as forms."""
         recipes = list(known().values()) if self._train else []
         command, first = self._command(recipes[0]) if recipes else None, recipes[0] if recipes else None
-        options = forms.settings(command, first) if command and first else []
+        options = train_form.settings(command, first) if command and first else []
         return {
-            "recipes": [forms.of_recipe(recipe) for recipe in recipes],
-            "settings": [forms.of_option(option) for option in options],
-            "data": forms.data(self._folder, self._data_folders),
+            "recipes": [train_form.of_recipe(recipe) for recipe in recipes],
+            "settings": [train_form.of_option(option) for option in options],
+            "data": train_form.data(self._folder, self._data_folders),
             "default": {"recipe": "vae", "data": "digits"},
         }
 
@@ -79,8 +79,8 @@ class Jobs:
         source = "digits" if asked is None else asked
         if not isinstance(source, str):
             raise Refused("the setting 'data' is no text: give a name of the list")
-        data = forms.data_at(source, self._folder, self._data_folders)
-        words = forms.words(found, self._command(found), arguments, settings, data)
+        data = train_form.data_at(source, self._folder, self._data_folders)
+        words = train_form.words(found, self._command(found), arguments, settings, data)
         path = self._place(name, f"{recipe}-{Path(data).stem}")
         run = path.relative_to(self._folder.path).as_posix()
         try:
@@ -118,7 +118,7 @@ class Jobs:
             log.unlink(missing_ok=True)
             with log.open("xb") as file:
                 process = processes.start([sys.executable, "-m", "elbowroom", *words], file)
-            notes.write(path, pid=process.pid, began=processes.began(process.pid))
+            annotations.write(path, pid=process.pid, began=processes.began(process.pid))
         threading.Thread(target=processes.attend, args=(process, log), daemon=True).start()
         return process
 
@@ -126,7 +126,7 @@ class Jobs:
         """Neither more trainings than may be, nor two into one directory."""
         begun = {self._folder.path / summary["run"] for summary in self._folder.look()}
         begun |= {place for place in self._folder.path.iterdir() if place.is_dir() and not place.is_symlink()}
-        held = {place: notes.read(place) for place in begun}
+        held = {place: annotations.read(place) for place in begun}
         trained = {place for place, one in held.items() if processes.same(one.get("pid"), one.get("began"))}
         if path in trained:
             raise Refused(f"'{path.name}' is being trained already", 409)
@@ -140,14 +140,14 @@ class Jobs:
             Refused: it is not being trained, or not by a process that the studio began.
         """
         path, summary = self._folder.run(run), self._folder.summary(run)
-        held = notes.read(path)
+        held = annotations.read(path)
         if not summary["live"]:
             raise Refused(f"'{run}' is not being trained: it is {summary['state']}", 409)
         if held.get("pid") is None:
             raise Refused(f"'{run}' was begun elsewhere: press Ctrl-C where it runs", 409)
-        notes.write(path, asked=asked)
+        annotations.write(path, asked=asked)
         if not processes.end(held["pid"], held.get("began")):
-            notes.write(path, asked=None)
+            annotations.write(path, asked=None)
             raise Refused(f"'{run}' is trained by a process that is not ours: press Ctrl-C where it runs", 409)
         return {"run": run, "state": asked}
 
@@ -163,19 +163,19 @@ class Jobs:
         if not summary["resumable"]:
             raise Refused(f"'{run}' is {summary['state']}, and cannot go on from here: train a new run", 409)
         self._must_read(path, run)
-        held = notes.read(path)
+        held = annotations.read(path)
         processes.await_end(held.get("pid"), held.get("began"))  # it lets go of the run before it ends
         process = self._begin(path, ["resume", str(path)])
         state = processes.until(lambda: processes.locked(path), process)
         if state == "over" and process.returncode:
             raise Refused(_said(path))
-        notes.write(path, asked=None)
+        annotations.write(path, asked=None)
         return {"run": run, "state": "training" if state == "begun" else "starting"}
 
     def _must_read(self, path: Path, run: str) -> None:
         """A record may have been brought here from elsewhere: what it names as data has to be where data may be."""
         record = self._folder.record(run) or {}
-        forms.data_at(str(record["data"]["source"]), self._folder, self._data_folders)
+        train_form.data_at(str(record["data"]["source"]), self._folder, self._data_folders)
 
 
 def _said(path: Path) -> str:

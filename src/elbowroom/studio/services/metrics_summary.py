@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from elbowroom.studio.rows import Row, number, row
+from elbowroom.runs.metrics_log import Row, number, row
 
 #: Bytes that the new part of a file may have to be read row by row; a longer one is searched for what is needed.
 FEW = 1 << 16

@@ -11,11 +11,13 @@ from torch import Tensor
 
 from elbowroom.data import still
 from elbowroom.latent import neighbours
-from elbowroom.studio import inputs, shown, uploads
-from elbowroom.studio.calls import Asking, Call, Field
-from elbowroom.studio.inputs import C
-from elbowroom.studio.opened import Opened
-from elbowroom.studio.said import ok
+from elbowroom.studio.api import inputs
+from elbowroom.studio.http import media
+from elbowroom.studio.services import image_upload
+from elbowroom.studio.api.endpoint import Asking, Call, Field
+from elbowroom.studio.api.inputs import C
+from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.studio.http.json import ok
 
 #: Training examples like it that are shown; held-out examples that its score is compared with, at most.
 LIKE, USUAL = 6, 500
@@ -24,13 +26,13 @@ LIKE, USUAL = 6, 500
 async def own(asking: Asking) -> Response:
     """A picture of one's own: what the model makes of it, how strange it is, and what it is like."""
     given, opened = asking.given, asking.opened
-    read = uploads.drawn if given["drawn"] else uploads.example
+    read = image_upload.drawn if given["drawn"] else image_upload.example
     with asking.desk.upload():
-        x = await asking.do(asking.desk.slow, lambda: read(opened, uploads.content(given["png"])))
+        x = await asking.do(asking.desk.slow, lambda: read(opened, image_upload.content(given["png"])))
     c = inputs.told(opened, given["c"], 1)
     (again,), (z, _) = [await asking.do(asking.desk.quick, work, x, c) for work in (opened.reconstruct, opened.encode)]
     found = await asking.do(asking.desk.slow, lambda: judged(opened, x, c))
-    return ok({"x": shown.url(x[0]), "reconstruction": shown.url(again[0]), "z": z[0]} | found)
+    return ok({"x": media.url(x[0]), "reconstruction": media.url(again[0]), "z": z[0]} | found)
 
 
 def judged(opened: Opened, x: Tensor, c: Tensor | None) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def _like(opened: Opened, x: Tensor) -> list[dict[str, Any]]:
             "index": int(found.index[0, i]),
             "distance": float(found.distance[0, i]),
             "label": _name(classes, int(y[i])) if named and y is not None else None,
-            "png": shown.url(found.x[0, i]),
+            "png": media.url(found.x[0, i]),
         }
         for i in range(found.x.shape[1])
     ]

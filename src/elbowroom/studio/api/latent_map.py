@@ -12,11 +12,11 @@ from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.latent import principal, tsne
-from elbowroom.studio import shown
-from elbowroom.studio.calls import Asking, Call, Field
-from elbowroom.studio.opened import Opened
-from elbowroom.studio.said import ok
-from elbowroom.studio.shown import PNG
+from elbowroom.studio.http import media
+from elbowroom.studio.api.endpoint import Asking, Call, Field
+from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.studio.http.json import ok
+from elbowroom.studio.http.media import PNG
 
 #: Points of a plane, pictures in a row, at most.
 POINTS, ROW = 5000, 256
@@ -93,12 +93,12 @@ def _dims(words: str, size: int) -> tuple[int, int]:
 async def examples(asking: Asking) -> Response:
     """Some examples of a split in a row."""
     given, opened = asking.given, asking.opened
-    shown.must_be_pictures(opened.model.shape)
+    media.must_be_pictures(opened.model.shape)
     index = _places(given["index"])
     size = given["size"]
     if not 8 <= size <= 512 or len(index) * size > 65_000:
         raise ValueError(f"{len(index)} pictures of {size} pixels: give sizes of 8 to 512, at most 65,000 wide")
-    return await asking.do(asking.desk.slow, lambda: shown.strip(opened.examples(index, given["split"]).x, size))
+    return await asking.do(asking.desk.slow, lambda: media.strip(opened.examples(index, given["split"]).x, size))
 
 
 def _places(words: str) -> list[int]:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from elbowroom.studio.rows import read as read_file
+from elbowroom.runs.metrics_log import read as read_file
 
 FILE = "studio.json"
 #: What it may hold: a name and a note to show; which process trains it, and since when; what was asked of that

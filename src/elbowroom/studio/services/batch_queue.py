@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.studio.said import Refused
+from elbowroom.studio.http.json import Refused
 
 #: Rows that are computed together, at most; what a lane lets wait in all, and of one client.
 ROWS, WAITING, OF_ONE = 256, 256, 32

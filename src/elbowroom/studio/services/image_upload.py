@@ -15,7 +15,7 @@ from elbowroom.data import Arrays, Data
 from elbowroom.data.transforms import spread, threshold
 from elbowroom.data.image import Fit, picture_pixels, plain
 from elbowroom.data.splits.memory import scaled
-from elbowroom.studio.opened import Opened
+from elbowroom.studio.services.loaded_model import Opened
 
 #: Pixels and bytes of a picture, at most; kinds that are read.
 PIXELS, BYTES, KINDS = 16_000_000, 8 * 2**20, ("PNG", "JPEG", "WEBP")

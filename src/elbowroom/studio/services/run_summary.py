@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom.runs.run import check
-from elbowroom.studio import images, notes, processes, rows, settled
-from elbowroom.studio.digest import FEW, Digest
+from elbowroom.studio import images
+from elbowroom.studio.services import annotations, processes
+from elbowroom.runs import metrics_log, settled
+from elbowroom.studio.services.metrics_summary import FEW, Digest
 from elbowroom.studio.images import KINDS, picture, url
-from elbowroom.studio.said import finite, one_line
+from elbowroom.studio.http.json import finite, one_line
 
 #: Bytes of a ``recipe.json`` at most, and of the end of a log that is read.
 _LARGEST, _LOG = 1 << 22, 1 << 13
@@ -29,7 +31,7 @@ class News:
         pictures: by kind, the epoch of the newest.
     """
 
-    rows: list[rows.Row] = field(default_factory=list)
+    metrics_log: list[metrics_log.Row] = field(default_factory=list)
     anew: bool = False
     pictures: dict[str, int] = field(default_factory=dict)
 
@@ -43,7 +45,7 @@ class Seen:
         self.summary: dict[str, Any] = {}
         self._problem = ""
         self._marks: dict[str, tuple[int, ...] | None] = {}
-        self._following = rows.Following(path / "metrics.jsonl")
+        self._following = metrics_log.Following(path / "metrics.jsonl")
         self._digest = Digest()
         self._settings: dict[str, Any] = {}
         self._pictures: dict[str, int] = {}
@@ -87,7 +89,7 @@ class Seen:
         file = self.path / "recipe.json"
         self.record, self._problem, self._settings = None, "", {}
         try:
-            data = rows.read(file, _LARGEST + 1)
+            data = metrics_log.read(file, _LARGEST + 1)
             if len(data) > _LARGEST:
                 raise ValueError(f"{file} is damaged: it has more than {_LARGEST >> 20} MiB; restore it")
             record = json.loads(data)
@@ -139,7 +141,7 @@ class Seen:
 
     def _summed(self) -> dict[str, Any]:
         """The summary."""
-        kept, record = notes.read(self.path), self.record or {}
+        kept, record = annotations.read(self.path), self.record or {}
         training, data = record.get("training", {}), record.get("data", {})
         last = self._digest.recent[-1] if self._digest.recent else {}
         now = self._now(record, last, kept)
@@ -164,10 +166,10 @@ class Seen:
             "epoch": last.get("epoch", 0),
             "step": last.get("step", 0),
             "seconds": max((one.get("seconds", 0.0) for one in self._digest.recent), default=0.0),
-            "examples_per_second": rows.number(rate.get("examples_per_second")),
-            "elbo": rows.number(newest.get("elbo")),
-            "loss": rows.number(newest.get("loss")),
-            "best": best and {"split": split, **{key: rows.number(best.get(key)) for key in ("loss", "elbo", "epoch")}},
+            "examples_per_second": metrics_log.number(rate.get("examples_per_second")),
+            "elbo": metrics_log.number(newest.get("elbo")),
+            "loss": metrics_log.number(newest.get("loss")),
+            "best": best and {"split": split, **{key: metrics_log.number(best.get(key)) for key in ("loss", "elbo", "epoch")}},
             "spark": self._digest.losses[split].shown() if split else [],
             "picture": self.url("reconstructions"),
             "findings": [{key: one.get(key) for key in ("title", "severity")} for one in self._digest.findings],
@@ -175,7 +177,7 @@ class Seen:
             "report": url(self.run, "report.html") if self._marks.get("report.html") else None,
         }
 
-    def _now(self, record: dict[str, Any], last: rows.Row, kept: dict[str, Any]) -> dict[str, Any]:
+    def _now(self, record: dict[str, Any], last: metrics_log.Row, kept: dict[str, Any]) -> dict[str, Any]:
         """How it stands, and how far it has come."""
         epochs, total = settled.length(record, self._digest.recent)
         reason = str(last.get("reason", "unfinished"))
@@ -218,7 +220,7 @@ class Seen:
 def _best(path: Path) -> tuple[int, float] | None:
     """Step and loss of the weights that training keeps as the best, whose file begins with them."""
     try:
-        with os.fdopen(rows.opened(path / "checkpoints" / "best.safetensors"), "rb") as file:
+        with os.fdopen(metrics_log.opened(path / "checkpoints" / "best.safetensors"), "rb") as file:
             size = int.from_bytes(file.read(8), "little")
             about = json.loads(file.read(min(size, _LARGEST)))["__metadata__"]
             return int(about["step"]), float(about["loss"])
@@ -228,7 +230,7 @@ def _best(path: Path) -> tuple[int, float] | None:
 
 def _complaint(path: Path) -> str:
     """What a training that the studio began said last, where it broke off."""
-    with suppress(OSError), os.fdopen(rows.opened(path / "studio.log"), "rb") as file:
+    with suppress(OSError), os.fdopen(metrics_log.opened(path / "studio.log"), "rb") as file:
         file.seek(max(os.fstat(file.fileno()).st_size - _LOG, 0))
         return complaint(file.read().decode(errors="replace"))
     return ""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from elbowroom.studio.said import Refused
-from elbowroom.studio.seen import News, Seen
+from elbowroom.studio.http.json import Refused
+from elbowroom.studio.services.run_summary import News, Seen
 
 #: Is told a run, its summary and what is new of it.
 Telling = Callable[[str, dict[str, Any] | None, News | None], None]

@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from elbowroom.studio.folder import Folder
-from elbowroom.studio.said import checked, parsed, text
-from elbowroom.studio.seen import News, picture, url
+from elbowroom.studio.services.run_index import Folder
+from elbowroom.studio.http.json import checked, parsed, text
+from elbowroom.studio.services.run_summary import News, picture, url
 
 LOG = logging.getLogger("elbowroom.studio")
 #: Seconds between two looks at the folder; seconds a page may take to accept what it is sent.

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from torch import Tensor
 
 from elbowroom.plotting.image_grid import is_picture, to_image
-from elbowroom.studio.said import ok
+from elbowroom.studio.http.json import ok
 
 if TYPE_CHECKING:
     from PIL import Image

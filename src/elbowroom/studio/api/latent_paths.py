@@ -13,12 +13,13 @@ from torch import Tensor
 from elbowroom import errors
 from elbowroom.data import Arrays
 from elbowroom.latent import PATHS, attribute_vector, interpolation, traversal
-from elbowroom.studio import inputs, shown
-from elbowroom.studio.calls import Asking, Call, Field
-from elbowroom.studio.inputs import C
-from elbowroom.studio.opened import Opened
-from elbowroom.studio.said import ok
-from elbowroom.studio.shown import GIF, JSON, NPZ, PNG
+from elbowroom.studio.api import inputs
+from elbowroom.studio.http import media
+from elbowroom.studio.api.endpoint import Asking, Call, Field
+from elbowroom.studio.api.inputs import C
+from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.studio.http.json import ok
+from elbowroom.studio.http.media import GIF, JSON, NPZ, PNG
 
 #: Steps of a way; examples from which a direction is known: at most.
 STEPS, KNOWN = 64, 2000
@@ -40,10 +41,10 @@ async def interpolate(asking: Asking) -> Response:
     told = None if c is None else c[0]
     x = await asking.do(asking.desk.quick, lambda: interpolation(opened.model, a, b, t, path, told))
     forms: dict[str, Callable[[], Response]] = {
-        "json": lambda: ok({"z": z} | shown.pictures(x)),
-        "npz": lambda: shown.npz("interpolation", z=z.unflatten(1, opened.model.latent_shape), x=x),
-        "gif": lambda: shown.gif(x),
-        "png": lambda: shown.png(x, len(x)),
+        "json": lambda: ok({"z": z} | media.pictures(x)),
+        "npz": lambda: media.npz("interpolation", z=z.unflatten(1, opened.model.latent_shape), x=x),
+        "gif": lambda: media.gif(x),
+        "png": lambda: media.png(x, len(x)),
     }
     return await asking.made(forms[form])
 
@@ -92,10 +93,10 @@ async def traverse(asking: Asking) -> Response:
     told = None if c is None else c[0]
     x = await asking.do(asking.desk.quick, lambda: traversal(opened.model, z, dims, steps, told))
     forms: dict[str, Callable[[], Response]] = {
-        "json": lambda: ok({"dims": dims, "offsets": steps, "rows": [shown.pictures(row) for row in x]}),
-        "npz": lambda: shown.npz("traversal", z=z, dims=torch.tensor(dims), offsets=steps, x=x),
-        "gif": lambda: shown.gif(torch.cat(list(x), -2)),
-        "png": lambda: shown.png(x.flatten(0, 1), len(steps)),
+        "json": lambda: ok({"dims": dims, "offsets": steps, "rows": [media.pictures(row) for row in x]}),
+        "npz": lambda: media.npz("traversal", z=z, dims=torch.tensor(dims), offsets=steps, x=x),
+        "gif": lambda: media.gif(torch.cat(list(x), -2)),
+        "png": lambda: media.png(x.flatten(0, 1), len(steps)),
     }
     return await asking.made(forms[form])
 
@@ -118,9 +119,9 @@ def must_be_continuous(opened: Opened) -> None:
 
 
 def _form(asking: Asking, *formats: str) -> str:
-    form = shown.one_of(asking.given["format"], *formats)
+    form = media.one_of(asking.given["format"], *formats)
     if form in ("png", "gif"):
-        shown.must_be_pictures(asking.opened.model.shape)
+        media.must_be_pictures(asking.opened.model.shape)
     return form
 
 

@@ -17,10 +17,11 @@ from torch import Tensor
 from elbowroom import errors
 from elbowroom.data import Batch
 from elbowroom.latent import PATHS
-from elbowroom.studio import asked, inputs, said, ways
-from elbowroom.studio.calls import Asking, Call
-from elbowroom.studio.opened import Opened
-from elbowroom.studio.said import ok
+from elbowroom.studio.api import models, inputs, latent_paths
+from elbowroom.studio.http import json
+from elbowroom.studio.api.endpoint import Asking, Call
+from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.studio.http.json import ok
 
 #: Characters of a command line, and of numbers in a program, at most.
 LINE, NUMBERS = 100_000, 400_000
@@ -36,7 +37,7 @@ async def sample(asking: Asking) -> Both:
     c = inputs.conditions(opened, given["c"], n)
     lines = [*_given(c), f"torch.manual_seed({seed})", "with torch.no_grad():", f"    z = model.draw_prior({n}{_c(c)})"]
     if t != 1:
-        centre = asked.centre(opened, c)
+        centre = models.centre(opened, c)
         plain = isinstance(centre, float) or not bool(centre.any())
         condition = "" if c is None or opened.turns else "model.condition(c)"
         lines.append(f"    z = {t} * z" if plain else f"    z = {t} * z + {1 - t} * model.prior({condition}).mean")
@@ -55,8 +56,8 @@ async def decode(asking: Asking) -> Both:
 async def interpolate(asking: Asking) -> Both:
     """Of the way between two codes."""
     given, opened = asking.given, asking.opened
-    ways.must_be_continuous(opened)
-    (a, own), (b, _) = [await ways.end(asking, name) for name in ("a", "b")]
+    latent_paths.must_be_continuous(opened)
+    (a, own), (b, _) = [await latent_paths.end(asking, name) for name in ("a", "b")]
     t = torch.linspace(0, 1, given["steps"])
     if given["path"] not in PATHS:
         raise errors.unknown("path", given["path"][:20], PATHS)
@@ -75,8 +76,8 @@ async def interpolate(asking: Asking) -> Both:
 async def traverse(asking: Asking) -> Both:
     """Of one dimension moved at a time."""
     given, opened = asking.given, asking.opened
-    ways.must_be_continuous(opened)
-    z, dims, steps = ways.to_traverse(asking)
+    latent_paths.must_be_continuous(opened)
+    z, dims, steps = latent_paths.to_traverse(asking)
     c = inputs.conditions(opened, given["c"], 1)
     told = None if c is None else c[0]
     moved = z.flatten().repeat(len(dims), len(steps), 1)
@@ -234,7 +235,7 @@ WRITERS: dict[str, Callable[[Asking], Any]] = {
 
 async def code(request: Request) -> Response:
     """What was asked for as a command line, where there is one for it, and as Python."""
-    given = said.parsed(await request.body())
+    given = json.parsed(await request.body())
     if not isinstance(given, dict) or "do" not in given:
         raise ValueError(f"the field 'do' is missing: give one of {', '.join(WRITERS)}")
     do = str(given.pop("do"))[:40]
@@ -246,6 +247,6 @@ async def code(request: Request) -> Response:
 
 
 CALLS: dict[str, Call] = {
-    do: call for call in (*asked.CALLS, *ways.CALLS) for do in WRITERS if call.path == f"/api/{do}"
+    do: call for call in (*models.CALLS, *latent_paths.CALLS) for do in WRITERS if call.path == f"/api/{do}"
 }
 ROUTES: list[BaseRoute] = [Route("/api/code", code, methods=["POST"])]
