@@ -57,7 +57,7 @@ def elbowroom(seed: int, fast: bool, precision: str = "float32") -> list[tuple[f
     import torch
 
     import elbowroom as er
-    from elbowroom.cli.flags import PRESETS
+    from elbowroom.cli.options import PRESETS
 
     settings = dict(PRESETS["fast"]) if fast else {"epochs": 14}
     shape = settings.pop("schedule", None)

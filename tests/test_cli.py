@@ -471,7 +471,7 @@ def test_resume_on_another_device(said, run):
 
 
 def test_labels_of_codes_are_as_typed_and_the_sheet_is_not_mostly_paper(tmp_path):
-    from elbowroom.cli.look import code_label
+    from elbowroom.cli.evaluate_sample import code_label
     from elbowroom.plotting import samples
 
     assert code_label([0.0, -0.9]) == "0,-0.9"

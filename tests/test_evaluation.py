@@ -284,7 +284,7 @@ def test_the_table_shows_every_estimator_as_it_is_written():
 def test_the_help_names_every_suite():
     from click.testing import CliRunner
 
-    from elbowroom.cli.look import evaluate
+    from elbowroom.cli.evaluate_sample import evaluate
 
     text = CliRunner().invoke(evaluate, ["--help"]).output
     assert all(name in text for name in known())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.cli.compare import Several, several
-from elbowroom.cli.flags import Numbers, option
+from elbowroom.cli.options import Numbers, option
 from elbowroom.cli.main import commands
 from elbowroom.comparing import grid, plan, sweep
 from elbowroom.sweeps.grid import LONGEST, named

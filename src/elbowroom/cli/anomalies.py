@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.cli import flags, lists
+from elbowroom.cli import options, listing
 
 if TYPE_CHECKING:
     from elbowroom.evaluation import Anomalies
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 @click.option("--level", type=float, default=0.05, show_default=True, help="false-positive rate of the threshold")
 @click.option("--samples", type=int, default=20, show_default=True, help="posterior samples per example")
 @click.option("--window", type=int, default=3, show_default=True, help="of the background; 1 takes pixels one by one")
-@click.option("--resize", type=flags.Size(), help="height,width to which pictures of your own are brought")
-@click.option("--seed", type=flags.SEED, default=0, show_default=True, help="of noise, background and halves")
+@click.option("--resize", type=options.Size(), help="height,width to which pictures of your own are brought")
+@click.option("--seed", type=options.SEED, default=0, show_default=True, help="of noise, background and halves")
 @click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
 @click.option("--out", help="FILE.csv or .npz: every example with its scores and p-values")
 @click.option("--heat-map", help="FILE.png: where the strangest examples are strange")
@@ -50,7 +50,7 @@ def anomalies(run: str, score: str, out: str | None, heat_map: str | None, as_js
 
 
 def _show(found: Anomalies) -> None:
-    p, screen = found.protocol, lists.console()
+    p, screen = found.protocol, listing.console()
     n = p["examples"]
     normal = f"{n['normal']:,} normal, {p['normal']['name']} {p['split']}"
     other = p["other"]["name"] if p["other"] else "given"

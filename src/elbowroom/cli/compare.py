@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.cli import flags, lists, train
+from elbowroom.cli import options, listing, train
 from elbowroom.recipes.registry import Recipe, find
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Several(click.ParamType):
     """One or more values of another type: ``2,5,10``; behind semicolons where a value has commas: ``400;400,200``."""
 
     def __init__(self, one: click.ParamType, commas: bool = False) -> None:
-        self.one, self.commas = one, commas or isinstance(one, flags.Numbers)
+        self.one, self.commas = one, commas or isinstance(one, options.Numbers)
         self.name = f"{one.name}…"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:  # noqa: D102
@@ -45,8 +45,8 @@ class Several(click.ParamType):
     def typed(self, value: Any) -> str:
         """A TOML field as the flag would be typed: a list holds values, unless it is one, as ``[400, 200]`` is."""
         if not isinstance(value, list) or (self.commas and not _lists(value)):
-            return flags.as_typed(value)
-        return ";".join(flags.as_typed(item) or "none" for item in value) + ";"
+            return options.as_typed(value)
+        return ";".join(options.as_typed(item) or "none" for item in value) + ";"
 
 
 def _lists(value: list[Any]) -> bool:
@@ -147,7 +147,7 @@ def _list(points: Any, out: str) -> None:
     listed = Table("run", "state", "why", box=None, pad_edge=False, header_style="bold")
     for point in points:
         listed.add_row(escape(point.name), point.state, escape(point.error))
-    lists.console().print(listed)
+    listing.console().print(listed)
     click.echo(f"\n{len(points)} runs in {out}")
 
 
@@ -170,7 +170,7 @@ def compare(runs: tuple[str, ...], out: str | None, baselines: bool, as_json: bo
         if out is None:
             return
     else:
-        screen = lists.console()
+        screen = listing.console()
         screen.print(found.table())
         for line in (*found.said, *found.apart):
             click.echo(f"\n{line}")

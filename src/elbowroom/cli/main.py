@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from elbowroom import __version__, errors
-from elbowroom.cli import judge, lists, look, show
+from elbowroom.cli import diagnose, listing, evaluate_sample, report_plot
 from elbowroom.cli.anomalies import anomalies
 from elbowroom.cli.compare import Sweep, compare
 from elbowroom.cli.export import export
@@ -41,20 +41,20 @@ commands.add_command(Train("train", help="Train a recipe: elbowroom train RECIPE
 commands.add_command(Sweep("sweep", help="Train a grid: as train, with several values of every flag."))
 for command in (
     resume,
-    look.evaluate,
-    look.sample,
-    look.reconstruct,
+    evaluate_sample.evaluate,
+    evaluate_sample.sample,
+    evaluate_sample.reconstruct,
     compare,
     anomalies,
     studio,
-    show.report,
-    show.plot,
+    report_plot.report,
+    report_plot.plot,
     export,
-    judge.doctor,
-    judge.audit,
-    lists.recipes,
-    lists.data,
-    lists.runs,
+    diagnose.doctor,
+    diagnose.audit,
+    listing.recipes,
+    listing.data,
+    listing.runs,
 ):
     commands.add_command(command)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.cli import flags
+from elbowroom.cli import options
 from elbowroom.recipes.registry import Recipe, find, known
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _options() -> list[click.Option]:
         click.Option(["--epochs"], type=int, help="passes over the training examples  [default: 10; more if few]"),
         click.Option(["--steps"], type=int, help="optimiser steps, instead of epochs"),
         click.Option(["--batch-size"], type=int, default=128, show_default=True, help="examples per step"),
-        click.Option(["--lr"], type=flags.Finite(), default=1e-3, show_default=True, help="learning rate"),
+        click.Option(["--lr"], type=options.Finite(), default=1e-3, show_default=True, help="learning rate"),
         click.Option(
             ["--optimizer"],
             default="adam",
@@ -52,7 +52,7 @@ def _options() -> list[click.Option]:
             help="a name in torch.optim, small: adam, adagrad, …; with arguments as 'sgd(momentum=0.9)'",
         ),
         click.Option(
-            ["--seed"], type=flags.SEED, default=0, show_default=True, help="of weights, order, noise and splits"
+            ["--seed"], type=options.SEED, default=0, show_default=True, help="of weights, order, noise and splits"
         ),
         click.Option(["--out"], type=str, help="the run directory  [default: runs/RECIPE-DATA-N]"),
         click.Option(["--device"], type=str, help="cpu, cuda or mps  [default: the fastest there is]"),
@@ -64,7 +64,7 @@ def _options() -> list[click.Option]:
             help="make pixels black or white: dynamic draws training anew each time, validation and test once",
         ),
         click.Option(["--dequantise"], is_flag=True, help="make pixels continuous: uniform noise within each level"),
-        click.Option(["--validation"], type=flags.Amount(), help="examples to hold out, where the data names none"),
+        click.Option(["--validation"], type=options.Amount(), help="examples to hold out, where the data names none"),
         click.Option(["--only"], help="classes to take alone, as 0,1"),
         click.Option(
             ["--labelled"],
@@ -73,8 +73,8 @@ def _options() -> list[click.Option]:
         ),
         click.Option(["--label"], help="the column of a table, or the attributes, that are the labels"),
         click.Option(["--columns"], help="what columns of a table are, as zip=category,age=number,id=drop"),
-        click.Option(["--resize"], type=flags.Size(), help="height,width to which pictures in files are brought"),
-        click.Option(["--crop"], type=flags.Size(), help="height,width that are cut from their middle before"),
+        click.Option(["--resize"], type=options.Size(), help="height,width to which pictures in files are brought"),
+        click.Option(["--crop"], type=options.Size(), help="height,width that are cut from their middle before"),
         click.Option(["--flip"], is_flag=True, help="mirror every second picture in training, at random"),
         click.Option(["--shift"], type=click.IntRange(0), default=0, help="pixels that each is moved by in training"),
         click.Option(["--skip-bad"], is_flag=True, help="leave out pictures that cannot be read, with a warning"),
@@ -86,15 +86,15 @@ def _options() -> list[click.Option]:
             help="splits to evaluate after every epoch; nothing is chosen by them",
         ),
         click.Option(["--schedule"], help="of the learning rate: cosine, one-cycle, exponential, thirds"),
-        click.Option(["--clip"], type=flags.Finite(), help="largest norm of a gradient"),
-        click.Option(["--skip"], type=flags.Finite(), help="norm of a gradient above which a step is left out"),
+        click.Option(["--clip"], type=options.Finite(), help="largest norm of a gradient"),
+        click.Option(["--skip"], type=options.Finite(), help="norm of a gradient above which a step is left out"),
         click.Option(
-            ["--average"], type=flags.Finite(), help="decay of averaged weights, as 0.999; they are what is kept"
+            ["--average"], type=options.Finite(), help="decay of averaged weights, as 0.999; they are what is kept"
         ),
         click.Option(
-            ["--kl-warmup"], type=flags.Finite(), help="fraction of the run over which the KL's weight grows to 1"
+            ["--kl-warmup"], type=options.Finite(), help="fraction of the run over which the KL's weight grows to 1"
         ),
-        click.Option(["--free-bits"], type=flags.Finite(), help="nats of each latent dimension that cost nothing"),
+        click.Option(["--free-bits"], type=options.Finite(), help="nats of each latent dimension that cost nothing"),
         click.Option(["--patience"], type=int, help="epochs without a better validation loss before stopping"),
         click.Option(
             ["--precision"],
@@ -114,14 +114,14 @@ def _options() -> list[click.Option]:
         ),
         click.Option(
             ["--preset"],
-            type=click.Choice(list(flags.PRESETS)),
+            type=click.Choice(list(options.PRESETS)),
             is_eager=True,
             expose_value=False,
-            callback=flags.preset,
+            callback=options.preset,
             help="classic; or fast: one cycle of higher rates over 4 epochs, about as good as the classic's 10",
         ),
         click.Option(
-            ["--config"], is_eager=True, expose_value=False, callback=flags.config, help="a TOML file of these flags"
+            ["--config"], is_eager=True, expose_value=False, callback=options.config, help="a TOML file of these flags"
         ),
     ]
 
@@ -134,7 +134,7 @@ class Train(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:  # noqa: D102
         recipe = find(name)
-        own, ours = [flags.option(field) for field in recipe.fields.values()], _options()
+        own, ours = [options.option(field) for field in recipe.fields.values()], _options()
         taken = {o.name for o in own} & {"help", *(o.name for o in ours)}
         if taken:
             raise ValueError(f"recipe {name} has the argument '{min(taken)}', which is a flag of train: rename it")

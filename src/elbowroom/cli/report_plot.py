@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from elbowroom import errors
-from elbowroom.cli import flags
+from elbowroom.cli import options
 
 #: The kind that is a film, and the endings that a figure's and a film's file may have.
 FILM = "training"
@@ -42,7 +42,7 @@ class _Plot(click.Command):
 @click.argument("run")
 @click.option("--out", required=True, help="FILE.png, .svg or .pdf; FILE.gif for training")
 @click.option("--examples", type=int, default=2000, show_default=True, help="to encode, at most")
-@click.option("--seed", type=flags.SEED, default=0, show_default=True, help="of the examples' pick, and of every draw")
+@click.option("--seed", type=options.SEED, default=0, show_default=True, help="of the examples' pick, and of every draw")
 def plot(kind: str, run: str, out: str, examples: int, seed: int) -> None:
     """Draw one kind of figure of a run into a file."""
     from elbowroom.plotting import PLOTS, Look, film

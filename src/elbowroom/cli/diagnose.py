@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from elbowroom.cli import lists
+from elbowroom.cli import listing
 
 
 @click.command()
@@ -19,7 +19,7 @@ def doctor(run: str, strict: bool, as_json: bool) -> None:
     if as_json:
         click.echo(found.json())
     else:
-        lists.console().print(found.table() if found else "[bold]nothing found[/]")
+        listing.console().print(found.table() if found else "[bold]nothing found[/]")
         click.echo(f"\nlooked for      {', '.join(found.looked_for)}")
         for name, why in found.unexamined.items():
             click.echo(f"not looked for  {name}: {why}")
@@ -38,7 +38,7 @@ def audit(run: str, as_json: bool) -> None:
     if as_json:
         click.echo(page.json())
     else:
-        screen = lists.console()
+        screen = listing.console()
         screen.print(f"[bold]{page.subject}[/]  {page.claim}\n")
         screen.print(page.table())
     if not page.passed:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.cli import flags, lists
+from elbowroom.cli import options, listing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--samples", type=int, default=100, show_default=True, help="posterior samples per example")
 @click.option("--split", default="test", show_default=True, help="train, validation or test")
 @click.option("--batch-size", type=int, default=100, show_default=True, help="examples at a time; changes no figure")
-@click.option("--seed", type=flags.SEED, default=0, show_default=True, help="of the noise")
+@click.option("--seed", type=options.SEED, default=0, show_default=True, help="of the noise")
 @click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 def evaluate(run: str, as_json: bool, **settings: Any) -> None:
@@ -38,7 +38,7 @@ def evaluate(run: str, as_json: bool, **settings: Any) -> None:
         click.echo(found.json())
         return
     p = found.protocol
-    screen = lists.console()
+    screen = listing.console()
     screen.print(
         f"[bold]{p['model']}[/]  {p['recipe']}, {p['parameters']:,} parameters, {p['data']['name']} {p['split']}, "
         f"{p['samples']} samples, seed {p['seed']}\np(x|z): {p['likelihood']}\n",
@@ -51,13 +51,13 @@ def evaluate(run: str, as_json: bool, **settings: Any) -> None:
 @click.option("-n", type=int, help="how many to draw from the prior  [default: 64]")
 @click.option("--z", "codes", help='codes to decode instead: "0,0; 0,1; -0.9,-0.9"')
 @click.option("--label", help='for a conditional model: classes in turn, "7" or "3,8"; attributes, "Smiling=1,Male=0"')
-@click.option("--seed", type=flags.SEED, default=0, show_default=True, help="of the draw")
+@click.option("--seed", type=options.SEED, default=0, show_default=True, help="of the draw")
 @click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x and z, FILE.csv for a table")
 def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: int, out: str) -> None:
     """Decode codes drawn from the prior, or given."""
     import torch
 
-    from elbowroom.cli.conditions import condition
+    from elbowroom.cli.conditioning import condition
     from elbowroom.runs.run import Run
 
     target = _target(out)
@@ -93,7 +93,7 @@ def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: 
 @click.option("--input", "source", help="pictures or an array of your own, instead of the run's data")
 @click.option("--split", default="test", show_default=True, help="train, validation or test, without --input")
 @click.option("-n", type=int, default=30, show_default=True, help="how many, from the first")
-@click.option("--resize", type=flags.Size(), help="height,width to which pictures of your own are brought")
+@click.option("--resize", type=options.Size(), help="height,width to which pictures of your own are brought")
 @click.option(
     "--out",
     required=True,
