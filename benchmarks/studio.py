@@ -24,8 +24,8 @@ from elbowroom.runs.run import Run
 
 def section_runs(count: int = 200, epochs: int = 1000) -> None:
     """The list of runs."""
-    from elbowroom.studio.services.run_index import Folder
     from elbowroom.studio.http.json import text
+    from elbowroom.studio.services.run_index import Folder
 
     with tempfile.TemporaryDirectory() as folder:
         size = _runs(Path(folder), count, epochs)

@@ -46,7 +46,9 @@ def by_pyro(path: Path, model: er.Model, data: er.Data, epochs: int, seed: int =
             svi.step(batch.x)
         losses = [svi.evaluate_loss(batch.x) for batch in data.test.batches(500)]
         elbo.append(-sum(losses) / len(data.test))
-    serialization.save(path, serialization.of(model), {"elbo": json.dumps(elbo), "settings": f"{epochs} epochs, seed {seed}"})
+    serialization.save(
+        path, serialization.of(model), {"elbo": json.dumps(elbo), "settings": f"{epochs} epochs, seed {seed}"}
+    )
     return elbo
 
 

@@ -18,10 +18,10 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.data import Arrays
 from elbowroom.evaluation.anomaly import background
-from elbowroom.evaluation.anomaly.scores import SCORES
 from elbowroom.evaluation.anomaly.heatmap import heat
-from elbowroom.evaluation.metrics.roc import auprc, auroc
 from elbowroom.evaluation.anomaly.reference import reference
+from elbowroom.evaluation.anomaly.scores import SCORES
+from elbowroom.evaluation.metrics.roc import auprc, auroc
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from torch import nn
 
 import elbowroom as er
 from elbowroom.auditor import CHECKS, audit
-from elbowroom.auditor.isolation import by_row, silent
 from elbowroom.auditor.exact import exact
+from elbowroom.auditor.isolation import by_row, silent
 from elbowroom.auditor.quadrature import Entangled, Unbounded, everything, levels, line, log_total, unit
 from elbowroom.distributions import Normal
 from elbowroom.recipes import RECIPES

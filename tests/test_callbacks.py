@@ -9,9 +9,9 @@ import elbowroom as er
 from elbowroom import serialization
 from elbowroom.data import Batch
 from elbowroom.training import state
-from elbowroom.training.callbacks import described, made_again
 from elbowroom.training.callback import HOOKS, Hooks, hooks
 from elbowroom.training.step import Step
+from elbowroom.workbench import described, made_again
 
 
 def make(recipe="vae", **more):
@@ -110,8 +110,8 @@ def test_clip_bounds_the_gradient(digits, tmp_path):
 def test_accumulation_gives_the_whole_batchs_gradient(digits):
     """With the noise silenced, four parts of a batch add up to it; and the meter sees every example once."""
     from elbowroom import noise
-    from elbowroom.training.backward import gradients
     from elbowroom.training.averages import Meter
+    from elbowroom.training.backward import gradients
     from elbowroom.training.batch_shard import Portion
 
     grads = []

@@ -10,10 +10,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
 import elbowroom as er
-from elbowroom.models import conditioning
 from elbowroom import serialization
+from elbowroom.models import conditioning
 from elbowroom.recipes.registry import known
-from elbowroom.training import cuda_graph, backward, optimizers, state
+from elbowroom.training import backward, cuda_graph, optimizers, state
 from elbowroom.training.callback import Hooks
 
 READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default}

@@ -443,7 +443,7 @@ def test_the_command_on_record_can_be_pasted(monkeypatch):
 
     words = ["train", "vae", "--data", "my pictures", "--optimizer", "sgd(momentum=0.9)"]
     pasted = "elbowroom train vae --data 'my pictures' --optimizer 'sgd(momentum=0.9)'"
-    for program in ("/somewhere/bin/elbowroom", "elbowroom.exe", str(Path(module.__file__).with_name("__main__.py"))):
+    for program in ("/somewhere/bin/elbowroom", "elbowroom.exe", str(Path(module.__file__).parents[1] / "__main__.py")):
         monkeypatch.setattr(sys, "argv", [program, *words])
         assert module.provenance()["command"] == pasted
     for program in ("/somewhere/else.py", "/a/package/__main__.py"):
@@ -462,7 +462,7 @@ def test_the_commit_of_a_surrounding_repository_is_not_ours(tmp_path, monkeypatc
     git("commit", "--allow-empty", "-m", "somebody's project")
     for place, ours in ((".venv/lib/elbowroom", False), ("src/elbowroom", True)):
         (tmp_path / place).mkdir(parents=True)
-        monkeypatch.setattr(module, "__file__", str(tmp_path / place / "run.py"))
+        monkeypatch.setattr(module, "__file__", str(tmp_path / place / "runs" / "run.py"))
         assert (module.provenance()["commit"] is not None) == ours
 
 

@@ -16,14 +16,14 @@ from elbowroom import serialization
 from elbowroom.cli import main
 from elbowroom.distributions import Normal
 from elbowroom.doctor import AILMENTS, Finding, examine
+from elbowroom.doctor.amortization_gap import refined
+from elbowroom.doctor.duplicates import compared
 from elbowroom.doctor.evidence import Case
 from elbowroom.doctor.loss_weights import of_objective, of_rows
-from elbowroom.doctor.snapshot import Look, look
-from elbowroom.doctor.amortization_gap import refined
 from elbowroom.doctor.registry import Unexamined
-from elbowroom.doctor.duplicates import compared
+from elbowroom.doctor.snapshot import Look, look
 from elbowroom.recipes import RECIPES
-from elbowroom.training.callbacks import Pictures, described, made_again
+from elbowroom.workbench import Pictures, described, made_again
 
 #: Smaller than the papers', where those are large for a test; long enough to be past their warm-up.
 SMALL = {

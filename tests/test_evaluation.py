@@ -11,8 +11,8 @@ from rich.console import Console
 
 import elbowroom as er
 from elbowroom import noise
-from elbowroom.evaluation.suites import likelihood
 from elbowroom.evaluation.registry import known, suite
+from elbowroom.evaluation.suites import likelihood
 
 
 def make(recipe="vae", shape=(1, 8, 8), **more):

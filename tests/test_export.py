@@ -15,11 +15,11 @@ from torch import nn
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.exporting import explorer
-from elbowroom.exporting.onnx import CLOSE
-from elbowroom.exporting.modules import Decoder, Encoder, Sampler, condition
-from elbowroom.exporting.js.graph import LARGE
-from elbowroom.exporting.source import Told
 from elbowroom.exporting.js.compile import program
+from elbowroom.exporting.js.graph import LARGE
+from elbowroom.exporting.modules import Decoder, Encoder, Sampler, condition
+from elbowroom.exporting.onnx import CLOSE
+from elbowroom.exporting.source import Told
 from elbowroom.networks import ACTIVATIONS
 from elbowroom.recipes import RECIPES
 
@@ -43,7 +43,7 @@ LIKELIHOODS = [
     ((3, 5, 7), "discretised-logistic"),
     ((3, 5, 7), "logistic-mixture"),
 ]
-DECODE = Path(er.__file__).parent / "exporting" / "decode.js"
+DECODE = Path(er.__file__).parent / "exporting" / "js" / "interpreter.js"
 NODE = """
 const read = require("fs").readFileSync;
 const decoder = new Function(read(process.argv[1], "utf8") + "; return decoder;")();

@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import elbowroom as er
 from elbowroom import serialization
-from elbowroom.evaluation.metrics import fid_kid, feature_extractor, precision_recall, ssim_psnr
+from elbowroom.evaluation.metrics import feature_extractor, fid_kid, precision_recall, ssim_psnr
 
 
 @pytest.fixture(autouse=True)

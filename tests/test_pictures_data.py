@@ -23,11 +23,11 @@ from PIL import Image, ImageOps
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
-from elbowroom.data import Arrays, Stored, transforms, load_data, load_like, image, still
+from elbowroom.data import Arrays, Stored, image, load_data, load_like, still, transforms
 from elbowroom.data.catalog import celeba, cifar_svhn, olivetti
-from elbowroom.data.readers import image_decode, numpy, image_cache
-from elbowroom.data.readers.image_archive import album
 from elbowroom.data.catalog.registry import TABLE
+from elbowroom.data.readers import image_cache, image_decode, numpy
+from elbowroom.data.readers.image_archive import album
 from elbowroom.training import state
 
 WHOLE = {"validation": 0, "test": 0}

@@ -17,9 +17,10 @@ import torch
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.recipes import RECIPES
-from elbowroom.reporting import command, write
-from elbowroom.workbench.monitoring.report import leave_report
+from elbowroom.reporting import write
+from elbowroom.runs import command
 from elbowroom.training.state import DATA, MODEL, RUN, STOP, State
+from elbowroom.workbench.monitoring.report import leave_report
 
 SMALL = {
     "factor_vae": {"critic": (16,), "latent": 4},

@@ -22,10 +22,10 @@ import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
 from elbowroom.data import Arrays, Stored, load_data, still
-from elbowroom.data.readers import numpy, tar
-from elbowroom.data.splits.blocks import runs
-from elbowroom.data.readers.mapped import Mapped
 from elbowroom.data.memory import available
+from elbowroom.data.readers import numpy, tar
+from elbowroom.data.readers.mapped import Mapped
+from elbowroom.data.splits.blocks import runs
 from elbowroom.training import state
 
 WHOLE = {"validation": 0, "test": 0}

@@ -16,10 +16,10 @@ import elbowroom as er
 from elbowroom.cli.train import Train
 from elbowroom.recipes import RECIPES
 from elbowroom.runs.run import Run
-from elbowroom.studio.services import train_form, jobs, annotations, processes
 from elbowroom.studio.app import make
-from elbowroom.studio.services.run_index import Folder
 from elbowroom.studio.http.json import Refused
+from elbowroom.studio.services import annotations, jobs, processes, train_form
+from elbowroom.studio.services.run_index import Folder
 
 TRAIN = Train("train")
 

@@ -5,9 +5,9 @@ import threading
 import pytest
 import torch
 
+from elbowroom.studio.http.json import Refused
 from elbowroom.studio.services import batch_queue
 from elbowroom.studio.services.batch_queue import Lane
-from elbowroom.studio.http.json import Refused
 
 
 @pytest.fixture

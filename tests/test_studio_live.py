@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 import elbowroom as er
 from elbowroom.runs.run import Run
 from elbowroom.studio.api import live_updates
-from elbowroom.studio.app import make
 from elbowroom.studio.api.live_updates import Page
+from elbowroom.studio.app import make
 from elbowroom.studio.services.run_summary import News
 
 

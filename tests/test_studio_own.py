@@ -17,8 +17,8 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.evaluation import anomaly_scores
 from elbowroom.latent import neighbours
-from elbowroom.studio.services import image_upload
 from elbowroom.studio.app import make
+from elbowroom.studio.services import image_upload
 from elbowroom.studio.services.loaded_model import SAMPLES, Opened
 
 
@@ -26,7 +26,7 @@ from elbowroom.studio.services.loaded_model import SAMPLES, Opened
 def folder(tmp_path_factory, digits):
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.training.loop.leave_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.leave_report", lambda state: None)
         torch.manual_seed(0)
         er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=3, out=folder / "vae")
         er.fit(*er.recipes.cvae(digits.shape, latent=3), digits, steps=5, out=folder / "cvae")

@@ -10,21 +10,21 @@ from filelock import FileLock
 from starlette.testclient import TestClient
 
 import elbowroom as er
-from elbowroom.runs.run import Run, runs
-from elbowroom.studio.services import columns, annotations
-from elbowroom.studio import images
 from elbowroom.runs import metrics_log
+from elbowroom.runs.run import Run, runs
+from elbowroom.studio import images
 from elbowroom.studio.app import make
+from elbowroom.studio.http.json import Refused, checked
+from elbowroom.studio.services import annotations, columns
 from elbowroom.studio.services.metrics_summary import FEW, Digest
 from elbowroom.studio.services.run_index import Folder
-from elbowroom.studio.http.json import Refused, checked
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, digits):
     """A run that has been trained."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.training.loop.leave_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.leave_report", lambda state: None)
         path = tmp_path_factory.mktemp("trained") / "vae"
         return er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=2, out=path, device="cpu").path
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.cli.compare import Several, several
-from elbowroom.cli.options import Numbers, option
 from elbowroom.cli.main import commands
-from elbowroom.comparing import grid, plan, sweep
-from elbowroom.sweeps.grid import LONGEST, named
+from elbowroom.cli.options import Numbers, option
 from elbowroom.recipes import RECIPES
+from elbowroom.sweeps import grid, plan, sweep
+from elbowroom.sweeps.grid import LONGEST, named
 
 QUICK = ["--steps", "12", "--device", "cpu", "--watch", "validation"]
 
@@ -182,7 +182,7 @@ def test_a_mistake_is_one_line(arguments, words, capsys):
 def quick():
     """Trainings leave neither curves nor a report behind, which take longer than these trainings do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.training.loop.leave_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.leave_report", lambda state: None)
         patch.setattr("elbowroom.training.callbacks.Pictures.end", lambda self, state: None)
         yield
 

@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import elbowroom as er
 from elbowroom import serialization
-from elbowroom.training import callbacks, checkpoint, callback, state
-from elbowroom.training.loop import measure
+from elbowroom.training import callback, callbacks, checkpoint, state
 from elbowroom.training.averages import Meter
+from elbowroom.training.loop import measure
 from elbowroom.training.step import Step
 
 SMALL = {"latent": 2, "hidden": (16,)}

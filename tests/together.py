@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import elbowroom as er
-from elbowroom import noise, distributed
+from elbowroom import distributed, noise
 
 
 def digits(n):

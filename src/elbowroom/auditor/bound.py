@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.independence import TOLERANCE
 from elbowroom.auditor.exact import exact
+from elbowroom.auditor.independence import TOLERANCE
 from elbowroom.auditor.registry import Fault, Unsaid, check
 from elbowroom.models.draw import Draw, Latent
 

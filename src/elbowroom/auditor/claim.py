@@ -19,9 +19,9 @@ from elbowroom.auditor.isolation import Dice, by_row, silent
 from elbowroom.auditor.quiet import at_rest
 from elbowroom.auditor.registry import Fault
 from elbowroom.data import Batch
-from elbowroom.models.draw import Draw
 from elbowroom.evaluation.suites.likelihood import score
 from elbowroom.models.base import Generative
+from elbowroom.models.draw import Draw
 
 #: (module, x) -> (B,), or (module, x, k) -> (B,) for a bound of k samples.
 Reported = Callable[..., Tensor]

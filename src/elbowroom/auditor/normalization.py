@@ -11,8 +11,8 @@ from torch import Tensor
 from elbowroom.auditor import quadrature
 from elbowroom.auditor.claim import Claim
 from elbowroom.auditor.classic import classic
-from elbowroom.auditor.quiet import at_rest
 from elbowroom.auditor.quadrature import Entangled, LogDensity, Space, Unbounded
+from elbowroom.auditor.quiet import at_rest
 from elbowroom.auditor.registry import Fault, Unsaid, check
 
 #: The log of a total, its standard error, how many elements x has, and over what it is.

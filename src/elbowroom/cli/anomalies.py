@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.cli import options, listing
+from elbowroom.cli import listing, options
 
 if TYPE_CHECKING:
     from elbowroom.evaluation import Anomalies

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.cli import options, listing, train
+from elbowroom.cli import listing, options, train
 from elbowroom.recipes.registry import Recipe, find
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def several(option: click.Option) -> click.Option:
 
 def sweep(recipe: Recipe, out: str | None, dry_run: bool, **given: Any) -> None:
     """Lay out the grid, train it, and say how it ended."""
-    from elbowroom.comparing import grid, plan, sweep
+    from elbowroom.sweeps import grid, plan, sweep
 
     axes: dict[str, tuple[Any, ...]] = {"recipe": (recipe.name,)}
     axes |= {name: (value,) if name in ALONE else value or (None,) for name, value in given.items()}

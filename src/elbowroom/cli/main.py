@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from elbowroom import __version__, errors
-from elbowroom.cli import diagnose, listing, evaluate_sample, report_plot
+from elbowroom.cli import diagnose, evaluate_sample, listing, report_plot
 from elbowroom.cli.anomalies import anomalies
 from elbowroom.cli.compare import Sweep, compare
 from elbowroom.cli.export import export

@@ -42,7 +42,9 @@ class _Plot(click.Command):
 @click.argument("run")
 @click.option("--out", required=True, help="FILE.png, .svg or .pdf; FILE.gif for training")
 @click.option("--examples", type=int, default=2000, show_default=True, help="to encode, at most")
-@click.option("--seed", type=options.SEED, default=0, show_default=True, help="of the examples' pick, and of every draw")
+@click.option(
+    "--seed", type=options.SEED, default=0, show_default=True, help="of the examples' pick, and of every draw"
+)
 def plot(kind: str, run: str, out: str, examples: int, seed: int) -> None:
     """Draw one kind of figure of a run into a file."""
     from elbowroom.plotting import PLOTS, Look, film

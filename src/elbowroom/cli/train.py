@@ -162,7 +162,7 @@ def begin(recipe: Recipe, **given: Any) -> Run:
 
     from elbowroom import distributed
     from elbowroom.data import load_data
-    from elbowroom.training import fit
+    from elbowroom.workbench import fit
 
     # What stands at its default is left to the recipe, whose likelihood is another for a table's columns.
     arguments = {name: given[name] for name, field in recipe.fields.items() if given[name] != field.default}

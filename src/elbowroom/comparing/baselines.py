@@ -12,19 +12,20 @@ from typing import Any
 
 import torch
 
-from elbowroom.comparing.entry import Entry, judged_split
 from elbowroom.comparing.discover import entries
-from elbowroom.sweeps.grid import Settings, as_json
+from elbowroom.comparing.entry import Entry, judged_split
 from elbowroom.comparing.pca import how, pca, reconstruction
-from elbowroom.runs.settings import TRAINING
-from elbowroom.sweeps.sweep import plan, run_all
 from elbowroom.data import Data, still
 from elbowroom.families import Family
 from elbowroom.models.base import Generative
 from elbowroom.recipes import find
 from elbowroom.runs.run import Run
-from elbowroom.training import Callback, fit
-from elbowroom.training.callbacks import made_again
+from elbowroom.runs.settings import TRAINING
+from elbowroom.sweeps.grid import Settings, as_json
+from elbowroom.sweeps.sweep import plan, run_all
+from elbowroom.training import Callback
+from elbowroom.workbench.callback_registry import made_again
+from elbowroom.workbench.fit import fit
 
 #: The autoencoders, each with what it takes beside the arguments that the runs have, too.
 AUTOENCODERS: dict[str, Settings] = {

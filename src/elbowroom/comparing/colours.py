@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from elbowroom.sweeps.grid import as_json
 from elbowroom.comparing.group import Group
+from elbowroom.sweeps.grid import as_json
 
 #: For groups that come in an order: from one end to the other, at least 3:1 against the paper everywhere.
 SCALE = (

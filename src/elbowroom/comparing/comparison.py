@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from elbowroom.comparing import tables
 from elbowroom.comparing.columns import COLUMNS, Column, figure, redundant
-from elbowroom.comparing.entry import Entry, judged_split
 from elbowroom.comparing.discover import entries, judged
-from elbowroom.sweeps.grid import Settings, as_json
+from elbowroom.comparing.entry import Entry, judged_split
 from elbowroom.comparing.group import Group, named
 from elbowroom.runs.settings import differing, same, shown, telling
+from elbowroom.sweeps.grid import Settings, as_json
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,9 +10,9 @@ from elbowroom.comparing.colours import key
 from elbowroom.comparing.columns import figure
 from elbowroom.comparing.comparison import Comparison
 from elbowroom.comparing.group import Group
+from elbowroom.formatting import plural
 from elbowroom.plotting.curves import NO_TERMS, TITLES, UNITS
 from elbowroom.plotting.figure import Chart, Line
-from elbowroom.formatting import plural
 from elbowroom.web.charts import chart
 
 #: Charts under one legend, at most, and points of a line of which each is marked.

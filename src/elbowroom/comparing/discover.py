@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom.comparing.entry import Entry
-from elbowroom.sweeps.grid import Settings, as_json
 from elbowroom.comparing.protocol import data_told, protocols, versions
-from elbowroom.runs.settings import told
-from elbowroom.sweeps.sweep import FILE, STOPPED, read
 from elbowroom.data import Data, load_data
 from elbowroom.runs.run import Run
+from elbowroom.runs.settings import told
+from elbowroom.sweeps.grid import Settings, as_json
+from elbowroom.sweeps.sweep import FILE, STOPPED, read
 
 
 def entries(paths: Sequence[str | os.PathLike[str]], data: Any = None) -> list[Entry]:

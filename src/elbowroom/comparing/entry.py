@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from elbowroom.sweeps.grid import Settings
 from elbowroom.comparing.protocol import Protocol
 from elbowroom.data import Data
 from elbowroom.evaluation import evaluate
@@ -17,6 +16,7 @@ from elbowroom.evaluation.compatibility import what_it_is
 from elbowroom.families import Gaussian, Laplace
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
+from elbowroom.sweeps.grid import Settings
 
 #: States of a run whose figures are not final.
 OPEN = ("failed", "unfinished", "to train", "damaged")

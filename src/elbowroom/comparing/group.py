@@ -8,9 +8,9 @@ from typing import Any
 
 from elbowroom.comparing.columns import Figure
 from elbowroom.comparing.entry import Entry
-from elbowroom.sweeps.grid import Settings
 from elbowroom.comparing.protocol import Protocol
 from elbowroom.runs.settings import spoken
+from elbowroom.sweeps.grid import Settings
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elbowroom.models.conditional import Conditional
 from elbowroom.data import Data, still
 from elbowroom.families import Bernoulli, Family, Gaussian, Point
 from elbowroom.models.base import Model
+from elbowroom.models.conditional import Conditional
 from elbowroom.networks import MLP
 
 #: Numbers in an example, at most: their covariances are taken apart exactly, in a time of the third power.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
-from elbowroom.sweeps.grid import as_json
 from elbowroom.data import load_data
+from elbowroom.sweeps.grid import as_json
 
 #: Arguments of the data that change no value that is measured.
 INCIDENTAL = ("seed", "buffer")

@@ -7,18 +7,18 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from elbowroom import __version__, reporting
-from elbowroom.comparing import colours, render, curves, image_rows
+from elbowroom import __version__
+from elbowroom.comparing import colours, curves, image_rows, render
 from elbowroom.comparing.columns import words
 from elbowroom.comparing.comparison import Comparison
-from elbowroom.runs.settings import shown, spoken
 from elbowroom.formatting import plural
 from elbowroom.reporting.report import policy
+from elbowroom.runs.settings import shown, spoken
+from elbowroom.web.render import read_asset
 
 
 def write(comparison: Comparison, out: str | os.PathLike[str]) -> Path:
@@ -50,10 +50,9 @@ def page(comparison: Comparison) -> str:
         _same(comparison),
     ]
     found = [section for section in sections if section]
-    ours, theirs = files(__package__), files(reporting.__name__)
-    css = "".join(room.joinpath("page.css").read_text(encoding="utf-8") for room in (theirs, ours))
+    css = read_asset("static/report.css") + read_asset("static/comparison.css")
     css += colours.css(comparison.groups)
-    js = ours.joinpath("page.js").read_text(encoding="utf-8")
+    js = read_asset("static/comparison.js")
     fill = {
         "title": escape(comparison.title),
         "sentence": escape(_sentence(comparison)),
@@ -66,7 +65,7 @@ def page(comparison: Comparison) -> str:
         "js": js,
         "policy": policy(css, js),
     }
-    return Template(ours.joinpath("page.html").read_text(encoding="utf-8")).substitute(fill)
+    return Template(read_asset("templates/comparison.html")).substitute(fill)
 
 
 Section = tuple[str, str, str]

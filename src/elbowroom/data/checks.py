@@ -9,11 +9,11 @@ from hashlib import blake2b
 import torch
 from torch import Tensor
 
-from elbowroom.data.transforms import bernoulli, threshold
 from elbowroom.data.raw import Whole
-from elbowroom.data.splits.memory import Arrays, Split, scaled
 from elbowroom.data.splits.buffered import Stored
 from elbowroom.data.splits.loader import undisturbed
+from elbowroom.data.splits.memory import Arrays, Split, scaled
+from elbowroom.data.transforms import bernoulli, threshold
 
 ROWS = 4096
 """Examples drawn in one go, and"""

@@ -10,8 +10,8 @@ import torch
 
 from elbowroom import errors
 from elbowroom.data.raw import Found, Whole
-from elbowroom.data.splits.memory import Arrays
 from elbowroom.data.splits.buffered import Stored
+from elbowroom.data.splits.memory import Arrays
 
 
 def picked(found: Found, ready: dict[str, Whole], only: Any) -> tuple[Found, dict[str, Whole]]:

@@ -14,21 +14,21 @@ import numpy as np
 from torch import Tensor
 
 from elbowroom import errors
-from elbowroom.data.options import Asked, BadPictures, plain
-from elbowroom.data.partition import divided, wanted
-from elbowroom.data.readers.table_encoding import Column
-from elbowroom.data.readers.registry import holds_pictures, read_path
-from elbowroom.data.raw import Found, Whole, class_names, split_of
-from elbowroom.data.preprocess import Binarise, augmented, binarised, dequantised
-from elbowroom.data.labelled import labelled as with_labels
 from elbowroom.data.catalog.registry import TABLE, read_named
+from elbowroom.data.checks import fingerprint, is_binary, judged, outside
 from elbowroom.data.class_subset import picked
 from elbowroom.data.image import Size
-from elbowroom.data.splits.memory import Arrays, Split
+from elbowroom.data.labelled import labelled as with_labels
+from elbowroom.data.options import Asked, BadPictures, plain
+from elbowroom.data.partition import divided, wanted
+from elbowroom.data.preprocess import Binarise, augmented, binarised, dequantised
+from elbowroom.data.raw import Found, Whole, class_names, split_of
+from elbowroom.data.readers.registry import holds_pictures, read_path
+from elbowroom.data.readers.table import coded
+from elbowroom.data.readers.table_encoding import Column
 from elbowroom.data.splits.buffered import Stored
 from elbowroom.data.splits.loader import Loader
-from elbowroom.data.readers.table import coded
-from elbowroom.data.checks import fingerprint, is_binary, judged, outside
+from elbowroom.data.splits.memory import Arrays, Split
 from elbowroom.table_shape import Row
 
 

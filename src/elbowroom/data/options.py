@@ -8,8 +8,8 @@ from numbers import Integral
 from typing import Any, Literal, get_args
 
 from elbowroom import errors
-from elbowroom.data.readers.table_encoding import Column
 from elbowroom.data.image import Fit, Size
+from elbowroom.data.readers.table_encoding import Column
 
 BadPictures = Literal["refuse", "skip"]
 FOR = {

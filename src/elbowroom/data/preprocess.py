@@ -7,11 +7,11 @@ from typing import Literal
 
 import torch
 
-from elbowroom.data.transforms import Change, bernoulli, flipped, shifted, spread, threshold
-from elbowroom.data.raw import Whole
-from elbowroom.data.splits.memory import Arrays, scaled
-from elbowroom.data.splits.buffered import Stored
 from elbowroom.data.checks import ROWS, is_binary, outside
+from elbowroom.data.raw import Whole
+from elbowroom.data.splits.buffered import Stored
+from elbowroom.data.splits.memory import Arrays, scaled
+from elbowroom.data.transforms import Change, bernoulli, flipped, shifted, spread, threshold
 
 Binarise = Literal["none", "threshold", "dynamic"]
 Splits = dict[str, Whole]

@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from elbowroom.data.readers.table_encoding import Column
-from elbowroom.data.value_kinds import as_kind, kind_of, strangers
-from elbowroom.data.splits.memory import Arrays
 from elbowroom.data.splits.buffered import Stored
 from elbowroom.data.splits.loader import Items, Loader, arranged
+from elbowroom.data.splits.memory import Arrays
+from elbowroom.data.value_kinds import as_kind, kind_of, strangers
 
 Whole = Arrays | Items | Loader | Stored
 """A split that a smaller one can be taken from."""

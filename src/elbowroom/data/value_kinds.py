@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from elbowroom.data.image import AS_IS, Fit, decoded
 from elbowroom.data.file_io import DAMAGE
+from elbowroom.data.image import AS_IS, Fit, decoded
 
 Kind = Literal["bits", "pixels", "numbers"]
 LARGEST: dict[Kind, int] = {"bits": 1, "pixels": 255}

@@ -5,13 +5,13 @@ All are :class:`torch.distributions.Distribution`; argument validation is off fo
 
 from torch.distributions import kl_divergence
 
-from elbowroom.distributions.latent import Codes, Delta, Normal, Quantised, has_density, nearest
-from elbowroom.distributions.kl import kl_elements
-from elbowroom.distributions.discretized import DiscretisedLogistic, Levels, LogisticMixture
-from elbowroom.distributions.mixed import mixture
 from elbowroom.distributions.base import Unvalidated, independent
-from elbowroom.distributions.tabular import Beside, Classes
 from elbowroom.distributions.bernoulli import Bernoulli, ContinuousBernoulli
+from elbowroom.distributions.discretized import DiscretisedLogistic, Levels, LogisticMixture
+from elbowroom.distributions.kl import kl_elements
+from elbowroom.distributions.latent import Codes, Delta, Normal, Quantised, has_density, nearest
+from elbowroom.distributions.mixed import mixture
+from elbowroom.distributions.tabular import Beside, Classes
 
 __all__ = [
     "Bernoulli",

@@ -13,8 +13,8 @@ from elbowroom.auditor.quiet import at_rest
 from elbowroom.data import Batch
 from elbowroom.distributions import Delta, Normal
 from elbowroom.doctor.registry import Unexamined
-from elbowroom.models.draw import Draw, Latent
 from elbowroom.models.base import Generative
+from elbowroom.models.draw import Draw, Latent
 
 #: Steps of Adam, its rate in units of the posterior's own spread, and the samples of a step: their noise averages out
 #: over the steps, and a decoder of convolutions is slow.

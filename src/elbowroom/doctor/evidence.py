@@ -14,10 +14,10 @@ from elbowroom.auditor.quiet import at_rest, place, streams_kept
 from elbowroom.data import Batch, Data, Split, still
 from elbowroom.doctor import loss_weights
 from elbowroom.doctor.loss_weights import Charges
-from elbowroom.doctor.snapshot import Look, look
 from elbowroom.doctor.registry import Unexamined
-from elbowroom.models.draw import Draw
+from elbowroom.doctor.snapshot import Look, look
 from elbowroom.models.base import Generative
+from elbowroom.models.draw import Draw
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from elbowroom.data import load_data
-from elbowroom.doctor.checks import loss, latent, data, overfitting  # noqa: F401 - they enter their ailments
+from elbowroom.doctor.checks import data, latent, loss, overfitting  # noqa: F401 - they enter their ailments
 from elbowroom.doctor.evidence import Case
 from elbowroom.doctor.finding import Finding, Findings
 from elbowroom.doctor.registry import AILMENTS, Unexamined

@@ -14,8 +14,8 @@ from elbowroom.auditor.classic import Classic, classic
 from elbowroom.auditor.quiet import at_rest
 from elbowroom.data import Batch
 from elbowroom.distributions import Normal, Quantised, kl_elements
-from elbowroom.models.draw import Draw, Latent
 from elbowroom.models.base import Generative
+from elbowroom.models.draw import Draw, Latent
 
 #: Share of equal values at the edge of all log-variances, above which something may be clamping them.
 SUSPICIOUS = 0.1

@@ -1,14 +1,14 @@
 """Honest figures: each with its protocol and uncertainty."""
 
-from elbowroom.evaluation.anomaly.scores import anomaly_scores
 from elbowroom.evaluation.anomaly.conformal import Detector
 from elbowroom.evaluation.anomaly.detect import anomalies
+from elbowroom.evaluation.anomaly.results import Anomalies
+from elbowroom.evaluation.anomaly.scores import anomaly_scores
+from elbowroom.evaluation.compatibility import check_range, check_suits
 from elbowroom.evaluation.evaluate import evaluate
+from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.metrics.feature_extractor import Features
 from elbowroom.evaluation.suites.images import images_by
-from elbowroom.evaluation.metric import Evaluation, Metric
-from elbowroom.evaluation.compatibility import check_range, check_suits
-from elbowroom.evaluation.anomaly.results import Anomalies
 
 __all__ = [
     "Anomalies",

@@ -11,10 +11,10 @@ import torch
 
 from elbowroom import __version__, devices
 from elbowroom.data import Data, Split, load_data, still
-from elbowroom.evaluation.metric import Evaluation, Metric
-from elbowroom.evaluation.subject import Subject
 from elbowroom.evaluation.compatibility import check_suits, what_it_is
+from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.registry import Suite, chosen
+from elbowroom.evaluation.subject import Subject
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 

@@ -13,7 +13,7 @@ from elbowroom.evaluation.subject import Subject
 Function = Callable[[Subject], dict[str, Metric]]
 
 #: The modules that hold suites, in the order in which their figures are shown.
-ROOMS = ("likelihood", "latent", "error", "annealed", "aggregate", "codes", "images")
+ROOMS = ("likelihood", "latent", "reconstruction", "ais", "aggregate_posterior", "probes", "images")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def suite(name: str, about: str, default: bool = False) -> Callable[[Function], 
 
 def known() -> dict[str, Suite]:
     """All suites, ours in the order of :data:`ROOMS` and then those entered elsewhere, their modules imported now."""
-    ours = [import_module(f"elbowroom.evaluation.{room}").__name__ for room in ROOMS]
+    ours = [import_module(f"elbowroom.evaluation.suites.{room}").__name__ for room in ROOMS]
     place = {name: [*ours, module].index(module) for name, s in SUITES.items() if (module := s.function.__module__)}
     return {name: SUITES[name] for name in sorted(place, key=place.__getitem__)}
 

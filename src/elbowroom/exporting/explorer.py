@@ -17,12 +17,13 @@ from torch import Tensor
 
 from elbowroom import __version__
 from elbowroom.exporting.explorer_data import codes, encoded
-from elbowroom.exporting.modules import Decoder, condition, conditions
-from elbowroom.exporting.js.graph import LARGE, Program
-from elbowroom.exporting.source import Told
 from elbowroom.exporting.js.compile import program
+from elbowroom.exporting.js.graph import LARGE, Program
+from elbowroom.exporting.modules import Decoder, condition, conditions
+from elbowroom.exporting.source import Told
 from elbowroom.plotting import is_picture
 from elbowroom.reporting import summary
+from elbowroom.web.render import read_asset
 
 #: A quarter of the distance between two of 256 levels: what half precision may move a value by.
 UNSEEN = 1 / 1020
@@ -104,11 +105,10 @@ def _condition(told: Told) -> dict[str, Any] | None:
 
 
 def _filled(told: Told, data: dict[str, Any], stored: bytes, words: str) -> str:
-    css, decode, js, html = (
-        files(__package__).joinpath(name).read_text(encoding="utf-8")
-        for name in ("page.css", "decode.js", "page.js", "page.html")
+    css, js, html = (
+        read_asset(name) for name in ("static/explorer.css", "static/explorer.js", "templates/explorer.html")
     )
-    script = decode + js
+    script = files("elbowroom.exporting.js").joinpath("interpreter.js").read_text(encoding="utf-8") + js
     run = told.look.run
     figures = [(f.name, f"{f.value} {f.unit}, {f.how}") for f in summary.figures(run)]
     facts = [("weights", f"{words}; hash {told.hash}"), *figures, *_facts(told)]

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.latent import principal
 from elbowroom.exporting.modules import condition, conditions
 from elbowroom.exporting.source import Told
+from elbowroom.latent import principal
 from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.plotting.style import CLASSES
 

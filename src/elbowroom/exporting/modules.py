@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.models.conditioning import Labels
 from elbowroom.distributions import Delta, Normal, Quantised
 from elbowroom.exporting.prior_transforms import transform
 from elbowroom.models.base import Generative, Model
+from elbowroom.models.conditioning import Labels
 from elbowroom.models.semi_supervised import SemiSupervised
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__, serialization
-from elbowroom.models.conditioning import one_hot
 from elbowroom.exporting.modules import condition, conditions
 from elbowroom.models.base import Generative
+from elbowroom.models.conditioning import one_hot
 from elbowroom.plotting import Look
 
 #: Examples whose codes are shown, at most.

@@ -1,11 +1,11 @@
 """Families: from the numbers a network puts out to a distribution."""
 
-from elbowroom.families.tabular import Classes, Columns
 from elbowroom.families.base import Family
-from elbowroom.families.registry import LIKELIHOODS, likelihood
+from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretisedLogistic, LogisticMixture
 from elbowroom.families.posteriors import Codebook, DiagonalNormal, Point
-from elbowroom.families.location_scale import Gaussian, Laplace
+from elbowroom.families.registry import LIKELIHOODS, likelihood
+from elbowroom.families.tabular import Classes, Columns
 
 __all__ = [
     "LIKELIHOODS",

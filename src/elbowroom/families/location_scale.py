@@ -10,7 +10,7 @@ import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
-from elbowroom import errors, distributions
+from elbowroom import distributions, errors
 from elbowroom.families.base import Family, Shape
 
 #: What a scale may be, besides a number.

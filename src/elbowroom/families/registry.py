@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import partial
 
 from elbowroom import errors
-from elbowroom.families.tabular import Classes, Columns
 from elbowroom.families.base import Family, Shape
+from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretisedLogistic, LogisticMixture
 from elbowroom.families.posteriors import DiagonalNormal
-from elbowroom.families.location_scale import Gaussian, Laplace
+from elbowroom.families.tabular import Classes, Columns
 from elbowroom.table_shape import NAME, Row, row_of
 
 #: The likelihoods by the name a recipe takes.

@@ -4,9 +4,9 @@ from elbowroom.latent.attributes import along, attribute_vector
 from elbowroom.latent.decode import decoded
 from elbowroom.latent.interpolation import PATHS, interpolation, linear, spherical
 from elbowroom.latent.nearest_examples import Neighbours, neighbours
+from elbowroom.latent.paths import traversal
 from elbowroom.latent.plane import plane, quantiles
 from elbowroom.latent.projection import Projection, principal, tsne
-from elbowroom.latent.paths import traversal
 
 __all__ = [
     "PATHS",

@@ -1,1 +1,1 @@
-"""models."""
+"""Models: encoder, decoder and prior, and those with more than one latent."""

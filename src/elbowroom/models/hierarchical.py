@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from elbowroom.models.conditional import Conditional
 from elbowroom.distributions import Normal
-from elbowroom.models.draw import Draw, Latent
 from elbowroom.families import Family
 from elbowroom.models.base import Generative
+from elbowroom.models.conditional import Conditional
+from elbowroom.models.draw import Draw, Latent
 from elbowroom.networks import Down, Pyramid, Residual
 from elbowroom.networks.blocks import convolution, enlarged, norm
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from elbowroom.models.conditional import Conditional
 from elbowroom.distributions import Normal
-from elbowroom.models.draw import Draw, Latent
 from elbowroom.models.base import Generative
+from elbowroom.models.conditional import Conditional
+from elbowroom.models.draw import Draw, Latent
 
 
 class Ladder(Generative):

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from elbowroom.models.conditional import Conditional
 from elbowroom.distributions import Codes, Normal, mixture
 from elbowroom.families import Codebook
+from elbowroom.models.conditional import Conditional
 
 
 class StandardNormal(nn.Module):

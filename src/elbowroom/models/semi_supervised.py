@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from elbowroom.distributions import kl_divergence
+from elbowroom.models.base import Generative
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import Labels, one_hot
-from elbowroom.distributions import kl_divergence
 from elbowroom.models.draw import Draw, Latent
-from elbowroom.models.base import Generative
 
 
 class SemiSupervised(Generative):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from elbowroom.models.draw import Draw
-from elbowroom.objectives.term import Term
 from elbowroom.models.semi_supervised import Enumerated
+from elbowroom.objectives.term import Term
 
 
 class Classification(Term):

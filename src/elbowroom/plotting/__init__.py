@@ -3,7 +3,7 @@
 from elbowroom.plotting.curves import curves
 from elbowroom.plotting.gif import film
 from elbowroom.plotting.image_grid import is_picture, reconstructions, samples
-from elbowroom.plotting.run_view import Look
 from elbowroom.plotting.registry import PLOTS, Plot, plot
+from elbowroom.plotting.run_view import Look
 
 __all__ = ["PLOTS", "Look", "Plot", "curves", "film", "is_picture", "plot", "reconstructions", "samples"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from elbowroom.plotting.figure import Chart, Line, Shown
 from elbowroom.formatting import z
+from elbowroom.plotting.figure import Chart, Line, Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

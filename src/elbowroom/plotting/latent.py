@@ -6,10 +6,10 @@ import torch
 
 from elbowroom.evaluation import Metric
 from elbowroom.evaluation.suites.latent import ACTIVE
+from elbowroom.formatting import plural, z
 from elbowroom.latent import principal, tsne
 from elbowroom.plotting.figure import Bars, Scatter, Shown
 from elbowroom.plotting.run_view import Look
-from elbowroom.formatting import plural, z
 
 #: Bars of one latent, at most.
 MOST = 256

@@ -11,8 +11,8 @@ from elbowroom import errors
 from elbowroom.plotting import latent, outputs, traversals
 from elbowroom.plotting.curves import curve_charts
 from elbowroom.plotting.figure import Shown
-from elbowroom.plotting.run_view import Look
 from elbowroom.plotting.matplotlib_backend import paint
+from elbowroom.plotting.run_view import Look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,8 +55,15 @@ PLOTS: dict[str, Plot] = {
         Plot("codes", "the codes by their two most informative dimensions", "data, two dimensions", latent.dimensions),
         Plot("pca", "the codes on their principal plane", "data, three dimensions", latent.pca),
         Plot("tsne", "the codes by t-SNE, neighbours kept together", "data, three dimensions", latent.neighbour_map),
-        Plot("plane", "a two-dimensional code, decoded everywhere", "pictures, two dimensions", traversals.decoded_plane),
-        Plot("traversals", "one dimension moved at a time, sorted by KL", "data, a continuous code", traversals.traversals),
+        Plot(
+            "plane", "a two-dimensional code, decoded everywhere", "pictures, two dimensions", traversals.decoded_plane
+        ),
+        Plot(
+            "traversals",
+            "one dimension moved at a time, sorted by KL",
+            "data, a continuous code",
+            traversals.traversals,
+        ),
         Plot(
             "interpolations",
             "from one code to another, straight and around",

@@ -15,13 +15,13 @@ from torch import Tensor
 from elbowroom.data import Arrays, Batch, Data, Split, load_data, still
 from elbowroom.evaluation import Evaluation, evaluate
 from elbowroom.families import Codebook
+from elbowroom.formatting import z
 from elbowroom.models.base import Generative
+from elbowroom.models.priors import StandardNormal
+from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.plotting.image_grid import is_picture
 from elbowroom.plotting.labels import Labels, labels
-from elbowroom.formatting import z
-from elbowroom.models.priors import StandardNormal
 from elbowroom.runs.run import Run
-from elbowroom.models.semi_supervised import SemiSupervised
 
 #: Examples of more values than this are not drawn as lines.
 WIDEST_ROW = 256

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from elbowroom.formatting import number
 from elbowroom.plotting.figure import Chart, Line
 from elbowroom.plotting.run_view import Look
-from elbowroom.formatting import number
 
 COLUMN = "column of the table"
 HEIGHT = "standard deviations from the mean"

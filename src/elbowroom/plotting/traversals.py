@@ -6,11 +6,11 @@ import math
 
 import torch
 
+from elbowroom.formatting import number, plural
 from elbowroom.latent import PATHS, interpolation, plane, quantiles, traversal
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import Sheet, Shown
 from elbowroom.plotting.run_view import Look
-from elbowroom.formatting import number, plural
 
 #: How far a traversal goes to either side, and the steps of a walk.
 REACH, STEPS = 3.0, 11
@@ -33,7 +33,8 @@ def traversals(look: Look, most: int = 10) -> Shown:
             f"the others; sorted by {measure}, which stands above."
         )
         charts = [
-            table_rows.family(look, name.replace("  ", ", "), line, offsets) for name, line in zip(names, x, strict=True)
+            table_rows.family(look, name.replace("  ", ", "), line, offsets)
+            for name, line in zip(names, x, strict=True)
         ]
         return Shown("Traversals", caption, protocol, charts)
     caption = (

@@ -1,15 +1,15 @@
 """Recipes: published variants, each a function named after its paper. Imports no torch until one is cooked."""
 
+from elbowroom.recipes.argument import Field
 from elbowroom.recipes.bounds import iwae
-from elbowroom.recipes.vae import autoencoder, vae
 from elbowroom.recipes.conditional import cvae, m2
 from elbowroom.recipes.convolutional import conv_vae
 from elbowroom.recipes.disentangling import beta_vae, factor_vae
-from elbowroom.recipes.argument import Field
 from elbowroom.recipes.hierarchical import hierarchical_vae, ladder_vae
 from elbowroom.recipes.priors import vamp_vae
 from elbowroom.recipes.quantized import vq_vae
 from elbowroom.recipes.registry import RECIPES, Recipe, find, recipe
+from elbowroom.recipes.vae import autoencoder, vae
 
 __all__ = [
     "RECIPES",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
-from elbowroom.recipes.vae import vae
 from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import vae
 
 
 @recipe("Burda, Grosse & Salakhutdinov 2016, arXiv 1509.00519", extends=vae)

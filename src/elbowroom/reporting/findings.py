@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from elbowroom.doctor import examine
-from elbowroom.plotting import Look
 from elbowroom.formatting import plural
+from elbowroom.plotting import Look
 
 
 def findings(look: Look) -> str:

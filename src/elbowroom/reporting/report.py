@@ -9,7 +9,6 @@ import os
 import re
 from datetime import UTC, datetime
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,11 +17,12 @@ from elbowroom import __version__
 from elbowroom.plotting import PLOTS, Look
 from elbowroom.plotting.figure import Bars, Chart, Sheet, Shown
 from elbowroom.reporting import summary
-from elbowroom.web.charts import bars, charts
-from elbowroom.runs.command import Command, command
 from elbowroom.reporting.findings import findings
 from elbowroom.reporting.scatter import scatter
+from elbowroom.runs.command import Command, command
+from elbowroom.web.charts import bars, charts
 from elbowroom.web.image_grids import sheet
+from elbowroom.web.render import read_asset
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
@@ -106,7 +106,7 @@ def page(look: Look) -> str:
     run = look.run
     data: dict[str, Any] = {"charts": [], "codes": None}
     found = [_section(look, *section, data) for section in SECTIONS]
-    css, js = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    css, js = (read_asset(f"static/report.{kind}") for kind in ("css", "js"))
     # Figures that are missing for one reason are named together, where the first of them would stand.
     alike: dict[str, list[Section]] = {}
     for section in found:
@@ -127,7 +127,7 @@ def page(look: Look) -> str:
         "js": js,
         "policy": policy(css, js),
     }
-    return Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8")).substitute(fill)
+    return Template(read_asset("templates/report.html")).substitute(fill)
 
 
 def _section(look: Look, name: str, title: str, kinds: tuple[str, ...], data: dict[str, Any]) -> Section:

@@ -7,8 +7,8 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from elbowroom.plotting import Look
 from elbowroom.formatting import number, plural
+from elbowroom.plotting import Look
 from elbowroom.recipes import find
 from elbowroom.recipes.registry import known
 from elbowroom.runs.run import Run

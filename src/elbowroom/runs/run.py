@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elbowroom import __version__, errors, distributed
+from elbowroom import __version__, distributed, errors
 
 if TYPE_CHECKING:
     from elbowroom.data import Data
@@ -302,13 +302,13 @@ def provenance() -> dict[str, Any]:
 def _command() -> str | None:
     """The command line that this is, ready to be pasted; None in a program of one's own."""
     program = Path(sys.argv[0])
-    is_ours = program.stem == "elbowroom" or program == Path(__file__).with_name("__main__.py")
+    is_ours = program.stem == "elbowroom" or program == Path(__file__).parents[1] / "__main__.py"
     return shlex.join(["elbowroom", *sys.argv[1:]]) if is_ours else None
 
 
 def _commit() -> str | None:
     """The package's commit, where it runs from a checkout of its own and not from within another's."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(package), *words]

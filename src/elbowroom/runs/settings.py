@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from elbowroom.sweeps.grid import Settings, as_json
 from elbowroom.formatting import number
 from elbowroom.runs.command import CALLBACKS
+from elbowroom.sweeps.grid import Settings, as_json
 
 #: Of a record's training settings, those that decide what comes out. The seed is apart: figures are means over it.
 TRAINING = ("epochs", "steps", "batch_size", "lr", "optimizer", "accumulate", "precision", "on_nan")

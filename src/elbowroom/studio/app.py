@@ -17,14 +17,24 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from elbowroom.studio.api import models, snippets, decode_stream, latent_map, runs, live_updates, openapi, own_image, latent_paths
-from elbowroom.studio.services import jobs
+from elbowroom.studio.api import (
+    decode_stream,
+    latent_map,
+    latent_paths,
+    live_updates,
+    models,
+    openapi,
+    own_image,
+    runs,
+    snippets,
+)
+from elbowroom.studio.api.live_updates import Live
 from elbowroom.studio.http import json
+from elbowroom.studio.http.middleware import Guard
+from elbowroom.studio.services import jobs
+from elbowroom.studio.services.jobs import Jobs
 from elbowroom.studio.services.model_store import Desk
 from elbowroom.studio.services.run_index import Folder
-from elbowroom.studio.http.middleware import Guard
-from elbowroom.studio.services.jobs import Jobs
-from elbowroom.studio.api.live_updates import Live
 
 STATIC = Path(__file__).with_name("static")
 
@@ -36,7 +46,7 @@ class Studio:
     folder: Folder
     desk: Desk
     jobs: Jobs
-    live_updates: Live
+    live: Live
 
 
 def page(request: Request) -> Response:
@@ -83,6 +93,20 @@ def make(
 
 
 def _routes() -> list[BaseRoute]:
-    rooms = [room.ROUTES for room in (runs, live_updates, jobs, models, decode_stream, latent_map, own_image, latent_paths, snippets, openapi)]
+    rooms = [
+        room.ROUTES
+        for room in (
+            runs,
+            live_updates,
+            jobs,
+            models,
+            decode_stream,
+            latent_map,
+            own_image,
+            latent_paths,
+            snippets,
+            openapi,
+        )
+    ]
     static = Mount("/static", StaticFiles(directory=STATIC, check_dir=False))
     return [Route("/", page), *(route for room in rooms for route in room), static]

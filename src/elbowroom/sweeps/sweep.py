@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom import distributed, training
-from elbowroom.sweeps.grid import Settings, grid, named
 from elbowroom.runs.run import Run
+from elbowroom.sweeps.grid import Settings, grid, named
 from elbowroom.training import checkpoint
 
 #: Where a sweep keeps which point has which settings, and which failed.

@@ -1,9 +1,8 @@
 """Training: one step, one loop, and what may be hung on it."""
 
-from elbowroom.training.callbacks import Average, Clip, Doctor, EarlyStopping, FreeBits, Rate, Skip, Warmup
-from elbowroom.training.divergence import Diverged
-from elbowroom.workbench.fit import fit, resume
 from elbowroom.training.callback import Callback, every, on, once, only_if
+from elbowroom.training.callbacks import Average, Clip, EarlyStopping, FreeBits, Rate, Skip, Warmup
+from elbowroom.training.divergence import Diverged
 from elbowroom.training.state import State, state_key
 from elbowroom.training.step import Losses, Step
 
@@ -12,7 +11,6 @@ __all__ = [
     "Callback",
     "Clip",
     "Diverged",
-    "Doctor",
     "EarlyStopping",
     "FreeBits",
     "Losses",
@@ -22,10 +20,8 @@ __all__ = [
     "Step",
     "Warmup",
     "every",
-    "fit",
     "on",
     "once",
     "only_if",
-    "resume",
     "state_key",
 ]

@@ -10,9 +10,9 @@ from torch.nn.parallel import DistributedDataParallel
 from elbowroom import distributed
 from elbowroom.models.base import Generative
 from elbowroom.objectives import Player
-from elbowroom.training.divergence import check
 from elbowroom.training.averages import Meter
 from elbowroom.training.batch_shard import Portion
+from elbowroom.training.divergence import check
 from elbowroom.training.state import DEVICE, OPTIMIZERS, State
 from elbowroom.training.step import Losses, Step
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from elbowroom import distributed
-from elbowroom.training.callback import INSIDE, Hooks
 from elbowroom.training.batch_shard import Portion
+from elbowroom.training.callback import INSIDE, Hooks
 
 #: Steps taken as usual before one is recorded, so that every library has made what it makes on first use.
 USUAL = 3

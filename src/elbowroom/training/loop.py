@@ -10,19 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import noise, distributed, serialization
+from elbowroom import distributed, noise, serialization
 from elbowroom.data import Loader, Split, still
 from elbowroom.runs.run import Run
-from elbowroom.training import cuda_graph, checkpoint, streams
-from elbowroom.training.callbacks import Bar, Best, Doctor, Pictures
-from elbowroom.training.divergence import Diverged
-from elbowroom.training.backward import gradients, parallel
-from elbowroom.training.callback import Callback, Hooks
+from elbowroom.training import checkpoint, cuda_graph, streams
 from elbowroom.training.averages import Meter
+from elbowroom.training.backward import gradients, parallel
 from elbowroom.training.batch_shard import Portion, portions
-from elbowroom.training.precision import products
-from elbowroom.workbench.monitoring.report import leave_report
+from elbowroom.training.callback import Callback, Hooks
+from elbowroom.training.divergence import Diverged
 from elbowroom.training.interrupts import agree, alone, room, stopping
+from elbowroom.training.precision import products
 from elbowroom.training.state import (
     BATCH,
     DATA,
@@ -48,11 +46,10 @@ ROW_EVERY = 100
 ROLLBACKS, SLOWER = 3, 0.5
 
 
-def train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
+def train(state: State, training: dict[str, Any], callbacks: Sequence[Callback]) -> Run:
     """Run the loop, from the run's checkpoint if it has one, with random streams of its own."""
     run = state[RUN]
-    watching = [] if any(isinstance(callback, Doctor) for callback in own) else [Doctor()]
-    hooks = Hooks([Best(), Pictures(), *watching, Bar(), *own])
+    hooks = Hooks(callbacks)
     with alone(run), torch.random.fork_rng(), stopping(state), products(training["products"], state[DEVICE]):
         # Weights come from the first process; draws are everybody's own.
         torch.manual_seed((training["seed"] + 7_368_787 * distributed.rank()) % 2**63)
@@ -67,7 +64,6 @@ def train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Ru
                 hooks("close", state)
         run.log({"event": "end", "reason": state[STOP] or "finished", "step": state[STEP], "epoch": state[EPOCH]})
     state[MODEL].eval()
-    leave_report(state)
     return run
 
 
@@ -151,7 +147,11 @@ def _advance(
             optimizer.step()
         number.add_(1)
 
-    return cuda_graph.Captured(advance, optimizers) if cuda_graph.fits(state[DEVICE], hooks, parts, optimizers) else advance
+    return (
+        cuda_graph.Captured(advance, optimizers)
+        if cuda_graph.fits(state[DEVICE], hooks, parts, optimizers)
+        else advance
+    )
 
 
 def _save(state: State, hooks: Hooks) -> None:

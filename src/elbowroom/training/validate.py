@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from elbowroom import errors, distributed
+from elbowroom import distributed, errors
 from elbowroom.data import Data, Loader
 from elbowroom.evaluation import check_suits
 from elbowroom.models.base import Generative

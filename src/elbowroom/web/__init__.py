@@ -1,1 +1,1 @@
-"""web."""
+"""Templates, styles, scripts and charts of the pages that elbowroom writes."""

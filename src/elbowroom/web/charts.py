@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from elbowroom.formatting import number
 from elbowroom.plotting.figure import Bars, Chart, Line
 from elbowroom.plotting.style import on_scale
-from elbowroom.formatting import number
 
 #: Points of a line, at most; the sides of the square that lines are drawn in.
 POINTS, SIDE = 600, 1000

@@ -6,13 +6,13 @@ import inspect
 import json
 from typing import Any
 
-from elbowroom.training.callbacks.kl import FreeBits, Warmup
-from elbowroom.workbench.monitoring.doctor import Doctor
+from elbowroom.training.callback import Callback
 from elbowroom.training.callbacks.gradients import Clip, Skip
+from elbowroom.training.callbacks.kl import FreeBits, Warmup
 from elbowroom.training.callbacks.optimization import Rate
 from elbowroom.training.callbacks.selection import EarlyStopping
 from elbowroom.training.callbacks.weights import Average
-from elbowroom.training.callback import Callback
+from elbowroom.workbench.monitoring.doctor import Doctor
 
 #: Those that can be made again from their arguments.
 SHIPPED: dict[str, type[Callback]] = {

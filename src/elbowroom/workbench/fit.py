@@ -15,9 +15,9 @@ from elbowroom.data import Data, load_data
 from elbowroom.models.base import Generative
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run, next_path
-from elbowroom.training.callbacks import described, made_again
-from elbowroom.training.validate import check
 from elbowroom.training.callback import Callback
+from elbowroom.training.callbacks.best import Best
+from elbowroom.training.callbacks.progress import Bar
 from elbowroom.training.loop import train
 from elbowroom.training.optimizers import optimizer as make_optimizer
 from elbowroom.training.precision import choose
@@ -35,6 +35,11 @@ from elbowroom.training.state import (
     STOP,
     State,
 )
+from elbowroom.training.validate import check
+from elbowroom.workbench.callback_registry import described, made_again
+from elbowroom.workbench.monitoring.doctor import Doctor
+from elbowroom.workbench.monitoring.report import leave_report
+from elbowroom.workbench.monitoring.sample_images import Pictures
 
 #: Where neither epochs nor steps are asked for: so many epochs, and of a small set more, until there are enough steps.
 USUAL, ENOUGH = 10, 1000
@@ -132,7 +137,7 @@ def fit(
     name = f"{origin.recipe if origin else type(model).__name__.lower()}-{data.name}"
     state = _state(model, objective, data, training)
     state[RUN] = run = _run(distributed.told(Path(out or next_path(name))), record)
-    return train(state, run.record["training"], callbacks)
+    return _train(state, run.record["training"], callbacks)
 
 
 def resume(
@@ -165,7 +170,24 @@ def resume(
         model, objective = run.build()
     state = _state(model, objective, run.data() if data is None else load_data(data), training)
     state[RUN] = run
-    return train(state, training, made_again(training["callbacks"]) if callbacks is None else callbacks)
+    return _train(state, training, made_again(training["callbacks"]) if callbacks is None else callbacks)
+
+
+def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
+    """Train with the default callbacks before the user's own, then write the report."""
+    run = train(state, training, [*default_callbacks(own), *own])
+    leave_report(state)
+    return run
+
+
+def default_callbacks(own: Sequence[Callback] = ()) -> list[Callback]:
+    """The callbacks that every training has; checkpoints know callbacks by their place, so the order is kept.
+
+    Args:
+        own: the user's callbacks; a :class:`Doctor` among them takes the place of the default one.
+    """
+    doctor = [] if any(isinstance(callback, Doctor) for callback in own) else [Doctor()]
+    return [Best(), Pictures(), *doctor, Bar()]
 
 
 def _run(path: Path, record: dict[str, Any]) -> Run:

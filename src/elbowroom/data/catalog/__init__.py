@@ -1,1 +1,1 @@
-"""catalog."""
+"""Data sets with a name."""

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 
 from elbowroom import errors
-from elbowroom.data.readers.image_archive import album
-from elbowroom.data.options import Asked
 from elbowroom.data.catalog.download import cache, looked, own_folder
-from elbowroom.data.raw import Found
 from elbowroom.data.catalog.registry import dataset
-from elbowroom.data.readers.image_folder import as_found, pictures
-from elbowroom.data.image import decoded
 from elbowroom.data.file_io import readable
-from elbowroom.data.splits.memory import Arrays
+from elbowroom.data.image import decoded
+from elbowroom.data.options import Asked
+from elbowroom.data.raw import Found
+from elbowroom.data.readers.image_archive import album
+from elbowroom.data.readers.image_folder import as_found, pictures
 from elbowroom.data.splits.buffered import Stored
+from elbowroom.data.splits.memory import Arrays
 
 FOLDER, PICTURES = "CelebA", "img_align_celeba"
 ATTRIBUTES, PARTITION = "list_attr_celeba.txt", "list_eval_partition.txt"

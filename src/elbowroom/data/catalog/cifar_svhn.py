@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from elbowroom.data.catalog.download import File, contents
-from elbowroom.data.raw import Found, arrays
 from elbowroom.data.catalog.registry import DIGITS, dataset
+from elbowroom.data.raw import Found, arrays
 from elbowroom.data.splits.memory import Arrays
 
 

@@ -7,8 +7,8 @@ from io import BytesIO
 import numpy as np
 
 from elbowroom.data.catalog.download import File, contents
-from elbowroom.data.raw import Found, arrays
 from elbowroom.data.catalog.registry import dataset
+from elbowroom.data.raw import Found, arrays
 
 OLIVETTI = File(
     "Olivetti/olivettifaces.mat",

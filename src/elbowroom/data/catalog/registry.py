@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 
 from elbowroom import errors
-from elbowroom.data.options import Asked
 from elbowroom.data.catalog.download import File, contents, kept, on_machine
+from elbowroom.data.options import Asked
 from elbowroom.data.raw import Found, arrays, class_names
 
 Reader = TypeVar("Reader", bound=Callable[..., Found])

@@ -1,1 +1,1 @@
-"""readers."""
+"""Readers of files: arrays, tables, images and archives."""

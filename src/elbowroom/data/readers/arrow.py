@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from elbowroom.data.readers.csv import Cells, Table
 from elbowroom.data.file_io import readable
+from elbowroom.data.readers.csv import Cells, Table
 from elbowroom.data.splits.loader import X_KEYS, Y_KEYS
 
 Name = Callable[[int], str]

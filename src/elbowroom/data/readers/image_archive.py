@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from elbowroom.data.image import PICTURES, is_picture
 from elbowroom.data.file_io import readable
+from elbowroom.data.image import PICTURES, is_picture
 from elbowroom.data.readers.tar import compressed
 
 

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from elbowroom.data.catalog.download import cache
+from elbowroom.data.image import Fit
+from elbowroom.data.memory import available
 from elbowroom.data.readers.image_archive import Album
 from elbowroom.data.readers.image_decode import PART, Written, decode
-from elbowroom.data.catalog.download import cache
-from elbowroom.data.memory import available
-from elbowroom.data.image import Fit
 
 KEPT = 2**22
 """Bytes of pictures as they lie from which the decoded ones are kept in the cache."""

@@ -11,10 +11,10 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from elbowroom.data.file_io import DAMAGE
+from elbowroom.data.image import PICTURES, Fit, decoded
 from elbowroom.data.readers.image_archive import Album
 from elbowroom.data.value_kinds import each
-from elbowroom.data.image import PICTURES, Fit, decoded
-from elbowroom.data.file_io import DAMAGE
 
 PART = 2**24
 """Bytes of decoded pictures that are in memory at a time."""

@@ -6,14 +6,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from elbowroom.data.readers.image_archive import album, are_alone, folder_names
+from elbowroom.data.image import Fit
 from elbowroom.data.options import Asked
-from elbowroom.data.readers.image_decode import listed, unreadable
 from elbowroom.data.raw import Found, arrays, class_names, labels
+from elbowroom.data.readers.image_archive import album, are_alone, folder_names
+from elbowroom.data.readers.image_cache import Decoded, once, place_of
+from elbowroom.data.readers.image_decode import listed, unreadable
 from elbowroom.data.readers.mapped import Mapped
 from elbowroom.data.readers.numpy import LARGE, in_file
-from elbowroom.data.readers.image_cache import Decoded, once, place_of
-from elbowroom.data.image import Fit
 from elbowroom.data.splits.buffered import Stored
 
 NAMED = 20

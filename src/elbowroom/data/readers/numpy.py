@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from elbowroom.data.file_io import identity, readable
+from elbowroom.data.memory import available
 from elbowroom.data.raw import SPLITS, Found, Whole, arrays, class_names, labels, of_examples
 from elbowroom.data.readers.mapped import Mapped
-from elbowroom.data.memory import available
-from elbowroom.data.file_io import identity, readable
 from elbowroom.data.splits.buffered import Stored
 
 SMALL, LARGE = 2**26, 2**30

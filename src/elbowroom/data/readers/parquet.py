@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from elbowroom.data.file_io import readable
+from elbowroom.data.image import AS_IS, Fit
 from elbowroom.data.readers import arrow
 from elbowroom.data.splits.blocks import longest_of
 from elbowroom.data.value_kinds import Form, examples, form_of
-from elbowroom.data.image import AS_IS, Fit
-from elbowroom.data.file_io import readable
 
 
 class Parquet:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from elbowroom.data.readers.image_archive import holds_pictures
 from elbowroom.data.options import Asked
 from elbowroom.data.raw import Found
-from elbowroom.data.readers.numpy import array_files, read_array_files, read_npz
+from elbowroom.data.readers.image_archive import holds_pictures
 from elbowroom.data.readers.image_folder import is_album, read_pictures
+from elbowroom.data.readers.numpy import array_files, read_array_files, read_npz
 from elbowroom.data.readers.shards import read_shards, shards_at, stem
 from elbowroom.data.readers.table import is_table, read_table
 

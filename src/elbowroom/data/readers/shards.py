@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from elbowroom.data.raw import SPLITS, Found, class_names, labels
-from elbowroom.data.image import Fit, is_picture
 from elbowroom.data.file_io import identity, readable
-from elbowroom.data.splits.buffered import Stored
+from elbowroom.data.image import Fit, is_picture
+from elbowroom.data.raw import SPLITS, Found, class_names, labels
 from elbowroom.data.readers.tar import Tar
+from elbowroom.data.splits.buffered import Stored
 
 PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 TEXT = (".csv", ".tsv")

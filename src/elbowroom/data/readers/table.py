@@ -10,14 +10,14 @@ import numpy as np
 import torch
 
 from elbowroom import errors
-from elbowroom.data.readers import table_encoding
-from elbowroom.data.options import Asked
-from elbowroom.data.readers.csv import Table, from_text
-from elbowroom.data.raw import Found, Whole, class_names, labels
 from elbowroom.data.memory import available
+from elbowroom.data.options import Asked
+from elbowroom.data.raw import Found, Whole, class_names, labels
+from elbowroom.data.readers import table_encoding
+from elbowroom.data.readers.csv import Table, from_text
 from elbowroom.data.readers.shards import by_split, is_text
-from elbowroom.data.splits.memory import Arrays
 from elbowroom.data.splits.loader import Y_KEYS
+from elbowroom.data.splits.memory import Arrays
 
 
 def is_table(files: Sequence[Path], asked: Asked) -> bool:

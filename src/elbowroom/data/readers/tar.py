@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from torch import Tensor
 
-from elbowroom.data.splits.blocks import run_length, runs, stretches
 from elbowroom.data.catalog.download import kept
-from elbowroom.data.value_kinds import examples, form_of
-from elbowroom.data.image import AS_IS, PICTURES, Fit
 from elbowroom.data.file_io import readable
+from elbowroom.data.image import AS_IS, PICTURES, Fit
+from elbowroom.data.splits.blocks import run_length, runs, stretches
+from elbowroom.data.value_kinds import examples, form_of
 
 PACKED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7z": "unxz", b"\x28\xb5\x2f": "unzstd"}
 KEPT = 2**26

@@ -1,1 +1,1 @@
-"""splits."""
+"""Splits: examples in memory, in files, in data sets and in loaders."""

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from elbowroom.data.splits.blocks import longest_of, stretches
+from elbowroom.data.splits.loader import arranged
+from elbowroom.data.splits.memory import Batch, ordered, scaled
 from elbowroom.data.transforms import Changing
 from elbowroom.data.value_kinds import LARGEST, as_kind, kind_of, strangers
-from elbowroom.data.splits.memory import Batch, ordered, scaled
-from elbowroom.data.splits.loader import arranged
 
 BUFFER, READ = 2**28, 2**23
 """Bytes of examples held at a time, if nothing else is asked for: of shards, and of what is read in any order."""

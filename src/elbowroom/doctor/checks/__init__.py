@@ -1,1 +1,1 @@
-"""checks."""
+"""The checks of the doctor, by what they look at."""

@@ -10,10 +10,10 @@ import torch
 from elbowroom.auditor.classic import classic
 from elbowroom.auditor.quiet import at_rest
 from elbowroom.data import Split
+from elbowroom.doctor.duplicates import NEAR, Twins, compared
 from elbowroom.doctor.evidence import Case
 from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.registry import Unexamined, ailment
-from elbowroom.doctor.duplicates import NEAR, Twins, compared
 from elbowroom.models.base import Generative
 
 #: Examples of each split whose values are looked at.

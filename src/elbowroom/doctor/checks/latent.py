@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from elbowroom.doctor.evidence import SETTLED, Case
 from elbowroom.doctor.finding import Finding, Severity
-from elbowroom.doctor.snapshot import Look
 from elbowroom.doctor.registry import Unexamined, ailment
+from elbowroom.doctor.snapshot import Look
 
 #: Nats below which a dimension says nothing of x: the epsilon of Lucas et al. 2019, arXiv 1911.02469.
 SILENT = 0.01

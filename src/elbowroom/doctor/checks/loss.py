@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from elbowroom.doctor.evidence import Case
-from elbowroom.doctor.loss_weights import Charges
 from elbowroom.doctor.finding import Finding
+from elbowroom.doctor.loss_weights import Charges
 from elbowroom.doctor.registry import Unexamined, ailment
 
 #: Weight of the KL relative to the reconstruction, beyond which, up or down, the model is hardly a VAE.

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from elbowroom.auditor.quiet import at_rest
+from elbowroom.doctor.amortization_gap import refined
 from elbowroom.doctor.evidence import SETTLED, Case, some
 from elbowroom.doctor.finding import Finding
-from elbowroom.doctor.amortization_gap import refined
 from elbowroom.doctor.registry import Unexamined, ailment
 from elbowroom.evaluation.suites.likelihood import score
 from elbowroom.models.base import Generative

@@ -1,1 +1,1 @@
-"""anomaly."""
+"""Anomaly scores, their calibration and their evaluation."""

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from elbowroom import __version__, errors
 from elbowroom.data import Data, Split, datasets, load_like, still
-from elbowroom.evaluation.anomaly.scores import SCORES, as_split, defined, scores
 from elbowroom.evaluation.anomaly.heatmap import Maps
 from elbowroom.evaluation.anomaly.reference import Reference, reference
-from elbowroom.evaluation.compatibility import what_it_is
 from elbowroom.evaluation.anomaly.results import Anomalies, Verdict
+from elbowroom.evaluation.anomaly.scores import SCORES, as_split, defined, scores
+from elbowroom.evaluation.compatibility import what_it_is
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from elbowroom import devices
 from elbowroom.data import Batch, Data, load_data, still
 from elbowroom.evaluation.anomaly import background
-from elbowroom.evaluation.suites import likelihood
 from elbowroom.evaluation.anomaly.heatmap import Maps, heat
 from elbowroom.evaluation.compatibility import check_suits
+from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 

@@ -1,1 +1,1 @@
-"""metrics."""
+"""Metrics as pure functions of arrays."""

@@ -1,1 +1,1 @@
-"""suites."""
+"""Suites of metrics, each measured together."""

@@ -11,12 +11,12 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.distributions import Codes, Normal, Quantised, has_density
-from elbowroom.models.draw import Latent
-from elbowroom.evaluation.suites import likelihood
 from elbowroom.evaluation.metric import Metric, mean
+from elbowroom.evaluation.registry import suite
 from elbowroom.evaluation.some import some
 from elbowroom.evaluation.subject import Subject
-from elbowroom.evaluation.registry import suite
+from elbowroom.evaluation.suites import likelihood
+from elbowroom.models.draw import Latent
 
 #: Examples whose posteriors are mixed, at most; the work grows with their square,
 EXAMPLES = 10_000

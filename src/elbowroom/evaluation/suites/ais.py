@@ -14,11 +14,11 @@ from torch.distributions import Distribution
 from elbowroom import noise
 from elbowroom.data import Batch
 from elbowroom.distributions import Quantised
-from elbowroom.evaluation.suites import likelihood
 from elbowroom.evaluation.metric import Metric, mean
+from elbowroom.evaluation.registry import suite
 from elbowroom.evaluation.some import some
 from elbowroom.evaluation.subject import Subject
-from elbowroom.evaluation.registry import suite
+from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import Generative
 
 #: Examples that are looked at, at most: each takes 100,000 gradients.

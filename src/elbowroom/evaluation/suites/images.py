@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Batch, still
-from elbowroom.evaluation.metrics import fid_kid, precision_recall, ssim_psnr
-from elbowroom.evaluation.suites.reconstruction import error
-from elbowroom.evaluation.metrics.feature_extractor import Features, recorded
 from elbowroom.evaluation.metric import Metric, mean
+from elbowroom.evaluation.metrics import fid_kid, precision_recall, ssim_psnr
+from elbowroom.evaluation.metrics.feature_extractor import Features, recorded
 from elbowroom.evaluation.metrics.roc import auroc
+from elbowroom.evaluation.registry import Suite, suite
 from elbowroom.evaluation.some import some
 from elbowroom.evaluation.subject import Subject
-from elbowroom.evaluation.registry import Suite, suite
+from elbowroom.evaluation.suites.reconstruction import error
 
 #: Samples, and as many examples, that distances are taken between, at most.
 EXAMPLES = 10_000

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from elbowroom import noise
 from elbowroom.distributions import Codes, Quantised, kl_elements
-from elbowroom.models.draw import Latent
 from elbowroom.evaluation.metric import Metric
-from elbowroom.evaluation.subject import Subject
 from elbowroom.evaluation.registry import suite
+from elbowroom.evaluation.subject import Subject
+from elbowroom.models.draw import Latent
 
 #: Variance over the data of a dimension's posterior mean, above which it counts as used (Burda et al. 2016).
 ACTIVE = 0.01

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from elbowroom import noise
 from elbowroom.data import Batch
-from elbowroom.models.draw import Draw, Latent
-from elbowroom.evaluation.metric import Metric, mean
-from elbowroom.evaluation.subject import Subject
 from elbowroom.evaluation.compatibility import is_probability
+from elbowroom.evaluation.metric import Metric, mean
 from elbowroom.evaluation.registry import suite
+from elbowroom.evaluation.subject import Subject
 from elbowroom.models.base import Generative
+from elbowroom.models.draw import Draw, Latent
 
 #: Numbers that the widest tensor of a pass may hold,
 CHUNK = 1_500_000

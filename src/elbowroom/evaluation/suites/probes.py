@@ -11,9 +11,9 @@ import torch
 
 from elbowroom.data import Split, still
 from elbowroom.evaluation.metric import Metric, mean
+from elbowroom.evaluation.registry import suite
 from elbowroom.evaluation.some import some
 from elbowroom.evaluation.subject import Subject
-from elbowroom.evaluation.registry import suite
 
 #: Numbers in the codes that a method is fitted to, at most: 3,000 codes of 1,280 numbers, or 200,000 of 20.
 NUMBERS = 4_000_000

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from elbowroom.evaluation.metric import Metric, mean
-from elbowroom.evaluation.subject import Subject
 from elbowroom.evaluation.registry import suite
+from elbowroom.evaluation.subject import Subject
 from elbowroom.families import Columns, Family
 from elbowroom.models.semi_supervised import SemiSupervised
 

@@ -1,1 +1,1 @@
-"""js."""
+"""Decoders compiled to a graph that a small JavaScript interpreter runs."""

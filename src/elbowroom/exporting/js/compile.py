@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.export.graph_signature import InputKind
 
-from elbowroom.exporting.js.ops import FREE, LIKE, OPS, VIEWS
 from elbowroom.exporting.js.graph import Program, Tape, Value
+from elbowroom.exporting.js.ops import FREE, LIKE, OPS, VIEWS
 from elbowroom.exporting.js.views import refuse, viewed
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.js.pointwise import pointwise
 from elbowroom.exporting.js.graph import Shape, Tape, Value
+from elbowroom.exporting.js.pointwise import pointwise
 from elbowroom.exporting.js.views import refuse
 
 

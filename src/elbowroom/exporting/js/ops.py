@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from elbowroom.exporting.js.graph import Shape, Tape, Value
 from elbowroom.exporting.js.layers import (
     addmm,
     batch_norm,
@@ -25,7 +26,6 @@ from elbowroom.exporting.js.layers import (
     transposed,
 )
 from elbowroom.exporting.js.pointwise import clamp, gelu, glu, pointwise, unary
-from elbowroom.exporting.js.graph import Shape, Tape, Value
 from elbowroom.exporting.js.views import gathered, moved_last
 
 

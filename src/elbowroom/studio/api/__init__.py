@@ -1,1 +1,1 @@
-"""api."""
+"""Endpoints of the studio."""

@@ -13,8 +13,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from elbowroom.studio.api import inputs
 from elbowroom.studio.http import json, media
-from elbowroom.studio.services.model_store import Desk
 from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.studio.services.model_store import Desk
 
 #: Seconds after which it is looked whether the weights have changed; characters of a message, at most.
 LOOKS, LONGEST = 0.5, 2**20

@@ -14,10 +14,10 @@ from starlette.routing import Route
 from torch import Tensor
 
 from elbowroom.studio.http import json
-from elbowroom.studio.services.model_store import Desk
+from elbowroom.studio.http.json import REQUIRED, Refused
 from elbowroom.studio.services.batch_queue import Lane
 from elbowroom.studio.services.loaded_model import Opened
-from elbowroom.studio.http.json import REQUIRED, Refused
+from elbowroom.studio.services.model_store import Desk
 
 Made = TypeVar("Made")
 #: Bytes of a body from which it is read in a thread.

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Batch
-from elbowroom.studio.services import image_upload
 from elbowroom.studio.api.endpoint import Asking, Field
+from elbowroom.studio.services import image_upload
 from elbowroom.studio.services.loaded_model import Opened
 
 #: Codes and examples in one request, at most.
@@ -43,7 +43,9 @@ async def examples(asking: Asking) -> Batch:
         return Batch(batch.x, own, batch.index)
     if ways == ["png"]:
         with asking.desk.upload():
-            x = await asking.do(asking.desk.slow, lambda: image_upload.example(opened, image_upload.content(given["png"])))
+            x = await asking.do(
+                asking.desk.slow, lambda: image_upload.example(opened, image_upload.content(given["png"]))
+            )
     else:
         x = await asking.made(lambda: array(given["x"], opened.model.shape, "x", EXAMPLES))
         _within(x, opened)

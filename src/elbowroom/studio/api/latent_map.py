@@ -12,11 +12,11 @@ from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.latent import principal, tsne
-from elbowroom.studio.http import media
 from elbowroom.studio.api.endpoint import Asking, Call, Field
-from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.studio.http import media
 from elbowroom.studio.http.json import ok
 from elbowroom.studio.http.media import PNG
+from elbowroom.studio.services.loaded_model import Opened
 
 #: Points of a plane, pictures in a row, at most.
 POINTS, ROW = 5000, 256

@@ -14,12 +14,12 @@ from elbowroom import errors
 from elbowroom.data import Arrays
 from elbowroom.latent import PATHS, attribute_vector, interpolation, traversal
 from elbowroom.studio.api import inputs
-from elbowroom.studio.http import media
 from elbowroom.studio.api.endpoint import Asking, Call, Field
 from elbowroom.studio.api.inputs import C
-from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.studio.http import media
 from elbowroom.studio.http.json import ok
 from elbowroom.studio.http.media import GIF, JSON, NPZ, PNG
+from elbowroom.studio.services.loaded_model import Opened
 
 #: Steps of a way; examples from which a direction is known: at most.
 STEPS, KNOWN = 64, 2000

@@ -14,8 +14,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from elbowroom.studio.services.run_index import Folder
 from elbowroom.studio.http.json import checked, parsed, text
+from elbowroom.studio.services.run_index import Folder
 from elbowroom.studio.services.run_summary import News, picture, url
 
 LOG = logging.getLogger("elbowroom.studio")

@@ -11,12 +11,12 @@ from starlette.routing import BaseRoute
 from torch import Tensor
 
 from elbowroom.studio.api import inputs
-from elbowroom.studio.http import media
 from elbowroom.studio.api.endpoint import Asking, Call, Field
 from elbowroom.studio.api.inputs import INPUT, C
-from elbowroom.studio.services.loaded_model import SEEDING, Opened
+from elbowroom.studio.http import media
 from elbowroom.studio.http.json import ok
 from elbowroom.studio.http.media import JSON, NPZ, PNG
+from elbowroom.studio.services.loaded_model import SEEDING, Opened
 
 #: Samples in one request, at most.
 SAMPLES = 256

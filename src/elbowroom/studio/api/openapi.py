@@ -14,14 +14,14 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from elbowroom import __version__
-from elbowroom.studio.api import models, snippets, latent_map, own_image, latent_paths
+from elbowroom.studio.api import latent_map, latent_paths, models, own_image, snippets
 from elbowroom.studio.api.endpoint import RUN, Call, Field
 from elbowroom.studio.http.json import REQUIRED, ok
 
 CALLS: tuple[Call, ...] = (*models.CALLS, *latent_map.CALLS, *own_image.CALLS, *latent_paths.CALLS)
 TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 RUN_OF_EXAMPLES = "vae-digits-1"
-PAGE = Path(__file__).with_name("static") / "api.html"
+PAGE = Path(__file__).parents[1] / "static" / "api.html"
 #: What every call may answer when it does not do what it was asked.
 ERRORS = {
     "400": "it cannot be done: one line that says why",

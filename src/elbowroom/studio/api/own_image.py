@@ -12,12 +12,12 @@ from torch import Tensor
 from elbowroom.data import still
 from elbowroom.latent import neighbours
 from elbowroom.studio.api import inputs
-from elbowroom.studio.http import media
-from elbowroom.studio.services import image_upload
 from elbowroom.studio.api.endpoint import Asking, Call, Field
 from elbowroom.studio.api.inputs import C
-from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.studio.http import media
 from elbowroom.studio.http.json import ok
+from elbowroom.studio.services import image_upload
+from elbowroom.studio.services.loaded_model import Opened
 
 #: Training examples like it that are shown; held-out examples that its score is compared with, at most.
 LIKE, USUAL = 6, 500

@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from elbowroom.studio.services import columns, annotations, trash
-from elbowroom.studio import images
 from elbowroom.runs import metrics_log
-from elbowroom.studio.services.run_index import Folder
-from elbowroom.studio.images import thinned
+from elbowroom.studio import images
 from elbowroom.studio.http.json import Refused, body, ok
+from elbowroom.studio.images import thinned
+from elbowroom.studio.services import annotations, columns, trash
+from elbowroom.studio.services.run_index import Folder
 
 #: Characters of a name and of a note; looks that are told of a run, runs whose curves are asked at once.
 NAME, NOTE, LOOKS, CURVES = 80, 4000, 200, 50

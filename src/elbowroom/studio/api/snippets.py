@@ -17,11 +17,11 @@ from torch import Tensor
 from elbowroom import errors
 from elbowroom.data import Batch
 from elbowroom.latent import PATHS
-from elbowroom.studio.api import models, inputs, latent_paths
-from elbowroom.studio.http import json
+from elbowroom.studio.api import inputs, latent_paths, models
 from elbowroom.studio.api.endpoint import Asking, Call
-from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.studio.http import json
 from elbowroom.studio.http.json import ok
+from elbowroom.studio.services.loaded_model import Opened
 
 #: Characters of a command line, and of numbers in a program, at most.
 LINE, NUMBERS = 100_000, 400_000

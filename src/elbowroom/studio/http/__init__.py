@@ -1,1 +1,1 @@
-"""http."""
+"""HTTP: JSON, media and the security middleware."""

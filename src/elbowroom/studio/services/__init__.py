@@ -1,1 +1,1 @@
-"""services."""
+"""What the studio does, without a word of HTTP."""

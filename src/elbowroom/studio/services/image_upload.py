@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Arrays, Data
-from elbowroom.data.transforms import spread, threshold
 from elbowroom.data.image import Fit, picture_pixels, plain
 from elbowroom.data.splits.memory import scaled
+from elbowroom.data.transforms import spread, threshold
 from elbowroom.studio.services.loaded_model import Opened
 
 #: Pixels and bytes of a picture, at most; kinds that are read.

@@ -21,9 +21,9 @@ from starlette.routing import BaseRoute, Route
 from elbowroom.recipes import Recipe
 from elbowroom.recipes.registry import find, known
 from elbowroom.runs.run import next_path
-from elbowroom.studio.services import train_form, annotations, processes
-from elbowroom.studio.services.run_index import Folder
 from elbowroom.studio.http.json import Refused, body, ok
+from elbowroom.studio.services import annotations, processes, train_form
+from elbowroom.studio.services.run_index import Folder
 from elbowroom.studio.services.run_summary import complaint
 
 #: Trainings at once.

@@ -17,10 +17,10 @@ from elbowroom.data import Batch, Data, Split, still
 from elbowroom.distributions import Normal
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import Generative
+from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.plotting.image_grid import is_picture
 from elbowroom.plotting.run_view import Look
 from elbowroom.runs.run import Run
-from elbowroom.models.semi_supervised import SemiSupervised
 
 #: Posterior samples of a score; examples from which the codes are known; results that are kept for a model.
 SAMPLES, KNOWN, KEPT = 10, 1000, 32

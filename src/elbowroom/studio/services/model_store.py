@@ -18,9 +18,9 @@ from torch import Tensor
 from elbowroom.data import Data
 from elbowroom.networks import settle
 from elbowroom.runs.run import Run
+from elbowroom.studio.http.json import Refused
 from elbowroom.studio.services.batch_queue import Lane
 from elbowroom.studio.services.loaded_model import SEEDING, Opened
-from elbowroom.studio.http.json import Refused
 
 if TYPE_CHECKING:
     from elbowroom.studio.services.run_index import Folder

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from elbowroom.runs import metrics_log, settled
 from elbowroom.runs.run import check
 from elbowroom.studio import images
-from elbowroom.studio.services import annotations, processes
-from elbowroom.runs import metrics_log, settled
-from elbowroom.studio.services.metrics_summary import FEW, Digest
-from elbowroom.studio.images import KINDS, picture, url
 from elbowroom.studio.http.json import finite, one_line
+from elbowroom.studio.images import KINDS, picture, url
+from elbowroom.studio.services import annotations, processes
+from elbowroom.studio.services.metrics_summary import FEW, Digest
 
 #: Bytes of a ``recipe.json`` at most, and of the end of a log that is read.
 _LARGEST, _LOG = 1 << 22, 1 << 13
@@ -31,7 +31,7 @@ class News:
         pictures: by kind, the epoch of the newest.
     """
 
-    metrics_log: list[metrics_log.Row] = field(default_factory=list)
+    rows: list[metrics_log.Row] = field(default_factory=list)
     anew: bool = False
     pictures: dict[str, int] = field(default_factory=dict)
 
@@ -169,7 +169,8 @@ class Seen:
             "examples_per_second": metrics_log.number(rate.get("examples_per_second")),
             "elbo": metrics_log.number(newest.get("elbo")),
             "loss": metrics_log.number(newest.get("loss")),
-            "best": best and {"split": split, **{key: metrics_log.number(best.get(key)) for key in ("loss", "elbo", "epoch")}},
+            "best": best
+            and {"split": split, **{key: metrics_log.number(best.get(key)) for key in ("loss", "elbo", "epoch")}},
             "spark": self._digest.losses[split].shown() if split else [],
             "picture": self.url("reconstructions"),
             "findings": [{key: one.get(key) for key in ("title", "severity")} for one in self._digest.findings],

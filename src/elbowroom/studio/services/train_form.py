@@ -12,8 +12,8 @@ import click
 from elbowroom import errors
 from elbowroom.data import datasets
 from elbowroom.recipes import Field, Recipe
-from elbowroom.studio.services.run_index import Folder
 from elbowroom.studio.http.json import Refused
+from elbowroom.studio.services.run_index import Folder
 
 #: Flags of train that no form has: where a run goes is the studio's business, files are named by ``data`` alone.
 HIDDEN = ("out", "config", "preset", "data", "help")

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from elbowroom.studio.http.json import Refused
 from elbowroom.studio.services import annotations
 from elbowroom.studio.services.run_index import Folder, plain
-from elbowroom.studio.http.json import Refused
 
 NAME = ".trash"
 

@@ -21,7 +21,9 @@ class Best(Callback):
         loss = state[FIGURES].get("validation", {}).get("loss", math.inf)
         if loss < self._best:
             self._best = loss
-            serialization.save(state[RUN].best, serialization.of(state[MODEL]), {"step": str(state[STEP]), "loss": str(loss)})
+            serialization.save(
+                state[RUN].best, serialization.of(state[MODEL]), {"step": str(state[STEP]), "loss": str(loss)}
+            )
 
     def state_dict(self) -> dict[str, float]:  # noqa: D102
         return {"best": self._best} if math.isfinite(self._best) else {}
