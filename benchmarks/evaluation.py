@@ -58,7 +58,7 @@ def main() -> None:
     for _ in range(given.rounds + 1):
         for rows, found in floors.items():
             found.append(seconds(lambda rows=rows: products(layers, codes, rows)))
-        bounds.append(seconds(lambda: likelihood.score(model, batch, given.samples, 0)))
+        bounds.append(seconds(lambda: likelihood.estimate_bounds(model, batch, given.samples, 0)))
     print(
         f"{codes:,} codes a round, {given.rounds} rounds and one to warm up; {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}"

@@ -211,9 +211,9 @@ def cropped_to(folder: Path) -> int:
 
 def unpacked(folder: Path) -> None:
     """The JPEG files of CelebA, from where elbowroom finds it."""
-    from elbowroom.data.catalog.celeba import found_faces
+    from elbowroom.data.catalog.celeba import find_celeba_files
 
-    source = found_faces().pictures
+    source = find_celeba_files().images_path
     if source.is_dir():
         for path in source.glob("*.jpg"):
             (folder / path.name).symlink_to(path.resolve())

@@ -24,8 +24,8 @@ from elbowroom.runs.run import Run
 
 def section_runs(count: int = 200, epochs: int = 1000) -> None:
     """The list of runs."""
-    from elbowroom.studio.http.json import text
-    from elbowroom.studio.services.run_index import Folder
+    from elbowroom.studio.http.json import to_json
+    from elbowroom.studio.services.run_index import RunIndex
 
     with tempfile.TemporaryDirectory() as folder:
         size = _runs(Path(folder), count, epochs)
@@ -34,13 +34,13 @@ def section_runs(count: int = 200, epochs: int = 1000) -> None:
             "| view | seconds | of the processor |\n|---|---|---|"
         )
         for _ in range(3):
-            held = Folder(folder)
-            print(f"| first | {_timed(lambda: text(held.look()))} |")  # noqa: B023
-        print(f"| again | {_timed(lambda: text(held.look()))} |")
+            held = RunIndex(folder)
+            print(f"| first | {_timed(lambda: to_json(held.refresh()))} |")  # noqa: B023
+        print(f"| again | {_timed(lambda: to_json(held.refresh()))} |")
         Run(Path(folder) / "vae-7").log({"step": 10 * epochs + 10, "epoch": epochs + 1, "split": "train", "loss": 1.0})
-        print(f"| after a line | {_timed(lambda: text(held.look()))} |")
-        held.look()
-        print(f"| a look of the watch | {_timed(held.look)} |")
+        print(f"| after a line | {_timed(lambda: to_json(held.refresh()))} |")
+        held.refresh()
+        print(f"| a look of the watch | {_timed(held.refresh)} |")
 
 
 def _runs(folder: Path, count: int, epochs: int) -> int:

@@ -100,7 +100,7 @@ def main() -> None:
     flags.add_argument("--picture", type=Path, default=Path(__file__).parent / "images" / "likelihood-frey.png")
     flags.add_argument("--only", nargs="*", default=list(NAMES), choices=list(NAMES), metavar="NAME")
     args = flags.parse_args()
-    data, spread = er.load_data("frey-faces"), er.load_data("frey-faces", dequantise=True)
+    data, spread = er.load_data("frey-faces"), er.load_data("frey-faces", dequantize=True)
     rows = []
     head("likelihood", "ELBO", "importance bound", "KL", "bits", "error, of 255", "ms a step")
     for name in args.only:

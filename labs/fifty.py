@@ -19,7 +19,7 @@ import torch
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.latent import tsne
-from elbowroom.plotting.style import CLASSES
+from elbowroom.plotting.style import CLASS_COLORS
 
 #: Test ELBO by epoch, read off Pyro's figure. Its count begins at 0: the point at 5 is measured after six epochs.
 PUBLISHED = {0: -155.7, 5: -113.3, 10: -107.8, 15: -105.8, 20: -104.6, 40: -103.0}
@@ -41,7 +41,7 @@ def by_pyro(path: Path, model: er.Model, data: er.Data, epochs: int, seed: int =
     pyro.set_rng_seed(seed)
     svi, elbo = SVI(*bridge(model), pyro.optim.Adam({"lr": 1e-3}), Trace_ELBO()), []
     for epoch in range(1, epochs + 1):
-        order = data.train.shuffled(torch.Generator().manual_seed(epoch))
+        order = data.train.random_order(torch.Generator().manual_seed(epoch))
         for batch in data.train.batches(256, order):
             svi.step(batch.x)
         losses = [svi.evaluate_loss(batch.x) for batch in data.test.batches(500)]
@@ -102,7 +102,7 @@ def main() -> None:
         points = tsne(model.encode(batch.x))
         for label in batch.y.unique().tolist():
             mine = points[batch.y == label]
-            axes.scatter(*mine.T.numpy(), s=2, linewidths=0, color=CLASSES[label % 10])
+            axes.scatter(*mine.T.numpy(), s=2, linewidths=0, color=CLASS_COLORS[label % 10])
             sheet.name_class(axes, mine, label)
         sheet.dress(axes, f"Test means by class: {name}", "t-SNE 1, no unit", "t-SNE 2, no unit")
     sheet.save(picture, args.picture)

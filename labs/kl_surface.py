@@ -16,7 +16,7 @@ import sheet
 import torch
 
 import elbowroom as er
-from elbowroom.plotting.style import INK
+from elbowroom.plotting.style import INK_COLOR
 
 
 def surface(mean: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
@@ -58,7 +58,7 @@ def main() -> None:
     levels = (0.05, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 10)
     axes.contourf(*grounds, levels=(0, *levels, 14), cmap="cividis_r", alpha=0.85)
     lines = axes.contour(*grounds, levels=levels, colors="white", linewidths=0.6)
-    axes.clabel(lines, (0.25, 1, 2, 4, 6), fontsize=7, colors=INK, fmt="%g")
+    axes.clabel(lines, (0.25, 1, 2, 4, 6), fontsize=7, colors=INK_COLOR, fmt="%g")
     axes.plot(0, 0, "o", color=sheet.COLOURS[1], markersize=5)
     axes.annotate("minimum: 0 at μ = 0, σ = 1", (0, 0), (0, 9), textcoords="offset points", fontsize=8, ha="center")
     sheet.dress(axes, "KL of one dimension, nats", "mean μ", "log-variance log σ²")

@@ -25,7 +25,7 @@ def main() -> None:
     args = sheet.flags(__doc__, "semisupervised", epochs=3, seed=0, labels="100,1000", weight=30.0)
     rows, errors, styles = [], [], None
     for count in map(int, args.labels.split(",")):
-        data = er.load_data(args.data, validation=0, labelled=count, seed=args.seed)
+        data = er.load_data(args.data, validation=0, labeled=count, seed=args.seed)
         make = partial(er.recipes.m2, data.shape, labels=len(data.classes), weight=args.weight)
         run = sheet.trained(args.out / f"{count}", make, data, args.epochs, args.seed)
         found = er.evaluate(run, data, samples=1, metrics="error")["class_error"]

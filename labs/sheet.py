@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from PIL import Image
 
 import elbowroom as er
-from elbowroom.plotting.style import INK, quieten
+from elbowroom.plotting.style import INK_COLOR, style_axes
 
 #: Of lines, apart for the colour-blind (Okabe & Ito 2008).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#55554f")
@@ -79,9 +79,9 @@ def figure(width: float, height: float) -> Figure:
 
 def dress(axes: Any, title: str, x: str, y: str) -> None:
     """A title that says what is seen, axes that say their units, and a grid that stays behind."""
-    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    axes.set_title(title, loc="left", fontsize=10, color=INK_COLOR)
     axes.set(xlabel=x, ylabel=y)
-    quieten(axes)
+    style_axes(axes)
 
 
 def name_lines(axes: Any, lines: Sequence[tuple[Sequence[float], Sequence[float], str, str]], **style: Any) -> None:
@@ -109,7 +109,7 @@ def name_class(axes: Any, points: torch.Tensor, name: object) -> None:
     """The name of a class in the middle of its points (N, 2)."""
     x, y = points.median(0).values.tolist()
     halo = [withStroke(linewidth=2.5, foreground="white")]
-    axes.text(x, y, name, fontsize=12, fontweight="bold", color=INK, ha="center", va="center", path_effects=halo)
+    axes.text(x, y, name, fontsize=12, fontweight="bold", color=INK_COLOR, ha="center", va="center", path_effects=halo)
 
 
 def mosaic(axes: Any, rows: Sequence[torch.Tensor], names: Sequence[str] = (), gap: int = 2) -> None:
@@ -122,7 +122,7 @@ def mosaic(axes: Any, rows: Sequence[torch.Tensor], names: Sequence[str] = (), g
             paper[top : top + height, left : left + width] = x.mean(0).clamp(0, 1)
     axes.imshow(paper.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xticks([])
-    axes.set_yticks([i * (height + gap) + height / 2 for i in range(len(names))], names, fontsize=8.5, color=INK)
+    axes.set_yticks([i * (height + gap) + height / 2 for i in range(len(names))], names, fontsize=8.5, color=INK_COLOR)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 

@@ -16,7 +16,7 @@ from own_module import VAE, loaders
 from torch import Tensor
 
 import elbowroom as er
-from elbowroom.plotting import reconstructions
+from elbowroom.plotting import reconstruction_grid
 from elbowroom.training.state import DATA, EPOCH, LOSS, MODEL, RUN
 
 MU, LOGVAR = er.state_key("mu"), er.state_key("logvar")
@@ -41,7 +41,7 @@ def save_pictures(state: er.State) -> None:
     x = state[DATA].validation.first(8).x
     with torch.no_grad():
         again = state[MODEL](x, state).reshape(x.shape)
-    reconstructions(x, again, f"epoch {state[EPOCH]}").save(state[RUN].images / f"first-8-{state[EPOCH]:04d}.png")
+    reconstruction_grid(x, again, f"epoch {state[EPOCH]}").save(state[RUN].images / f"first-8-{state[EPOCH]:04d}.png")
 
 
 def reconstruction(picture: Tensor, x: Tensor) -> Tensor:

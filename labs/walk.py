@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 import elbowroom as er
-from elbowroom.latent import decoded, linear
-from elbowroom.plotting.style import CLASSES, INK
+from elbowroom.latent import decode_latents, lerp
+from elbowroom.plotting.style import CLASS_COLORS, INK_COLOR
 
 STEPS = 9
 #: Of the given codes.
@@ -48,13 +48,13 @@ def main() -> None:
 
     t = torch.linspace(0, 1, STEPS)
     walks = {
-        f"{a} to {b}": linear(stations[i], stations[i + 1], t)
+        f"{a} to {b}": lerp(stations[i], stations[i + 1], t)
         for i, (a, b) in enumerate(pairwise(NAMES[: len(stations)]))
     }
     angle = 2 * torch.pi * torch.arange(3 * STEPS) / (3 * STEPS)
     circle = args.radius * torch.stack((angle.cos(), angle.sin()), 1)
     walks |= {f"circle, from {120 * i}°": part for i, part in enumerate(circle.split(STEPS))}
-    pictures = {name: decoded(model, way) for name, way in walks.items()}
+    pictures = {name: decode_latents(model, way) for name, way in walks.items()}
     change = {name: x.diff(dim=0).square().flatten(1).sum(1).sqrt() for name, x in pictures.items()}
     lengths = {name: way.diff(dim=0).norm(dim=1).sum().item() for name, way in walks.items()}
     rows = [
@@ -69,13 +69,13 @@ def main() -> None:
     z = model.encode(batch.x)
     for label in batch.y.unique().tolist():
         mine = z[batch.y == label]
-        left.scatter(*mine.T.numpy(), s=2.5, linewidths=0, alpha=0.7, color=CLASSES[label % 10])
+        left.scatter(*mine.T.numpy(), s=2.5, linewidths=0, alpha=0.7, color=CLASS_COLORS[label % 10])
         sheet.name_class(left, mine, label)
-    left.plot(*stations.T.numpy(), "o-", color=INK, linewidth=1.4, markersize=5)
-    left.plot(*torch.cat((circle, circle[:1])).T.numpy(), ".-", color=INK, linewidth=0.8, markersize=3)
+    left.plot(*stations.T.numpy(), "o-", color=INK_COLOR, linewidth=1.4, markersize=5)
+    left.plot(*torch.cat((circle, circle[:1])).T.numpy(), ".-", color=INK_COLOR, linewidth=0.8, markersize=3)
     for letter, station in zip(NAMES, stations, strict=False):
-        left.annotate(letter, station.tolist(), (6, 4), textcoords="offset points", fontsize=11, color=INK)
-    left.annotate("0°", circle[0].tolist(), (4, -3), textcoords="offset points", fontsize=9, color=INK)
+        left.annotate(letter, station.tolist(), (6, 4), textcoords="offset points", fontsize=11, color=INK_COLOR)
+    left.annotate("0°", circle[0].tolist(), (4, -3), textcoords="offset points", fontsize=9, color=INK_COLOR)
     sheet.dress(left, "The walks, over the means of test pictures", "z₁, prior standard deviations", "z₂")
     reach = 1.15 * max(2.6, stations.abs().max().item(), args.radius)
     left.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")

@@ -16,17 +16,17 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.data import Arrays
+from elbowroom.data import InMemorySplit
 from elbowroom.evaluation.anomaly import background
-from elbowroom.evaluation.anomaly.heatmap import heat
-from elbowroom.evaluation.anomaly.reference import reference
+from elbowroom.evaluation.anomaly.heatmap import pixel_nll
+from elbowroom.evaluation.anomaly.reference import open_reference
 from elbowroom.evaluation.anomaly.scores import SCORES
 from elbowroom.evaluation.metrics.roc import auprc, auroc
 
 
 @pytest.fixture(autouse=True)
 def briefly(monkeypatch):
-    monkeypatch.setattr(background, "STEPS", 150)
+    monkeypatch.setattr(background, "FIT_STEPS", 150)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_the_false_positive_rate_is_nominal_over_many_splits_and_spread_as_beta_
     for _ in range(600):
         scores = torch.from_numpy(rng.standard_t(2, size=n + m) ** 3)
         rates.append(er.Detector(scores[:n]).flags(scores[n:], level).double().mean().item())
-    mean, deviation = er.Detector(torch.arange(float(n))).expected(level, m)
+    mean, deviation = er.Detector(torch.arange(float(n))).expected_rate(level, m)
     k = math.floor(level * (n + 1) + 1e-9)
     exact = stats.betabinom(m, k, n + 1 - k)
     assert (mean, deviation) == pytest.approx((exact.mean() / m, exact.std() / m))
@@ -115,21 +115,21 @@ def test_the_background_is_a_density(window):
     """The probabilities of all 512 binary pictures of 3x3 pixels add up to one."""
     torch.manual_seed(0)
     every = torch.tensor(list(itertools.product([0.0, 1.0], repeat=9))).view(-1, 1, 3, 3)
-    context = background.Context(er.Bernoulli((1,)), window).double()
+    context = background.PixelContextDensity(er.Bernoulli((1,)), window).double()
     assert context(every.double()).exp().sum().item() == pytest.approx(1, abs=1e-9)
 
 
 def test_colours_of_a_pixel_are_one_event_of_the_background():
     every = torch.tensor(list(itertools.product([0.0, 1.0], repeat=12))).view(-1, 3, 2, 2)
-    context = background.Context(er.Bernoulli((3,)), 3)
-    assert context.elements(every).shape == (4096, 2, 2)
+    context = background.PixelContextDensity(er.Bernoulli((3,)), 3)
+    assert context.pixel_log_prob(every).shape == (4096, 2, 2)
     assert context(every).exp().sum().item() == pytest.approx(1, abs=1e-4)
 
 
 def test_pixels_one_by_one_are_fitted_to_the_entropy_of_their_distribution():
     torch.manual_seed(0)
     x = (torch.rand(3000, 1, 6, 6) < 0.2).byte() * 255
-    fitted = background.fitted(er.Bernoulli((1, 6, 6)), Arrays(x), window=1)
+    fitted = background.fit_background(er.Bernoulli((1, 6, 6)), InMemorySplit(x), window=1)
     entropy = 36 * stats.bernoulli(x.bool().float().mean().item()).entropy()
     with torch.no_grad():
         assert -fitted(x.float() / 255).mean().item() == pytest.approx(entropy, rel=0.01)
@@ -139,9 +139,9 @@ def test_context_explains_how_strokes_go_on():
     """Of columns that are all ink or none, only the first row is news; the rest is known from the pixel above."""
     torch.manual_seed(0)
     x = ((torch.rand(2000, 1, 1, 8) < 0.5).expand(-1, -1, 8, -1)).byte().contiguous() * 255
-    context = background.fitted(er.Bernoulli((1, 8, 8)), Arrays(x), window=3)
+    context = background.fit_background(er.Bernoulli((1, 8, 8)), InMemorySplit(x), window=3)
     with torch.no_grad():
-        per_row = -context.elements(x.float() / 255).mean(0).sum(1)
+        per_row = -context.pixel_log_prob(x.float() / 255).mean(0).sum(1)
     assert per_row[0].item() == pytest.approx(8 * math.log(2), rel=0.25)
     assert per_row[1:].max() < 1
     assert context(x.float() / 255).mean() > 2 * -8 * math.log(2)
@@ -150,7 +150,7 @@ def test_context_explains_how_strokes_go_on():
 def test_vectors_have_a_background_of_independent_elements():
     torch.manual_seed(0)
     x = torch.randn(2000, 3) * 0.5 + torch.tensor([-1.0, 0.0, 200.0])
-    fitted = background.fitted(er.Gaussian(3), Arrays(x))
+    fitted = background.fit_background(er.Gaussian(3), InMemorySplit(x))
     with torch.no_grad():
         assert -fitted(x).mean().item() == pytest.approx(3 * stats.norm(0, 0.5).entropy(), abs=0.05)
 
@@ -158,17 +158,17 @@ def test_vectors_have_a_background_of_independent_elements():
 def test_a_background_is_the_same_again_and_leaves_the_random_stream_alone(digits):
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    a, b = (background.fitted(er.Bernoulli(digits.shape), digits.train) for _ in range(2))
+    a, b = (background.fit_background(er.Bernoulli(digits.shape), digits.train) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
-    assert torch.equal(a.look.weight, b.look.weight)
+    assert torch.equal(a.context_conv.weight, b.context_conv.weight)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "categorical", "gaussian", "continuous-bernoulli", "laplace"])
 def test_the_background_has_the_values_of_the_model(digits, likelihood):
     family = er.likelihood(likelihood, digits.shape)
-    pixel = background._pixel(family)
+    pixel = background._pixel_family(family)
     assert (pixel.levels, pixel.support) == (family.levels, family.support)
-    assert background.fitted(family, digits.train)(digits.test.first(5).x).isfinite().all()
+    assert background.fit_background(family, digits.train)(digits.test.first(5).x).isfinite().all()
 
 
 def test_scores_are_what_they_say(run, digits):
@@ -178,7 +178,7 @@ def test_scores_are_what_they_say(run, digits):
     assert found["importance_bound"].mean().item() == pytest.approx(-figures["importance_bound"].value, abs=1e-3)
     assert (found["elbo"] >= found["reconstruction"]).all()
     assert found["typicality"].min() >= 0
-    with reference(run, samples=8) as usual:
+    with open_reference(run, samples=8) as usual:
         p0 = usual.background(digits.test.first(1000).x).double().detach()
         elbos, ratios = usual.elbos, usual.ratios.detach()
     assert elbos.mean().item() == pytest.approx(er.evaluate(run, split="validation", samples=8)["elbo"].value, abs=1e-3)
@@ -200,15 +200,15 @@ def test_scores_are_the_same_in_any_batch_size_and_company(run, digits, name):
 
 @pytest.mark.parametrize("recipe", list(er.recipes.RECIPES))
 def test_every_recipe_is_scored_or_says_why_not(digits, recipe, monkeypatch):
-    monkeypatch.setattr(background, "STEPS", 5)
+    monkeypatch.setattr(background, "FIT_STEPS", 5)
     torch.manual_seed(0)
     model, _ = er.recipes.RECIPES[recipe](digits.shape)
-    others = Arrays(digits.test.x[:40].flip(-1), digits.test.y[:40])
+    others = InMemorySplit(digits.test.x[:40].flip(-1), digits.test.y[:40])
     found = er.anomalies(model, others, normal=digits, samples=2, maps=3)
     assert "reconstruction" in found
     for name in SCORES:
         if name in found:
-            assert found.verdicts[name].normal.isfinite().all()
+            assert found.results[name].normal.isfinite().all()
         else:
             with pytest.raises(ValueError, match="use 'reconstruction'"):
                 er.anomaly_scores(model, digits.test, name, normal=digits, samples=2)
@@ -222,14 +222,14 @@ def test_a_heat_map_adds_up_to_the_likelihood(digits, likelihood):
     x = digits.test.first(4).x
     with er.noise.silenced(), torch.no_grad():
         log_px = model.draw(x).log_px[0]
-    torch.testing.assert_close(heat(model, x).sum((1, 2)), -log_px, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(pixel_nll(model, x).sum((1, 2)), -log_px, rtol=1e-4, atol=1e-3)
 
 
 def test_a_ratios_heat_map_adds_up_to_the_ratio_at_the_posterior_mean(run, digits):
-    with reference(run) as usual:
-        maps = usual.maps(digits.test.first(4))
+    with open_reference(run) as usual:
+        maps = usual.heatmaps(digits.test.first(4))
         p0 = usual.background(maps.x).detach()
-    torch.testing.assert_close(maps.ratio.sum((1, 2)), p0 + maps.heat.sum((1, 2)), rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(maps.log_ratio.sum((1, 2)), p0 + maps.nll.sum((1, 2)), rtol=1e-4, atol=1e-3)
 
 
 def test_one_class_is_told_from_the_rest(digits, tmp_path):
@@ -248,19 +248,19 @@ def test_halves_of_the_normal_examples_judge_each_other(run):
     found = er.anomalies(run, score="typicality", level=0.1)
     assert list(found) == ["elbo", "typicality"]
     assert set(found["elbo"]) == {"threshold", "false_positives"}
-    one = found.verdicts["elbo"]
-    assert sorted([*one.normal[one.calibration], *one.held_out]) == sorted(one.normal)
-    assert len(one.calibration) == 179
+    one = found.results["elbo"]
+    assert sorted([*one.normal[one.calibration_index], *one.held_out_scores]) == sorted(one.normal)
+    assert len(one.calibration_index) == 179
     rate = found["elbo"]["false_positives"].value
-    assert rate == (one.held_out > found["elbo"]["threshold"].value).double().mean().item()
+    assert rate == (one.held_out_scores > found["elbo"]["threshold"].value).double().mean().item()
 
 
 def test_other_data_is_made_binary_as_the_run_was(digits, tmp_path):
-    data = er.load_data("digits", binarise="threshold")
+    data = er.load_data("digits", binarize="threshold")
     model, objective = er.recipes.vae(data.shape, latent=2)
     run = er.fit(model, objective, data, steps=5, out=tmp_path / "run", device="cpu")
     found = er.anomalies(run, "digits", samples=2, score="elbo")
-    torch.testing.assert_close(found.verdicts["elbo"].normal, found.verdicts["elbo"].other)
+    torch.testing.assert_close(found.results["elbo"].normal, found.results["elbo"].other)
     assert found["elbo"]["auroc"].value == pytest.approx(0.5)
 
 
@@ -350,7 +350,7 @@ def test_the_false_positive_rate_on_held_out_digits_is_within_a_point(real_data,
     model, objective = er.recipes.vae(data.shape)
     er.fit(model, objective, data, epochs=2, lr=3e-3, out=tmp_path / "run", device="cpu")
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(background, "STEPS", 500)
+    monkeypatch.setattr(background, "FIT_STEPS", 500)
     found = er.anomalies(model, "mnist", normal=data, samples=2, score=["typicality", "likelihood_ratio"])
     monkeypatch.undo()
     for figures in found.values():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.latent import along, attribute_vector
+from elbowroom.latent import traverse_attribute, attribute_vector
 
 
 def identity(d):
@@ -30,7 +30,7 @@ def test_of_an_identity_it_is_the_difference_of_the_means():
 
 def test_moving_along_it_adds_it():
     model, x, v = identity(3), torch.randn(5, 3), torch.randn(3)
-    moved = along(model, x, v, (-1, 0, 2))
+    moved = traverse_attribute(model, x, v, (-1, 0, 2))
     torch.testing.assert_close(moved[:, 1], x)
     torch.testing.assert_close(moved[:, 2] - moved[:, 0], (3 * v).expand(5, 3))
 

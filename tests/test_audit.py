@@ -10,9 +10,9 @@ from torch import nn
 
 import elbowroom as er
 from elbowroom.auditor import CHECKS, audit
-from elbowroom.auditor.exact import exact
-from elbowroom.auditor.isolation import by_row, silent
-from elbowroom.auditor.quadrature import Entangled, Unbounded, everything, levels, line, log_total, unit
+from elbowroom.auditor.exact import exact_log_px
+from elbowroom.auditor.isolation import per_example_rng, zero_rng
+from elbowroom.auditor.quadrature import NotFactorizedError, UnboundedDensityError, enumerate_points, discrete_space, real_line, log_total, unit_interval
 from elbowroom.distributions import Normal
 from elbowroom.recipes import RECIPES
 
@@ -29,7 +29,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def bits():
-    return er.load_data("digits", binarise="threshold")
+    return er.load_data("digits", binarize="threshold")
 
 
 def make(name="vae", shape=(1, 8, 8), **more):
@@ -78,7 +78,7 @@ def test_the_page_as_a_table_as_json_and_as_text(bits):
     assert [check["name"] for check in told["checks"]] == list(CHECKS)
     assert page.table().row_count == len(CHECKS)
     assert str(page).count("\n") == len(CHECKS)
-    assert all(check.about.endswith(".") for check in CHECKS.values())
+    assert all(check.description.endswith(".") for check in CHECKS.values())
 
 
 def test_the_model_is_left_as_it_was(bits):
@@ -493,17 +493,17 @@ def test_a_function_may_report_of_a_model_of_ours(bits):
 def test_the_exact_value_of_a_linear_gaussian_model_is_the_gaussians():
     """Two ways to the same log p(x): the formula, and a grid over the code."""
     torch.manual_seed(0)
-    from elbowroom.auditor.claim import claim_of
+    from elbowroom.auditor.claim import build_claim
 
     decoder = er.Conditional(nn.Linear(2, 5), er.Gaussian(5, 0.5))
     model = er.Model(er.Conditional.mlp(5, er.DiagonalNormal(2)), decoder, er.StandardNormal(2))
     x = torch.randn(6, 5)
-    formula, how = exact(claim_of(model, x, None, None, None), torch.arange(6))
+    formula, how = exact_log_px(build_claim(model, x, None, None, None), torch.arange(6))
     assert how == "the model is linear and Gaussian"
     other = er.Mixture(2, components=1)
     with torch.no_grad():
         other.loc.zero_()
-    grid, how = exact(claim_of(er.Model(model.encoder, decoder, other), x, None, None, None), torch.arange(6))
+    grid, how = exact_log_px(build_claim(er.Model(model.encoder, decoder, other), x, None, None, None), torch.arange(6))
     assert how == "a grid over the code"
     torch.testing.assert_close(grid, formula, atol=1e-3, rtol=0)
 
@@ -513,29 +513,29 @@ def test_totals_over_every_space():
     mu = torch.rand(40).double()
     narrow, wide = torch.distributions.Normal(mu, 1e-3), torch.distributions.StudentT(2.5, mu, 0.3)
     for p in (narrow, wide, torch.distributions.Laplace(mu, 3.0)):
-        total, error = log_total(lambda x, p=p: p.log_prob(x).sum(1), torch.rand(40).double(), line())
+        total, error = log_total(lambda x, p=p: p.log_prob(x).sum(1), torch.rand(40).double(), real_line())
         assert abs(total) < 0.01
         assert error == 0
     logits = 10 * torch.randn(40).double()
     sharp = er.distributions.ContinuousBernoulli(logits)
-    assert abs(log_total(lambda x: sharp.log_prob(x).sum(1), torch.rand(40).double(), unit())[0]) < 1e-3
-    flat = log_total(lambda x: torch.zeros(len(x)).double(), torch.zeros(40).double(), levels(256))[0]
+    assert abs(log_total(lambda x: sharp.log_prob(x).sum(1), torch.rand(40).double(), unit_interval())[0]) < 1e-3
+    flat = log_total(lambda x: torch.zeros(len(x)).double(), torch.zeros(40).double(), discrete_space(256))[0]
     assert flat == pytest.approx(40 * math.log(256), abs=1e-3)
-    with pytest.raises(Unbounded, match="grows without end along 40 of 40"):
-        log_total(lambda x: (x * logits).sum(1), torch.rand(40).double(), line())
-    with pytest.raises(Entangled):
-        log_total(lambda x: -((x[:, 1:] - x[:, :-1]) ** 2).sum(1), torch.rand(40).double(), line())
-    assert everything(3, 2).shape == (8, 3)
-    assert everything(13, 2) is None
+    with pytest.raises(UnboundedDensityError, match="grows without end along 40 of 40"):
+        log_total(lambda x: (x * logits).sum(1), torch.rand(40).double(), real_line())
+    with pytest.raises(NotFactorizedError):
+        log_total(lambda x: -((x[:, 1:] - x[:, :-1]) ** 2).sum(1), torch.rand(40).double(), real_line())
+    assert enumerate_points(3, 2).shape == (8, 3)
+    assert enumerate_points(13, 2) is None
 
 
 def test_where_there_are_too_many_elements_some_stand_for_all(monkeypatch):
     from elbowroom.auditor import quadrature
 
-    monkeypatch.setattr(quadrature, "LIMIT", 200)
+    monkeypatch.setattr(quadrature, "MAX_POINTS", 200)
     logits = torch.randn(2000).double()
     coins = torch.distributions.Bernoulli(logits=logits)
-    total, error = log_total(lambda x: coins.log_prob(x).sum(1), torch.zeros(2000).double(), levels(2))
+    total, error = log_total(lambda x: coins.log_prob(x).sum(1), torch.zeros(2000).double(), discrete_space(2))
     assert error > 0
     assert abs(total) < 5 * error
 
@@ -553,19 +553,19 @@ def test_where_there_are_too_many_elements_some_stand_for_all(monkeypatch):
 )
 def test_an_example_has_its_own_numbers_wherever_it_stands(draw):
     x = torch.rand(7, 3)
-    with by_row(torch.arange(7), 5) as dice:
+    with per_example_rng(torch.arange(7), 5) as dice:
         together = draw(x)
-    with by_row(torch.tensor([6, 2]), 5):
+    with per_example_rng(torch.tensor([6, 2]), 5):
         apart = draw(x[[6, 2]])
     assert torch.equal(together[[6, 2]], apart)
-    assert not dice.unruled
-    with silent():
+    assert not dice.unhandled_calls
+    with zero_rng():
         assert torch.equal(draw(x), draw(x))
 
 
 def test_numbers_have_the_distribution_that_was_asked_for():
     rows = torch.arange(40_000)
-    with by_row(rows, 1):
+    with per_example_rng(rows, 1):
         normal, uniform = torch.normal(3.0, 2.0, (40_000,)), torch.empty(40_000).uniform_(2, 4)
         coin, wait = torch.bernoulli(torch.full((40_000,), 0.3)), torch.empty(40_000).exponential_(2.0)
         choice = torch.multinomial(torch.tensor([1.0, 2.0, 1.0]).expand(40_000, 3), 1)

@@ -471,21 +471,21 @@ def test_resume_on_another_device(said, run):
 
 
 def test_labels_of_codes_are_as_typed_and_the_sheet_is_not_mostly_paper(tmp_path):
-    from elbowroom.cli.evaluate_sample import code_label
-    from elbowroom.plotting import samples
+    from elbowroom.cli.evaluate_sample import latent_label
+    from elbowroom.plotting import sample_grid
 
-    assert code_label([0.0, -0.9]) == "0,-0.9"
-    label = code_label([i / 10 for i in range(20)])
+    assert latent_label([0.0, -0.9]) == "0,-0.9"
+    label = latent_label([i / 10 for i in range(20)])
     assert label == "0,0.1,0.2,… (20)"
     for text in ("0,0", label, "-0.123457,-0.123457,-0.123457,-0.123457"):
-        sheet = np.asarray(samples(torch.zeros(9, 1, 8, 8), labels=[text] * 9))
+        sheet = np.asarray(sample_grid(torch.zeros(9, 1, 8, 8), labels=[text] * 9))
         assert (sheet == 255).all(-1).mean() < 0.5
 
 
 def test_curves_of_few_points_show_them_all(run):
-    from elbowroom.plotting import curves
+    from elbowroom.plotting import plot_curves
 
-    figure = curves(er.Run(run))
+    figure = plot_curves(er.Run(run))
     for axes in figure.axes:
         low, high = axes.get_ylim()
         for line in axes.get_lines():

@@ -17,9 +17,9 @@ from sklearn.decomposition import PCA
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.comparing import compare, pca
-from elbowroom.comparing.columns import COLUMNS, Figure, figure, words
-from elbowroom.comparing.pca import EDGE, reconstruction
-from elbowroom.runs.settings import differing, telling
+from elbowroom.comparing.columns import COLUMNS, SeedMean, seed_mean, format_mean
+from elbowroom.comparing.pca import PROBABILITY_MARGIN, reconstruction_nats
+from elbowroom.runs.settings import find_differing_settings, find_distinguishing_settings
 
 QUICK = ["--steps", "12", "--device", "cpu"]
 ATTACK = '<img src=x onerror="alert(1)">&\'"'
@@ -48,7 +48,7 @@ def based(swept, tmp_path_factory):
     folder = tmp_path_factory.mktemp("based") / "s"
     shutil.copytree(swept, folder)
     told = []
-    return folder, compare(folder, baselines=True, tell=told.append), told
+    return folder, compare(folder, baselines=True, log=told.append), told
 
 
 @pytest.fixture
@@ -96,28 +96,28 @@ def test_means_and_deviations_are_those_of_the_runs_own_rows(swept):
 
 @pytest.mark.parametrize("values", [[1.5], [1.0, 4.0], [-3.0, 2.5, 1e3], [0.1] * 4])
 def test_a_figure_is_numpys(values):
-    found = figure(values)
+    found = seed_mean(values)
     assert found.mean == pytest.approx(np.mean(values))
     assert found.n == len(values)
     assert found.sd is None if len(values) == 1 else found.sd == pytest.approx(np.std(values, ddof=1), abs=1e-12)
-    assert figure([*values, None]) == found
-    assert figure([None]) is None
+    assert seed_mean([*values, None]) == found
+    assert seed_mean([None]) is None
 
 
 def test_figures_are_written_with_their_spread():
-    assert words(Figure(-93.3412, 0.4, 3), 2) == "−93.34 ± 0.40"
-    assert words(Figure(54468.0, 0.0, 3), 0) == "54,468"
-    assert words(Figure(20.0, 0.0, 3), 1) == "20"
-    assert words(Figure(19.5, 0.71, 2), 1) == "19.5 ± 0.7"
+    assert format_mean(SeedMean(-93.3412, 0.4, 3), 2) == "−93.34 ± 0.40"
+    assert format_mean(SeedMean(54468.0, 0.0, 3), 0) == "54,468"
+    assert format_mean(SeedMean(20.0, 0.0, 3), 1) == "20"
+    assert format_mean(SeedMean(19.5, 0.71, 2), 1) == "19.5 ± 0.7"
 
 
 def test_only_the_seed_is_averaged_over(swept):
     found = compare(swept)
-    assert found.differs == ["latent"]
-    assert [(g.differs["latent"], g.seeds) for g in found.groups] == [("0", "none of 2"), ("2", "0, 1"), ("3", "0, 1")]
-    assert found.same["batch_size"] == 128
-    assert found.same["recipe"] == "vae"
-    assert "latent" not in found.same
+    assert found.differing_settings == ["latent"]
+    assert [(g.differing_values["latent"], g.seed_summary) for g in found.groups] == [("0", "none of 2"), ("2", "0, 1"), ("3", "0, 1")]
+    assert found.shared_settings["batch_size"] == 128
+    assert found.shared_settings["recipe"] == "vae"
+    assert "latent" not in found.shared_settings
 
 
 def test_the_loss_stands_apart_only_where_it_says_something_of_its_own(swept, train):
@@ -133,8 +133,8 @@ def test_settings_of_every_kind_are_told_apart(train):
         train("c", "--hidden", "32,16", "--optimizer", "sgd(momentum=0.9)"),
     ]
     found = compare(*runs)
-    assert found.differs == ["hidden", "lr", "optimizer", "schedule"]
-    shown = [tuple(g.differs.values()) for g in found.groups]
+    assert found.differing_settings == ["hidden", "lr", "optimizer", "schedule"]
+    shown = [tuple(g.differing_values.values()) for g in found.groups]
     assert ("400", "0.001", "adam", "—") in shown
     assert ("400", "0.01", "adam", "cosine") in shown
     assert ("32×16", "0.001", "sgd(momentum=0.9)", "—") in shown
@@ -148,8 +148,8 @@ def test_a_run_is_counted_once_however_it_is_named(swept):
 def test_a_name_needs_no_more_than_tells_apart():
     deep, linear = {"latent": 2, "hidden": [400], "linear": False}, {"latent": 2, "hidden": [], "linear": True}
     settings = [deep, linear, deep | {"latent": 5}, linear | {"latent": 5}]
-    assert differing(settings) == ["latent", "hidden", "linear"]
-    assert telling(settings, differing(settings)) == ["latent", "linear"]
+    assert find_differing_settings(settings) == ["latent", "hidden", "linear"]
+    assert find_distinguishing_settings(settings, find_differing_settings(settings)) == ["latent", "linear"]
 
 
 def test_objectives_are_named_only_where_nothing_else_differs(digits, tmp_path):
@@ -157,14 +157,14 @@ def test_objectives_are_named_only_where_nothing_else_differs(digits, tmp_path):
     er.fit(model, objective, digits, steps=3, out=tmp_path / "a", device="cpu")
     er.fit(model, er.Reconstruction() + 3 * er.KL(), digits, steps=3, out=tmp_path / "b", device="cpu")
     found = compare(tmp_path)
-    assert found.differs == ["objective"]
-    assert [g.differs["objective"] for g in found.groups] == ["(reconstruction + kl)", "(reconstruction + (3 * kl))"]
-    assert any("Losses can be compared only under the same objective" in line for line in found.apart)
+    assert found.differing_settings == ["objective"]
+    assert [g.differing_values["objective"] for g in found.groups] == ["(reconstruction + kl)", "(reconstruction + (3 * kl))"]
+    assert any("Losses can be compared only under the same objective" in line for line in found.comparability_notes)
     # Each is the best of its own kind, so none is the best.
     loss = next(column for column in COLUMNS if column.name == "validation_loss")
     elbo = next(column for column in COLUMNS if column.name == "elbo")
-    assert found.best(loss) == []
-    assert len(found.best(elbo)) == 1
+    assert found.best_groups(loss) == []
+    assert len(found.best_groups(elbo)) == 1
 
 
 # What is not comparable.
@@ -186,10 +186,10 @@ def test_objectives_are_named_only_where_nothing_else_differs(digits, tmp_path):
 def test_runs_of_another_protocol_are_marked(train, flags, words, shared):
     found = compare(train("a"), train("b", *flags))
     assert [protocol.letter for protocol in found.protocols] == ["A", "B"]
-    (said,) = [line for line in found.apart if line.startswith("B is not comparable with A")]
+    (said,) = [line for line in found.comparability_notes if line.startswith("B is not comparable with A")]
     assert words in said
     assert ("Squared errors can be compared" in said) is shared
-    best = {column.name: found.best(column) for column in found.columns}
+    best = {column.name: found.best_groups(column) for column in found.columns}
     assert best["elbo"] == []
     assert len(best["squared_error"]) == shared
     page = found.write(found.entries[0].run.path / "page.html").read_text()
@@ -203,7 +203,7 @@ def test_what_an_earlier_version_could_not_be_asked_for_is_no_difference(train):
     record = json.loads((runs[0] / "recipe.json").read_text())
     record["data"]["arguments"] = {"binarise": "none", "validation": 0.1, "test": 0.2, "seed": 0}
     (runs[0] / "recipe.json").write_text(json.dumps(record))
-    assert compare(*runs).apart == []
+    assert compare(*runs).comparability_notes == []
 
 
 def test_different_values_under_one_description_are_different_data(tmp_path):
@@ -213,7 +213,7 @@ def test_different_values_under_one_description_are_different_data(tmp_path):
         er.fit(*er.recipes.vae(data.shape, latent=2), data, steps=2, out=tmp_path / name, device="cpu")
     found = compare(tmp_path)
     assert len(found.protocols) == 2
-    assert "its fingerprint is" in found.apart[0]
+    assert "its fingerprint is" in found.comparability_notes[0]
 
 
 def test_seeds_that_divide_the_data_anew_are_one_protocol_and_it_says_so(swept):
@@ -234,16 +234,16 @@ def test_what_failed_or_is_not_finished_does_not_count(swept, tmp_path):
     broken = folder / "latent=3,seed=0"
     (broken / "recipe.json").write_text("{")
     found = compare(folder)
-    assert {entry.name: entry.state for entry in found.left_out} == {
+    assert {entry.name: entry.state for entry in found.excluded_entries} == {
         "latent=0,seed=0": "failed",
         "latent=0,seed=1": "failed",
         "latent=2,seed=1": "unfinished",
         "latent=3,seed=0": "damaged",
     }
     mine = group(found, latent=2)
-    assert mine.figures["elbo"] == Figure(rows_of(folder / "latent=2,seed=0", "test")[-1]["elbo"], None, 1)
+    assert mine.figures["elbo"] == SeedMean(rows_of(folder / "latent=2,seed=0", "test")[-1]["elbo"], None, 1)
     assert mine.seeds == "0 (1 missing)"
-    said = " ".join(found.said)
+    said = " ".join(found.footnotes)
     assert "latent=0,seed=0 does not count: failed, recipe vae(latent=0)" in said
     assert "stopped at step" in said
     assert "its recipe.json cannot be read" in said
@@ -265,8 +265,8 @@ def test_damaged_weights_leave_the_rows(swept, tmp_path):
     shutil.copytree(swept / "latent=2,seed=0", folder / "run")
     (folder / "run" / "model.safetensors").write_bytes(b"nothing")
     found = compare(folder)
-    assert "elbo" in found.groups[0].figures
-    assert "squared_error" not in found.groups[0].figures
+    assert "elbo" in found.groups[0].metrics
+    assert "squared_error" not in found.groups[0].metrics
     assert "model.safetensors" in found.write(tmp_path / "page.html").read_text()
 
 
@@ -339,17 +339,17 @@ def test_pca_refuses_what_it_cannot_do(shape, latent, words):
 
 def test_an_output_is_scored_as_the_likelihood_allows():
     x, output = torch.rand(5, 1, 4, 4), torch.randn(5, 1, 4, 4)
-    p = output.clamp(EDGE, 1 - EDGE).double()
+    p = output.clamp(PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN).double()
     expected = -(x * p.log() + (1 - x) * (1 - p).log()).flatten(1).sum(1)
     torch.testing.assert_close(
-        reconstruction(er.Bernoulli((1, 4, 4)), x, output, 0.1), expected.float(), rtol=1e-4, atol=1e-4
+        reconstruction_nats(er.Bernoulli((1, 4, 4)), x, output, 0.1), expected.float(), rtol=1e-4, atol=1e-4
     )
     for scale, sigma in ((0.3, 0.3), ("learned", math.sqrt(0.1)), ("optimal", math.sqrt(0.1))):
         density = torch.distributions.Normal(output, sigma).log_prob(x).flatten(1).sum(1)
-        mine = reconstruction(er.Gaussian((1, 4, 4), scale), x, output, 0.1)
+        mine = reconstruction_nats(er.Gaussian((1, 4, 4), scale), x, output, 0.1)
         torch.testing.assert_close(mine, -density, rtol=1e-4, atol=1e-3)
     for family in (er.Categorical((1, 4, 4)), er.ContinuousBernoulli((1, 4, 4)), er.Laplace((1, 4, 4))):
-        assert reconstruction(family, x, output, 0.1) is None
+        assert reconstruction_nats(family, x, output, 0.1) is None
 
 
 def test_baselines_stand_beside_the_runs(based):
@@ -380,7 +380,7 @@ def test_baselines_stand_beside_the_runs(based):
 def test_baselines_are_trained_once(based):
     folder, found, _ = based
     told = []
-    again = compare(folder, baselines=True, tell=told.append)
+    again = compare(folder, baselines=True, log=told.append)
     assert told == []
     assert len(again.entries) == len(found.entries)
     # Without the flag what was trained is a run like others; PCA is kept nowhere.
@@ -391,18 +391,18 @@ def test_ones_own_autoencoder_is_the_baseline(train):
     vae = train("vae")
     train("mine", recipe="autoencoder")
     told = []
-    found = compare(vae.parent, baselines=True, tell=told.append)
+    found = compare(vae.parent, baselines=True, log=told.append)
     assert [line for line in told if "[" in line] == ["[1/1] run"]
     assert len([entry for entry in found.entries if entry.settings.get("recipe") == "autoencoder"]) == 2
 
 
 def test_a_baseline_of_data_that_has_changed_is_not_shown(train, monkeypatch):
     vae = train("vae")
-    compare(vae, baselines=True, tell=lambda _: None)
+    compare(vae, baselines=True, log=lambda _: None)
     (record,) = (vae.parent / "baselines").glob("baseline=deep*/recipe.json")
     record.write_text(record.read_text().replace('"fingerprint": "', '"fingerprint": "0'))
     with pytest.raises(ValueError, match="is a baseline on data that has changed: remove it"):
-        compare(vae, baselines=True, tell=lambda _: None)
+        compare(vae, baselines=True, log=lambda _: None)
 
 
 def test_no_baseline_without_a_code_of_one_size(train):

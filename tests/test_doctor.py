@@ -15,13 +15,13 @@ import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
 from elbowroom.distributions import Normal
-from elbowroom.doctor import AILMENTS, Finding, examine
-from elbowroom.doctor.amortization_gap import refined
-from elbowroom.doctor.duplicates import compared
-from elbowroom.doctor.evidence import Case
-from elbowroom.doctor.loss_weights import of_objective, of_rows
-from elbowroom.doctor.registry import Unexamined
-from elbowroom.doctor.snapshot import Look, look
+from elbowroom.doctor import DIAGNOSES, Finding, examine
+from elbowroom.doctor.amortization_gap import measure_amortization_gap
+from elbowroom.doctor.duplicates import find_duplicates
+from elbowroom.doctor.evidence import Evidence
+from elbowroom.doctor.loss_weights import weights_from_objective, weights_from_rows
+from elbowroom.doctor.registry import NotApplicableError
+from elbowroom.doctor.snapshot import Snapshot, take_snapshot
 from elbowroom.recipes import RECIPES
 from elbowroom.workbench import Pictures, described, made_again
 
@@ -92,8 +92,8 @@ def test_healthy_runs_give_no_alarm(name, digits, long, tmp_path):
     true = {"posterior collapse"} if is_collapsed(run, digits) else set()
     assert titles(found) == true, found
     assert {row["title"] for row in events(run, "finding")} <= true
-    assert {"held-out examples in training", "data out of range", "over-fitting"} <= set(found.looked_for)
-    assert set(found.looked_for) | set(found.unexamined) == set(AILMENTS)
+    assert {"held-out examples in training", "data out of range", "over-fitting"} <= set(found.performed_names)
+    assert set(found.performed_names) | set(found.skip_reasons) == set(DIAGNOSES)
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "gaussian:optimal", "laplace", "discretised-logistic"])
@@ -108,9 +108,9 @@ def test_a_model_that_no_recipe_made_is_examined_as_far_as_its_rows_go(digits, t
     run = train(digits, tmp_path / "run", model, er.Reconstruction() / 64 + er.KL(), steps=60)
     found = examine(run)
     assert titles(found) == {"reconstruction averaged"}
-    assert "a model that no recipe made" in found.unexamined["posterior collapse"]
-    assert "posterior collapse" not in examine(run, model=make()[0]).looked_for
-    assert "60 steps are too few" in examine(run, model=make()[0]).unexamined["posterior collapse"]
+    assert "a model that no recipe made" in found.skip_reasons["posterior collapse"]
+    assert "posterior collapse" not in examine(run, model=make()[0]).performed_names
+    assert "60 steps are too few" in examine(run, model=make()[0]).skip_reasons["posterior collapse"]
 
 
 # The code
@@ -136,7 +136,7 @@ def test_when_it_collapsed_is_known(digits, tmp_path):
     model, _ = make(latent=3)
     late = er.Schedule(lambda step: torch.where(step < 160, 0.1, 60.0))
     run = train(digits, tmp_path / "run", model, er.Reconstruction() + late * er.KL(), steps=480)
-    looks = [Look.of(row) for row in events(run, "look")]
+    looks = [Snapshot.from_row(row) for row in events(run, "look")]
     assert max(looks[0].nats[0]) > 0.1
     first = next(look.step for look in looks if max(look.nats[0]) < 0.01)
     assert looks[0].step < first < looks[-1].step
@@ -158,10 +158,10 @@ def test_dimensions_without_use_are_a_note(digits, long, tmp_path):
 
     model.decoder.net = Deaf(model.decoder.net)
     run = train(long, tmp_path / "run", model, er.ELBO(), steps=400)
-    case = Case(run, digits, model, objective)
-    from elbowroom.doctor.examine import examined
+    case = Evidence(run, digits, model, objective)
+    from elbowroom.doctor.examine import diagnose
 
-    found = only(examined(case), "unused dimensions")
+    found = only(diagnose(case), "unused dimensions")
     assert found.severity == "note"
     assert "1 of 3 dimensions say less than 0.01 nats of x (2)" in found.evidence
 
@@ -169,7 +169,7 @@ def test_dimensions_without_use_are_a_note(digits, long, tmp_path):
 def test_too_few_steps_are_said_to_be_too_few(digits, tmp_path):
     found = examine(train(digits, tmp_path / "run", *make(), steps=12))
     assert titles(found) == set()
-    assert "12 steps are too few" in found.unexamined["posterior collapse"]
+    assert "12 steps are too few" in found.skip_reasons["posterior collapse"]
 
 
 class Clamped(er.DiagonalNormal):
@@ -264,18 +264,18 @@ def test_a_kl_out_of_proportion(objective, words, severity, digits, tmp_path):
 def test_what_an_objective_charges(objective, reconstruction, kl, digits):
     batch = digits.train.first(20)
     draw = make()[0].draw(batch.x, k=objective.k)
-    charges = of_objective(objective, draw)
+    charges = weights_from_objective(objective, draw)
     assert charges.reconstruction == pytest.approx(reconstruction, rel=1e-5)
     assert charges.kl == pytest.approx(kl, rel=1e-4, abs=1e-6)
     # Twice the reconstruction is charged for twice, whatever else is in it.
-    both = of_objective(objective + er.Reconstruction(), draw)
+    both = weights_from_objective(objective + er.Reconstruction(), draw)
     assert both.reconstruction == pytest.approx(reconstruction + 1, rel=1e-5)
 
 
 def test_a_bent_kl_has_no_weight(digits):
     draw = make()[0].draw(digits.train.first(20).x)
-    with pytest.raises(Unexamined, match="bends the KL"):
-        of_objective(er.Reconstruction() + 1000 * abs(er.KL() - 25), draw)
+    with pytest.raises(NotApplicableError, match="bends the KL"):
+        weights_from_objective(er.Reconstruction() + 1000 * abs(er.KL() - 25), draw)
 
 
 def test_what_rows_say_the_loss_is_made_of():
@@ -286,14 +286,14 @@ def test_what_rows_say_the_loss_is_made_of():
          "loss": 0.5 * r + 3 * k + 7 * m}
         for i, (r, k, m) in enumerate(terms)
     ]  # fmt: skip
-    charges = of_rows(rows)
+    charges = weights_from_rows(rows)
     assert (charges.reconstruction, charges.kl) == (pytest.approx(0.5), pytest.approx(3))
-    with pytest.raises(Unexamined, match="4 rows are too few"):
-        of_rows(rows[:4])
+    with pytest.raises(NotApplicableError, match="4 rows are too few"):
+        weights_from_rows(rows[:4])
     for i, row in enumerate(rows):
         row["loss"] += i
-    with pytest.raises(Unexamined, match="no fixed sum of its terms"):
-        of_rows(rows)
+    with pytest.raises(NotApplicableError, match="no fixed sum of its terms"):
+        weights_from_rows(rows)
 
 
 @pytest.mark.parametrize("how", ["recipe", "callback"])
@@ -315,18 +315,18 @@ def test_a_validation_split_that_is_the_training_split(digits, tmp_path):
     found = only(examine(run, data), "held-out examples in training")
     assert found.severity == "fault"
     assert "100% of 500 validation examples are training examples, value by value" in found.evidence
-    assert "no run" not in examine(run).unexamined["held-out examples in training"]
-    assert "pass the same as data=" in examine(run).unexamined["held-out examples in training"]
+    assert "no run" not in examine(run).skip_reasons["held-out examples in training"]
+    assert "pass the same as data=" in examine(run).skip_reasons["held-out examples in training"]
 
 
 def test_copies_that_are_a_little_different_are_found_too(digits):
     noisy = digits.train.x[:200].float() / 255 + 0.001 * torch.randn(200, 1, 8, 8)
     data = er.load_data(digits.train.x.numpy(), validation=noisy.numpy())
-    twins = compared(data.validation, data.train)
-    assert (twins.same, twins.near) == (0, 1)
-    assert twins.shared == 1
-    honest = compared(digits.test, digits.train)
-    assert (honest.same, honest.shared) == (0, 0)
+    twins = find_duplicates(data.validation, data.train)
+    assert (twins.exact, twins.near) == (0, 1)
+    assert twins.excess_share == 1
+    honest = find_duplicates(digits.test, digits.train)
+    assert (honest.exact, honest.excess_share) == (0, 0)
 
 
 @pytest.mark.parametrize("shape", [(4,), (12,)])
@@ -335,10 +335,10 @@ def test_repeated_examples_of_a_small_space_are_no_leak(shape):
     rng = np.random.default_rng(0)
     for rows in (rng.integers(0, 2, (600, *shape)), rng.normal(size=(600, 2))):
         data = er.load_data(rows.astype(np.float32))
-        assert compared(data.validation, data.train).shared == 0
+        assert find_duplicates(data.validation, data.train).excess_share == 0
     half = data.train.x[:40], data.validation.x[:20]
     leaky = er.load_data(data.train.x.numpy(), validation=torch.cat(half).numpy())
-    assert 0.5 < compared(leaky.validation, leaky.train).shared < 0.8
+    assert 0.5 < find_duplicates(leaky.validation, leaky.train).excess_share < 0.8
 
 
 def test_values_out_of_range(digits, tmp_path):
@@ -396,11 +396,11 @@ def test_refining_finds_the_true_posterior_of_a_linear_model():
     from elbowroom.data import Batch
 
     before = {name: t.clone() for name, t in model.state_dict().items()}
-    found = refined(model, Batch(x, None, torch.arange(40)), 16)
-    gap = (marginal.log_prob(x) - found.best).mean()
+    found = measure_amortization_gap(model, Batch(x, None, torch.arange(40)), 16)
+    gap = (marginal.log_prob(x) - found.refined).mean()
     # 64 samples leave an error of some hundredths, and keeping the better of two values takes the luckier.
     assert abs(gap) < 0.1
-    assert found.gained.mean() > 0.5
+    assert found.gap.mean() > 0.5
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name])
     assert all(p.requires_grad and p.grad is None for p in model.parameters())
@@ -462,7 +462,7 @@ def test_a_loss_of_ones_own_that_averages(digits, tmp_path):
     # From the rows alone it looks averaged; with the module it is known.
     assert only(examine(run), "reconstruction averaged").severity == "warning"
     assert "the first loss is 0." in only(examine(run), "reconstruction averaged").evidence
-    assert "a model that no recipe made" in examine(run).unexamined["posterior collapse"]
+    assert "a model that no recipe made" in examine(run).skip_reasons["posterior collapse"]
     found = examine(run, model=Own())
     assert only(found, "reconstruction averaged").severity == "fault"
     assert "the loss as cross-entropy" in only(found, "reconstruction averaged").evidence
@@ -480,7 +480,7 @@ def test_a_sound_module_of_ones_own_gives_no_alarm(digits, tmp_path):
     assert titles(examine(run)) == set()
     found = examine(run, model=Own())
     assert titles(found) == set()
-    assert {"reconstruction averaged", "KL out of proportion", "posterior collapse"} <= set(found.looked_for)
+    assert {"reconstruction averaged", "KL out of proportion", "posterior collapse"} <= set(found.performed_names)
 
 
 def test_a_module_of_ones_own_that_over_fits(digits, tmp_path):
@@ -500,7 +500,7 @@ def test_what_returns_something_else_is_said_not_to_be_looked_at(digits, tmp_pat
     run = train(digits, tmp_path / "run", Other(), loss, steps=20)
     assert events(run, "look") == []
     found = examine(run, model=Other())
-    assert found.unexamined["posterior collapse"] == "Other does not return (reconstruction, mu, logvar)"
+    assert found.skip_reasons["posterior collapse"] == "Other does not return (reconstruction, mu, logvar)"
 
 
 # Watching
@@ -539,9 +539,9 @@ def test_a_resumed_run_has_each_look_once_and_says_nothing_twice(digits, tmp_pat
 
 def test_a_look_is_a_small_row_and_comes_back_from_it(digits):
     model, _ = make()
-    seen = look(model, digits.validation.first(50), 7)
-    row = json.loads(json.dumps(seen.row(1)))
-    assert Look.of(row) == seen
+    seen = take_snapshot(model, digits.validation.first(50), 7)
+    row = json.loads(json.dumps(seen.to_row(1)))
+    assert Snapshot.from_row(row) == seen
     assert len(json.dumps(row)) < 400
     expected = torch.distributions.kl_divergence(model.encoder(digits.validation.first(50).x), model.prior())
     assert sum(seen.nats[0]) == pytest.approx(expected.mean().item(), rel=1e-3)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 import elbowroom as er
 from elbowroom import noise
-from elbowroom.evaluation.registry import known, suite
+from elbowroom.evaluation.registry import all_suites, suite
 from elbowroom.evaluation.suites import likelihood
 
 
@@ -22,7 +22,7 @@ def make(recipe="vae", shape=(1, 8, 8), **more):
 
 def test_every_split_gives_the_same_figures_in_any_batch_size_and_again():
     """Training pixels that are drawn anew at every use are drawn once for an evaluation, from its seed."""
-    data = er.load_data("digits", binarise="dynamic")
+    data = er.load_data("digits", binarize="dynamic")
     model, _ = make(latent=2)
     torch.manual_seed(5)
     before = torch.get_rng_state()
@@ -45,8 +45,8 @@ def test_one_sample_has_a_bound_too(digits):
 def test_memory_is_bounded_whatever_the_samples(digits, recipe, monkeypatch):
     """No tensor of a pass is much larger than the limit, however many samples are asked for."""
     limit = 200_000
-    monkeypatch.setattr(likelihood, "CHUNK", limit)
-    monkeypatch.setattr(likelihood, "BLOCK", limit)
+    monkeypatch.setattr(likelihood, "MAX_TENSOR_NUMBERS", limit)
+    monkeypatch.setattr(likelihood, "MAX_DECODED_NUMBERS", limit)
     largest = 0
 
     class Watch(torch.utils._python_dispatch.TorchDispatchMode):
@@ -60,7 +60,7 @@ def test_memory_is_bounded_whatever_the_samples(digits, recipe, monkeypatch):
     model, _ = make(recipe, likelihood="categorical" if recipe == "vae" else "bernoulli")
     batch = next(digits.test.batches(10))
     with Watch():
-        likelihood.score(model.eval(), batch, 40, seed=0)
+        likelihood.estimate_bounds(model.eval(), batch, 40, seed=0)
     # A prior's components or codes may take four times as much; weights are as large as they are.
     allowed = 4 * limit if recipe in ("vamp_vae", "vq_vae") else limit
     assert largest <= max(allowed, *(p.numel() for p in model.parameters()))
@@ -71,10 +71,10 @@ def test_the_samples_of_an_example_are_the_same_in_any_pass(digits, monkeypatch)
     model, _ = make(latent=3)
     batch = digits.test.first(7)
     model.eval()
-    whole = likelihood.score(model, batch, 40, seed=0)
-    monkeypatch.setattr(likelihood, "CHUNK", 3 * 400)
-    monkeypatch.setattr(likelihood, "BLOCK", 400)
-    parts = likelihood.score(model, batch, 40, seed=0)
+    whole = likelihood.estimate_bounds(model, batch, 40, seed=0)
+    monkeypatch.setattr(likelihood, "MAX_TENSOR_NUMBERS", 3 * 400)
+    monkeypatch.setattr(likelihood, "MAX_DECODED_NUMBERS", 400)
+    parts = likelihood.estimate_bounds(model, batch, 40, seed=0)
     for name in whole:
         assert parts[name] == pytest.approx(whole[name], abs=1e-4), name
     assert not any(value.is_inference() for value in whole.values())
@@ -85,7 +85,7 @@ def test_the_score_is_that_of_the_model_s_own_draw(digits, recipe):
     """Encoded once and decoded in blocks, or drawn as a whole: the same codes, and the same weights."""
     model, _ = make(recipe)
     batch = digits.test.first(5)
-    found = likelihood.score(model.eval(), batch, 6, seed=3)
+    found = likelihood.estimate_bounds(model.eval(), batch, 6, seed=3)
     with torch.no_grad(), noise.keyed(3, batch.index):
         draw = model.draw(batch.x, batch.y, 6)
     assert found["reconstruction"].tolist() == pytest.approx((-draw.log_px.mean(0)).tolist(), abs=1e-4)
@@ -200,7 +200,7 @@ def test_the_protocol_travels_with_the_figures(digits):
     ],
 )
 def test_bits_are_given_only_for_probabilities(likelihood_name, binarise, defined):
-    data = er.load_data("digits", binarise=binarise)
+    data = er.load_data("digits", binarize=binarise)
     model, _ = make(latent=2, likelihood=likelihood_name)
     figures = er.evaluate(model, data, samples=2)
     assert ("bits_per_dim" in figures) is defined
@@ -210,9 +210,9 @@ def test_bits_are_given_only_for_probabilities(likelihood_name, binarise, define
 
 
 def test_suites_are_asked_for_by_name_each_with_a_word_of_itself(digits):
-    table = known()
-    assert [name for name, suite in table.items() if suite.default] == ["likelihood", "latent", "error"]
-    assert all(suite.name == name and suite.about for name, suite in table.items())
+    table = all_suites()
+    assert [name for name, suite in table.items() if suite.is_default] == ["likelihood", "latent", "error"]
+    assert all(suite.name == name and suite.description for name, suite in table.items())
     model, _ = make(latent=2)
     default = er.evaluate(model, digits, samples=2)
     asked = er.evaluate(model, digits, samples=2, metrics="latent, error,likelihood,latent")
@@ -230,7 +230,7 @@ def test_unknown_and_no_metrics_are_refused(digits):
 
 
 def test_a_suite_of_ones_own_is_one_of_them(digits, monkeypatch):
-    monkeypatch.setattr("elbowroom.evaluation.registry.SUITES", dict(known()))
+    monkeypatch.setattr("elbowroom.evaluation.registry.SUITES", dict(all_suites()))
 
     @suite("mine", "how many examples there are")
     def mine(subject):
@@ -245,12 +245,12 @@ def test_a_suite_of_ones_own_is_one_of_them(digits, monkeypatch):
     assert alone["count"].value == len(digits.test)
     # Whatever it draws is the seed's, and not what the suites before it left.
     assert alone["drawn"].value == after["drawn"].value
-    assert list(known())[-1] == "mine"
+    assert list(all_suites())[-1] == "mine"
 
 
 def test_a_figure_of_two_suites_is_the_same_figure(digits):
     model, _ = make(latent=2, hidden=(8,))
-    found = {name: er.evaluate(model, digits, metrics=name, samples=2) for name in known() if name != "annealed"}
+    found = {name: er.evaluate(model, digits, metrics=name, samples=2) for name in all_suites() if name != "annealed"}
     together = er.evaluate(model, digits, metrics=list(found), samples=2)
     assert set(together) == {name for figures in found.values() for name in figures}
     for figures in found.values():
@@ -287,4 +287,4 @@ def test_the_help_names_every_suite():
     from elbowroom.cli.evaluate_sample import evaluate
 
     text = CliRunner().invoke(evaluate, ["--help"]).output
-    assert all(name in text for name in known())
+    assert all(name in text for name in all_suites())

@@ -181,7 +181,7 @@ def test_a_learned_prior_that_does_not_factorise(digits):
 
 
 def test_only_so_many_examples_are_mixed_and_the_figure_says_how_many(digits, monkeypatch):
-    monkeypatch.setattr(aggregate_posterior, "EXAMPLES", 50)
+    monkeypatch.setattr(aggregate_posterior, "MAX_EXAMPLES", 50)
     torch.manual_seed(0)
     model, _ = er.recipes.vae((1, 8, 8), latent=2)
     a, b = (er.evaluate(model, digits, metrics="aggregate", batch_size=size) for size in (7, 300))

@@ -15,11 +15,11 @@ from torch import nn
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.exporting import explorer
-from elbowroom.exporting.js.compile import program
-from elbowroom.exporting.js.graph import LARGE
-from elbowroom.exporting.modules import Decoder, Encoder, Sampler, condition
-from elbowroom.exporting.onnx import CLOSE
-from elbowroom.exporting.source import Told
+from elbowroom.exporting.js.compile import compile_graph
+from elbowroom.exporting.js.graph import MIN_WEIGHT_VALUES
+from elbowroom.exporting.modules import Decoder, Encoder, Sampler, cycle_conditions
+from elbowroom.exporting.onnx import MAX_RELATIVE_ERROR
+from elbowroom.exporting.source import ExportSource
 from elbowroom.networks import ACTIVATIONS
 from elbowroom.recipes import RECIPES
 
@@ -83,11 +83,11 @@ def interpreted(cases, chromium):
 
 
 def case(module, z, given, half=False):
-    made = program(module, [t[:1] for t in (z, *given)], ["z", "c"][: 1 + len(given)])
+    made = compile_graph(module, [t[:1] for t in (z, *given)], ["z", "c"][: 1 + len(given)])
     inputs = [
         {name: t[i].flatten().tolist() for name, t in zip(("z", "c"), (z, *given), strict=False)} for i in range(len(z))
     ]
-    return {"program": made.told(half), "weights": base64.b64encode(made.weights(half)).decode(), "inputs": inputs}
+    return {"program": made.to_dict(half), "weights": base64.b64encode(made.weight_bytes(half)).decode(), "inputs": inputs}
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_the_interpreter_does_what_torch_does(chromium):
     cases, wanted = [], []
     for name, shape, likelihood, more in todo:
         model = make(name, shape, likelihood, **more)
-        decoder, z, given = Decoder(model).eval(), 2 * torch.randn(3, *model.latent_shape), condition(model, 3)
+        decoder, z, given = Decoder(model).eval(), 2 * torch.randn(3, *model.latent_shape), cycle_conditions(model, 3)
         cases.append(case(decoder, z, given))
         wanted.append(decoder(z, *given).detach().flatten(1))
     for what, got, want in zip(todo, interpreted(cases, chromium), wanted, strict=True):
@@ -201,7 +201,7 @@ def test_half_precision_is_that_of_torch(chromium):
     z = torch.randn(4, 2)
     one = case(Decoder(model).eval(), z, (), half=True)
     for parameter in model.parameters():
-        if parameter.numel() >= LARGE:
+        if parameter.numel() >= MIN_WEIGHT_VALUES:
             parameter.data.copy_(parameter.half().float())
     (got,) = interpreted([one], chromium)
     want = Decoder(model).eval()(z).detach().flatten(1)
@@ -211,9 +211,9 @@ def test_half_precision_is_that_of_torch(chromium):
 def test_noise_that_is_turned_off_costs_nothing():
     """A ladder's means need no variances: of each way down the program keeps the exponential of none."""
     model = make("ladder_vae")
-    steps = program(Decoder(model).eval(), [torch.zeros(1, *model.latent_shape)], ["z"]).steps
+    steps = compile_graph(Decoder(model).eval(), [torch.zeros(1, *model.latent_shape)], ["z"]).operations
     assert "exp" not in [step.op for step in steps]
-    assert all(step.out > max(step.ins) or step.op == "view" for step in steps if step.op != "linear")
+    assert all(step.output > max(step.inputs) or step.op == "view" for step in steps if step.op != "linear")
 
 
 class Odd(nn.Module):
@@ -225,7 +225,7 @@ def test_what_the_page_cannot_do_is_refused_with_the_way_out():
     with pytest.raises(
         ValueError, match=r"no 'linalg_matrix_exp.default', which this decoder uses: export it with --onnx"
     ):
-        program(Odd(), [torch.ones(1, 1)], ["z"])
+        compile_graph(Odd(), [torch.ones(1, 1)], ["z"])
 
 
 class Branching(nn.Module):
@@ -235,7 +235,7 @@ class Branching(nn.Module):
 
 def test_a_way_that_depends_on_values_is_refused():
     with pytest.raises(ValueError, match=r"the decoder cannot be traced \(.*\): export it with --onnx") as told:
-        program(Branching(), [torch.ones(1, 1)], ["z"])
+        compile_graph(Branching(), [torch.ones(1, 1)], ["z"])
     assert "\n" not in str(told.value)
 
 
@@ -244,7 +244,7 @@ def test_the_parts_are_the_models(name):
     """Encoder and decoder say what the model's own methods say; a sample is its code, decoded."""
     model = make(name)
     x, c = torch.rand(4, 1, 8, 8), torch.arange(4) % 10
-    given = condition(model, 4)
+    given = cycle_conditions(model, 4)
     encoder = Encoder(model).eval()
     first, *_ = (t.detach() for t in encoder(x, *given))
     torch.testing.assert_close(first.reshape(4, *model.latent_shape), model.encode(x, c), atol=1e-5, rtol=0)
@@ -255,9 +255,9 @@ def test_the_parts_are_the_models(name):
             Sampler(model)
         return
     sampler = Sampler(model).eval()
-    x, z = sampler(torch.randn(4, sampler.size), *given)
+    x, z = sampler(torch.randn(4, sampler.noise_size), *given)
     assert x.shape == (4, 1, 8, 8)
-    if len(sampler.sizes) == 1:  # else the latents below are drawn too
+    if len(sampler.noise_sizes) == 1:  # else the latents below are drawn too
         torch.testing.assert_close(x, model.decode(z, c).mean)
 
 
@@ -270,8 +270,8 @@ def test_a_priors_transformation_of_noise_draws_from_it(name):
         made = sampler.transform.forward
         from elbowroom import noise
 
-        eps = torch.randn(n, sampler.size)
-        parts = iter(eps.split(sampler.sizes, 1))
+        eps = torch.randn(n, sampler.noise_size)
+        parts = iter(eps.split(sampler.noise_sizes, 1))
         with noise._using(lambda shape, like: next(parts).reshape(shape)):
             z = made(n).flatten(1)
         own = model.draw_prior(n).flatten(1)
@@ -307,7 +307,7 @@ def test_the_page_is_one_file_that_asks_for_nothing(run, tmp_path, chromium):
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.goto(path.as_uri())
     page.wait_for_selector("body[data-checked]")
-    assert float(page.get_attribute("body", "data-checked")) < explorer.UNSEEN
+    assert float(page.get_attribute("body", "data-checked")) < explorer.MAX_HALF_ERROR
     shown = "() => Array.from(document.getElementById('shown').getContext('2d').getImageData(0, 0, 8, 8).data)"
     before = page.evaluate(shown)
     plane = page.locator("#plane")
@@ -341,8 +341,8 @@ def test_a_page_that_is_too_large_is_refused(run, tmp_path, capsys):
 def test_a_condition_is_chosen_on_the_page(digits, tmp_path):
     model, objective = er.recipes.cvae(digits.shape, latent=3, hidden=(16,), prior="learned")
     run = er.fit(model, objective, digits, steps=5, out=tmp_path / "run", device="cpu")
-    told = Told(run)
-    data = json.loads(explorer.page(told, 20)[0].partition('id="data">')[2].partition("</script>")[0])
+    told = ExportSource(run)
+    data = json.loads(explorer.render_explorer(told, 20)[0].partition('id="data">')[2].partition("</script>")[0])
     assert data["condition"] == {"names": [str(i) for i in range(10)], "several": False}
     assert set(data["program"]["inputs"]) == {"z", "c"}
     prior = data["codes"]["prior"]
@@ -356,7 +356,7 @@ def test_a_condition_is_chosen_on_the_page(digits, tmp_path):
 def test_without_its_data_a_run_is_exported_all_the_same(tmp_path):
     model, objective = er.recipes.vae((9,), latent=4, hidden=(8,), likelihood="gaussian:1")
     run = er.fit(model, objective, torch.randn(40, 9), steps=3, batch_size=8, out=tmp_path / "run", device="cpu")
-    text, _ = explorer.page(Told(run), 20)
+    text, _ = explorer.render_explorer(ExportSource(run), 20)
     assert "was trained on data given in Python" in text
     data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
     assert data["codes"]["planes"][0]["points"] is None
@@ -387,12 +387,12 @@ def test_onnx_does_what_torch_does(name, digits, tmp_path):
     assert names == [*about["files"], "model.json"]
     assert ("sampler.onnx" in names) == (name != "autoencoder")
     x, y, _ = digits.test.first(7)
-    given = {} if not condition(model, 1) else {"c": torch.eye(10)[y].numpy()}
+    given = {} if not cycle_conditions(model, 1) else {"c": torch.eye(10)[y].numpy()}
     first, *_ = session(tmp_path / "onnx" / "encoder.onnx").run(None, {"x": x.numpy(), **given})
     z = model.encode(x, y)
-    np.testing.assert_allclose(first.reshape(z.shape), z, atol=CLOSE)
+    np.testing.assert_allclose(first.reshape(z.shape), z, atol=MAX_RELATIVE_ERROR)
     (mean,) = session(tmp_path / "onnx" / "decoder.onnx").run(None, {"z": z.numpy(), **given})
-    np.testing.assert_allclose(mean, model.sample(z=z, c=y), atol=CLOSE)
+    np.testing.assert_allclose(mean, model.sample(z=z, c=y), atol=MAX_RELATIVE_ERROR)
     if "sampler.onnx" in names:
         sampler = session(tmp_path / "onnx" / "sampler.onnx")
         size = about["files"]["sampler.onnx"]["inputs"]["noise"]["shape"][1]
@@ -404,7 +404,7 @@ def test_onnx_does_what_torch_does(name, digits, tmp_path):
 
 def test_onnx_that_is_off_leaves_nothing(run, tmp_path, monkeypatch, capsys):
     pytest.importorskip("onnx")
-    monkeypatch.setattr("elbowroom.exporting.onnx.CLOSE", -1.0)
+    monkeypatch.setattr("elbowroom.exporting.onnx.MAX_RELATIVE_ERROR", -1.0)
     assert main(["export", str(run.path), "--onnx", str(tmp_path / "onnx")]) == 2
     told = capsys.readouterr().err
     assert "the encoder's 'mean' as ONNX is off by" in told

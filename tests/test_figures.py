@@ -7,11 +7,11 @@ from PIL import Image
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.plotting import PLOTS, Look, curves, film, plot
-from elbowroom.plotting.figure import Sheet
-from elbowroom.plotting.labels import labels
-from elbowroom.plotting.matplotlib_backend import tiled
-from elbowroom.plotting.style import CLASSES
+from elbowroom.plotting import PLOTS, RunView, plot_curves, write_gif, plot
+from elbowroom.plotting.figure import ImageGrid
+from elbowroom.plotting.labels import color_labels
+from elbowroom.plotting.matplotlib_backend import tile_images
+from elbowroom.plotting.style import CLASS_COLORS
 from elbowroom.recipes import RECIPES
 
 SMALL = {
@@ -62,7 +62,7 @@ def looks(digits, tmp_path_factory):
             # Pictures are saved after whole epochs.
             length = {"epochs": 2} if name in ("vae", "table") else {"steps": 4}
             run = er.fit(model, objective, data, **length, batch_size=100, out=out, device="cpu")
-            made[name] = Look(run, data, examples=60)
+            made[name] = RunView(run, data, examples=60)
         return made[name]
 
     return look
@@ -82,7 +82,7 @@ def test_every_figure_names_its_axes_or_says_why_there_is_none(looks, name, kind
         # A colour bar has one axis.
         assert axes.get_ylabel(), axes
         assert axes.get_xlabel() or axes.get_label() == "<colorbar>", axes
-    shown = PLOTS[kind].show(look)
+    shown = PLOTS[kind].build_spec(look)
     assert shown.caption.endswith(".")
     assert shown.protocol
     assert figure.get_suptitle() == shown.title
@@ -107,13 +107,13 @@ def test_axes_have_units(looks, kind):
 
 def only_sheet(shown):
     (sheet,) = shown.parts
-    assert isinstance(sheet, Sheet)
+    assert isinstance(sheet, ImageGrid)
     return sheet
 
 
 def test_reconstructions_stand_under_their_data(looks):
     look = looks("beta_vae")
-    cells = only_sheet(PLOTS["reconstructions"].show(look)).cells
+    cells = only_sheet(PLOTS["reconstructions"].build_spec(look)).cells
     x = look.batch.x
     assert torch.equal(cells[0], x[:10])
     assert torch.equal(cells[2], x[10:20])
@@ -122,24 +122,24 @@ def test_reconstructions_stand_under_their_data(looks):
 
 def test_traversals_are_sorted_by_the_kl_of_an_evaluation(looks):
     look = looks("beta_vae")
-    sheet = only_sheet(PLOTS["traversals"].show(look))
+    sheet = only_sheet(PLOTS["traversals"].build_spec(look))
     from dataclasses import replace
 
-    from elbowroom.data import Arrays
+    from elbowroom.data import InMemorySplit
 
-    same = replace(look.data, test=Arrays(look.batch.x, look.batch.y))
+    same = replace(look.data, test=InMemorySplit(look.batch.x, look.batch.y))
     told = er.evaluate(look.model, same, samples=1)["kl_per_dimension"].value
     order = sorted(range(20), key=lambda dim: -told[dim])[:10]
-    from elbowroom.formatting import z
+    from elbowroom.formatting import latent_symbol
 
-    assert list(sheet.rows) == [f"{z(dim)}  {told[dim]:.2f}" for dim in order]
-    middle = look.model.sample(z=look.codes[[look.typical]])[0]
+    assert list(sheet.rows) == [f"{latent_symbol(dim)}  {told[dim]:.2f}" for dim in order]
+    middle = look.model.sample(z=look.codes[[look.typical_index]])[0]
     torch.testing.assert_close(sheet.cells[:, 5], middle.expand(10, 1, 8, 8), atol=1e-5, rtol=1e-4)
 
 
 def test_interpolations_join_examples_of_different_labels(looks):
     look = looks("beta_vae")
-    sheet = only_sheet(PLOTS["interpolations"].show(look))
+    sheet = only_sheet(PLOTS["interpolations"].build_spec(look))
     assert list(sheet.rows) == ["linear", "spherical"] * 4
     for row in sheet.cells:
         ends = [next(i for i, x in enumerate(look.batch.x) if torch.equal(x, row[at])) for at in (0, -1)]
@@ -149,7 +149,7 @@ def test_interpolations_join_examples_of_different_labels(looks):
 
 def test_nearest_are_training_examples_by_rising_distance(looks):
     look = looks("beta_vae")
-    sheet = only_sheet(PLOTS["nearest"].show(look))
+    sheet = only_sheet(PLOTS["nearest"].build_spec(look))
     train = look.data.train.first(10_000).x
     for row, under in zip(sheet.cells, sheet.under, strict=True):
         distances = (train - row[0]).flatten(1).norm(dim=1).sort().values[:5]
@@ -159,20 +159,20 @@ def test_nearest_are_training_examples_by_rising_distance(looks):
 
 def test_curves_are_the_rows_of_the_metrics(looks):
     run = looks("factor_vae").run
-    figure = curves(run)
+    figure = plot_curves(run)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles[0] == "loss"
     assert {"log density ratio, by the critic", "the critic's own loss", "ELBO, higher is better"} <= set(titles)
     drawn = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].get_lines()}
     assert drawn == {split: [row["loss"] for row in run.metrics(split)] for split in ("train", "validation", "test")}
     # Where the loss is the negated bound, one of them is enough.
-    titles = [axes.get_title(loc="left") for axes in curves(looks("vae").run).axes]
+    titles = [axes.get_title(loc="left") for axes in plot_curves(looks("vae").run).axes]
     assert titles == ["loss, −ELBO", "reconstruction, −log p(x|z)", "KL(q ‖ p)"]
 
 
 def test_the_kl_of_every_latent_of_a_hierarchy_is_in_one_chart(looks):
     run = looks("hierarchical_vae").run
-    (axes,) = [a for a in curves(run).axes if a.get_title(loc="left").startswith("KL of each latent, validation")]
+    (axes,) = [a for a in plot_curves(run).axes if a.get_title(loc="left").startswith("KL of each latent, validation")]
     rows = run.metrics("validation")
     told = [key for key in rows[-1] if key.startswith("kl_z")]
     assert len(told) > 1
@@ -180,17 +180,17 @@ def test_the_kl_of_every_latent_of_a_hierarchy_is_in_one_chart(looks):
 
 
 def test_units_that_are_not_nats_are_said(looks):
-    axes = {a.get_title(loc="left"): a.get_ylabel() for a in curves(looks("vq_vae").run).axes}
+    axes = {a.get_title(loc="left"): a.get_ylabel() for a in plot_curves(looks("vq_vae").run).axes}
     assert axes["commitment"] == "squared distance per example"
 
 
 def test_active_units_are_those_of_an_evaluation(looks):
     look = looks("autoencoder")
-    shown = PLOTS["kl"].show(look)
-    (bars,) = shown.parts
+    shown = PLOTS["kl"].build_spec(look)
+    (bars,) = shown.marks
     variance = look.codes.var(0, correction=0)
     assert bars.heights == sorted(variance.tolist(), reverse=True)
-    assert len(bars.heights) - len(bars.quiet) == int((variance > 0.01).sum())
+    assert len(bars.heights) - len(bars.inactive) == int((variance > 0.01).sum())
     assert f"{int((variance > 0.01).sum())} of 2 are active" in shown.caption
     assert "undefined: the prior does not factorise" in shown.caption
 
@@ -200,7 +200,7 @@ def test_a_table_is_shown_in_standard_deviations_of_its_columns(looks):
     x = look.data.train.first(1000).x
     torch.testing.assert_close(look.standardised(x).mean(0), torch.zeros(13), atol=1e-4, rtol=0)
     torch.testing.assert_close(look.standardised(x).std(0, correction=0), torch.ones(13), atol=1e-4, rtol=0)
-    chart = PLOTS["reconstructions"].show(look).parts[0]
+    chart = PLOTS["reconstructions"].build_spec(look).marks[0]
     np.testing.assert_allclose(chart.lines[0].y, look.standardised(look.batch.x[:1])[0], atol=1e-5)
     assert chart.lines[1].y != chart.lines[0].y
 
@@ -208,16 +208,16 @@ def test_a_table_is_shown_in_standard_deviations_of_its_columns(looks):
 def test_a_look_picks_the_same_examples_and_leaves_the_random_stream_alone(looks):
     look = looks("vae")
     before = torch.get_rng_state()
-    again = Look(look.run, look.data, examples=30)
+    again = RunView(look.run, look.data, examples=30)
     assert torch.equal(again.batch.index, look.batch.index[:30])
     assert torch.equal(again.samples(4), look.samples(4))
     assert torch.equal(look.data.test.first(400).x[look.batch.index], look.batch.x)
     for kind in ("samples", "nearest", "interpolations", "kl"):
-        PLOTS[kind].show(again)
+        PLOTS[kind].build_spec(again)
     assert torch.equal(before, torch.get_rng_state())
-    assert again.of(30) == "30 of 359 test examples of digits, picked with seed 0"
-    assert Look(look.run, look.data, examples=1000).of(359) == "all 359 test examples of digits"
-    assert not torch.equal(Look(look.run, look.data, examples=30, seed=1).batch.index, again.batch.index)
+    assert again.describe_examples(30) == "30 of 359 test examples of digits, picked with seed 0"
+    assert RunView(look.run, look.data, examples=1000).describe_examples(359) == "all 359 test examples of digits"
+    assert not torch.equal(RunView(look.run, look.data, examples=30, seed=1).batch.index, again.batch.index)
 
 
 def test_a_conditional_model_is_shown_with_the_labels_of_its_examples(digits, tmp_path):
@@ -230,9 +230,9 @@ def test_a_conditional_model_is_shown_with_the_labels_of_its_examples(digits, tm
     decoder = er.Conditional(er.MLP(2, 10, size=64), er.Bernoulli((1, 8, 8)))
     model = er.Model(encoder, decoder, er.Conditional(er.MLP(10, size=4), er.DiagonalNormal(2)), OneHot())
     run = er.fit(model, er.ELBO(), digits, steps=5, out=tmp_path / "run", device="cpu")
-    look = Look(run, digits, model, examples=40)
+    look = RunView(run, digits, model, examples=40)
     for kind in ("reconstructions", "samples", "codes", "plane", "traversals", "interpolations", "kl", "nearest"):
-        assert PLOTS[kind].show(look).parts
+        assert PLOTS[kind].build_spec(look).marks
     with pytest.raises(ValueError, match="no recipe made"):
         plot("samples", run)
 
@@ -245,7 +245,7 @@ def test_small_and_odd_data(tmp_path, latent):
     for i, (test, y) in enumerate([(1, None), (20, rng.random((40, 4), dtype=np.float32)), (20, np.arange(40))]):
         data = er.load_data(x if y is None else (x, y), validation=0, test=test)
         run = er.fit(*er.recipes.vae(data.shape, latent=latent), data, steps=2, batch_size=8, out=tmp_path / str(i))
-        look = Look(run, data)
+        look = RunView(run, data)
         shown, missing = {}, {}
         for kind, plot_ in PLOTS.items():
             try:
@@ -263,18 +263,18 @@ def test_any_module_has_its_curves(digits, tmp_path):
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 64), torch.nn.Unflatten(1, (1, 8, 8)))
     loss = er.Loss(lambda output, x: ((output - x) ** 2).sum())
     run = er.fit(module, loss, digits, steps=3, out=tmp_path / "run", device="cpu")
-    look = Look(run, digits, module)
+    look = RunView(run, digits, module)
     assert plot("curves", look).axes
     with pytest.raises(ValueError, match="Sequential is a module of your own: what it draws is for you to show"):
         plot("samples", look)
 
 
 def test_labels_give_colours_to_classes_and_a_scale_to_values():
-    assert labels(torch.tensor([1, 0]), None).classes == ("0", "1")
-    assert labels(torch.arange(30), None).classes == ()
-    assert labels(torch.tensor([0.1, 7.0]), None).classes == ()
-    assert labels(torch.zeros(3, 40), None) is None
-    assert labels(None, None) is None
+    assert color_labels(torch.tensor([1, 0]), None).classes == ("0", "1")
+    assert color_labels(torch.arange(30), None).classes == ()
+    assert color_labels(torch.tensor([0.1, 7.0]), None).classes == ()
+    assert color_labels(torch.zeros(3, 40), None) is None
+    assert color_labels(None, None) is None
 
 
 def test_colours_stay_apart_for_the_colour_blind():
@@ -289,7 +289,7 @@ def test_colours_stay_apart_for_the_colour_blind():
                 [0.0883024619, 0.2817188376, 0.6299787005]]  # fmt: skip
     to_lab = [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
               [0.0259040371, 0.7827717662, -0.8086757660]]  # fmt: skip
-    values = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in CLASSES])
+    values = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in CLASS_COLORS])
     linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     for eye, matrix in missing.items():
         seen = np.clip(linear @ np.array(matrix).T, 0, 1)
@@ -300,12 +300,12 @@ def test_colours_stay_apart_for_the_colour_blind():
 
 def test_a_sheet_is_laid_out_where_its_labels_say():
     cells = torch.arange(6.0).reshape(2, 3, 1, 1, 1).expand(2, 3, 1, 4, 5) / 6
-    array, lefts, tops, size = tiled(Sheet(cells, ["a", "b"], ["1", "2", "3"], "rows", "columns"))
+    array, lefts, tops, size = tile_images(ImageGrid(cells, ["a", "b"], ["1", "2", "3"], "rows", "columns"))
     assert size == (4, 5)
     for i, top in enumerate(tops):
         for j, left in enumerate(lefts):
             assert (array[top : top + 4, left : left + 5] == cells[i, j, 0, 0, 0].item()).all()
-    solid, *_ = tiled(Sheet(cells, ["a", "b"], ["1", "2", "3"], "rows", "columns", solid=True))
+    solid, *_ = tile_images(ImageGrid(cells, ["a", "b"], ["1", "2", "3"], "rows", "columns", is_seamless=True))
     assert solid.shape == (8, 15)
 
 
@@ -313,7 +313,7 @@ def test_unknown_kinds_and_odd_settings(looks):
     with pytest.raises(ValueError, match="unknown kind of figure 'traversal': did you mean 'traversals'"):
         plot("traversal", looks("vae"))
     with pytest.raises(ValueError, match="examples, how many to encode, must be at least 1, got 0"):
-        Look(looks("vae").run, examples=0)
+        RunView(looks("vae").run, examples=0)
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
@@ -364,4 +364,4 @@ def test_a_film_has_a_frame_for_every_epoch(looks, tmp_path, capsys):
     assert first.shape == second.shape
     assert np.abs(first - second).max() > 20
     with pytest.raises(ValueError, match="holds no pictures of epochs"):
-        film(looks("table").run, tmp_path / "no.gif")
+        write_gif(looks("table").run, tmp_path / "no.gif")

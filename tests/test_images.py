@@ -16,7 +16,7 @@ from elbowroom.evaluation.metrics import feature_extractor, fid_kid, precision_r
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """One cache for the file, so that its classifier is trained once; and briefly, which the digits forgive."""
-    monkeypatch.setitem(feature_extractor.TRAINING, "steps", 150)
+    monkeypatch.setitem(feature_extractor.CLASSIFIER_SETTINGS, "steps", 150)
     monkeypatch.setenv("ELBOWROOM_CACHE", str(tmp_path_factory.getbasetemp() / "elbowroom-cache"))
 
 
@@ -49,7 +49,7 @@ def test_ssim_is_the_papers_formula(shape, side):
     x, y = torch.rand(3, *shape, dtype=torch.float64), torch.rand(3, *shape, dtype=torch.float64)
     expected = [reference_ssim(a.numpy(), b.numpy(), side) for a, b in zip(x, y, strict=True)]
     np.testing.assert_allclose(ssim_psnr.ssim(x, y).numpy(), expected, atol=1e-10)
-    assert ssim_psnr.window(shape[1:]) == side
+    assert ssim_psnr.window_side(shape[1:]) == side
 
 
 def test_psnr_is_twenty_for_an_error_of_a_tenth_and_bounded_for_none():
@@ -70,31 +70,31 @@ def test_the_frechet_distance_of_normals_is_the_closed_form():
         root = linalg.sqrtm(covs[0] @ covs[1]).real
         expected = ((means[0] - means[1]) ** 2).sum() + np.trace(covs[0] + covs[1] - 2 * root)
         both = [(torch.from_numpy(m), torch.from_numpy(c)) for m, c in zip(means, covs, strict=True)]
-        assert fid_kid.between(*both) == pytest.approx(expected, rel=1e-8)
-        assert fid_kid.between(both[0], both[0]) == pytest.approx(0, abs=1e-6)
+        assert fid_kid.frechet_from_moments(*both) == pytest.approx(expected, rel=1e-8)
+        assert fid_kid.frechet_from_moments(both[0], both[0]) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_frechet_distance_of_samples_approaches_that_of_their_distributions():
     """Two normals of unit covariance two apart: 4; and of twice the standard deviation: D."""
     torch.manual_seed(0)
     x, y = torch.randn(2, 4000, 3, dtype=torch.float64)
-    moved, error = fid_kid.frechet(x, y + torch.tensor([2.0, 0, 0]))
+    moved, error = fid_kid.frechet_distance(x, y + torch.tensor([2.0, 0, 0]))
     assert moved == pytest.approx(4, abs=4 * error + 0.01)
-    wider, error = fid_kid.frechet(x, 2 * y)
+    wider, error = fid_kid.frechet_distance(x, 2 * y)
     assert wider == pytest.approx(3, abs=4 * error + 0.01)
-    assert fid_kid.frechet(x, x)[0] == pytest.approx(0, abs=1e-9)
+    assert fid_kid.frechet_distance(x, x)[0] == pytest.approx(0, abs=1e-9)
 
 
 def test_the_frechet_distance_survives_features_that_never_fire():
     x = torch.randn(100, 5, dtype=torch.float64)
     x[:, 2:] = 0
-    assert fid_kid.frechet(x, x)[0] == pytest.approx(0, abs=1e-6)
-    assert fid_kid.frechet(x, x + 1)[0] == pytest.approx(5)
+    assert fid_kid.frechet_distance(x, x)[0] == pytest.approx(0, abs=1e-6)
+    assert fid_kid.frechet_distance(x, x + 1)[0] == pytest.approx(5)
 
 
 def test_the_frechet_distances_error_is_the_spread_over_fresh_samples():
     torch.manual_seed(0)
-    found = [fid_kid.frechet(torch.randn(400, 2).double(), 1 + torch.randn(400, 2).double()) for _ in range(40)]
+    found = [fid_kid.frechet_distance(torch.randn(400, 2).double(), 1 + torch.randn(400, 2).double()) for _ in range(40)]
     spread, said = np.std([value for value, _ in found]), np.mean([error for _, error in found])
     assert said == pytest.approx(spread, rel=0.4)
 
@@ -110,50 +110,50 @@ def test_the_kernel_distance_is_the_double_sum():
 def test_the_kernel_distance_is_unbiased():
     """Small sets of one distribution: zero on average, and below it about as often as above."""
     torch.manual_seed(0)
-    found = np.array([fid_kid.kernel(*torch.randn(2, 40, 4, dtype=torch.float64))[0] for _ in range(300)])
+    found = np.array([fid_kid.kernel_distance(*torch.randn(2, 40, 4, dtype=torch.float64))[0] for _ in range(300)])
     assert abs(found.mean()) < 3.5 * found.std() / math.sqrt(300)
     assert 0.3 < (found < 0).mean() < 0.75
 
 
 def test_the_kernel_distances_error_is_the_spread_over_fresh_samples():
     torch.manual_seed(0)
-    found = [fid_kid.kernel(torch.randn(300, 2).double(), 0.5 + torch.randn(300, 2).double()) for _ in range(60)]
+    found = [fid_kid.kernel_distance(torch.randn(300, 2).double(), 0.5 + torch.randn(300, 2).double()) for _ in range(60)]
     spread, said = np.std([value for value, _ in found]), np.mean([error for _, error in found])
     assert said == pytest.approx(spread, rel=0.3)
     with pytest.raises(ValueError, match="at least four vectors"):
-        fid_kid.kernel(torch.zeros(3, 2), torch.zeros(9, 2))
+        fid_kid.kernel_distance(torch.zeros(3, 2), torch.zeros(9, 2))
 
 
 def test_nearest_neighbours_are_sklearns(monkeypatch):
-    monkeypatch.setattr(precision_recall, "CHUNK", 500)
+    monkeypatch.setattr(precision_recall, "CHUNK_DISTANCES", 500)
     x, y = torch.randn(70, 5, dtype=torch.float64), torch.randn(90, 5, dtype=torch.float64)
     to_y = NearestNeighbors(n_neighbors=1).fit(y.numpy()).kneighbors(x.numpy())[0][:, 0]
-    np.testing.assert_allclose(precision_recall.nearest(x, y.split(40)).numpy(), to_y)
+    np.testing.assert_allclose(precision_recall.nearest_distance(x, y.split(40)).numpy(), to_y)
     among = NearestNeighbors(n_neighbors=4).fit(x.numpy()).kneighbors(x.numpy())[0][:, 1:]
-    np.testing.assert_allclose(precision_recall.radii(x, 3).sqrt().numpy(), among)
+    np.testing.assert_allclose(precision_recall.nearest_squared_distances(x, 3).sqrt().numpy(), among)
 
 
 def test_precision_recall_density_and_coverage_are_their_definitions(monkeypatch):
-    monkeypatch.setattr(precision_recall, "CHUNK", 300)
+    monkeypatch.setattr(precision_recall, "CHUNK_DISTANCES", 300)
     torch.manual_seed(1)
     real, fake = torch.randn(60, 2, dtype=torch.float64), 0.7 * torch.randn(50, 2, dtype=torch.float64)
     d, among_real, among_fake = torch.cdist(real, fake), torch.cdist(real, real), torch.cdist(fake, fake)
     ball = {k: among_real.sort(1).values[:, k] for k in (3, 5)}
     fake_ball = among_fake.sort(1).values[:, 3]
-    found = {name: values.mean().item() for name, values in precision_recall.fidelity(real, fake).items()}
+    found = {name: values.mean().item() for name, values in precision_recall.prdc(real, fake).items()}
     assert found["precision"] == pytest.approx((d <= ball[3][:, None]).any(0).double().mean().item())
     assert found["recall"] == pytest.approx((d <= fake_ball).any(1).double().mean().item())
     assert found["density"] == pytest.approx((d <= ball[5][:, None]).sum().item() / (5 * 50))
     assert found["coverage"] == pytest.approx((d <= ball[5][:, None]).any(1).double().mean().item())
     with pytest.raises(ValueError, match="the 5 nearest others need 6"):
-        precision_recall.fidelity(real[:5], fake)
+        precision_recall.prdc(real[:5], fake)
 
 
 def test_density_and_coverage_of_one_distribution_are_what_is_expected():
     """Naeem et al.: density 1 on average; a ball of k neighbours among N misses M fakes as often as ranks say."""
     torch.manual_seed(0)
     n, m, k = 120, 80, 5
-    found = [precision_recall.fidelity(*torch.randn(n + m, 3, dtype=torch.float64).split([n, m])) for _ in range(150)]
+    found = [precision_recall.prdc(*torch.randn(n + m, 3, dtype=torch.float64).split([n, m])) for _ in range(150)]
     density = np.array([f["density"].mean() for f in found])
     coverage = np.array([f["coverage"].mean() for f in found])
     expected = 1 - math.prod((n - i) / (n + m - i) for i in range(1, k + 1))
@@ -162,7 +162,7 @@ def test_density_and_coverage_of_one_distribution_are_what_is_expected():
 
 
 def test_no_tensor_of_a_search_outgrows_the_limit(monkeypatch):
-    monkeypatch.setattr(precision_recall, "CHUNK", 2_000)
+    monkeypatch.setattr(precision_recall, "CHUNK_DISTANCES", 2_000)
     largest = 0
 
     class Watch(torch.utils._python_dispatch.TorchDispatchMode):
@@ -175,44 +175,44 @@ def test_no_tensor_of_a_search_outgrows_the_limit(monkeypatch):
 
     x, y = torch.randn(400, 2, dtype=torch.float64), torch.randn(300, 2, dtype=torch.float64)
     with Watch():
-        precision_recall.fidelity(x, y)
-        precision_recall.nearest(x, y.split(50))
+        precision_recall.prdc(x, y)
+        precision_recall.nearest_distance(x, y.split(50))
     assert largest <= 400 * 6  # the five nearest of each, itself and one more; a full matrix has 120,000
 
 
 def test_the_classifier_is_kept_known_by_its_hash_and_made_again_when_damaged(digits):
-    made = feature_extractor.recorded(digits)
-    place = feature_extractor._place(digits, 0)
+    made = feature_extractor.default_features(digits)
+    place = feature_extractor._cache_path(digits, 0)
     assert place.is_file()
     assert "right on held-out pictures" in str(made)
     assert float(str(made).split(" % ")[0].split()[-1]) > 90
     before = place.stat().st_mtime_ns
-    assert str(feature_extractor.recorded(digits)) == str(made)
+    assert str(feature_extractor.default_features(digits)) == str(made)
     assert place.stat().st_mtime_ns == before
     tensors, about = serialization.read(place)
     tensors["body.0.weight"] = tensors["body.0.weight"] + 1e-3
     serialization.save(place, tensors, about)
-    assert feature_extractor.recorded(digits).hash == made.hash
+    assert feature_extractor.default_features(digits).hash == made.hash
     assert serialization.read(place)[0]["body.0.weight"].equal(made.network.body[0].weight)
 
 
 def test_features_have_mean_zero_and_variance_one_over_the_training_pictures(digits):
-    found = feature_extractor.recorded(digits)([digits.train.first(2000).x])
+    found = feature_extractor.default_features(digits)([digits.train.first(2000).x])
     assert found.mean(0).abs().max() < 0.15
     assert found.var(0).mean() == pytest.approx(1, abs=0.1)
 
 
 def test_without_labels_the_convolutions_are_random_and_say_so(digits):
     data = er.load_data(digits.train.x.numpy())
-    made = feature_extractor.recorded(data)
+    made = feature_extractor.default_features(data)
     assert "random convolutions" in str(made)
-    assert made.hash != feature_extractor.recorded(data, seed=1).hash
+    assert made.hash != feature_extractor.default_features(data, seed=1).hash
     found = made([data.train.first(1000).x])
     assert found.var(0).mean() == pytest.approx(1, abs=0.15)
 
 
 def test_large_pictures_and_colour_go_through_the_same_network():
-    network = feature_extractor.Network(3, 4).eval()
+    network = feature_extractor.FeatureNetwork(3, 4).eval()
     assert network(torch.rand(2, 3, 90, 40)).shape == (2, 64)
 
 
@@ -222,12 +222,12 @@ def test_features_of_ones_own_are_refused_where_they_are_no_vectors():
     with pytest.raises(ValueError, match="not all finite"):
         feature_extractor.Features(torch.nn.Identity())([torch.full((2, 3), math.nan)])
     with pytest.raises(ValueError, match="not pictures"):
-        feature_extractor.recorded(er.load_data(np.zeros((50, 9))))
+        feature_extractor.default_features(er.load_data(np.zeros((50, 9))))
 
 
 def test_every_distance_stands_beside_its_floor_with_its_protocol(digits):
     figures = er.evaluate(vae(), digits, metrics="images")
-    mark = feature_extractor.recorded(digits).hash
+    mark = feature_extractor.default_features(digits).hash
     for name in ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage"):
         sample, floor = figures[name], figures[name + "_floor"]
         assert mark in sample.estimator
@@ -317,7 +317,7 @@ def test_a_network_of_ones_own_takes_the_place_of_the_recorded_one(digits):
             return x.flatten(1).mean(1, keepdim=True)
 
     model = copies(digits.validation.first(2000).x)
-    figures = er.evaluate(model, digits, metrics=["error", er.images_by(Ink(), examples=300)])
+    figures = er.evaluate(model, digits, metrics=["error", er.image_suite(Ink(), examples=300)])
     floor = figures["frechet_distance_floor"]
     assert "300 of train" in floor.estimator
     order = {
@@ -328,7 +328,7 @@ def test_a_network_of_ones_own_takes_the_place_of_the_recorded_one(digits):
     expected = (ink[0].mean() - ink[1].mean()) ** 2 + (ink[0].std() - ink[1].std()) ** 2
     assert floor.value == pytest.approx(expected.item(), rel=1e-5)
     with pytest.raises(ValueError, match="give examples=10 or more"):
-        er.images_by(Ink(), examples=5)
+        er.image_suite(Ink(), examples=5)
 
 
 def test_training_lowers_every_distance(digits, tmp_path):
@@ -349,7 +349,7 @@ def test_blocks_of_the_kernel_distance_agree_with_a_permutation_test():
     torch.manual_seed(0)
     z = []
     for _ in range(60):
-        value, error = fid_kid.kernel(*torch.randn(2, 2000, 8, dtype=torch.float64))
+        value, error = fid_kid.kernel_distance(*torch.randn(2, 2000, 8, dtype=torch.float64))
         z.append(value / error)
     assert stats.kstest(z, stats.t(9).cdf).pvalue > 0.001
 
@@ -357,13 +357,13 @@ def test_blocks_of_the_kernel_distance_agree_with_a_permutation_test():
 def test_some_examples_of_a_stream_are_its_first_and_picks_share_none(digits):
     from torch.utils.data import DataLoader, TensorDataset
 
-    from elbowroom.evaluation.some import some
+    from elbowroom.evaluation.some import random_batches
 
     x = torch.arange(100.0)[:, None]
     stream = er.load_data(DataLoader(TensorDataset(x), batch_size=16), validation=0, test=0).train
-    first, then = (torch.cat([b.x for b in some(stream, 30, 0, first=at)]).flatten() for at in (0, 30))
+    first, then = (torch.cat([b.x for b in random_batches(stream, 30, 0, skip=at)]).flatten() for at in (0, 30))
     assert first.tolist() == list(range(30))
     assert then.tolist() == list(range(30, 60))
-    first, then = (torch.cat([b.index for b in some(digits.test, 200, 0, first=at)]) for at in (0, 200))
+    first, then = (torch.cat([b.index for b in random_batches(digits.test, 200, 0, skip=at)]) for at in (0, 200))
     assert not set(first.tolist()) & set(then.tolist())
     assert len(first) + len(then) == len(digits.test)

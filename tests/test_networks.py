@@ -11,12 +11,12 @@ import elbowroom as er
 from elbowroom import serialization
 from elbowroom.families import LIKELIHOODS
 from elbowroom.networks import NETWORKS, SIZES, Cells, Pyramid, Residual
-from elbowroom.table_shape import Row
+from elbowroom.table_shape import TableShape
 
 #: Pictures grey and in colour, oblong, odd, of four channels; a table; series of one channel and of three.
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 48), (1, 45, 37), (4, 16, 16), (9,), (1, 200), (3, 200)]
 #: Columns of numbers (1) beside categories of so many values.
-MIXED = Row((1, 1, 2, 3, 1, 5, 2, 1, 4))
+MIXED = TableShape((1, 1, 2, 3, 1, 5, 2, 1, 4))
 VALUES = [*LIKELIHOODS, "gaussian:optimal", "laplace:optimal", "logistic-mixture:2"]
 EVERY = [*((shape, likelihood) for shape in SHAPES for likelihood in VALUES), (MIXED, "columns")]
 ODD = [(1, 1, 1), (3, 1, 5), (2, 3, 3), (1, 7, 1), (1, 1), (2, 3), (1,)]
@@ -28,12 +28,12 @@ def seeded():
 
 
 def names(shape):
-    return "mixed" if isinstance(shape, Row) else "x".join(map(str, shape)) if isinstance(shape, tuple) else str(shape)
+    return "mixed" if isinstance(shape, TableShape) else "x".join(map(str, shape)) if isinstance(shape, tuple) else str(shape)
 
 
 def examples(n, shape):
     """Values in [0, 1]; of a table numbers, classes and empty cells, a row of which has nothing else."""
-    if not isinstance(shape, Row):
+    if not isinstance(shape, TableShape):
         return torch.rand(n, *shape)
     columns = [torch.randn(n) if size == 1 else torch.randint(size, (n,)).float() for size in shape.sizes]
     x = torch.stack(columns, 1).masked_fill(torch.rand(n, len(columns)) < 0.3, torch.nan)
@@ -81,7 +81,7 @@ def test_defaults_fit_every_shape_and_every_parameter_learns(shape, network):
 def test_every_network_with_every_likelihood_at_every_shape(network, shape, likelihood):
     """Finite losses, a gradient in every parameter, shapes of everything asked for, samples in range."""
     model, objective = vae(network, shape, likelihood)
-    n = 6 if isinstance(shape, Row) else 1
+    n = 6 if isinstance(shape, TableShape) else 1
     x = examples(n, shape)
     draw = model.draw(x, k=2)
     assert draw.log_w.shape == (2, n)
@@ -112,7 +112,7 @@ def test_every_network_with_every_likelihood_at_every_shape(network, shape, like
 @pytest.mark.parametrize("shape", [*SHAPES, MIXED], ids=names)
 def test_every_network_is_the_same_when_saved_and_made_again(network, shape, tmp_path):
     """From the plain shape and the arguments on record, which is what a run keeps."""
-    likelihood = "columns" if isinstance(shape, Row) else "gaussian:optimal"
+    likelihood = "columns" if isinstance(shape, TableShape) else "gaussian:optimal"
     model, objective = vae(network, shape, likelihood)
     x = examples(4, shape)
     objective(model.draw(x), torch.tensor(0)).backward()  # a scale that follows the values has to be kept as well
@@ -152,14 +152,14 @@ class TestCells:
 
     def test_gradients_pass_between_categories(self):
         x = torch.tensor([[0.25]], requires_grad=True)
-        out = Cells(Row((3,)))(x)
+        out = Cells(TableShape((3,)))(x)
         assert out.tolist() == [[0.75, 0.25, 0.0]]
         out[0, 1].backward()
         assert x.grad == 1
 
     @pytest.mark.parametrize("network", ["mlp", *NETWORKS])
     def test_a_missing_number_is_the_mean_to_an_encoder_and_a_missing_category_none(self, network):
-        model, _ = vae(network, Row((1, 3)), "columns")
+        model, _ = vae(network, TableShape((1, 3)), "columns")
         z = model.encode(torch.tensor([[torch.nan, 1.0], [0.0, 1.0], [0.0, 0.0], [0.0, torch.nan]]))
         assert torch.equal(z[0], z[1])
         assert not torch.allclose(z[2], z[3])

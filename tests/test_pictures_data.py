@@ -23,11 +23,11 @@ from PIL import Image, ImageOps
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
-from elbowroom.data import Arrays, Stored, image, load_data, load_like, still, transforms
+from elbowroom.data import InMemorySplit, BufferedSplit, image, load_data, load_like, frozen, transforms
 from elbowroom.data.catalog import celeba, cifar_svhn, olivetti
-from elbowroom.data.catalog.registry import TABLE
+from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.data.readers import image_cache, image_decode, numpy
-from elbowroom.data.readers.image_archive import album
+from elbowroom.data.readers.image_archive import open_image_archive
 from elbowroom.training import state
 
 WHOLE = {"validation": 0, "test": 0}
@@ -88,9 +88,9 @@ def by_name(n=20, shape=(10, 8, 3)):
 @pytest.fixture
 def kept(monkeypatch):
     """Everything is kept in the cache, however small; counts the pictures that are decoded."""
-    decoded, seen = image_decode.decoded, []
-    monkeypatch.setattr(image_cache, "KEPT", 0)
-    monkeypatch.setattr(image_decode, "decoded", lambda content, fit: seen.append(1) or decoded(content, fit))
+    decoded, seen = image_decode.decode_image, []
+    monkeypatch.setattr(image_cache, "MIN_CACHED_BYTES", 0)
+    monkeypatch.setattr(image_decode, "decode_image", lambda content, fit: seen.append(1) or decoded(content, fit))
     return seen
 
 
@@ -100,7 +100,7 @@ def kept(monkeypatch):
 @pytest.mark.parametrize("suffix", ["", ".zip", ".tar"])
 @pytest.mark.parametrize("caching", [0, 2**40])
 def test_folder_zip_and_tar_hold_the_same(tmp_path, suffix, caching, monkeypatch):
-    monkeypatch.setattr(image_cache, "KEPT", caching)
+    monkeypatch.setattr(image_cache, "MIN_CACHED_BYTES", caching)
     path = pack(tmp_path / f"faces{suffix}", faces() | {"all/notes.txt": b"hello", "all/ann/._1.png": b"a Mac's"})
     for _ in range(2):
         data = load_data(path, **WHOLE)
@@ -112,8 +112,8 @@ def test_folder_zip_and_tar_hold_the_same(tmp_path, suffix, caching, monkeypatch
 
 def test_a_tar_with_captions_is_read_in_parts(tmp_path):
     contents = faces() | {"all/ann/001.txt": b"a face"}
-    assert isinstance(load_data(pack(tmp_path / "a.tar", contents), **WHOLE).train, Stored)
-    assert isinstance(load_data(pack(tmp_path / "b.tar", faces()), buffer=10, **WHOLE).train, Stored)
+    assert isinstance(load_data(pack(tmp_path / "a.tar", contents), **WHOLE).train, BufferedSplit)
+    assert isinstance(load_data(pack(tmp_path / "b.tar", faces()), buffer=10, **WHOLE).train, BufferedSplit)
 
 
 @pytest.mark.parametrize("suffix", ["", ".zip"])
@@ -121,20 +121,20 @@ def test_mapped_it_is_what_it_is_in_memory(tmp_path, suffix, monkeypatch, kept):
     path = pack(tmp_path / f"faces{suffix}", faces())
     memory = load_data(path)
     buffered = load_data(path, buffer=5)
-    monkeypatch.setattr(numpy, "SMALL", 0)
-    monkeypatch.setattr(numpy, "available", lambda: 0)
+    monkeypatch.setattr(numpy, "ALWAYS_IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(numpy, "available_memory", lambda: 0)
     mapped = load_data(path)
-    assert isinstance(memory.train, Arrays)
+    assert isinstance(memory.train, InMemorySplit)
     assert len(kept) == 21  # and the first of them twice
     for data in (mapped, buffered):
-        assert isinstance(data.train, Stored)
+        assert isinstance(data.train, BufferedSplit)
         assert data.protocol["fingerprint"] == memory.protocol["fingerprint"]
         for name, split in data.splits.items():
             ours, theirs = split.first(99), memory.splits[name].first(99)
             rows = split.origin.argsort(), memory.splits[name].origin.argsort()
             assert torch.equal(ours.x[rows[0]], theirs.x[rows[1]])
             assert torch.equal(ours.y[rows[0]], theirs.y[rows[1]])
-    orders = [d.train.shuffled(torch.Generator().manual_seed(3)) for d in (mapped, memory)]
+    orders = [d.train.random_order(torch.Generator().manual_seed(3)) for d in (mapped, memory)]
     assert torch.equal(*orders)
 
 
@@ -180,7 +180,7 @@ def test_crop_and_resize(tmp_path, crop, resize, want):
 def test_a_large_jpeg_is_decoded_small_and_looks_the_same():
     smooth = np.asarray(Image.fromarray(noise(0, (12, 12, 3))).resize((600, 800)))
     content = saved(smooth, "JPEG", quality=95)
-    small = image.decoded(content, image.Fit.of(None, 64)).astype(float)
+    small = image.decode_image(content, image.CropResize.from_sizes(None, 64)).astype(float)
     exact = np.asarray(ImageOps.fit(Image.open(io.BytesIO(content)), (64, 64))).astype(float)
     assert small.shape == exact.shape
     assert np.abs(small - exact).mean() < 1
@@ -190,7 +190,7 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same():
 
 
 def test_other_pictures_are_loaded_like_the_first(tmp_path):
-    first = load_data(pack(tmp_path / "faces", faces()), crop=8, resize=(6, 4), dequantise=True)
+    first = load_data(pack(tmp_path / "faces", faces()), crop=8, resize=(6, 4), dequantize=True)
     pack(tmp_path / "others.zip", faces(5, (30, 20, 3)))
     protocol = json.loads(json.dumps(first.protocol))
     others = load_like(tmp_path / "others.zip", protocol)
@@ -202,7 +202,7 @@ def test_other_pictures_are_loaded_like_the_first(tmp_path):
 
 
 def test_one_picture_in_colour_makes_all_of_them_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(image_decode, "PART", 200)
+    monkeypatch.setattr(image_decode, "DECODE_CHUNK_BYTES", 200)
     contents = {f"{i}.png": saved(noise(i, (6, 5))) for i in range(9)} | {"9.png": saved(noise(9, (6, 5, 3)))}
     x = load_data(pack(tmp_path / "mine", contents), **WHOLE).train.x.numpy()
     assert all(np.array_equal(x[i], np.broadcast_to(noise(i, (6, 5)), (3, 6, 5))) for i in range(9))
@@ -268,18 +268,18 @@ def test_without_a_cache_it_is_decoded_into_memory_if_there_is_enough(tmp_path, 
     (tmp_path / "cache").unlink()
     monkeypatch.setattr(image_cache.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(9, 9, 0))
     assert np.array_equal(load_data(path, **WHOLE).train.x.numpy(), by_name())
-    monkeypatch.setattr(image_cache, "available", lambda: 100)
+    monkeypatch.setattr(image_cache, "available_memory", lambda: 100)
     with pytest.raises(ValueError, match=r"decoded pictures of .*faces take .* can hold \(0.0 GB of its disk are free"):
         load_data(path)
 
 
 def test_a_part_of_the_pictures_is_in_memory_at_a_time(tmp_path, kept, monkeypatch):
-    monkeypatch.setattr(image_decode, "PART", 2**16)
+    monkeypatch.setattr(image_decode, "DECODE_CHUNK_BYTES", 2**16)
     one = saved(noise(0, (4, 4, 3)))
     path = pack(tmp_path / "many.zip", {f"{i:04}.png": one for i in range(400)})
-    image_cache.once(album(path), image.Fit.of(None, 4))  # what is imported on the way is no matter
+    image_cache.load_cached(open_image_archive(path), image.CropResize.from_sizes(None, 4))  # what is imported on the way is no matter
     tracemalloc.start()
-    held = image_cache.once(album(path), image.Fit.of(None, 64))
+    held = image_cache.load_cached(open_image_archive(path), image.CropResize.from_sizes(None, 64))
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert held.pixels.shape == (400, 3, 64, 64)
@@ -304,7 +304,7 @@ def test_bad_pictures_are_refused_or_left_out_and_named(spoiled, kept):
     with pytest.warns(
         UserWarning, match=r"3 of 15 pictures in .*faces .* left out: .*b.png \(empty\).*c.jpg \(cut sho"
     ):
-        data = load_data(spoiled, bad_pictures="skip", **WHOLE)
+        data = load_data(spoiled, bad_images="skip", **WHOLE)
     assert len(kept) == decoded  # what was refused need not be decoded again
     assert np.array_equal(data.train.x.numpy(), by_name(12))
     assert data.train.y.tolist() == [0] * 6 + [1] * 6
@@ -319,14 +319,14 @@ def test_few_good_pictures_among_many_names(tmp_path, kept):
     good = {f"{i}.png": saved(noise(i, (3, 3))) for i in range(3)}
     path = pack(tmp_path / "mine", good | {f"bad{i:03}.png": b"no" for i in range(200)})
     with pytest.warns(UserWarning, match=r"bad018.png \(not a picture\), bad019.png \(not a picture\) and 180 more$"):
-        data = load_data(path, bad_pictures="skip", **WHOLE)
+        data = load_data(path, bad_images="skip", **WHOLE)
     assert np.array_equal(data.train.x[:, 0].numpy(), [noise(i, (3, 3)) for i in range(3)])
 
 
 def test_nothing_that_can_be_read(tmp_path):
     path = pack(tmp_path / "mine", {"a.png": b"no", "b.png": b"nor"})
     with pytest.raises(ValueError, match=r"2 of 2 pictures in .* cannot be read"):
-        load_data(path, bad_pictures="skip")
+        load_data(path, bad_images="skip")
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_only_of_files_in_parts_and_of_splits(tmp_path):
     np.save(folder / "x.npy", noise(0, (90, 4)))
     np.save(folder / "y.npy", np.arange(90) % 3)
     parts, memory = (load_data(folder, only="1,2", **WHOLE, **how) for how in ({"buffer": 100}, {}))
-    assert isinstance(parts.train, Stored)
+    assert isinstance(parts.train, BufferedSplit)
     assert torch.equal(parts.train.first(99).x, memory.train.first(99).x)
     assert torch.equal(parts.train.first(99).y, memory.train.first(99).y)
     again = load_data(parts.protocol["source"], **parts.protocol["arguments"])
@@ -422,7 +422,7 @@ def test_training_pictures_are_mirrored_at_random_and_others_never():
     assert (mirrored | (one == rows).flatten(1).all(1)).all()
     assert abs(mirrored.float().mean() - 0.5) < 4.5 * 0.5 / len(mirrored) ** 0.5
     assert not torch.equal(one, two)
-    for split in (still(data.train, 7), data.validation, data.test):
+    for split in (frozen(data.train, 7), data.validation, data.test):
         assert torch.equal(split.first(400).x, split.x.float() / 255)
     assert "in training mirrored at random" in data.protocol["preprocessing"]
     assert data.discrete
@@ -433,26 +433,26 @@ def test_training_pictures_are_mirrored_at_random_and_others_never():
 def test_a_shift_moves_the_whole_picture_and_repeats_the_edge(most, n, side, seed):
     x = torch.from_numpy(noise(seed, (n, 2, side, side + 1))).float()
     torch.manual_seed(seed)
-    moved = transforms.shifted(x, torch.arange(n), None, most=most)
+    moved = transforms.random_shift(x, torch.arange(n), None, max_pixels=most)
     ways = range(-most, most + 1)
     for before, after in zip(x, moved, strict=True):
         wide = np.pad(before.numpy(), ((0, 0), (most, most), (most, most)), "edge")
         cuts = [wide[:, most + a :, most + b :][:, :side, : side + 1] for a in ways for b in ways]
         assert any(np.array_equal(cut, after.numpy()) for cut in cuts)
-    assert torch.equal(transforms.shifted(x, torch.arange(n), 0, most=most), x)
+    assert torch.equal(transforms.random_shift(x, torch.arange(n), 0, max_pixels=most), x)
 
 
 def test_every_shift_comes_as_often():
     x = torch.zeros(4000, 1, 5, 5)
     x[:, 0, 2, 2] = 1
     torch.manual_seed(0)
-    counts = transforms.shifted(x, torch.arange(4000), None, most=2).sum((0, 1))
+    counts = transforms.random_shift(x, torch.arange(4000), None, max_pixels=2).sum((0, 1))
     assert (counts.sum(), counts.min() > 100, counts.max() < 230) == (4000, True, True)
 
 
 def test_dequantised_pixels_fill_their_levels():
     x = np.tile(np.arange(256, dtype=np.uint8), (400, 1)).reshape(400, 1, 16, 16)
-    data = load_data(x, dequantise=True)
+    data = load_data(x, dequantize=True)
     assert not data.discrete
     for name, split in data.splits.items():
         one, two = split.first(400).x, split.first(400).x
@@ -462,10 +462,10 @@ def test_dequantised_pixels_fill_their_levels():
         rest = (one * 256).frac().double().flatten()
         assert abs(rest.mean() - 0.5) < 4.5 * (1 / 12 / len(rest)) ** 0.5
         assert abs(rest.var() - 1 / 12) < 4.5 * (1 / 180 / len(rest)) ** 0.5
-    assert torch.equal(still(data.train, 3).first(9).x, still(data.train, 3).first(9).x)
+    assert torch.equal(frozen(data.train, 3).first(9).x, frozen(data.train, 3).first(9).x)
     assert torch.equal(data.test.gather(torch.tensor([7, 3])).x[1], data.test.first(5).x[3])
-    assert not torch.equal(load_data(x, dequantise=True, seed=1).test.first(5).x, data.test.first(5).x)
-    assert data.first_outside(0, 1) is None
+    assert not torch.equal(load_data(x, dequantize=True, seed=1).test.first(5).x, data.test.first(5).x)
+    assert data.find_out_of_range(0, 1) is None
     assert "(level + u) / 256, anew at every use in training, once with seed 0" in data.protocol["preprocessing"]
     assert "divided by 255" not in data.protocol["preprocessing"]
 
@@ -474,16 +474,16 @@ def test_the_top_of_the_highest_level_stays_below_one():
     x = torch.ones(1, 1, 1, 4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "rand_like", lambda x: torch.full_like(x, 1 - 2**-24))
-        assert transforms.spread(x, torch.tensor([0]), None).max() < 1
+        assert transforms.dequantize(x, torch.tensor([0]), None).max() < 1
 
 
 def test_by_row_it_is_the_same_in_memory_and_mapped(tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", noise(0, (90, 6, 5)))
-    memory = load_data(tmp_path / "x.npy", dequantise=True, seed=2)
-    monkeypatch.setattr(numpy, "SMALL", 0)
-    monkeypatch.setattr(numpy, "available", lambda: 0)
-    mapped = load_data(tmp_path / "x.npy", dequantise=True, seed=2)
-    assert isinstance(mapped.train, Stored)
+    memory = load_data(tmp_path / "x.npy", dequantize=True, seed=2)
+    monkeypatch.setattr(numpy, "ALWAYS_IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(numpy, "available_memory", lambda: 0)
+    mapped = load_data(tmp_path / "x.npy", dequantize=True, seed=2)
+    assert isinstance(mapped.train, BufferedSplit)
     assert mapped.protocol["fingerprint"] == memory.protocol["fingerprint"]
     for name in ("validation", "test"):
         assert torch.equal(mapped.splits[name].first(9).x, memory.splits[name].first(9).x)
@@ -597,7 +597,7 @@ def test_celeba(home, how, shape):
     texts, pictures, rows = celebrities(shape)
     laid_out(home, how, texts, pictures)
     data = load_data("celeba")
-    assert TABLE["celeba"].where.startswith(str(home))
+    assert CATALOG["celeba"].location.startswith(str(home))
     assert data.shape == (3, 64, 64)
     assert data.protocol["sizes"] == {"train": 6, "validation": 1, "test": 2}
     side = {178: 148, 89: 74}[shape[1]]
@@ -628,7 +628,7 @@ def test_attributes_of_celeba(home):
 
 
 def test_celeba_without_some_of_its_files(home, monkeypatch):
-    assert TABLE["celeba"].where == "missing"
+    assert CATALOG["celeba"].location == "missing"
     with pytest.raises(
         ValueError, match=r"data set 'celeba' is not on this machine: ELBOWROOM_DATA is .*Google Drive"
     ) as e:
@@ -646,7 +646,7 @@ def test_celeba_without_some_of_its_files(home, monkeypatch):
     data = load_data("celeba")  # by their numbers all are train
     assert data.train.y is None
     assert data.protocol["sizes"] == {"train": 7, "validation": 1, "test": 1}
-    monkeypatch.setattr(celeba, "LAST", (5, 7))
+    monkeypatch.setattr(celeba, "LAST_IMAGE_NUMBERS", (5, 7))
     assert load_data("celeba").protocol["sizes"] == {"train": 5, "validation": 2, "test": 2}
     short = texts["list_attr_celeba.txt"].rsplit(b"\n", 1)[0]
     pack(home, {"list_attr_celeba.txt": short})
@@ -714,11 +714,11 @@ def test_svhn_calls_a_nought_ten(tmp_path, monkeypatch):
     (tmp_path / "SVHN").mkdir()
     x, y = noise(0, (32, 32, 3, 12)), np.arange(1, 13)[:, None] % 11 + (np.arange(1, 13)[:, None] % 11 == 0)
     files = []
-    for file in cifar_svhn.SVHN:
+    for file in cifar_svhn.SVHN_FILES:
         savemat(tmp_path / file.path, {"X": x, "y": y.astype(np.uint8)})
         content = (tmp_path / file.path).read_bytes()
         files.append(replace(file, content="md5:" + hashlib.md5(content).hexdigest()))
-    monkeypatch.setattr(cifar_svhn, "SVHN", tuple(files))
+    monkeypatch.setattr(cifar_svhn, "SVHN_FILES", tuple(files))
     data = load_data("svhn", validation=0)
     assert data.protocol["sizes"] == {"train": 12, "test": 12}
     assert torch.equal(data.test.x[5], torch.from_numpy(x[..., 5].transpose(2, 0, 1)))
@@ -737,8 +737,8 @@ def test_olivetti_stands_upright(tmp_path, monkeypatch):
     x = noise(0, (30, 64, 64))
     savemat(tmp_path / "Olivetti" / "olivettifaces.mat", {"faces": x.transpose(2, 1, 0).reshape(4096, 30)})
     content = (tmp_path / "Olivetti" / "olivettifaces.mat").read_bytes()
-    file = replace(olivetti.OLIVETTI, content="md5:" + hashlib.md5(content).hexdigest())
-    monkeypatch.setattr(olivetti, "OLIVETTI", file)
+    file = replace(olivetti.OLIVETTI_FILE, content="md5:" + hashlib.md5(content).hexdigest())
+    monkeypatch.setattr(olivetti, "OLIVETTI_FILE", file)
     whole = load_data("olivetti", **WHOLE)
     assert np.array_equal(whole.train.x[:, 0].numpy(), x)
     assert whole.train.y.tolist() == [0] * 10 + [1] * 10 + [2] * 10

@@ -114,7 +114,7 @@ def test_for_the_same_codes_every_site_scores_as_ours(model, batch):
 def test_evaluate_loss_agrees_with_our_evaluation_within_its_error(name, digits):
     torch.manual_seed(0)
     model = MODELS[name]().eval()
-    data = er.load_data((digits.test.x, digits.test.y), validation=0, test=0, binarise="threshold")
+    data = er.load_data((digits.test.x, digits.test.y), validation=0, test=0, binarize="threshold")
     x, c = (batch := data.train.first(400)).x, batch.y
     elbo = er.evaluate(model, data, samples=200, split="train")["elbo"].value
     p, q = bridge(model)

@@ -63,7 +63,7 @@ def test_each_process_draws_its_own_noise_for_its_own_examples(folders):
 @pytest.mark.parametrize(("count", "examples", "size"), [(2, 10, 4), (3, 11, 4), (4, 9, 8), (3, 7, 5)])
 def test_portions_of_all_processes_are_the_batches(monkeypatch, count, examples, size):
     """Every example once, in the batch it belongs to; and the shares of a batch average to one."""
-    order, split = torch.randperm(examples), er.data.Arrays(torch.arange(float(examples))[:, None])
+    order, split = torch.randperm(examples), er.data.InMemorySplit(torch.arange(float(examples))[:, None])
     found = []
     for rank in range(count):
         monkeypatch.setattr(distributed, "count", lambda: count)

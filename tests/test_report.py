@@ -17,8 +17,8 @@ import torch
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.recipes import RECIPES
-from elbowroom.reporting import write
-from elbowroom.runs import command
+from elbowroom.reporting import write_report
+from elbowroom.runs import repeat_command
 from elbowroom.training.state import DATA, MODEL, RUN, STOP, State
 from elbowroom.workbench.monitoring.report import leave_report
 
@@ -100,12 +100,12 @@ def runs(digits, tmp_path_factory):
 
 
 def page(run, *args, **settings):
-    return Page(write(run, *args, **{"examples": 40} | settings).read_text(encoding="utf-8"))
+    return Page(write_report(run, *args, **{"examples": 40} | settings).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_a_report_needs_nothing_but_itself(runs, name):
-    file = write(runs(name), examples=40)
+    file = write_report(runs(name), examples=40)
     text = file.read_text(encoding="utf-8")
     shown = Page(text)
     assert file == runs(name).path / "report.html"
@@ -291,8 +291,8 @@ def test_the_command_repeats_the_run(tmp_path, recipe, words):
     assert main(["train", recipe, *words, "--device", "cpu", "--out", str(tmp_path / "first")]) == 0
     first = er.Run(tmp_path / "first")
     # As a command line leaves it; here it was called from Python.
-    told = command(first.record | {"command": "elbowroom train"})
-    assert told.but == []
+    told = repeat_command(first.record | {"command": "elbowroom train"})
+    assert told.caveats == []
     again = [*shlex.split(told.line)[1:], "--device", "cpu", "--out", str(tmp_path / "again")]
     assert main(again) == 0
     second = er.Run(tmp_path / "again")
@@ -306,17 +306,17 @@ def test_the_command_repeats_the_run(tmp_path, recipe, words):
 
 
 def test_every_flag_of_train_is_known_with_its_usual_value():
-    from elbowroom.cli.train import Train
-    from elbowroom.runs.command import CALLBACKS, DATA, SETTINGS
+    from elbowroom.cli.train import TrainGroup
+    from elbowroom.runs.command import CALLBACK_FLAGS, DATA_DEFAULTS, TRAIN_DEFAULTS
 
     context = click.Context(click.Command("train"))
-    given = Train("train").get_command(context, "vae").make_context("vae", []).params
-    of_callbacks = {flag.replace("-", "_") for flag, *_ in CALLBACKS.values()}
+    given = TrainGroup("train").get_command(context, "vae").make_context("vae", []).params
+    of_callbacks = {flag.replace("-", "_") for flag, *_ in CALLBACK_FLAGS.values()}
     others = {"data", "validation", "out", "device", *RECIPES["vae"].fields}
-    assert set(SETTINGS) | set(DATA) | of_callbacks | others == set(given)
-    for name, usual in (SETTINGS | DATA).items():
+    assert set(TRAIN_DEFAULTS) | set(DATA_DEFAULTS) | of_callbacks | others == set(given)
+    for name, usual in (TRAIN_DEFAULTS | DATA_DEFAULTS).items():
         # Ten epochs are those of fit, since the flag leaves them open for steps.
-        expected = {"watch": ",".join(SETTINGS["watch"]), "epochs": None}.get(name, usual)
+        expected = {"watch": ",".join(TRAIN_DEFAULTS["watch"]), "epochs": None}.get(name, usual)
         assert given[name] == expected, name
 
 
@@ -333,9 +333,9 @@ def test_what_no_command_can_repeat_is_said(digits, tmp_path):
         callbacks=callbacks,
         device="cpu",
     )
-    told = command(run.record)
+    told = repeat_command(run.record)
     assert told.line == "elbowroom train vae --data digits --latent 2 --steps 3 --clip 1.0"
-    assert told.but == [
+    assert told.caveats == [
         "The callback EarlyStopping(patience=3, of='kl', by=0.0) was given in Python, and has no flag.",
         "The callback Callback was given in Python, and has no flag.",
         "The objective was composed in Python: (reconstruction + (3 * kl)), "
@@ -344,10 +344,10 @@ def test_what_no_command_can_repeat_is_said(digits, tmp_path):
     ]
     data = er.load_data(digits.train.first(100).x, seed=5)
     run = er.fit(*er.recipes.vae(digits.shape), data, steps=1, out=tmp_path / "other", device="cpu", batch_size=16)
-    assert "was given as a Python object: save it as .npy or .npz" in command(run.record).but[0]
-    assert "--data … " in command(run.record).line
+    assert "was given as a Python object: save it as .npy or .npz" in repeat_command(run.record).caveats[0]
+    assert "--data … " in repeat_command(run.record).line
     shown = page(run, data)
-    assert told.but[-1] in shown.words
+    assert told.caveats[-1] in shown.words
 
 
 def test_a_recipe_that_is_gone_costs_the_command_alone(runs, tmp_path):
@@ -423,7 +423,7 @@ def test_the_command_says_where_it_is(runs, tmp_path, capsys):
     assert capsys.readouterr().out.strip() == str(tmp_path / "x.html")
     Page((tmp_path / "x.html").read_text())
     with pytest.raises(ValueError, match=r"cannot write .* give an --out you may write to"):
-        write(run, examples=20, out=tmp_path / "no" / "x.html")
+        write_report(run, examples=20, out=tmp_path / "no" / "x.html")
 
 
 @pytest.mark.slow
@@ -432,7 +432,7 @@ def test_large_colour_pictures_stay_under_five_megabytes(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (2600, 96, 96, 3), dtype=np.uint8)
     data = er.load_data(pixels, validation=100, test=2000)
     run = er.fit(*er.recipes.vae(data.shape, latent=2, hidden=(8,)), data, steps=2, out=tmp_path / "run", device="cpu")
-    file = write(run, data, examples=2000)
+    file = write_report(run, data, examples=2000)
     Page(file.read_text())
     assert file.stat().st_size < 5_000_000
 
@@ -444,7 +444,7 @@ def test_a_browser_shows_it_on_a_screen_and_on_a_phone(runs):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("no chromium here")
-    file = write(runs("beta_vae"), examples=60)
+    file = write_report(runs("beta_vae"), examples=60)
     problems = []
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

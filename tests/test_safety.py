@@ -266,7 +266,7 @@ def test_killed_before_it_was_a_run_it_may_be_begun_again(digits, tmp_path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(er.Run, "begin", kill)
+        patch.setattr(er.Run, "write_record", kill)
         with pytest.raises(KeyboardInterrupt):
             er.fit(*make(), digits, steps=3, out=tmp_path / "run", device="cpu")
     run = er.fit(*make(), digits, steps=3, out=tmp_path / "run", device="cpu")
@@ -284,7 +284,7 @@ def test_rollback_gives_up_after_three(digits, tmp_path):
 def test_a_start_that_was_cut_off_may_be_begun_again(digits, tmp_path):
     """Killed before it was a run, a directory holds only what the start made; the same command starts it again."""
     path = tmp_path / "run"
-    er.Run.new(path, {})
+    er.Run.create(path, {})
     (path / "checkpoints" / "000000000000-dead.safetensors").write_text("half")
     assert not er.Run(path).exists
     run = er.fit(*make(), digits, steps=3, out=path, device="cpu")

@@ -75,7 +75,7 @@ def test_samples_show_the_classes_in_turn_or_the_one_asked_for(model):
 
 def test_a_few_labels_teach(tmp_path):
     """Digits with 100 labels, which are half of every epoch: one in ten would be right by chance."""
-    data = er.load_data("digits", labelled=100)
+    data = er.load_data("digits", labeled=100)
     torch.manual_seed(0)
     model, objective = er.recipes.m2(data.shape, latent=10, hidden=(100,))
     run = er.fit(
@@ -90,7 +90,7 @@ def test_a_few_labels_teach(tmp_path):
 
 class TestLabelled:
     def test_as_many_of_each_class_keep_their_label(self, digits):
-        data = er.load_data("digits", labelled=103)
+        data = er.load_data("digits", labeled=103)
         kept = data.train.y >= 0
         assert torch.equal(data.train.y[kept], digits.train.y[kept])
         assert sorted(data.train.y[kept].bincount().tolist()) == [10] * 7 + [11] * 3
@@ -101,33 +101,33 @@ class TestLabelled:
         again = er.load_data(data.protocol["source"], **data.protocol["arguments"])
         assert again.protocol == data.protocol
         assert torch.equal(again.train.y, data.train.y)
-        assert not torch.equal(er.load_data("digits", labelled=103, seed=1).train.y >= 0, kept)
+        assert not torch.equal(er.load_data("digits", labeled=103, seed=1).train.y >= 0, kept)
 
     def test_every_second_example_of_an_epoch_has_its_label(self):
         """An epoch is as long as ever; of those without a label, each once at most, another half every time."""
-        train = er.load_data("digits", labelled=20).train
-        orders = [train.shuffled(torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+        train = er.load_data("digits", labeled=20).train
+        orders = [train.random_order(torch.Generator().manual_seed(seed)) for seed in (0, 1)]
         for order in orders:
             known = train.y[order] >= 0
             assert (len(order), known.sum()) == (len(train), len(train) // 2)
             assert set(order[known].bincount(minlength=len(train))[train.y >= 0].tolist()) <= {31, 32}
             assert order[~known].unique(return_counts=True)[1].max() == 1
         assert not torch.equal(*(order.sort().values for order in orders))
-        assert torch.equal(train.shuffled(torch.Generator().manual_seed(1)), orders[1])
+        assert torch.equal(train.random_order(torch.Generator().manual_seed(1)), orders[1])
 
     def test_what_judges_sees_every_example_once(self):
-        train = er.load_data("digits", labelled=20).train
+        train = er.load_data("digits", labeled=20).train
         assert len(torch.cat([batch.index for batch in train.batches(100)]).unique()) == len(train)
-        order = er.data.still(train, 0).shuffled(torch.Generator())
+        order = er.data.frozen(train, 0).random_order(torch.Generator())
         assert torch.equal(order.sort().values, torch.arange(len(train)))
 
     def test_all_labels_change_nothing(self, digits):
-        data = er.load_data("digits", labelled=len(digits.train))
+        data = er.load_data("digits", labeled=len(digits.train))
         assert torch.equal(data.train.y, digits.train.y)
         assert data.train.often is None
 
     def test_of_some_classes_alone(self):
-        data = er.load_data("digits", only="3,5", labelled=10)
+        data = er.load_data("digits", only="3,5", labeled=10)
         assert (data.train.y[data.train.y >= 0]).bincount().tolist() == [5, 5]
 
     @pytest.mark.parametrize(
@@ -144,26 +144,26 @@ class TestLabelled:
     )
     def test_what_cannot_be_is_told_in_one_line(self, source, count, words):
         with pytest.raises(ValueError, match=words) as error:
-            er.load_data(source, labelled=count, **({} if isinstance(source, str) else {"validation": 0, "test": 0}))
+            er.load_data(source, labeled=count, **({} if isinstance(source, str) else {"validation": 0, "test": 0}))
         assert "\n" not in str(error.value)
 
     def test_a_run_finds_its_labels_again_and_goes_on_bit_for_bit(self, tmp_path, monkeypatch):
         from elbowroom import serialization
         from elbowroom.cli import main
-        from elbowroom.runs.command import command
+        from elbowroom.runs.command import repeat_command
 
         monkeypatch.chdir(tmp_path)
         flags = ["train", "m2", "--labelled", "100", "--latent", "2", "--hidden", "8", "--watch", "test"]
         assert main([*flags, "--steps", "30", "--out", "whole", "--device", "cpu"]) == 0
         whole = er.Run("whole")
-        assert "--labelled 100" in command(whole.record).line
+        assert "--labelled 100" in repeat_command(whole.record).line
         assert (whole.data().train.y >= 0).sum() == 100
 
         @er.on.step
         def halt(state):
             state[STOP] = "interrupted" if state[STEP] == 17 else ""
 
-        data = er.load_data("digits", labelled=100)
+        data = er.load_data("digits", labeled=100)
         torch.manual_seed(0)
         model, objective = er.recipes.m2(data.shape, latent=2, hidden=(8,))
         er.fit(model, objective, data, steps=30, out="half", device="cpu", watch=("test",), callbacks=[halt])
@@ -172,7 +172,7 @@ class TestLabelled:
             assert torch.equal(serialization.of(er.load("half"))[name], tensor), name
 
     def test_a_model_of_labels_says_that_some_are_unknown(self, tmp_path):
-        data = er.load_data("digits", labelled=100)
+        data = er.load_data("digits", labeled=100)
         with pytest.raises(ValueError, match="some labels are -1, unknown, and this model takes the label of every"):
             er.fit(*er.recipes.cvae(data.shape), data, steps=1, out=tmp_path / "run", device="cpu")
 

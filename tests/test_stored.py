@@ -21,11 +21,11 @@ from PIL import Image
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
-from elbowroom.data import Arrays, Stored, load_data, still
-from elbowroom.data.memory import available
+from elbowroom.data import InMemorySplit, BufferedSplit, load_data, frozen
+from elbowroom.data.memory import available_memory
 from elbowroom.data.readers import numpy, tar
-from elbowroom.data.readers.mapped import Mapped
-from elbowroom.data.splits.blocks import runs
+from elbowroom.data.readers.mapped import ArrayRowSource
+from elbowroom.data.splits.blocks import split_into_blocks
 from elbowroom.training import state
 
 WHOLE = {"validation": 0, "test": 0}
@@ -102,7 +102,7 @@ def stored(request, tmp_path):
 
 
 def order_of(split, seed=0):
-    return split.shuffled(torch.Generator().manual_seed(seed))
+    return split.random_order(torch.Generator().manual_seed(seed))
 
 
 def together(batches):
@@ -119,7 +119,7 @@ def equal(a, b):
 
 def test_it_gives_what_arrays_give(stored):
     split = load_data(stored, buffer=10, **WHOLE).train
-    assert isinstance(split, Stored)
+    assert isinstance(split, BufferedSplit)
     memory = load_data((pictures(), classes()), **WHOLE).train
     assert split.shape == memory.shape == (1, 6, 5)
     assert len(split) == len(memory)
@@ -183,12 +183,12 @@ PROBABILITIES = set(VALUES) - {"beyond", "float16", "integers"}
 )
 def test_a_mapped_file_is_read_as_one_in_memory(tmp_path, kind, binarise, monkeypatch):
     np.save(tmp_path / "mine.npy", VALUES[kind])
-    memory = load_data(tmp_path / "mine.npy", binarise=binarise)
-    assert isinstance(memory.train, Arrays)
-    monkeypatch.setattr(numpy, "SMALL", 0)
-    monkeypatch.setattr(numpy, "available", lambda: 0)
-    mapped = load_data(tmp_path / "mine.npy", binarise=binarise)
-    assert isinstance(mapped.train, Stored)
+    memory = load_data(tmp_path / "mine.npy", binarize=binarise)
+    assert isinstance(memory.train, InMemorySplit)
+    monkeypatch.setattr(numpy, "ALWAYS_IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(numpy, "available_memory", lambda: 0)
+    mapped = load_data(tmp_path / "mine.npy", binarize=binarise)
+    assert isinstance(mapped.train, BufferedSplit)
     for name in memory.splits:
         ours, theirs = mapped.splits[name], memory.splits[name]
         assert order_of(ours).equal(order_of(theirs))
@@ -204,9 +204,9 @@ def test_training_on_a_mapped_file_is_training_in_memory(tmp_path, monkeypatch, 
     for way in ("memory", "mapped"):
         data = load_data(tmp_path / "mine.npy")
         runs_of[way] = train(data, tmp_path / way, epochs=2)
-        monkeypatch.setattr(numpy, "SMALL", 0)
-        monkeypatch.setattr(numpy, "available", lambda: 0)
-    assert isinstance(data.train, Stored)
+        monkeypatch.setattr(numpy, "ALWAYS_IN_MEMORY_BYTES", 0)
+        monkeypatch.setattr(numpy, "available_memory", lambda: 0)
+    assert isinstance(data.train, BufferedSplit)
     assert same(*(run.weights for run in runs_of.values()))
     losses = [[row["loss"] for row in run.metrics() if "loss" in row] for run in runs_of.values()]
     assert losses[0] == losses[1]
@@ -216,16 +216,16 @@ def test_training_on_a_mapped_file_is_training_in_memory(tmp_path, monkeypatch, 
 # the order
 
 
-class Counted(Mapped):
+class Counted(ArrayRowSource):
     """A source in blocks of four that notes what is read of it, and how much of that is held."""
 
     def __init__(self, n):
         super().__init__(np.arange(n, dtype=np.uint8)[:, None].repeat(2, 1), "x.npy")
         self.read, self.held, self.most = [], 0, 0
 
-    def rows(self, rows):
+    def read_rows(self, rows):
         self.read.append(rows.tolist())
-        made = super().rows(rows)
+        made = super().read_rows(rows)
         self.held += len(rows)
         self.most = max(self.most, self.held)
         weakref.finalize(made, self.let_go, len(rows))
@@ -234,13 +234,13 @@ class Counted(Mapped):
     def let_go(self, n):
         self.held -= n
 
-    def blocks(self, buffer):
-        return runs(np.array([0]), len(self), 4)
+    def block_starts(self, buffer):
+        return split_into_blocks(np.array([0]), len(self), 4)
 
 
 def counted(n=100, buffer=12):
     source = Counted(n)
-    split = Stored(source, buffer=buffer)
+    split = BufferedSplit(source, buffer=buffer)
     source.read.clear()
     return source, split
 
@@ -356,7 +356,7 @@ def test_resumed_in_the_middle_of_an_epoch_it_ends_with_the_same_weights(tmp_pat
     FORMS[form](tmp_path, pictures(), classes())
 
     def load():
-        return load_data(tmp_path, buffer=20, binarise=binarise, validation=9)
+        return load_data(tmp_path, buffer=20, binarize=binarise, validation=9)
 
     settings = {"epochs": 3, "batch_size": 16, "checkpoint_every": 2}
     whole = train(load(), tmp_path / "whole", **settings)
@@ -449,14 +449,14 @@ def test_it_trains_from_files_larger_than_the_memory_it_may_have(tmp_path):
 
 def test_what_is_free_heeds_the_limits_of_the_process(monkeypatch):
     resource = pytest.importorskip("resource", reason="limits are set as Unix does")
-    assert available() > 2**26
+    assert available_memory() > 2**26
     free = resource.RLIM_INFINITY
     for name in ("RLIMIT_AS", "RLIMIT_DATA"):
         limits = {getattr(resource, name): (2**50, free)}
         monkeypatch.setattr(resource, "getrlimit", lambda which, limits=limits: limits.get(which, (free, free)))
-        before = available()
+        before = available_memory()
         limits[getattr(resource, name)] = (2**20, free)
-        assert available() == 0 < before
+        assert available_memory() == 0 < before
 
 
 # binarising
@@ -466,7 +466,7 @@ def test_what_is_free_heeds_the_limits_of_the_process(monkeypatch):
 def test_bits_are_drawn_anew_in_training_and_once_elsewhere(tmp_path, form):
     grey = np.full((400, 6, 5), 64, dtype=np.uint8)
     FORMS[form](tmp_path, grey, classes(400))
-    data = load_data(tmp_path, buffer=100, binarise="dynamic")
+    data = load_data(tmp_path, buffer=100, binarize="dynamic")
     assert data.binary
     assert data.discrete
     for name, split in data.splits.items():
@@ -475,20 +475,20 @@ def test_bits_are_drawn_anew_in_training_and_once_elsewhere(tmp_path, form):
         assert torch.equal(one, two) == (name != "train")
         mean, error = float(one.mean()), (64 / 255 * (1 - 64 / 255) / one.numel()) ** 0.5
         assert abs(mean - 64 / 255) < 4.5 * error
-    other = load_data(tmp_path, buffer=100, binarise="dynamic", seed=1).test
+    other = load_data(tmp_path, buffer=100, binarize="dynamic", seed=1).test
     assert not torch.equal(other.first(40).x, data.test.first(40).x)
     # a function of the row alone: whatever the company and the order
     test = data.test
     assert torch.equal(test.gather(torch.tensor([7, 3])).x[1], test.first(5).x[3])
-    fixed = still(data.train, 5)
-    assert torch.equal(fixed.first(9).x, still(data.train, 5).first(9).x)
-    assert not torch.equal(fixed.first(9).x, still(data.train, 6).first(9).x)
+    fixed = frozen(data.train, 5)
+    assert torch.equal(fixed.first(9).x, frozen(data.train, 5).first(9).x)
+    assert not torch.equal(fixed.first(9).x, frozen(data.train, 6).first(9).x)
     assert "drawn as Bernoulli: anew" in data.protocol["preprocessing"]
 
 
 def test_drawn_bits_have_the_probabilities_of_their_pixels(tmp_path):
     np.save(tmp_path / "x.npy", np.tile(np.arange(256, dtype=np.uint8), (3000, 1)))
-    split = still(load_data(tmp_path / "x.npy", buffer=3000, binarise="dynamic", **WHOLE).train, 0)
+    split = frozen(load_data(tmp_path / "x.npy", buffer=3000, binarize="dynamic", **WHOLE).train, 0)
     p = torch.arange(256) / 255
     error = (p * (1 - p) / 3000).sqrt().clamp(min=1e-9)
     assert ((split.first(3000).x.mean(0) - p).abs() / error).max() < 4.5
@@ -534,13 +534,13 @@ def test_a_folder_of_arrays_is_an_unpacked_npz(tmp_path, monkeypatch):
     for key, values in held.items():
         np.save(folder / f"{key}.npy", values)
     packed, memory, mapped = load_data(tmp_path / "all.npz"), load_data(folder), load_data(folder, buffer=20)
-    assert isinstance(memory.train, Arrays)
-    assert isinstance(mapped.train, Stored)
+    assert isinstance(memory.train, InMemorySplit)
+    assert isinstance(mapped.train, BufferedSplit)
     assert packed.classes == memory.classes == mapped.classes == ("cat", "cow", "dog")
     assert packed.protocol["fingerprint"] == memory.protocol["fingerprint"]
     assert all(equal(*(d.splits[name].first(9)[:2] for d in (packed, memory))) for name in packed.splits)
     assert equal(packed.test.first(30), mapped.test.first(30))
-    monkeypatch.setattr(numpy, "available", lambda: 2000)
+    monkeypatch.setattr(numpy, "available_memory", lambda: 2000)
     with pytest.raises(ValueError, match=r"all.npz unpacks to .* GB, more than the memory that is free: unzip it"):
         load_data(tmp_path / "all.npz")
 
@@ -580,10 +580,10 @@ def test_grey_pictures_among_colour(tmp_path):
 
 
 def test_the_index_of_large_shards_is_kept_until_they_change(tmp_path, monkeypatch):
-    monkeypatch.setattr(tar, "KEPT", 0)
+    monkeypatch.setattr(tar, "INDEX_CACHE_MIN_BYTES", 0)
     made = []
-    index = tar.index
-    monkeypatch.setattr(tar, "index", lambda shards: made.append(shards) or index(shards))
+    index = tar.build_index
+    monkeypatch.setattr(tar, "build_index", lambda shards: made.append(shards) or index(shards))
     as_tar(tmp_path, pictures(), classes())
     first, again = load_data(tmp_path), load_data(tmp_path)
     assert len(made) == 1
@@ -632,7 +632,7 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
 
 
 def test_a_changed_file_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(numpy, "LARGE", 1000)
+    monkeypatch.setattr(numpy, "PARTIAL_HASH_BYTES", 1000)
     np.save(tmp_path / "mine.npy", pictures())
     (tmp_path / "tar").mkdir()
     as_tar(tmp_path / "tar", pictures(), classes())
@@ -649,13 +649,13 @@ def test_a_changed_file_is_noticed(tmp_path, monkeypatch):
 
 
 def test_a_large_file_is_known_again_in_memory_and_mapped(tmp_path, monkeypatch):
-    monkeypatch.setattr(numpy, "LARGE", 1000)
+    monkeypatch.setattr(numpy, "PARTIAL_HASH_BYTES", 1000)
     np.save(tmp_path / "mine.npy", pictures())
     memory, mapped = load_data(tmp_path / "mine.npy"), load_data(tmp_path / "mine.npy", buffer=40)
-    assert isinstance(memory.train, Arrays)
+    assert isinstance(memory.train, InMemorySplit)
     assert memory.protocol["fingerprint"] == mapped.protocol["fingerprint"]
     assert load_data(tmp_path / "mine.npy", validation=3).protocol["fingerprint"] != memory.protocol["fingerprint"]
-    drawn = [load_data(tmp_path / "mine.npy", binarise="dynamic", buffer=b).protocol["fingerprint"] for b in (None, 40)]
+    drawn = [load_data(tmp_path / "mine.npy", binarize="dynamic", buffer=b).protocol["fingerprint"] for b in (None, 40)]
     assert drawn[0] != drawn[1]  # in memory validation is drawn in turn, mapped by row
 
 
@@ -805,7 +805,7 @@ def test_values_are_judged_by_a_part_of_them_and_the_record_says_so(tmp_path):
     x[0, 1] = 2.0  # among those looked at
     np.save(tmp_path / "x.npy", x)
     data = load_data(tmp_path / "x.npy", buffer=1000)
-    assert data.first_outside(0, 1)[1:] == (0, 2.0)
+    assert data.find_out_of_range(0, 1)[1:] == (0, 2.0)
     assert not data.binary
     assert data.protocol["preprocessing"] == "values judged by 1,024 of 30,000 examples"
     assert load_data(tmp_path / "x.npy").protocol["preprocessing"] == "none"

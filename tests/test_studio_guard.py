@@ -5,8 +5,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from elbowroom.studio import listen
-from elbowroom.studio.app import make
-from elbowroom.studio.http.middleware import LARGEST, is_loopback
+from elbowroom.studio.app import create_app
+from elbowroom.studio.http.middleware import MAX_BODY_BYTES, is_loopback
 
 TOKEN = "t" * 43
 LIVE = "ws://127.0.0.1:7860/ws/live"
@@ -14,14 +14,14 @@ LIVE = "ws://127.0.0.1:7860/ws/live"
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    with TestClient(make(tmp_path_factory.mktemp("runs")), base_url="http://127.0.0.1:7860") as client:
+    with TestClient(create_app(tmp_path_factory.mktemp("runs")), base_url="http://127.0.0.1:7860") as client:
         yield client
 
 
 @pytest.fixture
 def guarded(tmp_path):
     """A studio that others can reach, and that shows a browser no redirect to follow."""
-    app = make(tmp_path, host="0.0.0.0", token=TOKEN)
+    app = create_app(tmp_path, host="0.0.0.0", token=TOKEN)
     return TestClient(app, base_url="http://192.168.0.7:7860", follow_redirects=False)
 
 
@@ -107,7 +107,7 @@ def test_a_large_body_is_refused_as_it_comes(client):
     answer = client.post("/api/run/delete", content=stream(), headers=json)
     assert answer.status_code == 413
     assert answer.json()["error"] == "the body is too large: send at most 8 MiB"
-    said = client.post("/api/run/delete", content=b"{}", headers=json | {"content-length": str(LARGEST + 1)})
+    said = client.post("/api/run/delete", content=b"{}", headers=json | {"content-length": str(MAX_BODY_BYTES + 1)})
     assert said.status_code == 413
 
 

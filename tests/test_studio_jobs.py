@@ -13,19 +13,19 @@ import pytest
 from starlette.testclient import TestClient
 
 import elbowroom as er
-from elbowroom.cli.train import Train
+from elbowroom.cli.train import TrainGroup
 from elbowroom.recipes import RECIPES
 from elbowroom.runs.run import Run
-from elbowroom.studio.app import make
-from elbowroom.studio.http.json import Refused
+from elbowroom.studio.app import create_app
+from elbowroom.studio.http.json import RequestError
 from elbowroom.studio.services import annotations, jobs, processes, train_form
-from elbowroom.studio.services.run_index import Folder
+from elbowroom.studio.services.run_index import RunIndex
 
-TRAIN = Train("train")
+TRAIN = TrainGroup("train")
 
 
 def studio(folder, **given):
-    return TestClient(make(folder, train=TRAIN, **given), base_url="http://localhost")
+    return TestClient(create_app(folder, train=TRAIN, **given), base_url="http://localhost")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_every_recipe_has_a_form_whose_values_come_back(client, recipe):
     form = next(one for one in client.get("/api/recipes").json()["recipes"] if one["name"] == recipe.name)
     assert [field["name"] for field in form["fields"]] == list(recipe.fields)
     given = {field["name"]: field["default"] for field in form["fields"]}
-    words = train_form.words(recipe, command(recipe), given, {}, "digits")
+    words = train_form.train_arguments(recipe, command(recipe), given, {}, "digits")
     read = command(recipe).make_context(recipe.name, words[1:]).params
     assert {name: read[name] for name in recipe.fields} == {n: f.default for n, f in recipe.fields.items()}
 
@@ -58,7 +58,7 @@ def test_every_setting_of_the_form_comes_back(client, recipe):
     given = {field["name"]: field["default"] for field in settings}
     assert {"epochs", "batch_size", "lr", "seed", "schedule", "clip", "kl_warmup", "free_bits"} <= set(given)
     assert not {"out", "config", "preset", "data"} & set(given)
-    words = train_form.words(recipe, command(recipe), {}, given, "digits")
+    words = train_form.train_arguments(recipe, command(recipe), {}, given, "digits")
     usual = command(recipe).make_context(recipe.name, [])
     assert command(recipe).make_context(recipe.name, words[1:]).params == usual.params
 
@@ -79,7 +79,7 @@ VALUES = {
 @pytest.mark.parametrize("name", VALUES)
 def test_a_setting_arrives_as_it_was_given(name):
     given, arrived = VALUES[name]
-    words = train_form.words(RECIPES["vae"], command(RECIPES["vae"]), {}, {name: given}, "digits")
+    words = train_form.train_arguments(RECIPES["vae"], command(RECIPES["vae"]), {}, {name: given}, "digits")
     assert command(RECIPES["vae"]).make_context("vae", words[1:]).params[name] == arrived
 
 
@@ -134,10 +134,10 @@ def test_nothing_but_values_of_a_recipe_gets_through(client, tmp_path, monkeypat
 def test_a_text_is_one_word_with_its_flag_and_no_shell_reads_it(client, monkeypatch):
     seen = []
     monkeypatch.setattr(processes, "start", lambda words, log: seen.extend(words) or SimpleNamespace(pid=2))
-    monkeypatch.setattr(processes, "until", lambda *_: "starting")
-    monkeypatch.setattr(processes, "attend", lambda *_: None)
-    monkeypatch.setattr(processes, "began", lambda pid: "then")
-    monkeypatch.setattr(annotations, "write", lambda *_, **__: None)
+    monkeypatch.setattr(processes, "wait_for_start", lambda *_: "starting")
+    monkeypatch.setattr(processes, "supervise", lambda *_: None)
+    monkeypatch.setattr(processes, "start_time", lambda pid: "then")
+    monkeypatch.setattr(annotations, "write_annotations", lambda *_, **__: None)
     hostile = "--out=/etc; $(touch x) `id` | sh"
     client.post("/api/train", json={"recipe": "vae", "arguments": {"likelihood": hostile}, "name": "a b"})
     assert seen[:5] == [sys.executable, "-m", "elbowroom", "train", "vae"]
@@ -152,21 +152,21 @@ def test_data_lies_in_the_runs_folder_or_in_one_that_was_given(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x.npy").write_bytes(b"")
     (tmp_path / "data" / "out.npy").symlink_to(tmp_path / "other" / "x.npy")
-    folder, others = Folder(tmp_path / "runs"), [(tmp_path / "data").resolve()]
+    folder, others = RunIndex(tmp_path / "runs"), [(tmp_path / "data").resolve()]
     for name in ("x.npy", str(tmp_path / "data" / "x.npy")):
-        assert train_form.data_at(name, folder, others).endswith("x.npy")
+        assert train_form.resolve_data(name, folder, others).endswith("x.npy")
     for name in ("../other/x.npy", str(tmp_path / "other" / "x.npy"), str(tmp_path / "data" / "out.npy"), ""):
         if name:
-            with pytest.raises(Refused, match="--data-folder"):
-                train_form.data_at(name, folder, others)
-    assert train_form.data_at("digits", folder, others) == "digits"
-    assert str(others[0] / "x.npy") in {one["name"] for one in train_form.data(folder, others)}
+            with pytest.raises(RequestError, match="--data-folder"):
+                train_form.resolve_data(name, folder, others)
+    assert train_form.resolve_data("digits", folder, others) == "digits"
+    assert str(others[0] / "x.npy") in {one["name"] for one in train_form.list_data(folder, others)}
     with pytest.raises(ValueError, match="--data-folder"):
-        make(tmp_path, data_folders=[tmp_path / "nothing"])
+        create_app(tmp_path, data_folders=[tmp_path / "nothing"])
 
 
 def test_a_studio_without_training_trains_nothing(tmp_path):
-    with TestClient(make(tmp_path), base_url="http://localhost") as client:
+    with TestClient(create_app(tmp_path), base_url="http://localhost") as client:
         assert client.get("/api/recipes").json()["recipes"] == []
         answer = client.post("/api/train", json={"recipe": "vae"})
     assert answer.status_code == 503
@@ -187,16 +187,16 @@ def run(tmp_path, digits):
 
 
 def test_a_process_is_signalled_only_if_it_is_the_one_that_was_begun(sleeper):
-    then = processes.began(sleeper.pid)
+    then = processes.start_time(sleeper.pid)
     assert then is not None
-    assert not processes.end(sleeper.pid, "another time")
-    assert not processes.end(sleeper.pid, None)
-    assert not processes.end(os.getpid(), processes.began(os.getpid()))
-    assert not processes.end(1, processes.began(1))
+    assert not processes.terminate(sleeper.pid, "another time")
+    assert not processes.terminate(sleeper.pid, None)
+    assert not processes.terminate(os.getpid(), processes.start_time(os.getpid()))
+    assert not processes.terminate(1, processes.start_time(1))
     assert sleeper.poll() is None
-    assert processes.end(sleeper.pid, then)
+    assert processes.terminate(sleeper.pid, then)
     assert sleeper.wait(10) == -signal.SIGTERM
-    assert processes.began(sleeper.pid) is None
+    assert processes.start_time(sleeper.pid) is None
 
 
 def test_what_is_not_ours_to_pause_is_left_alone(client, run, sleeper):
@@ -207,7 +207,7 @@ def test_what_is_not_ours_to_pause_is_left_alone(client, run, sleeper):
         assert (answer.status_code, answer.json()["error"]) == (409, "'vae' is not being trained: it is finished")
     with FileLock(run.path / ".lock"):
         assert "was begun elsewhere" in client.post("/api/pause", json={"run": "vae"}).json()["error"]
-        annotations.write(run.path, pid=sleeper.pid, began="another time")
+        annotations.write_annotations(run.path, pid=sleeper.pid, began="another time")
         answer = client.post("/api/pause", json={"run": "vae"})
         assert (answer.status_code, answer.json()["error"][-32:]) == (409, "not ours: press Ctrl-C where it runs"[-32:])
         assert client.post("/api/resume", json={"run": "vae"}).status_code == 409
@@ -226,9 +226,9 @@ def test_a_run_brought_from_elsewhere_reads_no_data_that_the_studio_may_not(clie
 
 def test_as_many_trainings_as_there_may_be_and_no_more(client, tmp_path, sleeper, monkeypatch):
     monkeypatch.setattr(processes, "start", lambda *_: pytest.fail("a process was started"))
-    for n in range(jobs.AT_ONCE):
+    for n in range(jobs.MAX_TRAININGS):
         (tmp_path / f"busy-{n}").mkdir()
-        annotations.write(tmp_path / f"busy-{n}", pid=sleeper.pid, began=processes.began(sleeper.pid))
+        annotations.write_annotations(tmp_path / f"busy-{n}", pid=sleeper.pid, began=processes.start_time(sleeper.pid))
     answer = client.post("/api/train", json={"recipe": "vae"})
     assert (answer.status_code, answer.json()["error"][:28]) == (429, "4 trainings run already: wai")
     assert not (tmp_path / "vae-digits-1").exists()

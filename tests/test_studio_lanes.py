@@ -5,14 +5,14 @@ import threading
 import pytest
 import torch
 
-from elbowroom.studio.http.json import Refused
+from elbowroom.studio.http.json import RequestError
 from elbowroom.studio.services import batch_queue
-from elbowroom.studio.services.batch_queue import Lane
+from elbowroom.studio.services.batch_queue import BatchQueue
 
 
 @pytest.fixture
 def lane():
-    lane = Lane("test", waiting=40)
+    lane = BatchQueue("test", max_queued=40)
     yield lane
     lane.close()
 
@@ -22,7 +22,7 @@ class Held:
 
     def __init__(self, lane):
         self.go, started = threading.Event(), threading.Event()
-        self.first = lane.ask("holder", lambda: (started.set(), self.go.wait(10)))
+        self.first = lane.submit("holder", lambda: (started.set(), self.go.wait(10)))
         assert started.wait(10)
 
     def __enter__(self):
@@ -42,7 +42,7 @@ def test_what_waits_alike_is_computed_at_once_and_given_back_to_each(lane):
 
     rows = [torch.arange(n, n + 3.0)[:, None] for n in range(10)]
     with Held(lane):
-        answers = [lane.ask(i % 4, square, x, None) for i, x in enumerate(rows)]
+        answers = [lane.submit(i % 4, square, x, None) for i, x in enumerate(rows)]
     for x, answer in zip(rows, answers, strict=True):
         found, nothing = answer.result(10)
         assert torch.equal(found, x**2)
@@ -59,10 +59,10 @@ def test_what_is_not_alike_is_apart(lane):
 
     with Held(lane):
         answers = [
-            lane.ask("a", note, torch.zeros(2, 3), None),
-            lane.ask("b", note, torch.zeros(2, 4), None),
-            lane.ask("c", note, torch.zeros(1, 3), torch.zeros(1)),
-            lane.ask("d", note, torch.zeros(5, 3), None),
+            lane.submit("a", note, torch.zeros(2, 3), None),
+            lane.submit("b", note, torch.zeros(2, 4), None),
+            lane.submit("c", note, torch.zeros(1, 3), torch.zeros(1)),
+            lane.submit("d", note, torch.zeros(5, 3), None),
         ]
     assert [answer.result(10)[0].shape for answer in answers] == [(2, 3), (2, 4), (1, 3), (5, 3)]
     assert sorted(calls) == [(1, False), (2, True), (7, True)]
@@ -76,17 +76,17 @@ def test_no_more_rows_at_once_than_there_is_room_for(lane):
         return (x,)
 
     with Held(lane):
-        answers = [lane.ask(i, note, torch.zeros(100, 1)) for i in range(5)]
+        answers = [lane.submit(i, note, torch.zeros(100, 1)) for i in range(5)]
     [answer.result(10) for answer in answers]
     assert sum(calls) == 500
-    assert max(calls) <= batch_queue.ROWS
+    assert max(calls) <= batch_queue.MAX_BATCH_ROWS
 
 
 def test_clients_take_turns(lane):
     order = []
     with Held(lane):
-        greedy = [lane.ask("greedy", lambda i=i: order.append(f"greedy {i}")) for i in range(10)]
-        modest = lane.ask("modest", lambda: order.append("modest"))
+        greedy = [lane.submit("greedy", lambda i=i: order.append(f"greedy {i}")) for i in range(10)]
+        modest = lane.submit("modest", lambda: order.append("modest"))
     [answer.result(10) for answer in (*greedy, modest)]
     assert order.index("modest") == 1
 
@@ -98,7 +98,7 @@ def test_a_mistake_is_its_askers_alone(lane):
         return (1 / x,)
 
     with Held(lane):
-        bad, good = lane.ask("a", inverse, torch.zeros(1)), lane.ask("b", inverse, torch.full((1,), 4.0))
+        bad, good = lane.submit("a", inverse, torch.zeros(1)), lane.submit("b", inverse, torch.full((1,), 4.0))
     assert good.result(10)[0].item() == 0.25
     with pytest.raises(ValueError, match="no inverse of 0"):
         bad.result(10)
@@ -107,40 +107,40 @@ def test_a_mistake_is_its_askers_alone(lane):
 def test_more_than_may_wait_is_refused(lane):
     with Held(lane):
         for i in range(40):
-            lane.ask(i, lambda: None)
-        with pytest.raises(Refused, match="40 requests are waiting") as caught:
-            lane.ask("late", lambda: None)
+            lane.submit(i, lambda: None)
+        with pytest.raises(RequestError, match="40 requests are waiting") as caught:
+            lane.submit("late", lambda: None)
         assert caught.value.status == 429
 
 
 def test_one_client_may_not_fill_the_lane(lane):
     with Held(lane):
-        for _ in range(batch_queue.OF_ONE):
-            lane.ask("greedy", lambda: None)
-        with pytest.raises(Refused, match="ask again"):
-            lane.ask("greedy", lambda: None)
-        lane.ask("modest", lambda: None)
+        for _ in range(batch_queue.MAX_QUEUED_PER_CLIENT):
+            lane.submit("greedy", lambda: None)
+        with pytest.raises(RequestError, match="ask again"):
+            lane.submit("greedy", lambda: None)
+        lane.submit("modest", lambda: None)
 
 
 def test_what_nobody_waits_for_any_more_is_not_computed(lane):
     done = []
     with Held(lane):
-        gone = lane.ask("a", lambda: done.append("gone"))
-        stays = lane.ask("a", lambda: done.append("stays"))
+        gone = lane.submit("a", lambda: done.append("gone"))
+        stays = lane.submit("a", lambda: done.append("stays"))
         assert gone.cancel()
     stays.result(10)
     assert done == ["stays"]
 
 
 def test_a_closed_lane_lets_go_of_what_waits():
-    lane = Lane("closing")
+    lane = BatchQueue("closing")
     with Held(lane):
-        waiting = lane.ask("a", lambda: None)
+        waiting = lane.submit("a", lambda: None)
         closing = threading.Thread(target=lane.close)
         closing.start()
         while not waiting.cancelled():
             pass
     closing.join(10)
     assert not closing.is_alive()
-    with pytest.raises(Refused, match="stopping"):
-        lane.ask("a", lambda: None)
+    with pytest.raises(RequestError, match="stopping"):
+        lane.submit("a", lambda: None)

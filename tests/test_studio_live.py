@@ -9,9 +9,9 @@ from starlette.testclient import TestClient
 import elbowroom as er
 from elbowroom.runs.run import Run
 from elbowroom.studio.api import live_updates
-from elbowroom.studio.api.live_updates import Page
-from elbowroom.studio.app import make
-from elbowroom.studio.services.run_summary import News
+from elbowroom.studio.api.live_updates import PageSubscription
+from elbowroom.studio.app import create_app
+from elbowroom.studio.services.run_summary import RunUpdate
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def run(tmp_path, digits):
 @pytest.fixture
 def socket(tmp_path, run):
     with (
-        TestClient(make(tmp_path), base_url="http://localhost") as client,
+        TestClient(create_app(tmp_path), base_url="http://localhost") as client,
         client.websocket_connect("ws://localhost/ws/live") as socket,
     ):
         client.get("/api/runs")
@@ -104,13 +104,13 @@ def test_what_waits_for_a_page_is_bounded():
     """A night's rows for a page that does not listen come to a word: begin anew."""
 
     async def night():
-        page = Page(asyncio.get_running_loop())
-        page.watched = frozenset({"vae"})
+        page = PageSubscription(asyncio.get_running_loop())
+        page.watched_runs = frozenset({"vae"})
         for n in range(5000):
-            page.tell("vae", {"step": n}, News(rows=[ROW], pictures={"samples": n}))
-            held = len(page._runs) + len(page._rows["vae"] or ()) + len(page._pictures)
-            assert held <= live_updates.WAITING + 2
-        return [json.loads(message) for message in await page.news()]
+            page.push("vae", {"step": n}, RunUpdate(rows=[ROW], image_epochs={"samples": n}))
+            held = len(page._runs) + len(page._rows["vae"] or ()) + len(page._image_epochs)
+            assert held <= live_updates.MAX_PENDING_ROWS + 2
+        return [json.loads(message) for message in await page.next_messages()]
 
     said = asyncio.run(night())
     assert [message["type"] for message in said] == ["run", "reset", "picture"]
@@ -119,7 +119,7 @@ def test_what_waits_for_a_page_is_bounded():
 
 
 def test_nobody_looks_where_no_page_is_open(tmp_path, run, monkeypatch):
-    app = make(tmp_path)
+    app = create_app(tmp_path)
     studio, looks = app.state.studio, []
     look = studio.folder.look
     monkeypatch.setattr(studio.folder, "look", lambda: looks.append(1) or look())
@@ -130,16 +130,16 @@ def test_nobody_looks_where_no_page_is_open(tmp_path, run, monkeypatch):
             until(socket, "run")
         client.get("/api/trash")
         assert looks
-        assert not studio.live._pages
+        assert not studio.live._subscriptions
         assert not studio.live._wanted.is_set()
 
 
 def test_more_pages_than_there_is_room_for_are_sent_away(tmp_path, run, monkeypatch):
-    monkeypatch.setattr(live_updates, "PAGES", 1)
+    monkeypatch.setattr(live_updates, "MAX_PAGES", 1)
     from starlette.websockets import WebSocketDisconnect
 
     with (
-        TestClient(make(tmp_path), base_url="http://localhost") as client,
+        TestClient(create_app(tmp_path), base_url="http://localhost") as client,
         client.websocket_connect("ws://localhost/ws/live"),
         pytest.raises(WebSocketDisconnect),
         client.websocket_connect("ws://localhost/ws/live"),

@@ -14,11 +14,11 @@ from starlette.testclient import TestClient
 
 import elbowroom as er
 from elbowroom import serialization
-from elbowroom.data import Batch, still
+from elbowroom.data import Batch, frozen
 from elbowroom.evaluation.suites import likelihood
-from elbowroom.latent import linear, principal, spherical, traversal
+from elbowroom.latent import lerp, principal_components, slerp, traversal
 from elbowroom.recipes import RECIPES
-from elbowroom.studio.app import make
+from elbowroom.studio.app import create_app
 
 SMALL = {"factor_vae": {"critic": (8,)}, "vamp_vae": {"components": 5}, "vq_vae": {"codes": 8, "dim": 3, "latent": 4}}
 CONDITIONAL = {name for name, recipe in RECIPES.items() if "labels" in recipe.fields}
@@ -53,7 +53,7 @@ def left(path, name, record):
 
 @pytest.fixture(scope="module")
 def client(folder):
-    with TestClient(make(folder), base_url="http://localhost") as client:
+    with TestClient(create_app(folder), base_url="http://localhost") as client:
         yield client
 
 
@@ -169,7 +169,7 @@ def test_scores_are_those_of_the_evaluation(client, folder, digits, name):
     assert len(scores["reconstruction"]) == 3
     assert ("elbo" in scores) == (name != "autoencoder")
     model, (x, y, index) = er.load(folder / name), digits.test.first(3)
-    for figure, value in likelihood.score(model, Batch(x, y if name in CONDITIONAL else None, index), 10, 0).items():
+    for figure, value in likelihood.estimate_bounds(model, Batch(x, y if name in CONDITIONAL else None, index), 10, 0).items():
         if figure in scores:
             np.testing.assert_allclose(scores[figure], value, rtol=1e-5)
 
@@ -212,7 +212,7 @@ def test_a_plane_of_every_model(client, name, view):
     if view == "dims:0,1":
         np.testing.assert_allclose(points, codes[:, :2], rtol=1e-5)
     else:
-        np.testing.assert_allclose(np.abs(points), principal(torch.tensor(codes)).points.abs(), atol=1e-3)
+        np.testing.assert_allclose(np.abs(points), principal_components(torch.tensor(codes)).points.abs(), atol=1e-3)
 
 
 def test_ways_between_and_along_or_a_refusal(client, folder, name):
@@ -228,7 +228,7 @@ def test_ways_between_and_along_or_a_refusal(client, folder, name):
             assert "nothing between" in refused(answer)
         return
     ends = {"a": {"z": a.tolist()}, "b": {"z": b.tolist()}}
-    for path, way in (("linear", linear), ("spherical", spherical)):
+    for path, way in (("linear", lerp), ("spherical", slerp)):
         found = arrays(post(client, "interpolate", run=name, **ends, steps=4, path=path, format="npz", **c))
         z = way(a, b, torch.linspace(0, 1, 4)).unflatten(1, model.latent_shape)
         np.testing.assert_allclose(found["z"], z, rtol=1e-4, atol=1e-5)
@@ -244,7 +244,7 @@ def test_ways_between_and_along_or_a_refusal(client, folder, name):
 
 def test_a_direction_is_the_difference_of_mean_codes(client, folder, digits):
     model = er.load(folder / "vae")
-    x, y = still(digits.test, 0).first(359)[:2]
+    x, y = frozen(digits.test, 0).first(359)[:2]
     z = model.encode(x)
     found = good(get(client, "attribute", run="vae", name="3"))
     expected = z[y == 3].mean(0) - z[y != 3].mean(0)
@@ -316,7 +316,7 @@ def test_a_model_told_attributes(client, folder, tmp_path):
 
 
 def test_data_that_is_moved_away_and_back(client, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("elbowroom.studio.services.model_store.AGAIN", 0)
+    monkeypatch.setattr("elbowroom.studio.services.model_store.RETRY_AFTER_S", 0)
     pictures = tmp_path / "pictures.npy"
     np.save(pictures, np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8))
     data = er.load_data(str(pictures))
@@ -342,14 +342,14 @@ NONSENSE = [None, 0, -1, 1e300, "", "x", [], [[]], [None], ["a"], [[1, [2]]], {}
 
 def test_nonsense_never_fails_the_server(client):
     """Every field of every call, given what nobody would: one line and a status that says it is the asker's mistake."""
-    from elbowroom.studio.api.openapi import CALLS, example
+    from elbowroom.studio.api.openapi import ENDPOINTS, example_fields
 
-    for call in CALLS:
+    for call in ENDPOINTS:
         if call.method != "POST":
             continue
-        for name in call.takes:
+        for name in call.fields:
             for value in NONSENSE:
-                answer = post(client, call.path[5:], **example(call) | {"run": "vae", name: value})
+                answer = post(client, call.path[5:], **example_fields(call) | {"run": "vae", name: value})
                 assert answer.status_code in (200, 400), (call.path, name, value, answer.text)
     for text in (
         "",
@@ -465,7 +465,7 @@ def test_new_weights_are_read(client, folder):
 
 
 def test_few_models_stay_in_memory(client):
-    desk = client.app.state.studio.desk
+    desk = client.app.state.studio.store
     for name in RECIPES:
         about(client, name)
         assert len(desk._models) <= 3
@@ -488,10 +488,10 @@ def test_the_api_describes_itself(client):
 
 def test_the_examples_of_the_api_run(client):
     """The bodies that the description shows, with codes as long as the model's."""
-    from elbowroom.studio.api.openapi import CALLS, example
+    from elbowroom.studio.api.openapi import ENDPOINTS, example_fields
 
-    for call in CALLS:
-        body = example(call) | {"run": "vae"}
+    for call in ENDPOINTS:
+        body = example_fields(call) | {"run": "vae"}
         if "z" in body:
             body["z"] = [0.0] * 20
         if "png" in body:
@@ -499,4 +499,4 @@ def test_the_examples_of_the_api_run(client):
         answer = get(client, call.path[5:], **body) if call.method == "GET" else post(client, call.path[5:], **body)
         assert answer.status_code == 200, (call.path, answer.text)
         if "application/json" in answer.headers["content-type"]:
-            assert set(call.gives) - {"x"} <= set(answer.json()) | {"pngs"}, call.path
+            assert set(call.response_fields) - {"x"} <= set(answer.json()) | {"pngs"}, call.path

@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.evaluation import anomaly_scores
-from elbowroom.latent import neighbours
-from elbowroom.studio.app import make
+from elbowroom.latent import find_nearest_examples
+from elbowroom.studio.app import create_app
 from elbowroom.studio.services import image_upload
-from elbowroom.studio.services.loaded_model import SAMPLES, Opened
+from elbowroom.studio.services.loaded_model import NUM_POSTERIOR_SAMPLES, LoadedModel
 
 
 @pytest.fixture(scope="module")
@@ -31,20 +31,20 @@ def folder(tmp_path_factory, digits):
         er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=3, out=folder / "vae")
         er.fit(*er.recipes.cvae(digits.shape, latent=3), digits, steps=5, out=folder / "cvae")
         er.fit(*er.recipes.m2(digits.shape, latent=3), digits, steps=5, out=folder / "m2")
-        bits = er.load_data("digits", binarise="dynamic")
+        bits = er.load_data("digits", binarize="dynamic")
         er.fit(*er.recipes.vae(bits.shape, latent=3), bits, steps=5, out=folder / "bits")
     return folder
 
 
 @pytest.fixture(scope="module")
 def client(folder):
-    with TestClient(make(folder), base_url="http://localhost") as client:
+    with TestClient(create_app(folder), base_url="http://localhost") as client:
         yield client
 
 
 @pytest.fixture
 def opened(client):
-    return client.app.state.studio.desk.opened("vae")
+    return client.app.state.studio.store.opened("vae")
 
 
 def encoded(picture, form="PNG", **more):
@@ -79,7 +79,7 @@ def test_an_example_of_the_data_comes_back_as_itself(client, folder, digits):
     np.testing.assert_allclose(found["z"], model.encode(one)[0], rtol=1e-4, atol=1e-6)
     expected = (model.reconstruct(one)[0, 0] * 255).round()
     assert np.abs(shown(found["reconstruction"]) - expected.numpy()).max() <= 1
-    judge = neighbours(one, digits.train, 6)
+    judge = find_nearest_examples(one, digits.train, 6)
     assert [near["index"] for near in found["neighbours"]] == judge.index[0].tolist()
 
 
@@ -87,10 +87,10 @@ def test_the_score_is_that_of_the_evaluation_and_its_place_is_counted(client, fo
     x = digits.test.x[3].float() / 255
     found = post(client, "own", run="vae", png=sent(encoded(Image.fromarray(digits.test.x[3, 0].numpy())))).json()
     model, score = er.load(folder / "vae"), found["score"]
-    own = anomaly_scores(model, x[None].numpy(), "elbo", samples=SAMPLES)
+    own = anomaly_scores(model, x[None].numpy(), "elbo", samples=NUM_POSTERIOR_SAMPLES)
     assert score["value"] == pytest.approx(float(own), rel=1e-5)
     assert found["elbo"] == pytest.approx(-float(own), rel=1e-5)
-    usual = anomaly_scores(model, digits.test, "elbo", samples=SAMPLES)
+    usual = anomaly_scores(model, digits.test, "elbo", samples=NUM_POSTERIOR_SAMPLES)
     assert score["percentile"] == pytest.approx(100 * float((usual < own).double().mean()), abs=0.5)
 
 
@@ -120,21 +120,21 @@ def test_a_turned_photograph_is_set_upright(opened):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned right
     turned = Image.fromarray(np.rot90(upright))
-    x = image_upload.example(opened, encoded(turned, "PNG", exif=exif))
+    x = image_upload.image_to_example(opened, encoded(turned, "PNG", exif=exif))
     assert x[0, 0, 0].min() > 0.9
     assert x[0, 0, -1].max() < 0.1
 
 
 def test_what_is_clear_lies_on_the_datas_own_ground(opened):
     clear = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
-    assert image_upload.ground(opened) == 0
-    assert image_upload.example(opened, encoded(clear)).max() == 0
+    assert image_upload.background_brightness(opened) == 0
+    assert image_upload.image_to_example(opened, encoded(clear)).max() == 0
 
 
 def test_bits_stay_bits(client):
-    opened = client.app.state.studio.desk.opened("bits")
+    opened = client.app.state.studio.store.opened("bits")
     grey = Image.fromarray(np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8))
-    x = image_upload.example(opened, encoded(grey))
+    x = image_upload.image_to_example(opened, encoded(grey))
     assert set(x.unique().tolist()) == {0, 1}
     assert x.flatten()[0] == 0
     assert x.flatten()[-1] == 1
@@ -149,7 +149,7 @@ def stroke(page, ink, place):
 
 def test_what_is_drawn_is_the_same_wherever_and_on_whatever_page(opened):
     drawn = [
-        image_upload.drawn(opened, stroke(*how))
+        image_upload.drawing_to_example(opened, stroke(*how))
         for how in ((0, 255, (10, 10)), (255, 0, (150, 200)), (255, 40, (80, 90)), (30, 250, (180, 5)))
     ]
     for other in drawn[1:]:
@@ -164,7 +164,7 @@ def test_what_is_drawn_is_the_same_wherever_and_on_whatever_page(opened):
 def test_what_is_drawn_on_nothing_at_all_is_ink_too(opened):
     pen = np.zeros((100, 100, 4), np.uint8)
     pen[20:80, 40:60] = (0, 0, 0, 255)
-    x = image_upload.drawn(opened, encoded(Image.fromarray(pen)))
+    x = image_upload.drawing_to_example(opened, encoded(Image.fromarray(pen)))
     assert x[0, 0, 4].max() > 0.9
 
 
@@ -238,7 +238,7 @@ def test_only_the_newest_point_is_decoded(client, monkeypatch):
     import threading
 
     go, entered, count = threading.Event(), threading.Event(), []
-    frame = Opened.frame
+    frame = LoadedModel.decode_pixels
 
     def slow(self, z, c):
         count.append(len(z))
@@ -246,7 +246,7 @@ def test_only_the_newest_point_is_decoded(client, monkeypatch):
         assert go.wait(10)
         return frame(self, z, c)
 
-    monkeypatch.setattr(Opened, "frame", slow)
+    monkeypatch.setattr(LoadedModel, "decode_pixels", slow)
     with client.websocket_connect("ws://localhost/ws/decode?run=vae") as socket:
         socket.send_text(json.dumps({"id": 0, "z": [0, 0, 0]}))
         assert entered.wait(10)

@@ -11,13 +11,13 @@ from starlette.testclient import TestClient
 
 import elbowroom as er
 from elbowroom.runs import metrics_log
-from elbowroom.runs.run import Run, runs
+from elbowroom.runs.run import Run, list_runs
 from elbowroom.studio import images
-from elbowroom.studio.app import make
-from elbowroom.studio.http.json import Refused, checked
+from elbowroom.studio.app import create_app
+from elbowroom.studio.http.json import RequestError, check_fields
 from elbowroom.studio.services import annotations, columns
-from elbowroom.studio.services.metrics_summary import FEW, Digest
-from elbowroom.studio.services.run_index import Folder
+from elbowroom.studio.services.metrics_summary import MAX_PARSED_BYTES, MetricsSummary
+from elbowroom.studio.services.run_index import RunIndex
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def folder(tmp_path, trained):
 
 @pytest.fixture
 def client(folder):
-    with TestClient(make(folder), base_url="http://localhost") as client:
+    with TestClient(create_app(folder), base_url="http://localhost") as client:
         yield client
 
 
@@ -110,15 +110,15 @@ def test_curves_looks_and_pictures_are_all_that_was_written(client, trained):
 @pytest.mark.parametrize("known", [True, False])
 def test_many_rows_are_summed_as_each_row_would_be(known):
     found = list(many(1200))
-    one_by_one, at_once = Digest(), Digest()
+    one_by_one, at_once = MetricsSummary(), MetricsSummary()
     best = min((r for r in found if r.get("split") == "validation"), key=lambda r: r["loss"])
     for row in found:
-        one_by_one.take(lines([row]))
-    assert at_once.take(lines(found), (best["step"], best["loss"]) if known else None) == []
-    assert at_once.best["validation"] == one_by_one.best["validation"] == best
-    assert list(at_once.recent) == list(one_by_one.recent)
+        one_by_one.add_lines(lines([row]))
+    assert at_once.add_lines(lines(found), (best["step"], best["loss"]) if known else None) == []
+    assert at_once.best_rows["validation"] == one_by_one.best_rows["validation"] == best
+    assert list(at_once.recent_rows) == list(one_by_one.recent_rows)
     assert [f["title"] for f in at_once.findings] == ["finding 3", "finding 600"]
-    spark = at_once.losses["validation"].shown()
+    spark = at_once.losses["validation"].points()
     losses = [row["loss"] for row in found if row.get("split") == "validation"]
     assert len(spark) == 60
     assert spark[0] == losses[0]
@@ -127,33 +127,33 @@ def test_many_rows_are_summed_as_each_row_would_be(known):
 
 
 def test_a_best_that_is_another_runs_is_not_believed():
-    digest, found = Digest(), list(many(1200))
-    digest.take(lines(found), (50, 3.0))
-    assert digest.best["validation"]["loss"] == min(r["loss"] for r in found if r.get("split") == "validation")
+    digest, found = MetricsSummary(), list(many(1200))
+    digest.add_lines(lines(found), (50, 3.0))
+    assert digest.best_rows["validation"]["loss"] == min(r["loss"] for r in found if r.get("split") == "validation")
 
 
 def test_rows_written_otherwise_are_read_one_by_one():
     found = [dict(reversed(row.items())) for row in many(400)]
-    digest = Digest()
-    digest.take(lines(found))
-    assert len(lines(found)) > FEW
-    assert digest.best["validation"]["loss"] == min(r["loss"] for r in found if r.get("split") == "validation")
+    digest = MetricsSummary()
+    digest.add_lines(lines(found))
+    assert len(lines(found)) > MAX_PARSED_BYTES
+    assert digest.best_rows["validation"]["loss"] == min(r["loss"] for r in found if r.get("split") == "validation")
 
 
 def test_what_is_kept_of_a_run_does_not_grow():
-    digest = Digest()
+    digest = MetricsSummary()
     for epoch in range(20_000):
-        digest.take(lines([{"step": epoch, "epoch": epoch, "split": "validation", "loss": 1.0}]))
-    assert len(digest.losses["validation"]._kept) <= 480
-    assert len(digest.losses["validation"].shown()) == 60
-    assert len(digest.recent) == digest.recent.maxlen
+        digest.add_lines(lines([{"step": epoch, "epoch": epoch, "split": "validation", "loss": 1.0}]))
+    assert len(digest.losses["validation"]._values) <= 480
+    assert len(digest.losses["validation"].points()) == 60
+    assert len(digest.recent_rows) == digest.recent_rows.maxlen
 
 
 def test_thinned_curves_keep_every_peak_of_every_term():
     found = [row for row in many(8000) if "split" in row]
     found[3 * 4321 + 1]["kl"], found[3 * 777 + 1]["elbo"] = 99.0, -99.0
-    curve = columns.curves(found)["validation"]
-    assert len(curve["step"]) <= columns.POINTS
+    curve = columns.thin_curves(found)["validation"]
+    assert len(curve["step"]) <= columns.MAX_CURVE_POINTS
     assert max(curve["kl"]) == 99.0
     assert min(curve["elbo"]) == -99.0
     assert curve["step"] == sorted(curve["step"])
@@ -161,16 +161,16 @@ def test_thinned_curves_keep_every_peak_of_every_term():
 
 
 def test_following_gives_each_whole_line_once_and_tells_of_a_new_beginning(tmp_path):
-    file, following = tmp_path / "metrics.jsonl", metrics_log.Following(tmp_path / "metrics.jsonl")
+    file, following = tmp_path / "metrics.jsonl", metrics_log.JsonlTail(tmp_path / "metrics.jsonl")
     file.write_bytes(b'{"a": 1}\n{"b"')
-    assert following.news() == (False, [b'{"a": 1}\n'])
-    assert following.news() == (False, [])
+    assert following.read_new() == (False, [b'{"a": 1}\n'])
+    assert following.read_new() == (False, [])
     with file.open("ab") as more:
         more.write(b": 2}\n")
-    assert following.news() == (False, [b'{"b": 2}\n'])
+    assert following.read_new() == (False, [b'{"b": 2}\n'])
     (tmp_path / "new").write_bytes(b'{"a": 1}\n')
     os.replace(tmp_path / "new", file)
-    assert following.news() == (True, [b'{"a": 1}\n'])
+    assert following.read_new() == (True, [b'{"a": 1}\n'])
 
 
 DAMAGE = {
@@ -262,8 +262,8 @@ WRONG = ["..", "../trained", "/etc", "vae/..", "vae/../vae", "./vae", "vae/", ""
 @pytest.mark.parametrize("run", [*WRONG, "vae\\..", "%2e%2e", "out", "vae/images", "v" * 5000, "\ud800"])
 def test_names_that_are_no_run_lead_nowhere(client, folder, run):
     (folder / "out").symlink_to(folder.parent)
-    with pytest.raises(Refused):
-        Folder(folder).run(run)
+    with pytest.raises(RequestError):
+        RunIndex(folder).run_path(run)
     if run.isprintable() and "\ud800" not in run:
         assert client.get("/api/run", params={"run": run}).status_code == 404
         assert client.post("/api/run/delete", json={"run": run}).status_code == 404
@@ -295,7 +295,7 @@ def test_a_link_out_of_the_folder_is_no_run_and_no_record(folder, trained):
     (folder / "linked").symlink_to(trained)
     (folder / "outside").mkdir()
     (folder / "outside" / "recipe.json").symlink_to(trained / "recipe.json")
-    found = {one["run"]: one for one in Folder(folder).look()}
+    found = {one["run"]: one for one in RunIndex(folder).refresh()}
     assert set(found) == {"vae", "sweep/vae-0", "outside"}
     assert found["outside"]["state"] == "damaged"
 
@@ -314,7 +314,7 @@ def test_files_bring_their_type_and_pages_are_let_near_nothing(client, folder):
 def test_names_and_notes_last_and_are_bounded(client, folder):
     assert client.post("/api/run/rename", json={"run": "vae", "name": " the best\t<b>one</b> "}).status_code == 200
     assert client.post("/api/run/note", json={"run": "vae", "note": "two\nlines"}).status_code == 200
-    with TestClient(make(folder), base_url="http://localhost") as other:
+    with TestClient(create_app(folder), base_url="http://localhost") as other:
         summary = listed(other)["vae"]
     assert (summary["name"], summary["note"]) == ("the best <b>one</b>", "two\nlines")
     assert client.post("/api/run/rename", json={"run": "vae", "name": ""}).json()["name"] == "vae"
@@ -328,15 +328,15 @@ def test_names_and_notes_last_and_are_bounded(client, folder):
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"name": 3, "pid": "1", "began": 2}', b"\xff\xfe", b"[" * 90_000])
 def test_a_damaged_studio_file_is_as_if_there_were_none(folder, text):
     (folder / "vae" / "studio.json").write_bytes(text)
-    assert annotations.read(folder / "vae") == {}
-    found = {one["run"]: one for one in Folder(folder).look()}
+    assert annotations.read_annotations(folder / "vae") == {}
+    found = {one["run"]: one for one in RunIndex(folder).refresh()}
     assert (found["vae"]["name"], found["vae"]["state"]) == ("vae", "finished")
 
 
 def test_the_trash_holds_a_run_until_it_is_restored(client, folder):
     item = client.post("/api/run/delete", json={"run": "sweep/vae-0"}).json()["item"]
     assert set(listed(client)) == {"vae"}
-    assert [run.path.name for run in runs(folder)] == ["vae"]
+    assert [run.path.name for run in list_runs(folder)] == ["vae"]
     assert [one["run"] for one in client.get("/api/trash").json()["trash"]] == ["sweep/vae-0"]
     assert client.post("/api/trash/restore", json={"item": item}).json() == {"run": "sweep/vae-0"}
     assert listed(client)["sweep/vae-0"]["state"] == "finished"
@@ -352,7 +352,7 @@ def test_a_restored_run_takes_nobodys_place(client, folder, trained):
 
 def test_what_a_run_in_the_trash_says_of_its_place_leads_nowhere(client, folder):
     item = client.post("/api/run/delete", json={"run": "vae"}).json()["item"]
-    annotations.write(folder / ".trash" / item, trashed="../../elsewhere")
+    annotations.write_annotations(folder / ".trash" / item, trashed="../../elsewhere")
     assert client.post("/api/trash/restore", json={"item": item}).status_code == 404
     assert (folder / ".trash" / item).is_dir()
 
@@ -374,11 +374,11 @@ def test_a_run_that_is_trained_is_first_and_cannot_be_deleted(client, folder):
 
 def test_looking_never_keeps_a_training_from_starting(folder, digits):
     """Many looks at the lock while trainings begin and end."""
-    over, held = threading.Event(), Folder(folder)
+    over, held = threading.Event(), RunIndex(folder)
 
     def look():
         while not over.is_set():
-            held.look()
+            held.refresh()
 
     looking = [threading.Thread(target=look) for _ in range(2)]
     for thread in looking:
@@ -391,35 +391,35 @@ def test_looking_never_keeps_a_training_from_starting(folder, digits):
         over.set()
         for thread in looking:
             thread.join()
-    assert {one["state"] for one in held.look()} == {"finished"}
+    assert {one["state"] for one in held.refresh()} == {"finished"}
 
 
 def test_a_run_in_the_folder_itself_is_called_a_dot(trained):
-    held = Folder(trained)
-    assert [one["run"] for one in held.look()] == ["."]
-    assert held.file(".", "recipe.json") == trained.resolve() / "recipe.json"
+    held = RunIndex(trained)
+    assert [one["run"] for one in held.refresh()] == ["."]
+    assert held.run_file(".", "recipe.json") == trained.resolve() / "recipe.json"
 
 
 def test_a_picture_half_written_is_not_shown(folder):
-    held = Folder(folder)
-    held.look()
+    held = RunIndex(folder)
+    held.refresh()
     with (folder / "vae" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 30, "epoch": 3, "split": "train", "loss": 1.0}\n')
     whole = (folder / "vae" / "images" / "samples-0002.png").read_bytes()
-    new = folder / "vae" / images.picture("reconstructions", 3)
+    new = folder / "vae" / images.image_file("reconstructions", 3)
     new.write_bytes(whole[:-20])
-    held.look()
+    held.refresh()
     assert held.summary("vae")["picture"].endswith("0002.png")
     new.write_bytes(whole)
-    held.look()
+    held.refresh()
     assert held.summary("vae")["picture"].endswith("0003.png")
 
 
 def test_what_has_not_changed_is_not_read_again(folder, monkeypatch):
-    held = Folder(folder)
-    before = held.look()
-    monkeypatch.setattr("elbowroom.runs.metrics_log.opened", lambda path: pytest.fail(f"{path} was read again"))
-    assert held.look() == before
+    held = RunIndex(folder)
+    before = held.refresh()
+    monkeypatch.setattr("elbowroom.runs.metrics_log.open_regular_file", lambda path: pytest.fail(f"{path} was read again"))
+    assert held.refresh() == before
 
 
 @pytest.mark.parametrize(
@@ -432,8 +432,8 @@ def test_what_has_not_changed_is_not_read_again(folder, monkeypatch):
     ],
 )
 def test_bodies_are_refused_in_words(given, words):
-    with pytest.raises(Refused, match=words):
-        checked(given, {"n": int, "x": (float, 0.5)})
+    with pytest.raises(RequestError, match=words):
+        check_fields(given, {"n": int, "x": (float, 0.5)})
 
 
 def test_time_left_is_that_of_the_pace(folder):
@@ -443,6 +443,6 @@ def test_time_left_is_that_of_the_pace(folder):
         (folder / "vae" / "recipe.json").write_text(json.dumps(record))
         found = [{"step": 10 * n, "epoch": n, "split": "train", "loss": 1.0, "seconds": 2.0 * n} for n in (1, 2)]
         (folder / "vae" / "metrics.jsonl").write_bytes(lines(found))
-        summary = Folder(folder).summary("vae")
+        summary = RunIndex(folder).summary("vae")
     assert (summary["steps_total"], summary["step"]) == (1020, 20)
     assert summary["seconds_left"] == pytest.approx(200.0)

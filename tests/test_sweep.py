@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.cli.compare import Several, several
+from elbowroom.cli.compare import MultiValue, multi_value_option
 from elbowroom.cli.main import commands
-from elbowroom.cli.options import Numbers, option
+from elbowroom.cli.options import NumberList, option_from_argument
 from elbowroom.recipes import RECIPES
-from elbowroom.sweeps import grid, plan, sweep
-from elbowroom.sweeps.grid import LONGEST, named
+from elbowroom.sweeps import parameter_grid, plan, sweep
+from elbowroom.sweeps.grid import MAX_NAME_CHARS, name_points
 
 QUICK = ["--steps", "12", "--device", "cpu", "--watch", "validation"]
 
@@ -41,7 +41,7 @@ AXES = st.dictionaries(st.sampled_from(["latent", "lr", "seed", "schedule"]), VA
 @given(AXES)
 @settings(max_examples=60, deadline=None)
 def test_a_grid_is_the_product_of_its_axes_each_combination_once(axes):
-    points = grid(axes)
+    points = parameter_grid(axes)
     product = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     assert [json.dumps(point) for point in points] == list(dict.fromkeys(json.dumps(point) for point in product))
 
@@ -49,27 +49,27 @@ def test_a_grid_is_the_product_of_its_axes_each_combination_once(axes):
 @given(AXES)
 @settings(max_examples=60, deadline=None)
 def test_every_point_has_a_name_of_its_own_that_is_one_folder(axes):
-    points = grid(axes)
-    found = named(points, {})
+    points = parameter_grid(axes)
+    found = name_points(points, {})
     assert list(found.values()) == points
     for name in found:
         assert name not in ("", ".", "..")
         assert not set(name) & set('/\\:*?"<>| \n')
-        assert len(name) <= LONGEST + 4
+        assert len(name) <= MAX_NAME_CHARS + 4
 
 
 def test_a_name_says_what_differs():
-    points = grid({"latent": (2, 20), "hidden": ((400,), (400, 200), ()), "lr": (0.001,), "seed": (0,)})
-    assert list(named(points, {}))[:3] == ["latent=2,hidden=400", "latent=2,hidden=400x200", "latent=2,hidden=none"]
+    points = parameter_grid({"latent": (2, 20), "hidden": ((400,), (400, 200), ()), "lr": (0.001,), "seed": (0,)})
+    assert list(name_points(points, {}))[:3] == ["latent=2,hidden=400", "latent=2,hidden=400x200", "latent=2,hidden=none"]
 
 
 def test_a_grid_that_grows_keeps_its_names():
-    first = named(grid({"latent": (2, 5), "lr": (0.001,)}), {})
-    grown = named(grid({"latent": (2, 5), "lr": (0.001, 0.01)}), first)
+    first = name_points(parameter_grid({"latent": (2, 5), "lr": (0.001,)}), {})
+    grown = name_points(parameter_grid({"latent": (2, 5), "lr": (0.001, 0.01)}), first)
     assert set(first) < set(grown)
     assert {name for name in grown if name not in first} == {"latent=2,lr=0.01", "latent=5,lr=0.01"}
     # From JSON, as a sweep remembers them, lists come back for tuples.
-    again = named(grid({"hidden": ((64, 32), (8,))}), {"mine": {"hidden": [64, 32]}})
+    again = name_points(parameter_grid({"hidden": ((64, 32), (8,))}), {"mine": {"hidden": [64, 32]}})
     assert list(again) == ["mine", "hidden=8"]
 
 
@@ -83,7 +83,7 @@ def test_a_grid_that_grows_keeps_its_names():
 )
 def test_a_grid_without_values_is_refused(axes, words):
     with pytest.raises(ValueError, match=words):
-        grid(axes)
+        parameter_grid(axes)
 
 
 # The flags.
@@ -103,7 +103,7 @@ def test_a_grid_without_values_is_refused(axes, words):
     ],
 )
 def test_a_flag_takes_several_values(recipe, flag, text, values):
-    made = several(option(RECIPES[recipe].fields[flag]))
+    made = multi_value_option(option_from_argument(RECIPES[recipe].fields[flag]))
     assert made.type.convert(text, made, None) == values
 
 
@@ -117,22 +117,22 @@ def test_a_flag_that_takes_a_list_as_a_text_is_parted_at_semicolons_alone():
 
 def test_an_optimiser_keeps_the_commas_of_its_arguments():
     text = "adam,sgd(momentum=0.9,nesterov=True),adamw(eps=1e-6,betas=(0.9,0.99))"
-    found = Several(click.STRING).convert(text, None, None)
+    found = MultiValue(click.STRING).convert(text, None, None)
     assert found == ("adam", "sgd(momentum=0.9,nesterov=True)", "adamw(eps=1e-6,betas=(0.9,0.99))")
 
 
 @pytest.mark.parametrize(
     ("numbers", "field", "typed"),
     [
-        (Numbers(), [400, 200], "400,200"),
-        (Numbers(), [[400], [400, 200], []], "400;400,200;none;"),
+        (NumberList(), [400, 200], "400,200"),
+        (NumberList(), [[400], [400, 200], []], "400;400,200;none;"),
         (click.INT, [2, 5], "2;5;"),
         (click.STRING, ["adam", "sgd(a=1,b=2)"], "adam;sgd(a=1,b=2);"),
         (click.BOOL, [True, False], "true;false;"),
     ],
 )
 def test_a_list_in_toml_means_what_the_flag_does(numbers, field, typed):
-    assert Several(numbers).typed(field) == typed
+    assert MultiValue(numbers).toml_to_text(field) == typed
 
 
 @pytest.mark.parametrize("recipe", list(RECIPES))
@@ -140,7 +140,7 @@ def test_a_sweep_has_every_flag_of_the_training(recipe):
     ctx = click.Context(commands)
     train, swept = (commands.commands[name].get_command(ctx, recipe).params for name in ("train", "sweep"))
     assert {p.name for p in swept} == {p.name for p in train} | {"dry_run"}
-    alone = {p.name for p in swept if not isinstance(p.type, Several)}
+    alone = {p.name for p in swept if not isinstance(p.type, MultiValue)}
     assert alone == {"out", "device", "watch", "config", "preset", "dry_run"}
 
 
@@ -304,7 +304,7 @@ def test_whatever_goes_wrong_is_one_line(start, tmp_path):
 def test_a_sweep_that_is_stopped_stops_there(start, tmp_path):
     points = sweep(start, {"stops": (False, True, False), "latent": (2, 3)}, tmp_path, lambda _: None)
     assert [point.state for point in points] == ["finished", "finished", "unfinished"]
-    assert [point.state for point in plan(grid({"stops": (True,), "latent": (2, 3)}), tmp_path)] == [
+    assert [point.state for point in plan(parameter_grid({"stops": (True,), "latent": (2, 3)}), tmp_path)] == [
         "unfinished",
         "to train",
     ]
@@ -314,7 +314,7 @@ def test_a_sweep_that_is_stopped_stops_there(start, tmp_path):
 def test_a_damaged_sweep_says_so(text, tmp_path):
     (tmp_path / "sweep.json").write_text(text)
     with pytest.raises(ValueError, match=r"sweep.json is damaged: restore it, or remove it"):
-        plan(grid({"latent": (2,)}), tmp_path)
+        plan(parameter_grid({"latent": (2,)}), tmp_path)
 
 
 def test_a_folder_that_is_none_says_so(start, tmp_path):

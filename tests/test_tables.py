@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.data import Arrays, Column, Stored, load_data, load_like
+from elbowroom.data import InMemorySplit, Column, BufferedSplit, load_data, load_like
 from elbowroom.data.readers import table
 
 WHOLE = {"validation": 0, "test": 0}
@@ -70,9 +70,9 @@ def decoded(data, split="train"):
 def test_a_table_of_all_kinds(tmp_path, suffix):
     table = people()
     data = load_data(write(tmp_path / f"people.{suffix}", table), **WHOLE)
-    assert isinstance(data.train, Arrays)
+    assert isinstance(data.train, InMemorySplit)
     assert (data.name, data.shape, data.discrete, data.binary) == ("people", (4,), False, False)
-    assert [(c.name, c.kind, c.count) for c in data.columns] == [
+    assert [(c.name, c.kind, c.n_categories) for c in data.columns] == [
         *[("height", "number", 0), ("town", "category", 3)],
         *[("voted", "category", 2), ("children", "category", 4)],
     ]
@@ -213,20 +213,20 @@ def test_splits_by_the_names_of_files(tmp_path, suffix):
 
 def test_numbers_larger_than_memory_or_with_a_buffer_are_read_in_parts(tmp_path, monkeypatch):
     path = write(tmp_path / "t.parquet", {"a": [1.5, 2.0, 9.0], "b": [1, 2, 3]})
-    assert isinstance(load_data(path, buffer=9, **WHOLE).train, Stored)
-    monkeypatch.setattr(table, "available", lambda: 9)
+    assert isinstance(load_data(path, buffer=9, **WHOLE).train, BufferedSplit)
+    monkeypatch.setattr(table, "available_memory", lambda: 9)
     data = load_data(path, **WHOLE)
-    assert isinstance(data.train, Stored)
+    assert isinstance(data.train, BufferedSplit)
     assert data.columns is None
     assert data.train.first(3).x.tolist() == [[1.5, 1.0], [2.0, 2.0], [9.0, 3.0]]
 
 
 def test_what_is_missing_is_outside_unless_it_may_be(tmp_path):
     data = load_data(write(tmp_path / "people.csv", people()), **WHOLE)
-    split, row, value = data.first_outside(-99, 99)
+    split, row, value = data.find_out_of_range(-99, 99)
     assert (split, row, value != value) == ("train", 3, True)
-    assert data.first_outside(-99, 99, missing=True) is None
-    assert data.first_outside(-99, 2.5, missing=True)[2] > 2.5
+    assert data.find_out_of_range(-99, 99, missing=True) is None
+    assert data.find_out_of_range(-99, 2.5, missing=True)[2] > 2.5
 
 
 # other tables, coded alike
@@ -426,9 +426,9 @@ def test_a_table_with_empty_cells_trains_without_a_word(trained):
     assert run.record["arguments"]["likelihood"] == "columns:1,1,1,3"
     assert [type(c).__name__ for c in run.model().decoder.family.columns] == ["Gaussian"] * 3 + ["Classes"]
     assert run.metrics("test")[-1]["elbo"] > run.metrics("test")[0]["elbo"] + 0.5
-    from elbowroom.runs.command import command
+    from elbowroom.runs.command import repeat_command
 
-    assert "--likelihood" not in command(run.record).line
+    assert "--likelihood" not in repeat_command(run.record).line
 
 
 def test_the_bound_is_that_of_the_cells_that_are_there(trained):

@@ -37,7 +37,7 @@ MODELS = {
 
 def data_of(name: str, binarise: str) -> er.Data:
     """The split of the papers."""
-    return er.load_data(name) if name == "binarized-mnist" else er.load_data(name, binarise=binarise, validation=10_000)
+    return er.load_data(name) if name == "binarized-mnist" else er.load_data(name, binarize=binarise, validation=10_000)
 
 
 def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
@@ -50,7 +50,7 @@ def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
     callbacks = [er.Rate("cosine"), er.Average(0.999)]
     made = er.recipes.RECIPES[recipe](data.shape, **arguments)
     if onward is not None:
-        serialization.fill(made[0], serialization.read(er.Run(onward).best)[0], onward)
+        serialization.fill(made[0], serialization.read(er.Run(onward).best_weights)[0], onward)
     elif recipe != "hierarchical_vae":
         callbacks.append(er.Warmup(0.2))
     settings = {"lr": 1e-3 if onward is None else 5e-4} | {
@@ -65,9 +65,9 @@ def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
 def judge(model: str, run: er.Run) -> None:
     """Test figures of the best weights, added to the record."""
     _, _, source, samples, published = MODELS[model]
-    chosen, about = serialization.read(run.best)
+    chosen, about = serialization.read(run.best_weights)
     best = run.model()
-    serialization.fill(best, chosen, run.best)
+    serialization.fill(best, chosen, run.best_weights)
     figures = er.evaluate(best, data_of(*source), samples=samples, metrics=("likelihood",))
     row = {
         "model": model,
@@ -79,7 +79,7 @@ def judge(model: str, run: er.Run) -> None:
         "test_elbo": round(figures["elbo"].value, 2),
         "samples": samples,
         "published": published,
-        "weights_sha256": hashlib.sha256(run.best.read_bytes()).hexdigest(),
+        "weights_sha256": hashlib.sha256(run.best_weights.read_bytes()).hexdigest(),
     }
     print(json.dumps(row))
     with Path(__file__).with_name("results.jsonl").open("a") as file:

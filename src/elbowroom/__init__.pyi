@@ -21,7 +21,7 @@ from .evaluation import Metric as Metric
 from .evaluation import anomalies as anomalies
 from .evaluation import anomaly_scores as anomaly_scores
 from .evaluation import evaluate as evaluate
-from .evaluation import images_by as images_by
+from .evaluation import image_suite as image_suite
 from .exporting import export as export
 from .families import Bernoulli as Bernoulli
 from .families import Categorical as Categorical

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_HIGH = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def z(dim: int) -> str:
+def latent_symbol(index: int) -> str:
     """A dimension's name, counted from 1.
 
-    >>> z(0), z(11)
+    >>> latent_symbol(0), latent_symbol(11)
     ('z₁', 'z₁₂')
     """
-    return "z" + str(dim + 1).translate(_LOW)
+    return "z" + str(index + 1).translate(_SUBSCRIPTS)
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number for an axis, with the minus that figures have.
 
-    >>> number(-1.5), number(3.0), number(12345.0), number(-0.0), number(0.00005)
+    >>> format_number(-1.5), format_number(3.0), format_number(12345.0), format_number(-0.0), format_number(0.00005)
     ('−1.5', '3', '12,345', '0', '5·10⁻⁵')
     """
     if value == 0:
         return "0"
     if abs(value) < 1e-3:
         digits, _, power = f"{value:.2e}".partition("e")
-        return f"{float(digits):g}·10{str(int(power)).translate(_HIGH)}".replace("-", "−")
+        return f"{float(digits):g}·10{str(int(power)).translate(_SUPERSCRIPTS)}".replace("-", "−")
     shown = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return shown.replace("-", "−")
 
 
-def plural(n: int, noun: str) -> str:
+def format_count(n: int, noun: str) -> str:
     """A count and its noun.
 
-    >>> plural(1, "epoch"), plural(3688, "step")
+    >>> format_count(1, "epoch"), format_count(3688, "step")
     ('1 epoch', '3,688 steps')
     """
     return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -13,8 +13,8 @@ from PIL import Image
 
 from elbowroom.data import dataset, datasets, load_data
 from elbowroom.data.catalog import download, registry
-from elbowroom.data.catalog.download import File
-from elbowroom.data.raw import Found, arrays
+from elbowroom.data.catalog.download import DatasetFile
+from elbowroom.data.raw import RawDataset, split_from_arrays
 
 NAMES = ("digits", "mnist", "fashion-mnist", "binarized-mnist", "frey-faces", "omniglot")
 REFUSED = "http://127.0.0.1:9/"
@@ -26,9 +26,9 @@ def test_the_table():
     for row in rows.values():
         assert row.summary
         assert row.source
-        assert row.licence
+        assert row.license
         assert row.read.__doc__
-        assert row.where == {"digits": "embedded", "celeba": "missing"}.get(row.name, "download")
+        assert row.location == {"digits": "embedded", "celeba": "missing"}.get(row.name, "download")
 
 
 def test_digits():
@@ -56,8 +56,8 @@ def test_digits():
 )
 def test_published_sets(real, name, sizes, classes, mean, head):
     data = load_data(name)
-    row = registry.TABLE[name]
-    assert row.where.startswith(str(real)) or "cache" in row.where
+    row = registry.CATALOG[name]
+    assert row.location.startswith(str(real)) or "cache" in row.location
     assert data.shape == row.shape
     assert [len(s) for s in data.splits.values()] == sizes
     assert (len(data.classes) if classes else data.classes) == classes
@@ -103,17 +103,17 @@ def tiny(monkeypatch):
     """A named set of one array in two files."""
     content = [np.arange(80, dtype=np.uint8).tobytes(), np.arange(20, dtype=np.uint8).tobytes()]
     files = tuple(
-        File(f"Tiny/{n}.bin", "sha256:" + hashlib.sha256(c).hexdigest(), (REFUSED + f"{n}.bin.gz",))
+        DatasetFile(f"Tiny/{n}.bin", "sha256:" + hashlib.sha256(c).hexdigest(), (REFUSED + f"{n}.bin.gz",))
         for n, c in zip(("first", "second"), content, strict=True)
     )
-    monkeypatch.setattr(registry, "TABLE", dict(registry.TABLE))
+    monkeypatch.setattr(registry, "CATALOG", dict(registry.CATALOG))
 
     def register(files):
-        @dataset("tiny", summary="small", source="here", licence="none", files=files)
+        @dataset("tiny", summary="small", source="here", license="none", files=files)
         def tiny():
             """Small."""
-            x = np.frombuffer(b"".join(download.contents("tiny", files)), np.uint8)
-            return Found(arrays(x.reshape(-1, 2, 2)))
+            x = np.frombuffer(b"".join(download.fetch_contents("tiny", files)), np.uint8)
+            return RawDataset(split_from_arrays(x.reshape(-1, 2, 2)))
 
         return content, files
 
@@ -124,11 +124,11 @@ def test_found_where_the_user_says(tiny, tmp_path, monkeypatch):
     register, content, files = tiny
     register(files)
     monkeypatch.setenv("ELBOWROOM_DATA", str(tmp_path))
-    assert registry.TABLE["tiny"].where == "download"
+    assert registry.CATALOG["tiny"].location == "download"
     (tmp_path / "Tiny").mkdir()
     (tmp_path / "Tiny" / "first.bin").write_bytes(content[0])
     (tmp_path / "Tiny" / "second.bin.gz").write_bytes(gzip.compress(content[1]))
-    assert registry.TABLE["tiny"].where == str(tmp_path / "Tiny")
+    assert registry.CATALOG["tiny"].location == str(tmp_path / "Tiny")
     assert load_data("tiny", validation=0).train.x.flatten().tolist() == list(range(80)) + list(range(20))
     (tmp_path / "Tiny" / "first.bin").write_bytes(content[0][:-1])
     with pytest.raises(ValueError, match=r"first.bin is damaged or another file \(sha256 .* is expected\): replace it"):
@@ -150,7 +150,7 @@ def test_downloaded_once_from_the_first_mirror_that_has_it(tiny, server, tmp_pat
     files = tuple(replace(f, urls=tuple(m + Path(f.path).name + ".gz" for m in mirrors)) for f in files)
     register(files)
     first = load_data("tiny")
-    assert registry.TABLE["tiny"].where == str(tmp_path / "cache" / "Tiny")
+    assert registry.CATALOG["tiny"].location == str(tmp_path / "cache" / "Tiny")
     shutil.rmtree(folder)
     assert load_data("tiny").protocol == first.protocol
     # what is damaged in the cache is fetched again, and cannot be here
@@ -177,7 +177,7 @@ def test_a_set_that_cannot_be_had(tiny, server, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"ELBOWROOM_DATA is .*nowhere, which is no folder"):
         load_data("tiny")
     register((replace(files[0], urls=()),))
-    assert registry.TABLE["tiny"].where == "missing"
+    assert registry.CATALOG["tiny"].location == "missing"
     with pytest.raises(ValueError, match=r"Tiny/first\.bin has no address"):
         load_data("tiny")
 
@@ -205,10 +205,10 @@ def test_what_was_made_is_kept(tmp_path):
         return {"a": np.arange(3)}
 
     for _ in range(2):
-        assert download.kept("Some/thing.npz", make)["a"].tolist() == [0, 1, 2]
+        assert download.load_or_build("Some/thing.npz", make)["a"].tolist() == [0, 1, 2]
     assert len(made) == 1
     (tmp_path / "cache" / "Some" / "thing.npz").write_bytes(b"PK torn")
-    assert download.kept("Some/thing.npz", make)["a"].tolist() == [0, 1, 2]
+    assert download.load_or_build("Some/thing.npz", make)["a"].tolist() == [0, 1, 2]
     assert len(made) == 2
     assert [p.name for p in (tmp_path / "cache" / "Some").iterdir()] == ["thing.npz"]
 
@@ -217,7 +217,7 @@ def test_text_of_bits_in_any_spacing():
     rows = np.random.default_rng(0).integers(0, 2, (5, 784), dtype=np.uint8)
     for between, end in ((" ", "\n"), (" ", " \r\n"), ("", "\n")):
         text = "".join(between.join(map(str, row)) + end for row in rows).encode()
-        assert np.array_equal(registry.bits_of(text), rows)
+        assert np.array_equal(registry.parse_bits(text), rows)
 
 
 def omniglot_zip(alphabets):
@@ -239,11 +239,11 @@ def omniglot_zip(alphabets):
 def test_drawings_are_taken_at_the_nearest_pixels():
     background, ink = omniglot_zip(["Korean", "Greek"])
     evaluation, _ = omniglot_zip(["Angelic"])
-    held = registry.drawings(background, evaluation)
+    held = registry.resize_drawings(background, evaluation)
     assert held["alphabet_names"].tolist() == ["Angelic", "Greek", "Korean"]
     assert held["alphabet"].tolist() == [0, 0, 1, 1, 2, 2]
     assert held["evaluation"].tolist() == [1, 1, 0, 0, 0, 0]
-    pictures = registry.bitmaps(held["images"])
+    pictures = registry.unpack_bitmaps(held["images"])
     nearest = Image.fromarray(ink["Greek", 1]).resize((28, 28), Image.Resampling.NEAREST)
     assert np.array_equal(pictures[2], np.asarray(nearest))
 
@@ -251,9 +251,9 @@ def test_drawings_are_taken_at_the_nearest_pixels():
 def test_omniglot_from_the_official_zips(tmp_path, monkeypatch):
     zips = [omniglot_zip(["Korean", "Greek"])[0], omniglot_zip(["Angelic"])[0]]
     files = tuple(
-        replace(f, content="md5:" + hashlib.md5(z).hexdigest()) for f, z in zip(registry.OMNIGLOT, zips, strict=True)
+        replace(f, content="md5:" + hashlib.md5(z).hexdigest()) for f, z in zip(registry.OMNIGLOT_FILES, zips, strict=True)
     )
-    monkeypatch.setattr(registry, "OMNIGLOT", files)
+    monkeypatch.setattr(registry, "OMNIGLOT_FILES", files)
     monkeypatch.setenv("ELBOWROOM_DATA", str(tmp_path))
     (tmp_path / "Omniglot").mkdir()
     for file, data in zip(files, zips, strict=True):

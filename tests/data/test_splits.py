@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from elbowroom.data import Arrays, Batch, Data, Loader, load_data
-from elbowroom.data.splits.loader import Items
+from elbowroom.data import InMemorySplit, Batch, Data, LoaderSplit, load_data
+from elbowroom.data.splits.loader import DatasetSplit
 
 
 def numbered(n=20, shape=(1, 2, 2)):
@@ -25,12 +25,12 @@ def forms(n=20):
     x, y = numbered(n), torch.arange(n)
     items = TensorDataset(x, y)
     return {
-        "arrays": Arrays(x, y),
-        "items": Items(items),
-        "dicts": Items([{"image": a.numpy(), "label": int(b)} for a, b in zip(x, y, strict=True)]),
-        "loader": Loader(DataLoader(items, batch_size=6)),
-        "list": Loader([(x[:15], y[:15]), {"pixel_values": x[15:], "label": y[15:]}]),
-        "bare": Loader([x[:9], (x[9:],)]),
+        "arrays": InMemorySplit(x, y),
+        "items": DatasetSplit(items),
+        "dicts": DatasetSplit([{"image": a.numpy(), "label": int(b)} for a, b in zip(x, y, strict=True)]),
+        "loader": LoaderSplit(DataLoader(items, batch_size=6)),
+        "list": LoaderSplit([(x[:15], y[:15]), {"pixel_values": x[15:], "label": y[15:]}]),
+        "bare": LoaderSplit([x[:9], (x[9:],)]),
     }
 
 
@@ -63,7 +63,7 @@ def test_first_and_to(form):
 @given(n=st.integers(1, 30), size=st.integers(1, 40), seed=st.integers(0, 99))
 def test_an_order_is_followed(n, size, seed):
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[: max(1, n // 2)]
-    for split in (Arrays(numbered(n)), Items(TensorDataset(numbered(n)))):
+    for split in (InMemorySplit(numbered(n)), DatasetSplit(TensorDataset(numbered(n)))):
         batches = list(split.batches(size, order))
         assert torch.equal(torch.cat([b.index for b in batches]), order)
         assert all(len(b.x) == size for b in batches[:-1])
@@ -89,12 +89,12 @@ def test_a_random_item_is_drawn_anew_every_epoch():
 
 
 def test_a_loader_goes_its_own_way():
-    loader = Loader([numbered(4), numbered(2)])
+    loader = LoaderSplit([numbered(4), numbered(2)])
     assert [len(b.x) for b in loader.batches(1, torch.randperm(6))] == [4, 2]
     with pytest.raises(ValueError, match="an order of 3 positions for a loader of 6 examples"):
         list(loader.batches(1, torch.arange(3)))
     with pytest.raises(ValueError, match="batch size of 0: expected at least 1"):
-        list(Arrays(numbered()).batches(0))
+        list(InMemorySplit(numbered()).batches(0))
 
 
 # the carving
@@ -135,10 +135,10 @@ def test_loading_leaves_the_global_generator_alone():
     before = torch.get_rng_state()
     for kind in KINDS:
         carved(kind)
-    load_data(Noise()).first_outside(0, 1)
+    load_data(Noise()).find_out_of_range(0, 1)
     data = load_data(DataLoader(Noise(), batch_size=4, shuffle=True))
-    assert data.first_outside(0, 1) is None
-    load_data("digits", binarise="dynamic")
+    assert data.find_out_of_range(0, 1) is None
+    load_data("digits", binarize="dynamic")
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -181,7 +181,7 @@ def test_a_loader_with_workers():
 def test_a_divided_loader_keeps_its_settings():
     loader = DataLoader(TensorDataset(numbered(100)), batch_size=16, shuffle=True, drop_last=True)
     data = load_data(loader, validation=10, test=0)
-    assert isinstance(data.train, Loader)
+    assert isinstance(data.train, LoaderSplit)
     assert [len(b.x) for b in data.train.batches(1)] == [16] * 5
     assert len(data.train) == 80
     assert len(data.validation) == 10  # whole and in one order, whatever training does
@@ -241,7 +241,7 @@ def test_too_few_to_divide():
 
 def test_dynamic_binarisation_draws_train_anew_and_the_others_once():
     grey = torch.full((60, 8, 8), 128, dtype=torch.uint8)
-    data = load_data(grey, binarise="dynamic")
+    data = load_data(grey, binarize="dynamic")
     assert data.binary
     assert data.discrete
     for name, split in data.splits.items():
@@ -252,24 +252,24 @@ def test_dynamic_binarisation_draws_train_anew_and_the_others_once():
         assert split.x.dtype == torch.uint8
     assert data.protocol["seed"] == 0
     assert "drawn as Bernoulli: anew" in data.protocol["preprocessing"]
-    again, other = load_data(grey, binarise="dynamic"), load_data(grey, binarise="dynamic", seed=1)
+    again, other = load_data(grey, binarize="dynamic"), load_data(grey, binarize="dynamic", seed=1)
     assert torch.equal(again.test.x, data.test.x)
     assert not torch.equal(other.test.x, data.test.x)
 
 
 def test_the_size_of_validation_does_not_change_the_draw_of_test():
     grey = torch.full((20, 4, 4), 128, dtype=torch.uint8)
-    small, large = (load_data(grey, test=grey, validation=v, binarise="dynamic") for v in (2, 8))
+    small, large = (load_data(grey, test=grey, validation=v, binarize="dynamic") for v in (2, 8))
     assert torch.equal(small.test.x, large.test.x)
 
 
 def test_threshold():
     x = np.array([[0.0, 0.5, 0.51, 1.0]], dtype=np.float32)
-    data = load_data(np.repeat(x, 10, 0), binarise="threshold")
+    data = load_data(np.repeat(x, 10, 0), binarize="threshold")
     assert data.test.first(1).x.tolist() == [[0, 0, 1, 1]]
     assert data.binary
     pixels = np.tile(np.array([[[0, 127, 128, 255]]], dtype=np.uint8), (10, 1, 1))
-    assert load_data(pixels, binarise="threshold").train.first(1).x.flatten().tolist() == [0, 0, 1, 1]
+    assert load_data(pixels, binarize="threshold").train.first(1).x.flatten().tolist() == [0, 0, 1, 1]
 
 
 def test_only_probabilities_can_be_binarised():
@@ -278,16 +278,16 @@ def test_only_probabilities_can_be_binarised():
     with pytest.raises(
         ValueError, match=r"needs values in \[0, 1\], and row 3 of the source \(train split\) has 7: rescale"
     ):
-        load_data(x, binarise="dynamic", validation=0, test=0)
+        load_data(x, binarize="dynamic", validation=0, test=0)
     with pytest.raises(ValueError, match="needs arrays, and test is a stream"):
-        load_data(TensorDataset(numbered()), binarise="dynamic")
+        load_data(TensorDataset(numbered()), binarize="dynamic")
 
 
 # the record
 
 
 def test_the_protocol_loads_the_same_again():
-    data = load_data("digits", validation=0.2, binarise="dynamic", seed=3)
+    data = load_data("digits", validation=0.2, binarize="dynamic", seed=3)
     record = json.loads(json.dumps(data.protocol))
     again = load_data(record["source"], **record["arguments"])
     assert again.protocol == data.protocol
@@ -299,21 +299,21 @@ def test_the_protocol_loads_the_same_again():
 def test_first_outside():
     x = np.zeros((30, 2), dtype=np.float32)
     data = load_data(x, validation=x[:3], test=x[:4].copy())
-    assert data.first_outside(0, 1, integer=True) is None
+    assert data.find_out_of_range(0, 1, integer=True) is None
     data.test.x[2, 1] = 0.5
-    assert data.first_outside(0, 1) is None
-    assert data.first_outside(0, 1, integer=True) == ("test", 2, 0.5)
-    assert data.first_outside(0.25, 1) == ("train", 0, 0.0)
+    assert data.find_out_of_range(0, 1) is None
+    assert data.find_out_of_range(0, 1, integer=True) == ("test", 2, 0.5)
+    assert data.find_out_of_range(0.25, 1) == ("train", 0, 0.0)
     data.test.x[1, 0] = float("nan")
-    assert data.first_outside(-9, 9)[:2] == ("test", 1)
-    digits = load_data("digits", binarise="dynamic")
-    assert digits.first_outside(0, 1, integer=True) is None
-    assert load_data("digits").first_outside(0, 1) is None
-    assert load_data("digits").first_outside(0, 1, integer=True)[0] == "train"
-    stream = Loader([torch.tensor([[0.5], [2.0]]), torch.tensor([[3.0]])])
+    assert data.find_out_of_range(-9, 9)[:2] == ("test", 1)
+    digits = load_data("digits", binarize="dynamic")
+    assert digits.find_out_of_range(0, 1, integer=True) is None
+    assert load_data("digits").find_out_of_range(0, 1) is None
+    assert load_data("digits").find_out_of_range(0, 1, integer=True)[0] == "train"
+    stream = LoaderSplit([torch.tensor([[0.5], [2.0]]), torch.tensor([[3.0]])])
     by_hand = Data("mine", stream, None, None, stream.shape)
-    assert by_hand.first_outside(0, 1) == ("train", 1, 2.0)
-    assert by_hand.first_outside(0, 2) is None  # only the first batch is looked at
+    assert by_hand.find_out_of_range(0, 1) == ("train", 1, 2.0)
+    assert by_hand.find_out_of_range(0, 2) is None  # only the first batch is looked at
 
 
 def test_a_value_outside_is_told_by_its_row_in_the_source():
@@ -323,12 +323,12 @@ def test_a_value_outside_is_told_by_its_row_in_the_source():
         for source in (x, TensorDataset(torch.from_numpy(x))):
             data = load_data(source, seed=seed)
             if isinstance(source, np.ndarray):
-                assert data.first_outside(0, 1)[1:] == (250, 3.0)
+                assert data.find_out_of_range(0, 1)[1:] == (250, 3.0)
                 assert data.train.to("cpu").origin.equal(data.train.origin)
             parts = torch.cat([split.origin for split in data.splits.values()])
             assert sorted(parts.tolist()) == list(range(300))
     with pytest.raises(ValueError, match=r"row 250 of the source \(\w+ split\) has 3: rescale"):
-        load_data(x, binarise="dynamic")
+        load_data(x, binarize="dynamic")
 
 
 @pytest.mark.parametrize(
@@ -440,6 +440,6 @@ def test_items_of_different_shapes():
 
 def test_arrays_by_hand_are_checked():
     with pytest.raises(ValueError, match=r"x is torch\.float64: expected uint8 pixels"):
-        Arrays(torch.zeros(2, 2, dtype=torch.float64))
+        InMemorySplit(torch.zeros(2, 2, dtype=torch.float64))
     with pytest.raises(ValueError, match="3 labels for 2 examples"):
-        Arrays(torch.zeros(2, 2), torch.zeros(3))
+        InMemorySplit(torch.zeros(2, 2), torch.zeros(3))

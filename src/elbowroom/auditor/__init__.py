@@ -2,6 +2,6 @@
 
 from elbowroom.auditor.audit import audit
 from elbowroom.auditor.page import Audit, Outcome
-from elbowroom.auditor.registry import CHECKS, Check, Fault, Unsaid, check
+from elbowroom.auditor.registry import CHECKS, Check, CheckFailedError, CheckSkippedError, check
 
-__all__ = ["CHECKS", "Audit", "Check", "Fault", "Outcome", "Unsaid", "audit", "check"]
+__all__ = ["CHECKS", "Audit", "Check", "CheckFailedError", "Outcome", "CheckSkippedError", "audit", "check"]

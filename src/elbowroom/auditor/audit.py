@@ -9,25 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom.auditor import bound, independence, leak, normalization  # noqa: F401 - they enter their checks
-from elbowroom.auditor.claim import Claim, Conditional, Misread, Reported, claim_of
-from elbowroom.auditor.isolation import Endless
+from elbowroom.auditor.claim import Claim, ConditionalLikelihood, InvalidReportError, LikelihoodFunction, build_claim
+from elbowroom.auditor.isolation import EndlessSamplingError
 from elbowroom.auditor.page import Audit, Outcome
-from elbowroom.auditor.quiet import as_found, place
-from elbowroom.auditor.registry import CHECKS, Check, Fault, Unsaid
-from elbowroom.data import Data, load_data, still
+from elbowroom.auditor.quiet import restored, module_device
+from elbowroom.auditor.registry import CHECKS, Check, CheckFailedError, CheckSkippedError
+from elbowroom.data import Data, load_data, frozen
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
 #: Examples looked at: a number that no other dimension is likely to have, so that one knows which one is the batch's.
-EXAMPLES = 13
+N_EXAMPLES = 13
 
 
 def audit(
     subject: Run | str | Path | nn.Module,
     data: Data | Any = None,
     *,
-    log_likelihood: Reported | None = None,
-    log_px: Conditional | None = None,
+    log_likelihood: LikelihoodFunction | None = None,
+    log_px: ConditionalLikelihood | None = None,
 ) -> Audit:
     """Test that a reported likelihood can be one.
 
@@ -55,28 +55,28 @@ def audit(
     >>> page.passed, page["p(x|z) adds up to one"].passed
     (True, True)
     """
-    module, name = _module(subject)
-    x, c = _examples(subject, module, data)
-    with as_found(module):
-        claim = claim_of(module, x, c, log_likelihood, log_px)
-        outcomes = [_asked(check, claim) for check in CHECKS.values()]
-    return Audit(name, claim.words, outcomes)
+    module, name = _load_module(subject)
+    x, c = _load_examples(subject, module, data)
+    with restored(module):
+        claim = build_claim(module, x, c, log_likelihood, log_px)
+        outcomes = [_run_check(check, claim) for check in CHECKS.values()]
+    return Audit(name, claim.description, outcomes)
 
 
-def _asked(check: Check, claim: Claim) -> Outcome:
+def _run_check(check: Check, claim: Claim) -> Outcome:
     try:
         return Outcome(check.name, True, check.function(claim))
-    except Fault as fault:
+    except CheckFailedError as fault:
         return Outcome(check.name, False, str(fault))
-    except (Unsaid, Endless) as why:
+    except (CheckSkippedError, EndlessSamplingError) as why:
         return Outcome(check.name, None, str(why))
-    except Misread:
+    except InvalidReportError:
         raise
     except (ValueError, RuntimeError) as error:
         return Outcome(check.name, None, f"the module refuses what is asked here: {str(error).partition(chr(10))[0]}")
 
 
-def _module(subject: Run | str | Path | nn.Module) -> tuple[nn.Module, str]:
+def _load_module(subject: Run | str | Path | nn.Module) -> tuple[nn.Module, str]:
     if isinstance(subject, nn.Module):
         origin = getattr(subject, "origin", None)
         return subject, f"recipe {origin.recipe}" if origin else type(subject).__name__
@@ -84,28 +84,28 @@ def _module(subject: Run | str | Path | nn.Module) -> tuple[nn.Module, str]:
     return run.model(), str(run.path)
 
 
-def _examples(subject: Any, module: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:
+def _load_examples(subject: Any, module: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:
     """A few examples on the module's device, with labels where there are some; made up for a model without data."""
-    here = place(module)
+    here = module_device(module)
     if isinstance(data, Tensor):
-        return data[:EXAMPLES].float().to(here), None
+        return data[:N_EXAMPLES].float().to(here), None
     if data is None and isinstance(subject, nn.Module):
         if not isinstance(module, Generative):
             raise ValueError(f"{type(module).__name__} was given without data: pass examples, as a tensor or by a name")
-        return _made_up(module).to(here), None
+        return _synthesize_examples(module).to(here), None
     if data is None:
         data = (subject if isinstance(subject, Run) else Run(subject)).data()
     loaded = load_data(data)
     split = next(s for s in (loaded.test, loaded.validation, loaded.train) if s is not None)
-    batch = still(split, 0).first(EXAMPLES)
+    batch = frozen(split, 0).first(N_EXAMPLES)
     return batch.x.to(here), None if batch.y is None else batch.y.to(here)
 
 
-def _made_up(model: Generative) -> Tensor:
+def _synthesize_examples(model: Generative) -> Tensor:
     """Noise over the values that a model's likelihood is one of."""
     family = model.decoder.family
     generator = torch.Generator().manual_seed(0)
     if family.support == (0.0, 1.0):
-        uniform = torch.rand(EXAMPLES, *model.shape, generator=generator)
+        uniform = torch.rand(N_EXAMPLES, *model.shape, generator=generator)
         return uniform if family.levels is None else (uniform * (family.levels - 1)).round() / (family.levels - 1)
-    return torch.randn(EXAMPLES, *model.shape, generator=generator)
+    return torch.randn(N_EXAMPLES, *model.shape, generator=generator)

@@ -9,50 +9,50 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.exact import exact
-from elbowroom.auditor.independence import TOLERANCE
-from elbowroom.auditor.registry import Fault, Unsaid, check
+from elbowroom.auditor.exact import exact_log_px
+from elbowroom.auditor.independence import TOLERANCE_NATS
+from elbowroom.auditor.registry import CheckFailedError, CheckSkippedError, check
 from elbowroom.models.draw import Draw, Latent
 
 #: Standard errors by which an estimate may miss what it estimates.
-ERRORS = 6.0
+MAX_STANDARD_ERRORS = 6.0
 #: Samples of the bounds compared, and how many of the first are drawn in all.
-KS, DRAWN = (1, 4, 16, 64), 1024
+SAMPLE_COUNTS, TOTAL_SAMPLES = (1, 4, 16, 64), 1024
 
 
 @check("the weight is p(x, z) / q(z|x)")
 @torch.no_grad()
-def weight(claim: Claim) -> str:
+def check_importance_weight(claim: Claim) -> str:
     """The weight's mean over q is p(x) only if z comes from the very q whose density is divided by."""
-    if claim.ours is None:
-        raise Unsaid("what p, q and z are is inside the module; the bound as a whole is looked at below")
+    if claim.elbowroom_model is None:
+        raise CheckSkippedError("what p, q and z are is inside the module; the bound as a whole is looked at below")
     rows = torch.arange(min(3, len(claim.x)))
-    draw = claim.draw(rows, DRAWN)
+    draw = claim.draw(rows, TOTAL_SAMPLES)
     if not draw.probabilistic:
-        raise Unsaid("a point posterior or no prior: there is no weight, and no bound is reported")
+        raise CheckSkippedError("a point posterior or no prior: there is no weight, and no bound is reported")
     if type(draw) is not Draw:
-        raise Unsaid(
+        raise CheckSkippedError(
             f"a draw of the kind {type(draw).__name__} weighs in its own way; the bound as a whole is looked at below"
         )
     log_px = draw.p.log_prob(draw.x)
-    log_pz = sum(_prior(latent).log_prob(latent.z) for latent in draw.latents)
+    log_pz = sum(_require_prior(latent).log_prob(latent.z) for latent in draw.latents)
     log_qz = sum(latent.q.log_prob(latent.z) for latent in draw.latents)
     apart = (draw.log_w - (log_px + log_pz - log_qz)).abs().max().item()
-    if not apart <= TOLERANCE + 1e-5 * log_px.abs().max().item():
-        raise Fault(f"the log weight is up to {apart:.3g} nats from log p(x|z) + log p(z) − log q(z|x)")
+    if not apart <= TOLERANCE_NATS + 1e-5 * log_px.abs().max().item():
+        raise CheckFailedError(f"the log weight is up to {apart:.3g} nats from log p(x|z) + log p(z) − log q(z|x)")
     named = [f"z{i}" if len(draw.latents) > 1 else "z" for i in range(1, len(draw.latents) + 1)]
     for name, latent in zip(named, draw.latents, strict=True):
-        if words := _not_from(latent):
-            raise Fault(f"{name} {words}: the codes are not drawn from the q that the weight divides by")
-    return f"to {apart:.1e} nats, {DRAWN:,} codes have the mean and spread of q, and {_kl(draw)}"
+        if words := _describe_mismatch(latent):
+            raise CheckFailedError(f"{name} {words}: the codes are not drawn from the q that the weight divides by")
+    return f"to {apart:.1e} nats, {TOTAL_SAMPLES:,} codes have the mean and spread of q, and {_check_kl(draw)}"
 
 
-def _prior(latent: Latent) -> Distribution:
+def _require_prior(latent: Latent) -> Distribution:
     assert latent.prior is not None
     return latent.prior
 
 
-def _not_from(latent: Latent) -> str:
+def _describe_mismatch(latent: Latent) -> str:
     """How codes miss the mean or the variance of the q they should be drawn from; empty where they do not."""
     try:
         mean, variance = latent.q.mean, latent.q.variance
@@ -66,20 +66,20 @@ def _not_from(latent: Latent) -> str:
         power = z if what == "mean" else z.square()
         error = power.std(0) / math.sqrt(len(z))
         far = (value - expected).abs() / error.clamp_min(1e-9)
-        if far.max() > ERRORS + 0.5 * math.log(far.numel() + 1):
+        if far.max() > MAX_STANDARD_ERRORS + 0.5 * math.log(far.numel() + 1):
             worst = value.flatten()[far.argmax()].item()
             return f"has a standardised {what} of {worst:.3f}, not {expected:.0f}"
     return ""
 
 
-def _kl(draw: Draw) -> str:
+def _check_kl(draw: Draw) -> str:
     """Whether the KL reported is the mean of what it is the mean of."""
     sampled = (draw.log_qz - draw.log_pz).double()
     error = sampled.std(0) / math.sqrt(len(sampled))
-    far = (sampled.mean(0) - draw.kl.double()).abs() - ERRORS * error
-    if far.max() > TOLERANCE + 1e-4 * draw.kl.abs().max():
+    far = (sampled.mean(0) - draw.kl.double()).abs() - MAX_STANDARD_ERRORS * error
+    if far.max() > TOLERANCE_NATS + 1e-4 * draw.kl.abs().max():
         worst = int(far.argmax())
-        raise Fault(
+        raise CheckFailedError(
             f"the KL of example {worst} is given as {draw.kl[worst]:.4f} nats, and the mean of log q(z|x) − log p(z) "
             f"over {len(sampled):,} codes is {sampled.mean(0)[worst]:.4f} ± {error[worst]:.4f}"
         )
@@ -88,19 +88,19 @@ def _kl(draw: Draw) -> str:
 
 @check("the bound grows with k, and stays below log p(x)")
 @torch.no_grad()
-def growth(claim: Claim) -> str:
+def check_bound_growth(claim: Claim) -> str:
     """The log of a mean of k weights grows with k on average, and its mean is at most log p(x) (Burda et al. 2016)."""
-    model = claim.ours
+    model = claim.elbowroom_model
     if model is not None and not claim.draw(torch.arange(1)).probabilistic:
-        raise Unsaid("a point posterior or no prior: no bound is reported")
+        raise CheckSkippedError("a point posterior or no prior: no bound is reported")
     rows = torch.arange(min(3, len(claim.x)))
-    bounds = {k: _repeated(claim, rows, k) for k in (KS if claim.samples else KS[:1])}
-    words = _in_order(bounds) if claim.samples else "it takes no number of samples"
+    bounds = {k: _repeat_bound(claim, rows, k) for k in (SAMPLE_COUNTS if claim.takes_samples else SAMPLE_COUNTS[:1])}
+    words = _check_growth(bounds) if claim.takes_samples else "it takes no number of samples"
     try:
-        log_px, how = exact(claim, rows)
+        log_px, how = exact_log_px(claim, rows)
         log_px = log_px.to(bounds[1].device)
-    except Unsaid as why:
-        if not claim.samples:
+    except CheckSkippedError as why:
+        if not claim.takes_samples:
             raise
         return f"{words}; {why}"
     for k, values in bounds.items():
@@ -108,7 +108,7 @@ def growth(claim: Claim) -> str:
         far = values.mean(0) - log_px - _slack(error, values)
         if far.max() > 0:
             worst = int(far.argmax())
-            raise Fault(
+            raise CheckFailedError(
                 f"with k = {k} example {worst} is given {values.mean(0)[worst]:.3f} ± {error[worst]:.3f} nats, and "
                 f"log p(x) is {log_px[worst]:.3f} ({how})"
             )
@@ -116,14 +116,14 @@ def growth(claim: Claim) -> str:
     return f"{words}; with k = {max(bounds)} it is {gap:.3f} nats below log p(x) on average ({how})"
 
 
-def _repeated(claim: Claim, rows: Tensor, k: int) -> Tensor:
+def _repeat_bound(claim: Claim, rows: Tensor, k: int) -> Tensor:
     """What is reported with k samples, again and again with other noise: (R, B), fewer times where k is larger."""
-    repeats = DRAWN // k
+    repeats = TOTAL_SAMPLES // k
     many = rows.repeat(repeats)
-    return claim.values(many, k, seed=k, labels=torch.arange(len(many))).reshape(repeats, len(rows))
+    return claim.evaluate_rows(many, k, seed=k, noise_index=torch.arange(len(many))).reshape(repeats, len(rows))
 
 
-def _in_order(bounds: dict[int, Tensor]) -> str:
+def _check_growth(bounds: dict[int, Tensor]) -> str:
     """Whether each bound is the log of a mean of weights, as far as the smaller ones tell.
 
     A bound of 16 samples is four of 4 samples, put together by the log of their mean. At k = 1 somebody may report the
@@ -132,7 +132,7 @@ def _in_order(bounds: dict[int, Tensor]) -> str:
     first, base = bounds[1], bounds[4]
     error = (first.var(0) / len(first) + base.var(0) / len(base)).sqrt()
     if ((first.mean(0) - base.mean(0)) - _slack(error, base)).max() > 0:
-        raise Fault(f"it falls from {first.mean():.3f} to {base.mean():.3f} nats between k = 1 and k = 4")
+        raise CheckFailedError(f"it falls from {first.mean():.3f} to {base.mean():.3f} nats between k = 1 and k = 4")
     for k in (16, 64):
         values = bounds[k]
         groups = base.reshape(-1, k // 4, base.shape[1]).logsumexp(1) - math.log(k // 4)
@@ -140,7 +140,7 @@ def _in_order(bounds: dict[int, Tensor]) -> str:
         far = (values.mean(0) - groups.mean(0)).abs() - _slack(error, groups)
         if far.max() > 0:
             worst = int(far.argmax())
-            raise Fault(
+            raise CheckFailedError(
                 f"with k = {k} example {worst} is given {values.mean(0)[worst]:.3f} ± {error[worst]:.3f} nats, and "
                 f"the log of the mean of {k // 4} weights of 4 samples is {groups.mean(0)[worst]:.3f}"
             )
@@ -150,4 +150,4 @@ def _in_order(bounds: dict[int, Tensor]) -> str:
 
 def _slack(error: Tensor, values: Tensor) -> Tensor:
     """What an estimate with this error may be off, rounding included, per example."""
-    return ERRORS * error + 10 * TOLERANCE + 1e-5 * values.abs().amax(0)
+    return MAX_STANDARD_ERRORS * error + 10 * TOLERANCE_NATS + 1e-5 * values.abs().amax(0)

@@ -14,22 +14,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elbowroom import noise
-from elbowroom.auditor.classic import Classic, classic
-from elbowroom.auditor.isolation import Dice, by_row, silent
-from elbowroom.auditor.quiet import at_rest
-from elbowroom.auditor.registry import Fault
+from elbowroom.auditor.classic import VAEOutput, parse_vae_output
+from elbowroom.auditor.isolation import RngOverride, per_example_rng, zero_rng
+from elbowroom.auditor.quiet import eval_mode
+from elbowroom.auditor.registry import CheckFailedError
 from elbowroom.data import Batch
-from elbowroom.evaluation.suites.likelihood import score
+from elbowroom.evaluation.suites.likelihood import estimate_bounds
 from elbowroom.models.base import Generative
 from elbowroom.models.draw import Draw
 
 #: (module, x) -> (B,), or (module, x, k) -> (B,) for a bound of k samples.
-Reported = Callable[..., Tensor]
+LikelihoodFunction = Callable[..., Tensor]
 #: (module, x, z) -> (B,), log p(x|z).
-Conditional = Callable[[nn.Module, Tensor, Tensor], Tensor]
+ConditionalLikelihood = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
-class Misread(ValueError):  # noqa: N818 - it is what happened
+class InvalidReportError(ValueError):  # noqa: N818 - it is what happened
     """A function that does not report one value for each example."""
 
 
@@ -41,91 +41,91 @@ class Claim:
         module: in the mode in which it is to be judged.
         x: the examples, (N, *shape).
         c: their labels, if the module is conditional on them.
-        reported: nats per example, higher is better.
-        samples: whether ``reported`` takes a number of samples.
-        density: log p(x|z), where it is known by itself.
-        words: what is taken for the claim.
+        log_likelihood: nats per example, higher is better.
+        takes_samples: whether ``reported`` takes a number of samples.
+        log_px: log p(x|z), where it is known by itself.
+        description: what is taken for the claim.
     """
 
     module: nn.Module
     x: Tensor
     c: Tensor | None
-    reported: Reported
-    samples: bool
-    density: Conditional | None
-    words: str
+    log_likelihood: LikelihoodFunction
+    takes_samples: bool
+    log_px: ConditionalLikelihood | None
+    description: str
     #: Random calls of the module that could not be answered for it.
-    unruled: set[str] = field(default_factory=set)
+    unhandled_calls: set[str] = field(default_factory=set)
 
     @property
-    def ours(self) -> Generative | None:
+    def elbowroom_model(self) -> Generative | None:
         """The module, where it is a model of ours and its draws can be taken apart."""
         return self.module if isinstance(self.module, Generative) else None
 
-    def values(self, rows: Tensor, k: int = 1, seed: int | None = 0, labels: Tensor | None = None) -> Tensor:
+    def evaluate_rows(self, rows: Tensor, k: int = 1, seed: int | None = 0, noise_index: Tensor | None = None) -> Tensor:
         """What is reported of the examples at ``rows``, (B,), in double precision.
 
         Args:
             rows: positions in ``x``, any of them any number of times.
             k: samples of the bound, where it takes a number.
             seed: of the noise, which belongs to an example wherever it stands; ``None`` for no noise at all.
-            labels: whose noise each example gets, if not its own.
+            noise_index: whose noise each example gets, if not its own.
         """
-        index = rows if labels is None else labels
-        return self.at(self.x[rows], None if self.c is None else self.c[rows], index, k, seed)
+        index = rows if noise_index is None else noise_index
+        return self.evaluate_examples(self.x[rows], None if self.c is None else self.c[rows], index, k, seed)
 
-    def at(self, x: Tensor, c: Tensor | None, index: Tensor, k: int = 1, seed: int | None = 0) -> Tensor:
+    def evaluate_examples(self, x: Tensor, c: Tensor | None, index: Tensor, k: int = 1, seed: int | None = 0) -> Tensor:
         """What is reported of any examples."""
         with torch.no_grad():
-            if self.ours is not None and self.reported is evaluated:
-                return _numbers(evaluated(self.ours, x, c, index, k, seed or 0))
-            with _inner(self.ours, index, seed), self.dice(index, seed) as dice:
-                value = self.reported(self.module, x, k) if self.samples else self.reported(self.module, x)
-            self.unruled |= dice.unruled
+            if self.elbowroom_model is not None and self.log_likelihood is evaluate_bound:
+                return _check_values(evaluate_bound(self.elbowroom_model, x, c, index, k, seed or 0))
+            with _model_noise(self.elbowroom_model, index, seed), self.override_rng(index, seed) as dice:
+                value = self.log_likelihood(self.module, x, k) if self.takes_samples else self.log_likelihood(self.module, x)
+            self.unhandled_calls |= dice.unhandled_calls
         if value.shape != (len(x),):
-            raise Misread(
+            raise InvalidReportError(
                 f"log_likelihood returned {tuple(value.shape)} for {len(x)} examples: expected one value for each"
             )
-        return _numbers(value)
+        return _check_values(value)
 
-    def dice(self, index: Tensor, seed: int | None) -> Dice:
+    def override_rng(self, index: Tensor, seed: int | None) -> RngOverride:
         """The numbers that random calls of the module get."""
-        return silent() if seed is None else by_row(index, seed)
+        return zero_rng() if seed is None else per_example_rng(index, seed)
 
     def draw(self, rows: Tensor, k: int = 1, seed: int = 0, x: Tensor | None = None) -> Draw:
         """A draw of a model of ours, in evaluation mode."""
-        assert self.ours is not None
+        assert self.elbowroom_model is not None
         index = torch.arange(len(rows), device=rows.device)
-        with at_rest(self.ours), noise.keyed(seed, index), by_row(index, seed):
-            return self.ours.draw(self.x[rows] if x is None else x, None if self.c is None else self.c[rows], k)
+        with eval_mode(self.elbowroom_model), noise.keyed(seed, index), per_example_rng(index, seed):
+            return self.elbowroom_model.draw(self.x[rows] if x is None else x, None if self.c is None else self.c[rows], k)
 
     def output(self, x: Tensor) -> Any:
         """What a module of one's own returns, without noise."""
-        with torch.no_grad(), silent():
+        with torch.no_grad(), zero_rng():
             return self.module(x)
 
 
-def evaluated(model: Generative, x: Tensor, c: Tensor | None, index: Tensor, k: int, seed: int) -> Tensor:
+def evaluate_bound(model: Generative, x: Tensor, c: Tensor | None, index: Tensor, k: int, seed: int) -> Tensor:
     """What ``elbowroom evaluate`` reports: the importance bound, or minus the reconstruction where there is no KL."""
-    with at_rest(model):
-        scores = score(model, Batch(x, c, index), k, seed)
+    with eval_mode(model):
+        scores = estimate_bounds(model, Batch(x, c, index), k, seed)
     return scores.get("importance_bound", -scores["reconstruction"])
 
 
-def summed(module: nn.Module, x: Tensor) -> Tensor:
+def output_elbo(module: nn.Module, x: Tensor) -> Tensor:
     """The classic's loss, negated, for each example: cross-entropy and KL, both summed over dimensions."""
-    output = _triple(module, x)
+    output = _require_vae_output(module, x)
     return -_cross_entropy(output.reconstruction, x) - output.kl.sum(1)
 
 
-def decoded(module: nn.Module, x: Tensor, z: Tensor) -> Tensor:
+def output_log_px(module: nn.Module, x: Tensor, z: Tensor) -> Tensor:
     """The classic's log p(x|z), by the module's own ``decode``: minus the cross-entropy."""
     decode: Callable[[Tensor], Tensor] = module.decode  # type: ignore[assignment]
     return -_cross_entropy(decode(z).reshape(x.shape), x)
 
 
-def claim_of(
-    module: nn.Module, x: Tensor, c: Tensor | None, log_likelihood: Reported | None, log_px: Conditional | None
+def build_claim(
+    module: nn.Module, x: Tensor, c: Tensor | None, log_likelihood: LikelihoodFunction | None, log_px: ConditionalLikelihood | None
 ) -> Claim:
     """The claim of a model of ours, or of anybody's module.
 
@@ -137,9 +137,9 @@ def claim_of(
         words = getattr(log_likelihood, "__name__", type(log_likelihood).__name__).strip("<>")
         return Claim(module, x, c, log_likelihood, takes_k, log_px, f"{words}(module, x)")
     if isinstance(module, Generative):
-        return Claim(module, x, c, evaluated, True, log_px, "the importance bound of evaluate")
+        return Claim(module, x, c, evaluate_bound, True, log_px, "the importance bound of evaluate")
     with torch.no_grad():
-        output = classic(module(x), x)
+        output = parse_vae_output(module(x), x)
     if output is None:
         raise ValueError(
             f"{type(module).__name__} does not return (reconstruction, mu, logvar), so what it reports is not known: "
@@ -151,12 +151,12 @@ def claim_of(
             "the reconstruction is not a probability for every value, so the likelihood is not known: give "
             "log_likelihood=, a function from (module, x) to one value for each example"
         )
-    density = log_px or (decoded if callable(getattr(module, "decode", None)) else None)
-    return Claim(module, x, c, summed, False, density, "minus the cross-entropy, minus the KL, both summed")
+    density = log_px or (output_log_px if callable(getattr(module, "decode", None)) else None)
+    return Claim(module, x, c, output_elbo, False, density, "minus the cross-entropy, minus the KL, both summed")
 
 
-def _triple(module: nn.Module, x: Tensor) -> Classic:
-    output = classic(module(x), x)
+def _require_vae_output(module: nn.Module, x: Tensor) -> VAEOutput:
+    output = parse_vae_output(module(x), x)
     assert output is not None
     return output
 
@@ -165,15 +165,15 @@ def _cross_entropy(p: Tensor, x: Tensor) -> Tensor:
     return F.binary_cross_entropy(p, x, reduction="none").flatten(1).sum(1)
 
 
-def _numbers(values: Tensor) -> Tensor:
+def _check_values(values: Tensor) -> Tensor:
     """The same in double precision; what is no log of a probability is a fault at once."""
     wrong = values.isnan() | (values == math.inf)
     if wrong.any():
-        raise Fault(f"example {int(wrong.int().argmax())} of a batch is given {values[wrong][0].item()} nats")
+        raise CheckFailedError(f"example {int(wrong.int().argmax())} of a batch is given {values[wrong][0].item()} nats")
     return values.double()
 
 
-def _inner(model: Generative | None, index: Tensor, seed: int | None) -> Any:
+def _model_noise(model: Generative | None, index: Tensor, seed: int | None) -> Any:
     """The same for elbowroom's own noise, where a function reports of a model of ours."""
     if model is None:
         return nullcontext()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 
-class Classic(NamedTuple):
+class VAEOutput(NamedTuple):
     """The output ``(reconstruction, mu, logvar)`` of a module of one's own.
 
     Attributes:
@@ -28,14 +28,14 @@ class Classic(NamedTuple):
         return kl.flatten(1)
 
 
-def classic(output: Any, x: Tensor) -> Classic | None:
+def parse_vae_output(output: Any, x: Tensor) -> VAEOutput | None:
     """What a module returned for x, if it is the classic's triple.
 
     >>> import torch
     >>> x = torch.zeros(5, 1, 8, 8)
-    >>> classic((torch.zeros(5, 64), torch.zeros(5, 2), torch.zeros(5, 2)), x).reconstruction.shape
+    >>> parse_vae_output((torch.zeros(5, 64), torch.zeros(5, 2), torch.zeros(5, 2)), x).reconstruction.shape
     torch.Size([5, 1, 8, 8])
-    >>> classic(torch.zeros(5, 64), x) is None
+    >>> parse_vae_output(torch.zeros(5, 64), x) is None
     True
     """
     if not isinstance(output, tuple | list) or len(output) != 3 or not all(isinstance(t, Tensor) for t in output):
@@ -44,4 +44,4 @@ def classic(output: Any, x: Tensor) -> Classic | None:
     alike = mu.shape == logvar.shape and mu.dim() > 1 and len(mu) == len(x)
     if not alike or reconstruction.numel() != x.numel() or math.prod(mu.shape[1:]) == 0:
         return None
-    return Classic(reconstruction.reshape(x.shape), mu, logvar)
+    return VAEOutput(reconstruction.reshape(x.shape), mu, logvar)

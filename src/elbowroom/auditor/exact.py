@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
 from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.normalization import codes
-from elbowroom.auditor.quiet import at_rest
-from elbowroom.auditor.registry import Unsaid
+from elbowroom.auditor.normalization import sample_latents
+from elbowroom.auditor.quiet import eval_mode
+from elbowroom.auditor.registry import CheckSkippedError
 from elbowroom.distributions import Normal
 from elbowroom.models.base import Model
 
@@ -20,42 +20,42 @@ from elbowroom.models.base import Model
 LogJoint = Callable[[Tensor], Tensor]
 
 #: Points along each dimension of the code, for one dimension and for two.
-POINTS = {1: 4001, 2: 401}
+GRID_POINTS = {1: 4001, 2: 401}
 
 
 @torch.no_grad()
-def exact(claim: Claim, rows: Tensor) -> tuple[Tensor, str]:
+def exact_log_px(claim: Claim, rows: Tensor) -> tuple[Tensor, str]:
     """log p(x) of the examples at ``rows``, (B,), and how it was had.
 
     Raises:
         Unsaid: it is not known.
     """
     x = claim.x[rows]
-    if claim.ours is None:
-        if claim.density is None:
-            raise Unsaid("p(x|z) is inside the module: give log_px=, a function from (module, x, z)")
-        return _by_grid(*_theirs(claim, x)), "a grid over the code, with a standard normal prior"
-    model = claim.ours
+    if claim.elbowroom_model is None:
+        if claim.log_px is None:
+            raise CheckSkippedError("p(x|z) is inside the module: give log_px=, a function from (module, x, z)")
+        return _integrate_on_grid(*_foreign_log_joint(claim, x)), "a grid over the code, with a standard normal prior"
+    model = claim.elbowroom_model
     if not isinstance(model, Model) or model.prior is None:
-        raise Unsaid("the exact value is known for models of one latent with a prior")
+        raise CheckSkippedError("the exact value is known for models of one latent with a prior")
     if claim.c is not None and model.condition is not None:
-        raise Unsaid("the exact value is not known for conditional models")
-    with at_rest(model):
+        raise CheckSkippedError("the exact value is not known for conditional models")
+    with eval_mode(model):
         prior = model.prior()
-        affine = _linear_gaussian(model, prior)
+        affine = _linear_gaussian_marginal(model, prior)
         if affine is not None:
             return affine.log_prob(x.flatten(1).double()), "the model is linear and Gaussian"
         draw = claim.draw(rows)
         if not hasattr(prior, "log_prob") or not draw.probabilistic or draw.z.dim() != 3:
-            raise Unsaid("the exact value is known for a code that is a vector with a prior density")
+            raise CheckSkippedError("the exact value is known for a code that is a vector with a prior density")
 
         def log_joint(z: Tensor) -> Tensor:
             return model.decode(z[:, None]).log_prob(x) + prior.log_prob(z)[:, None]
 
-        return _by_grid(_box(draw.q, prior), log_joint), "a grid over the code"
+        return _integrate_on_grid(_integration_box(draw.q, prior), log_joint), "a grid over the code"
 
 
-def _linear_gaussian(model: Model, prior: Distribution) -> MultivariateNormal | None:
+def _linear_gaussian_marginal(model: Model, prior: Distribution) -> MultivariateNormal | None:
     """The marginal of x, where p(x|z) is a normal whose mean is affine in z and whose variance is constant."""
     if not isinstance(prior, Normal) or len(model.latent_shape) != 1:
         return None
@@ -75,7 +75,7 @@ def _linear_gaussian(model: Model, prior: Distribution) -> MultivariateNormal | 
     return MultivariateNormal(mean, covariance)
 
 
-def _box(q: Distribution, prior: Distribution) -> tuple[Tensor, Tensor]:
+def _integration_box(q: Distribution, prior: Distribution) -> tuple[Tensor, Tensor]:
     """Where the prior and the posteriors have their mass: low and high, (L,) each."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -87,7 +87,7 @@ def _box(q: Distribution, prior: Distribution) -> tuple[Tensor, Tensor]:
     return low, torch.maximum(high + margin, (q.mean + spread).max(0).values)
 
 
-def _by_grid(box: tuple[Tensor, Tensor], log_joint: LogJoint) -> Tensor:
+def _integrate_on_grid(box: tuple[Tensor, Tensor], log_joint: LogJoint) -> Tensor:
     """log of the integral of p(x, z) over the box, by the trapezium rule.
 
     Raises:
@@ -95,33 +95,33 @@ def _by_grid(box: tuple[Tensor, Tensor], log_joint: LogJoint) -> Tensor:
     """
     low, high = box
     dims = len(low)
-    if dims not in POINTS:
-        raise Unsaid(f"the exact value is known up to 2 dimensions of the code, and this one has {dims}")
-    axes = [torch.linspace(a, b, POINTS[dims]).to(low) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+    if dims not in GRID_POINTS:
+        raise CheckSkippedError(f"the exact value is known up to 2 dimensions of the code, and this one has {dims}")
+    axes = [torch.linspace(a, b, GRID_POINTS[dims]).to(low) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
     z = torch.cartesian_prod(*axes).reshape(-1, dims)
     log = torch.cat([log_joint(part).double() for part in z.split(4096)])
-    log = log.reshape(*[POINTS[dims]] * dims, -1)
+    log = log.reshape(*[GRID_POINTS[dims]] * dims, -1)
     cell = math.prod((axis[1] - axis[0]).item() for axis in axes)
     fine = log.flatten(0, -2).logsumexp(0) + math.log(cell)
     half = log[::2] if dims == 1 else log[::2, ::2]
     coarse = half.flatten(0, -2).logsumexp(0) + math.log(cell * 2**dims)
     if fine.isnan().any():
-        raise Unsaid("log p(x|z) is not a number for some codes far from the others")
+        raise CheckSkippedError("log p(x|z) is not a number for some codes far from the others")
     if (fine - coarse).abs().max() > 0.05:
-        raise Unsaid("the posteriors are narrower than a grid over the code can see")
+        raise CheckSkippedError("the posteriors are narrower than a grid over the code can see")
     return fine
 
 
-def _theirs(claim: Claim, x: Tensor) -> tuple[tuple[Tensor, Tensor], LogJoint]:
-    shape = codes(claim, 1).shape[1:]
+def _foreign_log_joint(claim: Claim, x: Tensor) -> tuple[tuple[Tensor, Tensor], LogJoint]:
+    shape = sample_latents(claim, 1).shape[1:]
     length = math.prod(shape)
     low = torch.full((length,), -8.0)
     normal = Normal(torch.zeros(length), torch.zeros(length))
 
     def log_joint(z: Tensor) -> Tensor:
-        assert claim.density is not None
+        assert claim.log_px is not None
         columns = [
-            claim.density(claim.module, one.expand(len(z), *one.shape), z.reshape(-1, *shape).to(one)) for one in x
+            claim.log_px(claim.module, one.expand(len(z), *one.shape), z.reshape(-1, *shape).to(one)) for one in x
         ]
         return torch.stack(columns, 1).cpu() + normal.log_prob(z)[:, None]
 

@@ -18,28 +18,28 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from elbowroom import noise
 
 #: Random calls in one block, after which a rejection sampler is taken to wait for numbers that never come.
-PATIENCE = 1_000
+MAX_RANDOM_CALLS = 1_000
 
 
-class Endless(RuntimeError):  # noqa: N818 - it is what happened
+class EndlessSamplingError(RuntimeError):  # noqa: N818 - it is what happened
     """A module that asked for random numbers again and again, as a rejection sampler does."""
 
 
-class Dice(TorchDispatchMode):
+class RngOverride(TorchDispatchMode):
     """Answer every random call inside.
 
     Args:
-        normals: from the tensor to be filled to standard normals of its shape, or ``None`` where it cannot say whose
+        sample_normals: from the tensor to be filled to standard normals of its shape, or ``None`` where it cannot say whose
             they are; then, and for calls without a rule, torch's own numbers stay.
 
     Attributes:
         unruled: the calls that kept torch's numbers.
     """
 
-    def __init__(self, normals: Callable[[Tensor], Tensor | None]) -> None:
+    def __init__(self, sample_normals: Callable[[Tensor], Tensor | None]) -> None:
         super().__init__()
-        self.normals, self.calls = normals, 0
-        self.unruled: set[str] = set()
+        self.sample_normals, self.n_calls = sample_normals, 0
+        self.unhandled_calls: set[str] = set()
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -47,38 +47,38 @@ class Dice(TorchDispatchMode):
         out = function(*args, **(kwargs or {}))
         if torch.Tag.nondeterministic_seeded not in function.tags:
             return out
-        self.calls += 1
-        if self.calls > PATIENCE:
-            raise Endless(f"it drew more than {PATIENCE:,} times for one batch, as a rejection sampler may")
+        self.n_calls += 1
+        if self.n_calls > MAX_RANDOM_CALLS:
+            raise EndlessSamplingError(f"it drew more than {MAX_RANDOM_CALLS:,} times for one batch, as a rejection sampler may")
         rule = _RULES.get(function.overloadpacket)
-        normal = None if rule is None or not isinstance(out, Tensor) else self.normals(out)
+        normal = None if rule is None or not isinstance(out, Tensor) else self.sample_normals(out)
         if rule is None or normal is None:
-            self.unruled.add(str(function.overloadpacket).removeprefix("aten."))
+            self.unhandled_calls.add(str(function.overloadpacket).removeprefix("aten."))
             return out
         named = {a.name: a.default_value for a in function._schema.arguments}
         named |= dict(zip(named, args, strict=False)) | dict(kwargs or {})
         return out.copy_(rule(normal, named))
 
 
-def silent() -> Dice:
+def zero_rng() -> RngOverride:
     """Normals are 0, uniforms one half, and every other draw follows from them.
 
-    >>> with silent():
+    >>> with zero_rng():
     ...     torch.randn(2), torch.rand(1)
     (tensor([0., 0.]), tensor([0.5000]))
     """
-    return Dice(lambda out: torch.zeros(out.shape, device=out.device))
+    return RngOverride(lambda out: torch.zeros(out.shape, device=out.device))
 
 
-def by_row(index: Tensor, seed: int) -> Dice:
+def per_example_rng(index: Tensor, seed: int) -> RngOverride:
     """Numbers that depend on the seed, the example and the number of the call alone.
 
     The dimension of the examples is the first whose size is that of ``index``; a call without one keeps torch's
     numbers.
 
-    >>> with by_row(torch.tensor([4, 5, 6]), seed=0):
+    >>> with per_example_rng(torch.tensor([4, 5, 6]), seed=0):
     ...     together = torch.randn(3, 2)
-    >>> with by_row(torch.tensor([6]), seed=0):
+    >>> with per_example_rng(torch.tensor([6]), seed=0):
     ...     alone = torch.randn(1, 2)
     >>> torch.equal(together[2], alone[0])
     True
@@ -94,32 +94,32 @@ def by_row(index: Tensor, seed: int) -> Dice:
         before, after = out.shape[:place], out.shape[place + 1 :]
         like = torch.zeros((), device=out.device)
         shape = torch.Size((math.prod(before), len(index), math.prod(after)))
-        with noise.keyed(seed * PATIENCE + calls, index):
+        with noise.keyed(seed * MAX_RANDOM_CALLS + calls, index):
             return noise.standard_normal(shape, like).reshape(out.shape)
 
-    return Dice(normals)
+    return RngOverride(normals)
 
 
-def _normal(normal: Tensor, named: dict[str, Any]) -> Tensor:
-    mean, std = named.get("mean"), named.get("std")
+def _normal(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
+    mean, std = arguments.get("mean"), arguments.get("std")
     return (0 if mean is None else mean) + (1 if std is None else std) * normal
 
 
-def _uniform(normal: Tensor, named: dict[str, Any]) -> Tensor:
-    low, high = named.get("from", 0), named.get("to", 1)
+def _uniform(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
+    low, high = arguments.get("from", 0), arguments.get("to", 1)
     return low + (high - low) * torch.special.ndtr(normal)
 
 
-def _bernoulli(normal: Tensor, named: dict[str, Any]) -> Tensor:
-    return (torch.special.ndtr(normal) < named.get("p", named["self"])).to(normal)
+def _bernoulli(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
+    return (torch.special.ndtr(normal) < arguments.get("p", arguments["self"])).to(normal)
 
 
-def _exponential(normal: Tensor, named: dict[str, Any]) -> Tensor:
-    return -torch.special.log_ndtr(-normal) / named.get("lambd", 1)
+def _exponential(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
+    return -torch.special.log_ndtr(-normal) / arguments.get("lambd", 1)
 
 
-def _multinomial(normal: Tensor, named: dict[str, Any]) -> Tensor:
-    reached = named["self"].cumsum(-1)
+def _multinomial(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
+    reached = arguments["self"].cumsum(-1)
     return torch.searchsorted(reached, torch.special.ndtr(normal) * reached[..., -1:]).to(normal)
 
 

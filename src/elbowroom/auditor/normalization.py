@@ -10,169 +10,169 @@ from torch import Tensor
 
 from elbowroom.auditor import quadrature
 from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.classic import classic
-from elbowroom.auditor.quadrature import Entangled, LogDensity, Space, Unbounded
-from elbowroom.auditor.quiet import at_rest
-from elbowroom.auditor.registry import Fault, Unsaid, check
+from elbowroom.auditor.classic import parse_vae_output
+from elbowroom.auditor.quadrature import NotFactorizedError, LogDensity, Space, UnboundedDensityError
+from elbowroom.auditor.quiet import eval_mode
+from elbowroom.auditor.registry import CheckFailedError, CheckSkippedError, check
 
 #: The log of a total, its standard error, how many elements x has, and over what it is.
-Total = tuple[float, float, int, str]
+LogTotal = tuple[float, float, int, str]
 
 #: By how much the log of a total may miss zero, for each element of x: quadrature and single precision.
-PER_ELEMENT = 5e-3
+TOLERANCE_PER_ELEMENT = 5e-3
 #: Elements up to which several codes are looked at, and not one alone.
-SMALL = 256
+MAX_SMALL_NUMBERS = 256
 #: Draws of everything, from whose spread the error of a total is taken.
-REPEATS = 8
+N_REPEATS = 8
 
 
 @check("p(x|z) adds up to one")
-def given_the_code(claim: Claim) -> str:
+def check_conditional_normalization(claim: Claim) -> str:
     """A likelihood is a probability, or a density, of x: over all x it adds up to one, whatever the code."""
-    if claim.ours is not None and claim.density is None:
-        _suits(claim)
-        found = [_total(f, claim, _space(claim)) for f in _decoded(claim)]
-        return _judged([found])
-    if claim.density is None:
-        raise Unsaid("p(x|z) is inside the module: give log_px=, a function of (module, x, z), or it a method decode")
+    if claim.elbowroom_model is not None and claim.log_px is None:
+        _require_matching_values(claim)
+        found = [_log_total(f, claim, _family_space(claim)) for f in _model_log_densities(claim)]
+        return _require_normalized([found])
+    if claim.log_px is None:
+        raise CheckSkippedError("p(x|z) is inside the module: give log_px=, a function of (module, x, z), or it a method decode")
     # Nobody said over what it is a likelihood: it has to be one over something.
-    return _judged([_totals(claim, space) for space in _candidates(claim.x)])
+    return _require_normalized([_foreign_log_totals(claim, space) for space in _candidate_spaces(claim.x)])
 
 
-def _judged(tried: list[list[Total]]) -> str:
+def _require_normalized(totals_by_space: list[list[LogTotal]]) -> str:
     """The words for the first space over which every total is one."""
     faults = []
-    for found in tried:
+    for found in totals_by_space:
         total, error, n, name = max(found, key=lambda t: abs(t[0]) - 5 * t[1])
-        if abs(total) <= PER_ELEMENT * n + 5 * error:
+        if abs(total) <= TOLERANCE_PER_ELEMENT * n + 5 * error:
             exactly = f"to {abs(total) / n:.0e} for each of {n} values"
             return f"over {name} it adds up to one for {len(found)} {'codes' if found[1:] else 'code'}, {exactly}"
         if math.isinf(total):
             faults.append(f"{name} have no total")
         else:
             faults.append(f"{name} add up to e^{total:.1f}, {math.exp(min(total / n, 700)):.3g} for each of {n}")
-    raise Fault("it cannot be a likelihood: " + "; ".join(faults))
+    raise CheckFailedError("it cannot be a likelihood: " + "; ".join(faults))
 
 
-def _totals(claim: Claim, space: Space) -> list[Total]:
+def _foreign_log_totals(claim: Claim, space: Space) -> list[LogTotal]:
     """Of a module of one's own, whose p(x|z) may not take every x that a space has."""
     try:
-        return [_total(f, claim, space) for f in _given(claim)]
+        return [_log_total(f, claim, space) for f in _foreign_log_densities(claim)]
     except RuntimeError:
         return [(math.inf, 0.0, claim.x[0].numel(), space.name)]
 
 
-def _total(f: LogDensity, claim: Claim, space: Space) -> Total:
+def _log_total(f: LogDensity, claim: Claim, space: Space) -> LogTotal:
     n = claim.x[0].numel()
-    every = None if space.levels is None else quadrature.everything(n, space.levels)
+    every = None if space.n_levels is None else quadrature.enumerate_points(n, space.n_levels)
     if every is not None:
         with torch.no_grad():
             total = f(every.to(claim.x.dtype)).double().logsumexp(0).item()
             return (math.inf if math.isnan(total) else total), 0.0, n, f"all {len(every):,} x there are"
     base = claim.x[0].flatten().double().cpu()
-    if space.levels is not None:
-        base = (base * (space.levels - 1)).round() / (space.levels - 1)
+    if space.n_levels is not None:
+        base = (base * (space.n_levels - 1)).round() / (space.n_levels - 1)
     try:
         total, error = quadrature.log_total(f, base, space)
         return (math.inf if math.isnan(total) else total), error, n, space.name
-    except Unbounded:
+    except UnboundedDensityError:
         return math.inf, 0.0, n, space.name
-    except Entangled as why:
-        raise Unsaid(f"{why}, and there are too many x to go through") from None
+    except NotFactorizedError as why:
+        raise CheckSkippedError(f"{why}, and there are too many x to go through") from None
 
 
-def _space(claim: Claim) -> Space:
+def _family_space(claim: Claim) -> Space:
     """The values that our family speaks of."""
-    assert claim.ours is not None
-    family = claim.ours.decoder.family
+    assert claim.elbowroom_model is not None
+    family = claim.elbowroom_model.decoder.family
     if family.levels is not None:
-        return quadrature.levels(family.levels)
+        return quadrature.discrete_space(family.levels)
     if family.support == (0.0, 1.0):
-        return quadrature.unit()
+        return quadrature.unit_interval()
     if family.support == (-math.inf, math.inf):
-        return quadrature.line()
-    raise Unsaid(f"its values lie in [{family.support[0]:g}, {family.support[1]:g}], over which no sum is known here")
+        return quadrature.real_line()
+    raise CheckSkippedError(f"its values lie in [{family.support[0]:g}, {family.support[1]:g}], over which no sum is known here")
 
 
-def _candidates(x: Tensor) -> list[Space]:
+def _candidate_spaces(x: Tensor) -> list[Space]:
     """What examples like these may be, the likeliest first."""
     if bool(((x == 0) | (x == 1)).all()):
-        return [quadrature.levels(2), quadrature.line()]
+        return [quadrature.discrete_space(2), quadrature.real_line()]
     grid = bool((x * 255 - (x * 255).round()).abs().max() < 1e-3)
     inside = bool(((x >= 0) & (x <= 1)).all())
-    return [quadrature.levels(256)] * (grid and inside) + [quadrature.unit()] * inside + [quadrature.line()]
+    return [quadrature.discrete_space(256)] * (grid and inside) + [quadrature.unit_interval()] * inside + [quadrature.real_line()]
 
 
-def _suits(claim: Claim) -> None:
+def _require_matching_values(claim: Claim) -> None:
     """Nothing can be said of bits where the data is grey; what is reported then says so itself."""
-    family = claim.ours.decoder.family if claim.ours is not None else None
+    family = claim.elbowroom_model.decoder.family if claim.elbowroom_model is not None else None
     if family is None or family.levels != 2 or bool(((claim.x == 0) | (claim.x == 1)).all()):
         return
-    total, _, n, name = max(_total(f, claim, quadrature.unit()) for f in _decoded(claim))
-    raise Unsaid(
+    total, _, n, name = max(_log_total(f, claim, quadrature.unit_interval()) for f in _model_log_densities(claim))
+    raise CheckSkippedError(
         f"{type(family).__name__} is a likelihood of bits, and the data is grey, where it is a cross-entropy and "
         f"reported as one: {name} add up to e^{total:.1f}, {math.exp(total / n):.3g} for each of {n}; "
         "--binarise, or --likelihood continuous-bernoulli, make it a likelihood"
     )
 
 
-def _decoded(claim: Claim) -> Iterator[LogDensity]:
+def _model_log_densities(claim: Claim) -> Iterator[LogDensity]:
     """log p(x|z) of a model of ours at a few codes."""
-    model = claim.ours
+    model = claim.elbowroom_model
     assert model is not None
-    n = 3 if claim.x[0].numel() <= SMALL else 1
+    n = 3 if claim.x[0].numel() <= MAX_SMALL_NUMBERS else 1
     c = None if claim.c is None else claim.c[:n]
-    with at_rest(model):
-        z = model.draw(claim.x[:n], c).latents[-1].z[0] if _priorless(model) else model.draw_prior(n, c)
+    with eval_mode(model):
+        z = model.draw(claim.x[:n], c).latents[-1].z[0] if _lacks_prior(model) else model.draw_prior(n, c)
         given = [model.decode(z[i : i + 1], None if c is None else c[i : i + 1]) for i in range(n)]
     for p in given:
         yield lambda x, p=p: p.log_prob(x.reshape(-1, *claim.x.shape[1:]).to(claim.x.device)).cpu()  # type: ignore[misc]
 
 
-def _priorless(model: object) -> bool:
+def _lacks_prior(model: object) -> bool:
     """Whether codes can only come from examples."""
     return getattr(model, "prior", None) is None
 
 
-def _given(claim: Claim) -> Iterator[LogDensity]:
+def _foreign_log_densities(claim: Claim) -> Iterator[LogDensity]:
     """log p(x|z) of anybody's module at the codes of a few examples."""
-    density = claim.density
+    density = claim.log_px
     assert density is not None
-    for z in codes(claim, 1):
-        yield _at(claim, density, z)
+    for z in sample_latents(claim, 1):
+        yield _log_density_at(claim, density, z)
 
 
-def _at(claim: Claim, density: Callable[..., Tensor], z: Tensor) -> LogDensity:
+def _log_density_at(claim: Claim, log_px: Callable[..., Tensor], z: Tensor) -> LogDensity:
     def f(x: Tensor) -> Tensor:
         shaped = x.reshape(-1, *claim.x.shape[1:]).to(claim.x)
-        return density(claim.module, shaped, z.expand(len(shaped), *z.shape)).cpu()
+        return log_px(claim.module, shaped, z.expand(len(shaped), *z.shape)).cpu()
 
     return f
 
 
-def codes(claim: Claim, n: int) -> Tensor:
+def sample_latents(claim: Claim, n: int) -> Tensor:
     """Codes of a module of one's own: standard normal, as many and as long as its mu."""
-    output = classic(claim.output(claim.x), claim.x)
+    output = parse_vae_output(claim.output(claim.x), claim.x)
     if output is None:
-        raise Unsaid("the module does not return (reconstruction, mu, logvar), so the size of a code is not known")
+        raise CheckSkippedError("the module does not return (reconstruction, mu, logvar), so the size of a code is not known")
     generator = torch.Generator().manual_seed(0)
     return torch.randn(n, *output.mu.shape[1:], generator=generator).to(output.mu)
 
 
 @check("all x together have at most one")
-def altogether(claim: Claim) -> str:
+def check_total_probability(claim: Claim) -> str:
     """Whatever is at most log p(x) adds up, over all x, to at most one: where x is small, by enumeration."""
     n = claim.x[0].numel()
     binary = bool(((claim.x == 0) | (claim.x == 1)).all())
-    every = quadrature.everything(n, 2) if binary else None
+    every = quadrature.enumerate_points(n, 2) if binary else None
     if every is None:
-        raise Unsaid(f"there are too many x of {n} values to go through")
+        raise CheckSkippedError(f"there are too many x of {n} values to go through")
     x, index = every.reshape(-1, *claim.x.shape[1:]).to(claim.x), torch.arange(len(every))
     c = None if claim.c is None else claim.c[:1].expand(len(x), *claim.c.shape[1:])
-    sums = torch.stack([claim.at(x, c, index, 64, seed).exp().sum() for seed in range(REPEATS)])
-    total, error = sums.mean().item(), sums.std().item() / math.sqrt(REPEATS)
+    sums = torch.stack([claim.evaluate_examples(x, c, index, 64, seed).exp().sum() for seed in range(N_REPEATS)])
+    total, error = sums.mean().item(), sums.std().item() / math.sqrt(N_REPEATS)
     if total > 1.01 + 5 * error:
-        raise Fault(
+        raise CheckFailedError(
             f"the {len(every):,} x there are add up to {total:.4g} ± {error:.2g}, which no bound on log p(x) can"
         )
     return f"the {len(every):,} x there are add up to {total:.4f} ± {error:.4f}"

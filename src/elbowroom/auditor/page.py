@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 #: What is said of a check that ended so.
-WORDS = {True: "passed", False: "failed", None: "cannot say"}
+OUTCOME_LABELS = {True: "passed", False: "failed", None: "cannot say"}
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ class Audit(Sequence[Outcome]):
         """Whether no check failed."""
         return all(outcome.passed is not False for outcome in self)
 
-    def __getitem__(self, which: Any) -> Any:
-        if isinstance(which, str):
-            return next(outcome for outcome in self if outcome.name == which)
-        return self._outcomes[which]
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, str):
+            return next(outcome for outcome in self if outcome.name == index)
+        return self._outcomes[index]
 
     def __len__(self) -> int:
         return len(self._outcomes)
@@ -71,10 +71,10 @@ class Audit(Sequence[Outcome]):
             table.add_column(column, overflow="fold")
         colours = {True: "green", False: "bold red", None: "dim"}
         for outcome in self:
-            word = f"[{colours[outcome.passed]}]{WORDS[outcome.passed]}[/]"
+            word = f"[{colours[outcome.passed]}]{OUTCOME_LABELS[outcome.passed]}[/]"
             table.add_row(outcome.name, word, outcome.evidence.replace("[", r"\["))
         return table
 
     def __repr__(self) -> str:
         head = f"{self.subject}: {self.claim}"
-        return "\n".join([head, *(f"{WORDS[o.passed]:<10}  {o.name}: {o.evidence}" for o in self)])
+        return "\n".join([head, *(f"{OUTCOME_LABELS[o.passed]:<10}  {o.name}: {o.evidence}" for o in self)])

@@ -15,7 +15,7 @@ from torch import Tensor
 LogDensity = Callable[[Tensor], Tensor]
 
 #: Points that a sum may take; beyond, some of the elements stand for all.
-LIMIT = 130_000
+MAX_POINTS = 130_000
 
 
 @dataclass(frozen=True)
@@ -26,56 +26,56 @@ class Space:
         name: in words.
         values: (M,); of ``all numbers``, in units of a scale from a centre that are found for each element.
         log_weights: (M,), zero where there is nothing between the values.
-        levels: how many values there are, or ``None`` for an interval.
+        n_levels: how many values there are, or ``None`` for an interval.
     """
 
     name: str
     values: Tensor
     log_weights: Tensor
-    levels: int | None = None
+    n_levels: int | None = None
 
     @property
-    def endless(self) -> bool:
+    def is_real_line(self) -> bool:
         """Whether it is all numbers."""
         return self.name == "all numbers"
 
 
-def levels(n: int) -> Space:
+def discrete_space(n: int) -> Space:
     """``n`` values from 0 to 1: bits, or the grey levels of a pixel."""
     name = "the two values 0 and 1" if n == 2 else f"the {n} levels of a pixel"
     return Space(name, torch.linspace(0, 1, n, dtype=torch.float64), torch.zeros(n, dtype=torch.float64), n)
 
 
-def unit() -> Space:
+def unit_interval() -> Space:
     """The interval [0, 1], by Gauss and Legendre's rule on panels that halve towards both ends."""
-    values, weights = _panels([0.0, *(2.0**-i for i in range(12, 0, -1))])
+    values, weights = _gauss_legendre_panels([0.0, *(2.0**-i for i in range(12, 0, -1))])
     values, weights = np.concatenate((values, 1 - values)), np.tile(weights, 2)
     return Space("the values between 0 and 1", torch.tensor(values), torch.tensor(weights).log())
 
 
-def line() -> Space:
+def real_line() -> Space:
     r"""All numbers, as :math:`m + s \sinh u`, so that heavy tails are reached; each side by itself, for a kink at m."""
-    u, weights = _panels(np.linspace(0, 12, 13).tolist())
+    u, weights = _gauss_legendre_panels(np.linspace(0, 12, 13).tolist())
     values, weights = np.sinh(u), np.tile(weights * np.cosh(u), 2)
     return Space("all numbers", torch.tensor(np.concatenate((-values, values))), torch.tensor(weights).log())
 
 
-def _panels(edges: list[float], order: int = 6) -> tuple[np.ndarray, np.ndarray]:
+def _gauss_legendre_panels(edges: list[float], order: int = 6) -> tuple[np.ndarray, np.ndarray]:
     nodes, weights = np.polynomial.legendre.leggauss(order)
     ends = list(itertools.pairwise(edges))
     values = np.concatenate([(b - a) / 2 * nodes + (a + b) / 2 for a, b in ends])
     return values, np.concatenate([(b - a) / 2 * weights for a, b in ends])
 
 
-def everything(n: int, values: int) -> Tensor | None:
+def enumerate_points(n: int, n_levels: int) -> Tensor | None:
     """All points of a space of n elements with so many values each, (M, n) in [0, 1]; ``None`` beyond 2 ** 12 points.
 
-    >>> everything(2, 2).tolist()
+    >>> enumerate_points(2, 2).tolist()
     [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
     """
-    if n * math.log2(values) > 12:
+    if n * math.log2(n_levels) > 12:
         return None
-    return torch.cartesian_prod(*[torch.linspace(0, 1, values)] * n).reshape(-1, n)
+    return torch.cartesian_prod(*[torch.linspace(0, 1, n_levels)] * n).reshape(-1, n)
 
 
 def log_total(f: LogDensity, base: Tensor, space: Space) -> tuple[float, float]:
@@ -95,25 +95,25 @@ def log_total(f: LogDensity, base: Tensor, space: Space) -> tuple[float, float]:
         Unbounded: it grows without end along an element.
     """
     n, m = len(base), len(space.values)
-    chosen = torch.randperm(n, generator=torch.Generator().manual_seed(0))[: max(1, LIMIT // m)]
-    if not _factorises(f, base, space):
-        raise Entangled("what one value of x adds to log p(x|z) depends on the others")
+    chosen = torch.randperm(n, generator=torch.Generator().manual_seed(0))[: max(1, MAX_POINTS // m)]
+    if not _is_factorized(f, base, space):
+        raise NotFactorizedError("what one value of x adds to log p(x|z) depends on the others")
     values, log_weights = space.values.expand(len(chosen), m), space.log_weights
-    if space.endless:
-        base, scale = peak(f, base)
+    if space.is_real_line:
+        base, scale = find_peak(f, base)
         values, log_weights = base[chosen, None] + scale[chosen, None] * values, log_weights + scale[chosen, None].log()
     here = f(base[None])[0].double()
-    c = here - torch.logsumexp(_along(f, base, chosen, values) + log_weights, 1)
+    c = here - torch.logsumexp(_evaluate_along(f, base, chosen, values) + log_weights, 1)
     spread = c.std().item() if len(c) > 1 else 0.0
     error = n * spread / math.sqrt(len(c)) * math.sqrt(1 - len(c) / n)
     return (here - n * c.mean()).item(), error
 
 
-class Entangled(Exception):  # noqa: N818 - it is what was found
+class NotFactorizedError(Exception):  # noqa: N818 - it is what was found
     """No sum over the elements, so its parts cannot be looked at one by one."""
 
 
-def _factorises(f: LogDensity, base: Tensor, space: Space) -> bool:
+def _is_factorized(f: LogDensity, base: Tensor, space: Space) -> bool:
     """Whether what one element adds does not depend on another: neighbours, and pairs at random."""
     n = len(base)
     if n == 1:
@@ -122,7 +122,7 @@ def _factorises(f: LogDensity, base: Tensor, space: Space) -> bool:
     i, j = torch.randint(n, (2, 128), generator=generator)
     j[:64] = (i[:64] + 1) % n
     i, j = i[i != j], j[i != j]
-    if space.endless:
+    if space.is_real_line:
         v, w = base[i] + 0.5, base[j] - 0.5
     else:
         v, w = space.values.to(base)[torch.randint(len(space.values), (2, len(i)), generator=generator)]
@@ -135,7 +135,7 @@ def _factorises(f: LogDensity, base: Tensor, space: Space) -> bool:
         return bool(mixed.abs().max() < 0.01 + 4e-6 * f(base[None]).abs())
 
 
-def peak(f: LogDensity, base: Tensor) -> tuple[Tensor, Tensor]:
+def find_peak(f: LogDensity, base: Tensor) -> tuple[Tensor, Tensor]:
     """Where each element of f is largest, and how far from there it counts: d with d |f'(m + d)| = 1; (D,) each.
 
     The gradient of a sum over the elements is every element's own derivative, so all are bisected at once.
@@ -145,37 +145,37 @@ def peak(f: LogDensity, base: Tensor) -> tuple[Tensor, Tensor]:
     """
     low, high = base - 1, base + 1
     for j in range(40):
-        down, up = _slope(f, low) < 0, _slope(f, high) > 0
+        down, up = _gradient(f, low) < 0, _gradient(f, high) > 0
         if not (down.any() or up.any()):
             break
         low, high = torch.where(down, low - 2.0**j, low), torch.where(up, high + 2.0**j, high)
     else:
-        raise Unbounded(f"it grows without end along {int((down | up).sum())} of {len(base)} values")
+        raise UnboundedDensityError(f"it grows without end along {int((down | up).sum())} of {len(base)} values")
     for _ in range(50):
         middle = (low + high) / 2
-        rises = _slope(f, middle) > 0
+        rises = _gradient(f, middle) > 0
         low, high = torch.where(rises, middle, low), torch.where(rises, high, middle)
     centre, near, far = (low + high) / 2, torch.full_like(base, -16.0), torch.full_like(base, 16.0)
     for _ in range(30):
         exponent = (near + far) / 2
         away = exponent.exp()
-        counts = away * _slope(f, centre + away).abs() > 1
+        counts = away * _gradient(f, centre + away).abs() > 1
         near, far = torch.where(counts, near, exponent), torch.where(counts, exponent, far)
     return centre, ((near + far) / 2).exp()
 
 
-class Unbounded(Exception):  # noqa: N818 - it is what was found
+class UnboundedDensityError(Exception):  # noqa: N818 - it is what was found
     """No density at all: the log grows without end."""
 
 
-def _slope(f: LogDensity, x: Tensor) -> Tensor:
+def _gradient(f: LogDensity, x: Tensor) -> Tensor:
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         (slope,) = torch.autograd.grad(f(x[None]).sum(), x)
     return slope
 
 
-def _along(f: LogDensity, base: Tensor, chosen: Tensor, values: Tensor) -> Tensor:
+def _evaluate_along(f: LogDensity, base: Tensor, chosen: Tensor, values: Tensor) -> Tensor:
     """f with each chosen element in turn at each of its values, (C, M)."""
     found = []
     with torch.no_grad():

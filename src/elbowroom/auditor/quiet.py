@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def as_found(module: nn.Module) -> Iterator[None]:
+def restored(module: nn.Module) -> Iterator[None]:
     """Whatever is done to a module inside, its modes, parameters and buffers, and torch's generators, are as before.
 
     >>> norm = nn.BatchNorm1d(2)
-    >>> with as_found(norm):
+    >>> with restored(norm):
     ...     _ = norm.eval().train()(torch.randn(5, 2))
     >>> norm.num_batches_tracked.item(), norm.training
     (0, True)
@@ -25,7 +25,7 @@ def as_found(module: nn.Module) -> Iterator[None]:
     buffers = [
         (b, b.clone(), part, name) for part in module.modules() for name, b in part._buffers.items() if b is not None
     ]
-    with streams_kept(place(module)):
+    with preserve_rng(module_device(module)):
         try:
             yield
         finally:
@@ -39,12 +39,12 @@ def as_found(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def at_rest(module: nn.Module) -> Iterator[None]:
+def eval_mode(module: nn.Module) -> Iterator[None]:
     """Evaluation mode, no gradients, torch's generators as they were."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        with streams_kept(place(module)), torch.no_grad():
+        with preserve_rng(module_device(module)), torch.no_grad():
             torch.manual_seed(0)
             yield
     finally:
@@ -52,12 +52,12 @@ def at_rest(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def place(module: nn.Module) -> torch.device:
+def module_device(module: nn.Module) -> torch.device:
     """Where a module computes."""
     tensor: Tensor | None = next(iter([*module.parameters(), *module.buffers()]), None)
     return torch.device("cpu") if tensor is None else tensor.device
 
 
-def streams_kept(device: torch.device) -> Any:
+def preserve_rng(device: torch.device) -> Any:
     """A block that leaves torch's generators as they were, that of a GPU too: a seed sets it beside the CPU's."""
     return torch.random.fork_rng([device] if device.type == "cuda" else [])

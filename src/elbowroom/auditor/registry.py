@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from elbowroom.auditor.claim import Claim
 
 
-class Fault(Exception):  # noqa: N818 - it is what was found
+class CheckFailedError(Exception):  # noqa: N818 - it is what was found
     """The claim cannot hold; the message is the evidence."""
 
 
-class Unsaid(Exception):  # noqa: N818 - it is what was found
+class CheckSkippedError(Exception):  # noqa: N818 - it is what was found
     """Nothing can be said; the message says why, and what would change it."""
 
 
@@ -24,12 +24,12 @@ class Check:
 
     Attributes:
         name: what holds where it is passed.
-        about: why it must.
-        function: from the claim to the evidence; raises :class:`Fault` or :class:`Unsaid`.
+        description: why it must.
+        function: from the claim to the evidence; raises :class:`CheckFailedError` or :class:`CheckSkippedError`.
     """
 
     name: str
-    about: str
+    description: str
     function: Callable[[Claim], str]
 
 

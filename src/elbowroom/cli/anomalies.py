@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 @click.option("--level", type=float, default=0.05, show_default=True, help="false-positive rate of the threshold")
 @click.option("--samples", type=int, default=20, show_default=True, help="posterior samples per example")
 @click.option("--window", type=int, default=3, show_default=True, help="of the background; 1 takes pixels one by one")
-@click.option("--resize", type=options.Size(), help="height,width to which pictures of your own are brought")
-@click.option("--seed", type=options.SEED, default=0, show_default=True, help="of noise, background and halves")
+@click.option("--resize", type=options.HeightWidth(), help="height,width to which pictures of your own are brought")
+@click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of noise, background and halves")
 @click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
 @click.option("--out", help="FILE.csv or .npz: every example with its scores and p-values")
 @click.option("--heat-map", help="FILE.png: where the strangest examples are strange")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 def anomalies(run: str, score: str, out: str | None, heat_map: str | None, as_json: bool, **settings: Any) -> None:
     """Score what is strange to a run, at a threshold of a known false-positive rate."""
-    table, picture = _target(out, "--out", (".csv", ".npz")), _target(heat_map, "--heat-map", (".png",))
+    table, picture = _output_path(out, "--out", (".csv", ".npz")), _output_path(heat_map, "--heat-map", (".png",))
     from elbowroom.evaluation import anomalies
 
     names = score if score == "all" else [name.strip() for name in score.split(",") if name.strip()]
@@ -42,15 +42,15 @@ def anomalies(run: str, score: str, out: str | None, heat_map: str | None, as_js
     if as_json:
         click.echo(found.json())
     else:
-        _show(found)
+        _print_anomalies(found)
     if table:
-        _write(found, table, quiet=as_json)
+        _write_scores(found, table, quiet=as_json)
     if picture:
-        _draw(found, picture, quiet=as_json)
+        _draw_heatmaps(found, picture, quiet=as_json)
 
 
-def _show(found: Anomalies) -> None:
-    p, screen = found.protocol, listing.console()
+def _print_anomalies(result: Anomalies) -> None:
+    p, screen = result.protocol, listing.console()
     n = p["examples"]
     normal = f"{n['normal']:,} normal, {p['normal']['name']} {p['split']}"
     other = p["other"]["name"] if p["other"] else "given"
@@ -59,8 +59,8 @@ def _show(found: Anomalies) -> None:
         f"[bold]{p['model']}[/]  {normal}{against}; {p['samples']} samples, seed {p['seed']}\n"
         f"p(x|z): {p['likelihood']}\n"
     )
-    screen.print(found.table())
-    figures = next(iter(found.values()))
+    screen.print(result.table())
+    figures = next(iter(result.values()))
     threshold = figures["threshold"]
     screen.print(f"\nthreshold: {threshold.estimator}, calibrated on {threshold.examples:,} of the normal examples")
     screen.print(f"false positives: share above it {figures['false_positives'].estimator}")
@@ -68,23 +68,23 @@ def _show(found: Anomalies) -> None:
         screen.print(f"found: share of the others above it; AUPRC: {figures['auprc'].estimator}")
 
 
-def _target(name: str | None, flag: str, endings: tuple[str, ...]) -> Path | None:
+def _output_path(name: str | None, flag: str, suffixes: tuple[str, ...]) -> Path | None:
     if name is None:
         return None
     path = Path(name)
-    if path.suffix not in endings:
-        raise ValueError(f"{flag} {name}: the name must end in {' or '.join(endings)}")
+    if path.suffix not in suffixes:
+        raise ValueError(f"{flag} {name}: the name must end in {' or '.join(suffixes)}")
     if not path.parent.is_dir():
         raise ValueError(f"{flag} {name}: there is no folder {path.parent}; make it first")
     return path
 
 
-def _write(found: Anomalies, path: Path, quiet: bool) -> None:
+def _write_scores(result: Anomalies, path: Path, quiet: bool) -> None:
     import csv
 
     import numpy as np
 
-    columns = found.columns()
+    columns = result.to_columns()
     try:
         if path.suffix == ".npz":
             arrays = {name: np.array(values) for name, values in columns.items()}
@@ -94,25 +94,25 @@ def _write(found: Anomalies, path: Path, quiet: bool) -> None:
                 writer = csv.writer(file)
                 writer.writerow(columns)
                 for row in zip(*columns.values(), strict=True):
-                    writer.writerow([_cell(value) for value in row])
+                    writer.writerow([_format_cell(value) for value in row])
     except OSError as error:
         raise ValueError(f"cannot write {path} ({error.strerror or error}): give an --out you may write to") from None
     if not quiet:
         click.echo(f"{path}  {len(columns['set']):,} examples: {', '.join(columns)}")
 
 
-def _cell(value: Any) -> Any:
+def _format_cell(value: Any) -> Any:
     """Seven digits, and nothing for what is not there."""
     return value if not isinstance(value, float) else "" if value != value else f"{value:.7g}"
 
 
-def _draw(found: Anomalies, path: Path, quiet: bool) -> None:
-    from elbowroom.plotting.heatmaps import heat_maps
+def _draw_heatmaps(result: Anomalies, path: Path, quiet: bool) -> None:
+    from elbowroom.plotting.heatmaps import heatmap_grid
 
-    by = list(found)[-1].replace("_", " ")
-    blocks = [(name, *maps) for name, maps in found.maps.items()]
+    by = list(result)[-1].replace("_", " ")
+    blocks = [(name, *maps) for name, maps in result.heatmaps.items()]
     try:
-        heat_maps(blocks, f"the strangest first, by {by} · {found.protocol['model']}").save(path)
+        heatmap_grid(blocks, f"the strangest first, by {by} · {found.protocol['model']}").save(path)
     except OSError as error:
         raise ValueError(f"cannot write {path} ({error.strerror or error}): give a --heat-map you may write") from None
     if not quiet:

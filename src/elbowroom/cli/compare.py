@@ -15,48 +15,48 @@ if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
 #: Flags whose one value is a text with commas.
-LISTS = ("only", "label", "columns")
+COMMA_OPTIONS = ("only", "label", "columns")
 #: Flags that are the same for all runs of a sweep.
-ALONE = ("out", "device", "watch", "config", "preset")
+SINGLE_VALUE_OPTIONS = ("out", "device", "watch", "config", "preset")
 
 
-class Several(click.ParamType):
+class MultiValue(click.ParamType):
     """One or more values of another type: ``2,5,10``; behind semicolons where a value has commas: ``400;400,200``."""
 
-    def __init__(self, one: click.ParamType, commas: bool = False) -> None:
-        self.one, self.commas = one, commas or isinstance(one, options.Numbers)
-        self.name = f"{one.name}…"
+    def __init__(self, item_type: click.ParamType, has_commas: bool = False) -> None:
+        self.item_type, self.has_commas = item_type, has_commas or isinstance(item_type, options.NumberList)
+        self.name = f"{item_type.name}…"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:  # noqa: D102
         if isinstance(value, tuple):
             return value
         text = str(value)
-        apart = text.split(";") if ";" in text or self.commas else _at_commas(text)
-        values = tuple(self.one.convert(part.strip(), param, ctx) for part in apart if part.strip())
+        apart = text.split(";") if ";" in text or self.has_commas else _split_at_commas(text)
+        values = tuple(self.item_type.convert(part.strip(), param, ctx) for part in apart if part.strip())
         if not values:
             self.fail("no value: give one, or several with commas between them")
         return values
 
     def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
         """As help shows it."""
-        name = "|".join(self.one.choices) if isinstance(self.one, click.Choice) else self.one.name.upper()
-        return name + ("; …" if self.commas else ",…")
+        name = "|".join(self.item_type.choices) if isinstance(self.item_type, click.Choice) else self.item_type.name.upper()
+        return name + ("; …" if self.has_commas else ",…")
 
-    def typed(self, value: Any) -> str:
+    def toml_to_text(self, value: Any) -> str:
         """A TOML field as the flag would be typed: a list holds values, unless it is one, as ``[400, 200]`` is."""
-        if not isinstance(value, list) or (self.commas and not _lists(value)):
-            return options.as_typed(value)
-        return ";".join(options.as_typed(item) or "none" for item in value) + ";"
+        if not isinstance(value, list) or (self.has_commas and not _has_lists(value)):
+            return options.toml_to_text(value)
+        return ";".join(options.toml_to_text(item) or "none" for item in value) + ";"
 
 
-def _lists(value: list[Any]) -> bool:
+def _has_lists(value: list[Any]) -> bool:
     return any(isinstance(item, list) for item in value)
 
 
-def _at_commas(text: str) -> list[str]:
+def _split_at_commas(text: str) -> list[str]:
     """The parts between commas that stand in no brackets.
 
-    >>> _at_commas("adam,sgd(momentum=0.9,nesterov=True)")
+    >>> _split_at_commas("adam,sgd(momentum=0.9,nesterov=True)")
     ['adam', 'sgd(momentum=0.9,nesterov=True)']
     """
     parts, depth = [""], 0
@@ -69,14 +69,14 @@ def _at_commas(text: str) -> list[str]:
     return parts
 
 
-class Sweep(train.Train):
+class SweepGroup(train.TrainGroup):
     """A subcommand for every recipe, with the flags of ``train``, each of which takes several values."""
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:  # noqa: D102
         one = super().get_command(ctx, name)
         recipe = find(name)
         options = [param for param in one.params if isinstance(param, click.Option)]
-        params = [option if option.name in ALONE else several(option) for option in options]
+        params = [option if option.name in SINGLE_VALUE_OPTIONS else multi_value_option(option) for option in options]
         for option in params:
             if option.name == "out":
                 option.help = "the folder of the sweep  [default: runs/sweep-RECIPE-DATA]"
@@ -84,7 +84,7 @@ class Sweep(train.Train):
         return click.Command(
             name,
             params=[*params, dry],
-            callback=lambda **given: sweep(recipe, **given),
+            callback=lambda **given: run_sweep(recipe, **given),
             help=f"Train every combination of values: {recipe.summary}\n\n{recipe.paper}\n\n"
             "Every flag takes several values, --latent 2,5,10; those that take lists, behind semicolons: "
             '--hidden "400; 400,200; none". In a TOML file: latent = [2, 5, 10], hidden = [[400], [400, 200]].',
@@ -92,7 +92,7 @@ class Sweep(train.Train):
         )
 
 
-def several(option: click.Option) -> click.Option:
+def multi_value_option(option: click.Option) -> click.Option:
     """A flag that takes several values of what another takes one of."""
     flag = max(option.opts, key=len)
     shared: dict[str, Any] = {"help": option.help, "required": option.required}
@@ -101,24 +101,24 @@ def several(option: click.Option) -> click.Option:
     if option.is_flag:
         # As in train it may stand alone, and then is true; left out, it is false, where nothing else is said.
         shared |= {"is_flag": False, "flag_value": "true", "default": "true" if option.default is True else "false"}
-    return click.Option([option.name or "", flag], type=Several(option.type, option.name in LISTS), **shared)
+    return click.Option([option.name or "", flag], type=MultiValue(option.type, option.name in COMMA_OPTIONS), **shared)
 
 
-def sweep(recipe: Recipe, out: str | None, dry_run: bool, **given: Any) -> None:
+def run_sweep(recipe: Recipe, out: str | None, dry_run: bool, **values: Any) -> None:
     """Lay out the grid, train it, and say how it ended."""
-    from elbowroom.sweeps import grid, plan, sweep
+    from elbowroom.sweeps import parameter_grid, plan, sweep
 
     axes: dict[str, tuple[Any, ...]] = {"recipe": (recipe.name,)}
-    axes |= {name: (value,) if name in ALONE else value or (None,) for name, value in given.items()}
+    axes |= {name: (value,) if name in SINGLE_VALUE_OPTIONS else value or (None,) for name, value in values.items()}
     axes["seed"] = axes.pop("seed")  # the last to be named, the first to change
-    out = out or _folder(recipe.name, axes["data"])
+    out = out or _default_folder(recipe.name, axes["data"])
     if dry_run:
-        _list(plan(grid(axes), out), out)
+        _print_grid(plan(parameter_grid(axes), out), out)
         return
-    points = sweep(_start, axes, out, click.echo)
+    points = sweep(_train_point, axes, out, click.echo)
     failed = [point for point in points if point.state == "failed"]
     stopped = points[-1].run.state
-    finished = sum(point.done for point in points)
+    finished = sum(point.is_done for point in points)
     click.echo(f"\n{finished} finished, {len(failed)} failed  {out}")
     for point in failed:
         click.echo(f"failed     {point.name}: {point.error}", err=True)
@@ -130,17 +130,17 @@ def sweep(recipe: Recipe, out: str | None, dry_run: bool, **given: Any) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _start(recipe: str, **given: Any) -> Run:
-    return train.begin(find(recipe), **given)
+def _train_point(recipe: str, **flag_values: Any) -> Run:
+    return train.train_from_options(find(recipe), **flag_values)
 
 
-def _folder(recipe: str, data: tuple[str, ...]) -> str:
+def _default_folder(recipe: str, data: tuple[str, ...]) -> str:
     """The sweep's folder, the same for the same recipe and data."""
     names = [Path(source).stem or "data" for source in data]
     return str(Path("runs") / "-".join(["sweep", recipe, *names]))
 
 
-def _list(points: Any, out: str) -> None:
+def _print_grid(points: Any, out: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -163,8 +163,8 @@ def compare(runs: tuple[str, ...], out: str | None, baselines: bool, as_json: bo
 
     if as_json and as_csv:
         raise ValueError("both --json and --csv were given: choose one")
-    target = _page(out, runs)
-    found = compare(*runs, baselines=baselines, tell=lambda line: click.echo(line, err=True))
+    target = _page_path(out, runs)
+    found = compare(*runs, baselines=baselines, log=lambda line: click.echo(line, err=True))
     if as_json or as_csv:
         click.echo(found.json() if as_json else found.csv(), nl=as_json)
         if out is None:
@@ -172,12 +172,12 @@ def compare(runs: tuple[str, ...], out: str | None, baselines: bool, as_json: bo
     else:
         screen = listing.console()
         screen.print(found.table())
-        for line in (*found.said, *found.apart):
+        for line in (*found.footnotes, *found.comparability_notes):
             click.echo(f"\n{line}")
     click.echo(f"\npage  {found.write(target)}", err=as_json or as_csv)
 
 
-def _page(out: str | None, runs: tuple[str, ...]) -> Path:
+def _page_path(out: str | None, runs: tuple[str, ...]) -> Path:
     """Where the page goes."""
     if out is not None:
         path = Path(out)

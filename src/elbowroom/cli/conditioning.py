@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
 
-def condition(run: Run, model: Generative, text: str | None, n: int) -> tuple[Tensor | None, str]:
+def parse_condition(run: Run, model: Generative, text: str | None, n: int) -> tuple[Tensor | None, str]:
     """What to condition ``n`` samples on, and that in words: as asked for, or as the first training examples have it.
 
     Raises:
@@ -30,11 +30,11 @@ def condition(run: Run, model: Generative, text: str | None, n: int) -> tuple[Te
         return None, "classes in turn"
     data = run.data()
     if text is None:
-        return _first(data, n), "labels of the first training examples"
-    return (_attributes(data, text, n) if "=" in text else _classes(data, text, n)), f"label {text}"
+        return _first_labels(data, n), "labels of the first training examples"
+    return (_parse_attributes(data, text, n) if "=" in text else _parse_classes(data, text, n)), f"label {text}"
 
 
-def _first(data: Data, n: int) -> Tensor:
+def _first_labels(data: Data, n: int) -> Tensor:
     import torch
 
     y = data.train.first(n).y
@@ -43,7 +43,7 @@ def _first(data: Data, n: int) -> Tensor:
     return y.repeat(-(-n // len(y)), *[1] * (y.dim() - 1))[:n].to(torch.get_default_dtype() if y.dim() > 1 else y.dtype)
 
 
-def _classes(data: Data, text: str, n: int) -> Tensor:
+def _parse_classes(data: Data, text: str, n: int) -> Tensor:
     import torch
 
     names = data.classes or ()
@@ -55,9 +55,9 @@ def _classes(data: Data, text: str, n: int) -> Tensor:
     return torch.tensor(places).repeat(-(-n // len(places)))[:n]
 
 
-def _attributes(data: Data, text: str, n: int) -> Tensor:
+def _parse_attributes(data: Data, text: str, n: int) -> Tensor:
     names = getattr(data, "attributes", None) or ()
-    rows = _first(data, n).clone()
+    rows = _first_labels(data, n).clone()
     for part in text.split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))
         if name not in names:

@@ -20,8 +20,8 @@ def doctor(run: str, strict: bool, as_json: bool) -> None:
         click.echo(found.json())
     else:
         listing.console().print(found.table() if found else "[bold]nothing found[/]")
-        click.echo(f"\nlooked for      {', '.join(found.looked_for)}")
-        for name, why in found.unexamined.items():
+        click.echo(f"\nlooked for      {', '.join(found.performed_names)}")
+        for name, why in found.skip_reasons.items():
             click.echo(f"not looked for  {name}: {why}")
     if strict and any(finding.severity != "note" for finding in found):
         raise click.exceptions.Exit(1)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--samples", type=int, default=100, show_default=True, help="posterior samples per example")
 @click.option("--split", default="test", show_default=True, help="train, validation or test")
 @click.option("--batch-size", type=int, default=100, show_default=True, help="examples at a time; changes no figure")
-@click.option("--seed", type=options.SEED, default=0, show_default=True, help="of the noise")
+@click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the noise")
 @click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 def evaluate(run: str, as_json: bool, **settings: Any) -> None:
@@ -51,25 +51,25 @@ def evaluate(run: str, as_json: bool, **settings: Any) -> None:
 @click.option("-n", type=int, help="how many to draw from the prior  [default: 64]")
 @click.option("--z", "codes", help='codes to decode instead: "0,0; 0,1; -0.9,-0.9"')
 @click.option("--label", help='for a conditional model: classes in turn, "7" or "3,8"; attributes, "Smiling=1,Male=0"')
-@click.option("--seed", type=options.SEED, default=0, show_default=True, help="of the draw")
+@click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the draw")
 @click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x and z, FILE.csv for a table")
-def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: int, out: str) -> None:
+def sample(run: str, n: int | None, latents: str | None, label: str | None, seed: int, out: str) -> None:
     """Decode codes drawn from the prior, or given."""
     import torch
 
-    from elbowroom.cli.conditioning import condition
+    from elbowroom.cli.conditioning import parse_condition
     from elbowroom.runs.run import Run
 
-    target = _target(out)
-    if n is not None and codes is not None:
+    target = _output_path(out)
+    if n is not None and latents is not None:
         raise ValueError(f"both -n {n} and --z were given: -n is for codes drawn from the prior; leave one of them out")
     n = 64 if n is None else n
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}")
     made = Run(run)
     model = made.model()
-    given = None if codes is None else parse_codes(codes, model.latent_shape)
-    c, words = condition(made, model, label, n if given is None else len(given))
+    given = None if latents is None else parse_latents(latents, model.latent_shape)
+    c, words = parse_condition(made, model, label, n if given is None else len(given))
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         z = model.draw_prior(n, c) if given is None else given
@@ -80,12 +80,12 @@ def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: 
     if target.suffix == ".csv":
         _save_table(target, x, made.record["data"])
         return
-    from elbowroom.plotting import samples
+    from elbowroom.plotting import sample_grid
 
-    _need_pictures(model)
-    labels = None if codes is None else [code_label(code.flatten().tolist()) for code in z]
-    drawn = f"z ~ prior, seed {seed}" if codes is None else "z as given"
-    _save_picture(target, samples(x, " · ".join(filter(None, (drawn, words, run))), labels))
+    _require_images(model)
+    labels = None if latents is None else [latent_label(code.flatten().tolist()) for code in z]
+    drawn = f"z ~ prior, seed {seed}" if latents is None else "z as given"
+    _save_image(target, sample_grid(x, " · ".join(filter(None, (drawn, words, run))), labels))
 
 
 @click.command()
@@ -93,7 +93,7 @@ def sample(run: str, n: int | None, codes: str | None, label: str | None, seed: 
 @click.option("--input", "source", help="pictures or an array of your own, instead of the run's data")
 @click.option("--split", default="test", show_default=True, help="train, validation or test, without --input")
 @click.option("-n", type=int, default=30, show_default=True, help="how many, from the first")
-@click.option("--resize", type=options.Size(), help="height,width to which pictures of your own are brought")
+@click.option("--resize", type=options.HeightWidth(), help="height,width to which pictures of your own are brought")
 @click.option(
     "--out",
     required=True,
@@ -105,7 +105,7 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
     from elbowroom.evaluation import check_range
     from elbowroom.runs.run import Run
 
-    target = _target(out)
+    target = _output_path(out)
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}")
     made = Run(run)
@@ -119,10 +119,10 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
         data = load_like(source, made.record["data"], **({} if resize is None else {"resize": resize}))
         part, split = data.train, ""
     first = part.first(n)
-    x = _in_channels(first.x, model.shape)
+    x = _match_channels(first.x, model.shape)
     if tuple(x.shape[1:]) != model.shape:
         have, want = ("x".join(map(str, s)) for s in (data.shape, model.shape))
-        raise ValueError(f"{source} holds examples of {have}, the model takes {want}: {_mending(source, model.shape)}")
+        raise ValueError(f"{source} holds examples of {have}, the model takes {want}: {_shape_hint(source, model.shape)}")
     check_range(model, data)
     again, z = model.reconstruct(x, first.y), model.encode(x, first.y)
     if target.suffix == ".npz":
@@ -131,19 +131,19 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
     if target.suffix == ".csv":
         _save_table(target, again.where(x.isnan(), x), made.record["data"])
         return
-    from elbowroom.plotting import reconstructions
+    from elbowroom.plotting import reconstruction_grid
 
-    _need_pictures(model)
-    _save_picture(target, reconstructions(x, again, f"{data.name} {split} · {run}".replace("  ", " ")))
+    _require_images(model)
+    _save_image(target, reconstruction_grid(x, again, f"{data.name} {split} · {run}".replace("  ", " ")))
 
 
-def parse_codes(text: str, shape: tuple[int, ...]) -> Tensor:
+def parse_latents(text: str, shape: tuple[int, ...]) -> Tensor:
     """``"0,0; 0,1"`` to a tensor of two codes of the model's shape.
 
     Raises:
         ValueError: not numbers, codes of different lengths, or of another length than the model's.
 
-    >>> parse_codes("0,0; 0,1.5", (2,))
+    >>> parse_latents("0,0; 0,1.5", (2,))
     tensor([[0.0000, 0.0000],
             [0.0000, 1.5000]])
     """
@@ -170,26 +170,26 @@ def parse_codes(text: str, shape: tuple[int, ...]) -> Tensor:
     return torch.tensor(codes).reshape(-1, *shape)
 
 
-def code_label(code: list[float]) -> str:
+def latent_label(latent: list[float]) -> str:
     """A code as it would be typed, a long one by its beginning and its length.
 
-    >>> code_label([0, -0.5]), code_label([0.1, 0.2, 0.3, 0.4, 0.5])
+    >>> latent_label([0, -0.5]), latent_label([0.1, 0.2, 0.3, 0.4, 0.5])
     ('0,-0.5', '0.1,0.2,0.3,… (5)')
     """
-    shown = ",".join(f"{v:g}" for v in (code if len(code) <= 4 else code[:3]))
-    return shown if len(code) <= 4 else f"{shown},… ({len(code)})"
+    shown = ",".join(f"{v:g}" for v in (latent if len(latent) <= 4 else latent[:3]))
+    return shown if len(latent) <= 4 else f"{shown},… ({len(code)})"
 
 
-def _mending(source: str | None, shape: tuple[int, ...]) -> str:
+def _shape_hint(source: str | None, shape: tuple[int, ...]) -> str:
     """What to do about examples of another shape."""
-    from elbowroom.data.readers.registry import holds_pictures
+    from elbowroom.data.readers.registry import is_image_source
 
-    if source is not None and len(shape) == 3 and holds_pictures(Path(source)):
+    if source is not None and len(shape) == 3 and is_image_source(Path(source)):
         return f"bring them to it with --resize {shape[1]},{shape[2]}"
     return f"give examples of {'x'.join(map(str, shape))}"
 
 
-def _in_channels(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _match_channels(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Colour pictures for a grey model by their luminance (ITU-R 601), grey ones for a colour model repeated."""
     if x.dim() == 4 and len(shape) == 3 and (x.shape[1], shape[0]) == (3, 1):
         return (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
@@ -198,7 +198,7 @@ def _in_channels(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return x
 
 
-def _target(out: str) -> Path:
+def _output_path(out: str) -> Path:
     path = Path(out)
     if path.suffix not in (".png", ".npz", ".csv"):
         raise ValueError(f"--out {out}: the name must end in .png (a grid), .npz (arrays) or .csv (a table)")
@@ -207,17 +207,17 @@ def _target(out: str) -> Path:
     return path
 
 
-def _need_pictures(model: Generative) -> None:
-    from elbowroom.plotting import is_picture
+def _require_images(model: Generative) -> None:
+    from elbowroom.plotting import is_image
 
-    if not is_picture(model.shape):
+    if not is_image(model.shape):
         shape = "x".join(map(str, model.shape))
         raise ValueError(f"this model's examples are {shape}, not pictures: give an --out that ends in .npz or .csv")
 
 
-def _save_picture(path: Path, picture: Any) -> None:
+def _save_image(path: Path, image: Any) -> None:
     try:
-        picture.save(path)
+        image.save(path)
     except OSError as error:
         raise ValueError(f"cannot write {path} ({error.strerror or error}): give an --out you may write to") from None
     click.echo(str(path))
@@ -233,20 +233,20 @@ def _save_arrays(path: Path, **arrays: Tensor) -> None:
     click.echo(f"{path}  " + "  ".join(f"{name} {tuple(t.shape)}" for name, t in arrays.items()))
 
 
-def _save_table(path: Path, x: Tensor, about: dict[str, Any]) -> None:
+def _save_table(path: Path, x: Tensor, data_record: dict[str, Any]) -> None:
     """Rows as the table that a run was trained on has them."""
     import csv
 
-    from elbowroom.data import decoded
+    from elbowroom.data import decode_rows
 
-    if "columns" not in about:
+    if "columns" not in data_record:
         raise ValueError(f"--out {path}: this model was not trained on a table: give an --out that ends in .npz")
-    names = [column["name"] for column in about["columns"]]
+    names = [column["name"] for column in data_record["columns"]]
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
             rows.writerow(names)
-            for row in decoded(x, about["columns"]):
+            for row in decode_rows(x, data_record["columns"]):
                 rows.writerow([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in row])
     except OSError as error:
         raise ValueError(f"cannot write {path} ({error.strerror or error}): give an --out you may write to") from None

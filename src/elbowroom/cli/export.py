@@ -15,4 +15,4 @@ def export(run: str, html: str | None, onnx: str | None, max_mb: float) -> None:
     from elbowroom.exporting import export
 
     for file in export(run, html=html, onnx=onnx, max_mb=max_mb):
-        click.echo(f"{file.path}  {file.words}")
+        click.echo(f"{file.path}  {file.summary}")

@@ -14,7 +14,7 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 
 
-def _table(*columns: str) -> Table:
+def _new_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=i == 0)
@@ -26,7 +26,7 @@ def recipes() -> None:
     """List the recipes, with their papers."""
     from elbowroom.recipes.registry import known
 
-    table = _table("recipe", "what", "paper")
+    table = _new_table("recipe", "what", "paper")
     for recipe in known().values():
         table.add_row(recipe.name, recipe.summary, recipe.paper)
     console().print(table)
@@ -37,9 +37,9 @@ def data() -> None:
     """List the data sets with a name, and where each is found."""
     from elbowroom.data import datasets
 
-    table = _table("data", "what", "shape", "examples", "where")
+    table = _new_table("data", "what", "shape", "examples", "where")
     for row in datasets():
-        table.add_row(row.name, row.summary, "x".join(map(str, row.shape)), f"{sum(row.sizes.values()):,}", row.where)
+        table.add_row(row.name, row.summary, "x".join(map(str, row.shape)), f"{sum(row.sizes.values()):,}", row.location)
     console().print(table)
 
 
@@ -47,11 +47,11 @@ def data() -> None:
 @click.argument("folder", default="runs")
 def runs(folder: str) -> None:
     """List the runs in a folder, the newest first."""
-    from elbowroom.runs.run import runs
+    from elbowroom.runs.run import list_runs
 
-    table = _table("run", "recipe", "data", "epoch", "validation elbo", "state", "started")
-    for run in runs(folder):
-        if run.damaged:
+    table = _new_table("run", "recipe", "data", "epoch", "validation elbo", "state", "started")
+    for run in list_runs(folder):
+        if run.is_damaged:
             table.add_row(str(run.path), "", "", "", "", run.state, "")
             continue
         rows = run.metrics()

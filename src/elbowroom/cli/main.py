@@ -11,13 +11,13 @@ import click
 from elbowroom import __version__, errors
 from elbowroom.cli import diagnose, evaluate_sample, listing, report_plot
 from elbowroom.cli.anomalies import anomalies
-from elbowroom.cli.compare import Sweep, compare
+from elbowroom.cli.compare import SweepGroup, compare
 from elbowroom.cli.export import export
 from elbowroom.cli.studio import studio
-from elbowroom.cli.train import Train, resume
+from elbowroom.cli.train import TrainGroup, resume
 
 
-class _Commands(click.Group):
+class _CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
         command = super().get_command(ctx, name)
         if command is None:
@@ -25,7 +25,7 @@ class _Commands(click.Group):
         return command
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def commands() -> None:
     """Train, judge and sample variational autoencoders.
@@ -37,8 +37,8 @@ def commands() -> None:
     """
 
 
-commands.add_command(Train("train", help="Train a recipe: elbowroom train RECIPE --help lists its flags."))
-commands.add_command(Sweep("sweep", help="Train a grid: as train, with several values of every flag."))
+commands.add_command(TrainGroup("train", help="Train a recipe: elbowroom train RECIPE --help lists its flags."))
+commands.add_command(SweepGroup("sweep", help="Train a grid: as train, with several values of every flag."))
 for command in (
     resume,
     evaluate_sample.evaluate,
@@ -61,27 +61,27 @@ for command in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code. A mistake is one line on stderr and code 2."""
-    warnings.showwarning = _warn  # type: ignore[assignment]
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         code = commands.main(arguments, prog_name="elbowroom", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        return _say("stopped", 130)
+        return _print_message("stopped", 130)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 2
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "elbowroom"
-        return _say(f"{error.format_message().rstrip('.')}: '{path} --help' lists what it takes")
+        return _print_message(f"{error.format_message().rstrip('.')}: '{path} --help' lists what it takes")
     except (click.ClickException, ValueError, OSError) as error:
-        return _say(error.format_message() if isinstance(error, click.ClickException) else str(error))
+        return _print_message(error.format_message() if isinstance(error, click.ClickException) else str(error))
     return code if isinstance(code, int) else 0
 
 
-def _warn(message: Warning | str, category: type[Warning], *_: object) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
     if issubclass(category, UserWarning):
-        _say(f"warning: {message}")
+        _print_message(f"warning: {message}")
 
 
-def _say(message: str, code: int = 2) -> int:
+def _print_message(message: str, code: int = 2) -> int:
     print(f"elbowroom: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -14,10 +14,10 @@ from elbowroom import errors
 from elbowroom.recipes import Field
 
 #: What a generator of random numbers takes.
-SEED = click.IntRange(0, 2**32 - 1)
+SEED_TYPE = click.IntRange(0, 2**32 - 1)
 
 
-class Finite(click.types.FloatParamType):
+class FiniteFloat(click.types.FloatParamType):
     """A number that is one: neither infinite nor NaN."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: D102
@@ -27,7 +27,7 @@ class Finite(click.types.FloatParamType):
         return number
 
 
-class Numbers(click.ParamType):
+class NumberList(click.ParamType):
     """Numbers separated by commas, as ``400,200``; ``none`` for no number at all."""
 
     name = "N,N,…"
@@ -49,7 +49,7 @@ class Numbers(click.ParamType):
         self.fail(f"{value!r} is not a list of {kind} numbers: write them as {example}, or none")
 
 
-class Size(Numbers):
+class HeightWidth(NumberList):
     """Height and width as ``28,20``, or one number for both."""
 
     name = "H,W"
@@ -63,7 +63,7 @@ class Size(Numbers):
         return sides * 2 if len(sides) == 1 else sides
 
 
-class Amount(click.ParamType):
+class CountOrFraction(click.ParamType):
     """A count of examples, or a fraction of them below 1."""
 
     name = "N|FRACTION"
@@ -78,24 +78,24 @@ class Amount(click.ParamType):
         return int(value) if str(value).strip().isdigit() else number
 
 
-def option(field: Field) -> click.Option:
+def option_from_argument(argument: Field) -> click.Option:
     """The flag of one argument of a recipe."""
-    flag, kind = f"--{field.name.replace('_', '-')}", field.type
-    shared: dict[str, Any] = {"help": field.help, "required": field.required}
-    if not field.required:
+    flag, kind = f"--{argument.name.replace('_', '-')}", argument.type
+    shared: dict[str, Any] = {"help": argument.help, "required": argument.required}
+    if not argument.required:
         # Numbers as they would be typed, which is how help shows them too.
-        shared["default"] = _typed(field.default) if isinstance(field.default, tuple) else field.default
-        shared["show_default"] = field.default is not None
+        shared["default"] = _numbers_to_text(argument.default) if isinstance(argument.default, tuple) else argument.default
+        shared["show_default"] = argument.default is not None
     if kind is bool:
-        return click.Option([field.name, f"{flag}/--no-{flag[2:]}"], **shared)
+        return click.Option([argument.name, f"{flag}/--no-{flag[2:]}"], **shared)
     if get_origin(kind) is Literal:
-        return click.Option([field.name, flag], type=click.Choice(get_args(kind)), **shared)
+        return click.Option([argument.name, flag], type=click.Choice(get_args(kind)), **shared)
     if get_origin(kind) is tuple:
-        return click.Option([field.name, flag], type=Numbers(get_args(kind)[0]), **shared)
-    return click.Option([field.name, flag], type=Finite() if kind is float else kind, **shared)
+        return click.Option([argument.name, flag], type=NumberList(get_args(kind)[0]), **shared)
+    return click.Option([argument.name, flag], type=FiniteFloat() if kind is float else kind, **shared)
 
 
-def _typed(numbers: tuple[float, ...]) -> str:
+def _numbers_to_text(numbers: tuple[float, ...]) -> str:
     return ",".join(map(str, numbers)) or "none"
 
 
@@ -106,12 +106,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def preset(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+def apply_preset(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
     """Take the defaults of the other flags from a preset, where no TOML file gives them."""
     ctx.default_map = PRESETS[name or "classic"] | dict(ctx.default_map or {})
 
 
-def config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
+def apply_config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
     """Take the defaults of the other flags from a TOML file, whose fields are named as the flags are."""
     if path is None:
         return
@@ -129,7 +129,7 @@ def config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
             raise errors.unknown(f"field of {path}", name, [str(k) for k in flags])
         try:
             # A type may have its own way to be typed.
-            text = getattr(flag.type, "typed", as_typed)(value)
+            text = getattr(flag.type, "typed", toml_to_text)(value)
             ctx.default_map[str(flag.name)] = flag.type.convert(text, flag, ctx)
         except click.BadParameter as error:
             raise ValueError(f"--config {path}: {name} = {text}: {error.message.rstrip('.')}") from None
@@ -137,10 +137,10 @@ def config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
             raise ValueError(f"--config {path}: {name} is {error}: expected what --{name} takes") from None
 
 
-def as_typed(value: Any) -> str:
+def toml_to_text(value: Any) -> str:
     """A field as its flag would be typed, so that both mean the same and are judged alike.
 
-    >>> as_typed([400, 200]), as_typed(True), as_typed(1.5)
+    >>> toml_to_text([400, 200]), toml_to_text(True), toml_to_text(1.5)
     ('400,200', 'true', '1.5')
     """
     if isinstance(value, bool):
@@ -150,5 +150,5 @@ def as_typed(value: Any) -> str:
     if isinstance(value, list):
         if any(isinstance(item, list) for item in value):
             raise TypeError("a list within a list")
-        return ",".join(as_typed(item) for item in value)
+        return ",".join(toml_to_text(item) for item in value)
     return str(value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from elbowroom.cli.train import Train
+from elbowroom.cli.train import TrainGroup
 
 
 @click.command()
@@ -34,4 +34,4 @@ def studio(runs: str, host: str, port: int, no_browser: bool, data_folder: tuple
         if not no_browser:
             click.launch(address)
 
-    serve(runs, host, port, data_folder, Train("train"), opened)
+    serve(runs, host, port, data_folder, TrainGroup("train"), opened)

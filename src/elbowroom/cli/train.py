@@ -12,11 +12,11 @@ from elbowroom.recipes.registry import Recipe, find, known
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
-_DATA = (
+_DATA_OPTIONS = (
     *("binarise", "dequantise", "validation", "only", "labelled", "label", "columns"),
     *("resize", "crop", "flip", "shift", "buffer"),
 )
-_FIT = (
+_FIT_OPTIONS = (
     "epochs",
     "steps",
     "batch_size",
@@ -33,7 +33,7 @@ _FIT = (
 )
 
 
-def _options() -> list[click.Option]:
+def _train_options() -> list[click.Option]:
     return [
         click.Option(
             ["--data"],
@@ -44,7 +44,7 @@ def _options() -> list[click.Option]:
         click.Option(["--epochs"], type=int, help="passes over the training examples  [default: 10; more if few]"),
         click.Option(["--steps"], type=int, help="optimiser steps, instead of epochs"),
         click.Option(["--batch-size"], type=int, default=128, show_default=True, help="examples per step"),
-        click.Option(["--lr"], type=options.Finite(), default=1e-3, show_default=True, help="learning rate"),
+        click.Option(["--lr"], type=options.FiniteFloat(), default=1e-3, show_default=True, help="learning rate"),
         click.Option(
             ["--optimizer"],
             default="adam",
@@ -52,7 +52,7 @@ def _options() -> list[click.Option]:
             help="a name in torch.optim, small: adam, adagrad, …; with arguments as 'sgd(momentum=0.9)'",
         ),
         click.Option(
-            ["--seed"], type=options.SEED, default=0, show_default=True, help="of weights, order, noise and splits"
+            ["--seed"], type=options.SEED_TYPE, default=0, show_default=True, help="of weights, order, noise and splits"
         ),
         click.Option(["--out"], type=str, help="the run directory  [default: runs/RECIPE-DATA-N]"),
         click.Option(["--device"], type=str, help="cpu, cuda or mps  [default: the fastest there is]"),
@@ -64,7 +64,7 @@ def _options() -> list[click.Option]:
             help="make pixels black or white: dynamic draws training anew each time, validation and test once",
         ),
         click.Option(["--dequantise"], is_flag=True, help="make pixels continuous: uniform noise within each level"),
-        click.Option(["--validation"], type=options.Amount(), help="examples to hold out, where the data names none"),
+        click.Option(["--validation"], type=options.CountOrFraction(), help="examples to hold out, where the data names none"),
         click.Option(["--only"], help="classes to take alone, as 0,1"),
         click.Option(
             ["--labelled"],
@@ -73,8 +73,8 @@ def _options() -> list[click.Option]:
         ),
         click.Option(["--label"], help="the column of a table, or the attributes, that are the labels"),
         click.Option(["--columns"], help="what columns of a table are, as zip=category,age=number,id=drop"),
-        click.Option(["--resize"], type=options.Size(), help="height,width to which pictures in files are brought"),
-        click.Option(["--crop"], type=options.Size(), help="height,width that are cut from their middle before"),
+        click.Option(["--resize"], type=options.HeightWidth(), help="height,width to which pictures in files are brought"),
+        click.Option(["--crop"], type=options.HeightWidth(), help="height,width that are cut from their middle before"),
         click.Option(["--flip"], is_flag=True, help="mirror every second picture in training, at random"),
         click.Option(["--shift"], type=click.IntRange(0), default=0, help="pixels that each is moved by in training"),
         click.Option(["--skip-bad"], is_flag=True, help="leave out pictures that cannot be read, with a warning"),
@@ -86,15 +86,15 @@ def _options() -> list[click.Option]:
             help="splits to evaluate after every epoch; nothing is chosen by them",
         ),
         click.Option(["--schedule"], help="of the learning rate: cosine, one-cycle, exponential, thirds"),
-        click.Option(["--clip"], type=options.Finite(), help="largest norm of a gradient"),
-        click.Option(["--skip"], type=options.Finite(), help="norm of a gradient above which a step is left out"),
+        click.Option(["--clip"], type=options.FiniteFloat(), help="largest norm of a gradient"),
+        click.Option(["--skip"], type=options.FiniteFloat(), help="norm of a gradient above which a step is left out"),
         click.Option(
-            ["--average"], type=options.Finite(), help="decay of averaged weights, as 0.999; they are what is kept"
+            ["--average"], type=options.FiniteFloat(), help="decay of averaged weights, as 0.999; they are what is kept"
         ),
         click.Option(
-            ["--kl-warmup"], type=options.Finite(), help="fraction of the run over which the KL's weight grows to 1"
+            ["--kl-warmup"], type=options.FiniteFloat(), help="fraction of the run over which the KL's weight grows to 1"
         ),
-        click.Option(["--free-bits"], type=options.Finite(), help="nats of each latent dimension that cost nothing"),
+        click.Option(["--free-bits"], type=options.FiniteFloat(), help="nats of each latent dimension that cost nothing"),
         click.Option(["--patience"], type=int, help="epochs without a better validation loss before stopping"),
         click.Option(
             ["--precision"],
@@ -117,16 +117,16 @@ def _options() -> list[click.Option]:
             type=click.Choice(list(options.PRESETS)),
             is_eager=True,
             expose_value=False,
-            callback=options.preset,
+            callback=options.apply_preset,
             help="classic; or fast: one cycle of higher rates over 4 epochs, about as good as the classic's 10",
         ),
         click.Option(
-            ["--config"], is_eager=True, expose_value=False, callback=options.config, help="a TOML file of these flags"
+            ["--config"], is_eager=True, expose_value=False, callback=options.apply_config, help="a TOML file of these flags"
         ),
     ]
 
 
-class Train(click.Group):
+class TrainGroup(click.Group):
     """A subcommand for every recipe, its flags made from its signature."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102
@@ -134,7 +134,7 @@ class Train(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:  # noqa: D102
         recipe = find(name)
-        own, ours = [options.option(field) for field in recipe.fields.values()], _options()
+        own, ours = [options.option_from_argument(field) for field in recipe.fields.values()], _train_options()
         taken = {o.name for o in own} & {"help", *(o.name for o in ours)}
         if taken:
             raise ValueError(f"recipe {name} has the argument '{min(taken)}', which is a flag of train: rename it")
@@ -147,16 +147,16 @@ class Train(click.Group):
         )
 
 
-def train(recipe: Recipe, **given: Any) -> None:
+def train(recipe: Recipe, **flag_values: Any) -> None:
     """Load, make, fit, and say where it all is."""
     from elbowroom import distributed
 
-    run = begin(recipe, **given)
+    run = train_from_options(recipe, **flag_values)
     if distributed.first():
-        report(run)
+        print_report(run)
 
 
-def begin(recipe: Recipe, **given: Any) -> Run:
+def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
     """The run that flags ask for, trained."""
     import torch
 
@@ -165,18 +165,18 @@ def begin(recipe: Recipe, **given: Any) -> Run:
     from elbowroom.workbench import fit
 
     # What stands at its default is left to the recipe, whose likelihood is another for a table's columns.
-    arguments = {name: given[name] for name, field in recipe.fields.items() if given[name] != field.default}
-    settings = {name: given[name] for name in _FIT}
+    arguments = {name: flag_values[name] for name, field in recipe.fields.items() if flag_values[name] != field.default}
+    settings = {name: flag_values[name] for name in _FIT_OPTIONS}
     settings["watch"] = tuple(filter(None, settings["watch"].replace(" ", "").split(",")))
-    about = {name: given[name] for name in _DATA if given[name] is not None}
-    about["bad_pictures"] = "skip" if given["skip_bad"] else "refuse"
+    about = {name: flag_values[name] for name in _DATA_OPTIONS if flag_values[name] is not None}
+    about["bad_pictures"] = "skip" if flag_values["skip_bad"] else "refuse"
     distributed.join()
-    data = load_data(given["data"], **about, seed=given["seed"])
-    torch.manual_seed(given["seed"])
-    return fit(*recipe(data.shape, **arguments), data, **settings, callbacks=_callbacks(given))
+    data = load_data(flag_values["data"], **about, seed=flag_values["seed"])
+    torch.manual_seed(flag_values["seed"])
+    return fit(*recipe(data.shape, **arguments), data, **settings, callbacks=_build_callbacks(flag_values))
 
 
-def _callbacks(given: dict[str, Any]) -> list[Any]:
+def _build_callbacks(flag_values: dict[str, Any]) -> list[Any]:
     """The callbacks that flags ask for."""
     from elbowroom import training
 
@@ -189,10 +189,10 @@ def _callbacks(given: dict[str, Any]) -> list[Any]:
         "free_bits": training.FreeBits,
         "patience": training.EarlyStopping,
     }
-    return [make(given[flag]) for flag, make in made.items() if given[flag] is not None]
+    return [make(flag_values[flag]) for flag, make in made.items() if flag_values[flag] is not None]
 
 
-def report(run: Any) -> None:
+def print_report(run: Any) -> None:
     """The last figures, the directory and the pictures in it."""
     rows = run.metrics()
     end = rows[-1]
@@ -223,4 +223,4 @@ def resume(run: str, device: str | None) -> None:
 
     made = training.resume(run, device=device)
     if distributed.first():
-        report(made)
+        print_report(made)

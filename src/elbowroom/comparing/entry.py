@@ -9,17 +9,17 @@ from typing import Any
 
 import torch
 
-from elbowroom.comparing.protocol import Protocol
+from elbowroom.comparing.protocol import EvaluationProtocol
 from elbowroom.data import Data
 from elbowroom.evaluation import evaluate
-from elbowroom.evaluation.compatibility import what_it_is
+from elbowroom.evaluation.compatibility import describe_likelihood
 from elbowroom.families import Gaussian, Laplace
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 from elbowroom.sweeps.grid import Settings
 
 #: States of a run whose figures are not final.
-OPEN = ("failed", "unfinished", "to train", "damaged")
+UNFINISHED_STATES = ("failed", "unfinished", "to train", "damaged")
 
 
 @dataclass(eq=False)
@@ -30,14 +30,14 @@ class Entry:
         name: of its directory.
         settings: what it was asked for, without the seed.
         seed: of weights, order and noise; ``None`` where nothing is random.
-        state: ``finished``, one of :data:`OPEN`, or why the training ended of itself.
-        why: it failed, in one line.
+        state: ``finished``, one of :data:`UNFINISHED_STATES`, or why the training ended of itself.
+        error: it failed, in one line.
         run: where it is kept, if it came to a run.
         load: gets what it was trained on.
-        made: its model, where no run keeps one.
-        given: figures by name, where they come from no row.
+        baseline_model: its model, where no run keeps one.
+        precomputed_metrics: figures by name, where they come from no row.
         path: where it is kept.
-        like: whose data and protocol it shares, where it has none of its own.
+        reference_entry: whose data and protocol it shares, where it has none of its own.
         note: how its figures came about, where no training wrote them down.
         protocol: with what it may be compared.
     """
@@ -46,33 +46,33 @@ class Entry:
     settings: Settings
     seed: int | None
     state: str = "finished"
-    why: str = ""
+    error: str = ""
     run: Run | None = None
     load: Callable[[], Data] | None = None
-    made: Generative | None = None
-    given: dict[str, float] = field(default_factory=dict)
+    baseline_model: Generative | None = None
+    precomputed_metrics: dict[str, float] = field(default_factory=dict)
     path: str = ""
-    like: Entry | None = None
+    reference_entry: Entry | None = None
     note: str = ""
-    protocol: Protocol = field(default_factory=lambda: Protocol("", (), ""))
+    protocol: EvaluationProtocol = field(default_factory=lambda: EvaluationProtocol("", (), ""))
     #: Why there is no model to measure and to show; empty if there is.
-    unseen: str = field(default="", init=False)
+    missing_reason: str = field(default="", init=False)
 
     @property
-    def measured(self) -> bool:
+    def is_measurable(self) -> bool:
         """Whether there is something to be measured: a run, or a baseline that needs none."""
-        return self.run is not None or self.made is not None
+        return self.run is not None or self.baseline_model is not None
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """Whether its figures are final, so that they count."""
-        return self.state not in OPEN
+        return self.state not in UNFINISHED_STATES
 
     @property
-    def told(self) -> str:
+    def exclusion_reason(self) -> str:
         """Why its figures do not count."""
-        if self.why or self.run is None:
-            return self.why or "it has not begun"
+        if self.error or self.run is None:
+            return self.error or "it has not begun"
         step = self.rows[-1]["step"] if self.rows else 0
         return f"stopped at step {step:,}; 'elbowroom resume {self.path}' goes on"
 
@@ -81,7 +81,7 @@ class Entry:
         """Of its ``metrics.jsonl``."""
         return [] if self.run is None else self.run.metrics()
 
-    def of(self, split: str) -> list[dict[str, Any]]:
+    def split_rows(self, split: str) -> list[dict[str, Any]]:
         """The rows of a split."""
         return [row for row in self.rows if row.get("split") == split]
 
@@ -91,20 +91,20 @@ class Entry:
         try:
             return None if self.load is None else self.load()
         except ValueError as error:
-            self.unseen = str(error)
+            self.missing_reason = str(error)
             return None
 
     @cached_property
     def model(self) -> Generative | None:
         """The trained model, if it can be had with its data."""
-        if self.made is not None or self.run is None or self.data is None:
-            return self.made
+        if self.baseline_model is not None or self.run is None or self.data is None:
+            return self.baseline_model
         try:
             # To make a model draws its first weights, and looking is not to change what is drawn after it.
             with torch.random.fork_rng(devices=[]):
                 return self.run.model()
         except ValueError as error:
-            self.unseen = str(error)
+            self.missing_reason = str(error)
             return None
 
     @cached_property
@@ -113,14 +113,14 @@ class Entry:
         assert self.run is not None
         try:
             with torch.random.fork_rng(devices=[]):
-                return likelihood(self.run.build()[0], self.data)
+                return likelihood_with_scale(self.run.build()[0], self.data)
         except ValueError:
             return "unknown, since no recipe made the model"
 
     def squared_error(self, split: str) -> float | None:
         """Of the reconstruction at the posterior mean, per dimension; measured now."""
-        if "squared_error" in self.given:
-            return self.given["squared_error"]
+        if "squared_error" in self.precomputed_metrics:
+            return self.precomputed_metrics["squared_error"]
         if self.model is None or self.data is None or split not in self.data.splits:
             return None
         value = evaluate(self.model, self.data, metrics="error", split=split, samples=1)["mse"].value
@@ -128,22 +128,22 @@ class Entry:
         return value
 
 
-def judged_split(found: Sequence[Entry]) -> str:
+def find_evaluation_split(entries: Sequence[Entry]) -> str:
     """The split that is judged: the first that anybody measured."""
-    measured = (split for split in ("test", "validation") if any(entry.of(split) for entry in found))
+    measured = (split for split in ("test", "validation") if any(entry.split_rows(split) for entry in entries))
     return next(measured, "train")
 
 
-def likelihood(model: Generative, data: Data | None) -> str:
+def likelihood_with_scale(model: Generative, data: Data | None) -> str:
     """What log p(x|z) is, in words, with the scale where there is one.
 
     >>> import elbowroom as er
     >>> data = er.load_data("digits")
-    >>> likelihood(er.recipes.vae(data.shape, likelihood="gaussian:0.1")[0], data)
+    >>> likelihood_with_scale(er.recipes.vae(data.shape, likelihood_with_scale="gaussian:0.1")[0], data)
     'Gaussian of scale 0.1, log-density'
     """
     family = model.decoder.family
-    words = type(family).__name__ if data is None else what_it_is(model, data).partition(";")[0]
+    words = type(family).__name__ if data is None else describe_likelihood(model, data).partition(";")[0]
     if isinstance(family, Gaussian | Laplace):
         scale = f"{family.scale} scale" if isinstance(family.scale, str) else f"scale {family.scale:g}"
         name = type(family).__name__

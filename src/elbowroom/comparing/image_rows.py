@@ -9,22 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.comparing.colours import key
-from elbowroom.comparing.columns import words
+from elbowroom.comparing.colours import legend_key
+from elbowroom.comparing.columns import format_mean
 from elbowroom.comparing.comparison import Comparison
 from elbowroom.comparing.entry import Entry
 from elbowroom.comparing.group import Group
-from elbowroom.plotting import Look
-from elbowroom.plotting.figure import Chart, Line, Sheet
-from elbowroom.plotting.table_rows import COLUMN, HEIGHT, columns
-from elbowroom.web.charts import chart
-from elbowroom.web.image_grids import sheet
+from elbowroom.plotting import RunView
+from elbowroom.plotting.figure import Chart, Line, ImageGrid
+from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, column_numbers
+from elbowroom.web.charts import render_chart
+from elbowroom.web.image_grids import render_image_grid
 
 #: Examples in a row, and examples that are drawn as lines where they are no pictures.
-ACROSS, ROWS = 10, 3
+EXAMPLES_PER_ROW, MAX_ROW_CHARTS = 10, 3
 
 
-class Shown:
+class RepresentativeModels:
     """The models that are shown, one of each group: of one seed, so that examples and noise are the same.
 
     Attributes:
@@ -35,21 +35,21 @@ class Shown:
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
-        seeds = [entry.seed for group in comparison.groups for entry in group.done]
+        seeds = [entry.seed for group in comparison.groups for entry in group.done_entries]
         self.seed = max(dict.fromkeys(seeds), key=seeds.count, default=None)
-        self.parts: dict[Any, list[tuple[int, Group, Entry, Look]]] = {}
-        self.missing: dict[str, str] = {}
+        self.by_dataset: dict[Any, list[tuple[int, Group, Entry, RunView]]] = {}
+        self.missing_reasons: dict[str, str] = {}
         for i, group in enumerate(comparison.groups):
-            if not group.done:
+            if not group.done_entries:
                 continue
-            entry = next((e for e in group.done if e.seed == self.seed), group.done[0])
+            entry = next((e for e in group.done_entries if e.seed == self.seed), group.done_entries[0])
             data, model = entry.data, entry.model
-            run = entry.run or (entry.like.run if entry.like else None)
+            run = entry.run or (entry.reference_entry.run if entry.reference_entry else None)
             if data is None or model is None or run is None:
-                self.missing[group.name] = entry.unseen
+                self.missing_reasons[group.name] = entry.missing_reason
                 continue
             key = (group.protocol.data, data.protocol["fingerprint"])
-            self.parts.setdefault(key, []).append((i, group, entry, Look(run, data, model, ACROSS)))
+            self.by_dataset.setdefault(key, []).append((i, group, entry, RunView(run, data, model, EXAMPLES_PER_ROW)))
 
     @property
     def protocol(self) -> str:
@@ -57,62 +57,62 @@ class Shown:
         return f"of each group the run with seed {self.seed}" if self.seed is not None else ""
 
 
-def reconstructions(shown: Shown, data: list[dict[str, Any]]) -> str:
+def render_reconstructions(models: RepresentativeModels, chart_data: list[dict[str, Any]]) -> str:
     """The same examples under each model, a row for each group under the data."""
     html = []
-    for part in shown.parts.values():
+    for part in models.by_dataset.values():
         look = part[0][3]
         x, y = look.batch.x, look.batch.y
         made = [(i, group, one.model.reconstruct(x, y)) for i, group, _, one in part]
-        html.append(_sheet(shown, look, x, made) if look.pictures else _lines(look, x, made, data))
+        html.append(_render_image_grid(models, look, x, made) if look.has_images else _render_row_charts(look, x, made, chart_data))
     return "".join(html)
 
 
-def samples(shown: Shown) -> tuple[str, list[str]]:
+def render_samples(models: RepresentativeModels) -> tuple[str, list[str]]:
     """What each model makes of codes from its prior; and the recipes that have none."""
     html, without = [], []
-    for part in shown.parts.values():
+    for part in models.by_dataset.values():
         rows, names = [], []
         for _, group, _, look in part:
-            if not look.pictures:
+            if not look.has_images:
                 continue
             try:
-                rows.append(look.samples(ACROSS))
+                rows.append(look.samples(EXAMPLES_PER_ROW))
                 names.append(group.name)
             except ValueError:
                 without.append(str(group.settings.get("recipe")))
         if rows:
             cells = torch.stack(rows).clamp(0, 1)
-            html.append(sheet(Sheet(cells, names, [""] * ACROSS, "each group", f"{ACROSS} samples, z ~ p(z)")))
+            html.append(render_image_grid(ImageGrid(cells, names, [""] * EXAMPLES_PER_ROW, "each group", f"{EXAMPLES_PER_ROW} samples, z ~ p(z)")))
     return "".join(html), list(dict.fromkeys(without))
 
 
-def _sheet(shown: Shown, look: Look, x: Tensor, made: Sequence[tuple[int, Group, Tensor]]) -> str:
-    cells = torch.stack([x, *(again for _, _, again in made)]).clamp(0, 1)
-    column = next(c for c in shown.comparison.columns if c.name == "squared_error")
-    figures = [words(group.figures.get("squared_error"), column.digits).partition(" ±")[0] for _, group, _ in made]
-    names = [f"{group.name}  {figure}" for (_, group, _), figure in zip(made, figures, strict=True)]
-    about = f"{look.of(len(x))}; beside each name the squared error per dimension of the whole split"
-    return sheet(Sheet(cells, ["data", *names], [""] * len(x), "what each group makes of them", about))
+def _render_image_grid(models: RepresentativeModels, view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]]) -> str:
+    cells = torch.stack([x, *(again for _, _, again in outputs)]).clamp(0, 1)
+    column = next(c for c in models.comparison.columns if c.name == "squared_error")
+    figures = [format_mean(group.metrics.get("squared_error"), column.digits).partition(" ±")[0] for _, group, _ in made]
+    names = [f"{group.name}  {figure}" for (_, group, _), figure in zip(outputs, figures, strict=True)]
+    about = f"{view.describe_examples(len(x))}; beside each name the squared error per dimension of the whole split"
+    return render_image_grid(ImageGrid(cells, ["data", *names], [""] * len(x), "what each group makes of them", about))
 
 
-def _lines(look: Look, x: Tensor, made: Sequence[tuple[int, Group, Tensor]], data: list[dict[str, Any]]) -> str:
+def _render_row_charts(view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], chart_data: list[dict[str, Any]]) -> str:
     """Rows of a table as lines over its columns: the data, and every group's reconstruction of it."""
     charts = []
-    for n in range(min(ROWS, len(x))):
-        charts.append(_row(look, n, x, made, len(data)))
-        data.append({"lines": []})
-    keys = "".join(f"<span>{key(i)}{escape(group.name)}</span>" for i, group, _ in made)
-    legend = f'<p class="legend"><span>{key("data")}data</span>{keys}</p>'
+    for n in range(min(MAX_ROW_CHARTS, len(x))):
+        charts.append(_render_row_chart(view, n, x, outputs, len(chart_data)))
+        chart_data.append({"lines": []})
+    keys = "".join(f"<span>{legend_key(i)}{escape(group.name)}</span>" for i, group, _ in outputs)
+    legend = f'<p class="legend"><span>{legend_key("data")}data</span>{keys}</p>'
     return f'{legend}<div class="charts">{"".join(charts)}</div>'
 
 
-def _row(look: Look, n: int, x: Tensor, made: Sequence[tuple[int, Group, Tensor]], place: int) -> str:
-    across = columns(x)
+def _render_row_chart(view: RunView, n: int, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], chart_index: int) -> str:
+    across = column_numbers(x)
 
     def lines() -> Iterator[Line]:
-        yield Line("data", across, look.standardised(x[n : n + 1])[0].tolist(), "data", len(across) < 40)
-        for i, group, again in made:
-            yield Line(group.name, across, look.standardised(again[n : n + 1])[0].tolist(), f"g{i}")
+        yield Line("data", across, view.standardize(x[n : n + 1])[0].tolist(), "data", len(across) < 40)
+        for i, group, again in outputs:
+            yield Line(group.name, across, view.standardize(again[n : n + 1])[0].tolist(), f"g{i}")
 
-    return chart(Chart(look.name(n), list(lines()), COLUMN, HEIGHT), place)[0]
+    return render_chart(Chart(view.example_name(n), list(lines()), X_AXIS, Y_AXIS), chart_index)[0]

@@ -9,16 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elbowroom.data import Data, still
+from elbowroom.data import Data, frozen
 from elbowroom.families import Bernoulli, Family, Gaussian, Point
 from elbowroom.models.base import Model
 from elbowroom.models.conditional import Conditional
 from elbowroom.networks import MLP
 
 #: Numbers in an example, at most: their covariances are taken apart exactly, in a time of the third power.
-LARGEST = 4096
+MAX_EXAMPLE_VALUES = 4096
 #: How far the output that is scored as a probability stays from 0 and 1: half a grey level.
-EDGE = 1 / 512
+PROBABILITY_MARGIN = 1 / 512
 
 
 def pca(data: Data, latent: int, seed: int = 0) -> Model:
@@ -46,18 +46,18 @@ def pca(data: Data, latent: int, seed: int = 0) -> Model:
     size = math.prod(data.shape)
     if not 1 <= latent <= size:
         raise ValueError(f"PCA of {latent} components, of examples of {size} numbers: expected 1 to {size}")
-    if size > LARGEST:
-        raise ValueError(f"PCA is exact up to {LARGEST:,} numbers in an example, and here are {size:,}: leave it out")
-    mean, covariance = _moments(data, size, seed)
+    if size > MAX_EXAMPLE_VALUES:
+        raise ValueError(f"PCA is exact up to {MAX_EXAMPLE_VALUES:,} numbers in an example, and here are {size:,}: leave it out")
+    mean, covariance = _mean_and_covariance(data, size, seed)
     values, vectors = torch.linalg.eigh(covariance)
     kept = vectors[:, -latent:].flip(-1)
     lost = values[:-latent].clamp_min(0).sum().item() / size
     family = Gaussian(data.shape, max(math.sqrt(lost), 1e-6))
-    encoder = _affine(data.shape, Point(latent), kept.T, -kept.T @ mean)
-    return Model(encoder, _affine(latent, family, kept, mean), prior=None).eval()
+    encoder = _affine_conditional(data.shape, Point(latent), kept.T, -kept.T @ mean)
+    return Model(encoder, _affine_conditional(latent, family, kept, mean), prior=None).eval()
 
 
-def reconstruction(family: Family, x: Tensor, output: Tensor, error: float) -> Tensor | None:
+def reconstruction_nats(family: Family, x: Tensor, output: Tensor, train_mse: float) -> Tensor | None:
     r"""What an output is worth under a likelihood of this kind, :math:`-\log p(x|z)`, (B,), nats; ``None`` without one.
 
     Under a Bernoulli, output clipped into :math:`[1/512, 511/512]` is its probability. Under a Gaussian it is the mean,
@@ -67,20 +67,20 @@ def reconstruction(family: Family, x: Tensor, output: Tensor, error: float) -> T
         family: the likelihood of the models it is to stand beside.
         x: examples, (B, *shape).
         output: the reconstructions.
-        error: of the training examples, the mean squared error per dimension.
+        train_mse: of the training examples, the mean squared error per dimension.
     """
     if isinstance(family, Bernoulli):
-        nats = F.binary_cross_entropy(output.clamp(EDGE, 1 - EDGE), x, reduction="none")
+        nats = F.binary_cross_entropy(output.clamp(PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN), x, reduction="none")
     elif isinstance(family, Gaussian):
-        variance = error if isinstance(family.scale, str) else family.scale**2
+        variance = train_mse if isinstance(family.scale, str) else family.scale**2
         nats = ((x - output) ** 2 / variance + math.log(2 * math.pi * variance)) / 2
     else:
         return None
     return nats.flatten(1).sum(1)
 
 
-def how(family: Family) -> str:
-    """How :func:`reconstruction` does it, in words; empty where it does not."""
+def describe_reconstruction(family: Family) -> str:
+    """How :func:`reconstruction_nats` does it, in words; empty where it does not."""
     if isinstance(family, Bernoulli):
         return "cross-entropy of the output, clipped into [1/512, 511/512]"
     if isinstance(family, Gaussian):
@@ -89,11 +89,11 @@ def how(family: Family) -> str:
     return ""
 
 
-def _moments(data: Data, size: int, seed: int) -> tuple[Tensor, Tensor]:
+def _mean_and_covariance(data: Data, size: int, seed: int) -> tuple[Tensor, Tensor]:
     """Mean and covariance of the training examples, from sums around the first batch's mean."""
     n, total, square = 0, torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)
     near: Tensor | None = None
-    for batch in still(data.train, seed).batches(2000):
+    for batch in frozen(data.train, seed).batches(2000):
         x = batch.x.flatten(1).double()
         near = x.mean(0) if near is None else near
         x = x - near
@@ -104,7 +104,7 @@ def _moments(data: Data, size: int, seed: int) -> tuple[Tensor, Tensor]:
     return near + shift, square / n - torch.outer(shift, shift)
 
 
-def _affine(shape: int | tuple[int, ...], family: Family, weight: Tensor, bias: Tensor) -> Conditional:
+def _affine_conditional(shape: int | tuple[int, ...], family: Family, weight: Tensor, bias: Tensor) -> Conditional:
     made = Conditional.mlp(shape, family, hidden=())
     assert isinstance(made.net, MLP)
     layer: Any = made.net.layers[-1]

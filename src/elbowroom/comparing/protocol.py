@@ -9,16 +9,16 @@ from string import ascii_uppercase
 from typing import Any
 
 from elbowroom.data import load_data
-from elbowroom.sweeps.grid import as_json
+from elbowroom.sweeps.grid import canonical_json
 
 #: Arguments of the data that change no value that is measured.
-INCIDENTAL = ("seed", "buffer")
+IGNORED_DATA_ARGUMENTS = ("seed", "buffer")
 #: Arguments that the sizes of the splits tell better, where those are known.
-SHARES = ("validation", "test")
+SPLIT_SIZE_ARGUMENTS = ("validation", "test")
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EvaluationProtocol:
     """How the runs of one part of the table were measured.
 
     Attributes:
@@ -32,13 +32,13 @@ class Protocol:
     likelihood: str
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """In one line."""
         told = dict(self.data)
         name = f"{told['data']}, {told['shape']}"
         return f"{name}; p(x|z): {self.likelihood}"
 
-    def against(self, other: Protocol) -> list[tuple[str, str, str]]:
+    def diff(self, other: EvaluationProtocol) -> list[tuple[str, str, str]]:
         """In what it differs from another: the aspect, its own value, the other's."""
         mine = dict(self.data) | {"likelihood": self.likelihood}
         others = dict(other.data) | {"likelihood": other.likelihood}
@@ -46,28 +46,28 @@ class Protocol:
         return [(name, mine.get(name, "none"), others.get(name, "none")) for name in names]
 
 
-def data_told(record: dict[str, Any]) -> dict[str, str]:
+def describe_data(record: dict[str, Any]) -> dict[str, str]:
     """The data of a ``recipe.json``, aspect by aspect, without what the seed alone decides."""
     data = record["data"]
     found = {"data": str(data.get("name")), "shape": "×".join(map(str, record["shape"]))}
     found["preprocessing"] = str(data.get("preprocessing"))
     for name, size in (data.get("sizes") or {}).items():
         found[f"{name} examples"] = "unknown" if size is None else f"{size:,}"
-    left_out = INCIDENTAL if None in (data.get("sizes") or {"": None}).values() else (*INCIDENTAL, *SHARES)
+    left_out = IGNORED_DATA_ARGUMENTS if None in (data.get("sizes") or {"": None}).values() else (*IGNORED_DATA_ARGUMENTS, *SPLIT_SIZE_ARGUMENTS)
     # What a later version can be asked for, and an earlier one did not know, is as it was: its default.
     usual = {name: p.default for name, p in inspect.signature(load_data).parameters.items()}
     asked = {k: v for k, v in (data.get("arguments") or {}).items() if k not in left_out and v != usual.get(k)}
     return found | {name: str(value) for name, value in asked.items()}
 
 
-def versions(records: Sequence[dict[str, Any]]) -> list[str]:
+def data_versions(records: Sequence[dict[str, Any]]) -> list[str]:
     """For each record, which of several data sets of one description it means; empty where there is one.
 
     A seed may divide data anew, and so give it another fingerprint. But two fingerprints under one description and
     one seed are of different values.
     """
     seen: dict[str, list[Any]] = {}
-    keys = [as_json([data_told(record), record["data"].get("seed")]) for record in records]
+    keys = [canonical_json([describe_data(record), record["data"].get("seed")]) for record in records]
     prints = [record["data"].get("fingerprint") for record in records]
     for key, fingerprint in zip(keys, prints, strict=True):
         seen.setdefault(key, [])
@@ -76,11 +76,11 @@ def versions(records: Sequence[dict[str, Any]]) -> list[str]:
     return ["" if len(seen[key]) < 2 else str(fingerprint) for key, fingerprint in zip(keys, prints, strict=True)]
 
 
-def protocols(told: Sequence[tuple[dict[str, str], str]]) -> list[Protocol]:
+def make_protocols(descriptions: Sequence[tuple[dict[str, str], str]]) -> list[EvaluationProtocol]:
     """The protocol of each (data, likelihood), equal ones once, with letters where there are several."""
-    keys = [(tuple(data.items()), likelihood) for data, likelihood in told]
+    keys = [(tuple(data.items()), likelihood) for data, likelihood in descriptions]
     order = list(dict.fromkeys(keys))
-    made = {key: Protocol(_letter(i) if len(order) > 1 else "", *key) for i, key in enumerate(order)}
+    made = {key: EvaluationProtocol(_letter(i) if len(order) > 1 else "", *key) for i, key in enumerate(order)}
     return [made[key] for key in keys]
 
 

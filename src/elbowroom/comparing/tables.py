@@ -7,8 +7,8 @@ import io
 import json
 from typing import TYPE_CHECKING
 
-from elbowroom.comparing.columns import words
-from elbowroom.runs.settings import spoken
+from elbowroom.comparing.columns import format_mean
+from elbowroom.runs.settings import setting_label
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,66 +16,66 @@ if TYPE_CHECKING:
     from elbowroom.comparing.comparison import Comparison
 
 
-def as_json(comparison: Comparison) -> str:
+def to_json(comparison: Comparison) -> str:
     """Every row with its runs and figures, what all share, and what is not comparable."""
     rows = [
         {
-            "protocol": group.protocol.words,
-            "settings": {name: group.settings.get(name) for name in comparison.differs},
+            "protocol": group.protocol.summary,
+            "settings": {name: group.settings.get(name) for name in comparison.differing_settings},
             "runs": [
-                {"path": e.path, "seed": e.seed, "state": e.state} | ({"why": e.why} if e.why else {})
+                {"path": e.path, "seed": e.seed, "state": e.state} | ({"why": e.error} if e.error else {})
                 for e in group.entries
             ],
-            "figures": {name: found._asdict() for name, found in group.figures.items()},
+            "figures": {name: found._asdict() for name, found in group.metrics.items()},
         }
         for group in comparison.groups
     ]
-    units = {c.name: {"unit": c.unit, "of": comparison.where(c)} for c in comparison.columns}
+    units = {c.name: {"unit": c.unit, "of": comparison.column_split(c)} for c in comparison.columns}
     whole = {
         "rows": rows,
-        "same": comparison.same,
+        "same": comparison.shared_settings,
         "figures": units,
-        "not comparable": comparison.apart,
+        "not comparable": comparison.comparability_notes,
         "notes": comparison.notes,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False, default=str)
 
 
-def as_csv(comparison: Comparison) -> str:
+def to_csv(comparison: Comparison) -> str:
     """A line for each group, two columns for each figure: its mean and its standard deviation."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [column.name for column in comparison.columns]
     writer.writerow(
-        ["protocol", *comparison.differs, "seeds", *(f"{n}_{part}" for n in names for part in ("mean", "sd"))]
+        ["protocol", *comparison.differing_settings, "seeds", *(f"{n}_{part}" for n in names for part in ("mean", "sd"))]
     )
     for group in comparison.groups:
-        figures = [group.figures.get(name) for name in names]
+        figures = [group.metrics.get(name) for name in names]
         cells = [part for f in figures for part in ((f.mean, f.sd) if f else (None, None))]
-        writer.writerow([group.protocol.words, *group.differs.values(), group.seeds, *cells])
+        writer.writerow([group.protocol.summary, *group.differing_values.values(), group.seed_summary, *cells])
     return text.getvalue()
 
 
-def for_people(comparison: Comparison) -> Table:
+def to_rich_table(comparison: Comparison) -> Table:
     """The figures that a run may be chosen by, the best in bold."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in comparison.differs:
-        table.add_column(Text(spoken(name)))
+    for name in comparison.differing_settings:
+        table.add_column(Text(setting_label(name)))
     table.add_column("seeds")
-    columns = [column for column in comparison.columns if column.printed]
+    columns = [column for column in comparison.columns if column.is_printed]
     for column in columns:
-        table.add_column(Text(f"{column.title}\n{comparison.where(column)}"), justify="right", no_wrap=True)
-    best = {column.name: comparison.best(column) for column in columns}
+        table.add_column(Text(f"{column.title}\n{comparison.column_split(column)}"), justify="right", no_wrap=True)
+    best = {column.name: comparison.best_groups(column) for column in columns}
     for i, group in enumerate(comparison.groups):
         if group.protocol.letter and (i == 0 or comparison.groups[i - 1].protocol != group.protocol):
             table.add_section()
             table.add_row(Text(group.protocol.letter, style="bold"))
         cells = [
-            Text(words(group.figures.get(c.name), c.digits), style="bold" if group in best[c.name] else "")
+            Text(format_mean(group.metrics.get(c.name), c.digits), style="bold" if group in best[c.name] else "")
             for c in columns
         ]
-        table.add_row(*map(Text, group.differs.values()), Text(group.seeds), *cells)
+        table.add_row(*map(Text, group.differing_values.values()), Text(group.seed_summary), *cells)
     return table

@@ -3,23 +3,23 @@
 from elbowroom.data.catalog import celeba, cifar_svhn, olivetti  # noqa: F401  # so that their sets have names
 from elbowroom.data.catalog.registry import dataset, datasets
 from elbowroom.data.load import Data, load_data, load_like
-from elbowroom.data.readers.table_encoding import Column, decoded
-from elbowroom.data.splits.buffered import Stored
-from elbowroom.data.splits.loader import Loader
-from elbowroom.data.splits.memory import Arrays, Batch, Split, still
+from elbowroom.data.readers.table_encoding import Column, decode_rows
+from elbowroom.data.splits.buffered import BufferedSplit
+from elbowroom.data.splits.loader import LoaderSplit
+from elbowroom.data.splits.memory import InMemorySplit, Batch, Split, frozen
 
 __all__ = [
-    "Arrays",
+    "InMemorySplit",
     "Batch",
     "Column",
     "Data",
-    "Loader",
+    "LoaderSplit",
     "Split",
-    "Stored",
+    "BufferedSplit",
     "dataset",
     "datasets",
-    "decoded",
+    "decode_rows",
     "load_data",
     "load_like",
-    "still",
+    "frozen",
 ]

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-DAMAGE = (
+READ_ERRORS = (
     *(OSError, EOFError, ValueError, SyntaxError, NotImplementedError, RuntimeError),
     *(zlib.error, zipfile.BadZipFile, tarfile.TarError),
 )
-LOOKS, LOOK = 64, 2**16
+PROBE_COUNT, PROBE_BYTES = 64, 2**16
 """How many places of large files are looked at to know them again, and how many bytes at each."""
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
+def io_errors(path: Path) -> Iterator[None]:
     """Errors of reading ``path`` in one line that names it."""
     try:
         yield
@@ -29,7 +29,7 @@ def readable(path: Path) -> Iterator[None]:
         raise ValueError(
             f"no permission to read {error.filename or path}: change its permissions or copy it"
         ) from error
-    except DAMAGE as error:
+    except READ_ERRORS as error:
         if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise ValueError(
                 f"{path} holds Python objects, which are never unpickled: save it again as an array of numbers"
@@ -40,7 +40,7 @@ def readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def identity(files: Sequence[Path]) -> str:
+def hash_files(files: Sequence[Path]) -> str:
     """A short hash of the sizes of ``files`` and of their bytes at places spread evenly over all of them.
 
     It takes 4 MiB of reading whatever they hold, so a change of a few bytes that leaves the sizes as they are may go
@@ -49,9 +49,9 @@ def identity(files: Sequence[Path]) -> str:
     sizes = [file.stat().st_size for file in files]
     ends = np.cumsum(sizes)
     digest = blake2b(repr(sizes).encode(), digest_size=8)
-    for place in np.linspace(0, max(0, ends[-1] - LOOK), LOOKS).astype(int):
+    for place in np.linspace(0, max(0, ends[-1] - PROBE_BYTES), PROBE_COUNT).astype(int):
         at = int(np.searchsorted(ends, place, side="right"))
-        with readable(files[at]), open(files[at], "rb") as file:
+        with io_errors(files[at]), open(files[at], "rb") as file:
             file.seek(place - (ends[at] - sizes[at]))
-            digest.update(file.read(LOOK))
+            digest.update(file.read(PROBE_BYTES))
     return digest.hexdigest()

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from elbowroom.data.file_io import DAMAGE
+from elbowroom.data.file_io import READ_ERRORS
 
-PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"}
-Size = int | tuple[int, int] | None
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"}
+ImageSize = int | tuple[int, int] | None
 
 
-class Fit(NamedTuple):
+class CropResize(NamedTuple):
     """What is cut out of a picture, and what it is brought to: (height, width) each, or None to leave it.
 
-    >>> print(Fit(crop=(148, 148), resize=(64, 32)))
+    >>> print(CropResize(crop=(148, 148), resize=(64, 32)))
     crop=148, resize=(64, 32)
     """
 
@@ -25,45 +25,45 @@ class Fit(NamedTuple):
     resize: tuple[int, int] | None = None
 
     @classmethod
-    def of(cls, crop: Size, resize: Size) -> Fit:
+    def from_sizes(cls, crop: ImageSize, resize: ImageSize) -> CropResize:
         """From sizes as they are asked for, one number for a square."""
-        return cls(both("crop", crop), both("resize", resize))
+        return cls(parse_size("crop", crop), parse_size("resize", resize))
 
     def __str__(self) -> str:
-        return ", ".join(f"{name}={h if h == w else (h, w)}" for name, (h, w) in self._asked())
+        return ", ".join(f"{name}={h if h == w else (h, w)}" for name, (h, w) in self._given_sizes())
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """What is done, for the record."""
         done = {"crop": "cropped at the centre to", "resize": "cropped at the centre and resized to"}
         if self.crop:
             done["resize"] = "resized to"
-        return ", ".join(f"{done[name]} {h}x{w}" for name, (h, w) in self._asked())
+        return ", ".join(f"{done[name]} {h}x{w}" for name, (h, w) in self._given_sizes())
 
-    def _asked(self) -> list[tuple[str, tuple[int, int]]]:
+    def _given_sizes(self) -> list[tuple[str, tuple[int, int]]]:
         return [(name, size) for name, size in self._asdict().items() if size]
 
-    def framed(self, picture: Any) -> Any:
+    def apply(self, image: Any) -> Any:
         """The part of a PIL picture in the frame, at the size asked for: resizing cuts to its own shape first."""
         from PIL import ImageOps
 
         if self.crop:
             height, width = self.crop
-            if picture.height < height or picture.width < width:
-                raise UnsuitedError(f"{picture.height}x{picture.width}, smaller than {Fit(crop=self.crop)}")
-            left, top = (picture.width - width) // 2, (picture.height - height) // 2
-            picture = picture.crop((left, top, left + width, top + height))
-        return ImageOps.fit(picture, self.resize[::-1]) if self.resize else picture
+            if image.height < height or image.width < width:
+                raise UnsupportedImageError(f"{image.height}x{image.width}, smaller than {CropResize(crop=self.crop)}")
+            left, top = (image.width - width) // 2, (image.height - height) // 2
+            image = image.crop((left, top, left + width, top + height))
+        return ImageOps.fit(image, self.resize[::-1]) if self.resize else image
 
 
-AS_IS = Fit()
+NO_CROP_RESIZE = CropResize()
 
 
-class UnsuitedError(ValueError):
+class UnsupportedImageError(ValueError):
     """A picture that is whole, but not of a kind that was expected."""
 
 
-def both(name: str, size: Size) -> tuple[int, int] | None:
+def parse_size(name: str, size: ImageSize) -> tuple[int, int] | None:
     """Height and width, from one number for a square or from both."""
     if size is None:
         return None
@@ -73,13 +73,13 @@ def both(name: str, size: Size) -> tuple[int, int] | None:
     return sides
 
 
-def is_picture(name: str) -> bool:
+def is_image_name(name: str) -> bool:
     """Whether a name is a picture's; hidden files and what a Mac adds to a zip are not."""
     parts = PurePosixPath(name).parts
-    return PurePosixPath(name).suffix.lower() in PICTURES and not any(p.startswith((".", "__MACOSX")) for p in parts)
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES and not any(p.startswith((".", "__MACOSX")) for p in parts)
 
 
-def decoded(content: bytes, fit: Fit = AS_IS) -> np.ndarray:
+def decode_image(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> np.ndarray:
     """The pixels of a picture file, turned upright, cropped and resized as asked.
 
     A JPEG much larger than asked for is decoded at a half, a quarter or an eighth of its size, at least twice that
@@ -92,47 +92,47 @@ def decoded(content: bytes, fit: Fit = AS_IS) -> np.ndarray:
 
     try:
         with Image.open(BytesIO(content)) as opened:
-            if fit.resize and not fit.crop and opened.format == "JPEG":
-                side = 2 * max(fit.resize)
+            if crop_resize.resize and not crop_resize.crop and opened.format == "JPEG":
+                side = 2 * max(crop_resize.resize)
                 opened.draft(None, (side, side))
             picture = ImageOps.exif_transpose(opened)
-            return picture_pixels(picture if fit == AS_IS else fit.framed(plain(picture)))
+            return image_to_array(picture if crop_resize == NO_CROP_RESIZE else crop_resize.apply(to_gray_or_rgb(picture)))
     except Image.UnidentifiedImageError as error:
         raise ValueError("not a picture" if content else "empty") from error
-    except UnsuitedError:
+    except UnsupportedImageError:
         raise
-    except (*DAMAGE, Image.DecompressionBombError) as error:
+    except (*READ_ERRORS, Image.DecompressionBombError) as error:
         raise ValueError("cut short" if "truncated" in str(error).lower() else "damaged") from error
 
 
-def plain(picture: Any) -> Any:
+def to_gray_or_rgb(image: Any) -> Any:
     """A picture in grey (L) or colour (RGB): 16 bits brought to 8, transparency on white, palettes looked up."""
     from PIL import Image
 
-    if picture.mode in ("L", "RGB"):
-        return picture
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.mode.startswith("I"):
-        wide = np.asarray(picture).astype(np.float64) / 257
+    if image.mode in ("L", "RGB"):
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.float64) / 257
         return Image.fromarray(wide.round().clip(0, 255).astype(np.uint8))
-    if picture.mode == "F":
-        raise UnsuitedError("floating-point pixels, which have no known range")
-    if picture.mode in ("LA", "La"):
-        white = Image.new("LA", picture.size, (255, 255))
-        return Image.composite(picture, white, picture.getchannel("A")).getchannel("L")
-    colour = picture
-    if picture.has_transparency_data:
-        clear = picture.convert("RGBA")
-        colour = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), clear)
+    if image.mode == "F":
+        raise UnsupportedImageError("floating-point pixels, which have no known range")
+    if image.mode in ("LA", "La"):
+        white = Image.new("LA", image.size, (255, 255))
+        return Image.composite(image, white, image.getchannel("A")).getchannel("L")
+    colour = image
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        colour = Image.alpha_composite(Image.new("RGBA", image.size, "white"), clear)
     colour = colour.convert("RGB")
-    if picture.mode == "P":  # a palette does not say whether it is grey
+    if image.mode == "P":  # a palette does not say whether it is grey
         red, green, blue = (channel.tobytes() for channel in colour.split())
         if red == green == blue:
             return colour.getchannel("R")
     return colour
 
 
-def picture_pixels(picture: Any) -> np.ndarray:
+def image_to_array(image: Any) -> np.ndarray:
     """The uint8 pixels of a PIL picture: (H, W) where it is grey, (H, W, 3) otherwise."""
-    return np.asarray(plain(picture))
+    return np.asarray(to_gray_or_rgb(image))

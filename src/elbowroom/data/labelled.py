@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.data.raw import Found, Whole
-from elbowroom.data.splits.memory import Arrays
+from elbowroom.data.raw import RawDataset, AnySplit
+from elbowroom.data.splits.memory import InMemorySplit
 
-UNKNOWN = -1
+UNKNOWN_LABEL = -1
 """The label of an example whose class is not known."""
 
 
-def labelled(found: Found, splits: dict[str, Whole], count: Any, seed: int) -> tuple[dict[str, Whole], str]:
+def subsample_labels(raw: RawDataset, splits: dict[str, AnySplit], count: Any, seed: int) -> tuple[dict[str, AnySplit], str]:
     """Training examples of which ``count`` keep their label, of each class as many, and what was done in words.
 
     Raises:
@@ -26,25 +26,25 @@ def labelled(found: Found, splits: dict[str, Whole], count: Any, seed: int) -> t
     wish, train = f"labelled={count}", splits["train"]
     if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
         raise ValueError(f"labelled={count!r}: expected a number of training examples to keep the labels of")
-    if not isinstance(train, Arrays):
+    if not isinstance(train, InMemorySplit):
         raise ValueError(
-            f"{wish} needs examples in memory, and those of {found.name} are read as they come: leave it out"
+            f"{wish} needs examples in memory, and those of {raw.name} are read as they come: leave it out"
         )
-    if train.y is None or found.classes is None or train.y.dim() != 1:
-        raise ValueError(f"{wish} is for data with classes, and {found.name} has none: leave it out, or give labels")
+    if train.y is None or raw.classes is None or train.y.dim() != 1:
+        raise ValueError(f"{wish} is for data with classes, and {raw.name} has none: leave it out, or give labels")
     if count == len(train):
         return splits, ""
-    kept = balanced(train.y, int(count), seed, found)
-    y = torch.full_like(train.y, UNKNOWN)
+    kept = sample_per_class(train.y, int(count), seed, raw)
+    y = torch.full_like(train.y, UNKNOWN_LABEL)
     y[kept] = train.y[kept]
     words = (
         f"labels of {len(kept):,} of {len(train):,} training examples kept, as many of each class; "
         "they are half of every epoch's examples"
     )
-    return splits | {"train": train.but(y=y, often=kept)}, words
+    return splits | {"train": train.replace(y=y, often=kept)}, words
 
 
-def balanced(y: Tensor, count: int, seed: int, found: Found) -> Tensor:
+def sample_per_class(y: Tensor, count: int, seed: int, raw: RawDataset) -> Tensor:
     """The places of ``count`` labels at random, of each class as many; what is left over goes to classes at random."""
     classes = y.unique()
     if not len(classes) <= count <= len(y):
@@ -59,9 +59,9 @@ def balanced(y: Tensor, count: int, seed: int, found: Found) -> Tensor:
     for label, share in zip(classes.tolist(), shares.tolist(), strict=True):
         mine = (y == label).nonzero().flatten()
         if len(mine) < share:
-            assert found.classes is not None
+            assert raw.classes is not None
             raise ValueError(
-                f"labelled={count} wants {share} labels of each class, and '{found.classes[label]}' has {len(mine)}: "
+                f"labelled={count} wants {share} labels of each class, and '{raw.classes[label]}' has {len(mine)}: "
                 "give a smaller number"
             )
         kept.append(mine[torch.randperm(len(mine), generator=generator)[:share]])

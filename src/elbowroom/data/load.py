@@ -14,22 +14,22 @@ import numpy as np
 from torch import Tensor
 
 from elbowroom import errors
-from elbowroom.data.catalog.registry import TABLE, read_named
-from elbowroom.data.checks import fingerprint, is_binary, judged, outside
-from elbowroom.data.class_subset import picked
-from elbowroom.data.image import Size
-from elbowroom.data.labelled import labelled as with_labels
-from elbowroom.data.options import Asked, BadPictures, plain
-from elbowroom.data.partition import divided, wanted
-from elbowroom.data.preprocess import Binarise, augmented, binarised, dequantised
-from elbowroom.data.raw import Found, Whole, class_names, split_of
-from elbowroom.data.readers.registry import holds_pictures, read_path
-from elbowroom.data.readers.table import coded
+from elbowroom.data.catalog.registry import CATALOG, read_catalog_dataset
+from elbowroom.data.checks import fingerprint, is_binary, describe_check_coverage, find_out_of_range
+from elbowroom.data.class_subset import select_classes
+from elbowroom.data.image import ImageSize
+from elbowroom.data.labelled import subsample_labels as with_labels
+from elbowroom.data.options import ReadOptions, BadImages, to_json
+from elbowroom.data.partition import partition, plan_partition
+from elbowroom.data.preprocess import BinarizeMode, augment_train, binarize_splits, dequantize_splits
+from elbowroom.data.raw import RawDataset, AnySplit, class_names, split_from_source
+from elbowroom.data.readers.registry import is_image_source, read_path
+from elbowroom.data.readers.table import standardize_table
 from elbowroom.data.readers.table_encoding import Column
-from elbowroom.data.splits.buffered import Stored
-from elbowroom.data.splits.loader import Loader
-from elbowroom.data.splits.memory import Arrays, Split
-from elbowroom.table_shape import Row
+from elbowroom.data.splits.buffered import BufferedSplit
+from elbowroom.data.splits.loader import LoaderSplit
+from elbowroom.data.splits.memory import InMemorySplit, Split
+from elbowroom.table_shape import TableShape
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Data:
     """Named splits of examples of one ``shape``, and how they came about.
 
     ``classes`` are the names of the labels 0, 1, ..., ``attributes`` those of the columns of labels (B, A). ``columns``
-    are what the columns of a table stand for, of which its ``shape``, a :class:`~elbowroom.table_shape.Row`, tells a recipe.
+    are what the columns of a table stand for, of which its ``shape``, a :class:`~elbowroom.table_shape.TableShape`, tells a recipe.
     ``binary`` says that all values are 0 or 1, ``discrete`` that they lie on the grid of pixels (256 levels, or the 2
     of binary data). ``protocol`` is ready for JSON: the source and the arguments that load the same data again, the
     sizes of the splits, the preprocessing in words and a fingerprint of the values (of a part of them in files above 1
@@ -67,7 +67,7 @@ class Data:
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
 
-    def first_outside(
+    def find_out_of_range(
         self, low: float, high: float, integer: bool = False, missing: bool = False, column: int | None = None
     ) -> tuple[str, int, float] | None:
         """The first value outside [low, high] (or not whole, with ``integer``): its split, its row and the value.
@@ -80,29 +80,29 @@ class Data:
         into [0, 1]; of a data set or a loader only the first batch is looked at, and of what is read in parts
         about a thousand examples; ``protocol["preprocessing"]`` says of how many.
 
-        >>> load_data(np.array([[0.5], [2.0], [0.1]]), validation=0, test=0).first_outside(0, 1)
+        >>> load_data(np.array([[0.5], [2.0], [0.1]]), validation=0, test=0).find_out_of_range(0, 1)
         ('train', 1, 2.0)
         """
-        found = ((name, outside(split, low, high, integer, missing, column)) for name, split in self.splits.items())
+        found = ((name, find_out_of_range(split, low, high, integer, missing, column)) for name, split in self.splits.items())
         return next(((name, *first) for name, first in found if first is not None), None)
 
 
 def load_data(
     source: Any,
     *,
-    binarise: Binarise = "none",
+    binarize: BinarizeMode = "none",
     validation: Any = None,
     test: Any = None,
     seed: int = 0,
-    resize: Size = None,
+    resize: ImageSize = None,
     buffer: int | None = None,
-    crop: Size = None,
+    crop: ImageSize = None,
     flip: bool = False,
     shift: int = 0,
-    dequantise: bool = False,
-    bad_pictures: BadPictures = "refuse",
+    dequantize: bool = False,
+    bad_images: BadImages = "refuse",
     only: Any = None,
-    labelled: int | None = None,
+    labeled: int | None = None,
     label: str | None = None,
     columns: Any = None,
 ) -> Data:
@@ -117,7 +117,7 @@ def load_data(
     examples of the same kind as the source. A split that comes with the source is kept; for a missing one the
     default is 0.1 of train at random (named sets have their own; no test is set aside where you give a validation).
     ``seed`` decides which examples. ``only`` takes the examples of some classes alone (``"0,1"``, ``("cat",)``), which
-    become the classes 0, 1, .... ``labelled`` keeps so many labels of the training examples, of each class as many,
+    become the classes 0, 1, .... ``labeled`` keeps so many labels of the training examples, of each class as many,
     drawn with ``seed``; the others become -1, unknown. In training every second example is then one of those that kept
     theirs (an epoch has as many examples as ever, of those without a label a new half each time).
 
@@ -126,8 +126,8 @@ def load_data(
     are refused, or with ``bad_pictures="skip"`` named in a warning and left out. In training ``flip`` mirrors every
     second picture and ``shift`` moves each by up to so many pixels, other ones at every use.
 
-    ``binarise`` makes the values 0 or 1: by ``"threshold"`` at one half, or ``"dynamic"``: drawn as Bernoulli.
-    ``dequantise`` makes pixels continuous: (level + u) / 256 with uniform noise u. Both draw anew at every use in
+    ``binarize`` makes the values 0 or 1: by ``"threshold"`` at one half, or ``"dynamic"``: drawn as Bernoulli.
+    ``dequantize`` makes pixels continuous: (level + u) / 256 with uniform noise u. Both draw anew at every use in
     training, while validation and test are drawn once, with ``seed``.
 
     Tables: ``label`` is the column of the labels, by default one called ``label`` or the like (of ``celeba`` it picks
@@ -151,46 +151,46 @@ def load_data(
     """
     if isinstance(source, Data):
         return source
-    if binarise not in get_args(Binarise):
-        raise errors.unknown("binarise", str(binarise), get_args(Binarise))
+    if binarize not in get_args(BinarizeMode):
+        raise errors.unknown("binarise", str(binarize), get_args(BinarizeMode))
     if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
         raise ValueError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
-    asked = Asked(resize, crop, bad_pictures, buffer, label, columns)
-    found = look_up(source, asked)
-    ready, amounts = wanted(found, validation, test)
+    asked = ReadOptions(resize, crop, bad_images, buffer, label, columns)
+    found = read_source(source, asked)
+    ready, amounts = plan_partition(found, validation, test)
     given = [name for name, split in ready.items() if split is not getattr(found, name)]
     arguments = {
-        "binarise": binarise,
+        "binarise": binarize,
         "validation": "given" if "validation" in given else amounts.get("validation"),
         "test": "given" if "test" in given else amounts.get("test"),
         "seed": int(seed),
         **asked.record,
         "flip": flip,
         "shift": shift,
-        "dequantise": dequantise,
-        "only": None if only is None else plain(only),
-        "labelled": None if labelled is None else plain(labelled),
+        "dequantise": dequantize,
+        "only": None if only is None else to_json(only),
+        "labelled": None if labeled is None else to_json(labeled),
     }
-    found, ready = picked(found, ready, only)
-    found, splits, words = coded(found, divided(found, ready, amounts, seed))
+    found, ready = select_classes(found, ready, only)
+    found, splits, words = standardize_table(found, partition(found, ready, amounts, seed))
     done = [found.preprocessing, words]
-    splits, words = with_labels(found, splits, labelled, seed)
+    splits, words = with_labels(found, splits, labeled, seed)
     done.append(words)
     for change in (
-        partial(binarised, how=binarise, seed=seed),
-        partial(dequantised, on=dequantise, seed=seed),
-        partial(augmented, flip=flip, shift=shift),
+        partial(binarize_splits, mode=binarize, seed=seed),
+        partial(dequantize_splits, enabled=dequantize, seed=seed),
+        partial(augment_train, flip=flip, shift=shift),
     ):
         splits, words = change(splits)
         done.append(words)
-    return as_data(found, splits, arguments, None if given else found.source, done)
+    return build_data(found, splits, arguments, None if given else found.source, done)
 
 
-def load_like(source: Any, protocol: Mapping[str, Any], **changes: Any) -> Data:
+def load_like(source: Any, protocol: Mapping[str, Any], **overrides: Any) -> Data:
     """Another source as one split, its examples made as those of data that was loaded before.
 
     ``protocol`` is the record of that data, ``Data.protocol`` or the field ``data`` of a run's. Columns of a table are
-    coded alike; pictures in files are cropped and resized, and values made bits or continuous, as then. ``changes`` are
+    coded alike; pictures in files are cropped and resized, and values made bits or continuous, as then. ``overrides`` are
     further arguments of :func:`load_data`.
 
     Raises:
@@ -204,58 +204,58 @@ def load_like(source: Any, protocol: Mapping[str, Any], **changes: Any) -> Data:
     alike = {name: then[name] for name in ("binarise", "dequantise") if then.get(name)}
     if "columns" in protocol:
         alike |= {"columns": protocol["columns"], "label": then.get("label")}
-    elif isinstance(source, str | Path) and source not in TABLE and holds_pictures(Path(source)):
+    elif isinstance(source, str | Path) and source not in CATALOG and is_image_source(Path(source)):
         alike |= {name: then.get(name) for name in ("crop", "resize")}
-    return load_data(source, **{"validation": 0, "test": 0, **alike, **changes})
+    return load_data(source, **{"validation": 0, "test": 0, **alike, **overrides})
 
 
-def as_data(
-    found: Found, splits: dict[str, Whole], arguments: dict[str, Any], source: str | None, done: list[str]
+def build_data(
+    raw: RawDataset, splits: dict[str, AnySplit], arguments: dict[str, Any], source: str | None, descriptions: list[str]
 ) -> Data:
     """Splits that are ready, with the record of how they came about."""
     binary = all(is_binary(split) for split in splits.values())
-    pixels = all(isinstance(split, Arrays | Stored) and split.pixels for split in splits.values())
+    pixels = all(isinstance(split, InMemorySplit | BufferedSplit) and split.has_pixels for split in splits.values())
     levels = pixels and not arguments["dequantise"]
-    first, *others = done
-    steps = [first, "pixels divided by 255" if levels else "", *others, judged(splits)]
+    first, *others = descriptions
+    steps = [first, "pixels divided by 255" if levels else "", *others, describe_check_coverage(splits)]
     protocol = {
-        "name": found.name,
+        "name": raw.name,
         "source": source,
         "arguments": arguments,
         "seed": arguments["seed"],
-        "sizes": {name: size(split) for name, split in splits.items()},
+        "sizes": {name: count_examples(split) for name, split in splits.items()},
         "preprocessing": "; ".join(filter(None, steps)) or "none",
-        "fingerprint": fingerprint(splits, found.identity),
+        "fingerprint": fingerprint(splits, raw.content_hash),
     }
-    if found.columns is not None:
-        protocol["columns"] = [column.record for column in found.columns]
-    if found.left_out:
-        protocol["left_out"] = list(found.left_out)
+    if raw.columns is not None:
+        protocol["columns"] = [column.record for column in raw.columns]
+    if raw.skipped:
+        protocol["left_out"] = list(raw.skipped)
     return Data(
-        name=found.name,
+        name=raw.name,
         train=splits["train"],
         validation=splits.get("validation"),
         test=splits.get("test"),
-        shape=found.train.shape if found.columns is None else Row(max(1, column.count) for column in found.columns),
-        classes=found.classes,
+        shape=raw.train.shape if raw.columns is None else TableShape(max(1, column.n_categories) for column in raw.columns),
+        classes=raw.classes,
         binary=binary,
         discrete=binary or levels,
-        attributes=found.attributes,
-        columns=found.columns,
+        attributes=raw.attributes,
+        columns=raw.columns,
         protocol=protocol,
     )
 
 
-def look_up(source: Any, asked: Asked) -> Found:
+def read_source(source: Any, options: ReadOptions) -> RawDataset:
     """What a source holds, before it is divided."""
     if isinstance(source, str) and not source.strip():
         raise ValueError("no data named: give a name that 'elbowroom data' lists, or a path ('.' for this folder)")
-    if isinstance(source, Path) or (isinstance(source, str) and source not in TABLE):
+    if isinstance(source, Path) or (isinstance(source, str) and source not in CATALOG):
         path = Path(source).expanduser()
         if isinstance(source, Path) or path.exists() or path.suffix or os.sep in source or "/" in source:
-            return read_path(path, asked)
+            return read_path(path, options)
     if isinstance(source, str):
-        return read_named(source, asked)
+        return read_catalog_dataset(source, options)
     if isinstance(source, tuple):
         classes = class_names(source[1:])
     else:
@@ -265,10 +265,10 @@ def look_up(source: Any, asked: Asked) -> Found:
         named = getattr(inner, "classes", None)
         classes = tuple(map(str, named)) if isinstance(named, list | tuple) else None
     kind = "array" if isinstance(source, np.ndarray | Tensor | tuple) else type(source).__name__
-    asked.must_suit(f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}")
-    return Found(split_of(source, classes, "x"), classes=classes, name=kind)
+    options.reject_unsupported(f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}")
+    return RawDataset(split_from_source(source, classes, "x"), classes=classes, name=kind)
 
 
-def size(split: Whole) -> int | None:
+def count_examples(split: AnySplit) -> int | None:
     """The number of examples, or None where only a pass through a stream would tell."""
-    return split.known_length if isinstance(split, Loader) else len(split)
+    return split.known_length if isinstance(split, LoaderSplit) else len(split)

@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-ASSUMED = 2**33
+DEFAULT_MEMORY_BYTES = 2**33
 """What is reckoned with where the system does not tell."""
-PAGE = 2**12
+PAGE_BYTES = 2**12
 
 
-def available() -> int:
+def available_memory() -> int:
     """The bytes that this process may still take: what the machine has free, or its container or limits leave it.
 
-    >>> available() > 0
+    >>> available_memory() > 0
     True
     """
-    return max(0, min((*free(), *contained(), *limited()), default=ASSUMED))
+    return max(0, min((*machine_memory(), *container_memory(), *rlimit_memory()), default=DEFAULT_MEMORY_BYTES))
 
 
-def free() -> Iterator[int]:
+def machine_memory() -> Iterator[int]:
     """What the machine has, less what its processes use where that can be told."""
     try:
         fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
@@ -31,14 +31,14 @@ def free() -> Iterator[int]:
             yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def contained() -> Iterator[int]:
+def container_memory() -> Iterator[int]:
     """What the container may have; what it uses counts files that were read, and is left out."""
     for file in ("memory.max", "memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError):
             yield int(Path("/sys/fs/cgroup", file).read_text())
 
 
-def limited() -> Iterator[int]:
+def rlimit_memory() -> Iterator[int]:
     """What the limits set on this process (``ulimit``) leave it."""
     try:
         import resource
@@ -50,5 +50,5 @@ def limited() -> Iterator[int]:
         if limit != resource.RLIM_INFINITY:
             taken = 0
             with suppress(OSError):
-                taken = int(Path("/proc/self/statm").read_text().split()[field]) * PAGE
+                taken = int(Path("/proc/self/statm").read_text().split()[field]) * PAGE_BYTES
             yield limit - taken

@@ -8,11 +8,11 @@ from numbers import Integral
 from typing import Any, Literal, get_args
 
 from elbowroom import errors
-from elbowroom.data.image import Fit, Size
+from elbowroom.data.image import CropResize, ImageSize
 from elbowroom.data.readers.table_encoding import Column
 
-BadPictures = Literal["refuse", "skip"]
-FOR = {
+BadImages = Literal["refuse", "skip"]
+OPTION_SCOPES = {
     "resize": "pictures in files",
     "crop": "pictures in files",
     "bad_pictures": "folders, zips and tars of pictures",
@@ -24,16 +24,16 @@ FOR = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadOptions:
     """What was asked for of the reading of a source; each is for some kinds of source only.
 
     Raises:
         ValueError: sizes or numbers that are none.
     """
 
-    resize: Size = None
-    crop: Size = None
-    bad_pictures: BadPictures = "refuse"
+    resize: ImageSize = None
+    crop: ImageSize = None
+    bad_images: BadImages = "refuse"
     buffer: int | None = None
     label: str | None = None
     columns: Any = None
@@ -41,35 +41,35 @@ class Asked:
     def __post_init__(self) -> None:
         if self.buffer is not None and not (isinstance(self.buffer, Integral) and self.buffer >= 1):
             raise ValueError(f"buffer={self.buffer!r}: expected a number of examples, at least 1")
-        if self.bad_pictures not in get_args(BadPictures):
-            raise errors.unknown("bad_pictures", str(self.bad_pictures), get_args(BadPictures))
-        _ = self.fit
+        if self.bad_images not in get_args(BadImages):
+            raise errors.unknown("bad_pictures", str(self.bad_images), get_args(BadImages))
+        _ = self.crop_resize
 
     @cached_property
-    def fit(self) -> Fit:
+    def crop_resize(self) -> CropResize:
         """What pictures are cropped and resized to."""
-        return Fit.of(self.crop, self.resize)
+        return CropResize.from_sizes(self.crop, self.resize)
 
-    def must_suit(self, name: str, *suited: str) -> None:
+    def reject_unsupported(self, name: str, *supported: str) -> None:
         """Refuse wishes beside those that suit the source ``name``."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if value != field.default and field.name not in suited:
+            if value != field.default and field.name not in supported:
                 shown = str(value) if len(str(value)) < 40 else "..."
                 raise ValueError(
-                    f"{field.name}={shown} is for {FOR[field.name]}, and {name} is none of them: leave it out"
+                    f"{field.name}={shown} is for {OPTION_SCOPES[field.name]}, and {name} is none of them: leave it out"
                 )
 
     @property
     def record(self) -> dict[str, Any]:
         """The wishes as JSON has them."""
-        return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
+        return {field.name: to_json(getattr(self, field.name)) for field in fields(self)}
 
 
-def plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """A value as JSON has it: tuples as lists, numpy's numbers as Python's, columns as their records."""
     if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
+        return [to_json(item) for item in value]
     if isinstance(value, Column):
         return value.record
     return int(value) if isinstance(value, Integral) else value

@@ -13,20 +13,20 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from elbowroom.data.readers.table_encoding import Column
-from elbowroom.data.splits.buffered import Stored
-from elbowroom.data.splits.loader import Items, Loader, arranged
-from elbowroom.data.splits.memory import Arrays
-from elbowroom.data.value_kinds import as_kind, kind_of, strangers
+from elbowroom.data.splits.buffered import BufferedSplit
+from elbowroom.data.splits.loader import DatasetSplit, LoaderSplit, to_channels_first
+from elbowroom.data.splits.memory import InMemorySplit
+from elbowroom.data.value_kinds import convert_to_kind, infer_value_kind, invalid_rows
 
-Whole = Arrays | Items | Loader | Stored
+AnySplit = InMemorySplit | DatasetSplit | LoaderSplit | BufferedSplit
 """A split that a smaller one can be taken from."""
-SPLITS = {"": "train", "_train": "train", "_validation": "validation", "_valid": "validation", "_val": "validation"}
-SPLITS |= {"_test": "test"}
+SPLIT_SUFFIXES = {"": "train", "_train": "train", "_validation": "validation", "_valid": "validation", "_val": "validation"}
+SPLIT_SUFFIXES |= {"_test": "test"}
 """What a name may end with, and the split it is then of."""
 
 
 @dataclass
-class Found:
+class RawDataset:
     """The splits a source comes with, and what carving the missing ones has to know.
 
     ``source`` loads the same again; it is None for what was given as a Python object.
@@ -37,38 +37,38 @@ class Found:
     of labels of several columns; ``left_out`` what could not be read.
     """
 
-    train: Whole
-    validation: Whole | None = None
-    test: Whole | None = None
+    train: AnySplit
+    validation: AnySplit | None = None
+    test: AnySplit | None = None
     classes: tuple[str, ...] | None = None
     name: str = "arrays"
     source: str | None = None
     preprocessing: str = ""
     defaults: tuple[float | int, float | int] = (0.1, 0.1)
-    video: bool = False
-    identity: str | None = None
+    is_video: bool = False
+    content_hash: str | None = None
     columns: tuple[Column, ...] | None = None
-    as_coded: bool = False
+    has_fixed_encoding: bool = False
     attributes: tuple[str, ...] | None = None
-    left_out: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
-def arrays(x: Any, y: Any = None, classes: tuple[str, ...] | None = None, where: str = "x") -> Arrays:
+def split_from_arrays(x: Any, y: Any = None, classes: tuple[str, ...] | None = None, where: str = "x") -> InMemorySplit:
     """Numbers as a split: (N, D) tables, (N, H, W), (N, H, W, C) or (N, C, H, W) pictures.
 
     Integers in 0..255 are pixels where the array is a picture (or uint8 already) and stay uint8; those that are
     all 0 or 1 are bits and become 0 and 255. Floats become float32 and keep their values. What needs no conversion
     is not copied.
 
-    >>> arrays(np.eye(4, dtype=bool).reshape(1, 4, 4)).x.max()
+    >>> split_from_arrays(np.eye(4, dtype=bool).reshape(1, 4, 4)).x.max()
     tensor(255, dtype=torch.uint8)
     """
-    values = of_examples(as_numpy(x), where)
-    inputs = arranged(torch.from_numpy(numbers(values, where)))
-    return Arrays(inputs, None if y is None else labels(y, len(inputs), classes, where))
+    values = validate_array(as_numpy(x), where)
+    inputs = to_channels_first(torch.from_numpy(normalize_dtype(values, where)))
+    return InMemorySplit(inputs, None if y is None else encode_labels(y, len(inputs), classes, where))
 
 
-def of_examples(values: np.ndarray, where: str) -> np.ndarray:
+def validate_array(values: np.ndarray, where: str) -> np.ndarray:
     """An array, if it is one of examples."""
     if values.dtype.kind not in "buif":
         raise ValueError(f"{where} holds {values.dtype} values: expected numbers; give pictures or rows as an array")
@@ -81,28 +81,28 @@ def of_examples(values: np.ndarray, where: str) -> np.ndarray:
     return values
 
 
-def split_of(source: Any, classes: tuple[str, ...] | None, where: str) -> Whole:
+def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) -> AnySplit:
     """Arrays, a data set or a loader as a split."""
     if isinstance(source, np.ndarray | Tensor):
-        return arrays(source, None, classes, where)
+        return split_from_arrays(source, None, classes, where)
     if isinstance(source, tuple) and len(source) == 2:
-        return arrays(*source, classes, where)
+        return split_from_arrays(*source, classes, where)
     if isinstance(source, IterableDataset):
         raise ValueError(
             f"{type(source).__name__} gives its examples one by one: wrap it as DataLoader(..., batch_size=...)"
         )
     loads = isinstance(source, DataLoader | list)
-    if not loads and all(hasattr(source, needed) for needed in ("__getitem__", "__len__")) and not is_plain(source):
-        return Items(source)
-    if loads or (isinstance(source, Iterable) and not isinstance(source, Dataset) and not is_plain(source)):
-        return Loader(source)
+    if not loads and all(hasattr(source, needed) for needed in ("__getitem__", "__len__")) and not is_builtin_container(source):
+        return DatasetSplit(source)
+    if loads or (isinstance(source, Iterable) and not isinstance(source, Dataset) and not is_builtin_container(source)):
+        return LoaderSplit(source)
     raise ValueError(
         f"cannot load data from a {type(source).__name__}: expected a data set's name, a path, an array, "
         "a pair (x, y), a Dataset with a length, a DataLoader or a list of batches"
     )
 
 
-def is_plain(source: Any) -> bool:
+def is_builtin_container(source: Any) -> bool:
     """Whether a source is one of Python's own containers that mean nothing as examples."""
     return isinstance(source, str | bytes | dict | set | tuple | Path)
 
@@ -115,11 +115,11 @@ def as_numpy(x: Any) -> np.ndarray:
     return np.asarray(x)
 
 
-def numbers(values: np.ndarray, where: str) -> np.ndarray:
+def normalize_dtype(values: np.ndarray, where: str) -> np.ndarray:
     """The values as uint8 pixels where they are pixels, as finite float32 otherwise."""
-    kind = kind_of(values)
-    made = as_kind(values, kind)
-    bad = strangers(made, "numbers")
+    kind = infer_value_kind(values)
+    made = convert_to_kind(values, kind)
+    bad = invalid_rows(made, "numbers")
     if len(bad):
         raise ValueError(
             f"{where} has NaN or infinite values in {len(bad)} of {len(made)} examples, the first at index {bad[0]}: "
@@ -128,7 +128,7 @@ def numbers(values: np.ndarray, where: str) -> np.ndarray:
     return made
 
 
-def labels(y: Any, count: int, classes: tuple[str, ...] | None, where: str) -> Tensor:
+def encode_labels(y: Any, count: int, classes: tuple[str, ...] | None, where: str) -> Tensor:
     """Labels as int64 (strings by their place in ``classes``), or attributes as float32."""
     values = as_numpy(y)
     if values.ndim not in (1, 2) or len(values) != count:

@@ -2,6 +2,6 @@
 
 from elbowroom.doctor.examine import examine
 from elbowroom.doctor.finding import Finding, Findings
-from elbowroom.doctor.registry import AILMENTS, Ailment, Unexamined, ailment
+from elbowroom.doctor.registry import DIAGNOSES, Diagnosis, NotApplicableError, diagnosis
 
-__all__ = ["AILMENTS", "Ailment", "Finding", "Findings", "Unexamined", "ailment", "examine"]
+__all__ = ["DIAGNOSES", "Diagnosis", "Finding", "Findings", "NotApplicableError", "diagnosis", "examine"]

@@ -11,88 +11,88 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Split
-from elbowroom.doctor.registry import Unexamined
+from elbowroom.doctor.registry import NotApplicableError
 
 #: Held-out examples that are compared, and training examples that they are compared with, at most.
-LOOKED_AT, WITH = 500, 100_000
+MAX_COMPARED, MAX_TRAIN_EXAMPLES = 500, 100_000
 #: Distance to a training example, as a share of that between any two of them, below which examples are nearly the same.
-NEAR = 0.02
+NEAR_DISTANCE_RATIO = 0.02
 
 
 @dataclass(frozen=True)
-class Twins:
+class Duplicates:
     """What a split shares with the training split.
 
     Attributes:
-        same: share of its examples that are training examples, value by value.
+        exact: share of its examples that are training examples, value by value.
         near: share that are nearly so.
-        usually_same: share of training examples that are others of the training examples, value by value.
-        usually_near: share that are nearly so.
-        looked_at: how many were compared.
+        usual_exact: share of training examples that are others of the training examples, value by value.
+        usual_near: share that are nearly so.
+        n_compared: how many were compared.
 
     An example that was held out at random meets as many twins in training as a training example among the others: what
     goes beyond was not held out.
     """
 
-    same: float
+    exact: float
     near: float
-    usually_same: float
-    usually_near: float
-    looked_at: int
+    usual_exact: float
+    usual_near: float
+    n_compared: int
 
     @property
-    def shared(self) -> float:
+    def excess_share(self) -> float:
         """Share of the split that training examples are not usually among each other; 0 within the chance of it."""
-        pairs = ((self.same, self.usually_same), (self.near, self.usually_near))
-        return max(share if share - usual > self._chance(share, usual) else 0.0 for share, usual in pairs)
+        pairs = ((self.exact, self.usual_exact), (self.near, self.usual_near))
+        return max(share if share - usual > self._chance_margin(share, usual) else 0.0 for share, usual in pairs)
 
-    def _chance(self, a: float, b: float) -> float:
-        return 0.02 + 5 * math.sqrt((a * (1 - a) + b * (1 - b)) / self.looked_at)
+    def _chance_margin(self, a: float, b: float) -> float:
+        return 0.02 + 5 * math.sqrt((a * (1 - a) + b * (1 - b)) / self.n_compared)
 
 
-def compared(split: Split, train: Split) -> Twins:
+def find_duplicates(split: Split, train: Split) -> Duplicates:
     """Compare a split with the training split.
 
     Raises:
         Unexamined: its pixels are drawn anew at every use.
     """
     if getattr(train, "redraw", False):
-        raise Unexamined("training pixels are drawn anew at every use, so no example is met twice value by value")
-    asked, among = (torch.cat(list(_batches(s, LOOKED_AT)))[:LOOKED_AT] for s in (split, train))
-    close = NEAR * torch.cdist(among, among.flip(0)).median().item()
+        raise NotApplicableError("training pixels are drawn anew at every use, so no example is met twice value by value")
+    asked, among = (torch.cat(list(_iter_rows(s, MAX_COMPARED)))[:MAX_COMPARED] for s in (split, train))
+    close = NEAR_DISTANCE_RATIO * torch.cdist(among, among.flip(0)).median().item()
     met: Counter[int] = Counter()
-    nearest, others = _Nearest(asked), _Nearest(among)
-    for rows in _batches(train, WITH):
-        met.update(_hashes(rows))
-        nearest.meet(rows)
-        others.meet(rows)
-    same = [met[row] > 0 for row in _hashes(asked)]
+    nearest, others = _TwoNearest(asked), _TwoNearest(among)
+    for rows in _iter_rows(train, MAX_TRAIN_EXAMPLES):
+        met.update(_hash_rows(rows))
+        nearest.update(rows)
+        others.update(rows)
+    same = [met[row] > 0 for row in _hash_rows(asked)]
     # A training example meets itself, and only the second may be a twin.
-    again = [met[row] > 1 for row in _hashes(among)]
-    near, usually_near = ((n <= close).float().mean().item() for n in (nearest.first, others.second))
-    return Twins(_share(same), near, _share(again), usually_near, len(asked))
+    again = [met[row] > 1 for row in _hash_rows(among)]
+    near, usually_near = ((n <= close).float().mean().item() for n in (nearest.nearest, others.second_nearest))
+    return Duplicates(_share_true(same), near, _share_true(again), usually_near, len(asked))
 
 
-class _Nearest:
+class _TwoNearest:
     """The distances of some rows to the nearest two of all that they have met."""
 
     def __init__(self, rows: Tensor) -> None:
         self.rows = rows
-        self._two = torch.full((len(rows), 2), torch.inf)
+        self._two_smallest = torch.full((len(rows), 2), torch.inf)
 
-    def meet(self, rows: Tensor) -> None:
-        self._two = torch.cat((self._two, torch.cdist(self.rows, rows)), 1).topk(2, largest=False).values
-
-    @property
-    def first(self) -> Tensor:
-        return self._two[:, 0]
+    def update(self, rows: Tensor) -> None:
+        self._two_smallest = torch.cat((self._two_smallest, torch.cdist(self.rows, rows)), 1).topk(2, largest=False).values
 
     @property
-    def second(self) -> Tensor:
-        return self._two[:, 1]
+    def nearest(self) -> Tensor:
+        return self._two_smallest[:, 0]
+
+    @property
+    def second_nearest(self) -> Tensor:
+        return self._two_smallest[:, 1]
 
 
-def _batches(split: Split, n: int) -> Iterator[Tensor]:
+def _iter_rows(split: Split, n: int) -> Iterator[Tensor]:
     """At least the first n examples, as rows."""
     met = 0
     with torch.random.fork_rng(devices=[]):
@@ -103,9 +103,9 @@ def _batches(split: Split, n: int) -> Iterator[Tensor]:
                 return
 
 
-def _hashes(rows: Tensor) -> list[int]:
+def _hash_rows(rows: Tensor) -> list[int]:
     return [hash(row.tobytes()) for row in rows.numpy()]
 
 
-def _share(found: list[bool]) -> float:
+def _share_true(found: list[bool]) -> float:
     return sum(found) / len(found)

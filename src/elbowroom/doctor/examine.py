@@ -9,9 +9,9 @@ from torch import nn
 
 from elbowroom.data import load_data
 from elbowroom.doctor.checks import data, latent, loss, overfitting  # noqa: F401 - they enter their ailments
-from elbowroom.doctor.evidence import Case
+from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding, Findings
-from elbowroom.doctor.registry import AILMENTS, Unexamined
+from elbowroom.doctor.registry import DIAGNOSES, NotApplicableError
 from elbowroom.runs.run import Run
 
 
@@ -40,19 +40,19 @@ def examine(run: Run | str | Path, data: Any = None, model: nn.Module | None = N
     """
     run = run if isinstance(run, Run) else Run(run)
     run.record  # noqa: B018 - a directory without a run is said to be none, rather than healthy
-    return examined(Case(run, None if data is None else load_data(data), model))
+    return diagnose(Evidence(run, None if data is None else load_data(data), model))
 
 
-def examined(case: Case, watching: bool = False) -> Findings:
+def diagnose(evidence: Evidence, during_training: bool = False) -> Findings:
     """Ask every ailment of a case, or those alone that are looked for during training."""
     found: list[Finding] = []
     looked_for, unexamined = [], {}
-    for ailment in AILMENTS.values():
-        if watching and not ailment.watches:
+    for ailment in DIAGNOSES.values():
+        if during_training and not ailment.during_training:
             continue
         try:
-            found += ailment.function(case)
+            found += ailment.function(evidence)
             looked_for.append(ailment.name)
-        except Unexamined as why:
+        except NotApplicableError as why:
             unexamined[ailment.name] = str(why)
     return Findings(found, looked_for, unexamined)

@@ -40,14 +40,14 @@ class Findings(list[Finding]):
     """The findings of one examination, the gravest first.
 
     Attributes:
-        looked_for: every ailment that was looked for and could be.
-        unexamined: the others, with what stood in the way.
+        performed_names: every ailment that was looked for and could be.
+        skip_reasons: the others, with what stood in the way.
     """
 
-    def __init__(self, found: Iterable[Finding], looked_for: Iterable[str], unexamined: dict[str, str]) -> None:
+    def __init__(self, found: Iterable[Finding], performed_names: Iterable[str], skip_reasons: dict[str, str]) -> None:
         grave = ("fault", "warning", "note")
         super().__init__(sorted(found, key=lambda finding: grave.index(finding.severity)))
-        self.looked_for, self.unexamined = tuple(looked_for), unexamined
+        self.performed_names, self.skip_reasons = tuple(performed_names), skip_reasons
 
     def table(self) -> Table:
         """Everything, for people: a column of what was found, and one of what it means and what to do."""
@@ -65,5 +65,5 @@ class Findings(list[Finding]):
 
     def json(self) -> str:
         """Everything, as JSON."""
-        whole = {"findings": [asdict(f) for f in self], "looked_for": self.looked_for, "unexamined": self.unexamined}
+        whole = {"findings": [asdict(f) for f in self], "looked_for": self.performed_names, "unexamined": self.skip_reasons}
         return json.dumps(whole, indent=2, ensure_ascii=False)

@@ -9,44 +9,44 @@ from typing import TYPE_CHECKING
 from elbowroom.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    from elbowroom.doctor.evidence import Case
+    from elbowroom.doctor.evidence import Evidence
 
-Examination = Callable[["Case"], Iterator[Finding]]
+DiagnosisFunction = Callable[["Case"], Iterator[Finding]]
 
 
-class Unexamined(Exception):  # noqa: N818 - it is what happened
+class NotApplicableError(Exception):  # noqa: N818 - it is what happened
     """Something an ailment must be looked for in is not there; the message says what."""
 
 
 @dataclass(frozen=True)
-class Ailment:
+class Diagnosis:
     """What a run may suffer from.
 
     Attributes:
         name: by which it is known.
-        function: from the case to what was found of it; raises :class:`Unexamined`.
-        watches: whether it is cheap enough to be looked for at every validation of a training.
+        function: from the case to what was found of it; raises :class:`NotApplicableError`.
+        during_training: whether it is cheap enough to be looked for at every validation of a training.
     """
 
     name: str
-    function: Examination
-    watches: bool
+    function: DiagnosisFunction
+    during_training: bool
 
 
 #: Every ailment by its name, in the order in which they are looked for.
-AILMENTS: dict[str, Ailment] = {}
+DIAGNOSES: dict[str, Diagnosis] = {}
 
 
-def ailment(name: str, watches: bool = False) -> Callable[[Examination], Examination]:
+def diagnosis(name: str, during_training: bool = False) -> Callable[[DiagnosisFunction], DiagnosisFunction]:
     """Enter a function into the table of ailments.
 
     Args:
         name: of the ailment, which findings have for a title.
-        watches: whether to look for it during training too.
+        during_training: whether to look for it during training too.
     """
 
-    def enter(function: Examination) -> Examination:
-        AILMENTS[name] = Ailment(name, function, watches)
+    def enter(function: DiagnosisFunction) -> DiagnosisFunction:
+        DIAGNOSES[name] = Diagnosis(name, function, during_training)
         return function
 
     return enter

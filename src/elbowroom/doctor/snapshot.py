@@ -10,19 +10,19 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
 from elbowroom import noise
-from elbowroom.auditor.classic import Classic, classic
-from elbowroom.auditor.quiet import at_rest
+from elbowroom.auditor.classic import VAEOutput, parse_vae_output
+from elbowroom.auditor.quiet import eval_mode
 from elbowroom.data import Batch
 from elbowroom.distributions import Normal, Quantised, kl_elements
 from elbowroom.models.base import Generative
 from elbowroom.models.draw import Draw, Latent
 
 #: Share of equal values at the edge of all log-variances, above which something may be clamping them.
-SUSPICIOUS = 0.1
+SUSPICIOUS_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Look:
+class Snapshot:
     r"""One look at a model.
 
     Attributes:
@@ -41,38 +41,38 @@ class Look:
     clamped: dict[str, float] | None = None
     codes: list[int] | None = None
 
-    def row(self, epoch: int) -> dict[str, Any]:
+    def to_row(self, epoch: int) -> dict[str, Any]:
         """As a row of the metrics."""
         return {"event": "look", "epoch": epoch} | asdict(self)
 
     @classmethod
-    def of(cls, row: dict[str, Any]) -> Look:
+    def from_row(cls, row: dict[str, Any]) -> Snapshot:
         """From a row of the metrics."""
         return cls(*(row.get(name) for name in cls.__dataclass_fields__))  # type: ignore[arg-type]
 
 
-def look(model: nn.Module, batch: Batch, step: int) -> Look | None:
+def take_snapshot(model: nn.Module, batch: Batch, step: int) -> Snapshot | None:
     """Look at a model, or at a module that returns the classic's triple; ``None`` for any other."""
     if isinstance(model, Generative):
-        with at_rest(model), noise.keyed(0, batch.index):
+        with eval_mode(model), noise.keyed(0, batch.index):
             draw = model.draw(batch.x, batch.y)
-        seen = [_rounded(nats(latent)) for latent in draw.latents]
-        return Look(step, seen, _scale(draw), _clamps(model, batch, draw), _codes(draw))
-    with at_rest(model):
-        output = classic(model(batch.x), batch.x)
+        seen = [_round_to_list(nats_per_dimension(latent)) for latent in draw.latents]
+        return Snapshot(step, seen, _decoder_scale(draw), _clamped_shares(model, batch, draw), _codebook_usage(draw))
+    with eval_mode(model):
+        output = parse_vae_output(model(batch.x), batch.x)
     if output is None:
         return None
-    return Look(step, [_rounded(nats(latent_of(output)))], clamped=_clamps(model, batch, output))
+    return Snapshot(step, [_round_to_list(nats_per_dimension(latent_from_output(output)))], clamped=_clamped_shares(model, batch, output))
 
 
-def latent_of(output: Classic) -> Latent:
+def latent_from_output(output: VAEOutput) -> Latent:
     """The classic's code as a latent of ours."""
     mu, logvar = output.mu.flatten(1), output.logvar.flatten(1)
     zero = torch.zeros_like(mu[0])
     return Latent(mu[None], Normal(mu, logvar), Normal(zero, zero))
 
 
-def nats(latent: Latent) -> Tensor:
+def nats_per_dimension(latent: Latent) -> Tensor:
     """What each dimension of a latent says of x, (D,); of one with channels, each channel's mean; empty for a point."""
     q, prior = latent.q, latent.prior
     if isinstance(q, Quantised):
@@ -89,21 +89,21 @@ def nats(latent: Latent) -> Tensor:
     return per_dimension.flatten(1).mean(1) if per_dimension.dim() > 1 else per_dimension
 
 
-def _rounded(values: Tensor) -> list[float]:
+def _round_to_list(values: Tensor) -> list[float]:
     return [float(f"{value:.4g}") for value in values.nan_to_num().tolist()]
 
 
-def _scale(draw: Draw) -> list[float] | None:
+def _decoder_scale(draw: Draw) -> list[float] | None:
     """Of a density over all numbers; a bounded or discrete one has no scale that could run away."""
     log_variance = _log_variance(draw.p)
     if log_variance is None:
         return None
     elements = (0.5 * log_variance).exp().expand(*draw.p.batch_shape, *draw.x.shape[1:])
     per_element = elements.reshape(-1, *draw.x.shape[1:]).mean(0).flatten()
-    return _rounded(torch.stack((per_element.min(), per_element.median())))
+    return _round_to_list(torch.stack((per_element.min(), per_element.median())))
 
 
-def _codes(draw: Draw) -> list[int] | None:
+def _codebook_usage(draw: Draw) -> list[int] | None:
     for latent in draw.latents:
         book = getattr(latent.prior, "codebook", None)
         if isinstance(latent.q, Quantised) and isinstance(book, Tensor):
@@ -122,22 +122,22 @@ def _log_variance(p: Distribution) -> Tensor | None:
         return None
 
 
-def _clamps(model: nn.Module, batch: Batch, seen: Draw | Classic) -> dict[str, float]:
+def _clamped_shares(model: nn.Module, batch: Batch, output: Draw | VAEOutput) -> dict[str, float]:
     """The share of clamped log-variances: many of one value at the edge of all, through which no gradient comes."""
-    if max((_share(t)[0] for t in _log_variances(seen).values()), default=0) < SUSPICIOUS:
+    if max((_edge_share(t)[0] for t in _log_variances(output).values()), default=0) < SUSPICIOUS_SHARE:
         return {}
-    with at_rest(model), torch.enable_grad(), noise.keyed(0, batch.index):
+    with eval_mode(model), torch.enable_grad(), noise.keyed(0, batch.index):
         # Once more, now with a graph: to be suspicious is rare.
-        again = model.draw(batch.x, batch.y) if isinstance(model, Generative) else classic(model(batch.x), batch.x)
+        again = model.draw(batch.x, batch.y) if isinstance(model, Generative) else parse_vae_output(model(batch.x), batch.x)
         parameters = [p for p in model.parameters() if p.requires_grad]
-        return {} if again is None else _stuck(again, parameters)
+        return {} if again is None else _zero_gradient_shares(again, parameters)
 
 
-def _stuck(seen: Draw | Classic, parameters: list[nn.Parameter]) -> dict[str, float]:
+def _zero_gradient_shares(output: Draw | VAEOutput, parameters: list[nn.Parameter]) -> dict[str, float]:
     found = {}
-    for name, values in _log_variances(seen).items():
-        share, edge = _share(values)
-        if share < SUSPICIOUS or not values.requires_grad:
+    for name, values in _log_variances(output).items():
+        share, edge = _edge_share(values)
+        if share < SUSPICIOUS_SHARE or not values.requires_grad:
             continue
         at = values[values == edge].sum()
         gradients = torch.autograd.grad(at, parameters, retain_graph=True, allow_unused=True)
@@ -146,21 +146,21 @@ def _stuck(seen: Draw | Classic, parameters: list[nn.Parameter]) -> dict[str, fl
     return found
 
 
-def _log_variances(seen: Draw | Classic) -> dict[str, Tensor]:
-    if isinstance(seen, Classic):
-        return {"q(z|x)": seen.logvar}
+def _log_variances(output: Draw | VAEOutput) -> dict[str, Tensor]:
+    if isinstance(output, VAEOutput):
+        return {"q(z|x)": output.logvar}
     found: dict[str, Tensor] = {}
-    for i, latent in enumerate(seen.latents, 1):
+    for i, latent in enumerate(output.latents, 1):
         value = _log_variance(latent.q)
-        name = "q(z|x)" if len(seen.latents) == 1 else f"q(z{i}|x)"
+        name = "q(z|x)" if len(output.latents) == 1 else f"q(z{i}|x)"
         found |= {} if value is None else {name: value}
-    inner = seen.p.base_dist if isinstance(seen.p, Independent) else seen.p
+    inner = output.p.base_dist if isinstance(output.p, Independent) else output.p
     own = getattr(inner, "log_scale", None)
-    value = own if isinstance(own, Tensor) else _log_variance(seen.p)
+    value = own if isinstance(own, Tensor) else _log_variance(output.p)
     return found if value is None else found | {"p(x|z)": value}
 
 
-def _share(values: Tensor) -> tuple[float, float]:
+def _edge_share(values: Tensor) -> tuple[float, float]:
     """The larger share of values that equal the smallest or the largest of all, and which of the two it is."""
     low, high = values.min(), values.max()
     shares = {low.item(): (values == low).float().mean().item(), high.item(): (values == high).float().mean().item()}

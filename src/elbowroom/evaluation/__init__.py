@@ -4,11 +4,11 @@ from elbowroom.evaluation.anomaly.conformal import Detector
 from elbowroom.evaluation.anomaly.detect import anomalies
 from elbowroom.evaluation.anomaly.results import Anomalies
 from elbowroom.evaluation.anomaly.scores import anomaly_scores
-from elbowroom.evaluation.compatibility import check_range, check_suits
+from elbowroom.evaluation.compatibility import check_range, check_compatible
 from elbowroom.evaluation.evaluate import evaluate
 from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.metrics.feature_extractor import Features
-from elbowroom.evaluation.suites.images import images_by
+from elbowroom.evaluation.suites.images import image_suite
 
 __all__ = [
     "Anomalies",
@@ -19,7 +19,7 @@ __all__ = [
     "anomalies",
     "anomaly_scores",
     "check_range",
-    "check_suits",
+    "check_compatible",
     "evaluate",
-    "images_by",
+    "image_suite",
 ]

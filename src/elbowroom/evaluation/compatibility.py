@@ -9,7 +9,7 @@ from elbowroom.families import Bernoulli, Columns, Family
 from elbowroom.models.base import Generative
 
 
-def check_suits(model: Generative, data: Data) -> None:
+def check_compatible(model: Generative, data: Data) -> None:
     """Refuse examples of another shape than the model's, and values its likelihood gives no probability to.
 
     Raises:
@@ -25,7 +25,7 @@ def check_range(model: Generative, data: Data) -> None:
     """Refuse values that the model's likelihood gives no probability to."""
     family = model.decoder.family
     low, high = family.support
-    outside = data.first_outside(low, high, missing=family.missing)
+    outside = data.find_out_of_range(low, high, missing=family.missing)
     if outside is None:
         check_columns(family, data)
     else:
@@ -50,7 +50,7 @@ def check_columns(family: Family, data: Data) -> None:
     for place, column in enumerate(family.columns.children()):
         assert isinstance(column, Family)
         low, high = column.support
-        outside = data.first_outside(low, high, integer=column.levels is not None, missing=True, column=place)
+        outside = data.find_out_of_range(low, high, integer=column.levels is not None, missing=True, column=place)
         if outside is not None:
             split, row, value = outside
             name = data.columns[place].name if data.columns else place + 1
@@ -67,7 +67,7 @@ def is_probability(model: Generative, data: Data) -> bool:
     return data.binary if levels == 2 else data.discrete and levels is not None
 
 
-def what_it_is(model: Generative, data: Data) -> str:
+def describe_likelihood(model: Generative, data: Data) -> str:
     """What log p(x|z) is here, in words."""
     family = model.decoder.family
     name = type(family).__name__

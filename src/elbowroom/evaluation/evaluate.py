@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from elbowroom import __version__, devices
-from elbowroom.data import Data, Split, load_data, still
-from elbowroom.evaluation.compatibility import check_suits, what_it_is
+from elbowroom.data import Data, Split, load_data, frozen
+from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood
 from elbowroom.evaluation.metric import Evaluation, Metric
-from elbowroom.evaluation.registry import Suite, chosen
-from elbowroom.evaluation.subject import Subject
+from elbowroom.evaluation.registry import Suite, select_suites
+from elbowroom.evaluation.subject import EvalContext
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
@@ -61,17 +61,17 @@ def evaluate(
     >>> figures["elbo"].value < figures["importance_bound"].value
     True
     """
-    suites = chosen(metrics)
+    suites = select_suites(metrics)
     if samples < 1:
         raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
     if batch_size < 1:
         raise ValueError(f"batch size must be at least 1, got {batch_size}")
-    model, data, name = _subject(run, data)
+    model, data, name = _load_model_and_data(run, data)
     place = next(model.parameters()).device if device is None and model is run else devices.pick(device)
-    part = still(_split(data, split), seed).to(place)
+    part = frozen(_get_split(data, split), seed).to(place)
     was_training = model.training
     model.to(place).eval()
-    subject = Subject(model, data, split, part, samples, batch_size, seed)
+    subject = EvalContext(model, data, split, part, samples, batch_size, seed)
     figures: dict[str, Metric] = {}
     try:
         for suite in suites:
@@ -94,13 +94,13 @@ def evaluate(
         "seed": seed,
         "batch_size": batch_size,
         "metrics": [suite.name for suite in suites],
-        "likelihood": what_it_is(model, data),
+        "likelihood": describe_likelihood(model, data),
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
     return Evaluation(figures, protocol)
 
 
-def _subject(run: Run | str | Path | Generative, data: Any) -> tuple[Generative, Data, str]:
+def _load_model_and_data(run: Run | str | Path | Generative, data: Any) -> tuple[Generative, Data, str]:
     if isinstance(run, Generative):
         if data is None:
             raise ValueError("a model was given without data to judge it on: pass data=, a name, path, array or Data")
@@ -108,11 +108,11 @@ def _subject(run: Run | str | Path | Generative, data: Any) -> tuple[Generative,
     else:
         run = run if isinstance(run, Run) else Run(run)
         model, data, name = run.model(), run.data() if data is None else load_data(data), str(run.path)
-    check_suits(model, data)
+    check_compatible(model, data)
     return model, data, name
 
 
-def _split(data: Data, name: str) -> Split:
+def _get_split(data: Data, name: str) -> Split:
     there = [s for s in ("train", "validation", "test") if getattr(data, s) is not None]
     if name not in there:
         raise ValueError(f"{data.name} has no '{name}' split: choose one of {', '.join(there)}")

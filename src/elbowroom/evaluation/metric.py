@@ -41,7 +41,7 @@ class Metric:
     note: str | None = None
 
 
-def mean(values: Tensor, unit: str, estimator: str, **protocol: Any) -> Metric:
+def mean_metric(values: Tensor, unit: str, estimator: str, **protocol: Any) -> Metric:
     """The mean of one value per example, with its standard error."""
     values = values.double()
     error = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else None
@@ -93,14 +93,14 @@ class Evaluation(Mapping[str, Metric]):
             n = "" if m.examples is None else f"{m.examples:,}"
             of = f"smallest to largest of {len(m.value)}" if isinstance(m.value, list) else None
             how = "; ".join(filter(None, (of, m.estimator, m.note)))
-            table.add_row(name.replace("_", " "), _shown(m.value), error, m.unit, n, escape(how))
+            table.add_row(name.replace("_", " "), _format_value(m.value), error, m.unit, n, escape(how))
         return table
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name} = {_shown(m.value)} {m.unit}" for name, m in self.items())
+        return "\n".join(f"{name} = {_format_value(m.value)} {m.unit}" for name, m in self.items())
 
 
-def _shown(value: float | list[float] | None) -> str:
+def _format_value(value: float | list[float] | None) -> str:
     if value is None:
         return "undefined"
     if isinstance(value, list):

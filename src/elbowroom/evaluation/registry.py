@@ -8,12 +8,12 @@ from importlib import import_module
 
 from elbowroom import errors
 from elbowroom.evaluation.metric import Metric
-from elbowroom.evaluation.subject import Subject
+from elbowroom.evaluation.subject import EvalContext
 
-Function = Callable[[Subject], dict[str, Metric]]
+SuiteFunction = Callable[[EvalContext], dict[str, Metric]]
 
 #: The modules that hold suites, in the order in which their figures are shown.
-ROOMS = ("likelihood", "latent", "reconstruction", "ais", "aggregate_posterior", "probes", "images")
+SUITE_MODULES = ("likelihood", "latent", "reconstruction", "ais", "aggregate_posterior", "probes", "images")
 
 
 @dataclass(frozen=True)
@@ -22,56 +22,56 @@ class Suite:
 
     Attributes:
         name: by which they are asked for.
-        about: one line of what they tell.
-        default: whether they are measured when nothing is asked for.
-        function: a :class:`Subject` to the figures by name, the undefined ones with the reason.
+        description: one line of what they tell.
+        is_default: whether they are measured when nothing is asked for.
+        function: a :class:`EvalContext` to the figures by name, the undefined ones with the reason.
     """
 
     name: str
-    about: str
-    default: bool
-    function: Function
+    description: str
+    is_default: bool
+    function: SuiteFunction
 
 
 #: Every suite by its name, once :func:`known` has been called.
 SUITES: dict[str, Suite] = {}
 
 
-def suite(name: str, about: str, default: bool = False) -> Callable[[Function], Function]:
+def suite(name: str, description: str, default: bool = False) -> Callable[[SuiteFunction], SuiteFunction]:
     """Enter a function into the table of suites.
 
     Args:
         name: by which ``metrics=`` and ``--metrics`` ask for it.
-        about: one line of what it tells.
+        description: one line of what it tells.
         default: whether it is measured when nothing is asked for; for what is cheap, and defined for most models.
     """
 
-    def enter(function: Function) -> Function:
-        SUITES[name] = Suite(name, about, default, function)
+    def enter(function: SuiteFunction) -> SuiteFunction:
+        SUITES[name] = Suite(name, description, default, function)
         return function
 
     return enter
 
 
-def known() -> dict[str, Suite]:
-    """All suites, ours in the order of :data:`ROOMS` and then those entered elsewhere, their modules imported now."""
-    ours = [import_module(f"elbowroom.evaluation.suites.{room}").__name__ for room in ROOMS]
+def all_suites() -> dict[str, Suite]:
+    """All suites, ours in the order of :data:`SUITE_MODULES` and then those entered elsewhere, their modules imported now."""
+    ours = [import_module(f"elbowroom.evaluation.suites.{room}").__name__ for room in SUITE_MODULES]
     place = {name: [*ours, module].index(module) for name, s in SUITES.items() if (module := s.function.__module__)}
     return {name: SUITES[name] for name in sorted(place, key=place.__getitem__)}
 
 
-def chosen(metrics: str | Iterable[str | Suite]) -> list[Suite]:
+def select_suites(metrics: str | Iterable[str | Suite]) -> list[Suite]:
     """The suites of these names, each once; ``default`` and ``all`` stand for several, a suite itself for what it is.
 
     Raises:
         ValueError: a name is unknown, with the nearest that is, or none was given.
 
-    >>> [suite.name for suite in chosen("error, likelihood")]
+    >>> [suite.name for suite in select_suites("error, likelihood")]
     ['error', 'likelihood']
     """
-    table = known()
+    table = all_suites()
     asked = metrics.split(",") if isinstance(metrics, str) else list(metrics)
-    words = {"all": list(table), "default": [name for name, suite in table.items() if suite.default]}
+    words = {"all": list(table), "default": [name for name, suite in table.items() if suite.is_default]}
     found: dict[str, Suite] = {}
     for item in asked:
         if isinstance(item, Suite):

@@ -9,14 +9,14 @@ from elbowroom.models.base import Generative
 
 
 @dataclass(frozen=True)
-class Subject:
+class EvalContext:
     """A model in evaluation mode, the examples it is judged on, and the settings of the evaluation.
 
     Attributes:
         model: in evaluation mode, on the device of ``part``.
         data: all of its splits, for figures that are fitted on another than the one judged.
-        split: the name of the one judged.
-        part: that split, on the device, its examples the same at every pass.
+        split_name: the name of the one judged.
+        eval_split: that split, on the device, its examples the same at every pass.
         samples: posterior samples per example.
         batch_size: examples at a time; no figure depends on it.
         seed: of whatever is random.
@@ -24,8 +24,8 @@ class Subject:
 
     model: Generative
     data: Data
-    split: str
-    part: Split
+    split_name: str
+    eval_split: Split
     samples: int
     batch_size: int
     seed: int

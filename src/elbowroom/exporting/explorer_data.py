@@ -8,146 +8,146 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.modules import condition, conditions
-from elbowroom.exporting.source import Told
-from elbowroom.latent import principal
+from elbowroom.exporting.modules import cycle_conditions, condition_size
+from elbowroom.exporting.source import ExportSource
+from elbowroom.latent import principal_components
 from elbowroom.models.hierarchical import Hierarchy
-from elbowroom.plotting.style import CLASSES
+from elbowroom.plotting.style import CLASS_COLORS
 
 #: Dimensions that have a dial, at most.
-DIALS = 12
+MAX_DIALS = 12
 #: Codes from a prior that the page cannot draw from itself, at most, and their numbers together.
-DRAWN, NUMBERS = 256, 1 << 17
+MAX_PRIOR_SAMPLES, MAX_PRIOR_VALUES = 256, 1 << 17
 
 
-def codes(told: Told) -> dict[str, Any]:
+def latent_data(source: ExportSource) -> dict[str, Any]:
     """Ready for JSON."""
-    known, standard = _known(told), _standard(told)
-    drawn = None if standard else _drawn(told, known)
-    size = _size(told)
+    known, standard = _data_latents(source), _has_standard_prior(source)
+    drawn = None if standard else _prior_samples(source, known)
+    size = _latent_size(source)
     seen = known if known is not None else drawn[0] if drawn is not None else torch.zeros(0, size)
     centre = seen.mean(0) if len(seen) else torch.zeros(size)
-    order = _order(told, known, size)
+    order = _dimension_order(source, known, size)
     spread = torch.ones(size) if standard or len(seen) < 2 else seen.std(0).clamp_min(1e-3)
     middle = torch.zeros(size) if standard else centre
     low, high = middle - 3 * spread, middle + 3 * spread
     return {
         "size": size,
-        "centre": _rounded(centre),
+        "centre": _round_values(centre),
         "dials": [
-            {"at": d, "name": told.look.z(d), "low": _short(low[d]), "high": _short(high[d])} for d in order[:DIALS]
+            {"at": d, "name": source.view.dimension_name(d), "low": _round_digits(low[d]), "high": _round_digits(high[d])} for d in order[:MAX_DIALS]
         ],
-        "planes": _planes(told, known, order, centre, spread),
-        "labels": _labels(told),
+        "planes": _build_planes(source, known, order, centre, spread),
+        "labels": _label_data(source),
         "prior": {"standard": True} if standard else drawn and drawn[1],
-        "pins": [_rounded(z) for z in _pins(told, known, drawn, size)],
-        "unit": told.look.axis,
-        "quantised": told.look.quantised,
+        "pins": [_round_values(z) for z in _pin_latents(source, known, drawn, size)],
+        "unit": source.view.latent_unit,
+        "quantised": source.view.is_quantized,
     }
 
 
-def _size(told: Told) -> int:
-    return int(torch.Size(told.model.latent_shape).numel())
+def _latent_size(source: ExportSource) -> int:
+    return int(torch.Size(source.model.latent_shape).numel())
 
 
-def _known(told: Told) -> Tensor | None:
-    return None if told.without_data else told.look.codes.float()
+def _data_latents(source: ExportSource) -> Tensor | None:
+    return None if source.missing_data_reason else source.view.latents.float()
 
 
-def _standard(told: Told) -> bool:
+def _has_standard_prior(source: ExportSource) -> bool:
     """Whether the codes of the prior are standard normals, which a page draws itself."""
-    return told.look.standard or isinstance(told.model, Hierarchy)
+    return source.view.has_standard_prior or isinstance(source.model, Hierarchy)
 
 
-def _drawn(told: Told, known: Tensor | None) -> tuple[Tensor, dict[str, Any]] | None:
+def _prior_samples(source: ExportSource, latents: Tensor | None) -> tuple[Tensor, dict[str, Any]] | None:
     """Codes drawn from a learned prior, of every condition as many; without a prior, codes of the data."""
-    n = max(2, min(DRAWN, NUMBERS // _size(told)))
-    if getattr(told.model, "prior", told.model) is None:
-        if known is None:
+    n = max(2, min(MAX_PRIOR_SAMPLES, MAX_PRIOR_VALUES // _latent_size(source)))
+    if getattr(source.model, "prior", source.model) is None:
+        if latents is None:
             return None
-        z, words, each = known[:n], "a code of the data", 1
+        z, words, each = latents[:n], "a code of the data", 1
     else:
-        each = max(1, conditions(told.model))
+        each = max(1, condition_size(source.model))
         n = max(1, n // each) * each
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            z = told.model.draw_prior(n, *condition(told.model, n)).flatten(1).float()
+            z = source.model.draw_prior(n, *cycle_conditions(source.model, n)).flatten(1).float()
         words = "the prior"
-    return z, {"standard": False, "words": words, "n": len(z), "each": each, "codes": encoded(z)}
+    return z, {"standard": False, "words": words, "n": len(z), "each": each, "codes": encode_float32(z)}
 
 
-def _order(told: Told, known: Tensor | None, size: int) -> list[int]:
+def _dimension_order(source: ExportSource, latents: Tensor | None, size: int) -> list[int]:
     """The dimensions, the most active first; as they come where there is no data."""
-    if known is None:
+    if latents is None:
         return list(range(size))
-    order, *_ = told.look.informative
+    order, *_ = source.view.ranked_dimensions
     # Of a codebook the measure is by position, not by dimension.
-    return order if len(order) == size else known.var(0).argsort(descending=True).tolist()
+    return order if len(order) == size else latents.var(0).argsort(descending=True).tolist()
 
 
-def _planes(told: Told, known: Tensor | None, order: list[int], centre: Tensor, spread: Tensor) -> list[dict[str, Any]]:
+def _build_planes(source: ExportSource, latents: Tensor | None, order: list[int], center: Tensor, spread: Tensor) -> list[dict[str, Any]]:
     """Planes through the space of codes; the other dimensions stay where they are."""
-    size, planes, look = len(centre), [], told.look
-    if size >= 2 and not (look.quantised and known is not None):
+    size, planes, look = len(center), [], source.view
+    if size >= 2 and not (look.is_quantized and latents is not None):
         a, b = sorted(order[:2]) if size == 2 else order[:2]
-        names = [f"{look.z(d)}" for d in (a, b)]
+        names = [f"{look.dimension_name(d)}" for d in (a, b)]
         axes = torch.eye(size)[[a, b]]
         words = f"{names[0]} and {names[1]}" if size > 2 else "the code"
-        planes.append(_plane(words, names, axes, torch.zeros(size), known, spread))
-    if size > 2 and known is not None and len(known) > 2:
-        found = principal(known)
-        shares = [f"principal axis {i}, {share:.0%} of the variance" for i, share in enumerate(found.share.tolist(), 1)]
-        planes.append(_plane("principal plane", shares, found.axes, known.mean(0), known, spread))
+        planes.append(_plane_data(words, names, axes, torch.zeros(size), latents, spread))
+    if size > 2 and latents is not None and len(latents) > 2:
+        found = principal_components(latents)
+        shares = [f"principal axis {i}, {share:.0%} of the variance" for i, share in enumerate(found.explained_variance_ratio.tolist(), 1)]
+        planes.append(_plane_data("principal plane", shares, found.axes, latents.mean(0), latents, spread))
     return planes
 
 
-def _plane(
-    name: str, names: list[str], axes: Tensor, origin: Tensor, known: Tensor | None, spread: Tensor
+def _plane_data(
+    name: str, names: list[str], axes: Tensor, origin: Tensor, latents: Tensor | None, spread: Tensor
 ) -> dict[str, Any]:
-    at = None if known is None else (known - origin) @ axes.T
+    at = None if latents is None else (latents - origin) @ axes.T
     reach = 3 * (axes.square() @ spread.square()).sqrt()
     low, high = (-reach, reach) if at is None else (at.amin(0), at.amax(0))
     return {
         "name": name,
         "names": names,
-        "axes": [_rounded(axis) for axis in axes],
-        "origin": _rounded(origin),
-        "points": None if at is None else [_rounded(column, 4) for column in at.T],
-        "box": [[_short(a), _short(b)] for a, b in zip(low, high, strict=True)],
+        "axes": [_round_values(axis) for axis in axes],
+        "origin": _round_values(origin),
+        "points": None if at is None else [_round_values(column, 4) for column in at.T],
+        "box": [[_round_digits(a), _round_digits(b)] for a, b in zip(low, high, strict=True)],
     }
 
 
-def _labels(told: Told) -> dict[str, Any] | None:
-    found = None if told.without_data else told.look.labels
+def _label_data(source: ExportSource) -> dict[str, Any] | None:
+    found = None if source.missing_data_reason else source.view.labels
     if found is None:
         return None
     return {
-        "values": _rounded(found.values.float(), 4),
+        "values": _round_values(found.values.float(), 4),
         "classes": list(found.classes),
         "title": found.title,
-        "colours": CLASSES,
+        "colours": CLASS_COLORS,
     }
 
 
-def _pins(told: Told, known: Tensor | None, drawn: Any, size: int) -> Tensor:
+def _pin_latents(source: ExportSource, latents: Tensor | None, samples: Any, size: int) -> Tensor:
     """Two codes to begin between: of examples far apart, or of the prior."""
-    if known is not None and len(known) > 1:
-        pool = known[:200]
+    if latents is not None and len(latents) > 1:
+        pool = latents[:200]
         first = (pool - pool.mean(0)).norm(dim=1).sort().indices[len(pool) // 2]
         return pool[[int(first), int((pool - pool[first]).norm(dim=1).argmax())]]
-    if drawn is not None:
-        return drawn[0][:2]
+    if samples is not None:
+        return samples[0][:2]
     return torch.randn(2, size, generator=torch.Generator().manual_seed(0))
 
 
-def encoded(t: Tensor) -> str:
+def encode_float32(t: Tensor) -> str:
     """Numbers in single precision, little-endian, in base64."""
     return base64.b64encode(t.detach().contiguous().numpy().astype("<f4").tobytes()).decode()
 
 
-def _short(value: Tensor, digits: int = 6) -> float:
+def _round_digits(value: Tensor, digits: int = 6) -> float:
     return float(f"{float(value):.{digits}g}")
 
 
-def _rounded(values: Tensor, digits: int = 6) -> list[float]:
+def _round_values(values: Tensor, digits: int = 6) -> list[float]:
     return [float(f"{v:.{digits}g}") for v in values.tolist()]

@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from elbowroom.exporting import explorer
-from elbowroom.exporting.onnx import COMPARED, DESCRIPTION, write
-from elbowroom.exporting.source import Told
+from elbowroom.exporting.onnx import COMPARED_EXAMPLES, DESCRIPTION_FILE, write_onnx
+from elbowroom.exporting.source import ExportSource
 from elbowroom.runs.run import Run
 
 #: Weights a page takes, in megabytes, if not told otherwise.
 MAX_MB = 20.0
 
 
-class Exported(NamedTuple):
+class ExportedFile(NamedTuple):
     """One file.
 
     Attributes:
         path: of the file.
-        words: what was found when it was checked.
+        summary: what was found when it was checked.
     """
 
     path: Path
-    words: str
+    summary: str
 
 
 def export(
@@ -35,7 +35,7 @@ def export(
     html: str | os.PathLike[str] | None = None,
     onnx: str | os.PathLike[str] | None = None,
     max_mb: float = MAX_MB,
-) -> list[Exported]:
+) -> list[ExportedFile]:
     r"""Write a run as files that need no elbowroom, and no Python: a page to explore its decoder, its parts as ONNX.
 
     The page is one HTML file with the decoder inside, as a program of tensor operations and its weights, and an
@@ -71,28 +71,28 @@ def export(
     """
     if html is None and onnx is None:
         raise ValueError("nothing to export was named: give --html FILE.html, --onnx FOLDER or both")
-    told = Told(run, data, model)
-    written = [] if html is None else [_page(told, Path(html), max_mb)]
-    return written + ([] if onnx is None else _parts(told, Path(onnx)))
+    told = ExportSource(run, data, model)
+    written = [] if html is None else [_export_page(told, Path(html), max_mb)]
+    return written + ([] if onnx is None else _export_onnx(told, Path(onnx)))
 
 
-def _page(told: Told, path: Path, max_mb: float) -> Exported:
+def _export_page(source: ExportSource, path: Path, max_mb: float) -> ExportedFile:
     if path.suffix != ".html":
         raise ValueError(f"--html {path}: the name must end in .html")
     if not path.parent.is_dir():
         raise ValueError(f"--html {path}: there is no folder {path.parent}; make it first")
-    text, words = explorer.page(told, max_mb)
+    text, words = explorer.render_explorer(source, max_mb)
     beside = path.with_name(path.name + ".part")
     try:
         beside.write_text(text, encoding="utf-8")
         os.replace(beside, path)
     except OSError as error:
         raise ValueError(f"cannot write {path} ({error.strerror or error}): give a file you may write to") from None
-    return Exported(path, f"weights of {words}")
+    return ExportedFile(path, f"weights of {words}")
 
 
-def _parts(told: Told, folder: Path) -> list[Exported]:
-    written, missing = write(told, folder)
-    on = told.compared(COMPARED)
-    found = [Exported(c.path, f"off by at most {c.difference:.1e} from torch, on {on}") for c in written]
-    return [*found, Exported(folder / DESCRIPTION, missing or "names, shapes, preprocessing and hash")]
+def _export_onnx(source: ExportSource, folder: Path) -> list[ExportedFile]:
+    written, missing = write_onnx(source, folder)
+    on = source.describe_examples(COMPARED_EXAMPLES)
+    found = [ExportedFile(c.path, f"off by at most {c.max_difference:.1e} from torch, on {on}") for c in written]
+    return [*found, ExportedFile(folder / DESCRIPTION_FILE, missing or "names, shapes, preprocessing and hash")]

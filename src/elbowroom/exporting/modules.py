@@ -13,20 +13,20 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.distributions import Delta, Normal, Quantised
-from elbowroom.exporting.prior_transforms import transform
+from elbowroom.exporting.prior_transforms import prior_transform
 from elbowroom.models.base import Generative, Model
 from elbowroom.models.conditioning import Labels
 from elbowroom.models.semi_supervised import SemiSupervised
 
 
-def conditions(model: Generative) -> int:
+def condition_size(model: Generative) -> int:
     """How many numbers a condition has; 0 where the model takes none.
 
     Raises:
         ValueError: the condition is a module of one's own.
 
     >>> import elbowroom as er
-    >>> [conditions(recipe((1, 8, 8))[0]) for recipe in (er.recipes.vae, er.recipes.cvae)]
+    >>> [condition_size(recipe((1, 8, 8))[0]) for recipe in (er.recipes.vae, er.recipes.cvae)]
     [0, 10]
     """
     given = model.labels if isinstance(model, SemiSupervised) else getattr(model, "condition", None)
@@ -39,16 +39,16 @@ def conditions(model: Generative) -> int:
     return given.n
 
 
-def condition(model: Generative, n: int) -> tuple[Tensor, ...]:
+def cycle_conditions(model: Generative, n: int) -> tuple[Tensor, ...]:
     """A condition for n codes, the classes in turn, as the parts take it; nothing where the model takes none.
 
     >>> import elbowroom as er
-    >>> condition(er.recipes.cvae((1, 8, 8), labels=2)[0], 3)
+    >>> cycle_conditions(er.recipes.cvae((1, 8, 8), labels=2)[0], 3)
     (tensor([[1., 0.],
             [0., 1.],
             [1., 0.]]),)
     """
-    size = conditions(model)
+    size = condition_size(model)
     return (torch.eye(size)[torch.arange(n) % size],) if size else ()
 
 
@@ -65,13 +65,13 @@ class Encoder(nn.Module):
         self.model = model
         with torch.no_grad():
             x = torch.zeros(1, *model.shape)
-            self.outputs = tuple(self._told(x, *condition(model, 1)))
+            self.outputs = tuple(self._named_outputs(x, *cycle_conditions(model, 1)))
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, ...]:  # noqa: D102
-        return tuple(self._told(x, c).values())
+        return tuple(self._named_outputs(x, c).values())
 
-    def _told(self, x: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
-        told = _known(self._posterior(x, c))
+    def _named_outputs(self, x: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
+        told = _posterior_parameters(self._posterior(x, c))
         if isinstance(self.model, SemiSupervised):
             told["classes"] = self.model.log_qy(x).exp()
         return told
@@ -83,7 +83,7 @@ class Encoder(nn.Module):
             return self.model.draw(x, c).latents[-1].q
 
 
-def _known(q: Distribution) -> dict[str, Tensor]:
+def _posterior_parameters(q: Distribution) -> dict[str, Tensor]:
     if isinstance(q, Normal):
         # A posterior drawn given one above it has a dimension of samples in front, of which there is one.
         lead = q.loc.dim() - len(q.event_shape) - 1
@@ -132,26 +132,26 @@ class Sampler(nn.Module):
         super().__init__()
         if getattr(model, "prior", model) is None:
             raise ValueError("the model has no prior to sample from")
-        self.model, self.transform = model, transform(model)
+        self.model, self.transform = model, prior_transform(model)
         #: How many normals each draw takes, in their order.
-        self.sizes: list[int] = []
+        self.noise_sizes: list[int] = []
 
         def counted(shape: torch.Size, like: Tensor) -> Tensor:
-            self.sizes.append(math.prod(shape))
+            self.noise_sizes.append(math.prod(shape))
             return like.new_zeros(shape)
 
         with torch.no_grad(), noise._using(counted):
-            self._drawn(1, *condition(model, 1))
-        if not self.sizes:
+            self._draw(1, *cycle_conditions(model, 1))
+        if not self.noise_sizes:
             prior = type(getattr(model, "prior", model)).__name__
             raise ValueError(f"{prior} draws in a way of its own: no transformation of normals is known that makes it")
-        self.size = sum(self.sizes)
+        self.noise_size = sum(self.noise_sizes)
 
     def forward(self, eps: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: D102
-        parts = iter(eps.split(self.sizes, 1))
+        parts = iter(eps.split(self.noise_sizes, 1))
         with noise._using(lambda shape, like: next(parts).reshape(shape)):
-            return self._drawn(eps.shape[0], c)
+            return self._draw(eps.shape[0], c)
 
-    def _drawn(self, n: int, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def _draw(self, n: int, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         z = self.model.draw_prior(n, c) if self.transform is None else self.transform(n)
         return self.model.decode(z, c).mean, z

@@ -17,16 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom.exporting.modules import Decoder, Encoder, Sampler
-from elbowroom.exporting.source import Told
+from elbowroom.exporting.source import ExportSource
 
 #: How far what comes out may be from torch's, in the units of the largest value, or of one where all are smaller.
-CLOSE = 1e-4
+MAX_RELATIVE_ERROR = 1e-4
 #: Examples on which they are compared.
-COMPARED = 16
-DESCRIPTION = "model.json"
+COMPARED_EXAMPLES = 16
+DESCRIPTION_FILE = "model.json"
 
 
-class Part(NamedTuple):
+class OnnxComponent(NamedTuple):
     """One part of a model, ready to be written.
 
     Attributes:
@@ -40,25 +40,25 @@ class Part(NamedTuple):
     outputs: tuple[str, ...]
 
 
-class Checked(NamedTuple):
+class CheckedFile(NamedTuple):
     """A file, and how far its outputs were from torch's at most.
 
     Attributes:
         path: of the file.
-        difference: the largest of any output's numbers.
-        examples: how many were compared.
+        max_difference: the largest of any output's numbers.
+        n_examples: how many were compared.
     """
 
     path: Path
-    difference: float
-    examples: int
+    max_difference: float
+    n_examples: int
 
 
-def write(told: Told, folder: Path) -> tuple[list[Checked], str]:
+def write_onnx(source: ExportSource, folder: Path) -> tuple[list[CheckedFile], str]:
     """Write the parts a model has, and ``model.json`` beside them; all of them, or nothing.
 
     Args:
-        told: the run.
+        source: the run.
         folder: for the files; made if it is not there.
 
     Returns:
@@ -73,13 +73,13 @@ def write(told: Told, folder: Path) -> tuple[list[Checked], str]:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ValueError(f"ONNX needs the package {error.name}: pip install 'elbowroom[onnx]'") from None
-    parts, missing = _parts(told)
+    parts, missing = _components(source)
     made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as beside:
-            written = [_written(name, part, Path(beside)) for name, part in parts.items()]
-            _describe(told, parts, written, missing, Path(beside))
+            written = [_write_component(name, part, Path(beside)) for name, part in parts.items()]
+            _write_description(source, parts, written, missing, Path(beside))
             for file in Path(beside).iterdir():
                 os.replace(file, folder / file.name)
     except OSError as error:
@@ -87,46 +87,46 @@ def write(told: Told, folder: Path) -> tuple[list[Checked], str]:
             f"cannot write to {folder} ({error.strerror or error}): give a folder you may write to"
         ) from None
     finally:
-        if made and folder.is_dir() and not (folder / DESCRIPTION).exists():
+        if made and folder.is_dir() and not (folder / DESCRIPTION_FILE).exists():
             shutil.rmtree(folder)
     return [c._replace(path=folder / c.path.name) for c in written], missing
 
 
-def _parts(told: Told) -> tuple[dict[str, Part], str]:
-    model, n = told.model, COMPARED
-    x, c = told.examples(n)
+def _components(source: ExportSource) -> tuple[dict[str, OnnxComponent], str]:
+    model, n = source.model, COMPARED_EXAMPLES
+    x, c = source.examples(n)
     given = {} if c is None else {"c": c}
     encoder = Encoder(model).eval()
     with torch.no_grad():
         z = encoder(x, *given.values())[0].reshape(-1, *model.latent_shape)
     parts = {
-        "encoder": Part(encoder, {"x": x, **given}, encoder.outputs),
-        "decoder": Part(Decoder(model).eval(), {"z": z, **given}, ("mean",)),
+        "encoder": OnnxComponent(encoder, {"x": x, **given}, encoder.outputs),
+        "decoder": OnnxComponent(Decoder(model).eval(), {"z": z, **given}, ("mean",)),
     }
     try:
         sampler = Sampler(model).eval()
     except ValueError as error:
         return parts, f"no sampler: {error}"
-    eps = torch.randn(len(x), sampler.size, generator=torch.Generator().manual_seed(0))
-    parts["sampler"] = Part(sampler, {"noise": eps, **given}, ("mean", "z"))
+    eps = torch.randn(len(x), sampler.noise_size, generator=torch.Generator().manual_seed(0))
+    parts["sampler"] = OnnxComponent(sampler, {"noise": eps, **given}, ("mean", "z"))
     return parts, ""
 
 
-def _written(name: str, part: Part, folder: Path) -> Checked:
+def _write_component(name: str, component: OnnxComponent, folder: Path) -> CheckedFile:
     path = folder / f"{name}.onnx"
-    inputs = tuple(part.inputs.values())
+    inputs = tuple(component.inputs.values())
     batch = torch.export.Dim("batch", min=1)
     try:
-        with _quiet():
+        with _silence_exporter():
             # A batch of one would be taken for a size that never changes.
             exported = torch.export.export(
-                part.module,
+                component.module,
                 tuple(t[:2] for t in inputs),
                 dynamic_shapes=tuple({0: batch} for _ in inputs),
                 strict=False,
             )
             program = torch.onnx.export(
-                exported, dynamo=True, input_names=list(part.inputs), output_names=list(part.outputs), verbose=False
+                exported, dynamo=True, input_names=list(component.inputs), output_names=list(component.outputs), verbose=False
             )
             assert program is not None
             program.save(str(path), external_data=False)
@@ -135,24 +135,24 @@ def _written(name: str, part: Part, folder: Path) -> Checked:
         raise ValueError(
             f"the {name} cannot be written as ONNX ({type(error).__name__}: {why}): nothing was left"
         ) from error
-    return Checked(path, _compared(name, part, path), len(inputs[0]))
+    return CheckedFile(path, _compare_with_torch(name, component, path), len(inputs[0]))
 
 
-def _compared(name: str, part: Part, path: Path) -> float:
+def _compare_with_torch(name: str, component: OnnxComponent, path: Path) -> float:
     """The largest difference between the file's outputs and torch's, on all examples together and on one alone."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     most = 0.0
-    for n in (len(next(iter(part.inputs.values()))), 1):
-        inputs = {key: t[:n].contiguous() for key, t in part.inputs.items()}
+    for n in (len(next(iter(component.inputs.values()))), 1):
+        inputs = {key: t[:n].contiguous() for key, t in component.inputs.items()}
         with torch.no_grad():
-            made = part.module(*inputs.values())
+            made = component.module(*inputs.values())
         wanted = made if isinstance(made, tuple) else (made,)
         found = session.run(None, {key: t.numpy() for key, t in inputs.items()})
-        for output, got, want in zip(part.outputs, found, wanted, strict=True):
+        for output, got, want in zip(component.outputs, found, wanted, strict=True):
             difference = float((torch.from_numpy(got).double() - want.double()).abs().max())
-            if got.shape != tuple(want.shape) or not difference <= CLOSE * max(1.0, float(want.abs().max())):
+            if got.shape != tuple(want.shape) or not difference <= MAX_RELATIVE_ERROR * max(1.0, float(want.abs().max())):
                 raise ValueError(
                     f"the {name}'s '{output}' as ONNX is off by {difference:.2g} from torch's: nothing was left; "
                     "report it with this recipe.json"
@@ -161,32 +161,32 @@ def _compared(name: str, part: Part, path: Path) -> float:
     return most
 
 
-def _describe(told: Told, parts: dict[str, Part], written: list[Checked], missing: str, folder: Path) -> None:
+def _write_description(source: ExportSource, components: dict[str, OnnxComponent], written: list[CheckedFile], missing: str, folder: Path) -> None:
     """Shapes, names, preprocessing and hash, for whoever runs the files elsewhere."""
     described = {}
-    for (name, part), checked in zip(parts.items(), written, strict=True):
+    for (name, part), checked in zip(components.items(), written, strict=True):
         with torch.no_grad():
             made = part.module(*part.inputs.values())
         outputs = zip(part.outputs, made if isinstance(made, tuple) else (made,), strict=True)
         described[checked.path.name] = {
             "part": name,
-            "inputs": {key: _form(t) for key, t in part.inputs.items()},
-            "outputs": {key: _form(t) for key, t in outputs},
-            "largest_difference_from_torch": checked.difference,
+            "inputs": {key: _tensor_spec(t) for key, t in part.inputs.items()},
+            "outputs": {key: _tensor_spec(t) for key, t in outputs},
+            "largest_difference_from_torch": checked.max_difference,
         }
-    about: dict[str, Any] = {"files": described, "compared_on": told.compared(COMPARED), **told.about()}
+    about: dict[str, Any] = {"files": described, "compared_on": source.describe_examples(COMPARED_EXAMPLES), **source.description()}
     if missing:
         about["missing"] = missing
     text = json.dumps(about, indent=2, ensure_ascii=False)
-    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+    (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def _form(t: Tensor) -> dict[str, Any]:
+def _tensor_spec(t: Tensor) -> dict[str, Any]:
     return {"shape": ["batch", *t.shape[1:]], "type": str(t.dtype).removeprefix("torch.")}
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_exporter() -> Iterator[None]:
     """Without the exporter's own news, and in no autograd."""
     log = logging.getLogger("torch.onnx")
     level = log.level

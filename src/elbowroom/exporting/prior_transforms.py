@@ -13,25 +13,25 @@ from elbowroom.models.base import Generative
 from elbowroom.models.priors import CodePrior, Mixture, VampPrior
 
 
-def transform(model: Generative) -> nn.Module | None:
+def prior_transform(model: Generative) -> nn.Module | None:
     """How n codes come of the normals of the source in force; ``None`` where the prior draws by such itself.
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.vamp_vae((1, 8, 8), latent=3, components=5)
-    >>> transform(model)(4).shape
+    >>> prior_transform(model)(4).shape
     torch.Size([4, 3])
     """
     prior = getattr(model, "prior", None)
     return next((make(prior) for kind, make in TRANSFORMS.items() if isinstance(prior, kind)), None)
 
 
-class Chosen(nn.Module):
+class MixtureTransform(nn.Module):
     r"""A component by one normal, a place in it by as many as a code is long: :math:`z = \mu_k + \sigma_k \epsilon`.
 
     The component is the first whose cumulative weight reaches :math:`\Phi(\epsilon_0)`.
     """
 
-    below: Tensor
+    cumulative: Tensor
     loc: Tensor
     scale: Tensor
 
@@ -46,16 +46,16 @@ class Chosen(nn.Module):
             self.register_buffer("scale", part.variance.sqrt())
 
     def forward(self, n: int) -> Tensor:  # noqa: D102
-        k = (_uniform(n, 1, self.loc) > self.below).sum(-1)
+        k = (_draw_uniform(n, 1, self.loc) > self.cumulative).sum(-1)
         eps = noise.standard_normal(torch.Size((n, *self.loc.shape[1:])), self.loc)
         return self.loc[k] + self.scale[k] * eps
 
 
-class Picked(nn.Module):
+class CodebookTransform(nn.Module):
     """A code of the codebook at every position, each by one normal."""
 
-    below: Tensor
-    codes: Tensor
+    cumulative: Tensor
+    codebook: Tensor
 
     def __init__(self, prior: nn.Module) -> None:
         super().__init__()
@@ -65,17 +65,17 @@ class Picked(nn.Module):
             self.register_buffer("codes", p.codebook)
 
     def forward(self, n: int) -> Tensor:  # noqa: D102
-        return self.codes[(_uniform(n, len(self.below), self.codes)[..., None] > self.below).sum(-1)]
+        return self.codebook[(_draw_uniform(n, len(self.cumulative), self.codebook)[..., None] > self.cumulative).sum(-1)]
 
 
-def _uniform(n: int, size: int, like: Tensor) -> Tensor:
+def _draw_uniform(n: int, size: int, like: Tensor) -> Tensor:
     """Uniform numbers (n, size), each the share of a standard normal that lies below what was drawn."""
     return 0.5 * (1 + torch.erf(noise.standard_normal(torch.Size((n, size)), like) / 2**0.5))
 
 
 #: By the kind of prior.
 TRANSFORMS: dict[type[nn.Module], Callable[[nn.Module], nn.Module]] = {
-    Mixture: Chosen,
-    VampPrior: Chosen,
-    CodePrior: Picked,
+    Mixture: MixtureTransform,
+    VampPrior: MixtureTransform,
+    CodePrior: CodebookTransform,
 }

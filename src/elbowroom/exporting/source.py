@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__, serialization
-from elbowroom.exporting.modules import condition, conditions
+from elbowroom.exporting.modules import cycle_conditions, condition_size
 from elbowroom.models.base import Generative
 from elbowroom.models.conditioning import one_hot
-from elbowroom.plotting import Look
+from elbowroom.plotting import RunView
 
 #: Examples whose codes are shown, at most.
-SHOWN = 2000
+MAX_LATENTS = 2000
 
 
-class Told:
+class ExportSource:
     """A run as its exports see it.
 
     Args:
@@ -30,18 +30,18 @@ class Told:
     """
 
     def __init__(self, run: Any, data: Any = None, model: Any = None) -> None:
-        self.look = Look(run, data, model, examples=SHOWN)
+        self.view = RunView(run, data, model, examples=MAX_LATENTS)
 
     @cached_property
     def model(self) -> Generative:
         """The trained model, in evaluation mode, on the CPU."""
-        return self.look.model.cpu().eval()
+        return self.view.model.cpu().eval()
 
     @cached_property
-    def without_data(self) -> str:
+    def missing_data_reason(self) -> str:
         """Why there are no examples; empty where there are."""
         try:
-            found = self.look.batch
+            found = self.view.batch
         except ValueError as error:
             return str(error)
         have = tuple(found.x.shape[1:])
@@ -51,32 +51,32 @@ class Told:
 
     def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Examples with their conditions, as the parts take them: of the data, or random where there is none."""
-        size = conditions(self.model)
-        if self.without_data:
+        size = condition_size(self.model)
+        if self.missing_data_reason:
             unit = torch.rand(n, *self.model.shape, generator=torch.Generator().manual_seed(0))
             low, high = self.model.decoder.family.support
             x = unit * (high - low) + low if math.isfinite(high - low) else unit
-            return x.round() if self.model.decoder.family.levels == 2 else x, next(iter(condition(self.model, n)), None)
-        x, y = self.look.batch.x[:n].float(), self.look.batch.y
+            return x.round() if self.model.decoder.family.levels == 2 else x, next(iter(cycle_conditions(self.model, n)), None)
+        x, y = self.view.batch.x[:n].float(), self.view.batch.y
         if not size:
             return x, None
-        return x, next(iter(condition(self.model, len(x)))) if y is None else self.as_condition(y[:n])
+        return x, next(iter(cycle_conditions(self.model, len(x)))) if y is None else self.to_condition(y[:n])
 
-    def as_condition(self, y: Tensor) -> Tensor:
+    def to_condition(self, y: Tensor) -> Tensor:
         """Labels as numbers (B, n): one-hot rows of classes, attributes as they are; unknown classes as the first."""
         if y.is_floating_point() or y.dim() > 1:
             return y.float()
-        return one_hot(y.clamp_min(0), conditions(self.model))
+        return one_hot(y.clamp_min(0), condition_size(self.model))
 
-    def compared(self, n: int) -> str:
+    def describe_examples(self, n: int) -> str:
         """On what, in words."""
-        if self.without_data:
-            return f"{n} random examples, since {self.without_data}"
-        look = self.look
+        if self.missing_data_reason:
+            return f"{n} random examples, since {self.missing_data_reason}"
+        look = self.view
         return f"{min(n, len(look.batch.x))} {look.split} examples of {look.data.name}"
 
     @cached_property
-    def hash(self) -> str:
+    def weights_hash(self) -> str:
         """Of the weights: names and values, whatever file they are in."""
         digest = hashlib.blake2b(digest_size=8)
         for name, tensor in sorted(serialization.of(self.model).items()):
@@ -85,29 +85,29 @@ class Told:
         return digest.hexdigest()
 
     @property
-    def parameters(self) -> int:
+    def n_parameters(self) -> int:
         """How many parameters the model has."""
         return sum(p.numel() for p in self.model.parameters())
 
-    def about(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """The protocol, ready for JSON."""
-        record = self.look.run.record
-        rows = self.look.run.metrics()
+        record = self.view.run.record
+        rows = self.view.run.metrics()
         family = self.model.decoder.family
         about: dict[str, Any] = {
             "recipe": record["recipe"],
             "arguments": record["arguments"],
             "shape": list(self.model.shape),
             "latent_shape": list(self.model.latent_shape),
-            "condition": conditions(self.model) or None,
+            "condition": condition_size(self.model) or None,
             "likelihood": repr(family),
             "support": [v if math.isfinite(v) else None for v in family.support],
             "data": record["data"].get("name"),
             "preprocessing": record["data"].get("preprocessing"),
             "epochs": rows[-1]["epoch"] if rows else 0,
-            "parameters": self.parameters,
-            "weights": f"blake2b {self.hash}",
+            "parameters": self.n_parameters,
+            "weights": f"blake2b {self.weights_hash}",
             "elbowroom": __version__,
         }
-        classes = None if self.without_data else self.look.data.classes
+        classes = None if self.missing_data_reason else self.view.data.classes
         return about | ({"classes": list(classes)} if classes else {})

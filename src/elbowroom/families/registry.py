@@ -12,7 +12,7 @@ from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretisedLogistic, LogisticMixture
 from elbowroom.families.posteriors import DiagonalNormal
 from elbowroom.families.tabular import Classes, Columns
-from elbowroom.table_shape import NAME, Row, row_of
+from elbowroom.table_shape import TABLE_LIKELIHOOD, TableShape, resolve_table_shape
 
 #: The likelihoods by the name a recipe takes.
 LIKELIHOODS: dict[str, Callable[..., Family]] = {
@@ -45,11 +45,11 @@ def likelihood(name: str, shape: Shape) -> Family:
     Gaussian(1x8x8, scale=0.1)
     """
     kind, colon, setting = name.partition(":")
-    if kind == NAME:
-        known = shape if isinstance(shape, Row) else (shape,) if isinstance(shape, int) else tuple(shape)
-        return Columns(*(Gaussian(1) if size == 1 else Classes(size) for size in row_of(name, known).sizes))
+    if kind == TABLE_LIKELIHOOD:
+        known = shape if isinstance(shape, TableShape) else (shape,) if isinstance(shape, int) else tuple(shape)
+        return Columns(*(Gaussian(1) if size == 1 else Classes(size) for size in resolve_table_shape(name, known).sizes))
     if kind not in LIKELIHOODS:
-        raise errors.unknown("likelihood", kind, [*LIKELIHOODS, NAME])
+        raise errors.unknown("likelihood", kind, [*LIKELIHOODS, TABLE_LIKELIHOOD])
     if not colon:
         return LIKELIHOODS[kind](shape)
     if kind not in _SETTINGS:

@@ -1,27 +1,27 @@
 """Walks through the space of codes: pure functions from a model and codes to tensors."""
 
-from elbowroom.latent.attributes import along, attribute_vector
-from elbowroom.latent.decode import decoded
-from elbowroom.latent.interpolation import PATHS, interpolation, linear, spherical
-from elbowroom.latent.nearest_examples import Neighbours, neighbours
+from elbowroom.latent.attributes import traverse_attribute, attribute_vector
+from elbowroom.latent.decode import decode_latents
+from elbowroom.latent.interpolation import PATHS, interpolation, lerp, slerp
+from elbowroom.latent.nearest_examples import NearestExamples, find_nearest_examples
 from elbowroom.latent.paths import traversal
-from elbowroom.latent.plane import plane, quantiles
-from elbowroom.latent.projection import Projection, principal, tsne
+from elbowroom.latent.plane import decode_plane, normal_quantiles
+from elbowroom.latent.projection import Projection, principal_components, tsne
 
 __all__ = [
     "PATHS",
-    "Neighbours",
+    "NearestExamples",
     "Projection",
-    "along",
+    "traverse_attribute",
     "attribute_vector",
-    "decoded",
+    "decode_latents",
     "interpolation",
-    "linear",
-    "neighbours",
-    "plane",
-    "principal",
-    "quantiles",
-    "spherical",
+    "lerp",
+    "find_nearest_examples",
+    "decode_plane",
+    "principal_components",
+    "normal_quantiles",
+    "slerp",
     "traversal",
     "tsne",
 ]

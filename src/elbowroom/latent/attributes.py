@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Split
-from elbowroom.latent.decode import decoded
+from elbowroom.latent.decode import decode_latents
 from elbowroom.models.base import Generative
 
 #: Examples encoded at once.
-AT_ONCE = 512
+BATCH_SIZE = 512
 
 
 def attribute_vector(model: Generative, split: Split, attribute: int) -> Tensor:
@@ -40,7 +40,7 @@ def attribute_vector(model: Generative, split: Split, attribute: int) -> Tensor:
     place = next(model.parameters()).device
     sums = torch.zeros(2, *model.latent_shape)
     counts = torch.zeros(2)
-    for batch in split.batches(AT_ONCE):
+    for batch in split.batches(BATCH_SIZE):
         if batch.y is None:
             raise ValueError("an attribute vector needs examples with labels, and these have none")
         if batch.y.dim() > 1 and not 0 <= attribute < batch.y.shape[1]:
@@ -55,14 +55,14 @@ def attribute_vector(model: Generative, split: Split, attribute: int) -> Tensor:
     return having - without
 
 
-def along(model: Generative, x: Tensor, vector: Tensor, steps: Sequence[float] = (-1, -0.5, 0, 0.5, 1, 1.5)) -> Tensor:
+def traverse_attribute(model: Generative, x: Tensor, direction: Tensor, steps: Sequence[float] = (-1, -0.5, 0, 0.5, 1, 1.5)) -> Tensor:
     """Examples (B, *shape) moved along a vector by so many times its length: (B, steps, *shape).
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.vae((1, 8, 8), latent=3)
-    >>> along(model, torch.zeros(2, 1, 8, 8), torch.ones(3)).shape
+    >>> traverse_attribute(model, torch.zeros(2, 1, 8, 8), torch.ones(3)).shape
     torch.Size([2, 6, 1, 8, 8])
     """
     codes = model.encode(x.to(next(model.parameters()).device)).cpu()
-    by = torch.tensor(steps).view(1, -1, *[1] * vector.dim())
-    return decoded(model, codes[:, None] + by * vector)
+    by = torch.tensor(steps).view(1, -1, *[1] * direction.dim())
+    return decode_latents(model, codes[:, None] + by * direction)

@@ -8,10 +8,10 @@ from torch import Tensor
 from elbowroom.models.base import Generative
 
 #: Codes that go through the decoder at once.
-AT_ONCE = 512
+BATCH_SIZE = 512
 
 
-def decoded(model: Generative, z: Tensor, c: Tensor | None = None) -> Tensor:
+def decode_latents(model: Generative, z: Tensor, c: Tensor | None = None) -> Tensor:
     """The means of p(x|z) for codes in any arrangement: (..., *latent_shape) to (..., *shape), on the CPU.
 
     In a hierarchy z is the uppermost latent, and those below take their means.
@@ -26,7 +26,7 @@ def decoded(model: Generative, z: Tensor, c: Tensor | None = None) -> Tensor:
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.vae((1, 8, 8), latent=3)
-    >>> decoded(model, torch.zeros(2, 5, 3)).shape
+    >>> decode_latents(model, torch.zeros(2, 5, 3)).shape
     torch.Size([2, 5, 1, 8, 8])
     """
     depth = len(model.latent_shape)
@@ -35,6 +35,6 @@ def decoded(model: Generative, z: Tensor, c: Tensor | None = None) -> Tensor:
     flat = z.reshape(-1, *shape).to(place)
     parts = [
         model.sample(len(part), None if c is None else c.to(place).expand(len(part), *c.shape), part).cpu()
-        for part in flat.split(AT_ONCE)
+        for part in flat.split(BATCH_SIZE)
     ]
     return torch.cat(parts).reshape(*arrangement, *model.shape)

@@ -7,21 +7,21 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from elbowroom.latent.decode import decoded
+from elbowroom.latent.decode import decode_latents
 from elbowroom.models.base import Generative
 
 
-def linear(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
+def lerp(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
     """The straight way, (1 − t) a + t b: codes (..., D) at places t (T,) to (T, ..., D).
 
-    >>> linear(torch.tensor([0.0, 0.0]), torch.tensor([2.0, 4.0]), [0.5])
+    >>> lerp(torch.tensor([0.0, 0.0]), torch.tensor([2.0, 4.0]), [0.5])
     tensor([[1., 2.]])
     """
-    t = _places(t, a)
+    t = _broadcast_t(t, a)
     return (1 - t) * a + t * b
 
 
-def spherical(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
+def slerp(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
     r"""The way around the origin, which keeps to the lengths that a prior's codes have.
 
     .. math:: \frac{\sin((1-t)\,\omega)}{\sin\omega}\, a + \frac{\sin(t\,\omega)}{\sin\omega}\, b,
@@ -38,10 +38,10 @@ def spherical(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
     Returns:
         (T, ..., D)
 
-    >>> spherical(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), [0.5])
+    >>> slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), [0.5])
     tensor([[0.7071, 0.7071]])
     """
-    t = _places(t, a)
+    t = _broadcast_t(t, a)
     lengths = [code.norm(dim=-1, keepdim=True) for code in (a, b)]
     u, v = (code / length.clamp_min(1e-12) for code, length in zip((a, b), lengths, strict=True))
     # By the half angle's sine and cosine together: the arc cosine alone loses its digits near 0 and π.
@@ -49,13 +49,13 @@ def spherical(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
     sine = angle.sin()
     around = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / sine.clamp_min(1e-12)
     bent = (sine > 1e-4) & (lengths[0] * lengths[1] > 0)
-    return torch.where(bent, around, linear(a, b, t.flatten()))
+    return torch.where(bent, around, lerp(a, b, t.flatten()))
 
 
 #: The ways from one code to another, by name.
 PATHS: dict[str, Callable[[Tensor, Tensor, Tensor | Sequence[float]], Tensor]] = {
-    "linear": linear,
-    "spherical": spherical,
+    "linear": lerp,
+    "spherical": slerp,
 }
 
 
@@ -64,7 +64,7 @@ def interpolation(
     a: Tensor,
     b: Tensor,
     t: Tensor | Sequence[float],
-    path: Callable[[Tensor, Tensor, Tensor | Sequence[float]], Tensor] = linear,
+    path: Callable[[Tensor, Tensor, Tensor | Sequence[float]], Tensor] = lerp,
     c: Tensor | None = None,
 ) -> Tensor:
     """Decode the codes on the way from a to b, (*latent_shape) each: (T, *shape).
@@ -75,8 +75,8 @@ def interpolation(
     torch.Size([3, 1, 8, 8])
     """
     way = path(a.flatten().cpu(), b.flatten().cpu(), t)
-    return decoded(model, way.unflatten(-1, a.shape), c)
+    return decode_latents(model, way.unflatten(-1, a.shape), c)
 
 
-def _places(t: Tensor | Sequence[float], like: Tensor) -> Tensor:
+def _broadcast_t(t: Tensor | Sequence[float], like: Tensor) -> Tensor:
     return torch.as_tensor(t, dtype=like.dtype, device=like.device).reshape(-1, *[1] * like.dim())

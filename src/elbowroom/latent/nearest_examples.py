@@ -10,24 +10,24 @@ from torch import Tensor
 from elbowroom.data import Split
 
 
-class Neighbours(NamedTuple):
+class NearestExamples(NamedTuple):
     """The examples closest to each of n, by rising distance.
 
     Attributes:
         x: (n, k, *shape).
         distance: Euclidean, over all values of an example, (n, k).
         index: positions in the split, (n, k).
-        searched: how many examples were looked at.
+        n_searched: how many examples were looked at.
     """
 
     x: Tensor
     distance: Tensor
     index: Tensor  # type: ignore[assignment]  # tuple.index is of no use here
-    searched: int
+    n_searched: int
 
 
 @torch.no_grad()
-def neighbours(x: Tensor, split: Split, k: int = 5, scale: Tensor | None = None, most: int = 60_000) -> Neighbours:
+def find_nearest_examples(x: Tensor, split: Split, k: int = 5, scale: Tensor | None = None, max_examples: int = 60_000) -> NearestExamples:
     r"""The k examples of a split closest to each of x (n, *shape), by :math:`\sqrt{\sum_i ((x_i - x'_i)/s_i)^2}`.
 
     Args:
@@ -35,10 +35,10 @@ def neighbours(x: Tensor, split: Split, k: int = 5, scale: Tensor | None = None,
         split: where to look.
         k: how many for each; fewer where the split is smaller.
         scale: s, broadcast to an example; 1 if not given.
-        most: examples to look at, from the first.
+        max_examples: examples to look at, from the first.
 
     >>> from elbowroom.data import Arrays
-    >>> found = neighbours(torch.tensor([[0.9]]), Arrays(torch.tensor([[0.0], [1.0], [5.0]])), k=2)
+    >>> found = find_nearest_examples(torch.tensor([[0.9]]), Arrays(torch.tensor([[0.0], [1.0], [5.0]])), k=2)
     >>> found.index, found.distance
     (tensor([[1, 0]]), tensor([[0.1000, 0.9000]]))
     """
@@ -58,6 +58,6 @@ def neighbours(x: Tensor, split: Split, k: int = 5, scale: Tensor | None = None,
         rows = torch.arange(len(x))[:, None]
         best_x, distance, index = all_x[rows, order], all_distance[rows, order], all_index[rows, order]
         searched += len(batch.x)
-        if searched >= most:
+        if searched >= max_examples:
             break
-    return Neighbours(best_x, distance, index, searched)
+    return NearestExamples(best_x, distance, index, searched)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from elbowroom.latent.decode import decoded
+from elbowroom.latent.decode import decode_latents
 from elbowroom.models.base import Generative
 
 
@@ -47,4 +47,4 @@ def traversal(
     moved = flat.repeat(*steps.shape, 1)
     for row, dim in enumerate(dims):
         moved[row, :, dim] += steps[row]
-    return decoded(model, moved.unflatten(-1, z.shape), c)
+    return decode_latents(model, moved.unflatten(-1, z.shape), c)

@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from elbowroom.latent.decode import decoded
+from elbowroom.latent.decode import decode_latents
 from elbowroom.models.base import Generative
 
 
-def plane(model: Generative, z1: Tensor, z2: Tensor, c: Tensor | None = None) -> Tensor:
+def decode_plane(model: Generative, z1: Tensor, z2: Tensor, c: Tensor | None = None) -> Tensor:
     """Decode every pair of these values of a two-dimensional code: (len(z2), len(z1), *shape).
 
     Kingma & Welling 2014, arXiv 1312.6114, figure 4.
@@ -21,20 +21,20 @@ def plane(model: Generative, z1: Tensor, z2: Tensor, c: Tensor | None = None) ->
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.vae((1, 8, 8), latent=2)
-    >>> plane(model, quantiles(5), quantiles(4)).shape
+    >>> decode_plane(model, normal_quantiles(5), normal_quantiles(4)).shape
     torch.Size([4, 5, 1, 8, 8])
     """
     size = math.prod(model.latent_shape)
     if size != 2:
         raise ValueError(f"the code has {size} dimension{'s'[: size != 1]}, not two: there is no plane to decode")
     second, first = torch.meshgrid(z2, z1, indexing="ij")
-    return decoded(model, torch.stack((first, second), -1).reshape(len(z2), len(z1), *model.latent_shape), c)
+    return decode_latents(model, torch.stack((first, second), -1).reshape(len(z2), len(z1), *model.latent_shape), c)
 
 
-def quantiles(n: int) -> Tensor:
+def normal_quantiles(n: int) -> Tensor:
     """Values that cut a standard normal into equal shares, each in the middle of its share, (n,).
 
-    >>> quantiles(3)
+    >>> normal_quantiles(3)
     tensor([-0.9674,  0.0000,  0.9674])
     """
     return torch.special.ndtri((torch.arange(n) + 0.5) / n)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 #: Of t-SNE. Twice as many lower its divergence by a fourteenth on codes of MNIST, and change no group.
-STEPS = 500
+TSNE_STEPS = 500
 
 
 class Projection(NamedTuple):
@@ -17,15 +17,15 @@ class Projection(NamedTuple):
     Attributes:
         points: (N, dims), in the units of the codes.
         axes: orthonormal, (dims, D).
-        share: of the codes' variance that each axis has, (dims,).
+        explained_variance_ratio: of the codes' variance that each axis has, (dims,).
     """
 
     points: Tensor
     axes: Tensor
-    share: Tensor
+    explained_variance_ratio: Tensor
 
 
-def principal(z: Tensor, dims: int = 2) -> Projection:
+def principal_components(z: Tensor, dims: int = 2) -> Projection:
     """The plane on which codes (N, D) vary most: principal components.
 
     The sign of an axis, which is free, is such that its largest entry is positive.
@@ -34,12 +34,12 @@ def principal(z: Tensor, dims: int = 2) -> Projection:
         ValueError: fewer examples or dimensions than asked for, or codes that are all the same.
 
     >>> z = torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [2.0, 1.0, 0.0]])
-    >>> principal(z).share
+    >>> principal_components(z).share
     tensor([0.8000, 0.2000])
     """
     if min(z.shape) < dims:
         raise ValueError(f"{dims} principal axes need as many examples and dimensions, got codes {tuple(z.shape)}")
-    _check_varied(z)
+    _check_not_constant(z)
     centred = (z - z.mean(0)).double()
     _, scale, axes = torch.linalg.svd(centred, full_matrices=False)
     axes = axes[:dims]
@@ -68,20 +68,20 @@ def tsne(z: Tensor, perplexity: float = 30.0, seed: int = 0) -> Tensor:
     """
     if len(z) < 5:
         raise ValueError(f"t-SNE needs at least 5 codes to have neighbours, got {len(z)}")
-    _check_varied(z)
+    _check_not_constant(z)
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     perplexity = min(perplexity, (len(z) - 1) / 3)
     # Several threads add in an order of their own, and wait for each other where the machine has other work.
     with threadpool_limits(1):
-        points = TSNE(2, perplexity=perplexity, init="pca", max_iter=STEPS, random_state=seed).fit_transform(
+        points = TSNE(2, perplexity=perplexity, init="pca", max_iter=TSNE_STEPS, random_state=seed).fit_transform(
             z.double().numpy()
         )
     return torch.from_numpy(points).float()
 
 
-def _check_varied(z: Tensor) -> None:
+def _check_not_constant(z: Tensor) -> None:
     """Refuse codes that are one point, which has no axes and no neighbours, or that are no numbers."""
     if not z.isfinite().all():
         raise ValueError("some codes are infinite or NaN: the training diverged; lower its rate")

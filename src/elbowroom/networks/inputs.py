@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from elbowroom.table_shape import Row
+from elbowroom.table_shape import TableShape
 
 
 class Cells(nn.Module):
@@ -17,7 +17,7 @@ class Cells(nn.Module):
     category at all, as in Nazábal et al. 2020, arXiv 1807.03653. Between categories, where pseudo-inputs may be, it is
     :math:`\max(0, 1 - |x - k|)`, so that a gradient passes.
 
-    >>> Cells(Row((1, 3)))(torch.tensor([[0.5, 2.0], [torch.nan, torch.nan]]))
+    >>> Cells(TableShape((1, 3)))(torch.tensor([[0.5, 2.0], [torch.nan, torch.nan]]))
     tensor([[0.5000, 0.0000, 0.0000, 1.0000],
             [0.0000, 0.0000, 0.0000, 0.0000]])
     """
@@ -25,7 +25,7 @@ class Cells(nn.Module):
     column: Tensor
     level: Tensor
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: TableShape) -> None:
         super().__init__()
         places = [(place, level if size > 1 else -1) for place, size in enumerate(row.sizes) for level in range(size)]
         column, level = torch.tensor(places).T
@@ -40,4 +40,4 @@ class Cells(nn.Module):
 
 def entrances(shapes: Sequence[int | Sequence[int]]) -> nn.ModuleList:
     """What each input goes through before a network's first layer."""
-    return nn.ModuleList(Cells(shape) if isinstance(shape, Row) else nn.Identity() for shape in shapes)
+    return nn.ModuleList(Cells(shape) if isinstance(shape, TableShape) else nn.Identity() for shape in shapes)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from elbowroom.table_shape import Row
+from elbowroom.table_shape import TableShape
 
 
 def shapes_of(shapes: Sequence[int | Sequence[int]]) -> list[tuple[int, ...]]:
     """Shapes as tuples; a number is the shape of a list of that many, a row as many as its cells become."""
-    return [(s,) if isinstance(s, int) else (sum(s.sizes),) if isinstance(s, Row) else tuple(s) for s in shapes]
+    return [(s,) if isinstance(s, int) else (sum(s.sizes),) if isinstance(s, TableShape) else tuple(s) for s in shapes]
 
 
 def joined(inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> Tensor:

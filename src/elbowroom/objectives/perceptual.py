@@ -19,7 +19,7 @@ class Perceptual(Term):
     several of a network trained on photographs.
 
     Args:
-        features: f, as :func:`elbowroom.evaluation.metrics.feature_extractor.recorded` makes it for some data, or any module from
+        features: f, as :func:`elbowroom.evaluation.metrics.feature_extractor.default_features` makes it for some data, or any module from
             (B, *shape) to features; copied, kept in evaluation mode and as it is. Which one it was is recorded with the
             objective, by its hash if it has one.
 

@@ -1,9 +1,9 @@
 """Pictures of data, of models and of runs."""
 
-from elbowroom.plotting.curves import curves
-from elbowroom.plotting.gif import film
-from elbowroom.plotting.image_grid import is_picture, reconstructions, samples
+from elbowroom.plotting.curves import plot_curves
+from elbowroom.plotting.gif import write_gif
+from elbowroom.plotting.image_grid import is_image, reconstruction_grid, sample_grid
 from elbowroom.plotting.registry import PLOTS, Plot, plot
-from elbowroom.plotting.run_view import Look
+from elbowroom.plotting.run_view import RunView
 
-__all__ = ["PLOTS", "Look", "Plot", "curves", "film", "is_picture", "plot", "reconstructions", "samples"]
+__all__ = ["PLOTS", "RunView", "Plot", "plot_curves", "write_gif", "is_image", "plot", "reconstruction_grid", "sample_grid"]

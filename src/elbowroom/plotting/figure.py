@@ -13,28 +13,28 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ImageGrid:
     """Pictures in rows and columns.
 
     Attributes:
-        cells: (rows, columns, *shape), values in [0, 1].
-        rows: what stands beside each row.
-        columns: what stands above each column.
+        images: (rows, columns, *shape), values in [0, 1].
+        row_titles: what stands beside each row.
+        column_titles: what stands above each column.
         row_axis: what the rows are, with the unit.
         column_axis: what the columns are, with the unit.
-        under: what stands under each picture, by row; empty if nothing.
-        group: rows that belong together; 0 if none do.
-        solid: no gaps: the pictures make one.
+        captions: what stands under each picture, by row; empty if nothing.
+        group_size: rows that belong together; 0 if none do.
+        is_seamless: no gaps: the pictures make one.
     """
 
-    cells: Tensor
-    rows: Sequence[str]
-    columns: Sequence[str]
+    images: Tensor
+    row_titles: Sequence[str]
+    column_titles: Sequence[str]
     row_axis: str
     column_axis: str
-    under: Sequence[Sequence[str]] = ()
-    group: int = 0
-    solid: bool = False
+    captions: Sequence[Sequence[str]] = ()
+    group_size: int = 0
+    is_seamless: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Line:
         y: heights, as many.
         role: what it is, which decides its colour: a split's name, ``data``, ``model``, ``quiet``; or a place from
             0 to 1 on a scale.
-        points: whether each value is marked.
+        has_markers: whether each value is marked.
     """
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     role: str | float
-    points: bool = False
+    has_markers: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Bars:
         labels: a name for each.
         x_axis: with the unit.
         y_axis: with the unit.
-        quiet: those that do not count: inactive dimensions.
+        inactive: those that do not count: inactive dimensions.
     """
 
     title: str
@@ -94,7 +94,7 @@ class Bars:
     labels: Sequence[str]
     x_axis: str
     y_axis: str
-    quiet: frozenset[int] = frozenset()
+    inactive: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -106,31 +106,31 @@ class Scatter:
         points: (N, 2).
         x_axis: with the unit.
         y_axis: with the unit.
-        aspect: whether both axes have the same unit, so that distances mean something.
+        has_equal_aspect: whether both axes have the same unit, so that distances mean something.
     """
 
     title: str
     points: Tensor
     x_axis: str
     y_axis: str
-    aspect: bool = True
+    has_equal_aspect: bool = True
 
 
-Form = Sheet | Chart | Bars | Scatter
+Mark = ImageGrid | Chart | Bars | Scatter
 
 
 @dataclass(frozen=True)
-class Shown:
+class FigureSpec:
     """A figure: what it consists of, and its words.
 
     Attributes:
         title: a few words.
         caption: what one sees, and in which unit.
         protocol: how it was made: examples, samples, seed.
-        parts: what it consists of.
+        marks: what it consists of.
     """
 
     title: str
     caption: str
     protocol: str
-    parts: Sequence[Form] = field(default_factory=tuple)
+    marks: Sequence[Mark] = field(default_factory=tuple)

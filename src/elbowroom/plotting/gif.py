@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
 #: Frames of a film, at most; milliseconds of a frame, and of the last.
-FRAMES, LASTS, HOLDS = 100, 250, 2500
+MAX_FRAMES, FRAME_MS, LAST_FRAME_MS = 100, 250, 2500
 
 
-def film(run: Run, path: Path) -> Path:
+def write_gif(run: Run, path: Path) -> Path:
     """Join the pictures that were saved after each epoch, reconstructions above samples, into a GIF.
 
     Raises:
@@ -23,7 +23,7 @@ def film(run: Run, path: Path) -> Path:
     >>> import tempfile, elbowroom as er
     >>> data = er.load_data("digits")
     >>> run = er.fit(*er.recipes.vae(data.shape, latent=2), data, epochs=2, out=tempfile.mkdtemp() + "/run")
-    >>> Image.open(film(run, run.path / "training.gif")).n_frames
+    >>> Image.open(write_gif(run, run.path / "training.gif_response")).n_frames
     2
     """
     epochs = sorted(file.stem.partition("-")[2] for file in run.images.glob("reconstructions-*.png"))
@@ -31,17 +31,17 @@ def film(run: Run, path: Path) -> Path:
         raise ValueError(
             f"{run.images} holds no pictures of epochs: they are saved after each, where examples are pictures"
         )
-    every = -(-len(epochs) // FRAMES)
+    every = -(-len(epochs) // MAX_FRAMES)
     # The last epoch is always among them.
-    frames = [_frame(run.images, epoch) for epoch in epochs[::-1][::every][::-1]]
+    frames = [_compose_frame(run.images, epoch) for epoch in epochs[::-1][::every][::-1]]
     size = max(frame.width for frame in frames), max(frame.height for frame in frames)
-    sheets = [_on_paper(frame, size) for frame in frames]
-    times = [LASTS] * (len(sheets) - 1) + [HOLDS]
+    sheets = [_pad_and_quantize(frame, size) for frame in frames]
+    times = [FRAME_MS] * (len(sheets) - 1) + [LAST_FRAME_MS]
     sheets[0].save(path, save_all=True, append_images=sheets[1:], duration=times, loop=0, optimize=True)
     return path
 
 
-def _frame(folder: Path, epoch: str) -> Image.Image:
+def _compose_frame(folder: Path, epoch: str) -> Image.Image:
     """What was saved after an epoch, one picture above the other."""
     files = [folder / f"{kind}-{epoch}.png" for kind in ("reconstructions", "samples")]
     pictures = [Image.open(file).convert("RGB") for file in files if file.is_file()]
@@ -54,7 +54,7 @@ def _frame(folder: Path, epoch: str) -> Image.Image:
     return frame
 
 
-def _on_paper(frame: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _pad_and_quantize(frame: Image.Image, size: tuple[int, int]) -> Image.Image:
     sheet = Image.new("RGB", size, "white")
     sheet.paste(frame)
     return sheet.quantize(64, dither=Image.Dither.NONE)

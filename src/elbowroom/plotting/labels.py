@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from elbowroom.plotting.style import CLASSES
+from elbowroom.plotting.style import CLASS_COLORS
 
 
 @dataclass(frozen=True)
-class Labels:
+class ColorLabels:
     """One value for each example.
 
     Attributes:
@@ -24,21 +24,21 @@ class Labels:
     title: str
 
 
-def labels(y: Tensor | None, classes: tuple[str, ...] | None) -> Labels | None:
+def color_labels(y: Tensor | None, classes: tuple[str, ...] | None) -> ColorLabels | None:
     """Labels (N,) of classes or values; rows of attributes give no colour.
 
     >>> import torch
-    >>> labels(torch.tensor([0, 2]), ("cat", "dog", "owl")).classes
+    >>> color_labels(torch.tensor([0, 2]), ("cat", "dog", "owl")).classes
     ('cat', 'dog', 'owl')
-    >>> labels(torch.tensor([0.5, 2.5]), None).classes
+    >>> color_labels(torch.tensor([0.5, 2.5]), None).classes
     ()
     """
     if y is None or y.dim() != 1:
         return None
     if y.is_floating_point():
-        return Labels(y, (), "label")
+        return ColorLabels(y, (), "label")
     highest = int(y.max()) + 1
     names = classes if classes and len(classes) >= highest else tuple(map(str, range(highest)))
-    if len(names) > len(CLASSES) or int(y.min()) < 0:
-        return Labels(y, (), "label, by number")
-    return Labels(y, names, "label")
+    if len(names) > len(CLASS_COLORS) or int(y.min()) < 0:
+        return ColorLabels(y, (), "label, by number")
+    return ColorLabels(y, names, "label")

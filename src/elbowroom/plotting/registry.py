@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from elbowroom import errors
 from elbowroom.plotting import latent, outputs, traversals
-from elbowroom.plotting.curves import curve_charts
-from elbowroom.plotting.figure import Shown
-from elbowroom.plotting.matplotlib_backend import paint
-from elbowroom.plotting.run_view import Look
+from elbowroom.plotting.curves import curves_figure
+from elbowroom.plotting.figure import FigureSpec
+from elbowroom.plotting.matplotlib_backend import draw_figure
+from elbowroom.plotting.run_view import RunView
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,62 +28,62 @@ class Plot:
         kind: its name.
         summary: one line of what it shows.
         needs: what a run must have for it.
-        show: from a look to what is shown; a ValueError says why there is nothing to show.
+        build_spec: from a look to what is shown; a ValueError says why there is nothing to show.
     """
 
     kind: str
     summary: str
     needs: str
-    show: Callable[[Look], Shown]
+    build_spec: Callable[[RunView], FigureSpec]
 
-    def __call__(self, look: Look) -> Figure:
+    def __call__(self, view: RunView) -> Figure:
         """The figure, by matplotlib."""
-        shown = self.show(look)
-        return paint(shown, look.labels if self.kind in CODES else None)
+        shown = self.build_spec(view)
+        return draw_figure(shown, view.labels if self.kind in SCATTER_KINDS else None)
 
 
 #: Kinds that show one point for each example.
-CODES = ("codes", "pca", "tsne")
+SCATTER_KINDS = ("codes", "pca", "tsne")
 
 #: Every figure by its kind, in the order in which a report shows them.
 PLOTS: dict[str, Plot] = {
     plot.kind: plot
     for plot in (
-        Plot("curves", "every term of the objective over the steps", "", lambda look: curve_charts(look.run)),
-        Plot("reconstructions", "data above reconstructions", "data", outputs.reconstructions),
-        Plot("samples", "means of p(x|z) for codes from the prior", "a prior", outputs.samples),
-        Plot("codes", "the codes by their two most informative dimensions", "data, two dimensions", latent.dimensions),
-        Plot("pca", "the codes on their principal plane", "data, three dimensions", latent.pca),
-        Plot("tsne", "the codes by t-SNE, neighbours kept together", "data, three dimensions", latent.neighbour_map),
+        Plot("curves", "every term of the objective over the steps", "", lambda look: curves_figure(look.run)),
+        Plot("reconstructions", "data above reconstructions", "data", outputs.reconstructions_figure),
+        Plot("samples", "means of p(x|z) for codes from the prior", "a prior", outputs.samples_figure),
+        Plot("codes", "the codes by their two most informative dimensions", "data, two dimensions", latent.latent_figure),
+        Plot("pca", "the codes on their principal plane", "data, three dimensions", latent.pca_figure),
+        Plot("tsne", "the codes by t-SNE, neighbours kept together", "data, three dimensions", latent.tsne_figure),
         Plot(
-            "plane", "a two-dimensional code, decoded everywhere", "pictures, two dimensions", traversals.decoded_plane
+            "plane", "a two-dimensional code, decoded everywhere", "pictures, two dimensions", traversals.plane_figure
         ),
         Plot(
             "traversals",
             "one dimension moved at a time, sorted by KL",
             "data, a continuous code",
-            traversals.traversals,
+            traversals.traversals_figure,
         ),
         Plot(
             "interpolations",
             "from one code to another, straight and around",
             "data, a continuous code",
-            traversals.interpolations,
+            traversals.interpolations_figure,
         ),
-        Plot("kl", "KL per dimension, and which are active", "data", latent.kl),
-        Plot("nearest", "the training examples nearest to samples", "data, a prior", outputs.nearest),
+        Plot("kl", "KL per dimension, and which are active", "data", latent.kl_figure),
+        Plot("nearest", "the training examples nearest to samples", "data, a prior", outputs.nearest_figure),
     )
 }
 
 
-def plot(kind: str, run: Look | Run | str | Path, **options: Any) -> Figure:
+def plot(kind: str, run: RunView | Run | str | Path, **options: Any) -> Figure:
     """Draw one kind of figure of a run.
 
     Args:
         kind: one of :data:`PLOTS`: curves, reconstructions, samples, codes, pca, tsne, plane, traversals,
             interpolations, kl, nearest.
-        run: a :class:`Look`, shared by several figures; or a run or its directory.
-        **options: of the :class:`Look`: ``data``, ``model``, ``examples``, ``seed``.
+        run: a :class:`RunView`, shared by several figures; or a run or its directory.
+        **options: of the :class:`RunView`: ``data``, ``model``, ``examples``, ``seed``.
 
     Raises:
         ValueError: no such kind, or the run's model or data have not what it needs; the message says what.
@@ -96,4 +96,4 @@ def plot(kind: str, run: Look | Run | str | Path, **options: Any) -> Figure:
     """
     if kind not in PLOTS:
         raise errors.unknown("kind of figure", kind, PLOTS)
-    return PLOTS[kind](run if isinstance(run, Look) else Look(run, **options))
+    return PLOTS[kind](run if isinstance(run, RunView) else RunView(run, **options))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 #: Of the lines of a chart, by role (Okabe & Ito 2008).
-LINES = {
+LINE_COLORS = {
     "train": "#0072B2",
     "validation": "#D55E00",
     "test": "#009E73",
@@ -14,7 +14,7 @@ LINES = {
 }
 #: Of ten classes, found by a search: any two differ by at least 0.09 in OKLab (Ottosson 2020), also as the colour-blind
 #: see them (Machado, Oliveira & Fernandes 2009, doi 10.1109/TVCG.2009.113); the first few differ most.
-CLASSES = (
+CLASS_COLORS = (
     "#1491ad",
     "#f4c914",
     "#972207",
@@ -27,28 +27,28 @@ CLASSES = (
     "#6b5fd4",
 )
 #: A scale from one end to the other, through a grey middle (after Brewer 2003, RdBu).
-SCALE = ("#2166ac", "#67a9cf", "#b0b0aa", "#ef8a62", "#b2182b")
-INK, QUIET, PAPER = "#222222", "#8a8a86", "#ffffff"
+SCALE_COLORS = ("#2166ac", "#67a9cf", "#b0b0aa", "#ef8a62", "#b2182b")
+INK_COLOR, MUTED_COLOR, PAPER_COLOR = "#222222", "#8a8a86", "#ffffff"
 
 
-def on_scale(place: float) -> str:
+def scale_color(position: float) -> str:
     """The colour at a place from 0 to 1 on the scale.
 
-    >>> on_scale(0.0), on_scale(0.5), on_scale(1.0)
+    >>> scale_color(0.0), scale_color(0.5), scale_color(1.0)
     ('#2166ac', '#b0b0aa', '#b2182b')
     """
-    at = min(max(place, 0.0), 1.0) * (len(SCALE) - 1)
-    low = min(int(at), len(SCALE) - 2)
-    ends = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in SCALE[low : low + 2]]
+    at = min(max(position, 0.0), 1.0) * (len(SCALE_COLORS) - 1)
+    low = min(int(at), len(SCALE_COLORS) - 2)
+    ends = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in SCALE_COLORS[low : low + 2]]
     return "#" + "".join(f"{round(a + (b - a) * (at - low)):02x}" for a, b in zip(*ends, strict=True))
 
 
-def colour(role: str | float) -> str:
+def role_color(role: str | float) -> str:
     """The colour of a line, by its role or its place on the scale."""
-    return LINES.get(role, QUIET) if isinstance(role, str) else on_scale(role)
+    return LINE_COLORS.get(role, MUTED_COLOR) if isinstance(role, str) else scale_color(role)
 
 
-def quieten(axes: Any) -> None:
+def style_axes(axes: Any) -> None:
     """Axes that stay behind what they measure."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#b8b8b2")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from elbowroom import errors
 from elbowroom.recipes.argument import Field, field
-from elbowroom.table_shape import told
+from elbowroom.table_shape import resolve_table_likelihood
 
 if TYPE_CHECKING:
     from elbowroom.models.base import Generative
@@ -58,7 +58,7 @@ class Recipe:
         given: dict[str, Any] = {}
         try:
             given |= {name: self.fields[name].read(value) for name, value in arguments.items()}
-            shape, likelihood = told(shape, given.get("likelihood")) if "likelihood" in self.fields else (shape, None)
+            shape, likelihood = resolve_table_likelihood(shape, given.get("likelihood")) if "likelihood" in self.fields else (shape, None)
             given |= {} if likelihood is None else {"likelihood": likelihood}
             model, objective = self._cooked(shape if likelihood else tuple(shape), given)
         except ValueError as error:

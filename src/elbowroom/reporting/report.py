@@ -14,14 +14,14 @@ from string import Template
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from elbowroom import __version__
-from elbowroom.plotting import PLOTS, Look
-from elbowroom.plotting.figure import Bars, Chart, Sheet, Shown
+from elbowroom.plotting import PLOTS, RunView
+from elbowroom.plotting.figure import Bars, Chart, ImageGrid, FigureSpec
 from elbowroom.reporting import summary
-from elbowroom.reporting.findings import findings
-from elbowroom.reporting.scatter import scatter
-from elbowroom.runs.command import Command, command
-from elbowroom.web.charts import bars, charts
-from elbowroom.web.image_grids import sheet
+from elbowroom.reporting.findings import render_findings
+from elbowroom.reporting.scatter import render_scatter
+from elbowroom.runs.command import RepeatCommand, repeat_command
+from elbowroom.web.charts import render_bars, render_charts
+from elbowroom.web.image_grids import render_image_grid
 from elbowroom.web.render import read_asset
 
 if TYPE_CHECKING:
@@ -41,23 +41,23 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
-class Section(NamedTuple):
+class ReportSection(NamedTuple):
     """One section: its figure, or why there is none.
 
     Attributes:
         name: in the address.
         title: of the section.
         html: the figure.
-        why: there is none; empty if there is one.
+        missing_reason: there is none; empty if there is one.
     """
 
     name: str
     title: str
     html: str
-    why: str
+    missing_reason: str
 
 
-def write(
+def write_report(
     run: Run | str | Path,
     data: Any = None,
     model: Any = None,
@@ -86,12 +86,12 @@ def write(
     >>> import tempfile, elbowroom as er
     >>> data = er.load_data("digits")
     >>> run = er.fit(*er.recipes.vae(data.shape, latent=2), data, steps=20, out=tempfile.mkdtemp() + "/run")
-    >>> write(run, examples=100).name
+    >>> write_report(run, examples=100).name
     'report.html'
     """
-    look = Look(run, data, model, examples)
+    look = RunView(run, data, model, examples)
     target = look.run.path / "report.html" if out is None else Path(out)
-    text = page(look)
+    text = render_report(look)
     beside = target.with_name(target.name + ".part")
     try:
         beside.write_text(text, encoding="utf-8")
@@ -101,51 +101,51 @@ def write(
     return target
 
 
-def page(look: Look) -> str:
+def render_report(view: RunView) -> str:
     """The report as a text."""
-    run = look.run
+    run = view.run
     data: dict[str, Any] = {"charts": [], "codes": None}
-    found = [_section(look, *section, data) for section in SECTIONS]
+    found = [_build_section(view, *section, data) for section in SECTIONS]
     css, js = (read_asset(f"static/report.{kind}") for kind in ("css", "js"))
     # Figures that are missing for one reason are named together, where the first of them would stand.
-    alike: dict[str, list[Section]] = {}
+    alike: dict[str, list[ReportSection]] = {}
     for section in found:
-        alike.setdefault(section.why or section.name, []).append(section)
-    sections = "".join(map(_joined, alike.values()))
+        alike.setdefault(section.missing_reason or section.name, []).append(section)
+    sections = "".join(map(_join_sections, alike.values()))
     fill = {
-        "title": escape(summary.title(run)),
-        "sentence": escape(summary.sentence(look)),
-        "figures": _figures([*summary.figures(run), *_active(look)]),
-        "contents": "".join(f'<a href="#{s.name}">{escape(s.title)}</a>' for s in found if not s.why),
-        "facts": "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in summary.facts(run)),
-        "command": _command(look),
-        "findings": findings(look),
+        "title": escape(summary.run_title(run)),
+        "sentence": escape(summary.summary_sentence(view)),
+        "figures": _render_tiles([*summary.metric_tiles(run), *_active_unit_tiles(view)]),
+        "contents": "".join(f'<a href="#{s.name}">{escape(s.title)}</a>' for s in found if not s.missing_reason),
+        "facts": "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in summary.run_facts(run)),
+        "command": _render_command(view),
+        "findings": render_findings(view),
         "sections": sections,
         "foot": escape(f"elbowroom {__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC"),
         "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),
         "css": css,
         "js": js,
-        "policy": policy(css, js),
+        "policy": content_security_policy(css, js),
     }
     return Template(read_asset("templates/report.html")).substitute(fill)
 
 
-def _section(look: Look, name: str, title: str, kinds: tuple[str, ...], data: dict[str, Any]) -> Section:
+def _build_section(view: RunView, name: str, title: str, kinds: tuple[str, ...], data: dict[str, Any]) -> ReportSection:
     shown, why = [], ""
     for kind in kinds:
         try:
-            shown.append(PLOTS[kind].show(look))
+            shown.append(PLOTS[kind].build_spec(view))
         except ValueError as error:
             why = why or str(error)
     if not shown:
-        return Section(name, title, "", why)
+        return ReportSection(name, title, "", why)
     if name == "codes":
-        figure, data["codes"] = scatter(look, shown)
+        figure, data["codes"] = render_scatter(view, shown)
     else:
-        figure = _figure(shown[0], data)
+        figure = _render_figure(shown[0], data)
     first = shown[0]
     words = f'<p class="caption">{escape(first.caption)}</p><p class="protocol">{escape(first.protocol)}</p>'
-    return Section(
+    return ReportSection(
         name,
         title if len(shown) > 1 else first.title,
         f'<div class="figure">{figure}</div><div class="words">{words}</div>',
@@ -153,78 +153,78 @@ def _section(look: Look, name: str, title: str, kinds: tuple[str, ...], data: di
     )
 
 
-def _figure(shown: Shown, data: dict[str, Any]) -> str:
+def _render_figure(spec: FigureSpec, data: dict[str, Any]) -> str:
     """The parts of a figure as HTML; what a script needs to read values off charts goes to ``data``."""
-    lines = [part for part in shown.parts if isinstance(part, Chart)]
+    lines = [part for part in spec.marks if isinstance(part, Chart)]
     html = ""
     if lines:
-        html, values = charts(lines, len(data["charts"]))
+        html, values = render_charts(lines, len(data["charts"]))
         data["charts"] += values
-    html += "".join(bars(part) for part in shown.parts if isinstance(part, Bars))
-    return html + "".join(sheet(part) for part in shown.parts if isinstance(part, Sheet))
+    html += "".join(render_bars(part) for part in spec.marks if isinstance(part, Bars))
+    return html + "".join(render_image_grid(part) for part in spec.marks if isinstance(part, ImageGrid))
 
 
-def _joined(alike: list[Section]) -> str:
+def _join_sections(sections: list[ReportSection]) -> str:
     """A section, or several whose figures are missing for one reason."""
-    names = [section.title for section in alike]
+    names = [section.title for section in sections]
     title = ", ".join([names[0], *(name[0].lower() + name[1:] for name in names[1:])])
-    body = f'<p class="why">Not shown: {escape(alike[0].why.rstrip("."))}.</p>' if alike[0].why else alike[0].html
-    kind = ' class="missing"' if alike[0].why else ""
-    return f'<section id="{alike[0].name}"{kind}><h2>{escape(title)}</h2>{body}</section>'
+    body = f'<p class="why">Not shown: {escape(sections[0].missing_reason.rstrip("."))}.</p>' if sections[0].missing_reason else sections[0].html
+    kind = ' class="missing"' if sections[0].missing_reason else ""
+    return f'<section id="{sections[0].name}"{kind}><h2>{escape(title)}</h2>{body}</section>'
 
 
-def _active(look: Look) -> list[summary.Figure]:
+def _active_unit_tiles(view: RunView) -> list[summary.Tile]:
     """How many units of the code are active, or codes in use, where the model says."""
     try:
-        told = look.kl
+        told = view.latent_metrics
     except ValueError:
         return []
     names = {"active_units": "active units", "codes_in_use": "codes in use"}
     kept = [(name, m) for name, m in told.items() if name in names and isinstance(m.value, float)]
     return [
-        summary.Figure(
+        summary.Tile(
             names[name], f"{m.value:.0f}", f"{m.estimator.partition(';')[0]}, over {m.examples:,} examples", ""
         )
         for name, m in kept
     ]
 
 
-def _figures(told: list[summary.Figure]) -> str:
+def _render_tiles(run_tiles: list[summary.Tile]) -> str:
     tiles = "".join(
-        f"<div><dt>{escape(f.name)}</dt><dd>{escape(f.value)}</dd><p>{escape(f.unit)}</p></div>" for f in told
+        f"<div><dt>{escape(f.name)}</dt><dd>{escape(f.value)}</dd><p>{escape(f.unit)}</p></div>" for f in run_tiles
     )
-    how = f'<p class="protocol">{escape(told[0].how)}</p>' if told else ""
-    return f'<dl class="tiles">{tiles}</dl>{how}' if told else ""
+    how = f'<p class="protocol">{escape(run_tiles[0].protocol)}</p>' if run_tiles else ""
+    return f'<dl class="tiles">{tiles}</dl>{how}' if run_tiles else ""
 
 
-def _command(look: Look) -> str:
+def _render_command(view: RunView) -> str:
     try:
-        told = command(look.run.record)
+        told = repeat_command(view.run.record)
     except ValueError as error:
-        told = Command(None, [f"No command repeats it: {error}."])
+        told = RepeatCommand(None, [f"No command repeats it: {error}."])
     line = ""
     if told.line is not None:
         line = (
-            f'<div class="command"><pre tabindex="0"><code>{_kept_together(told.line)}</code></pre>'
+            f'<div class="command"><pre tabindex="0"><code>{_wrap_flags(told.line)}</code></pre>'
             '<button type="button" class="copy">copy</button></div>'
         )
-    return line + "".join(f'<p class="but">{escape(but)}</p>' for but in told.but)
+    return line + "".join(f'<p class="but">{escape(but)}</p>' for but in told.caveats)
 
 
-def _kept_together(line: str) -> str:
+def _wrap_flags(line: str) -> str:
     """A command that wraps between its flags, and not within one."""
     flags = re.split(r" (?=--)", line)
     return " ".join(f"<span>{escape(flag)}</span>" for flag in flags)
 
 
-def policy(css: str, js: str) -> str:
+def content_security_policy(css: str, js: str) -> str:
     """What a page may load and run: its own style and script, pictures inside it, and nothing else."""
     return (
-        f"default-src 'none'; img-src data:; style-src '{_hash(css)}'; style-src-attr 'unsafe-inline'; "
-        f"script-src '{_hash(js)}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src '{_csp_hash(css)}'; style-src-attr 'unsafe-inline'; "
+        f"script-src '{_csp_hash(js)}'; base-uri 'none'; form-action 'none'"
     )
 
 
-def _hash(text: str) -> str:
+def _csp_hash(text: str) -> str:
     """What a content security policy knows a style or a script by."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

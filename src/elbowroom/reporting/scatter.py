@@ -7,14 +7,14 @@ from typing import Any
 
 from torch import Tensor
 
-from elbowroom.plotting.figure import Scatter, Shown
-from elbowroom.plotting.run_view import Look
-from elbowroom.plotting.style import CLASSES
-from elbowroom.web.image_grids import ACROSS, thumbnails
+from elbowroom.plotting.figure import Scatter, FigureSpec
+from elbowroom.plotting.run_view import RunView
+from elbowroom.plotting.style import CLASS_COLORS
+from elbowroom.web.image_grids import THUMBNAILS_PER_ROW, thumbnail_sheet
 
 #: Dimensions of the code that can be chosen as axes.
-DIMENSIONS = 8
-FRAME = """\
+MAX_DIMENSIONS = 8
+SCATTER_HTML = """\
 <div class="scatter" id="codes-figure">
 <div class="bar"><div class="views" role="group" aria-label="projection">BUTTONS</div>
 <div class="axes-choice"></div></div>
@@ -31,60 +31,60 @@ FRAME = """\
 </div>"""
 
 
-def scatter(look: Look, views: list[Shown]) -> tuple[str, dict[str, Any]]:
+def render_scatter(run_view: RunView, specs: list[FigureSpec]) -> tuple[str, dict[str, Any]]:
     """A canvas with its buttons, and what is drawn on it."""
-    labels = look.labels
-    chosen = [_view(shown) for shown in views]
+    labels = run_view.labels
+    chosen = [_view_data(shown) for shown in specs]
     data: dict[str, Any] = {
         "views": chosen,
-        "index": look.batch.index.tolist(),
-        "split": look.split,
-        "labels": None if labels is None else _rounded(labels.values),
+        "index": run_view.batch.index.tolist(),
+        "split": run_view.split,
+        "labels": None if labels is None else _round_values(labels.values),
         "classes": None if labels is None else list(labels.classes),
         "legend": "" if labels is None else labels.title,
-        "colours": CLASSES,
-        "dimensions": _dimensions(look) if chosen[0]["name"] == "two dimensions" else [],
+        "colours": CLASS_COLORS,
+        "dimensions": _dimension_choices(run_view) if chosen[0]["name"] == "two dimensions" else [],
     }
-    if look.pictures:
-        source, width, height = thumbnails(look.batch.x)
-        data["sheet"] = {"source": source, "width": width, "height": height, "across": ACROSS}
+    if run_view.has_images:
+        source, width, height = thumbnail_sheet(run_view.batch.x)
+        data["sheet"] = {"source": source, "width": width, "height": height, "across": THUMBNAILS_PER_ROW}
     names = [view["name"] for view in chosen]
     buttons = "".join(
         f'<button type="button" aria-pressed="{"false" if i else "true"}">{escape(name)}</button>'
         for i, name in enumerate(names if len(names) > 1 else [])
     )
-    return FRAME.replace("BUTTONS", buttons), data
+    return SCATTER_HTML.replace("BUTTONS", buttons), data
 
 
-def _view(shown: Shown) -> dict[str, Any]:
-    part = shown.parts[0]
+def _view_data(spec: FigureSpec) -> dict[str, Any]:
+    part = spec.marks[0]
     assert isinstance(part, Scatter)
     return {
         "name": part.title,
-        "x": _rounded(part.points[:, 0]),
-        "y": _rounded(part.points[:, 1]),
+        "x": _round_values(part.points[:, 0]),
+        "y": _round_values(part.points[:, 1]),
         "axes": [part.x_axis, part.y_axis],
-        "caption": shown.caption,
-        "protocol": shown.protocol,
+        "caption": spec.caption,
+        "protocol": spec.protocol,
     }
 
 
-def _dimensions(look: Look) -> list[dict[str, Any]]:
+def _dimension_choices(view: RunView) -> list[dict[str, Any]]:
     """The most informative dimensions, to be chosen from."""
-    order, tells, measure = look.informative
+    order, tells, measure = view.ranked_dimensions
     if len(order) < 3:
         return []
     return [
         {
-            "name": look.z(dim),
+            "name": view.dimension_name(dim),
             "tells": f"{tell:.2f} {measure.removeprefix('KL in ')}",
-            "axis": f"{look.z(dim)}, {look.axis}",
-            "values": _rounded(look.codes[:, dim]),
+            "axis": f"{view.dimension_name(dim)}, {view.latent_unit}",
+            "values": _round_values(view.latents[:, dim]),
         }
-        for dim, tell in list(zip(order, tells, strict=True))[:DIMENSIONS]
+        for dim, tell in list(zip(order, tells, strict=True))[:MAX_DIMENSIONS]
     ]
 
 
-def _rounded(values: Tensor) -> list[float]:
+def _round_values(values: Tensor) -> list[float]:
     """Four digits, which a screen has no room for."""
     return [float(f"{v:.4g}") for v in values.tolist()]

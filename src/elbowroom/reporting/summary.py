@@ -7,14 +7,14 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from elbowroom.formatting import number, plural
-from elbowroom.plotting import Look
+from elbowroom.formatting import format_number, format_count
+from elbowroom.plotting import RunView
 from elbowroom.recipes import find
 from elbowroom.recipes.registry import known
 from elbowroom.runs.run import Run
 
 #: The figures of the head, with their names; those that a run's rows have are shown.
-FIGURES = {
+TILE_TITLES = {
     "elbo": "ELBO",
     "importance_bound": "importance bound, negated",
     "loss": "loss",
@@ -23,73 +23,73 @@ FIGURES = {
 }
 
 
-class Figure(NamedTuple):
+class Tile(NamedTuple):
     """A number of the head.
 
     Attributes:
         name: of the figure.
         value: as it is shown.
         unit: of the value.
-        how: where it comes from.
+        protocol: where it comes from.
     """
 
     name: str
     value: str
     unit: str
-    how: str
+    protocol: str
 
 
-def title(run: Run) -> str:
+def run_title(run: Run) -> str:
     """The run's name."""
     return run.path.resolve().name
 
 
-def sentence(look: Look) -> str:
+def summary_sentence(view: RunView) -> str:
     """What the run was."""
-    run = look.run
+    run = view.run
     record, rows = run.record, run.metrics()
     data, training = record["data"], record["training"]
     step, epoch = (rows[-1]["step"], rows[-1]["epoch"]) if rows else (0, 0)
     size = (data.get("sizes") or {}).get("train")
     examples = f"the {size:,} training examples" if size else "the training examples"
-    seconds = f", in {_time(run.seconds)} on {_device(training['device'])}" if run.seconds else ""
+    seconds = f", in {_format_duration(run.seconds)} on {_device_name(training['device'])}" if run.seconds else ""
     ending = {"finished": "", "unfinished": " It has not finished."}.get(run.state, f" It ended early: {run.state}.")
     return (
-        f"{_what(look)} trained on {examples} of {data.get('name')} for {plural(epoch, 'epoch')}, "
-        f"{plural(step, 'step')}{seconds}.{ending}"
+        f"{_describe_model(view)} trained on {examples} of {data.get('name')} for {format_count(epoch, 'epoch')}, "
+        f"{format_count(step, 'step')}{seconds}.{ending}"
     )
 
 
-def figures(run: Run) -> list[Figure]:
+def metric_tiles(run: Run) -> list[Tile]:
     """The last figures of the test split, or of the validation or training split where there is none."""
     for split in ("test", "validation", "train"):
         if rows := run.metrics(split):
             row = rows[-1]
-            names = [name for name in FIGURES if name in row and not (name == "loss" and "elbo" in row)]
+            names = [name for name in TILE_TITLES if name in row and not (name == "loss" and "elbo" in row)]
             how = f"mean over {row['examples']:,} {split} examples, epoch {row['epoch']}"
             return [
-                Figure(FIGURES[name], f"{row[name]:.2f}".replace("-", "−"), "nats per example", how) for name in names
+                Tile(TILE_TITLES[name], f"{row[name]:.2f}".replace("-", "−"), "nats per example", how) for name in names
             ]
     return []
 
 
-def facts(run: Run) -> list[tuple[str, str]]:
+def run_facts(run: Run) -> list[tuple[str, str]]:
     """The table: what was trained on what, how, by what, when."""
     record = run.record
     data, training = record["data"], record["training"]
     sizes = ", ".join(f"{n:,} {split}" for split, n in (data.get("sizes") or {}).items() if n)
-    callbacks = ", ".join(_call(callback) for callback in training["callbacks"])
-    length = plural(training["steps"], "step") if training["steps"] else plural(training["epochs"] or 0, "epoch")
+    callbacks = ", ".join(_format_callback(callback) for callback in training["callbacks"])
+    length = format_count(training["steps"], "step") if training["steps"] else format_count(training["epochs"] or 0, "epoch")
     lines: list[tuple[str, str | None]] = [
-        ("recipe", _recipe(record)),
-        ("arguments", _arguments(record["arguments"])),
+        ("recipe", _describe_recipe(record)),
+        ("arguments", _format_arguments(record["arguments"])),
         ("objective", record.get("objective")),
         ("parameters", f"{record['parameters']:,}" if "parameters" in record else None),
         ("data", f"{data.get('name')}, {'×'.join(map(str, record['shape']))}; {sizes}"),
         ("preprocessing", data.get("preprocessing")),
         ("fingerprint", data.get("fingerprint")),
         ("asked for", f"{length}, {training['batch_size']} examples a step"),
-        ("optimiser", f"{training['optimizer']}, rate {number(training['lr'])}"),
+        ("optimiser", f"{training['optimizer']}, rate {format_number(training['lr'])}"),
         ("callbacks", callbacks),
         ("seed", str(training["seed"])),
         ("device", f"{training['device']}, {training['precision']}"),
@@ -100,66 +100,66 @@ def facts(run: Run) -> list[tuple[str, str]]:
     return [(name, value) for name, value in lines if value]
 
 
-def _what(look: Look) -> str:
+def _describe_model(view: RunView) -> str:
     """The model, with its article."""
-    record = look.run.record
+    record = view.run.record
     name = record["recipe"] or "model of its own"
     article = "An" if name[0] in "aeio" else "A"
-    paper = f" ({_cited(find(record['recipe']).paper)})" if record["recipe"] in known() else ""
-    sizes = [_code(look), f"{record['parameters']:,} parameters" if "parameters" in record else ""]
+    paper = f" ({_short_citation(find(record['recipe']).paper)})" if record["recipe"] in known() else ""
+    sizes = [_describe_latents(view), f"{record['parameters']:,} parameters" if "parameters" in record else ""]
     told = " and ".join(filter(None, sizes))
     return f"{article} {name}{paper}{f' with {told}' if told else ''},"
 
 
-def _cited(paper: str) -> str:
+def _short_citation(paper: str) -> str:
     """Authors and year alone.
 
-    >>> _cited("van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937")
+    >>> _short_citation("van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937")
     'van den Oord, Vinyals & Kavukcuoglu 2017'
     """
     return re.split(r"(?<=\b\d{4}),", paper)[0]
 
 
-def _code(look: Look) -> str:
+def _describe_latents(view: RunView) -> str:
     """The size of the code, in words; nothing where there is no model to tell it."""
     try:
-        shape = look.model.latent_shape
+        shape = view.model.latent_shape
     except ValueError:
         return ""
-    if look.quantised:
-        return f"{plural(shape[0], 'code')} of {shape[1]} numbers"
-    size = plural(math.prod(shape), "dimension")
-    return f"a code of {size}" if look.latents == 1 else f"{look.latents} latents, the uppermost of {size},"
+    if view.is_quantized:
+        return f"{format_count(shape[0], 'code')} of {shape[1]} numbers"
+    size = format_count(math.prod(shape), "dimension")
+    return f"a code of {size}" if view.n_latents == 1 else f"{view.n_latents} latents, the uppermost of {size},"
 
 
-def _recipe(record: dict[str, Any]) -> str:
+def _describe_recipe(record: dict[str, Any]) -> str:
     if record["recipe"] not in known():
         return str(record["recipe"] or "none: composed in Python")
     return f"{record['recipe']}, after {find(record['recipe']).paper}"
 
 
-def _arguments(arguments: dict[str, Any] | None) -> str:
+def _format_arguments(arguments: dict[str, Any] | None) -> str:
     told = (arguments or {}).items()
-    return ", ".join(f"{name} {_plain(value)}" for name, value in told if value is not None)
+    return ", ".join(f"{name} {_format_value(value)}" for name, value in told if value is not None)
 
 
-def _plain(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return "×".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
 
 
-def _call(callback: dict[str, Any]) -> str:
+def _format_callback(callback: dict[str, Any]) -> str:
     if callback["arguments"] is None:
         return f"{callback['name']}, your own"
     return f"{callback['name']}({', '.join(f'{k}={json.dumps(v)}' for k, v in callback['arguments'].items())})"
 
 
-def _device(device: str) -> str:
+def _device_name(device: str) -> str:
     return "the CPU" if device == "cpu" else device
 
 
-def _time(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     """
-    >>> _time(0.42), _time(83), _time(7400)
+    >>> _format_duration(0.42), _format_duration(83), _format_duration(7400)
     ('0.4 seconds', '1 min 23 s', '2 h 3 min')
     """
     if seconds < 60:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from elbowroom.data.catalog.registry import TABLE
+from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.recipes import Recipe, find
-from elbowroom.table_shape import NAME
+from elbowroom.table_shape import TABLE_LIKELIHOOD
 
 #: The flags of ``train`` that a record's training settings set, and what they are where the flag is left out.
-SETTINGS: dict[str, Any] = {
+TRAIN_DEFAULTS: dict[str, Any] = {
     "epochs": 10,
     "steps": None,
     "batch_size": 128,
@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "on_nan": "stop",
 }
 #: The flags of ``train`` that say how data is loaded, likewise.
-DATA: dict[str, Any] = {
+DATA_DEFAULTS: dict[str, Any] = {
     "binarise": "none",
     "dequantise": False,
     "only": None,
@@ -41,7 +41,7 @@ DATA: dict[str, Any] = {
     "buffer": None,
 }
 #: The flag of a callback that has one: the argument it gives, which must be the only one that is not a default.
-CALLBACKS: dict[str, tuple[str, str, dict[str, Any]]] = {
+CALLBACK_FLAGS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "Rate": ("schedule", "shape", {}),
     "Clip": ("clip", "norm", {}),
     "Skip": ("skip", "norm", {}),
@@ -52,30 +52,30 @@ CALLBACKS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-class Command(NamedTuple):
+class RepeatCommand(NamedTuple):
     """What repeats a run.
 
     Attributes:
         line: ready to be pasted; None where no command can.
-        but: what it leaves out, in sentences.
+        caveats: what it leaves out, in sentences.
     """
 
     line: str | None
-    but: list[str]
+    caveats: list[str]
 
 
-def command(record: dict[str, Any]) -> Command:
+def repeat_command(record: dict[str, Any]) -> RepeatCommand:
     """The command that repeats the run of this ``recipe.json``: what differs from the defaults.
 
     >>> data = {"name": "digits", "source": "digits", "arguments": {"binarise": "none", "seed": 0}}
     >>> settings = {"epochs": 20, "lr": 0.001, "seed": 0, "callbacks": []}
     >>> arguments = {"latent": 2, "hidden": [64, 32]}
     >>> told = {"recipe": "vae", "arguments": arguments, "data": data, "training": settings, "command": "elbowroom …"}
-    >>> command(told).line
+    >>> repeat_command(told).line
     'elbowroom train vae --data digits --latent 2 --hidden 64,32 --epochs 20'
     """
     if record["recipe"] is None:
-        return Command(None, ["The model was composed in Python, by no recipe: no command makes it again."])
+        return RepeatCommand(None, ["The model was composed in Python, by no recipe: no command makes it again."])
     recipe, data, training = find(record["recipe"]), record["data"], record["training"]
     words, but = ["elbowroom", "train", record["recipe"]], list[str]()
     by_command = record.get("command") is not None
@@ -84,20 +84,20 @@ def command(record: dict[str, Any]) -> Command:
         words += ["--data", "…"]
     else:
         words += ["--data", data["source"]]
-        words += _of_data(data["source"], data["arguments"])
-        but += [] if by_command else _not_of_data(data["source"], data["arguments"], training["seed"])
-    words += _of_recipe(recipe, _asked(record))
-    words += [word for name, usual in SETTINGS.items() for word in _flag(name, training.get(name, usual), usual)]
+        words += _data_flags(data["source"], data["arguments"])
+        but += [] if by_command else _data_caveats(data["source"], data["arguments"], training["seed"])
+    words += _recipe_flags(recipe, _recipe_arguments(record))
+    words += [word for name, usual in TRAIN_DEFAULTS.items() for word in _format_flag(name, training.get(name, usual), usual)]
     for callback in training["callbacks"]:
-        words += _of_callback(callback, but)
-    if (own := _own_objective(record)) is not None:
+        words += _callback_flags(callback, but)
+    if (own := _replaced_objective(record)) is not None:
         but.append(f"The objective was composed in Python: {record['objective']}, where the recipe's is {own}.")
     if not by_command:
         but.append("It was made in Python: the weights it began with depend on the seed set before the model was made.")
-    return Command(shlex.join(words).replace("'…'", "…"), but)
+    return RepeatCommand(shlex.join(words).replace("'…'", "…"), but)
 
 
-def _own_objective(record: dict[str, Any]) -> str | None:
+def _replaced_objective(record: dict[str, Any]) -> str | None:
     """The recipe's objective, where the run had another."""
     if "objective" not in record:
         return None
@@ -106,34 +106,34 @@ def _own_objective(record: dict[str, Any]) -> str | None:
     return None if repr(objective) == record["objective"] else repr(objective)
 
 
-def _asked(record: dict[str, Any]) -> dict[str, Any]:
+def _recipe_arguments(record: dict[str, Any]) -> dict[str, Any]:
     """The recipe's arguments; the likelihood of a table's own columns needs no asking."""
     arguments = record["arguments"]
-    own = "columns" in record["data"] and str(arguments.get("likelihood")).startswith(f"{NAME}:")
+    own = "columns" in record["data"] and str(arguments.get("likelihood")).startswith(f"{TABLE_LIKELIHOOD}:")
     return {name: value for name, value in arguments.items() if not (own and name == "likelihood")}
 
 
-def _of_recipe(recipe: Recipe, arguments: dict[str, Any]) -> list[str]:
+def _recipe_flags(recipe: Recipe, arguments: dict[str, Any]) -> list[str]:
     words = []
     for name, value in arguments.items():
         field = recipe.fields.get(name)
         usual = None if field is None or field.required else field.default
-        words += _flag(name, tuple(value) if isinstance(value, list) else value, usual)
+        words += _format_flag(name, tuple(value) if isinstance(value, list) else value, usual)
     return words
 
 
-def _of_data(source: str, arguments: dict[str, Any]) -> list[str]:
+def _data_flags(source: str, arguments: dict[str, Any]) -> list[str]:
     given = arguments | {"skip_bad": arguments.get("bad_pictures") == "skip"}
-    words = [word for name, usual in DATA.items() for word in _flag(name, given.get(name, usual), usual)]
+    words = [word for name, usual in DATA_DEFAULTS.items() for word in _format_flag(name, given.get(name, usual), usual)]
     if arguments.get("validation") is not None:
-        words += _flag("validation", arguments["validation"], _set_aside(source)[0])
+        words += _format_flag("validation", arguments["validation"], _default_split_sizes(source)[0])
     return words
 
 
-def _not_of_data(source: str, arguments: dict[str, Any], seed: int) -> list[str]:
+def _data_caveats(source: str, arguments: dict[str, Any], seed: int) -> list[str]:
     """What was done to the data in Python, and cannot be on the command line."""
     but = []
-    if arguments.get("test") not in (None, _set_aside(source)[1]):
+    if arguments.get("test") not in (None, _default_split_sizes(source)[1]):
         but.append(f"The test split was set in Python (test={arguments['test']}), for which there is no flag.")
     if arguments.get("seed", seed) != seed:
         but.append(
@@ -142,26 +142,26 @@ def _not_of_data(source: str, arguments: dict[str, Any], seed: int) -> list[str]
     return but
 
 
-def _set_aside(source: str) -> tuple[float | int, float | int]:
+def _default_split_sizes(source: str) -> tuple[float | int, float | int]:
     """How much of its training examples a source gives to validation and test, if not told."""
-    return TABLE[source].defaults if source in TABLE else (0.1, 0.1)
+    return CATALOG[source].default_amounts if source in CATALOG else (0.1, 0.1)
 
 
-def _of_callback(callback: dict[str, Any], but: list[str]) -> list[str]:
+def _callback_flags(callback: dict[str, Any], caveats: list[str]) -> list[str]:
     name, arguments = callback["name"], callback["arguments"]
-    if name in CALLBACKS and arguments is not None:
-        flag, argument, others = CALLBACKS[name]
+    if name in CALLBACK_FLAGS and arguments is not None:
+        flag, argument, others = CALLBACK_FLAGS[name]
         if all(arguments.get(key, usual) == usual for key, usual in others.items()):
-            return _flag(flag, arguments[argument], None)
+            return _format_flag(flag, arguments[argument], None)
     told = "" if arguments is None else f"({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
-    but.append(f"The callback {name}{told} was given in Python, and has no flag.")
+    caveats.append(f"The callback {name}{told} was given in Python, and has no flag.")
     return []
 
 
-def _flag(name: str, value: Any, usual: Any) -> list[str]:
+def _format_flag(name: str, value: Any, default: Any) -> list[str]:
     """The words that set a flag, none where it has its usual value."""
     flag = "--" + name.replace("_", "-")
-    if value is None or value == usual:
+    if value is None or value == default:
         return []
     if isinstance(value, bool):
         return [flag if value else f"--no-{flag[2:]}"]

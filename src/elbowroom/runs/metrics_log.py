@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 #: Bytes read at a time, and so of a line at most.
-CHUNK = 1 << 24
+CHUNK_BYTES = 1 << 24
 
-Row = dict[str, Any]
+MetricsRow = dict[str, Any]
 
 
-def opened(path: Path) -> int:
+def open_regular_file(path: Path) -> int:
     """A descriptor of a plain file that is no link; whatever else it is counts as not there.
 
     Raises:
@@ -28,49 +28,49 @@ def opened(path: Path) -> int:
     return descriptor
 
 
-def read(path: Path, largest: int) -> bytes:
+def read_regular_file(path: Path, max_bytes: int) -> bytes:
     """A small plain file, as much of it as is allowed.
 
     Raises:
         OSError: it cannot be read.
     """
-    with os.fdopen(opened(path), "rb") as file:
-        return file.read(largest)
+    with os.fdopen(open_regular_file(path), "rb") as file:
+        return file.read(max_bytes)
 
 
-def row(line: bytes) -> Row | None:
+def parse_row(line: bytes) -> MetricsRow | None:
     """A line as a row of the metrics, if it is one and whole.
 
-    >>> row(b'{"step": 10, "epoch": 1, "split": "train", "loss": 2.5}')["loss"]
+    >>> parse_row(b'{"step": 10, "epoch": 1, "split": "train", "loss": 2.5}')["loss"]
     2.5
-    >>> row(b'{"step": 10, "ep'), row(b"[1]")
+    >>> parse_row(b'{"step": 10, "ep'), parse_row(b"[1]")
     (None, None)
     """
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or number(found.get("seconds", 0.0)) is None:
+    if not isinstance(found, dict) or finite_or_none(found.get("seconds", 0.0)) is None:
         return None
     counts = [found.get("step"), found.get("epoch")]
     return found if all(type(count) is int and 0 <= count < 2**53 for count in counts) else None
 
 
-def number(value: Any) -> float | None:
+def finite_or_none(value: Any) -> float | None:
     """A value that is a finite number, None for any other."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1e300 < value < 1e300:
         return None
     return value
 
 
-class Following:
+class JsonlTail:
     """The whole lines of a file that grows, each once; from the beginning where it was written anew."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._place, self._file = path, 0, (0, 0)
+        self._path, self._offset, self._file_id = path, 0, (0, 0)
         self._stat: tuple[int, ...] = ()
 
-    def news(self) -> tuple[bool, list[bytes]]:
+    def read_new(self) -> tuple[bool, list[bytes]]:
         """Whether the file began anew, and the new part of it in pieces of whole lines.
 
         Raises:
@@ -80,29 +80,29 @@ class Following:
         if (seen := (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)) == self._stat:
             return False, []
         pieces = []
-        with os.fdopen(opened(self._path), "rb") as file:
+        with os.fdopen(open_regular_file(self._path), "rb") as file:
             about = os.fstat(file.fileno())
-            anew = self._place > 0 and ((about.st_dev, about.st_ino) != self._file or about.st_size < self._place)
-            self._file = (about.st_dev, about.st_ino)
+            anew = self._offset > 0 and ((about.st_dev, about.st_ino) != self._file_id or about.st_size < self._offset)
+            self._file_id = (about.st_dev, about.st_ino)
             if anew:
-                self._place = 0
-            file.seek(self._place)
-            while piece := file.read(CHUNK):
-                whole = len(piece) if len(piece) == CHUNK and b"\n" not in piece else piece.rfind(b"\n") + 1
+                self._offset = 0
+            file.seek(self._offset)
+            while piece := file.read(CHUNK_BYTES):
+                whole = len(piece) if len(piece) == CHUNK_BYTES and b"\n" not in piece else piece.rfind(b"\n") + 1
                 if not whole:
                     break
-                self._place += whole
-                file.seek(self._place)
+                self._offset += whole
+                file.seek(self._offset)
                 pieces.append(piece[:whole])
         self._stat = seen
         return anew, pieces
 
 
-def rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[MetricsRow]:
     """All whole rows of a file.
 
     Raises:
         OSError: it cannot be read.
     """
-    _, pieces = Following(path).news()
-    return [one for piece in pieces for line in piece.splitlines() if (one := row(line)) is not None]
+    _, pieces = JsonlTail(path).read_new()
+    return [one for piece in pieces for line in piece.splitlines() if (one := parse_row(line)) is not None]

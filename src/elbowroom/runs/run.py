@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 #: What ``recipe.json`` must say for a run to be of use, each field under its path.
-_FIELDS: dict[str, Any] = {
+_REQUIRED_FIELDS: dict[str, Any] = {
     "recipe": str | None,
     "arguments": dict | None,
     "shape": list,
@@ -72,11 +72,11 @@ class Run:
         self.weights = self.path / "model.safetensors"
         self.images = self.path / "images"
         self.checkpoints = self.path / "checkpoints"
-        self.best = self.checkpoints / "best.safetensors"
-        self._metrics = self.path / "metrics.jsonl"
+        self.best_weights = self.checkpoints / "best.safetensors"
+        self._metrics_path = self.path / "metrics.jsonl"
 
     @classmethod
-    def new(cls, path: str | Path, record: dict[str, Any]) -> Run:
+    def create(cls, path: str | Path, record: dict[str, Any]) -> Run:
         """Make the directory, and write down what is about to run in it.
 
         Raises:
@@ -84,7 +84,7 @@ class Run:
         """
         run = cls(path)
         try:
-            run._must_be_free()
+            run._check_unused()
             for folder in (run.images, run.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
             for old in run.checkpoints.iterdir():
@@ -95,7 +95,7 @@ class Run:
         run.record = record | provenance()
         return run
 
-    def _must_be_free(self) -> None:
+    def _check_unused(self) -> None:
         """Refuse a directory that holds anything; what a start that was cut off leaves behind may be begun again."""
         if self.exists:
             raise ValueError(
@@ -113,7 +113,7 @@ class Run:
                 f"{self.path} holds other files ({strange[0].name}): give an --out that is empty, or not there yet"
             )
 
-    def begin(self) -> None:
+    def write_record(self) -> None:
         """Write ``recipe.json``: from here on the directory is a run, and can be resumed.
 
         Of several processes that train together the first writes, here and wherever a run is written to.
@@ -142,11 +142,11 @@ class Run:
             raise ValueError(f"cannot read {file} ({error.strerror}): mend its permissions") from None
         except ValueError as error:
             raise ValueError(f"{file} is not readable as JSON ({error}): restore it") from None
-        check(record, file)
+        check_record(record, file)
         return record
 
     @property
-    def damaged(self) -> bool:
+    def is_damaged(self) -> bool:
         """Whether ``recipe.json`` cannot be used."""
         with contextlib.suppress(ValueError):
             return not self.record
@@ -155,7 +155,7 @@ class Run:
     @property
     def state(self) -> str:
         """How it stands: damaged, unfinished, or why it ended."""
-        if self.damaged:
+        if self.is_damaged:
             return "damaged"
         rows = self.metrics()
         return str(rows[-1].get("reason", "unfinished")) if rows else "unfinished"
@@ -164,27 +164,27 @@ class Run:
         """Append one row to ``metrics.jsonl``, whole, so that a reader can follow."""
         if not distributed.first():
             return
-        with self._metrics.open("a", encoding="utf-8") as file:
+        with self._metrics_path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
     def metrics(self, split: str | None = None) -> list[dict[str, Any]]:
         """The whole rows of ``metrics.jsonl``, of one split if named; a line cut short or damaged is left out."""
-        if not self._metrics.is_file():
+        if not self._metrics_path.is_file():
             return []
         rows = []
-        for line in self._metrics.read_bytes().splitlines():
+        for line in self._metrics_path.read_bytes().splitlines():
             with contextlib.suppress(ValueError):
                 rows.append(json.loads(line))
-        return [row for row in rows if _is_row(row) and (split is None or row.get("split") == split)]
+        return [row for row in rows if _is_metrics_row(row) and (split is None or row.get("split") == split)]
 
     def rewind(self, step: int) -> None:
         """Forget the rows after this step: training goes on from there, and will write them again."""
         if not distributed.first():
             return
         kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
-        beside = self._metrics.with_suffix(".part")
+        beside = self._metrics_path.with_suffix(".part")
         beside.write_text("".join(kept), encoding="utf-8")
-        os.replace(beside, self._metrics)
+        os.replace(beside, self._metrics_path)
 
     @property
     def seconds(self) -> float:
@@ -231,7 +231,7 @@ class Run:
         for name in arguments:
             if name not in (known := inspect.signature(load_data).parameters):
                 raise errors.unknown(f"argument of the data in {self.path / 'recipe.json'}", name, list(known)[1:])
-        data = load_data(source, **{name: _tuples(value) for name, value in arguments.items()})
+        data = load_data(source, **{name: _to_tuples(value) for name, value in arguments.items()})
         before, now = then.get("fingerprint"), data.protocol["fingerprint"]
         if before not in (None, now):
             raise ValueError(
@@ -265,7 +265,7 @@ def next_path(stem: str, folder: str | Path = "runs") -> Path:
     return next(path for n in count(1) if not (path := Path(folder) / f"{stem}-{n}").exists())
 
 
-def runs(folder: str | Path = "runs") -> list[Run]:
+def list_runs(folder: str | Path = "runs") -> list[Run]:
     """The runs in a folder and below it, hidden folders left out, the newest first; those that are damaged last.
 
     Raises:
@@ -277,7 +277,7 @@ def runs(folder: str | Path = "runs") -> list[Run]:
     records = (record.relative_to(folder) for record in folder.rglob("recipe.json"))
     # What is hidden is not there: the studio's trash.
     found = [Run(folder / record.parent) for record in records if not any(p.startswith(".") for p in record.parts)]
-    return sorted(found, key=lambda run: "" if run.damaged else str(run.record.get("started", "")), reverse=True)
+    return sorted(found, key=lambda run: "" if run.is_damaged else str(run.record.get("started", "")), reverse=True)
 
 
 def provenance() -> dict[str, Any]:
@@ -286,7 +286,7 @@ def provenance() -> dict[str, Any]:
     import torch
 
     return {
-        "command": _command(),
+        "command": _command_line(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "elbowroom": __version__,
@@ -295,18 +295,18 @@ def provenance() -> dict[str, Any]:
             "numpy": numpy.__version__,
         },
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-        "commit": _commit(),
+        "commit": _git_commit(),
     }
 
 
-def _command() -> str | None:
+def _command_line() -> str | None:
     """The command line that this is, ready to be pasted; None in a program of one's own."""
     program = Path(sys.argv[0])
     is_ours = program.stem == "elbowroom" or program == Path(__file__).parents[1] / "__main__.py"
     return shlex.join(["elbowroom", *sys.argv[1:]]) if is_ours else None
 
 
-def _commit() -> str | None:
+def _git_commit() -> str | None:
     """The package's commit, where it runs from a checkout of its own and not from within another's."""
     package = Path(__file__).resolve().parents[1]
 
@@ -322,7 +322,7 @@ def _commit() -> str | None:
         return None
 
 
-def check(record: Any, file: Path) -> None:
+def check_record(record: Any, file: Path) -> None:
     """Refuse what is no record of a run.
 
     Raises:
@@ -330,7 +330,7 @@ def check(record: Any, file: Path) -> None:
     """
     if not isinstance(record, dict):
         raise ValueError(f"{file} is damaged: it is no object with the fields of a run; restore it")
-    for field, kind in _FIELDS.items():
+    for field, kind in _REQUIRED_FIELDS.items():
         *above, name = field.split(".")
         fields = record[above[0]] if above else record
         if name not in fields:
@@ -343,13 +343,13 @@ def check(record: Any, file: Path) -> None:
         raise ValueError(f"{file} is damaged: its field 'arguments' is null; restore it")
 
 
-def _is_row(row: Any) -> bool:
+def _is_metrics_row(row: Any) -> bool:
     """Whether a line of the metrics is one of ours, whole."""
     if not isinstance(row, dict) or not all(isinstance(row.get(name), int) for name in ("step", "epoch")):
         return False
     return isinstance(row.get("seconds", 0.0), int | float)
 
 
-def _tuples(value: Any) -> Any:
+def _to_tuples(value: Any) -> Any:
     """JSON has no tuples; recipes take them."""
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+    return tuple(_to_tuples(item) for item in value) if isinstance(value, list) else value

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from elbowroom.formatting import number
-from elbowroom.runs.command import CALLBACKS
-from elbowroom.sweeps.grid import Settings, as_json
+from elbowroom.formatting import format_number
+from elbowroom.runs.command import CALLBACK_FLAGS
+from elbowroom.sweeps.grid import Settings, canonical_json
 
 #: Of a record's training settings, those that decide what comes out. The seed is apart: figures are means over it.
-TRAINING = ("epochs", "steps", "batch_size", "lr", "optimizer", "accumulate", "precision", "on_nan")
+TRAINING_SETTINGS = ("epochs", "steps", "batch_size", "lr", "optimizer", "accumulate", "precision", "on_nan")
 
 
-def told(record: dict[str, Any]) -> Settings:
+def flatten_record(record: dict[str, Any]) -> Settings:
     """The settings of a ``recipe.json``: the recipe's arguments, the training's, the callbacks' by their flags.
 
     The likelihood is left out, since it decides with what a run may be compared at all; so is the data.
@@ -21,11 +21,11 @@ def told(record: dict[str, Any]) -> Settings:
     arguments = {name: value for name, value in (record["arguments"] or {}).items() if name != "likelihood"}
     training = record["training"]
     found: Settings = {"recipe": record["recipe"] or "its own"} | arguments
-    found |= {name: training.get(name) for name in TRAINING}
-    found |= {flag.replace("-", "_"): None for flag, _, _ in CALLBACKS.values()} | {"callbacks": []}
+    found |= {name: training.get(name) for name in TRAINING_SETTINGS}
+    found |= {flag.replace("-", "_"): None for flag, _, _ in CALLBACK_FLAGS.values()} | {"callbacks": []}
     for callback in training["callbacks"]:
         name, given = callback["name"], callback["arguments"]
-        flag, argument, usual = CALLBACKS.get(name, ("", "", {}))
+        flag, argument, usual = CALLBACK_FLAGS.get(name, ("", "", {}))
         if flag and given is not None and all(given.get(key, value) == value for key, value in usual.items()):
             found[flag.replace("-", "_")] = given[argument]
         else:
@@ -34,57 +34,57 @@ def told(record: dict[str, Any]) -> Settings:
     return found | {"objective": record.get("objective", "")}
 
 
-def differing(settings: Sequence[Settings]) -> list[str]:
+def find_differing_settings(settings: Sequence[Settings]) -> list[str]:
     """The settings with more than one value among those that have them, the recipe first.
 
     What a recipe's arguments make of the objective is not told again: it is named where nothing else differs.
 
-    >>> differing([{"recipe": "vae", "latent": 2, "lr": 0.001}, {"recipe": "vae", "latent": 5, "lr": 0.001}])
+    >>> find_differing_settings([{"recipe": "vae", "latent": 2, "lr": 0.001}, {"recipe": "vae", "latent": 5, "lr": 0.001}])
     ['latent']
     """
     names = dict.fromkeys(name for one in settings for name in one)
-    found = [name for name in names if name != "objective" and _values(settings, name) > 1]
+    found = [name for name in names if name != "objective" and _count_values(settings, name) > 1]
     alike: dict[str, set[str]] = {}
     for one in settings:
         if "objective" in one:
-            alike.setdefault(as_json({name: one.get(name) for name in found}), set()).add(one["objective"])
+            alike.setdefault(canonical_json({name: one.get(name) for name in found}), set()).add(one["objective"])
     return found + (["objective"] if any(len(objectives) > 1 for objectives in alike.values()) else [])
 
 
-def telling(settings: Sequence[Settings], differ: Sequence[str]) -> list[str]:
+def find_distinguishing_settings(settings: Sequence[Settings], differing: Sequence[str]) -> list[str]:
     """As few of the settings that differ as tell apart what all of them do: the recipe and switches before others.
 
     >>> deep, linear = {"latent": 2, "hidden": (400,), "linear": False}, {"latent": 2, "hidden": (), "linear": True}
-    >>> telling([deep, linear, deep | {"latent": 5}], ["latent", "hidden", "linear"])
+    >>> find_distinguishing_settings([deep, linear, deep | {"latent": 5}], ["latent", "hidden", "linear"])
     ['latent', 'linear']
     """
 
     def apart(names: Sequence[str]) -> int:
-        return len({as_json([one.get(name) for name in names]) for one in settings})
+        return len({canonical_json([one.get(name) for name in names]) for one in settings})
 
-    switches = [name for name in differ if all(isinstance(one.get(name, False), bool) for one in settings)]
+    switches = [name for name in differing if all(isinstance(one.get(name, False), bool) for one in settings)]
     found: list[str] = []
-    for name in sorted(differ, key=lambda name: (name != "recipe", name not in switches)):
+    for name in sorted(differing, key=lambda name: (name != "recipe", name not in switches)):
         if apart([*found, name]) > apart(found):
             found.append(name)
-    return [name for name in differ if name in found]
+    return [name for name in differing if name in found]
 
 
-def same(settings: Sequence[Settings], differ: Iterable[str]) -> Settings:
+def find_shared_settings(settings: Sequence[Settings], differing: Iterable[str]) -> Settings:
     """The settings that all have who have them at all, those that are off left out."""
-    left = dict.fromkeys(name for one in settings for name in one if name not in differ and name != "objective")
+    left = dict.fromkeys(name for one in settings for name in one if name not in differing and name != "objective")
     found = {name: next(one[name] for one in settings if name in one) for name in left}
     return {name: value for name, value in found.items() if value is not None and value != []}
 
 
-def _values(settings: Sequence[Settings], name: str) -> int:
-    return len({as_json(one[name]) for one in settings if name in one})
+def _count_values(settings: Sequence[Settings], name: str) -> int:
+    return len({canonical_json(one[name]) for one in settings if name in one})
 
 
-def shown(value: Any) -> str:
+def format_setting(value: Any) -> str:
     """A setting as a reader meets it.
 
-    >>> shown([400, 200]), shown(()), shown(0.001), shown(True), shown(None)
+    >>> format_setting([400, 200]), format_setting(()), format_setting(0.001), format_setting(True), format_setting(None)
     ('400×200', 'none', '0.001', 'yes', '—')
     """
     if value is None:
@@ -92,14 +92,14 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ("; " if any(isinstance(item, str) for item in value) else "×").join(map(shown, value)) or "none"
-    return number(value) if isinstance(value, float) else str(value)
+        return ("; " if any(isinstance(item, str) for item in value) else "×").join(map(format_setting, value)) or "none"
+    return format_number(value) if isinstance(value, float) else str(value)
 
 
-def spoken(name: str) -> str:
+def setting_label(name: str) -> str:
     """A setting's name in words.
 
-    >>> spoken("batch_size"), spoken("lr")
+    >>> setting_label("batch_size"), setting_label("lr")
     ('batch size', 'learning rate')
     """
     return {"lr": "learning rate", "kl_warmup": "KL warm-up", "k": "samples k"}.get(name, name.replace("_", " "))

@@ -28,33 +28,33 @@ from elbowroom.studio.api import (
     runs,
     snippets,
 )
-from elbowroom.studio.api.live_updates import Live
+from elbowroom.studio.api.live_updates import LiveUpdates
 from elbowroom.studio.http import json
-from elbowroom.studio.http.middleware import Guard
+from elbowroom.studio.http.middleware import SecurityMiddleware
 from elbowroom.studio.services import jobs
 from elbowroom.studio.services.jobs import Jobs
-from elbowroom.studio.services.model_store import Desk
-from elbowroom.studio.services.run_index import Folder
+from elbowroom.studio.services.model_store import ModelStore
+from elbowroom.studio.services.run_index import RunIndex
 
-STATIC = Path(__file__).with_name("static")
+STATIC_FOLDER = Path(__file__).with_name("static")
 
 
 @dataclass
 class Studio:
     """What every handler finds as ``request.app.state.studio``."""
 
-    folder: Folder
-    desk: Desk
+    run_index: RunIndex
+    store: ModelStore
     jobs: Jobs
-    live: Live
+    live: LiveUpdates
 
 
-def page(request: Request) -> Response:
+def index_page(request: Request) -> Response:
     """The page."""
-    return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+    return FileResponse(STATIC_FOLDER / "index.html", headers={"Cache-Control": "no-cache"})
 
 
-def make(
+def create_app(
     runs: str | os.PathLike[str] = "runs",
     host: str = "127.0.0.1",
     token: str | None = None,
@@ -73,19 +73,19 @@ def make(
     Raises:
         ValueError: there is no such folder.
     """
-    held = Folder(runs)
-    studio = Studio(held, Desk(held), Jobs(held, train, data_folders), Live(held))
+    held = RunIndex(runs)
+    studio = Studio(held, ModelStore(held), Jobs(held, train, data_folders), LiveUpdates(held))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with studio.live.running():
+        async with studio.live.poll_in_background():
             yield
-        studio.desk.close()
+        studio.store.close()
 
     app = Starlette(
         routes=_routes(),
-        middleware=[Middleware(Guard, host=host, token=token)],
-        exception_handlers={ValueError: json.refused, HTTPException: json.refused},
+        middleware=[Middleware(SecurityMiddleware, host=host, token=token)],
+        exception_handlers={ValueError: json.error_response, HTTPException: json.error_response},
         lifespan=lifespan,
     )
     app.state.studio = studio
@@ -108,5 +108,5 @@ def _routes() -> list[BaseRoute]:
             openapi,
         )
     ]
-    static = Mount("/static", StaticFiles(directory=STATIC, check_dir=False))
-    return [Route("/", page), *(route for room in rooms for route in room), static]
+    static = Mount("/static", StaticFiles(directory=STATIC_FOLDER, check_dir=False))
+    return [Route("/", index_page), *(route for room in rooms for route in room), static]

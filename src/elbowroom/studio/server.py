@@ -16,7 +16,7 @@ from contextlib import suppress
 import click
 
 #: Ports that are tried after the first; connections at once; seconds that an open page may hold up the end.
-TRIED, CONNECTIONS, GRACE = 50, 200, 2
+MAX_PORTS_TRIED, MAX_CONNECTIONS, SHUTDOWN_GRACE_S = 50, 200, 2
 
 
 def serve(
@@ -25,7 +25,7 @@ def serve(
     port: int = 7860,
     data_folders: Sequence[str | os.PathLike[str]] = (),
     train: click.Group | None = None,
-    opened: Callable[[str], None] = print,
+    on_ready: Callable[[str], None] = print,
 ) -> None:
     """Serve the studio until it is stopped.
 
@@ -35,18 +35,18 @@ def serve(
         port: the port, or the next that is free.
         data_folders: folders besides ``runs`` whose files trainings may read.
         train: the command line's ``train``; without it nothing can be trained from the page.
-        opened: called with the page's address as soon as it can be opened.
+        on_ready: called with the page's address as soon as it can be opened.
 
     Raises:
         ValueError: there is no such folder, the address is not this machine's, or all ports are taken.
     """
     import uvicorn
 
-    from elbowroom.studio.app import make
+    from elbowroom.studio.app import create_app
     from elbowroom.studio.http.middleware import is_loopback
 
     token = None if is_loopback(host) else secrets.token_urlsafe(32)
-    app = make(runs, host, token, data_folders, train)
+    app = create_app(runs, host, token, data_folders, train)
     listening = listen(host, port)
     here = socket.gethostname() if host in ("0.0.0.0", "::", "") else host
     address = f"http://{f'[{here}]' if ':' in here else here}:{listening.getsockname()[1]}/"
@@ -56,15 +56,15 @@ def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=MAX_CONNECTIONS,
         ws_max_size=1 << 20,
         # Frames go to this machine, mostly: to squeeze one takes longer than to send it.
         ws_per_message_deflate=False,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
         timeout_keep_alive=15,
     )
     # The socket listens already: whoever comes before the server does waits.
-    opened(address + (f"?token={token}" if token else ""))
+    on_ready(address + (f"?token={token}" if token else ""))
     with listening, suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
 
@@ -80,7 +80,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise ValueError(f"--host {host} is no address ({error.strerror}): give 127.0.0.1, or one of yours") from None
     why: OSError | None = None
-    for at in range(port, min(port + TRIED, 65536)):
+    for at in range(port, min(port + MAX_PORTS_TRIED, 65536)):
         found = socket.socket(family, kind, protocol)
         try:
             if os.name == "posix":

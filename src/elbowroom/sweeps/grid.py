@@ -13,10 +13,10 @@ from typing import Any
 Settings = dict[str, Any]
 
 #: Of a name, at most; the folders of a run are named so.
-LONGEST = 120
+MAX_NAME_CHARS = 120
 
 
-def grid(axes: Mapping[str, Sequence[Any]]) -> list[Settings]:
+def parameter_grid(axes: Mapping[str, Sequence[Any]]) -> list[Settings]:
     """Every combination of the values of some settings, each once, the last setting the fastest to change.
 
     Args:
@@ -25,7 +25,7 @@ def grid(axes: Mapping[str, Sequence[Any]]) -> list[Settings]:
     Raises:
         ValueError: a setting has no value, or what it has is no list of values.
 
-    >>> grid({"latent": [2, 5], "seed": [0, 1]})
+    >>> parameter_grid({"latent": [2, 5], "seed": [0, 1]})
     [{'latent': 2, 'seed': 0}, {'latent': 2, 'seed': 1}, {'latent': 5, 'seed': 0}, {'latent': 5, 'seed': 1}]
     """
     for name, values in axes.items():
@@ -34,61 +34,61 @@ def grid(axes: Mapping[str, Sequence[Any]]) -> list[Settings]:
         if not values:
             raise ValueError(f"the grid's '{name}' has no value: give one, or leave it out")
     points = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
-    return list({as_json(point): point for point in points}.values())
+    return list({canonical_json(point): point for point in points}.values())
 
 
-def named(points: Sequence[Settings], known: Mapping[str, Settings]) -> dict[str, Settings]:
+def name_points(points: Sequence[Settings], known: Mapping[str, Settings]) -> dict[str, Settings]:
     """Points by the names they are kept under: what differs among those that have it, known ones included.
 
     A point that is known already keeps its name, so that a grid may grow.
 
-    >>> list(named(grid({"latent": [2, 5], "lr": [0.001], "seed": [0]}), {}))
+    >>> list(name_points(parameter_grid({"latent": [2, 5], "lr": [0.001], "seed": [0]}), {}))
     ['latent=2', 'latent=5']
-    >>> list(named(grid({"latent": [2], "seed": [0, 1]}), {"latent=2": {"latent": 2, "seed": 0}}))
+    >>> list(name_points(parameter_grid({"latent": [2], "seed": [0, 1]}), {"latent=2": {"latent": 2, "seed": 0}}))
     ['latent=2', 'seed=1']
     """
-    before = {as_json(settings): name for name, settings in known.items()}
+    before = {canonical_json(settings): name for name, settings in known.items()}
     values: dict[str, set[str]] = {}
     for point in (*known.values(), *points):
         for key, value in point.items():
-            values.setdefault(key, set()).add(as_json(value))
+            values.setdefault(key, set()).add(canonical_json(value))
     found: dict[str, Settings] = {}
     taken = set(known)
     for point in points:
-        own = _name({key: value for key, value in point.items() if len(values[key]) > 1})
-        name = before.get(as_json(point)) or _free(own, taken)
+        own = _point_name({key: value for key, value in point.items() if len(values[key]) > 1})
+        name = before.get(canonical_json(point)) or _unused_name(own, taken)
         taken.add(name)
         found[name] = point
     return found
 
 
-def as_json(settings: Any) -> str:
+def canonical_json(settings: Any) -> str:
     """Settings as a text that is the same for equal ones, whatever their order, lists or tuples."""
     return json.dumps(settings, sort_keys=True, default=repr)
 
 
-def _name(settings: Settings) -> str:
-    name = ",".join(f"{key}={_word(value)}" for key, value in settings.items()) or "run"
-    if len(name) <= LONGEST:
+def _point_name(settings: Settings) -> str:
+    name = ",".join(f"{key}={_slug(value)}" for key, value in settings.items()) or "run"
+    if len(name) <= MAX_NAME_CHARS:
         return name
-    return f"{name[: LONGEST - 9]}-{blake2b(name.encode(), digest_size=4).hexdigest()}"
+    return f"{name[: MAX_NAME_CHARS - 9]}-{blake2b(name.encode(), digest_size=4).hexdigest()}"
 
 
-def _word(value: Any) -> str:
+def _slug(value: Any) -> str:
     """A value as a part of a folder's name.
 
-    >>> _word((400, 200)), _word(None), _word("sgd(momentum=0.9)"), _word("../faces-*.tar"), _word(1e-3)
+    >>> _slug((400, 200)), _slug(None), _slug("sgd(momentum=0.9)"), _slug("../faces-*.tar"), _slug(1e-3)
     ('400x200', 'none', 'sgd(momentum=0.9)', 'faces-.tar', '0.001')
     """
     if isinstance(value, list | tuple):
-        return "x".join(map(_word, value)) or "none"
+        return "x".join(map(_slug, value)) or "none"
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:g}"
     text = "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return re.sub(r"[^\w.()+=-]+", "-", re.sub(r"[^\w()+=.-]*\*+", "", text)).strip("-.") or "value"
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _unused_name(name: str, taken: set[str]) -> str:
     """The name, or with a number where two points would have the same."""
     n = 1
     while (numbered := name if n == 1 else f"{name}~{n}") in taken:

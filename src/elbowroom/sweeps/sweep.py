@@ -11,17 +11,17 @@ from typing import Any
 
 from elbowroom import distributed, training
 from elbowroom.runs.run import Run
-from elbowroom.sweeps.grid import Settings, grid, named
+from elbowroom.sweeps.grid import Settings, parameter_grid, name_points
 from elbowroom.training import checkpoint
 
 #: Where a sweep keeps which point has which settings, and which failed.
-FILE = "sweep.json"
+SWEEP_FILE = "sweep.json"
 #: Why a run has ended that is to be gone on with.
-STOPPED = ("interrupted", "terminated")
+STOPPED_STATES = ("interrupted", "terminated")
 
 
 @dataclass(frozen=True)
-class Point:
+class SweepPoint:
     """One training of a sweep.
 
     Attributes:
@@ -43,10 +43,10 @@ class Point:
             return "failed"
         if not self.run.exists:
             return "to train"
-        return "unfinished" if self.run.state in STOPPED else self.run.state
+        return "unfinished" if self.run.state in STOPPED_STATES else self.run.state
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """Whether there is nothing left to train."""
         return self.state not in ("failed", "to train", "unfinished", "damaged")
 
@@ -55,8 +55,8 @@ def sweep(
     start: Callable[..., Run],
     axes: Mapping[str, Sequence[Any]],
     out: str | Path,
-    tell: Callable[[str], None] = print,
-) -> list[Point]:
+    log: Callable[[str], None] = print,
+) -> list[SweepPoint]:
     """Train every combination of some settings, one after another.
 
     Each has a directory in ``out``, named by what differs. A sweep that is begun again goes on: what has finished is
@@ -67,7 +67,7 @@ def sweep(
         start: trains one point; called with its settings, and with its directory as ``out``.
         axes: the values of each setting.
         out: the folder.
-        tell: gets a line for each point as it begins, and one as it ends.
+        log: gets a line for each point as it begins, and one as it ends.
 
     Returns:
         The points in order, up to the one under way if the sweep was stopped by Ctrl-C or a signal.
@@ -86,57 +86,57 @@ def sweep(
     [2/2] latent=2
           finished...
     """
-    return run_all(start, plan(grid(axes), out), out, tell)
+    return run_all(start, plan(parameter_grid(axes), out), out, log)
 
 
-def plan(points: Sequence[Settings], out: str | Path) -> list[Point]:
+def plan(points: Sequence[Settings], out: str | Path) -> list[SweepPoint]:
     """Where each point is kept, and how it stands.
 
     Raises:
         ValueError: the folder's ``sweep.json`` is damaged.
     """
-    known, failed = read(out)
+    known, failed = read_sweep(out)
     folder = Path(out)
     return [
-        Point(name, settings, Run(folder / name), failed.get(name, ""))
-        for name, settings in named(points, known).items()
+        SweepPoint(name, settings, Run(folder / name), failed.get(name, ""))
+        for name, settings in name_points(points, known).items()
     ]
 
 
 def run_all(
-    start: Callable[..., Run], points: Sequence[Point], out: str | Path, tell: Callable[[str], None]
-) -> list[Point]:
+    start: Callable[..., Run], points: Sequence[SweepPoint], out: str | Path, log: Callable[[str], None]
+) -> list[SweepPoint]:
     """Train the points that are not done yet."""
     if distributed.launched():
         raise ValueError("a sweep trains one run at a time, without torchrun: start it as a program of one process")
-    known, failed = read(out)
+    known, failed = read_sweep(out)
     known |= {point.name: point.settings for point in points}
-    _write(out, known, failed)
+    _write_sweep(out, known, failed)
     ended = []
     for number, point in enumerate(points, 1):
         begun = f"[{number}/{len(points)}] {point.name}"
-        if point.done:
-            tell(f"{begun}  {point.state} before")
+        if point.is_done:
+            log(f"{begun}  {point.state} before")
             ended.append(point)
             continue
-        tell(begun)
-        point = _train(start, point)
+        log(begun)
+        point = _train_point(start, point)
         ended.append(point)
-        tell(f"{' ' * begun.index(' ')} {_told(point)}")
+        log(f"{' ' * begun.index(' ')} {_summarize_point(point)}")
         failed.pop(point.name, None)
         if point.error:
             failed[point.name] = point.error
-        _write(out, known, failed)
-        if point.run.state in STOPPED:
+        _write_sweep(out, known, failed)
+        if point.run.state in STOPPED_STATES:
             break
     return ended
 
 
-def _train(start: Callable[..., Run], point: Point) -> Point:
+def _train_point(start: Callable[..., Run], point: SweepPoint) -> SweepPoint:
     """One point, begun or gone on with; whatever goes wrong is a line of it."""
     run = point.run
     try:
-        if _all_steps_done(run):
+        if _has_all_steps(run):
             # Cut off between its last step and its last line.
             rows = run.metrics()
             run.log({"event": "end", "reason": "finished", "step": rows[-1]["step"], "epoch": rows[-1]["epoch"]})
@@ -147,13 +147,13 @@ def _train(start: Callable[..., Run], point: Point) -> Point:
     except Exception as error:
         said = " ".join(str(error).split())
         kind = "" if isinstance(error, ValueError) and said else type(error).__name__
-        return Point(point.name, point.settings, Run(run.path), ": ".join(filter(None, (kind, said))))
-    return Point(point.name, point.settings, Run(run.path))
+        return SweepPoint(point.name, point.settings, Run(run.path), ": ".join(filter(None, (kind, said))))
+    return SweepPoint(point.name, point.settings, Run(run.path))
 
 
-def _all_steps_done(run: Run) -> bool:
+def _has_all_steps(run: Run) -> bool:
     """Whether a run that does not say so has made all its steps."""
-    if not run.exists or run.damaged or not run.metrics() or run.state in STOPPED:
+    if not run.exists or run.is_damaged or not run.metrics() or run.state in STOPPED_STATES:
         return False
     asked, sizes = run.record["training"], run.record["data"].get("sizes") or {}
     saved = checkpoint.find(run)
@@ -163,7 +163,7 @@ def _all_steps_done(run: Run) -> bool:
     return int(saved[0].name.partition("-")[0]) >= steps
 
 
-def _told(point: Point) -> str:
+def _summarize_point(point: SweepPoint) -> str:
     if point.error:
         return f"failed: {point.error}"
     rows = point.run.metrics("validation") or point.run.metrics("train")
@@ -171,13 +171,13 @@ def _told(point: Point) -> str:
     return f"{point.state}{loss}, {point.run.seconds:.0f} s"
 
 
-def read(out: str | Path) -> tuple[dict[str, Settings], dict[str, str]]:
+def read_sweep(out: str | Path) -> tuple[dict[str, Settings], dict[str, str]]:
     """What a sweep's folder says of its points: their settings by name, and why some failed.
 
     Raises:
         ValueError: the file is damaged.
     """
-    file = Path(out) / FILE
+    file = Path(out) / SWEEP_FILE
     if not file.is_file():
         return {}, {}
     try:
@@ -192,9 +192,9 @@ def read(out: str | Path) -> tuple[dict[str, Settings], dict[str, str]]:
     raise ValueError(f"{file} is damaged: restore it, or remove it and give the same grid again")
 
 
-def _write(out: str | Path, points: dict[str, Settings], failed: dict[str, str]) -> None:
-    file = Path(out) / FILE
-    beside = file.with_name(FILE + ".part")
+def _write_sweep(out: str | Path, points: dict[str, Settings], failed: dict[str, str]) -> None:
+    file = Path(out) / SWEEP_FILE
+    beside = file.with_name(SWEEP_FILE + ".part")
     text = json.dumps({"points": points, "failed": failed}, indent=2, ensure_ascii=False, default=repr)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

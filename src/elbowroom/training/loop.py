@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import distributed, noise, serialization
-from elbowroom.data import Loader, Split, still
+from elbowroom.data import LoaderSplit, Split, frozen
 from elbowroom.runs.run import Run
 from elbowroom.training import checkpoint, cuda_graph, streams
 from elbowroom.training.averages import Meter
@@ -72,7 +72,7 @@ def _find_place(state: State, hooks: Hooks) -> None:
     run = state[RUN]
     if not distributed.told(run.exists):
         checkpoint.save(state, hooks.callbacks)
-        run.begin()
+        run.write_record()
         _save(state, hooks)
         return
     checkpoint.load(state, hooks.callbacks)
@@ -168,7 +168,7 @@ def _epoch(state: State, train: Split, training: dict[str, Any], per_epoch: int)
     done = state[STEP] % per_epoch
     # The order follows from seed and epoch alone; a loader's own follows from the streams as the epoch began, those of
     # the first process where there are several.
-    order = train.shuffled(torch.Generator().manual_seed(training["seed"] * 1_000_003 + state[EPOCH]))
+    order = train.random_order(torch.Generator().manual_seed(training["seed"] * 1_000_003 + state[EPOCH]))
     if not done:
         state[EPOCH_STREAMS] = distributed.told(streams.now())
     if order is not None or (not done and distributed.first()):
@@ -203,10 +203,10 @@ def measure(step: Step, split: Split, number: Tensor, batch_size: int, seed: int
     """The step's terms over a whole split: evaluation mode, every example once, the same noise every time."""
     meter = Meter()
     step.eval()
-    order = None if distributed.count() == 1 or isinstance(split, Loader) else torch.arange(len(split))
+    order = None if distributed.count() == 1 or isinstance(split, LoaderSplit) else torch.arange(len(split))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for batch, mine, _ in portions(still(split, seed), batch_size, order):
+        for batch, mine, _ in portions(frozen(split, seed), batch_size, order):
             with noise.keyed(seed, batch.index):
                 meter.add(step(batch, number).terms, mine)
     step.train()

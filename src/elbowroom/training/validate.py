@@ -8,8 +8,8 @@ from pathlib import Path
 from torch import nn
 
 from elbowroom import distributed, errors
-from elbowroom.data import Data, Loader
-from elbowroom.evaluation import check_suits
+from elbowroom.data import Data, LoaderSplit
+from elbowroom.evaluation import check_compatible
 from elbowroom.models.base import Generative
 
 
@@ -36,7 +36,7 @@ def check(
             raise ValueError(f"{name} must be at least 1, got {value}")
     if epochs and steps:
         raise ValueError(f"both epochs ({epochs}) and steps ({steps}) were given: give one of them")
-    if not isinstance(data.train, Loader) and batch_size > len(data.train):
+    if not isinstance(data.train, LoaderSplit) and batch_size > len(data.train):
         raise ValueError(
             f"batch size {batch_size} is larger than the {len(data.train)} training examples: "
             f"use --batch-size {len(data.train)} or less"
@@ -54,4 +54,4 @@ def check(
         raise errors.unknown("on_nan", on_nan, ("stop", "rollback"))
     if not isinstance(model, Generative):
         return
-    check_suits(model, data)
+    check_compatible(model, data)

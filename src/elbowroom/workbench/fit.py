@@ -196,7 +196,7 @@ def _run(path: Path, record: dict[str, Any]) -> Run:
     if distributed.restarted() and begun.exists and _same(begun.record, record):
         return begun
     if distributed.first():
-        return Run.new(path, distributed.told(record))
+        return Run.create(path, distributed.told(record))
     begun.record = distributed.told(record)
     return begun
 

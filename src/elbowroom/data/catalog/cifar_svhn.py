@@ -8,60 +8,60 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from elbowroom.data.catalog.download import File, contents
-from elbowroom.data.catalog.registry import DIGITS, dataset
-from elbowroom.data.raw import Found, arrays
-from elbowroom.data.splits.memory import Arrays
+from elbowroom.data.catalog.download import DatasetFile, fetch_contents
+from elbowroom.data.catalog.registry import DIGIT_CLASSES, dataset
+from elbowroom.data.raw import RawDataset, split_from_arrays
+from elbowroom.data.splits.memory import InMemorySplit
 
 
-def as_sent(data: bytes) -> bytes:
+def keep_bytes(data: bytes) -> bytes:
     """A file as it is, packed or not."""
     return data
 
 
-CIFAR = File(
+CIFAR_FILE = DatasetFile(
     "CIFAR10/cifar-10-binary.tar.gz",
     "md5:c32a1d4ab5d03f1284b67883e8d87530",
     ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
     "md5:c32a1d4ab5d03f1284b67883e8d87530",
-    decode=as_sent,
+    decode=keep_bytes,
 )
-WORDS = ("data_batch", "test_batch")
-OBJECTS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+BATCH_NAMES = ("data_batch", "test_batch")
+CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 @dataset(
     "cifar10",
     summary="photographs of ten kinds of animals and vehicles, in colour",
     source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
-    licence="none stated",
+    license="none stated",
     shape=(3, 32, 32),
     sizes={"train": 50_000, "test": 10_000},
-    files=(CIFAR,),
-    defaults=(1000, 0),
+    files=(CIFAR_FILE,),
+    default_amounts=(1000, 0),
 )
-def cifar10() -> Found:
+def cifar10() -> RawDataset:
     """50,000 and 10,000 photographs of 32x32 pixels in colour.
 
     Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; no licence stated.
     """
-    with tarfile.open(fileobj=BytesIO(contents("cifar10", [CIFAR])[0]), mode="r:gz") as packed:
+    with tarfile.open(fileobj=BytesIO(fetch_contents("cifar10", [CIFAR_FILE])[0]), mode="r:gz") as packed:
         batches = {
             PurePosixPath(member.name).stem: np.frombuffer(file.read(), np.uint8).reshape(-1, 3073)
             for member in packed
             if member.name.endswith(".bin") and (file := packed.extractfile(member))
         }
-    train, test = (np.concatenate([batches[name] for name in sorted(batches) if word in name]) for word in WORDS)
-    return Found(pictures_of(train), test=pictures_of(test), classes=OBJECTS)
+    train, test = (np.concatenate([batches[name] for name in sorted(batches) if word in name]) for word in BATCH_NAMES)
+    return RawDataset(parse_cifar_rows(train), test=parse_cifar_rows(test), classes=CIFAR_CLASSES)
 
 
-def pictures_of(rows: np.ndarray) -> Arrays:
+def parse_cifar_rows(rows: np.ndarray) -> InMemorySplit:
     """Rows of the number of a class, then the pixels in red, green and blue."""
-    return arrays(rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0])
+    return split_from_arrays(rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0])
 
 
-SVHN = tuple(
-    File(f"SVHN/{name}", f"md5:{md5}", (f"http://ufldl.stanford.edu/housenumbers/{name}",), f"md5:{md5}")
+SVHN_FILES = tuple(
+    DatasetFile(f"SVHN/{name}", f"md5:{md5}", (f"http://ufldl.stanford.edu/housenumbers/{name}",), f"md5:{md5}")
     for name, md5 in {
         "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
         "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
@@ -73,25 +73,25 @@ SVHN = tuple(
     "svhn",
     summary="digits of house numbers in photographs of streets, in colour",
     source="Netzer, Wang, Coates, Bissacco, Wu and Ng 2011",
-    licence="non-commercial use only",
+    license="non-commercial use only",
     shape=(3, 32, 32),
     sizes={"train": 73_257, "test": 26_032},
-    files=SVHN,
-    defaults=(1000, 0),
+    files=SVHN_FILES,
+    default_amounts=(1000, 0),
 )
-def svhn() -> Found:
+def svhn() -> RawDataset:
     """73,257 and 26,032 digits of 32x32 pixels in colour, each in the middle of its picture.
 
     Source: Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu and A. Ng, Reading Digits in Natural Images with
     Unsupervised Feature Learning, NIPS workshop 2011; for non-commercial use only.
     """
-    train, test = map(street_numbers, contents("svhn", SVHN))
-    return Found(train, test=test, classes=DIGITS)
+    train, test = map(parse_svhn, fetch_contents("svhn", SVHN_FILES))
+    return RawDataset(train, test=test, classes=DIGIT_CLASSES)
 
 
-def street_numbers(content: bytes) -> Arrays:
+def parse_svhn(content: bytes) -> InMemorySplit:
     """The pictures (32, 32, 3, N) and classes of a MATLAB file, in which a nought is called 10."""
     from scipy.io import loadmat
 
     held = loadmat(BytesIO(content))
-    return arrays(np.ascontiguousarray(held["X"].transpose(3, 2, 0, 1)), held["y"].ravel() % 10)
+    return split_from_arrays(np.ascontiguousarray(held["X"].transpose(3, 2, 0, 1)), held["y"].ravel() % 10)

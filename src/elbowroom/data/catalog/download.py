@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 
 
-def unpacked(data: bytes) -> bytes:
+def decompress_gzip(data: bytes) -> bytes:
     """The content of a file, whether it lies gzipped or not."""
     return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
 @dataclass(frozen=True)
-class File:
+class DatasetFile:
     """A file of a named set.
 
     ``path`` is where it lies below a data folder, with or without ``.gz``. ``content`` is the hash
@@ -32,32 +32,32 @@ class File:
     """
 
     path: str
-    content: str
+    content_hash: str
     urls: tuple[str, ...] = ()
-    sent: str | None = None
-    decode: Callable[[bytes], bytes] = unpacked
+    download_hash: str | None = None
+    decode: Callable[[bytes], bytes] = decompress_gzip
 
 
-def cache() -> Path:
+def cache_dir() -> Path:
     """The folder for downloads: ELBOWROOM_CACHE, or the user's cache."""
     import pooch
 
     return Path(os.environ.get("ELBOWROOM_CACHE") or pooch.os_cache("elbowroom"))
 
 
-def own_folder() -> Path | None:
+def user_data_dir() -> Path | None:
     """The folder named by ELBOWROOM_DATA."""
     named = os.environ.get("ELBOWROOM_DATA")
     return Path(named).expanduser() if named else None
 
 
-def looked() -> str:
+def describe_user_data_dir() -> str:
     """What ELBOWROOM_DATA is, for an error."""
-    named = own_folder()
+    named = user_data_dir()
     return "is not set" if named is None else f"is {named}" + ("" if named.is_dir() else ", which is no folder")
 
 
-def find(path: str, root: Path | None) -> Path | None:
+def find_file(path: str, root: Path | None) -> Path | None:
     """Where a file lies below ``root``, gzipped or not; the first of those that match a pattern."""
     if root is None:
         return None
@@ -65,79 +65,79 @@ def find(path: str, root: Path | None) -> Path | None:
     return next((name for name in names if name.is_file()), None)
 
 
-def on_machine(path: str) -> Path | None:
+def find_local(path: str) -> Path | None:
     """Where a file lies in the user's own folder or, failing that, in the cache."""
-    return find(path, own_folder()) or find(path, cache())
+    return find_file(path, user_data_dir()) or find_file(path, cache_dir())
 
 
-def contents(name: str, files: Sequence[File]) -> list[bytes]:
+def fetch_contents(name: str, files: Sequence[DatasetFile]) -> list[bytes]:
     """The checked contents of all ``files`` of the set ``name``, downloading those that are not on this machine.
 
     Raises:
         ValueError: a damaged file in the user's own folder, or files that cannot be had.
     """
     held: list[bytes] = []
-    missing: list[File] = []
+    missing: list[DatasetFile] = []
     failures: list[str] = []
     for file in files:
-        content = local(file)
+        content = read_local(file)
         # one file that cannot be had is enough: do not wait for the others to fail as well
         if content is None and not missing:
-            content = downloaded(file, failures)
+            content = download(file, failures)
         held.append(content or b"")
         if content is None:
             missing.append(file)
     if missing:
         names = ", ".join(Path(file.path).name for file in missing)
         raise ValueError(
-            f"data set '{name}' is not on this machine: ELBOWROOM_DATA {looked()}, the cache {cache()} lacks it and "
+            f"data set '{name}' is not on this machine: ELBOWROOM_DATA {describe_user_data_dir()}, the cache {cache_dir()} lacks it and "
             f"downloading failed ({'; '.join(failures)}). Put {names} into FOLDER/{Path(missing[0].path).parent} "
             "(gzipped or not) and set ELBOWROOM_DATA=FOLDER"
         )
     return held
 
 
-def local(file: File) -> bytes | None:
+def read_local(file: DatasetFile) -> bytes | None:
     """The checked content of a file on this machine; damage in the cache only means that it is fetched again."""
-    if own := find(file.path, own_folder()):
-        return checked(file, own)
-    if cached := find(file.path, cache()):
+    if own := find_file(file.path, user_data_dir()):
+        return read_verified(file, own)
+    if cached := find_file(file.path, cache_dir()):
         try:
-            return checked(file, cached)
+            return read_verified(file, cached)
         except ValueError:
             with suppress(OSError):
                 cached.unlink()
     return None
 
 
-def checked(file: File, place: Path) -> bytes:
-    """The content of ``place``, if it is the one that is expected."""
+def read_verified(file: DatasetFile, path: Path) -> bytes:
+    """The content of ``path``, if it is the one that is expected."""
     try:
-        content = file.decode(place.read_bytes())
-        algorithm, expected = file.content.split(":")
+        content = file.decode(path.read_bytes())
+        algorithm, expected = file.content_hash.split(":")
         found = hashlib.new(algorithm, content).hexdigest()
         trouble = "" if found == expected else f"{algorithm} {found[:12]}... where {expected[:12]}... is expected"
     except PermissionError as error:
-        raise ValueError(f"no permission to read {place}: change its permissions or copy it") from error
+        raise ValueError(f"no permission to read {path}: change its permissions or copy it") from error
     except (OSError, EOFError, ValueError, TypeError, KeyError, zlib.error) as error:
         trouble = str(error).splitlines()[0] if str(error) else type(error).__name__
     if trouble:
-        raise ValueError(f"{place} is damaged or another file ({trouble}): replace it, or remove it to download it")
+        raise ValueError(f"{path} is damaged or another file ({trouble}): replace it, or remove it to download it")
     return content
 
 
-def downloaded(file: File, failures: list[str]) -> bytes | None:
+def download(file: DatasetFile, failures: list[str]) -> bytes | None:
     """The checked content of a file from the first mirror that has it; the others' failures are noted."""
     import pooch
 
     pooch.get_logger().setLevel("WARNING")  # its notes are for whoever keeps a registry of hashes
-    folder = cache() / Path(file.path).parent
+    folder = cache_dir() / Path(file.path).parent
     for url in file.urls:
         try:
             name = Path(url).name
-            place = pooch.retrieve(url, file.sent, name, folder, progressbar=sys.stderr.isatty())
+            place = pooch.retrieve(url, file.download_hash, name, folder, progressbar=sys.stderr.isatty())
             try:
-                return checked(file, Path(place))
+                return read_verified(file, Path(place))
             except ValueError:
                 Path(place).unlink()
                 raise
@@ -150,14 +150,14 @@ def downloaded(file: File, failures: list[str]) -> bytes | None:
     return None
 
 
-def kept(path: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The arrays of ``make``, kept in the cache as ``path`` so that they are made only once."""
-    place = cache() / path
+def load_or_build(path: str, build: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of ``build``, kept in the cache as ``path`` so that they are made only once."""
+    place = cache_dir() / path
     try:
         with np.load(place, allow_pickle=False) as stored:
             return dict(stored)
     except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile):
-        made = make()  # not there yet, or damaged
+        made = build()  # not there yet, or damaged
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent) as folder:

@@ -6,11 +6,11 @@ from io import BytesIO
 
 import numpy as np
 
-from elbowroom.data.catalog.download import File, contents
+from elbowroom.data.catalog.download import DatasetFile, fetch_contents
 from elbowroom.data.catalog.registry import dataset
-from elbowroom.data.raw import Found, arrays
+from elbowroom.data.raw import RawDataset, split_from_arrays
 
-OLIVETTI = File(
+OLIVETTI_FILE = DatasetFile(
     "Olivetti/olivettifaces.mat",
     "sha256:b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794",
     ("https://ndownloader.figshare.com/files/5976027", "https://cs.nyu.edu/~roweis/data/olivettifaces.mat"),
@@ -21,13 +21,13 @@ OLIVETTI = File(
     "olivetti",
     summary="ten pictures each of forty people's faces, grey; the classes are the people",
     source="AT&T Laboratories Cambridge 1992 to 1994",
-    licence="none stated",
+    license="none stated",
     shape=(1, 64, 64),
     sizes={"train": 400},
-    files=(OLIVETTI,),
-    defaults=(0.1, 0.1),
+    files=(OLIVETTI_FILE,),
+    default_amounts=(0.1, 0.1),
 )
-def olivetti() -> Found:
+def olivetti() -> RawDataset:
     """400 faces of 64x64 pixels, grey.
 
     Source: F. Samaria and A. Harter, Parameterisation of a stochastic model for human face identification, 1994, as
@@ -35,8 +35,8 @@ def olivetti() -> Found:
     """
     from scipy.io import loadmat
 
-    held = loadmat(BytesIO(contents("olivetti", [OLIVETTI])[0]))["faces"]
+    held = loadmat(BytesIO(fetch_contents("olivetti", [OLIVETTI_FILE])[0]))["faces"]
     # a column for every face, which is written column by column
     faces = np.ascontiguousarray(held.T.reshape(-1, 64, 64).transpose(0, 2, 1))
     people = np.arange(len(faces)) // 10
-    return Found(arrays(faces, people), classes=tuple(map(str, range(int(people.max()) + 1))))
+    return RawDataset(split_from_arrays(faces, people), classes=tuple(map(str, range(int(people.max()) + 1))))

@@ -12,40 +12,40 @@ from typing import TypeVar
 import numpy as np
 
 from elbowroom import errors
-from elbowroom.data.catalog.download import File, contents, kept, on_machine
-from elbowroom.data.options import Asked
-from elbowroom.data.raw import Found, arrays, class_names
+from elbowroom.data.catalog.download import DatasetFile, fetch_contents, load_or_build, find_local
+from elbowroom.data.options import ReadOptions
+from elbowroom.data.raw import RawDataset, split_from_arrays, class_names
 
-Reader = TypeVar("Reader", bound=Callable[..., Found])
-TABLE: dict[str, Row] = {}
-DIGITS = tuple("0123456789")
+ReaderT = TypeVar("ReaderT", bound=Callable[..., RawDataset])
+CATALOG: dict[str, CatalogEntry] = {}
+DIGIT_CLASSES = tuple("0123456789")
 
 
 @dataclass(frozen=True)
-class Row:
+class CatalogEntry:
     """A named set: what it is, how many examples it has as published, and where this machine has it."""
 
     name: str
     summary: str
     source: str
-    licence: str
+    license: str
     shape: tuple[int, ...]
     sizes: dict[str, int]
-    read: Callable[..., Found]
-    files: tuple[File, ...] = ()
-    ready: tuple[str, ...] = ()
-    defaults: tuple[float | int, float | int] = (0.05, 0.0)
-    takes: tuple[str, ...] = ()
+    read: Callable[..., RawDataset]
+    files: tuple[DatasetFile, ...] = ()
+    prepared_files: tuple[str, ...] = ()
+    default_amounts: tuple[float | int, float | int] = (0.05, 0.0)
+    options: tuple[str, ...] = ()
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         """The folder the set is found in, "embedded", "download" or "missing"."""
-        places = [on_machine(path) for path in self.ready]
-        if any(places) or not (self.files or self.ready):
+        places = [find_local(path) for path in self.prepared_files]
+        if any(places) or not (self.files or self.prepared_files):
             return next((str(place.parent) for place in places if place), "embedded")
         if not self.files:
             return "missing"
-        lying = [on_machine(file.path) for file in self.files]
+        lying = [find_local(file.path) for file in self.files]
         if lying[0] and all(lying):
             return str(lying[0].parent)
         return "download" if all(file.urls for file in self.files) else "missing"
@@ -56,57 +56,57 @@ def dataset(
     *,
     summary: str,
     source: str,
-    licence: str,
+    license: str,
     shape: tuple[int, ...] = (),
     sizes: dict[str, int] | None = None,
-    files: tuple[File, ...] = (),
-    ready: tuple[str, ...] = (),
-    defaults: tuple[float | int, float | int] = (0.05, 0.0),
-    takes: tuple[str, ...] = (),
-) -> Callable[[Reader], Reader]:
+    files: tuple[DatasetFile, ...] = (),
+    prepared_files: tuple[str, ...] = (),
+    default_amounts: tuple[float | int, float | int] = (0.05, 0.0),
+    options: tuple[str, ...] = (),
+) -> Callable[[ReaderT], ReaderT]:
     """Register a reader, a function without arguments, as the named set ``name``.
 
-    ``files`` are what it needs, ``ready`` the paths (or patterns) of files that each stand for all of them,
-    ``defaults`` the fractions of train to set aside for (validation, test) where the set has none. A reader that
-    ``takes`` some of what may be asked for is called with it.
+    ``files`` are what it needs, ``prepared_files`` the paths (or patterns) of files that each stand for all of them,
+    ``default_amounts`` the fractions of train to set aside for (validation, test) where the set has none. A reader that
+    ``options`` some of what may be asked for is called with it.
     """
 
-    def register(read: Reader) -> Reader:
-        TABLE[name] = Row(name, summary, source, licence, shape, sizes or {}, read, files, ready, defaults, takes)
+    def register(read: ReaderT) -> ReaderT:
+        CATALOG[name] = CatalogEntry(name, summary, source, license, shape, sizes or {}, read, files, prepared_files, default_amounts, options)
         return read
 
     return register
 
 
-def datasets() -> list[Row]:
+def datasets() -> list[CatalogEntry]:
     """The rows of all named sets: name, summary, source, licence, shape, sizes and where the set is found.
 
     >>> [(row.name, row.shape, row.where) for row in datasets() if row.name == "digits"]
     [('digits', (1, 8, 8), 'embedded')]
     """
-    return list(TABLE.values())
+    return list(CATALOG.values())
 
 
-def read_named(name: str, asked: Asked) -> Found:
+def read_catalog_dataset(name: str, options: ReadOptions) -> RawDataset:
     """The named set's splits as published, ready for carving."""
-    if name not in TABLE:
+    if name not in CATALOG:
         extra = "; or give the path of a .npy, .npz, .csv or .parquet file, or of a folder, .zip or .tar of pictures"
-        raise errors.unknown("data set", name, TABLE, extra)
-    row = TABLE[name]
-    asked.must_suit(name, *row.takes)
-    return replace(row.read(asked) if row.takes else row.read(), name=name, source=name, defaults=row.defaults)
+        raise errors.unknown("data set", name, CATALOG, extra)
+    row = CATALOG[name]
+    options.reject_unsupported(name, *row.options)
+    return replace(row.read(options) if row.options else row.read(), name=name, source=name, defaults=row.default_amounts)
 
 
 @dataset(
     "digits",
     summary="handwritten digits of 8x8 pixels; comes with scikit-learn",
     source="Alpaydin and Kaynak 1998, UCI Optical Recognition of Handwritten Digits, test part",
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     shape=(1, 8, 8),
     sizes={"train": 1797},
-    defaults=(0.1, 0.2),
+    default_amounts=(0.1, 0.2),
 )
-def digits() -> Found:
+def digits() -> RawDataset:
     """1,797 handwritten digits of 8x8 pixels in 17 levels of grey, stored as uint8.
 
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository, 1998; CC BY 4.0.
@@ -116,31 +116,31 @@ def digits() -> Found:
     held = load_digits()
     pixels = np.round(held.images * 255 / 16).astype(np.uint8)
     words = "levels 0..16 rounded to pixels 0..255"
-    return Found(arrays(pixels, held.target), classes=DIGITS, preprocessing=words)
+    return RawDataset(split_from_arrays(pixels, held.target), classes=DIGIT_CLASSES, preprocessing=words)
 
 
-def idx_files(folder: str, mirrors: tuple[str, ...], hashes: dict[str, tuple[str, str]]) -> tuple[File, ...]:
+def idx_files(folder: str, mirrors: tuple[str, ...], hashes: dict[str, tuple[str, str]]) -> tuple[DatasetFile, ...]:
     """The files of a set in MNIST's layout, from the MD5s of each one's content and of its gzip file."""
     return tuple(
-        File(f"{folder}/{name}", f"md5:{content}", tuple(f"{m}{name}.gz" for m in mirrors), f"md5:{sent}")
+        DatasetFile(f"{folder}/{name}", f"md5:{content}", tuple(f"{m}{name}.gz" for m in mirrors), f"md5:{sent}")
         for name, (content, sent) in hashes.items()
     )
 
 
-def idx_array(content: bytes) -> np.ndarray:
+def parse_idx(content: bytes) -> np.ndarray:
     """The uint8 array of an IDX file: two zeros, the type, the number of dimensions, the dimensions, the values."""
     ndim = content[3]
     shape = np.frombuffer(content, ">u4", count=ndim, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * ndim).reshape(shape)
 
 
-def idx_splits(name: str, files: tuple[File, ...], classes: tuple[str, ...]) -> Found:
+def read_idx_dataset(name: str, files: tuple[DatasetFile, ...], classes: tuple[str, ...]) -> RawDataset:
     """Train and test of a set in MNIST's layout."""
-    x_train, y_train, x_test, y_test = map(idx_array, contents(name, files))
-    return Found(arrays(x_train, y_train), test=arrays(x_test, y_test), classes=classes)
+    x_train, y_train, x_test, y_test = map(parse_idx, fetch_contents(name, files))
+    return RawDataset(split_from_arrays(x_train, y_train), test=split_from_arrays(x_test, y_test), classes=classes)
 
 
-MNIST = idx_files(
+MNIST_FILES = idx_files(
     "MNIST/raw",
     ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
     {
@@ -156,21 +156,21 @@ MNIST = idx_files(
     "mnist",
     summary="handwritten digits, grey, with their classes",
     source="LeCun, Cortes and Burges 1998",
-    licence="none stated; usually given as CC BY-SA 3.0",
+    license="none stated; usually given as CC BY-SA 3.0",
     shape=(1, 28, 28),
     sizes={"train": 60_000, "test": 10_000},
-    defaults=(1000, 0),
-    files=MNIST,
+    default_amounts=(1000, 0),
+    files=MNIST_FILES,
 )
-def mnist() -> Found:
+def mnist() -> RawDataset:
     """60,000 and 10,000 handwritten digits of 28x28 pixels.
 
     Source: Y. LeCun, C. Cortes and C. Burges, The MNIST database of handwritten digits, 1998; no licence stated.
     """
-    return idx_splits("mnist", MNIST, DIGITS)
+    return read_idx_dataset("mnist", MNIST_FILES, DIGIT_CLASSES)
 
 
-FASHION = idx_files(
+FASHION_FILES = idx_files(
     "FashionMNIST/raw",
     (
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -183,50 +183,50 @@ FASHION = idx_files(
         "t10k-labels-idx1-ubyte": ("15d484375f8d13e6eb1aabb0c3f46965", "bb300cfdad3c16e7a12a480ee83cd310"),
     },
 )
-GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+GARMENT_CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 
 @dataset(
     "fashion-mnist",
     summary="pictures of garments, grey, in MNIST's form",
     source="Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747",
-    licence="MIT",
+    license="MIT",
     shape=(1, 28, 28),
     sizes={"train": 60_000, "test": 10_000},
-    defaults=(1000, 0),
-    files=FASHION,
+    default_amounts=(1000, 0),
+    files=FASHION_FILES,
 )
-def fashion_mnist() -> Found:
+def fashion_mnist() -> RawDataset:
     """60,000 and 10,000 garments of 28x28 pixels.
 
     Source: H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017, arXiv:1708.07747; MIT, Zalando SE.
     """
-    return idx_splits("fashion-mnist", FASHION, GARMENTS)
+    return read_idx_dataset("fashion-mnist", FASHION_FILES, GARMENT_CLASSES)
 
 
 BINARIZED_URL = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
-BINARIZED = tuple(
-    File(f"BinarizedMNIST/{name}", f"sha256:{sha256}", (BINARIZED_URL + name,), f"sha256:{sha256}")
+BINARIZED_FILES = tuple(
+    DatasetFile(f"BinarizedMNIST/{name}", f"sha256:{sha256}", (BINARIZED_URL + name,), f"sha256:{sha256}")
     for name, sha256 in {
         "binarized_mnist_train.amat": "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
         "binarized_mnist_valid.amat": "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
         "binarized_mnist_test.amat": "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
     }.items()
 )
-BINARIZED_READY = "BinarizedMNIST/binarized_mnist.npz"
+BINARIZED_CACHE = "BinarizedMNIST/binarized_mnist.npz"
 
 
 @dataset(
     "binarized-mnist",
     summary="MNIST binarised once and for all, the fixed benchmark of likelihoods; no classes",
     source="Larochelle and Murray 2011, after Salakhutdinov and Murray 2008",
-    licence="as MNIST",
+    license="as MNIST",
     shape=(1, 28, 28),
     sizes={"train": 50_000, "validation": 10_000, "test": 10_000},
-    files=BINARIZED,
-    ready=(BINARIZED_READY,),
+    files=BINARIZED_FILES,
+    prepared_files=(BINARIZED_CACHE,),
 )
-def binarized_mnist() -> Found:
+def binarized_mnist() -> RawDataset:
     """MNIST with each pixel drawn once; rows are in another order than MNIST's, the test rows sorted by class.
 
     Source: H. Larochelle and I. Murray, The Neural Autoregressive Distribution Estimator, AISTATS 2011, after
@@ -234,38 +234,38 @@ def binarized_mnist() -> Found:
     """
 
     def parsed() -> dict[str, np.ndarray]:
-        texts = contents("binarized-mnist", BINARIZED)
-        return {split: np.packbits(bits_of(text), axis=1) for split, text in zip(splits, texts, strict=True)}
+        texts = fetch_contents("binarized-mnist", BINARIZED_FILES)
+        return {split: np.packbits(parse_bits(text), axis=1) for split, text in zip(splits, texts, strict=True)}
 
     splits = ("train", "validation", "test")
-    held = kept(BINARIZED_READY, parsed)
-    train, validation, test = (arrays(bitmaps(held[split])) for split in splits)
-    return Found(train, validation, test, preprocessing="binarised by its authors")
+    held = load_or_build(BINARIZED_CACHE, parsed)
+    train, validation, test = (split_from_arrays(unpack_bitmaps(held[split])) for split in splits)
+    return RawDataset(train, validation, test, preprocessing="binarised by its authors")
 
 
-def bits_of(text: bytes) -> np.ndarray:
+def parse_bits(text: bytes) -> np.ndarray:
     """The rows (N, 784) of a text of noughts and ones."""
     characters = np.frombuffer(text, np.uint8)
     return (characters[characters >= ord("0")] - ord("0")).reshape(-1, 784)
 
 
-def bitmaps(packed: np.ndarray) -> np.ndarray:
+def unpack_bitmaps(packed: np.ndarray) -> np.ndarray:
     """Pictures (N, 28, 28) of bits from rows (N, 98) of eight pixels a byte."""
     return np.unpackbits(packed, axis=1).reshape(-1, 28, 28).astype(bool)
 
 
-def frames(data: bytes) -> bytes:
+def decode_frames(data: bytes) -> bytes:
     """The pixels of a MATLAB file's frames, one frame after the other."""
     from scipy.io import loadmat
 
     return np.ascontiguousarray(loadmat(BytesIO(data))["ff"].T).tobytes()
 
 
-FREY = File(
+FREY_FILE = DatasetFile(
     "FreyFaces/frey_rawface.mat",
     "sha256:2438ba4f0d2a6bd8bac43de756141eaa33c8d248dd613d464bdb1210d9b7af78",
     ("https://cs.nyu.edu/~roweis/data/frey_rawface.mat", "http://www.cs.nyu.edu/~roweis/data/frey_rawface.mat"),
-    decode=frames,
+    decode=decode_frames,
 )
 
 
@@ -273,32 +273,32 @@ FREY = File(
     "frey-faces",
     summary="one man's face in the frames of a video, grey; validation and test are blocks of the video",
     source="B. Frey and S. Roweis",
-    licence="none stated",
+    license="none stated",
     shape=(1, 28, 20),
     sizes={"train": 1965},
-    files=(FREY,),
-    defaults=(0.1, 0.1),
+    files=(FREY_FILE,),
+    default_amounts=(0.1, 0.1),
 )
-def frey_faces() -> Found:
+def frey_faces() -> RawDataset:
     """1,965 frames of 28x20 pixels, in the order of the video.
 
     Source: B. Frey and S. Roweis; used in S. Roweis, L. Saul and G. Hinton, Global coordination of local linear
     models, NIPS 2001; no licence stated.
     """
-    pixels = np.frombuffer(contents("frey-faces", [FREY])[0], np.uint8)
-    return Found(arrays(pixels.reshape(-1, 28, 20)), video=True)
+    pixels = np.frombuffer(fetch_contents("frey-faces", [FREY_FILE])[0], np.uint8)
+    return RawDataset(split_from_arrays(pixels.reshape(-1, 28, 20)), is_video=True)
 
 
-DRAWINGS = File(
+DRAWINGS_FILE = DatasetFile(
     "Omniglot/omniglot_28x28.npz", "sha256:bcbd7e8ef23641c1aa162bd413d5762a2d4c60216c901aaf792059614af5339b"
 )
-DRAWINGS_READY = "Omniglot/omniglot_28x28_converted.npz"
+DRAWINGS_CACHE = "Omniglot/omniglot_28x28_converted.npz"
 OMNIGLOT_URLS = (
     "https://github.com/brendenlake/omniglot/raw/master/python/",
     "https://raw.githubusercontent.com/brendenlake/omniglot/master/python/",
 )
-OMNIGLOT = tuple(
-    File(f"Omniglot/{name}", f"md5:{md5}", tuple(url + name for url in OMNIGLOT_URLS), f"md5:{md5}")
+OMNIGLOT_FILES = tuple(
+    DatasetFile(f"Omniglot/{name}", f"md5:{md5}", tuple(url + name for url in OMNIGLOT_URLS), f"md5:{md5}")
     for name, md5 in {
         "images_background.zip": "68d2efa1b9178cc56df9314c21c6e718",
         "images_evaluation.zip": "6b91aef0f799c5bb55b94e3f2daec811",
@@ -310,13 +310,13 @@ OMNIGLOT = tuple(
     "omniglot",
     summary="handwritten characters of 50 alphabets, black and white; the classes are the alphabets",
     source="Lake, Salakhutdinov and Tenenbaum 2015, Science 350:1332",
-    licence="MIT",
+    license="MIT",
     shape=(1, 28, 28),
     sizes={"train": 19_280, "test": 13_180},
-    files=OMNIGLOT,
-    ready=(DRAWINGS.path, DRAWINGS_READY),
+    files=OMNIGLOT_FILES,
+    prepared_files=(DRAWINGS_FILE.path, DRAWINGS_CACHE),
 )
-def omniglot() -> Found:
+def omniglot() -> RawDataset:
     """32,460 drawings of 1,623 characters by 20 people each, 28x28 pixels, ink 1; the evaluation alphabets are test.
 
     Each is the official drawing of 105x105 pixels at the 28 rows and columns nearest to an even spacing. These are
@@ -325,22 +325,22 @@ def omniglot() -> Found:
     Source: B. Lake, R. Salakhutdinov and J. Tenenbaum, Human-level concept learning through probabilistic program
     induction, Science, 2015; MIT.
     """
-    if on_machine(DRAWINGS.path):
-        with np.load(BytesIO(contents("omniglot", [DRAWINGS])[0]), allow_pickle=False) as stored:
+    if find_local(DRAWINGS_FILE.path):
+        with np.load(BytesIO(fetch_contents("omniglot", [DRAWINGS_FILE])[0]), allow_pickle=False) as stored:
             held = dict(stored)
     else:
-        held = kept(DRAWINGS_READY, lambda: drawings(*contents("omniglot", OMNIGLOT)))
-    x, classes = bitmaps(held["images"]), tuple(map(str, held["alphabet_names"]))
+        held = load_or_build(DRAWINGS_CACHE, lambda: resize_drawings(*fetch_contents("omniglot", OMNIGLOT_FILES)))
+    x, classes = unpack_bitmaps(held["images"]), tuple(map(str, held["alphabet_names"]))
     test = held["evaluation"].astype(bool)
-    return Found(
-        arrays(x[~test], held["alphabet"][~test]),
-        test=arrays(x[test], held["alphabet"][test]),
+    return RawDataset(
+        split_from_arrays(x[~test], held["alphabet"][~test]),
+        test=split_from_arrays(x[test], held["alphabet"][test]),
         classes=classes,
         preprocessing="28 of the 105 official rows and columns, those nearest to an even spacing",
     )
 
 
-def drawings(*zips: bytes) -> dict[str, np.ndarray]:
+def resize_drawings(*zips: bytes) -> dict[str, np.ndarray]:
     """The official drawings of the background and the evaluation zip at 28x28 pixels, by alphabet and character."""
     from PIL import Image
 

@@ -11,19 +11,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from elbowroom.data.file_io import readable
-from elbowroom.data.readers.csv import Cells, Table
+from elbowroom.data.file_io import io_errors
+from elbowroom.data.readers.csv import RawColumn, RawTable
 from elbowroom.data.splits.loader import X_KEYS, Y_KEYS
 
-Name = Callable[[int], str]
+DescribeRow = Callable[[int], str]
 """What a row is called, for an error."""
 
 
-def chosen(schema: Any, where: object) -> tuple[list[str], str | None]:
+def select_columns(schema: Any, where: object) -> tuple[list[str], str | None]:
     """The columns of the examples, and that of the labels where there is one."""
     label = next((name for name in Y_KEYS if name in schema.names), None)
     # pandas leaves its index among the columns
-    kinds = {n: holds(schema.field(n).type) for n in schema.names if n != label and not n.startswith("__index_level_")}
+    kinds = {n: content_kind(schema.field(n).type) for n in schema.names if n != label and not n.startswith("__index_level_")}
     for kind in ("picture", "list"):
         held = [name for name in kinds if kinds[name] == kind]
         named = [name for name in X_KEYS if name in held]
@@ -46,84 +46,84 @@ def chosen(schema: Any, where: object) -> tuple[list[str], str | None]:
     return list(kinds), label
 
 
-def holds(type: Any) -> str:
+def content_kind(arrow_type: Any) -> str:
     """What a column holds: numbers, lists (of lists) of them, or pictures; nothing for anything else.
 
-    >>> holds(pa.int64()), holds(pa.list_(pa.list_(pa.uint8()))), holds(pa.binary()), holds(pa.string())
+    >>> content_kind(pa.int64()), content_kind(pa.list_(pa.list_(pa.uint8()))), content_kind(pa.binary()), content_kind(pa.string())
     ('number', 'list', 'picture', '')
     """
-    if pa.types.is_struct(type):
-        type = next((field.type for field in type if field.name == "bytes"), type)
-    if pa.types.is_binary(type) or pa.types.is_large_binary(type):
+    if pa.types.is_struct(arrow_type):
+        arrow_type = next((field.type for field in arrow_type if field.name == "bytes"), arrow_type)
+    if pa.types.is_binary(arrow_type) or pa.types.is_large_binary(arrow_type):
         return "picture"
     kind = "number"
-    while is_list(type):
-        type, kind = type.value_type, "list"
-    return kind if pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_boolean(type) else ""
+    while is_list_type(arrow_type):
+        arrow_type, kind = arrow_type.value_type, "list"
+    return kind if pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_boolean(arrow_type) else ""
 
 
-def is_list(type: Any) -> bool:
+def is_list_type(arrow_type: Any) -> bool:
     """Whether a type is one of lists."""
-    return pa.types.is_list(type) or pa.types.is_large_list(type) or pa.types.is_fixed_size_list(type)
+    return pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type) or pa.types.is_fixed_size_list(arrow_type)
 
 
-def contents(table: Any, name: Name) -> list[bytes]:
+def column_bytes(table: Any, describe_row: DescribeRow) -> list[bytes]:
     """The files of a column of pictures."""
     column = table.column(0).combine_chunks()
     if pa.types.is_struct(column.type):
         column = pc.struct_field(column, "bytes")
-    must_be_full(column, 1, name)
+    check_no_nulls(column, 1, describe_row)
     return column.to_pylist()
 
 
-def values(table: Any, name: Name) -> np.ndarray:
+def columns_to_array(table: Any, describe_row: DescribeRow) -> np.ndarray:
     """Columns of numbers side by side (N, D), or one of lists (of lists) of one length (N, ...)."""
-    columns = [unnested(column.combine_chunks(), name) for column in table.columns]
+    columns = [column_to_array(column.combine_chunks(), describe_row) for column in table.columns]
     return np.column_stack(columns) if columns[0].ndim == 1 else columns[0]
 
 
-def labels(column: Any, name: Name) -> np.ndarray:
+def labels_to_array(column: Any, describe_row: DescribeRow) -> np.ndarray:
     """Numbers, names or rows of attributes."""
     held = column.combine_chunks()
     if pa.types.is_dictionary(held.type):
         held = held.dictionary_decode()
-    must_be_full(held, 1, name)
+    check_no_nulls(held, 1, describe_row)
     text = pa.types.is_string(held.type) or pa.types.is_large_string(held.type)
-    return np.array(held.to_pylist(), dtype=str) if text else unnested(held, name)
+    return np.array(held.to_pylist(), dtype=str) if text else column_to_array(held, describe_row)
 
 
-def unnested(column: Any, name: Name) -> np.ndarray:
+def column_to_array(column: Any, describe_row: DescribeRow) -> np.ndarray:
     """Numbers (N,), or lists of one length, as an array."""
     shape, per_row = [len(column)], 1
-    must_be_full(column, per_row, name)
-    while is_list(column.type):
+    check_no_nulls(column, per_row, describe_row)
+    while is_list_type(column.type):
         lengths = np.asarray(pc.list_value_length(column))
         odd = np.flatnonzero(lengths != lengths[0])
         if len(odd):
             raise ValueError(
-                f"{name(odd[0] // per_row)} has a list of {lengths[odd[0]]} where others have {lengths[0]}: expected "
+                f"{describe_row(odd[0] // per_row)} has a list of {lengths[odd[0]]} where others have {lengths[0]}: expected "
                 "one length; cut or fill them"
             )
         shape.append(int(lengths[0]))
         per_row *= shape[-1]
         column = pc.list_flatten(column)
-        must_be_full(column, per_row, name)
+        check_no_nulls(column, per_row, describe_row)
     return column.to_numpy(zero_copy_only=False).reshape(shape)
 
 
-def must_be_full(column: Any, per_row: int, name: Name) -> None:
+def check_no_nulls(column: Any, values_per_row: int, describe_row: DescribeRow) -> None:
     """Refuse a column in which something is missing."""
     if column.null_count:
         place = pc.index(pc.is_null(column), True).as_py()
-        raise ValueError(f"{name(place // per_row)} has a field with nothing in it: fill it, or leave the row out")
+        raise ValueError(f"{describe_row(place // values_per_row)} has a field with nothing in it: fill it, or leave the row out")
 
 
-def is_table(schema: Any) -> bool:
+def has_only_scalars(schema: Any) -> bool:
     """Whether no column holds pictures or lists, so that a row is an example."""
-    return not any(holds(field.type) in ("picture", "list") for field in schema)
+    return not any(content_kind(field.type) in ("picture", "list") for field in schema)
 
 
-def table(files: Sequence[Path], dropped: Collection[str] = ()) -> Table:
+def read_parquet_table(files: Sequence[Path], dropped: Collection[str] = ()) -> RawTable:
     """The columns of parquet files, one file after the other, without those that are ``dropped``.
 
     Raises:
@@ -131,7 +131,7 @@ def table(files: Sequence[Path], dropped: Collection[str] = ()) -> Table:
     """
     parts = []
     for file in files:
-        with readable(file):
+        with io_errors(file):
             parts.append(pq.read_table(file))
         if parts[-1].schema.names != parts[0].schema.names:
             mine, first = (", ".join(part.schema.names) for part in (parts[-1], parts[0]))
@@ -146,21 +146,21 @@ def table(files: Sequence[Path], dropped: Collection[str] = ()) -> Table:
     names = [name for name in whole.schema.names if name not in dropped and not name.startswith("__index_level_")]
     if not len(whole):
         raise ValueError(f"{files[0]} is empty: expected at least one row")
-    return Table({name: cells(name, whole.column(name), files[0]) for name in names}, len(whole), where)
+    return RawTable({name: to_raw_column(name, whole.column(name), files[0]) for name in names}, len(whole), where)
 
 
-def cells(name: str, column: Any, file: Path) -> Cells:
+def to_raw_column(name: str, column: Any, file: Path) -> RawColumn:
     """A column as the different values in it and the place of each row's."""
     held = column.combine_chunks()
     if pa.types.is_dictionary(held.type):
         held = held.dictionary_decode()
     if pa.types.is_null(held.type):
-        return Cells(name, np.full(len(held), -1), [])
+        return RawColumn(name, np.full(len(held), -1), [])
     if pa.types.is_boolean(held.type):
         held = held.cast(pa.string())
     if pa.types.is_string(held.type) or pa.types.is_large_string(held.type):
         coded = held.dictionary_encode()
-        return Cells(name, coded.indices.fill_null(-1).to_numpy(), coded.dictionary.to_pylist())
+        return RawColumn(name, coded.indices.fill_null(-1).to_numpy(), coded.dictionary.to_pylist())
     if not (pa.types.is_integer(held.type) or pa.types.is_floating(held.type) or pa.types.is_decimal(held.type)):
         raise ValueError(
             f"the column '{name}' of {file} holds {held.type} values: expected numbers, texts or booleans; write it as "
@@ -171,4 +171,4 @@ def cells(name: str, column: Any, file: Path) -> Cells:
     values, places = np.unique(numbers[there], return_inverse=True)
     codes = np.full(len(numbers), -1)
     codes[there] = places
-    return Cells(name, codes, values)
+    return RawColumn(name, codes, values)

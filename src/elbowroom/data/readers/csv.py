@@ -10,39 +10,39 @@ from pathlib import Path
 
 import numpy as np
 
-from elbowroom.data.file_io import readable
+from elbowroom.data.file_io import io_errors
 
-MISSING = {"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "?"}
+MISSING_VALUES = {"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "?"}
 """What stands in a cell of text that has nothing in it."""
 DELIMITERS = ",;\t|"
 
 
 @dataclass(frozen=True)
-class Cells:
+class RawColumn:
     """One column: the different values in it, texts or numbers, and which of them each row has, -1 for none.
 
-    >>> Cells("age", np.array([1, 0, -1]), ["20", "x"]).numbers
+    >>> RawColumn("age", np.array([1, 0, -1]), ["20", "x"]).numbers
     array([nan, 20., nan])
     """
 
     name: str
-    codes: np.ndarray
+    value_indices: np.ndarray
     values: Sequence[str] | np.ndarray
 
     @property
-    def as_numbers(self) -> np.ndarray:
+    def numeric_values(self) -> np.ndarray:
         """The different values as numbers, NaN for texts that are none."""
-        return np.array([number(text) for text in self.values], dtype=np.float64)
+        return np.array([parse_number(text) for text in self.values], dtype=np.float64)
 
     @property
-    def numbers(self) -> np.ndarray:
+    def numbers_by_row(self) -> np.ndarray:
         """The number in every row, NaN where there is none."""
-        return np.append(self.as_numbers, np.nan)[self.codes]
+        return np.append(self.numeric_values, np.nan)[self.value_indices]
 
     @property
-    def counts(self) -> np.ndarray:
+    def value_counts(self) -> np.ndarray:
         """How many rows have each value."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+        return np.bincount(self.value_indices[self.value_indices >= 0], minlength=len(self.values))
 
     @property
     def is_text(self) -> bool:
@@ -51,18 +51,18 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Table:
+class RawTable:
     """The columns of one or more files, ``count`` rows of them; ``where`` is what a row is called."""
 
-    cells: dict[str, Cells]
-    count: int
-    where: Callable[[int], str]
+    columns: dict[str, RawColumn]
+    n_rows: int
+    describe_row: Callable[[int], str]
 
 
-def number(text: str | float) -> float:
+def parse_number(text: str | float) -> float:
     """A number as it is written, or NaN for anything else.
 
-    >>> number("1e3"), number("1_000")
+    >>> parse_number("1e3"), parse_number("1_000")
     (1000.0, nan)
     """
     try:
@@ -71,7 +71,7 @@ def number(text: str | float) -> float:
         return float("nan")
 
 
-def from_text(files: Sequence[Path]) -> Table:
+def read_csv(files: Sequence[Path]) -> RawTable:
     """The table in files of text: a line of names, then a line for every row.
 
     Raises:
@@ -84,12 +84,12 @@ def from_text(files: Sequence[Path]) -> Table:
     lines, begins = array("q"), []
     for file in files:
         begins.append(len(lines))
-        rows = lines_of(file)
+        rows = iter_csv_rows(file)
         _, header = next(rows, (0, []))
         if not names:
             names = header
             codes, places = [array("i") for _ in names], [{} for _ in names]
-        check(header, names, file, files[0])
+        check_header(header, names, file, files[0])
         for line, row in rows:
             if len(row) != len(names):
                 raise ValueError(
@@ -98,11 +98,11 @@ def from_text(files: Sequence[Path]) -> Table:
                 )
             lines.append(line)
             for text, held, known in zip(row, codes, places, strict=True):
-                held.append(-1 if text in MISSING else known.setdefault(text, len(known)))
+                held.append(-1 if text in MISSING_VALUES else known.setdefault(text, len(known)))
     if not len(lines):
         raise ValueError(f"{files[0]} has no rows: expected a line of names, then a line for every example")
     cells = {
-        name: Cells(name, np.array(held), list(known))
+        name: RawColumn(name, np.array(held), list(known))
         for name, held, known in zip(names, codes, places, strict=True)
         if name  # what pandas calls the rows has none
     }
@@ -110,13 +110,13 @@ def from_text(files: Sequence[Path]) -> Table:
     def where(row: int) -> str:
         return f"line {lines[row]} of {files[int(np.searchsorted(begins, row, side='right')) - 1]}"
 
-    return Table(cells, len(lines), where)
+    return RawTable(cells, len(lines), where)
 
 
-def lines_of(file: Path) -> Iterator[tuple[int, list[str]]]:
+def iter_csv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
     """The lines of a file of text that are not empty: their numbers, as an editor counts, and their cells."""
     try:
-        with readable(file), open(file, encoding="utf-8-sig", newline="") as text:
+        with io_errors(file), open(file, encoding="utf-8-sig", newline="") as text:
             first = text.readline()
             text.seek(0)
             delimiter = max(DELIMITERS, key=first.count)
@@ -128,9 +128,9 @@ def lines_of(file: Path) -> Iterator[tuple[int, list[str]]]:
         raise ValueError(f"{file} is no table of text ({error}): save it as .csv again") from error
 
 
-def check(header: list[str], names: list[str], file: Path, first: Path) -> None:
+def check_header(header: list[str], names: list[str], file: Path, first_file: Path) -> None:
     """Refuse a first line that does not name the columns, or names others than the first file."""
-    if header and not any(np.isnan([number(name) for name in header])):
+    if header and not any(np.isnan([parse_number(name) for name in header])):
         raise ValueError(f"the first line of {file} holds numbers: expected the names of the columns; add them")
     twice = next((name for place, name in enumerate(header) if name in header[:place]), None)
     if twice is not None or "" in header[1:]:
@@ -138,5 +138,5 @@ def check(header: list[str], names: list[str], file: Path, first: Path) -> None:
         raise ValueError(f"{file} has {what}: expected a name for each; mend its first line")
     if header != names:
         raise ValueError(
-            f"the columns of {file} are {', '.join(header)} and those of {first} {', '.join(names)}: expected the same"
+            f"the columns of {file} are {', '.join(header)} and those of {first_file} {', '.join(names)}: expected the same"
         )

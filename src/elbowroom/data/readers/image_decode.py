@@ -11,56 +11,56 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from elbowroom.data.file_io import DAMAGE
-from elbowroom.data.image import PICTURES, Fit, decoded
-from elbowroom.data.readers.image_archive import Album
-from elbowroom.data.value_kinds import each
+from elbowroom.data.file_io import READ_ERRORS
+from elbowroom.data.image import IMAGE_SUFFIXES, CropResize, decode_image
+from elbowroom.data.readers.image_archive import ImageArchive
+from elbowroom.data.value_kinds import parallel_for
 
-PART = 2**24
+DECODE_CHUNK_BYTES = 2**24
 """Bytes of decoded pictures that are in memory at a time."""
-SHOWN = 2**22
+PROGRESS_MIN_BYTES = 2**22
 """Bytes of pictures as they lie from which it is shown how far the decoding is."""
-Seen = str | tuple[int, ...]
+ShapeOrError = str | tuple[int, ...]
 """The shape of a picture, or why it cannot be read."""
 
 
-class Written(NamedTuple):
+class DecodeSummary(NamedTuple):
     """The pictures in a file: their names in order, those that could not be read and why, a hash of the pixels."""
 
     names: list[str]
-    bad: dict[str, str]
+    errors: dict[str, str]
     digest: str
 
 
-def decode(album: Album, fit: Fit, file: BinaryIO, must_fit: Callable[[int], None], colour: bool = False) -> Written:
+def decode_to_npy(archive: ImageArchive, crop_resize: CropResize, file: BinaryIO, check_space: Callable[[int], None], color: bool = False) -> DecodeSummary:
     """Write all pictures as a .npy file: (N, H, W) where all are grey, (N, 3, H, W) where one is in colour.
 
-    They are decoded in as many threads as there are cores, a part of them at a time. ``must_fit`` is asked first,
+    They are decoded in as many threads as there are cores, a part of them at a time. ``check_space`` is asked first,
     with the bytes of all.
 
     Raises:
         ValueError: no pictures, none that can be read, or several sizes.
     """
-    places = album.places()
+    places = archive.list_members()
     names = sorted(places)
 
     def read(name: str) -> np.ndarray | str:
-        return pixels_or_why(lambda: album.read(places[name]), fit)
+        return decode_or_error(lambda: archive.read(places[name]), crop_resize)
 
     first = next((pixels for name in names if not isinstance(pixels := read(name), str)), None)
     if first is None:
-        raise nothing(album.path, {name: str(read(name)) for name in names})
-    colour, size = colour or first.ndim == 3, first.shape[:2]
-    shape = (3, *size) if colour else size
-    must_fit(len(names) * math.prod(shape))
+        raise no_images_error(archive.path, {name: str(read(name)) for name in names})
+    color, size = color or first.ndim == 3, first.shape[:2]
+    shape = (3, *size) if color else size
+    check_space(len(names) * math.prod(shape))
     bad: dict[str, str] = {}
     sizes: dict[tuple[int, ...], list[str]] = {}
     digest = blake2b(digest_size=16)
-    header(file, (len(names), *shape))
-    for part in parts(names, max(1, PART // math.prod(shape)), album):
-        pixels, seen = block(part, read, shape)
-        if not colour and any(len(one) == 3 for one in seen if not isinstance(one, str)):
-            return decode(album, fit, file, must_fit, colour=True)
+    write_npy_header(file, (len(names), *shape))
+    for part in iter_chunks(names, max(1, DECODE_CHUNK_BYTES // math.prod(shape)), archive):
+        pixels, seen = decode_chunk(part, read, shape)
+        if not color and any(len(one) == 3 for one in seen if not isinstance(one, str)):
+            return decode_to_npy(archive, crop_resize, file, check_space, color=True)
         for name, one in zip(part, seen, strict=True):
             if isinstance(one, str):
                 bad[name] = one
@@ -70,30 +70,30 @@ def decode(album: Album, fit: Fit, file: BinaryIO, must_fit: Callable[[int], Non
         file.write(values)
         digest.update(values)
     file.truncate()
-    header(file, (len(sizes[size]), *shape))
+    write_npy_header(file, (len(sizes[size]), *shape))
     if len(sizes) > 1:
-        raise several(album.path, sizes)
-    return Written(sizes[size], bad, digest.hexdigest())
+        raise mixed_sizes_error(archive.path, sizes)
+    return DecodeSummary(sizes[size], bad, digest.hexdigest())
 
 
-def pixels_or_why(read: Callable[[], bytes], fit: Fit) -> np.ndarray | str:
+def decode_or_error(read: Callable[[], bytes], crop_resize: CropResize) -> np.ndarray | str:
     """A picture's pixels, or why it cannot be read."""
     try:
-        return decoded(read(), fit)
+        return decode_image(read(), crop_resize)
     except PermissionError:
         return "no permission"
     except ValueError as error:
         return str(error)
-    except DAMAGE:
+    except READ_ERRORS:
         return "damaged"
 
 
-def block(
+def decode_chunk(
     names: list[str], read: Callable[[str], np.ndarray | str], shape: tuple[int, ...]
-) -> tuple[np.ndarray, list[Seen]]:
+) -> tuple[np.ndarray, list[ShapeOrError]]:
     """Pictures as one array, those that have the ``shape`` or are grey where it is colour; and what each of them is."""
     made = np.empty((len(names), *shape), np.uint8)
-    seen: list[Seen] = [""] * len(names)
+    seen: list[ShapeOrError] = [""] * len(names)
 
     def put(place: int) -> None:
         pixels = read(names[place])
@@ -101,51 +101,51 @@ def block(
         if not isinstance(pixels, str) and pixels.shape[:2] == shape[-2:] and pixels.ndim <= len(shape):
             made[place] = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
-    each(put, len(names), names.__getitem__)
+    parallel_for(put, len(names), names.__getitem__)
     return made, seen
 
 
-def parts(names: list[str], length: int, album: Album) -> Iterator[list[str]]:
+def iter_chunks(names: list[str], chunk_size: int, archive: ImageArchive) -> Iterator[list[str]]:
     """The names, so many at a time; large albums show how far they are."""
     from rich.progress import track
 
-    starts = range(0, len(names), length)
-    hidden = album.size < SHOWN or not sys.stderr.isatty()
-    for start in track(starts, f"decoding {album.path.name}", transient=True, disable=hidden):
-        yield names[start : start + length]
+    starts = range(0, len(names), chunk_size)
+    hidden = archive.total_bytes < PROGRESS_MIN_BYTES or not sys.stderr.isatty()
+    for start in track(starts, f"decoding {archive.path.name}", transient=True, disable=hidden):
+        yield names[start : start + chunk_size]
 
 
-def header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+def write_npy_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     """What a .npy file of pixels begins with; as long for any number of them."""
     file.seek(0)
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
-def nothing(path: Path, bad: dict[str, str]) -> ValueError:
+def no_images_error(path: Path, errors: dict[str, str]) -> ValueError:
     """What is wrong where no picture can be read."""
-    if bad:
-        return unreadable(path, bad, len(bad))
+    if errors:
+        return unreadable_images_error(path, errors, len(errors))
     return ValueError(
-        f"no pictures in {path}: expected {', '.join(sorted(PICTURES))} files, in it or in its subfolders, "
+        f"no pictures in {path}: expected {', '.join(sorted(IMAGE_SUFFIXES))} files, in it or in its subfolders, "
         "or .tar or .parquet shards or an x.npy in itself"
     )
 
 
-def unreadable(path: Path, bad: dict[str, str], count: int) -> ValueError:
+def unreadable_images_error(path: Path, errors: dict[str, str], count: int) -> ValueError:
     """What is wrong where some pictures cannot be read."""
     return ValueError(
-        f"{len(bad)} of {count} pictures in {path} cannot be read: {listed(bad, 3)}; mend them or take them out, or "
+        f"{len(errors)} of {count} pictures in {path} cannot be read: {format_errors(errors, 3)}; mend them or take them out, or "
         'go on without them: bad_pictures="skip", on the command line --skip-bad'
     )
 
 
-def listed(bad: dict[str, str], most: int) -> str:
+def format_errors(errors: dict[str, str], max_shown: int) -> str:
     """The first few names, each with what is wrong, and how many more there are."""
-    more = f" and {len(bad) - most} more" if len(bad) > most else ""
-    return ", ".join(f"{name} ({why})" for name, why in list(bad.items())[:most]) + more
+    more = f" and {len(errors) - max_shown} more" if len(errors) > max_shown else ""
+    return ", ".join(f"{name} ({why})" for name, why in list(errors.items())[:max_shown]) + more
 
 
-def several(path: Path, sizes: dict[tuple[int, ...], list[str]]) -> ValueError:
+def mixed_sizes_error(path: Path, sizes: dict[tuple[int, ...], list[str]]) -> ValueError:
     """What is wrong where pictures have more than one size."""
     by_count = sorted(sizes.items(), key=lambda pair: -len(pair[1]))
     shown = [f"{h}x{w} ({len(names)}, such as {names[0]})" for (h, w), names in by_count[:3]]

@@ -6,62 +6,62 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from elbowroom.data.image import Fit
-from elbowroom.data.options import Asked
-from elbowroom.data.raw import Found, arrays, class_names, labels
-from elbowroom.data.readers.image_archive import album, are_alone, folder_names
-from elbowroom.data.readers.image_cache import Decoded, once, place_of
-from elbowroom.data.readers.image_decode import listed, unreadable
-from elbowroom.data.readers.mapped import Mapped
-from elbowroom.data.readers.numpy import LARGE, in_file
-from elbowroom.data.splits.buffered import Stored
+from elbowroom.data.image import CropResize
+from elbowroom.data.options import ReadOptions
+from elbowroom.data.raw import RawDataset, split_from_arrays, class_names, encode_labels
+from elbowroom.data.readers.image_archive import open_image_archive, has_only_images, folder_labels
+from elbowroom.data.readers.image_cache import DecodedImages, load_cached, cache_path
+from elbowroom.data.readers.image_decode import format_errors, unreadable_images_error
+from elbowroom.data.readers.mapped import ArrayRowSource
+from elbowroom.data.readers.numpy import PARTIAL_HASH_BYTES, open_npy_split
+from elbowroom.data.splits.buffered import BufferedSplit
 
-NAMED = 20
+MAX_LISTED_IMAGES = 20
 """How many pictures a warning names."""
 
 
-def read_pictures(path: Path, asked: Asked) -> Found:
+def read_images(path: Path, options: ReadOptions) -> RawDataset:
     """Every picture of a folder, zip or tar; labelled by subfolder where there are at least two of them.
 
     Raises:
         ValueError: no pictures, several sizes, or pictures that cannot be read, unless they are to be skipped.
     """
-    held = pictures(path, asked)
-    y = folder_names(held.about.names)
-    return as_found(held, y, None if y is None else class_names([y]), f"the pictures of {path.name}", asked)
+    held = load_images(path, options)
+    y = folder_labels(held.metadata.names)
+    return build_raw_dataset(held, y, None if y is None else class_names([y]), f"the pictures of {path.name}", options)
 
 
-def is_album(tar: Path, fit: Fit) -> bool:
+def is_image_tar(tar: Path, crop_resize: CropResize) -> bool:
     """Whether a tar is to be decoded once, as a zip is; one that has been needs no second look."""
-    return place_of(album(tar), fit).exists() or are_alone(tar)
+    return cache_path(open_image_archive(tar), crop_resize).exists() or has_only_images(tar)
 
 
-def pictures(path: Path, asked: Asked) -> Decoded:
+def load_images(path: Path, options: ReadOptions) -> DecodedImages:
     """The decoded pictures; those that cannot be read are refused, or told of in a warning."""
-    held = once(album(path), asked.fit)
-    bad, count = held.about.bad, len(held.about.names) + len(held.about.bad)
-    if bad and asked.bad_pictures == "refuse":
-        raise unreadable(path, bad, count)
+    held = load_cached(open_image_archive(path), options.crop_resize)
+    bad, count = held.metadata.errors, len(held.metadata.names) + len(held.metadata.errors)
+    if bad and options.bad_images == "refuse":
+        raise unreadable_images_error(path, bad, count)
     if bad:
-        told = f"{len(bad)} of {count} pictures in {path} cannot be read and are left out: {listed(bad, NAMED)}"
+        told = f"{len(bad)} of {count} pictures in {path} cannot be read and are left out: {format_errors(bad, MAX_LISTED_IMAGES)}"
         warnings.warn(told, stacklevel=2)
     return held
 
 
-def as_found(held: Decoded, y: Any, classes: tuple[str, ...] | None, where: str, asked: Asked) -> Found:
+def build_raw_dataset(images: DecodedImages, y: Any, classes: tuple[str, ...] | None, where: str, options: ReadOptions) -> RawDataset:
     """Decoded pictures: in memory where they are small beside it and no buffer is asked for, mapped otherwise."""
-    if held.file is not None:
-        train = in_file(held.file, y, classes, where, asked.buffer)
-    elif asked.buffer is None:
-        train = arrays(held.pixels, y, classes, where)
+    if images.file is not None:
+        train = open_npy_split(images.file, y, classes, where, options.buffer)
+    elif options.buffer is None:
+        train = split_from_arrays(images.pixels, y, classes, where)
     else:
-        source = Mapped(held.pixels, where)
-        given = None if y is None else labels(y, len(source), classes, where)
-        train = Stored(source, given, buffer=asked.buffer)
-    return Found(
+        source = ArrayRowSource(images.pixels, where)
+        given = None if y is None else encode_labels(y, len(source), classes, where)
+        train = BufferedSplit(source, given, buffer=options.buffer)
+    return RawDataset(
         train,
         classes=classes,
-        preprocessing=asked.fit.words,
-        identity=held.about.digest if held.pixels.nbytes > LARGE else None,
-        left_out=tuple(held.about.bad),
+        preprocessing=options.crop_resize.description,
+        content_hash=images.metadata.digest if images.pixels.nbytes > PARTIAL_HASH_BYTES else None,
+        skipped=tuple(images.metadata.errors),
     )

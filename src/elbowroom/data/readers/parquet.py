@@ -11,14 +11,14 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from elbowroom.data.file_io import readable
-from elbowroom.data.image import AS_IS, Fit
+from elbowroom.data.file_io import io_errors
+from elbowroom.data.image import NO_CROP_RESIZE, CropResize
 from elbowroom.data.readers import arrow
-from elbowroom.data.splits.blocks import longest_of
-from elbowroom.data.value_kinds import Form, examples, form_of
+from elbowroom.data.splits.blocks import longest_block
+from elbowroom.data.value_kinds import ArraySpec, decode_examples, infer_spec
 
 
-class Parquet:
+class ParquetRowSource:
     """The rows of parquet files, one after the other.
 
     The label is the column of one of its names (``label``, ``y``, ``target``, ...), if there is one. The examples are
@@ -31,36 +31,36 @@ class Parquet:
             reading, pictures or lists of another form than those looked at first.
     """
 
-    def __init__(self, shards: Sequence[Path], fit: Fit = AS_IS) -> None:
-        self.shards, self.fit = shards, fit
-        self._files = [metadata_of(shard) for shard in shards]
-        self._schemas = [file.schema.to_arrow_schema() for file in self._files]
-        self._groups = [(n, g) for n, file in enumerate(self._files) for g in range(file.num_row_groups)]
-        self._begins = begins(self._files[n].row_group(g).num_rows for n, g in self._groups)
-        self._shard_begins = begins(file.num_rows for file in self._files)
-        self.columns, self.label = arrow.chosen(self._schemas[0], shards[0])
-        self._must_agree()
-        self.pictures = arrow.holds(self._schemas[0].field(self.columns[0]).type) == "picture"
-        if fit != AS_IS and not self.pictures:
-            raise ValueError(f"{fit} is for pictures, and {shards[0]} has none: leave it out")
-        self.labels = None if self.label is None else np.concatenate([self._labels(n) for n in range(len(shards))])
-        self.form = self._form()
+    def __init__(self, shards: Sequence[Path], crop_resize: CropResize = NO_CROP_RESIZE) -> None:
+        self.shards, self.crop_resize = shards, crop_resize
+        self._metadata = [read_parquet_metadata(shard) for shard in shards]
+        self._schemas = [file.schema.to_arrow_schema() for file in self._metadata]
+        self._groups = [(n, g) for n, file in enumerate(self._metadata) for g in range(file.num_row_groups)]
+        self._group_starts = start_offsets(self._metadata[n].row_group(g).num_rows for n, g in self._groups)
+        self._shard_starts = start_offsets(file.num_rows for file in self._metadata)
+        self.columns, self.label_column = arrow.select_columns(self._schemas[0], shards[0])
+        self._check_schemas()
+        self.has_images = arrow.content_kind(self._schemas[0].field(self.columns[0]).type) == "picture"
+        if crop_resize != NO_CROP_RESIZE and not self.has_images:
+            raise ValueError(f"{crop_resize} is for pictures, and {shards[0]} has none: leave it out")
+        self.labels = None if self.label_column is None else np.concatenate([self._read_labels(n) for n in range(len(shards))])
+        self.spec = self._infer_spec()
 
     def __len__(self) -> int:
-        return sum(file.num_rows for file in self._files)
+        return sum(file.num_rows for file in self._metadata)
 
-    def rows(self, rows: np.ndarray) -> np.ndarray:
+    def read_rows(self, rows: np.ndarray) -> np.ndarray:
         """The examples at ``rows``; each row group they are in is read whole, one at a time."""
-        made = np.empty((len(rows), *self.form.shape), self.form.dtype)
-        group_of = np.searchsorted(self._begins, rows, side="right") - 1
+        made = np.empty((len(rows), *self.spec.shape), self.spec.dtype)
+        group_of = np.searchsorted(self._group_starts, rows, side="right") - 1
         for group in np.unique(group_of):
-            made[group_of == group] = self._values(group, rows[group_of == group])
+            made[group_of == group] = self._read_values(group, rows[group_of == group])
         return made
 
-    def blocks(self, buffer: int | None) -> Tensor:
+    def block_starts(self, buffer: int | None) -> Tensor:
         """The row groups."""
-        groups = torch.from_numpy(self._begins)
-        longest = longest_of(groups, len(self))
+        groups = torch.from_numpy(self._group_starts)
+        longest = longest_block(groups, len(self))
         if buffer is not None and buffer < longest:
             raise ValueError(
                 f"buffer={buffer} is less than a row group, which is read whole and has up to {longest} rows: give at "
@@ -68,55 +68,55 @@ class Parquet:
             )
         return groups
 
-    def where(self, row: int) -> str:
+    def describe_row(self, row: int) -> str:
         """The row of the shard."""
-        shard = int(np.searchsorted(self._shard_begins, row, side="right")) - 1
-        return f"row {row - self._shard_begins[shard]} of {self.shards[shard]}"
+        shard = int(np.searchsorted(self._shard_starts, row, side="right")) - 1
+        return f"row {row - self._shard_starts[shard]} of {self.shards[shard]}"
 
-    def _values(self, group: int, rows: np.ndarray) -> np.ndarray:
+    def _read_values(self, group: int, rows: np.ndarray) -> np.ndarray:
         """The examples at some rows of one group."""
-        table = self._table(group, rows)
+        table = self._read_group(group, rows)
 
         def name(place: int) -> str:
-            return self.where(int(rows[place]))
+            return self.describe_row(int(rows[place]))
 
-        if self.pictures:
-            return examples(arrow.contents(table, name), self.form, self.fit, name)
-        values = arrow.values(table, name)
-        if values.shape[1:] != self.form.shape:
+        if self.has_images:
+            return decode_examples(arrow.column_bytes(table, name), self.spec, self.crop_resize, name)
+        values = arrow.columns_to_array(table, name)
+        if values.shape[1:] != self.spec.shape:
             raise ValueError(
-                f"{name(0)} is {Form(values.shape[1:], values.dtype)}, and the first row of {self.shards[0]} is "
-                f"{self.form}: expected one length; cut or fill them"
+                f"{name(0)} is {ArraySpec(values.shape[1:], values.dtype)}, and the first row of {self.shards[0]} is "
+                f"{self.spec}: expected one length; cut or fill them"
             )
         return values
 
-    def _form(self) -> Form:
+    def _infer_spec(self) -> ArraySpec:
         """The form of the first row, or of the first few pictures."""
-        rows = np.arange(min(64, self._files[0].row_group(self._groups[0][1]).num_rows))
-        table = self._table(0, rows)
-        if self.pictures:
-            return form_of(arrow.contents(table, self.where), self.fit, self.where)
-        values = arrow.values(table, self.where)
-        return Form(values.shape[1:], values.dtype)
+        rows = np.arange(min(64, self._metadata[0].row_group(self._groups[0][1]).num_rows))
+        table = self._read_group(0, rows)
+        if self.has_images:
+            return infer_spec(arrow.column_bytes(table, self.describe_row), self.crop_resize, self.describe_row)
+        values = arrow.columns_to_array(table, self.describe_row)
+        return ArraySpec(values.shape[1:], values.dtype)
 
-    def _table(self, group: int, rows: np.ndarray) -> Any:
+    def _read_group(self, group: int, rows: np.ndarray) -> Any:
         """The columns of the examples, at some rows of one group."""
         shard, number = self._groups[group]
         path = self.shards[shard]
-        with readable(path), pq.ParquetFile(path, metadata=self._files[shard]) as file:
-            return file.read_row_group(number, columns=self.columns).take(rows - self._begins[group])
+        with io_errors(path), pq.ParquetFile(path, metadata=self._metadata[shard]) as file:
+            return file.read_row_group(number, columns=self.columns).take(rows - self._group_starts[group])
 
-    def _labels(self, shard: int) -> np.ndarray:
+    def _read_labels(self, shard: int) -> np.ndarray:
         """The labels of one file."""
         path = self.shards[shard]
-        with readable(path):
-            table = pq.read_table(path, columns=[self.label])
-        return arrow.labels(table.column(0), lambda row: f"the {self.label} of row {row} of {path}")
+        with io_errors(path):
+            table = pq.read_table(path, columns=[self.label_column])
+        return arrow.labels_to_array(table.column(0), lambda row: f"the {self.label_column} of row {row} of {path}")
 
-    def _must_agree(self) -> None:
+    def _check_schemas(self) -> None:
         """Refuse files whose columns are not those of the first."""
         for shard, schema in zip(self.shards, self._schemas, strict=True):
-            for column in filter(None, (*self.columns, self.label)):
+            for column in filter(None, (*self.columns, self.label_column)):
                 have, want = (
                     str(s.field(column).type) if column in s.names else "missing" for s in (schema, self._schemas[0])
                 )
@@ -127,19 +127,19 @@ class Parquet:
                     )
 
 
-def metadata_of(shard: Path) -> Any:
+def read_parquet_metadata(shard: Path) -> Any:
     """What a parquet file says of itself."""
-    with readable(shard):
+    with io_errors(shard):
         metadata = pq.read_metadata(shard)
     if not metadata.num_rows:
         raise ValueError(f"{shard} is empty: expected at least one row; take it out")
     return metadata
 
 
-def begins(counts: Any) -> np.ndarray:
+def start_offsets(counts: Any) -> np.ndarray:
     """Where each of several runs of these lengths begins.
 
-    >>> begins([3, 2, 4])
+    >>> start_offsets([3, 2, 4])
     array([0, 3, 5])
     """
     return np.cumsum([0, *counts])[:-1]

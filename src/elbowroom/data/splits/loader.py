@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, Subset
 
-from elbowroom.data.image import picture_pixels
-from elbowroom.data.splits.memory import Batch, chunks, scaled
+from elbowroom.data.image import image_to_array
+from elbowroom.data.splits.memory import Batch, batch_indices, scale_pixels
 
 X_KEYS = ("x", "image", "images", "img", "pixel_values", "input", "inputs", "data", "features")
 Y_KEYS = ("y", "label", "labels", "target", "targets", "attributes")
 
 
-class Items:
+class DatasetSplit:
     """A split over a map-style ``dataset`` whose items are x, (x, y) or a dict; x a tensor, array or picture.
 
     Every batch asks for its items anew, so a random augmentation in the data set stays random. ``origin`` are the
@@ -27,7 +27,7 @@ class Items:
     Raises:
         ValueError: an item that holds no x, items of different shapes, NaN or infinite values in the first item.
 
-    >>> Items([(torch.zeros(28, 28), 3), (torch.ones(28, 28), 5)]).first(2).y
+    >>> DatasetSplit([(torch.zeros(28, 28), 3), (torch.ones(28, 28), 5)]).first(2).y
     tensor([3, 5])
     """
 
@@ -36,23 +36,23 @@ class Items:
         dataset: Any,
         device: torch.device | str | None = None,
         shape: tuple[int, ...] | None = None,
-        origin: Tensor | None = None,
+        source_rows: Tensor | None = None,
     ) -> None:
         self.dataset = dataset
         self.device = device
-        self.origin = origin
+        self.source_rows = source_rows
         if len(self) == 0:
             raise ValueError(f"{type(dataset).__name__} is empty: expected at least one example")
-        with undisturbed():
-            self.shape = shape or shape_of(self.gather(torch.tensor([0])))
+        with preserve_rng():
+            self.shape = shape or infer_shape(self.gather(torch.tensor([0])))
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def gather(self, index: Tensor) -> Batch:
         """The examples at the positions ``index`` (B,)."""
-        pairs = [unpack(self.dataset[i], "an item") for i in index.tolist()]
-        xs = [item_array(x) for x, _ in pairs]
+        pairs = [unpack_item(self.dataset[i], "an item") for i in index.tolist()]
+        xs = [item_to_array(x) for x, _ in pairs]
         for position, x in zip(index.tolist(), xs, strict=True):
             if x.shape != xs[0].shape:
                 raise ValueError(
@@ -60,36 +60,36 @@ class Items:
                     "expected the same shape for all; resize them in the data set"
                 )
         y = None if pairs[0][1] is None else np.stack([np.asarray(y) for _, y in pairs])
-        return batch(np.stack(xs), y, index, self.device)
+        return make_batch(np.stack(xs), y, index, self.device)
 
     def batches(self, size: int, order: Tensor | None = None, skip: int = 0) -> Iterator[Batch]:
         """Every example once, or those at ``order``, ``size`` at a time."""
-        for index in chunks(len(self), size, order, "cpu")[skip:]:
+        for index in batch_indices(len(self), size, order, "cpu")[skip:]:
             yield self.gather(index)
 
     def steps(self, size: int) -> int:
         """The number of batches in one pass."""
         return math.ceil(len(self) / size)
 
-    def shuffled(self, generator: torch.Generator) -> Tensor:
+    def random_order(self, generator: torch.Generator) -> Tensor:
         """A random order of the positions."""
         return torch.randperm(len(self), generator=generator)
 
-    def to(self, device: torch.device | str) -> Items:
+    def to(self, device: torch.device | str) -> DatasetSplit:
         """The same items, their batches on ``device``."""
-        return Items(self.dataset, device, self.shape, self.origin)
+        return DatasetSplit(self.dataset, device, self.shape, self.source_rows)
 
     def first(self, n: int) -> Batch:
         """The first ``n`` examples."""
         return self.gather(torch.arange(min(n, len(self))))
 
-    def part(self, index: Tensor, training: bool = True) -> Items:
+    def subset(self, index: Tensor, training: bool = True) -> DatasetSplit:
         """The items at the positions ``index``, as a split of their own."""
-        origin = index if self.origin is None else self.origin[index]
-        return Items(Subset(self.dataset, index.tolist()), self.device, self.shape, origin)
+        origin = index if self.source_rows is None else self.source_rows[index]
+        return DatasetSplit(Subset(self.dataset, index.tolist()), self.device, self.shape, origin)
 
 
-class Loader:
+class LoaderSplit:
     """A split over a ``DataLoader``, or anything that can be gone through again and yields x, (x, y) or a dict.
 
     The loader's own batch size and shuffling rule: ``batches`` takes a size and ignores it. ``index`` is the
@@ -99,7 +99,7 @@ class Loader:
         ValueError: an iterator that can be read only once, an empty loader, a batch that holds no x, NaN or
             infinite values in the first batch; in ``batches``, an ``order`` that picks only some of the examples.
 
-    >>> split = Loader([(torch.zeros(2, 28, 28), torch.tensor([3, 5])), (torch.ones(1, 28, 28), torch.tensor([1]))])
+    >>> split = LoaderSplit([(torch.zeros(2, 28, 28), torch.tensor([3, 5])), (torch.ones(1, 28, 28), torch.tensor([1]))])
     >>> len(split), split.shape, [b.index.tolist() for b in split.batches(64)]
     (3, (1, 28, 28), [[0, 1], [2]])
     """
@@ -117,19 +117,19 @@ class Loader:
             )
         self.source = source
         self.device = device
-        self._count: int | None = None
+        self._num_examples: int | None = None
         self._steps: int | None = None
-        with undisturbed():
+        with preserve_rng():
             # where the shape is known already, a loader's workers need not start for it
-            self.shape = shape or shape_of(next(self.batches(1), None))
+            self.shape = shape or infer_shape(next(self.batches(1), None))
 
     def __len__(self) -> int:
-        if self._count is None:
-            self._count = self.known_length
-        if self._count is None:
-            with undisturbed():
-                self._count = sum(len(b.x) for b in self.batches(1))
-        return self._count
+        if self._num_examples is None:
+            self._num_examples = self.known_length
+        if self._num_examples is None:
+            with preserve_rng():
+                self._num_examples = sum(len(b.x) for b in self.batches(1))
+        return self._num_examples
 
     def batches(self, size: int, order: Tensor | None = None, skip: int = 0) -> Iterator[Batch]:
         """Every batch of the loader, in the loader's own size and order; those skipped are read all the same."""
@@ -140,10 +140,10 @@ class Loader:
             )
         start = 0
         for number, item in enumerate(self.source):
-            x, y = unpack(item, "a batch")
+            x, y = unpack_item(item, "a batch")
             values = as_tensor(x, "x")
             if number >= skip:
-                yield batch(values, y, torch.arange(start, start + len(values)), self.device)
+                yield make_batch(values, y, torch.arange(start, start + len(values)), self.device)
             start += len(values)
 
     def steps(self, size: int) -> int:
@@ -152,16 +152,16 @@ class Loader:
             try:
                 self._steps = len(self.source)  # type: ignore[arg-type]
             except TypeError:
-                with undisturbed():
+                with preserve_rng():
                     self._steps = sum(1 for _ in self.source)
         return self._steps
 
-    def shuffled(self, generator: torch.Generator) -> None:
+    def random_order(self, generator: torch.Generator) -> None:
         """None: a loader keeps its own order."""
 
-    def to(self, device: torch.device | str) -> Loader:
+    def to(self, device: torch.device | str) -> LoaderSplit:
         """The same loader, its batches on ``device``."""
-        return Loader(self.source, device, self.shape)
+        return LoaderSplit(self.source, device, self.shape)
 
     def first(self, n: int) -> Batch:
         """The first ``n`` examples that the loader gives."""
@@ -179,16 +179,16 @@ class Loader:
         """The number of examples, where it can be had without a pass through a stream."""
         loader = self.source
         if isinstance(loader, list):
-            return sum(len(unpack(item, "a batch")[0]) for item in loader)
+            return sum(len(unpack_item(item, "a batch")[0]) for item in loader)
         if not isinstance(loader, DataLoader) or loader.batch_size is None:
-            return self._count
+            return self._num_examples
         if isinstance(loader.dataset, IterableDataset) or not isinstance(loader.sampler, Sized):
-            return self._count
+            return self._num_examples
         examples = len(loader.sampler)
         return examples - examples % loader.batch_size if loader.drop_last else examples
 
     @property
-    def divisible(self) -> bool:
+    def can_subset(self) -> bool:
         """Whether the loader can be built again over some of its examples."""
         loader = self.source
         if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset):
@@ -200,7 +200,7 @@ class Loader:
         # a sampler that repeats or leaves out examples is a choice that a division would undo
         return isinstance(sampler, Sized) and isinstance(dataset, Sized) and len(sampler) == len(dataset)
 
-    def part(self, index: Tensor, training: bool = True) -> Loader:
+    def subset(self, index: Tensor, training: bool = True) -> LoaderSplit:
         """A loader over the examples at ``index`` with the same settings; shuffled and cut short in training only."""
         loader = self.source
         assert isinstance(loader, DataLoader)
@@ -219,15 +219,15 @@ class Loader:
             prefetch_factor=loader.prefetch_factor,
             persistent_workers=loader.persistent_workers,
         )
-        return Loader(again, self.device, self.shape)
+        return LoaderSplit(again, self.device, self.shape)
 
 
-def undisturbed() -> Any:
+def preserve_rng() -> Any:
     """A block that leaves torch's global generator as it was: a look at the data must not change a training."""
     return torch.random.fork_rng(devices=[])
 
 
-def shape_of(first: Batch | None) -> tuple[int, ...]:
+def infer_shape(first: Batch | None) -> tuple[int, ...]:
     """The shape of one example of a stream's first batch, which has to hold finite numbers."""
     if first is None or len(first.x) == 0:
         raise ValueError("the loader gives no batches: expected at least one example")
@@ -236,7 +236,7 @@ def shape_of(first: Batch | None) -> tuple[int, ...]:
     return tuple(first.x.shape[1:])
 
 
-def unpack(item: Any, where: str) -> tuple[Any, Any]:
+def unpack_item(item: Any, where: str) -> tuple[Any, Any]:
     """The x and the y (or None) of an item or a batch in any of its accepted forms."""
     if isinstance(item, Mapping):
         x_key = next((key for key in X_KEYS if key in item), None)
@@ -253,16 +253,16 @@ def unpack(item: Any, where: str) -> tuple[Any, Any]:
     return item, None
 
 
-def item_array(x: Any) -> np.ndarray:
+def item_to_array(x: Any) -> np.ndarray:
     """One example as an array; a picture as its pixels."""
     if hasattr(x, "getbands"):
-        return picture_pixels(x)
+        return image_to_array(x)
     return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
 
 
-def batch(x: Any, y: Any, index: Tensor, device: torch.device | str | None) -> Batch:
+def make_batch(x: Any, y: Any, index: Tensor, device: torch.device | str | None) -> Batch:
     """A batch from raw x (B, ...) and y (B,), arranged, scaled and on the device."""
-    values = scaled(arranged(as_tensor(x, "x")))
+    values = scale_pixels(to_channels_first(as_tensor(x, "x")))
     target = None if y is None else as_tensor(y, "y")
     if target is not None:
         target = target.float() if target.is_floating_point() else target.long()
@@ -282,7 +282,7 @@ def as_tensor(values: Any, where: str) -> Tensor:
         raise ValueError(f"the {where} of a batch is {kind}: expected numbers; convert it in the data set") from error
 
 
-def arranged(x: Tensor) -> Tensor:
+def to_channels_first(x: Tensor) -> Tensor:
     """Tables (N, D) as they are, pictures as (N, C, H, W): from (N, H, W) or, with 1, 3 or 4 channels, (N, H, W, C)."""
     if x.ndim == 3:
         return x.unsqueeze(1)

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
-from elbowroom.data.transforms import Change, Changing
+from elbowroom.data.transforms import Transform, Transformable
 
 
 class Batch(NamedTuple):
@@ -18,7 +18,7 @@ class Batch(NamedTuple):
     Pictures are (C, H, W) in [0, 1]. Class labels are int64, attributes float32. ``index`` is the position of
     each example in its split, so that an evaluation can give every example its own noise in any batch size.
 
-    >>> x, y, index = Arrays(torch.zeros(5, 2)).first(3)
+    >>> x, y, index = InMemorySplit(torch.zeros(5, 2)).first(3)
     >>> x.shape, y, index
     (torch.Size([3, 2]), None, tensor([0, 1, 2]))
     """
@@ -45,7 +45,7 @@ class Split(Protocol):
     def steps(self, size: int) -> int:
         """The number of batches in one pass."""
 
-    def shuffled(self, generator: torch.Generator) -> Tensor | None:
+    def random_order(self, generator: torch.Generator) -> Tensor | None:
         """A random order for ``batches``, or None where the split keeps an order of its own."""
 
     def to(self, device: torch.device | str) -> Self:
@@ -55,7 +55,7 @@ class Split(Protocol):
         """The first ``n`` examples (all of them where there are fewer), for pictures."""
 
 
-class Arrays(Changing):
+class InMemorySplit(Transformable):
     """A split in memory: ``x`` (N, *shape), ``y`` (N,) or (N, A) or None.
 
     ``x`` is uint8 for pixels (0..255, given out as [0, 1]) or float32 for anything else. Pixels stay uint8 in
@@ -67,7 +67,7 @@ class Arrays(Changing):
     Raises:
         ValueError: ``x`` of another type, or ``y`` of another length.
 
-    >>> split = Arrays(torch.tensor([[0], [51], [255]], dtype=torch.uint8))
+    >>> split = InMemorySplit(torch.tensor([[0], [51], [255]], dtype=torch.uint8))
     >>> split.gather(torch.tensor([2, 1])).x
     tensor([[1.0000], [0.2000]])
     """
@@ -77,17 +77,17 @@ class Arrays(Changing):
         x: Tensor,
         y: Tensor | None = None,
         *,
-        changes: tuple[Change, ...] = (),
+        transforms: tuple[Transform, ...] = (),
         seed: int | None = None,
-        origin: Tensor | None = None,
-        often: Tensor | None = None,
+        source_rows: Tensor | None = None,
+        oversampled: Tensor | None = None,
     ) -> None:
         if x.dtype not in (torch.uint8, torch.float32):
             raise ValueError(f"x is {x.dtype}: expected uint8 pixels (0..255) or float32; convert it, or use load_data")
         if y is not None and len(y) != len(x):
             raise ValueError(f"{len(y)} labels for {len(x)} examples: expected one label for each")
-        self.x, self.y, self.origin = x, y, origin
-        self.changes, self.seed, self.often = changes, seed, often
+        self.x, self.y, self.source_rows = x, y, source_rows
+        self.transforms, self.seed, self.oversampled = transforms, seed, oversampled
         self.shape = tuple(x.shape[1:])
 
     def __len__(self) -> int:
@@ -96,80 +96,80 @@ class Arrays(Changing):
     def gather(self, index: Tensor) -> Batch:
         """The examples at the positions ``index`` (B,), scaled and changed."""
         index = index.to(self.x.device)
-        x = scaled(self.x.index_select(0, index))
-        if self.changes:
-            rows = index if self.origin is None else self.origin.to(index.device)[index]
-            x = self.changed(x, rows)
+        x = scale_pixels(self.x.index_select(0, index))
+        if self.transforms:
+            rows = index if self.source_rows is None else self.source_rows.to(index.device)[index]
+            x = self.apply_transforms(x, rows)
         return Batch(x, None if self.y is None else self.y.index_select(0, index), index)
 
     def batches(self, size: int, order: Tensor | None = None, skip: int = 0) -> Iterator[Batch]:
         """Every example once, or those at ``order``, ``size`` at a time."""
-        for index in chunks(len(self), size, order, self.x.device)[skip:]:
+        for index in batch_indices(len(self), size, order, self.x.device)[skip:]:
             yield self.gather(index)
 
     def steps(self, size: int) -> int:
         """The number of batches in one pass."""
         return math.ceil(len(self) / size)
 
-    def shuffled(self, generator: torch.Generator) -> Tensor:
+    def random_order(self, generator: torch.Generator) -> Tensor:
         """A random order of the positions; with ``often``, as many, half of them from there, the rest from the others.
 
-        >>> split = Arrays(torch.zeros(8, 1), often=torch.tensor([5]))
-        >>> split.shuffled(torch.Generator()).eq(5).sum()
+        >>> split = InMemorySplit(torch.zeros(8, 1), often=torch.tensor([5]))
+        >>> split.random_order(torch.Generator()).eq(5).sum()
         tensor(4)
         """
         order = torch.randperm(len(self), generator=generator)
-        if self.often is None or 2 * len(self.often) >= len(self):
+        if self.oversampled is None or 2 * len(self.oversampled) >= len(self):
             return order
-        often, half = self.often.cpu(), len(self) // 2
+        often, half = self.oversampled.cpu(), len(self) // 2
         others = order[~torch.isin(order, often)]
         count = math.ceil(half / len(often))
         rounds = [often[torch.randperm(len(often), generator=generator)] for _ in range(count)]
         both = torch.cat((torch.cat(rounds)[:half], others[: len(self) - half]))
         return both[torch.randperm(len(both), generator=generator)]
 
-    def still(self, seed: int) -> Arrays:
+    def frozen(self, seed: int) -> InMemorySplit:
         """The same examples, what is drawn anew at every use drawn once, from ``seed``; in an order, each once."""
-        made = super().still(seed)
-        return made if made.often is None else made.but(often=None)
+        made = super().frozen(seed)
+        return made if made.oversampled is None else made.replace(often=None)
 
-    def to(self, device: torch.device | str) -> Arrays:
+    def to(self, device: torch.device | str) -> InMemorySplit:
         """The same arrays on ``device``."""
-        y, origin = (None if part is None else part.to(device) for part in (self.y, self.origin))
-        return self.but(x=self.x.to(device), y=y, origin=origin)
+        y, origin = (None if part is None else part.to(device) for part in (self.y, self.source_rows))
+        return self.replace(x=self.x.to(device), y=y, origin=origin)
 
     def first(self, n: int) -> Batch:
         """The first ``n`` examples."""
         return self.gather(torch.arange(min(n, len(self))))
 
     @property
-    def pixels(self) -> bool:
+    def has_pixels(self) -> bool:
         """Whether the values are pixels, 256 levels divided by 255."""
         return self.x.dtype == torch.uint8
 
-    def part(self, index: Tensor, training: bool = True) -> Arrays:
+    def subset(self, index: Tensor, training: bool = True) -> InMemorySplit:
         """The examples at the positions ``index``, as a split of their own."""
-        origin = index if self.origin is None else self.origin[index]
-        return self.but(x=self.x[index], y=None if self.y is None else self.y[index], origin=origin, often=None)
+        origin = index if self.source_rows is None else self.source_rows[index]
+        return self.replace(x=self.x[index], y=None if self.y is None else self.y[index], origin=origin, often=None)
 
 
-def still(split: Split, seed: int) -> Split:
+def frozen(split: Split, seed: int) -> Split:
     """The same examples, those that are drawn anew at every use drawn once, from ``seed``."""
     return split.still(seed) if hasattr(split, "still") else split
 
 
-def scaled(x: Tensor) -> Tensor:
+def scale_pixels(x: Tensor) -> Tensor:
     """Values as float32: pixels (uint8) in [0, 1], everything else as it is."""
     return x.float().div_(255) if x.dtype == torch.uint8 else x.float()
 
 
-def chunks(count: int, size: int, order: Tensor | None, device: torch.device | str | None) -> tuple[Tensor, ...]:
+def batch_indices(count: int, size: int, order: Tensor | None, device: torch.device | str | None) -> tuple[Tensor, ...]:
     """The positions of each batch in turn."""
-    positions = ordered(count, size, order, device)
+    positions = resolve_order(count, size, order, device)
     return positions.split(size) if len(positions) else ()
 
 
-def ordered(count: int, size: int, order: Tensor | None, device: torch.device | str | None) -> Tensor:
+def resolve_order(count: int, size: int, order: Tensor | None, device: torch.device | str | None) -> Tensor:
     """The positions that are gone through, ``size`` at a time."""
     if size < 1:
         raise ValueError(f"a batch size of {size}: expected at least 1")

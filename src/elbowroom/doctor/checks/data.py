@@ -7,29 +7,29 @@ from collections.abc import Iterator
 
 import torch
 
-from elbowroom.auditor.classic import classic
-from elbowroom.auditor.quiet import at_rest
+from elbowroom.auditor.classic import parse_vae_output
+from elbowroom.auditor.quiet import eval_mode
 from elbowroom.data import Split
-from elbowroom.doctor.duplicates import NEAR, Twins, compared
-from elbowroom.doctor.evidence import Case
+from elbowroom.doctor.duplicates import NEAR_DISTANCE_RATIO, Duplicates, find_duplicates
+from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding
-from elbowroom.doctor.registry import Unexamined, ailment
+from elbowroom.doctor.registry import NotApplicableError, diagnosis
 from elbowroom.models.base import Generative
 
 #: Examples of each split whose values are looked at.
-LOOKED_AT = 20_000
+MAX_EXAMPLES = 20_000
 #: Share of held-out examples that are training examples, above which figures on them mean nothing.
-MOST = 0.5
+LEAKED_SHARE = 0.5
 
 
-@ailment("data out of range")
-def out_of_range(case: Case) -> Iterator[Finding]:
+@diagnosis("data out of range")
+def find_data_out_of_range(evidence: Evidence) -> Iterator[Finding]:
     """Values that the likelihood gives no probability to, or that a bounded reconstruction cannot reach."""
-    low, high, whose = _range(case)
+    low, high, whose = _value_range(evidence)
     if math.isinf(low) and math.isinf(high):
         return
-    for name, split in case.data.splits.items():
-        outside, least, most, seen = _reach(split, low, high)
+    for name, split in evidence.data.splits.items():
+        outside, least, most, seen = _measure_range(split, low, high)
         if outside:
             yield Finding(
                 "data out of range",
@@ -42,16 +42,16 @@ def out_of_range(case: Case) -> Iterator[Finding]:
             return
 
 
-def _range(case: Case) -> tuple[float, float, str]:
-    if isinstance(case.model, Generative):
-        family = case.model.decoder.family
+def _value_range(evidence: Evidence) -> tuple[float, float, str]:
+    if isinstance(evidence.model, Generative):
+        family = evidence.model.decoder.family
         return *family.support, type(family).__name__
-    if case.run.record["training"]["pass_state"]:
-        raise Unexamined("what the module returns is not known")
-    with at_rest(case.model):
-        output = classic(case.model(case.batch.x), case.batch.x)
+    if evidence.run.record["training"]["pass_state"]:
+        raise NotApplicableError("what the module returns is not known")
+    with eval_mode(evidence.model):
+        output = parse_vae_output(evidence.model(evidence.batch.x), evidence.batch.x)
     if output is None:
-        raise Unexamined(f"{type(case.model).__name__} does not return (reconstruction, mu, logvar)")
+        raise NotApplicableError(f"{type(evidence.model).__name__} does not return (reconstruction, mu, logvar)")
     again = output.reconstruction
     # A sigmoid reaches for both ends; what merely happens to lie between them does not.
     if 0 <= again.min() < 0.05 and 0.95 < again.max() <= 1:
@@ -59,7 +59,7 @@ def _range(case: Case) -> tuple[float, float, str]:
     return -math.inf, math.inf, ""
 
 
-def _reach(split: Split, low: float, high: float) -> tuple[int, float, float, int]:
+def _measure_range(split: Split, low: float, high: float) -> tuple[int, float, float, int]:
     """How many values are outside, the least and the largest of all, and how many were looked at."""
     outside = seen = examples = 0
     least, most = math.inf, -math.inf
@@ -68,24 +68,24 @@ def _reach(split: Split, low: float, high: float) -> tuple[int, float, float, in
             outside += int(((batch.x < low) | (batch.x > high) | batch.x.isnan()).sum())
             least, most = min(least, batch.x.min().item()), max(most, batch.x.max().item())
             seen, examples = seen + batch.x.numel(), examples + len(batch.x)
-            if examples >= LOOKED_AT:
+            if examples >= MAX_EXAMPLES:
                 break
     return outside, least, most, seen
 
 
-@ailment("held-out examples in training")
-def leaked(case: Case) -> Iterator[Finding]:
+@diagnosis("held-out examples in training")
+def find_split_overlap(evidence: Evidence) -> Iterator[Finding]:
     """A validation or test split that holds training examples, or is the training split."""
-    for name, split in case.data.splits.items():
+    for name, split in evidence.data.splits.items():
         if name == "train":
             continue
-        twins = compared(split, case.data.train)
-        if not twins.shared:
+        twins = find_duplicates(split, evidence.data.train)
+        if not twins.excess_share:
             continue
-        whole = twins.shared >= MOST
+        whole = twins.excess_share >= LEAKED_SHARE
         yield Finding(
             "held-out examples in training",
-            f"{twins.shared:.0%} of {twins.looked_at} {name} examples {_alike(twins)}",
+            f"{twins.excess_share:.0%} of {twins.n_compared} {name} examples {_describe_duplicates(twins)}",
             f"{name} figures are those of training: they say nothing of new examples, and over-fitting cannot be seen",
             f"hold out examples of their own: --validation 0.1, or another {name} split"
             if whole
@@ -94,7 +94,7 @@ def leaked(case: Case) -> Iterator[Finding]:
         )
 
 
-def _alike(twins: Twins) -> str:
-    if twins.same >= twins.near / 2:
+def _describe_duplicates(duplicates: Duplicates) -> str:
+    if duplicates.exact >= duplicates.near / 2:
         return "are training examples, value by value"
-    return f"are {NEAR:.0%} as far from a training example as training examples are from each other, or nearer"
+    return f"are {NEAR_DISTANCE_RATIO:.0%} as far from a training example as training examples are from each other, or nearer"

@@ -4,50 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from elbowroom.doctor.evidence import SETTLED, Case
+from elbowroom.doctor.evidence import MIN_STEPS, Evidence
 from elbowroom.doctor.finding import Finding, Severity
-from elbowroom.doctor.registry import Unexamined, ailment
-from elbowroom.doctor.snapshot import Look
+from elbowroom.doctor.registry import NotApplicableError, diagnosis
+from elbowroom.doctor.snapshot import Snapshot
 
 #: Nats below which a dimension says nothing of x: the epsilon of Lucas et al. 2019, arXiv 1911.02469.
-SILENT = 0.01
+SILENT_NATS = 0.01
 #: Share of the dimensions that must speak for a code to be worth its name.
-FEW = 0.1
+MIN_ACTIVE_SHARE = 0.1
 #: Growth from one look to the next, above which a code is on its way.
-RISING = 1.5
+RISING_FACTOR = 1.5
 
 
-@ailment("posterior collapse", watches=True)
-def collapse(case: Case) -> Iterator[Finding]:
+@diagnosis("posterior collapse", during_training=True)
+def find_posterior_collapse(evidence: Evidence) -> Iterator[Finding]:
     """Dimensions whose KL is below 0.01 nats on average: q(z|x) is the prior, whatever x is."""
-    last = case.looks[-1]
+    last = evidence.snapshots[-1]
     if not any(last.nats):
-        raise Unexamined("the posterior is a point or a code of a codebook, and has no spread to compare")
-    if last.step < SETTLED:
-        raise Unexamined(f"{last.step} steps are too few to tell a code that collapsed from one that has not begun")
-    size, speaking = sum(map(len, last.nats)), sum(nats >= SILENT for z in last.nats for nats in z)
-    if len(case.looks) > 1 and _total(last) > RISING * _total(case.looks[-2]) and not speaking:
-        raise Unexamined("the KL is small, and rising")
+        raise NotApplicableError("the posterior is a point or a code of a codebook, and has no spread to compare")
+    if last.step < MIN_STEPS:
+        raise NotApplicableError(f"{last.step} steps are too few to tell a code that collapsed from one that has not begun")
+    size, speaking = sum(map(len, last.nats)), sum(nats >= SILENT_NATS for z in last.nats for nats in z)
+    if len(evidence.snapshots) > 1 and _total_nats(last) > RISING_FACTOR * _total_nats(evidence.snapshots[-2]) and not speaking:
+        raise NotApplicableError("the KL is small, and rising")
     if speaking == size:
         return
-    of = f"{size - speaking} of {size} dimensions say less than {SILENT} nats of x ({_named(last)})"
-    since = f"since step {_since(case):,}"
+    of = f"{size - speaking} of {size} dimensions say less than {SILENT_NATS} nats of x ({_name_silent_dimensions(last)})"
+    since = f"since step {_silent_since_step(evidence):,}"
     largest = max(max(z) for z in last.nats if z)
     if not speaking:
         yield Finding(
             "posterior collapse",
-            f"all {size} dimensions say less than {SILENT} nats of x (the largest {largest:.2g}), {since}",
+            f"all {size} dimensions say less than {SILENT_NATS} nats of x (the largest {largest:.2g}), {since}",
             "the decoder works without the code: reconstructions are alike, codes mean nothing, samples are the mean",
-            _remedy(case),
+            _suggest_remedy(evidence),
             "fault",
         )
-    elif speaking <= FEW * size or (whole := [i for i, z in enumerate(last.nats, 1) if max(z, default=1) < SILENT]):
-        few = speaking <= FEW * size
+    elif speaking <= MIN_ACTIVE_SHARE * size or (whole := [i for i, z in enumerate(last.nats, 1) if max(z, default=1) < SILENT_NATS]):
+        few = speaking <= MIN_ACTIVE_SHARE * size
         yield Finding(
             "posterior collapse",
             f"{of}, {since}",
             f"{'most of the code' if few else f'the whole latent z{whole[0]}'} is the prior, whatever x is",
-            _remedy(case),
+            _suggest_remedy(evidence),
             "warning",
         )
     else:
@@ -60,53 +60,53 @@ def collapse(case: Case) -> Iterator[Finding]:
         )
 
 
-def _total(look: Look) -> float:
-    return sum(sum(z) for z in look.nats)
+def _total_nats(snapshot: Snapshot) -> float:
+    return sum(sum(z) for z in snapshot.nats)
 
 
-def _silent(look: Look) -> set[tuple[int, int]]:
-    return {(i, j) for i, z in enumerate(look.nats) for j, nats in enumerate(z) if nats < SILENT}
+def _silent_dimensions(snapshot: Snapshot) -> set[tuple[int, int]]:
+    return {(i, j) for i, z in enumerate(snapshot.nats) for j, nats in enumerate(z) if nats < SILENT_NATS}
 
 
-def _since(case: Case) -> int:
+def _silent_since_step(evidence: Evidence) -> int:
     """The first step from which on, at every look, the dimensions that are silent now were silent."""
-    now, since = _silent(case.looks[-1]), case.looks[-1].step
-    for look in reversed(case.looks):
-        if not now <= _silent(look):
+    now, since = _silent_dimensions(evidence.snapshots[-1]), evidence.snapshots[-1].step
+    for look in reversed(evidence.snapshots):
+        if not now <= _silent_dimensions(look):
             break
         since = look.step
     return since
 
 
-def _named(look: Look) -> str:
+def _name_silent_dimensions(snapshot: Snapshot) -> str:
     """The silent dimensions by their numbers, from 1."""
-    several = len([z for z in look.nats if z]) > 1
-    names = [f"z{i + 1}[{j + 1}]" if several else str(j + 1) for i, j in sorted(_silent(look))]
+    several = len([z for z in snapshot.nats if z]) > 1
+    names = [f"z{i + 1}[{j + 1}]" if several else str(j + 1) for i, j in sorted(_silent_dimensions(snapshot))]
     return ", ".join(names[:10]) + (", …" if names[10:] else "")
 
 
-def _remedy(case: Case) -> str:
+def _suggest_remedy(evidence: Evidence) -> str:
     try:
-        weight = case.charges.kl / case.charges.reconstruction
-    except (Unexamined, ZeroDivisionError):
+        weight = evidence.loss_weights.kl / evidence.loss_weights.reconstruction
+    except (NotApplicableError, ZeroDivisionError):
         weight = 1.0
     if weight > 1.5:
         return f"lower the weight of the KL, which is {weight:.3g} times that of the reconstruction"
-    callbacks = {callback["name"] for callback in case.run.record["training"]["callbacks"]}
-    if "Warmup" not in callbacks and "ramp" not in str(case.run.record.get("objective")):
+    callbacks = {callback["name"] for callback in evidence.run.record["training"]["callbacks"]}
+    if "Warmup" not in callbacks and "ramp" not in str(evidence.run.record.get("objective")):
         return "let the weight of the KL grow over the start: --kl-warmup 0.3"
     return "leave the first nats of each dimension free: --free-bits 0.05"
 
 
-@ailment("clamped variance", watches=True)
-def clamped(case: Case) -> Iterator[Finding]:
+@diagnosis("clamped variance", during_training=True)
+def find_clamped_variance(evidence: Evidence) -> Iterator[Finding]:
     """Log-variances that sit at a bound, where no gradient reaches the network, at every look so far."""
-    if case.looks[-1].clamped is None:
-        raise Unexamined("the distributions have no variances to look at")
-    last = case.looks[-1]
+    if evidence.snapshots[-1].clamped is None:
+        raise NotApplicableError("the distributions have no variances to look at")
+    last = evidence.snapshots[-1]
     for which, share in (last.clamped or {}).items():
-        always = all(which in (look.clamped or {}) for look in case.looks[-3:])
-        if not always or last.step < SETTLED:
+        always = all(which in (look.clamped or {}) for look in evidence.snapshots[-3:])
+        if not always or last.step < MIN_STEPS:
             continue
         yield Finding(
             "clamped variance",
@@ -117,20 +117,20 @@ def clamped(case: Case) -> Iterator[Finding]:
         )
 
 
-@ailment("dead codes", watches=True)
-def dead(case: Case) -> Iterator[Finding]:
+@diagnosis("dead codes", during_training=True)
+def find_dead_codes(evidence: Evidence) -> Iterator[Finding]:
     """Codes of a codebook that no example chooses."""
-    last = case.looks[-1]
+    last = evidence.snapshots[-1]
     if last.codes is None:
-        raise Unexamined("there is no codebook")
+        raise NotApplicableError("there is no codebook")
     used, codes, choices = last.codes
     if choices < 4 * codes:
-        raise Unexamined(f"{choices:,} choices are too few to see which of {codes} codes are never chosen")
-    if last.step < SETTLED:
-        raise Unexamined(f"{last.step} steps are too few for a codebook to find its place")
+        raise NotApplicableError(f"{choices:,} choices are too few to see which of {codes} codes are never chosen")
+    if last.step < MIN_STEPS:
+        raise NotApplicableError(f"{last.step} steps are too few for a codebook to find its place")
     if used > 0.5 * codes:
         return
-    severity: Severity = "fault" if used <= 1 else "warning" if used <= FEW * codes else "note"
+    severity: Severity = "fault" if used <= 1 else "warning" if used <= MIN_ACTIVE_SHARE * codes else "note"
     yield Finding(
         "dead codes",
         f"{used} of {codes} codes are chosen, in {choices:,} choices",

@@ -6,73 +6,73 @@ import math
 import re
 from collections.abc import Iterator
 
-from elbowroom.doctor.evidence import Case
+from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding
-from elbowroom.doctor.loss_weights import Charges
-from elbowroom.doctor.registry import Unexamined, ailment
+from elbowroom.doctor.loss_weights import LossWeights
+from elbowroom.doctor.registry import NotApplicableError, diagnosis
 
 #: Weight of the KL relative to the reconstruction, beyond which, up or down, the model is hardly a VAE.
-HEAVY = 20.0
+MAX_KL_RATIO = 20.0
 #: A schedule of a recipe's objective, as it prints.
-_SCHEDULE = re.compile(r"(\w+)\(([^()]*?) in ([\d,]+) steps\)")
+_SCHEDULE_PATTERN = re.compile(r"(\w+)\(([^()]*?) in ([\d,]+) steps\)")
 
 
-@ailment("reconstruction averaged")
-def averaged(case: Case) -> Iterator[Finding]:
+@diagnosis("reconstruction averaged")
+def find_averaged_reconstruction(evidence: Evidence) -> Iterator[Finding]:
     """A reconstruction averaged over the values of an example, beside a KL that is summed."""
     try:
-        charges = case.charges
-    except Unexamined:
-        if any("reconstruction" in row for row in case.rows):
+        charges = evidence.loss_weights
+    except NotApplicableError:
+        if any("reconstruction" in row for row in evidence.metric_rows):
             raise
-        yield from _by_size(case)
+        yield from _find_by_first_loss(evidence)
         return
-    if not _is_averaged(case, charges):
+    if not _is_averaged(evidence, charges):
         return
     yield Finding(
         "reconstruction averaged",
         f"the loss holds 1/{1 / charges.reconstruction:,.0f} of the reconstruction and {charges.kl:.3g} of the KL, and "
-        f"an example has {case.values:,} values ({charges.source})",
+        f"an example has {evidence.n_values:,} values ({charges.source})",
         f"the KL weighs {charges.kl / charges.reconstruction:,.0f} times as much as in the ELBO: the code collapses",
         "sum the reconstruction over an example's values, and average over examples alone",
         "fault",
     )
 
 
-def _is_averaged(case: Case, charges: Charges) -> bool:
-    batch = case.run.record["training"]["batch_size"]
-    by_value = any(_near(charges.reconstruction * case.values, one) for one in (1, 1 / batch))
-    return case.values > 1 and by_value and charges.kl > 2 * charges.reconstruction
+def _is_averaged(evidence: Evidence, loss_weights: LossWeights) -> bool:
+    batch = evidence.run.record["training"]["batch_size"]
+    by_value = any(_is_close(loss_weights.reconstruction * evidence.n_values, one) for one in (1, 1 / batch))
+    return evidence.n_values > 1 and by_value and loss_weights.kl > 2 * loss_weights.reconstruction
 
 
-def _by_size(case: Case) -> Iterator[Finding]:
+def _find_by_first_loss(evidence: Evidence) -> Iterator[Finding]:
     """From the loss alone: summed over many values, a first loss is never below one nat."""
-    rows = case.figures("train") or case.figures("validation")
-    if not rows or case.values < 32:
-        raise Unexamined("what the loss charges for reconstruction and KL is not known")
+    rows = evidence.split_rows("train") or evidence.split_rows("validation")
+    if not rows or evidence.n_values < 32:
+        raise NotApplicableError("what the loss charges for reconstruction and KL is not known")
     first = rows[0]["loss"]
     if not 0 < first < 1:
-        looks = f"the first loss, {first:.3g} for {case.values} values, does not look averaged"
-        raise Unexamined(f"{looks}; more can be said with model=")
+        looks = f"the first loss, {first:.3g} for {evidence.n_values} values, does not look averaged"
+        raise NotApplicableError(f"{looks}; more can be said with model=")
     yield Finding(
         "reconstruction averaged",
-        f"the first loss is {first:.3g} for examples of {case.values:,} values: {first / case.values:.1g} for each",
+        f"the first loss is {first:.3g} for examples of {evidence.n_values:,} values: {first / evidence.n_values:.1g} for each",
         "a loss of this size is a mean over values; beside it a KL that is summed weighs far too much",
         "sum the reconstruction over an example's values, and give er.Loss(…, reduction='sum')",
         "warning",
     )
 
 
-@ailment("KL out of proportion")
-def proportion(case: Case) -> Iterator[Finding]:
+@diagnosis("KL out of proportion")
+def find_kl_imbalance(evidence: Evidence) -> Iterator[Finding]:
     """A KL that weighs much more or much less than the reconstruction, as a slip of scale makes it."""
-    charges = case.charges
-    if charges.kl == 0 or charges.reconstruction <= 0 or _is_averaged(case, charges):
+    charges = evidence.loss_weights
+    if charges.kl == 0 or charges.reconstruction <= 0 or _is_averaged(evidence, charges):
         return
     ratio = charges.kl / charges.reconstruction
-    if 1 / HEAVY < ratio < HEAVY:
+    if 1 / MAX_KL_RATIO < ratio < MAX_KL_RATIO:
         return
-    size = next((name for name, n in case.sizes.items() if _near(abs(math.log(ratio)), math.log(n), 0.005)), None)
+    size = next((name for name, n in evidence.divisors.items() if _is_close(abs(math.log(ratio)), math.log(n), 0.005)), None)
     known = f", which is the number of {size}" if size else ""
     if ratio < 1:
         shown, consequence = f"1/{1 / ratio:,.4g}", "codes lie far from the prior: samples are not like the data"
@@ -87,30 +87,30 @@ def proportion(case: Case) -> Iterator[Finding]:
     )
 
 
-def _near(a: float, b: float, by: float = 0.03) -> bool:
-    return abs(a - b) <= by * abs(b)
+def _is_close(a: float, b: float, tolerance: float = 0.03) -> bool:
+    return abs(a - b) <= tolerance * abs(b)
 
 
-@ailment("warm-up unfinished")
-def unfinished(case: Case) -> Iterator[Finding]:
+@diagnosis("warm-up unfinished")
+def find_unfinished_warmup(evidence: Evidence) -> Iterator[Finding]:
     """A schedule that the run ended before: the last objective is not the one that was meant."""
-    training, steps = case.run.record["training"], case.steps
-    if not case.rows or "reason" not in case.rows[-1]:
-        raise Unexamined("the run is not over")
-    for kind, what, length in _SCHEDULE.findall(str(case.run.record.get("objective"))):
+    training, steps = evidence.run.record["training"], evidence.n_steps
+    if not evidence.metric_rows or "reason" not in evidence.metric_rows[-1]:
+        raise NotApplicableError("the run is not over")
+    for kind, what, length in _SCHEDULE_PATTERN.findall(str(evidence.run.record.get("objective"))):
         last = int(length.replace(",", ""))
         if steps < last:
-            yield _early(f"{kind}({what})", last, steps)
+            yield _unfinished_finding(f"{kind}({what})", last, steps)
     for callback in training["callbacks"]:
         arguments = callback["arguments"] or {}
         if callback["name"] == "Warmup" and (last := (arguments.get("steps") or 0)) > steps:
-            yield _early("the KL warm-up", last, steps)
+            yield _unfinished_finding("the KL warm-up", last, steps)
 
 
-def _early(what: str, last: int, steps: int) -> Finding:
+def _unfinished_finding(name: str, last: int, steps: int) -> Finding:
     return Finding(
         "warm-up unfinished",
-        f"{what} takes {last:,} steps, and the run ended after {steps:,}: {steps / last:.0%} of the way",
+        f"{name} takes {last:,} steps, and the run ended after {steps:,}: {steps / last:.0%} of the way",
         "the model was not yet trained on the objective that was meant",
         f"train for more than {last:,} steps, or shorten the schedule to less than {steps:,}",
         "warning",

@@ -7,33 +7,33 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from elbowroom.auditor.quiet import at_rest
-from elbowroom.doctor.amortization_gap import refined
-from elbowroom.doctor.evidence import SETTLED, Case, some
+from elbowroom.auditor.quiet import eval_mode
+from elbowroom.doctor.amortization_gap import measure_amortization_gap
+from elbowroom.doctor.evidence import MIN_STEPS, Evidence, first_batch
 from elbowroom.doctor.finding import Finding
-from elbowroom.doctor.registry import Unexamined, ailment
-from elbowroom.evaluation.suites.likelihood import score
+from elbowroom.doctor.registry import NotApplicableError, diagnosis
+from elbowroom.evaluation.suites.likelihood import estimate_bounds
 from elbowroom.models.base import Generative
 
 #: Gap between training and held-out examples in standard deviations of the latter's, small and medium in the words of
 #: Cohen 1988, and the standard errors that it must exceed to be one at all.
-SMALL, MEDIUM, ERRORS = 0.2, 0.5, 4.0
+SMALL_EFFECT, MEDIUM_EFFECT, MIN_STANDARD_ERRORS = 0.2, 0.5, 4.0
 #: Posterior samples of each example, and examples whose posteriors are refined.
-SAMPLES, REFINED = 8, 64
+POSTERIOR_SAMPLES, REFINED_EXAMPLES = 8, 64
 
 
-@ailment("decoder variance running away", watches=True)
-def running_away(case: Case) -> Iterator[Finding]:
+@diagnosis("decoder variance running away", during_training=True)
+def find_runaway_variance(evidence: Evidence) -> Iterator[Finding]:
     """A standard deviation of p(x|z) below what the data resolves: the density there has no bound."""
-    last = case.looks[-1]
+    last = evidence.snapshots[-1]
     if last.scale is None:
-        raise Unexamined("p(x|z) is no density over all numbers, so it has no variance that could run away")
+        raise NotApplicableError("p(x|z) is no density over all numbers, so it has no variance that could run away")
     smallest, median = last.scale
-    grain, what = case.grain
+    grain, what = evidence.value_resolution
     if smallest >= grain:
         return
     all_of_it = "of every value" if median < grain else "of some values (the median is " + f"{median:.2g})"
-    since = next(look.step for look in case.looks if look.scale is not None and look.scale[0] < grain)
+    since = next(look.step for look in evidence.snapshots if look.scale is not None and look.scale[0] < grain)
     yield Finding(
         "decoder variance running away",
         f"the standard deviation {all_of_it} is {smallest:.2g}, below {grain:.2g}, {what}, since step {since:,}",
@@ -43,61 +43,61 @@ def running_away(case: Case) -> Iterator[Finding]:
     )
 
 
-@ailment("over-fitting")
-def over_fitting(case: Case) -> Iterator[Finding]:
+@diagnosis("over-fitting")
+def find_overfitting(evidence: Evidence) -> Iterator[Finding]:
     """Held-out examples that are worth much less than those trained on, and whether encoder or decoder is to blame."""
-    if case.data.validation is None:
-        raise Unexamined("there is no validation split to compare with")
-    if not isinstance(case.model, Generative):
-        yield from _by_curves(case)
+    if evidence.data.validation is None:
+        raise NotApplicableError("there is no validation split to compare with")
+    if not isinstance(evidence.model, Generative):
+        yield from _find_by_curves(evidence)
         return
-    train, held = (_values(case, split) for split in (case.data.train, case.data.validation))
-    gap, error = (train.mean() - held.mean()).item(), math.sqrt(_square(train) + _square(held))
+    train, held = (_elbo_per_example(evidence, split) for split in (evidence.data.train, evidence.data.validation))
+    gap, error = (train.mean() - held.mean()).item(), math.sqrt(_squared_standard_error(train) + _squared_standard_error(held))
     effect = gap / held.std().item()
-    if gap < ERRORS * error or effect < SMALL:
+    if gap < MIN_STANDARD_ERRORS * error or effect < SMALL_EFFECT:
         return
-    part, blame, advice = _parts(case, gap)
+    part, blame, advice = _attribute_gap(evidence, gap)
     yield Finding(
         f"over-fitting{part}",
         f"training examples are worth {train.mean():.2f} nats and validation examples {held.mean():.2f}, a gap of "
         f"{gap:.2f} ± {error:.2f} nats or {effect:.1f} standard deviations{blame}",
         "figures of training say little of new examples, and bounds of held-out ones are lower than they could be",
         advice,
-        "warning" if effect >= MEDIUM else "note",
+        "warning" if effect >= MEDIUM_EFFECT else "note",
     )
 
 
-def _values(case: Case, split: object) -> Tensor:
+def _elbo_per_example(evidence: Evidence, split: object) -> Tensor:
     """What each of some examples is worth: its ELBO, or minus its reconstruction where there is no KL."""
-    batch = some(split, 512, case.ours)  # type: ignore[arg-type]
-    with at_rest(case.ours):
-        scores = score(case.ours, batch, SAMPLES, 0)
+    batch = first_batch(split, 512, evidence.elbowroom_model)  # type: ignore[arg-type]
+    with eval_mode(evidence.elbowroom_model):
+        scores = estimate_bounds(evidence.elbowroom_model, batch, POSTERIOR_SAMPLES, 0)
     return scores.get("elbo", -scores["reconstruction"])
 
 
-def _square(values: Tensor) -> float:
+def _squared_standard_error(values: Tensor) -> float:
     """The squared standard error of the mean."""
     return values.var().item() / len(values)
 
 
-def _parts(case: Case, gap: float) -> tuple[str, str, str]:
+def _attribute_gap(evidence: Evidence, gap: float) -> tuple[str, str, str]:
     """Whose the gap is. Zhang, Hayes & Barber 2022, arXiv 2205.11640: held-out examples lose by a posterior that does
     not fit them, which refining it mends, and by a decoder that does not, which nothing does.
     """
     fewer = "stop earlier (--patience 10), or give more examples or a smaller decoder"
-    assert case.data.validation is not None
+    assert evidence.data.validation is not None
     try:
         train, held = (
-            refined(case.ours, some(split, REFINED, case.ours), SAMPLES)
-            for split in (case.data.train, case.data.validation)
+            measure_amortization_gap(evidence.elbowroom_model, first_batch(split, REFINED_EXAMPLES, evidence.elbowroom_model), POSTERIOR_SAMPLES)
+            for split in (evidence.data.train, evidence.data.validation)
         )
-    except Unexamined as why:
+    except NotApplicableError as why:
         return "", f"; whose it is cannot be told ({why})", fewer
-    encoder = held.gained.mean().item() - train.gained.mean().item()
+    encoder = held.gap.mean().item() - train.gap.mean().item()
     share = max(0.0, min(1.0, encoder / gap))
     blame = (
-        f"; refined one by one, posteriors gain {train.gained.mean():.2f} nats on training and "
-        f"{held.gained.mean():.2f} on validation examples, so {share:.0%} of the gap is the encoder's"
+        f"; refined one by one, posteriors gain {train.gap.mean():.2f} nats on training and "
+        f"{held.gap.mean():.2f} on validation examples, so {share:.0%} of the gap is the encoder's"
     )
     if share > 0.5:
         advice = "regularise the encoder alone: noise on its inputs or dropout in it, fewer parameters, more examples"
@@ -105,11 +105,11 @@ def _parts(case: Case, gap: float) -> tuple[str, str, str]:
     return " of the decoder", blame, fewer
 
 
-def _by_curves(case: Case) -> Iterator[Finding]:
+def _find_by_curves(evidence: Evidence) -> Iterator[Finding]:
     """From the rows alone: training goes on falling while validation has risen."""
-    held, train = case.figures("validation"), case.figures("train")
-    if len(held) < 5 or len(train) < 5 or case.steps < SETTLED:
-        raise Unexamined("there are too few validations to see a curve turn")
+    held, train = evidence.split_rows("validation"), evidence.split_rows("train")
+    if len(held) < 5 or len(train) < 5 or evidence.n_steps < MIN_STEPS:
+        raise NotApplicableError("there are too few validations to see a curve turn")
     losses = [row["loss"] for row in held]
     best = min(range(len(losses)), key=losses.__getitem__)
     risen = losses[-1] - losses[best]

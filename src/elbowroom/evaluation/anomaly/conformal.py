@@ -40,14 +40,14 @@ class Detector:
                 + ("" if scores.isfinite().all() else " with some that are not finite")
                 + ": give those of examples that were set aside"
             )
-        self._sorted = scores.double().sort().values
+        self._sorted_scores = scores.double().sort().values
 
     def __len__(self) -> int:
-        return len(self._sorted)
+        return len(self._sorted_scores)
 
     def p_values(self, scores: Tensor) -> Tensor:
         """The p-value of each score, (N,) to (N,), float64."""
-        below = torch.searchsorted(self._sorted, scores.double().contiguous())  # #{i : s_i < s}
+        below = torch.searchsorted(self._sorted_scores, scores.double().contiguous())  # #{i : s_i < s}
         return (1 + len(self) - below).double() / (len(self) + 1)
 
     def threshold(self, level: float) -> float:
@@ -56,22 +56,22 @@ class Detector:
         Raises:
             ValueError: a level outside (0, 1), or one that so few examples cannot speak for.
         """
-        return self._sorted[-self._rank(level)].item()
+        return self._sorted_scores[-self._rank(level)].item()
 
     def flags(self, scores: Tensor, level: float) -> Tensor:
         """Whether each score is above the threshold, which is whether its p-value is at most the level."""
         return scores.double() > self.threshold(level)
 
-    def expected(self, level: float, judged: int) -> tuple[float, float]:
+    def expected_rate(self, level: float, n_examples: int) -> tuple[float, float]:
         """Mean and standard deviation of the share flagged among so many further normal examples (Beta-binomial).
 
-        >>> mean, deviation = Detector(torch.arange(999.0)).expected(0.05, judged=1000)
+        >>> mean, deviation = Detector(torch.arange(999.0)).expected_rate(0.05, judged=1000)
         >>> round(mean, 4), round(deviation, 4)
         (0.05, 0.0097)
         """
         n, k = len(self), self._rank(level)
         mean = k / (n + 1)
-        return mean, math.sqrt(mean * (1 - mean) * (n + 1 + judged) / (judged * (n + 2)))
+        return mean, math.sqrt(mean * (1 - mean) * (n + 1 + n_examples) / (n_examples * (n + 2)))
 
     def _rank(self, level: float) -> int:
         if not 0 < level < 1:

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__, errors
-from elbowroom.data import Data, Split, datasets, load_like, still
-from elbowroom.evaluation.anomaly.heatmap import Maps
-from elbowroom.evaluation.anomaly.reference import Reference, reference
-from elbowroom.evaluation.anomaly.results import Anomalies, Verdict
-from elbowroom.evaluation.anomaly.scores import SCORES, as_split, defined, scores
-from elbowroom.evaluation.compatibility import what_it_is
+from elbowroom.data import Data, Split, datasets, load_like, frozen
+from elbowroom.evaluation.anomaly.heatmap import Heatmaps
+from elbowroom.evaluation.anomaly.reference import Reference, open_reference
+from elbowroom.evaluation.anomaly.results import Anomalies, ScoreResult
+from elbowroom.evaluation.anomaly.scores import SCORES, as_split, defined_scores, compute_scores
+from elbowroom.evaluation.compatibility import describe_likelihood
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
@@ -68,72 +68,72 @@ def anomalies(
     >>> 0 < found["elbo"]["auroc"].value < 1
     True
     """
-    with reference(run, normal, samples, window, seed, device) as usual:
+    with open_reference(run, normal, samples, window, seed, device) as usual:
         if usual.data is None:
             raise ValueError("a model was given without the data that is normal to it: pass normal=")
-        part = still(_split(usual.data, split), seed)
-        names = _asked(score, defined(usual, part))
-        mine = scores(usual, part, names, batch_size)
-        others, about = (None, None) if other is None else _other(usual, other, split, resize)
-        theirs = {} if others is None else scores(usual, others, names, batch_size)
-        mapped = {"normal": _strangest(usual, part, mine[names[-1]], maps)} if maps else {}
+        part = frozen(_get_split(usual.data, split), seed)
+        names = _select_scores(score, defined_scores(usual, part))
+        mine = compute_scores(usual, part, names, batch_size)
+        others, about = (None, None) if other is None else _load_other(usual, other, split, resize)
+        theirs = {} if others is None else compute_scores(usual, others, names, batch_size)
+        mapped = {"normal": _strangest_heatmaps(usual, part, mine[names[-1]], maps)} if maps else {}
         if maps and others is not None:
-            mapped["other"] = _strangest(usual, others, theirs[names[-1]], maps)
+            mapped["other"] = _strangest_heatmaps(usual, others, theirs[names[-1]], maps)
     order = torch.randperm(len(part), generator=torch.Generator().manual_seed(seed))
     half = order[: len(part) // 2].sort().values
-    verdicts = {name: Verdict(mine[name], theirs.get(name), half, level) for name in names}
+    verdicts = {name: ScoreResult(mine[name], theirs.get(name), half, level) for name in names}
     protocol = {
         "model": type(run).__name__ if isinstance(run, Generative) else str(Path(run)),
         "normal": usual.data.protocol,
         "split": split,
         "other": about,
         "examples": {"normal": len(part), "other": 0 if others is None else len(others)},
-        "scores": {name: SCORES[name].about for name in names},
+        "scores": {name: SCORES[name].description for name in names},
         "level": level,
         "samples": samples,
         "window": window,
         "seed": seed,
-        "likelihood": what_it_is(usual.model, usual.data),
+        "likelihood": describe_likelihood(usual.model, usual.data),
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
     return Anomalies(verdicts, protocol, mapped)
 
 
-def _asked(score: str | Iterable[str], defined: list[str]) -> list[str]:
+def _select_scores(score: str | Iterable[str], available: list[str]) -> list[str]:
     """The scores asked for, the raw ELBO before them."""
     if score == "all":
-        return defined
+        return available
     names = [score] if isinstance(score, str) else list(score)
-    return list(dict.fromkeys([name for name in defined if name == "elbo"] + names))
+    return list(dict.fromkeys([name for name in available if name == "elbo"] + names))
 
 
-def _strangest(usual: Reference, split: Split, score: Tensor, count: int) -> Maps:
+def _strangest_heatmaps(reference: Reference, split: Split, scores: Tensor, count: int) -> Heatmaps:
     if len(split.shape) != 3:
         raise ValueError(
             f"examples of {'x'.join(map(str, split.shape))} are no pictures: there are no heat maps of them"
         )
-    order = score.topk(min(count, len(score))).indices
-    return usual.maps(next(split.to(usual.device).batches(count, order)))
+    order = scores.topk(min(count, len(scores))).indices
+    return reference.heatmaps(next(split.to(reference.device).batches(count, order)))
 
 
-def _other(usual: Reference, other: Any, split: str, resize: int | tuple[int, int] | None) -> tuple[Split, Any]:
+def _load_other(reference: Reference, other: Any, split: str, resize: int | tuple[int, int] | None) -> tuple[Split, Any]:
     """The other examples, made as the normal ones were, and what they are."""
     if hasattr(other, "batches"):
-        return as_split(usual.model, other, usual.seed), None
-    assert usual.data is not None
+        return as_split(reference.model, other, reference.seed), None
+    assert reference.data is not None
     if isinstance(other, Data):
-        data, part = other, _split(other, split)
+        data, part = other, _get_split(other, split)
     elif isinstance(other, str) and other in (row.name for row in datasets()):
         # A named set has splits of its own.
-        data = load_like(other, usual.data.protocol, validation=None, test=None)
-        part = _split(data, split)
+        data = load_like(other, reference.data.protocol, validation=None, test=None)
+        part = _get_split(data, split)
     else:
-        data = load_like(other, usual.data.protocol, **({} if resize is None else {"resize": resize}))
+        data = load_like(other, reference.data.protocol, **({} if resize is None else {"resize": resize}))
         part = data.train
-    return as_split(usual.model, part, usual.seed), data.protocol
+    return as_split(reference.model, part, reference.seed), data.protocol
 
 
-def _split(data: Data, name: str) -> Split:
+def _get_split(data: Data, name: str) -> Split:
     if name not in data.splits:
         raise errors.unknown(f"split of {data.name}", name, data.splits)
     return data.splits[name]

@@ -13,24 +13,24 @@ from elbowroom.distributions import Normal
 from elbowroom.models.base import Generative
 
 
-class Maps(NamedTuple):
+class Heatmaps(NamedTuple):
     """Pictures with what the model makes of them, pixel by pixel.
 
     Attributes:
         x: (B, C, H, W).
         reconstruction: at the posterior mean, likewise.
-        heat: the share of every pixel in −log p(x|z), (B, H, W), nats.
-        ratio: in log p₀(x) − log p(x|z), with p₀ the background; likewise. None where there is no background by pixels.
+        nll: the share of every pixel in −log p(x|z), (B, H, W), nats.
+        log_ratio: in log p₀(x) − log p(x|z), with p₀ the background; likewise. None where there is no background by pixels.
     """
 
     x: Tensor
     reconstruction: Tensor
-    heat: Tensor
-    ratio: Tensor | None
+    nll: Tensor
+    log_ratio: Tensor | None
 
 
 @torch.no_grad()
-def heat(model: Generative, x: Tensor, y: Tensor | None = None) -> Tensor:
+def pixel_nll(model: Generative, x: Tensor, y: Tensor | None = None) -> Tensor:
     """The contribution of every pixel to −log p(x|z) at the posterior mean, summed over channels.
 
     Args:
@@ -46,15 +46,15 @@ def heat(model: Generative, x: Tensor, y: Tensor | None = None) -> Tensor:
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.vae((1, 8, 8), latent=2)
-    >>> heat(model.eval(), torch.rand(3, 1, 8, 8)).shape
+    >>> pixel_nll(model.eval(), torch.rand(3, 1, 8, 8)).shape
     torch.Size([3, 8, 8])
     """
     with noise.silenced():
         p = model.draw(x, y).p
-    return -elements(p, x)[0].sum(-3)
+    return -elementwise_log_prob(p, x)[0].sum(-3)
 
 
-def elements(p: Distribution, x: Tensor) -> Tensor:
+def elementwise_log_prob(p: Distribution, x: Tensor) -> Tensor:
     """The log-probability of every element of an event, in the shape of p's batch and event."""
     if isinstance(p, Independent):
         return p.base_dist.log_prob(x)

@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from elbowroom import devices
-from elbowroom.data import Batch, Data, load_data, still
+from elbowroom.data import Batch, Data, load_data, frozen
 from elbowroom.evaluation.anomaly import background
-from elbowroom.evaluation.anomaly.heatmap import Maps, heat
-from elbowroom.evaluation.compatibility import check_suits
+from elbowroom.evaluation.anomaly.heatmap import Heatmaps, pixel_nll
+from elbowroom.evaluation.compatibility import check_compatible
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
 #: Normal examples that say what is usual, at most.
-USUAL = 5_000
+MAX_NORMAL_EXAMPLES = 5_000
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Reference:
         model: in evaluation mode.
         data: what is normal; without it, scores that compare with it are refused.
         samples: K, posterior samples per example.
-        window: of the background; see :class:`elbowroom.evaluation.anomaly.background.Context`.
+        window: of the background; see :class:`elbowroom.evaluation.anomaly.background.PixelContextDensity`.
         seed: of the noise, and of the fit of the background.
     """
 
@@ -44,14 +44,14 @@ class Reference:
     window: int = 3
     seed: int = 0
 
-    def figures(self, batch: Batch) -> dict[str, Tensor]:
+    def estimate_bounds(self, batch: Batch) -> dict[str, Tensor]:
         """What one pass through the model tells of each example."""
-        return likelihood.score(self.model, batch, self.samples, self.seed)
+        return likelihood.estimate_bounds(self.model, batch, self.samples, self.seed)
 
     @cached_property
     def elbos(self) -> Tensor:
         """The ELBO of normal examples, of the validation split where there is one, else of train; (N,), nats."""
-        return torch.cat([self.figures(batch)["elbo"] for batch in self._normal_batches()])
+        return torch.cat([self.estimate_bounds(batch)["elbo"] for batch in self._normal_batches()])
 
     @cached_property
     def ratios(self) -> Tensor:
@@ -61,16 +61,16 @@ class Reference:
     @cached_property
     def background(self) -> background.Background:
         """A simple density of the training examples."""
-        family, train = self.model.decoder.family, self._normal.train.to(self.device)
-        return background.fitted(family, train, self.window, self.seed)
+        family, train = self.model.decoder.family, self._normal_data.train.to(self.device)
+        return background.fit_background(family, train, self.window, self.seed)
 
     @torch.no_grad()
-    def maps(self, batch: Batch) -> Maps:
+    def heatmaps(self, batch: Batch) -> Heatmaps:
         """Where in each picture the reconstruction's and the ratio's scores come from."""
-        of, again = heat(self.model, batch.x, batch.y), self.model.reconstruct(batch.x, batch.y)
-        by_pixels = isinstance(self.background, background.Context)
-        ratio = of + self.background.elements(batch.x) if by_pixels else None  # type: ignore[operator]
-        return Maps(batch.x, again, of, ratio)
+        of, again = pixel_nll(self.model, batch.x, batch.y), self.model.reconstruct(batch.x, batch.y)
+        by_pixels = isinstance(self.background, background.PixelContextDensity)
+        ratio = of + self.background.pixel_log_prob(batch.x) if by_pixels else None  # type: ignore[operator]
+        return Heatmaps(batch.x, again, of, ratio)
 
     @property
     def device(self) -> torch.device:
@@ -78,18 +78,18 @@ class Reference:
         return next(self.model.parameters()).device
 
     def _normal_batches(self) -> Iterator[Batch]:
-        normal = still(self._normal.validation or self._normal.train, self.seed)
-        return islice(normal.to(self.device).batches(100), USUAL // 100)
+        normal = frozen(self._normal_data.validation or self._normal_data.train, self.seed)
+        return islice(normal.to(self.device).batches(100), MAX_NORMAL_EXAMPLES // 100)
 
     @property
-    def _normal(self) -> Data:
+    def _normal_data(self) -> Data:
         if self.data is None:
             raise ValueError("all but elbo, reconstruction and importance_bound compare with normal data: pass normal=")
         return self.data
 
 
 @contextmanager
-def reference(
+def open_reference(
     run: Run | str | Path | Generative,
     normal: Data | Any = None,
     samples: int = 20,
@@ -110,7 +110,7 @@ def reference(
         run = run if isinstance(run, Run) else Run(run)
         model, data = run.model(), run.data() if normal is None else load_data(normal)
     if data is not None:
-        check_suits(model, data)
+        check_compatible(model, data)
     training = model.training
     if device is not None or model is not run:
         model.to(devices.pick(device))

@@ -12,58 +12,58 @@ import torch
 from torch import Tensor
 
 from elbowroom import errors
-from elbowroom.data import Data, Split, load_data, still
-from elbowroom.evaluation.anomaly.reference import Reference, reference
+from elbowroom.data import Data, Split, load_data, frozen
+from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.compatibility import check_range
 from elbowroom.models.base import Generative
 from elbowroom.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Score:
+class AnomalyScore:
     """One way to say how strange an example is.
 
     Attributes:
-        about: the formula, in words.
-        needs: the figure of a pass through the model without which it is undefined.
+        description: the formula, in words.
+        required_term: the figure of a pass through the model without which it is undefined.
         function: (figures of a batch, its x, the reference) to (B,), nats, higher for stranger.
     """
 
-    about: str
-    needs: str
+    description: str
+    required_term: str
     function: Callable[[dict[str, Tensor], Tensor, Reference], Tensor]
 
 
-def _ratio(of: dict[str, Tensor], x: Tensor, usual: Reference) -> Tensor:
-    return usual.background(x).double() - of["elbo"]
+def _likelihood_ratio(terms: dict[str, Tensor], x: Tensor, reference: Reference) -> Tensor:
+    return reference.background(x).double() - terms["elbo"]
 
 
-def _rarity(values: Tensor, usual: Tensor) -> Tensor:
+def _negative_log_kde(values: Tensor, normal: Tensor) -> Tensor:
     """−log of a kernel density estimate from usual values, (B,) and (N,) to (B,); bandwidth by Scott's rule."""
-    width = usual.std() * len(usual) ** -0.2
-    squares = ((values[:, None] - usual) / width) ** 2
-    return (len(usual) * width * math.sqrt(2 * math.pi)).log() - (-squares / 2).logsumexp(1)
+    width = normal.std() * len(normal) ** -0.2
+    squares = ((values[:, None] - normal) / width) ** 2
+    return (len(normal) * width * math.sqrt(2 * math.pi)).log() - (-squares / 2).logsumexp(1)
 
 
 #: The scores by name. The raw ELBO stands first, so that it is shown beside whatever is better.
-SCORES: dict[str, Score] = {
-    "elbo": Score("−ELBO", "elbo", lambda of, x, usual: -of["elbo"]),
-    "reconstruction": Score("−E_q log p(x|z)", "reconstruction", lambda of, x, usual: of["reconstruction"]),
-    "importance_bound": Score(
+SCORES: dict[str, AnomalyScore] = {
+    "elbo": AnomalyScore("−ELBO", "elbo", lambda of, x, usual: -of["elbo"]),
+    "reconstruction": AnomalyScore("−E_q log p(x|z)", "reconstruction", lambda of, x, usual: of["reconstruction"]),
+    "importance_bound": AnomalyScore(
         "minus the importance bound on log p(x)", "importance_bound", lambda of, x, usual: -of["importance_bound"]
     ),
-    "typicality": Score(
+    "typicality": AnomalyScore(
         "distance of the ELBO from its mean over normal examples (Nalisnick et al. 2019, arXiv 1906.02994)",
         "elbo",
         lambda of, x, usual: (of["elbo"] - usual.elbos.mean()).abs(),
     ),
-    "likelihood_ratio": Score(
-        "log p₀(x) − ELBO, with p₀ a simple background density (Ren et al. 2019, arXiv 1906.02845)", "elbo", _ratio
+    "likelihood_ratio": AnomalyScore(
+        "log p₀(x) − ELBO, with p₀ a simple background density (Ren et al. 2019, arXiv 1906.02845)", "elbo", _likelihood_ratio
     ),
-    "density_of_states": Score(
+    "density_of_states": AnomalyScore(
         "−log density of ELBO and ratio among those of normal examples (Morningstar et al. 2021, arXiv 2006.09273)",
         "elbo",
-        lambda of, x, usual: _rarity(of["elbo"], usual.elbos) + _rarity(_ratio(of, x, usual), usual.ratios),
+        lambda of, x, usual: _negative_log_kde(of["elbo"], usual.elbos) + _negative_log_kde(_likelihood_ratio(of, x, usual), usual.ratios),
     ),
 }
 
@@ -117,16 +117,16 @@ def anomaly_scores(
     >>> import elbowroom as er
     >>> data = er.load_data("digits")
     >>> model, _ = er.recipes.vae(data.shape, latent=2)
-    >>> scores = er.anomaly_scores(model, data.test, "elbo")
-    >>> scores.shape
+    >>> compute_scores = er.anomaly_scores(model, data.test, "elbo")
+    >>> compute_scores.shape
     torch.Size([359])
     """
-    with reference(run, normal, samples, window, seed, device) as usual:
-        return scores(usual, as_split(usual.model, x, seed), [method], batch_size)[method]
+    with open_reference(run, normal, samples, window, seed, device) as usual:
+        return compute_scores(usual, as_split(usual.model, x, seed), [method], batch_size)[method]
 
 
 @torch.no_grad()
-def scores(usual: Reference, split: Split, names: Iterable[str], batch_size: int = 100) -> dict[str, Tensor]:
+def compute_scores(reference: Reference, split: Split, names: Iterable[str], batch_size: int = 100) -> dict[str, Tensor]:
     """The scores of these names of every example, from one pass: each (N,), float64, on the CPU.
 
     Raises:
@@ -136,19 +136,19 @@ def scores(usual: Reference, split: Split, names: Iterable[str], batch_size: int
     for name in found:
         if name not in SCORES:
             raise errors.unknown("anomaly score", name, SCORES)
-    for batch in split.to(usual.device).batches(batch_size):
-        of = usual.figures(batch)
+    for batch in split.to(reference.device).batches(batch_size):
+        of = reference.estimate_bounds(batch)
         for name, column in found.items():
-            if (needs := SCORES[name].needs) not in of:
+            if (needs := SCORES[name].required_term) not in of:
                 raise ValueError(f"this model has no {needs}, so '{name}' is undefined: use 'reconstruction'")
-            column.append(SCORES[name].function(of, batch.x, usual).cpu())
+            column.append(SCORES[name].function(of, batch.x, reference).cpu())
     return {name: torch.cat(column) for name, column in found.items()}
 
 
-def defined(usual: Reference, split: Split) -> list[str]:
+def defined_scores(reference: Reference, split: Split) -> list[str]:
     """The names of the scores that are defined for a model: without posterior density or prior there is one."""
-    of = usual.figures(next(split.to(usual.device).batches(1)))
-    return [name for name, score in SCORES.items() if score.needs in of]
+    of = reference.estimate_bounds(next(split.to(reference.device).batches(1)))
+    return [name for name, score in SCORES.items() if score.required_term in of]
 
 
 def as_split(model: Generative, x: Any, seed: int) -> Split:
@@ -160,4 +160,4 @@ def as_split(model: Generative, x: Any, seed: int) -> Split:
         have, want = ("x".join(map(str, shape)) for shape in (split.shape, model.shape))
         raise ValueError(f"the examples to score are {have}, the model takes {want}: bring them to it, files by resize")
     check_range(model, Data("x", split, None, None, split.shape))
-    return still(split, seed)
+    return frozen(split, seed)

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from elbowroom import serialization
 from elbowroom.data import Batch, Data, Split
-from elbowroom.data.catalog.download import cache
+from elbowroom.data.catalog.download import cache_dir
 
 #: How the classifier is trained; part of the name it is kept under.
-TRAINING = {"steps": 600, "batch": 128, "rate": 3e-3, "features": 64, "calibration": 40}
+CLASSIFIER_SETTINGS = {"steps": 600, "batch": 128, "rate": 3e-3, "features": 64, "calibration": 40}
 #: Longer sides are brought to this by averaging, so that the classifier costs no more than a minute.
-SIDE = 32
+MAX_SIDE_PX = 32
 
 
 class Features:
@@ -30,7 +30,7 @@ class Features:
 
     Args:
         network: (B, C, H, W) to (B, D), or to anything that flattens to it; put into evaluation mode.
-        about: what it is, for people.
+        description: what it is, for people.
 
     Raises:
         ValueError: when pictures come out as something else than vectors of finite numbers.
@@ -41,33 +41,33 @@ class Features:
     (torch.Size([3, 64]), 'pixels, hash e4a6a0577479b2b4')
     """
 
-    def __init__(self, network: nn.Module, about: str = "") -> None:
+    def __init__(self, network: nn.Module, description: str = "") -> None:
         self.network = network.eval()
-        self.about = about or type(network).__name__
-        self.hash = digest(network)
+        self.description = description or type(network).__name__
+        self.hash = hash_weights(network)
 
     @torch.no_grad()
     def __call__(self, batches: Iterable[Tensor]) -> Tensor:
         """The features of all pictures of some batches, (N, D), float64."""
-        found = torch.cat([self._of(x) for x in batches])
+        found = torch.cat([self._extract(x) for x in batches])
         if not found.isfinite().all():
-            raise ValueError(f"the features of {self.about} are not all finite: give a network without NaN or infinity")
+            raise ValueError(f"the features of {self.description} are not all finite: give a network without NaN or infinity")
         return found
 
-    def _of(self, x: Tensor) -> Tensor:
+    def _extract(self, x: Tensor) -> Tensor:
         features = self.network.to(x.device)(x)
         if not isinstance(features, Tensor) or len(features) != len(x):
             what = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
             raise ValueError(
-                f"{self.about} makes {what} of pictures {tuple(x.shape)}: expected one vector each, (B, D)"
+                f"{self.description} makes {what} of pictures {tuple(x.shape)}: expected one vector each, (B, D)"
             )
         return features.flatten(1).double()
 
     def __str__(self) -> str:
-        return f"{self.about}, hash {self.hash}"
+        return f"{self.description}, hash {self.hash}"
 
 
-class Network(nn.Module):
+class FeatureNetwork(nn.Module):
     """Three convolutions and a layer of features, each with mean 0 and variance 1 over the pictures it was made for.
 
     Args:
@@ -77,7 +77,7 @@ class Network(nn.Module):
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
-        size = TRAINING["features"]
+        size = CLASSIFIER_SETTINGS["features"]
         self.body = nn.Sequential(
             *(nn.Conv2d(channels, 32, 5, stride=2, padding=2), nn.BatchNorm2d(32), nn.ReLU()),
             *(nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU()),
@@ -88,12 +88,12 @@ class Network(nn.Module):
         self.head = nn.Linear(int(size), classes)
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        if max(x.shape[-2:]) > SIDE:
-            x = F.adaptive_avg_pool2d(x, (min(x.shape[-2], SIDE), min(x.shape[-1], SIDE)))
+        if max(x.shape[-2:]) > MAX_SIDE_PX:
+            x = F.adaptive_avg_pool2d(x, (min(x.shape[-2], MAX_SIDE_PX), min(x.shape[-1], MAX_SIDE_PX)))
         return self.body(x)
 
 
-def recorded(data: Data, seed: int = 0) -> Features:
+def default_features(data: Data, seed: int = 0) -> Features:
     """The features in which pictures of this data are compared: those of a classifier of its labels, if it has some.
 
     It is trained on the training split for 600 steps, deterministic from its seed, and kept in the user's cache under
@@ -106,20 +106,20 @@ def recorded(data: Data, seed: int = 0) -> Features:
     if len(data.shape) != 3:
         shape = "x".join(map(str, data.shape))
         raise ValueError(f"the data's examples are {shape}, not pictures (C, H, W): give features= of your own")
-    place, classes = _place(data, seed), _classes(data.train)
-    network, about = Network(data.shape[0], max(classes, 1)), _about(classes)
+    place, classes = _cache_path(data, seed), _count_classes(data.train)
+    network, about = FeatureNetwork(data.shape[0], max(classes, 1)), _describe_features(classes)
     if place is not None and place.is_file():
         with contextlib.suppress(ValueError):  # damaged: make it again
             tensors, said = serialization.read(place)
             serialization.fill(network, tensors, place)
-            if said.get("hash") == digest(network):
+            if said.get("hash") == hash_weights(network):
                 return Features(network, said.get("about", about))
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = Network(data.shape[0], max(classes, 1))
+        network = FeatureNetwork(data.shape[0], max(classes, 1))
         if classes > 1:
-            _train(network, data.train, seed)
-        _calibrate(network, data.train, seed)
+            _train_classifier(network, data.train, seed)
+        _calibrate_batch_norm(network, data.train, seed)
     if classes > 1 and (held_out := data.validation or data.test) is not None:
         about += f", {100 * _accuracy(network, held_out):.1f} % right on held-out pictures"
     made = Features(network, about)
@@ -129,7 +129,7 @@ def recorded(data: Data, seed: int = 0) -> Features:
     return made
 
 
-def digest(network: nn.Module) -> str:
+def hash_weights(network: nn.Module) -> str:
     """A short hash of all weights of a network, by name."""
     total = hashlib.blake2b(digest_size=8)
     for name, tensor in sorted(serialization.of(network).items()):
@@ -138,23 +138,23 @@ def digest(network: nn.Module) -> str:
     return total.hexdigest()
 
 
-def _about(classes: int) -> str:
-    size = TRAINING["features"]
+def _describe_features(classes: int) -> str:
+    size = CLASSIFIER_SETTINGS["features"]
     if classes > 1:
         return f"a small classifier of the training labels ({size} numbers)"
     return f"random convolutions ({size} numbers), as there are no labels, or not all: coarse"
 
 
-def _place(data: Data, seed: int) -> Path | None:
+def _cache_path(data: Data, seed: int) -> Path | None:
     """Where the network for this data is kept; nowhere for a stream, which has no fingerprint."""
     mark = data.protocol.get("fingerprint")
     if mark is None:
         return None
-    key = json.dumps([mark, data.protocol.get("preprocessing"), seed, TRAINING, SIDE], sort_keys=True)
-    return cache() / "features" / f"{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
+    key = json.dumps([mark, data.protocol.get("preprocessing"), seed, CLASSIFIER_SETTINGS, MAX_SIDE_PX], sort_keys=True)
+    return cache_dir() / "features" / f"{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
 
 
-def _classes(split: Split) -> int:
+def _count_classes(split: Split) -> int:
     """How many classes the labels name; 0 where there are none, or not one for every example."""
     most = 0
     for batch in split.batches(4096):
@@ -164,20 +164,20 @@ def _classes(split: Split) -> int:
     return most
 
 
-def _rounds(split: Split, seed: int) -> Iterator[Batch]:
+def _cycle_batches(split: Split, seed: int) -> Iterator[Batch]:
     """Batches without end, every round of them in another order."""
     generator = torch.Generator().manual_seed(seed)
     while True:
-        for batch in split.batches(int(TRAINING["batch"]), split.shuffled(generator)):
+        for batch in split.batches(int(CLASSIFIER_SETTINGS["batch"]), split.random_order(generator)):
             if len(batch.x) > 1:  # a single example has no variance to be normalised with
                 yield batch
 
 
-def _train(network: Network, split: Split, seed: int) -> None:
-    steps = int(TRAINING["steps"])
-    optimizer = torch.optim.Adam(network.parameters(), lr=TRAINING["rate"])
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, TRAINING["rate"], total_steps=steps)
-    for batch in islice(_rounds(split, seed), steps):
+def _train_classifier(network: FeatureNetwork, split: Split, seed: int) -> None:
+    steps = int(CLASSIFIER_SETTINGS["steps"])
+    optimizer = torch.optim.Adam(network.parameters(), lr=CLASSIFIER_SETTINGS["rate"])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, CLASSIFIER_SETTINGS["rate"], total_steps=steps)
+    for batch in islice(_cycle_batches(split, seed), steps):
         assert batch.y is not None
         loss = F.cross_entropy(network.head(network(batch.x)), batch.y)
         optimizer.zero_grad()
@@ -187,18 +187,18 @@ def _train(network: Network, split: Split, seed: int) -> None:
 
 
 @torch.no_grad()
-def _calibrate(network: Network, split: Split, seed: int) -> None:
+def _calibrate_batch_norm(network: FeatureNetwork, split: Split, seed: int) -> None:
     """Set the means and variances by which layers are normalised to those of training pictures."""
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.reset_running_stats()
             layer.momentum = None  # a plain average
-    for batch in islice(_rounds(split, seed + 1), int(TRAINING["calibration"])):
+    for batch in islice(_cycle_batches(split, seed + 1), int(CLASSIFIER_SETTINGS["calibration"])):
         network(batch.x)
     network.eval()
 
 
 @torch.no_grad()
-def _accuracy(network: Network, split: Split) -> float:
+def _accuracy(network: FeatureNetwork, split: Split) -> float:
     right = [network.head(network(b.x)).argmax(1) == b.y for b in split.batches(1000)]
     return torch.cat(right).float().mean().item()

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 #: How often the sets are drawn again with replacement for the standard error of the Fréchet distance.
-RESAMPLES = 20
+BOOTSTRAP_SAMPLES = 20
 #: Vectors in one block of the kernel distance, at most; and blocks, at least.
-BLOCK, BLOCKS = 1000, 10
+MAX_BLOCK_SIZE, MIN_BLOCKS = 1000, 10
 
 
-def frechet(x: Tensor, y: Tensor) -> tuple[float, float]:
+def frechet_distance(x: Tensor, y: Tensor) -> tuple[float, float]:
     r"""Squared Fréchet distance of the normals with the moments of two sets (Heusel et al. 2017, arXiv 1706.08500).
 
     .. math:: \|\mu_x - \mu_y\|^2 + \operatorname{tr}(\Sigma_x + \Sigma_y - 2 (\Sigma_x \Sigma_y)^{1/2})
@@ -29,10 +29,10 @@ def frechet(x: Tensor, y: Tensor) -> tuple[float, float]:
         The distance, and its standard deviation over bootstrap samples of both sets.
 
     >>> x = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)
-    >>> round(frechet(x, 3 * x + 5)[0], 6)  # 5² + (3 − 1)² times the variance, 2
+    >>> round(frechet_distance(x, 3 * x + 5)[0], 6)  # 5² + (3 − 1)² times the variance, 2
     33.0
     """
-    return between(moments(x), moments(y)), _bootstrap(x, y)
+    return frechet_from_moments(moments(x), moments(y)), _bootstrap_error(x, y)
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,7 +41,7 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, centred.T @ centred / max(len(x) - 1, 1)
 
 
-def between(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> float:
+def frechet_from_moments(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> float:
     """The distance of two normals given by mean and covariance."""
     (mean_x, cov_x), (mean_y, cov_y) = first, second
     values, vectors = torch.linalg.eigh(cov_x)
@@ -52,16 +52,16 @@ def between(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> floa
     return max(distance.item(), 0.0)
 
 
-def _bootstrap(x: Tensor, y: Tensor) -> float:
+def _bootstrap_error(x: Tensor, y: Tensor) -> float:
     generator = torch.Generator().manual_seed(0)
 
     def again(z: Tensor) -> tuple[Tensor, Tensor]:
         return moments(z[torch.randint(len(z), (len(z),), generator=generator).to(z.device)])
 
-    return torch.tensor([between(again(x), again(y)) for _ in range(RESAMPLES)]).std().item()
+    return torch.tensor([frechet_from_moments(again(x), again(y)) for _ in range(BOOTSTRAP_SAMPLES)]).std().item()
 
 
-def kernel(x: Tensor, y: Tensor) -> tuple[float, float]:
+def kernel_distance(x: Tensor, y: Tensor) -> tuple[float, float]:
     r"""Squared maximum mean discrepancy with the kernel :math:`(x^\top y / D + 1)^3`, unbiased (Bińkowski et al. 2018,
     arXiv 1801.01401).
 
@@ -82,14 +82,14 @@ def kernel(x: Tensor, y: Tensor) -> tuple[float, float]:
     (Zaremba, Gretton & Blaschko 2013, arXiv 1307.1954).
 
     >>> x = torch.randn(400, 3, dtype=torch.float64)
-    >>> value, error = kernel(x[:200], x[200:])
+    >>> value, error = kernel_distance(x[:200], x[200:])
     >>> abs(value) < 5 * error
     True
     """
     n = min(len(x), len(y))
     if n < 4:
         raise ValueError(f"the kernel distance needs at least four vectors of each set, got {len(x)} and {len(y)}")
-    blocks = max(math.ceil(n / BLOCK), min(BLOCKS, n // 2))
+    blocks = max(math.ceil(n / MAX_BLOCK_SIZE), min(MIN_BLOCKS, n // 2))
     of_blocks = torch.stack(
         [_mmd2(a, b) for a, b in zip(x[:n].tensor_split(blocks), y[:n].tensor_split(blocks), strict=True)]
     )

@@ -8,32 +8,32 @@ import torch
 from torch import Tensor
 
 #: Distances held at a time: 8 million doubles are 64 MB.
-CHUNK = 8_000_000
+CHUNK_DISTANCES = 8_000_000
 
 
-def squared(x: Tensor, y: Tensor) -> Tensor:
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared Euclidean distances, (N, D) and (M, D) to (N, M)."""
     product = torch.addmm(y.square().sum(1), x, y.T, alpha=-2)
     return product.add_(x.square().sum(1, keepdim=True)).clamp_min_(0)
 
 
-def _parts(x: Tensor, width: int) -> Iterator[Tensor]:
-    return iter(x.split(max(1, CHUNK // width)))
+def _iter_chunks(x: Tensor, width: int) -> Iterator[Tensor]:
+    return iter(x.split(max(1, CHUNK_DISTANCES // width)))
 
 
-def radii(x: Tensor, k: int) -> Tensor:
+def nearest_squared_distances(x: Tensor, k: int) -> Tensor:
     """The squared distances of each vector to its ``k`` nearest others, ascending, (N, k).
 
-    >>> radii(torch.tensor([[0.0], [1.0], [3.0]]), 2)
+    >>> nearest_squared_distances(torch.tensor([[0.0], [1.0], [3.0]]), 2)
     tensor([[1., 9.],
             [1., 4.],
             [4., 9.]])
     """
     # Each is its own nearest, or as near as rounding allows.
-    return torch.cat([squared(part, x).topk(k + 1, largest=False).values[:, 1:] for part in _parts(x, len(x))])
+    return torch.cat([squared_distances(part, x).topk(k + 1, largest=False).values[:, 1:] for part in _iter_chunks(x, len(x))])
 
 
-def fidelity(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> dict[str, Tensor]:
+def prdc(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> dict[str, Tensor]:
     """Precision, recall, density and coverage, as one value per vector whose means they are.
 
     A vector lies on the manifold of a set when it is within the ball of some of the set's vectors, whose radius is the
@@ -56,18 +56,18 @@ def fidelity(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> dict
         ValueError: a set has no k-th neighbour.
 
     >>> x = torch.randn(100, 2, dtype=torch.float64)
-    >>> {name: round(values.mean().item(), 1) for name, values in fidelity(x, x + 100).items()}
+    >>> {name: round(values.mean().item(), 1) for name, values in prdc(x, x + 100).items()}
     {'precision': 0.0, 'recall': 0.0, 'density': 0.0, 'coverage': 0.0}
     """
     need = max(k, k_density) + 1
     if min(len(real), len(fake)) < need:
         raise ValueError(f"{len(real)} and {len(fake)} vectors were given: the {need - 1} nearest others need {need}")
-    balls = radii(real, max(k, k_density))
-    ball, wide, fake_ball = balls[:, k - 1], balls[:, k_density - 1], radii(fake, k)[:, -1]
+    balls = nearest_squared_distances(real, max(k, k_density))
+    ball, wide, fake_ball = balls[:, k - 1], balls[:, k_density - 1], nearest_squared_distances(fake, k)[:, -1]
     precision, density = [], []
     recall, coverage = torch.zeros(2, len(real), dtype=torch.bool, device=real.device)
-    for part, its_ball in zip(_parts(fake, len(real)), _parts(fake_ball, len(real)), strict=True):
-        d2 = squared(part, real)
+    for part, its_ball in zip(_iter_chunks(fake, len(real)), _iter_chunks(fake_ball, len(real)), strict=True):
+        d2 = squared_distances(part, real)
         precision.append((d2 <= ball).any(1))
         density.append((d2 <= wide).sum(1) / k_density)
         recall |= (d2 <= its_ball[:, None]).any(0)
@@ -80,14 +80,14 @@ def fidelity(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> dict
     }
 
 
-def nearest(x: Tensor, others: Iterable[Tensor]) -> Tensor:
+def nearest_distance(x: Tensor, others: Iterable[Tensor]) -> Tensor:
     """The distance of each vector to the nearest of others that come in batches: (N, D) and some (M, D) to (N,).
 
-    >>> nearest(torch.tensor([[0.0], [10.0]]), [torch.tensor([[2.0], [3.0]]), torch.tensor([[9.5]])])
+    >>> nearest_distance(torch.tensor([[0.0], [10.0]]), [torch.tensor([[2.0], [3.0]]), torch.tensor([[9.5]])])
     tensor([2.0000, 0.5000])
     """
     best = x.new_full((len(x),), torch.inf)
     for batch in others:
-        found = [squared(part, batch).amin(1) for part in _parts(x, len(batch))]
+        found = [squared_distances(part, batch).amin(1) for part in _iter_chunks(x, len(batch))]
         best = torch.minimum(best, torch.cat(found))
     return best.sqrt()

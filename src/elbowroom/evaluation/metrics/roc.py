@@ -8,7 +8,7 @@ from torch import Tensor
 from elbowroom.evaluation.metric import Metric
 
 #: How often the sets are drawn again with replacement for the standard error of the average precision.
-RESAMPLES = 100
+BOOTSTRAP_SAMPLES = 100
 
 
 def auroc(low: Tensor, high: Tensor) -> Metric:
@@ -64,7 +64,7 @@ def auprc(low: Tensor, high: Tensor) -> Metric:
     def again(x: Tensor) -> Tensor:
         return x[torch.randint(len(x), (len(x),), generator=generator).to(x.device)]
 
-    error = torch.tensor([average_precision(again(low), again(high)) for _ in range(RESAMPLES)]).std().item()
+    error = torch.tensor([average_precision(again(low), again(high)) for _ in range(BOOTSTRAP_SAMPLES)]).std().item()
     share = len(high) / (len(low) + len(high))
     how = f"average precision; {share:.2f} knows nothing"
     return Metric(average_precision(low, high), "", how, error, examples=len(low) + len(high))

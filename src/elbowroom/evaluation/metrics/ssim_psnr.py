@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 #: Of the window that SSIM looks through: its side and the standard deviation of its Gaussian, in pixels.
-WINDOW, SPREAD = 11, 1.5
+WINDOW_SIDE_PX, WINDOW_SIGMA_PX = 11, 1.5
 
 
 def psnr(x: Tensor, y: Tensor) -> Tensor:
@@ -46,15 +46,15 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
         (B,), 1 where the pictures are equal.
 
     Deviation from the paper: where a picture is smaller than the window, the window is the largest odd square that fits
-    (:func:`window`), so figures of small pictures are not comparable with those of large ones.
+    (:func:`window_side`), so figures of small pictures are not comparable with those of large ones.
 
     >>> x = torch.rand(2, 3, 16, 16)
     >>> ssim(x, x)
     tensor([1., 1.])
     """
-    side, channels = window(x.shape[-2:]), x.shape[1]
+    side, channels = window_side(x.shape[-2:]), x.shape[1]
     place = torch.arange(side, dtype=x.dtype, device=x.device) - side // 2
-    bell = (-(place**2) / (2 * SPREAD**2)).exp()
+    bell = (-(place**2) / (2 * WINDOW_SIGMA_PX**2)).exp()
     kernel = (bell[:, None] * bell / bell.sum() ** 2).expand(channels, 1, side, side)
 
     def over_window(picture: Tensor) -> Tensor:
@@ -69,11 +69,11 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     return (luminance * structure).flatten(1).mean(1)
 
 
-def window(size: torch.Size | tuple[int, ...]) -> int:
+def window_side(size: torch.Size | tuple[int, ...]) -> int:
     """The side of SSIM's window for pictures of this height and width.
 
-    >>> window((28, 28)), window((8, 9))
+    >>> window_side((28, 28)), window_side((8, 9))
     (11, 7)
     """
     smallest = min(size)
-    return min(WINDOW, smallest if smallest % 2 else smallest - 1)
+    return min(WINDOW_SIDE_PX, smallest if smallest % 2 else smallest - 1)

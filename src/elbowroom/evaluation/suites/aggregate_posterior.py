@@ -11,21 +11,21 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.distributions import Codes, Normal, Quantised, has_density
-from elbowroom.evaluation.metric import Metric, mean
+from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import suite
-from elbowroom.evaluation.some import some
-from elbowroom.evaluation.subject import Subject
+from elbowroom.evaluation.some import random_batches
+from elbowroom.evaluation.subject import EvalContext
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.draw import Latent
 
 #: Examples whose posteriors are mixed, at most; the work grows with their square,
-EXAMPLES = 10_000
+MAX_EXAMPLES = 10_000
 #: and with the size of the code: numbers that all pairs of them may hold.
-PAIRS = 2e9
+MAX_PAIR_NUMBERS = 2e9
 #: Numbers held at a time.
-CHUNK = 2_000_000
+CHUNK_NUMBERS = 2_000_000
 
-HOW = {
+FORMULAS = {
     "mutual_information": "E[log q(z|x) − log q(z)]",
     "aggregate_gap": "KL(q(z) ‖ p(z))",
     "total_correlation": "KL(q(z) ‖ ∏ q(z_j))",
@@ -33,7 +33,7 @@ HOW = {
 }
 
 #: What must be known where the posteriors hardly overlap, so that an example can be told from its code.
-COARSE = {
+COARSE_NOTES = {
     "mutual_information": "near its ceiling, log N = {most:.2f}: a floor for what the code holds of x",
     "aggregate_gap": "the mixture has gaps between its posteriors: more examples would lower this",
     "total_correlation": "the mixture has gaps between its posteriors: more examples would lower this",
@@ -41,27 +41,27 @@ COARSE = {
 
 
 @dataclass
-class Logs:
+class AggregateLogDensities:
     """Log-densities of one code z for each of N examples, (N,), nats; ``None`` what is not defined.
 
     Attributes:
-        own: log q(z|x), of the posterior it was drawn from.
-        mixed: log q(z), of the mixture of all N.
-        product: log of the product of that mixture's marginals.
+        posterior: log q(z|x), of the posterior it was drawn from.
+        aggregate: log q(z), of the mixture of all N.
+        marginals: log of the product of that mixture's marginals.
         prior: log p(z).
-        factorises: whether p(z) is the product of its marginals.
+        has_factorized_prior: whether p(z) is the product of its marginals.
     """
 
-    own: Tensor
-    mixed: Tensor
-    product: Tensor | None
+    posterior: Tensor
+    aggregate: Tensor
+    marginals: Tensor | None
     prior: Tensor | None
-    factorises: bool
+    has_factorized_prior: bool
 
 
 @suite("aggregate", "how the codes of all examples together fill the prior")
 @torch.no_grad()
-def figures(subject: Subject) -> dict[str, Metric]:
+def metrics(context: EvalContext) -> dict[str, Metric]:
     r"""``mutual_information aggregate_gap total_correlation dimension_gap``, by the mixture of all posteriors.
 
     .. math:: q(z) = \frac1N \sum_n q(z \mid x_n),
@@ -71,39 +71,39 @@ def figures(subject: Subject) -> dict[str, Metric]:
     Hoffman & Johnson 2016, "ELBO surgery"; Chen et al. 2018, arXiv 1802.04942, without their minibatches: every code is
     scored under the posteriors of all N examples. The last equation is for priors that factorise.
     """
-    why, latents = _codes(subject)
+    why, latents = _draw_latents(context)
     if why:
-        return {name: Metric(None, "nats", "", note=why) for name in HOW}
-    logs = _discrete(latents) if isinstance(latents[0].q, Quantised) else _continuous(latents)
+        return {name: Metric(None, "nats", "", note=why) for name in FORMULAS}
+    logs = _discrete_log_densities(latents) if isinstance(latents[0].q, Quantised) else _continuous_log_densities(latents)
     differences = {
-        "mutual_information": (logs.own, logs.mixed, ""),
-        "aggregate_gap": (logs.mixed, logs.prior, "this model has no prior"),
-        "total_correlation": (logs.mixed, logs.product, "the posterior does not factorise over the dimensions"),
-        "dimension_gap": (logs.product, logs.prior if logs.factorises else None, "the prior does not factorise"),
+        "mutual_information": (logs.posterior, logs.aggregate, ""),
+        "aggregate_gap": (logs.aggregate, logs.prior, "this model has no prior"),
+        "total_correlation": (logs.aggregate, logs.marginals, "the posterior does not factorise over the dimensions"),
+        "dimension_gap": (logs.marginals, logs.prior if logs.has_factorized_prior else None, "the prior does not factorise"),
     }
-    n = len(logs.own)
-    coarse = (logs.own - logs.mixed).mean().item() > 0.9 * math.log(n)
+    n = len(logs.posterior)
+    coarse = (logs.posterior - logs.aggregate).mean().item() > 0.9 * math.log(n)
     found = {}
     for name, (above, below, otherwise) in differences.items():
         if above is None or below is None:
             found[name] = Metric(None, "nats", "", note=otherwise)
         else:
-            how = f"{HOW[name]}; q(z) mixes the posteriors of {n:,} examples"
-            note = COARSE.get(name, "").format(most=math.log(n)) if coarse else ""
-            found[name] = mean(above - below, "nats", how, samples=1, note=note or None)
+            how = f"{FORMULAS[name]}; q(z) mixes the posteriors of {n:,} examples"
+            note = COARSE_NOTES.get(name, "").format(most=math.log(n)) if coarse else ""
+            found[name] = mean_metric(above - below, "nats", how, samples=1, note=note or None)
     return found
 
 
-def _codes(subject: Subject) -> tuple[str, list[Latent]]:
+def _draw_latents(context: EvalContext) -> tuple[str, list[Latent]]:
     """The latent of each batch, or why there is none to mix."""
-    model = subject.model
-    examples = min(EXAMPLES, int(math.sqrt(PAIRS / max(1, math.prod(model.latent_shape)))))
+    model = context.model
+    examples = min(MAX_EXAMPLES, int(math.sqrt(MAX_PAIR_NUMBERS / max(1, math.prod(model.latent_shape)))))
     found = []
-    for batch in some(subject.part, examples, subject.seed, size=subject.batch_size):
-        with noise.keyed(subject.seed, batch.index):
+    for batch in random_batches(context.eval_split, examples, context.seed, batch_size=context.batch_size):
+        with noise.keyed(context.seed, batch.index):
             draw = model.draw(batch.x, batch.y)
         latent = draw.latents[-1]
-        if not likelihood.single(draw):
+        if not likelihood.has_single_latent(draw):
             return "several latents: the posterior of one depends on another, so there is no q(z) to mix", []
         if not has_density(latent.q):
             return "a point posterior has no density", []
@@ -113,28 +113,28 @@ def _codes(subject: Subject) -> tuple[str, list[Latent]]:
     return "", found
 
 
-def _continuous(latents: list[Latent]) -> Logs:
+def _continuous_log_densities(latents: list[Latent]) -> AggregateLogDensities:
     z = torch.cat([latent.z[0] for latent in latents])
     own = torch.cat([latent.log_qz[0] for latent in latents])
     prior = latents[0].prior
     log_prior = None if prior is None else torch.cat([latent.log_pz[0] for latent in latents])
     if all(isinstance(latent.q, Normal) for latent in latents):
-        mixed, product = _normals([latent.q for latent in latents], z)
-        return Logs(own, mixed, product, log_prior, isinstance(prior, Normal))
-    rows = max(1, CHUNK // z.numel())
+        mixed, product = _normal_mixture_log_densities([latent.q for latent in latents], z)
+        return AggregateLogDensities(own, mixed, product, log_prior, isinstance(prior, Normal))
+    rows = max(1, CHUNK_NUMBERS // z.numel())
     parts = [torch.cat([latent.q.log_prob(part[:, None]) for latent in latents], 1) for part in z.split(rows)]
     mixed = torch.cat([part.logsumexp(1) for part in parts]) - math.log(len(z))
-    return Logs(own, mixed, None, log_prior, isinstance(prior, Normal))
+    return AggregateLogDensities(own, mixed, None, log_prior, isinstance(prior, Normal))
 
 
-def _normals(posteriors: list[Distribution], z: Tensor) -> tuple[Tensor, Tensor]:
+def _normal_mixture_log_densities(posteriors: list[Distribution], z: Tensor) -> tuple[Tensor, Tensor]:
     """log q(z) and log of the product of its marginals for the codes z, (N, *latent): two of (N,)."""
     # Examples last, since it is over them that densities are added up.
     loc = torch.cat([q.mean for q in posteriors]).flatten(1).T
     variance = torch.cat([q.variance for q in posteriors]).flatten(1).T
     scale, constant = -0.5 / variance, -0.5 * (2 * math.pi * variance).log()
     mixed, product = [], []
-    for part in z.flatten(1).split(max(1, CHUNK // loc.numel())):
+    for part in z.flatten(1).split(max(1, CHUNK_NUMBERS // loc.numel())):
         logs = (part[..., None] - loc).square_().mul_(scale).add_(constant)
         mixed.append(logs.sum(1).logsumexp(-1))
         product.append(logs.logsumexp(-1).double().sum(1))
@@ -142,7 +142,7 @@ def _normals(posteriors: list[Distribution], z: Tensor) -> tuple[Tensor, Tensor]
     return torch.cat(mixed) - math.log(count), torch.cat(product) - size * math.log(count)
 
 
-def _discrete(latents: list[Latent]) -> Logs:
+def _discrete_log_densities(latents: list[Latent]) -> AggregateLogDensities:
     """A quantised code is what it is with probability one, so the mixture counts how often each occurs."""
     indices = torch.cat([latent.q.indices for latent in latents])  # type: ignore[attr-defined]
     n = len(indices)
@@ -153,4 +153,4 @@ def _discrete(latents: list[Latent]) -> Logs:
     prior = latents[0].prior
     factorises = isinstance(prior, Codes)
     log_prior = torch.cat([latent.log_pz[0] for latent in latents]) if prior is not None else None
-    return Logs(torch.zeros_like(mixed), mixed, product, log_prior, factorises)
+    return AggregateLogDensities(torch.zeros_like(mixed), mixed, product, log_prior, factorises)

@@ -14,52 +14,52 @@ from torch.distributions import Distribution
 from elbowroom import noise
 from elbowroom.data import Batch
 from elbowroom.distributions import Quantised
-from elbowroom.evaluation.metric import Metric, mean
+from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import suite
-from elbowroom.evaluation.some import some
-from elbowroom.evaluation.subject import Subject
+from elbowroom.evaluation.some import random_batches
+from elbowroom.evaluation.subject import EvalContext
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import Generative
 
 #: Examples that are looked at, at most: each takes 100,000 gradients.
-EXAMPLES = 10
-CHAINS = 16
-TEMPERATURES = 500
-LEAPFROGS = 10
+MAX_EXAMPLES = 10
+N_CHAINS = 16
+N_TEMPERATURES = 500
+LEAPFROG_STEPS = 10
 #: Share of proposals that the step sizes aim to have accepted (Neal 2011, arXiv 1206.1901, section 5.4.4).
-ACCEPTED = 0.65
+TARGET_ACCEPTANCE = 0.65
 #: How fast: the change of a step's logarithm for each unit of acceptance that it is off.
-ADAPTS = 0.15
+ADAPTATION_RATE = 0.15
 
-Energy = Callable[[Tensor], tuple[Tensor, Tensor]]
+LogDensityPair = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @suite("annealed", "whether the importance bound is close to log p(x), on a few examples")
-def figures(subject: Subject) -> dict[str, Metric]:
+def metrics(context: EvalContext) -> dict[str, Metric]:
     """``annealed_bound``, the importance bound on the same examples, and how much of log p(x) that one misses."""
-    batch = next(some(subject.part, EXAMPLES, subject.seed))
-    if why := undefined(subject.model, batch):
+    batch = next(random_batches(context.eval_split, MAX_EXAMPLES, context.seed))
+    if why := unsupported_reason(context.model, batch):
         names = ("annealed_bound", "importance_bound_there", "annealed_gain")
         return {name: Metric(None, "nats", "", note=why) for name in names}
-    annealed, accepted = bound(subject.model, batch, subject.seed, CHAINS, TEMPERATURES, LEAPFROGS)
-    importance = likelihood.score(subject.model, batch, subject.samples, subject.seed)["importance_bound"]
+    annealed, accepted = ais_bound(context.model, batch, context.seed, N_CHAINS, N_TEMPERATURES, LEAPFROG_STEPS)
+    importance = likelihood.estimate_bounds(context.model, batch, context.samples, context.seed)["importance_bound"]
     how = (
-        f"annealed importance sampling from the prior: {TEMPERATURES} temperatures, {CHAINS} chains, {LEAPFROGS} "
+        f"annealed importance sampling from the prior: {N_TEMPERATURES} temperatures, {N_CHAINS} chains, {LEAPFROG_STEPS} "
         f"leapfrog steps, {accepted:.0%} accepted; a lower bound in expectation"
     )
-    k = subject.samples
+    k = context.samples
     return {
-        "annealed_bound": mean(annealed, "nats", how, samples=CHAINS),
-        "importance_bound_there": mean(importance, "nats", f"log mean of {k} weights, on the same examples", samples=k),
-        "annealed_gain": mean(annealed - importance, "nats", "the first less the second, example by example"),
+        "annealed_bound": mean_metric(annealed, "nats", how, samples=N_CHAINS),
+        "importance_bound_there": mean_metric(importance, "nats", f"log mean of {k} weights, on the same examples", samples=k),
+        "annealed_gain": mean_metric(annealed - importance, "nats", "the first less the second, example by example"),
     }
 
 
-def undefined(model: Generative, batch: Batch) -> str:
+def unsupported_reason(model: Generative, batch: Batch) -> str:
     """Why chains cannot be run from this model's prior to its posterior; empty where they can."""
     with torch.no_grad(), noise.silenced():
         draw = model.draw(batch.x, batch.y)
-    if not likelihood.single(draw):
+    if not likelihood.has_single_latent(draw):
         return "several latents: chains would have to run through all of them"
     if draw.prior is None:
         return "this model has no prior, so log p(x) is undefined"
@@ -68,13 +68,13 @@ def undefined(model: Generative, batch: Batch) -> str:
     return ""
 
 
-def bound(
+def ais_bound(
     model: Generative,
     batch: Batch,
     seed: int = 0,
-    chains: int = CHAINS,
-    temperatures: int = TEMPERATURES,
-    leapfrogs: int = LEAPFROGS,
+    chains: int = N_CHAINS,
+    temperatures: int = N_TEMPERATURES,
+    leapfrog_steps: int = LEAPFROG_STEPS,
 ) -> tuple[Tensor, float]:
     r"""A stochastic lower bound on log p(x) of each example, (B,), nats, and the share of proposals accepted.
 
@@ -94,7 +94,7 @@ def bound(
         seed: of the chains; those of an example depend on nothing but it, the example and the settings.
         chains: C, for each example.
         temperatures: T, moves of each chain.
-        leapfrogs: gradients in each move.
+        leapfrog_steps: gradients in each move.
     """
     with torch.no_grad():
         prior = model.draw(batch.x, batch.y).latents[0].prior
@@ -103,87 +103,87 @@ def bound(
     def energy(z: Tensor) -> tuple[Tensor, Tensor]:
         return prior.log_prob(z), model.decode(z, batch.y).log_prob(batch.x)
 
-    betas = schedule(temperatures).tolist()
+    betas = inverse_temperatures(temperatures).tolist()
     # Far from any other seed: every move counts up from it.
     with noise.keyed(seed + 2**40, batch.index):
-        pilot = _start(prior, len(batch.x), max(1, chains // 4))
-        _, _, steps = _anneal(energy, pilot, betas, leapfrogs, None)
+        pilot = _sample_start(prior, len(batch.x), max(1, chains // 4))
+        _, _, steps = _anneal(energy, pilot, betas, leapfrog_steps, None)
     with noise.keyed(seed, batch.index):
-        log_w, accepted, _ = _anneal(energy, _start(prior, len(batch.x), chains), betas, leapfrogs, steps)
+        log_w, accepted, _ = _anneal(energy, _sample_start(prior, len(batch.x), chains), betas, leapfrog_steps, steps)
     return log_w.logsumexp(0) - math.log(chains), accepted
 
 
-def schedule(temperatures: int) -> Tensor:
+def inverse_temperatures(temperatures: int) -> Tensor:
     """The inverse temperatures from 0 to 1, (T + 1,): a sigmoid's, dense at both ends where the densities change most.
 
-    >>> schedule(4)
+    >>> inverse_temperatures(4)
     tensor([0.0000, 0.1050, 0.5000, 0.8950, 1.0000], dtype=torch.float64)
     """
     s = torch.linspace(-4, 4, temperatures + 1, dtype=torch.float64).sigmoid()
     return (s - s[0]) / (s[-1] - s[0])
 
 
-def _start(prior: Distribution, examples: int, chains: int) -> Tensor:
+def _sample_start(prior: Distribution, examples: int, chains: int) -> Tensor:
     """Codes from the prior, (C, B, *latent)."""
     with torch.no_grad():
         return prior.sample(torch.Size((chains, examples)[: 2 - len(prior.batch_shape)]))
 
 
 def _anneal(
-    energy: Energy, z: Tensor, betas: list[float], leapfrogs: int, steps: list[Tensor] | None
+    log_densities: LogDensityPair, z: Tensor, betas: list[float], leapfrog_steps: int, step_sizes: list[Tensor] | None
 ) -> tuple[Tensor, float, list[Tensor]]:
     """Log weights (C, B), the share accepted, and each move's step sizes (B, 1, ...): those given, or found here."""
     log_w = torch.zeros(z.shape[:2], dtype=torch.float64, device=z.device)
     step = torch.full((z.shape[1], *[1] * (z.dim() - 2)), 0.1, device=z.device)
-    taken, accepted, point = [], 0.0, _look(energy, z)
+    taken, accepted, point = [], 0.0, _evaluate_state(log_densities, z)
     for t, (before, beta) in enumerate(pairwise(betas)):
         log_w += (beta - before) * point.log_px.double()
-        step = step if steps is None else steps[t]
+        step = step if step_sizes is None else step_sizes[t]
         taken.append(step)
-        point, share = _move(energy, point, beta, step, leapfrogs)
+        point, share = _hmc_step(log_densities, point, beta, step, leapfrog_steps)
         accepted += share.mean().item() / (len(betas) - 1)
-        step = step * (ADAPTS * (share - ACCEPTED)).exp().reshape(step.shape)
+        step = step * (ADAPTATION_RATE * (share - TARGET_ACCEPTANCE)).exp().reshape(step.shape)
     return log_w, accepted, taken
 
 
-class _Point(NamedTuple):
+class _ChainState(NamedTuple):
     """Where chains are, (C, B, ...), both log-densities there, (C, B), and their gradients."""
 
     z: Tensor
     log_pz: Tensor
     log_px: Tensor
-    pull_pz: Tensor
-    pull_px: Tensor
+    grad_log_pz: Tensor
+    grad_log_px: Tensor
 
 
-def _look(energy: Energy, z: Tensor) -> _Point:
+def _evaluate_state(log_densities: LogDensityPair, z: Tensor) -> _ChainState:
     with torch.enable_grad():
         z = z.detach().requires_grad_()
-        logs = energy(z)
+        logs = log_densities(z)
         pulls = [torch.autograd.grad(log.sum(), z)[0] for log in logs]
-    return _Point(z.detach(), *(log.detach() for log in logs), *pulls)
+    return _ChainState(z.detach(), *(log.detach() for log in logs), *pulls)
 
 
-def _move(energy: Energy, here: _Point, beta: float, step: Tensor, leapfrogs: int) -> tuple[_Point, Tensor]:
+def _hmc_step(log_densities: LogDensityPair, state: _ChainState, beta: float, step_size: Tensor, leapfrog_steps: int) -> tuple[_ChainState, Tensor]:
     """One Hamiltonian move at this temperature: where it ends, and the chance of acceptance (B,) over the chains."""
-    momentum, there = noise.standard_normal(here.z.shape, here.z), here
-    start = _total(here, beta, momentum)
-    for _ in range(leapfrogs):
-        momentum = momentum + step / 2 * (there.pull_pz + beta * there.pull_px)
-        there = _look(energy, there.z + step * momentum)
-        momentum = momentum + step / 2 * (there.pull_pz + beta * there.pull_px)
-    gain = _total(there, beta, momentum) - start
+    momentum, there = noise.standard_normal(state.z.shape, state.z), state
+    start = _negative_hamiltonian(state, beta, momentum)
+    for _ in range(leapfrog_steps):
+        momentum = momentum + step_size / 2 * (there.grad_log_pz + beta * there.grad_log_px)
+        there = _evaluate_state(log_densities, there.z + step_size * momentum)
+        momentum = momentum + step_size / 2 * (there.grad_log_pz + beta * there.grad_log_px)
+    gain = _negative_hamiltonian(there, beta, momentum) - start
     chance = gain.clamp_max(0).exp().nan_to_num(0)
     # A uniform number is the distribution function of a normal one, and those come from the keyed source.
     uniform = torch.special.ndtr(noise.standard_normal(torch.Size((*gain.shape, 1)), gain)).squeeze(-1)
     accept = uniform < chance
-    chosen = [torch.where(_wide(accept, new), new, old) for new, old in zip(there, here, strict=True)]
-    return _Point(*chosen), chance.mean(0)
+    chosen = [torch.where(_expand_like(accept, new), new, old) for new, old in zip(there, state, strict=True)]
+    return _ChainState(*chosen), chance.mean(0)
 
 
-def _total(point: _Point, beta: float, momentum: Tensor) -> Tensor:
-    return point.log_pz + beta * point.log_px - momentum.square().flatten(2).sum(-1) / 2
+def _negative_hamiltonian(state: _ChainState, beta: float, momentum: Tensor) -> Tensor:
+    return state.log_pz + beta * state.log_px - momentum.square().flatten(2).sum(-1) / 2
 
 
-def _wide(accept: Tensor, like: Tensor) -> Tensor:
+def _expand_like(accept: Tensor, like: Tensor) -> Tensor:
     return accept.reshape(*accept.shape, *[1] * (like.dim() - accept.dim()))

@@ -13,47 +13,47 @@ from elbowroom import noise
 from elbowroom.distributions import Codes, Quantised, kl_elements
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.registry import suite
-from elbowroom.evaluation.subject import Subject
+from elbowroom.evaluation.subject import EvalContext
 from elbowroom.models.draw import Latent
 
 #: Variance over the data of a dimension's posterior mean, above which it counts as used (Burda et al. 2016).
-ACTIVE = 0.01
+ACTIVE_VARIANCE = 0.01
 #: Samples of the latents above, over which the figures of a lower latent are averaged.
-SAMPLES = 16
+ANCESTOR_SAMPLES = 16
 
 
 @suite("latent", "what each dimension of the code carries", default=True)
 @torch.no_grad()
-def figures(subject: Subject) -> dict[str, Metric]:
+def metrics(context: EvalContext) -> dict[str, Metric]:
     """KL per dimension and active units of every latent; for a codebook, how many codes are in use."""
-    tallies: list[_Tally] = []
-    model, split = subject.model, subject.part
+    tallies: list[_LatentStatistics] = []
+    model, split = context.model, context.eval_split
     first = next(split.batches(1))
     with noise.silenced():
-        k = 1 if len(model.draw(first.x, first.y).latents) == 1 else SAMPLES
-    for batch in split.batches(subject.batch_size):
-        with noise.keyed(subject.seed, batch.index):
+        k = 1 if len(model.draw(first.x, first.y).latents) == 1 else ANCESTOR_SAMPLES
+    for batch in split.batches(context.batch_size):
+        with noise.keyed(context.seed, batch.index):
             latents = model.draw(batch.x, batch.y, k).latents
-        tallies = tallies or [_Tally() for _ in latents]
+        tallies = tallies or [_LatentStatistics() for _ in latents]
         for tally, latent in zip(tallies, latents, strict=True):
             tally.add(latent)
     names = [""] if len(tallies) == 1 else [f"_z{i}" for i in range(1, len(tallies) + 1)]
     return {
         key + name: replace(m, samples=k)
         for tally, name in zip(tallies, names, strict=True)
-        for key, m in tally.figures().items()
+        for key, m in tally.metrics().items()
     }
 
 
-class _Tally:
+class _LatentStatistics:
     """Running sums over the examples of one latent."""
 
     def __init__(self) -> None:
-        self._examples = 0
-        self._kl: Tensor | None = None
-        self._kl_square: Tensor | float = 0.0
-        self._mean = self._square = torch.zeros(())
-        self._codes: Tensor | None = None
+        self._n_examples = 0
+        self._kl_sum: Tensor | None = None
+        self._kl_square_sum: Tensor | float = 0.0
+        self._mean_sum = self._mean_square_sum = torch.zeros(())
+        self._code_counts: Tensor | None = None
 
     def add(self, latent: Latent) -> None:
         mean = latent.q.mean.double()
@@ -66,39 +66,39 @@ class _Tally:
             mean, elements = mean.mean(0), None if elements is None else elements.mean(0)
         else:
             square = mean**2
-        self._examples += len(mean)
+        self._n_examples += len(mean)
         if elements is not None:
             total = elements.double().sum(0)
-            self._kl = total if self._kl is None else self._kl + total
-            self._kl_square = self._kl_square + elements.double().square().sum(0)
+            self._kl_sum = total if self._kl_sum is None else self._kl_sum + total
+            self._kl_square_sum = self._kl_square_sum + elements.double().square().sum(0)
         if isinstance(latent.q, Quantised) and isinstance(latent.prior, Codes):
             used = latent.q.indices.flatten().bincount(minlength=latent.prior.codebook.shape[0]).double()
-            self._codes = used if self._codes is None else self._codes + used
-        self._mean = self._mean.to(mean.device) + mean.sum(0)
-        self._square = self._square.to(mean.device) + square.sum(0)
+            self._code_counts = used if self._code_counts is None else self._code_counts + used
+        self._mean_sum = self._mean_sum.to(mean.device) + mean.sum(0)
+        self._mean_square_sum = self._mean_square_sum.to(mean.device) + square.sum(0)
 
-    def figures(self) -> dict[str, Metric]:
-        n: dict[str, Any] = {"examples": self._examples}
+    def metrics(self) -> dict[str, Metric]:
+        n: dict[str, Any] = {"examples": self._n_examples}
         found = {}
-        if self._kl is None:
+        if self._kl_sum is None:
             note = "the prior does not factorise over the dimensions, or there is none"
             found["kl_per_dimension"] = Metric(None, "nats", "", note=note, **n)
         else:
-            mean = self._kl / self._examples
-            spread = (self._kl_square / self._examples - mean**2).clamp_min(0) / max(1, self._examples - 1)
+            mean = self._kl_sum / self._n_examples
+            spread = (self._kl_square_sum / self._n_examples - mean**2).clamp_min(0) / max(1, self._n_examples - 1)
             how = "mean over examples; ± of the dimension where it is largest"
             found["kl_per_dimension"] = Metric(mean.flatten().tolist(), "nats", how, spread.max().sqrt().item(), **n)
-        if self._codes is not None:
-            share = self._codes / self._codes.sum()
+        if self._code_counts is not None:
+            share = self._code_counts / self._code_counts.sum()
             perplexity = (-(share * share.clamp_min(1e-30).log()).sum()).exp().item()
             how = f"of {len(share)}; perplexity of their use {perplexity:.1f}"
             found["codes_in_use"] = Metric(float((share > 0).sum()), "codes", how, **n)
             return found
-        variance = self._square / self._examples - (self._mean / self._examples) ** 2
-        how = f"of {variance.numel()}; variance of the mean over the data > {ACTIVE}"
+        variance = self._mean_square_sum / self._n_examples - (self._mean_sum / self._n_examples) ** 2
+        how = f"of {variance.numel()}; variance of the mean over the data > {ACTIVE_VARIANCE}"
         # Whether a dimension would count for other examples is a coin, by the normal error of its variance.
-        error = (variance * math.sqrt(2 / max(1, self._examples - 1))).clamp_min(1e-12)
-        counts = torch.special.ndtr((variance - ACTIVE) / error)
+        error = (variance * math.sqrt(2 / max(1, self._n_examples - 1))).clamp_min(1e-12)
+        counts = torch.special.ndtr((variance - ACTIVE_VARIANCE) / error)
         doubt = (counts * (1 - counts)).sum().sqrt().item()
-        found["active_units"] = Metric(float((variance > ACTIVE).sum()), "dimensions", how, doubt, **n)
+        found["active_units"] = Metric(float((variance > ACTIVE_VARIANCE).sum()), "dimensions", how, doubt, **n)
         return found

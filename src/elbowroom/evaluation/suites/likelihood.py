@@ -11,68 +11,68 @@ from torch import Tensor, nn
 from elbowroom import noise
 from elbowroom.data import Batch
 from elbowroom.evaluation.compatibility import is_probability
-from elbowroom.evaluation.metric import Metric, mean
+from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import suite
-from elbowroom.evaluation.subject import Subject
+from elbowroom.evaluation.subject import EvalContext
 from elbowroom.models.base import Generative
 from elbowroom.models.draw import Draw, Latent
 
 #: Numbers that the widest tensor of a pass may hold,
-CHUNK = 1_500_000
+MAX_TENSOR_NUMBERS = 1_500_000
 #: and one of the decoder's, when it decodes what was drawn: 2.4 MB, about what the cache next to a core holds.
-BLOCK = 600_000
+MAX_DECODED_NUMBERS = 600_000
 #: How many times as much elsewhere than on a CPU.
-ELSEWHERE = 64
+ACCELERATOR_FACTOR = 64
 
 
 @suite("likelihood", "how probable the data is under the model", default=True)
-def figures(subject: Subject) -> dict[str, Metric]:
+def metrics(context: EvalContext) -> dict[str, Metric]:
     """ELBO and its terms, importance bound and effective sample size, bits per dimension."""
-    model, samples = subject.model, subject.samples
-    scores = [score(model, batch, samples, subject.seed) for batch in subject.part.batches(subject.batch_size)]
+    model, samples = context.model, context.samples
+    scores = [estimate_bounds(model, batch, samples, context.seed) for batch in context.eval_split.batches(context.batch_size)]
     column = {name: torch.cat([s[name] for s in scores]) for name in scores[0]}
     k = {"samples": samples}
-    found = {"reconstruction": mean(column["reconstruction"], "nats", "−E_q log p(x|z)", **k)}
+    found = {"reconstruction": mean_metric(column["reconstruction"], "nats", "−E_q log p(x|z)", **k)}
     if "kl" not in column:
         note = "a point posterior or no prior: KL, ELBO and bounds are undefined"
         return {"elbo": Metric(None, "nats", "", note=note), **found}
     found = {
-        "elbo": mean(column["elbo"], "nats", f"{samples} draws; higher is better", **k),
+        "elbo": mean_metric(column["elbo"], "nats", f"{samples} draws; higher is better", **k),
         **found,
-        "kl": mean(column["kl"], "nats", "KL(q(z|x) ‖ p(z))", **k),
+        "kl": mean_metric(column["kl"], "nats", "KL(q(z|x) ‖ p(z))", **k),
     }
     bound, size = column["importance_bound"], column["effective_sample_size"]
-    found["importance_bound"] = mean(bound, "nats", f"log mean of {samples} weights; higher is better", **k)
-    found["effective_sample_size"] = mean(size, "samples", f"(Σw)²/Σw², of {samples}", **k)
-    if is_probability(model, subject.data):
+    found["importance_bound"] = mean_metric(bound, "nats", f"log mean of {samples} weights; higher is better", **k)
+    found["effective_sample_size"] = mean_metric(size, "samples", f"(Σw)²/Σw², of {samples}", **k)
+    if is_probability(model, context.data):
         scale = -1 / (math.log(2) * math.prod(model.shape))
-        found["bits_per_dim"] = mean(bound * scale, "bits", "of the bound above; lower is better", **k)
+        found["bits_per_dim"] = mean_metric(bound * scale, "bits", "of the bound above; lower is better", **k)
     return found
 
 
 @torch.no_grad()
-def score(model: Generative, batch: Batch, samples: int, seed: int) -> dict[str, Tensor]:
+def estimate_bounds(model: Generative, batch: Batch, samples: int, seed: int) -> dict[str, Tensor]:
     """One value per example of a batch: ``reconstruction``, and if defined ``kl elbo importance_bound ess``."""
-    latent, decoder = widths(model, batch)
-    scale = 1 if batch.x.device.type == "cpu" else ELSEWHERE
-    few = max(1, scale * CHUNK // max(samples * latent, decoder))
+    latent, decoder = count_activations(model, batch)
+    scale = 1 if batch.x.device.type == "cpu" else ACCELERATOR_FACTOR
+    few = max(1, scale * MAX_TENSOR_NUMBERS // max(samples * latent, decoder))
     x, index = batch.x.split(few), batch.index.split(few)
     y = [None] * len(x) if batch.y is None else batch.y.split(few)
     parts = [Batch(*part) for part in zip(x, y, index, strict=True)]
-    rooms = _Rooms(*(max(1, scale * room // few) for room in (CHUNK // latent, BLOCK // decoder, CHUNK // decoder)))
-    scores = [_score(model, part, samples, rooms, seed) for part in parts]
+    rooms = _SampleLimits(*(max(1, scale * room // few) for room in (MAX_TENSOR_NUMBERS // latent, MAX_DECODED_NUMBERS // decoder, MAX_TENSOR_NUMBERS // decoder)))
+    scores = [_estimate_bounds(model, part, samples, rooms, seed) for part in parts]
     return {name: torch.cat([s[name] for s in scores]) for name in scores[0]}
 
 
-class _Rooms(NamedTuple):
+class _SampleLimits(NamedTuple):
     """For how many samples of each example there is room: when they are drawn, decoded, or both at once."""
 
-    drawn: int
-    decoded: int
-    both: int
+    draw_limit: int
+    decode_limit: int
+    joint_limit: int
 
 
-def widths(model: Generative, batch: Batch) -> tuple[int, int]:
+def count_activations(model: Generative, batch: Batch) -> tuple[int, int]:
     """How many numbers a sample takes at most, where it is drawn and where it is decoded."""
     sizes = [math.prod(model.shape)]
 
@@ -94,17 +94,17 @@ def widths(model: Generative, batch: Batch) -> tuple[int, int]:
 
 
 @torch.inference_mode()
-def _score(model: Generative, batch: Batch, samples: int, rooms: _Rooms, seed: int) -> dict[str, Tensor]:
+def _estimate_bounds(model: Generative, batch: Batch, samples: int, limits: _SampleLimits, seed: int) -> dict[str, Tensor]:
     """What is kept between the passes is a running sum per example."""
     with noise.silenced():
         peek = model.draw(batch.x, batch.y)
     log_px = kl = torch.zeros(len(batch.x), dtype=torch.float64, device=batch.x.device)
     log_w = log_w2 = torch.full_like(log_px, -math.inf)
-    step = rooms.drawn if single(peek) else min(rooms.drawn, rooms.both)
+    step = limits.draw_limit if has_single_latent(peek) else min(limits.draw_limit, limits.joint_limit)
     for first in range(0, samples, step):
         k = min(step, samples - first)
         with noise.keyed(seed, batch.index, first):
-            draw = _decoded(model, peek, k, rooms.decoded) if single(peek) else model.draw(batch.x, batch.y, k)
+            draw = _sample_and_decode(model, peek, k, limits.decode_limit) if has_single_latent(peek) else model.draw(batch.x, batch.y, k)
         log_px = log_px + draw.log_px.double().sum(0)
         if draw.probabilistic:
             kl = kl + draw.kl.double() * k
@@ -123,14 +123,14 @@ def _score(model: Generative, batch: Batch, samples: int, rooms: _Rooms, seed: i
     }
 
 
-def single(draw: Draw) -> bool:
+def has_single_latent(draw: Draw) -> bool:
     """Whether the draw is z from q(z|x) and p(x|z), with nothing else drawn or summed over on the way."""
     return type(draw) is Draw and len(draw.latents) == 1
 
 
-def _decoded(model: Generative, peek: Draw, k: int, block: int) -> Draw:
+def _sample_and_decode(model: Generative, encoded: Draw, k: int, block_size: int) -> Draw:
     """As ``model.draw``, encoded before; decoded in blocks that are scored before they leave the cache."""
-    latent = Latent(peek.q.rsample(torch.Size((k,))), peek.q, peek.prior)
-    draw = Draw(peek.x, peek.p, latent, c=peek.c)
-    draw.log_px = torch.cat([model.decode(z, peek.c).log_prob(peek.x) for z in latent.z.split(block)])
+    latent = Latent(encoded.q.rsample(torch.Size((k,))), encoded.q, encoded.prior)
+    draw = Draw(encoded.x, encoded.p, latent, c=encoded.c)
+    draw.log_px = torch.cat([model.decode(z, encoded.c).log_prob(encoded.x) for z in latent.z.split(block_size)])
     return draw

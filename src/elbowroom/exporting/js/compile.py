@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.export.graph_signature import InputKind
 
-from elbowroom.exporting.js.graph import Program, Tape, Value
-from elbowroom.exporting.js.ops import FREE, LIKE, OPS, VIEWS
-from elbowroom.exporting.js.views import refuse, viewed
+from elbowroom.exporting.js.graph import Graph, GraphBuilder, Value
+from elbowroom.exporting.js.ops import IDENTITY_OPS, LIKE_OPS, OPS, EXTRA_VIEW_OPS
+from elbowroom.exporting.js.views import raise_unsupported, lower_view
 
 
-def program(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str]) -> Program:
+def compile_graph(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str]) -> Graph:
     """What a module does to these inputs, as a program for inputs of these shapes.
 
     ``torch.export`` records the operations; what does not depend on the inputs is computed now, what the output does
@@ -24,7 +24,7 @@ def program(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str]) -
     Raises:
         ValueError: an operation that the table lacks, or a way through the module that depends on values.
 
-    >>> step = program(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), [torch.zeros(1, 2)], ["z"])
+    >>> step = compile_graph(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), [torch.zeros(1, 2)], ["z"])
     >>> [op for op, *_ in step.steps]
     ['linear', 'relu']
     """
@@ -37,12 +37,12 @@ def program(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str]) -
         raise ValueError(
             f"the decoder cannot be traced ({type(error).__name__}: {why}): export it with --onnx"
         ) from error
-    tape, known = Tape(), dict[str, Any]()
+    tape, known = GraphBuilder(), dict[str, Any]()
     given = iter(zip(names, inputs, strict=True))
     for spec in exported.graph_signature.input_specs:
         if spec.kind is InputKind.USER_INPUT:
             name, x = next(given)
-            known[spec.arg.name] = tape.input(name, tuple(x.shape))
+            known[spec.arg.name] = tape.add_input(name, tuple(x.shape))
         else:
             held = exported.state_dict if spec.target in exported.state_dict else exported.constants
             known[spec.arg.name] = held[str(spec.target)].detach()
@@ -50,31 +50,31 @@ def program(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str]) -
         for node in exported.graph.nodes:
             # What nobody uses is an assertion.
             if node.op == "call_function" and node.users:
-                known[node.name] = _record(tape, node, known)
+                known[node.name] = _lower_node(tape, node, known)
     (last,) = exported.graph_signature.user_outputs
-    return tape.program(known[str(last)])
+    return tape.build(known[str(last)])
 
 
-def _record(tape: Tape, node: torch.fx.Node, known: dict[str, Any]) -> Any:
+def _lower_node(builder: GraphBuilder, node: torch.fx.Node, known: dict[str, Any]) -> Any:
     """A node's value: computed now where it can be, else written on the tape."""
     given: Any = torch.fx.map_arg((node.args, node.kwargs), lambda n: known[n.name])
     args, kwargs = given
-    values = [a for a in _flat((args, list(kwargs.values()))) if isinstance(a, Value)]
+    values = [a for a in _flatten((args, list(kwargs.values()))) if isinstance(a, Value)]
     name = getattr(node.target, "__name__", str(node.target))
     if name == "getitem":
         return args[0][args[1]]
     if not values:
         return node.target(*args, **kwargs)  # type: ignore[operator]
-    if name in LIKE:
+    if name in LIKE_OPS:
         return node.target(torch.empty(args[0].shape), *args[1:], **kwargs)  # type: ignore[operator]
-    if name in FREE:
+    if name in IDENTITY_OPS:
         return args[0]
-    if name in VIEWS or _is_view(node.target):
-        return viewed(tape, node.target, args, kwargs)
+    if name in EXTRA_VIEW_OPS or _is_view(node.target):
+        return lower_view(builder, node.target, args, kwargs)
     if name not in OPS:
-        refuse(name)
+        raise_unsupported(name)
     made = node.meta["val"]
-    return OPS[name](tape, tuple((made if isinstance(made, Tensor) else made[0]).shape), *args, **kwargs)
+    return OPS[name](builder, tuple((made if isinstance(made, Tensor) else made[0]).shape), *args, **kwargs)
 
 
 def _is_view(target: Any) -> bool:
@@ -83,7 +83,7 @@ def _is_view(target: Any) -> bool:
     return bool(returns) and all(r.alias_info is not None and not r.alias_info.is_write for r in returns)
 
 
-def _flat(args: Any) -> list[Any]:
+def _flatten(args: Any) -> list[Any]:
     if isinstance(args, list | tuple) and not isinstance(args, Value):
-        return [found for a in args for found in _flat(a)]
+        return [found for a in args for found in _flatten(a)]
     return [args]

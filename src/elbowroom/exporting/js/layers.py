@@ -9,33 +9,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.js.graph import Shape, Tape, Value
-from elbowroom.exporting.js.pointwise import pointwise
-from elbowroom.exporting.js.views import refuse
+from elbowroom.exporting.js.graph import Shape, GraphBuilder, Value
+from elbowroom.exporting.js.pointwise import lower_pointwise
+from elbowroom.exporting.js.views import raise_unsupported
 
 
-def linear(tape: Tape, shape: Shape, x: Value, weight: Any, bias: Any = None) -> Value:
+def linear(builder: GraphBuilder, shape: Shape, x: Value, weight: Any, bias: Any = None) -> Value:
     """Rows times weights (out, in), plus a bias."""
     if isinstance(weight, Value):
-        refuse("linear with weights that depend on the code")
+        raise_unsupported("linear with weights that depend on the code")
     bias = torch.zeros(len(weight)) if bias is None else bias
-    return tape.step("linear", shape, x, weight, bias, inputs=weight.shape[1], outputs=weight.shape[0])
+    return builder.add_operation("linear", shape, x, weight, bias, inputs=weight.shape[1], outputs=weight.shape[0])
 
 
-def matmul(tape: Tape, shape: Shape, x: Any, y: Any) -> Value:
+def matmul(builder: GraphBuilder, shape: Shape, x: Any, y: Any) -> Value:
     """A product with a constant, as a linear map."""
     if isinstance(x, Value) and isinstance(y, Tensor) and y.dim() <= 2:
-        return linear(tape, shape, x, y[None] if y.dim() == 1 else y.T)
-    refuse("matmul of two values")
+        return linear(builder, shape, x, y[None] if y.dim() == 1 else y.T)
+    raise_unsupported("matmul of two values")
 
 
-def addmm(tape: Tape, shape: Shape, bias: Any, x: Value, y: Any) -> Value:
+def addmm(builder: GraphBuilder, shape: Shape, bias: Any, x: Value, y: Any) -> Value:
     """A product with a constant, and a bias."""
-    return linear(tape, shape, x, y.T, bias) if isinstance(bias, Tensor) else refuse("addmm")
+    return linear(builder, shape, x, y.T, bias) if isinstance(bias, Tensor) else raise_unsupported("addmm")
 
 
 def convolution(
-    tape: Tape,
+    builder: GraphBuilder,
     shape: Shape,
     x: Value,
     weight: Tensor,
@@ -45,14 +45,14 @@ def convolution(
     dilation: Sequence[int] = (1,),
     groups: int = 1,
     *,
-    transposed: bool = False,
+    is_transposed: bool = False,
 ) -> Value:
     """Over one dimension of space or two; one is a picture of a single row."""
     dims = len(x.shape) - 2
     if dims > 2 or len(x.shape) < 3:
-        refuse(f"convolution over {dims} dimensions of space")
+        raise_unsupported(f"convolution over {dims} dimensions of space")
     if isinstance(padding, str):
-        refuse(f"padding='{padding}'")
+        raise_unsupported(f"padding='{padding}'")
     two = [[fill] * (2 - dims) + list(a) * (dims // len(a)) for a, fill in ((stride, 1), (padding, 0), (dilation, 1))]
     kernel = [1] * (2 - dims) + list(weight.shape[2:])
     sizes = [[s[1], *([1] * (2 - dims)), *s[2:]] for s in (x.shape, shape)]
@@ -65,11 +65,11 @@ def convolution(
         "from": sizes[0],
         "to": sizes[1],
     }
-    return tape.step("transposed" if transposed else "convolution", shape, x, weight, bias, groups=groups, **names)
+    return builder.add_operation("transposed" if is_transposed else "convolution", shape, x, weight, bias, groups=groups, **names)
 
 
-def transposed(
-    tape: Tape,
+def conv_transpose(
+    builder: GraphBuilder,
     shape: Shape,
     x: Value,
     weight: Tensor,
@@ -81,11 +81,11 @@ def transposed(
     dilation: Any = (1,),
 ) -> Value:
     """The size that comes out says what the output padding was."""
-    return convolution(tape, shape, x, weight, bias, stride, padding, dilation, groups, transposed=True)
+    return convolution(builder, shape, x, weight, bias, stride, padding, dilation, groups, is_transposed=True)
 
 
 def group_norm(
-    tape: Tape,
+    builder: GraphBuilder,
     shape: Shape,
     x: Value,
     groups: int,
@@ -98,30 +98,30 @@ def group_norm(
     channels = shape[1]
     scale = torch.ones(channels) if weight is None else weight
     shift = torch.zeros(channels) if bias is None else bias
-    return tape.step("norm", shape, x, scale, shift, groups=groups, channels=channels, eps=eps)
+    return builder.add_operation("norm", shape, x, scale, shift, groups=groups, channels=channels, eps=eps)
 
 
 def layer_norm(
-    tape: Tape,
+    builder: GraphBuilder,
     shape: Shape,
     x: Value,
-    over: Sequence[int],
+    normalized_shape: Sequence[int],
     weight: Any = None,
     bias: Any = None,
     eps: float = 1e-5,
     _: Any = None,
 ) -> Value:
     """Every row to mean 0 and variance 1, then a scale and a shift for each place in it."""
-    size = math.prod(over)
-    plain = tape.step(
+    size = math.prod(normalized_shape)
+    plain = builder.add_operation(
         "norm", shape, x, torch.ones(1), torch.zeros(1), groups=math.prod(shape) // size, channels=1, eps=eps
     )
-    scaled = plain if weight is None else pointwise("mul")(tape, shape, plain, weight)
-    return scaled if bias is None else pointwise("add")(tape, shape, scaled, bias)
+    scaled = plain if weight is None else lower_pointwise("mul")(builder, shape, plain, weight)
+    return scaled if bias is None else lower_pointwise("add")(builder, shape, scaled, bias)
 
 
 def batch_norm(
-    tape: Tape,
+    builder: GraphBuilder,
     shape: Shape,
     x: Value,
     weight: Any,
@@ -135,24 +135,24 @@ def batch_norm(
 ) -> Value:
     """With the averages of training it is a scale and a shift for each channel."""
     if training:
-        refuse("batch_norm over a batch")
+        raise_unsupported("batch_norm over a batch")
     rest = [1] * (len(shape) - 2)
     scale = (var + eps).rsqrt() * (1 if weight is None else weight)
     shift = (0 if bias is None else bias) - mean * scale
-    scaled = pointwise("mul")(tape, shape, x, scale.reshape(-1, *rest))
-    return pointwise("add")(tape, shape, scaled, shift.reshape(-1, *rest))
+    scaled = lower_pointwise("mul")(builder, shape, x, scale.reshape(-1, *rest))
+    return lower_pointwise("add")(builder, shape, scaled, shift.reshape(-1, *rest))
 
 
-def batch_norm_of(
-    tape: Tape, shape: Shape, x: Value, weight: Any, bias: Any, mean: Tensor, var: Tensor, _: float, eps: float
+def batch_norm_no_training(
+    builder: GraphBuilder, shape: Shape, x: Value, weight: Any, bias: Any, mean: Tensor, var: Tensor, _: float, eps: float
 ) -> tuple[Value, None, None]:
     """As torch splits it up, for which what else comes out is nothing."""
-    return batch_norm(tape, shape, x, weight, bias, mean, var, False, 0.0, eps), None, None
+    return batch_norm(builder, shape, x, weight, bias, mean, var, False, 0.0, eps), None, None
 
 
-def nearest(tape: Tape, shape: Shape, x: Value, *_: Any, **__: Any) -> Value:
+def upsample_nearest(builder: GraphBuilder, shape: Shape, x: Value, *_: Any, **__: Any) -> Value:
     """Places repeated."""
     one = [1] * (4 - len(shape))
-    return tape.step(
+    return builder.add_operation(
         "nearest", shape, x, **{"from": [x.shape[1], *one, *x.shape[2:]], "to": [shape[1], *one, *shape[2:]]}
     )

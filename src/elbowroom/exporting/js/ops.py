@@ -12,62 +12,62 @@ from typing import Any
 
 import torch
 
-from elbowroom.exporting.js.graph import Shape, Tape, Value
+from elbowroom.exporting.js.graph import Shape, GraphBuilder, Value
 from elbowroom.exporting.js.layers import (
     addmm,
     batch_norm,
-    batch_norm_of,
+    batch_norm_no_training,
     convolution,
     group_norm,
     layer_norm,
     linear,
     matmul,
-    nearest,
-    transposed,
+    upsample_nearest,
+    conv_transpose,
 )
-from elbowroom.exporting.js.pointwise import clamp, gelu, glu, pointwise, unary
-from elbowroom.exporting.js.views import gathered, moved_last
+from elbowroom.exporting.js.pointwise import clamp, gelu, glu, lower_pointwise, lower_unary
+from elbowroom.exporting.js.views import gather_strided, move_dims_last
 
 
-def rows(name: str) -> Callable[..., Value]:
+def lower_rowwise(name: str) -> Callable[..., Value]:
     """Something done to the numbers along one dimension, which keeps the shape."""
 
-    def row(tape: Tape, shape: Shape, x: Value, dim: int, *_: Any) -> Value:
-        last = moved_last(tape, x, [dim])
-        made = tape.step(name, last.shape, last, size=last.shape[-1])
+    def row(tape: GraphBuilder, shape: Shape, x: Value, dim: int, *_: Any) -> Value:
+        last = move_dims_last(tape, x, [dim])
+        made = tape.add_operation(name, last.shape, last, size=last.shape[-1])
         back = torch.empty(last.shape, device="meta").movedim(-1, dim)
-        return gathered(tape, made, tuple(back.shape), back.stride())
+        return gather_strided(tape, made, tuple(back.shape), back.stride())
 
     return row
 
 
-def reduced(name: str) -> Callable[..., Value]:
+def lower_reduction(name: str) -> Callable[..., Value]:
     """The numbers along some dimensions made one."""
 
-    def row(tape: Tape, shape: Shape, x: Value, dim: Any = None, keepdim: bool = False, **_: Any) -> Value:
+    def row(tape: GraphBuilder, shape: Shape, x: Value, dim: Any = None, keepdim: bool = False, **_: Any) -> Value:
         dims = list(range(len(x.shape))) if dim is None or dim == [] else [dim] if isinstance(dim, int) else list(dim)
-        last = moved_last(tape, x, dims)
-        return tape.step(name, shape, last, size=math.prod(last.shape[len(last.shape) - len(dims) :]))
+        last = move_dims_last(tape, x, dims)
+        return tape.add_operation(name, shape, last, size=math.prod(last.shape[len(last.shape) - len(dims) :]))
 
     return row
 
 
-def cat(tape: Tape, shape: Shape, parts: Sequence[Any], dim: int = 0) -> Value:
+def cat(builder: GraphBuilder, shape: Shape, parts: Sequence[Any], dim: int = 0) -> Value:
     """Side by side."""
     dim %= len(shape)
     sizes = [math.prod(part.shape[dim:]) for part in parts]
-    return tape.step("cat", shape, *parts, sizes=sizes)
+    return builder.add_operation("cat", shape, *parts, sizes=sizes)
 
 
-def stack(tape: Tape, shape: Shape, parts: Sequence[Any], dim: int = 0) -> Value:
+def stack(builder: GraphBuilder, shape: Shape, parts: Sequence[Any], dim: int = 0) -> Value:
     """Side by side, in a new dimension."""
     dim %= len(shape)
     one = (*shape[:dim], 1, *shape[dim + 1 :])
-    return cat(tape, shape, [Value(p.number, one) if isinstance(p, Value) else p.reshape(one) for p in parts], dim)
+    return cat(builder, shape, [Value(p.value_id, one) if isinstance(p, Value) else p.reshape(one) for p in parts], dim)
 
 
 #: Of every number: the name, which is the interpreter's too, and the usual values of what sets it.
-_UNARY: dict[str, tuple[float, ...]] = {
+_UNARY_DEFAULTS: dict[str, tuple[float, ...]] = {
     **dict.fromkeys(
         [
             "neg",
@@ -98,7 +98,7 @@ _UNARY: dict[str, tuple[float, ...]] = {
     "softplus": (1.0, 20.0),
 }
 #: Of several tensors number by number.
-_POINTWISE = [
+_POINTWISE_OPS = [
     "add",
     "sub",
     "mul",
@@ -120,8 +120,8 @@ _OVERLOADS = ("default", "self", "Tensor", "Scalar", "Tensor_Scalar")
 
 #: By the name of torch's operation and its overload.
 OPS: dict[str, Callable[..., Any]] = {
-    **{f"{name}.default": unary(name, *by) for name, by in _UNARY.items()},
-    **{f"{name}.{overload}": pointwise(name) for name in _POINTWISE for overload in _OVERLOADS},
+    **{f"{name}.default": lower_unary(name, *by) for name, by in _UNARY_DEFAULTS.items()},
+    **{f"{name}.{overload}": lower_pointwise(name) for name in _POINTWISE_OPS for overload in _OVERLOADS},
     "clamp.default": clamp,
     "clamp_min.default": clamp,
     "hardtanh.default": clamp,
@@ -133,28 +133,28 @@ OPS: dict[str, Callable[..., Any]] = {
     "addmm.default": addmm,
     "conv1d.default": convolution,
     "conv2d.default": convolution,
-    "conv_transpose1d.default": transposed,
-    "conv_transpose2d.input": transposed,
-    "upsample_nearest1d.vec": nearest,
-    "upsample_nearest2d.vec": nearest,
+    "conv_transpose1d.default": conv_transpose,
+    "conv_transpose2d.input": conv_transpose,
+    "upsample_nearest1d.vec": upsample_nearest,
+    "upsample_nearest2d.vec": upsample_nearest,
     "group_norm.default": group_norm,
     "layer_norm.default": layer_norm,
     "batch_norm.default": batch_norm,
-    "_native_batch_norm_legit_no_training.default": batch_norm_of,
-    "softmax.int": rows("softmax"),
-    "log_softmax.int": rows("log_softmax"),
-    "_softmax.default": rows("softmax"),
-    "_log_softmax.default": rows("log_softmax"),
-    "sum.default": reduced("sum"),
-    "sum.dim_IntList": reduced("sum"),
-    "mean.default": reduced("mean"),
-    "mean.dim": reduced("mean"),
-    "argmax.default": reduced("argmax"),
+    "_native_batch_norm_legit_no_training.default": batch_norm_no_training,
+    "softmax.int": lower_rowwise("softmax"),
+    "log_softmax.int": lower_rowwise("log_softmax"),
+    "_softmax.default": lower_rowwise("softmax"),
+    "_log_softmax.default": lower_rowwise("log_softmax"),
+    "sum.default": lower_reduction("sum"),
+    "sum.dim_IntList": lower_reduction("sum"),
+    "mean.default": lower_reduction("mean"),
+    "mean.dim": lower_reduction("mean"),
+    "argmax.default": lower_reduction("argmax"),
     "cat.default": cat,
     "stack.default": stack,
 }
 #: What leaves every number as it is. Types are among it: the interpreter has one.
-FREE = frozenset(
+IDENTITY_OPS = frozenset(
     [
         "contiguous.default",
         "clone.default",
@@ -168,7 +168,7 @@ FREE = frozenset(
     ]
 )
 #: What takes the shape of a value and nothing else.
-LIKE = frozenset(
+LIKE_OPS = frozenset(
     [
         "zeros_like.default",
         "ones_like.default",
@@ -179,4 +179,4 @@ LIKE = frozenset(
     ]
 )
 #: Views that their schema does not tell of.
-VIEWS = frozenset(("broadcast_tensors.default", "_unsafe_view.default"))
+EXTRA_VIEW_OPS = frozenset(("broadcast_tensors.default", "_unsafe_view.default"))

@@ -15,15 +15,15 @@ from starlette.routing import BaseRoute, Route
 
 from elbowroom import __version__
 from elbowroom.studio.api import latent_map, latent_paths, models, own_image, snippets
-from elbowroom.studio.api.endpoint import RUN, Call, Field
-from elbowroom.studio.http.json import REQUIRED, ok
+from elbowroom.studio.api.endpoint import RUN_FIELD, Endpoint, ApiField
+from elbowroom.studio.http.json import REQUIRED, json_response
 
-CALLS: tuple[Call, ...] = (*models.CALLS, *latent_map.CALLS, *own_image.CALLS, *latent_paths.CALLS)
-TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
-RUN_OF_EXAMPLES = "vae-digits-1"
-PAGE = Path(__file__).parents[1] / "static" / "api.html"
+ENDPOINTS: tuple[Endpoint, ...] = (*models.ENDPOINTS, *latent_map.ENDPOINTS, *own_image.ENDPOINTS, *latent_paths.ENDPOINTS)
+JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
+EXAMPLE_RUN = "vae-digits-1"
+PAGE_TEMPLATE = Path(__file__).parents[1] / "static" / "api.html"
 #: What every call may answer when it does not do what it was asked.
-ERRORS = {
+ERROR_DESCRIPTIONS = {
     "400": "it cannot be done: one line that says why",
     "404": "there is no such run",
     "413": "the body is too large",
@@ -31,20 +31,20 @@ ERRORS = {
 }
 
 
-async def described(request: Request) -> Response:
+async def get_openapi(request: Request) -> Response:
     """The API as OpenAPI has it."""
-    return ok(document())
+    return json_response(openapi_document())
 
 
 @cache
-def document() -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """OpenAPI 3.1 of every call.
 
-    >>> sorted(document()["paths"])[:3]
+    >>> sorted(openapi_document()["paths"])[:3]
     ['/api/attribute', '/api/code', '/api/decode']
     """
-    paths = {call.path: {call.method.lower(): _operation(call)} for call in CALLS}
-    paths["/api/code"] = {"post": _code()}
+    paths = {call.path: {call.method.lower(): _endpoint_operation(call)} for call in ENDPOINTS}
+    paths["/api/code"] = {"post": _snippets_operation()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "elbowroom studio", "version": __version__},
@@ -55,115 +55,115 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(call: Call) -> dict[str, Any]:
-    fields = {"run": RUN} | call.takes
-    made: dict[str, Any] = {"summary": call.about, "operationId": call.path.rpartition("/")[2]}
-    if call.method == "GET":
+def _endpoint_operation(endpoint: Endpoint) -> dict[str, Any]:
+    fields = {"run": RUN_FIELD} | endpoint.fields
+    made: dict[str, Any] = {"summary": endpoint.summary, "operationId": endpoint.path.rpartition("/")[2]}
+    if endpoint.method == "GET":
         made["parameters"] = [
-            {"name": name, "in": "query", "required": one.default is REQUIRED, "description": one.about}
-            | {"schema": _schema(one)}
+            {"name": name, "in": "query", "required": one.default is REQUIRED, "description": one.description}
+            | {"schema": _field_schema(one)}
             for name, one in fields.items()
         ]
     else:
-        body = {"application/json": {"schema": _object(fields), "example": example(call)}}
-        if call.pictures:
+        body = {"application/json": {"schema": _object_schema(fields), "example": example_fields(endpoint)}}
+        if endpoint.accepts_image:
             body |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/*",)}
         made["requestBody"] = {"required": True, "content": body}
-    gives = {name: {"description": words} for name, words in call.gives.items()}
+    gives = {name: {"description": words} for name, words in endpoint.response_fields.items()}
     content = {
         kind: {"schema": {"type": "object", "properties": gives}} if kind == "application/json" else {}
-        for kind in call.formats
+        for kind in endpoint.media_types
     }
-    return made | {"responses": {"200": {"description": call.about, "content": content}} | _errors()}
+    return made | {"responses": {"200": {"description": endpoint.summary, "content": content}} | _error_responses()}
 
 
-def _code() -> dict[str, Any]:
-    do = Field(str, f"what: {', '.join(snippets.WRITERS)}; the other fields are those of that call")
-    schema = _object({"do": do, "run": RUN}) | {"additionalProperties": True}
-    body = {"schema": schema, "example": {"do": "sample", "run": RUN_OF_EXAMPLES, "n": 4}}
+def _snippets_operation() -> dict[str, Any]:
+    do = ApiField(str, f"what: {', '.join(snippets.WRITERS)}; the other fields are those of that call")
+    schema = _object_schema({"do": do, "run": RUN_FIELD}) | {"additionalProperties": True}
+    body = {"schema": schema, "example": {"do": "sample", "run": EXAMPLE_RUN, "n": 4}}
     gives = {"command": {"type": ["string", "null"]}, "python": {"type": "string"}}
     answer = {"application/json": {"schema": {"type": "object", "properties": gives}}}
     return {
-        "summary": CODE,
+        "summary": SNIPPETS_SUMMARY,
         "operationId": "code",
         "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {"200": {"description": CODE, "content": answer}} | _errors(),
+        "responses": {"200": {"description": SNIPPETS_SUMMARY, "content": answer}} | _error_responses(),
     }
 
 
-CODE = "The command line and the Python that give the same, ready to be pasted."
+SNIPPETS_SUMMARY = "The command line and the Python that give the same, ready to be pasted."
 
 
-def _errors() -> dict[str, Any]:
+def _error_responses() -> dict[str, Any]:
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    return {status: {"description": words, "content": error} for status, words in ERRORS.items()}
+    return {status: {"description": words, "content": error} for status, words in ERROR_DESCRIPTIONS.items()}
 
 
-def _object(fields: dict[str, Field]) -> dict[str, Any]:
+def _object_schema(fields: dict[str, ApiField]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {name: _schema(one) | {"description": one.about} for name, one in fields.items()},
+        "properties": {name: _field_schema(one) | {"description": one.description} for name, one in fields.items()},
         "required": [name for name, one in fields.items() if one.default is REQUIRED],
         "additionalProperties": False,
     }
 
 
-def _schema(one: Field) -> dict[str, Any]:
-    kinds = get_args(one.kind) if isinstance(one.kind, UnionType) else (one.kind,)
-    names = ["null" if kind is type(None) else TYPES[kind] for kind in kinds]
-    default = {} if one.default in (REQUIRED, None) else {"default": one.default}
+def _field_schema(field: ApiField) -> dict[str, Any]:
+    kinds = get_args(field.kind) if isinstance(field.kind, UnionType) else (field.kind,)
+    names = ["null" if kind is type(None) else JSON_TYPES[kind] for kind in kinds]
+    default = {} if field.default in (REQUIRED, None) else {"default": field.default}
     return {"type": names[0] if len(names) == 1 else names} | default
 
 
-def example(call: Call) -> dict[str, Any]:
+def example_fields(endpoint: Endpoint) -> dict[str, Any]:
     """A body, or the fields of an address, that the call takes."""
-    return {"run": RUN_OF_EXAMPLES} | call.example
+    return {"run": EXAMPLE_RUN} | endpoint.example
 
 
-async def page(request: Request) -> Response:
+async def get_api_page(request: Request) -> Response:
     """The calls for people, with an example of each."""
     here = str(request.base_url).rstrip("/")
-    rows = "".join(_section(call, here) for call in CALLS)
+    rows = "".join(_endpoint_section(call, here) for call in ENDPOINTS)
     rows += (
-        f"<section><h2>POST /api/code</h2><p>{escape(CODE)}</p><pre>"
-        f"{_curl('/api/code', {'do': 'sample', 'run': RUN_OF_EXAMPLES, 'n': 4}, here)}</pre></section>"
+        f"<section><h2>POST /api/code</h2><p>{escape(SNIPPETS_SUMMARY)}</p><pre>"
+        f"{_curl_command('/api/code', {'do': 'sample', 'run': EXAMPLE_RUN, 'n': 4}, here)}</pre></section>"
     )
-    return HTMLResponse(PAGE.read_text(encoding="utf-8").replace("CALLS", rows))
+    return HTMLResponse(PAGE_TEMPLATE.read_text(encoding="utf-8").replace("CALLS", rows))
 
 
-def _section(call: Call, here: str) -> str:
+def _endpoint_section(endpoint: Endpoint, base_url: str) -> str:
     fields = "".join(
-        f"<tr><td><code>{name}</code></td><td>{_kind(one)}</td><td>{escape(one.about)}</td></tr>"
-        for name, one in ({"run": RUN} | call.takes).items()
+        f"<tr><td><code>{name}</code></td><td>{_type_words(one)}</td><td>{escape(one.description)}</td></tr>"
+        for name, one in ({"run": RUN_FIELD} | endpoint.fields).items()
     )
     gives = "".join(
-        f"<tr><td><code>{name}</code></td><td colspan=2>{escape(words)}</td></tr>" for name, words in call.gives.items()
+        f"<tr><td><code>{name}</code></td><td colspan=2>{escape(words)}</td></tr>" for name, words in endpoint.response_fields.items()
     )
-    given = example(call)
-    if call.method == "GET":
+    given = example_fields(endpoint)
+    if endpoint.method == "GET":
         query = "&".join(f"{name}={value}" for name, value in given.items())
-        line = escape(f"curl '{here}{call.path}?{query}'")
+        line = escape(f"curl '{base_url}{endpoint.path}?{query}'")
     else:
-        line = _curl(call.path, given, here)
+        line = _curl_command(endpoint.path, given, base_url)
     return (
-        f"<section><h2>{call.method} {call.path}</h2><p>{escape(call.about)}</p><table><tr><th>takes<th><th></tr>"
+        f"<section><h2>{endpoint.method} {endpoint.path}</h2><p>{escape(endpoint.summary)}</p><table><tr><th>takes<th><th></tr>"
         f"{fields}{'<tr><th>gives<th><th></tr>' + gives if gives else ''}</table><pre>{line}</pre></section>"
     )
 
 
-def _kind(one: Field) -> str:
-    kinds = get_args(one.kind) if isinstance(one.kind, UnionType) else (one.kind,)
-    words = " or ".join(TYPES[kind] for kind in kinds if kind is not type(None))
-    if one.default is REQUIRED:
+def _type_words(field: ApiField) -> str:
+    kinds = get_args(field.kind) if isinstance(field.kind, UnionType) else (field.kind,)
+    words = " or ".join(JSON_TYPES[kind] for kind in kinds if kind is not type(None))
+    if field.default is REQUIRED:
         return words
-    return f"{words}, optional" if one.default is None else f"{words}, {escape(json.dumps(one.default))}"
+    return f"{words}, optional" if field.default is None else f"{words}, {escape(json.dumps(field.default))}"
 
 
-def _curl(path: str, body: dict[str, Any], here: str) -> str:
-    return escape(f"curl {here}{path} -H 'Content-Type: application/json' -d '{json.dumps(body)}'")
+def _curl_command(path: str, body: dict[str, Any], base_url: str) -> str:
+    return escape(f"curl {base_url}{path} -H 'Content-Type: application/json' -d '{json.dumps(body)}'")
 
 
 ROUTES: list[BaseRoute] = [
-    Route("/api", page),
-    Route("/api/openapi.json", described),
+    Route("/api", get_api_page),
+    Route("/api/openapi.json", get_openapi),
 ]

@@ -15,16 +15,16 @@ from starlette.routing import BaseRoute, Route
 
 from elbowroom.runs import metrics_log
 from elbowroom.studio import images
-from elbowroom.studio.http.json import Refused, body, ok
-from elbowroom.studio.images import thinned
+from elbowroom.studio.http.json import RequestError, read_body, json_response
+from elbowroom.studio.images import subsample
 from elbowroom.studio.services import annotations, columns, trash
-from elbowroom.studio.services.run_index import Folder
+from elbowroom.studio.services.run_index import RunIndex
 
 #: Characters of a name and of a note; looks that are told of a run, runs whose curves are asked at once.
-NAME, NOTE, LOOKS, CURVES = 80, 4000, 200, 50
+MAX_NAME_CHARS, MAX_NOTE_CHARS, MAX_SNAPSHOTS, MAX_CURVE_RUNS = 80, 4000, 200, 50
 #: Bytes of a file that is sent.
-LARGEST = 1 << 28
-TYPES = {
+MAX_FILE_BYTES = 1 << 28
+CONTENT_TYPES = {
     ".png": "image/png",
     ".gif": "image/gif",
     ".html": "text/html; charset=utf-8",
@@ -32,141 +32,141 @@ TYPES = {
     ".jsonl": "application/x-ndjson",
 }
 #: Pages that training writes bring their own scripts and styles, and are let near nothing else.
-SANDBOX = (
+SANDBOX_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 )
 
 
-def folder_of(request: Request) -> Folder:
+def get_run_index(request: Request) -> RunIndex:
     """The folder that is served."""
     return request.app.state.studio.folder
 
 
-def asked(request: Request, name: str) -> str:
+def query_parameter(request: Request, name: str) -> str:
     """A parameter of the query that has to be there."""
     if name not in request.query_params:
-        raise Refused(f"'{name}' is missing: give ?{name}=")
+        raise RequestError(f"'{name}' is missing: give ?{name}=")
     return request.query_params[name]
 
 
-def runs(request: Request) -> Response:
+def list_runs(request: Request) -> Response:
     """All runs."""
-    folder = folder_of(request)
-    return ok({"folder": str(folder.path), "runs": folder.look()})
+    folder = get_run_index(request)
+    return json_response({"folder": str(folder.path), "runs": folder.refresh()})
 
 
-def run(request: Request) -> Response:
+def get_run(request: Request) -> Response:
     """Everything about one run but its curves."""
-    folder, name = folder_of(request), asked(request, "run")
-    path, summary = folder.run(name), folder.summary(name)
-    found = _rows(path)
-    looks = [one | {"kl": _flat(one.get("nats"))} for one in found if one.get("event") == "look"]
+    folder, name = get_run_index(request), query_parameter(request, "run")
+    path, summary = folder.run_path(name), folder.summary(name)
+    found = _metrics_rows(path)
+    looks = [one | {"kl": _flatten(one.get("nats"))} for one in found if one.get("event") == "look"]
     record = folder.record(name)
-    return ok(
+    return json_response(
         {
             "summary": summary,
             "record": record,
             "findings": [one for one in found if one.get("event") == "finding"],
-            "looks": thinned(looks, LOOKS),
-            "images": images.of(path, name),
+            "looks": subsample(looks, MAX_SNAPSHOTS),
+            "images": images.list_images(path, name),
             "report": summary["report"],
         }
     )
 
 
-def curves(request: Request) -> Response:
+def get_curves(request: Request) -> Response:
     """The curves of some runs; one that is gone or damaged has none."""
-    names = list(dict.fromkeys(request.query_params.getlist("run")))[:CURVES]
-    folder = folder_of(request)
-    return ok({name: columns.curves(_rows(folder.run(name))) for name in names})
+    names = list(dict.fromkeys(request.query_params.getlist("run")))[:MAX_CURVE_RUNS]
+    folder = get_run_index(request)
+    return json_response({name: columns.thin_curves(_metrics_rows(folder.run_path(name))) for name in names})
 
 
-def files(request: Request) -> Response:
+def get_file(request: Request) -> Response:
     """A file of a run."""
-    path = folder_of(request).file(asked(request, "run"), asked(request, "path"))
-    kind = TYPES.get(path.suffix)
+    path = get_run_index(request).run_file(query_parameter(request, "run"), query_parameter(request, "path"))
+    kind = CONTENT_TYPES.get(path.suffix)
     if kind is None:
-        raise Refused(f"{path.suffix or 'this file'} is not served: {', '.join(TYPES)} are", 404)
-    with os.fdopen(metrics_log.opened(path), "rb") as file:
+        raise RequestError(f"{path.suffix or 'this file'} is not served: {', '.join(CONTENT_TYPES)} are", 404)
+    with os.fdopen(metrics_log.open_regular_file(path), "rb") as file:
         about = os.fstat(file.fileno())
-        if about.st_size > LARGEST:
-            raise Refused(f"{path.name} has more than {LARGEST >> 20} MiB: open it where it is", 413)
+        if about.st_size > MAX_FILE_BYTES:
+            raise RequestError(f"{path.name} has more than {MAX_FILE_BYTES >> 20} MiB: open it where it is", 413)
         mark = f'"{about.st_ino:x}-{about.st_size:x}-{about.st_mtime_ns:x}"'
         headers = {"ETag": mark, "Last-Modified": formatdate(about.st_mtime, usegmt=True), "Cache-Control": "no-cache"}
         if kind.startswith("text/html"):
-            headers["Content-Security-Policy"] = SANDBOX
+            headers["Content-Security-Policy"] = SANDBOX_POLICY
         if request.headers.get("if-none-match") == mark:
             return Response(status_code=304, headers=headers)
         return Response(file.read(), media_type=kind, headers=headers)
 
 
-def _rows(path: Path) -> list[metrics_log.Row]:
+def _metrics_rows(path: Path) -> list[metrics_log.MetricsRow]:
     try:
-        return metrics_log.rows(path / "metrics.jsonl")
+        return metrics_log.read_rows(path / "metrics.jsonl")
     except OSError:
         return []
 
 
-def _flat(nested: Any) -> list[float]:
+def _flatten(nested: Any) -> list[float]:
     if not isinstance(nested, list):
         return [] if nested is None else [nested]
-    return [number for item in nested for number in _flat(item)]
+    return [number for item in nested for number in _flatten(item)]
 
 
-async def _threaded(work: Callable[..., Any], *given: Any) -> Response:
+async def _respond_in_thread(work: Callable[..., Any], *arguments: Any) -> Response:
     try:
-        return ok(await run_in_threadpool(work, *given))
+        return json_response(await run_in_threadpool(work, *arguments))
     except OSError as error:
-        raise Refused(f"cannot write to the runs folder ({error.strerror}): mend its permissions", 409) from None
+        raise RequestError(f"cannot write to the runs folder ({error.strerror}): mend its permissions", 409) from None
 
 
-def _noted(folder: Folder, run: str, **said: str | None) -> dict[str, Any]:
-    annotations.write(folder.run(run), **said)
-    return folder.summary(run)
+def _annotate(run_index: RunIndex, run: str, **changes: str | None) -> dict[str, Any]:
+    annotations.write(run_index.run_path(run), **changes)
+    return run_index.summary(run)
 
 
-async def rename(request: Request) -> Response:
+async def rename_run(request: Request) -> Response:
     """Give a run a name to be shown under; an empty one takes it away."""
-    given = await body(request, run=str, name=str)
+    given = await read_body(request, run=str, name=str)
     name = " ".join(given["name"].split())
-    if len(name) > NAME or not name.isprintable():
-        raise Refused(f"the name has {len(name)} characters, or some that cannot be seen: give at most {NAME}")
-    return await _threaded(lambda: _noted(folder_of(request), given["run"], name=name or None))
+    if len(name) > MAX_NAME_CHARS or not name.isprintable():
+        raise RequestError(f"the name has {len(name)} characters, or some that cannot be seen: give at most {MAX_NAME_CHARS}")
+    return await _respond_in_thread(lambda: _annotate(get_run_index(request), given["run"], name=name or None))
 
 
-async def note(request: Request) -> Response:
+async def set_note(request: Request) -> Response:
     """Write a note about a run; an empty one takes it away."""
-    given = await body(request, run=str, note=str)
-    if len(given["note"]) > NOTE:
-        raise Refused(f"the note has {len(given['note']):,} characters: give at most {NOTE:,}")
-    return await _threaded(lambda: _noted(folder_of(request), given["run"], note=given["note"].strip() or None))
+    given = await read_body(request, run=str, note=str)
+    if len(given["note"]) > MAX_NOTE_CHARS:
+        raise RequestError(f"the note has {len(given['note']):,} characters: give at most {MAX_NOTE_CHARS:,}")
+    return await _respond_in_thread(lambda: _annotate(get_run_index(request), given["run"], note=given["note"].strip() or None))
 
 
-async def delete(request: Request) -> Response:
+async def delete_run(request: Request) -> Response:
     """Move a run to the trash."""
-    given = await body(request, run=str)
-    return await _threaded(lambda: {"item": trash.delete(folder_of(request), given["run"])})
+    given = await read_body(request, run=str)
+    return await _respond_in_thread(lambda: {"item": trash.move_to_trash(get_run_index(request), given["run"])})
 
 
-def trashed(request: Request) -> Response:
+def list_trash(request: Request) -> Response:
     """What is in the trash."""
-    return ok({"trash": trash.listed(folder_of(request))})
+    return json_response({"trash": trash.list_items(get_run_index(request))})
 
 
-async def restore(request: Request) -> Response:
+async def restore_run(request: Request) -> Response:
     """Take a run out of the trash."""
-    given = await body(request, item=str)
-    return await _threaded(lambda: {"run": trash.restore(folder_of(request), given["item"])})
+    given = await read_body(request, item=str)
+    return await _respond_in_thread(lambda: {"run": trash.restore_item(get_run_index(request), given["item"])})
 
 
 ROUTES: list[BaseRoute] = [
-    Route("/api/runs", runs),
-    Route("/api/run", run),
-    Route("/api/curves", curves),
-    Route("/files", files),
-    Route("/api/run/rename", rename, methods=["POST"]),
-    Route("/api/run/note", note, methods=["POST"]),
-    Route("/api/run/delete", delete, methods=["POST"]),
-    Route("/api/trash", trashed),
-    Route("/api/trash/restore", restore, methods=["POST"]),
+    Route("/api/runs", list_runs),
+    Route("/api/run", get_run),
+    Route("/api/curves", get_curves),
+    Route("/files", get_file),
+    Route("/api/run/rename", rename_run, methods=["POST"]),
+    Route("/api/run/note", set_note, methods=["POST"]),
+    Route("/api/run/delete", delete_run, methods=["POST"]),
+    Route("/api/trash", list_trash),
+    Route("/api/trash/restore", restore_run, methods=["POST"]),
 ]

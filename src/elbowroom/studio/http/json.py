@@ -14,7 +14,7 @@ from starlette.responses import Response
 LOG = logging.getLogger("elbowroom.studio")
 #: Marks a field of a body that has to be there.
 REQUIRED: Any = ...
-_WORDS = {
+_TYPE_WORDS = {
     str: "a text",
     int: "a whole number",
     float: "a number",
@@ -24,79 +24,79 @@ _WORDS = {
 }
 
 
-class Refused(ValueError):  # noqa: N818 - it is what happened
+class RequestError(ValueError):  # noqa: N818 - it is what happened
     """What was asked cannot be done, in one line, with the HTTP status that says how.
 
-    >>> Refused("no run 'vae-7' here: reload the list", 404).status
+    >>> RequestError("no run 'vae-7' here: reload the list", 404).status
     404
     """
 
-    def __init__(self, words: str, status: int = 400) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
         self.status = status
 
 
-def ok(value: Any, status: int = 200) -> Response:
+def json_response(value: Any, status: int = 200) -> Response:
     """An answer in JSON; numbers that are not finite become null, arrays and tensors lists.
 
-    >>> bytes(ok({"elbo": float("nan"), "z": (1, 2.5)}).body)
+    >>> bytes(json_response({"elbo": float("nan"), "z": (1, 2.5)}).body)
     b'{"elbo":null,"z":[1,2.5]}'
     """
-    return Response(text(value), status, media_type="application/json")
+    return Response(to_json(value), status, media_type="application/json")
 
 
-def text(value: Any) -> str:
+def to_json(value: Any) -> str:
     """A value as JSON that every browser reads."""
     try:
         return _dumps(value)
     except ValueError:
-        return _dumps(finite(value))
+        return _dumps(nan_to_null(value))
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_to_jsonable)
 
 
-def _plain(value: Any) -> Any:
+def _to_jsonable(value: Any) -> Any:
     if not hasattr(value, "tolist"):
         raise TypeError(f"{type(value).__name__} is not JSON")
-    return finite(value.tolist())
+    return nan_to_null(value.tolist())
 
 
-def finite(value: Any) -> Any:
+def nan_to_null(value: Any) -> Any:
     """The same with None for what is no number.
 
-    >>> finite([1.0, float("inf"), {"kl": float("nan")}])
+    >>> nan_to_null([1.0, float("inf"), {"kl": float("nan")}])
     [1.0, None, {'kl': None}]
     """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {name: finite(item) for name, item in value.items()}
+        return {name: nan_to_null(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
+        return [nan_to_null(item) for item in value]
     return value
 
 
-def parsed(data: bytes | str) -> Any:
+def parse_json(data: bytes | str) -> Any:
     """JSON from outside: NaN and Infinity are none of it, nor is what is nested without end.
 
     Raises:
         ValueError: it is no JSON.
     """
     try:
-        return json.loads(data, parse_constant=_no_constant)
+        return json.loads(data, parse_constant=_reject_constant)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply: send it flat") from None
     except ValueError as error:
         raise ValueError(f'the body is not JSON ({error}): send an object, as {{"run": "vae-digits-1"}}') from None
 
 
-def _no_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-async def body(request: Request, **fields: Any) -> dict[str, Any]:
+async def read_body(request: Request, **fields: Any) -> dict[str, Any]:
     """The JSON object that a request carries, with just these fields, each of its type.
 
     Args:
@@ -108,38 +108,38 @@ async def body(request: Request, **fields: Any) -> dict[str, Any]:
         Refused: it is not JSON, a field is unknown, missing or of another type.
     """
     try:
-        given = parsed(await request.body())
-    except Refused:
+        given = parse_json(await request.body())
+    except RequestError:
         raise
     except ValueError as error:
-        raise Refused(str(error)) from None
-    return checked(given, fields)
+        raise RequestError(str(error)) from None
+    return check_fields(given, fields)
 
 
-def checked(given: Any, fields: dict[str, Any]) -> dict[str, Any]:
+def check_fields(body: Any, fields: dict[str, Any]) -> dict[str, Any]:
     """The object with just these fields, each of its type, defaults filled in.
 
-    >>> checked({"n": 3}, {"n": int, "seed": (int, 0)})
+    >>> check_fields({"n": 3}, {"n": int, "seed": (int, 0)})
     {'n': 3, 'seed': 0}
-    >>> checked({"m": 3}, {"n": int})
+    >>> check_fields({"m": 3}, {"n": int})
     Traceback (most recent call last):
-    elbowroom.studio.http.json.Refused: unknown field 'm': the fields are n
+    elbowroom.studio.http.json.RequestError: unknown field 'm': the fields are n
     """
-    if not isinstance(given, dict):
-        raise Refused(f"the body is {_named(given)}: send an object with the fields {', '.join(fields)}")
-    for name in given:
+    if not isinstance(body, dict):
+        raise RequestError(f"the body is {_describe_value(body)}: send an object with the fields {', '.join(fields)}")
+    for name in body:
         if name not in fields:
-            raise Refused(f"unknown field '{str(name)[:40]}': the fields are {', '.join(fields)}")
+            raise RequestError(f"unknown field '{str(name)[:40]}': the fields are {', '.join(fields)}")
     found = {}
     for name, kind in fields.items():
         kind, default = kind if isinstance(kind, tuple) else (kind, REQUIRED)
-        if name not in given and default is REQUIRED:
-            raise Refused(f"the field '{name}' is missing: give {_expected(kind)}")
-        found[name] = _field(name, given[name], kind, default) if name in given else default
+        if name not in body and default is REQUIRED:
+            raise RequestError(f"the field '{name}' is missing: give {_describe_type(kind)}")
+        found[name] = _check_field(name, body[name], kind, default) if name in body else default
     return found
 
 
-def _field(name: str, value: Any, kind: Any, default: Any) -> Any:
+def _check_field(name: str, value: Any, kind: Any, default: Any) -> Any:
     kinds = getattr(kind, "__args__", None) or (kind,)
     if value is None and (default is None or type(None) in kinds):
         return None
@@ -148,29 +148,29 @@ def _field(name: str, value: Any, kind: Any, default: Any) -> Any:
             return value
         if one is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
-    raise Refused(f"the field '{name}' is {_named(value)}: give {_expected(kind)}")
+    raise RequestError(f"the field '{name}' is {_describe_value(value)}: give {_describe_type(kind)}")
 
 
-def _expected(kind: Any) -> str:
+def _describe_type(kind: Any) -> str:
     kinds = getattr(kind, "__args__", None) or (kind,)
-    return " or ".join(_WORDS[one] for one in kinds if one in _WORDS) or "a value"
+    return " or ".join(_TYPE_WORDS[one] for one in kinds if one in _TYPE_WORDS) or "a value"
 
 
-def _named(value: Any) -> str:
-    return "null" if value is None else _WORDS.get(type(value), "something else")
+def _describe_value(value: Any) -> str:
+    return "null" if value is None else _TYPE_WORDS.get(type(value), "something else")
 
 
-def refused(request: Request, error: Exception) -> Response:
+def error_response(request: Request, error: Exception) -> Response:
     """The answer to a request that failed: one line, and the status that says how."""
     if isinstance(error, HTTPException):
         known = {404: f"there is no {request.url.path} here", 405: f"{request.url.path} does not take {request.method}"}
-        return ok({"error": known.get(error.status_code, str(error.detail))}, error.status_code)
-    return ok({"error": one_line(error)}, getattr(error, "status", 400))
+        return json_response({"error": known.get(error.status_code, str(error.detail))}, error.status_code)
+    return json_response({"error": one_line(error)}, getattr(error, "status", 400))
 
 
-def failed(error: Exception) -> Response:
+def internal_error_response(error: Exception) -> Response:
     """The answer to what nobody foresaw; the log has the rest."""
-    return ok({"error": f"the studio failed at this ({type(error).__name__}): its terminal says where"}, 500)
+    return json_response({"error": f"the studio failed at this ({type(error).__name__}): its terminal says where"}, 500)
 
 
 def one_line(error: Exception) -> str:

@@ -12,30 +12,30 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.studio.http.json import Refused
+from elbowroom.studio.http.json import RequestError
 
 #: Rows that are computed together, at most; what a lane lets wait in all, and of one client.
-ROWS, WAITING, OF_ONE = 256, 256, 32
+MAX_BATCH_ROWS, MAX_QUEUED, MAX_QUEUED_PER_CLIENT = 256, 256, 32
 
 Rows = tuple[Tensor | None, ...]
 
 
 @dataclass
-class _Asked:
+class _QueuedCall:
     """One piece of work: a function, and the rows it is to be given, if others' rows may be put beside them."""
 
     work: Callable[..., Any]
     rows: Rows
-    answer: Future[Any] = field(default_factory=Future)
+    future: Future[Any] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
         # Here, so that rows that are none fail where they are asked for, and not in the lane.
-        self.count = len(self.rows[0]) if self.rows and self.rows[0] is not None else 0
+        self.num_rows = len(self.rows[0]) if self.rows and self.rows[0] is not None else 0
         #: What is equal for work that may be done together.
-        self.alike: Hashable = (self.work, *(None if row is None else (row.shape[1:], row.dtype) for row in self.rows))
+        self.batch_key: Hashable = (self.work, *(None if row is None else (row.shape[1:], row.dtype) for row in self.rows))
 
 
-class Lane:
+class BatchQueue:
     """A thread that works off what is asked of it.
 
     Clients take turns: who asks for much waits for itself. Requests with the same function and rows of the same shapes
@@ -44,104 +44,104 @@ class Lane:
 
     Args:
         name: of the thread.
-        waiting: how much may wait.
+        max_queued: how much may wait.
 
     Raises:
         Refused: when asked for more.
 
-    >>> lane = Lane("example")
-    >>> lane.ask("me", lambda x: (2 * x,), torch.tensor([[1.0], [2.0]])).result()
+    >>> lane = BatchQueue("example")
+    >>> lane.submit("me", lambda x: (2 * x,), torch.tensor([[1.0], [2.0]])).result()
     (tensor([[2.],
             [4.]]),)
     >>> lane.close()
     """
 
-    def __init__(self, name: str, waiting: int = WAITING) -> None:
-        self.most = waiting
-        self._waiting: OrderedDict[Hashable, deque[_Asked]] = OrderedDict()
-        self._count, self._open = 0, True
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._go_on, name=f"studio-{name}", daemon=True)
+    def __init__(self, name: str, max_queued: int = MAX_QUEUED) -> None:
+        self.max_queued = max_queued
+        self._queues: OrderedDict[Hashable, deque[_QueuedCall]] = OrderedDict()
+        self._num_queued, self._is_open = 0, True
+        self._condition = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name=f"studio-{name}", daemon=True)
         self._thread.start()
 
-    def ask(self, client: Hashable, work: Callable[..., Any], *rows: Tensor | None) -> Future[Any]:
+    def submit(self, client: Hashable, work: Callable[..., Any], *rows: Tensor | None) -> Future[Any]:
         """What ``work(*rows)`` will give."""
-        asked = _Asked(work, rows)
-        with self._changed:
-            if not self._open:
-                raise Refused("the studio is stopping: start it again", 503)
-            own = len(self._waiting.get(client, ()))
-            if self._count >= self.most or own >= OF_ONE:
-                raise Refused(f"{max(own, self._count)} requests are waiting already: ask again in a while", 429)
-            self._waiting.setdefault(client, deque()).append(asked)
-            self._count += 1
-            self._changed.notify()
-        return asked.answer
+        asked = _QueuedCall(work, rows)
+        with self._condition:
+            if not self._is_open:
+                raise RequestError("the studio is stopping: start it again", 503)
+            own = len(self._queues.get(client, ()))
+            if self._num_queued >= self.max_queued or own >= MAX_QUEUED_PER_CLIENT:
+                raise RequestError(f"{max(own, self._num_queued)} requests are waiting already: ask again in a while", 429)
+            self._queues.setdefault(client, deque()).append(asked)
+            self._num_queued += 1
+            self._condition.notify()
+        return asked.future
 
     def close(self) -> None:
         """Let go of what waits, and end after the work under way."""
-        with self._changed:
-            self._open = False
-            for queue in self._waiting.values():
+        with self._condition:
+            self._is_open = False
+            for queue in self._queues.values():
                 for asked in queue:
-                    asked.answer.cancel()
-            self._waiting.clear()
-            self._changed.notify()
+                    asked.future.cancel()
+            self._queues.clear()
+            self._condition.notify()
         self._thread.join(timeout=5)
 
-    def _go_on(self) -> None:
-        while together := self._next():
-            live = [asked for asked in together if asked.answer.set_running_or_notify_cancel()]
+    def _run(self) -> None:
+        while together := self._next_batch():
+            live = [asked for asked in together if asked.future.set_running_or_notify_cancel()]
             if len(live) > 1:
-                _together(live)
+                _run_batch(live)
             elif live:
-                _alone(live[0])
+                _run_single(live[0])
 
-    def _next(self) -> list[_Asked]:
+    def _next_batch(self) -> list[_QueuedCall]:
         """The first of the client whose turn it is, and what is like it of everybody, one at a time."""
-        with self._changed:
-            while not self._waiting and self._open:
-                self._changed.wait()
-            if not self._waiting:
+        with self._condition:
+            while not self._queues and self._is_open:
+                self._condition.wait()
+            if not self._queues:
                 return []
-            found = [self._take(next(iter(self._waiting)))]
-            count, looking = found[0].count, found[0].count > 0
+            found = [self._pop(next(iter(self._queues)))]
+            count, looking = found[0].num_rows, found[0].num_rows > 0
             while looking:
                 looking = False
-                for client, queue in list(self._waiting.items()):
-                    if queue[0].alike == found[0].alike and count + queue[0].count <= ROWS:
-                        found.append(self._take(client))
-                        count, looking = count + found[-1].count, True
+                for client, queue in list(self._queues.items()):
+                    if queue[0].batch_key == found[0].batch_key and count + queue[0].num_rows <= MAX_BATCH_ROWS:
+                        found.append(self._pop(client))
+                        count, looking = count + found[-1].num_rows, True
             return found
 
-    def _take(self, client: Hashable) -> _Asked:
+    def _pop(self, client: Hashable) -> _QueuedCall:
         """A client's first; the client goes to the end."""
-        queue = self._waiting[client]
+        queue = self._queues[client]
         asked = queue.popleft()
-        self._count -= 1
+        self._num_queued -= 1
         if queue:
-            self._waiting.move_to_end(client)
+            self._queues.move_to_end(client)
         else:
-            del self._waiting[client]
+            del self._queues[client]
         return asked
 
 
-def _alone(asked: _Asked) -> None:
+def _run_single(call: _QueuedCall) -> None:
     try:
-        asked.answer.set_result(asked.work(*asked.rows))
+        call.future.set_result(call.work(*call.rows))
     except BaseException as error:
-        asked.answer.set_exception(error)
+        call.future.set_exception(error)
 
 
-def _together(several: list[_Asked]) -> None:
+def _run_batch(calls: list[_QueuedCall]) -> None:
     """One call for all; if it fails, each alone, so that nobody is refused for what another asked."""
     try:
-        columns = zip(*(asked.rows for asked in several), strict=True)
-        made = several[0].work(*(None if column[0] is None else torch.cat(column) for column in columns))
-        parts = [None if part is None else part.split([asked.count for asked in several]) for part in made]
+        columns = zip(*(asked.rows for asked in calls), strict=True)
+        made = calls[0].work(*(None if column[0] is None else torch.cat(column) for column in columns))
+        parts = [None if part is None else part.split([asked.num_rows for asked in calls]) for part in made]
     except Exception:
-        for asked in several:
-            _alone(asked)
+        for asked in calls:
+            _run_single(asked)
         return
-    for place, asked in enumerate(several):
-        asked.answer.set_result(tuple(None if part is None else part[place] for part in parts))
+    for place, asked in enumerate(calls):
+        asked.future.set_result(tuple(None if part is None else part[place] for part in parts))

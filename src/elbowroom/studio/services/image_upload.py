@@ -11,37 +11,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elbowroom.data import Arrays, Data
-from elbowroom.data.image import Fit, picture_pixels, plain
-from elbowroom.data.splits.memory import scaled
-from elbowroom.data.transforms import spread, threshold
-from elbowroom.studio.services.loaded_model import Opened
+from elbowroom.data import InMemorySplit, Data
+from elbowroom.data.image import CropResize, image_to_array, to_gray_or_rgb
+from elbowroom.data.splits.memory import scale_pixels
+from elbowroom.data.transforms import dequantize, threshold
+from elbowroom.studio.services.loaded_model import LoadedModel
 
 #: Pixels and bytes of a picture, at most; kinds that are read.
-PIXELS, BYTES, KINDS = 16_000_000, 8 * 2**20, ("PNG", "JPEG", "WEBP")
+MAX_PIXELS, MAX_BYTES, IMAGE_FORMATS = 16_000_000, 8 * 2**20, ("PNG", "JPEG", "WEBP")
 #: How much of the side of a picture the ink takes, where there is no data to say: that of MNIST.
-INK = 20 / 28
+DEFAULT_INK_EXTENT = 20 / 28
 
 
-def content(png: str) -> bytes:
+def decode_base64(encoded: str) -> bytes:
     """The bytes of a picture in base64, or in a data URL."""
-    text = png.partition(",")[2] if png.startswith("data:") else png
+    text = encoded.partition(",")[2] if encoded.startswith("data:") else encoded
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("png is not base64: send the bytes of a PNG, JPEG or WebP so encoded") from None
 
 
-def opened_picture(data: bytes) -> Any:
+def open_image(data: bytes) -> Any:
     """A picture as Pillow reads it, upright; refused where it is too large before its pixels are looked at."""
     from PIL import Image, ImageOps
 
-    if len(data) > BYTES:
-        raise ValueError(f"the picture has {len(data) / 2**20:.0f} MiB: send one of at most {BYTES // 2**20}")
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"the picture has {len(data) / 2**20:.0f} MiB: send one of at most {MAX_BYTES // 2**20}")
     try:
-        with Image.open(BytesIO(data), formats=KINDS) as found:
-            if found.width * found.height > PIXELS:
-                raise ValueError(f"the picture has {found.width}x{found.height} pixels: send at most {PIXELS:,}")
+        with Image.open(BytesIO(data), formats=IMAGE_FORMATS) as found:
+            if found.width * found.height > MAX_PIXELS:
+                raise ValueError(f"the picture has {found.width}x{found.height} pixels: send at most {MAX_PIXELS:,}")
             found.load()
             return ImageOps.exif_transpose(found)
     except Image.UnidentifiedImageError:
@@ -55,29 +55,29 @@ def opened_picture(data: bytes) -> Any:
         raise ValueError("the picture is damaged: save it again") from None
 
 
-def example(opened: Opened, data: bytes) -> Tensor:
+def image_to_example(loaded: LoadedModel, data: bytes) -> Tensor:
     """A picture as an example of the model's: cut to its shape, in its channels and its values, (1, *shape)."""
-    channels, *size = _shape(opened)
-    picture = _on(opened_picture(data), 255 if ground(opened) > 0.5 else 0)
-    picture = Fit(resize=(size[0], size[1])).framed(picture.convert("L" if channels == 1 else "RGB"))
-    pixels = picture_pixels(picture)
-    return as_data(opened, pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+    channels, *size = _image_shape(loaded)
+    picture = _flatten_onto(open_image(data), 255 if background_brightness(loaded) > 0.5 else 0)
+    picture = CropResize(resize=(size[0], size[1])).apply(picture.convert("L" if channels == 1 else "RGB"))
+    pixels = image_to_array(picture)
+    return pixels_to_example(loaded, pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
-def drawn(opened: Opened, data: bytes) -> Tensor:
+def drawing_to_example(loaded: LoadedModel, data: bytes) -> Tensor:
     """What was drawn with a mouse as an example: cropped to its ink, scaled, centred by its mass, (1, *shape).
 
     As MNIST was made (LeCun, Cortes & Burges 1998), but that the ink takes as much of the side as it does in the data.
     """
     from PIL import Image
 
-    channels, height, width = _shape(opened)
-    ink = _ink(opened_picture(data))
+    channels, height, width = _image_shape(loaded)
+    ink = _ink_mask(open_image(data))
     rows, columns = (np.flatnonzero(ink.max(axis) > 0.1) for axis in (1, 0))
     if not len(rows):
         raise ValueError("nothing is drawn: draw something first")
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = extent(opened) * min(height, width) / max(ink.shape)
+    scale = ink_extent(loaded) * min(height, width) / max(ink.shape)
     h, w = (max(1, round(side * scale)) for side in ink.shape)
     small = np.asarray(Image.fromarray((ink * 255).astype(np.uint8)).resize((w, h), Image.Resampling.LANCZOS)) / 255
     h, w = min(h, height), min(w, width)
@@ -91,77 +91,77 @@ def drawn(opened: Opened, data: bytes) -> Tensor:
     )
     page = np.zeros((height, width))
     page[top : top + h, left : left + w] = small
-    page = 1 - page if ground(opened) > 0.5 else page
-    return as_data(opened, np.repeat((page * 255).round().astype(np.uint8)[None], channels, 0))
+    page = 1 - page if background_brightness(loaded) > 0.5 else page
+    return pixels_to_example(loaded, np.repeat((page * 255).round().astype(np.uint8)[None], channels, 0))
 
 
-def as_data(opened: Opened, pixels: np.ndarray) -> Tensor:
+def pixels_to_example(loaded: LoadedModel, pixels: np.ndarray) -> Tensor:
     """Pixels (C, H, W) as the run's data gives its own out: in [0, 1], made bits or continuous as they are."""
-    then = opened.run.record["data"].get("arguments") or {}
-    data = opened.data_or_none
+    then = loaded.run.record["data"].get("arguments") or {}
+    data = loaded.data_or_none
     bits = data.binary if data is not None else then.get("binarise", "none") != "none"
-    changes = (threshold,) if bits else (spread,) if then.get("dequantise") else ()
-    return Arrays(torch.from_numpy(pixels.copy())[None], changes=changes, seed=0).first(1).x
+    changes = (threshold,) if bits else (dequantize,) if then.get("dequantise") else ()
+    return InMemorySplit(torch.from_numpy(pixels.copy())[None], transforms=changes, seed=0).first(1).x
 
 
-def ground(opened: Opened) -> float:
+def background_brightness(loaded: LoadedModel) -> float:
     """How bright the data's pictures are at their edges, 0 to 1; dark where there is no data to say."""
-    return _measured(opened)[0]
+    return _cached_measurement(loaded)[0]
 
 
-def extent(opened: Opened) -> float:
+def ink_extent(loaded: LoadedModel) -> float:
     """How much of the side of a picture its ink takes in the data."""
-    return _measured(opened)[1]
+    return _cached_measurement(loaded)[1]
 
 
-def _measured(opened: Opened) -> tuple[float, float]:
-    data = opened.data_or_none
-    return (0.0, INK) if data is None else opened.kept("ink", lambda: _measure(data))
+def _cached_measurement(loaded: LoadedModel) -> tuple[float, float]:
+    data = loaded.data_or_none
+    return (0.0, DEFAULT_INK_EXTENT) if data is None else loaded.get_or_compute("ink", lambda: _measure_data(data))
 
 
-def _measure(data: Data) -> tuple[float, float]:
+def _measure_data(data: Data) -> tuple[float, float]:
     """The median of the edges' brightness, and of the longer side of the ink's box, over some examples."""
-    x = scaled(data.train.first(200).x).mean(1)
+    x = scale_pixels(data.train.first(200).x).mean(1)
     edges = torch.cat([part.flatten() for part in (x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1])])
     dark = float(edges.median())
     ink = (x - dark).abs() > 0.25
-    boxes = [_span(ink.any(axis)) / ink.shape[3 - axis] for axis in (1, 2)]
+    boxes = [_span_length(ink.any(axis)) / ink.shape[3 - axis] for axis in (1, 2)]
     return dark, float(torch.stack(boxes).max(0).values.median().clamp(0.3, 1))
 
 
-def _span(there: Tensor) -> Tensor:
+def _span_length(mask: Tensor) -> Tensor:
     """From the first to the last of each row that is there, in places: (B, n) to (B,)."""
-    places = torch.arange(1, there.shape[1] + 1)
-    last = (there * places).max(1).values
-    first = (there * places.flip(0)).max(1).values
-    return (last + first - there.shape[1]).clamp_min(0).float()
+    places = torch.arange(1, mask.shape[1] + 1)
+    last = (mask * places).max(1).values
+    first = (mask * places.flip(0)).max(1).values
+    return (last + first - mask.shape[1]).clamp_min(0).float()
 
 
-def _ink(picture: Any) -> np.ndarray:
+def _ink_mask(image: Any) -> np.ndarray:
     """Where there is ink, 0 to 1: what is not clear, or else what differs from the page at the edges."""
-    if picture.has_transparency_data:
-        clear = np.asarray(picture.convert("RGBA").getchannel("A")) / 255
+    if image.has_transparency_data:
+        clear = np.asarray(image.convert("RGBA").getchannel("A")) / 255
         if np.median(clear) < 0.5:
             return clear
-    grey = np.asarray(_on(picture, 255).convert("L")) / 255
+    grey = np.asarray(_flatten_onto(image, 255).convert("L")) / 255
     page = np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
     ink = np.abs(grey - page)
     return ink / ink.max() if ink.max() > 0.1 else np.zeros_like(ink)
 
 
-def _on(picture: Any, page: int) -> Any:
+def _flatten_onto(image: Any, background: int) -> Any:
     """A picture in grey or colour, what is clear in it on a page of this brightness."""
     from PIL import Image
 
-    if not picture.has_transparency_data:
-        return plain(picture)
-    clear = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, (page, page, page, 255)), clear).convert("RGB")
+    if not image.has_transparency_data:
+        return to_gray_or_rgb(image)
+    clear = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, (background, background, background, 255)), clear).convert("RGB")
 
 
-def _shape(opened: Opened) -> tuple[int, int, int]:
-    if not opened.picture:
-        form = "x".join(map(str, opened.model.shape))
+def _image_shape(loaded: LoadedModel) -> tuple[int, int, int]:
+    if not loaded.has_images:
+        form = "x".join(map(str, loaded.model.shape))
         raise ValueError(f"this model's examples are {form}, not pictures: give x, its numbers")
-    channels, height, width = opened.model.shape
+    channels, height, width = loaded.model.shape
     return channels, height, width

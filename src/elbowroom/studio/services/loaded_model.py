@@ -13,23 +13,23 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.data import Batch, Data, Split, still
+from elbowroom.data import Batch, Data, Split, frozen
 from elbowroom.distributions import Normal
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import Generative
 from elbowroom.models.semi_supervised import SemiSupervised
-from elbowroom.plotting.image_grid import is_picture
-from elbowroom.plotting.run_view import Look
+from elbowroom.plotting.image_grid import is_image
+from elbowroom.plotting.run_view import RunView
 from elbowroom.runs.run import Run
 
 #: Posterior samples of a score; examples from which the codes are known; results that are kept for a model.
-SAMPLES, KNOWN, KEPT = 10, 1000, 32
+NUM_POSTERIOR_SAMPLES, NUM_REFERENCE_EXAMPLES, MAX_CACHED_RESULTS = 10, 1000, 32
 #: Held by who seeds torch's generator, which all threads share.
-SEEDING = threading.RLock()
+RNG_LOCK = threading.RLock()
 
 
 @dataclass(frozen=True)
-class Given:
+class ConditionSpec:
     """What a conditional model is told: ``size`` classes or attributes by their ``names``."""
 
     kind: str
@@ -37,20 +37,20 @@ class Given:
     size: int
 
 
-class Opened:
+class LoadedModel:
     """A run's model as it was when its weights were read.
 
     Args:
         run: the run.
         model: in evaluation mode.
         version: changes with the weights.
-        load: gives the run's data, or says in a ValueError why there is none.
+        load_data: gives the run's data, or says in a ValueError why there is none.
     """
 
-    def __init__(self, run: Run, model: Generative, version: str, load: Callable[[], Data]) -> None:
-        self.run, self.model, self.version, self._load = run, model, version, load
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self._keeping = threading.Lock()
+    def __init__(self, run: Run, model: Generative, version: str, load_data: Callable[[], Data]) -> None:
+        self.run, self.model, self.version, self._load_data = run, model, version, load_data
+        self._cache: OrderedDict[Hashable, Any] = OrderedDict()
+        self._cache_lock = threading.Lock()
 
     # What lanes are asked: functions of rows, each row by itself.
 
@@ -60,7 +60,7 @@ class Opened:
         return (self.model.sample(c=c, z=z),)
 
     @torch.inference_mode()
-    def frame(self, z: Tensor, c: Tensor | None) -> tuple[Tensor]:
+    def decode_pixels(self, z: Tensor, c: Tensor | None) -> tuple[Tensor]:
         """Codes to pixels, (B, H, W, C) uint8."""
         x = self.decode(z, c)[0]
         return (x.clamp_(0, 1).mul_(255).round_().byte().movedim(1, -1).contiguous(),)
@@ -79,30 +79,30 @@ class Opened:
         return (self.model.reconstruct(x, c),)
 
     @torch.no_grad()
-    def figures(self, x: Tensor, c: Tensor | None, index: Tensor) -> tuple[Tensor, ...]:
+    def scores(self, x: Tensor, c: Tensor | None, index: Tensor) -> tuple[Tensor, ...]:
         """Examples to −E log p(x|z) and, where they are defined, ELBO and importance bound."""
-        of = likelihood.score(self.model, Batch(x, c, index), SAMPLES, 0)
+        of = likelihood.estimate_bounds(self.model, Batch(x, c, index), NUM_POSTERIOR_SAMPLES, 0)
         return tuple(of[name] for name in ("reconstruction", "elbo", "importance_bound") if name in of)
 
     # What the model is.
 
     @property
-    def picture(self) -> bool:
+    def has_images(self) -> bool:
         """Whether its examples can be shown."""
-        return is_picture(self.model.shape)
+        return is_image(self.model.shape)
 
     @cached_property
-    def quantised(self) -> bool:
+    def is_quantized(self) -> bool:
         """Whether its codes are choices from a codebook."""
-        return Look(self.run, model=self.model).quantised
+        return RunView(self.run, model=self.model).is_quantized
 
     @property
-    def prior(self) -> bool:
+    def has_prior(self) -> bool:
         """Whether codes can be drawn."""
         return getattr(self.model, "prior", self.model) is not None
 
     @property
-    def size(self) -> int | None:
+    def condition_size(self) -> int | None:
         """How many classes or attributes it is told; None for a model that is told nothing."""
         if isinstance(self.model, SemiSupervised):
             return self.model.classes
@@ -110,40 +110,40 @@ class Opened:
         return None if condition is None else int(getattr(condition, "n", 1))
 
     @property
-    def turns(self) -> bool:
+    def can_cycle_classes(self) -> bool:
         """Whether a label that is not given is a class in turn to the model itself."""
         return isinstance(self.model, SemiSupervised)
 
     @cached_property
-    def given(self) -> Given | None:
+    def condition_spec(self) -> ConditionSpec | None:
         """What it is told, with the names that its data has for it; in numbers where there is no data."""
-        if self.size is None:
+        if self.condition_size is None:
             return None
         data = self.data_or_none
         y = None if data is None else data.train.first(1).y
         kind = "attributes" if y is not None and y.dim() > 1 else "classes"
         names = (None if data is None else getattr(data, kind)) or ()
-        return Given(kind, names if len(names) == self.size else tuple(map(str, range(self.size))), self.size)
+        return ConditionSpec(kind, names if len(names) == self.condition_size else tuple(map(str, range(self.condition_size))), self.condition_size)
 
     @property
-    def attributes(self) -> bool:
+    def has_attributes(self) -> bool:
         """Whether it is told attributes, not a class."""
-        return self.given is not None and self.given.kind == "attributes"
+        return self.condition_spec is not None and self.condition_spec.kind == "attributes"
 
     # What its data is.
 
     @property
     def data(self) -> Data:
         """What it was trained on."""
-        return self._load()
+        return self._load_data()
 
     @property
     def data_or_none(self) -> Data | None:
         """The same, if it can be had."""
-        return None if self.why else self.data
+        return None if self.data_error else self.data
 
     @property
-    def why(self) -> str | None:
+    def data_error(self) -> str | None:
         """Why its data cannot be had."""
         try:
             self.data  # noqa: B018
@@ -151,17 +151,17 @@ class Opened:
             return " ".join(str(error).split())
         return None
 
-    def split(self, name: str | None = None) -> tuple[str, Split]:
+    def get_split(self, name: str | None = None) -> tuple[str, Split]:
         """A split by name, every example as it is drawn once; without a name one that was held out, if there is any."""
         splits = self.data.splits
         name = name or next(split for split in ("test", "validation", "train") if split in splits)
         if name not in splits:
             raise ValueError(f"{self.data.name} has no split '{name}': choose from {', '.join(splits)}")
-        return name, still(splits[name], 0)
+        return name, frozen(splits[name], 0)
 
     def examples(self, index: list[int], name: str | None = None) -> Batch:
         """The examples at these places of a split."""
-        name, split = self.split(name)
+        name, split = self.get_split(name)
         try:
             count = len(split)
         except TypeError:
@@ -171,44 +171,44 @@ class Opened:
         found = next(iter(split.batches(len(index), torch.tensor(index))))
         return Batch(found.x.cpu(), None if found.y is None else found.y.cpu(), found.index.cpu())
 
-    def labels(self, y: Tensor | None) -> Tensor | None:
+    def as_condition(self, y: Tensor | None) -> Tensor | None:
         """The labels that came with examples, if the model is told any."""
-        if self.size is None or y is None:
+        if self.condition_size is None or y is None:
             return None
         return y.float() if y.dim() > 1 else y
 
     # What is worked out once.
 
-    def kept(self, key: Hashable, make: Callable[[], Any]) -> Any:
+    def get_or_compute(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         """A result that is worked out when first asked for; the oldest are let go."""
-        with self._keeping:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        made = make()
-        with self._keeping:
-            self._kept[key] = made
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+        with self._cache_lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+        made = compute()
+        with self._cache_lock:
+            self._cache[key] = made
+            while len(self._cache) > MAX_CACHED_RESULTS:
+                self._cache.popitem(last=False)
         return made
 
     @cached_property
-    def look(self) -> Look:
+    def run_view(self) -> RunView:
         """Some held-out examples with their codes."""
-        return Look(self.run, data=self.data, model=self.model, examples=KNOWN)
+        return RunView(self.run, data=self.data, model=self.model, examples=NUM_REFERENCE_EXAMPLES)
 
-    def coded(self, name: str | None, n: int) -> tuple[str, Batch, Tensor]:
+    def encode_split(self, name: str | None, n: int) -> tuple[str, Batch, Tensor]:
         """A split's name, n of its examples picked at random, and their codes, flat: (n, D)."""
-        name, split = self.split(name)
-        return self.kept(("coded", name, n), lambda: (name, *self._coded(split, n)))
+        name, split = self.get_split(name)
+        return self.get_or_compute(("coded", name, n), lambda: (name, *self._encode_examples(split, n)))
 
-    def _coded(self, split: Split, n: int) -> tuple[Batch, Tensor]:
-        order = split.shuffled(torch.Generator().manual_seed(0))
+    def _encode_examples(self, split: Split, n: int) -> tuple[Batch, Tensor]:
+        order = split.random_order(torch.Generator().manual_seed(0))
         found: list[Batch] = []
         codes: list[Tensor] = []
         for batch in split.batches(250, None if order is None else order[:n]):
             found.append(batch)
-            codes.append(self.encode(batch.x, self.labels(batch.y))[0])
+            codes.append(self.encode(batch.x, self.as_condition(batch.y))[0])
             if sum(map(len, codes)) >= n:
                 break
         ys = [batch.y for batch in found if batch.y is not None]

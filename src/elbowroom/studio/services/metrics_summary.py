@@ -8,167 +8,167 @@ from contextlib import suppress
 
 import numpy as np
 
-from elbowroom.runs.metrics_log import Row, number, row
+from elbowroom.runs.metrics_log import MetricsRow, finite_or_none, parse_row
 
 #: Bytes that the new part of a file may have to be read row by row; a longer one is searched for what is needed.
-FEW = 1 << 16
+MAX_PARSED_BYTES = 1 << 16
 #: Points in a miniature, findings kept, rows remembered at the end.
-SPARK, FINDINGS, RECENT = 60, 50, 24
-_FINDING = b'"event": "finding'
+SPARKLINE_POINTS, MAX_FINDINGS, MAX_RECENT_ROWS = 60, 50, 24
+_FINDING_MARKER = b'"event": "finding'
 
 
-class Thin:
+class Reservoir:
     """Numbers that come without end, a bounded number of which is kept, evenly apart.
 
-    >>> thin = Thin()
+    >>> thin = Reservoir()
     >>> thin.extend(list(range(10_000)))
     >>> len(thin.shown()), thin.shown()[0], thin.shown()[-1]
     (60, 0, 9999)
     """
 
     def __init__(self) -> None:
-        self._kept: list[float] = []
-        self._apart, self._count, self._last = 1, 0, math.nan
+        self._values: list[float] = []
+        self._stride, self._count, self._last = 1, 0, math.nan
 
-    def extend(self, values: list[float], apart: int = 1) -> None:
-        """Take some more; of so many ``apart``, where they are a choice themselves."""
+    def extend(self, values: list[float], stride: int = 1) -> None:
+        """Take some more; of so many ``stride``, where they are a choice themselves."""
         if not values:
             return
-        if apart > 1 and not self._count:
-            self._apart = apart
-            self._kept = values[:-1]
+        if stride > 1 and not self._count:
+            self._stride = stride
+            self._values = values[:-1]
         else:
-            self._kept += values[-self._count % self._apart :: self._apart]
-        self._count, self._last = self._count + len(values) * apart, values[-1]
-        while len(self._kept) > 8 * SPARK:
-            self._kept, self._apart = self._kept[::2], self._apart * 2
+            self._values += values[-self._count % self._stride :: self._stride]
+        self._count, self._last = self._count + len(values) * stride, values[-1]
+        while len(self._values) > 8 * SPARKLINE_POINTS:
+            self._values, self._stride = self._values[::2], self._stride * 2
 
-    def shown(self) -> list[float]:
-        """At most :data:`SPARK` of them, the first and the last included."""
-        if len(self._kept) <= SPARK and self._apart == 1:
-            return list(self._kept)
-        before = len(self._kept) - ((self._count - 1) % self._apart == 0)  # without the last, if that was kept
-        places = np.linspace(0, before - 1, min(SPARK - 1, before)).round().astype(int)
-        return [*(self._kept[i] for i in places), self._last]
+    def points(self) -> list[float]:
+        """At most :data:`SPARKLINE_POINTS` of them, the first and the last included."""
+        if len(self._values) <= SPARKLINE_POINTS and self._stride == 1:
+            return list(self._values)
+        before = len(self._values) - ((self._count - 1) % self._stride == 0)  # without the last, if that was kept
+        places = np.linspace(0, before - 1, min(SPARKLINE_POINTS - 1, before)).round().astype(int)
+        return [*(self._values[i] for i in places), self._last]
 
 
-class Digest:
+class MetricsSummary:
     """What a summary needs of the rows: the last ones, the best, a miniature, the findings. Its size is bounded."""
 
     def __init__(self) -> None:
-        self.recent: deque[Row] = deque(maxlen=RECENT)
-        self.findings: list[Row] = []
-        self.best: dict[str, Row] = {}
-        self.losses: dict[str, Thin] = {"validation": Thin(), "train": Thin()}
+        self.recent_rows: deque[MetricsRow] = deque(maxlen=MAX_RECENT_ROWS)
+        self.findings: list[MetricsRow] = []
+        self.best_rows: dict[str, MetricsRow] = {}
+        self.losses: dict[str, Reservoir] = {"validation": Reservoir(), "train": Reservoir()}
 
-    def take(self, piece: bytes, best: tuple[int, float] | None = None) -> list[Row]:
+    def add_lines(self, chunk: bytes, best_step_loss: tuple[int, float] | None = None) -> list[MetricsRow]:
         """Take whole lines in; returns their rows where they are few, and nothing where they are many.
 
         Args:
-            piece: the lines.
-            best: the step with the least validation loss, and that loss, where they are known.
+            chunk: the lines.
+            best_step_loss: the step with the least validation loss, and that loss, where they are known.
         """
-        if len(piece) <= FEW or not self._search(piece, best):
-            found = [one for line in piece.splitlines() if (one := row(line)) is not None]
+        if len(chunk) <= MAX_PARSED_BYTES or not self._scan_lines(chunk, best_step_loss):
+            found = [one for line in chunk.splitlines() if (one := parse_row(line)) is not None]
             for one in found:
-                self._add(one)
-            return found if len(piece) <= FEW else []
-        tail = piece[piece.rfind(b"\n", 0, max(len(piece) - FEW, 0)) + 1 :].splitlines()[-RECENT:]
-        self.recent.extend(one for line in tail if (one := row(line)) is not None)
+                self._add_row(one)
+            return found if len(chunk) <= MAX_PARSED_BYTES else []
+        tail = chunk[chunk.rfind(b"\n", 0, max(len(chunk) - MAX_PARSED_BYTES, 0)) + 1 :].splitlines()[-MAX_RECENT_ROWS:]
+        self.recent_rows.extend(one for line in tail if (one := parse_row(line)) is not None)
         return []
 
-    def _add(self, one: Row) -> None:
-        self.recent.append(one)
-        if one.get("event") == "finding":
-            self._find(one)
-        split, loss = one.get("split"), number(one.get("loss"))
+    def _add_row(self, row: MetricsRow) -> None:
+        self.recent_rows.append(row)
+        if row.get("event") == "finding":
+            self._add_finding(row)
+        split, loss = row.get("split"), finite_or_none(row.get("loss"))
         if isinstance(split, str) and split in self.losses and loss is not None:
             self.losses[split].extend([loss])
-            self._better(split, one)
+            self._update_best(split, row)
 
-    def _search(self, piece: bytes, best: tuple[int, float] | None) -> bool:
+    def _scan_lines(self, chunk: bytes, best_step_loss: tuple[int, float] | None) -> bool:
         """Take from many rows what is needed without reading each; False where they are not written as ours are."""
-        split = next((split for split in self.losses if piece.rfind(_mark(split)) >= 0), None)
+        split = next((split for split in self.losses if chunk.rfind(_loss_marker(split)) >= 0), None)
         if split is None:
             return False
-        known = None if best is None or split != "validation" else _row_at(piece, best)
-        losses = _losses(piece, split) if known is None else _some_losses(piece, split)
+        known = None if best_step_loss is None or split != "validation" else _find_best_row(chunk, best_step_loss)
+        losses = _parse_losses(chunk, split) if known is None else _sample_losses(chunk, split)
         if not losses or not all(map(math.isfinite, losses)):
             return False
         if known is None:
-            known = row(_line(piece, _place(piece, split, losses.index(min(losses)))))
+            known = parse_row(_line_at(chunk, _nth_row_offset(chunk, split, losses.index(min(losses)))))
             self.losses[split].extend(losses)
         else:
             self.losses[split].extend(
-                losses, apart=max(piece.count(_mark(split), 0, FEW) * len(piece) // FEW // SPARK, 1)
+                losses, stride=max(chunk.count(_loss_marker(split), 0, MAX_PARSED_BYTES) * len(chunk) // MAX_PARSED_BYTES // SPARKLINE_POINTS, 1)
             )
-        self._better(split, known)
+        self._update_best(split, known)
         # A needle that ends in a letter that figures have not is found fastest.
-        place = piece.find(_FINDING)
+        place = chunk.find(_FINDING_MARKER)
         while place >= 0:
-            self._find(row(_line(piece, place)))
-            place = piece.find(_FINDING, place + 1)
+            self._add_finding(parse_row(_line_at(chunk, place)))
+            place = chunk.find(_FINDING_MARKER, place + 1)
         return True
 
-    def _better(self, split: str, one: Row | None) -> None:
-        loss = None if one is None else number(one.get("loss"))
-        if one is not None and loss is not None and (split not in self.best or loss < self.best[split]["loss"]):
-            self.best[split] = one
+    def _update_best(self, split: str, row: MetricsRow | None) -> None:
+        loss = None if row is None else finite_or_none(row.get("loss"))
+        if row is not None and loss is not None and (split not in self.best_rows or loss < self.best_rows[split]["loss"]):
+            self.best_rows[split] = row
 
-    def _find(self, one: Row | None) -> None:
-        if one is not None and len(self.findings) < FINDINGS:
-            self.findings.append(one)
+    def _add_finding(self, row: MetricsRow | None) -> None:
+        if row is not None and len(self.findings) < MAX_FINDINGS:
+            self.findings.append(row)
 
 
-def _mark(split: str) -> bytes:
+def _loss_marker(split: str) -> bytes:
     """How a row of a split that training writes goes on."""
     return b'"split": "%s", "loss": ' % split.encode()
 
 
-def _losses(piece: bytes, split: str) -> list[float]:
+def _parse_losses(chunk: bytes, split: str) -> list[float]:
     """The losses of a split's rows, all of them; none where one cannot be read so."""
     with suppress(ValueError):
-        return [_loss(part) for part in piece.split(_mark(split))[1:]]
+        return [_parse_loss(part) for part in chunk.split(_loss_marker(split))[1:]]
     return []
 
 
-def _some_losses(piece: bytes, split: str) -> list[float]:
+def _sample_losses(chunk: bytes, split: str) -> list[float]:
     """The first, the last and others evenly between."""
-    mark, found = _mark(split), list[float]()
+    mark, found = _loss_marker(split), list[float]()
     with suppress(ValueError):
-        for n in range(SPARK):
-            end = n * (len(piece) - 1) // (SPARK - 1)
-            place = piece.rfind(mark, 0, end) if n else piece.find(mark)
+        for n in range(SPARKLINE_POINTS):
+            end = n * (len(chunk) - 1) // (SPARKLINE_POINTS - 1)
+            place = chunk.rfind(mark, 0, end) if n else chunk.find(mark)
             if place >= 0:
-                found.append(_loss(piece[place + len(mark) : place + len(mark) + 40]))
+                found.append(_parse_loss(chunk[place + len(mark) : place + len(mark) + 40]))
         return found
     return []
 
 
-def _loss(text: bytes) -> float:
+def _parse_loss(text: bytes) -> float:
     return float(text[:40].partition(b",")[0].rstrip(b"}\r\n"))
 
 
-def _place(piece: bytes, split: str, n: int) -> int:
+def _nth_row_offset(chunk: bytes, split: str, n: int) -> int:
     """Where the n-th row of a split is."""
     place = -1
     for _ in range(n + 1):
-        place = piece.find(_mark(split), place + 1)
+        place = chunk.find(_loss_marker(split), place + 1)
     return place
 
 
-def _row_at(piece: bytes, best: tuple[int, float]) -> Row | None:
+def _find_best_row(chunk: bytes, best_step_loss: tuple[int, float]) -> MetricsRow | None:
     """The validation's row at a step, found by halving, if its loss is as was told."""
-    low, high = 0, len(piece)
+    low, high = 0, len(chunk)
     while high - low > 1:
         middle = (low + high) // 2
-        step = _line(piece, middle).partition(b'"step": ')[2][:20].partition(b",")[0]
-        low, high = (low, middle) if not step.isdigit() or int(step) >= best[0] else (middle, high)
-    place = piece.find(_mark("validation"), low, low + FEW)
-    found = row(_line(piece, place)) if place >= 0 else None
-    return found if found is not None and (found["step"], found["loss"]) == best else None
+        step = _line_at(chunk, middle).partition(b'"step": ')[2][:20].partition(b",")[0]
+        low, high = (low, middle) if not step.isdigit() or int(step) >= best_step_loss[0] else (middle, high)
+    place = chunk.find(_loss_marker("validation"), low, low + MAX_PARSED_BYTES)
+    found = parse_row(_line_at(chunk, place)) if place >= 0 else None
+    return found if found is not None and (found["step"], found["loss"]) == best_step_loss else None
 
 
-def _line(piece: bytes, place: int) -> bytes:
-    end = piece.find(b"\n", place)
-    return piece[piece.rfind(b"\n", 0, place) + 1 : end if end >= 0 else len(piece)]
+def _line_at(chunk: bytes, offset: int) -> bytes:
+    end = chunk.find(b"\n", offset)
+    return chunk[chunk.rfind(b"\n", 0, offset) + 1 : end if end >= 0 else len(chunk)]

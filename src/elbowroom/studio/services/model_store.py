@@ -18,27 +18,27 @@ from torch import Tensor
 from elbowroom.data import Data
 from elbowroom.networks import settle
 from elbowroom.runs.run import Run
-from elbowroom.studio.http.json import Refused
-from elbowroom.studio.services.batch_queue import Lane
-from elbowroom.studio.services.loaded_model import SEEDING, Opened
+from elbowroom.studio.http.json import RequestError
+from elbowroom.studio.services.batch_queue import BatchQueue
+from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
 
 if TYPE_CHECKING:
-    from elbowroom.studio.services.run_index import Folder
+    from elbowroom.studio.services.run_index import RunIndex
 
 #: Models and data sets that are in memory at a time, at most; seconds for which data that was not there is not
 #: looked for again.
-MODELS, SETS, AGAIN = 3, 2, 20.0
+MAX_MODELS, MAX_DATASETS, RETRY_AFTER_S = 3, 2, 20.0
 #: Pictures that are read at a time, at most.
-UPLOADS = 8
+MAX_UPLOADS = 8
 
 
-class Desk:
+class ModelStore:
     """The models in memory, and the threads that compute with them.
 
     Args:
-        folder: whose ``run`` gives the directory of a run's id, and refuses ids that are not of a run in it.
-        models: how many are in memory, at most; the one not used for longest is put away.
-        threads: of torch, for all together; a training may be running beside.
+        run_index: whose ``run`` gives the directory of a run's id, and refuses ids that are not of a run in it.
+        max_models: how many are in memory, at most; the one not used for longest is put away.
+        num_threads: of torch, for all together; a training may be running beside.
 
     Attributes:
         quick: the lane for what somebody waits for while dragging.
@@ -46,92 +46,92 @@ class Desk:
         long: for what takes many: t-SNE.
     """
 
-    def __init__(self, folder: Folder, models: int = MODELS, threads: int | None = 1) -> None:
-        self._folder, self._most = folder, models
-        self._models: OrderedDict[Path, Opened] = OrderedDict()
-        self._sets: OrderedDict[str, Data] = OrderedDict()
-        self._missing: dict[str, tuple[float, str]] = {}
-        self._reading, self._loading = threading.Lock(), threading.Lock()
-        self._uploads = 0
-        if threads is not None:
-            torch.set_num_threads(threads)
-        self.quick, self.slow, self.long = Lane("quick"), Lane("slow"), Lane("long")
+    def __init__(self, run_index: RunIndex, max_models: int = MAX_MODELS, num_threads: int | None = 1) -> None:
+        self._run_index, self._max_models = run_index, max_models
+        self._models: OrderedDict[Path, LoadedModel] = OrderedDict()
+        self._datasets: OrderedDict[str, Data] = OrderedDict()
+        self._data_errors: dict[str, tuple[float, str]] = {}
+        self._models_lock, self._data_lock = threading.Lock(), threading.Lock()
+        self._num_uploads = 0
+        if num_threads is not None:
+            torch.set_num_threads(num_threads)
+        self.quick_queue, self.slow_queue, self.long_queue = BatchQueue("quick"), BatchQueue("slow"), BatchQueue("long")
 
-    async def open(self, run: str) -> Opened:
+    async def load(self, run: str) -> LoadedModel:
         """The model of a run, as its weights are now.
 
         Raises:
             ValueError: there is no such run, or no model in it.
         """
-        return await asyncio.to_thread(self.opened, run)
+        return await asyncio.to_thread(self.load_blocking, run)
 
-    def opened(self, run: str) -> Opened:
+    def load_blocking(self, run: str) -> LoadedModel:
         """As :meth:`open`, in this thread."""
-        path = self._folder.run(run)
-        with self._reading:
-            version = _version(path)
+        path = self._run_index.run_path(run)
+        with self._models_lock:
+            version = _files_version(path)
             held = self._models.get(path)
             if held is None or held.version != version:
-                self._models[path] = held = self._read(Run(path), version)
+                self._models[path] = held = self._load_model(Run(path), version)
             self._models.move_to_end(path)
-            while len(self._models) > self._most:
+            while len(self._models) > self._max_models:
                 self._models.popitem(last=False)
             return held
 
-    async def do(self, lane: Lane, client: Hashable, work: Callable[..., Any], *rows: Tensor | None) -> Any:
+    async def submit(self, queue: BatchQueue, client: Hashable, work: Callable[..., Any], *rows: Tensor | None) -> Any:
         """What ``work(*rows)`` gives, in its turn."""
-        return await asyncio.wrap_future(lane.ask(client, work, *rows))
+        return await asyncio.wrap_future(queue.submit(client, work, *rows))
 
     @contextlib.contextmanager
-    def upload(self) -> Iterator[None]:
+    def upload_slot(self) -> Iterator[None]:
         """While a picture of somebody's waits to be read and is read; so many at a time, which all are in memory."""
-        if self._uploads >= UPLOADS:
-            raise Refused(f"{UPLOADS} pictures are being read already: send yours again in a while", 429)
-        self._uploads += 1
+        if self._num_uploads >= MAX_UPLOADS:
+            raise RequestError(f"{MAX_UPLOADS} pictures are being read already: send yours again in a while", 429)
+        self._num_uploads += 1
         try:
             yield
         finally:
-            self._uploads -= 1
+            self._num_uploads -= 1
 
     def close(self) -> None:
         """End the threads."""
-        for lane in (self.quick, self.slow, self.long):
+        for lane in (self.quick_queue, self.slow_queue, self.long_queue):
             lane.close()
 
-    def _read(self, run: Run, version: str) -> Opened:
+    def _load_model(self, run: Run, version: str) -> LoadedModel:
         record = run.record
         # To make a model draws its first weights, which are not to be drawn where somebody has seeded.
-        with SEEDING, torch.random.fork_rng(devices=[]):
+        with RNG_LOCK, torch.random.fork_rng(devices=[]):
             # One picture at a time on one thread, convolutions take two thirds of their time with channels last.
             model = run.model().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         settle(model)
-        opened = Opened(run, model, version, lambda: self._data(run, record["data"]))
+        opened = LoadedModel(run, model, version, lambda: self._load_data(run, record["data"]))
         # What it is told has its names in the data, which is not to be read where others wait.
-        _ = opened.given
+        _ = opened.condition_spec
         return opened
 
-    def _data(self, run: Run, record: dict[str, Any]) -> Data:
+    def _load_data(self, run: Run, record: dict[str, Any]) -> Data:
         """The data of a run; shared by runs that were trained on the same."""
         key = json.dumps(record, sort_keys=True)
-        with self._loading:
-            if key in self._sets:
-                self._sets.move_to_end(key)
-                return self._sets[key]
-            when, why = self._missing.get(key, (0.0, ""))
-            if why and time.monotonic() - when < AGAIN:
+        with self._data_lock:
+            if key in self._datasets:
+                self._datasets.move_to_end(key)
+                return self._datasets[key]
+            when, why = self._data_errors.get(key, (0.0, ""))
+            if why and time.monotonic() - when < RETRY_AFTER_S:
                 raise ValueError(why)
             try:
-                self._sets[key] = data = run.data()
+                self._datasets[key] = data = run.data()
             except (ValueError, OSError) as error:
-                self._missing[key] = time.monotonic(), str(error)
+                self._data_errors[key] = time.monotonic(), str(error)
                 raise
-            self._missing.pop(key, None)
-            while len(self._sets) > SETS:
-                self._sets.popitem(last=False)
+            self._data_errors.pop(key, None)
+            while len(self._datasets) > MAX_DATASETS:
+                self._datasets.popitem(last=False)
             return data
 
 
-def _version(path: Path) -> str:
+def _files_version(path: Path) -> str:
     """Changes when the record or the weights do."""
     parts = []
     for name in ("recipe.json", "model.safetensors"):

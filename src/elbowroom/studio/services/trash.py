@@ -7,64 +7,64 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from elbowroom.studio.http.json import Refused
+from elbowroom.studio.http.json import RequestError
 from elbowroom.studio.services import annotations
-from elbowroom.studio.services.run_index import Folder, plain
+from elbowroom.studio.services.run_index import RunIndex, is_safe_part
 
-NAME = ".trash"
+FOLDER_NAME = ".trash"
 
 
-def delete(folder: Folder, run: str) -> str:
+def move_to_trash(run_index: RunIndex, run: str) -> str:
     """Move a run to the trash; returns what it is called there.
 
     Raises:
         Refused: it is being trained, holds other runs that are, or is the folder itself.
     """
-    path = folder.run(run)
-    if path == folder.path:
-        raise Refused("the folder itself is this run: delete it where you keep your files", 409)
-    for summary in folder.look():
+    path = run_index.run_path(run)
+    if path == run_index.path:
+        raise RequestError("the folder itself is this run: delete it where you keep your files", 409)
+    for summary in run_index.refresh():
         if summary["live"] and (summary["run"] == run or summary["run"].startswith(f"{run}/")):
-            raise Refused(f"'{summary['run']}' is being trained: stop it first", 409)
+            raise RequestError(f"'{summary['run']}' is being trained: stop it first", 409)
     item = f"{datetime.now():%Y%m%d-%H%M%S-%f}-{path.name}"
-    _place(folder).mkdir(exist_ok=True)
+    _trash_path(run_index).mkdir(exist_ok=True)
     annotations.write(path, trashed=run)
-    os.replace(path, _place(folder) / item)
+    os.replace(path, _trash_path(run_index) / item)
     return item
 
 
-def listed(folder: Folder) -> list[dict[str, Any]]:
+def list_items(run_index: RunIndex) -> list[dict[str, Any]]:
     """What is in the trash, the newest first."""
-    if not _place(folder).is_dir():
+    if not _trash_path(run_index).is_dir():
         return []
-    there = sorted((p for p in _place(folder).iterdir() if p.is_dir() and not p.is_symlink()), reverse=True)
-    return [{"item": p.name, "run": _from(p), "deleted": p.name[:15]} for p in there]
+    there = sorted((p for p in _trash_path(run_index).iterdir() if p.is_dir() and not p.is_symlink()), reverse=True)
+    return [{"item": p.name, "run": _original_run(p), "deleted": p.name[:15]} for p in there]
 
 
-def restore(folder: Folder, item: str) -> str:
+def restore_item(run_index: RunIndex, item: str) -> str:
     """Put a run back where it was, or beside it if that is taken; returns its name.
 
     Raises:
         Refused: it is not in the trash.
     """
-    path = _place(folder) / item
-    if not plain(item) or "/" in item or not path.is_dir() or path.is_symlink():
-        raise Refused(f"'{item[:80]}' is not in the trash: reload it", 404)
-    names = [_from(path), *(f"{_from(path)}-{n}" for n in range(2, 1000))]
-    there = next(place for place in map(folder.inside, names) if not place.exists())
+    path = _trash_path(run_index) / item
+    if not is_safe_part(item) or "/" in item or not path.is_dir() or path.is_symlink():
+        raise RequestError(f"'{item[:80]}' is not in the trash: reload it", 404)
+    names = [_original_run(path), *(f"{_original_run(path)}-{n}" for n in range(2, 1000))]
+    there = next(place for place in map(run_index.resolve_path, names) if not place.exists())
     there.parent.mkdir(parents=True, exist_ok=True)
     os.replace(path, there)
     annotations.write(there, trashed=None)
-    return there.relative_to(folder.path).as_posix()
+    return there.relative_to(run_index.path).as_posix()
 
 
-def _place(folder: Folder) -> Path:
-    path = folder.path / NAME
+def _trash_path(run_index: RunIndex) -> Path:
+    path = run_index.path / FOLDER_NAME
     if path.is_symlink():
-        raise Refused(f"{NAME} in the runs folder is a link: remove it", 409)
+        raise RequestError(f"{FOLDER_NAME} in the runs folder is a link: remove it", 409)
     return path
 
 
-def _from(path: Path) -> str:
+def _original_run(path: Path) -> str:
     """Where a run in the trash came from."""
     return annotations.read(path).get("trashed") or path.name[23:] or path.name

@@ -22,7 +22,7 @@ class Best(Callback):
         if loss < self._best:
             self._best = loss
             serialization.save(
-                state[RUN].best, serialization.of(state[MODEL]), {"step": str(state[STEP]), "loss": str(loss)}
+                state[RUN].best_weights, serialization.of(state[MODEL]), {"step": str(state[STEP]), "loss": str(loss)}
             )
 
     def state_dict(self) -> dict[str, float]:  # noqa: D102

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 
-from elbowroom.data import Arrays, Batch, Stored
-from elbowroom.doctor.evidence import EXAMPLES, Case, some
-from elbowroom.doctor.examine import examined
-from elbowroom.doctor.snapshot import Look, look
+from elbowroom.data import InMemorySplit, Batch, BufferedSplit
+from elbowroom.doctor.evidence import MAX_EXAMPLES, Evidence, first_batch
+from elbowroom.doctor.examine import diagnose
+from elbowroom.doctor.snapshot import Snapshot, take_snapshot
 from elbowroom.training.callback import Callback
 from elbowroom.training.state import BATCH, DATA, EPOCH, MODEL, OBJECTIVE, RUN, STEP, State
 
@@ -23,29 +23,29 @@ class Doctor(Callback):
     everywhere = False
 
     def __init__(self) -> None:
-        self._looks: list[Look] = []
+        self._looks: list[Snapshot] = []
         self._told: dict[tuple[str, str], int] = {}
         self._batch: Batch | None = None
 
     def start(self, state: State) -> None:
         """What a run that goes on has on record already."""
         rows = state[RUN].metrics()
-        self._looks = [Look.of(row) for row in rows if row.get("event") == "look"]
+        self._looks = [Snapshot.from_row(row) for row in rows if row.get("event") == "look"]
         self._told = {(r["title"], r["severity"]): r["step"] for r in rows if r.get("event") == "finding"}
 
     def validation(self, state: State) -> None:  # noqa: D102
         if state[RUN].record["training"]["pass_state"]:
             return  # a module that wants the state is not called without one
         step, epoch = state[STEP], state[EPOCH]
-        seen = look(state[MODEL], self._examples(state), step)
+        seen = take_snapshot(state[MODEL], self._examples(state), step)
         if seen is None:
             return
         # After a rollback the steps come a second time.
         self._looks = [*(past for past in self._looks if past.step < step), seen]
         self._told = {finding: then for finding, then in self._told.items() if then < step}
-        state[RUN].log(seen.row(epoch))
-        case = Case(state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._looks)
-        for finding in examined(case, watching=True):
+        state[RUN].log(seen.to_row(epoch))
+        case = Evidence(state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._looks)
+        for finding in diagnose(case, during_training=True):
             known = (finding.title, finding.severity)
             if finding.severity == "note" or known in self._told:
                 continue
@@ -57,8 +57,8 @@ class Doctor(Callback):
         """The same each time; of a stream, which a look ahead would disturb, those that came last."""
         data = state[DATA]
         split = data.train if data.validation is None else data.validation
-        if not isinstance(split, Arrays | Stored):
+        if not isinstance(split, InMemorySplit | BufferedSplit):
             return state[BATCH]
         if self._batch is None:
-            self._batch = some(split, EXAMPLES, state[MODEL])
+            self._batch = first_batch(split, MAX_EXAMPLES, state[MODEL])
         return self._batch

@@ -26,7 +26,7 @@ def leave_report(state: State) -> None:
     try:
         # What is drawn for it is drawn from a copy of the random streams.
         with torch.random.fork_rng():
-            reporting.write(run, state[DATA], state[MODEL], examples=EXAMPLES)
+            reporting.write_report(run, state[DATA], state[MODEL], examples=EXAMPLES)
     except (Exception, KeyboardInterrupt) as error:
         why = " ".join(str(error).split()) or type(error).__name__
         warnings.warn(f"there is no report ({why}): 'elbowroom report {run.path}' tries again", stacklevel=2)

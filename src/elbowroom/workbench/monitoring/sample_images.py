@@ -22,10 +22,10 @@ class Pictures(Callback):
         self.n = n
 
     def epoch(self, state: State) -> None:  # noqa: D102
-        from elbowroom.plotting import is_picture, reconstructions, samples
+        from elbowroom.plotting import is_image, reconstruction_grid, sample_grid
 
         data, model = state[DATA], state[MODEL]
-        if not (is_picture(data.shape) and isinstance(model, Generative)):
+        if not (is_image(data.shape) and isinstance(model, Generative)):
             return
         folder, suffix = state[RUN].images, f"{state[EPOCH]:04d}.png"
         split = "validation" if data.validation is not None else "train"
@@ -36,12 +36,12 @@ class Pictures(Callback):
         with torch.random.fork_rng():
             torch.manual_seed(0)
             about = f"epoch {state[EPOCH]}, {data.name} {split}"
-            reconstructions(x, model.reconstruct(x, y), about).save(folder / f"reconstructions-{suffix}")
+            reconstruction_grid(x, model.reconstruct(x, y), about).save(folder / f"reconstructions-{suffix}")
             if getattr(model, "prior", None) is not None:
                 n, c = (self.n**2, None) if y is None else (len(y) * self.n, y.repeat_interleave(self.n, 0))
-                samples(model.sample(n, c), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
+                sample_grid(model.sample(n, c), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
 
     def end(self, state: State) -> None:  # noqa: D102
-        from elbowroom.plotting import curves
+        from elbowroom.plotting import plot_curves
 
-        curves(state[RUN]).savefig(state[RUN].images / "curves.png")
+        plot_curves(state[RUN]).savefig(state[RUN].images / "curves.png")
