@@ -70,7 +70,7 @@ def elbowroom(seed: int, fast: bool, precision: str = "float32") -> list[tuple[f
         out=tempfile.mkdtemp() + "/run",
         device="cpu",
         watch=("test",),
-        callbacks=[er.Rate(shape)] if shape else [],
+        callbacks=[er.LRSchedule(shape)] if shape else [],
         precision=precision,
         **settings,
     )

@@ -31,7 +31,7 @@ def by_pyro(path: Path, model: er.Model, data: er.Data, epochs: int, seed: int =
         tensors, about = serialization.read(path)
         if about["settings"] != f"{epochs} epochs, seed {seed}":
             raise ValueError(f"{path} holds {about['settings']}: remove it, or give another --out")
-        serialization.fill(model, tensors, path)
+        serialization.load_into(model, tensors, path)
         return json.loads(about["elbo"])
     import pyro
     from pyro.infer import SVI, Trace_ELBO
@@ -47,7 +47,9 @@ def by_pyro(path: Path, model: er.Model, data: er.Data, epochs: int, seed: int =
         losses = [svi.evaluate_loss(batch.x) for batch in data.test.batches(500)]
         elbo.append(-sum(losses) / len(data.test))
     serialization.save(
-        path, serialization.of(model), {"elbo": json.dumps(elbo), "settings": f"{epochs} epochs, seed {seed}"}
+        path,
+        serialization.named_tensors(model),
+        {"elbo": json.dumps(elbo), "settings": f"{epochs} epochs, seed {seed}"},
     )
     return elbo
 

@@ -70,7 +70,7 @@ def supervised(make: partial, data: er.Data, seed: int) -> float:
         return (classifier(test.x).argmax(-1) != test.y).float().mean().item()
 
 
-def analogies(model: er.Generative, data: er.Data) -> list[torch.Tensor]:
+def analogies(model: er.GenerativeModel, data: er.Data) -> list[torch.Tensor]:
     """Every class with the same code, one code from the prior for each row."""
     classes = torch.arange(len(data.classes))
     with torch.random.fork_rng():

@@ -50,7 +50,8 @@ def test_the_weights_average_to_the_likelihood_even_with_few_temperatures(linear
 def test_more_temperatures_come_nearer_from_below(linear):
     model, batch, exact = linear
     gaps = [
-        (exact - ais.ais_bound(model, batch, chains=1, temperatures=t, leapfrog_steps=3)[0]).mean().item() for t in (3, 30, 300)
+        (exact - ais.ais_bound(model, batch, chains=1, temperatures=t, leapfrog_steps=3)[0]).mean().item()
+        for t in (3, 30, 300)
     ]
     assert gaps[0] > gaps[1] > abs(gaps[2])
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.latent import traverse_attribute, attribute_vector
+from elbowroom.latent import attribute_vector, traverse_attribute
 
 
 def identity(d):

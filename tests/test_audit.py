@@ -12,7 +12,15 @@ import elbowroom as er
 from elbowroom.auditor import CHECKS, audit
 from elbowroom.auditor.exact import exact_log_px
 from elbowroom.auditor.isolation import per_example_rng, zero_rng
-from elbowroom.auditor.quadrature import NotFactorizedError, UnboundedDensityError, enumerate_points, discrete_space, real_line, log_total, unit_interval
+from elbowroom.auditor.quadrature import (
+    NotFactorizedError,
+    UnboundedDensityError,
+    discrete_space,
+    enumerate_points,
+    log_total,
+    real_line,
+    unit_interval,
+)
 from elbowroom.distributions import Normal
 from elbowroom.recipes import RECIPES
 
@@ -34,7 +42,7 @@ def bits():
 
 def make(name="vae", shape=(1, 8, 8), **more):
     torch.manual_seed(0)
-    usual = {key: value for key, value in (("latent", 1), ("hidden", (16,))) if key in RECIPES[name].fields}
+    usual = {key: value for key, value in (("latent", 1), ("hidden", (16,))) if key in RECIPES[name].arguments}
     return RECIPES[name](shape, **usual | SMALL.get(name, {}) | more)
 
 
@@ -517,7 +525,7 @@ def test_totals_over_every_space():
         assert abs(total) < 0.01
         assert error == 0
     logits = 10 * torch.randn(40).double()
-    sharp = er.distributions.ContinuousBernoulli(logits)
+    sharp = er.distributions.PixelContinuousBernoulli(logits)
     assert abs(log_total(lambda x: sharp.log_prob(x).sum(1), torch.rand(40).double(), unit_interval())[0]) < 1e-3
     flat = log_total(lambda x: torch.zeros(len(x)).double(), torch.zeros(40).double(), discrete_space(256))[0]
     assert flat == pytest.approx(40 * math.log(256), abs=1e-3)

@@ -9,9 +9,9 @@ import elbowroom as er
 from elbowroom import serialization
 from elbowroom.data import Batch
 from elbowroom.training import state
-from elbowroom.training.callback import HOOKS, Hooks, hooks
+from elbowroom.training.callback import HOOKS, CallbackList, has_hook
 from elbowroom.training.step import Step
-from elbowroom.workbench import described, made_again
+from elbowroom.workbench import from_record, to_record
 
 
 def make(recipe="vae", **more):
@@ -32,7 +32,7 @@ def test_every_hook_is_a_decorator(digits, tmp_path, name):
     def note(now):
         seen.append((now[state.STEP], now[state.EPOCH]))
 
-    assert [n for n in HOOKS if hooks(note, n)] == [name]
+    assert [n for n in HOOKS if has_hook(note, n)] == [name]
     train(digits, tmp_path / "run", note, checkpoint_every=4)
     per_run = {"start": 1, "end": 1, "close": 1, "epoch": 2, "validation": 2, "row": 6}
     per_run |= {"batch": 20, "backward": 20, "step": 20, "checkpoint": 1 + 2 + 4}
@@ -85,7 +85,7 @@ def test_a_callback_may_add_to_the_loss(digits):
     grads = []
     for recipe, arguments, extra in (("vae", {}, [less]), ("beta_vae", {"beta": 0.5}, [])):
         model, objective = make(recipe, **arguments)
-        step = Step(model, objective, state.State(), Hooks(extra))
+        step = Step(model, objective, state.State(), CallbackList(extra))
         torch.manual_seed(1)
         losses = step(digits.train.first(32), torch.tensor(0))
         losses.players["model"].backward()
@@ -102,7 +102,7 @@ def test_clip_bounds_the_gradient(digits, tmp_path):
         parameters = [p.grad for p in now[state.MODEL].parameters()]
         norms.append(torch.cat([g.flatten() for g in parameters]).norm().item())
 
-    train(digits, tmp_path / "run", er.Clip(0.25), note)
+    train(digits, tmp_path / "run", er.GradientClipping(0.25), note)
     assert max(norms) <= 0.2501
     assert min(norms) > 0.2
 
@@ -110,9 +110,9 @@ def test_clip_bounds_the_gradient(digits, tmp_path):
 def test_accumulation_gives_the_whole_batchs_gradient(digits):
     """With the noise silenced, four parts of a batch add up to it; and the meter sees every example once."""
     from elbowroom import noise
-    from elbowroom.training.averages import Meter
-    from elbowroom.training.backward import gradients
-    from elbowroom.training.batch_shard import Portion
+    from elbowroom.training.averages import RunningMean
+    from elbowroom.training.backward import compute_gradients
+    from elbowroom.training.batch_shard import BatchShard
 
     grads = []
     for parts in (1, 4):
@@ -120,10 +120,10 @@ def test_accumulation_gives_the_whole_batchs_gradient(digits):
         objective.right.right.reference = lambda z: z.flip(1)  # a reference that does not depend on the company
         now = state.State()
         now[state.DEVICE] = torch.device("cpu")
-        step, meter = Step(model, objective, now), Meter()
+        step, meter = Step(model, objective, now), RunningMean()
         now[state.OPTIMIZERS] = {p.name: torch.optim.SGD(p.parameters) for p in step.players}
-        with noise.silenced():
-            gradients(step, now, Portion(digits.train.first(50), 50, 50), torch.tensor(0), meter, parts)
+        with noise.zero_noise():
+            compute_gradients(step, now, BatchShard(digits.train.first(50), 50, 50), torch.tensor(0), meter, parts)
         assert meter.means()[0] == 50
         grads.append([p.grad for player in step.players for p in player.parameters])
     for whole, added in zip(*grads, strict=True):
@@ -136,22 +136,20 @@ def test_averaged_weights_are_what_is_kept(digits, tmp_path):
 
     @er.on.step
     def note(now):
-        history.append({k: v.clone() for k, v in serialization.of(now[state.MODEL]).items()})
+        history.append({k: v.clone() for k, v in serialization.named_tensors(now[state.MODEL]).items()})
 
-    run = er.fit(
-        model, objective, digits, steps=20, out=tmp_path / "r", device="cpu", callbacks=[er.Average(0.5), note]
-    )
+    run = er.fit(model, objective, digits, steps=20, out=tmp_path / "r", device="cpu", callbacks=[er.EMA(0.5), note])
     expected = history[0]
     for t, current in enumerate(history):
         decay = min(0.5, (1 + t) / (10 + t))
         expected = {k: decay * v + (1 - decay) * current[k] for k, v in expected.items()}
-    for name, tensor in serialization.of(er.load(run.path)).items():
+    for name, tensor in serialization.named_tensors(er.load(run.path)).items():
         torch.testing.assert_close(tensor, expected[name])
-        assert torch.equal(tensor, serialization.of(model)[name])
+        assert torch.equal(tensor, serialization.named_tensors(model)[name])
 
 
 def test_early_stopping_waits_and_stops(digits, tmp_path):
-    run = train(digits, tmp_path / "run", er.EarlyStopping(patience=2, by=1e9), steps=None, epochs=50)
+    run = train(digits, tmp_path / "run", er.EarlyStopping(patience=2, min_delta=1e9), steps=None, epochs=50)
     assert run.metrics()[-1]["reason"] == "no better validation loss for 2 epochs"
     assert run.metrics()[-1]["epoch"] == 3
     with pytest.raises(ValueError, match="there is no validation split"):
@@ -175,7 +173,7 @@ def test_rates_follow_torchs_schedules_and_survive_a_resumption(digits, tmp_path
         def note(now):
             found.append(now[state.OPTIMIZERS]["model"].param_groups[0]["lr"])
 
-        return found, [er.Rate(shape), note, *more]
+        return found, [er.LRSchedule(shape), note, *more]
 
     @er.on.step
     def stop(now):
@@ -193,7 +191,7 @@ def test_rates_follow_torchs_schedules_and_survive_a_resumption(digits, tmp_path
     for name, tensor in serialization.read(a.weights)[0].items():
         assert torch.equal(tensor, serialization.read(b.weights)[0][name])
     with pytest.raises(ValueError, match="did you mean 'cosine'"):
-        er.Rate("cosin")
+        er.LRSchedule("cosin")
 
 
 def test_warmup_weights(digits, tmp_path):
@@ -211,7 +209,7 @@ def test_warmup_eases_the_kl_of_any_recipe(digits, recipe):
     model, objective = er.recipes.RECIPES[recipe]((1, 8, 8), **small)
     now = state.State()
     now[state.STEP], now[state.STEPS], now[state.MODEL] = 0, 100, model
-    losses = Step(model, objective, now, Hooks([er.Warmup(0.5)]))(digits.train.first(16), torch.tensor(10**6))
+    losses = Step(model, objective, now, CallbackList([er.Warmup(0.5)]))(digits.train.first(16), torch.tensor(10**6))
     draw = now[state.DRAW]
     if recipe == "iwae":
         expected = (math.log(3) - draw.log_px.logsumexp(0)).mean()
@@ -244,41 +242,41 @@ def test_held_out_losses_and_the_best_weights_are_of_the_objective_that_it_ends_
 def test_free_bits_charge_at_least_their_floor(digits):
     model, objective = make()
     now = state.State()
-    step = Step(model, objective, now, Hooks([er.FreeBits(3.0)]))
+    step = Step(model, objective, now, CallbackList([er.FreeBits(3.0)]))
     losses = step(digits.train.first(16), torch.tensor(0))
     draw = now[state.DRAW]
     torch.testing.assert_close(losses.players["model"], -draw.log_px.mean() + 6.0)
     draw.free_nats = 1e-6
-    torch.testing.assert_close(draw.charged_kl, draw.kl.mean())
+    torch.testing.assert_close(draw.weighted_kl, draw.kl.mean())
     model, objective = make("vamp_vae", components=4)
     with pytest.raises(ValueError, match="free bits need a KL for each dimension"):
-        Step(model, objective, now, Hooks([er.FreeBits(1.0)]))(digits.train.first(4), torch.tensor(0))
+        Step(model, objective, now, CallbackList([er.FreeBits(1.0)]))(digits.train.first(4), torch.tensor(0))
     model, objective = make("iwae", k=2)
     with pytest.raises(ValueError, match=r"free bits change a KL, and ImportanceBound\(\) has none"):
-        Step(model, objective, now, Hooks([er.FreeBits(1.0)]))(digits.train.first(4), torch.tensor(0))
+        Step(model, objective, now, CallbackList([er.FreeBits(1.0)]))(digits.train.first(4), torch.tensor(0))
 
 
 def test_shipped_callbacks_are_made_again_from_the_record():
     callbacks = [
-        er.Clip(1.0),
-        er.Average(0.9),
-        er.Rate("cosine"),
+        er.GradientClipping(1.0),
+        er.EMA(0.9),
+        er.LRSchedule("cosine"),
         er.Warmup(0.3),
         er.EarlyStopping(3),
         er.FreeBits(0.1),
     ]
-    again = made_again([described(c) for c in callbacks])
+    again = from_record([to_record(c) for c in callbacks])
     assert [vars(a).keys() for a in again] == [vars(c).keys() for c in callbacks]
-    assert [described(a) for a in again] == [described(c) for c in callbacks]
+    assert [to_record(a) for a in again] == [to_record(c) for c in callbacks]
     with pytest.raises(ValueError, match=r"callbacks of its own \(Own\)"):
-        made_again([described(type("Own", (er.Callback,), {})())])
+        from_record([to_record(type("Own", (er.Callback,), {})())])
 
 
 @pytest.mark.parametrize(
     ("make_one", "words"),
     [
-        (lambda: er.Clip(0), "above 0"),
-        (lambda: er.Average(1.0), "between 0 and 1"),
+        (lambda: er.GradientClipping(0), "above 0"),
+        (lambda: er.EMA(1.0), "between 0 and 1"),
         (lambda: er.Warmup(0), "above 0 and at most 1"),
         (lambda: er.Warmup(cycles=0), "at least 1 step and 1 cycle"),
         (lambda: er.FreeBits(0), "above 0 nats"),
@@ -393,15 +391,15 @@ def test_batch_may_be_replaced(digits, tmp_path):
 def test_skip_leaves_steps_out_and_counts_them(digits, tmp_path):
     """With a norm that nothing exceeds it changes nothing; with one that all exceed, nothing moves."""
     free = train(digits, tmp_path / "free")
-    loose = train(digits, tmp_path / "loose", er.Skip(1e9))
-    strict = train(digits, tmp_path / "strict", er.Skip(1e-9))
+    loose = train(digits, tmp_path / "loose", er.SkipStep(1e9))
+    strict = train(digits, tmp_path / "strict", er.SkipStep(1e-9))
     a, b = (serialization.read(run.weights)[0] for run in (free, loose))
     assert all(torch.equal(a[name], b[name]) for name in a)
-    fresh = serialization.of(make()[0])
+    fresh = serialization.named_tensors(make()[0])
     kept, _ = serialization.read(strict.weights)
     assert all(torch.equal(kept[name], fresh[name]) for name in kept)
     skipped = [row for row in strict.metrics() if row.get("event") == "skipped"]
     assert sum(row["steps"] for row in skipped) == strict.metrics("train")[-1]["step"]
     assert not [row for row in loose.metrics() if row.get("event") == "skipped"]
     with pytest.raises(ValueError, match="must be above 0, got 0"):
-        er.Skip(0)
+        er.SkipStep(0)

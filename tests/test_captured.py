@@ -12,9 +12,9 @@ from torch.utils._pytree import tree_map_only
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.models import conditioning
-from elbowroom.recipes.registry import known
+from elbowroom.recipes.registry import all_recipes
 from elbowroom.training import backward, cuda_graph, optimizers, state
-from elbowroom.training.callback import Hooks
+from elbowroom.training.callback import CallbackList
 
 READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default}
 
@@ -66,14 +66,14 @@ def _tensors(out):
 @pytest.fixture
 def tape(monkeypatch):
     """Steps on the CPU are captured as they would be on a GPU."""
-    real = cuda_graph.fits
+    real = cuda_graph.can_capture
     place = torch.device("cuda")
-    monkeypatch.setattr(cuda_graph, "fits", lambda _, *rest: real(place, *rest))
-    monkeypatch.setattr(cuda_graph, "CUDAGraph", Tape)
+    monkeypatch.setattr(cuda_graph, "can_capture", lambda _, *rest: real(place, *rest))
+    monkeypatch.setattr(cuda_graph, "CUDAStepGraph", Tape)
     # Looks that are taken on a CPU alone.
-    monkeypatch.setattr(backward, "check", lambda *_: None)
-    monkeypatch.setattr(conditioning, "check", lambda *_: None)
-    monkeypatch.setattr(optimizers, "on_device", lambda kind, _, lr: {"lr": torch.tensor(lr)})
+    monkeypatch.setattr(backward, "check_finite", lambda *_: None)
+    monkeypatch.setattr(conditioning, "check_labels", lambda *_: None)
+    monkeypatch.setattr(optimizers, "capturable_arguments", lambda kind, _, lr: {"lr": torch.tensor(lr)})
     Tape.made = 0
 
 
@@ -91,15 +91,15 @@ def small(name):
         "pseudo_inputs": 10,
         "codes": 16,
     }
-    return {key: value for key, value in sizes.items() if key in known()[name].fields}
+    return {key: value for key, value in sizes.items() if key in all_recipes()[name].arguments}
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", all_recipes())
 def test_a_captured_step_gives_what_a_step_gives(digits, tmp_path, tape, name, monkeypatch):
     """Every recipe, over several epochs with a smaller last batch: the same losses and weights, bit for bit."""
     played = train(digits, tmp_path / "played", name)
     assert Tape.made == 1
-    monkeypatch.setattr(cuda_graph, "fits", lambda *_: False)
+    monkeypatch.setattr(cuda_graph, "can_capture", lambda *_: False)
     usual = train(digits, tmp_path / "usual", name)
     a, b = serialization.read(played.weights)[0], serialization.read(usual.weights)[0]
     assert all(torch.equal(a[key], b[key]) for key in a)
@@ -116,11 +116,11 @@ def test_a_schedule_reaches_a_captured_step(digits, tmp_path, tape, monkeypatch,
         if now[state.STEP] == 25:
             now[state.STOP] = "interrupted"
 
-    half = train(digits, tmp_path / "half", callbacks=[er.Rate(schedule), stop])
-    half = er.resume(half, callbacks=[er.Rate(schedule)])
+    half = train(digits, tmp_path / "half", callbacks=[er.LRSchedule(schedule), stop])
+    half = er.resume(half, callbacks=[er.LRSchedule(schedule)])
     assert Tape.made == recordings
-    monkeypatch.setattr(cuda_graph, "fits", lambda *_: False)
-    usual = train(digits, tmp_path / "usual", callbacks=[er.Rate(schedule)])
+    monkeypatch.setattr(cuda_graph, "can_capture", lambda *_: False)
+    usual = train(digits, tmp_path / "usual", callbacks=[er.LRSchedule(schedule)])
     a, b = serialization.read(half.weights)[0], serialization.read(usual.weights)[0]
     assert all(torch.equal(a[key], b[key]) for key in a)
 
@@ -135,7 +135,7 @@ def test_a_ramp_goes_on_in_a_captured_step(digits, tmp_path, tape):
     assert (row["loss"] - row["reconstruction"]) / row["kl"] > 60
 
 
-@pytest.mark.parametrize("callback", [er.Clip(1.0), er.Warmup(0.5), er.FreeBits(0.1)])
+@pytest.mark.parametrize("callback", [er.GradientClipping(1.0), er.Warmup(0.5), er.FreeBits(0.1)])
 def test_who_acts_inside_a_step_takes_the_usual_path(digits, tmp_path, tape, callback):
     train(digits, tmp_path / "run", steps=6, callbacks=[callback])
     assert Tape.made == 0
@@ -144,16 +144,18 @@ def test_who_acts_inside_a_step_takes_the_usual_path(digits, tmp_path, tape, cal
 def test_what_cannot_be_captured_is_not(tape):
     weight = torch.nn.Parameter(torch.zeros(3))
     on_device = torch.optim.Adam([weight], lr=torch.tensor(1e-3), fused=True)
-    assert cuda_graph.fits(torch.device("cpu"), Hooks(), 1, [on_device])
-    assert not cuda_graph.fits(torch.device("cpu"), Hooks(), 2, [on_device])
-    assert not cuda_graph.fits(torch.device("cpu"), Hooks(), 1, [on_device, torch.optim.Adagrad([weight])])
+    assert cuda_graph.can_capture(torch.device("cpu"), CallbackList(), 1, [on_device])
+    assert not cuda_graph.can_capture(torch.device("cpu"), CallbackList(), 2, [on_device])
+    assert not cuda_graph.can_capture(
+        torch.device("cpu"), CallbackList(), 1, [on_device, torch.optim.Adagrad([weight])]
+    )
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", all_recipes())
 def test_on_a_gpu_a_captured_step_gives_what_a_step_gives(digits, tmp_path, monkeypatch, name):
     played = train(digits, tmp_path / "played", name, device="cuda")
-    monkeypatch.setattr(cuda_graph, "fits", lambda *_: False)
+    monkeypatch.setattr(cuda_graph, "can_capture", lambda *_: False)
     usual = train(digits, tmp_path / "usual", name, device="cuda")
     for mine, theirs in zip(played.metrics("train"), usual.metrics("train"), strict=True):
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5)

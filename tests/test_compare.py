@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.comparing import compare, pca
-from elbowroom.comparing.columns import COLUMNS, SeedMean, seed_mean, format_mean
+from elbowroom.comparing.columns import COLUMNS, SeedMean, format_mean, seed_mean
 from elbowroom.comparing.pca import PROBABILITY_MARGIN, reconstruction_nats
 from elbowroom.runs.settings import find_differing_settings, find_distinguishing_settings
 
@@ -29,7 +29,7 @@ ATTACK = '<img src=x onerror="alert(1)">&\'"'
 def quick():
     """Trainings leave neither curves nor a report behind, which take longer than these trainings do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.leave_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.write_report", lambda state: None)
         patch.setattr("elbowroom.training.callbacks.Pictures.end", lambda self, state: None)
         yield
 
@@ -87,7 +87,7 @@ def test_means_and_deviations_are_those_of_the_runs_own_rows(swept):
         expected["best_validation_loss"] = [min(losses) for losses in validation]
         expected["squared_error"] = [er.evaluate(run, metrics="error")["mse"].value for run in runs]
         expected["parameters"] = [json.loads((run / "recipe.json").read_text())["parameters"] for run in runs]
-        figures = group(found, latent=latent).figures
+        figures = group(found, latent=latent).metrics
         for name, values in expected.items():
             assert figures[name].mean == pytest.approx(np.mean(values), rel=1e-6), name
             assert figures[name].sd == pytest.approx(np.std(values, ddof=1), rel=1e-4, abs=1e-9), name
@@ -114,7 +114,11 @@ def test_figures_are_written_with_their_spread():
 def test_only_the_seed_is_averaged_over(swept):
     found = compare(swept)
     assert found.differing_settings == ["latent"]
-    assert [(g.differing_values["latent"], g.seed_summary) for g in found.groups] == [("0", "none of 2"), ("2", "0, 1"), ("3", "0, 1")]
+    assert [(g.differing_values["latent"], g.seed_summary) for g in found.groups] == [
+        ("0", "none of 2"),
+        ("2", "0, 1"),
+        ("3", "0, 1"),
+    ]
     assert found.shared_settings["batch_size"] == 128
     assert found.shared_settings["recipe"] == "vae"
     assert "latent" not in found.shared_settings
@@ -158,7 +162,10 @@ def test_objectives_are_named_only_where_nothing_else_differs(digits, tmp_path):
     er.fit(model, er.Reconstruction() + 3 * er.KL(), digits, steps=3, out=tmp_path / "b", device="cpu")
     found = compare(tmp_path)
     assert found.differing_settings == ["objective"]
-    assert [g.differing_values["objective"] for g in found.groups] == ["(reconstruction + kl)", "(reconstruction + (3 * kl))"]
+    assert [g.differing_values["objective"] for g in found.groups] == [
+        "(reconstruction + kl)",
+        "(reconstruction + (3 * kl))",
+    ]
     assert any("Losses can be compared only under the same objective" in line for line in found.comparability_notes)
     # Each is the best of its own kind, so none is the best.
     loss = next(column for column in COLUMNS if column.name == "validation_loss")
@@ -241,7 +248,7 @@ def test_what_failed_or_is_not_finished_does_not_count(swept, tmp_path):
         "latent=3,seed=0": "damaged",
     }
     mine = group(found, latent=2)
-    assert mine.figures["elbo"] == SeedMean(rows_of(folder / "latent=2,seed=0", "test")[-1]["elbo"], None, 1)
+    assert mine.metrics["elbo"] == SeedMean(rows_of(folder / "latent=2,seed=0", "test")[-1]["elbo"], None, 1)
     assert mine.seeds == "0 (1 missing)"
     said = " ".join(found.footnotes)
     assert "latent=0,seed=0 does not count: failed, recipe vae(latent=0)" in said
@@ -365,16 +372,16 @@ def test_baselines_stand_beside_the_runs(based):
     assert record["arguments"]["hidden"] == beside["arguments"]["hidden"]
     assert {k: record["training"][k] for k in ("steps", "lr", "seed")} == {"steps": 12, "lr": 1e-3, "seed": 1}
     for name in ("elbo", "kl"):
-        assert not any(name in g.figures for g in (deep, linear, components))
-    assert all("squared_error" in g.figures for g in (deep, linear, components))
+        assert not any(name in g.metrics for g in (deep, linear, components))
+    assert all("squared_error" in g.metrics for g in (deep, linear, components))
     assert deep.protocol == components.protocol == group(found, recipe="vae", latent=2).protocol
     assert linear.protocol != deep.protocol
     assert linear.settings["hidden"] == []
     assert any("cross-entropy of the output, clipped into [1/512, 511/512]" in note for note in found.notes)
     seeds = [er.load_data("digits", seed=seed) for seed in (0, 1)]
     errors = [er.evaluate(pca(data, 2), data, metrics="error")["mse"].value for data in seeds]
-    assert components.figures["squared_error"].mean == pytest.approx(np.mean(errors), rel=1e-5)
-    assert components.figures["squared_error"].sd == pytest.approx(np.std(errors, ddof=1), rel=1e-4)
+    assert components.metrics["squared_error"].mean == pytest.approx(np.mean(errors), rel=1e-5)
+    assert components.metrics["squared_error"].sd == pytest.approx(np.std(errors, ddof=1), rel=1e-4)
 
 
 def test_baselines_are_trained_once(based):
@@ -455,7 +462,7 @@ def test_the_page_tells_the_numbers_of_the_runs(page, based):
     for row, one in zip(means, found.groups, strict=True):
         cells = row[len(found.differs) + 1 :]
         for (value, shown), column in zip(cells, found.columns, strict=True):
-            there = one.figures.get(column.name)
+            there = one.metrics.get(column.name)
             assert (float(value) == there.mean) if there else (value, shown) == ("", "—")
     every = {row[0][1]: row for row in figures.tables[1] if row}
     folder, _, _ = based
@@ -538,7 +545,7 @@ def test_the_command_prints_the_table_and_writes_the_page(swept, tmp_path, capsy
     out = tmp_path / "mine.html"
     assert main(["compare", str(swept), "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    best = group(compare(swept), latent=2).figures["elbo"]
+    best = group(compare(swept), latent=2).metrics["elbo"]
     assert f"−{-best.mean:.2f} ± {best.sd:.2f}" in said
     assert str(out) in said
     assert out.read_text().startswith("<!doctype html>")

@@ -70,7 +70,7 @@ def test_shapes(recipe, shape, likelihood):
     draw = model.draw(x, c, k=4)
     assert draw.log_px.isfinite().all()
     assert draw.log_px.shape == (4, 6)
-    if draw.probabilistic:
+    if draw.is_probabilistic:
         assert draw.log_w.shape == (4, 6)
         assert draw.kl.shape == (6,)
         assert model.sample(3, c[:3]).shape == (3, *shape)
@@ -90,11 +90,11 @@ def test_saved_and_loaded_it_is_the_same(recipe, tmp_path):
     model, objective = make(recipe)
     run = er.fit(model, objective, data, steps=3, out=tmp_path / "run", device="cpu")
     again = er.load(run.path)
-    assert again.origin == model.origin
+    assert again.recipe_call == model.origin
     x, y, _ = data.test.first(5)
     assert torch.equal(again.reconstruct(x, y), model.reconstruct(x, y))
-    for name, tensor in serialization.of(model).items():
-        assert torch.equal(serialization.of(again)[name], tensor), name
+    for name, tensor in serialization.named_tensors(model).items():
+        assert torch.equal(serialization.named_tensors(again)[name], tensor), name
     assert not again.training
 
 
@@ -157,10 +157,10 @@ def test_a_ladder_of_one_rung_is_a_vae():
 
 def test_a_ladder_rung_merges_precisions():
     from elbowroom.distributions import Normal
-    from elbowroom.models.ladder import _merge
+    from elbowroom.models.ladder import _multiply_normals
 
     up, down = (Normal(*torch.randn(2, 4, 3).double()) for _ in range(2))
-    merged = _merge(up, down)
+    merged = _multiply_normals(up, down)
     z = torch.randn(5, 1, 3).double()
     product = up.log_prob(z) + down.log_prob(z) - merged.log_prob(z)
     # A product of normals is a normal, up to a constant in z.
@@ -209,16 +209,16 @@ def test_a_hierarchy_begins_with_posteriors_next_to_its_priors():
         draw = model.draw(torch.rand(4, 1, 28, 28))
     assert len(draw.latents) == 18
     assert draw.kl.max() < 0.05 * sum(latent.z[0, 0].numel() for latent in draw.latents)
-    figures = draw.figures()
+    figures = draw.metrics()
     assert sum(figures[f"kl_z{i}"] for i in range(1, 19)) == pytest.approx(figures["kl"].item(), rel=1e-4)
 
 
 def test_a_hierarchys_log_variances_stay_within_bounds():
-    from elbowroom.models.hierarchical import FAR, _bounded
+    from elbowroom.models.hierarchical import LOG_VAR_BOUND, _bound_log_var
 
     far = torch.tensor([-1e6, -3.0, 0.0, 3.0, 1e6], requires_grad=True)
-    bounded = _bounded(far)
-    assert bounded.abs().max() <= FAR
-    assert _bounded(torch.tensor(0.1)).item() == pytest.approx(0.1, abs=1e-3)
+    bounded = _bound_log_var(far)
+    assert bounded.abs().max() <= LOG_VAR_BOUND
+    assert _bound_log_var(torch.tensor(0.1)).item() == pytest.approx(0.1, abs=1e-3)
     bounded.sum().backward()
     assert (far.grad[1:4] > 0.1).all()

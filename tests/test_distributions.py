@@ -7,16 +7,16 @@ import torch
 from torch import distributions as td
 
 from elbowroom.distributions import (
-    Codes,
-    ContinuousBernoulli,
-    DiscretisedLogistic,
-    Levels,
+    CodebookCategorical,
     Normal,
-    Quantised,
-    independent,
+    PixelCategorical,
+    PixelContinuousBernoulli,
+    PixelLogistic,
+    Quantized,
     kl_divergence,
     kl_elements,
     mixture,
+    to_event,
 )
 from elbowroom.families import LIKELIHOODS, Codebook, DiagonalNormal, Gaussian, likelihood
 
@@ -81,7 +81,7 @@ def test_mixture_of_one_is_its_component():
 
 @pytest.mark.parametrize("logit", [-30.0, -3.0, -0.011, -0.009, 0.0, 1e-3, 0.02, 2.0, 30.0])
 def test_continuous_bernoulli_is_a_density_with_its_mean(logit):
-    p = ContinuousBernoulli(torch.tensor(logit, dtype=torch.float64))
+    p = PixelContinuousBernoulli(torch.tensor(logit, dtype=torch.float64))
     x = torch.linspace(0, 1, 200_001, dtype=torch.float64)
     density = p.log_prob(x).exp()
     assert torch.trapezoid(density, x).item() == pytest.approx(1, abs=1e-6)
@@ -94,7 +94,7 @@ def test_continuous_bernoulli_is_a_density_with_its_mean(logit):
 
 def test_continuous_bernoulli_survives_extreme_logits():
     logits = torch.tensor([-1e4, -200.0, 0.0, 200.0, 1e4], requires_grad=True)
-    p = ContinuousBernoulli(logits)
+    p = PixelContinuousBernoulli(logits)
     p.log_prob(torch.tensor(0.3)).sum().backward()
     assert torch.isfinite(logits.grad).all()
     assert torch.isfinite(p.mean).all()
@@ -104,15 +104,15 @@ def test_continuous_bernoulli_survives_extreme_logits():
 @pytest.mark.parametrize("log_scale", [-7.0, -3.0, 0.0, 3.0])
 def test_discretised_logistic_sums_to_one(loc, log_scale):
     grid = torch.arange(256, dtype=torch.float64) / 255
-    p = DiscretisedLogistic(torch.tensor(loc, dtype=torch.float64), torch.tensor(log_scale, dtype=torch.float64))
+    p = PixelLogistic(torch.tensor(loc, dtype=torch.float64), torch.tensor(log_scale, dtype=torch.float64))
     assert p.log_prob(grid).exp().sum().item() == pytest.approx(1, abs=1e-6)
 
 
 def test_discretised_logistic_keeps_its_digits_in_the_tail():
     """Where the naive difference of sigmoids is zero in single precision, the log-probability is still right."""
     value = torch.tensor(200 / 255)
-    single = DiscretisedLogistic(torch.tensor(0.1), torch.tensor(-5.0)).log_prob(value)
-    exact = DiscretisedLogistic(torch.tensor(0.1).double(), torch.tensor(-5.0).double()).log_prob(value.double())
+    single = PixelLogistic(torch.tensor(0.1), torch.tensor(-5.0)).log_prob(value)
+    exact = PixelLogistic(torch.tensor(0.1).double(), torch.tensor(-5.0).double()).log_prob(value.double())
     assert exact < -90
     assert single.item() == pytest.approx(exact.item(), rel=1e-5)
 
@@ -120,12 +120,12 @@ def test_discretised_logistic_keeps_its_digits_in_the_tail():
 @pytest.mark.parametrize(("loc", "log_scale"), [(0.9, -1.0), (0.1, -2.0), (0.5, -5.0), (-3.0, 0.0)])
 def test_discretised_logistic_has_its_mean(loc, log_scale):
     grid = torch.arange(256, dtype=torch.float64) / 255
-    p = DiscretisedLogistic(torch.tensor(loc, dtype=torch.float64), torch.tensor(log_scale, dtype=torch.float64))
+    p = PixelLogistic(torch.tensor(loc, dtype=torch.float64), torch.tensor(log_scale, dtype=torch.float64))
     assert p.mean.item() == pytest.approx((p.log_prob(grid).exp() * grid).sum().item(), abs=1e-9)
 
 
 def test_levels_sum_to_one_and_have_their_mean():
-    p = Levels(torch.randn(256))
+    p = PixelCategorical(torch.randn(256))
     grid = torch.arange(256) / 255
     probability = p.log_prob(grid).exp()
     assert probability.sum().item() == pytest.approx(1, abs=1e-5)
@@ -224,18 +224,18 @@ class TestCodebook:
 
     def test_prior_scores_the_codes_drawn(self):
         book = Codebook(3, 2, codes=5).eval()
-        prior = Codes(torch.randn(3, 5), book.codes)
+        prior = CodebookCategorical(torch.randn(3, 5), book.codes)
         q = book(torch.randn(7, book.size))
         torch.testing.assert_close(prior.log_prob(q.mean), prior.log_mass(q.indices).sum(-1))
         torch.testing.assert_close(kl_divergence(q, prior), -prior.log_prob(q.mean))
-        assert isinstance(q, Quantised)
+        assert isinstance(q, Quantized)
 
     def test_prior_probabilities_sum_to_one(self):
-        prior = Codes(torch.randn(2, 3), torch.randn(3, 4))
+        prior = CodebookCategorical(torch.randn(2, 3), torch.randn(3, 4))
         every = torch.cartesian_prod(torch.arange(3), torch.arange(3))
         assert prior.log_mass(every).sum(-1).exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
 def test_independent_sums_over_the_event():
-    p = independent(td.Normal(torch.zeros(2, 3, 4), 1.0), 2)
+    p = to_event(td.Normal(torch.zeros(2, 3, 4), 1.0), 2)
     assert p.batch_shape == (2,)

@@ -23,7 +23,7 @@ from elbowroom.doctor.loss_weights import weights_from_objective, weights_from_r
 from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.doctor.snapshot import Snapshot, take_snapshot
 from elbowroom.recipes import RECIPES
-from elbowroom.workbench import Pictures, described, made_again
+from elbowroom.workbench import SampleImages, from_record, to_record
 
 #: Smaller than the papers', where those are large for a test; long enough to be past their warm-up.
 SMALL = {
@@ -39,7 +39,7 @@ QUICK = ("vae", "autoencoder", "beta_vae", "vq_vae")
 
 def make(name="vae", shape=(1, 8, 8), **more):
     torch.manual_seed(0)
-    usual = {key: value for key, value in (("hidden", (64,)), ("warmup", 100)) if key in RECIPES[name].fields}
+    usual = {key: value for key, value in (("hidden", (64,)), ("warmup", 100)) if key in RECIPES[name].arguments}
     return RECIPES[name](shape, **usual | SMALL.get(name, {}) | more)
 
 
@@ -47,7 +47,7 @@ def make(name="vae", shape=(1, 8, 8), **more):
 def without_pictures(monkeypatch):
     """They take longer than these trainings."""
     for hook in ("epoch", "end"):
-        monkeypatch.setattr(Pictures, hook, lambda self, state: None)
+        monkeypatch.setattr(SampleImages, hook, lambda self, state: None)
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_dead_codes(digits, long, tmp_path):
     """A codebook of 512 of which five are where the encoder speaks, and nobody restarts the others."""
 
     class Left(er.Codebook):
-        def _follow(self, output, indices):
+        def _update_averages(self, output, indices):
             pass
 
     torch.manual_seed(0)
@@ -533,7 +533,7 @@ def test_a_resumed_run_has_each_look_once_and_says_nothing_twice(digits, tmp_pat
     steps = [row["step"] for row in events(run, "look")]
     assert steps == list(range(40, 481, 40))
     assert len(events(run, "finding")) == 1
-    (again,) = made_again([described(er.Doctor())])
+    (again,) = from_record([to_record(er.Doctor())])
     assert isinstance(again, er.Doctor)
 
 

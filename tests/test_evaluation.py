@@ -86,10 +86,10 @@ def test_the_score_is_that_of_the_model_s_own_draw(digits, recipe):
     model, _ = make(recipe)
     batch = digits.test.first(5)
     found = likelihood.estimate_bounds(model.eval(), batch, 6, seed=3)
-    with torch.no_grad(), noise.keyed(3, batch.index):
+    with torch.no_grad(), noise.keyed_noise(3, batch.index):
         draw = model.draw(batch.x, batch.y, 6)
     assert found["reconstruction"].tolist() == pytest.approx((-draw.log_px.mean(0)).tolist(), abs=1e-4)
-    if draw.probabilistic:
+    if draw.is_probabilistic:
         bound = draw.log_w.double().logsumexp(0) - math.log(6)
         assert found["importance_bound"].tolist() == pytest.approx(bound.tolist(), abs=1e-4)
         assert found["kl"].tolist() == pytest.approx(draw.kl.tolist(), abs=1e-4)

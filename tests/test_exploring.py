@@ -12,12 +12,12 @@ import elbowroom as er
 from elbowroom.data import InMemorySplit
 from elbowroom.latent import (
     decode_latents,
+    decode_plane,
+    find_nearest_examples,
     interpolation,
     lerp,
-    find_nearest_examples,
-    decode_plane,
-    principal_components,
     normal_quantiles,
+    principal_components,
     slerp,
     traversal,
     tsne,

@@ -87,7 +87,11 @@ def case(module, z, given, half=False):
     inputs = [
         {name: t[i].flatten().tolist() for name, t in zip(("z", "c"), (z, *given), strict=False)} for i in range(len(z))
     ]
-    return {"program": made.to_dict(half), "weights": base64.b64encode(made.weight_bytes(half)).decode(), "inputs": inputs}
+    return {
+        "program": made.to_dict(half),
+        "weights": base64.b64encode(made.weight_bytes(half)).decode(),
+        "inputs": inputs,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +276,7 @@ def test_a_priors_transformation_of_noise_draws_from_it(name):
 
         eps = torch.randn(n, sampler.noise_size)
         parts = iter(eps.split(sampler.noise_sizes, 1))
-        with noise._using(lambda shape, like: next(parts).reshape(shape)):
+        with noise._use_source(lambda shape, like: next(parts).reshape(shape)):
             z = made(n).flatten(1)
         own = model.draw_prior(n).flatten(1)
     spread = own.std(0) * (2 / n) ** 0.5

@@ -34,7 +34,7 @@ def own(tmp_path, monkeypatch):
     er.recipes.RECIPES.pop("info_vae", None)
     from elbowroom.recipes import registry
 
-    registry._READ.clear()
+    registry._LOADED_FILES.clear()
 
 
 def test_it_is_listed_trains_saves_loads_and_is_judged(own, tmp_path, capsys):
@@ -51,7 +51,7 @@ def test_it_is_listed_trains_saves_loads_and_is_judged(own, tmp_path, capsys):
     assert main(["evaluate", str(run), "--samples", "3"]) == 0
     assert er.Run(run).metrics("train")[-1]["mmd"] is not None
     model = er.load(run)
-    assert model.origin.arguments["weight"] == 10
+    assert model.recipe_call.arguments["weight"] == 10
     assert model.sample(3).shape == (3, 1, 8, 8)
 
 
@@ -86,7 +86,7 @@ def table(monkeypatch):
     yield er.recipes.RECIPES
     er.recipes.RECIPES.clear()
     er.recipes.RECIPES.update(before)
-    registry._READ.clear()
+    registry._LOADED_FILES.clear()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_every_kind_of_argument_is_a_flag(table, tmp_path, capsys):
         "count": 3, "rate": 2.5, "name": "a", "on": True, "widths": [], "scales": [1.0, 2.5], "how": "down",
         "K": 4, "maybe": False, "some": [5], "guessed": 8, "guessed_too": [1.0, 2.5],
     }  # fmt: skip
-    assert er.load(tmp_path / "given").origin.arguments["scales"] == (1.0, 2.5)
+    assert er.load(tmp_path / "given").recipe_call.arguments["scales"] == (1.0, 2.5)
     capsys.readouterr()
     assert main([*base, str(tmp_path / "x"), "--scales", "1,nan"]) == 2
     assert "'1,nan' is not a list of finite numbers" in capsys.readouterr().err

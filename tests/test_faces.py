@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import elbowroom as er
-from elbowroom.training.precision import choose, products
+from elbowroom.training.precision import choose_matmul_mode, use_matmul_mode
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_the_network_written_out_has_the_loss_and_the_gradient_of_the_recipe(scr
 def test_rounded_products_follow_the_weights():
     """A cache of rounded weights that outlived the step would let a training stand still."""
     layer, x = torch.nn.Linear(4, 4), torch.ones(1, 4)
-    with products("autocast", torch.device("cpu")), torch.no_grad():
+    with use_matmul_mode("autocast", torch.device("cpu")), torch.no_grad():
         before = layer(x)
         layer.weight.add_(1.0)
         torch.testing.assert_close(layer(x), before + 4, rtol=0.02, atol=0.02)
@@ -73,7 +73,7 @@ def test_bf16_trains_convolutions_as_single_precision_does(tmp_path, digits):
     for precision in ("float32", "bf16"):
         torch.manual_seed(0)
         model, objective = er.recipes.conv_vae(digits.shape, latent=8, widths=(8, 16))
-        assert choose("bf16", torch.device("cpu"), model) == "autocast"
+        assert choose_matmul_mode("bf16", torch.device("cpu"), model) == "autocast"
         settings = {"epochs": 4, "lr": 3e-3, "device": "cpu", "watch": ("test",), "precision": precision}
         run = er.fit(model, objective, digits, out=tmp_path / precision, **settings)
         losses[precision] = [row["loss"] for row in run.metrics("test")]

@@ -7,7 +7,7 @@ from PIL import Image
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.plotting import PLOTS, RunView, plot_curves, write_gif, plot
+from elbowroom.plotting import PLOTS, RunView, plot, plot_curves, write_gif
 from elbowroom.plotting.figure import ImageGrid
 from elbowroom.plotting.labels import color_labels
 from elbowroom.plotting.matplotlib_backend import tile_images

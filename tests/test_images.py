@@ -94,7 +94,9 @@ def test_the_frechet_distance_survives_features_that_never_fire():
 
 def test_the_frechet_distances_error_is_the_spread_over_fresh_samples():
     torch.manual_seed(0)
-    found = [fid_kid.frechet_distance(torch.randn(400, 2).double(), 1 + torch.randn(400, 2).double()) for _ in range(40)]
+    found = [
+        fid_kid.frechet_distance(torch.randn(400, 2).double(), 1 + torch.randn(400, 2).double()) for _ in range(40)
+    ]
     spread, said = np.std([value for value, _ in found]), np.mean([error for _, error in found])
     assert said == pytest.approx(spread, rel=0.4)
 
@@ -117,7 +119,9 @@ def test_the_kernel_distance_is_unbiased():
 
 def test_the_kernel_distances_error_is_the_spread_over_fresh_samples():
     torch.manual_seed(0)
-    found = [fid_kid.kernel_distance(torch.randn(300, 2).double(), 0.5 + torch.randn(300, 2).double()) for _ in range(60)]
+    found = [
+        fid_kid.kernel_distance(torch.randn(300, 2).double(), 0.5 + torch.randn(300, 2).double()) for _ in range(60)
+    ]
     spread, said = np.std([value for value, _ in found]), np.mean([error for _, error in found])
     assert said == pytest.approx(spread, rel=0.3)
     with pytest.raises(ValueError, match="at least four vectors"):

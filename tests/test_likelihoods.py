@@ -67,7 +67,7 @@ def test_independent_pixels_add():
 
 def test_a_mixture_of_one_without_slope_is_the_discretised_logistic():
     shape = (3, 4, 5)
-    mixture, single = er.LogisticMixture(shape, 1), er.DiscretisedLogistic(shape)
+    mixture, single = er.LogisticMixture(shape, 1), er.DiscretizedLogistic(shape)
     phi = numbers(single, 6)
     level = torch.zeros(6, math.prod(shape), dtype=torch.float64)
     x = torch.rand(6, *shape, dtype=torch.float64)
@@ -135,10 +135,10 @@ def test_draws_have_the_probabilities_they_are_said_to(name):
 @pytest.mark.parametrize("log_scale", [-7.0, -6.0, -5.0, -3.0, 0.0, 3.0])
 def test_the_closed_mean_of_levels_is_the_mean(loc, log_scale):
     """To a fiftieth of a level at the smallest scale, to rounding at usual ones."""
-    p = distributions.DiscretisedLogistic(torch.tensor(loc).double(), torch.tensor(log_scale).double())
+    p = distributions.PixelLogistic(torch.tensor(loc).double(), torch.tensor(log_scale).double())
     exact = (p.log_prob(GRID).exp() * GRID).sum().item()
     assert p.mean.item() == pytest.approx(exact, abs=1e-4 if log_scale < -5.5 else 1e-6)
-    single = distributions.DiscretisedLogistic(torch.tensor(loc), torch.tensor(log_scale)).mean.item()
+    single = distributions.PixelLogistic(torch.tensor(loc), torch.tensor(log_scale)).mean.item()
     assert single == pytest.approx(exact, abs=1.1e-4)
 
 

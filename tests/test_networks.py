@@ -10,7 +10,7 @@ from torch import nn
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.families import LIKELIHOODS
-from elbowroom.networks import NETWORKS, SIZES, Cells, Pyramid, Residual
+from elbowroom.networks import NETWORKS, SIZES, CellEncoder, Pyramid, Residual
 from elbowroom.table_shape import TableShape
 
 #: Pictures grey and in colour, oblong, odd, of four channels; a table; series of one channel and of three.
@@ -28,7 +28,13 @@ def seeded():
 
 
 def names(shape):
-    return "mixed" if isinstance(shape, TableShape) else "x".join(map(str, shape)) if isinstance(shape, tuple) else str(shape)
+    return (
+        "mixed"
+        if isinstance(shape, TableShape)
+        else "x".join(map(str, shape))
+        if isinstance(shape, tuple)
+        else str(shape)
+    )
 
 
 def examples(n, shape):
@@ -116,13 +122,13 @@ def test_every_network_is_the_same_when_saved_and_made_again(network, shape, tmp
     model, objective = vae(network, shape, likelihood)
     x = examples(4, shape)
     objective(model.draw(x), torch.tensor(0)).backward()  # a scale that follows the values has to be kept as well
-    serialization.save(tmp_path / "w.safetensors", serialization.of(model))
+    serialization.save(tmp_path / "w.safetensors", serialization.named_tensors(model))
     origin = model.origin
     assert type(origin.shape) is tuple
     again, _ = er.recipes.RECIPES[origin.recipe](origin.shape, **origin.arguments)
-    serialization.fill(again, serialization.read(tmp_path / "w.safetensors")[0], tmp_path)
+    serialization.load_into(again, serialization.read(tmp_path / "w.safetensors")[0], tmp_path)
     model.eval(), again.eval()
-    with torch.no_grad(), er.noise.silenced():
+    with torch.no_grad(), er.noise.zero_noise():
         assert torch.equal(again.draw(x).elbo, model.draw(x).elbo)
     assert torch.equal(again.reconstruct(x), model.reconstruct(x))
 
@@ -140,7 +146,7 @@ def test_a_networks_first_layer_may_be_taken_apart():
 class TestCells:
     def test_categories_are_one_hot_and_what_is_missing_is_nothing(self):
         x = examples(50, MIXED)
-        out, begin = Cells(MIXED)(x), 0
+        out, begin = CellEncoder(MIXED)(x), 0
         for place, size in enumerate(MIXED.sizes):
             mine, there = out[:, begin : begin + size], ~x[:, place].isnan()
             begin += size
@@ -152,7 +158,7 @@ class TestCells:
 
     def test_gradients_pass_between_categories(self):
         x = torch.tensor([[0.25]], requires_grad=True)
-        out = Cells(TableShape((3,)))(x)
+        out = CellEncoder(TableShape((3,)))(x)
         assert out.tolist() == [[0.75, 0.25, 0.0]]
         out[0, 1].backward()
         assert x.grad == 1
@@ -167,7 +173,7 @@ class TestCells:
 
 def test_a_row_names_its_likelihood_and_is_made_again_from_it():
     model, _ = er.recipes.vae(MIXED, latent=2)
-    assert model.origin.arguments["likelihood"] == "columns:1,1,2,3,1,5,2,1,4" == MIXED.likelihood
+    assert model.recipe_call.arguments["likelihood"] == "columns:1,1,2,3,1,5,2,1,4" == MIXED.likelihood
     assert [type(column).__name__ for column in model.decoder.family.columns[:4]] == ["Gaussian"] * 2 + ["Classes"] * 2
     assert er.recipes.vae(MIXED, likelihood="laplace")[0].decoder.family.shape == (9,)
     assert pickle.loads(pickle.dumps(MIXED)).sizes == MIXED.sizes
@@ -236,7 +242,7 @@ def test_no_checkerboard(shape):
     *levels, out = [level[0] for level in net.levels] + [net.out]
     h = torch.rand(1, 16, 1).expand(1, 16, math.prod(net.pyramid.sizes[-1])).reshape(1, 16, *net.pyramid.sizes[-1])
     for conv, size in zip([*levels, out], net.pyramid.sizes[-2::-1], strict=True):
-        h = er.networks.blocks.grown(conv, h, size)
+        h = er.networks.blocks.upsample_and_convolve(conv, h, size)
     inside = h[(..., *[slice(4, -4)] * (len(shape) - 1))]
     assert inside.std() < 1e-6 * h.abs().max()
     # A transposed convolution, which is what would otherwise stand there, does leave one.
@@ -248,7 +254,7 @@ def test_no_checkerboard(shape):
 def test_growing_is_repeating_and_convolving(half, size):
     layer = er.networks.blocks.convolution(6, 4, len(half)).double()
     x = torch.randn(2, 6, *half, dtype=torch.double, requires_grad=True)
-    both = er.networks.blocks.grown(layer, x, size), layer(er.networks.blocks.enlarged(x, size))
+    both = er.networks.blocks.upsample_and_convolve(layer, x, size), layer(er.networks.blocks.upsample(x, size))
     torch.testing.assert_close(*both)
     weights = torch.randn_like(both[0])
     torch.testing.assert_close(*(torch.autograd.grad((y * weights).sum(), (x, *layer.parameters())) for y in both))
@@ -289,16 +295,16 @@ def test_brightness_survives_the_encoder():
 def test_the_layout_is_what_every_family_reads():
     """Channel i of an element's numbers goes to the i-th of what the family takes."""
     shape = (3, 5, 4)
-    for family in (er.DiagonalNormal(shape), er.DiscretisedLogistic(shape), er.Categorical(shape)):
+    for family in (er.DiagonalNormal(shape), er.DiscretizedLogistic(shape), er.Categorical(shape)):
         each = family.size // math.prod(shape)
         phi = torch.randn(2, each, *shape)
-        torch.testing.assert_close(family.elements(phi.flatten(1)), phi.transpose(0, 1))
+        torch.testing.assert_close(family.split_parameters(phi.flatten(1)), phi.transpose(0, 1))
 
 
 def test_weights_and_outputs_survive_saving(tmp_path):
     made = [er.recipes.conv_vae((3, 20, 12), latent=3, widths=(8, 16), network="deep")[0].eval() for _ in range(2)]
-    serialization.save(tmp_path / "w.safetensors", serialization.of(made[0]))
-    serialization.fill(made[1], serialization.read(tmp_path / "w.safetensors")[0], tmp_path)
+    serialization.save(tmp_path / "w.safetensors", serialization.named_tensors(made[0]))
+    serialization.load_into(made[1], serialization.read(tmp_path / "w.safetensors")[0], tmp_path)
     x = torch.rand(2, 3, 20, 12)
     assert torch.equal(made[0].reconstruct(x), made[1].reconstruct(x))
 

@@ -7,7 +7,7 @@ from elbowroom import noise
 
 
 def draw(index, k=1, size=5, first=0, seed=0, calls=1):
-    with noise.keyed(seed, index, first):
+    with noise.keyed_noise(seed, index, first):
         return [noise.standard_normal(torch.Size((k, len(index), size)), torch.zeros(())) for _ in range(calls)][-1]
 
 
@@ -38,7 +38,7 @@ def test_seeds_calls_and_examples_differ():
 
 
 def test_the_source_goes_back_to_torch():
-    with noise.silenced():
+    with noise.zero_noise():
         assert noise.standard_normal(torch.Size((4,)), torch.zeros(())).abs().max() == 0
     torch.manual_seed(0)
     a = noise.standard_normal(torch.Size((4,)), torch.zeros(()))
@@ -47,5 +47,5 @@ def test_the_source_goes_back_to_torch():
 
 
 def test_a_draw_for_others_is_refused():
-    with pytest.raises(ValueError, match="3 examples, but 2 were named"), noise.keyed(0, torch.arange(2)):
+    with pytest.raises(ValueError, match="3 examples, but 2 were named"), noise.keyed_noise(0, torch.arange(2)):
         noise.standard_normal(torch.Size((1, 3, 2)), torch.zeros(()))

@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
-from elbowroom.data import InMemorySplit, BufferedSplit, image, load_data, load_like, frozen, transforms
+from elbowroom.data import BufferedSplit, InMemorySplit, freeze, image, load_data, load_like, transforms
 from elbowroom.data.catalog import celeba, cifar_svhn, olivetti
 from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.data.readers import image_cache, image_decode, numpy
@@ -277,7 +277,9 @@ def test_a_part_of_the_pictures_is_in_memory_at_a_time(tmp_path, kept, monkeypat
     monkeypatch.setattr(image_decode, "DECODE_CHUNK_BYTES", 2**16)
     one = saved(noise(0, (4, 4, 3)))
     path = pack(tmp_path / "many.zip", {f"{i:04}.png": one for i in range(400)})
-    image_cache.load_cached(open_image_archive(path), image.CropResize.from_sizes(None, 4))  # what is imported on the way is no matter
+    image_cache.load_cached(
+        open_image_archive(path), image.CropResize.from_sizes(None, 4)
+    )  # what is imported on the way is no matter
     tracemalloc.start()
     held = image_cache.load_cached(open_image_archive(path), image.CropResize.from_sizes(None, 64))
     most = tracemalloc.get_traced_memory()[1]
@@ -422,7 +424,7 @@ def test_training_pictures_are_mirrored_at_random_and_others_never():
     assert (mirrored | (one == rows).flatten(1).all(1)).all()
     assert abs(mirrored.float().mean() - 0.5) < 4.5 * 0.5 / len(mirrored) ** 0.5
     assert not torch.equal(one, two)
-    for split in (frozen(data.train, 7), data.validation, data.test):
+    for split in (freeze(data.train, 7), data.validation, data.test):
         assert torch.equal(split.first(400).x, split.x.float() / 255)
     assert "in training mirrored at random" in data.protocol["preprocessing"]
     assert data.discrete
@@ -462,7 +464,7 @@ def test_dequantised_pixels_fill_their_levels():
         rest = (one * 256).frac().double().flatten()
         assert abs(rest.mean() - 0.5) < 4.5 * (1 / 12 / len(rest)) ** 0.5
         assert abs(rest.var() - 1 / 12) < 4.5 * (1 / 180 / len(rest)) ** 0.5
-    assert torch.equal(frozen(data.train, 3).first(9).x, frozen(data.train, 3).first(9).x)
+    assert torch.equal(freeze(data.train, 3).first(9).x, freeze(data.train, 3).first(9).x)
     assert torch.equal(data.test.gather(torch.tensor([7, 3])).x[1], data.test.first(5).x[3])
     assert not torch.equal(load_data(x, dequantize=True, seed=1).test.first(5).x, data.test.first(5).x)
     assert data.find_out_of_range(0, 1) is None

@@ -12,7 +12,7 @@ from elbowroom.recipes import RECIPES
 pyro = pytest.importorskip("pyro", reason="pyro-ppl is not installed")
 from pyro.infer import SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO  # noqa: E402
 
-from elbowroom.integrations.pyro import Of, bridge  # noqa: E402
+from elbowroom.integrations.pyro import PyroDistribution, bridge  # noqa: E402
 
 SHAPE = (1, 8, 8)
 
@@ -71,10 +71,10 @@ def test_for_the_same_noise_the_bound_is_the_same(model, batch):
     x, c = batch
     p, q = bridge(model)
     torch.manual_seed(7)
-    with noise.keyed(3, torch.arange(len(x))):
+    with noise.keyed_noise(3, torch.arange(len(x))):
         draw = model.draw(x, c)
     torch.manual_seed(7)
-    with noise.keyed(3, torch.arange(len(x))):
+    with noise.keyed_noise(3, torch.arange(len(x))):
         loss = SVI(p, q, pyro.optim.Adam({}), Trace_ELBO()).evaluate_loss(x, c)
     assert loss == pytest.approx(-draw.log_w.sum().item(), rel=1e-5)
 
@@ -88,9 +88,9 @@ def test_every_recipe_has_a_bridge_or_says_why_not(name, batch):
             bridge(model)
         return
     p, q = bridge(model)
-    with noise.keyed(0, torch.arange(len(x))):
+    with noise.keyed_noise(0, torch.arange(len(x))):
         draw = model.draw(x, c)
-    with noise.keyed(0, torch.arange(len(x))):
+    with noise.keyed_noise(0, torch.arange(len(x))):
         assert Trace_ELBO().loss(p, q, x, c) == pytest.approx(-draw.log_w.sum().item(), rel=1e-5)
 
 
@@ -191,7 +191,7 @@ def test_the_model_can_be_sampled_from(model, batch):
 
 def test_a_plate_of_another_size_is_refused():
     with pytest.raises(ValueError, match=r"batch of \[3\] cannot stand in a plate of \[5\]"):
-        Of(er.distributions.Normal(torch.zeros(3, 2), torch.zeros(3, 2))).expand((5,))
+        PyroDistribution(er.distributions.Normal(torch.zeros(3, 2), torch.zeros(3, 2))).expand((5,))
 
 
 class OwnEncoder(torch.nn.Module):

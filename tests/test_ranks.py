@@ -13,7 +13,7 @@ import torch
 import elbowroom as er
 from elbowroom import distributed, serialization
 from elbowroom.training import checkpoint
-from elbowroom.training.batch_shard import portions
+from elbowroom.training.batch_shard import iter_shards
 from together import TRAININGS
 from together import main as trainings
 
@@ -66,15 +66,15 @@ def test_portions_of_all_processes_are_the_batches(monkeypatch, count, examples,
     order, split = torch.randperm(examples), er.data.InMemorySplit(torch.arange(float(examples))[:, None])
     found = []
     for rank in range(count):
-        monkeypatch.setattr(distributed, "count", lambda: count)
+        monkeypatch.setattr(distributed, "world_size", lambda: count)
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        found.append(list(portions(split, size, order)))
+        found.append(list(iter_shards(split, size, order)))
     for portion, chunk in zip(zip(*found, strict=True), order.split(size), strict=True):
-        counted = torch.cat([p.batch.index[: p.mine] for p in portion])
+        counted = torch.cat([p.batch.index[: p.n_local] for p in portion])
         assert sorted(counted.tolist()) == sorted(chunk.tolist())
         shares = [sum(share for _, share, _ in p.parts(2)) for p in portion]
         assert sum(shares) / count == pytest.approx(1)
-        assert all(p.whole == len(chunk) for p in portion)
+        assert all(p.n_global == len(chunk) for p in portion)
 
 
 TRAIN = ["train", "vae", "--latent", "2", "--hidden", "16", "--data", "digits", "--device", "cpu", "--batch-size", "64"]
@@ -96,7 +96,7 @@ def test_a_worker_that_dies_is_started_again_and_the_run_ends_as_if_it_had_not(t
     out, err = killed.communicate(timeout=240)
     assert killed.returncode == 0, err
     assert "finished after" in out
-    a, b = (checkpoint.find(er.Run(tmp_path / name))[0] for name in ("whole", "killed"))
+    a, b = (checkpoint.list_checkpoints(er.Run(tmp_path / name))[0] for name in ("whole", "killed"))
     a, b = serialization.read(a)[0], serialization.read(b)[0]
     assert all(torch.equal(a[key], b[key]) for key in a)
     steps = [(row["step"], row["split"]) for row in run.metrics() if "split" in row]
@@ -113,7 +113,7 @@ def test_a_polite_kill_stops_all_after_the_same_step(tmp_path):
     process.terminate()
     process.communicate(timeout=120)
     assert run.metrics()[-1]["reason"] == "terminated"
-    resumed = checkpoint.find(run)[0]
+    resumed = checkpoint.list_checkpoints(run)[0]
     assert int(resumed.name.split("-")[0]) == run.metrics()[-1]["step"]
 
 
@@ -126,12 +126,12 @@ def test_a_polite_kill_stops_all_after_the_same_step(tmp_path):
 def test_what_several_processes_need_is_asked_for(monkeypatch, digits, environment, words):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(distributed, "join", lambda: None)
+    monkeypatch.setattr(distributed, "init_process_group", lambda: None)
     with pytest.raises(ValueError, match=words):
         er.fit(*er.recipes.vae((1, 8, 8), latent=2), digits, device="cpu")
 
 
 def test_a_batch_smaller_than_the_processes_is_refused(monkeypatch, digits):
-    monkeypatch.setattr(distributed, "count", lambda: 4)
+    monkeypatch.setattr(distributed, "world_size", lambda: 4)
     with pytest.raises(ValueError, match="batch size 2 for 4 processes leaves some without an example"):
         er.fit(*er.recipes.vae((1, 8, 8), latent=2), digits, batch_size=2, device="cpu")

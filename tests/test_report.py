@@ -20,7 +20,7 @@ from elbowroom.recipes import RECIPES
 from elbowroom.reporting import write_report
 from elbowroom.runs import repeat_command
 from elbowroom.training.state import DATA, MODEL, RUN, STOP, State
-from elbowroom.workbench.monitoring.report import leave_report
+from elbowroom.workbench.monitoring.report import write_report
 
 SMALL = {
     "factor_vae": {"critic": (16,), "latent": 4},
@@ -312,7 +312,7 @@ def test_every_flag_of_train_is_known_with_its_usual_value():
     context = click.Context(click.Command("train"))
     given = TrainGroup("train").get_command(context, "vae").make_context("vae", []).params
     of_callbacks = {flag.replace("-", "_") for flag, *_ in CALLBACK_FLAGS.values()}
-    others = {"data", "validation", "out", "device", *RECIPES["vae"].fields}
+    others = {"data", "validation", "out", "device", *RECIPES["vae"].arguments}
     assert set(TRAIN_DEFAULTS) | set(DATA_DEFAULTS) | of_callbacks | others == set(given)
     for name, usual in (TRAIN_DEFAULTS | DATA_DEFAULTS).items():
         # Ten epochs are those of fit, since the flag leaves them open for steps.
@@ -323,7 +323,7 @@ def test_every_flag_of_train_is_known_with_its_usual_value():
 def test_what_no_command_can_repeat_is_said(digits, tmp_path):
     torch.manual_seed(0)
     model, _ = er.recipes.vae(digits.shape, latent=2)
-    callbacks = [er.EarlyStopping(3, of="kl"), er.on.step(lambda state: None), er.Clip(1.0)]
+    callbacks = [er.EarlyStopping(3, metric="kl"), er.on.step(lambda state: None), er.GradientClipping(1.0)]
     run = er.fit(
         model,
         er.Reconstruction() + 3 * er.KL(),
@@ -393,7 +393,7 @@ def test_a_training_leaves_a_report_and_no_trace_in_the_random_stream(runs, digi
     before = torch.get_rng_state()
     model = er.load(run)
     torch.set_rng_state(before)
-    leave_report(ended(run, digits, model))
+    write_report(ended(run, digits, model))
     assert torch.equal(before, torch.get_rng_state())
     assert "Kingma" not in Page((run.path / "report.html").read_text()).texts["h1"]
 
@@ -402,7 +402,7 @@ def test_a_training_leaves_a_report_and_no_trace_in_the_random_stream(runs, digi
 def test_a_training_that_was_cut_off_leaves_none(runs, digits, stop):
     run = runs("beta_vae")
     (run.path / "report.html").unlink(missing_ok=True)
-    leave_report(ended(run, digits, er.load(run), stop))
+    write_report(ended(run, digits, er.load(run), stop))
     assert not (run.path / "report.html").exists()
 
 
@@ -414,7 +414,7 @@ def test_a_report_that_fails_costs_no_training(runs, digits):
     model = er.load(runs("vae"))
     broken = Broken(model.encoder, model.decoder, model.prior)
     with pytest.warns(UserWarning, match=r"there is no report \(no memory left\): 'elbowroom report .*' tries again"):
-        leave_report(ended(runs("vae"), digits, broken))
+        write_report(ended(runs("vae"), digits, broken))
 
 
 def test_the_command_says_where_it_is(runs, tmp_path, capsys):

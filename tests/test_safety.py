@@ -81,7 +81,7 @@ def test_killed_at_twenty_random_moments_it_ends_as_if_it_had_not_been(tmp_path)
         assert process.returncode == -signal.SIGKILL, err
     assert main(["resume", str(path)]) == 0
     assert same(tmp_path / "whole" / "model.safetensors", path / "model.safetensors")
-    whole, killed = (checkpoint.find(er.Run(tmp_path / name))[0] for name in ("whole", "killed"))
+    whole, killed = (checkpoint.list_checkpoints(er.Run(tmp_path / name))[0] for name in ("whole", "killed"))
     assert same(whole, killed)
     steps = [(row["step"], row.get("split")) for row in er.Run(path).metrics() if "split" in row]
     assert len(steps) == len(set(steps))
@@ -93,7 +93,7 @@ def test_killed_once_it_ends_as_if_it_had_not_been(tmp_path):
     path = tmp_path / "killed"
     process = elbowroom(*TRAIN, *length, "--out", path)
     deadline = time.monotonic() + 60
-    while len(checkpoint.find(er.Run(path))) < 2 and time.monotonic() < deadline:
+    while len(checkpoint.list_checkpoints(er.Run(path))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.kill()
     process.communicate()
@@ -118,7 +118,7 @@ def test_sigterm_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path):
 def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(digits, tmp_path):
     whole = er.fit(*make(), digits, steps=30, out=tmp_path / "whole", device="cpu")
     broken = er.fit(*make(), digits, steps=30, out=tmp_path / "b", device="cpu", callbacks=[interrupt_at(25)])
-    last, before = checkpoint.find(broken)
+    last, before = checkpoint.list_checkpoints(broken)
     content = bytearray(last.read_bytes())
     content[len(content) // 2] ^= 1
     last.write_bytes(content)
@@ -130,7 +130,7 @@ def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(digits, tmp_path
 
 def test_no_whole_checkpoint_is_an_error(digits, tmp_path):
     run = er.fit(*make(), digits, steps=30, out=tmp_path / "b", device="cpu", callbacks=[interrupt_at(25)])
-    for path in checkpoint.find(run):
+    for path in checkpoint.list_checkpoints(run):
         path.write_bytes(path.read_bytes()[:-10])
     with (
         pytest.warns(UserWarning, match="is damaged"),
@@ -155,8 +155,8 @@ def test_a_full_disk_stops_with_a_message_and_a_whole_checkpoint(tmp_path):
     assert f"cannot write to {path} (File too large)" in err
     assert "Traceback" not in err
     assert err.strip().count("\n") == 0
-    assert len(checkpoint.find(er.Run(path))) == 1
-    serialization.read_hashed(checkpoint.find(er.Run(path))[0])
+    assert len(checkpoint.list_checkpoints(er.Run(path))) == 1
+    serialization.read_hashed(checkpoint.list_checkpoints(er.Run(path))[0])
     assert not list(path.rglob("*.part")) + list(path.rglob("*.writing"))
 
 
@@ -221,9 +221,12 @@ class Explode(torch.nn.Module):
 def test_the_layer_where_it_arose_is_named(digits, tmp_path):
     model, objective = make()
     model.encoder.net.layers[0] = Explode(model.encoder.net.layers[0], {13})
-    with pytest.raises(er.Diverged, match=r"at step 13, first in the output of model\.encoder\.net\.layers\.0\b"):
+    with pytest.raises(er.DivergedError, match=r"at step 13, first in the output of model\.encoder\.net\.layers\.0\b"):
         er.fit(model, objective, digits, steps=30, out=tmp_path / "run", device="cpu")
-    assert [path.name[:12] for path in checkpoint.find(er.Run(tmp_path / "run"))] == ["000000000010", "000000000000"]
+    assert [path.name[:12] for path in checkpoint.list_checkpoints(er.Run(tmp_path / "run"))] == [
+        "000000000010",
+        "000000000000",
+    ]
 
 
 def test_rollback_goes_back_and_on_with_a_smaller_rate(digits, tmp_path):
@@ -276,7 +279,7 @@ def test_killed_before_it_was_a_run_it_may_be_begun_again(digits, tmp_path, monk
 def test_rollback_gives_up_after_three(digits, tmp_path):
     model, objective = make()
     model.encoder.net.layers[0] = Explode(model.encoder.net.layers[0], set(range(13, 1000)))
-    with pytest.raises(er.Diverged):
+    with pytest.raises(er.DivergedError):
         er.fit(model, objective, digits, steps=30, out=tmp_path / "run", device="cpu", on_nan="rollback")
     assert sum(row.get("event") == "rollback" for row in er.Run(tmp_path / "run").metrics()) == 3
 

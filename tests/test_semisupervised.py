@@ -118,7 +118,7 @@ class TestLabelled:
     def test_what_judges_sees_every_example_once(self):
         train = er.load_data("digits", labeled=20).train
         assert len(torch.cat([batch.index for batch in train.batches(100)]).unique()) == len(train)
-        order = er.data.frozen(train, 0).random_order(torch.Generator())
+        order = er.data.freeze(train, 0).random_order(torch.Generator())
         assert torch.equal(order.sort().values, torch.arange(len(train)))
 
     def test_all_labels_change_nothing(self, digits):
@@ -168,8 +168,8 @@ class TestLabelled:
         model, objective = er.recipes.m2(data.shape, latent=2, hidden=(8,))
         er.fit(model, objective, data, steps=30, out="half", device="cpu", watch=("test",), callbacks=[halt])
         er.resume("half", callbacks=())
-        for name, tensor in serialization.of(er.load("whole")).items():
-            assert torch.equal(serialization.of(er.load("half"))[name], tensor), name
+        for name, tensor in serialization.named_tensors(er.load("whole")).items():
+            assert torch.equal(serialization.named_tensors(er.load("half"))[name], tensor), name
 
     def test_a_model_of_labels_says_that_some_are_unknown(self, tmp_path):
         data = er.load_data("digits", labeled=100)

@@ -21,7 +21,7 @@ from PIL import Image
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
-from elbowroom.data import InMemorySplit, BufferedSplit, load_data, frozen
+from elbowroom.data import BufferedSplit, InMemorySplit, freeze, load_data
 from elbowroom.data.memory import available_memory
 from elbowroom.data.readers import numpy, tar
 from elbowroom.data.readers.mapped import ArrayRowSource
@@ -480,15 +480,15 @@ def test_bits_are_drawn_anew_in_training_and_once_elsewhere(tmp_path, form):
     # a function of the row alone: whatever the company and the order
     test = data.test
     assert torch.equal(test.gather(torch.tensor([7, 3])).x[1], test.first(5).x[3])
-    fixed = frozen(data.train, 5)
-    assert torch.equal(fixed.first(9).x, frozen(data.train, 5).first(9).x)
-    assert not torch.equal(fixed.first(9).x, frozen(data.train, 6).first(9).x)
+    fixed = freeze(data.train, 5)
+    assert torch.equal(fixed.first(9).x, freeze(data.train, 5).first(9).x)
+    assert not torch.equal(fixed.first(9).x, freeze(data.train, 6).first(9).x)
     assert "drawn as Bernoulli: anew" in data.protocol["preprocessing"]
 
 
 def test_drawn_bits_have_the_probabilities_of_their_pixels(tmp_path):
     np.save(tmp_path / "x.npy", np.tile(np.arange(256, dtype=np.uint8), (3000, 1)))
-    split = frozen(load_data(tmp_path / "x.npy", buffer=3000, binarize="dynamic", **WHOLE).train, 0)
+    split = freeze(load_data(tmp_path / "x.npy", buffer=3000, binarize="dynamic", **WHOLE).train, 0)
     p = torch.arange(256) / 255
     error = (p * (1 - p) / 3000).sqrt().clamp(min=1e-9)
     assert ((split.first(3000).x.mean(0) - p).abs() / error).max() < 4.5

@@ -14,14 +14,14 @@ from starlette.testclient import TestClient
 
 import elbowroom as er
 from elbowroom import serialization
-from elbowroom.data import Batch, frozen
+from elbowroom.data import Batch, freeze
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.latent import lerp, principal_components, slerp, traversal
 from elbowroom.recipes import RECIPES
 from elbowroom.studio.app import create_app
 
 SMALL = {"factor_vae": {"critic": (8,)}, "vamp_vae": {"components": 5}, "vq_vae": {"codes": 8, "dim": 3, "latent": 4}}
-CONDITIONAL = {name for name, recipe in RECIPES.items() if "labels" in recipe.fields}
+CONDITIONAL = {name for name, recipe in RECIPES.items() if "labels" in recipe.arguments}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def folder(tmp_path_factory, digits):
     """A run of every recipe; and one of a table that was given in Python."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.leave_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.write_report", lambda state: None)
         # A codebook is spread by the first batch; of the others untrained weights will do.
         for name in ("vae", "vq_vae"):
             er.fit(*RECIPES[name](digits.shape, **SMALL.get(name, {})), digits, steps=2, out=folder / name)
@@ -46,9 +46,9 @@ def left(path, name, record):
     torch.manual_seed(0)
     model, _ = RECIPES[name]((1, 8, 8), **SMALL.get(name, {}))
     path.mkdir(exist_ok=True)
-    record |= {"recipe": name, "arguments": model.origin.arguments}
+    record |= {"recipe": name, "arguments": model.recipe_call.arguments}
     (path / "recipe.json").write_text(json.dumps(record))
-    serialization.save(path / "model.safetensors", serialization.of(model))
+    serialization.save(path / "model.safetensors", serialization.named_tensors(model))
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,9 @@ def test_scores_are_those_of_the_evaluation(client, folder, digits, name):
     assert len(scores["reconstruction"]) == 3
     assert ("elbo" in scores) == (name != "autoencoder")
     model, (x, y, index) = er.load(folder / name), digits.test.first(3)
-    for figure, value in likelihood.estimate_bounds(model, Batch(x, y if name in CONDITIONAL else None, index), 10, 0).items():
+    for figure, value in likelihood.estimate_bounds(
+        model, Batch(x, y if name in CONDITIONAL else None, index), 10, 0
+    ).items():
         if figure in scores:
             np.testing.assert_allclose(scores[figure], value, rtol=1e-5)
 
@@ -244,7 +246,7 @@ def test_ways_between_and_along_or_a_refusal(client, folder, name):
 
 def test_a_direction_is_the_difference_of_mean_codes(client, folder, digits):
     model = er.load(folder / "vae")
-    x, y = frozen(digits.test, 0).first(359)[:2]
+    x, y = freeze(digits.test, 0).first(359)[:2]
     z = model.encode(x)
     found = good(get(client, "attribute", run="vae", name="3"))
     expected = z[y == 3].mean(0) - z[y != 3].mean(0)

@@ -24,7 +24,7 @@ from elbowroom.studio.services.run_index import RunIndex
 def trained(tmp_path_factory, digits):
     """A run that has been trained."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.leave_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.write_report", lambda state: None)
         path = tmp_path_factory.mktemp("trained") / "vae"
         return er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=2, out=path, device="cpu").path
 
@@ -418,7 +418,9 @@ def test_a_picture_half_written_is_not_shown(folder):
 def test_what_has_not_changed_is_not_read_again(folder, monkeypatch):
     held = RunIndex(folder)
     before = held.refresh()
-    monkeypatch.setattr("elbowroom.runs.metrics_log.open_regular_file", lambda path: pytest.fail(f"{path} was read again"))
+    monkeypatch.setattr(
+        "elbowroom.runs.metrics_log.open_regular_file", lambda path: pytest.fail(f"{path} was read again")
+    )
     assert held.refresh() == before
 
 

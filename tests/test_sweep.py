@@ -60,7 +60,11 @@ def test_every_point_has_a_name_of_its_own_that_is_one_folder(axes):
 
 def test_a_name_says_what_differs():
     points = parameter_grid({"latent": (2, 20), "hidden": ((400,), (400, 200), ()), "lr": (0.001,), "seed": (0,)})
-    assert list(name_points(points, {}))[:3] == ["latent=2,hidden=400", "latent=2,hidden=400x200", "latent=2,hidden=none"]
+    assert list(name_points(points, {}))[:3] == [
+        "latent=2,hidden=400",
+        "latent=2,hidden=400x200",
+        "latent=2,hidden=none",
+    ]
 
 
 def test_a_grid_that_grows_keeps_its_names():
@@ -103,7 +107,7 @@ def test_a_grid_without_values_is_refused(axes, words):
     ],
 )
 def test_a_flag_takes_several_values(recipe, flag, text, values):
-    made = multi_value_option(option_from_argument(RECIPES[recipe].fields[flag]))
+    made = multi_value_option(option_from_argument(RECIPES[recipe].arguments[flag]))
     assert made.type.convert(text, made, None) == values
 
 
@@ -182,7 +186,7 @@ def test_a_mistake_is_one_line(arguments, words, capsys):
 def quick():
     """Trainings leave neither curves nor a report behind, which take longer than these trainings do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.leave_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.write_report", lambda state: None)
         patch.setattr("elbowroom.training.callbacks.Pictures.end", lambda self, state: None)
         yield
 

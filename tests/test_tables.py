@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.data import InMemorySplit, Column, BufferedSplit, load_data, load_like
+from elbowroom.data import BufferedSplit, Column, InMemorySplit, load_data, load_like
 from elbowroom.data.readers import table
 
 WHOLE = {"validation": 0, "test": 0}
@@ -534,8 +534,8 @@ def test_a_run_on_a_table_goes_on_bit_for_bit(tmp_path, trained):
         torch.manual_seed(0)
         er.fit(*er.recipes.vae(data.shape, latent=2), data, steps=16, out=tmp_path / out, callbacks=callbacks)
     er.resume(tmp_path / "half", callbacks=())
-    for name, tensor in serialization.of(er.load(tmp_path / "whole")).items():
-        assert torch.equal(serialization.of(er.load(tmp_path / "half"))[name], tensor), name
+    for name, tensor in serialization.named_tensors(er.load(tmp_path / "whole")).items():
+        assert torch.equal(serialization.named_tensors(er.load(tmp_path / "half"))[name], tensor), name
 
 
 @pytest.mark.report

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.training import callback, callbacks, checkpoint, state
-from elbowroom.training.averages import Meter
+from elbowroom.training.averages import RunningMean
 from elbowroom.training.loop import measure
 from elbowroom.training.step import Step
 
@@ -79,7 +79,7 @@ def test_resuming_holds_for_two_players_and_running_codebooks(digits, tmp_path):
         er.fit(*make(recipe, **more), digits, steps=24, out=paths[0], device="cpu")
         er.fit(*make(recipe, **more), digits, steps=24, out=paths[1], device="cpu", callbacks=[StopAt(15)])
         er.resume(paths[1], callbacks=[])
-        same(*(serialization.read(checkpoint.find(er.Run(path))[0])[0] for path in paths))
+        same(*(serialization.read(checkpoint.list_checkpoints(er.Run(path))[0])[0] for path in paths))
 
 
 def test_training_leaves_the_callers_random_stream_alone(digits, tmp_path):
@@ -122,7 +122,7 @@ def test_validation_is_the_same_in_any_batch_size_and_whatever_was_drawn_before(
 
 
 def test_meter_weighs_batches_by_their_examples():
-    meter = Meter()
+    meter = RunningMean()
     for value, n in ((1.0, 10), (4.0, 20)):
         meter.add({"loss": torch.tensor(value)}, n)
     assert meter.means() == (30, {"loss": 3.0})
@@ -180,8 +180,8 @@ def test_callbacks_are_called_in_order_with_the_state(digits, tmp_path):
 
 
 def test_a_hook_that_nobody_takes_is_not_called():
-    called = callback.Hooks([er.Callback(), callbacks.Pictures()])
-    assert not any(called._by_name[name] for name in ("step", *callback.INSIDE))
+    called = callback.CallbackList([er.Callback(), callbacks.Pictures()])
+    assert not any(called._by_name[name] for name in ("step", *callback.IN_STEP_HOOKS))
     assert len(called._by_name["epoch"]) == 1
 
 
@@ -202,7 +202,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(digits, tm
 
     with pytest.raises(ValueError, match=r"nan at step 16, where the parameter model\.decoder.*\.layers\.1\.bias"):
         er.fit(*make(), digits, steps=30, out=tmp_path / "run", device="cpu", callbacks=[Poison()])
-    assert all(t.isfinite().all() for t in serialization.of(er.load(tmp_path / "run")).values())
+    assert all(t.isfinite().all() for t in serialization.named_tensors(er.load(tmp_path / "run")).values())
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -47,10 +47,10 @@ def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
         return er.resume(run) if run.state != "finished" else run
     torch.manual_seed(0)
     data = data_of(*source)
-    callbacks = [er.Rate("cosine"), er.Average(0.999)]
+    callbacks = [er.LRSchedule("cosine"), er.EMA(0.999)]
     made = er.recipes.RECIPES[recipe](data.shape, **arguments)
     if onward is not None:
-        serialization.fill(made[0], serialization.read(er.Run(onward).best_weights)[0], onward)
+        serialization.load_into(made[0], serialization.read(er.Run(onward).best_weights)[0], onward)
     elif recipe != "hierarchical_vae":
         callbacks.append(er.Warmup(0.2))
     settings = {"lr": 1e-3 if onward is None else 5e-4} | {
@@ -67,7 +67,7 @@ def judge(model: str, run: er.Run) -> None:
     _, _, source, samples, published = MODELS[model]
     chosen, about = serialization.read(run.best_weights)
     best = run.model()
-    serialization.fill(best, chosen, run.best_weights)
+    serialization.load_into(best, chosen, run.best_weights)
     figures = er.evaluate(best, data_of(*source), samples=samples, metrics=("likelihood",))
     row = {
         "model": model,

@@ -7,7 +7,7 @@ import torch
 from elbowroom import distributed
 
 
-def pick(name: str | None = None) -> torch.device:
+def resolve(name: str | None = None) -> torch.device:
     """The device of this name; without one, the fastest there is: cuda, then mps, then cpu.
 
     Of several processes that ``torchrun`` starts on a machine, each has a GPU of its own.
@@ -15,15 +15,15 @@ def pick(name: str | None = None) -> torch.device:
     Raises:
         ValueError: there is no such device on this machine.
 
-    >>> pick("cpu")
+    >>> resolve("cpu")
     device(type='cpu')
     """
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
-        if device.type == "cuda" and distributed.launched():
-            device = torch.device("cuda", distributed.local())
+        if device.type == "cuda" and distributed.under_torchrun():
+            device = torch.device("cuda", distributed.local_rank())
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
         there = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()

@@ -13,60 +13,60 @@ from torch import Tensor
 T = TypeVar("T")
 
 
-def launched() -> bool:
+def under_torchrun() -> bool:
     """Whether ``torchrun`` started this process beside others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def together() -> bool:
+def is_initialized() -> bool:
     """Whether the processes have met."""
     return dist.is_available() and dist.is_initialized()
 
 
-def count() -> int:
+def world_size() -> int:
     """How many train together.
 
-    >>> count()
+    >>> world_size()
     1
     """
-    return dist.get_world_size() if together() else 1
+    return dist.get_world_size() if is_initialized() else 1
 
 
 def rank() -> int:
     """The number of this one, from 0."""
-    return dist.get_rank() if together() else 0
+    return dist.get_rank() if is_initialized() else 0
 
 
-def first() -> bool:
+def is_main_process() -> bool:
     """Whether this is the one that writes."""
     return rank() == 0
 
 
-def restarted() -> bool:
+def is_restarted() -> bool:
     """Whether ``torchrun`` started this process again after one had died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
-def may_restart() -> bool:
+def can_restart() -> bool:
     """Whether ``torchrun`` was told to start again what dies."""
-    return launched() and int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
+    return under_torchrun() and int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
 
 
-def local() -> int:
+def local_rank() -> int:
     """The number of this process on its machine, and so of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-def join() -> None:
+def init_process_group() -> None:
     """Meet the others that ``torchrun`` started, if it did, until this process ends.
 
     Tensors on a GPU travel by NCCL, all else by Gloo. A group that was parted from cannot meet again over the same
     store, so one training after another shares it.
     """
-    if together() or not launched():
+    if is_initialized() or not under_torchrun():
         return
     if torch.cuda.is_available():
-        torch.cuda.set_device(local())
+        torch.cuda.set_device(local_rank())
     store, mine, size = next(dist.rendezvous("env://"))
     # The store outlives a restart, and what the dead ones wrote into it: each attempt has keys of its own.
     store = dist.PrefixStore(f"attempt-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
@@ -75,66 +75,66 @@ def join() -> None:
     atexit.register(lambda: dist.is_initialized() and dist.destroy_process_group())
 
 
-def told(value: T) -> T:
+def broadcast_object(value: T) -> T:
     """The first process's value, in all of them.
 
-    >>> told("runs/vae-digits-1")
+    >>> broadcast_object("runs/vae-digits-1")
     'runs/vae-digits-1'
     """
-    if count() == 1:
+    if world_size() == 1:
         return value
     box: list[Any] = [value]
     dist.broadcast_object_list(box, device=torch.device("cpu"))
     return box[0]
 
 
-def everybodys(value: T) -> list[T]:
+def all_gather_object(value: T) -> list[T]:
     """Every process's value, in all of them, in the order of their ranks."""
-    if count() == 1:
+    if world_size() == 1:
         return [value]
-    found: list[Any] = [None] * count()
+    found: list[Any] = [None] * world_size()
     dist.all_gather_object(found, value)
     return found
 
 
-def total(tensor: Tensor) -> Tensor:
+def all_reduce_sum(tensor: Tensor) -> Tensor:
     """The sum of a tensor over the processes, in place.
 
-    >>> total(torch.tensor([1.0, 2.0]))
+    >>> all_reduce_sum(torch.tensor([1.0, 2.0]))
     tensor([1., 2.])
     """
-    if count() > 1:
+    if world_size() > 1:
         dist.all_reduce(tensor)
     return tensor
 
 
-def largest(value: int) -> int:
+def all_reduce_max(value: int) -> int:
     """The largest of every process's number."""
-    if count() == 1:
+    if world_size() == 1:
         return value
     box = torch.tensor(value)
     dist.all_reduce(box, dist.ReduceOp.MAX)
     return int(box)
 
 
-def share(order: Tensor, size: int) -> Tensor:
-    """This process's part of an order, of every batch of ``size`` one example in :func:`count`.
+def shard_order(order: Tensor, size: int) -> Tensor:
+    """This process's part of an order, of every batch of ``size`` one example in :func:`world_size`.
 
     Where the last batch has fewer examples than there are processes, those left without get its first, to be weighed
     with nothing (:func:`weight`): every process takes every step.
 
-    >>> share(torch.arange(5), 2)
+    >>> shard_order(torch.arange(5), 2)
     tensor([0, 1, 2, 3, 4])
     """
-    if count() == 1:
+    if world_size() == 1:
         return order
-    return torch.cat([mine if len(mine := chunk[rank() :: count()]) else chunk[:1] for chunk in order.split(size)])
+    return torch.cat([mine if len(mine := chunk[rank() :: world_size()]) else chunk[:1] for chunk in order.split(size)])
 
 
-def part(size: int) -> int:
+def shard_size(size: int) -> int:
     """How many examples of a batch of ``size`` are this process's.
 
-    >>> part(128)
+    >>> shard_size(128)
     128
     """
-    return len(range(rank(), size, count()))
+    return len(range(rank(), size, world_size()))

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def unknown(kind: str, name: str, known: Iterable[str], extra: str = "") -> ValueError:
+def unknown_name(kind: str, name: str, known: Iterable[str], extra: str = "") -> ValueError:
     """The error for a name that is not in a table, with the nearest name that is.
 
     Returned rather than raised, so that the ``raise`` stands where the mistake was seen.
 
-    >>> unknown("recipe", "vea", ["vae", "beta_vae"]).args[0]
+    >>> unknown_name("recipe", "vea", ["vae", "beta_vae"]).args[0]
     "unknown recipe 'vea': did you mean 'vae'? Known: beta_vae, vae"
     """
     names = sorted(known)

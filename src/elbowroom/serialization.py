@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 
-def of(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
+def named_tensors(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
     """Parameters and persistent buffers by name, each once where modules share it (a VampPrior its encoder).
 
-    >>> list(of(nn.Linear(2, 1)))
+    >>> list(named_tensors(nn.Linear(2, 1)))
     ['weight', 'bias']
     """
     seen: set[int] = set()
@@ -30,12 +30,12 @@ def of(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
     return found
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> None:
+def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
     """Write all or nothing: a reader sees the old file or the new one."""
     beside = path.with_name(path.name + ".writing")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, beside, dict(about or {}))
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, beside, dict(metadata or {}))
         with beside.open("rb") as written:
             os.fsync(written.fileno())
         os.replace(beside, path)
@@ -48,11 +48,11 @@ def save(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | N
         beside.unlink(missing_ok=True)
 
 
-def save_hashed(folder: Path, stem: str, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> Path:
+def save_hashed(folder: Path, stem: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
     """Write ``STEM-HASH.safetensors``, all or nothing: the name tells later whether the content is whole."""
     beside = folder / f"{stem}.part"
     try:
-        save(beside, tensors, about)
+        save(beside, tensors, metadata)
         path = folder / f"{stem}-{_hash(beside)}.safetensors"
         os.replace(beside, path)
     finally:
@@ -92,13 +92,13 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 @torch.no_grad()
-def fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, prefix: str = "") -> None:
+def load_into(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, prefix: str = "") -> None:
     """Copy tensors into the module's own, name by name.
 
     Raises:
         ValueError: names or shapes differ, so these are the weights of something else.
     """
-    own = of(module, prefix)
+    own = named_tensors(module, prefix)
     given = {name: t for name, t in tensors.items() if name.startswith(prefix)}
     for name in [*own, *given]:
         have, want = (tuple(t[name].shape) if name in t else "nothing" for t in (given, own))

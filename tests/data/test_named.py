@@ -251,7 +251,8 @@ def test_drawings_are_taken_at_the_nearest_pixels():
 def test_omniglot_from_the_official_zips(tmp_path, monkeypatch):
     zips = [omniglot_zip(["Korean", "Greek"])[0], omniglot_zip(["Angelic"])[0]]
     files = tuple(
-        replace(f, content="md5:" + hashlib.md5(z).hexdigest()) for f, z in zip(registry.OMNIGLOT_FILES, zips, strict=True)
+        replace(f, content="md5:" + hashlib.md5(z).hexdigest())
+        for f, z in zip(registry.OMNIGLOT_FILES, zips, strict=True)
     )
     monkeypatch.setattr(registry, "OMNIGLOT_FILES", files)
     monkeypatch.setenv("ELBOWROOM_DATA", str(tmp_path))

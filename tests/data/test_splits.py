@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from elbowroom.data import InMemorySplit, Batch, Data, LoaderSplit, load_data
+from elbowroom.data import Batch, Data, InMemorySplit, LoaderSplit, load_data
 from elbowroom.data.splits.loader import DatasetSplit
 
 

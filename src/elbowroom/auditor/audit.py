@@ -12,10 +12,10 @@ from elbowroom.auditor import bound, independence, leak, normalization  # noqa: 
 from elbowroom.auditor.claim import Claim, ConditionalLikelihood, InvalidReportError, LikelihoodFunction, build_claim
 from elbowroom.auditor.isolation import EndlessSamplingError
 from elbowroom.auditor.page import Audit, Outcome
-from elbowroom.auditor.quiet import restored, module_device
+from elbowroom.auditor.quiet import module_device, restored
 from elbowroom.auditor.registry import CHECKS, Check, CheckFailedError, CheckSkippedError
-from elbowroom.data import Data, load_data, frozen
-from elbowroom.models.base import Generative
+from elbowroom.data import Data, freeze, load_data
+from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 
 #: Examples looked at: a number that no other dimension is likely to have, so that one knows which one is the batch's.
@@ -90,18 +90,18 @@ def _load_examples(subject: Any, module: nn.Module, data: Any) -> tuple[Tensor, 
     if isinstance(data, Tensor):
         return data[:N_EXAMPLES].float().to(here), None
     if data is None and isinstance(subject, nn.Module):
-        if not isinstance(module, Generative):
+        if not isinstance(module, GenerativeModel):
             raise ValueError(f"{type(module).__name__} was given without data: pass examples, as a tensor or by a name")
         return _synthesize_examples(module).to(here), None
     if data is None:
         data = (subject if isinstance(subject, Run) else Run(subject)).data()
     loaded = load_data(data)
     split = next(s for s in (loaded.test, loaded.validation, loaded.train) if s is not None)
-    batch = frozen(split, 0).first(N_EXAMPLES)
+    batch = freeze(split, 0).first(N_EXAMPLES)
     return batch.x.to(here), None if batch.y is None else batch.y.to(here)
 
 
-def _synthesize_examples(model: Generative) -> Tensor:
+def _synthesize_examples(model: GenerativeModel) -> Tensor:
     """Noise over the values that a model's likelihood is one of."""
     family = model.decoder.family
     generator = torch.Generator().manual_seed(0)

@@ -28,7 +28,7 @@ def check_importance_weight(claim: Claim) -> str:
         raise CheckSkippedError("what p, q and z are is inside the module; the bound as a whole is looked at below")
     rows = torch.arange(min(3, len(claim.x)))
     draw = claim.draw(rows, TOTAL_SAMPLES)
-    if not draw.probabilistic:
+    if not draw.is_probabilistic:
         raise CheckSkippedError("a point posterior or no prior: there is no weight, and no bound is reported")
     if type(draw) is not Draw:
         raise CheckSkippedError(
@@ -91,7 +91,7 @@ def _check_kl(draw: Draw) -> str:
 def check_bound_growth(claim: Claim) -> str:
     """The log of a mean of k weights grows with k on average, and its mean is at most log p(x) (Burda et al. 2016)."""
     model = claim.elbowroom_model
-    if model is not None and not claim.draw(torch.arange(1)).probabilistic:
+    if model is not None and not claim.draw(torch.arange(1)).is_probabilistic:
         raise CheckSkippedError("a point posterior or no prior: no bound is reported")
     rows = torch.arange(min(3, len(claim.x)))
     bounds = {k: _repeat_bound(claim, rows, k) for k in (SAMPLE_COUNTS if claim.takes_samples else SAMPLE_COUNTS[:1])}

@@ -20,7 +20,7 @@ from elbowroom.auditor.quiet import eval_mode
 from elbowroom.auditor.registry import CheckFailedError
 from elbowroom.data import Batch
 from elbowroom.evaluation.suites.likelihood import estimate_bounds
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw
 
 #: (module, x) -> (B,), or (module, x, k) -> (B,) for a bound of k samples.
@@ -29,7 +29,7 @@ LikelihoodFunction = Callable[..., Tensor]
 ConditionalLikelihood = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
-class InvalidReportError(ValueError):  # noqa: N818 - it is what happened
+class InvalidReportError(ValueError):
     """A function that does not report one value for each example."""
 
 
@@ -58,11 +58,13 @@ class Claim:
     unhandled_calls: set[str] = field(default_factory=set)
 
     @property
-    def elbowroom_model(self) -> Generative | None:
+    def elbowroom_model(self) -> GenerativeModel | None:
         """The module, where it is a model of ours and its draws can be taken apart."""
-        return self.module if isinstance(self.module, Generative) else None
+        return self.module if isinstance(self.module, GenerativeModel) else None
 
-    def evaluate_rows(self, rows: Tensor, k: int = 1, seed: int | None = 0, noise_index: Tensor | None = None) -> Tensor:
+    def evaluate_rows(
+        self, rows: Tensor, k: int = 1, seed: int | None = 0, noise_index: Tensor | None = None
+    ) -> Tensor:
         """What is reported of the examples at ``rows``, (B,), in double precision.
 
         Args:
@@ -80,7 +82,11 @@ class Claim:
             if self.elbowroom_model is not None and self.log_likelihood is evaluate_bound:
                 return _check_values(evaluate_bound(self.elbowroom_model, x, c, index, k, seed or 0))
             with _model_noise(self.elbowroom_model, index, seed), self.override_rng(index, seed) as dice:
-                value = self.log_likelihood(self.module, x, k) if self.takes_samples else self.log_likelihood(self.module, x)
+                value = (
+                    self.log_likelihood(self.module, x, k)
+                    if self.takes_samples
+                    else self.log_likelihood(self.module, x)
+                )
             self.unhandled_calls |= dice.unhandled_calls
         if value.shape != (len(x),):
             raise InvalidReportError(
@@ -96,8 +102,10 @@ class Claim:
         """A draw of a model of ours, in evaluation mode."""
         assert self.elbowroom_model is not None
         index = torch.arange(len(rows), device=rows.device)
-        with eval_mode(self.elbowroom_model), noise.keyed(seed, index), per_example_rng(index, seed):
-            return self.elbowroom_model.draw(self.x[rows] if x is None else x, None if self.c is None else self.c[rows], k)
+        with eval_mode(self.elbowroom_model), noise.keyed_noise(seed, index), per_example_rng(index, seed):
+            return self.elbowroom_model.draw(
+                self.x[rows] if x is None else x, None if self.c is None else self.c[rows], k
+            )
 
     def output(self, x: Tensor) -> Any:
         """What a module of one's own returns, without noise."""
@@ -105,7 +113,7 @@ class Claim:
             return self.module(x)
 
 
-def evaluate_bound(model: Generative, x: Tensor, c: Tensor | None, index: Tensor, k: int, seed: int) -> Tensor:
+def evaluate_bound(model: GenerativeModel, x: Tensor, c: Tensor | None, index: Tensor, k: int, seed: int) -> Tensor:
     """What ``elbowroom evaluate`` reports: the importance bound, or minus the reconstruction where there is no KL."""
     with eval_mode(model):
         scores = estimate_bounds(model, Batch(x, c, index), k, seed)
@@ -125,7 +133,11 @@ def output_log_px(module: nn.Module, x: Tensor, z: Tensor) -> Tensor:
 
 
 def build_claim(
-    module: nn.Module, x: Tensor, c: Tensor | None, log_likelihood: LikelihoodFunction | None, log_px: ConditionalLikelihood | None
+    module: nn.Module,
+    x: Tensor,
+    c: Tensor | None,
+    log_likelihood: LikelihoodFunction | None,
+    log_px: ConditionalLikelihood | None,
 ) -> Claim:
     """The claim of a model of ours, or of anybody's module.
 
@@ -136,7 +148,7 @@ def build_claim(
         takes_k = len(inspect.signature(log_likelihood).parameters) > 2
         words = getattr(log_likelihood, "__name__", type(log_likelihood).__name__).strip("<>")
         return Claim(module, x, c, log_likelihood, takes_k, log_px, f"{words}(module, x)")
-    if isinstance(module, Generative):
+    if isinstance(module, GenerativeModel):
         return Claim(module, x, c, evaluate_bound, True, log_px, "the importance bound of evaluate")
     with torch.no_grad():
         output = parse_vae_output(module(x), x)
@@ -169,12 +181,14 @@ def _check_values(values: Tensor) -> Tensor:
     """The same in double precision; what is no log of a probability is a fault at once."""
     wrong = values.isnan() | (values == math.inf)
     if wrong.any():
-        raise CheckFailedError(f"example {int(wrong.int().argmax())} of a batch is given {values[wrong][0].item()} nats")
+        raise CheckFailedError(
+            f"example {int(wrong.int().argmax())} of a batch is given {values[wrong][0].item()} nats"
+        )
     return values.double()
 
 
-def _model_noise(model: Generative | None, index: Tensor, seed: int | None) -> Any:
+def _model_noise(model: GenerativeModel | None, index: Tensor, seed: int | None) -> Any:
     """The same for elbowroom's own noise, where a function reports of a model of ours."""
     if model is None:
         return nullcontext()
-    return noise.silenced() if seed is None else noise.keyed(seed, index)
+    return noise.zero_noise() if seed is None else noise.keyed_noise(seed, index)

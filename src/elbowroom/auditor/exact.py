@@ -46,7 +46,7 @@ def exact_log_px(claim: Claim, rows: Tensor) -> tuple[Tensor, str]:
         if affine is not None:
             return affine.log_prob(x.flatten(1).double()), "the model is linear and Gaussian"
         draw = claim.draw(rows)
-        if not hasattr(prior, "log_prob") or not draw.probabilistic or draw.z.dim() != 3:
+        if not hasattr(prior, "log_prob") or not draw.is_probabilistic or draw.z.dim() != 3:
             raise CheckSkippedError("the exact value is known for a code that is a vector with a prior density")
 
         def log_joint(z: Tensor) -> Tensor:

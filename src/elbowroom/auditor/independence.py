@@ -60,7 +60,9 @@ def check_batch_independence(claim: Claim) -> str:
     strangers = torch.cat((claim.x[:half], outlier(claim.x)[half:]))
 
     def known_and_strange(seed: int | None) -> tuple[Tensor, Tensor]:
-        return claim.evaluate_examples(claim.x, claim.c, rows, seed=seed)[:half], claim.evaluate_examples(strangers, claim.c, rows, seed=seed)[:half]
+        return claim.evaluate_examples(claim.x, claim.c, rows, seed=seed)[:half], claim.evaluate_examples(
+            strangers, claim.c, rows, seed=seed
+        )[:half]
 
     return _require_equal(claim, known_and_strange, f"{half} examples beside others, and beside noise")
 
@@ -79,7 +81,9 @@ def check_evaluation_mode(claim: Claim) -> str:
         in_training = _try_evaluate_rows(claim, rows)
     if (left - at_rest).abs().max() > _tolerance(at_rest):
         by = (left - at_rest).abs().max().item()
-        raise CheckFailedError(f"the function that reports leaves evaluation mode, which changes values by up to {by:.3g} nats")
+        raise CheckFailedError(
+            f"the function that reports leaves evaluation mode, which changes values by up to {by:.3g} nats"
+        )
     if in_training is None:
         apart = "in training mode it cannot be scored"
     elif (distance := (in_training - at_rest).abs().max().item()) <= _tolerance(at_rest):
@@ -103,12 +107,16 @@ def check_repeatable(claim: Claim) -> str:
         changed = [name for name, tensor in before.items() if not torch.equal(tensor, after[name])]
         again = claim.evaluate_rows(rows)
     if changed:
-        raise CheckFailedError(f"scoring a batch changed {changed[0]}" + (f" and {len(changed) - 1} more" if changed[1:] else ""))
+        raise CheckFailedError(
+            f"scoring a batch changed {changed[0]}" + (f" and {len(changed) - 1} more" if changed[1:] else "")
+        )
     distance = (first - again).abs().max().item()
     if distance > _tolerance(first):
         if claim.unhandled_calls:
             raise CheckSkippedError(_describe_unhandled_calls(claim))
-        raise CheckFailedError(f"the same examples with the same noise differ by {distance:.3g} nats after another batch")
+        raise CheckFailedError(
+            f"the same examples with the same noise differ by {distance:.3g} nats after another batch"
+        )
     return "parameters, buffers and values are as before"
 
 
@@ -166,7 +174,9 @@ def _tolerance(values: Tensor) -> float:
 
 
 def _describe_unhandled_calls(claim: Claim) -> str:
-    return f"it draws with {', '.join(sorted(claim.unhandled_calls))}, to which an example's own numbers cannot be given"
+    return (
+        f"it draws with {', '.join(sorted(claim.unhandled_calls))}, to which an example's own numbers cannot be given"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -21,7 +21,7 @@ from elbowroom import noise
 MAX_RANDOM_CALLS = 1_000
 
 
-class EndlessSamplingError(RuntimeError):  # noqa: N818 - it is what happened
+class EndlessSamplingError(RuntimeError):
     """A module that asked for random numbers again and again, as a rejection sampler does."""
 
 
@@ -49,7 +49,9 @@ class RngOverride(TorchDispatchMode):
             return out
         self.n_calls += 1
         if self.n_calls > MAX_RANDOM_CALLS:
-            raise EndlessSamplingError(f"it drew more than {MAX_RANDOM_CALLS:,} times for one batch, as a rejection sampler may")
+            raise EndlessSamplingError(
+                f"it drew more than {MAX_RANDOM_CALLS:,} times for one batch, as a rejection sampler may"
+            )
         rule = _RULES.get(function.overloadpacket)
         normal = None if rule is None or not isinstance(out, Tensor) else self.sample_normals(out)
         if rule is None or normal is None:
@@ -94,7 +96,7 @@ def per_example_rng(index: Tensor, seed: int) -> RngOverride:
         before, after = out.shape[:place], out.shape[place + 1 :]
         like = torch.zeros((), device=out.device)
         shape = torch.Size((math.prod(before), len(index), math.prod(after)))
-        with noise.keyed(seed * MAX_RANDOM_CALLS + calls, index):
+        with noise.keyed_noise(seed * MAX_RANDOM_CALLS + calls, index):
             return noise.standard_normal(shape, like).reshape(out.shape)
 
     return RngOverride(normals)

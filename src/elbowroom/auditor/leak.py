@@ -14,7 +14,7 @@ from elbowroom.auditor.claim import Claim
 from elbowroom.auditor.classic import parse_vae_output
 from elbowroom.auditor.independence import TOLERANCE_NATS, outlier
 from elbowroom.auditor.normalization import sample_latents
-from elbowroom.auditor.quiet import restored, eval_mode
+from elbowroom.auditor.quiet import eval_mode, restored
 from elbowroom.auditor.registry import CheckFailedError, CheckSkippedError, check
 from elbowroom.models.draw import Draw
 
@@ -36,16 +36,26 @@ def _check_elbowroom_model(claim: Claim) -> str:
             draw = claim.draw(rows)
         if len(taken) < len(draw.latents):
             raise CheckSkippedError("its codes do not come from rsample, so they cannot be held where they are")
-        _require_same_px(claim, draw, taken, kinds, outlier(claim.x), "with z held, p(x|z) follows the x that was encoded")
+        _require_same_px(
+            claim, draw, taken, kinds, outlier(claim.x), "with z held, p(x|z) follows the x that was encoded"
+        )
         others = [torch.cat((z[:, :1], 3 * z.roll(1, 1)[:, 1:]), 1) if z.dim() > 1 else z for z in taken]
-        _require_same_px(claim, draw, others, kinds, claim.x, "p(x|z) follows the codes of the other examples", n_first=1)
+        _require_same_px(
+            claim, draw, others, kinds, claim.x, "p(x|z) follows the codes of the other examples", n_first=1
+        )
         _check_decode(claim, draw)
         apart = _describe_training_mode(claim, draw, [taken, others], kinds)
     return f"with z held, p(x|z) and p(z) are the same for other x, other company and after another batch{apart}"
 
 
 def _require_same_px(
-    claim: Claim, draw: Draw, latents: Sequence[Tensor], posterior_types: set[Any], x: Tensor, message: str, n_first: int | None = None
+    claim: Claim,
+    draw: Draw,
+    latents: Sequence[Tensor],
+    posterior_types: set[Any],
+    x: Tensor,
+    message: str,
+    n_first: int | None = None,
 ) -> None:
     with _intercept_rsample(posterior_types, [], latents):
         again = claim.draw(torch.arange(len(x)), x=x)
@@ -66,7 +76,7 @@ def _iter_prior_log_probs(a: Draw, b: Draw) -> Iterator[tuple[str, Tensor, Tenso
     """The same of p(z), and of p(z|z') between the latents of a hierarchy."""
     what = "with z held, p(z) follows the x that was encoded"
     for one, other in zip(a.latents, b.latents, strict=True):
-        if one.prior is not None and other.prior is not None and a.probabilistic:
+        if one.prior is not None and other.prior is not None and a.is_probabilistic:
             yield what, one.prior.log_prob(one.z), other.prior.log_prob(one.z)
 
 
@@ -83,7 +93,9 @@ def _check_decode(claim: Claim, draw: Draw) -> None:
         raise CheckFailedError(f"decode(z) after another batch is not the p(x|z) of the draw: by {apart:.3g} nats")
 
 
-def _describe_training_mode(claim: Claim, draw: Draw, latent_sets: Sequence[Sequence[Tensor]], posterior_types: set[Any]) -> str:
+def _describe_training_mode(
+    claim: Claim, draw: Draw, latent_sets: Sequence[Sequence[Tensor]], posterior_types: set[Any]
+) -> str:
     """What training mode would do, in words: there it is no fault, since nothing is reported from it."""
     model = claim.elbowroom_model
     assert model is not None
@@ -100,7 +112,9 @@ def _describe_training_mode(claim: Claim, draw: Draw, latent_sets: Sequence[Sequ
 
 
 @contextmanager
-def _intercept_rsample(posterior_types: set[Any], recorded: list[Tensor], replacements: Sequence[Tensor] = ()) -> Iterator[None]:
+def _intercept_rsample(
+    posterior_types: set[Any], recorded: list[Tensor], replacements: Sequence[Tensor] = ()
+) -> Iterator[None]:
     """Take down every code drawn from these kinds of posteriors, or hand out those held instead, in their order."""
     waiting = list(replacements)
 
@@ -151,4 +165,6 @@ def _check_forward_is_decode(claim: Claim) -> None:
         return
     apart = (again.reshape(claim.x.shape) - output.reconstruction).abs().max().item()
     if not apart <= 1e-4 * (1 + output.reconstruction.abs().max().item()):
-        raise CheckFailedError(f"forward's reconstruction is not decode(mu) where there is no noise: values differ by {apart:.3g}")
+        raise CheckFailedError(
+            f"forward's reconstruction is not decode(mu) where there is no noise: values differ by {apart:.3g}"
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 from elbowroom.auditor import quadrature
 from elbowroom.auditor.claim import Claim
 from elbowroom.auditor.classic import parse_vae_output
-from elbowroom.auditor.quadrature import NotFactorizedError, LogDensity, Space, UnboundedDensityError
+from elbowroom.auditor.quadrature import LogDensity, NotFactorizedError, Space, UnboundedDensityError
 from elbowroom.auditor.quiet import eval_mode
 from elbowroom.auditor.registry import CheckFailedError, CheckSkippedError, check
 
@@ -34,7 +34,9 @@ def check_conditional_normalization(claim: Claim) -> str:
         found = [_log_total(f, claim, _family_space(claim)) for f in _model_log_densities(claim)]
         return _require_normalized([found])
     if claim.log_px is None:
-        raise CheckSkippedError("p(x|z) is inside the module: give log_px=, a function of (module, x, z), or it a method decode")
+        raise CheckSkippedError(
+            "p(x|z) is inside the module: give log_px=, a function of (module, x, z), or it a method decode"
+        )
     # Nobody said over what it is a likelihood: it has to be one over something.
     return _require_normalized([_foreign_log_totals(claim, space) for space in _candidate_spaces(claim.x)])
 
@@ -91,7 +93,9 @@ def _family_space(claim: Claim) -> Space:
         return quadrature.unit_interval()
     if family.support == (-math.inf, math.inf):
         return quadrature.real_line()
-    raise CheckSkippedError(f"its values lie in [{family.support[0]:g}, {family.support[1]:g}], over which no sum is known here")
+    raise CheckSkippedError(
+        f"its values lie in [{family.support[0]:g}, {family.support[1]:g}], over which no sum is known here"
+    )
 
 
 def _candidate_spaces(x: Tensor) -> list[Space]:
@@ -100,7 +104,11 @@ def _candidate_spaces(x: Tensor) -> list[Space]:
         return [quadrature.discrete_space(2), quadrature.real_line()]
     grid = bool((x * 255 - (x * 255).round()).abs().max() < 1e-3)
     inside = bool(((x >= 0) & (x <= 1)).all())
-    return [quadrature.discrete_space(256)] * (grid and inside) + [quadrature.unit_interval()] * inside + [quadrature.real_line()]
+    return (
+        [quadrature.discrete_space(256)] * (grid and inside)
+        + [quadrature.unit_interval()] * inside
+        + [quadrature.real_line()]
+    )
 
 
 def _require_matching_values(claim: Claim) -> None:
@@ -154,7 +162,9 @@ def sample_latents(claim: Claim, n: int) -> Tensor:
     """Codes of a module of one's own: standard normal, as many and as long as its mu."""
     output = parse_vae_output(claim.output(claim.x), claim.x)
     if output is None:
-        raise CheckSkippedError("the module does not return (reconstruction, mu, logvar), so the size of a code is not known")
+        raise CheckSkippedError(
+            "the module does not return (reconstruction, mu, logvar), so the size of a code is not known"
+        )
     generator = torch.Generator().manual_seed(0)
     return torch.randn(n, *output.mu.shape[1:], generator=generator).to(output.mu)
 

@@ -109,7 +109,7 @@ def log_total(f: LogDensity, base: Tensor, space: Space) -> tuple[float, float]:
     return (here - n * c.mean()).item(), error
 
 
-class NotFactorizedError(Exception):  # noqa: N818 - it is what was found
+class NotFactorizedError(Exception):
     """No sum over the elements, so its parts cannot be looked at one by one."""
 
 
@@ -164,7 +164,7 @@ def find_peak(f: LogDensity, base: Tensor) -> tuple[Tensor, Tensor]:
     return centre, ((near + far) / 2).exp()
 
 
-class UnboundedDensityError(Exception):  # noqa: N818 - it is what was found
+class UnboundedDensityError(Exception):
     """No density at all: the log grows without end."""
 
 

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from elbowroom.auditor.claim import Claim
 
 
-class CheckFailedError(Exception):  # noqa: N818 - it is what was found
+class CheckFailedError(Exception):
     """The claim cannot hold; the message is the evidence."""
 
 
-class CheckSkippedError(Exception):  # noqa: N818 - it is what was found
+class CheckSkippedError(Exception):
     """Nothing can be said; the message says why, and what would change it."""
 
 

@@ -112,7 +112,7 @@ def _draw_heatmaps(result: Anomalies, path: Path, quiet: bool) -> None:
     by = list(result)[-1].replace("_", " ")
     blocks = [(name, *maps) for name, maps in result.heatmaps.items()]
     try:
-        heatmap_grid(blocks, f"the strangest first, by {by} · {found.protocol['model']}").save(path)
+        heatmap_grid(blocks, f"the strangest first, by {by} · {result.protocol['model']}").save(path)
     except OSError as error:
         raise ValueError(f"cannot write {path} ({error.strerror or error}): give a --heat-map you may write") from None
     if not quiet:

@@ -39,7 +39,11 @@ class MultiValue(click.ParamType):
 
     def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
         """As help shows it."""
-        name = "|".join(self.item_type.choices) if isinstance(self.item_type, click.Choice) else self.item_type.name.upper()
+        name = (
+            "|".join(self.item_type.choices)
+            if isinstance(self.item_type, click.Choice)
+            else self.item_type.name.upper()
+        )
         return name + ("; …" if self.has_commas else ",…")
 
     def toml_to_text(self, value: Any) -> str:

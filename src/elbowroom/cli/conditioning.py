@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from elbowroom.data import Data
-    from elbowroom.models.base import Generative
+    from elbowroom.models.base import GenerativeModel
     from elbowroom.runs.run import Run
 
 
-def parse_condition(run: Run, model: Generative, text: str | None, n: int) -> tuple[Tensor | None, str]:
+def parse_condition(run: Run, model: GenerativeModel, text: str | None, n: int) -> tuple[Tensor | None, str]:
     """What to condition ``n`` samples on, and that in words: as asked for, or as the first training examples have it.
 
     Raises:
@@ -50,7 +50,7 @@ def _parse_classes(data: Data, text: str, n: int) -> Tensor:
     places = []
     for name in (part.strip() for part in text.split(",")):
         if name not in names and not (name.isdigit() and int(name) < max(len(names), 1)):
-            raise errors.unknown("class", name, names)
+            raise errors.unknown_name("class", name, names)
         places.append(names.index(name) if name in names else int(name))
     return torch.tensor(places).repeat(-(-n // len(places)))[:n]
 
@@ -61,7 +61,7 @@ def _parse_attributes(data: Data, text: str, n: int) -> Tensor:
     for part in text.split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))
         if name not in names:
-            raise errors.unknown("attribute", name, names)
+            raise errors.unknown_name("attribute", name, names)
         try:
             rows[:, names.index(name)] = float(value)
         except ValueError:

@@ -12,7 +12,7 @@ from elbowroom.cli import listing, options
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from elbowroom.models.base import Generative
+    from elbowroom.models.base import GenerativeModel
 
 
 @click.command()
@@ -122,7 +122,9 @@ def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, o
     x = _match_channels(first.x, model.shape)
     if tuple(x.shape[1:]) != model.shape:
         have, want = ("x".join(map(str, s)) for s in (data.shape, model.shape))
-        raise ValueError(f"{source} holds examples of {have}, the model takes {want}: {_shape_hint(source, model.shape)}")
+        raise ValueError(
+            f"{source} holds examples of {have}, the model takes {want}: {_shape_hint(source, model.shape)}"
+        )
     check_range(model, data)
     again, z = model.reconstruct(x, first.y), model.encode(x, first.y)
     if target.suffix == ".npz":
@@ -177,7 +179,7 @@ def latent_label(latent: list[float]) -> str:
     ('0,-0.5', '0.1,0.2,0.3,… (5)')
     """
     shown = ",".join(f"{v:g}" for v in (latent if len(latent) <= 4 else latent[:3]))
-    return shown if len(latent) <= 4 else f"{shown},… ({len(code)})"
+    return shown if len(latent) <= 4 else f"{shown},… ({len(latent)})"
 
 
 def _shape_hint(source: str | None, shape: tuple[int, ...]) -> str:
@@ -207,7 +209,7 @@ def _output_path(out: str) -> Path:
     return path
 
 
-def _require_images(model: Generative) -> None:
+def _require_images(model: GenerativeModel) -> None:
     from elbowroom.plotting import is_image
 
     if not is_image(model.shape):

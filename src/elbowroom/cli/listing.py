@@ -24,10 +24,10 @@ def _new_table(*columns: str) -> Table:
 @click.command()
 def recipes() -> None:
     """List the recipes, with their papers."""
-    from elbowroom.recipes.registry import known
+    from elbowroom.recipes.registry import all_recipes
 
     table = _new_table("recipe", "what", "paper")
-    for recipe in known().values():
+    for recipe in all_recipes().values():
         table.add_row(recipe.name, recipe.summary, recipe.paper)
     console().print(table)
 
@@ -39,7 +39,9 @@ def data() -> None:
 
     table = _new_table("data", "what", "shape", "examples", "where")
     for row in datasets():
-        table.add_row(row.name, row.summary, "x".join(map(str, row.shape)), f"{sum(row.sizes.values()):,}", row.location)
+        table.add_row(
+            row.name, row.summary, "x".join(map(str, row.shape)), f"{sum(row.sizes.values()):,}", row.location
+        )
     console().print(table)
 
 

@@ -21,7 +21,7 @@ class _CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
         command = super().get_command(ctx, name)
         if command is None:
-            raise errors.unknown("command", name, self.commands)
+            raise errors.unknown_name("command", name, self.commands)
         return command
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from elbowroom import errors
-from elbowroom.recipes import Field
+from elbowroom.recipes import Argument
 
 #: What a generator of random numbers takes.
 SEED_TYPE = click.IntRange(0, 2**32 - 1)
@@ -78,13 +78,15 @@ class CountOrFraction(click.ParamType):
         return int(value) if str(value).strip().isdigit() else number
 
 
-def option_from_argument(argument: Field) -> click.Option:
+def option_from_argument(argument: Argument) -> click.Option:
     """The flag of one argument of a recipe."""
     flag, kind = f"--{argument.name.replace('_', '-')}", argument.type
-    shared: dict[str, Any] = {"help": argument.help, "required": argument.required}
-    if not argument.required:
+    shared: dict[str, Any] = {"help": argument.help, "required": argument.is_required}
+    if not argument.is_required:
         # Numbers as they would be typed, which is how help shows them too.
-        shared["default"] = _numbers_to_text(argument.default) if isinstance(argument.default, tuple) else argument.default
+        shared["default"] = (
+            _numbers_to_text(argument.default) if isinstance(argument.default, tuple) else argument.default
+        )
         shared["show_default"] = argument.default is not None
     if kind is bool:
         return click.Option([argument.name, f"{flag}/--no-{flag[2:]}"], **shared)
@@ -126,7 +128,7 @@ def apply_config(ctx: click.Context, _: click.Parameter, path: str | None) -> No
     for name, value in fields.items():
         flag = flags.get(name.replace("-", "_"))
         if flag is None:
-            raise errors.unknown(f"field of {path}", name, [str(k) for k in flags])
+            raise errors.unknown_name(f"field of {path}", name, [str(k) for k in flags])
         try:
             # A type may have its own way to be typed.
             text = getattr(flag.type, "typed", toml_to_text)(value)

@@ -51,7 +51,7 @@ def plot(kind: str, run: str, out: str, examples: int, seed: int) -> None:
     from elbowroom.runs.run import Run
 
     if kind not in (*PLOTS, TRAINING_GIF):
-        raise errors.unknown("kind of figure", kind, (*PLOTS, TRAINING_GIF))
+        raise errors.unknown_name("kind of figure", kind, (*PLOTS, TRAINING_GIF))
     if kind == TRAINING_GIF:
         write_gif(Run(run), _output_path(out, GIF_SUFFIXES, "a film"))
     else:

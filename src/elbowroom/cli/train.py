@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import options
-from elbowroom.recipes.registry import Recipe, find, known
+from elbowroom.recipes.registry import Recipe, all_recipes, find
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
@@ -64,7 +64,9 @@ def _train_options() -> list[click.Option]:
             help="make pixels black or white: dynamic draws training anew each time, validation and test once",
         ),
         click.Option(["--dequantise"], is_flag=True, help="make pixels continuous: uniform noise within each level"),
-        click.Option(["--validation"], type=options.CountOrFraction(), help="examples to hold out, where the data names none"),
+        click.Option(
+            ["--validation"], type=options.CountOrFraction(), help="examples to hold out, where the data names none"
+        ),
         click.Option(["--only"], help="classes to take alone, as 0,1"),
         click.Option(
             ["--labelled"],
@@ -73,7 +75,9 @@ def _train_options() -> list[click.Option]:
         ),
         click.Option(["--label"], help="the column of a table, or the attributes, that are the labels"),
         click.Option(["--columns"], help="what columns of a table are, as zip=category,age=number,id=drop"),
-        click.Option(["--resize"], type=options.HeightWidth(), help="height,width to which pictures in files are brought"),
+        click.Option(
+            ["--resize"], type=options.HeightWidth(), help="height,width to which pictures in files are brought"
+        ),
         click.Option(["--crop"], type=options.HeightWidth(), help="height,width that are cut from their middle before"),
         click.Option(["--flip"], is_flag=True, help="mirror every second picture in training, at random"),
         click.Option(["--shift"], type=click.IntRange(0), default=0, help="pixels that each is moved by in training"),
@@ -92,9 +96,13 @@ def _train_options() -> list[click.Option]:
             ["--average"], type=options.FiniteFloat(), help="decay of averaged weights, as 0.999; they are what is kept"
         ),
         click.Option(
-            ["--kl-warmup"], type=options.FiniteFloat(), help="fraction of the run over which the KL's weight grows to 1"
+            ["--kl-warmup"],
+            type=options.FiniteFloat(),
+            help="fraction of the run over which the KL's weight grows to 1",
         ),
-        click.Option(["--free-bits"], type=options.FiniteFloat(), help="nats of each latent dimension that cost nothing"),
+        click.Option(
+            ["--free-bits"], type=options.FiniteFloat(), help="nats of each latent dimension that cost nothing"
+        ),
         click.Option(["--patience"], type=int, help="epochs without a better validation loss before stopping"),
         click.Option(
             ["--precision"],
@@ -121,7 +129,11 @@ def _train_options() -> list[click.Option]:
             help="classic; or fast: one cycle of higher rates over 4 epochs, about as good as the classic's 10",
         ),
         click.Option(
-            ["--config"], is_eager=True, expose_value=False, callback=options.apply_config, help="a TOML file of these flags"
+            ["--config"],
+            is_eager=True,
+            expose_value=False,
+            callback=options.apply_config,
+            help="a TOML file of these flags",
         ),
     ]
 
@@ -130,11 +142,11 @@ class TrainGroup(click.Group):
     """A subcommand for every recipe, its flags made from its signature."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102
-        return list(known())
+        return list(all_recipes())
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:  # noqa: D102
         recipe = find(name)
-        own, ours = [options.option_from_argument(field) for field in recipe.fields.values()], _train_options()
+        own, ours = [options.option_from_argument(field) for field in recipe.arguments.values()], _train_options()
         taken = {o.name for o in own} & {"help", *(o.name for o in ours)}
         if taken:
             raise ValueError(f"recipe {name} has the argument '{min(taken)}', which is a flag of train: rename it")
@@ -152,7 +164,7 @@ def train(recipe: Recipe, **flag_values: Any) -> None:
     from elbowroom import distributed
 
     run = train_from_options(recipe, **flag_values)
-    if distributed.first():
+    if distributed.is_main_process():
         print_report(run)
 
 
@@ -165,12 +177,14 @@ def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
     from elbowroom.workbench import fit
 
     # What stands at its default is left to the recipe, whose likelihood is another for a table's columns.
-    arguments = {name: flag_values[name] for name, field in recipe.fields.items() if flag_values[name] != field.default}
+    arguments = {
+        name: flag_values[name] for name, field in recipe.arguments.items() if flag_values[name] != field.default
+    }
     settings = {name: flag_values[name] for name in _FIT_OPTIONS}
     settings["watch"] = tuple(filter(None, settings["watch"].replace(" ", "").split(",")))
     about = {name: flag_values[name] for name in _DATA_OPTIONS if flag_values[name] is not None}
     about["bad_pictures"] = "skip" if flag_values["skip_bad"] else "refuse"
-    distributed.join()
+    distributed.init_process_group()
     data = load_data(flag_values["data"], **about, seed=flag_values["seed"])
     torch.manual_seed(flag_values["seed"])
     return fit(*recipe(data.shape, **arguments), data, **settings, callbacks=_build_callbacks(flag_values))
@@ -181,10 +195,10 @@ def _build_callbacks(flag_values: dict[str, Any]) -> list[Any]:
     from elbowroom import training
 
     made = {
-        "schedule": training.Rate,
-        "clip": training.Clip,
-        "skip": training.Skip,
-        "average": training.Average,
+        "schedule": training.LRSchedule,
+        "clip": training.GradientClipping,
+        "skip": training.SkipStep,
+        "average": training.EMA,
         "kl_warmup": training.Warmup,
         "free_bits": training.FreeBits,
         "patience": training.EarlyStopping,
@@ -219,8 +233,8 @@ def print_report(run: Any) -> None:
 @click.option("--device", help="cpu, cuda or mps  [default: where it was trained]")
 def resume(run: str, device: str | None) -> None:
     """Go on with a run from its last checkpoint."""
-    from elbowroom import distributed, training
+    from elbowroom import distributed, workbench
 
-    made = training.resume(run, device=device)
-    if distributed.first():
+    made = workbench.resume(run, device=device)
+    if distributed.is_main_process():
         print_report(made)

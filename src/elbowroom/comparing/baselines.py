@@ -15,16 +15,16 @@ import torch
 from elbowroom.comparing.discover import find_entries
 from elbowroom.comparing.entry import Entry, find_evaluation_split
 from elbowroom.comparing.pca import describe_reconstruction, pca, reconstruction_nats
-from elbowroom.data import Data, frozen
+from elbowroom.data import Data, freeze
 from elbowroom.families import Family
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.recipes import find
 from elbowroom.runs.run import Run
 from elbowroom.runs.settings import TRAINING_SETTINGS
 from elbowroom.sweeps.grid import Settings, canonical_json
 from elbowroom.sweeps.sweep import plan, run_all
 from elbowroom.training import Callback
-from elbowroom.workbench.callback_registry import made_again
+from elbowroom.workbench.callback_registry import from_record
 from elbowroom.workbench.fit import fit
 
 #: The autoencoders, each with what it takes beside the arguments that the runs have, too.
@@ -71,7 +71,7 @@ def _latent_size(entry: Entry) -> int | None:
 def _baseline_settings(kind: str, entry: Entry) -> Settings:
     """What the autoencoder beside a run is made with: all that decides what comes out."""
     assert entry.run is not None
-    record, fields = entry.run.record, find("autoencoder").fields
+    record, fields = entry.run.record, find("autoencoder").arguments
     arguments = {k: v for k, v in record["arguments"].items() if k in fields and k not in AUTOENCODERS[kind]}
     asked = {name: record["training"].get(name) for name in TRAINING_SETTINGS}
     return {"baseline": kind, **arguments, **asked, "data": record["data"].get("name"), "seed": entry.seed}
@@ -79,7 +79,12 @@ def _baseline_settings(kind: str, entry: Entry) -> Settings:
 
 def _is_baseline_of(settings: Settings, entry: Entry, other: Entry) -> bool:
     """Whether a run is the autoencoder beside another already."""
-    if other.run is None or other.settings["recipe"] != "autoencoder" or not other.is_done or not _has_same_data(entry, other):
+    if (
+        other.run is None
+        or other.settings["recipe"] != "autoencoder"
+        or not other.is_done
+        or not _has_same_data(entry, other)
+    ):
         return False
     record = other.run.record
     has = record["training"] | record["arguments"]
@@ -109,7 +114,7 @@ def _train_missing(missing: dict[str, tuple[Settings, Entry]], folder: Path, log
         training = entry.run.record["training"]
         recipe = find("autoencoder")
         torch.manual_seed(settings["seed"])
-        arguments = {k: v for k, v in settings.items() if k in recipe.fields} | AUTOENCODERS[settings["baseline"]]
+        arguments = {k: v for k, v in settings.items() if k in recipe.arguments} | AUTOENCODERS[settings["baseline"]]
         model, objective = recipe(entry.data.shape, **arguments)
         asked = {name: training[name] for name in FIT_SETTINGS}
         callbacks = _rebuild_callbacks(training["callbacks"])
@@ -130,7 +135,7 @@ def _rebuild_callbacks(record: list[dict[str, Any]]) -> list[Callback]:
     for one in record:
         # One's own cannot be made again; what it does is then for its owner to compare.
         with contextlib.suppress(ValueError):
-            made += made_again([one]) if one["name"] not in KL_CALLBACKS else []
+            made += from_record([one]) if one["name"] not in KL_CALLBACKS else []
     return made
 
 
@@ -158,7 +163,13 @@ def _pca_entries(runs: Sequence[Entry], log: Callable[[str], None]) -> list[Entr
         given["parameters"] = float(math.prod(data.shape) * (latent + 1))
         about = {"recipe": "pca", "latent": latent}
         found[key] = Entry(
-            f"pca,latent={latent}", about, entry.seed, load=partial(_return_data, data), baseline_model=model, precomputed_metrics=given, reference_entry=entry
+            f"pca,latent={latent}",
+            about,
+            entry.seed,
+            load=partial(_return_data, data),
+            baseline_model=model,
+            precomputed_metrics=given,
+            reference_entry=entry,
         )
         found[key].path = f"pca of {latent} components beside {entry.path}"
         found[key].note = _pca_note(entry)
@@ -182,12 +193,12 @@ def _return_data(data: Data) -> Data:
 
 
 @torch.no_grad()
-def _measure_pca(model: Generative, entry: Entry, data: Data, split: str) -> dict[str, float]:
+def _measure_pca(model: GenerativeModel, entry: Entry, data: Data, split: str) -> dict[str, float]:
     """Squared error per dimension, and nats where the likelihood of the run allows: means over a split."""
     family = _build_family(entry)
     scale: Any = model.decoder.family.log_scale
     errors, nats = [], []
-    for batch in frozen(data.splits[split], 0).batches(1000):
+    for batch in freeze(data.splits[split], 0).batches(1000):
         output = model.reconstruct(batch.x)
         errors.append(((output - batch.x) ** 2).flatten(1).mean(1))
         nats.append(reconstruction_nats(family, batch.x, output, (2 * scale).exp().item()))

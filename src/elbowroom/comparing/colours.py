@@ -49,10 +49,14 @@ def line_styles(groups: Sequence[Group]) -> list[LineStyle]:
         kinds = list(dict.fromkeys(rest))
         if len(kinds) <= len(DASHES):
             places = [values.index(float(group.settings[axis])) / max(len(values) - 1, 1) for group in groups]
-            return [LineStyle(*_interpolate_color(at), kinds.index(kind)) for at, kind in zip(places, rest, strict=True)]
+            return [
+                LineStyle(*_interpolate_color(at), kinds.index(kind)) for at, kind in zip(places, rest, strict=True)
+            ]
     n = len(groups)
     if n <= len(CATEGORICAL_COLORS[0]):
-        return [LineStyle(light, dark, 0) for light, dark in zip(*(side[:n] for side in CATEGORICAL_COLORS), strict=True)]
+        return [
+            LineStyle(light, dark, 0) for light, dark in zip(*(side[:n] for side in CATEGORICAL_COLORS), strict=True)
+        ]
     return [LineStyle(*_interpolate_color(i / (n - 1)), 0) for i in range(n)]
 
 

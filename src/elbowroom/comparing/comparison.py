@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elbowroom.comparing import tables
-from elbowroom.comparing.columns import COLUMNS, MetricColumn, seed_mean, is_loss_redundant
-from elbowroom.comparing.discover import find_entries, assign_protocols
+from elbowroom.comparing.columns import COLUMNS, MetricColumn, is_loss_redundant, seed_mean
+from elbowroom.comparing.discover import assign_protocols, find_entries
 from elbowroom.comparing.entry import Entry, find_evaluation_split
 from elbowroom.comparing.group import Group, group_name
-from elbowroom.runs.settings import find_differing_settings, find_shared_settings, format_setting, find_distinguishing_settings
+from elbowroom.runs.settings import (
+    find_differing_settings,
+    find_distinguishing_settings,
+    find_shared_settings,
+    format_setting,
+)
 from elbowroom.sweeps.grid import Settings, canonical_json
 
 if TYPE_CHECKING:
@@ -38,8 +43,12 @@ class Comparison:
         self.title, self.entries = title, list(entries)
         self._settings = _resolve_settings(self.entries)
         self.differing_settings = find_differing_settings(list(self._settings.values()))
-        self._distinguishing_settings = find_distinguishing_settings(list(self._settings.values()), self.differing_settings)
-        self.shared_settings = find_shared_settings([entry.settings for entry in entries if entry.is_measurable], self.differing_settings)
+        self._distinguishing_settings = find_distinguishing_settings(
+            list(self._settings.values()), self.differing_settings
+        )
+        self.shared_settings = find_shared_settings(
+            [entry.settings for entry in entries if entry.is_measurable], self.differing_settings
+        )
         self.protocols = list(dict.fromkeys(entry.protocol for entry in entries))
         self.split = find_evaluation_split(entries)
         self.groups = self._group_entries()
@@ -68,7 +77,9 @@ class Comparison:
                 figures[column.name] = found
         settings = self._settings[group[0]]
         told = {name: format_setting(settings.get(name)) for name in self.differing_settings}
-        return Group(group[0].protocol, settings, told, group_name(told, self._distinguishing_settings), tuple(group), figures)
+        return Group(
+            group[0].protocol, settings, told, group_name(told, self._distinguishing_settings), tuple(group), figures
+        )
 
     def _sort_key(self, group: Group) -> tuple[Any, ...]:
         """Numbers in their order, words in that of their first appearance."""
@@ -94,7 +105,9 @@ class Comparison:
         alike: dict[str, list[Group]] = {}
         for group in self.groups:
             if column.better and column.name in group.metrics:
-                alike.setdefault(canonical_json([group.match_value(what) for what in column.match_on]), []).append(group)
+                alike.setdefault(canonical_json([group.match_value(what) for what in column.match_on]), []).append(
+                    group
+                )
         choose = max if column.better == "higher" else min
         return [choose(g, key=lambda one: one.metrics[column.name].mean) for g in alike.values() if len(g) > 1]
 
@@ -120,7 +133,9 @@ class Comparison:
     def notes(self) -> list[str]:
         """How figures came about that no training wrote down."""
         found = list(dict.fromkeys(entry.note for entry in self.entries if entry.note))
-        prints = [{e.run.record["data"].get("fingerprint") for e in group.done_entries if e.run} for group in self.groups]
+        prints = [
+            {e.run.record["data"].get("fingerprint") for e in group.done_entries if e.run} for group in self.groups
+        ]
         if any(len(of) > 1 for of in prints):
             found.append("each seed divides the data anew, so the spread over seeds is that of the examples, too")
         return found
@@ -145,7 +160,9 @@ class Comparison:
     @property
     def footnotes(self) -> list[str]:
         """What a reader of the table must know, a sentence each."""
-        out = [f"{entry.path} does not count: {entry.state}, {entry.exclusion_reason}" for entry in self.excluded_entries]
+        out = [
+            f"{entry.path} does not count: {entry.state}, {entry.exclusion_reason}" for entry in self.excluded_entries
+        ]
         return [*self.notes, *out]
 
     def write(self, out: str | os.PathLike[str]) -> Path:

@@ -70,14 +70,21 @@ def _term_names(comparison: Comparison, groups: Sequence[Group], split: str) -> 
     return [*first, *(name for name in names if name not in (*first, "loss"))][:MAX_CHARTS]
 
 
-def _render_chart(name: str, numbered: Sequence[tuple[int, Group]], split: str, chart_index: int) -> tuple[str, dict[str, Any]]:
+def _render_chart(
+    name: str, numbered: Sequence[tuple[int, Group]], split: str, chart_index: int
+) -> tuple[str, dict[str, Any]]:
     behind, front, told = [], [], []
     for i, group in numbered:
-        runs = [rows for entry in group.done_entries if (rows := [row for row in entry.split_rows(split) if name in row])]
+        runs = [
+            rows for entry in group.done_entries if (rows := [row for row in entry.split_rows(split) if name in row])
+        ]
         if not runs:
             continue
         if len(runs) > 1:
-            behind += [Line(group.name, _column_values(rows, "step"), _column_values(rows, name), f"g{i} seed") for rows in runs]
+            behind += [
+                Line(group.name, _column_values(rows, "step"), _column_values(rows, name), f"g{i} seed")
+                for rows in runs
+            ]
         steps = sorted(set.intersection(*(set(_column_values(rows, "step")) for rows in runs)))
         at = [{row["step"]: row[name] for row in rows} for rows in runs]
         means = [seed_mean([rows[step] for rows in at]) for step in steps]
@@ -93,7 +100,9 @@ def _render_chart(name: str, numbered: Sequence[tuple[int, Group]], split: str, 
             }
         )
     lines = [*behind, *front]
-    shape = Chart(TERM_TITLES.get(name, name.replace("_", " ")), lines, "optimiser steps", _term_unit(name), _y_limits(lines))
+    shape = Chart(
+        TERM_TITLES.get(name, name.replace("_", " ")), lines, "optimiser steps", _term_unit(name), _y_limits(lines)
+    )
     html, data = render_chart(shape, chart_index)
     return html, {"x": data["x"], "y": shape.limits or data["y"], "axis": shape.x_axis, "lines": told}
 
@@ -109,7 +118,9 @@ def _term_unit(name: str) -> str:
 def _y_limits(lines: Sequence[Line]) -> tuple[float, float] | None:
     """The span of what comes after the beginning, with some room."""
     last = max(max(line.x, default=0) for line in lines)
-    values = [y for line in lines for x, y in zip(line.x, line.y, strict=True) if x >= BEGINNING_SHARE * last or x == last]
+    values = [
+        y for line in lines for x, y in zip(line.x, line.y, strict=True) if x >= BEGINNING_SHARE * last or x == last
+    ]
     low, high = min(values), max(values)
     if low == high:
         return None

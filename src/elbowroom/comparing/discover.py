@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom.comparing.entry import Entry
-from elbowroom.comparing.protocol import describe_data, make_protocols, data_versions
+from elbowroom.comparing.protocol import data_versions, describe_data, make_protocols
 from elbowroom.data import Data, load_data
 from elbowroom.runs.run import Run
 from elbowroom.runs.settings import flatten_record
 from elbowroom.sweeps.grid import Settings, canonical_json
-from elbowroom.sweeps.sweep import SWEEP_FILE, STOPPED_STATES, read_sweep
+from elbowroom.sweeps.sweep import STOPPED_STATES, SWEEP_FILE, read_sweep
 
 
 def find_entries(paths: Sequence[str | os.PathLike[str]], data: Any = None) -> list[Entry]:
@@ -45,7 +45,9 @@ def _entries_at(path: Path, given_data: Data | None, loaded: dict[str, Data]) ->
         points, failed = read_sweep(file.parent)
         for name, settings in points.items():
             run, why = Run(file.parent / name), failed.get(name, "")
-            made[run.path] = _run_entry(run, why, given_data, loaded) if run.exists else _unstarted_entry(run, settings, why)
+            made[run.path] = (
+                _run_entry(run, why, given_data, loaded) if run.exists else _unstarted_entry(run, settings, why)
+            )
     for record in sorted(path.rglob("recipe.json")):
         if record.parent not in made:
             made[record.parent] = _run_entry(Run(record.parent), "", given_data, loaded)

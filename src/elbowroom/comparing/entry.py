@@ -14,7 +14,7 @@ from elbowroom.data import Data
 from elbowroom.evaluation import evaluate
 from elbowroom.evaluation.compatibility import describe_likelihood
 from elbowroom.families import Gaussian, Laplace
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 from elbowroom.sweeps.grid import Settings
 
@@ -49,7 +49,7 @@ class Entry:
     error: str = ""
     run: Run | None = None
     load: Callable[[], Data] | None = None
-    baseline_model: Generative | None = None
+    baseline_model: GenerativeModel | None = None
     precomputed_metrics: dict[str, float] = field(default_factory=dict)
     path: str = ""
     reference_entry: Entry | None = None
@@ -95,7 +95,7 @@ class Entry:
             return None
 
     @cached_property
-    def model(self) -> Generative | None:
+    def model(self) -> GenerativeModel | None:
         """The trained model, if it can be had with its data."""
         if self.baseline_model is not None or self.run is None or self.data is None:
             return self.baseline_model
@@ -134,7 +134,7 @@ def find_evaluation_split(entries: Sequence[Entry]) -> str:
     return next(measured, "train")
 
 
-def likelihood_with_scale(model: Generative, data: Data | None) -> str:
+def likelihood_with_scale(model: GenerativeModel, data: Data | None) -> str:
     """What log p(x|z) is, in words, with the scale where there is one.
 
     >>> import elbowroom as er

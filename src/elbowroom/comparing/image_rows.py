@@ -15,7 +15,7 @@ from elbowroom.comparing.comparison import Comparison
 from elbowroom.comparing.entry import Entry
 from elbowroom.comparing.group import Group
 from elbowroom.plotting import RunView
-from elbowroom.plotting.figure import Chart, Line, ImageGrid
+from elbowroom.plotting.figure import Chart, ImageGrid, Line
 from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, column_numbers
 from elbowroom.web.charts import render_chart
 from elbowroom.web.image_grids import render_image_grid
@@ -64,7 +64,11 @@ def render_reconstructions(models: RepresentativeModels, chart_data: list[dict[s
         look = part[0][3]
         x, y = look.batch.x, look.batch.y
         made = [(i, group, one.model.reconstruct(x, y)) for i, group, _, one in part]
-        html.append(_render_image_grid(models, look, x, made) if look.has_images else _render_row_charts(look, x, made, chart_data))
+        html.append(
+            _render_image_grid(models, look, x, made)
+            if look.has_images
+            else _render_row_charts(look, x, made, chart_data)
+        )
     return "".join(html)
 
 
@@ -83,20 +87,32 @@ def render_samples(models: RepresentativeModels) -> tuple[str, list[str]]:
                 without.append(str(group.settings.get("recipe")))
         if rows:
             cells = torch.stack(rows).clamp(0, 1)
-            html.append(render_image_grid(ImageGrid(cells, names, [""] * EXAMPLES_PER_ROW, "each group", f"{EXAMPLES_PER_ROW} samples, z ~ p(z)")))
+            html.append(
+                render_image_grid(
+                    ImageGrid(
+                        cells, names, [""] * EXAMPLES_PER_ROW, "each group", f"{EXAMPLES_PER_ROW} samples, z ~ p(z)"
+                    )
+                )
+            )
     return "".join(html), list(dict.fromkeys(without))
 
 
-def _render_image_grid(models: RepresentativeModels, view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]]) -> str:
+def _render_image_grid(
+    models: RepresentativeModels, view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]]
+) -> str:
     cells = torch.stack([x, *(again for _, _, again in outputs)]).clamp(0, 1)
     column = next(c for c in models.comparison.columns if c.name == "squared_error")
-    figures = [format_mean(group.metrics.get("squared_error"), column.digits).partition(" ±")[0] for _, group, _ in made]
+    figures = [
+        format_mean(group.metrics.get("squared_error"), column.digits).partition(" ±")[0] for _, group, _ in outputs
+    ]
     names = [f"{group.name}  {figure}" for (_, group, _), figure in zip(outputs, figures, strict=True)]
     about = f"{view.describe_examples(len(x))}; beside each name the squared error per dimension of the whole split"
     return render_image_grid(ImageGrid(cells, ["data", *names], [""] * len(x), "what each group makes of them", about))
 
 
-def _render_row_charts(view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], chart_data: list[dict[str, Any]]) -> str:
+def _render_row_charts(
+    view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], chart_data: list[dict[str, Any]]
+) -> str:
     """Rows of a table as lines over its columns: the data, and every group's reconstruction of it."""
     charts = []
     for n in range(min(MAX_ROW_CHARTS, len(x))):
@@ -107,7 +123,9 @@ def _render_row_charts(view: RunView, x: Tensor, outputs: Sequence[tuple[int, Gr
     return f'{legend}<div class="charts">{"".join(charts)}</div>'
 
 
-def _render_row_chart(view: RunView, n: int, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], chart_index: int) -> str:
+def _render_row_chart(
+    view: RunView, n: int, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], chart_index: int
+) -> str:
     across = column_numbers(x)
 
     def lines() -> Iterator[Line]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elbowroom.data import Data, frozen
+from elbowroom.data import Data, freeze
 from elbowroom.families import Bernoulli, Family, Gaussian, Point
 from elbowroom.models.base import Model
 from elbowroom.models.conditional import Conditional
@@ -47,7 +47,9 @@ def pca(data: Data, latent: int, seed: int = 0) -> Model:
     if not 1 <= latent <= size:
         raise ValueError(f"PCA of {latent} components, of examples of {size} numbers: expected 1 to {size}")
     if size > MAX_EXAMPLE_VALUES:
-        raise ValueError(f"PCA is exact up to {MAX_EXAMPLE_VALUES:,} numbers in an example, and here are {size:,}: leave it out")
+        raise ValueError(
+            f"PCA is exact up to {MAX_EXAMPLE_VALUES:,} numbers in an example, and here are {size:,}: leave it out"
+        )
     mean, covariance = _mean_and_covariance(data, size, seed)
     values, vectors = torch.linalg.eigh(covariance)
     kept = vectors[:, -latent:].flip(-1)
@@ -93,7 +95,7 @@ def _mean_and_covariance(data: Data, size: int, seed: int) -> tuple[Tensor, Tens
     """Mean and covariance of the training examples, from sums around the first batch's mean."""
     n, total, square = 0, torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)
     near: Tensor | None = None
-    for batch in frozen(data.train, seed).batches(2000):
+    for batch in freeze(data.train, seed).batches(2000):
         x = batch.x.flatten(1).double()
         near = x.mean(0) if near is None else near
         x = x - near

@@ -53,7 +53,11 @@ def describe_data(record: dict[str, Any]) -> dict[str, str]:
     found["preprocessing"] = str(data.get("preprocessing"))
     for name, size in (data.get("sizes") or {}).items():
         found[f"{name} examples"] = "unknown" if size is None else f"{size:,}"
-    left_out = IGNORED_DATA_ARGUMENTS if None in (data.get("sizes") or {"": None}).values() else (*IGNORED_DATA_ARGUMENTS, *SPLIT_SIZE_ARGUMENTS)
+    left_out = (
+        IGNORED_DATA_ARGUMENTS
+        if None in (data.get("sizes") or {"": None}).values()
+        else (*IGNORED_DATA_ARGUMENTS, *SPLIT_SIZE_ARGUMENTS)
+    )
     # What a later version can be asked for, and an earlier one did not know, is as it was: its default.
     usual = {name: p.default for name, p in inspect.signature(load_data).parameters.items()}
     asked = {k: v for k, v in (data.get("arguments") or {}).items() if k not in left_out and v != usual.get(k)}

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from elbowroom.comparing.colours import legend_key
-from elbowroom.comparing.columns import MetricColumn, SeedMean, seed_mean, format_mean
+from elbowroom.comparing.columns import MetricColumn, SeedMean, format_mean, seed_mean
 from elbowroom.comparing.comparison import Comparison
 from elbowroom.comparing.entry import Entry
 from elbowroom.comparing.group import Group
@@ -25,7 +25,9 @@ def render_table(comparison: Comparison) -> str:
     bodies = []
     for protocol in comparison.protocols:
         rows = [
-            _group_row(comparison, i, group, best) for i, group in enumerate(comparison.groups) if group.protocol == protocol
+            _group_row(comparison, i, group, best)
+            for i, group in enumerate(comparison.groups)
+            if group.protocol == protocol
         ]
         name = (
             f'<tr class="under"><th colspan="{len(heads)}" scope="rowgroup"><span><b>{protocol.letter}</b> '
@@ -49,7 +51,9 @@ def render_runs(comparison: Comparison) -> str:
                 f'<td data-v="{"" if entry.seed is None else entry.seed}">{format_setting(entry.seed)}</td>',
                 f'<td class="{"" if entry.is_done else "wrong"}">{escape(entry.state)}</td>',
             ]
-            cells += [_metric_cell(entry_mean(entry, column, comparison.split), column) for column in comparison.columns]
+            cells += [
+                _metric_cell(entry_mean(entry, column, comparison.split), column) for column in comparison.columns
+            ]
             rows.append(f"<tr{'' if entry.is_done else ' class=off'}>{''.join(cells)}</tr>")
     return _wrap_table(heads, [f"<tbody>{''.join(rows)}</tbody>"], "figures of each run")
 

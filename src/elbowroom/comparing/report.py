@@ -71,7 +71,9 @@ def render_page(comparison: Comparison) -> str:
 SectionHtml = tuple[str, str, str]
 
 
-def _render_section(name: str, title: str, figure: str, caption: str, protocol: str = "", wide: bool = False) -> SectionHtml:
+def _render_section(
+    name: str, title: str, figure: str, caption: str, protocol: str = "", wide: bool = False
+) -> SectionHtml:
     told = f'<p class="caption">{escape(caption)}</p>' + (
         f'<p class="protocol">{escape(protocol)}</p>' if protocol else ""
     )
@@ -142,7 +144,9 @@ def _curves_section(comparison: Comparison, charts: list[dict[str, Any]]) -> Sec
     return _render_section("curves", "How they went", figure, caption, curves.curve_protocol(comparison), wide=True)
 
 
-def _reconstructions_section(models: image_rows.RepresentativeModels, charts: list[dict[str, Any]]) -> SectionHtml | None:
+def _reconstructions_section(
+    models: image_rows.RepresentativeModels, charts: list[dict[str, Any]]
+) -> SectionHtml | None:
     figure = _render_or_explain(lambda: image_rows.render_reconstructions(models, charts))
     missing = "".join(f'<p class="but">{escape(f"{name}: {why}.")}</p>' for name, why in models.missing_reasons.items())
     if not figure + missing:

@@ -47,7 +47,12 @@ def to_csv(comparison: Comparison) -> str:
     writer = csv.writer(text, lineterminator="\n")
     names = [column.name for column in comparison.columns]
     writer.writerow(
-        ["protocol", *comparison.differing_settings, "seeds", *(f"{n}_{part}" for n in names for part in ("mean", "sd"))]
+        [
+            "protocol",
+            *comparison.differing_settings,
+            "seeds",
+            *(f"{n}_{part}" for n in names for part in ("mean", "sd")),
+        ]
     )
     for group in comparison.groups:
         figures = [group.metrics.get(name) for name in names]

@@ -6,20 +6,20 @@ from elbowroom.data.load import Data, load_data, load_like
 from elbowroom.data.readers.table_encoding import Column, decode_rows
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.loader import LoaderSplit
-from elbowroom.data.splits.memory import InMemorySplit, Batch, Split, frozen
+from elbowroom.data.splits.memory import Batch, InMemorySplit, Split, freeze
 
 __all__ = [
-    "InMemorySplit",
     "Batch",
+    "BufferedSplit",
     "Column",
     "Data",
+    "InMemorySplit",
     "LoaderSplit",
     "Split",
-    "BufferedSplit",
     "dataset",
     "datasets",
     "decode_rows",
+    "freeze",
     "load_data",
     "load_like",
-    "frozen",
 ]

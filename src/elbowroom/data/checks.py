@@ -28,8 +28,15 @@ def iter_values(split: Split) -> Iterator[tuple[Tensor, Tensor]]:
     """
     if isinstance(split, BufferedSplit):
         rows, x = split.probe
-        mine = torch.ones_like(rows, dtype=torch.bool) if split.source_rows is None else torch.isin(rows, split.source_rows)
-        yield rows[mine], torch.tensor([[0.0, 1.0]]).expand(len(rows), 2) if split.is_binarized else scale_pixels(x[mine])
+        mine = (
+            torch.ones_like(rows, dtype=torch.bool)
+            if split.source_rows is None
+            else torch.isin(rows, split.source_rows)
+        )
+        yield (
+            rows[mine],
+            torch.tensor([[0.0, 1.0]]).expand(len(rows), 2) if split.is_binarized else scale_pixels(x[mine]),
+        )
     elif isinstance(split, InMemorySplit):
         rows = torch.arange(len(split)) if split.source_rows is None else split.source_rows
         step = max(1, CHUNK_VALUES // math.prod(split.shape))
@@ -39,7 +46,7 @@ def iter_values(split: Split) -> Iterator[tuple[Tensor, Tensor]]:
     else:
         with preserve_rng():
             first = next(split.batches(64))
-        origin = getattr(split, "origin", None)
+        origin = getattr(split, "source_rows", None)
         yield first.index if origin is None else origin[first.index], first.x
 
 
@@ -93,7 +100,11 @@ def fingerprint(splits: dict[str, AnySplit], content_hash: str | None) -> str | 
             if at == 0:
                 digest.update(f"{name} {x.dtype} {(len(split), *split.shape)}".encode())
             digest.update(x.contiguous().numpy().data)
-        y = split.y if split.y is None or isinstance(split, InMemorySplit) or split.source_rows is None else split.y[split.source_rows]
+        y = (
+            split.y
+            if split.y is None or isinstance(split, InMemorySplit) or split.source_rows is None
+            else split.y[split.source_rows]
+        )
         if y is not None:
             digest.update(f"{name} {y.dtype} {tuple(y.shape)}".encode())
             digest.update(y.contiguous().numpy().data)

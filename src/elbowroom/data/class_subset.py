@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from elbowroom import errors
-from elbowroom.data.raw import RawDataset, AnySplit
+from elbowroom.data.raw import AnySplit, RawDataset
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.memory import InMemorySplit
 
@@ -53,7 +53,7 @@ def parse_classes(only: Any, raw: RawDataset) -> list[int]:
     asked = [places.get(str(name), parse_class_index(name, len(classes))) for name in given]
     strange = [name for name, place in zip(given, asked, strict=True) if place is None]
     if strange or not asked:
-        raise errors.unknown(f"class of {raw.name}", str(strange[0] if strange else only), classes)
+        raise errors.unknown_name(f"class of {raw.name}", str(strange[0] if strange else only), classes)
     return sorted({place for place in asked if place is not None})
 
 

@@ -76,7 +76,9 @@ def parse_size(name: str, size: ImageSize) -> tuple[int, int] | None:
 def is_image_name(name: str) -> bool:
     """Whether a name is a picture's; hidden files and what a Mac adds to a zip are not."""
     parts = PurePosixPath(name).parts
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES and not any(p.startswith((".", "__MACOSX")) for p in parts)
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES and not any(
+        p.startswith((".", "__MACOSX")) for p in parts
+    )
 
 
 def decode_image(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> np.ndarray:
@@ -96,7 +98,9 @@ def decode_image(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> np
                 side = 2 * max(crop_resize.resize)
                 opened.draft(None, (side, side))
             picture = ImageOps.exif_transpose(opened)
-            return image_to_array(picture if crop_resize == NO_CROP_RESIZE else crop_resize.apply(to_gray_or_rgb(picture)))
+            return image_to_array(
+                picture if crop_resize == NO_CROP_RESIZE else crop_resize.apply(to_gray_or_rgb(picture))
+            )
     except Image.UnidentifiedImageError as error:
         raise ValueError("not a picture" if content else "empty") from error
     except UnsupportedImageError:

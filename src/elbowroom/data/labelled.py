@@ -8,14 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.data.raw import RawDataset, AnySplit
+from elbowroom.data.raw import AnySplit, RawDataset
 from elbowroom.data.splits.memory import InMemorySplit
 
 UNKNOWN_LABEL = -1
 """The label of an example whose class is not known."""
 
 
-def subsample_labels(raw: RawDataset, splits: dict[str, AnySplit], count: Any, seed: int) -> tuple[dict[str, AnySplit], str]:
+def subsample_labels(
+    raw: RawDataset, splits: dict[str, AnySplit], count: Any, seed: int
+) -> tuple[dict[str, AnySplit], str]:
     """Training examples of which ``count`` keep their label, of each class as many, and what was done in words.
 
     Raises:
@@ -41,7 +43,7 @@ def subsample_labels(raw: RawDataset, splits: dict[str, AnySplit], count: Any, s
         f"labels of {len(kept):,} of {len(train):,} training examples kept, as many of each class; "
         "they are half of every epoch's examples"
     )
-    return splits | {"train": train.replace(y=y, often=kept)}, words
+    return splits | {"train": train.replace(y=y, oversampled=kept)}, words
 
 
 def sample_per_class(y: Tensor, count: int, seed: int, raw: RawDataset) -> Tensor:

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.data.catalog.registry import CATALOG, read_catalog_dataset
-from elbowroom.data.checks import fingerprint, is_binary, describe_check_coverage, find_out_of_range
+from elbowroom.data.checks import describe_check_coverage, find_out_of_range, fingerprint, is_binary
 from elbowroom.data.class_subset import select_classes
 from elbowroom.data.image import ImageSize
 from elbowroom.data.labelled import subsample_labels as with_labels
-from elbowroom.data.options import ReadOptions, BadImages, to_json
+from elbowroom.data.options import BadImages, ReadOptions, to_json
 from elbowroom.data.partition import partition, plan_partition
 from elbowroom.data.preprocess import BinarizeMode, augment_train, binarize_splits, dequantize_splits
-from elbowroom.data.raw import RawDataset, AnySplit, class_names, split_from_source
+from elbowroom.data.raw import AnySplit, RawDataset, class_names, split_from_source
 from elbowroom.data.readers.registry import is_image_source, read_path
 from elbowroom.data.readers.table import standardize_table
 from elbowroom.data.readers.table_encoding import Column
@@ -83,7 +83,9 @@ class Data:
         >>> load_data(np.array([[0.5], [2.0], [0.1]]), validation=0, test=0).find_out_of_range(0, 1)
         ('train', 1, 2.0)
         """
-        found = ((name, find_out_of_range(split, low, high, integer, missing, column)) for name, split in self.splits.items())
+        found = (
+            (name, find_out_of_range(split, low, high, integer, missing, column)) for name, split in self.splits.items()
+        )
         return next(((name, *first) for name, first in found if first is not None), None)
 
 
@@ -152,7 +154,7 @@ def load_data(
     if isinstance(source, Data):
         return source
     if binarize not in get_args(BinarizeMode):
-        raise errors.unknown("binarise", str(binarize), get_args(BinarizeMode))
+        raise errors.unknown_name("binarise", str(binarize), get_args(BinarizeMode))
     if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
         raise ValueError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
     asked = ReadOptions(resize, crop, bad_images, buffer, label, columns)
@@ -236,7 +238,9 @@ def build_data(
         train=splits["train"],
         validation=splits.get("validation"),
         test=splits.get("test"),
-        shape=raw.train.shape if raw.columns is None else TableShape(max(1, column.n_categories) for column in raw.columns),
+        shape=raw.train.shape
+        if raw.columns is None
+        else TableShape(max(1, column.n_categories) for column in raw.columns),
         classes=raw.classes,
         binary=binary,
         discrete=binary or levels,

@@ -42,7 +42,7 @@ class ReadOptions:
         if self.buffer is not None and not (isinstance(self.buffer, Integral) and self.buffer >= 1):
             raise ValueError(f"buffer={self.buffer!r}: expected a number of examples, at least 1")
         if self.bad_images not in get_args(BadImages):
-            raise errors.unknown("bad_pictures", str(self.bad_images), get_args(BadImages))
+            raise errors.unknown_name("bad_pictures", str(self.bad_images), get_args(BadImages))
         _ = self.crop_resize
 
     @cached_property

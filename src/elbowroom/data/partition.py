@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.data.raw import RawDataset, AnySplit, split_from_source
+from elbowroom.data.raw import AnySplit, RawDataset, split_from_source
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.loader import LoaderSplit
 
@@ -49,7 +49,9 @@ def require_same_shape(split: AnySplit, raw: RawDataset, where: str) -> AnySplit
     return split
 
 
-def partition(raw: RawDataset, existing: dict[str, AnySplit], amounts: dict[str, float | int], seed: int) -> dict[str, AnySplit]:
+def partition(
+    raw: RawDataset, existing: dict[str, AnySplit], amounts: dict[str, float | int], seed: int
+) -> dict[str, AnySplit]:
     """All splits by name: those that are ready, and those set aside from train."""
     train = raw.train
     if any(amounts.values()):
@@ -72,7 +74,9 @@ def partition(raw: RawDataset, existing: dict[str, AnySplit], amounts: dict[str,
         kept = torch.ones(n, dtype=torch.bool)
         kept[torch.cat(places)] = False
         aside = {
-            split: train.subset(index, training=False) for split, index in zip(counts, places, strict=True) if len(index)
+            split: train.subset(index, training=False)
+            for split, index in zip(counts, places, strict=True)
+            if len(index)
         }
         existing, train = existing | aside, train.subset(kept.nonzero().flatten())
     return {"train": train, **{split: existing[split] for split in ("validation", "test") if split in existing}}

@@ -7,11 +7,11 @@ from typing import Literal
 
 import torch
 
-from elbowroom.data.checks import CHUNK_ROWS, is_binary, find_out_of_range
+from elbowroom.data.checks import CHUNK_ROWS, find_out_of_range, is_binary
 from elbowroom.data.raw import AnySplit
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.memory import InMemorySplit, scale_pixels
-from elbowroom.data.transforms import Transform, bernoulli, random_horizontal_flip, random_shift, dequantize, threshold
+from elbowroom.data.transforms import Transform, bernoulli, dequantize, random_horizontal_flip, random_shift, threshold
 
 BinarizeMode = Literal["none", "threshold", "dynamic"]
 Splits = dict[str, AnySplit]
@@ -32,7 +32,9 @@ def augment_train(splits: Splits, flip: bool, shift: int) -> tuple[Splits, str]:
     changes: tuple[Transform, ...] = (random_horizontal_flip,) if flip else ()
     changes += (partial(random_shift, max_pixels=shift),) if shift else ()
     words = ["mirrored at random"] * flip + [f"shifted by up to {shift} pixels"] * bool(shift)
-    return splits | {"train": train.replace(attributes=(*changes, *train.transforms))}, f"in training {' and '.join(words)}"
+    return splits | {
+        "train": train.replace(attributes=(*changes, *train.transforms))
+    }, f"in training {' and '.join(words)}"
 
 
 def dequantize_splits(splits: Splits, enabled: bool, seed: int) -> tuple[Splits, str]:
@@ -77,7 +79,9 @@ def binarize_splits(splits: Splits, mode: BinarizeMode, seed: int) -> tuple[Spli
         elif name == "train":
             made[name] = split.replace(attributes=(*split.transforms, *([] if is_binary(split) else [bernoulli])))
         else:
-            bits = torch.cat([torch.bernoulli(scale_pixels(x), generator=generator).byte() for x in split.x.split(CHUNK_ROWS)])
+            bits = torch.cat(
+                [torch.bernoulli(scale_pixels(x), generator=generator).byte() for x in split.x.split(CHUNK_ROWS)]
+            )
             made[name] = split.replace(x=bits * 255)
     drawn = f"drawn as Bernoulli: {describe_redraw(seed)}"
     return {name: made[name] for name in splits}, "1 where above one half" if mode == "threshold" else drawn

@@ -20,7 +20,13 @@ from elbowroom.data.value_kinds import convert_to_kind, infer_value_kind, invali
 
 AnySplit = InMemorySplit | DatasetSplit | LoaderSplit | BufferedSplit
 """A split that a smaller one can be taken from."""
-SPLIT_SUFFIXES = {"": "train", "_train": "train", "_validation": "validation", "_valid": "validation", "_val": "validation"}
+SPLIT_SUFFIXES = {
+    "": "train",
+    "_train": "train",
+    "_validation": "validation",
+    "_valid": "validation",
+    "_val": "validation",
+}
 SPLIT_SUFFIXES |= {"_test": "test"}
 """What a name may end with, and the split it is then of."""
 
@@ -92,7 +98,11 @@ def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) 
             f"{type(source).__name__} gives its examples one by one: wrap it as DataLoader(..., batch_size=...)"
         )
     loads = isinstance(source, DataLoader | list)
-    if not loads and all(hasattr(source, needed) for needed in ("__getitem__", "__len__")) and not is_builtin_container(source):
+    if (
+        not loads
+        and all(hasattr(source, needed) for needed in ("__getitem__", "__len__"))
+        and not is_builtin_container(source)
+    ):
         return DatasetSplit(source)
     if loads or (isinstance(source, Iterable) and not isinstance(source, Dataset) and not is_builtin_container(source)):
         return LoaderSplit(source)

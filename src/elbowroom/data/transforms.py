@@ -89,7 +89,7 @@ class Transformable:
             x = change(x, rows, self.seed)
         return x
 
-    def frozen(self, seed: int) -> Self:
+    def freeze(self, seed: int) -> Self:
         """The same examples; what is drawn anew at every use is drawn once, from ``seed``, and nothing is moved."""
         return self.replace(seed=seed) if self.is_stochastic else self
 
@@ -103,6 +103,6 @@ class Transformable:
 def keyed_uniform(x: Tensor, rows: Tensor, seed: int) -> Tensor:
     """Uniform numbers in [0, 1] of the shape of ``x`` (B, ...), each a function of seed, row and place alone."""
     # samples of a number that no evaluation reaches, so that its noise has nothing to do with these
-    with noise.keyed(seed % 2**54, rows.cpu(), first=2**40):
+    with noise.keyed_noise(seed % 2**54, rows.cpu(), first_sample=2**40):
         normals = noise.standard_normal(torch.Size((1, len(x), x[0].numel())), torch.empty(()))
     return torch.special.ndtr(normals).view(x.shape).to(x.device)

@@ -76,7 +76,9 @@ class ArraySpec(NamedTuple):
 def infer_spec(contents: Sequence[bytes], crop_resize: CropResize, describe: Callable[[int], str]) -> ArraySpec:
     """The form that encoded examples share: that of the first, or of the first in colour where there is one."""
     held: dict[int, np.ndarray] = {}
-    parallel_for(lambda place: held.update({place: decode_example(contents[place], crop_resize)}), len(contents), describe)
+    parallel_for(
+        lambda place: held.update({place: decode_example(contents[place], crop_resize)}), len(contents), describe
+    )
     some = [held[place] for place in sorted(held)]
     first = next((e for e in some if e.ndim == 3 and e.shape[2] == 3), some[0])
     form = ArraySpec(first.shape, first.dtype)
@@ -84,7 +86,9 @@ def infer_spec(contents: Sequence[bytes], crop_resize: CropResize, describe: Cal
     return form
 
 
-def decode_examples(contents: Sequence[bytes], spec: ArraySpec, crop_resize: CropResize, describe: Callable[[int], str]) -> np.ndarray:
+def decode_examples(
+    contents: Sequence[bytes], spec: ArraySpec, crop_resize: CropResize, describe: Callable[[int], str]
+) -> np.ndarray:
     """Encoded examples as one array; ``describe`` tells which of them an error is about."""
     made = np.empty((len(contents), *spec.shape), spec.dtype)
 

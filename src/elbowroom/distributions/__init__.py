@@ -5,31 +5,38 @@ All are :class:`torch.distributions.Distribution`; argument validation is off fo
 
 from torch.distributions import kl_divergence
 
-from elbowroom.distributions.base import Unvalidated, independent
-from elbowroom.distributions.bernoulli import Bernoulli, ContinuousBernoulli
-from elbowroom.distributions.discretized import DiscretisedLogistic, Levels, LogisticMixture
+from elbowroom.distributions.base import UncheckedDistribution, to_event
+from elbowroom.distributions.bernoulli import IndependentBernoulli, PixelContinuousBernoulli
+from elbowroom.distributions.discretized import PixelCategorical, PixelLogistic, PixelLogisticMixture
 from elbowroom.distributions.kl import kl_elements
-from elbowroom.distributions.latent import Codes, Delta, Normal, Quantised, has_density, nearest
+from elbowroom.distributions.latent import (
+    CodebookCategorical,
+    Delta,
+    Normal,
+    Quantized,
+    has_density,
+    nearest_code_index,
+)
 from elbowroom.distributions.mixed import mixture
-from elbowroom.distributions.tabular import Beside, Classes
+from elbowroom.distributions.tabular import ColumnCategorical, IndependentColumns
 
 __all__ = [
-    "Bernoulli",
-    "Beside",
-    "Classes",
-    "Codes",
-    "ContinuousBernoulli",
+    "CodebookCategorical",
+    "ColumnCategorical",
     "Delta",
-    "DiscretisedLogistic",
-    "Levels",
-    "LogisticMixture",
+    "IndependentBernoulli",
+    "IndependentColumns",
     "Normal",
-    "Quantised",
-    "Unvalidated",
+    "PixelCategorical",
+    "PixelContinuousBernoulli",
+    "PixelLogistic",
+    "PixelLogisticMixture",
+    "Quantized",
+    "UncheckedDistribution",
     "has_density",
-    "independent",
     "kl_divergence",
     "kl_elements",
     "mixture",
-    "nearest",
+    "nearest_code_index",
+    "to_event",
 ]

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
-from elbowroom.distributions.base import Unvalidated
+from elbowroom.distributions.base import UncheckedDistribution
 
 
-class Bernoulli(Independent):
+class IndependentBernoulli(Independent):
     r"""A coin for every element of an event, from its logit :math:`l`.
 
     .. math:: \log p(x) = \sum_i x_i l_i - \log(1 + e^{l_i})
@@ -26,7 +26,7 @@ class Bernoulli(Independent):
         logits: (..., *event).
         event_dim: how many trailing dimensions make one event.
 
-    >>> p, x = Bernoulli(torch.tensor([[0.0, 3.0]])), torch.tensor([1.0, 0.5])
+    >>> p, x = IndependentBernoulli(torch.tensor([[0.0, 3.0]])), torch.tensor([1.0, 0.5])
     >>> with torch.no_grad():
     ...     print(p.log_prob(x), p.base_dist.log_prob(x).sum(-1))
     tensor([-2.2417]) tensor([-2.2417])
@@ -43,7 +43,7 @@ class Bernoulli(Independent):
         return torch.distributions.Bernoulli(logits=self.logits, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
-        if torch.is_grad_enabled() or not _fits(value, self.logits):
+        if torch.is_grad_enabled() or not _can_score_in_place(value, self.logits):
             return super().log_prob(value)
         dims = tuple(range(-len(self.event_shape), 0))
         scores = self.logits.exp().add_(1).log_().addcmul_(self.logits, value, value=-1).sum(dims).neg_()
@@ -51,13 +51,13 @@ class Bernoulli(Independent):
         return scores if math.isfinite(scores.sum().item()) else super().log_prob(value)
 
 
-def _fits(value: Tensor, logits: Tensor) -> bool:
+def _can_score_in_place(value: Tensor, logits: Tensor) -> bool:
     """Whether ``value`` can be taken into ``logits`` in place."""
     pairs = zip(reversed(value.shape), reversed(logits.shape), strict=False)
     return value.dtype == logits.dtype and value.dim() <= logits.dim() and all(a in (1, b) for a, b in pairs)
 
 
-class ContinuousBernoulli(Unvalidated):
+class PixelContinuousBernoulli(UncheckedDistribution):
     r"""The Bernoulli's cross-entropy made a density on [0, 1], from its logit :math:`l`.
 
     .. math:: \log p(x) = x\,l - \mathrm{softplus}(l) + \log\frac{l}{\tanh(l/2)}
@@ -66,7 +66,7 @@ class ContinuousBernoulli(Unvalidated):
     the probability rounds to 0 or 1; near :math:`l = 0` its series is used.
 
     >>> x = torch.linspace(0, 1, 10_001)
-    >>> round(torch.trapezoid(ContinuousBernoulli(torch.tensor(3.0)).log_prob(x).exp(), x).item(), 4)
+    >>> round(torch.trapezoid(PixelContinuousBernoulli(torch.tensor(3.0)).log_prob(x).exp(), x).item(), 4)
     1.0
     """
 
@@ -74,24 +74,24 @@ class ContinuousBernoulli(Unvalidated):
         self.logits = logits
         super().__init__(logits.shape)
 
-    def _away_from_zero(self) -> tuple[Tensor, Tensor]:
+    def _safe_logits(self) -> tuple[Tensor, Tensor]:
         small = self.logits.abs() < 1e-2
         # A harmless stand-in where the series is used, so that no NaN gradient comes out of the unused branch.
         return small, torch.where(small, torch.ones_like(self.logits), self.logits)
 
     @property
     def mean(self) -> Tensor:  # noqa: D102
-        small, logit = self._away_from_zero()
+        small, logit = self._safe_logits()
         return torch.where(small, 0.5 + self.logits / 12, -1 / torch.expm1(-logit) - 1 / logit)
 
     def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
-        small, logit = self._away_from_zero()
+        small, logit = self._safe_logits()
         normaliser = torch.where(small, math.log(2) + self.logits**2 / 12, (logit / torch.tanh(logit / 2)).log())
         return value * self.logits - F.softplus(self.logits) + normaliser
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
         u = torch.rand(self._extended_shape(sample_shape), dtype=self.logits.dtype, device=self.logits.device)
-        small, logit = self._away_from_zero()
+        small, logit = self._safe_logits()
         # The inverse distribution function, log(1 + u (e^l - 1)) / l, without the overflow of e^l.
         inverse = 1 + torch.logaddexp(u.log(), torch.log1p(-u) - logit) / logit
         return torch.where(small, u, inverse).clamp(0, 1)

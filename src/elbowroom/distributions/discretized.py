@@ -8,20 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elbowroom.distributions.base import Unvalidated
+from elbowroom.distributions.base import UncheckedDistribution
 
 #: Half of the distance between two values.
-_HALF = 1 / 510
+_HALF_BIN = 1 / 510
 
 
-class Levels(Unvalidated):
+class PixelCategorical(UncheckedDistribution):
     """A free probability for each of a pixel's 256 values.
 
     Args:
         logits: (..., 256).
 
     >>> grid = torch.arange(256) / 255
-    >>> round(Levels(torch.randn(1, 256)).log_prob(grid[:, None]).exp().sum().item(), 4)
+    >>> round(PixelCategorical(torch.randn(1, 256)).log_prob(grid[:, None]).exp().sum().item(), 4)
     1.0
     """
 
@@ -46,7 +46,7 @@ class Levels(Unvalidated):
         return drawn / 255
 
 
-class DiscretisedLogistic(Unvalidated):
+class PixelLogistic(UncheckedDistribution):
     r"""A logistic integrated over each of a pixel's 256 bins, the two outer bins open.
 
     .. math:: P(x) = \sigma\left(\frac{x + h - \mu}{s}\right) - \sigma\left(\frac{x - h - \mu}{s}\right),\ h = 1/510
@@ -54,7 +54,7 @@ class DiscretisedLogistic(Unvalidated):
     Kingma et al. 2016, arXiv 1606.04934; Salimans et al. 2017, arXiv 1701.05517.
 
     >>> grid = torch.arange(256) / 255
-    >>> pixel = DiscretisedLogistic(torch.tensor(0.3), torch.tensor(-2.0))
+    >>> pixel = PixelLogistic(torch.tensor(0.3), torch.tensor(-2.0))
     >>> round(pixel.log_prob(grid).exp().sum().item(), 4)
     1.0
     """
@@ -66,22 +66,22 @@ class DiscretisedLogistic(Unvalidated):
     @property
     def mean(self) -> Tensor:
         """The mean of the 256 levels, in closed form to a fiftieth of a level."""
-        return _mean(self.loc, self.log_scale)
+        return _pixel_mean(self.loc, self.log_scale)
 
     def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
         return _log_mass(value, self.loc, self.log_scale)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
-        return _drawn(self.loc.expand(self._extended_shape(sample_shape)), self.log_scale)
+        return _sample_pixels(self.loc.expand(self._extended_shape(sample_shape)), self.log_scale)
 
 
-class LogisticMixture(Unvalidated):
+class PixelLogisticMixture(UncheckedDistribution):
     r"""K discretised logistics for every pixel, one choice among them for all of its channels.
 
     .. math:: P(x) = \prod_p \sum_k \pi_{pk} \prod_c P(x_{pc} \mid \mu_{pck} + a_{pck}\,(x_{p,c-1} - \mu_{p,c-1,k}),\,
         s_{pck})
 
-    Each factor is a :class:`DiscretisedLogistic`, so the probabilities of all 256^(C P) pictures add up to one. A
+    Each factor is a :class:`PixelLogistic`, so the probabilities of all 256^(C P) pictures add up to one. A
     channel leans on the one before it, since what a network gets wrong in red it tends to get wrong in green. Salimans
     et al. 2017, arXiv 1701.05517; deviations: a channel leans on one other instead of all before it, on how far that is
     from its location instead of on its value, and by any factor instead of one between -1 and 1.
@@ -104,7 +104,7 @@ class LogisticMixture(Unvalidated):
         means: list[Tensor] = []
         for c in range(self.loc.shape[-2]):
             lean = self.slope[..., c, :] * (means[-1] - self.loc[..., c - 1, :]) if means else 0.0
-            means.append(_mean(self.loc[..., c, :] + lean, self.log_scale[..., c, :]))
+            means.append(_pixel_mean(self.loc[..., c, :] + lean, self.log_scale[..., c, :]))
         mixed = (torch.stack(means, -2) * self.logits.exp()[..., None, :]).sum(-3)
         return mixed.reshape(self.batch_shape + self.event_shape)
 
@@ -126,7 +126,7 @@ class LogisticMixture(Unvalidated):
         drawn: list[Tensor] = []
         for c in range(loc.shape[-2]):
             lean = slope[..., c, :] * (drawn[-1] - loc[..., c - 1, :]) if drawn else 0.0
-            drawn.append(_drawn(loc[..., c, :] + lean, log_scale[..., c, :]))
+            drawn.append(_sample_pixels(loc[..., c, :] + lean, log_scale[..., c, :]))
         return torch.stack(drawn, -2).reshape(*extended, *self.event_shape)
 
 
@@ -137,14 +137,14 @@ def _log_mass(value: Tensor, loc: Tensor, log_scale: Tensor) -> Tensor:
     """
     inverse_scale = (-log_scale).exp()
     centre = (value - loc) * inverse_scale
-    half_bin = inverse_scale * _HALF
+    half_bin = inverse_scale * _HALF_BIN
     below_top = F.logsigmoid(centre + half_bin)
     above_bottom = F.logsigmoid(half_bin - centre)
     inside = below_top + above_bottom + (-torch.expm1(-2 * half_bin)).clamp_min(1e-30).log()
-    return torch.where(value < _HALF, below_top, torch.where(value > 1 - _HALF, above_bottom, inside))
+    return torch.where(value < _HALF_BIN, below_top, torch.where(value > 1 - _HALF_BIN, above_bottom, inside))
 
 
-def _mean(loc: Tensor, log_scale: Tensor) -> Tensor:
+def _pixel_mean(loc: Tensor, log_scale: Tensor) -> Tensor:
     """The mean of the levels is 1/255 times the sum of the probabilities to reach each of them.
 
     Which is the midpoint rule for the integral of σ((μ − t)/s) over [0, 1]: that integral, with the first term of the
@@ -153,10 +153,10 @@ def _mean(loc: Tensor, log_scale: Tensor) -> Tensor:
     scale = log_scale.exp()
     low, high = loc / scale, (loc - 1) / scale
     slopes = high.sigmoid() * (-high).sigmoid() - low.sigmoid() * (-low).sigmoid()
-    return scale * (F.softplus(low) - F.softplus(high)) + slopes * _HALF**2 / (6 * scale)
+    return scale * (F.softplus(low) - F.softplus(high)) + slopes * _HALF_BIN**2 / (6 * scale)
 
 
-def _drawn(loc: Tensor, log_scale: Tensor) -> Tensor:
+def _sample_pixels(loc: Tensor, log_scale: Tensor) -> Tensor:
     u = torch.rand(loc.shape, dtype=loc.dtype, device=loc.device)
     drawn = loc + log_scale.exp() * torch.logit(u, eps=1e-6)
     return (drawn.clamp(0, 1) * 255).round() / 255

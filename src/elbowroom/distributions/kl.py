@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.distributions import Distribution, register_kl
 
-from elbowroom.distributions.latent import Codes, Normal, Quantised
+from elbowroom.distributions.latent import CodebookCategorical, Normal, Quantized
 
 
 def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
@@ -18,7 +18,7 @@ def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
     if isinstance(q, Normal) and isinstance(p, Normal):
         difference = q.log_var - p.log_var
         return 0.5 * (difference.exp() + (q.loc - p.loc) ** 2 * (-p.log_var).exp() - 1 - difference)
-    if isinstance(q, Quantised) and isinstance(p, Codes):
+    if isinstance(q, Quantized) and isinstance(p, CodebookCategorical):
         return -p.log_mass(q.indices)
     return None
 
@@ -30,6 +30,6 @@ def _kl_normal(q: Normal, p: Normal) -> Tensor:
     return elements.sum(tuple(range(-len(q.event_shape), 0)))
 
 
-@register_kl(Quantised, Codes)
-def _kl_codes(q: Quantised, p: Codes) -> Tensor:
+@register_kl(Quantized, CodebookCategorical)
+def _kl_quantized(q: Quantized, p: CodebookCategorical) -> Tensor:
     return -p.log_mass(q.indices).sum(-1)

@@ -10,12 +10,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.distributions.base import Unvalidated
+from elbowroom.distributions.base import UncheckedDistribution
 
 _LOG_2PI = math.log(2 * math.pi)
 
 
-class Normal(Unvalidated):
+class Normal(UncheckedDistribution):
     r"""A normal with diagonal covariance over an event of any shape.
 
     .. math:: \log p(x) = -\tfrac12 \sum_i \left[ (x_i-\mu_i)^2 / \sigma_i^2 + \log \sigma_i^2 + \log 2\pi \right]
@@ -55,7 +55,7 @@ class Normal(Unvalidated):
         return -0.5 * (squares + self.log_var + _LOG_2PI).sum(self._dims)
 
 
-class Delta(Unvalidated):
+class Delta(UncheckedDistribution):
     """All mass on one point: the posterior of an autoencoder. It has no density, so no KL.
 
     >>> Delta(torch.ones(3, 2)).rsample((4,)).shape
@@ -76,7 +76,7 @@ class Delta(Unvalidated):
         return self.value.expand(self._extended_shape(sample_shape))
 
 
-class Quantised(Unvalidated):
+class Quantized(UncheckedDistribution):
     """All mass on the code nearest to the encoder's output, position by position.
 
     A discrete latent: ``log_prob`` is the log of a probability, zero at the chosen codes.
@@ -111,7 +111,7 @@ class Quantised(Unvalidated):
         return value.new_zeros(value.shape[:-2])
 
 
-class Codes(Unvalidated):
+class CodebookCategorical(UncheckedDistribution):
     """A code at each position, drawn independently with its own probabilities.
 
     Args:
@@ -135,10 +135,10 @@ class Codes(Unvalidated):
         return logits.gather(-1, indices[..., None]).squeeze(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
-        return self.log_mass(nearest(value, self.codebook)).sum(-1)
+        return self.log_mass(nearest_code_index(value, self.codebook)).sum(-1)
 
 
-def nearest(vectors: Tensor, codebook: Tensor) -> Tensor:
+def nearest_code_index(vectors: Tensor, codebook: Tensor) -> Tensor:
     """The number of the code nearest to each vector: (..., D) and (C, D) to (...)."""
     # By |c|² − 2 e·c: one product for all, and no |e|², which changes nothing.
     return (codebook.square().sum(-1) - 2 * vectors @ codebook.T).argmin(-1)

@@ -15,10 +15,10 @@ def mixture(logits: Tensor, components: Distribution) -> MixtureSameFamily:
     """A mixture of the last batch dimension of ``components`` with these weights."""
     weights = Categorical(logits=logits, validate_args=False)
     plain = isinstance(components, Normal) and len(components.batch_shape) == len(components.event_shape) == 1
-    return (Normals if plain else MixtureSameFamily)(weights, components, validate_args=False)
+    return (DiagonalNormalMixture if plain else MixtureSameFamily)(weights, components, validate_args=False)
 
 
-class Normals(MixtureSameFamily):
+class DiagonalNormalMixture(MixtureSameFamily):
     r"""A mixture of C diagonal normals over vectors, all of them scored by two matrix products.
 
     .. math:: \sum_i (z_i - \mu_{ci})^2 / \sigma_{ci}^2 = z^2 \cdot \sigma_c^{-2} - 2 z \cdot (\mu_c / \sigma_c^2)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from elbowroom.distributions.base import Unvalidated
+from elbowroom.distributions.base import UncheckedDistribution
 
 
-class Classes(Unvalidated):
+class ColumnCategorical(UncheckedDistribution):
     """One of several classes, given by its number from 0.
 
     Its ``mean`` is the most probable class, since a mean of numbers that only name something means nothing.
@@ -20,7 +20,7 @@ class Classes(Unvalidated):
     Args:
         logits: (..., classes).
 
-    >>> p = Classes(torch.tensor([0.0, 2.0, 0.0]))
+    >>> p = ColumnCategorical(torch.tensor([0.0, 2.0, 0.0]))
     >>> p.mean, p.log_prob(torch.tensor([0.0, 1.0, 3.0]))
     (tensor(1.), tensor([-2.2395, -0.2395,    -inf]))
     """
@@ -47,7 +47,7 @@ class Classes(Unvalidated):
         return drawn.to(self.logits.dtype)
 
 
-class Beside(Unvalidated):
+class IndependentColumns(UncheckedDistribution):
     r"""Independent columns, each with a distribution of its own; a value that is NaN is missing and adds nothing.
 
     .. math:: \log p(x) = \sum_{d:\, x_d \text{ is there}} \log p_d(x_d)

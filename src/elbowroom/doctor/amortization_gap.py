@@ -13,7 +13,7 @@ from elbowroom.auditor.quiet import eval_mode
 from elbowroom.data import Batch
 from elbowroom.distributions import Delta, Normal
 from elbowroom.doctor.registry import NotApplicableError
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
 
 #: Steps of Adam, its rate in units of the posterior's own spread, and the samples of a step: their noise averages out
@@ -39,13 +39,13 @@ class AmortizationGap:
         return self.refined - self.amortized
 
 
-def measure_amortization_gap(model: Generative, batch: Batch, samples: int) -> AmortizationGap:
+def measure_amortization_gap(model: GenerativeModel, batch: Batch, samples: int) -> AmortizationGap:
     """Fit mean and variance of each example's own posterior, decoder and prior held.
 
     Raises:
         Unexamined: the model's posterior is not a single normal or point.
     """
-    with eval_mode(model), noise.keyed(0, batch.index):
+    with eval_mode(model), noise.keyed_noise(0, batch.index):
         latents = model.draw(batch.x, batch.y).latents
     q, prior = latents[0].q, latents[0].prior
     if len(latents) > 1:
@@ -57,21 +57,26 @@ def measure_amortization_gap(model: Generative, batch: Batch, samples: int) -> A
         """The ELBO of each example, or minus its reconstruction where there is no KL."""
         z = q.rsample((1 if isinstance(q, Delta) else samples,))
         draw = Draw(batch.x, model.decode(z, batch.y), Latent(z, q, prior))
-        return draw.elbo if draw.probabilistic else draw.log_px.mean(0)
+        return draw.elbo if draw.is_probabilistic else draw.log_px.mean(0)
 
     fitted = _fit_posterior(model, q, lambda q: worth(q, REFINE_SAMPLES))
-    with eval_mode(model), noise.keyed(0, batch.index):
+    with eval_mode(model), noise.keyed_noise(0, batch.index):
         before, best = worth(q, 4 * samples), worth(fitted, 4 * samples)
     # A step too far for one example is no loss to it: it keeps the encoder's.
     return AmortizationGap(before, torch.maximum(before, best))
 
 
-def _fit_posterior(model: Generative, q: Normal | Delta, objective: Callable[[Normal | Delta], Tensor]) -> Normal | Delta:
+def _fit_posterior(
+    model: GenerativeModel, q: Normal | Delta, objective: Callable[[Normal | Delta], Tensor]
+) -> Normal | Delta:
     loc = q.mean.clone().requires_grad_()
     log_var = q.log_var.expand_as(loc).clone().requires_grad_() if isinstance(q, Normal) else None
     leaves = [loc] if log_var is None else [loc, log_var]
     spread = loc.detach().std().item() if log_var is None else (0.5 * log_var.detach()).exp().median().item()
-    groups = [{"params": [loc], "lr": REFINE_LEARNING_RATE * max(spread, 1e-3)}, {"params": leaves[1:], "lr": REFINE_LEARNING_RATE}]
+    groups = [
+        {"params": [loc], "lr": REFINE_LEARNING_RATE * max(spread, 1e-3)},
+        {"params": leaves[1:], "lr": REFINE_LEARNING_RATE},
+    ]
     descent = torch.optim.Adam([group for group in groups if group["params"]])
     was = [(p, p.requires_grad) for p in model.parameters()]
     model.requires_grad_(False)

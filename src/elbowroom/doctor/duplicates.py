@@ -56,8 +56,10 @@ def find_duplicates(split: Split, train: Split) -> Duplicates:
     Raises:
         Unexamined: its pixels are drawn anew at every use.
     """
-    if getattr(train, "redraw", False):
-        raise NotApplicableError("training pixels are drawn anew at every use, so no example is met twice value by value")
+    if getattr(train, "is_stochastic", False):
+        raise NotApplicableError(
+            "training pixels are drawn anew at every use, so no example is met twice value by value"
+        )
     asked, among = (torch.cat(list(_iter_rows(s, MAX_COMPARED)))[:MAX_COMPARED] for s in (split, train))
     close = NEAR_DISTANCE_RATIO * torch.cdist(among, among.flip(0)).median().item()
     met: Counter[int] = Counter()
@@ -81,7 +83,9 @@ class _TwoNearest:
         self._two_smallest = torch.full((len(rows), 2), torch.inf)
 
     def update(self, rows: Tensor) -> None:
-        self._two_smallest = torch.cat((self._two_smallest, torch.cdist(self.rows, rows)), 1).topk(2, largest=False).values
+        self._two_smallest = (
+            torch.cat((self._two_smallest, torch.cdist(self.rows, rows)), 1).topk(2, largest=False).values
+        )
 
     @property
     def nearest(self) -> Tensor:

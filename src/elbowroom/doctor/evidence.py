@@ -11,12 +11,12 @@ from torch import nn
 from elbowroom import noise, serialization
 from elbowroom.auditor.classic import parse_vae_output
 from elbowroom.auditor.quiet import eval_mode, module_device, preserve_rng
-from elbowroom.data import Batch, Data, Split, frozen
+from elbowroom.data import Batch, Data, Split, freeze
 from elbowroom.doctor import loss_weights
 from elbowroom.doctor.loss_weights import LossWeights
 from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.doctor.snapshot import Snapshot, take_snapshot
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run
@@ -90,17 +90,19 @@ class Evidence:
         try:
             model = self.run.build()[0] if self._model is None else self._model
             tensors, _ = serialization.read(self.run.weights)
-            serialization.fill(model, tensors, self.run.weights)
+            serialization.load_into(model, tensors, self.run.weights)
         except ValueError as error:
             raise NotApplicableError(str(error)) from None
         return model.eval()
 
     @property
-    def elbowroom_model(self) -> Generative:
+    def elbowroom_model(self) -> GenerativeModel:
         """The model, where it is one of ours."""
-        if isinstance(self.model, Generative):
+        if isinstance(self.model, GenerativeModel):
             return self.model
-        raise NotApplicableError(f"{type(self.model).__name__} is no model of elbowroom, so its parts cannot be told apart")
+        raise NotApplicableError(
+            f"{type(self.model).__name__} is no model of elbowroom, so its parts cannot be told apart"
+        )
 
     @cached_property
     def objective(self) -> Term | None:
@@ -126,15 +128,21 @@ class Evidence:
     @cached_property
     def draw(self) -> Draw:
         """What the model makes of them."""
-        with eval_mode(self.elbowroom_model), noise.keyed(0, self.batch.index):
-            return self.elbowroom_model.draw(self.batch.x, self.batch.y, 1 if self.objective is None else self.objective.k)
+        with eval_mode(self.elbowroom_model), noise.keyed_noise(0, self.batch.index):
+            return self.elbowroom_model.draw(
+                self.batch.x, self.batch.y, 1 if self.objective is None else self.objective.k
+            )
 
     @cached_property
     def snapshots(self) -> list[Snapshot]:
         """Every look at the model there is, the newest last."""
         if self._snapshots is not None:
             return self._snapshots
-        before = [Snapshot.from_row(row) for row in self.metric_rows if row.get("event") == "look" and row["step"] < self.n_steps]
+        before = [
+            Snapshot.from_row(row)
+            for row in self.metric_rows
+            if row.get("event") == "look" and row["step"] < self.n_steps
+        ]
         now = None if self.run.record["training"]["pass_state"] else take_snapshot(self.model, self.batch, self.n_steps)
         if now is None:
             raise NotApplicableError(f"{type(self.model).__name__} does not return (reconstruction, mu, logvar)")
@@ -145,11 +153,11 @@ class Evidence:
         """What the loss charges for reconstruction and KL."""
         with_terms = [row for row in self.metric_rows if "split" in row and "reconstruction" in row]
         try:
-            known = self.objective if isinstance(self.model, Generative) else None
+            known = self.objective if isinstance(self.model, GenerativeModel) else None
         except NotApplicableError:
             known = None
         if known is not None:
-            if not self.draw.probabilistic:
+            if not self.draw.is_probabilistic:
                 raise NotApplicableError("a point posterior or no prior: there is no KL")
             return loss_weights.weights_from_objective(known, self.draw)
         return loss_weights.weights_from_rows(with_terms) if with_terms else self._search_loss_weights()
@@ -189,5 +197,5 @@ def first_batch(split: Split, n: int, model: nn.Module) -> Batch:
     """The first examples of a split, where the model is, with torch's generators as they were."""
     here = module_device(model)
     with preserve_rng(here):
-        batch = frozen(split, 0).first(n)
+        batch = freeze(split, 0).first(n)
     return Batch(batch.x.to(here), None if batch.y is None else batch.y.to(here), batch.index.to(here))

@@ -65,5 +65,9 @@ class Findings(list[Finding]):
 
     def json(self) -> str:
         """Everything, as JSON."""
-        whole = {"findings": [asdict(f) for f in self], "looked_for": self.performed_names, "unexamined": self.skip_reasons}
+        whole = {
+            "findings": [asdict(f) for f in self],
+            "looked_for": self.performed_names,
+            "unexamined": self.skip_reasons,
+        }
         return json.dumps(whole, indent=2, ensure_ascii=False)

@@ -122,7 +122,9 @@ def weights_from_output(output: VAEOutput, x: Tensor, loss: float, divisors: dic
         Unexamined: none of them does.
     """
     kl = output.kl.sum(1).mean().item()
-    for (name, error), (a, b) in itertools.product(_candidate_errors(output.reconstruction, x).items(), _candidate_weights(divisors)):
+    for (name, error), (a, b) in itertools.product(
+        _candidate_errors(output.reconstruction, x).items(), _candidate_weights(divisors)
+    ):
         if abs(a * error + b * kl - loss) <= LOSS_TOLERANCE * abs(loss):
             return LossWeights(a, b, f"the loss as {name}" + (" and KL" if b else " alone"))
     raise NotApplicableError("the loss is none of the usual sums or means of an error and a KL")
@@ -145,7 +147,9 @@ def _candidate_errors(reconstruction: Tensor, x: Tensor) -> dict[str, float]:
     found: dict[str, float] = {}
     inside = bool(((x >= 0) & (x <= 1)).all())
     if inside and bool(((reconstruction >= 0) & (reconstruction <= 1)).all()):
-        found["cross-entropy"] = F.binary_cross_entropy(reconstruction, x, reduction="none").flatten(1).sum(1).mean().item()
+        found["cross-entropy"] = (
+            F.binary_cross_entropy(reconstruction, x, reduction="none").flatten(1).sum(1).mean().item()
+        )
     elif inside:
         logits = F.binary_cross_entropy_with_logits(reconstruction, x, reduction="none").flatten(1).sum(1).mean().item()
         found["cross-entropy of logits"] = logits

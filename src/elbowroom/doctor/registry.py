@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from elbowroom.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    from elbowroom.doctor.evidence import Evidence
+    pass
 
-DiagnosisFunction = Callable[["Case"], Iterator[Finding]]
+DiagnosisFunction = Callable[["Evidence"], Iterator[Finding]]
 
 
-class NotApplicableError(Exception):  # noqa: N818 - it is what happened
+class NotApplicableError(Exception):
     """Something an ailment must be looked for in is not there; the message says what."""
 
 

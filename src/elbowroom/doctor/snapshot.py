@@ -13,8 +13,8 @@ from elbowroom import noise
 from elbowroom.auditor.classic import VAEOutput, parse_vae_output
 from elbowroom.auditor.quiet import eval_mode
 from elbowroom.data import Batch
-from elbowroom.distributions import Normal, Quantised, kl_elements
-from elbowroom.models.base import Generative
+from elbowroom.distributions import Normal, Quantized, kl_elements
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
 
 #: Share of equal values at the edge of all log-variances, above which something may be clamping them.
@@ -53,8 +53,8 @@ class Snapshot:
 
 def take_snapshot(model: nn.Module, batch: Batch, step: int) -> Snapshot | None:
     """Look at a model, or at a module that returns the classic's triple; ``None`` for any other."""
-    if isinstance(model, Generative):
-        with eval_mode(model), noise.keyed(0, batch.index):
+    if isinstance(model, GenerativeModel):
+        with eval_mode(model), noise.keyed_noise(0, batch.index):
             draw = model.draw(batch.x, batch.y)
         seen = [_round_to_list(nats_per_dimension(latent)) for latent in draw.latents]
         return Snapshot(step, seen, _decoder_scale(draw), _clamped_shares(model, batch, draw), _codebook_usage(draw))
@@ -62,7 +62,11 @@ def take_snapshot(model: nn.Module, batch: Batch, step: int) -> Snapshot | None:
         output = parse_vae_output(model(batch.x), batch.x)
     if output is None:
         return None
-    return Snapshot(step, [_round_to_list(nats_per_dimension(latent_from_output(output)))], clamped=_clamped_shares(model, batch, output))
+    return Snapshot(
+        step,
+        [_round_to_list(nats_per_dimension(latent_from_output(output)))],
+        clamped=_clamped_shares(model, batch, output),
+    )
 
 
 def latent_from_output(output: VAEOutput) -> Latent:
@@ -75,7 +79,7 @@ def latent_from_output(output: VAEOutput) -> Latent:
 def nats_per_dimension(latent: Latent) -> Tensor:
     """What each dimension of a latent says of x, (D,); of one with channels, each channel's mean; empty for a point."""
     q, prior = latent.q, latent.prior
-    if isinstance(q, Quantised):
+    if isinstance(q, Quantized):
         return torch.zeros(0)
     elements = None if prior is None else kl_elements(q, prior)
     if elements is not None:
@@ -106,7 +110,7 @@ def _decoder_scale(draw: Draw) -> list[float] | None:
 def _codebook_usage(draw: Draw) -> list[int] | None:
     for latent in draw.latents:
         book = getattr(latent.prior, "codebook", None)
-        if isinstance(latent.q, Quantised) and isinstance(book, Tensor):
+        if isinstance(latent.q, Quantized) and isinstance(book, Tensor):
             return [len(latent.q.indices.unique()), len(book), latent.q.indices.numel()]
     return None
 
@@ -126,9 +130,13 @@ def _clamped_shares(model: nn.Module, batch: Batch, output: Draw | VAEOutput) ->
     """The share of clamped log-variances: many of one value at the edge of all, through which no gradient comes."""
     if max((_edge_share(t)[0] for t in _log_variances(output).values()), default=0) < SUSPICIOUS_SHARE:
         return {}
-    with eval_mode(model), torch.enable_grad(), noise.keyed(0, batch.index):
+    with eval_mode(model), torch.enable_grad(), noise.keyed_noise(0, batch.index):
         # Once more, now with a graph: to be suspicious is rare.
-        again = model.draw(batch.x, batch.y) if isinstance(model, Generative) else parse_vae_output(model(batch.x), batch.x)
+        again = (
+            model.draw(batch.x, batch.y)
+            if isinstance(model, GenerativeModel)
+            else parse_vae_output(model(batch.x), batch.x)
+        )
         parameters = [p for p in model.parameters() if p.requires_grad]
         return {} if again is None else _zero_gradient_shares(again, parameters)
 

@@ -4,7 +4,7 @@ from elbowroom.evaluation.anomaly.conformal import Detector
 from elbowroom.evaluation.anomaly.detect import anomalies
 from elbowroom.evaluation.anomaly.results import Anomalies
 from elbowroom.evaluation.anomaly.scores import anomaly_scores
-from elbowroom.evaluation.compatibility import check_range, check_compatible
+from elbowroom.evaluation.compatibility import check_compatible, check_range
 from elbowroom.evaluation.evaluate import evaluate
 from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.metrics.feature_extractor import Features
@@ -18,8 +18,8 @@ __all__ = [
     "Metric",
     "anomalies",
     "anomaly_scores",
-    "check_range",
     "check_compatible",
+    "check_range",
     "evaluate",
     "image_suite",
 ]

@@ -6,10 +6,10 @@ import math
 
 from elbowroom.data import Data
 from elbowroom.families import Bernoulli, Columns, Family
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 
-def check_compatible(model: Generative, data: Data) -> None:
+def check_compatible(model: GenerativeModel, data: Data) -> None:
     """Refuse examples of another shape than the model's, and values its likelihood gives no probability to.
 
     Raises:
@@ -21,7 +21,7 @@ def check_compatible(model: Generative, data: Data) -> None:
     check_range(model, data)
 
 
-def check_range(model: Generative, data: Data) -> None:
+def check_range(model: GenerativeModel, data: Data) -> None:
     """Refuse values that the model's likelihood gives no probability to."""
     family = model.decoder.family
     low, high = family.support
@@ -61,13 +61,13 @@ def check_columns(family: Family, data: Data) -> None:
             )
 
 
-def is_probability(model: Generative, data: Data) -> bool:
+def is_probability(model: GenerativeModel, data: Data) -> bool:
     """Whether p(x|z) is a probability on just the values that the data takes, so that bits mean something."""
     levels = model.decoder.family.levels
     return data.binary if levels == 2 else data.discrete and levels is not None
 
 
-def describe_likelihood(model: Generative, data: Data) -> str:
+def describe_likelihood(model: GenerativeModel, data: Data) -> str:
     """What log p(x|z) is here, in words."""
     family = model.decoder.family
     name = type(family).__name__

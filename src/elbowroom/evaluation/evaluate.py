@@ -10,17 +10,17 @@ from typing import Any
 import torch
 
 from elbowroom import __version__, devices
-from elbowroom.data import Data, Split, load_data, frozen
+from elbowroom.data import Data, Split, freeze, load_data
 from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood
 from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.registry import Suite, select_suites
 from elbowroom.evaluation.subject import EvalContext
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 
 
 def evaluate(
-    run: Run | str | Path | Generative,
+    run: Run | str | Path | GenerativeModel,
     data: Data | Any = None,
     *,
     metrics: str | Iterable[str | Suite] = "default",
@@ -67,8 +67,8 @@ def evaluate(
     if batch_size < 1:
         raise ValueError(f"batch size must be at least 1, got {batch_size}")
     model, data, name = _load_model_and_data(run, data)
-    place = next(model.parameters()).device if device is None and model is run else devices.pick(device)
-    part = frozen(_get_split(data, split), seed).to(place)
+    place = next(model.parameters()).device if device is None and model is run else devices.resolve(device)
+    part = freeze(_get_split(data, split), seed).to(place)
     was_training = model.training
     model.to(place).eval()
     subject = EvalContext(model, data, split, part, samples, batch_size, seed)
@@ -85,8 +85,8 @@ def evaluate(
         model.train(was_training)
     protocol = {
         "model": name,
-        "recipe": model.origin.recipe if model.origin else None,
-        "arguments": model.origin.arguments if model.origin else None,
+        "recipe": model.recipe_call.recipe if model.recipe_call else None,
+        "arguments": model.recipe_call.arguments if model.recipe_call else None,
         "parameters": sum(p.numel() for p in model.parameters()),
         "data": data.protocol,
         "split": split,
@@ -100,8 +100,8 @@ def evaluate(
     return Evaluation(figures, protocol)
 
 
-def _load_model_and_data(run: Run | str | Path | Generative, data: Any) -> tuple[Generative, Data, str]:
-    if isinstance(run, Generative):
+def _load_model_and_data(run: Run | str | Path | GenerativeModel, data: Any) -> tuple[GenerativeModel, Data, str]:
+    if isinstance(run, GenerativeModel):
         if data is None:
             raise ValueError("a model was given without data to judge it on: pass data=, a name, path, array or Data")
         model, data, name = run, load_data(data), type(run).__name__

@@ -78,7 +78,7 @@ def select_suites(metrics: str | Iterable[str | Suite]) -> list[Suite]:
             found[item.name] = item
         elif name := item.strip():
             if name not in table and name not in words:
-                raise errors.unknown("metrics", name, [*table, *words])
+                raise errors.unknown_name("metrics", name, [*table, *words])
             found |= {name: table[name] for name in words.get(name, [name]) if name not in found}
     if not found:
         raise ValueError(f"no metrics were asked for: choose from {', '.join([*table, *words])}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from elbowroom.data import Batch, Split, frozen
+from elbowroom.data import Batch, Split, freeze
 
 
 def random_batches(split: Split, n: int, seed: int, skip: int = 0, batch_size: int = 500) -> Iterator[Batch]:
@@ -20,7 +20,7 @@ def random_batches(split: Split, n: int, seed: int, skip: int = 0, batch_size: i
     >>> [len(batch.x) for batch in random_batches(split, 7, seed=0, size=4)]
     [4, 3]
     """
-    order = frozen(split, seed).random_order(torch.Generator().manual_seed(seed))
+    order = freeze(split, seed).random_order(torch.Generator().manual_seed(seed))
     if order is not None:
         yield from split.batches(batch_size, order[skip : skip + n])
         return

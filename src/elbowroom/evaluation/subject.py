@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from elbowroom.data import Data, Split
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class EvalContext:
         seed: of whatever is random.
     """
 
-    model: Generative
+    model: GenerativeModel
     data: Data
     split_name: str
     eval_split: Split

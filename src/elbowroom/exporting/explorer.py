@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__
-from elbowroom.exporting.explorer_data import latent_data, encode_float32
+from elbowroom.exporting.explorer_data import encode_float32, latent_data
 from elbowroom.exporting.js.compile import compile_graph
 from elbowroom.exporting.js.graph import MIN_WEIGHT_VALUES, Graph
-from elbowroom.exporting.modules import Decoder, cycle_conditions, condition_size
+from elbowroom.exporting.modules import Decoder, condition_size, cycle_conditions
 from elbowroom.exporting.source import ExportSource
 from elbowroom.plotting import is_image
 from elbowroom.reporting import summary
@@ -50,7 +50,9 @@ def render_explorer(source: ExportSource, max_mb: float) -> tuple[str, str]:
             "give a larger --max-mb, or export it with --onnx FOLDER"
         )
     size = f"{len(stored) / 1e6:.1f} MB" if len(stored) >= 1e6 else f"{len(stored) / 1e3:.0f} kB"
-    return _fill_template(source, _page_data(source, made, half, z, given, wanted), stored, f"{size} {words}"), f"{size} {words}"
+    return _fill_template(
+        source, _page_data(source, made, half, z, given, wanted), stored, f"{size} {words}"
+    ), f"{size} {words}"
 
 
 def _precision_inputs(source: ExportSource) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -63,7 +65,9 @@ def _precision_inputs(source: ExportSource) -> tuple[Tensor, tuple[Tensor, ...]]
     return z, cycle_conditions(model, len(z))
 
 
-def _choose_precision(source: ExportSource, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor) -> tuple[bool, str]:
+def _choose_precision(
+    source: ExportSource, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor
+) -> tuple[bool, str]:
     """Whether the weights are kept in half precision, and why in words: where no eye sees what that moves."""
     rounded = copy.deepcopy(source.model)
     for tensor in rounded.state_dict().values():

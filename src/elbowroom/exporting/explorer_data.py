@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.modules import cycle_conditions, condition_size
+from elbowroom.exporting.modules import condition_size, cycle_conditions
 from elbowroom.exporting.source import ExportSource
 from elbowroom.latent import principal_components
 from elbowroom.models.hierarchical import Hierarchy
@@ -35,7 +35,13 @@ def latent_data(source: ExportSource) -> dict[str, Any]:
         "size": size,
         "centre": _round_values(centre),
         "dials": [
-            {"at": d, "name": source.view.dimension_name(d), "low": _round_digits(low[d]), "high": _round_digits(high[d])} for d in order[:MAX_DIALS]
+            {
+                "at": d,
+                "name": source.view.dimension_name(d),
+                "low": _round_digits(low[d]),
+                "high": _round_digits(high[d]),
+            }
+            for d in order[:MAX_DIALS]
         ],
         "planes": _build_planes(source, known, order, centre, spread),
         "labels": _label_data(source),
@@ -85,7 +91,9 @@ def _dimension_order(source: ExportSource, latents: Tensor | None, size: int) ->
     return order if len(order) == size else latents.var(0).argsort(descending=True).tolist()
 
 
-def _build_planes(source: ExportSource, latents: Tensor | None, order: list[int], center: Tensor, spread: Tensor) -> list[dict[str, Any]]:
+def _build_planes(
+    source: ExportSource, latents: Tensor | None, order: list[int], center: Tensor, spread: Tensor
+) -> list[dict[str, Any]]:
     """Planes through the space of codes; the other dimensions stay where they are."""
     size, planes, look = len(center), [], source.view
     if size >= 2 and not (look.is_quantized and latents is not None):
@@ -96,7 +104,10 @@ def _build_planes(source: ExportSource, latents: Tensor | None, order: list[int]
         planes.append(_plane_data(words, names, axes, torch.zeros(size), latents, spread))
     if size > 2 and latents is not None and len(latents) > 2:
         found = principal_components(latents)
-        shares = [f"principal axis {i}, {share:.0%} of the variance" for i, share in enumerate(found.explained_variance_ratio.tolist(), 1)]
+        shares = [
+            f"principal axis {i}, {share:.0%} of the variance"
+            for i, share in enumerate(found.explained_variance_ratio.tolist(), 1)
+        ]
         planes.append(_plane_data("principal plane", shares, found.axes, latents.mean(0), latents, spread))
     return planes
 

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.distributions import Delta, Normal, Quantised
+from elbowroom.distributions import Delta, Normal, Quantized
 from elbowroom.exporting.prior_transforms import prior_transform
-from elbowroom.models.base import Generative, Model
-from elbowroom.models.conditioning import Labels
+from elbowroom.models.base import GenerativeModel, Model
+from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.semi_supervised import SemiSupervised
 
 
-def condition_size(model: Generative) -> int:
+def condition_size(model: GenerativeModel) -> int:
     """How many numbers a condition has; 0 where the model takes none.
 
     Raises:
@@ -29,17 +29,17 @@ def condition_size(model: Generative) -> int:
     >>> [condition_size(recipe((1, 8, 8))[0]) for recipe in (er.recipes.vae, er.recipes.cvae)]
     [0, 10]
     """
-    given = model.labels if isinstance(model, SemiSupervised) else getattr(model, "condition", None)
+    given = model.label_encoder if isinstance(model, SemiSupervised) else getattr(model, "condition", None)
     if given is None:
         return 0
-    if not isinstance(given, Labels):
+    if not isinstance(given, LabelEncoder):
         raise ValueError(
             f"the condition is a {type(given).__name__}, and one that is exported takes numbers: make it er.Labels(n)"
         )
     return given.n
 
 
-def cycle_conditions(model: Generative, n: int) -> tuple[Tensor, ...]:
+def cycle_conditions(model: GenerativeModel, n: int) -> tuple[Tensor, ...]:
     """A condition for n codes, the classes in turn, as the parts take it; nothing where the model takes none.
 
     >>> import elbowroom as er
@@ -60,7 +60,7 @@ class Encoder(nn.Module):
             ``index`` of a codebook; ``classes``, q(y|x), too, where the class is a latent.
     """
 
-    def __init__(self, model: Generative) -> None:
+    def __init__(self, model: GenerativeModel) -> None:
         super().__init__()
         self.model = model
         with torch.no_grad():
@@ -79,7 +79,7 @@ class Encoder(nn.Module):
     def _posterior(self, x: Tensor, c: Tensor | None) -> Distribution:
         if isinstance(self.model, Model | SemiSupervised):
             return self.model.encoder(x, *(() if c is None else (c,)))
-        with noise.silenced():
+        with noise.zero_noise():
             return self.model.draw(x, c).latents[-1].q
 
 
@@ -90,7 +90,7 @@ def _posterior_parameters(q: Distribution) -> dict[str, Tensor]:
         return {name: t.expand_as(q.loc).flatten(0, lead) for name, t in (("mean", q.loc), ("log_var", q.log_var))}
     if isinstance(q, Delta):
         return {"code": q.value}
-    if isinstance(q, Quantised):
+    if isinstance(q, Quantized):
         return {"code": q.codes, "index": q.indices}
     return {"mean": q.mean}
 
@@ -105,12 +105,12 @@ class Decoder(nn.Module):
     torch.Size([3, 1, 8, 8])
     """
 
-    def __init__(self, model: Generative) -> None:
+    def __init__(self, model: GenerativeModel) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:  # noqa: D102
-        with noise.silenced():
+        with noise.zero_noise():
             return self.model.decode(z, c).mean
 
 
@@ -128,7 +128,7 @@ class Sampler(nn.Module):
     (2, torch.Size([3, 1, 8, 8]))
     """
 
-    def __init__(self, model: Generative) -> None:
+    def __init__(self, model: GenerativeModel) -> None:
         super().__init__()
         if getattr(model, "prior", model) is None:
             raise ValueError("the model has no prior to sample from")
@@ -140,7 +140,7 @@ class Sampler(nn.Module):
             self.noise_sizes.append(math.prod(shape))
             return like.new_zeros(shape)
 
-        with torch.no_grad(), noise._using(counted):
+        with torch.no_grad(), noise._use_source(counted):
             self._draw(1, *cycle_conditions(model, 1))
         if not self.noise_sizes:
             prior = type(getattr(model, "prior", model)).__name__
@@ -149,7 +149,7 @@ class Sampler(nn.Module):
 
     def forward(self, eps: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: D102
         parts = iter(eps.split(self.noise_sizes, 1))
-        with noise._using(lambda shape, like: next(parts).reshape(shape)):
+        with noise._use_source(lambda shape, like: next(parts).reshape(shape)):
             return self._draw(eps.shape[0], c)
 
     def _draw(self, n: int, c: Tensor | None = None) -> tuple[Tensor, Tensor]:

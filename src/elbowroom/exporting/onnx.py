@@ -126,7 +126,11 @@ def _write_component(name: str, component: OnnxComponent, folder: Path) -> Check
                 strict=False,
             )
             program = torch.onnx.export(
-                exported, dynamo=True, input_names=list(component.inputs), output_names=list(component.outputs), verbose=False
+                exported,
+                dynamo=True,
+                input_names=list(component.inputs),
+                output_names=list(component.outputs),
+                verbose=False,
             )
             assert program is not None
             program.save(str(path), external_data=False)
@@ -152,7 +156,9 @@ def _compare_with_torch(name: str, component: OnnxComponent, path: Path) -> floa
         found = session.run(None, {key: t.numpy() for key, t in inputs.items()})
         for output, got, want in zip(component.outputs, found, wanted, strict=True):
             difference = float((torch.from_numpy(got).double() - want.double()).abs().max())
-            if got.shape != tuple(want.shape) or not difference <= MAX_RELATIVE_ERROR * max(1.0, float(want.abs().max())):
+            if got.shape != tuple(want.shape) or not difference <= MAX_RELATIVE_ERROR * max(
+                1.0, float(want.abs().max())
+            ):
                 raise ValueError(
                     f"the {name}'s '{output}' as ONNX is off by {difference:.2g} from torch's: nothing was left; "
                     "report it with this recipe.json"
@@ -161,7 +167,9 @@ def _compare_with_torch(name: str, component: OnnxComponent, path: Path) -> floa
     return most
 
 
-def _write_description(source: ExportSource, components: dict[str, OnnxComponent], written: list[CheckedFile], missing: str, folder: Path) -> None:
+def _write_description(
+    source: ExportSource, components: dict[str, OnnxComponent], written: list[CheckedFile], missing: str, folder: Path
+) -> None:
     """Shapes, names, preprocessing and hash, for whoever runs the files elsewhere."""
     described = {}
     for (name, part), checked in zip(components.items(), written, strict=True):
@@ -174,7 +182,11 @@ def _write_description(source: ExportSource, components: dict[str, OnnxComponent
             "outputs": {key: _tensor_spec(t) for key, t in outputs},
             "largest_difference_from_torch": checked.max_difference,
         }
-    about: dict[str, Any] = {"files": described, "compared_on": source.describe_examples(COMPARED_EXAMPLES), **source.description()}
+    about: dict[str, Any] = {
+        "files": described,
+        "compared_on": source.describe_examples(COMPARED_EXAMPLES),
+        **source.description(),
+    }
     if missing:
         about["missing"] = missing
     text = json.dumps(about, indent=2, ensure_ascii=False)

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from elbowroom import noise
 from elbowroom.distributions import Normal
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.priors import CodePrior, Mixture, VampPrior
 
 
-def prior_transform(model: Generative) -> nn.Module | None:
+def prior_transform(model: GenerativeModel) -> nn.Module | None:
     """How n codes come of the normals of the source in force; ``None`` where the prior draws by such itself.
 
     >>> import elbowroom as er
@@ -65,7 +65,9 @@ class CodebookTransform(nn.Module):
             self.register_buffer("codes", p.codebook)
 
     def forward(self, n: int) -> Tensor:  # noqa: D102
-        return self.codebook[(_draw_uniform(n, len(self.cumulative), self.codebook)[..., None] > self.cumulative).sum(-1)]
+        return self.codebook[
+            (_draw_uniform(n, len(self.cumulative), self.codebook)[..., None] > self.cumulative).sum(-1)
+        ]
 
 
 def _draw_uniform(n: int, size: int, like: Tensor) -> Tensor:

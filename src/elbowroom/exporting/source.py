@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__, serialization
-from elbowroom.exporting.modules import cycle_conditions, condition_size
-from elbowroom.models.base import Generative
+from elbowroom.exporting.modules import condition_size, cycle_conditions
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditioning import one_hot
 from elbowroom.plotting import RunView
 
@@ -33,7 +33,7 @@ class ExportSource:
         self.view = RunView(run, data, model, examples=MAX_LATENTS)
 
     @cached_property
-    def model(self) -> Generative:
+    def model(self) -> GenerativeModel:
         """The trained model, in evaluation mode, on the CPU."""
         return self.view.model.cpu().eval()
 
@@ -56,7 +56,9 @@ class ExportSource:
             unit = torch.rand(n, *self.model.shape, generator=torch.Generator().manual_seed(0))
             low, high = self.model.decoder.family.support
             x = unit * (high - low) + low if math.isfinite(high - low) else unit
-            return x.round() if self.model.decoder.family.levels == 2 else x, next(iter(cycle_conditions(self.model, n)), None)
+            return x.round() if self.model.decoder.family.levels == 2 else x, next(
+                iter(cycle_conditions(self.model, n)), None
+            )
         x, y = self.view.batch.x[:n].float(), self.view.batch.y
         if not size:
             return x, None
@@ -79,7 +81,7 @@ class ExportSource:
     def weights_hash(self) -> str:
         """Of the weights: names and values, whatever file they are in."""
         digest = hashlib.blake2b(digest_size=8)
-        for name, tensor in sorted(serialization.of(self.model).items()):
+        for name, tensor in sorted(serialization.named_tensors(self.model).items()):
             digest.update(name.encode())
             digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 from elbowroom.families.base import Family
 from elbowroom.families.location_scale import Gaussian, Laplace
-from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretisedLogistic, LogisticMixture
+from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretizedLogistic, LogisticMixture
 from elbowroom.families.posteriors import Codebook, DiagonalNormal, Point
 from elbowroom.families.registry import LIKELIHOODS, likelihood
 from elbowroom.families.tabular import Classes, Columns
@@ -16,7 +16,7 @@ __all__ = [
     "Columns",
     "ContinuousBernoulli",
     "DiagonalNormal",
-    "DiscretisedLogistic",
+    "DiscretizedLogistic",
     "Family",
     "Gaussian",
     "Laplace",

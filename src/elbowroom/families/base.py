@@ -41,7 +41,7 @@ class Family(nn.Module, ABC):
     def forward(self, phi: Tensor) -> Distribution:
         """``phi`` of shape (..., size) to a distribution with batch (...) and event ``shape``."""
 
-    def elements(self, phi: Tensor) -> Tensor:
+    def split_parameters(self, phi: Tensor) -> Tensor:
         """The numbers of every element: (..., size) to (per_element, ..., *shape)."""
         return phi.unflatten(-1, (-1, *self.shape)).movedim(-1 - len(self.shape), 0)
 

@@ -14,10 +14,10 @@ from elbowroom import distributions, errors
 from elbowroom.families.base import Family, Shape
 
 #: What a scale may be, besides a number.
-SCALES = ("learned", "optimal")
+SCALE_MODES = ("learned", "optimal")
 
 
-class Scaled(Family):
+class LocationScale(Family):
     """A location from the network, and a scale for all elements.
 
     Args:
@@ -36,8 +36,8 @@ class Scaled(Family):
 
     def __init__(self, shape: Shape, scale: float | str = "learned") -> None:
         super().__init__(shape)
-        if isinstance(scale, str) and scale not in SCALES:
-            raise errors.unknown(f"{type(self).__name__} scale", scale, SCALES, " or a number")
+        if isinstance(scale, str) and scale not in SCALE_MODES:
+            raise errors.unknown_name(f"{type(self).__name__} scale", scale, SCALE_MODES, " or a number")
         if not isinstance(scale, str) and not 0 < scale < math.inf:
             raise ValueError(f"a fixed scale must be above 0 and finite, got {scale}")
         self.scale = scale
@@ -49,11 +49,11 @@ class Scaled(Family):
             self.register_buffer("started", torch.zeros(()))
 
     @abstractmethod
-    def around(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:
+    def build_distribution(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:
         """The distribution with this location and scale."""
 
     @abstractmethod
-    def optimum(self, error: Tensor) -> Tensor:
+    def optimal_log_scale(self, error: Tensor) -> Tensor:
         """The log-scale that makes these errors most probable."""
 
     @property
@@ -64,10 +64,14 @@ class Scaled(Family):
 
     def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
         loc = phi.unflatten(-1, self.shape)
-        return Optimal(self, loc) if self.scale == "optimal" and self.training else self.around(loc, self.log_scale)
+        return (
+            OptimalScaleDistribution(self, loc)
+            if self.scale == "optimal" and self.training
+            else self.build_distribution(loc, self.log_scale)
+        )
 
     @torch.no_grad()
-    def follow(self, log_scale: Tensor) -> None:
+    def update_average(self, log_scale: Tensor) -> None:
         """Take one training step's log-scale into the average."""
         rate = torch.where(self.started > 0, 0.1, 1.0)
         self.kept += rate * (log_scale - self.kept)
@@ -77,10 +81,10 @@ class Scaled(Family):
         return f"{super().extra_repr()}, scale={self.scale}"
 
 
-class Optimal(distributions.Unvalidated):
+class OptimalScaleDistribution(distributions.UncheckedDistribution):
     """A distribution that takes its scale from the values it scores."""
 
-    def __init__(self, family: Scaled, loc: Tensor) -> None:
+    def __init__(self, family: LocationScale, loc: Tensor) -> None:
         self.family, self.loc = family, loc
         split = loc.dim() - len(family.shape)
         super().__init__(loc.shape[:split], loc.shape[split:])
@@ -90,15 +94,15 @@ class Optimal(distributions.Unvalidated):
         return self.loc
 
     def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
-        log_scale = self.family.optimum(value - self.loc)
-        self.family.follow(log_scale.detach())
-        return self.family.around(self.loc, log_scale).log_prob(value)
+        log_scale = self.family.optimal_log_scale(value - self.loc)
+        self.family.update_average(log_scale.detach())
+        return self.family.build_distribution(self.loc, log_scale).log_prob(value)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
-        return self.family.around(self.loc, self.family.log_scale).sample(sample_shape)
+        return self.family.build_distribution(self.loc, self.family.log_scale).sample(sample_shape)
 
 
-class Gaussian(Scaled):
+class Gaussian(LocationScale):
     r"""A normal around the network's output with one standard deviation :math:`\sigma` for all elements.
 
     >>> p = Gaussian(4, scale=1.0)(torch.zeros(1, 4))
@@ -106,27 +110,27 @@ class Gaussian(Scaled):
     tensor([-3.6758])
     """
 
-    def around(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:  # noqa: D102
+    def build_distribution(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:  # noqa: D102
         return distributions.Normal(loc, 2 * log_scale, len(self.shape))
 
-    def optimum(self, error: Tensor) -> Tensor:
+    def optimal_log_scale(self, error: Tensor) -> Tensor:
         """The root mean square."""
         return error.square().mean().clamp_min(1e-12).log() / 2
 
 
-class Laplace(Scaled):
+class Laplace(LocationScale):
     r"""A Laplace around the network's output, one scale :math:`b` for all: :math:`\log p(x) = -\sum_i |x_i-\mu_i|/b +
-    \log 2b`, a :class:`Scaled`.
+    \log 2b`, a :class:`LocationScale`.
 
     >>> p = Laplace(4, scale=1.0)(torch.zeros(1, 4))
     >>> p.log_prob(torch.zeros(1, 4))
     tensor([-2.7726])
     """
 
-    def around(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:  # noqa: D102
+    def build_distribution(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:  # noqa: D102
         pixel = td.Laplace(loc, log_scale.exp(), validate_args=False)
-        return distributions.independent(pixel, len(self.shape))
+        return distributions.to_event(pixel, len(self.shape))
 
-    def optimum(self, error: Tensor) -> Tensor:
+    def optimal_log_scale(self, error: Tensor) -> Tensor:
         """The mean distance."""
         return error.abs().mean().clamp_min(1e-6).log()

@@ -28,17 +28,17 @@ class Bernoulli(Family):
     levels = 2
 
     def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
-        return distributions.Bernoulli(phi.unflatten(-1, self.shape), len(self.shape))
+        return distributions.IndependentBernoulli(phi.unflatten(-1, self.shape), len(self.shape))
 
 
 class ContinuousBernoulli(Family):
-    """:class:`elbowroom.distributions.ContinuousBernoulli` for every pixel: a density for grey values in [0, 1]."""
+    """:class:`elbowroom.distributions.PixelContinuousBernoulli` for every pixel: a density for grey values in [0, 1]."""
 
     support = (0.0, 1.0)
 
     def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
-        pixel = distributions.ContinuousBernoulli(phi.unflatten(-1, self.shape))
-        return distributions.independent(pixel, len(self.shape))
+        pixel = distributions.PixelContinuousBernoulli(phi.unflatten(-1, self.shape))
+        return distributions.to_event(pixel, len(self.shape))
 
 
 class Categorical(Family):
@@ -55,11 +55,13 @@ class Categorical(Family):
         super().__init__(shape, per_element=256)
 
     def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
-        return distributions.independent(distributions.Levels(self.elements(phi).movedim(0, -1)), len(self.shape))
+        return distributions.to_event(
+            distributions.PixelCategorical(self.split_parameters(phi).movedim(0, -1)), len(self.shape)
+        )
 
 
-class DiscretisedLogistic(Family):
-    """:class:`elbowroom.distributions.DiscretisedLogistic` for every pixel, location and scale from the network."""
+class DiscretizedLogistic(Family):
+    """:class:`elbowroom.distributions.PixelLogistic` for every pixel, location and scale from the network."""
 
     support = (0.0, 1.0)
     levels = 256
@@ -68,12 +70,12 @@ class DiscretisedLogistic(Family):
         super().__init__(shape, per_element=2)
 
     def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
-        loc, raw = self.elements(phi)
-        return distributions.independent(distributions.DiscretisedLogistic(*_logistic(loc, raw)), len(self.shape))
+        loc, raw = self.split_parameters(phi)
+        return distributions.to_event(distributions.PixelLogistic(*_logistic_parameters(loc, raw)), len(self.shape))
 
 
 class LogisticMixture(Family):
-    """:class:`elbowroom.distributions.LogisticMixture`: pixels of several channels hold together.
+    """:class:`elbowroom.distributions.PixelLogisticMixture`: pixels of several channels hold together.
 
     Args:
         shape: of an example: (C, *space), or a list of one channel.
@@ -99,13 +101,15 @@ class LogisticMixture(Family):
         by_channel = phi.unflatten(-1, (3, self.components, channels, math.prod(self.shape) // channels))
         loc, raw, third = by_channel.unbind(-4)
         # The first channel leans on none, so where its slope would be is the weight of the component.
-        return distributions.LogisticMixture(third[..., 0, :], *_logistic(loc, raw), third, torch.Size(self.shape))
+        return distributions.PixelLogisticMixture(
+            third[..., 0, :], *_logistic_parameters(loc, raw), third, torch.Size(self.shape)
+        )
 
     def extra_repr(self) -> str:  # noqa: D102
         return f"{super().extra_repr()}, components={self.components}"
 
 
-def _logistic(loc: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
+def _logistic_parameters(loc: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
     """Location and log-scale, so that a fresh network says mid-grey with a scale of about a seventh of the range.
 
     The log-scale stays between -7, a quarter of a level, below which a bin's mass is one, and 3, where all is at the

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elbowroom import distributed
-from elbowroom.distributions import Delta, Normal, Quantised, nearest
+from elbowroom.distributions import Delta, Normal, Quantized, nearest_code_index
 from elbowroom.families.base import Family, Shape
 
 
@@ -30,7 +30,7 @@ class DiagonalNormal(Family):
         self.floor = floor
 
     def forward(self, phi: Tensor) -> Normal:  # noqa: D102
-        loc, log_var = self.elements(phi)
+        loc, log_var = self.split_parameters(phi)
         if self.floor is not None:
             log_var = self.floor + F.softplus(log_var - self.floor)
         return Normal(loc, log_var, len(self.shape))
@@ -84,19 +84,21 @@ class Codebook(Family):
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, dim))
 
-    def forward(self, phi: Tensor) -> Quantised:  # noqa: D102
+    def forward(self, phi: Tensor) -> Quantized:  # noqa: D102
         output = phi.unflatten(-1, self.shape)
-        indices = nearest(output.detach(), self.codes)
+        indices = nearest_code_index(output.detach(), self.codes)
         codes = self.codes[indices]
         if self.training:
-            self._follow(output.detach().flatten(0, -2), indices.flatten())
-        return Quantised(output, codes, indices)
+            self._update_averages(output.detach().flatten(0, -2), indices.flatten())
+        return Quantized(output, codes, indices)
 
     @torch.no_grad()
-    def _follow(self, output: Tensor, indices: Tensor) -> None:
+    def _update_averages(self, output: Tensor, indices: Tensor) -> None:
         # Over all processes that train together; a code restarted in one is the first's when they next agree.
-        used = distributed.total(torch.zeros_like(self.counts).index_add_(0, indices, output.new_ones(len(indices))))
-        summed = distributed.total(torch.zeros_like(self.sums).index_add_(0, indices, output))
+        used = distributed.all_reduce_sum(
+            torch.zeros_like(self.counts).index_add_(0, indices, output.new_ones(len(indices)))
+        )
+        summed = distributed.all_reduce_sum(torch.zeros_like(self.sums).index_add_(0, indices, output))
         self.counts.lerp_(used, 1 - self.decay)
         self.sums.lerp_(summed, 1 - self.decay)
         even = used.sum() / len(self.codes)

@@ -9,7 +9,7 @@ from functools import partial
 from elbowroom import errors
 from elbowroom.families.base import Family, Shape
 from elbowroom.families.location_scale import Gaussian, Laplace
-from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretisedLogistic, LogisticMixture
+from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretizedLogistic, LogisticMixture
 from elbowroom.families.posteriors import DiagonalNormal
 from elbowroom.families.tabular import Classes, Columns
 from elbowroom.table_shape import TABLE_LIKELIHOOD, TableShape, resolve_table_shape
@@ -23,7 +23,7 @@ LIKELIHOODS: dict[str, Callable[..., Family]] = {
     # A standard deviation of half a level is as far as pixels go; without a floor, flat ones have no end.
     "diagonal-normal": partial(DiagonalNormal, floor=2 * math.log(1 / 510)),
     "categorical": Categorical,
-    "discretised-logistic": DiscretisedLogistic,
+    "discretised-logistic": DiscretizedLogistic,
     "logistic-mixture": LogisticMixture,
 }
 
@@ -47,31 +47,33 @@ def likelihood(name: str, shape: Shape) -> Family:
     kind, colon, setting = name.partition(":")
     if kind == TABLE_LIKELIHOOD:
         known = shape if isinstance(shape, TableShape) else (shape,) if isinstance(shape, int) else tuple(shape)
-        return Columns(*(Gaussian(1) if size == 1 else Classes(size) for size in resolve_table_shape(name, known).sizes))
+        return Columns(
+            *(Gaussian(1) if size == 1 else Classes(size) for size in resolve_table_shape(name, known).sizes)
+        )
     if kind not in LIKELIHOODS:
-        raise errors.unknown("likelihood", kind, [*LIKELIHOODS, TABLE_LIKELIHOOD])
+        raise errors.unknown_name("likelihood", kind, [*LIKELIHOODS, TABLE_LIKELIHOOD])
     if not colon:
         return LIKELIHOODS[kind](shape)
-    if kind not in _SETTINGS:
+    if kind not in _SETTING_PARSERS:
         raise ValueError(f"likelihood '{name}': {kind} has no scale to set; write '{kind}' alone")
-    return LIKELIHOODS[kind](shape, _SETTINGS[kind](setting))
+    return LIKELIHOODS[kind](shape, _SETTING_PARSERS[kind](setting))
 
 
-def _scale(setting: str) -> float | str:
+def _parse_scale(setting: str) -> float | str:
     try:
         return float(setting)
     except ValueError:
         return setting
 
 
-def _components(setting: str) -> int:
+def _parse_components(setting: str) -> int:
     if not setting.isdecimal():
         raise ValueError(f"'{setting}' is no number of components: write logistic-mixture:10")
     return int(setting)
 
 
-_SETTINGS: dict[str, Callable[[str], float | int | str]] = {
-    "gaussian": _scale,
-    "laplace": _scale,
-    "logistic-mixture": _components,
+_SETTING_PARSERS: dict[str, Callable[[str], float | int | str]] = {
+    "gaussian": _parse_scale,
+    "laplace": _parse_scale,
+    "logistic-mixture": _parse_components,
 }

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from elbowroom import distributions
 from elbowroom.families.base import Family
-from elbowroom.families.location_scale import Scaled
+from elbowroom.families.location_scale import LocationScale
 
 
 class Classes(Family):
-    """One column that holds the number of a class, from 0: :class:`elbowroom.distributions.Classes`.
+    """One column that holds the number of a class, from 0: :class:`elbowroom.distributions.ColumnCategorical`.
 
     Args:
         classes: how many there are.
@@ -28,7 +28,7 @@ class Classes(Family):
         self.support, self.levels = (0.0, classes - 1.0), classes
 
     def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
-        return distributions.independent(distributions.Classes(self.elements(phi).movedim(0, -1)), 1)
+        return distributions.to_event(distributions.ColumnCategorical(self.split_parameters(phi).movedim(0, -1)), 1)
 
 
 class Columns(Family):
@@ -60,7 +60,7 @@ class Columns(Family):
             if column.shape != (1,):
                 size = "x".join(map(str, column.shape))
                 raise ValueError(f"column {number} is a {type(column).__name__} of {size} values: expected one of 1")
-            if isinstance(column, Scaled) and column.scale == "optimal":
+            if isinstance(column, LocationScale) and column.scale == "optimal":
                 raise ValueError(
                     f"column {number} takes its scale from a batch, in which values may be missing: "
                     "give it a number, or 'learned'"
@@ -71,4 +71,6 @@ class Columns(Family):
 
     def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
         parts = phi.split(self.sizes, -1)
-        return distributions.Beside([column(part) for column, part in zip(self.columns, parts, strict=True)])
+        return distributions.IndependentColumns(
+            [column(part) for column, part in zip(self.columns, parts, strict=True)]
+        )

@@ -17,19 +17,19 @@ from elbowroom.training import Callback, State
 from elbowroom.training.state import EPOCH, ROW, RUN, STEP
 
 
-def _needed(module: str, package: str) -> Any:
+def _import_required(module: str, package: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
         raise ValueError(f"this callback needs {package}, which is not installed: pip install {package}") from None
 
 
-def _figures(row: dict[str, Any]) -> dict[str, float]:
+def _row_metrics(row: dict[str, Any]) -> dict[str, float]:
     """The numbers of a row worth a curve."""
     return {name: value for name, value in row.items() if isinstance(value, float) and name != "seconds"}
 
 
-def _pictures(state: State) -> dict[str, Path]:
+def _epoch_images(state: State) -> dict[str, Path]:
     """The pictures of the epoch that has just ended, by kind."""
     names = {path.stem.rpartition("-")[0]: path for path in state[RUN].images.glob(f"*-{state[EPOCH]:04d}.png")}
     return dict(sorted(names.items()))
@@ -42,7 +42,7 @@ class CSV(Callback):
         name: of the file.
     """
 
-    everywhere = False
+    is_on_every_rank = False
 
     def __init__(self, name: str = "metrics.csv") -> None:
         self.name = name
@@ -67,10 +67,10 @@ class TensorBoard(Callback):
         ValueError: tensorboard is not installed.
     """
 
-    everywhere = False
+    is_on_every_rank = False
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        _needed("tensorboard", "tensorboard")
+        _import_required("tensorboard", "tensorboard")
         self._folder = folder
         self._writer: Any = None
 
@@ -81,11 +81,11 @@ class TensorBoard(Callback):
 
     def row(self, state: State) -> None:  # noqa: D102
         row = state[ROW]
-        for name, value in _figures(row).items():
+        for name, value in _row_metrics(row).items():
             self._writer.add_scalar(f"{row['split']}/{name}", value, row["step"])
 
     def epoch(self, state: State) -> None:  # noqa: D102
-        for kind, path in _pictures(state).items():
+        for kind, path in _epoch_images(state).items():
             self._writer.add_image(kind, np.asarray(Image.open(path)), state[STEP], dataformats="HWC")
 
     def close(self, state: State) -> None:  # noqa: D102
@@ -106,10 +106,10 @@ class WandB(Callback):
         ValueError: wandb is not installed.
     """
 
-    everywhere = False
+    is_on_every_rank = False
 
     def __init__(self, project: str = "elbowroom", **settings: Any) -> None:
-        self._wandb = _needed("wandb", "wandb")
+        self._wandb = _import_required("wandb", "wandb")
         self._project, self._settings = project, settings
         self._run: Any = None
 
@@ -120,11 +120,11 @@ class WandB(Callback):
 
     def row(self, state: State) -> None:  # noqa: D102
         row = state[ROW]
-        figures = {f"{row['split']}/{name}": value for name, value in _figures(row).items()}
+        figures = {f"{row['split']}/{name}": value for name, value in _row_metrics(row).items()}
         self._run.log(figures | {"epoch": row["epoch"]}, step=row["step"])
 
     def epoch(self, state: State) -> None:  # noqa: D102
-        pictures = {kind: self._wandb.Image(str(path)) for kind, path in _pictures(state).items()}
+        pictures = {kind: self._wandb.Image(str(path)) for kind, path in _epoch_images(state).items()}
         if pictures:
             self._run.log(pictures, step=state[STEP])
 
@@ -144,10 +144,10 @@ class Visdom(Callback):
         ValueError: visdom is not installed.
     """
 
-    everywhere = False
+    is_on_every_rank = False
 
     def __init__(self, env: str | None = None, **settings: Any) -> None:
-        self._visdom = _needed("visdom", "visdom")
+        self._visdom = _import_required("visdom", "visdom")
         self._env, self._settings = env, settings
         self._board: Any = None
 
@@ -156,7 +156,7 @@ class Visdom(Callback):
 
     def row(self, state: State) -> None:  # noqa: D102
         row = state[ROW]
-        for name, value in _figures(row).items():
+        for name, value in _row_metrics(row).items():
             self._board.line(
                 X=np.array([row["step"]]),
                 Y=np.array([value]),
@@ -167,6 +167,6 @@ class Visdom(Callback):
             )
 
     def epoch(self, state: State) -> None:  # noqa: D102
-        for kind, path in _pictures(state).items():
+        for kind, path in _epoch_images(state).items():
             pixels = np.asarray(Image.open(path)).transpose(2, 0, 1)
             self._board.image(pixels, win=kind, opts={"title": f"{kind}, epoch {state[EPOCH]}"})

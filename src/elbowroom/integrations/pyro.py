@@ -10,7 +10,7 @@ from typing import Any
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, constraints, kl_divergence, register_kl
 
-from elbowroom.distributions import Delta, Quantised
+from elbowroom.distributions import Delta, Quantized
 from elbowroom.families import Codebook, Point
 from elbowroom.models.base import Model
 
@@ -20,12 +20,12 @@ try:
 except ImportError:
     raise ImportError("the bridge to Pyro needs pyro-ppl, which is not installed: pip install pyro-ppl") from None
 
-Program = Callable[..., Tensor]
+PyroProgram = Callable[..., Tensor]
 
-_number = count(1)
+_model_ids = count(1)
 
 
-def bridge(model: nn.Module) -> tuple[Program, Program]:
+def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
     r"""A model with one latent as a Pyro model and guide.
 
     .. math:: z \sim p(z),\quad x \sim p(x \mid z); \qquad z \sim q(z \mid x)
@@ -39,7 +39,7 @@ def bridge(model: nn.Module) -> tuple[Program, Program]:
     :math:`-\frac1B \sum \log p(x, z) - \log q(z \mid x)` in nats per example, at one draw of z for each.
     ``TraceMeanField_ELBO`` takes the KL in closed form where there is one, as our ELBO does.
     ``num_particles`` with ``vectorize_particles=True`` draws K codes at once. Noise comes from elbowroom's source, so
-    that within :func:`elbowroom.noise.keyed` the draws are those of an evaluation. To sample x as well:
+    that within :func:`elbowroom.noise.keyed_noise` the draws are those of an evaluation. To sample x as well:
     ``pyro.poutine.uncondition(p)(x)``.
 
     Bingham et al. 2019, arXiv 1810.09538.
@@ -63,46 +63,48 @@ def bridge(model: nn.Module) -> tuple[Program, Program]:
     >>> losses[0] > 40 > losses[-1]
     True
     """
-    _check(model)
+    _check_model(model)
     assert isinstance(model, Model)
     prior = model.prior
     assert prior is not None
-    name = f"elbowroom-{next(_number)}"
+    name = f"elbowroom-{next(_model_ids)}"
 
     def p(x: Tensor, c: Tensor | None = None) -> Tensor:
         pyro.module(name, model)
-        given = model._given(c)
+        given = model._condition(c)
         with pyro.plate("data", len(x)):
-            z = pyro.sample("z", Of(prior(*given)))
-            return pyro.sample("x", Of(model.decoder(z, *given)), obs=x)
+            z = pyro.sample("z", PyroDistribution(prior(*given)))
+            return pyro.sample("x", PyroDistribution(model.decoder(z, *given)), obs=x)
 
     def q(x: Tensor, c: Tensor | None = None) -> Tensor:
         pyro.module(name, model)
-        posterior = model.encoder(x, *model._given(c))
+        posterior = model.encoder(x, *model._condition(c))
         _check_posterior(posterior)
         with pyro.plate("data", len(x)):
-            return pyro.sample("z", Of(posterior))
+            return pyro.sample("z", PyroDistribution(posterior))
 
     return p, q
 
 
-class Of(TorchDistribution):
+class PyroDistribution(TorchDistribution):
     """A distribution of ours, or of torch, as Pyro takes it: callable, and expanded to the shape of a plate.
 
     Args:
         base: the distribution.
-        batch: its batch shape, of which the last dimensions are the base's; all of the base's if not given.
+        batch_shape: its batch shape, of which the last dimensions are the base's; all of the base's if not given.
 
     >>> from elbowroom import StandardNormal
-    >>> Of(StandardNormal(2)()).expand((3, 5))().shape
+    >>> PyroDistribution(StandardNormal(2)()).expand((3, 5))().shape
     torch.Size([3, 5, 2])
     """
 
     arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - torch declares it so
 
-    def __init__(self, base: Distribution, batch: Size | None = None) -> None:
+    def __init__(self, base: Distribution, batch_shape: Size | None = None) -> None:
         self.base = base
-        super().__init__(base.batch_shape if batch is None else batch, base.event_shape, validate_args=False)
+        super().__init__(
+            base.batch_shape if batch_shape is None else batch_shape, base.event_shape, validate_args=False
+        )
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]
@@ -117,22 +119,22 @@ class Of(TorchDistribution):
         except NotImplementedError:
             return constraints.independent(constraints.real, len(self.event_shape))
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Of:  # noqa: D102
+    def expand(self, batch_shape: Any, _instance: Any = None) -> PyroDistribution:  # noqa: D102
         own, wanted = tuple(self.base.batch_shape), tuple(batch_shape)
         if own != wanted[len(wanted) - len(own) :]:
             raise ValueError(
                 f"a distribution over a batch of {list(own)} cannot stand in a plate of {list(wanted)}: give as many "
                 "examples, and labels, as the plate has"
             )
-        return Of(self.base, Size(wanted))
+        return PyroDistribution(self.base, Size(wanted))
 
     def rsample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: D102
-        return self._drawn(self.base.rsample, sample_shape)
+        return self._draw_flat(self.base.rsample, sample_shape)
 
     def sample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: D102
-        return self._drawn(self.base.sample, sample_shape)
+        return self._draw_flat(self.base.sample, sample_shape)
 
-    def _drawn(self, draw: Callable[[Size], Tensor], sample_shape: Any) -> Tensor:
+    def _draw_flat(self, draw: Callable[[Size], Tensor], sample_shape: Any) -> Tensor:
         """All draws of an example along one leading dimension, as our models make them."""
         shape = self._extended_shape(sample_shape)
         return draw(Size((math.prod(shape) // max(math.prod(self.base._extended_shape()), 1),))).reshape(shape)
@@ -142,12 +144,12 @@ class Of(TorchDistribution):
         return found if found.dim() >= len(self.batch_shape) else found.expand(self.batch_shape)
 
 
-@register_kl(Of, Of)
-def _kl(q: Of, p: Of) -> Tensor:
+@register_kl(PyroDistribution, PyroDistribution)
+def _kl(q: PyroDistribution, p: PyroDistribution) -> Tensor:
     return kl_divergence(q.base, p.base).expand(q.batch_shape)
 
 
-def _check(model: nn.Module) -> None:
+def _check_model(model: nn.Module) -> None:
     """Refuse what is no pair of densities over one latent."""
     if not isinstance(model, Model):
         kind = type(model).__name__
@@ -157,19 +159,19 @@ def _check(model: nn.Module) -> None:
         )
     family = getattr(model.encoder, "family", None)
     if isinstance(family, Codebook):
-        raise ValueError(_QUANTISED)
+        raise ValueError(_QUANTIZED_MESSAGE)
     if isinstance(family, Point):
-        raise ValueError(_POINT)
+        raise ValueError(_POINT_MESSAGE)
     if model.prior is None:
         raise ValueError("this model has no prior for z to be drawn from: give it one, as elbowroom.StandardNormal")
 
 
-_QUANTISED = "a quantised code is no draw, and its codebook follows by averages: train it with elbowroom.fit"
-_POINT = "a point posterior has no density for a guide: use a posterior that has, as elbowroom.DiagonalNormal"
+_QUANTIZED_MESSAGE = "a quantised code is no draw, and its codebook follows by averages: train it with elbowroom.fit"
+_POINT_MESSAGE = "a point posterior has no density for a guide: use a posterior that has, as elbowroom.DiagonalNormal"
 
 
 def _check_posterior(posterior: Distribution) -> None:
-    if isinstance(posterior, Quantised):
-        raise ValueError(_QUANTISED)
+    if isinstance(posterior, Quantized):
+        raise ValueError(_QUANTIZED_MESSAGE)
     if isinstance(posterior, Delta):
-        raise ValueError(_POINT)
+        raise ValueError(_POINT_MESSAGE)

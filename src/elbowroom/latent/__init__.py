@@ -1,6 +1,6 @@
 """Walks through the space of codes: pure functions from a model and codes to tensors."""
 
-from elbowroom.latent.attributes import traverse_attribute, attribute_vector
+from elbowroom.latent.attributes import attribute_vector, traverse_attribute
 from elbowroom.latent.decode import decode_latents
 from elbowroom.latent.interpolation import PATHS, interpolation, lerp, slerp
 from elbowroom.latent.nearest_examples import NearestExamples, find_nearest_examples
@@ -12,16 +12,16 @@ __all__ = [
     "PATHS",
     "NearestExamples",
     "Projection",
-    "traverse_attribute",
     "attribute_vector",
     "decode_latents",
+    "decode_plane",
+    "find_nearest_examples",
     "interpolation",
     "lerp",
-    "find_nearest_examples",
-    "decode_plane",
-    "principal_components",
     "normal_quantiles",
+    "principal_components",
     "slerp",
     "traversal",
+    "traverse_attribute",
     "tsne",
 ]

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from elbowroom.data import Split
 from elbowroom.latent.decode import decode_latents
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 #: Examples encoded at once.
 BATCH_SIZE = 512
 
 
-def attribute_vector(model: Generative, split: Split, attribute: int) -> Tensor:
+def attribute_vector(model: GenerativeModel, split: Split, attribute: int) -> Tensor:
     r"""The mean code of the examples that have an attribute, minus that of those that have not: (*latent_shape).
 
     .. math:: v = \mathrm{mean}\{\mu(x) : y > 1/2\} - \mathrm{mean}\{\mu(x) : y \le 1/2\}
@@ -55,7 +55,9 @@ def attribute_vector(model: Generative, split: Split, attribute: int) -> Tensor:
     return having - without
 
 
-def traverse_attribute(model: Generative, x: Tensor, direction: Tensor, steps: Sequence[float] = (-1, -0.5, 0, 0.5, 1, 1.5)) -> Tensor:
+def traverse_attribute(
+    model: GenerativeModel, x: Tensor, direction: Tensor, steps: Sequence[float] = (-1, -0.5, 0, 0.5, 1, 1.5)
+) -> Tensor:
     """Examples (B, *shape) moved along a vector by so many times its length: (B, steps, *shape).
 
     >>> import elbowroom as er

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 #: Codes that go through the decoder at once.
 BATCH_SIZE = 512
 
 
-def decode_latents(model: Generative, z: Tensor, c: Tensor | None = None) -> Tensor:
+def decode_latents(model: GenerativeModel, z: Tensor, c: Tensor | None = None) -> Tensor:
     """The means of p(x|z) for codes in any arrangement: (..., *latent_shape) to (..., *shape), on the CPU.
 
     In a hierarchy z is the uppermost latent, and those below take their means.

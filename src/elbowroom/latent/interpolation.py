@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.latent.decode import decode_latents
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
@@ -60,7 +60,7 @@ PATHS: dict[str, Callable[[Tensor, Tensor, Tensor | Sequence[float]], Tensor]] =
 
 
 def interpolation(
-    model: Generative,
+    model: GenerativeModel,
     a: Tensor,
     b: Tensor,
     t: Tensor | Sequence[float],

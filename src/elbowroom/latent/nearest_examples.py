@@ -27,7 +27,9 @@ class NearestExamples(NamedTuple):
 
 
 @torch.no_grad()
-def find_nearest_examples(x: Tensor, split: Split, k: int = 5, scale: Tensor | None = None, max_examples: int = 60_000) -> NearestExamples:
+def find_nearest_examples(
+    x: Tensor, split: Split, k: int = 5, scale: Tensor | None = None, max_examples: int = 60_000
+) -> NearestExamples:
     r"""The k examples of a split closest to each of x (n, *shape), by :math:`\sqrt{\sum_i ((x_i - x'_i)/s_i)^2}`.
 
     Args:

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from elbowroom.latent.decode import decode_latents
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 
 def traversal(
-    model: Generative, z: Tensor, dims: Sequence[int], offsets: Tensor | Sequence[float], c: Tensor | None = None
+    model: GenerativeModel, z: Tensor, dims: Sequence[int], offsets: Tensor | Sequence[float], c: Tensor | None = None
 ) -> Tensor:
     r"""Decode a code with one dimension moved, the others held: :math:`\mathrm E[x \mid z + \delta\, e_j]`.
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from elbowroom.latent.decode import decode_latents
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 
-def decode_plane(model: Generative, z1: Tensor, z2: Tensor, c: Tensor | None = None) -> Tensor:
+def decode_plane(model: GenerativeModel, z1: Tensor, z2: Tensor, c: Tensor | None = None) -> Tensor:
     """Decode every pair of these values of a two-dimensional code: (len(z2), len(z1), *shape).
 
     Kingma & Welling 2014, arXiv 1312.6114, figure 4.

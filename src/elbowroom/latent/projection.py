@@ -34,7 +34,7 @@ def principal_components(z: Tensor, dims: int = 2) -> Projection:
         ValueError: fewer examples or dimensions than asked for, or codes that are all the same.
 
     >>> z = torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 1.0, 0.0], [2.0, 1.0, 0.0]])
-    >>> principal_components(z).share
+    >>> principal_components(z).shard_order
     tensor([0.8000, 0.2000])
     """
     if min(z.shape) < dims:

@@ -1,1 +1,26 @@
 """Models: encoder, decoder and prior, and those with more than one latent."""
+
+from elbowroom.models.base import GenerativeModel, Model
+from elbowroom.models.conditional import Conditional
+from elbowroom.models.conditioning import LabelEncoder
+from elbowroom.models.draw import Draw, Latent
+from elbowroom.models.hierarchical import Hierarchy
+from elbowroom.models.ladder import Ladder
+from elbowroom.models.priors import CodePrior, Mixture, StandardNormal, VampPrior
+from elbowroom.models.semi_supervised import SemiSupervised
+
+__all__ = [
+    "CodePrior",
+    "Conditional",
+    "Draw",
+    "GenerativeModel",
+    "Hierarchy",
+    "LabelEncoder",
+    "Ladder",
+    "Latent",
+    "Mixture",
+    "Model",
+    "SemiSupervised",
+    "StandardNormal",
+    "VampPrior",
+]

@@ -18,7 +18,7 @@ from elbowroom.models.draw import Draw, Latent
 
 
 @dataclass(frozen=True)
-class Origin:
+class RecipeCall:
     """Which recipe made a model, and with what: enough to make it again."""
 
     recipe: str
@@ -26,7 +26,7 @@ class Origin:
     arguments: dict[str, Any]
 
 
-class Generative(nn.Module, ABC):
+class GenerativeModel(nn.Module, ABC):
     """What every model can do, whatever its latents look like.
 
     A concrete model says how it draws from its posterior, from its prior, and how it decodes; the rest follows.
@@ -34,12 +34,12 @@ class Generative(nn.Module, ABC):
     Attributes:
         decoder: p(x|z).
         latent_shape: of the code that :meth:`decode` takes.
-        origin: the recipe that made the model, if one did.
+        recipe_call: the recipe that made the model, if one did.
     """
 
     decoder: Conditional
     latent_shape: tuple[int, ...]
-    origin: Origin | None = None
+    recipe_call: RecipeCall | None = None
 
     @abstractmethod
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
@@ -59,7 +59,7 @@ class Generative(nn.Module, ABC):
         return self.decoder.family.shape
 
     @contextmanager
-    def _at_rest(self) -> Iterator[None]:
+    def _eval_mode(self) -> Iterator[None]:
         """Evaluation mode for a look at the model, so that looking does not change it."""
         training = self.training
         self.eval()
@@ -71,12 +71,12 @@ class Generative(nn.Module, ABC):
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """The posterior mean of the code that :meth:`decode` takes, (B, *latent_shape)."""
-        with self._at_rest(), noise.silenced():
+        with self._eval_mode(), noise.zero_noise():
             return self.draw(x, c).latents[-1].q.mean.reshape(len(x), *self.latent_shape)
 
     def reconstruct(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """The mean of p(x|z) at the posterior mean, (B, *shape)."""
-        with self._at_rest(), noise.silenced():
+        with self._eval_mode(), noise.zero_noise():
             return self.draw(x, c).p.mean[0]
 
     def sample(self, n: int = 1, c: Tensor | None = None, z: Tensor | None = None) -> Tensor:
@@ -88,16 +88,16 @@ class Generative(nn.Module, ABC):
             ValueError: the codes have another length than the model's.
         """
         if z is None:
-            with self._at_rest():
+            with self._eval_mode():
                 return self.decode(self.draw_prior(n, c), c).mean
         if tuple(z.shape[1:]) != self.latent_shape:
             want, got = ("x".join(map(str, s)) for s in (self.latent_shape, z.shape[1:]))
             raise ValueError(f"codes of {got} numbers were given, but this model's codes have {want}: give {want} each")
-        with self._at_rest(), noise.silenced():
+        with self._eval_mode(), noise.zero_noise():
             return self.decode(z, c).mean
 
 
-class Model(Generative):
+class Model(GenerativeModel):
     """One latent: an encoder q(z|x), a decoder p(x|z), a prior p(z).
 
     Args:
@@ -131,7 +131,7 @@ class Model(Generative):
         self.latent_shape = encoder.family.shape
 
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:  # noqa: D102
-        given = self._given(c)
+        given = self._condition(c)
         q = self.encoder(x, *given)
         z = q.rsample((k,))
         prior = None if self.prior is None else self.prior(*given)
@@ -142,13 +142,13 @@ class Model(Generative):
             raise ValueError(
                 "this model has no prior to sample from: give codes (z= in Python, --z on the command line)"
             )
-        given = self._given(c)
+        given = self._condition(c)
         return self.prior(*given).sample(() if given else (n,))
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:  # noqa: D102
-        return self.decoder(z, *self._given(c))
+        return self.decoder(z, *self._condition(c))
 
-    def _given(self, c: Tensor | None) -> tuple[Tensor, ...]:
+    def _condition(self, c: Tensor | None) -> tuple[Tensor, ...]:
         if self.condition is None:
             return ()
         if c is None:

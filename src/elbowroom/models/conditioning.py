@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Labels(nn.Module):
+class LabelEncoder(nn.Module):
     """Class labels (B,) as one-hot rows (B, n); attributes (B, n) as they are.
 
     Args:
@@ -16,7 +16,7 @@ class Labels(nn.Module):
         ValueError: a label that is not one of 0 to n − 1, or another number of attributes.
 
     >>> import torch
-    >>> Labels(3)(torch.tensor([2, 0]))
+    >>> LabelEncoder(3)(torch.tensor([2, 0]))
     tensor([[0., 0., 1.],
             [1., 0., 0.]])
     """
@@ -36,14 +36,14 @@ class Labels(nn.Module):
             return c
         # A look at the values makes a GPU wait.
         if c.device.type == "cpu":
-            check(c, self.n)
+            check_labels(c, self.n)
         return one_hot(c, self.n)
 
     def extra_repr(self) -> str:  # noqa: D102
         return str(self.n)
 
 
-def check(c: Tensor, n: int) -> None:
+def check_labels(c: Tensor, n: int) -> None:
     """Refuse labels that are not among 0 to n − 1."""
     if len(c) and int(c.min()) == -1:
         raise ValueError(

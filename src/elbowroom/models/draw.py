@@ -46,7 +46,7 @@ class Latent:
     @cached_property
     def kl(self) -> Tensor:
         """KL(q(z|x) || p(z)), (B,), nats: in closed form where torch knows one, else the mean over the K samples."""
-        if self.prior is None or not self.probabilistic:
+        if self.prior is None or not self.is_probabilistic:
             return self.log_qz - self.log_pz  # one of the two raises, with its advice
         try:
             kl = kl_divergence(self.q, self.prior)
@@ -55,7 +55,7 @@ class Latent:
         return kl.mean(0) if kl.dim() > 1 else kl
 
     @property
-    def probabilistic(self) -> bool:
+    def is_probabilistic(self) -> bool:
         """Whether posterior and prior have densities, so that KL and ELBO are defined."""
         return self.prior is not None and has_density(self.q)
 
@@ -88,7 +88,7 @@ class Draw:
         #: What the terms of an objective recorded of this draw, by name.
         self.terms: dict[str, Tensor] = {}
 
-    def _only(self) -> Latent:
+    def _single_latent(self) -> Latent:
         if len(self.latents) > 1:
             raise ValueError(
                 f"this draw has {len(self.latents)} latents and a single one was asked for: "
@@ -99,22 +99,22 @@ class Draw:
     @property
     def z(self) -> Tensor:
         """The codes, (K, B, *latent)."""
-        return self._only().z
+        return self._single_latent().z
 
     @property
     def q(self) -> Distribution:
         """q(z|x)."""
-        return self._only().q
+        return self._single_latent().q
 
     @property
     def prior(self) -> Distribution | None:
         """p(z)."""
-        return self._only().prior
+        return self._single_latent().prior
 
     @property
-    def probabilistic(self) -> bool:
+    def is_probabilistic(self) -> bool:
         """Whether every latent has a posterior density and a prior, so that KL and ELBO are defined."""
-        return all(latent.probabilistic for latent in self.latents)
+        return all(latent.is_probabilistic for latent in self.latents)
 
     @cached_property
     def log_px(self) -> Tensor:
@@ -137,7 +137,7 @@ class Draw:
         return _sum([latent.kl for latent in self.latents])
 
     @property
-    def charged_kl(self) -> Tensor:
+    def weighted_kl(self) -> Tensor:
         """What an objective is charged for the KL: a scalar, the mean over the batch, nats."""
         if self.free_nats == 0:
             return self.kl_weight * self.kl.mean()
@@ -157,10 +157,10 @@ class Draw:
         """log p(x, z) - log q(z|x), the log importance weight, (K, B), nats."""
         return self.log_px + self.log_pz - self.log_qz
 
-    def figures(self) -> dict[str, Tensor]:
+    def metrics(self) -> dict[str, Tensor]:
         """What is reported of every draw: means over the batch, in nats, of what is defined; each of several KLs."""
-        found = {"elbo": self.elbo.mean(), "kl": self.kl.mean()} if self.probabilistic else {}
-        if self.probabilistic and len(self.latents) > 1:
+        found = {"elbo": self.elbo.mean(), "kl": self.kl.mean()} if self.is_probabilistic else {}
+        if self.is_probabilistic and len(self.latents) > 1:
             found |= {f"kl_z{i}": latent.kl.mean() for i, latent in enumerate(self.latents, 1)}
         return found | {"reconstruction": -self.log_px.mean()}
 

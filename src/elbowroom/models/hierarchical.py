@@ -13,17 +13,17 @@ from torch.distributions import Distribution
 
 from elbowroom.distributions import Normal
 from elbowroom.families import Family
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.networks import Down, Pyramid, Residual
-from elbowroom.networks.blocks import convolution, enlarged, norm
+from elbowroom.networks.blocks import convolution, group_norm, upsample
 
 #: How far a log-variance may go from where it starts, of a posterior that is from its prior: a factor of 150 to 1/150.
-FAR = 5.0
+LOG_VAR_BOUND = 5.0
 
 
-class Hierarchy(Generative):
+class Hierarchy(GenerativeModel):
     r"""Latents :math:`z_L, \dots, z_1` at growing sizes, each drawn given all those above it.
 
     .. math:: p(x, z) = p(x \mid h_0) \prod_l p(z_l \mid h_l), \quad
@@ -34,7 +34,7 @@ class Hierarchy(Generative):
     2011.10650, and Vahdat & Kautz 2020, arXiv 2007.03898, whose posterior relative to the prior is taken over.
 
     Deviations: the finest latents are at half the size of the data; normalisation over groups of an example's own
-    channels, so that its bound does not depend on its company; log-variances are bounded smoothly (:data:`FAR`), which
+    channels, so that its bound does not depend on its company; log-variances are bounded smoothly (:data:`LOG_VAR_BOUND`), which
     neither clamps a gradient away nor lets a posterior collapse to a point.
 
     Args:
@@ -67,19 +67,22 @@ class Hierarchy(Generative):
         gain = 1 / math.sqrt(sum(latents))
         self.start = nn.Parameter(torch.zeros(self.widths[0], *self.sizes[0]))
         #: The level that each rung stands at.
-        self.places = [level for level, count in enumerate(latents) for _ in range(count)]
-        rungs = [_Rung(self.widths[place], latent, to.dims, gain, first=i == 0) for i, place in enumerate(self.places)]
+        self.block_levels = [level for level, count in enumerate(latents) for _ in range(count)]
+        rungs = [
+            _LatentBlock(self.widths[place], latent, to.dims, gain, is_first=i == 0)
+            for i, place in enumerate(self.block_levels)
+        ]
         self.rungs = nn.ModuleList(rungs)
         self.narrow = nn.ModuleList(convolution(a, b, to.dims, kernel=1) for a, b in pairwise(self.widths))
-        self.decoder = Conditional(_Out(to, family.size), family)
+        self.decoder = Conditional(_OutputHead(to, family.size), family)
 
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:  # noqa: D102
         features = self.encoder.features(x)[::-1]
         latents: list[Latent] = []
-        h, level = self._begin(k, x.shape[0]), 0
-        for place, rung in self._way():
-            h, level = self._at(place, level, h), place
-            h, latent = rung.climb(h, features[level].expand(k, *features[level].shape))
+        h, level = self._initial_stream(k, x.shape[0]), 0
+        for place, rung in self._iter_blocks():
+            h, level = self._move_to_level(place, level, h), place
+            h, latent = rung.infer(h, features[level].expand(k, *features[level].shape))
             latents.append(latent)
         return Draw(x, self.decoder(h), *reversed(latents), c=c)
 
@@ -91,67 +94,67 @@ class Hierarchy(Generative):
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         """p(x|z), from the uppermost latent down; the latents below are drawn on the way."""
         lead = z.shape[: -len(self.latent_shape)]
-        h, level = self._begin(1, math.prod(lead)), 0
+        h, level = self._initial_stream(1, math.prod(lead)), 0
         code: Tensor | None = z.reshape(1, -1, *self.latent_shape)
-        for place, rung in self._way():
-            h, level = self._at(place, level, h), place
-            h, code = rung.descend(h, code), None
+        for place, rung in self._iter_blocks():
+            h, level = self._move_to_level(place, level, h), place
+            h, code = rung.generate(h, code), None
         return self.decoder(h.reshape(*lead, *h.shape[2:]))
 
-    def _way(self) -> Iterator[tuple[int, _Rung]]:
+    def _iter_blocks(self) -> Iterator[tuple[int, _LatentBlock]]:
         """Every rung from the top down, with the level it stands at."""
-        return zip(self.places, cast("Sequence[_Rung]", self.rungs), strict=True)
+        return zip(self.block_levels, cast("Sequence[LatentBlock]", self.rungs), strict=True)
 
-    def _begin(self, k: int, n: int) -> Tensor:
+    def _initial_stream(self, k: int, n: int) -> Tensor:
         return self.start.expand(k, n, *self.start.shape)
 
-    def _at(self, place: int, level: int, h: Tensor) -> Tensor:
+    def _move_to_level(self, target: int, level: int, h: Tensor) -> Tensor:
         """The stream at the size and with the channels of a level, come from the one above it or there already."""
-        if place == level:
+        if target == level:
             return h
-        flat = enlarged(self.narrow[level](h.flatten(0, 1)), self.sizes[place])
+        flat = upsample(self.narrow[level](h.flatten(0, 1)), self.sizes[target])
         return flat.reshape(*h.shape[:2], *flat.shape[1:])
 
 
-class _Rung(nn.Module):
+class _LatentBlock(nn.Module):
     """One latent on the stream."""
 
-    def __init__(self, width: int, latent: int, dims: int, gain: float, first: bool) -> None:
+    def __init__(self, width: int, latent: int, dims: int, gain: float, is_first: bool) -> None:
         super().__init__()
         inner = max(4, width // 4)
-        self.dims, self.latent, self.first = dims, latent, first
+        self.dims, self.latent, self.is_first = dims, latent, is_first
         # The first prior is a standard normal: nothing above it has been drawn that could say more.
-        self.prior = None if first else _head(width, inner, 2 * latent + width, dims)
+        self.prior = None if is_first else _head(width, inner, 2 * latent + width, dims)
         self.posterior = _head(2 * width, inner, 2 * latent, dims)
         self.back = convolution(latent, width, dims, kernel=1)
-        _scale(self.back, gain)
+        _scale_parameters(self.back, gain)
         self.change = Residual(width, dims, inner, gain)
 
-    def climb(self, h: Tensor, features: Tensor) -> tuple[Tensor, Latent]:
+    def infer(self, h: Tensor, features: Tensor) -> tuple[Tensor, Latent]:
         """The stream (K, B, C, *size) with a draw from the posterior added, and the draw."""
-        prior, h = self._proposed(h)
-        loc, log_var = _over(self.posterior, torch.cat((h, features), 2)).chunk(2, 2)
-        q = Normal(prior.loc + loc, prior.log_var + _bounded(log_var), self.dims + 1)
+        prior, h = self._propose_prior(h)
+        loc, log_var = _apply_flat(self.posterior, torch.cat((h, features), 2)).chunk(2, 2)
+        q = Normal(prior.loc + loc, prior.log_var + _bound_log_var(log_var), self.dims + 1)
         z = q.rsample()
-        return self._added(h, z), Latent(z, q, prior)
+        return self._add_latent(h, z), Latent(z, q, prior)
 
-    def descend(self, h: Tensor, z: Tensor | None) -> Tensor:
+    def generate(self, h: Tensor, z: Tensor | None) -> Tensor:
         """The stream with ``z``, or a draw from the prior, added."""
-        prior, h = self._proposed(h)
-        return self._added(h, prior.rsample() if z is None else z)
+        prior, h = self._propose_prior(h)
+        return self._add_latent(h, prior.rsample() if z is None else z)
 
-    def _proposed(self, h: Tensor) -> tuple[Normal, Tensor]:
+    def _propose_prior(self, h: Tensor) -> tuple[Normal, Tensor]:
         if self.prior is None:
             zero = h.new_zeros(*h.shape[:2], self.latent, *h.shape[3:])
             return Normal(zero, zero, self.dims + 1), h
-        loc, log_var, more = _over(self.prior, h).split([self.latent, self.latent, h.shape[2]], 2)
-        return Normal(loc, _bounded(log_var), self.dims + 1), h + more
+        loc, log_var, more = _apply_flat(self.prior, h).split([self.latent, self.latent, h.shape[2]], 2)
+        return Normal(loc, _bound_log_var(log_var), self.dims + 1), h + more
 
-    def _added(self, h: Tensor, z: Tensor) -> Tensor:
-        return _over(self.change, h + _over(self.back, z))
+    def _add_latent(self, h: Tensor, z: Tensor) -> Tensor:
+        return _apply_flat(self.change, h + _apply_flat(self.back, z))
 
 
-class _Out(nn.Module):
+class _OutputHead(nn.Module):
     """The stream at its finest to some numbers for each element of an example."""
 
     def __init__(self, to: Pyramid, numbers: int) -> None:
@@ -159,33 +162,35 @@ class _Out(nn.Module):
         width = to.widths[0]
         self.dims, self.size = to.dims, to.sizes[0]
         self.smooth = nn.Sequential(convolution(width, width, to.dims), Residual(width, to.dims))
-        self.out = nn.Sequential(norm(width), nn.SiLU(), convolution(width, numbers // math.prod(self.size), to.dims))
+        self.out = nn.Sequential(
+            group_norm(width), nn.SiLU(), convolution(width, numbers // math.prod(self.size), to.dims)
+        )
 
     def forward(self, h: Tensor) -> Tensor:
         """(..., C, *half) to (..., numbers)."""
         lead = h.shape[: h.dim() - self.dims - 1]
-        flat = self.out(self.smooth(enlarged(h.reshape(-1, *h.shape[len(lead) :]), self.size)))
+        flat = self.out(self.smooth(upsample(h.reshape(-1, *h.shape[len(lead) :]), self.size)))
         return flat.reshape(*lead, -1)
 
 
 def _head(width: int, inner: int, numbers: int, dims: int) -> nn.Module:
     """What a latent is told by: at the start next to nothing, so that posterior and prior begin as almost one."""
     last = convolution(inner, numbers, dims, kernel=1)
-    _scale(last, 0.01)
+    _scale_parameters(last, 0.01)
     middle = (convolution(width, inner, dims, kernel=1), nn.SiLU(), convolution(inner, inner, dims), nn.SiLU())
-    return nn.Sequential(norm(width), nn.SiLU(), *middle, last)
+    return nn.Sequential(group_norm(width), nn.SiLU(), *middle, last)
 
 
-def _scale(layer: nn.Module, by: float) -> None:
+def _scale_parameters(layer: nn.Module, factor: float) -> None:
     for parameter in layer.parameters():
-        parameter.data.mul_(by)
+        parameter.data.mul_(factor)
 
 
-def _over(net: nn.Module, h: Tensor) -> Tensor:
+def _apply_flat(net: nn.Module, h: Tensor) -> Tensor:
     """A network over (K, B, ...)."""
     flat = net(h.flatten(0, 1))
     return flat.reshape(*h.shape[:2], *flat.shape[1:])
 
 
-def _bounded(log_var: Tensor) -> Tensor:
-    return FAR * torch.tanh(log_var / FAR)
+def _bound_log_var(log_var: Tensor) -> Tensor:
+    return LOG_VAR_BOUND * torch.tanh(log_var / LOG_VAR_BOUND)

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom.distributions import Normal
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.draw import Draw, Latent
 
 
-class Ladder(Generative):
+class Ladder(GenerativeModel):
     r"""Latents :math:`z_1, \dots, z_L`, where each posterior merges an upward and a downward message.
 
     .. math:: q(z_l \mid z_{l+1}, x) = \mathcal N(\mu, \sigma^2),
@@ -55,7 +55,7 @@ class Ladder(Generative):
         latents = [Latent(z, q, prior)]
         for descend, message in zip(reversed(self.descend), reversed(upward), strict=True):
             prior = descend(z)
-            q = _merge(message, prior)
+            q = _multiply_normals(message, prior)
             z = q.rsample()
             latents.append(Latent(z, q, prior))
         return Draw(x, self.decoder(z), *reversed(latents), c=c)
@@ -71,7 +71,7 @@ class Ladder(Generative):
         return self.decoder(z)
 
 
-def _merge(up: Normal, down: Normal) -> Normal:
+def _multiply_normals(up: Normal, down: Normal) -> Normal:
     """The product of two normals: precisions add."""
     log_precision = torch.logaddexp(-up.log_var, -down.log_var)
     log_var = -log_precision

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from elbowroom.distributions import Codes, Normal, mixture
+from elbowroom.distributions import CodebookCategorical, Normal, mixture
 from elbowroom.families import Codebook
 from elbowroom.models.conditional import Conditional
 
@@ -27,7 +27,7 @@ class StandardNormal(nn.Module):
 
     def __init__(self, latent: int) -> None:
         super().__init__()
-        self.width = latent
+        self.numbers_per_code = latent
         self.register_buffer("zero", torch.zeros(latent), persistent=False)
 
     def forward(self, *condition: Tensor) -> Normal:  # noqa: D102
@@ -50,7 +50,7 @@ class Mixture(nn.Module):
         super().__init__()
         if components < 1:
             raise ValueError(f"a mixture needs at least 1 component, got {components}")
-        self.width = components * latent
+        self.numbers_per_code = components * latent
         self.logits = nn.Parameter(torch.zeros(components))
         self.loc = nn.Parameter(torch.randn(components, latent))
         self.log_var = nn.Parameter(torch.zeros(components, latent))
@@ -79,7 +79,7 @@ class VampPrior(nn.Module):
         if components < 1:
             raise ValueError(f"a VampPrior needs at least 1 pseudo-input, got {components}")
         self.encoder, self.bounded = encoder, bounded
-        self.width = components * math.prod(encoder.family.shape)
+        self.numbers_per_code = components * math.prod(encoder.family.shape)
         self.raw = nn.Parameter(torch.randn(components, *shape))
         self.register_buffer("logits", torch.zeros(components), persistent=False)
 
@@ -101,8 +101,8 @@ class CodePrior(nn.Module):
     def __init__(self, codebook: Codebook) -> None:
         super().__init__()
         self.codebook = codebook
-        self.width = codebook.shape[0] * len(codebook.codes)
+        self.numbers_per_code = codebook.shape[0] * len(codebook.codes)
         self.logits = nn.Parameter(torch.zeros(codebook.shape[0], len(codebook.codes)))
 
-    def forward(self) -> Codes:  # noqa: D102
-        return Codes(self.logits, self.codebook.codes)
+    def forward(self) -> CodebookCategorical:  # noqa: D102
+        return CodebookCategorical(self.logits, self.codebook.codes)

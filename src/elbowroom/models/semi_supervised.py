@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom.distributions import kl_divergence
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditional import Conditional
-from elbowroom.models.conditioning import Labels, one_hot
+from elbowroom.models.conditioning import LabelEncoder, one_hot
 from elbowroom.models.draw import Draw, Latent
 
 
-class SemiSupervised(Generative):
+class SemiSupervised(GenerativeModel):
     r"""The class y is a latent of its own, known for some examples: :math:`p(y)\, p(z)\, p(x \mid y, z)`.
 
     .. math:: \mathcal L(x, y) = E_{q(z|x,y)}[\log p(x \mid y, z)] + \log p(y) - \mathrm{KL}(q(z \mid x, y) \| p(z))
@@ -40,7 +40,7 @@ class SemiSupervised(Generative):
     ) -> None:
         super().__init__()
         self.classifier, self.encoder, self.decoder, self.prior = classifier, encoder, decoder, prior
-        self.labels, self.classes = Labels(classes), classes
+        self.label_encoder, self.n_classes = LabelEncoder(classes), classes
         self.latent_shape = encoder.family.shape
 
     def log_qy(self, x: Tensor) -> Tensor:
@@ -49,20 +49,20 @@ class SemiSupervised(Generative):
 
     def classify(self, x: Tensor) -> Tensor:
         """q(y|x), (B, classes)."""
-        with self._at_rest():
+        with self._eval_mode():
             return self.log_qy(x).exp()
 
-    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Enumerated:  # noqa: D102
+    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> ClassMarginalDraw:  # noqa: D102
         log_qy = self.log_qy(x)
         label = torch.full((len(x),), -1, device=x.device) if c is None else c
-        every = torch.eye(self.classes, device=x.device)
+        every = torch.eye(self.n_classes, device=x.device)
         q = self.encoder(x[:, None], every)
         z = q.rsample((k,))
-        classes = Classes(log_qy, label, self.decoder(z, every).log_prob(x[:, None]), Latent(z, q, self.prior()))
-        y = classes.likeliest
+        classes = ClassPosterior(log_qy, label, self.decoder(z, every).log_prob(x[:, None]), Latent(z, q, self.prior()))
+        y = classes.most_probable
         own = z.take_along_dim(y.view(1, -1, 1, *[1] * len(self.latent_shape)), 2)[:, :, 0]
-        latent = Latent(own, self.encoder(x, self.labels(y)), self.prior())
-        return Enumerated(x, self.decoder(own, self.labels(y)), latent, classes, c)
+        latent = Latent(own, self.encoder(x, self.label_encoder(y)), self.prior())
+        return ClassMarginalDraw(x, self.decoder(own, self.label_encoder(y)), latent, classes, c)
 
     def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:  # noqa: D102
         return self.prior().sample((n,))
@@ -70,12 +70,12 @@ class SemiSupervised(Generative):
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         """p(x|y, z); the classes in turn where none is given, so that samples show them all."""
         if c is None:
-            c = torch.arange(len(z), device=z.device) % self.classes
-        return self.decoder(z, self.labels(c.clamp_min(0)))
+            c = torch.arange(len(z), device=z.device) % self.n_classes
+        return self.decoder(z, self.label_encoder(c.clamp_min(0)))
 
 
 @dataclass
-class Classes:
+class ClassPosterior:
     """Every class tried on every example.
 
     Attributes:
@@ -100,43 +100,45 @@ class Classes:
             return (self.latent.log_qz - self.latent.log_pz).mean(0)
 
     @property
-    def known(self) -> Tensor:
+    def is_known(self) -> Tensor:
         """Which labels are known, (B,)."""
         return self.label >= 0
 
     @property
-    def likeliest(self) -> Tensor:
+    def most_probable(self) -> Tensor:
         """The label where it is known, else the class that q(y|x) finds most probable, (B,)."""
-        return torch.where(self.known, self.label, self.log_qy.argmax(-1))
+        return torch.where(self.is_known, self.label, self.log_qy.argmax(-1))
 
     @property
-    def weight(self) -> Tensor:
+    def class_weights(self) -> Tensor:
         """q(y|x); all on the label where it is known, (B, Y)."""
         certain = one_hot(self.label, self.log_qy.shape[-1])
-        return torch.where(self.known[:, None], certain, self.log_qy.exp())
+        return torch.where(self.is_known[:, None], certain, self.log_qy.exp())
 
 
-class Enumerated(Draw):
+class ClassMarginalDraw(Draw):
     """A draw whose classes are summed out; the code and p(x|y, z) it shows are those of the likeliest class."""
 
-    def __init__(self, x: Tensor, p: Distribution, latent: Latent, classes: Classes, c: Tensor | None = None) -> None:
+    def __init__(
+        self, x: Tensor, p: Distribution, latent: Latent, class_posterior: ClassPosterior, c: Tensor | None = None
+    ) -> None:
         super().__init__(x, p, latent, c=c)
-        self.classes = classes
+        self.class_posterior = class_posterior
 
     @cached_property
     def log_px(self) -> Tensor:
         """E over q(y|x) of log p(x|y, z), (K, B), nats."""
-        return (self.classes.weight * self.classes.log_px).sum(-1)
+        return (self.class_posterior.class_weights * self.class_posterior.log_px).sum(-1)
 
     @cached_property
     def kl(self) -> Tensor:
         """KL(q(y, z|x) || p(y) p(z)), (B,), nats; of z alone, and −log p(y), where the class is known."""
-        log_weight = torch.where(self.classes.known[:, None], 0.0, self.classes.log_qy)
-        kl = self.classes.kl + log_weight + math.log(self.classes.log_qy.shape[-1])
-        return (self.classes.weight * kl).sum(-1)
+        log_weight = torch.where(self.class_posterior.is_known[:, None], 0.0, self.class_posterior.log_qy)
+        kl = self.class_posterior.kl + log_weight + math.log(self.class_posterior.log_qy.shape[-1])
+        return (self.class_posterior.class_weights * kl).sum(-1)
 
     @property
-    def charged_kl(self) -> Tensor:  # noqa: D102
+    def weighted_kl(self) -> Tensor:  # noqa: D102
         if self.free_nats:
             raise ValueError("free bits are for one latent, and here the classes are another: leave them out")
         return self.kl_weight * self.kl.mean()
@@ -144,7 +146,12 @@ class Enumerated(Draw):
     @cached_property
     def log_w(self) -> Tensor:
         """log of the importance weight, the classes summed over: log Σ_y p(x, y, z_y) / q(z_y|x, y), (K, B), nats."""
-        latent, label = self.classes.latent, self.classes.label[:, None]
-        joint = self.classes.log_px + latent.log_pz - latent.log_qz - math.log(self.classes.log_qy.shape[-1])
+        latent, label = self.class_posterior.latent, self.class_posterior.label[:, None]
+        joint = (
+            self.class_posterior.log_px
+            + latent.log_pz
+            - latent.log_qz
+            - math.log(self.class_posterior.log_qy.shape[-1])
+        )
         every = torch.arange(joint.shape[-1], device=joint.device)
         return joint.where((label < 0) | (label == every), -math.inf).logsumexp(-1)

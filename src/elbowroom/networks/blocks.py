@@ -11,20 +11,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 #: What stands at a level: from channels and dimensions of space to a module that keeps the shape.
-Blocks = Callable[[int, int], nn.Module]
+BlockFactory = Callable[[int, int], nn.Module]
 
 #: A linear map with weights and a bias, over space or without it.
-Layer = nn.Linear | nn.Conv1d | nn.Conv2d
+LinearOrConv = nn.Linear | nn.Conv1d | nn.Conv2d
 
 
-def convolution(inputs: int, outputs: int, dims: int, kernel: int = 3, stride: int = 1) -> Layer:
+def convolution(inputs: int, outputs: int, dims: int, kernel: int = 3, stride: int = 1) -> LinearOrConv:
     """A convolution that keeps the size, or halves it rounding up; without space, a linear map."""
     if dims == 0:
         return nn.Linear(inputs, outputs)
     return (nn.Conv1d, nn.Conv2d)[dims - 1](inputs, outputs, kernel, stride, padding=kernel // 2)
 
 
-def norm(width: int) -> nn.GroupNorm:
+def group_norm(width: int) -> nn.GroupNorm:
     """Normalisation over space and up to eight groups of channels: of an example alone, whatever its company.
 
     A group has four channels at least, so that it is no constant where the space is a single place.
@@ -32,34 +32,36 @@ def norm(width: int) -> nn.GroupNorm:
     return nn.GroupNorm(math.gcd(8, width // 4) if width % 4 == 0 else 1, width)
 
 
-def enlarged(x: Tensor, size: tuple[int, ...]) -> Tensor:
+def upsample(x: Tensor, size: tuple[int, ...]) -> Tensor:
     """(B, C, *half) to (B, C, *size) by repetition."""
     return F.interpolate(x, size) if size else x
 
 
-def grown(layer: Layer, x: Tensor, size: tuple[int, ...]) -> Tensor:
+def upsample_and_convolve(layer: LinearOrConv, x: Tensor, size: tuple[int, ...]) -> Tensor:
     """``layer(enlarged(x, size))``, at less cost where every side doubles.
 
     Both copies of a place are one number, so the weights that meet them can be added before: a transposed convolution
-    of stride 2 with the kernels of :func:`added` is the same map, for four ninths of the products in a picture and
+    of stride 2 with the kernels of :func:`fuse_upsampling_kernel` is the same map, for four ninths of the products in a picture and
     without the larger one between.
     """
     if not size or size != tuple(2 * half for half in x.shape[2:]):
-        return layer(enlarged(x, size))
+        return layer(upsample(x, size))
     transposed = (F.conv_transpose1d, F.conv_transpose2d)[len(size) - 1]
-    kept = getattr(layer, "added", None)
-    return transposed(x, added(layer.weight) if kept is None else kept, layer.bias, stride=2, padding=1)
+    kept = getattr(layer, "fused_kernel", None)
+    return transposed(
+        x, fuse_upsampling_kernel(layer.weight) if kept is None else kept, layer.bias, stride=2, padding=1
+    )
 
 
-def added(kernel: Tensor) -> Tensor:
-    """Kernels (O, I, 3) or (O, I, 3, 3) of a convolution as those of :func:`grown`, (I, O, 4) or (I, O, 4, 4)."""
+def fuse_upsampling_kernel(kernel: Tensor) -> Tensor:
+    """Kernels (O, I, 3) or (O, I, 3, 3) of a convolution as those of :func:`upsample_and_convolve`, (I, O, 4) or (I, O, 4, 4)."""
     dims = kernel.dim() - 2
     pool = (F.avg_pool1d, F.avg_pool2d)[dims - 1]
     mirrored = F.pad(kernel.flip(tuple(range(2, 2 + dims))), (1, 1) * dims)
     return 2**dims * pool(mirrored, 2, stride=1).transpose(0, 1)
 
 
-def laid(x: Tensor) -> Tensor:
+def to_channels_last(x: Tensor) -> Tensor:
     """Pictures with the channels of a place side by side in memory, as convolutions go through them fastest."""
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
@@ -86,7 +88,7 @@ class Residual(nn.Module):
         channels = (width, *[inner or width] * (len(kernels) - 1), width)
         layers: list[nn.Module] = []
         for (a, b), kernel in zip(pairwise(channels), kernels, strict=True):
-            layers += [norm(a), nn.SiLU(), last := convolution(a, b, dims, kernel)]
+            layers += [group_norm(a), nn.SiLU(), last := convolution(a, b, dims, kernel)]
         assert last.bias is not None
         nn.init.zeros_(last.bias)
         last.weight.data.mul_(gain)
@@ -96,17 +98,17 @@ class Residual(nn.Module):
         return x + self.change(x)
 
 
-def _plain(width: int, dims: int) -> nn.Module:
+def _no_block(width: int, dims: int) -> nn.Module:
     return nn.Identity()
 
 
-def _residual(width: int, dims: int) -> nn.Module:
+def _residual_block(width: int, dims: int) -> nn.Module:
     return Residual(width, dims)
 
 
-def _deep(width: int, dims: int) -> nn.Module:
+def _deep_block(width: int, dims: int) -> nn.Module:
     return nn.Sequential(*(Residual(width, dims, max(1, width // 4), gain=0.25) for _ in range(4)))
 
 
 #: The networks by name: what stands at each of their levels.
-NETWORKS: dict[str, Blocks] = {"plain": _plain, "residual": _residual, "deep": _deep}
+NETWORKS: dict[str, BlockFactory] = {"plain": _no_block, "residual": _residual_block, "deep": _deep_block}

@@ -10,14 +10,21 @@ from typing import cast
 from torch import Tensor, nn
 
 from elbowroom import errors
-from elbowroom.networks.blocks import NETWORKS, Layer, added, convolution, grown, laid, norm
-from elbowroom.networks.inputs import entrances
-from elbowroom.networks.joined import joined, shapes_of
+from elbowroom.networks.blocks import (
+    NETWORKS,
+    convolution,
+    fuse_upsampling_kernel,
+    group_norm,
+    to_channels_last,
+    upsample_and_convolve,
+)
+from elbowroom.networks.inputs import input_layers
+from elbowroom.networks.joined import concatenate_inputs, normalize_shapes
 
 #: Channels of the finest level and of the widest, by the name of a size.
 SIZES: dict[str, tuple[int, int]] = {"s": (16, 128), "m": (32, 256), "l": (64, 512)}
 #: The longest side at which a pyramid of default widths ends.
-TOP = 4
+MAX_TOP_SIDE = 4
 
 
 class Pyramid:
@@ -48,11 +55,11 @@ class Pyramid:
         if len(space) > 2:
             raise ValueError(f"a network for examples of shape {tuple(shape)}: expected (C, H, W), (C, T) or (D,)")
         if size not in SIZES:
-            raise errors.unknown("size", size, SIZES)
+            raise errors.unknown_name("size", size, SIZES)
         if network not in NETWORKS:
-            raise errors.unknown("network", network, NETWORKS)
-        self.dims, self.blocks = len(space), NETWORKS[network]
-        self.widths = tuple(_widths(space, *SIZES[size]) if widths is None else widths)
+            raise errors.unknown_name("network", network, NETWORKS)
+        self.dims, self.make_block = len(space), NETWORKS[network]
+        self.widths = tuple(_default_widths(space, *SIZES[size]) if widths is None else widths)
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"widths must be at least 1, and one for each level, got {self.widths}")
         self.sizes = [tuple(space)]
@@ -60,11 +67,11 @@ class Pyramid:
             self.sizes.append(tuple(-(-side // 2) for side in self.sizes[-1]))
 
 
-def _widths(space: Sequence[int], first: int, most: int) -> list[int]:
+def _default_widths(space: Sequence[int], min_width: int, max_width: int) -> list[int]:
     if not space:
-        return [8 * first] * 2
-    levels = max(1, math.ceil(math.log2(max(space) / TOP)))
-    return [min(first * 2**level, most) for level in range(levels)]
+        return [8 * min_width] * 2
+    levels = max(1, math.ceil(math.log2(max(space) / MAX_TOP_SIDE)))
+    return [min(min_width * 2**level, max_width) for level in range(levels)]
 
 
 class Down(nn.Module):
@@ -84,27 +91,27 @@ class Down(nn.Module):
     def __init__(
         self,
         shape: Sequence[int],
-        *others: int | Sequence[int],
+        *other_shapes: int | Sequence[int],
         numbers: int,
         size: str = "m",
         widths: Sequence[int] | None = None,
         network: str = "plain",
     ) -> None:
         super().__init__()
-        self.pyramid = to = Pyramid(shapes_of([shape])[0], size, widths, network)
-        (self.enter,) = entrances([shape])
+        self.pyramid = to = Pyramid(normalize_shapes([shape])[0], size, widths, network)
+        (self.input_layer,) = input_layers([shape])
         self.levels = nn.ModuleList()
         for inputs, outputs in pairwise((to.channels, *to.widths)):
             # The first level sees how bright a picture is; after normalisation nobody would.
-            first = [] if not self.levels else [norm(outputs)]
+            first = [] if not self.levels else [group_norm(outputs)]
             halve = convolution(inputs, outputs, to.dims, stride=2)
-            self.levels.append(nn.Sequential(halve, *first, nn.SiLU(), to.blocks(outputs, to.dims)))
-        self.shapes = [(to.widths[-1] * math.prod(to.sizes[-1]),), *shapes_of(others)]
+            self.levels.append(nn.Sequential(halve, *first, nn.SiLU(), to.make_block(outputs, to.dims)))
+        self.shapes = [(to.widths[-1] * math.prod(to.sizes[-1]),), *normalize_shapes(other_shapes)]
         self.head = nn.Linear(sum(map(math.prod, self.shapes)), numbers)
 
     def features(self, x: Tensor) -> list[Tensor]:
         """What every level makes of (B, *shape), the finest first: (B, widths[i], *sizes[i + 1])."""
-        found = [laid(self.enter(x))]
+        found = [to_channels_last(self.input_layer(x))]
         for level in self.levels:
             found.append(level(found[-1]))
         return found[1:]
@@ -113,15 +120,15 @@ class Down(nn.Module):
         """(..., *shape), and what else there is, to (..., numbers); leading dimensions broadcast."""
         lead = x.shape[: x.dim() - self.pyramid.dims - 1]
         top = self.features(x.reshape(-1, *x.shape[len(lead) :]))[-1]
-        return self.head(joined((top.reshape(*lead, -1), *others), self.shapes))
+        return self.head(concatenate_inputs((top.reshape(*lead, -1), *others), self.shapes))
 
 
-class Level(nn.Sequential):
+class UpsamplingLevel(nn.Sequential):
     """A convolution over features repeated to a larger size, and what comes after it."""
 
     def forward(self, h: Tensor, size: tuple[int, ...]) -> Tensor:  # type: ignore[override]  # noqa: D102
         layer, *rest = self
-        h = grown(cast(Layer, layer), h, size)
+        h = upsample_and_convolve(cast(LinearOrConv, layer), h, size)
         for module in rest:
             h = module(h)
         return h
@@ -147,7 +154,7 @@ class Up(nn.Module):
 
     def __init__(
         self,
-        *inputs: int | Sequence[int],
+        *input_shapes: int | Sequence[int],
         shape: Sequence[int],
         numbers: int,
         size: str = "m",
@@ -156,26 +163,26 @@ class Up(nn.Module):
     ) -> None:
         super().__init__()
         self.pyramid = to = Pyramid(shape, size, widths, network)
-        self.shapes, top = shapes_of(inputs), to.widths[-1]
+        self.shapes, top = normalize_shapes(input_shapes), to.widths[-1]
         self.foot = nn.Linear(sum(map(math.prod, self.shapes)), top * math.prod(to.sizes[-1]))
-        self.start = nn.Sequential(nn.SiLU(), to.blocks(top, to.dims))
+        self.start = nn.Sequential(nn.SiLU(), to.make_block(top, to.dims))
         self.levels = nn.ModuleList(
-            Level(convolution(a, b, to.dims), norm(b), nn.SiLU(), to.blocks(b, to.dims))
+            UpsamplingLevel(convolution(a, b, to.dims), group_norm(b), nn.SiLU(), to.make_block(b, to.dims))
             for a, b in pairwise(to.widths[::-1])
         )
         self.out = convolution(to.widths[0], numbers // math.prod(to.sizes[0]), to.dims)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """(..., *shape) of each input to (..., numbers); leading dimensions broadcast."""
-        flat, to = joined(inputs, self.shapes), self.pyramid
-        h = self.start(laid(self.foot(flat).reshape(-1, to.widths[-1], *to.sizes[-1])))
+        flat, to = concatenate_inputs(inputs, self.shapes), self.pyramid
+        h = self.start(to_channels_last(self.foot(flat).reshape(-1, to.widths[-1], *to.sizes[-1])))
         *sizes, size = to.sizes[-2::-1]
         for level, between in zip(self.levels, sizes, strict=True):
             h = level(h, between)
-        return grown(self.out, h, size).reshape(*flat.shape[:-1], -1)
+        return upsample_and_convolve(self.out, h, size).reshape(*flat.shape[:-1], -1)
 
 
-def settle(model: nn.Module) -> None:
+def fuse_upsampling(model: nn.Module) -> None:
     """Add the kernels of all growing layers once and for all, where nobody will change the weights any more.
 
     To decode one picture at 64x64 takes a quarter as long then.
@@ -183,11 +190,11 @@ def settle(model: nn.Module) -> None:
     >>> import torch
     >>> up, z = Up(4, shape=(1, 8, 8), numbers=64, widths=(8, 16)), torch.ones(1, 4)
     >>> before = up(z)
-    >>> settle(up)
+    >>> fuse_upsampling(up)
     >>> torch.equal(up(z), before)
     True
     """
     for module in model.modules():
-        layer = module.out if isinstance(module, Up) else module[0] if isinstance(module, Level) else None
+        layer = module.out if isinstance(module, Up) else module[0] if isinstance(module, UpsamplingLevel) else None
         if isinstance(layer, nn.Conv1d | nn.Conv2d):
-            layer.added = laid(added(layer.weight).detach())
+            layer.fused_kernel = to_channels_last(fuse_upsampling_kernel(layer.weight).detach())

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from elbowroom.table_shape import TableShape
 
 
-class Cells(nn.Module):
+class CellEncoder(nn.Module):
     r"""Numbers as they are, the k-th of K categories as K numbers of which the k-th is 1, and nothing as 0.
 
     (..., D) to (..., sum of ``row.sizes``). What is missing, NaN, becomes 0: the mean of standardised numbers, and no
     category at all, as in Nazábal et al. 2020, arXiv 1807.03653. Between categories, where pseudo-inputs may be, it is
     :math:`\max(0, 1 - |x - k|)`, so that a gradient passes.
 
-    >>> Cells(TableShape((1, 3)))(torch.tensor([[0.5, 2.0], [torch.nan, torch.nan]]))
+    >>> CellEncoder(TableShape((1, 3)))(torch.tensor([[0.5, 2.0], [torch.nan, torch.nan]]))
     tensor([[0.5000, 0.0000, 0.0000, 1.0000],
             [0.0000, 0.0000, 0.0000, 0.0000]])
     """
@@ -25,9 +25,11 @@ class Cells(nn.Module):
     column: Tensor
     level: Tensor
 
-    def __init__(self, row: TableShape) -> None:
+    def __init__(self, row_shape: TableShape) -> None:
         super().__init__()
-        places = [(place, level if size > 1 else -1) for place, size in enumerate(row.sizes) for level in range(size)]
+        places = [
+            (place, level if size > 1 else -1) for place, size in enumerate(row_shape.sizes) for level in range(size)
+        ]
         column, level = torch.tensor(places).T
         self.register_buffer("column", column, persistent=False)
         self.register_buffer("level", level, persistent=False)
@@ -38,6 +40,6 @@ class Cells(nn.Module):
         return torch.where(self.level < 0, cells, near).nan_to_num(0.0)
 
 
-def entrances(shapes: Sequence[int | Sequence[int]]) -> nn.ModuleList:
+def input_layers(shapes: Sequence[int | Sequence[int]]) -> nn.ModuleList:
     """What each input goes through before a network's first layer."""
-    return nn.ModuleList(Cells(shape) if isinstance(shape, TableShape) else nn.Identity() for shape in shapes)
+    return nn.ModuleList(CellEncoder(shape) if isinstance(shape, TableShape) else nn.Identity() for shape in shapes)

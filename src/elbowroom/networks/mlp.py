@@ -9,32 +9,32 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from elbowroom import errors
-from elbowroom.networks.inputs import entrances
-from elbowroom.networks.joined import joined, shapes_of
+from elbowroom.networks.inputs import input_layers
+from elbowroom.networks.joined import concatenate_inputs, normalize_shapes
 
 
-class Gated(nn.Sequential):
+class GatedLinear(nn.Sequential):
     """A layer times its own sigmoid gate: the hidden layer of Tomczak & Welling 2018, arXiv 1705.07120."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(nn.Linear(inputs, 2 * outputs), nn.GLU())
 
 
-def _layer(activation: Callable[[], nn.Module]) -> Callable[[int, int], nn.Module]:
+def _layer_factory(activation: Callable[[], nn.Module]) -> Callable[[int, int], nn.Module]:
     return lambda inputs, outputs: nn.Sequential(nn.Linear(inputs, outputs), activation())
 
 
 #: Hidden layers by the name of their activation.
 ACTIVATIONS: dict[str, Callable[[int, int], nn.Module]] = {
-    "relu": _layer(nn.ReLU),
-    "leaky-relu": _layer(nn.LeakyReLU),
-    "tanh": _layer(nn.Tanh),
-    "sigmoid": _layer(nn.Sigmoid),
-    "softplus": _layer(nn.Softplus),
-    "elu": _layer(nn.ELU),
-    "gelu": _layer(nn.GELU),
-    "silu": _layer(nn.SiLU),
-    "gated": Gated,
+    "relu": _layer_factory(nn.ReLU),
+    "leaky-relu": _layer_factory(nn.LeakyReLU),
+    "tanh": _layer_factory(nn.Tanh),
+    "sigmoid": _layer_factory(nn.Sigmoid),
+    "softplus": _layer_factory(nn.Softplus),
+    "elu": _layer_factory(nn.ELU),
+    "gelu": _layer_factory(nn.GELU),
+    "silu": _layer_factory(nn.SiLU),
+    "gated": GatedLinear,
 }
 
 
@@ -61,23 +61,23 @@ class MLP(nn.Module):
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
-            raise errors.unknown("activation", activation, ACTIVATIONS)
+            raise errors.unknown_name("activation", activation, ACTIVATIONS)
         if any(width < 1 for width in hidden):
             raise ValueError(f"hidden widths must be at least 1, got {tuple(hidden)}")
-        self.shapes, self.entrances = shapes_of(shapes), entrances(shapes)
+        self.shapes, self.input_layers = normalize_shapes(shapes), input_layers(shapes)
         widths = [sum(map(math.prod, self.shapes)), *hidden]
         layers = [ACTIVATIONS[activation](a, b) for a, b in pairwise(widths)]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], size))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """(..., *shape) of each input to (..., size); leading dimensions broadcast."""
-        inputs = tuple(enter(x) for enter, x in zip(self.entrances, inputs, strict=True))
+        inputs = tuple(enter(x) for enter, x in zip(self.input_layers, inputs, strict=True))
         leads = [x.shape[: -len(s)] for x, s in zip(inputs, self.shapes, strict=True)]
         if all(lead == leads[0] for lead in leads):
-            return self.layers(joined(inputs, self.shapes))
-        return self._broadcast(inputs)
+            return self.layers(concatenate_inputs(inputs, self.shapes))
+        return self._forward_broadcast(inputs)
 
-    def _broadcast(self, inputs: Sequence[Tensor]) -> Tensor:
+    def _forward_broadcast(self, inputs: Sequence[Tensor]) -> Tensor:
         """Each input times its own columns of the first weights, before it is repeated for the others."""
         first, *rest = self.layers.children()
         linear, *after = first.children() if isinstance(first, nn.Sequential) else (first,)

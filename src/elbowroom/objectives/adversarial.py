@@ -48,10 +48,10 @@ class DensityRatio(Term):
 
     def adversaries(self) -> list[Player]:  # noqa: D102
         settings = {"lr": 1e-4, "betas": (0.5, 0.9)}
-        return [Player("critic", _Classification(self), list(self.critic.parameters()), settings)]
+        return [Player("critic", _CriticLoss(self), list(self.critic.parameters()), settings)]
 
 
-class _Classification(Term):
+class _CriticLoss(Term):
     """The critic's own loss: cross-entropy of codes against reference, nats per example."""
 
     name = "critic"

@@ -22,7 +22,7 @@ class Output:
         self.x, self.output = x, output
         self.terms: dict[str, Tensor] = {}
 
-    def figures(self) -> dict[str, Tensor]:
+    def metrics(self) -> dict[str, Tensor]:
         """Nothing is known of it but what the loss records."""
         return {}
 

@@ -27,7 +27,7 @@ class MMD(Term):
         codes = draw.z[0].flatten(1)
         if len(codes) < 2:
             return 0 * codes.sum()
-        with noise.plain():
+        with noise.global_rng():
             prior = draw.prior
             drawn = torch.randn_like(codes) if prior is None else prior.sample((len(codes),)).flatten(1)
         return mmd(codes, drawn)

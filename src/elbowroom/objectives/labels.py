@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from elbowroom.models.draw import Draw
-from elbowroom.models.semi_supervised import Enumerated
+from elbowroom.models.semi_supervised import ClassMarginalDraw
 from elbowroom.objectives.term import Term
 
 
@@ -18,9 +18,9 @@ class Classification(Term):
     name = "classification"
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
-        if not isinstance(draw, Enumerated):
+        if not isinstance(draw, ClassMarginalDraw):
             raise ValueError("Classification() is for a SemiSupervised model, which has a classifier: use another term")
-        classes = draw.classes
+        classes = draw.class_posterior
         cost = -classes.log_qy.take_along_dim(classes.label.clamp_min(0)[:, None], -1)[:, 0]
-        known = classes.known.float()
+        known = classes.is_known.float()
         return (cost * known).sum() / known.sum().clamp_min(1)

@@ -36,7 +36,7 @@ class Perceptual(Term):
         network = getattr(features, "network", features)
         if not isinstance(network, nn.Module):
             raise ValueError(f"Perceptual() needs a module from examples to features, got {type(features).__name__}")
-        self.about = type(features).__name__ if network is features else str(features)
+        self.description = type(features).__name__ if network is features else str(features)
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> Perceptual:
@@ -49,4 +49,4 @@ class Perceptual(Term):
         return 0.5 * (made - self.network(draw.x).flatten(1)).square().sum(-1).mean()
 
     def __repr__(self) -> str:
-        return f"perceptual({self.about})"
+        return f"perceptual({self.description})"

@@ -74,25 +74,25 @@ class Term(nn.Module, ABC):
         return [Player("model", self, mine), *adversaries]
 
     def __add__(self, other: Term | float) -> Term:
-        return Sum(self, _term(other))
+        return Sum(self, _as_term(other))
 
     def __radd__(self, other: float) -> Term:
-        return Sum(_term(other), self)
+        return Sum(_as_term(other), self)
 
     def __sub__(self, other: Term | float) -> Term:
-        return Sum(self, _term(other), sign=-1)
+        return Sum(self, _as_term(other), sign=-1)
 
     def __rsub__(self, other: float) -> Term:
-        return Sum(_term(other), self, sign=-1)
+        return Sum(_as_term(other), self, sign=-1)
 
     def __mul__(self, other: Term | float) -> Term:
-        return Product(self, _term(other))
+        return Product(self, _as_term(other))
 
     def __rmul__(self, other: float) -> Term:
-        return Product(_term(other), self)
+        return Product(_as_term(other), self)
 
     def __truediv__(self, other: float) -> Term:
-        return Product(self, _term(1 / other))
+        return Product(self, _as_term(1 / other))
 
     def __neg__(self) -> Term:
         return -1.0 * self
@@ -104,7 +104,7 @@ class Term(nn.Module, ABC):
         return self.name or type(self).__name__
 
 
-def _term(value: Term | float) -> Term:
+def _as_term(value: Term | float) -> Term:
     if isinstance(value, Term):
         return value
     if isinstance(value, Real):
@@ -126,14 +126,14 @@ class Constant(Term):
         return f"{self.value:g}"
 
 
-class _Pair(Term):
+class _BinaryTerm(Term):
     def __init__(self, left: Term, right: Term) -> None:
         super().__init__()
         self.left, self.right = left, right
         self.k = max(left.k, right.k)
 
 
-class Sum(_Pair):
+class Sum(_BinaryTerm):
     """``a + b``, or with ``sign=-1``, ``a - b``."""
 
     def __init__(self, left: Term, right: Term, sign: int = 1) -> None:
@@ -148,7 +148,7 @@ class Sum(_Pair):
         return f"({self.left!r} {'+' if self.sign > 0 else '-'} {self.right!r})"
 
 
-class Product(_Pair):
+class Product(_BinaryTerm):
     """``a * b``."""
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102

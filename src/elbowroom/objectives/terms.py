@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from elbowroom.distributions import Quantised
+from elbowroom.distributions import Quantized
 from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
 
@@ -38,7 +38,7 @@ class KL(Term):
     name = "kl"
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
-        return draw.charged_kl
+        return draw.weighted_kl
 
 
 class Commitment(Term):
@@ -53,7 +53,7 @@ class Commitment(Term):
     name = "commitment"
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
-        if not isinstance(draw.q, Quantised):
+        if not isinstance(draw.q, Quantized):
             raise ValueError(f"Commitment() needs a Codebook posterior, not {type(draw.q).__name__}: use er.Codebook")
         return draw.q.commitment.mean()
 

@@ -6,4 +6,14 @@ from elbowroom.plotting.image_grid import is_image, reconstruction_grid, sample_
 from elbowroom.plotting.registry import PLOTS, Plot, plot
 from elbowroom.plotting.run_view import RunView
 
-__all__ = ["PLOTS", "RunView", "Plot", "plot_curves", "write_gif", "is_image", "plot", "reconstruction_grid", "sample_grid"]
+__all__ = [
+    "PLOTS",
+    "Plot",
+    "RunView",
+    "is_image",
+    "plot",
+    "plot_curves",
+    "reconstruction_grid",
+    "sample_grid",
+    "write_gif",
+]

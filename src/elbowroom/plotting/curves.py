@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from elbowroom.formatting import latent_symbol
-from elbowroom.plotting.figure import Chart, Line, FigureSpec
+from elbowroom.plotting.figure import Chart, FigureSpec, Line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,14 +59,19 @@ def curves_figure(run: Run) -> FigureSpec:
     if charts and charts[0].limits:
         caption += " The first values, far from the rest, are cut off."
     protocol = f"metrics.jsonl, {len(rows):,} rows; {', '.join(splits)}" if rows else "metrics.jsonl holds no rows"
-    return FigureSpec("How it went", caption, protocol, charts or [Chart("loss", [], "optimiser steps", "nats per example")])
+    return FigureSpec(
+        "How it went", caption, protocol, charts or [Chart("loss", [], "optimiser steps", "nats per example")]
+    )
 
 
 def term_names(rows: list[dict[str, Any]]) -> list[str]:
     """The terms in some rows of the metrics, the loss first; without the ELBO where that is the negated loss."""
     found = {name: None for name in ("loss", "elbo", "reconstruction", "kl") if any(name in row for row in rows)}
     found |= {
-        name: None for row in rows for name, value in row.items() if isinstance(value, float) and name not in NON_TERM_KEYS
+        name: None
+        for row in rows
+        for name, value in row.items()
+        if isinstance(value, float) and name not in NON_TERM_KEYS
     }
     both = [(row["loss"], row["elbo"]) for row in rows if "elbo" in row]
     if all(abs(loss + elbo) <= 1e-4 * abs(loss) for loss, elbo in both):
@@ -86,7 +91,11 @@ def _term_chart(rows: list[dict[str, Any]], name: str) -> Chart:
             points = len(kept) <= (MAX_MARKED_TRAIN_POINTS if split == "train" else MAX_MARKED_POINTS)
             steps = [row["step"] for row in kept]
             lines.append(Line(split, steps, [row[name] for row in kept], split, points))
-    limits = _y_limits([y for line in lines for y in line.y], is_rising=name == "elbo") if longest > MAX_MARKED_TRAIN_POINTS else None
+    limits = (
+        _y_limits([y for line in lines for y in line.y], is_rising=name == "elbo")
+        if longest > MAX_MARKED_TRAIN_POINTS
+        else None
+    )
     title = TERM_TITLES.get(name, name.replace("_", " "))
     if name == "loss" and _is_loss_negated_elbo(rows):
         title = "loss, −ELBO"
@@ -99,7 +108,13 @@ def _latent_kl_chart(rows: list[dict[str, Any]], names: list[str]) -> Chart:
     mine = [row for row in rows if row["split"] == split and names[0] in row]
     steps = [row["step"] for row in mine]
     lines = [
-        Line(latent_symbol(i), steps, [row[name] for row in mine], i / max(len(names) - 1, 1), len(mine) <= MAX_MARKED_TRAIN_POINTS)
+        Line(
+            latent_symbol(i),
+            steps,
+            [row[name] for row in mine],
+            i / max(len(names) - 1, 1),
+            len(mine) <= MAX_MARKED_TRAIN_POINTS,
+        )
         for i, name in enumerate(names)
     ]
     title = f"KL of each latent, {split}: {latent_symbol(0)} blue to {latent_symbol(len(names) - 1)} red"

@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from elbowroom.plotting.image_grid import INK_RGB, MARGIN_PX, PAPER_RGB, MUTED_RGB, TEXT_PX, _draw_grid, to_pil_image
+from elbowroom.plotting.image_grid import INK_RGB, MARGIN_PX, MUTED_RGB, PAPER_RGB, TEXT_PX, _draw_grid, to_pil_image
 
 #: Colours from the least to the most: dark to bright for shares of −log p, blue over white to red for ratios.
 SEQUENTIAL_COLORS = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))

@@ -78,7 +78,9 @@ def _draw_grid(
         pen.text((left - 8, top + height * zoom / 2), title, INK_RGB, font, anchor="rm")
         for c, picture in enumerate(row):
             at = left + c * step_x + (step_x - GAP_PX - width * zoom) // 2
-            sheet.paste(to_pil_image(picture).resize((width * zoom, height * zoom), Image.Resampling.NEAREST), (at, top))
+            sheet.paste(
+                to_pil_image(picture).resize((width * zoom, height * zoom), Image.Resampling.NEAREST), (at, top)
+            )
             if labels is not None:
                 pen.text((at + width * zoom / 2, top + height * zoom + 3), labels[r][c], MUTED_RGB, font, anchor="mt")
     pen.text((left, size[1] - MARGIN_PX), caption, MUTED_RGB, font, anchor="ls")

@@ -8,7 +8,7 @@ from elbowroom.evaluation import Metric
 from elbowroom.evaluation.suites.latent import ACTIVE_VARIANCE
 from elbowroom.formatting import format_count, latent_symbol
 from elbowroom.latent import principal_components, tsne
-from elbowroom.plotting.figure import Bars, Scatter, FigureSpec
+from elbowroom.plotting.figure import Bars, FigureSpec, Scatter
 from elbowroom.plotting.run_view import RunView
 
 #: Bars of one latent, at most.
@@ -25,7 +25,12 @@ def latent_figure(view: RunView, first: int = 0, second: int = 1) -> FigureSpec:
     a, b = (order[first], order[second]) if len(order) > 2 else (0, 1)
     which = "" if len(order) == 2 else f" Of {len(order)}, the two of the largest {measure.split()[0]}."
     caption = f"Posterior means of the examples, one point each.{which}"
-    scatter = Scatter("two dimensions", view.latents[:, [a, b]], f"{view.dimension_name(a)}, {view.latent_unit}", f"{view.dimension_name(b)}, {view.latent_unit}")
+    scatter = Scatter(
+        "two dimensions",
+        view.latents[:, [a, b]],
+        f"{view.dimension_name(a)}, {view.latent_unit}",
+        f"{view.dimension_name(b)}, {view.latent_unit}",
+    )
     return FigureSpec("The code, two dimensions", caption, view.describe_examples(len(view.latents)), [scatter])
 
 
@@ -56,7 +61,9 @@ def tsne_figure(view: RunView, perplexity: float = 30.0) -> FigureSpec:
 def _require_three_dimensions(view: RunView) -> None:
     size = view.latents.shape[1]
     if size < 3:
-        raise ValueError(SINGLE_DIMENSION_MESSAGE if size == 1 else "the code has two dimensions: they are their own plane")
+        raise ValueError(
+            SINGLE_DIMENSION_MESSAGE if size == 1 else "the code has two dimensions: they are their own plane"
+        )
 
 
 def kl_figure(view: RunView) -> FigureSpec:
@@ -66,7 +73,9 @@ def kl_figure(view: RunView) -> FigureSpec:
         return _variance_figure(view)
     bars = [_kl_bars(view, name.removeprefix("kl_per_dimension"), m, len(told) > 1) for name, m in told.items()]
     thing = "position" if view.is_quantized else "dimension"
-    caption = f"KL(q(z|x) ‖ p(z)) of each {thing}, the mean over the examples, largest first. {_describe_active_units(look)}"
+    caption = (
+        f"KL(q(z|x) ‖ p(z)) of each {thing}, the mean over the examples, largest first. {_describe_active_units(view)}"
+    )
     return FigureSpec(f"KL per {thing}", caption, view.describe_examples(len(view.batch.x)), bars)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from elbowroom.plotting.figure import Bars, Chart, Scatter, ImageGrid, FigureSpec
+from elbowroom.plotting.figure import Bars, Chart, FigureSpec, ImageGrid, Scatter
 from elbowroom.plotting.labels import ColorLabels
 from elbowroom.plotting.style import CLASS_COLORS, INK_COLOR, LINE_COLORS, MUTED_COLOR, role_color, style_axes
 

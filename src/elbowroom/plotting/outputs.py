@@ -6,10 +6,10 @@ import math
 
 import torch
 
-from elbowroom.data import frozen
+from elbowroom.data import freeze
 from elbowroom.latent import find_nearest_examples
 from elbowroom.plotting import table_rows
-from elbowroom.plotting.figure import ImageGrid, FigureSpec
+from elbowroom.plotting.figure import FigureSpec, ImageGrid
 from elbowroom.plotting.run_view import RunView
 
 
@@ -46,7 +46,9 @@ def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
         caption = (
             f"Means of p(x|z) for {n} codes drawn from the prior; nine tenths of the data lie between the grey lines."
         )
-        return FigureSpec("Samples", caption, view.describe_samples(n), [table_rows.quantile_band(view, "samples", view.samples(n))])
+        return FigureSpec(
+            "Samples", caption, view.describe_samples(n), [table_rows.quantile_band(view, "samples", view.samples(n))]
+        )
     side = math.isqrt(n)
     x = view.samples(side * side).unflatten(0, (side, side))
     sheet = ImageGrid(x, [""] * side, [""] * side, f"{side * side} samples", "means of p(x|z), z ~ p(z)")
@@ -57,11 +59,13 @@ def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
 def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
     """The training examples closest to some samples."""
     x, scale = view.samples(n), None if view.has_images else view.column_stats[1]
-    train = frozen(view.data.train, view.seed)
+    train = freeze(view.data.train, view.seed)
     found = find_nearest_examples(x, train, k, scale)
     usual = find_nearest_examples(view.batch.x[:100], train, 1, scale).distance.median().item()
     unit = "pixel values" if view.has_images else "standard deviations of each column"
-    protocol = f"{view.describe_samples(n)}; {found.n_searched:,} training examples searched; Euclidean distance of {unit}"
+    protocol = (
+        f"{view.describe_samples(n)}; {found.n_searched:,} training examples searched; Euclidean distance of {unit}"
+    )
     caption = (
         "Samples, and the training examples nearest to each, with their distances. For comparison: half of the "
         f"{view.split} examples have one nearer than {usual:.2f}. A sample much nearer than that is a copy."

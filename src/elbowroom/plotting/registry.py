@@ -52,7 +52,9 @@ PLOTS: dict[str, Plot] = {
         Plot("curves", "every term of the objective over the steps", "", lambda look: curves_figure(look.run)),
         Plot("reconstructions", "data above reconstructions", "data", outputs.reconstructions_figure),
         Plot("samples", "means of p(x|z) for codes from the prior", "a prior", outputs.samples_figure),
-        Plot("codes", "the codes by their two most informative dimensions", "data, two dimensions", latent.latent_figure),
+        Plot(
+            "codes", "the codes by their two most informative dimensions", "data, two dimensions", latent.latent_figure
+        ),
         Plot("pca", "the codes on their principal plane", "data, three dimensions", latent.pca_figure),
         Plot("tsne", "the codes by t-SNE, neighbours kept together", "data, three dimensions", latent.tsne_figure),
         Plot(
@@ -95,5 +97,5 @@ def plot(kind: str, run: RunView | Run | str | Path, **options: Any) -> Figure:
     'offset, standard deviations of the prior'
     """
     if kind not in PLOTS:
-        raise errors.unknown("kind of figure", kind, PLOTS)
+        raise errors.unknown_name("kind of figure", kind, PLOTS)
     return PLOTS[kind](run if isinstance(run, RunView) else RunView(run, **options))

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.data import InMemorySplit, Batch, Data, Split, load_data, frozen
+from elbowroom.data import Batch, Data, InMemorySplit, Split, freeze, load_data
 from elbowroom.evaluation import Evaluation, evaluate
 from elbowroom.families import Codebook
 from elbowroom.formatting import latent_symbol
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.priors import StandardNormal
 from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.plotting.image_grid import is_image
@@ -66,12 +66,12 @@ class RunView:
         self.given_data, self.given_model = data, model
 
     @cached_property
-    def model(self) -> Generative:
+    def model(self) -> GenerativeModel:
         """The trained model."""
         # To make a model draws its first weights, and looking is not to change what is drawn after it.
         with torch.random.fork_rng(devices=[]):
             model = self.run.model() if self.given_model is None else self.given_model
-        if not isinstance(model, Generative):
+        if not isinstance(model, GenerativeModel):
             raise ValueError(f"{type(model).__name__} is a module of your own: what it draws is for you to show")
         return model
 
@@ -88,7 +88,7 @@ class RunView:
     @cached_property
     def batch(self) -> Batch:
         """Some examples of that split, with their labels, on the CPU."""
-        split = frozen(self.data.splits[self.split], self.seed)
+        split = freeze(self.data.splits[self.split], self.seed)
         order = split.random_order(torch.Generator().manual_seed(self.seed))
         found = list(_take_batches(split, None if order is None else order[: self.max_examples], self.max_examples))
         ys = [batch.y for batch in found if batch.y is not None]
@@ -250,7 +250,7 @@ class RunView:
     @cached_property
     def column_stats(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of each number of an example, over the training split: (*shape) each."""
-        found = list(_take_batches(frozen(self.data.train, self.seed), None, STANDARDIZATION_EXAMPLES))
+        found = list(_take_batches(freeze(self.data.train, self.seed), None, STANDARDIZATION_EXAMPLES))
         x = torch.cat([batch.x for batch in found]).cpu()
         return x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
 

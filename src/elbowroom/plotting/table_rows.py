@@ -22,7 +22,9 @@ def column_numbers(x: Tensor) -> list[float]:
     return list(range(1, math.prod(x.shape[1:]) + 1))
 
 
-def pair_charts(view: RunView, titles: list[str], data: Tensor, output: Tensor, names: tuple[str, str]) -> Iterator[Chart]:
+def pair_charts(
+    view: RunView, titles: list[str], data: Tensor, output: Tensor, names: tuple[str, str]
+) -> Iterator[Chart]:
     """A row, and what stands beside it, as two lines: (N, *shape) each."""
     x = column_numbers(data)
     marked = len(x) < MAX_MARKED_COLUMNS
@@ -36,7 +38,8 @@ def path_chart(view: RunView, title: str, x: Tensor, positions: Tensor) -> Chart
     span = (positions - positions[0]) / (positions[-1] - positions[0])
     heights = view.standardize(x).tolist()
     lines = [
-        Line(format_number(round(positions[i].item(), 1)), column_numbers(x), heights[i], span[i].item()) for i in range(0, len(x), 2)
+        Line(format_number(round(positions[i].item(), 1)), column_numbers(x), heights[i], span[i].item())
+        for i in range(0, len(x), 2)
     ]
     return Chart(title, lines, X_AXIS, Y_AXIS)
 

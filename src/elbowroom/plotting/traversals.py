@@ -6,10 +6,10 @@ import math
 
 import torch
 
-from elbowroom.formatting import format_number, format_count
-from elbowroom.latent import PATHS, interpolation, decode_plane, normal_quantiles, traversal
+from elbowroom.formatting import format_count, format_number
+from elbowroom.latent import PATHS, decode_plane, interpolation, normal_quantiles, traversal
 from elbowroom.plotting import table_rows
-from elbowroom.plotting.figure import ImageGrid, FigureSpec
+from elbowroom.plotting.figure import FigureSpec, ImageGrid
 from elbowroom.plotting.run_view import RunView
 
 #: How far a traversal goes to either side, and the steps of a walk.
@@ -25,7 +25,9 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
     code = view.latents[view.typical_index].unflatten(0, view.model.latent_shape)
     x = traversal(view.model, code, dims, offsets * step[dims, None], view.label(view.typical_index))
     names = [f"{view.dimension_name(dim)}  {tell:.2f}" for dim, tell in zip(dims, tells, strict=False)]
-    middle = f"around the posterior mean of {view.example_name(view.typical_index)}, which is nearest to the mean of all"
+    middle = (
+        f"around the posterior mean of {view.example_name(view.typical_index)}, which is nearest to the mean of all"
+    )
     protocol = f"{middle}; {measure.split()[0]} over {view.describe_examples(len(view.latents))}{view.describe_label(view.typical_index)}"
     if not view.has_images:
         caption = (
@@ -75,7 +77,9 @@ def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
         "place between the two codes, from 0 to 1",
         group_size=len(PATHS),
     )
-    return FigureSpec("Interpolations", f"{caption} The examples stand at the ends.{view.grayscale_note}", protocol, [sheet])
+    return FigureSpec(
+        "Interpolations", f"{caption} The examples stand at the ends.{view.grayscale_note}", protocol, [sheet]
+    )
 
 
 def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
@@ -95,10 +99,20 @@ def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
         spacing = "The values are evenly spaced over the middle 98 % of the data's codes."
     x = decode_plane(view.model, first, second.flip(0), view.label(0))
     up, across = ([f"{place:.2f}".replace("-", "−") for place in axis.tolist()] for axis in (second.flip(0), first))
-    sheet = ImageGrid(x, up, across, f"{view.dimension_name(1)}, {view.latent_unit}", f"{view.dimension_name(0)}, {view.latent_unit}", is_seamless=True)
+    sheet = ImageGrid(
+        x,
+        up,
+        across,
+        f"{view.dimension_name(1)}, {view.latent_unit}",
+        f"{view.dimension_name(0)}, {view.latent_unit}",
+        is_seamless=True,
+    )
     caption = f"The mean of p(x|z) all over the two-dimensional code. {spacing}{view.grayscale_note}"
     return FigureSpec(
-        "The plane, decoded", caption, f"{n_per_axis} × {side} codes{look.given(0) if look.is_conditional else ''}", [sheet]
+        "The plane, decoded",
+        caption,
+        f"{n_per_axis} × {n_per_axis} codes{view.describe_label(0) if view.is_conditional else ''}",
+        [sheet],
     )
 
 

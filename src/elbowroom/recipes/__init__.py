@@ -1,6 +1,6 @@
 """Recipes: published variants, each a function named after its paper. Imports no torch until one is cooked."""
 
-from elbowroom.recipes.argument import Field
+from elbowroom.recipes.argument import Argument
 from elbowroom.recipes.bounds import iwae
 from elbowroom.recipes.conditional import cvae, m2
 from elbowroom.recipes.convolutional import conv_vae
@@ -13,7 +13,7 @@ from elbowroom.recipes.vae import autoencoder, vae
 
 __all__ = [
     "RECIPES",
-    "Field",
+    "Argument",
     "Recipe",
     "autoencoder",
     "beta_vae",

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 REQUIRED = Parameter.empty
 
 #: The types an argument may have, besides a ``Literal`` of texts, and what is expected of its value.
-TYPES: dict[Any, str] = {
+TYPE_DESCRIPTIONS: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
     str: "a text",
@@ -20,83 +20,83 @@ TYPES: dict[Any, str] = {
     tuple[int, ...]: "whole numbers, as (400, 200)",
     tuple[float, ...]: "numbers, as (0.5, 1)",
 }
-_TAKEN: dict[type, type] = {int: Integral, float: Real, str: str, bool: bool}
+_ACCEPTED_TYPES: dict[type, type] = {int: Integral, float: Real, str: str, bool: bool}
 
 
 @dataclass(frozen=True)
-class Field:
+class Argument:
     """One argument of a recipe.
 
     Attributes:
         name: the argument's.
-        type: one of :data:`TYPES`, or a ``Literal`` of texts.
+        type: one of :data:`TYPE_DESCRIPTIONS`, or a ``Literal`` of texts.
         default: what it is when not given; :data:`REQUIRED` where it has to be.
         help: what the docstring says of it.
-        optional: whether it may be None.
+        is_optional: whether it may be None.
     """
 
     name: str
     type: Any
     default: Any
     help: str
-    optional: bool = False
+    is_optional: bool = False
 
     @property
-    def required(self) -> bool:
+    def is_required(self) -> bool:
         """Whether the argument has to be given."""
         return self.default is REQUIRED
 
-    def read(self, value: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         """The value as the recipe takes it: plain Python, a list as a tuple.
 
         Raises:
             ValueError: it is of another type.
 
-        >>> Field("hidden", tuple[int, ...], (400,), "widths").read([64, 32])
+        >>> Argument("hidden", tuple[int, ...], (400,), "widths").read([64, 32])
         (64, 32)
         """
         kind, inside = get_origin(self.type) or self.type, get_args(self.type)
-        if value is None and self.optional:
+        if value is None and self.is_optional:
             return None
         if kind is Literal and value in inside:
             return value
-        if kind is tuple and isinstance(value, tuple | list) and all(_is(inside[0], item) for item in value):
+        if kind is tuple and isinstance(value, tuple | list) and all(_is_of_type(inside[0], item) for item in value):
             return tuple(inside[0](item) for item in value)
-        if kind in _TAKEN and _is(kind, value):
+        if kind in _ACCEPTED_TYPES and _is_of_type(kind, value):
             return kind(value)
-        expected = TYPES.get(self.type) or "one of " + ", ".join(map(repr, inside))
+        expected = TYPE_DESCRIPTIONS.get(self.type) or "one of " + ", ".join(map(repr, inside))
         raise ValueError(f"{self.name}={value!r}: expected {expected}")
 
 
-def field(parameter: Parameter, hint: Any, help: str) -> Field:
+def argument_from_parameter(parameter: Parameter, hint: Any, help: str) -> Argument:
     """The field of a parameter, its type taken from the default where it has no annotation.
 
     Raises:
         ValueError: a type that makes no flag, or a default of another type.
     """
-    kind, optional = _without_none(_like(parameter.default) if hint is None else hint)
+    kind, optional = _split_optional(_infer_type(parameter.default) if hint is None else hint)
     texts = get_origin(kind) is Literal and all(isinstance(choice, str) for choice in get_args(kind))
-    if kind not in TYPES and not texts:
+    if kind not in TYPE_DESCRIPTIONS and not texts:
         what = "no annotation" if hint is None else f"the annotation {formatannotation(hint)}"
         raise ValueError(
             f"its argument '{parameter.name}' has {what}, which makes no flag: annotate it as int, float, str, bool, "
             "tuple[int, ...], tuple[float, ...] or Literal['a', 'b'], with '| None = None' if it may be left open"
         )
-    made = Field(parameter.name, kind, parameter.default, help, optional)
-    if made.required:
+    made = Argument(parameter.name, kind, parameter.default, help, optional)
+    if made.is_required:
         return made
     try:
-        return Field(made.name, kind, made.read(made.default), help, optional)
+        return Argument(made.name, kind, made.convert(made.default), help, optional)
     except ValueError as error:
         raise ValueError(f"the default {error}; change the default or the annotation") from None
 
 
-def _is(kind: type, value: Any) -> bool:
+def _is_of_type(kind: type, value: Any) -> bool:
     """Whether a value is of a simple type; True is no number here."""
-    return isinstance(value, _TAKEN[kind]) and (kind is bool or not isinstance(value, bool))
+    return isinstance(value, _ACCEPTED_TYPES[kind]) and (kind is bool or not isinstance(value, bool))
 
 
-def _like(default: Any) -> Any:
+def _infer_type(default: Any) -> Any:
     """The type that a default speaks for."""
     if not isinstance(default, tuple):
         return type(default)
@@ -104,7 +104,7 @@ def _like(default: Any) -> Any:
     return tuple[int, ...] if inside == {int} else tuple[float, ...] if inside and inside <= {int, float} else tuple
 
 
-def _without_none(hint: Any) -> tuple[Any, bool]:
+def _split_optional(hint: Any) -> tuple[Any, bool]:
     """``X | None`` as X and True, anything else as itself and False."""
     kinds = [kind for kind in get_args(hint) if kind is not NoneType]
     if get_origin(hint) in (Union, UnionType) and len(kinds) == 1:

@@ -17,7 +17,7 @@ def cvae(
     likelihood: str = "bernoulli",
     labels: int = 10,
     prior: Literal["standard", "learned"] = "standard",
-) -> tuple[er.Generative, er.Term]:
+) -> tuple[er.GenerativeModel, er.Term]:
     """The conditional VAE: encoder, decoder and, if learned, prior are told the label or the attributes.
 
     Args:
@@ -32,7 +32,7 @@ def cvae(
     towards = er.MLP(shape, labels, size=encoder.size, hidden=hidden, activation=activation)
     back = er.MLP(latent, labels, size=decoder.size, hidden=hidden[::-1], activation=activation)
     p_z = er.Conditional.mlp(labels, er.DiagonalNormal(latent), ()) if prior == "learned" else er.StandardNormal(latent)
-    model = er.Model(er.Conditional(towards, encoder), er.Conditional(back, decoder), p_z, er.Labels(labels))
+    model = er.Model(er.Conditional(towards, encoder), er.Conditional(back, decoder), p_z, er.LabelEncoder(labels))
     return model, er.ELBO()
 
 
@@ -43,7 +43,7 @@ def conv_cvae(
     size: Literal["s", "m", "l"] = "m",
     likelihood: str = "gaussian:optimal",
     labels: int = 10,
-) -> tuple[er.Generative, er.Term]:
+) -> tuple[er.GenerativeModel, er.Term]:
     """The conditional VAE of convolutions: pictures and series of any size with a given label or given attributes.
 
     Args:
@@ -55,7 +55,7 @@ def conv_cvae(
     encoder, decoder = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)
     towards = er.Conditional(er.Down(shape, labels, numbers=encoder.size, size=size), encoder)
     back = er.Conditional(er.Up(latent, labels, shape=shape, numbers=decoder.size, size=size), decoder)
-    return er.Model(towards, back, er.StandardNormal(latent), er.Labels(labels)), er.ELBO()
+    return er.Model(towards, back, er.StandardNormal(latent), er.LabelEncoder(labels)), er.ELBO()
 
 
 @recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298")
@@ -67,7 +67,7 @@ def m2(
     likelihood: str = "bernoulli",
     labels: int = 10,
     weight: float = 30.0,
-) -> tuple[er.Generative, er.Term]:
+) -> tuple[er.GenerativeModel, er.Term]:
     """The semi-supervised VAE: the class is a latent, summed over where it is not known, and learned where it is.
 
     Args:

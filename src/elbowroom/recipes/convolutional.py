@@ -16,7 +16,7 @@ def conv_vae(
     size: Literal["s", "m", "l"] = "m",
     widths: tuple[int, ...] | None = None,
     likelihood: str = "gaussian",
-) -> tuple[er.Generative, er.Term]:
+) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of convolutions, for pictures and series of any size.
 
     Args:

@@ -10,7 +10,7 @@ from elbowroom.recipes.vae import vae
 
 
 @recipe("Higgins et al. 2017, openreview Sy2fzU9gl", extends=vae)
-def beta_vae(shape: tuple[int, ...], beta: float = 4.0, **rest: Any) -> tuple[er.Generative, er.Term]:
+def beta_vae(shape: tuple[int, ...], beta: float = 4.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with its KL weighted by beta.
 
     Args:
@@ -26,7 +26,7 @@ def factor_vae(
     gamma: float = 10.0,
     critic: tuple[int, ...] = (1000, 1000, 1000, 1000, 1000),
     **rest: Any,
-) -> tuple[er.Generative, er.Term]:
+) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with its total correlation, as a critic sees it, weighted by gamma.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
 
-WIDTHS = (512, 256, 128, 64, 32)
+LADDER_WIDTHS = (512, 256, 128, 64, 32)
 """Of the paper's hidden layers, from the data upwards."""
 
 
@@ -20,7 +20,7 @@ def ladder_vae(
     activation: str = "leaky-relu",
     likelihood: str = "bernoulli",
     warmup: int = 10_000,
-) -> tuple[er.Generative, er.Term]:
+) -> tuple[er.GenerativeModel, er.Term]:
     """The ladder: a hierarchy of latents whose posteriors merge an upward and a downward pass.
 
     Args:
@@ -33,7 +33,7 @@ def ladder_vae(
     """
     if not latent:
         raise ValueError("a ladder needs at least one latent, got none: give their sizes, as 32,16")
-    hidden = WIDTHS[: len(latent)] if hidden is None else hidden
+    hidden = LADDER_WIDTHS[: len(latent)] if hidden is None else hidden
     if len(hidden) != len(latent):
         have, want = len(hidden), len(latent)
         raise ValueError(f"{want} latents need {want} hidden widths, got {have}: give one hidden width for each latent")
@@ -56,7 +56,7 @@ def hierarchical_vae(
     widths: tuple[int, ...] | None = None,
     likelihood: str = "bernoulli",
     warmup: int = 2000,
-) -> tuple[er.Generative, er.Term]:
+) -> tuple[er.GenerativeModel, er.Term]:
     """The deep hierarchy: latents at every size of a convolutional pyramid, drawn from the top down.
 
     Args:

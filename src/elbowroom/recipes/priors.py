@@ -10,7 +10,7 @@ from elbowroom.recipes.vae import vae
 
 
 @recipe("Tomczak & Welling 2018, arXiv 1705.07120", extends=vae)
-def vamp_vae(shape: tuple[int, ...], components: int = 500, **rest: Any) -> tuple[er.Generative, er.Term]:
+def vamp_vae(shape: tuple[int, ...], components: int = 500, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE whose prior mixes its own posteriors at learned pseudo-inputs.
 
     Args:

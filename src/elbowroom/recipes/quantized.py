@@ -16,7 +16,7 @@ def vq_vae(
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
-) -> tuple[er.Generative, er.Term]:
+) -> tuple[er.GenerativeModel, er.Term]:
     """The vector-quantised autoencoder: each code the nearest of a codebook, its frequencies learned as the prior.
 
     The KL against that prior trains the prior alone, and makes the ELBO of the discrete code a figure to report.

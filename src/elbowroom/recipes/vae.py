@@ -14,7 +14,7 @@ def vae(
     activation: str = "relu",
     likelihood: str = "bernoulli",
     k: int = 1,
-) -> tuple[er.Generative, er.Term]:
+) -> tuple[er.GenerativeModel, er.Term]:
     """The variational autoencoder: diagonal normal posterior, standard normal prior.
 
     Args:
@@ -39,7 +39,7 @@ def autoencoder(
     activation: str = "relu",
     likelihood: str = "bernoulli",
     linear: bool = False,
-) -> tuple[er.Generative, er.Term]:
+) -> tuple[er.GenerativeModel, er.Term]:
     """The plain autoencoder: a point for a posterior, no prior, reconstruction alone.
 
     Args:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from elbowroom import __version__
 from elbowroom.plotting import PLOTS, RunView
-from elbowroom.plotting.figure import Bars, Chart, ImageGrid, FigureSpec
+from elbowroom.plotting.figure import Bars, Chart, FigureSpec, ImageGrid
 from elbowroom.reporting import summary
 from elbowroom.reporting.findings import render_findings
 from elbowroom.reporting.scatter import render_scatter
@@ -168,7 +168,11 @@ def _join_sections(sections: list[ReportSection]) -> str:
     """A section, or several whose figures are missing for one reason."""
     names = [section.title for section in sections]
     title = ", ".join([names[0], *(name[0].lower() + name[1:] for name in names[1:])])
-    body = f'<p class="why">Not shown: {escape(sections[0].missing_reason.rstrip("."))}.</p>' if sections[0].missing_reason else sections[0].html
+    body = (
+        f'<p class="why">Not shown: {escape(sections[0].missing_reason.rstrip("."))}.</p>'
+        if sections[0].missing_reason
+        else sections[0].html
+    )
     kind = ' class="missing"' if sections[0].missing_reason else ""
     return f'<section id="{sections[0].name}"{kind}><h2>{escape(title)}</h2>{body}</section>'
 

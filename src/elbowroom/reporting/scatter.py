@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from elbowroom.plotting.figure import Scatter, FigureSpec
+from elbowroom.plotting.figure import FigureSpec, Scatter
 from elbowroom.plotting.run_view import RunView
 from elbowroom.plotting.style import CLASS_COLORS
 from elbowroom.web.image_grids import THUMBNAILS_PER_ROW, thumbnail_sheet

@@ -7,10 +7,10 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from elbowroom.formatting import format_number, format_count
+from elbowroom.formatting import format_count, format_number
 from elbowroom.plotting import RunView
 from elbowroom.recipes import find
-from elbowroom.recipes.registry import known
+from elbowroom.recipes.registry import all_recipes
 from elbowroom.runs.run import Run
 
 #: The figures of the head, with their names; those that a run's rows have are shown.
@@ -79,7 +79,9 @@ def run_facts(run: Run) -> list[tuple[str, str]]:
     data, training = record["data"], record["training"]
     sizes = ", ".join(f"{n:,} {split}" for split, n in (data.get("sizes") or {}).items() if n)
     callbacks = ", ".join(_format_callback(callback) for callback in training["callbacks"])
-    length = format_count(training["steps"], "step") if training["steps"] else format_count(training["epochs"] or 0, "epoch")
+    length = (
+        format_count(training["steps"], "step") if training["steps"] else format_count(training["epochs"] or 0, "epoch")
+    )
     lines: list[tuple[str, str | None]] = [
         ("recipe", _describe_recipe(record)),
         ("arguments", _format_arguments(record["arguments"])),
@@ -105,7 +107,7 @@ def _describe_model(view: RunView) -> str:
     record = view.run.record
     name = record["recipe"] or "model of its own"
     article = "An" if name[0] in "aeio" else "A"
-    paper = f" ({_short_citation(find(record['recipe']).paper)})" if record["recipe"] in known() else ""
+    paper = f" ({_short_citation(find(record['recipe']).paper)})" if record["recipe"] in all_recipes() else ""
     sizes = [_describe_latents(view), f"{record['parameters']:,} parameters" if "parameters" in record else ""]
     told = " and ".join(filter(None, sizes))
     return f"{article} {name}{paper}{f' with {told}' if told else ''},"
@@ -133,7 +135,7 @@ def _describe_latents(view: RunView) -> str:
 
 
 def _describe_recipe(record: dict[str, Any]) -> str:
-    if record["recipe"] not in known():
+    if record["recipe"] not in all_recipes():
         return str(record["recipe"] or "none: composed in Python")
     return f"{record['recipe']}, after {find(record['recipe']).paper}"
 

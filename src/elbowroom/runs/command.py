@@ -87,7 +87,9 @@ def repeat_command(record: dict[str, Any]) -> RepeatCommand:
         words += _data_flags(data["source"], data["arguments"])
         but += [] if by_command else _data_caveats(data["source"], data["arguments"], training["seed"])
     words += _recipe_flags(recipe, _recipe_arguments(record))
-    words += [word for name, usual in TRAIN_DEFAULTS.items() for word in _format_flag(name, training.get(name, usual), usual)]
+    words += [
+        word for name, usual in TRAIN_DEFAULTS.items() for word in _format_flag(name, training.get(name, usual), usual)
+    ]
     for callback in training["callbacks"]:
         words += _callback_flags(callback, but)
     if (own := _replaced_objective(record)) is not None:
@@ -116,15 +118,17 @@ def _recipe_arguments(record: dict[str, Any]) -> dict[str, Any]:
 def _recipe_flags(recipe: Recipe, arguments: dict[str, Any]) -> list[str]:
     words = []
     for name, value in arguments.items():
-        field = recipe.fields.get(name)
-        usual = None if field is None or field.required else field.default
+        field = recipe.arguments.get(name)
+        usual = None if field is None or field.is_required else field.default
         words += _format_flag(name, tuple(value) if isinstance(value, list) else value, usual)
     return words
 
 
 def _data_flags(source: str, arguments: dict[str, Any]) -> list[str]:
     given = arguments | {"skip_bad": arguments.get("bad_pictures") == "skip"}
-    words = [word for name, usual in DATA_DEFAULTS.items() for word in _format_flag(name, given.get(name, usual), usual)]
+    words = [
+        word for name, usual in DATA_DEFAULTS.items() for word in _format_flag(name, given.get(name, usual), usual)
+    ]
     if arguments.get("validation") is not None:
         words += _format_flag("validation", arguments["validation"], _default_split_sizes(source)[0])
     return words

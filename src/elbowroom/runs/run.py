@@ -20,7 +20,7 @@ from elbowroom import __version__, distributed, errors
 
 if TYPE_CHECKING:
     from elbowroom.data import Data
-    from elbowroom.models.base import Generative
+    from elbowroom.models.base import GenerativeModel
     from elbowroom.objectives import Term
 
 
@@ -118,7 +118,7 @@ class Run:
 
         Of several processes that train together the first writes, here and wherever a run is written to.
         """
-        if not distributed.first():
+        if not distributed.is_main_process():
             return
         text = json.dumps(self.record, indent=2, ensure_ascii=False)
         beside = self.path / "recipe.json.part"
@@ -162,7 +162,7 @@ class Run:
 
     def log(self, row: dict[str, Any]) -> None:
         """Append one row to ``metrics.jsonl``, whole, so that a reader can follow."""
-        if not distributed.first():
+        if not distributed.is_main_process():
             return
         with self._metrics_path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -179,7 +179,7 @@ class Run:
 
     def rewind(self, step: int) -> None:
         """Forget the rows after this step: training goes on from there, and will write them again."""
-        if not distributed.first():
+        if not distributed.is_main_process():
             return
         kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
         beside = self._metrics_path.with_suffix(".part")
@@ -191,7 +191,7 @@ class Run:
         """How long it has trained."""
         return max((row.get("seconds", 0.0) for row in self.metrics()), default=0.0)
 
-    def build(self) -> tuple[Generative, Term]:
+    def build(self) -> tuple[GenerativeModel, Term]:
         """Call the recipe again with its recorded arguments: model and objective with fresh weights."""
         from elbowroom.recipes import find
 
@@ -207,13 +207,13 @@ class Run:
         except ValueError as error:
             raise ValueError(f"{self.path / 'recipe.json'}: {error}") from None
 
-    def model(self) -> Generative:
+    def model(self) -> GenerativeModel:
         """The trained model, in evaluation mode, on the CPU."""
         from elbowroom import serialization
 
         model, _ = self.build()
         tensors, _ = serialization.read(self.weights)
-        serialization.fill(model, tensors, self.weights)
+        serialization.load_into(model, tensors, self.weights)
         return model.eval()
 
     def data(self) -> Data:
@@ -230,7 +230,7 @@ class Run:
             raise ValueError(f"{self.path} was trained on data given in Python: pass the same as data=")
         for name in arguments:
             if name not in (known := inspect.signature(load_data).parameters):
-                raise errors.unknown(f"argument of the data in {self.path / 'recipe.json'}", name, list(known)[1:])
+                raise errors.unknown_name(f"argument of the data in {self.path / 'recipe.json'}", name, list(known)[1:])
         data = load_data(source, **{name: _to_tuples(value) for name, value in arguments.items()})
         before, now = then.get("fingerprint"), data.protocol["fingerprint"]
         if before not in (None, now):
@@ -247,7 +247,7 @@ class Run:
         return f"Run({str(self.path)!r})"
 
 
-def load(path: str | os.PathLike[str]) -> Generative:
+def load(path: str | os.PathLike[str]) -> GenerativeModel:
     """The trained model of a run, or of its directory, in evaluation mode, on the CPU.
 
     Raises:

@@ -92,7 +92,9 @@ def format_setting(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ("; " if any(isinstance(item, str) for item in value) else "×").join(map(format_setting, value)) or "none"
+        return ("; " if any(isinstance(item, str) for item in value) else "×").join(
+            map(format_setting, value)
+        ) or "none"
     return format_number(value) if isinstance(value, float) else str(value)
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elbowroom import distributed, training
+from elbowroom import distributed, workbench
 from elbowroom.runs.run import Run
-from elbowroom.sweeps.grid import Settings, parameter_grid, name_points
+from elbowroom.sweeps.grid import Settings, name_points, parameter_grid
 from elbowroom.training import checkpoint
 
 #: Where a sweep keeps which point has which settings, and which failed.
@@ -107,7 +107,7 @@ def run_all(
     start: Callable[..., Run], points: Sequence[SweepPoint], out: str | Path, log: Callable[[str], None]
 ) -> list[SweepPoint]:
     """Train the points that are not done yet."""
-    if distributed.launched():
+    if distributed.under_torchrun():
         raise ValueError("a sweep trains one run at a time, without torchrun: start it as a program of one process")
     known, failed = read_sweep(out)
     known |= {point.name: point.settings for point in points}
@@ -141,7 +141,7 @@ def _train_point(start: Callable[..., Run], point: SweepPoint) -> SweepPoint:
             rows = run.metrics()
             run.log({"event": "end", "reason": "finished", "step": rows[-1]["step"], "epoch": rows[-1]["epoch"]})
         elif run.exists:
-            training.resume(run)
+            workbench.resume(run)
         else:
             start(out=run.path, **point.settings)
     except Exception as error:
@@ -156,7 +156,7 @@ def _has_all_steps(run: Run) -> bool:
     if not run.exists or run.is_damaged or not run.metrics() or run.state in STOPPED_STATES:
         return False
     asked, sizes = run.record["training"], run.record["data"].get("sizes") or {}
-    saved = checkpoint.find(run)
+    saved = checkpoint.list_checkpoints(run)
     if not saved or not (asked["steps"] or sizes.get("train")):
         return False
     steps = asked["steps"] or asked["epochs"] * -(-sizes["train"] // asked["batch_size"])

@@ -1,21 +1,21 @@
 """Training: one step, one loop, and what may be hung on it."""
 
 from elbowroom.training.callback import Callback, every, on, once, only_if
-from elbowroom.training.callbacks import Average, Clip, EarlyStopping, FreeBits, Rate, Skip, Warmup
-from elbowroom.training.divergence import Diverged
+from elbowroom.training.callbacks import EMA, EarlyStopping, FreeBits, GradientClipping, LRSchedule, SkipStep, Warmup
+from elbowroom.training.divergence import DivergedError
 from elbowroom.training.state import State, state_key
 from elbowroom.training.step import Losses, Step
 
 __all__ = [
-    "Average",
+    "EMA",
     "Callback",
-    "Clip",
-    "Diverged",
+    "DivergedError",
     "EarlyStopping",
     "FreeBits",
+    "GradientClipping",
+    "LRSchedule",
     "Losses",
-    "Rate",
-    "Skip",
+    "SkipStep",
     "State",
     "Step",
     "Warmup",

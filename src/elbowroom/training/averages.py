@@ -8,10 +8,10 @@ from torch import Tensor
 from elbowroom import distributed
 
 
-class Meter:
+class RunningMean:
     """Sums of terms, weighted by the size of their batches. All of it is work for the device, so it can be captured.
 
-    >>> meter = Meter()
+    >>> meter = RunningMean()
     >>> meter.add({"loss": torch.tensor(1.0)}, 3)
     >>> meter.add({"loss": torch.tensor(5.0)}, 1)
     >>> meter.means()
@@ -37,7 +37,7 @@ class Meter:
         """The number of examples and the mean of each term, over all processes; the meter starts anew."""
         if self._sums is None:
             return 0, {}
-        *sums, examples = distributed.total(self._sums.clone()).tolist()
+        *sums, examples = distributed.all_reduce_sum(self._sums.clone()).tolist()
         self._sums.zero_()
         if not examples:
             return 0, {}

@@ -12,60 +12,60 @@ from elbowroom import distributed
 from elbowroom.data import Batch, Split
 
 
-class Portion(NamedTuple):
+class BatchShard(NamedTuple):
     """A part of a batch.
 
     Attributes:
         batch: the examples; one, to be weighed with nothing, where ``mine`` is 0.
-        mine: how many of them count.
-        whole: how many the batch has over all processes.
+        n_local: how many of them count.
+        n_global: how many the batch has over all processes.
     """
 
     batch: Batch
-    mine: int
-    whole: int
+    n_local: int
+    n_global: int
 
-    def of(self, batch: Batch) -> Portion:
+    def with_batch(self, batch: Batch) -> BatchShard:
         """What counts of a batch that a callback may have put in the place of this one."""
         if len(batch.x) == len(self.batch.x):
             return self._replace(batch=batch)
-        return Portion(batch, len(batch.x), len(batch.x) * distributed.count())
+        return BatchShard(batch, len(batch.x), len(batch.x) * distributed.world_size())
 
-    def parts(self, n: int) -> Iterator[tuple[Batch, float, int]]:
+    def micro_batches(self, n: int) -> Iterator[tuple[Batch, float, int]]:
         """The examples in ``n`` pieces: each with its share of the gradient, and how many of it count.
 
         Gradients are averaged over the processes, so a process with more than its share of examples weighs more.
         """
         x, y, index = self.batch
-        mine = self.mine * distributed.count() / self.whole
+        mine = self.n_local * distributed.world_size() / self.n_global
         if n == 1:
-            yield self.batch, mine, self.mine
+            yield self.batch, mine, self.n_local
             return
         for rows in torch.arange(len(x), device=x.device).tensor_split(min(n, len(x))):
             piece = Batch(x[rows], None if y is None else y[rows], index[rows])
-            yield piece, mine * len(rows) / len(x), min(len(rows), self.mine)
+            yield piece, mine * len(rows) / len(x), min(len(rows), self.n_local)
 
 
-def portions(split: Split, size: int, order: Tensor | None, skip: int = 0) -> Iterator[Portion]:
+def iter_shards(split: Split, size: int, order: Tensor | None, skip: int = 0) -> Iterator[BatchShard]:
     """This process's portion of every batch of ``size`` in turn, the first ``skip`` left out.
 
     A split without an order of ours (a loader) is read whole by every process, and divided batch by batch.
     """
     if order is None:
         for batch in split.batches(size, None, skip):
-            yield _divided(batch)
+            yield _shard_batch(batch)
         return
     left = len(order) - skip * size
-    for batch in split.batches(distributed.part(size), distributed.share(order, size), skip):
+    for batch in split.batches(distributed.shard_size(size), distributed.shard_order(order, size), skip):
         whole = min(size, left)
         left -= whole
-        yield Portion(batch, distributed.part(whole), whole)
+        yield BatchShard(batch, distributed.shard_size(whole), whole)
 
 
-def _divided(batch: Batch) -> Portion:
+def _shard_batch(batch: Batch) -> BatchShard:
     whole = len(batch.x)
-    if distributed.count() == 1:
-        return Portion(batch, whole, whole)
-    rows = distributed.share(torch.arange(whole), whole).to(batch.x.device)
+    if distributed.world_size() == 1:
+        return BatchShard(batch, whole, whole)
+    rows = distributed.shard_order(torch.arange(whole), whole).to(batch.x.device)
     y = None if batch.y is None else batch.y[rows]
-    return Portion(Batch(batch.x[rows], y, batch.index[rows]), distributed.part(whole), whole)
+    return BatchShard(Batch(batch.x[rows], y, batch.index[rows]), distributed.shard_size(whole), whole)

@@ -25,7 +25,7 @@ HOOKS = (
 )
 
 #: Those that act inside a step, and so keep it from being captured.
-INSIDE = ("batch", "forward", "loss", "backward")
+IN_STEP_HOOKS = ("batch", "forward", "loss", "backward")
 
 
 class Callback:
@@ -34,7 +34,7 @@ class Callback:
     A callback with a memory that must survive a resumption puts it into :meth:`state_dict`.
 
     Attributes:
-        everywhere: whether each of several processes that train together calls it, or the first alone. What acts on
+        is_on_every_rank: whether each of several processes that train together calls it, or the first alone. What acts on
             the training must be everywhere; what looks and writes need not.
 
     >>> class Stop(Callback):
@@ -43,7 +43,7 @@ class Callback:
     ...             state[STOP] = "good enough"
     """
 
-    everywhere = True
+    is_on_every_rank = True
 
     def start(self, state: State) -> None:
         """Before the first step."""
@@ -85,37 +85,37 @@ class Callback:
         """What to remember: tensors, and values that JSON can hold."""
         return {}
 
-    def load_state_dict(self, remembered: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back what :meth:`state_dict` gave."""
 
 
-class Hooks:
+class CallbackList:
     """The callbacks, sorted by what they hook."""
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self.callbacks = list(callbacks)
-        acting = [callback for callback in self.callbacks if callback.everywhere or distributed.first()]
-        self._by_name = {name: [getattr(c, name) for c in acting if hooks(c, name)] for name in HOOKS}
+        acting = [callback for callback in self.callbacks if callback.is_on_every_rank or distributed.is_main_process()]
+        self._by_name = {name: [getattr(c, name) for c in acting if has_hook(c, name)] for name in HOOKS}
 
     def __call__(self, name: str, state: State) -> None:
         """Call everyone who hooks ``name``."""
         for hook in self._by_name[name]:
             hook(state)
 
-    def wanted(self, name: str) -> bool:
+    def has_hook(self, name: str) -> bool:
         """Whether anybody hooks ``name``."""
         return bool(self._by_name[name])
 
 
-def hooks(callback: Callback, name: str) -> bool:
+def has_hook(callback: Callback, name: str) -> bool:
     """Whether a callback hooks ``name``."""
-    if isinstance(callback, _Filtered):
-        return hooks(callback.inner, name)
+    if isinstance(callback, _FilteredCallback):
+        return has_hook(callback.inner, name)
     own = getattr(callback, name)
     return getattr(own, "__func__", own) is not getattr(Callback, name)
 
 
-class _On:
+class _HookDecorators:
     """Decorators that make a function a callback: ``@on.step``, ``@on.validation``, one for every hook.
 
     >>> @on.step
@@ -137,31 +137,31 @@ class _On:
         return make
 
 
-on = _On()
+on = _HookDecorators()
 
 
-class _Filtered(Callback):
+class _FilteredCallback(Callback):
     """A callback that is called only now and then."""
 
-    def __init__(self, inner: Callback, due: Callable[[str, State], bool]) -> None:
-        self.inner, self.everywhere = inner, inner.everywhere
+    def __init__(self, inner: Callback, is_due: Callable[[str, State], bool]) -> None:
+        self.inner, self.is_on_every_rank = inner, inner.is_on_every_rank
         for name in HOOKS:
-            setattr(self, name, self._when(name, due))
+            setattr(self, name, self._guard(name, is_due))
 
-    def _when(self, name: str, due: Callable[[str, State], bool]) -> Callable[[State], None]:
+    def _guard(self, name: str, is_due: Callable[[str, State], bool]) -> Callable[[State], None]:
         call = getattr(self.inner, name)
-        return lambda state: call(state) if due(name, state) else None
+        return lambda state: call(state) if is_due(name, state) else None
 
     def state_dict(self) -> dict[str, Any]:
         return self.inner.state_dict()
 
-    def load_state_dict(self, remembered: dict[str, Any]) -> None:
-        self.inner.load_state_dict(remembered)
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.inner.load_state_dict(state_dict)
 
 
 def only_if(condition: Callable[[State], bool]) -> Callable[[Callback], Callback]:
     """Call a callback only where the condition holds: ``@only_if(lambda state: state[EPOCH] > 5)``."""
-    return lambda callback: _Filtered(callback, lambda name, state: condition(state))
+    return lambda callback: _FilteredCallback(callback, lambda name, state: condition(state))
 
 
 def every(n: int) -> Callable[[Callback], Callback]:
@@ -178,10 +178,10 @@ def every(n: int) -> Callable[[Callback], Callback]:
         if name in ("start", "end", "close"):
             return True
         # Inside a step the count is of the steps before it.
-        count = state[EPOCH] if name in by_epoch else state[STEP] + (name in INSIDE)
+        count = state[EPOCH] if name in by_epoch else state[STEP] + (name in IN_STEP_HOOKS)
         return count % n == 0
 
-    return lambda callback: _Filtered(callback, due)
+    return lambda callback: _FilteredCallback(callback, due)
 
 
 def once(callback: Callback) -> Callback:
@@ -193,4 +193,4 @@ def once(callback: Callback) -> Callback:
         called.add(name)
         return first
 
-    return _Filtered(callback, due)
+    return _FilteredCallback(callback, due)

@@ -15,10 +15,10 @@ from elbowroom import distributed, serialization
 from elbowroom.runs.run import Run
 from elbowroom.training import streams
 from elbowroom.training.callback import Callback
-from elbowroom.training.state import EPOCH_STREAMS, MODEL, OBJECTIVE, OPTIMIZERS, RUN, STEP, State
+from elbowroom.training.state import EPOCH_RNG, MODEL, OBJECTIVE, OPTIMIZERS, RUN, STEP, State
 
 #: How many are kept: the last, and the one before in case the last is damaged.
-KEPT = 2
+MAX_CHECKPOINTS = 2
 
 
 def save(state: State, callbacks: Sequence[Callback]) -> None:
@@ -29,13 +29,15 @@ def save(state: State, callbacks: Sequence[Callback]) -> None:
     Raises:
         OSError: it cannot be written; the last one that could is still there.
     """
-    everybodys = distributed.everybodys(streams.now())
-    if not distributed.first():
+    everybodys = distributed.all_gather_object(streams.rng_state())
+    if not distributed.is_main_process():
         return
     run = state[RUN]
-    tensors = serialization.of(state[MODEL], "model.") | serialization.of(state[OBJECTIVE], "objective.")
+    tensors = serialization.named_tensors(state[MODEL], "model.") | serialization.named_tensors(
+        state[OBJECTIVE], "objective."
+    )
     tensors |= {f"rng.{i}.{device}": t for i, held in enumerate(everybodys) for device, t in held.items()}
-    tensors |= {f"epoch.{device}": stream for device, stream in state[EPOCH_STREAMS].items()}
+    tensors |= {f"epoch.{device}": stream for device, stream in state[EPOCH_RNG].items()}
     about: dict[str, Any] = {"step": state[STEP], "rates": {}, "callbacks": {}}
     for player, optimizer in state[OPTIMIZERS].items():
         held = optimizer.state_dict()
@@ -48,11 +50,11 @@ def save(state: State, callbacks: Sequence[Callback]) -> None:
         about["callbacks"][str(i)] = {k: v for k, v in remembered.items() if not isinstance(v, Tensor)}
     written = {"about": json.dumps(about, default=float)}
     serialization.save_hashed(run.checkpoints, f"{state[STEP]:012d}", tensors, written)
-    for old in find(run)[KEPT:]:
+    for old in list_checkpoints(run)[MAX_CHECKPOINTS:]:
         old.unlink(missing_ok=True)
 
 
-def find(run: Run) -> list[Path]:
+def list_checkpoints(run: Run) -> list[Path]:
     """The checkpoints of a run, the newest first."""
     return sorted(run.checkpoints.glob("[0-9]*-*.safetensors"), reverse=True)
 
@@ -63,47 +65,50 @@ def load(state: State, callbacks: Sequence[Callback]) -> None:
     Raises:
         ValueError: none is whole, or they are another model's.
     """
-    for path in find(state[RUN]):
+    for path in list_checkpoints(state[RUN]):
         try:
             tensors, written = serialization.read_hashed(path)
         except ValueError as damage:
             warnings.warn(f"{damage}; going back to the checkpoint before", stacklevel=2)
             continue
-        _fill(state, callbacks, path, tensors, json.loads(written["about"]))
+        _restore(state, callbacks, path, tensors, json.loads(written["about"]))
         return
     raise ValueError(f"no checkpoint in {state[RUN].checkpoints} is whole: train the run again")
 
 
-def _fill(
-    state: State, callbacks: Sequence[Callback], path: Path, tensors: dict[str, Tensor], about: dict[str, Any]
+def _restore(
+    state: State, callbacks: Sequence[Callback], path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]
 ) -> None:
-    serialization.fill(state[MODEL], tensors, path, "model.")
-    serialization.fill(state[OBJECTIVE], tensors, path, "objective.")
+    serialization.load_into(state[MODEL], tensors, path, "model.")
+    serialization.load_into(state[OBJECTIVE], tensors, path, "objective.")
     for player, optimizer in state[OPTIMIZERS].items():
         found: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _under(f"optimizer.{player}.", tensors).items():
+        for name, tensor in _strip_prefix(f"optimizer.{player}.", tensors).items():
             number, key = name.split(".", 1)
             found.setdefault(int(number), {})[key] = tensor
         groups = optimizer.state_dict()["param_groups"]
-        groups = [group | _alike(group, then) for group, then in zip(groups, about["rates"][player], strict=True)]
+        groups = [
+            group | _restore_settings(group, then)
+            for group, then in zip(groups, metadata["rates"][player], strict=True)
+        ]
         optimizer.load_state_dict({"state": found, "param_groups": groups})
     for i, callback in enumerate(callbacks):
-        callback.load_state_dict(_under(f"callback.{i}.", tensors) | about["callbacks"].get(str(i), {}))
+        callback.load_state_dict(_strip_prefix(f"callback.{i}.", tensors) | metadata["callbacks"].get(str(i), {}))
     # A process that was not there when this was written keeps the streams that it was started with.
-    if mine := _under(f"rng.{distributed.rank()}.", tensors):
-        streams.back_to(mine)
-    state[EPOCH_STREAMS] = _under("epoch.", tensors)
-    state[STEP] = int(about["step"])
+    if mine := _strip_prefix(f"rng.{distributed.rank()}.", tensors):
+        streams.restore_rng(mine)
+    state[EPOCH_RNG] = _strip_prefix("epoch.", tensors)
+    state[STEP] = int(metadata["step"])
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _strip_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
-def _alike(group: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
+def _restore_settings(group: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
     """Settings read from JSON as the optimiser holds them: tuples, and rates that lie on the device."""
     kept: dict[str, Any] = {}
-    for key, value in then.items():
+    for key, value in saved.items():
         now = group.get(key)
         if isinstance(now, Tensor):
             kept[key] = torch.full_like(now, value)

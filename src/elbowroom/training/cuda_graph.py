@@ -11,14 +11,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from elbowroom import distributed
-from elbowroom.training.batch_shard import Portion
-from elbowroom.training.callback import INSIDE, Hooks
+from elbowroom.training.batch_shard import BatchShard
+from elbowroom.training.callback import IN_STEP_HOOKS, CallbackList
 
 #: Steps taken as usual before one is recorded, so that every library has made what it makes on first use.
-USUAL = 3
+EAGER_STEPS = 3
 
 
-class Graph(Protocol):
+class StepGraph(Protocol):
     """What records work and plays it back."""
 
     def record(self, work: Callable[[], None]) -> None:
@@ -28,7 +28,7 @@ class Graph(Protocol):
         """Do it all, on the same memory."""
 
 
-class CUDAGraph:
+class CUDAStepGraph:
     """CUDA's own; random numbers go on where the device's stream stands, as they would have without it."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class CUDAGraph:
         self._graph.replay()
 
 
-class Captured:
+class CapturedStep:
     """The work of a step: as usual for the first few, then from a recording.
 
     The recording reads its batch from memory of its own, so each batch is copied there; a smaller one, as the last of
@@ -55,51 +55,53 @@ class Captured:
         optimizers: those of the step.
     """
 
-    def __init__(self, work: Callable[[Portion], None], optimizers: list[Optimizer]) -> None:
+    def __init__(self, work: Callable[[BatchShard], None], optimizers: list[Optimizer]) -> None:
         self._work, self._optimizers = work, optimizers
-        self._fixed: list[tuple[str, Any]] = []
-        self._taken, self._static = 0, None
-        self._graph: Graph
+        self._settings: list[tuple[str, Any]] = []
+        self._eager_steps, self._static_shard = 0, None
+        self._graph: StepGraph
 
-    _static: Portion | None
+    _static_shard: BatchShard | None
 
-    def __call__(self, portion: Portion) -> None:
+    def __call__(self, shard: BatchShard) -> None:
         """Take one step."""
-        if (fixed := _fixed(self._optimizers)) != self._fixed:
-            self._fixed, self._taken, self._static = fixed, 0, None
-        if self._taken < USUAL or (self._static is not None and not _alike(self._static, portion)):
-            self._taken += 1
-            _aside(self._work, portion)
+        if (fixed := _host_settings(self._optimizers)) != self._settings:
+            self._settings, self._eager_steps, self._static_shard = fixed, 0, None
+        if self._eager_steps < EAGER_STEPS or (
+            self._static_shard is not None and not _have_same_shapes(self._static_shard, shard)
+        ):
+            self._eager_steps += 1
+            _run_on_side_stream(self._work, shard)
             return
-        if self._static is None:
-            self._static = static = _copy(portion)
-            self._graph = CUDAGraph()
+        if self._static_shard is None:
+            self._static_shard = static = _clone_shard(shard)
+            self._graph = CUDAStepGraph()
             self._graph.record(lambda: self._work(static))
-        for mine, given in zip(_tensors(self._static), _tensors(portion), strict=True):
+        for mine, given in zip(_batch_tensors(self._static_shard), _batch_tensors(shard), strict=True):
             mine.copy_(given)
         self._graph.replay()
 
 
-def fits(device: torch.device, hooks: Hooks, parts: int, optimizers: list[Optimizer]) -> bool:
+def can_capture(device: torch.device, hooks: CallbackList, accumulate: int, optimizers: list[Optimizer]) -> bool:
     """Whether a step can be recorded: nobody acts inside it, and no optimiser reads its state on the host."""
-    free = not any(hooks.wanted(name) for name in INSIDE)
-    alone = distributed.count() == 1 and parts == 1
-    return device.type == "cuda" and free and alone and all(map(capturable, optimizers))
+    free = not any(hooks.has_hook(name) for name in IN_STEP_HOOKS)
+    alone = distributed.world_size() == 1 and accumulate == 1
+    return device.type == "cuda" and free and alone and all(map(is_capturable, optimizers))
 
 
-def capturable(optimizer: Optimizer) -> bool:
+def is_capturable(optimizer: Optimizer) -> bool:
     """Whether an optimiser keeps its state on the device, learning rate and all."""
     groups = optimizer.param_groups
     return all(isinstance(g["lr"], Tensor) and (g.get("capturable") or g.get("fused")) for g in groups)
 
 
-def _fixed(optimizers: list[Optimizer]) -> list[tuple[str, Any]]:
+def _host_settings(optimizers: list[Optimizer]) -> list[tuple[str, Any]]:
     """The settings that a recording fixes: all numbers that do not lie on the device."""
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     return [(key, v) for group in groups for key, v in group.items() if key != "params" and not isinstance(v, Tensor)]
 
 
-def on_device(kind: type[Optimizer], device: torch.device, lr: float) -> dict[str, Any]:
+def capturable_arguments(kind: type[Optimizer], device: torch.device, lr: float) -> dict[str, Any]:
     """The arguments that make an optimiser capturable, where it can be."""
     takes = inspect.signature(kind).parameters
     if device.type != "cuda" or not {"capturable", "fused"} & set(takes):
@@ -108,26 +110,26 @@ def on_device(kind: type[Optimizer], device: torch.device, lr: float) -> dict[st
     return flag | {"lr": torch.tensor(lr, device=device)}
 
 
-def _aside(work: Callable[[Portion], None], portion: Portion) -> None:
+def _run_on_side_stream(work: Callable[[BatchShard], None], shard: BatchShard) -> None:
     """On a stream beside the main one where there are streams: what a recording needs is made there, not in it."""
-    if portion.batch.x.device.type != "cuda":
-        work(portion)
+    if shard.batch.x.device.type != "cuda":
+        work(shard)
         return
     beside, main = torch.cuda.Stream(), torch.cuda.current_stream()
     beside.wait_stream(main)
     with torch.cuda.stream(beside):
-        work(portion)
+        work(shard)
     main.wait_stream(beside)
 
 
-def _tensors(portion: Portion) -> list[Tensor]:
-    return [tensor for tensor in portion.batch if tensor is not None]
+def _batch_tensors(shard: BatchShard) -> list[Tensor]:
+    return [tensor for tensor in shard.batch if tensor is not None]
 
 
-def _copy(portion: Portion) -> Portion:
-    x, y, index = portion.batch
-    return portion._replace(batch=type(portion.batch)(x.clone(), None if y is None else y.clone(), index.clone()))
+def _clone_shard(shard: BatchShard) -> BatchShard:
+    x, y, index = shard.batch
+    return shard._replace(batch=type(shard.batch)(x.clone(), None if y is None else y.clone(), index.clone()))
 
 
-def _alike(a: Portion, b: Portion) -> bool:
-    return [t.shape for t in _tensors(a)] == [t.shape for t in _tensors(b)]
+def _have_same_shapes(a: BatchShard, b: BatchShard) -> bool:
+    return [t.shape for t in _batch_tensors(a)] == [t.shape for t in _batch_tensors(b)]

@@ -12,11 +12,11 @@ from elbowroom.data import Batch
 from elbowroom.training.step import Losses, Step
 
 
-class Diverged(ValueError):  # noqa: N818 - it is what happened
+class DivergedError(ValueError):
     """The loss became NaN or infinite; the message names the term, the step and the layer."""
 
 
-def check(losses: Losses, step: Step, batch: Batch, number: Tensor) -> None:
+def check_finite(losses: Losses, step: Step, batch: Batch, step_count: Tensor) -> None:
     """Refuse losses that are no numbers.
 
     Raises:
@@ -28,13 +28,13 @@ def check(losses: Losses, step: Step, batch: Batch, number: Tensor) -> None:
     # The sums come last: they are wrong because one of the others is.
     names = sorted(values, key=lambda name: name in ("loss", "elbo", *losses.players))
     term = next(name for name in names if not math.isfinite(values[name]))
-    raise Diverged(
-        f"{term} became {values[term]} at step {int(number) + 1}, {first_bad(step, batch, number)}: "
+    raise DivergedError(
+        f"{term} became {values[term]} at step {int(step_count) + 1}, {locate_non_finite(step, batch, step_count)}: "
         "lower --lr, clip the gradients (--clip 1), or look for extreme values in the data"
     )
 
 
-def first_bad(step: Step, batch: Batch, number: Tensor) -> str:
+def locate_non_finite(step: Step, batch: Batch, step_count: Tensor) -> str:
     """Where the first value that is no number comes from: a parameter, a layer's output, or a density."""
     for name, parameter in step.named_parameters():
         if not parameter.isfinite().all():
@@ -51,7 +51,7 @@ def first_bad(step: Step, batch: Batch, number: Tensor) -> str:
     handles = [module.register_forward_hook(watch(name)) for name, module in step.named_modules() if name]
     try:
         with torch.no_grad():
-            step(batch, number)
+            step(batch, step_count)
     finally:
         for handle in handles:
             handle.remove()

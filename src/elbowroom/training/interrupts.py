@@ -16,22 +16,29 @@ from elbowroom.runs.run import Run
 from elbowroom.training.state import STOP, State
 
 #: What the system says when a disk is full, a quota used up, a directory read-only.
-_NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EACCES, errno.EPERM)
+_UNWRITABLE_ERRNOS = (
+    errno.ENOSPC,
+    errno.EFBIG,
+    getattr(errno, "EDQUOT", errno.ENOSPC),
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+)
 #: Seconds to wait for the lock: somebody who only looks whether it is held has it for an instant.
-_PATIENCE = 0.5
+_LOCK_TIMEOUT_S = 0.5
 #: What a signal leaves in the state; processes that train together agree on the largest place in this list.
-_REASONS = ("", "interrupted", "terminated", "stopped")
+_STOP_REASONS = ("", "interrupted", "terminated", "stopped")
 
 
 @contextmanager
-def alone(run: Run) -> Iterator[None]:
+def lock_run(run: Run) -> Iterator[None]:
     """Nobody else trains into this directory meanwhile."""
-    if not distributed.first():
+    if not distributed.is_main_process():
         yield
         return
     lock = FileLock(run.path / ".lock")
     try:
-        lock.acquire(timeout=_PATIENCE)
+        lock.acquire(timeout=_LOCK_TIMEOUT_S)
     except Timeout:
         raise ValueError(f"another process is training into {run.path}: wait for it, or stop it first") from None
     try:
@@ -41,12 +48,12 @@ def alone(run: Run) -> Iterator[None]:
 
 
 @contextmanager
-def room(run: Run) -> Iterator[None]:
+def explain_io_errors(run: Run) -> Iterator[None]:
     """A full disk or a read-only directory in words."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in _UNWRITABLE_ERRNOS:
             raise
         then = f"'elbowroom resume {run.path}' goes on from the last checkpoint" if run.exists else "start it again"
         raise ValueError(
@@ -55,7 +62,7 @@ def room(run: Run) -> Iterator[None]:
 
 
 @contextmanager
-def stopping(state: State) -> Iterator[None]:
+def handle_signals(state: State) -> Iterator[None]:
     """Ctrl-C, or a polite kill, ends the training after the step under way; a second one ends the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -73,10 +80,10 @@ def stopping(state: State) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def agree(state: State) -> None:
+def sync_stop(state: State) -> None:
     """Stop all together, after the same step: a signal may reach one process a step before another."""
-    if distributed.count() > 1:
+    if distributed.world_size() > 1:
         mine = state[STOP]
-        place = _REASONS.index(mine) if mine in _REASONS else len(_REASONS) - 1
-        if agreed := distributed.largest(place):
-            state[STOP] = mine or _REASONS[agreed]
+        place = _STOP_REASONS.index(mine) if mine in _STOP_REASONS else len(_STOP_REASONS) - 1
+        if agreed := distributed.all_reduce_max(place):
+            state[STOP] = mine or _STOP_REASONS[agreed]

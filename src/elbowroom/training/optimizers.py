@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from elbowroom import errors
 from elbowroom.objectives import Player
-from elbowroom.training.cuda_graph import on_device
+from elbowroom.training.cuda_graph import capturable_arguments
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -26,10 +26,10 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 
 #: One kernel per step instead of one per tensor and operation, where torch has it.
-FUSED = {"adam": ("cpu", "cuda"), "adamw": ("cpu", "cuda"), "sgd": ("cpu", "cuda"), "adagrad": ("cpu",)}
+FUSED_DEVICES = {"adam": ("cpu", "cuda"), "adamw": ("cpu", "cuda"), "sgd": ("cpu", "cuda"), "adagrad": ("cpu",)}
 
 
-def optimizer(text: str, player: Player, lr: float, device: torch.device) -> Optimizer:
+def make_optimizer(text: str, player: Player, lr: float, device: torch.device) -> Optimizer:
     """This player's optimiser: the run's, with whatever the player wants otherwise.
 
     Args:
@@ -41,23 +41,23 @@ def optimizer(text: str, player: Player, lr: float, device: torch.device) -> Opt
     Raises:
         ValueError: the name or an argument is unknown, or the rate is not above zero.
     """
-    name, arguments = parse(text)
+    name, arguments = parse_optimizer(text)
     if not (lr > 0 and lr < float("inf")):
         raise ValueError(f"the learning rate must be above 0, got {lr}")
     takes = inspect.signature(OPTIMIZERS[name]).parameters
     for argument in arguments:
         if argument not in takes:
-            raise errors.unknown(f"argument of {name}", argument, set(takes) - {"params"})
-    fused = {"fused": True} if device.type in FUSED.get(name, ()) else {}
+            raise errors.unknown_name(f"argument of {name}", argument, set(takes) - {"params"})
+    fused = {"fused": True} if device.type in FUSED_DEVICES.get(name, ()) else {}
     own = {key: value for key, value in player.optimizer.items() if key in takes}
     given = {"lr": lr} | fused | arguments | own
-    return OPTIMIZERS[name](player.parameters, **given | on_device(OPTIMIZERS[name], device, given["lr"]))
+    return OPTIMIZERS[name](player.parameters, **given | capturable_arguments(OPTIMIZERS[name], device, given["lr"]))
 
 
-def parse(text: str) -> tuple[str, dict[str, Any]]:
+def parse_optimizer(text: str) -> tuple[str, dict[str, Any]]:
     """A name and its arguments.
 
-    >>> parse("sgd(momentum=0.9, nesterov=True)")
+    >>> parse_optimizer("sgd(momentum=0.9, nesterov=True)")
     ('sgd', {'momentum': 0.9, 'nesterov': True})
     """
     try:
@@ -69,5 +69,5 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
     except (SyntaxError, ValueError):
         raise ValueError(f"optimizer '{text}': write a name, or a name with arguments as 'sgd(momentum=0.9)'") from None
     if name not in OPTIMIZERS:
-        raise errors.unknown("optimizer", name, OPTIMIZERS)
+        raise errors.unknown_name("optimizer", name, OPTIMIZERS)
     return name, arguments

@@ -12,13 +12,13 @@ from torch import nn
 PRECISIONS = ("float32", "bf16")
 
 #: Largest relative error of a product that still counts as single precision.
-SINGLE = 1e-5
+SINGLE_PRECISION_TOLERANCE = 1e-5
 #: How much faster the other library must be to be taken; well above the noise of a short measurement.
-FASTER = 1.3
+MIN_SPEEDUP = 1.3
 
 
-def choose(precision: str, device: torch.device, model: nn.Module) -> str:
-    """What :func:`products` should do for a model on this device: ``default``, ``onednn``, ``bf16`` or ``autocast``.
+def choose_matmul_mode(precision: str, device: torch.device, model: nn.Module) -> str:
+    """What :func:`use_matmul_mode` should do for a model on this device: ``default``, ``onednn``, ``bf16`` or ``autocast``.
 
     For single precision on a CPU, the setting that would allow bf16 selects oneDNN; on CPUs without matrix units that
     still computes in full single precision, at up to twice the speed of the default library. So both are timed, and
@@ -39,25 +39,29 @@ def choose(precision: str, device: torch.device, model: nn.Module) -> str:
     generator = torch.Generator().manual_seed(0)
     a, b = torch.randn(128, 784, generator=generator), torch.randn(784, 400, generator=generator)
     exact = a.double() @ b.double()
-    default = _seconds(a, b)
-    with products("onednn", device):
+    default = _time_product(a, b)
+    with use_matmul_mode("onednn", device):
         error = ((a @ b).double() - exact).norm() / exact.norm()
-        return "onednn" if error < SINGLE and default > FASTER * _seconds(a, b) else "default"
+        return (
+            "onednn"
+            if error < SINGLE_PRECISION_TOLERANCE and default > MIN_SPEEDUP * _time_product(a, b)
+            else "default"
+        )
 
 
 @contextmanager
-def products(choice: str, device: torch.device) -> Iterator[None]:
+def use_matmul_mode(mode: str, device: torch.device) -> Iterator[None]:
     """Matrix products as chosen inside; outside, as they were before.
 
     With ``bf16`` numbers are multiplied rounded to 8 bits of precision and added up in single; weights, activations
     and the optimiser stay single. ``autocast`` is torch's own.
     """
-    if choice == "autocast":
+    if mode == "autocast":
         # Its cache of rounded weights lives as long as the context, which is the whole training: they would never move.
         with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):
             yield
         return
-    if choice == "default":
+    if mode == "default":
         yield
         return
     settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
@@ -68,7 +72,7 @@ def products(choice: str, device: torch.device) -> Iterator[None]:
         settings.fp32_precision = before
 
 
-def _seconds(a: torch.Tensor, b: torch.Tensor) -> float:
+def _time_product(a: torch.Tensor, b: torch.Tensor) -> float:
     """The best of a few products: the least disturbed one."""
     best = float("inf")
     for _ in range(12):

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom.data import Batch
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.objectives import Output, Term
-from elbowroom.training.callback import Hooks
+from elbowroom.training.callback import CallbackList
 from elbowroom.training.state import BATCH, DRAW, LOSS, State
 
 
@@ -32,7 +32,7 @@ class Step(nn.Module):
     """Batch to losses: draw once, let every player score the draw.
 
     Args:
-        model: a :class:`Generative`, or any module, whose output becomes an :class:`Output`.
+        model: a :class:`GenerativeModel`, or any module, whose output becomes an :class:`Output`.
         objective: scores what the model made.
         state: where callbacks find the draw and the loss.
         hooks: whom to call at ``forward`` and ``loss``.
@@ -51,13 +51,13 @@ class Step(nn.Module):
         model: nn.Module,
         objective: Term,
         state: State | None = None,
-        hooks: Hooks | None = None,
+        hooks: CallbackList | None = None,
         pass_state: bool = False,
     ) -> None:
         super().__init__()
         self.model, self.objective = model, objective
         self.players = objective.players(model)
-        self._state, self._hooks, self._pass = state or State(), hooks or Hooks(), pass_state
+        self._state, self._hooks, self._pass_state = state or State(), hooks or CallbackList(), pass_state
 
     def forward(self, batch: Batch, step: Tensor) -> Losses:  # noqa: D102
         draw = self._state[DRAW] = self._draw(batch)
@@ -67,12 +67,12 @@ class Step(nn.Module):
         self._hooks("loss", self._state)
         losses["model"] = self._state[LOSS]
         with torch.no_grad():
-            terms = {"loss": losses["model"].detach()} | draw.terms | draw.figures()
+            terms = {"loss": losses["model"].detach()} | draw.terms | draw.metrics()
         return Losses(losses, terms)
 
     def _draw(self, batch: Batch) -> Any:
         self._state[BATCH] = batch
-        if isinstance(self.model, Generative):
+        if isinstance(self.model, GenerativeModel):
             return self.model.draw(batch.x, batch.y, self.objective.k)
         call: Callable[..., Any] = self.model
-        return Output(batch.x, call(batch.x, self._state) if self._pass else call(batch.x))
+        return Output(batch.x, call(batch.x, self._state) if self._pass_state else call(batch.x))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def now() -> dict[str, Tensor]:
+def rng_state() -> dict[str, Tensor]:
     """The state of every device's generator."""
     streams = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
@@ -16,7 +16,7 @@ def now() -> dict[str, Tensor]:
     return streams
 
 
-def back_to(streams: dict[str, Tensor]) -> None:
+def restore_rng(streams: dict[str, Tensor]) -> None:
     """Put the generators back; a device that is not here any more is left out."""
     torch.set_rng_state(streams["cpu"])
     if "cuda" in streams and torch.cuda.is_available():

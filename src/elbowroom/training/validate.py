@@ -10,10 +10,10 @@ from torch import nn
 from elbowroom import distributed, errors
 from elbowroom.data import Data, LoaderSplit
 from elbowroom.evaluation import check_compatible
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 
-def check(
+def check_settings(
     model: nn.Module,
     data: Data,
     epochs: int | None,
@@ -41,17 +41,17 @@ def check(
             f"batch size {batch_size} is larger than the {len(data.train)} training examples: "
             f"use --batch-size {len(data.train)} or less"
         )
-    if batch_size < distributed.count():
+    if batch_size < distributed.world_size():
         raise ValueError(
-            f"batch size {batch_size} for {distributed.count()} processes leaves some without an example: give a larger one"
+            f"batch size {batch_size} for {distributed.world_size()} processes leaves some without an example: give a larger one"
         )
-    if out is None and distributed.may_restart():
+    if out is None and distributed.can_restart():
         raise ValueError("torchrun may start this training again, which then must find its run: give --out DIR")
     for split in watch:
         if split not in ("train", "validation", "test"):
-            raise errors.unknown("split", split, ("train", "validation", "test"))
+            raise errors.unknown_name("split", split, ("train", "validation", "test"))
     if on_nan not in ("stop", "rollback"):
-        raise errors.unknown("on_nan", on_nan, ("stop", "rollback"))
-    if not isinstance(model, Generative):
+        raise errors.unknown_name("on_nan", on_nan, ("stop", "rollback"))
+    if not isinstance(model, GenerativeModel):
         return
     check_compatible(model, data)

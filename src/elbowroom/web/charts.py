@@ -62,11 +62,15 @@ def render_chart(chart: Chart, chart_index: int) -> tuple[str, dict[str, Any]]:
         "x": x,
         "y": y,
         "axis": chart.x_axis,
-        "lines": [{"name": o.label, "role": _css_role(o), "x": o.x, "y": [_round_digits(v) for v in o.y]} for o in lines]
+        "lines": [
+            {"name": o.label, "role": _css_role(o), "x": o.x, "y": [_round_digits(v) for v in o.y]} for o in lines
+        ]
         if named
         else [],
     }
-    spoken = "; ".join(f"{o.label} from {format_number(o.y[0])} to {format_number(o.y[-1])}" for o in lines[:MAX_NAMED_LINES] if o.y)
+    spoken = "; ".join(
+        f"{o.label} from {format_number(o.y[0])} to {format_number(o.y[-1])}" for o in lines[:MAX_NAMED_LINES] if o.y
+    )
     label = escape(f"{chart.title}, {chart.y_axis}, over {chart.x_axis}: {spoken}")
     return _render_axes(chart.title, chart.y_axis, chart.x_axis, x, y, body, label, f'data-chart="{chart_index}"'), data
 

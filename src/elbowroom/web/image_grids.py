@@ -39,7 +39,9 @@ def render_image_grid(grid: ImageGrid) -> str:
             html.append(f'<span class="side{begins}">{_format_row_title(grid.row_titles[i])}</span>')
         for j, picture in enumerate(row):
             under = f"<small>{escape(grid.captions[i][j]) or '&nbsp;'}</small>" if grid.captions else ""
-            html.append(f'<span class="cell{begins}"><img src="{data_uri(to_pil_image(picture))}" alt="">{under}</span>')
+            html.append(
+                f'<span class="cell{begins}"><img src="{data_uri(to_pil_image(picture))}" alt="">{under}</span>'
+            )
     shape = "beside" if beside else "plain"
     return (
         f'<div class="sheet {shape}" role="img" aria-label="{label}" '
@@ -55,10 +57,12 @@ def _render_seamless(grid: ImageGrid, label: str) -> str:
     height, width = cells.shape[-2:]
     whole = cells.permute(2, 0, 3, 1, 4).reshape(cells.shape[2], rows * height, columns * width)
     left = "".join(
-        f'<span style="bottom:{100 * (1 - (i + 0.5) / rows):.2f}%">{escape(grid.row_titles[i])}</span>' for i in _spread_indices(rows)
+        f'<span style="bottom:{100 * (1 - (i + 0.5) / rows):.2f}%">{escape(grid.row_titles[i])}</span>'
+        for i in _spread_indices(rows)
     )
     below = "".join(
-        f'<span style="left:{100 * (i + 0.5) / columns:.2f}%">{escape(grid.column_titles[i])}</span>' for i in _spread_indices(columns)
+        f'<span style="left:{100 * (i + 0.5) / columns:.2f}%">{escape(grid.column_titles[i])}</span>'
+        for i in _spread_indices(columns)
     )
     names = escape("|".join(grid.row_titles)), escape("|".join(grid.column_titles))
     return (
@@ -77,7 +81,11 @@ def thumbnail_sheet(x: Tensor) -> tuple[str, int, int]:
     rows = math.ceil(n / THUMBNAILS_PER_ROW)
     padded = torch.zeros(rows * THUMBNAILS_PER_ROW, channels, height, width)
     padded[:n] = small
-    whole = padded.unflatten(0, (rows, THUMBNAILS_PER_ROW)).permute(2, 0, 3, 1, 4).reshape(channels, rows * height, THUMBNAILS_PER_ROW * width)
+    whole = (
+        padded.unflatten(0, (rows, THUMBNAILS_PER_ROW))
+        .permute(2, 0, 3, 1, 4)
+        .reshape(channels, rows * height, THUMBNAILS_PER_ROW * width)
+    )
     return data_uri(to_pil_image(whole), quality=60), width, height
 
 

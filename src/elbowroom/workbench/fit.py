@@ -12,15 +12,15 @@ from torch import nn
 
 from elbowroom import devices, distributed
 from elbowroom.data import Data, load_data
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run, next_path
 from elbowroom.training.callback import Callback
-from elbowroom.training.callbacks.best import Best
-from elbowroom.training.callbacks.progress import Bar
+from elbowroom.training.callbacks.best import BestWeights
+from elbowroom.training.callbacks.progress import ProgressBar
 from elbowroom.training.loop import train
-from elbowroom.training.optimizers import optimizer as make_optimizer
-from elbowroom.training.precision import choose
+from elbowroom.training.optimizers import make_optimizer as make_optimizer
+from elbowroom.training.precision import choose_matmul_mode
 from elbowroom.training.state import (
     DATA,
     DEVICE,
@@ -35,18 +35,18 @@ from elbowroom.training.state import (
     STOP,
     State,
 )
-from elbowroom.training.validate import check
-from elbowroom.workbench.callback_registry import described, made_again
+from elbowroom.training.validate import check_settings
+from elbowroom.workbench.callback_registry import from_record, to_record
 from elbowroom.workbench.monitoring.doctor import Doctor
-from elbowroom.workbench.monitoring.report import leave_report
-from elbowroom.workbench.monitoring.sample_images import Pictures
+from elbowroom.workbench.monitoring.report import write_report
+from elbowroom.workbench.monitoring.sample_images import SampleImages
 
 #: Where neither epochs nor steps are asked for: so many epochs, and of a small set more, until there are enough steps.
-USUAL, ENOUGH = 10, 1000
+DEFAULT_EPOCHS, MIN_DEFAULT_STEPS = 10, 1000
 
 
 def fit(
-    model: Generative | nn.Module,
+    model: GenerativeModel | nn.Module,
     objective: Term,
     data: Data | Any,
     *,
@@ -104,26 +104,28 @@ def fit(
     >>> run.metrics("test")[-1]["elbo"] < 0
     True
     """
-    distributed.join()
+    distributed.init_process_group()
     data = load_data(data)
-    check(model, data, epochs, steps, batch_size, watch, accumulate, checkpoint_every, on_nan, out)
+    check_settings(model, data, epochs, steps, batch_size, watch, accumulate, checkpoint_every, on_nan, out)
     origin = getattr(model, "origin", None)
     training: dict[str, Any] = {
-        "epochs": epochs if epochs or steps else max(USUAL, math.ceil(ENOUGH / data.train.steps(batch_size))),
+        "epochs": epochs
+        if epochs or steps
+        else max(DEFAULT_EPOCHS, math.ceil(MIN_DEFAULT_STEPS / data.train.steps(batch_size))),
         "steps": steps,
         "batch_size": batch_size,
         "lr": lr,
         "optimizer": optimizer,
         "seed": seed,
-        "device": str(devices.pick(device)),
+        "device": str(devices.resolve(device)),
         "watch": list(watch),
-        "callbacks": [described(callback) for callback in callbacks],
+        "callbacks": [to_record(callback) for callback in callbacks],
         "pass_state": pass_state,
         "accumulate": accumulate,
         "checkpoint_every": checkpoint_every,
         "on_nan": on_nan,
         "precision": precision,
-        "products": choose(precision, devices.pick(device), model),
+        "products": choose_matmul_mode(precision, devices.resolve(device), model),
     }
     record = {
         "recipe": origin.recipe if origin else None,
@@ -135,8 +137,8 @@ def fit(
         "training": training,
     }
     name = f"{origin.recipe if origin else type(model).__name__.lower()}-{data.name}"
-    state = _state(model, objective, data, training)
-    state[RUN] = run = _run(distributed.told(Path(out or next_path(name))), record)
+    state = _initial_state(model, objective, data, training)
+    state[RUN] = run = _open_run(distributed.broadcast_object(Path(out or next_path(name))), record)
     return _train(state, run.record["training"], callbacks)
 
 
@@ -163,20 +165,20 @@ def resume(
     Raises:
         ValueError: there is no run, it is finished, another process trains into it, or no checkpoint is whole.
     """
-    distributed.join()
+    distributed.init_process_group()
     run = path if isinstance(path, Run) else Run(path)
     training = run.record["training"] | ({"device": device} if device else {})
     if model is None or objective is None:
         model, objective = run.build()
-    state = _state(model, objective, run.data() if data is None else load_data(data), training)
+    state = _initial_state(model, objective, run.data() if data is None else load_data(data), training)
     state[RUN] = run
-    return _train(state, training, made_again(training["callbacks"]) if callbacks is None else callbacks)
+    return _train(state, training, from_record(training["callbacks"]) if callbacks is None else callbacks)
 
 
 def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
     """Train with the default callbacks before the user's own, then write the report."""
     run = train(state, training, [*default_callbacks(own), *own])
-    leave_report(state)
+    write_report(state)
     return run
 
 
@@ -187,38 +189,38 @@ def default_callbacks(own: Sequence[Callback] = ()) -> list[Callback]:
         own: the user's callbacks; a :class:`Doctor` among them takes the place of the default one.
     """
     doctor = [] if any(isinstance(callback, Doctor) for callback in own) else [Doctor()]
-    return [Best(), Pictures(), *doctor, Bar()]
+    return [BestWeights(), SampleImages(), *doctor, ProgressBar()]
 
 
-def _run(path: Path, record: dict[str, Any]) -> Run:
+def _open_run(path: Path, record: dict[str, Any]) -> Run:
     """The directory: a new one, or that of this very training where ``torchrun`` has started it again."""
     begun = Run(path)
-    if distributed.restarted() and begun.exists and _same(begun.record, record):
+    if distributed.is_restarted() and begun.exists and _is_same_training(begun.record, record):
         return begun
-    if distributed.first():
-        return Run.create(path, distributed.told(record))
-    begun.record = distributed.told(record)
+    if distributed.is_main_process():
+        return Run.create(path, distributed.broadcast_object(record))
+    begun.record = distributed.broadcast_object(record)
     return begun
 
 
-def _same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+def _is_same_training(a: dict[str, Any], b: dict[str, Any]) -> bool:
     """Whether two records are of the same training; which library multiplies may have been chosen anew."""
     asked = [{key: r[key] for key in ("recipe", "arguments", "shape", "data")} | r["training"] for r in (a, b)]
     return json.dumps(asked[0] | {"products": ""}) == json.dumps(asked[1] | {"products": ""})
 
 
-def _state(model: nn.Module, objective: Term, data: Data, training: dict[str, Any]) -> State:
+def _initial_state(model: nn.Module, objective: Term, data: Data, settings: dict[str, Any]) -> State:
     """A training about to begin: everything in place, nothing written."""
     state = State()
-    device = devices.pick(training["device"])
+    device = devices.resolve(settings["device"])
     state[DATA], state[DEVICE] = data, device
     state[MODEL], state[OBJECTIVE] = model.to(device), objective.to(device)
-    per_epoch = data.train.steps(training["batch_size"])
-    state[STEPS] = training["steps"] or training["epochs"] * per_epoch
+    per_epoch = data.train.steps(settings["batch_size"])
+    state[STEPS] = settings["steps"] or settings["epochs"] * per_epoch
     state[EPOCHS] = math.ceil(state[STEPS] / per_epoch)
     state[STEP], state[EPOCH], state[STOP] = 0, 0, ""
     state[OPTIMIZERS] = {
-        player.name: make_optimizer(training["optimizer"], player, training["lr"], device)
+        player.name: make_optimizer(settings["optimizer"], player, settings["lr"], device)
         for player in objective.players(model)
     }
     return state

@@ -79,7 +79,9 @@ def find_celeba_files() -> CelebAFiles:
         zips = sorted(folder.glob("*.zip"), key=lambda zip: (zip.stem != IMAGES_FOLDER, zip.name))
         found = next((place for place in (folder / IMAGES_FOLDER, *zips) if place.exists()), None)
         if found is not None:
-            return CelebAFiles(found, *(read_text_lines(name, folder, found) for name in (ATTRIBUTES_FILE, PARTITION_FILE)))
+            return CelebAFiles(
+                found, *(read_text_lines(name, folder, found) for name in (ATTRIBUTES_FILE, PARTITION_FILE))
+            )
     raise ValueError(
         f"data set 'celeba' is not on this machine: ELBOWROOM_DATA {describe_user_data_dir()} and the cache {cache_dir()} lacks it. Its "
         "owners give it out by Google Drive for non-commercial research, so it has to be fetched by hand: get "
@@ -119,9 +121,11 @@ def attribute_indices(label: str | None, attribute_names: list[str]) -> list[int
     picked = [name.strip() for name in label.split(",") if name.strip()]
     unknown = next((name for name in picked if name not in attribute_names), None)
     if unknown is not None and not attribute_names:
-        raise ValueError(f"label='{label}' picks attributes of celeba, and {ATTRIBUTES_FILE} is not there: put it beside")
+        raise ValueError(
+            f"label='{label}' picks attributes of celeba, and {ATTRIBUTES_FILE} is not there: put it beside"
+        )
     if unknown is not None:
-        raise errors.unknown("attribute of celeba", unknown, attribute_names)
+        raise errors.unknown_name("attribute of celeba", unknown, attribute_names)
     return [attribute_names.index(name) for name in picked]
 
 
@@ -132,8 +136,12 @@ def build_attribute_labels(
     lines = {line.split(maxsplit=1)[0]: line for line in files.attribute_lines[2:] if line.strip()}
     lacking = next((name for name in file_names if name not in lines), None)
     if lacking is not None:
-        raise ValueError(f"{lacking} of {files.images_path} is not in {ATTRIBUTES_FILE}: take it out, or fetch the file again")
-    y = np.array([[words[1 + place] == "1" for place in indices] for words in (lines[name].split() for name in file_names)])
+        raise ValueError(
+            f"{lacking} of {files.images_path} is not in {ATTRIBUTES_FILE}: take it out, or fetch the file again"
+        )
+    y = np.array(
+        [[words[1 + place] == "1" for place in indices] for words in (lines[name].split() for name in file_names)]
+    )
     if len(indices) == 1 and len(attribute_names) > 1:
         return y[:, 0].astype(np.int64), (f"not {attribute_names[indices[0]]}", attribute_names[indices[0]])
     return y.astype(np.float32), None
@@ -144,7 +152,12 @@ def assign_splits(file_names: list[str], partition_lines: list[str]) -> np.ndarr
     said = dict(line.split() for line in partition_lines if line.strip())
     known = {name: int(split) for name, split in said.items()}
     numbers = [int("".join(filter(str.isdigit, name)) or 0) for name in file_names]
-    return np.array([known.get(name, sum(n > last for last in LAST_IMAGE_NUMBERS)) for name, n in zip(file_names, numbers, strict=True)])
+    return np.array(
+        [
+            known.get(name, sum(n > last for last in LAST_IMAGE_NUMBERS))
+            for name, n in zip(file_names, numbers, strict=True)
+        ]
+    )
 
 
 def partition_by_split(raw: RawDataset, split_numbers: np.ndarray) -> RawDataset:

@@ -12,9 +12,9 @@ from typing import TypeVar
 import numpy as np
 
 from elbowroom import errors
-from elbowroom.data.catalog.download import DatasetFile, fetch_contents, load_or_build, find_local
+from elbowroom.data.catalog.download import DatasetFile, fetch_contents, find_local, load_or_build
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import RawDataset, split_from_arrays, class_names
+from elbowroom.data.raw import RawDataset, class_names, split_from_arrays
 
 ReaderT = TypeVar("ReaderT", bound=Callable[..., RawDataset])
 CATALOG: dict[str, CatalogEntry] = {}
@@ -72,7 +72,9 @@ def dataset(
     """
 
     def register(read: ReaderT) -> ReaderT:
-        CATALOG[name] = CatalogEntry(name, summary, source, license, shape, sizes or {}, read, files, prepared_files, default_amounts, options)
+        CATALOG[name] = CatalogEntry(
+            name, summary, source, license, shape, sizes or {}, read, files, prepared_files, default_amounts, options
+        )
         return read
 
     return register
@@ -91,10 +93,12 @@ def read_catalog_dataset(name: str, options: ReadOptions) -> RawDataset:
     """The named set's splits as published, ready for carving."""
     if name not in CATALOG:
         extra = "; or give the path of a .npy, .npz, .csv or .parquet file, or of a folder, .zip or .tar of pictures"
-        raise errors.unknown("data set", name, CATALOG, extra)
+        raise errors.unknown_name("data set", name, CATALOG, extra)
     row = CATALOG[name]
     options.reject_unsupported(name, *row.options)
-    return replace(row.read(options) if row.options else row.read(), name=name, source=name, defaults=row.default_amounts)
+    return replace(
+        row.read(options) if row.options else row.read(), name=name, source=name, defaults=row.default_amounts
+    )
 
 
 @dataset(
@@ -183,7 +187,18 @@ FASHION_FILES = idx_files(
         "t10k-labels-idx1-ubyte": ("15d484375f8d13e6eb1aabb0c3f46965", "bb300cfdad3c16e7a12a480ee83cd310"),
     },
 )
-GARMENT_CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+GARMENT_CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 
 
 @dataset(

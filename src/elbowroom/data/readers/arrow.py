@@ -23,7 +23,9 @@ def select_columns(schema: Any, where: object) -> tuple[list[str], str | None]:
     """The columns of the examples, and that of the labels where there is one."""
     label = next((name for name in Y_KEYS if name in schema.names), None)
     # pandas leaves its index among the columns
-    kinds = {n: content_kind(schema.field(n).type) for n in schema.names if n != label and not n.startswith("__index_level_")}
+    kinds = {
+        n: content_kind(schema.field(n).type) for n in schema.names if n != label and not n.startswith("__index_level_")
+    }
     for kind in ("picture", "list"):
         held = [name for name in kinds if kinds[name] == kind]
         named = [name for name in X_KEYS if name in held]
@@ -59,7 +61,11 @@ def content_kind(arrow_type: Any) -> str:
     kind = "number"
     while is_list_type(arrow_type):
         arrow_type, kind = arrow_type.value_type, "list"
-    return kind if pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_boolean(arrow_type) else ""
+    return (
+        kind
+        if pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_boolean(arrow_type)
+        else ""
+    )
 
 
 def is_list_type(arrow_type: Any) -> bool:
@@ -115,7 +121,9 @@ def check_no_nulls(column: Any, values_per_row: int, describe_row: DescribeRow) 
     """Refuse a column in which something is missing."""
     if column.null_count:
         place = pc.index(pc.is_null(column), True).as_py()
-        raise ValueError(f"{describe_row(place // values_per_row)} has a field with nothing in it: fill it, or leave the row out")
+        raise ValueError(
+            f"{describe_row(place // values_per_row)} has a field with nothing in it: fill it, or leave the row out"
+        )
 
 
 def has_only_scalars(schema: Any) -> bool:

@@ -41,7 +41,13 @@ def open_image_archive(path: Path) -> ImageArchive:
             found = sorted(list_folder_images(path))
         names = [name for name, _, _ in found]
         size = sum(size for _, size, _ in found)
-        return ImageArchive(path, hash_file_stats(found), size, lambda: dict(zip(names, names, strict=True)), partial(read_folder_file, path))
+        return ImageArchive(
+            path,
+            hash_file_stats(found),
+            size,
+            lambda: dict(zip(names, names, strict=True)),
+            partial(read_folder_file, path),
+        )
     with io_errors(path):
         file = path.stat()
     mark = hash_file_stats([(str(path.absolute()), file.st_size, file.st_mtime_ns)])
@@ -51,7 +57,9 @@ def open_image_archive(path: Path) -> ImageArchive:
         with io_errors(path):
             archive = zipfile.ZipFile(path)
         return ImageArchive(path, mark, file.st_size, partial(list_zip_images, archive), archive.read)
-    return ImageArchive(path, mark, file.st_size, lambda: {path.name: path.name}, partial(read_folder_file, path.parent))
+    return ImageArchive(
+        path, mark, file.st_size, lambda: {path.name: path.name}, partial(read_folder_file, path.parent)
+    )
 
 
 def hash_file_stats(stats: Iterable[tuple[str, int, int]]) -> str:

@@ -32,7 +32,13 @@ class DecodeSummary(NamedTuple):
     digest: str
 
 
-def decode_to_npy(archive: ImageArchive, crop_resize: CropResize, file: BinaryIO, check_space: Callable[[int], None], color: bool = False) -> DecodeSummary:
+def decode_to_npy(
+    archive: ImageArchive,
+    crop_resize: CropResize,
+    file: BinaryIO,
+    check_space: Callable[[int], None],
+    color: bool = False,
+) -> DecodeSummary:
     """Write all pictures as a .npy file: (N, H, W) where all are grey, (N, 3, H, W) where one is in colour.
 
     They are decoded in as many threads as there are cores, a part of them at a time. ``check_space`` is asked first,

@@ -8,9 +8,9 @@ from typing import Any
 
 from elbowroom.data.image import CropResize
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import RawDataset, split_from_arrays, class_names, encode_labels
-from elbowroom.data.readers.image_archive import open_image_archive, has_only_images, folder_labels
-from elbowroom.data.readers.image_cache import DecodedImages, load_cached, cache_path
+from elbowroom.data.raw import RawDataset, class_names, encode_labels, split_from_arrays
+from elbowroom.data.readers.image_archive import folder_labels, has_only_images, open_image_archive
+from elbowroom.data.readers.image_cache import DecodedImages, cache_path, load_cached
 from elbowroom.data.readers.image_decode import format_errors, unreadable_images_error
 from elbowroom.data.readers.mapped import ArrayRowSource
 from elbowroom.data.readers.numpy import PARTIAL_HASH_BYTES, open_npy_split
@@ -48,7 +48,9 @@ def load_images(path: Path, options: ReadOptions) -> DecodedImages:
     return held
 
 
-def build_raw_dataset(images: DecodedImages, y: Any, classes: tuple[str, ...] | None, where: str, options: ReadOptions) -> RawDataset:
+def build_raw_dataset(
+    images: DecodedImages, y: Any, classes: tuple[str, ...] | None, where: str, options: ReadOptions
+) -> RawDataset:
     """Decoded pictures: in memory where they are small beside it and no buffer is asked for, mapped otherwise."""
     if images.file is not None:
         train = open_npy_split(images.file, y, classes, where, options.buffer)

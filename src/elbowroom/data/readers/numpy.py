@@ -12,7 +12,15 @@ import numpy as np
 
 from elbowroom.data.file_io import hash_files, io_errors
 from elbowroom.data.memory import available_memory
-from elbowroom.data.raw import SPLIT_SUFFIXES, RawDataset, AnySplit, split_from_arrays, class_names, encode_labels, validate_array
+from elbowroom.data.raw import (
+    SPLIT_SUFFIXES,
+    AnySplit,
+    RawDataset,
+    class_names,
+    encode_labels,
+    split_from_arrays,
+    validate_array,
+)
 from elbowroom.data.readers.mapped import ArrayRowSource
 from elbowroom.data.splits.buffered import BufferedSplit
 
@@ -70,7 +78,9 @@ def raw_from_arrays(entries: dict[str, Any], path: Path, make_split: Callable[..
         if f"x{suffix}" in entries and split in splits:
             raise ValueError(f"{path} has more than one array for its {split} split: keep one of them")
         if f"x{suffix}" in entries:
-            splits[split] = make_split(entries[f"x{suffix}"], entries.get(f"y{suffix}"), classes, f"x{suffix} of {path.name}")
+            splits[split] = make_split(
+                entries[f"x{suffix}"], entries.get(f"y{suffix}"), classes, f"x{suffix} of {path.name}"
+            )
         elif f"y{suffix}" in entries:
             raise ValueError(f"{path} has y{suffix} but no x{suffix}: expected both; add it or remove the labels")
     return RawDataset(splits["train"], splits.get("validation"), splits.get("test"), classes)

@@ -43,7 +43,9 @@ class ParquetRowSource:
         self.has_images = arrow.content_kind(self._schemas[0].field(self.columns[0]).type) == "picture"
         if crop_resize != NO_CROP_RESIZE and not self.has_images:
             raise ValueError(f"{crop_resize} is for pictures, and {shards[0]} has none: leave it out")
-        self.labels = None if self.label_column is None else np.concatenate([self._read_labels(n) for n in range(len(shards))])
+        self.labels = (
+            None if self.label_column is None else np.concatenate([self._read_labels(n) for n in range(len(shards))])
+        )
         self.spec = self._infer_spec()
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ from elbowroom.data.raw import RawDataset
 from elbowroom.data.readers.image_archive import is_image_source
 from elbowroom.data.readers.image_folder import is_image_tar, read_images
 from elbowroom.data.readers.numpy import find_array_files, read_array_files, read_npz
-from elbowroom.data.readers.shards import read_shards, find_shards, name_from_path
+from elbowroom.data.readers.shards import find_shards, name_from_path, read_shards
 from elbowroom.data.readers.table import is_table, read_table
 
 IMAGE_ARCHIVE_OPTIONS = ("resize", "crop", "bad_pictures", "buffer")
@@ -26,7 +26,12 @@ def read_path(path: Path, options: ReadOptions) -> RawDataset:
     if shards and is_table(shards, options):
         options.reject_unsupported(path.name, "label", "columns")
         found = read_table(shards, options)
-    elif shards == [path] and options.buffer is None and path.suffix.lower() == ".tar" and is_image_tar(path, options.crop_resize):
+    elif (
+        shards == [path]
+        and options.buffer is None
+        and path.suffix.lower() == ".tar"
+        and is_image_tar(path, options.crop_resize)
+    ):
         options.reject_unsupported(path.name, *IMAGE_ARCHIVE_OPTIONS)
         found = read_images(path, options)
     elif shards:
@@ -38,7 +43,10 @@ def read_path(path: Path, options: ReadOptions) -> RawDataset:
         options.reject_unsupported(path.name, "buffer")
         found = read_array_files(files, path, options.buffer)
     elif is_image_source(path):
-        options.reject_unsupported(path.name, *(IMAGE_ARCHIVE_OPTIONS if path.is_dir() or path.suffix.lower() == ".zip" else IMAGE_ARCHIVE_OPTIONS[:3]))
+        options.reject_unsupported(
+            path.name,
+            *(IMAGE_ARCHIVE_OPTIONS if path.is_dir() or path.suffix.lower() == ".zip" else IMAGE_ARCHIVE_OPTIONS[:3]),
+        )
         found = read_images(path, options)
     elif path.suffix.lower() == ".npz":
         options.reject_unsupported(path.name)

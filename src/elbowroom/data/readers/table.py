@@ -12,7 +12,7 @@ import torch
 from elbowroom import errors
 from elbowroom.data.memory import available_memory
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import RawDataset, AnySplit, class_names, encode_labels
+from elbowroom.data.raw import AnySplit, RawDataset, class_names, encode_labels
 from elbowroom.data.readers import table_encoding
 from elbowroom.data.readers.csv import RawTable, read_csv
 from elbowroom.data.readers.shards import group_by_split, is_text_table
@@ -47,7 +47,11 @@ def read_table(files: Sequence[Path], options: ReadOptions) -> RawDataset:
     Raises:
         ValueError: what is wrong, with which row and column.
     """
-    known, kinds, path = table_encoding.parse_columns(options.columns), table_encoding.parse_column_kinds(options.columns), files[0].name
+    known, kinds, path = (
+        table_encoding.parse_columns(options.columns),
+        table_encoding.parse_column_kinds(options.columns),
+        files[0].name,
+    )
     tables = {split: read_raw_table(held, kinds) for split, held in group_by_split(files).items()}
     names = {split: pop_labels(table, options.label, known, path) for split, table in tables.items()}
     classes = class_names(names.values())
@@ -56,7 +60,9 @@ def read_table(files: Sequence[Path], options: ReadOptions) -> RawDataset:
     for split, table in tables.items():
         x = torch.from_numpy(table_encoding.encode_table(table, columns, path).astype(np.float32))
         y = names[split]
-        splits[split] = InMemorySplit(x, None if y is None else encode_labels(y, len(x), classes, f"the {split} rows of {path}"))
+        splits[split] = InMemorySplit(
+            x, None if y is None else encode_labels(y, len(x), classes, f"the {split} rows of {path}")
+        )
     return RawDataset(
         splits["train"],
         splits.get("validation"),
@@ -86,7 +92,7 @@ def pop_labels(
     if not label or (fixed_columns is not None and label not in table.columns):
         return None
     if label not in table.columns:
-        raise errors.unknown(f"column of {path}", label, table.columns)
+        raise errors.unknown_name(f"column of {path}", label, table.columns)
     cells = table.columns.pop(label)
     empty = np.flatnonzero(cells.value_indices < 0)
     if len(empty):

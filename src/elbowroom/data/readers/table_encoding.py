@@ -83,7 +83,7 @@ def infer_columns(tables: Sequence[RawTable], kind_overrides: Mapping[str, str],
     held = tables[0].columns
     unknown = next((name for name in kind_overrides if name not in held), None)
     if unknown is not None:
-        raise errors.unknown(f"column of {path}", unknown, held)
+        raise errors.unknown_name(f"column of {path}", unknown, held)
     columns = []
     for name, cells in held.items():
         wish = kind_overrides.get(name)
@@ -109,16 +109,22 @@ def infer_kind(raw_column: RawColumn, kind_override: str | None, table: RawTable
     """What a column holds, as far as its values tell."""
     counts, values = raw_column.value_counts, raw_column.numeric_values
     if not counts.sum():
-        raise ValueError(f"the column '{raw_column.name}' of {path} is empty in every row: fill it, or {drop_hint(raw_column.name)}")
+        raise ValueError(
+            f"the column '{raw_column.name}' of {path} is empty in every row: fill it, or {drop_hint(raw_column.name)}"
+        )
     if kind_override is not None:
         return "number" if kind_override == "number" else "category"
     share = counts[~np.isnan(values)].sum() / counts.sum()
     if share < 0.5:
         return "category"
     if share < 1:
-        raise not_a_number_error(raw_column, table, f"{share:.0%} are numbers", f", or give columns='{raw_column.name}=category'")
+        raise not_a_number_error(
+            raw_column, table, f"{share:.0%} are numbers", f", or give columns='{raw_column.name}=category'"
+        )
     different = np.unique(values)
-    few = len(different) <= 2 or (len(different) <= MAX_INTEGER_CATEGORIES and counts.sum() >= MIN_ROWS_PER_CATEGORY * len(different))
+    few = len(different) <= 2 or (
+        len(different) <= MAX_INTEGER_CATEGORIES and counts.sum() >= MIN_ROWS_PER_CATEGORY * len(different)
+    )
     return "category" if few and (different == different.round()).all() else "number"
 
 
@@ -136,7 +142,9 @@ def check_informative(n_distinct: int, column: Column, raw_column: RawColumn, pa
             f"{drop_hint(column.name)}"
         )
     rows = int(raw_column.value_counts.sum())
-    if column.kind == "category" and (n_distinct > MAX_CATEGORIES or n_distinct > max(ALWAYS_ALLOWED_CATEGORIES, rows // 2)):
+    if column.kind == "category" and (
+        n_distinct > MAX_CATEGORIES or n_distinct > max(ALWAYS_ALLOWED_CATEGORIES, rows // 2)
+    ):
         raise ValueError(
             f"the column '{column.name}' of {path} has {n_distinct} different texts in {rows} rows, too many for "
             f"categories: make them numbers or fewer, or {drop_hint(column.name)}"
@@ -240,7 +248,9 @@ def format_names(names: Sequence[str]) -> str:
     return ", ".join(names[:6]) + (f" or {len(names) - 6} more" if len(names) > 6 else "")
 
 
-def standardize_splits(splits: Mapping[str, Any], columns: Sequence[Column]) -> tuple[dict[str, Any], tuple[Column, ...]]:
+def standardize_splits(
+    splits: Mapping[str, Any], columns: Sequence[Column]
+) -> tuple[dict[str, Any], tuple[Column, ...]]:
     """The splits of a table with numbers of mean 0 and standard deviation 1 in train, and the coding that does so.
 
     Raises:

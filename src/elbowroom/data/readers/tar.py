@@ -12,8 +12,8 @@ from torch import Tensor
 
 from elbowroom.data.catalog.download import load_or_build
 from elbowroom.data.file_io import io_errors
-from elbowroom.data.image import NO_CROP_RESIZE, IMAGE_SUFFIXES, CropResize
-from elbowroom.data.splits.blocks import block_length, split_into_blocks, evenly_spaced_blocks
+from elbowroom.data.image import IMAGE_SUFFIXES, NO_CROP_RESIZE, CropResize
+from elbowroom.data.splits.blocks import block_length, evenly_spaced_blocks, split_into_blocks
 from elbowroom.data.value_kinds import decode_examples, infer_spec
 
 UNPACK_COMMANDS = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7z": "unxz", b"\x28\xb5\x2f": "unzstd"}
@@ -46,7 +46,9 @@ class TarRowSource:
 
     def read_rows(self, rows: np.ndarray) -> np.ndarray:
         """The pictures at ``rows``, as pixels."""
-        return decode_examples(self._read_bytes(rows), self.spec, self.crop_resize, lambda place: self.describe_row(int(rows[place])))
+        return decode_examples(
+            self._read_bytes(rows), self.spec, self.crop_resize, lambda place: self.describe_row(int(rows[place]))
+        )
 
     def block_starts(self, buffer: int | None) -> Tensor:
         """Runs of about a MiB within each shard."""
@@ -75,7 +77,9 @@ def load_index(shards: Sequence[Path]) -> dict[str, np.ndarray]:
     known = [(str(shard.absolute()), shard.stat().st_size, shard.stat().st_mtime_ns) for shard in shards]
     if sum(size for _, size, _ in known) < INDEX_CACHE_MIN_BYTES:
         return build_index(shards)
-    return load_or_build(f"shards/{blake2b(repr(known).encode(), digest_size=16).hexdigest()}.npz", lambda: build_index(shards))
+    return load_or_build(
+        f"shards/{blake2b(repr(known).encode(), digest_size=16).hexdigest()}.npz", lambda: build_index(shards)
+    )
 
 
 def build_index(shards: Sequence[Path]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elbowroom.data.splits.blocks import longest_block, evenly_spaced_blocks
+from elbowroom.data.splits.blocks import evenly_spaced_blocks, longest_block
 from elbowroom.data.splits.loader import to_channels_first
 from elbowroom.data.splits.memory import Batch, resolve_order, scale_pixels
 from elbowroom.data.transforms import Transformable
@@ -72,13 +72,19 @@ class BufferedSplit(Transformable):
         self.device: torch.device | str = "cpu"
         rows, raw = read_probe(source)
         if not raw.size:
-            raise ValueError(f"{source.describe_row(0)} has no values, with shape {raw.shape[1:]}: expected at least one")
+            raise ValueError(
+                f"{source.describe_row(0)} has no values, with shape {raw.shape[1:]}: expected at least one"
+            )
         self.kind = infer_value_kind(raw)
         x = self._convert_rows(raw, rows)
         self.probe = torch.from_numpy(rows), x
         self.shape = tuple(x.shape[1:])
         self.block_starts = source.block_starts(buffer)
-        room, longest = (RANDOM_BUFFER_BYTES, 1) if self.block_starts is None else (BLOCK_BUFFER_BYTES, longest_block(self.block_starts, len(source)))
+        room, longest = (
+            (RANDOM_BUFFER_BYTES, 1)
+            if self.block_starts is None
+            else (BLOCK_BUFFER_BYTES, longest_block(self.block_starts, len(source)))
+        )
         self.buffer = buffer or max(longest, room // x[0].nbytes)
 
     def __len__(self) -> int:
@@ -134,7 +140,7 @@ class BufferedSplit(Transformable):
 
     def subset(self, index: Tensor, training: bool = True) -> BufferedSplit:
         """The examples at the positions ``index``, as a split of their own; nothing is read."""
-        return self.replace(origin=index if self.source_rows is None else self.source_rows[index])
+        return self.replace(source_rows=index if self.source_rows is None else self.source_rows[index])
 
     def _iter_buffers(self, positions: Tensor, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """A buffer at a time from ``start`` on: the positions in it, and what :meth:`_read` makes of them.

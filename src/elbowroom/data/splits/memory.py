@@ -114,7 +114,7 @@ class InMemorySplit(Transformable):
     def random_order(self, generator: torch.Generator) -> Tensor:
         """A random order of the positions; with ``often``, as many, half of them from there, the rest from the others.
 
-        >>> split = InMemorySplit(torch.zeros(8, 1), often=torch.tensor([5]))
+        >>> split = InMemorySplit(torch.zeros(8, 1), oversampled=torch.tensor([5]))
         >>> split.random_order(torch.Generator()).eq(5).sum()
         tensor(4)
         """
@@ -128,15 +128,15 @@ class InMemorySplit(Transformable):
         both = torch.cat((torch.cat(rounds)[:half], others[: len(self) - half]))
         return both[torch.randperm(len(both), generator=generator)]
 
-    def frozen(self, seed: int) -> InMemorySplit:
+    def freeze(self, seed: int) -> InMemorySplit:
         """The same examples, what is drawn anew at every use drawn once, from ``seed``; in an order, each once."""
-        made = super().frozen(seed)
-        return made if made.oversampled is None else made.replace(often=None)
+        made = super().freeze(seed)
+        return made if made.oversampled is None else made.replace(oversampled=None)
 
     def to(self, device: torch.device | str) -> InMemorySplit:
         """The same arrays on ``device``."""
         y, origin = (None if part is None else part.to(device) for part in (self.y, self.source_rows))
-        return self.replace(x=self.x.to(device), y=y, origin=origin)
+        return self.replace(x=self.x.to(device), y=y, source_rows=origin)
 
     def first(self, n: int) -> Batch:
         """The first ``n`` examples."""
@@ -150,12 +150,12 @@ class InMemorySplit(Transformable):
     def subset(self, index: Tensor, training: bool = True) -> InMemorySplit:
         """The examples at the positions ``index``, as a split of their own."""
         origin = index if self.source_rows is None else self.source_rows[index]
-        return self.replace(x=self.x[index], y=None if self.y is None else self.y[index], origin=origin, often=None)
+        return self.replace(x=self.x[index], y=None if self.y is None else self.y[index], source_rows=origin, oversampled=None)
 
 
-def frozen(split: Split, seed: int) -> Split:
+def freeze(split: Split, seed: int) -> Split:
     """The same examples, those that are drawn anew at every use drawn once, from ``seed``."""
-    return split.still(seed) if hasattr(split, "still") else split
+    return split.freeze(seed) if hasattr(split, "freeze") else split
 
 
 def scale_pixels(x: Tensor) -> Tensor:

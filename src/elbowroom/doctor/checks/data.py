@@ -14,7 +14,7 @@ from elbowroom.doctor.duplicates import NEAR_DISTANCE_RATIO, Duplicates, find_du
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 #: Examples of each split whose values are looked at.
 MAX_EXAMPLES = 20_000
@@ -43,7 +43,7 @@ def find_data_out_of_range(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _value_range(evidence: Evidence) -> tuple[float, float, str]:
-    if isinstance(evidence.model, Generative):
+    if isinstance(evidence.model, GenerativeModel):
         family = evidence.model.decoder.family
         return *family.support, type(family).__name__
     if evidence.run.record["training"]["pass_state"]:

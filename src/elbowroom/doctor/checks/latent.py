@@ -24,9 +24,15 @@ def find_posterior_collapse(evidence: Evidence) -> Iterator[Finding]:
     if not any(last.nats):
         raise NotApplicableError("the posterior is a point or a code of a codebook, and has no spread to compare")
     if last.step < MIN_STEPS:
-        raise NotApplicableError(f"{last.step} steps are too few to tell a code that collapsed from one that has not begun")
+        raise NotApplicableError(
+            f"{last.step} steps are too few to tell a code that collapsed from one that has not begun"
+        )
     size, speaking = sum(map(len, last.nats)), sum(nats >= SILENT_NATS for z in last.nats for nats in z)
-    if len(evidence.snapshots) > 1 and _total_nats(last) > RISING_FACTOR * _total_nats(evidence.snapshots[-2]) and not speaking:
+    if (
+        len(evidence.snapshots) > 1
+        and _total_nats(last) > RISING_FACTOR * _total_nats(evidence.snapshots[-2])
+        and not speaking
+    ):
         raise NotApplicableError("the KL is small, and rising")
     if speaking == size:
         return
@@ -41,7 +47,9 @@ def find_posterior_collapse(evidence: Evidence) -> Iterator[Finding]:
             _suggest_remedy(evidence),
             "fault",
         )
-    elif speaking <= MIN_ACTIVE_SHARE * size or (whole := [i for i, z in enumerate(last.nats, 1) if max(z, default=1) < SILENT_NATS]):
+    elif speaking <= MIN_ACTIVE_SHARE * size or (
+        whole := [i for i, z in enumerate(last.nats, 1) if max(z, default=1) < SILENT_NATS]
+    ):
         few = speaking <= MIN_ACTIVE_SHARE * size
         yield Finding(
             "posterior collapse",

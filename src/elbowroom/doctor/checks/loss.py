@@ -72,7 +72,9 @@ def find_kl_imbalance(evidence: Evidence) -> Iterator[Finding]:
     ratio = charges.kl / charges.reconstruction
     if 1 / MAX_KL_RATIO < ratio < MAX_KL_RATIO:
         return
-    size = next((name for name, n in evidence.divisors.items() if _is_close(abs(math.log(ratio)), math.log(n), 0.005)), None)
+    size = next(
+        (name for name, n in evidence.divisors.items() if _is_close(abs(math.log(ratio)), math.log(n), 0.005)), None
+    )
     known = f", which is the number of {size}" if size else ""
     if ratio < 1:
         shown, consequence = f"1/{1 / ratio:,.4g}", "codes lie far from the prior: samples are not like the data"

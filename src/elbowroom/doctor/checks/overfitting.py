@@ -13,7 +13,7 @@ from elbowroom.doctor.evidence import MIN_STEPS, Evidence, first_batch
 from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
 from elbowroom.evaluation.suites.likelihood import estimate_bounds
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 #: Gap between training and held-out examples in standard deviations of the latter's, small and medium in the words of
 #: Cohen 1988, and the standard errors that it must exceed to be one at all.
@@ -48,11 +48,14 @@ def find_overfitting(evidence: Evidence) -> Iterator[Finding]:
     """Held-out examples that are worth much less than those trained on, and whether encoder or decoder is to blame."""
     if evidence.data.validation is None:
         raise NotApplicableError("there is no validation split to compare with")
-    if not isinstance(evidence.model, Generative):
+    if not isinstance(evidence.model, GenerativeModel):
         yield from _find_by_curves(evidence)
         return
     train, held = (_elbo_per_example(evidence, split) for split in (evidence.data.train, evidence.data.validation))
-    gap, error = (train.mean() - held.mean()).item(), math.sqrt(_squared_standard_error(train) + _squared_standard_error(held))
+    gap, error = (
+        (train.mean() - held.mean()).item(),
+        math.sqrt(_squared_standard_error(train) + _squared_standard_error(held)),
+    )
     effect = gap / held.std().item()
     if gap < MIN_STANDARD_ERRORS * error or effect < SMALL_EFFECT:
         return
@@ -88,7 +91,11 @@ def _attribute_gap(evidence: Evidence, gap: float) -> tuple[str, str, str]:
     assert evidence.data.validation is not None
     try:
         train, held = (
-            measure_amortization_gap(evidence.elbowroom_model, first_batch(split, REFINED_EXAMPLES, evidence.elbowroom_model), POSTERIOR_SAMPLES)
+            measure_amortization_gap(
+                evidence.elbowroom_model,
+                first_batch(split, REFINED_EXAMPLES, evidence.elbowroom_model),
+                POSTERIOR_SAMPLES,
+            )
             for split in (evidence.data.train, evidence.data.validation)
         )
     except NotApplicableError as why:

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elbowroom.data import Split, frozen
+from elbowroom.data import Split, freeze
 from elbowroom.evaluation.some import random_batches
-from elbowroom.families import Bernoulli, ContinuousBernoulli, DiscretisedLogistic, Family, Gaussian
+from elbowroom.families import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Family, Gaussian
 
 #: How the background of pictures is fitted.
 FIT_STEPS, BATCH_SIZE, LEARNING_RATE = 500, 64, 1e-2
@@ -43,7 +43,9 @@ class PixelContextDensity(nn.Module):
         self.pixel_family = pixel_family
         # One channel more says where the picture is: beyond its edge there is no ink, but not as there is none inside.
         self.context_conv = nn.Conv2d(pixel_family.shape[0] + 1, hidden, window, padding=window // 2)
-        self.head = nn.Sequential(nn.ReLU(), nn.Conv2d(hidden, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, pixel_family.size, 1))
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(hidden, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, pixel_family.size, 1)
+        )
         before = torch.zeros(window * window)
         before[: window * window // 2] = 1
         self.register_buffer("mask", before.view(window, window))
@@ -51,7 +53,9 @@ class PixelContextDensity(nn.Module):
     def pixel_log_prob(self, x: Tensor) -> Tensor:
         """The log-density of every pixel, (B, C, H, W) to (B, H, W), nats."""
         inside = torch.cat([x, torch.ones_like(x[:, :1])], 1)
-        seen = F.conv2d(inside, self.context_conv.weight * self.mask, self.context_conv.bias, padding=self.context_conv.padding)
+        seen = F.conv2d(
+            inside, self.context_conv.weight * self.mask, self.context_conv.bias, padding=self.context_conv.padding
+        )
         return self.pixel_family(self.head(seen).movedim(1, -1)).log_prob(x.movedim(1, -1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -89,7 +93,10 @@ def fit_background(family: Family, normal: Split, window: int = 3, seed: int = 0
         torch.manual_seed(seed)
         pixel = _pixel_family(family)
         if pixel is None:
-            return _fit_by_lbfgs(IndependentDensity(family).to(device).train(), torch.cat([b.x for b in random_batches(normal, MAX_FIT_EXAMPLES, seed)]))
+            return _fit_by_lbfgs(
+                IndependentDensity(family).to(device).train(),
+                torch.cat([b.x for b in random_batches(normal, MAX_FIT_EXAMPLES, seed)]),
+            )
         return _fit_by_adam(PixelContextDensity(pixel, window).to(device).train(), _cycle_batches(normal, seed))
 
 
@@ -125,7 +132,7 @@ def _pixel_family(family: Family) -> Family | None:
         return None
     by_values: dict[tuple[int | None, tuple[float, float]], Callable[[int], Family]] = {
         (2, (0.0, 1.0)): Bernoulli,
-        (256, (0.0, 1.0)): DiscretisedLogistic,
+        (256, (0.0, 1.0)): DiscretizedLogistic,
         (None, (0.0, 1.0)): ContinuousBernoulli,
         (None, Family.support): lambda channels: Gaussian(channels, "optimal"),
     }
@@ -136,7 +143,7 @@ def _pixel_family(family: Family) -> Family | None:
 def _cycle_batches(split: Split, seed: int) -> Iterator[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     while True:
-        for batch in split.batches(BATCH_SIZE, frozen(split, 0).random_order(generator)):
+        for batch in split.batches(BATCH_SIZE, freeze(split, 0).random_order(generator)):
             yield batch.x
 
 

@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__, errors
-from elbowroom.data import Data, Split, datasets, load_like, frozen
+from elbowroom.data import Data, Split, datasets, freeze, load_like
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.anomaly.results import Anomalies, ScoreResult
-from elbowroom.evaluation.anomaly.scores import SCORES, as_split, defined_scores, compute_scores
+from elbowroom.evaluation.anomaly.scores import SCORES, as_split, compute_scores, defined_scores
 from elbowroom.evaluation.compatibility import describe_likelihood
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 
 
 def anomalies(
-    run: Run | str | Path | Generative,
+    run: Run | str | Path | GenerativeModel,
     other: Any = None,
     *,
     score: str | Iterable[str] = "all",
@@ -71,7 +71,7 @@ def anomalies(
     with open_reference(run, normal, samples, window, seed, device) as usual:
         if usual.data is None:
             raise ValueError("a model was given without the data that is normal to it: pass normal=")
-        part = frozen(_get_split(usual.data, split), seed)
+        part = freeze(_get_split(usual.data, split), seed)
         names = _select_scores(score, defined_scores(usual, part))
         mine = compute_scores(usual, part, names, batch_size)
         others, about = (None, None) if other is None else _load_other(usual, other, split, resize)
@@ -83,7 +83,7 @@ def anomalies(
     half = order[: len(part) // 2].sort().values
     verdicts = {name: ScoreResult(mine[name], theirs.get(name), half, level) for name in names}
     protocol = {
-        "model": type(run).__name__ if isinstance(run, Generative) else str(Path(run)),
+        "model": type(run).__name__ if isinstance(run, GenerativeModel) else str(Path(run)),
         "normal": usual.data.protocol,
         "split": split,
         "other": about,
@@ -116,7 +116,9 @@ def _strangest_heatmaps(reference: Reference, split: Split, scores: Tensor, coun
     return reference.heatmaps(next(split.to(reference.device).batches(count, order)))
 
 
-def _load_other(reference: Reference, other: Any, split: str, resize: int | tuple[int, int] | None) -> tuple[Split, Any]:
+def _load_other(
+    reference: Reference, other: Any, split: str, resize: int | tuple[int, int] | None
+) -> tuple[Split, Any]:
     """The other examples, made as the normal ones were, and what they are."""
     if hasattr(other, "batches"):
         return as_split(reference.model, other, reference.seed), None
@@ -135,5 +137,5 @@ def _load_other(reference: Reference, other: Any, split: str, resize: int | tupl
 
 def _get_split(data: Data, name: str) -> Split:
     if name not in data.splits:
-        raise errors.unknown(f"split of {data.name}", name, data.splits)
+        raise errors.unknown_name(f"split of {data.name}", name, data.splits)
     return data.splits[name]

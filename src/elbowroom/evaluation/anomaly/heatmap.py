@@ -10,7 +10,7 @@ from torch.distributions import Distribution, Independent
 
 from elbowroom import noise
 from elbowroom.distributions import Normal
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 
 class Heatmaps(NamedTuple):
@@ -30,7 +30,7 @@ class Heatmaps(NamedTuple):
 
 
 @torch.no_grad()
-def pixel_nll(model: Generative, x: Tensor, y: Tensor | None = None) -> Tensor:
+def pixel_nll(model: GenerativeModel, x: Tensor, y: Tensor | None = None) -> Tensor:
     """The contribution of every pixel to −log p(x|z) at the posterior mean, summed over channels.
 
     Args:
@@ -49,7 +49,7 @@ def pixel_nll(model: Generative, x: Tensor, y: Tensor | None = None) -> Tensor:
     >>> pixel_nll(model.eval(), torch.rand(3, 1, 8, 8)).shape
     torch.Size([3, 8, 8])
     """
-    with noise.silenced():
+    with noise.zero_noise():
         p = model.draw(x, y).p
     return -elementwise_log_prob(p, x)[0].sum(-3)
 

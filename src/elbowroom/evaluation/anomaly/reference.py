@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from elbowroom import devices
-from elbowroom.data import Batch, Data, load_data, frozen
+from elbowroom.data import Batch, Data, freeze, load_data
 from elbowroom.evaluation.anomaly import background
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps, pixel_nll
 from elbowroom.evaluation.compatibility import check_compatible
 from elbowroom.evaluation.suites import likelihood
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 
 #: Normal examples that say what is usual, at most.
@@ -38,7 +38,7 @@ class Reference:
         seed: of the noise, and of the fit of the background.
     """
 
-    model: Generative
+    model: GenerativeModel
     data: Data | None
     samples: int = 20
     window: int = 3
@@ -78,7 +78,7 @@ class Reference:
         return next(self.model.parameters()).device
 
     def _normal_batches(self) -> Iterator[Batch]:
-        normal = frozen(self._normal_data.validation or self._normal_data.train, self.seed)
+        normal = freeze(self._normal_data.validation or self._normal_data.train, self.seed)
         return islice(normal.to(self.device).batches(100), MAX_NORMAL_EXAMPLES // 100)
 
     @property
@@ -90,7 +90,7 @@ class Reference:
 
 @contextmanager
 def open_reference(
-    run: Run | str | Path | Generative,
+    run: Run | str | Path | GenerativeModel,
     normal: Data | Any = None,
     samples: int = 20,
     window: int = 3,
@@ -104,7 +104,7 @@ def open_reference(
     """
     if samples < 1:
         raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
-    if isinstance(run, Generative):
+    if isinstance(run, GenerativeModel):
         model, data = run, None if normal is None else load_data(normal)
     else:
         run = run if isinstance(run, Run) else Run(run)
@@ -113,7 +113,7 @@ def open_reference(
         check_compatible(model, data)
     training = model.training
     if device is not None or model is not run:
-        model.to(devices.pick(device))
+        model.to(devices.resolve(device))
     try:
         yield Reference(model.eval(), data, samples, window, seed)
     finally:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from elbowroom import errors
-from elbowroom.data import Data, Split, load_data, frozen
+from elbowroom.data import Data, Split, freeze, load_data
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.compatibility import check_range
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 
 
@@ -58,18 +58,23 @@ SCORES: dict[str, AnomalyScore] = {
         lambda of, x, usual: (of["elbo"] - usual.elbos.mean()).abs(),
     ),
     "likelihood_ratio": AnomalyScore(
-        "log p₀(x) − ELBO, with p₀ a simple background density (Ren et al. 2019, arXiv 1906.02845)", "elbo", _likelihood_ratio
+        "log p₀(x) − ELBO, with p₀ a simple background density (Ren et al. 2019, arXiv 1906.02845)",
+        "elbo",
+        _likelihood_ratio,
     ),
     "density_of_states": AnomalyScore(
         "−log density of ELBO and ratio among those of normal examples (Morningstar et al. 2021, arXiv 2006.09273)",
         "elbo",
-        lambda of, x, usual: _negative_log_kde(of["elbo"], usual.elbos) + _negative_log_kde(_likelihood_ratio(of, x, usual), usual.ratios),
+        lambda of, x, usual: (
+            _negative_log_kde(of["elbo"], usual.elbos)
+            + _negative_log_kde(_likelihood_ratio(of, x, usual), usual.ratios)
+        ),
     ),
 }
 
 
 def anomaly_scores(
-    run: Run | str | Path | Generative,
+    run: Run | str | Path | GenerativeModel,
     x: Split | Any,
     method: str = "likelihood_ratio",
     *,
@@ -126,7 +131,9 @@ def anomaly_scores(
 
 
 @torch.no_grad()
-def compute_scores(reference: Reference, split: Split, names: Iterable[str], batch_size: int = 100) -> dict[str, Tensor]:
+def compute_scores(
+    reference: Reference, split: Split, names: Iterable[str], batch_size: int = 100
+) -> dict[str, Tensor]:
     """The scores of these names of every example, from one pass: each (N,), float64, on the CPU.
 
     Raises:
@@ -135,7 +142,7 @@ def compute_scores(reference: Reference, split: Split, names: Iterable[str], bat
     found: dict[str, list[Tensor]] = {name: [] for name in names}
     for name in found:
         if name not in SCORES:
-            raise errors.unknown("anomaly score", name, SCORES)
+            raise errors.unknown_name("anomaly score", name, SCORES)
     for batch in split.to(reference.device).batches(batch_size):
         of = reference.estimate_bounds(batch)
         for name, column in found.items():
@@ -151,7 +158,7 @@ def defined_scores(reference: Reference, split: Split) -> list[str]:
     return [name for name, score in SCORES.items() if score.required_term in of]
 
 
-def as_split(model: Generative, x: Any, seed: int) -> Split:
+def as_split(model: GenerativeModel, x: Any, seed: int) -> Split:
     """A split, or an array as one, if its examples are such as the model takes."""
     if isinstance(x, Data | str | Path):
         raise ValueError(f"{type(x).__name__} has splits: give one of them, as load_data(...).test, or an array")
@@ -160,4 +167,4 @@ def as_split(model: Generative, x: Any, seed: int) -> Split:
         have, want = ("x".join(map(str, shape)) for shape in (split.shape, model.shape))
         raise ValueError(f"the examples to score are {have}, the model takes {want}: bring them to it, files by resize")
     check_range(model, Data("x", split, None, None, split.shape))
-    return frozen(split, seed)
+    return freeze(split, seed)

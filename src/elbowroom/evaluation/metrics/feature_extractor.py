@@ -51,7 +51,9 @@ class Features:
         """The features of all pictures of some batches, (N, D), float64."""
         found = torch.cat([self._extract(x) for x in batches])
         if not found.isfinite().all():
-            raise ValueError(f"the features of {self.description} are not all finite: give a network without NaN or infinity")
+            raise ValueError(
+                f"the features of {self.description} are not all finite: give a network without NaN or infinity"
+            )
         return found
 
     def _extract(self, x: Tensor) -> Tensor:
@@ -111,7 +113,7 @@ def default_features(data: Data, seed: int = 0) -> Features:
     if place is not None and place.is_file():
         with contextlib.suppress(ValueError):  # damaged: make it again
             tensors, said = serialization.read(place)
-            serialization.fill(network, tensors, place)
+            serialization.load_into(network, tensors, place)
             if said.get("hash") == hash_weights(network):
                 return Features(network, said.get("about", about))
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
@@ -125,14 +127,14 @@ def default_features(data: Data, seed: int = 0) -> Features:
     made = Features(network, about)
     if place is not None:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the figures
-            serialization.save(place, serialization.of(network), {"about": about, "hash": made.hash})
+            serialization.save(place, serialization.named_tensors(network), {"about": about, "hash": made.hash})
     return made
 
 
 def hash_weights(network: nn.Module) -> str:
     """A short hash of all weights of a network, by name."""
     total = hashlib.blake2b(digest_size=8)
-    for name, tensor in sorted(serialization.of(network).items()):
+    for name, tensor in sorted(serialization.named_tensors(network).items()):
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return total.hexdigest()

@@ -30,7 +30,9 @@ def nearest_squared_distances(x: Tensor, k: int) -> Tensor:
             [4., 9.]])
     """
     # Each is its own nearest, or as near as rounding allows.
-    return torch.cat([squared_distances(part, x).topk(k + 1, largest=False).values[:, 1:] for part in _iter_chunks(x, len(x))])
+    return torch.cat(
+        [squared_distances(part, x).topk(k + 1, largest=False).values[:, 1:] for part in _iter_chunks(x, len(x))]
+    )
 
 
 def prdc(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.distributions import Codes, Normal, Quantised, has_density
+from elbowroom.distributions import CodebookCategorical, Normal, Quantized, has_density
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import suite
 from elbowroom.evaluation.some import random_batches
@@ -74,12 +74,18 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     why, latents = _draw_latents(context)
     if why:
         return {name: Metric(None, "nats", "", note=why) for name in FORMULAS}
-    logs = _discrete_log_densities(latents) if isinstance(latents[0].q, Quantised) else _continuous_log_densities(latents)
+    logs = (
+        _discrete_log_densities(latents) if isinstance(latents[0].q, Quantized) else _continuous_log_densities(latents)
+    )
     differences = {
         "mutual_information": (logs.posterior, logs.aggregate, ""),
         "aggregate_gap": (logs.aggregate, logs.prior, "this model has no prior"),
         "total_correlation": (logs.aggregate, logs.marginals, "the posterior does not factorise over the dimensions"),
-        "dimension_gap": (logs.marginals, logs.prior if logs.has_factorized_prior else None, "the prior does not factorise"),
+        "dimension_gap": (
+            logs.marginals,
+            logs.prior if logs.has_factorized_prior else None,
+            "the prior does not factorise",
+        ),
     }
     n = len(logs.posterior)
     coarse = (logs.posterior - logs.aggregate).mean().item() > 0.9 * math.log(n)
@@ -100,7 +106,7 @@ def _draw_latents(context: EvalContext) -> tuple[str, list[Latent]]:
     examples = min(MAX_EXAMPLES, int(math.sqrt(MAX_PAIR_NUMBERS / max(1, math.prod(model.latent_shape)))))
     found = []
     for batch in random_batches(context.eval_split, examples, context.seed, batch_size=context.batch_size):
-        with noise.keyed(context.seed, batch.index):
+        with noise.keyed_noise(context.seed, batch.index):
             draw = model.draw(batch.x, batch.y)
         latent = draw.latents[-1]
         if not likelihood.has_single_latent(draw):
@@ -151,6 +157,6 @@ def _discrete_log_densities(latents: list[Latent]) -> AggregateLogDensities:
     by_position = [column.bincount()[column] / n for column in indices.T]
     product = torch.stack(by_position).double().log().sum(0)
     prior = latents[0].prior
-    factorises = isinstance(prior, Codes)
+    factorises = isinstance(prior, CodebookCategorical)
     log_prior = torch.cat([latent.log_pz[0] for latent in latents]) if prior is not None else None
     return AggregateLogDensities(torch.zeros_like(mixed), mixed, product, log_prior, factorises)

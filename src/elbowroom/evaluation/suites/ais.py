@@ -13,13 +13,13 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.data import Batch
-from elbowroom.distributions import Quantised
+from elbowroom.distributions import Quantized
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import suite
 from elbowroom.evaluation.some import random_batches
 from elbowroom.evaluation.subject import EvalContext
 from elbowroom.evaluation.suites import likelihood
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 
 #: Examples that are looked at, at most: each takes 100,000 gradients.
 MAX_EXAMPLES = 10
@@ -50,26 +50,28 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     k = context.samples
     return {
         "annealed_bound": mean_metric(annealed, "nats", how, samples=N_CHAINS),
-        "importance_bound_there": mean_metric(importance, "nats", f"log mean of {k} weights, on the same examples", samples=k),
+        "importance_bound_there": mean_metric(
+            importance, "nats", f"log mean of {k} weights, on the same examples", samples=k
+        ),
         "annealed_gain": mean_metric(annealed - importance, "nats", "the first less the second, example by example"),
     }
 
 
-def unsupported_reason(model: Generative, batch: Batch) -> str:
+def unsupported_reason(model: GenerativeModel, batch: Batch) -> str:
     """Why chains cannot be run from this model's prior to its posterior; empty where they can."""
-    with torch.no_grad(), noise.silenced():
+    with torch.no_grad(), noise.zero_noise():
         draw = model.draw(batch.x, batch.y)
     if not likelihood.has_single_latent(draw):
         return "several latents: chains would have to run through all of them"
     if draw.prior is None:
         return "this model has no prior, so log p(x) is undefined"
-    if isinstance(draw.q, Quantised):
+    if isinstance(draw.q, Quantized):
         return "the codes are discrete: Hamiltonian moves need a gradient"
     return ""
 
 
 def ais_bound(
-    model: Generative,
+    model: GenerativeModel,
     batch: Batch,
     seed: int = 0,
     chains: int = N_CHAINS,
@@ -105,10 +107,10 @@ def ais_bound(
 
     betas = inverse_temperatures(temperatures).tolist()
     # Far from any other seed: every move counts up from it.
-    with noise.keyed(seed + 2**40, batch.index):
+    with noise.keyed_noise(seed + 2**40, batch.index):
         pilot = _sample_start(prior, len(batch.x), max(1, chains // 4))
         _, _, steps = _anneal(energy, pilot, betas, leapfrog_steps, None)
-    with noise.keyed(seed, batch.index):
+    with noise.keyed_noise(seed, batch.index):
         log_w, accepted, _ = _anneal(energy, _sample_start(prior, len(batch.x), chains), betas, leapfrog_steps, steps)
     return log_w.logsumexp(0) - math.log(chains), accepted
 
@@ -164,7 +166,9 @@ def _evaluate_state(log_densities: LogDensityPair, z: Tensor) -> _ChainState:
     return _ChainState(z.detach(), *(log.detach() for log in logs), *pulls)
 
 
-def _hmc_step(log_densities: LogDensityPair, state: _ChainState, beta: float, step_size: Tensor, leapfrog_steps: int) -> tuple[_ChainState, Tensor]:
+def _hmc_step(
+    log_densities: LogDensityPair, state: _ChainState, beta: float, step_size: Tensor, leapfrog_steps: int
+) -> tuple[_ChainState, Tensor]:
     """One Hamiltonian move at this temperature: where it ends, and the chance of acceptance (B,) over the chains."""
     momentum, there = noise.standard_normal(state.z.shape, state.z), state
     start = _negative_hamiltonian(state, beta, momentum)

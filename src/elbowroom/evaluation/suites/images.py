@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from elbowroom.data import Batch, frozen
+from elbowroom.data import Batch, freeze
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.metrics import fid_kid, precision_recall, ssim_psnr
 from elbowroom.evaluation.metrics.feature_extractor import Features, default_features
@@ -45,7 +45,11 @@ def _image_metrics(context: EvalContext, features: Features | None, max_examples
     if getattr(context.model, "prior", context) is None:
         note = "this model has no prior to draw samples from"
         return found | {"frechet_distance": Metric(None, "squared", "", note=note)}
-    return found | sample_quality(context, features or default_features(context.data), max_examples) | memorization_metrics(context)
+    return (
+        found
+        | sample_quality(context, features or default_features(context.data), max_examples)
+        | memorization_metrics(context)
+    )
 
 
 def image_suite(network: Features | torch.nn.Module, examples: int = MAX_EXAMPLES) -> Suite:
@@ -124,10 +128,12 @@ def _set_metrics(real: Tensor, images: Tensor, how: str) -> dict[str, Metric]:
     }
 
 
-def _extract_features(context: EvalContext, features: Features, n: int, trained_on: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _extract_features(
+    context: EvalContext, features: Features, n: int, trained_on: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     """Of ``n`` examples of the split, of as many samples, and of as many training examples that are others."""
     device = next(context.model.parameters()).device
-    train = frozen(context.data.train, context.seed)
+    train = freeze(context.data.train, context.seed)
     chosen = partial(random_batches, context.eval_split, n, context.seed)
     real = features(batch.x for batch in chosen())
     # With the labels of the examples, for a model that is conditional.
@@ -148,11 +154,13 @@ def memorization_metrics(context: EvalContext) -> dict[str, Metric]:
         return {"closer_to_train": Metric(None, "", "", note=note)}
     n = min(MAX_COPY_EXAMPLES, len(context.eval_split))
     chosen = list(random_batches(context.eval_split, n, context.seed))
-    train = frozen(context.data.train, context.seed)
+    train = freeze(context.data.train, context.seed)
 
     def distance(pictures: Callable[[Batch], Tensor]) -> Tensor:
         found = torch.cat([pictures(batch) for batch in chosen]).flatten(1)
-        return precision_recall.nearest_distance(found, (b.x.to(found.device).flatten(1) for b in train.batches(BATCH_SIZE)))
+        return precision_recall.nearest_distance(
+            found, (b.x.to(found.device).flatten(1) for b in train.batches(BATCH_SIZE))
+        )
 
     held_out = distance(lambda batch: batch.x)
     samples = distance(lambda batch: context.model.sample(len(batch.x), batch.y))
@@ -160,9 +168,15 @@ def memorization_metrics(context: EvalContext) -> dict[str, Metric]:
     near = (samples < held_out.quantile(NEAR_COPY_QUANTILE)).double()
     to = f"to the nearest of {len(train):,} of train, in pixels"
     return {
-        "closer_to_train": _closeness_metric(samples, held_out, f"samples nearer than held-out examples {to}; 0.5 is even"),
-        "closer_to_train_floor": _closeness_metric(again, held_out, "held-out examples' reconstructions instead of samples"),
-        "near_copies": mean_metric(near, "", f"samples as near as {NEAR_COPY_QUANTILE:.0%} of held-out examples are, {to}"),
+        "closer_to_train": _closeness_metric(
+            samples, held_out, f"samples nearer than held-out examples {to}; 0.5 is even"
+        ),
+        "closer_to_train_floor": _closeness_metric(
+            again, held_out, "held-out examples' reconstructions instead of samples"
+        ),
+        "near_copies": mean_metric(
+            near, "", f"samples as near as {NEAR_COPY_QUANTILE:.0%} of held-out examples are, {to}"
+        ),
     }
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.distributions import Codes, Quantised, kl_elements
+from elbowroom.distributions import CodebookCategorical, Quantized, kl_elements
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.registry import suite
 from elbowroom.evaluation.subject import EvalContext
@@ -29,10 +29,10 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     tallies: list[_LatentStatistics] = []
     model, split = context.model, context.eval_split
     first = next(split.batches(1))
-    with noise.silenced():
+    with noise.zero_noise():
         k = 1 if len(model.draw(first.x, first.y).latents) == 1 else ANCESTOR_SAMPLES
     for batch in split.batches(context.batch_size):
-        with noise.keyed(context.seed, batch.index):
+        with noise.keyed_noise(context.seed, batch.index):
             latents = model.draw(batch.x, batch.y, k).latents
         tallies = tallies or [_LatentStatistics() for _ in latents]
         for tally, latent in zip(tallies, latents, strict=True):
@@ -71,7 +71,7 @@ class _LatentStatistics:
             total = elements.double().sum(0)
             self._kl_sum = total if self._kl_sum is None else self._kl_sum + total
             self._kl_square_sum = self._kl_square_sum + elements.double().square().sum(0)
-        if isinstance(latent.q, Quantised) and isinstance(latent.prior, Codes):
+        if isinstance(latent.q, Quantized) and isinstance(latent.prior, CodebookCategorical):
             used = latent.q.indices.flatten().bincount(minlength=latent.prior.codebook.shape[0]).double()
             self._code_counts = used if self._code_counts is None else self._code_counts + used
         self._mean_sum = self._mean_sum.to(mean.device) + mean.sum(0)

@@ -14,7 +14,7 @@ from elbowroom.evaluation.compatibility import is_probability
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import suite
 from elbowroom.evaluation.subject import EvalContext
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
 
 #: Numbers that the widest tensor of a pass may hold,
@@ -29,7 +29,9 @@ ACCELERATOR_FACTOR = 64
 def metrics(context: EvalContext) -> dict[str, Metric]:
     """ELBO and its terms, importance bound and effective sample size, bits per dimension."""
     model, samples = context.model, context.samples
-    scores = [estimate_bounds(model, batch, samples, context.seed) for batch in context.eval_split.batches(context.batch_size)]
+    scores = [
+        estimate_bounds(model, batch, samples, context.seed) for batch in context.eval_split.batches(context.batch_size)
+    ]
     column = {name: torch.cat([s[name] for s in scores]) for name in scores[0]}
     k = {"samples": samples}
     found = {"reconstruction": mean_metric(column["reconstruction"], "nats", "−E_q log p(x|z)", **k)}
@@ -51,7 +53,7 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
 
 
 @torch.no_grad()
-def estimate_bounds(model: Generative, batch: Batch, samples: int, seed: int) -> dict[str, Tensor]:
+def estimate_bounds(model: GenerativeModel, batch: Batch, samples: int, seed: int) -> dict[str, Tensor]:
     """One value per example of a batch: ``reconstruction``, and if defined ``kl elbo importance_bound ess``."""
     latent, decoder = count_activations(model, batch)
     scale = 1 if batch.x.device.type == "cpu" else ACCELERATOR_FACTOR
@@ -59,7 +61,12 @@ def estimate_bounds(model: Generative, batch: Batch, samples: int, seed: int) ->
     x, index = batch.x.split(few), batch.index.split(few)
     y = [None] * len(x) if batch.y is None else batch.y.split(few)
     parts = [Batch(*part) for part in zip(x, y, index, strict=True)]
-    rooms = _SampleLimits(*(max(1, scale * room // few) for room in (MAX_TENSOR_NUMBERS // latent, MAX_DECODED_NUMBERS // decoder, MAX_TENSOR_NUMBERS // decoder)))
+    rooms = _SampleLimits(
+        *(
+            max(1, scale * room // few)
+            for room in (MAX_TENSOR_NUMBERS // latent, MAX_DECODED_NUMBERS // decoder, MAX_TENSOR_NUMBERS // decoder)
+        )
+    )
     scores = [_estimate_bounds(model, part, samples, rooms, seed) for part in parts]
     return {name: torch.cat([s[name] for s in scores]) for name in scores[0]}
 
@@ -72,7 +79,7 @@ class _SampleLimits(NamedTuple):
     joint_limit: int
 
 
-def count_activations(model: Generative, batch: Batch) -> tuple[int, int]:
+def count_activations(model: GenerativeModel, batch: Batch) -> tuple[int, int]:
     """How many numbers a sample takes at most, where it is drawn and where it is decoded."""
     sizes = [math.prod(model.shape)]
 
@@ -83,36 +90,42 @@ def count_activations(model: Generative, batch: Batch) -> tuple[int, int]:
     # One example is decoded, to see; a model that sums over classes decodes it for each.
     hooks = [module.register_forward_hook(note) for module in model.decoder.modules()]
     try:
-        with noise.silenced():
+        with noise.zero_noise():
             draw = model.draw(batch.x[:1], None if batch.y is None else batch.y[:1])
     finally:
         for hook in hooks:
             hook.remove()
     # A prior of many components encodes or expands them all whenever codes are drawn, so it may take more room.
-    prior = getattr(getattr(model, "prior", None), "width", 1) // 4
+    prior = getattr(getattr(model, "prior", None), "numbers_per_code", 1) // 4
     return max(prior, *(latent.z.numel() for latent in draw.latents)), max(sizes)
 
 
 @torch.inference_mode()
-def _estimate_bounds(model: Generative, batch: Batch, samples: int, limits: _SampleLimits, seed: int) -> dict[str, Tensor]:
+def _estimate_bounds(
+    model: GenerativeModel, batch: Batch, samples: int, limits: _SampleLimits, seed: int
+) -> dict[str, Tensor]:
     """What is kept between the passes is a running sum per example."""
-    with noise.silenced():
+    with noise.zero_noise():
         peek = model.draw(batch.x, batch.y)
     log_px = kl = torch.zeros(len(batch.x), dtype=torch.float64, device=batch.x.device)
     log_w = log_w2 = torch.full_like(log_px, -math.inf)
     step = limits.draw_limit if has_single_latent(peek) else min(limits.draw_limit, limits.joint_limit)
     for first in range(0, samples, step):
         k = min(step, samples - first)
-        with noise.keyed(seed, batch.index, first):
-            draw = _sample_and_decode(model, peek, k, limits.decode_limit) if has_single_latent(peek) else model.draw(batch.x, batch.y, k)
+        with noise.keyed_noise(seed, batch.index, first):
+            draw = (
+                _sample_and_decode(model, peek, k, limits.decode_limit)
+                if has_single_latent(peek)
+                else model.draw(batch.x, batch.y, k)
+            )
         log_px = log_px + draw.log_px.double().sum(0)
-        if draw.probabilistic:
+        if draw.is_probabilistic:
             kl = kl + draw.kl.double() * k
             w = draw.log_w.double()
             log_w = torch.logaddexp(log_w, w.logsumexp(0))
             log_w2 = torch.logaddexp(log_w2, (2 * w).logsumexp(0))
     log_px, kl = log_px / samples, kl / samples
-    if not peek.probabilistic:
+    if not peek.is_probabilistic:
         return {"reconstruction": -log_px}
     return {
         "reconstruction": -log_px,
@@ -128,7 +141,7 @@ def has_single_latent(draw: Draw) -> bool:
     return type(draw) is Draw and len(draw.latents) == 1
 
 
-def _sample_and_decode(model: Generative, encoded: Draw, k: int, block_size: int) -> Draw:
+def _sample_and_decode(model: GenerativeModel, encoded: Draw, k: int, block_size: int) -> Draw:
     """As ``model.draw``, encoded before; decoded in blocks that are scored before they leave the cache."""
     latent = Latent(encoded.q.rsample(torch.Size((k,))), encoded.q, encoded.prior)
     draw = Draw(encoded.x, encoded.p, latent, c=encoded.c)

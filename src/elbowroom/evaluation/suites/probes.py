@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from elbowroom.data import Split, frozen
+from elbowroom.data import Split, freeze
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import suite
 from elbowroom.evaluation.some import random_batches
@@ -55,7 +55,7 @@ def _probe_metrics(context: EvalContext, x: np.ndarray, y: np.ndarray) -> dict[s
         note = "fitted to the training split, so not judged on it: choose another split"
         return {name: Metric(None, "share", "", note=note) for name in PROBES}
     device = next(context.model.parameters()).device
-    x_train, y_train = _encode_split(context, frozen(context.data.train, context.seed).to(device))
+    x_train, y_train = _encode_split(context, freeze(context.data.train, context.seed).to(device))
     found = {}
     for name, (method, how) in PROBES.items():
         fitted, warning = _fit_with_warning(method(), x_train, y_train)
@@ -88,7 +88,10 @@ def _neighbor_classifier() -> Any:
 
 #: Classifiers of codes by the name of their accuracy.
 PROBES: dict[str, tuple[Callable[[], Any], str]] = {
-    "linear_probe_accuracy": (_linear_classifier, "of logistic regression on standardised codes, L2 penalty with C = 1"),
+    "linear_probe_accuracy": (
+        _linear_classifier,
+        "of logistic regression on standardised codes, L2 penalty with C = 1",
+    ),
     "neighbour_accuracy": (_neighbor_classifier, f"of the majority of the {N_NEIGHBORS} nearest training codes"),
 }
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.export.graph_signature import InputKind
 
 from elbowroom.exporting.js.graph import Graph, GraphBuilder, Value
-from elbowroom.exporting.js.ops import IDENTITY_OPS, LIKE_OPS, OPS, EXTRA_VIEW_OPS
-from elbowroom.exporting.js.views import raise_unsupported, lower_view
+from elbowroom.exporting.js.ops import EXTRA_VIEW_OPS, IDENTITY_OPS, LIKE_OPS, OPS
+from elbowroom.exporting.js.views import lower_view, raise_unsupported
 
 
 def compile_graph(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str]) -> Graph:

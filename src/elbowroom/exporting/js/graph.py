@@ -67,7 +67,10 @@ class Graph:
 
         In half precision, ``is_half``, are large ones alone: a setting of a formula may be too small for it, or too large.
         """
-        narrow = [(n, t.half() if is_half and t.numel() >= MIN_WEIGHT_VALUES else t.float()) for n, t in self.constants.items()]
+        narrow = [
+            (n, t.half() if is_half and t.numel() >= MIN_WEIGHT_VALUES else t.float())
+            for n, t in self.constants.items()
+        ]
         return sorted(narrow, key=lambda entry: -entry[1].dtype.itemsize)
 
     def to_dict(self, is_half: bool = False) -> dict[str, Any]:

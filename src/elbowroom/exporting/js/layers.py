@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.js.graph import Shape, GraphBuilder, Value
+from elbowroom.exporting.js.graph import GraphBuilder, Shape, Value
 from elbowroom.exporting.js.pointwise import lower_pointwise
 from elbowroom.exporting.js.views import raise_unsupported
 
@@ -65,7 +65,9 @@ def convolution(
         "from": sizes[0],
         "to": sizes[1],
     }
-    return builder.add_operation("transposed" if is_transposed else "convolution", shape, x, weight, bias, groups=groups, **names)
+    return builder.add_operation(
+        "transposed" if is_transposed else "convolution", shape, x, weight, bias, groups=groups, **names
+    )
 
 
 def conv_transpose(
@@ -144,7 +146,15 @@ def batch_norm(
 
 
 def batch_norm_no_training(
-    builder: GraphBuilder, shape: Shape, x: Value, weight: Any, bias: Any, mean: Tensor, var: Tensor, _: float, eps: float
+    builder: GraphBuilder,
+    shape: Shape,
+    x: Value,
+    weight: Any,
+    bias: Any,
+    mean: Tensor,
+    var: Tensor,
+    _: float,
+    eps: float,
 ) -> tuple[Value, None, None]:
     """As torch splits it up, for which what else comes out is nothing."""
     return batch_norm(builder, shape, x, weight, bias, mean, var, False, 0.0, eps), None, None

@@ -12,18 +12,18 @@ from typing import Any
 
 import torch
 
-from elbowroom.exporting.js.graph import Shape, GraphBuilder, Value
+from elbowroom.exporting.js.graph import GraphBuilder, Shape, Value
 from elbowroom.exporting.js.layers import (
     addmm,
     batch_norm,
     batch_norm_no_training,
+    conv_transpose,
     convolution,
     group_norm,
     layer_norm,
     linear,
     matmul,
     upsample_nearest,
-    conv_transpose,
 )
 from elbowroom.exporting.js.pointwise import clamp, gelu, glu, lower_pointwise, lower_unary
 from elbowroom.exporting.js.views import gather_strided, move_dims_last

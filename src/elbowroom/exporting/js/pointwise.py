@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.js.graph import Shape, GraphBuilder, Value
+from elbowroom.exporting.js.graph import GraphBuilder, Shape, Value
 from elbowroom.exporting.js.views import lower_view
 
 Operand = Value | Tensor | float

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.js.graph import Shape, GraphBuilder, Value
+from elbowroom.exporting.js.graph import GraphBuilder, Shape, Value
 
 
 def raise_unsupported(op_name: str) -> NoReturn:

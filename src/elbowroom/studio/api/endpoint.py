@@ -92,7 +92,9 @@ class Endpoint:
 
     async def parse_request(self, request: Request, values: Any) -> ApiRequest:
         """Who asks what: the fields, checked, and the model of the run they name."""
-        values = json.check_fields(values, {name: one.type_spec for name, one in ({"run": RUN_FIELD} | self.fields).items()})
+        values = json.check_fields(
+            values, {name: one.type_spec for name, one in ({"run": RUN_FIELD} | self.fields).items()}
+        )
         desk = request.app.state.studio.store
         client = request.client and (request.client.host, request.client.port)
         return ApiRequest(desk, client, await desk.open(values.pop("run")), values)
@@ -104,7 +106,11 @@ class Endpoint:
         kind, content = request.headers.get("content-type", ""), await request.body()
         if self.accepts_image and kind.startswith(("image/", "application/octet-stream")):
             return self._read_query(request) | {"png": base64.b64encode(content).decode()}
-        return json.parse_json(content) if len(content) < PARSE_IN_THREAD_BYTES else await asyncio.to_thread(json.parse_json, content)
+        return (
+            json.parse_json(content)
+            if len(content) < PARSE_IN_THREAD_BYTES
+            else await asyncio.to_thread(json.parse_json, content)
+        )
 
     def _read_query(self, request: Request) -> dict[str, Any]:
         """The fields in the address, as their types."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Batch
-from elbowroom.studio.api.endpoint import ApiRequest, ApiField
+from elbowroom.studio.api.endpoint import ApiField, ApiRequest
 from elbowroom.studio.services import image_upload
 from elbowroom.studio.services.loaded_model import LoadedModel
 
@@ -39,12 +39,15 @@ async def read_examples(request: ApiRequest) -> Batch:
         if not index or len(index) > MAX_EXAMPLES or not all(type(i) is int for i in index):
             raise ValueError(f"index: give 1 to {MAX_EXAMPLES} whole numbers")
         batch = await request.submit(request.store.slow_queue, lambda: opened.examples(index, given.get("split")))
-        own = opened.as_condition(batch.y) if given.get("c") is None else parse_conditions(opened, given["c"], len(index))
+        own = (
+            opened.as_condition(batch.y) if given.get("c") is None else parse_conditions(opened, given["c"], len(index))
+        )
         return Batch(batch.x, own, batch.index)
     if ways == ["png"]:
         with request.store.upload_slot():
             x = await request.submit(
-                request.store.slow_queue, lambda: image_upload.image_to_example(opened, image_upload.decode_base64(given["png"]))
+                request.store.slow_queue,
+                lambda: image_upload.image_to_example(opened, image_upload.decode_base64(given["png"])),
             )
     else:
         x = await request.in_thread(lambda: parse_array(given["x"], opened.model.shape, "x", MAX_EXAMPLES))

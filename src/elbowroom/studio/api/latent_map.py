@@ -12,7 +12,7 @@ from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.latent import principal_components, tsne
-from elbowroom.studio.api.endpoint import ApiRequest, Endpoint, ApiField
+from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
 from elbowroom.studio.http import media
 from elbowroom.studio.http.json import json_response
 from elbowroom.studio.http.media import PNG
@@ -51,7 +51,9 @@ def build_latent_map(loaded: LoadedModel, view: str, split: str | None, n: int) 
         "index": batch.index.tolist(),
         "axes": axes,
         "map": None if centre is None or loaded.is_quantized else centre,
-        "codes": base64.b64encode(z.numpy().astype("<f4").tobytes()).decode() if z.numel() <= MAX_SENT_NUMBERS else None,
+        "codes": base64.b64encode(z.numpy().astype("<f4").tobytes()).decode()
+        if z.numel() <= MAX_SENT_NUMBERS
+        else None,
         "dims": z.shape[1],
     }
 
@@ -63,16 +65,23 @@ def _project(loaded: LoadedModel, view: str, z: Tensor) -> tuple[Tensor, dict[st
         return tsne(z), {"x": "t-SNE, no unit", "y": "t-SNE, no unit"}, None
     if kind == "pca":
         found = principal_components(z)
-        first, second = (f"principal axis {i}, {share:.0%} of the variance" for i, share in enumerate(found.explained_variance_ratio, 1))
+        first, second = (
+            f"principal axis {i}, {share:.0%} of the variance"
+            for i, share in enumerate(found.explained_variance_ratio, 1)
+        )
         x, y = found.axes
         return found.points, {"x": first, "y": second}, _plane_coordinates(z.mean(0), x, y)
     if kind != "dims":
-        raise errors.unknown("view", view[:20], ["dims:0,1", "pca", "tsne"])
+        raise errors.unknown_name("view", view[:20], ["dims:0,1", "pca", "tsne"])
     i, j = _parse_dims(which or "0,1", z.shape[1])
     centre = z.mean(0)
     centre[[i, j]] = 0
     x, y = torch.eye(z.shape[1])[[i, j]]
-    return z[:, [i, j]], {"x": loaded.run_view.dimension_name(i), "y": loaded.run_view.dimension_name(j)}, _plane_coordinates(centre, x, y)
+    return (
+        z[:, [i, j]],
+        {"x": loaded.run_view.dimension_name(i), "y": loaded.run_view.dimension_name(j)},
+        _plane_coordinates(centre, x, y),
+    )
 
 
 def _plane_coordinates(center: Tensor, x: Tensor, y: Tensor) -> dict[str, list[float]]:
@@ -98,7 +107,9 @@ async def get_examples(request: ApiRequest) -> Response:
     size = given["size"]
     if not 8 <= size <= 512 or len(index) * size > 65_000:
         raise ValueError(f"{len(index)} pictures of {size} pixels: give sizes of 8 to 512, at most 65,000 wide")
-    return await request.submit(request.store.slow_queue, lambda: media.strip_response(opened.examples(index, given["split"]).x, size))
+    return await request.submit(
+        request.store.slow_queue, lambda: media.strip_response(opened.examples(index, given["split"]).x, size)
+    )
 
 
 def _parse_indices(text: str) -> list[int]:

@@ -14,7 +14,7 @@ from elbowroom import errors
 from elbowroom.data import InMemorySplit
 from elbowroom.latent import PATHS, attribute_vector, interpolation, traversal
 from elbowroom.studio.api import inputs
-from elbowroom.studio.api.endpoint import ApiRequest, Endpoint, ApiField
+from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
 from elbowroom.studio.api.inputs import CONDITION_FIELD
 from elbowroom.studio.http import media
 from elbowroom.studio.http.json import json_response
@@ -33,7 +33,7 @@ async def interpolate(request: ApiRequest) -> Response:
     if not 2 <= given["steps"] <= MAX_STEPS:
         raise ValueError(f"steps={given['steps']}: give 2 to {MAX_STEPS}")
     if given["path"] not in PATHS:
-        raise errors.unknown("path", given["path"][:20], PATHS)
+        raise errors.unknown_name("path", given["path"][:20], PATHS)
     (a, own), (b, _) = [await read_path_end(request, name) for name in ("a", "b")]
     c = inputs.parse_conditions(opened, given["c"], 1) if given["c"] is not None or own is None else own
     t, path = torch.linspace(0, 1, given["steps"]), PATHS[given["path"]]
@@ -65,7 +65,12 @@ async def read_path_end(request: ApiRequest, name: str) -> tuple[Tensor, Tensor 
 async def get_attribute_direction(request: ApiRequest) -> Response:
     """The direction of an attribute or class in the space of codes."""
     opened, name = request.loaded, request.fields["name"]
-    return json_response(await request.submit(request.store.slow_queue, lambda: opened.get_or_compute(("towards", name), lambda: attribute_direction(opened, name))))
+    return json_response(
+        await request.submit(
+            request.store.slow_queue,
+            lambda: opened.get_or_compute(("towards", name), lambda: attribute_direction(opened, name)),
+        )
+    )
 
 
 def attribute_direction(loaded: LoadedModel, name: str) -> dict[str, Any]:
@@ -74,7 +79,7 @@ def attribute_direction(loaded: LoadedModel, name: str) -> dict[str, Any]:
     data = loaded.data
     names = list(data.attributes or data.classes or ())
     if name not in names:
-        raise errors.unknown("attribute" if data.attributes else "class", name[:40], names)
+        raise errors.unknown_name("attribute" if data.attributes else "class", name[:40], names)
     place = names.index(name)
     _, batch, _ = loaded.encode_split(None, MAX_DIRECTION_EXAMPLES)
     vector = attribute_vector(loaded.model, InMemorySplit(batch.x, batch.y), place)
@@ -93,7 +98,9 @@ async def traverse(request: ApiRequest) -> Response:
     told = None if c is None else c[0]
     x = await request.submit(request.store.quick_queue, lambda: traversal(opened.model, z, dims, steps, told))
     forms: dict[str, Callable[[], Response]] = {
-        "json": lambda: json_response({"dims": dims, "offsets": steps, "rows": [media.json_examples(row) for row in x]}),
+        "json": lambda: json_response(
+            {"dims": dims, "offsets": steps, "rows": [media.json_examples(row) for row in x]}
+        ),
         "npz": lambda: media.npz_response("traversal", z=z, dims=torch.tensor(dims), offsets=steps, x=x),
         "gif": lambda: media.gif_response(torch.cat(list(x), -2)),
         "png": lambda: media.png_response(x.flatten(0, 1), len(steps)),

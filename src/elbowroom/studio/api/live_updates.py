@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from elbowroom.studio.http.json import check_fields, parse_json, to_json
 from elbowroom.studio.services.run_index import RunIndex
-from elbowroom.studio.services.run_summary import RunUpdate, image_file, file_url
+from elbowroom.studio.services.run_summary import RunUpdate, file_url, image_file
 
 LOG = logging.getLogger("elbowroom.studio")
 #: Seconds between two looks at the folder; seconds a page may take to accept what it is sent.

@@ -11,8 +11,8 @@ from starlette.routing import BaseRoute
 from torch import Tensor
 
 from elbowroom.studio.api import inputs
-from elbowroom.studio.api.endpoint import ApiRequest, Endpoint, ApiField
-from elbowroom.studio.api.inputs import EXAMPLE_FIELDS, CONDITION_FIELD
+from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
+from elbowroom.studio.api.inputs import CONDITION_FIELD, EXAMPLE_FIELDS
 from elbowroom.studio.http import media
 from elbowroom.studio.http.json import json_response
 from elbowroom.studio.http.media import JSON, NPZ, PNG
@@ -46,7 +46,9 @@ def model_info(loaded: LoadedModel) -> dict[str, Any]:
         "examples": data is not None,
         "why": why,
         "version": loaded.version,
-    } | loaded.get_or_compute(("latent", why), lambda: _latent_statistics(loaded) if data is not None else _prior_statistics(loaded))
+    } | loaded.get_or_compute(
+        ("latent", why), lambda: _latent_statistics(loaded) if data is not None else _prior_statistics(loaded)
+    )
 
 
 def _latent_statistics(loaded: LoadedModel) -> dict[str, Any]:
@@ -98,7 +100,9 @@ async def decode(request: ApiRequest) -> Response:
     if form == "json":
         return await request.in_thread(lambda: media.array_response(x))
     columns = given["columns"]
-    return await request.in_thread(lambda: media.png_response(x, columns) if form == "png" else media.npz_response("decoded", z=z, x=x, c=c))
+    return await request.in_thread(
+        lambda: media.png_response(x, columns) if form == "png" else media.npz_response("decoded", z=z, x=x, c=c)
+    )
 
 
 async def sample(request: ApiRequest) -> Response:
@@ -112,10 +116,14 @@ async def sample(request: ApiRequest) -> Response:
     if not 0 <= given["seed"] < 2**63:
         raise ValueError(f"seed={given['seed']}: give a whole number from 0 to 2**63 - 1")
     c = inputs.parse_conditions(request.loaded, given["c"], n)
-    x, z = await request.submit(request.store.quick_queue, lambda: draw_samples(request.loaded, n, c, given["seed"], temperature))
+    x, z = await request.submit(
+        request.store.quick_queue, lambda: draw_samples(request.loaded, n, c, given["seed"], temperature)
+    )
     if form == "json":
         return await request.in_thread(lambda: json_response({"z": z.flatten(1)} | media.json_examples(x)))
-    return await request.in_thread(lambda: media.png_response(x) if form == "png" else media.npz_response("samples", z=z, x=x, c=c))
+    return await request.in_thread(
+        lambda: media.png_response(x) if form == "png" else media.npz_response("samples", z=z, x=x, c=c)
+    )
 
 
 def draw_samples(loaded: LoadedModel, n: int, c: Tensor | None, seed: int, temperature: float) -> tuple[Tensor, Tensor]:
@@ -149,16 +157,22 @@ async def reconstruct(request: ApiRequest) -> Response:
     if form == "json":
         return await request.in_thread(lambda: media.array_response(x))
     both = {"x": batch.x, "reconstruction": x}
-    return await request.in_thread(lambda: media.png_response(x) if form == "png" else media.npz_response("reconstructed", **both))
+    return await request.in_thread(
+        lambda: media.png_response(x) if form == "png" else media.npz_response("reconstructed", **both)
+    )
 
 
 async def score(request: ApiRequest) -> Response:
     """How probable examples are, and how strange."""
     batch = await inputs.read_examples(request)
-    found = await request.submit(request.store.slow_queue, request.loaded.scores, batch.x, batch.y, torch.arange(len(batch.x)))
+    found = await request.submit(
+        request.store.slow_queue, request.loaded.scores, batch.x, batch.y, torch.arange(len(batch.x))
+    )
     names = ("reconstruction", "elbo", "importance_bound")
     scores = dict(zip(names, found, strict=False))
-    return json_response({"scores": scores, "unit": "nats", "about": {name: SCORE_DESCRIPTIONS[name] for name in scores}})
+    return json_response(
+        {"scores": scores, "unit": "nats", "about": {name: SCORE_DESCRIPTIONS[name] for name in scores}}
+    )
 
 
 SCORE_DESCRIPTIONS = {
@@ -210,7 +224,12 @@ ENDPOINTS = [
         "POST",
         "/api/decode",
         "Codes to the mean of p(x|z).",
-        {"z": LATENTS_FIELD, "c": CONDITION_FIELD, "format": FORMAT_FIELD, "columns": ApiField(int | None, "of a PNG with several", None)},
+        {
+            "z": LATENTS_FIELD,
+            "c": CONDITION_FIELD,
+            "format": FORMAT_FIELD,
+            "columns": ApiField(int | None, "of a PNG with several", None),
+        },
         {"x": "examples, (n, *shape)", "shape": "of x"},
         decode,
         {"z": [[0.0, 0.0]]},

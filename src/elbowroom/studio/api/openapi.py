@@ -15,10 +15,15 @@ from starlette.routing import BaseRoute, Route
 
 from elbowroom import __version__
 from elbowroom.studio.api import latent_map, latent_paths, models, own_image, snippets
-from elbowroom.studio.api.endpoint import RUN_FIELD, Endpoint, ApiField
+from elbowroom.studio.api.endpoint import RUN_FIELD, ApiField, Endpoint
 from elbowroom.studio.http.json import REQUIRED, json_response
 
-ENDPOINTS: tuple[Endpoint, ...] = (*models.ENDPOINTS, *latent_map.ENDPOINTS, *own_image.ENDPOINTS, *latent_paths.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *models.ENDPOINTS,
+    *latent_map.ENDPOINTS,
+    *own_image.ENDPOINTS,
+    *latent_paths.ENDPOINTS,
+)
 JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 EXAMPLE_RUN = "vae-digits-1"
 PAGE_TEMPLATE = Path(__file__).parents[1] / "static" / "api.html"
@@ -137,7 +142,8 @@ def _endpoint_section(endpoint: Endpoint, base_url: str) -> str:
         for name, one in ({"run": RUN_FIELD} | endpoint.fields).items()
     )
     gives = "".join(
-        f"<tr><td><code>{name}</code></td><td colspan=2>{escape(words)}</td></tr>" for name, words in endpoint.response_fields.items()
+        f"<tr><td><code>{name}</code></td><td colspan=2>{escape(words)}</td></tr>"
+        for name, words in endpoint.response_fields.items()
     )
     given = example_fields(endpoint)
     if endpoint.method == "GET":

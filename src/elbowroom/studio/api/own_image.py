@@ -9,10 +9,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from torch import Tensor
 
-from elbowroom.data import frozen
+from elbowroom.data import freeze
 from elbowroom.latent import find_nearest_examples
 from elbowroom.studio.api import inputs
-from elbowroom.studio.api.endpoint import ApiRequest, Endpoint, ApiField
+from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
 from elbowroom.studio.api.inputs import CONDITION_FIELD
 from elbowroom.studio.http import media
 from elbowroom.studio.http.json import json_response
@@ -28,9 +28,13 @@ async def analyze_image(request: ApiRequest) -> Response:
     given, opened = request.fields, request.loaded
     read = image_upload.drawing_to_example if given["drawn"] else image_upload.image_to_example
     with request.store.upload_slot():
-        x = await request.submit(request.store.slow_queue, lambda: read(opened, image_upload.decode_base64(given["png"])))
+        x = await request.submit(
+            request.store.slow_queue, lambda: read(opened, image_upload.decode_base64(given["png"]))
+        )
     c = inputs.parse_example_conditions(opened, given["c"], 1)
-    (again,), (z, _) = [await request.submit(request.store.quick_queue, work, x, c) for work in (opened.reconstruct, opened.encode)]
+    (again,), (z, _) = [
+        await request.submit(request.store.quick_queue, work, x, c) for work in (opened.reconstruct, opened.encode)
+    ]
     found = await request.submit(request.store.slow_queue, lambda: score_image(opened, x, c))
     return json_response({"x": media.data_url(x[0]), "reconstruction": media.data_url(again[0]), "z": z[0]} | found)
 
@@ -53,7 +57,9 @@ def score_image(loaded: LoadedModel, x: Tensor, c: Tensor | None) -> dict[str, A
 def _reference_scores(loaded: LoadedModel) -> tuple[str, Tensor]:
     """The strangeness of held-out examples, (N,), nats."""
     name, batch, _ = loaded.encode_split(None, MAX_REFERENCE_EXAMPLES)
-    parts = zip(batch.x.split(100), batch.index.split(100), _split_labels(loaded.as_condition(batch.y), batch.x), strict=True)
+    parts = zip(
+        batch.x.split(100), batch.index.split(100), _split_labels(loaded.as_condition(batch.y), batch.x), strict=True
+    )
     found = [loaded.scores(x, c, index) for x, index, c in parts]
     return name, torch.cat([-of[1] if len(of) > 1 else of[0] for of in found])
 
@@ -63,7 +69,7 @@ def _split_labels(y: Tensor | None, x: Tensor) -> list[Tensor | None]:
 
 
 def _nearest_examples(loaded: LoadedModel, x: Tensor) -> list[dict[str, Any]]:
-    train, classes = frozen(loaded.data.train, 0), loaded.data.classes
+    train, classes = freeze(loaded.data.train, 0), loaded.data.classes
     found = find_nearest_examples(x, train, NUM_NEIGHBORS)
     y = loaded.examples(found.index[0].tolist(), "train").y
     named = y is not None and y.dim() == 1 and not y.is_floating_point()

@@ -15,9 +15,10 @@ from starlette.routing import BaseRoute, Route
 
 from elbowroom.runs import metrics_log
 from elbowroom.studio import images
-from elbowroom.studio.http.json import RequestError, read_body, json_response
+from elbowroom.studio.http.json import RequestError, json_response, read_body
 from elbowroom.studio.images import subsample
-from elbowroom.studio.services import annotations, columns, trash
+from elbowroom.studio.services import columns, trash
+from elbowroom.studio.services.annotations import write_annotations
 from elbowroom.studio.services.run_index import RunIndex
 
 #: Characters of a name and of a note; looks that are told of a run, runs whose curves are asked at once.
@@ -121,7 +122,7 @@ async def _respond_in_thread(work: Callable[..., Any], *arguments: Any) -> Respo
 
 
 def _annotate(run_index: RunIndex, run: str, **changes: str | None) -> dict[str, Any]:
-    annotations.write(run_index.run_path(run), **changes)
+    write_annotations(run_index.run_path(run), **changes)
     return run_index.summary(run)
 
 
@@ -130,7 +131,9 @@ async def rename_run(request: Request) -> Response:
     given = await read_body(request, run=str, name=str)
     name = " ".join(given["name"].split())
     if len(name) > MAX_NAME_CHARS or not name.isprintable():
-        raise RequestError(f"the name has {len(name)} characters, or some that cannot be seen: give at most {MAX_NAME_CHARS}")
+        raise RequestError(
+            f"the name has {len(name)} characters, or some that cannot be seen: give at most {MAX_NAME_CHARS}"
+        )
     return await _respond_in_thread(lambda: _annotate(get_run_index(request), given["run"], name=name or None))
 
 
@@ -139,7 +142,9 @@ async def set_note(request: Request) -> Response:
     given = await read_body(request, run=str, note=str)
     if len(given["note"]) > MAX_NOTE_CHARS:
         raise RequestError(f"the note has {len(given['note']):,} characters: give at most {MAX_NOTE_CHARS:,}")
-    return await _respond_in_thread(lambda: _annotate(get_run_index(request), given["run"], note=given["note"].strip() or None))
+    return await _respond_in_thread(
+        lambda: _annotate(get_run_index(request), given["run"], note=given["note"].strip() or None)
+    )
 
 
 async def delete_run(request: Request) -> Response:

@@ -35,7 +35,12 @@ async def sample_snippets(request: ApiRequest) -> Snippets:
     given, opened = request.fields, request.loaded
     n, seed, t = given["n"], given["seed"], given["temperature"]
     c = inputs.parse_conditions(opened, given["c"], n)
-    lines = [*_condition_lines(c), f"torch.manual_seed({seed})", "with torch.no_grad():", f"    z = model.draw_prior({n}{_condition_argument(c)})"]
+    lines = [
+        *_condition_lines(c),
+        f"torch.manual_seed({seed})",
+        "with torch.no_grad():",
+        f"    z = model.draw_prior({n}{_condition_argument(c)})",
+    ]
     if t != 1:
         centre = models.prior_mean(opened, c)
         plain = isinstance(centre, float) or not bool(centre.any())
@@ -60,7 +65,7 @@ async def interpolate_snippets(request: ApiRequest) -> Snippets:
     (a, own), (b, _) = [await latent_paths.read_path_end(request, name) for name in ("a", "b")]
     t = torch.linspace(0, 1, given["steps"])
     if given["path"] not in PATHS:
-        raise errors.unknown("path", given["path"][:20], PATHS)
+        raise errors.unknown_name("path", given["path"][:20], PATHS)
     z = PATHS[given["path"]](a.flatten(), b.flatten(), t).unflatten(1, opened.model.latent_shape)
     c = given["c"] if given["c"] is not None or own is None else own[0].tolist()
     lines = [
@@ -101,7 +106,9 @@ async def encode_snippets(request: ApiRequest) -> Snippets:
     request.fields["format"] = "npz"
     lines, imports = _example_lines(request, batch)
     lines.append(f"z = model.encode(x{_condition_argument(batch.y)})")
-    return _format_command(request.loaded, line, request.fields, "encoded"), _format_python(request.loaded, lines, imports)
+    return _format_command(request.loaded, line, request.fields, "encoded"), _format_python(
+        request.loaded, lines, imports
+    )
 
 
 async def reconstruct_snippets(request: ApiRequest) -> Snippets:
@@ -110,14 +117,20 @@ async def reconstruct_snippets(request: ApiRequest) -> Snippets:
     lines, imports = _example_lines(request, batch)
     lines.append(f"x = model.reconstruct(x{_condition_argument(batch.y)})")
     line = _reconstruct_words(request, batch)
-    return _format_command(request.loaded, line, request.fields, "reconstructed"), _format_python(request.loaded, lines, imports)
+    return _format_command(request.loaded, line, request.fields, "reconstructed"), _format_python(
+        request.loaded, lines, imports
+    )
 
 
-def _latents_snippets(request: ApiRequest, z: Tensor, condition: Any, name: str, lines: list[str], imports: Iterable[str] = ()) -> Snippets:
+def _latents_snippets(
+    request: ApiRequest, z: Tensor, condition: Any, name: str, lines: list[str], imports: Iterable[str] = ()
+) -> Snippets:
     opened = request.loaded
     c = inputs.parse_conditions(opened, condition, len(z))
     lines = [*lines, *_condition_lines(c), f"x = model.sample(z=z{_condition_argument(c)})"]
-    return _format_command(opened, _decode_words(opened, z, condition), request.fields, name), _format_python(opened, lines, imports)
+    return _format_command(opened, _decode_words(opened, z, condition), request.fields, name), _format_python(
+        opened, lines, imports
+    )
 
 
 def _decode_words(loaded: LoadedModel, z: Tensor, condition: Any) -> list[str] | None:
@@ -132,7 +145,7 @@ def _reconstruct_words(request: ApiRequest, batch: Batch) -> list[str] | None:
     if given["index"] is None or given["c"] is not None or batch.index.tolist() != list(range(len(batch.index))):
         return None
     name, _ = opened.get_split(given["split"])
-    if getattr(opened.data.splits[name], "redraw", False):
+    if getattr(opened.data.splits[name], "is_stochastic", False):
         return None
     return ["reconstruct", "--split", name, "-n", str(len(batch.index))]
 
@@ -154,7 +167,9 @@ def _label_words(loaded: LoadedModel, condition: Any, n: int) -> list[str] | Non
     return None if any("," in name or "=" in name for name in names) else ["--label", ",".join(names)]
 
 
-def _format_command(loaded: LoadedModel, command_words: list[str] | None, fields: dict[str, Any], name: str) -> str | None:
+def _format_command(
+    loaded: LoadedModel, command_words: list[str] | None, fields: dict[str, Any], name: str
+) -> str | None:
     if command_words is None:
         return None
     ending = "png" if fields.get("format") in ("png", "gif") else "npz"
@@ -240,7 +255,7 @@ async def get_snippets(request: Request) -> Response:
         raise ValueError(f"the field 'do' is missing: give one of {', '.join(WRITERS)}")
     do = str(given.pop("do"))[:40]
     if do not in WRITERS:
-        raise errors.unknown("thing to do", do, WRITERS)
+        raise errors.unknown_name("thing to do", do, WRITERS)
     asking = await SNIPPET_ENDPOINTS[do].parse_request(request, given)
     command, python = await WRITERS[do](asking)
     return json_response({"command": command, "python": python})

@@ -24,7 +24,7 @@ _TYPE_WORDS = {
 }
 
 
-class RequestError(ValueError):  # noqa: N818 - it is what happened
+class RequestError(ValueError):
     """What was asked cannot be done, in one line, with the HTTP status that says how.
 
     >>> RequestError("no run 'vae-7' here: reload the list", 404).status

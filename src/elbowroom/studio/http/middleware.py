@@ -47,7 +47,9 @@ class SecurityMiddleware:
         max_body_bytes: bytes of a body at most; counted as they come.
     """
 
-    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", token: str | None = None, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str = "127.0.0.1", token: str | None = None, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
         self._app, self._host, self._token, self._max_body_bytes = app, host, token, max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,13 +84,19 @@ class SecurityMiddleware:
         """Names, origins, methods: what a browser that was lured here by another page would betray."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_own_host(_hostname(hosts[0])):
-            raise RequestError(f"this studio is not called '{','.join(hosts)[:80]}': open the address that it printed", 403)
+            raise RequestError(
+                f"this studio is not called '{','.join(hosts)[:80]}': open the address that it printed", 403
+            )
         origins = headers.getlist("origin")
         if any(urlsplit(origin).netloc.lower() != hosts[0].lower() for origin in origins):
-            raise RequestError("a page from elsewhere may ask nothing here: open the address that the studio printed", 403)
+            raise RequestError(
+                "a page from elsewhere may ask nothing here: open the address that the studio printed", 403
+            )
         elsewhere = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
         if elsewhere and (scope["type"] != "http" or headers.get("sec-fetch-mode") != "navigate"):
-            raise RequestError("a page from elsewhere may ask nothing here: open the address that the studio printed", 403)
+            raise RequestError(
+                "a page from elsewhere may ask nothing here: open the address that the studio printed", 403
+            )
         if scope["type"] == "websocket":
             return
         if scope["method"] not in METHODS:
@@ -97,7 +105,9 @@ class SecurityMiddleware:
             raise RequestError("a page from elsewhere may change nothing here", 403)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if scope["method"] == "POST" and kind not in CONTENT_TYPES and not kind.startswith("image/"):
-            raise RequestError(f"the content type is '{kind[:40]}': send application/json, or a picture as image/png", 415)
+            raise RequestError(
+                f"the content type is '{kind[:40]}': send application/json, or a picture as image/png", 415
+            )
 
     def _is_own_host(self, name: str) -> bool:
         if name in LOOPBACK_HOSTS or name == self._host.lower():
@@ -124,7 +134,10 @@ class SecurityMiddleware:
     def _limit_body(self, receive: Receive, headers: Headers) -> Receive:
         """The body as it comes, as long as it is within bounds."""
         too_large = RequestError(f"the body is too large: send at most {self._max_body_bytes // 2**20} MiB", 413)
-        if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > self._max_body_bytes:
+        if (
+            headers.get("content-length", "0").isdigit()
+            and int(headers.get("content-length", "0")) > self._max_body_bytes
+        ):
             raise too_large
         seen = 0
 

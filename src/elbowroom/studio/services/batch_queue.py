@@ -32,7 +32,10 @@ class _QueuedCall:
         # Here, so that rows that are none fail where they are asked for, and not in the lane.
         self.num_rows = len(self.rows[0]) if self.rows and self.rows[0] is not None else 0
         #: What is equal for work that may be done together.
-        self.batch_key: Hashable = (self.work, *(None if row is None else (row.shape[1:], row.dtype) for row in self.rows))
+        self.batch_key: Hashable = (
+            self.work,
+            *(None if row is None else (row.shape[1:], row.dtype) for row in self.rows),
+        )
 
 
 class BatchQueue:
@@ -72,7 +75,9 @@ class BatchQueue:
                 raise RequestError("the studio is stopping: start it again", 503)
             own = len(self._queues.get(client, ()))
             if self._num_queued >= self.max_queued or own >= MAX_QUEUED_PER_CLIENT:
-                raise RequestError(f"{max(own, self._num_queued)} requests are waiting already: ask again in a while", 429)
+                raise RequestError(
+                    f"{max(own, self._num_queued)} requests are waiting already: ask again in a while", 429
+                )
             self._queues.setdefault(client, deque()).append(asked)
             self._num_queued += 1
             self._condition.notify()

@@ -10,7 +10,9 @@ from elbowroom.runs.metrics_log import MetricsRow, finite_or_none
 MAX_CURVE_POINTS = 2000
 
 
-def thin_curves(metrics_rows: list[MetricsRow], max_points: int = MAX_CURVE_POINTS) -> dict[str, dict[str, list[float | None]]]:
+def thin_curves(
+    metrics_rows: list[MetricsRow], max_points: int = MAX_CURVE_POINTS
+) -> dict[str, dict[str, list[float | None]]]:
     """Columns of the rows of each split: step, epoch, seconds, every term; thinned to so many points.
 
     Of each stretch the rows are kept in which a term is at its least or its most there, so that no peak is lost.

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elbowroom.data import InMemorySplit, Data
+from elbowroom.data import Data, InMemorySplit
 from elbowroom.data.image import CropResize, image_to_array, to_gray_or_rgb
 from elbowroom.data.splits.memory import scale_pixels
 from elbowroom.data.transforms import dequantize, threshold
@@ -156,7 +156,9 @@ def _flatten_onto(image: Any, background: int) -> Any:
     if not image.has_transparency_data:
         return to_gray_or_rgb(image)
     clear = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, (background, background, background, 255)), clear).convert("RGB")
+    return Image.alpha_composite(
+        Image.new("RGBA", image.size, (background, background, background, 255)), clear
+    ).convert("RGB")
 
 
 def _image_shape(loaded: LoadedModel) -> tuple[int, int, int]:

@@ -19,10 +19,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from elbowroom.recipes import Recipe
-from elbowroom.recipes.registry import find, known
+from elbowroom.recipes.registry import all_recipes, find
 from elbowroom.runs.run import next_path
-from elbowroom.studio.http.json import RequestError, read_body, json_response
-from elbowroom.studio.services import annotations, processes, train_form
+from elbowroom.studio.http.json import RequestError, json_response, read_body
+from elbowroom.studio.services import processes, train_form
+from elbowroom.studio.services.annotations import read_annotations, write_annotations
 from elbowroom.studio.services.run_index import RunIndex
 from elbowroom.studio.services.run_summary import last_error
 
@@ -40,7 +41,10 @@ class Jobs:
     """
 
     def __init__(
-        self, run_index: RunIndex, train_group: click.Group | None = None, data_folders: Sequence[str | os.PathLike[str]] = ()
+        self,
+        run_index: RunIndex,
+        train_group: click.Group | None = None,
+        data_folders: Sequence[str | os.PathLike[str]] = (),
     ) -> None:
         self._run_index, self._train_group = run_index, train_group
         self._data_folders = [Path(path).resolve() for path in data_folders]
@@ -51,7 +55,7 @@ class Jobs:
 
     def train_forms(self) -> dict[str, Any]:
         """The recipes, the settings and the data as forms."""
-        recipes = list(known().values()) if self._train_group else []
+        recipes = list(all_recipes().values()) if self._train_group else []
         command, first = self._train_command(recipes[0]) if recipes else None, recipes[0] if recipes else None
         options = train_form.form_options(command, first) if command and first else []
         return {
@@ -107,7 +111,9 @@ class Jobs:
         except FileExistsError:
             raise RequestError(f"there is a '{path.name}' already: give another name", 409) from None
         except OSError as error:
-            raise RequestError(f"cannot write to {self._run_index.path} ({error.strerror}): mend its permissions") from None
+            raise RequestError(
+                f"cannot write to {self._run_index.path} ({error.strerror}): mend its permissions"
+            ) from None
         return path
 
     def _start_process(self, path: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
@@ -118,7 +124,7 @@ class Jobs:
             log.unlink(missing_ok=True)
             with log.open("xb") as file:
                 process = processes.start([sys.executable, "-m", "elbowroom", *arguments], file)
-            annotations.write(path, pid=process.pid, began=processes.start_time(process.pid))
+            write_annotations(path, pid=process.pid, began=processes.start_time(process.pid))
         threading.Thread(target=processes.supervise, args=(process, log), daemon=True).start()
         return process
 
@@ -126,7 +132,7 @@ class Jobs:
         """Neither more trainings than may be, nor two into one directory."""
         begun = {self._run_index.path / summary["run"] for summary in self._run_index.refresh()}
         begun |= {place for place in self._run_index.path.iterdir() if place.is_dir() and not place.is_symlink()}
-        held = {place: annotations.read(place) for place in begun}
+        held = {place: read_annotations(place) for place in begun}
         trained = {place for place, one in held.items() if processes.is_same_process(one.get("pid"), one.get("began"))}
         if path in trained:
             raise RequestError(f"'{path.name}' is being trained already", 409)
@@ -140,14 +146,14 @@ class Jobs:
             Refused: it is not being trained, or not by a process that the studio began.
         """
         path, summary = self._run_index.run_path(run), self._run_index.summary(run)
-        held = annotations.read(path)
+        held = read_annotations(path)
         if not summary["live"]:
             raise RequestError(f"'{run}' is not being trained: it is {summary['state']}", 409)
         if held.get("pid") is None:
             raise RequestError(f"'{run}' was begun elsewhere: press Ctrl-C where it runs", 409)
-        annotations.write(path, asked=target_state)
+        write_annotations(path, asked=target_state)
         if not processes.terminate(held["pid"], held.get("began")):
-            annotations.write(path, asked=None)
+            write_annotations(path, asked=None)
             raise RequestError(f"'{run}' is trained by a process that is not ours: press Ctrl-C where it runs", 409)
         return {"run": run, "state": target_state}
 
@@ -163,13 +169,13 @@ class Jobs:
         if not summary["resumable"]:
             raise RequestError(f"'{run}' is {summary['state']}, and cannot go on from here: train a new run", 409)
         self._check_data_source(path, run)
-        held = annotations.read(path)
+        held = read_annotations(path)
         processes.wait_for_end(held.get("pid"), held.get("began"))  # it lets go of the run before it ends
         process = self._start_process(path, ["resume", str(path)])
         state = processes.wait_for_start(lambda: processes.is_locked(path), process)
         if state == "over" and process.returncode:
             raise RequestError(_failure_message(path))
-        annotations.write(path, asked=None)
+        write_annotations(path, asked=None)
         return {"run": run, "state": "training" if state == "begun" else "starting"}
 
     def _check_data_source(self, path: Path, run: str) -> None:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.data import Batch, Data, Split, frozen
+from elbowroom.data import Batch, Data, Split, freeze
 from elbowroom.distributions import Normal
 from elbowroom.evaluation.suites import likelihood
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.plotting.image_grid import is_image
 from elbowroom.plotting.run_view import RunView
@@ -47,7 +47,7 @@ class LoadedModel:
         load_data: gives the run's data, or says in a ValueError why there is none.
     """
 
-    def __init__(self, run: Run, model: Generative, version: str, load_data: Callable[[], Data]) -> None:
+    def __init__(self, run: Run, model: GenerativeModel, version: str, load_data: Callable[[], Data]) -> None:
         self.run, self.model, self.version, self._load_data = run, model, version, load_data
         self._cache: OrderedDict[Hashable, Any] = OrderedDict()
         self._cache_lock = threading.Lock()
@@ -68,7 +68,7 @@ class LoadedModel:
     @torch.no_grad()
     def encode(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Examples to the mean and standard deviation of q(z|x), flat; no deviation where q is a point."""
-        with noise.silenced():
+        with noise.zero_noise():
             q = self.model.draw(x, c).latents[-1].q
         z = q.mean.reshape(len(x), -1)
         return z, q.stddev.reshape(len(x), -1) if isinstance(q, Normal) else None
@@ -105,7 +105,7 @@ class LoadedModel:
     def condition_size(self) -> int | None:
         """How many classes or attributes it is told; None for a model that is told nothing."""
         if isinstance(self.model, SemiSupervised):
-            return self.model.classes
+            return self.model.n_classes
         condition = getattr(self.model, "condition", None)
         return None if condition is None else int(getattr(condition, "n", 1))
 
@@ -123,7 +123,11 @@ class LoadedModel:
         y = None if data is None else data.train.first(1).y
         kind = "attributes" if y is not None and y.dim() > 1 else "classes"
         names = (None if data is None else getattr(data, kind)) or ()
-        return ConditionSpec(kind, names if len(names) == self.condition_size else tuple(map(str, range(self.condition_size))), self.condition_size)
+        return ConditionSpec(
+            kind,
+            names if len(names) == self.condition_size else tuple(map(str, range(self.condition_size))),
+            self.condition_size,
+        )
 
     @property
     def has_attributes(self) -> bool:
@@ -157,7 +161,7 @@ class LoadedModel:
         name = name or next(split for split in ("test", "validation", "train") if split in splits)
         if name not in splits:
             raise ValueError(f"{self.data.name} has no split '{name}': choose from {', '.join(splits)}")
-        return name, frozen(splits[name], 0)
+        return name, freeze(splits[name], 0)
 
     def examples(self, index: list[int], name: str | None = None) -> Batch:
         """The examples at these places of a split."""

@@ -100,7 +100,14 @@ class MetricsSummary:
             self.losses[split].extend(losses)
         else:
             self.losses[split].extend(
-                losses, stride=max(chunk.count(_loss_marker(split), 0, MAX_PARSED_BYTES) * len(chunk) // MAX_PARSED_BYTES // SPARKLINE_POINTS, 1)
+                losses,
+                stride=max(
+                    chunk.count(_loss_marker(split), 0, MAX_PARSED_BYTES)
+                    * len(chunk)
+                    // MAX_PARSED_BYTES
+                    // SPARKLINE_POINTS,
+                    1,
+                ),
             )
         self._update_best(split, known)
         # A needle that ends in a letter that figures have not is found fastest.
@@ -112,7 +119,11 @@ class MetricsSummary:
 
     def _update_best(self, split: str, row: MetricsRow | None) -> None:
         loss = None if row is None else finite_or_none(row.get("loss"))
-        if row is not None and loss is not None and (split not in self.best_rows or loss < self.best_rows[split]["loss"]):
+        if (
+            row is not None
+            and loss is not None
+            and (split not in self.best_rows or loss < self.best_rows[split]["loss"])
+        ):
             self.best_rows[split] = row
 
     def _add_finding(self, row: MetricsRow | None) -> None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Data
-from elbowroom.networks import settle
+from elbowroom.networks import fuse_upsampling
 from elbowroom.runs.run import Run
 from elbowroom.studio.http.json import RequestError
 from elbowroom.studio.services.batch_queue import BatchQueue
@@ -104,7 +104,7 @@ class ModelStore:
         with RNG_LOCK, torch.random.fork_rng(devices=[]):
             # One picture at a time on one thread, convolutions take two thirds of their time with channels last.
             model = run.model().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        settle(model)
+        fuse_upsampling(model)
         opened = LoadedModel(run, model, version, lambda: self._load_data(run, record["data"]))
         # What it is told has its names in the data, which is not to be read where others wait.
         _ = opened.condition_spec

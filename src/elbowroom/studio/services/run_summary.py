@@ -13,8 +13,9 @@ from elbowroom.runs import metrics_log, settled
 from elbowroom.runs.run import check_record
 from elbowroom.studio import images
 from elbowroom.studio.http.json import nan_to_null, one_line
-from elbowroom.studio.images import IMAGE_KINDS, image_file, file_url
-from elbowroom.studio.services import annotations, processes
+from elbowroom.studio.images import IMAGE_KINDS, file_url, image_file
+from elbowroom.studio.services import processes
+from elbowroom.studio.services.annotations import read_annotations
 from elbowroom.studio.services.metrics_summary import MAX_PARSED_BYTES, MetricsSummary
 
 #: Bytes of a ``recipe.json`` at most, and of the end of a log that is read.
@@ -131,7 +132,9 @@ class RunWatcher:
         newest = {kind: epoch for kind in IMAGE_KINDS if (self.path / image_file(kind, epoch)).is_file()}
         if len(newest) < len(IMAGE_KINDS) and not (is_first and newest):
             newest = images.newest_epochs(self.path)
-        unfinished = [kind for kind, epoch in newest.items() if not images.is_complete_png(self.path / image_file(kind, epoch))]
+        unfinished = [
+            kind for kind, epoch in newest.items() if not images.is_complete_png(self.path / image_file(kind, epoch))
+        ]
         if unfinished:
             self._file_stamps["images"] = before  # being written: look again
         newest = {kind: epoch for kind, epoch in newest.items() if kind not in unfinished}
@@ -141,7 +144,7 @@ class RunWatcher:
 
     def _build_summary(self) -> dict[str, Any]:
         """The summary."""
-        kept, record = annotations.read(self.path), self.record or {}
+        kept, record = read_annotations(self.path), self.record or {}
         training, data = record.get("training", {}), record.get("data", {})
         last = self._metrics.recent_rows[-1] if self._metrics.recent_rows else {}
         now = self._status(record, last, kept)
@@ -170,7 +173,10 @@ class RunWatcher:
             "elbo": metrics_log.finite_or_none(newest.get("elbo")),
             "loss": metrics_log.finite_or_none(newest.get("loss")),
             "best": best
-            and {"split": split, **{key: metrics_log.finite_or_none(best.get(key)) for key in ("loss", "elbo", "epoch")}},
+            and {
+                "split": split,
+                **{key: metrics_log.finite_or_none(best.get(key)) for key in ("loss", "elbo", "epoch")},
+            },
             "spark": self._metrics.losses[split].points() if split else [],
             "picture": self.image_url("reconstructions"),
             "findings": [{key: one.get(key) for key in ("title", "severity")} for one in self._metrics.findings],
@@ -178,11 +184,15 @@ class RunWatcher:
             "report": file_url(self.run, "report.html") if self._file_stamps.get("report.html") else None,
         }
 
-    def _status(self, record: dict[str, Any], last_row: metrics_log.MetricsRow, annotated: dict[str, Any]) -> dict[str, Any]:
+    def _status(
+        self, record: dict[str, Any], last_row: metrics_log.MetricsRow, annotated: dict[str, Any]
+    ) -> dict[str, Any]:
         """How it stands, and how far it has come."""
         epochs, total = settled.planned_length(record, self._metrics.recent_rows)
         reason = str(last_row.get("reason", "unfinished"))
-        state = annotated["asked"] if reason == "terminated" and annotated.get("asked") in ("paused", "stopped") else reason
+        state = (
+            annotated["asked"] if reason == "terminated" and annotated.get("asked") in ("paused", "stopped") else reason
+        )
         state = "training" if self._is_live else "damaged" if self._problem else state
         done = reason == "finished" if total is None else last_row.get("step", 0) >= total
         data = record.get("data", {})

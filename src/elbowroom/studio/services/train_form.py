@@ -11,7 +11,7 @@ import click
 
 from elbowroom import errors
 from elbowroom.data import datasets
-from elbowroom.recipes import Field, Recipe
+from elbowroom.recipes import Argument, Recipe
 from elbowroom.studio.http.json import RequestError
 from elbowroom.studio.services.run_index import RunIndex
 
@@ -34,18 +34,18 @@ _TYPE_NAMES: dict[Any, str] = {
 
 def recipe_form(recipe: Recipe) -> dict[str, Any]:
     """A recipe as a form."""
-    fields = [_argument_field(field) for field in recipe.fields.values()]
+    fields = [_argument_field(field) for field in recipe.arguments.values()]
     return {"name": recipe.name, "summary": recipe.summary, "paper": recipe.paper, "fields": fields}
 
 
-def _argument_field(argument: Field) -> dict[str, Any]:
+def _argument_field(argument: Argument) -> dict[str, Any]:
     choices = list(get_args(argument.type)) if get_origin(argument.type) is Literal else None
     return {
         "name": argument.name,
         "type": "choice" if choices else _TYPE_NAMES[argument.type],
-        "default": None if argument.required else argument.default,
-        "required": argument.required,
-        "optional": argument.optional,
+        "default": None if argument.is_required else argument.default,
+        "required": argument.is_required,
+        "optional": argument.is_optional,
         "choices": choices,
         "help": argument.help,
     }
@@ -84,7 +84,7 @@ def _option_type(option: click.Option) -> str:
 def form_options(command: click.Command, recipe: Recipe) -> list[click.Option]:
     """The flags of a recipe's command that are not the recipe's own and have a place in a form."""
     options = [param for param in command.params if isinstance(param, click.Option)]
-    return [option for option in options if option.name not in HIDDEN_OPTIONS and option.name not in recipe.fields]
+    return [option for option in options if option.name not in HIDDEN_OPTIONS and option.name not in recipe.arguments]
 
 
 def train_arguments(
@@ -100,14 +100,14 @@ def train_arguments(
     try:
         found = [f"--data={data}"]
         for name, value in arguments.items():
-            if name not in recipe.fields:
-                raise errors.unknown(f"argument of {recipe.name}", name, recipe.fields)
-            read = recipe.fields[name].read(value)
-            found += _flag_words(name, read, recipe.fields[name].type is bool)
+            if name not in recipe.arguments:
+                raise errors.unknown_name(f"argument of {recipe.name}", name, recipe.arguments)
+            read = recipe.arguments[name].convert(value)
+            found += _flag_words(name, read, recipe.arguments[name].type is bool)
         known = {str(option.name): option for option in form_options(command, recipe)}
         for name, value in train_settings.items():
             if name not in known:
-                raise errors.unknown("setting", name, known)
+                raise errors.unknown_name("setting", name, known)
             found += _flag_words(name, _check_setting(name, value), False)
         # What the command line itself makes of them, without doing it.
         command.make_context(recipe.name, [recipe.name, *found][1:])
@@ -149,7 +149,9 @@ def list_data(run_index: RunIndex, data_folders: Sequence[Path]) -> list[dict[st
     found = [{"name": row.name, "about": row.summary, "where": row.location} for row in datasets()]
     for other in data_folders:
         inside = sorted(other.iterdir()) if other.is_dir() else []
-        fit = [path for path in inside if not path.name.startswith(".") and (path.is_dir() or path.suffix in DATA_SUFFIXES)]
+        fit = [
+            path for path in inside if not path.name.startswith(".") and (path.is_dir() or path.suffix in DATA_SUFFIXES)
+        ]
         found += [{"name": str(path), "about": "", "where": str(other)} for path in fit[:MAX_FILES_PER_FOLDER]]
     return [one for one in found if one["where"] != "missing"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom.studio.http.json import RequestError
-from elbowroom.studio.services import annotations
+from elbowroom.studio.services.annotations import read_annotations, write_annotations
 from elbowroom.studio.services.run_index import RunIndex, is_safe_part
 
 FOLDER_NAME = ".trash"
@@ -28,7 +28,7 @@ def move_to_trash(run_index: RunIndex, run: str) -> str:
             raise RequestError(f"'{summary['run']}' is being trained: stop it first", 409)
     item = f"{datetime.now():%Y%m%d-%H%M%S-%f}-{path.name}"
     _trash_path(run_index).mkdir(exist_ok=True)
-    annotations.write(path, trashed=run)
+    write_annotations(path, trashed=run)
     os.replace(path, _trash_path(run_index) / item)
     return item
 
@@ -54,7 +54,7 @@ def restore_item(run_index: RunIndex, item: str) -> str:
     there = next(place for place in map(run_index.resolve_path, names) if not place.exists())
     there.parent.mkdir(parents=True, exist_ok=True)
     os.replace(path, there)
-    annotations.write(there, trashed=None)
+    write_annotations(there, trashed=None)
     return there.relative_to(run_index.path).as_posix()
 
 
@@ -67,4 +67,4 @@ def _trash_path(run_index: RunIndex) -> Path:
 
 def _original_run(path: Path) -> str:
     """Where a run in the trash came from."""
-    return annotations.read(path).get("trashed") or path.name[23:] or path.name
+    return read_annotations(path).get("trashed") or path.name[23:] or path.name

@@ -1,21 +1,21 @@
 """The callbacks that come along."""
 
-from elbowroom.training.callbacks.best import Best
-from elbowroom.training.callbacks.gradients import Clip, Skip
+from elbowroom.training.callbacks.best import BestWeights
+from elbowroom.training.callbacks.gradients import GradientClipping, SkipStep
 from elbowroom.training.callbacks.kl import FreeBits, Warmup
-from elbowroom.training.callbacks.optimization import Rate
-from elbowroom.training.callbacks.progress import Bar
+from elbowroom.training.callbacks.optimization import LRSchedule
+from elbowroom.training.callbacks.progress import ProgressBar
 from elbowroom.training.callbacks.selection import EarlyStopping
-from elbowroom.training.callbacks.weights import Average
+from elbowroom.training.callbacks.weights import EMA
 
 __all__ = [
-    "Average",
-    "Bar",
-    "Best",
-    "Clip",
+    "EMA",
+    "BestWeights",
     "EarlyStopping",
     "FreeBits",
-    "Rate",
-    "Skip",
+    "GradientClipping",
+    "LRSchedule",
+    "ProgressBar",
+    "SkipStep",
     "Warmup",
 ]

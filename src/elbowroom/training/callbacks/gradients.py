@@ -11,7 +11,7 @@ from elbowroom.training.callback import Callback
 from elbowroom.training.state import EPOCH, OPTIMIZERS, RUN, STEP, State
 
 
-class Clip(Callback):
+class GradientClipping(Callback):
     """Scale each player's gradient down to a norm of at most ``norm``.
 
     Args:
@@ -29,7 +29,7 @@ class Clip(Callback):
                 torch.nn.utils.clip_grad_norm_(group["params"], self.norm)
 
 
-class Skip(Callback):
+class SkipStep(Callback):
     """Leave a player's step out where its gradient is longer than ``norm``, or no number; how often is on record.
 
     For deep hierarchies, whose gradients are now and then a hundred times as long as usual: Child 2021, arXiv
@@ -48,7 +48,7 @@ class Skip(Callback):
     def backward(self, state: State) -> None:  # noqa: D102
         for optimizer in state[OPTIMIZERS].values():
             parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-            if not _norm([p.grad for p in parameters]) <= self.norm:
+            if not _global_norm([p.grad for p in parameters]) <= self.norm:
                 self._skipped += 1
                 for parameter in parameters:
                     parameter.grad = None
@@ -62,9 +62,9 @@ class Skip(Callback):
     def state_dict(self) -> dict[str, Any]:  # noqa: D102
         return {"skipped": self._skipped}
 
-    def load_state_dict(self, remembered: dict[str, Any]) -> None:  # noqa: D102
-        self._skipped = int(remembered.get("skipped", 0))
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:  # noqa: D102
+        self._skipped = int(state_dict.get("skipped", 0))
 
 
-def _norm(gradients: list[Tensor]) -> Tensor:
+def _global_norm(gradients: list[Tensor]) -> Tensor:
     return torch.stack([gradient.norm() for gradient in gradients]).norm()

@@ -13,10 +13,10 @@ from elbowroom.training.callback import Callback
 from elbowroom.training.state import EPOCHS, ROW, STEP, STEPS, State
 
 
-class Bar(Callback):
+class ProgressBar(Callback):
     """A progress bar: epoch, loss and its terms, examples per second, time left. Silent where there is no terminal."""
 
-    everywhere = False
+    is_on_every_rank = False
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
@@ -24,19 +24,19 @@ class Bar(Callback):
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[terms]}"),
-            _Rate(),
+            _ThroughputColumn(),
             TimeRemainingColumn(compact=True),
         )
         self._progress = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
-        self._shown = 0.0
+        self._last_update = 0.0
 
     def start(self, state: State) -> None:  # noqa: D102
         self._task = self._progress.add_task("epoch", total=state[STEPS], completed=state[STEP], terms="", rate=0.0)
         self._progress.start()
 
     def step(self, state: State) -> None:  # noqa: D102
-        if (now := time.monotonic()) - self._shown > 0.1:
-            self._shown = now
+        if (now := time.monotonic()) - self._last_update > 0.1:
+            self._last_update = now
             epoch = f"epoch {min(state[STEP] * state[EPOCHS] // state[STEPS] + 1, state[EPOCHS])}/{state[EPOCHS]}"
             self._progress.update(self._task, completed=state[STEP], description=epoch)
 
@@ -52,7 +52,7 @@ class Bar(Callback):
         self._progress.stop()
 
 
-class _Rate(ProgressColumn):
+class _ThroughputColumn(ProgressColumn):
     def render(self, task: Any) -> Text:
         rate = task.fields["rate"]
         return Text(f"{rate:,.0f} examples/s" if rate else "", style="dim")

@@ -10,7 +10,7 @@ from elbowroom.training.callback import Callback
 from elbowroom.training.state import MODEL, RUN, State
 
 
-class Average(Callback):
+class EMA(Callback):
     r"""An exponential moving average of the weights, :math:`\bar\theta \leftarrow \gamma\bar\theta + (1-\gamma)\theta`.
 
     What is saved for use, and what the model holds in the end, is the average; the training itself, and the figures in
@@ -28,7 +28,7 @@ class Average(Callback):
 
     @torch.no_grad()
     def step(self, state: State) -> None:  # noqa: D102
-        current = serialization.of(state[MODEL])
+        current = serialization.named_tensors(state[MODEL])
         self._average = self._average or {name: t.clone() for name, t in current.items()}
         decay = min(self.decay, (1 + self._steps) / (10 + self._steps))
         for name, tensor in current.items():
@@ -37,16 +37,16 @@ class Average(Callback):
         self._steps += 1
 
     def checkpoint(self, state: State) -> None:  # noqa: D102
-        if self._average and distributed.first():
+        if self._average and distributed.is_main_process():
             serialization.save(state[RUN].weights, self._average)
 
     def end(self, state: State) -> None:  # noqa: D102
         if self._average:
-            serialization.fill(state[MODEL], self._average, state[RUN].weights)
+            serialization.load_into(state[MODEL], self._average, state[RUN].weights)
 
     def state_dict(self) -> dict[str, Tensor | int]:  # noqa: D102
         return {"steps": self._steps, **self._average}
 
-    def load_state_dict(self, remembered: dict[str, Tensor | int]) -> None:  # noqa: D102
-        self._steps = int(remembered.pop("steps", 0))
-        self._average = {name: t for name, t in remembered.items() if isinstance(t, Tensor)}
+    def load_state_dict(self, state_dict: dict[str, Tensor | int]) -> None:  # noqa: D102
+        self._steps = int(state_dict.pop("steps", 0))
+        self._average = {name: t for name, t in state_dict.items() if isinstance(t, Tensor)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from elbowroom.data import InMemorySplit, Batch, BufferedSplit
+from elbowroom.data import Batch, BufferedSplit, InMemorySplit
 from elbowroom.doctor.evidence import MAX_EXAMPLES, Evidence, first_batch
 from elbowroom.doctor.examine import diagnose
 from elbowroom.doctor.snapshot import Snapshot, take_snapshot
@@ -20,45 +20,45 @@ class Doctor(Callback):
     ``{"event": "finding", ...}``. ``elbowroom doctor RUN`` reads them, and looks for more.
     """
 
-    everywhere = False
+    is_on_every_rank = False
 
     def __init__(self) -> None:
-        self._looks: list[Snapshot] = []
-        self._told: dict[tuple[str, str], int] = {}
-        self._batch: Batch | None = None
+        self._snapshots: list[Snapshot] = []
+        self._reported: dict[tuple[str, str], int] = {}
+        self._probe_batch: Batch | None = None
 
     def start(self, state: State) -> None:
         """What a run that goes on has on record already."""
         rows = state[RUN].metrics()
-        self._looks = [Snapshot.from_row(row) for row in rows if row.get("event") == "look"]
-        self._told = {(r["title"], r["severity"]): r["step"] for r in rows if r.get("event") == "finding"}
+        self._snapshots = [Snapshot.from_row(row) for row in rows if row.get("event") == "look"]
+        self._reported = {(r["title"], r["severity"]): r["step"] for r in rows if r.get("event") == "finding"}
 
     def validation(self, state: State) -> None:  # noqa: D102
         if state[RUN].record["training"]["pass_state"]:
             return  # a module that wants the state is not called without one
         step, epoch = state[STEP], state[EPOCH]
-        seen = take_snapshot(state[MODEL], self._examples(state), step)
+        seen = take_snapshot(state[MODEL], self._held_out_batch(state), step)
         if seen is None:
             return
         # After a rollback the steps come a second time.
-        self._looks = [*(past for past in self._looks if past.step < step), seen]
-        self._told = {finding: then for finding, then in self._told.items() if then < step}
+        self._snapshots = [*(past for past in self._snapshots if past.step < step), seen]
+        self._reported = {finding: then for finding, then in self._reported.items() if then < step}
         state[RUN].log(seen.to_row(epoch))
-        case = Evidence(state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._looks)
+        case = Evidence(state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._snapshots)
         for finding in diagnose(case, during_training=True):
             known = (finding.title, finding.severity)
-            if finding.severity == "note" or known in self._told:
+            if finding.severity == "note" or known in self._reported:
                 continue
-            self._told[known] = step
+            self._reported[known] = step
             state[RUN].log({"event": "finding", "step": step, "epoch": epoch} | vars(finding))
             warnings.warn(f"{finding.title}: {finding.evidence}; {finding.advice}", stacklevel=2)
 
-    def _examples(self, state: State) -> Batch:
+    def _held_out_batch(self, state: State) -> Batch:
         """The same each time; of a stream, which a look ahead would disturb, those that came last."""
         data = state[DATA]
         split = data.train if data.validation is None else data.validation
         if not isinstance(split, InMemorySplit | BufferedSplit):
             return state[BATCH]
-        if self._batch is None:
-            self._batch = first_batch(split, MAX_EXAMPLES, state[MODEL])
-        return self._batch
+        if self._probe_batch is None:
+            self._probe_batch = first_batch(split, MAX_EXAMPLES, state[MODEL])
+        return self._probe_batch

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import torch
 
-from elbowroom.models.base import Generative
+from elbowroom.models.base import GenerativeModel
 from elbowroom.training.callback import Callback
 from elbowroom.training.state import DATA, DEVICE, EPOCH, MODEL, RUN, State
 
 
-class Pictures(Callback):
+class SampleImages(Callback):
     """Reconstructions and samples after every epoch, the curves at the end, for data that are pictures.
 
     Args:
         n: examples in a row.
     """
 
-    everywhere = False
+    is_on_every_rank = False
 
     def __init__(self, n: int = 10) -> None:
         self.n = n
@@ -25,7 +25,7 @@ class Pictures(Callback):
         from elbowroom.plotting import is_image, reconstruction_grid, sample_grid
 
         data, model = state[DATA], state[MODEL]
-        if not (is_image(data.shape) and isinstance(model, Generative)):
+        if not (is_image(data.shape) and isinstance(model, GenerativeModel)):
             return
         folder, suffix = state[RUN].images, f"{state[EPOCH]:04d}.png"
         split = "validation" if data.validation is not None else "train"
