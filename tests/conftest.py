@@ -35,7 +35,7 @@ def digits():
 def no_report(request, monkeypatch):
     """Trainings leave no report in tests, which have hundreds of them; marked ``report`` they do as for everybody."""
     if not request.node.get_closest_marker("report"):
-        monkeypatch.setattr("elbowroom.workbench.fit.write_report", lambda state: None)
+        monkeypatch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
 
 
 @pytest.fixture

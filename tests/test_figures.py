@@ -9,9 +9,8 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.plotting import PLOTS, RunView, plot, plot_curves, write_gif
 from elbowroom.plotting.figure import ImageGrid
-from elbowroom.plotting.labels import color_labels
 from elbowroom.plotting.matplotlib_backend import tile_images
-from elbowroom.plotting.style import CLASS_COLORS
+from elbowroom.plotting.style import CLASS_COLORS, color_labels
 from elbowroom.recipes import RECIPES
 
 SMALL = {

@@ -361,7 +361,7 @@ def test_blocks_of_the_kernel_distance_agree_with_a_permutation_test():
 def test_some_examples_of_a_stream_are_its_first_and_picks_share_none(digits):
     from torch.utils.data import DataLoader, TensorDataset
 
-    from elbowroom.evaluation.some import random_batches
+    from elbowroom.data.splits.memory import random_batches
 
     x = torch.arange(100.0)[:, None]
     stream = er.load_data(DataLoader(TensorDataset(x), batch_size=16), validation=0, test=0).train

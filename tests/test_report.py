@@ -20,7 +20,7 @@ from elbowroom.recipes import RECIPES
 from elbowroom.reporting import write_report
 from elbowroom.runs import repeat_command
 from elbowroom.training.state import DATA, MODEL, RUN, STOP, State
-from elbowroom.workbench.monitoring.report import write_report
+from elbowroom.workbench.monitoring.report import write_final_report
 
 SMALL = {
     "factor_vae": {"critic": (16,), "latent": 4},
@@ -393,7 +393,7 @@ def test_a_training_leaves_a_report_and_no_trace_in_the_random_stream(runs, digi
     before = torch.get_rng_state()
     model = er.load(run)
     torch.set_rng_state(before)
-    write_report(ended(run, digits, model))
+    write_final_report(ended(run, digits, model))
     assert torch.equal(before, torch.get_rng_state())
     assert "Kingma" not in Page((run.path / "report.html").read_text()).texts["h1"]
 
@@ -402,7 +402,7 @@ def test_a_training_leaves_a_report_and_no_trace_in_the_random_stream(runs, digi
 def test_a_training_that_was_cut_off_leaves_none(runs, digits, stop):
     run = runs("beta_vae")
     (run.path / "report.html").unlink(missing_ok=True)
-    write_report(ended(run, digits, er.load(run), stop))
+    write_final_report(ended(run, digits, er.load(run), stop))
     assert not (run.path / "report.html").exists()
 
 
@@ -414,7 +414,7 @@ def test_a_report_that_fails_costs_no_training(runs, digits):
     model = er.load(runs("vae"))
     broken = Broken(model.encoder, model.decoder, model.prior)
     with pytest.warns(UserWarning, match=r"there is no report \(no memory left\): 'elbowroom report .*' tries again"):
-        write_report(ended(runs("vae"), digits, broken))
+        write_final_report(ended(runs("vae"), digits, broken))
 
 
 def test_the_command_says_where_it_is(runs, tmp_path, capsys):

@@ -29,7 +29,7 @@ def folder(tmp_path_factory, digits):
     """A run of every recipe; and one of a table that was given in Python."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.write_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
         # A codebook is spread by the first batch; of the others untrained weights will do.
         for name in ("vae", "vq_vae"):
             er.fit(*RECIPES[name](digits.shape, **SMALL.get(name, {})), digits, steps=2, out=folder / name)

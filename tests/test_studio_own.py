@@ -26,7 +26,7 @@ from elbowroom.studio.services.loaded_model import NUM_POSTERIOR_SAMPLES, Loaded
 def folder(tmp_path_factory, digits):
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.write_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
         torch.manual_seed(0)
         er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=3, out=folder / "vae")
         er.fit(*er.recipes.cvae(digits.shape, latent=3), digits, steps=5, out=folder / "cvae")

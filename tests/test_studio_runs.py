@@ -12,10 +12,9 @@ from starlette.testclient import TestClient
 import elbowroom as er
 from elbowroom.runs import metrics_log
 from elbowroom.runs.run import Run, list_runs
-from elbowroom.studio import images
 from elbowroom.studio.app import create_app
 from elbowroom.studio.http.json import RequestError, check_fields
-from elbowroom.studio.services import annotations, columns
+from elbowroom.studio.services import annotations, metrics_summary, run_images
 from elbowroom.studio.services.metrics_summary import MAX_PARSED_BYTES, MetricsSummary
 from elbowroom.studio.services.run_index import RunIndex
 
@@ -24,7 +23,7 @@ from elbowroom.studio.services.run_index import RunIndex
 def trained(tmp_path_factory, digits):
     """A run that has been trained."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.write_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
         path = tmp_path_factory.mktemp("trained") / "vae"
         return er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=2, out=path, device="cpu").path
 
@@ -152,8 +151,8 @@ def test_what_is_kept_of_a_run_does_not_grow():
 def test_thinned_curves_keep_every_peak_of_every_term():
     found = [row for row in many(8000) if "split" in row]
     found[3 * 4321 + 1]["kl"], found[3 * 777 + 1]["elbo"] = 99.0, -99.0
-    curve = columns.thin_curves(found)["validation"]
-    assert len(curve["step"]) <= columns.MAX_CURVE_POINTS
+    curve = metrics_summary.thin_curves(found)["validation"]
+    assert len(curve["step"]) <= metrics_summary.MAX_CURVE_POINTS
     assert max(curve["kl"]) == 99.0
     assert min(curve["elbo"]) == -99.0
     assert curve["step"] == sorted(curve["step"])
@@ -406,7 +405,7 @@ def test_a_picture_half_written_is_not_shown(folder):
     with (folder / "vae" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 30, "epoch": 3, "split": "train", "loss": 1.0}\n')
     whole = (folder / "vae" / "images" / "samples-0002.png").read_bytes()
-    new = folder / "vae" / images.image_file("reconstructions", 3)
+    new = folder / "vae" / run_images.image_file("reconstructions", 3)
     new.write_bytes(whole[:-20])
     held.refresh()
     assert held.summary("vae")["picture"].endswith("0002.png")

@@ -186,7 +186,7 @@ def test_a_mistake_is_one_line(arguments, words, capsys):
 def quick():
     """Trainings leave neither curves nor a report behind, which take longer than these trainings do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.write_report", lambda state: None)
+        patch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
         patch.setattr("elbowroom.training.callbacks.Pictures.end", lambda self, state: None)
         yield
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from elbowroom.auditor import bound, independence, leak, normalization  # noqa: F401 - they enter their checks
 from elbowroom.auditor.claim import Claim, ConditionalLikelihood, InvalidReportError, LikelihoodFunction, build_claim
-from elbowroom.auditor.isolation import EndlessSamplingError
-from elbowroom.auditor.page import Audit, Outcome
-from elbowroom.auditor.quiet import module_device, restored
+from elbowroom.auditor.isolation import EndlessSamplingError, module_device, restored
 from elbowroom.auditor.registry import CHECKS, Check, CheckFailedError, CheckSkippedError
 from elbowroom.data import Data, freeze, load_data
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 #: Examples looked at: a number that no other dimension is likely to have, so that one knows which one is the batch's.
 N_EXAMPLES = 13
@@ -109,3 +113,73 @@ def _synthesize_examples(model: GenerativeModel) -> Tensor:
         uniform = torch.rand(N_EXAMPLES, *model.shape, generator=generator)
         return uniform if family.levels is None else (uniform * (family.levels - 1)).round() / (family.levels - 1)
     return torch.randn(N_EXAMPLES, *model.shape, generator=generator)
+
+
+#: What is said of a check that ended so.
+OUTCOME_LABELS = {True: "passed", False: "failed", None: "cannot say"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one check ended.
+
+    Attributes:
+        name: of the check, what holds where it is passed.
+        passed: whether it does; ``None`` where nothing can be said.
+        evidence: what was seen, with its figures, or why nothing was.
+    """
+
+    name: str
+    passed: bool | None
+    evidence: str
+
+
+class Audit(Sequence[Outcome]):
+    """The outcomes of an audit, in the order of the checks.
+
+    Attributes:
+        subject: what was audited.
+        claim: what it reports, in words.
+    """
+
+    def __init__(self, subject: str, claim: str, outcomes: list[Outcome]) -> None:
+        self.subject, self.claim, self._outcomes = subject, claim, outcomes
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(outcome.passed is not False for outcome in self)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, str):
+            return next(outcome for outcome in self if outcome.name == index)
+        return self._outcomes[index]
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return iter(self._outcomes)
+
+    def json(self) -> str:
+        """Everything, as JSON."""
+        checks = [asdict(outcome) for outcome in self]
+        whole = {"subject": self.subject, "claim": self.claim, "passed": self.passed, "checks": checks}
+        return json.dumps(whole, indent=2, ensure_ascii=False)
+
+    def table(self) -> Table:
+        """Everything, for people."""
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("check", "", "evidence"):
+            table.add_column(column, overflow="fold")
+        colours = {True: "green", False: "bold red", None: "dim"}
+        for outcome in self:
+            word = f"[{colours[outcome.passed]}]{OUTCOME_LABELS[outcome.passed]}[/]"
+            table.add_row(outcome.name, word, outcome.evidence.replace("[", r"\["))
+        return table
+
+    def __repr__(self) -> str:
+        head = f"{self.subject}: {self.claim}"
+        return "\n".join([head, *(f"{OUTCOME_LABELS[o.passed]:<10}  {o.name}: {o.evidence}" for o in self)])

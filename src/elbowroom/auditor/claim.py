@@ -7,16 +7,14 @@ import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elbowroom import noise
-from elbowroom.auditor.classic import VAEOutput, parse_vae_output
-from elbowroom.auditor.isolation import RngOverride, per_example_rng, zero_rng
-from elbowroom.auditor.quiet import eval_mode
+from elbowroom.auditor.isolation import RngOverride, eval_mode, per_example_rng, zero_rng
 from elbowroom.auditor.registry import CheckFailedError
 from elbowroom.data import Batch
 from elbowroom.evaluation.suites.likelihood import estimate_bounds
@@ -192,3 +190,42 @@ def _model_noise(model: GenerativeModel | None, index: Tensor, seed: int | None)
     if model is None:
         return nullcontext()
     return noise.zero_noise() if seed is None else noise.keyed_noise(seed, index)
+
+
+class VAEOutput(NamedTuple):
+    """The output ``(reconstruction, mu, logvar)`` of a module of one's own.
+
+    Attributes:
+        reconstruction: as many numbers as x, (B, *shape).
+        mu: mean of q(z|x), (B, ...).
+        logvar: log of its variance, like ``mu``.
+    """
+
+    reconstruction: Tensor
+    mu: Tensor
+    logvar: Tensor
+
+    @property
+    def kl(self) -> Tensor:
+        """KL to the standard normal, for each dimension of each example, (B, L), nats."""
+        kl = 0.5 * (self.mu**2 + self.logvar.exp() - 1 - self.logvar)
+        return kl.flatten(1)
+
+
+def parse_vae_output(output: Any, x: Tensor) -> VAEOutput | None:
+    """What a module returned for x, if it is the classic's triple.
+
+    >>> import torch
+    >>> x = torch.zeros(5, 1, 8, 8)
+    >>> parse_vae_output((torch.zeros(5, 64), torch.zeros(5, 2), torch.zeros(5, 2)), x).reconstruction.shape
+    torch.Size([5, 1, 8, 8])
+    >>> parse_vae_output(torch.zeros(5, 64), x) is None
+    True
+    """
+    if not isinstance(output, tuple | list) or len(output) != 3 or not all(isinstance(t, Tensor) for t in output):
+        return None
+    reconstruction, mu, logvar = output
+    alike = mu.shape == logvar.shape and mu.dim() > 1 and len(mu) == len(x)
+    if not alike or reconstruction.numel() != x.numel() or math.prod(mu.shape[1:]) == 0:
+        return None
+    return VAEOutput(reconstruction.reshape(x.shape), mu, logvar)

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
 from elbowroom.auditor.claim import Claim
+from elbowroom.auditor.isolation import eval_mode
 from elbowroom.auditor.normalization import sample_latents
-from elbowroom.auditor.quiet import eval_mode
 from elbowroom.auditor.registry import CheckSkippedError
 from elbowroom.distributions import Normal
 from elbowroom.models.base import Model

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.isolation import EndlessSamplingError
-from elbowroom.auditor.quiet import restored
+from elbowroom.auditor.isolation import EndlessSamplingError, restored
 from elbowroom.auditor.registry import CheckFailedError, CheckSkippedError, check
 
 #: Nats by which the value of an example may differ between two batches: what single precision leaves after sums in

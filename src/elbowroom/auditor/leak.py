@@ -10,11 +10,10 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.classic import parse_vae_output
+from elbowroom.auditor.claim import Claim, parse_vae_output
 from elbowroom.auditor.independence import TOLERANCE_NATS, outlier
+from elbowroom.auditor.isolation import eval_mode, restored
 from elbowroom.auditor.normalization import sample_latents
-from elbowroom.auditor.quiet import eval_mode, restored
 from elbowroom.auditor.registry import CheckFailedError, CheckSkippedError, check
 from elbowroom.models.draw import Draw
 

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from elbowroom.auditor import quadrature
-from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.classic import parse_vae_output
+from elbowroom.auditor.claim import Claim, parse_vae_output
+from elbowroom.auditor.isolation import eval_mode
 from elbowroom.auditor.quadrature import LogDensity, NotFactorizedError, Space, UnboundedDensityError
-from elbowroom.auditor.quiet import eval_mode
 from elbowroom.auditor.registry import CheckFailedError, CheckSkippedError, check
 
 #: The log of a total, its standard error, how many elements x has, and over what it is.

@@ -1,7 +1,6 @@
 """Runs side by side: what a grid of trainings comes to."""
 
-from elbowroom.comparing.comparison import Comparison, compare
-from elbowroom.comparing.group import Group
+from elbowroom.comparing.comparison import Comparison, Group, compare
 from elbowroom.comparing.pca import pca
 
 __all__ = ["Comparison", "Group", "compare", "pca"]

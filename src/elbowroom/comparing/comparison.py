@@ -9,11 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elbowroom.comparing import tables
+from elbowroom.comparing import render
 from elbowroom.comparing.columns import COLUMNS, MetricColumn, is_loss_redundant, seed_mean
 from elbowroom.comparing.discover import assign_protocols, find_entries
 from elbowroom.comparing.entry import Entry, find_evaluation_split
-from elbowroom.comparing.group import Group, group_name
 from elbowroom.runs.settings import (
     find_differing_settings,
     find_distinguishing_settings,
@@ -24,6 +23,11 @@ from elbowroom.sweeps.grid import Settings, canonical_json
 
 if TYPE_CHECKING:
     from rich.table import Table
+from dataclasses import dataclass
+
+from elbowroom.comparing.columns import SeedMean
+from elbowroom.comparing.protocol import EvaluationProtocol
+from elbowroom.runs.settings import setting_label
 
 
 class Comparison:
@@ -147,15 +151,15 @@ class Comparison:
 
     def json(self) -> str:
         """Everything, as JSON."""
-        return tables.to_json(self)
+        return render.to_json(self)
 
     def csv(self) -> str:
         """A line for each group, two columns for each figure: its mean and its standard deviation."""
-        return tables.to_csv(self)
+        return render.to_csv(self)
 
     def table(self) -> Table:
         """Everything, for people."""
-        return tables.to_rich_table(self)
+        return render.to_rich_table(self)
 
     @property
     def footnotes(self) -> list[str]:
@@ -230,3 +234,60 @@ def compare(
     assign_protocols(found)
     title = Path(paths[0]).resolve().name if len(paths) == 1 else f"{len(found)} runs"
     return Comparison(found, title)
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Runs that differ in their seed alone.
+
+    Attributes:
+        protocol: with what their figures may be compared.
+        settings: what they were asked for.
+        differing_values: those of the settings in which the groups differ, as they are shown.
+        name: what sets it apart, in as few words as do.
+        entries: the runs, in order of their seeds.
+        metrics: by column, over the runs that are done; those there are.
+    """
+
+    protocol: EvaluationProtocol
+    settings: Settings
+    differing_values: dict[str, str]
+    name: str
+    entries: tuple[Entry, ...]
+    metrics: dict[str, SeedMean]
+
+    @property
+    def done_entries(self) -> list[Entry]:
+        """The runs whose figures are final."""
+        return [entry for entry in self.entries if entry.is_done]
+
+    @property
+    def seed_summary(self) -> str:
+        """The seeds of the runs that count; how many are missing."""
+        if not self.done_entries:
+            return f"none of {len(self.entries)}"
+        told = ", ".join(str(entry.seed) for entry in self.done_entries if entry.seed is not None)
+        missing = len(self.entries) - len(self.done_entries)
+        return " ".join(filter(None, (told, f"({missing} missing)" if missing else ""))) or "—"
+
+    def match_value(self, aspect: str) -> Any:
+        """What has to be equal for figures to be compared: ``data``, ``likelihood`` or ``objective``."""
+        if aspect == "objective":
+            return self.settings.get("objective", "")
+        return self.protocol.data if aspect == "data" else self.protocol.likelihood
+
+
+def group_name(differing_values: dict[str, str], distinguishing: Sequence[str]) -> str:
+    """The name of a group, from the settings that tell it from others, as they are shown.
+
+    >>> group_name({"recipe": "autoencoder", "linear": "yes", "latent": "5"}, ["recipe", "linear", "latent"])
+    'autoencoder, linear, latent 5'
+    """
+    words = []
+    for name in distinguishing:
+        value = differing_values[name]
+        if name == "recipe":
+            words.append(value)
+        elif value not in ("—", "no"):
+            words.append(setting_label(name) if value == "yes" else f"{setting_label(name)} {value}")
+    return ", ".join(words) or "all"

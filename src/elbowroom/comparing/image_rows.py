@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from elbowroom.comparing.colours import legend_key
 from elbowroom.comparing.columns import format_mean
-from elbowroom.comparing.comparison import Comparison
+from elbowroom.comparing.curves import legend_key
 from elbowroom.comparing.entry import Entry
-from elbowroom.comparing.group import Group
 from elbowroom.plotting import RunView
 from elbowroom.plotting.figure import Chart, ImageGrid, Line
 from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, column_numbers
 from elbowroom.web.charts import render_chart
 from elbowroom.web.image_grids import render_image_grid
+
+if TYPE_CHECKING:
+    from elbowroom.comparing.comparison import Comparison, Group
 
 #: Examples in a row, and examples that are drawn as lines where they are no pictures.
 EXAMPLES_PER_ROW, MAX_ROW_CHARTS = 10, 3

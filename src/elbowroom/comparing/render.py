@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from elbowroom.comparing.colours import legend_key
 from elbowroom.comparing.columns import MetricColumn, SeedMean, format_mean, seed_mean
-from elbowroom.comparing.comparison import Comparison
+from elbowroom.comparing.curves import legend_key
 from elbowroom.comparing.entry import Entry
-from elbowroom.comparing.group import Group
 from elbowroom.runs.settings import format_setting, setting_label
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from elbowroom.comparing.comparison import Comparison, Group
 
 
 def render_table(comparison: Comparison) -> str:
@@ -102,3 +108,73 @@ def _metric_cell(metric: SeedMean | None, column: MetricColumn, is_best: bool = 
     small = f" <small>± {spread}</small>" if spread else ""
     value: Any = repr(metric.mean)
     return f'<td class="number{" best" if is_best else ""}" data-v="{value}"><span>{mean}</span>{small}</td>'
+
+
+def to_json(comparison: Comparison) -> str:
+    """Every row with its runs and figures, what all share, and what is not comparable."""
+    rows = [
+        {
+            "protocol": group.protocol.summary,
+            "settings": {name: group.settings.get(name) for name in comparison.differing_settings},
+            "runs": [
+                {"path": e.path, "seed": e.seed, "state": e.state} | ({"why": e.error} if e.error else {})
+                for e in group.entries
+            ],
+            "figures": {name: found._asdict() for name, found in group.metrics.items()},
+        }
+        for group in comparison.groups
+    ]
+    units = {c.name: {"unit": c.unit, "of": comparison.column_split(c)} for c in comparison.columns}
+    whole = {
+        "rows": rows,
+        "same": comparison.shared_settings,
+        "figures": units,
+        "not comparable": comparison.comparability_notes,
+        "notes": comparison.notes,
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False, default=str)
+
+
+def to_csv(comparison: Comparison) -> str:
+    """A line for each group, two columns for each figure: its mean and its standard deviation."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [column.name for column in comparison.columns]
+    writer.writerow(
+        [
+            "protocol",
+            *comparison.differing_settings,
+            "seeds",
+            *(f"{n}_{part}" for n in names for part in ("mean", "sd")),
+        ]
+    )
+    for group in comparison.groups:
+        figures = [group.metrics.get(name) for name in names]
+        cells = [part for f in figures for part in ((f.mean, f.sd) if f else (None, None))]
+        writer.writerow([group.protocol.summary, *group.differing_values.values(), group.seed_summary, *cells])
+    return text.getvalue()
+
+
+def to_rich_table(comparison: Comparison) -> Table:
+    """The figures that a run may be chosen by, the best in bold."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in comparison.differing_settings:
+        table.add_column(Text(setting_label(name)))
+    table.add_column("seeds")
+    columns = [column for column in comparison.columns if column.is_printed]
+    for column in columns:
+        table.add_column(Text(f"{column.title}\n{comparison.column_split(column)}"), justify="right", no_wrap=True)
+    best = {column.name: comparison.best_groups(column) for column in columns}
+    for i, group in enumerate(comparison.groups):
+        if group.protocol.letter and (i == 0 or comparison.groups[i - 1].protocol != group.protocol):
+            table.add_section()
+            table.add_row(Text(group.protocol.letter, style="bold"))
+        cells = [
+            Text(format_mean(group.metrics.get(c.name), c.digits), style="bold" if group in best[c.name] else "")
+            for c in columns
+        ]
+        table.add_row(*map(Text, group.differing_values.values()), Text(group.seed_summary), *cells)
+    return table

@@ -9,16 +9,18 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elbowroom import __version__
-from elbowroom.comparing import colours, curves, image_rows, render
+from elbowroom.comparing import curves, image_rows, render
 from elbowroom.comparing.columns import format_mean
-from elbowroom.comparing.comparison import Comparison
 from elbowroom.formatting import format_count
 from elbowroom.reporting.report import content_security_policy
 from elbowroom.runs.settings import format_setting, setting_label
 from elbowroom.web.render import read_asset
+
+if TYPE_CHECKING:
+    from elbowroom.comparing.comparison import Comparison
 
 
 def write_page(comparison: Comparison, out: str | os.PathLike[str]) -> Path:
@@ -51,7 +53,7 @@ def render_page(comparison: Comparison) -> str:
     ]
     found = [section for section in sections if section]
     css = read_asset("static/report.css") + read_asset("static/comparison.css")
-    css += colours.line_css(comparison.groups)
+    css += curves.line_css(comparison.groups)
     js = read_asset("static/comparison.js")
     fill = {
         "title": escape(comparison.title),

@@ -17,8 +17,8 @@ from elbowroom import errors
 from elbowroom.data.catalog.registry import CATALOG, read_catalog_dataset
 from elbowroom.data.checks import describe_check_coverage, find_out_of_range, fingerprint, is_binary
 from elbowroom.data.class_subset import select_classes
+from elbowroom.data.class_subset import subsample_labels as with_labels
 from elbowroom.data.image import ImageSize
-from elbowroom.data.labelled import subsample_labels as with_labels
 from elbowroom.data.options import BadImages, ReadOptions, to_json
 from elbowroom.data.partition import partition, plan_partition
 from elbowroom.data.preprocess import BinarizeMode, augment_train, binarize_splits, dequantize_splits

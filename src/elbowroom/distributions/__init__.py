@@ -15,9 +15,9 @@ from elbowroom.distributions.latent import (
     Normal,
     Quantized,
     has_density,
+    mixture,
     nearest_code_index,
 )
-from elbowroom.distributions.mixed import mixture
 from elbowroom.distributions.tabular import ColumnCategorical, IndependentColumns
 
 __all__ = [

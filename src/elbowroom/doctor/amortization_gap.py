@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.auditor.quiet import eval_mode
+from elbowroom.auditor.isolation import eval_mode
 from elbowroom.data import Batch
 from elbowroom.distributions import Delta, Normal
 from elbowroom.doctor.registry import NotApplicableError

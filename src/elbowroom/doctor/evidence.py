@@ -9,8 +9,8 @@ from typing import Any
 from torch import nn
 
 from elbowroom import noise, serialization
-from elbowroom.auditor.classic import parse_vae_output
-from elbowroom.auditor.quiet import eval_mode, module_device, preserve_rng
+from elbowroom.auditor.claim import parse_vae_output
+from elbowroom.auditor.isolation import eval_mode, module_device, preserve_rng
 from elbowroom.data import Batch, Data, Split, freeze
 from elbowroom.doctor import loss_weights
 from elbowroom.doctor.loss_weights import LossWeights

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elbowroom.auditor.classic import VAEOutput
-from elbowroom.auditor.quiet import preserve_rng
+from elbowroom.auditor.claim import VAEOutput
+from elbowroom.auditor.isolation import preserve_rng
 from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.objectives import Term

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from elbowroom.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    pass
+    from elbowroom.doctor.evidence import Evidence
 
 DiagnosisFunction = Callable[["Evidence"], Iterator[Finding]]
 

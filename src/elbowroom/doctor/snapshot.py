@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
 from elbowroom import noise
-from elbowroom.auditor.classic import VAEOutput, parse_vae_output
-from elbowroom.auditor.quiet import eval_mode
+from elbowroom.auditor.claim import VAEOutput, parse_vae_output
+from elbowroom.auditor.isolation import eval_mode
 from elbowroom.data import Batch
 from elbowroom.distributions import Normal, Quantized, kl_elements
 from elbowroom.models.base import GenerativeModel

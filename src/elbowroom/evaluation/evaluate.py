@@ -13,8 +13,7 @@ from elbowroom import __version__, devices
 from elbowroom.data import Data, Split, freeze, load_data
 from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood
 from elbowroom.evaluation.metric import Evaluation, Metric
-from elbowroom.evaluation.registry import Suite, select_suites
-from elbowroom.evaluation.subject import EvalContext
+from elbowroom.evaluation.registry import EvalContext, Suite, select_suites
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from elbowroom import errors
+from elbowroom.data import Data, Split
 from elbowroom.evaluation.metric import Metric
-from elbowroom.evaluation.subject import EvalContext
+from elbowroom.models.base import GenerativeModel
 
-SuiteFunction = Callable[[EvalContext], dict[str, Metric]]
+SuiteFunction = Callable[["EvalContext"], dict[str, Metric]]
 
 #: The modules that hold suites, in the order in which their figures are shown.
 SUITE_MODULES = ("likelihood", "latent", "reconstruction", "ais", "aggregate_posterior", "probes", "images")
@@ -83,3 +84,26 @@ def select_suites(metrics: str | Iterable[str | Suite]) -> list[Suite]:
     if not found:
         raise ValueError(f"no metrics were asked for: choose from {', '.join([*table, *words])}")
     return list(found.values())
+
+
+@dataclass(frozen=True)
+class EvalContext:
+    """A model in evaluation mode, the examples it is judged on, and the settings of the evaluation.
+
+    Attributes:
+        model: in evaluation mode, on the device of ``part``.
+        data: all of its splits, for figures that are fitted on another than the one judged.
+        split_name: the name of the one judged.
+        eval_split: that split, on the device, its examples the same at every pass.
+        samples: posterior samples per example.
+        batch_size: examples at a time; no figure depends on it.
+        seed: of whatever is random.
+    """
+
+    model: GenerativeModel
+    data: Data
+    split_name: str
+    eval_split: Split
+    samples: int
+    batch_size: int
+    seed: int

@@ -1,11 +1,9 @@
 """Walks through the space of codes: pure functions from a model and codes to tensors."""
 
 from elbowroom.latent.attributes import attribute_vector, traverse_attribute
-from elbowroom.latent.decode import decode_latents
-from elbowroom.latent.interpolation import PATHS, interpolation, lerp, slerp
+from elbowroom.latent.decode import decode_latents, decode_plane, normal_quantiles
 from elbowroom.latent.nearest_examples import NearestExamples, find_nearest_examples
-from elbowroom.latent.paths import traversal
-from elbowroom.latent.plane import decode_plane, normal_quantiles
+from elbowroom.latent.paths import PATHS, interpolation, lerp, slerp, traversal
 from elbowroom.latent.projection import Projection, principal_components, tsne
 
 __all__ = [

@@ -103,7 +103,7 @@ class Hierarchy(GenerativeModel):
 
     def _iter_blocks(self) -> Iterator[tuple[int, _LatentBlock]]:
         """Every rung from the top down, with the level it stands at."""
-        return zip(self.block_levels, cast("Sequence[LatentBlock]", self.rungs), strict=True)
+        return zip(self.block_levels, cast("Sequence[_LatentBlock]", self.rungs), strict=True)
 
     def _initial_stream(self, k: int, n: int) -> Tensor:
         return self.start.expand(k, n, *self.start.shape)

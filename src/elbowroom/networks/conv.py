@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from elbowroom import errors
 from elbowroom.networks.blocks import (
     NETWORKS,
+    LinearOrConv,
     convolution,
     fuse_upsampling_kernel,
     group_norm,
     to_channels_last,
     upsample_and_convolve,
 )
-from elbowroom.networks.inputs import input_layers
-from elbowroom.networks.joined import concatenate_inputs, normalize_shapes
+from elbowroom.networks.inputs import concatenate_inputs, input_layers, normalize_shapes
 
 #: Channels of the finest level and of the widest, by the name of a size.
 SIZES: dict[str, tuple[int, int]] = {"s": (16, 128), "m": (32, 256), "l": (64, 512)}

@@ -9,8 +9,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from elbowroom import errors
-from elbowroom.networks.inputs import input_layers
-from elbowroom.networks.joined import concatenate_inputs, normalize_shapes
+from elbowroom.networks.inputs import concatenate_inputs, input_layers, normalize_shapes
 
 
 class GatedLinear(nn.Sequential):

@@ -4,11 +4,10 @@ from elbowroom.objectives.adversarial import DensityRatio, permute_dims
 from elbowroom.objectives.bounds import ELBO, ImportanceBound
 from elbowroom.objectives.custom import Loss, Output
 from elbowroom.objectives.divergences import MMD
-from elbowroom.objectives.labels import Classification
 from elbowroom.objectives.perceptual import Perceptual
 from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.term import Player, Term
-from elbowroom.objectives.terms import KL, Commitment, LatentL2, Reconstruction
+from elbowroom.objectives.terms import KL, Classification, Commitment, LatentL2, Reconstruction
 
 __all__ = [
     "ELBO",

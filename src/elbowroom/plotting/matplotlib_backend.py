@@ -10,8 +10,15 @@ import numpy as np
 import torch
 
 from elbowroom.plotting.figure import Bars, Chart, FigureSpec, ImageGrid, Scatter
-from elbowroom.plotting.labels import ColorLabels
-from elbowroom.plotting.style import CLASS_COLORS, INK_COLOR, LINE_COLORS, MUTED_COLOR, role_color, style_axes
+from elbowroom.plotting.style import (
+    CLASS_COLORS,
+    INK_COLOR,
+    LINE_COLORS,
+    MUTED_COLOR,
+    ColorLabels,
+    role_color,
+    style_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

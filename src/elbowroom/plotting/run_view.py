@@ -20,7 +20,7 @@ from elbowroom.models.base import GenerativeModel
 from elbowroom.models.priors import StandardNormal
 from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.plotting.image_grid import is_image
-from elbowroom.plotting.labels import ColorLabels, color_labels
+from elbowroom.plotting.style import ColorLabels, color_labels
 from elbowroom.runs.run import Run
 
 #: Examples of more values than this are not drawn as lines.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from elbowroom import distributed, serialization
 from elbowroom.runs.run import Run
-from elbowroom.training import streams
+from elbowroom.training import checkpoint
 from elbowroom.training.callback import Callback
 from elbowroom.training.state import EPOCH_RNG, MODEL, OBJECTIVE, OPTIMIZERS, RUN, STEP, State
 
@@ -29,7 +29,7 @@ def save(state: State, callbacks: Sequence[Callback]) -> None:
     Raises:
         OSError: it cannot be written; the last one that could is still there.
     """
-    everybodys = distributed.all_gather_object(streams.rng_state())
+    everybodys = distributed.all_gather_object(checkpoint.rng_state())
     if not distributed.is_main_process():
         return
     run = state[RUN]
@@ -96,7 +96,7 @@ def _restore(
         callback.load_state_dict(_strip_prefix(f"callback.{i}.", tensors) | metadata["callbacks"].get(str(i), {}))
     # A process that was not there when this was written keeps the streams that it was started with.
     if mine := _strip_prefix(f"rng.{distributed.rank()}.", tensors):
-        streams.restore_rng(mine)
+        checkpoint.restore_rng(mine)
     state[EPOCH_RNG] = _strip_prefix("epoch.", tensors)
     state[STEP] = int(metadata["step"])
 
@@ -115,3 +115,22 @@ def _restore_settings(group: dict[str, Any], saved: dict[str, Any]) -> dict[str,
         else:
             kept[key] = tuple(value) if isinstance(value, list) else value
     return kept
+
+
+def rng_state() -> dict[str, Tensor]:
+    """The state of every device's generator."""
+    streams = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        streams["cuda"] = torch.cuda.get_rng_state()
+    if torch.backends.mps.is_available():
+        streams["mps"] = torch.mps.get_rng_state()
+    return streams
+
+
+def restore_rng(streams: dict[str, Tensor]) -> None:
+    """Put the generators back; a device that is not here any more is left out."""
+    torch.set_rng_state(streams["cpu"])
+    if "cuda" in streams and torch.cuda.is_available():
+        torch.cuda.set_rng_state(streams["cuda"])
+    if "mps" in streams and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(streams["mps"])

@@ -13,12 +13,11 @@ from torch import Tensor
 from elbowroom import distributed, noise, serialization
 from elbowroom.data import LoaderSplit, Split, freeze
 from elbowroom.runs.run import Run
-from elbowroom.training import checkpoint, cuda_graph, streams
+from elbowroom.training import checkpoint, cuda_graph
 from elbowroom.training.averages import RunningMean
-from elbowroom.training.backward import compute_gradients, wrap_data_parallel
+from elbowroom.training.backward import DivergedError, compute_gradients, wrap_data_parallel
 from elbowroom.training.batch_shard import BatchShard, iter_shards
 from elbowroom.training.callback import Callback, CallbackList
-from elbowroom.training.divergence import DivergedError
 from elbowroom.training.interrupts import explain_io_errors, handle_signals, lock_run, sync_stop
 from elbowroom.training.precision import use_matmul_mode
 from elbowroom.training.state import (
@@ -58,7 +57,7 @@ def train(state: State, settings: dict[str, Any], callbacks: Sequence[Callback])
     ):
         # Weights come from the first process; draws are everybody's own.
         torch.manual_seed((settings["seed"] + 7_368_787 * distributed.rank()) % 2**63)
-        state[EPOCH_RNG] = distributed.broadcast_object(streams.rng_state())
+        state[EPOCH_RNG] = distributed.broadcast_object(checkpoint.rng_state())
         with explain_io_errors(run):
             _restore_or_begin(state, hooks)
             try:
@@ -175,15 +174,15 @@ def _iter_epoch(state: State, train: Split, settings: dict[str, Any], per_epoch:
     # the first process where there are several.
     order = train.random_order(torch.Generator().manual_seed(settings["seed"] * 1_000_003 + state[EPOCH]))
     if not done:
-        state[EPOCH_RNG] = distributed.broadcast_object(streams.rng_state())
+        state[EPOCH_RNG] = distributed.broadcast_object(checkpoint.rng_state())
     if order is not None or (not done and distributed.is_main_process()):
         yield from iter_shards(train, settings["batch_size"], order, skip=done)
         return
-    here = streams.rng_state()
-    streams.restore_rng(state[EPOCH_RNG])
+    here = checkpoint.rng_state()
+    checkpoint.restore_rng(state[EPOCH_RNG])
     batches = iter_shards(train, settings["batch_size"], order, skip=done)
     first = next(batches)
-    streams.restore_rng(here)
+    checkpoint.restore_rng(here)
     yield first
     yield from batches
 

@@ -7,11 +7,9 @@ import json
 from typing import Any
 
 from elbowroom.training.callback import Callback
-from elbowroom.training.callbacks.gradients import GradientClipping, SkipStep
 from elbowroom.training.callbacks.kl import FreeBits, Warmup
-from elbowroom.training.callbacks.optimization import LRSchedule
-from elbowroom.training.callbacks.selection import EarlyStopping
-from elbowroom.training.callbacks.weights import EMA
+from elbowroom.training.callbacks.optimization import GradientClipping, LRSchedule, SkipStep
+from elbowroom.training.callbacks.selection import EMA, EarlyStopping
 from elbowroom.workbench.monitoring.doctor import Doctor
 
 #: Those that can be made again from their arguments.

@@ -16,8 +16,8 @@ from elbowroom.models.base import GenerativeModel
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run, next_path
 from elbowroom.training.callback import Callback
-from elbowroom.training.callbacks.best import BestWeights
 from elbowroom.training.callbacks.progress import ProgressBar
+from elbowroom.training.callbacks.selection import BestWeights
 from elbowroom.training.loop import train
 from elbowroom.training.optimizers import make_optimizer as make_optimizer
 from elbowroom.training.precision import choose_matmul_mode
@@ -38,7 +38,7 @@ from elbowroom.training.state import (
 from elbowroom.training.validate import check_settings
 from elbowroom.workbench.callback_registry import from_record, to_record
 from elbowroom.workbench.monitoring.doctor import Doctor
-from elbowroom.workbench.monitoring.report import write_report
+from elbowroom.workbench.monitoring.report import write_final_report
 from elbowroom.workbench.monitoring.sample_images import SampleImages
 
 #: Where neither epochs nor steps are asked for: so many epochs, and of a small set more, until there are enough steps.
@@ -178,7 +178,7 @@ def resume(
 def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
     """Train with the default callbacks before the user's own, then write the report."""
     run = train(state, training, [*default_callbacks(own), *own])
-    write_report(state)
+    write_final_report(state)
     return run
 
 

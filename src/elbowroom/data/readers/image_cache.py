@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from elbowroom.data.catalog.download import cache_dir
+from elbowroom.data.file_io import available_memory
 from elbowroom.data.image import CropResize
-from elbowroom.data.memory import available_memory
 from elbowroom.data.readers.image_archive import ImageArchive
 from elbowroom.data.readers.image_decode import DECODE_CHUNK_BYTES, DecodeSummary, decode_to_npy
 

@@ -12,8 +12,7 @@ from elbowroom.data.raw import RawDataset, class_names, encode_labels, split_fro
 from elbowroom.data.readers.image_archive import folder_labels, has_only_images, open_image_archive
 from elbowroom.data.readers.image_cache import DecodedImages, cache_path, load_cached
 from elbowroom.data.readers.image_decode import format_errors, unreadable_images_error
-from elbowroom.data.readers.mapped import ArrayRowSource
-from elbowroom.data.readers.numpy import PARTIAL_HASH_BYTES, open_npy_split
+from elbowroom.data.readers.numpy import PARTIAL_HASH_BYTES, ArrayRowSource, open_npy_split
 from elbowroom.data.splits.buffered import BufferedSplit
 
 MAX_LISTED_IMAGES = 20

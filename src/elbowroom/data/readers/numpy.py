@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from elbowroom.data.file_io import hash_files, io_errors
-from elbowroom.data.memory import available_memory
+from elbowroom.data.file_io import available_memory, hash_files, io_errors
 from elbowroom.data.raw import (
     SPLIT_SUFFIXES,
     AnySplit,
@@ -21,8 +21,7 @@ from elbowroom.data.raw import (
     split_from_arrays,
     validate_array,
 )
-from elbowroom.data.readers.mapped import ArrayRowSource
-from elbowroom.data.splits.buffered import BufferedSplit
+from elbowroom.data.splits.buffered import BufferedSplit, block_length, split_into_blocks
 
 ALWAYS_IN_MEMORY_BYTES, PARTIAL_HASH_BYTES = 2**26, 2**30
 """Bytes up to which a file is always read whole, and from which it is known by a part of its content."""
@@ -103,3 +102,33 @@ def open_memmap(path: Path) -> np.ndarray:
             if file.read(6) != b"\x93NUMPY":
                 raise ValueError("it does not begin as one")
         return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+class ArrayRowSource:
+    """The rows of an array (N, ...) that lies in a file and is read through the system's cache, as it is asked for.
+
+    The rows of such a file cost the same in any order, unless a buffer is asked for: then runs of neighbours are read.
+
+    >>> ArrayRowSource(np.arange(6).reshape(3, 2), "x.npy").rows(np.array([0, 2])).tolist()
+    [[0, 1], [4, 5]]
+    """
+
+    def __init__(self, array: np.ndarray, name: str) -> None:
+        self.array, self.name = np.asarray(array), name
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read_rows(self, rows: np.ndarray) -> np.ndarray:
+        """The examples at ``rows``, in memory."""
+        return self.array[rows]
+
+    def block_starts(self, buffer: int | None) -> Tensor | None:
+        """Runs of about a MiB, for a buffer."""
+        if buffer is None:
+            return None
+        return split_into_blocks(np.array([0]), len(self), block_length(self.array[0].nbytes, buffer))
+
+    def describe_row(self, row: int) -> str:
+        """The row and the file."""
+        return f"row {row} of {self.name}"

@@ -14,7 +14,7 @@ from torch import Tensor
 from elbowroom.data.file_io import io_errors
 from elbowroom.data.image import NO_CROP_RESIZE, CropResize
 from elbowroom.data.readers import arrow
-from elbowroom.data.splits.blocks import longest_block
+from elbowroom.data.splits.buffered import longest_block
 from elbowroom.data.value_kinds import ArraySpec, decode_examples, infer_spec
 
 

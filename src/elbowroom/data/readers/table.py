@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from elbowroom import errors
-from elbowroom.data.memory import available_memory
+from elbowroom.data.file_io import available_memory
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import AnySplit, RawDataset, class_names, encode_labels
 from elbowroom.data.readers import table_encoding

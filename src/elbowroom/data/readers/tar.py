@@ -13,7 +13,7 @@ from torch import Tensor
 from elbowroom.data.catalog.download import load_or_build
 from elbowroom.data.file_io import io_errors
 from elbowroom.data.image import IMAGE_SUFFIXES, NO_CROP_RESIZE, CropResize
-from elbowroom.data.splits.blocks import block_length, evenly_spaced_blocks, split_into_blocks
+from elbowroom.data.splits.buffered import block_length, evenly_spaced_blocks, split_into_blocks
 from elbowroom.data.value_kinds import decode_examples, infer_spec
 
 UNPACK_COMMANDS = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7z": "unxz", b"\x28\xb5\x2f": "unzstd"}

@@ -150,7 +150,9 @@ class InMemorySplit(Transformable):
     def subset(self, index: Tensor, training: bool = True) -> InMemorySplit:
         """The examples at the positions ``index``, as a split of their own."""
         origin = index if self.source_rows is None else self.source_rows[index]
-        return self.replace(x=self.x[index], y=None if self.y is None else self.y[index], source_rows=origin, oversampled=None)
+        return self.replace(
+            x=self.x[index], y=None if self.y is None else self.y[index], source_rows=origin, oversampled=None
+        )
 
 
 def freeze(split: Split, seed: int) -> Split:
@@ -174,3 +176,28 @@ def resolve_order(count: int, size: int, order: Tensor | None, device: torch.dev
     if size < 1:
         raise ValueError(f"a batch size of {size}: expected at least 1")
     return torch.arange(count, device=device) if order is None else order.to(device)
+
+
+def random_batches(split: Split, n: int, seed: int, skip: int = 0, batch_size: int = 500) -> Iterator[Batch]:
+    """``n`` examples at random (all where there are fewer), the same for the same seed, in batches of ``batch_size``.
+
+    ``skip`` skips as many of the same order, so that two picks share none. Of a stream, whose order is its own, they
+    are the first to come, in its own batches.
+
+    >>>     >>> split = Arrays(torch.arange(10.0)[:, None])
+    >>> [len(batch.x) for batch in random_batches(split, 7, seed=0, size=4)]
+    [4, 3]
+    """
+    order = freeze(split, seed).random_order(torch.Generator().manual_seed(seed))
+    if order is not None:
+        yield from split.batches(batch_size, order[skip : skip + n])
+        return
+    seen = 0
+    for batch in split.batches(batch_size):
+        low, high = max(skip - seen, 0), min(skip + n - seen, len(batch.x))
+        if low < high:
+            x, y, index = batch
+            yield Batch(x[low:high], None if y is None else y[low:high], index[low:high])
+        seen += len(batch.x)
+        if seen >= skip + n:
+            return

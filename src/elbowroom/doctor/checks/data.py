@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
-from elbowroom.auditor.classic import parse_vae_output
-from elbowroom.auditor.quiet import eval_mode
+from elbowroom.auditor.claim import parse_vae_output
+from elbowroom.auditor.isolation import eval_mode
 from elbowroom.data import Split
 from elbowroom.doctor.duplicates import NEAR_DISTANCE_RATIO, Duplicates, find_duplicates
 from elbowroom.doctor.evidence import Evidence

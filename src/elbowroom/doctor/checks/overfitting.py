@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from elbowroom.auditor.quiet import eval_mode
+from elbowroom.auditor.isolation import eval_mode
 from elbowroom.doctor.amortization_gap import measure_amortization_gap
 from elbowroom.doctor.evidence import MIN_STEPS, Evidence, first_batch
 from elbowroom.doctor.finding import Finding

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elbowroom.data import Split, freeze
-from elbowroom.evaluation.some import random_batches
+from elbowroom.data.splits.memory import random_batches
 from elbowroom.families import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Family, Gaussian
 
 #: How the background of pictures is fitted.

@@ -13,11 +13,10 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.data import Batch
+from elbowroom.data.splits.memory import random_batches
 from elbowroom.distributions import Quantized
 from elbowroom.evaluation.metric import Metric, mean_metric
-from elbowroom.evaluation.registry import suite
-from elbowroom.evaluation.some import random_batches
-from elbowroom.evaluation.subject import EvalContext
+from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import GenerativeModel
 

@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Batch, freeze
+from elbowroom.data.splits.memory import random_batches
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.metrics import fid_kid, precision_recall, ssim_psnr
 from elbowroom.evaluation.metrics.feature_extractor import Features, default_features
 from elbowroom.evaluation.metrics.roc import auroc
-from elbowroom.evaluation.registry import Suite, suite
-from elbowroom.evaluation.some import random_batches
-from elbowroom.evaluation.subject import EvalContext
+from elbowroom.evaluation.registry import EvalContext, Suite, suite
 from elbowroom.evaluation.suites.reconstruction import error_metrics
 
 #: Samples, and as many examples, that distances are taken between, at most.

@@ -12,8 +12,7 @@ from torch import Tensor
 from elbowroom import noise
 from elbowroom.distributions import CodebookCategorical, Quantized, kl_elements
 from elbowroom.evaluation.metric import Metric
-from elbowroom.evaluation.registry import suite
-from elbowroom.evaluation.subject import EvalContext
+from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.models.draw import Latent
 
 #: Variance over the data of a dimension's posterior mean, above which it counts as used (Burda et al. 2016).

@@ -12,8 +12,7 @@ from elbowroom import noise
 from elbowroom.data import Batch
 from elbowroom.evaluation.compatibility import is_probability
 from elbowroom.evaluation.metric import Metric, mean_metric
-from elbowroom.evaluation.registry import suite
-from elbowroom.evaluation.subject import EvalContext
+from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
 

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 
 from elbowroom.data import Split, freeze
+from elbowroom.data.splits.memory import random_batches
 from elbowroom.evaluation.metric import Metric, mean_metric
-from elbowroom.evaluation.registry import suite
-from elbowroom.evaluation.some import random_batches
-from elbowroom.evaluation.subject import EvalContext
+from elbowroom.evaluation.registry import EvalContext, suite
 
 #: Numbers in the codes that a method is fitted to, at most: 3,000 codes of 1,280 numbers, or 200,000 of 20.
 MAX_LATENT_NUMBERS = 4_000_000

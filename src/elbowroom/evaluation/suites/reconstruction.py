@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.evaluation.metric import Metric, mean_metric
-from elbowroom.evaluation.registry import suite
-from elbowroom.evaluation.subject import EvalContext
+from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.families import Columns, Family
 from elbowroom.models.semi_supervised import SemiSupervised
 

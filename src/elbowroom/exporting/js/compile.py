@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.export.graph_signature import InputKind
 
-from elbowroom.exporting.js.graph import Graph, GraphBuilder, Value
+from elbowroom.exporting.js.graph import Graph, GraphBuilder, Value, lower_view, raise_unsupported
 from elbowroom.exporting.js.ops import EXTRA_VIEW_OPS, IDENTITY_OPS, LIKE_OPS, OPS
-from elbowroom.exporting.js.views import lower_view, raise_unsupported
 
 
 def compile_graph(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str]) -> Graph:

@@ -12,21 +12,24 @@ from typing import Any
 
 import torch
 
-from elbowroom.exporting.js.graph import GraphBuilder, Shape, Value
+from elbowroom.exporting.js.graph import GraphBuilder, Shape, Value, gather_strided, move_dims_last
 from elbowroom.exporting.js.layers import (
     addmm,
     batch_norm,
     batch_norm_no_training,
+    clamp,
     conv_transpose,
     convolution,
+    gelu,
+    glu,
     group_norm,
     layer_norm,
     linear,
+    lower_pointwise,
+    lower_unary,
     matmul,
     upsample_nearest,
 )
-from elbowroom.exporting.js.pointwise import clamp, gelu, glu, lower_pointwise, lower_unary
-from elbowroom.exporting.js.views import gather_strided, move_dims_last
 
 
 def lower_rowwise(name: str) -> Callable[..., Value]:

@@ -14,11 +14,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from elbowroom.runs import metrics_log
-from elbowroom.studio import images
 from elbowroom.studio.http.json import RequestError, json_response, read_body
-from elbowroom.studio.images import subsample
-from elbowroom.studio.services import columns, trash
+from elbowroom.studio.services import metrics_summary, run_images, trash
 from elbowroom.studio.services.annotations import write_annotations
+from elbowroom.studio.services.run_images import subsample
 from elbowroom.studio.services.run_index import RunIndex
 
 #: Characters of a name and of a note; looks that are told of a run, runs whose curves are asked at once.
@@ -69,7 +68,7 @@ def get_run(request: Request) -> Response:
             "record": record,
             "findings": [one for one in found if one.get("event") == "finding"],
             "looks": subsample(looks, MAX_SNAPSHOTS),
-            "images": images.list_images(path, name),
+            "images": run_images.list_images(path, name),
             "report": summary["report"],
         }
     )
@@ -79,7 +78,7 @@ def get_curves(request: Request) -> Response:
     """The curves of some runs; one that is gone or damaged has none."""
     names = list(dict.fromkeys(request.query_params.getlist("run")))[:MAX_CURVE_RUNS]
     folder = get_run_index(request)
-    return json_response({name: columns.thin_curves(_metrics_rows(folder.run_path(name))) for name in names})
+    return json_response({name: metrics_summary.thin_curves(_metrics_rows(folder.run_path(name))) for name in names})
 
 
 def get_file(request: Request) -> Response:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from elbowroom.runs import metrics_log, settled
+from elbowroom.runs import metrics_log, settings
 from elbowroom.runs.run import check_record
-from elbowroom.studio import images
 from elbowroom.studio.http.json import nan_to_null, one_line
-from elbowroom.studio.images import IMAGE_KINDS, file_url, image_file
-from elbowroom.studio.services import processes
+from elbowroom.studio.services import processes, run_images
 from elbowroom.studio.services.annotations import read_annotations
 from elbowroom.studio.services.metrics_summary import MAX_PARSED_BYTES, MetricsSummary
+from elbowroom.studio.services.run_images import IMAGE_KINDS, file_url, image_file
 
 #: Bytes of a ``recipe.json`` at most, and of the end of a log that is read.
 _MAX_RECORD_BYTES, _MAX_LOG_BYTES = 1 << 22, 1 << 13
@@ -95,7 +94,7 @@ class RunWatcher:
                 raise ValueError(f"{file} is damaged: it has more than {_MAX_RECORD_BYTES >> 20} MiB; restore it")
             record = json.loads(data)
             check_record(record, file)
-            self._settings = settled.flat_settings(record)
+            self._settings = settings.flat_settings(record)
             self.record = record
         except OSError as error:
             self._problem = f"cannot read {file} ({error.strerror or 'it is no plain file'}): mend its permissions"
@@ -131,9 +130,11 @@ class RunWatcher:
         epoch = self._metrics.recent_rows[-1]["epoch"] if self._metrics.recent_rows else 0
         newest = {kind: epoch for kind in IMAGE_KINDS if (self.path / image_file(kind, epoch)).is_file()}
         if len(newest) < len(IMAGE_KINDS) and not (is_first and newest):
-            newest = images.newest_epochs(self.path)
+            newest = run_images.newest_epochs(self.path)
         unfinished = [
-            kind for kind, epoch in newest.items() if not images.is_complete_png(self.path / image_file(kind, epoch))
+            kind
+            for kind, epoch in newest.items()
+            if not run_images.is_complete_png(self.path / image_file(kind, epoch))
         ]
         if unfinished:
             self._file_stamps["images"] = before  # being written: look again
@@ -188,7 +189,7 @@ class RunWatcher:
         self, record: dict[str, Any], last_row: metrics_log.MetricsRow, annotated: dict[str, Any]
     ) -> dict[str, Any]:
         """How it stands, and how far it has come."""
-        epochs, total = settled.planned_length(record, self._metrics.recent_rows)
+        epochs, total = settings.planned_length(record, self._metrics.recent_rows)
         reason = str(last_row.get("reason", "unfinished"))
         state = (
             annotated["asked"] if reason == "terminated" and annotated.get("asked") in ("paused", "stopped") else reason

@@ -1,12 +1,9 @@
 """The callbacks that come along."""
 
-from elbowroom.training.callbacks.best import BestWeights
-from elbowroom.training.callbacks.gradients import GradientClipping, SkipStep
 from elbowroom.training.callbacks.kl import FreeBits, Warmup
-from elbowroom.training.callbacks.optimization import LRSchedule
+from elbowroom.training.callbacks.optimization import GradientClipping, LRSchedule, SkipStep
 from elbowroom.training.callbacks.progress import ProgressBar
-from elbowroom.training.callbacks.selection import EarlyStopping
-from elbowroom.training.callbacks.weights import EMA
+from elbowroom.training.callbacks.selection import EMA, BestWeights, EarlyStopping
 
 __all__ = [
     "EMA",

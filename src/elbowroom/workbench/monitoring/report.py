@@ -13,7 +13,7 @@ from elbowroom.training.state import DATA, MODEL, RUN, STOP, State
 MAX_REPORT_EXAMPLES = 500
 
 
-def write_report(state: State) -> None:
+def write_final_report(state: State) -> None:
     """Write ``report.html`` at the end of a training, unless it was cut off by a signal and will be gone on with.
 
     Whatever goes wrong here is a warning: the training is done, and kept.
