@@ -389,8 +389,7 @@ import resource, sys
 import numpy as np, torch
 import elbowroom as er
 from elbowroom.data import Stored, load_data
-import sys, elbowroom.workbench
-fit = sys.modules["elbowroom.workbench.fit"]
+from elbowroom.workbench import fit
 
 fit.write_final_report = lambda state: None  # a page takes memory of its own
 

@@ -8,7 +8,7 @@ from . import noise as noise
 from . import objectives as objectives
 from . import recipes as recipes
 from .auditor import Audit as Audit
-from .auditor import audit as audit
+from .auditor.audit import audit as audit
 from .comparing import Comparison as Comparison
 from .comparing import compare as compare
 from .data import Data as Data
@@ -20,9 +20,9 @@ from .evaluation import Features as Features
 from .evaluation import Metric as Metric
 from .evaluation import anomalies as anomalies
 from .evaluation import anomaly_scores as anomaly_scores
-from .evaluation import evaluate as evaluate
 from .evaluation import image_suite as image_suite
-from .exporting import export as export
+from .evaluation.evaluate import evaluate as evaluate
+from .exporting.export import export as export
 from .families import Bernoulli as Bernoulli
 from .families import Categorical as Categorical
 from .families import Classes as Classes
@@ -73,7 +73,7 @@ from .objectives import ramp as ramp
 from .recipes import recipe as recipe
 from .runs.run import Run as Run
 from .runs.run import load as load
-from .sweeps import sweep as sweep
+from .sweeps.sweep import sweep as sweep
 from .training import EMA as EMA
 from .training import Callback as Callback
 from .training import DivergedError as DivergedError
@@ -90,7 +90,7 @@ from .training import once as once
 from .training import only_if as only_if
 from .training import state_key as state_key
 from .workbench import Doctor as Doctor
-from .workbench import fit as fit
-from .workbench import resume as resume
+from .workbench.fit import fit as fit
+from .workbench.fit import resume as resume
 
 __version__: str

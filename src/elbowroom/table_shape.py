@@ -20,7 +20,7 @@ class TableShape(tuple[int]):
 
     sizes: tuple[int, ...]
 
-    def __new__(cls, sizes: Iterable[int]) -> TableShape:  # noqa: D102
+    def __new__(cls, sizes: Iterable[int]) -> TableShape:
         sizes = tuple(sizes)
         if not sizes or min(sizes) < 1:
             raise ValueError(

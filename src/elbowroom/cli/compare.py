@@ -27,7 +27,7 @@ class MultiValue(click.ParamType):
         self.item_type, self.has_commas = item_type, has_commas or isinstance(item_type, options.NumberList)
         self.name = f"{item_type.name}…"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:  # noqa: D102
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
         if isinstance(value, tuple):
             return value
         text = str(value)
@@ -76,7 +76,7 @@ def _split_at_commas(text: str) -> list[str]:
 class SweepGroup(train.TrainGroup):
     """A subcommand for every recipe, with the flags of ``train``, each of which takes several values."""
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command:  # noqa: D102
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:
         one = super().get_command(ctx, name)
         recipe = find(name)
         options = [param for param in one.params if isinstance(param, click.Option)]

@@ -20,7 +20,7 @@ SEED_TYPE = click.IntRange(0, 2**32 - 1)
 class FiniteFloat(click.types.FloatParamType):
     """A number that is one: neither infinite nor NaN."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: D102
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number")
@@ -35,9 +35,7 @@ class NumberList(click.ParamType):
     def __init__(self, kind: type[int] | type[float] = int) -> None:
         self.kind = kind
 
-    def convert(  # noqa: D102
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
         if isinstance(value, tuple):
             return value
         parts = [] if value.strip().lower() in ("", "none") else value.split(",")
@@ -54,9 +52,7 @@ class HeightWidth(NumberList):
 
     name = "H,W"
 
-    def convert(  # noqa: D102
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
         sides = super().convert(value, param, ctx)
         if len(sides) not in (1, 2) or min(sides) < 1:
             self.fail(f"{value!r} is no size: give height,width or one number for both, each at least 1")
@@ -68,7 +64,7 @@ class CountOrFraction(click.ParamType):
 
     name = "N|FRACTION"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:  # noqa: D102
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
         try:
             number = float(value)
         except (TypeError, ValueError):

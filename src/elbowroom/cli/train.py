@@ -141,10 +141,10 @@ def _train_options() -> list[click.Option]:
 class TrainGroup(click.Group):
     """A subcommand for every recipe, its flags made from its signature."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(all_recipes())
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command:  # noqa: D102
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:
         recipe = find(name)
         own, ours = [options.option_from_argument(field) for field in recipe.arguments.values()], _train_options()
         taken = {o.name for o in own} & {"help", *(o.name for o in ours)}
@@ -174,7 +174,7 @@ def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
 
     from elbowroom import distributed
     from elbowroom.data import load_data
-    from elbowroom.workbench import fit
+    from elbowroom.workbench.fit import fit
 
     # What stands at its default is left to the recipe, whose likelihood is another for a table's columns.
     arguments = {
@@ -233,8 +233,9 @@ def print_report(run: Any) -> None:
 @click.option("--device", help="cpu, cuda or mps  [default: where it was trained]")
 def resume(run: str, device: str | None) -> None:
     """Go on with a run from its last checkpoint."""
-    from elbowroom import distributed, workbench
+    from elbowroom import distributed
+    from elbowroom.workbench import fit as training
 
-    made = workbench.resume(run, device=device)
+    made = training.resume(run, device=device)
     if distributed.is_main_process():
         print_report(made)

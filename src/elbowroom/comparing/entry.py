@@ -11,8 +11,8 @@ import torch
 
 from elbowroom.comparing.protocol import EvaluationProtocol
 from elbowroom.data import Data
-from elbowroom.evaluation import evaluate
 from elbowroom.evaluation.compatibility import describe_likelihood
+from elbowroom.evaluation.evaluate import evaluate
 from elbowroom.families import Gaussian, Laplace
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run

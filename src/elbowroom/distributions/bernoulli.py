@@ -42,7 +42,7 @@ class IndependentBernoulli(Independent):
         """The coins one by one; made when asked for, since that takes as long as to score a few hundred pictures."""
         return torch.distributions.Bernoulli(logits=self.logits, validate_args=False)
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         if torch.is_grad_enabled() or not _can_score_in_place(value, self.logits):
             return super().log_prob(value)
         dims = tuple(range(-len(self.event_shape), 0))
@@ -80,16 +80,16 @@ class PixelContinuousBernoulli(UncheckedDistribution):
         return small, torch.where(small, torch.ones_like(self.logits), self.logits)
 
     @property
-    def mean(self) -> Tensor:  # noqa: D102
+    def mean(self) -> Tensor:
         small, logit = self._safe_logits()
         return torch.where(small, 0.5 + self.logits / 12, -1 / torch.expm1(-logit) - 1 / logit)
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         small, logit = self._safe_logits()
         normaliser = torch.where(small, math.log(2) + self.logits**2 / 12, (logit / torch.tanh(logit / 2)).log())
         return value * self.logits - F.softplus(self.logits) + normaliser
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         u = torch.rand(self._extended_shape(sample_shape), dtype=self.logits.dtype, device=self.logits.device)
         small, logit = self._safe_logits()
         # The inverse distribution function, log(1 + u (e^l - 1)) / l, without the overflow of e^l.

@@ -30,16 +30,16 @@ class PixelCategorical(UncheckedDistribution):
         super().__init__(logits.shape[:-1])
 
     @property
-    def mean(self) -> Tensor:  # noqa: D102
+    def mean(self) -> Tensor:
         grid = torch.arange(256, dtype=self.logits.dtype, device=self.logits.device)
         return self.logits.softmax(-1) @ grid / 255
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         shape = torch.broadcast_shapes(value.shape, self.logits.shape[:-1])
         level = (value * 255).round().long().expand(shape)
         return self.logits.log_softmax(-1).expand(*shape, 256).gather(-1, level[..., None]).squeeze(-1)
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         drawn = torch.distributions.Categorical(logits=self.logits, validate_args=False).sample(
             torch.Size(sample_shape)
         )
@@ -68,10 +68,10 @@ class PixelLogistic(UncheckedDistribution):
         """The mean of the 256 levels, in closed form to a fiftieth of a level."""
         return _pixel_mean(self.loc, self.log_scale)
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         return _log_mass(value, self.loc, self.log_scale)
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return _sample_pixels(self.loc.expand(self._extended_shape(sample_shape)), self.log_scale)
 
 
@@ -108,14 +108,14 @@ class PixelLogisticMixture(UncheckedDistribution):
         mixed = (torch.stack(means, -2) * self.logits.exp()[..., None, :]).sum(-3)
         return mixed.reshape(self.batch_shape + self.event_shape)
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         x = value.reshape(*value.shape[: -len(self.event_shape)], 1, *self.loc.shape[-2:])
         lean = self.slope[..., 1:, :] * (x - self.loc)[..., :-1, :]
         loc = torch.cat((self.loc[..., :1, :].expand(*lean.shape[:-2], 1, -1), self.loc[..., 1:, :] + lean), -2)
         of_each = _log_mass(x, loc, self.log_scale).sum(-2)
         return (of_each + self.logits).logsumexp(-2).sum(-1)
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         extended = (*torch.Size(sample_shape), *self.batch_shape)
         choice = torch.distributions.Categorical(logits=self.logits.transpose(-1, -2), validate_args=False)
         k = choice.sample(torch.Size(sample_shape))[..., None, None, :]

@@ -39,18 +39,18 @@ class Normal(UncheckedDistribution):
         super().__init__(loc.shape[:split], loc.shape[split:])
 
     @property
-    def mean(self) -> Tensor:  # noqa: D102
+    def mean(self) -> Tensor:
         return self.loc
 
     @property
-    def variance(self) -> Tensor:  # noqa: D102
+    def variance(self) -> Tensor:
         return self.log_var.exp().expand_as(self.loc)
 
-    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         eps = noise.standard_normal(self._extended_shape(sample_shape), self.loc)
         return self.loc + (0.5 * self.log_var).exp() * eps
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         squares = (value - self.loc) ** 2 * (-self.log_var).exp()
         return -0.5 * (squares + self.log_var + _LOG_2PI).sum(self._dims)
 
@@ -69,10 +69,10 @@ class Delta(UncheckedDistribution):
         super().__init__(value.shape[:-1], value.shape[-1:])
 
     @property
-    def mean(self) -> Tensor:  # noqa: D102
+    def mean(self) -> Tensor:
         return self.value
 
-    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return self.value.expand(self._extended_shape(sample_shape))
 
 
@@ -94,7 +94,7 @@ class Quantized(UncheckedDistribution):
         super().__init__(output.shape[:-2], output.shape[-2:])
 
     @property
-    def mean(self) -> Tensor:  # noqa: D102
+    def mean(self) -> Tensor:
         return self.codes
 
     @property
@@ -107,7 +107,7 @@ class Quantized(UncheckedDistribution):
         through = self.output + (self.codes - self.output).detach()
         return through.expand(self._extended_shape(sample_shape))
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         return value.new_zeros(value.shape[:-2])
 
 
@@ -123,7 +123,7 @@ class CodebookCategorical(UncheckedDistribution):
         self.logits, self.codebook = logits.log_softmax(-1), codebook
         super().__init__(torch.Size(), torch.Size((logits.shape[0], codebook.shape[1])))
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         chosen = torch.distributions.Categorical(logits=self.logits, validate_args=False).sample(
             torch.Size(sample_shape)
         )
@@ -134,7 +134,7 @@ class CodebookCategorical(UncheckedDistribution):
         logits = self.logits.expand(*indices.shape, self.logits.shape[-1])
         return logits.gather(-1, indices[..., None]).squeeze(-1)
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         return self.log_mass(nearest_code_index(value, self.codebook)).sum(-1)
 
 
@@ -170,7 +170,7 @@ class DiagonalNormalMixture(MixtureSameFamily):
     tensor([-1.4189])
     """
 
-    def log_prob(self, z: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, z: Tensor) -> Tensor:
         part = self.component_distribution
         assert isinstance(part, Normal)
         if z.device.type == "mps":  # which has no double precision

@@ -30,17 +30,17 @@ class ColumnCategorical(UncheckedDistribution):
         super().__init__(logits.shape[:-1])
 
     @property
-    def mean(self) -> Tensor:  # noqa: D102
+    def mean(self) -> Tensor:
         return self.logits.argmax(-1).to(self.logits.dtype)
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         shape, last = torch.broadcast_shapes(value.shape, self.batch_shape), self.logits.shape[-1] - 1
         known = (value >= 0) & (value <= last) & (value == value.round())
         chosen = torch.where(known, value, 0).long().expand(shape)
         scores = self.logits.expand(*shape, -1).gather(-1, chosen[..., None]).squeeze(-1)
         return scores.where(known, -torch.inf)
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         drawn = torch.distributions.Categorical(logits=self.logits, validate_args=False).sample(
             torch.Size(sample_shape)
         )
@@ -63,15 +63,15 @@ class IndependentColumns(UncheckedDistribution):
         super().__init__(columns[0].batch_shape, torch.Size((len(columns),)))
 
     @property
-    def mean(self) -> Tensor:  # noqa: D102
+    def mean(self) -> Tensor:
         return torch.cat([column.mean for column in self.columns], -1)
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         missing = value.isnan()
         # Filled before it is scored, so that no NaN enters a gradient.
         filled = value.masked_fill(missing, 0).split(1, -1)
         scores = [column.log_prob(x) for column, x in zip(self.columns, filled, strict=True)]
         return torch.stack(scores, -1).masked_fill(missing, 0).sum(-1)
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return torch.cat([column.sample(sample_shape) for column in self.columns], -1)

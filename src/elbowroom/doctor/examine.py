@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-import elbowroom.doctor.checks  # noqa: F401 - its modules register their diagnoses
 from elbowroom.data import load_data
+from elbowroom.doctor import checks  # noqa: F401 - its modules register their diagnoses
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding, Findings
 from elbowroom.doctor.registry import DIAGNOSES, NotApplicableError

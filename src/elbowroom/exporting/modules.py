@@ -67,7 +67,7 @@ class Encoder(nn.Module):
             x = torch.zeros(1, *model.shape)
             self.outputs = tuple(self._named_outputs(x, *cycle_conditions(model, 1)))
 
-    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, ...]:  # noqa: D102
+    def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, ...]:
         return tuple(self._named_outputs(x, c).values())
 
     def _named_outputs(self, x: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
@@ -109,7 +109,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:  # noqa: D102
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         with noise.zero_noise():
             return self.model.decode(z, c).mean
 
@@ -147,7 +147,7 @@ class Sampler(nn.Module):
             raise ValueError(f"{prior} draws in a way of its own: no transformation of normals is known that makes it")
         self.noise_size = sum(self.noise_sizes)
 
-    def forward(self, eps: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:  # noqa: D102
+    def forward(self, eps: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         parts = iter(eps.split(self.noise_sizes, 1))
         with noise._use_source(lambda shape, like: next(parts).reshape(shape)):
             return self._draw(eps.shape[0], c)

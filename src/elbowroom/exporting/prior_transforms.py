@@ -45,7 +45,7 @@ class MixtureTransform(nn.Module):
             self.register_buffer("loc", part.loc)
             self.register_buffer("scale", part.variance.sqrt())
 
-    def forward(self, n: int) -> Tensor:  # noqa: D102
+    def forward(self, n: int) -> Tensor:
         k = (_draw_uniform(n, 1, self.loc) > self.cumulative).sum(-1)
         eps = noise.standard_normal(torch.Size((n, *self.loc.shape[1:])), self.loc)
         return self.loc[k] + self.scale[k] * eps
@@ -64,7 +64,7 @@ class CodebookTransform(nn.Module):
             self.register_buffer("below", p.logits.exp().cumsum(-1)[:, :-1])
             self.register_buffer("codes", p.codebook)
 
-    def forward(self, n: int) -> Tensor:  # noqa: D102
+    def forward(self, n: int) -> Tensor:
         return self.codebook[
             (_draw_uniform(n, len(self.cumulative), self.codebook)[..., None] > self.cumulative).sum(-1)
         ]

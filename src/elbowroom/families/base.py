@@ -45,5 +45,5 @@ class Family(nn.Module, ABC):
         """The numbers of every element: (..., size) to (per_element, ..., *shape)."""
         return phi.unflatten(-1, (-1, *self.shape)).movedim(-1 - len(self.shape), 0)
 
-    def extra_repr(self) -> str:  # noqa: D102
+    def extra_repr(self) -> str:
         return "x".join(map(str, self.shape))

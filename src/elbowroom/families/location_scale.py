@@ -62,7 +62,7 @@ class LocationScale(Family):
         # A single number speaks for all elements, and has far to go: it moves ten times as fast as a weight.
         return 10 * self.tenth if self.scale == "learned" else self.kept
 
-    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+    def forward(self, phi: Tensor) -> td.Distribution:
         loc = phi.unflatten(-1, self.shape)
         return (
             OptimalScaleDistribution(self, loc)
@@ -77,7 +77,7 @@ class LocationScale(Family):
         self.kept += rate * (log_scale - self.kept)
         self.started.fill_(1)
 
-    def extra_repr(self) -> str:  # noqa: D102
+    def extra_repr(self) -> str:
         return f"{super().extra_repr()}, scale={self.scale}"
 
 
@@ -90,15 +90,15 @@ class OptimalScaleDistribution(distributions.UncheckedDistribution):
         super().__init__(loc.shape[:split], loc.shape[split:])
 
     @property
-    def mean(self) -> Tensor:  # noqa: D102
+    def mean(self) -> Tensor:
         return self.loc
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         log_scale = self.family.optimal_log_scale(value - self.loc)
         self.family.update_average(log_scale.detach())
         return self.family.build_distribution(self.loc, log_scale).log_prob(value)
 
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: D102
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return self.family.build_distribution(self.loc, self.family.log_scale).sample(sample_shape)
 
 
@@ -110,7 +110,7 @@ class Gaussian(LocationScale):
     tensor([-3.6758])
     """
 
-    def build_distribution(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:  # noqa: D102
+    def build_distribution(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:
         return distributions.Normal(loc, 2 * log_scale, len(self.shape))
 
     def optimal_log_scale(self, error: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ class Laplace(LocationScale):
     tensor([-2.7726])
     """
 
-    def build_distribution(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:  # noqa: D102
+    def build_distribution(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:
         pixel = td.Laplace(loc, log_scale.exp(), validate_args=False)
         return distributions.to_event(pixel, len(self.shape))
 

@@ -27,7 +27,7 @@ class Bernoulli(Family):
     support = (0.0, 1.0)
     levels = 2
 
-    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+    def forward(self, phi: Tensor) -> td.Distribution:
         return distributions.IndependentBernoulli(phi.unflatten(-1, self.shape), len(self.shape))
 
 
@@ -36,7 +36,7 @@ class ContinuousBernoulli(Family):
 
     support = (0.0, 1.0)
 
-    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+    def forward(self, phi: Tensor) -> td.Distribution:
         pixel = distributions.PixelContinuousBernoulli(phi.unflatten(-1, self.shape))
         return distributions.to_event(pixel, len(self.shape))
 
@@ -54,7 +54,7 @@ class Categorical(Family):
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape, per_element=256)
 
-    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+    def forward(self, phi: Tensor) -> td.Distribution:
         return distributions.to_event(
             distributions.PixelCategorical(self.split_parameters(phi).movedim(0, -1)), len(self.shape)
         )
@@ -69,7 +69,7 @@ class DiscretizedLogistic(Family):
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape, per_element=2)
 
-    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+    def forward(self, phi: Tensor) -> td.Distribution:
         loc, raw = self.split_parameters(phi)
         return distributions.to_event(distributions.PixelLogistic(*_logistic_parameters(loc, raw)), len(self.shape))
 
@@ -96,7 +96,7 @@ class LogisticMixture(Family):
         super().__init__(shape, per_element=3 * components)
         self.components = components
 
-    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+    def forward(self, phi: Tensor) -> td.Distribution:
         channels = self.shape[0] if len(self.shape) > 1 else 1
         by_channel = phi.unflatten(-1, (3, self.components, channels, math.prod(self.shape) // channels))
         loc, raw, third = by_channel.unbind(-4)
@@ -105,7 +105,7 @@ class LogisticMixture(Family):
             third[..., 0, :], *_logistic_parameters(loc, raw), third, torch.Size(self.shape)
         )
 
-    def extra_repr(self) -> str:  # noqa: D102
+    def extra_repr(self) -> str:
         return f"{super().extra_repr()}, components={self.components}"
 
 

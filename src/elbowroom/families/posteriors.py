@@ -29,7 +29,7 @@ class DiagonalNormal(Family):
         super().__init__(shape, per_element=2)
         self.floor = floor
 
-    def forward(self, phi: Tensor) -> Normal:  # noqa: D102
+    def forward(self, phi: Tensor) -> Normal:
         loc, log_var = self.split_parameters(phi)
         if self.floor is not None:
             log_var = self.floor + F.softplus(log_var - self.floor)
@@ -43,7 +43,7 @@ class Point(Family):
     torch.Size([5, 2])
     """
 
-    def forward(self, phi: Tensor) -> Delta:  # noqa: D102
+    def forward(self, phi: Tensor) -> Delta:
         return Delta(phi)
 
 
@@ -84,7 +84,7 @@ class Codebook(Family):
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, dim))
 
-    def forward(self, phi: Tensor) -> Quantized:  # noqa: D102
+    def forward(self, phi: Tensor) -> Quantized:
         output = phi.unflatten(-1, self.shape)
         indices = nearest_code_index(output.detach(), self.codes)
         codes = self.codes[indices]

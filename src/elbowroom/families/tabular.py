@@ -27,7 +27,7 @@ class Classes(Family):
         super().__init__(1, per_element=classes)
         self.support, self.levels = (0.0, classes - 1.0), classes
 
-    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+    def forward(self, phi: Tensor) -> td.Distribution:
         return distributions.to_event(distributions.ColumnCategorical(self.split_parameters(phi).movedim(0, -1)), 1)
 
 
@@ -69,7 +69,7 @@ class Columns(Family):
         self.sizes = [column.size for column in columns]
         self.size = sum(self.sizes)
 
-    def forward(self, phi: Tensor) -> td.Distribution:  # noqa: D102
+    def forward(self, phi: Tensor) -> td.Distribution:
         parts = phi.split(self.sizes, -1)
         return distributions.IndependentColumns(
             [column(part) for column, part in zip(self.columns, parts, strict=True)]

@@ -74,21 +74,21 @@ class TensorBoard(Callback):
         self._folder = folder
         self._writer: Any = None
 
-    def start(self, state: State) -> None:  # noqa: D102
+    def start(self, state: State) -> None:
         writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter
         # What a run that is resumed here wrote after its checkpoint is passed over.
         self._writer = writer(self._folder or state[RUN].path / "tensorboard", purge_step=state[STEP] + 1)
 
-    def row(self, state: State) -> None:  # noqa: D102
+    def row(self, state: State) -> None:
         row = state[ROW]
         for name, value in _row_metrics(row).items():
             self._writer.add_scalar(f"{row['split']}/{name}", value, row["step"])
 
-    def epoch(self, state: State) -> None:  # noqa: D102
+    def epoch(self, state: State) -> None:
         for kind, path in _epoch_images(state).items():
             self._writer.add_image(kind, np.asarray(Image.open(path)), state[STEP], dataformats="HWC")
 
-    def close(self, state: State) -> None:  # noqa: D102
+    def close(self, state: State) -> None:
         if self._writer is not None:
             self._writer.close()
 
@@ -113,22 +113,22 @@ class WandB(Callback):
         self._project, self._settings = project, settings
         self._run: Any = None
 
-    def start(self, state: State) -> None:  # noqa: D102
+    def start(self, state: State) -> None:
         run = state[RUN]
         here = {"project": self._project, "name": run.path.name, "id": run.path.name, "resume": "allow"}
         self._run = self._wandb.init(config=run.record, **(here | self._settings))
 
-    def row(self, state: State) -> None:  # noqa: D102
+    def row(self, state: State) -> None:
         row = state[ROW]
         figures = {f"{row['split']}/{name}": value for name, value in _row_metrics(row).items()}
         self._run.log(figures | {"epoch": row["epoch"]}, step=row["step"])
 
-    def epoch(self, state: State) -> None:  # noqa: D102
+    def epoch(self, state: State) -> None:
         pictures = {kind: self._wandb.Image(str(path)) for kind, path in _epoch_images(state).items()}
         if pictures:
             self._run.log(pictures, step=state[STEP])
 
-    def close(self, state: State) -> None:  # noqa: D102
+    def close(self, state: State) -> None:
         if self._run is not None:
             self._run.finish()
 
@@ -151,10 +151,10 @@ class Visdom(Callback):
         self._env, self._settings = env, settings
         self._board: Any = None
 
-    def start(self, state: State) -> None:  # noqa: D102
+    def start(self, state: State) -> None:
         self._board = self._visdom.Visdom(env=self._env or state[RUN].path.name, **self._settings)
 
-    def row(self, state: State) -> None:  # noqa: D102
+    def row(self, state: State) -> None:
         row = state[ROW]
         for name, value in _row_metrics(row).items():
             self._board.line(
@@ -166,7 +166,7 @@ class Visdom(Callback):
                 opts={"title": name, "xlabel": "optimiser steps", "ylabel": "nats per example", "showlegend": True},
             )
 
-    def epoch(self, state: State) -> None:  # noqa: D102
+    def epoch(self, state: State) -> None:
         for kind, path in _epoch_images(state).items():
             pixels = np.asarray(Image.open(path)).transpose(2, 0, 1)
             self._board.image(pixels, win=kind, opts={"title": f"{kind}, epoch {state[EPOCH]}"})

@@ -119,7 +119,7 @@ class PyroDistribution(TorchDistribution):
         except NotImplementedError:
             return constraints.independent(constraints.real, len(self.event_shape))
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> PyroDistribution:  # noqa: D102
+    def expand(self, batch_shape: Any, _instance: Any = None) -> PyroDistribution:
         own, wanted = tuple(self.base.batch_shape), tuple(batch_shape)
         if own != wanted[len(wanted) - len(own) :]:
             raise ValueError(
@@ -128,10 +128,10 @@ class PyroDistribution(TorchDistribution):
             )
         return PyroDistribution(self.base, Size(wanted))
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: D102
+    def rsample(self, sample_shape: Any = Size()) -> Tensor:
         return self._draw_flat(self.base.rsample, sample_shape)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:  # noqa: D102
+    def sample(self, sample_shape: Any = Size()) -> Tensor:
         return self._draw_flat(self.base.sample, sample_shape)
 
     def _draw_flat(self, draw: Callable[[Size], Tensor], sample_shape: Any) -> Tensor:
@@ -139,7 +139,7 @@ class PyroDistribution(TorchDistribution):
         shape = self._extended_shape(sample_shape)
         return draw(Size((math.prod(shape) // max(math.prod(self.base._extended_shape()), 1),))).reshape(shape)
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: D102
+    def log_prob(self, value: Tensor) -> Tensor:
         found = self.base.log_prob(value)
         return found if found.dim() >= len(self.batch_shape) else found.expand(self.batch_shape)
 

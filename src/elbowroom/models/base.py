@@ -130,14 +130,14 @@ class Model(GenerativeModel):
         self.decoder, self.prior = decoder, prior
         self.latent_shape = encoder.family.shape
 
-    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:  # noqa: D102
+    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         given = self._condition(c)
         q = self.encoder(x, *given)
         z = q.rsample((k,))
         prior = None if self.prior is None else self.prior(*given)
         return Draw(x, self.decoder(z, *given), Latent(z, q, prior), c=c)
 
-    def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:  # noqa: D102
+    def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
         if self.prior is None:
             raise ValueError(
                 "this model has no prior to sample from: give codes (z= in Python, --z on the command line)"
@@ -145,7 +145,7 @@ class Model(GenerativeModel):
         given = self._condition(c)
         return self.prior(*given).sample(() if given else (n,))
 
-    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:  # noqa: D102
+    def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         return self.decoder(z, *self._condition(c))
 
     def _condition(self, c: Tensor | None) -> tuple[Tensor, ...]:

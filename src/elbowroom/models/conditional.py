@@ -65,5 +65,5 @@ class Conditional(nn.Module):
         net = Up(shape, shape=family.shape, numbers=family.size, size=size, widths=widths, network=network)
         return cls(net, family)
 
-    def forward(self, *context: Tensor) -> Distribution:  # noqa: D102
+    def forward(self, *context: Tensor) -> Distribution:
         return self.family(self.net(*context))

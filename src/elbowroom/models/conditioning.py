@@ -27,7 +27,7 @@ class LabelEncoder(nn.Module):
             raise ValueError(f"a condition needs at least 1 class or attribute, got {n}")
         self.n = n
 
-    def forward(self, c: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, c: Tensor) -> Tensor:
         if c.is_floating_point():
             if c.shape[-1] != self.n:
                 raise ValueError(
@@ -39,7 +39,7 @@ class LabelEncoder(nn.Module):
             check_labels(c, self.n)
         return one_hot(c, self.n)
 
-    def extra_repr(self) -> str:  # noqa: D102
+    def extra_repr(self) -> str:
         return str(self.n)
 
 

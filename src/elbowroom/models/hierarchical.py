@@ -76,7 +76,7 @@ class Hierarchy(GenerativeModel):
         self.narrow = nn.ModuleList(convolution(a, b, to.dims, kernel=1) for a, b in pairwise(self.widths))
         self.decoder = Conditional(_OutputHead(to, family.size), family)
 
-    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:  # noqa: D102
+    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         features = self.encoder.features(x)[::-1]
         latents: list[Latent] = []
         h, level = self._initial_stream(k, x.shape[0]), 0

@@ -45,7 +45,7 @@ class Ladder(GenerativeModel):
         self.decoder, self.prior = decoder, prior
         self.latent_shape = read[-1].family.shape
 
-    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:  # noqa: D102
+    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         upward, h = [], x
         for climb, read in zip(self.climb, self.read, strict=True):
             h = climb(h)

@@ -30,7 +30,7 @@ class StandardNormal(nn.Module):
         self.numbers_per_code = latent
         self.register_buffer("zero", torch.zeros(latent), persistent=False)
 
-    def forward(self, *condition: Tensor) -> Normal:  # noqa: D102
+    def forward(self, *condition: Tensor) -> Normal:
         zero = self.zero.expand(condition[0].shape[0], -1) if condition else self.zero
         return Normal(zero, zero)
 
@@ -55,7 +55,7 @@ class Mixture(nn.Module):
         self.loc = nn.Parameter(torch.randn(components, latent))
         self.log_var = nn.Parameter(torch.zeros(components, latent))
 
-    def forward(self) -> Distribution:  # noqa: D102
+    def forward(self) -> Distribution:
         return mixture(self.logits, Normal(self.loc, self.log_var))
 
 
@@ -88,7 +88,7 @@ class VampPrior(nn.Module):
         """What the encoder is shown, (components, *shape)."""
         return self.raw.sigmoid() if self.bounded else self.raw
 
-    def forward(self) -> Distribution:  # noqa: D102
+    def forward(self) -> Distribution:
         return mixture(self.logits, self.encoder(self.pseudo_inputs))
 
 
@@ -104,5 +104,5 @@ class CodePrior(nn.Module):
         self.numbers_per_code = codebook.shape[0] * len(codebook.codes)
         self.logits = nn.Parameter(torch.zeros(codebook.shape[0], len(codebook.codes)))
 
-    def forward(self) -> CodebookCategorical:  # noqa: D102
+    def forward(self) -> CodebookCategorical:
         return CodebookCategorical(self.logits, self.codebook.codes)

@@ -52,7 +52,7 @@ class SemiSupervised(GenerativeModel):
         with self._eval_mode():
             return self.log_qy(x).exp()
 
-    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> ClassMarginalDraw:  # noqa: D102
+    def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> ClassMarginalDraw:
         log_qy = self.log_qy(x)
         label = torch.full((len(x),), -1, device=x.device) if c is None else c
         every = torch.eye(self.n_classes, device=x.device)
@@ -64,7 +64,7 @@ class SemiSupervised(GenerativeModel):
         latent = Latent(own, self.encoder(x, self.label_encoder(y)), self.prior())
         return ClassMarginalDraw(x, self.decoder(own, self.label_encoder(y)), latent, classes, c)
 
-    def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:  # noqa: D102
+    def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
         return self.prior().sample((n,))
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
@@ -138,7 +138,7 @@ class ClassMarginalDraw(Draw):
         return (self.class_posterior.class_weights * kl).sum(-1)
 
     @property
-    def weighted_kl(self) -> Tensor:  # noqa: D102
+    def weighted_kl(self) -> Tensor:
         if self.free_nats:
             raise ValueError("free bits are for one latent, and here the classes are another: leave them out")
         return self.kl_weight * self.kl.mean()

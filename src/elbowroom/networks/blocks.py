@@ -94,7 +94,7 @@ class Residual(nn.Module):
         last.weight.data.mul_(gain)
         self.change = nn.Sequential(*layers)
 
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, x: Tensor) -> Tensor:
         return x + self.change(x)
 
 

@@ -126,7 +126,7 @@ class Down(nn.Module):
 class UpsamplingLevel(nn.Sequential):
     """A convolution over features repeated to a larger size, and what comes after it."""
 
-    def forward(self, h: Tensor, size: tuple[int, ...]) -> Tensor:  # type: ignore[override]  # noqa: D102
+    def forward(self, h: Tensor, size: tuple[int, ...]) -> Tensor:  # type: ignore[override]
         layer, *rest = self
         h = upsample_and_convolve(cast(LinearOrConv, layer), h, size)
         for module in rest:

@@ -34,7 +34,7 @@ class CellEncoder(nn.Module):
         self.register_buffer("column", column, persistent=False)
         self.register_buffer("level", level, persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, x: Tensor) -> Tensor:
         cells = x.index_select(-1, self.column)
         near = (1 - (cells - self.level).abs()).clamp_min(0)
         return torch.where(self.level < 0, cells, near).nan_to_num(0.0)

@@ -43,10 +43,10 @@ class DensityRatio(Term):
         super().__init__()
         self.critic, self.reference = critic, reference
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         return self.critic(draw.z[0]).mean()
 
-    def adversaries(self) -> list[Player]:  # noqa: D102
+    def adversaries(self) -> list[Player]:
         settings = {"lr": 1e-4, "betas": (0.5, 0.9)}
         return [Player("critic", _CriticLoss(self), list(self.critic.parameters()), settings)]
 

@@ -39,7 +39,7 @@ class ImportanceBound(Term):
             raise ValueError(f"k, the samples per example, must be at least 1, got {k}")
         self.k = k
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         if draw.free_nats:
             raise ValueError("free bits change a KL, and ImportanceBound() has none: leave them out, or use ELBO()")
         log_w = draw.log_px + draw.kl_weight * (draw.log_pz - draw.log_qz)

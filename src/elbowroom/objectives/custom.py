@@ -47,7 +47,7 @@ class Loss(Term):
             raise ValueError(f"reduction says what the loss does over the batch: 'sum' or 'mean', not '{reduction}'")
         self.function, self.reduction = function, reduction
 
-    def forward(self, draw: Any, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Any, step: Tensor) -> Tensor:
         value = self.function(draw.output, draw.x)
         if value.dim() != 0:
             raise ValueError(f"the loss function returned {tuple(value.shape)}, not a scalar: sum or average it")

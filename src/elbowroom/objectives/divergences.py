@@ -23,7 +23,7 @@ class MMD(Term):
 
     name = "mmd"
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         codes = draw.z[0].flatten(1)
         if len(codes) < 2:
             return 0 * codes.sum()

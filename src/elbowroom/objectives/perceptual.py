@@ -43,7 +43,7 @@ class Perceptual(Term):
         """The features stay in evaluation mode, whoever trains."""
         return super().train(False)
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         mean = draw.p.mean
         made = self.network(mean.flatten(0, 1)).flatten(1).unflatten(0, mean.shape[:2])
         return 0.5 * (made - self.network(draw.x).flatten(1)).square().sum(-1).mean()

@@ -22,7 +22,7 @@ class Schedule(Term):
         super().__init__()
         self.value, self.label = value, label
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         return self.value(step)
 
     def __repr__(self) -> str:

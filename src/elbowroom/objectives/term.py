@@ -119,7 +119,7 @@ class Constant(Term):
         super().__init__()
         self.value = value
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         return torch.as_tensor(self.value, dtype=torch.float32, device=draw.x.device)
 
     def __repr__(self) -> str:
@@ -140,7 +140,7 @@ class Sum(_BinaryTerm):
         super().__init__(left, right)
         self.sign = sign
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         left, right = self.left(draw, step), self.right(draw, step)
         return left + right if self.sign > 0 else left - right
 
@@ -151,7 +151,7 @@ class Sum(_BinaryTerm):
 class Product(_BinaryTerm):
     """``a * b``."""
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         return self.left(draw, step) * self.right(draw, step)
 
     def __repr__(self) -> str:
@@ -165,7 +165,7 @@ class Abs(Term):
         super().__init__()
         self.inner, self.k = inner, inner.k
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         return self.inner(draw, step).abs()
 
     def __repr__(self) -> str:

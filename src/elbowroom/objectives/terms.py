@@ -25,7 +25,7 @@ class Reconstruction(Term):
             raise ValueError(f"k, the samples per example, must be at least 1, got {k}")
         self.k = k
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         return -draw.log_px.mean()
 
 
@@ -38,7 +38,7 @@ class KL(Term):
 
     name = "kl"
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         return draw.weighted_kl
 
 
@@ -53,7 +53,7 @@ class Commitment(Term):
 
     name = "commitment"
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         if not isinstance(draw.q, Quantized):
             raise ValueError(f"Commitment() needs a Codebook posterior, not {type(draw.q).__name__}: use er.Codebook")
         return draw.q.commitment.mean()
@@ -67,7 +67,7 @@ class LatentL2(Term):
 
     name = "latent_l2"
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         return 0.5 * (draw.z**2).flatten(2).sum(-1).mean()
 
 
@@ -79,7 +79,7 @@ class Classification(Term):
 
     name = "classification"
 
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
         if not isinstance(draw, ClassMarginalDraw):
             raise ValueError("Classification() is for a SemiSupervised model, which has a classifier: use another term")
         classes = draw.class_posterior

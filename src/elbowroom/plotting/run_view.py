@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Batch, Data, InMemorySplit, Split, freeze, load_data
-from elbowroom.evaluation import Evaluation, evaluate
+from elbowroom.evaluation.evaluate import evaluate
+from elbowroom.evaluation.metric import Evaluation
 from elbowroom.families import Codebook
 from elbowroom.formatting import latent_symbol
 from elbowroom.models.base import GenerativeModel

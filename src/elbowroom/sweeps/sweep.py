@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elbowroom import distributed, workbench
+from elbowroom import distributed
 from elbowroom.runs.run import Run
 from elbowroom.sweeps.grid import Settings, name_points, parameter_grid
 from elbowroom.training import checkpoint
+from elbowroom.workbench.fit import resume
 
 #: Where a sweep keeps which point has which settings, and which failed.
 SWEEP_FILE = "sweep.json"
@@ -141,7 +142,7 @@ def _train_point(start: Callable[..., Run], point: SweepPoint) -> SweepPoint:
             rows = run.metrics()
             run.log({"event": "end", "reason": "finished", "step": rows[-1]["step"], "epoch": rows[-1]["epoch"]})
         elif run.exists:
-            workbench.resume(run)
+            resume(run)
         else:
             start(out=run.path, **point.settings)
     except Exception as error:

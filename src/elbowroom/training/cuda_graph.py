@@ -34,11 +34,11 @@ class CUDAStepGraph:
     def __init__(self) -> None:
         self._graph = torch.cuda.CUDAGraph()
 
-    def record(self, work: Callable[[], None]) -> None:  # noqa: D102
+    def record(self, work: Callable[[], None]) -> None:
         with torch.cuda.graph(self._graph):
             work()
 
-    def replay(self) -> None:  # noqa: D102
+    def replay(self) -> None:
         self._graph.replay()
 
 

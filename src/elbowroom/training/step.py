@@ -59,7 +59,7 @@ class Step(nn.Module):
         self.players = objective.players(model)
         self._state, self._hooks, self._pass_state = state or State(), hooks or CallbackList(), pass_state
 
-    def forward(self, batch: Batch, step: Tensor) -> Losses:  # noqa: D102
+    def forward(self, batch: Batch, step: Tensor) -> Losses:
         draw = self._state[DRAW] = self._draw(batch)
         self._hooks("forward", self._state)
         losses = {player.name: player.loss(draw, step) for player in self.players}

@@ -89,7 +89,7 @@ class FeatureNetwork(nn.Module):
         )
         self.head = nn.Linear(int(size), classes)
 
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, x: Tensor) -> Tensor:
         if max(x.shape[-2:]) > MAX_SIDE_PX:
             x = F.adaptive_avg_pool2d(x, (min(x.shape[-2], MAX_SIDE_PX), min(x.shape[-1], MAX_SIDE_PX)))
         return self.body(x)

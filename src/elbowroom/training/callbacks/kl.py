@@ -36,7 +36,7 @@ class Warmup(Callback):
         # The step after the last belongs to the last cycle, not to one that would begin.
         return min(1.0, (min(step, total - 1) % cycle) / (self.steps or self.fraction * cycle))
 
-    def start(self, state: State) -> None:  # noqa: D102
+    def start(self, state: State) -> None:
         if self.steps and self.steps * self.cycles > state[STEPS]:
             warnings.warn(
                 f"the KL warm-up of {self.steps:,} steps will not finish in a run of {state[STEPS]:,}: "
@@ -44,7 +44,7 @@ class Warmup(Callback):
                 stacklevel=2,
             )
 
-    def forward(self, state: State) -> None:  # noqa: D102
+    def forward(self, state: State) -> None:
         # Held-out losses are those of the whole KL: else the best weights would be those of the lightest charge.
         if state[MODEL].training:
             state[DRAW].kl_weight = self.weight(state[STEP], state[STEPS])
@@ -66,5 +66,5 @@ class FreeBits(Callback):
             raise ValueError(f"free bits must be above 0 nats per dimension, got {nats}")
         self.nats = nats
 
-    def forward(self, state: State) -> None:  # noqa: D102
+    def forward(self, state: State) -> None:
         state[DRAW].free_nats = self.nats

@@ -39,7 +39,7 @@ class LRSchedule(Callback):
         self._schedulers: dict[str, LRScheduler] = {}
         self._saved_state: dict[str, Any] = {}
 
-    def start(self, state: State) -> None:  # noqa: D102
+    def start(self, state: State) -> None:
         for name, optimizer in state[OPTIMIZERS].items():
             shape = SCHEDULES[self.schedule] if isinstance(self.schedule, str) else None
             with _float_rates(optimizer):
@@ -51,15 +51,15 @@ class LRSchedule(Callback):
                     for group, then in zip(optimizer.param_groups, restored, strict=True):
                         group.update(then)
 
-    def step(self, state: State) -> None:  # noqa: D102
+    def step(self, state: State) -> None:
         for scheduler in self._schedulers.values():
             with _float_rates(scheduler.optimizer):
                 scheduler.step()
 
-    def state_dict(self) -> dict[str, Any]:  # noqa: D102
+    def state_dict(self) -> dict[str, Any]:
         return {name: scheduler.state_dict() for name, scheduler in self._schedulers.items()}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:  # noqa: D102
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._saved_state = state_dict
         for name, scheduler in self._schedulers.items():
             scheduler.load_state_dict(state_dict[name])
@@ -94,7 +94,7 @@ class GradientClipping(Callback):
             raise ValueError(f"the norm to clip gradients to must be above 0, got {norm}")
         self.norm = norm
 
-    def backward(self, state: State) -> None:  # noqa: D102
+    def backward(self, state: State) -> None:
         for optimizer in state[OPTIMIZERS].values():
             for group in optimizer.param_groups:
                 torch.nn.utils.clip_grad_norm_(group["params"], self.norm)
@@ -116,7 +116,7 @@ class SkipStep(Callback):
         self.norm = norm
         self._skipped = 0
 
-    def backward(self, state: State) -> None:  # noqa: D102
+    def backward(self, state: State) -> None:
         for optimizer in state[OPTIMIZERS].values():
             parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
             if not _global_norm([p.grad for p in parameters]) <= self.norm:
@@ -124,16 +124,16 @@ class SkipStep(Callback):
                 for parameter in parameters:
                     parameter.grad = None
 
-    def epoch(self, state: State) -> None:  # noqa: D102
+    def epoch(self, state: State) -> None:
         if self._skipped:
             row = {"event": "skipped", "step": state[STEP], "epoch": state[EPOCH], "steps": self._skipped}
             state[RUN].log(row)
         self._skipped = 0
 
-    def state_dict(self) -> dict[str, Any]:  # noqa: D102
+    def state_dict(self) -> dict[str, Any]:
         return {"skipped": self._skipped}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:  # noqa: D102
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._skipped = int(state_dict.get("skipped", 0))
 
 

@@ -30,24 +30,24 @@ class ProgressBar(Callback):
         self._progress = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._last_update = 0.0
 
-    def start(self, state: State) -> None:  # noqa: D102
+    def start(self, state: State) -> None:
         self._task = self._progress.add_task("epoch", total=state[STEPS], completed=state[STEP], terms="", rate=0.0)
         self._progress.start()
 
-    def step(self, state: State) -> None:  # noqa: D102
+    def step(self, state: State) -> None:
         if (now := time.monotonic()) - self._last_update > 0.1:
             self._last_update = now
             epoch = f"epoch {min(state[STEP] * state[EPOCHS] // state[STEPS] + 1, state[EPOCHS])}/{state[EPOCHS]}"
             self._progress.update(self._task, completed=state[STEP], description=epoch)
 
-    def row(self, state: State) -> None:  # noqa: D102
+    def row(self, state: State) -> None:
         row: dict[str, Any] = state[ROW]
         if row["split"] == "train":
             shown = {k: row[k] for k in ("loss", "reconstruction", "kl") if k in row}
             terms = "  ".join(f"{name} {value:.2f}" for name, value in shown.items())
             self._progress.update(self._task, completed=state[STEP], terms=terms, rate=row["examples_per_second"])
 
-    def close(self, state: State) -> None:  # noqa: D102
+    def close(self, state: State) -> None:
         self._progress.update(self._task, completed=state[STEP])
         self._progress.stop()
 

@@ -31,7 +31,7 @@ class EarlyStopping(Callback):
         self.patience, self.metric, self.min_delta = patience, metric, min_delta
         self._best, self._waited = math.inf, 0
 
-    def validation(self, state: State) -> None:  # noqa: D102
+    def validation(self, state: State) -> None:
         figures = state[METRICS].get("validation")
         if figures is None or self.metric not in figures:
             there = "there is no validation split" if figures is None else f"there is {', '.join(figures)}"
@@ -44,10 +44,10 @@ class EarlyStopping(Callback):
         if self._waited >= self.patience:
             state[STOP] = f"no better validation {self.metric} for {self.patience} epochs"
 
-    def state_dict(self) -> dict[str, Any]:  # noqa: D102
+    def state_dict(self) -> dict[str, Any]:
         return {"best": self._best, "waited": self._waited} if math.isfinite(self._best) else {}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:  # noqa: D102
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._best, self._waited = state_dict.get("best", math.inf), state_dict.get("waited", 0)
 
 
@@ -59,7 +59,7 @@ class BestWeights(Callback):
     def __init__(self) -> None:
         self._best = math.inf
 
-    def validation(self, state: State) -> None:  # noqa: D102
+    def validation(self, state: State) -> None:
         loss = state[METRICS].get("validation", {}).get("loss", math.inf)
         if loss < self._best:
             self._best = loss
@@ -69,10 +69,10 @@ class BestWeights(Callback):
                 {"step": str(state[STEP]), "loss": str(loss)},
             )
 
-    def state_dict(self) -> dict[str, float]:  # noqa: D102
+    def state_dict(self) -> dict[str, float]:
         return {"best": self._best} if math.isfinite(self._best) else {}
 
-    def load_state_dict(self, state_dict: dict[str, float]) -> None:  # noqa: D102
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
         self._best = state_dict.get("best", math.inf)
 
 
@@ -93,7 +93,7 @@ class EMA(Callback):
         self._average: dict[str, Tensor] = {}
 
     @torch.no_grad()
-    def step(self, state: State) -> None:  # noqa: D102
+    def step(self, state: State) -> None:
         current = serialization.named_tensors(state[MODEL])
         self._average = self._average or {name: t.clone() for name, t in current.items()}
         decay = min(self.decay, (1 + self._steps) / (10 + self._steps))
@@ -102,17 +102,17 @@ class EMA(Callback):
                 self._average[name].lerp_(tensor, 1 - decay)
         self._steps += 1
 
-    def checkpoint(self, state: State) -> None:  # noqa: D102
+    def checkpoint(self, state: State) -> None:
         if self._average and distributed.is_main_process():
             serialization.save(state[RUN].weights, self._average)
 
-    def end(self, state: State) -> None:  # noqa: D102
+    def end(self, state: State) -> None:
         if self._average:
             serialization.load_into(state[MODEL], self._average, state[RUN].weights)
 
-    def state_dict(self) -> dict[str, Tensor | int]:  # noqa: D102
+    def state_dict(self) -> dict[str, Tensor | int]:
         return {"steps": self._steps, **self._average}
 
-    def load_state_dict(self, state_dict: dict[str, Tensor | int]) -> None:  # noqa: D102
+    def load_state_dict(self, state_dict: dict[str, Tensor | int]) -> None:
         self._steps = int(state_dict.pop("steps", 0))
         self._average = {name: t for name, t in state_dict.items() if isinstance(t, Tensor)}

@@ -33,7 +33,7 @@ class Doctor(Callback):
         self._snapshots = [Snapshot.from_row(row) for row in rows if row.get("event") == "look"]
         self._reported = {(r["title"], r["severity"]): r["step"] for r in rows if r.get("event") == "finding"}
 
-    def validation(self, state: State) -> None:  # noqa: D102
+    def validation(self, state: State) -> None:
         if state[RUN].record["training"]["pass_state"]:
             return  # a module that wants the state is not called without one
         step, epoch = state[STEP], state[EPOCH]

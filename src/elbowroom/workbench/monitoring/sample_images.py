@@ -21,7 +21,7 @@ class SampleImages(Callback):
     def __init__(self, n: int = 10) -> None:
         self.n = n
 
-    def epoch(self, state: State) -> None:  # noqa: D102
+    def epoch(self, state: State) -> None:
         from elbowroom.plotting import is_image, reconstruction_grid, sample_grid
 
         data, model = state[DATA], state[MODEL]
@@ -41,7 +41,7 @@ class SampleImages(Callback):
                 n, c = (self.n**2, None) if y is None else (len(y) * self.n, y.repeat_interleave(self.n, 0))
                 sample_grid(model.sample(n, c), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
 
-    def end(self, state: State) -> None:  # noqa: D102
+    def end(self, state: State) -> None:
         from elbowroom.plotting import plot_curves
 
         plot_curves(state[RUN]).savefig(state[RUN].images / "curves.png")
