@@ -4,7 +4,17 @@ The public names are listed in ``__init__.pyi``, each beside the module it comes
 name of it is first used, so that ``import elbowroom`` costs nothing.
 """
 
+from typing import Any
+
 import lazy_loader
 
-__version__ = "0.1.0"
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from elbowroom import deprecation
+
+__version__ = "0.2.0"
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load_deprecated = deprecation.deprecated_getattr(__name__, stacklevel=4)
+deprecation.install_moved_modules()
+
+
+def __getattr__(name: str) -> Any:
+    return _load(name) if name in __all__ else _load_deprecated(name)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from elbowroom import __version__, errors
+from elbowroom import __version__, deprecation, errors
 from elbowroom.cli import diagnose, evaluate_sample, listing, report_plot
 from elbowroom.cli.anomalies import anomalies
 from elbowroom.cli.compare import SweepGroup, compare
@@ -62,8 +62,10 @@ for command in (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; return its exit code. A mistake is one line on stderr and code 2."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    warnings.filterwarnings("default", category=DeprecationWarning, module=r"elbowroom\.")
     try:
-        code = commands.main(arguments, prog_name="elbowroom", standalone_mode=False)
+        words = deprecation.rename_flags(sys.argv[1:] if arguments is None else arguments)
+        code = commands.main(words, prog_name="elbowroom", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _print_message("stopped", 130)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
-    if issubclass(category, UserWarning):
+    if issubclass(category, UserWarning | DeprecationWarning):
         _print_message(f"warning: {message}")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import click
 
-from elbowroom import errors
+from elbowroom import deprecation, errors
 from elbowroom.recipes import Argument
 
 #: What a generator of random numbers takes.
@@ -121,7 +121,7 @@ def apply_config(ctx: click.Context, _: click.Parameter, path: str | None) -> No
         raise ValueError(f"--config {path} is not TOML: {error}") from None
     flags = {p.name: p for p in ctx.command.params if p.name not in ("config", None)}
     ctx.default_map = dict(ctx.default_map or {})
-    for name, value in fields.items():
+    for name, value in deprecation.rename_fields(fields).items():
         flag = flags.get(name.replace("-", "_"))
         if flag is None:
             raise errors.unknown_name(f"field of {path}", name, [str(k) for k in flags])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
 _DATA_OPTIONS = (
-    *("binarise", "dequantise", "validation", "only", "labelled", "label", "columns"),
+    *("binarize", "dequantize", "validation", "only", "labeled", "label", "columns"),
     *("resize", "crop", "flip", "shift", "buffer"),
 )
 _FIT_OPTIONS = (
@@ -57,19 +57,19 @@ def _train_options() -> list[click.Option]:
         click.Option(["--out"], type=str, help="the run directory  [default: runs/RECIPE-DATA-N]"),
         click.Option(["--device"], type=str, help="cpu, cuda or mps  [default: the fastest there is]"),
         click.Option(
-            ["--binarise"],
+            ["--binarize"],
             type=click.Choice(["none", "threshold", "dynamic"]),
             default="none",
             show_default=True,
             help="make pixels black or white: dynamic draws training anew each time, validation and test once",
         ),
-        click.Option(["--dequantise"], is_flag=True, help="make pixels continuous: uniform noise within each level"),
+        click.Option(["--dequantize"], is_flag=True, help="make pixels continuous: uniform noise within each level"),
         click.Option(
             ["--validation"], type=options.CountOrFraction(), help="examples to hold out, where the data names none"
         ),
         click.Option(["--only"], help="classes to take alone, as 0,1"),
         click.Option(
-            ["--labelled"],
+            ["--labeled"],
             type=click.IntRange(1),
             help="labels of training examples to keep, as for m2; others are unknown",
         ),
@@ -183,7 +183,7 @@ def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
     settings = {name: flag_values[name] for name in _FIT_OPTIONS}
     settings["watch"] = tuple(filter(None, settings["watch"].replace(" ", "").split(",")))
     about = {name: flag_values[name] for name in _DATA_OPTIONS if flag_values[name] is not None}
-    about["bad_pictures"] = "skip" if flag_values["skip_bad"] else "refuse"
+    about["bad_images"] = "skip" if flag_values["skip_bad"] else "refuse"
     distributed.init_process_group()
     data = load_data(flag_values["data"], **about, seed=flag_values["seed"])
     torch.manual_seed(flag_values["seed"])

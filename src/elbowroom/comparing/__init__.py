@@ -1,6 +1,12 @@
 """Runs side by side: what a grid of trainings comes to."""
 
+from typing import TYPE_CHECKING
+
 from elbowroom.comparing.comparison import Comparison, Group, compare
 from elbowroom.comparing.pca import pca
+from elbowroom.deprecation import deprecated_getattr
 
 __all__ = ["Comparison", "Group", "compare", "pca"]
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

@@ -20,8 +20,7 @@ from elbowroom.families import Family
 from elbowroom.models.base import GenerativeModel
 from elbowroom.recipes import find
 from elbowroom.runs.run import Run
-from elbowroom.runs.settings import TRAINING_SETTINGS
-from elbowroom.sweeps.grid import Settings, canonical_json
+from elbowroom.runs.settings import TRAINING_SETTINGS, Settings, canonical_json
 from elbowroom.sweeps.sweep import plan, run_all
 from elbowroom.training import Callback
 from elbowroom.workbench.callback_registry import from_record

@@ -14,12 +14,13 @@ from elbowroom.comparing.columns import COLUMNS, MetricColumn, is_loss_redundant
 from elbowroom.comparing.discover import assign_protocols, find_entries
 from elbowroom.comparing.entry import Entry, find_evaluation_split
 from elbowroom.runs.settings import (
+    Settings,
+    canonical_json,
     find_differing_settings,
     find_distinguishing_settings,
     find_shared_settings,
     format_setting,
 )
-from elbowroom.sweeps.grid import Settings, canonical_json
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,7 +10,7 @@ from elbowroom.comparing.columns import seed_mean
 from elbowroom.formatting import format_count
 from elbowroom.plotting.curves import NON_TERM_KEYS, TERM_TITLES, TERM_UNITS
 from elbowroom.plotting.figure import Chart, Line
-from elbowroom.sweeps.grid import canonical_json
+from elbowroom.runs.settings import canonical_json
 from elbowroom.web.charts import render_chart
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from elbowroom.comparing.entry import Entry
 from elbowroom.comparing.protocol import data_versions, describe_data, make_protocols
 from elbowroom.data import Data, load_data
 from elbowroom.runs.run import Run
-from elbowroom.runs.settings import flatten_record
-from elbowroom.sweeps.grid import Settings, canonical_json
+from elbowroom.runs.settings import Settings, canonical_json, flatten_record
 from elbowroom.sweeps.sweep import STOPPED_STATES, SWEEP_FILE, read_sweep
 
 

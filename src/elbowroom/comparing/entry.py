@@ -16,7 +16,7 @@ from elbowroom.evaluation.evaluate import evaluate
 from elbowroom.families import Gaussian, Laplace
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
-from elbowroom.sweeps.grid import Settings
+from elbowroom.runs.settings import Settings
 
 #: States of a run whose figures are not final.
 UNFINISHED_STATES = ("failed", "unfinished", "to train", "damaged")

@@ -9,7 +9,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from elbowroom.data import load_data
-from elbowroom.sweeps.grid import canonical_json
+from elbowroom.runs.settings import canonical_json
 
 #: Arguments of the data that change no value that is measured.
 IGNORED_DATA_ARGUMENTS = ("seed", "buffer")

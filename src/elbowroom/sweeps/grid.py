@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ from hashlib import blake2b
 from itertools import product
 from typing import Any
 
-Settings = dict[str, Any]
+from elbowroom.runs.settings import Settings, canonical_json
 
 #: Of a name, at most; the folders of a run are named so.
 MAX_NAME_CHARS = 120
@@ -61,10 +60,6 @@ def name_points(points: Sequence[Settings], known: Mapping[str, Settings]) -> di
         found[name] = point
     return found
 
-
-def canonical_json(settings: Any) -> str:
-    """Settings as a text that is the same for equal ones, whatever their order, lists or tuples."""
-    return json.dumps(settings, sort_keys=True, default=repr)
 
 
 def _point_name(settings: Settings) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 from elbowroom import distributed
 from elbowroom.runs.run import Run
-from elbowroom.sweeps.grid import Settings, name_points, parameter_grid
+from elbowroom.runs.settings import Settings
+from elbowroom.sweeps.grid import name_points, parameter_grid
 from elbowroom.training import checkpoint
 from elbowroom.workbench.fit import resume
 

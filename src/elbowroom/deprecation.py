@@ -1,0 +1,318 @@
+"""Deprecated names of version 0.1: each keeps working for one version, with a warning that says the new one.
+
+This module owns the tables. Names of the package are looked up by :func:`deprecated_getattr`, old modules are imported
+under their new name, keyword arguments pass :func:`renamed_arguments`, flags :func:`rename_flags`, and the record of an
+old run :func:`upgrade_record`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Public names, by the module they were in; a name with dots is in another module now.
+NAMES: dict[str, dict[str, str]] = {
+    "elbowroom": {
+        "Average": "EMA",
+        "Clip": "GradientClipping",
+        "DiscretisedLogistic": "DiscretizedLogistic",
+        "Diverged": "DivergedError",
+        "Generative": "GenerativeModel",
+        "Labels": "LabelEncoder",
+        "Rate": "LRSchedule",
+        "Skip": "SkipStep",
+        "images_by": "image_suite",
+    },
+    "elbowroom.auditor": {
+        "Fault": "CheckFailedError",
+        "Unsaid": "CheckSkippedError",
+    },
+    "elbowroom.comparing": {
+        "Point": "elbowroom.sweeps.SweepPoint",
+        "grid": "elbowroom.sweeps.parameter_grid",
+        "plan": "elbowroom.sweeps.plan",
+        "sweep": "elbowroom.sweeps.sweep.sweep",
+    },
+    "elbowroom.data": {
+        "Arrays": "InMemorySplit",
+        "Loader": "LoaderSplit",
+        "Stored": "BufferedSplit",
+        "decoded": "decode_rows",
+        "still": "freeze",
+    },
+    "elbowroom.distributions": {
+        "Bernoulli": "IndependentBernoulli",
+        "Beside": "IndependentColumns",
+        "Classes": "ColumnCategorical",
+        "Codes": "CodebookCategorical",
+        "ContinuousBernoulli": "PixelContinuousBernoulli",
+        "DiscretisedLogistic": "PixelLogistic",
+        "Levels": "PixelCategorical",
+        "LogisticMixture": "PixelLogisticMixture",
+        "Quantised": "Quantized",
+        "Unvalidated": "UncheckedDistribution",
+        "independent": "to_event",
+        "nearest": "nearest_code_index",
+    },
+    "elbowroom.doctor": {
+        "AILMENTS": "DIAGNOSES",
+        "Ailment": "Diagnosis",
+        "Unexamined": "NotApplicableError",
+        "ailment": "diagnosis",
+    },
+    "elbowroom.evaluation": {
+        "check_suits": "check_compatible",
+        "images_by": "image_suite",
+    },
+    "elbowroom.exporting": {
+        "Exported": "ExportedFile",
+    },
+    "elbowroom.families": {
+        "DiscretisedLogistic": "DiscretizedLogistic",
+    },
+    "elbowroom.latent": {
+        "Neighbours": "NearestExamples",
+        "along": "traverse_attribute",
+        "decoded": "decode_latents",
+        "linear": "lerp",
+        "neighbours": "find_nearest_examples",
+        "plane": "decode_plane",
+        "principal": "principal_components",
+        "quantiles": "normal_quantiles",
+        "spherical": "slerp",
+    },
+    "elbowroom.networks": {
+        "Cells": "CellEncoder",
+        "settle": "fuse_upsampling",
+    },
+    "elbowroom.noise": {
+        "keyed": "keyed_noise",
+        "plain": "global_rng",
+        "silenced": "zero_noise",
+    },
+    "elbowroom.plotting": {
+        "Look": "RunView",
+        "film": "write_gif",
+        "is_picture": "is_image",
+        "reconstructions": "reconstruction_grid",
+        "samples": "sample_grid",
+    },
+    "elbowroom.recipes": {
+        "Field": "Argument",
+    },
+    "elbowroom.reporting": {
+        "Command": "elbowroom.runs.RepeatCommand",
+        "command": "elbowroom.runs.repeat_command",
+        "write": "write_report",
+    },
+    "elbowroom.training": {
+        "Average": "EMA",
+        "Clip": "GradientClipping",
+        "Diverged": "DivergedError",
+        "Doctor": "elbowroom.workbench.Doctor",
+        "Rate": "LRSchedule",
+        "Skip": "SkipStep",
+        "fit": "elbowroom.workbench.fit.fit",
+        "resume": "elbowroom.workbench.fit.resume",
+    },
+}
+
+#: Modules that have moved.
+MODULES = {
+    "elbowroom.advice": "elbowroom.errors",
+    "elbowroom.conditional": "elbowroom.models.conditional",
+    "elbowroom.conditions": "elbowroom.models.conditioning",
+    "elbowroom.draw": "elbowroom.models.draw",
+    "elbowroom.evaluation.table": "elbowroom.evaluation.registry",
+    "elbowroom.exploring": "elbowroom.latent",
+    "elbowroom.hierarchy": "elbowroom.models.hierarchical",
+    "elbowroom.ladder": "elbowroom.models.ladder",
+    "elbowroom.model": "elbowroom.models.base",
+    "elbowroom.pictures": "elbowroom.plotting",
+    "elbowroom.priors": "elbowroom.models.priors",
+    "elbowroom.ranks": "elbowroom.distributed",
+    "elbowroom.row": "elbowroom.table_shape",
+    "elbowroom.run": "elbowroom.runs.run",
+    "elbowroom.semisupervised": "elbowroom.models.semi_supervised",
+    "elbowroom.weights": "elbowroom.serialization",
+}
+
+#: Keyword arguments of :func:`elbowroom.load_data`, which are fields of ``recipe.json`` and flags too.
+DATA_ARGUMENTS = {
+    "bad_pictures": "bad_images",
+    "binarise": "binarize",
+    "dequantise": "dequantize",
+    "labelled": "labeled",
+}
+
+#: Callbacks, by the name that a record has for them, and their arguments.
+CALLBACKS = {"Average": "EMA", "Clip": "GradientClipping", "Rate": "LRSchedule", "Skip": "SkipStep"}
+CALLBACK_ARGUMENTS = {
+    "EarlyStopping": {"of": "metric", "by": "min_delta"},
+    "LRSchedule": {"shape": "schedule"},
+}
+
+#: Names of likelihoods.
+LIKELIHOODS = {"discretised-logistic": "discretized-logistic"}
+
+
+def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
+    """Warn, in one line, that a name is now another."""
+    message = f"{old} is now called {new}; the old name goes with the next version"
+    warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
+
+
+def deprecated_getattr(module: str, stacklevel: int = 3) -> Callable[[str], Any]:
+    """A module's ``__getattr__`` that gives the new object for an old name of :data:`NAMES`, with a warning.
+
+    Args:
+        module: the name of the module.
+        stacklevel: of the warning, where the function is called by another ``__getattr__``.
+    """
+    names = NAMES[module]
+
+    def getattribute(name: str) -> Any:
+        if name in names:
+            home, _, new = names[name].rpartition(".")
+            warn_renamed(f"{module}.{name}", f"{home or module}.{new}", stacklevel)
+            return getattr(importlib.import_module(home or module), new)
+        if (path := f"{module}.{name}") in MODULES:
+            return importlib.import_module(path)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return getattribute
+
+
+def renamed_arguments(names: Mapping[str, str]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A decorator: keyword arguments under their old names are taken for the new ones, with a warning.
+
+    Args:
+        names: from old to new.
+
+    >>> @renamed_arguments({"colour": "color"})
+    ... def paint(color):
+    ...     return color
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     paint(colour="red"), str(caught[0].message)
+    ('red', 'the argument colour of paint is now called color; the old name goes with the next version')
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            for old in names.keys() & kwargs.keys():
+                warn_renamed(f"the argument {old} of {function.__name__}", names[old])
+                kwargs[names[old]] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def rename_flags(words: Sequence[str]) -> list[str]:
+    """A command line with the flags of the version before under their new names, with a warning for each.
+
+    >>> rename_flags(["train", "vae", "--binarize", "dynamic"])
+    ['train', 'vae', '--binarize', 'dynamic']
+    """
+    return list(_renamed_flags(words))
+
+
+def _renamed_flags(words: Sequence[str]) -> Iterator[str]:
+    flags = {f"--{old.replace('_', '-')}": f"--{new.replace('_', '-')}" for old, new in DATA_ARGUMENTS.items()}
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if flag in flags:
+            warn_renamed(flag, flags[flag])
+            word = flags[flag] + equals + value
+        yield word
+
+
+def rename_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a settings file under the names that the flags have now, with a warning for each that had another."""
+    for old in fields:
+        if new := DATA_ARGUMENTS.get(old.replace("-", "_")):
+            warn_renamed(old, new)
+    return {DATA_ARGUMENTS.get(old.replace("-", "_"), old): value for old, value in fields.items()}
+
+
+def upgrade_record(record: dict[str, Any]) -> dict[str, Any]:
+    """The record of a run as this version writes it: the fields of version 0.1 under their new names.
+
+    >>> upgrade_record({"data": {"arguments": {"binarise": "none"}}})
+    {'data': {'arguments': {'binarize': 'none'}}}
+    """
+    record = dict(record)
+    data, training, arguments = (record.get(field) for field in ("data", "training", "arguments"))
+    if isinstance(data, dict) and isinstance(data.get("arguments"), dict):
+        record["data"] = data | {"arguments": _rename_keys(data["arguments"], DATA_ARGUMENTS)}
+    if isinstance(training, dict) and isinstance(training.get("callbacks"), list):
+        record["training"] = training | {"callbacks": [upgrade_callback(entry) for entry in training["callbacks"]]}
+    if isinstance(arguments, dict) and isinstance(likelihood := arguments.get("likelihood"), str):
+        record["arguments"] = arguments | {"likelihood": LIKELIHOODS.get(likelihood, likelihood)}
+    return record
+
+
+def upgrade_callback(entry: Any) -> Any:
+    """One callback of a record under its new name, with its arguments under theirs.
+
+    >>> upgrade_callback({"name": "Rate", "arguments": {"shape": "cosine"}})
+    {'name': 'LRSchedule', 'arguments': {'schedule': 'cosine'}}
+    """
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        return entry
+    name = CALLBACKS.get(entry["name"], entry["name"])
+    arguments = entry.get("arguments")
+    if isinstance(arguments, dict):
+        arguments = _rename_keys(arguments, CALLBACK_ARGUMENTS.get(name, {}))
+    return entry | {"name": name, "arguments": arguments}
+
+
+def _rename_keys(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in fields.items()}
+
+
+class _MovedModules(MetaPathFinder, Loader):
+    """Import a module of :data:`MODULES`, or one within it, under the name it had."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self) if moved_module(fullname) else None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system hands out what stands in sys.modules once this has run.
+        new = moved_module(module.__name__)
+        warn_renamed(module.__name__, new)
+        sys.modules[module.__name__] = importlib.import_module(new)
+
+
+def moved_module(name: str) -> str:
+    """The name that a moved module has now; empty if it has not moved.
+
+    >>> moved_module("elbowroom.exploring"), moved_module("elbowroom.pictures.style"), moved_module("elbowroom.data")
+    ('elbowroom.latent', 'elbowroom.plotting.style', '')
+    """
+    if name in MODULES:
+        return MODULES[name]
+    package, _, last = name.rpartition(".")
+    return f"{MODULES[package]}.{last}" if package in MODULES else ""
+
+
+def install_moved_modules() -> None:
+    """Let ``import elbowroom.exploring`` and its like work for one more version."""
+    if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _MovedModules())
