@@ -107,7 +107,7 @@ def fit(
     distributed.init_process_group()
     data = load_data(data)
     check_settings(model, data, epochs, steps, batch_size, watch, accumulate, checkpoint_every, on_nan, out)
-    origin = getattr(model, "origin", None)
+    origin = getattr(model, "recipe_call", None)
     training: dict[str, Any] = {
         "epochs": epochs
         if epochs or steps
