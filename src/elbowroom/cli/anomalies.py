@@ -1,4 +1,4 @@
-"""``elbowroom anomalies``."""
+"""``elbowroom anomalies``: score how unusual examples are to a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run")
-@click.option("--data", "other", help="other data, to be told from the run's: a name, or a file or folder of your own")
+@click.option(
+    "--data", "other", help="other data, to be told apart from the run's: a name, or a file or folder of your own"
+)
 @click.option("--split", default="test", show_default=True, help="of the run's data, and of other data with a name")
 @click.option(
     "--score",
@@ -26,27 +28,28 @@ if TYPE_CHECKING:
 @click.option("--level", type=float, default=0.05, show_default=True, help="false-positive rate of the threshold")
 @click.option("--samples", type=int, default=20, show_default=True, help="posterior samples per example")
 @click.option("--window", type=int, default=3, show_default=True, help="of the background; 1 takes pixels one by one")
-@click.option("--resize", type=options.HeightWidth(), help="height,width to which pictures of your own are brought")
+@click.option("--resize", type=options.HeightWidth(), help="height,width to which your own images are resized")
 @click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of noise, background and halves")
 @click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
 @click.option("--out", help="FILE.csv or .npz: every example with its scores and p-values")
-@click.option("--heat-map", help="FILE.png: where the strangest examples are strange")
+@click.option("--heat-map", help="FILE.png: the most unusual examples, pixel by pixel")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 def anomalies(run: str, score: str, out: str | None, heat_map: str | None, as_json: bool, **settings: Any) -> None:
-    """Score what is strange to a run, at a threshold of a known false-positive rate."""
-    table, picture = _output_path(out, "--out", (".csv", ".npz")), _output_path(heat_map, "--heat-map", (".png",))
+    """Score how unusual examples are to a run, with a threshold of known false-positive rate."""
+    table = None if out is None else options.output_path(out, {".csv": "a table", ".npz": "arrays"})
+    image = None if heat_map is None else options.output_path(heat_map, {".png": "a grid"}, "--heat-map")
     from elbowroom.evaluation import anomalies
 
     names = score if score == "all" else [name.strip() for name in score.split(",") if name.strip()]
-    found = anomalies(run, score=names, maps=10 if picture else 0, **settings)
+    result = anomalies(run, score=names, maps=10 if image else 0, **settings)
     if as_json:
-        click.echo(found.json())
+        click.echo(result.json())
     else:
-        _print_anomalies(found)
+        _print_anomalies(result)
     if table:
-        _write_scores(found, table, quiet=as_json)
-    if picture:
-        _draw_heatmaps(found, picture, quiet=as_json)
+        _write_scores(result, table, quiet=as_json)
+    if image:
+        _draw_heatmaps(result, image, quiet=as_json)
 
 
 def _print_anomalies(result: Anomalies) -> None:
@@ -60,23 +63,12 @@ def _print_anomalies(result: Anomalies) -> None:
         f"p(x|z): {p['likelihood']}\n"
     )
     screen.print(result.table())
-    figures = next(iter(result.values()))
-    threshold = figures["threshold"]
+    metrics = next(iter(result.values()))
+    threshold = metrics["threshold"]
     screen.print(f"\nthreshold: {threshold.estimator}, calibrated on {threshold.examples:,} of the normal examples")
-    screen.print(f"false positives: share above it {figures['false_positives'].estimator}")
-    if "auprc" in figures:
-        screen.print(f"found: share of the others above it; AUPRC: {figures['auprc'].estimator}")
-
-
-def _output_path(name: str | None, flag: str, suffixes: tuple[str, ...]) -> Path | None:
-    if name is None:
-        return None
-    path = Path(name)
-    if path.suffix not in suffixes:
-        raise ValueError(f"{flag} {name}: the name must end in {' or '.join(suffixes)}")
-    if not path.parent.is_dir():
-        raise ValueError(f"{flag} {name}: there is no folder {path.parent}; make it first")
-    return path
+    screen.print(f"false positives: share above it {metrics['false_positives'].estimator}")
+    if "auprc" in metrics:
+        screen.print(f"found: share of the others above it; AUPRC: {metrics['auprc'].estimator}")
 
 
 def _write_scores(result: Anomalies, path: Path, quiet: bool) -> None:
@@ -96,13 +88,13 @@ def _write_scores(result: Anomalies, path: Path, quiet: bool) -> None:
                 for row in zip(*columns.values(), strict=True):
                     writer.writerow([_format_cell(value) for value in row])
     except OSError as error:
-        raise ValueError(f"cannot write {path} ({error.strerror or error}): give an --out you may write to") from None
+        raise options.write_error(path, error) from None
     if not quiet:
         click.echo(f"{path}  {len(columns['set']):,} examples: {', '.join(columns)}")
 
 
 def _format_cell(value: Any) -> Any:
-    """Seven digits, and nothing for what is not there."""
+    """A number with seven digits, NaN as an empty cell."""
     return value if not isinstance(value, float) else "" if value != value else f"{value:.7g}"
 
 
@@ -112,8 +104,8 @@ def _draw_heatmaps(result: Anomalies, path: Path, quiet: bool) -> None:
     by = list(result)[-1].replace("_", " ")
     blocks = [(name, *maps) for name, maps in result.heatmaps.items()]
     try:
-        heatmap_grid(blocks, f"the strangest first, by {by} · {result.protocol['model']}").save(path)
+        heatmap_grid(blocks, f"most unusual first, by {by} · {result.protocol['model']}").save(path)
     except OSError as error:
-        raise ValueError(f"cannot write {path} ({error.strerror or error}): give a --heat-map you may write") from None
+        raise options.write_error(path, error, "--heat-map") from None
     if not quiet:
         click.echo(str(path))

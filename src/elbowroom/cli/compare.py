@@ -1,4 +1,4 @@
-"""``elbowroom sweep`` and ``compare``: a grid of runs, and what they come to side by side."""
+"""``elbowroom sweep`` and ``compare``: train a grid of runs, put runs side by side."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from elbowroom.recipes.registry import Recipe, find
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
-#: Flags whose one value is a text with commas.
+#: Options whose single value may have commas.
 COMMA_OPTIONS = ("only", "label", "columns")
-#: Flags that are the same for all runs of a sweep.
+#: Options that take one value for the whole sweep.
 SINGLE_VALUE_OPTIONS = ("out", "device", "watch", "config", "preset")
 
 
-class MultiValue(click.ParamType):
-    """One or more values of another type: ``2,5,10``; behind semicolons where a value has commas: ``400;400,200``."""
+class MultiValue(click.ParamType[tuple[Any, ...]]):
+    """One or more values of another type: ``2,5,10``, or ``400;400,200`` where a value has commas."""
 
-    def __init__(self, item_type: click.ParamType, has_commas: bool = False) -> None:
+    def __init__(self, item_type: click.ParamType[Any], has_commas: bool = False) -> None:
         self.item_type, self.has_commas = item_type, has_commas or isinstance(item_type, options.NumberList)
         self.name = f"{item_type.name}…"
 
@@ -31,14 +31,13 @@ class MultiValue(click.ParamType):
         if isinstance(value, tuple):
             return value
         text = str(value)
-        apart = text.split(";") if ";" in text or self.has_commas else _split_at_commas(text)
-        values = tuple(self.item_type.convert(part.strip(), param, ctx) for part in apart if part.strip())
+        parts = text.split(";") if ";" in text or self.has_commas else _split_at_commas(text)
+        values = tuple(self.item_type.convert(part.strip(), param, ctx) for part in parts if part.strip())
         if not values:
             self.fail("no value: give one, or several with commas between them")
         return values
 
     def get_metavar(self, param: click.Parameter, ctx: Any = None) -> str:
-        """As help shows it."""
         name = (
             "|".join(self.item_type.choices)
             if isinstance(self.item_type, click.Choice)
@@ -47,7 +46,7 @@ class MultiValue(click.ParamType):
         return name + ("; …" if self.has_commas else ",…")
 
     def toml_to_text(self, value: Any) -> str:
-        """A TOML field as the flag would be typed: a list holds values, unless it is one, as ``[400, 200]`` is."""
+        """Write a TOML value in this type's syntax: a list is several values, unless it is one as ``[400, 200]`` is."""
         if not isinstance(value, list) or (self.has_commas and not _has_lists(value)):
             return options.toml_to_text(value)
         return ";".join(options.toml_to_text(item) or "none" for item in value) + ";"
@@ -58,63 +57,66 @@ def _has_lists(value: list[Any]) -> bool:
 
 
 def _split_at_commas(text: str) -> list[str]:
-    """The parts between commas that stand in no brackets.
+    """Split a text at the commas outside brackets.
 
     >>> _split_at_commas("adam,sgd(momentum=0.9,nesterov=True)")
     ['adam', 'sgd(momentum=0.9,nesterov=True)']
     """
     parts, depth = [""], 0
-    for sign in text:
-        depth += (sign in "([{") - (sign in ")]}")
-        if sign == "," and not depth:
+    for char in text:
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and not depth:
             parts.append("")
         else:
-            parts[-1] += sign
+            parts[-1] += char
     return parts
 
 
 class SweepGroup(train.TrainGroup):
-    """A subcommand for every recipe, with the flags of ``train``, each of which takes several values."""
+    """A subcommand for every recipe, with the options of ``train``, each of which takes several values."""
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
-        one = super().get_command(ctx, name)
+        train_params = super().get_command(ctx, name).params
         recipe = find(name)
-        options = [param for param in one.params if isinstance(param, click.Option)]
-        params = [option if option.name in SINGLE_VALUE_OPTIONS else multi_value_option(option) for option in options]
+        params = [
+            param if param.name in SINGLE_VALUE_OPTIONS else multi_value_option(param)
+            for param in train_params
+            if isinstance(param, click.Option)
+        ]
         for option in params:
             if option.name == "out":
                 option.help = "the folder of the sweep  [default: runs/sweep-RECIPE-DATA]"
-        dry = click.Option(["--dry-run"], is_flag=True, help="list the grid and train nothing")
+        dry_run = click.Option(["--dry-run"], is_flag=True, help="list the grid and train nothing")
         return click.Command(
             name,
-            params=[*params, dry],
-            callback=lambda **given: run_sweep(recipe, **given),
+            params=[*params, dry_run],
+            callback=lambda **flag_values: run_sweep(recipe, **flag_values),
             help=f"Train every combination of values: {recipe.summary}\n\n{recipe.paper}\n\n"
-            "Every flag takes several values, --latent 2,5,10; those that take lists, behind semicolons: "
+            "Every flag takes several values, --latent 2,5,10; one that takes lists has semicolons between them: "
             '--hidden "400; 400,200; none". In a TOML file: latent = [2, 5, 10], hidden = [[400], [400, 200]].',
             short_help=recipe.summary,
         )
 
 
 def multi_value_option(option: click.Option) -> click.Option:
-    """A flag that takes several values of what another takes one of."""
+    """Make the option that takes several values where another takes one."""
     flag = max(option.opts, key=len)
     shared: dict[str, Any] = {"help": option.help, "required": option.required}
     if not option.required:
         shared |= {"default": option.default, "show_default": option.show_default}
     if option.is_flag:
-        # As in train it may stand alone, and then is true; left out, it is false, where nothing else is said.
+        # As in train, the flag alone means true, and false is the default.
         shared |= {"is_flag": False, "flag_value": "true", "default": "true" if option.default is True else "false"}
     return click.Option([option.name or "", flag], type=MultiValue(option.type, option.name in COMMA_OPTIONS), **shared)
 
 
 def run_sweep(recipe: Recipe, out: str | None, dry_run: bool, **values: Any) -> None:
-    """Lay out the grid, train it, and say how it ended."""
+    """Plan the grid, train it, and print how it ended."""
     from elbowroom.sweeps import parameter_grid, plan, sweep
 
     axes: dict[str, tuple[Any, ...]] = {"recipe": (recipe.name,)}
     axes |= {name: (value,) if name in SINGLE_VALUE_OPTIONS else value or (None,) for name, value in values.items()}
-    axes["seed"] = axes.pop("seed")  # the last to be named, the first to change
+    axes["seed"] = axes.pop("seed")  # last, so that it changes fastest
     out = out or _default_folder(recipe.name, axes["data"])
     if dry_run:
         _print_grid(plan(parameter_grid(axes), out), out)
@@ -139,7 +141,7 @@ def _train_point(recipe: str, **flag_values: Any) -> Run:
 
 
 def _default_folder(recipe: str, data: tuple[str, ...]) -> str:
-    """The sweep's folder, the same for the same recipe and data."""
+    """The default folder of a sweep: the same for the same recipe and data."""
     names = [Path(source).stem or "data" for source in data]
     return str(Path("runs") / "-".join(["sweep", recipe, *names]))
 
@@ -148,10 +150,10 @@ def _print_grid(points: Any, out: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    listed = Table("run", "state", "why", box=None, pad_edge=False, header_style="bold")
+    table = Table("run", "state", "why", box=None, pad_edge=False, header_style="bold")
     for point in points:
-        listed.add_row(escape(point.name), point.state, escape(point.error))
-    listing.console().print(listed)
+        table.add_row(escape(point.name), point.state, escape(point.error))
+    listing.console().print(table)
     click.echo(f"\n{len(points)} runs in {out}")
 
 
@@ -162,35 +164,30 @@ def _print_grid(points: Any, out: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table, and write no page")
 @click.option("--csv", "as_csv", is_flag=True, help="print CSV instead of a table, and write no page")
 def compare(runs: tuple[str, ...], out: str | None, baselines: bool, as_json: bool, as_csv: bool) -> None:
-    """Put runs side by side: a table of means over seeds, and a page with curves and pictures."""
+    """Put runs side by side: a table of means over seeds, and a page with curves and images."""
     from elbowroom.comparing import compare
 
     if as_json and as_csv:
         raise ValueError("both --json and --csv were given: choose one")
     target = _page_path(out, runs)
-    found = compare(*runs, baselines=baselines, log=lambda line: click.echo(line, err=True))
+    comparison = compare(*runs, baselines=baselines, log=lambda line: click.echo(line, err=True))
     if as_json or as_csv:
-        click.echo(found.json() if as_json else found.csv(), nl=as_json)
+        click.echo(comparison.json() if as_json else comparison.csv(), nl=as_json)
         if out is None:
             return
     else:
         screen = listing.console()
-        screen.print(found.table())
-        for line in (*found.footnotes, *found.comparability_notes):
+        screen.print(comparison.table())
+        for line in (*comparison.footnotes, *comparison.comparability_notes):
             click.echo(f"\n{line}")
-    click.echo(f"\npage  {found.write(target)}", err=as_json or as_csv)
+    click.echo(f"\npage  {comparison.write(target)}", err=as_json or as_csv)
 
 
 def _page_path(out: str | None, runs: tuple[str, ...]) -> Path:
-    """Where the page goes."""
+    """The page's path: as given, or in the folder that holds the runs."""
     if out is not None:
-        path = Path(out)
-        if path.suffix != ".html":
-            raise ValueError(f"--out {out}: the name must end in .html for a page")
-        if not path.parent.is_dir():
-            raise ValueError(f"--out {out}: there is no folder {path.parent}; make it first")
-        return path
-    above = [path if not (path / "recipe.json").is_file() else path.parent for path in map(Path, runs)]
-    if len(set(above)) == 1:
-        return above[0] / "compare.html"
-    return Path(os.path.commonpath([path.resolve() for path in above])) / "compare.html"
+        return options.output_path(out, {".html": "a page"})
+    folders = [path if not (path / "recipe.json").is_file() else path.parent for path in map(Path, runs)]
+    if len(set(folders)) == 1:
+        return folders[0] / "compare.html"
+    return Path(os.path.commonpath([path.resolve() for path in folders])) / "compare.html"

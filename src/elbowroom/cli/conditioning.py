@@ -1,4 +1,4 @@
-"""Labels and attributes, as they are typed, for a conditional model."""
+"""Conditions from the command line: parse ``--label`` for a conditional model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def parse_condition(run: Run, model: GenerativeModel, text: str | None, n: int) -> tuple[Tensor | None, str]:
-    """What to condition ``n`` samples on, and that in words: as asked for, or as the first training examples have it.
+    """The condition of ``n`` samples and its description: as given, or that of the first training examples.
 
     Raises:
         ValueError: the model is not conditional, or there is no such class or attribute.
@@ -47,12 +47,12 @@ def _parse_classes(data: Data, text: str, n: int) -> Tensor:
     import torch
 
     names = data.classes or ()
-    places = []
+    indices = []
     for name in (part.strip() for part in text.split(",")):
         if name not in names and not (name.isdigit() and int(name) < max(len(names), 1)):
             raise errors.unknown_name("class", name, names)
-        places.append(names.index(name) if name in names else int(name))
-    return torch.tensor(places).repeat(-(-n // len(places)))[:n]
+        indices.append(names.index(name) if name in names else int(name))
+    return torch.tensor(indices).repeat(-(-n // len(indices)))[:n]
 
 
 def _parse_attributes(data: Data, text: str, n: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""``elbowroom doctor`` and ``audit``: what a run suffers from, and whether its likelihood can be one."""
+"""``elbowroom doctor`` and ``audit``: diagnose a run, test whether its likelihood is normalized and honest."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from elbowroom.cli import listing
 @click.option("--strict", is_flag=True, help="exit with 1 where a warning or a fault was found")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of words")
 def doctor(run: str, strict: bool, as_json: bool) -> None:
-    """Say what a run suffers from, and what to do."""
+    """Diagnose a run: problems with their evidence, and what to do about each."""
     from elbowroom.doctor import examine
 
-    found = examine(run)
+    findings = examine(run)
     if as_json:
-        click.echo(found.json())
+        click.echo(findings.json())
     else:
-        listing.console().print(found.table() if found else "[bold]nothing found[/]")
-        click.echo(f"\nlooked for      {', '.join(found.performed_names)}")
-        for name, why in found.skip_reasons.items():
+        listing.console().print(findings.table() if findings else "[bold]nothing found[/]")
+        click.echo(f"\nlooked for      {', '.join(findings.performed_names)}")
+        for name, why in findings.skip_reasons.items():
             click.echo(f"not looked for  {name}: {why}")
-    if strict and any(finding.severity != "note" for finding in found):
+    if strict and any(finding.severity != "note" for finding in findings):
         raise click.exceptions.Exit(1)
 
 
@@ -31,15 +31,15 @@ def doctor(run: str, strict: bool, as_json: bool) -> None:
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 def audit(run: str, as_json: bool) -> None:
-    """Test that a run's likelihood can be one."""
+    """Test whether a run's reported likelihood can be a likelihood."""
     from elbowroom.auditor import audit
 
-    page = audit(run)
+    result = audit(run)
     if as_json:
-        click.echo(page.json())
+        click.echo(result.json())
     else:
         screen = listing.console()
-        screen.print(f"[bold]{page.subject}[/]  {page.claim}\n")
-        screen.print(page.table())
-    if not page.passed:
+        screen.print(f"[bold]{result.subject}[/]  {result.claim}\n")
+        screen.print(result.table())
+    if not result.passed:
         raise click.exceptions.Exit(1)

@@ -1,4 +1,4 @@
-"""``elbowroom export``: a run to take away."""
+"""``elbowroom export``: a run for other runtimes, a page or ONNX."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import click
 
 @click.command()
 @click.argument("run")
-@click.option("--html", help="FILE.html, a page that decodes in any browser by itself")
+@click.option("--html", help="FILE.html, a self-contained page that decodes in any browser")
 @click.option("--onnx", help="FOLDER for encoder, decoder and sampler as ONNX, checked against torch")
-@click.option("--max-mb", type=float, default=20, show_default=True, help="of weights that a page takes")
+@click.option("--max-mb", type=float, default=20, show_default=True, help="largest weights that a page may hold")
 def export(run: str, html: str | None, onnx: str | None, max_mb: float) -> None:
-    """Write a run as a page that decodes by itself, or as ONNX."""
+    """Export a run as a self-contained page, or as ONNX."""
     from elbowroom.exporting import export
 
     for file in export(run, html=html, onnx=onnx, max_mb=max_mb):

@@ -1,4 +1,4 @@
-"""``elbowroom recipes``, ``data`` and ``runs``: what there is."""
+"""``elbowroom recipes``, ``data`` and ``runs``: tables of recipes, data sets and runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 
 
 def console() -> Console:
-    """Where tables go: as wide as the terminal, and wide enough where there is none."""
+    """The console that tables are printed to: as wide as the terminal, 140 columns without one."""
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 
 
@@ -34,7 +34,7 @@ def recipes() -> None:
 
 @click.command()
 def data() -> None:
-    """List the data sets with a name, and where each is found."""
+    """List the data sets that have a name, and where each was found."""
     from elbowroom.data import datasets
 
     table = _new_table("data", "what", "shape", "examples", "where")

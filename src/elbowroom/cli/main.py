@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands, and one line for a mistake."""
+"""The command line: its commands, and one line on stderr for a mistake."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _CommandGroup(click.Group):
 @click.group(cls=_CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def commands() -> None:
-    """Train, judge and sample variational autoencoders.
+    """Train, evaluate and sample variational autoencoders.
 
     \b
     elbowroom train vae --data mnist --epochs 10
@@ -60,7 +60,7 @@ for command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line; return its exit code. A mistake is one line on stderr and code 2."""
+    """Run one command line and return its exit code; a user's mistake is one line on stderr and code 2."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     warnings.filterwarnings("default", category=DeprecationWarning, module=r"elbowroom\.")
     try:

@@ -1,4 +1,4 @@
-"""Flags: from a recipe's signature, and from a TOML file."""
+"""Options of the command line: made from a recipe's signature, preset, or read from a TOML file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import click
 from elbowroom import deprecation, errors
 from elbowroom.recipes import Argument
 
-#: What a generator of random numbers takes.
+#: Seeds that numpy and torch both accept.
 SEED_TYPE = click.IntRange(0, 2**32 - 1)
 
 
 class FiniteFloat(click.types.FloatParamType):
-    """A number that is one: neither infinite nor NaN."""
+    """A finite number: neither infinite nor NaN."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = super().convert(value, param, ctx)
@@ -27,8 +27,8 @@ class FiniteFloat(click.types.FloatParamType):
         return number
 
 
-class NumberList(click.ParamType):
-    """Numbers separated by commas, as ``400,200``; ``none`` for no number at all."""
+class NumberList(click.ParamType[tuple[float, ...]]):
+    """Numbers separated by commas, as ``400,200``; ``none`` for an empty list."""
 
     name = "N,N,…"
 
@@ -59,7 +59,7 @@ class HeightWidth(NumberList):
         return sides * 2 if len(sides) == 1 else sides
 
 
-class CountOrFraction(click.ParamType):
+class CountOrFraction(click.ParamType[int | float]):
     """A count of examples, or a fraction of them below 1."""
 
     name = "N|FRACTION"
@@ -75,11 +75,11 @@ class CountOrFraction(click.ParamType):
 
 
 def option_from_argument(argument: Argument) -> click.Option:
-    """The flag of one argument of a recipe."""
+    """Make the option for one argument of a recipe."""
     flag, kind = f"--{argument.name.replace('_', '-')}", argument.type
     shared: dict[str, Any] = {"help": argument.help, "required": argument.is_required}
     if not argument.is_required:
-        # Numbers as they would be typed, which is how help shows them too.
+        # In the syntax of the command line, in which help shows it too.
         shared["default"] = (
             _numbers_to_text(argument.default) if isinstance(argument.default, tuple) else argument.default
         )
@@ -97,7 +97,36 @@ def _numbers_to_text(numbers: tuple[float, ...]) -> str:
     return ",".join(map(str, numbers)) or "none"
 
 
-#: Settings that go together, by name; flags and a TOML file go before them.
+def output_path(name: str, kinds: dict[str, str], flag: str = "--out") -> Path:
+    """Check the name of a file to be written, before anything is computed for it.
+
+    Args:
+        name: as given.
+        kinds: the suffixes that are allowed, with what each stands for.
+        flag: the option that it was given with.
+
+    Raises:
+        ValueError: it has another suffix, or its folder does not exist.
+
+    >>> output_path("x.gif", {".png": "a figure"})
+    Traceback (most recent call last):
+    ValueError: --out x.gif: the name must end in .png (a figure)
+    """
+    path = Path(name)
+    if path.suffix not in kinds:
+        *others, last = [f"{suffix} ({kind})" for suffix, kind in kinds.items()]
+        raise ValueError(f"{flag} {name}: the name must end in {', '.join(others)}{' or ' if others else ''}{last}")
+    if not path.parent.is_dir():
+        raise ValueError(f"{flag} {name}: there is no folder {path.parent}; make it first")
+    return path
+
+
+def write_error(path: str | Path, error: OSError, flag: str = "--out") -> ValueError:
+    """The error for a file that cannot be written."""
+    return ValueError(f"cannot write {path} ({error.strerror or error}): give {flag} a place you may write to")
+
+
+#: Settings that go together, by name; flags and a TOML file override them.
 PRESETS: dict[str, dict[str, Any]] = {
     "classic": {},
     "fast": {"epochs": 4, "lr": 0.012, "schedule": "one-cycle"},
@@ -105,12 +134,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def apply_preset(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
-    """Take the defaults of the other flags from a preset, where no TOML file gives them."""
+    """Take the defaults of the other options from a preset, where no TOML file gives them."""
     ctx.default_map = PRESETS[name or "classic"] | dict(ctx.default_map or {})
 
 
 def apply_config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
-    """Take the defaults of the other flags from a TOML file, whose fields are named as the flags are."""
+    """Take the defaults of the other options from a TOML file, whose fields are named as the options are."""
     if path is None:
         return
     try:
@@ -126,8 +155,8 @@ def apply_config(ctx: click.Context, _: click.Parameter, path: str | None) -> No
         if flag is None:
             raise errors.unknown_name(f"field of {path}", name, [str(k) for k in flags])
         try:
-            # A type may have its own way to be typed.
-            text = getattr(flag.type, "typed", toml_to_text)(value)
+            # A type may have a TOML syntax of its own.
+            text = getattr(flag.type, "toml_to_text", toml_to_text)(value)
             ctx.default_map[str(flag.name)] = flag.type.convert(text, flag, ctx)
         except click.BadParameter as error:
             raise ValueError(f"--config {path}: {name} = {text}: {error.message.rstrip('.')}") from None
@@ -136,7 +165,7 @@ def apply_config(ctx: click.Context, _: click.Parameter, path: str | None) -> No
 
 
 def toml_to_text(value: Any) -> str:
-    """A field as its flag would be typed, so that both mean the same and are judged alike.
+    """Write a TOML value in the syntax of the command line, so that both are parsed and checked alike.
 
     >>> toml_to_text([400, 200]), toml_to_text(True), toml_to_text(1.5)
     ('400,200', 'true', '1.5')

@@ -1,4 +1,4 @@
-"""``elbowroom studio``: the page on a folder of runs."""
+"""``elbowroom studio``: serve the studio on a folder of runs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def studio(runs: str, host: str, port: int, no_browser: bool, data_folder: tuple
     from elbowroom.studio import serve
 
     if runs == "runs" and not Path(runs).exists():
-        Path(runs).mkdir()  # the first training makes it otherwise
+        Path(runs).mkdir()  # the default folder may not exist before the first training
 
-    def opened(address: str) -> None:
+    def announce(address: str) -> None:
         click.echo(f"studio  {address}\nCtrl-C ends it; trainings go on")
         if not no_browser:
             click.launch(address)
 
-    serve(runs, host, port, data_folder, TrainGroup("train"), opened)
+    serve(runs, host, port, data_folder, TrainGroup("train"), announce)

@@ -1,4 +1,4 @@
-"""``elbowroom train`` and ``resume``."""
+"""``elbowroom train`` and ``resume``: train a recipe, continue a run."""
 
 from __future__ import annotations
 
@@ -61,64 +61,74 @@ def _train_options() -> list[click.Option]:
             type=click.Choice(["none", "threshold", "dynamic"]),
             default="none",
             show_default=True,
-            help="make pixels black or white: dynamic draws training anew each time, validation and test once",
+            help="make pixels 0 or 1: dynamic draws training pixels anew each time, validation and test once",
         ),
-        click.Option(["--dequantize"], is_flag=True, help="make pixels continuous: uniform noise within each level"),
+        click.Option(
+            ["--dequantize"], is_flag=True, help="make pixels continuous with uniform noise within each level"
+        ),
         click.Option(
             ["--validation"], type=options.CountOrFraction(), help="examples to hold out, where the data names none"
         ),
-        click.Option(["--only"], help="classes to take alone, as 0,1"),
+        click.Option(["--only"], help="classes to keep, as 0,1"),
         click.Option(
             ["--labeled"],
             type=click.IntRange(1),
-            help="labels of training examples to keep, as for m2; others are unknown",
+            help="how many labels of training examples to keep, as for m2; the others are unknown",
         ),
         click.Option(["--label"], help="the column of a table, or the attributes, that are the labels"),
         click.Option(["--columns"], help="what columns of a table are, as zip=category,age=number,id=drop"),
+        click.Option(["--resize"], type=options.HeightWidth(), help="height,width to which image files are resized"),
+        click.Option(["--crop"], type=options.HeightWidth(), help="height,width to crop from their center first"),
+        click.Option(["--flip"], is_flag=True, help="flip half of the training images at random"),
         click.Option(
-            ["--resize"], type=options.HeightWidth(), help="height,width to which pictures in files are brought"
+            ["--shift"], type=click.IntRange(0), default=0, help="largest random shift of training images, in pixels"
         ),
-        click.Option(["--crop"], type=options.HeightWidth(), help="height,width that are cut from their middle before"),
-        click.Option(["--flip"], is_flag=True, help="mirror every second picture in training, at random"),
-        click.Option(["--shift"], type=click.IntRange(0), default=0, help="pixels that each is moved by in training"),
-        click.Option(["--skip-bad"], is_flag=True, help="leave out pictures that cannot be read, with a warning"),
-        click.Option(["--buffer"], type=int, help="examples held at a time of what is read in parts, shuffled in it"),
+        click.Option(["--skip-bad"], is_flag=True, help="skip images that cannot be read, with a warning"),
+        click.Option(
+            ["--buffer"], type=int, help="examples held in memory of data read in parts; they are shuffled within it"
+        ),
         click.Option(
             ["--watch"],
             default="validation,test",
             show_default=True,
-            help="splits to evaluate after every epoch; nothing is chosen by them",
+            help="splits to evaluate after every epoch; test is never used to choose",
         ),
-        click.Option(["--schedule"], help="of the learning rate: cosine, one-cycle, exponential, thirds"),
-        click.Option(["--clip"], type=options.FiniteFloat(), help="largest norm of a gradient"),
-        click.Option(["--skip"], type=options.FiniteFloat(), help="norm of a gradient above which a step is left out"),
+        click.Option(["--schedule"], help="learning-rate schedule: cosine, one-cycle, exponential, thirds"),
+        click.Option(["--clip"], type=options.FiniteFloat(), help="gradient clipping: largest norm of a gradient"),
+        click.Option(["--skip"], type=options.FiniteFloat(), help="skip steps whose gradient norm is above this"),
         click.Option(
-            ["--average"], type=options.FiniteFloat(), help="decay of averaged weights, as 0.999; they are what is kept"
+            ["--average"],
+            type=options.FiniteFloat(),
+            help="decay of an exponential moving average of the weights, as 0.999; the average is what is saved",
         ),
         click.Option(
             ["--kl-warmup"],
             type=options.FiniteFloat(),
-            help="fraction of the run over which the KL's weight grows to 1",
+            help="fraction of the run over which the KL weight grows to 1",
         ),
         click.Option(
-            ["--free-bits"], type=options.FiniteFloat(), help="nats of each latent dimension that cost nothing"
+            ["--free-bits"],
+            type=options.FiniteFloat(),
+            help="free bits: nats of KL per latent dimension that cost nothing",
         ),
-        click.Option(["--patience"], type=int, help="epochs without a better validation loss before stopping"),
+        click.Option(["--patience"], type=int, help="early stopping: epochs without a better validation loss"),
         click.Option(
             ["--precision"],
             type=click.Choice(["float32", "bf16"]),
             default="float32",
             show_default=True,
-            help="of matrix products; bf16 is faster where the machine has units for it",
+            help="of matrix products; bf16 is faster on hardware that supports it",
         ),
-        click.Option(["--accumulate"], type=int, default=1, help="parts that a batch is put through in"),
+        click.Option(
+            ["--accumulate"], type=int, default=1, help="gradient accumulation: parts that each batch is split into"
+        ),
         click.Option(["--checkpoint-every"], type=int, help="steps between checkpoints within an epoch"),
         click.Option(
             ["--on-nan"],
             type=click.Choice(["stop", "rollback"]),
             default="stop",
             show_default=True,
-            help="when the loss is no number: stop, or go back to the last checkpoint and on with half the rate",
+            help="on a NaN loss: stop, or go back to the last checkpoint and halve the learning rate",
         ),
         click.Option(
             ["--preset"],
@@ -126,41 +136,42 @@ def _train_options() -> list[click.Option]:
             is_eager=True,
             expose_value=False,
             callback=options.apply_preset,
-            help="classic; or fast: one cycle of higher rates over 4 epochs, about as good as the classic's 10",
+            help="classic; or fast: 4 epochs with a one-cycle schedule, about as good as 10 of the classic",
         ),
         click.Option(
             ["--config"],
             is_eager=True,
             expose_value=False,
             callback=options.apply_config,
-            help="a TOML file of these flags",
+            help="a TOML file with these options",
         ),
     ]
 
 
 class TrainGroup(click.Group):
-    """A subcommand for every recipe, its flags made from its signature."""
+    """A subcommand for every recipe, with options made from its signature."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(all_recipes())
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
         recipe = find(name)
-        own, ours = [options.option_from_argument(field) for field in recipe.arguments.values()], _train_options()
-        taken = {o.name for o in own} & {"help", *(o.name for o in ours)}
-        if taken:
-            raise ValueError(f"recipe {name} has the argument '{min(taken)}', which is a flag of train: rename it")
+        recipe_options = [options.option_from_argument(argument) for argument in recipe.arguments.values()]
+        train_options = _train_options()
+        clashes = {option.name for option in recipe_options} & {"help", *(option.name for option in train_options)}
+        if clashes:
+            raise ValueError(f"recipe {name} has the argument '{min(clashes)}', which is a flag of train: rename it")
         return click.Command(
             name,
-            params=[*own, *ours],
-            callback=lambda **given: train(recipe, **given),
+            params=[*recipe_options, *train_options],
+            callback=lambda **flag_values: train(recipe, **flag_values),
             help=f"{recipe.summary}\n\n{recipe.paper}",
             short_help=recipe.summary,
         )
 
 
 def train(recipe: Recipe, **flag_values: Any) -> None:
-    """Load, make, fit, and say where it all is."""
+    """Train, and print the result."""
     from elbowroom import distributed
 
     run = train_from_options(recipe, **flag_values)
@@ -169,32 +180,32 @@ def train(recipe: Recipe, **flag_values: Any) -> None:
 
 
 def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
-    """The run that flags ask for, trained."""
+    """Load the data, build the recipe, and fit it, as the options say."""
     import torch
 
     from elbowroom import distributed
     from elbowroom.data import load_data
     from elbowroom.workbench.fit import fit
 
-    # What stands at its default is left to the recipe, whose likelihood is another for a table's columns.
+    # Defaults are left to the recipe: its default likelihood is another one for tables.
     arguments = {
-        name: flag_values[name] for name, field in recipe.arguments.items() if flag_values[name] != field.default
+        name: flag_values[name] for name, argument in recipe.arguments.items() if flag_values[name] != argument.default
     }
     settings = {name: flag_values[name] for name in _FIT_OPTIONS}
     settings["watch"] = tuple(filter(None, settings["watch"].replace(" ", "").split(",")))
-    about = {name: flag_values[name] for name in _DATA_OPTIONS if flag_values[name] is not None}
-    about["bad_images"] = "skip" if flag_values["skip_bad"] else "refuse"
+    data_settings = {name: flag_values[name] for name in _DATA_OPTIONS if flag_values[name] is not None}
+    data_settings["bad_images"] = "skip" if flag_values["skip_bad"] else "refuse"
     distributed.init_process_group()
-    data = load_data(flag_values["data"], **about, seed=flag_values["seed"])
+    data = load_data(flag_values["data"], **data_settings, seed=flag_values["seed"])
     torch.manual_seed(flag_values["seed"])
     return fit(*recipe(data.shape, **arguments), data, **settings, callbacks=_build_callbacks(flag_values))
 
 
 def _build_callbacks(flag_values: dict[str, Any]) -> list[Any]:
-    """The callbacks that flags ask for."""
+    """The callbacks that the options ask for."""
     from elbowroom import training
 
-    made = {
+    callbacks = {
         "schedule": training.LRSchedule,
         "clip": training.GradientClipping,
         "skip": training.SkipStep,
@@ -203,11 +214,11 @@ def _build_callbacks(flag_values: dict[str, Any]) -> list[Any]:
         "free_bits": training.FreeBits,
         "patience": training.EarlyStopping,
     }
-    return [make(flag_values[flag]) for flag, make in made.items() if flag_values[flag] is not None]
+    return [make(flag_values[flag]) for flag, make in callbacks.items() if flag_values[flag] is not None]
 
 
 def print_report(run: Any) -> None:
-    """The last figures, the directory and the pictures in it."""
+    """Print the last losses, and where run, report and images are."""
     rows = run.metrics()
     end = rows[-1]
     click.echo(f"{end['reason']} after {end['step']:,} steps, epoch {end['epoch']}")
@@ -220,9 +231,9 @@ def print_report(run: Any) -> None:
     if (page := run.path / "report.html").is_file():
         click.echo(f"report    {page}")
     for kind in ("reconstructions", "samples", "curves"):
-        pictures = sorted(run.images.glob(f"{kind}*.png"))
-        if pictures:
-            click.echo(f"pictures  {pictures[-1]}")
+        images = sorted(run.images.glob(f"{kind}*.png"))
+        if images:
+            click.echo(f"images    {images[-1]}")
     if end["reason"] in ("interrupted", "terminated"):
         click.echo(f"go on with: elbowroom resume {run.path}")
         raise click.exceptions.Exit(130 if end["reason"] == "interrupted" else 143)
@@ -232,10 +243,10 @@ def print_report(run: Any) -> None:
 @click.argument("run")
 @click.option("--device", help="cpu, cuda or mps  [default: where it was trained]")
 def resume(run: str, device: str | None) -> None:
-    """Go on with a run from its last checkpoint."""
+    """Continue a run from its last checkpoint."""
     from elbowroom import distributed
     from elbowroom.workbench import fit as training
 
-    made = training.resume(run, device=device)
+    resumed = training.resume(run, device=device)
     if distributed.is_main_process():
-        print_report(made)
+        print_report(resumed)
