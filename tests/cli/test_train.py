@@ -1,0 +1,118 @@
+"""Train, resume and their settings: what the commands leave, presets and TOML files."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom.cli import main
+from tests.cli.conftest import QUICK
+
+
+def test_train_leaves_a_run_directory(run):
+    record = json.loads((run / "recipe.json").read_text())
+    assert record["recipe"] == "vae"
+    assert record["arguments"]["latent"] == 2
+    assert record["data"]["name"] == "digits"
+    assert record["training"]["seed"] == 0
+    assert record["versions"]["torch"] == torch.__version__
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert {row["split"] for row in rows if "split" in row} == {"train", "validation", "test"}
+    assert {row["event"] for row in rows if "event" in row} == {"look", "end"}
+    for row in (row for row in rows if "split" in row):
+        assert {"step", "epoch", "split", "loss", "elbo", "reconstruction", "kl", "seconds"} <= set(row)
+        assert row["loss"] == pytest.approx(row["reconstruction"] + row["kl"], abs=1e-3)
+        assert row["elbo"] == pytest.approx(-row["loss"], abs=1e-3)
+    assert rows[-1]["reason"] == "finished"
+    assert (run / "model.safetensors").is_file()
+    names = {picture.name for picture in (run / "images").iterdir()}
+    assert {"reconstructions-0002.png", "samples-0002.png", "curves.png"} <= names
+
+
+def test_the_same_command_gives_the_same_weights(run, tmp_path):
+    main(["train", "vae", "--data", "digits", "--latent", "2", *QUICK, "--out", str(tmp_path / "again")])
+    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
+
+
+def test_config_file_gives_defaults_and_flags_win(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('data = "digits"\nlatent = 3\nhidden = [32, 16]\nbatch-size = 64\nsteps = 5\n')
+    out = tmp_path / "run"
+    assert main(["train", "vae", "--config", str(file), "--latent", "4", "--out", str(out)]) == 0
+    record = json.loads((out / "recipe.json").read_text())
+    assert record["arguments"]["latent"] == 4
+    assert record["arguments"]["hidden"] == [32, 16]
+    assert record["training"]["batch_size"] == 64
+
+
+def test_preset_gives_defaults_that_file_and_flags_go_before(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("lr = 0.002\n")
+    out = tmp_path / "run"
+    arguments = ["train", "vae", "--config", str(file), "--preset", "fast", "--epochs", "1", "--out", str(out)]
+    assert main(arguments) == 0
+    training = json.loads((out / "recipe.json").read_text())["training"]
+    assert training["epochs"] == 1
+    assert training["lr"] == 0.002
+    assert training["callbacks"] == [{"name": "Rate", "arguments": {"shape": "one-cycle"}}]
+
+
+def test_mistakes_in_a_config_file(error_line, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("latnet = 3\n")
+    assert "did you mean 'latent'" in error_line("train", "vae", "--config", file)
+    file.write_text("latent = \n")
+    assert "is not TOML" in error_line("train", "vae", "--config", file)
+    for field, words in (
+        ("latent = [1, 2]", "latent = 1,2: '1,2' is not a valid integer"),
+        ("latent = true", "latent = true: 'true' is not a valid integer"),
+        ("seed = 1.7", "seed = 1.7: '1.7' is not a valid integer"),
+        ("seed = -1", "seed = -1: -1 is not in the range"),
+        ("hidden = [1.5]", "hidden = 1.5: '1.5' is not a list of whole numbers"),
+        ("lr = nan", "lr = nan: 'nan' is not a finite number"),
+        ("batch-size = {a = 1}", "batch-size is a table: expected what --batch-size takes"),
+        ("hidden = [[1]]", "hidden is a list within a list: expected what --hidden takes"),
+        ("binarize = 3", "binarize = 3: '3' is not one of"),
+    ):
+        file.write_text(field + "\n")
+        assert f"--config {file}: {words}" in error_line("train", "vae", "--config", file)
+
+
+def test_a_field_of_a_config_file_means_what_its_flag_means(tmp_path):
+    file, out = tmp_path / "mine.toml", tmp_path / "run"
+    file.write_text('watch = ["test"]\nhidden = []\nlinear = true\nsteps = 2\nlr = 1\nlatent = "3"\n')
+    assert main(["train", "autoencoder", "--config", str(file), "--out", str(out)]) == 0
+    record = er.Run(out).record
+    assert record["training"]["watch"] == ["test"]
+    assert record["training"]["lr"] == 1
+    assert record["arguments"] | {"hidden": [], "linear": True, "latent": 3} == record["arguments"]
+
+
+def test_a_ladder_of_fewer_latents_takes_the_first_widths():
+    for latent in ((20,), (32, 16)):
+        model, _ = er.recipes.ladder_vae((1, 8, 8), latent=latent)
+        assert [read.family.shape[0] for read in model.read] == list(latent)
+        assert model.decoder.net.layers[0][0].out_features == 512
+
+
+def test_ctrl_c_ends_cleanly_with_a_loadable_run(tmp_path):
+    import os
+    import signal
+    import time
+
+    path = tmp_path / "run"
+    command = [sys.executable, "-m", "elbowroom", "train", "vae", "--epochs", "100000", "--out", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (path / "model.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted" in out
+    assert f"elbowroom resume {path}" in out
+    assert er.load(path).sample(2).shape == (2, 1, 8, 8)
+    assert "Traceback" not in err
