@@ -162,6 +162,14 @@ CALLBACK_ARGUMENTS = {
     "LRSchedule": {"shape": "schedule"},
 }
 
+#: Checks of an audit, by the name under which their outcome is looked up.
+AUDIT_CHECKS = {
+    "all x together have at most one": "total probability is at most one",
+    "looking changes nothing": "scoring has no side effects",
+    "nothing passes the code": "the decoder sees only z",
+    "the same in any company": "independent of the rest of the batch",
+}
+
 #: Names of likelihoods.
 LIKELIHOODS = {"discretised-logistic": "discretized-logistic"}
 
@@ -170,6 +178,18 @@ def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
     """Warn, in one line, that a name is now another."""
     message = f"{old} is now called {new}; the old name goes with the next version"
     warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
+
+
+def current_likelihood(name: str) -> str:
+    """Return the name of a likelihood, with a warning where it is an old one.
+
+    >>> current_likelihood("gaussian:0.1")
+    'gaussian:0.1'
+    """
+    if name in LIKELIHOODS:
+        warn_renamed(f"'{name}'", f"'{LIKELIHOODS[name]}'")
+        return LIKELIHOODS[name]
+    return name
 
 
 def deprecated_getattr(module: str, stacklevel: int = 3) -> Callable[[str], Any]:
@@ -278,6 +298,15 @@ def upgrade_callback(entry: Any) -> Any:
     if isinstance(arguments, dict):
         arguments = _rename_keys(arguments, CALLBACK_ARGUMENTS.get(name, {}))
     return entry | {"name": name, "arguments": arguments}
+
+
+def upgrade_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a sweep's point as this version names them.
+
+    >>> upgrade_settings({"binarise": "dynamic", "latent": 2})
+    {'binarize': 'dynamic', 'latent': 2}
+    """
+    return _rename_keys(settings, DATA_ARGUMENTS)
 
 
 def _rename_keys(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom import distributed
+from elbowroom.deprecation import upgrade_settings
 from elbowroom.runs.run import Run
 from elbowroom.runs.settings import Settings
 from elbowroom.sweeps.grid import name_points, parameter_grid
@@ -186,6 +187,7 @@ def read_sweep(out: str | Path) -> tuple[dict[str, Settings], dict[str, str]]:
         held = json.loads(file.read_text(encoding="utf-8"))
         points, failed = dict(held["points"]), dict(held["failed"])
         if all(isinstance(settings, dict) for settings in points.values()):
+            points = {str(name): upgrade_settings(settings) for name, settings in points.items()}
             return points, {str(name): str(error) for name, error in failed.items()}
     except OSError as error:
         raise ValueError(f"cannot read {file} ({error.strerror}): mend its permissions") from None
