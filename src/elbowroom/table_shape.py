@@ -1,4 +1,4 @@
-"""The shape of a table's row, which knows its columns."""
+"""Shape of a table's row that knows the sizes of its columns, and the likelihood spelled from it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ TABLE_LIKELIHOOD = "columns"
 
 
 class TableShape(tuple[int]):
-    """The shape (D,) of a row whose columns are numbers or categories.
+    """Shape (D,) of a row whose D columns are numbers or categories; equal to the plain tuple.
 
-    Equal to the plain tuple; what makes networks and likelihoods from it finds ``sizes``: 1 for a column of numbers,
-    the number of its values for one of categories.
+    Args:
+        sizes: for each column 1 if it holds numbers, or the number of its categories. Networks and likelihoods are
+            built from this attribute.
 
-    >>> row = TableShape((1, 3, 2))
-    >>> row, row.likelihood
+    >>> shape = TableShape((1, 3, 2))
+    >>> shape, shape.likelihood
     ((3,), 'columns:1,3,2')
     """
 
@@ -26,24 +27,24 @@ class TableShape(tuple[int]):
             raise ValueError(
                 f"columns of {sizes}: expected one at least, each 1 for numbers or the number of its categories"
             )
-        row = super().__new__(cls, (len(sizes),))
-        row.sizes = sizes
-        return row
+        shape = super().__new__(cls, (len(sizes),))
+        shape.sizes = sizes
+        return shape
 
     def __getnewargs__(self) -> tuple[tuple[int, ...]]:
         return (self.sizes,)
 
     @property
     def likelihood(self) -> str:
-        """The name of the likelihood of such rows."""
+        """The name of the likelihood of such rows, such as ``columns:1,3,2``."""
         return f"{TABLE_LIKELIHOOD}:{','.join(map(str, self.sizes))}"
 
 
 def resolve_table_shape(likelihood: str, shape: tuple[int, ...]) -> TableShape:
-    """The row that a likelihood spells out, or that the shape is.
+    """Return the table shape that a likelihood spells out, or that ``shape`` is.
 
     Raises:
-        ValueError: the columns are neither spelt out nor known from the shape, or are more or fewer.
+        ValueError: the columns are neither spelled out nor known from the shape, or are more or fewer.
 
     >>> resolve_table_shape("columns:1,3,2", (3,)).sizes
     (1, 3, 2)
@@ -58,19 +59,19 @@ def resolve_table_shape(likelihood: str, shape: tuple[int, ...]) -> TableShape:
         )
     if not all(size.strip().isdecimal() for size in sizes.split(",")):
         raise ValueError(f"likelihood '{likelihood}': write columns:1,3 for a number and a category of 3 values")
-    row = TableShape(map(int, sizes.split(",")))
-    if row != tuple(shape):
+    spelled = TableShape(map(int, sizes.split(",")))
+    if spelled != tuple(shape):
         raise ValueError(
-            f"likelihood '{likelihood}' has {len(row.sizes)} columns, and the examples are "
+            f"likelihood '{likelihood}' has {len(spelled.sizes)} columns, and the examples are "
             f"{'x'.join(map(str, shape))}: spell out as many as there are"
         )
-    return row
+    return spelled
 
 
 def resolve_table_likelihood(shape: tuple[int, ...], likelihood: str | None) -> tuple[tuple[int, ...], str | None]:
-    """The shape and the likelihood that a recipe takes: those of a row agree, and all else is plain.
+    """Return the shape and likelihood for a recipe: of a table they agree, any other shape becomes a plain tuple.
 
-    A row has the likelihood of its columns where no other is asked for.
+    A table has the likelihood of its columns where no other is given.
 
     >>> resolve_table_likelihood(TableShape((1, 3)), None), resolve_table_likelihood(TableShape((1, 3)), "gaussian")
     (((2,), 'columns:1,3'), ((2,), 'gaussian'))
@@ -79,5 +80,5 @@ def resolve_table_likelihood(shape: tuple[int, ...], likelihood: str | None) -> 
         likelihood = TABLE_LIKELIHOOD
     if likelihood is None or likelihood.partition(":")[0] != TABLE_LIKELIHOOD:
         return tuple(shape), likelihood
-    row = resolve_table_shape(likelihood, shape)
-    return row, row.likelihood
+    table_shape = resolve_table_shape(likelihood, shape)
+    return table_shape, table_shape.likelihood

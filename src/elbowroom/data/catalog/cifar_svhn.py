@@ -1,4 +1,4 @@
-"""CIFAR-10 and SVHN: small pictures in colour."""
+"""CIFAR-10 and SVHN: small images in colour."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from elbowroom.data.catalog.digits import DIGIT_CLASSES
 from elbowroom.data.catalog.download import DatasetFile, fetch_contents
-from elbowroom.data.catalog.registry import DIGIT_CLASSES, dataset
+from elbowroom.data.catalog.registry import dataset
 from elbowroom.data.raw import RawDataset, split_from_arrays
 from elbowroom.data.splits.memory import InMemorySplit
 
 
 def keep_bytes(data: bytes) -> bytes:
-    """A file as it is, packed or not."""
+    """Return a file as it is, packed or not."""
     return data
 
 
@@ -45,18 +46,18 @@ def cifar10() -> RawDataset:
 
     Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; no licence stated.
     """
-    with tarfile.open(fileobj=BytesIO(fetch_contents("cifar10", [CIFAR_FILE])[0]), mode="r:gz") as packed:
+    with tarfile.open(fileobj=BytesIO(fetch_contents("cifar10", [CIFAR_FILE])[0]), mode="r:gz") as archive:
         batches = {
             PurePosixPath(member.name).stem: np.frombuffer(file.read(), np.uint8).reshape(-1, 3073)
-            for member in packed
-            if member.name.endswith(".bin") and (file := packed.extractfile(member))
+            for member in archive
+            if member.name.endswith(".bin") and (file := archive.extractfile(member))
         }
     train, test = (np.concatenate([batches[name] for name in sorted(batches) if word in name]) for word in BATCH_NAMES)
     return RawDataset(parse_cifar_rows(train), test=parse_cifar_rows(test), classes=CIFAR_CLASSES)
 
 
 def parse_cifar_rows(rows: np.ndarray) -> InMemorySplit:
-    """Rows of the number of a class, then the pixels in red, green and blue."""
+    """Parse rows of a class number, then the pixels in red, green and blue."""
     return split_from_arrays(rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0])
 
 
@@ -80,7 +81,7 @@ SVHN_FILES = tuple(
     default_amounts=(1000, 0),
 )
 def svhn() -> RawDataset:
-    """73,257 and 26,032 digits of 32x32 pixels in colour, each in the middle of its picture.
+    """73,257 and 26,032 digits of 32x32 pixels in colour, each in the middle of its image.
 
     Source: Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu and A. Ng, Reading Digits in Natural Images with
     Unsupervised Feature Learning, NIPS workshop 2011; for non-commercial use only.
@@ -90,8 +91,8 @@ def svhn() -> RawDataset:
 
 
 def parse_svhn(content: bytes) -> InMemorySplit:
-    """The pictures (32, 32, 3, N) and classes of a MATLAB file, in which a nought is called 10."""
+    """Parse the images (32, 32, 3, N) and classes of a MATLAB file, in which the class of digit 0 is 10."""
     from scipy.io import loadmat
 
-    held = loadmat(BytesIO(content))
-    return split_from_arrays(np.ascontiguousarray(held["X"].transpose(3, 2, 0, 1)), held["y"].ravel() % 10)
+    arrays = loadmat(BytesIO(content))
+    return split_from_arrays(np.ascontiguousarray(arrays["X"].transpose(3, 2, 0, 1)), arrays["y"].ravel() % 10)

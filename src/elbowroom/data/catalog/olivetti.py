@@ -19,7 +19,7 @@ OLIVETTI_FILE = DatasetFile(
 
 @dataset(
     "olivetti",
-    summary="ten pictures each of forty people's faces, grey; the classes are the people",
+    summary="ten images each of forty people's faces, grey; the classes are the people",
     source="AT&T Laboratories Cambridge 1992 to 1994",
     license="none stated",
     shape=(1, 64, 64),
@@ -35,8 +35,8 @@ def olivetti() -> RawDataset:
     """
     from scipy.io import loadmat
 
-    held = loadmat(BytesIO(fetch_contents("olivetti", [OLIVETTI_FILE])[0]))["faces"]
+    faces = loadmat(BytesIO(fetch_contents("olivetti", [OLIVETTI_FILE])[0]))["faces"]
     # a column for every face, which is written column by column
-    faces = np.ascontiguousarray(held.T.reshape(-1, 64, 64).transpose(0, 2, 1))
+    faces = np.ascontiguousarray(faces.T.reshape(-1, 64, 64).transpose(0, 2, 1))
     people = np.arange(len(faces)) // 10
     return RawDataset(split_from_arrays(faces, people), classes=tuple(map(str, range(int(people.max()) + 1))))

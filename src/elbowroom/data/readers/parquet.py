@@ -1,4 +1,4 @@
-"""Tables, lists and pictures in parquet shards, read by row groups. Needs pyarrow."""
+"""Rows of parquet shards (numbers, lists or images), read by row groups. Needs pyarrow."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ from torch import Tensor
 from elbowroom.data.file_io import io_errors
 from elbowroom.data.image import NO_CROP_RESIZE, CropResize
 from elbowroom.data.readers import arrow
+from elbowroom.data.readers.encoded_examples import ArraySpec, decode_examples, infer_spec
 from elbowroom.data.splits.buffered import longest_block
-from elbowroom.data.value_kinds import ArraySpec, decode_examples, infer_spec
 
 
 class ParquetRowSource:
-    """The rows of parquet files, one after the other.
+    """The rows of parquet files, one file after the other, as a source for a split that is read in parts.
 
-    The label is the column of one of its names (``label``, ``y``, ``target``, ...), if there is one. The examples are
-    the one column of pictures (their bytes, or a struct that has them), or the one column of lists of numbers, or
-    lists of lists, all of one length; where there are several, the one named ``image``, ``x`` or the like. Failing
-    these they are all other columns, which have to be numbers.
+    The labels are the column with one of the usual names (``label``, ``y``, ``target``, ...), if there is one. The
+    examples are the one column of images (their bytes, or a struct that has them), or the one column of lists of
+    numbers, or lists of lists, all of one length; where there are several, the one named ``image``, ``x`` or the like.
+    Failing these they are all other columns, which have to be numbers.
+
+    Args:
+        shards: the files.
+        crop_resize: the crop and size of images.
 
     Raises:
         ValueError: a damaged or empty file, files with different columns, columns of text, an empty field; on
-            reading, pictures or lists of another form than those looked at first.
+            reading, images or lists of another shape than the first ones.
     """
 
     def __init__(self, shards: Sequence[Path], crop_resize: CropResize = NO_CROP_RESIZE) -> None:
@@ -40,9 +44,9 @@ class ParquetRowSource:
         self._shard_starts = start_offsets(file.num_rows for file in self._metadata)
         self.columns, self.label_column = arrow.select_columns(self._schemas[0], shards[0])
         self._check_schemas()
-        self.has_images = arrow.content_kind(self._schemas[0].field(self.columns[0]).type) == "picture"
+        self.has_images = arrow.content_kind(self._schemas[0].field(self.columns[0]).type) == "image"
         if crop_resize != NO_CROP_RESIZE and not self.has_images:
-            raise ValueError(f"{crop_resize} is for pictures, and {shards[0]} has none: leave it out")
+            raise ValueError(f"{crop_resize} is for images, and {shards[0]} has none: leave it out")
         self.labels = (
             None if self.label_column is None else np.concatenate([self._read_labels(n) for n in range(len(shards))])
         )
@@ -52,48 +56,52 @@ class ParquetRowSource:
         return sum(file.num_rows for file in self._metadata)
 
     def read_rows(self, rows: np.ndarray) -> np.ndarray:
-        """The examples at ``rows``; each row group they are in is read whole, one at a time."""
-        made = np.empty((len(rows), *self.spec.shape), self.spec.dtype)
+        """Read the examples at ``rows``; each row group they are in is read whole, one at a time."""
+        examples = np.empty((len(rows), *self.spec.shape), self.spec.dtype)
         group_of = np.searchsorted(self._group_starts, rows, side="right") - 1
         for group in np.unique(group_of):
-            made[group_of == group] = self._read_values(group, rows[group_of == group])
-        return made
+            examples[group_of == group] = self._read_values(group, rows[group_of == group])
+        return examples
 
     def block_starts(self, buffer: int | None) -> Tensor:
-        """The row groups."""
-        groups = torch.from_numpy(self._group_starts)
-        longest = longest_block(groups, len(self))
+        """Return the first row of each row group.
+
+        Raises:
+            ValueError: a ``buffer`` that is smaller than a row group.
+        """
+        starts = torch.from_numpy(self._group_starts)
+        longest = longest_block(starts, len(self))
         if buffer is not None and buffer < longest:
             raise ValueError(
                 f"buffer={buffer} is less than a row group, which is read whole and has up to {longest} rows: give at "
                 f"least {longest}, or write the files with a smaller row_group_size"
             )
-        return groups
+        return starts
 
     def describe_row(self, row: int) -> str:
-        """The row of the shard."""
+        """Return the row of the shard, for an error message."""
         shard = int(np.searchsorted(self._shard_starts, row, side="right")) - 1
         return f"row {row - self._shard_starts[shard]} of {self.shards[shard]}"
 
     def _read_values(self, group: int, rows: np.ndarray) -> np.ndarray:
-        """The examples at some rows of one group."""
+        """Read the examples at some rows of one group."""
         table = self._read_group(group, rows)
 
-        def name(place: int) -> str:
-            return self.describe_row(int(rows[place]))
+        def describe_row(index: int) -> str:
+            return self.describe_row(int(rows[index]))
 
         if self.has_images:
-            return decode_examples(arrow.column_bytes(table, name), self.spec, self.crop_resize, name)
-        values = arrow.columns_to_array(table, name)
+            return decode_examples(arrow.column_bytes(table, describe_row), self.spec, self.crop_resize, describe_row)
+        values = arrow.columns_to_array(table, describe_row)
         if values.shape[1:] != self.spec.shape:
             raise ValueError(
-                f"{name(0)} is {ArraySpec(values.shape[1:], values.dtype)}, and the first row of {self.shards[0]} is "
-                f"{self.spec}: expected one length; cut or fill them"
+                f"{describe_row(0)} is {ArraySpec(values.shape[1:], values.dtype)}, and the first row of "
+                f"{self.shards[0]} is {self.spec}: expected one length; cut or fill them"
             )
         return values
 
     def _infer_spec(self) -> ArraySpec:
-        """The form of the first row, or of the first few pictures."""
+        """Infer shape and dtype from the first row, or from the first few images."""
         rows = np.arange(min(64, self._metadata[0].row_group(self._groups[0][1]).num_rows))
         table = self._read_group(0, rows)
         if self.has_images:
@@ -102,35 +110,35 @@ class ParquetRowSource:
         return ArraySpec(values.shape[1:], values.dtype)
 
     def _read_group(self, group: int, rows: np.ndarray) -> Any:
-        """The columns of the examples, at some rows of one group."""
+        """Read the columns of the examples at some rows of one group."""
         shard, number = self._groups[group]
         path = self.shards[shard]
         with io_errors(path), pq.ParquetFile(path, metadata=self._metadata[shard]) as file:
             return file.read_row_group(number, columns=self.columns).take(rows - self._group_starts[group])
 
     def _read_labels(self, shard: int) -> np.ndarray:
-        """The labels of one file."""
+        """Read the labels of one file."""
         path = self.shards[shard]
         with io_errors(path):
             table = pq.read_table(path, columns=[self.label_column])
         return arrow.labels_to_array(table.column(0), lambda row: f"the {self.label_column} of row {row} of {path}")
 
     def _check_schemas(self) -> None:
-        """Refuse files whose columns are not those of the first."""
+        """Raise for files whose columns are not those of the first."""
         for shard, schema in zip(self.shards, self._schemas, strict=True):
             for column in filter(None, (*self.columns, self.label_column)):
-                have, want = (
+                actual, expected = (
                     str(s.field(column).type) if column in s.names else "missing" for s in (schema, self._schemas[0])
                 )
-                if have != want:
+                if actual != expected:
                     raise ValueError(
-                        f"the column '{column}' is {have} in {shard} and {want} in {self.shards[0]}: expected the same "
-                        "columns in all"
+                        f"the column '{column}' is {actual} in {shard} and {expected} in {self.shards[0]}: expected "
+                        "the same columns in all"
                     )
 
 
 def read_parquet_metadata(shard: Path) -> Any:
-    """What a parquet file says of itself."""
+    """Read the metadata of a parquet file, which must not be empty."""
     with io_errors(shard):
         metadata = pq.read_metadata(shard)
     if not metadata.num_rows:
@@ -139,7 +147,7 @@ def read_parquet_metadata(shard: Path) -> Any:
 
 
 def start_offsets(counts: Any) -> np.ndarray:
-    """Where each of several runs of these lengths begins.
+    """Return the start of each of several consecutive ranges of these lengths.
 
     >>> start_offsets([3, 2, 4])
     array([0, 3, 5])

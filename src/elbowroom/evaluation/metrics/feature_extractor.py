@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from elbowroom import serialization
 from elbowroom.data import Batch, Data, Split
-from elbowroom.data.catalog.download import cache_dir
+from elbowroom.data.cache import cache_dir
 
 #: How the classifier is trained; part of the name it is kept under.
 CLASSIFIER_SETTINGS = {"steps": 600, "batch": 128, "rate": 3e-3, "features": 64, "calibration": 40}
