@@ -31,7 +31,7 @@ NAMES = {
     "diagonal-normal": "density",
     "continuous-bernoulli": "density",
     "bernoulli": "neither",
-    "discretised-logistic": "probability",
+    "discretized-logistic": "probability",
     "logistic-mixture": "probability",
 }
 FACES, SAMPLES, DRAWS = 8, 8, 4

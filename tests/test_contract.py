@@ -13,7 +13,7 @@ from elbowroom.training import Step
 
 CASES = [
     ((1, 8, 8), "bernoulli"),
-    ((3, 5, 7), "discretised-logistic"),
+    ((3, 5, 7), "discretized-logistic"),
     ((9,), "gaussian:optimal"),
     ((9,), "columns:1,1,2,3,1,5,2,1,4"),
 ]
@@ -75,13 +75,13 @@ def test_shapes(recipe, shape, likelihood):
         assert draw.kl.shape == (6,)
         assert model.sample(3, c[:3]).shape == (3, *shape)
     else:
-        with pytest.raises(ValueError, match="no prior to sample from: give codes"):
+        with pytest.raises(ValueError, match="no prior to sample from: give latents"):
             model.sample(3)
     assert model.reconstruct(x, c).shape == (6, *shape)
     z = model.encode(x, c)
     assert z.shape == (6, *model.latent_shape)
     assert model.sample(z=z, c=c).shape == (6, *shape)
-    with pytest.raises(ValueError, match="this model's codes have"):
+    with pytest.raises(ValueError, match="this model's latents have"):
         model.sample(z=torch.zeros(1, 99))
 
 
@@ -90,7 +90,7 @@ def test_saved_and_loaded_it_is_the_same(recipe, tmp_path):
     model, objective = make(recipe)
     run = er.fit(model, objective, data, steps=3, out=tmp_path / "run", device="cpu")
     again = er.load(run.path)
-    assert again.recipe_call == model.origin
+    assert again.recipe_call == model.recipe_call
     x, y, _ = data.test.first(5)
     assert torch.equal(again.reconstruct(x, y), model.reconstruct(x, y))
     for name, tensor in serialization.named_tensors(model).items():
@@ -141,7 +141,7 @@ def test_arguments_are_checked(recipe):
         recipe((1, 8, 8), latent=(0,) if recipe.name == "ladder_vae" else 0)
     assert recipe.paper
     assert recipe.summary.endswith(".")
-    assert all(field.help for field in recipe.fields.values())
+    assert all(field.help for field in recipe.arguments.values())
 
 
 def test_a_ladder_of_one_rung_is_a_vae():

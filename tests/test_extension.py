@@ -111,7 +111,7 @@ def test_a_file_that_fails_is_one_line_with_its_line(text, words, tmp_path, monk
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith(f"elbowroom: {file}, {words}")
-        assert err.endswith("mend it, or take it out of ELBOWROOM_RECIPES\n")
+        assert err.endswith("fix it, or remove it from ELBOWROOM_RECIPES\n")
         assert err.count("\n") == 1
     file.write_text("")
     assert main(["recipes"]) == 0
@@ -234,7 +234,7 @@ def test_a_name_that_another_recipe_has(table, tmp_path, monkeypatch, capsys):
     cell = "import elbowroom as er\n@er.recipe('P')\ndef mine(shape, latent: int = {}): ...\n"
     for default in (2, 3):  # a notebook's cell, executed again
         exec(cell.format(default), {"__name__": "__main__"})
-        assert table["mine"].fields["latent"].default == default
+        assert table["mine"].arguments["latent"].default == default
     (tmp_path / "mine.py").write_text(cell.format(4))
     for module in ("__main__", "mine"):  # a file that is run and read
         code = compile((tmp_path / "mine.py").read_text(), str(tmp_path / "mine.py"), "exec")

@@ -29,7 +29,7 @@ def every_pixel(channels):
     return torch.cartesian_prod(*[GRID] * channels).reshape(-1, channels)
 
 
-@pytest.mark.parametrize("name", ["categorical", "discretised-logistic", "logistic-mixture:1", "logistic-mixture:4"])
+@pytest.mark.parametrize("name", ["categorical", "discretized-logistic", "logistic-mixture:1", "logistic-mixture:4"])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_levels_sum_to_one_over_all_values_of_a_pixel(name, channels):
     """Over pairs of channels too, where one leans on the other."""
@@ -114,7 +114,7 @@ def test_a_mixture_has_its_mean(channels):
 
 
 @pytest.mark.parametrize(
-    "name", ["categorical", "discretised-logistic", "logistic-mixture:3", "gaussian:0.2", "laplace:0.2"]
+    "name", ["categorical", "discretized-logistic", "logistic-mixture:3", "gaussian:0.2", "laplace:0.2"]
 )
 def test_draws_have_the_probabilities_they_are_said_to(name):
     """The mean log-probability of draws is minus the entropy, and their mean the mean."""
@@ -206,7 +206,7 @@ def test_a_variance_for_every_pixel_has_a_floor_where_pictures_are_flat():
 
 
 @pytest.mark.parametrize(
-    "name", ["discretised-logistic", "logistic-mixture", "categorical", "diagonal-normal", "laplace"]
+    "name", ["discretized-logistic", "logistic-mixture", "categorical", "diagonal-normal", "laplace"]
 )
 @pytest.mark.parametrize("size", [1e2, 1e4])
 def test_extreme_numbers_give_finite_losses_and_gradients(name, size):
@@ -224,7 +224,7 @@ def test_channels_that_move_together_are_worth_bits():
     grey = 0.5 + 0.1 * torch.randn(500, 1, 1, 1)
     x = ((grey + 0.01 * torch.randn(500, 3, 1, 1)).clamp(0, 1) * 255).round() / 255
     bits = {}
-    for name in ("discretised-logistic", "logistic-mixture:1"):
+    for name in ("discretized-logistic", "logistic-mixture:1"):
         family = likelihood(name, (3, 1, 1))
         phi = torch.zeros(family.size, requires_grad=True)
         optimizer = torch.optim.Adam([phi], 0.05)
@@ -234,7 +234,7 @@ def test_channels_that_move_together_are_worth_bits():
             loss.backward()
             optimizer.step()
         bits[name] = loss.item() / math.log(2) / 3
-    assert bits["logistic-mixture:1"] < bits["discretised-logistic"] - 1
+    assert bits["logistic-mixture:1"] < bits["discretized-logistic"] - 1
 
 
 class TestColumns:

@@ -123,7 +123,7 @@ def test_every_network_is_the_same_when_saved_and_made_again(network, shape, tmp
     x = examples(4, shape)
     objective(model.draw(x), torch.tensor(0)).backward()  # a scale that follows the values has to be kept as well
     serialization.save(tmp_path / "w.safetensors", serialization.named_tensors(model))
-    origin = model.origin
+    origin = model.recipe_call
     assert type(origin.shape) is tuple
     again, _ = er.recipes.RECIPES[origin.recipe](origin.shape, **origin.arguments)
     serialization.load_into(again, serialization.read(tmp_path / "w.safetensors")[0], tmp_path)

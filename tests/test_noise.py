@@ -47,5 +47,5 @@ def test_the_source_goes_back_to_torch():
 
 
 def test_a_draw_for_others_is_refused():
-    with pytest.raises(ValueError, match="3 examples, but 2 were named"), noise.keyed_noise(0, torch.arange(2)):
+    with pytest.raises(ValueError, match="for 3 examples, but the index has 2: give"), noise.keyed_noise(0, torch.arange(2)):
         noise.standard_normal(torch.Size((1, 3, 2)), torch.zeros(()))

@@ -26,13 +26,13 @@ def test_the_bounds_are_those_of_the_paper(model):
         for y in range(3):
             given = torch.eye(3)[y : y + 1]
             q = model.encoder(x[i : i + 1], given)
-            log_px = model.decoder(draw.classes.latent.z[:, i : i + 1, y], given).log_prob(x[i : i + 1])
+            log_px = model.decoder(draw.class_posterior.latent.z[:, i : i + 1, y], given).log_prob(x[i : i + 1])
             of_class.append(log_px.mean() - math.log(3) - kl_divergence(q, model.prior())[0])
         bounds, weight = torch.stack(of_class), log_qy[i].exp()
         expected = bounds[c[i]] if c[i] >= 0 else (weight * (bounds - log_qy[i])).sum()
         torch.testing.assert_close(draw.elbo[i], expected, atol=1e-4, rtol=1e-4)
     nobody = model.draw(x, None, k=4)
-    assert (nobody.classes.label == -1).all()
+    assert (nobody.class_posterior.label == -1).all()
 
 
 def test_the_bound_closes_to_the_same_likelihood_with_and_without_the_class(model):
@@ -124,7 +124,7 @@ class TestLabelled:
     def test_all_labels_change_nothing(self, digits):
         data = er.load_data("digits", labeled=len(digits.train))
         assert torch.equal(data.train.y, digits.train.y)
-        assert data.train.often is None
+        assert data.train.oversampled is None
 
     def test_of_some_classes_alone(self):
         data = er.load_data("digits", only="3,5", labeled=10)
@@ -133,12 +133,12 @@ class TestLabelled:
     @pytest.mark.parametrize(
         ("source", "count", "words"),
         [
-            ("digits", 5, "labelled=5 of 1,258 training examples of 10 classes: expected at least one of each class"),
+            ("digits", 5, "labeled=5 of 1,258 training examples of 10 classes: expected at least one of each class"),
             ("digits", 5000, "no more than there are, 10 to 1258"),
             ("digits", 1256, "wants .* labels of each class, and '.' has .*: give a smaller number"),
-            ("digits", 0, "labelled=0: expected a number of training examples to keep the labels of"),
-            ("digits", 2.5, "labelled=2.5: expected a number of training examples"),
-            (torch.rand(9, 3), 2, "labelled=2 is for data with classes, and array has none: leave it out, or give"),
+            ("digits", 0, "labeled=0: expected a number of training examples to keep the labels of"),
+            ("digits", 2.5, "labeled=2.5: expected a number of training examples"),
+            (torch.rand(9, 3), 2, "labeled=2 is for data with classes, and array has none: leave it out, or give"),
             ([(torch.rand(4, 3), torch.tensor([0, 1, 0, 1]))], 2, "are read as they come: leave it out"),
         ],
     )
@@ -153,10 +153,10 @@ class TestLabelled:
         from elbowroom.runs.command import repeat_command
 
         monkeypatch.chdir(tmp_path)
-        flags = ["train", "m2", "--labelled", "100", "--latent", "2", "--hidden", "8", "--watch", "test"]
+        flags = ["train", "m2", "--labeled", "100", "--latent", "2", "--hidden", "8", "--watch", "test"]
         assert main([*flags, "--steps", "30", "--out", "whole", "--device", "cpu"]) == 0
         whole = er.Run("whole")
-        assert "--labelled 100" in repeat_command(whole.record).line
+        assert "--labeled 100" in repeat_command(whole.record).line
         assert (whole.data().train.y >= 0).sum() == 100
 
         @er.on.step

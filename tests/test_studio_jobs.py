@@ -17,7 +17,7 @@ from elbowroom.cli.train import TrainGroup
 from elbowroom.recipes import RECIPES
 from elbowroom.runs.run import Run
 from elbowroom.studio.app import create_app
-from elbowroom.studio.http.json import RequestError
+from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services import annotations, jobs, processes, train_form
 from elbowroom.studio.services.run_index import RunIndex
 
@@ -46,11 +46,11 @@ def recipe(request):
 def test_every_recipe_has_a_form_whose_values_come_back(client, recipe):
     """What a form shows, sent back, are the arguments that the command line would have taken."""
     form = next(one for one in client.get("/api/recipes").json()["recipes"] if one["name"] == recipe.name)
-    assert [field["name"] for field in form["fields"]] == list(recipe.fields)
+    assert [field["name"] for field in form["fields"]] == list(recipe.arguments)
     given = {field["name"]: field["default"] for field in form["fields"]}
     words = train_form.train_arguments(recipe, command(recipe), given, {}, "digits")
     read = command(recipe).make_context(recipe.name, words[1:]).params
-    assert {name: read[name] for name in recipe.fields} == {n: f.default for n, f in recipe.fields.items()}
+    assert {name: read[name] for name in recipe.arguments} == {n: a.default for n, a in recipe.arguments.items()}
 
 
 def test_every_setting_of_the_form_comes_back(client, recipe):

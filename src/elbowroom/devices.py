@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""The device to compute on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from elbowroom import distributed
 
 
 def resolve(name: str | None = None) -> torch.device:
-    """The device of this name; without one, the fastest there is: cuda, then mps, then cpu.
+    """Return the device of this name; without a name, the fastest available: cuda, then mps, then cpu.
 
-    Of several processes that ``torchrun`` starts on a machine, each has a GPU of its own.
+    Of several processes that ``torchrun`` starts on a machine, each gets the GPU of its local rank.
 
     Raises:
-        ValueError: there is no such device on this machine.
+        ValueError: the device does not exist on this machine.
 
     >>> resolve("cpu")
     device(type='cpu')
@@ -26,8 +26,8 @@ def resolve(name: str | None = None) -> torch.device:
             device = torch.device("cuda", distributed.local_rank())
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
-        there = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+        available = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
         raise ValueError(
-            f"no device '{name}' on this machine: choose from {', '.join(there)}, or leave it out"
+            f"no device '{name}' on this machine: choose from {', '.join(available)}, or leave it out"
         ) from None
     return device

@@ -1,4 +1,4 @@
-"""The processes that train together, as ``torchrun`` starts them; a training on its own is the first of one."""
+"""Distributed training: process group, reductions, sharding. Without ``torchrun`` there is one process, of rank 0."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 T = TypeVar("T")
 
 
 def under_torchrun() -> bool:
-    """Whether ``torchrun`` started this process beside others."""
+    """Whether ``torchrun`` started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def is_initialized() -> bool:
-    """Whether the processes have met."""
+    """Whether the process group is initialized."""
     return dist.is_available() and dist.is_initialized()
 
 
 def world_size() -> int:
-    """How many train together.
+    """Return the number of processes.
 
     >>> world_size()
     1
@@ -33,72 +35,72 @@ def world_size() -> int:
 
 
 def rank() -> int:
-    """The number of this one, from 0."""
+    """Return the rank of this process, from 0."""
     return dist.get_rank() if is_initialized() else 0
 
 
 def is_main_process() -> bool:
-    """Whether this is the one that writes."""
+    """Whether this process has rank 0, the one that writes files."""
     return rank() == 0
 
 
 def is_restarted() -> bool:
-    """Whether ``torchrun`` started this process again after one had died."""
+    """Whether ``torchrun`` restarted this process after a failure."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
 def can_restart() -> bool:
-    """Whether ``torchrun`` was told to start again what dies."""
+    """Whether ``torchrun`` restarts processes that fail (``--max-restarts``)."""
     return under_torchrun() and int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
 
 
 def local_rank() -> int:
-    """The number of this process on its machine, and so of its GPU."""
+    """Return the rank of this process on its machine, which is the index of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def init_process_group() -> None:
-    """Meet the others that ``torchrun`` started, if it did, until this process ends.
+    """Initialize the process group if ``torchrun`` started this process, and destroy it when the process ends.
 
-    Tensors on a GPU travel by NCCL, all else by Gloo. A group that was parted from cannot meet again over the same
-    store, so one training after another shares it.
+    Tensors on a GPU are sent by NCCL, all else by Gloo. A group that was destroyed cannot be initialized again over the
+    same store, so successive trainings share one.
     """
     if is_initialized() or not under_torchrun():
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(local_rank())
-    store, mine, size = next(dist.rendezvous("env://"))
-    # The store outlives a restart, and what the dead ones wrote into it: each attempt has keys of its own.
-    store = dist.PrefixStore(f"attempt-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
-    kind = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    dist.init_process_group(kind, store=store, rank=mine, world_size=size)
+    store, own_rank, size = next(rendezvous("env://"))
+    # The store survives a restart with what the failed processes wrote into it, so each attempt has its own keys.
+    store = PrefixStore(f"attempt-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=own_rank, world_size=size)
     atexit.register(lambda: dist.is_initialized() and dist.destroy_process_group())
 
 
 def broadcast_object(value: T) -> T:
-    """The first process's value, in all of them.
+    """Return the value of rank 0 in every process.
 
     >>> broadcast_object("runs/vae-digits-1")
     'runs/vae-digits-1'
     """
     if world_size() == 1:
         return value
-    box: list[Any] = [value]
-    dist.broadcast_object_list(box, device=torch.device("cpu"))
-    return box[0]
+    values = [value]
+    dist.broadcast_object_list(values, device=torch.device("cpu"))
+    return values[0]
 
 
 def all_gather_object(value: T) -> list[T]:
-    """Every process's value, in all of them, in the order of their ranks."""
+    """Return the values of all processes in every process, ordered by rank."""
     if world_size() == 1:
         return [value]
-    found: list[Any] = [None] * world_size()
-    dist.all_gather_object(found, value)
-    return found
+    values: list[Any] = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return values
 
 
 def all_reduce_sum(tensor: Tensor) -> Tensor:
-    """The sum of a tensor over the processes, in place.
+    """Sum a tensor over the processes, in place.
 
     >>> all_reduce_sum(torch.tensor([1.0, 2.0]))
     tensor([1., 2.])
@@ -109,30 +111,31 @@ def all_reduce_sum(tensor: Tensor) -> Tensor:
 
 
 def all_reduce_max(value: int) -> int:
-    """The largest of every process's number."""
+    """Return the maximum of an integer over the processes."""
     if world_size() == 1:
         return value
-    box = torch.tensor(value)
-    dist.all_reduce(box, dist.ReduceOp.MAX)
-    return int(box)
+    tensor = torch.tensor(value)
+    dist.all_reduce(tensor, dist.ReduceOp.MAX)
+    return int(tensor)
 
 
 def shard_order(order: Tensor, size: int) -> Tensor:
-    """This process's part of an order, of every batch of ``size`` one example in :func:`world_size`.
+    """Return this process's share of an order of examples: of every batch of ``size``, one in :func:`world_size`.
 
-    Where the last batch has fewer examples than there are processes, those left without get its first, to be weighed
-    with nothing (:func:`weight`): every process takes every step.
+    Where the last batch has fewer examples than there are processes, those left without one get its first, which counts
+    with weight zero (:class:`elbowroom.training.batch_shard.BatchShard`), so that every process takes every step.
 
     >>> shard_order(torch.arange(5), 2)
     tensor([0, 1, 2, 3, 4])
     """
     if world_size() == 1:
         return order
-    return torch.cat([mine if len(mine := chunk[rank() :: world_size()]) else chunk[:1] for chunk in order.split(size)])
+    batches = torch.split(order, size)
+    return torch.cat([own if len(own := batch[rank() :: world_size()]) else batch[:1] for batch in batches])
 
 
 def shard_size(size: int) -> int:
-    """How many examples of a batch of ``size`` are this process's.
+    """Return how many examples of a batch of ``size`` this process takes.
 
     >>> shard_size(128)
     128

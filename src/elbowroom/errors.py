@@ -1,4 +1,4 @@
-"""The words of an error: what was wrong, what was expected, what to do."""
+"""Error messages: an unknown name, with the nearest known one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from difflib import get_close_matches
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], extra: str = "") -> ValueError:
-    """The error for a name that is not in a table, with the nearest name that is.
+    """Return the error for a name that is not in a registry, with the nearest name that is.
 
-    Returned rather than raised, so that the ``raise`` stands where the mistake was seen.
+    Returned rather than raised, so that the ``raise`` stands where the mistake is found.
 
     >>> unknown_name("recipe", "vea", ["vae", "beta_vae"]).args[0]
     "unknown recipe 'vea': did you mean 'vae'? Known: beta_vae, vae"

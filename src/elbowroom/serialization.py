@@ -1,4 +1,4 @@
-"""Tensors in a file: written beside and renamed, read with advice. No pickle."""
+"""Tensors in safetensors files: written atomically, read with checks. No pickle."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ from torch import Tensor, nn
 
 
 def named_tensors(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
-    """Parameters and persistent buffers by name, each once where modules share it (a VampPrior its encoder).
+    """Return parameters and persistent buffers by name, each once where modules share it (a VampPrior its encoder).
 
     >>> list(named_tensors(nn.Linear(2, 1)))
     ['weight', 'bias']
     """
     seen: set[int] = set()
-    found = {}
+    tensors = {}
     for name, tensor in module.state_dict(keep_vars=True).items():
         if id(tensor) not in seen:
             seen.add(id(tensor))
-            found[prefix + name] = tensor.detach()
-    return found
+            tensors[prefix + name] = tensor.detach()
+    return tensors
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write all or nothing: a reader sees the old file or the new one."""
-    beside = path.with_name(path.name + ".writing")
+    """Write a file atomically: a reader sees the old file or the new one."""
+    temporary = path.with_name(path.name + ".writing")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, beside, dict(metadata or {}))
-        with beside.open("rb") as written:
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, dict(metadata or {}))
+        with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(beside, path)
+        os.replace(temporary, path)
     except SafetensorError as error:
-        # The library says so in words only; the words end in "(os error N)".
+        # The library gives the error number only in its message, which ends in "(os error N)".
         number = re.search(r"os error (\d+)", str(error))
         code = int(number[1]) if number else errno.EIO
         raise OSError(code, os.strerror(code), str(path)) from None
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def save_hashed(folder: Path, stem: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
-    """Write ``STEM-HASH.safetensors``, all or nothing: the name tells later whether the content is whole."""
-    beside = folder / f"{stem}.part"
+    """Write ``STEM-HASH.safetensors`` atomically; the hash in the name shows later whether the content is intact."""
+    temporary = folder / f"{stem}.part"
     try:
-        save(beside, tensors, metadata)
-        path = folder / f"{stem}-{_hash(beside)}.safetensors"
-        os.replace(beside, path)
+        save(temporary, tensors, metadata)
+        path = folder / f"{stem}-{_hash(temporary)}.safetensors"
+        os.replace(temporary, path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return path
 
 
 def read_hashed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """As :func:`read`, once the content has the hash that its name says.
+    """Read a file of :func:`save_hashed`, after checking the hash in its name.
 
     Raises:
-        ValueError: it has not.
+        ValueError: the content has another hash, or cannot be read.
     """
     if path.stem.rpartition("-")[2] != _hash(path):
         raise ValueError(f"{path} is damaged: its content does not have the hash that its name says")
@@ -77,7 +77,7 @@ def _hash(path: Path) -> str:
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a file and what was written about them.
+    """Read the tensors and the metadata of a file.
 
     Raises:
         ValueError: the file is missing, cut short or damaged.
@@ -96,16 +96,16 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, pref
     """Copy tensors into the module's own, name by name.
 
     Raises:
-        ValueError: names or shapes differ, so these are the weights of something else.
+        ValueError: names or shapes differ: the weights are those of another model.
     """
     own = named_tensors(module, prefix)
-    given = {name: t for name, t in tensors.items() if name.startswith(prefix)}
-    for name in [*own, *given]:
-        have, want = (tuple(t[name].shape) if name in t else "nothing" for t in (given, own))
-        if have != want:
+    stored = {name: t for name, t in tensors.items() if name.startswith(prefix)}
+    for name in [*own, *stored]:
+        have, expected = (tuple(t[name].shape) if name in t else "nothing" for t in (stored, own))
+        if have != expected:
             raise ValueError(
-                f"{path} belongs to another model: '{name}' holds {have} where this recipe has {want}; "
+                f"{path} belongs to another model: '{name}' holds {have} where this recipe has {expected}; "
                 "was recipe.json edited, or the file copied from another run?"
             )
     for name, tensor in own.items():
-        tensor.copy_(given[name])
+        tensor.copy_(stored[name])

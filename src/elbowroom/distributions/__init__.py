@@ -1,10 +1,13 @@
-"""The distributions that torch lacks, or has only in a slower or less careful form.
+"""Distributions that torch lacks, or has only in a slower or less accurate form.
 
 All are :class:`torch.distributions.Distribution`; argument validation is off for these, and only for these.
 """
 
+from typing import TYPE_CHECKING
+
 from torch.distributions import kl_divergence
 
+from elbowroom.deprecation import deprecated_getattr
 from elbowroom.distributions.base import UncheckedDistribution, to_event
 from elbowroom.distributions.bernoulli import IndependentBernoulli, PixelContinuousBernoulli
 from elbowroom.distributions.discretized import PixelCategorical, PixelLogistic, PixelLogisticMixture
@@ -40,3 +43,6 @@ __all__ = [
     "nearest_code_index",
     "to_event",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

@@ -1,10 +1,10 @@
-"""Distributions of bits, and of grey values in [0, 1]."""
+"""Bernoulli and continuous Bernoulli distributions."""
 
 from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -14,13 +14,13 @@ from torch.distributions import Distribution, Independent
 from elbowroom.distributions.base import UncheckedDistribution
 
 
-class IndependentBernoulli(Independent):
-    r"""A coin for every element of an event, from its logit :math:`l`.
+class IndependentBernoulli(Independent[Any]):
+    r"""Independent Bernoulli variables, one for every element of an event, with logit :math:`l`.
 
     .. math:: \log p(x) = \sum_i x_i l_i - \log(1 + e^{l_i})
 
-    Torch's own, but where no gradient is wanted it is scored as above, in place: an importance bound scores thousands
-    of codes for each example, for which torch's cross-entropy takes half as long as the decoder.
+    Equal to torch's. Without gradients the formula above is computed in place: an importance bound scores thousands of
+    latents for each example, for which torch's cross-entropy takes half as long as the decoder.
 
     Args:
         logits: (..., *event).
@@ -39,26 +39,29 @@ class IndependentBernoulli(Independent):
 
     @cached_property
     def base_dist(self) -> torch.distributions.Bernoulli:
-        """The coins one by one; made when asked for, since that takes as long as to score a few hundred pictures."""
+        """The elements as a batch; built on first use, which takes as long as scoring a few hundred images."""
         return torch.distributions.Bernoulli(logits=self.logits, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
         if torch.is_grad_enabled() or not _can_score_in_place(value, self.logits):
-            return super().log_prob(value)
+            return self._log_prob_by_element(value)
         dims = tuple(range(-len(self.event_shape), 0))
         scores = self.logits.exp().add_(1).log_().addcmul_(self.logits, value, value=-1).sum(dims).neg_()
         # In single precision a logit above 88 has no exponential.
-        return scores if math.isfinite(scores.sum().item()) else super().log_prob(value)
+        return scores if math.isfinite(scores.sum().item()) else self._log_prob_by_element(value)
+
+    def _log_prob_by_element(self, value: Tensor) -> Tensor:
+        return cast(Tensor, super().log_prob(value))  # type: ignore[no-untyped-call]
 
 
 def _can_score_in_place(value: Tensor, logits: Tensor) -> bool:
-    """Whether ``value`` can be taken into ``logits`` in place."""
+    """Whether an in-place operation on ``logits`` can take ``value``: same dtype, and broadcastable."""
     pairs = zip(reversed(value.shape), reversed(logits.shape), strict=False)
     return value.dtype == logits.dtype and value.dim() <= logits.dim() and all(a in (1, b) for a, b in pairs)
 
 
 class PixelContinuousBernoulli(UncheckedDistribution):
-    r"""The Bernoulli's cross-entropy made a density on [0, 1], from its logit :math:`l`.
+    r"""Continuous Bernoulli: the Bernoulli cross-entropy normalised to a density on [0, 1], with logit :math:`l`.
 
     .. math:: \log p(x) = x\,l - \mathrm{softplus}(l) + \log\frac{l}{\tanh(l/2)}
 
@@ -76,7 +79,7 @@ class PixelContinuousBernoulli(UncheckedDistribution):
 
     def _safe_logits(self) -> tuple[Tensor, Tensor]:
         small = self.logits.abs() < 1e-2
-        # A harmless stand-in where the series is used, so that no NaN gradient comes out of the unused branch.
+        # A dummy value where the series is used, so that the unused branch of where() gives no NaN gradient.
         return small, torch.where(small, torch.ones_like(self.logits), self.logits)
 
     @property

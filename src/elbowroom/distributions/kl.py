@@ -9,7 +9,7 @@ from elbowroom.distributions.latent import CodebookCategorical, Normal, Quantize
 
 
 def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
-    """KL(q || p) element by element of the latent, in nats, where both factorise over it; else ``None``.
+    """Return KL(q || p) for each element of the latent, in nats, where both factorise over it; else ``None``.
 
     >>> import torch
     >>> kl_elements(Normal(torch.ones(1, 3), torch.zeros(1, 3)), Normal(torch.zeros(3), torch.zeros(3)))
@@ -23,13 +23,13 @@ def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
     return None
 
 
-@register_kl(Normal, Normal)
+@register_kl(Normal, Normal)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_normal(q: Normal, p: Normal) -> Tensor:
     elements = kl_elements(q, p)
     assert elements is not None
     return elements.sum(tuple(range(-len(q.event_shape), 0)))
 
 
-@register_kl(Quantized, CodebookCategorical)
+@register_kl(Quantized, CodebookCategorical)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_quantized(q: Quantized, p: CodebookCategorical) -> Tensor:
     return -p.log_mass(q.indices).sum(-1)

@@ -1,16 +1,16 @@
-"""Distributions of codes: a normal, a point, the entries of a codebook."""
+"""Distributions of latents: normal, delta, codebook, mixtures."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from elbowroom import noise
-from elbowroom.distributions.base import UncheckedDistribution
+from elbowroom.distributions.base import UncheckedDistribution, sample_categorical
 
 _LOG_2PI = math.log(2 * math.pi)
 
@@ -22,8 +22,8 @@ class Normal(UncheckedDistribution):
 
     Args:
         loc: mean, (..., *event).
-        log_var: log of the variance, broadcastable to ``loc``. Kept as it comes, neither clamped nor exponentiated
-            twice, since a clamped log-variance silently changes the KL.
+        log_var: log of the variance, broadcastable to ``loc``. Neither clamped nor exponentiated twice, since a
+            clamped log-variance silently changes the KL.
         event_dim: how many trailing dimensions make one event.
 
     >>> q = Normal(torch.zeros(3, 2), torch.zeros(3, 2))
@@ -56,7 +56,7 @@ class Normal(UncheckedDistribution):
 
 
 class Delta(UncheckedDistribution):
-    """All mass on one point: the posterior of an autoencoder. It has no density, so no KL.
+    """A delta distribution: all mass on one point, the posterior of an autoencoder. It has no density, so no KL.
 
     >>> Delta(torch.ones(3, 2)).rsample((4,)).shape
     torch.Size([4, 3, 2])
@@ -77,14 +77,14 @@ class Delta(UncheckedDistribution):
 
 
 class Quantized(UncheckedDistribution):
-    """All mass on the code nearest to the encoder's output, position by position.
+    """All mass on the codebook entry nearest to the encoder's output, position by position.
 
-    A discrete latent: ``log_prob`` is the log of a probability, zero at the chosen codes.
+    A discrete latent: ``log_prob`` is the log of a probability, zero at the nearest entries.
 
     Args:
-        output: what the encoder said, (B, P, D).
-        codes: the nearest code of each position, (B, P, D).
-        indices: its number, (B, P).
+        output: of the encoder, (B, P, D).
+        codes: the nearest codebook entry of each position, (B, P, D).
+        indices: of these entries, (B, P).
     """
 
     has_rsample = True
@@ -99,11 +99,11 @@ class Quantized(UncheckedDistribution):
 
     @property
     def commitment(self) -> Tensor:
-        """Squared distance of the encoder's output from its codes, (B,); the gradient reaches the encoder only."""
+        """Squared distance of the encoder's output from its entries, (B,); only the encoder gets a gradient."""
         return ((self.output - self.codes.detach()) ** 2).sum((-2, -1))
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        """The codes; their gradient goes straight through to the encoder's output."""
+        """Return the codebook entries; their gradient is passed straight through to the encoder's output."""
         through = self.output + (self.codes - self.output).detach()
         return through.expand(self._extended_shape(sample_shape))
 
@@ -112,11 +112,11 @@ class Quantized(UncheckedDistribution):
 
 
 class CodebookCategorical(UncheckedDistribution):
-    """A code at each position, drawn independently with its own probabilities.
+    """A codebook entry at each position, positions independent, each with its own probabilities.
 
     Args:
         logits: (P, C).
-        codebook: the vectors of the C codes, (C, D).
+        codebook: the C entries, (C, D).
     """
 
     def __init__(self, logits: Tensor, codebook: Tensor) -> None:
@@ -124,13 +124,10 @@ class CodebookCategorical(UncheckedDistribution):
         super().__init__(torch.Size(), torch.Size((logits.shape[0], codebook.shape[1])))
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        chosen = torch.distributions.Categorical(logits=self.logits, validate_args=False).sample(
-            torch.Size(sample_shape)
-        )
-        return self.codebook[chosen]
+        return self.codebook[sample_categorical(self.logits, sample_shape)]
 
     def log_mass(self, indices: Tensor) -> Tensor:
-        """Log-probability of the codes with these numbers, position by position: (..., P) -> (..., P)."""
+        """Return the log-probability of the entries with these indices, position by position: (..., P) to (..., P)."""
         logits = self.logits.expand(*indices.shape, self.logits.shape[-1])
         return logits.gather(-1, indices[..., None]).squeeze(-1)
 
@@ -139,31 +136,31 @@ class CodebookCategorical(UncheckedDistribution):
 
 
 def nearest_code_index(vectors: Tensor, codebook: Tensor) -> Tensor:
-    """The number of the code nearest to each vector: (..., D) and (C, D) to (...)."""
-    # By |c|² − 2 e·c: one product for all, and no |e|², which changes nothing.
+    """Return the index of the codebook entry nearest to each vector: (..., D) and (C, D) to (...)."""
+    # |c|² − 2 e·c is one matrix product; |e|² does not change the minimum.
     return (codebook.square().sum(-1) - 2 * vectors @ codebook.T).argmin(-1)
 
 
 def has_density(q: Distribution) -> bool:
-    """Whether ``log_prob`` is defined; it is not for a single point in a continuous space."""
+    """Whether ``log_prob`` is defined; it is not for a :class:`Delta`."""
     return not isinstance(q, Delta)
 
 
 def mixture(logits: Tensor, components: Distribution) -> MixtureSameFamily:
-    """A mixture of the last batch dimension of ``components`` with these weights."""
+    """Mix the last batch dimension of ``components`` with the weights of these logits."""
     weights = Categorical(logits=logits, validate_args=False)
-    plain = isinstance(components, Normal) and len(components.batch_shape) == len(components.event_shape) == 1
-    return (DiagonalNormalMixture if plain else MixtureSameFamily)(weights, components, validate_args=False)
+    is_vector = isinstance(components, Normal) and len(components.batch_shape) == len(components.event_shape) == 1
+    return (DiagonalNormalMixture if is_vector else MixtureSameFamily)(weights, components, validate_args=False)
 
 
 class DiagonalNormalMixture(MixtureSameFamily):
-    r"""A mixture of C diagonal normals over vectors, all of them scored by two matrix products.
+    r"""A mixture of C diagonal normals over vectors, scored by two matrix products.
 
     .. math:: \sum_i (z_i - \mu_{ci})^2 / \sigma_{ci}^2 = z^2 \cdot \sigma_c^{-2} - 2 z \cdot (\mu_c / \sigma_c^2)
         + \textstyle\sum_i \mu_{ci}^2 / \sigma_{ci}^2
 
-    Scored one by one, 500 components hold 500 times the numbers of the codes: a VampPrior's step then takes longer over
-    its prior than over its networks. The three sums cancel, so they are taken in double precision where there is one.
+    Scored one by one, 500 components take 500 times the memory of the latents, and a VampPrior's step spends more time
+    on the prior than on the networks. The three sums cancel, so they are taken in double precision where supported.
 
     >>> parts = Normal(torch.tensor([[0.0], [2.0]]), torch.zeros(2, 1))
     >>> mixture(torch.zeros(2), parts).log_prob(torch.tensor([[1.0]]))
@@ -171,13 +168,14 @@ class DiagonalNormalMixture(MixtureSameFamily):
     """
 
     def log_prob(self, z: Tensor) -> Tensor:
-        part = self.component_distribution
-        assert isinstance(part, Normal)
+        components = self.component_distribution
+        assert isinstance(components, Normal)
         if z.device.type == "mps":  # which has no double precision
-            return super().log_prob(z)
-        loc, log_var, wide = part.loc.double(), part.log_var.expand_as(part.loc).double(), z.double()
+            return cast(Tensor, super().log_prob(z))  # type: ignore[no-untyped-call]
+        loc, z64 = components.loc.double(), z.double()
+        log_var = components.log_var.expand_as(components.loc).double()
         precision = (-log_var).exp()
-        squares = wide.square() @ precision.T - 2 * wide @ (loc * precision).T
+        squares = z64.square() @ precision.T - 2 * z64 @ (loc * precision).T
         constant = (loc.square() * precision + log_var + math.log(2 * math.pi)).sum(-1)
         scores = self.mixture_distribution.logits - 0.5 * (squares + constant)
         return torch.logsumexp(scores, -1).to(z.dtype)

@@ -1,4 +1,4 @@
-"""Distributions of the rows of a table: classes, and columns of different kinds side by side."""
+"""Distributions of the rows of a table: categorical columns, and columns of different kinds side by side."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from elbowroom.distributions.base import UncheckedDistribution
+from elbowroom.distributions.base import UncheckedDistribution, broadcast_shapes, sample_categorical
 
 
 class ColumnCategorical(UncheckedDistribution):
-    """One of several classes, given by its number from 0.
+    """A categorical distribution over class indices from 0.
 
-    Its ``mean`` is the most probable class, since a mean of numbers that only name something means nothing.
+    Its ``mean`` is the most probable class, since class indices have no meaningful average.
 
     Args:
         logits: (..., classes).
@@ -34,28 +34,25 @@ class ColumnCategorical(UncheckedDistribution):
         return self.logits.argmax(-1).to(self.logits.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        shape, last = torch.broadcast_shapes(value.shape, self.batch_shape), self.logits.shape[-1] - 1
-        known = (value >= 0) & (value <= last) & (value == value.round())
-        chosen = torch.where(known, value, 0).long().expand(shape)
-        scores = self.logits.expand(*shape, -1).gather(-1, chosen[..., None]).squeeze(-1)
-        return scores.where(known, -torch.inf)
+        shape, last = broadcast_shapes(value.shape, self.batch_shape), self.logits.shape[-1] - 1
+        is_class = (value >= 0) & (value <= last) & (value == value.round())
+        index = torch.where(is_class, value, 0).long().expand(shape)
+        scores = self.logits.expand(*shape, -1).gather(-1, index[..., None]).squeeze(-1)
+        return scores.where(is_class, -torch.inf)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        drawn = torch.distributions.Categorical(logits=self.logits, validate_args=False).sample(
-            torch.Size(sample_shape)
-        )
-        return drawn.to(self.logits.dtype)
+        return sample_categorical(self.logits, sample_shape).to(self.logits.dtype)
 
 
 class IndependentColumns(UncheckedDistribution):
-    r"""Independent columns, each with a distribution of its own; a value that is NaN is missing and adds nothing.
+    r"""Independent columns, each with its own distribution; NaN is a missing value and adds nothing.
 
-    .. math:: \log p(x) = \sum_{d:\, x_d \text{ is there}} \log p_d(x_d)
+    .. math:: \log p(x) = \sum_{d:\, x_d \text{ observed}} \log p_d(x_d)
 
-    which is the log-probability of what is there, the rest integrated out.
+    which is the log-probability of the observed values, the missing ones integrated out.
 
     Args:
-        columns: of each column, with event shape (1,).
+        columns: the distribution of each column, with event shape (1,).
     """
 
     def __init__(self, columns: Sequence[Distribution]) -> None:
@@ -68,8 +65,8 @@ class IndependentColumns(UncheckedDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         missing = value.isnan()
-        # Filled before it is scored, so that no NaN enters a gradient.
-        filled = value.masked_fill(missing, 0).split(1, -1)
+        # Filled before scoring, so that no NaN enters a gradient.
+        filled = torch.split(value.masked_fill(missing, 0), 1, -1)
         scores = [column.log_prob(x) for column, x in zip(self.columns, filled, strict=True)]
         return torch.stack(scores, -1).masked_fill(missing, 0).sum(-1)
 

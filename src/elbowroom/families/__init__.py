@@ -1,5 +1,8 @@
-"""Families: from the numbers a network puts out to a distribution."""
+"""Families: from the output of a network to a distribution."""
 
+from typing import TYPE_CHECKING
+
+from elbowroom.deprecation import deprecated_getattr
 from elbowroom.families.base import Family
 from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretizedLogistic, LogisticMixture
@@ -24,3 +27,6 @@ __all__ = [
     "Point",
     "likelihood",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

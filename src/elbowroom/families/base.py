@@ -1,4 +1,4 @@
-"""What every family has in common."""
+"""Base class of the families: from the output of a network to a distribution."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+#: A shape without batch; an integer n is the shape (n,).
 Shape = int | Sequence[int]
 
 
 class Family(nn.Module, ABC):
-    """Numbers from a network made into a distribution over events of one shape.
+    """A map from the output of a network to a distribution over events of one shape.
 
-    Where every element of an event takes the same number of them, they come as (per_element, *shape), flattened: so a
-    convolution's channels are what it takes, whatever the family.
+    Where every element of an event takes the same number of parameters, the network puts them out as (per_element,
+    *shape), flattened: the channels of a convolution, whatever the family.
 
     Attributes:
         shape: the event's shape, without batch.
-        size: how many numbers the network must put out for one event.
-        support: (low, high), the values an event's elements may take.
-        missing: whether a value may be NaN, which then adds nothing.
-        levels: how many values an element may take: 2 of a bit, 256 of a pixel; ``None`` for a density.
+        size: the number of parameters of one event, which is the width of the network's output.
+        support: (low, high), the range of an event's elements.
+        missing: whether a value may be missing, NaN, which then adds nothing to the log-probability.
+        levels: the number of values of an element: 2 for a bit, 256 for a pixel; ``None`` for a density.
     """
 
     support: tuple[float, float] = (-math.inf, math.inf)
@@ -39,11 +41,11 @@ class Family(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, phi: Tensor) -> Distribution:
-        """``phi`` of shape (..., size) to a distribution with batch (...) and event ``shape``."""
+        """Map ``phi``, (..., size), to a distribution with batch shape (...) and event shape ``shape``."""
 
     def split_parameters(self, phi: Tensor) -> Tensor:
-        """The numbers of every element: (..., size) to (per_element, ..., *shape)."""
-        return phi.unflatten(-1, (-1, *self.shape)).movedim(-1 - len(self.shape), 0)
+        """Split the parameters by their meaning: (..., size) to (per_element, ..., *shape)."""
+        return torch.unflatten(phi, -1, (-1, *self.shape)).movedim(-1 - len(self.shape), 0)
 
     def extra_repr(self) -> str:
         return "x".join(map(str, self.shape))

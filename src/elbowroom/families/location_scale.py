@@ -1,4 +1,4 @@
-"""Families for real numbers around the network's output, one scale for all of them."""
+"""Gaussian and Laplace families: a location from the network and one scale for all elements."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from torch import Tensor, nn
 from elbowroom import distributions, errors
 from elbowroom.families.base import Family, Shape
 
-#: What a scale may be, besides a number.
+#: The values of a scale, besides a number.
 SCALE_MODES = ("learned", "optimal")
 
 
 class LocationScale(Family):
-    """A location from the network, and a scale for all elements.
+    """A location-scale family: the location from the network, one scale for all elements.
 
     Args:
         shape: of an example.
-        scale: a number keeps it there; ``"learned"`` makes it a parameter; ``"optimal"`` sets it in every training step
-            to the value that maximises the batch's likelihood, through which the gradient flows (Rybkin, Daniilidis &
+        scale: a number fixes it; ``"learned"`` makes it a parameter; ``"optimal"`` sets it in every training step to
+            the value that maximises the batch's likelihood, through which the gradient flows (Rybkin, Daniilidis &
             Levine 2021, arXiv 2006.13202).
 
     Deviation from the paper: outside training, ``"optimal"`` uses an exponential average (rate 0.1, so over the last
-    dozens of steps) of the steps' log-scales, since a scale taken from the batch under test is no likelihood.
+    dozens of steps) of the steps' log-scales, since with a scale fitted to the test batch it would not be a likelihood.
     """
 
     tenth: Tensor
@@ -50,20 +50,20 @@ class LocationScale(Family):
 
     @abstractmethod
     def build_distribution(self, loc: Tensor, log_scale: Tensor) -> td.Distribution:
-        """The distribution with this location and scale."""
+        """Return the distribution with this location and scale."""
 
     @abstractmethod
     def optimal_log_scale(self, error: Tensor) -> Tensor:
-        """The log-scale that makes these errors most probable."""
+        """Return the log-scale of maximum likelihood for these errors."""
 
     @property
     def log_scale(self) -> Tensor:
-        """The log-scale in force outside training."""
-        # A single number speaks for all elements, and has far to go: it moves ten times as fast as a weight.
+        """The log-scale used outside training."""
+        # One parameter for all elements, with far to go from its initial value: it moves ten times as fast as a weight.
         return 10 * self.tenth if self.scale == "learned" else self.kept
 
     def forward(self, phi: Tensor) -> td.Distribution:
-        loc = phi.unflatten(-1, self.shape)
+        loc = torch.unflatten(phi, -1, self.shape)
         return (
             OptimalScaleDistribution(self, loc)
             if self.scale == "optimal" and self.training
@@ -72,7 +72,7 @@ class LocationScale(Family):
 
     @torch.no_grad()
     def update_average(self, log_scale: Tensor) -> None:
-        """Take one training step's log-scale into the average."""
+        """Update the average with the log-scale of a training step."""
         rate = torch.where(self.started > 0, 0.1, 1.0)
         self.kept += rate * (log_scale - self.kept)
         self.started.fill_(1)
@@ -82,7 +82,7 @@ class LocationScale(Family):
 
 
 class OptimalScaleDistribution(distributions.UncheckedDistribution):
-    """A distribution that takes its scale from the values it scores."""
+    """A distribution whose scale is fitted to the values it scores."""
 
     def __init__(self, family: LocationScale, loc: Tensor) -> None:
         self.family, self.loc = family, loc
@@ -103,7 +103,7 @@ class OptimalScaleDistribution(distributions.UncheckedDistribution):
 
 
 class Gaussian(LocationScale):
-    r"""A normal around the network's output with one standard deviation :math:`\sigma` for all elements.
+    r"""A normal with the network's output as mean and one standard deviation :math:`\sigma` for all elements.
 
     >>> p = Gaussian(4, scale=1.0)(torch.zeros(1, 4))
     >>> p.log_prob(torch.zeros(1, 4))
@@ -114,13 +114,14 @@ class Gaussian(LocationScale):
         return distributions.Normal(loc, 2 * log_scale, len(self.shape))
 
     def optimal_log_scale(self, error: Tensor) -> Tensor:
-        """The root mean square."""
+        """Return the log of the root mean square of the errors."""
         return error.square().mean().clamp_min(1e-12).log() / 2
 
 
 class Laplace(LocationScale):
-    r"""A Laplace around the network's output, one scale :math:`b` for all: :math:`\log p(x) = -\sum_i |x_i-\mu_i|/b +
-    \log 2b`, a :class:`LocationScale`.
+    r"""A Laplace with the network's output as location and one scale :math:`b` for all elements.
+
+    .. math:: \log p(x) = -\sum_i |x_i - \mu_i| / b + \log 2b
 
     >>> p = Laplace(4, scale=1.0)(torch.zeros(1, 4))
     >>> p.log_prob(torch.zeros(1, 4))
@@ -132,5 +133,5 @@ class Laplace(LocationScale):
         return distributions.to_event(pixel, len(self.shape))
 
     def optimal_log_scale(self, error: Tensor) -> Tensor:
-        """The mean distance."""
+        """Return the log of the mean absolute error."""
         return error.abs().mean().clamp_min(1e-6).log()

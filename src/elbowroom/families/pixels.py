@@ -1,4 +1,4 @@
-"""Families for pixels: bits, grey values, the 256 levels of a picture."""
+"""Families for pixels: bits, grey values, the 256 levels of an image."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from elbowroom.families.base import Family, Shape
 
 
 class Bernoulli(Family):
-    r"""A coin for every pixel, on its logit: :math:`\log p(x) = \sum_i x_i \log p_i + (1-x_i) \log(1-p_i)`.
+    r"""An independent Bernoulli for every pixel, parametrized by its logit.
 
-    A likelihood for binary data only. On grey values it is the cross-entropy of the classic example: it trains well,
-    but does not integrate to one, so it is labelled wherever it is reported; :class:`ContinuousBernoulli` does.
+    .. math:: \log p(x) = \sum_i x_i \log p_i + (1 - x_i) \log(1 - p_i)
+
+    A likelihood for binary data only. On grey values it is the widely used binary cross-entropy: it trains well, but
+    does not integrate to one, which is noted wherever it is reported; :class:`ContinuousBernoulli` does.
 
     >>> import torch
     >>> p = Bernoulli((1, 2, 2))(torch.zeros(3, 4))
@@ -28,24 +30,24 @@ class Bernoulli(Family):
     levels = 2
 
     def forward(self, phi: Tensor) -> td.Distribution:
-        return distributions.IndependentBernoulli(phi.unflatten(-1, self.shape), len(self.shape))
+        return distributions.IndependentBernoulli(torch.unflatten(phi, -1, self.shape), len(self.shape))
 
 
 class ContinuousBernoulli(Family):
-    """:class:`elbowroom.distributions.PixelContinuousBernoulli` for every pixel: a density for grey values in [0, 1]."""
+    """:class:`elbowroom.distributions.PixelContinuousBernoulli` for every pixel: a density on [0, 1]."""
 
     support = (0.0, 1.0)
 
     def forward(self, phi: Tensor) -> td.Distribution:
-        pixel = distributions.PixelContinuousBernoulli(phi.unflatten(-1, self.shape))
+        pixel = distributions.PixelContinuousBernoulli(torch.unflatten(phi, -1, self.shape))
         return distributions.to_event(pixel, len(self.shape))
 
 
 class Categorical(Family):
-    """A free probability for each of the 256 values of every pixel; discrete, so bits per dimension are defined.
+    """A categorical distribution over the 256 values of every pixel; discrete, so bits per dimension are defined.
 
-    It knows nothing of one value being next to another, and asks 256 numbers of the network for every element: for
-    small pictures, and much data.
+    It does not use the order of the values, and needs 256 outputs of the network for every element: for small images
+    and large data sets.
     """
 
     support = (0.0, 1.0)
@@ -75,11 +77,11 @@ class DiscretizedLogistic(Family):
 
 
 class LogisticMixture(Family):
-    """:class:`elbowroom.distributions.PixelLogisticMixture`: pixels of several channels hold together.
+    """:class:`elbowroom.distributions.PixelLogisticMixture` for every pixel: its channels are not independent.
 
     Args:
-        shape: of an example: (C, *space), or a list of one channel.
-        components: K, how many logistics share a pixel.
+        shape: of an example: (C, *space), or (D,) for one channel.
+        components: K, the number of logistics for a pixel.
 
     >>> import torch
     >>> p = LogisticMixture((3, 2, 2), components=4)(torch.zeros(5, 3 * 2 * 2 * 12))
@@ -98,11 +100,11 @@ class LogisticMixture(Family):
 
     def forward(self, phi: Tensor) -> td.Distribution:
         channels = self.shape[0] if len(self.shape) > 1 else 1
-        by_channel = phi.unflatten(-1, (3, self.components, channels, math.prod(self.shape) // channels))
-        loc, raw, third = by_channel.unbind(-4)
-        # The first channel leans on none, so where its slope would be is the weight of the component.
+        by_channel = torch.unflatten(phi, -1, (3, self.components, channels, math.prod(self.shape) // channels))
+        loc, raw, slope = by_channel.unbind(-4)
+        # The first channel depends on no other, so in place of its slope stands the logit of the component.
         return distributions.PixelLogisticMixture(
-            third[..., 0, :], *_logistic_parameters(loc, raw), third, torch.Size(self.shape)
+            slope[..., 0, :], *_logistic_parameters(loc, raw), slope, torch.Size(self.shape)
         )
 
     def extra_repr(self) -> str:
@@ -110,9 +112,9 @@ class LogisticMixture(Family):
 
 
 def _logistic_parameters(loc: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
-    """Location and log-scale, so that a fresh network says mid-grey with a scale of about a seventh of the range.
+    """Return location and log-scale: mid-grey and about a seventh of the range for an untrained network.
 
-    The log-scale stays between -7, a quarter of a level, below which a bin's mass is one, and 3, where all is at the
-    ends; smoothly, so that the gradient goes on.
+    The log-scale is bounded smoothly, so that the gradient does not vanish, between -7, a quarter of a level, below
+    which the mass of a bin is one, and 3, where all mass is in the outer bins.
     """
     return loc + 0.5, 5 * (raw / 5).tanh() - 2

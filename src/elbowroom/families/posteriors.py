@@ -1,4 +1,4 @@
-"""Families for codes: q(z|x), and p(z|z') between the latents of a hierarchy."""
+"""Families of latents: q(z|x), and p(z|z') between the latents of a hierarchy."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from elbowroom.families.base import Family, Shape
 
 
 class DiagonalNormal(Family):
-    """A normal with its mean and log-variance from the network: the posterior of the classic VAE.
+    """A normal with mean and log-variance from the network: the posterior of the standard VAE.
 
-    As a likelihood it predicts a variance for every pixel, which has no end where the data is flat, so there it needs
-    a floor.
+    As a likelihood it predicts a variance for every pixel; where the data is constant its density is unbounded, so it
+    needs a floor.
 
     Args:
-        shape: of a code, or of an example.
-        floor: the smallest log-variance; it is approached smoothly, so that the gradient goes on.
+        shape: of a latent, or of an example.
+        floor: the smallest log-variance, approached smoothly, so that the gradient does not vanish.
 
     >>> DiagonalNormal(20).size
     40
@@ -37,7 +37,7 @@ class DiagonalNormal(Family):
 
 
 class Point(Family):
-    """One point: the code of an autoencoder. There is no density, so the KL is undefined.
+    """A delta distribution: the latent of an autoencoder. It has no density, so the KL is undefined.
 
     >>> Point(2)(torch.zeros(5, 2)).mean.shape
     torch.Size([5, 2])
@@ -48,21 +48,21 @@ class Point(Family):
 
 
 class Codebook(Family):
-    r"""The nearest of ``codes`` learned vectors at each of ``positions`` places.
+    r"""Vector quantization: the nearest of ``codes`` learned vectors at each of ``positions`` positions.
 
-    The vectors follow the encoder by exponential moving averages, in forward, as batch normalisation keeps its
+    The vectors follow the encoder by exponential moving averages, updated in forward as batch normalisation updates its
     statistics: :math:`N_i \leftarrow \gamma N_i + (1-\gamma) n_i`, :math:`m_i \leftarrow \gamma m_i + (1-\gamma)
     \sum_j e_{ij}`, :math:`c_i = m_i / N_i`. van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937, appendix A.1.
 
-    Deviation from the paper: a code whose share of use falls below 3 % of an even share is set on a vector of the
-    batch (Dhariwal et al. 2020, arXiv 2005.00341, restart codes in this way), which also places all of them at the
-    first step.
+    Deviation from the paper: an entry whose usage falls below 3 % of uniform usage is replaced by a vector of the batch
+    (Dhariwal et al. 2020, arXiv 2005.00341, restart codes in this way), which also initializes all entries at the first
+    step.
 
     Args:
-        positions: P, how many codes make one latent.
-        dim: D, the length of a code.
-        codes: C, how many there are to choose from.
-        decay: the average's :math:`\gamma`.
+        positions: P, the number of entries that make one latent.
+        dim: D, the length of an entry.
+        codes: C, the number of entries of the codebook.
+        decay: :math:`\gamma` of the averages.
 
     >>> _ = torch.manual_seed(0)
     >>> book = Codebook(positions=4, dim=2, codes=8)
@@ -85,7 +85,7 @@ class Codebook(Family):
         self.register_buffer("sums", torch.zeros(codes, dim))
 
     def forward(self, phi: Tensor) -> Quantized:
-        output = phi.unflatten(-1, self.shape)
+        output = torch.unflatten(phi, -1, self.shape)
         indices = nearest_code_index(output.detach(), self.codes)
         codes = self.codes[indices]
         if self.training:
@@ -94,16 +94,16 @@ class Codebook(Family):
 
     @torch.no_grad()
     def _update_averages(self, output: Tensor, indices: Tensor) -> None:
-        # Over all processes that train together; a code restarted in one is the first's when they next agree.
-        used = distributed.all_reduce_sum(
+        # Sums over all processes; entries restarted differently are replaced by those of rank 0 at the next sync.
+        counts = distributed.all_reduce_sum(
             torch.zeros_like(self.counts).index_add_(0, indices, output.new_ones(len(indices)))
         )
-        summed = distributed.all_reduce_sum(torch.zeros_like(self.sums).index_add_(0, indices, output))
-        self.counts.lerp_(used, 1 - self.decay)
-        self.sums.lerp_(summed, 1 - self.decay)
-        even = used.sum() / len(self.codes)
-        idle = (self.counts < 0.03 * even)[:, None]
-        fresh = output[torch.randint(len(output), (len(self.codes),), device=output.device)]
-        self.counts.copy_(torch.where(idle[:, 0], even, self.counts))
-        self.sums.copy_(torch.where(idle, fresh * even, self.sums))
+        sums = distributed.all_reduce_sum(torch.zeros_like(self.sums).index_add_(0, indices, output))
+        self.counts.lerp_(counts, 1 - self.decay)
+        self.sums.lerp_(sums, 1 - self.decay)
+        uniform = counts.sum() / len(self.codes)
+        unused = (self.counts < 0.03 * uniform)[:, None]
+        restarts = output[torch.randint(len(output), (len(self.codes),), device=output.device)]
+        self.counts.copy_(torch.where(unused[:, 0], uniform, self.counts))
+        self.sums.copy_(torch.where(unused, restarts * uniform, self.sums))
         self.codes.copy_(self.sums / self.counts[:, None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.distributions as td
 from torch import Tensor, nn
 
@@ -11,10 +12,10 @@ from elbowroom.families.location_scale import LocationScale
 
 
 class Classes(Family):
-    """One column that holds the number of a class, from 0: :class:`elbowroom.distributions.ColumnCategorical`.
+    """One column of class indices from 0: :class:`elbowroom.distributions.ColumnCategorical`.
 
     Args:
-        classes: how many there are.
+        classes: the number of classes.
 
     >>> import torch
     >>> Classes(3)(torch.tensor([[0.0, 0.0, 5.0]])).mean
@@ -32,9 +33,9 @@ class Classes(Family):
 
 
 class Columns(Family):
-    r"""Columns of different kinds side by side, independent given z; a missing value is NaN, and adds nothing.
+    r"""Columns of different kinds side by side, independent given z; a missing value is NaN and adds nothing.
 
-    .. math:: \log p(x \mid z) = \sum_{d:\, x_d \text{ is there}} \log p_d(x_d \mid z)
+    .. math:: \log p(x \mid z) = \sum_{d:\, x_d \text{ observed}} \log p_d(x_d \mid z)
 
     The treatment of missing values is that of Nazábal et al. 2020, arXiv 1807.03653.
 
@@ -42,7 +43,7 @@ class Columns(Family):
         *columns: a family of shape (1,) for each: ``Gaussian(1)``, ``Laplace(1)``, ``Bernoulli(1)``, ``Classes(3)``.
 
     Raises:
-        ValueError: a family of more than one value, or a scale taken from a batch, in which values may be missing.
+        ValueError: a family of more than one value, or one whose scale is fitted to a batch, which may lack values.
 
     >>> import torch
     >>> from elbowroom.families import Bernoulli, Gaussian
@@ -70,7 +71,7 @@ class Columns(Family):
         self.size = sum(self.sizes)
 
     def forward(self, phi: Tensor) -> td.Distribution:
-        parts = phi.split(self.sizes, -1)
+        parts = torch.split(phi, self.sizes, -1)
         return distributions.IndependentColumns(
             [column(part) for column, part in zip(self.columns, parts, strict=True)]
         )

@@ -1,4 +1,4 @@
-"""Models: encoder, decoder and prior put together, and what can be asked of them."""
+"""Base class of all models, and the model with one latent: encoder, decoder and prior."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from elbowroom.models.draw import Draw, Latent
 
 @dataclass(frozen=True)
 class RecipeCall:
-    """Which recipe made a model, and with what: enough to make it again."""
+    """The recipe, shape and arguments that made a model: enough to make it again."""
 
     recipe: str
     shape: tuple[int, ...]
@@ -27,13 +27,13 @@ class RecipeCall:
 
 
 class GenerativeModel(nn.Module, ABC):
-    """What every model can do, whatever its latents look like.
+    """Base class of all models, with one latent or several.
 
-    A concrete model says how it draws from its posterior, from its prior, and how it decodes; the rest follows.
+    A subclass implements :meth:`draw`, :meth:`draw_prior` and :meth:`decode`; the other methods use these.
 
     Attributes:
         decoder: p(x|z).
-        latent_shape: of the code that :meth:`decode` takes.
+        latent_shape: of the latent that :meth:`decode` takes.
         recipe_call: the recipe that made the model, if one did.
     """
 
@@ -43,24 +43,24 @@ class GenerativeModel(nn.Module, ABC):
 
     @abstractmethod
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
-        """Draw K codes for each example: (B, *shape) to a :class:`Draw`."""
+        """Draw K latents from the posterior of each example: (B, *shape) to a :class:`Draw`."""
 
     @abstractmethod
     def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
-        """Codes from the prior, (n, *latent_shape)."""
+        """Draw latents from the prior, (n, *latent_shape)."""
 
     @abstractmethod
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        """p(x|z) for codes (..., *latent_shape)."""
+        """Return p(x|z) for latents (..., *latent_shape)."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one example."""
+        """The shape of one example."""
         return self.decoder.family.shape
 
     @contextmanager
     def _eval_mode(self) -> Iterator[None]:
-        """Evaluation mode for a look at the model, so that looking does not change it."""
+        """Switch to evaluation mode without gradients, and back to the mode before."""
         training = self.training
         self.eval()
         try:
@@ -70,42 +70,44 @@ class GenerativeModel(nn.Module, ABC):
             self.train(training)
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """The posterior mean of the code that :meth:`decode` takes, (B, *latent_shape)."""
+        """Return the posterior mean of the latent that :meth:`decode` takes, (B, *latent_shape)."""
         with self._eval_mode(), noise.zero_noise():
             return self.draw(x, c).latents[-1].q.mean.reshape(len(x), *self.latent_shape)
 
     def reconstruct(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """The mean of p(x|z) at the posterior mean, (B, *shape)."""
+        """Return the mean of p(x|z) at the posterior mean, (B, *shape)."""
         with self._eval_mode(), noise.zero_noise():
             return self.draw(x, c).p.mean[0]
 
     def sample(self, n: int = 1, c: Tensor | None = None, z: Tensor | None = None) -> Tensor:
-        """The mean of p(x|z) at codes drawn from the prior, or at ``z``: (n, *shape).
+        """Return the mean of p(x|z) at latents drawn from the prior, or at ``z``: (n, *shape).
 
-        Latents below a given code take their means, so that the same code gives the same picture.
+        With ``z``, latents below it take their means, so that the same ``z`` gives the same image.
 
         Raises:
-            ValueError: the codes have another length than the model's.
+            ValueError: ``z`` has another shape than the model's latent.
         """
         if z is None:
             with self._eval_mode():
                 return self.decode(self.draw_prior(n, c), c).mean
         if tuple(z.shape[1:]) != self.latent_shape:
-            want, got = ("x".join(map(str, s)) for s in (self.latent_shape, z.shape[1:]))
-            raise ValueError(f"codes of {got} numbers were given, but this model's codes have {want}: give {want} each")
+            expected, got = ("x".join(map(str, s)) for s in (self.latent_shape, z.shape[1:]))
+            raise ValueError(
+                f"z has latents of {got} numbers; this model's latents have {expected}: give {expected} each"
+            )
         with self._eval_mode(), noise.zero_noise():
             return self.decode(z, c).mean
 
 
 class Model(GenerativeModel):
-    """One latent: an encoder q(z|x), a decoder p(x|z), a prior p(z).
+    """A model with one latent: an encoder q(z|x), a decoder p(x|z), a prior p(z).
 
     Args:
         encoder: x to q(z|x); takes the condition as a second input if the model is given one.
         decoder: z to p(x|z); likewise.
         prior: () to p(z), or condition to p(z|c); ``None`` for a plain autoencoder.
-        condition: from the labels ``c`` (B, ...) to what encoder, decoder and prior take as their last input. Without
-            one the model is not conditional, and the labels that come with a batch are passed over.
+        condition: maps the labels ``c`` (B, ...) to the last input of encoder, decoder and prior. Without it the model
+            is not conditional, and the labels of a batch are ignored.
 
     >>> import elbowroom as er
     >>> model = er.Model(
@@ -131,22 +133,24 @@ class Model(GenerativeModel):
         self.latent_shape = encoder.family.shape
 
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
-        given = self._condition(c)
-        q = self.encoder(x, *given)
+        condition = self._condition(c)
+        q = self.encoder(x, *condition)
         z = q.rsample((k,))
-        prior = None if self.prior is None else self.prior(*given)
-        return Draw(x, self.decoder(z, *given), Latent(z, q, prior), c=c)
+        prior = None if self.prior is None else self.prior(*condition)
+        return Draw(x, self.decoder(z, *condition), Latent(z, q, prior), c=c)
 
     def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
         if self.prior is None:
             raise ValueError(
-                "this model has no prior to sample from: give codes (z= in Python, --z on the command line)"
+                "this model has no prior to sample from: give latents (z= in Python, --z on the command line)"
             )
-        given = self._condition(c)
-        return self.prior(*given).sample(() if given else (n,))
+        condition = self._condition(c)
+        z: Tensor = self.prior(*condition).sample(() if condition else (n,))
+        return z
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        return self.decoder(z, *self._condition(c))
+        p: Distribution = self.decoder(z, *self._condition(c))
+        return p
 
     def _condition(self, c: Tensor | None) -> tuple[Tensor, ...]:
         if self.condition is None:

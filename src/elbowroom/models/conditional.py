@@ -1,4 +1,4 @@
-"""A network whose forward returns a distribution."""
+"""Conditional distributions: a network and the family it parametrizes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom.families import Family
+from elbowroom.families.base import Shape
 from elbowroom.networks import MLP, Down, Up
-
-Shape = int | Sequence[int]
 
 
 class Conditional(nn.Module):
-    """p(y | context): a network and the family it feeds. Encoder, decoder and conditional prior are all this.
+    """A conditional distribution p(y | context), given by a network and a family: encoder, decoder, conditional prior.
 
     Args:
         net: (..., context) to (..., family.size).
-        family: makes those numbers a distribution.
+        family: maps the network's output to a distribution.
 
     >>> import torch, elbowroom as er
     >>> encoder = Conditional.mlp((1, 8, 8), er.DiagonalNormal(2))
@@ -32,7 +31,7 @@ class Conditional(nn.Module):
 
     @classmethod
     def mlp(cls, shape: Shape, family: Family, hidden: Sequence[int] = (400,), activation: str = "relu") -> Conditional:
-        """The conditional whose network is an :class:`elbowroom.MLP` from inputs of this shape."""
+        """Make a conditional whose network is an :class:`elbowroom.MLP` from inputs of this shape."""
         return cls(MLP(shape, size=family.size, hidden=hidden, activation=activation), family)
 
     @classmethod
@@ -44,7 +43,7 @@ class Conditional(nn.Module):
         widths: Sequence[int] | None = None,
         network: str = "plain",
     ) -> Conditional:
-        """The conditional of a code given an example of this shape, by an :class:`elbowroom.Down`.
+        """Make a conditional of a latent given an example of this shape, by an :class:`elbowroom.Down`.
 
         >>> import torch, elbowroom as er
         >>> Conditional.down((3, 64, 48), er.DiagonalNormal(16), "s")(torch.zeros(5, 3, 64, 48)).event_shape
@@ -56,14 +55,15 @@ class Conditional(nn.Module):
     def up(
         cls, shape: Shape, family: Family, size: str = "m", widths: Sequence[int] | None = None, network: str = "plain"
     ) -> Conditional:
-        """The conditional of an example given a code of this shape, by an :class:`elbowroom.Up`.
+        """Make a conditional of an example given a latent of this shape, by an :class:`elbowroom.Up`.
 
         >>> import torch, elbowroom as er
-        >>> Conditional.up(16, er.DiscretisedLogistic((3, 64, 48)), "s")(torch.zeros(5, 16)).event_shape
+        >>> Conditional.up(16, er.DiscretizedLogistic((3, 64, 48)), "s")(torch.zeros(5, 16)).event_shape
         torch.Size([3, 64, 48])
         """
         net = Up(shape, shape=family.shape, numbers=family.size, size=size, widths=widths, network=network)
         return cls(net, family)
 
     def forward(self, *context: Tensor) -> Distribution:
-        return self.family(self.net(*context))
+        distribution: Distribution = self.family(self.net(*context))
+        return distribution

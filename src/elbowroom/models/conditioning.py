@@ -1,4 +1,4 @@
-"""What a model is conditioned on: labels and attributes as numbers for a network."""
+"""Conditioning: labels and attributes as inputs of a network."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 
 class LabelEncoder(nn.Module):
-    """Class labels (B,) as one-hot rows (B, n); attributes (B, n) as they are.
+    """Encode class labels (B,) as one-hot rows (B, n); attributes (B, n) are passed through.
 
     Args:
-        n: how many classes, or attributes, there are.
+        n: the number of classes, or of attributes.
 
     Raises:
-        ValueError: a label that is not one of 0 to n − 1, or another number of attributes.
+        ValueError: a label outside 0 to n − 1, or another number of attributes.
 
     >>> import torch
     >>> LabelEncoder(3)(torch.tensor([2, 0]))
@@ -34,7 +34,7 @@ class LabelEncoder(nn.Module):
                     f"{c.shape[-1]} attributes were given to a model made for {self.n}: make it for as many"
                 )
             return c
-        # A look at the values makes a GPU wait.
+        # Reading the values would synchronize a GPU.
         if c.device.type == "cpu":
             check_labels(c, self.n)
         return one_hot(c, self.n)
@@ -44,10 +44,10 @@ class LabelEncoder(nn.Module):
 
 
 def check_labels(c: Tensor, n: int) -> None:
-    """Refuse labels that are not among 0 to n − 1."""
+    """Raise a ValueError for labels outside 0 to n − 1."""
     if len(c) and int(c.min()) == -1:
         raise ValueError(
-            "some labels are -1, unknown, and this model takes the label of every example: leave --labelled out, or "
+            "some labels are -1, unknown, and this model takes the label of every example: leave --labeled out, or "
             "use m2"
         )
     if len(c) and not (int(c.min()) >= 0 and int(c.max()) < n):
@@ -58,7 +58,7 @@ def check_labels(c: Tensor, n: int) -> None:
 
 
 def one_hot(c: Tensor, n: int) -> Tensor:
-    """Classes (B,) as rows (B, n) with a single 1, asking nothing of the device; torch's own looks at the values.
+    """Return the one-hot rows (B, n) of classes (B,), without the synchronization with a GPU of torch's own.
 
     >>> one_hot(torch.tensor([1]), 3)
     tensor([[0., 1., 0.]])

@@ -1,4 +1,4 @@
-"""The narrow waist between models and objectives: what a model drew, and how probable each part of it was."""
+"""Draws from the posterior: the interface between models and objectives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Latent:
     Attributes:
         z: (K, B, *latent), drawn from ``q``.
         q: the posterior it was drawn from.
-        prior: its prior, given the latents above it; ``None`` for a plain autoencoder's code.
+        prior: its prior, given the latents above it; ``None`` in a plain autoencoder.
     """
 
     z: Tensor
@@ -32,7 +32,7 @@ class Latent:
         if not has_density(self.q):
             raise ValueError(
                 "a point posterior has no density, so KL and ELBO are undefined: "
-                "use Reconstruction(), with MMD() or LatentL2() to shape the codes"
+                "use Reconstruction(), with MMD() or LatentL2() to regularize the latents"
             )
         return self.q.log_prob(self.z)
 
@@ -45,9 +45,9 @@ class Latent:
 
     @cached_property
     def kl(self) -> Tensor:
-        """KL(q(z|x) || p(z)), (B,), nats: in closed form where torch knows one, else the mean over the K samples."""
+        """KL(q(z|x) || p(z)), (B,), nats: in closed form where there is one, else the mean over the K samples."""
         if self.prior is None or not self.is_probabilistic:
-            return self.log_qz - self.log_pz  # one of the two raises, with its advice
+            return self.log_qz - self.log_pz  # one of the two raises a ValueError
         try:
             kl = kl_divergence(self.q, self.prior)
         except NotImplementedError:
@@ -61,16 +61,16 @@ class Latent:
 
 
 class Draw:
-    r"""What a model made of a batch: codes drawn from the posterior, and the likelihood they give the data.
+    r"""A draw for a batch: latents sampled from the posterior, and the likelihood of the data given them.
 
-    Log terms are (K, B), ``kl`` is (B,), all in nats and each computed once, when first asked for. With several
+    Log terms are (K, B), ``kl`` is (B,), all in nats, each computed once, on first use. With several
     latents, :math:`z = (z_1, \dots, z_L)`, the terms are the sums over them.
 
     Args:
         x: the data, (B, *shape).
         p: p(x|z), with batch (K, B).
         latents: one :class:`Latent` or several, the one next to the data first.
-        c: what the model was conditioned on, if anything.
+        c: the labels that the model was conditioned on, if any.
 
     >>> import elbowroom as er
     >>> model, objective = er.recipes.vae((1, 8, 8), latent=2)
@@ -81,24 +81,23 @@ class Draw:
 
     def __init__(self, x: Tensor, p: Distribution, *latents: Latent, c: Tensor | None = None) -> None:
         self.x, self.p, self.latents, self.c = x, p, latents, c
-        #: How an objective charges for the KL: its weight, and the nats per dimension that are free. The KL itself, as
-        #: it is reported, is not touched.
+        #: Weight of the KL in the objective, and free nats per dimension (free bits). The reported KL is unweighted.
         self.kl_weight: float = 1.0
         self.free_nats: float = 0.0
-        #: What the terms of an objective recorded of this draw, by name.
+        #: Values of the objective's terms for this draw, by name.
         self.terms: dict[str, Tensor] = {}
 
     def _single_latent(self) -> Latent:
         if len(self.latents) > 1:
             raise ValueError(
-                f"this draw has {len(self.latents)} latents and a single one was asked for: "
+                f"this draw has {len(self.latents)} latents, expected a single one: "
                 "use draw.latents, or a term that sums over them (Reconstruction, KL, ImportanceBound)"
             )
         return self.latents[0]
 
     @property
     def z(self) -> Tensor:
-        """The codes, (K, B, *latent)."""
+        """The latents, (K, B, *latent)."""
         return self._single_latent().z
 
     @property
@@ -138,10 +137,10 @@ class Draw:
 
     @property
     def weighted_kl(self) -> Tensor:
-        """What an objective is charged for the KL: a scalar, the mean over the batch, nats."""
+        """The KL in the objective, weighted and with free bits: a scalar, the mean over the batch, nats."""
         if self.free_nats == 0:
             return self.kl_weight * self.kl.mean()
-        charges = []
+        clamped = []
         for latent in self.latents:
             elements = None if latent.prior is None else kl_elements(latent.q, latent.prior)
             if elements is None:
@@ -149,8 +148,8 @@ class Draw:
                     "free bits need a KL for each dimension, and this prior does not factorise: leave them out"
                 )
             per_dimension = elements.flatten(0, len(latent.q.batch_shape) - 1).mean(0)
-            charges.append(per_dimension.clamp_min(self.free_nats).sum())
-        return self.kl_weight * torch.stack(charges).sum()
+            clamped.append(per_dimension.clamp_min(self.free_nats).sum())
+        return self.kl_weight * torch.stack(clamped).sum()
 
     @cached_property
     def log_w(self) -> Tensor:
@@ -158,11 +157,11 @@ class Draw:
         return self.log_px + self.log_pz - self.log_qz
 
     def metrics(self) -> dict[str, Tensor]:
-        """What is reported of every draw: means over the batch, in nats, of what is defined; each of several KLs."""
-        found = {"elbo": self.elbo.mean(), "kl": self.kl.mean()} if self.is_probabilistic else {}
+        """Return the metrics of a draw: means over the batch, in nats, with the KL of each of several latents."""
+        metrics = {"elbo": self.elbo.mean(), "kl": self.kl.mean()} if self.is_probabilistic else {}
         if self.is_probabilistic and len(self.latents) > 1:
-            found |= {f"kl_z{i}": latent.kl.mean() for i, latent in enumerate(self.latents, 1)}
-        return found | {"reconstruction": -self.log_px.mean()}
+            metrics |= {f"kl_z{i}": latent.kl.mean() for i, latent in enumerate(self.latents, 1)}
+        return metrics | {"reconstruction": -self.log_px.mean()}
 
     @property
     def elbo(self) -> Tensor:

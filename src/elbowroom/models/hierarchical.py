@@ -1,4 +1,4 @@
-"""The deep hierarchy: latents at every size of a pyramid, from the top down, on one stream that each adds to."""
+"""Deep hierarchical VAE: latents at every size of a pyramid, drawn from the top down."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from elbowroom.models.draw import Draw, Latent
 from elbowroom.networks import Down, Pyramid, Residual
 from elbowroom.networks.blocks import convolution, group_norm, upsample
 
-#: How far a log-variance may go from where it starts, of a posterior that is from its prior: a factor of 150 to 1/150.
+#: Bound on log-variances, those of a posterior relative to its prior's: a factor of 150 to 1/150.
 LOG_VAR_BOUND = 5.0
 
 
 class Hierarchy(GenerativeModel):
-    r"""Latents :math:`z_L, \dots, z_1` at growing sizes, each drawn given all those above it.
+    r"""A deep hierarchical VAE: latents :math:`z_L, \dots, z_1` at growing sizes, each given all those above it.
 
     .. math:: p(x, z) = p(x \mid h_0) \prod_l p(z_l \mid h_l), \quad
         h_{l-1} = h_l + r(h_l) + W z_l + \dots, \quad q(z \mid x) = \prod_l q(z_l \mid h_l, a_l(x))
 
-    A stream h of features comes down the sizes of a pyramid; at every latent it proposes a prior, joined with what the
-    encoder made of x at that size a posterior, and the latent drawn is added to it. In the manner of Child 2021, arXiv
-    2011.10650, and Vahdat & Kautz 2020, arXiv 2007.03898, whose posterior relative to the prior is taken over.
+    Features h, the stream, pass down the sizes of a pyramid. At every latent, h gives the prior, and h together with
+    the encoder's features of x at that size the posterior; the latent drawn is added to h. After Child 2021, arXiv
+    2011.10650, with the posterior relative to the prior of Vahdat & Kautz 2020, arXiv 2007.03898.
 
-    Deviations: the finest latents are at half the size of the data; normalisation over groups of an example's own
-    channels, so that its bound does not depend on its company; log-variances are bounded smoothly (:data:`LOG_VAR_BOUND`), which
-    neither clamps a gradient away nor lets a posterior collapse to a point.
+    Deviations: the finest latents are at half the size of the data; group normalisation, so that an example's bound
+    does not depend on the rest of the batch; log-variances are bounded smoothly (:data:`LOG_VAR_BOUND`), which neither
+    removes a gradient nor lets a posterior collapse to a point.
 
     Args:
         encoder: x to features at every size.
         family: p(x|h).
         latent: channels of each latent.
-        latents: how many of them at each size, the top first.
+        latents: the number of latents at each size, the top first.
 
     >>> import elbowroom as er
     >>> model = er.Hierarchy(er.Down((1, 9, 8), numbers=1, widths=(8, 16)), er.Bernoulli((1, 9, 8)), 4, (2, 1))
@@ -54,62 +54,63 @@ class Hierarchy(GenerativeModel):
         super().__init__()
         if latent < 1:
             raise ValueError(f"the channels of a latent must be at least 1, got {latent}")
-        to = encoder.pyramid
-        if len(latents) != len(to.widths) or min(latents) < 1:
+        pyramid = encoder.pyramid
+        if len(latents) != len(pyramid.widths) or min(latents) < 1:
             raise ValueError(
-                f"latents {tuple(latents)} for {len(to.widths)} sizes: give one number for each, of at least 1"
+                f"latents {tuple(latents)} for {len(pyramid.widths)} sizes: give one number for each, of at least 1"
             )
         self.encoder = encoder
-        # The numbers at the end of the way down are not asked for.
+        # Only the encoder's features are used, not its output.
         del encoder.head
-        self.widths, self.sizes = to.widths[::-1], to.sizes[:0:-1]
+        self.widths, self.sizes, dims = pyramid.widths[::-1], pyramid.sizes[:0:-1], pyramid.dims
         self.latent_shape = (latent, *self.sizes[0])
         gain = 1 / math.sqrt(sum(latents))
         self.start = nn.Parameter(torch.zeros(self.widths[0], *self.sizes[0]))
-        #: The level that each rung stands at.
+        #: The level of each block.
         self.block_levels = [level for level, count in enumerate(latents) for _ in range(count)]
-        rungs = [
-            _LatentBlock(self.widths[place], latent, to.dims, gain, is_first=i == 0)
-            for i, place in enumerate(self.block_levels)
-        ]
-        self.rungs = nn.ModuleList(rungs)
-        self.narrow = nn.ModuleList(convolution(a, b, to.dims, kernel=1) for a, b in pairwise(self.widths))
-        self.decoder = Conditional(_OutputHead(to, family.size), family)
+        self.rungs = nn.ModuleList(
+            _LatentBlock(self.widths[level], latent, dims, gain, is_first=i == 0)
+            for i, level in enumerate(self.block_levels)
+        )
+        self.narrow = nn.ModuleList(convolution(a, b, dims, kernel=1) for a, b in pairwise(self.widths))
+        self.decoder = Conditional(_OutputHead(pyramid, family.size), family)
 
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         features = self.encoder.features(x)[::-1]
         latents: list[Latent] = []
         h, level = self._initial_stream(k, x.shape[0]), 0
-        for place, rung in self._iter_blocks():
-            h, level = self._move_to_level(place, level, h), place
-            h, latent = rung.infer(h, features[level].expand(k, *features[level].shape))
+        for block_level, block in self._iter_blocks():
+            h, level = self._move_to_level(block_level, level, h), block_level
+            h, latent = block.infer(h, features[level].expand(k, *features[level].shape))
             latents.append(latent)
         return Draw(x, self.decoder(h), *reversed(latents), c=c)
 
     def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
-        """Codes of the uppermost latent, (n, *latent_shape)."""
+        """Draw the top latent from its prior, (n, *latent_shape)."""
         zero = self.start.new_zeros(n, *self.latent_shape)
-        return Normal(zero, zero, len(self.latent_shape)).sample()
+        z: Tensor = Normal(zero, zero, len(self.latent_shape)).sample()
+        return z
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        """p(x|z), from the uppermost latent down; the latents below are drawn on the way."""
+        """Return p(x|z) for the top latent; the latents below are drawn from their priors."""
         lead = z.shape[: -len(self.latent_shape)]
         h, level = self._initial_stream(1, math.prod(lead)), 0
-        code: Tensor | None = z.reshape(1, -1, *self.latent_shape)
-        for place, rung in self._iter_blocks():
-            h, level = self._move_to_level(place, level, h), place
-            h, code = rung.generate(h, code), None
-        return self.decoder(h.reshape(*lead, *h.shape[2:]))
+        block_z: Tensor | None = z.reshape(1, -1, *self.latent_shape)
+        for block_level, block in self._iter_blocks():
+            h, level = self._move_to_level(block_level, level, h), block_level
+            h, block_z = block.generate(h, block_z), None
+        p: Distribution = self.decoder(h.reshape(*lead, *h.shape[2:]))
+        return p
 
     def _iter_blocks(self) -> Iterator[tuple[int, _LatentBlock]]:
-        """Every rung from the top down, with the level it stands at."""
+        """Iterate over the blocks from the top down, each with its level."""
         return zip(self.block_levels, cast("Sequence[_LatentBlock]", self.rungs), strict=True)
 
     def _initial_stream(self, k: int, n: int) -> Tensor:
         return self.start.expand(k, n, *self.start.shape)
 
     def _move_to_level(self, target: int, level: int, h: Tensor) -> Tensor:
-        """The stream at the size and with the channels of a level, come from the one above it or there already."""
+        """Bring the stream to the size and channels of ``target``, which is its level or the one below."""
         if target == level:
             return h
         flat = upsample(self.narrow[level](h.flatten(0, 1)), self.sizes[target])
@@ -117,13 +118,13 @@ class Hierarchy(GenerativeModel):
 
 
 class _LatentBlock(nn.Module):
-    """One latent on the stream."""
+    """One latent of the hierarchy: its prior, its posterior, and its contribution to the stream."""
 
     def __init__(self, width: int, latent: int, dims: int, gain: float, is_first: bool) -> None:
         super().__init__()
         inner = max(4, width // 4)
         self.dims, self.latent, self.is_first = dims, latent, is_first
-        # The first prior is a standard normal: nothing above it has been drawn that could say more.
+        # The first prior is a standard normal: there is no latent above to condition it on.
         self.prior = None if is_first else _head(width, inner, 2 * latent + width, dims)
         self.posterior = _head(2 * width, inner, 2 * latent, dims)
         self.back = convolution(latent, width, dims, kernel=1)
@@ -131,7 +132,7 @@ class _LatentBlock(nn.Module):
         self.change = Residual(width, dims, inner, gain)
 
     def infer(self, h: Tensor, features: Tensor) -> tuple[Tensor, Latent]:
-        """The stream (K, B, C, *size) with a draw from the posterior added, and the draw."""
+        """Draw the latent from its posterior; return the stream (K, B, C, *size) with it added, and the latent."""
         prior, h = self._propose_prior(h)
         loc, log_var = _apply_flat(self.posterior, torch.cat((h, features), 2)).chunk(2, 2)
         q = Normal(prior.loc + loc, prior.log_var + _bound_log_var(log_var), self.dims + 1)
@@ -139,7 +140,7 @@ class _LatentBlock(nn.Module):
         return self._add_latent(h, z), Latent(z, q, prior)
 
     def generate(self, h: Tensor, z: Tensor | None) -> Tensor:
-        """The stream with ``z``, or a draw from the prior, added."""
+        """Return the stream with ``z`` added, or a draw from the prior."""
         prior, h = self._propose_prior(h)
         return self._add_latent(h, prior.rsample() if z is None else z)
 
@@ -147,34 +148,35 @@ class _LatentBlock(nn.Module):
         if self.prior is None:
             zero = h.new_zeros(*h.shape[:2], self.latent, *h.shape[3:])
             return Normal(zero, zero, self.dims + 1), h
-        loc, log_var, more = _apply_flat(self.prior, h).split([self.latent, self.latent, h.shape[2]], 2)
-        return Normal(loc, _bound_log_var(log_var), self.dims + 1), h + more
+        output = _apply_flat(self.prior, h)
+        loc, log_var, residual = torch.split(output, [self.latent, self.latent, h.shape[2]], 2)
+        return Normal(loc, _bound_log_var(log_var), self.dims + 1), h + residual
 
     def _add_latent(self, h: Tensor, z: Tensor) -> Tensor:
         return _apply_flat(self.change, h + _apply_flat(self.back, z))
 
 
 class _OutputHead(nn.Module):
-    """The stream at its finest to some numbers for each element of an example."""
+    """The output layers: from the finest features to parameters for each element of an example."""
 
-    def __init__(self, to: Pyramid, numbers: int) -> None:
+    def __init__(self, pyramid: Pyramid, numbers: int) -> None:
         super().__init__()
-        width = to.widths[0]
-        self.dims, self.size = to.dims, to.sizes[0]
-        self.smooth = nn.Sequential(convolution(width, width, to.dims), Residual(width, to.dims))
+        width, dims = pyramid.widths[0], pyramid.dims
+        self.dims, self.size = dims, pyramid.sizes[0]
+        self.smooth = nn.Sequential(convolution(width, width, dims), Residual(width, dims))
         self.out = nn.Sequential(
-            group_norm(width), nn.SiLU(), convolution(width, numbers // math.prod(self.size), to.dims)
+            group_norm(width), nn.SiLU(), convolution(width, numbers // math.prod(self.size), dims)
         )
 
     def forward(self, h: Tensor) -> Tensor:
-        """(..., C, *half) to (..., numbers)."""
+        """Map (..., C, *half) to (..., numbers)."""
         lead = h.shape[: h.dim() - self.dims - 1]
-        flat = self.out(self.smooth(upsample(h.reshape(-1, *h.shape[len(lead) :]), self.size)))
+        flat: Tensor = self.out(self.smooth(upsample(h.reshape(-1, *h.shape[len(lead) :]), self.size)))
         return flat.reshape(*lead, -1)
 
 
 def _head(width: int, inner: int, numbers: int, dims: int) -> nn.Module:
-    """What a latent is told by: at the start next to nothing, so that posterior and prior begin as almost one."""
+    """Make the network of a prior or posterior, its initial output near zero, so that both start almost equal."""
     last = convolution(inner, numbers, dims, kernel=1)
     _scale_parameters(last, 0.01)
     middle = (convolution(width, inner, dims, kernel=1), nn.SiLU(), convolution(inner, inner, dims), nn.SiLU())
@@ -187,8 +189,8 @@ def _scale_parameters(layer: nn.Module, factor: float) -> None:
 
 
 def _apply_flat(net: nn.Module, h: Tensor) -> Tensor:
-    """A network over (K, B, ...)."""
-    flat = net(h.flatten(0, 1))
+    """Apply a network to (K, B, ...)."""
+    flat: Tensor = net(h.flatten(0, 1))
     return flat.reshape(*h.shape[:2], *flat.shape[1:])
 
 

@@ -1,6 +1,6 @@
-"""Priors p(z): fixed, learned, or made of the encoder itself.
+"""Priors p(z): standard normal, learned mixture, VampPrior, codebook frequencies.
 
-Each has a ``width``: how many numbers it holds at once to score one code, which bounds a pass over many.
+Each has ``numbers_per_latent``: how many numbers it keeps in memory to score one latent, which limits the batch size.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from elbowroom.models.conditional import Conditional
 
 
 class StandardNormal(nn.Module):
-    """N(0, I) over a latent of this size, whatever a model is conditioned on.
+    """N(0, I) over a latent of this size, independent of any condition.
 
     >>> StandardNormal(2)().log_prob(torch.zeros(2))
     tensor(-1.8379)
@@ -27,7 +27,7 @@ class StandardNormal(nn.Module):
 
     def __init__(self, latent: int) -> None:
         super().__init__()
-        self.numbers_per_code = latent
+        self.numbers_per_latent = latent
         self.register_buffer("zero", torch.zeros(latent), persistent=False)
 
     def forward(self, *condition: Tensor) -> Normal:
@@ -40,7 +40,7 @@ class Mixture(nn.Module):
 
     Args:
         latent: size of z.
-        components: how many normals.
+        components: the number of normals.
 
     >>> Mixture(2, components=5)().sample((3,)).shape
     torch.Size([3, 2])
@@ -50,7 +50,7 @@ class Mixture(nn.Module):
         super().__init__()
         if components < 1:
             raise ValueError(f"a mixture needs at least 1 component, got {components}")
-        self.numbers_per_code = components * latent
+        self.numbers_per_latent = components * latent
         self.logits = nn.Parameter(torch.zeros(components))
         self.loc = nn.Parameter(torch.randn(components, latent))
         self.log_var = nn.Parameter(torch.zeros(components, latent))
@@ -60,16 +60,16 @@ class Mixture(nn.Module):
 
 
 class VampPrior(nn.Module):
-    r"""The encoder's own posteriors at learned pseudo-inputs, mixed: :math:`p(z) = \frac1C \sum_c q(z \mid u_c)`.
+    r"""A mixture of the encoder's posteriors at learned pseudo-inputs: :math:`p(z) = \frac1C \sum_c q(z \mid u_c)`.
 
     Tomczak & Welling 2018, arXiv 1705.07120. Deviation: the pseudo-inputs are squashed into the data's range by a
     sigmoid where the paper clips them, since a clipped one has no gradient.
 
     Args:
-        encoder: the model's own; the prior trains it too.
-        components: how many pseudo-inputs.
+        encoder: that of the model; the prior trains it too.
+        components: the number of pseudo-inputs.
         shape: of an example.
-        bounded: whether data lies in [0, 1].
+        bounded: whether the data lies in [0, 1].
     """
 
     logits: Tensor
@@ -79,13 +79,13 @@ class VampPrior(nn.Module):
         if components < 1:
             raise ValueError(f"a VampPrior needs at least 1 pseudo-input, got {components}")
         self.encoder, self.bounded = encoder, bounded
-        self.numbers_per_code = components * math.prod(encoder.family.shape)
+        self.numbers_per_latent = components * math.prod(encoder.family.shape)
         self.raw = nn.Parameter(torch.randn(components, *shape))
         self.register_buffer("logits", torch.zeros(components), persistent=False)
 
     @property
     def pseudo_inputs(self) -> Tensor:
-        """What the encoder is shown, (components, *shape)."""
+        """The inputs of the encoder, (components, *shape)."""
         return self.raw.sigmoid() if self.bounded else self.raw
 
     def forward(self) -> Distribution:
@@ -93,15 +93,15 @@ class VampPrior(nn.Module):
 
 
 class CodePrior(nn.Module):
-    """A learned probability for every code at every position, positions independent.
+    """A learned probability for every codebook entry at every position, positions independent.
 
-    Its cross-entropy is the KL of a quantised posterior, so the plain ELBO trains it.
+    Its cross-entropy is the KL of a quantised posterior, so the ELBO trains it.
     """
 
     def __init__(self, codebook: Codebook) -> None:
         super().__init__()
         self.codebook = codebook
-        self.numbers_per_code = codebook.shape[0] * len(codebook.codes)
+        self.numbers_per_latent = codebook.shape[0] * len(codebook.codes)
         self.logits = nn.Parameter(torch.zeros(codebook.shape[0], len(codebook.codes)))
 
     def forward(self) -> CodebookCategorical:

@@ -1,4 +1,4 @@
-"""A model of examples and their classes, of which only a few are known."""
+"""Semi-supervised model (M2): a discrete class and a continuous latent, only some classes known."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from elbowroom.models.draw import Draw, Latent
 
 
 class SemiSupervised(GenerativeModel):
-    r"""The class y is a latent of its own, known for some examples: :math:`p(y)\, p(z)\, p(x \mid y, z)`.
+    r"""A model with the class y as a second latent, observed for some examples: :math:`p(y)\, p(z)\, p(x \mid y, z)`.
 
     .. math:: \mathcal L(x, y) = E_{q(z|x,y)}[\log p(x \mid y, z)] + \log p(y) - \mathrm{KL}(q(z \mid x, y) \| p(z))
     .. math:: \mathcal U(x) = \sum_y q(y \mid x)\, \mathcal L(x, y) + \mathcal H(q(y \mid x))
 
-    The bound of an example is the first where its label is known and the second where it is not: −1, or no labels at
-    all. Classes are equally probable, and summed over exactly. The model M2 of Kingma, Rezende, Mohamed & Welling 2014,
-    arXiv 1406.5298.
+    The bound of an example is the first where its label is known, and the second where it is not: label −1, or no
+    labels at all. Classes are equally probable a priori, and summed over exactly. The model M2 of Kingma, Rezende,
+    Mohamed & Welling 2014, arXiv 1406.5298.
 
     Args:
-        classifier: x to a number for each class, the logits of q(y|x).
+        classifier: x to the logits of q(y|x), one for each class.
         encoder: x and a one-hot y to q(z|x, y).
         decoder: z and a one-hot y to p(x|y, z).
         prior: () to p(z).
-        classes: how many there are.
+        classes: the number of classes.
     """
 
     def __init__(
@@ -44,39 +44,43 @@ class SemiSupervised(GenerativeModel):
         self.latent_shape = encoder.family.shape
 
     def log_qy(self, x: Tensor) -> Tensor:
-        """log q(y|x) of every class, (B, classes), nats."""
-        return self.classifier(x).log_softmax(-1)
+        """Return log q(y|x) of every class, (B, classes), nats."""
+        logits: Tensor = self.classifier(x)
+        return logits.log_softmax(-1)
 
     def classify(self, x: Tensor) -> Tensor:
-        """q(y|x), (B, classes)."""
+        """Return q(y|x), (B, classes)."""
         with self._eval_mode():
             return self.log_qy(x).exp()
 
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> ClassMarginalDraw:
         log_qy = self.log_qy(x)
         label = torch.full((len(x),), -1, device=x.device) if c is None else c
-        every = torch.eye(self.n_classes, device=x.device)
-        q = self.encoder(x[:, None], every)
+        classes = torch.eye(self.n_classes, device=x.device)
+        q = self.encoder(x[:, None], classes)
         z = q.rsample((k,))
-        classes = ClassPosterior(log_qy, label, self.decoder(z, every).log_prob(x[:, None]), Latent(z, q, self.prior()))
-        y = classes.most_probable
-        own = z.take_along_dim(y.view(1, -1, 1, *[1] * len(self.latent_shape)), 2)[:, :, 0]
-        latent = Latent(own, self.encoder(x, self.label_encoder(y)), self.prior())
-        return ClassMarginalDraw(x, self.decoder(own, self.label_encoder(y)), latent, classes, c)
+        log_px = self.decoder(z, classes).log_prob(x[:, None])
+        class_posterior = ClassPosterior(log_qy, label, log_px, Latent(z, q, self.prior()))
+        y = class_posterior.most_probable
+        z_y = z.take_along_dim(y.view(1, -1, 1, *[1] * len(self.latent_shape)), 2)[:, :, 0]
+        latent = Latent(z_y, self.encoder(x, self.label_encoder(y)), self.prior())
+        return ClassMarginalDraw(x, self.decoder(z_y, self.label_encoder(y)), latent, class_posterior, c)
 
     def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
-        return self.prior().sample((n,))
+        z: Tensor = self.prior().sample((n,))
+        return z
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        """p(x|y, z); the classes in turn where none is given, so that samples show them all."""
+        """Return p(x|y, z); without labels the classes in turn, so that samples show them all."""
         if c is None:
             c = torch.arange(len(z), device=z.device) % self.n_classes
-        return self.decoder(z, self.label_encoder(c.clamp_min(0)))
+        p: Distribution = self.decoder(z, self.label_encoder(c.clamp_min(0)))
+        return p
 
 
 @dataclass
 class ClassPosterior:
-    """Every class tried on every example.
+    """The terms of the bound for every class of every example.
 
     Attributes:
         log_qy: log q(y|x), (B, Y).
@@ -101,23 +105,23 @@ class ClassPosterior:
 
     @property
     def is_known(self) -> Tensor:
-        """Which labels are known, (B,)."""
+        """Whether each label is known, (B,)."""
         return self.label >= 0
 
     @property
     def most_probable(self) -> Tensor:
-        """The label where it is known, else the class that q(y|x) finds most probable, (B,)."""
+        """The label where it is known, else the most probable class of q(y|x), (B,)."""
         return torch.where(self.is_known, self.label, self.log_qy.argmax(-1))
 
     @property
     def class_weights(self) -> Tensor:
-        """q(y|x); all on the label where it is known, (B, Y)."""
-        certain = one_hot(self.label, self.log_qy.shape[-1])
-        return torch.where(self.is_known[:, None], certain, self.log_qy.exp())
+        """q(y|x), or one-hot where the label is known, (B, Y)."""
+        known = one_hot(self.label, self.log_qy.shape[-1])
+        return torch.where(self.is_known[:, None], known, self.log_qy.exp())
 
 
 class ClassMarginalDraw(Draw):
-    """A draw whose classes are summed out; the code and p(x|y, z) it shows are those of the likeliest class."""
+    """A draw with the class marginalized; its ``latents`` and ``p`` are those of the most probable class."""
 
     def __init__(
         self, x: Tensor, p: Distribution, latent: Latent, class_posterior: ClassPosterior, c: Tensor | None = None
@@ -132,7 +136,7 @@ class ClassMarginalDraw(Draw):
 
     @cached_property
     def kl(self) -> Tensor:
-        """KL(q(y, z|x) || p(y) p(z)), (B,), nats; of z alone, and −log p(y), where the class is known."""
+        """KL(q(y, z|x) || p(y) p(z)), (B,), nats; where the class is known, that of z alone, and −log p(y)."""
         log_weight = torch.where(self.class_posterior.is_known[:, None], 0.0, self.class_posterior.log_qy)
         kl = self.class_posterior.kl + log_weight + math.log(self.class_posterior.log_qy.shape[-1])
         return (self.class_posterior.class_weights * kl).sum(-1)
@@ -140,12 +144,12 @@ class ClassMarginalDraw(Draw):
     @property
     def weighted_kl(self) -> Tensor:
         if self.free_nats:
-            raise ValueError("free bits are for one latent, and here the classes are another: leave them out")
+            raise ValueError("free bits are for continuous latents, and the class is a discrete one: leave them out")
         return self.kl_weight * self.kl.mean()
 
     @cached_property
     def log_w(self) -> Tensor:
-        """log of the importance weight, the classes summed over: log Σ_y p(x, y, z_y) / q(z_y|x, y), (K, B), nats."""
+        """The log importance weight, summed over the classes: log Σ_y p(x, y, z_y) / q(z_y|x, y), (K, B), nats."""
         latent, label = self.class_posterior.latent, self.class_posterior.label[:, None]
         joint = (
             self.class_posterior.log_px
@@ -153,5 +157,5 @@ class ClassMarginalDraw(Draw):
             - latent.log_qz
             - math.log(self.class_posterior.log_qy.shape[-1])
         )
-        every = torch.arange(joint.shape[-1], device=joint.device)
-        return joint.where((label < 0) | (label == every), -math.inf).logsumexp(-1)
+        classes = torch.arange(joint.shape[-1], device=joint.device)
+        return joint.where((label < 0) | (label == classes), -math.inf).logsumexp(-1)

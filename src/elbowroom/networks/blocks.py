@@ -1,16 +1,17 @@
-"""What pyramids are built of, in no dimension of space, one or two."""
+"""Building blocks of the networks in :mod:`conv`, for zero, one or two dimensions of space."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: What stands at a level: from channels and dimensions of space to a module that keeps the shape.
+#: Makes the block of a level: from channels and dimensions of space to a module that keeps the shape.
 BlockFactory = Callable[[int, int], nn.Module]
 
 #: A linear map with weights and a bias, over space or without it.
@@ -18,43 +19,46 @@ LinearOrConv = nn.Linear | nn.Conv1d | nn.Conv2d
 
 
 def convolution(inputs: int, outputs: int, dims: int, kernel: int = 3, stride: int = 1) -> LinearOrConv:
-    """A convolution that keeps the size, or halves it rounding up; without space, a linear map."""
+    """Make a convolution that keeps the size, or with stride 2 halves it, rounding up; without space, a linear map."""
     if dims == 0:
         return nn.Linear(inputs, outputs)
     return (nn.Conv1d, nn.Conv2d)[dims - 1](inputs, outputs, kernel, stride, padding=kernel // 2)
 
 
 def group_norm(width: int) -> nn.GroupNorm:
-    """Normalisation over space and up to eight groups of channels: of an example alone, whatever its company.
+    """Make a group normalisation with up to eight groups of channels; it does not depend on the rest of the batch.
 
-    A group has four channels at least, so that it is no constant where the space is a single place.
+    A group has at least four channels, so that its output is not constant where the space is a single position.
     """
     return nn.GroupNorm(math.gcd(8, width // 4) if width % 4 == 0 else 1, width)
 
 
 def upsample(x: Tensor, size: tuple[int, ...]) -> Tensor:
-    """(B, C, *half) to (B, C, *size) by repetition."""
+    """Upsample (B, C, *half) to (B, C, *size) by repetition (nearest neighbour)."""
     return F.interpolate(x, size) if size else x
 
 
 def upsample_and_convolve(layer: LinearOrConv, x: Tensor, size: tuple[int, ...]) -> Tensor:
-    """``layer(enlarged(x, size))``, at less cost where every side doubles.
+    """Compute ``layer(upsample(x, size))``, at less cost where every side doubles.
 
-    Both copies of a place are one number, so the weights that meet them can be added before: a transposed convolution
-    of stride 2 with the kernels of :func:`fuse_upsampling_kernel` is the same map, for four ninths of the products in a picture and
-    without the larger one between.
+    The copies of a position are equal, so the weights that apply to them can be added beforehand: a transposed
+    convolution of stride 2 with the kernel of :func:`fuse_upsampling_kernel` is the same map, with four ninths of the
+    multiplications in two dimensions and without the upsampled intermediate.
     """
     if not size or size != tuple(2 * half for half in x.shape[2:]):
-        return layer(upsample(x, size))
+        return cast(Tensor, layer(upsample(x, size)))
     transposed = (F.conv_transpose1d, F.conv_transpose2d)[len(size) - 1]
-    kept = getattr(layer, "fused_kernel", None)
-    return transposed(
-        x, fuse_upsampling_kernel(layer.weight) if kept is None else kept, layer.bias, stride=2, padding=1
-    )
+    kernel = getattr(layer, "fused_kernel", None)
+    if kernel is None:
+        kernel = fuse_upsampling_kernel(layer.weight)
+    return cast(Tensor, transposed(x, kernel, layer.bias, stride=2, padding=1))
 
 
 def fuse_upsampling_kernel(kernel: Tensor) -> Tensor:
-    """Kernels (O, I, 3) or (O, I, 3, 3) of a convolution as those of :func:`upsample_and_convolve`, (I, O, 4) or (I, O, 4, 4)."""
+    """Sum a convolution's kernel, (O, I, 3) or (O, I, 3, 3), to the transposed one of :func:`upsample_and_convolve`.
+
+    Its shape is (I, O, 4) or (I, O, 4, 4).
+    """
     dims = kernel.dim() - 2
     pool = (F.avg_pool1d, F.avg_pool2d)[dims - 1]
     mirrored = F.pad(kernel.flip(tuple(range(2, 2 + dims))), (1, 1) * dims)
@@ -62,21 +66,21 @@ def fuse_upsampling_kernel(kernel: Tensor) -> Tensor:
 
 
 def to_channels_last(x: Tensor) -> Tensor:
-    """Pictures with the channels of a place side by side in memory, as convolutions go through them fastest."""
+    """Store images in the channels-last memory format, the fastest for convolutions."""
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 class Residual(nn.Module):
-    """What it is given, plus a change that convolutions propose, with normalisation and activation before each.
+    """A pre-activation residual block: two convolutions, each after normalisation and activation, and a skip.
 
-    He et al. 2016, arXiv 1603.05027. With fewer channels inside there are four, the outer ones without extent: the
-    bottleneck of Child 2021, arXiv 2011.10650.
+    He et al. 2016, arXiv 1603.05027. With ``inner`` channels there are four convolutions, the outer ones of kernel 1:
+    the bottleneck of Child 2021, arXiv 2011.10650.
 
     Args:
         width: channels.
         dims: of space.
         inner: channels inside; ``width`` if not given.
-        gain: of the last convolution's weights at the start, so that many in a row begin as little.
+        gain: factor on the initial weights of the last convolution, so that a deep stack starts near the identity.
 
     >>> Residual(8, 2, inner=2)(torch.zeros(3, 8, 5, 7)).shape
     torch.Size([3, 8, 5, 7])
@@ -95,7 +99,8 @@ class Residual(nn.Module):
         self.change = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.change(x)
+        change: Tensor = self.change(x)
+        return x + change
 
 
 def _no_block(width: int, dims: int) -> nn.Module:
@@ -110,5 +115,5 @@ def _deep_block(width: int, dims: int) -> nn.Module:
     return nn.Sequential(*(Residual(width, dims, max(1, width // 4), gain=0.25) for _ in range(4)))
 
 
-#: The networks by name: what stands at each of their levels.
+#: The networks by name: the block at each of their levels.
 NETWORKS: dict[str, BlockFactory] = {"plain": _no_block, "residual": _residual_block, "deep": _deep_block}

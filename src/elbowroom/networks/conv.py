@@ -1,4 +1,4 @@
-"""Networks down and up a pyramid of sizes: from the data's shape to numbers, and back."""
+"""Convolutional networks for data of any size: down from an example to numbers, and up again."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from elbowroom.networks.blocks import (
 )
 from elbowroom.networks.inputs import concatenate_inputs, input_layers, normalize_shapes
 
-#: Channels of the finest level and of the widest, by the name of a size.
+#: Channels of the finest level and the maximum, by the name of a size.
 SIZES: dict[str, tuple[int, int]] = {"s": (16, 128), "m": (32, 256), "l": (64, 512)}
 #: The longest side at which a pyramid of default widths ends.
 MAX_TOP_SIDE = 4
 
 
 class Pyramid:
-    """The sizes and channels that a shape asks for.
+    """Sizes and channels of the levels of a network for a shape.
 
-    Every level halves each side, rounded up, so that any size will do. Without widths there are as many levels as bring
-    the longest side to four, and channels double from one to the next. A list of numbers has no sides: its two levels
-    are layers of eight times the channels.
+    Every level halves each side, rounded up, so any size works. Without widths there are as many levels as bring the
+    longest side to four, and channels double from one to the next. A vector has no sides: its two levels are linear
+    layers of eight times the channels.
 
     Args:
         shape: (C, H, W), (C, T) or (D,).
         size: a name in :data:`SIZES`.
-        widths: channels of the levels instead, the finest first; there are as many levels as widths.
+        widths: channels of the levels instead, the finest first; one level for each width.
         network: a name in :data:`NETWORKS`.
 
     Raises:
-        ValueError: no shape of these, an unknown size or network, no width or one below 1.
+        ValueError: another shape, an unknown size or network, no width or one below 1.
 
     >>> pyramid = Pyramid((1, 45, 37), "s")
     >>> pyramid.sizes, pyramid.widths
@@ -75,13 +75,14 @@ def _default_widths(space: Sequence[int], min_width: int, max_width: int) -> lis
 
 
 class Down(nn.Module):
-    """From examples of one shape to ``size`` numbers: a convolution of stride 2 for every level of its pyramid.
+    """A network from examples of one shape to a vector: a convolution of stride 2 for every level of its pyramid.
 
     Args:
-        shape: of the first input, (C, H, W), (C, T) or (D,), of any size; a table's row makes its cells :class:`Cells`.
-        *others: shapes of further inputs, which are joined where the first has become numbers.
-        numbers: how many come out.
-        **pyramid: as :class:`Pyramid` takes them.
+        shape: of the first input, (C, H, W), (C, T) or (D,), of any size; a table's row goes through a
+            :class:`CellEncoder`.
+        *other_shapes: of further inputs, concatenated with the features of the last level.
+        numbers: the number of outputs.
+        size, widths, network: as :class:`Pyramid` takes them.
 
     >>> import torch
     >>> Down((1, 45, 37), numbers=4, widths=(8, 16))(torch.zeros(5, 1, 45, 37)).shape
@@ -98,54 +99,55 @@ class Down(nn.Module):
         network: str = "plain",
     ) -> None:
         super().__init__()
-        self.pyramid = to = Pyramid(normalize_shapes([shape])[0], size, widths, network)
+        self.pyramid = pyramid = Pyramid(normalize_shapes([shape])[0], size, widths, network)
         (self.input_layer,) = input_layers([shape])
         self.levels = nn.ModuleList()
-        for inputs, outputs in pairwise((to.channels, *to.widths)):
-            # The first level sees how bright a picture is; after normalisation nobody would.
-            first = [] if not self.levels else [group_norm(outputs)]
-            halve = convolution(inputs, outputs, to.dims, stride=2)
-            self.levels.append(nn.Sequential(halve, *first, nn.SiLU(), to.make_block(outputs, to.dims)))
-        self.shapes = [(to.widths[-1] * math.prod(to.sizes[-1]),), *normalize_shapes(other_shapes)]
+        for inputs, outputs in pairwise((pyramid.channels, *pyramid.widths)):
+            # No normalisation at the first level: it would remove the brightness of an image.
+            norm = [] if not self.levels else [group_norm(outputs)]
+            halve = convolution(inputs, outputs, pyramid.dims, stride=2)
+            self.levels.append(nn.Sequential(halve, *norm, nn.SiLU(), pyramid.make_block(outputs, pyramid.dims)))
+        self.shapes = [(pyramid.widths[-1] * math.prod(pyramid.sizes[-1]),), *normalize_shapes(other_shapes)]
         self.head = nn.Linear(sum(map(math.prod, self.shapes)), numbers)
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """What every level makes of (B, *shape), the finest first: (B, widths[i], *sizes[i + 1])."""
-        found = [to_channels_last(self.input_layer(x))]
+        """Return the output of every level for (B, *shape), the finest first: (B, widths[i], *sizes[i + 1])."""
+        features = [to_channels_last(self.input_layer(x))]
         for level in self.levels:
-            found.append(level(found[-1]))
-        return found[1:]
+            features.append(level(features[-1]))
+        return features[1:]
 
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
-        """(..., *shape), and what else there is, to (..., numbers); leading dimensions broadcast."""
+        """Map (..., *shape) and further inputs to (..., numbers); leading dimensions broadcast."""
         lead = x.shape[: x.dim() - self.pyramid.dims - 1]
         top = self.features(x.reshape(-1, *x.shape[len(lead) :]))[-1]
-        return self.head(concatenate_inputs((top.reshape(*lead, -1), *others), self.shapes))
+        output: Tensor = self.head(concatenate_inputs((top.reshape(*lead, -1), *others), self.shapes))
+        return output
 
 
 class UpsamplingLevel(nn.Sequential):
-    """A convolution over features repeated to a larger size, and what comes after it."""
+    """One level upwards: nearest-neighbour upsampling and convolution, then the remaining modules of the level."""
 
     def forward(self, h: Tensor, size: tuple[int, ...]) -> Tensor:  # type: ignore[override]
-        layer, *rest = self
+        layer, *others = self
         h = upsample_and_convolve(cast(LinearOrConv, layer), h, size)
-        for module in rest:
+        for module in others:
             h = module(h)
         return h
 
 
 class Up(nn.Module):
-    """From numbers to some for each element of an example, through the sizes that :class:`Down` comes through.
+    """A network from vectors to parameters for each element of an example, through the sizes of :class:`Down`.
 
-    Each level repeats the places of the one above and convolves. A transposed convolution of stride 2 reaches some
-    places more often than others and leaves a checkerboard; here all are reached alike (Odena, Dumoulin & Olah 2016,
+    Each level upsamples the one above by repetition and convolves. A transposed convolution of stride 2 covers some
+    positions more often than others and leaves a checkerboard; here all are covered alike (Odena, Dumoulin & Olah 2016,
     doi 10.23915/distill.00003).
 
     Args:
-        *inputs: the shape of each input; several are flattened and joined.
+        *input_shapes: the shape of each input; several are flattened and concatenated.
         shape: of the examples, (C, H, W), (C, T) or (D,), of any size.
-        numbers: how many come out, for each place in space as many; as (..., *space), flattened.
-        **pyramid: as :class:`Pyramid` takes them, the finest level first as for :class:`Down`.
+        numbers: the number of outputs, the same for each position in space; as (..., *space), flattened.
+        size, widths, network: as :class:`Pyramid` takes them, the finest level first as for :class:`Down`.
 
     >>> import torch
     >>> Up(4, shape=(1, 45, 37), numbers=2 * 45 * 37, widths=(8, 16))(torch.zeros(5, 4)).shape
@@ -162,30 +164,30 @@ class Up(nn.Module):
         network: str = "plain",
     ) -> None:
         super().__init__()
-        self.pyramid = to = Pyramid(shape, size, widths, network)
-        self.shapes, top = normalize_shapes(input_shapes), to.widths[-1]
-        self.foot = nn.Linear(sum(map(math.prod, self.shapes)), top * math.prod(to.sizes[-1]))
-        self.start = nn.Sequential(nn.SiLU(), to.make_block(top, to.dims))
+        self.pyramid = pyramid = Pyramid(shape, size, widths, network)
+        self.shapes, top, dims = normalize_shapes(input_shapes), pyramid.widths[-1], pyramid.dims
+        self.foot = nn.Linear(sum(map(math.prod, self.shapes)), top * math.prod(pyramid.sizes[-1]))
+        self.start = nn.Sequential(nn.SiLU(), pyramid.make_block(top, dims))
         self.levels = nn.ModuleList(
-            UpsamplingLevel(convolution(a, b, to.dims), group_norm(b), nn.SiLU(), to.make_block(b, to.dims))
-            for a, b in pairwise(to.widths[::-1])
+            UpsamplingLevel(convolution(a, b, dims), group_norm(b), nn.SiLU(), pyramid.make_block(b, dims))
+            for a, b in pairwise(pyramid.widths[::-1])
         )
-        self.out = convolution(to.widths[0], numbers // math.prod(to.sizes[0]), to.dims)
+        self.out = convolution(pyramid.widths[0], numbers // math.prod(pyramid.sizes[0]), dims)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """(..., *shape) of each input to (..., numbers); leading dimensions broadcast."""
-        flat, to = concatenate_inputs(inputs, self.shapes), self.pyramid
-        h = self.start(to_channels_last(self.foot(flat).reshape(-1, to.widths[-1], *to.sizes[-1])))
-        *sizes, size = to.sizes[-2::-1]
-        for level, between in zip(self.levels, sizes, strict=True):
-            h = level(h, between)
+        """Map (..., *shape) of each input to (..., numbers); leading dimensions broadcast."""
+        flat, pyramid = concatenate_inputs(inputs, self.shapes), self.pyramid
+        h = self.start(to_channels_last(self.foot(flat).reshape(-1, pyramid.widths[-1], *pyramid.sizes[-1])))
+        *level_sizes, size = pyramid.sizes[-2::-1]
+        for level, level_size in zip(self.levels, level_sizes, strict=True):
+            h = level(h, level_size)
         return upsample_and_convolve(self.out, h, size).reshape(*flat.shape[:-1], -1)
 
 
 def fuse_upsampling(model: nn.Module) -> None:
-    """Add the kernels of all growing layers once and for all, where nobody will change the weights any more.
+    """Precompute the kernels of all upsampling layers of a model whose weights no longer change.
 
-    To decode one picture at 64x64 takes a quarter as long then.
+    Decoding one image of 64x64 then takes a quarter of the time.
 
     >>> import torch
     >>> up, z = Up(4, shape=(1, 8, 8), numbers=64, widths=(8, 16)), torch.ones(1, 4)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from elbowroom import errors
@@ -13,7 +14,7 @@ from elbowroom.networks.inputs import concatenate_inputs, input_layers, normaliz
 
 
 class GatedLinear(nn.Sequential):
-    """A layer times its own sigmoid gate: the hidden layer of Tomczak & Welling 2018, arXiv 1705.07120."""
+    """A linear layer times a sigmoid gate: the hidden layer of Tomczak & Welling 2018, arXiv 1705.07120."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(nn.Linear(inputs, 2 * outputs), nn.GLU())
@@ -23,7 +24,7 @@ def _layer_factory(activation: Callable[[], nn.Module]) -> Callable[[int, int], 
     return lambda inputs, outputs: nn.Sequential(nn.Linear(inputs, outputs), activation())
 
 
-#: Hidden layers by the name of their activation.
+#: Hidden layers, by the name of their activation.
 ACTIVATIONS: dict[str, Callable[[int, int], nn.Module]] = {
     "relu": _layer_factory(nn.ReLU),
     "leaky-relu": _layer_factory(nn.LeakyReLU),
@@ -38,12 +39,12 @@ ACTIVATIONS: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 class MLP(nn.Module):
-    """Fully connected layers from one or several inputs of any shape to ``size`` numbers.
+    """A multilayer perceptron from one or several inputs of any shape to ``size`` outputs.
 
     Args:
-        *shapes: the shape of each input, without batch; several are flattened and joined. That of a table's row makes
-            its cells :class:`Cells`.
-        size: how many numbers come out.
+        *shapes: the shape of each input, without batch; several are flattened and concatenated. A table's row goes
+            through a :class:`CellEncoder`.
+        size: the number of outputs.
         hidden: widths of the hidden layers; none makes the map affine.
         activation: a name in :data:`ACTIVATIONS`.
 
@@ -69,21 +70,22 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], size))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """(..., *shape) of each input to (..., size); leading dimensions broadcast."""
-        inputs = tuple(enter(x) for enter, x in zip(self.input_layers, inputs, strict=True))
+        """Map (..., *shape) of each input to (..., size); leading dimensions broadcast."""
+        inputs = tuple(layer(x) for layer, x in zip(self.input_layers, inputs, strict=True))
         leads = [x.shape[: -len(s)] for x, s in zip(inputs, self.shapes, strict=True)]
         if all(lead == leads[0] for lead in leads):
-            return self.layers(concatenate_inputs(inputs, self.shapes))
+            output: Tensor = self.layers(concatenate_inputs(inputs, self.shapes))
+            return output
         return self._forward_broadcast(inputs)
 
     def _forward_broadcast(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Each input times its own columns of the first weights, before it is repeated for the others."""
-        first, *rest = self.layers.children()
-        linear, *after = first.children() if isinstance(first, nn.Sequential) else (first,)
+        """Multiply each input by its own columns of the first weights before broadcasting: fewer products."""
+        first, *later_layers = self.layers.children()
+        linear, *activation = first.children() if isinstance(first, nn.Sequential) else (first,)
         assert isinstance(linear, nn.Linear)
-        parts = linear.weight.split([math.prod(s) for s in self.shapes], 1)
-        products = (x.flatten(-len(s)) @ w.T for x, s, w in zip(inputs, self.shapes, parts, strict=True))
+        weights = torch.split(linear.weight, [math.prod(s) for s in self.shapes], 1)
+        products = (x.flatten(-len(s)) @ w.T for x, s, w in zip(inputs, self.shapes, weights, strict=True))
         h = sum(products, linear.bias)
-        for layer in (*after, *rest):
+        for layer in (*activation, *later_layers):
             h = layer(h)
         return h

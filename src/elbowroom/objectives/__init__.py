@@ -1,4 +1,4 @@
-"""Objectives: terms that score a draw, and add and scale."""
+"""Objectives: terms that score a draw, and can be added and scaled."""
 
 from elbowroom.objectives.adversarial import DensityRatio, permute_dims
 from elbowroom.objectives.bounds import ELBO, ImportanceBound

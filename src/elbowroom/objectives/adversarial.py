@@ -1,4 +1,4 @@
-"""Terms that bring a player of their own."""
+"""Adversarial terms, with a critic that trains as a second player."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def permute_dims(z: Tensor) -> Tensor:
 
 
 class DensityRatio(Term):
-    r"""E[log q(z) / r(z)] by a critic that learns to tell the codes z from a reference made of them.
+    r"""Density-ratio estimate of E[log q(z) / r(z)] by a critic that classifies latents z against a reference r.
 
     The critic D's logit is the log-ratio. With :func:`permute_dims` as reference this is the total correlation of
-    Kim & Mnih 2018, arXiv 1802.05983. The critic is a player of its own: it lowers its classification error on the
-    same draw, with Adam at rate 1e-4 and averages 0.5 and 0.9, as in the paper.
+    Kim & Mnih 2018, arXiv 1802.05983. The critic is a separate player: it minimizes its classification loss on the same
+    draw, with Adam at learning rate 1e-4 and betas 0.5 and 0.9, as in the paper.
 
     Deviation from the paper: the reference is made from the same batch, not from a second one, and not clipped.
 
     Args:
         critic: (B, D) to one logit each, (B, 1).
-        reference: (B, D) codes to (B, D) samples of r.
+        reference: (B, D) latents to (B, D) samples of r.
     """
 
     name = "density_ratio"
@@ -44,7 +44,8 @@ class DensityRatio(Term):
         self.critic, self.reference = critic, reference
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        return self.critic(draw.z[0]).mean()
+        log_ratio: Tensor = self.critic(draw.z[0])
+        return log_ratio.mean()
 
     def adversaries(self) -> list[Player]:
         settings = {"lr": 1e-4, "betas": (0.5, 0.9)}
@@ -52,16 +53,16 @@ class DensityRatio(Term):
 
 
 class _CriticLoss(Term):
-    """The critic's own loss: cross-entropy of codes against reference, nats per example."""
+    """The critic's loss: cross-entropy of latents against reference, nats per example."""
 
     name = "critic"
 
     def __init__(self, ratio: DensityRatio) -> None:
         super().__init__()
-        self.ratio = (ratio,)  # in a tuple, for the critic belongs to the ratio
+        self.ratio = (ratio,)  # in a tuple, so that the critic is a submodule of the ratio alone
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         (ratio,) = self.ratio
         z = draw.z[0].detach()
-        codes, reference = ratio.critic(z), ratio.critic(ratio.reference(z))
-        return 0.5 * (F.softplus(-codes) + F.softplus(reference)).mean()
+        own, reference = ratio.critic(z), ratio.critic(ratio.reference(z))
+        return 0.5 * (F.softplus(-own) + F.softplus(reference)).mean()

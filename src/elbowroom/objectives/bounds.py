@@ -1,4 +1,4 @@
-"""Bounds on log p(x), negated to be lowered."""
+"""Bounds on log p(x), negated, to be minimized: ELBO and importance-weighted bound."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from elbowroom.objectives.term import Term
 from elbowroom.objectives.terms import KL, Reconstruction
 
 
-def ELBO(k: int = 1) -> Term:  # noqa: N802 - it stands among the terms
+def ELBO(k: int = 1) -> Term:  # noqa: N802 - named like the terms, which are classes
     r"""The negated evidence lower bound, :math:`-E_q[\log p(x \mid z)] + \mathrm{KL}(q \| p)`, in nats per example.
 
     Kingma & Welling 2014, arXiv 1312.6114; with ``k`` samples in the expectation.
@@ -23,7 +23,9 @@ def ELBO(k: int = 1) -> Term:  # noqa: N802 - it stands among the terms
 
 
 class ImportanceBound(Term):
-    r""":math:`-\log \frac1K \sum_k \frac{p(x, z_k)}{q(z_k \mid x)}`, in nats per example; tightens as K grows.
+    r"""The negated importance-weighted bound, in nats per example; it tightens as K grows.
+
+    .. math:: -\log \frac1K \sum_k \frac{p(x, z_k)}{q(z_k \mid x)}
 
     Burda, Grosse & Salakhutdinov 2016, arXiv 1509.00519. With one sample it is the ELBO with its KL estimated.
 

@@ -1,4 +1,4 @@
-"""Modules and losses of one's own, where nothing of ours has to be inherited."""
+"""Custom modules and loss functions: no base class needed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from elbowroom.objectives.term import Term
 
 
 class Output:
-    """What a module of one's own made of a batch; stands where a :class:`Draw` does.
+    """The output of a custom module for a batch, in place of a :class:`Draw`.
 
     Attributes:
         x: the batch, (B, *shape).
-        output: whatever the module returned.
+        output: what the module returned.
     """
 
     def __init__(self, x: Tensor, output: Any) -> None:
@@ -23,17 +23,17 @@ class Output:
         self.terms: dict[str, Tensor] = {}
 
     def metrics(self) -> dict[str, Tensor]:
-        """Nothing is known of it but what the loss records."""
+        """Return no metrics: only the loss is known."""
         return {}
 
 
 class Loss(Term):
-    """A loss function of one's own, as a term: it adds, scales and takes schedules as all terms do.
+    """A custom loss function as a term, which can be added, scaled and scheduled.
 
     Args:
         function: from the module's output and the batch x to a scalar tensor.
-        reduction: ``"sum"`` if it sums over the batch, as the classic example's does: it is divided by the batch's
-            size, so that the loss is in nats per example; ``"mean"`` if it is that already.
+        reduction: ``"sum"`` if it sums over the batch: it is divided by the batch size, so that the loss is in nats per
+            example; ``"mean"`` if it averages over the batch.
 
     >>> import torch
     >>> squares = Loss(lambda output, x: ((output - x) ** 2).sum(), reduction="sum")

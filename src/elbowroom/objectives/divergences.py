@@ -1,4 +1,4 @@
-"""Distances between the aggregate posterior and the prior, from samples of both."""
+"""Divergences between aggregate posterior and prior, estimated from samples of both."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from elbowroom.objectives.term import Term
 
 
 class MMD(Term):
-    r"""Maximum mean discrepancy between the batch's codes and as many draws from the prior.
+    r"""Maximum mean discrepancy between the batch's latents and as many draws from the prior.
 
     .. math:: \frac{1}{B(B-1)}\sum_{i \ne j} \left[ k(z_i, z_j) + k(z'_i, z'_j) \right]
         - \frac{2}{B^2} \sum_{i,j} k(z_i, z'_j)
 
     with the inverse multiquadratic kernel :math:`k(a, b) = C / (C + \|a - b\|^2)`, :math:`C = 2d`, at seven scales.
     Tolstikhin et al. 2018, arXiv 1711.01558. Unbiased, so it may fall a little below zero. Where a model has no prior
-    the draws are standard normal. A batch of a single example has nothing to compare, and scores zero.
+    the draws are standard normal. A batch of a single example scores zero.
     """
 
     name = "mmd"
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        codes = draw.z[0].flatten(1)
-        if len(codes) < 2:
-            return 0 * codes.sum()
+        z = draw.z[0].flatten(1)
+        if len(z) < 2:
+            return 0 * z.sum()
         with noise.global_rng():
             prior = draw.prior
-            drawn = torch.randn_like(codes) if prior is None else prior.sample((len(codes),)).flatten(1)
-        return mmd(codes, drawn)
+            prior_z = torch.randn_like(z) if prior is None else prior.sample((len(z),)).flatten(1)
+        return mmd(z, prior_z)
 
 
 def mmd(a: Tensor, b: Tensor) -> Tensor:
-    """The unbiased squared discrepancy between two samples of equal size, (B, D) each."""
+    """Return the unbiased squared discrepancy between two samples of equal size, (B, D) each."""
     n, d = a.shape
     scales = 2 * d * torch.tensor([0.1, 0.2, 0.5, 1, 2, 5, 10], device=a.device)
 

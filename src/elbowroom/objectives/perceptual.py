@@ -1,4 +1,4 @@
-"""Distance in the eyes of a network."""
+"""Perceptual distance: squared error in the features of a network."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from elbowroom.objectives.term import Term
 
 
 class Perceptual(Term):
-    r""":math:`\frac12 \| f(x) - f(\hat x) \|^2` per example, with :math:`\hat x` the mean of p(x|z).
+    r"""Perceptual loss :math:`\frac12 \| f(x) - f(\hat x) \|^2` per example, with :math:`\hat x` the mean of p(x|z).
 
-    Beside a likelihood, never in its place: it is no probability, so it leaves ``elbo`` as it is and is reported under
-    its own name. After Hou et al. 2017, arXiv 1610.00291; deviation: one layer of features, given here, instead of
-    several of a network trained on photographs.
+    Add it to a likelihood, do not replace one with it: it is not a log-probability, so ``elbo`` does not include it and
+    it is reported under its own name. After Hou et al. 2017, arXiv 1610.00291; deviation: one layer of features, given
+    here, instead of several of a network trained on photographs.
 
     Args:
-        features: f, as :func:`elbowroom.evaluation.metrics.feature_extractor.default_features` makes it for some data, or any module from
-            (B, *shape) to features; copied, kept in evaluation mode and as it is. Which one it was is recorded with the
-            objective, by its hash if it has one.
+        features: f, any module from (B, *shape) to features, or the ones that
+            :func:`elbowroom.evaluation.metrics.feature_extractor.default_features` makes for some data; a copy is kept,
+            frozen and in evaluation mode. The objective's record names it, by its hash if it has one.
 
     >>> import torch, elbowroom as er
     >>> model, elbo = er.recipes.vae((1, 8, 8), latent=2)
@@ -40,13 +40,14 @@ class Perceptual(Term):
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> Perceptual:
-        """The features stay in evaluation mode, whoever trains."""
+        """Stay in evaluation mode, whatever ``mode``."""
         return super().train(False)
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         mean = draw.p.mean
-        made = self.network(mean.flatten(0, 1)).flatten(1).unflatten(0, mean.shape[:2])
-        return 0.5 * (made - self.network(draw.x).flatten(1)).square().sum(-1).mean()
+        features: Tensor = self.network(mean.flatten(0, 1)).flatten(1).unflatten(0, mean.shape[:2])
+        target: Tensor = self.network(draw.x).flatten(1)
+        return 0.5 * (features - target).square().sum(-1).mean()
 
     def __repr__(self) -> str:
         return f"perceptual({self.description})"

@@ -1,4 +1,4 @@
-"""Weights that change with the step."""
+"""Schedules: weights that change with the step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from elbowroom.objectives.term import Term
 
 
 class Schedule(Term):
-    """A function of the step, as a term: multiply another with it.
+    """A function of the step as a term, to multiply another term with.
 
     Args:
-        value: from the step, a tensor, to the weight, a tensor.
-        label: how it prints.
+        value: maps the step to the weight, both tensors.
+        label: its repr.
     """
 
     def __init__(self, value: Callable[[Tensor], Tensor], label: str = "schedule") -> None:
@@ -30,7 +30,7 @@ class Schedule(Term):
 
 
 def ramp(start: float, end: float, steps: int) -> Schedule:
-    """From ``start`` to ``end`` in a straight line over the first ``steps`` steps, then constant.
+    """Make a linear schedule from ``start`` to ``end`` over the first ``steps`` steps, then constant.
 
     >>> import torch
     >>> [ramp(0, 2, 100).value(torch.tensor(float(s))).item() for s in (0, 50, 100, 1000)]

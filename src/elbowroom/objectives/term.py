@@ -1,4 +1,4 @@
-"""What a term is, how terms add and scale, and who descends them."""
+"""Terms of an objective, their algebra, and the players that minimize them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from elbowroom.models.draw import Draw
 
 @dataclass
 class Player:
-    """Who descends what.
+    """A player: parameters and the loss they minimize, as generator and critic of an adversarial objective.
 
     Attributes:
         name: for logs and checkpoints.
-        loss: the term this player lowers.
-        parameters: the ones it moves; nobody else moves them.
-        optimizer: what it wants of its optimiser other than the run's, as ``{"lr": 1e-4}``.
+        loss: the term this player minimizes.
+        parameters: those it updates; no other player updates them.
+        optimizer: settings of its optimizer that differ from the run's, as ``{"lr": 1e-4}``.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Player:
 
 
 class Term(nn.Module, ABC):
-    """Scores a draw: ``term(draw, step)`` is a scalar, the mean over the batch in nats per example, lower is better.
+    """A loss term: ``term(draw, step)`` is a scalar, the mean over the batch in nats per example, lower is better.
 
-    Terms make terms: ``a + b``, ``a - b``, ``4 * a``, ``abs(a)``, ``schedule * a``.
+    Arithmetic on terms gives terms: ``a + b``, ``a - b``, ``4 * a``, ``abs(a)``, ``schedule * a``.
 
     Attributes:
-        name: under which the value is recorded; a composition has none.
-        k: how many samples per example it needs.
+        name: under which the value is recorded; ``None`` for a composition.
+        k: the number of samples per example it needs.
 
     >>> import elbowroom as er
     >>> er.Reconstruction() + er.ramp(0, 1, 1000) * abs(er.KL() - 25)
@@ -50,28 +50,28 @@ class Term(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        """The score; ``step`` counts the optimiser's steps, as a tensor, so that a captured step stays valid."""
+        """Return the loss; ``step``, the count of steps, is a tensor, so that a captured CUDA graph stays valid."""
 
     def __call__(self, draw: Draw, step: Tensor) -> Tensor:
-        """Score the draw, and record the value on it under the term's name."""
-        value = super().__call__(draw, step)
+        """Score the draw, and record the value in ``draw.terms`` under the term's name."""
+        value: Tensor = super().__call__(draw, step)
         if self.name is not None:
             draw.terms[self.name] = value.detach()
         return value
 
     def adversaries(self) -> list[Player]:
-        """The players, beside the model, that this term brings with it."""
+        """Return the players of this term besides the model."""
         return [player for child in self.children() if isinstance(child, Term) for player in child.adversaries()]
 
     def players(self, model: nn.Module) -> list[Player]:
-        """Everybody who trains: the model with this term's own parameters, then the adversaries."""
+        """Return all players: the model with this term's own parameters, then the adversaries."""
         adversaries = self.adversaries()
         for i, player in enumerate(adversaries):
-            alike = sum(other.name == player.name for other in adversaries[:i])
-            player.name = f"{player.name}-{alike + 1}" if alike else player.name
-        theirs = {id(parameter) for player in adversaries for parameter in player.parameters}
-        mine = [p for p in nn.ModuleList((model, self)).parameters() if p.requires_grad and id(p) not in theirs]
-        return [Player("model", self, mine), *adversaries]
+            namesakes = sum(other.name == player.name for other in adversaries[:i])
+            player.name = f"{player.name}-{namesakes + 1}" if namesakes else player.name
+        adversarial = {id(parameter) for player in adversaries for parameter in player.parameters}
+        own = [p for p in nn.ModuleList((model, self)).parameters() if p.requires_grad and id(p) not in adversarial]
+        return [Player("model", self, own), *adversaries]
 
     def __add__(self, other: Term | float) -> Term:
         return Sum(self, _as_term(other))
@@ -113,7 +113,7 @@ def _as_term(value: Term | float) -> Term:
 
 
 class Constant(Term):
-    """A number."""
+    """A constant number as a term."""
 
     def __init__(self, value: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The terms that most objectives are made of."""
+"""Common terms: reconstruction, KL, commitment, L2 of the latent, classification."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from elbowroom.objectives.term import Term
 
 
 class Reconstruction(Term):
-    r""":math:`-\frac1K \sum_k \log p(x \mid z_k)`, summed over dimensions, averaged over the batch.
+    r"""Reconstruction loss :math:`-\frac1K \sum_k \log p(x \mid z_k)`, summed over dimensions, averaged over the batch.
 
     Args:
         k: samples per example.
@@ -30,10 +30,10 @@ class Reconstruction(Term):
 
 
 class KL(Term):
-    r""":math:`\mathrm{KL}(q(z \mid x) \,\|\, p(z))`, in closed form where there is one, else estimated from the draw.
+    r"""KL divergence :math:`\mathrm{KL}(q(z \mid x) \,\|\, p(z))`, in closed form or else estimated from the draw.
 
     Raises:
-        ValueError: when scored on a point posterior or without a prior, where it is undefined.
+        ValueError: for a delta posterior or without a prior, where it is undefined.
     """
 
     name = "kl"
@@ -43,12 +43,12 @@ class KL(Term):
 
 
 class Commitment(Term):
-    r"""How far the encoder's output is from its codes, :math:`\sum \| z_e - \mathrm{sg}[c] \|^2`, per example.
+    r"""Commitment loss: :math:`\sum \| z_e - \mathrm{sg}[c] \|^2` per example, encoder output to codebook entries.
 
     van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937; summed over positions and dimensions as all terms are.
 
     Raises:
-        ValueError: when scored on a posterior that has no codebook.
+        ValueError: for a posterior without a codebook.
     """
 
     name = "commitment"
@@ -60,7 +60,7 @@ class Commitment(Term):
 
 
 class LatentL2(Term):
-    r""":math:`\frac12 \| z \|^2` per example: what keeps the codes of a deterministic autoencoder near the origin.
+    r"""L2 penalty :math:`\frac12 \| z \|^2` per example: keeps the latents of an autoencoder near the origin.
 
     Ghosh et al. 2020, arXiv 1903.12436.
     """
@@ -72,7 +72,7 @@ class LatentL2(Term):
 
 
 class Classification(Term):
-    r"""What the known labels cost the classifier, :math:`-\log q(y \mid x)`, in nats per labelled example.
+    r"""Classification loss of the known labels, :math:`-\log q(y \mid x)`, in nats per labelled example.
 
     Kingma et al. 2014, arXiv 1406.5298, equation 9; zero for a batch in which no label is known.
     """
@@ -82,7 +82,7 @@ class Classification(Term):
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         if not isinstance(draw, ClassMarginalDraw):
             raise ValueError("Classification() is for a SemiSupervised model, which has a classifier: use another term")
-        classes = draw.class_posterior
-        cost = -classes.log_qy.take_along_dim(classes.label.clamp_min(0)[:, None], -1)[:, 0]
-        known = classes.is_known.float()
-        return (cost * known).sum() / known.sum().clamp_min(1)
+        posterior = draw.class_posterior
+        loss = -posterior.log_qy.take_along_dim(posterior.label.clamp_min(0)[:, None], -1)[:, 0]
+        is_known = posterior.is_known.float()
+        return (loss * is_known).sum() / is_known.sum().clamp_min(1)

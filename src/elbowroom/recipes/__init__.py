@@ -1,8 +1,11 @@
-"""Recipes: published variants, each a function named after its paper. Imports no torch until one is cooked."""
+"""Recipes: published VAE variants, each a function from a shape to model and objective. Imports torch on first call."""
 
+from typing import TYPE_CHECKING
+
+from elbowroom.deprecation import deprecated_getattr
 from elbowroom.recipes.argument import Argument
 from elbowroom.recipes.bounds import iwae
-from elbowroom.recipes.conditional import cvae, m2
+from elbowroom.recipes.conditional import conv_cvae, cvae, m2
 from elbowroom.recipes.convolutional import conv_vae
 from elbowroom.recipes.disentangling import beta_vae, factor_vae
 from elbowroom.recipes.hierarchical import hierarchical_vae, ladder_vae
@@ -17,6 +20,7 @@ __all__ = [
     "Recipe",
     "autoencoder",
     "beta_vae",
+    "conv_cvae",
     "conv_vae",
     "cvae",
     "factor_vae",
@@ -30,3 +34,6 @@ __all__ = [
     "vamp_vae",
     "vq_vae",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

@@ -1,4 +1,4 @@
-"""Tighter bounds."""
+"""Recipes with tighter bounds: IWAE."""
 
 from __future__ import annotations
 

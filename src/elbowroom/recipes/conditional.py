@@ -1,4 +1,4 @@
-"""Variants that know of labels."""
+"""Recipes with labels: conditional VAE, semi-supervised VAE."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ def cvae(
     labels: int = 10,
     prior: Literal["standard", "learned"] = "standard",
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The conditional VAE: encoder, decoder and, if learned, prior are told the label or the attributes.
+    """The conditional VAE: encoder, decoder and, if learned, prior take the label or the attributes.
 
     Args:
-        latent: size of the code z
+        latent: size of the latent z
         hidden: widths of the encoder's hidden layers; the decoder mirrors them
         activation: of the hidden layers
         likelihood: p(x|z, c), as for vae
-        labels: how many classes, or attributes, the data has
+        labels: number of classes, or of attributes, of the data
         prior: p(z|c): standard normal for every label, or a normal learned for each, as in the paper
     """
     encoder, decoder = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)
-    towards = er.MLP(shape, labels, size=encoder.size, hidden=hidden, activation=activation)
-    back = er.MLP(latent, labels, size=decoder.size, hidden=hidden[::-1], activation=activation)
+    encoder_net = er.MLP(shape, labels, size=encoder.size, hidden=hidden, activation=activation)
+    decoder_net = er.MLP(latent, labels, size=decoder.size, hidden=hidden[::-1], activation=activation)
+    q, p = er.Conditional(encoder_net, encoder), er.Conditional(decoder_net, decoder)
     p_z = er.Conditional.mlp(labels, er.DiagonalNormal(latent), ()) if prior == "learned" else er.StandardNormal(latent)
-    model = er.Model(er.Conditional(towards, encoder), er.Conditional(back, decoder), p_z, er.LabelEncoder(labels))
-    return model, er.ELBO()
+    return er.Model(q, p, p_z, er.LabelEncoder(labels)), er.ELBO()
 
 
 @recipe("Sohn, Lee & Yan 2015 (NeurIPS 28); network: Radford, Metz & Chintala 2016, arXiv 1511.06434")
@@ -44,18 +44,19 @@ def conv_cvae(
     likelihood: str = "gaussian:optimal",
     labels: int = 10,
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The conditional VAE of convolutions: pictures and series of any size with a given label or given attributes.
+    """The convolutional conditional VAE, for images and series of any size with a label or attributes.
 
     Args:
-        latent: size of the code z
+        latent: size of the latent z
         size: of the networks, as for conv_vae
         likelihood: p(x|z, c), as for conv_vae
-        labels: how many classes, or attributes, the data has
+        labels: number of classes, or of attributes, of the data
     """
     encoder, decoder = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)
-    towards = er.Conditional(er.Down(shape, labels, numbers=encoder.size, size=size), encoder)
-    back = er.Conditional(er.Up(latent, labels, shape=shape, numbers=decoder.size, size=size), decoder)
-    return er.Model(towards, back, er.StandardNormal(latent), er.LabelEncoder(labels)), er.ELBO()
+    encoder_net = er.Down(shape, labels, numbers=encoder.size, size=size)
+    decoder_net = er.Up(latent, labels, shape=shape, numbers=decoder.size, size=size)
+    q, p = er.Conditional(encoder_net, encoder), er.Conditional(decoder_net, decoder)
+    return er.Model(q, p, er.StandardNormal(latent), er.LabelEncoder(labels)), er.ELBO()
 
 
 @recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298")
@@ -68,21 +69,20 @@ def m2(
     labels: int = 10,
     weight: float = 30.0,
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The semi-supervised VAE: the class is a latent, summed over where it is not known, and learned where it is.
+    """The semi-supervised VAE (M2): the class is a latent, summed over where its label is unknown.
 
     Args:
-        latent: size of the code z
+        latent: size of the latent z
         hidden: widths of the hidden layers of encoder, decoder and classifier
         activation: of the hidden layers
         likelihood: p(x|y, z), as for vae
-        labels: how many classes the data has
-        weight: of the classifier's own loss on the known labels
+        labels: number of classes of the data
+        weight: of the classification loss on the known labels
     """
     encoder, decoder = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)
-    towards = er.MLP(shape, labels, size=encoder.size, hidden=hidden, activation=activation)
-    back = er.MLP(latent, labels, size=decoder.size, hidden=hidden[::-1], activation=activation)
+    encoder_net = er.MLP(shape, labels, size=encoder.size, hidden=hidden, activation=activation)
+    decoder_net = er.MLP(latent, labels, size=decoder.size, hidden=hidden[::-1], activation=activation)
     classifier = er.MLP(shape, size=labels, hidden=hidden, activation=activation)
-    model = er.SemiSupervised(
-        classifier, er.Conditional(towards, encoder), er.Conditional(back, decoder), er.StandardNormal(latent), labels
-    )
+    q, p = er.Conditional(encoder_net, encoder), er.Conditional(decoder_net, decoder)
+    model = er.SemiSupervised(classifier, q, p, er.StandardNormal(latent), labels)
     return model, er.ELBO() + weight * er.Classification()

@@ -1,4 +1,4 @@
-"""Variants for pictures of any size, whose networks are convolutions."""
+"""Recipes with convolutional networks, for images and series of any size."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def conv_vae(
     widths: tuple[int, ...] | None = None,
     likelihood: str = "gaussian",
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The VAE of convolutions, for pictures and series of any size.
+    """The convolutional VAE, for images and series of any size.
 
     Args:
-        latent: size of the code z
-        network: what stands at each level: nothing, a residual block, or four with bottlenecks
+        latent: size of the latent z
+        network: block at each level: plain has none, residual one residual block, deep four with bottlenecks
         size: of the networks: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
         widths: channels of the levels instead, the finest first; sides halve as often as there are widths
         likelihood: p(x|z): as for vae, and logistic-mixture[:COMPONENTS]

@@ -1,4 +1,4 @@
-"""Variants that press the code towards independent dimensions."""
+"""Recipes that encourage independent latent dimensions: beta-VAE, FactorVAE."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def factor_vae(
     critic: tuple[int, ...] = (1000, 1000, 1000, 1000, 1000),
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The VAE with its total correlation, as a critic sees it, weighted by gamma.
+    """The VAE with its total correlation, estimated by a critic, weighted by gamma.
 
     Args:
         gamma: weight of the total correlation
         critic: widths of the critic's hidden layers
     """
     model, elbo = vae(shape, **rest)
-    judge = er.MLP(model.latent_shape, size=1, hidden=critic, activation="leaky-relu")
-    return model, elbo + gamma * er.DensityRatio(judge, er.permute_dims)
+    network = er.MLP(model.latent_shape, size=1, hidden=critic, activation="leaky-relu")
+    return model, elbo + gamma * er.DensityRatio(network, er.permute_dims)

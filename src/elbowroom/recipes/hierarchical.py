@@ -1,4 +1,4 @@
-"""Variants with several latents."""
+"""Recipes with several latents: ladder VAE, deep hierarchical VAE."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Literal
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
 
+#: Widths of the hidden layers in the paper, from the data upwards.
 LADDER_WIDTHS = (512, 256, 128, 64, 32)
-"""Of the paper's hidden layers, from the data upwards."""
 
 
 @recipe("Sønderby et al. 2016, arXiv 1602.02282")
@@ -21,12 +21,11 @@ def ladder_vae(
     likelihood: str = "bernoulli",
     warmup: int = 10_000,
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The ladder: a hierarchy of latents whose posteriors merge an upward and a downward pass.
+    """The ladder VAE: a hierarchy of latents whose posteriors merge a bottom-up and a top-down pass.
 
     Args:
         latent: size of each latent, the one next to the data first
-        hidden: width of the hidden layer of each rung, as many as there are latents; the paper's 512, 256, 128, 64, 32,
-            as far as needed, if not given
+        hidden: width of the hidden layer for each latent; if not given, the first of the paper's 512, 256, 128, 64, 32
         activation: of the hidden layers
         likelihood: p(x|z), as for vae
         warmup: steps over which the weight of the KL grows from 0 to 1
@@ -35,13 +34,13 @@ def ladder_vae(
         raise ValueError("a ladder needs at least one latent, got none: give their sizes, as 32,16")
     hidden = LADDER_WIDTHS[: len(latent)] if hidden is None else hidden
     if len(hidden) != len(latent):
-        have, want = len(hidden), len(latent)
-        raise ValueError(f"{want} latents need {want} hidden widths, got {have}: give one hidden width for each latent")
-    below: tuple[Any, ...] = (shape, *hidden)
-    mlp, rungs = partial(er.Conditional.mlp, activation=activation), range(len(latent))
-    climb = [er.MLP(below[i], size=hidden[i], hidden=hidden[i : i + 1], activation=activation) for i in rungs]
-    read = [mlp(hidden[i], er.DiagonalNormal(latent[i]), hidden[i : i + 1]) for i in rungs]
-    descend = [mlp(latent[i + 1], er.DiagonalNormal(latent[i]), hidden[i : i + 1]) for i in rungs[:-1]]
+        have, need = len(hidden), len(latent)
+        raise ValueError(f"{need} latents need {need} hidden widths, got {have}: give one hidden width for each latent")
+    inputs: tuple[Any, ...] = (shape, *hidden)
+    mlp, levels = partial(er.Conditional.mlp, activation=activation), range(len(latent))
+    climb = [er.MLP(inputs[i], size=hidden[i], hidden=hidden[i : i + 1], activation=activation) for i in levels]
+    read = [mlp(hidden[i], er.DiagonalNormal(latent[i]), hidden[i : i + 1]) for i in levels]
+    descend = [mlp(latent[i + 1], er.DiagonalNormal(latent[i]), hidden[i : i + 1]) for i in levels[:-1]]
     decoder = mlp(latent[0], er.likelihood(likelihood, shape), hidden[:1])
     model = er.Ladder(climb, read, descend, decoder, er.StandardNormal(latent[-1]))
     return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
@@ -57,11 +56,11 @@ def hierarchical_vae(
     likelihood: str = "bernoulli",
     warmup: int = 2000,
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The deep hierarchy: latents at every size of a convolutional pyramid, drawn from the top down.
+    """The deep hierarchical VAE: latents at every size of a convolutional pyramid, drawn from the top down.
 
     Args:
         latent: channels of each latent
-        latents: how many latents at each size, the smallest size first; two each if not given
+        latents: number of latents at each size, the smallest size first; two each if not given
         size: of the networks: s, m, l
         widths: channels of each size instead, the largest size first
         likelihood: p(x|z), as for vae

@@ -1,4 +1,4 @@
-"""Variants that learn their prior."""
+"""Recipes with a learned prior: VampPrior."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from elbowroom.recipes.vae import vae
 
 @recipe("Tomczak & Welling 2018, arXiv 1705.07120", extends=vae)
 def vamp_vae(shape: tuple[int, ...], components: int = 500, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
-    """The VAE whose prior mixes its own posteriors at learned pseudo-inputs.
+    """The VAE whose prior is a mixture of its posteriors at learned pseudo-inputs.
 
     Args:
-        components: how many pseudo-inputs
+        components: number of pseudo-inputs
     """
     model, elbo = vae(shape, **rest)
     bounded = model.decoder.family.support == (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Variants with a discrete code."""
+"""Recipes with a discrete latent: VQ-VAE."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def vq_vae(
     activation: str = "relu",
     likelihood: str = "bernoulli",
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The vector-quantised autoencoder: each code the nearest of a codebook, its frequencies learned as the prior.
+    """The vector-quantised autoencoder: latents are codebook entries, their learned frequencies the prior.
 
-    The KL against that prior trains the prior alone, and makes the ELBO of the discrete code a figure to report.
+    The KL to that prior trains only the prior, and defines the ELBO of the discrete latent.
 
     Args:
-        latent: how many positions, each of which takes one code
-        codes: how many codes there are
-        dim: length of a code
-        commitment: weight of the encoder's distance to its codes
+        latent: number of positions, each of which takes one codebook entry
+        codes: number of codebook entries
+        dim: length of an entry
+        commitment: weight of the distance from the encoder's output to its entries
         hidden: widths of the encoder's hidden layers; the decoder mirrors them
         activation: of the hidden layers
         likelihood: p(x|z), as for vae

@@ -1,4 +1,4 @@
-"""The table of recipes: a signature and a docstring make the flags, the row, the form and the citation."""
+"""Registry of recipes: flags, form and citation are derived from a function's signature and docstring."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import os
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, cast, get_type_hints
 
-from elbowroom import errors
+from elbowroom import deprecation, errors
 from elbowroom.recipes.argument import Argument, argument_from_parameter
 from elbowroom.table_shape import resolve_table_likelihood
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from elbowroom.models.base import GenerativeModel
     from elbowroom.objectives import Term
 
-#: Every recipe by its name.
+#: All recipes by name.
 RECIPES: dict[str, Recipe] = {}
 
 
 class Recipe:
-    """A function from a shape to ``(model, objective)``, with what it says of itself.
+    """A function from a shape to ``(model, objective)``, with its metadata.
 
     Attributes:
-        name: the function's.
-        paper: authors and year, with the arXiv number or where else to find it.
-        summary: the docstring's first line.
-        fields: its arguments by name, those of the recipe it extends included.
+        name: of the function.
+        paper: authors and year, with the arXiv number or another reference.
+        summary: the first line of the docstring.
+        arguments: by name, including those of the recipe it extends.
     """
 
     def __init__(self, function: Callable[..., tuple[Any, Any]], paper: str, extends: Recipe | None) -> None:
@@ -45,10 +45,10 @@ class Recipe:
         self.arguments: dict[str, Argument] = own | inherited | own
 
     def __call__(self, shape: tuple[int, ...], **arguments: Any) -> tuple[GenerativeModel, Term]:
-        """Make model and objective for examples of this shape; the model remembers how it was made.
+        """Make model and objective for examples of this shape; ``model.recipe_call`` records the call.
 
         Raises:
-            ValueError: an argument is unknown, missing, or not what the recipe can be made with.
+            ValueError: an argument is unknown, missing or invalid.
         """
         from elbowroom.models.base import RecipeCall
 
@@ -58,17 +58,16 @@ class Recipe:
         given: dict[str, Any] = {}
         try:
             given |= {name: self.arguments[name].convert(value) for name, value in arguments.items()}
-            shape, likelihood = (
-                resolve_table_likelihood(shape, given.get("likelihood"))
-                if "likelihood" in self.arguments
-                else (shape, None)
-            )
-            given |= {} if likelihood is None else {"likelihood": likelihood}
+            likelihood = None
+            if "likelihood" in self.arguments:
+                shape, likelihood = resolve_table_likelihood(shape, given.get("likelihood"))
+            if likelihood is not None:
+                given["likelihood"] = deprecation.current_likelihood(likelihood)
             model, objective = self._build(shape if likelihood else tuple(shape), given)
         except ValueError as error:
             raise _RecipeError(self._describe_call(given), error) from error
-        full = {name: field.default for name, field in self.arguments.items()} | given
-        model.recipe_call = RecipeCall(self.name, tuple(shape), full)
+        defaults = {name: argument.default for name, argument in self.arguments.items()}
+        model.recipe_call = RecipeCall(self.name, tuple(shape), defaults | given)
         return model, objective
 
     def _build(self, shape: tuple[int, ...], given: dict[str, Any]) -> tuple[GenerativeModel, Term]:
@@ -76,26 +75,29 @@ class Recipe:
 
         from elbowroom.objectives import Term
 
-        missing = [field.name for field in self.arguments.values() if field.is_required and field.name not in given]
+        missing = [name for name, argument in self.arguments.items() if argument.is_required and name not in given]
         if missing:
             raise ValueError(f"it needs {', '.join(missing)}: give a value")
-        made = self.function(shape, **given)
-        if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], Module) and isinstance(made[1], Term):
-            return made
-        got = f"({', '.join(type(part).__name__ for part in made)})" if isinstance(made, tuple) else type(made).__name__
+        match self.function(shape, **given):
+            case tuple((Module() as model, Term() as objective)):
+                return cast("GenerativeModel", model), objective
+            case tuple() as values:
+                got = f"({', '.join(type(value).__name__ for value in values)})"
+            case value:
+                got = type(value).__name__
         raise ValueError(f"it returned {got}: expected (model, objective), as 'return model, er.ELBO()'")
 
     def _describe_call(self, arguments: dict[str, Any]) -> str:
-        """The recipe with the arguments that are not its defaults."""
-        told = [f"{name}={value!r}" for name, value in arguments.items() if value != self.arguments[name].default]
-        return f"recipe {self.name}" + (f"({', '.join(told)})" if told else "")
+        """Return the recipe's name with the arguments that differ from their defaults."""
+        changed = [f"{name}={value!r}" for name, value in arguments.items() if value != self.arguments[name].default]
+        return f"recipe {self.name}" + (f"({', '.join(changed)})" if changed else "")
 
     def __repr__(self) -> str:
         return f"<recipe {self.name}: {self.paper}>"
 
 
 class _RecipeError(ValueError):
-    """A recipe that cannot be made; a recipe that calls it passes on the reason under its own name."""
+    """A failed call of a recipe; a recipe that calls it reports the reason under its own name."""
 
     def __init__(self, call: str, reason: ValueError) -> None:
         self.reason: ValueError = reason.reason if isinstance(reason, _RecipeError) else reason
@@ -107,7 +109,7 @@ def _own_arguments(function: Callable[..., Any], doc: str, extends: Recipe | Non
 
     helps = {p.arg_name: (p.description or "").replace("\n", " ") for p in parse(doc).params}
     own = _own_parameters(function, extends)
-    # The rest is left alone: to evaluate a shape's or a model's type would import torch.
+    # Only these annotations: evaluating those of shape and model would import torch.
     annotations = {p.name: p.annotation for p in own if p.annotation is not p.empty}
     try:
         hints = get_type_hints(type("Signature", (), {"__annotations__": annotations}), _function_globals(function))
@@ -121,7 +123,7 @@ def _function_globals(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _own_parameters(function: Callable[..., Any], extends: Recipe | None) -> list[inspect.Parameter]:
-    """The parameters after the shape, ``**rest`` left out."""
+    """Return the parameters after the shape, without ``**rest``."""
     parameters = list(inspect.signature(function).parameters.values())
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     takes_rest = any(p.kind is p.VAR_KEYWORD for p in parameters)
@@ -133,14 +135,14 @@ def _own_parameters(function: Callable[..., Any], extends: Recipe | None) -> lis
 
 
 def recipe(paper: str, extends: Recipe | None = None) -> Callable[[Callable[..., tuple[Any, Any]]], Recipe]:
-    """Enter a function into the table of recipes, under its own name.
+    """Register a function as a recipe, under its own name.
 
     Args:
-        paper: what it reproduces: authors, year, arXiv number.
-        extends: a recipe whose arguments it takes too, and passes on as ``**rest``.
+        paper: that it reproduces: authors, year, arXiv number.
+        extends: a recipe whose arguments it also takes, and passes on as ``**rest``.
 
     Raises:
-        ValueError: when applied to a function whose name another has, or whose arguments make no flags.
+        ValueError: when applied to a function whose name is taken, or whose arguments cannot be flags.
 
     >>> import elbowroom as er
     >>> @er.recipe("Example 2026", extends=er.recipes.vae)
@@ -148,47 +150,47 @@ def recipe(paper: str, extends: Recipe | None = None) -> Callable[[Callable[...,
     ...     "The VAE with half the KL."
     ...     model, _ = er.recipes.vae(shape, **rest)
     ...     return model, er.Reconstruction() + 0.5 * er.KL()
-    >>> half_kl_vae.fields["latent"].default
+    >>> half_kl_vae.arguments["latent"].default
     20
     >>> del er.recipes.RECIPES["half_kl_vae"]
     """
 
-    def enter(function: Callable[..., tuple[Any, Any]]) -> Recipe:
+    def register(function: Callable[..., tuple[Any, Any]]) -> Recipe:
         entry = Recipe(function, paper, extends)
-        there = RECIPES.get(entry.name)
-        if there is not None and not _is_redefinition(function, there.function):
+        existing = RECIPES.get(entry.name)
+        if existing is not None and not _is_redefinition(function, existing.function):
             raise ValueError(
-                f"there is a recipe '{entry.name}' already, from {there.__module__}: give yours another name"
+                f"there is a recipe '{entry.name}' already, from {existing.__module__}: give yours another name"
             )
         RECIPES[entry.name] = entry
         return entry
 
-    return enter
+    return register
 
 
 def _is_redefinition(function: Callable[..., Any], existing: Callable[..., Any]) -> bool:
-    """Whether a function is the one in the table, executed again: a notebook's cell, a file under another name."""
+    """Whether a function redefines a registered one: a notebook's cell run again, a file under another module name."""
     files = [Path(inspect.unwrap(f).__code__.co_filename).resolve() for f in (function, existing)]
-    alike = function.__module__ == existing.__module__ or files[0] == files[1]
-    return alike and function.__qualname__ == existing.__qualname__
+    is_same_source = function.__module__ == existing.__module__ or files[0] == files[1]
+    return is_same_source and function.__qualname__ == existing.__qualname__
 
 
 def find(name: str) -> Recipe:
-    """The recipe of this name; those in the files named by ``ELBOWROOM_RECIPES`` are read first.
+    """Return the recipe of this name; the files named by ``ELBOWROOM_RECIPES`` are read first.
 
     Raises:
-        ValueError: there is none, with the nearest name.
+        ValueError: there is none; the message has the nearest name.
     """
-    table = all_recipes()
-    if name not in table:
+    recipes = all_recipes()
+    if name not in recipes:
         raise errors.unknown_name(
-            "recipe", name, table, "; your own: set ELBOWROOM_RECIPES to the file that defines it"
+            "recipe", name, recipes, "; your own: set ELBOWROOM_RECIPES to the file that defines it"
         )
-    return table[name]
+    return recipes[name]
 
 
 def all_recipes() -> Mapping[str, Recipe]:
-    """All recipes, those in the files named by ``ELBOWROOM_RECIPES`` (separated as in PATH) included."""
+    """Return all recipes, including those in the files named by ``ELBOWROOM_RECIPES`` (separated as in PATH)."""
     for entry in filter(None, os.environ.get("ELBOWROOM_RECIPES", "").split(os.pathsep)):
         _load_file(Path(entry).resolve())
     return RECIPES
@@ -208,15 +210,15 @@ def _load_file(path: Path) -> None:
     _LOADED_FILES.add(path)
     try:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except (Exception, SystemExit) as error:  # whatever a user's file may raise
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
         _LOADED_FILES.discard(path)
-        raise ValueError(f"{_describe_failure(error, path)}: mend it, or take it out of ELBOWROOM_RECIPES") from error
+        raise ValueError(f"{_describe_failure(error, path)}: fix it, or remove it from ELBOWROOM_RECIPES") from error
 
 
 def _describe_failure(error: BaseException, path: Path) -> str:
-    """The file, the line of it that failed, and how."""
-    line, what = getattr(error, "lineno", "?"), getattr(error, "msg", str(error))
+    """Return the file, the line of it that failed, and the error."""
+    line, message = getattr(error, "lineno", "?"), getattr(error, "msg", str(error))
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == str(path):
-            line, what = frame.lineno, str(error)
-    return f"{path}, line {line}: {type(error).__name__}: {what}"
+            line, message = frame.lineno, str(error)
+    return f"{path}, line {line}: {type(error).__name__}: {message}"

@@ -1,4 +1,4 @@
-"""The classic, and the autoencoder beside it."""
+"""The VAE and the plain autoencoder."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def vae(
     """The variational autoencoder: diagonal normal posterior, standard normal prior.
 
     Args:
-        latent: size of the code z
+        latent: size of the latent z
         hidden: widths of the encoder's hidden layers; the decoder mirrors them; "none" makes both affine
         activation: of the hidden layers: relu, leaky-relu, tanh, sigmoid, softplus, elu, gelu, silu, gated
         likelihood: p(x|z): bernoulli, continuous-bernoulli, gaussian[:SCALE|learned|optimal], laplace[:SCALE],
-            diagonal-normal, categorical, discretised-logistic; of a table, if not given: columns, a gaussian for each
-            of numbers, the probabilities of each category, and nothing for what is missing
+            diagonal-normal, categorical, discretized-logistic; for a table the default is columns: a gaussian for each
+            column of numbers, a categorical for each of categories; missing values add nothing
         k: samples per example in the ELBO
     """
     encoder = er.Conditional.mlp(shape, er.DiagonalNormal(latent), hidden, activation)
@@ -40,10 +40,10 @@ def autoencoder(
     likelihood: str = "bernoulli",
     linear: bool = False,
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The plain autoencoder: a point for a posterior, no prior, reconstruction alone.
+    """The plain autoencoder: a deterministic latent, no prior, reconstruction alone.
 
     Args:
-        latent: size of the code z
+        latent: size of the latent z
         hidden: widths of the encoder's hidden layers; the decoder mirrors them; "none" makes both affine
         activation: of the hidden layers
         likelihood: p(x|z), as for vae

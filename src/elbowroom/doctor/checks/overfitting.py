@@ -38,7 +38,7 @@ def find_runaway_variance(evidence: Evidence) -> Iterator[Finding]:
         "decoder variance running away",
         f"the standard deviation {all_of_it} is {smallest:.2g}, below {grain:.2g}, {what}, since step {since:,}",
         "the density of x grows without bound as it shrinks: log p(x|z) and the ELBO can be as large as one likes",
-        "give it a floor or fix it (--likelihood gaussian:0.1), or take a likelihood of pixels (discretised-logistic)",
+        "give it a floor or fix it (--likelihood gaussian:0.1), or take a likelihood of pixels (discretized-logistic)",
         "fault",
     )
 

@@ -95,7 +95,7 @@ def count_activations(model: GenerativeModel, batch: Batch) -> tuple[int, int]:
         for hook in hooks:
             hook.remove()
     # A prior of many components encodes or expands them all whenever codes are drawn, so it may take more room.
-    prior = getattr(getattr(model, "prior", None), "numbers_per_code", 1) // 4
+    prior = getattr(getattr(model, "prior", None), "numbers_per_latent", 1) // 4
     return max(prior, *(latent.z.numel() for latent in draw.latents)), max(sizes)
 
 
