@@ -1,4 +1,4 @@
-"""Reading files: their errors in one line, and what tells a large one from another without reading it whole."""
+"""Reading files: errors in one line, a hash of large files, and the memory that is free."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ READ_ERRORS = (
     *(OSError, EOFError, ValueError, SyntaxError, NotImplementedError, RuntimeError),
     *(zlib.error, zipfile.BadZipFile, tarfile.TarError),
 )
-PROBE_COUNT, PROBE_BYTES = 64, 2**16
-"""How many places of large files are looked at to know them again, and how many bytes at each."""
+PARTIAL_HASH_BYTES = 2**30
+"""Size of files above which :func:`hash_files` replaces a hash of all values."""
+PROBE_COUNT = 64
+"""Places of large files that are hashed."""
+PROBE_BYTES = 2**16
+"""Bytes that are hashed at each place."""
+DEFAULT_MEMORY_BYTES = 2**33
+"""Memory that is reckoned with where the system does not tell."""
+PAGE_BYTES = 2**12
 
 
 @contextmanager
 def io_errors(path: Path) -> Iterator[None]:
-    """Errors of reading ``path`` in one line that names it."""
+    """Turn errors of reading ``path`` into a ``ValueError`` of one line that names it."""
     try:
         yield
     except PermissionError as error:
@@ -42,29 +49,24 @@ def io_errors(path: Path) -> Iterator[None]:
 
 
 def hash_files(files: Sequence[Path]) -> str:
-    """A short hash of the sizes of ``files`` and of their bytes at places spread evenly over all of them.
+    """Return a short hash of the sizes of ``files`` and of their bytes at places spread evenly over all of them.
 
-    It takes 4 MiB of reading whatever they hold, so a change of a few bytes that leaves the sizes as they are may go
-    unnoticed. The first and the last bytes, where .npy and .parquet say what they hold, are among those read.
+    It reads 4 MiB whatever the size, so a change of a few bytes that leaves the sizes as they are may go unnoticed. The
+    first and the last bytes, where .npy and .parquet have their headers, are among those read.
     """
     sizes = [file.stat().st_size for file in files]
     ends = np.cumsum(sizes)
     digest = blake2b(repr(sizes).encode(), digest_size=8)
-    for place in np.linspace(0, max(0, ends[-1] - PROBE_BYTES), PROBE_COUNT).astype(int):
-        at = int(np.searchsorted(ends, place, side="right"))
-        with io_errors(files[at]), open(files[at], "rb") as file:
-            file.seek(place - (ends[at] - sizes[at]))
+    for position in np.linspace(0, max(0, ends[-1] - PROBE_BYTES), PROBE_COUNT).astype(int):
+        index = int(np.searchsorted(ends, position, side="right"))
+        with io_errors(files[index]), open(files[index], "rb") as file:
+            file.seek(position - (ends[index] - sizes[index]))
             digest.update(file.read(PROBE_BYTES))
     return digest.hexdigest()
 
 
-DEFAULT_MEMORY_BYTES = 2**33
-"""What is reckoned with where the system does not tell."""
-PAGE_BYTES = 2**12
-
-
 def available_memory() -> int:
-    """The bytes that this process may still take: what the machine has free, or its container or limits leave it.
+    """Return the bytes that this process may still take: the least that machine, container and limits leave it.
 
     >>> available_memory() > 0
     True
@@ -73,7 +75,7 @@ def available_memory() -> int:
 
 
 def machine_memory() -> Iterator[int]:
-    """What the machine has, less what its processes use where that can be told."""
+    """Yield the memory that the machine has available, or has in all where that is not known."""
     try:
         fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
         yield int(fields["MemAvailable"].split()[0]) * 1024
@@ -83,14 +85,14 @@ def machine_memory() -> Iterator[int]:
 
 
 def container_memory() -> Iterator[int]:
-    """What the container may have; what it uses counts files that were read, and is left out."""
+    """Yield the limit of the container; its use counts cached files and is not subtracted."""
     for file in ("memory.max", "memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError):
             yield int(Path("/sys/fs/cgroup", file).read_text())
 
 
 def rlimit_memory() -> Iterator[int]:
-    """What the limits set on this process (``ulimit``) leave it."""
+    """Yield what the limits set on this process (``ulimit``) leave it."""
     try:
         import resource
     except ImportError:

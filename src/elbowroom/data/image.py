@@ -1,4 +1,4 @@
-"""One picture as numbers, whatever mode it comes in."""
+"""Images from PIL to arrays, in any mode; crop and resize."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ImageSize = int | tuple[int, int] | None
 
 
 class CropResize(NamedTuple):
-    """What is cut out of a picture, and what it is brought to: (height, width) each, or None to leave it.
+    """A crop of the centre and a size to resize to: (height, width) each, or None to leave it.
 
     >>> print(CropResize(crop=(148, 148), resize=(64, 32)))
     crop=148, resize=(64, 32)
@@ -26,7 +26,7 @@ class CropResize(NamedTuple):
 
     @classmethod
     def from_sizes(cls, crop: ImageSize, resize: ImageSize) -> CropResize:
-        """From sizes as they are asked for, one number for a square."""
+        """Return it from sizes as users give them, one number for a square."""
         return cls(parse_size("crop", crop), parse_size("resize", resize))
 
     def __str__(self) -> str:
@@ -34,17 +34,17 @@ class CropResize(NamedTuple):
 
     @property
     def description(self) -> str:
-        """What is done, for the record."""
-        done = {"crop": "cropped at the centre to", "resize": "cropped at the centre and resized to"}
+        """The crop and the size in words, for the record."""
+        words = {"crop": "cropped at the centre to", "resize": "cropped at the centre and resized to"}
         if self.crop:
-            done["resize"] = "resized to"
-        return ", ".join(f"{done[name]} {h}x{w}" for name, (h, w) in self._given_sizes())
+            words["resize"] = "resized to"
+        return ", ".join(f"{words[name]} {h}x{w}" for name, (h, w) in self._given_sizes())
 
     def _given_sizes(self) -> list[tuple[str, tuple[int, int]]]:
         return [(name, size) for name, size in self._asdict().items() if size]
 
     def apply(self, image: Any) -> Any:
-        """The part of a PIL picture in the frame, at the size asked for: resizing cuts to its own shape first."""
+        """Return a PIL image cropped, then resized, for which it is cropped to the shape of that size first."""
         from PIL import ImageOps
 
         if self.crop:
@@ -60,11 +60,11 @@ NO_CROP_RESIZE = CropResize()
 
 
 class UnsupportedImageError(ValueError):
-    """A picture that is whole, but not of a kind that was expected."""
+    """An image that is not damaged, but of an unsupported kind or size."""
 
 
 def parse_size(name: str, size: ImageSize) -> tuple[int, int] | None:
-    """Height and width, from one number for a square or from both."""
+    """Return height and width from one number for a square or from both."""
     if size is None:
         return None
     sides = (size, size) if isinstance(size, int) else tuple(size)
@@ -74,15 +74,13 @@ def parse_size(name: str, size: ImageSize) -> tuple[int, int] | None:
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a name is a picture's; hidden files and what a Mac adds to a zip are not."""
-    parts = PurePosixPath(name).parts
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES and not any(
-        p.startswith((".", "__MACOSX")) for p in parts
-    )
+    """Return whether a name is an image's; hidden files and what macOS adds to a zip are not."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in IMAGE_SUFFIXES and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
 def decode_image(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> np.ndarray:
-    """The pixels of a picture file, turned upright, cropped and resized as asked.
+    """Return the pixels of an image file, (H, W) or (H, W, 3), turned upright, cropped and resized.
 
     A JPEG much larger than asked for is decoded at a half, a quarter or an eighth of its size, at least twice that
     asked for.
@@ -90,19 +88,17 @@ def decode_image(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> np
     Raises:
         ValueError: why it cannot be read, in a few words.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(BytesIO(content)) as opened:
             if crop_resize.resize and not crop_resize.crop and opened.format == "JPEG":
                 side = 2 * max(crop_resize.resize)
-                opened.draft(None, (side, side))
-            picture = ImageOps.exif_transpose(opened)
-            return image_to_array(
-                picture if crop_resize == NO_CROP_RESIZE else crop_resize.apply(to_gray_or_rgb(picture))
-            )
-    except Image.UnidentifiedImageError as error:
-        raise ValueError("not a picture" if content else "empty") from error
+                opened.draft(None, (side, side))  # type: ignore[no-untyped-call]
+            image = ImageOps.exif_transpose(opened)
+            return image_to_array(image if crop_resize == NO_CROP_RESIZE else crop_resize.apply(to_gray_or_rgb(image)))
+    except UnidentifiedImageError as error:
+        raise ValueError("not an image" if content else "empty") from error
     except UnsupportedImageError:
         raise
     except (*READ_ERRORS, Image.DecompressionBombError) as error:
@@ -110,7 +106,7 @@ def decode_image(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> np
 
 
 def to_gray_or_rgb(image: Any) -> Any:
-    """A picture in grey (L) or colour (RGB): 16 bits brought to 8, transparency on white, palettes looked up."""
+    """Return a PIL image in grey (L) or colour (RGB): 16 bits scaled to 8, transparency on white, palettes resolved."""
     from PIL import Image
 
     if image.mode in ("L", "RGB"):
@@ -125,18 +121,17 @@ def to_gray_or_rgb(image: Any) -> Any:
     if image.mode in ("LA", "La"):
         white = Image.new("LA", image.size, (255, 255))
         return Image.composite(image, white, image.getchannel("A")).getchannel("L")
-    colour = image
+    rgb = image
     if image.has_transparency_data:
-        clear = image.convert("RGBA")
-        colour = Image.alpha_composite(Image.new("RGBA", image.size, "white"), clear)
-    colour = colour.convert("RGB")
+        rgb = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    rgb = rgb.convert("RGB")
     if image.mode == "P":  # a palette does not say whether it is grey
-        red, green, blue = (channel.tobytes() for channel in colour.split())
+        red, green, blue = (channel.tobytes() for channel in rgb.split())
         if red == green == blue:
-            return colour.getchannel("R")
-    return colour
+            return rgb.getchannel("R")
+    return rgb
 
 
 def image_to_array(image: Any) -> np.ndarray:
-    """The uint8 pixels of a PIL picture: (H, W) where it is grey, (H, W, 3) otherwise."""
+    """Return the uint8 pixels of a PIL image: (H, W) where it is grey, (H, W, 3) otherwise."""
     return np.asarray(to_gray_or_rgb(image))

@@ -1,9 +1,9 @@
-"""From a source to named splits: load_data, and the record of how it was done."""
+"""Load a source of examples as named splits, with a record of how they came about."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from numbers import Integral
@@ -16,8 +16,7 @@ from torch import Tensor
 from elbowroom import errors
 from elbowroom.data.catalog.registry import CATALOG, read_catalog_dataset
 from elbowroom.data.checks import describe_check_coverage, find_out_of_range, fingerprint, is_binary
-from elbowroom.data.class_subset import select_classes
-from elbowroom.data.class_subset import subsample_labels as with_labels
+from elbowroom.data.class_subset import select_classes, subsample_labels
 from elbowroom.data.image import ImageSize
 from elbowroom.data.options import BadImages, ReadOptions, to_json
 from elbowroom.data.partition import partition, plan_partition
@@ -29,20 +28,27 @@ from elbowroom.data.readers.table_encoding import Column
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit, Split
+from elbowroom.deprecation import DATA_ARGUMENTS, renamed_arguments
 from elbowroom.table_shape import TableShape
+
+Step = Callable[[dict[str, AnySplit]], tuple[dict[str, AnySplit], str]]
+"""A step of preprocessing: splits to splits, and a description for the record."""
 
 
 @dataclass
 class Data:
-    """Named splits of examples of one ``shape``, and how they came about.
+    """Named splits of examples of one ``shape``, and a record of how they came about.
 
-    ``classes`` are the names of the labels 0, 1, ..., ``attributes`` those of the columns of labels (B, A). ``columns``
-    are what the columns of a table stand for, of which its ``shape``, a :class:`~elbowroom.table_shape.TableShape`, tells a recipe.
-    ``binary`` says that all values are 0 or 1, ``discrete`` that they lie on the grid of pixels (256 levels, or the 2
-    of binary data). ``protocol`` is ready for JSON: the source and the arguments that load the same data again, the
-    sizes of the splits, the preprocessing in words and a fingerprint of the values (of a part of them in files above 1
-    GiB and in shards; None for data sets and loaders, which may give others every time), the columns of a table, and
-    the pictures that could not be read.
+    Attributes:
+        classes: the names of the labels 0, 1, ....
+        attributes: the names of the columns of labels (B, A).
+        columns: those of a table; its ``shape`` is a :class:`~elbowroom.table_shape.TableShape`, which knows them.
+        binary: all values are 0 or 1.
+        discrete: all values lie on the grid of pixels (256 levels, or the 2 of binary data).
+        protocol: ready for JSON: the source and the arguments that load the same data again, the sizes of the splits,
+            the preprocessing in words, a fingerprint of the values (of a part of them in files above 1 GiB and in
+            shards; None for data sets and loaders, which may give others every time), the columns of a table, and the
+            images that could not be read.
 
     >>> data = load_data("digits")
     >>> data.shape, len(data.train), data.protocol["sizes"]
@@ -63,32 +69,33 @@ class Data:
 
     @property
     def splits(self) -> dict[str, Split]:
-        """The splits there are, by name."""
+        """The splits that exist, by name."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
 
     def find_out_of_range(
         self, low: float, high: float, integer: bool = False, missing: bool = False, column: int | None = None
     ) -> tuple[str, int, float] | None:
-        """The first value outside [low, high] (or not whole, with ``integer``): its split, its row and the value.
+        """Return the first value outside [low, high] (or not whole, with ``integer``): its split, row and value.
 
-        NaN is outside, unless it is what ``missing`` values of a table are and the likelihood leaves them out. Of the
-        columns of a table, ``column`` is looked at alone.
+        NaN is outside, unless ``missing``, for a table and a likelihood that leaves missing values out. ``column``
+        restricts the check to one column of a table.
 
-        The row is that in the source, as its owner counts it, also where the split was carved from a larger one.
-        For a likelihood to refuse what it gives no density to. Arrays are scanned, pixels only where the bounds cut
-        into [0, 1]; of a data set or a loader only the first batch is looked at, and of what is read in parts
-        about a thousand examples; ``protocol["preprocessing"]`` says of how many.
+        The row is that in the source, also where the split was set aside from a larger one. It serves a likelihood to
+        refuse values without density. Arrays are scanned, pixels only where the bounds cut into [0, 1]; of a data set
+        or a loader only the first batch is checked, and of what is read in parts about a thousand examples;
+        ``protocol["preprocessing"]`` says how many.
 
         >>> load_data(np.array([[0.5], [2.0], [0.1]]), validation=0, test=0).find_out_of_range(0, 1)
         ('train', 1, 2.0)
         """
-        found = (
+        first_of = (
             (name, find_out_of_range(split, low, high, integer, missing, column)) for name, split in self.splits.items()
         )
-        return next(((name, *first) for name, first in found if first is not None), None)
+        return next(((name, *first) for name, first in first_of if first is not None), None)
 
 
+@renamed_arguments(DATA_ARGUMENTS)
 def load_data(
     source: Any,
     *,
@@ -111,22 +118,22 @@ def load_data(
     """Load a source of examples as train, validation and test splits.
 
     ``source`` is a named set (see ``datasets``), the path of a .npy or .npz file, of a .csv or .parquet table, or of a
-    folder, zip or tar of pictures, an array or tensor, a pair (x, y) of them, a data set, a ``DataLoader`` or another
+    folder, zip or tar of images, an array or tensor, a pair (x, y) of them, a data set, a ``DataLoader`` or another
     list of batches. Or what may be larger than memory: a .npy file, a folder of them named as the arrays of a .npz, or
     shards of .tar or .parquet, as a file, a folder or a pattern (``"faces-*.tar"``, ``"faces-{000..099}.tar"``).
 
     ``validation`` and ``test`` are a fraction or a number of the training examples to set aside, 0 for none, or
     examples of the same kind as the source. A split that comes with the source is kept; for a missing one the
     default is 0.1 of train at random (named sets have their own; no test is set aside where you give a validation).
-    ``seed`` decides which examples. ``only`` takes the examples of some classes alone (``"0,1"``, ``("cat",)``), which
-    become the classes 0, 1, .... ``labeled`` keeps so many labels of the training examples, of each class as many,
-    drawn with ``seed``; the others become -1, unknown. In training every second example is then one of those that kept
-    theirs (an epoch has as many examples as ever, of those without a label a new half each time).
+    ``seed`` decides which examples. ``only`` selects the examples of some classes (``"0,1"``, ``("cat",)``), which
+    become the classes 0, 1, .... ``labeled`` keeps the labels of that many training examples, as many of each class,
+    drawn with ``seed``; the others become -1, unknown. Half of the examples of an epoch are then labeled ones, and the
+    other half a new half of the unlabeled ones each time.
 
-    Pictures in files: ``crop`` cuts out the centre, ``resize`` brings them to one size (both a number or (height,
-    width); resizing cuts to its shape first). They are decoded once and kept in the cache. Those that cannot be read
-    are refused, or with ``bad_pictures="skip"`` named in a warning and left out. In training ``flip`` mirrors every
-    second picture and ``shift`` moves each by up to so many pixels, other ones at every use.
+    Images in files: ``crop`` cuts out the centre, ``resize`` brings them to one size (both a number or (height,
+    width); resizing crops to its shape first). They are decoded once and kept in the cache. Those that cannot be read
+    are refused, or with ``bad_images="skip"`` named in a warning and left out. In training ``flip`` mirrors every
+    second image and ``shift`` moves each by up to so many pixels, drawn anew at every use.
 
     ``binarize`` makes the values 0 or 1: by ``"threshold"`` at one half, or ``"dynamic"``: drawn as Bernoulli.
     ``dequantize`` makes pixels continuous: (level + u) / 256 with uniform noise u. Both draw anew at every use in
@@ -134,90 +141,97 @@ def load_data(
 
     Tables: ``label`` is the column of the labels, by default one called ``label`` or the like (of ``celeba`` it picks
     attributes). The other columns are numbers, which are standardised by mean and standard deviation of the training
-    rows, or categories, which become their number; what is missing is NaN. ``columns`` says which are what where the
-    values do not tell (``"zip=category,id=drop"``); or they are the ``columns`` of data loaded before, whose coding is
-    used again.
+    rows, or categories, which become their index; a missing value is NaN. ``columns`` gives the kinds that the values
+    do not show (``"zip=category,id=drop"``); or it is the ``columns`` of data loaded before, whose encoding is used
+    again.
 
-    Shards, and a .npy file or pictures that are large beside the memory or where a ``buffer`` is given, are read in
-    parts: at most ``buffer`` examples are held (by default 256 MiB of them), and as many more that are read meanwhile.
-    The order is shuffled in blocks and within the buffer; without a ``buffer`` that of a .npy file and of pictures is
-    shuffled wholly, as in memory.
+    Shards, and a .npy file or images that are large beside the memory or where a ``buffer`` is given, are read in
+    parts: at most ``buffer`` examples are in memory (by default 256 MiB of them), and as many more that are read ahead.
+    The order is shuffled in blocks and within the buffer; without a ``buffer`` a .npy file and images are shuffled
+    fully, as in memory.
 
     Raises:
         ValueError: a source that is unknown, not there, empty, damaged or not numbers; splits that leave nothing to
-            train on; values that do not suit what is asked for. The message says what to do.
+            train on; values that do not suit an argument. The message says what to do.
 
-    >>> data = load_data("digits", binarise="dynamic", only="3,5", seed=1)
+    >>> data = load_data("digits", binarize="dynamic", only="3,5", seed=1)
     >>> data.binary, data.train.x.dtype, data.train.first(2).x.unique(), data.classes
     (True, torch.uint8, tensor([0., 1.]), ('3', '5'))
     """
     if isinstance(source, Data):
         return source
     if binarize not in get_args(BinarizeMode):
-        raise errors.unknown_name("binarise", str(binarize), get_args(BinarizeMode))
+        raise errors.unknown_name("binarize", str(binarize), get_args(BinarizeMode))
     if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
         raise ValueError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
-    asked = ReadOptions(resize, crop, bad_images, buffer, label, columns)
-    found = read_source(source, asked)
-    ready, amounts = plan_partition(found, validation, test)
-    given = [name for name, split in ready.items() if split is not getattr(found, name)]
+    if not isinstance(shift, int) or shift < 0:
+        raise ValueError(f"shift={shift!r}: expected a number of pixels")
+    options = ReadOptions(resize, crop, bad_images, buffer, label, columns)
+    raw = read_source(source, options)
+    existing, amounts = plan_partition(raw, validation, test)
+    given = [name for name, split in existing.items() if split is not getattr(raw, name)]
     arguments = {
-        "binarise": binarize,
+        "binarize": binarize,
         "validation": "given" if "validation" in given else amounts.get("validation"),
         "test": "given" if "test" in given else amounts.get("test"),
         "seed": int(seed),
-        **asked.record,
+        **options.record,
         "flip": flip,
         "shift": shift,
-        "dequantise": dequantize,
+        "dequantize": dequantize,
         "only": None if only is None else to_json(only),
-        "labelled": None if labeled is None else to_json(labeled),
+        "labeled": None if labeled is None else to_json(labeled),
     }
-    found, ready = select_classes(found, ready, only)
-    found, splits, words = standardize_table(found, partition(found, ready, amounts, seed))
-    done = [found.preprocessing, words]
-    splits, words = with_labels(found, splits, labeled, seed)
-    done.append(words)
-    for change in (
-        partial(binarize_splits, mode=binarize, seed=seed),
-        partial(dequantize_splits, enabled=dequantize, seed=seed),
-        partial(augment_train, flip=flip, shift=shift),
-    ):
-        splits, words = change(splits)
-        done.append(words)
-    return build_data(found, splits, arguments, None if given else found.source, done)
+    if only is not None:
+        raw, existing = select_classes(raw, existing, only)
+    splits, descriptions = partition(raw, existing, amounts, seed), [raw.preprocessing]
+    if raw.columns is not None:
+        raw, splits, description = standardize_table(raw, splits)
+        descriptions.append(description)
+    steps: list[tuple[bool, Step]] = [
+        (labeled is not None, partial(subsample_labels, raw=raw, count=labeled, seed=seed)),
+        (binarize != "none", partial(binarize_splits, mode=binarize, seed=seed)),
+        (dequantize, partial(dequantize_splits, seed=seed)),
+        (flip or shift > 0, partial(augment_train, flip=flip, shift=shift)),
+    ]
+    for is_requested, step in steps:
+        if is_requested:
+            splits, description = step(splits)
+            descriptions.append(description)
+    return build_data(raw, splits, arguments, None if given else raw.source, descriptions)
 
 
+@renamed_arguments(DATA_ARGUMENTS)
 def load_like(source: Any, protocol: Mapping[str, Any], **overrides: Any) -> Data:
-    """Another source as one split, its examples made as those of data that was loaded before.
+    """Load another source as one split, its examples made as those of data that was loaded before.
 
     ``protocol`` is the record of that data, ``Data.protocol`` or the field ``data`` of a run's. Columns of a table are
-    coded alike; pictures in files are cropped and resized, and values made bits or continuous, as then. ``overrides`` are
-    further arguments of :func:`load_data`.
+    encoded alike; images in files are cropped and resized, and values binarized or dequantized, as then. ``overrides``
+    are further arguments of :func:`load_data`.
 
     Raises:
         ValueError: as for :func:`load_data`; a column that is not there, a category that is unknown.
 
-    >>> grey = load_data("digits", binarise="threshold")
+    >>> grey = load_data("digits", binarize="threshold")
     >>> load_like(np.full((5, 8, 8), 200, dtype=np.uint8), grey.protocol).binary
     True
     """
-    then = protocol.get("arguments") or {}
-    alike = {name: then[name] for name in ("binarise", "dequantise") if then.get(name)}
+    recorded = protocol.get("arguments") or {}
+    arguments = {name: recorded[name] for name in ("binarize", "dequantize") if recorded.get(name)}
     if "columns" in protocol:
-        alike |= {"columns": protocol["columns"], "label": then.get("label")}
+        arguments |= {"columns": protocol["columns"], "label": recorded.get("label")}
     elif isinstance(source, str | Path) and source not in CATALOG and is_image_source(Path(source)):
-        alike |= {name: then.get(name) for name in ("crop", "resize")}
-    return load_data(source, **{"validation": 0, "test": 0, **alike, **overrides})
+        arguments |= {name: recorded.get(name) for name in ("crop", "resize")}
+    return load_data(source, **{"validation": 0, "test": 0, **arguments, **overrides})
 
 
 def build_data(
     raw: RawDataset, splits: dict[str, AnySplit], arguments: dict[str, Any], source: str | None, descriptions: list[str]
 ) -> Data:
-    """Splits that are ready, with the record of how they came about."""
+    """Return finished splits as ``Data``, with the record of how they came about."""
     binary = all(is_binary(split) for split in splits.values())
     pixels = all(isinstance(split, InMemorySplit | BufferedSplit) and split.has_pixels for split in splits.values())
-    levels = pixels and not arguments["dequantise"]
+    levels = pixels and not arguments["dequantize"]
     first, *others = descriptions
     steps = [first, "pixels divided by 255" if levels else "", *others, describe_check_coverage(splits)]
     protocol = {
@@ -229,7 +243,9 @@ def build_data(
         "preprocessing": "; ".join(filter(None, steps)) or "none",
         "fingerprint": fingerprint(splits, raw.content_hash),
     }
+    shape = raw.train.shape
     if raw.columns is not None:
+        shape = TableShape(max(1, column.n_categories) for column in raw.columns)
         protocol["columns"] = [column.record for column in raw.columns]
     if raw.skipped:
         protocol["left_out"] = list(raw.skipped)
@@ -238,9 +254,7 @@ def build_data(
         train=splits["train"],
         validation=splits.get("validation"),
         test=splits.get("test"),
-        shape=raw.train.shape
-        if raw.columns is None
-        else TableShape(max(1, column.n_categories) for column in raw.columns),
+        shape=shape,
         classes=raw.classes,
         binary=binary,
         discrete=binary or levels,
@@ -251,7 +265,7 @@ def build_data(
 
 
 def read_source(source: Any, options: ReadOptions) -> RawDataset:
-    """What a source holds, before it is divided."""
+    """Read a source: a path, a name of the catalog, or arrays, a data set or a loader."""
     if isinstance(source, str) and not source.strip():
         raise ValueError("no data named: give a name that 'elbowroom data' lists, or a path ('.' for this folder)")
     if isinstance(source, Path) or (isinstance(source, str) and source not in CATALOG):
@@ -263,16 +277,16 @@ def read_source(source: Any, options: ReadOptions) -> RawDataset:
     if isinstance(source, tuple):
         classes = class_names(source[1:])
     else:
-        inner = source
-        while hasattr(inner, "dataset"):  # a loader's, a subset's
-            inner = inner.dataset
-        named = getattr(inner, "classes", None)
-        classes = tuple(map(str, named)) if isinstance(named, list | tuple) else None
+        dataset = source
+        while hasattr(dataset, "dataset"):  # a loader's, a subset's
+            dataset = dataset.dataset
+        names = getattr(dataset, "classes", None)
+        classes = tuple(map(str, names)) if isinstance(names, list | tuple) else None
     kind = "array" if isinstance(source, np.ndarray | Tensor | tuple) else type(source).__name__
     options.reject_unsupported(f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}")
     return RawDataset(split_from_source(source, classes, "x"), classes=classes, name=kind)
 
 
 def count_examples(split: AnySplit) -> int | None:
-    """The number of examples, or None where only a pass through a stream would tell."""
+    """Return the number of examples, or None where only a pass through a stream would tell."""
     return split.known_length if isinstance(split, LoaderSplit) else len(split)

@@ -1,4 +1,4 @@
-"""How a source is to be read, as it was asked for."""
+"""Options of reading a source: sizes of images, buffer, columns."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from elbowroom.data.readers.table_encoding import Column
 
 BadImages = Literal["refuse", "skip"]
 OPTION_SCOPES = {
-    "resize": "pictures in files",
-    "crop": "pictures in files",
-    "bad_pictures": "folders, zips and tars of pictures",
-    "buffer": "what is read in parts: .npy files, shards, folders and zips of pictures",
+    "resize": "images in files",
+    "crop": "images in files",
+    "bad_images": "folders, zips and tars of images",
+    "buffer": "what is read in parts: .npy files, shards, folders and zips of images",
     "label": "tables, and for sets with attributes",
     "columns": "tables",
 }
-"""What each wish is for."""
+"""The sources that each option is for, in words; which reader takes it is in the reader's row."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What was asked for of the reading of a source; each is for some kinds of source only.
+    """Options of reading a source, each for some kinds of source only: see the arguments of ``load_data``.
 
     Raises:
-        ValueError: sizes or numbers that are none.
+        ValueError: a size or a buffer that is no positive number, or an unknown ``bad_images``.
     """
 
     resize: ImageSize = None
@@ -42,16 +42,16 @@ class ReadOptions:
         if self.buffer is not None and not (isinstance(self.buffer, Integral) and self.buffer >= 1):
             raise ValueError(f"buffer={self.buffer!r}: expected a number of examples, at least 1")
         if self.bad_images not in get_args(BadImages):
-            raise errors.unknown_name("bad_pictures", str(self.bad_images), get_args(BadImages))
+            raise errors.unknown_name("bad_images", str(self.bad_images), get_args(BadImages))
         _ = self.crop_resize
 
     @cached_property
     def crop_resize(self) -> CropResize:
-        """What pictures are cropped and resized to."""
+        """The sizes that images are cropped and resized to."""
         return CropResize.from_sizes(self.crop, self.resize)
 
     def reject_unsupported(self, name: str, *supported: str) -> None:
-        """Refuse wishes beside those that suit the source ``name``."""
+        """Refuse options other than those that the source ``name`` supports."""
         for field in fields(self):
             value = getattr(self, field.name)
             if value != field.default and field.name not in supported:
@@ -62,12 +62,12 @@ class ReadOptions:
 
     @property
     def record(self) -> dict[str, Any]:
-        """The wishes as JSON has them."""
+        """The options as JSON."""
         return {field.name: to_json(getattr(self, field.name)) for field in fields(self)}
 
 
 def to_json(value: Any) -> Any:
-    """A value as JSON has it: tuples as lists, numpy's numbers as Python's, columns as their records."""
+    """Return a value as JSON has it: tuples as lists, numpy's integers as Python's, columns as their records."""
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
     if isinstance(value, Column):

@@ -1,4 +1,4 @@
-"""Setting examples of train aside for the splits that are missing."""
+"""Partition a source: set training examples aside for the splits that are missing."""
 
 from __future__ import annotations
 
@@ -14,33 +14,36 @@ from elbowroom.data.splits.loader import LoaderSplit
 
 
 def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[str, AnySplit], dict[str, float | int]]:
-    """The splits beside train that are there already, and how much of train to set aside for others."""
-    ready: dict[str, AnySplit] = {}
+    """Return the splits beside train that exist already, and how much of train to set aside for others.
+
+    Raises:
+        ValueError: a split that comes with the source and is to be set aside as well, or of another shape than train.
+    """
+    existing: dict[str, AnySplit] = {}
     amounts: dict[str, float | int] = {}
-    divisible = not isinstance(raw.train, LoaderSplit) or raw.train.can_subset
-    for split, value, own, default in (
+    is_divisible = not isinstance(raw.train, LoaderSplit) or raw.train.can_subset
+    for name, value, own, default in (
         ("validation", validation, raw.validation, raw.defaults[0]),
         ("test", test, raw.test, raw.defaults[1]),
     ):
         if value is not None and not isinstance(value, Real):
-            ready[split] = require_same_shape(split_from_source(value, raw.classes, f"{split}="), raw, f"{split}=")
+            existing[name] = require_same_shape(split_from_source(value, raw.classes, f"{name}="), raw, f"{name}=")
         elif value is not None:
             if own is not None and value != 0:
                 raise ValueError(
-                    f"{raw.name} comes with its own {split} split: leave {split}={value} out, "
-                    f"or give {split}=0 to drop it"
+                    f"{raw.name} comes with its own {name} split: leave {name}={value} out, or give {name}=0 to drop it"
                 )
-            amounts[split] = int(value) if isinstance(value, Integral) else float(value)
+            amounts[name] = int(value) if isinstance(value, Integral) else float(value)
         elif own is not None:
-            ready[split] = require_same_shape(own, raw, f"{split} in {raw.source or raw.name}")
+            existing[name] = require_same_shape(own, raw, f"{name} in {raw.source or raw.name}")
         else:
-            # whoever brings a validation split has divided the data already
-            amounts[split] = 0 if split == "test" and ("validation" in ready or not divisible) else default
-    return ready, amounts
+            # with a validation split given, the data is divided already
+            amounts[name] = 0 if name == "test" and ("validation" in existing or not is_divisible) else default
+    return existing, amounts
 
 
 def require_same_shape(split: AnySplit, raw: RawDataset, where: str) -> AnySplit:
-    """A split, if its examples have the shape of those of train."""
+    """Return a split if its examples have the shape of those of train."""
     if split.shape != raw.train.shape:
         raise ValueError(
             f"the examples of {where} have shape {split.shape} and those of train {raw.train.shape}: "
@@ -52,38 +55,48 @@ def require_same_shape(split: AnySplit, raw: RawDataset, where: str) -> AnySplit
 def partition(
     raw: RawDataset, existing: dict[str, AnySplit], amounts: dict[str, float | int], seed: int
 ) -> dict[str, AnySplit]:
-    """All splits by name: those that are ready, and those set aside from train."""
+    """Return all splits by name: train, the existing ones, and those set aside from train.
+
+    Raises:
+        ValueError: nothing left to train on, or a stream whose examples cannot be picked one by one.
+    """
     train = raw.train
     if any(amounts.values()):
-        if isinstance(train, LoaderSplit) and not train.can_subset:
-            raise ValueError(
-                f"the examples of a {raw.name} cannot be picked one by one to set some aside: give the validation "
-                "examples as validation=, or validation=0 and test=0 for none"
-            )
-        n = len(train)
-        counts = {split: resolve_count(amounts.get(split, 0), n, split) for split in ("validation", "test")}
-        if sum(counts.values()) >= n:
-            raise ValueError(
-                f"{counts['validation']} validation and {counts['test']} test examples leave nothing to train on, of "
-                f"{n} in {raw.name}: give more examples, a smaller validation= or test=, or 0 for none"
-            )
-        generator = torch.Generator().manual_seed(seed)
-        places = (block_indices if raw.is_video else random_indices)(n, counts["validation"], counts["test"], generator)
-        if isinstance(train, BufferedSplit) and train.block_starts is not None:
-            places = (places[0].sort().values, places[1].sort().values)  # in the order of reading
-        kept = torch.ones(n, dtype=torch.bool)
-        kept[torch.cat(places)] = False
-        aside = {
-            split: train.subset(index, training=False)
-            for split, index in zip(counts, places, strict=True)
-            if len(index)
-        }
-        existing, train = existing | aside, train.subset(kept.nonzero().flatten())
-    return {"train": train, **{split: existing[split] for split in ("validation", "test") if split in existing}}
+        train, set_aside = divide_train(raw, amounts, seed)
+        existing = existing | set_aside
+    return {"train": train, **{name: existing[name] for name in ("validation", "test") if name in existing}}
+
+
+def divide_train(raw: RawDataset, amounts: dict[str, float | int], seed: int) -> tuple[AnySplit, dict[str, AnySplit]]:
+    """Return what is left of train, and the examples set aside as validation and test."""
+    train = raw.train
+    if isinstance(train, LoaderSplit) and not train.can_subset:
+        raise ValueError(
+            f"the examples of a {raw.name} cannot be picked one by one to set some aside: give the validation "
+            "examples as validation=, or validation=0 and test=0 for none"
+        )
+    n = len(train)
+    counts = {name: resolve_count(amounts.get(name, 0), n, name) for name in ("validation", "test")}
+    if sum(counts.values()) >= n:
+        raise ValueError(
+            f"{counts['validation']} validation and {counts['test']} test examples leave nothing to train on, of "
+            f"{n} in {raw.name}: give more examples, a smaller validation= or test=, or 0 for none"
+        )
+    generator = torch.Generator().manual_seed(seed)
+    draw = block_indices if raw.is_video else random_indices
+    indices = draw(n, counts["validation"], counts["test"], generator)
+    if isinstance(train, BufferedSplit) and train.block_starts is not None:
+        indices = (indices[0].sort().values, indices[1].sort().values)  # in the order of reading
+    is_left = torch.ones(n, dtype=torch.bool)
+    is_left[torch.cat(indices)] = False
+    set_aside: dict[str, AnySplit] = {
+        name: train.subset(index, training=False) for name, index in zip(counts, indices, strict=True) if len(index)
+    }
+    return train.subset(is_left.nonzero().flatten()), set_aside
 
 
 def resolve_count(amount: float | int, n: int, split: str) -> int:
-    """A fraction or a number of ``n`` examples as a number; a fraction is of at least one example."""
+    """Return a fraction or a number of ``n`` examples as a number; a fraction above 0 is at least one example."""
     if isinstance(amount, int) and amount >= 0:
         return amount
     if 0 <= amount < 1:
@@ -94,13 +107,13 @@ def resolve_count(amount: float | int, n: int, split: str) -> int:
 
 
 def random_indices(n: int, validation: int, test: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The positions of validation and test, at random."""
+    """Return random positions of validation and test."""
     order = torch.randperm(n, generator=generator)
     return order[:validation], order[validation : validation + test]
 
 
 def block_indices(n: int, validation: int, test: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The positions of validation and test as one block each, at random, with at least one other example between."""
+    """Return positions of validation and test as one random block each, with at least one other example between."""
     first, second = torch.randperm(n - validation - test + 1, generator=generator)[:2].sort().values.tolist()
     if torch.randint(2, (), generator=generator):
         return torch.arange(validation) + first, torch.arange(test) + second + validation

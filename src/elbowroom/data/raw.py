@@ -1,22 +1,27 @@
-"""What a source holds before it is divided, and how anybody's numbers become a split in memory."""
+"""A source before it is divided (``RawDataset``), and the conversion of arrays, data sets and loaders to splits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from elbowroom.data.readers.table_encoding import Column
-from elbowroom.data.splits.buffered import BufferedSplit
-from elbowroom.data.splits.loader import DatasetSplit, LoaderSplit, to_channels_first
+from elbowroom.data.file_io import available_memory
+from elbowroom.data.splits.batching import to_channels_first
+from elbowroom.data.splits.buffered import ArrayRowSource, BufferedSplit
+from elbowroom.data.splits.dataset import DatasetSplit
+from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit
 from elbowroom.data.value_kinds import convert_to_kind, infer_value_kind, invalid_rows
+
+if TYPE_CHECKING:
+    from elbowroom.data.readers.table_encoding import Column
 
 AnySplit = InMemorySplit | DatasetSplit | LoaderSplit | BufferedSplit
 """A split that a smaller one can be taken from."""
@@ -26,21 +31,26 @@ SPLIT_SUFFIXES = {
     "_validation": "validation",
     "_valid": "validation",
     "_val": "validation",
+    "_test": "test",
 }
-SPLIT_SUFFIXES |= {"_test": "test"}
-"""What a name may end with, and the split it is then of."""
+"""The endings of names, and the split each stands for."""
+ALWAYS_IN_MEMORY_BYTES = 2**26
+"""Size of arrays in files up to which they are read into memory, however little of it is free."""
 
 
 @dataclass
 class RawDataset:
-    """The splits a source comes with, and what carving the missing ones has to know.
+    """The splits that a source comes with, and what dividing them has to know.
 
-    ``source`` loads the same again; it is None for what was given as a Python object.
-    ``defaults`` are the fractions (or counts) of train to set aside as (validation, test) where there are none.
-    ``video`` says that neighbours are alike, so that only whole blocks may be set aside.
-    ``identity`` is what large files are known by, where hashing all their values would take too long.
-    ``columns`` are those of a table, ``as_coded`` says that their coding stays as it is; ``attributes`` are the names
-    of labels of several columns; ``left_out`` what could not be read.
+    Attributes:
+        source: loads the same again; None for what was given as a Python object.
+        defaults: the fractions (or counts) of train to set aside as (validation, test) where there are none.
+        is_video: neighbours are alike, so that only whole blocks may be set aside.
+        content_hash: identifies large files, where hashing all their values would take too long.
+        columns: those of a table.
+        has_fixed_encoding: the encoding of the columns was given and stays as it is.
+        attributes: the names of labels of several columns.
+        skipped: the names of what could not be read.
     """
 
     train: AnySplit
@@ -60,9 +70,9 @@ class RawDataset:
 
 
 def split_from_arrays(x: Any, y: Any = None, classes: tuple[str, ...] | None = None, where: str = "x") -> InMemorySplit:
-    """Numbers as a split: (N, D) tables, (N, H, W), (N, H, W, C) or (N, C, H, W) pictures.
+    """Return numbers as a split in memory: tables (N, D), or images (N, H, W), (N, H, W, C) or (N, C, H, W).
 
-    Integers in 0..255 are pixels where the array is a picture (or uint8 already) and stay uint8; those that are
+    Integers in 0..255 are pixels where the array is an image (or uint8 already) and stay uint8; those that are
     all 0 or 1 are bits and become 0 and 255. Floats become float32 and keep their values. What needs no conversion
     is not copied.
 
@@ -74,10 +84,24 @@ def split_from_arrays(x: Any, y: Any = None, classes: tuple[str, ...] | None = N
     return InMemorySplit(inputs, None if y is None else encode_labels(y, len(inputs), classes, where))
 
 
+def split_from_rows(
+    array: np.ndarray, y: Any, classes: tuple[str, ...] | None, where: str, buffer: int | None
+) -> InMemorySplit | BufferedSplit:
+    """Return an array in memory or a memory map of a file as a split, in memory or read in parts.
+
+    With a ``buffer`` it is read in parts, and so is a file larger than a quarter of the memory that is free.
+    """
+    is_file = isinstance(array, np.memmap)
+    if buffer is None and (not is_file or array.nbytes <= max(ALWAYS_IN_MEMORY_BYTES, available_memory() // 4)):
+        return split_from_arrays(np.array(array) if is_file else array, y, classes, where)
+    source = ArrayRowSource(validate_array(array, where), where)
+    return BufferedSplit(source, None if y is None else encode_labels(y, len(source), classes, where), buffer=buffer)
+
+
 def validate_array(values: np.ndarray, where: str) -> np.ndarray:
-    """An array, if it is one of examples."""
+    """Return an array if it is one of examples: numbers, not empty, of two to four dimensions."""
     if values.dtype.kind not in "buif":
-        raise ValueError(f"{where} holds {values.dtype} values: expected numbers; give pictures or rows as an array")
+        raise ValueError(f"{where} holds {values.dtype} values: expected numbers; give images or rows as an array")
     if values.size == 0:
         raise ValueError(f"{where} is empty, with shape {values.shape}: expected at least one example of one value")
     if not 2 <= values.ndim <= 4:
@@ -88,7 +112,7 @@ def validate_array(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) -> AnySplit:
-    """Arrays, a data set or a loader as a split."""
+    """Return arrays, a data set or a loader as a split."""
     if isinstance(source, np.ndarray | Tensor):
         return split_from_arrays(source, None, classes, where)
     if isinstance(source, tuple) and len(source) == 2:
@@ -97,15 +121,13 @@ def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) 
         raise ValueError(
             f"{type(source).__name__} gives its examples one by one: wrap it as DataLoader(..., batch_size=...)"
         )
-    loads = isinstance(source, DataLoader | list)
-    if (
-        not loads
-        and all(hasattr(source, needed) for needed in ("__getitem__", "__len__"))
-        and not is_builtin_container(source)
-    ):
-        return DatasetSplit(source)
-    if loads or (isinstance(source, Iterable) and not isinstance(source, Dataset) and not is_builtin_container(source)):
+    if isinstance(source, DataLoader | list):
         return LoaderSplit(source)
+    if not is_builtin_container(source):
+        if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
+            return DatasetSplit(source)
+        if isinstance(source, Iterable) and not isinstance(source, Dataset):
+            return LoaderSplit(source)
     raise ValueError(
         f"cannot load data from a {type(source).__name__}: expected a data set's name, a path, an array, "
         "a pair (x, y), a Dataset with a length, a DataLoader or a list of batches"
@@ -113,12 +135,12 @@ def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) 
 
 
 def is_builtin_container(source: Any) -> bool:
-    """Whether a source is one of Python's own containers that mean nothing as examples."""
+    """Return whether a source is one of Python's own containers that do not stand for examples."""
     return isinstance(source, str | bytes | dict | set | tuple | Path)
 
 
 def as_numpy(x: Any) -> np.ndarray:
-    """A tensor of any kind, or anything numpy understands, as an array."""
+    """Return a tensor of any kind, or anything numpy understands, as an array."""
     if isinstance(x, Tensor):
         # numpy knows no bfloat16
         x = (x.detach().float() if x.is_floating_point() else x.detach()).cpu().numpy()
@@ -126,20 +148,19 @@ def as_numpy(x: Any) -> np.ndarray:
 
 
 def normalize_dtype(values: np.ndarray, where: str) -> np.ndarray:
-    """The values as uint8 pixels where they are pixels, as finite float32 otherwise."""
-    kind = infer_value_kind(values)
-    made = convert_to_kind(values, kind)
-    bad = invalid_rows(made, "numbers")
-    if len(bad):
+    """Return the values as uint8 where they are pixels, as finite float32 otherwise."""
+    converted = convert_to_kind(values, infer_value_kind(values))
+    invalid = invalid_rows(converted, "numbers")
+    if len(invalid):
         raise ValueError(
-            f"{where} has NaN or infinite values in {len(bad)} of {len(made)} examples, the first at index {bad[0]}: "
-            "expected finite numbers; remove or fill them"
+            f"{where} has NaN or infinite values in {len(invalid)} of {len(converted)} examples, the first at index "
+            f"{invalid[0]}: expected finite numbers; remove or fill them"
         )
-    return made
+    return converted
 
 
 def encode_labels(y: Any, count: int, classes: tuple[str, ...] | None, where: str) -> Tensor:
-    """Labels as int64 (strings by their place in ``classes``), or attributes as float32."""
+    """Return labels as int64 (strings by their index in ``classes``), or attributes as float32."""
     values = as_numpy(y)
     if values.ndim not in (1, 2) or len(values) != count:
         raise ValueError(
@@ -147,11 +168,11 @@ def encode_labels(y: Any, count: int, classes: tuple[str, ...] | None, where: st
             "attributes) for each example"
         )
     if values.dtype.kind in "US":
-        places = {name: place for place, name in enumerate(classes or class_names([values]) or ())}
-        strange = sorted(set(values.astype(str).ravel()) - set(places))
-        if strange:
-            raise ValueError(f"label '{strange[0]}' of {where} is not a class of the training examples: rename it")
-        values = np.vectorize(places.__getitem__, otypes=[np.int64])(values.astype(str))
+        indices = {name: index for index, name in enumerate(classes or class_names([values]) or ())}
+        unknown = sorted(set(values.astype(str).ravel()) - set(indices))
+        if unknown:
+            raise ValueError(f"label '{unknown[0]}' of {where} is not a class of the training examples: rename it")
+        values = np.vectorize(indices.__getitem__, otypes=[np.int64])(values.astype(str))
     if values.dtype.kind in "bui":
         values = values[:, 0] if values.shape[1:] == (1,) else values
         return torch.from_numpy(values.astype(np.int64))
@@ -161,7 +182,7 @@ def encode_labels(y: Any, count: int, classes: tuple[str, ...] | None, where: st
 
 
 def class_names(ys: Iterable[Any]) -> tuple[str, ...] | None:
-    """Names for the classes of these labels: the strings, or the numbers from 0; None for attributes."""
+    """Return names for the classes of these labels: the strings, or the numbers from 0; None for attributes."""
     values = [as_numpy(y) for y in ys if y is not None]
     if not values or any(v.size == 0 or v.shape[1:] not in ((), (1,)) for v in values):
         return None

@@ -1,4 +1,4 @@
-"""Arrays in .npy and .npz files, and in folders of .npy files; small ones in memory, large ones mapped."""
+"""Reader of arrays in .npy and .npz files and folders of .npy files; large ones are memory-mapped."""
 
 from __future__ import annotations
 
@@ -9,46 +9,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
-from elbowroom.data.file_io import available_memory, hash_files, io_errors
-from elbowroom.data.raw import (
-    SPLIT_SUFFIXES,
-    AnySplit,
-    RawDataset,
-    class_names,
-    encode_labels,
-    split_from_arrays,
-    validate_array,
-)
-from elbowroom.data.splits.buffered import BufferedSplit, block_length, split_into_blocks
-
-ALWAYS_IN_MEMORY_BYTES, PARTIAL_HASH_BYTES = 2**26, 2**30
-"""Bytes up to which a file is always read whole, and from which it is known by a part of its content."""
+from elbowroom.data.file_io import PARTIAL_HASH_BYTES, available_memory, hash_files, io_errors
+from elbowroom.data.options import ReadOptions
+from elbowroom.data.raw import SPLIT_SUFFIXES, AnySplit, RawDataset, class_names, split_from_arrays, split_from_rows
+from elbowroom.data.readers.base import Listing, Reader
 
 
-def find_array_files(path: Path) -> dict[str, Path]:
-    """The .npy files that a path stands for: itself as x, or those of a folder that has an x or x_train by name."""
-    if path.suffix.lower() == ".npy" and path.is_file():
-        return {"x": path}
-    files = {file.stem: file for file in sorted(path.glob("*.npy"))} if path.is_dir() else {}
+def find_array_files(listing: Listing) -> dict[str, Path]:
+    """Return the .npy files by the name of their array: one file as x, or those of a folder with x or x_train."""
+    if listing.is_file and listing.suffix == ".npy":
+        return {"x": listing.path}
+    files = {Path(name).stem: listing.path / name for name in listing.entries if name.endswith(".npy")}
     return files if files.keys() & {"x", "x_train"} else {}
 
 
-def read_array_files(files: dict[str, Path], path: Path, buffer: int | None) -> RawDataset:
-    """One array of examples, or a folder of arrays as a .npz has them."""
-    if path.is_dir():
-        held = {key: file if key.startswith("x") else np.array(open_memmap(file)) for key, file in files.items()}
-        found = raw_from_arrays(held, path, partial(open_npy_split, buffer=buffer))
+def read_npy(listing: Listing, options: ReadOptions) -> RawDataset:
+    """Read one array of examples, or a folder of arrays named as those of a .npz file."""
+    files, path = find_array_files(listing), listing.path
+    if listing.is_folder:
+        entries = {key: file if key.startswith("x") else np.array(open_memmap(file)) for key, file in files.items()}
+        raw = raw_from_arrays(entries, path, partial(open_npy_split, buffer=options.buffer))
     else:
-        found = RawDataset(open_npy_split(path, None, None, path.name, buffer))
+        raw = RawDataset(open_npy_split(path, None, None, path.name, options.buffer))
     if sum(file.stat().st_size for file in files.values()) > PARTIAL_HASH_BYTES:
-        found.content_hash = hash_files(list(files.values()))
-    return found
+        raw.content_hash = hash_files(list(files.values()))
+    return raw
 
 
-def read_npz(path: Path) -> RawDataset:
-    """Arrays x and y, or those of each split: x_train, y_train, x_validation, x_test and so on."""
+def read_npz(listing: Listing, options: ReadOptions) -> RawDataset:
+    """Read arrays x and y, or those of each split: x_train, y_train, x_validation, x_test and so on."""
+    path = listing.path
     # read as a zip first: numpy takes anything it does not know for a pickle
     with io_errors(path), zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
@@ -58,18 +49,27 @@ def read_npz(path: Path) -> RawDataset:
             "give that, so that its arrays are read in parts"
         )
     with io_errors(path), np.load(path, allow_pickle=False) as stored:
-        held = {key: stored[key] for key in stored.files}
-    return raw_from_arrays(held, path, split_from_arrays)
+        entries = {key: stored[key] for key in stored.files}
+    return raw_from_arrays(entries, path, split_from_arrays)
 
 
 def raw_from_arrays(entries: dict[str, Any], path: Path, make_split: Callable[..., AnySplit]) -> RawDataset:
-    """Splits made of what is held under their names."""
+    """Return the splits of arrays by their names, such as ``x_train``.
+
+    Args:
+        entries: arrays, or for ``x`` whatever ``make_split`` takes.
+        path: where they are from, for errors.
+        make_split: from x, y, the names of the classes and a description to a split.
+
+    Raises:
+        ValueError: an unknown name, no training examples, a split twice, labels without examples.
+    """
     accepted = [f"{letter}{split}" for split in SPLIT_SUFFIXES for letter in "xy"]
-    strange = sorted(set(entries) - set(accepted))
-    if strange or not entries.keys() & {"x", "x_train"}:
-        what = f"the unknown key '{strange[0]}'" if strange else "no array x or x_train"
+    unknown = sorted(set(entries) - set(accepted))
+    if unknown or not entries.keys() & {"x", "x_train"}:
+        problem = f"the unknown key '{unknown[0]}'" if unknown else "no array x or x_train"
         raise ValueError(
-            f"{path} has {what}: expected x (and y), or some of {', '.join(accepted[2:])}; rename the keys"
+            f"{path} has {problem}: expected x (and y), or some of {', '.join(accepted[2:])}; rename the keys"
         )
     classes = class_names(entries[key] for key in entries if key[0] == "y")
     splits: dict[str, AnySplit] = {}
@@ -86,49 +86,30 @@ def raw_from_arrays(entries: dict[str, Any], path: Path, make_split: Callable[..
 
 
 def open_npy_split(file: Path, y: Any, classes: tuple[str, ...] | None, where: str, buffer: int | None) -> AnySplit:
-    """The array of a .npy file: in memory where it is small beside it and no buffer is asked for, mapped otherwise."""
-    array = open_memmap(file)
-    if buffer is None and array.nbytes <= max(ALWAYS_IN_MEMORY_BYTES, available_memory() // 4):
-        return split_from_arrays(np.array(array), y, classes, where)
-    source = ArrayRowSource(validate_array(array, where), where)
-    return BufferedSplit(source, None if y is None else encode_labels(y, len(source), classes, where), buffer=buffer)
+    """Return the array of a .npy file as a split, in memory or read in parts."""
+    return split_from_rows(open_memmap(file), y, classes, where, buffer)
 
 
 def open_memmap(path: Path) -> np.ndarray:
-    """The array of a .npy file, read as it is used."""
+    """Open the array of a .npy file as a memory map."""
     with io_errors(path):
         with open(path, "rb") as file:
             # numpy takes anything it does not know for a pickle
             if file.read(6) != b"\x93NUMPY":
                 raise ValueError("it does not begin as one")
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
 
 
-class ArrayRowSource:
-    """The rows of an array (N, ...) that lies in a file and is read through the system's cache, as it is asked for.
-
-    The rows of such a file cost the same in any order, unless a buffer is asked for: then runs of neighbours are read.
-
-    >>> ArrayRowSource(np.arange(6).reshape(3, 2), "x.npy").rows(np.array([0, 2])).tolist()
-    [[0, 1], [4, 5]]
-    """
-
-    def __init__(self, array: np.ndarray, name: str) -> None:
-        self.array, self.name = np.asarray(array), name
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def read_rows(self, rows: np.ndarray) -> np.ndarray:
-        """The examples at ``rows``, in memory."""
-        return self.array[rows]
-
-    def block_starts(self, buffer: int | None) -> Tensor | None:
-        """Runs of about a MiB, for a buffer."""
-        if buffer is None:
-            return None
-        return split_into_blocks(np.array([0]), len(self), block_length(self.array[0].nbytes, buffer))
-
-    def describe_row(self, row: int) -> str:
-        """The row and the file."""
-        return f"row {row} of {self.name}"
+NPY = Reader(
+    suffixes=(".npy",),
+    options=("buffer",),
+    matches=lambda listing, options: bool(find_array_files(listing)),
+    read=read_npy,
+)
+NPZ = Reader(
+    suffixes=(".npz",),
+    options=(),
+    matches=lambda listing, options: listing.is_file,
+    read=read_npz,
+)

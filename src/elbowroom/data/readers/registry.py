@@ -1,4 +1,4 @@
-"""Your own files: which reader is for which."""
+"""The readers of files, in the order in which they are asked, and the choice among them."""
 
 from __future__ import annotations
 
@@ -6,55 +6,49 @@ from pathlib import Path
 
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset
-from elbowroom.data.readers.image_archive import is_image_source
-from elbowroom.data.readers.image_folder import is_image_tar, read_images
-from elbowroom.data.readers.numpy import find_array_files, read_array_files, read_npz
-from elbowroom.data.readers.shards import find_shards, name_from_path, read_shards
-from elbowroom.data.readers.table import is_table, read_table
+from elbowroom.data.readers.base import Listing, Reader, list_path, name_from_path
+from elbowroom.data.readers.image_folder import IMAGE_ARCHIVE, IMAGE_FILE, IMAGE_TAR
+from elbowroom.data.readers.numpy import NPY, NPZ
+from elbowroom.data.readers.shards import SHARDS
+from elbowroom.data.readers.table import TABLE
 
-IMAGE_ARCHIVE_OPTIONS = ("resize", "crop", "bad_pictures", "buffer")
-"""What may be asked for of a folder, zip or tar of pictures."""
+READERS: tuple[Reader, ...] = (TABLE, IMAGE_TAR, SHARDS, NPY, IMAGE_ARCHIVE, IMAGE_FILE, NPZ)
+"""The first that matches reads: small parquet files before shards, tars of images alone before other tars, and a folder
+of arrays before one of images."""
 
 
 def read_path(path: Path, options: ReadOptions) -> RawDataset:
-    """The contents of a .npy or .npz file, of a table, of shards, or the pictures of a folder, zip or tar.
+    """Read a file, a folder, or the files that match a pattern, with the first reader that matches.
 
     Raises:
-        ValueError: nothing there, nothing readable in it, no permission, another kind of file, a wish it cannot grant.
+        ValueError: nothing there, nothing readable in it, no permission, another kind of file, an option that is not
+            for it.
     """
-    shards, files = find_shards(path), find_array_files(path)
-    if shards and is_table(shards, options):
-        options.reject_unsupported(path.name, "label", "columns")
-        found = read_table(shards, options)
-    elif (
-        shards == [path]
-        and options.buffer is None
-        and path.suffix.lower() == ".tar"
-        and is_image_tar(path, options.crop_resize)
-    ):
-        options.reject_unsupported(path.name, *IMAGE_ARCHIVE_OPTIONS)
-        found = read_images(path, options)
-    elif shards:
-        options.reject_unsupported(path.name, "resize", "crop", "buffer")
-        found = read_shards(shards, options.crop_resize, options.buffer)
-    elif not path.exists():
-        raise ValueError(f"no such file or folder: {path} (looked for {path.absolute()}): check the path")
-    elif files:
-        options.reject_unsupported(path.name, "buffer")
-        found = read_array_files(files, path, options.buffer)
-    elif is_image_source(path):
-        options.reject_unsupported(
-            path.name,
-            *(IMAGE_ARCHIVE_OPTIONS if path.is_dir() or path.suffix.lower() == ".zip" else IMAGE_ARCHIVE_OPTIONS[:3]),
-        )
-        found = read_images(path, options)
-    elif path.suffix.lower() == ".npz":
-        options.reject_unsupported(path.name)
-        found = read_npz(path)
-    else:
+    listing = list_path(path)
+    reader = find_reader(listing, options)
+    if reader is None:
         raise ValueError(
-            f"cannot read {path}: expected a .npy or .npz file, a .csv or .parquet table, a picture, a folder, .zip or "
+            f"cannot read {path}: expected a .npy or .npz file, a .csv or .parquet table, an image, a folder, .zip or "
             ".tar of them, or shards of .tar or .parquet"
         )
-    found.name, found.source = name_from_path(path), str(path.absolute())
-    return found
+    options.reject_unsupported(path.name, *reader.options)
+    raw = reader.read(listing, options)
+    raw.name, raw.source = name_from_path(path), str(path.absolute())
+    return raw
+
+
+def find_reader(listing: Listing, options: ReadOptions) -> Reader | None:
+    """Return the first reader that matches, of those for a folder or for an ending in it."""
+    candidates = (
+        reader
+        for reader in READERS
+        if listing.has_suffix(reader.suffixes) or (reader.reads_folders and listing.is_folder)
+    )
+    return next((reader for reader in candidates if reader.matches(listing, options)), None)
+
+
+def is_image_source(path: Path) -> bool:
+    """Return whether a path is an image, or a folder, zip or tar of them, by its name: what can be resized."""
+    return path.is_dir() or any(
+        path.suffix.lower() in reader.suffixes for reader in (IMAGE_TAR, IMAGE_ARCHIVE, IMAGE_FILE)
+    )

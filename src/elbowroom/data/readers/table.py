@@ -1,4 +1,4 @@
-"""Tables of numbers and categories as splits."""
+"""Reader of tables of numbers and categories (.csv, .parquet)."""
 
 from __future__ import annotations
 
@@ -14,52 +14,54 @@ from elbowroom.data.file_io import available_memory
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import AnySplit, RawDataset, class_names, encode_labels
 from elbowroom.data.readers import table_encoding
-from elbowroom.data.readers.csv import RawTable, read_csv
-from elbowroom.data.readers.shards import group_by_split, is_text_table
-from elbowroom.data.splits.loader import Y_KEYS
+from elbowroom.data.readers.base import TEXT_TABLE_SUFFIXES, Listing, Reader, is_text_table
+from elbowroom.data.readers.csv import read_csv
+from elbowroom.data.readers.shards import group_by_split
+from elbowroom.data.readers.table_encoding import RawTable
+from elbowroom.data.splits.batching import Y_KEYS
 from elbowroom.data.splits.memory import InMemorySplit
 
 
-def is_table(files: Sequence[Path], options: ReadOptions) -> bool:
-    """Whether files are tables to be read whole: text, and .parquet without pictures or lists that is no larger.
+def is_table(listing: Listing, options: ReadOptions) -> bool:
+    """Return whether files are tables to be read whole: text, and .parquet of single values that fits in memory.
 
-    With ``buffer=``, and above a quarter of the memory that is free, .parquet is read in parts, its numbers as they
-    are.
+    With ``buffer=``, and above a quarter of the free memory, .parquet is read in parts instead, as numbers only.
     """
+    files = listing.files
+    if not listing.is_table_or_shards:
+        return False
     suffixes = {file.suffix.lower() for file in files}
     if suffixes != {".parquet"} or options.buffer is not None:
         return all(is_text_table(file.name) for file in files)
     try:
         from elbowroom.data.readers import arrow, parquet
     except ImportError:
-        return False  # whoever reads it in parts says what is missing
-    about = [parquet.read_parquet_metadata(file) for file in files]
-    size = sum(one.row_group(group).total_byte_size for one in about for group in range(one.num_row_groups))
-    return arrow.has_only_scalars(about[0].schema.to_arrow_schema()) and size <= available_memory() // 4
+        return False  # reading it in parts raises the error that names the missing package
+    metadata = [parquet.read_parquet_metadata(file) for file in files]
+    size = sum(one.row_group(group).total_byte_size for one in metadata for group in range(one.num_row_groups))
+    return arrow.has_only_scalars(metadata[0].schema.to_arrow_schema()) and size <= available_memory() // 4
 
 
-def read_table(files: Sequence[Path], options: ReadOptions) -> RawDataset:
-    """The rows of .csv or .parquet files, coded as they tell themselves or as other columns were.
+def read_table(listing: Listing, options: ReadOptions) -> RawDataset:
+    """Read the rows of .csv or .parquet files, their columns encoded as inferred or as ``options.columns`` gives.
 
-    Splits are those that names like ``train.csv`` and ``test.csv`` tell, or all is one. The label is the column that
-    is asked for, or one called ``label`` or the like; ``label=""`` is for none.
+    Files named like ``train.csv`` and ``test.csv`` are splits of their own; otherwise all rows are train. The label is
+    the column ``options.label``, or one called ``label`` or the like; ``label=""`` is for none.
 
     Raises:
-        ValueError: what is wrong, with which row and column.
+        ValueError: files, rows or cells that cannot be read; the message names row and column.
     """
-    known, kinds, path = (
-        table_encoding.parse_columns(options.columns),
-        table_encoding.parse_column_kinds(options.columns),
-        files[0].name,
-    )
-    tables = {split: read_raw_table(held, kinds) for split, held in group_by_split(files).items()}
-    names = {split: pop_labels(table, options.label, known, path) for split, table in tables.items()}
-    classes = class_names(names.values())
-    columns = known or table_encoding.infer_columns([tables["train"], *tables.values()], kinds, path)
+    files, path = listing.files, listing.files[0].name
+    fixed_columns = table_encoding.parse_columns(options.columns)
+    kinds = table_encoding.parse_column_kinds(options.columns)
+    tables = {split: read_raw_table(paths, kinds) for split, paths in group_by_split(files).items()}
+    labels = {split: pop_labels(table, options.label, fixed_columns, path) for split, table in tables.items()}
+    classes = class_names(labels.values())
+    columns = fixed_columns or table_encoding.infer_columns([tables["train"], *tables.values()], kinds, path)
     splits = {}
     for split, table in tables.items():
         x = torch.from_numpy(table_encoding.encode_table(table, columns, path).astype(np.float32))
-        y = names[split]
+        y = labels[split]
         splits[split] = InMemorySplit(
             x, None if y is None else encode_labels(y, len(x), classes, f"the {split} rows of {path}")
         )
@@ -69,12 +71,12 @@ def read_table(files: Sequence[Path], options: ReadOptions) -> RawDataset:
         splits.get("test"),
         classes=classes,
         columns=columns,
-        has_fixed_encoding=known is not None,
+        has_fixed_encoding=fixed_columns is not None,
     )
 
 
 def read_raw_table(files: Sequence[Path], kinds: dict[str, str]) -> RawTable:
-    """The table in some files; columns to be dropped need not be read."""
+    """Read the table in some files; columns of the kind "drop" need not be readable."""
     if is_text_table(files[0].name):
         return read_csv(files)
     from elbowroom.data.readers import arrow
@@ -85,7 +87,11 @@ def read_raw_table(files: Sequence[Path], kinds: dict[str, str]) -> RawTable:
 def pop_labels(
     table: RawTable, label: str | None, fixed_columns: Sequence[table_encoding.Column] | None, path: str
 ) -> np.ndarray | None:
-    """The labels, which are taken out of the table; a table that is coded as another was may have none."""
+    """Remove the column of the labels from a table and return its values, None if there is none.
+
+    Raises:
+        ValueError: no such column, unless the encoding is given (``fixed_columns``); a row without a label.
+    """
     columns = () if fixed_columns is None else tuple(column.name for column in fixed_columns)
     if label is None:
         label = next((name for name in Y_KEYS if name in table.columns and name not in columns), None)
@@ -93,26 +99,40 @@ def pop_labels(
         return None
     if label not in table.columns:
         raise errors.unknown_name(f"column of {path}", label, table.columns)
-    cells = table.columns.pop(label)
-    empty = np.flatnonzero(cells.value_indices < 0)
+    raw_column = table.columns.pop(label)
+    empty = np.flatnonzero(raw_column.value_indices < 0)
     if len(empty):
         raise ValueError(
-            f"{table.describe_row(int(empty[0]))} has no label in the column '{label}'{table_encoding.others_suffix(empty)}: fill "
-            'it, leave the row out, or give label="" to do without labels'
+            f"{table.describe_row(int(empty[0]))} has no label in the column "
+            f"'{label}'{table_encoding.others_suffix(empty)}: fill it, leave the row out, or give label=\"\" to do "
+            "without labels"
         )
-    numbers = cells.numbers_by_row
+    numbers = raw_column.numbers_by_row
     if np.isnan(numbers).any():
-        return np.array([str(value) for value in cells.values])[cells.value_indices]
+        texts: np.ndarray = np.array([str(value) for value in raw_column.values])[raw_column.value_indices]
+        return texts
     return numbers.astype(np.int64) if (numbers == numbers.round()).all() else numbers
 
 
 def standardize_table(raw: RawDataset, splits: dict[str, AnySplit]) -> tuple[RawDataset, dict[str, AnySplit], str]:
-    """A table with its numbers standardised by the rows that are trained on, and what was done in words."""
+    """Standardize the numbers of a table by its training rows, unless its encoding was given.
+
+    Returns:
+        The data set with the encoding of its columns, the splits, and a description; unchanged for other data.
+    """
     if raw.columns is None:
         return raw, splits, ""
-    words = "numbers coded as given"
+    description = "numbers coded as given"
     if not raw.has_fixed_encoding:
         splits, columns = table_encoding.standardize_splits(splits, raw.columns)
-        raw, words = replace(raw, columns=columns), "numbers standardised by the training rows"
+        raw, description = replace(raw, columns=columns), "numbers standardised by the training rows"
     missing = sum(int(split.x.isnan().sum()) for split in splits.values() if isinstance(split, InMemorySplit))
-    return raw, splits, f"{words}, {missing:,} cells missing"
+    return raw, splits, f"{description}, {missing:,} cells missing"
+
+
+TABLE = Reader(
+    suffixes=(*TEXT_TABLE_SUFFIXES, ".parquet"),
+    options=("label", "columns"),
+    matches=is_table,
+    read=read_table,
+)

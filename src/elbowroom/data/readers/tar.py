@@ -25,7 +25,7 @@ class TarRowSource:
     """The images (or .npy arrays) of tar files, one after the other, each with its label.
 
     Members that belong together have one name up to the first dot: ``000123.jpg``, ``000123.cls``. A label is the whole
-    number in a ``.cls``, or else in a ``.txt``; a ``.txt`` without one is a caption, and ignored like all other members.
+    number in a ``.cls``, or else in a ``.txt``; a ``.txt`` without one is a caption, ignored like all other members.
 
     Raises:
         ValueError: a compressed or damaged file, one without images, examples with and without labels; on reading,
@@ -96,8 +96,8 @@ def build_index(shards: Sequence[Path]) -> dict[str, np.ndarray]:
         unlabeled += (f"{key} in {shard}" for key in images if key not in label_of)
     if labels and unlabeled:
         raise ValueError(
-            f"{len(unlabeled)} of {len(positions)} examples have no label, such as {unlabeled[0]}: expected a .cls with "
-            "its class number beside each, or beside none"
+            f"{len(unlabeled)} of {len(positions)} examples have no label, such as {unlabeled[0]}: expected a .cls "
+            "with its class number beside each, or beside none"
         )
     offsets, sizes = np.array(positions, dtype=np.int64).T
     return {"offsets": offsets, "sizes": sizes, "begins": np.array(starts), "labels": np.array(labels, dtype=np.int64)}

@@ -1,4 +1,4 @@
-"""The split that lies in files, of which a buffer at a time is read."""
+"""A split larger than memory: examples in files, read a buffer at a time."""
 
 from __future__ import annotations
 
@@ -12,54 +12,91 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elbowroom.data.splits.loader import to_channels_first
+from elbowroom.data.splits.batching import to_channels_first
 from elbowroom.data.splits.memory import Batch, resolve_order, scale_pixels
 from elbowroom.data.transforms import Transformable
 from elbowroom.data.value_kinds import MAX_VALUE, convert_to_kind, infer_value_kind, invalid_rows
 
-BLOCK_BUFFER_BYTES, RANDOM_BUFFER_BYTES = 2**28, 2**23
-"""Bytes of examples held at a time, if nothing else is asked for: of shards, and of what is read in any order."""
-PROBE_BLOCKS, PROBE_BLOCK_ROWS, PROBE_BLOCK_BYTES = 8, 128, 2**20
-"""The examples looked at before the others: so many runs of so many neighbours, each of so many bytes at most."""
+BLOCK_BUFFER_BYTES = 2**28
+"""Default buffer for sources that are read in blocks (shards)."""
+RANDOM_BUFFER_BYTES = 2**23
+"""Default buffer for sources that can be read in any order."""
+BLOCK_BYTES = 2**20
+"""Bytes of a file that are read in one go where its order is shuffled in a buffer."""
+PROBE_BLOCKS = 8
+"""Runs of neighbouring rows that are looked at before the others."""
+PROBE_BLOCK_ROWS = 128
+PROBE_BLOCK_BYTES = 2**20
+"""Largest size of one of these runs."""
 
 
 class RowSource(Protocol):
-    """Examples in files, of which some can be read without the others."""
+    """Examples in files, which can be read by row."""
 
     def __len__(self) -> int:
         """The number of examples."""
 
     def read_rows(self, rows: np.ndarray) -> np.ndarray:
-        """The examples at ``rows`` (B,), which ascend, as they are stored: (B, ...)."""
+        """Return the examples (B, ...) at ``rows`` (B,), which ascend, as they are stored."""
 
     def block_starts(self, buffer: int | None) -> Tensor | None:
-        """The first row of each run that is best read together; None where any order is as good."""
+        """Return the first row of each run that is best read together; None where any order is as good."""
 
     def describe_row(self, row: int) -> str:
-        """What an example is called, for an error."""
+        """Return the name of an example for an error message."""
+
+
+class ArrayRowSource:
+    """The rows of an array (N, ...), which is usually a memory map of a .npy file.
+
+    They cost the same in any order, unless a buffer is given: then runs of neighbours are read.
+
+    >>> ArrayRowSource(np.arange(6).reshape(3, 2), "x.npy").read_rows(np.array([0, 2])).tolist()
+    [[0, 1], [4, 5]]
+    """
+
+    def __init__(self, array: np.ndarray, name: str) -> None:
+        self.array, self.name = np.asarray(array), name
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Return the examples at ``rows``, in memory."""
+        selected: np.ndarray = self.array[rows]
+        return selected
+
+    def block_starts(self, buffer: int | None) -> Tensor | None:
+        """Return the starts of runs of about a MiB where there is a buffer."""
+        if buffer is None:
+            return None
+        return split_into_blocks(np.array([0]), len(self), block_length(self.array[0].nbytes, buffer))
+
+    def describe_row(self, row: int) -> str:
+        """Return the row and the file."""
+        return f"row {row} of {self.name}"
 
 
 class BufferedSplit(Transformable):
-    """A split in files: ``source`` knows how to read them, ``y`` (N,) or (N, A) or None are the labels of its rows.
+    """A split in files, which ``source`` reads by row; ``y`` (N,) or (N, A) or None are the labels of its rows.
 
-    Of the examples at most ``buffer`` are in memory, and as many more that are read meanwhile; of the others their
-    place in the order, their row and their label. ``origin`` (n,) are the rows of the source that are in this split,
-    where they are some of a whole. Values are put through the ``changes`` as they are given out.
+    At most ``buffer`` examples are in memory, and as many more that are read ahead; of the others only their place in
+    the order, their row and their label. ``source_rows`` (n,) are the rows of the source that are in this split, where
+    they are a part of it. Values are put through the ``transforms`` as they are read.
 
-    A random order is one of all positions, as that of :class:`Arrays`, where any row can be read at the same cost.
-    Otherwise the blocks of the source are put in a random order, and each ``buffer`` of that order is shuffled. It
-    follows from the generator alone, and batches that are skipped are not read.
+    A random order is one of all positions, as that of :class:`~elbowroom.data.InMemorySplit`, where any row can be read
+    at the same cost. Otherwise the blocks of the source are put in a random order, and each ``buffer`` of that order is
+    shuffled. It follows from the generator alone, and batches that are skipped are not read.
 
-    What the values are (bits, pixels or numbers) is told from about a thousand examples, ``looked``: their rows and
-    values. Every other is held to it when it is read.
+    The kind of the values (bits, pixels or numbers) is inferred from about a thousand examples, ``probe``: their rows
+    and values. Every other example is checked against it when it is read.
 
     Raises:
         ValueError: labels that are too few or too many; on reading, a value that is not finite or not of the kind of
             those looked at first.
 
-    >>> from elbowroom.data.readers.open_memmap import Mapped
-    >>> rows = Mapped(np.arange(10, dtype=np.uint8).reshape(5, 2), "x.npy")
-    >>> [batch.index.tolist() for batch in BufferedSplit(rows).batches(2, torch.tensor([4, 0, 3]))]
+    >>> source = ArrayRowSource(np.arange(10, dtype=np.uint8).reshape(5, 2), "x.npy")
+    >>> [batch.index.tolist() for batch in BufferedSplit(source).batches(2, torch.tensor([4, 0, 3]))]
     [[4, 0], [3]]
     """
 
@@ -79,12 +116,11 @@ class BufferedSplit(Transformable):
         self.probe = torch.from_numpy(rows), x
         self.shape = tuple(x.shape[1:])
         self.block_starts = source.block_starts(buffer)
-        room, longest = (
-            (RANDOM_BUFFER_BYTES, 1)
-            if self.block_starts is None
-            else (BLOCK_BUFFER_BYTES, longest_block(self.block_starts, len(source)))
-        )
-        self.buffer = buffer or max(longest, room // x[0].nbytes)
+        if self.block_starts is None:
+            default = max(1, RANDOM_BUFFER_BYTES // x[0].nbytes)
+        else:
+            default = max(longest_block(self.block_starts, len(source)), BLOCK_BUFFER_BYTES // x[0].nbytes)
+        self.buffer = buffer or default
 
     def __len__(self) -> int:
         return len(self.source) if self.source_rows is None else len(self.source_rows)
@@ -95,33 +131,33 @@ class BufferedSplit(Transformable):
         return self.kind != "numbers"
 
     def gather(self, index: Tensor) -> Batch:
-        """The examples at the positions ``index`` (B,)."""
-        x, place = self._read(index.cpu())
-        return self._make_batch(index.cpu(), x[place])
+        """Return the examples at the positions ``index`` (B,)."""
+        x, places = self._read(index.cpu())
+        return self._make_batch(index.cpu(), x[places])
 
     def batches(self, size: int, order: Tensor | None = None, skip: int = 0) -> Iterator[Batch]:
-        """Every example once, or those at ``order``, ``size`` at a time; those skipped are not read."""
+        """Yield every example once, or those at ``order``, ``size`` at a time; those skipped are not read."""
         positions = resolve_order(len(self), size, order, "cpu")
         pieces: list[tuple[Tensor, Tensor]] = []
-        lacking = size
-        for index, x, place in self._iter_buffers(positions, skip * size):
+        missing = size
+        for index, x, places in self._iter_buffers(positions, skip * size):
             while len(index):
-                pieces.append((index[:lacking], x.index_select(0, place[:lacking])))
-                index, place = index[lacking:], place[lacking:]
-                lacking = size - sum(len(piece) for piece, _ in pieces)
-                if not lacking:
+                pieces.append((index[:missing], x.index_select(0, places[:missing])))
+                index, places = index[missing:], places[missing:]
+                missing = size - sum(len(piece) for piece, _ in pieces)
+                if not missing:
                     yield self._make_batch(*map(torch.cat, zip(*pieces, strict=True)))
-                    pieces, lacking = [], size
-            del x, place  # before the next buffer comes
+                    pieces, missing = [], size
+            del x, places  # free this buffer before the next one is waited for
         if pieces:
             yield self._make_batch(*map(torch.cat, zip(*pieces, strict=True)))
 
     def steps(self, size: int) -> int:
-        """The number of batches in one pass."""
+        """Return the number of batches in one pass."""
         return math.ceil(len(self) / size)
 
     def random_order(self, generator: torch.Generator) -> Tensor:
-        """A random order of the positions, in blocks shuffled within a buffer where the source is read so."""
+        """Return a random order of the positions, in blocks shuffled within a buffer where the source is read so."""
         if self.block_starts is None:
             return torch.randperm(len(self), generator=generator)
         rows = torch.arange(len(self)) if self.source_rows is None else self.source_rows
@@ -130,52 +166,53 @@ class BufferedSplit(Transformable):
         return torch.cat([part[torch.randperm(len(part), generator=generator)] for part in order.split(self.buffer)])
 
     def to(self, device: torch.device | str) -> BufferedSplit:
-        """The same split, its batches on ``device``."""
+        """Return the same split with its batches on ``device``."""
         return self.replace(device=device)
 
     def first(self, n: int) -> Batch:
-        """The first ``n`` examples."""
+        """Return the first ``n`` examples."""
         return self.gather(torch.arange(min(n, len(self))))
 
     def subset(self, index: Tensor, training: bool = True) -> BufferedSplit:
-        """The examples at the positions ``index``, as a split of their own; nothing is read."""
+        """Return the examples at the positions ``index`` as a split of their own; nothing is read."""
         return self.replace(source_rows=index if self.source_rows is None else self.source_rows[index])
 
     def _iter_buffers(self, positions: Tensor, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """A buffer at a time from ``start`` on: the positions in it, and what :meth:`_read` makes of them.
+        """Yield a buffer at a time from ``start`` on: the positions in it, and what :meth:`_read` returns for them.
 
-        Buffers begin where those of a shuffled order do, so that no block is read for more of them than it lies in.
+        Buffers begin where those of a shuffled order do, so that a block is read once for each buffer it lies in.
         While one is used the next is read.
         """
-        begins = range(start - start % self.buffer, len(positions), self.buffer)
-        parts = [positions[max(start, begin) : begin + self.buffer] for begin in begins]
+        starts = range(start - start % self.buffer, len(positions), self.buffer)
+        parts = [positions[max(start, first) : first + self.buffer] for first in starts]
         with ThreadPoolExecutor(1) as reader:
-            coming = [reader.submit(self._read, part) for part in parts[:1]]
-            for part, ahead in zip_longest(parts, parts[1:]):
-                x, place = coming.pop().result()
-                if ahead is not None:
-                    coming.append(reader.submit(self._read, ahead))
-                yield part, x, place
-                del x, place
+            pending = [reader.submit(self._read, part) for part in parts[:1]]
+            for part, next_part in zip_longest(parts, parts[1:]):
+                x, places = pending.pop().result()
+                if next_part is not None:
+                    pending.append(reader.submit(self._read, next_part))
+                yield part, x, places
+                del x, places
 
     def _read(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """The examples at the positions, each once and as they are stored, and the place of each position in them."""
+        """Return the examples at the positions, each once and as stored, and the place of each position in them."""
         rows = positions if self.source_rows is None else self.source_rows[positions]
-        ascending, place = np.unique(rows.numpy(), return_inverse=True)
-        return self._convert_rows(self.source.read_rows(ascending), ascending), torch.from_numpy(place)
+        ascending, places = np.unique(rows.numpy(), return_inverse=True)
+        return self._convert_rows(self.source.read_rows(ascending), ascending), torch.from_numpy(places)
 
     def _convert_rows(self, raw: np.ndarray, rows: np.ndarray) -> Tensor:
-        """Examples as they were read as uint8 pixels or float32 numbers, arranged; or what is wrong with the first."""
+        """Return examples as uint8 pixels or float32 numbers, channels first, or raise for the first invalid one."""
         values = raw if self.has_pixels else convert_to_kind(raw, self.kind)
-        bad = invalid_rows(values, self.kind)
-        if not len(bad) and self.is_binarized and not self.has_pixels:
-            bad = np.flatnonzero(((values < 0) | (values > 1)).reshape(len(values), -1).any(axis=1))
-        if len(bad):
-            raise ValueError(f"{self.source.describe_row(int(rows[bad[0]]))} {self._describe_invalid(values[bad[0]])}")
+        invalid = invalid_rows(values, self.kind)
+        if not len(invalid) and self.is_binarized and not self.has_pixels:
+            invalid = np.flatnonzero(((values < 0) | (values > 1)).reshape(len(values), -1).any(axis=1))
+        if len(invalid):
+            first = invalid[0]
+            raise ValueError(f"{self.source.describe_row(int(rows[first]))} {self._describe_invalid(values[first])}")
         return to_channels_first(torch.from_numpy(convert_to_kind(values, self.kind)))
 
     def _describe_invalid(self, example: np.ndarray) -> str:
-        """What is wrong with an example, and what to do about it."""
+        """Return what is wrong with an example, and what to do about it."""
         if self.has_pixels:
             largest = MAX_VALUE[self.kind]
             value = example[(example < 0) | (example > largest)][0]
@@ -194,43 +231,39 @@ class BufferedSplit(Transformable):
 
 
 def read_probe(source: RowSource) -> tuple[np.ndarray, np.ndarray]:
-    """A few runs of neighbours spread evenly over a source: their rows, and the examples as they are stored."""
+    """Return the rows of a few runs of neighbours spread evenly over a source, and their examples as stored."""
     length = min(PROBE_BLOCK_ROWS, max(1, PROBE_BLOCK_BYTES // source.read_rows(np.zeros(1, dtype=np.int64)).nbytes))
     rows = evenly_spaced_blocks(len(source), PROBE_BLOCKS, length)
     return rows, source.read_rows(rows)
 
 
-BLOCK_BYTES = 2**20
-"""Bytes of a file that are read in one go where its order is shuffled in a buffer."""
-
-
 def evenly_spaced_blocks(count: int, number: int, length: int) -> np.ndarray:
-    """The positions of ``number`` runs of ``length`` neighbours, spread evenly over ``count``; ascending, each once.
+    """Return the positions of ``number`` runs of ``length`` neighbours, spread evenly over ``count``; ascending.
 
     >>> evenly_spaced_blocks(100, 3, 2).tolist(), evenly_spaced_blocks(3, 2, 2).tolist()
     ([0, 1, 49, 50, 98, 99], [0, 1, 2])
     """
-    begins = np.linspace(0, max(0, count - length), number).astype(np.int64)
-    rows = np.unique(begins[:, None] + np.arange(length))
+    starts = np.linspace(0, max(0, count - length), number).astype(np.int64)
+    rows = np.unique(starts[:, None] + np.arange(length))
     return rows[rows < count]
 
 
-def split_into_blocks(begins: np.ndarray, count: int, length: int) -> Tensor:
-    """The first rows of runs of ``length`` rows at most, none of them across one of ``begins``.
+def split_into_blocks(starts: np.ndarray, count: int, length: int) -> Tensor:
+    """Return the first rows of runs of at most ``length`` rows, none of them across one of ``starts``.
 
     >>> split_into_blocks(np.array([0, 5]), 9, 3)
     tensor([0, 3, 5, 8])
     """
-    ends = [*begins[1:], count]
-    return torch.cat([torch.arange(begin, end, length) for begin, end in zip(begins, ends, strict=True)])
+    ends = [*starts[1:], count]
+    return torch.cat([torch.arange(start, end, length) for start, end in zip(starts, ends, strict=True)])
 
 
 def block_length(row_bytes: float, buffer: int | None) -> int:
-    """The rows of a run of one block, or fewer where a buffer would not hold a good number of blocks."""
+    """Return the rows of a block: those of ``BLOCK_BYTES``, or fewer so that a buffer holds at least 16 blocks."""
     length = max(1, int(BLOCK_BYTES // row_bytes))
     return length if buffer is None else min(length, max(1, buffer // 16))
 
 
 def longest_block(blocks: Tensor, count: int) -> int:
-    """The rows of the longest block."""
+    """Return the number of rows of the longest block."""
     return int(torch.diff(blocks, append=torch.tensor([count])).max())

@@ -1,4 +1,4 @@
-"""What every split promises, and the split that lies in memory."""
+"""The protocol of splits, the batch, and the split in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from elbowroom.data.transforms import Transform, Transformable
 class Batch(NamedTuple):
     """A few examples: ``x`` (B, *shape) float32, ``y`` (B,) or (B, A) or None, ``index`` (B,) int64.
 
-    Pictures are (C, H, W) in [0, 1]. Class labels are int64, attributes float32. ``index`` is the position of
+    Images are (C, H, W) in [0, 1]. Class labels are int64, attributes float32. ``index`` is the position of
     each example in its split, so that an evaluation can give every example its own noise in any batch size.
 
     >>> x, y, index = InMemorySplit(torch.zeros(5, 2)).first(3)
@@ -29,40 +29,40 @@ class Batch(NamedTuple):
 
 
 class Split(Protocol):
-    """Examples of one ``shape``, to be gone through in batches as often as wanted."""
+    """Examples of one ``shape``, iterated over in batches any number of times."""
 
     shape: tuple[int, ...]
 
     def __len__(self) -> int:
-        """The number of examples."""
+        """Return the number of examples."""
 
     def batches(self, size: int, order: Tensor | None = None, skip: int = 0) -> Iterator[Batch]:
-        """Every example once, the last partial batch included, but for the first ``skip`` batches.
+        """Yield every example once, the last partial batch included, except the first ``skip`` batches.
 
         ``order`` is a permutation or subset of positions.
         """
 
     def steps(self, size: int) -> int:
-        """The number of batches in one pass."""
+        """Return the number of batches in one pass."""
 
     def random_order(self, generator: torch.Generator) -> Tensor | None:
-        """A random order for ``batches``, or None where the split keeps an order of its own."""
+        """Return a random order for ``batches``, or None where the split keeps an order of its own."""
 
     def to(self, device: torch.device | str) -> Self:
-        """The same split with its batches on ``device``."""
+        """Return the same split with its batches on ``device``."""
 
     def first(self, n: int) -> Batch:
-        """The first ``n`` examples (all of them where there are fewer), for pictures."""
+        """Return the first ``n`` examples, or all of them where there are fewer."""
 
 
 class InMemorySplit(Transformable):
     """A split in memory: ``x`` (N, *shape), ``y`` (N,) or (N, A) or None.
 
     ``x`` is uint8 for pixels (0..255, given out as [0, 1]) or float32 for anything else. Pixels stay uint8 in
-    memory, on any device: a batch is gathered first and only then scaled, and put through the ``changes`` in turn,
-    which draw anew from torch's global generator or, with a ``seed``, once and for all. ``origin`` (N,) are the rows of
-    the source that the examples come from, where they are some of a whole. ``often`` are positions that make up half of
-    every random order, so that a few labels are met as often as all that have none.
+    memory, on any device: a batch is gathered first, then scaled and put through the ``transforms`` in turn, which draw
+    anew from torch's global generator or, with a ``seed``, once. ``source_rows`` (N,) are the rows of the source that
+    the examples come from, where they are a part of it. ``oversampled`` are positions that make up half of every
+    random order, so that a few labeled examples are drawn as often as all the unlabeled ones.
 
     Raises:
         ValueError: ``x`` of another type, or ``y`` of another length.
@@ -94,7 +94,7 @@ class InMemorySplit(Transformable):
         return len(self.x)
 
     def gather(self, index: Tensor) -> Batch:
-        """The examples at the positions ``index`` (B,), scaled and changed."""
+        """Return the examples at the positions ``index`` (B,), scaled and transformed."""
         index = index.to(self.x.device)
         x = scale_pixels(self.x.index_select(0, index))
         if self.transforms:
@@ -103,16 +103,16 @@ class InMemorySplit(Transformable):
         return Batch(x, None if self.y is None else self.y.index_select(0, index), index)
 
     def batches(self, size: int, order: Tensor | None = None, skip: int = 0) -> Iterator[Batch]:
-        """Every example once, or those at ``order``, ``size`` at a time."""
+        """Yield every example once, or those at ``order``, ``size`` at a time."""
         for index in batch_indices(len(self), size, order, self.x.device)[skip:]:
             yield self.gather(index)
 
     def steps(self, size: int) -> int:
-        """The number of batches in one pass."""
+        """Return the number of batches in one pass."""
         return math.ceil(len(self) / size)
 
     def random_order(self, generator: torch.Generator) -> Tensor:
-        """A random order of the positions; with ``often``, as many, half of them from there, the rest from the others.
+        """Return a random order of the positions; with ``oversampled``, half of it from those and half from the others.
 
         >>> split = InMemorySplit(torch.zeros(8, 1), oversampled=torch.tensor([5]))
         >>> split.random_order(torch.Generator()).eq(5).sum()
@@ -121,25 +121,25 @@ class InMemorySplit(Transformable):
         order = torch.randperm(len(self), generator=generator)
         if self.oversampled is None or 2 * len(self.oversampled) >= len(self):
             return order
-        often, half = self.oversampled.cpu(), len(self) // 2
-        others = order[~torch.isin(order, often)]
-        count = math.ceil(half / len(often))
-        rounds = [often[torch.randperm(len(often), generator=generator)] for _ in range(count)]
-        both = torch.cat((torch.cat(rounds)[:half], others[: len(self) - half]))
-        return both[torch.randperm(len(both), generator=generator)]
+        frequent, half = self.oversampled.cpu(), len(self) // 2
+        others = order[~torch.isin(order, frequent)]
+        n_rounds = math.ceil(half / len(frequent))
+        rounds = [frequent[torch.randperm(len(frequent), generator=generator)] for _ in range(n_rounds)]
+        mixed = torch.cat((torch.cat(rounds)[:half], others[: len(self) - half]))
+        return mixed[torch.randperm(len(mixed), generator=generator)]
 
     def freeze(self, seed: int) -> InMemorySplit:
-        """The same examples, what is drawn anew at every use drawn once, from ``seed``; in an order, each once."""
-        made = super().freeze(seed)
-        return made if made.oversampled is None else made.replace(oversampled=None)
+        """Return the same examples drawn once, from ``seed``, and each once in a random order."""
+        frozen = super().freeze(seed)
+        return frozen if frozen.oversampled is None else frozen.replace(oversampled=None)
 
     def to(self, device: torch.device | str) -> InMemorySplit:
-        """The same arrays on ``device``."""
-        y, origin = (None if part is None else part.to(device) for part in (self.y, self.source_rows))
-        return self.replace(x=self.x.to(device), y=y, source_rows=origin)
+        """Return the same arrays on ``device``."""
+        y, source_rows = (None if part is None else part.to(device) for part in (self.y, self.source_rows))
+        return self.replace(x=self.x.to(device), y=y, source_rows=source_rows)
 
     def first(self, n: int) -> Batch:
-        """The first ``n`` examples."""
+        """Return the first ``n`` examples."""
         return self.gather(torch.arange(min(n, len(self))))
 
     @property
@@ -148,44 +148,43 @@ class InMemorySplit(Transformable):
         return self.x.dtype == torch.uint8
 
     def subset(self, index: Tensor, training: bool = True) -> InMemorySplit:
-        """The examples at the positions ``index``, as a split of their own."""
-        origin = index if self.source_rows is None else self.source_rows[index]
-        return self.replace(
-            x=self.x[index], y=None if self.y is None else self.y[index], source_rows=origin, oversampled=None
-        )
+        """Return the examples at the positions ``index`` as a split of their own."""
+        source_rows = index if self.source_rows is None else self.source_rows[index]
+        y = None if self.y is None else self.y[index]
+        return self.replace(x=self.x[index], y=y, source_rows=source_rows, oversampled=None)
 
 
 def freeze(split: Split, seed: int) -> Split:
-    """The same examples, those that are drawn anew at every use drawn once, from ``seed``."""
+    """Return the same examples; those that are drawn anew at every use are drawn once, from ``seed``."""
     return split.freeze(seed) if hasattr(split, "freeze") else split
 
 
 def scale_pixels(x: Tensor) -> Tensor:
-    """Values as float32: pixels (uint8) in [0, 1], everything else as it is."""
+    """Return values as float32: pixels (uint8) scaled to [0, 1], everything else as it is."""
     return x.float().div_(255) if x.dtype == torch.uint8 else x.float()
 
 
 def batch_indices(count: int, size: int, order: Tensor | None, device: torch.device | str | None) -> tuple[Tensor, ...]:
-    """The positions of each batch in turn."""
+    """Return the positions of each batch in turn."""
     positions = resolve_order(count, size, order, device)
-    return positions.split(size) if len(positions) else ()
+    return torch.split(positions, size) if len(positions) else ()
 
 
 def resolve_order(count: int, size: int, order: Tensor | None, device: torch.device | str | None) -> Tensor:
-    """The positions that are gone through, ``size`` at a time."""
+    """Return the positions of one pass: ``order``, or all of them; and check the batch size."""
     if size < 1:
         raise ValueError(f"a batch size of {size}: expected at least 1")
     return torch.arange(count, device=device) if order is None else order.to(device)
 
 
 def random_batches(split: Split, n: int, seed: int, skip: int = 0, batch_size: int = 500) -> Iterator[Batch]:
-    """``n`` examples at random (all where there are fewer), the same for the same seed, in batches of ``batch_size``.
+    """Yield ``n`` examples at random, or all where there are fewer, in batches; the same for the same seed.
 
-    ``skip`` skips as many of the same order, so that two picks share none. Of a stream, whose order is its own, they
-    are the first to come, in its own batches.
+    ``skip`` leaves out as many of the same order, so that two picks share none. Of a stream, whose order is its own,
+    they are the first ones, in its own batches.
 
-    >>>     >>> split = Arrays(torch.arange(10.0)[:, None])
-    >>> [len(batch.x) for batch in random_batches(split, 7, seed=0, size=4)]
+    >>> split = InMemorySplit(torch.arange(10.0)[:, None])
+    >>> [len(batch.x) for batch in random_batches(split, 7, seed=0, batch_size=4)]
     [4, 3]
     """
     order = freeze(split, seed).random_order(torch.Generator().manual_seed(seed))
