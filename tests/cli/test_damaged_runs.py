@@ -3,9 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,31 +92,3 @@ def test_a_run_is_taken_wherever_its_path_is(run):
     held = er.Run(run)
     assert er.load(held).latent_shape == er.load(str(run)).latent_shape == (2,)
     assert er.evaluate(held, samples=1).protocol["model"] == str(run)
-
-
-def test_the_command_on_record_can_be_pasted(monkeypatch):
-    from elbowroom.runs import run as module
-
-    words = ["train", "vae", "--data", "my pictures", "--optimizer", "sgd(momentum=0.9)"]
-    pasted = "elbowroom train vae --data 'my pictures' --optimizer 'sgd(momentum=0.9)'"
-    for program in ("/somewhere/bin/elbowroom", "elbowroom.exe", str(Path(module.__file__).parents[1] / "__main__.py")):
-        monkeypatch.setattr(sys, "argv", [program, *words])
-        assert module.provenance()["command"] == pasted
-    for program in ("/somewhere/else.py", "/a/package/__main__.py"):
-        monkeypatch.setattr(sys, "argv", [program, *words])
-        assert module.provenance()["command"] is None
-
-
-def test_the_commit_of_a_surrounding_repository_is_not_ours(tmp_path, monkeypatch):
-    from elbowroom.runs import run as module
-
-    def git(*words):
-        identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
-        subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
-
-    git("init")
-    git("commit", "--allow-empty", "-m", "somebody's project")
-    for place, ours in ((".venv/lib/elbowroom", False), ("src/elbowroom", True)):
-        (tmp_path / place).mkdir(parents=True)
-        monkeypatch.setattr(module, "__file__", str(tmp_path / place / "runs" / "run.py"))
-        assert (module.provenance()["commit"] is not None) == ours

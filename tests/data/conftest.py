@@ -6,24 +6,25 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parents[2]
-REAL = Path(os.environ.get("ELBOWROOM_DATA") or HERE.parent / "shared" / "data")
+#: Where the user has data sets, before the tests hide the folder.
+USER_DATA_DIR = os.environ.get("ELBOWROOM_DATA")
 
 
 @pytest.fixture(autouse=True)
-def places(monkeypatch, tmp_path):
-    """No test looks into the user's folders: neither data nor cache unless it asks for them."""
+def isolated_folders(monkeypatch, tmp_path):
+    """Hide the user's data folder and cache from all tests but those that use ``real_data``."""
     monkeypatch.delenv("ELBOWROOM_DATA", raising=False)
     monkeypatch.setenv("ELBOWROOM_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
-def real(monkeypatch):
-    """The folder of real data, named by ELBOWROOM_DATA."""
-    if not REAL.is_dir():
-        pytest.skip("no real data: set ELBOWROOM_DATA")
-    monkeypatch.setenv("ELBOWROOM_DATA", str(REAL))
-    return REAL
+def real_data(monkeypatch, root, isolated_folders):
+    """The folder of real data, set as ELBOWROOM_DATA; skips where there is none."""
+    folder = Path(USER_DATA_DIR or root.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data: set ELBOWROOM_DATA ({folder} is not there)")
+    monkeypatch.setenv("ELBOWROOM_DATA", str(folder))
+    return folder
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The command line that repeats a run, out of its record."""
+"""Command line that repeats a run, from its record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.recipes import Recipe, find
 from elbowroom.table_shape import TABLE_LIKELIHOOD
 
-#: The flags of ``train`` that a record's training settings set, and what they are where the flag is left out.
+#: The flags of ``train`` for the training settings of a record, and their defaults.
 TRAIN_DEFAULTS: dict[str, Any] = {
     "epochs": 10,
     "steps": None,
@@ -25,12 +25,12 @@ TRAIN_DEFAULTS: dict[str, Any] = {
     "checkpoint_every": None,
     "on_nan": "stop",
 }
-#: The flags of ``train`` that say how data is loaded, likewise.
+#: The flags of ``train`` for the loading of data, and their defaults.
 DATA_DEFAULTS: dict[str, Any] = {
-    "binarise": "none",
-    "dequantise": False,
+    "binarize": "none",
+    "dequantize": False,
     "only": None,
-    "labelled": None,
+    "labeled": None,
     "label": None,
     "columns": None,
     "resize": None,
@@ -40,23 +40,23 @@ DATA_DEFAULTS: dict[str, Any] = {
     "skip_bad": False,
     "buffer": None,
 }
-#: The flag of a callback that has one: the argument it gives, which must be the only one that is not a default.
+#: The flags of callbacks, by class: the flag, the argument it sets, and the defaults of the other arguments.
 CALLBACK_FLAGS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "Rate": ("schedule", "shape", {}),
-    "Clip": ("clip", "norm", {}),
-    "Skip": ("skip", "norm", {}),
-    "Average": ("average", "decay", {}),
+    "LRSchedule": ("schedule", "schedule", {}),
+    "GradientClipping": ("clip", "norm", {}),
+    "SkipStep": ("skip", "norm", {}),
+    "EMA": ("average", "decay", {}),
     "Warmup": ("kl-warmup", "fraction", {"steps": None, "cycles": 1}),
     "FreeBits": ("free-bits", "nats", {}),
-    "EarlyStopping": ("patience", "patience", {"of": "loss", "by": 0.0}),
+    "EarlyStopping": ("patience", "patience", {"metric": "loss", "min_delta": 0.0}),
 }
 
 
 class RepeatCommand(NamedTuple):
-    """What repeats a run.
+    """The command that repeats a run, and what it cannot repeat.
 
     Attributes:
-        line: ready to be pasted; None where no command can.
+        line: the command line, ready to be pasted; None where there is none.
         caveats: what it leaves out, in sentences.
     """
 
@@ -65,42 +65,44 @@ class RepeatCommand(NamedTuple):
 
 
 def repeat_command(record: dict[str, Any]) -> RepeatCommand:
-    """The command that repeats the run of this ``recipe.json``: what differs from the defaults.
+    """Return the command that repeats the run of this record, with the flags that differ from their defaults.
 
-    >>> data = {"name": "digits", "source": "digits", "arguments": {"binarise": "none", "seed": 0}}
+    >>> data = {"name": "digits", "source": "digits", "arguments": {"binarize": "none", "seed": 0}}
     >>> settings = {"epochs": 20, "lr": 0.001, "seed": 0, "callbacks": []}
     >>> arguments = {"latent": 2, "hidden": [64, 32]}
-    >>> told = {"recipe": "vae", "arguments": arguments, "data": data, "training": settings, "command": "elbowroom …"}
-    >>> repeat_command(told).line
+    >>> record = {"recipe": "vae", "arguments": arguments, "data": data, "training": settings, "command": "elbowroom …"}
+    >>> repeat_command(record).line
     'elbowroom train vae --data digits --latent 2 --hidden 64,32 --epochs 20'
     """
     if record["recipe"] is None:
         return RepeatCommand(None, ["The model was composed in Python, by no recipe: no command makes it again."])
     recipe, data, training = find(record["recipe"]), record["data"], record["training"]
-    words, but = ["elbowroom", "train", record["recipe"]], list[str]()
+    words, caveats = ["elbowroom", "train", record["recipe"]], list[str]()
     by_command = record.get("command") is not None
     if data.get("source") is None or data.get("arguments") is None:
-        but.append(f"The data, {data.get('name')}, was given as a Python object: save it as .npy or .npz, and name it.")
+        caveats.append(
+            f"The data, {data.get('name')}, was given as a Python object: save it as .npy or .npz, and name it."
+        )
         words += ["--data", "…"]
     else:
         words += ["--data", data["source"]]
         words += _data_flags(data["source"], data["arguments"])
-        but += [] if by_command else _data_caveats(data["source"], data["arguments"], training["seed"])
+        caveats += [] if by_command else _data_caveats(data["source"], data["arguments"], training["seed"])
     words += _recipe_flags(recipe, _recipe_arguments(record))
-    words += [
-        word for name, usual in TRAIN_DEFAULTS.items() for word in _format_flag(name, training.get(name, usual), usual)
-    ]
+    words += _changed_flags(training, TRAIN_DEFAULTS)
     for callback in training["callbacks"]:
-        words += _callback_flags(callback, but)
-    if (own := _replaced_objective(record)) is not None:
-        but.append(f"The objective was composed in Python: {record['objective']}, where the recipe's is {own}.")
+        words += _callback_flags(callback, caveats)
+    if (default := _replaced_objective(record)) is not None:
+        caveats.append(f"The objective was composed in Python: {record['objective']}, where the recipe's is {default}.")
     if not by_command:
-        but.append("It was made in Python: the weights it began with depend on the seed set before the model was made.")
-    return RepeatCommand(shlex.join(words).replace("'…'", "…"), but)
+        caveats.append(
+            "It was made in Python: the weights it began with depend on the seed set before the model was made."
+        )
+    return RepeatCommand(shlex.join(words).replace("'…'", "…"), caveats)
 
 
 def _replaced_objective(record: dict[str, Any]) -> str | None:
-    """The recipe's objective, where the run had another."""
+    """Return the recipe's objective if the run had another."""
     if "objective" not in record:
         return None
     with torch.random.fork_rng(devices=[]):
@@ -109,45 +111,50 @@ def _replaced_objective(record: dict[str, Any]) -> str | None:
 
 
 def _recipe_arguments(record: dict[str, Any]) -> dict[str, Any]:
-    """The recipe's arguments; the likelihood of a table's own columns needs no asking."""
+    """Return the recipe's arguments, without the likelihood of a table's columns, which is the default for tables."""
     arguments = record["arguments"]
-    own = "columns" in record["data"] and str(arguments.get("likelihood")).startswith(f"{TABLE_LIKELIHOOD}:")
-    return {name: value for name, value in arguments.items() if not (own and name == "likelihood")}
+    is_default = "columns" in record["data"] and str(arguments.get("likelihood")).startswith(f"{TABLE_LIKELIHOOD}:")
+    return {name: value for name, value in arguments.items() if not (is_default and name == "likelihood")}
 
 
 def _recipe_flags(recipe: Recipe, arguments: dict[str, Any]) -> list[str]:
     words = []
     for name, value in arguments.items():
-        field = recipe.arguments.get(name)
-        usual = None if field is None or field.is_required else field.default
-        words += _format_flag(name, tuple(value) if isinstance(value, list) else value, usual)
+        argument = recipe.arguments.get(name)
+        default = None if argument is None or argument.is_required else argument.default
+        words += _format_flag(name, tuple(value) if isinstance(value, list) else value, default)
     return words
 
 
-def _data_flags(source: str, arguments: dict[str, Any]) -> list[str]:
-    given = arguments | {"skip_bad": arguments.get("bad_pictures") == "skip"}
-    words = [
-        word for name, usual in DATA_DEFAULTS.items() for word in _format_flag(name, given.get(name, usual), usual)
+def _changed_flags(values: dict[str, Any], defaults: dict[str, Any]) -> list[str]:
+    """Return the flags whose values are not their defaults."""
+    return [
+        word for name, default in defaults.items() for word in _format_flag(name, values.get(name, default), default)
     ]
+
+
+def _data_flags(source: str, arguments: dict[str, Any]) -> list[str]:
+    values = arguments | {"skip_bad": arguments.get("bad_images") == "skip"}
+    words = _changed_flags(values, DATA_DEFAULTS)
     if arguments.get("validation") is not None:
         words += _format_flag("validation", arguments["validation"], _default_split_sizes(source)[0])
     return words
 
 
 def _data_caveats(source: str, arguments: dict[str, Any], seed: int) -> list[str]:
-    """What was done to the data in Python, and cannot be on the command line."""
-    but = []
+    """Return what was done to the data in Python and has no flag, in sentences."""
+    caveats = []
     if arguments.get("test") not in (None, _default_split_sizes(source)[1]):
-        but.append(f"The test split was set in Python (test={arguments['test']}), for which there is no flag.")
+        caveats.append(f"The test split was set in Python (test={arguments['test']}), for which there is no flag.")
     if arguments.get("seed", seed) != seed:
-        but.append(
+        caveats.append(
             f"The data was split with seed {arguments['seed']}, the training ran with {seed}; a command has one."
         )
-    return but
+    return caveats
 
 
 def _default_split_sizes(source: str) -> tuple[float | int, float | int]:
-    """How much of its training examples a source gives to validation and test, if not told."""
+    """Return the default amounts of training examples that a source sets aside for validation and test."""
     return CATALOG[source].default_amounts if source in CATALOG else (0.1, 0.1)
 
 
@@ -155,15 +162,15 @@ def _callback_flags(callback: dict[str, Any], caveats: list[str]) -> list[str]:
     name, arguments = callback["name"], callback["arguments"]
     if name in CALLBACK_FLAGS and arguments is not None:
         flag, argument, others = CALLBACK_FLAGS[name]
-        if all(arguments.get(key, usual) == usual for key, usual in others.items()):
+        if all(arguments.get(key, default) == default for key, default in others.items()):
             return _format_flag(flag, arguments[argument], None)
-    told = "" if arguments is None else f"({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
-    caveats.append(f"The callback {name}{told} was given in Python, and has no flag.")
+    shown = "" if arguments is None else f"({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
+    caveats.append(f"The callback {name}{shown} was given in Python, and has no flag.")
     return []
 
 
 def _format_flag(name: str, value: Any, default: Any) -> list[str]:
-    """The words that set a flag, none where it has its usual value."""
+    """Return the words that set a flag; none where it has its default."""
     flag = "--" + name.replace("_", "-")
     if value is None or value == default:
         return []

@@ -1,24 +1,25 @@
-"""Following ``metrics.jsonl`` from where one stopped."""
+"""Follow ``metrics.jsonl`` while it grows: rows, and the safe reading of files that others may replace."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from pathlib import Path
 from typing import Any
 
-#: Bytes read at a time, and so of a line at most.
+#: Bytes read at a time, which is the longest line that is read.
 CHUNK_BYTES = 1 << 24
 
 MetricsRow = dict[str, Any]
 
 
 def open_regular_file(path: Path) -> int:
-    """A descriptor of a plain file that is no link; whatever else it is counts as not there.
+    """Open a regular file that is no link, and return its descriptor.
 
     Raises:
-        OSError: it is not there, or no plain file.
+        OSError: it does not exist, or is a link, a folder or a device.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
@@ -29,7 +30,7 @@ def open_regular_file(path: Path) -> int:
 
 
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
-    """A small plain file, as much of it as is allowed.
+    """Return the first ``max_bytes`` of a regular file.
 
     Raises:
         OSError: it cannot be read.
@@ -39,7 +40,7 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
 
 
 def parse_row(line: bytes) -> MetricsRow | None:
-    """A line as a row of the metrics, if it is one and whole.
+    """Parse a line of the metrics; None if it is not a complete row.
 
     >>> parse_row(b'{"step": 10, "epoch": 1, "split": "train", "loss": 2.5}')["loss"]
     2.5
@@ -47,62 +48,78 @@ def parse_row(line: bytes) -> MetricsRow | None:
     (None, None)
     """
     try:
-        found = json.loads(line)
+        row = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or finite_or_none(found.get("seconds", 0.0)) is None:
+    if not isinstance(row, dict) or finite_or_none(row.get("seconds", 0.0)) is None:
         return None
-    counts = [found.get("step"), found.get("epoch")]
-    return found if all(type(count) is int and 0 <= count < 2**53 for count in counts) else None
+    counts = [row.get("step"), row.get("epoch")]
+    return row if all(type(count) is int and 0 <= count < 2**53 for count in counts) else None
 
 
 def finite_or_none(value: Any) -> float | None:
-    """A value that is a finite number, None for any other."""
+    """Return a value if it is a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1e300 < value < 1e300:
         return None
     return value
 
 
+def nan_to_null(value: Any) -> Any:
+    """Return a value of JSON with None in place of NaN and infinities, which JSON has not.
+
+    >>> nan_to_null([1.0, float("inf"), {"kl": float("nan")}])
+    [1.0, None, {'kl': None}]
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: nan_to_null(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [nan_to_null(item) for item in value]
+    return value
+
+
 class JsonlTail:
-    """The whole lines of a file that grows, each once; from the beginning where it was written anew."""
+    """Reader of the complete lines of a growing file, each once; it starts over when the file is replaced."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._offset, self._file_id = path, 0, (0, 0)
         self._stat: tuple[int, ...] = ()
 
     def read_new(self) -> tuple[bool, list[bytes]]:
-        """Whether the file began anew, and the new part of it in pieces of whole lines.
+        """Return whether the file was replaced or cut, and its new part in pieces of complete lines.
 
         Raises:
             OSError: it cannot be read.
         """
-        now = os.stat(self._path, follow_symlinks=False)
-        if (seen := (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)) == self._stat:
+        info = os.stat(self._path, follow_symlinks=False)
+        if (stat_key := (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns)) == self._stat:
             return False, []
         pieces = []
         with os.fdopen(open_regular_file(self._path), "rb") as file:
-            about = os.fstat(file.fileno())
-            anew = self._offset > 0 and ((about.st_dev, about.st_ino) != self._file_id or about.st_size < self._offset)
-            self._file_id = (about.st_dev, about.st_ino)
-            if anew:
+            info = os.fstat(file.fileno())
+            is_new = self._offset > 0 and ((info.st_dev, info.st_ino) != self._file_id or info.st_size < self._offset)
+            self._file_id = (info.st_dev, info.st_ino)
+            if is_new:
                 self._offset = 0
             file.seek(self._offset)
             while piece := file.read(CHUNK_BYTES):
-                whole = len(piece) if len(piece) == CHUNK_BYTES and b"\n" not in piece else piece.rfind(b"\n") + 1
-                if not whole:
+                is_long_line = len(piece) == CHUNK_BYTES and b"\n" not in piece
+                length = len(piece) if is_long_line else piece.rfind(b"\n") + 1
+                if not length:
                     break
-                self._offset += whole
+                self._offset += length
                 file.seek(self._offset)
-                pieces.append(piece[:whole])
-        self._stat = seen
-        return anew, pieces
+                pieces.append(piece[:length])
+        self._stat = stat_key
+        return is_new, pieces
 
 
 def read_rows(path: Path) -> list[MetricsRow]:
-    """All whole rows of a file.
+    """Read all complete rows of a file.
 
     Raises:
         OSError: it cannot be read.
     """
     _, pieces = JsonlTail(path).read_new()
-    return [one for piece in pieces for line in piece.splitlines() if (one := parse_row(line)) is not None]
+    return [row for piece in pieces for line in piece.splitlines() if (row := parse_row(line)) is not None]

@@ -1,0 +1,137 @@
+"""The encoding of columns: inferred kinds, standardisation, and the encoding of a second table like a first."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elbowroom.data import Column, load_data, load_like
+
+from .table_files import WHOLE, decode_split, people, write_table
+
+
+def test_numbers_are_standardized_by_the_training_rows(tmp_path):
+    path = write_table(tmp_path / "people.csv", people(400))
+    data = load_data(path, seed=3)
+    there = data.train.x[:, 0][~data.train.x[:, 0].isnan()].double()
+    assert there.mean() == pytest.approx(0, abs=1e-6)
+    assert there.std(correction=0) == pytest.approx(1, abs=1e-6)
+    heights = np.array([np.nan if h is None else h for h in people(400)["height"]])
+    mine = heights[data.train.source_rows.numpy()]
+    assert data.columns[0].mean == pytest.approx(np.nanmean(mine), rel=1e-9)
+    assert data.columns[0].sd == pytest.approx(np.nanstd(mine), rel=1e-6)
+    test = torch.from_numpy((heights[data.test.source_rows.numpy()] - data.columns[0].mean) / data.columns[0].sd).float()
+    assert torch.allclose(data.test.x[:, 0], test, atol=1e-5, equal_nan=True)
+    again = load_data(data.protocol["source"], **json.loads(json.dumps(data.protocol["arguments"])))
+    assert again.protocol == data.protocol
+    assert again.columns == data.columns
+    assert json.loads(json.dumps(data.protocol["columns"])) == [column.record for column in data.columns]
+
+
+def test_large_numbers_keep_their_differences(tmp_path):
+    """Seconds since 1970: single precision alone would know minutes."""
+    seconds = [1_700_000_000 + 7 * i for i in range(50)]
+    data = load_data(write_table(tmp_path / "t.csv", {"when": seconds, "a": [i / 3 for i in range(50)]}), **WHOLE)
+    assert [row[0] for row in decode_split(data)] == pytest.approx(seconds, abs=1e-3)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.floats(-1e6, 1e6, width=32)),
+            st.one_of(st.none(), st.sampled_from(["a", "b b", 'c"', "d,d", "é"])),
+        ),
+        min_size=4,
+        max_size=30,
+    )
+)
+def test_decoding_inverts_encoding(tmp_path_factory, rows):
+    numbers, names = ([row[place] for row in rows] for place in (0, 1))
+    there = [number for number in numbers if number is not None]
+    if len(set(there)) < 3 or np.std(there) < 1e-3 or len({name for name in names if name}) < 2:
+        return
+    folder = tmp_path_factory.mktemp("t")
+    columns = {"x": numbers, "name": names}
+    for suffix in ("csv", "parquet"):
+        path = write_table(folder / f"t.{suffix}", columns)
+        data = load_data(path, columns="x=number", **WHOLE)
+        for (number, name), row in zip(rows, decode_split(data), strict=True):
+            near = None if number is None else pytest.approx(number, abs=1e-6 * max(map(abs, there)) + 1e-6)
+            assert row == [near, name]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1.5", "2", "3"] * 9, "number"),
+        (["yes", "no", ""] * 9, "category"),
+        (["0", "1"], "category"),
+        (["0.0", "1.0", "NA"] * 3, "category"),
+        ([str(i % 10) for i in range(100)], "category"),
+        ([str(i % 10) for i in range(99)], "number"),
+        ([str(i % 11) for i in range(1000)], "number"),
+        (["1e3", "-2", "+.5"] * 9, "number"),
+        (["1_0", "2_0", "x"] * 9, "category"),
+        (["3", "x", "y"] * 9, "category"),
+    ],
+)
+def test_infer_column_kind(tmp_path, values, kind):
+    data = load_data(write_table(tmp_path / "t.csv", {"a": values, "b": [i / 7 for i in range(len(values))]}), **WHOLE)
+    assert data.columns[0].kind == kind
+    assert data.columns[1].kind == "number"
+
+
+def test_column_kinds_can_be_given(tmp_path):
+    table = {"zip": ["01", "02", "1", "02"] * 9, "few": [1, 2] * 18, "id": [f"n{i}" for i in range(36)]}
+    path = write_table(tmp_path / "t.csv", table)
+    data = load_data(path, columns="zip=category, few=number,id=drop", **WHOLE)
+    assert [(c.name, c.kind) for c in data.columns] == [("zip", "category"), ("few", "number")]
+    assert data.columns[0].categories == ("01", "02", "1")
+    assert [row[0] for row in decode_split(data)] == table["zip"]
+    same = load_data(path, columns={"zip": "category", "few": "number", "id": "drop"}, **WHOLE)
+    assert torch.equal(same.train.x, data.train.x)
+    assert load_data(path, **same.protocol["arguments"]).protocol == same.protocol
+
+
+def test_another_table_with_the_same_encoding(tmp_path):
+    data = load_data(write_table(tmp_path / "people.csv", people(200)))
+    other = people(30, seed=5)
+    del other["label"]
+    other |= {"children": [None] * 30, "town": ["Rome"] * 30, "more": range(30)}
+    order = ("more", "town", "children", "voted", "height")
+    path = write_table(tmp_path / "other.parquet", {name: other[name] for name in order} | {"children": pa.nulls(30)})
+    text = write_table(tmp_path / "other.csv", {name: other[name] for name in order})
+    for columns in (data.columns, json.loads(json.dumps(data.protocol["columns"]))):
+        scored = load_data(text, columns=columns, **WHOLE)
+        assert scored.columns == data.columns
+        assert scored.train.y is None
+        assert scored.train.x[:, 3].isnan().all()
+        assert scored.train.x[:, 1].eq(2).all()
+        heights = torch.tensor([np.nan if h is None else h for h in other["height"]], dtype=torch.double)
+        want = (heights - data.columns[0].mean) / data.columns[0].sd
+        assert torch.allclose(scored.train.x[:, 0], want.float(), equal_nan=True)
+        assert load_data(text, **scored.protocol["arguments"]).protocol == scored.protocol
+    lower = [lower_booleans(column) for column in data.columns]  # booleans are written otherwise in parquet
+    assert torch.equal(load_data(path, columns=lower, **WHOLE).train.x.nan_to_num(9), scored.train.x.nan_to_num(9))
+    assert "numbers coded as given" in scored.protocol["preprocessing"]
+
+
+def test_load_like_encodes_as_the_first_table(tmp_path):
+    data = load_data(write_table(tmp_path / "people.csv", people(200)), columns="children=drop")
+    path = write_table(tmp_path / "other.csv", people(30, seed=5))
+    protocol = json.loads(json.dumps(data.protocol))
+    like, named = load_like(path, protocol), load_data(path, columns=data.columns, **WHOLE)
+    assert torch.equal(like.train.x.nan_to_num(9), named.train.x.nan_to_num(9))
+    assert like.shape == data.shape
+    with pytest.raises(ValueError, match=r"columns=\.\.\. is for tables, and an array is none of them: leave it out"):
+        load_like(np.zeros((9, 3)), protocol)
+
+
+def lower_booleans(column):
+    lower = tuple(name.lower() for name in column.categories) if column.name == "voted" else column.categories
+    return Column(column.name, column.kind, lower, column.mean, column.sd)
