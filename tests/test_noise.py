@@ -22,12 +22,12 @@ def test_it_is_standard_normal():
     assert torch.corrcoef(torch.stack((flat[:-1, 0], flat[1:, 0])))[0, 1].abs() < 0.03
 
 
-def test_neither_order_nor_company_nor_chunk_matters():
-    everybody = draw(torch.arange(50), k=6)
+def test_order_batch_and_chunks_do_not_matter():
+    all_noise = draw(torch.arange(50), k=6)
     order = torch.randperm(50)
-    assert torch.equal(draw(order, k=6), everybody[:, order])
-    assert torch.equal(draw(torch.tensor([17]), k=6), everybody[:, 17:18])
-    assert torch.equal(torch.cat([draw(torch.arange(50), k=2), draw(torch.arange(50), k=4, first=2)]), everybody)
+    assert torch.equal(draw(order, k=6), all_noise[:, order])
+    assert torch.equal(draw(torch.tensor([17]), k=6), all_noise[:, 17:18])
+    assert torch.equal(torch.cat([draw(torch.arange(50), k=2), draw(torch.arange(50), k=4, first=2)]), all_noise)
 
 
 def test_seeds_calls_and_examples_differ():
@@ -37,7 +37,7 @@ def test_seeds_calls_and_examples_differ():
     assert len(values.unique()) == len(values)
 
 
-def test_the_source_goes_back_to_torch():
+def test_torchs_generator_is_the_source_again_afterwards():
     with noise.zero_noise():
         assert noise.standard_normal(torch.Size((4,)), torch.zeros(())).abs().max() == 0
     torch.manual_seed(0)
@@ -46,6 +46,9 @@ def test_the_source_goes_back_to_torch():
     assert torch.equal(a, torch.randn(4))
 
 
-def test_a_draw_for_others_is_refused():
-    with pytest.raises(ValueError, match="for 3 examples, but the index has 2: give"), noise.keyed_noise(0, torch.arange(2)):
+def test_a_batch_of_another_size_is_refused():
+    with (
+        pytest.raises(ValueError, match="for 3 examples, but the index has 2: give"),
+        noise.keyed_noise(0, torch.arange(2)),
+    ):
         noise.standard_normal(torch.Size((1, 3, 2)), torch.zeros(()))

@@ -1,4 +1,4 @@
-"""The linear-Gaussian model, whose log p(x) is known exactly."""
+"""The linear-Gaussian model, whose log p(x) is known exactly; Pyro as a second opinion."""
 
 import math
 
@@ -11,10 +11,12 @@ from sklearn.decomposition import PCA
 import elbowroom as er
 from elbowroom.distributions import Normal
 
-D, LATENT, SIGMA = 8, 3, 0.5
+D = 8
+LATENT = 3
+SIGMA = 0.5
 
 
-class Exact(torch.nn.Module):
+class ExactPosterior(torch.nn.Module):
     """q(z|x) of a linear decoder with orthogonal columns: normal with diagonal covariance."""
 
     def __init__(self, weight, bias):
@@ -28,7 +30,7 @@ class Exact(torch.nn.Module):
         return Normal(loc, self.log_var.expand_as(loc))
 
 
-class Worse(Exact):
+class TooBroad(ExactPosterior):
     """The same, but twice too broad and a little off."""
 
     def forward(self, x):
@@ -37,7 +39,7 @@ class Worse(Exact):
 
 
 @pytest.fixture
-def world():
+def linear_gaussian():
     torch.manual_seed(0)
     columns, _ = torch.linalg.qr(torch.randn(D, LATENT))
     weight, bias = columns * torch.tensor([2.0, 1.0, 0.5]), torch.randn(D)
@@ -51,67 +53,67 @@ def world():
     return weight, bias, decoder, x, marginal.log_prob(x.double())
 
 
-def test_elbo_at_the_exact_posterior_is_the_likelihood(world):
-    weight, bias, decoder, x, log_px = world
-    model = er.Model(Exact(weight, bias), decoder, er.StandardNormal(LATENT))
+def test_elbo_at_the_exact_posterior_is_the_likelihood(linear_gaussian):
+    weight, bias, decoder, x, log_px = linear_gaussian
+    model = er.Model(ExactPosterior(weight, bias), decoder, er.StandardNormal(LATENT))
     draw = model.draw(x, k=5)
     # Every importance weight is p(x) itself, whatever was drawn.
     assert (draw.log_w.double() - log_px).abs().max() < 1e-4
     data = er.load_data(x.numpy(), validation=0, test=0)
-    figures = er.evaluate(model, data, samples=2000, split="train")
-    assert figures["importance_bound"].value == pytest.approx(log_px.mean().item(), abs=1e-4)
-    assert figures["effective_sample_size"].value == pytest.approx(2000, rel=1e-3)
-    assert figures["elbo"].value == pytest.approx(log_px.mean().item(), abs=0.01)
+    metrics = er.evaluate(model, data, samples=2000, split="train")
+    assert metrics["importance_bound"].value == pytest.approx(log_px.mean().item(), abs=1e-4)
+    assert metrics["effective_sample_size"].value == pytest.approx(2000, rel=1e-3)
+    assert metrics["elbo"].value == pytest.approx(log_px.mean().item(), abs=0.01)
 
 
-def test_bounds_order_themselves_and_close_with_k(world):
-    weight, bias, decoder, x, log_px = world
-    model = er.Model(Worse(weight, bias), decoder, er.StandardNormal(LATENT))
+def test_bounds_order_themselves_and_close_with_k(linear_gaussian):
+    weight, bias, decoder, x, log_px = linear_gaussian
+    model = er.Model(TooBroad(weight, bias), decoder, er.StandardNormal(LATENT))
     data = er.load_data(x.numpy(), validation=0, test=0)
     exact = log_px.mean().item()
-    figures = {k: er.evaluate(model, data, samples=k, split="train") for k in (2, 8, 32, 5000)}
-    elbo = figures[5000]["elbo"].value
-    ladder = [elbo, *(figures[k]["importance_bound"].value for k in (2, 8, 32)), exact]
-    assert ladder == sorted(ladder)
-    # With 5,000 samples the gap is below the spread that the samples leave.
-    assert figures[5000]["importance_bound"].value == pytest.approx(exact, abs=0.005)
-    gap = torch.distributions.kl_divergence(model.encoder(x), Exact(weight, bias)(x)).mean().item()
+    metrics = {k: er.evaluate(model, data, samples=k, split="train") for k in (2, 8, 32, 5000)}
+    elbo = metrics[5000]["elbo"].value
+    bounds = [elbo, *(metrics[k]["importance_bound"].value for k in (2, 8, 32)), exact]
+    assert bounds == sorted(bounds)
+    # With 5,000 samples the gap is below the noise of the samples.
+    assert metrics[5000]["importance_bound"].value == pytest.approx(exact, abs=0.005)
+    gap = torch.distributions.kl_divergence(model.encoder(x), ExactPosterior(weight, bias)(x)).mean().item()
     assert exact - elbo == pytest.approx(gap, abs=0.01)
 
 
 @pytest.fixture(scope="module")
-def cloud():
+def points():
     """2,000 points near a three-dimensional plane in ten dimensions."""
     rng = np.random.default_rng(0)
     plane = np.linalg.qr(rng.normal(size=(10, 3)))[0] * [3.0, 2.0, 1.2]
     return (rng.normal(size=(2000, 3)) @ plane.T + 0.4 * rng.normal(size=(2000, 10)) + 0.3).astype(np.float32)
 
 
-def test_a_trained_linear_vae_reaches_the_probabilistic_pca_likelihood(cloud, tmp_path):
+def test_a_trained_linear_vae_reaches_the_probabilistic_pca_likelihood(points, tmp_path):
     """Tipping & Bishop 1999; that a linear VAE shares its optimum: Lucas et al. 2019, arXiv 1911.02469."""
     torch.manual_seed(0)
-    data = er.load_data(cloud, validation=0, test=0)
+    data = er.load_data(points, validation=0, test=0)
     model, objective = er.recipes.vae((10,), latent=3, hidden=(), likelihood="gaussian")
     er.fit(model, objective, data, steps=1500, batch_size=500, lr=1e-2, out=tmp_path / "a", device="cpu")
     run = er.fit(model, objective, data, steps=1000, batch_size=2000, lr=1e-3, out=tmp_path / "b", device="cpu")
-    best = PCA(3).fit(cloud).score(cloud)
+    best = PCA(3).fit(points).score(points)
     weight, bias = model.decoder.net.layers[0].weight.double(), model.decoder.net.layers[0].bias.double()
     covariance = weight @ weight.T + (2 * model.decoder.family.log_scale.double()).exp() * torch.eye(10)
-    x = torch.tensor(cloud).double()
-    reached = torch.distributions.MultivariateNormal(bias, covariance).log_prob(x).mean().item()
-    assert best - 0.05 < reached <= best + 1e-3
+    x = torch.tensor(points).double()
+    log_likelihood = torch.distributions.MultivariateNormal(bias, covariance).log_prob(x).mean().item()
+    assert best - 0.05 < log_likelihood <= best + 1e-3
     elbo = er.evaluate(run, data, samples=50, split="train")["elbo"].value
     assert best - 0.05 < elbo < best + 0.02
 
 
-def test_a_trained_linear_autoencoder_spans_the_principal_components(cloud, tmp_path):
+def test_a_trained_linear_autoencoder_spans_the_principal_components(points, tmp_path):
     torch.manual_seed(0)
-    data = er.load_data(cloud, validation=0, test=0)
+    data = er.load_data(points, validation=0, test=0)
     model, objective = er.recipes.autoencoder((10,), latent=3, linear=True)
     er.fit(model, objective, data, steps=1500, batch_size=500, lr=1e-2, out=tmp_path / "a", device="cpu")
     er.fit(model, objective, data, steps=500, batch_size=2000, lr=1e-3, out=tmp_path / "b", device="cpu")
-    ours = model.decoder.net.layers[0].weight.detach().numpy()
-    angles = subspace_angles(ours, PCA(3).fit(cloud).components_.T)
+    weight = model.decoder.net.layers[0].weight.detach().numpy()
+    angles = subspace_angles(weight, PCA(3).fit(points).components_.T)
     assert np.degrees(angles.max()) < 1
 
 
@@ -121,21 +123,21 @@ def test_pyro_agrees(digits):
     import pyro.distributions as dist
 
     torch.manual_seed(0)
-    ours, _ = er.recipes.vae((1, 8, 8), latent=3)
+    vae, _ = er.recipes.vae((1, 8, 8), latent=3)
     x = digits.test.first(50).x.round()
 
     def model(x):
         with pyro.plate("data", len(x)):
             z = pyro.sample("z", dist.Normal(torch.zeros(len(x), 3), 1.0).to_event(1))
-            pyro.sample("x", dist.Bernoulli(logits=ours.decoder.net(z)).to_event(1), obs=x.flatten(1))
+            pyro.sample("x", dist.Bernoulli(logits=vae.decoder.net(z)).to_event(1), obs=x.flatten(1))
 
     def guide(x):
-        q = ours.encoder(x)
+        q = vae.encoder(x)
         with pyro.plate("data", len(x)):
             pyro.sample("z", dist.Normal(q.loc, q.variance.sqrt()).to_event(1))
 
     torch.manual_seed(1)
-    draw = ours.draw(x)
+    draw = vae.draw(x)
     for bound, expected in (
         (pyro.infer.Trace_ELBO(), -draw.log_w.sum()),
         (pyro.infer.TraceMeanField_ELBO(), -draw.elbo.sum()),

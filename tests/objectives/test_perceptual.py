@@ -1,4 +1,4 @@
-"""A distance in the eyes of a network that stays as it is."""
+"""The perceptual loss, whose features stay frozen."""
 
 import json
 
@@ -47,19 +47,19 @@ def test_the_model_learns_from_it_and_the_features_do_not(features, digits):
     assert losses.terms["perceptual"] > 0
 
 
-def test_it_brings_reconstructions_nearer_and_is_on_record(features, digits, tmp_path):
-    found = []
+def test_it_brings_reconstructions_nearer_and_is_recorded(features, digits, tmp_path):
+    losses = []
     for weight in (0.0, 300.0):
         torch.manual_seed(0)
         model, elbo = er.recipes.vae((1, 8, 8), latent=4, hidden=(64,), likelihood="gaussian:0.3")
         run = er.fit(
             model, elbo + weight * er.Perceptual(features), digits, steps=60, lr=3e-3, out=tmp_path / str(weight)
         )
-        found.append(run.metrics("test")[-1]["perceptual"])
+        losses.append(run.metrics("test")[-1]["perceptual"])
         assert f"corners, hash {features.hash}" in json.loads((run.path / "recipe.json").read_text())["objective"]
-    assert found[1] < 0.9 * found[0]
+    assert losses[1] < 0.9 * losses[0]
 
 
-def test_what_is_no_network_is_refused():
+def test_features_have_to_be_a_module():
     with pytest.raises(ValueError, match="needs a module from examples to features"):
         er.Perceptual("inception")

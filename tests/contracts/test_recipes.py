@@ -1,0 +1,153 @@
+"""The contract of every recipe in the registry."""
+
+import math
+
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom import serialization
+from elbowroom.data import Batch
+from elbowroom.recipes import RECIPES
+from elbowroom.training import Step
+
+CASES = [
+    ((1, 8, 8), "bernoulli"),
+    ((3, 5, 7), "discretized-logistic"),
+    ((9,), "gaussian:optimal"),
+    ((9,), "columns:1,1,2,3,1,5,2,1,4"),
+]
+
+
+#: Smaller than the papers', where those are large for a test.
+SMALL = {"factor_vae": {"critic": (32, 32)}, "vamp_vae": {"components": 20}, "iwae": {"k": 5}}
+
+
+@pytest.fixture(params=list(RECIPES))
+def recipe(request):
+    return RECIPES[request.param]
+
+
+def make_model(recipe, shape=(1, 8, 8), likelihood="bernoulli"):
+    torch.manual_seed(0)
+    return recipe(shape, likelihood=likelihood, **SMALL.get(recipe.name, {}))
+
+
+def make_batch(shape, likelihood, n=16):
+    return Batch(random_values(n, shape, likelihood), make_labels(n), torch.arange(n))
+
+
+def random_values(n, shape, likelihood):
+    """Examples that the likelihood takes; of columns, some cells are empty."""
+    kind, _, sizes = likelihood.partition(":")
+    if kind != "columns":
+        return torch.rand(n, *shape)
+    whole = torch.stack([(int(size) * torch.rand(n)).floor() for size in sizes.split(",")], 1)
+    return whole.masked_fill(torch.rand(n, *shape) < 0.2, torch.nan)
+
+
+def make_labels(n):
+    """For conditional models; the others ignore them."""
+    return torch.arange(n) % 10
+
+
+@pytest.mark.parametrize(("shape", "likelihood"), CASES)
+def test_losses_are_finite_and_reach_every_parameter(recipe, shape, likelihood):
+    model, objective = make_model(recipe, shape, likelihood)
+    step = Step(model, objective)
+    # Past any warm-up, so that no weight is zero.
+    losses = step(make_batch(shape, likelihood), torch.tensor(10**6))
+    assert all(math.isfinite(value) for value in losses.terms.values())
+    for player in step.players:
+        losses.players[player.name].backward(inputs=player.parameters, retain_graph=True)
+    without_gradient = [name for name, p in step.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not without_gradient
+
+
+@pytest.mark.parametrize(("shape", "likelihood"), CASES)
+def test_shapes(recipe, shape, likelihood):
+    model, _ = make_model(recipe, shape, likelihood)
+    x = random_values(6, shape, likelihood)
+    c = make_labels(6)
+    draw = model.draw(x, c, k=4)
+    assert draw.log_px.isfinite().all()
+    assert draw.log_px.shape == (4, 6)
+    if draw.is_probabilistic:
+        assert draw.log_w.shape == (4, 6)
+        assert draw.kl.shape == (6,)
+        assert model.sample(3, c[:3]).shape == (3, *shape)
+    else:
+        with pytest.raises(ValueError, match="no prior to sample from: give latents"):
+            model.sample(3)
+    assert model.reconstruct(x, c).shape == (6, *shape)
+    z = model.encode(x, c)
+    assert z.shape == (6, *model.latent_shape)
+    assert model.sample(z=z, c=c).shape == (6, *shape)
+    with pytest.raises(ValueError, match="this model's latents have"):
+        model.sample(z=torch.zeros(1, 99))
+
+
+def test_saved_and_loaded_it_is_the_same(recipe, tmp_path):
+    data = er.load_data("digits")
+    model, objective = make_model(recipe)
+    run = er.fit(model, objective, data, steps=3, out=tmp_path / "run", device="cpu")
+    loaded = er.load(run.path)
+    assert loaded.recipe_call == model.recipe_call
+    x, y, _ = data.test.first(5)
+    assert torch.equal(loaded.reconstruct(x, y), model.reconstruct(x, y))
+    for name, tensor in serialization.named_tensors(model).items():
+        assert torch.equal(serialization.named_tensors(loaded)[name], tensor), name
+    assert not loaded.training
+
+
+def test_thirty_steps_lower_the_loss(recipe, tmp_path):
+    # A sum of squares falls in any thirty steps; a recipe whose weights change with the step is judged at the last.
+    data = er.load_data("digits")
+    model, objective = make_model(recipe)
+    step, last = Step(model, objective), torch.tensor(30)
+    from elbowroom.training.loop import measure
+
+    before = measure(step, data.train, last, 128).means()[1]
+    er.fit(model, objective, data, steps=30, out=tmp_path / "run", device="cpu")
+    after = measure(step, data.train, last, 128).means()[1]
+    assert after["loss"] < 0.9 * before["loss"]
+    assert after["reconstruction"] < before["reconstruction"]
+
+
+def test_evaluation_is_the_same_in_any_batch_size(recipe):
+    data = er.load_data("digits")
+    model, _ = make_model(recipe)
+    a, b = (er.evaluate(model, data, samples=7, batch_size=size) for size in (359, 8))
+    assert list(a) == list(b)
+    for name in a:
+        if a[name].value is not None:
+            assert a[name].value == pytest.approx(b[name].value, abs=1e-4), name
+
+
+def test_bounds_order_themselves(recipe):
+    data = er.load_data("digits")
+    model, _ = make_model(recipe)
+    metrics = er.evaluate(model, data, samples=20)
+    if metrics["elbo"].value is None:
+        assert "undefined" in metrics["elbo"].note
+        return
+    assert metrics["elbo"].value == pytest.approx(-metrics["reconstruction"].value - metrics["kl"].value, abs=1e-6)
+    assert metrics["importance_bound"].value >= metrics["elbo"].value - 0.05
+    assert 1 <= metrics["effective_sample_size"].value <= 20.001
+
+
+def test_arguments_are_checked(recipe):
+    with pytest.raises(ValueError, match="did you mean 'latent'"):
+        recipe((1, 8, 8), laten=3)
+    with pytest.raises(ValueError, match="at least 1, got"):
+        recipe((1, 8, 8), latent=(0,) if recipe.name == "ladder_vae" else 0)
+    assert recipe.paper
+    assert recipe.summary.endswith(".")
+    assert all(argument.help for argument in recipe.arguments.values())
+
+
+def test_every_recipe_of_the_registry_is_a_public_name():
+    public = [name for name in er.recipes.__all__ if isinstance(getattr(er.recipes, name), er.recipes.Recipe)]
+    # Only the package's own: other tests and users register more.
+    registered = [name for name, entry in RECIPES.items() if entry.__module__.startswith("elbowroom.recipes.")]
+    assert public == sorted(registered)

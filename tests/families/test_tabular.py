@@ -1,0 +1,85 @@
+"""Likelihoods of a table's rows, with missing values."""
+
+import itertools
+
+import pytest
+import torch
+
+import elbowroom as er
+
+
+class TestColumns:
+    def family(self):
+        return er.Columns(er.Gaussian(1), er.Bernoulli(1), er.Classes(3), er.DiagonalNormal(1))
+
+    def test_the_probability_of_a_row_is_the_product_over_what_is_there(self):
+        family = self.family()
+        phi = torch.randn(5, family.size)
+        x = torch.tensor([0.3, 1.0, 2.0, -1.0]).expand(5, 4).clone()
+        parts = [c(p) for c, p in zip(family.columns, phi.split(family.sizes, -1), strict=True)]
+        alone = torch.stack([p.log_prob(x[:, i : i + 1]) for i, p in enumerate(parts)], 1)
+        torch.testing.assert_close(family(phi).log_prob(x), alone.sum(1))
+        for missing in itertools.product((False, True), repeat=4):
+            given = x.masked_fill(torch.tensor(missing), torch.nan)
+            expected = alone.masked_fill(torch.tensor(missing), 0).sum(1)
+            torch.testing.assert_close(family(phi).log_prob(given), expected)
+
+    def test_what_is_missing_has_no_gradient_and_breaks_none(self):
+        family = self.family()
+        phi = torch.randn(2, family.size, requires_grad=True)
+        x = torch.tensor([[0.3, torch.nan, 2.0, torch.nan], [torch.nan] * 4])
+        family(phi).log_prob(x).sum().backward()
+        assert phi.grad.isfinite().all()
+        assert torch.equal(phi.grad.abs().sum(1) > 0, torch.tensor([True, False]))
+        assert phi.grad[0, 1] == 0
+
+    def test_missing_at_random_is_integrated_out(self):
+        """The probability of what is there is the sum over what is not."""
+        family = er.Columns(er.Bernoulli(1), er.Classes(3))
+        p = family(torch.randn(1, family.size))
+        rows = torch.cartesian_prod(torch.arange(2.0), torch.arange(3.0))
+        log_p = p.log_prob(rows)
+        assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-6)
+        torch.testing.assert_close(p.log_prob(torch.tensor([[1.0, torch.nan]])).exp(), log_p[3:].exp().sum()[None])
+
+    def test_draws_and_means_are_rows(self):
+        family = self.family()
+        p = family(torch.randn(2, 7, family.size))
+        x = p.sample((3,))
+        assert x.shape == (3, 2, 7, 4)
+        assert set(x[..., 2].flatten().tolist()) <= {0.0, 1.0, 2.0}
+        assert p.log_prob(x).isfinite().all()
+        # The most probable class, since a mean of class numbers names another class.
+        assert set(p.mean[..., 2].flatten().tolist()) <= {0.0, 1.0, 2.0}
+
+    def test_a_class_that_does_not_exist_has_no_probability(self):
+        p = er.Classes(3)(torch.randn(1, 3))
+        scores = p.log_prob(torch.tensor([[-1.0], [3.0], [0.5], [2.0]]))
+        assert torch.equal(scores.isfinite(), torch.tensor([False, False, False, True]))
+
+    def test_it_trains_on_a_table_with_holes(self):
+        """Two columns that move together: what is missing in one is guessed from the other better than by its mean."""
+        z = torch.randn(2000, 1)
+        x = torch.cat((z, 2 * z, (z > 0).float()), 1) + torch.tensor([0.1, 0.1, 0.0]) * torch.randn(2000, 3)
+        holes = x.masked_fill(torch.rand(2000, 3) < 0.2, torch.nan)
+        decoder = er.Conditional.up(1, er.Columns(er.Gaussian(1), er.Gaussian(1), er.Bernoulli(1)), widths=(32,))
+        optimizer = torch.optim.Adam(decoder.parameters(), 5e-3)
+        for _ in range(150):
+            loss = -decoder(z).log_prob(holes).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        assert (decoder(z).mean - x)[:, 1].detach().square().mean() < 0.1
+
+    @pytest.mark.parametrize(
+        ("make", "words"),
+        [
+            (lambda: er.Columns(er.Gaussian(1), er.Gaussian(2)), "column 2 is a Gaussian of 2 values"),
+            (lambda: er.Columns(er.Gaussian(1, "optimal")), "values may be missing"),
+            (lambda: er.Columns(), "at least 1"),
+            (lambda: er.Classes(1), "at least 2"),
+        ],
+    )
+    def test_columns_are_checked(self, make, words):
+        with pytest.raises(ValueError, match=words):
+            make()

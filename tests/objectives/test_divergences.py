@@ -1,0 +1,37 @@
+"""Maximum mean discrepancy."""
+
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom.objectives.divergences import mmd
+
+SHAPE = (1, 8, 8)
+
+
+STEP = torch.tensor(0)
+
+
+def test_a_term_for_one_latent_says_so_when_there_are_several():
+    model, _ = er.recipes.ladder_vae(SHAPE)
+    with pytest.raises(ValueError, match=r"this draw has 5 latents, expected a single one: use draw\.latents"):
+        er.MMD()(model.draw(torch.rand(4, *SHAPE)), STEP)
+
+
+def test_mmd_is_zero_between_equals_and_large_between_others():
+    torch.manual_seed(0)
+    same = torch.stack([mmd(torch.randn(100, 3), torch.randn(100, 3)) for _ in range(50)])
+    assert abs(same.mean().item()) < 3 * same.std().item() / 50**0.5 + 1e-3
+    assert mmd(torch.randn(100, 3) + 2, torch.randn(100, 3)) > 10 * same.std()
+
+
+def test_mmd_compares_with_the_models_own_prior():
+    torch.manual_seed(0)
+    far = er.Mixture(2, components=1)
+    with torch.no_grad():
+        far.loc.fill_(5.0)
+    z = torch.randn(1, 300, 2)
+    near, away = (er.Draw(z[0], None, er.Latent(z, None, prior)) for prior in (er.StandardNormal(2)(), far()))
+    assert abs(er.MMD()(near, STEP).item()) < 0.1
+    assert er.MMD()(away, STEP).item() > 1
+    assert er.MMD()(er.Draw(z[0], None, er.Latent(z[:, :1], None, None)), STEP) == 0
