@@ -1,4 +1,4 @@
-"""What is claimed: a log-likelihood, or a bound on one, for each example, and the parts that it is made of."""
+"""The claim under audit: the function that reports a log-likelihood, or a bound on one, for each example."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from elbowroom import noise
 from elbowroom.auditor.isolation import RngOverride, eval_mode, per_example_rng, zero_rng
-from elbowroom.auditor.registry import CheckFailedError
+from elbowroom.auditor.outcome import CheckFailedError
 from elbowroom.data import Batch
 from elbowroom.evaluation.suites.likelihood import estimate_bounds
 from elbowroom.models.base import GenerativeModel
@@ -28,21 +28,22 @@ ConditionalLikelihood = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 class InvalidReportError(ValueError):
-    """A function that does not report one value for each example."""
+    """The ``log_likelihood`` function did not return one value for each example."""
 
 
 @dataclass
 class Claim:
-    """A module, a few examples, and the function that reports what they are worth.
+    """A module, a batch of examples, and the function that reports their log-likelihoods.
 
     Attributes:
-        module: in the mode in which it is to be judged.
+        module: in the mode in which it is to be scored.
         x: the examples, (N, *shape).
         c: their labels, if the module is conditional on them.
-        log_likelihood: nats per example, higher is better.
-        takes_samples: whether ``reported`` takes a number of samples.
-        log_px: log p(x|z), where it is known by itself.
-        description: what is taken for the claim.
+        log_likelihood: the function that reports, nats per example, higher is better.
+        takes_samples: whether ``log_likelihood`` takes a number of samples.
+        log_px: the function for log p(x|z), where one was given or the module has ``decode``.
+        description: what ``log_likelihood`` computes, in words.
+        unhandled_calls: random calls of the module that could not be replaced by an example's own numbers.
     """
 
     module: nn.Module
@@ -52,40 +53,39 @@ class Claim:
     takes_samples: bool
     log_px: ConditionalLikelihood | None
     description: str
-    #: Random calls of the module that could not be answered for it.
     unhandled_calls: set[str] = field(default_factory=set)
 
     @property
     def elbowroom_model(self) -> GenerativeModel | None:
-        """The module, where it is a model of ours and its draws can be taken apart."""
+        """The module, if it is an elbowroom model, whose draws give access to p, q and z."""
         return self.module if isinstance(self.module, GenerativeModel) else None
 
     def evaluate_rows(
         self, rows: Tensor, k: int = 1, seed: int | None = 0, noise_index: Tensor | None = None
     ) -> Tensor:
-        """What is reported of the examples at ``rows``, (B,), in double precision.
+        """Return the reported values of the examples at ``rows``, (B,), in double precision.
 
         Args:
-            rows: positions in ``x``, any of them any number of times.
-            k: samples of the bound, where it takes a number.
-            seed: of the noise, which belongs to an example wherever it stands; ``None`` for no noise at all.
-            noise_index: whose noise each example gets, if not its own.
+            rows: positions in ``x``; repeats are allowed.
+            k: samples of the bound, if ``log_likelihood`` takes a number.
+            seed: of the noise, which belongs to an example and not to its position; ``None`` for no noise at all.
+            noise_index: the example whose noise each row gets, if not its own.
         """
         index = rows if noise_index is None else noise_index
         return self.evaluate_examples(self.x[rows], None if self.c is None else self.c[rows], index, k, seed)
 
     def evaluate_examples(self, x: Tensor, c: Tensor | None, index: Tensor, k: int = 1, seed: int | None = 0) -> Tensor:
-        """What is reported of any examples."""
+        """Return the reported values of any examples, (B,); arguments as for :meth:`evaluate_rows`."""
         with torch.no_grad():
             if self.elbowroom_model is not None and self.log_likelihood is evaluate_bound:
                 return _check_values(evaluate_bound(self.elbowroom_model, x, c, index, k, seed or 0))
-            with _model_noise(self.elbowroom_model, index, seed), self.override_rng(index, seed) as dice:
+            with _model_noise(self.elbowroom_model, index, seed), self.override_rng(index, seed) as rng:
                 value = (
                     self.log_likelihood(self.module, x, k)
                     if self.takes_samples
                     else self.log_likelihood(self.module, x)
                 )
-            self.unhandled_calls |= dice.unhandled_calls
+            self.unhandled_calls |= rng.unhandled_calls
         if value.shape != (len(x),):
             raise InvalidReportError(
                 f"log_likelihood returned {tuple(value.shape)} for {len(x)} examples: expected one value for each"
@@ -93,11 +93,11 @@ class Claim:
         return _check_values(value)
 
     def override_rng(self, index: Tensor, seed: int | None) -> RngOverride:
-        """The numbers that random calls of the module get."""
+        """Return the override of random calls: constants without a seed, otherwise noise per example."""
         return zero_rng() if seed is None else per_example_rng(index, seed)
 
     def draw(self, rows: Tensor, k: int = 1, seed: int = 0, x: Tensor | None = None) -> Draw:
-        """A draw of a model of ours, in evaluation mode."""
+        """Return a draw of the elbowroom model, in evaluation mode."""
         assert self.elbowroom_model is not None
         index = torch.arange(len(rows), device=rows.device)
         with eval_mode(self.elbowroom_model), noise.keyed_noise(seed, index), per_example_rng(index, seed):
@@ -106,26 +106,26 @@ class Claim:
             )
 
     def output(self, x: Tensor) -> Any:
-        """What a module of one's own returns, without noise."""
+        """Return the output of a foreign module, without noise."""
         with torch.no_grad(), zero_rng():
             return self.module(x)
 
 
 def evaluate_bound(model: GenerativeModel, x: Tensor, c: Tensor | None, index: Tensor, k: int, seed: int) -> Tensor:
-    """What ``elbowroom evaluate`` reports: the importance bound, or minus the reconstruction where there is no KL."""
+    """Return the importance bound as ``elbowroom evaluate`` has it, or minus the reconstruction if there is no KL."""
     with eval_mode(model):
         scores = estimate_bounds(model, Batch(x, c, index), k, seed)
     return scores.get("importance_bound", -scores["reconstruction"])
 
 
 def output_elbo(module: nn.Module, x: Tensor) -> Tensor:
-    """The classic's loss, negated, for each example: cross-entropy and KL, both summed over dimensions."""
+    """Return the ELBO of a VAE module for each example: minus cross-entropy minus KL, both summed over dimensions."""
     output = _require_vae_output(module, x)
     return -_cross_entropy(output.reconstruction, x) - output.kl.sum(1)
 
 
 def output_log_px(module: nn.Module, x: Tensor, z: Tensor) -> Tensor:
-    """The classic's log p(x|z), by the module's own ``decode``: minus the cross-entropy."""
+    """Return log p(x|z) by the module's own ``decode``: minus the cross-entropy, summed over dimensions."""
     decode: Callable[[Tensor], Tensor] = module.decode  # type: ignore[assignment]
     return -_cross_entropy(decode(z).reshape(x.shape), x)
 
@@ -137,15 +137,15 @@ def build_claim(
     log_likelihood: LikelihoodFunction | None,
     log_px: ConditionalLikelihood | None,
 ) -> Claim:
-    """The claim of a model of ours, or of anybody's module.
+    """Build the claim of an elbowroom model or of any other module.
 
     Raises:
-        ValueError: a module whose output is not the classic's, and no ``log_likelihood`` for it.
+        ValueError: the module does not return ``(reconstruction, mu, logvar)``, and ``log_likelihood`` is not given.
     """
     if log_likelihood is not None:
         takes_k = len(inspect.signature(log_likelihood).parameters) > 2
-        words = getattr(log_likelihood, "__name__", type(log_likelihood).__name__).strip("<>")
-        return Claim(module, x, c, log_likelihood, takes_k, log_px, f"{words}(module, x)")
+        name = getattr(log_likelihood, "__name__", type(log_likelihood).__name__).strip("<>")
+        return Claim(module, x, c, log_likelihood, takes_k, log_px, f"{name}(module, x)")
     if isinstance(module, GenerativeModel):
         return Claim(module, x, c, evaluate_bound, True, log_px, "the importance bound of evaluate")
     with torch.no_grad():
@@ -161,8 +161,8 @@ def build_claim(
             "the reconstruction is not a probability for every value, so the likelihood is not known: give "
             "log_likelihood=, a function from (module, x) to one value for each example"
         )
-    density = log_px or (output_log_px if callable(getattr(module, "decode", None)) else None)
-    return Claim(module, x, c, output_elbo, False, density, "minus the cross-entropy, minus the KL, both summed")
+    log_px = log_px or (output_log_px if callable(getattr(module, "decode", None)) else None)
+    return Claim(module, x, c, output_elbo, False, log_px, "minus the cross-entropy, minus the KL, both summed")
 
 
 def _require_vae_output(module: nn.Module, x: Tensor) -> VAEOutput:
@@ -176,27 +176,26 @@ def _cross_entropy(p: Tensor, x: Tensor) -> Tensor:
 
 
 def _check_values(values: Tensor) -> Tensor:
-    """The same in double precision; what is no log of a probability is a fault at once."""
-    wrong = values.isnan() | (values == math.inf)
-    if wrong.any():
-        raise CheckFailedError(
-            f"example {int(wrong.int().argmax())} of a batch is given {values[wrong][0].item()} nats"
-        )
+    """Return the values in double precision, and fail the check if one is NaN or infinite."""
+    invalid = values.isnan() | (values == math.inf)
+    if invalid.any():
+        example = int(invalid.int().argmax())
+        raise CheckFailedError(f"example {example} of a batch is reported as {values[invalid][0].item()} nats")
     return values.double()
 
 
 def _model_noise(model: GenerativeModel | None, index: Tensor, seed: int | None) -> Any:
-    """The same for elbowroom's own noise, where a function reports of a model of ours."""
+    """Return the override of elbowroom's own noise, where ``log_likelihood`` calls an elbowroom model."""
     if model is None:
         return nullcontext()
     return noise.zero_noise() if seed is None else noise.keyed_noise(seed, index)
 
 
 class VAEOutput(NamedTuple):
-    """The output ``(reconstruction, mu, logvar)`` of a module of one's own.
+    """The output ``(reconstruction, mu, logvar)`` of a VAE module that is not an elbowroom model.
 
     Attributes:
-        reconstruction: as many numbers as x, (B, *shape).
+        reconstruction: in the shape of x, (B, *shape).
         mu: mean of q(z|x), (B, ...).
         logvar: log of its variance, like ``mu``.
     """
@@ -207,13 +206,13 @@ class VAEOutput(NamedTuple):
 
     @property
     def kl(self) -> Tensor:
-        """KL to the standard normal, for each dimension of each example, (B, L), nats."""
+        """KL to the standard normal for each dimension of each example, (B, L), nats."""
         kl = 0.5 * (self.mu**2 + self.logvar.exp() - 1 - self.logvar)
         return kl.flatten(1)
 
 
 def parse_vae_output(output: Any, x: Tensor) -> VAEOutput | None:
-    """What a module returned for x, if it is the classic's triple.
+    """Return the output of a module for x as a :class:`VAEOutput`, or ``None`` if it is not such a triple.
 
     >>> import torch
     >>> x = torch.zeros(5, 1, 8, 8)
@@ -225,7 +224,7 @@ def parse_vae_output(output: Any, x: Tensor) -> VAEOutput | None:
     if not isinstance(output, tuple | list) or len(output) != 3 or not all(isinstance(t, Tensor) for t in output):
         return None
     reconstruction, mu, logvar = output
-    alike = mu.shape == logvar.shape and mu.dim() > 1 and len(mu) == len(x)
-    if not alike or reconstruction.numel() != x.numel() or math.prod(mu.shape[1:]) == 0:
+    is_posterior = mu.shape == logvar.shape and mu.dim() > 1 and len(mu) == len(x)
+    if not is_posterior or reconstruction.numel() != x.numel() or math.prod(mu.shape[1:]) == 0:
         return None
     return VAEOutput(reconstruction.reshape(x.shape), mu, logvar)

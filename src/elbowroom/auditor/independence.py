@@ -1,4 +1,4 @@
-"""An example's value is its own: checks of batch size, order, company and mode."""
+"""Checks that the value of an example does not depend on the batch, the mode of the module or earlier calls."""
 
 from __future__ import annotations
 
@@ -9,108 +9,106 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.isolation import EndlessSamplingError, restored
-from elbowroom.auditor.registry import CheckFailedError, CheckSkippedError, check
+from elbowroom.auditor.isolation import EndlessSamplingError, preserve_state
+from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError
+from elbowroom.auditor.registry import check
 
-#: Nats by which the value of an example may differ between two batches: what single precision leaves after sums in
-#: another order.
+#: Nats by which the value of an example may differ between two batches: the rounding error of single precision when
+#: sums are taken in another order.
 TOLERANCE_NATS = 1e-3
 
+#: From a seed (``None``: no noise) to the values of the same examples computed in two ways.
 PairedValues = Callable[[int | None], tuple[Tensor, Tensor]]
 
 
 @check("the same in any batch size")
 def check_batch_size(claim: Claim) -> str:
-    """The likelihood of an example is a property of the model and the example, not of how many were put through."""
+    """The likelihood of an example depends on the model and the example, not on the number of examples in the batch."""
     rows = torch.arange(len(claim.x))
 
-    def alone_and_together(seed: int | None) -> tuple[Tensor, Tensor]:
-        together = claim.evaluate_rows(rows, seed=seed)
+    def evaluate_both(seed: int | None) -> tuple[Tensor, Tensor]:
+        whole = claim.evaluate_rows(rows, seed=seed)
         try:
-            alone = torch.cat([claim.evaluate_rows(row, seed=seed) for row in rows.split(1)])
+            single = torch.cat([claim.evaluate_rows(row, seed=seed) for row in torch.split(rows, 1)])
+        except EndlessSamplingError:
+            raise
         except (ValueError, RuntimeError) as error:
-            if isinstance(error, EndlessSamplingError):
-                raise
             raise CheckFailedError(f"a batch of one example cannot be scored: {_first_line(error)}") from None
-        parts = torch.cat([claim.evaluate_rows(part, seed=seed) for part in rows.split(5)])
-        return together, torch.where((alone - together).abs() > (parts - together).abs(), alone, parts)
+        parts = torch.cat([claim.evaluate_rows(part, seed=seed) for part in torch.split(rows, 5)])
+        return whole, torch.where((single - whole).abs() > (parts - whole).abs(), single, parts)
 
-    return _require_equal(claim, alone_and_together, f"{len(rows)} examples together, by fives and one by one")
+    return _require_equal(claim, evaluate_both, f"{len(rows)} examples in one batch, in batches of 5 and of 1")
 
 
 @check("the same in any order")
 def check_order(claim: Claim) -> str:
-    """Examples are independent: a batch is a set of them."""
+    """Examples are independent, so their order in a batch does not matter."""
     rows = torch.arange(len(claim.x))
 
-    def forwards_and_backwards(seed: int | None) -> tuple[Tensor, Tensor]:
+    def evaluate_both(seed: int | None) -> tuple[Tensor, Tensor]:
         return claim.evaluate_rows(rows, seed=seed), claim.evaluate_rows(rows.flip(0), seed=seed).flip(0)
 
-    return _require_equal(claim, forwards_and_backwards, f"{len(rows)} examples forwards and backwards")
+    return _require_equal(claim, evaluate_both, f"{len(rows)} examples in order and in reverse order")
 
 
-@check("the same in any company")
+@check("independent of the rest of the batch")
 def check_batch_independence(claim: Claim) -> str:
-    """Examples are independent: what else is in the batch says nothing of this one."""
+    """Examples are independent, so the other examples of a batch do not matter."""
     half = (len(claim.x) + 1) // 2
     rows = torch.arange(len(claim.x))
-    # The same number of rows in both, so that this is about who is there and not about how many: strangers take the
-    # places of the second half, and their values are let go.
-    strangers = torch.cat((claim.x[:half], outlier(claim.x)[half:]))
+    # Both batches have the same size, so that the check depends on their contents alone: outliers replace the second
+    # half, and only the values of the first half are compared.
+    with_outliers = torch.cat((claim.x[:half], outlier(claim.x)[half:]))
 
-    def known_and_strange(seed: int | None) -> tuple[Tensor, Tensor]:
-        return claim.evaluate_examples(claim.x, claim.c, rows, seed=seed)[:half], claim.evaluate_examples(
-            strangers, claim.c, rows, seed=seed
-        )[:half]
+    def evaluate_both(seed: int | None) -> tuple[Tensor, Tensor]:
+        a, b = (claim.evaluate_examples(x, claim.c, rows, seed=seed) for x in (claim.x, with_outliers))
+        return a[:half], b[:half]
 
-    return _require_equal(claim, known_and_strange, f"{half} examples beside others, and beside noise")
+    return _require_equal(claim, evaluate_both, f"{half} examples in a batch with other examples, and with noise")
 
 
 @check("evaluation mode")
 def check_evaluation_mode(claim: Claim) -> str:
-    """Dropout and batch statistics belong to training: with them the value is another model's at every call."""
+    """Dropout and batch statistics are for training: with them the value is that of another model at every call."""
     rows = torch.arange(len(claim.x))
-    handed = claim.module.training
-    with restored(claim.module):
+    was_training = claim.module.training
+    with preserve_state(claim.module):
         claim.module.eval()
-        left = claim.evaluate_rows(rows, seed=None)
+        after_eval = claim.evaluate_rows(rows, seed=None)
         with _force_eval_mode(claim.module):
-            at_rest = claim.evaluate_rows(rows, seed=None)
+            expected = claim.evaluate_rows(rows, seed=None)
         claim.module.train()
         in_training = _try_evaluate_rows(claim, rows)
-    if (left - at_rest).abs().max() > _tolerance(at_rest):
-        by = (left - at_rest).abs().max().item()
+    if (distance := _max_distance(after_eval, expected)) > _tolerance(expected):
         raise CheckFailedError(
-            f"the function that reports leaves evaluation mode, which changes values by up to {by:.3g} nats"
+            f"log_likelihood leaves evaluation mode, which changes values by up to {distance:.3g} nats"
         )
     if in_training is None:
-        apart = "in training mode it cannot be scored"
-    elif (distance := (in_training - at_rest).abs().max().item()) <= _tolerance(at_rest):
-        return f"whatever the mode before, the values are at most {distance:.1e} nats apart"
+        effect = "in training mode it cannot be scored"
+    elif (distance := _max_distance(in_training, expected)) <= _tolerance(expected):
+        return f"the values in training and evaluation mode are at most {distance:.1e} nats apart"
     else:
-        apart = f"training mode would change values by up to {distance:.3g} nats"
-    if handed:
-        raise CheckFailedError(f"it was given in training mode, and {apart}: call .eval() before it is judged")
-    return f"given in evaluation mode; {apart}"
+        effect = f"training mode would change values by up to {distance:.3g} nats"
+    if was_training:
+        raise CheckFailedError(f"the module was passed in training mode, and {effect}: call .eval() before scoring")
+    return f"passed in evaluation mode; {effect}"
 
 
-@check("looking changes nothing")
+@check("scoring has no side effects")
 def check_repeatable(claim: Claim) -> str:
-    """A figure that changes what it measures cannot be measured twice."""
+    """If scoring changes the model, the reported value cannot be reproduced."""
     rows = torch.arange(len(claim.x))
-    with restored(claim.module):
-        before = {name: t.clone() for name, t in [*claim.module.named_parameters(), *claim.module.named_buffers()]}
+    with preserve_state(claim.module):
+        before = {name: tensor.clone() for name, tensor in _named_tensors(claim.module).items()}
         first = claim.evaluate_rows(rows)
         claim.evaluate_examples(outlier(claim.x), claim.c, rows)
-        after = dict([*claim.module.named_parameters(), *claim.module.named_buffers()])
+        after = _named_tensors(claim.module)
         changed = [name for name, tensor in before.items() if not torch.equal(tensor, after[name])]
-        again = claim.evaluate_rows(rows)
+        second = claim.evaluate_rows(rows)
     if changed:
-        raise CheckFailedError(
-            f"scoring a batch changed {changed[0]}" + (f" and {len(changed) - 1} more" if changed[1:] else "")
-        )
-    distance = (first - again).abs().max().item()
-    if distance > _tolerance(first):
+        others = f" and {len(changed) - 1} more" if changed[1:] else ""
+        raise CheckFailedError(f"scoring a batch changed {changed[0]}{others}")
+    if (distance := _max_distance(first, second)) > _tolerance(first):
         if claim.unhandled_calls:
             raise CheckSkippedError(_describe_unhandled_calls(claim))
         raise CheckFailedError(
@@ -119,8 +117,12 @@ def check_repeatable(claim: Claim) -> str:
     return "parameters, buffers and values are as before"
 
 
+def _named_tensors(module: nn.Module) -> dict[str, Tensor]:
+    return dict([*module.named_parameters(), *module.named_buffers()])
+
+
 def outlier(x: Tensor) -> Tensor:
-    """Noise over the range of the data, alike in shape and unlike in everything else; bits stay bits."""
+    """Return noise in the shape and over the range of x; bits if x is bits."""
     generator = torch.Generator().manual_seed(1)
     noise = torch.rand(x.shape, generator=generator).to(x)
     if bool(((x == 0) | (x == 1)).all()):
@@ -129,31 +131,31 @@ def outlier(x: Tensor) -> Tensor:
 
 
 def _require_equal(claim: Claim, values: PairedValues, description: str) -> str:
-    """Two ways to the same values, first without noise and then with the same noise for the same example."""
+    """Check that two ways to compute the same values agree, without noise and with the same noise per example."""
     largest = 0.0
     for seed in (None, 0):
         claim.unhandled_calls.clear()
         a, b = values(seed)
-        distance = (a - b).abs().max().item()
+        distance = _max_distance(a, b)
         if not distance <= _tolerance(a):
             if not claim.unhandled_calls:
                 worst = int((a - b).abs().argmax())
                 raise CheckFailedError(f"{description}: example {worst} has {a[worst]:.4f} and {b[worst]:.4f} nats")
             if seed is None:
                 raise CheckSkippedError(_describe_unhandled_calls(claim))
-            return f"{description}: at most {largest:.1e} nats apart without noise; with noise nothing can be said"
+            return f"{description}: at most {largest:.1e} nats apart without noise; with noise inconclusive"
         largest = max(largest, distance)
     return f"{description}: at most {largest:.1e} nats apart"
 
 
 @contextmanager
 def _force_eval_mode(module: nn.Module) -> Iterator[None]:
-    """Every part in evaluation mode whenever it is called, whatever was done to it before."""
+    """Put every submodule in evaluation mode at each of its calls, even if ``train()`` was called before."""
 
-    def rest(part: nn.Module, _: object) -> None:
+    def set_eval(part: nn.Module, _: object) -> None:
         part.training = False
 
-    handles = [part.register_forward_pre_hook(rest) for part in module.modules()]
+    handles = [part.register_forward_pre_hook(set_eval) for part in module.modules()]
     try:
         yield
     finally:
@@ -168,14 +170,17 @@ def _try_evaluate_rows(claim: Claim, rows: Tensor) -> Tensor | None:
         return None
 
 
+def _max_distance(a: Tensor, b: Tensor) -> float:
+    return (a - b).abs().max().item()
+
+
 def _tolerance(values: Tensor) -> float:
     return TOLERANCE_NATS + 2e-6 * values.abs().max().item()
 
 
 def _describe_unhandled_calls(claim: Claim) -> str:
-    return (
-        f"it draws with {', '.join(sorted(claim.unhandled_calls))}, to which an example's own numbers cannot be given"
-    )
+    calls = ", ".join(sorted(claim.unhandled_calls))
+    return f"it draws with {calls}, whose noise cannot be fixed for each example"
 
 
 def _first_line(error: Exception) -> str:

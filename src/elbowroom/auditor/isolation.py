@@ -1,8 +1,8 @@
-"""Random calls answered with numbers of our choosing, whatever module makes them.
+"""Run a module with chosen random numbers, and without side effects on its state or on torch's generators.
 
-Seeding torch's generator alike does not give an example the same noise alone and in company: the numbers come in the
-order of the batch. So the calls themselves are answered, below autograd and the module's own code: with nothing
-random at all, or with numbers that belong to an example, wherever in a batch it stands.
+The same seed does not give an example the same noise in two batches, because the numbers are drawn in the order of the
+batch. So the results of random calls are replaced, below autograd and the module's own code: by constants, or by
+numbers that depend on the example and not on its position in the batch.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from elbowroom import noise
 
-#: Random calls in one block, after which a rejection sampler is taken to wait for numbers that never come.
+#: Random calls in one block, beyond which a rejection sampler is assumed to loop for ever on the replaced numbers.
 MAX_RANDOM_CALLS = 1_000
 
 
 class EndlessSamplingError(RuntimeError):
-    """A module that asked for random numbers again and again, as a rejection sampler does."""
+    """More random calls than a forward pass makes, as from a rejection sampler that never accepts."""
 
 
-class RngOverride(TorchDispatchMode):
-    """Answer every random call inside.
+class RngOverride(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A context manager that replaces the result of every random call of torch.
 
     Args:
-        sample_normals: from the tensor to be filled to standard normals of its shape, or ``None`` where it cannot say whose
-            they are; then, and for calls without a rule, torch's own numbers stay.
+        sample_normals: from the tensor to be filled to standard normals of its shape, or ``None`` where the tensor has
+            no dimension of examples; then, and for calls without a rule, torch's own numbers stay.
 
     Attributes:
-        unruled: the calls that kept torch's numbers.
+        unhandled_calls: the names of the calls that kept torch's numbers.
     """
 
     def __init__(self, sample_normals: Callable[[Tensor], Tensor | None]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.sample_normals, self.n_calls = sample_normals, 0
         self.unhandled_calls: set[str] = set()
 
@@ -51,20 +51,20 @@ class RngOverride(TorchDispatchMode):
         self.n_calls += 1
         if self.n_calls > MAX_RANDOM_CALLS:
             raise EndlessSamplingError(
-                f"it drew more than {MAX_RANDOM_CALLS:,} times for one batch, as a rejection sampler may"
+                f"it drew random numbers more than {MAX_RANDOM_CALLS:,} times for one batch, as a rejection sampler may"
             )
         rule = _RULES.get(function.overloadpacket)
         normal = None if rule is None or not isinstance(out, Tensor) else self.sample_normals(out)
         if rule is None or normal is None:
             self.unhandled_calls.add(str(function.overloadpacket).removeprefix("aten."))
             return out
-        named = {a.name: a.default_value for a in function._schema.arguments}
-        named |= dict(zip(named, args, strict=False)) | dict(kwargs or {})
-        return out.copy_(rule(normal, named))
+        arguments = {a.name: a.default_value for a in function._schema.arguments}
+        arguments |= dict(zip(arguments, args, strict=False)) | dict(kwargs or {})
+        return out.copy_(rule(normal, arguments))
 
 
 def zero_rng() -> RngOverride:
-    """Normals are 0, uniforms one half, and every other draw follows from them.
+    """Replace standard normals by 0, uniforms by one half, and every other draw by the value that follows from these.
 
     >>> with zero_rng():
     ...     torch.randn(2), torch.rand(1)
@@ -74,43 +74,44 @@ def zero_rng() -> RngOverride:
 
 
 def per_example_rng(index: Tensor, seed: int) -> RngOverride:
-    """Numbers that depend on the seed, the example and the number of the call alone.
+    """Replace random numbers by ones that depend only on the seed, the example and the number of the call.
 
-    The dimension of the examples is the first whose size is that of ``index``; a call without one keeps torch's
-    numbers.
+    The batch dimension is the first whose size is that of ``index``; a call without one keeps torch's numbers.
 
     >>> with per_example_rng(torch.tensor([4, 5, 6]), seed=0):
-    ...     together = torch.randn(3, 2)
+    ...     batch = torch.randn(3, 2)
     >>> with per_example_rng(torch.tensor([6]), seed=0):
-    ...     alone = torch.randn(1, 2)
-    >>> torch.equal(together[2], alone[0])
+    ...     single = torch.randn(1, 2)
+    >>> torch.equal(batch[2], single[0])
     True
     """
-    calls = 0
+    n_calls = 0
 
-    def normals(out: Tensor) -> Tensor | None:
-        nonlocal calls
-        calls += 1
-        place = next((d for d, size in enumerate(out.shape) if size == len(index)), None)
-        if place is None:
+    def sample_normals(out: Tensor) -> Tensor | None:
+        nonlocal n_calls
+        n_calls += 1
+        dim = next((d for d, size in enumerate(out.shape) if size == len(index)), None)
+        if dim is None:
             return None
-        before, after = out.shape[:place], out.shape[place + 1 :]
         like = torch.zeros((), device=out.device)
-        shape = torch.Size((math.prod(before), len(index), math.prod(after)))
-        with noise.keyed_noise(seed * MAX_RANDOM_CALLS + calls, index):
+        shape = torch.Size((math.prod(out.shape[:dim]), len(index), math.prod(out.shape[dim + 1 :])))
+        with noise.keyed_noise(seed * MAX_RANDOM_CALLS + n_calls, index):
             return noise.standard_normal(shape, like).reshape(out.shape)
 
-    return RngOverride(normals)
+    return RngOverride(sample_normals)
 
 
 def _normal(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
     mean, std = arguments.get("mean"), arguments.get("std")
-    return (0 if mean is None else mean) + (1 if std is None else std) * normal
+    scaled: Tensor = (1 if std is None else std) * normal
+    return scaled if mean is None else scaled.add(mean)
 
 
 def _uniform(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
-    low, high = arguments.get("from", 0), arguments.get("to", 1)
-    return low + (high - low) * torch.special.ndtr(normal)
+    low: float = arguments.get("from", 0)
+    high: float = arguments.get("to", 1)
+    uniform: Tensor = torch.special.ndtr(normal)
+    return uniform.mul(high - low).add(low)
 
 
 def _bernoulli(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
@@ -118,15 +119,17 @@ def _bernoulli(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
 
 
 def _exponential(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
-    return -torch.special.log_ndtr(-normal) / arguments.get("lambd", 1)
+    rate: float = arguments.get("lambd", 1)
+    return torch.special.log_ndtr(-normal).neg().div(rate)
 
 
 def _multinomial(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
-    reached = arguments["self"].cumsum(-1)
-    return torch.searchsorted(reached, torch.special.ndtr(normal) * reached[..., -1:]).to(normal)
+    cumulative: Tensor = arguments["self"].cumsum(-1)
+    return torch.searchsorted(cumulative, torch.special.ndtr(normal) * cumulative[..., -1:]).to(normal)
 
 
 _aten = torch.ops.aten
+#: From random calls to the function that makes their result from standard normals and the arguments of the call.
 _RULES: dict[Any, Callable[[Tensor, dict[str, Any]], Tensor]] = {
     **dict.fromkeys((_aten.randn, _aten.randn_like, _aten.normal, _aten.normal_), _normal),
     **dict.fromkeys((_aten.rand, _aten.rand_like, _aten.uniform, _aten.uniform_), _uniform),
@@ -137,11 +140,11 @@ _RULES: dict[Any, Callable[[Tensor, dict[str, Any]], Tensor]] = {
 
 
 @contextmanager
-def restored(module: nn.Module) -> Iterator[None]:
-    """Whatever is done to a module inside, its modes, parameters and buffers, and torch's generators, are as before.
+def preserve_state(module: nn.Module) -> Iterator[None]:
+    """Restore a module's modes, parameters and buffers, and torch's generators, at the end of the block.
 
     >>> norm = nn.BatchNorm1d(2)
-    >>> with restored(norm):
+    >>> with preserve_state(norm):
     ...     _ = norm.eval().train()(torch.randn(5, 2))
     >>> norm.num_batches_tracked.item(), norm.training
     (0, True)
@@ -158,15 +161,15 @@ def restored(module: nn.Module) -> Iterator[None]:
             for part, training in modes:
                 part.training = training
             with torch.no_grad():
-                for parameter, then in parameters:
-                    parameter.copy_(then)
-                for buffer, then, part, name in buffers:
-                    part._buffers[name] = buffer.copy_(then)
+                for parameter, value in parameters:
+                    parameter.copy_(value)
+                for buffer, value, part, name in buffers:
+                    part._buffers[name] = buffer.copy_(value)
 
 
 @contextmanager
 def eval_mode(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, no gradients, torch's generators as they were."""
+    """Put a module in evaluation mode, without gradients, and restore its modes and torch's generators at the end."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
@@ -179,11 +182,11 @@ def eval_mode(module: nn.Module) -> Iterator[None]:
 
 
 def module_device(module: nn.Module) -> torch.device:
-    """Where a module computes."""
+    """Return the device of a module's first parameter or buffer; the CPU for a module without any."""
     tensor: Tensor | None = next(iter([*module.parameters(), *module.buffers()]), None)
     return torch.device("cpu") if tensor is None else tensor.device
 
 
 def preserve_rng(device: torch.device) -> Any:
-    """A block that leaves torch's generators as they were, that of a GPU too: a seed sets it beside the CPU's."""
+    """Restore torch's generators at the end of the block: the CPU's, and the device's if it is a GPU."""
     return torch.random.fork_rng([device] if device.type == "cuda" else [])

@@ -1,4 +1,4 @@
-"""The code is all that the decoder knows: nothing of x reaches p(x|z) past z."""
+"""Check that the decoder sees only z: p(x|z) depends on x, on the batch and on earlier calls through z alone."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from torch import Tensor
 
 from elbowroom.auditor.claim import Claim, parse_vae_output
 from elbowroom.auditor.independence import TOLERANCE_NATS, outlier
-from elbowroom.auditor.isolation import eval_mode, restored
+from elbowroom.auditor.isolation import eval_mode, preserve_state
 from elbowroom.auditor.normalization import sample_latents
-from elbowroom.auditor.registry import CheckFailedError, CheckSkippedError, check
+from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError
+from elbowroom.auditor.registry import check
 from elbowroom.models.draw import Draw
 
 
-@check("nothing passes the code")
+@check("the decoder sees only z")
 @torch.no_grad()
 def check_decoder_leak(claim: Claim) -> str:
-    """A decoder that sees x, or the batch, or what was encoded before, can give x any probability it likes."""
+    """A decoder that sees x, the batch or an earlier batch by another way than z can give x any probability."""
     return _check_elbowroom_model(claim) if claim.elbowroom_model is not None else _check_foreign_module(claim)
 
 
 def _check_elbowroom_model(claim: Claim) -> str:
-    """Hold every code of a draw where it is, change x, the other examples' codes and what came before; look at p."""
-    with restored(claim.module):
+    """Replay the z of a draw while x, the z of the other examples and the batch before change; compare p(x|z)."""
+    with preserve_state(claim.module):
         rows = torch.arange(len(claim.x))
-        kinds = {type(latent.q) for latent in claim.draw(rows).latents}
-        taken: list[Tensor] = []
-        with _intercept_rsample(kinds, taken):
+        posteriors = {type(latent.q) for latent in claim.draw(rows).latents}
+        recorded: list[Tensor] = []
+        with _intercept_rsample(posteriors, recorded):
             draw = claim.draw(rows)
-        if len(taken) < len(draw.latents):
-            raise CheckSkippedError("its codes do not come from rsample, so they cannot be held where they are")
-        _require_same_px(
-            claim, draw, taken, kinds, outlier(claim.x), "with z held, p(x|z) follows the x that was encoded"
-        )
-        others = [torch.cat((z[:, :1], 3 * z.roll(1, 1)[:, 1:]), 1) if z.dim() > 1 else z for z in taken]
-        _require_same_px(
-            claim, draw, others, kinds, claim.x, "p(x|z) follows the codes of the other examples", n_first=1
-        )
+        if len(recorded) < len(draw.latents):
+            raise CheckSkippedError("its z does not come from rsample, so it cannot be held fixed")
+        others = [torch.cat((z[:, :1], 3 * z.roll(1, 1)[:, 1:]), 1) if z.dim() > 1 else z for z in recorded]
+        for latents, x, fault, n_first in (
+            (recorded, outlier(claim.x), "for fixed z, p(x|z) depends on the x that was encoded", None),
+            (others, claim.x, "p(x|z) depends on the z of the other examples", 1),
+        ):
+            _require_same_px(claim, draw, latents, posteriors, x, fault, n_first)
         _check_decode(claim, draw)
-        apart = _describe_training_mode(claim, draw, [taken, others], kinds)
-    return f"with z held, p(x|z) and p(z) are the same for other x, other company and after another batch{apart}"
+        note = _describe_training_mode(claim, draw, [recorded, others], posteriors)
+    return f"for fixed z, p(x|z) and p(z) are the same for other x, in another batch and after another batch{note}"
 
 
 def _require_same_px(
@@ -56,46 +56,53 @@ def _require_same_px(
     message: str,
     n_first: int | None = None,
 ) -> None:
+    """Check that p(x|z) and p(z) of the first examples stay the same when x is encoded and z is replaced."""
     with _intercept_rsample(posterior_types, [], latents):
-        again = claim.draw(torch.arange(len(x)), x=x)
-    for what, a, b in ((message, _log_px(draw, draw.x), _log_px(again, draw.x)), *_iter_prior_log_probs(draw, again)):
-        apart = (a - b).abs()[:, :n_first].max().item()
-        if not apart <= TOLERANCE_NATS + 2e-6 * a.abs().max().item():
+        other = claim.draw(torch.arange(len(x)), x=x)
+    for fault, a, b in ((message, _log_px(draw, draw.x), _log_px(other, draw.x)), *_iter_prior_log_probs(draw, other)):
+        distance = (a - b).abs()[:, :n_first].max().item()
+        if not distance <= _tolerance(a):
             if type(draw) is not Draw:
-                raise CheckSkippedError(f"a draw of the kind {type(draw).__name__} holds more of x than its codes")
-            raise CheckFailedError(f"{what}: by {apart:.3g} nats")
+                raise CheckSkippedError(f"a {type(draw).__name__} depends on x by more than its z")
+            raise CheckFailedError(f"{fault}: by {distance:.3g} nats")
 
 
 def _log_px(draw: Draw, x: Tensor) -> Tensor:
-    """log p(x|z) of fixed x, (K, B)."""
-    return draw.p.log_prob(x)
+    """Return log p(x|z) of fixed x, (K, B)."""
+    log_px: Tensor = draw.p.log_prob(x)
+    return log_px
+
+
+def _tolerance(values: Tensor) -> float:
+    return TOLERANCE_NATS + 2e-6 * values.abs().max().item()
 
 
 def _iter_prior_log_probs(a: Draw, b: Draw) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """The same of p(z), and of p(z|z') between the latents of a hierarchy."""
-    what = "with z held, p(z) follows the x that was encoded"
-    for one, other in zip(a.latents, b.latents, strict=True):
-        if one.prior is not None and other.prior is not None and a.is_probabilistic:
-            yield what, one.prior.log_prob(one.z), other.prior.log_prob(one.z)
+    """Yield a fault and log p(z) of both draws, or log p(z|z') for the latents of a hierarchy."""
+    fault = "for fixed z, p(z) depends on the x that was encoded"
+    for latent, other in zip(a.latents, b.latents, strict=True):
+        if latent.prior is not None and other.prior is not None and a.is_probabilistic:
+            yield fault, latent.prior.log_prob(latent.z), other.prior.log_prob(latent.z)
 
 
 def _check_decode(claim: Claim, draw: Draw) -> None:
-    """decode() of the code gives what the draw gave, also after another batch."""
+    """Check that ``decode(z)`` is the p(x|z) of the draw, also after another batch."""
     model = claim.elbowroom_model
     if model is None or len(draw.latents) > 1:
-        return  # between the latents decode() draws
+        return  # in a hierarchy, decode() samples the lower latents
     with eval_mode(model):
         model.draw(outlier(claim.x), claim.c)
         p = model.decode(draw.z, claim.c)
-    apart = (p.log_prob(draw.x) - _log_px(draw, draw.x)).abs().max().item()
-    if not apart <= TOLERANCE_NATS + 2e-6 * _log_px(draw, draw.x).abs().max().item():
-        raise CheckFailedError(f"decode(z) after another batch is not the p(x|z) of the draw: by {apart:.3g} nats")
+    log_px = _log_px(draw, draw.x)
+    distance = (p.log_prob(draw.x) - log_px).abs().max().item()
+    if not distance <= _tolerance(log_px):
+        raise CheckFailedError(f"decode(z) after another batch is not the p(x|z) of the draw: by {distance:.3g} nats")
 
 
 def _describe_training_mode(
     claim: Claim, draw: Draw, latent_sets: Sequence[Sequence[Tensor]], posterior_types: set[Any]
 ) -> str:
-    """What training mode would do, in words: there it is no fault, since nothing is reported from it."""
+    """Describe how p(x|z) depends on the batch in training mode, which is no fault: nothing is reported in it."""
     model = claim.elbowroom_model
     assert model is not None
     model.train()
@@ -106,64 +113,61 @@ def _describe_training_mode(
                 scores.append(model.draw(x, claim.c).p.log_prob(draw.x)[:, 0])
         except (ValueError, RuntimeError):
             return ""
-    apart = max((scores[0] - other).abs().max().item() for other in scores[1:])
-    return f"; in training mode it would follow them by {apart:.3g} nats" if apart > 0.01 else ""
+    distance = max((scores[0] - other).abs().max().item() for other in scores[1:])
+    return f"; in training mode it would depend on them by {distance:.3g} nats" if distance > 0.01 else ""
 
 
 @contextmanager
 def _intercept_rsample(
     posterior_types: set[Any], recorded: list[Tensor], replacements: Sequence[Tensor] = ()
 ) -> Iterator[None]:
-    """Take down every code drawn from these kinds of posteriors, or hand out those held instead, in their order."""
-    waiting = list(replacements)
+    """Record every z drawn from these types of posteriors, or return the replacements instead, in their order."""
+    remaining = list(replacements)
 
-    def replaced(original: Any) -> Any:
+    def make_rsample(original: Any) -> Any:
         def rsample(self: Any, sample_shape: Any = torch.Size()) -> Tensor:
-            recorded.append(waiting.pop(0) if waiting else original(self, sample_shape))
+            recorded.append(remaining.pop(0) if remaining else original(self, sample_shape))
             return recorded[-1]
 
         return rsample
 
     with ExitStack() as stack:
-        for kind in posterior_types:
-            stack.enter_context(mock.patch.object(kind, "rsample", replaced(kind.rsample)))
+        for posterior in posterior_types:
+            stack.enter_context(mock.patch.object(posterior, "rsample", make_rsample(posterior.rsample)))
         yield
 
 
 def _check_foreign_module(claim: Claim) -> str:
-    density = claim.log_px
-    if density is None:
+    log_px = claim.log_px
+    if log_px is None:
         raise CheckSkippedError(
-            "the decoder is inside the module: give log_px=, a function from (module, x, z) to log p(x|z), or a method "
-            "decode"
+            "the decoder is internal to the module: give log_px=, a function from (module, x, z) to log p(x|z), or the "
+            "module a method decode"
         )
     x, z = claim.x, sample_latents(claim, len(claim.x))
-    with restored(claim.module):
+    with preserve_state(claim.module):
         claim.output(x)
-        known = density(claim.module, x, z)
+        before = log_px(claim.module, x, z)
         claim.output(outlier(x))
-        after = density(claim.module, x, z)
-        others = density(claim.module, x, torch.cat((z[:1], 3 * z.roll(1, 0)[1:])))
-        size = TOLERANCE_NATS + 2e-6 * known.abs().max().item()
-        if not (apart := (known - after).abs().max().item()) <= size:
-            raise CheckFailedError(f"with z held, p(x|z) follows the x that was encoded before: by {apart:.3g} nats")
-        if not (apart := (known - others).abs()[0].item()) <= size:
-            raise CheckFailedError(f"p(x|z) follows the codes of the other examples: by {apart:.3g} nats")
+        after = log_px(claim.module, x, z)
+        other_z = log_px(claim.module, x, torch.cat((z[:1], 3 * z.roll(1, 0)[1:])))
+        if not (distance := (before - after).abs().max().item()) <= _tolerance(before):
+            raise CheckFailedError(f"for fixed z, p(x|z) depends on the x encoded before: by {distance:.3g} nats")
+        if not (distance := (before - other_z).abs()[0].item()) <= _tolerance(before):
+            raise CheckFailedError(f"p(x|z) depends on the z of the other examples: by {distance:.3g} nats")
         _check_forward_is_decode(claim)
-    return "with z held, p(x|z) is the same after another batch and in other company"
+    return "for fixed z, p(x|z) is the same after another batch and in another batch"
 
 
 def _check_forward_is_decode(claim: Claim) -> None:
-    """What forward makes of x without noise is what decode makes of the mean code."""
+    """Check that the reconstruction of ``forward`` without noise is ``decode(mu)``."""
     output = parse_vae_output(claim.output(claim.x), claim.x)
     decode = getattr(claim.module, "decode", None)
     if output is None or not callable(decode):
         return
-    again = decode(output.mu)
-    if not isinstance(again, Tensor) or again.numel() != claim.x.numel():
+    decoded = decode(output.mu)
+    if not isinstance(decoded, Tensor) or decoded.numel() != claim.x.numel():
         return
-    apart = (again.reshape(claim.x.shape) - output.reconstruction).abs().max().item()
-    if not apart <= 1e-4 * (1 + output.reconstruction.abs().max().item()):
-        raise CheckFailedError(
-            f"forward's reconstruction is not decode(mu) where there is no noise: values differ by {apart:.3g}"
-        )
+    distance = (decoded.reshape(claim.x.shape) - output.reconstruction).abs().max().item()
+    if not distance <= 1e-4 * (1 + output.reconstruction.abs().max().item()):
+        raise CheckFailedError(f"forward without noise does not return decode(mu): values differ by {distance:.3g}")

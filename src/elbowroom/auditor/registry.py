@@ -1,4 +1,4 @@
-"""The table of checks, and the three ways in which one may end."""
+"""The registry of checks."""
 
 from __future__ import annotations
 
@@ -9,39 +9,34 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from elbowroom.auditor.claim import Claim
 
-
-class CheckFailedError(Exception):
-    """The claim cannot hold; the message is the evidence."""
-
-
-class CheckSkippedError(Exception):
-    """Nothing can be said; the message says why, and what would change it."""
+CheckFunction = Callable[["Claim"], str]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question to a reported likelihood.
+    """One check of a reported likelihood.
 
     Attributes:
-        name: what holds where it is passed.
-        description: why it must.
-        function: from the claim to the evidence; raises :class:`CheckFailedError` or :class:`CheckSkippedError`.
+        name: what holds where the check passes.
+        description: why it must hold.
+        function: from the claim to the evidence; raises :class:`~elbowroom.auditor.outcome.CheckFailedError` or
+            :class:`~elbowroom.auditor.outcome.CheckSkippedError`.
     """
 
     name: str
     description: str
-    function: Callable[[Claim], str]
+    function: CheckFunction
 
 
-#: Every check by its name, in the order in which they are asked.
+#: Every check by its name, in the order in which they run.
 CHECKS: dict[str, Check] = {}
 
 
-def check(name: str) -> Callable[[Callable[[Claim], str]], Callable[[Claim], str]]:
-    """Enter a function into the table; its docstring's first line says why the check must be passed."""
+def check(name: str) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a function as a check; the first line of its docstring says why the check must pass."""
 
-    def enter(function: Callable[[Claim], str]) -> Callable[[Claim], str]:
+    def register(function: CheckFunction) -> CheckFunction:
         CHECKS[name] = Check(name, (function.__doc__ or "").partition("\n")[0], function)
         return function
 
-    return enter
+    return register
