@@ -114,7 +114,7 @@ class Decoder(nn.Module):
             return self.model.decode(z, c).mean
 
 
-class Sampler(nn.Module):
+class PriorSampler(nn.Module):
     """Standard normals (B, :attr:`size`), and a condition if the model takes one, to a sample and its code.
 
     Comes out: the mean of p(x|z), (B, *shape), and z, (B, *latent), of the uppermost latent. Those below are drawn too.
@@ -123,7 +123,7 @@ class Sampler(nn.Module):
         ValueError: the model has no prior, or one whose draws are no known transformation of normals.
 
     >>> import elbowroom as er
-    >>> sampler = Sampler(er.recipes.vae((1, 8, 8), latent=2)[0])
+    >>> sampler = PriorSampler(er.recipes.vae((1, 8, 8), latent=2)[0])
     >>> sampler.size, sampler(torch.zeros(3, 2))[0].shape
     (2, torch.Size([3, 1, 8, 8]))
     """

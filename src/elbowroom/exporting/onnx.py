@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from elbowroom.exporting.modules import Decoder, Encoder, Sampler
+from elbowroom.exporting.modules import Decoder, Encoder, PriorSampler
 from elbowroom.exporting.source import ExportSource
 
 #: How far what comes out may be from torch's, in the units of the largest value, or of one where all are smaller.
@@ -104,7 +104,7 @@ def _components(source: ExportSource) -> tuple[dict[str, OnnxComponent], str]:
         "decoder": OnnxComponent(Decoder(model).eval(), {"z": z, **given}, ("mean",)),
     }
     try:
-        sampler = Sampler(model).eval()
+        sampler = PriorSampler(model).eval()
     except ValueError as error:
         return parts, f"no sampler: {error}"
     eps = torch.randn(len(x), sampler.noise_size, generator=torch.Generator().manual_seed(0))
