@@ -60,19 +60,24 @@ class Trace:
     def __init__(self, source: Any) -> None:
         self.source = source
         self.ran: dict[str, None] = {}
-        self.given: dict[str, None] = {}
+        self.received: dict[str, None] = {}
         self.handed_on: dict[tuple[str, str], None] = {}
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
         if event == "call" and (file := package_file(frame)):
             self.ran[file] = None
             if self.has_source(frame):
-                self.given[file] = None
+                self.received[file] = None
                 caller = frame.f_back
                 while caller is not None and not package_file(caller):
                     caller = caller.f_back
                 if caller is not None and package_file(caller) != file and file not in ERROR_WRAPPERS:
                     self.handed_on[package_file(caller), file] = None
+
+    @property
+    def senders(self) -> list[str]:
+        """The files that hand the source on, in the order in which they are given it."""
+        return [file for file in self.received if any(sender == file for sender, _ in self.handed_on)]
 
     def has_source(self, frame: FrameType) -> bool:
         """Return whether one of the arguments of a call holds the source."""
@@ -124,11 +129,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for kind, source in write_sources(Path(folder).resolve()).items():
             trace = trace_load(source)
-            passing = {caller for caller, _ in trace.handed_on if caller in trace.given}
-            print(f"{kind}: {len(trace.ran)} files run, {len(trace.given)} given the source, {len(passing)} hand it on")
-            print("  hand on: " + ", ".join(file for file in trace.given if file in passing))
-            print("  leaves:  " + ", ".join(file for file in trace.given if file not in passing))
-            print("  others:  " + ", ".join(file for file in trace.ran if file not in trace.given))
+            senders = trace.senders
+            print(
+                f"{kind}: {len(trace.ran)} files run, {len(trace.received)} given the source, {len(senders)} hand it on"
+            )
+            print("  hand on: " + ", ".join(senders))
+            print("  leaves:  " + ", ".join(file for file in trace.received if file not in senders))
+            print("  others:  " + ", ".join(file for file in trace.ran if file not in trace.received))
 
 
 if __name__ == "__main__":
