@@ -1,3 +1,4 @@
+import importlib.util
 import os
 from pathlib import Path
 
@@ -21,6 +22,19 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session")
 def root():
     return ROOT
+
+
+@pytest.fixture
+def load_script(root):
+    """A function that imports a script of the checkout by its path, such as ``benchmarks/faces.py``."""
+
+    def load(path):
+        spec = importlib.util.spec_from_file_location(path.replace("/", "_").removesuffix(".py"), root / path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")
