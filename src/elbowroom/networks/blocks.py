@@ -48,10 +48,10 @@ def upsample_and_convolve(layer: LinearOrConv, x: Tensor, size: tuple[int, ...])
     if not size or size != tuple(2 * half for half in x.shape[2:]):
         return cast(Tensor, layer(upsample(x, size)))
     transposed = (F.conv_transpose1d, F.conv_transpose2d)[len(size) - 1]
-    kernel = getattr(layer, "fused_kernel", None)
+    kernel: Tensor | None = getattr(layer, "fused_kernel", None)
     if kernel is None:
         kernel = fuse_upsampling_kernel(layer.weight)
-    return cast(Tensor, transposed(x, kernel, layer.bias, stride=2, padding=1))
+    return transposed(x, kernel, layer.bias, stride=2, padding=1)
 
 
 def fuse_upsampling_kernel(kernel: Tensor) -> Tensor:
@@ -62,7 +62,8 @@ def fuse_upsampling_kernel(kernel: Tensor) -> Tensor:
     dims = kernel.dim() - 2
     pool = (F.avg_pool1d, F.avg_pool2d)[dims - 1]
     mirrored = F.pad(kernel.flip(tuple(range(2, 2 + dims))), (1, 1) * dims)
-    return 2**dims * pool(mirrored, 2, stride=1).transpose(0, 1)
+    kernel_sum: Tensor = 2**dims * pool(mirrored, 2, stride=1).transpose(0, 1)
+    return kernel_sum
 
 
 def to_channels_last(x: Tensor) -> Tensor:
