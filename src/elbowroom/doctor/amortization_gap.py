@@ -1,4 +1,4 @@
-"""Posteriors fitted one by one, to see what the encoder leaves on the table."""
+"""The amortization gap: the ELBO of a posterior fitted to each example, less that of the encoder's posterior."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
 
-#: Steps of Adam, its rate in units of the posterior's own spread, and the samples of a step: their noise averages out
-#: over the steps, and a decoder of convolutions is slow.
-REFINE_STEPS, REFINE_LEARNING_RATE, REFINE_SAMPLES = 100, 0.05, 2
+#: Steps of Adam.
+REFINE_STEPS = 100
+#: Learning rate, in units of the posterior's standard deviation.
+REFINE_LEARNING_RATE = 0.05
+#: Posterior samples of a step: few, as their noise averages out over the steps and a convolutional decoder is slow.
+REFINE_SAMPLES = 2
 
 
 @dataclass(frozen=True)
 class AmortizationGap:
-    """What examples are worth, in nats.
+    """The ELBO of examples with two posteriors, in nats.
 
     Attributes:
-        amortized: by the encoder's posterior, (B,).
-        refined: by a posterior fitted to each, (B,).
+        amortized: with the encoder's posterior, (B,).
+        refined: with a posterior fitted to each example, (B,).
     """
 
     amortized: Tensor
@@ -35,60 +38,61 @@ class AmortizationGap:
 
     @property
     def gap(self) -> Tensor:
-        """By refining, (B,): the amortisation gap of Cremer, Li & Duvenaud 2018, arXiv 1801.03558."""
+        """The amortization gap of Cremer, Li & Duvenaud 2018, arXiv 1801.03558: refined − amortized, (B,)."""
         return self.refined - self.amortized
 
 
 def measure_amortization_gap(model: GenerativeModel, batch: Batch, samples: int) -> AmortizationGap:
-    """Fit mean and variance of each example's own posterior, decoder and prior held.
+    """Fit the mean and variance of a posterior to each example, with decoder and prior fixed.
 
     Raises:
-        Unexamined: the model's posterior is not a single normal or point.
+        NotApplicableError: the model's posterior is not a single normal or point.
     """
     with eval_mode(model), noise.keyed_noise(0, batch.index):
         latents = model.draw(batch.x, batch.y).latents
     q, prior = latents[0].q, latents[0].prior
     if len(latents) > 1:
-        raise NotApplicableError("several latents hang on each other")
+        raise NotApplicableError("the posterior of several latents is not fitted")
     if not isinstance(q, Normal | Delta):
-        raise NotApplicableError(f"a posterior of the kind {type(q).__name__} has no mean and variance to fit")
+        raise NotApplicableError(f"a {type(q).__name__} posterior has no mean and variance to fit")
 
-    def worth(q: Normal | Delta, samples: int) -> Tensor:
-        """The ELBO of each example, or minus its reconstruction where there is no KL."""
+    def elbo(q: Normal | Delta, samples: int) -> Tensor:
+        """Return the ELBO of each example, or minus its reconstruction if there is no KL, (B,)."""
         z = q.rsample((1 if isinstance(q, Delta) else samples,))
         draw = Draw(batch.x, model.decode(z, batch.y), Latent(z, q, prior))
         return draw.elbo if draw.is_probabilistic else draw.log_px.mean(0)
 
-    fitted = _fit_posterior(model, q, lambda q: worth(q, REFINE_SAMPLES))
+    fitted = _fit_posterior(model, q, lambda q: elbo(q, REFINE_SAMPLES))
     with eval_mode(model), noise.keyed_noise(0, batch.index):
-        before, best = worth(q, 4 * samples), worth(fitted, 4 * samples)
-    # A step too far for one example is no loss to it: it keeps the encoder's.
-    return AmortizationGap(before, torch.maximum(before, best))
+        amortized, refined = elbo(q, 4 * samples), elbo(fitted, 4 * samples)
+    # An example for which the fit diverged keeps the encoder's posterior.
+    return AmortizationGap(amortized, torch.maximum(amortized, refined))
 
 
 def _fit_posterior(
     model: GenerativeModel, q: Normal | Delta, objective: Callable[[Normal | Delta], Tensor]
 ) -> Normal | Delta:
+    """Maximize the objective over the parameters of q with Adam."""
     loc = q.mean.clone().requires_grad_()
     log_var = q.log_var.expand_as(loc).clone().requires_grad_() if isinstance(q, Normal) else None
     leaves = [loc] if log_var is None else [loc, log_var]
-    spread = loc.detach().std().item() if log_var is None else (0.5 * log_var.detach()).exp().median().item()
+    std = loc.detach().std().item() if log_var is None else (0.5 * log_var.detach()).exp().median().item()
     groups = [
-        {"params": [loc], "lr": REFINE_LEARNING_RATE * max(spread, 1e-3)},
+        {"params": [loc], "lr": REFINE_LEARNING_RATE * max(std, 1e-3)},
         {"params": leaves[1:], "lr": REFINE_LEARNING_RATE},
     ]
-    descent = torch.optim.Adam([group for group in groups if group["params"]])
-    was = [(p, p.requires_grad) for p in model.parameters()]
+    optimizer = torch.optim.Adam([group for group in groups if group["params"]])
+    requires_grad = [(p, p.requires_grad) for p in model.parameters()]
     model.requires_grad_(False)
     try:
         with eval_mode(model), torch.enable_grad():
             for _ in range(REFINE_STEPS):
-                descent.zero_grad()
-                now = Delta(loc) if log_var is None else Normal(loc, log_var)
-                (-objective(now).sum()).backward()
-                descent.step()
+                optimizer.zero_grad()
+                current = Delta(loc) if log_var is None else Normal(loc, log_var)
+                torch.autograd.backward(-objective(current).sum())
+                optimizer.step()
     finally:
-        for parameter, wanted in was:
-            parameter.requires_grad_(wanted)
+        for parameter, value in requires_grad:
+            parameter.requires_grad_(value)
     with torch.no_grad():
         return Delta(loc.detach()) if log_var is None else Normal(loc.detach(), log_var.detach())

@@ -1,4 +1,4 @@
-"""Examples that two splits share."""
+"""Duplicates: examples of one split that are in the training split, exactly or nearly."""
 
 from __future__ import annotations
 
@@ -13,25 +13,28 @@ from torch import Tensor
 from elbowroom.data import Split
 from elbowroom.doctor.registry import NotApplicableError
 
-#: Held-out examples that are compared, and training examples that they are compared with, at most.
-MAX_COMPARED, MAX_TRAIN_EXAMPLES = 500, 100_000
-#: Distance to a training example, as a share of that between any two of them, below which examples are nearly the same.
+#: Held-out examples that are compared, at most.
+MAX_COMPARED = 500
+#: Training examples that they are compared with, at most.
+MAX_TRAIN_EXAMPLES = 100_000
+#: Distance to a training example below which an example is nearly a duplicate, as a share of the median distance
+#: between training examples.
 NEAR_DISTANCE_RATIO = 0.02
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What a split shares with the training split.
+    """The shares of a split that are duplicates of training examples.
+
+    Examples held out at random have as many duplicates in the training split as training examples have among each
+    other: an excess was not held out.
 
     Attributes:
-        exact: share of its examples that are training examples, value by value.
-        near: share that are nearly so.
-        usual_exact: share of training examples that are others of the training examples, value by value.
-        usual_near: share that are nearly so.
-        n_compared: how many were compared.
-
-    An example that was held out at random meets as many twins in training as a training example among the others: what
-    goes beyond was not held out.
+        exact: share of the split's examples with an exact duplicate in the training split.
+        near: share with a near duplicate.
+        usual_exact: share of training examples with an exact duplicate among the other training examples.
+        usual_near: share with a near duplicate.
+        n_compared: number of examples compared.
     """
 
     exact: float
@@ -42,7 +45,7 @@ class Duplicates:
 
     @property
     def excess_share(self) -> float:
-        """Share of the split that training examples are not usually among each other; 0 within the chance of it."""
+        """The larger share of duplicates, exact or near, if it exceeds the usual one by more than chance; else 0."""
         pairs = ((self.exact, self.usual_exact), (self.near, self.usual_near))
         return max(share if share - usual > self._chance_margin(share, usual) else 0.0 for share, usual in pairs)
 
@@ -51,32 +54,31 @@ class Duplicates:
 
 
 def find_duplicates(split: Split, train: Split) -> Duplicates:
-    """Compare a split with the training split.
+    """Find the duplicates of training examples in a split.
 
     Raises:
-        Unexamined: its pixels are drawn anew at every use.
+        NotApplicableError: the training pixels are sampled anew at every use.
     """
     if getattr(train, "is_stochastic", False):
-        raise NotApplicableError(
-            "training pixels are drawn anew at every use, so no example is met twice value by value"
-        )
-    asked, among = (torch.cat(list(_iter_rows(s, MAX_COMPARED)))[:MAX_COMPARED] for s in (split, train))
-    close = NEAR_DISTANCE_RATIO * torch.cdist(among, among.flip(0)).median().item()
-    met: Counter[int] = Counter()
-    nearest, others = _TwoNearest(asked), _TwoNearest(among)
+        raise NotApplicableError("training pixels are sampled anew at every use, so examples cannot be compared")
+    held_out, reference = (torch.cat(list(_iter_rows(s, MAX_COMPARED)))[:MAX_COMPARED] for s in (split, train))
+    max_distance = NEAR_DISTANCE_RATIO * torch.cdist(reference, reference.flip(0)).median().item()
+    counts: Counter[int] = Counter()
+    nearest, nearest_reference = _TwoNearest(held_out), _TwoNearest(reference)
     for rows in _iter_rows(train, MAX_TRAIN_EXAMPLES):
-        met.update(_hash_rows(rows))
+        counts.update(_hash_rows(rows))
         nearest.update(rows)
-        others.update(rows)
-    same = [met[row] > 0 for row in _hash_rows(asked)]
-    # A training example meets itself, and only the second may be a twin.
-    again = [met[row] > 1 for row in _hash_rows(among)]
-    near, usually_near = ((n <= close).float().mean().item() for n in (nearest.nearest, others.second_nearest))
-    return Duplicates(_share_true(same), near, _share_true(again), usually_near, len(asked))
+        nearest_reference.update(rows)
+    # A training example finds itself, so that only the second occurrence, or the second nearest, is a duplicate.
+    exact = [counts[row] > 0 for row in _hash_rows(held_out)]
+    usual_exact = [counts[row] > 1 for row in _hash_rows(reference)]
+    distances = nearest.nearest, nearest_reference.second_nearest
+    near, usual_near = ((distance <= max_distance).float().mean().item() for distance in distances)
+    return Duplicates(_share_true(exact), near, _share_true(usual_exact), usual_near, len(held_out))
 
 
 class _TwoNearest:
-    """The distances of some rows to the nearest two of all that they have met."""
+    """The distances of some rows to the nearest two of all rows passed to ``update``."""
 
     def __init__(self, rows: Tensor) -> None:
         self.rows = rows
@@ -97,13 +99,13 @@ class _TwoNearest:
 
 
 def _iter_rows(split: Split, n: int) -> Iterator[Tensor]:
-    """At least the first n examples, as rows."""
-    met = 0
+    """Yield at least the first n examples, as rows, (B, D)."""
+    n_seen = 0
     with torch.random.fork_rng(devices=[]):
         for batch in split.batches(1000):
-            yield batch.x.flatten(1).cpu().nan_to_num(0.0)  # what is missing in both is alike
-            met += len(batch.x)
-            if met >= n:
+            yield batch.x.flatten(1).cpu().nan_to_num(0.0)  # missing values are equal to each other
+            n_seen += len(batch.x)
+            if n_seen >= n:
                 return
 
 
@@ -111,5 +113,5 @@ def _hash_rows(rows: Tensor) -> list[int]:
     return [hash(row.tobytes()) for row in rows.numpy()]
 
 
-def _share_true(found: list[bool]) -> float:
-    return sum(found) / len(found)
+def _share_true(values: list[bool]) -> float:
+    return sum(values) / len(values)

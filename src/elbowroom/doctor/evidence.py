@@ -1,4 +1,4 @@
-"""The evidence: each part gathered once, when somebody first asks for it."""
+"""The evidence that diagnoses look at: the record, model, data and metrics of a run, each loaded on first use."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import math
 from functools import cached_property
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from elbowroom import noise, serialization
 from elbowroom.auditor.claim import parse_vae_output
 from elbowroom.auditor.isolation import eval_mode, module_device, preserve_rng
 from elbowroom.data import Batch, Data, Split, freeze
+from elbowroom.deprecation import warn_renamed
 from elbowroom.doctor import loss_weights
 from elbowroom.doctor.loss_weights import LossWeights
 from elbowroom.doctor.registry import NotApplicableError
@@ -21,21 +23,23 @@ from elbowroom.models.draw import Draw
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run
 
-#: Examples of a split that are looked at.
+#: Examples of a split that the model is run on.
 MAX_EXAMPLES = 512
-#: Steps before which a model has not had the time to show what it will become.
+#: Steps before which it is too early to tell an untrained model from a failed one.
 MIN_STEPS = 300
 
 
 class Evidence:
-    """A run, and what can be learned of it.
+    """A run with lazily loaded model, data, draws and metrics.
+
+    A property raises :class:`NotApplicableError` where the run does not have what it needs.
 
     Args:
-        run: its directory.
+        run: the run.
         data: what it was trained on, if that was given as a Python object.
         model: as it was built, if no recipe built it.
-        objective: likewise.
-        snapshots: those of a training under way; if not given, those on record and one more.
+        objective: as it was built, if no recipe built it.
+        snapshots: those of a training in progress; by default those in the metrics and one of the final model.
     """
 
     def __init__(
@@ -50,31 +54,42 @@ class Evidence:
 
     @cached_property
     def metric_rows(self) -> list[dict[str, Any]]:
-        """The rows of the metrics."""
+        """The rows of ``metrics.jsonl``."""
         return self.run.metrics()
 
     def split_rows(self, split: str) -> list[dict[str, Any]]:
-        """The rows that hold figures of a split."""
+        """Return the rows with metrics of a split."""
         return [row for row in self.metric_rows if row.get("split") == split]
+
+    def figures(self, split: str) -> list[dict[str, Any]]:
+        """Return ``split_rows(split)``, under its old name."""
+        warn_renamed("Evidence.figures", "Evidence.split_rows")
+        return self.split_rows(split)
+
+    @property
+    def looks(self) -> list[Snapshot]:
+        """The old name of ``snapshots``."""
+        warn_renamed("Evidence.looks", "Evidence.snapshots")
+        return self.snapshots
 
     @property
     def n_steps(self) -> int:
-        """How many the optimiser has taken."""
+        """The number of optimizer steps taken."""
         return max((row["step"] for row in self.metric_rows), default=0)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one example."""
+        """The shape of one example."""
         return tuple(self.run.record["shape"])
 
     @property
     def n_values(self) -> int:
-        """How many numbers an example has."""
+        """The number of values of an example."""
         return math.prod(self.shape)
 
     @cached_property
     def data(self) -> Data:
-        """What it was trained on."""
+        """The data it was trained on."""
         if self._data is not None:
             return self._data
         try:
@@ -97,16 +112,16 @@ class Evidence:
 
     @property
     def elbowroom_model(self) -> GenerativeModel:
-        """The model, where it is one of ours."""
+        """The model, if it is an elbowroom model."""
         if isinstance(self.model, GenerativeModel):
             return self.model
         raise NotApplicableError(
-            f"{type(self.model).__name__} is no model of elbowroom, so its parts cannot be told apart"
+            f"{type(self.model).__name__} is not an elbowroom model, so its encoder, prior and decoder are not known"
         )
 
     @cached_property
     def objective(self) -> Term | None:
-        """What it was trained on, where that is known: the recipe's may have been replaced."""
+        """The training objective, or ``None`` if it is not known: the recipe's may have been replaced."""
         if self._objective is not None:
             return self._objective
         try:
@@ -117,17 +132,17 @@ class Evidence:
 
     @property
     def held_out_split(self) -> Split:
-        """The examples that were not trained on, as far as there are some."""
+        """The validation split, or the training split if there is none."""
         return self.data.train if self.data.validation is None else self.data.validation
 
     @cached_property
     def batch(self) -> Batch:
-        """A few of them."""
+        """The first examples of the held-out split."""
         return first_batch(self.held_out_split, MAX_EXAMPLES, self.model)
 
     @cached_property
     def draw(self) -> Draw:
-        """What the model makes of them."""
+        """The draw of the model for this batch."""
         with eval_mode(self.elbowroom_model), noise.keyed_noise(0, self.batch.index):
             return self.elbowroom_model.draw(
                 self.batch.x, self.batch.y, 1 if self.objective is None else self.objective.k
@@ -135,67 +150,69 @@ class Evidence:
 
     @cached_property
     def snapshots(self) -> list[Snapshot]:
-        """Every look at the model there is, the newest last."""
+        """The snapshots of the model, the latest last."""
         if self._snapshots is not None:
             return self._snapshots
-        before = [
+        recorded = [
             Snapshot.from_row(row)
             for row in self.metric_rows
             if row.get("event") == "look" and row["step"] < self.n_steps
         ]
-        now = None if self.run.record["training"]["pass_state"] else take_snapshot(self.model, self.batch, self.n_steps)
-        if now is None:
+        pass_state = self.run.record["training"]["pass_state"]
+        latest = None if pass_state else take_snapshot(self.model, self.batch, self.n_steps)
+        if latest is None:
             raise NotApplicableError(f"{type(self.model).__name__} does not return (reconstruction, mu, logvar)")
-        return [*before, now]
+        return [*recorded, latest]
 
     @cached_property
     def loss_weights(self) -> LossWeights:
-        """What the loss charges for reconstruction and KL."""
-        with_terms = [row for row in self.metric_rows if "split" in row and "reconstruction" in row]
+        """The weights of reconstruction and KL in the loss."""
         try:
-            known = self.objective if isinstance(self.model, GenerativeModel) else None
+            objective = self.objective if isinstance(self.model, GenerativeModel) else None
         except NotApplicableError:
-            known = None
-        if known is not None:
+            objective = None
+        if objective is not None:
             if not self.draw.is_probabilistic:
                 raise NotApplicableError("a point posterior or no prior: there is no KL")
-            return loss_weights.weights_from_objective(known, self.draw)
-        return loss_weights.weights_from_rows(with_terms) if with_terms else self._search_loss_weights()
+            return loss_weights.weights_from_objective(objective, self.draw)
+        rows = [row for row in self.metric_rows if "split" in row and "reconstruction" in row]
+        return loss_weights.weights_from_rows(rows) if rows else self._search_loss_weights()
 
     def _search_loss_weights(self) -> LossWeights:
-        split, rows = ("validation", self.split_rows("validation")) if self.split_rows("validation") else ("train", [])
-        if not rows:
-            raise NotApplicableError("there are no figures of a validation split to compare a loss of one's own with")
-        batch = first_batch(getattr(self.data, split), 10 * MAX_EXAMPLES, self.model)
+        """Return the weights with which the module's output gives the last validation loss."""
+        rows = self.split_rows("validation")
+        if not rows or self.data.validation is None:
+            raise NotApplicableError("there are no metrics of a validation split to compare a custom loss with")
+        batch = first_batch(self.data.validation, 10 * MAX_EXAMPLES, self.model)
         with eval_mode(self.model):
             output = parse_vae_output(self.model(batch.x), batch.x)
         if output is None:
             raise NotApplicableError(f"{type(self.model).__name__} does not return (reconstruction, mu, logvar)")
         return loss_weights.weights_from_output(
-            output, batch.x, rows[-1]["loss"], self.divisors | {"dimensions of the code": output.kl.shape[1]}
+            output, batch.x, rows[-1]["loss"], self.divisors | {"dimensions of z": output.kl.shape[1]}
         )
 
     @property
     def divisors(self) -> dict[str, int]:
-        """What a loss is divided by in error."""
+        """The sizes that a loss may be divided by in error, by what they are."""
         training = self.run.record["training"]
         examples = self.run.record["data"].get("sizes", {}).get("train")
-        found = {"values of an example": self.n_values, "examples of a batch": training["batch_size"]}
-        return found | ({"training examples": examples} if examples else {})
+        divisors = {"values of an example": self.n_values, "examples of a batch": training["batch_size"]}
+        return divisors | ({"training examples": examples} if examples else {})
 
     @cached_property
     def value_resolution(self) -> tuple[float, str]:
-        """The finest that a density of the data may resolve, and what it is."""
+        """The standard deviation below which a density resolves more than the data does, and what it is in words."""
         x = self.batch.x
-        values = x.flatten().unique()
+        values: Tensor = torch.unique(x)
         if len(values) <= 256 and len(values) > 1:
             return values.diff().min().item() / 2, "half the distance of the data's values"
-        return 1e-3 * x.std().item(), "a thousandth of the data's spread"
+        return 1e-3 * x.std().item(), "a thousandth of the data's standard deviation"
 
 
 def first_batch(split: Split, n: int, model: nn.Module) -> Batch:
-    """The first examples of a split, where the model is, with torch's generators as they were."""
-    here = module_device(model)
-    with preserve_rng(here):
+    """Return the first examples of a split on the model's device, leaving torch's generators as they were."""
+    device = module_device(model)
+    with preserve_rng(device):
         batch = freeze(split, 0).first(n)
-    return Batch(batch.x.to(here), None if batch.y is None else batch.y.to(here), batch.index.to(here))
+    return Batch(batch.x.to(device), None if batch.y is None else batch.y.to(device), batch.index.to(device))

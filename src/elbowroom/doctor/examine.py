@@ -1,4 +1,4 @@
-"""The examination of a run."""
+"""Run every diagnosis on a run, and collect the findings."""
 
 from __future__ import annotations
 
@@ -16,43 +16,44 @@ from elbowroom.runs.run import Run
 
 
 def examine(run: Run | str | Path, data: Any = None, model: nn.Module | None = None) -> Findings:
-    """Look for every known ailment in a run.
+    """Look for every known problem in a run.
 
     Args:
         run: the run, or its directory.
         data: what it was trained on, if that was given as a Python object.
-        model: the module as it was built, if no recipe built it; the run's weights are read into it.
+        model: the module as it was built, if no recipe built it; the weights of the run are loaded into it.
 
     Returns:
-        The findings, the gravest first: a list, with what was ``looked_for`` and what stayed ``unexamined`` and why.
+        The findings, the most severe first: a list, with the ``performed_names`` of the diagnoses that ran and the
+        ``skip_reasons`` of the others.
 
     Raises:
-        ValueError: there is no run.
+        ValueError: the directory holds no run.
 
     >>> import tempfile, elbowroom as er
     >>> data = er.load_data("digits")
     >>> model, _ = er.recipes.vae(data.shape, latent=2)
     >>> objective = er.Reconstruction() / 64 + er.KL()
     >>> run = er.fit(model, objective, data, steps=40, out=tempfile.mkdtemp() + "/run", device="cpu")
-    >>> found = er.doctor.examine(run)
-    >>> found[0].title, found[0].severity
+    >>> findings = er.doctor.examine(run)
+    >>> findings[0].title, findings[0].severity
     ('reconstruction averaged', 'fault')
     """
     run = run if isinstance(run, Run) else Run(run)
-    run.record  # noqa: B018 - a directory without a run is said to be none, rather than healthy
+    run.record  # noqa: B018 - raises for a directory without a run, which would otherwise have no findings
     return diagnose(Evidence(run, None if data is None else load_data(data), model))
 
 
 def diagnose(evidence: Evidence, during_training: bool = False) -> Findings:
-    """Ask every ailment of a case, or those alone that are looked for during training."""
-    found: list[Finding] = []
-    looked_for, unexamined = [], {}
-    for ailment in DIAGNOSES.values():
-        if during_training and not ailment.during_training:
+    """Run every diagnosis on the evidence, or only those that run during training."""
+    findings: list[Finding] = []
+    performed_names, skip_reasons = [], {}
+    for diagnosis in DIAGNOSES.values():
+        if during_training and not diagnosis.during_training:
             continue
         try:
-            found += ailment.function(evidence)
-            looked_for.append(ailment.name)
-        except NotApplicableError as why:
-            unexamined[ailment.name] = str(why)
-    return Findings(found, looked_for, unexamined)
+            findings += diagnosis.function(evidence)
+            performed_names.append(diagnosis.name)
+        except NotApplicableError as error:
+            skip_reasons[diagnosis.name] = str(error)
+    return Findings(findings, performed_names, skip_reasons)

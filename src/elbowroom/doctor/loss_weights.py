@@ -1,4 +1,4 @@
-"""What an objective charges for the reconstruction and for the KL, whatever it is written like."""
+"""The weights of reconstruction and KL in a loss, from its derivatives, from recorded metrics or by search."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.objectives import Term
 
-#: A step past every schedule.
+#: A step beyond the end of every schedule.
 AFTER_ALL_SCHEDULES = 10**9
-#: What two losses may differ by, relatively, where they are of the same examples with other noise.
+#: Relative difference allowed between two losses of the same examples with different noise.
 LOSS_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """The weights with which the loss holds the two terms, both in nats per example.
+    """The weights of the two terms of a VAE loss, for terms in nats per example.
 
     Attributes:
         reconstruction: of -log p(x|z), summed over dimensions.
         kl: of the KL, summed over dimensions.
-        source: how they were had.
+        source: where the weights come from, in words.
     """
 
     reconstruction: float
@@ -40,86 +40,87 @@ class LossWeights:
 
 
 def weights_from_objective(objective: Term, draw: Draw, step: int = AFTER_ALL_SCHEDULES) -> LossWeights:
-    """The weights by derivatives: how the loss follows when log p(x|z), or the KL, moves as a whole.
+    """Return the weights as derivatives of the loss with respect to a shift of log p(x|z) and of the KL.
 
     Raises:
-        Unexamined: the loss does not follow the KL in a straight line, so it has no weight; or refuses the draw.
+        NotApplicableError: the loss is not linear in the KL, so it has no weight; or does not accept the draw.
     """
     try:
         slopes = [_loss_slopes(objective, draw, step, shift) for shift in (0.0, 100.0, -100.0)]
     except (ValueError, RuntimeError, AttributeError, TypeError) as error:
-        raise NotApplicableError(f"the objective cannot be taken apart: {error}") from None
+        raise NotApplicableError(f"the derivatives of the objective cannot be computed: {error}") from None
     weights = [kl for _, kl in slopes]
     if max(weights) - min(weights) > 1e-3 * (1 + abs(weights[0])):
-        raise NotApplicableError("the objective bends the KL (an absolute value, a capacity), so it has no one weight")
+        raise NotApplicableError(
+            "the objective is not linear in the KL (an absolute value, a capacity), so it has no single weight"
+        )
     reconstruction, kl = slopes[0]
     return LossWeights(-reconstruction, kl, "derivatives of the objective")
 
 
 def _loss_slopes(objective: Term, draw: Draw, step: int, shift: float) -> tuple[float, float]:
-    """How the loss follows log p(x|z), and the KL, each moved by a constant."""
+    """Return the derivatives of the loss for a constant added to log p(x|z), and to the KL beside ``shift``."""
     a = torch.zeros((), requires_grad=True, device=draw.x.device)
     b = torch.full((), shift, requires_grad=True, device=draw.x.device)
-    moved = copy.copy(draw)
-    vars(moved).pop("log_w", None)
-    moved.terms, moved.latents = {}, tuple(_shift_kl(latent, b / len(draw.latents)) for latent in draw.latents)
-    moved.log_px = draw.log_px.detach() + a
-    moved.kl, moved.log_qz = draw.kl.detach() + b, draw.log_qz.detach() + b
+    shifted = copy.copy(draw)
+    vars(shifted).pop("log_w", None)
+    shifted.terms, shifted.latents = {}, tuple(_shift_kl(latent, b / len(draw.latents)) for latent in draw.latents)
+    shifted.log_px = draw.log_px.detach() + a
+    shifted.kl, shifted.log_qz = draw.kl.detach() + b, draw.log_qz.detach() + b
     with torch.enable_grad(), preserve_rng(draw.x.device):
         torch.manual_seed(0)
-        loss = objective(moved, torch.tensor(step, device=draw.x.device))
+        loss = objective(shifted, torch.tensor(step, device=draw.x.device))
         if not loss.requires_grad:
             return 0.0, 0.0
-        slopes = torch.autograd.grad(loss, (a, b), allow_unused=True)
-    return tuple(0.0 if slope is None else slope.item() for slope in slopes)  # type: ignore[return-value]
+        of_a, of_b = torch.autograd.grad(loss, (a, b), allow_unused=True)
+    return 0.0 if of_a is None else of_a.item(), 0.0 if of_b is None else of_b.item()
 
 
 def _shift_kl(latent: Latent, shift: Tensor) -> Latent:
-    """The same latent with its KL, and with it the log of q, moved by a constant."""
-    again = copy.copy(latent)
-    again.kl, again.log_qz = latent.kl.detach() + shift, latent.log_qz.detach() + shift
-    return again
+    """Return the latent with a constant added to its KL and its log q."""
+    shifted = copy.copy(latent)
+    shifted.kl, shifted.log_qz = latent.kl.detach() + shift, latent.log_qz.detach() + shift
+    return shifted
 
 
 def weights_from_rows(rows: list[dict[str, Any]]) -> LossWeights:
-    """The weights by least squares: ``loss`` of many rows as a sum of their terms.
+    """Return the weights by least squares: the loss of recorded rows as a weighted sum of their terms.
 
     Raises:
-        Unexamined: too few rows, or their loss is no fixed sum of their terms.
+        NotApplicableError: too few rows, or their loss is no fixed weighted sum of their terms.
     """
     if not rows or not {"loss", "reconstruction", "kl"} <= rows[0].keys():
-        raise NotApplicableError("the rows of the metrics hold no reconstruction and KL beside the loss")
-    about = {"step", "epoch", "split", "loss", "elbo", "examples", "seconds", "examples_per_second"}
-    names = sorted(rows[0].keys() - about, key=lambda name: name not in ("reconstruction", "kl"))
-    table = np.array([[row.get(name, np.nan) for name in names] for row in rows], dtype=np.float64)
+        raise NotApplicableError("the metrics have no reconstruction and KL beside the loss")
+    other_columns = {"step", "epoch", "split", "loss", "elbo", "examples", "seconds", "examples_per_second"}
+    names = sorted(rows[0].keys() - other_columns, key=lambda name: name not in ("reconstruction", "kl"))
+    terms = np.array([[row.get(name, np.nan) for name in names] for row in rows], dtype=np.float64)
     loss = np.array([row["loss"] for row in rows], dtype=np.float64)
-    whole = np.isfinite(table).all(1)
-    if whole.sum() < len(names) + 2:
-        raise NotApplicableError(f"{int(whole.sum())} rows are too few to see what the loss is made of")
-    table, loss = table[whole], loss[whole]
-    scale = np.abs(table).max(0) + 1e-12
-    weights, _, rank, _ = np.linalg.lstsq(table / scale, loss, rcond=1e-9)
-    missed = np.abs(table / scale @ weights - loss).max()
-    if rank < len(names) or missed > 1e-3 * np.abs(loss).max():
+    is_complete = np.isfinite(terms).all(1)
+    if is_complete.sum() < len(names) + 2:
+        raise NotApplicableError(f"{int(is_complete.sum())} rows are too few to find the weights of the loss")
+    terms, loss = terms[is_complete], loss[is_complete]
+    scale = np.abs(terms).max(0) + 1e-12
+    scaled_weights, _, rank, _ = np.linalg.lstsq(terms / scale, loss, rcond=1e-9)
+    residual = np.abs(terms / scale @ scaled_weights - loss).max()
+    if rank < len(names) or residual > 1e-3 * np.abs(loss).max():
         raise NotApplicableError(
-            "the loss in the metrics is no fixed sum of its terms, as with a schedule or a term of its own"
+            "the loss in the metrics is no fixed weighted sum of its terms: a schedule, or a term that is not recorded"
         )
-    weights = weights / scale
-    at = {name: float(weight) for name, weight in zip(names, weights, strict=True)}
-    return LossWeights(at["reconstruction"], at["kl"], "the rows of the metrics")
+    weights = dict(zip(names, (scaled_weights / scale).tolist(), strict=True))
+    return LossWeights(weights["reconstruction"], weights["kl"], "least squares on the metrics")
 
 
 def weights_from_output(output: VAEOutput, x: Tensor, loss: float, divisors: dict[str, int]) -> LossWeights:
-    """The weights by trying: which of the usual errors and divisions gives the loss that was reported.
+    """Return the weights by search: the usual error and divisors that give the reported loss.
 
     Args:
         output: of the module for x.
         x: the examples that the loss is the mean over.
         loss: as reported, per example.
-        divisors: what people divide by, and how large it is.
+        divisors: the sizes that a term may be divided by, by what they are.
 
     Raises:
-        Unexamined: none of them does.
+        NotApplicableError: no combination gives the loss.
     """
     kl = output.kl.sum(1).mean().item()
     for (name, error), (a, b) in itertools.product(
@@ -131,28 +132,26 @@ def weights_from_output(output: VAEOutput, x: Tensor, loss: float, divisors: dic
 
 
 def _candidate_weights(divisors: dict[str, int]) -> list[tuple[float, float]]:
-    """Weights of error and KL, the most usual first; without a KL before one so light that it cannot be seen."""
-    parts = [1 / n for n in divisors.values()]
+    """Return weights of error and KL, the most usual first; no KL comes before a KL too light to be detected."""
+    weights = [1 / n for n in divisors.values()]
     return [
         (1.0, 1.0),
         (1.0, 0.0),
-        *((a, 1.0) for a in parts),
-        *((1.0, b) for b in parts),
-        *itertools.product(parts, parts),
+        *((a, 1.0) for a in weights),
+        *((1.0, b) for b in weights),
+        *itertools.product(weights, weights),
     ]
 
 
 def _candidate_errors(reconstruction: Tensor, x: Tensor) -> dict[str, float]:
-    """Usual errors of a reconstruction, summed over dimensions, the mean over examples; the likeliest first."""
-    found: dict[str, float] = {}
-    inside = bool(((x >= 0) & (x <= 1)).all())
-    if inside and bool(((reconstruction >= 0) & (reconstruction <= 1)).all()):
-        found["cross-entropy"] = (
-            F.binary_cross_entropy(reconstruction, x, reduction="none").flatten(1).sum(1).mean().item()
-        )
-    elif inside:
-        logits = F.binary_cross_entropy_with_logits(reconstruction, x, reduction="none").flatten(1).sum(1).mean().item()
-        found["cross-entropy of logits"] = logits
-    square = (reconstruction - x).square().flatten(1).sum(1).mean().item()
-    absolute = (reconstruction - x).abs().flatten(1).sum(1).mean().item()
-    return found | {"squared error": square, "half the squared error": square / 2, "absolute error": absolute}
+    """Return the usual errors of a reconstruction, summed over dimensions, mean over examples; the likeliest first."""
+    errors: dict[str, Tensor] = {}
+    is_unit = bool(((x >= 0) & (x <= 1)).all())
+    if is_unit and bool(((reconstruction >= 0) & (reconstruction <= 1)).all()):
+        errors["cross-entropy"] = F.binary_cross_entropy(reconstruction, x, reduction="none")
+    elif is_unit:
+        errors["cross-entropy of logits"] = F.binary_cross_entropy_with_logits(reconstruction, x, reduction="none")
+    square = (reconstruction - x).square()
+    errors |= {"squared error": square, "half the squared error": square / 2}
+    errors["absolute error"] = (reconstruction - x).abs()
+    return {name: error.flatten(1).sum(1).mean().item() for name, error in errors.items()}

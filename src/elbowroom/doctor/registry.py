@@ -1,4 +1,4 @@
-"""The table of ailments: one small function each."""
+"""The registry of diagnoses: one function for each known problem of a training."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from elbowroom.deprecation import renamed_arguments
 from elbowroom.doctor.finding import Finding
 
 if TYPE_CHECKING:
@@ -15,17 +16,17 @@ DiagnosisFunction = Callable[["Evidence"], Iterator[Finding]]
 
 
 class NotApplicableError(Exception):
-    """Something an ailment must be looked for in is not there; the message says what."""
+    """A diagnosis needs something that the run does not have; the message says what."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a run may suffer from.
+    """A known problem, and the function that looks for it.
 
     Attributes:
-        name: by which it is known.
-        function: from the case to what was found of it; raises :class:`NotApplicableError`.
-        during_training: whether it is cheap enough to be looked for at every validation of a training.
+        name: of the problem.
+        function: from the evidence to its findings; raises :class:`NotApplicableError`.
+        during_training: whether it is cheap enough to run at every validation of a training.
     """
 
     name: str
@@ -33,20 +34,21 @@ class Diagnosis:
     during_training: bool
 
 
-#: Every ailment by its name, in the order in which they are looked for.
+#: Every diagnosis by its name, in the order in which they run.
 DIAGNOSES: dict[str, Diagnosis] = {}
 
 
+@renamed_arguments({"watches": "during_training"})
 def diagnosis(name: str, during_training: bool = False) -> Callable[[DiagnosisFunction], DiagnosisFunction]:
-    """Enter a function into the table of ailments.
+    """Register a function as a diagnosis.
 
     Args:
-        name: of the ailment, which findings have for a title.
-        during_training: whether to look for it during training too.
+        name: of the problem, usually the title of its findings.
+        during_training: whether to run it at every validation of a training too.
     """
 
-    def enter(function: DiagnosisFunction) -> DiagnosisFunction:
+    def register(function: DiagnosisFunction) -> DiagnosisFunction:
         DIAGNOSES[name] = Diagnosis(name, function, during_training)
         return function
 
-    return enter
+    return register

@@ -1,4 +1,4 @@
-"""What is cheap to see of a model on one batch, and is written down at every validation."""
+"""Snapshots: cheap statistics of a model on one batch, recorded at every validation."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from elbowroom.distributions import Normal, Quantized, kl_elements
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
 
-#: Share of equal values at the edge of all log-variances, above which something may be clamping them.
+#: Share of log-variances that equal their minimum or maximum, above which they may be clamped.
 SUSPICIOUS_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    r"""One look at a model.
+    r"""Statistics of a model on one batch.
 
     Attributes:
-        step: the optimiser's steps before it.
-        nats: for each latent, what each of its dimensions says of x: its KL where the prior factorises, else
-            :math:`\frac12 \log(1 + \mathrm{Var}\,\mu / \mathrm E\,\sigma^2)`; of a code with channels, one number
-            for each channel. Empty where the posterior has no spread.
+        step: optimizer steps taken before.
+        nats: for each latent, the information of each dimension about x: its KL if the prior factorizes, else
+            :math:`\frac12 \log(1 + \mathrm{Var}\,\mu / \mathrm E\,\sigma^2)`; for a latent with channels, one
+            number for each channel. Empty if the posterior has no variance.
         scale: the smallest and the median standard deviation of p(x|z) over the elements of x, if it has one.
-        clamped: share of the log-variances that sit at a bound with no gradient, by the distribution they are of.
-        codes: how many codes of a codebook were chosen, of how many, in how many choices.
+        clamped: share of the log-variances at a bound that passes no gradient, by distribution.
+        codes: the number of codebook entries chosen, the size of the codebook, and the number of choices.
     """
 
     step: int
@@ -42,42 +42,39 @@ class Snapshot:
     codes: list[int] | None = None
 
     def to_row(self, epoch: int) -> dict[str, Any]:
-        """As a row of the metrics."""
+        """Return the snapshot as a row of ``metrics.jsonl``."""
         return {"event": "look", "epoch": epoch} | asdict(self)
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Snapshot:
-        """From a row of the metrics."""
+        """Build a snapshot from a row of ``metrics.jsonl``."""
         return cls(*(row.get(name) for name in cls.__dataclass_fields__))  # type: ignore[arg-type]
 
 
 def take_snapshot(model: nn.Module, batch: Batch, step: int) -> Snapshot | None:
-    """Look at a model, or at a module that returns the classic's triple; ``None`` for any other."""
+    """Take a snapshot of a model or a module with ``(reconstruction, mu, logvar)``; ``None`` for any other."""
     if isinstance(model, GenerativeModel):
         with eval_mode(model), noise.keyed_noise(0, batch.index):
             draw = model.draw(batch.x, batch.y)
-        seen = [_round_to_list(nats_per_dimension(latent)) for latent in draw.latents]
-        return Snapshot(step, seen, _decoder_scale(draw), _clamped_shares(model, batch, draw), _codebook_usage(draw))
+        nats = [_round_to_list(nats_per_dimension(latent)) for latent in draw.latents]
+        return Snapshot(step, nats, _decoder_scale(draw), _clamped_shares(model, batch, draw), _codebook_usage(draw))
     with eval_mode(model):
         output = parse_vae_output(model(batch.x), batch.x)
     if output is None:
         return None
-    return Snapshot(
-        step,
-        [_round_to_list(nats_per_dimension(latent_from_output(output)))],
-        clamped=_clamped_shares(model, batch, output),
-    )
+    nats = [_round_to_list(nats_per_dimension(latent_from_output(output)))]
+    return Snapshot(step, nats, clamped=_clamped_shares(model, batch, output))
 
 
 def latent_from_output(output: VAEOutput) -> Latent:
-    """The classic's code as a latent of ours."""
+    """Return the posterior of a module's output, with a standard normal prior, as a latent."""
     mu, logvar = output.mu.flatten(1), output.logvar.flatten(1)
     zero = torch.zeros_like(mu[0])
     return Latent(mu[None], Normal(mu, logvar), Normal(zero, zero))
 
 
 def nats_per_dimension(latent: Latent) -> Tensor:
-    """What each dimension of a latent says of x, (D,); of one with channels, each channel's mean; empty for a point."""
+    """Return the information of each dimension about x, (D,); channel means; empty for a point or a codebook."""
     q, prior = latent.q, latent.prior
     if isinstance(q, Quantized):
         return torch.zeros(0)
@@ -98,7 +95,7 @@ def _round_to_list(values: Tensor) -> list[float]:
 
 
 def _decoder_scale(draw: Draw) -> list[float] | None:
-    """Of a density over all numbers; a bounded or discrete one has no scale that could run away."""
+    """Return the standard deviations of p(x|z); ``None`` if it is bounded or discrete, as it cannot then diverge."""
     log_variance = _log_variance(draw.p)
     if log_variance is None:
         return None
@@ -109,14 +106,14 @@ def _decoder_scale(draw: Draw) -> list[float] | None:
 
 def _codebook_usage(draw: Draw) -> list[int] | None:
     for latent in draw.latents:
-        book = getattr(latent.prior, "codebook", None)
-        if isinstance(latent.q, Quantized) and isinstance(book, Tensor):
-            return [len(latent.q.indices.unique()), len(book), latent.q.indices.numel()]
+        codebook = getattr(latent.prior, "codebook", None)
+        if isinstance(latent.q, Quantized) and isinstance(codebook, Tensor):
+            return [len(torch.unique(latent.q.indices)), len(codebook), latent.q.indices.numel()]
     return None
 
 
 def _log_variance(p: Distribution) -> Tensor | None:
-    """Of a density over all numbers, from wherever it is kept."""
+    """Return the log-variance of a density on the real line; ``None`` for any other distribution."""
     inner = p.base_dist if isinstance(p, Independent) else p
     if isinstance(inner, Normal):
         return inner.log_var
@@ -127,49 +124,46 @@ def _log_variance(p: Distribution) -> Tensor | None:
 
 
 def _clamped_shares(model: nn.Module, batch: Batch, output: Draw | VAEOutput) -> dict[str, float]:
-    """The share of clamped log-variances: many of one value at the edge of all, through which no gradient comes."""
+    """Return the shares of clamped log-variances: equal to their minimum or maximum, and without a gradient."""
     if max((_edge_share(t)[0] for t in _log_variances(output).values()), default=0) < SUSPICIOUS_SHARE:
         return {}
     with eval_mode(model), torch.enable_grad(), noise.keyed_noise(0, batch.index):
-        # Once more, now with a graph: to be suspicious is rare.
-        again = (
+        # The second pass, with gradients, is needed rarely.
+        with_graph = (
             model.draw(batch.x, batch.y)
             if isinstance(model, GenerativeModel)
             else parse_vae_output(model(batch.x), batch.x)
         )
         parameters = [p for p in model.parameters() if p.requires_grad]
-        return {} if again is None else _zero_gradient_shares(again, parameters)
+        return {} if with_graph is None else _zero_gradient_shares(with_graph, parameters)
 
 
 def _zero_gradient_shares(output: Draw | VAEOutput, parameters: list[nn.Parameter]) -> dict[str, float]:
-    found = {}
+    shares = {}
     for name, values in _log_variances(output).items():
         share, edge = _edge_share(values)
         if share < SUSPICIOUS_SHARE or not values.requires_grad:
             continue
-        at = values[values == edge].sum()
-        gradients = torch.autograd.grad(at, parameters, retain_graph=True, allow_unused=True)
+        at_edge = values[values == edge].sum()
+        gradients = torch.autograd.grad(at_edge, parameters, retain_graph=True, allow_unused=True)
         if not any(gradient is not None and bool(gradient.any()) for gradient in gradients):
-            found[name] = round(share, 4)
-    return found
+            shares[name] = round(share, 4)
+    return shares
 
 
 def _log_variances(output: Draw | VAEOutput) -> dict[str, Tensor]:
     if isinstance(output, VAEOutput):
         return {"q(z|x)": output.logvar}
-    found: dict[str, Tensor] = {}
-    for i, latent in enumerate(output.latents, 1):
-        value = _log_variance(latent.q)
-        name = "q(z|x)" if len(output.latents) == 1 else f"q(z{i}|x)"
-        found |= {} if value is None else {name: value}
+    names = ["q(z|x)"] if len(output.latents) == 1 else [f"q(z{i}|x)" for i in range(1, len(output.latents) + 1)]
+    values = {name: _log_variance(latent.q) for name, latent in zip(names, output.latents, strict=True)}
     inner = output.p.base_dist if isinstance(output.p, Independent) else output.p
-    own = getattr(inner, "log_scale", None)
-    value = own if isinstance(own, Tensor) else _log_variance(output.p)
-    return found if value is None else found | {"p(x|z)": value}
+    log_scale = getattr(inner, "log_scale", None)
+    values["p(x|z)"] = log_scale if isinstance(log_scale, Tensor) else _log_variance(output.p)
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _edge_share(values: Tensor) -> tuple[float, float]:
-    """The larger share of values that equal the smallest or the largest of all, and which of the two it is."""
+    """Return the share of values that equal the minimum or the maximum, whichever is larger, and that value."""
     low, high = values.min(), values.max()
     shares = {low.item(): (values == low).float().mean().item(), high.item(): (values == high).float().mean().item()}
     edge = max(shares, key=lambda value: shares[value])

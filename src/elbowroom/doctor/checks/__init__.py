@@ -1,4 +1,4 @@
-"""The checks of the doctor, by what they look at; importing them registers their diagnoses."""
+"""The diagnoses, by what they look at; importing the modules registers them."""
 
 from elbowroom.doctor.checks import data, latent, loss, overfitting
 

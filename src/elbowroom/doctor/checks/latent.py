@@ -1,4 +1,4 @@
-"""Ailments of the code."""
+"""Diagnoses of the latent: posterior collapse, clamped variances, unused codebook entries."""
 
 from __future__ import annotations
 
@@ -9,63 +9,56 @@ from elbowroom.doctor.finding import Finding, Severity
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
 from elbowroom.doctor.snapshot import Snapshot
 
-#: Nats below which a dimension says nothing of x: the epsilon of Lucas et al. 2019, arXiv 1911.02469.
+#: Nats below which a dimension has no information about x: the epsilon of Lucas et al. 2019, arXiv 1911.02469.
 SILENT_NATS = 0.01
-#: Share of the dimensions that must speak for a code to be worth its name.
+#: Share of the dimensions that must be active, without a warning.
 MIN_ACTIVE_SHARE = 0.1
-#: Growth from one look to the next, above which a code is on its way.
+#: Growth of the KL from one snapshot to the next, above which it is still rising.
 RISING_FACTOR = 1.5
 
 
 @diagnosis("posterior collapse", during_training=True)
 def find_posterior_collapse(evidence: Evidence) -> Iterator[Finding]:
-    """Dimensions whose KL is below 0.01 nats on average: q(z|x) is the prior, whatever x is."""
+    """Find dimensions whose KL is below 0.01 nats on average: there q(z|x) is the prior for every x."""
     last = evidence.snapshots[-1]
     if not any(last.nats):
-        raise NotApplicableError("the posterior is a point or a code of a codebook, and has no spread to compare")
+        raise NotApplicableError("the posterior is a point or a codebook entry, and has no variance to compare")
     if last.step < MIN_STEPS:
-        raise NotApplicableError(
-            f"{last.step} steps are too few to tell a code that collapsed from one that has not begun"
-        )
-    size, speaking = sum(map(len, last.nats)), sum(nats >= SILENT_NATS for z in last.nats for nats in z)
-    if (
-        len(evidence.snapshots) > 1
-        and _total_nats(last) > RISING_FACTOR * _total_nats(evidence.snapshots[-2])
-        and not speaking
-    ):
+        raise NotApplicableError(f"{last.step} steps are too few to tell a collapsed posterior from an untrained one")
+    size, n_active = sum(map(len, last.nats)), sum(nats >= SILENT_NATS for z in last.nats for nats in z)
+    if not n_active and _is_rising(evidence.snapshots):
         raise NotApplicableError("the KL is small, and rising")
-    if speaking == size:
+    if n_active == size:
         return
-    of = f"{size - speaking} of {size} dimensions say less than {SILENT_NATS} nats of x ({_name_silent_dimensions(last)})"
     since = f"since step {_silent_since_step(evidence):,}"
-    largest = max(max(z) for z in last.nats if z)
-    if not speaking:
+    silent = f"{size - n_active} of {size} dimensions have less than {SILENT_NATS} nats of information about x"
+    silent = f"{silent} ({_name_silent_dimensions(last)}), {since}"
+    collapsed = [f"z{i}" for i, z in enumerate(last.nats, 1) if max(z, default=1) < SILENT_NATS]
+    if not n_active:
+        largest = max(max(z) for z in last.nats if z)
         yield Finding(
             "posterior collapse",
-            f"all {size} dimensions say less than {SILENT_NATS} nats of x (the largest {largest:.2g}), {since}",
-            "the decoder works without the code: reconstructions are alike, codes mean nothing, samples are the mean",
+            f"all {size} dimensions have less than {SILENT_NATS} nats of information about x "
+            f"(the largest {largest:.2g}), {since}",
+            "the decoder ignores z: all reconstructions are alike, latents have no meaning, samples are the mean image",
             _suggest_remedy(evidence),
             "fault",
         )
-    elif speaking <= MIN_ACTIVE_SHARE * size or (
-        whole := [i for i, z in enumerate(last.nats, 1) if max(z, default=1) < SILENT_NATS]
-    ):
-        few = speaking <= MIN_ACTIVE_SHARE * size
-        yield Finding(
-            "posterior collapse",
-            f"{of}, {since}",
-            f"{'most of the code' if few else f'the whole latent z{whole[0]}'} is the prior, whatever x is",
-            _suggest_remedy(evidence),
-            "warning",
-        )
+    elif collapsed or n_active <= MIN_ACTIVE_SHARE * size:
+        part = "most of z" if n_active <= MIN_ACTIVE_SHARE * size else f"the whole latent {collapsed[0]}"
+        yield Finding("posterior collapse", silent, f"{part} is the prior for every x", _suggest_remedy(evidence))
     else:
         yield Finding(
             "unused dimensions",
-            f"{of}, {since}",
-            f"no harm by itself: the model found use for {speaking}",
-            "give that many dimensions if a smaller code is wanted, or --free-bits 0.05 to have all of them used",
+            silent,
+            f"no harm by itself: the model uses {n_active}",
+            f"use {n_active} dimensions for a smaller latent, or --free-bits 0.05 to have all of them used",
             "note",
         )
+
+
+def _is_rising(snapshots: list[Snapshot]) -> bool:
+    return len(snapshots) > 1 and _total_nats(snapshots[-1]) > RISING_FACTOR * _total_nats(snapshots[-2])
 
 
 def _total_nats(snapshot: Snapshot) -> float:
@@ -77,17 +70,17 @@ def _silent_dimensions(snapshot: Snapshot) -> set[tuple[int, int]]:
 
 
 def _silent_since_step(evidence: Evidence) -> int:
-    """The first step from which on, at every look, the dimensions that are silent now were silent."""
+    """Return the step since which the dimensions that are silent now have been silent in every snapshot."""
     now, since = _silent_dimensions(evidence.snapshots[-1]), evidence.snapshots[-1].step
-    for look in reversed(evidence.snapshots):
-        if not now <= _silent_dimensions(look):
+    for snapshot in reversed(evidence.snapshots):
+        if not now <= _silent_dimensions(snapshot):
             break
-        since = look.step
+        since = snapshot.step
     return since
 
 
 def _name_silent_dimensions(snapshot: Snapshot) -> str:
-    """The silent dimensions by their numbers, from 1."""
+    """Return the numbers of the silent dimensions, from 1, in words."""
     several = len([z for z in snapshot.nats if z]) > 1
     names = [f"z{i + 1}[{j + 1}]" if several else str(j + 1) for i, j in sorted(_silent_dimensions(snapshot))]
     return ", ".join(names[:10]) + (", …" if names[10:] else "")
@@ -102,32 +95,32 @@ def _suggest_remedy(evidence: Evidence) -> str:
         return f"lower the weight of the KL, which is {weight:.3g} times that of the reconstruction"
     callbacks = {callback["name"] for callback in evidence.run.record["training"]["callbacks"]}
     if "Warmup" not in callbacks and "ramp" not in str(evidence.run.record.get("objective")):
-        return "let the weight of the KL grow over the start: --kl-warmup 0.3"
-    return "leave the first nats of each dimension free: --free-bits 0.05"
+        return "warm up the weight of the KL: --kl-warmup 0.3"
+    return "do not penalize the first nats of each dimension: --free-bits 0.05"
 
 
 @diagnosis("clamped variance", during_training=True)
 def find_clamped_variance(evidence: Evidence) -> Iterator[Finding]:
-    """Log-variances that sit at a bound, where no gradient reaches the network, at every look so far."""
+    """Find log-variances at a bound that passes no gradient to the network, in each of the last snapshots."""
     if evidence.snapshots[-1].clamped is None:
-        raise NotApplicableError("the distributions have no variances to look at")
+        raise NotApplicableError("the distributions have no variances")
     last = evidence.snapshots[-1]
-    for which, share in (last.clamped or {}).items():
-        always = all(which in (look.clamped or {}) for look in evidence.snapshots[-3:])
-        if not always or last.step < MIN_STEPS:
+    for name, share in (last.clamped or {}).items():
+        is_lasting = all(name in (snapshot.clamped or {}) for snapshot in evidence.snapshots[-3:])
+        if not is_lasting or last.step < MIN_STEPS:
             continue
         yield Finding(
             "clamped variance",
-            f"{share:.0%} of the log-variances of {which} sit at one value, through which no gradient comes",
-            "the KL and the density are those of the bound, not of the network, and it cannot leave it",
+            f"{share:.0%} of the log-variances of {name} have the same value, which passes no gradient",
+            "the KL and the density are those of the bound and not of the network, which cannot learn to leave it",
             "remove the clamp, or widen it: log-variances of -20 to 20 do no harm in single precision",
-            "warning" if share > 0.5 or which.startswith("q") else "note",
+            "warning" if share > 0.5 or name.startswith("q") else "note",
         )
 
 
 @diagnosis("dead codes", during_training=True)
 def find_dead_codes(evidence: Evidence) -> Iterator[Finding]:
-    """Codes of a codebook that no example chooses."""
+    """Find codebook entries that no example chooses."""
     last = evidence.snapshots[-1]
     if last.codes is None:
         raise NotApplicableError("there is no codebook")
@@ -135,7 +128,7 @@ def find_dead_codes(evidence: Evidence) -> Iterator[Finding]:
     if choices < 4 * codes:
         raise NotApplicableError(f"{choices:,} choices are too few to see which of {codes} codes are never chosen")
     if last.step < MIN_STEPS:
-        raise NotApplicableError(f"{last.step} steps are too few for a codebook to find its place")
+        raise NotApplicableError(f"{last.step} steps are too few to train a codebook")
     if used > 0.5 * codes:
         return
     severity: Severity = "fault" if used <= 1 else "warning" if used <= MIN_ACTIVE_SHARE * codes else "note"
@@ -143,6 +136,6 @@ def find_dead_codes(evidence: Evidence) -> Iterator[Finding]:
         "dead codes",
         f"{used} of {codes} codes are chosen, in {choices:,} choices",
         f"each position carries at most {max(used, 1)} possibilities; the rest of the codebook is not trained",
-        "restart idle codes on vectors of the batch, as er.Codebook does, or give fewer codes",
+        "restart unused codes on vectors of the batch, as er.Codebook does, or use fewer codes",
         severity,
     )

@@ -1,4 +1,4 @@
-"""Ailments of the loss: what is charged for what."""
+"""Diagnoses of the loss: the weights of reconstruction and KL, and schedules that did not end."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.loss_weights import LossWeights
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
 
-#: Weight of the KL relative to the reconstruction, beyond which, up or down, the model is hardly a VAE.
+#: Ratio of the weights of KL and reconstruction, or its inverse, beyond which the model is hardly a VAE.
 MAX_KL_RATIO = 20.0
-#: A schedule of a recipe's objective, as it prints.
+#: A schedule in the repr of an objective.
 _SCHEDULE_PATTERN = re.compile(r"(\w+)\(([^()]*?) in ([\d,]+) steps\)")
 
 
 @diagnosis("reconstruction averaged")
 def find_averaged_reconstruction(evidence: Evidence) -> Iterator[Finding]:
-    """A reconstruction averaged over the values of an example, beside a KL that is summed."""
+    """Find a reconstruction that is averaged over the values of an example, beside a KL that is summed."""
     try:
-        charges = evidence.loss_weights
+        weights = evidence.loss_weights
     except NotApplicableError:
         if any("reconstruction" in row for row in evidence.metric_rows):
             raise
         yield from _find_by_first_loss(evidence)
         return
-    if not _is_averaged(evidence, charges):
+    if not _is_averaged(evidence, weights):
         return
     yield Finding(
         "reconstruction averaged",
-        f"the loss holds 1/{1 / charges.reconstruction:,.0f} of the reconstruction and {charges.kl:.3g} of the KL, and "
-        f"an example has {evidence.n_values:,} values ({charges.source})",
-        f"the KL weighs {charges.kl / charges.reconstruction:,.0f} times as much as in the ELBO: the code collapses",
-        "sum the reconstruction over an example's values, and average over examples alone",
+        f"the loss has 1/{1 / weights.reconstruction:,.0f} of the reconstruction and {weights.kl:.3g} of the KL, and "
+        f"an example has {evidence.n_values:,} values ({weights.source})",
+        f"the KL weighs {weights.kl / weights.reconstruction:,.0f} times as much as in the ELBO: posteriors collapse",
+        "sum the reconstruction over the values of an example, and average over examples only",
         "fault",
     )
 
@@ -46,43 +46,43 @@ def _is_averaged(evidence: Evidence, loss_weights: LossWeights) -> bool:
 
 
 def _find_by_first_loss(evidence: Evidence) -> Iterator[Finding]:
-    """From the loss alone: summed over many values, a first loss is never below one nat."""
+    """Judge by the first loss alone: if summed over many values, it is never below one nat."""
     rows = evidence.split_rows("train") or evidence.split_rows("validation")
     if not rows or evidence.n_values < 32:
-        raise NotApplicableError("what the loss charges for reconstruction and KL is not known")
+        raise NotApplicableError("the weights of reconstruction and KL in the loss are not known")
     first = rows[0]["loss"]
     if not 0 < first < 1:
-        looks = f"the first loss, {first:.3g} for {evidence.n_values} values, does not look averaged"
-        raise NotApplicableError(f"{looks}; more can be said with model=")
+        reason = f"the first loss, {first:.3g} for {evidence.n_values} values, does not look averaged"
+        raise NotApplicableError(f"{reason}; pass model= to know more")
     yield Finding(
         "reconstruction averaged",
-        f"the first loss is {first:.3g} for examples of {evidence.n_values:,} values: {first / evidence.n_values:.1g} for each",
-        "a loss of this size is a mean over values; beside it a KL that is summed weighs far too much",
-        "sum the reconstruction over an example's values, and give er.Loss(…, reduction='sum')",
+        f"the first loss is {first:.3g} for examples of {evidence.n_values:,} values: "
+        f"{first / evidence.n_values:.1g} for each",
+        "a loss this small is a mean over values; beside it a summed KL weighs far too much",
+        "sum the reconstruction over the values of an example, and use er.Loss(…, reduction='sum')",
         "warning",
     )
 
 
 @diagnosis("KL out of proportion")
 def find_kl_imbalance(evidence: Evidence) -> Iterator[Finding]:
-    """A KL that weighs much more or much less than the reconstruction, as a slip of scale makes it."""
-    charges = evidence.loss_weights
-    if charges.kl == 0 or charges.reconstruction <= 0 or _is_averaged(evidence, charges):
+    """Find a KL that weighs much more or much less than the reconstruction, as by an error of scale."""
+    weights = evidence.loss_weights
+    if weights.kl == 0 or weights.reconstruction <= 0 or _is_averaged(evidence, weights):
         return
-    ratio = charges.kl / charges.reconstruction
+    ratio = weights.kl / weights.reconstruction
     if 1 / MAX_KL_RATIO < ratio < MAX_KL_RATIO:
         return
-    size = next(
-        (name for name, n in evidence.divisors.items() if _is_close(abs(math.log(ratio)), math.log(n), 0.005)), None
-    )
-    known = f", which is the number of {size}" if size else ""
+    matches = (name for name, n in evidence.divisors.items() if _is_close(abs(math.log(ratio)), math.log(n), 0.005))
+    size = next(matches, None)
+    meaning = f", which is the number of {size}" if size else ""
     if ratio < 1:
-        shown, consequence = f"1/{1 / ratio:,.4g}", "codes lie far from the prior: samples are not like the data"
+        factor, consequence = f"1/{1 / ratio:,.4g}", "latents lie far from the prior: samples are not like the data"
     else:
-        shown, consequence = f"{ratio:,.4g} times", "the reconstruction hardly counts, and the code collapses"
+        factor, consequence = f"{ratio:,.4g} times", "the reconstruction hardly counts, and the posterior collapses"
     yield Finding(
         "KL out of proportion",
-        f"the KL weighs {shown} as much as the reconstruction{known} ({charges.source})",
+        f"the KL weighs {factor} as much as the reconstruction{meaning} ({weights.source})",
         consequence,
         "sum both over dimensions and average both over examples" if size else "give the KL a weight nearer to 1",
         "fault" if size else "warning",
@@ -95,14 +95,14 @@ def _is_close(a: float, b: float, tolerance: float = 0.03) -> bool:
 
 @diagnosis("warm-up unfinished")
 def find_unfinished_warmup(evidence: Evidence) -> Iterator[Finding]:
-    """A schedule that the run ended before: the last objective is not the one that was meant."""
+    """Find a schedule that is longer than the run, so that the final objective was never trained on."""
     training, steps = evidence.run.record["training"], evidence.n_steps
     if not evidence.metric_rows or "reason" not in evidence.metric_rows[-1]:
-        raise NotApplicableError("the run is not over")
-    for kind, what, length in _SCHEDULE_PATTERN.findall(str(evidence.run.record.get("objective"))):
+        raise NotApplicableError("the run has not ended")
+    for kind, values, length in _SCHEDULE_PATTERN.findall(str(evidence.run.record.get("objective"))):
         last = int(length.replace(",", ""))
         if steps < last:
-            yield _unfinished_finding(f"{kind}({what})", last, steps)
+            yield _unfinished_finding(f"{kind}({values})", last, steps)
     for callback in training["callbacks"]:
         arguments = callback["arguments"] or {}
         if callback["name"] == "Warmup" and (last := (arguments.get("steps") or 0)) > steps:
@@ -113,7 +113,7 @@ def _unfinished_finding(name: str, last: int, steps: int) -> Finding:
     return Finding(
         "warm-up unfinished",
         f"{name} takes {last:,} steps, and the run ended after {steps:,}: {steps / last:.0%} of the way",
-        "the model was not yet trained on the objective that was meant",
+        "the model was never trained on the final objective",
         f"train for more than {last:,} steps, or shorten the schedule to less than {steps:,}",
         "warning",
     )

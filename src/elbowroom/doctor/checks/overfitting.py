@@ -1,4 +1,4 @@
-"""Ailments of the fit: over-fitting, and a density without bound."""
+"""Diagnoses of the fit: over-fitting, and a decoder variance that goes to zero."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from elbowroom.auditor.isolation import eval_mode
+from elbowroom.data import Split
 from elbowroom.doctor.amortization_gap import measure_amortization_gap
 from elbowroom.doctor.evidence import MIN_STEPS, Evidence, first_batch
 from elbowroom.doctor.finding import Finding
@@ -15,121 +16,128 @@ from elbowroom.doctor.registry import NotApplicableError, diagnosis
 from elbowroom.evaluation.suites.likelihood import estimate_bounds
 from elbowroom.models.base import GenerativeModel
 
-#: Gap between training and held-out examples in standard deviations of the latter's, small and medium in the words of
-#: Cohen 1988, and the standard errors that it must exceed to be one at all.
-SMALL_EFFECT, MEDIUM_EFFECT, MIN_STANDARD_ERRORS = 0.2, 0.5, 4.0
-#: Posterior samples of each example, and examples whose posteriors are refined.
-POSTERIOR_SAMPLES, REFINED_EXAMPLES = 8, 64
+#: Gap between training and held-out examples, in standard deviations of the latter, from which it is a note: a small
+#: effect in the terms of Cohen 1988.
+SMALL_EFFECT = 0.2
+#: Gap from which it is a warning: a medium effect.
+MEDIUM_EFFECT = 0.5
+#: Standard errors that the gap must exceed to be significant.
+MIN_STANDARD_ERRORS = 4.0
+#: Posterior samples of each example.
+POSTERIOR_SAMPLES = 8
+#: Examples of each split whose ELBO is computed.
+ELBO_EXAMPLES = 512
+#: Examples of each split whose posteriors are refined.
+REFINED_EXAMPLES = 64
 
 
 @diagnosis("decoder variance running away", during_training=True)
 def find_runaway_variance(evidence: Evidence) -> Iterator[Finding]:
-    """A standard deviation of p(x|z) below what the data resolves: the density there has no bound."""
+    """Find a standard deviation of p(x|z) below the resolution of the data: the density then has no bound."""
     last = evidence.snapshots[-1]
     if last.scale is None:
-        raise NotApplicableError("p(x|z) is no density over all numbers, so it has no variance that could run away")
+        raise NotApplicableError("p(x|z) is no density on the real line, so its variance cannot run away")
     smallest, median = last.scale
-    grain, what = evidence.value_resolution
-    if smallest >= grain:
+    resolution, meaning = evidence.value_resolution
+    if smallest >= resolution:
         return
-    all_of_it = "of every value" if median < grain else "of some values (the median is " + f"{median:.2g})"
-    since = next(look.step for look in evidence.snapshots if look.scale is not None and look.scale[0] < grain)
+    extent = "every value" if median < resolution else f"some values (the median is {median:.2g})"
+    since = next(s.step for s in evidence.snapshots if s.scale is not None and s.scale[0] < resolution)
     yield Finding(
         "decoder variance running away",
-        f"the standard deviation {all_of_it} is {smallest:.2g}, below {grain:.2g}, {what}, since step {since:,}",
-        "the density of x grows without bound as it shrinks: log p(x|z) and the ELBO can be as large as one likes",
-        "give it a floor or fix it (--likelihood gaussian:0.1), or take a likelihood of pixels (discretized-logistic)",
+        f"the standard deviation of {extent} is {smallest:.2g}, below {resolution:.2g}, {meaning}, "
+        f"since step {since:,}",
+        "the density of x grows without bound as it shrinks, so log p(x|z) and the ELBO mean nothing",
+        "set a lower bound, fix it (--likelihood gaussian:0.1), or use a likelihood of pixels (discretized-logistic)",
         "fault",
     )
 
 
 @diagnosis("over-fitting")
 def find_overfitting(evidence: Evidence) -> Iterator[Finding]:
-    """Held-out examples that are worth much less than those trained on, and whether encoder or decoder is to blame."""
+    """Find an ELBO much lower on held-out than on training examples, and whether encoder or decoder causes it."""
     if evidence.data.validation is None:
         raise NotApplicableError("there is no validation split to compare with")
     if not isinstance(evidence.model, GenerativeModel):
         yield from _find_by_curves(evidence)
         return
-    train, held = (_elbo_per_example(evidence, split) for split in (evidence.data.train, evidence.data.validation))
-    gap, error = (
-        (train.mean() - held.mean()).item(),
-        math.sqrt(_squared_standard_error(train) + _squared_standard_error(held)),
-    )
-    effect = gap / held.std().item()
+    train = _elbo_per_example(evidence, evidence.data.train)
+    validation = _elbo_per_example(evidence, evidence.data.validation)
+    gap = (train.mean() - validation.mean()).item()
+    error = math.sqrt(_squared_standard_error(train) + _squared_standard_error(validation))
+    effect = gap / validation.std().item()
     if gap < MIN_STANDARD_ERRORS * error or effect < SMALL_EFFECT:
         return
-    part, blame, advice = _attribute_gap(evidence, gap)
+    part, attribution, advice = _attribute_gap(evidence, gap)
     yield Finding(
         f"over-fitting{part}",
-        f"training examples are worth {train.mean():.2f} nats and validation examples {held.mean():.2f}, a gap of "
-        f"{gap:.2f} ± {error:.2f} nats or {effect:.1f} standard deviations{blame}",
-        "figures of training say little of new examples, and bounds of held-out ones are lower than they could be",
+        f"the ELBO is {train.mean():.2f} nats on training and {validation.mean():.2f} on validation examples, a gap of "
+        f"{gap:.2f} ± {error:.2f} nats or {effect:.1f} standard deviations{attribution}",
+        "training metrics say little about new examples, whose bounds are lower than they could be",
         advice,
         "warning" if effect >= MEDIUM_EFFECT else "note",
     )
 
 
-def _elbo_per_example(evidence: Evidence, split: object) -> Tensor:
-    """What each of some examples is worth: its ELBO, or minus its reconstruction where there is no KL."""
-    batch = first_batch(split, 512, evidence.elbowroom_model)  # type: ignore[arg-type]
+def _elbo_per_example(evidence: Evidence, split: Split) -> Tensor:
+    """Return the ELBO of the first examples, or minus their reconstruction if there is no KL, (B,)."""
+    batch = first_batch(split, ELBO_EXAMPLES, evidence.elbowroom_model)
     with eval_mode(evidence.elbowroom_model):
         scores = estimate_bounds(evidence.elbowroom_model, batch, POSTERIOR_SAMPLES, 0)
     return scores.get("elbo", -scores["reconstruction"])
 
 
 def _squared_standard_error(values: Tensor) -> float:
-    """The squared standard error of the mean."""
+    """Return the squared standard error of the mean."""
     return values.var().item() / len(values)
 
 
 def _attribute_gap(evidence: Evidence, gap: float) -> tuple[str, str, str]:
-    """Whose the gap is. Zhang, Hayes & Barber 2022, arXiv 2205.11640: held-out examples lose by a posterior that does
-    not fit them, which refining it mends, and by a decoder that does not, which nothing does.
+    """Attribute the gap to encoder or decoder: the suffix of the title, the reason and the advice.
+
+    A held-out example has a lower ELBO because the encoder's posterior does not fit it, which refining the posterior
+    corrects, or because the decoder does not (Zhang, Hayes & Barber 2022, arXiv 2205.11640).
     """
-    fewer = "stop earlier (--patience 10), or give more examples or a smaller decoder"
+    decoder_advice = "stop earlier (--patience 10), or use more examples or a smaller decoder"
     assert evidence.data.validation is not None
     try:
-        train, held = (
-            measure_amortization_gap(
-                evidence.elbowroom_model,
-                first_batch(split, REFINED_EXAMPLES, evidence.elbowroom_model),
-                POSTERIOR_SAMPLES,
-            )
-            for split in (evidence.data.train, evidence.data.validation)
-        )
-    except NotApplicableError as why:
-        return "", f"; whose it is cannot be told ({why})", fewer
-    encoder = held.gap.mean().item() - train.gap.mean().item()
-    share = max(0.0, min(1.0, encoder / gap))
-    blame = (
-        f"; refined one by one, posteriors gain {train.gap.mean():.2f} nats on training and "
-        f"{held.gap.mean():.2f} on validation examples, so {share:.0%} of the gap is the encoder's"
+        train = _mean_amortization_gap(evidence, evidence.data.train)
+        validation = _mean_amortization_gap(evidence, evidence.data.validation)
+    except NotApplicableError as error:
+        return "", f"; encoder and decoder cannot be told apart ({error})", decoder_advice
+    share = max(0.0, min(1.0, (validation - train) / gap))
+    reason = (
+        f"; refining each posterior gains {train:.2f} nats on training and {validation:.2f} on validation examples, "
+        f"so {share:.0%} of the gap is the encoder's"
     )
     if share > 0.5:
-        advice = "regularise the encoder alone: noise on its inputs or dropout in it, fewer parameters, more examples"
-        return " of the encoder", blame, advice
-    return " of the decoder", blame, fewer
+        advice = "regularize the encoder alone: noise on its inputs or dropout in it, fewer parameters, more examples"
+        return " of the encoder", reason, advice
+    return " of the decoder", reason, decoder_advice
+
+
+def _mean_amortization_gap(evidence: Evidence, split: Split) -> float:
+    batch = first_batch(split, REFINED_EXAMPLES, evidence.elbowroom_model)
+    return measure_amortization_gap(evidence.elbowroom_model, batch, POSTERIOR_SAMPLES).gap.mean().item()
 
 
 def _find_by_curves(evidence: Evidence) -> Iterator[Finding]:
-    """From the rows alone: training goes on falling while validation has risen."""
-    held, train = evidence.split_rows("validation"), evidence.split_rows("train")
-    if len(held) < 5 or len(train) < 5 or evidence.n_steps < MIN_STEPS:
-        raise NotApplicableError("there are too few validations to see a curve turn")
-    losses = [row["loss"] for row in held]
+    """Judge by the loss curves alone: the training loss still falls while the validation loss has risen."""
+    validation, train = evidence.split_rows("validation"), evidence.split_rows("train")
+    if len(validation) < 5 or len(train) < 5 or evidence.n_steps < MIN_STEPS:
+        raise NotApplicableError("there are too few validations to see whether the loss rises")
+    losses = [row["loss"] for row in validation]
     best = min(range(len(losses)), key=losses.__getitem__)
-    risen = losses[-1] - losses[best]
-    fallen = losses[0] - losses[best]
-    since = [row["loss"] for row in train if row["step"] >= held[best]["step"]]
-    if not fallen > 0 or risen < 0.1 * fallen or not since or since[-1] > since[0]:
+    best_step, rise, fall = validation[best]["step"], losses[-1] - losses[best], losses[0] - losses[best]
+    train_losses = [row["loss"] for row in train if row["step"] >= best_step]
+    if not fall > 0 or rise < 0.1 * fall or not train_losses or train_losses[-1] > train_losses[0]:
         return
     yield Finding(
         "over-fitting",
-        f"the validation loss was least at step {held[best]['step']:,} ({losses[best]:.4g}) and has risen to "
-        f"{losses[-1]:.4g}, while that of training fell to {since[-1]:.4g}; whether encoder or decoder is to blame "
-        "cannot be told of a module of one's own",
-        "figures of training say little of new examples",
+        f"the validation loss was lowest at step {best_step:,} ({losses[best]:.4g}) and has risen to {losses[-1]:.4g}, "
+        f"while the training loss fell to {train_losses[-1]:.4g}; encoder and decoder of a module that is not an "
+        "elbowroom model cannot be told apart",
+        "training metrics say little about new examples",
         "stop earlier (--patience 10), or use checkpoints/best.safetensors",
         "warning",
     )

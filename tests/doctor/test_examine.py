@@ -1,0 +1,87 @@
+"""Healthy runs, runs without a recipe, the findings and the commands."""
+
+import json
+
+import pytest
+
+import elbowroom as er
+from elbowroom.cli import main
+from elbowroom.doctor import DIAGNOSES, Finding, Findings, examine, registry
+from elbowroom.doctor.evidence import Evidence
+from elbowroom.recipes import RECIPES
+from tests.doctor.runs import QUICK, events, is_collapsed, make, titles, train
+
+
+@pytest.mark.parametrize("name", [p if p in QUICK else pytest.param(p, marks=pytest.mark.slow) for p in RECIPES])
+def test_healthy_runs_have_no_findings(name, digits, repeated_digits, tmp_path):
+    run = train(repeated_digits, tmp_path / "run", *make(name))
+    findings = examine(run, digits)
+    expected = {"posterior collapse"} if is_collapsed(run, digits) else set()
+    assert titles(findings) == expected, findings
+    assert {row["title"] for row in events(run, "finding")} <= expected
+    assert {"held-out examples in training", "data out of range", "over-fitting"} <= set(findings.performed_names)
+    assert set(findings.performed_names) | set(findings.skip_reasons) == set(DIAGNOSES)
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "gaussian:optimal", "laplace", "discretized-logistic"])
+def test_healthy_likelihoods_have_no_findings(likelihood, digits, repeated_digits, tmp_path):
+    run = train(repeated_digits, tmp_path / "run", *make(likelihood=likelihood))
+    assert titles(examine(run, digits)) == set()
+
+
+def test_model_without_recipe_is_examined_by_its_metrics(digits, tmp_path):
+    model, _ = make()
+    model.recipe_call = None
+    run = train(digits, tmp_path / "run", model, er.Reconstruction() / 64 + er.KL(), steps=60)
+    findings = examine(run)
+    assert titles(findings) == {"reconstruction averaged"}
+    assert "a model that no recipe made" in findings.skip_reasons["posterior collapse"]
+    assert "posterior collapse" not in examine(run, model=make()[0]).performed_names
+    assert "60 steps are too few" in examine(run, model=make()[0]).skip_reasons["posterior collapse"]
+
+
+def test_commands(digits, tmp_path, capsys):
+    healthy = train(digits, tmp_path / "healthy", *make(latent=4))
+    faulty = train(digits, tmp_path / "faulty", make()[0], er.Reconstruction() / 64 + er.KL())
+    capsys.readouterr()
+    assert main(["doctor", str(healthy.path), "--strict"]) == 0
+    output = capsys.readouterr().out
+    assert "nothing found" in output
+    assert "reconstruction averaged, KL out of proportion" in output
+    assert main(["doctor", str(faulty.path)]) == 0
+    output = capsys.readouterr().out
+    assert "the loss has 1/64 of the reconstruction" in " ".join(output.split())
+    assert main(["doctor", str(faulty.path), "--strict", "--json"]) == 1
+    content = json.loads(capsys.readouterr().out)
+    assert {finding["title"] for finding in content["findings"]} == {"reconstruction averaged", "posterior collapse"}
+    assert main(["doctor", str(tmp_path / "none")]) == 2
+    assert "holds no run" in capsys.readouterr().err
+    assert main(["audit", str(healthy.path)]) == 0
+    assert "independent of the rest of the batch" in capsys.readouterr().out
+    assert main(["audit", str(healthy.path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["passed"] is True
+
+
+def test_old_names_work_with_a_warning(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "DIAGNOSES", {})
+    with pytest.warns(DeprecationWarning, match="watches of diagnosis is now called during_training"):
+        registry.diagnosis("slow", watches=True)(lambda evidence: iter(()))
+    assert registry.DIAGNOSES["slow"].during_training
+    findings = Findings([], ["x"], {"y": "z"})
+    with pytest.warns(DeprecationWarning, match=r"Findings\.performed_names"):
+        assert findings.looked_for == ("x",)
+    with pytest.warns(DeprecationWarning, match=r"Findings\.skip_reasons"):
+        assert findings.unexamined == {"y": "z"}
+    evidence = Evidence(train(digits, tmp_path / "run", *make(), steps=10), snapshots=[])
+    with pytest.warns(DeprecationWarning, match=r"Evidence\.split_rows"):
+        assert evidence.figures("train") == evidence.split_rows("train")
+    with pytest.warns(DeprecationWarning, match=r"Evidence\.snapshots"):
+        assert evidence.looks == []
+
+
+def test_findings_are_sorted_by_severity():
+    unsorted = [Finding("a", "b", "c", "d", severity) for severity in ("note", "fault", "warning")]
+    findings = Findings(unsorted, ["x"], {"y": "z"})
+    assert isinstance(findings, list)
+    assert [finding.severity for finding in findings] == ["fault", "warning", "note"]
+    assert str(findings[0]) == "fault: a. b. c. d."

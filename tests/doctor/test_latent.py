@@ -1,0 +1,117 @@
+"""Diagnoses of the latent."""
+
+import pytest
+import torch
+from sklearn.cluster import KMeans
+from torch import nn
+
+import elbowroom as er
+from elbowroom.distributions import Normal
+from elbowroom.doctor import examine
+from elbowroom.doctor.evidence import Evidence
+from elbowroom.doctor.examine import diagnose
+from elbowroom.doctor.snapshot import Snapshot
+from tests.doctor.runs import events, get_finding, make, titles, train
+
+
+def test_posterior_collapse_is_found_during_and_after_training(digits, tmp_path):
+    model, objective = make("beta_vae", beta=50.0)
+    message = "posterior collapse: all 20 dimensions have less than 0.01 nats of information about x"
+    with pytest.warns(UserWarning, match=message):
+        run = er.fit(
+            model, objective, digits, steps=400, batch_size=32, lr=3e-3, out=tmp_path / "run", device="cpu",
+            watch=(), callbacks=[er.Doctor()],
+        )  # fmt: skip
+    (row,) = events(run, "finding")
+    assert row["severity"] == "fault"
+    assert row["step"] == 320
+    finding = get_finding(examine(run), "posterior collapse")
+    assert finding.severity == "fault"
+    assert "lower the weight of the KL, which is 50 times that of the reconstruction" in finding.advice
+
+
+def test_step_of_the_collapse(digits, tmp_path):
+    """With a low weight of the KL the dimensions are active; they collapse when it grows to 60."""
+    model, _ = make(latent=3)
+    late = er.Schedule(lambda step: torch.where(step < 160, 0.1, 60.0))
+    run = train(digits, tmp_path / "run", model, er.Reconstruction() + late * er.KL(), steps=480)
+    snapshots = [Snapshot.from_row(row) for row in events(run, "look")]
+    assert max(snapshots[0].nats[0]) > 0.1
+    first = next(snapshot.step for snapshot in snapshots if max(snapshot.nats[0]) < 0.01)
+    assert snapshots[0].step < first < snapshots[-1].step
+    finding = get_finding(examine(run), "posterior collapse")
+    assert f"since step {first}" in finding.evidence
+
+
+def test_unused_dimensions_are_a_note(digits, repeated_digits, tmp_path):
+    """A dimension that the decoder ignores becomes the prior."""
+    model, objective = make(latent=3)
+
+    class IgnoresSecondDimension(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, z):
+            return self.inner(z * torch.tensor([1.0, 0.0, 1.0]))
+
+    model.decoder.net = IgnoresSecondDimension(model.decoder.net)
+    run = train(repeated_digits, tmp_path / "run", model, er.ELBO(), steps=400)
+    evidence = Evidence(run, digits, model, objective)
+    finding = get_finding(diagnose(evidence), "unused dimensions")
+    assert finding.severity == "note"
+    assert "1 of 3 dimensions have less than 0.01 nats of information about x (2)" in finding.evidence
+
+
+def test_too_few_steps_skip_the_diagnosis(digits, tmp_path):
+    findings = examine(train(digits, tmp_path / "run", *make(), steps=12))
+    assert titles(findings) == set()
+    assert "12 steps are too few" in findings.skip_reasons["posterior collapse"]
+
+
+class ClampedNormal(er.DiagonalNormal):
+    """A normal with a clamped log-variance, as is often written against overflow."""
+
+    def __init__(self, shape, low, high):
+        super().__init__(shape)
+        self.low, self.high = low, high
+
+    def forward(self, phi):
+        loc, log_var = phi.chunk(2, -1)
+        return Normal(loc, log_var.clamp(self.low, self.high))
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [(0.0, 4.0, {"clamped variance"}), (-20.0, 20.0, set())])
+def test_clamped_variance(low, high, expected, digits, repeated_digits, tmp_path):
+    torch.manual_seed(0)
+    encoder = er.Conditional.mlp((1, 8, 8), ClampedNormal(4, low, high), (64,))
+    model = er.Model(encoder, er.Conditional.mlp(4, er.Bernoulli((1, 8, 8)), (64,)), er.StandardNormal(4))
+    run = train(repeated_digits, tmp_path / "run", model, er.ELBO())
+    findings = examine(run, digits, model)
+    assert titles(findings) == expected
+    assert {row["title"] for row in events(run, "finding")} == expected
+    if expected:
+        evidence = get_finding(findings, "clamped variance").evidence
+        assert "of the log-variances of q(z|x) have the same value" in evidence
+
+
+def test_dead_codes(digits, repeated_digits, tmp_path):
+    """A codebook of 512 entries of which five are near the encoder's outputs, without restarts of the others."""
+
+    class CodebookWithoutUpdates(er.Codebook):
+        def _update_averages(self, output, indices):
+            pass
+
+    torch.manual_seed(0)
+    codebook = CodebookWithoutUpdates(20, 4, 512)
+    encoder = er.Conditional.mlp((1, 8, 8), codebook, (64,))
+    decoder = er.Conditional.mlp(codebook.shape, er.Bernoulli((1, 8, 8)), (64,))
+    model = er.Model(encoder, decoder, er.CodePrior(codebook))
+    outputs = encoder.net(digits.train.first(500).x).detach().reshape(-1, 4)
+    codebook.codes.fill_(1e3)
+    codebook.codes[:5] = torch.tensor(KMeans(5, n_init=1, random_state=0).fit(outputs).cluster_centers_)
+    run = train(repeated_digits, tmp_path / "run", model, er.ELBO() + 0.25 * er.Commitment(), lr=1e-6)
+    finding = get_finding(examine(run, digits, model), "dead codes")
+    assert finding.severity == "warning"
+    assert "5 of 512 codes are chosen, in 3,600 choices" in finding.evidence
+    assert {row["title"] for row in events(run, "finding")} == {"dead codes"}
