@@ -21,11 +21,11 @@ def test_numbers_are_standardized_by_the_training_rows(tmp_path):
     assert there.mean() == pytest.approx(0, abs=1e-6)
     assert there.std(correction=0) == pytest.approx(1, abs=1e-6)
     heights = np.array([np.nan if h is None else h for h in people(400)["height"]])
-    mine = heights[data.train.source_rows.numpy()]
-    assert data.columns[0].mean == pytest.approx(np.nanmean(mine), rel=1e-9)
-    assert data.columns[0].sd == pytest.approx(np.nanstd(mine), rel=1e-6)
-    test = torch.from_numpy((heights[data.test.source_rows.numpy()] - data.columns[0].mean) / data.columns[0].sd).float()
-    assert torch.allclose(data.test.x[:, 0], test, atol=1e-5, equal_nan=True)
+    training = heights[data.train.source_rows.numpy()]
+    assert data.columns[0].mean == pytest.approx(np.nanmean(training), rel=1e-9)
+    assert data.columns[0].sd == pytest.approx(np.nanstd(training), rel=1e-6)
+    standardized = (heights[data.test.source_rows.numpy()] - data.columns[0].mean) / data.columns[0].sd
+    assert torch.allclose(data.test.x[:, 0], torch.from_numpy(standardized).float(), atol=1e-5, equal_nan=True)
     again = load_data(data.protocol["source"], **json.loads(json.dumps(data.protocol["arguments"])))
     assert again.protocol == data.protocol
     assert again.columns == data.columns
