@@ -99,7 +99,7 @@ def test_runs_are_compared_beside_new_ones(runs, digits):
 
 def test_the_studio_lists_them(runs):
     with TestClient(create_app(runs), base_url="http://127.0.0.1") as client:
-        listed = {run["path"] for run in client.get("/api/runs").json()["runs"]}
+        listed = {run["run"] for run in client.get("/api/runs").json()["runs"]}
     assert set(ALL) <= listed
 
 
