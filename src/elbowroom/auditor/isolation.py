@@ -111,16 +111,18 @@ def _uniform(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
     low: float = arguments.get("from", 0)
     high: float = arguments.get("to", 1)
     uniform: Tensor = torch.special.ndtr(normal)
-    return uniform.mul(high - low).add(low)
+    return uniform * (high - low) + low
 
 
 def _bernoulli(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
-    return (torch.special.ndtr(normal) < arguments.get("p", arguments["self"])).to(normal)
+    ones: Tensor = torch.special.ndtr(normal) < arguments.get("p", arguments["self"])
+    return ones.to(normal)
 
 
 def _exponential(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
     rate: float = arguments.get("lambd", 1)
-    return torch.special.log_ndtr(-normal).neg().div(rate)
+    log_survival: Tensor = torch.special.log_ndtr(-normal)
+    return -log_survival / rate
 
 
 def _multinomial(normal: Tensor, arguments: dict[str, Any]) -> Tensor:
