@@ -36,7 +36,7 @@ ERROR_WRAPPERS = ("data/file_io.py", "data/reading.py")
 
 def holds_source(value: Any, source: Any, depth: int = MAX_DEPTH) -> bool:
     """Return whether a value is the source, a file of it or a split made of it, or has one inside."""
-    if value is source or isinstance(value, np.ndarray | Tensor) or hasattr(type(value), "random_order"):
+    if value is source or isinstance(value, np.ndarray | Tensor) or hasattr(type(value), "batches"):
         return True
     if isinstance(value, str | Path):
         text = str(value)

@@ -102,14 +102,14 @@ def test_mistakes_in_ones_own_data(error_line, tmp_path):
         return error_line("train", "vae", "--data", path, "--steps", "1", "--batch-size", "4", *more, "--out", out)
 
     (tmp_path / "empty").mkdir()
-    assert "no pictures in" in train(tmp_path / "empty")
+    assert "no images in" in train(tmp_path / "empty")
     damaged = write_images(tmp_path / "damaged")
     (damaged / "004.png").write_bytes((damaged / "004.png").read_bytes()[:80])
     (damaged / "009.png").write_text("not a picture")
     line = train(damaged)
-    assert "2 of 30 pictures" in line
+    assert "2 of 30 images" in line
     assert "004.png (cut short)" in line
-    assert "009.png (not a picture)" in line
+    assert "009.png (not an image)" in line
     mixed = write_images(tmp_path / "mixed")
     Image.new("L", (9, 9)).save(mixed / "x.png")
     line = train(mixed)
@@ -140,7 +140,7 @@ def test_mistakes_with_a_run(run, error_line, tmp_path):
     assert "is finished" in error_line("resume", run)
     assert "has no 'tests' split" in error_line("evaluate", run, "--split", "tests")
     assert "samples" in error_line("evaluate", run, "--samples", "0")
-    assert "has 3 numbers; this model's codes have 2" in error_line(
+    assert "has 3 numbers; this model's latents have 2" in error_line(
         "sample", run, "--z", "0,0; 1,2,3", "--out", "x.png"
     )
     assert "is not numbers" in error_line("sample", run, "--z", "0,a", "--out", "x.png")
@@ -209,4 +209,4 @@ def test_help_imports_no_torch():
 
 def test_no_arguments_is_help(capsys):
     assert main([]) == 2
-    assert "Train, judge and sample" in capsys.readouterr().out
+    assert "Train, evaluate and sample" in capsys.readouterr().out

@@ -111,7 +111,7 @@ def subsample_labels(
 
 def sample_per_class(y: Tensor, count: int, seed: int, class_names: tuple[str, ...]) -> Tensor:
     """Return ``count`` positions of labels at random, as many of each class; the remainder goes to random classes."""
-    classes = torch.unique(y)  # type: ignore[no-untyped-call]
+    classes = torch.unique(y)
     if not len(classes) <= count <= len(y):
         raise ValueError(
             f"labeled={count} of {len(y):,} training examples of {len(classes)} classes: expected at least one of "

@@ -94,7 +94,7 @@ def decode_image(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> np
         with Image.open(BytesIO(content)) as opened:
             if crop_resize.resize and not crop_resize.crop and opened.format == "JPEG":
                 side = 2 * max(crop_resize.resize)
-                opened.draft(None, (side, side))  # type: ignore[no-untyped-call]
+                opened.draft(None, (side, side))
             image = ImageOps.exif_transpose(opened)
             return image_to_array(image if crop_resize == NO_CROP_RESIZE else crop_resize.apply(to_gray_or_rgb(image)))
     except UnidentifiedImageError as error:

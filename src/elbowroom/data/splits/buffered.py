@@ -163,7 +163,8 @@ class BufferedSplit(Transformable):
         rows = torch.arange(len(self)) if self.source_rows is None else self.source_rows
         block = torch.bucketize(rows, self.block_starts, right=True) - 1
         order = torch.randperm(len(self.block_starts), generator=generator)[block].argsort(stable=True)
-        return torch.cat([part[torch.randperm(len(part), generator=generator)] for part in order.split(self.buffer)])
+        parts = torch.split(order, self.buffer)
+        return torch.cat([part[torch.randperm(len(part), generator=generator)] for part in parts])
 
     def to(self, device: torch.device | str) -> BufferedSplit:
         """Return the same split with its batches on ``device``."""
