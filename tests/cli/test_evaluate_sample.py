@@ -88,7 +88,7 @@ def test_curves_of_few_points_show_them_all(run):
 def test_no_prior_to_sample_from(error_line, tmp_path):
     path = tmp_path / "ae"
     assert main(["train", "autoencoder", "--latent", "2", *QUICK, "--out", str(path)]) == 0
-    assert "no prior to sample from: give codes" in error_line("sample", path, "--out", tmp_path / "x.png")
+    assert "no prior to sample from: give latents" in error_line("sample", path, "--out", tmp_path / "x.png")
     assert main(["sample", str(path), "--z", "0,0", "--out", str(tmp_path / "x.png")]) == 0
     assert main(["evaluate", str(path), "--samples", "2"]) == 0
 
@@ -98,7 +98,7 @@ def test_tables_have_no_images(error_line, tmp_path):
     path = tmp_path / "run"
     arguments = ["train", "vae", "--data", tmp_path / "table.npy", "--likelihood", "gaussian", "--batch-size", "16"]
     assert main([str(a) for a in [*arguments, *QUICK, "--out", path]]) == 0
-    assert "not pictures: give an --out that ends in .npz" in error_line("sample", path, "--out", tmp_path / "x.png")
+    assert "not images: give an --out that ends in .npz" in error_line("sample", path, "--out", tmp_path / "x.png")
     assert main(["sample", str(path), "-n", "3", "--out", str(tmp_path / "x.npz")]) == 0
     assert np.load(tmp_path / "x.npz")["x"].shape == (3, 5)
 

@@ -57,7 +57,7 @@ def test_preset_gives_defaults_that_file_and_flags_go_before(tmp_path):
     training = json.loads((out / "recipe.json").read_text())["training"]
     assert training["epochs"] == 1
     assert training["lr"] == 0.002
-    assert training["callbacks"] == [{"name": "Rate", "arguments": {"shape": "one-cycle"}}]
+    assert training["callbacks"] == [{"name": "LRSchedule", "arguments": {"schedule": "one-cycle"}}]
 
 
 def test_mistakes_in_a_config_file(error_line, tmp_path):
