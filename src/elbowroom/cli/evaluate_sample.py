@@ -191,7 +191,7 @@ def latent_label(latent: list[float]) -> str:
 
 def _shape_hint(source: str | None, shape: tuple[int, ...]) -> str:
     """Advice on examples of another shape than the model's."""
-    from elbowroom.data.readers.image_archive import is_image_source
+    from elbowroom.data.readers.registry import is_image_source
 
     if source is not None and len(shape) == 3 and is_image_source(Path(source)):
         return f"bring them to it with --resize {shape[1]},{shape[2]}"
