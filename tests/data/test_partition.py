@@ -48,7 +48,7 @@ def test_counts_fractions_and_none(kind):
     assert list(load_numbered(kind, validation=0, test=0).splits) == ["train"]
 
 
-def test_splits_of_ones_own():
+def test_given_validation_and_test_splits():
     x = numbered_images(40)
     data = load_data(x[:30], validation=x[30:36], test=x[36:])
     assert [numbers_in(s) for s in data.splits.values()] == [
@@ -120,7 +120,7 @@ def test_a_stream_is_not_divided():
         ({"seed": -1}, "seed=-1: expected a whole number from 0"),
     ],
 )
-def test_impossible_wishes(options, words):
+def test_options_out_of_range(options, words):
     with pytest.raises(ValueError, match=words):
         load_data(numbered_images(10), **options)
 

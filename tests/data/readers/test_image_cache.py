@@ -198,12 +198,12 @@ def test_a_part_of_the_images_is_in_memory_at_a_time(tmp_path, decoded_images, m
     # imports on the first use are not counted
     image_cache.load_cached(open_image_archive(path), CropResize.from_sizes(None, 4))
     tracemalloc.start()
-    held = image_cache.load_cached(open_image_archive(path), CropResize.from_sizes(None, 64))
+    images = image_cache.load_cached(open_image_archive(path), CropResize.from_sizes(None, 64))
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert held.pixels.shape == (400, 3, 64, 64)
-    assert most < held.pixels.nbytes / 4
-    assert np.array_equal(held.pixels[0], held.pixels[-1])
+    assert images.pixels.shape == (400, 3, 64, 64)
+    assert most < images.pixels.nbytes / 4
+    assert np.array_equal(images.pixels[0], images.pixels[-1])
 
 
 @pytest.fixture

@@ -107,8 +107,8 @@ def test_resize(image_folder):
     folder, put = image_folder
     put("a.png", color_image(0, (40, 20)))
     put("b.png", color_image(1, (30, 64)))
-    for wish, shape in ((8, (3, 8, 8)), ((6, 10), (3, 6, 10))):
-        data = load_data(folder, resize=wish, **WHOLE)
+    for size, shape in ((8, (3, 8, 8)), ((6, 10), (3, 6, 10))):
+        data = load_data(folder, resize=size, **WHOLE)
         assert data.shape == shape
         assert f"resized to {shape[1]}x{shape[2]}" in data.protocol["preprocessing"]
         assert load_data(folder, **data.protocol["arguments"]).protocol == data.protocol
@@ -202,7 +202,7 @@ def test_nothing_that_can_be_read(tmp_path):
         ),
     ],
 )
-def test_wishes_that_cannot_be_granted(tmp_path, options, words):
+def test_options_that_do_not_suit_images(tmp_path, options, words):
     shapes = {"a": (8, 8), "b": (8, 8), "c": (9, 8), "d": (9, 9)}
     path = write_archive(tmp_path / "mine", {f"{name}.png": encode(noise(0, shape)) for name, shape in shapes.items()})
     with pytest.raises(ValueError, match=words) as error:

@@ -35,8 +35,8 @@ def damaged_arrays(folder):
     """Files of arrays that cannot be used, by the words of the error."""
     x = np.zeros((4, 3))
 
-    def npz(name, **held):
-        np.savez(folder / name, **held)
+    def npz(name, **arrays):
+        np.savez(folder / name, **arrays)
 
     np.save(folder / "objects.npy", np.array([{}, None], dtype=object), allow_pickle=True)
     yield "objects.npy", "objects.npy holds Python objects, which are never unpickled"
@@ -88,11 +88,11 @@ def test_files_of_arrays_that_cannot_be_used(tmp_path):
 
 def test_a_folder_of_arrays_is_an_unpacked_npz(tmp_path, monkeypatch):
     x, y = random_images(), np.array(["cat", "dog", "cow"])[cyclic_labels() % 3]
-    held = {"x_train": x[:60], "y_train": y[:60], "x_test": x[60:], "y_test": y[60:]}
-    np.savez(tmp_path / "all.npz", **held)
+    arrays = {"x_train": x[:60], "y_train": y[:60], "x_test": x[60:], "y_test": y[60:]}
+    np.savez(tmp_path / "all.npz", **arrays)
     folder = tmp_path / "all"
     folder.mkdir()
-    for key, values in held.items():
+    for key, values in arrays.items():
         np.save(folder / f"{key}.npy", values)
     packed, memory, mapped = load_data(tmp_path / "all.npz"), load_data(folder), load_data(folder, buffer=20)
     assert isinstance(memory.train, InMemorySplit)

@@ -39,7 +39,7 @@ def test_it_gives_what_arrays_give(stored):
     assert all_equal(split.to("cpu").gather(order[:9]), memory.gather(order[:9]))
 
 
-def test_carving_is_as_in_memory(stored):
+def test_the_partition_is_as_in_memory(stored):
     data, memory = load_data(stored, seed=3), load_data((random_images(), cyclic_labels()), seed=3)
     for name, split in data.splits.items():
         theirs = memory.splits[name]
@@ -52,7 +52,7 @@ def test_carving_is_as_in_memory(stored):
     assert data.protocol["sizes"] == memory.protocol["sizes"]
 
 
-def test_a_part_of_a_part(stored):
+def test_a_subset_of_a_subset(stored):
     split = load_data(stored, buffer=10, **WHOLE).train
     index, again = random_order(split)[:50], torch.tensor([40, 3, 3, 7])
     part = split.subset(index).subset(again)
@@ -104,22 +104,22 @@ def test_a_mapped_file_is_read_as_one_in_memory(tmp_path, kind, binarize, monkey
 
 
 class CountingSource(ArrayRowSource):
-    """A source in blocks of four that notes what is read of it, and how much of that is held."""
+    """A source in blocks of four that records the rows that are read, and counts those still in memory."""
 
     def __init__(self, n):
         super().__init__(np.arange(n, dtype=np.uint8)[:, None].repeat(2, 1), "x.npy")
-        self.read, self.held, self.most = [], 0, 0
+        self.read, self.n_alive, self.max_alive = [], 0, 0
 
     def read_rows(self, rows):
         self.read.append(rows.tolist())
         made = super().read_rows(rows)
-        self.held += len(rows)
-        self.most = max(self.most, self.held)
-        weakref.finalize(made, self.let_go, len(rows))
+        self.n_alive += len(rows)
+        self.max_alive = max(self.max_alive, self.n_alive)
+        weakref.finalize(made, self.release, len(rows))
         return made
 
-    def let_go(self, n):
-        self.held -= n
+    def release(self, n):
+        self.n_alive -= n
 
     def block_starts(self, buffer):
         return split_into_blocks(np.array([0]), len(self), 4)
@@ -183,15 +183,15 @@ def test_a_block_is_read_for_few_buffers(ranks):
 
 def test_no_more_is_held_than_a_buffer_and_the_next():
     source, split = counting_split(1000, 48)
-    source.most = source.held = 0
+    source.max_alive = source.n_alive = 0
     seen = 0
     for batch in split.batches(10, random_order(split)):
         seen += len(batch.x)
-        assert source.held <= 2 * 48
+        assert source.n_alive <= 2 * 48
     assert seen == 1000
-    assert source.most <= 2 * 48
+    assert source.max_alive <= 2 * 48
     assert max(map(len, source.read)) == 48
-    assert source.held == 0
+    assert source.n_alive == 0
 
 
 def test_one_pass_may_be_left_for_another():
