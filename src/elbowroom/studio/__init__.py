@@ -1,4 +1,4 @@
-"""The studio: a page on a folder of runs, served from this machine."""
+"""The studio: a web page on a folder of runs, served from this machine."""
 
 from elbowroom.studio.server import listen, serve
 

@@ -1,4 +1,4 @@
-"""The studio as one application: its rooms' routes, behind the guard."""
+"""The studio as one Starlette application: the routes of all ``api`` modules behind the security middleware."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from elbowroom.studio.api import (
     own_image,
     runs,
     snippets,
+    training,
 )
 from elbowroom.studio.api.live_updates import LiveUpdates
 from elbowroom.studio.http import json
 from elbowroom.studio.http.middleware import SecurityMiddleware
-from elbowroom.studio.services import jobs
 from elbowroom.studio.services.jobs import Jobs
 from elbowroom.studio.services.model_store import ModelStore
 from elbowroom.studio.services.run_index import RunIndex
@@ -41,7 +41,7 @@ STATIC_FOLDER = Path(__file__).with_name("static")
 
 @dataclass
 class Studio:
-    """What every handler finds as ``request.app.state.studio``."""
+    """The services of one studio, as every handler finds them in ``request.app.state.studio``."""
 
     run_index: RunIndex
     store: ModelStore
@@ -50,7 +50,7 @@ class Studio:
 
 
 def index_page(request: Request) -> Response:
-    """The page."""
+    """Return the page."""
     return FileResponse(STATIC_FOLDER / "index.html", headers={"Cache-Control": "no-cache"})
 
 
@@ -61,20 +61,20 @@ def create_app(
     data_folders: Sequence[str | os.PathLike[str]] = (),
     train: click.Group | None = None,
 ) -> Starlette:
-    """The application on a folder of runs.
+    """Create the application on a folder of runs.
 
     Args:
-        runs: the folder, which must be there.
-        host: the address it will listen on; which names a browser may call it by follows from it.
-        token: what a visitor has to show, if anything.
-        data_folders: folders besides the runs folder whose files trainings may read.
-        train: the command line's ``train``, a command for every recipe; without it nothing can be trained from here.
+        runs: the folder, which must exist.
+        host: the address it will listen on; it decides which host names requests may use.
+        token: the token that every client has to send; None asks for none.
+        data_folders: folders besides the runs folder whose files may be trained on.
+        train: the command line's ``train``, a group with a command for every recipe; None switches training off.
 
     Raises:
         ValueError: there is no such folder.
     """
-    held = RunIndex(runs)
-    studio = Studio(held, ModelStore(held), Jobs(held, train, data_folders), LiveUpdates(held))
+    index = RunIndex(runs)
+    studio = Studio(index, ModelStore(index), Jobs(index, train, data_folders), LiveUpdates(index))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -93,20 +93,17 @@ def create_app(
 
 
 def _routes() -> list[BaseRoute]:
-    rooms = [
-        room.ROUTES
-        for room in (
-            runs,
-            live_updates,
-            jobs,
-            models,
-            decode_stream,
-            latent_map,
-            own_image,
-            latent_paths,
-            snippets,
-            openapi,
-        )
-    ]
+    modules = (
+        runs,
+        live_updates,
+        training,
+        models,
+        decode_stream,
+        latent_map,
+        own_image,
+        latent_paths,
+        snippets,
+        openapi,
+    )
     static = Mount("/static", StaticFiles(directory=STATIC_FOLDER, check_dir=False))
-    return [Route("/", index_page), *(route for room in rooms for route in room), static]
+    return [Route("/", index_page), *(route for module in modules for route in module.ROUTES), static]

@@ -1,7 +1,7 @@
-"""The studio: one page, served from this machine, on a folder of runs.
+"""The studio's server: open a port and serve a folder of runs with uvicorn until it is stopped.
 
-Every run that is in the folder, drawn while it trains, explored once it has; a training begun, paused and resumed. The
-folder is all it reads, and it needs neither an account nor the network.
+The page shows every run of the folder, live while it trains, explores its model, and starts, pauses and resumes
+trainings. It reads nothing but that folder and the data folders given, and needs neither an account nor the network.
 """
 
 from __future__ import annotations
@@ -15,8 +15,16 @@ from contextlib import suppress
 
 import click
 
-#: Ports that are tried after the first; connections at once; seconds that an open page may hold up the end.
-MAX_PORTS_TRIED, MAX_CONNECTIONS, SHUTDOWN_GRACE_S = 50, 200, 2
+#: Ports that are tried, the first included.
+MAX_PORTS_TRIED = 50
+#: Connections at once.
+MAX_CONNECTIONS = 200
+#: How long open pages may delay the shutdown.
+SHUTDOWN_GRACE_S = 2
+#: How long an idle connection stays open.
+KEEP_ALIVE_S = 15
+#: Size of a WebSocket message from a client.
+MAX_MESSAGE_BYTES = 1 << 20
 
 
 def serve(
@@ -31,10 +39,10 @@ def serve(
 
     Args:
         runs: the folder of runs.
-        host: the address to listen on; one that others can reach asks them for a token.
-        port: the port, or the next that is free.
-        data_folders: folders besides ``runs`` whose files trainings may read.
-        train: the command line's ``train``; without it nothing can be trained from the page.
+        host: the address to listen on; if other machines can reach it, clients need a token.
+        port: the port; if it is taken, the next free one.
+        data_folders: folders besides ``runs`` whose files may be trained on.
+        train: the command line's ``train``; None switches training from the page off.
         on_ready: called with the page's address as soon as it can be opened.
 
     Raises:
@@ -47,9 +55,9 @@ def serve(
 
     token = None if is_loopback(host) else secrets.token_urlsafe(32)
     app = create_app(runs, host, token, data_folders, train)
-    listening = listen(host, port)
-    here = socket.gethostname() if host in ("0.0.0.0", "::", "") else host
-    address = f"http://{f'[{here}]' if ':' in here else here}:{listening.getsockname()[1]}/"
+    server_socket = listen(host, port)
+    name = socket.gethostname() if host in ("0.0.0.0", "::", "") else host
+    address = f"http://{f'[{name}]' if ':' in name else name}:{server_socket.getsockname()[1]}/"
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -57,20 +65,20 @@ def serve(
         server_header=False,
         proxy_headers=False,
         limit_concurrency=MAX_CONNECTIONS,
-        ws_max_size=1 << 20,
-        # Frames go to this machine, mostly: to squeeze one takes longer than to send it.
+        ws_max_size=MAX_MESSAGE_BYTES,
+        # Frames mostly go to this machine: compressing one takes longer than sending it.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
-        timeout_keep_alive=15,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
-    # The socket listens already: whoever comes before the server does waits.
+    # The socket is listening already: requests that come before the server is up wait.
     on_ready(address + (f"?token={token}" if token else ""))
-    with listening, suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+    with server_socket, suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[server_socket])
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket on this port, or on the next that is free.
+    """Open a listening socket on this port, or on the next free one.
 
     Raises:
         ValueError: the address is not this machine's, or all ports are taken.
@@ -79,18 +87,19 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, _ = socket.getaddrinfo(host or None, None, type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise ValueError(f"--host {host} is no address ({error.strerror}): give 127.0.0.1, or one of yours") from None
-    why: OSError | None = None
-    for at in range(port, min(port + MAX_PORTS_TRIED, 65536)):
-        found = socket.socket(family, kind, protocol)
+    last_error: OSError | None = None
+    for candidate in range(port, min(port + MAX_PORTS_TRIED, 65536)):
+        server_socket = socket.socket(family, kind, protocol)
         try:
             if os.name == "posix":
-                found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            found.bind((host, at))
-            found.listen(128)
-            return found
+                server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server_socket.bind((host, candidate))
+            server_socket.listen(128)
+            return server_socket
         except OSError as error:
-            found.close()
-            why = error
+            server_socket.close()
+            last_error = error
             if error.errno == errno.EADDRNOTAVAIL:
                 raise ValueError(f"--host {host} is not this machine's: give 127.0.0.1, or one of yours") from None
-    raise ValueError(f"cannot listen on {host}, ports {port} and on ({why and why.strerror}): give another --port")
+    reason = last_error and last_error.strerror
+    raise ValueError(f"cannot listen on {host}, ports from {port} on ({reason}): give another --port")

@@ -1,4 +1,4 @@
-"""A point that is dragged, and the picture that follows: only the newest is decoded."""
+"""WebSocket that decodes a latent while it is dragged: of the messages that wait, only the newest is answered."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from elbowroom.studio.api import inputs
+from elbowroom.studio.errors import one_line
 from elbowroom.studio.http import json, media
 from elbowroom.studio.services.loaded_model import LoadedModel
 from elbowroom.studio.services.model_store import ModelStore
 
-#: Seconds after which it is looked whether the weights have changed; characters of a message, at most.
-RELOAD_CHECK_S, MAX_MESSAGE_CHARS = 0.5, 2**20
+#: How often it is checked whether the weights have changed.
+RELOAD_CHECK_S = 0.5
+#: Length of a message.
+MAX_MESSAGE_CHARS = 2**20
 
 
 class DecodeStream:
-    """One connection: what came last, and whether it has been answered."""
+    """One connection, with the newest message that is not answered yet."""
 
     def __init__(self, socket: WebSocket, store: ModelStore, run: str) -> None:
         self._socket, self._store, self._run = socket, store, run
@@ -31,14 +34,14 @@ class DecodeStream:
         self._checked_at = 0.0
 
     async def receive_messages(self) -> None:
-        """Keep the newest message, until the other side goes."""
+        """Keep the newest message until the client disconnects."""
         while True:
             self._latest_message = await self._socket.receive_text()
             self._message_event.set()
 
     async def send_answers(self) -> None:
-        """Answer the newest, then the one that is the newest by then."""
-        # What cannot be sent because the other side has gone ends with it.
+        """Answer the newest message, then the one that is newest by then, and so on."""
+        # Sending to a client that has disconnected ends the stream.
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             while True:
                 await self._message_event.wait()
@@ -48,29 +51,29 @@ class DecodeStream:
                     await self._answer_message(text)
 
     async def _answer_message(self, text: str) -> None:
-        number: Any = None
+        message_id: Any = None
         try:
             if len(text) > MAX_MESSAGE_CHARS:
-                raise ValueError(f"the message has {len(text):,} characters: send one code")
-            asked = json.parse_json(text)
-            number = asked.get("id") if isinstance(asked, dict) else None
-            asked = json.check_fields(asked, {"id": int, "z": list, "c": (int | list | None, None)})
-            await self._send_decoded(asked["id"], asked["z"], asked["c"])
+                raise ValueError(f"the message has {len(text):,} characters: send one latent")
+            message = json.parse_json(text)
+            message_id = message.get("id") if isinstance(message, dict) else None
+            message = json.check_fields(message, {"id": int, "z": list, "c": (int | list | None, None)})
+            await self._send_decoded(message["id"], message["z"], message["c"])
         except (ValueError, OSError) as error:
-            await self._socket.send_text(json.to_json({"id": number, "error": json.one_line(error)}))
+            await self._socket.send_text(json.to_json({"id": message_id, "error": one_line(error)}))
 
     async def _send_decoded(self, message_id: int, values: list[Any], condition: Any) -> None:
         if not 0 <= message_id < 2**32:
-            raise ValueError(f"id {message_id} is none: give a whole number from 0 to 2**32 - 1")
-        opened = await self._current_model()
-        z = inputs.parse_latent(opened, values)[None]
-        c = inputs.parse_conditions(opened, condition, 1)
-        work = opened.decode_pixels if opened.has_images else opened.decode
-        found = (await self._store.submit(self._store.quick_queue, id(self), work, z, c))[0][0]
-        if opened.has_images:
-            await self._socket.send_bytes(media.pack_frame(message_id, found))
+            raise ValueError(f"id {message_id}: give a whole number from 0 to 2**32 - 1")
+        loaded = await self._current_model()
+        z = inputs.parse_latent(loaded, values)[None]
+        c = inputs.parse_conditions(loaded, condition, 1)
+        work = loaded.decode_pixels if loaded.has_images else loaded.decode
+        (x,) = await self._store.submit(self._store.quick_queue, id(self), work, z, c)
+        if loaded.has_images:
+            await self._socket.send_bytes(media.pack_frame(message_id, x[0]))
         else:
-            await self._socket.send_text(json.to_json({"id": message_id, "x": found}))
+            await self._socket.send_text(json.to_json({"id": message_id, "x": x[0]}))
 
     async def _current_model(self) -> LoadedModel:
         now = time.monotonic()
@@ -80,14 +83,14 @@ class DecodeStream:
 
 
 async def handle_decode_socket(socket: WebSocket) -> None:
-    """The connection of one client."""
+    """Serve one client until it disconnects."""
     await socket.accept()
-    drag = DecodeStream(socket, socket.app.state.studio.store, socket.query_params.get("run", "."))
-    async with anyio.create_task_group() as both:
-        both.start_soon(drag.send_answers)
+    stream = DecodeStream(socket, socket.app.state.studio.store, socket.query_params.get("run", "."))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stream.send_answers)
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            await drag.receive_messages()
-        both.cancel_scope.cancel()
+            await stream.receive_messages()
+        tasks.cancel_scope.cancel()
 
 
 ROUTES = [WebSocketRoute("/ws/decode", handle_decode_socket)]

@@ -1,4 +1,4 @@
-"""The codes of the data on a plane, and the examples they are of."""
+"""Endpoints of the latent map: the latents of a split in two dimensions, and thumbnails of its examples."""
 
 from __future__ import annotations
 
@@ -13,74 +13,85 @@ from torch import Tensor
 from elbowroom import errors
 from elbowroom.latent import principal_components, tsne
 from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
+from elbowroom.studio.api.inputs import SPLIT_FIELD
 from elbowroom.studio.http import media
 from elbowroom.studio.http.json import json_response
 from elbowroom.studio.http.media import PNG
 from elbowroom.studio.services.loaded_model import LoadedModel
 
-#: Points of a plane, pictures in a row, at most.
-MAX_POINTS, MAX_STRIP_IMAGES = 5000, 256
-#: Numbers of codes that are sent along with a plane, at most.
+#: Points of a map.
+MAX_POINTS = 5000
+#: Images of a strip.
+MAX_STRIP_IMAGES = 256
+#: Width of a strip.
+MAX_STRIP_PIXELS = 65_000
+#: Numbers of all latents that are sent along with a map; more are left out.
 MAX_SENT_NUMBERS = 2_000_000
 
 
 async def get_latent_map(request: ApiRequest) -> Response:
-    """The codes of a split on a plane."""
-    given = request.fields
-    if not 5 <= given["n"] <= MAX_POINTS:
-        raise ValueError(f"n={given['n']}: give 5 to {MAX_POINTS} points")
-    lane = request.store.long_queue if given["view"] == "tsne" else request.store.slow_queue
-    opened, key = request.loaded, ("plane", given["view"], given["split"], given["n"])
-    found = await request.submit(lane, lambda: opened.get_or_compute(key, lambda: build_latent_map(opened, *key[1:])))
-    return await request.in_thread(lambda: json_response(found))
+    """Project the latents of a split to two dimensions."""
+    loaded, fields = request.loaded, request.fields
+    view, split, n = fields["view"], fields["split"], fields["n"]
+    if not 5 <= n <= MAX_POINTS:
+        raise ValueError(f"n={n}: give 5 to {MAX_POINTS} points")
+    queue = request.store.long_queue if view == "tsne" else request.store.slow_queue
+    latent_map = await request.submit(
+        queue,
+        lambda: loaded.get_or_compute(("map", view, split, n), lambda: build_latent_map(loaded, view, split, n)),
+    )
+    return await request.in_thread(lambda: json_response(latent_map))
 
 
 def build_latent_map(loaded: LoadedModel, view: str, split: str | None, n: int) -> dict[str, Any]:
-    """Points (n, 2) of codes, what colours them, and how a place on the plane becomes a code again."""
+    """Return points (n, 2) with their labels, indices and latents, and the affine map from the plane back to z."""
     name, batch, z = loaded.encode_split(split, n)
-    points, axes, centre = _project(loaded, view, z)
+    points, axes, plane = _project(loaded, view, z)
     y, data = batch.y, loaded.data
-    coloured = y is not None and y.dim() == 1 and not y.is_floating_point()
+    is_labeled = y is not None and y.dim() == 1 and not y.is_floating_point()
     return {
         "view": view,
         "split": name,
         "n": len(z),
         "points": points.tolist(),
-        "labels": y.tolist() if coloured and y is not None else None,
-        "names": list(data.classes) if coloured and data.classes else None,
+        "labels": y.tolist() if is_labeled and y is not None else None,
+        "names": list(data.classes) if is_labeled and data.classes else None,
         "index": batch.index.tolist(),
         "axes": axes,
-        "map": None if centre is None or loaded.is_quantized else centre,
-        "codes": base64.b64encode(z.numpy().astype("<f4").tobytes()).decode()
-        if z.numel() <= MAX_SENT_NUMBERS
-        else None,
+        "map": None if loaded.is_quantized else plane,
+        "codes": _encode_floats(z) if z.numel() <= MAX_SENT_NUMBERS else None,
         "dims": z.shape[1],
     }
 
 
+def _encode_floats(values: Tensor) -> str:
+    """Return numbers as base64 of little-endian float32."""
+    return base64.b64encode(values.numpy().astype("<f4").tobytes()).decode()
+
+
 def _project(loaded: LoadedModel, view: str, z: Tensor) -> tuple[Tensor, dict[str, str], dict[str, list[float]] | None]:
-    """The points of a view, the words for its axes, and z = centre + px x + py y where it is a plane."""
-    kind, _, which = view.partition(":")
+    """Return the points of a view, its axis labels, and for a linear view z = centre + px x + py y."""
+    kind, _, dims = view.partition(":")
     if kind == "tsne":
         return tsne(z), {"x": "t-SNE, no unit", "y": "t-SNE, no unit"}, None
     if kind == "pca":
-        found = principal_components(z)
+        projection = principal_components(z)
         first, second = (
             f"principal axis {i}, {share:.0%} of the variance"
-            for i, share in enumerate(found.explained_variance_ratio, 1)
+            for i, share in enumerate(projection.explained_variance_ratio, 1)
         )
-        x, y = found.axes
-        return found.points, {"x": first, "y": second}, _plane_coordinates(z.mean(0), x, y)
+        x, y = projection.axes
+        return projection.points, {"x": first, "y": second}, _plane_coordinates(z.mean(0), x, y)
     if kind != "dims":
         raise errors.unknown_name("view", view[:20], ["dims:0,1", "pca", "tsne"])
-    i, j = _parse_dims(which or "0,1", z.shape[1])
-    centre = z.mean(0)
-    centre[[i, j]] = 0
+    i, j = _parse_dims(dims or "0,1", z.shape[1])
+    center = z.mean(0)
+    center[[i, j]] = 0
     x, y = torch.eye(z.shape[1])[[i, j]]
     return (
         z[:, [i, j]],
         {"x": loaded.run_view.dimension_name(i), "y": loaded.run_view.dimension_name(j)},
-        _plane_coordinates(centre, x, y),
+        _plane_coordinates(center, x, y),
     )
 
 
@@ -90,26 +101,25 @@ def _plane_coordinates(center: Tensor, x: Tensor, y: Tensor) -> dict[str, list[f
 
 def _parse_dims(text: str, size: int) -> tuple[int, int]:
     parts = text.split(",")
-    if (
-        len(parts) != 2
-        or not all(part.strip().isdigit() and int(part) < size for part in parts)
-        or parts[0] == parts[1]
-    ):
+    are_valid = all(part.strip().isdigit() and int(part) < size for part in parts)
+    if len(parts) != 2 or not are_valid or parts[0] == parts[1]:
         raise ValueError(f"view dims:{text[:20]}: give two dimensions of 0 to {size - 1}, as dims:0,1")
     return int(parts[0]), int(parts[1])
 
 
 async def get_examples(request: ApiRequest) -> Response:
-    """Some examples of a split in a row."""
-    given, opened = request.fields, request.loaded
-    media.require_images(opened.model.shape)
-    index = _parse_indices(given["index"])
-    size = given["size"]
-    if not 8 <= size <= 512 or len(index) * size > 65_000:
-        raise ValueError(f"{len(index)} pictures of {size} pixels: give sizes of 8 to 512, at most 65,000 wide")
-    return await request.submit(
-        request.store.slow_queue, lambda: media.strip_response(opened.examples(index, given["split"]).x, size)
+    """Show examples of a split side by side in one image."""
+    fields, loaded = request.fields, request.loaded
+    media.require_images(loaded.model.shape)
+    index, size = _parse_indices(fields["index"]), fields["size"]
+    if not 8 <= size <= 512 or len(index) * size > MAX_STRIP_PIXELS:
+        raise ValueError(
+            f"{len(index)} images of {size} pixels: give sizes of 8 to 512, at most {MAX_STRIP_PIXELS:,} pixels in all"
+        )
+    response: Response = await request.submit(
+        request.store.slow_queue, lambda: media.strip_response(loaded.examples(index, fields["split"]).x, size)
     )
+    return response
 
 
 def _parse_indices(text: str) -> list[int]:
@@ -119,22 +129,21 @@ def _parse_indices(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-SPLIT_FIELD = ApiField(str | None, "train, validation or test; what was held out, if left out", None)
 ENDPOINTS = [
     Endpoint(
         "GET",
         "/api/plane",
-        "The codes of a split on a plane, coloured by label.",
+        "Project the latents of a split to two dimensions.",
         {
             "view": ApiField(str, "dims:I,J, pca or tsne", "pca"),
             "split": SPLIT_FIELD,
-            "n": ApiField(int, f"points, at most {MAX_POINTS}, picked at random", 2000),
+            "n": ApiField(int, f"number of points, at most {MAX_POINTS}, picked at random", 2000),
         },
         {
             "points": "(n, 2)",
             "labels": "classes, or null",
-            "map": "z = centre + px x + py y, or null where it is no plane",
-            "codes": "base64 of little-endian float32, (n, dims); null where they are too many",
+            "map": "z = centre + px x + py y; null where the view is not linear",
+            "codes": "latents, (n, dims), base64 of little-endian float32; null where they are too many",
         },
         get_latent_map,
         {"view": "pca", "n": 500},
@@ -142,11 +151,11 @@ ENDPOINTS = [
     Endpoint(
         "GET",
         "/api/examples",
-        "Examples of a split in a row.",
+        "Examples of a split side by side in one image.",
         {
             "split": SPLIT_FIELD,
-            "index": ApiField(str, "places in the split, as 1,2,3"),
-            "size": ApiField(int, "pixels of a side", 56),
+            "index": ApiField(str, "indices in the split, as 1,2,3"),
+            "size": ApiField(int, "side of each image, pixels", 56),
         },
         {},
         get_examples,
@@ -154,4 +163,4 @@ ENDPOINTS = [
         media_types=(PNG,),
     ),
 ]
-ROUTES: list[BaseRoute] = [call.route for call in ENDPOINTS]
+ROUTES: list[BaseRoute] = [endpoint.route for endpoint in ENDPOINTS]

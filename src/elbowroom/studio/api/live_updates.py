@@ -1,9 +1,8 @@
-"""What is new of the runs, told to every open page within a second."""
+"""WebSocket that tells every open page what has changed in the runs, within a second."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -14,19 +13,28 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from elbowroom.studio.errors import LOG
 from elbowroom.studio.http.json import check_fields, parse_json, to_json
+from elbowroom.studio.services.run_images import file_url, image_file
 from elbowroom.studio.services.run_index import RunIndex
-from elbowroom.studio.services.run_summary import RunUpdate, file_url, image_file
+from elbowroom.studio.services.run_summary import RunUpdate
 
-LOG = logging.getLogger("elbowroom.studio")
-#: Seconds between two looks at the folder; seconds a page may take to accept what it is sent.
-POLL_INTERVAL_S, SEND_TIMEOUT_S = 0.25, 10.0
-#: Pages that may listen at once, runs that each may watch, rows of a run that wait for a page.
-MAX_PAGES, MAX_WATCHED_RUNS, MAX_PENDING_ROWS = 64, 50, 1000
+#: Time between two looks at the runs folder.
+POLL_INTERVAL_S = 0.25
+#: Pause after a look at the runs folder that failed.
+RETRY_AFTER_S = 5.0
+#: How long a page may take to accept a message.
+SEND_TIMEOUT_S = 10.0
+#: Pages that may be connected at once.
+MAX_PAGES = 64
+#: Runs that one page may watch.
+MAX_WATCHED_RUNS = 50
+#: Rows of one run that may wait for a page.
+MAX_PENDING_ROWS = 1000
 
 
 class PageSubscription:
-    """What one page has still to be told: of each run the newest, and of those it watches the rows."""
+    """The updates that wait for one page: the newest summary of each run, and new rows of the runs it watches."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.watched_runs: frozenset[str] = frozenset()
@@ -36,49 +44,49 @@ class PageSubscription:
         self._image_epochs: dict[tuple[str, str], int] = {}
 
     def push(self, run: str, summary: dict[str, Any] | None, update: RunUpdate | None) -> None:
-        """Take down what is new of a run; called from the thread that looks."""
+        """Add an update of a run; called from the polling thread."""
         with self._lock:
             self._runs[run] = summary
             if update is not None and run in self.watched_runs:
                 self._add_rows(run, update)
                 self._image_epochs |= {(run, kind): epoch for kind, epoch in update.image_epochs.items()}
-        with suppress(RuntimeError):  # the loop has ended
+        with suppress(RuntimeError):  # the event loop has ended
             self._loop.call_soon_threadsafe(self._update_event.set)
 
     def _add_rows(self, run: str, update: RunUpdate) -> None:
-        """Rows wait in a list that is bounded: a page that is too slow for it begins anew, which is None here."""
-        waiting = self._rows.get(run, [])
-        if update.is_reset or waiting is None or len(waiting) + len(update.rows) > MAX_PENDING_ROWS:
+        """Add rows to the bounded list; None stands for too many, and makes the page reload the run's curves."""
+        pending = self._rows.get(run, [])
+        if update.is_reset or pending is None or len(pending) + len(update.rows) > MAX_PENDING_ROWS:
             self._rows[run] = None
         else:
-            self._rows[run] = [*waiting, *update.rows]
+            self._rows[run] = [*pending, *update.rows]
 
     async def next_messages(self) -> list[str]:
-        """Wait for something new; returns the messages."""
+        """Wait for updates and return them as JSON messages."""
         await self._update_event.wait()
         self._update_event.clear()
         with self._lock:
-            runs, rows, pictures = self._runs, self._rows, self._image_epochs
+            summaries, rows_by_run, image_epochs = self._runs, self._rows, self._image_epochs
             self._runs, self._rows, self._image_epochs = {}, {}, {}
-        said: list[dict[str, Any]] = []
-        for run, summary in runs.items():
-            said.append({"type": "gone", "run": run} if summary is None else {"type": "run", "run": summary})
-        for run, lines in rows.items():
-            if lines is None:
-                said.append({"type": "reset", "run": run})
-            elif lines:
-                said.append({"type": "rows", "run": run, "rows": lines})
-        for (run, kind), epoch in pictures.items():
-            where = file_url(run, image_file(kind, epoch))
-            said.append({"type": "picture", "run": run, "kind": kind, "epoch": epoch, "url": where})
-        return [to_json(one) for one in said]
+        messages: list[dict[str, Any]] = []
+        for run, summary in summaries.items():
+            messages.append({"type": "gone", "run": run} if summary is None else {"type": "run", "run": summary})
+        for run, rows in rows_by_run.items():
+            if rows is None:
+                messages.append({"type": "reset", "run": run})
+            elif rows:
+                messages.append({"type": "rows", "run": run, "rows": rows})
+        for (run, kind), epoch in image_epochs.items():
+            url = file_url(run, image_file(kind, epoch))
+            messages.append({"type": "picture", "run": run, "kind": kind, "epoch": epoch, "url": url})
+        return [to_json(message) for message in messages]
 
 
 class LiveUpdates:
-    """One look at the folder, four times a second while any page is open, for all of them.
+    """Polls the runs folder four times a second while any page is open, and pushes the changes to all pages.
 
     Args:
-        run_index: what is looked at.
+        run_index: the index of the runs folder.
     """
 
     def __init__(self, run_index: RunIndex) -> None:
@@ -88,14 +96,14 @@ class LiveUpdates:
 
     @asynccontextmanager
     async def poll_in_background(self) -> AsyncIterator[None]:
-        """Look, as long as this lasts."""
-        looking = asyncio.create_task(self._poll())
+        """Poll the runs folder for the duration of the context."""
+        polling = asyncio.create_task(self._poll())
         try:
             yield
         finally:
-            looking.cancel()
+            polling.cancel()
             with suppress(asyncio.CancelledError):
-                await looking
+                await polling
 
     async def _poll(self) -> None:
         while True:
@@ -103,8 +111,8 @@ class LiveUpdates:
             try:
                 await run_in_threadpool(self._run_index.refresh)
             except Exception:
-                LOG.exception("cannot look at %s", self._run_index.path)
-                await asyncio.sleep(5)
+                LOG.exception("cannot read %s", self._run_index.path)
+                await asyncio.sleep(RETRY_AFTER_S)
             await asyncio.sleep(POLL_INTERVAL_S)
 
     def _notify(self, run: str, summary: dict[str, Any] | None, update: RunUpdate | None) -> None:
@@ -112,7 +120,7 @@ class LiveUpdates:
             page.push(run, summary, update)
 
     async def serve(self, socket: WebSocket) -> None:
-        """Speak with one page until it goes, or does not listen."""
+        """Serve one page until it disconnects or stops accepting messages."""
         if len(self._subscriptions) >= MAX_PAGES:
             return await socket.close(1013, "too many pages are open: close some")
         await socket.accept()
@@ -120,9 +128,9 @@ class LiveUpdates:
         self._subscriptions.add(page)
         self._has_pages.set()
         try:
-            async with anyio.create_task_group() as both:
+            async with anyio.create_task_group() as tasks:
                 for work in (_receive_watches, _send_updates):
-                    both.start_soon(_run_then, both.cancel_scope.cancel, work, socket, page)
+                    tasks.start_soon(_run_then, tasks.cancel_scope.cancel, work, socket, page)
         finally:
             self._subscriptions.discard(page)
             if not self._subscriptions:
@@ -137,14 +145,14 @@ async def _run_then(callback: Callable[[], None], work: Callable[..., Awaitable[
 
 
 async def _receive_watches(socket: WebSocket, subscription: PageSubscription) -> None:
-    """Which runs the page watches from now on."""
+    """Receive the lists of runs that the page wants to watch."""
     with suppress(WebSocketDisconnect, KeyError, RuntimeError):
         while True:
             try:
-                wanted = check_fields(parse_json(await socket.receive_text()), {"watch": list})["watch"]
-                if len(wanted) > MAX_WATCHED_RUNS or not all(isinstance(run, str) for run in wanted):
-                    raise ValueError(f"watch at most {MAX_WATCHED_RUNS} runs, each by its name")
-                subscription.watched_runs = frozenset(wanted)
+                runs = check_fields(parse_json(await socket.receive_text()), {"watch": list})["watch"]
+                if len(runs) > MAX_WATCHED_RUNS or not all(isinstance(run, str) for run in runs):
+                    raise ValueError(f"watch: give at most {MAX_WATCHED_RUNS} runs, each by its name")
+                subscription.watched_runs = frozenset(runs)
             except ValueError as error:
                 await socket.send_text(to_json({"type": "error", "error": str(error)}))
 
@@ -158,7 +166,7 @@ async def _send_updates(socket: WebSocket, subscription: PageSubscription) -> No
 
 
 async def handle_live_socket(socket: WebSocket) -> None:
-    """The WebSocket of a page."""
+    """Serve the WebSocket of one page."""
     await socket.app.state.studio.live.serve(socket)
 
 

@@ -1,4 +1,4 @@
-"""The API described: OpenAPI for programs and a page for people, from the same table of calls."""
+"""Description of the API: an OpenAPI document and a page for people, both from the list of endpoints."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 EXAMPLE_RUN = "vae-digits-1"
 PAGE_TEMPLATE = Path(__file__).parents[1] / "static" / "api.html"
-#: What every call may answer when it does not do what it was asked.
+#: The error responses of every endpoint, by status.
 ERROR_DESCRIPTIONS = {
-    "400": "it cannot be done: one line that says why",
+    "400": "the request is wrong: one line that says why",
     "404": "there is no such run",
     "413": "the body is too large",
-    "429": "too much is waiting",
+    "429": "too many requests are waiting",
 }
 
 
 async def get_openapi(request: Request) -> Response:
-    """The API as OpenAPI has it."""
+    """Return the OpenAPI document."""
     return json_response(openapi_document())
 
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """OpenAPI 3.1 of every call.
+    """Return the OpenAPI 3.1 document of all endpoints.
 
     >>> sorted(openapi_document()["paths"])[:3]
     ['/api/attribute', '/api/code', '/api/decode']
     """
-    paths = {call.path: {call.method.lower(): _endpoint_operation(call)} for call in ENDPOINTS}
+    paths = {endpoint.path: {endpoint.method.lower(): _endpoint_operation(endpoint)} for endpoint in ENDPOINTS}
     paths["/api/code"] = {"post": _snippets_operation()}
     return {
         "openapi": "3.1.0",
@@ -62,53 +62,58 @@ def openapi_document() -> dict[str, Any]:
 
 def _endpoint_operation(endpoint: Endpoint) -> dict[str, Any]:
     fields = {"run": RUN_FIELD} | endpoint.fields
-    made: dict[str, Any] = {"summary": endpoint.summary, "operationId": endpoint.path.rpartition("/")[2]}
+    operation: dict[str, Any] = {"summary": endpoint.summary, "operationId": endpoint.path.rpartition("/")[2]}
     if endpoint.method == "GET":
-        made["parameters"] = [
-            {"name": name, "in": "query", "required": one.default is REQUIRED, "description": one.description}
-            | {"schema": _field_schema(one)}
-            for name, one in fields.items()
+        operation["parameters"] = [
+            {"name": name, "in": "query", "required": field.default is REQUIRED, "description": field.description}
+            | {"schema": _field_schema(field)}
+            for name, field in fields.items()
         ]
     else:
-        body = {"application/json": {"schema": _object_schema(fields), "example": example_fields(endpoint)}}
+        body: dict[str, Any] = {
+            "application/json": {"schema": _object_schema(fields), "example": example_fields(endpoint)}
+        }
         if endpoint.accepts_image:
-            body |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/*",)}
-        made["requestBody"] = {"required": True, "content": body}
-    gives = {name: {"description": words} for name, words in endpoint.response_fields.items()}
+            body["image/*"] = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": body}
+    properties = {name: {"description": text} for name, text in endpoint.response_fields.items()}
     content = {
-        kind: {"schema": {"type": "object", "properties": gives}} if kind == "application/json" else {}
-        for kind in endpoint.media_types
+        media_type: {"schema": {"type": "object", "properties": properties}} if media_type == "application/json" else {}
+        for media_type in endpoint.media_types
     }
-    return made | {"responses": {"200": {"description": endpoint.summary, "content": content}} | _error_responses()}
+    responses = {"200": {"description": endpoint.summary, "content": content}} | _error_responses()
+    return operation | {"responses": responses}
 
 
 def _snippets_operation() -> dict[str, Any]:
-    do = ApiField(str, f"what: {', '.join(snippets.WRITERS)}; the other fields are those of that call")
+    do = ApiField(str, f"one of {', '.join(snippets.WRITERS)}; the other fields are those of that endpoint")
     schema = _object_schema({"do": do, "run": RUN_FIELD}) | {"additionalProperties": True}
     body = {"schema": schema, "example": {"do": "sample", "run": EXAMPLE_RUN, "n": 4}}
-    gives = {"command": {"type": ["string", "null"]}, "python": {"type": "string"}}
-    answer = {"application/json": {"schema": {"type": "object", "properties": gives}}}
+    properties = {"command": {"type": ["string", "null"]}, "python": {"type": "string"}}
+    content = {"application/json": {"schema": {"type": "object", "properties": properties}}}
     return {
         "summary": SNIPPETS_SUMMARY,
         "operationId": "code",
         "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {"200": {"description": SNIPPETS_SUMMARY, "content": answer}} | _error_responses(),
+        "responses": {"200": {"description": SNIPPETS_SUMMARY, "content": content}} | _error_responses(),
     }
 
 
-SNIPPETS_SUMMARY = "The command line and the Python that give the same, ready to be pasted."
+SNIPPETS_SUMMARY = "The command line and the Python program that give the same result, ready to be pasted."
 
 
 def _error_responses() -> dict[str, Any]:
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    return {status: {"description": words, "content": error} for status, words in ERROR_DESCRIPTIONS.items()}
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    return {status: {"description": text, "content": content} for status, text in ERROR_DESCRIPTIONS.items()}
 
 
 def _object_schema(fields: dict[str, ApiField]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {name: _field_schema(one) | {"description": one.description} for name, one in fields.items()},
-        "required": [name for name, one in fields.items() if one.default is REQUIRED],
+        "properties": {
+            name: _field_schema(field) | {"description": field.description} for name, field in fields.items()
+        },
+        "required": [name for name, field in fields.items() if field.default is REQUIRED],
         "additionalProperties": False,
     }
 
@@ -121,40 +126,43 @@ def _field_schema(field: ApiField) -> dict[str, Any]:
 
 
 def example_fields(endpoint: Endpoint) -> dict[str, Any]:
-    """A body, or the fields of an address, that the call takes."""
+    """Return example values of an endpoint's fields."""
     return {"run": EXAMPLE_RUN} | endpoint.example
 
 
 async def get_api_page(request: Request) -> Response:
-    """The calls for people, with an example of each."""
-    here = str(request.base_url).rstrip("/")
-    rows = "".join(_endpoint_section(call, here) for call in ENDPOINTS)
-    rows += (
+    """Return the page that describes all endpoints, each with an example."""
+    base_url = str(request.base_url).rstrip("/")
+    sections = "".join(_endpoint_section(endpoint, base_url) for endpoint in ENDPOINTS)
+    sections += (
         f"<section><h2>POST /api/code</h2><p>{escape(SNIPPETS_SUMMARY)}</p><pre>"
-        f"{_curl_command('/api/code', {'do': 'sample', 'run': EXAMPLE_RUN, 'n': 4}, here)}</pre></section>"
+        f"{_curl_command('/api/code', {'do': 'sample', 'run': EXAMPLE_RUN, 'n': 4}, base_url)}</pre></section>"
     )
-    return HTMLResponse(PAGE_TEMPLATE.read_text(encoding="utf-8").replace("CALLS", rows))
+    return HTMLResponse(PAGE_TEMPLATE.read_text(encoding="utf-8").replace("ENDPOINTS", sections))
 
 
 def _endpoint_section(endpoint: Endpoint, base_url: str) -> str:
     fields = "".join(
-        f"<tr><td><code>{name}</code></td><td>{_type_words(one)}</td><td>{escape(one.description)}</td></tr>"
-        for name, one in ({"run": RUN_FIELD} | endpoint.fields).items()
+        f"<tr><td><code>{name}</code></td><td>{_type_words(field)}</td><td>{escape(field.description)}</td></tr>"
+        for name, field in ({"run": RUN_FIELD} | endpoint.fields).items()
     )
-    gives = "".join(
-        f"<tr><td><code>{name}</code></td><td colspan=2>{escape(words)}</td></tr>"
-        for name, words in endpoint.response_fields.items()
+    response = "".join(
+        f"<tr><td><code>{name}</code></td><td colspan=2>{escape(text)}</td></tr>"
+        for name, text in endpoint.response_fields.items()
     )
-    given = example_fields(endpoint)
-    if endpoint.method == "GET":
-        query = "&".join(f"{name}={value}" for name, value in given.items())
-        line = escape(f"curl '{base_url}{endpoint.path}?{query}'")
-    else:
-        line = _curl_command(endpoint.path, given, base_url)
+    response = f"<tr><th>response<th><th></tr>{response}" if response else ""
     return (
-        f"<section><h2>{endpoint.method} {endpoint.path}</h2><p>{escape(endpoint.summary)}</p><table><tr><th>takes<th><th></tr>"
-        f"{fields}{'<tr><th>gives<th><th></tr>' + gives if gives else ''}</table><pre>{line}</pre></section>"
+        f"<section><h2>{endpoint.method} {endpoint.path}</h2><p>{escape(endpoint.summary)}</p>"
+        f"<table><tr><th>fields<th><th></tr>{fields}{response}</table>"
+        f"<pre>{_example_command(endpoint, base_url)}</pre></section>"
     )
+
+
+def _example_command(endpoint: Endpoint, base_url: str) -> str:
+    if endpoint.method != "GET":
+        return _curl_command(endpoint.path, example_fields(endpoint), base_url)
+    query = "&".join(f"{name}={value}" for name, value in example_fields(endpoint).items())
+    return escape(f"curl '{base_url}{endpoint.path}?{query}'")
 
 
 def _type_words(field: ApiField) -> str:

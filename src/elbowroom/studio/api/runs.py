@@ -1,4 +1,4 @@
-"""The routes of the runs: the list, one run, its curves and files; names, notes and the trash."""
+"""Routes of the runs: list, one run, curves, files; names, notes and the trash."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from elbowroom.runs import metrics_log
-from elbowroom.studio.http.json import RequestError, json_response, read_body
+from elbowroom.studio.errors import RequestError
+from elbowroom.studio.http.json import json_response, read_body
 from elbowroom.studio.services import metrics_summary, run_images, trash
 from elbowroom.studio.services.annotations import write_annotations
 from elbowroom.studio.services.run_images import subsample
 from elbowroom.studio.services.run_index import RunIndex
 
-#: Characters of a name and of a note; looks that are told of a run, runs whose curves are asked at once.
-MAX_NAME_CHARS, MAX_NOTE_CHARS, MAX_SNAPSHOTS, MAX_CURVE_RUNS = 80, 4000, 200, 50
-#: Bytes of a file that is sent.
+#: Length of a run's name.
+MAX_NAME_CHARS = 80
+#: Length of a note.
+MAX_NOTE_CHARS = 4000
+#: Snapshots of the latents in the answer for one run.
+MAX_SNAPSHOTS = 200
+#: Runs whose curves one request may ask for.
+MAX_CURVE_RUNS = 50
+#: Size of a file that is served.
 MAX_FILE_BYTES = 1 << 28
 CONTENT_TYPES = {
     ".png": "image/png",
@@ -31,73 +38,73 @@ CONTENT_TYPES = {
     ".json": "application/json",
     ".jsonl": "application/x-ndjson",
 }
-#: Pages that training writes bring their own scripts and styles, and are let near nothing else.
+#: Content security policy of a run's own pages: they bring their scripts and styles along, and may load nothing else.
 SANDBOX_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 )
 
 
 def get_run_index(request: Request) -> RunIndex:
-    """The folder that is served."""
-    return request.app.state.studio.folder
+    """Return the index of the runs folder."""
+    index: RunIndex = request.app.state.studio.run_index
+    return index
 
 
 def query_parameter(request: Request, name: str) -> str:
-    """A parameter of the query that has to be there."""
+    """Return a required query parameter."""
     if name not in request.query_params:
         raise RequestError(f"'{name}' is missing: give ?{name}=")
     return request.query_params[name]
 
 
 def list_runs(request: Request) -> Response:
-    """All runs."""
-    folder = get_run_index(request)
-    return json_response({"folder": str(folder.path), "runs": folder.refresh()})
+    """List the summaries of all runs."""
+    index = get_run_index(request)
+    return json_response({"folder": str(index.path), "runs": index.refresh()})
 
 
 def get_run(request: Request) -> Response:
-    """Everything about one run but its curves."""
-    folder, name = get_run_index(request), query_parameter(request, "run")
-    path, summary = folder.run_path(name), folder.summary(name)
-    found = _metrics_rows(path)
-    looks = [one | {"kl": _flatten(one.get("nats"))} for one in found if one.get("event") == "look"]
-    record = folder.record(name)
+    """Return everything about one run except its curves."""
+    index, run = get_run_index(request), query_parameter(request, "run")
+    path, summary = index.run_path(run), index.summary(run)
+    rows = _metrics_rows(path)
+    snapshots = [row | {"kl": _flatten(row.get("nats"))} for row in rows if row.get("event") == "look"]
     return json_response(
         {
             "summary": summary,
-            "record": record,
-            "findings": [one for one in found if one.get("event") == "finding"],
-            "looks": subsample(looks, MAX_SNAPSHOTS),
-            "images": run_images.list_images(path, name),
+            "record": index.record(run),
+            "findings": [row for row in rows if row.get("event") == "finding"],
+            "looks": subsample(snapshots, MAX_SNAPSHOTS),
+            "images": run_images.list_images(path, run),
             "report": summary["report"],
         }
     )
 
 
 def get_curves(request: Request) -> Response:
-    """The curves of some runs; one that is gone or damaged has none."""
-    names = list(dict.fromkeys(request.query_params.getlist("run")))[:MAX_CURVE_RUNS]
-    folder = get_run_index(request)
-    return json_response({name: metrics_summary.thin_curves(_metrics_rows(folder.run_path(name))) for name in names})
+    """Return the training curves of several runs; a run without readable metrics has none."""
+    runs = list(dict.fromkeys(request.query_params.getlist("run")))[:MAX_CURVE_RUNS]
+    index = get_run_index(request)
+    return json_response({run: metrics_summary.thin_curves(_metrics_rows(index.run_path(run))) for run in runs})
 
 
 def get_file(request: Request) -> Response:
-    """A file of a run."""
+    """Return a file of a run."""
     path = get_run_index(request).run_file(query_parameter(request, "run"), query_parameter(request, "path"))
-    kind = CONTENT_TYPES.get(path.suffix)
-    if kind is None:
+    media_type = CONTENT_TYPES.get(path.suffix)
+    if media_type is None:
         raise RequestError(f"{path.suffix or 'this file'} is not served: {', '.join(CONTENT_TYPES)} are", 404)
     with os.fdopen(metrics_log.open_regular_file(path), "rb") as file:
-        about = os.fstat(file.fileno())
-        if about.st_size > MAX_FILE_BYTES:
+        stat = os.fstat(file.fileno())
+        if stat.st_size > MAX_FILE_BYTES:
             raise RequestError(f"{path.name} has more than {MAX_FILE_BYTES >> 20} MiB: open it where it is", 413)
-        mark = f'"{about.st_ino:x}-{about.st_size:x}-{about.st_mtime_ns:x}"'
-        headers = {"ETag": mark, "Last-Modified": formatdate(about.st_mtime, usegmt=True), "Cache-Control": "no-cache"}
-        if kind.startswith("text/html"):
+        etag = f'"{stat.st_ino:x}-{stat.st_size:x}-{stat.st_mtime_ns:x}"'
+        headers = {"ETag": etag, "Last-Modified": formatdate(stat.st_mtime, usegmt=True), "Cache-Control": "no-cache"}
+        if media_type.startswith("text/html"):
             headers["Content-Security-Policy"] = SANDBOX_POLICY
-        if request.headers.get("if-none-match") == mark:
+        if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
-        return Response(file.read(), media_type=kind, headers=headers)
+        return Response(file.read(), media_type=media_type, headers=headers)
 
 
 def _metrics_rows(path: Path) -> list[metrics_log.MetricsRow]:
@@ -117,7 +124,7 @@ async def _respond_in_thread(work: Callable[..., Any], *arguments: Any) -> Respo
     try:
         return json_response(await run_in_threadpool(work, *arguments))
     except OSError as error:
-        raise RequestError(f"cannot write to the runs folder ({error.strerror}): mend its permissions", 409) from None
+        raise RequestError(f"cannot write to the runs folder ({error.strerror}): fix its permissions", 409) from None
 
 
 def _annotate(run_index: RunIndex, run: str, **changes: str | None) -> dict[str, Any]:
@@ -126,41 +133,40 @@ def _annotate(run_index: RunIndex, run: str, **changes: str | None) -> dict[str,
 
 
 async def rename_run(request: Request) -> Response:
-    """Give a run a name to be shown under; an empty one takes it away."""
-    given = await read_body(request, run=str, name=str)
-    name = " ".join(given["name"].split())
-    if len(name) > MAX_NAME_CHARS or not name.isprintable():
-        raise RequestError(
-            f"the name has {len(name)} characters, or some that cannot be seen: give at most {MAX_NAME_CHARS}"
-        )
-    return await _respond_in_thread(lambda: _annotate(get_run_index(request), given["run"], name=name or None))
+    """Set the display name of a run; an empty name removes it."""
+    body = await read_body(request, run=str, name=str)
+    name = " ".join(body["name"].split())
+    if len(name) > MAX_NAME_CHARS:
+        raise RequestError(f"the name has {len(name)} characters: give at most {MAX_NAME_CHARS}")
+    if not name.isprintable():
+        raise RequestError("the name has characters that cannot be printed: leave them out")
+    return await _respond_in_thread(lambda: _annotate(get_run_index(request), body["run"], name=name or None))
 
 
 async def set_note(request: Request) -> Response:
-    """Write a note about a run; an empty one takes it away."""
-    given = await read_body(request, run=str, note=str)
-    if len(given["note"]) > MAX_NOTE_CHARS:
-        raise RequestError(f"the note has {len(given['note']):,} characters: give at most {MAX_NOTE_CHARS:,}")
-    return await _respond_in_thread(
-        lambda: _annotate(get_run_index(request), given["run"], note=given["note"].strip() or None)
-    )
+    """Set the note of a run; an empty note removes it."""
+    body = await read_body(request, run=str, note=str)
+    note = body["note"].strip()
+    if len(body["note"]) > MAX_NOTE_CHARS:
+        raise RequestError(f"the note has {len(body['note']):,} characters: give at most {MAX_NOTE_CHARS:,}")
+    return await _respond_in_thread(lambda: _annotate(get_run_index(request), body["run"], note=note or None))
 
 
 async def delete_run(request: Request) -> Response:
     """Move a run to the trash."""
-    given = await read_body(request, run=str)
-    return await _respond_in_thread(lambda: {"item": trash.move_to_trash(get_run_index(request), given["run"])})
+    body = await read_body(request, run=str)
+    return await _respond_in_thread(lambda: {"item": trash.move_to_trash(get_run_index(request), body["run"])})
 
 
 def list_trash(request: Request) -> Response:
-    """What is in the trash."""
+    """List the runs in the trash."""
     return json_response({"trash": trash.list_items(get_run_index(request))})
 
 
 async def restore_run(request: Request) -> Response:
-    """Take a run out of the trash."""
-    given = await read_body(request, item=str)
-    return await _respond_in_thread(lambda: {"run": trash.restore_item(get_run_index(request), given["item"])})
+    """Move a run out of the trash."""
+    body = await read_body(request, item=str)
+    return await _respond_in_thread(lambda: {"run": trash.restore_item(get_run_index(request), body["item"])})
 
 
 ROUTES: list[BaseRoute] = [

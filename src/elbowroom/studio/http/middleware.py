@@ -1,4 +1,4 @@
-"""Who may ask, and how much at once; and what a browser is told to hold back."""
+"""Security middleware: host and origin checks, token, body size limit and security headers."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import hmac
 import ipaddress
 import socket
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from elbowroom.studio.http.json import LOG, RequestError, internal_error_response, json_response
+from elbowroom.studio.errors import LOG, RequestError
+from elbowroom.studio.http.json import internal_error_response, json_response
 
-#: Bytes of a body at most.
+#: Size of a request's body.
 MAX_BODY_BYTES = 8 * 2**20
-#: What a body may be, besides a picture.
+#: Content types of a body, besides images.
 CONTENT_TYPES = ("application/json", "application/octet-stream")
 METHODS = ("GET", "HEAD", "POST")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -32,19 +32,19 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-#: The cookie's name, with the port behind it: browsers keep one jar for all ports of a host.
+#: The port is appended to it, as browsers share cookies between all ports of a host.
 COOKIE_PREFIX = "elbowroom-studio-"
 
 
 class SecurityMiddleware:
-    """ASGI middleware before everything else.
+    """ASGI middleware that rejects requests from other pages, without the token, or with too large a body.
 
     Args:
-        app: what it guards.
-        host: the address that is listened on. A loopback address is called by its own names alone; another, by any
-            address, which is safe because of the token: a page elsewhere has no cookie of ours.
-        token: what has to be shown: ``?token=`` once, which leaves a cookie, or ``Authorization: Bearer``.
-        max_body_bytes: bytes of a body at most; counted as they come.
+        app: the application.
+        host: the address that the server listens on. On a loopback address the Host header must be one of its names. On
+            any other it may be any IP address, which is safe because of the token: another page has no cookie of ours.
+        token: the token a client has to send: ``?token=`` once, which sets a cookie, or ``Authorization: Bearer``.
+        max_body_bytes: size of a body, counted while it is received.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SecurityMiddleware:
         self._app, self._host, self._token, self._max_body_bytes = app, host, token, max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what may pass, and answer the rest."""
+        """Pass a request on to the application, or reject it."""
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
@@ -63,14 +63,14 @@ class SecurityMiddleware:
             if scope["type"] == "websocket":
                 return await self._app(scope, receive, send)
             await self._handle(scope, self._limit_body(receive, headers), _HeaderSender(send))
-        except _TokenInQuery:
+        except _TokenInQueryError:
             await _redirect_with_cookie(self._token or "", scope)(scope, receive, _HeaderSender(send))
         except ValueError as error:
-            refusal = error if isinstance(error, RequestError) else RequestError(str(error))
-            await self._send_error(refusal, scope, receive, send)
+            request_error = error if isinstance(error, RequestError) else RequestError(str(error))
+            await self._send_error(request_error, scope, receive, send)
 
     async def _handle(self, scope: Scope, receive: Receive, send: _HeaderSender) -> None:
-        """The answer of what is guarded; what fails there without words is told, and logged."""
+        """Run the application; an unexpected error is logged and becomes a response."""
         try:
             await self._app(scope, receive, send)
         except ValueError:
@@ -81,32 +81,31 @@ class SecurityMiddleware:
                 await internal_error_response(error)(scope, receive, send)
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
-        """Names, origins, methods: what a browser that was lured here by another page would betray."""
+        """Reject requests that another page makes a browser send, against DNS rebinding and cross-site requests."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_own_host(_hostname(hosts[0])):
-            raise RequestError(
-                f"this studio is not called '{','.join(hosts)[:80]}': open the address that it printed", 403
-            )
+            raise RequestError(f"wrong host '{','.join(hosts)[:80]}': open the address that the studio printed", 403)
         origins = headers.getlist("origin")
-        if any(urlsplit(origin).netloc.lower() != hosts[0].lower() for origin in origins):
-            raise RequestError(
-                "a page from elsewhere may ask nothing here: open the address that the studio printed", 403
-            )
-        elsewhere = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
-        if elsewhere and (scope["type"] != "http" or headers.get("sec-fetch-mode") != "navigate"):
-            raise RequestError(
-                "a page from elsewhere may ask nothing here: open the address that the studio printed", 403
-            )
-        if scope["type"] == "websocket":
+        has_other_origin = any(urlsplit(origin).netloc.lower() != hosts[0].lower() for origin in origins)
+        is_cross_site = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+        is_navigation = scope["type"] == "http" and headers.get("sec-fetch-mode") == "navigate"
+        if has_other_origin or (is_cross_site and not is_navigation):
+            raise RequestError("request from another site: open the address that the studio printed", 403)
+        if scope["type"] != "websocket":
+            self._check_method(scope["method"], headers, is_cross_site)
+
+    def _check_method(self, method: str, headers: Headers, is_cross_site: bool) -> None:
+        if method not in METHODS:
+            raise RequestError(f"method {method} is not allowed: the methods are {', '.join(METHODS)}", 405)
+        if method != "POST":
             return
-        if scope["method"] not in METHODS:
-            raise RequestError(f"{scope['method']} is not done here: the methods are {', '.join(METHODS)}", 405)
-        if elsewhere and scope["method"] == "POST":
-            raise RequestError("a page from elsewhere may change nothing here", 403)
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if scope["method"] == "POST" and kind not in CONTENT_TYPES and not kind.startswith("image/"):
+        if is_cross_site:
+            raise RequestError("POST from another site: open the address that the studio printed", 403)
+        # Other content types can be sent by forms of other pages without a preflight request.
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type not in CONTENT_TYPES and not media_type.startswith("image/"):
             raise RequestError(
-                f"the content type is '{kind[:40]}': send application/json, or a picture as image/png", 415
+                f"the content type is '{media_type[:40]}': send application/json, or an image as image/png", 415
             )
 
     def _is_own_host(self, name: str) -> bool:
@@ -119,62 +118,61 @@ class SecurityMiddleware:
     def _check_token(self, scope: Scope, headers: Headers) -> None:
         if self._token is None:
             return
-        asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=100))
-        if "token" in asked and scope["type"] == "http" and scope["method"] == "GET":
-            if self._is_token(asked["token"]):
-                raise _TokenInQuery
-            raise RequestError("the token is not this studio's: open the address that its start printed", 403)
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=100))
+        if "token" in query and scope["type"] == "http" and scope["method"] == "GET":
+            if self._is_token(query["token"]):
+                raise _TokenInQueryError
+            raise RequestError("wrong token: open the address that the studio printed", 403)
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         if not (self._is_token(bearer) or self._is_token(_token_cookie(scope, headers))):
-            raise RequestError("this studio asks for its token: open the address that its start printed", 403)
+            raise RequestError("the token is missing: open the address that the studio printed", 403)
 
     def _is_token(self, candidate: str) -> bool:
         return hmac.compare_digest(candidate.encode(), (self._token or "").encode())
 
     def _limit_body(self, receive: Receive, headers: Headers) -> Receive:
-        """The body as it comes, as long as it is within bounds."""
+        """Wrap ``receive`` so that it raises when the body becomes too large."""
         too_large = RequestError(f"the body is too large: send at most {self._max_body_bytes // 2**20} MiB", 413)
-        if (
-            headers.get("content-length", "0").isdigit()
-            and int(headers.get("content-length", "0")) > self._max_body_bytes
-        ):
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self._max_body_bytes:
             raise too_large
-        seen = 0
+        num_bytes = 0
 
-        async def counted() -> Message:
-            nonlocal seen
+        async def receive_limited() -> Message:
+            nonlocal num_bytes
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._max_body_bytes:
+            num_bytes += len(message.get("body", b""))
+            if num_bytes > self._max_body_bytes:
                 raise too_large
             return message
 
-        return counted
+        return receive_limited
 
     async def _send_error(self, error: RequestError, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await receive()
             return await send({"type": "websocket.close", "code": 4403, "reason": str(error)[:100]})
-        answer = json_response({"error": str(error)}, error.status)
-        answer.headers["Connection"] = "close"
-        await answer(scope, receive, _HeaderSender(send))
+        response = json_response({"error": str(error)}, error.status)
+        response.headers["Connection"] = "close"
+        await response(scope, receive, _HeaderSender(send))
 
 
-class _TokenInQuery(Exception):  # noqa: N818 - it is what happened
-    """The token came with the address."""
+class _TokenInQueryError(Exception):
+    """The right token is in the query string: redirect to the address without it."""
 
 
 def _redirect_with_cookie(token: str, scope: Scope) -> Response:
-    """The same address without the token, which goes into a cookie."""
-    rest = [(name, value) for name, value in parse_qsl(scope["query_string"].decode("latin-1")) if name != "token"]
+    """Redirect to the same address without the token, which goes into a cookie."""
+    query = [(name, value) for name, value in parse_qsl(scope["query_string"].decode("latin-1")) if name != "token"]
+    # A path that begins with two slashes would be another host.
     path = "/" + scope["path"].lstrip("/\\")
-    answer = RedirectResponse(path + ("?" + urlencode(rest) if rest else ""), 303, {"Cache-Control": "no-store"})
-    answer.set_cookie(_cookie_name(scope), token, httponly=True, samesite="strict")
-    return answer
+    response = RedirectResponse(path + ("?" + urlencode(query) if query else ""), 303, {"Cache-Control": "no-store"})
+    response.set_cookie(_cookie_name(scope), token, httponly=True, samesite="strict")
+    return response
 
 
 class _HeaderSender:
-    """Sending with our headers."""
+    """Wraps ``send`` to add the security headers to every response."""
 
     def __init__(self, send: Send) -> None:
         self._send, self.has_started = send, False
@@ -190,7 +188,7 @@ class _HeaderSender:
 
 
 def _hostname(host: str) -> str:
-    """The name in a Host header, without its port.
+    """Return the name in a Host header, without its port; empty if it is malformed.
 
     >>> _hostname("LOCALHOST:7860"), _hostname("[::1]:7860"), _hostname("evil.com:7860@localhost")
     ('localhost', '::1', '')
@@ -204,7 +202,7 @@ def _hostname(host: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine can reach an address.
+    """Whether an address can be reached from this machine only.
 
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("")
     (True, True, False, False)
@@ -220,13 +218,13 @@ def _is_ip_address(name: str) -> bool:
 
 
 def _token_cookie(scope: Scope, headers: Headers) -> str:
-    held: SimpleCookie = SimpleCookie()
+    cookies: SimpleCookie = SimpleCookie()
     try:
-        held.load(headers.get("cookie", ""))
+        cookies.load(headers.get("cookie", ""))
     except CookieError:
         return ""
-    found: Any = held.get(_cookie_name(scope))
-    return found.value if found else ""
+    morsel = cookies.get(_cookie_name(scope))
+    return morsel.value if morsel else ""
 
 
 def _cookie_name(scope: Scope) -> str:

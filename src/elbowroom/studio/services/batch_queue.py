@@ -1,4 +1,4 @@
-"""Lanes of work: one thread each, every client in its turn, what is alike done together."""
+"""Work queue with one thread, round-robin over clients and dynamic batching of equal requests."""
 
 from __future__ import annotations
 
@@ -12,26 +12,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.studio.http.json import RequestError
+from elbowroom.studio.errors import RequestError
 
-#: Rows that are computed together, at most; what a lane lets wait in all, and of one client.
-MAX_BATCH_ROWS, MAX_QUEUED, MAX_QUEUED_PER_CLIENT = 256, 256, 32
+#: Rows of one batch.
+MAX_BATCH_ROWS = 256
+#: Requests that may wait in a queue.
+MAX_QUEUED = 256
+#: Requests of one client that may wait in a queue.
+MAX_QUEUED_PER_CLIENT = 32
+#: How long closing a queue waits for the work that is running.
+CLOSE_TIMEOUT_S = 5
 
 Rows = tuple[Tensor | None, ...]
 
 
 @dataclass
 class _QueuedCall:
-    """One piece of work: a function, and the rows it is to be given, if others' rows may be put beside them."""
+    """A function with its rows, which may be batched with others' rows, and the future of its result."""
 
     work: Callable[..., Any]
     rows: Rows
     future: Future[Any] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
-        # Here, so that rows that are none fail where they are asked for, and not in the lane.
+        # Computed here, so that wrong rows fail in the caller's thread and not in the queue's.
         self.num_rows = len(self.rows[0]) if self.rows and self.rows[0] is not None else 0
-        #: What is equal for work that may be done together.
+        #: Equal for calls that may be batched.
         self.batch_key: Hashable = (
             self.work,
             *(None if row is None else (row.shape[1:], row.dtype) for row in self.rows),
@@ -39,24 +45,21 @@ class _QueuedCall:
 
 
 class BatchQueue:
-    """A thread that works off what is asked of it.
+    """A thread that runs functions in turn for several clients.
 
-    Clients take turns: who asks for much waits for itself. Requests with the same function and rows of the same shapes
-    that wait while one is computed are put one below the other and computed together; a function that takes rows gives
-    a tuple of as many rows back, each a function of its own row alone.
+    Clients take turns, so one with many requests delays only itself. Waiting requests with the same function and rows
+    of the same shapes are concatenated and computed as one batch; a function of rows must return a tuple of tensors
+    with as many rows, each row depending on its own input row alone.
 
     Args:
-        name: of the thread.
-        max_queued: how much may wait.
+        name: name of the thread.
+        max_queued: how many requests may wait.
 
-    Raises:
-        Refused: when asked for more.
-
-    >>> lane = BatchQueue("example")
-    >>> lane.submit("me", lambda x: (2 * x,), torch.tensor([[1.0], [2.0]])).result()
+    >>> queue = BatchQueue("example")
+    >>> queue.submit("me", lambda x: (2 * x,), torch.tensor([[1.0], [2.0]])).result()
     (tensor([[2.],
             [4.]]),)
-    >>> lane.close()
+    >>> queue.close()
     """
 
     def __init__(self, name: str, max_queued: int = MAX_QUEUED) -> None:
@@ -68,67 +71,70 @@ class BatchQueue:
         self._thread.start()
 
     def submit(self, client: Hashable, work: Callable[..., Any], *rows: Tensor | None) -> Future[Any]:
-        """What ``work(*rows)`` will give."""
-        asked = _QueuedCall(work, rows)
+        """Queue ``work(*rows)``; returns the future of its result.
+
+        Raises:
+            RequestError: too many requests are waiting, or the queue is closed.
+        """
+        call = _QueuedCall(work, rows)
         with self._condition:
             if not self._is_open:
                 raise RequestError("the studio is stopping: start it again", 503)
-            own = len(self._queues.get(client, ()))
-            if self._num_queued >= self.max_queued or own >= MAX_QUEUED_PER_CLIENT:
-                raise RequestError(
-                    f"{max(own, self._num_queued)} requests are waiting already: ask again in a while", 429
-                )
-            self._queues.setdefault(client, deque()).append(asked)
+            num_own = len(self._queues.get(client, ()))
+            if self._num_queued >= self.max_queued or num_own >= MAX_QUEUED_PER_CLIENT:
+                num_waiting = max(num_own, self._num_queued)
+                raise RequestError(f"{num_waiting} requests are waiting already: ask again in a while", 429)
+            self._queues.setdefault(client, deque()).append(call)
             self._num_queued += 1
             self._condition.notify()
-        return asked.future
+        return call.future
 
     def close(self) -> None:
-        """Let go of what waits, and end after the work under way."""
+        """Cancel the waiting requests, and stop the thread after the work that is running."""
         with self._condition:
             self._is_open = False
             for queue in self._queues.values():
-                for asked in queue:
-                    asked.future.cancel()
+                for call in queue:
+                    call.future.cancel()
             self._queues.clear()
             self._condition.notify()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=CLOSE_TIMEOUT_S)
 
     def _run(self) -> None:
-        while together := self._next_batch():
-            live = [asked for asked in together if asked.future.set_running_or_notify_cancel()]
-            if len(live) > 1:
-                _run_batch(live)
-            elif live:
-                _run_single(live[0])
+        while batch := self._next_batch():
+            calls = [call for call in batch if call.future.set_running_or_notify_cancel()]
+            if len(calls) > 1:
+                _run_batch(calls)
+            elif calls:
+                _run_single(calls[0])
 
     def _next_batch(self) -> list[_QueuedCall]:
-        """The first of the client whose turn it is, and what is like it of everybody, one at a time."""
+        """Wait for the first call of the client whose turn it is, and add equal ones of all clients in turn."""
         with self._condition:
             while not self._queues and self._is_open:
                 self._condition.wait()
             if not self._queues:
                 return []
-            found = [self._pop(next(iter(self._queues)))]
-            count, looking = found[0].num_rows, found[0].num_rows > 0
-            while looking:
-                looking = False
+            batch = [self._pop(next(iter(self._queues)))]
+            num_rows, has_grown = batch[0].num_rows, batch[0].num_rows > 0
+            while has_grown:
+                has_grown = False
                 for client, queue in list(self._queues.items()):
-                    if queue[0].batch_key == found[0].batch_key and count + queue[0].num_rows <= MAX_BATCH_ROWS:
-                        found.append(self._pop(client))
-                        count, looking = count + found[-1].num_rows, True
-            return found
+                    if queue[0].batch_key == batch[0].batch_key and num_rows + queue[0].num_rows <= MAX_BATCH_ROWS:
+                        batch.append(self._pop(client))
+                        num_rows, has_grown = num_rows + batch[-1].num_rows, True
+            return batch
 
     def _pop(self, client: Hashable) -> _QueuedCall:
-        """A client's first; the client goes to the end."""
+        """Take a client's first call, and move the client to the end of the turn."""
         queue = self._queues[client]
-        asked = queue.popleft()
+        call = queue.popleft()
         self._num_queued -= 1
         if queue:
             self._queues.move_to_end(client)
         else:
             del self._queues[client]
-        return asked
+        return call
 
 
 def _run_single(call: _QueuedCall) -> None:
@@ -139,14 +145,14 @@ def _run_single(call: _QueuedCall) -> None:
 
 
 def _run_batch(calls: list[_QueuedCall]) -> None:
-    """One call for all; if it fails, each alone, so that nobody is refused for what another asked."""
+    """Run several calls as one; if that fails, each alone, so that only the caller at fault gets the error."""
     try:
-        columns = zip(*(asked.rows for asked in calls), strict=True)
-        made = calls[0].work(*(None if column[0] is None else torch.cat(column) for column in columns))
-        parts = [None if part is None else part.split([asked.num_rows for asked in calls]) for part in made]
+        columns = zip(*(call.rows for call in calls), strict=True)
+        outputs = calls[0].work(*(None if column[0] is None else torch.cat(column) for column in columns))
+        parts = [None if output is None else output.split([call.num_rows for call in calls]) for output in outputs]
     except Exception:
-        for asked in calls:
-            _run_single(asked)
+        for call in calls:
+            _run_single(call)
         return
-    for place, asked in enumerate(calls):
-        asked.future.set_result(tuple(None if part is None else part[place] for part in parts))
+    for i, call in enumerate(calls):
+        call.future.set_result(tuple(None if part is None else part[i] for part in parts))

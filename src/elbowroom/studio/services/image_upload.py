@@ -1,11 +1,11 @@
-"""Pictures that come from outside, made examples of a model's data."""
+"""Uploaded images and drawings to examples in the format of a model's data."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,57 +17,66 @@ from elbowroom.data.splits.memory import scale_pixels
 from elbowroom.data.transforms import dequantize, threshold
 from elbowroom.studio.services.loaded_model import LoadedModel
 
-#: Pixels and bytes of a picture, at most; kinds that are read.
-MAX_PIXELS, MAX_BYTES, IMAGE_FORMATS = 16_000_000, 8 * 2**20, ("PNG", "JPEG", "WEBP")
-#: How much of the side of a picture the ink takes, where there is no data to say: that of MNIST.
+if TYPE_CHECKING:
+    from PIL import Image
+
+#: Pixels of an image.
+MAX_PIXELS = 16_000_000
+#: Size of an image file.
+MAX_FILE_BYTES = 8 * 2**20
+#: File formats that are read.
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
+#: Ratio of the ink's size to the image's side, where there is no data to measure it: that of MNIST.
 DEFAULT_INK_EXTENT = 20 / 28
+#: Training examples from which background and ink extent are measured.
+NUM_MEASURED_EXAMPLES = 200
 
 
 def decode_base64(encoded: str) -> bytes:
-    """The bytes of a picture in base64, or in a data URL."""
+    """Decode a file in base64 or in a data URL."""
     text = encoded.partition(",")[2] if encoded.startswith("data:") else encoded
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("png is not base64: send the bytes of a PNG, JPEG or WebP so encoded") from None
+        raise ValueError("png is not base64: send the bytes of a PNG, JPEG or WebP in base64") from None
 
 
-def open_image(data: bytes) -> Any:
-    """A picture as Pillow reads it, upright; refused where it is too large before its pixels are looked at."""
-    from PIL import Image, ImageOps
+def open_image(data: bytes) -> Image.Image:
+    """Read an image upright, as its EXIF orientation says; its size is checked before its pixels are decoded."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"the picture has {len(data) / 2**20:.0f} MiB: send one of at most {MAX_BYTES // 2**20}")
+    if len(data) > MAX_FILE_BYTES:
+        raise ValueError(f"the image has {len(data) / 2**20:.0f} MiB: send one of at most {MAX_FILE_BYTES // 2**20}")
     try:
-        with Image.open(BytesIO(data), formats=IMAGE_FORMATS) as found:
-            if found.width * found.height > MAX_PIXELS:
-                raise ValueError(f"the picture has {found.width}x{found.height} pixels: send at most {MAX_PIXELS:,}")
-            found.load()
-            return ImageOps.exif_transpose(found)
-    except Image.UnidentifiedImageError:
-        raise ValueError("this is not a picture: send a PNG, a JPEG or a WebP") from None
+        with Image.open(BytesIO(data), formats=IMAGE_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"the image has {image.width}x{image.height} pixels: send at most {MAX_PIXELS:,}")
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except UnidentifiedImageError:
+        raise ValueError("this is not an image: send a PNG, a JPEG or a WebP") from None
     except (OSError, SyntaxError, Image.DecompressionBombError, EOFError) as error:
-        cut = "truncated" in str(error).lower()
-        raise ValueError(f"the picture is {'cut short' if cut else 'damaged'}: save it again") from None
+        is_truncated = "truncated" in str(error).lower()
+        raise ValueError(f"the image is {'cut short' if is_truncated else 'damaged'}: save it again") from None
     except ValueError as error:
-        if str(error).startswith("the picture has"):
+        if str(error).startswith("the image has"):
             raise
-        raise ValueError("the picture is damaged: save it again") from None
+        raise ValueError("the image is damaged: save it again") from None
 
 
 def image_to_example(loaded: LoadedModel, data: bytes) -> Tensor:
-    """A picture as an example of the model's: cut to its shape, in its channels and its values, (1, *shape)."""
-    channels, *size = _image_shape(loaded)
-    picture = _flatten_onto(open_image(data), 255 if background_brightness(loaded) > 0.5 else 0)
-    picture = CropResize(resize=(size[0], size[1])).apply(picture.convert("L" if channels == 1 else "RGB"))
-    pixels = image_to_array(picture)
+    """Crop and resize an image file to an example (1, *shape), with the channels and values of the model's data."""
+    channels, height, width = _image_shape(loaded)
+    image = _flatten_onto(open_image(data), 255 if background_brightness(loaded) > 0.5 else 0)
+    image = CropResize(resize=(height, width)).apply(image.convert("L" if channels == 1 else "RGB"))
+    pixels = image_to_array(image)
     return pixels_to_example(loaded, pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
 def drawing_to_example(loaded: LoadedModel, data: bytes) -> Tensor:
-    """What was drawn with a mouse as an example: cropped to its ink, scaled, centred by its mass, (1, *shape).
+    """Crop a drawing to its ink, scale it, and centre it by its mass, to an example (1, *shape).
 
-    As MNIST was made (LeCun, Cortes & Burges 1998), but that the ink takes as much of the side as it does in the data.
+    As MNIST was made (LeCun, Cortes & Burges 1998), except that the ink is scaled to the extent it has in the data.
     """
     from PIL import Image
 
@@ -79,38 +88,41 @@ def drawing_to_example(loaded: LoadedModel, data: bytes) -> Tensor:
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = ink_extent(loaded) * min(height, width) / max(ink.shape)
     h, w = (max(1, round(side * scale)) for side in ink.shape)
-    small = np.asarray(Image.fromarray((ink * 255).astype(np.uint8)).resize((w, h), Image.Resampling.LANCZOS)) / 255
-    h, w = min(h, height), min(w, width)
-    small = small[:h, :w]
-    mass = small.sum() or 1.0
-    middle = [(small.sum(1 - axis) * (np.arange(n) + 0.5)).sum() / mass for axis, n in enumerate((h, w))]
-    # What hangs over the edge when its mass is in the middle is moved back.
-    top, left = (
-        int(np.clip(round(side / 2 - m), 0, side - n))
-        for side, m, n in zip((height, width), middle, (h, w), strict=True)
-    )
-    page = np.zeros((height, width))
-    page[top : top + h, left : left + w] = small
+    scaled = np.asarray(Image.fromarray((ink * 255).astype(np.uint8)).resize((w, h), Image.Resampling.LANCZOS)) / 255
+    page = _center_by_mass(scaled[:height, :width], height, width)
     page = 1 - page if background_brightness(loaded) > 0.5 else page
     return pixels_to_example(loaded, np.repeat((page * 255).round().astype(np.uint8)[None], channels, 0))
 
 
+def _center_by_mass(ink: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Place ink (h, w) on an empty page (height, width) with its centre of mass as near the middle as it fits."""
+    mass = ink.sum() or 1.0
+    center = [(ink.sum(1 - axis) * (np.arange(n) + 0.5)).sum() / mass for axis, n in enumerate(ink.shape)]
+    top, left = (
+        int(np.clip(round(side / 2 - m), 0, side - n))
+        for side, m, n in zip((height, width), center, ink.shape, strict=True)
+    )
+    page = np.zeros((height, width))
+    page[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    return page
+
+
 def pixels_to_example(loaded: LoadedModel, pixels: np.ndarray) -> Tensor:
-    """Pixels (C, H, W) as the run's data gives its own out: in [0, 1], made bits or continuous as they are."""
-    then = loaded.run.record["data"].get("arguments") or {}
+    """Preprocess pixels (C, H, W) as the run's data does: scaled to [0, 1], binarized or dequantized."""
+    arguments = loaded.run.record["data"].get("arguments") or {}
     data = loaded.data_or_none
-    bits = data.binary if data is not None else then.get("binarise", "none") != "none"
-    changes = (threshold,) if bits else (dequantize,) if then.get("dequantise") else ()
-    return InMemorySplit(torch.from_numpy(pixels.copy())[None], transforms=changes, seed=0).first(1).x
+    is_binary = data.binary if data is not None else arguments.get("binarize", "none") != "none"
+    transforms = (threshold,) if is_binary else (dequantize,) if arguments.get("dequantize") else ()
+    return InMemorySplit(torch.from_numpy(pixels.copy())[None], transforms=transforms, seed=0).first(1).x
 
 
 def background_brightness(loaded: LoadedModel) -> float:
-    """How bright the data's pictures are at their edges, 0 to 1; dark where there is no data to say."""
+    """Return the brightness of the data's images at their edges, 0 to 1; 0 where the data is not available."""
     return _cached_measurement(loaded)[0]
 
 
 def ink_extent(loaded: LoadedModel) -> float:
-    """How much of the side of a picture its ink takes in the data."""
+    """Return the ratio of the ink's size to the image's side in the data."""
     return _cached_measurement(loaded)[1]
 
 
@@ -120,50 +132,49 @@ def _cached_measurement(loaded: LoadedModel) -> tuple[float, float]:
 
 
 def _measure_data(data: Data) -> tuple[float, float]:
-    """The median of the edges' brightness, and of the longer side of the ink's box, over some examples."""
-    x = scale_pixels(data.train.first(200).x).mean(1)
+    """Return the median brightness at the edges, and the median of the longer side of the ink's bounding box."""
+    x = scale_pixels(data.train.first(NUM_MEASURED_EXAMPLES).x).mean(1)
     edges = torch.cat([part.flatten() for part in (x[:, 0], x[:, -1], x[:, :, 0], x[:, :, -1])])
-    dark = float(edges.median())
-    ink = (x - dark).abs() > 0.25
+    background = float(edges.median())
+    ink = (x - background).abs() > 0.25
     boxes = [_span_length(ink.any(axis)) / ink.shape[3 - axis] for axis in (1, 2)]
-    return dark, float(torch.stack(boxes).max(0).values.median().clamp(0.3, 1))
+    return background, float(torch.stack(boxes).max(0).values.median().clamp(0.3, 1))
 
 
 def _span_length(mask: Tensor) -> Tensor:
-    """From the first to the last of each row that is there, in places: (B, n) to (B,)."""
-    places = torch.arange(1, mask.shape[1] + 1)
-    last = (mask * places).max(1).values
-    first = (mask * places.flip(0)).max(1).values
+    """Return the distance from the first to the last true value of each row, both included: (B, n) to (B,)."""
+    positions = torch.arange(1, mask.shape[1] + 1)
+    last = (mask * positions).max(1).values
+    first = (mask * positions.flip(0)).max(1).values
     return (last + first - mask.shape[1]).clamp_min(0).float()
 
 
-def _ink_mask(image: Any) -> np.ndarray:
-    """Where there is ink, 0 to 1: what is not clear, or else what differs from the page at the edges."""
+def _ink_mask(image: Image.Image) -> np.ndarray:
+    """Return where there is ink, 0 to 1: what is opaque, or else what differs from the background at the edges."""
     if image.has_transparency_data:
-        clear = np.asarray(image.convert("RGBA").getchannel("A")) / 255
-        if np.median(clear) < 0.5:
-            return clear
-    grey = np.asarray(_flatten_onto(image, 255).convert("L")) / 255
-    page = np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
-    ink = np.abs(grey - page)
+        alpha = np.asarray(image.convert("RGBA").getchannel("A")) / 255
+        if np.median(alpha) < 0.5:
+            return alpha
+    gray = np.asarray(_flatten_onto(image, 255).convert("L")) / 255
+    background = np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]))
+    ink = np.abs(gray - background)
     return ink / ink.max() if ink.max() > 0.1 else np.zeros_like(ink)
 
 
-def _flatten_onto(image: Any, background: int) -> Any:
-    """A picture in grey or colour, what is clear in it on a page of this brightness."""
+def _flatten_onto(image: Image.Image, background: int) -> Image.Image:
+    """Convert an image to gray or RGB, with transparent parts on a background of this brightness."""
     from PIL import Image
 
     if not image.has_transparency_data:
-        return to_gray_or_rgb(image)
-    clear = image.convert("RGBA")
-    return Image.alpha_composite(
-        Image.new("RGBA", image.size, (background, background, background, 255)), clear
-    ).convert("RGB")
+        opaque: Image.Image = to_gray_or_rgb(image)
+        return opaque
+    page = Image.new("RGBA", image.size, (background, background, background, 255))
+    return Image.alpha_composite(page, image.convert("RGBA")).convert("RGB")
 
 
 def _image_shape(loaded: LoadedModel) -> tuple[int, int, int]:
     if not loaded.has_images:
-        form = "x".join(map(str, loaded.model.shape))
-        raise ValueError(f"this model's examples are {form}, not pictures: give x, its numbers")
+        shape = "x".join(map(str, loaded.model.shape))
+        raise ValueError(f"this model's examples are {shape}, not images: give x, its numbers")
     channels, height, width = loaded.model.shape
     return channels, height, width

@@ -1,4 +1,4 @@
-"""Trainings begun from the page: processes of their own, which outlive the studio."""
+"""Training jobs: start, pause, stop and resume trainings as processes that outlive the studio."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from pathlib import Path
 from typing import Any
 
 import click
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from elbowroom.recipes import Recipe
 from elbowroom.recipes.registry import all_recipes, find
 from elbowroom.runs.run import next_path
-from elbowroom.studio.http.json import RequestError, json_response, read_body
+from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services import processes, train_form
 from elbowroom.studio.services.annotations import read_annotations, write_annotations
 from elbowroom.studio.services.run_index import RunIndex
 from elbowroom.studio.services.run_summary import last_error
 
-#: Trainings at once.
+#: Trainings that may run at once.
 MAX_TRAININGS = 4
+#: The part of a log that is searched for the reason of a failure.
+MAX_LOG_CHARS = 1 << 14
 
 
 class Jobs:
-    """Starting, pausing, resuming and stopping trainings.
+    """Starts, pauses, stops and resumes trainings.
 
     Args:
-        run_index: where runs go.
-        train_group: the command line's ``start_training``, whose commands say what may be asked; None trains nothing.
+        run_index: the index of the runs folder, where new runs go.
+        train_group: the command line's ``train``, which has a command for every recipe; None switches training off.
         data_folders: folders whose files may be trained on, besides the runs folder.
+
+    Raises:
+        ValueError: a data folder does not exist.
     """
 
     def __init__(
@@ -54,14 +55,13 @@ class Jobs:
                 raise ValueError(f"--data-folder {path} is no folder: give one that holds data")
 
     def train_forms(self) -> dict[str, Any]:
-        """The recipes, the settings and the data as forms."""
+        """Return the form fields of all recipes and settings, and the data that can be trained on."""
         recipes = list(all_recipes().values()) if self._train_group else []
-        command, first = self._train_command(recipes[0]) if recipes else None, recipes[0] if recipes else None
-        options = train_form.form_options(command, first) if command and first else []
+        options = train_form.form_options(self._train_command(recipes[0]), recipes[0]) if recipes else []
         return {
             "recipes": [train_form.recipe_form(recipe) for recipe in recipes],
             "settings": [train_form.option_field(option) for option in options],
-            "data": train_form.list_data(self._run_index, self._data_folders),
+            "data": train_form.list_data(self._data_folders),
             "default": {"recipe": "vae", "data": "digits"},
         }
 
@@ -72,38 +72,42 @@ class Jobs:
         return command
 
     def start(self, recipe: str, arguments: dict[str, Any], settings: dict[str, Any], name: str) -> dict[str, Any]:
-        """Begin a training; returns once it runs.
+        """Start a training; return once it runs, or is still starting after a while.
 
         Raises:
-            Refused: something in it cannot be, in the words of the command line.
+            RequestError: a value is wrong or the training failed to start, with the command line's message.
         """
-        found = find(recipe)
+        registered = find(recipe)
         settings = dict(settings)
-        asked = settings.pop("data", None)
-        source = "digits" if asked is None else asked
+        source = settings.pop("data", None)
+        source = "digits" if source is None else source
         if not isinstance(source, str):
-            raise RequestError("the setting 'data' is no text: give a name of the list")
+            raise RequestError("the setting 'data' is not a text: give a name of the list")
         data = train_form.resolve_data(source, self._run_index, self._data_folders)
-        words = train_form.train_arguments(found, self._train_command(found), arguments, settings, data)
+        train_arguments = train_form.train_arguments(
+            registered, self._train_command(registered), arguments, settings, data
+        )
         path = self._create_run_folder(name, f"{recipe}-{Path(data).stem}")
-        run = path.relative_to(self._run_index.path).as_posix()
         try:
-            process = self._start_process(path, ["train", *words, f"--out={path}"])
+            process = self._start_process(path, ["train", *train_arguments, f"--out={path}"])
             state = processes.wait_for_start(lambda: (path / "recipe.json").is_file(), process)
         except BaseException:
             _remove_unstarted(path)
             raise
-        if state == "over" and not (path / "recipe.json").is_file():
-            why = _failure_message(path)
+        if state == "exited" and not (path / "recipe.json").is_file():
+            message = _failure_message(path)
             _remove_unstarted(path)
-            raise RequestError(why)
-        return {"run": run, "state": "training" if state == "begun" else "starting"}
+            raise RequestError(message)
+        run = path.relative_to(self._run_index.path).as_posix()
+        return {"run": run, "state": "training" if state == "started" else "starting"}
 
     def _create_run_folder(self, name: str, default_name: str) -> Path:
-        """A directory that is new, so that two trainings never share one."""
+        """Create a new directory, so that two trainings never share one."""
         name = " ".join(name.split())
         if name and not re.fullmatch(r"[\w][\w.+=, -]{0,79}", name):
-            raise RequestError(f"the name {name[:80]!r} makes no directory: give letters, digits, - and _, at most 80")
+            raise RequestError(
+                f"the name {name[:80]!r} is no directory name: give letters, digits, - and _, at most 80"
+            )
         stem = re.sub(r"[^\w.+=,-]", "-", default_name)
         path = self._run_index.resolve_path(name) if name else next_path(stem, self._run_index.path)
         try:
@@ -112,12 +116,12 @@ class Jobs:
             raise RequestError(f"there is a '{path.name}' already: give another name", 409) from None
         except OSError as error:
             raise RequestError(
-                f"cannot write to {self._run_index.path} ({error.strerror}): mend its permissions"
+                f"cannot write to {self._run_index.path} ({error.strerror}): fix its permissions"
             ) from None
         return path
 
     def _start_process(self, path: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
-        """Start the command line in a session of its own, its output in a log beside; nothing goes through a shell."""
+        """Start the command line in a session of its own, without a shell; its output goes to ``studio.log``."""
         with self._start_lock:
             self._check_capacity(path)
             log = path / "studio.log"
@@ -129,114 +133,78 @@ class Jobs:
         return process
 
     def _check_capacity(self, path: Path) -> None:
-        """Neither more trainings than may be, nor two into one directory."""
-        begun = {self._run_index.path / summary["run"] for summary in self._run_index.refresh()}
-        begun |= {place for place in self._run_index.path.iterdir() if place.is_dir() and not place.is_symlink()}
-        held = {place: read_annotations(place) for place in begun}
-        trained = {place for place, one in held.items() if processes.is_same_process(one.get("pid"), one.get("began"))}
-        if path in trained:
+        """Refuse a second training into one directory, and more trainings than may run at once."""
+        folders = {self._run_index.path / summary["run"] for summary in self._run_index.refresh()}
+        # A training that has only just started has no record yet.
+        folders |= {child for child in self._run_index.path.iterdir() if child.is_dir() and not child.is_symlink()}
+        annotations = {folder: read_annotations(folder) for folder in folders}
+        training = {
+            folder
+            for folder, annotated in annotations.items()
+            if processes.is_same_process(annotated.get("pid"), annotated.get("began"))
+        }
+        if path in training:
             raise RequestError(f"'{path.name}' is being trained already", 409)
-        if len(trained) >= MAX_TRAININGS:
+        if len(training) >= MAX_TRAININGS:
             raise RequestError(f"{MAX_TRAININGS} trainings run already: wait for one, or pause it", 429)
 
     def end_training(self, run: str, target_state: str) -> dict[str, Any]:
-        """Ask a training to end after the step under way, with a checkpoint: ``paused`` or ``stopped``.
+        """Ask a training to end after the current step, with a checkpoint: ``paused`` or ``stopped``.
 
         Raises:
-            Refused: it is not being trained, or not by a process that the studio began.
+            RequestError: it is not being trained, or not by a process that the studio started.
         """
         path, summary = self._run_index.run_path(run), self._run_index.summary(run)
-        held = read_annotations(path)
+        annotated = read_annotations(path)
         if not summary["live"]:
             raise RequestError(f"'{run}' is not being trained: it is {summary['state']}", 409)
-        if held.get("pid") is None:
-            raise RequestError(f"'{run}' was begun elsewhere: press Ctrl-C where it runs", 409)
+        if annotated.get("pid") is None:
+            raise RequestError(f"'{run}' was started elsewhere: press Ctrl-C where it runs", 409)
         write_annotations(path, asked=target_state)
-        if not processes.terminate(held["pid"], held.get("began")):
+        if not processes.terminate(annotated["pid"], annotated.get("began")):
             write_annotations(path, asked=None)
             raise RequestError(f"'{run}' is trained by a process that is not ours: press Ctrl-C where it runs", 409)
         return {"run": run, "state": target_state}
 
     def resume(self, run: str) -> dict[str, Any]:
-        """Go on with a run from its last checkpoint.
+        """Resume a run from its last checkpoint.
 
         Raises:
-            Refused: it cannot be, in the words of the command line.
+            RequestError: it cannot be resumed, with the command line's message.
         """
         path, summary = self._run_index.run_path(run), self._run_index.summary(run)
         if summary["live"]:
             raise RequestError(f"'{run}' is being trained already", 409)
         if not summary["resumable"]:
-            raise RequestError(f"'{run}' is {summary['state']}, and cannot go on from here: train a new run", 409)
-        self._check_data_source(path, run)
-        held = read_annotations(path)
-        processes.wait_for_end(held.get("pid"), held.get("began"))  # it lets go of the run before it ends
+            raise RequestError(f"'{run}' is {summary['state']} and cannot be resumed: train a new run", 409)
+        self._check_data_source(run)
+        annotated = read_annotations(path)
+        # A process releases the run's lock before it ends.
+        processes.wait_for_end(annotated.get("pid"), annotated.get("began"))
         process = self._start_process(path, ["resume", str(path)])
         state = processes.wait_for_start(lambda: processes.is_locked(path), process)
-        if state == "over" and process.returncode:
+        if state == "exited" and process.returncode:
             raise RequestError(_failure_message(path))
         write_annotations(path, asked=None)
-        return {"run": run, "state": "training" if state == "begun" else "starting"}
+        return {"run": run, "state": "training" if state == "started" else "starting"}
 
-    def _check_data_source(self, path: Path, run: str) -> None:
-        """A record may have been brought here from elsewhere: what it names as data has to be where data may be."""
+    def _check_data_source(self, run: str) -> None:
+        """Refuse data outside the allowed folders: the record may have been brought here from elsewhere."""
         record = self._run_index.record(run) or {}
         train_form.resolve_data(str(record["data"]["source"]), self._run_index, self._data_folders)
 
 
 def _failure_message(path: Path) -> str:
-    """Why a training did not begin."""
+    """Return the reason from the log why a training did not start."""
     try:
-        said = (path / "studio.log").read_text(encoding="utf-8", errors="replace")[-(1 << 14) :]
+        log = (path / "studio.log").read_text(encoding="utf-8", errors="replace")[-MAX_LOG_CHARS:]
     except OSError:
-        said = ""
-    last = said.strip().splitlines()[-1:] or ["it said nothing"]
-    return last_error(said) or f"the training did not begin: {last[0][:300]}"
+        log = ""
+    last_line = log.strip().splitlines()[-1:] or ["its log is empty"]
+    return last_error(log) or f"the training did not start: {last_line[0][:300]}"
 
 
 def _remove_unstarted(path: Path) -> None:
-    """Take away the directory of a training that never began."""
+    """Remove the directory of a training that never started."""
     if not (path / "recipe.json").exists():
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _get_jobs(request: Request) -> Jobs:
-    return request.app.state.studio.jobs
-
-
-def get_recipes(request: Request) -> Response:
-    """The forms."""
-    return json_response(_get_jobs(request).train_forms())
-
-
-async def start_training(request: Request) -> Response:
-    """Begin a training."""
-    given = await read_body(request, recipe=str, arguments=(dict, {}), settings=(dict, {}), name=(str, ""))
-    return json_response(await run_in_threadpool(_get_jobs(request).start, **given))
-
-
-async def pause_training(request: Request) -> Response:
-    """End a training so that it goes on later."""
-    given = await read_body(request, run=str)
-    return json_response(await run_in_threadpool(_get_jobs(request).end_training, given["run"], "paused"))
-
-
-async def stop_training(request: Request) -> Response:
-    """End a training."""
-    given = await read_body(request, run=str)
-    return json_response(await run_in_threadpool(_get_jobs(request).end_training, given["run"], "stopped"))
-
-
-async def resume_training(request: Request) -> Response:
-    """Go on with a run."""
-    given = await read_body(request, run=str)
-    return json_response(await run_in_threadpool(_get_jobs(request).resume, given["run"]))
-
-
-ROUTES: list[BaseRoute] = [
-    Route("/api/recipes", get_recipes),
-    Route("/api/train", start_training, methods=["POST"]),
-    Route("/api/pause", pause_training, methods=["POST"]),
-    Route("/api/stop", stop_training, methods=["POST"]),
-    Route("/api/resume", resume_training, methods=["POST"]),
-]

@@ -1,4 +1,4 @@
-"""The models on the desk: read when first asked for, again when their weights change, put away when others are."""
+"""Least-recently-used cache of loaded models and their data, reloaded when the weights change on disk."""
 
 from __future__ import annotations
 
@@ -18,32 +18,35 @@ from torch import Tensor
 from elbowroom.data import Data
 from elbowroom.networks import fuse_upsampling
 from elbowroom.runs.run import Run
-from elbowroom.studio.http.json import RequestError
+from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services.batch_queue import BatchQueue
 from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
 
 if TYPE_CHECKING:
     from elbowroom.studio.services.run_index import RunIndex
 
-#: Models and data sets that are in memory at a time, at most; seconds for which data that was not there is not
-#: looked for again.
-MAX_MODELS, MAX_DATASETS, RETRY_AFTER_S = 3, 2, 20.0
-#: Pictures that are read at a time, at most.
+#: Models in memory.
+MAX_MODELS = 3
+#: Data sets in memory.
+MAX_DATASETS = 2
+#: How long data that could not be loaded is not tried again.
+RETRY_AFTER_S = 20.0
+#: Uploaded images that are read at a time, all of them in memory.
 MAX_UPLOADS = 8
 
 
 class ModelStore:
-    """The models in memory, and the threads that compute with them.
+    """The models in memory, and the queues whose threads compute with them.
 
     Args:
-        run_index: whose ``run`` gives the directory of a run's id, and refuses ids that are not of a run in it.
-        max_models: how many are in memory, at most; the one not used for longest is put away.
-        num_threads: of torch, for all together; a training may be running beside.
+        run_index: the index of the runs folder.
+        max_models: how many models stay in memory; the least recently used one is dropped.
+        num_threads: torch's threads, for all queues together, as trainings may be running too; None leaves them alone.
 
     Attributes:
-        quick: the lane for what somebody waits for while dragging.
-        slow: for what takes seconds: a split encoded, neighbours, scores.
-        long: for what takes many: t-SNE.
+        quick_queue: for results that follow a drag.
+        slow_queue: for work of seconds: encoding a split, nearest neighbours, scores.
+        long_queue: for work of many seconds: t-SNE.
     """
 
     def __init__(self, run_index: RunIndex, max_models: int = MAX_MODELS, num_threads: int | None = 1) -> None:
@@ -58,7 +61,7 @@ class ModelStore:
         self.quick_queue, self.slow_queue, self.long_queue = BatchQueue("quick"), BatchQueue("slow"), BatchQueue("long")
 
     async def load(self, run: str) -> LoadedModel:
-        """The model of a run, as its weights are now.
+        """Return the model of a run with its present weights.
 
         Raises:
             ValueError: there is no such run, or no model in it.
@@ -66,27 +69,27 @@ class ModelStore:
         return await asyncio.to_thread(self.load_blocking, run)
 
     def load_blocking(self, run: str) -> LoadedModel:
-        """As :meth:`open`, in this thread."""
+        """Return the same as :meth:`load`, in this thread."""
         path = self._run_index.run_path(run)
         with self._models_lock:
             version = _files_version(path)
-            held = self._models.get(path)
-            if held is None or held.version != version:
-                self._models[path] = held = self._load_model(Run(path), version)
+            loaded = self._models.get(path)
+            if loaded is None or loaded.version != version:
+                self._models[path] = loaded = self._load_model(Run(path), version)
             self._models.move_to_end(path)
             while len(self._models) > self._max_models:
                 self._models.popitem(last=False)
-            return held
+            return loaded
 
     async def submit(self, queue: BatchQueue, client: Hashable, work: Callable[..., Any], *rows: Tensor | None) -> Any:
-        """What ``work(*rows)`` gives, in its turn."""
+        """Return ``work(*rows)``, run in a queue when it is the client's turn."""
         return await asyncio.wrap_future(queue.submit(client, work, *rows))
 
     @contextlib.contextmanager
     def upload_slot(self) -> Iterator[None]:
-        """While a picture of somebody's waits to be read and is read; so many at a time, which all are in memory."""
+        """Hold one of the :data:`MAX_UPLOADS` slots while an uploaded image is read."""
         if self._num_uploads >= MAX_UPLOADS:
-            raise RequestError(f"{MAX_UPLOADS} pictures are being read already: send yours again in a while", 429)
+            raise RequestError(f"{MAX_UPLOADS} images are being read already: send yours again in a while", 429)
         self._num_uploads += 1
         try:
             yield
@@ -94,32 +97,32 @@ class ModelStore:
             self._num_uploads -= 1
 
     def close(self) -> None:
-        """End the threads."""
-        for lane in (self.quick_queue, self.slow_queue, self.long_queue):
-            lane.close()
+        """Stop the threads of all queues."""
+        for queue in (self.quick_queue, self.slow_queue, self.long_queue):
+            queue.close()
 
     def _load_model(self, run: Run, version: str) -> LoadedModel:
         record = run.record
-        # To make a model draws its first weights, which are not to be drawn where somebody has seeded.
+        # Building a model draws its initial weights, which must not disturb a seeded generator.
         with RNG_LOCK, torch.random.fork_rng(devices=[]):
-            # One picture at a time on one thread, convolutions take two thirds of their time with channels last.
+            # For one image on one thread, convolutions take two thirds of their time with channels last.
             model = run.model().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         fuse_upsampling(model)
-        opened = LoadedModel(run, model, version, lambda: self._load_data(run, record["data"]))
-        # What it is told has its names in the data, which is not to be read where others wait.
-        _ = opened.condition_spec
-        return opened
+        loaded = LoadedModel(run, model, version, lambda: self._load_data(run, record["data"]))
+        # The condition's names come from the data, which is loaded here and not in a queue where others wait.
+        _ = loaded.condition_spec
+        return loaded
 
     def _load_data(self, run: Run, record: dict[str, Any]) -> Data:
-        """The data of a run; shared by runs that were trained on the same."""
+        """Return the data of a run, shared by runs with the same data record."""
         key = json.dumps(record, sort_keys=True)
         with self._data_lock:
             if key in self._datasets:
                 self._datasets.move_to_end(key)
                 return self._datasets[key]
-            when, why = self._data_errors.get(key, (0.0, ""))
-            if why and time.monotonic() - when < RETRY_AFTER_S:
-                raise ValueError(why)
+            failed_at, message = self._data_errors.get(key, (0.0, ""))
+            if message and time.monotonic() - failed_at < RETRY_AFTER_S:
+                raise ValueError(message)
             try:
                 self._datasets[key] = data = run.data()
             except (ValueError, OSError) as error:
@@ -132,10 +135,10 @@ class ModelStore:
 
 
 def _files_version(path: Path) -> str:
-    """Changes when the record or the weights do."""
+    """Return a text that changes when the record or the weights do."""
     parts = []
     for name in ("recipe.json", "model.safetensors"):
         with contextlib.suppress(OSError):
-            now = (path / name).stat()
-            parts.append(f"{now.st_mtime_ns:x}-{now.st_size:x}")
+            stat = (path / name).stat()
+            parts.append(f"{stat.st_mtime_ns:x}-{stat.st_size:x}")
     return ".".join(parts)

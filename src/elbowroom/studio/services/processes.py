@@ -1,4 +1,4 @@
-"""Processes that train: starting one, whether a directory is locked, whether a process is the one that was begun."""
+"""Training processes: start, identify, signal and wait for them; test the lock of a run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from typing import BinaryIO
 
 from elbowroom.runs.metrics_log import open_regular_file
 
-#: Seconds until a training has to have begun before the answer is "starting", and that its end may take; bytes of
-#: its log.
-START_TIMEOUT_S, END_TIMEOUT_S, MAX_LOG_BYTES = 60.0, 10.0, 1 << 20
-#: The priority of a training, in the system's steps below the usual one.
+#: How long a request waits for its training to start.
+START_TIMEOUT_S = 60.0
+#: How long a request waits for a process to end.
+END_TIMEOUT_S = 10.0
+#: Time between two looks at a process that is waited for.
+POLL_INTERVAL_S = 0.05
+#: Time between two looks at the size of a log.
+LOG_CHECK_INTERVAL_S = 10.0
+#: Size of a training's log, which is emptied when it grows larger.
+MAX_LOG_BYTES = 1 << 20
+#: Nice value of a training, so that decoding for the page, which should take milliseconds, goes first.
 NICENESS = 10
 
 
 def start(command: Sequence[str], log: BinaryIO) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own, which outlives this one; nothing goes through a shell.
-
-    It gives way to whoever drags a point on the page: a training takes hours, a picture should take milliseconds.
-    """
+    """Start a program in a session of its own, so that it outlives this process; without a shell, at low priority."""
     process = subprocess.Popen(
         list(command), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
     )
@@ -35,14 +39,14 @@ def start(command: Sequence[str], log: BinaryIO) -> subprocess.Popen[bytes]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody trains into this directory; nobody is disturbed by the question."""
+    """Whether the run in this directory is locked by a training; the test never blocks one from starting."""
     try:
         descriptor = open_regular_file(path / ".lock")
     except OSError:
         return False
     try:
         import fcntl
-    except ImportError:  # no flock here: the lock itself has to be tried
+    except ImportError:  # without flock, as on Windows, the lock itself has to be tried
         os.close(descriptor)
         return _is_lock_held(path / ".lock")
     try:
@@ -65,16 +69,16 @@ def _is_lock_held(path: Path) -> bool:
 
 
 def start_time(pid: int) -> str | None:
-    """When a process began, in the system's own words; None where there is none, or only what is left of one.
+    """Return a system-specific text for when a process started; None if there is none, or only a zombie.
 
     >>> import os
     >>> start_time(os.getpid()) == start_time(os.getpid()) is not None
     True
     """
     try:
-        # What comes before the last bracket is the program's name, in which anything may stand.
-        about = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        return None if about[0] in "ZX" else f"{_boot_id()} {about[19]}"
+        # The program's name, which may hold anything, ends at the last bracket.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else f"{_boot_id()} {fields[19]}"
     except FileNotFoundError:
         return None if Path("/proc/self/stat").exists() else _start_time_from_ps(pid)
     except (OSError, IndexError):
@@ -89,28 +93,28 @@ def _boot_id() -> str:
 
 
 def _start_time_from_ps(pid: int) -> str | None:
-    """Where there is no ``/proc``."""
+    """Ask ``ps``, on systems without ``/proc``."""
     try:
-        told = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
+        result = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
     except (OSError, subprocess.SubprocessError):
         return None
-    return told.stdout.strip() or None
+    return result.stdout.strip() or None
 
 
 def is_same_process(pid: int | None, started: str | None) -> bool:
-    """Whether the process of this number is still the one that began then, and another than this."""
+    """Whether this process id still belongs to the process that started then, and not to this one."""
     return pid is not None and pid > 1 and pid != os.getpid() and started is not None and start_time(pid) == started
 
 
 def wait_for_end(pid: int | None, started: str | None) -> None:
-    """Wait a while for a process that is about to end."""
-    until = time.monotonic() + END_TIMEOUT_S
-    while is_same_process(pid, started) and time.monotonic() < until:
-        time.sleep(0.05)
+    """Wait for a process to end, at most :data:`END_TIMEOUT_S`."""
+    deadline = time.monotonic() + END_TIMEOUT_S
+    while is_same_process(pid, started) and time.monotonic() < deadline:
+        time.sleep(POLL_INTERVAL_S)
 
 
 def terminate(pid: int, started: str | None) -> bool:
-    """Ask a process politely to end, if it is the one that was begun."""
+    """Send SIGTERM to a process, if it is still the one that started then; returns whether it was sent."""
     if not is_same_process(pid, started):
         return False
     try:
@@ -121,22 +125,22 @@ def terminate(pid: int, started: str | None) -> bool:
 
 
 def wait_for_start(has_started: Callable[[], bool], process: subprocess.Popen[bytes]) -> str:
-    """Wait until a training has begun, or is over, or time is up."""
-    end = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < end:
+    """Wait for a training to start: returns ``started``, ``exited``, or ``starting`` when time is up."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
         if has_started():
-            return "begun"
+            return "started"
         if process.poll() is not None:
-            return "over"
-        time.sleep(0.05)
+            return "exited"
+        time.sleep(POLL_INTERVAL_S)
     return "starting"
 
 
 def supervise(process: subprocess.Popen[bytes], log: Path) -> None:
-    """Keep the log within bounds as long as the process lasts, and take note of its end."""
+    """Limit the size of the log while a process runs, and reap the process when it ends."""
     while True:
         try:
-            process.wait(10)
+            process.wait(LOG_CHECK_INTERVAL_S)
             return
         except subprocess.TimeoutExpired:
             try:

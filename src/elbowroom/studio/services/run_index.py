@@ -1,4 +1,4 @@
-"""The folder of runs, and what may be reached in it."""
+"""Index of a runs folder: find, summarize and watch its runs, and resolve their paths safely."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from elbowroom.studio.http.json import RequestError
+from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services.run_summary import RunUpdate, RunWatcher
 
-#: Is told a run, its summary and what is new of it.
+#: Called with a run, its summary and its update.
 RunListener = Callable[[str, dict[str, Any] | None, RunUpdate | None], None]
-#: Folders within a run, where no other run is looked for.
+#: Folders within a run, where no other runs are looked for.
 _SKIPPED_FOLDERS = ("images", "checkpoints")
-#: How deep runs are looked for, and how many are shown.
-_MAX_DEPTH, _MAX_RUNS = 6, 5000
+#: How deep below the folder runs are looked for.
+_MAX_DEPTH = 6
+#: Runs that are listed.
+_MAX_RUNS = 5000
+#: Length of a file name.
+_MAX_NAME_CHARS = 255
 
 
 class RunIndex:
-    """The runs in a folder and below it, each under its path from there.
+    """The runs in a folder and below it, each named by its path from there.
 
     Args:
         path: the folder.
@@ -33,78 +37,81 @@ class RunIndex:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).resolve()
         if not self.path.is_dir():
-            raise ValueError(f"no folder {path}: name the one that holds your runs, or make it first")
+            raise ValueError(f"no folder {path}: give the one that holds your runs, or create it first")
         self._watchers: dict[str, RunWatcher] = {}
         self._lock = threading.Lock()
         self._listeners: list[RunListener] = []
 
     def add_listener(self, listener: RunListener) -> None:
-        """Have this called with a run, its summary and what is new of it; with None and None where it is gone."""
+        """Call this on every change with the run, its summary and the update; with None for a run that is gone."""
         self._listeners.append(listener)
 
     def refresh(self) -> list[dict[str, Any]]:
-        """The summaries of all runs as they stand now, live ones first, then the newest."""
+        """Return the present summaries of all runs, live ones first, then the newest."""
         with self._lock:
-            there = dict.fromkeys(self._find_runs())
-            for run in [run for run in self._watchers if run not in there]:
+            runs = dict.fromkeys(self._find_runs())
+            for run in [run for run in self._watchers if run not in runs]:
                 del self._watchers[run]
                 self._notify(run, None, None)
-            for run in there:
+            for run in runs:
                 if run not in self._watchers:
                     self._watchers[run] = RunWatcher(self.path / run, run)
-                if news := self._watchers[run].poll():
-                    self._notify(run, self._watchers[run].summary, news)
-            found = [seen.summary for seen in self._watchers.values()]
-        return sorted(sorted(found, key=lambda s: str(s["started"] or ""), reverse=True), key=lambda s: not s["live"])
+                self._poll(run)
+            summaries = [watcher.summary for watcher in self._watchers.values()]
+        newest_first = sorted(summaries, key=lambda summary: str(summary["started"] or ""), reverse=True)
+        return sorted(newest_first, key=lambda summary: not summary["live"])
+
+    def _poll(self, run: str) -> None:
+        watcher = self._watchers[run]
+        if update := watcher.poll():
+            self._notify(run, watcher.summary, update)
 
     def _notify(self, run: str, summary: dict[str, Any] | None, update: RunUpdate | None) -> None:
-        for telling in self._listeners:
-            telling(run, summary, update)
+        for listener in self._listeners:
+            listener(run, summary, update)
 
     def _find_runs(self) -> Iterator[str]:
-        """Where there is a ``recipe.json``; no links are followed, no hidden folders entered."""
-        left, count = [("", 0)], 0
-        while left and count < _MAX_RUNS:
-            at, depth = left.pop()
+        """Yield the paths that hold a ``recipe.json``, without following links or entering hidden folders."""
+        pending, count = [("", 0)], 0
+        while pending and count < _MAX_RUNS:
+            folder, depth = pending.pop()
             try:
-                entries = list(os.scandir(self.path / at))
+                entries = list(os.scandir(self.path / folder))
             except OSError:
                 continue
             is_run = any(entry.name == "recipe.json" for entry in entries)
             if is_run:
                 count += 1
-                yield at or "."
+                yield folder or "."
             for entry in entries:
-                hidden = not is_safe_part(entry.name) or (is_run and entry.name in _SKIPPED_FOLDERS)
-                if not hidden and depth < _MAX_DEPTH and entry.is_dir(follow_symlinks=False):
-                    left.append((f"{at}/{entry.name}" if at else entry.name, depth + 1))
+                is_skipped = not is_safe_part(entry.name) or (is_run and entry.name in _SKIPPED_FOLDERS)
+                if not is_skipped and depth < _MAX_DEPTH and entry.is_dir(follow_symlinks=False):
+                    pending.append((f"{folder}/{entry.name}" if folder else entry.name, depth + 1))
 
     def summary(self, run: str) -> dict[str, Any]:
-        """The summary of one run as it stands now.
+        """Return the present summary of one run.
 
         Raises:
-            Refused: there is none.
+            RequestError: there is no such run.
         """
         path = self.run_path(run)
         with self._lock:
-            seen = self._watchers.get(run)
-            if seen is None:
-                seen = self._watchers[run] = RunWatcher(path, run)
-            if news := seen.poll():
-                self._notify(run, seen.summary, news)
-            return seen.summary
+            if run not in self._watchers:
+                self._watchers[run] = RunWatcher(path, run)
+            self._poll(run)
+            return self._watchers[run].summary
 
     def record(self, run: str) -> dict[str, Any] | None:
-        """What the ``recipe.json`` of a run says; None where it is damaged."""
+        """Return the content of a run's ``recipe.json``; None where it is damaged."""
         self.summary(run)
         with self._lock:
             return self._watchers[run].record if run in self._watchers else None
 
     def run_path(self, run: str) -> Path:
-        """The directory of a run.
+        """Return the directory of a run.
 
         Raises:
-            Refused: there is none under this name, or what is there leads out of the folder.
+            RequestError: there is no such run, or its path leads out of the folder.
         """
         path = self.resolve_path(run)
         if not (path / "recipe.json").is_file():
@@ -112,43 +119,48 @@ class RunIndex:
         return path
 
     def resolve_path(self, name: str) -> Path:
-        """A path below the folder, none of whose parts is hidden or a link."""
+        """Return a path below the folder, none of whose parts may be hidden or a link.
+
+        Raises:
+            RequestError: a part of it is.
+        """
         parts = [] if name == "." else name.split("/")
         if not all(map(is_safe_part, parts)):
-            raise RequestError(f"{name[:80]!r} is no run: a run is named by its path below the folder", 404)
+            raise RequestError(f"{name[:80]!r} is no run: give its path below the runs folder", 404)
         path = self.path.joinpath(*parts)
         try:
-            same = path.resolve() == path
+            is_resolved = path.resolve() == path
         except (OSError, RuntimeError, ValueError):
-            same = False
-        if not same:
+            is_resolved = False
+        if not is_resolved:
             raise RequestError(f"'{name[:80]}' leads elsewhere: links are not followed", 404)
         return path
 
     def run_file(self, run: str, name: str) -> Path:
-        """A plain file of a run, really inside it.
+        """Return the path of a regular file inside a run.
 
         Raises:
-            Refused: it is not there, or elsewhere.
+            RequestError: there is no such file, or it lies outside the run.
         """
         path = self.run_path(run)
         if not all(map(is_safe_part, name.split("/"))):
-            raise RequestError(f"{name[:80]!r} is no file of a run", 404)
+            raise RequestError(f"{name[:80]!r} is no file of a run: give its path below the run", 404)
         try:
-            real = (path / name).resolve(strict=True)
+            resolved = (path / name).resolve(strict=True)
         except (OSError, RuntimeError, ValueError):
             raise RequestError(f"there is no {name[:80]} in {run[:80]}", 404) from None
-        if not real.is_relative_to(path) or not real.is_file():
+        if not resolved.is_relative_to(path) or not resolved.is_file():
             raise RequestError(f"there is no {name[:80]} in {run[:80]}", 404)
-        return real
+        return resolved
 
 
 def is_safe_part(part: str) -> bool:
-    """Whether a part of a path names something below, and nothing hidden.
+    """Whether a part of a path is an ordinary name: not empty, hidden, ``..``, too long or with control characters.
 
     >>> is_safe_part("vae-digits-1"), is_safe_part(".."), is_safe_part(""), is_safe_part("a\\x00b")
     (True, False, False, False)
     """
-    if not part or part.startswith(".") or len(part) > 255 or re.search(r"[\x00-\x1f\x7f\\]", part):
+    if not part or part.startswith(".") or len(part) > _MAX_NAME_CHARS or re.search(r"[\x00-\x1f\x7f\\]", part):
         return False
-    return part.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in part)
+    # Lone surrogates cannot be encoded in a file name.
+    return part.isascii() or not any("\ud800" <= character <= "\udfff" for character in part)

@@ -1,4 +1,4 @@
-"""One run as it was last seen: its summary, kept up to date by what has changed."""
+"""Summary of one run, kept up to date by reading only what has changed on disk."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom.runs import metrics_log, settings
-from elbowroom.runs.run import check_record
-from elbowroom.studio.http.json import nan_to_null, one_line
+from elbowroom.runs.metrics_log import nan_to_null
+from elbowroom.runs.record import parse_record
+from elbowroom.studio.errors import one_line
 from elbowroom.studio.services import processes, run_images
 from elbowroom.studio.services.annotations import read_annotations
 from elbowroom.studio.services.metrics_summary import MAX_PARSED_BYTES, MetricsSummary
 from elbowroom.studio.services.run_images import IMAGE_KINDS, file_url, image_file
 
-#: Bytes of a ``recipe.json`` at most, and of the end of a log that is read.
-_MAX_RECORD_BYTES, _MAX_LOG_BYTES = 1 << 22, 1 << 13
+#: Size of a ``recipe.json``; a longer one counts as damaged.
+_MAX_RECORD_BYTES = 1 << 22
+#: The end of a log that is searched for an error.
+_MAX_LOG_BYTES = 1 << 13
 
 
 @dataclass
 class RunUpdate:
-    """What is new of a run.
+    """What has changed in a run since it was last polled.
 
     Attributes:
-        rows: of the metrics, as written.
-        is_reset: whether the metrics begin anew, or have grown by more than is told row by row.
-        image_epochs: by kind, the epoch of the newest.
+        rows: new rows of the metrics, as written.
+        is_reset: whether the metrics were rewritten, or have grown by too much to list the rows.
+        image_epochs: the epoch of the newest image of each kind that has a new one.
     """
 
     rows: list[metrics_log.MetricsRow] = field(default_factory=list)
@@ -37,7 +40,7 @@ class RunUpdate:
 
 
 class RunWatcher:
-    """A run, looked at again and again: what has not changed is not read a second time."""
+    """Polls a run for changes; what has not changed is not read again."""
 
     def __init__(self, path: Path, run: str) -> None:
         self.path, self.run = path, run
@@ -52,36 +55,36 @@ class RunWatcher:
         self._is_live = False
 
     def poll(self) -> RunUpdate | None:
-        """Bring the summary up to date; returns what is new, None for nothing."""
-        first, news = not self.summary, RunUpdate()
+        """Bring the summary up to date; returns what has changed, None for nothing."""
+        is_first, update = not self.summary, RunUpdate()
         changed = [
             self._read_record(),
-            self._read_rows(news, first),
+            self._read_rows(update, is_first),
             self._has_changed("studio.json"),
             self._has_changed("studio.log"),
         ]
-        live, self._is_live = self._is_live, processes.is_locked(self.path)
-        changed += [live != self._is_live, self._has_changed("report.html"), self._find_images(news, first)]
-        if not (first or any(changed)):
+        was_live, self._is_live = self._is_live, processes.is_locked(self.path)
+        changed += [was_live != self._is_live, self._has_changed("report.html"), self._find_images(update, is_first)]
+        if not (is_first or any(changed)):
             return None
         try:
             self.summary = nan_to_null(self._build_summary())
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-            # Nothing that a file may hold keeps the others from being listed.
+            # Whatever the files of one run hold, the other runs are still listed.
             self.record, self._problem = None, f"{self.path / 'recipe.json'} is damaged: restore it"
             self._metrics, self._settings = MetricsSummary(), {}
             self.summary = nan_to_null(self._build_summary())
-        return news
+        return update
 
     def _has_changed(self, name: str) -> bool:
-        """Whether a file is another than when last asked."""
+        """Whether a file has changed since the last call."""
         try:
-            now = os.stat(self.path / name, follow_symlinks=False)
-            mark: tuple[int, ...] | None = (now.st_ino, now.st_size, now.st_mtime_ns)
+            stat = os.stat(self.path / name, follow_symlinks=False)
+            stamp: tuple[int, ...] | None = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         except OSError:
-            mark = None
-        before, self._file_stamps[name] = self._file_stamps.get(name), mark
-        return mark != before
+            stamp = None
+        before, self._file_stamps[name] = self._file_stamps.get(name), stamp
+        return stamp != before
 
     def _read_record(self) -> bool:
         if not self._has_changed("recipe.json"):
@@ -92,12 +95,11 @@ class RunWatcher:
             data = metrics_log.read_regular_file(file, _MAX_RECORD_BYTES + 1)
             if len(data) > _MAX_RECORD_BYTES:
                 raise ValueError(f"{file} is damaged: it has more than {_MAX_RECORD_BYTES >> 20} MiB; restore it")
-            record = json.loads(data)
-            check_record(record, file)
+            record = parse_record(json.loads(data), file)
             self._settings = settings.flat_settings(record)
             self.record = record
         except OSError as error:
-            self._problem = f"cannot read {file} ({error.strerror or 'it is no plain file'}): mend its permissions"
+            self._problem = f"cannot read {file} ({error.strerror or 'it is no regular file'}): fix its permissions"
         except RecursionError:
             self._problem = f"{file} is damaged: it is nested too deeply; restore it"
         except (json.JSONDecodeError, UnicodeDecodeError):
@@ -108,25 +110,26 @@ class RunWatcher:
 
     def _read_rows(self, update: RunUpdate, is_first: bool) -> bool:
         try:
-            anew, pieces = self._tail.read_new()
+            is_rewritten, chunks = self._tail.read_new()
         except OSError:
             return False
-        if anew:
+        if is_rewritten:
             self._metrics = MetricsSummary()
-        for piece in pieces:
-            new = self._metrics.add_lines(piece, _read_best(self.path) if len(piece) > MAX_PARSED_BYTES else None)
-            update.is_reset |= not new and len(piece) > MAX_PARSED_BYTES
-            update.rows += new
-        update.is_reset = (update.is_reset or anew) and not is_first
-        if anew:
+        for chunk in chunks:
+            rows = self._metrics.add_lines(chunk, _read_best(self.path) if len(chunk) > MAX_PARSED_BYTES else None)
+            update.is_reset |= not rows and len(chunk) > MAX_PARSED_BYTES
+            update.rows += rows
+        update.is_reset = (update.is_reset or is_rewritten) and not is_first
+        if is_rewritten:
             update.rows = []
-        return anew or bool(pieces)
+        return is_rewritten or bool(chunks)
 
     def _find_images(self, update: RunUpdate, is_first: bool) -> bool:
-        """The newest whole picture of each kind; thousands are not listed where the last epoch's is there."""
+        """Find the newest complete image of each kind."""
         before = self._file_stamps.get("images")
         if not self._has_changed("images"):
             return False
+        # There may be thousands: they are listed only where the last epoch has none.
         epoch = self._metrics.recent_rows[-1]["epoch"] if self._metrics.recent_rows else 0
         newest = {kind: epoch for kind in IMAGE_KINDS if (self.path / image_file(kind, epoch)).is_file()}
         if len(newest) < len(IMAGE_KINDS) and not (is_first and newest):
@@ -137,75 +140,81 @@ class RunWatcher:
             if not run_images.is_complete_png(self.path / image_file(kind, epoch))
         ]
         if unfinished:
-            self._file_stamps["images"] = before  # being written: look again
+            self._file_stamps["images"] = before  # still being written: look again next time
         newest = {kind: epoch for kind, epoch in newest.items() if kind not in unfinished}
         update.image_epochs = {kind: epoch for kind, epoch in newest.items() if self._image_epochs.get(kind) != epoch}
         self._image_epochs |= update.image_epochs
         return bool(update.image_epochs)
 
     def _build_summary(self) -> dict[str, Any]:
-        """The summary."""
-        kept, record = read_annotations(self.path), self.record or {}
-        training, data = record.get("training", {}), record.get("data", {})
-        last = self._metrics.recent_rows[-1] if self._metrics.recent_rows else {}
-        now = self._status(record, last, kept)
+        """Return the summary as JSON fields."""
+        annotated, record = read_annotations(self.path), self.record or {}
+        data, rows = record.get("data", {}), self._metrics.recent_rows
+        last_row = rows[-1] if rows else {}
+        return (
+            self._status(record, last_row, annotated)
+            | {
+                "run": self.run,
+                "name": annotated.get("name") or (self.path.name if self.run == "." else self.run),
+                "note": annotated.get("note", ""),
+                "pausable": self._is_live and processes.is_same_process(annotated.get("pid"), annotated.get("began")),
+                "recipe": record.get("recipe"),
+                "arguments": record.get("arguments"),
+                "data": data.get("name"),
+                "shape": record.get("shape"),
+                "parameters": record.get("parameters"),
+                "objective": record.get("objective"),
+                "started": record.get("started"),
+                "device": record.get("training", {}).get("device"),
+                "epoch": last_row.get("epoch", 0),
+                "step": last_row.get("step", 0),
+                "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
+                "picture": self.image_url("reconstructions"),
+                "findings": [{key: row.get(key) for key in ("title", "severity")} for row in self._metrics.findings],
+                "settings": self._settings,
+                "report": file_url(self.run, "report.html") if self._file_stamps.get("report.html") else None,
+            }
+            | self._metric_fields()
+        )
+
+    def _metric_fields(self) -> dict[str, Any]:
+        """Return the newest and the best metrics, of the validation split if there is one."""
+        finite = metrics_log.finite_or_none
         split = next((split for split in ("validation", "train") if split in self._metrics.best_rows), None)
         best = self._metrics.best_rows.get(split or "")
-        newest = next((one for one in reversed(self._metrics.recent_rows) if one.get("split") == split), {})
-        rate = next((one for one in reversed(self._metrics.recent_rows) if one.get("split") == "train"), {})
-        name = self.path.name if self.run == "." else self.run
-        return now | {
-            "run": self.run,
-            "name": kept.get("name") or name,
-            "note": kept.get("note", ""),
-            "pausable": self._is_live and processes.is_same_process(kept.get("pid"), kept.get("began")),
-            "recipe": record.get("recipe"),
-            "arguments": record.get("arguments"),
-            "data": data.get("name"),
-            "shape": record.get("shape"),
-            "parameters": record.get("parameters"),
-            "objective": record.get("objective"),
-            "started": record.get("started"),
-            "device": training.get("device"),
-            "epoch": last.get("epoch", 0),
-            "step": last.get("step", 0),
-            "seconds": max((one.get("seconds", 0.0) for one in self._metrics.recent_rows), default=0.0),
-            "examples_per_second": metrics_log.finite_or_none(rate.get("examples_per_second")),
-            "elbo": metrics_log.finite_or_none(newest.get("elbo")),
-            "loss": metrics_log.finite_or_none(newest.get("loss")),
-            "best": best
-            and {
-                "split": split,
-                **{key: metrics_log.finite_or_none(best.get(key)) for key in ("loss", "elbo", "epoch")},
-            },
+        newest, newest_train = self._newest_row(split), self._newest_row("train")
+        return {
+            "examples_per_second": finite(newest_train.get("examples_per_second")),
+            "elbo": finite(newest.get("elbo")),
+            "loss": finite(newest.get("loss")),
+            "best": best and {"split": split} | {key: finite(best.get(key)) for key in ("loss", "elbo", "epoch")},
             "spark": self._metrics.losses[split].points() if split else [],
-            "picture": self.image_url("reconstructions"),
-            "findings": [{key: one.get(key) for key in ("title", "severity")} for one in self._metrics.findings],
-            "settings": self._settings,
-            "report": file_url(self.run, "report.html") if self._file_stamps.get("report.html") else None,
         }
+
+    def _newest_row(self, split: str | None) -> metrics_log.MetricsRow:
+        return next((row for row in reversed(self._metrics.recent_rows) if row.get("split") == split), {})
 
     def _status(
         self, record: dict[str, Any], last_row: metrics_log.MetricsRow, annotated: dict[str, Any]
     ) -> dict[str, Any]:
-        """How it stands, and how far it has come."""
-        epochs, total = settings.planned_length(record, self._metrics.recent_rows)
+        """Return the state of the run and its progress as JSON fields."""
+        epochs, total_steps = settings.planned_length(record, self._metrics.recent_rows)
         reason = str(last_row.get("reason", "unfinished"))
-        state = (
-            annotated["asked"] if reason == "terminated" and annotated.get("asked") in ("paused", "stopped") else reason
-        )
+        was_asked = reason == "terminated" and annotated.get("asked") in ("paused", "stopped")
+        state = annotated["asked"] if was_asked else reason
         state = "training" if self._is_live else "damaged" if self._problem else state
-        done = reason == "finished" if total is None else last_row.get("step", 0) >= total
+        is_done = reason == "finished" if total_steps is None else last_row.get("step", 0) >= total_steps
         data = record.get("data", {})
-        again = record.get("recipe") is not None and None not in (data.get("source"), data.get("arguments"))
+        has_source = record.get("recipe") is not None and None not in (data.get("source"), data.get("arguments"))
+        is_resumable = not self._is_live and not self._problem and has_source and not is_done
         problem = self._problem or (_read_log_error(self.path) if state == "unfinished" else "")
         return {
             "state": state,
             "live": self._is_live,
-            "resumable": not self._is_live and not self._problem and again and not done and self._has_checkpoints(),
+            "resumable": is_resumable and self._has_checkpoints(),
             "epochs": epochs,
-            "steps_total": total,
-            "seconds_left": self._seconds_left(total) if self._is_live else None,
+            "steps_total": total_steps,
+            "seconds_left": self._seconds_left(total_steps) if self._is_live else None,
             "problem": problem or None,
         }
 
@@ -215,33 +224,34 @@ class RunWatcher:
         return False
 
     def _seconds_left(self, total_steps: int | None) -> float | None:
-        """Seconds to the end at the pace of the last rows."""
-        timed = [one for one in self._metrics.recent_rows if one.get("seconds")]
+        """Return the seconds to the end at the pace of the last rows."""
+        timed = [row for row in self._metrics.recent_rows if row.get("seconds")]
         if total_steps is None or not timed:
             return None
-        a, b = timed[0], timed[-1]
-        steps, seconds = b["step"] - a["step"], b["seconds"] - a["seconds"]
-        pace = seconds / steps if steps > 0 and seconds > 0 else b["seconds"] / max(b["step"], 1)
-        return max((total_steps - b["step"]) * pace, 0.0)
+        first, last = timed[0], timed[-1]
+        steps, seconds = last["step"] - first["step"], last["seconds"] - first["seconds"]
+        step_s: float = seconds / steps if steps > 0 and seconds > 0 else last["seconds"] / max(last["step"], 1)
+        steps_left: int = total_steps - last["step"]
+        return max(steps_left * step_s, 0.0)
 
     def image_url(self, kind: str) -> str | None:
-        """Where the newest picture of a kind is."""
+        """Return the URL of the newest image of a kind, if there is one."""
         return file_url(self.run, image_file(kind, self._image_epochs[kind])) if kind in self._image_epochs else None
 
 
 def _read_best(path: Path) -> tuple[int, float] | None:
-    """Step and loss of the weights that training keeps as the best, whose file begins with them."""
+    """Read step and loss of the best weights from the header of their safetensors file."""
     try:
         with os.fdopen(metrics_log.open_regular_file(path / "checkpoints" / "best.safetensors"), "rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            about = json.loads(file.read(min(size, _MAX_RECORD_BYTES)))["__metadata__"]
-            return int(about["step"]), float(about["loss"])
+            metadata = json.loads(file.read(min(size, _MAX_RECORD_BYTES)))["__metadata__"]
+            return int(metadata["step"]), float(metadata["loss"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
 def _read_log_error(path: Path) -> str:
-    """What a training that the studio began said last, where it broke off."""
+    """Read the last error from the log of a training that the studio started."""
     with suppress(OSError), os.fdopen(metrics_log.open_regular_file(path / "studio.log"), "rb") as file:
         file.seek(max(os.fstat(file.fileno()).st_size - _MAX_LOG_BYTES, 0))
         return last_error(file.read().decode(errors="replace"))
@@ -249,10 +259,10 @@ def _read_log_error(path: Path) -> str:
 
 
 def last_error(text: str) -> str:
-    """The last line in which the command line says what was wrong.
+    """Return the last error message of the command line in a log; empty if there is none.
 
     >>> last_error("elbowroom: warning: a\\nelbowroom: loss became nan: lower --lr\\n")
     'loss became nan: lower --lr'
     """
-    said = [line.removeprefix("elbowroom: ") for line in text.splitlines() if line.startswith("elbowroom: ")]
-    return next((" ".join(line.split())[:500] for line in reversed(said) if not line.startswith("warning: ")), "")
+    messages = [line.removeprefix("elbowroom: ") for line in text.splitlines() if line.startswith("elbowroom: ")]
+    return next((" ".join(line.split())[:500] for line in reversed(messages) if not line.startswith("warning: ")), "")

@@ -1,4 +1,4 @@
-"""Forms: the fields of a recipe and of the training's flags, and the words of the command line they come to."""
+"""Training form: fields of recipes and settings, and the command line arguments their values become."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ import click
 from elbowroom import errors
 from elbowroom.data import datasets
 from elbowroom.recipes import Argument, Recipe
-from elbowroom.studio.http.json import RequestError
+from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services.run_index import RunIndex
 
-#: Flags of train that no form has: where a run goes is the studio's business, files are named by ``data`` alone.
+#: Flags of train that are not in the form: the studio sets the output folder, and only ``data`` may name files.
 HIDDEN_OPTIONS = ("out", "config", "preset", "data", "help")
-#: Endings of files that hold data.
+#: Suffixes of data files.
 DATA_SUFFIXES = (".npy", ".npz", ".csv", ".parquet", ".zip", ".tar")
-#: Files and folders of data that are offered, of each folder; characters of a text.
-MAX_FILES_PER_FOLDER, MAX_TEXT_CHARS = 100, 500
+#: Data files and folders that are offered of each data folder.
+MAX_FILES_PER_FOLDER = 100
+#: Length of a text value.
+MAX_TEXT_CHARS = 500
+#: Length of a list value.
+MAX_LIST_ITEMS = 100
 
 _TYPE_NAMES: dict[Any, str] = {
     int: "int",
@@ -33,8 +37,8 @@ _TYPE_NAMES: dict[Any, str] = {
 
 
 def recipe_form(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as a form."""
-    fields = [_argument_field(field) for field in recipe.arguments.values()]
+    """Return a recipe with the form fields of its arguments."""
+    fields = [_argument_field(argument) for argument in recipe.arguments.values()]
     return {"name": recipe.name, "summary": recipe.summary, "paper": recipe.paper, "fields": fields}
 
 
@@ -52,15 +56,15 @@ def _argument_field(argument: Argument) -> dict[str, Any]:
 
 
 def option_field(option: click.Option) -> dict[str, Any]:
-    """A flag of train as a field."""
-    usual = option.get_default(click.Context(click.Command("train")))
-    usual = usual if isinstance(usual, str | int | float | bool) else None
+    """Return the form field of a flag of train."""
+    default = option.get_default(click.Context(click.Command("train")))
+    default = default if isinstance(default, str | int | float | bool) else None
     return {
         "name": option.name,
         "type": _option_type(option),
-        "default": usual,
+        "default": default,
         "required": False,
-        "optional": usual is None,
+        "optional": default is None,
         "choices": list(option.type.choices) if isinstance(option.type, click.Choice) else None,
         "help": option.help or "",
     }
@@ -75,14 +79,14 @@ def _option_type(option: click.Option) -> str:
         return "int"
     if isinstance(option.type, click.types.FloatParamType):
         return "float"
-    kind = getattr(option.type, "kind", None)  # of the numbers in a list
-    if kind is not None:
-        return "ints" if kind is int else "floats"
+    item_type = getattr(option.type, "kind", None)  # of a list of numbers
+    if item_type is not None:
+        return "ints" if item_type is int else "floats"
     return "str" if isinstance(option.type, click.types.StringParamType) else "float"
 
 
 def form_options(command: click.Command, recipe: Recipe) -> list[click.Option]:
-    """The flags of a recipe's command that are not the recipe's own and have a place in a form."""
+    """Return the training flags of a recipe's command that belong in the form, without the recipe's own arguments."""
     options = [param for param in command.params if isinstance(param, click.Option)]
     return [option for option in options if option.name not in HIDDEN_OPTIONS and option.name not in recipe.arguments]
 
@@ -90,37 +94,37 @@ def form_options(command: click.Command, recipe: Recipe) -> list[click.Option]:
 def train_arguments(
     recipe: Recipe, command: click.Command, arguments: dict[str, Any], train_settings: dict[str, Any], data: str
 ) -> list[str]:
-    """The arguments of ``elbowroom train``, each value checked by what reads it there.
+    """Return the arguments of ``elbowroom train``, each value checked by the parser that reads it there.
 
-    A value stands in one word with its flag, so that none can be taken for another flag.
+    A value and its flag are one word, ``--flag=value``, so that no value can be taken for another flag.
 
     Raises:
-        Refused: a name or a value is not what the recipe or the training takes.
+        RequestError: a name or a value is not valid for the recipe or the training.
     """
     try:
-        found = [f"--data={data}"]
+        words = [f"--data={data}"]
         for name, value in arguments.items():
             if name not in recipe.arguments:
                 raise errors.unknown_name(f"argument of {recipe.name}", name, recipe.arguments)
-            read = recipe.arguments[name].convert(value)
-            found += _flag_words(name, read, recipe.arguments[name].type is bool)
+            argument = recipe.arguments[name]
+            words += _flag_words(name, argument.convert(value), argument.type is bool)
         known = {str(option.name): option for option in form_options(command, recipe)}
         for name, value in train_settings.items():
             if name not in known:
                 raise errors.unknown_name("setting", name, known)
-            found += _flag_words(name, _check_setting(name, value), False)
-        # What the command line itself makes of them, without doing it.
-        command.make_context(recipe.name, [recipe.name, *found][1:])
+            words += _flag_words(name, _check_setting(name, value), False)
+        # Parses the words as the command line will, without running the command.
+        command.make_context(recipe.name, list(words))
     except click.ClickException as error:
         raise RequestError(" ".join(error.format_message().split())) from None
     except ValueError as error:
         raise RequestError(str(error)) from None
-    return [recipe.name, *found]
+    return [recipe.name, *words]
 
 
 def _check_setting(name: str, value: Any) -> Any:
-    """A setting as it came in JSON, if it is one."""
-    if isinstance(value, list) and len(value) <= 100 and all(type(item) in (int, float) for item in value):
+    """Return a setting from JSON as text, number, boolean, None or tuple of numbers; reject anything else."""
+    if isinstance(value, list) and len(value) <= MAX_LIST_ITEMS and all(type(item) in (int, float) for item in value):
         return tuple(_check_setting(name, item) for item in value)
     if value is None or isinstance(value, bool):
         return value
@@ -132,7 +136,7 @@ def _check_setting(name: str, value: Any) -> Any:
 
 
 def _flag_words(name: str, value: Any, has_negation: bool) -> list[str]:
-    """The word that sets a flag; none for None. A flag without a value is there or not, or has a ``--no-``."""
+    """Return the word that sets a flag; none for None, and none for False unless the flag has a ``--no-`` form."""
     flag = "--" + name.replace("_", "-")
     if value is None:
         return []
@@ -140,35 +144,34 @@ def _flag_words(name: str, value: Any, has_negation: bool) -> list[str]:
         return [flag] if value else [f"--no-{flag[2:]}"] if has_negation else []
     text = (",".join(map(repr, value)) or "none") if isinstance(value, tuple) else str(value)
     if len(text) > MAX_TEXT_CHARS or not text.isprintable():
-        raise ValueError(f"{name}: expected at most {MAX_TEXT_CHARS} characters that can be seen")
+        raise ValueError(f"{name}: expected at most {MAX_TEXT_CHARS} printable characters")
     return [f"{flag}={text}"]
 
 
-def list_data(run_index: RunIndex, data_folders: Sequence[Path]) -> list[dict[str, str]]:
-    """What can be trained on: the named sets that are here or can be had, and what lies in the folders given."""
-    found = [{"name": row.name, "about": row.summary, "where": row.location} for row in datasets()]
-    for other in data_folders:
-        inside = sorted(other.iterdir()) if other.is_dir() else []
-        fit = [
-            path for path in inside if not path.name.startswith(".") and (path.is_dir() or path.suffix in DATA_SUFFIXES)
-        ]
-        found += [{"name": str(path), "about": "", "where": str(other)} for path in fit[:MAX_FILES_PER_FOLDER]]
-    return [one for one in found if one["where"] != "missing"]
+def list_data(data_folders: Sequence[Path]) -> list[dict[str, str]]:
+    """List what can be trained on: the named data sets that are available, and the files in the data folders."""
+    found = [{"name": entry.name, "about": entry.summary, "where": entry.location} for entry in datasets()]
+    for folder in data_folders:
+        children = sorted(folder.iterdir()) if folder.is_dir() else []
+        visible = [path for path in children if not path.name.startswith(".")]
+        paths = [path for path in visible if path.is_dir() or path.suffix in DATA_SUFFIXES]
+        found += [{"name": str(path), "about": "", "where": str(folder)} for path in paths[:MAX_FILES_PER_FOLDER]]
+    return [entry for entry in found if entry["where"] != "missing"]
 
 
 def resolve_data(name: str, run_index: RunIndex, data_folders: Sequence[Path]) -> str:
-    """The data of this name, or at this path if that is in a folder where data may be.
+    """Return the name of a data set, or a path that is in the runs folder or a data folder.
 
     Raises:
-        Refused: it is neither, or not there.
+        RequestError: it is neither, or does not exist.
     """
-    if name in {row.name for row in datasets()}:
+    if name in {entry.name for entry in datasets()}:
         return name
     try:
         path = (run_index.path / name).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
         path = None
-    if path is None or not any(path.is_relative_to(place) for place in (run_index.path, *data_folders)):
+    if path is None or not any(path.is_relative_to(folder) for folder in (run_index.path, *data_folders)):
         raise RequestError(
             f"there is no data '{name[:80]}' here: give a name of the list, or a path in the runs folder or in a "
             "folder that the studio was started with (--data-folder)"

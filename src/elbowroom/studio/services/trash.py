@@ -1,4 +1,4 @@
-"""Deleting runs so that they can be had back: a hidden folder beside them."""
+"""The trash: deleted runs move to a hidden folder in the runs folder, and can be restored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from elbowroom.studio.http.json import RequestError
+from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services.annotations import read_annotations, write_annotations
 from elbowroom.studio.services.run_index import RunIndex, is_safe_part
 
@@ -15,14 +15,14 @@ FOLDER_NAME = ".trash"
 
 
 def move_to_trash(run_index: RunIndex, run: str) -> str:
-    """Move a run to the trash; returns what it is called there.
+    """Move a run to the trash; returns the name of the trash item.
 
     Raises:
-        Refused: it is being trained, holds other runs that are, or is the folder itself.
+        RequestError: it is being trained, holds other runs that are, or is the runs folder itself.
     """
     path = run_index.run_path(run)
     if path == run_index.path:
-        raise RequestError("the folder itself is this run: delete it where you keep your files", 409)
+        raise RequestError("this run is the runs folder itself: delete it in the file system", 409)
     for summary in run_index.refresh():
         if summary["live"] and (summary["run"] == run or summary["run"].startswith(f"{run}/")):
             raise RequestError(f"'{summary['run']}' is being trained: stop it first", 409)
@@ -34,28 +34,28 @@ def move_to_trash(run_index: RunIndex, run: str) -> str:
 
 
 def list_items(run_index: RunIndex) -> list[dict[str, Any]]:
-    """What is in the trash, the newest first."""
+    """List the runs in the trash, the newest first."""
     if not _trash_path(run_index).is_dir():
         return []
-    there = sorted((p for p in _trash_path(run_index).iterdir() if p.is_dir() and not p.is_symlink()), reverse=True)
-    return [{"item": p.name, "run": _original_run(p), "deleted": p.name[:15]} for p in there]
+    paths = sorted((p for p in _trash_path(run_index).iterdir() if p.is_dir() and not p.is_symlink()), reverse=True)
+    return [{"item": p.name, "run": _original_run(p), "deleted": p.name[:15]} for p in paths]
 
 
 def restore_item(run_index: RunIndex, item: str) -> str:
-    """Put a run back where it was, or beside it if that is taken; returns its name.
+    """Move a run back to its path, with a number behind it if that is taken; returns the run's path.
 
     Raises:
-        Refused: it is not in the trash.
+        RequestError: it is not in the trash.
     """
     path = _trash_path(run_index) / item
     if not is_safe_part(item) or "/" in item or not path.is_dir() or path.is_symlink():
         raise RequestError(f"'{item[:80]}' is not in the trash: reload it", 404)
     names = [_original_run(path), *(f"{_original_run(path)}-{n}" for n in range(2, 1000))]
-    there = next(place for place in map(run_index.resolve_path, names) if not place.exists())
-    there.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(path, there)
-    write_annotations(there, trashed=None)
-    return there.relative_to(run_index.path).as_posix()
+    target = next(candidate for candidate in map(run_index.resolve_path, names) if not candidate.exists())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, target)
+    write_annotations(target, trashed=None)
+    return target.relative_to(run_index.path).as_posix()
 
 
 def _trash_path(run_index: RunIndex) -> Path:
@@ -66,5 +66,5 @@ def _trash_path(run_index: RunIndex) -> Path:
 
 
 def _original_run(path: Path) -> str:
-    """Where a run in the trash came from."""
+    """Return the path that a run in the trash had."""
     return read_annotations(path).get("trashed") or path.name[23:] or path.name

@@ -1,22 +1,22 @@
-// Curves: uPlot for those to be read, a line of SVG for those to be glanced at.
+// Charts: interactive curves with uPlot, sparklines and bars in SVG.
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { colour, dimension, h, number, s } from "./dom.js";
+import { cssColor, dimensionName, h, formatNumber, svg } from "./dom.js";
 
-export const UNITS = { loss: "nats per example", elbo: "nats per example, higher is better", reconstruction: "nats per example", kl: "nats per example", examples_per_second: "" };
-export const WORDS = { elbo: "ELBO", kl: "KL", loss: "loss", reconstruction: "reconstruction", examples_per_second: "examples per second" };
-const QUIET = new Set(["step", "epoch", "seconds", "examples"]);
+export const TERM_UNITS = { loss: "nats per example", elbo: "nats per example, higher is better", reconstruction: "nats per example", kl: "nats per example", examples_per_second: "" };
+export const TERM_LABELS = { elbo: "ELBO", kl: "KL", loss: "loss", reconstruction: "reconstruction", examples_per_second: "examples per second" };
+const NON_TERMS = new Set(["step", "epoch", "seconds", "examples"]);
 
-/** The terms that any of these splits have, those that matter most first. */
-export function terms(splits) {
+/** The names of all terms in these splits, the most important first. */
+export function termNames(splits) {
   const found = new Set(Object.values(splits).flatMap((split) => Object.keys(split)));
   const first = ["elbo", "loss", "reconstruction", "kl"].filter((name) => found.has(name));
-  const others = [...found].filter((name) => !first.includes(name) && !QUIET.has(name) && name !== "examples_per_second");
+  const others = [...found].filter((name) => !first.includes(name) && !NON_TERMS.has(name) && name !== "examples_per_second");
   return [...first, ...others.sort(), ...(found.has("examples_per_second") ? ["examples_per_second"] : [])];
 }
 
-/** Where on the axis each row stands: epochs, fractions of them for the rows within one. */
-export function places(split, splits, axis) {
+/** The x position of each row: step, seconds, or epoch with fractions for the rows within one. */
+export function axisPositions(split, splits, axis) {
   if (axis !== "epoch") return split[axis];
   const ends = Object.values(splits).find((other) => other.epoch?.length && other !== splits.train) ?? splits.train;
   const last = ends.step.length - 1;
@@ -24,8 +24,8 @@ export function places(split, splits, axis) {
   return split.step.map((step) => step * perStep);
 }
 
-/** What most of a curve lies within: its wild beginning may leave the frame. */
-function frame(u, low, high) {
+/** The y range that holds most of the curves, without the start and outliers. */
+function clippedRange(u, low, high) {
   const values = [];
   for (const curve of u.data.slice(1)) {
     const there = curve.filter((value) => value !== null && value !== undefined);
@@ -39,10 +39,10 @@ function frame(u, low, high) {
 }
 
 /**
- * A chart of several lines. Each line: {label, x, y, colour (a name in the style sheet, or [light, dark]), dash, width}.
- * Returns {element, update(lines), leave()}.
+ * A chart of several lines. Each line: {label, x, y, color (a name in the style sheet, or [light, dark]), dash, width}.
+ * Returns {element, update(lines), destroy()}.
  */
-export function chart(title, unit, lines, { height = 190, axis: over = "epoch" } = {}) {
+export function createChart(title, unit, lines, { height = 190, axis: over = "epoch" } = {}) {
   let axis = over;
   const area = h("div.plotted", { role: "img" });
   const reading = h("p.reading");
@@ -50,48 +50,48 @@ export function chart(title, unit, lines, { height = 190, axis: over = "epoch" }
   let plot = null;
   let shown = lines;
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const ink = (line) => (Array.isArray(line.colour) ? line.colour[dark.matches ? 1 : 0] : colour(line.colour));
+  const lineColor = (line) => (Array.isArray(line.color) ? line.color[dark.matches ? 1 : 0] : cssColor(line.color));
 
-  const table = () => uPlot.join(shown.map((line) => [line.x, line.y]));
-  const sentence = () => {
-    const ends = shown.map((line) => `${line.label} ${number(line.y.at(-1))}`).join(", ");
+  const chartData = () => uPlot.join(shown.map((line) => [line.x, line.y]));
+  const updateAriaLabel = () => {
+    const ends = shown.map((line) => `${line.label} ${formatNumber(line.y.at(-1))}`).join(", ");
     area.setAttribute("aria-label", `${title} over ${axis}: ${ends}`);
   };
 
-  function read(u) {
+  function showCursorValues(u) {
     const at = u.cursor.idx;
-    if (at === null || at === undefined) return rest();
+    if (at === null || at === undefined) return showLastValues();
     const where = u.data[0][at];
-    const parts = shown.map((line, i) => [line, nearest(u.data[i + 1], at)]).filter(([, value]) => value !== null);
-    reading.replaceChildren(h("span", {}, `${axis} ${number(where, axis === "step" ? 0 : 1)}`), ...parts.map(([line, value]) => key(line, number(value))));
+    const parts = shown.map((line, i) => [line, nearestValue(u.data[i + 1], at)]).filter(([, value]) => value !== null);
+    reading.replaceChildren(h("span", {}, `${axis} ${formatNumber(where, axis === "step" ? 0 : 1)}`), ...parts.map(([line, value]) => legendEntry(line, formatNumber(value))));
   }
-  const key = (line, value) => h("span", {}, h("i", { style: { background: ink(line) } }), line.label, value === undefined ? null : h("b", {}, value));
-  const rest = () => reading.replaceChildren(...shown.map((line) => key(line, number(line.y.at(-1)))));
+  const legendEntry = (line, value) => h("span", {}, h("i", { style: { background: lineColor(line) } }), line.label, value === undefined ? null : h("b", {}, value));
+  const showLastValues = () => reading.replaceChildren(...shown.map((line) => legendEntry(line, formatNumber(line.y.at(-1)))));
 
-  function draw() {
+  function render() {
     plot?.destroy();
     const options = {
       width: Math.max(area.clientWidth, 160),
       height,
       legend: { show: false },
       cursor: { y: false, drag: { x: true, y: false }, points: { size: 6 } },
-      scales: { x: { time: false }, y: { range: frame } },
+      scales: { x: { time: false }, y: { range: clippedRange } },
       axes: [
-        { stroke: colour("quiet"), grid: { show: false }, ticks: { show: false }, size: 26, font: "11px system-ui, sans-serif", values: (_, all) => all.map((v) => number(v, 0)) },
-        { stroke: colour("quiet"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false }, size: 52, gap: 2, font: "11px system-ui, sans-serif", values: (_, all) => all.map((v) => short(v)) },
+        { stroke: cssColor("quiet"), grid: { show: false }, ticks: { show: false }, size: 26, font: "11px system-ui, sans-serif", values: (_, all) => all.map((v) => formatNumber(v, 0)) },
+        { stroke: cssColor("quiet"), grid: { stroke: cssColor("grid"), width: 1 }, ticks: { show: false }, size: 52, gap: 2, font: "11px system-ui, sans-serif", values: (_, all) => all.map((v) => formatShort(v)) },
       ],
-      series: [{}, ...shown.map((line) => ({ label: line.label, stroke: ink(line), width: line.width ?? 1.8, dash: line.dash, spanGaps: true, points: { show: line.y.length === 1 } }))],
-      hooks: { setCursor: [read] },
+      series: [{}, ...shown.map((line) => ({ label: line.label, stroke: lineColor(line), width: line.width ?? 1.8, dash: line.dash, spanGaps: true, points: { show: line.y.length === 1 } }))],
+      hooks: { setCursor: [showCursorValues] },
     };
-    plot = new uPlot(options, table(), area);
-    sentence();
-    rest();
+    plot = new uPlot(options, chartData(), area);
+    updateAriaLabel();
+    showLastValues();
   }
 
   const size = new ResizeObserver(() => plot?.setSize({ width: Math.max(area.clientWidth, 160), height }));
   size.observe(area);
-  dark.addEventListener("change", draw);
-  requestAnimationFrame(draw);
+  dark.addEventListener("change", render);
+  requestAnimationFrame(render);
 
   return {
     element,
@@ -99,22 +99,22 @@ export function chart(title, unit, lines, { height = 190, axis: over = "epoch" }
       axis = over;
       const same = plot && lines.length === shown.length && lines.every((line, i) => line.label === shown[i].label && line.y.length > 1);
       shown = lines;
-      if (!same) return void (area.isConnected && draw());
-      plot.setData(table());
-      sentence();
-      if (plot.cursor.idx === null || plot.cursor.idx === undefined) rest();
+      if (!same) return void (area.isConnected && render());
+      plot.setData(chartData());
+      updateAriaLabel();
+      if (plot.cursor.idx === null || plot.cursor.idx === undefined) showLastValues();
     },
-    leave() {
+    destroy() {
       size.disconnect();
-      dark.removeEventListener("change", draw);
+      dark.removeEventListener("change", render);
       plot?.destroy();
     },
   };
 }
 
-const short = (value) => (Math.abs(value) >= 10000 ? `${number(value / 1000, 0)}k` : number(value, Math.abs(value) < 10 ? 1 : 0));
+const formatShort = (value) => (Math.abs(value) >= 10000 ? `${formatNumber(value / 1000, 0)}k` : formatNumber(value, Math.abs(value) < 10 ? 1 : 0));
 
-function nearest(curve, at) {
+function nearestValue(curve, at) {
   for (let d = 0; d < curve.length; d++) {
     const value = curve[at - d] ?? curve[at + d];
     if (value !== null && value !== undefined) return value;
@@ -122,30 +122,30 @@ function nearest(curve, at) {
   return null;
 }
 
-/** A curve in miniature: its end stands out, its wild beginning is cut. */
-export function spark(values, width = 132, height = 34) {
+/** A small curve with its end marked and its start clipped. */
+export function sparkline(values, width = 132, height = 34) {
   const there = values.filter(Number.isFinite);
-  const picture = s("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+  const picture = svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
   if (there.length < 2) return picture;
   const rest = [...there.slice(there.length > 6 ? Math.ceil(there.length * 0.1) : 0)].sort((a, b) => a - b);
   const [low, high] = [rest[0], rest.at(-1)];
   const y = (value) => 4 + (height - 8) * (1 - Math.min(1, Math.max(0, (value - low) / (high - low || 1))));
   const x = (i) => 3 + ((width - 6) * i) / (there.length - 1);
   const path = there.map((value, i) => `${i ? "L" : "M"}${x(i).toFixed(1)} ${y(value).toFixed(1)}`).join("");
-  picture.append(s("path", { d: path }), s("circle", { cx: x(there.length - 1), cy: y(there.at(-1)), r: 2.4 }));
+  picture.append(svg("path", { d: path }), svg("circle", { cx: x(there.length - 1), cy: y(there.at(-1)), r: 2.4 }));
   return picture;
 }
 
-/** Bars of one number each, as the KL of every dimension; `mark` are those that stand out. */
-export function bars(values, { unit = "nats", mark = (value) => value > 0.1 } = {}) {
+/** A bar chart, one bar per dimension; `mark` decides which are highlighted. */
+export function barChart(values, { unit = "nats", mark = (value) => value > 0.1 } = {}) {
   const top = Math.max(...values, 1e-9);
   const n = values.length;
-  const picture = s("svg", { class: "bars", viewBox: `0 0 ${n} 100`, preserveAspectRatio: "none", role: "img", "aria-label": `${n} dimensions, the largest ${number(top)} ${unit}` });
+  const picture = svg("svg", { class: "bars", viewBox: `0 0 ${n} 100`, preserveAspectRatio: "none", role: "img", "aria-label": `${n} dimensions, the largest ${formatNumber(top)} ${unit}` });
   values.forEach((value, i) => {
     const size = Math.max((98 * value) / top, 0.6);
-    const bar = s("rect", { x: i + 0.12, width: 0.76, y: 100 - size, height: size, class: mark(value) ? "on" : "" });
-    bar.append(s("title", {}));
-    bar.firstChild.textContent = `${dimension(i)}: ${number(value)} ${unit}`;
+    const bar = svg("rect", { x: i + 0.12, width: 0.76, y: 100 - size, height: size, class: mark(value) ? "on" : "" });
+    bar.append(svg("title", {}));
+    bar.firstChild.textContent = `${dimensionName(i)}: ${formatNumber(value)} ${unit}`;
     picture.append(bar);
   });
   return picture;

@@ -1,6 +1,6 @@
-// Elements, numbers and times: what every view is written with.
+// DOM helpers: elements, formatted numbers and times, messages, dialogs, throttling.
 
-/** An element: h("a.big", {href, onclick}, "text", child, …); null children are left out. */
+/** Create an element: h("a.big", {href, onclick}, "text", child, …); null children are left out. */
 export function h(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split(".");
   const element = document.createElement(name || "div");
@@ -16,30 +16,30 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** The same for SVG. */
-export function s(tag, attributes = {}, ...children) {
+/** Create an SVG element. */
+export function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   element.append(...children);
   return element;
 }
 
-/** Put children in place of those there are. */
-export const fill = (element, ...children) => element.replaceChildren(...children.flat(3).filter((c) => c !== null && c !== undefined && c !== false));
+/** Replace the children of an element; null children are left out. */
+export const setChildren = (element, ...children) => element.replaceChildren(...children.flat(3).filter((c) => c !== null && c !== undefined && c !== false));
 
-/** A number as people read it: enough digits, thousands apart. */
-export function number(value, digits = 2) {
+/** Format a number with a sensible number of digits and separated thousands. */
+export function formatNumber(value, digits = 2) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   const places = size >= 10000 ? 0 : size >= 1000 ? Math.min(digits, 1) : size < 0.1 && size > 0 ? Math.max(digits, 3) : digits;
   return value.toLocaleString("en", { minimumFractionDigits: Number.isInteger(value) ? 0 : places, maximumFractionDigits: places }).replace("-", "−");
 }
 
-/** The name of a dimension, counted from one as in every figure: z₁, z₂, … */
-export const dimension = (index) => `z${String(index + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit])}`;
+/** The name of a dimension, counted from one as in all figures: z₁, z₂, … */
+export const dimensionName = (index) => `z${String(index + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit])}`;
 
-/** Seconds in words: 41 s, 3 min 05 s, 2 h 10 min. */
-export function duration(seconds) {
+/** Format seconds: 41 s, 3 min 05 s, 2 h 10 min. */
+export function formatDuration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
@@ -48,58 +48,58 @@ export function duration(seconds) {
   return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
 }
 
-/** How long ago a moment was. */
-export function ago(iso) {
-  const seconds = (Date.now() - Date.parse(iso)) / 1000;
+/** Format how long ago a time was. */
+export function formatAge(isoTime) {
+  const seconds = (Date.now() - Date.parse(isoTime)) / 1000;
   if (!Number.isFinite(seconds)) return "";
   if (seconds < 90) return "just now";
   if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
   if (seconds < 129600) return `${Math.round(seconds / 3600)} h ago`;
-  return new Date(iso).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
+  return new Date(isoTime).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
 }
 
-/** A line at the foot of the page, for a while; a mistake stays longer. */
-export function tell(text, wrong = false) {
-  const line = h("p" + (wrong ? ".wrong" : ""), {}, text);
-  const told = document.getElementById("told");
-  told.append(line);
-  while (told.children.length > 3) told.firstChild.remove();
-  setTimeout(() => line.remove(), wrong ? 9000 : 3500);
+/** Show a message at the foot of the page for a while; an error stays longer. */
+export function toast(text, isError = false) {
+  const line = h("p" + (isError ? ".wrong" : ""), {}, text);
+  const toasts = document.getElementById("toasts");
+  toasts.append(line);
+  while (toasts.children.length > 3) toasts.firstChild.remove();
+  setTimeout(() => line.remove(), isError ? 9000 : 3500);
 }
 
-/** Run what may fail, and tell why it did. */
-export async function trying(work) {
+/** Run an async function, and show its error as a message if it fails. */
+export async function withErrors(work) {
   try {
     return await work();
   } catch (error) {
-    if (error.name !== "AbortError") tell(error.message, true);
+    if (error.name !== "AbortError") toast(error.message, true);
     return undefined;
   }
 }
 
-/** At most one call per frame, with the newest arguments. */
-export function perFrame(work) {
-  let next = null;
-  return (...given) => {
-    if (next === null) requestAnimationFrame(() => { const now = next; next = null; work(...now); });
-    next = given;
+/** Limit a function to one call per frame, with the newest arguments. */
+export function oncePerFrame(work) {
+  let newestArguments = null;
+  return (...args) => {
+    if (newestArguments === null) requestAnimationFrame(() => { const current = newestArguments; newestArguments = null; work(...current); });
+    newestArguments = args;
   };
 }
 
-/** One call after things have been quiet for a moment. */
-export function settled(work, wait = 250) {
+/** Delay a function until it has not been called for a while. */
+export function debounce(work, waitMs = 250) {
   let timer = 0;
   return (...given) => {
     clearTimeout(timer);
-    timer = setTimeout(() => work(...given), wait);
+    timer = setTimeout(() => work(...given), waitMs);
   };
 }
 
-/** A colour of the style sheet, as the present scheme has it. */
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+/** A color of the style sheet, in the current color scheme. */
+export const cssColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** A dialog with a heading; returns it, shown. */
-export function dialog(title, ...content) {
+/** Open a dialog with a heading, and return it. */
+export function openDialog(title, ...content) {
   const close = h("button.quiet", { type: "button", "aria-label": "close", onclick: () => box.close() }, "✕");
   const box = h("dialog", { onclose: () => box.remove(), "aria-label": title }, h("header", {}, h("h2", {}, title), close), ...content);
   box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
@@ -108,8 +108,8 @@ export function dialog(title, ...content) {
   return box;
 }
 
-/** Hand bytes to the browser as a file. */
-export function download(blob, name) {
+/** Save a blob as a file. */
+export function downloadBlob(blob, name) {
   const address = URL.createObjectURL(blob);
   h("a", { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 5000);

@@ -1,46 +1,46 @@
-// The address decides the view; a view is a function that fills the page and returns how to leave it.
+// Router: the hash decides the view, a function that fills a container and returns its destructor.
 
-import { compare } from "./compare.js";
-import { fill, h } from "./dom.js";
-import { explore } from "./explore.js";
-import { runs, trash } from "./runs.js";
-import { form } from "./train.js";
-import { watch } from "./watch.js";
+import { compareView } from "./compare.js";
+import { setChildren, h } from "./dom.js";
+import { exploreView } from "./explore.js";
+import { runsView, trashView } from "./runs.js";
+import { trainView } from "./train.js";
+import { watchView } from "./watch.js";
 
-const VIEWS = [
-  [/^#\/new(?:\/(.+))?$/, form, "new"],
-  [/^#\/trash$/, trash, "trash"],
-  [/^#\/compare\/(.+)$/, compare, "runs"],
-  [/^#\/explore\/(.+)$/, explore, "runs"],
-  [/^#\/run\/(.+)$/, watch, "runs"],
-  [/^.*$/, runs, "runs"],
+const ROUTES = [
+  [/^#\/new(?:\/(.+))?$/, trainView, "new"],
+  [/^#\/trash$/, trashView, "trash"],
+  [/^#\/compare\/(.+)$/, compareView, "runs"],
+  [/^#\/explore\/(.+)$/, exploreView, "runs"],
+  [/^#\/run\/(.+)$/, watchView, "runs"],
+  [/^.*$/, runsView, "runs"],
 ];
 
 const page = document.getElementById("view");
-let leave = () => {};
-let turn = 0;
+let destroyView = () => {};
+let navigation = 0;
 
-async function show() {
-  const mine = ++turn;
-  leave();
-  leave = () => {};
+async function showView() {
+  const thisNavigation = ++navigation;
+  destroyView();
+  destroyView = () => {};
   const address = location.hash || "#/";
-  const [pattern, view, nav] = VIEWS.find(([known]) => known.test(address));
+  const [pattern, view, nav] = ROUTES.find(([known]) => known.test(address));
   for (const link of document.querySelectorAll("[data-nav]")) link.toggleAttribute("aria-current", link.dataset.nav === nav);
-  const room = h("div.room");
-  fill(page, room);
+  const container = h("div.room");
+  setChildren(page, container);
   scrollTo(0, 0);
   document.title = "elbowroom studio";
   try {
-    const given = (address.match(pattern)?.[1] ?? "").split(",").filter(Boolean).map(decodeURIComponent);
-    const left = await view(room, given);
-    // Somebody may have gone elsewhere while it loaded.
-    if (mine === turn) leave = left ?? leave;
-    else left?.();
+    const ids = (address.match(pattern)?.[1] ?? "").split(",").filter(Boolean).map(decodeURIComponent);
+    const destroy = await view(container, ids);
+    // Another view may have been opened while this one loaded.
+    if (thisNavigation === navigation) destroyView = destroy ?? destroyView;
+    else destroy?.();
   } catch (error) {
-    fill(room, h("section.empty", {}, h("h1", {}, "This cannot be shown"), h("p", {}, error.message), h("p", {}, h("a", { href: "#/" }, "All runs"))));
+    setChildren(container, h("section.empty", {}, h("h1", {}, "This cannot be shown"), h("p", {}, error.message), h("p", {}, h("a", { href: "#/" }, "All runs"))));
   }
 }
 
-addEventListener("hashchange", show);
-show();
+addEventListener("hashchange", showView);
+showView();

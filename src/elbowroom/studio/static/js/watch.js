@@ -1,40 +1,40 @@
-// One run, drawn while it trains.
+// Watch view: one run, updated while it trains.
 
-import { bars, chart, places, terms, UNITS, WORDS } from "./charts.js";
-import { dimension, duration, fill, h, number, settled, trying } from "./dom.js";
-import { about, address, progress, state } from "./runs.js";
-import { get, live, post } from "./server.js";
+import { barChart, createChart, axisPositions, termNames, TERM_UNITS, TERM_LABELS } from "./charts.js";
+import { dimensionName, formatDuration, setChildren, h, formatNumber, debounce, withErrors } from "./dom.js";
+import { openRunDialog, viewHash, progressBar, stateBadge } from "./runs.js";
+import { getJson, live, postJson } from "./api.js";
 
 const SPLITS = ["train", "validation", "test"];
-/** Points of a split that the page holds before it asks for a thinner curve. */
-const MOST = 4000;
+/** Points of a split in memory, before a thinned curve is loaded. */
+const MAX_POINTS = 4000;
 
-/** The head that a run has in every view. */
-export function heading(run, here) {
-  const tab = (view, words) => h("a", { href: address(view, run.run), "aria-current": here === view ? "page" : null }, words);
-  return h("header.head.one", {}, h("div", {}, h("p.eyebrow", {}, h("a", { href: "#/" }, "Runs"), ` / ${run.run}`), h("h1", {}, run.name), h("p.lead", {}, [run.recipe ?? "a model of your own", " on ", run.data, ` · ${number(run.parameters, 0)} parameters`])), h("nav.tabs", { "aria-label": "views of this run" }, tab("run", "Watch"), run.recipe ? tab("explore", "Explore") : null));
+/** The header of a run, the same in every view. */
+export function createRunHeader(run, here) {
+  const tab = (view, words) => h("a", { href: viewHash(view, run.run), "aria-current": here === view ? "page" : null }, words);
+  return h("header.head.one", {}, h("div", {}, h("p.eyebrow", {}, h("a", { href: "#/" }, "Runs"), ` / ${run.run}`), h("h1", {}, run.name), h("p.lead", {}, [run.recipe ?? "a model of your own", " on ", run.data, ` · ${formatNumber(run.parameters, 0)} parameters`])), h("nav.tabs", { "aria-label": "views of this run" }, tab("run", "Watch"), run.recipe ? tab("explore", "Explore") : null));
 }
 
-/** What was asked of a training, until it has happened: {words, state}. */
-let asked = null;
+/** The action a training was asked for, until it has happened: {run, words, live, until}. */
+let pendingAction = null;
 
-function controls(run, again) {
-  if (asked && (asked.run !== run.run || asked.live !== run.live || Date.now() > asked.until)) asked = null;
-  const ask = (path, words, doing) => h("button", { onclick: async () => {
-    asked = { run: run.run, words: doing, live: run.live, until: Date.now() + 60_000 };
+function createRunControls(run, again) {
+  if (pendingAction && (pendingAction.run !== run.run || pendingAction.live !== run.live || Date.now() > pendingAction.until)) pendingAction = null;
+  const actionButton = (path, words, pendingLabel) => h("button", { onclick: async () => {
+    pendingAction = { run: run.run, words: pendingLabel, live: run.live, until: Date.now() + 60_000 };
     again();
-    if ((await trying(() => post(path, { run: run.run }))) === undefined) { asked = null; again(); }
+    if ((await withErrors(() => postJson(path, { run: run.run }))) === undefined) { pendingAction = null; again(); }
   } }, words);
-  if (asked) return h("div.controls", {}, state(run), h("button", { disabled: true }, asked.words));
-  return h("div.controls", {}, state(run), run.live && run.pausable ? [ask("/api/pause", "Pause", "pausing …"), ask("/api/stop", "Stop", "stopping …")] : null, run.resumable ? ask("/api/resume", "Resume", "resuming …") : null, h("button", { onclick: () => about(run, () => { location.hash = "#/"; }) }, "Rename, note, delete"));
+  if (pendingAction) return h("div.controls", {}, stateBadge(run), h("button", { disabled: true }, pendingAction.words));
+  return h("div.controls", {}, stateBadge(run), run.live && run.pausable ? [actionButton("/api/pause", "Pause", "pausing …"), actionButton("/api/stop", "Stop", "stopping …")] : null, run.resumable ? actionButton("/api/resume", "Resume", "resuming …") : null, h("button", { onclick: () => openRunDialog(run, () => { location.hash = "#/"; }) }, "Rename, note, delete"));
 }
 
-/** A run's page. */
-export async function watch(room, [id]) {
+/** The page of one run. */
+export async function watchView(container, [id]) {
   await live.ready;
-  live.watch([id]);
-  const [told, curves] = await Promise.all([get("/api/run", { run: id }), get("/api/curves", { run: id })]);
-  let run = told.summary;
+  live.watchRuns([id]);
+  const [details, curves] = await Promise.all([getJson("/api/run", { run: id }), getJson("/api/curves", { run: id })]);
+  let run = details.summary;
   let splits = curves[id] ?? {};
   let axis = "epoch";
   document.title = `${run.name} · elbowroom studio`;
@@ -44,76 +44,76 @@ export async function watch(room, [id]) {
   const tiles = h("dl.tiles");
   const charts = h("div.charts");
   const findings = h("div.findings");
-  const axes = h("div.choice", { role: "group", "aria-label": "horizontal axis" }, ["epoch", "step", "seconds"].map((name) => h("button", { "aria-pressed": String(name === axis), onclick: (event) => { axis = name; for (const b of axes.children) b.setAttribute("aria-pressed", String(b === event.target)); redraw(); } }, name)));
-  const film = pictures(told);
-  fill(room, heading(run, "run"), bar, note, tiles, h("section", {}, h("header.line", {}, h("h2", {}, "Terms"), axes), charts), film.element, h("section", {}, h("h2", {}, "The doctor"), findings), record(told));
+  const axes = h("div.choice", { role: "group", "aria-label": "horizontal axis" }, ["epoch", "step", "seconds"].map((name) => h("button", { "aria-pressed": String(name === axis), onclick: (event) => { axis = name; for (const b of axes.children) b.setAttribute("aria-pressed", String(b === event.target)); updateCharts(); } }, name)));
+  const epochBrowser = createEpochBrowser(details);
+  setChildren(container, createRunHeader(run, "run"), bar, note, tiles, h("section", {}, h("header.line", {}, h("h2", {}, "Terms"), axes), charts), epochBrowser.element, h("section", {}, h("h2", {}, "The doctor"), findings), createRecordSection(details));
 
-  const drawn = new Map();
-  function redraw() {
-    const wanted = terms(splits);
-    for (const name of wanted) {
-      const lines = SPLITS.filter((split) => splits[split]?.[name]?.length).map((split) => ({ label: split, x: places(splits[split], splits, axis), y: splits[split][name], colour: split, width: split === "train" ? 1.4 : 2 }));
+  const plots = new Map();
+  function updateCharts() {
+    const names = termNames(splits);
+    for (const name of names) {
+      const lines = SPLITS.filter((split) => splits[split]?.[name]?.length).map((split) => ({ label: split, x: axisPositions(splits[split], splits, axis), y: splits[split][name], color: split, width: split === "train" ? 1.4 : 2 }));
       if (!lines.length) continue;
-      if (!drawn.has(name)) {
-        const made = chart(WORDS[name] ?? name.replaceAll("_", " "), UNITS[name] ?? "", lines, { axis });
-        drawn.set(name, made);
-        charts.append(made.element);
-      } else drawn.get(name).update(lines, axis);
+      if (!plots.has(name)) {
+        const plot = createChart(TERM_LABELS[name] ?? name.replaceAll("_", " "), TERM_UNITS[name] ?? "", lines, { axis });
+        plots.set(name, plot);
+        charts.append(plot.element);
+      } else plots.get(name).update(lines, axis);
     }
-    if (!wanted.length) fill(charts, h("p.quiet", {}, "The first figures come after the first hundred steps."));
+    if (!names.length) setChildren(charts, h("p.quiet", {}, "The first metrics come after the first hundred steps."));
     else charts.querySelector("p.quiet")?.remove();
   }
 
-  function refresh() {
-    fill(bar, h("div.far", {}, progress(run)), controls(run, refresh));
-    room.querySelector("h1").textContent = run.name;
+  function updateStatus() {
+    setChildren(bar, h("div.far", {}, progressBar(run)), createRunControls(run, updateStatus));
+    container.querySelector("h1").textContent = run.name;
     document.title = `${run.name} · elbowroom studio`;
     note.hidden = !run.note;
     note.textContent = run.note ?? "";
     const last = (split) => splits[split]?.elbo?.at(-1);
     const tile = (name, value, about) => h("div", {}, h("dt", {}, name), h("dd", {}, value), h("p", {}, about));
-    fill(tiles, tile("ELBO, best", number(run.best?.elbo ?? last("validation") ?? last("train")), run.best ? `${run.best.split}, epoch ${run.best.epoch}; nats per example` : "nats per example"), tile("Now", number(last("validation") ?? last("train")), splits.validation ? "validation" : "training"), tile("Epoch", number(run.epoch, 0), run.epochs ? `of ${run.epochs}` : `${number(run.step, 0)} steps`), tile(run.live ? "Left" : "Trained", run.live ? duration(run.seconds_left) : duration(run.seconds), `${number(run.examples_per_second, 0)} examples per second`));
+    setChildren(tiles, tile("ELBO, best", formatNumber(run.best?.elbo ?? last("validation") ?? last("train")), run.best ? `${run.best.split}, epoch ${run.best.epoch}; nats per example` : "nats per example"), tile("Now", formatNumber(last("validation") ?? last("train")), splits.validation ? "validation" : "training"), tile("Epoch", formatNumber(run.epoch, 0), run.epochs ? `of ${run.epochs}` : `${formatNumber(run.step, 0)} steps`), tile(run.live ? "Left" : "Trained", run.live ? formatDuration(run.seconds_left) : formatDuration(run.seconds), `${formatNumber(run.examples_per_second, 0)} examples per second`));
   }
 
-  function doctor(rows) {
-    fill(findings, rows.length ? rows.map((found) => h(`article.finding.${found.severity}`, {}, h("h3", {}, found.title, h("span", {}, `${found.severity}, epoch ${found.epoch}`)), h("p", {}, `${found.evidence}. ${found.consequence}.`), h("p", {}, h("b", {}, `${found.advice}.`)))) : h("p.quiet", {}, run.live ? "Nothing so far: it looks after every validation." : "Nothing was found while it trained."));
+  function showFindings(rows) {
+    setChildren(findings, rows.length ? rows.map((found) => h(`article.finding.${found.severity}`, {}, h("h3", {}, found.title, h("span", {}, `${found.severity}, epoch ${found.epoch}`)), h("p", {}, `${found.evidence}. ${found.consequence}.`), h("p", {}, h("b", {}, `${found.advice}.`)))) : h("p.quiet", {}, run.live ? "No findings so far; the doctor looks after every validation." : "The doctor found nothing."));
   }
 
-  const again = async () => {
-    const [told, curves] = await Promise.all([get("/api/run", { run: id }), get("/api/curves", { run: id })]);
-    run = told.summary;
+  const reloadRun = async () => {
+    const [details, curves] = await Promise.all([getJson("/api/run", { run: id }), getJson("/api/curves", { run: id })]);
+    run = details.summary;
     splits = curves[id] ?? {};
-    film.reset(told);
-    found = told.findings;
-    refresh(); redraw(); doctor(found);
+    epochBrowser.reset(details);
+    found = details.findings;
+    updateStatus(); updateCharts(); showFindings(found);
   };
-  let found = told.findings;
-  refresh(); redraw(); doctor(found);
+  let found = details.findings;
+  updateStatus(); updateCharts(); showFindings(found);
 
-  const paint = settled(redraw, 60);
-  const quit = live.hear((message) => {
-    if (message.type === "again" || (message.type === "reset" && message.run === id)) return void trying(again);
-    if (message.type === "gone" && message.run === id) return void fill(bar, h("p.wrong", {}, "This run's directory is gone."));
-    if (message.type === "run" && message.run.run === id) { run = message.run; return refresh(); }
+  const updateChartsSoon = debounce(updateCharts, 60);
+  const unsubscribe = live.subscribe((message) => {
+    if (message.type === "again" || (message.type === "reset" && message.run === id)) return void withErrors(reloadRun);
+    if (message.type === "gone" && message.run === id) return void setChildren(bar, h("p.wrong", {}, "This run's directory is gone."));
+    if (message.type === "run" && message.run.run === id) { run = message.run; return updateStatus(); }
     if (message.run !== id) return;
-    if (message.type === "picture") film.add(message);
+    if (message.type === "picture") epochBrowser.addImage(message);
     if (message.type !== "rows") return;
     for (const row of message.rows) {
-      if (row.event === "look") film.look(row);
-      else if (row.event === "finding") doctor((found = [...found, row]));
-      else if (row.split) add(splits, row);
+      if (row.event === "look") epochBrowser.addSnapshot(row);
+      else if (row.event === "finding") showFindings((found = [...found, row]));
+      else if (row.split) appendRow(splits, row);
     }
-    if (Object.values(splits).some((split) => split.step.length > MOST)) trying(again);
-    else paint();
+    if (Object.values(splits).some((split) => split.step.length > MAX_POINTS)) withErrors(reloadRun);
+    else updateChartsSoon();
   });
   return () => {
-    quit();
-    live.watch([]);
-    for (const made of drawn.values()) made.leave();
+    unsubscribe();
+    live.watchRuns([]);
+    for (const plot of plots.values()) plot.destroy();
   };
 }
 
-function add(splits, row) {
+function appendRow(splits, row) {
   const split = (splits[row.split] ??= { step: [], epoch: [], seconds: [] });
   const before = split.step.length;
   for (const [name, value] of Object.entries(row)) {
@@ -123,80 +123,80 @@ function add(splits, row) {
   for (const curve of Object.values(split)) if (curve.length === before) curve.push(null);
 }
 
-/** Reconstructions, samples and the KL of every dimension, with a slider back through the epochs. */
-function pictures(told) {
-  const slider = h("input", { type: "range", min: 0, value: 0, "aria-label": "epoch", oninput: () => { held = Number(slider.value) < Number(slider.max); show(); } });
+/** Reconstructions, samples and the KL of every dimension, with a slider through the epochs. */
+function createEpochBrowser(details) {
+  const slider = h("input", { type: "range", min: 0, value: 0, "aria-label": "epoch", oninput: () => { isHeld = Number(slider.value) < Number(slider.max); showEpoch(); } });
   const where = h("output");
-  const newest = h("button.quiet", { onclick: () => { held = false; slider.value = slider.max; show(); } }, "newest");
+  const newest = h("button.quiet", { onclick: () => { isHeld = false; slider.value = slider.max; showEpoch(); } }, "newest");
   const dims = h("div.kl");
   const left = h("div", {}, dims);
   const kinds = h("div.film", {}, left);
   const element = h("section", {}, h("header.line", {}, h("h2", {}, "Through the epochs"), h("div.through", {}, slider, where, newest)), kinds);
-  let images, looks, epochs, held = false;
+  let images, snapshots, epochs, isHeld = false;
 
-  function index() {
-    epochs = [...new Set([...Object.entries(images).filter(([kind]) => kind !== "other").flatMap(([, all]) => all.map((p) => p.epoch)), ...looks.map((look) => look.epoch)])].sort((a, b) => a - b);
+  function updateEpochs() {
+    epochs = [...new Set([...Object.entries(images).filter(([kind]) => kind !== "other").flatMap(([, all]) => all.map((p) => p.epoch)), ...snapshots.map((snapshot) => snapshot.epoch)])].sort((a, b) => a - b);
     slider.max = Math.max(epochs.length - 1, 0);
-    if (!held) slider.value = slider.max;
+    if (!isHeld) slider.value = slider.max;
     element.hidden = !epochs.length;
   }
-  const upTo = (rows, epoch) => rows.findLast((row) => row.epoch <= epoch) ?? rows[0];
+  const latestUntil = (rows, epoch) => rows.findLast((row) => row.epoch <= epoch) ?? rows[0];
 
-  function show() {
+  function showEpoch() {
     const epoch = epochs[Number(slider.value)];
     if (epoch === undefined) return;
     where.textContent = `epoch ${epoch}`;
-    newest.hidden = !held;
+    newest.hidden = !isHeld;
     for (const kind of ["reconstructions", "samples"]) {
-      const picture = images[kind]?.length ? upTo(images[kind], epoch) : null;
+      const picture = images[kind]?.length ? latestUntil(images[kind], epoch) : null;
       let frame = kinds.querySelector(`[data-kind=${kind}]`);
       if (!picture) { frame?.remove(); continue; }
       if (!frame) {
-        frame = h("figure", { "data-kind": kind }, h("figcaption", {}, kind === "samples" ? "Samples, the same codes at every epoch" : "Held-out examples, and what becomes of them"), h("img", { alt: "" }));
+        frame = h("figure", { "data-kind": kind }, h("figcaption", {}, kind === "samples" ? "Samples, from the same latents at every epoch" : "Held-out examples and their reconstructions"), h("img", { alt: "" }));
         if (kind === "samples") kinds.append(frame);
         else left.prepend(frame);
       }
       const image = frame.querySelector("img");
       if (image.getAttribute("src") !== picture.url) Object.assign(image, { src: picture.url, alt: `${kind} after epoch ${picture.epoch}` });
     }
-    const look = looks.length ? upTo(looks, epoch) : null;
-    // A row of the metrics has a list for every latent.
-    const kl = look ? (look.kl ?? look.nats ?? []).flat(Infinity) : [];
+    const snapshot = snapshots.length ? latestUntil(snapshots, epoch) : null;
+    // A row of the metrics has one list per latent.
+    const kl = snapshot ? (snapshot.kl ?? snapshot.nats ?? []).flat(Infinity) : [];
     if (kl.length) {
       const active = kl.filter((value) => value > 0.1).length;
-      fill(dims, h("figure", {}, h("figcaption", {}, `KL of each of ${kl.length} dimensions, ${number(kl.reduce((a, b) => a + b, 0))} nats in all; ${active} above 0.1`), bars(kl), h("p.scale", {}, h("span", {}, dimension(0)), h("span", {}, dimension(kl.length - 1)))));
+      setChildren(dims, h("figure", {}, h("figcaption", {}, `KL of each of ${kl.length} dimensions, ${formatNumber(kl.reduce((a, b) => a + b, 0))} nats in all; ${active} above 0.1`), barChart(kl), h("p.scale", {}, h("span", {}, dimensionName(0)), h("span", {}, dimensionName(kl.length - 1)))));
     }
   }
 
-  function reset(told) {
-    ({ images, looks } = told);
-    index(); show();
+  function reset(details) {
+    ({ images, looks: snapshots } = details);
+    updateEpochs(); showEpoch();
   }
-  reset(told);
+  reset(details);
   return {
     element,
     reset,
-    add({ kind, epoch, url }) {
+    addImage({ kind, epoch, url }) {
       const row = (images[kind] ??= []);
       if (row.at(-1)?.epoch === epoch) row.pop();
       row.push({ epoch, url });
-      index(); show();
+      updateEpochs(); showEpoch();
     },
-    look(row) {
-      looks.push(row);
-      // Every other one of the older ones goes, so that a long training costs no more than a short one.
-      if (looks.length > 400) looks = looks.filter((_, i) => i % 2 || i > 300);
-      index(); show();
+    addSnapshot(row) {
+      snapshots.push(row);
+      // Every other older snapshot is dropped, so that memory does not grow with the training.
+      if (snapshots.length > 400) snapshots = snapshots.filter((_, i) => i % 2 || i > 300);
+      updateEpochs(); showEpoch();
     },
   };
 }
 
-function record(told) {
-  // What a run is known by comes first; what is switched off goes without saying.
-  const known = ["recipe", "data", "latent", "likelihood", "epochs", "steps", "batch_size", "lr", "optimizer", "seed"];
-  const off = (value) => value === null || value === false || value === 0 || (Array.isArray(value) && !value.length);
-  const place = ([name]) => (known.indexOf(name) + known.length + 1) % (known.length + 1);
-  const flat = Object.entries(told.summary.settings ?? {}).filter(([name, value]) => !off(value) || known.includes(name) && value !== null).sort((a, b) => place(a) - place(b));
-  const command = told.record.command;
-  return h("section", {}, h("h2", {}, "How it was made"), command ? h("pre.command", {}, command) : null, h("dl.facts", {}, flat.map(([name, value]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value))])), told.report ? h("p", {}, h("a.button", { href: told.report, target: "_blank", rel: "noopener" }, "Its report")) : null);
+function createRecordSection(details) {
+  // The main settings come first; settings that are switched off are left out.
+  const mainSettings = ["recipe", "data", "latent", "likelihood", "epochs", "steps", "batch_size", "lr", "optimizer", "seed"];
+  const isOff = (value) => value === null || value === false || value === 0 || (Array.isArray(value) && !value.length);
+  const sortRank = ([name]) => (mainSettings.indexOf(name) + mainSettings.length + 1) % (mainSettings.length + 1);
+  const shownSettings = Object.entries(details.summary.settings ?? {}).filter(([name, value]) => !isOff(value) || mainSettings.includes(name) && value !== null).sort((a, b) => sortRank(a) - sortRank(b));
+  const command = details.record.command;
+  return h("section", {}, h("h2", {}, "Settings"), command ? h("pre.command", {}, command) : null, h("dl.facts", {}, shownSettings.map(([name, value]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value))])), details.report ? h("p", {}, h("a.button", { href: details.report, target: "_blank", rel: "noopener" }, "Report")) : null);
 }

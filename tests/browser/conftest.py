@@ -1,0 +1,90 @@
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import elbowroom as er
+from tests.browser.helpers import WIDE
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+class Server:
+    """``elbowroom studio`` on a folder, started as from a terminal."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.start()
+
+    def start(self, port="0"):
+        command = [sys.executable, "-m", "elbowroom", "studio", str(self.folder), "--port", port, "--no-browser"]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )
+        for line in self.process.stdout:
+            if match := re.search(r"http://\S+", line):
+                self.url = match[0].rstrip("/")
+                return
+        raise AssertionError("the studio did not start")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20)
+
+
+@pytest.fixture(scope="package")
+def folder(tmp_path_factory, digits):
+    """Two small runs: ``plane`` with two latent dimensions, ``six`` with six."""
+    path = tmp_path_factory.mktemp("studio") / "runs"
+    for name, latent, lr in (("plane", 2, 3e-3), ("six", 6, 1e-3)):
+        recipe = er.recipes.vae(digits.shape, latent=latent)
+        er.fit(*recipe, digits, epochs=8, lr=lr, out=path / name)
+    return path
+
+
+@pytest.fixture(scope="package")
+def server(folder):
+    running = Server(folder)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="package")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no chromium here")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install playwright")
+    with sync_api.sync_playwright() as p:
+        running = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser, server):
+    """A page that must not log errors or request anything from other hosts."""
+    context = browser.new_context(viewport=WIDE)
+    page = context.new_page()
+    errors, requests = [], []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.errors = errors
+    yield page
+    context.close()
+    foreign = [url for url in requests if not url.startswith((server.url, "data:", "blob:"))]
+    assert not foreign, "the page requests nothing from other hosts"
+    assert not errors
+
+
+@pytest.fixture
+def own_server(folder):
+    """A server on the same folder that the test may kill."""
+    running = Server(folder)
+    yield running
+    running.process.kill()
+    running.process.wait()

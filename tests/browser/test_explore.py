@@ -1,0 +1,131 @@
+"""The explore view in a browser: map, sliders, panels and files."""
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import elbowroom as er
+from tests.browser.helpers import open_explorer, pixels, wait_until
+
+
+def test_dragging_decodes(page, server):
+    open_explorer(page, server)
+    before = pixels(page)
+    box = page.locator(".plane").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    seen = set()
+    for i in range(20):
+        page.mouse.move(x + 8 * i, y + 5 * i)
+        page.wait_for_timeout(25)
+        seen.add(pixels(page))
+    page.mouse.up()
+    assert len(seen - {before}) > 3
+
+
+def test_decoded_images_are_shown_under_the_points(page, server):
+    open_explorer(page, server)
+    before = pixels(page, ".plane")
+    page.click("button:text-is('Images')")
+    wait_until(lambda: len(pixels(page, ".plane")) > 1.2 * len(before))
+
+
+def test_the_keyboard_moves_the_point(page, server):
+    open_explorer(page, server)
+    before = pixels(page)
+    page.focus(".plane")
+    for _ in range(12):
+        page.keyboard.press("Shift+ArrowRight")
+    wait_until(lambda: pixels(page) != before)
+
+
+def test_the_canvas_shows_the_decoded_latent(page, server, folder):
+    """Oracle: the canvas shows the latent of the sliders as Python decodes it."""
+    open_explorer(page, server)
+    for slider, value in zip(page.query_selector_all(".sliders input"), ("1.2", "-0.6"), strict=True):
+        slider.evaluate(f"s => {{ s.value = {value}; s.dispatchEvent(new Event('input')); }}")
+    order = [int(row.get_attribute("data-dimension")) for row in page.query_selector_all(".sliders .slider")]
+    values = [float(s.evaluate("s => s.value")) for s in page.query_selector_all(".sliders input")]
+    z = torch.zeros(1, 2)
+    z[0, order] = torch.tensor(values)
+    expected = (er.load(folder / "plane").sample(z=z)[0, 0] * 255).round().numpy()
+
+    def read_canvas():
+        data = base64.b64decode(pixels(page).split(",")[1])
+        return np.asarray(Image.open(io.BytesIO(data)).convert("L")).astype(float)
+
+    wait_until(lambda: read_canvas().shape == expected.shape and abs(read_canvas() - expected).max() <= 1)
+
+
+def test_views_lasso_and_classes(page, server):
+    open_explorer(page, server, "six")
+    page.select_option("[aria-label='view of the latents']", "pca")
+    page.wait_for_selector(".axes:has-text('test split')")
+    page.click("text=Lasso")
+    box = page.locator(".plane").bounding_box()
+    corners = [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)]
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.2)
+    page.mouse.down()
+    for x, y in [*corners[1:], corners[0]]:
+        page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y, steps=4)
+    page.mouse.up()
+    page.wait_for_selector(".lassoed img")
+    assert re.match(r"\d+ examples", page.inner_text(".lassoed"))
+    page.select_option("[aria-label='view of the latents']", "tsne")
+    page.wait_for_selector(".busy", state="hidden", timeout=60_000)
+    page.click("text=Move")
+    before = pixels(page)
+    page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.4)
+    wait_until(lambda: pixels(page) != before)
+
+
+def test_upload_an_image_and_draw_a_digit(page, server, digits):
+    open_explorer(page, server)
+    array = (digits.test.first(1).x[0, 0] * 255).byte().numpy()
+    file = io.BytesIO()
+    Image.fromarray(array).resize((64, 64), Image.Resampling.NEAREST).save(file, "PNG")
+    page.set_input_files(".drop input", {"name": "digit.png", "mimeType": "image/png", "buffer": file.getvalue()})
+    page.wait_for_selector(".pair-of-pictures img")
+    dropped = page.inner_text(".scores")
+    assert page.locator(".strip .cell").count() >= 5
+
+    page.locator(".pad").scroll_into_view_if_needed()
+    pad = page.locator(".pad").bounding_box()
+    page.mouse.move(pad["x"] + 110, pad["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(pad["x"] + 112, pad["y"] + 190, steps=12)
+    page.mouse.up()
+    wait_until(lambda: page.inner_text(".scores") != dropped)
+    assert "ELBO" in page.inner_text(".scores")
+    page.set_input_files(".drop input", {"name": "no.png", "mimeType": "image/png", "buffer": b"not an image"})
+    page.wait_for_selector("#toasts .wrong")
+    page.errors[:] = [text for text in page.errors if "400" not in text]
+
+
+def test_interpolation_samples_and_files(page, server):
+    open_explorer(page, server)
+    box = page.locator(".plane").bounding_box()
+    for name, at in (("A", 0.3), ("B", 0.7)):
+        page.mouse.click(box["x"] + box["width"] * at, box["y"] + box["height"] * 0.5)
+        page.click(f"text=Pin as {name}")
+    page.click("text=Interpolation")
+    page.wait_for_selector(".wide-strip img")
+    assert page.locator(".wide-strip img").count() == 9
+    for kind, magic in (("GIF", b"GIF8"), ("PNG", b"\x89PNG"), ("NPZ", b"PK")):
+        with page.expect_download() as waiting:
+            page.click(f".take button:text-is('{kind}')")
+        assert Path(waiting.value.path()).read_bytes().startswith(magic)
+    page.click("[role=tab]:has-text('Samples')")
+    page.wait_for_selector(".grid-of-samples img")
+    first = page.get_attribute(".grid-of-samples img", "src")
+    page.click("text=Again")
+    wait_until(lambda: page.get_attribute(".grid-of-samples img", "src") != first)
+    page.click(".take button:text-is('Copy code')")
+    assert "elbowroom sample" in page.inner_text("dialog")
+    assert "import elbowroom" in page.inner_text("dialog")

@@ -1,0 +1,159 @@
+"""The studio in a browser: runs, training, comparison and trash, against the server as it is started."""
+
+import json
+import shutil
+import time
+
+from filelock import FileLock
+
+import elbowroom as er
+from tests.browser.helpers import PHONE, WIDE, wait_until
+
+
+def test_runs_are_listed_searched_and_sorted(page, server):
+    page.goto(server.url)
+    page.wait_for_selector(".run")
+    assert {h.inner_text().split()[0] for h in page.query_selector_all(".run h2")} == {"plane", "six"}
+    page.fill("input[type=search]", "six")
+    wait_until(lambda: page.locator(".run").count() == 1)
+    page.fill("input[type=search]", "no such run")
+    assert "Nothing found" in page.inner_text(".runs")
+
+
+def test_train_from_the_form_and_watch_a_curve_move(page, server, folder):
+    page.goto(f"{server.url}/#/new/vae")
+    page.fill("#field-data", "digits")
+    page.fill("#field-epochs", "400")
+    page.fill("#field-latent", "3")
+    page.fill("input[name=name]", "from-the-form")
+    page.click("text=Start training")
+    page.wait_for_selector(".plotted canvas", timeout=60_000)
+    label = lambda: page.get_attribute(".plotted", "aria-label")  # noqa: E731
+    first = wait_until(label)
+    assert wait_until(lambda: label() != first)
+    record = json.loads((folder / "from-the-form" / "recipe.json").read_text())
+    assert record["recipe"] == "vae"
+    assert record["arguments"]["latent"] == 3
+    page.wait_for_selector(".film img")
+    page.click("text=Pause")
+    page.wait_for_selector(".state:has-text('paused')", timeout=30_000)
+    step = er.Run(folder / "from-the-form").metrics()[-1]["step"]
+    page.click("button:text-is('Resume')")
+    page.wait_for_selector(".state.live", timeout=60_000)
+    wait_until(lambda: er.Run(folder / "from-the-form").metrics()[-1]["step"] > step)
+    page.click("button:text-is('Stop')")
+    page.wait_for_selector(".state:has-text('stopped')", timeout=30_000)
+
+
+def test_the_form_shows_the_error_of_a_value(page, server):
+    page.goto(f"{server.url}/#/new/vae")
+    page.fill("#field-epochs", "-3")
+    page.click("text=Start training")
+    page.wait_for_selector("[role=alert]:not([hidden])")
+    assert "epochs" in page.inner_text("[role=alert]")
+    page.errors[:] = [text for text in page.errors if "400" not in text]
+
+
+def test_compare(page, server):
+    page.goto(server.url)
+    page.wait_for_selector(".run")
+    for name in ("plane", "six"):
+        page.check(f"[aria-label='compare {name}']")
+    page.click("text=Compare 2")
+    page.wait_for_selector(".chart canvas")
+    differ = page.inner_text(".settings tbody")
+    assert "latent" in differ
+    assert "lr" in differ
+    assert page.locator(".side-by-side img").count() == 4
+
+
+def test_rename_annotate_delete_and_restore(page, server, folder):
+    shutil.copytree(folder / "six", folder / "spare")
+    page.goto(server.url)
+    page.click("[aria-label^='more for spare']", timeout=15_000)
+    page.fill("dialog input", "A better name")
+    page.fill("dialog textarea", "wider, slower")
+    page.click("text=Save")
+    page.wait_for_selector(".run h2:has-text('A better name')")
+    page.wait_for_selector(".note:has-text('wider, slower')")
+    page.click("[aria-label^='more for A better name']")
+    page.click("text=Move to the trash")
+    page.wait_for_selector(".run h2:has-text('A better name')", state="detached")
+    assert not (folder / "spare").exists()
+    page.goto(f"{server.url}/#/trash")
+    page.click("text=Restore")
+    wait_until(lambda: (folder / "spare" / "recipe.json").is_file())
+    shutil.rmtree(folder / "spare")
+
+
+def test_a_damaged_run_is_shown_as_damaged_and_breaks_nothing(page, server, folder):
+    (folder / "half").mkdir()
+    (folder / "half" / "recipe.json").write_text('{"recipe": "va')
+    page.goto(server.url)
+    page.wait_for_selector(".run:has-text('half') .state.bad")
+    shutil.rmtree(folder / "half")
+    page.wait_for_selector(".run:has-text('half')", state="detached", timeout=15_000)
+    assert page.locator(".run:has-text('plane')").count() == 1
+
+
+def test_every_view_fits_a_phone(browser, server):
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+    for view in ("", "#/run/six", "#/explore/six", "#/compare/plane,six", "#/new/vae"):
+        page.goto(f"{server.url}/{view}")
+        page.wait_for_selector("h1")
+        page.wait_for_timeout(400)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE["width"], f"{view} is {width} wide"
+    context.close()
+
+
+def test_the_page_reconnects_to_a_restarted_server(browser, own_server):
+    context = browser.new_context(viewport=WIDE)
+    page = context.new_page()
+    page.goto(own_server.url)
+    page.wait_for_selector(".run")
+    own_server.process.kill()
+    own_server.process.wait()
+    page.wait_for_selector(".link.lost")
+    own_server.start(port=own_server.url.rsplit(":", 1)[1])
+    page.wait_for_selector(".link:not(.lost)", state="attached", timeout=20_000)
+    assert page.locator(".run:has-text('plane')").count() == 1
+    context.close()
+    assert own_server.stop() == 0
+
+
+def test_a_page_left_open_does_not_grow(page, server, folder):
+    """After ten thousand rows and four hundred images the page has no more elements than after the first thousand."""
+    run = folder / "long"
+    shutil.copytree(folder / "six", run)
+    lines = [line for line in (run / "metrics.jsonl").read_text().splitlines() if '"end"' not in line]
+    (run / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    last = json.loads(next(line for line in reversed(lines) if '"validation"' in line))
+    snapshot = json.loads(next(line for line in reversed(lines) if '"look"' in line))
+    image = next(run.glob("images/reconstructions-*.png")).read_bytes()
+
+    def write(epochs):
+        for epoch in epochs:
+            (run / "images" / f"reconstructions-{epoch:04d}.png").write_bytes(image)
+            at = {"epoch": epoch, "step": 100 * epoch, "seconds": float(epoch)}
+            rows = [last | at | {"split": "train", "step": 100 * epoch - 96 + 4 * i} for i in range(24)]
+            rows += [last | at, snapshot | {"epoch": epoch, "step": 100 * epoch}]
+            with (run / "metrics.jsonl").open("a") as file:
+                file.write("".join(json.dumps(row) + "\n" for row in rows))
+            time.sleep(0.02)
+
+    def count_elements(epoch):
+        wait_until(lambda: page.inner_text(".through output") == f"epoch {epoch}", 60)
+        page.wait_for_timeout(1500)
+        return page.evaluate("document.querySelectorAll('*').length")
+
+    with FileLock(run / ".lock"):
+        page.goto(f"{server.url}/#/run/long")
+        page.wait_for_selector(".plotted canvas")
+        write(range(9, 50))
+        early = count_elements(49)
+        write(range(50, 450))
+        late = count_elements(449)
+    assert late <= early + 20
+    shutil.rmtree(run)

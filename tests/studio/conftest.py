@@ -1,0 +1,121 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom import serialization
+from elbowroom.recipes import RECIPES
+from tests.studio.helpers import open_client
+
+SMALL = {"factor_vae": {"critic": (8,)}, "vamp_vae": {"components": 5}, "vq_vae": {"codes": 8, "dim": 3, "latent": 4}}
+
+
+@pytest.fixture(scope="session")
+def patch_reports():
+    """No reports in session fixtures, which the function-scoped fixture for it does not reach."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def recipe_runs(tmp_path_factory, digits, patch_reports):
+    """A run of every recipe on the digits; and one of a table that was given in Python, ``sub/table``."""
+    folder = tmp_path_factory.mktemp("recipes")
+    # A codebook is initialized by its first batch; for the other recipes untrained weights will do.
+    for name in ("vae", "vq_vae"):
+        er.fit(*RECIPES[name](digits.shape, **SMALL.get(name, {})), digits, steps=2, out=folder / name)
+    table = er.load_data(torch.randn(200, 9).numpy())
+    er.fit(*er.recipes.vae((9,), latent=3, likelihood="gaussian"), table, steps=2, out=folder / "sub" / "table")
+    for name in set(RECIPES) - {"vae", "vq_vae"}:
+        write_untrained_run(folder / name, name, json.loads((folder / "vae" / "recipe.json").read_text()))
+    return folder
+
+
+def write_untrained_run(path, recipe, record):
+    """A run as training would leave it, with initial weights."""
+    torch.manual_seed(0)
+    model, _ = RECIPES[recipe]((1, 8, 8), **SMALL.get(recipe, {}))
+    path.mkdir(exist_ok=True)
+    record |= {"recipe": recipe, "arguments": model.recipe_call.arguments}
+    (path / "recipe.json").write_text(json.dumps(record))
+    serialization.save(path / "model.safetensors", serialization.named_tensors(model))
+
+
+@pytest.fixture(scope="session")
+def recipe_client(recipe_runs):
+    with open_client(recipe_runs) as client:
+        yield client
+
+
+@pytest.fixture(params=list(RECIPES))
+def name(request):
+    """The name of a recipe, which is that of its run in ``recipe_runs``."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def trained_runs(tmp_path_factory, digits, patch_reports):
+    """Trained runs of some recipes, and one on binary data."""
+    folder = tmp_path_factory.mktemp("trained")
+    torch.manual_seed(0)
+    er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=3, out=folder / "vae")
+    er.fit(*er.recipes.cvae(digits.shape, latent=3), digits, steps=5, out=folder / "cvae")
+    er.fit(*er.recipes.m2(digits.shape, latent=3), digits, steps=5, out=folder / "m2")
+    bits = er.load_data("digits", binarize="dynamic")
+    er.fit(*er.recipes.vae(bits.shape, latent=3), bits, steps=5, out=folder / "bits")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_client(trained_runs):
+    with open_client(trained_runs) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, digits, patch_reports):
+    """The path of a run of two epochs."""
+    path = tmp_path_factory.mktemp("run") / "vae"
+    return er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=2, out=path, device="cpu").path
+
+
+@pytest.fixture
+def folder(tmp_path, trained):
+    """A folder with that run, ``vae``, and a copy in a folder below, ``sweep/vae-0``."""
+    for name in ("vae", "sweep/vae-0"):
+        shutil.copytree(trained, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def client(folder):
+    with open_client(folder) as client:
+        yield client
+
+
+@pytest.fixture
+def run(tmp_path, digits):
+    """A finished run ``vae`` of one epoch, alone in its folder."""
+    return er.fit(*er.recipes.vae(digits.shape, latent=2, hidden=()), digits, epochs=1, out=tmp_path / "vae")
+
+
+@pytest.fixture
+def socket(tmp_path, run):
+    """The live WebSocket of a studio on that run's folder."""
+    with open_client(tmp_path) as client, client.websocket_connect("ws://localhost/ws/live") as socket:
+        client.get("/api/runs")
+        yield socket
+
+
+@pytest.fixture
+def sleeper():
+    """A process that trains nothing."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    yield process
+    process.kill()
+    process.wait()
