@@ -19,17 +19,17 @@ def client(recipe_client):
 
 @pytest.mark.parametrize("view", ["pca", "dims:0,1", "tsne"])
 def test_maps_of_every_recipe(client, name, view):
-    found = ok_json(get(client, "plane", run=name, view=view, n=40))
-    assert np.shape(found["points"]) == (40, 2)
-    assert found["split"] == "test"
-    assert set(found["labels"]) <= set(range(10))
-    latents = np.frombuffer(base64.b64decode(found["codes"]), "<f4").reshape(40, found["dims"])
-    encoded = ok_json(post(client, "encode", run=name, index=found["index"][:5], split="test"))["z"]
+    result = ok_json(get(client, "plane", run=name, view=view, n=40))
+    assert np.shape(result["points"]) == (40, 2)
+    assert result["split"] == "test"
+    assert set(result["labels"]) <= set(range(10))
+    latents = np.frombuffer(base64.b64decode(result["codes"]), "<f4").reshape(40, result["dims"])
+    encoded = ok_json(post(client, "encode", run=name, index=result["index"][:5], split="test"))["z"]
     np.testing.assert_allclose(latents[:5], encoded, rtol=1e-3, atol=1e-4)
     if view == "tsne" or name == "vq_vae":
-        assert found["map"] is None
+        assert result["map"] is None
         return
-    points, plane = np.array(found["points"]), {key: np.array(value) for key, value in found["map"].items()}
+    points, plane = np.array(result["points"]), {key: np.array(value) for key, value in result["map"].items()}
     # The map takes the points back to the latents, projected onto the plane.
     z = plane["centre"] + points[:, :1] * plane["x"] + points[:, 1:] * plane["y"]
     np.testing.assert_allclose((z - plane["centre"]) @ np.stack([plane["x"], plane["y"]], 1), points, atol=1e-3)

@@ -31,16 +31,16 @@ def test_interpolation_and_traversal_of_every_recipe(client, recipe_runs, name):
         return
     ends = {"a": {"z": a.tolist()}, "b": {"z": b.tolist()}}
     for path, function in (("linear", lerp), ("spherical", slerp)):
-        found = read_npz(post(client, "interpolate", run=name, **ends, steps=4, path=path, format="npz", **c))
+        result = read_npz(post(client, "interpolate", run=name, **ends, steps=4, path=path, format="npz", **c))
         z = function(a, b, torch.linspace(0, 1, 4)).unflatten(1, model.latent_shape)
-        np.testing.assert_allclose(found["z"], z, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(found["x"], model.sample(c=condition(name, 4), z=z), rtol=1e-3, atol=1e-4)
-    found = read_npz(
+        np.testing.assert_allclose(result["z"], z, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(result["x"], model.sample(c=condition(name, 4), z=z), rtol=1e-3, atol=1e-4)
+    result = read_npz(
         post(client, "traverse", run=name, z=a.tolist(), dims=[1, 0], offsets=[-1, 0.5], format="npz", **c)
     )
     label = torch.tensor(3) if c else None
     expected = traversal(model, a.unflatten(0, model.latent_shape), [1, 0], [-1, 0.5], label)
-    np.testing.assert_allclose(found["x"], expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(result["x"], expected, rtol=1e-3, atol=1e-4)
     direction = ok_json(get(client, "attribute", run=name, name="3"))
     assert len(direction["vector"]) == math.prod(model.latent_shape)
     assert direction["examples_with"] > 20
@@ -50,7 +50,7 @@ def test_an_attribute_direction_is_the_difference_of_mean_latents(client, recipe
     model = er.load(recipe_runs / "vae")
     x, y = freeze(digits.test, 0).first(359)[:2]
     z = model.encode(x)
-    found = ok_json(get(client, "attribute", run="vae", name="3"))
+    result = ok_json(get(client, "attribute", run="vae", name="3"))
     expected = z[y == 3].mean(0) - z[y != 3].mean(0)
-    np.testing.assert_allclose(found["vector"], expected, rtol=1e-3, atol=1e-5)
-    assert found["examples_with"] == int((y == 3).sum())
+    np.testing.assert_allclose(result["vector"], expected, rtol=1e-3, atol=1e-5)
+    assert result["examples_with"] == int((y == 3).sum())

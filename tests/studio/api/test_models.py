@@ -22,19 +22,19 @@ def client(recipe_client):
 
 
 def test_model_info(client, name):
-    found = model_info(client, name)
-    assert found["shape"] == [1, 8, 8]
-    assert found["latent"] == math.prod(found["latent_shape"]) == len(found["spread"]) == len(found["centre"])
-    assert sorted(found["active"]) == list(range(found["latent"])) or name in {"hierarchical_vae", "vq_vae"}
-    assert found["picture"]
-    assert found["examples"]
-    assert found["why"] is None
-    assert found["splits"] == {"train": 1258, "validation": 180, "test": 359}
-    assert found["labels"] == list("0123456789")
-    assert found["prior"] == (name != "autoencoder")
-    assert (found["conditional"] is not None) == (name in CONDITIONAL)
-    if found["kl"] is not None:
-        by_activity = [found["kl"][dim] for dim in found["active"]]
+    result = model_info(client, name)
+    assert result["shape"] == [1, 8, 8]
+    assert result["latent"] == math.prod(result["latent_shape"]) == len(result["spread"]) == len(result["centre"])
+    assert sorted(result["active"]) == list(range(result["latent"])) or name in {"hierarchical_vae", "vq_vae"}
+    assert result["picture"]
+    assert result["examples"]
+    assert result["why"] is None
+    assert result["splits"] == {"train": 1258, "validation": 180, "test": 359}
+    assert result["labels"] == list("0123456789")
+    assert result["prior"] == (name != "autoencoder")
+    assert (result["conditional"] is not None) == (name in CONDITIONAL)
+    if result["kl"] is not None:
+        by_activity = [result["kl"][dim] for dim in result["active"]]
         assert by_activity == sorted(by_activity, reverse=True)
 
 
@@ -42,10 +42,10 @@ def test_decoding_is_that_of_the_library(client, recipe_runs, name):
     model = er.load(recipe_runs / name)
     z = torch.randn(3, *model.latent_shape, generator=torch.Generator().manual_seed(1))
     c = {"c": 3} if name in CONDITIONAL else {}
-    found = ok_json(post(client, "decode", run=name, z=z.tolist(), **c))
+    result = ok_json(post(client, "decode", run=name, z=z.tolist(), **c))
     expected = model.sample(c=condition(name, 3), z=z)
-    assert found["shape"] == [3, 1, 8, 8]
-    torch.testing.assert_close(torch.tensor(found["x"]), expected, rtol=1e-4, atol=1e-5)
+    assert result["shape"] == [3, 1, 8, 8]
+    torch.testing.assert_close(torch.tensor(result["x"]), expected, rtol=1e-4, atol=1e-5)
     flat = read_npz(post(client, "decode", run=name, z=z.flatten(1).tolist(), format="npz", **c))
     np.testing.assert_allclose(flat["x"], expected, rtol=1e-4, atol=1e-5)
 
@@ -65,12 +65,12 @@ def test_samples_are_those_of_the_command_line(client, recipe_runs, name, tmp_pa
         assert "no prior" in error_of(post(client, "sample", run=name))
         return
     c, label = ({"c": 3}, ["--label", "3"]) if name in CONDITIONAL else ({}, [])
-    found = read_npz(post(client, "sample", run=name, n=5, seed=7, format="npz", **c))
+    result = read_npz(post(client, "sample", run=name, n=5, seed=7, format="npz", **c))
     out = tmp_path / "samples.npz"
     assert main(["sample", str(recipe_runs / name), "-n", "5", "--seed", "7", *label, "--out", str(out)]) == 0
     expected = np.load(out)
-    np.testing.assert_allclose(found["z"], expected["z"], rtol=1e-5)
-    np.testing.assert_allclose(found["x"], expected["x"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(result["z"], expected["z"], rtol=1e-5)
+    np.testing.assert_allclose(result["x"], expected["x"], rtol=1e-4, atol=1e-5)
 
 
 def test_temperature_scales_about_the_mean(client, name):
@@ -87,9 +87,9 @@ def test_temperature_scales_about_the_mean(client, name):
 
 
 def test_scores_are_those_of_the_evaluation(client, recipe_runs, digits, name):
-    found = ok_json(post(client, "score", run=name, index=[0, 1, 2]))
-    assert found["unit"] == "nats"
-    scores = found["scores"]
+    result = ok_json(post(client, "score", run=name, index=[0, 1, 2]))
+    assert result["unit"] == "nats"
+    scores = result["scores"]
     assert len(scores["reconstruction"]) == 3
     assert ("elbo" in scores) == (name != "autoencoder")
     model, (x, y, index) = er.load(recipe_runs / name), digits.test.first(3)
@@ -116,11 +116,11 @@ def test_images_in_every_format(client):
 
 
 def test_tabular_examples_are_numbers(client, recipe_runs):
-    found = model_info(client, "sub/table")
-    assert not found["picture"]
-    assert not found["examples"]
-    assert "given in Python" in found["why"]
-    assert found["latent"] == 3
+    result = model_info(client, "sub/table")
+    assert not result["picture"]
+    assert not result["examples"]
+    assert "given in Python" in result["why"]
+    assert result["latent"] == 3
     x = np.zeros((2, 9)).tolist()
     z = ok_json(post(client, "encode", run="sub/table", x=x))
     assert np.shape(z["z"]) == np.shape(z["std"]) == (2, 3)
@@ -154,9 +154,9 @@ def test_a_model_conditional_on_attributes(client, recipe_runs, tmp_path):
         "size": 3,
     }
     model, z = er.load(recipe_runs / "attributes"), torch.zeros(2, 20)
-    found = ok_json(post(client, "decode", run="attributes", z=z.tolist(), c=[1, 0.5, 0]))["x"]
+    result = ok_json(post(client, "decode", run="attributes", z=z.tolist(), c=[1, 0.5, 0]))["x"]
     expected = model.sample(c=torch.tensor([[1, 0.5, 0]]).expand(2, 3), z=z)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-6)
     assert "give c, 3 numbers" in error_of(post(client, "sample", run="attributes"))
     assert np.shape(ok_json(post(client, "encode", run="attributes", index=[0, 1]))["z"]) == (2, 20)
 

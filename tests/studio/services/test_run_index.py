@@ -61,9 +61,9 @@ def test_links_out_of_the_folder_are_not_followed(folder, trained):
     (folder / "linked").symlink_to(trained)
     (folder / "outside").mkdir()
     (folder / "outside" / "recipe.json").symlink_to(trained / "recipe.json")
-    found = {run["run"]: run for run in RunIndex(folder).refresh()}
-    assert set(found) == {"vae", "sweep/vae-0", "outside"}
-    assert found["outside"]["state"] == "damaged"
+    runs = {run["run"]: run for run in RunIndex(folder).refresh()}
+    assert set(runs) == {"vae", "sweep/vae-0", "outside"}
+    assert runs["outside"]["state"] == "damaged"
 
 
 def test_threads_never_block_a_training_from_starting(folder, digits):

@@ -117,8 +117,8 @@ class GraphBuilder:
         """What was written, without the steps that the output does not need."""
         needed, steps = {output.value_id}, list[Operation]()
         for step in reversed(self._operations):
-            if step.out in needed:
-                needed |= set(step.ins)
+            if step.output in needed:
+                needed |= set(step.inputs)
                 steps.insert(0, step)
         constants = {number: t for number, t in self._constants.items() if number in needed}
         sizes = {n: self._sizes[n] for n in sorted(needed | {v.value_id for v in self.inputs.values()})}

@@ -219,8 +219,8 @@ class RunWatcher:
         }
 
     def _has_checkpoints(self) -> bool:
-        with suppress(OSError):
-            return any(True for _ in os.scandir(self.path / "checkpoints"))
+        with suppress(OSError), os.scandir(self.path / "checkpoints") as entries:
+            return any(True for _ in entries)
         return False
 
     def _seconds_left(self, total_steps: int | None) -> float | None:
