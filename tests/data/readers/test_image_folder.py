@@ -235,6 +235,7 @@ def test_resumed_it_ends_with_the_same_weights(tmp_path, buffer):
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+@pytest.mark.filterwarnings("always:.*are left out:UserWarning")  # printed by the command line, and checked below
 def test_the_command_line_trains_on_a_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_archive(tmp_path / "faces", face_files(60) | {"all/ann/bad.png": b"no"})
