@@ -28,7 +28,7 @@ def main() -> None:
         data = er.load_data(args.data, validation=0, labeled=count, seed=args.seed)
         make = partial(er.recipes.m2, data.shape, labels=len(data.classes), weight=args.weight)
         run = sheet.trained(args.out / f"{count}", make, data, args.epochs, args.seed)
-        found = er.evaluate(run, data, samples=1, metrics="error")["class_error"]
+        found = er.evaluate(run, data, samples=1, metrics="reconstruction")["class_error"]
         alone = 100 * supervised(make, data, args.seed)
         published = PUBLISHED.get(count) if args.data == "mnist" else None
         rows.append((f"{count:,}", alone, 100 * found.value, 100 * found.standard_error, published or ""))

@@ -72,5 +72,5 @@ def test_a_few_labels_suffice_for_classification(tmp_path):
     x, truth, _ = data.test.first(359)
     error = (model.classify(x).argmax(-1) != truth).float().mean().item()
     assert error < 0.2
-    metric = er.evaluate(run, samples=1, metrics="error")["class_error"]
+    metric = er.evaluate(run, samples=1, metrics="reconstruction")["class_error"]
     assert (metric.value, metric.examples) == (pytest.approx(error, abs=1e-6), 359)

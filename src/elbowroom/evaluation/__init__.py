@@ -1,5 +1,8 @@
-"""Honest figures: each with its protocol and uncertainty."""
+"""Evaluation of models: metrics with their protocol and standard error, anomaly scores, compatibility checks."""
 
+from typing import TYPE_CHECKING
+
+from elbowroom.deprecation import deprecated_getattr
 from elbowroom.evaluation.anomaly.conformal import Detector
 from elbowroom.evaluation.anomaly.detect import anomalies
 from elbowroom.evaluation.anomaly.results import Anomalies
@@ -23,3 +26,6 @@ __all__ = [
     "evaluate",
     "image_suite",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

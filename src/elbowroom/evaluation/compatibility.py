@@ -1,4 +1,4 @@
-"""Whether data and model belong together, and what p(x|z) is of such data."""
+"""Checks that data has the shape and the values that a model was made for."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from elbowroom.models.base import GenerativeModel
 
 
 def check_compatible(model: GenerativeModel, data: Data) -> None:
-    """Refuse examples of another shape than the model's, and values its likelihood gives no probability to.
+    """Check that examples have the model's shape and values within the support of its likelihood.
 
     Raises:
-        ValueError: what was wrong, where, and what to do.
+        ValueError: another shape, or a value outside the support.
     """
     if model.shape != data.shape:
         have, want = ("x".join(map(str, shape)) for shape in (data.shape, model.shape))
@@ -22,7 +22,7 @@ def check_compatible(model: GenerativeModel, data: Data) -> None:
 
 
 def check_range(model: GenerativeModel, data: Data) -> None:
-    """Refuse values that the model's likelihood gives no probability to."""
+    """Check that all values are within the support of the model's likelihood."""
     family = model.decoder.family
     low, high = family.support
     outside = data.find_out_of_range(low, high, missing=family.missing)
@@ -44,31 +44,31 @@ def check_range(model: GenerativeModel, data: Data) -> None:
 
 
 def check_columns(family: Family, data: Data) -> None:
-    """Refuse a table whose columns take other values than the family's."""
+    """Check that each column of a table takes values that its likelihood has."""
     if not isinstance(family, Columns):
         return
-    for place, column in enumerate(family.columns.children()):
+    for i, column in enumerate(family.columns.children()):
         assert isinstance(column, Family)
         low, high = column.support
-        outside = data.find_out_of_range(low, high, integer=column.levels is not None, missing=True, column=place)
+        outside = data.find_out_of_range(low, high, integer=column.levels is not None, missing=True, column=i)
         if outside is not None:
             split, row, value = outside
-            name = data.columns[place].name if data.columns else place + 1
+            name = data.columns[i].name if data.columns else i + 1
             raise ValueError(
                 f"value {value:g} in column {name}, row {row} of the source ({split} split), is none of the "
-                f"{type(column).__name__} of {low:g} to {high:g} that the model has there: code the table as that "
-                "which it was trained on"
+                f"{type(column).__name__} of {low:g} to {high:g} that the model has there: encode the table as the "
+                "training data was"
             )
 
 
 def is_probability(model: GenerativeModel, data: Data) -> bool:
-    """Whether p(x|z) is a probability on just the values that the data takes, so that bits mean something."""
+    """Return whether p(x|z) is a probability of exactly the values in the data, so that bits are meaningful."""
     levels = model.decoder.family.levels
     return data.binary if levels == 2 else data.discrete and levels is not None
 
 
 def describe_likelihood(model: GenerativeModel, data: Data) -> str:
-    """What log p(x|z) is here, in words."""
+    """Return what log p(x|z) is for this data, in words: a cross-entropy, log-density or log-probability."""
     family = model.decoder.family
     name = type(family).__name__
     if isinstance(family, Bernoulli) and not data.binary:

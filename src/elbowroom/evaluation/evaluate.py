@@ -1,4 +1,4 @@
-"""What a model is worth, on a whole split."""
+"""Evaluation of a model on a whole split."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ def evaluate(
     seed: int = 0,
     device: str | None = None,
 ) -> Evaluation:
-    """Judge a model on every example of a split, once, in evaluation mode.
+    """Measure metrics of a model on every example of a split, in evaluation mode.
 
-    The noise of an example depends on the seed, its place in the split and the number of the sample alone, so the
-    figures are the same in any batch size; memory is bounded whatever the number of samples.
+    The noise of an example depends only on the seed, its index in the split and the number of the sample, so the
+    metrics do not depend on the batch size; memory is bounded for any number of samples.
 
     Args:
         run: a run, its directory, or a model (then ``data`` is needed).
-        data: what to judge on, if not what the run was trained on.
-        metrics: suites of figures, as ``("likelihood", "images")`` or ``"likelihood,images"``; ``"default"`` is
-            likelihood, latent and error, ``"all"`` is everything.
+        data: what to evaluate on; the data the run was trained on if not given.
+        metrics: suites of metrics, as ``("likelihood", "images")`` or ``"likelihood,images"``; ``"default"`` is
+            likelihood, latent and reconstruction, ``"all"`` is every suite.
         samples: K, posterior samples per example, for the ELBO's expectation and the importance bound.
         split: train, validation or test.
-        batch_size: examples at a time; the figures do not depend on it.
+        batch_size: examples at a time; the metrics do not depend on it.
         seed: of the noise.
-        device: where to compute: where a model is, or the fastest there is for a run, if not given.
+        device: where to compute; if not given, where the model is, or for a run the fastest device there is.
 
     Returns:
         ``elbo``, ``reconstruction``, ``kl``, ``importance_bound``, ``effective_sample_size``, ``bits_per_dim``,
-        ``kl_per_dimension``, ``active_units`` (or ``codes_in_use``), ``mse``, and those of the other suites asked for;
-        each a :class:`Metric`, without a value where the model does not define it.
+        ``kl_per_dimension``, ``active_units`` (or ``codes_in_use``), ``mse``, and those of the other suites selected;
+        each a :class:`Metric`, with the value ``None`` where the model does not define it.
 
     Raises:
-        ValueError: no such suite or split, fewer than one sample, or data that the model was not made for.
+        ValueError: an unknown suite or split, fewer than one sample, or data of another kind than the model's.
 
     >>> import elbowroom as er
     >>> data = er.load_data("digits")
     >>> model, _ = er.recipes.vae(data.shape, latent=2)
-    >>> figures = er.evaluate(model, data, samples=10)
-    >>> figures["elbo"].value < figures["importance_bound"].value
+    >>> metrics = er.evaluate(model, data, samples=10)
+    >>> metrics["elbo"].value < metrics["importance_bound"].value
     True
     """
     suites = select_suites(metrics)
@@ -66,20 +66,20 @@ def evaluate(
     if batch_size < 1:
         raise ValueError(f"batch size must be at least 1, got {batch_size}")
     model, data, name = _load_model_and_data(run, data)
-    place = next(model.parameters()).device if device is None and model is run else devices.resolve(device)
-    part = freeze(_get_split(data, split), seed).to(place)
+    target = next(model.parameters()).device if device is None and model is run else devices.resolve(device)
+    eval_split = freeze(_get_split(data, split), seed).to(target)
     was_training = model.training
-    model.to(place).eval()
-    subject = EvalContext(model, data, split, part, samples, batch_size, seed)
-    figures: dict[str, Metric] = {}
+    model.to(target).eval()
+    context = EvalContext(model, data, split, eval_split, samples, batch_size, seed)
+    results: dict[str, Metric] = {}
     try:
         for suite in suites:
-            # A suite's own draws, on whatever torch's generator, are the same in any company and leave no trace.
-            with torch.random.fork_rng([place] if place.type == "cuda" else []):
+            # What a suite draws from torch's global generator depends neither on the suites before it nor outlasts it.
+            with torch.random.fork_rng([target] if target.type == "cuda" else []):
                 torch.manual_seed(seed)
-                found = suite.function(subject)
-            for figure, metric in found.items():
-                figures.setdefault(figure, replace(metric, split=metric.split or split, suite=suite.name))
+                measured = suite.function(context)
+            for key, metric in measured.items():
+                results.setdefault(key, replace(metric, split=metric.split or split, suite=suite.name))
     finally:
         model.train(was_training)
     protocol = {
@@ -96,13 +96,15 @@ def evaluate(
         "likelihood": describe_likelihood(model, data),
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
-    return Evaluation(figures, protocol)
+    return Evaluation(results, protocol)
 
 
 def _load_model_and_data(run: Run | str | Path | GenerativeModel, data: Any) -> tuple[GenerativeModel, Data, str]:
     if isinstance(run, GenerativeModel):
         if data is None:
-            raise ValueError("a model was given without data to judge it on: pass data=, a name, path, array or Data")
+            raise ValueError(
+                "a model was given without data to evaluate it on: pass data=, a name, path, array or Data"
+            )
         model, data, name = run, load_data(data), type(run).__name__
     else:
         run = run if isinstance(run, Run) else Run(run)
@@ -112,7 +114,6 @@ def _load_model_and_data(run: Run | str | Path | GenerativeModel, data: Any) -> 
 
 
 def _get_split(data: Data, name: str) -> Split:
-    there = [s for s in ("train", "validation", "test") if getattr(data, s) is not None]
-    if name not in there:
-        raise ValueError(f"{data.name} has no '{name}' split: choose one of {', '.join(there)}")
-    return getattr(data, name)
+    if name not in data.splits:
+        raise ValueError(f"{data.name} has no '{name}' split: choose one of {', '.join(data.splits)}")
+    return data.splits[name]

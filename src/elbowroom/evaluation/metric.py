@@ -1,4 +1,4 @@
-"""A figure and how it was measured."""
+"""A metric with its estimator and standard error, and the result of an evaluation."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure with its protocol.
+    """A measured value with its protocol.
 
     Attributes:
-        value: a number, a list of them, or ``None`` where it is undefined for this model (``note`` says why).
+        value: a number, a list of numbers, or ``None`` where it is undefined for this model (``note`` says why).
         unit: of the value.
         estimator: how it was computed, in words.
-        standard_error: of the value as an estimate for fresh examples, from the spread over the split's.
+        standard_error: of the value as an estimate for other examples, from the spread over those of the split.
         samples: posterior samples per example.
-        examples: how many were used, each once.
-        split: which ones.
-        suite: which it was measured with.
-        note: what a reader must know.
+        examples: number of examples used, each once.
+        split: name of the split they are from.
+        suite: name of the suite it belongs to.
+        note: a caveat, or why there is no value.
     """
 
     value: float | list[float] | None
@@ -42,14 +42,14 @@ class Metric:
 
 
 def mean_metric(values: Tensor, unit: str, estimator: str, **protocol: Any) -> Metric:
-    """The mean of one value per example, with its standard error."""
+    """Return the mean of one value per example, (N,), with its standard error."""
     values = values.double()
     error = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else None
     return Metric(values.mean().item(), unit, estimator, error, examples=len(values), **protocol)
 
 
 class Evaluation(Mapping[str, Metric]):
-    """The figures of one evaluation by name, with the protocol they share.
+    """The metrics of one evaluation by name, with the protocol they share.
 
     Attributes:
         protocol: model, data, preprocessing, seed, batch size, versions.
@@ -68,7 +68,7 @@ class Evaluation(Mapping[str, Metric]):
         return len(self._metrics)
 
     def json(self) -> str:
-        """Everything, as JSON; a figure that is undefined has the value null and a note that says why."""
+        """Return metrics and protocol as JSON; an undefined metric has the value null and a note that says why."""
         metrics = {
             name: {field: v for field, v in asdict(m).items() if v is not None or field == "value"}
             for name, m in self.items()
@@ -76,23 +76,23 @@ class Evaluation(Mapping[str, Metric]):
         return json.dumps({"metrics": metrics, "protocol": self.protocol}, indent=2, ensure_ascii=False)
 
     def table(self) -> Table:
-        """Everything, for people: suite by suite, each figure with how many examples (n) it is taken over."""
+        """Return a table for the terminal: suite by suite, each metric with its number of examples (n)."""
         from rich.markup import escape
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
-        for column in ("figure", "value", "±", "unit", "n", "how"):
+        for column in ("metric", "value", "±", "unit", "n", "how"):
             right = column in ("value", "±", "n")
             table.add_column(column, justify="right" if right else "left", no_wrap=column != "how")
-        last = None
+        suite = None
         for name, m in self.items():
-            if last not in (None, m.suite):
+            if suite not in (None, m.suite):
                 table.add_row()
-            last = m.suite
+            suite = m.suite
             error = "" if m.standard_error is None else f"{m.standard_error:.2g}"
             n = "" if m.examples is None else f"{m.examples:,}"
-            of = f"smallest to largest of {len(m.value)}" if isinstance(m.value, list) else None
-            how = "; ".join(filter(None, (of, m.estimator, m.note)))
+            extent = f"smallest to largest of {len(m.value)}" if isinstance(m.value, list) else None
+            how = "; ".join(filter(None, (extent, m.estimator, m.note)))
             table.add_row(name.replace("_", " "), _format_value(m.value), error, m.unit, n, escape(how))
         return table
 

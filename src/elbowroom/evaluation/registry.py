@@ -1,4 +1,4 @@
-"""The table of suites: what can be asked of a model, by name."""
+"""Registry of metric suites, and the context that a suite is given."""
 
 from __future__ import annotations
 
@@ -8,24 +8,32 @@ from importlib import import_module
 
 from elbowroom import errors
 from elbowroom.data import Data, Split
+from elbowroom.deprecation import warn_renamed
 from elbowroom.evaluation.metric import Metric
 from elbowroom.models.base import GenerativeModel
 
 SuiteFunction = Callable[["EvalContext"], dict[str, Metric]]
 
-#: The modules that hold suites, in the order in which their figures are shown.
+#: The modules of :mod:`elbowroom.evaluation.suites`, in the order in which their metrics are shown.
 SUITE_MODULES = ("likelihood", "latent", "reconstruction", "ais", "aggregate_posterior", "probes", "images")
+#: Names that suites had in version 0.1; they work for one version, with a warning.
+RENAMED_SUITES = {
+    "aggregate": "aggregate_posterior",
+    "annealed": "ais",
+    "codes": "probes",
+    "error": "reconstruction",
+}
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Figures that are measured together.
+    """Metrics that are measured together.
 
     Attributes:
-        name: by which they are asked for.
-        description: one line of what they tell.
-        is_default: whether they are measured when nothing is asked for.
-        function: a :class:`EvalContext` to the figures by name, the undefined ones with the reason.
+        name: as given in ``metrics=``.
+        description: what the metrics say, in one line.
+        is_default: whether the suite is part of ``default``.
+        function: from an :class:`EvalContext` to the metrics by name; an undefined metric says why in its note.
     """
 
     name: str
@@ -34,70 +42,74 @@ class Suite:
     function: SuiteFunction
 
 
-#: Every suite by its name, once :func:`known` has been called.
+#: Registered suites by name; complete after :func:`all_suites` has imported their modules.
 SUITES: dict[str, Suite] = {}
 
 
 def suite(name: str, description: str, default: bool = False) -> Callable[[SuiteFunction], SuiteFunction]:
-    """Enter a function into the table of suites.
+    """Register the decorated function as a suite.
 
     Args:
-        name: by which ``metrics=`` and ``--metrics`` ask for it.
-        description: one line of what it tells.
-        default: whether it is measured when nothing is asked for; for what is cheap, and defined for most models.
+        name: as given in ``metrics=`` and ``--metrics``.
+        description: what the metrics say, in one line.
+        default: whether the suite is part of ``default``: for what is cheap, and defined for most models.
     """
 
-    def enter(function: SuiteFunction) -> SuiteFunction:
+    def register(function: SuiteFunction) -> SuiteFunction:
         SUITES[name] = Suite(name, description, default, function)
         return function
 
-    return enter
+    return register
 
 
 def all_suites() -> dict[str, Suite]:
-    """All suites, ours in the order of :data:`SUITE_MODULES` and then those entered elsewhere, their modules imported now."""
-    ours = [import_module(f"elbowroom.evaluation.suites.{room}").__name__ for room in SUITE_MODULES]
-    place = {name: [*ours, module].index(module) for name, s in SUITES.items() if (module := s.function.__module__)}
-    return {name: SUITES[name] for name in sorted(place, key=place.__getitem__)}
+    """Return all suites by name: ours in the order of :data:`SUITE_MODULES`, then those registered elsewhere."""
+    ours = [import_module(f"elbowroom.evaluation.suites.{module}").__name__ for module in SUITE_MODULES]
+    position = {name: [*ours, module].index(module) for name, s in SUITES.items() if (module := s.function.__module__)}
+    return {name: SUITES[name] for name in sorted(position, key=position.__getitem__)}
 
 
 def select_suites(metrics: str | Iterable[str | Suite]) -> list[Suite]:
-    """The suites of these names, each once; ``default`` and ``all`` stand for several, a suite itself for what it is.
+    """Return the suites of these names, each once.
+
+    ``default`` and ``all`` stand for several suites; a :class:`Suite` stands for itself.
 
     Raises:
-        ValueError: a name is unknown, with the nearest that is, or none was given.
+        ValueError: an unknown name, with the nearest known one; or no name at all.
 
-    >>> [suite.name for suite in select_suites("error, likelihood")]
-    ['error', 'likelihood']
+    >>> [suite.name for suite in select_suites("reconstruction, likelihood")]
+    ['reconstruction', 'likelihood']
     """
-    table = all_suites()
-    asked = metrics.split(",") if isinstance(metrics, str) else list(metrics)
-    words = {"all": list(table), "default": [name for name, suite in table.items() if suite.is_default]}
-    found: dict[str, Suite] = {}
-    for item in asked:
+    suites = all_suites()
+    groups = {"all": list(suites), "default": [name for name, suite in suites.items() if suite.is_default]}
+    selected: dict[str, Suite] = {}
+    for item in metrics.split(",") if isinstance(metrics, str) else metrics:
         if isinstance(item, Suite):
-            found[item.name] = item
+            selected[item.name] = item
         elif name := item.strip():
-            if name not in table and name not in words:
-                raise errors.unknown_name("metrics", name, [*table, *words])
-            found |= {name: table[name] for name in words.get(name, [name]) if name not in found}
-    if not found:
-        raise ValueError(f"no metrics were asked for: choose from {', '.join([*table, *words])}")
-    return list(found.values())
+            if name not in suites and name in RENAMED_SUITES:
+                warn_renamed(f"the suite '{name}'", f"'{RENAMED_SUITES[name]}'", stacklevel=4)
+                name = RENAMED_SUITES[name]
+            if name not in suites and name not in groups:
+                raise errors.unknown_name("metrics", name, [*suites, *groups])
+            selected |= {name: suites[name] for name in groups.get(name, [name]) if name not in selected}
+    if not selected:
+        raise ValueError(f"no metrics were given: choose from {', '.join([*suites, *groups])}")
+    return list(selected.values())
 
 
 @dataclass(frozen=True)
 class EvalContext:
-    """A model in evaluation mode, the examples it is judged on, and the settings of the evaluation.
+    """A model in evaluation mode, the split it is evaluated on, and the settings of the evaluation.
 
     Attributes:
-        model: in evaluation mode, on the device of ``part``.
-        data: all of its splits, for figures that are fitted on another than the one judged.
-        split_name: the name of the one judged.
-        eval_split: that split, on the device, its examples the same at every pass.
+        model: in evaluation mode, on the device of ``eval_split``.
+        data: all splits, for metrics that are fitted on another split than the evaluated one.
+        split_name: name of the evaluated split.
+        eval_split: the evaluated split, on the device; its examples are the same at every pass.
         samples: posterior samples per example.
-        batch_size: examples at a time; no figure depends on it.
-        seed: of whatever is random.
+        batch_size: examples at a time; no metric depends on it.
+        seed: of everything random.
     """
 
     model: GenerativeModel
@@ -107,3 +119,15 @@ class EvalContext:
     samples: int
     batch_size: int
     seed: int
+
+    @property
+    def part(self) -> Split:
+        """Deprecated name of ``eval_split``."""
+        warn_renamed("EvalContext.part", "EvalContext.eval_split")
+        return self.eval_split
+
+    @property
+    def split(self) -> str:
+        """Deprecated name of ``split_name``."""
+        warn_renamed("EvalContext.split", "EvalContext.split_name")
+        return self.split_name

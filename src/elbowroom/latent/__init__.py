@@ -1,5 +1,8 @@
-"""Walks through the space of codes: pure functions from a model and codes to tensors."""
+"""Latent space of a model: decoding, paths, projections, attribute directions and nearest examples."""
 
+from typing import TYPE_CHECKING
+
+from elbowroom.deprecation import deprecated_getattr
 from elbowroom.latent.attributes import attribute_vector, traverse_attribute
 from elbowroom.latent.decode import decode_latents, decode_plane, normal_quantiles
 from elbowroom.latent.nearest_examples import NearestExamples, find_nearest_examples
@@ -23,3 +26,6 @@ __all__ = [
     "traverse_attribute",
     "tsne",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

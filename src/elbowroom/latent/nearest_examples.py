@@ -1,4 +1,4 @@
-"""What a sample is closest to in what was trained on."""
+"""Nearest-neighbour search of examples in data space."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from elbowroom.data import Split
 
 
 class NearestExamples(NamedTuple):
-    """The examples closest to each of n, by rising distance.
+    """The k nearest examples to each of n queries, by rising distance.
 
     Attributes:
-        x: (n, k, *shape).
+        x: the examples, (n, k, *shape).
         distance: Euclidean, over all values of an example, (n, k).
-        index: positions in the split, (n, k).
-        n_searched: how many examples were looked at.
+        index: indices in the split, (n, k).
+        n_searched: number of examples searched.
     """
 
     x: Tensor
     distance: Tensor
-    index: Tensor  # type: ignore[assignment]  # tuple.index is of no use here
+    index: Tensor  # type: ignore[assignment]  # hides tuple.index, which is not needed
     n_searched: int
 
 
@@ -30,32 +30,32 @@ class NearestExamples(NamedTuple):
 def find_nearest_examples(
     x: Tensor, split: Split, k: int = 5, scale: Tensor | None = None, max_examples: int = 60_000
 ) -> NearestExamples:
-    r"""The k examples of a split closest to each of x (n, *shape), by :math:`\sqrt{\sum_i ((x_i - x'_i)/s_i)^2}`.
+    r"""Return the k examples of a split nearest to each of x, by :math:`\sqrt{\sum_i ((x_i - x'_i)/s_i)^2}`.
 
     Args:
-        x: what to find the like of.
-        split: where to look.
-        k: how many for each; fewer where the split is smaller.
+        x: the queries, (n, *shape).
+        split: the examples to search.
+        k: number of examples per query; fewer if the split is smaller.
         scale: s, broadcast to an example; 1 if not given.
-        max_examples: examples to look at, from the first.
+        max_examples: number of examples to search, rounded up to whole batches of 1,024.
 
-    >>> from elbowroom.data import Arrays
-    >>> found = find_nearest_examples(torch.tensor([[0.9]]), Arrays(torch.tensor([[0.0], [1.0], [5.0]])), k=2)
-    >>> found.index, found.distance
+    >>> from elbowroom.data import InMemorySplit
+    >>> nearest = find_nearest_examples(torch.tensor([[0.9]]), InMemorySplit(torch.tensor([[0.0], [1.0], [5.0]])), k=2)
+    >>> nearest.index, nearest.distance
     (tensor([[1, 0]]), tensor([[0.1000, 0.9000]]))
     """
     x, searched = x.cpu(), 0
-    unit = torch.ones(()) if scale is None else scale.cpu()
+    s = torch.ones(()) if scale is None else scale.cpu()
     best_x, distance = x[:, None][:, :0], torch.empty(len(x), 0)
     index = torch.empty(len(x), 0, dtype=torch.long)
     for batch in split.batches(1024):
-        near = torch.cdist((x / unit).flatten(1), (batch.x.cpu() / unit).flatten(1))
-        near, which = near.topk(min(k, near.shape[1]), largest=False)
-        # By the differences themselves: a distance by products loses its last digits, where a copy would show.
-        found = batch.x.cpu()[which]
-        near = ((found - x[:, None]) / unit).flatten(2).norm(dim=-1)
-        all_x, all_distance = torch.cat((best_x, found), 1), torch.cat((distance, near), 1)
-        all_index = torch.cat((index, batch.index.cpu()[which]), 1)
+        d = torch.cdist((x / s).flatten(1), (batch.x.cpu() / s).flatten(1))
+        positions = d.topk(min(k, d.shape[1]), largest=False).indices
+        # Distances again, from differences: by cdist's products that of an exact copy would not be 0.
+        candidates = batch.x.cpu()[positions]
+        d = ((candidates - x[:, None]) / s).flatten(2).norm(dim=-1)
+        all_x, all_distance = torch.cat((best_x, candidates), 1), torch.cat((distance, d), 1)
+        all_index = torch.cat((index, batch.index.cpu()[positions]), 1)
         order = all_distance.argsort(dim=1, stable=True)[:, :k]
         rows = torch.arange(len(x))[:, None]
         best_x, distance, index = all_x[rows, order], all_distance[rows, order], all_index[rows, order]

@@ -1,4 +1,4 @@
-"""One dimension of a code at a time."""
+"""Paths in latent space: traversal of one dimension, linear and spherical interpolation."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from torch import Tensor
 from elbowroom.latent.decode import decode_latents
 from elbowroom.models.base import GenerativeModel
 
+#: From two latents (..., D) and t (T,) to the latents between them, (T, ..., D).
+LatentPath = Callable[[Tensor, Tensor, Tensor | Sequence[float]], Tensor]
+
 
 def traversal(
     model: GenerativeModel, z: Tensor, dims: Sequence[int], offsets: Tensor | Sequence[float], c: Tensor | None = None
 ) -> Tensor:
-    r"""Decode a code with one dimension moved, the others held: :math:`\mathrm E[x \mid z + \delta\, e_j]`.
+    r"""Decode a latent with one dimension changed, the others fixed: :math:`\mathrm E[x \mid z + \delta\, e_j]`.
 
-    Higgins et al. 2017, openreview Sy2fzU9gl, set the dimension to fixed values; here it moves by offsets from the
-    code, so that the offset 0 is the code itself.
+    Higgins et al. 2017, openreview Sy2fzU9gl, set the dimension to fixed values; here it changes by offsets from z, so
+    that the offset 0 is z itself.
 
     Args:
         model: whose decoder.
-        z: the code, (*latent_shape).
-        dims: j, positions in the flattened code.
+        z: the latent, (*latent_shape).
+        dims: j, indices in the flattened latent.
         offsets: :math:`\delta`, (T,) for all dimensions or (len(dims), T), in the units of z.
-        c: its condition, if the model has one.
+        c: its condition, for a conditional model.
 
     Returns:
         (len(dims), T, *shape)
 
     Raises:
-        ValueError: a dimension that the code has not.
+        ValueError: a dimension that does not exist.
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.vae((1, 8, 8), latent=3)
@@ -40,18 +43,18 @@ def traversal(
     flat = z.flatten().cpu()
     if outside := [dim for dim in dims if not 0 <= dim < len(flat)]:
         raise ValueError(
-            f"there is no dimension {outside[0]} in a code of {len(flat)}: choose from 0 to {len(flat) - 1}"
+            f"there is no dimension {outside[0]} in a latent of {len(flat)}: choose from 0 to {len(flat) - 1}"
         )
     steps = torch.as_tensor(offsets, dtype=flat.dtype)
     steps = steps.expand(len(dims), steps.shape[-1])
     moved = flat.repeat(*steps.shape, 1)
     for row, dim in enumerate(dims):
         moved[row, :, dim] += steps[row]
-    return decode_latents(model, moved.unflatten(-1, z.shape), c)
+    return decode_latents(model, moved.reshape(*moved.shape[:-1], *z.shape), c)
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
-    """The straight way, (1 − t) a + t b: codes (..., D) at places t (T,) to (T, ..., D).
+    """Interpolate linearly, (1 − t) a + t b: latents (..., D) and t (T,) to (T, ..., D).
 
     >>> lerp(torch.tensor([0.0, 0.0]), torch.tensor([2.0, 4.0]), [0.5])
     tensor([[1., 2.]])
@@ -61,18 +64,18 @@ def lerp(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
-    r"""The way around the origin, which keeps to the lengths that a prior's codes have.
+    r"""Interpolate on an arc around the origin, which keeps the norms that latents of a normal prior have.
 
     .. math:: \frac{\sin((1-t)\,\omega)}{\sin\omega}\, a + \frac{\sin(t\,\omega)}{\sin\omega}\, b,
         \quad \cos\omega = \frac{a \cdot b}{\|a\|\,\|b\|}
 
-    Shoemake 1985, doi 10.1145/325334.325242; for codes, White 2016, arXiv 1609.04468. Where the two point the same
-    way or in opposite ones, or one is the origin, there is no such arc, and the way is the straight one.
+    Shoemake 1985, doi 10.1145/325334.325242; for latents, White 2016, arXiv 1609.04468. Where the two are parallel or
+    opposite, or one is the origin, the arc is undefined and the interpolation is linear.
 
     Args:
-        a: codes to start from, (..., D).
-        b: codes to end at, (..., D).
-        t: places from 0 to 1, (T,).
+        a: latents at t = 0, (..., D).
+        b: latents at t = 1, (..., D).
+        t: from 0 to 1, (T,).
 
     Returns:
         (T, ..., D)
@@ -81,18 +84,18 @@ def slerp(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
     tensor([[0.7071, 0.7071]])
     """
     t = _broadcast_t(t, a)
-    lengths = [code.norm(dim=-1, keepdim=True) for code in (a, b)]
-    u, v = (code / length.clamp_min(1e-12) for code, length in zip((a, b), lengths, strict=True))
-    # By the half angle's sine and cosine together: the arc cosine alone loses its digits near 0 and π.
+    norms = [z.norm(dim=-1, keepdim=True) for z in (a, b)]
+    u, v = (z / norm.clamp_min(1e-12) for z, norm in zip((a, b), norms, strict=True))
+    # From sine and cosine of the half angle: acos is inaccurate near 0 and π.
     angle = 2 * torch.atan2((u - v).norm(dim=-1, keepdim=True), (u + v).norm(dim=-1, keepdim=True))
     sine = angle.sin()
-    around = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / sine.clamp_min(1e-12)
-    bent = (sine > 1e-4) & (lengths[0] * lengths[1] > 0)
-    return torch.where(bent, around, lerp(a, b, t.flatten()))
+    arc = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / sine.clamp_min(1e-12)
+    is_defined = (sine > 1e-4) & (norms[0] * norms[1] > 0)
+    return torch.where(is_defined, arc, lerp(a, b, t.flatten()))
 
 
-#: The ways from one code to another, by name.
-PATHS: dict[str, Callable[[Tensor, Tensor, Tensor | Sequence[float]], Tensor]] = {
+#: Interpolations by name.
+PATHS: dict[str, LatentPath] = {
     "linear": lerp,
     "spherical": slerp,
 }
@@ -103,18 +106,18 @@ def interpolation(
     a: Tensor,
     b: Tensor,
     t: Tensor | Sequence[float],
-    path: Callable[[Tensor, Tensor, Tensor | Sequence[float]], Tensor] = lerp,
+    path: LatentPath = lerp,
     c: Tensor | None = None,
 ) -> Tensor:
-    """Decode the codes on the way from a to b, (*latent_shape) each: (T, *shape).
+    """Decode the latents on a path from a to b, (*latent_shape) each: (T, *shape).
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.vae((1, 8, 8), latent=3)
     >>> interpolation(model, torch.zeros(3), torch.ones(3), [0, 0.5, 1], PATHS["spherical"]).shape
     torch.Size([3, 1, 8, 8])
     """
-    way = path(a.flatten().cpu(), b.flatten().cpu(), t)
-    return decode_latents(model, way.unflatten(-1, a.shape), c)
+    z = path(a.flatten().cpu(), b.flatten().cpu(), t)
+    return decode_latents(model, z.reshape(-1, *a.shape), c)
 
 
 def _broadcast_t(t: Tensor | Sequence[float], like: Tensor) -> Tensor:

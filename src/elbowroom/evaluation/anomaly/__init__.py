@@ -1,1 +1,1 @@
-"""Anomaly scores, their calibration and their evaluation."""
+"""Anomaly detection: scores, calibrated thresholds, evaluation and heat maps."""

@@ -1,4 +1,4 @@
-"""A simple density of the normal data, to which a model's is held: what is usual about pixels whatever they show."""
+"""Background densities p₀(x) for likelihood-ratio scores: pixels given their neighbours, or independent elements."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ from elbowroom.data import Split, freeze
 from elbowroom.data.splits.memory import random_batches
 from elbowroom.families import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Family, Gaussian
 
-#: How the background of pictures is fitted.
-FIT_STEPS, BATCH_SIZE, LEARNING_RATE = 500, 64, 1e-2
-#: Examples that the background of anything else is fitted to, at most.
+#: Steps of Adam that fit the background of images.
+FIT_STEPS = 500
+#: Images per step.
+BATCH_SIZE = 64
+#: Largest learning rate of these steps.
+LEARNING_RATE = 1e-2
+#: Examples that the background of other data is fitted to, at most.
 MAX_FIT_EXAMPLES = 10_000
-#: Pictures are fitted in crops of at most this side, so that large ones take no longer.
+#: Images are fitted in crops of at most this side, so that large ones take no longer.
 CROP_SIDE_PX = 32
 
 
 class PixelContextDensity(nn.Module):
-    r"""Pixels given those before them in a small window: :math:`\log p_0(x) = \sum_i \log p_0(x_i \mid x_{<i})`.
+    r"""Autoregressive density of pixels in a small window: :math:`\log p_0(x) = \sum_i \log p_0(x_i \mid x_{<i})`.
 
-    It knows how strokes and surfaces go on, and nothing of what they add up to. A masked convolution (van den Oord et
-    al. 2016, arXiv 1601.06759), so an exact density.
+    It models local strokes and surfaces, and not the image as a whole. A masked convolution (van den Oord et al. 2016,
+    arXiv 1601.06759), so an exact density.
 
     Args:
         pixel_family: the family of one pixel, its channels as one event.
-        window: side of the window; of 1, pixels are independent and all of one distribution.
-        hidden: units between the window and the pixel's numbers.
+        window: side of the window, odd; with 1, pixels are independent and identically distributed.
+        hidden: hidden units.
     """
 
     mask: Tensor
@@ -41,7 +45,7 @@ class PixelContextDensity(nn.Module):
         if window < 1 or window % 2 == 0:
             raise ValueError(f"a window of {window}: expected an odd side, as 3, or 1 for independent pixels")
         self.pixel_family = pixel_family
-        # One channel more says where the picture is: beyond its edge there is no ink, but not as there is none inside.
+        # One more channel, of ones, tells black pixels from padding beyond the edge.
         self.context_conv = nn.Conv2d(pixel_family.shape[0] + 1, hidden, window, padding=window // 2)
         self.head = nn.Sequential(
             nn.ReLU(), nn.Conv2d(hidden, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, pixel_family.size, 1)
@@ -51,20 +55,20 @@ class PixelContextDensity(nn.Module):
         self.register_buffer("mask", before.view(window, window))
 
     def pixel_log_prob(self, x: Tensor) -> Tensor:
-        """The log-density of every pixel, (B, C, H, W) to (B, H, W), nats."""
-        inside = torch.cat([x, torch.ones_like(x[:, :1])], 1)
-        seen = F.conv2d(
-            inside, self.context_conv.weight * self.mask, self.context_conv.bias, padding=self.context_conv.padding
-        )
-        return self.pixel_family(self.head(seen).movedim(1, -1)).log_prob(x.movedim(1, -1))
+        """Return the log-density of every pixel, (B, C, H, W) to (B, H, W), nats."""
+        with_inside = torch.cat([x, torch.ones_like(x[:, :1])], 1)
+        conv = self.context_conv
+        context = F.conv2d(with_inside, conv.weight * self.mask, conv.bias, padding=conv.padding)
+        log_prob: Tensor = self.pixel_family(self.head(context).movedim(1, -1)).log_prob(x.movedim(1, -1))
+        return log_prob
 
     def forward(self, x: Tensor) -> Tensor:
-        """log p_0(x), (B,), nats."""
+        """Return log p_0(x), (B,), nats."""
         return self.pixel_log_prob(x).flatten(1).sum(1)
 
 
 class IndependentDensity(nn.Module):
-    """Independent elements, each with numbers of its own: the model's family without anything to decode.
+    """Density of independent elements: the model's family with free parameters instead of a decoder.
 
     Args:
         family: of the model's p(x|z).
@@ -76,17 +80,18 @@ class IndependentDensity(nn.Module):
         self.phi = nn.Parameter(torch.zeros(family.size, dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
-        """log p_0(x), (B,), nats."""
-        return self.family(self.phi.expand(len(x), -1)).log_prob(x.double())
+        """Return log p_0(x), (B,), nats."""
+        log_prob: Tensor = self.family(self.phi.expand(len(x), -1)).log_prob(x.double())
+        return log_prob
 
 
 Background = PixelContextDensity | IndependentDensity
 
 
 def fit_background(family: Family, normal: Split, window: int = 3, seed: int = 0) -> Background:
-    """The background of normal examples by maximum likelihood, on the same values as the model's ``family``.
+    """Fit the background of normal examples by maximum likelihood, on the values of the model's ``family``.
 
-    Pictures get a :class:`PixelContextDensity`, all else a :class:`IndependentDensity`; deterministic from its seed.
+    A :class:`PixelContextDensity` for images, else an :class:`IndependentDensity`; deterministic from its seed.
     """
     device = next(normal.batches(1)).x.device
     with torch.enable_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -113,21 +118,21 @@ def _fit_by_adam(density: PixelContextDensity, batches: Iterator[Tensor]) -> Pix
 
 
 def _fit_by_lbfgs(density: IndependentDensity, x: Tensor) -> IndependentDensity:
-    """By Newton-like steps on all examples at once, which reach values of any size."""
+    """Fit to all examples at once by L-BFGS, which converges for values of any scale."""
     optimizer = torch.optim.LBFGS(density.parameters(), max_iter=500, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = -density(x).mean()
-        value.backward()
+        value: Tensor = -density(x).mean()
+        value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    optimizer.step(loss)
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
     return density.eval()
 
 
 def _pixel_family(family: Family) -> Family | None:
-    """The family of one pixel on the values that the model's takes; none where examples are not pictures."""
+    """Return a family of one pixel on the values of the model's family; ``None`` if there is none, or no images."""
     if len(family.shape) != 3:
         return None
     by_values: dict[tuple[int | None, tuple[float, float]], Callable[[int], Family]] = {
@@ -148,7 +153,7 @@ def _cycle_batches(split: Split, seed: int) -> Iterator[Tensor]:
 
 
 def _random_crop(x: Tensor) -> Tensor:
-    """The same random part of every picture."""
+    """Return a random crop, at the same position in every image."""
     for dim in (-2, -1):
         if (room := x.shape[dim] - CROP_SIDE_PX) > 0:
             x = x.narrow(dim, int(torch.randint(room + 1, ())), CROP_SIDE_PX)

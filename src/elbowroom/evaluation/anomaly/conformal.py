@@ -1,4 +1,4 @@
-"""A threshold that keeps its promise: split-conformal p-values of anomaly scores."""
+"""Split-conformal p-values and thresholds of anomaly scores."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from torch import Tensor
 
 
 class Detector:
-    r"""Flags what scores higher than normal examples do, at a false-positive rate that is set beforehand.
+    r"""A detector that flags high scores at a given false-positive rate, by split-conformal calibration.
 
-    From the scores :math:`s_1, \dots, s_n` of normal examples that no part of the model or the score has seen,
+    From the scores :math:`s_1, \dots, s_n` of normal examples that neither the model nor the score was fitted to,
 
     .. math:: p(s) = \frac{1 + \#\{i : s_i \ge s\}}{n + 1}
 
-    is a p-value: a further normal example, exchangeable with those, gets :math:`p \le \alpha` with a probability of at
+    is a p-value: another normal example, exchangeable with those, has :math:`p \le \alpha` with a probability of at
     most :math:`\alpha`, whatever the distribution of the scores (Vovk, Gammerman & Shafer 2005; Bates, Candès, Lei,
-    Romano & Sesia 2023, arXiv 2104.08279). That is on average over calibrations: given these n examples, the rate is
-    Beta distributed around it, and :meth:`expected` says how widely.
+    Romano & Sesia 2023, arXiv 2104.08279). That holds on average over calibrations: for given n examples, the rate
+    has a Beta distribution, whose standard deviation :meth:`expected_rate` returns.
 
     Args:
-        scores: (n,), higher for stranger.
+        scores: of normal examples, (n,); higher means more anomalous.
 
     Raises:
-        ValueError: no scores, or some that are not finite.
+        ValueError: no scores, or scores that are not finite.
 
     >>> detector = Detector(torch.arange(99.0))
     >>> detector.threshold(0.05), detector.p_values(torch.tensor([50.0, 94.0, 1000.0]))
@@ -38,7 +38,7 @@ class Detector:
             raise ValueError(
                 f"a detector is calibrated on a row of finite scores of normal examples, got {tuple(scores.shape)}"
                 + ("" if scores.isfinite().all() else " with some that are not finite")
-                + ": give those of examples that were set aside"
+                + ": give those of held-out examples"
             )
         self._sorted_scores = scores.double().sort().values
 
@@ -46,26 +46,26 @@ class Detector:
         return len(self._sorted_scores)
 
     def p_values(self, scores: Tensor) -> Tensor:
-        """The p-value of each score, (N,) to (N,), float64."""
+        """Return the p-value of each score, (N,) to (N,), float64."""
         below = torch.searchsorted(self._sorted_scores, scores.double().contiguous())  # #{i : s_i < s}
         return (1 + len(self) - below).double() / (len(self) + 1)
 
     def threshold(self, level: float) -> float:
-        """The score above which an example is flagged at this level: the ⌊level (n + 1)⌋-th largest of the n.
+        """Return the score above which an example is flagged: the ⌊level (n + 1)⌋-th largest of the n scores.
 
         Raises:
-            ValueError: a level outside (0, 1), or one that so few examples cannot speak for.
+            ValueError: a level outside (0, 1), or too few examples for it.
         """
         return self._sorted_scores[-self._rank(level)].item()
 
     def flags(self, scores: Tensor, level: float) -> Tensor:
-        """Whether each score is above the threshold, which is whether its p-value is at most the level."""
+        """Return whether each score is above the threshold, that is, whether its p-value is at most the level."""
         return scores.double() > self.threshold(level)
 
     def expected_rate(self, level: float, n_examples: int) -> tuple[float, float]:
-        """Mean and standard deviation of the share flagged among so many further normal examples (Beta-binomial).
+        """Return mean and standard deviation of the share flagged of n other normal examples (beta-binomial).
 
-        >>> mean, deviation = Detector(torch.arange(999.0)).expected_rate(0.05, judged=1000)
+        >>> mean, deviation = Detector(torch.arange(999.0)).expected_rate(0.05, n_examples=1000)
         >>> round(mean, 4), round(deviation, 4)
         (0.05, 0.0097)
         """
@@ -78,9 +78,9 @@ class Detector:
             raise ValueError(f"a level of {level:g}: expected a false-positive rate between 0 and 1, as 0.05")
         rank = math.floor(level * (len(self) + 1) + 1e-9)
         if rank < 1:
-            need = math.ceil(1 / level - 1e-9) - 1
+            minimum = math.ceil(1 / level - 1e-9) - 1
             raise ValueError(
-                f"a level of {level:g} needs at least {need:,} normal examples to calibrate on, and there are "
+                f"a level of {level:g} needs at least {minimum:,} normal examples to calibrate on, and there are "
                 f"{len(self):,}: give more, or a higher level"
             )
         return rank

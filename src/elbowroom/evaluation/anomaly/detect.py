@@ -1,4 +1,4 @@
-"""Normal examples against others: how well each score tells them apart, at a threshold that keeps its promise."""
+"""Anomaly detection: how well each score separates other data from normal data, with a calibrated threshold."""
 
 from __future__ import annotations
 
@@ -36,82 +36,82 @@ def anomalies(
     seed: int = 0,
     device: str | None = None,
 ) -> Anomalies:
-    """Tell examples of other data from a split of what a model knows as normal.
+    """Separate examples of other data from a split of normal data by anomaly scores.
 
     For each score: AUROC and AUPRC; a threshold calibrated on a random half of the split
-    (:class:`~elbowroom.Detector`), its false-positive rate among the other half, and the share of the others found.
+    (:class:`~elbowroom.Detector`), its false-positive rate on the other half, and the share of the other data found.
 
     Args:
         run: a run, its directory, or a model (then ``normal`` is needed).
-        other: a split; a named set, of which the same split is taken; or a file, folder or array, all of it. Without
-            it there are thresholds and scores only.
-        score: one of :func:`~elbowroom.anomaly_scores`, several, or ``"all"`` the model defines. The raw ELBO comes
-            along where it is defined.
-        level: the false-positive rate that the threshold is for.
-        normal: what is normal, if not the data the run was trained on.
-        split: of the normal data, on which the model was not trained.
-        resize: pictures of a folder or zip, as for :func:`~elbowroom.load_data`.
-        maps: of how many examples of each set, the strangest by the last of the scores, to keep heat maps.
+        other: a split; the name of a data set, of which the same split is used; or a file, folder or array, all of it.
+            Without it only thresholds and scores are computed.
+        score: one of :func:`~elbowroom.anomaly_scores`, several, or ``"all"`` that the model defines. The raw ELBO is
+            always included where it is defined.
+        level: the false-positive rate of the threshold.
+        normal: the normal data; the data the run was trained on if not given.
+        split: of the normal data; the model must not be trained on it.
+        resize: of images in a folder or archive, as for :func:`~elbowroom.load_data`.
+        maps: number of examples of each set, the most anomalous by the last score, to compute heat maps of.
         samples: K, posterior samples per example.
         window: of the background of the likelihood ratio.
-        batch_size: examples at a time; changes nothing.
+        batch_size: examples at a time; the scores do not depend on it.
         seed: of noise, background and halves.
         device: where to compute.
 
     Raises:
-        ValueError: no such score or split, too few examples for the level, or others the model was not made for.
+        ValueError: an unknown score or split, too few examples for the level, or data that does not fit the model.
 
     >>> import elbowroom as er
     >>> data = er.load_data("digits")
     >>> model, _ = er.recipes.vae(data.shape, latent=2)
-    >>> found = er.anomalies(model, data.test.x.flip(-1), normal=data, score="elbo", samples=2)
-    >>> 0 < found["elbo"]["auroc"].value < 1
+    >>> result = er.anomalies(model, data.test.x.flip(-1), normal=data, score="elbo", samples=2)
+    >>> 0 < result["elbo"]["auroc"].value < 1
     True
     """
-    with open_reference(run, normal, samples, window, seed, device) as usual:
-        if usual.data is None:
+    with open_reference(run, normal, samples, window, seed, device) as reference:
+        if reference.data is None:
             raise ValueError("a model was given without the data that is normal to it: pass normal=")
-        part = freeze(_get_split(usual.data, split), seed)
-        names = _select_scores(score, defined_scores(usual, part))
-        mine = compute_scores(usual, part, names, batch_size)
-        others, about = (None, None) if other is None else _load_other(usual, other, split, resize)
-        theirs = {} if others is None else compute_scores(usual, others, names, batch_size)
-        mapped = {"normal": _strangest_heatmaps(usual, part, mine[names[-1]], maps)} if maps else {}
-        if maps and others is not None:
-            mapped["other"] = _strangest_heatmaps(usual, others, theirs[names[-1]], maps)
-    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(seed))
-    half = order[: len(part) // 2].sort().values
-    verdicts = {name: ScoreResult(mine[name], theirs.get(name), half, level) for name in names}
+        normal_split = freeze(_get_split(reference.data, split), seed)
+        names = _select_scores(score, defined_scores(reference, normal_split))
+        normal_scores = compute_scores(reference, normal_split, names, batch_size)
+        other_split, other_protocol = (None, None) if other is None else _load_other(reference, other, split, resize)
+        other_scores = {} if other_split is None else compute_scores(reference, other_split, names, batch_size)
+        heatmaps = {"normal": _top_heatmaps(reference, normal_split, normal_scores[names[-1]], maps)} if maps else {}
+        if maps and other_split is not None:
+            heatmaps["other"] = _top_heatmaps(reference, other_split, other_scores[names[-1]], maps)
+    order = torch.randperm(len(normal_split), generator=torch.Generator().manual_seed(seed))
+    half = order[: len(normal_split) // 2].sort().values
+    results = {name: ScoreResult(normal_scores[name], other_scores.get(name), half, level) for name in names}
     protocol = {
         "model": type(run).__name__ if isinstance(run, GenerativeModel) else str(Path(run)),
-        "normal": usual.data.protocol,
+        "normal": reference.data.protocol,
         "split": split,
-        "other": about,
-        "examples": {"normal": len(part), "other": 0 if others is None else len(others)},
+        "other": other_protocol,
+        "examples": {"normal": len(normal_split), "other": 0 if other_split is None else len(other_split)},
         "scores": {name: SCORES[name].description for name in names},
         "level": level,
         "samples": samples,
         "window": window,
         "seed": seed,
-        "likelihood": describe_likelihood(usual.model, usual.data),
+        "likelihood": describe_likelihood(reference.model, reference.data),
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
-    return Anomalies(verdicts, protocol, mapped)
+    return Anomalies(results, protocol, heatmaps)
 
 
 def _select_scores(score: str | Iterable[str], available: list[str]) -> list[str]:
-    """The scores asked for, the raw ELBO before them."""
+    """Return the names of the scores to compute, the raw ELBO first."""
     if score == "all":
         return available
     names = [score] if isinstance(score, str) else list(score)
     return list(dict.fromkeys([name for name in available if name == "elbo"] + names))
 
 
-def _strangest_heatmaps(reference: Reference, split: Split, scores: Tensor, count: int) -> Heatmaps:
+def _top_heatmaps(reference: Reference, split: Split, scores: Tensor, count: int) -> Heatmaps:
+    """Compute heat maps of the examples with the highest scores."""
     if len(split.shape) != 3:
-        raise ValueError(
-            f"examples of {'x'.join(map(str, split.shape))} are no pictures: there are no heat maps of them"
-        )
+        shape = "x".join(map(str, split.shape))
+        raise ValueError(f"the examples are {shape}, not images (C, H, W): there are no heat maps of them")
     order = scores.topk(min(count, len(scores))).indices
     return reference.heatmaps(next(split.to(reference.device).batches(count, order)))
 
@@ -119,20 +119,20 @@ def _strangest_heatmaps(reference: Reference, split: Split, scores: Tensor, coun
 def _load_other(
     reference: Reference, other: Any, split: str, resize: int | tuple[int, int] | None
 ) -> tuple[Split, Any]:
-    """The other examples, made as the normal ones were, and what they are."""
+    """Load the other examples, preprocessed as the normal ones, with their protocol (``None`` for a split)."""
     if hasattr(other, "batches"):
         return as_split(reference.model, other, reference.seed), None
     assert reference.data is not None
     if isinstance(other, Data):
-        data, part = other, _get_split(other, split)
-    elif isinstance(other, str) and other in (row.name for row in datasets()):
-        # A named set has splits of its own.
+        data, chosen = other, _get_split(other, split)
+    elif isinstance(other, str) and other in (entry.name for entry in datasets()):
+        # A named data set has its own splits.
         data = load_like(other, reference.data.protocol, validation=None, test=None)
-        part = _get_split(data, split)
+        chosen = _get_split(data, split)
     else:
         data = load_like(other, reference.data.protocol, **({} if resize is None else {"resize": resize}))
-        part = data.train
-    return as_split(reference.model, part, reference.seed), data.protocol
+        chosen = data.train
+    return as_split(reference.model, chosen, reference.seed), data.protocol
 
 
 def _get_split(data: Data, name: str) -> Split:

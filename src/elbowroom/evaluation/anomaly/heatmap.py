@@ -1,4 +1,4 @@
-"""Where in a picture its strangeness lies."""
+"""Heat maps: the contribution of each pixel to an anomaly score."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from elbowroom.models.base import GenerativeModel
 
 
 class Heatmaps(NamedTuple):
-    """Pictures with what the model makes of them, pixel by pixel.
+    """Images with their reconstruction and the contribution of each pixel to their scores.
 
     Attributes:
-        x: (B, C, H, W).
-        reconstruction: at the posterior mean, likewise.
-        nll: the share of every pixel in −log p(x|z), (B, H, W), nats.
-        log_ratio: in log p₀(x) − log p(x|z), with p₀ the background; likewise. None where there is no background by pixels.
+        x: the images, (B, C, H, W).
+        reconstruction: at the posterior mean, (B, C, H, W).
+        nll: contribution of each pixel to −log p(x|z), (B, H, W), nats.
+        log_ratio: contribution of each pixel to log p₀(x) − log p(x|z), with p₀ the background, (B, H, W), nats;
+            ``None`` if the background is not a density of pixels.
     """
 
     x: Tensor
@@ -31,18 +32,18 @@ class Heatmaps(NamedTuple):
 
 @torch.no_grad()
 def pixel_nll(model: GenerativeModel, x: Tensor, y: Tensor | None = None) -> Tensor:
-    """The contribution of every pixel to −log p(x|z) at the posterior mean, summed over channels.
+    """Return the contribution of each pixel to −log p(x|z) at the posterior mean, summed over channels.
 
     Args:
         model: in evaluation mode.
         x: (B, C, H, W).
-        y: labels, for a model that is conditional.
+        y: labels, for a conditional model.
 
     Returns:
         (B, H, W), nats.
 
     Raises:
-        ValueError: p(x|z) is no product over pixels.
+        ValueError: p(x|z) is not a product over pixels.
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.vae((1, 8, 8), latent=2)
@@ -55,10 +56,11 @@ def pixel_nll(model: GenerativeModel, x: Tensor, y: Tensor | None = None) -> Ten
 
 
 def elementwise_log_prob(p: Distribution, x: Tensor) -> Tensor:
-    """The log-probability of every element of an event, in the shape of p's batch and event."""
+    """Return the log-probability of each element of an event, in the shape of p's batch and event."""
     if isinstance(p, Independent):
-        return p.base_dist.log_prob(x)
+        log_prob: Tensor = p.base_dist.log_prob(x)
+        return log_prob
     if isinstance(p, Normal):
-        # A last dimension of one makes every element an event.
+        # With a last dimension of one, every element is an event.
         return Normal(p.loc[..., None], p.log_var.expand_as(p.loc)[..., None]).log_prob(x[..., None])
-    raise ValueError(f"{type(p).__name__} is no product over pixels, so there is no heat map of it")
+    raise ValueError(f"{type(p).__name__} is not a product over pixels: there is no heat map of it")

@@ -1,4 +1,4 @@
-"""What scores of strangeness compare an example with."""
+"""The reference of anomaly scores: model, normal data, background density and normal score distributions."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 
-#: Normal examples that say what is usual, at most.
+#: Normal examples whose ELBO is the reference for typicality and density of states, at most.
 MAX_NORMAL_EXAMPLES = 5_000
 
 
 @dataclass
 class Reference:
-    """A model, and what its normal data says of what is usual; the latter worked out when a score first asks for it.
+    """A model with its normal data; what scores need of the data is computed when it is first used.
 
     Attributes:
         model: in evaluation mode.
-        data: what is normal; without it, scores that compare with it are refused.
+        data: the normal data; without it, scores that compare with normal examples raise an error.
         samples: K, posterior samples per example.
         window: of the background; see :class:`elbowroom.evaluation.anomaly.background.PixelContextDensity`.
         seed: of the noise, and of the fit of the background.
@@ -45,7 +45,7 @@ class Reference:
     seed: int = 0
 
     def estimate_bounds(self, batch: Batch) -> dict[str, Tensor]:
-        """What one pass through the model tells of each example."""
+        """Return ELBO, its terms and the importance bound of each example, (B,) each."""
         return likelihood.estimate_bounds(self.model, batch, self.samples, self.seed)
 
     @cached_property
@@ -66,15 +66,15 @@ class Reference:
 
     @torch.no_grad()
     def heatmaps(self, batch: Batch) -> Heatmaps:
-        """Where in each picture the reconstruction's and the ratio's scores come from."""
-        of, again = pixel_nll(self.model, batch.x, batch.y), self.model.reconstruct(batch.x, batch.y)
-        by_pixels = isinstance(self.background, background.PixelContextDensity)
-        ratio = of + self.background.pixel_log_prob(batch.x) if by_pixels else None  # type: ignore[operator]
-        return Heatmaps(batch.x, again, of, ratio)
+        """Return the contribution of each pixel to reconstruction score and likelihood ratio."""
+        nll, reconstruction = pixel_nll(self.model, batch.x, batch.y), self.model.reconstruct(batch.x, batch.y)
+        has_pixels = isinstance(self.background, background.PixelContextDensity)
+        log_ratio = nll + self.background.pixel_log_prob(batch.x) if has_pixels else None  # type: ignore[operator]
+        return Heatmaps(batch.x, reconstruction, nll, log_ratio)
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The device of the model."""
         return next(self.model.parameters()).device
 
     def _normal_batches(self) -> Iterator[Batch]:
@@ -97,10 +97,10 @@ def open_reference(
     seed: int = 0,
     device: str | None = None,
 ) -> Iterator[Reference]:
-    """The reference of a run or model, in evaluation mode while it is used.
+    """Return the reference of a run or model, which is in evaluation mode within the context.
 
     Raises:
-        ValueError: fewer than one sample, or normal data that the model was not made for.
+        ValueError: fewer than one sample, or normal data that does not fit the model.
     """
     if samples < 1:
         raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
@@ -111,10 +111,10 @@ def open_reference(
         model, data = run.model(), run.data() if normal is None else load_data(normal)
     if data is not None:
         check_compatible(model, data)
-    training = model.training
+    was_training = model.training
     if device is not None or model is not run:
         model.to(devices.resolve(device))
     try:
         yield Reference(model.eval(), data, samples, window, seed)
     finally:
-        model.train(training)
+        model.train(was_training)

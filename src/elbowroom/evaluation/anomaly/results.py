@@ -1,4 +1,4 @@
-"""What scores say of normal examples and of others, and a detector calibrated on half of the normal ones."""
+"""Results of anomaly detection: scores, metrics and calibrated detectors, as table, JSON and columns."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """One score of normal examples and of others, and the detector calibrated on half of the normal ones.
+    """One score of normal and other examples, with the detector calibrated on half of the normal ones.
 
     Attributes:
-        normal: (N,), of all normal examples.
-        other: (M,), of the others; none where there are none.
-        calibration_index: (N // 2,), which of the normal ones the detector is calibrated on.
-        level: its false-positive rate.
+        normal: scores of all normal examples, (N,).
+        other: scores of the other examples, (M,); ``None`` without other data.
+        calibration_index: the normal examples that the detector is calibrated on, (N // 2,).
+        level: false-positive rate of the detector.
     """
 
     normal: Tensor
@@ -38,50 +38,46 @@ class ScoreResult:
 
     @property
     def detector(self) -> Detector:
-        """Calibrated on its half of the normal examples."""
+        """The detector calibrated on one half of the normal examples."""
         return Detector(self.normal[self.calibration_index])
 
     @property
     def held_out_scores(self) -> Tensor:
-        """The scores of the other half."""
-        kept = torch.ones(len(self.normal), dtype=torch.bool)
-        kept[self.calibration_index] = False
-        return self.normal[kept]
+        """The scores of the other half of the normal examples."""
+        held_out = torch.ones(len(self.normal), dtype=torch.bool)
+        held_out[self.calibration_index] = False
+        return self.normal[held_out]
 
     def metrics(self) -> dict[str, Metric]:
-        """``auroc auprc found`` against the others, ``threshold false_positives`` among the normal."""
+        """Measure threshold and false positives on normal examples; AUROC, AUPRC and share found on the others."""
         detector, held_out = self.detector, self.held_out_scores
-        expected, spread = detector.expected_rate(self.level, len(held_out))
-        promise = f"of {len(held_out):,} normal examples it has not seen; expected {expected:.4f} ± {spread:.4f}"
-        found = {
-            "threshold": Metric(
-                detector.threshold(self.level),
-                "nats",
-                f"split conformal at level {self.level:g}",
-                examples=len(detector),
-            ),
-            "false_positives": _share_metric(detector.flags(held_out, self.level), promise),
+        expected, std = detector.expected_rate(self.level, len(held_out))
+        how = f"split conformal at level {self.level:g}"
+        how_rate = f"of {len(held_out):,} normal examples it has not seen; expected {expected:.4f} ± {std:.4f}"
+        calibrated = {
+            "threshold": Metric(detector.threshold(self.level), "nats", how, examples=len(detector)),
+            "false_positives": _share_metric(detector.flags(held_out, self.level), how_rate),
         }
         if self.other is None:
-            return found
-        against = {"auroc": auroc(self.normal, self.other), "auprc": auprc(self.normal, self.other)}
-        return against | found | {"found": _share_metric(detector.flags(self.other, self.level), "of the others")}
+            return calibrated
+        ranking = {"auroc": auroc(self.normal, self.other), "auprc": auprc(self.normal, self.other)}
+        return ranking | calibrated | {"found": _share_metric(detector.flags(self.other, self.level), "of the others")}
 
 
 class Anomalies(Mapping[str, dict[str, Metric]]):
-    """Scores by name, each with its figures.
+    """The metrics of each score, by the score's name.
 
     Attributes:
-        results: the scores themselves, by name.
+        results: the scores of every example, by the score's name.
         protocol: model, data, level, samples, seed, versions.
-        heatmaps: of the strangest examples of each set, if asked for.
+        heatmaps: of the most anomalous examples of each set (``normal``, ``other``); empty without ``maps``.
     """
 
     def __init__(
         self, results: dict[str, ScoreResult], protocol: dict[str, Any], heatmaps: dict[str, Heatmaps] | None = None
     ) -> None:
         self.results, self.protocol, self.heatmaps = results, protocol, heatmaps or {}
-        self._metrics = {name: one.metrics() for name, one in results.items()}
+        self._metrics = {name: result.metrics() for name, result in results.items()}
 
     def __getitem__(self, name: str) -> dict[str, Metric]:
         return self._metrics[name]
@@ -93,15 +89,15 @@ class Anomalies(Mapping[str, dict[str, Metric]]):
         return len(self._metrics)
 
     def json(self) -> str:
-        """Everything but the scores themselves, as JSON."""
-        plain = {
-            score: {name: {k: v for k, v in asdict(m).items() if v is not None} for name, m in figures.items()}
-            for score, figures in self.items()
+        """Return metrics and protocol as JSON, without the scores of the examples."""
+        scores = {
+            score: {name: {k: v for k, v in asdict(m).items() if v is not None} for name, m in metrics.items()}
+            for score, metrics in self.items()
         }
-        return json.dumps({"scores": plain, "protocol": self.protocol}, indent=2, ensure_ascii=False)
+        return json.dumps({"scores": scores, "protocol": self.protocol}, indent=2, ensure_ascii=False)
 
     def table(self) -> Table:
-        """A line for each score, the raw ELBO's always among them."""
+        """Return a table for the terminal, one line per score."""
         from rich.table import Table
 
         columns = [name for name in _COLUMN_TITLES if name in next(iter(self.values()))]
@@ -109,32 +105,32 @@ class Anomalies(Mapping[str, dict[str, Metric]]):
         table.add_column("score", no_wrap=True)
         for name in columns:
             table.add_column(_COLUMN_TITLES[name], justify="right", no_wrap=True)
-        for score, figures in self.items():
-            table.add_row(score.replace("_", " "), *(_format_metric(figures[name]) for name in columns))
+        for score, metrics in self.items():
+            table.add_row(score.replace("_", " "), *(_format_metric(metrics[name]) for name in columns))
         return table
 
     def to_columns(self) -> dict[str, list[Any]]:
-        """Every example: its set, its place in it, and under each score's name the score and, as ``…_p``, its p-value.
+        """Return one row per example as columns: ``set``, ``index``, and for each score its value and p-value (``_p``).
 
-        Those that the detectors were calibrated on have no p-value (NaN).
+        Examples that the detectors are calibrated on have no p-value (NaN).
         """
         first = next(iter(self.results.values()))
         n, m = len(first.normal), 0 if first.other is None else len(first.other)
         sets = ["normal"] * n + ["other"] * m
         for i in first.calibration_index.tolist():
             sets[i] = "calibration"
-        found: dict[str, list[Any]] = {"set": sets, "index": [*range(n), *range(m)]}
-        for name, one in self.results.items():
-            values = one.normal if one.other is None else torch.cat([one.normal, one.other])
-            p = one.detector.p_values(values)
-            p[one.calibration_index] = math.nan
-            found |= {name: values.tolist(), f"{name}_p": p.tolist()}
-        return found
+        columns: dict[str, list[Any]] = {"set": sets, "index": [*range(n), *range(m)]}
+        for name, result in self.results.items():
+            values = result.normal if result.other is None else torch.cat([result.normal, result.other])
+            p = result.detector.p_values(values)
+            p[result.calibration_index] = math.nan
+            columns |= {name: values.tolist(), f"{name}_p": p.tolist()}
+        return columns
 
     def __repr__(self) -> str:
         return "\n".join(
-            f"{score}: " + ", ".join(f"{name} {_format_metric(m)}" for name, m in figures.items())
-            for score, figures in self.items()
+            f"{score}: " + ", ".join(f"{name} {_format_metric(m)}" for name, m in metrics.items())
+            for score, metrics in self.items()
         )
 
 
@@ -147,9 +143,10 @@ _COLUMN_TITLES = {
 }
 
 
-def _share_metric(flags: Tensor, description: str) -> Metric:
+def _share_metric(flags: Tensor, estimator: str) -> Metric:
+    """Return the share of true flags, with its binomial standard error."""
     n, share = len(flags), flags.double().mean().item()
-    return Metric(share, "", description, math.sqrt(share * (1 - share) / n) if n else None, examples=n)
+    return Metric(share, "", estimator, math.sqrt(share * (1 - share) / n) if n else None, examples=n)
 
 
 def _format_metric(m: Metric) -> str:

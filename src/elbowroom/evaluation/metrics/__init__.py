@@ -1,1 +1,1 @@
-"""Metrics as pure functions of arrays."""
+"""Metrics as functions of tensors, independent of models and splits."""

@@ -1,4 +1,4 @@
-"""What pictures are compared in: the outputs of a network that is on record."""
+"""Feature extractors for image metrics, identified by a hash of their weights."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from elbowroom import serialization
 from elbowroom.data import Batch, Data, Split
 from elbowroom.data.cache import cache_dir
 
-#: How the classifier is trained; part of the name it is kept under.
+#: How the default classifier is trained; part of its cache key.
 CLASSIFIER_SETTINGS = {"steps": 600, "batch": 128, "rate": 3e-3, "features": 64, "calibration": 40}
-#: Longer sides are brought to this by averaging, so that the classifier costs no more than a minute.
+#: Longer sides are averaged down to this, so that the classifier trains in a minute at most.
 MAX_SIDE_PX = 32
 
 
 class Features:
-    """A network from pictures to feature vectors, and the words that say which one it is.
+    """A network from images to feature vectors, with its description and hash.
 
-    Distances between sets of pictures depend on it, so figures are comparable only where its hash is the same.
+    Distances between sets of images depend on the network: they are comparable only if its hash is the same.
 
     Args:
         network: (B, C, H, W) to (B, D), or to anything that flattens to it; put into evaluation mode.
-        description: what it is, for people.
+        description: for people; the name of the network's class if empty.
 
     Raises:
-        ValueError: when pictures come out as something else than vectors of finite numbers.
+        ValueError: when called, if the network returns anything but vectors of finite numbers.
 
     >>> import torch
     >>> pixels = Features(torch.nn.Flatten(), "pixels")
@@ -48,20 +48,20 @@ class Features:
 
     @torch.no_grad()
     def __call__(self, batches: Iterable[Tensor]) -> Tensor:
-        """The features of all pictures of some batches, (N, D), float64."""
-        found = torch.cat([self._extract(x) for x in batches])
-        if not found.isfinite().all():
+        """Return the features of all images in the batches, (N, D), float64."""
+        features = torch.cat([self._extract(x) for x in batches])
+        if not features.isfinite().all():
             raise ValueError(
                 f"the features of {self.description} are not all finite: give a network without NaN or infinity"
             )
-        return found
+        return features
 
     def _extract(self, x: Tensor) -> Tensor:
         features = self.network.to(x.device)(x)
         if not isinstance(features, Tensor) or len(features) != len(x):
             what = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
             raise ValueError(
-                f"{self.description} makes {what} of pictures {tuple(x.shape)}: expected one vector each, (B, D)"
+                f"{self.description} returns {what} for images {tuple(x.shape)}: expected one vector each, (B, D)"
             )
         return features.flatten(1).double()
 
@@ -70,11 +70,13 @@ class Features:
 
 
 class FeatureNetwork(nn.Module):
-    """Three convolutions and a layer of features, each with mean 0 and variance 1 over the pictures it was made for.
+    """A small convolutional classifier whose features have mean 0 and variance 1 over the training images.
+
+    Three convolutions and a linear layer of 64 features; the head is used in training only.
 
     Args:
-        channels: of the pictures; their size is free.
-        classes: how many the head tells apart.
+        channels: of the images, which may have any size.
+        classes: number of classes.
     """
 
     def __init__(self, channels: int, classes: int) -> None:
@@ -92,30 +94,42 @@ class FeatureNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if max(x.shape[-2:]) > MAX_SIDE_PX:
             x = F.adaptive_avg_pool2d(x, (min(x.shape[-2], MAX_SIDE_PX), min(x.shape[-1], MAX_SIDE_PX)))
-        return self.body(x)
+        features: Tensor = self.body(x)
+        return features
 
 
 def default_features(data: Data, seed: int = 0) -> Features:
-    """The features in which pictures of this data are compared: those of a classifier of its labels, if it has some.
+    """Return the default features for images of this data: those of a classifier of its labels, if it has labels.
 
-    It is trained on the training split for 600 steps, deterministic from its seed, and kept in the user's cache under
-    the fingerprint of the data. Without labels the convolutions stay random, from the same seed: they see texture and
-    place of strokes, not what these mean, so distances in them show coarse faults and rank fine ones badly.
+    The classifier is trained on the training split for 600 steps, deterministic from its seed, and cached under the
+    fingerprint of the data. Without labels the convolutions stay random, from the same seed: they respond to texture
+    and the position of strokes, not to content, so distances show coarse faults and rank good models badly.
 
     Raises:
-        ValueError: examples that are not pictures.
+        ValueError: the examples are not images.
     """
     if len(data.shape) != 3:
         shape = "x".join(map(str, data.shape))
-        raise ValueError(f"the data's examples are {shape}, not pictures (C, H, W): give features= of your own")
-    place, classes = _cache_path(data, seed), _count_classes(data.train)
-    network, about = FeatureNetwork(data.shape[0], max(classes, 1)), _describe_features(classes)
-    if place is not None and place.is_file():
-        with contextlib.suppress(ValueError):  # damaged: make it again
-            tensors, said = serialization.read(place)
-            serialization.load_into(network, tensors, place)
-            if said.get("hash") == hash_weights(network):
-                return Features(network, said.get("about", about))
+        raise ValueError(f"the data's examples are {shape}, not images (C, H, W): give features= of your own")
+    path, classes = _cache_path(data, seed), _count_classes(data.train)
+    # Made with or without a cached file: it advances torch's generator, from which samples are drawn afterwards.
+    network = FeatureNetwork(data.shape[0], max(classes, 1))
+    if path is not None and path.is_file():
+        with contextlib.suppress(ValueError):  # damaged: train it again
+            tensors, metadata = serialization.read(path)
+            serialization.load_into(network, tensors, path)
+            if metadata.get("hash") == hash_weights(network):
+                return Features(network, metadata.get("about", _describe_features(classes)))
+    features = _make_features(data, classes, seed)
+    if path is not None:
+        metadata = {"about": features.description, "hash": features.hash}
+        with contextlib.suppress(OSError):  # without a cache it is trained again next time
+            serialization.save(path, serialization.named_tensors(features.network), metadata)
+    return features
+
+
+def _make_features(data: Data, classes: int, seed: int) -> Features:
+    description = _describe_features(classes)
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = FeatureNetwork(data.shape[0], max(classes, 1))
@@ -123,21 +137,17 @@ def default_features(data: Data, seed: int = 0) -> Features:
             _train_classifier(network, data.train, seed)
         _calibrate_batch_norm(network, data.train, seed)
     if classes > 1 and (held_out := data.validation or data.test) is not None:
-        about += f", {100 * _accuracy(network, held_out):.1f} % right on held-out pictures"
-    made = Features(network, about)
-    if place is not None:
-        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the figures
-            serialization.save(place, serialization.named_tensors(network), {"about": about, "hash": made.hash})
-    return made
+        description += f", {100 * _accuracy(network, held_out):.1f} % right on held-out images"
+    return Features(network, description)
 
 
 def hash_weights(network: nn.Module) -> str:
-    """A short hash of all weights of a network, by name."""
-    total = hashlib.blake2b(digest_size=8)
+    """Return a hash of the names and values of all weights, 16 hexadecimal digits."""
+    digest = hashlib.blake2b(digest_size=8)
     for name, tensor in sorted(serialization.named_tensors(network).items()):
-        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return total.hexdigest()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _describe_features(classes: int) -> str:
@@ -148,30 +158,32 @@ def _describe_features(classes: int) -> str:
 
 
 def _cache_path(data: Data, seed: int) -> Path | None:
-    """Where the network for this data is kept; nowhere for a stream, which has no fingerprint."""
-    mark = data.protocol.get("fingerprint")
-    if mark is None:
+    """Return the file that the network for this data is cached in; ``None`` for a stream, which has no fingerprint."""
+    fingerprint = data.protocol.get("fingerprint")
+    if fingerprint is None:
         return None
-    key = json.dumps([mark, data.protocol.get("preprocessing"), seed, CLASSIFIER_SETTINGS, MAX_SIDE_PX], sort_keys=True)
+    key = json.dumps(
+        [fingerprint, data.protocol.get("preprocessing"), seed, CLASSIFIER_SETTINGS, MAX_SIDE_PX], sort_keys=True
+    )
     return cache_dir() / "features" / f"{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
 
 
 def _count_classes(split: Split) -> int:
-    """How many classes the labels name; 0 where there are none, or not one for every example."""
-    most = 0
+    """Return the number of classes; 0 unless every example has one class."""
+    count = 0
     for batch in split.batches(4096):
         if batch.y is None or batch.y.dim() != 1 or batch.y.is_floating_point() or int(batch.y.min()) < 0:
             return 0
-        most = max(most, int(batch.y.max()) + 1)
-    return most
+        count = max(count, int(batch.y.max()) + 1)
+    return count
 
 
 def _cycle_batches(split: Split, seed: int) -> Iterator[Batch]:
-    """Batches without end, every round of them in another order."""
+    """Yield batches without end, each epoch in another order."""
     generator = torch.Generator().manual_seed(seed)
     while True:
         for batch in split.batches(int(CLASSIFIER_SETTINGS["batch"]), split.random_order(generator)):
-            if len(batch.x) > 1:  # a single example has no variance to be normalised with
+            if len(batch.x) > 1:  # batch normalisation needs two examples
                 yield batch
 
 
@@ -183,18 +195,18 @@ def _train_classifier(network: FeatureNetwork, split: Split, seed: int) -> None:
         assert batch.y is not None
         loss = F.cross_entropy(network.head(network(batch.x)), batch.y)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
 
 
 @torch.no_grad()
 def _calibrate_batch_norm(network: FeatureNetwork, split: Split, seed: int) -> None:
-    """Set the means and variances by which layers are normalised to those of training pictures."""
+    """Set the running statistics of batch normalisation to averages over training images."""
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.reset_running_stats()
-            layer.momentum = None  # a plain average
+            layer.momentum = None  # a cumulative average
     for batch in islice(_cycle_batches(split, seed + 1), int(CLASSIFIER_SETTINGS["calibration"])):
         network(batch.x)
     network.eval()
@@ -202,5 +214,5 @@ def _calibrate_batch_norm(network: FeatureNetwork, split: Split, seed: int) -> N
 
 @torch.no_grad()
 def _accuracy(network: FeatureNetwork, split: Split) -> float:
-    right = [network.head(network(b.x)).argmax(1) == b.y for b in split.batches(1000)]
-    return torch.cat(right).float().mean().item()
+    correct = [network.head(network(b.x)).argmax(1) == b.y for b in split.batches(1000)]
+    return torch.cat(correct).float().mean().item()

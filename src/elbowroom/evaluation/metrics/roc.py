@@ -1,4 +1,4 @@
-"""How well a score ranks one set above another."""
+"""Area under the ROC curve and average precision of a score, with standard errors."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 from elbowroom.evaluation.metric import Metric
 
-#: How often the sets are drawn again with replacement for the standard error of the average precision.
+#: Bootstrap samples of the sets for the standard error of the average precision.
 BOOTSTRAP_SAMPLES = 100
 
 
 def auroc(low: Tensor, high: Tensor) -> Metric:
-    r"""The area under the ROC curve: the probability that a member of ``high`` scores above one of ``low``.
+    r"""Return the area under the ROC curve: the probability that an anomaly scores higher than a normal example.
 
     .. math:: P(s > t) + \tfrac12 P(s = t)
 
@@ -27,8 +27,8 @@ def auroc(low: Tensor, high: Tensor) -> Metric:
     """
     n, m = len(low), len(high)
     ranks = midranks(torch.cat([low, high]).double())
-    above = (ranks[n:] - midranks(high.double())) / n  # of each anomaly: the share of normals below it
-    below = 1 - (ranks[:n] - midranks(low.double())) / m  # of each normal: the share of anomalies above it
+    above = (ranks[n:] - midranks(high.double())) / n  # per anomaly: share of normal examples below it
+    below = 1 - (ranks[:n] - midranks(low.double())) / m  # per normal example: share of anomalies above it
     error = (above.var() / m + below.var() / n).sqrt().item() if min(n, m) > 1 else None
     return Metric(
         above.mean().item(), "", "chance that an anomaly scores higher; DeLong's error", error, examples=n + m
@@ -36,21 +36,22 @@ def auroc(low: Tensor, high: Tensor) -> Metric:
 
 
 def midranks(x: Tensor) -> Tensor:
-    """Ranks from 1, equal values sharing their mean.
+    """Return ranks from 1, equal values sharing their mean rank.
 
     >>> midranks(torch.tensor([3.0, 1.0, 3.0]))
     tensor([2.5000, 1.0000, 2.5000], dtype=torch.float64)
     """
-    _, group, counts = x.unique(return_inverse=True, return_counts=True)
+    _, group, counts = torch.unique(x, return_inverse=True, return_counts=True)
     last = counts.cumsum(0).double()
-    return (last - (counts - 1) / 2)[group]
+    ranks: Tensor = (last - (counts - 1) / 2)[group]
+    return ranks
 
 
 def auprc(low: Tensor, high: Tensor) -> Metric:
-    r"""The area under the precision-recall curve, as average precision :math:`\sum_i (R_i - R_{i-1}) P_i`.
+    r"""Return the area under the precision-recall curve, as average precision :math:`\sum_i (R_i - R_{i-1}) P_i`.
 
-    It depends on how common anomalies are: a score that knows nothing gets M / (N + M). Its standard error is the
-    standard deviation over bootstrap samples of both sets.
+    It depends on the share of anomalies: an uninformative score gets M / (N + M). Its standard error is the standard
+    deviation over bootstrap samples of both sets.
 
     Args:
         low: (N,), scores of normal examples.
@@ -61,18 +62,20 @@ def auprc(low: Tensor, high: Tensor) -> Metric:
     """
     generator = torch.Generator().manual_seed(0)
 
-    def again(x: Tensor) -> Tensor:
+    def resample(x: Tensor) -> Tensor:
         return x[torch.randint(len(x), (len(x),), generator=generator).to(x.device)]
 
-    error = torch.tensor([average_precision(again(low), again(high)) for _ in range(BOOTSTRAP_SAMPLES)]).std().item()
+    values = [average_precision(resample(low), resample(high)) for _ in range(BOOTSTRAP_SAMPLES)]
+    error = torch.tensor(values).std().item()
     share = len(high) / (len(low) + len(high))
-    how = f"average precision; {share:.2f} knows nothing"
+    how = f"average precision; {share:.2f} is chance"
     return Metric(average_precision(low, high), "", how, error, examples=len(low) + len(high))
 
 
 def average_precision(low: Tensor, high: Tensor) -> float:
-    """The sum over thresholds of precision times the recall gained, equal scores being one threshold."""
-    _, group, counts = torch.cat([low, high]).double().unique(return_inverse=True, return_counts=True)
+    """Return the sum over thresholds of precision times the gain in recall; equal scores are one threshold."""
+    scores = torch.cat([low, high]).double()
+    _, group, counts = torch.unique(scores, return_inverse=True, return_counts=True)
     positives = torch.zeros_like(counts).index_add_(0, group[len(low) :], torch.ones_like(group[len(low) :]))
-    found, flagged = positives.flip(0).cumsum(0), counts.flip(0).cumsum(0)
-    return ((found / flagged).double() * positives.flip(0)).sum().item() / len(high)
+    true_positives, predicted = positives.flip(0).cumsum(0), counts.flip(0).cumsum(0)
+    return float(((true_positives / predicted).double() * positives.flip(0)).sum()) / len(high)

@@ -1,1 +1,1 @@
-"""Suites of metrics, each measured together."""
+"""Suites of metrics: each module registers one."""

@@ -1,10 +1,9 @@
-"""What the code carries."""
+"""KL divergence per latent dimension, active units and codebook usage."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,17 +14,17 @@ from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.models.draw import Latent
 
-#: Variance over the data of a dimension's posterior mean, above which it counts as used (Burda et al. 2016).
+#: A dimension is active if the variance of its posterior mean over the data exceeds this (Burda et al. 2016).
 ACTIVE_VARIANCE = 0.01
-#: Samples of the latents above, over which the figures of a lower latent are averaged.
+#: Samples of the latents above over which the metrics of a lower latent are averaged.
 ANCESTOR_SAMPLES = 16
 
 
-@suite("latent", "what each dimension of the code carries", default=True)
+@suite("latent", "what each latent dimension carries", default=True)
 @torch.no_grad()
 def metrics(context: EvalContext) -> dict[str, Metric]:
-    """KL per dimension and active units of every latent; for a codebook, how many codes are in use."""
-    tallies: list[_LatentStatistics] = []
+    """Measure KL per dimension and active units of every latent; for a codebook, the number of codes in use."""
+    statistics: list[_LatentStatistics] = []
     model, split = context.model, context.eval_split
     first = next(split.batches(1))
     with noise.zero_noise():
@@ -33,19 +32,19 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     for batch in split.batches(context.batch_size):
         with noise.keyed_noise(context.seed, batch.index):
             latents = model.draw(batch.x, batch.y, k).latents
-        tallies = tallies or [_LatentStatistics() for _ in latents]
-        for tally, latent in zip(tallies, latents, strict=True):
-            tally.add(latent)
-    names = [""] if len(tallies) == 1 else [f"_z{i}" for i in range(1, len(tallies) + 1)]
+        statistics = statistics or [_LatentStatistics() for _ in latents]
+        for running, latent in zip(statistics, latents, strict=True):
+            running.add(latent)
+    suffixes = [""] if len(statistics) == 1 else [f"_z{i}" for i in range(1, len(statistics) + 1)]
     return {
-        key + name: replace(m, samples=k)
-        for tally, name in zip(tallies, names, strict=True)
-        for key, m in tally.metrics().items()
+        key + suffix: replace(m, samples=k)
+        for running, suffix in zip(statistics, suffixes, strict=True)
+        for key, m in running.metrics().items()
     }
 
 
 class _LatentStatistics:
-    """Running sums over the examples of one latent."""
+    """Running sums over examples, for one latent."""
 
     def __init__(self) -> None:
         self._n_examples = 0
@@ -58,8 +57,8 @@ class _LatentStatistics:
         mean = latent.q.mean.double()
         elements = None if latent.prior is None else kl_elements(latent.q, latent.prior)
         if len(latent.q.batch_shape) > 1:
-            # A latent below another has a posterior for each sample of those above. Products of means of different
-            # samples estimate the square of their expectation without the samples' own variance.
+            # A lower latent has one posterior for each sample of the latents above. Products of the means of different
+            # samples estimate the squared expectation without bias from the variance over samples.
             k = len(mean)
             square = (mean.sum(0) ** 2 - (mean**2).sum(0)) / (k * (k - 1))
             mean, elements = mean.mean(0), None if elements is None else elements.mean(0)
@@ -71,33 +70,38 @@ class _LatentStatistics:
             self._kl_sum = total if self._kl_sum is None else self._kl_sum + total
             self._kl_square_sum = self._kl_square_sum + elements.double().square().sum(0)
         if isinstance(latent.q, Quantized) and isinstance(latent.prior, CodebookCategorical):
-            used = latent.q.indices.flatten().bincount(minlength=latent.prior.codebook.shape[0]).double()
-            self._code_counts = used if self._code_counts is None else self._code_counts + used
+            counts = latent.q.indices.flatten().bincount(minlength=latent.prior.codebook.shape[0]).double()
+            self._code_counts = counts if self._code_counts is None else self._code_counts + counts
         self._mean_sum = self._mean_sum.to(mean.device) + mean.sum(0)
         self._mean_square_sum = self._mean_square_sum.to(mean.device) + square.sum(0)
 
     def metrics(self) -> dict[str, Metric]:
-        n: dict[str, Any] = {"examples": self._n_examples}
-        found = {}
+        if self._code_counts is not None:
+            return {"kl_per_dimension": self._kl_metric(), "codes_in_use": self._codebook_metric(self._code_counts)}
+        return {"kl_per_dimension": self._kl_metric(), "active_units": self._active_units_metric()}
+
+    def _kl_metric(self) -> Metric:
+        n = self._n_examples
         if self._kl_sum is None:
             note = "the prior does not factorise over the dimensions, or there is none"
-            found["kl_per_dimension"] = Metric(None, "nats", "", note=note, **n)
-        else:
-            mean = self._kl_sum / self._n_examples
-            spread = (self._kl_square_sum / self._n_examples - mean**2).clamp_min(0) / max(1, self._n_examples - 1)
-            how = "mean over examples; ± of the dimension where it is largest"
-            found["kl_per_dimension"] = Metric(mean.flatten().tolist(), "nats", how, spread.max().sqrt().item(), **n)
-        if self._code_counts is not None:
-            share = self._code_counts / self._code_counts.sum()
-            perplexity = (-(share * share.clamp_min(1e-30).log()).sum()).exp().item()
-            how = f"of {len(share)}; perplexity of their use {perplexity:.1f}"
-            found["codes_in_use"] = Metric(float((share > 0).sum()), "codes", how, **n)
-            return found
-        variance = self._mean_square_sum / self._n_examples - (self._mean_sum / self._n_examples) ** 2
+            return Metric(None, "nats", "", note=note, examples=n)
+        mean = self._kl_sum / n
+        variance_of_mean = (self._kl_square_sum / n - mean**2).clamp_min(0) / max(1, n - 1)
+        how = "mean over examples; ± of the dimension where it is largest"
+        return Metric(mean.flatten().tolist(), "nats", how, variance_of_mean.max().sqrt().item(), examples=n)
+
+    def _codebook_metric(self, counts: Tensor) -> Metric:
+        share = counts / counts.sum()
+        perplexity = (-(share * share.clamp_min(1e-30).log()).sum()).exp().item()
+        how = f"of {len(share)}; perplexity of their use {perplexity:.1f}"
+        return Metric(float((share > 0).sum()), "codes", how, examples=self._n_examples)
+
+    def _active_units_metric(self) -> Metric:
+        n = self._n_examples
+        variance = self._mean_square_sum / n - (self._mean_sum / n) ** 2
         how = f"of {variance.numel()}; variance of the mean over the data > {ACTIVE_VARIANCE}"
-        # Whether a dimension would count for other examples is a coin, by the normal error of its variance.
-        error = (variance * math.sqrt(2 / max(1, self._n_examples - 1))).clamp_min(1e-12)
-        counts = torch.special.ndtr((variance - ACTIVE_VARIANCE) / error)
-        doubt = (counts * (1 - counts)).sum().sqrt().item()
-        found["active_units"] = Metric(float((variance > ACTIVE_VARIANCE).sum()), "dimensions", how, doubt, **n)
-        return found
+        # For other examples a dimension counts with this probability, by the normal error of its variance.
+        error = (variance * math.sqrt(2 / max(1, n - 1))).clamp_min(1e-12)
+        p = torch.special.ndtr((variance - ACTIVE_VARIANCE) / error)
+        count_error = (p * (1 - p)).sum().sqrt().item()
+        return Metric(float((variance > ACTIVE_VARIANCE).sum()), "dimensions", how, count_error, examples=n)

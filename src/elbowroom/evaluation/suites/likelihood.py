@@ -1,4 +1,4 @@
-"""Bounds on log p(x), over a split, with any number of samples in bounded memory."""
+"""ELBO and importance-weighted bound on log p(x) over a split, in bounded memory for any number of samples."""
 
 from __future__ import annotations
 
@@ -16,85 +16,96 @@ from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
 
-#: Numbers that the widest tensor of a pass may hold,
+#: Numbers in the largest tensor of a pass, at most.
 MAX_TENSOR_NUMBERS = 1_500_000
-#: and one of the decoder's, when it decodes what was drawn: 2.4 MB, about what the cache next to a core holds.
+#: Numbers in the decoder's largest tensor, at most: 2.4 MB, about the size of a core's cache.
 MAX_DECODED_NUMBERS = 600_000
-#: How many times as much elsewhere than on a CPU.
+#: On a device other than the CPU, both limits are so many times as large.
 ACCELERATOR_FACTOR = 64
 
 
 @suite("likelihood", "how probable the data is under the model", default=True)
 def metrics(context: EvalContext) -> dict[str, Metric]:
-    """ELBO and its terms, importance bound and effective sample size, bits per dimension."""
+    """Measure ELBO and its terms, importance bound and effective sample size, bits per dimension."""
     model, samples = context.model, context.samples
     scores = [
         estimate_bounds(model, batch, samples, context.seed) for batch in context.eval_split.batches(context.batch_size)
     ]
-    column = {name: torch.cat([s[name] for s in scores]) for name in scores[0]}
+    values = {name: torch.cat([s[name] for s in scores]) for name in scores[0]}
     k = {"samples": samples}
-    found = {"reconstruction": mean_metric(column["reconstruction"], "nats", "−E_q log p(x|z)", **k)}
-    if "kl" not in column:
+    reconstruction = mean_metric(values["reconstruction"], "nats", "−E_q log p(x|z)", **k)
+    if "kl" not in values:
         note = "a point posterior or no prior: KL, ELBO and bounds are undefined"
-        return {"elbo": Metric(None, "nats", "", note=note), **found}
-    found = {
-        "elbo": mean_metric(column["elbo"], "nats", f"{samples} draws; higher is better", **k),
-        **found,
-        "kl": mean_metric(column["kl"], "nats", "KL(q(z|x) ‖ p(z))", **k),
+        return {"elbo": Metric(None, "nats", "", note=note), "reconstruction": reconstruction}
+    bound, size = values["importance_bound"], values["effective_sample_size"]
+    results = {
+        "elbo": mean_metric(values["elbo"], "nats", f"{samples} draws; higher is better", **k),
+        "reconstruction": reconstruction,
+        "kl": mean_metric(values["kl"], "nats", "KL(q(z|x) ‖ p(z))", **k),
+        "importance_bound": mean_metric(bound, "nats", f"log mean of {samples} weights; higher is better", **k),
+        "effective_sample_size": mean_metric(size, "samples", f"(Σw)²/Σw², of {samples}", **k),
     }
-    bound, size = column["importance_bound"], column["effective_sample_size"]
-    found["importance_bound"] = mean_metric(bound, "nats", f"log mean of {samples} weights; higher is better", **k)
-    found["effective_sample_size"] = mean_metric(size, "samples", f"(Σw)²/Σw², of {samples}", **k)
     if is_probability(model, context.data):
         scale = -1 / (math.log(2) * math.prod(model.shape))
-        found["bits_per_dim"] = mean_metric(bound * scale, "bits", "of the bound above; lower is better", **k)
-    return found
+        results["bits_per_dim"] = mean_metric(bound * scale, "bits", "of the bound above; lower is better", **k)
+    return results
 
 
 @torch.no_grad()
 def estimate_bounds(model: GenerativeModel, batch: Batch, samples: int, seed: int) -> dict[str, Tensor]:
-    """One value per example of a batch: ``reconstruction``, and if defined ``kl elbo importance_bound ess``."""
+    """Return one value per example, (B,), nats, of ``reconstruction`` and, if they are defined, of the bounds.
+
+    These are ``kl``, ``elbo``, ``importance_bound`` and ``effective_sample_size``.
+
+    Args:
+        model: in evaluation mode.
+        batch: the examples.
+        samples: K, posterior samples per example.
+        seed: of the noise, with the index of each example.
+    """
     latent, decoder = count_activations(model, batch)
     scale = 1 if batch.x.device.type == "cpu" else ACCELERATOR_FACTOR
-    few = max(1, scale * MAX_TENSOR_NUMBERS // max(samples * latent, decoder))
-    x, index = batch.x.split(few), batch.index.split(few)
-    y = [None] * len(x) if batch.y is None else batch.y.split(few)
-    parts = [Batch(*part) for part in zip(x, y, index, strict=True)]
-    rooms = _SampleLimits(
-        *(
-            max(1, scale * room // few)
-            for room in (MAX_TENSOR_NUMBERS // latent, MAX_DECODED_NUMBERS // decoder, MAX_TENSOR_NUMBERS // decoder)
-        )
+    size = max(1, scale * MAX_TENSOR_NUMBERS // max(samples * latent, decoder))
+    limits = _SampleLimits(
+        draw=max(1, scale * (MAX_TENSOR_NUMBERS // latent) // size),
+        decode=max(1, scale * (MAX_DECODED_NUMBERS // decoder) // size),
+        joint=max(1, scale * (MAX_TENSOR_NUMBERS // decoder) // size),
     )
-    scores = [_estimate_bounds(model, part, samples, rooms, seed) for part in parts]
+    scores = [_estimate_bounds(model, part, samples, limits, seed) for part in _split_batch(batch, size)]
     return {name: torch.cat([s[name] for s in scores]) for name in scores[0]}
 
 
-class _SampleLimits(NamedTuple):
-    """For how many samples of each example there is room: when they are drawn, decoded, or both at once."""
+def _split_batch(batch: Batch, size: int) -> list[Batch]:
+    x, index = torch.split(batch.x, size), torch.split(batch.index, size)
+    y = [None] * len(x) if batch.y is None else torch.split(batch.y, size)
+    return [Batch(*part) for part in zip(x, y, index, strict=True)]
 
-    draw_limit: int
-    decode_limit: int
-    joint_limit: int
+
+class _SampleLimits(NamedTuple):
+    """How many samples of each example fit into memory: while they are drawn, decoded, or both in one call."""
+
+    draw: int
+    decode: int
+    joint: int
 
 
 def count_activations(model: GenerativeModel, batch: Batch) -> tuple[int, int]:
-    """How many numbers a sample takes at most, where it is drawn and where it is decoded."""
+    """Return how many numbers the largest tensor has per sample: where it is drawn, and where it is decoded."""
     sizes = [math.prod(model.shape)]
 
-    def note(module: nn.Module, given: object, out: object) -> None:
-        if isinstance(out, Tensor):
-            sizes.append(out.numel())
+    def record_size(module: nn.Module, inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            sizes.append(output.numel())
 
-    # One example is decoded, to see; a model that sums over classes decodes it for each.
-    hooks = [module.register_forward_hook(note) for module in model.decoder.modules()]
+    # Measured on one example: a model that sums over classes decodes it once for each class.
+    hooks = [module.register_forward_hook(record_size) for module in model.decoder.modules()]
     try:
         with noise.zero_noise():
             draw = model.draw(batch.x[:1], None if batch.y is None else batch.y[:1])
     finally:
         for hook in hooks:
             hook.remove()
-    # A prior of many components encodes or expands them all whenever codes are drawn, so it may take more room.
+    # A prior of many components encodes or expands them all for each latent, so it may need more memory.
     prior = getattr(getattr(model, "prior", None), "numbers_per_latent", 1) // 4
     return max(prior, *(latent.z.numel() for latent in draw.latents)), max(sizes)
 
@@ -103,20 +114,17 @@ def count_activations(model: GenerativeModel, batch: Batch) -> tuple[int, int]:
 def _estimate_bounds(
     model: GenerativeModel, batch: Batch, samples: int, limits: _SampleLimits, seed: int
 ) -> dict[str, Tensor]:
-    """What is kept between the passes is a running sum per example."""
+    """Estimate the bounds in passes of as many samples as fit; only running sums per example are kept between them."""
     with noise.zero_noise():
-        peek = model.draw(batch.x, batch.y)
+        encoded = model.draw(batch.x, batch.y)
+    single = has_single_latent(encoded)
     log_px = kl = torch.zeros(len(batch.x), dtype=torch.float64, device=batch.x.device)
     log_w = log_w2 = torch.full_like(log_px, -math.inf)
-    step = limits.draw_limit if has_single_latent(peek) else min(limits.draw_limit, limits.joint_limit)
+    step = limits.draw if single else min(limits.draw, limits.joint)
     for first in range(0, samples, step):
         k = min(step, samples - first)
         with noise.keyed_noise(seed, batch.index, first):
-            draw = (
-                _sample_and_decode(model, peek, k, limits.decode_limit)
-                if has_single_latent(peek)
-                else model.draw(batch.x, batch.y, k)
-            )
+            draw = _sample_and_decode(model, encoded, k, limits.decode) if single else model.draw(batch.x, batch.y, k)
         log_px = log_px + draw.log_px.double().sum(0)
         if draw.is_probabilistic:
             kl = kl + draw.kl.double() * k
@@ -124,7 +132,7 @@ def _estimate_bounds(
             log_w = torch.logaddexp(log_w, w.logsumexp(0))
             log_w2 = torch.logaddexp(log_w2, (2 * w).logsumexp(0))
     log_px, kl = log_px / samples, kl / samples
-    if not peek.is_probabilistic:
+    if not encoded.is_probabilistic:
         return {"reconstruction": -log_px}
     return {
         "reconstruction": -log_px,
@@ -136,13 +144,13 @@ def _estimate_bounds(
 
 
 def has_single_latent(draw: Draw) -> bool:
-    """Whether the draw is z from q(z|x) and p(x|z), with nothing else drawn or summed over on the way."""
+    """Return whether the draw has one latent z from q(z|x), and p(x|z), with nothing else drawn or summed over."""
     return type(draw) is Draw and len(draw.latents) == 1
 
 
 def _sample_and_decode(model: GenerativeModel, encoded: Draw, k: int, block_size: int) -> Draw:
-    """As ``model.draw``, encoded before; decoded in blocks that are scored before they leave the cache."""
+    """Draw as ``model.draw`` does, from an encoded batch; decode in blocks that are scored while in the cache."""
     latent = Latent(encoded.q.rsample(torch.Size((k,))), encoded.q, encoded.prior)
     draw = Draw(encoded.x, encoded.p, latent, c=encoded.c)
-    draw.log_px = torch.cat([model.decode(z, encoded.c).log_prob(encoded.x) for z in latent.z.split(block_size)])
+    draw.log_px = torch.cat([model.decode(z, encoded.c).log_prob(encoded.x) for z in torch.split(latent.z, block_size)])
     return draw

@@ -1,4 +1,4 @@
-"""What simple methods find in the codes: a linear classifier, the nearest neighbours, k-means."""
+"""Probes of the latents: linear classifier, k-nearest neighbours and k-means clustering."""
 
 from __future__ import annotations
 
@@ -14,61 +14,66 @@ from elbowroom.data.splits.memory import random_batches
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 
-#: Numbers in the codes that a method is fitted to, at most: 3,000 codes of 1,280 numbers, or 200,000 of 20.
+#: Numbers that a probe is fitted to, at most: 3,000 latents of 1,280 dimensions, or 200,000 of 20.
 MAX_LATENT_NUMBERS = 4_000_000
-#: Neighbours that vote.
+#: Neighbours that vote on the class.
 N_NEIGHBORS = 5
-#: Resamplings of the examples behind the standard error of a clustering.
+#: Bootstrap samples of the examples for the standard error of a clustering metric.
 BOOTSTRAP_SAMPLES = 200
 
 
-@suite("codes", "what simple methods find in the codes: classes by line, by neighbour, by cluster")
+@suite("probes", "how well simple methods find the classes in the latents: linear, nearest neighbours, k-means")
 def metrics(context: EvalContext) -> dict[str, Metric]:
-    """Accuracies of a linear probe and of neighbours fitted to training codes; agreement of k-means with the classes.
+    """Measure the accuracy of a linear and a nearest-neighbour classifier of the latents, and k-means against classes.
 
-    A code is the posterior mean. Probe and neighbours are fitted to the codes of the training split.
+    The latent of an example is its posterior mean. Classifiers are fitted to the latents of the training split.
     """
     first = next(context.eval_split.batches(1)).y
-    if first is None or first.dim() > 1 or first.is_floating_point():
-        why = "the data has no labels" if first is None else "the labels are attributes, not classes"
-        return {name: Metric(None, "", "", note=why) for name in (*PROBES, *AGREEMENTS)}
-    x, y = _encode_split(context, context.eval_split)
-    classes = len(np.unique(y))
-    if classes < 2:
-        why = "every example is of one class"
-        return {name: Metric(None, "", "", note=why) for name in (*PROBES, *AGREEMENTS)}
-    return _probe_metrics(context, x, y) | _clustering_metrics(x, y, classes, context.seed)
+    if first is None:
+        return _undefined_metrics("the data has no labels")
+    if first.dim() > 1 or first.is_floating_point():
+        return _undefined_metrics("the labels are attributes, not classes")
+    z, y = _encode_split(context, context.eval_split)
+    n_classes = len(np.unique(y))
+    if n_classes < 2:
+        return _undefined_metrics("every example is of one class")
+    return _probe_metrics(context, z, y) | _clustering_metrics(z, y, n_classes, context.seed)
+
+
+def _undefined_metrics(reason: str) -> dict[str, Metric]:
+    return {name: Metric(None, "", "", note=reason) for name in (*PROBES, *AGREEMENTS)}
 
 
 def _encode_split(context: EvalContext, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Codes (N, D) and classes (N,) of a split, or of as many of its examples as there is room for."""
+    """Return latents (N, D) and classes (N,) of a split, or of a random part that holds MAX_LATENT_NUMBERS."""
     model, size = context.model, int(np.prod(context.model.latent_shape))
     batches = random_batches(split, max(1, MAX_LATENT_NUMBERS // size), context.seed, batch_size=context.batch_size)
-    found = [(model.encode(batch.x, batch.y).flatten(1).cpu(), batch.y) for batch in batches]
-    x, y = torch.cat([x for x, _ in found]), torch.cat([y.cpu() for _, y in found if y is not None])
-    return x.double().numpy(), y.numpy()
+    encoded = [(model.encode(batch.x, batch.y).flatten(1).cpu(), batch.y) for batch in batches]
+    z, y = torch.cat([z for z, _ in encoded]), torch.cat([y.cpu() for _, y in encoded if y is not None])
+    return z.double().numpy(), y.numpy()
 
 
-def _probe_metrics(context: EvalContext, x: np.ndarray, y: np.ndarray) -> dict[str, Metric]:
+def _probe_metrics(context: EvalContext, z: np.ndarray, y: np.ndarray) -> dict[str, Metric]:
     if context.split_name == "train":
-        note = "fitted to the training split, so not judged on it: choose another split"
+        note = "fitted to the training split, so not evaluated on it: choose another split"
         return {name: Metric(None, "share", "", note=note) for name in PROBES}
     device = next(context.model.parameters()).device
-    x_train, y_train = _encode_split(context, freeze(context.data.train, context.seed).to(device))
-    found = {}
-    for name, (method, how) in PROBES.items():
-        fitted, warning = _fit_with_warning(method(), x_train, y_train)
-        right = torch.from_numpy(fitted.predict(x) == y)
-        found[name] = mean_metric(right, "share", f"{how}; fitted to {len(x_train):,} training codes", note=warning)
-    return found
+    z_train, y_train = _encode_split(context, freeze(context.data.train, context.seed).to(device))
+    results = {}
+    for name, (make_classifier, how) in PROBES.items():
+        classifier, warning = _fit_with_warning(make_classifier(), z_train, y_train)
+        correct = torch.from_numpy(classifier.predict(z) == y)
+        how = f"{how}; fitted to {len(z_train):,} training latents"
+        results[name] = mean_metric(correct, "share", how, note=warning)
+    return results
 
 
 def _fit_with_warning(estimator: Any, *data: np.ndarray) -> tuple[Any, str | None]:
-    """The method fitted, and what scikit-learn warned of, for the figure's note."""
-    with warnings.catch_warnings(record=True) as warned:
+    """Fit a scikit-learn estimator; return it with its first warning, for the metric's note."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator.fit(*data)
-    return estimator, str(warned[0].message).splitlines()[0] if warned else None
+    return estimator, str(caught[0].message).splitlines()[0] if caught else None
 
 
 def _linear_classifier() -> Any:
@@ -85,29 +90,30 @@ def _neighbor_classifier() -> Any:
     return KNeighborsClassifier(N_NEIGHBORS)
 
 
-#: Classifiers of codes by the name of their accuracy.
+#: Classifiers of latents, by the name of their accuracy.
 PROBES: dict[str, tuple[Callable[[], Any], str]] = {
     "linear_probe_accuracy": (
         _linear_classifier,
-        "of logistic regression on standardised codes, L2 penalty with C = 1",
+        "of logistic regression on standardised latents, L2 penalty with C = 1",
     ),
-    "neighbour_accuracy": (_neighbor_classifier, f"of the majority of the {N_NEIGHBORS} nearest training codes"),
+    "neighbor_accuracy": (_neighbor_classifier, f"of the majority of the {N_NEIGHBORS} nearest training latents"),
 }
 
 
-def _clustering_metrics(x: np.ndarray, y: np.ndarray, classes: int, seed: int) -> dict[str, Metric]:
+def _clustering_metrics(z: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> dict[str, Metric]:
     from sklearn.cluster import KMeans
 
-    fitted, warning = _fit_with_warning(KMeans(classes, n_init=10, random_state=seed), x)
-    table = np.zeros((classes, classes), dtype=int)
-    np.add.at(table, (np.unique(y, return_inverse=True)[1], fitted.labels_), 1)
-    again = np.random.default_rng(seed).multinomial(table.sum(), table.ravel() / table.sum(), BOOTSTRAP_SAMPLES)
-    found = {}
+    clustering, warning = _fit_with_warning(KMeans(n_classes, n_init=10, random_state=seed), z)
+    contingency = np.zeros((n_classes, n_classes), dtype=int)
+    np.add.at(contingency, (np.unique(y, return_inverse=True)[1], clustering.labels_), 1)
+    shares = contingency.ravel() / contingency.sum()
+    resampled = np.random.default_rng(seed).multinomial(contingency.sum(), shares, BOOTSTRAP_SAMPLES)
+    results = {}
     for name, (agreement, how) in AGREEMENTS.items():
-        spread = np.std([agreement(resampled.reshape(table.shape)) for resampled in again], ddof=1)
-        how = f"{how}; k-means, {classes} clusters, the best of 10 starts; ± over {BOOTSTRAP_SAMPLES} resamplings"
-        found[name] = Metric(agreement(table), "", how, float(spread), examples=len(x), note=warning)
-    return found
+        std = np.std([agreement(counts.reshape(contingency.shape)) for counts in resampled], ddof=1)
+        how = f"{how}; k-means, {n_classes} clusters, the best of 10 starts; ± over {BOOTSTRAP_SAMPLES} resamplings"
+        results[name] = Metric(agreement(contingency), "", how, float(std), examples=len(z), note=warning)
+    return results
 
 
 def _clustering_nmi(contingency: np.ndarray) -> float:
@@ -129,12 +135,12 @@ def _clustering_accuracy(contingency: np.ndarray) -> float:
 
 
 def _labels_from_contingency(contingency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Classes and clusters of examples that make this table of how many of which class are in which cluster."""
+    """Return a class and a cluster for each example, (N,) each, that give this contingency table."""
     classes, clusters = np.indices(contingency.shape).reshape(2, -1).repeat(contingency.ravel(), axis=1)
     return classes, clusters
 
 
-#: How far clusters agree with classes, from a table of how many of which class (row) are in which cluster (column).
+#: Agreement of clusters with classes, from a contingency table of classes (rows) by clusters (columns).
 AGREEMENTS: dict[str, tuple[Callable[[np.ndarray], float], str]] = {
     "clustering_nmi": (_clustering_nmi, "normalised mutual information with the classes"),
     "clustering_ari": (_clustering_ari, "adjusted Rand index with the classes"),

@@ -1,4 +1,4 @@
-"""How far a reconstruction is from its example, and a guessed class from the true one."""
+"""Reconstruction error: mean squared error, category error of tables, class error of semi-supervised models."""
 
 from __future__ import annotations
 
@@ -11,45 +11,48 @@ from elbowroom.families import Columns, Family
 from elbowroom.models.semi_supervised import SemiSupervised
 
 
-@suite("error", "how far reconstructions are from the data", default=True)
-def error_metrics(context: EvalContext) -> dict[str, Metric]:
-    """``mse`` of the reconstruction at the posterior mean; ``category_error`` and ``class_error`` where there are such.
+@suite("reconstruction", "how far reconstructions are from the data", default=True)
+def metrics(context: EvalContext) -> dict[str, Metric]:
+    """Measure ``mse`` at the posterior mean; for some data and models also ``category_error`` and ``class_error``.
 
-    Of a table the mean squared error is that of its numbers, and ``category_error`` the share of its categories that
-    are reconstructed as others; what is missing does not count. ``class_error`` is the share of the examples with a
-    label for which a semi-supervised model finds another class more probable.
+    For a table, ``mse`` is over its numeric columns and ``category_error`` is the share of wrong values in its
+    categorical columns; missing values do not count. ``class_error`` is the share of labelled examples for which a
+    semi-supervised model assigns another class the highest probability.
     """
-    model, columns = context.model, _categorical_columns(context.model.decoder.family)
-    squares, others, wrong = list[Tensor](), list[Tensor](), list[Tensor]()
+    model, categorical = context.model, _categorical_columns(context.model.decoder.family)
+    squared_errors, category_errors, class_errors = list[Tensor](), list[Tensor](), list[Tensor]()
     for batch in context.eval_split.batches(context.batch_size):
-        off = (model.reconstruct(batch.x, batch.y) - batch.x).flatten(1)
-        columns = columns.to(off.device)
-        if len(columns) != off.shape[1] or not columns.all():
-            squares.append(off[:, ~columns if len(columns) else slice(None)].square().nanmean(1))
-        if columns.any():
-            off = off[:, columns]
-            others.append((off != 0).float().where(~off.isnan(), torch.nan).nanmean(1))
+        difference = (model.reconstruct(batch.x, batch.y) - batch.x).flatten(1)
+        categorical = categorical.to(difference.device)
+        if len(categorical) != difference.shape[1] or not categorical.all():
+            numeric = difference[:, ~categorical] if len(categorical) else difference
+            squared_errors.append(numeric.square().nanmean(1))
+        if categorical.any():
+            difference = difference[:, categorical]
+            category_errors.append((difference != 0).float().where(~difference.isnan(), torch.nan).nanmean(1))
         if isinstance(model, SemiSupervised) and batch.y is not None:
-            known = batch.y >= 0
-            wrong.append((model.classify(batch.x[known]).argmax(-1) != batch.y[known]).float())
-    what = "of the numbers that are there" if len(columns) else "per dimension"
-    figures = {
-        "mse": _nanmean_metric(squares, "squared", f"{what}, at the posterior mean"),
-        "category_error": _nanmean_metric(others, "share", "of the categories that are there, at the posterior mean"),
-        "class_error": _nanmean_metric(wrong, "share", "of the labels, by the most probable class of q(y|x)"),
+            labeled = batch.y >= 0
+            class_errors.append((model.classify(batch.x[labeled]).argmax(-1) != batch.y[labeled]).float())
+    over = "of the numbers that are there" if len(categorical) else "per dimension"
+    results = {
+        "mse": _nanmean_metric(squared_errors, "squared", f"{over}, at the posterior mean"),
+        "category_error": _nanmean_metric(
+            category_errors, "share", "of the categories that are there, at the posterior mean"
+        ),
+        "class_error": _nanmean_metric(class_errors, "share", "of the labels, by the most probable class of q(y|x)"),
     }
-    return {name: metric for name, metric in figures.items() if metric is not None}
+    return {name: metric for name, metric in results.items() if metric is not None}
 
 
 def _nanmean_metric(parts: list[Tensor], unit: str, estimator: str) -> Metric | None:
-    """The mean over the examples that have a value."""
+    """Return the mean over the examples whose value is not NaN; ``None`` if there is none."""
     values = torch.cat(parts) if parts else torch.zeros(0)
     values = values[~values.isnan()]
     return mean_metric(values, unit, estimator) if len(values) else None
 
 
 def _categorical_columns(family: Family) -> Tensor:
-    """Which columns of a table are categories, (D,); of anything else nothing, (0,)."""
+    """Return a mask of the categorical columns of a table, (D,); for other data an empty one, (0,)."""
     if not isinstance(family, Columns):
         return torch.zeros(0, dtype=torch.bool)
     return torch.tensor([column.levels is not None for column in family.columns])

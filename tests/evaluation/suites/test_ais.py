@@ -14,7 +14,7 @@ D, LATENT, SIGMA = 6, 3, 0.4
 
 @pytest.fixture(scope="module")
 def linear():
-    """A linear-Gaussian model with an encoder that knows nothing, examples, and their log p(x)."""
+    """A linear-Gaussian model with an untrained encoder, examples, and their log p(x)."""
     torch.manual_seed(0)
     encoder = er.Conditional.mlp(D, er.DiagonalNormal(LATENT), hidden=())
     decoder = er.Conditional(torch.nn.Linear(LATENT, D), er.Gaussian(D, SIGMA))
@@ -27,20 +27,20 @@ def linear():
     return er.Model(encoder, decoder, er.StandardNormal(LATENT)).eval(), batch, marginal.log_prob(x)
 
 
-def test_it_finds_the_likelihood_that_the_encoder_misses(linear):
+def test_estimates_the_likelihood_that_the_importance_bound_misses(linear):
     model, batch, exact = linear
     bound, accepted = ais.ais_bound(model, batch, chains=32, temperatures=300, leapfrog_steps=5)
-    # Each is the mean of 32 weights whose logarithms spread by about 0.5.
+    # Each is the mean of 32 weights whose logarithms have a standard deviation of about 0.5.
     assert (bound - exact).abs().max() < 0.4
     assert (bound - exact).mean().abs() < 0.1
     assert 0.5 < accepted < 0.8
-    # One hundred samples of an encoder that knows nothing are far off.
+    # The importance bound of 100 samples of an untrained encoder is far off.
     importance = likelihood.estimate_bounds(model, batch, 100, seed=0)["importance_bound"]
     assert (exact - importance).mean() > 1
 
 
 def test_the_weights_average_to_the_likelihood_even_with_few_temperatures(linear):
-    """Unbiased whatever the number of temperatures: what a wrong acceptance or a bent target would not be."""
+    """Unbiased for any number of temperatures, which a wrong acceptance or a biased target would not be."""
     model, batch, exact = linear
     few = Batch(batch.x[:4], None, batch.index[:4])
     bound, _ = ais.ais_bound(model, few, chains=20_000, temperatures=6, leapfrog_steps=3)
@@ -74,9 +74,9 @@ def test_a_bernoulli_decoder_by_quadrature():
     assert bound.tolist() == pytest.approx(exact, abs=0.02)
 
 
-def test_company_changes_nothing(linear):
+def test_independent_of_the_rest_of_the_batch(linear):
     model, batch, _ = linear
-    settings = {"chains": 4, "temperatures": 12, "leapfrogs": 2}
+    settings = {"chains": 4, "temperatures": 12, "leapfrog_steps": 2}
     together, _ = ais.ais_bound(model, batch, **settings)
     alone, _ = ais.ais_bound(model, Batch(batch.x[5:6], None, batch.index[5:6]), **settings)
     assert alone.item() == pytest.approx(together[5].item(), abs=1e-4)
@@ -84,8 +84,8 @@ def test_company_changes_nothing(linear):
     assert (other - together).abs().max() > 1e-3
 
 
-def test_a_conditional_model_is_judged_under_its_own_prior(digits):
-    """A prior that follows the label: chains start from each example's own."""
+def test_a_conditional_model_has_its_own_prior(digits):
+    """The prior depends on the label: chains start from each example's own."""
 
     class Shifted(torch.nn.Module):
         def forward(self, c):
@@ -109,24 +109,24 @@ def test_a_conditional_model_is_judged_under_its_own_prior(digits):
     assert (bound - exact).abs().max() < 0.3
 
 
-def test_the_suite_sets_both_bounds_side_by_side(digits, monkeypatch):
-    for name, value in (("EXAMPLES", 3), ("CHAINS", 4), ("TEMPERATURES", 15), ("LEAPFROGS", 2)):
+def test_the_suite_measures_both_bounds(digits, monkeypatch):
+    for name, value in (("MAX_EXAMPLES", 3), ("N_CHAINS", 4), ("N_TEMPERATURES", 15), ("LEAPFROG_STEPS", 2)):
         monkeypatch.setattr(ais, name, value)
     torch.manual_seed(0)
     model, _ = er.recipes.vae((1, 8, 8), latent=2, hidden=(16,))
-    figures = er.evaluate(model, digits, metrics="annealed", samples=50)
-    gain = figures["annealed_bound"].value - figures["importance_bound_there"].value
-    assert figures["annealed_gain"].value == pytest.approx(gain)
-    assert {m.examples for m in figures.values()} == {3}
-    assert "15 temperatures, 4 chains, 2 leapfrog steps" in figures["annealed_bound"].estimator
-    assert "lower bound" in figures["annealed_bound"].estimator
+    metrics = er.evaluate(model, digits, metrics="ais", samples=50)
+    gain = metrics["annealed_bound"].value - metrics["importance_bound_there"].value
+    assert metrics["annealed_gain"].value == pytest.approx(gain)
+    assert {m.examples for m in metrics.values()} == {3}
+    assert "15 temperatures, 4 chains, 2 leapfrog steps" in metrics["annealed_bound"].estimator
+    assert "lower bound" in metrics["annealed_bound"].estimator
 
 
 @pytest.mark.parametrize(
-    ("recipe", "why"),
+    ("recipe", "reason"),
     [("autoencoder", "no prior"), ("vq_vae", "codes are discrete"), ("ladder_vae", "several latents")],
 )
-def test_a_clear_word_where_chains_cannot_run(digits, recipe, why):
+def test_undefined_metrics_say_why(digits, recipe, reason):
     model, _ = er.recipes.RECIPES[recipe]((1, 8, 8))
-    figures = er.evaluate(model, digits, metrics="annealed", samples=2)
-    assert all(m.value is None and why in m.note for m in figures.values())
+    metrics = er.evaluate(model, digits, metrics="ais", samples=2)
+    assert all(m.value is None and reason in m.note for m in metrics.values())

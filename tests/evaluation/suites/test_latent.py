@@ -1,0 +1,42 @@
+"""Active units and KL per dimension, with their standard errors."""
+
+import pytest
+import torch
+
+import elbowroom as er
+from tests.evaluation.models import make_model
+
+
+def test_active_units_of_a_hierarchy_do_not_count_the_noise_from_above(digits):
+    """A lower latent whose posterior depends on the latent above, and not on the data, is not active."""
+    model, _ = make_model("ladder_vae", latent=(4, 3), hidden=(16, 16))
+    with torch.no_grad():
+        for read in model.read:
+            # Neither mean nor precision depends on the data: upward messages say nothing.
+            read.net.layers[-1].weight.zero_()
+            read.net.layers[-1].bias.zero_()
+        model.descend[0].net.layers[-1].weight.mul_(4)
+    metrics = er.evaluate(model, digits, samples=1)
+    assert metrics["active_units_z1"].value == 0
+    assert metrics["active_units_z2"].value == 0
+
+
+def test_standard_errors_are_standard_deviations_over_other_examples():
+    """Against resampled examples: the error of the KL, and of the count with a dimension at the threshold."""
+    torch.manual_seed(0)
+    encoder = er.Conditional(torch.nn.Linear(3, 6), er.DiagonalNormal(3))
+    with torch.no_grad():
+        # The means are the numbers themselves; variances of 1, of just what counts as active, and of nearly nothing.
+        encoder.net.weight.copy_(torch.cat((torch.eye(3), torch.zeros(3, 3))))
+        encoder.net.bias.zero_()
+    model = er.Model(encoder, er.Conditional.mlp(3, er.Gaussian(3)), er.StandardNormal(3))
+    data_sets = torch.randn(40, 500, 3) * torch.tensor([1.0, 0.1, 0.01])
+    evaluations = [
+        er.evaluate(model, er.load_data(x.numpy(), validation=0, test=0), metrics="latent", split="train")
+        for x in data_sets
+    ]
+    largest = torch.tensor([f["kl_per_dimension"].value[0] for f in evaluations]).std().item()
+    assert evaluations[0]["kl_per_dimension"].standard_error == pytest.approx(largest, rel=0.4)
+    counts = {f["active_units"].value for f in evaluations}
+    assert counts == {1.0, 2.0}
+    assert sum(f["active_units"].standard_error for f in evaluations) / 40 == pytest.approx(0.45, abs=0.1)

@@ -1,0 +1,32 @@
+"""Metrics as JSON and table."""
+
+import io
+import json
+
+from rich.console import Console
+
+import elbowroom as er
+from tests.evaluation.models import make_model
+
+
+def test_an_undefined_metric_has_a_note_in_json_and_table(digits):
+    model, _ = make_model("autoencoder", latent=2)
+    evaluation = er.evaluate(model, digits, samples=2)
+    elbo = json.loads(evaluation.json())["metrics"]["elbo"]
+    assert elbo["value"] is None
+    assert "undefined" in elbo["note"]
+    screen = Console(width=200, file=io.StringIO())
+    screen.print(evaluation.table())
+    (line,) = [line for line in screen.file.getvalue().splitlines() if line.startswith("elbo")]
+    assert "undefined" in line
+    assert "point posterior" in line
+
+
+def test_the_table_shows_every_estimator_as_it_is_written():
+    """Brackets are not markup, and each metric shows its number of examples."""
+    how = "E[log q(z|x) − log q(z)]"
+    evaluation = er.Evaluation({"a": er.Metric(1.0, "nats", how, 0.5, examples=1234, suite="one")}, {})
+    screen = Console(width=200, file=io.StringIO())
+    screen.print(evaluation.table())
+    assert how in screen.file.getvalue()
+    assert "1,234" in screen.file.getvalue()
