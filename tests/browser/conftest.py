@@ -33,7 +33,14 @@ class Server:
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(20)
+        self.process.wait(20)
+        self.process.stdout.close()
+        return self.process.returncode
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 @pytest.fixture(scope="package")
@@ -86,5 +93,4 @@ def own_server(folder):
     """A server on the same folder that the test may kill."""
     running = Server(folder)
     yield running
-    running.process.kill()
-    running.process.wait()
+    running.kill()
