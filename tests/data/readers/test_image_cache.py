@@ -12,8 +12,9 @@ from PIL import Image, ImageOps
 
 from elbowroom.data import BufferedSplit, InMemorySplit, load_data, raw
 from elbowroom.data.image import CropResize, decode_image
+from elbowroom.data.options import ReadOptions
 from elbowroom.data.readers import image_cache, image_decode
-from elbowroom.data.readers.image_archive import open_image_archive
+from elbowroom.data.readers.image_folder import load_images
 from tests.data.sources import WHOLE, encode, face_array, face_files, noise, write_archive
 
 
@@ -187,7 +188,7 @@ def test_without_a_cache_it_is_decoded_into_memory_if_there_is_enough(tmp_path, 
     monkeypatch.setattr(image_cache.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(9, 9, 0))
     assert np.array_equal(load_data(path, **WHOLE).train.x.numpy(), face_array())
     monkeypatch.setattr(image_cache, "available_memory", lambda: 100)
-    with pytest.raises(ValueError, match=r"decoded images of .*faces take .* can hold \(0.0 GB of its disk are free"):
+    with pytest.raises(ValueError, match=r"decoded images of faces take .* can hold \(0.0 GB of its disk are free"):
         load_data(path)
 
 
@@ -196,9 +197,9 @@ def test_a_part_of_the_images_is_in_memory_at_a_time(tmp_path, decoded_images, m
     one = encode(noise(0, (4, 4, 3)))
     path = write_archive(tmp_path / "many.zip", {f"{i:04}.png": one for i in range(400)})
     # imports on the first use are not counted
-    image_cache.load_cached(open_image_archive(path), CropResize.from_sizes(None, 4))
+    load_images(path, ReadOptions(resize=4))
     tracemalloc.start()
-    images = image_cache.load_cached(open_image_archive(path), CropResize.from_sizes(None, 64))
+    images = load_images(path, ReadOptions(resize=64))
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert images.pixels.shape == (400, 3, 64, 64)

@@ -6,53 +6,58 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from elbowroom.data.cache import cache_dir
 from elbowroom.data.file_io import available_memory
-from elbowroom.data.image import CropResize
-from elbowroom.data.readers.image_archive import ImageArchive
-from elbowroom.data.readers.image_decode import DECODE_CHUNK_BYTES, DecodeSummary, decode_to_npy
+from elbowroom.data.readers.image_decode import DECODE_CHUNK_BYTES, DecodeSummary
 
 MIN_CACHED_BYTES = 2**22
 """Size of encoded images from which the decoded ones are cached."""
 CACHE_VERSION = 1
 """Version of the cached files; a change invalidates all of them."""
+Decoder = Callable[[BinaryIO, Callable[[int], None]], DecodeSummary]
+"""Writes the decoded images into a file, once it was told by a function that there is room for their bytes."""
 
 
 class DecodedImages(NamedTuple):
-    """The pixels of an archive (N, H, W) or (N, 3, H, W), in memory or mapped from the cache, and a summary of them."""
+    """Pixels (N, H, W) or (N, 3, H, W), in memory or mapped from the cache, and a summary of them."""
 
     pixels: np.ndarray
     metadata: DecodeSummary
 
 
-def load_cached(archive: ImageArchive, crop_resize: CropResize) -> DecodedImages:
-    """Return the images of an archive, from the cache where they are there and whole; small ones are not cached.
+def load_cached(path: Path, encoded_bytes: int, decode: Decoder, name: str) -> DecodedImages:
+    """Return decoded images, from the cache where they are there and whole; small ones are not cached.
+
+    Args:
+        path: of the cache, as :func:`cache_path` gives it.
+        encoded_bytes: size of the encoded images.
+        decode: decodes them, where the cache has them not.
+        name: what they are called in an error.
 
     Raises:
         ValueError: no images, several sizes, or more of them than memory and the disk of the cache can hold.
     """
-    if archive.total_bytes < MIN_CACHED_BYTES:
-        return decode_in_memory(archive, crop_resize, "")
-    path = cache_path(archive, crop_resize)
+    if encoded_bytes < MIN_CACHED_BYTES:
+        return decode_in_memory(decode, name, "")
     try:
         with exclusive(path):
-            return read_if_intact(path) or decode_into_cache(archive, crop_resize, path)
+            return read_if_intact(path) or decode_into_cache(decode, path)
     except OSError as error:
-        return decode_in_memory(archive, crop_resize, f" ({error.strerror or error})")
+        return decode_in_memory(decode, name, f" ({error.strerror or error})")
 
 
-def cache_path(archive: ImageArchive, crop_resize: CropResize) -> Path:
-    """Return the cache file of an archive's decoded images; another one once they have changed."""
-    key = blake2b(f"{CACHE_VERSION} {archive.version_hash} {crop_resize}".encode(), digest_size=16).hexdigest()
+def cache_path(version: str) -> Path:
+    """Return the cache file of images by what they depend on: a hash of the files, and how they are cropped."""
+    key = blake2b(f"{CACHE_VERSION} {version}".encode(), digest_size=16).hexdigest()
     return cache_dir() / "pictures" / f"{key}.npy"
 
 
@@ -85,7 +90,7 @@ def hash_pixels(pixels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def decode_into_cache(archive: ImageArchive, crop_resize: CropResize, path: Path) -> DecodedImages:
+def decode_into_cache(decode: Decoder, path: Path) -> DecodedImages:
     """Decode into files beside ``path``, and move them there once they are complete."""
 
     def check_disk(size: int) -> None:
@@ -96,7 +101,7 @@ def decode_into_cache(archive: ImageArchive, crop_resize: CropResize, path: Path
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         partial_file = Path(folder, path.name)
         with open(partial_file, "wb") as file:
-            summary = decode_to_npy(archive, crop_resize, file, check_disk)
+            summary = decode(file, check_disk)
         partial_file.with_suffix(".json").write_text(json.dumps(summary._asdict()), encoding="utf-8")
         # the summary last: pixels without one, or with that of others, are decoded again
         os.replace(partial_file, path)
@@ -104,18 +109,18 @@ def decode_into_cache(archive: ImageArchive, crop_resize: CropResize, path: Path
     return DecodedImages(np.load(path, mmap_mode="r", allow_pickle=False), summary)
 
 
-def decode_in_memory(archive: ImageArchive, crop_resize: CropResize, reason: str) -> DecodedImages:
+def decode_in_memory(decode: Decoder, name: str, reason: str) -> DecodedImages:
     """Decode into memory what is small, or what the cache has no room for, if memory has; ``reason`` is the cache's."""
 
     def check_memory(size: int) -> None:
         if size > available_memory() // 2:
             raise ValueError(
-                f"the decoded images of {archive.path} take {size / 1e9:.1f} GB, more than the memory that is free "
+                f"the decoded images of {name} take {size / 1e9:.1f} GB, more than the memory that is free "
                 f"and than the cache {cache_dir()} can hold{reason}: set ELBOWROOM_CACHE to a larger disk, or give a "
                 "smaller resize="
             )
 
     file = BytesIO()
-    summary = decode_to_npy(archive, crop_resize, file, check_memory)
+    summary = decode(file, check_memory)
     file.seek(0)
     return DecodedImages(np.load(file, allow_pickle=False), summary)

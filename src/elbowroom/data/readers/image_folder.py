@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from elbowroom.data.image import IMAGE_SUFFIXES, CropResize
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset, class_names, split_from_rows
 from elbowroom.data.readers.base import Listing, Reader
-from elbowroom.data.readers.image_archive import folder_labels, has_only_images, open_image_archive
+from elbowroom.data.readers.image_archive import ImageArchive, folder_labels, has_only_images, open_image_archive
 from elbowroom.data.readers.image_cache import DecodedImages, cache_path, load_cached
-from elbowroom.data.readers.image_decode import format_errors, unreadable_images_error
+from elbowroom.data.readers.image_decode import decode_to_npy, format_errors, unreadable_images_error
 
 MAX_LISTED_IMAGES = 20
 """Images that a warning names."""
@@ -33,12 +34,23 @@ def read_images(listing: Listing, options: ReadOptions) -> RawDataset:
 
 def is_image_tar(tar: Path, crop_resize: CropResize) -> bool:
     """Return whether a tar holds images alone and is decoded as a zip is; a cached one is not looked at again."""
-    return cache_path(open_image_archive(tar), crop_resize).exists() or has_only_images(tar)
+    return cache_path(decoded_version(open_image_archive(tar), crop_resize)).exists() or has_only_images(tar)
+
+
+def decoded_version(archive: ImageArchive, crop_resize: CropResize) -> str:
+    """Return what the decoded images depend on, as a text."""
+    return f"{archive.version_hash} {crop_resize}"
 
 
 def load_images(path: Path, options: ReadOptions) -> DecodedImages:
     """Return the decoded images; those that cannot be read are refused, or skipped with a warning."""
-    images = load_cached(open_image_archive(path), options.crop_resize)
+    archive = open_image_archive(path)
+    images = load_cached(
+        cache_path(decoded_version(archive, options.crop_resize)),
+        archive.total_bytes,
+        partial(decode_to_npy, archive, options.crop_resize),
+        path.name,
+    )
     unreadable = images.metadata.errors
     count = len(images.metadata.names) + len(unreadable)
     if unreadable and options.bad_images == "refuse":
