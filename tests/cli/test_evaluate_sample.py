@@ -35,7 +35,8 @@ def test_evaluate_prints_json_and_a_table(run, capsys):
 def test_sample_from_the_prior_and_from_latents(run, tmp_path, capsys):
     grid, arrays = tmp_path / "grid.png", tmp_path / "codes.npz"
     assert main(["sample", str(run), "-n", "9", "--out", str(grid)]) == 0
-    assert Image.open(grid).size[0] > 150
+    with Image.open(grid) as image:
+        assert image.width > 150
     assert main(["sample", str(run), "--z", "0,0; 0,1; -0.9,-0.9", "--out", str(arrays)]) == 0
     held = np.load(arrays)
     np.testing.assert_allclose(held["z"], [[0, 0], [0, 1], [-0.9, -0.9]], rtol=1e-6)

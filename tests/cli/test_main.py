@@ -145,9 +145,9 @@ def test_mistakes_with_a_run(run, error_line, tmp_path):
     )
     assert "is not numbers" in error_line("sample", run, "--z", "0,a", "--out", "x.png")
     for code in ("nan,0", "inf,0"):
-        assert f"code 1, '{code}', is not finite" in error_line("sample", run, "--z", code, "--out", "x.png")
+        assert f"latent 1, '{code}', is not finite" in error_line("sample", run, "--z", code, "--out", "x.png")
     assert "both -n 5 and --z" in error_line("sample", run, "--z", "0,0", "-n", "5", "--out", "x.png")
-    assert "holds no code" in error_line("sample", run, "--z", ";", "--out", "x.png")
+    assert "holds no latent" in error_line("sample", run, "--z", ";", "--out", "x.png")
     assert "must end in .png" in error_line("sample", run, "--out", "x.gif")
     assert "there is no folder" in error_line("sample", run, "--out", tmp_path / "no" / "x.png")
     assert "-n must be at least 1" in error_line("sample", run, "-n", "0", "--out", "x.png")

@@ -14,7 +14,8 @@ def test_figure_has_a_row_for_each_likelihood(load_script, tmp_path, digits):
     assert faces.shape == again.shape == (page.FACES, 1, 8, 8)
     assert page.strip(faces).shape == (8 + 2, (8 + 1) * page.FACES)
     page.save(page.sheet(["one", "two"], 2 * [[faces, again, samples, draws]]), tmp_path / "sheet.png")
-    assert Image.open(tmp_path / "sheet.png").width > 600
+    with Image.open(tmp_path / "sheet.png") as image:
+        assert image.width > 600
 
 
 def test_bits_of_a_uniform_density_are_those_of_uniform_pixels(load_script, monkeypatch):
