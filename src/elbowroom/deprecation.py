@@ -125,6 +125,10 @@ NAMES: dict[str, dict[str, str]] = {
         "fit": "elbowroom.workbench.fit.fit",
         "resume": "elbowroom.workbench.fit.resume",
     },
+    "elbowroom.training.state": {
+        "FIGURES": "METRICS",
+        "Key": "StateKey",
+    },
 }
 
 #: Modules that have moved.
@@ -170,8 +174,30 @@ AUDIT_CHECKS = {
     "the same in any company": "independent of the rest of the batch",
 }
 
+#: Kinds of figures.
+PLOT_KINDS = {"codes": "latents"}
+
 #: Names of likelihoods.
 LIKELIHOODS = {"discretised-logistic": "discretized-logistic"}
+
+
+#: Attributes of objects, by their class.
+ATTRIBUTES: dict[str, dict[str, str]] = {
+    "Comparison": {
+        "apart": "comparability_notes",
+        "best": "best_groups",
+        "differs": "differing_settings",
+        "left_out": "excluded_entries",
+        "said": "footnotes",
+        "same": "shared_settings",
+    },
+    "Group": {
+        "differs": "differing_values",
+        "done": "done_entries",
+        "figures": "metrics",
+        "seeds": "seed_summary",
+    },
+}
 
 
 def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
@@ -190,6 +216,14 @@ def current_likelihood(name: str) -> str:
         warn_renamed(f"'{name}'", f"'{LIKELIHOODS[name]}'")
         return LIKELIHOODS[name]
     return name
+
+
+def current_plot_kind(kind: str) -> str:
+    """Return the name of a kind of figure, with a warning where it is an old one."""
+    if kind in PLOT_KINDS:
+        warn_renamed(f"the figure '{kind}'", f"'{PLOT_KINDS[kind]}'")
+        return PLOT_KINDS[kind]
+    return kind
 
 
 def deprecated_getattr(module: str, stacklevel: int = 3) -> Callable[[str], Any]:
@@ -213,6 +247,18 @@ def deprecated_getattr(module: str, stacklevel: int = 3) -> Callable[[str], Any]
     return getattribute
 
 
+def renamed_attributes(class_name: str) -> Callable[[Any, str], Any]:
+    """A class's ``__getattr__`` that gives the value of the new attribute for an old one, with a warning."""
+
+    def getattribute(self: Any, name: str) -> Any:
+        if (new := ATTRIBUTES[class_name].get(name)) is None:
+            raise AttributeError(f"{class_name!r} object has no attribute {name!r}")
+        warn_renamed(f"{class_name}.{name}", new)
+        return getattr(self, new)
+
+    return getattribute
+
+
 def renamed_arguments(names: Mapping[str, str]) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """A decorator: keyword arguments under their old names are taken for the new ones, with a warning.
 
@@ -232,7 +278,7 @@ def renamed_arguments(names: Mapping[str, str]) -> Callable[[Callable[P, T]], Ca
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
             for old in names.keys() & kwargs.keys():
-                warn_renamed(f"the argument {old} of {function.__name__}", names[old])
+                warn_renamed(f"the argument {old} of {function.__qualname__.removesuffix('.__init__')}", names[old])
                 kwargs[names[old]] = kwargs.pop(old)
             return function(*args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Other people's tools, each imported when it is first used."""
+"""Integrations with other tools, each imported on first use: loggers, Pyro."""
 
 from importlib import import_module
 from types import ModuleType

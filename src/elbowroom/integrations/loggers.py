@@ -1,6 +1,6 @@
-"""Callbacks that pass the metrics and the pictures on to somebody else's board.
+"""Loggers: callbacks that send metrics and images to CSV, TensorBoard, Weights & Biases and visdom.
 
-``metrics.jsonl`` in the run directory has all of it anyway; these are for who watches elsewhere.
+The run directory has all of it in ``metrics.jsonl`` and ``images`` anyway.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ def _import_required(module: str, package: str) -> Any:
 
 
 def _row_metrics(row: dict[str, Any]) -> dict[str, float]:
-    """The numbers of a row worth a curve."""
+    """Return the metrics of a row: its floats without the time."""
     return {name: value for name, value in row.items() if isinstance(value, float) and name != "seconds"}
 
 
 def _epoch_images(state: State) -> dict[str, Path]:
-    """The pictures of the epoch that has just ended, by kind."""
-    names = {path.stem.rpartition("-")[0]: path for path in state[RUN].images.glob(f"*-{state[EPOCH]:04d}.png")}
-    return dict(sorted(names.items()))
+    """Return the images of the epoch that has just ended, by kind."""
+    paths = {path.stem.rpartition("-")[0]: path for path in state[RUN].images.glob(f"*-{state[EPOCH]:04d}.png")}
+    return dict(sorted(paths.items()))
 
 
 class CSV(Callback):
-    """The rows as a table, ``metrics.csv`` in the run directory; a column for every figure of the first row on.
+    """CSV logger: the metrics as ``metrics.csv`` in the run directory, with a column for every metric of any row.
 
     Args:
-        name: of the file.
+        name: the name of the file.
     """
 
     is_on_every_rank = False
@@ -48,7 +48,7 @@ class CSV(Callback):
         self.name = name
 
     def end(self, state: State) -> None:
-        """Written at the end from ``metrics.jsonl``, so that a resumed run has one whole table."""
+        """Write the table at the end from ``metrics.jsonl``, so that a resumed run has one complete table."""
         rows = [row for row in state[RUN].metrics() if "split" in row]
         columns = list(dict.fromkeys(name for row in rows for name in row))
         with (state[RUN].path / self.name).open("w", newline="", encoding="utf-8") as file:
@@ -58,10 +58,10 @@ class CSV(Callback):
 
 
 class TensorBoard(Callback):
-    """Scalars by ``split/figure`` and each epoch's pictures, for TensorBoard.
+    """TensorBoard logger: scalars ``split/metric`` and the images of each epoch.
 
     Args:
-        folder: for its event files; ``tensorboard`` in the run directory if not given.
+        folder: of the event files; ``tensorboard`` in the run directory if not given.
 
     Raises:
         ValueError: tensorboard is not installed.
@@ -76,7 +76,7 @@ class TensorBoard(Callback):
 
     def start(self, state: State) -> None:
         writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter
-        # What a run that is resumed here wrote after its checkpoint is passed over.
+        # Events that a resumed run wrote after its checkpoint are purged.
         self._writer = writer(self._folder or state[RUN].path / "tensorboard", purge_step=state[STEP] + 1)
 
     def row(self, state: State) -> None:
@@ -94,13 +94,13 @@ class TensorBoard(Callback):
 
 
 class WandB(Callback):
-    """Scalars by ``split/figure`` and each epoch's pictures, for Weights & Biases.
+    """Weights & Biases logger: scalars ``split/metric`` and the images of each epoch.
 
-    A run that is resumed goes on in the same place, which is named after the run directory.
+    A resumed run continues the same W&B run, which is named after the run directory.
 
     Args:
-        project: where it goes.
-        **settings: for ``wandb.init``.
+        project: the W&B project.
+        **settings: passed to ``wandb.init``.
 
     Raises:
         ValueError: wandb is not installed.
@@ -115,18 +115,18 @@ class WandB(Callback):
 
     def start(self, state: State) -> None:
         run = state[RUN]
-        here = {"project": self._project, "name": run.path.name, "id": run.path.name, "resume": "allow"}
-        self._run = self._wandb.init(config=run.record, **(here | self._settings))
+        defaults = {"project": self._project, "name": run.path.name, "id": run.path.name, "resume": "allow"}
+        self._run = self._wandb.init(config=run.record, **(defaults | self._settings))
 
     def row(self, state: State) -> None:
         row = state[ROW]
-        figures = {f"{row['split']}/{name}": value for name, value in _row_metrics(row).items()}
-        self._run.log(figures | {"epoch": row["epoch"]}, step=row["step"])
+        metrics = {f"{row['split']}/{name}": value for name, value in _row_metrics(row).items()}
+        self._run.log(metrics | {"epoch": row["epoch"]}, step=row["step"])
 
     def epoch(self, state: State) -> None:
-        pictures = {kind: self._wandb.Image(str(path)) for kind, path in _epoch_images(state).items()}
-        if pictures:
-            self._run.log(pictures, step=state[STEP])
+        images = {kind: self._wandb.Image(str(path)) for kind, path in _epoch_images(state).items()}
+        if images:
+            self._run.log(images, step=state[STEP])
 
     def close(self, state: State) -> None:
         if self._run is not None:
@@ -134,11 +134,11 @@ class WandB(Callback):
 
 
 class Visdom(Callback):
-    """A window of curves for each figure, a line for each split, and one for each kind of picture, for visdom.
+    """Visdom logger: a window for each metric, with a line for each split, and one for each kind of image.
 
     Args:
-        env: visdom's environment; the run directory's name if not given.
-        **settings: for ``visdom.Visdom``, as ``server`` and ``port``.
+        env: visdom's environment; the name of the run directory if not given.
+        **settings: passed to ``visdom.Visdom``, as ``server`` and ``port``.
 
     Raises:
         ValueError: visdom is not installed.

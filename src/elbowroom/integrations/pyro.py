@@ -1,7 +1,8 @@
-"""Our models as Pyro takes them: a model and a guide, for its inference and its poutines."""
+"""Bridge to Pyro: a model as a Pyro model and guide, for SVI, predictive sampling and poutines."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from itertools import count
@@ -31,14 +32,14 @@ def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
     .. math:: z \sim p(z),\quad x \sim p(x \mid z); \qquad z \sim q(z \mid x)
 
     Both are called with a batch of examples x, (B, \*shape), and, if the model is conditional, with its labels c. The
-    sample sites are ``z`` and ``x``, in a plate ``data`` over the examples; ``x`` is observed. What is trained is the
-    model itself, in place: its parameters are in Pyro's parameter store under a name of their own, whatever was there
-    before. Any posterior, prior and likelihood with a ``log_prob`` will do, mixtures and the VampPrior included.
+    sample sites are ``z`` and ``x``, in a plate ``data`` over the examples; ``x`` is observed. Training updates the
+    model itself, in place: its parameters are in Pyro's parameter store under a unique name. Any posterior, prior and
+    likelihood with a ``log_prob`` will do, mixtures and the VampPrior included.
 
-    Pyro's losses are sums over the examples, ours means: ``Trace_ELBO().loss(p, q, x) / len(x)`` is
+    Pyro's losses are sums over the examples, those of elbowroom means: ``Trace_ELBO().loss(p, q, x) / len(x)`` is
     :math:`-\frac1B \sum \log p(x, z) - \log q(z \mid x)` in nats per example, at one draw of z for each.
-    ``TraceMeanField_ELBO`` takes the KL in closed form where there is one, as our ELBO does.
-    ``num_particles`` with ``vectorize_particles=True`` draws K codes at once. Noise comes from elbowroom's source, so
+    ``TraceMeanField_ELBO`` takes the KL in closed form where there is one, as :class:`elbowroom.ELBO` does.
+    ``num_particles`` with ``vectorize_particles=True`` draws K latents at once. Noise comes from elbowroom's source, so
     that within :func:`elbowroom.noise.keyed_noise` the draws are those of an evaluation. To sample x as well:
     ``pyro.poutine.uncondition(p)(x)``.
 
@@ -51,7 +52,8 @@ def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
         The model p and the guide q.
 
     Raises:
-        ValueError: several latents, a quantised or a point code, no prior, or a module that is no :class:`Model`.
+        ValueError: several latents, a quantized latent, a point posterior, no prior, or a module that is no
+            :class:`Model`.
 
     >>> import torch, pyro, elbowroom as er
     >>> data = er.load_data("digits")
@@ -71,10 +73,10 @@ def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
 
     def p(x: Tensor, c: Tensor | None = None) -> Tensor:
         pyro.module(name, model)
-        given = model._condition(c)
+        condition = model._condition(c)
         with pyro.plate("data", len(x)):
-            z = pyro.sample("z", PyroDistribution(prior(*given)))
-            return pyro.sample("x", PyroDistribution(model.decoder(z, *given)), obs=x)
+            z = pyro.sample("z", PyroDistribution(prior(*condition)))
+            return pyro.sample("x", PyroDistribution(model.decoder(z, *condition)), obs=x)
 
     def q(x: Tensor, c: Tensor | None = None) -> Tensor:
         pyro.module(name, model)
@@ -87,18 +89,18 @@ def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
 
 
 class PyroDistribution(TorchDistribution):
-    """A distribution of ours, or of torch, as Pyro takes it: callable, and expanded to the shape of a plate.
+    """A distribution of elbowroom or torch as a Pyro distribution: callable, and expanded to the shape of a plate.
 
     Args:
         base: the distribution.
-        batch_shape: its batch shape, of which the last dimensions are the base's; all of the base's if not given.
+        batch_shape: the expanded batch shape, which ends with that of the base; that of the base if not given.
 
     >>> from elbowroom import StandardNormal
     >>> PyroDistribution(StandardNormal(2)()).expand((3, 5))().shape
     torch.Size([3, 5, 2])
     """
 
-    arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - torch declares it so
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012 - as in torch
 
     def __init__(self, base: Distribution, batch_shape: Size | None = None) -> None:
         self.base = base
@@ -108,25 +110,25 @@ class PyroDistribution(TorchDistribution):
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]
-        """Whether gradients pass through its draws."""
+        """Whether gradients pass through its samples."""
         return self.base.has_rsample
 
     @property
     def support(self) -> Any:
-        """Of the base; all numbers, where it does not say."""
-        try:
-            return self.base.support or constraints.independent(constraints.real, len(self.event_shape))
-        except NotImplementedError:
-            return constraints.independent(constraints.real, len(self.event_shape))
+        """The support of the base; all reals, where it declares none."""
+        with contextlib.suppress(NotImplementedError):
+            if self.base.support is not None:
+                return self.base.support
+        return constraints.independent(constraints.real, len(self.event_shape))  # type: ignore[no-untyped-call]
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> PyroDistribution:
-        own, wanted = tuple(self.base.batch_shape), tuple(batch_shape)
-        if own != wanted[len(wanted) - len(own) :]:
+        base_shape, plate_shape = tuple(self.base.batch_shape), tuple(batch_shape)
+        if base_shape != plate_shape[len(plate_shape) - len(base_shape) :]:
             raise ValueError(
-                f"a distribution over a batch of {list(own)} cannot stand in a plate of {list(wanted)}: give as many "
-                "examples, and labels, as the plate has"
+                f"a distribution over a batch of {list(base_shape)} cannot stand in a plate of {list(plate_shape)}: "
+                "give as many examples, and labels, as the plate has"
             )
-        return PyroDistribution(self.base, Size(wanted))
+        return PyroDistribution(self.base, Size(plate_shape))
 
     def rsample(self, sample_shape: Any = Size()) -> Tensor:
         return self._draw_flat(self.base.rsample, sample_shape)
@@ -135,26 +137,27 @@ class PyroDistribution(TorchDistribution):
         return self._draw_flat(self.base.sample, sample_shape)
 
     def _draw_flat(self, draw: Callable[[Size], Tensor], sample_shape: Any) -> Tensor:
-        """All draws of an example along one leading dimension, as our models make them."""
+        """Draw all samples of an example along one leading dimension, as the models of elbowroom do."""
         shape = self._extended_shape(sample_shape)
-        return draw(Size((math.prod(shape) // max(math.prod(self.base._extended_shape()), 1),))).reshape(shape)
+        n_samples = math.prod(shape) // max(math.prod(self.base._extended_shape()), 1)
+        return draw(Size((n_samples,))).reshape(shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        found = self.base.log_prob(value)
-        return found if found.dim() >= len(self.batch_shape) else found.expand(self.batch_shape)
+        log_prob = self.base.log_prob(value)
+        return log_prob if log_prob.dim() >= len(self.batch_shape) else log_prob.expand(self.batch_shape)
 
 
-@register_kl(PyroDistribution, PyroDistribution)
+@register_kl(PyroDistribution, PyroDistribution)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl(q: PyroDistribution, p: PyroDistribution) -> Tensor:
     return kl_divergence(q.base, p.base).expand(q.batch_shape)
 
 
 def _check_model(model: nn.Module) -> None:
-    """Refuse what is no pair of densities over one latent."""
+    """Check that a model has densities over one latent."""
     if not isinstance(model, Model):
         kind = type(model).__name__
         raise ValueError(
-            f"{kind} is no model with one latent, which the bridge takes: train it with elbowroom.fit, or write its "
+            f"{kind} is no model with one latent, which the bridge needs: train it with elbowroom.fit, or write its "
             "Pyro model with a sample site for each latent"
         )
     family = getattr(model.encoder, "family", None)
@@ -163,10 +166,12 @@ def _check_model(model: nn.Module) -> None:
     if isinstance(family, Point):
         raise ValueError(_POINT_MESSAGE)
     if model.prior is None:
-        raise ValueError("this model has no prior for z to be drawn from: give it one, as elbowroom.StandardNormal")
+        raise ValueError("this model has no prior for z: give it one, as elbowroom.StandardNormal")
 
 
-_QUANTIZED_MESSAGE = "a quantised code is no draw, and its codebook follows by averages: train it with elbowroom.fit"
+_QUANTIZED_MESSAGE = (
+    "a quantized latent is not sampled, and its codebook follows by moving averages: train it with elbowroom.fit"
+)
 _POINT_MESSAGE = "a point posterior has no density for a guide: use a posterior that has, as elbowroom.DiagonalNormal"
 
 

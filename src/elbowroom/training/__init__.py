@@ -1,5 +1,8 @@
-"""Training: one step, one loop, and what may be hung on it."""
+"""Training: one step, the loop above it, and callbacks."""
 
+from typing import TYPE_CHECKING
+
+from elbowroom.deprecation import deprecated_getattr
 from elbowroom.training.backward import DivergedError
 from elbowroom.training.callback import Callback, every, on, once, only_if
 from elbowroom.training.callbacks import EMA, EarlyStopping, FreeBits, GradientClipping, LRSchedule, SkipStep, Warmup
@@ -25,3 +28,6 @@ __all__ = [
     "only_if",
     "state_key",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

@@ -1,4 +1,4 @@
-"""Means over the examples of many batches, without asking the device for a number each step."""
+"""Running means over batches, kept on the device so that a step never waits for a number."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from elbowroom import distributed
 
 
 class RunningMean:
-    """Sums of terms, weighted by the size of their batches. All of it is work for the device, so it can be captured.
+    """Means of terms over batches, weighted by batch size; computed on the device, so that a CUDA graph can capture it.
 
-    >>> meter = RunningMean()
-    >>> meter.add({"loss": torch.tensor(1.0)}, 3)
-    >>> meter.add({"loss": torch.tensor(5.0)}, 1)
-    >>> meter.means()
+    >>> mean = RunningMean()
+    >>> mean.add({"loss": torch.tensor(1.0)}, 3)
+    >>> mean.add({"loss": torch.tensor(5.0)}, 1)
+    >>> mean.means()
     (4, {'loss': 2.0})
     """
 
@@ -23,18 +23,18 @@ class RunningMean:
         self._sums: Tensor | None = None
 
     def add(self, terms: dict[str, Tensor], examples: int) -> None:
-        """Take in the means over one batch."""
+        """Add the means over one batch of so many examples."""
         values = list(terms.values())
         # Double precision where the device has it: ten million single-precision additions lose a digit.
-        precise = torch.float32 if values[0].device.type == "mps" else torch.float64
-        sums = torch.stack([*values, torch.ones_like(values[0])]).to(precise) * examples
+        dtype = torch.float32 if values[0].device.type == "mps" else torch.float64
+        sums = torch.stack([*values, torch.ones_like(values[0])]).to(dtype) * examples
         if self._sums is None:
             self._names, self._sums = list(terms), sums
         else:
             self._sums += sums
 
     def means(self) -> tuple[int, dict[str, float]]:
-        """The number of examples and the mean of each term, over all processes; the meter starts anew."""
+        """Return the number of examples and the mean of each term over all processes, and reset the sums."""
         if self._sums is None:
             return 0, {}
         *sums, examples = distributed.all_reduce_sum(self._sums.clone()).tolist()

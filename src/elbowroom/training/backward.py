@@ -1,4 +1,4 @@
-"""Everybody's gradients, over the pieces of a batch and the processes that share it."""
+"""Gradients of every player, over micro-batches and data-parallel processes; the check for non-finite losses."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from elbowroom.training.step import Losses, Step
 
 
 def wrap_data_parallel(step: Step) -> nn.Module:
-    """The step, its gradients averaged over the processes where several train together."""
+    """Wrap the step in :class:`DistributedDataParallel` where several processes train together."""
     if distributed.world_size() == 1:
         return step
-    # Somebody's own module may hold parameters that its output does not depend on; ours are tested not to.
+    # A user's module may have parameters that its output does not depend on; those of the package are tested not to.
     return DistributedDataParallel(step, find_unused_parameters=not isinstance(step.model, GenerativeModel))
 
 
 def compute_gradients(
     step: nn.Module, state: State, shard: BatchShard, step_count: Tensor, running_mean: RunningMean, accumulate: int
 ) -> None:
-    """Gradients of each player's own parameters, all at the same point, of the mean over the batch.
+    """Compute the gradient of each player's loss, a mean over the batch, for its own parameters at the same point.
 
     Raises:
-        Diverged: a loss is no number; at once on a CPU, elsewhere and together with others at the next row.
+        DivergedError: a loss is not finite; on a CPU at once, on a GPU or in several processes at the next metrics row.
     """
     for optimizer in state[OPTIMIZERS].values():
         optimizer.zero_grad()
-    together = step if isinstance(step, DistributedDataParallel) else None
-    own: Step = step.module if together else step  # type: ignore[assignment]
-    pieces = list(shard.micro_batches(accumulate))
-    for i, (batch, share, examples) in enumerate(pieces, 1):
-        with together.no_sync() if together and i < len(pieces) else nullcontext():
+    parallel = step if isinstance(step, DistributedDataParallel) else None
+    inner: Step = step.module if parallel else step  # type: ignore[assignment]
+    micro_batches = list(shard.micro_batches(accumulate))
+    for i, (batch, share, examples) in enumerate(micro_batches, 1):
+        with parallel.no_sync() if parallel and i < len(micro_batches) else nullcontext():
             losses = step(batch, step_count)
-            # A look at the loss makes a GPU wait, and processes must not part ways.
-            if state[DEVICE].type == "cpu" and together is None:
-                check_finite(losses, own, batch, step_count)
-            _backward(own.players, losses, share)
+            # Reading the loss would make a GPU wait, and an error in one process alone would leave the others hanging.
+            if state[DEVICE].type == "cpu" and parallel is None:
+                check_finite(losses, inner, batch, step_count)
+            _backward(inner.players, losses, share)
         running_mean.add(losses.terms, examples)
 
 
 def _backward(players: list[Player], losses: Losses, share: float) -> None:
     for i, player in enumerate(players, 1):
         loss = losses.players[player.name] if share == 1 else losses.players[player.name] * share
-        loss.backward(inputs=player.parameters, retain_graph=i < len(players))
+        torch.autograd.backward(loss, inputs=player.parameters, retain_graph=i < len(players))
 
 
 class DivergedError(ValueError):
@@ -62,15 +62,15 @@ class DivergedError(ValueError):
 
 
 def check_finite(losses: Losses, step: Step, batch: Batch, step_count: Tensor) -> None:
-    """Refuse losses that are no numbers.
+    """Check that all losses are finite.
 
     Raises:
-        Diverged: naming the term, the step and the layer where the first such value arises.
+        DivergedError: one is not; names the term, the step and the layer where the first such value arises.
     """
     if all(math.isfinite(loss.item()) for loss in losses.players.values()):
         return
     values = {name: value.item() for name, value in {**losses.terms, **losses.players}.items()}
-    # The sums come last: they are wrong because one of the others is.
+    # Sums come last: they are not finite because one of their terms is not.
     names = sorted(values, key=lambda name: name in ("loss", "elbo", *losses.players))
     term = next(name for name in names if not math.isfinite(values[name]))
     raise DivergedError(
@@ -80,24 +80,28 @@ def check_finite(losses: Losses, step: Step, batch: Batch, step_count: Tensor) -
 
 
 def locate_non_finite(step: Step, batch: Batch, step_count: Tensor) -> str:
-    """Where the first value that is no number comes from: a parameter, a layer's output, or a density."""
+    """Say where the first non-finite value comes from: a parameter, a layer's output, or a density."""
     for name, parameter in step.named_parameters():
         if not parameter.isfinite().all():
             return f"where the parameter {name} holds it already"
-    seen: list[str] = []
+    non_finite: list[str] = []
 
-    def watch(name: str) -> Any:
-        def look(module: nn.Module, inputs: Any, output: Any) -> None:
+    def make_hook(name: str) -> Any:
+        def check_output(module: nn.Module, inputs: Any, output: Any) -> None:
             if isinstance(output, Tensor) and not output.isfinite().all():
-                seen.append(name)
+                non_finite.append(name)
 
-        return look
+        return check_output
 
-    handles = [module.register_forward_hook(watch(name)) for name, module in step.named_modules() if name]
+    handles = [module.register_forward_hook(make_hook(name)) for name, module in step.named_modules() if name]
     try:
         with torch.no_grad():
             step(batch, step_count)
     finally:
         for handle in handles:
             handle.remove()
-    return f"first in the output of {seen[0]}" if seen else "in a density or a divergence, not in a layer's output"
+    return (
+        f"first in the output of {non_finite[0]}"
+        if non_finite
+        else "in a density or a divergence, not in a layer's output"
+    )

@@ -1,4 +1,4 @@
-"""What may be hung on the loop, and when it is called."""
+"""The callback protocol: hooks of the training loop, and decorators that make a function a callback."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from elbowroom import distributed
+from elbowroom.deprecation import warn_renamed
 from elbowroom.training.state import EPOCH, STEP, State
 
-#: In the order in which one step, and then one epoch, calls them.
+#: Hooks, in the order in which one step, and then one epoch, calls them.
 HOOKS = (
     "start",
     "batch",
@@ -24,18 +25,18 @@ HOOKS = (
     "close",
 )
 
-#: Those that act inside a step, and so keep it from being captured.
+#: Hooks inside a step; a callback with one of them keeps the step from being captured in a CUDA graph.
 IN_STEP_HOOKS = ("batch", "forward", "loss", "backward")
 
 
 class Callback:
-    """Override the hooks you want; each gets the :class:`State`. One that is not overridden costs nothing.
+    """Base class of callbacks: override the hooks you want; each gets the :class:`State`. Others cost nothing.
 
-    A callback with a memory that must survive a resumption puts it into :meth:`state_dict`.
+    A callback whose attributes must survive a resumption returns them from :meth:`state_dict`.
 
     Attributes:
-        is_on_every_rank: whether each of several processes that train together calls it, or the first alone. What acts on
-            the training must be everywhere; what looks and writes need not.
+        is_on_every_rank: whether every process of a distributed training calls it, or the main process alone. One that
+            changes the training must run on every rank; one that only reads and writes files need not.
 
     >>> class Stop(Callback):
     ...     def row(self, state):
@@ -45,20 +46,26 @@ class Callback:
 
     is_on_every_rank = True
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "everywhere" in vars(cls):
+            warn_renamed("Callback.everywhere", "Callback.is_on_every_rank")
+            cls.is_on_every_rank = vars(cls)["everywhere"]
+
     def start(self, state: State) -> None:
-        """Before the first step."""
+        """Before the first step of this process."""
 
     def batch(self, state: State) -> None:
-        """A batch was loaded: ``state[BATCH]``, which may be replaced."""
+        """After a batch was loaded: ``state[BATCH]``, which may be replaced."""
 
     def forward(self, state: State) -> None:
-        """The model drew: ``state[DRAW]``. Also in validation."""
+        """After the model's forward pass: ``state[DRAW]``. Also in validation."""
 
     def loss(self, state: State) -> None:
-        """The draw was scored: ``state[LOSS]``, to which may be added. Also in validation."""
+        """After the loss was computed: ``state[LOSS]``, to which may be added. Also in validation."""
 
     def backward(self, state: State) -> None:
-        """Every parameter has its gradient, which may be changed."""
+        """After the backward pass: every parameter has its gradient, which may be changed."""
 
     def step(self, state: State) -> None:
         """After every optimiser step."""
@@ -67,7 +74,7 @@ class Callback:
         """After a row was written to the metrics: ``state[ROW]``."""
 
     def validation(self, state: State) -> None:
-        """After the watched splits were measured: ``state[FIGURES]``, by split."""
+        """After the watched splits were evaluated: ``state[METRICS]``, by split."""
 
     def epoch(self, state: State) -> None:
         """After an epoch and its validation."""
@@ -76,43 +83,43 @@ class Callback:
         """After a checkpoint was written."""
 
     def end(self, state: State) -> None:
-        """After the last step, also of a training that was asked to stop; not after an error."""
+        """After the last step, also where the training was stopped early; not after an error."""
 
     def close(self, state: State) -> None:
         """Last of all, also after an error."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What to remember: tensors, and values that JSON can hold."""
+        """Return what a checkpoint keeps: tensors, and values that JSON can hold."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
 
 
 class CallbackList:
-    """The callbacks, sorted by what they hook."""
+    """The callbacks of a training, indexed by hook."""
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self.callbacks = list(callbacks)
-        acting = [callback for callback in self.callbacks if callback.is_on_every_rank or distributed.is_main_process()]
-        self._by_name = {name: [getattr(c, name) for c in acting if has_hook(c, name)] for name in HOOKS}
+        active = [callback for callback in self.callbacks if callback.is_on_every_rank or distributed.is_main_process()]
+        self._by_name = {name: [getattr(c, name) for c in active if has_hook(c, name)] for name in HOOKS}
 
     def __call__(self, name: str, state: State) -> None:
-        """Call everyone who hooks ``name``."""
+        """Call every callback that has the hook ``name``."""
         for hook in self._by_name[name]:
             hook(state)
 
     def has_hook(self, name: str) -> bool:
-        """Whether anybody hooks ``name``."""
+        """Whether any callback has the hook ``name``."""
         return bool(self._by_name[name])
 
 
 def has_hook(callback: Callback, name: str) -> bool:
-    """Whether a callback hooks ``name``."""
+    """Whether a callback overrides the hook ``name``."""
     if isinstance(callback, _FilteredCallback):
         return has_hook(callback.inner, name)
-    own = getattr(callback, name)
-    return getattr(own, "__func__", own) is not getattr(Callback, name)
+    method = getattr(callback, name)
+    return getattr(method, "__func__", method) is not getattr(Callback, name)
 
 
 class _HookDecorators:
@@ -141,7 +148,7 @@ on = _HookDecorators()
 
 
 class _FilteredCallback(Callback):
-    """A callback that is called only now and then."""
+    """A callback whose hooks are called only where a condition holds."""
 
     def __init__(self, inner: Callback, is_due: Callable[[str, State], bool]) -> None:
         self.inner, self.is_on_every_rank = inner, inner.is_on_every_rank
@@ -165,7 +172,7 @@ def only_if(condition: Callable[[State], bool]) -> Callable[[Callback], Callback
 
 
 def every(n: int) -> Callable[[Callback], Callback]:
-    """Call a callback at every n-th step; its hooks on epochs, at every n-th epoch.
+    """Call a callback at every n-th step, its hooks on epochs at every n-th epoch.
 
     Raises:
         ValueError: n is below 1.
@@ -174,23 +181,23 @@ def every(n: int) -> Callable[[Callback], Callback]:
         raise ValueError(f"every(n) needs n of at least 1, got {n}")
     by_epoch = ("validation", "epoch", "checkpoint")
 
-    def due(name: str, state: State) -> bool:
+    def is_due(name: str, state: State) -> bool:
         if name in ("start", "end", "close"):
             return True
-        # Inside a step the count is of the steps before it.
+        # Inside a step, STEP counts the steps before it.
         count = state[EPOCH] if name in by_epoch else state[STEP] + (name in IN_STEP_HOOKS)
         return count % n == 0
 
-    return lambda callback: _FilteredCallback(callback, due)
+    return lambda callback: _FilteredCallback(callback, is_due)
 
 
 def once(callback: Callback) -> Callback:
     """Call each hook of a callback the first time only."""
     called: set[str] = set()
 
-    def due(name: str, state: State) -> bool:
+    def is_due(name: str, state: State) -> bool:
         first = name not in called
         called.add(name)
         return first
 
-    return _FilteredCallback(callback, due)
+    return _FilteredCallback(callback, is_due)

@@ -1,4 +1,4 @@
-"""A step recorded once on the GPU, and from then on played back."""
+"""CUDA graphs: a training step captured once on the GPU, and replayed from then on."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from elbowroom import distributed
 from elbowroom.training.batch_shard import BatchShard
 from elbowroom.training.callback import IN_STEP_HOOKS, CallbackList
 
-#: Steps taken as usual before one is recorded, so that every library has made what it makes on first use.
+#: Eager steps before one is captured, in which libraries initialise what they make on first use.
 EAGER_STEPS = 3
 
 
 class StepGraph(Protocol):
-    """What records work and plays it back."""
+    """Captures work and replays it."""
 
-    def record(self, work: Callable[[], None]) -> None:
-        """Note what ``work`` asks of the device, without doing it."""
+    def capture(self, work: Callable[[], None]) -> None:
+        """Capture what ``work`` launches on the device, without running it."""
 
     def replay(self) -> None:
-        """Do it all, on the same memory."""
+        """Run all of it, on the same memory."""
 
 
 class CUDAStepGraph:
-    """CUDA's own; random numbers go on where the device's stream stands, as they would have without it."""
+    """A CUDA graph; random numbers continue from the device's generator, as in eager steps."""
 
     def __init__(self) -> None:
         self._graph = torch.cuda.CUDAGraph()
 
-    def record(self, work: Callable[[], None]) -> None:
+    def capture(self, work: Callable[[], None]) -> None:
         with torch.cuda.graph(self._graph):
             work()
 
@@ -43,15 +43,15 @@ class CUDAStepGraph:
 
 
 class CapturedStep:
-    """The work of a step: as usual for the first few, then from a recording.
+    """A training step: eager for the first few batches, then replayed from a CUDA graph.
 
-    The recording reads its batch from memory of its own, so each batch is copied there; a smaller one, as the last of
-    an epoch may be, is worked on as usual. Recording does no work, so every batch is stepped on once. What an optimiser
-    keeps as a number, unlike its rate, is fixed in the recording; a schedule that moves such a number, as one cycle
-    moves Adam's averages, has its steps taken as usual.
+    The graph reads its batch from memory of its own, so each batch is copied there; a smaller one, as the last of an
+    epoch may be, takes an eager step. Capturing runs nothing, so every batch is stepped on once. What an optimiser
+    keeps as a Python number, unlike its rate, is fixed in the graph; under a schedule that changes such a number, as
+    one-cycle changes Adam's betas, steps stay eager.
 
     Args:
-        work: does one step on a portion, reading nothing back from the device.
+        work: does one step on a shard, reading nothing back from the device.
         optimizers: those of the step.
     """
 
@@ -76,50 +76,50 @@ class CapturedStep:
         if self._static_shard is None:
             self._static_shard = static = _clone_shard(shard)
             self._graph = CUDAStepGraph()
-            self._graph.record(lambda: self._work(static))
-        for mine, given in zip(_batch_tensors(self._static_shard), _batch_tensors(shard), strict=True):
-            mine.copy_(given)
+            self._graph.capture(lambda: self._work(static))
+        for target, source in zip(_batch_tensors(self._static_shard), _batch_tensors(shard), strict=True):
+            target.copy_(source)
         self._graph.replay()
 
 
 def can_capture(device: torch.device, hooks: CallbackList, accumulate: int, optimizers: list[Optimizer]) -> bool:
-    """Whether a step can be recorded: nobody acts inside it, and no optimiser reads its state on the host."""
-    free = not any(hooks.has_hook(name) for name in IN_STEP_HOOKS)
-    alone = distributed.world_size() == 1 and accumulate == 1
-    return device.type == "cuda" and free and alone and all(map(is_capturable, optimizers))
+    """Whether a step can be captured: no callback acts inside it, and no optimiser reads its state on the host."""
+    has_no_hook = not any(hooks.has_hook(name) for name in IN_STEP_HOOKS)
+    is_single_batch = distributed.world_size() == 1 and accumulate == 1
+    return device.type == "cuda" and has_no_hook and is_single_batch and all(map(is_capturable, optimizers))
 
 
 def is_capturable(optimizer: Optimizer) -> bool:
-    """Whether an optimiser keeps its state on the device, learning rate and all."""
+    """Whether an optimiser keeps its whole state on the device, the learning rate included."""
     groups = optimizer.param_groups
     return all(isinstance(g["lr"], Tensor) and (g.get("capturable") or g.get("fused")) for g in groups)
 
 
 def _host_settings(optimizers: list[Optimizer]) -> list[tuple[str, Any]]:
-    """The settings that a recording fixes: all numbers that do not lie on the device."""
+    """Return the settings that a graph fixes: all values that are not tensors on the device."""
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     return [(key, v) for group in groups for key, v in group.items() if key != "params" and not isinstance(v, Tensor)]
 
 
 def capturable_arguments(kind: type[Optimizer], device: torch.device, lr: float) -> dict[str, Any]:
-    """The arguments that make an optimiser capturable, where it can be."""
-    takes = inspect.signature(kind).parameters
-    if device.type != "cuda" or not {"capturable", "fused"} & set(takes):
+    """Return the arguments that make an optimiser capturable; none where it cannot be."""
+    parameters = inspect.signature(kind).parameters
+    if device.type != "cuda" or not {"capturable", "fused"} & set(parameters):
         return {}
-    flag = {"capturable": True} if "capturable" in takes else {}
+    flag = {"capturable": True} if "capturable" in parameters else {}
     return flag | {"lr": torch.tensor(lr, device=device)}
 
 
 def _run_on_side_stream(work: Callable[[BatchShard], None], shard: BatchShard) -> None:
-    """On a stream beside the main one where there are streams: what a recording needs is made there, not in it."""
+    """Run an eager step on a side stream, as CUDA wants it before a capture; without CUDA, directly."""
     if shard.batch.x.device.type != "cuda":
         work(shard)
         return
-    beside, main = torch.cuda.Stream(), torch.cuda.current_stream()
-    beside.wait_stream(main)
-    with torch.cuda.stream(beside):
+    side, main = torch.cuda.Stream(), torch.cuda.current_stream()  # type: ignore[no-untyped-call]
+    side.wait_stream(main)
+    with torch.cuda.stream(side):
         work(shard)
-    main.wait_stream(beside)
+    main.wait_stream(side)
 
 
 def _batch_tensors(shard: BatchShard) -> list[Tensor]:

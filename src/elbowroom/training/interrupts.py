@@ -1,4 +1,4 @@
-"""What stops a training from outside, and what keeps it from harm: signals, full disks, a second process."""
+"""Interruptions of a training: signals, a full disk, a lock against a second process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from elbowroom import distributed
 from elbowroom.runs.run import Run
 from elbowroom.training.state import STOP, State
 
-#: What the system says when a disk is full, a quota used up, a directory read-only.
+#: Error numbers of a full disk, a used-up quota, a read-only directory.
 _UNWRITABLE_ERRNOS = (
     errno.ENOSPC,
     errno.EFBIG,
@@ -24,15 +24,15 @@ _UNWRITABLE_ERRNOS = (
     errno.EACCES,
     errno.EPERM,
 )
-#: Seconds to wait for the lock: somebody who only looks whether it is held has it for an instant.
+#: Seconds to wait for the lock: a process that only tests whether it is held has it for an instant.
 _LOCK_TIMEOUT_S = 0.5
-#: What a signal leaves in the state; processes that train together agree on the largest place in this list.
+#: Reasons to stop, by severity; processes that train together agree on the last of theirs in this list.
 _STOP_REASONS = ("", "interrupted", "terminated", "stopped")
 
 
 @contextmanager
 def lock_run(run: Run) -> Iterator[None]:
-    """Nobody else trains into this directory meanwhile."""
+    """Hold the lock of the run directory, so that no other process trains into it."""
     if not distributed.is_main_process():
         yield
         return
@@ -49,41 +49,41 @@ def lock_run(run: Run) -> Iterator[None]:
 
 @contextmanager
 def explain_io_errors(run: Run) -> Iterator[None]:
-    """A full disk or a read-only directory in words."""
+    """Turn the OSError of a full disk or a read-only directory into a ValueError with advice."""
     try:
         yield
     except OSError as error:
         if error.errno not in _UNWRITABLE_ERRNOS:
             raise
-        then = f"'elbowroom resume {run.path}' goes on from the last checkpoint" if run.exists else "start it again"
+        advice = f"'elbowroom resume {run.path}' goes on from the last checkpoint" if run.exists else "start it again"
         raise ValueError(
-            f"cannot write to {run.path} ({error.strerror}): free some space or mend its permissions, then {then}"
+            f"cannot write to {run.path} ({error.strerror}): free some space or mend its permissions, then {advice}"
         ) from None
 
 
 @contextmanager
 def handle_signals(state: State) -> Iterator[None]:
-    """Ctrl-C, or a polite kill, ends the training after the step under way; a second one ends the process."""
+    """Stop the training after the current step on SIGINT or SIGTERM; a second signal ends the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, _: Any) -> None:
         state[STOP] = "interrupted" if number == signal.SIGINT else "terminated"
-        signal.signal(number, before[number])
+        signal.signal(number, previous[number])
 
-    before: dict[int, Any] = {int(sign): signal.signal(sign, stop) for sign in (signal.SIGINT, signal.SIGTERM)}
+    previous: dict[int, Any] = {int(sign): signal.signal(sign, stop) for sign in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def sync_stop(state: State) -> None:
-    """Stop all together, after the same step: a signal may reach one process a step before another."""
+    """Stop all processes after the same step: a signal may reach one of them a step before another."""
     if distributed.world_size() > 1:
-        mine = state[STOP]
-        place = _STOP_REASONS.index(mine) if mine in _STOP_REASONS else len(_STOP_REASONS) - 1
-        if agreed := distributed.all_reduce_max(place):
-            state[STOP] = mine or _STOP_REASONS[agreed]
+        reason = state[STOP]
+        index = _STOP_REASONS.index(reason) if reason in _STOP_REASONS else len(_STOP_REASONS) - 1
+        if agreed := distributed.all_reduce_max(index):
+            state[STOP] = reason or _STOP_REASONS[agreed]

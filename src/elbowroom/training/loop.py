@@ -1,4 +1,4 @@
-"""The loop."""
+"""The training loop: epochs, validation, checkpoints, and rollback after a non-finite loss."""
 
 from __future__ import annotations
 
@@ -39,14 +39,20 @@ from elbowroom.training.state import (
 )
 from elbowroom.training.step import Step
 
-#: Steps between two rows of the training metrics; an epoch's end writes one too.
+#: Steps between two rows of the training metrics; the end of an epoch writes one too.
 ROW_INTERVAL_STEPS = 100
-#: How often a diverged training may go back, and what it does to the learning rate each time.
-MAX_ROLLBACKS, ROLLBACK_LR_FACTOR = 3, 0.5
+#: How often a diverged training may go back to its checkpoint.
+MAX_ROLLBACKS = 3
+#: Factor of the learning rate at each rollback.
+ROLLBACK_LR_FACTOR = 0.5
+#: Offset of the random seed from one process to the next.
+RANK_SEED_STRIDE = 7_368_787
+#: Offset of the seed of the data's order from one training seed to the next, above any number of epochs.
+ORDER_SEED_STRIDE = 1_000_003
 
 
 def train(state: State, settings: dict[str, Any], callbacks: Sequence[Callback]) -> Run:
-    """Run the loop, from the run's checkpoint if it has one, with random streams of its own."""
+    """Run the loop, from the run's checkpoint if it has one, in a forked random state."""
     run = state[RUN]
     hooks = CallbackList(callbacks)
     with (
@@ -55,8 +61,8 @@ def train(state: State, settings: dict[str, Any], callbacks: Sequence[Callback])
         handle_signals(state),
         use_matmul_mode(settings["products"], state[DEVICE]),
     ):
-        # Weights come from the first process; draws are everybody's own.
-        torch.manual_seed((settings["seed"] + 7_368_787 * distributed.rank()) % 2**63)
+        # Weights come from the main process; each process draws noise of its own.
+        torch.manual_seed((settings["seed"] + RANK_SEED_STRIDE * distributed.rank()) % 2**63)
         state[EPOCH_RNG] = distributed.broadcast_object(checkpoint.rng_state())
         with explain_io_errors(run):
             _restore_or_begin(state, hooks)
@@ -72,7 +78,7 @@ def train(state: State, settings: dict[str, Any], callbacks: Sequence[Callback])
 
 
 def _restore_or_begin(state: State, hooks: CallbackList) -> None:
-    """Where the last checkpoint was; a run that has none gets its first, and becomes a run."""
+    """Restore the last checkpoint; or write the first one and the record, which makes the directory a run."""
     run = state[RUN]
     if not distributed.broadcast_object(run.exists):
         checkpoint.save(state, hooks.callbacks)
@@ -86,51 +92,58 @@ def _restore_or_begin(state: State, hooks: CallbackList) -> None:
 
 
 def _loop_with_rollback(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
-    """The loop; with ``on_nan="rollback"``, from the last checkpoint again at a smaller rate."""
-    for again in range(MAX_ROLLBACKS + 1):
+    """Run the loop; with ``on_nan="rollback"``, again from the last checkpoint at a smaller rate after a divergence."""
+    for n_rollbacks in range(MAX_ROLLBACKS + 1):
         try:
             return _loop(state, settings, hooks)
         except DivergedError as error:
-            if settings["on_nan"] != "rollback" or again == MAX_ROLLBACKS:
+            if settings["on_nan"] != "rollback" or n_rollbacks == MAX_ROLLBACKS:
                 raise
-            before = state[STEP]
-            # Half of the rate in force: the checkpoint may be from before an earlier rollback, or from after it.
-            groups = [group for optimizer in state[OPTIMIZERS].values() for group in optimizer.param_groups]
-            slower = [float(group["lr"]) * ROLLBACK_LR_FACTOR for group in groups]
-            checkpoint.load(state, hooks.callbacks)
-            state[RUN].rewind(state[STEP])
-            groups = [group for optimizer in state[OPTIMIZERS].values() for group in optimizer.param_groups]
-            for group, rate in zip(groups, slower, strict=True):
-                group["lr"] = torch.full_like(group["lr"], rate) if isinstance(group["lr"], Tensor) else rate
-            why = {"event": "rollback", "step": state[STEP], "epoch": state[EPOCH], "from": before, "why": str(error)}
-            state[RUN].log(why)
+            _roll_back(state, hooks, str(error))
+
+
+def _roll_back(state: State, hooks: CallbackList, reason: str) -> None:
+    """Restore the last checkpoint, lower the learning rates, and log an event."""
+    diverged_at = state[STEP]
+    # A share of the current rate: the checkpoint may be from before an earlier rollback, or from after it.
+    rates = [float(group["lr"]) * ROLLBACK_LR_FACTOR for group in _param_groups(state)]
+    checkpoint.load(state, hooks.callbacks)
+    state[RUN].rewind(state[STEP])
+    for group, rate in zip(_param_groups(state), rates, strict=True):
+        group["lr"] = torch.full_like(group["lr"], rate) if isinstance(group["lr"], Tensor) else rate
+    event = {"event": "rollback", "step": state[STEP], "epoch": state[EPOCH], "from": diverged_at, "why": reason}
+    state[RUN].log(event)
+
+
+def _param_groups(state: State) -> list[dict[str, Any]]:
+    return [group for optimizer in state[OPTIMIZERS].values() for group in optimizer.param_groups]
 
 
 def _loop(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
     step = Step(state[MODEL], state[OBJECTIVE], state, hooks, settings["pass_state"]).train()
-    number = torch.tensor(state[STEP], device=state[DEVICE])
-    meter, clock = RunningMean(), _Clock(state[RUN].seconds)
-    advance = _build_advance(step, state, settings["accumulate"], hooks, number, meter)
+    step_count = torch.tensor(state[STEP], device=state[DEVICE])
+    running_mean, clock = RunningMean(), _Clock(state[RUN].seconds)
+    advance = _build_advance(step, state, settings["accumulate"], hooks, step_count, running_mean)
     train = state[DATA].train.to(state[DEVICE])
     per_epoch = train.steps(settings["batch_size"])
 
     while state[STEP] < state[STEPS] and not state[STOP]:
-        for portion in _iter_epoch(state, train, settings, per_epoch):
-            advance(portion)
+        for shard in _iter_epoch(state, train, settings, per_epoch):
+            advance(shard)
             state[STEP] += 1
-            over = state[STEP] == state[STEPS]
-            if state[STEP] % ROW_INTERVAL_STEPS == 0 or state[STEP] % per_epoch == 0 or over:
-                _write_row(state, hooks, "train", meter, clock)
+            is_last = state[STEP] == state[STEPS]
+            if state[STEP] % ROW_INTERVAL_STEPS == 0 or state[STEP] % per_epoch == 0 or is_last:
+                _write_row(state, hooks, "train", running_mean, clock)
             hooks("step", state)
             sync_stop(state)
-            if over or state[STOP]:
+            if is_last or state[STOP]:
                 break
             if settings["checkpoint_every"] and state[STEP] % settings["checkpoint_every"] == 0:
                 _save_checkpoint(state, hooks)
         if state[STOP]:
-            _write_row(state, hooks, "train", meter, clock)
+            _write_row(state, hooks, "train", running_mean, clock)
         else:
-            _validate(step, state, settings, hooks, number, clock)
+            _validate(step, state, settings, hooks, step_count, clock)
             hooks("epoch", state)
         _save_checkpoint(state, hooks)
 
@@ -138,14 +151,14 @@ def _loop(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
 def _build_advance(
     step: Step, state: State, accumulate: int, hooks: CallbackList, step_count: Tensor, running_mean: RunningMean
 ) -> Callable[[BatchShard], None]:
-    """One step of everybody's on a portion, from a recording where that is possible."""
+    """Return the function that takes one step of all players on a shard, as a CUDA graph where possible."""
     optimizers = list(state[OPTIMIZERS].values())
-    together = wrap_data_parallel(step)
+    parallel_step = wrap_data_parallel(step)
 
-    def advance(portion: BatchShard) -> None:
-        state[BATCH] = portion.batch
+    def advance(shard: BatchShard) -> None:
+        state[BATCH] = shard.batch
         hooks("batch", state)
-        compute_gradients(together, state, portion.with_batch(state[BATCH]), step_count, running_mean, accumulate)
+        compute_gradients(parallel_step, state, shard.with_batch(state[BATCH]), step_count, running_mean, accumulate)
         hooks("backward", state)
         for optimizer in optimizers:
             optimizer.step()
@@ -159,7 +172,7 @@ def _build_advance(
 
 
 def _save_checkpoint(state: State, hooks: CallbackList) -> None:
-    """The weights for use and a checkpoint, once everybody has had their turn at the step."""
+    """Write the weights for use and a checkpoint, after all callbacks of the step."""
     if distributed.is_main_process():
         serialization.save(state[RUN].weights, serialization.named_tensors(state[MODEL]))
     checkpoint.save(state, hooks.callbacks)
@@ -167,22 +180,22 @@ def _save_checkpoint(state: State, hooks: CallbackList) -> None:
 
 
 def _iter_epoch(state: State, train: Split, settings: dict[str, Any], per_epoch: int) -> Iterator[BatchShard]:
-    """The batches of the epoch under way, from where the training stands in it."""
+    """Yield the batches of the current epoch that are still to come."""
     state[EPOCH] = state[STEP] // per_epoch + 1
-    done = state[STEP] % per_epoch
-    # The order follows from seed and epoch alone; a loader's own follows from the streams as the epoch began, those of
-    # the first process where there are several.
-    order = train.random_order(torch.Generator().manual_seed(settings["seed"] * 1_000_003 + state[EPOCH]))
-    if not done:
+    n_done = state[STEP] % per_epoch
+    # The order follows from seed and epoch alone; that of a loader from the random state at the start of the epoch, of
+    # the main process where there are several.
+    order = train.random_order(torch.Generator().manual_seed(settings["seed"] * ORDER_SEED_STRIDE + state[EPOCH]))
+    if not n_done:
         state[EPOCH_RNG] = distributed.broadcast_object(checkpoint.rng_state())
-    if order is not None or (not done and distributed.is_main_process()):
-        yield from iter_shards(train, settings["batch_size"], order, skip=done)
+    if order is not None or (not n_done and distributed.is_main_process()):
+        yield from iter_shards(train, settings["batch_size"], order, skip=n_done)
         return
-    here = checkpoint.rng_state()
+    current_rng = checkpoint.rng_state()
     checkpoint.restore_rng(state[EPOCH_RNG])
-    batches = iter_shards(train, settings["batch_size"], order, skip=done)
+    batches = iter_shards(train, settings["batch_size"], order, skip=n_done)
     first = next(batches)
-    checkpoint.restore_rng(here)
+    checkpoint.restore_rng(current_rng)
     yield first
     yield from batches
 
@@ -190,48 +203,48 @@ def _iter_epoch(state: State, train: Split, settings: dict[str, Any], per_epoch:
 def _validate(
     step: Step, state: State, settings: dict[str, Any], hooks: CallbackList, step_count: Tensor, clock: _Clock
 ) -> None:
-    """Measure the watched splits, and write a row for each.
+    """Evaluate the watched splits, and write a row for each.
 
-    Under the weights that a schedule ends with, so that the losses of all epochs, of which the best is kept, are of one
-    objective.
+    Terms have the weight that their schedule ends with, so that the losses of all epochs, of which the best is kept,
+    are of one objective.
     """
     state[METRICS] = {}
-    last = torch.full_like(step_count, state[STEPS])
+    last_step = torch.full_like(step_count, state[STEPS])
     for name in settings["watch"]:
         if (split := getattr(state[DATA], name)) is not None:
-            meter = measure(step, split.to(state[DEVICE]), last, settings["batch_size"])
-            state[METRICS][name] = _write_row(state, hooks, name, meter, clock)
+            running_mean = measure(step, split.to(state[DEVICE]), last_step, settings["batch_size"])
+            state[METRICS][name] = _write_row(state, hooks, name, running_mean, clock)
     hooks("validation", state)
 
 
 @torch.no_grad()
 def measure(step: Step, split: Split, step_count: Tensor, batch_size: int, seed: int = 0) -> RunningMean:
-    """The step's terms over a whole split: evaluation mode, every example once, the same noise every time."""
-    meter = RunningMean()
+    """Return the means of the step's terms over a split, in evaluation mode and with the same noise each time."""
+    running_mean = RunningMean()
     step.eval()
     order = None if distributed.world_size() == 1 or isinstance(split, LoaderSplit) else torch.arange(len(split))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for batch, mine, _ in iter_shards(freeze(split, seed), batch_size, order):
+        for batch, n_local, _ in iter_shards(freeze(split, seed), batch_size, order):
             with noise.keyed_noise(seed, batch.index):
-                meter.add(step(batch, step_count).terms, mine)
+                running_mean.add(step(batch, step_count).terms, n_local)
     step.train()
-    return meter
+    return running_mean
 
 
 def _write_row(
     state: State, hooks: CallbackList, split: str, running_mean: RunningMean, clock: _Clock
 ) -> dict[str, float]:
-    """One row for the means that the meter holds, which are returned; none where it holds nothing."""
+    """Write a row of metrics and return its terms; nothing where the running mean has no examples."""
     examples, terms = running_mean.means()
     if not examples:
         return {}
     seconds, lap = clock.read()
-    wrong = [name for name, value in terms.items() if not math.isfinite(value)]
-    if wrong:
+    non_finite = [name for name, value in terms.items() if not math.isfinite(value)]
+    if non_finite:
         first = max(state[STEP] - ROW_INTERVAL_STEPS, 0) if split == "train" else state[STEP]
         raise DivergedError(
-            f"{wrong[0]} became {terms[wrong[0]]} between steps {first} and {state[STEP]} ({split}): "
+            f"{non_finite[0]} became {terms[non_finite[0]]} between steps {first} and {state[STEP]} ({split}): "
             "lower --lr, clip the gradients (--clip 1), or look for extreme values in the data"
         )
     row = {"step": state[STEP], "epoch": state[EPOCH], "split": split, **terms, "examples": examples}
@@ -243,12 +256,13 @@ def _write_row(
 
 
 class _Clock:
-    """Seconds of training, those before a resumption included, and since the last reading."""
+    """A clock of the training time, that before a resumption included."""
 
-    def __init__(self, before: float) -> None:
+    def __init__(self, seconds_before: float) -> None:
         self._last = time.perf_counter()
-        self._start = self._last - before
+        self._start = self._last - seconds_before
 
     def read(self) -> tuple[float, float]:
+        """Return the seconds of training in all, and since the last reading."""
         before, self._last = self._last, time.perf_counter()
         return self._last - self._start, max(self._last - before, 1e-9)

@@ -1,4 +1,4 @@
-"""Optimisers by name, with arguments."""
+"""Optimisers by name: parsing, checks, and the fused or capturable variants."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": torch.optim.SGD,
 }
 
-#: One kernel per step instead of one per tensor and operation, where torch has it.
+#: Devices on which torch has a fused optimiser: one kernel per step instead of one per tensor and operation.
 FUSED_DEVICES = {"adam": ("cpu", "cuda"), "adamw": ("cpu", "cuda"), "sgd": ("cpu", "cuda"), "adagrad": ("cpu",)}
 
 
 def make_optimizer(text: str, player: Player, lr: float, device: torch.device) -> Optimizer:
-    """This player's optimiser: the run's, with whatever the player wants otherwise.
+    """Return a player's optimiser: that of the run, with the settings that the player overrides.
 
     Args:
         text: a name in :data:`OPTIMIZERS`, with arguments if wanted: ``"sgd(momentum=0.9)"``.
@@ -44,18 +44,19 @@ def make_optimizer(text: str, player: Player, lr: float, device: torch.device) -
     name, arguments = parse_optimizer(text)
     if not (lr > 0 and lr < float("inf")):
         raise ValueError(f"the learning rate must be above 0, got {lr}")
-    takes = inspect.signature(OPTIMIZERS[name]).parameters
+    parameters = inspect.signature(OPTIMIZERS[name]).parameters
     for argument in arguments:
-        if argument not in takes:
-            raise errors.unknown_name(f"argument of {name}", argument, set(takes) - {"params"})
+        if argument not in parameters:
+            raise errors.unknown_name(f"argument of {name}", argument, set(parameters) - {"params"})
     fused = {"fused": True} if device.type in FUSED_DEVICES.get(name, ()) else {}
-    own = {key: value for key, value in player.optimizer.items() if key in takes}
-    given = {"lr": lr} | fused | arguments | own
-    return OPTIMIZERS[name](player.parameters, **given | capturable_arguments(OPTIMIZERS[name], device, given["lr"]))
+    overrides = {key: value for key, value in player.optimizer.items() if key in parameters}
+    settings = {"lr": lr} | fused | arguments | overrides
+    capturable = capturable_arguments(OPTIMIZERS[name], device, settings["lr"])
+    return OPTIMIZERS[name](player.parameters, **settings | capturable)
 
 
 def parse_optimizer(text: str) -> tuple[str, dict[str, Any]]:
-    """A name and its arguments.
+    """Split the text of an optimiser into its name and arguments.
 
     >>> parse_optimizer("sgd(momentum=0.9, nesterov=True)")
     ('sgd', {'momentum': 0.9, 'nesterov': True})

@@ -1,14 +1,15 @@
-"""What the loop knows, under typed keys: callbacks read it, and may write it."""
+"""The state of a training under typed keys: callbacks read it, and may write it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from elbowroom.data import Batch, Data
+from elbowroom.deprecation import deprecated_getattr
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run
 
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 
 class StateKey(Generic[T]):
-    """The name of one thing in a :class:`State`, with its type; made by :func:`state_key`."""
+    """A typed key of a :class:`State`; made by :func:`state_key`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -29,10 +30,10 @@ _KEY_NAMES: set[str] = set()
 
 
 def state_key(name: str) -> StateKey[Any]:
-    """A new key for something of your own.
+    """Return a new key for a value of your own.
 
     Raises:
-        ValueError: the name is taken, so two callbacks would write over each other.
+        ValueError: the name is taken, so that two callbacks would overwrite each other.
 
     >>> mu = state_key("doc-example-mu")
     >>> state = State()
@@ -47,7 +48,7 @@ def state_key(name: str) -> StateKey[Any]:
 
 
 class State:
-    """What is known of a training while it runs, one value under each :class:`StateKey`."""
+    """The state of a training while it runs: one value under each :class:`StateKey`."""
 
     def __init__(self) -> None:
         self._values: dict[StateKey[Any], Any] = {}
@@ -56,7 +57,7 @@ class State:
         if key not in self._values:
             known = ", ".join(sorted(k.name for k in self._values))
             raise KeyError(f"nothing is in the state under '{key.name}' yet; there is: {known}")
-        return self._values[key]
+        return cast(T, self._values[key])
 
     def __setitem__(self, key: StateKey[T], value: T) -> None:
         self._values[key] = value
@@ -68,29 +69,34 @@ class State:
         return iter(self._values)
 
 
-#: What trains: a model of ours, or anybody's module.
+#: The model that trains: a :class:`GenerativeModel`, or any module.
 MODEL: StateKey[Any] = state_key("model")
 OBJECTIVE: StateKey[Term] = state_key("objective")
 DATA: StateKey[Data] = state_key("data")
 RUN: StateKey[Run] = state_key("run")
 DEVICE: StateKey[torch.device] = state_key("device")
 OPTIMIZERS: StateKey[dict[str, torch.optim.Optimizer]] = state_key("optimizers")
-#: Optimiser steps taken, and to take.
+#: Optimiser steps taken.
 STEP: StateKey[int] = state_key("step")
+#: Optimiser steps of the whole run.
 STEPS: StateKey[int] = state_key("steps")
-#: The random streams as they were when the epoch under way began.
-EPOCH_RNG: StateKey[dict[str, Tensor]] = state_key("epoch_streams")
-#: The epoch under way, counted from 1, and how many there will be.
+#: The state of the random generators at the start of the current epoch, by device.
+EPOCH_RNG: StateKey[dict[str, Tensor]] = state_key("epoch_rng")
+#: The current epoch, counted from 1.
 EPOCH: StateKey[int] = state_key("epoch")
+#: Epochs of the whole run.
 EPOCHS: StateKey[int] = state_key("epochs")
 BATCH: StateKey[Batch] = state_key("batch")
-#: What the model made of the batch: a :class:`Draw`, or an :class:`Output` of a module of one's own.
+#: The model's output for the batch: a :class:`Draw`, or an :class:`Output` of a module of your own.
 DRAW: StateKey[Any] = state_key("draw")
-#: The loss that the model descends, in nats per example.
+#: The loss that the model minimises, in nats per example.
 LOSS: StateKey[Tensor] = state_key("loss")
-#: The means over each watched split, by split and name.
-METRICS: StateKey[dict[str, dict[str, float]]] = state_key("figures")
+#: Means over each watched split, by split and name.
+METRICS: StateKey[dict[str, dict[str, float]]] = state_key("metrics")
 #: The newest row of metrics.jsonl.
 ROW: StateKey[dict[str, Any]] = state_key("row")
-#: Why to stop before the end; empty while there is no reason. A callback may write it.
+#: The reason to stop before the end; empty while there is none. A callback may write it.
 STOP: StateKey[str] = state_key("stop")
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

@@ -1,4 +1,4 @@
-"""The unit that is run eagerly, compiled, captured or wrapped for data parallel training."""
+"""The training step as a module: run eagerly, captured in a CUDA graph, or wrapped for data-parallel training."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from elbowroom.training.state import BATCH, DRAW, LOSS, State
 
 
 class Losses(NamedTuple):
-    """What one step found.
+    """The losses of one step.
 
     Attributes:
-        players: the loss that each player descends, by the player's name.
-        terms: what is reported, detached: ``loss``, the objective's terms, and ``elbo``, ``reconstruction``, ``kl``
+        players: the loss that each player minimises, by the player's name.
+        terms: reported values, detached: ``loss``, the objective's terms, and ``elbo``, ``reconstruction``, ``kl``
             wherever they are defined.
     """
 
@@ -29,14 +29,14 @@ class Losses(NamedTuple):
 
 
 class Step(nn.Module):
-    """Batch to losses: draw once, let every player score the draw.
+    """From a batch to losses: one forward pass, whose output every player scores.
 
     Args:
         model: a :class:`GenerativeModel`, or any module, whose output becomes an :class:`Output`.
-        objective: scores what the model made.
+        objective: scores the model's output.
         state: where callbacks find the draw and the loss.
-        hooks: whom to call at ``forward`` and ``loss``.
-        pass_state: call a module of one's own as ``model(x, state)``.
+        hooks: callbacks, called at ``forward`` and ``loss``.
+        pass_state: call a module of your own as ``model(x, state)``.
 
     >>> import elbowroom as er
     >>> from elbowroom.data import Batch

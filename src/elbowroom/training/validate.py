@@ -1,4 +1,4 @@
-"""What must fit together before anything is written."""
+"""Checks that model, data and settings fit together, before anything is written."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def check_settings(
     on_nan: str,
     out: str | Path | None,
 ) -> None:
-    """Refuse a training that cannot work, in one line that says what to change.
+    """Check that a training can work.
 
     Raises:
-        ValueError: what was wrong, where, and what to do.
+        ValueError: it cannot; says in one line what is wrong, where, and what to do.
     """
     counts = {"epochs": epochs, "steps": steps, "batch size": batch_size, "accumulate": accumulate}
     for name, value in (counts | {"checkpoint every": checkpoint_every}).items():
@@ -43,7 +43,8 @@ def check_settings(
         )
     if batch_size < distributed.world_size():
         raise ValueError(
-            f"batch size {batch_size} for {distributed.world_size()} processes leaves some without an example: give a larger one"
+            f"batch size {batch_size} for {distributed.world_size()} processes leaves some without an example: "
+            "give a larger one"
         )
     if out is None and distributed.can_restart():
         raise ValueError("torchrun may start this training again, which then must find its run: give --out DIR")
@@ -52,6 +53,5 @@ def check_settings(
             raise errors.unknown_name("split", split, ("train", "validation", "test"))
     if on_nan not in ("stop", "rollback"):
         raise errors.unknown_name("on_nan", on_nan, ("stop", "rollback"))
-    if not isinstance(model, GenerativeModel):
-        return
-    check_compatible(model, data)
+    if isinstance(model, GenerativeModel):
+        check_compatible(model, data)

@@ -1,4 +1,4 @@
-"""Beginning a training, and going on with one."""
+"""fit and resume: train with the default callbacks, the record and the report."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ from elbowroom.workbench.monitoring.doctor import Doctor
 from elbowroom.workbench.monitoring.report import write_final_report
 from elbowroom.workbench.monitoring.sample_images import SampleImages
 
-#: Where neither epochs nor steps are asked for: so many epochs, and of a small set more, until there are enough steps.
-DEFAULT_EPOCHS, MIN_DEFAULT_STEPS = 10, 1000
+#: Epochs, where neither epochs nor steps are given.
+DEFAULT_EPOCHS = 10
+#: Steps that a small data set gets at least, where neither epochs nor steps are given.
+MIN_DEFAULT_STEPS = 1000
 
 
 def fit(
@@ -66,37 +68,37 @@ def fit(
     on_nan: Literal["stop", "rollback"] = "stop",
     precision: Literal["float32", "bf16"] = "float32",
 ) -> Run:
-    """Train a model on an objective, and leave a run directory.
+    """Train a model on an objective, and write a run directory.
 
-    The splits in ``watch`` are evaluated after every epoch with the same noise each time. Watching the test split is
-    for reading the curve: nothing here chooses by it.
+    The splits in ``watch`` are evaluated after every epoch with the same noise each time. The test split is watched
+    for its curve alone: no choice depends on it.
 
     Args:
-        model: what draws; or any module of your own, with a :class:`Loss` for its output.
-        objective: what scores the draw.
+        model: a model of the package; or any module of your own, with a :class:`Loss` for its output.
+        objective: the objective, which scores the model's output.
         data: a :class:`Data`, or anything :func:`load_data` takes.
         epochs: passes over the training split; if neither this nor ``steps`` is given 10, or of a small set as many as
             make 1,000 steps.
         steps: optimiser steps, instead of epochs.
         batch_size: examples per step, over all processes where several train together; the last batch of an epoch
             may be smaller. A loader keeps its own.
-        lr: learning rate; since losses are means over the batch it need not change with ``batch_size``.
+        lr: learning rate; losses are means over the batch, so that it need not change with ``batch_size``.
         optimizer: a name, with arguments if wanted: ``"adam"``, ``"sgd(momentum=0.9)"``.
-        seed: of the data's order and of every draw. (The weights were drawn when the model was made.)
+        seed: of the data's order and of all noise. (The weights were drawn when the model was made.)
         out: the run directory; ``runs/RECIPE-DATA-N`` if not given.
-        device: cpu, cuda, mps; the fastest there is if not given.
+        device: cpu, cuda, mps; the fastest available if not given.
         watch: splits to evaluate after every epoch.
-        callbacks: called after the loop's own, in their order.
+        callbacks: called after the default ones, in their order.
         pass_state: call a module of your own as ``model(x, state)``.
-        accumulate: parts that a batch is put through in, one after the other, where it does not fit the memory.
+        accumulate: micro-batches per batch, where a batch does not fit the memory; their gradients are summed.
         checkpoint_every: steps between checkpoints within an epoch; each epoch ends with one anyway.
-        on_nan: what to do when the loss stops being a number: stop, or go back to the last checkpoint and on with
-            half the rate, three times at most.
-        precision: of matrix products: float32, or bf16, which is faster where the machine has units for it.
+        on_nan: what to do when the loss is not finite: stop, or roll back to the last checkpoint and go on at half the
+            learning rate, three times at most.
+        precision: of matrix products: float32, or bf16, which is faster where the hardware supports it.
 
     Raises:
         ValueError: before anything is written, if model, data and settings do not fit together, ``out`` holds a run
-            or another process trains into it; later, as :class:`Diverged`, if the loss stops being a number.
+            or another process trains into it; later, as :class:`DivergedError`, if the loss is not finite.
 
     >>> import tempfile, elbowroom as er
     >>> data = er.load_data("digits")
@@ -150,20 +152,20 @@ def resume(
     objective: Term | None = None,
     device: str | None = None,
 ) -> Run:
-    """Go on with a run from its last checkpoint, to the epochs or steps it was started with.
+    """Resume a run from its last checkpoint, to the epochs or steps it was started with.
 
-    On the same device the result is, bit for bit, that of a run that was never stopped.
+    On the same device the result is, bit for bit, that of an uninterrupted run.
 
     Args:
         path: the run directory.
-        data: what it was trained on, if that was given as a Python object.
-        callbacks: those of the run, if some of them were your own; elbowroom's are made again from the record.
-        model: made as then, if no recipe made it.
+        data: its training data, if they were given as a Python object.
+        callbacks: those of the run, if some were your own; those of the package are made from the record.
+        model: constructed as before, if no recipe made it.
         objective: likewise.
-        device: where to go on, if not where it was.
+        device: the device, if not that of the record.
 
     Raises:
-        ValueError: there is no run, it is finished, another process trains into it, or no checkpoint is whole.
+        ValueError: there is no run, it is finished, another process trains into it, or all checkpoints are damaged.
     """
     distributed.init_process_group()
     run = path if isinstance(path, Run) else Run(path)
@@ -176,41 +178,41 @@ def resume(
 
 
 def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
-    """Train with the default callbacks before the user's own, then write the report."""
+    """Train with the default callbacks before the user's, then write the report."""
     run = train(state, training, [*default_callbacks(own), *own])
     write_final_report(state)
     return run
 
 
 def default_callbacks(own: Sequence[Callback] = ()) -> list[Callback]:
-    """The callbacks that every training has; checkpoints know callbacks by their place, so the order is kept.
+    """Return the callbacks of every training. Checkpoints know callbacks by position, so the order is fixed.
 
     Args:
-        own: the user's callbacks; a :class:`Doctor` among them takes the place of the default one.
+        own: the user's callbacks; a :class:`Doctor` among them replaces the default one.
     """
     doctor = [] if any(isinstance(callback, Doctor) for callback in own) else [Doctor()]
     return [BestWeights(), SampleImages(), *doctor, ProgressBar()]
 
 
 def _open_run(path: Path, record: dict[str, Any]) -> Run:
-    """The directory: a new one, or that of this very training where ``torchrun`` has started it again."""
-    begun = Run(path)
-    if distributed.is_restarted() and begun.exists and _is_same_training(begun.record, record):
-        return begun
+    """Create the run directory; or open it, where ``torchrun`` has restarted the same training."""
+    run = Run(path)
+    if distributed.is_restarted() and run.exists and _is_same_training(run.record, record):
+        return run
     if distributed.is_main_process():
         return Run.create(path, distributed.broadcast_object(record))
-    begun.record = distributed.broadcast_object(record)
-    return begun
+    run.record = distributed.broadcast_object(record)
+    return run
 
 
 def _is_same_training(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    """Whether two records are of the same training; which library multiplies may have been chosen anew."""
-    asked = [{key: r[key] for key in ("recipe", "arguments", "shape", "data")} | r["training"] for r in (a, b)]
-    return json.dumps(asked[0] | {"products": ""}) == json.dumps(asked[1] | {"products": ""})
+    """Whether two records are of the same training; the matmul mode may have been chosen differently."""
+    settings = [{key: r[key] for key in ("recipe", "arguments", "shape", "data")} | r["training"] for r in (a, b)]
+    return json.dumps(settings[0] | {"products": ""}) == json.dumps(settings[1] | {"products": ""})
 
 
 def _initial_state(model: nn.Module, objective: Term, data: Data, settings: dict[str, Any]) -> State:
-    """A training about to begin: everything in place, nothing written."""
+    """Return the state before the first step; nothing is written."""
     state = State()
     device = devices.resolve(settings["device"])
     state[DATA], state[DEVICE] = data, device

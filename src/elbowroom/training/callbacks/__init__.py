@@ -1,4 +1,4 @@
-"""The callbacks that come along."""
+"""Callbacks of the package: progress, KL, optimisation, and selection of weights."""
 
 from elbowroom.training.callbacks.kl import FreeBits, Warmup
 from elbowroom.training.callbacks.optimization import GradientClipping, LRSchedule, SkipStep

@@ -1,4 +1,4 @@
-"""How the objective charges for the KL while the model finds its feet."""
+"""Callbacks on the KL term: warm-up (annealing) and free bits."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from elbowroom.training.state import DRAW, MODEL, STEP, STEPS, State
 
 
 class Warmup(Callback):
-    """Grow the weight of the KL from 0 to 1 over the start of the run, once or in cycles, for any recipe.
+    """KL warm-up: the weight of the KL grows from 0 to 1 over the start of the run, once or in cycles, for any recipe.
 
-    The figures reported are those of the whole KL; only the loss that is descended is eased. Sønderby et al. 2016,
+    Reported metrics are of the full KL; only the training loss is weighted. Sønderby et al. 2016,
     arXiv 1602.02282; in cycles, Fu et al. 2019, arXiv 1903.10145.
 
     Args:
         fraction: of the run, over which the weight grows; with several cycles, of each cycle.
-        steps: over which it grows, instead of a fraction. A warning tells if the run ends before.
-        cycles: how often it starts anew.
+        steps: over which it grows, instead of a fraction; a run that ends before warns.
+        cycles: how often it starts again.
 
     Raises:
         ValueError: a fraction outside (0, 1], fewer than one step or cycle.
@@ -31,9 +31,9 @@ class Warmup(Callback):
         self.fraction, self.steps, self.cycles = fraction, steps, cycles
 
     def weight(self, step: int, total: int) -> float:
-        """The weight at a step of a run of ``total`` steps."""
+        """Return the weight at a step of a run of ``total`` steps."""
         cycle = total / self.cycles
-        # The step after the last belongs to the last cycle, not to one that would begin.
+        # The step after the last belongs to the last cycle, not to a new one.
         return min(1.0, (min(step, total - 1) % cycle) / (self.steps or self.fraction * cycle))
 
     def start(self, state: State) -> None:
@@ -45,13 +45,13 @@ class Warmup(Callback):
             )
 
     def forward(self, state: State) -> None:
-        # Held-out losses are those of the whole KL: else the best weights would be those of the lightest charge.
+        # Held-out losses are of the full KL: else the best weights would be those of the smallest KL weight.
         if state[MODEL].training:
             state[DRAW].kl_weight = self.weight(state[STEP], state[STEPS])
 
 
 class FreeBits(Callback):
-    r"""Charge nothing for the first nats of each latent dimension.
+    r"""Free bits: no KL is charged for the first nats of each latent dimension.
 
     .. math:: \sum_j \max(\lambda, \mathrm E_x \mathrm{KL}_j)
 

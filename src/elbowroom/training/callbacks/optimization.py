@@ -1,4 +1,4 @@
-"""Learning rates that change."""
+"""Callbacks on the optimiser step: learning rate schedules, gradient clipping, skipped steps."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LRScheduler, OneCycleLR, StepLR
 
 from elbowroom import errors
+from elbowroom.deprecation import CALLBACK_ARGUMENTS, renamed_arguments
 from elbowroom.training.callback import Callback
 from elbowroom.training.state import EPOCH, OPTIMIZERS, RUN, STEP, STEPS, State
 
-#: Shapes of a whole run by name, from the optimiser and the number of steps.
+#: Schedules over a whole run by name, from the optimiser and the number of steps.
 SCHEDULES: dict[str, Callable[[Optimizer, int], LRScheduler]] = {
     "cosine": lambda optimizer, steps: CosineAnnealingLR(optimizer, steps),
     "one-cycle": lambda optimizer, steps: OneCycleLR(optimizer, float(optimizer.defaults["lr"]), steps, pct_start=0.2),
@@ -25,13 +26,17 @@ SCHEDULES: dict[str, Callable[[Optimizer, int], LRScheduler]] = {
 
 
 class LRSchedule(Callback):
-    """A schedule of torch's own for every player's learning rate, moved on after each step.
+    """A torch learning rate scheduler for every player's optimiser, stepped after each training step.
 
     Args:
-        schedule: a name in :data:`SCHEDULES` (``cosine``, ``one-cycle``, ``exponential`` to a hundredth, ``thirds``, each
-            a third of the run at a tenth of the rate before), or a function from an optimiser to a scheduler.
+        schedule: a name in :data:`SCHEDULES` (``cosine``, ``one-cycle``, ``exponential`` to a hundredth, ``thirds``,
+            each third of the run at a tenth of the rate before), or a function from an optimiser to a scheduler.
+
+    Raises:
+        ValueError: no schedule has that name.
     """
 
+    @renamed_arguments(CALLBACK_ARGUMENTS["LRSchedule"])
     def __init__(self, schedule: str | Callable[[Optimizer], LRScheduler]) -> None:
         if isinstance(schedule, str) and schedule not in SCHEDULES:
             raise errors.unknown_name("rate schedule", schedule, SCHEDULES)
@@ -41,15 +46,19 @@ class LRSchedule(Callback):
 
     def start(self, state: State) -> None:
         for name, optimizer in state[OPTIMIZERS].items():
-            shape = SCHEDULES[self.schedule] if isinstance(self.schedule, str) else None
             with _float_rates(optimizer):
                 restored = [_group_settings(group) for group in optimizer.param_groups]
-                self._schedulers[name] = shape(optimizer, state[STEPS]) if shape else self.schedule(optimizer)  # type: ignore[operator]
+                self._schedulers[name] = self._make_scheduler(optimizer, state[STEPS])
                 if name in self._saved_state:
                     self._schedulers[name].load_state_dict(self._saved_state[name])
-                    # To make a scheduler sets rates, and averages too: put back what the checkpoint had.
-                    for group, then in zip(optimizer.param_groups, restored, strict=True):
-                        group.update(then)
+                    # Making a scheduler sets rates, and Adam's betas too: put back what the checkpoint had.
+                    for group, settings in zip(optimizer.param_groups, restored, strict=True):
+                        group.update(settings)
+
+    def _make_scheduler(self, optimizer: Optimizer, steps: int) -> LRScheduler:
+        if isinstance(self.schedule, str):
+            return SCHEDULES[self.schedule](optimizer, steps)
+        return self.schedule(optimizer)
 
     def step(self, state: State) -> None:
         for scheduler in self._schedulers.values():
@@ -67,23 +76,23 @@ class LRSchedule(Callback):
 
 @contextmanager
 def _float_rates(optimizer: Optimizer) -> Iterator[None]:
-    """Rates that lie on the device as numbers, for arithmetic that a checkpoint in JSON can take up exactly."""
-    there = [group["lr"] for group in optimizer.param_groups]
-    for group, rate in zip(optimizer.param_groups, there, strict=True):
+    """Turn rates on the device into Python floats within the context, which a checkpoint in JSON holds exactly."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = float(rate)
     yield
-    for group, rate in zip(optimizer.param_groups, there, strict=True):
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
         if isinstance(rate, Tensor):
             group["lr"] = rate.fill_(group["lr"])
 
 
 def _group_settings(group: dict[str, Any]) -> dict[str, Any]:
-    """A group of an optimiser without its parameters."""
+    """Return the settings of a parameter group, without its parameters."""
     return {key: value for key, value in group.items() if key != "params"}
 
 
 class GradientClipping(Callback):
-    """Scale each player's gradient down to a norm of at most ``norm``.
+    """Gradient clipping: scale each player's gradient down to a norm of at most ``norm``.
 
     Args:
         norm: the largest Euclidean norm over all of a player's parameters.
@@ -101,13 +110,13 @@ class GradientClipping(Callback):
 
 
 class SkipStep(Callback):
-    """Leave a player's step out where its gradient is longer than ``norm``, or no number; how often is on record.
+    """Skip a player's step where the norm of its gradient is above ``norm`` or not finite.
 
-    For deep hierarchies, whose gradients are now and then a hundred times as long as usual: Child 2021, arXiv
-    2011.10650. An epoch that left out steps has an event ``skipped`` in the metrics, with their number.
+    For deep hierarchies, whose gradients are now and then a hundred times as large as usual: Child 2021, arXiv
+    2011.10650. An epoch with skipped steps logs an event ``skipped`` with their number.
 
     Args:
-        norm: the largest Euclidean norm over all of a player's parameters with which a step is taken.
+        norm: the largest Euclidean norm over all of a player's parameters at which a step is taken.
     """
 
     def __init__(self, norm: float) -> None:
@@ -126,8 +135,8 @@ class SkipStep(Callback):
 
     def epoch(self, state: State) -> None:
         if self._skipped:
-            row = {"event": "skipped", "step": state[STEP], "epoch": state[EPOCH], "steps": self._skipped}
-            state[RUN].log(row)
+            event = {"event": "skipped", "step": state[STEP], "epoch": state[EPOCH], "steps": self._skipped}
+            state[RUN].log(event)
         self._skipped = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -138,4 +147,5 @@ class SkipStep(Callback):
 
 
 def _global_norm(gradients: list[Tensor]) -> Tensor:
-    return torch.stack([gradient.norm() for gradient in gradients]).norm()
+    norm: Tensor = torch.stack([gradient.norm() for gradient in gradients]).norm()
+    return norm

@@ -14,7 +14,7 @@ from elbowroom.training.state import EPOCHS, ROW, STEP, STEPS, State
 
 
 class ProgressBar(Callback):
-    """A progress bar: epoch, loss and its terms, examples per second, time left. Silent where there is no terminal."""
+    """Progress bar in the terminal: epoch, loss and its terms, examples per second, time left."""
 
     is_on_every_rank = False
 

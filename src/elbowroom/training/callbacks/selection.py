@@ -1,4 +1,4 @@
-"""Knowing when it is enough."""
+"""Callbacks on which weights are kept: early stopping, best weights, exponential moving average."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import distributed, serialization
+from elbowroom import distributed, errors, serialization
+from elbowroom.deprecation import CALLBACK_ARGUMENTS, renamed_arguments
 from elbowroom.training.callback import Callback
 from elbowroom.training.state import METRICS, MODEL, RUN, STEP, STOP, State
 
 
 class EarlyStopping(Callback):
-    """Stop when a figure of the validation split has not fallen for ``patience`` epochs.
+    """Early stopping when a validation metric has not fallen for ``patience`` epochs.
 
     Args:
         patience: epochs to wait.
-        metric: the figure, lower is better: ``"loss"``, ``"reconstruction"``, ...
-        min_delta: how much it must fall to count, in its unit.
+        metric: its name, lower is better: ``"loss"``, ``"reconstruction"``, ...
+        min_delta: the least decrease that counts, in the unit of the metric.
 
     Raises:
-        ValueError: at the first validation, where there is no validation split or no such figure.
+        ValueError: fewer than one epoch; at the first validation, there is no validation split or no such metric.
     """
 
+    @renamed_arguments(CALLBACK_ARGUMENTS["EarlyStopping"])
     def __init__(self, patience: int = 10, metric: str = "loss", min_delta: float = 0.0) -> None:
         if patience < 1:
             raise ValueError(f"patience must be at least 1 epoch, got {patience}")
@@ -32,13 +34,15 @@ class EarlyStopping(Callback):
         self._best, self._waited = math.inf, 0
 
     def validation(self, state: State) -> None:
-        figures = state[METRICS].get("validation")
-        if figures is None or self.metric not in figures:
-            there = "there is no validation split" if figures is None else f"there is {', '.join(figures)}"
+        metrics = state[METRICS].get("validation")
+        if metrics is None:
             raise ValueError(
-                f"early stopping looks at the validation {self.metric}, but {there}: hold some out, or watch it"
+                f"early stopping needs the validation {self.metric}, but there is no validation split: "
+                "hold some examples out, or watch it"
             )
-        value = figures[self.metric]
+        if self.metric not in metrics:
+            raise errors.unknown_name("validation metric for early stopping", self.metric, metrics)
+        value = metrics[self.metric]
         self._waited = 0 if value < self._best - self.min_delta else self._waited + 1
         self._best = min(self._best, value)
         if self._waited >= self.patience:
@@ -52,7 +56,7 @@ class EarlyStopping(Callback):
 
 
 class BestWeights(Callback):
-    """Keep the weights with the lowest validation loss in ``checkpoints/best.safetensors``."""
+    """Save the weights with the lowest validation loss so far to ``checkpoints/best.safetensors``."""
 
     is_on_every_rank = False
 
@@ -79,11 +83,11 @@ class BestWeights(Callback):
 class EMA(Callback):
     r"""An exponential moving average of the weights, :math:`\bar\theta \leftarrow \gamma\bar\theta + (1-\gamma)\theta`.
 
-    What is saved for use, and what the model holds in the end, is the average; the training itself, and the figures in
-    the metrics, are those of the weights that descend. Polyak & Juditsky 1992, doi 10.1137/0330046.
+    The weights saved for use, and those of the model at the end, are the average; the training and its metrics are
+    those of the weights that the optimiser updates. Polyak & Juditsky 1992, doi 10.1137/0330046.
 
     Args:
-        decay: :math:`\gamma`; the first steps use the smaller (1 + t) / (10 + t), so that the start is soon forgotten.
+        decay: :math:`\gamma`; the first steps use the smaller (1 + t) / (10 + t), to forget the initial weights soon.
     """
 
     def __init__(self, decay: float = 0.999) -> None:

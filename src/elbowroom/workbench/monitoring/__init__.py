@@ -1,1 +1,1 @@
-"""What watches a training: the doctor, images of samples, the report at its end."""
+"""Callbacks and hooks that monitor a training: the doctor, sample images, the final report."""

@@ -1,4 +1,4 @@
-"""Watching for ailments while a model trains."""
+"""The doctor as a callback: diagnoses while a model trains."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from elbowroom.training.state import BATCH, DATA, EPOCH, MODEL, OBJECTIVE, RUN, 
 
 
 class Doctor(Callback):
-    """Look at the model after every validation: a row of what was seen, a warning for each ailment found.
+    """Take a snapshot of the model after every validation, and warn of each new finding.
 
-    What is written is ``{"event": "look", ...}``, the KL of every dimension, the decoder's scale, the share of clamped
-    variances and the codes in use, on a fixed batch of held-out examples; and once for each ailment
-    ``{"event": "finding", ...}``. ``elbowroom doctor RUN`` reads them, and looks for more.
+    A snapshot is a row ``{"event": "look", ...}``: the KL of every dimension, the decoder's scale, the share of clamped
+    variances and the codebook entries in use, on a fixed batch of held-out examples. A finding is logged once, as
+    ``{"event": "finding", ...}``. ``elbowroom doctor RUN`` reads both, and runs further checks.
     """
 
     is_on_every_rank = False
@@ -28,33 +28,33 @@ class Doctor(Callback):
         self._probe_batch: Batch | None = None
 
     def start(self, state: State) -> None:
-        """What a run that goes on has on record already."""
+        """Read the snapshots and findings that a resumed run has logged already."""
         rows = state[RUN].metrics()
         self._snapshots = [Snapshot.from_row(row) for row in rows if row.get("event") == "look"]
         self._reported = {(r["title"], r["severity"]): r["step"] for r in rows if r.get("event") == "finding"}
 
     def validation(self, state: State) -> None:
         if state[RUN].record["training"]["pass_state"]:
-            return  # a module that wants the state is not called without one
+            return  # A module that takes the state cannot be called without one.
         step, epoch = state[STEP], state[EPOCH]
-        seen = take_snapshot(state[MODEL], self._held_out_batch(state), step)
-        if seen is None:
+        snapshot = take_snapshot(state[MODEL], self._held_out_batch(state), step)
+        if snapshot is None:
             return
-        # After a rollback the steps come a second time.
-        self._snapshots = [*(past for past in self._snapshots if past.step < step), seen]
-        self._reported = {finding: then for finding, then in self._reported.items() if then < step}
-        state[RUN].log(seen.to_row(epoch))
-        case = Evidence(state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._snapshots)
-        for finding in diagnose(case, during_training=True):
-            known = (finding.title, finding.severity)
-            if finding.severity == "note" or known in self._reported:
+        # After a rollback the same steps come a second time.
+        self._snapshots = [*(past for past in self._snapshots if past.step < step), snapshot]
+        self._reported = {finding: past for finding, past in self._reported.items() if past < step}
+        state[RUN].log(snapshot.to_row(epoch))
+        evidence = Evidence(state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._snapshots)
+        for finding in diagnose(evidence, during_training=True):
+            key = (finding.title, finding.severity)
+            if finding.severity == "note" or key in self._reported:
                 continue
-            self._reported[known] = step
+            self._reported[key] = step
             state[RUN].log({"event": "finding", "step": step, "epoch": epoch} | vars(finding))
             warnings.warn(f"{finding.title}: {finding.evidence}; {finding.advice}", stacklevel=2)
 
     def _held_out_batch(self, state: State) -> Batch:
-        """The same each time; of a stream, which a look ahead would disturb, those that came last."""
+        """Return the same batch each time; for a loader, which must not be read ahead, the last training batch."""
         data = state[DATA]
         split = data.train if data.validation is None else data.validation
         if not isinstance(split, InMemorySplit | BufferedSplit):

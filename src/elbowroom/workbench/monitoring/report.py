@@ -1,4 +1,4 @@
-"""The report that a training leaves behind."""
+"""The report at the end of a training."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 from elbowroom import distributed
 from elbowroom.training.state import DATA, MODEL, RUN, STOP, State
 
-#: Examples in it, at most: so many take a second or two; ``elbowroom report`` shows more.
+#: Examples in the report, at most: these take a second or two; ``elbowroom report`` shows more.
 MAX_REPORT_EXAMPLES = 500
 
 
 def write_final_report(state: State) -> None:
-    """Write ``report.html`` at the end of a training, unless it was cut off by a signal and will be gone on with.
+    """Write ``report.html`` at the end of a training, unless a signal interrupted it and it will be resumed.
 
-    Whatever goes wrong here is a warning: the training is done, and kept.
+    Any error is only a warning: the training itself is complete and saved.
     """
     run = state[RUN]
     if not distributed.is_main_process() or state[STOP] in ("interrupted", "terminated"):
@@ -24,9 +24,9 @@ def write_final_report(state: State) -> None:
     from elbowroom import reporting
 
     try:
-        # What is drawn for it is drawn from a copy of the random streams.
+        # Samples of the report must not change the caller's random state.
         with torch.random.fork_rng():
             reporting.write_report(run, state[DATA], state[MODEL], examples=MAX_REPORT_EXAMPLES)
     except (Exception, KeyboardInterrupt) as error:
-        why = " ".join(str(error).split()) or type(error).__name__
-        warnings.warn(f"there is no report ({why}): 'elbowroom report {run.path}' tries again", stacklevel=2)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        warnings.warn(f"there is no report ({reason}): 'elbowroom report {run.path}' tries again", stacklevel=2)

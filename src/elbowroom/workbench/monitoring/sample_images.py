@@ -1,4 +1,4 @@
-"""Seeing it learn."""
+"""Images of reconstructions and samples during a training."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from elbowroom.training.state import DATA, DEVICE, EPOCH, MODEL, RUN, State
 
 
 class SampleImages(Callback):
-    """Reconstructions and samples after every epoch, the curves at the end, for data that are pictures.
+    """Save reconstructions and samples after every epoch, and the curves at the end, for image data.
 
     Args:
-        n: examples in a row.
+        n: examples a row.
     """
 
     is_on_every_rank = False
@@ -29,14 +29,14 @@ class SampleImages(Callback):
             return
         folder, suffix = state[RUN].images, f"{state[EPOCH]:04d}.png"
         split = "validation" if data.validation is not None else "train"
-        shown = getattr(data, split).first(self.n)
-        x = shown.x.to(state[DEVICE])
-        y = None if shown.y is None else shown.y.to(state[DEVICE])
-        # The same codes at every epoch, so that one sees the model change and not the draw.
+        batch = getattr(data, split).first(self.n)
+        x = batch.x.to(state[DEVICE])
+        y = None if batch.y is None else batch.y.to(state[DEVICE])
+        # The same latents at every epoch, so that differences are those of the model.
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            about = f"epoch {state[EPOCH]}, {data.name} {split}"
-            reconstruction_grid(x, model.reconstruct(x, y), about).save(folder / f"reconstructions-{suffix}")
+            title = f"epoch {state[EPOCH]}, {data.name} {split}"
+            reconstruction_grid(x, model.reconstruct(x, y), title).save(folder / f"reconstructions-{suffix}")
             if getattr(model, "prior", None) is not None:
                 n, c = (self.n**2, None) if y is None else (len(y) * self.n, y.repeat_interleave(self.n, 0))
                 sample_grid(model.sample(n, c), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
