@@ -1,16 +1,15 @@
-"""Seconds per epoch of a convolutional VAE on faces in colour: elbowroom's way and the classic one, in turn.
+"""Seconds per epoch of a convolutional VAE on faces in colour: elbowroom against the classic script, in turn.
 
     OMP_NUM_THREADS=1 python benchmarks/faces.py [--rounds 3] [--epochs 2] [--only elbowroom classic ...]
 
-The work: CelebA (its JPEG files, cropped in the middle and resized to 64x64), ``conv_vae`` of size s with 64 numbers of
-code and ``gaussian:optimal``, batch 128, Adam 1e-3, every picture used for training. The classic way opens, crops,
-resizes and converts each picture at every use, and writes the network as it is usually written: ``Upsample`` and
-``Conv2d``, the channels of a picture one after the other in memory, an eager step. ``our_network`` has the classic's
-loader and elbowroom's network, so that one sees which of the two differences pays. Every way starts from the same
-weights in a process of its own; order and noise differ from round to round. A ratio compares ways of the same round.
-The first epoch warms up and is not counted. Loading is timed from an empty cache, decoding included. Beside the time on
-the clock are the seconds of computing, of the process and what it started, which other work on the machine disturbs
-less.
+The work: CelebA (its JPEG files, cropped in the middle and resized to 64x64), ``conv_vae`` of size s with 64
+latents and ``gaussian:optimal``, batch 128, Adam 1e-3, every image used for training. The classic script opens, crops,
+resizes and converts each image at every use, and has the network as it is usually written: ``Upsample`` and
+``Conv2d``, channels first in memory, an eager step. ``our_network`` has the classic's
+loader and elbowroom's network, which tells the two differences apart. Every variant starts from the same weights in a
+process of its own; order and noise differ from round to round. A ratio compares variants of the same round.
+The first epoch warms up and is not counted. Loading is timed from an empty cache, decoding included. Beside wall time
+is CPU time, of the process and its children, which other work on the machine disturbs less.
 """
 
 from __future__ import annotations
@@ -33,86 +32,88 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-LATENT, SIDE, BATCH = 64, 64, 128
+LATENT = 64
+#: Side of an image, pixels.
+SIDE = 64
+BATCH_SIZE = 128
 
 
-class Took(NamedTuple):
-    """Seconds until training could begin, both clocks before and after every epoch, the last one's mean loss."""
+class Timing(NamedTuple):
+    """Seconds until training could begin, both clocks before and after every epoch, the mean loss of the last epoch."""
 
     load: float
     marks: list[tuple[float, float]]
     loss: float
 
 
-def now() -> tuple[float, float]:
-    """The time, and the seconds of computing so far."""
-    spent = os.times()
-    return time.perf_counter(), spent.user + spent.system + spent.children_user + spent.children_system
+def read_clocks() -> tuple[float, float]:
+    """Return wall time and CPU time so far, seconds."""
+    cpu = os.times()
+    return time.perf_counter(), cpu.user + cpu.system + cpu.children_user + cpu.children_system
 
 
-WAYS: dict[str, Callable[[Path, int, int], Took]] = {}
+VARIANTS: dict[str, Callable[[Path, int, int], Timing]] = {}
 
 
-def way(function: Callable[[Path, int, int], Took]) -> Callable[[Path, int, int], Took]:
-    """Enter a way of training on a folder of JPEG files for some epochs, with order and noise from a seed."""
-    WAYS[function.__name__] = function
+def register_variant(function: Callable[[Path, int, int], Timing]) -> Callable[[Path, int, int], Timing]:
+    """Register a function that trains on a folder of JPEG files for some epochs, with order and noise from a seed."""
+    VARIANTS[function.__name__] = function
     return function
 
 
-@way
-def elbowroom(folder: Path, epochs: int, seed: int, precision: Any = "float32") -> Took:
-    """``elbowroom train conv_vae --data FOLDER --crop 74 --resize 64 --size s``, without the looking."""
+@register_variant
+def elbowroom(folder: Path, epochs: int, seed: int, precision: Any = "float32") -> Timing:
+    """``elbowroom train conv_vae --data FOLDER --crop 74 --resize 64 --size s``, without validation."""
     import elbowroom as er
 
     with tempfile.TemporaryDirectory() as cache:
         os.environ["ELBOWROOM_CACHE"] = cache
         start = time.perf_counter()
-        crop = cropped_to(folder)
+        crop = crop_size(folder)
         data = er.load_data(folder, crop=crop, resize=SIDE, validation=0, test=0)
         load = time.perf_counter() - start
         marks: list[tuple[float, float]] = []
-        note = [er.on.start(lambda state: marks.append(now())), er.on.epoch(lambda state: marks.append(now()))]
-        settings: Any = {"epochs": epochs, "batch_size": BATCH, "device": "cpu", "watch": (), "seed": seed}
-        rows = er.fit(*recipe(), data, out=f"{cache}/run", callbacks=note, precision=precision, **settings).metrics(
-            "train"
-        )
+        note = [hook(lambda state: marks.append(read_clocks())) for hook in (er.on.start, er.on.epoch)]
+        settings: Any = {"epochs": epochs, "batch_size": BATCH_SIZE, "device": "cpu", "watch": (), "seed": seed}
+        run = er.fit(*recipe_model(), data, out=f"{cache}/run", callbacks=note, precision=precision, **settings)
+        rows = run.metrics("train")
     last = [row for row in rows if row["epoch"] == epochs]
-    return Took(load, marks, sum(r["loss"] * r["examples"] for r in last) / sum(r["examples"] for r in last))
+    return Timing(load, marks, sum(r["loss"] * r["examples"] for r in last) / sum(r["examples"] for r in last))
 
 
-@way
-def elbowroom_bf16(folder: Path, epochs: int, seed: int) -> Took:
+@register_variant
+def elbowroom_bf16(folder: Path, epochs: int, seed: int) -> Timing:
     """The same with ``--precision bf16``."""
     return elbowroom(folder, epochs, seed, "bf16")
 
 
-@way
-def classic(folder: Path, epochs: int, seed: int, workers: int = 0) -> Took:
-    """The script that is copied everywhere."""
-    return by_hand(folder, epochs, seed, written_out(), workers)
+@register_variant
+def classic(folder: Path, epochs: int, seed: int, workers: int = 0) -> Timing:
+    """The usual script: a loader that prepares every image at each use, an eager step."""
+    return train_plainly(folder, epochs, seed, plain_network(), workers)
 
 
-@way
-def classic_2_workers(folder: Path, epochs: int, seed: int) -> Took:
-    """The same, with two processes that prepare the pictures."""
+@register_variant
+def classic_2_workers(folder: Path, epochs: int, seed: int) -> Timing:
+    """The same, with two loader processes."""
     return classic(folder, epochs, seed, workers=2)
 
 
-@way
-def our_network(folder: Path, epochs: int, seed: int) -> Took:
+@register_variant
+def our_network(folder: Path, epochs: int, seed: int) -> Timing:
     """The classic's loader and loop around elbowroom's model."""
-    model, objective = recipe()
+    model, objective = recipe_model()
 
     def loss(x: Any) -> Any:
         import torch
 
         return objective(model.draw(x), torch.tensor(0))
 
-    return by_hand(folder, epochs, seed, (list(model.parameters()), loss), workers=0)
+    return train_plainly(folder, epochs, seed, (list(model.parameters()), loss), workers=0)
 
 
-def recipe() -> tuple[Any, Any]:
-    """The model and its objective, always of the same weights."""
+def recipe_model() -> tuple[Any, Any]:
+    """Return the model and its objective, always with the same weights."""
     import torch
 
     import elbowroom as er
@@ -121,8 +122,8 @@ def recipe() -> tuple[Any, Any]:
     return er.recipes.conv_vae((3, SIDE, SIDE), latent=LATENT, size="s", likelihood="gaussian:optimal")
 
 
-def written_out() -> tuple[list[Any], Callable[[Any], Any]]:
-    """The parameters and the loss of the same network as one would write it, with the same weights."""
+def plain_network() -> tuple[list[Any], Callable[[Any], Any]]:
+    """Return the parameters and the loss of the same network in plain torch, with the same weights."""
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -141,10 +142,10 @@ def written_out() -> tuple[list[Any], Callable[[Any], Any]]:
         *(nn.Upsample(scale_factor=2), nn.Conv2d(32, 16, 3, 1, 1), nn.GroupNorm(4, 16), nn.SiLU()),
         *(nn.Upsample(scale_factor=2), nn.Conv2d(16, 3, 3, 1, 1)),
     )
-    model, _ = recipe()
-    for written, ours in ((encoder, model.encoder), (decoder, model.decoder)):
+    model, _ = recipe_model()
+    for plain, original in ((encoder, model.encoder), (decoder, model.decoder)):
         with torch.no_grad():
-            for parameter, source in zip(written.parameters(), ours.parameters(), strict=True):
+            for parameter, source in zip(plain.parameters(), original.parameters(), strict=True):
                 parameter.copy_(source)
 
     def loss(x: Any) -> Any:
@@ -157,8 +158,10 @@ def written_out() -> tuple[list[Any], Callable[[Any], Any]]:
     return [*encoder.parameters(), *decoder.parameters()], loss
 
 
-def by_hand(folder: Path, epochs: int, seed: int, model: tuple[list[Any], Callable[[Any], Any]], workers: int) -> Took:
-    """A loader that prepares every picture at each use, an eager step, Adam."""
+def train_plainly(
+    folder: Path, epochs: int, seed: int, model: tuple[list[Any], Callable[[Any], Any]], workers: int
+) -> Timing:
+    """Train with a loader that prepares every image at each use, an eager step, Adam."""
     import torch
     from torch.utils.data import DataLoader
 
@@ -166,9 +169,9 @@ def by_hand(folder: Path, epochs: int, seed: int, model: tuple[list[Any], Callab
     parameters, loss_of = model
     optimizer = torch.optim.Adam(parameters, lr=1e-3)
     start = time.perf_counter()
-    pictures = Pictures(sorted(folder.glob("*.jpg")), cropped_to(folder))
-    loader: Any = DataLoader(pictures, batch_size=BATCH, shuffle=True, num_workers=workers)  # type: ignore[arg-type]
-    load, marks, total = time.perf_counter() - start, [now()], 0.0
+    dataset = JpegDataset(sorted(folder.glob("*.jpg")), crop_size(folder))
+    loader: Any = DataLoader(dataset, batch_size=BATCH_SIZE, shuffle=True, num_workers=workers)  # type: ignore[arg-type]
+    load, marks, total = time.perf_counter() - start, [read_clocks()], 0.0
     for _ in range(epochs):
         total = 0.0
         for x in loader:
@@ -177,11 +180,11 @@ def by_hand(folder: Path, epochs: int, seed: int, model: tuple[list[Any], Callab
             loss.backward()
             optimizer.step()
             total += loss.item() * len(x)
-        marks.append(now())
-    return Took(load, marks, total / len(pictures))
+        marks.append(read_clocks())
+    return Timing(load, marks, total / len(dataset))
 
 
-class Pictures:
+class JpegDataset:
     """A data set as tutorials write it: open, crop, resize, convert."""
 
     def __init__(self, paths: list[Path], crop: int) -> None:
@@ -195,22 +198,22 @@ class Pictures:
         import torch
         from PIL import Image
 
-        picture = Image.open(self.paths[i]).convert("RGB")
-        left, top = (picture.width - self.crop) // 2, (picture.height - self.crop) // 2
-        picture = picture.crop((left, top, left + self.crop, top + self.crop))
-        picture = picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-        return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous().to(torch.float32).div(255)
+        image = Image.open(self.paths[i]).convert("RGB")
+        left, top = (image.width - self.crop) // 2, (image.height - self.crop) // 2
+        image = image.crop((left, top, left + self.crop, top + self.crop))
+        image = image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().to(torch.float32).div(255)
 
 
-def cropped_to(folder: Path) -> int:
-    """The side of the square in the middle: 148 of the 178 pixels of an original's width."""
+def crop_size(folder: Path) -> int:
+    """Return the side of the centre crop: 148 of the 178 pixels of an original's width."""
     from PIL import Image
 
     return round(148 / 178 * Image.open(next(folder.glob("*.jpg"))).width)
 
 
-def unpacked(folder: Path) -> None:
-    """The JPEG files of CelebA, from where elbowroom finds it."""
+def unpack_celeba(folder: Path) -> None:
+    """Unpack the JPEG files of CelebA, from where elbowroom finds them, into a folder."""
     from elbowroom.data.catalog.celeba import find_celeba_files
 
     source = find_celeba_files().images_path
@@ -224,69 +227,70 @@ def unpacked(folder: Path) -> None:
                 (folder / Path(name).name).write_bytes(archive.read(name))
 
 
-def one(name: str, folder: Path, epochs: int, seed: int) -> None:
-    """Run one way in this process, and print what it took as JSON."""
+def run_variant(name: str, folder: Path, epochs: int, seed: int) -> None:
+    """Run one variant in this process, and print its timing as JSON."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        took = WAYS[name](folder, epochs, seed)
+        timing = VARIANTS[name](folder, epochs, seed)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(json.dumps({**took._asdict(), "peak": peak, "worker": worker, "pictures": len(list(folder.glob("*.jpg")))}))
+    images = len(list(folder.glob("*.jpg")))
+    print(json.dumps({**timing._asdict(), "peak": peak, "worker": worker, "images": images}))
 
 
-def epoch(run: dict[str, Any], clock: int) -> float:
-    """Seconds of an epoch after the first, the median, by one of the clocks."""
+def epoch_seconds(run: dict[str, Any], clock: int) -> float:
+    """Return the median seconds of an epoch after the first, by one of the clocks."""
     return statistics.median(after[clock] - before[clock] for before, after in pairwise(run["marks"][1:]))
 
 
-def against(runs: list[dict[str, Any]], base: list[dict[str, Any]], clock: int) -> str:
-    """How many times as fast as another way of the same round: the median, the least and the most."""
-    ratios = [epoch(b, clock) / epoch(a, clock) for a, b in zip(runs, base, strict=False)]
+def speedup(runs: list[dict[str, Any]], base: list[dict[str, Any]], clock: int) -> str:
+    """Return the speed relative to another variant of the same round: median, least and most."""
+    ratios = [epoch_seconds(b, clock) / epoch_seconds(a, clock) for a, b in zip(runs, base, strict=False)]
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else ""
 
 
-def row(name: str, runs: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
-    """A line of the table: medians over all rounds, and ratios to the classic of the same round."""
-    took, spent = (statistics.median(epoch(run, clock) for run in runs) for clock in (0, 1))
+def table_row(name: str, runs: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
+    """Return a row of the table: medians over all rounds, and ratios to the classic of the same round."""
+    wall, cpu = (statistics.median(epoch_seconds(run, clock) for run in runs) for clock in (0, 1))
     memory = f"{max(run['peak'] for run in runs):,.0f}"
     if name.endswith("workers"):
         memory += f", and {max(run['worker'] for run in runs):,.0f} a worker"
     load = statistics.median(run["load"] for run in runs)
-    cells = [name, f"{load:.1f}", f"{took:.1f}", f"{spent:.1f}", f"{runs[0]['pictures'] / took:,.0f}"]
+    cells = [name, f"{load:.1f}", f"{wall:.1f}", f"{cpu:.1f}", f"{runs[0]['images'] / wall:,.0f}"]
     loss = statistics.mean(run["loss"] for run in runs)
-    cells += [against(runs, base, 0), against(runs, base, 1), f"{loss:.1f}", memory]
+    cells += [speedup(runs, base, 0), speedup(runs, base, 1), f"{loss:.1f}", memory]
     return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
-    """Every way in turn, over and over; then the table."""
+    """Run every variant in turn, round after round; then print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2, help="at least two: the first is not counted")
-    parser.add_argument("--only", nargs="+", choices=list(WAYS), default=list(WAYS))
-    parser.add_argument("--folder", type=Path, help="of JPEG files; CelebA's, unpacked for the time, if not given")
+    parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--folder", type=Path, help="of JPEG files; CelebA's, unpacked temporarily, if not given")
     parser.add_argument("--seed", type=int, default=0, help="of the first round; each next has the next")
-    parser.add_argument("--one", choices=list(WAYS), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        one(given.one, given.folder, given.epochs, given.seed)
+    parser.add_argument("--one", choices=list(VARIANTS), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        run_variant(args.one, args.folder, args.epochs, args.seed)
         return
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in given.only}
-    with tempfile.TemporaryDirectory() as made:
-        folder = given.folder or Path(made)
-        if given.folder is None:
-            unpacked(folder)
-        for seed in range(given.seed, given.seed + given.rounds):
-            for name in given.only:
-                flags = ["--folder", folder, "--epochs", str(given.epochs), "--seed", str(seed)]
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in args.only}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.folder or Path(temporary)
+        if args.folder is None:
+            unpack_celeba(folder)
+        for seed in range(args.seed, args.seed + args.rounds):
+            for name in args.only:
+                flags = ["--folder", folder, "--epochs", str(args.epochs), "--seed", str(seed)]
                 command = [sys.executable, __file__, "--one", name, *flags]
-                done = subprocess.run(command, capture_output=True, text=True, check=True)
-                found[name].append(json.loads(done.stdout.splitlines()[-1]))
-                print(name, found[name][-1], f"load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
-    head = ["way", "seconds to load", "seconds per epoch", "of computing", "pictures/s", "times as fast as classic"]
+                process = subprocess.run(command, capture_output=True, text=True, check=True)
+                results[name].append(json.loads(process.stdout.splitlines()[-1]))
+                print(name, results[name][-1], f"load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+    head = ["way", "seconds to load", "seconds per epoch", "of computing", "images/s", "times as fast as classic"]
     head += ["by computing", "training loss", "peak memory, MB"]
     print(f"| {' | '.join(head)} |\n{'|---' * len(head)}|")
-    for name, runs in found.items():
-        print(row(name, runs, found.get("classic", [])))
+    for name, runs in results.items():
+        print(table_row(name, runs, results.get("classic", [])))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What the studio takes, in seconds.
+"""Seconds that the studio takes to answer.
 
     python benchmarks/studio.py [runs]
 
-``runs``: the first view of a folder with 200 runs of 1,000 epochs, three rows and a look for each epoch: once as a
-server that has just been started sees it, once again, and once after a line has been added to one of them.
+``runs``: the first view of a folder with 200 runs of 1,000 epochs, three rows and a snapshot for each epoch: for a
+server that has just started, a second time, and after a row has been added to one of them.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from elbowroom.runs.run import Run
 
 
 def section_runs(count: int = 200, epochs: int = 1000) -> None:
-    """The list of runs."""
+    """Time the list of runs."""
     from elbowroom.studio.http.json import to_json
     from elbowroom.studio.services.run_index import RunIndex
 
     with tempfile.TemporaryDirectory() as folder:
-        size = _runs(Path(folder), count, epochs)
+        size = _write_runs(Path(folder), count, epochs)
         print(
             f"{count} runs of {epochs:,} epochs, {size / 2**20:.0f} MiB of metrics\n\n"
             "| view | seconds | of the processor |\n|---|---|---|"
         )
         for _ in range(3):
-            held = RunIndex(folder)
-            print(f"| first | {_timed(lambda: to_json(held.refresh()))} |")  # noqa: B023
-        print(f"| again | {_timed(lambda: to_json(held.refresh()))} |")
+            index = RunIndex(folder)
+            print(f"| first | {_time_work(lambda: to_json(index.refresh()))} |")  # noqa: B023
+        print(f"| again | {_time_work(lambda: to_json(index.refresh()))} |")
         Run(Path(folder) / "vae-7").log({"step": 10 * epochs + 10, "epoch": epochs + 1, "split": "train", "loss": 1.0})
-        print(f"| after a line | {_timed(lambda: to_json(held.refresh()))} |")
-        held.refresh()
-        print(f"| a look of the watch | {_timed(held.refresh)} |")
+        print(f"| after a line | {_time_work(lambda: to_json(index.refresh()))} |")
+        index.refresh()
+        print(f"| a look of the watch | {_time_work(index.refresh)} |")
 
 
-def _runs(folder: Path, count: int, epochs: int) -> int:
-    """Runs as training would leave them, their figures drawn; returns the bytes of their metrics."""
+def _write_runs(folder: Path, count: int, epochs: int) -> int:
+    """Write runs as training would, with random metrics; return the bytes of their metrics."""
     data = er.load_data("digits")
     model = folder / "vae-0"
     er.fit(*er.recipes.vae(data.shape, latent=2), data, epochs=1, out=model, device="cpu")
     record = json.loads((model / "recipe.json").read_text())
     tensors, _ = serialization.read(model / "model.safetensors")
-    picture = (model / "images" / "reconstructions-0001.png").read_bytes()
+    image = (model / "images" / "reconstructions-0001.png").read_bytes()
     for n in range(count):
         path = folder / f"vae-{n}"
         (path / "images").mkdir(parents=True, exist_ok=True)
@@ -59,16 +59,16 @@ def _runs(folder: Path, count: int, epochs: int) -> int:
         (path / "recipe.json").write_text(json.dumps(record))
         (path / "metrics.jsonl").write_text("".join(_rows(random.Random(n), epochs, n + 1)))
         (path / "checkpoints").mkdir(exist_ok=True)
-        serialization.save(path / "checkpoints" / "best.safetensors", tensors, _best(path))
+        serialization.save(path / "checkpoints" / "best.safetensors", tensors, _best_header(path))
         for kind in ("reconstructions", "samples"):
             for epoch in range(1, epochs + 1):
                 file = path / "images" / f"{kind}-{epoch:04d}.png"
-                file.write_bytes(picture if epoch == epochs else b"")
+                file.write_bytes(image if epoch == epochs else b"")
     return sum(file.stat().st_size for file in folder.glob("*/metrics.jsonl"))
 
 
-def _best(path: Path) -> dict[str, str]:
-    """What training writes into its best weights."""
+def _best_header(path: Path) -> dict[str, str]:
+    """Return the header that training writes into its best weights."""
     best = min(Run(path).metrics("validation"), key=lambda row: row["loss"])
     return {name: str(best[name]) for name in ("step", "loss")}
 
@@ -89,10 +89,10 @@ def _rows(draw: random.Random, epochs: int, latent: int) -> list[str]:
     return [json.dumps(row) + "\n" for row in rows]
 
 
-def _timed(work: Callable[[], object]) -> str:
-    began, spent = time.perf_counter(), time.process_time()
+def _time_work(work: Callable[[], object]) -> str:
+    wall, cpu = time.perf_counter(), time.process_time()
     work()
-    return f"{time.perf_counter() - began:.3f} | {time.process_time() - spent:.3f}"
+    return f"{time.perf_counter() - wall:.3f} | {time.process_time() - cpu:.3f}"
 
 
 SECTIONS = {name.removeprefix("section_"): value for name, value in globals().items() if name.startswith("section_")}

@@ -2,11 +2,11 @@
 
     python benchmarks/training.py [--rounds 3] [--epochs 3] [--only elbowroom classic ...]
 
-The work: 784-400-20, ReLU, Bernoulli on grey MNIST, batch 128, Adam 1e-3, 60,000 digits, no validation, no pictures.
-Each way runs in a process of its own, one after the other, ``--rounds`` times over; an epoch's time is the median over
-all rounds of the epochs after the first. The loss is the last epoch's training mean, in nats per example. Peers come
-from the package index (``pip install pythae pydantic imageio pyro-ppl``); one that is not installed is left out with a
-word.
+The work: 784-400-20, ReLU, Bernoulli on grey MNIST, batch 128, Adam 1e-3, 60,000 digits, no validation, no images.
+Each variant runs in a process of its own, one after the other, ``--rounds`` times over; an epoch's time is the median
+over all rounds of the epochs after the first. The loss is the last epoch's training mean, in nats per example. Peers
+come from the package index (``pip install pythae pydantic imageio pyro-ppl``); one that is not installed is left out
+with a message.
 """
 
 from __future__ import annotations
@@ -25,25 +25,27 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 
-WAYS: dict[str, Callable[[int], tuple[list[float], float]]] = {}
+Variant = Callable[[int], tuple[list[float], float]]
+
+VARIANTS: dict[str, Variant] = {}
 
 
-def way(function: Callable[[int], tuple[list[float], float]]) -> Callable[[int], tuple[list[float], float]]:
-    """Enter a way of training, from the number of epochs to the seconds of each and the last one's mean loss."""
-    WAYS[function.__name__] = function
+def register_variant(function: Variant) -> Variant:
+    """Register a function from a number of epochs to the seconds of each and the mean loss of the last."""
+    VARIANTS[function.__name__] = function
     return function
 
 
-def digits():
-    """All 60,000 training digits, uint8."""
+def mnist_pixels():
+    """Return all 60,000 training digits, uint8."""
     import elbowroom as er
 
     return er.load_data("mnist", validation=0, test=0).train.x
 
 
-@way
+@register_variant
 def elbowroom(epochs: int, precision: str = "float32") -> tuple[list[float], float]:
-    """``elbowroom train vae``, without the looking."""
+    """``elbowroom train vae``, without validation."""
     import torch
 
     import elbowroom as er
@@ -77,14 +79,14 @@ def elbowroom(epochs: int, precision: str = "float32") -> tuple[list[float], flo
     return [b - a for a, b in zip([0.0, *ends], ends, strict=False)], loss
 
 
-@way
+@register_variant
 def elbowroom_bf16(epochs: int) -> tuple[list[float], float]:
-    """The same with ``--precision bf16``: products of bf16 numbers, added up and kept in single precision."""
+    """The same with ``--precision bf16``: products of bf16 numbers, summed and stored in single precision."""
     return elbowroom(epochs, "bf16")
 
 
 def classic_module():
-    """The example's module, and its loss, summed over the batch."""
+    """Return the module of PyTorch's example, and its loss, summed over the batch."""
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -109,7 +111,7 @@ def classic_module():
 
 
 def classic_loader(pixels):
-    """One picture at a time, turned into a tensor as torchvision's ToTensor does it, shuffled into batches of 128."""
+    """Return a loader of single images, each converted as by torchvision's ToTensor, shuffled, in batches of 128."""
     import numpy as np
     import torch
     from PIL import Image
@@ -117,24 +119,24 @@ def classic_loader(pixels):
 
     arrays = pixels[:, 0].numpy()
 
-    class Pictures(Dataset):
+    class ImageDataset(Dataset):
         def __len__(self):
             return len(arrays)
 
         def __getitem__(self, i):
-            picture = np.asarray(Image.fromarray(arrays[i]))
-            return torch.from_numpy(picture.copy()).unsqueeze(0).to(torch.float32).div(255), 0
+            image = np.asarray(Image.fromarray(arrays[i]))
+            return torch.from_numpy(image.copy()).unsqueeze(0).to(torch.float32).div(255), 0
 
-    return DataLoader(Pictures(), batch_size=128, shuffle=True)
+    return DataLoader(ImageDataset(), batch_size=128, shuffle=True)
 
 
-@way
+@register_variant
 def classic(epochs: int) -> tuple[list[float], float]:
-    """The script that is copied everywhere: a transform per item, a loader, eager Adam, ``.item()`` at each step."""
+    """PyTorch's example script: a transform per item, a loader, eager Adam, ``.item()`` at each step."""
     import torch
 
     torch.manual_seed(0)
-    pixels = digits()
+    pixels = mnist_pixels()
     module, loss_function = classic_module()
     model = module()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -153,13 +155,13 @@ def classic(epochs: int) -> tuple[list[float], float]:
     return seconds, total / len(pixels)
 
 
-@way
+@register_variant
 def in_memory(epochs: int) -> tuple[list[float], float]:
-    """The classic's module and loss, eager, over tensors in memory: what a careful user writes by hand."""
+    """The classic's module and loss, eager, over tensors in memory: a careful hand-written script."""
     import torch
 
     torch.manual_seed(0)
-    pixels = digits()
+    pixels = mnist_pixels()
     module, loss_function = classic_module()
     model = module()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -178,7 +180,7 @@ def in_memory(epochs: int) -> tuple[list[float], float]:
     return seconds, total / len(pixels)
 
 
-@way
+@register_variant
 def pythae(epochs: int) -> tuple[list[float], float]:
     """pythae's own pipeline and trainer, its VAE given the classic's encoder and decoder."""
     import logging
@@ -225,7 +227,7 @@ def pythae(epochs: int) -> tuple[list[float], float]:
 
     torch.manual_seed(0)
     config = VAEConfig(input_dim=(1, 28, 28), latent_dim=20, reconstruction_loss="bce")
-    pixels = digits().float() / 255
+    pixels = mnist_pixels().float() / 255
     trainer = BaseTrainer(
         model=VAE(config, encoder=Encoder(), decoder=Decoder()),
         train_dataset=BaseDataset(pixels, torch.zeros(len(pixels))),
@@ -243,9 +245,9 @@ def pythae(epochs: int) -> tuple[list[float], float]:
     return [b - a for a, b in pairwise(marks)], losses[-1]
 
 
-@way
+@register_variant
 def pyro(epochs: int) -> tuple[list[float], float]:
-    """Pyro's model and guide under SVI with Trace_ELBO, tensors in memory; validation of arguments switched off."""
+    """Pyro's model and guide under SVI with TraceMeanField_ELBO, tensors in memory, without validation of arguments."""
     import pyro as p
     import pyro.distributions as dist
     import torch
@@ -270,7 +272,7 @@ def pyro(epochs: int) -> tuple[list[float], float]:
             p.sample("z", dist.Normal(mu, (0.5 * logvar).exp()).to_event(1))
 
     svi = p.infer.SVI(model, guide, p.optim.Adam({"lr": 1e-3}), loss=p.infer.TraceMeanField_ELBO())
-    pixels = digits().flatten(1)
+    pixels = mnist_pixels().flatten(1)
     seconds, total = [], 0.0
     for _ in range(epochs):
         start, total = time.perf_counter(), 0.0
@@ -280,7 +282,7 @@ def pyro(epochs: int) -> tuple[list[float], float]:
     return seconds, total / len(pixels)
 
 
-@way
+@register_variant
 def floor(epochs: int) -> tuple[list[float], float]:
     """The step's eleven matrix products alone."""
     import torch
@@ -298,46 +300,46 @@ def floor(epochs: int) -> tuple[list[float], float]:
     return seconds, float("nan")
 
 
-def one(name: str, epochs: int) -> None:
-    """Run one way in this process, and print what it took as JSON."""
+def run_variant(name: str, epochs: int) -> None:
+    """Run one variant in this process, and print its timing as JSON."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        seconds, loss = WAYS[name](epochs)
+        seconds, loss = VARIANTS[name](epochs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "loss": loss, "peak": peak}))
 
 
 def main() -> None:
-    """Every way in turn, over and over; then the table."""
+    """Run every variant in turn, round after round; then print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=list(WAYS), default=list(WAYS))
-    parser.add_argument("--one", choices=list(WAYS), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        one(given.one, given.epochs)
+    parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--one", choices=list(VARIANTS), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        run_variant(args.one, args.epochs)
         return
-    found: dict[str, list[dict]] = {name: [] for name in given.only}
-    for _ in range(given.rounds):
-        for name in given.only:
-            command = [sys.executable, __file__, "--one", name, "--epochs", str(given.epochs)]
-            done = subprocess.run(command, capture_output=True, text=True, env=os.environ)
-            if done.returncode:
-                print(f"{name} is left out: {(done.stderr.strip().splitlines() or ['?'])[-1]}", file=sys.stderr)
+    results: dict[str, list[dict]] = {name: [] for name in args.only}
+    for _ in range(args.rounds):
+        for name in args.only:
+            command = [sys.executable, __file__, "--one", name, "--epochs", str(args.epochs)]
+            process = subprocess.run(command, capture_output=True, text=True, env=os.environ)
+            if process.returncode:
+                print(f"{name} is left out: {(process.stderr.strip().splitlines() or ['?'])[-1]}", file=sys.stderr)
                 continue
-            found[name].append(json.loads(done.stdout.splitlines()[-1]))
+            results[name].append(json.loads(process.stdout.splitlines()[-1]))
     medians = {
-        name: statistics.median(t for run in runs for t in run["seconds"][1:]) for name, runs in found.items() if runs
+        name: statistics.median(t for run in runs for t in run["seconds"][1:]) for name, runs in results.items() if runs
     }
     base = medians.get("elbowroom")
     print("| way | seconds per epoch | against elbowroom | training loss | peak memory, MB |\n|---|---|---|---|---|")
     for name, median in sorted(medians.items(), key=lambda item: item[1]):
-        runs = found[name]
-        spread = [t for run in runs for t in run["seconds"][1:]]
+        runs = results[name]
+        times = [t for run in runs for t in run["seconds"][1:]]
         ratio = f"{median / base:.2f}" if base else ""
         loss = "" if name == "floor" else f"{statistics.mean(run['loss'] for run in runs):.2f}"
         peak = max(run["peak"] for run in runs)
-        print(f"| {name} | {median:.2f} ({min(spread):.2f} to {max(spread):.2f}) | {ratio} | {loss} | {peak:,.0f} |")
+        print(f"| {name} | {median:.2f} ({min(times):.2f} to {max(times):.2f}) | {ratio} | {loss} | {peak:,.0f} |")
 
 
 if __name__ == "__main__":

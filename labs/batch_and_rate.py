@@ -15,7 +15,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import process_time
 
-import sheet
+import lab_common as lab
 
 import elbowroom as er
 
@@ -25,44 +25,44 @@ CLASSIC = (128, 1e-3)
 
 
 def main() -> None:
-    args = sheet.flags(__doc__, "batch-and-rate", epochs=2, long=10, seed=0)
+    args = lab.parse_args(__doc__, "batch-and-rate", epochs=2, long=10, seed=0)
     data = er.load_data(args.data, validation=0)
     make = partial(er.recipes.vae, data.shape)
-    # The classic's own place in the table is the beginning of its long training.
-    long = sheet.trained(args.out / "long", make, data, max(args.long, args.epochs), args.seed)
+    # The classic's cell of the table is the beginning of its long training.
+    long = lab.train_or_load(args.out / "long", make, data, max(args.long, args.epochs), args.seed)
     runs = {
         (size, lr): long
         if (size, lr) == CLASSIC
-        else sheet.trained(args.out / f"{size}-{lr}", make, data, args.epochs, args.seed, batch_size=size, lr=lr)
+        else lab.train_or_load(args.out / f"{size}-{lr}", make, data, args.epochs, args.seed, batch_size=size, lr=lr)
         for size in BATCHES
         for lr in RATES
     }
-    curves = {key: sheet.losses(run)[: args.epochs] for key, run in runs.items()}
-    seconds = {size: cpu_seconds(make, data, size) for size in BATCHES}
+    curves = {key: lab.test_losses(run)[: args.epochs] for key, run in runs.items()}
+    seconds = {size: epoch_cpu_seconds(make, data, size) for size in BATCHES}
     last = {key: curve[-1] for key, curve in curves.items()}
     rows = [(size, *(last[size, lr] for lr in RATES), seconds[size]) for size in BATCHES]
     head = ("batch", *(f"rate {lr:g}" for lr in RATES), "CPU seconds per epoch")
-    sheet.table(head, rows)
-    test, train = sheet.losses(long), training(long)
+    lab.print_table(head, rows)
+    test, train = lab.test_losses(long), training_losses(long)
     marks = sorted({n for n in (1, 2, 5, 10, 20, 40, args.long) if n <= len(test)})
     head = ("epochs of the classic", *map(str, marks))
-    sheet.table(head, [(name, *(y[n - 1] for n in marks)) for name, y in (("training", train), ("test", test))])
+    lab.print_table(head, [(name, *(y[n - 1] for n in marks)) for name, y in (("training", train), ("test", test))])
 
-    picture = sheet.figure(11, 7)
-    (a, b), (c, d) = picture.subplots(2, 2)
+    figure = lab.new_figure(11, 7)
+    (a, b), (c, d) = figure.subplots(2, 2)
     low, high = min(last.values()) - 1, min(max(last.values()) + 18, 2 * min(last.values()))
     for axes in (a, b):
         axes.set_ylim(low, high)
-    lines = [(curves[size, 1e-3], f"batch {size}", sheet.COLOURS[i]) for i, size in enumerate(BATCHES)]
+    lines = [(curves[size, 1e-3], f"batch {size}", lab.COLORS[i]) for i, size in enumerate(BATCHES)]
     examples = [n * len(data.train) for n in range(1, args.epochs + 1)]
-    sheet.name_lines(a, [(examples, *line) for line in lines], marker="o", markersize=3)
+    lab.plot_labeled_lines(a, [(examples, *line) for line in lines], marker="o", markersize=3)
     a.xaxis.set_major_formatter(lambda n, _: f"{n:,.0f}")
-    sheet.dress(a, "By examples seen", "training examples seen, rate 0.001", "test −ELBO, nats per example")
-    for size, (curve, name, colour) in zip(BATCHES, lines, strict=True):
-        spent = [n * seconds[size] for n in range(1, args.epochs + 1)]
-        b.plot(spent, curve, color=colour, linewidth=1.6, marker="o", markersize=3)
-        b.annotate(name, (spent[-1], curve[-1]), (0, 7), textcoords="offset points", fontsize=8, color=colour)
-    sheet.dress(b, "By the clock", "CPU seconds of training, rate 0.001", "test −ELBO, nats per example")
+    lab.label_axes(a, "By examples seen", "training examples seen, rate 0.001", "test −ELBO, nats per example")
+    for size, (curve, name, color) in zip(BATCHES, lines, strict=True):
+        elapsed = [n * seconds[size] for n in range(1, args.epochs + 1)]
+        b.plot(elapsed, curve, color=color, linewidth=1.6, marker="o", markersize=3)
+        b.annotate(name, (elapsed[-1], curve[-1]), (0, 7), textcoords="offset points", fontsize=8, color=color)
+    lab.label_axes(b, "By the clock", "CPU seconds of training, rate 0.001", "test −ELBO, nats per example")
 
     grid = [[last[size, lr] for lr in RATES] for size in BATCHES]
     c.imshow(grid, cmap="cividis_r", aspect="auto", vmax=min(last.values()) + 30)
@@ -70,19 +70,19 @@ def main() -> None:
         for j, loss in enumerate(row):
             shade = "white" if loss > min(last.values()) + 14 else "#222222"
             c.text(j, i, f"{loss:.1f}", ha="center", va="center", fontsize=10, color=shade)
-    sheet.dress(c, f"Test −ELBO after {args.epochs} epochs, nats per example", "learning rate of Adam", "batch size")
+    lab.label_axes(c, f"Test −ELBO after {args.epochs} epochs, nats per example", "learning rate of Adam", "batch size")
     c.grid(False)
     c.set_xticks(range(3), [f"{lr:g}" for lr in RATES])
     c.set_yticks(range(3), BATCHES)
     d.set_ylim(min(train[-1], *test) - 1, test[min(2, len(test) - 1)] + 2)
     epochs = range(1, len(test) + 1)
-    sheet.name_lines(d, [(epochs, test, "test", sheet.COLOURS[2]), (epochs, train, "training", sheet.COLOURS[0])])
-    sheet.dress(d, f"{len(test)} epochs of the classic", "epochs, batch 128, rate 0.001", "−ELBO, nats per example")
-    sheet.save(picture, args.picture)
+    lab.plot_labeled_lines(d, [(epochs, test, "test", lab.COLORS[2]), (epochs, train, "training", lab.COLORS[0])])
+    lab.label_axes(d, f"{len(test)} epochs of the classic", "epochs, batch 128, rate 0.001", "−ELBO, nats per example")
+    lab.save_figure(figure, args.figure)
 
 
-def cpu_seconds(make: partial, data: er.Data, batch_size: int) -> float:
-    """What an epoch takes of the processor, by the median step: the same on a busy machine as on a quiet one."""
+def epoch_cpu_seconds(make: partial, data: er.Data, batch_size: int) -> float:
+    """Return the CPU seconds of an epoch, by the median step: the same on a busy machine as on an idle one."""
     marks, per_epoch = [], data.train.steps(batch_size)
 
     @er.on.step
@@ -95,8 +95,8 @@ def cpu_seconds(make: partial, data: er.Data, batch_size: int) -> float:
     return median(b - a for a, b in pairwise(marks)) * per_epoch
 
 
-def training(run: er.Run) -> list[float]:
-    """The training loss of every epoch, as it was met: the mean over the epoch's examples."""
+def training_losses(run: er.Run) -> list[float]:
+    """Return the training loss of every epoch: the mean over its examples as they were trained on."""
     epochs: dict[int, list[tuple[float, int]]] = {}
     for row in run.metrics("train"):
         epochs.setdefault(row["epoch"], []).append((row["loss"], row["examples"]))

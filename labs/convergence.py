@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from functools import partial
 
-import sheet
+import lab_common as lab
 
 import elbowroom as er
 
@@ -26,38 +26,38 @@ SETTINGS = {
 
 
 def main() -> None:
-    args = sheet.flags(__doc__, "convergence", epochs=10, seed=0)
+    args = lab.parse_args(__doc__, "convergence", epochs=10, seed=0)
     data = er.load_data(args.data, validation=0)
     curves = {}
     for name, (activation, optimizer, lr, _) in SETTINGS.items():
         make = partial(er.recipes.vae, data.shape, hidden=(500,), activation=activation)
         path = args.out / f"{activation}-{optimizer}-{lr}"
         settings = {"batch_size": 100, "optimizer": optimizer, "lr": lr}
-        curves[name] = sheet.losses(sheet.trained(path, make, data, args.epochs, args.seed, **settings))
+        curves[name] = lab.test_losses(lab.train_or_load(path, make, data, args.epochs, args.seed, **settings))
 
     marks = sorted({n for n in (1, 2, 5, 10, 20, args.epochs) if n <= args.epochs})
     first = next(iter(curves.values()))
 
-    def until(curve: list[float], goal: float) -> str:
+    def epochs_until(curve: list[float], goal: float) -> str:
         return next((str(n) for n, loss in enumerate(curve, 1) if loss <= goal), f"over {args.epochs}")
 
-    sheet.table(
+    lab.print_table(
         ("setting", *(f"epoch {n}" for n in marks), f"epochs to {first[0]:.1f}"),
-        [(name, *(curve[n - 1] for n in marks), until(curve, first[0])) for name, curve in curves.items()],
+        [(name, *(curve[n - 1] for n in marks), epochs_until(curve, first[0])) for name, curve in curves.items()],
     )
-    picture = sheet.figure(8.6, 4.8)
-    axes = picture.subplots()
+    figure = lab.new_figure(8.6, 4.8)
+    axes = figure.subplots()
     axes.set_ylim(min(map(min, curves.values())) * 0.985, min(max(map(max, curves.values())), 2.05 * min(first)))
     epochs = range(1, args.epochs + 1)
-    sheet.name_lines(
+    lab.plot_labeled_lines(
         axes,
-        [(epochs, curve, name, sheet.COLOURS[SETTINGS[name][-1]]) for name, curve in curves.items()],
+        [(epochs, curve, name, lab.COLORS[SETTINGS[name][-1]]) for name, curve in curves.items()],
         marker="o",
         markersize=2.5,
     )
-    sheet.dress(axes, "Test loss as it falls", "epochs (passes over the training set)", "−ELBO, nats per example")
+    lab.label_axes(axes, "Test loss as it falls", "epochs (passes over the training set)", "−ELBO, nats per example")
     axes.locator_params(axis="x", integer=True)
-    sheet.save(picture, args.picture)
+    lab.save_figure(figure, args.figure)
 
 
 if __name__ == "__main__":

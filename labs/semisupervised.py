@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
-import sheet
+import lab_common as lab
 import torch
 import torch.nn.functional as F
 
@@ -18,46 +18,49 @@ import elbowroom as er
 
 #: Test error of M2 in Kingma et al. 2014, arXiv 1406.5298, table 1, in percent.
 PUBLISHED = {100: 11.97, 600: 4.94, 1000: 3.60}
-STEPS, ROWS = 500, 8
+#: Steps of the classifier alone.
+STEPS = 500
+#: Latents in the figure, one a row.
+ROWS = 8
 
 
 def main() -> None:
-    args = sheet.flags(__doc__, "semisupervised", epochs=3, seed=0, labels="100,1000", weight=30.0)
+    args = lab.parse_args(__doc__, "semisupervised", epochs=3, seed=0, labels="100,1000", weight=30.0)
     rows, errors, styles = [], [], None
     for count in map(int, args.labels.split(",")):
         data = er.load_data(args.data, validation=0, labeled=count, seed=args.seed)
         make = partial(er.recipes.m2, data.shape, labels=len(data.classes), weight=args.weight)
-        run = sheet.trained(args.out / f"{count}", make, data, args.epochs, args.seed)
-        found = er.evaluate(run, data, samples=1, metrics="reconstruction")["class_error"]
-        alone = 100 * supervised(make, data, args.seed)
+        run = lab.train_or_load(args.out / f"{count}", make, data, args.epochs, args.seed)
+        error = er.evaluate(run, data, samples=1, metrics="reconstruction")["class_error"]
+        alone = 100 * supervised_error(make, data, args.seed)
         published = PUBLISHED.get(count) if args.data == "mnist" else None
-        rows.append((f"{count:,}", alone, 100 * found.value, 100 * found.standard_error, published or ""))
-        errors.append((count, alone, 100 * found.value, published))
-        styles = analogies(run.model(), data)
-    sheet.table(("labels", "classifier alone, %", "m2, %", "± over the test set", "published M2, %"), rows)
+        rows.append((f"{count:,}", alone, 100 * error.value, 100 * error.standard_error, published or ""))
+        errors.append((count, alone, 100 * error.value, published))
+        styles = decode_all_classes(run.model(), data)
+    lab.print_table(("labels", "classifier alone, %", "m2, %", "± over the test set", "published M2, %"), rows)
 
-    picture = sheet.figure(12, 4.2)
-    left, right = picture.subplots(1, 2)
-    for place, name in enumerate(("classifier alone", "m2", "M2 as published"), 1):
-        bars = [(i + 0.27 * (place - 2), row[place]) for i, row in enumerate(errors) if row[place] is not None]
-        colour = (*sheet.COLOURS[1::-1], sheet.COLOURS[6])[place - 1]
-        left.bar(*zip(*bars, strict=True), width=0.24, color=colour, label=name) if bars else None
+    figure = lab.new_figure(12, 4.2)
+    left, right = figure.subplots(1, 2)
+    for column, name in enumerate(("classifier alone", "m2", "M2 as published"), 1):
+        bars = [(i + 0.27 * (column - 2), row[column]) for i, row in enumerate(errors) if row[column] is not None]
+        color = (*lab.COLORS[1::-1], lab.COLORS[6])[column - 1]
+        left.bar(*zip(*bars, strict=True), width=0.24, color=color, label=name) if bars else None
         for at, height in bars:
             left.annotate(f"{height:.1f}", (at, height), (0, 2), textcoords="offset points", ha="center", fontsize=8)
     left.set_xticks(range(len(errors)), [f"{row[0]:,} labels" for row in errors])
     left.legend(frameon=False, fontsize=8)
-    sheet.dress(left, "Test error", "", "percent")
-    sheet.mosaic(right, styles)
-    right.set_title(f"A row is one code z, a column one class ({errors[-1][0]:,} labels)", loc="left", fontsize=10)
-    sheet.save(picture, args.picture)
+    lab.label_axes(left, "Test error", "", "percent")
+    lab.draw_images(right, styles)
+    right.set_title(f"A row is one latent z, a column one class ({errors[-1][0]:,} labels)", loc="left", fontsize=10)
+    lab.save_figure(figure, args.figure)
 
 
-def supervised(make: partial, data: er.Data, seed: int) -> float:
-    """Test error of the model's classifier trained on the labelled examples alone, from the same weights."""
+def supervised_error(make: partial, data: er.Data, seed: int) -> float:
+    """Return the test error of the model's classifier trained on the labelled examples alone, from the same weights."""
     torch.manual_seed(seed)
     classifier = make()[0].classifier
-    kept = (data.train.y >= 0).nonzero().flatten()
-    x, y, _ = data.train.gather(kept)
+    labeled = (data.train.y >= 0).nonzero().flatten()
+    x, y, _ = data.train.gather(labeled)
     optimizer = torch.optim.Adam(classifier.parameters(), 1e-3)
     for _ in range(STEPS):
         rows = torch.randint(len(x), (128,))
@@ -70,13 +73,13 @@ def supervised(make: partial, data: er.Data, seed: int) -> float:
         return (classifier(test.x).argmax(-1) != test.y).float().mean().item()
 
 
-def analogies(model: er.GenerativeModel, data: er.Data) -> list[torch.Tensor]:
-    """Every class with the same code, one code from the prior for each row."""
+def decode_all_classes(model: er.GenerativeModel, data: er.Data) -> list[torch.Tensor]:
+    """Decode every class at the same latent, with one latent from the prior for each row."""
     classes = torch.arange(len(data.classes))
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        codes = model.draw_prior(ROWS)
-    return [model.sample(z=z.expand(len(classes), -1), c=classes) for z in codes]
+        latents = model.draw_prior(ROWS)
+    return [model.sample(z=z.expand(len(classes), -1), c=classes) for z in latents]
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Binarised MNIST by the published protocol, in runs that can be stopped and gone on with at any time.
+"""Binarized MNIST by the published protocol, in runs that can be stopped and resumed at any time.
 
-    python benchmarks/density/train.py MODEL [--epochs 400] [--out DIR] [--onward RUN]      # again, to go on
+    python benchmarks/density/train.py MODEL [--epochs 400] [--out DIR] [--onward RUN]      # again, to resume
     python benchmarks/density/train.py MODEL --judge                          # the test split, by the best weights
 
 50,000, 10,000 and 10,000 digits; gated 300-300 perceptrons, 40 latents, Adam in batches of 100, the weight of the KL
 grown over the first fifth. ``vae`` and ``vamp`` see training pixels drawn anew each time, ``static`` those of the fixed
-set, and ``hierarchy`` is the convolutional one. Judged with 5,000 importance samples (``static`` 200, ``hierarchy``
-20), on the weights with the best validation bound; figures and their hash go on record in ``results.jsonl``.
+set, and ``hierarchy`` is the convolutional one. ``--judge`` evaluates the weights with the best validation bound with
+5,000 importance samples (``static`` 200, ``hierarchy`` 20), and appends metrics and their hash to ``results.jsonl``.
 
 Unlike in the papers, which train for up to thousands of epochs at a fixed rate, the rate falls along half a cosine, and
-products are taken in bf16 while training; judged is in single precision. ``--onward RUN`` begins with a run's best
+products are taken in bf16 while training; evaluation is in single precision. ``--onward RUN`` begins with a run's best
 weights, at half the rate and without growing the weight of the KL: a second half cosine.
 """
 
@@ -35,22 +35,22 @@ MODELS = {
 }
 
 
-def data_of(name: str, binarise: str) -> er.Data:
-    """The split of the papers."""
-    return er.load_data(name) if name == "binarized-mnist" else er.load_data(name, binarize=binarise, validation=10_000)
+def load_split(name: str, binarize: str) -> er.Data:
+    """Load the split of the papers."""
+    return er.load_data(name) if name == "binarized-mnist" else er.load_data(name, binarize=binarize, validation=10_000)
 
 
 def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
-    """From the beginning, or from the last checkpoint."""
+    """Train from the beginning, or resume from the last checkpoint."""
     recipe, arguments, source, _, _ = MODELS[model]
     if (run := er.Run(path)).exists:
         return er.resume(run) if run.state != "finished" else run
     torch.manual_seed(0)
-    data = data_of(*source)
+    data = load_split(*source)
     callbacks = [er.LRSchedule("cosine"), er.EMA(0.999)]
-    made = er.recipes.RECIPES[recipe](data.shape, **arguments)
+    model_and_objective = er.recipes.RECIPES[recipe](data.shape, **arguments)
     if onward is not None:
-        serialization.load_into(made[0], serialization.read(er.Run(onward).best_weights)[0], onward)
+        serialization.load_into(model_and_objective[0], serialization.read(er.Run(onward).best_weights)[0], onward)
     elif recipe != "hierarchical_vae":
         callbacks.append(er.Warmup(0.2))
     settings = {"lr": 1e-3 if onward is None else 5e-4} | {
@@ -59,24 +59,24 @@ def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
         "precision": "bf16",
         "watch": ("validation",),
     }
-    return er.fit(*made, data, **settings, out=path, callbacks=callbacks)
+    return er.fit(*model_and_objective, data, **settings, out=path, callbacks=callbacks)
 
 
 def judge(model: str, run: er.Run) -> None:
-    """Test figures of the best weights, added to the record."""
+    """Evaluate the best weights on the test split, and append the result to ``results.jsonl``."""
     _, _, source, samples, published = MODELS[model]
-    chosen, about = serialization.read(run.best_weights)
+    tensors, header = serialization.read(run.best_weights)
     best = run.model()
-    serialization.load_into(best, chosen, run.best_weights)
-    figures = er.evaluate(best, data_of(*source), samples=samples, metrics=("likelihood",))
+    serialization.load_into(best, tensors, run.best_weights)
+    metrics = er.evaluate(best, load_split(*source), samples=samples, metrics=("likelihood",))
     row = {
         "model": model,
         "epochs": max(r["epoch"] for r in run.metrics("train")),
-        "best_step": int(about["step"]),
+        "best_step": int(header["step"]),
         "seconds": round(run.seconds),
-        "test_nll": round(-figures["importance_bound"].value, 2),
-        "standard_error": round(figures["importance_bound"].standard_error, 2),
-        "test_elbo": round(figures["elbo"].value, 2),
+        "test_nll": round(-metrics["importance_bound"].value, 2),
+        "standard_error": round(metrics["importance_bound"].standard_error, 2),
+        "test_elbo": round(metrics["elbo"].value, 2),
         "samples": samples,
         "published": published,
         "weights_sha256": hashlib.sha256(run.best_weights.read_bytes()).hexdigest(),
@@ -93,6 +93,6 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path)
     parser.add_argument("--onward", type=Path)
     parser.add_argument("--judge", action="store_true")
-    given = parser.parse_args()
-    path = given.out or Path("runs/density") / given.model
-    judge(given.model, er.Run(path)) if given.judge else train(given.model, given.epochs, path, given.onward)
+    args = parser.parse_args()
+    path = args.out or Path("runs/density") / args.model
+    judge(args.model, er.Run(path)) if args.judge else train(args.model, args.epochs, path, args.onward)

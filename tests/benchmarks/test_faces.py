@@ -20,18 +20,18 @@ def jpegs(tmp_path):
 
 def test_both_loaders_give_the_same_pixels(load_script, jpegs):
     faces = load_script("benchmarks/faces.py")
-    crop = faces.cropped_to(jpegs)
+    crop = faces.crop_size(jpegs)
     assert crop == 74
     x = er.load_data(jpegs, crop=crop, resize=faces.SIDE, validation=0, test=0).train.first(3).x
-    images = faces.Pictures(sorted(jpegs.glob("*.jpg")), crop)
+    images = faces.JpegDataset(sorted(jpegs.glob("*.jpg")), crop)
     assert torch.equal(x, torch.stack([images[i] for i in range(len(images))]))
 
 
 def test_plain_network_has_the_loss_and_gradients_of_the_recipe(load_script):
     faces = load_script("benchmarks/faces.py")
     x = torch.rand(4, 3, faces.SIDE, faces.SIDE)
-    model, objective = faces.recipe()
-    parameters, loss_of = faces.written_out()
+    model, objective = faces.recipe_model()
+    parameters, loss_of = faces.plain_network()
     torch.manual_seed(1)
     expected = objective(model.draw(x), torch.tensor(0))
     torch.manual_seed(1)

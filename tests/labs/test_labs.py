@@ -1,24 +1,22 @@
-"""The labs run, and say what they promise."""
+"""The labs run, print their tables, and have their pages."""
 
 import importlib
 import re
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
 
-LABS = Path(__file__).resolve().parent.parent / "labs"
-#: How each is made to take seconds.
-QUICK = {
+#: Flags with which each lab takes seconds.
+QUICK_FLAGS = {
     "convergence": ["--epochs", "1"],
     "latent_dimension": ["--epochs", "1", "--seeds", "2"],
     "batch_and_rate": ["--epochs", "1", "--long", "2"],
     "bottlenecks": ["--epochs", "1"],
-    "fifty": ["--epochs", "2", "--pyro-epochs", "1"],
-    "walk": ["--epochs", "1"],
+    "softplus_50d": ["--epochs", "2", "--pyro-epochs", "1"],
+    "latent_walk": ["--epochs", "1"],
     "kl_surface": ["--epochs", "1"],
     "small_sets": [
         "--epochs",
@@ -37,31 +35,33 @@ QUICK = {
 
 
 @pytest.fixture
-def lab(monkeypatch):
-    """A lab as a module, by its name."""
-    monkeypatch.syspath_prepend(str(LABS))
+def lab(root, monkeypatch):
+    """A function that imports a lab by its name."""
+    monkeypatch.syspath_prepend(str(root / "labs"))
     return importlib.import_module
 
 
-def test_every_lab_that_asks_a_question_is_here():
-    assert {path.stem for path in LABS.glob("*.py") if "sheet.flags" in path.read_text(encoding="utf-8")} == set(QUICK)
+def test_every_lab_that_asks_a_question_is_here(root):
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (root / "labs").glob("*.py")}
+    assert {name for name, text in texts.items() if "lab.parse_args" in text} == set(QUICK_FLAGS)
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_a_lab_prints_a_table_and_saves_a_picture_and_keeps_its_runs(lab, name, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("name", QUICK_FLAGS)
+def test_a_lab_prints_a_table_and_saves_a_figure_and_keeps_its_runs(lab, name, tmp_path, monkeypatch, capsys):
     from PIL import Image
 
-    if name == "fifty":
+    if name == "softplus_50d":
         pytest.importorskip("pyro")
-    monkeypatch.setattr(sys, "argv", [name, "--data", "digits", "--out", str(tmp_path), *QUICK[name]])
+    monkeypatch.setattr(sys, "argv", [name, "--data", "digits", "--out", str(tmp_path), *QUICK_FLAGS[name]])
     lab(name).main()
     first = capsys.readouterr().out
     assert re.search(r"^\|---\|", first, re.MULTILINE)
     assert "nan" not in first
-    (picture,) = tmp_path.glob("*.png")
-    assert str(picture) in first
-    assert Image.open(picture).width > 600
-    if name in ("kl_surface", "walk"):  # again: from the runs that are there, so the same
+    (path,) = tmp_path.glob("*.png")
+    assert str(path) in first
+    with Image.open(path) as image:
+        assert image.width > 600
+    if name in ("kl_surface", "latent_walk"):  # A second call loads the runs, and prints the same.
         monkeypatch.setattr("elbowroom.fit", None)
         lab(name).main()
         assert capsys.readouterr().out == first
@@ -73,19 +73,21 @@ def test_a_lab_refuses_a_run_of_other_settings(lab, tmp_path, digits):
     def make():
         return er.recipes.vae(digits.shape, latent=2)
 
-    sheet = lab("sheet")
-    run = sheet.trained(tmp_path / "run", make, digits, 1, lr=0.01)
-    assert sheet.losses(run) == sheet.losses(sheet.trained(tmp_path / "run", make, digits, 1, lr=0.01))
+    common = lab("lab_common")
+    run = common.train_or_load(tmp_path / "run", make, digits, 1, lr=0.01)
+    assert common.test_losses(run) == common.test_losses(
+        common.train_or_load(tmp_path / "run", make, digits, 1, lr=0.01)
+    )
     for epochs, lr in ((2, 0.01), (1, 0.02)):
         with pytest.raises(ValueError, match=r"holds another training.*remove it, or give another --out"):
-            sheet.trained(tmp_path / "run", make, digits, epochs, lr=lr)
+            common.train_or_load(tmp_path / "run", make, digits, epochs, lr=lr)
 
 
 def test_the_names_of_lines_keep_apart(lab):
-    sheet = lab("sheet")
-    axes = sheet.figure(5, 3).subplots()
+    common = lab("lab_common")
+    axes = common.new_figure(5, 3).subplots()
     axes.set_ylim(0, 10)
-    sheet.name_lines(axes, [([0, 1], [0, y], f"{y}", "black") for y in (5.0, 5.01, 5.02, 9.0)])
+    common.plot_labeled_lines(axes, [([0, 1], [0, y], f"{y}", "black") for y in (5.0, 5.01, 5.02, 9.0)])
     heights = sorted(text.xy[1] for text in axes.texts)
     assert len(heights) == 4
     assert all(b - a >= 0.5 for a, b in pairwise(heights))
@@ -96,7 +98,7 @@ def test_the_kl_surface_is_the_kl(lab):
 
     mean, log_var = torch.linspace(-3, 3, 7)[None, :], torch.linspace(-5, 3, 9)[:, None]
     expected = kl_divergence(Normal(mean, (0.5 * log_var).exp()), Normal(0.0, 1.0))
-    surface = lab("kl_surface").surface
+    surface = lab("kl_surface").kl_to_standard_normal
     torch.testing.assert_close(surface(mean, log_var), expected)
     assert surface(torch.zeros(()), torch.zeros(())) == 0
 
@@ -105,42 +107,50 @@ def test_sharpness_falls_with_blur(lab):
     from torch.nn.functional import avg_pool2d
 
     x = (torch.arange(16) >= 8).float().expand(1, 1, 16, 16)
-    edges = lab("latent_dimension").edges
+    sharpness = lab("latent_dimension").sharpness
     # Along one edge the absolute differences stay as they are; their squares are halved by a blur over two pixels.
-    assert edges(avg_pool2d(x, (1, 2), stride=1)) / edges(x) == pytest.approx(0.5**0.5, rel=0.05)
+    assert sharpness(avg_pool2d(x, (1, 2), stride=1)) / sharpness(x) == pytest.approx(0.5**0.5, rel=0.05)
 
 
-def test_codes_to_walk_are_written_out_or_in_a_file(lab, tmp_path):
-    codes = lab("walk").codes
-    (tmp_path / "codes.csv").write_text("0,1\n-0.5,2\n")
-    assert codes("0,1; -0.5,2").tolist() == codes(str(tmp_path / "codes.csv")).tolist() == [[0, 1], [-0.5, 2]]
-    for wrong, words in (("0,1", "two codes or more"), ("0,1,2; 3,4,5", "of two numbers"), ("a,b; 1,2", "write codes")):
+def test_latents_to_walk_are_written_out_or_in_a_file(lab, tmp_path):
+    parse_latents = lab("latent_walk").parse_latents
+    (tmp_path / "latents.csv").write_text("0,1\n-0.5,2\n")
+    assert (
+        parse_latents("0,1; -0.5,2").tolist()
+        == parse_latents(str(tmp_path / "latents.csv")).tolist()
+        == [[0, 1], [-0.5, 2]]
+    )
+    for wrong, words in (
+        ("0,1", "two latents or more"),
+        ("0,1,2; 3,4,5", "of two numbers"),
+        ("a,b; 1,2", "write latents"),
+    ):
         with pytest.raises(SystemExit, match=words):
-            codes(wrong)
+            parse_latents(wrong)
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_a_lab_has_its_page_and_picture(root, name):
+@pytest.mark.parametrize("name", QUICK_FLAGS)
+def test_a_lab_has_its_page_and_figure(root, name):
     page = root / "docs" / "labs" / f"{name}.md"
     text = page.read_text(encoding="utf-8")
     assert f"python labs/{name}.py" in text
-    (picture,) = re.findall(r"!\[[^\]]+\]\((\S+)\)", text)
-    assert (page.parent / picture).stat().st_size < 250_000
+    (figure,) = re.findall(r"!\[[^\]]+\]\((\S+)\)", text)
+    assert (page.parent / figure).stat().st_size < 250_000
     assert f"({name}.md)" in (root / "docs/labs/README.md").read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (page.parent / target).exists(), target
 
 
-def run(root, name, *arguments):
+def run_lab(root, name, *arguments):
     command = [sys.executable, str(root / "labs" / name), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 @pytest.mark.slow
 def test_a_module_of_ones_own_learns_as_the_recipe_does(root, real_data):
-    losses = [float(n) for n in re.findall(r"test loss ([\d.]+)", run(root, "own_module.py", "2"))]
+    losses = [float(n) for n in re.findall(r"test loss ([\d.]+)", run_lab(root, "custom_module.py", "2"))]
     assert len(losses) == 2
     # The published curve stands at 115.79 after two epochs; seeds differ by half a nat.
     assert all(abs(loss - 115.79) < 1.5 for loss in losses)
@@ -148,7 +158,7 @@ def test_a_module_of_ones_own_learns_as_the_recipe_does(root, real_data):
 
 @pytest.mark.slow
 def test_state_and_callbacks_learn_as_the_recipe_does(root, real_data):
-    out = run(root, "state.py", "2")
+    out = run_lab(root, "callback_state.py", "2")
     (loss,) = re.findall(r"test loss ([\d.]+)", out)
     assert abs(float(loss) - 115.79) < 1.5
     assert "first-8-0002.png" in out
@@ -156,15 +166,15 @@ def test_state_and_callbacks_learn_as_the_recipe_does(root, real_data):
 
 @pytest.mark.slow
 def test_our_loop_and_pyros_pass_the_published_figure(root, real_data, tmp_path):
-    out = run(root, "fifty.py", "--epochs", "6", "--pyro-epochs", "6", "--out", str(tmp_path))
+    out = run_lab(root, "softplus_50d.py", "--epochs", "6", "--pyro-epochs", "6", "--out", str(tmp_path))
     # Pyro counts from 0: what its figure shows at 5 is after six epochs.
     (row,) = re.findall(r"^\| 5 \| -113.30 \| \S+ \| (\S+) \| \S+ \| (\S+) \|$", out, re.MULTILINE)
     assert all(abs(float(elbo) + 113.3) < 1.5 for elbo in row)
 
 
 @pytest.mark.slow
-def test_an_averaged_reconstruction_leaves_nothing_in_the_code(root, real_data, tmp_path):
-    out = run(root, "kl_surface.py", "--epochs", "2", "--out", str(tmp_path))
+def test_an_averaged_reconstruction_leaves_nothing_in_the_latent(root, real_data, tmp_path):
+    out = run_lab(root, "kl_surface.py", "--epochs", "2", "--out", str(tmp_path))
     kl = {name: float(kl) for name, kl in re.findall(r"^\| (\w+) \| \S+ \| \S+ \| (\S+) \|", out, re.MULTILINE)}
     assert kl["summed"] > 20
     assert kl["averaged"] < 0.5

@@ -1,8 +1,8 @@
-"""The classic VAE as everybody writes it, a module and a loss function, trained by elbowroom's loop over plain loaders.
+"""The classic VAE as a plain module and loss function, trained by elbowroom's loop over plain loaders.
 
-    python labs/own_module.py [EPOCHS]
+    python labs/custom_module.py [EPOCHS]
 
-Prints the test loss beside that of ``recipes.vae``: the same model, so the same figure to the seeds' spread.
+Prints the test loss beside that of ``recipes.vae``: the same model, so the same loss up to the spread over seeds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import elbowroom as er
 
 
 class VAE(nn.Module):
-    """784-400-20, as in the example that is copied everywhere; nothing of elbowroom in it."""
+    """784-400-20, as in PyTorch's example; nothing of elbowroom in it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,21 +34,21 @@ class VAE(nn.Module):
 
 
 def loss_function(output: tuple[Tensor, Tensor, Tensor], x: Tensor) -> Tensor:
-    """Reconstruction + KL, summed over dimensions and batch."""
+    """Return reconstruction + KL, summed over dimensions and batch."""
     reconstruction, mu, logvar = output
     bce = F.binary_cross_entropy(reconstruction, x.flatten(1), reduction="sum")
     return bce - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
 
 
-def loaders(batch_size: int = 128) -> tuple[DataLoader, DataLoader]:
-    """MNIST as plain loaders of float tensors, training shuffled."""
+def mnist_loaders(batch_size: int = 128) -> tuple[DataLoader, DataLoader]:
+    """Return MNIST as plain loaders of float tensors, training shuffled, and test."""
     data = er.load_data("mnist", validation=0)
     train, test = (TensorDataset(split.first(len(split)).x) for split in (data.train, data.test))
     return DataLoader(train, batch_size, shuffle=True), DataLoader(test, batch_size)
 
 
 def main(epochs: int) -> None:
-    train, test = loaders()
+    train, test = mnist_loaders()
     data = er.load_data(train, validation=0, test=test)
     folder = tempfile.mkdtemp()
     torch.manual_seed(0)

@@ -1,9 +1,9 @@
-"""Examples per second of the classic VAE on one GPU, captured and as usual, against the classic script on the same GPU.
+"""Examples per second of the classic VAE on one GPU, with and without a CUDA graph, against the classic script.
 
-    python benchmarks/gpu.py [--rounds 3] [--epochs 5]
+    python benchmarks/cuda_graph.py [--rounds 3] [--epochs 5]
 
-784-400-20 on 60,000 grey digits with Adam, in batches of 128 and of 8,192; each way in a process of its own, one after
-the other, the first epoch of each left out. ``usual`` is the same training without the recording of a step.
+784-400-20 on 60,000 grey digits with Adam, in batches of 128 and of 8,192; each variant in a process of its own, one
+after the other, without the first epoch of each. ``usual`` is the same training in eager steps.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ import tempfile
 import time
 from itertools import pairwise
 
-WAYS = ("classic", "usual", "captured", "captured bf16")
+VARIANTS = ("classic", "usual", "captured", "captured bf16")
+N_EXAMPLES = 60_000
 
 
-def elbowroom(way: str, batch_size: int, epochs: int) -> tuple[list[float], float]:
-    """(seconds of every epoch, last loss)."""
+def elbowroom(variant: str, batch_size: int, epochs: int) -> tuple[list[float], float]:
+    """Return the seconds of every epoch after the first, and the last loss."""
     import torch
 
     import elbowroom as er
     from elbowroom.training import cuda_graph
     from elbowroom.training.state import ROW
 
-    if way == "usual":
+    if variant == "usual":
         cuda_graph.can_capture = lambda *_: False
-    marks: list[float] = []
+    marks: list[tuple[int, float]] = []
 
     @er.on.row
     def mark(state: er.State) -> None:
@@ -48,24 +49,25 @@ def elbowroom(way: str, batch_size: int, epochs: int) -> tuple[list[float], floa
         watch=(),
         callbacks=[mark],
         device="cuda",
-        precision="bf16" if way.endswith("bf16") else "float32",
+        precision="bf16" if variant.endswith("bf16") else "float32",
     )
     ends = [max(at for epoch, at in marks if epoch == e) for e in range(1, epochs + 1)]
     return [b - a for a, b in pairwise(ends)], run.metrics("train")[-1]["loss"]
 
 
 def classic(batch_size: int, epochs: int) -> tuple[list[float], float]:
-    """The script that is copied everywhere, moved to the GPU as it is there: batch by batch."""
+    """PyTorch's example script, moved to the GPU batch by batch."""
     import torch
     from torch.utils.data import DataLoader
-    from training import classic_loader, classic_module, digits
+
+    from training import classic_loader, classic_module, mnist_pixels
 
     torch.manual_seed(0)
     module, loss_function = classic_module()
     model = module().to("cuda")
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    pictures = classic_loader(digits()).dataset
-    loader = DataLoader(pictures, batch_size=batch_size, shuffle=True, num_workers=1, pin_memory=True)
+    dataset = classic_loader(mnist_pixels()).dataset
+    loader = DataLoader(dataset, batch_size=batch_size, shuffle=True, num_workers=1, pin_memory=True)
     seconds, mean = [], 0.0
     for _ in range(epochs):
         start, total = time.perf_counter(), 0.0
@@ -78,20 +80,20 @@ def classic(batch_size: int, epochs: int) -> tuple[list[float], float]:
             total += loss.item()
             optimizer.step()
         seconds.append(time.perf_counter() - start)
-        mean = total / len(pictures)
+        mean = total / len(dataset)
     return seconds[1:], mean
 
 
 def main() -> None:
-    """Every way in turn, over and over; then the table."""
+    """Run every variant in turn, round after round; then print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        way, size = given.one[0], int(given.one[1])
-        seconds, loss = classic(size, given.epochs) if way == "classic" else elbowroom(way, size, given.epochs)
+    args = parser.parse_args()
+    if args.one:
+        variant, size = args.one[0], int(args.one[1])
+        seconds, loss = classic(size, args.epochs) if variant == "classic" else elbowroom(variant, size, args.epochs)
         print(json.dumps({"seconds": seconds, "loss": loss}))
         return
     import torch
@@ -102,18 +104,16 @@ def main() -> None:
     print("| batch | way | examples per second | against classic | last loss |\n|---|---|---|---|---|")
     for size in (128, 8192):
         rates: dict[str, float] = {}
-        for way in WAYS:
+        for variant in VARIANTS:
             runs = []
-            for _ in range(given.rounds):
-                command = [sys.executable, __file__, "--one", way, str(size), "--epochs", str(given.epochs)]
-                done = subprocess.run(command, capture_output=True, text=True, check=True)
-                runs.append(json.loads(done.stdout.splitlines()[-1]))
-            rates[way] = 60_000 / statistics.median(t for run in runs for t in run["seconds"])
+            for _ in range(args.rounds):
+                command = [sys.executable, __file__, "--one", variant, str(size), "--epochs", str(args.epochs)]
+                process = subprocess.run(command, capture_output=True, text=True, check=True)
+                runs.append(json.loads(process.stdout.splitlines()[-1]))
+            rates[variant] = N_EXAMPLES / statistics.median(t for run in runs for t in run["seconds"])
             loss = statistics.mean(run["loss"] for run in runs)
-            print(
-                f"| {size:,} | {way} | {rates[way]:,.0f} | {rates[way] / rates['classic']:.1f}× | {loss:.2f} |",
-                flush=True,
-            )
+            speedup = rates[variant] / rates["classic"]
+            print(f"| {size:,} | {variant} | {rates[variant]:,.0f} | {speedup:.1f}× | {loss:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

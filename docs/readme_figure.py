@@ -1,4 +1,4 @@
-"""Draw the README's picture: ``python docs/first.py`` (MNIST, a two-dimensional code, about a minute on two cores)."""
+"""Draw the figure of the README: ``python docs/readme_figure.py`` (MNIST, two latents, about a minute on two cores)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from torch.distributions import Normal
 
 import elbowroom as er
 
+#: Images along a side of the plane.
 SIDE = 20
 
 
 def main() -> None:
-    """Train, decode a grid of codes, and put it beside reconstructions and the curve."""
+    """Train, decode a grid of latents, and draw it beside reconstructions and the loss."""
     data = er.load_data("mnist")
     torch.manual_seed(0)
     model, objective = er.recipes.vae(data.shape, latent=2, hidden=(512, 256))
     run = er.fit(model, objective, data, epochs=20, out=Path(tempfile.mkdtemp()) / "run")
 
-    # Evenly spaced in the prior's probability: each picture stands for an equal share of it.
+    # Evenly spaced in the prior's probability: each image stands for an equal share of it.
     quantiles = Normal(0.0, 1.0).icdf(torch.linspace(0.02, 0.98, SIDE))
     z = torch.cartesian_prod(quantiles.flip(0), quantiles).flip(1)
     plane = model.sample(z=z).reshape(SIDE, SIDE, 28, 28).permute(0, 2, 1, 3).reshape(SIDE * 28, SIDE * 28)
@@ -32,24 +33,24 @@ def main() -> None:
     grid = figure.add_gridspec(2, 2, width_ratios=(5.4, 5.6), height_ratios=(1.2, 3.2))
     axes = figure.add_subplot(grid[:, 0])
     axes.imshow(plane, cmap="gray", extent=(0.02, 0.98, 0.02, 0.98))
-    marks = [-2, -1, 0, 1, 2]
-    places = Normal(0.0, 1.0).cdf(torch.tensor(marks)).clamp(0.02, 0.98).tolist()
-    axes.set_xticks(places, marks)
-    axes.set_yticks(places, marks)
-    axes.set(xlabel="z₁", ylabel="z₂", title="digits decoded over a two-dimensional code")
+    ticks = [-2, -1, 0, 1, 2]
+    positions = Normal(0.0, 1.0).cdf(torch.tensor(ticks)).clamp(0.02, 0.98).tolist()
+    axes.set_xticks(positions, ticks)
+    axes.set_yticks(positions, ticks)
+    axes.set(xlabel="z₁", ylabel="z₂", title="digits decoded over a two-dimensional latent space")
     axes = figure.add_subplot(grid[0, 1])
     axes.imshow(pairs, cmap="gray")
     axes.set_xticks([])
     axes.set_yticks([14, 42], ["test digit", "model"])
     axes.set_title("test digits over their reconstructions")
     axes = figure.add_subplot(grid[1, 1])
-    for split, colour in (("train", "#56B4E9"), ("test", "#009E73")):
+    for split, color in (("train", "#56B4E9"), ("test", "#009E73")):
         rows = [row for row in run.metrics(split) if row["examples"] > 6_000]
-        axes.plot([r["step"] for r in rows], [r["loss"] for r in rows], color=colour, label=split)
+        axes.plot([r["step"] for r in rows], [r["loss"] for r in rows], color=color, label=split)
     axes.set(xlabel="optimiser steps", ylabel="nats per example", title="−ELBO", ylim=(136, 175))
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    target = Path(__file__).parent / "images" / "first.png"
+    target = Path(__file__).parent / "images" / "readme.png"
     target.parent.mkdir(exist_ok=True)
     figure.savefig(target)
     print(target, er.evaluate(run, samples=100), sep="\n")

@@ -1,9 +1,9 @@
-"""Whether a long training costs what a short one does, step for step and example for example.
+"""Cost per step and per example of a long training against a short one.
 
-    python benchmarks/growth.py [--steps 100000]
+    python benchmarks/step_cost_scaling.py [--steps 100000]
 
-A small VAE on digits takes many steps; every tenth of them is a row with its seconds, the memory of the process and the
-number of objects that Python keeps. Then the classic VAE goes once through 15,000, 30,000 and 60,000 digits of MNIST.
+A small VAE on digits takes many steps; every tenth of them gives a row with its seconds, the memory of the process and
+the number of Python objects. Then the classic VAE goes once through 15,000, 30,000 and 60,000 digits of MNIST.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import elbowroom as er
 from elbowroom.training.state import STEP
 
 
-def resident() -> float:
-    """Megabytes of memory that the process holds."""
+def resident_mb() -> float:
+    """Return the resident memory of the process, MB."""
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS"))
 
 
-def steps(n: int) -> None:
-    """A row for every tenth of ``n`` steps."""
+def measure_steps(n: int) -> None:
+    """Print a row for every tenth of ``n`` steps."""
     print("| steps | seconds | memory, MB | objects |\n|---|---|---|---|")
     last = time.perf_counter()
 
@@ -35,7 +35,7 @@ def steps(n: int) -> None:
     def note(state: er.State) -> None:
         nonlocal last
         now = time.perf_counter()
-        print(f"| {state[STEP]:,} | {now - last:.1f} | {resident():,.0f} | {len(gc.get_objects()):,} |", flush=True)
+        print(f"| {state[STEP]:,} | {now - last:.1f} | {resident_mb():,.0f} | {len(gc.get_objects()):,} |", flush=True)
         last = time.perf_counter()
 
     torch.manual_seed(0)
@@ -46,8 +46,8 @@ def steps(n: int) -> None:
     )
 
 
-def examples() -> None:
-    """A row for every size of the data."""
+def measure_examples() -> None:
+    """Print a row for every size of the data."""
     print("\n| examples | seconds per epoch | µs per example |\n|---|---|---|")
     x = er.load_data("mnist", validation=0, test=0).train.x
     for n in (15_000, 30_000, 60_000):
@@ -63,5 +63,5 @@ def examples() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=100_000)
-    steps(parser.parse_args().steps)
-    examples()
+    measure_steps(parser.parse_args().steps)
+    measure_examples()

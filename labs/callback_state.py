@@ -1,7 +1,7 @@
-"""The classic VAE in the state-and-callback style: the model leaves ``mu`` and ``logvar`` in the state, a callback adds
-the KL to the loss, another saves the first 8 validation pictures over their reconstructions.
+"""The classic VAE with state and callbacks: the model leaves ``mu`` and ``logvar`` in the state, a callback adds the KL
+to the loss, another saves the first 8 validation images over their reconstructions.
 
-    python labs/state.py [EPOCHS]
+    python labs/callback_state.py [EPOCHS]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from own_module import VAE, loaders
+from custom_module import VAE, mnist_loaders
 from torch import Tensor
 
 import elbowroom as er
@@ -23,11 +23,11 @@ MU, LOGVAR = er.state_key("mu"), er.state_key("logvar")
 
 
 class Stateful(VAE):
-    """Returns the picture alone; what the KL needs goes into the state."""
+    """Returns the reconstruction alone; what the KL needs goes into the state."""
 
     def forward(self, x: Tensor, state: er.State) -> Tensor:
-        picture, state[MU], state[LOGVAR] = super().forward(x)
-        return picture
+        x_hat, state[MU], state[LOGVAR] = super().forward(x)
+        return x_hat
 
 
 @er.on.loss
@@ -37,19 +37,19 @@ def add_kl(state: er.State) -> None:
 
 
 @er.on.validation
-def save_pictures(state: er.State) -> None:
+def save_images(state: er.State) -> None:
     x = state[DATA].validation.first(8).x
     with torch.no_grad():
-        again = state[MODEL](x, state).reshape(x.shape)
-    reconstruction_grid(x, again, f"epoch {state[EPOCH]}").save(state[RUN].images / f"first-8-{state[EPOCH]:04d}.png")
+        x_hat = state[MODEL](x, state).reshape(x.shape)
+    reconstruction_grid(x, x_hat, f"epoch {state[EPOCH]}").save(state[RUN].images / f"first-8-{state[EPOCH]:04d}.png")
 
 
-def reconstruction(picture: Tensor, x: Tensor) -> Tensor:
-    return F.binary_cross_entropy(picture, x.flatten(1), reduction="sum")
+def reconstruction(x_hat: Tensor, x: Tensor) -> Tensor:
+    return F.binary_cross_entropy(x_hat, x.flatten(1), reduction="sum")
 
 
 def main(epochs: int) -> Path:
-    train, test = loaders()
+    train, test = mnist_loaders()
     data = er.load_data(train, validation=test, test=0)
     torch.manual_seed(0)
     run = er.fit(
@@ -58,7 +58,7 @@ def main(epochs: int) -> Path:
         data,
         epochs=epochs,
         out=tempfile.mkdtemp() + "/run",
-        callbacks=[add_kl, save_pictures],
+        callbacks=[add_kl, save_images],
         pass_state=True,
     )
     print(f"test loss {run.metrics('validation')[-1]['loss']:.2f} nats per example after {epochs} epochs")
