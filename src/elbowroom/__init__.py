@@ -4,8 +4,6 @@ The public names are listed in ``__init__.pyi``, each beside the module it comes
 name of it is first used, so that ``import elbowroom`` costs nothing.
 """
 
-from typing import Any
-
 import lazy_loader
 
 from elbowroom import deprecation
@@ -16,5 +14,5 @@ _load_deprecated = deprecation.deprecated_getattr(__name__, stacklevel=4)
 deprecation.install_moved_modules()
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     return _load(name) if name in __all__ else _load_deprecated(name)

@@ -7,18 +7,18 @@ old run :func:`upgrade_record`.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import sys
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any, ParamSpec, TypeVar
 
-P = ParamSpec("P")
-T = TypeVar("T")
+TYPE_CHECKING = False  # as type checkers read it; `import elbowroom` runs this module, and typing takes milliseconds
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import ModuleType
+    from typing import Any, ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 #: Public names, by the module they were in; a name with dots is in another module now.
 NAMES: dict[str, dict[str, str]] = {
@@ -202,6 +202,8 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
 
 def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
     """Warn, in one line, that a name is now another."""
+    import warnings
+
     message = f"{old} is now called {new}; the old name goes with the next version"
     warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
 
@@ -268,11 +270,14 @@ def renamed_arguments(names: Mapping[str, str]) -> Callable[[Callable[P, T]], Ca
     >>> @renamed_arguments({"colour": "color"})
     ... def paint(color):
     ...     return color
+    >>> import warnings
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
     ...     paint(colour="red"), str(caught[0].message)
     ('red', 'the argument colour of paint is now called color; the old name goes with the next version')
     """
+
+    import functools
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(function)
@@ -339,7 +344,7 @@ def upgrade_callback(entry: Any) -> Any:
     """
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         return entry
-    name = CALLBACKS.get(entry["name"], entry["name"])
+    name: str = CALLBACKS.get(entry["name"], entry["name"])
     arguments = entry.get("arguments")
     if isinstance(arguments, dict):
         arguments = _rename_keys(arguments, CALLBACK_ARGUMENTS.get(name, {}))
@@ -359,11 +364,11 @@ def _rename_keys(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[st
     return {names.get(key, key): value for key, value in fields.items()}
 
 
-class _MovedModules(MetaPathFinder, Loader):
+class _MovedModules:
     """Import a module of :data:`MODULES`, or one within it, under the name it had."""
 
     def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self) if moved_module(fullname) else None
+        return ModuleSpec(fullname, self) if moved_module(fullname) else None  # type: ignore[arg-type]  # importlib.abc is slow
 
     def create_module(self, spec: ModuleSpec) -> None:
         return None
