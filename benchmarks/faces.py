@@ -209,7 +209,8 @@ def crop_size(folder: Path) -> int:
     """Return the side of the centre crop: 148 of the 178 pixels of an original's width."""
     from PIL import Image
 
-    return round(148 / 178 * Image.open(next(folder.glob("*.jpg"))).width)
+    with Image.open(next(folder.glob("*.jpg"))) as image:
+        return round(148 / 178 * image.width)
 
 
 def unpack_celeba(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is sent to other people's boards, checked against stand-ins that accept only what the real ones do."""
+"""Loggers, against fakes that accept only the calls of the real packages."""
 
 import csv
 import sys
@@ -20,13 +20,13 @@ def train(tmp_path, *callbacks):
 
 
 @pytest.fixture
-def stand_in(monkeypatch):
-    def put(name, **members):
+def fake_module(monkeypatch):
+    def install(name, **members):
         module = types.ModuleType(name)
         vars(module).update(members)
         monkeypatch.setitem(sys.modules, name, module)
 
-    return put
+    return install
 
 
 def test_csv_holds_every_row(tmp_path):
@@ -37,20 +37,20 @@ def test_csv_holds_every_row(tmp_path):
     assert [(float(r["loss"]), r["split"]) for r in rows] == [(r["loss"], r["split"]) for r in expected]
 
 
-def test_tensorboard_gets_every_figure_and_picture(tmp_path):
+def test_tensorboard_gets_every_metric_and_image(tmp_path):
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="no tensorboard here")
     run = train(tmp_path, TensorBoard())
     events = reader.EventAccumulator(str(run.path / "tensorboard"), size_guidance={"images": 0})
     events.Reload()
     assert {"train/loss", "validation/elbo", "test/kl"} <= set(events.Tags()["scalars"])
     sent = [(e.step, e.value) for e in events.Scalars("test/loss")]
-    kept = [(r["step"], r["loss"]) for r in run.metrics("test")]
-    assert [s for s, _ in sent] == [s for s, _ in kept]
-    np.testing.assert_allclose([v for _, v in sent], [v for _, v in kept], rtol=1e-6)
+    logged = [(r["step"], r["loss"]) for r in run.metrics("test")]
+    assert [s for s, _ in sent] == [s for s, _ in logged]
+    np.testing.assert_allclose([v for _, v in sent], [v for _, v in logged], rtol=1e-6)
     assert [e.step for e in events.Images("samples")] == [10, 20]
 
 
-def test_wandb_gets_figures_in_order_and_is_finished(tmp_path, stand_in):
+def test_wandb_gets_metrics_in_order_and_is_finished(tmp_path, fake_module):
     calls = []
 
     class Image:
@@ -60,11 +60,11 @@ def test_wandb_gets_figures_in_order_and_is_finished(tmp_path, stand_in):
     class Run:
         step = 0
 
-        def log(self, figures, step):
+        def log(self, metrics, step):
             assert step >= self.step, "steps must not go back, or the board drops them"
-            assert all(isinstance(v, int | float | Image) for v in figures.values())
+            assert all(isinstance(v, int | float | Image) for v in metrics.values())
             self.step = step
-            calls.append((step, figures))
+            calls.append((step, metrics))
 
         def finish(self):
             calls.append("finish")
@@ -74,16 +74,16 @@ def test_wandb_gets_figures_in_order_and_is_finished(tmp_path, stand_in):
         assert config["recipe"] == "vae"
         return Run()
 
-    stand_in("wandb", init=init, Image=Image)
+    fake_module("wandb", init=init, Image=Image)
     run = train(tmp_path, WandB("mine", mode="offline"))
     assert calls[-1] == "finish"
-    logged = {step: figures["test/loss"] for step, figures in calls[:-1] if "test/loss" in figures}
+    logged = {step: metrics["test/loss"] for step, metrics in calls[:-1] if "test/loss" in metrics}
     assert logged == {row["step"]: row["loss"] for row in run.metrics("test")}
-    assert sum("samples" in figures for _, figures in calls[:-1]) == 2
+    assert sum("samples" in metrics for _, metrics in calls[:-1]) == 2
 
 
-def test_visdom_gets_lines_and_pictures(tmp_path, stand_in):
-    lines, pictures = [], []
+def test_visdom_gets_lines_and_images(tmp_path, fake_module):
+    lines, images = [], []
 
     class Board:
         def __init__(self, *, env, port=8097):
@@ -97,18 +97,18 @@ def test_visdom_gets_lines_and_pictures(tmp_path, stand_in):
         def image(self, img, win, opts):
             assert img.ndim == 3
             assert img.shape[0] == 3
-            pictures.append(win)
+            images.append(win)
 
-    stand_in("visdom", Visdom=Board)
+    fake_module("visdom", Visdom=Board)
     run = train(tmp_path, Visdom(port=9999))
     assert [(x, y) for win, name, x, y in lines if (win, name) == ("loss", "validation")] == [
         (row["step"], row["loss"]) for row in run.metrics("validation")
     ]
-    assert pictures == ["reconstructions", "samples"] * 2
+    assert images == ["reconstructions", "samples"] * 2
 
 
 @pytest.mark.parametrize(("make", "package"), [(WandB, "wandb"), (Visdom, "visdom"), (TensorBoard, "tensorboard")])
-def test_what_is_not_installed_is_named(make, package, monkeypatch):
+def test_a_missing_package_is_named(make, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ValueError, match=f"needs {package}, which is not installed: pip install {package}"):
         make()

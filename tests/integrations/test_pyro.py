@@ -1,4 +1,4 @@
-"""Our models in Pyro's hands: the same bounds for the same noise, trained by its SVI, read by its poutines."""
+"""The bridge to Pyro: the same bounds for the same noise, training by SVI, poutines."""
 
 import math
 
@@ -18,7 +18,7 @@ SHAPE = (1, 8, 8)
 
 
 class FullNormal(er.Family):
-    """A torch posterior that is none of ours: full covariance."""
+    """A posterior of torch: a normal with full covariance."""
 
     def __init__(self, latent):
         super().__init__(latent)
@@ -67,7 +67,7 @@ def batch(digits):
 
 
 def test_for_the_same_noise_the_bound_is_the_same(model, batch):
-    """Our draw's weights and Pyro's loss, both from the noise of an evaluation."""
+    """The weights of our draw and Pyro's loss, with the noise of an evaluation."""
     x, c = batch
     p, q = bridge(model)
     torch.manual_seed(7)
@@ -84,7 +84,7 @@ def test_every_recipe_has_a_bridge_or_says_why_not(name, batch):
     torch.manual_seed(0)
     (x, c), model = batch, RECIPES[name](SHAPE)[0].eval()
     if not isinstance(model, er.Model) or isinstance(model.encoder.family, er.Point | er.Codebook):
-        with pytest.raises(ValueError, match=r"no model with one latent|a point posterior|a quantised code"):
+        with pytest.raises(ValueError, match=r"no model with one latent|a point posterior|a quantized latent"):
             bridge(model)
         return
     p, q = bridge(model)
@@ -94,8 +94,8 @@ def test_every_recipe_has_a_bridge_or_says_why_not(name, batch):
         assert Trace_ELBO().loss(p, q, x, c) == pytest.approx(-draw.log_w.sum().item(), rel=1e-5)
 
 
-def test_for_the_same_codes_every_site_scores_as_ours(model, batch):
-    """The codes of our draw put into both of Pyro's programs."""
+def test_for_the_same_latents_every_site_has_our_log_density(model, batch):
+    """The latents of our draw are put into both of Pyro's programs."""
     x, c = batch
     p, q = bridge(model)
     draw = model.draw(x, c)
@@ -149,8 +149,8 @@ def test_svi_trains_the_model_itself(model, batch):
     first = [svi.step(x, c) / len(x) for _ in range(5)]
     last = [svi.step(x, c) / len(x) for _ in range(60)][-5:]
     assert sum(last) < sum(first) - 5
-    still = [name for name, t in model.named_parameters() if torch.equal(t, before[name])]
-    assert still == []
+    unchanged = [name for name, t in model.named_parameters() if torch.equal(t, before[name])]
+    assert unchanged == []
 
 
 def test_gradients_are_those_of_our_objective(batch):
@@ -169,7 +169,7 @@ def test_gradients_are_those_of_our_objective(batch):
 
 
 def test_two_models_do_not_share_the_parameter_store(batch):
-    """Under one name the second would train the first's parameters, and say nothing."""
+    """Under one name the second would silently train the parameters of the first."""
     x, _ = batch
     for _ in range(2):
         model, _ = er.recipes.vae(SHAPE, latent=2, hidden=(16,))
@@ -195,7 +195,7 @@ def test_a_plate_of_another_size_is_refused():
 
 
 class OwnEncoder(torch.nn.Module):
-    """Says only when it is called that its posterior is a point."""
+    """An encoder whose posterior is a point, though its family is not."""
 
     family = er.DiagonalNormal(2)
 
@@ -207,7 +207,7 @@ class OwnEncoder(torch.nn.Module):
     ("make", "words"),
     [
         (lambda: er.recipes.ladder_vae(SHAPE, latent=(4, 2), hidden=(16, 16))[0], "Ladder is no model with one latent"),
-        (lambda: er.recipes.vq_vae(SHAPE, latent=4, codes=8, dim=2)[0], "a quantised code is no draw"),
+        (lambda: er.recipes.vq_vae(SHAPE, latent=4, codes=8, dim=2)[0], "a quantized latent is not sampled"),
         (lambda: er.recipes.autoencoder(SHAPE, latent=4)[0], "a point posterior has no density"),
         (lambda: torch.nn.Linear(2, 2), "Linear is no model with one latent"),
         (
@@ -218,20 +218,20 @@ class OwnEncoder(torch.nn.Module):
         ),
     ],
 )
-def test_what_has_no_bridge_says_so(make, words):
+def test_a_model_without_bridge_is_refused(make, words):
     with pytest.raises(ValueError, match=words) as error:
         bridge(make())
     assert "\n" not in str(error.value)
 
 
-def test_a_posterior_that_turns_out_a_point_says_so(batch):
+def test_a_point_posterior_is_refused_when_it_is_called(batch):
     model = er.Model(OwnEncoder(), er.Conditional.mlp(2, er.Bernoulli(SHAPE)), er.StandardNormal(2))
     _, q = bridge(model)
     with pytest.raises(ValueError, match="a point posterior has no density"):
         q(batch[0])
 
 
-def test_labels_are_asked_for(batch):
+def test_a_conditional_model_needs_labels(batch):
     p, q = bridge(MODELS["conditional"]())
     with pytest.raises(ValueError, match="this model is conditional: give it labels"):
         Trace_ELBO().loss(p, q, batch[0])

@@ -1,7 +1,7 @@
-"""A step recorded once and played back, against the same step taken as usual.
+"""A step replayed from a CUDA graph, against the same step run eagerly.
 
-Where there is no GPU, a tape stands for the graph: it notes the operations that one step asks for, refuses those that
-read a number back as CUDA refuses them, and does them again on the same memory without any of the step's Python.
+Where there is no GPU, a tape stands for the graph: it captures the operations of one step, refuses those that read a
+number back, as CUDA does, and replays them on the same memory without any of the step's Python.
 """
 
 import pytest
@@ -20,70 +20,70 @@ READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.defa
 
 
 class Tape(TorchDispatchMode):
-    """Operations and what they were asked with. Noting them does them, so the first replay does nothing."""
+    """Operations with their arguments. Capturing runs them, so that the first replay does nothing."""
 
-    made = 0
+    count = 0
 
     def __init__(self):
         super().__init__()
-        self.notes, self.done = [], False
-        Tape.made += 1
+        self.operations, self.has_run = [], False
+        Tape.count += 1
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         assert function not in READS, f"{function} reads from the device inside a step"
         out = function(*args, **(kwargs or {}))
-        self.notes.append((function, args, kwargs or {}, out))
+        self.operations.append((function, args, kwargs or {}, out))
         return out
 
-    def record(self, work):
+    def capture(self, work):
         with self:
             work()
-        self.done = True
+        self.has_run = True
 
     def replay(self):
-        if self.done:
-            self.done = False
+        if self.has_run:
+            self.has_run = False
             return
         new = {}
 
-        def now(tensor):
+        def current(tensor):
             return new.get(id(tensor), tensor)
 
         with torch.no_grad():
-            for function, args, kwargs, out in self.notes:
-                args, kwargs = tree_map_only(torch.Tensor, now, (args, kwargs))
+            for function, args, kwargs, out in self.operations:
+                args, kwargs = tree_map_only(torch.Tensor, current, (args, kwargs))
                 again = function(*args, **kwargs)
                 pairs = zip(_tensors(out), _tensors(again), strict=True)
                 new.update({id(old): tensor for old, tensor in pairs})
 
 
 def _tensors(out):
-    found = []
-    tree_map_only(torch.Tensor, found.append, out)
-    return found
+    tensors = []
+    tree_map_only(torch.Tensor, tensors.append, out)
+    return tensors
 
 
 @pytest.fixture
 def tape(monkeypatch):
     """Steps on the CPU are captured as they would be on a GPU."""
-    real = cuda_graph.can_capture
-    place = torch.device("cuda")
-    monkeypatch.setattr(cuda_graph, "can_capture", lambda _, *rest: real(place, *rest))
+    can_capture = cuda_graph.can_capture
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(cuda_graph, "can_capture", lambda _, *rest: can_capture(gpu, *rest))
     monkeypatch.setattr(cuda_graph, "CUDAStepGraph", Tape)
-    # Looks that are taken on a CPU alone.
+    # Checks that are made on a CPU alone.
     monkeypatch.setattr(backward, "check_finite", lambda *_: None)
     monkeypatch.setattr(conditioning, "check_labels", lambda *_: None)
     monkeypatch.setattr(optimizers, "capturable_arguments", lambda kind, _, lr: {"lr": torch.tensor(lr)})
-    Tape.made = 0
+    Tape.count = 0
 
 
 def train(digits, path, name="vae", **settings):
     torch.manual_seed(0)
-    model, objective = er.recipes.RECIPES[name]((1, 8, 8), **small(name))
+    model, objective = er.recipes.RECIPES[name]((1, 8, 8), **small_arguments(name))
     return er.fit(model, objective, digits, out=path, device="cpu", **{"steps": 45} | settings)
 
 
-def small(name):
+def small_arguments(name):
     sizes = {
         "latent": (4, 2) if name == "ladder_vae" else 2,
         "hidden": (16,) * (2 if name == "ladder_vae" else 1),
@@ -95,21 +95,21 @@ def small(name):
 
 
 @pytest.mark.parametrize("name", all_recipes())
-def test_a_captured_step_gives_what_a_step_gives(digits, tmp_path, tape, name, monkeypatch):
+def test_a_captured_step_equals_an_eager_one(digits, tmp_path, tape, name, monkeypatch):
     """Every recipe, over several epochs with a smaller last batch: the same losses and weights, bit for bit."""
-    played = train(digits, tmp_path / "played", name)
-    assert Tape.made == 1
+    captured = train(digits, tmp_path / "captured", name)
+    assert Tape.count == 1
     monkeypatch.setattr(cuda_graph, "can_capture", lambda *_: False)
-    usual = train(digits, tmp_path / "usual", name)
-    a, b = serialization.read(played.weights)[0], serialization.read(usual.weights)[0]
+    eager = train(digits, tmp_path / "eager", name)
+    a, b = serialization.read(captured.weights)[0], serialization.read(eager.weights)[0]
     assert all(torch.equal(a[key], b[key]) for key in a)
-    for mine, theirs in zip(played.metrics(), usual.metrics(), strict=True):
-        assert mine.get("loss") == theirs.get("loss")
+    for a, b in zip(captured.metrics(), eager.metrics(), strict=True):
+        assert a.get("loss") == b.get("loss")
 
 
 @pytest.mark.parametrize(("schedule", "recordings"), [("cosine", 2), ("thirds", 2), ("one-cycle", 0)])
 def test_a_schedule_reaches_a_captured_step(digits, tmp_path, tape, monkeypatch, schedule, recordings):
-    """Also over a resumption, which puts the rate back; one that moves more than the rate is not recorded."""
+    """Also over a resumption, which puts the rate back; one that changes more than the rate is not captured."""
 
     @er.on.step
     def stop(now):
@@ -118,27 +118,27 @@ def test_a_schedule_reaches_a_captured_step(digits, tmp_path, tape, monkeypatch,
 
     half = train(digits, tmp_path / "half", callbacks=[er.LRSchedule(schedule), stop])
     half = er.resume(half, callbacks=[er.LRSchedule(schedule)])
-    assert Tape.made == recordings
+    assert Tape.count == recordings
     monkeypatch.setattr(cuda_graph, "can_capture", lambda *_: False)
-    usual = train(digits, tmp_path / "usual", callbacks=[er.LRSchedule(schedule)])
-    a, b = serialization.read(half.weights)[0], serialization.read(usual.weights)[0]
+    eager = train(digits, tmp_path / "eager", callbacks=[er.LRSchedule(schedule)])
+    a, b = serialization.read(half.weights)[0], serialization.read(eager.weights)[0]
     assert all(torch.equal(a[key], b[key]) for key in a)
 
 
 def test_a_ramp_goes_on_in_a_captured_step(digits, tmp_path, tape):
-    """The step is counted on the device: a term's schedule does not stand still in the recording."""
+    """The step is counted on the device: a term's schedule goes on in the graph."""
     torch.manual_seed(0)
     model, _ = er.recipes.vae((1, 8, 8), latent=2, hidden=(16,))
     run = er.fit(model, er.Reconstruction() + er.ramp(0, 100, 40) * er.KL(), digits, steps=40, out=tmp_path / "run")
     row = run.metrics("train")[-1]
-    assert Tape.made == 1
+    assert Tape.count == 1
     assert (row["loss"] - row["reconstruction"]) / row["kl"] > 60
 
 
 @pytest.mark.parametrize("callback", [er.GradientClipping(1.0), er.Warmup(0.5), er.FreeBits(0.1)])
-def test_who_acts_inside_a_step_takes_the_usual_path(digits, tmp_path, tape, callback):
+def test_a_callback_inside_a_step_keeps_it_eager(digits, tmp_path, tape, callback):
     train(digits, tmp_path / "run", steps=6, callbacks=[callback])
-    assert Tape.made == 0
+    assert Tape.count == 0
 
 
 def test_what_cannot_be_captured_is_not(tape):
@@ -153,9 +153,9 @@ def test_what_cannot_be_captured_is_not(tape):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("name", all_recipes())
-def test_on_a_gpu_a_captured_step_gives_what_a_step_gives(digits, tmp_path, monkeypatch, name):
-    played = train(digits, tmp_path / "played", name, device="cuda")
+def test_on_a_gpu_a_captured_step_equals_an_eager_one(digits, tmp_path, monkeypatch, name):
+    captured = train(digits, tmp_path / "captured", name, device="cuda")
     monkeypatch.setattr(cuda_graph, "can_capture", lambda *_: False)
-    usual = train(digits, tmp_path / "usual", name, device="cuda")
-    for mine, theirs in zip(played.metrics("train"), usual.metrics("train"), strict=True):
-        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+    eager = train(digits, tmp_path / "eager", name, device="cuda")
+    for a, b in zip(captured.metrics("train"), eager.metrics("train"), strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)

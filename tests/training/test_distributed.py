@@ -1,11 +1,10 @@
-"""Several processes as one: the same losses, a part of every batch each, one that writes, and a death survived."""
+"""Data-parallel training: the losses and weights of one process, batch shards, restarts after a kill."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,8 +13,8 @@ import elbowroom as er
 from elbowroom import distributed, serialization
 from elbowroom.training import checkpoint
 from elbowroom.training.batch_shard import iter_shards
-from together import TRAININGS
-from together import main as trainings
+from tests.distributed_worker import TRAININGS
+from tests.distributed_worker import main as run_trainings
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -28,10 +27,10 @@ def torchrun(*arguments, **more):
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def folders(root, tmp_path_factory):
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    process = torchrun(Path(__file__).with_name("together.py"), two)
-    trainings(one)
+    process = torchrun(root / "tests" / "distributed_worker.py", two)
+    run_trainings(one)
     _, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     return one, two
@@ -54,27 +53,27 @@ def test_two_processes_give_the_losses_and_the_weights_of_one(folders, name):
 
 
 def test_each_process_draws_its_own_noise_for_its_own_examples(folders):
-    mine, theirs = (torch.load(folders[1] / f"drawn-{i}.pt", weights_only=True) for i in (0, 1))
-    assert [len(z[0]) for z in mine] == [len(z[0]) for z in theirs] == [64, 64]
-    flat = torch.cat([z.flatten() for z in (*mine, *theirs)])
+    first, second = (torch.load(folders[1] / f"drawn-{i}.pt", weights_only=True) for i in (0, 1))
+    assert [len(z[0]) for z in first] == [len(z[0]) for z in second] == [64, 64]
+    flat = torch.cat([z.flatten() for z in (*first, *second)])
     assert len(flat.unique()) == len(flat)
 
 
 @pytest.mark.parametrize(("count", "examples", "size"), [(2, 10, 4), (3, 11, 4), (4, 9, 8), (3, 7, 5)])
-def test_portions_of_all_processes_are_the_batches(monkeypatch, count, examples, size):
+def test_shards_of_all_processes_are_the_batches(monkeypatch, count, examples, size):
     """Every example once, in the batch it belongs to; and the shares of a batch average to one."""
     order, split = torch.randperm(examples), er.data.InMemorySplit(torch.arange(float(examples))[:, None])
-    found = []
+    shards = []
     for rank in range(count):
         monkeypatch.setattr(distributed, "world_size", lambda: count)
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        found.append(list(iter_shards(split, size, order)))
-    for portion, chunk in zip(zip(*found, strict=True), order.split(size), strict=True):
-        counted = torch.cat([p.batch.index[: p.n_local] for p in portion])
+        shards.append(list(iter_shards(split, size, order)))
+    for batch_shards, chunk in zip(zip(*shards, strict=True), order.split(size), strict=True):
+        counted = torch.cat([p.batch.index[: p.n_local] for p in batch_shards])
         assert sorted(counted.tolist()) == sorted(chunk.tolist())
-        shares = [sum(share for _, share, _ in p.parts(2)) for p in portion]
+        shares = [sum(share for _, share, _ in p.micro_batches(2)) for p in batch_shards]
         assert sum(shares) / count == pytest.approx(1)
-        assert all(p.n_global == len(chunk) for p in portion)
+        assert all(p.n_global == len(chunk) for p in batch_shards)
 
 
 TRAIN = ["train", "vae", "--latent", "2", "--hidden", "16", "--data", "digits", "--device", "cpu", "--batch-size", "64"]
@@ -85,7 +84,8 @@ def test_a_worker_that_dies_is_started_again_and_the_run_ends_as_if_it_had_not(t
     """The restarted processes find their run by --out, and go on from its checkpoint, bit for bit."""
     arguments = ["-m", "elbowroom", *TRAIN, "--epochs", "60", "--checkpoint-every", "7", "--out"]
     whole = torchrun(*arguments, tmp_path / "whole")
-    assert whole.wait(timeout=240) == 0, whole.stderr.read()
+    _, err = whole.communicate(timeout=240)
+    assert whole.returncode == 0, err
     killed = torchrun("--max-restarts", "2", *arguments, tmp_path / "killed")
     run = er.Run(tmp_path / "killed")
     deadline = time.monotonic() + 120
@@ -104,7 +104,7 @@ def test_a_worker_that_dies_is_started_again_and_the_run_ends_as_if_it_had_not(t
 
 
 @pytest.mark.slow
-def test_a_polite_kill_stops_all_after_the_same_step(tmp_path):
+def test_sigterm_stops_all_processes_after_the_same_step(tmp_path):
     process = torchrun("-m", "elbowroom", *TRAIN, "--epochs", "100000", "--out", tmp_path / "run")
     run = er.Run(tmp_path / "run")
     deadline = time.monotonic() + 120

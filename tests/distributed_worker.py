@@ -1,4 +1,4 @@
-"""Trainings that one process and two must end alike: run by test_ranks.py on its own, and under torchrun."""
+"""Trainings of equal result in one process and in two: run by training/test_distributed.py, and under torchrun."""
 
 import sys
 from pathlib import Path
@@ -30,13 +30,13 @@ def vae():
 
 
 def factor_vae():
-    """Two players; the reference looks at each example alone, so that a half batch asks what a whole one asks."""
+    """Two players; the reference looks at each example alone, so that half a batch has the loss of a whole one."""
     model, objective = er.recipes.factor_vae((1, 8, 8), latent=2, hidden=(16,), critic=(8,))
     objective.right.right.reference = lambda z: z.flip(1)
     return model, objective
 
 
-def own_module():
+def custom_module():
     """With a parameter that its output does not depend on."""
 
     class Net(nn.Module):
@@ -50,19 +50,19 @@ def own_module():
     return Net(), er.Loss(lambda output, x: (output - x.flatten(1)).square().sum())
 
 
-#: name: what trains, on what, and how; the last batches have fewer examples than others, and one fewer than processes.
+#: Model, data and settings by name; last batches are smaller than others, and one smaller than the number of processes.
 TRAININGS = {
     "vae": (vae, lambda: arrays(500), {"batch_size": 101}),
     "one-left": (vae, lambda: arrays(238), {"batch_size": 100}),
     "factor_vae": (factor_vae, lambda: arrays(500), {"batch_size": 64}),
     "accumulated": (vae, lambda: arrays(500), {"batch_size": 100, "accumulate": 3}),
     "loader": (vae, lambda: loader(225), {}),
-    "own_module": (own_module, lambda: arrays(300), {"batch_size": 50}),
+    "custom_module": (custom_module, lambda: arrays(300), {"batch_size": 50}),
 }
 
 
 def main(folder):
-    """Train each without noise; then once with, each process noting what it drew."""
+    """Train each without noise; then one with noise, of which each process saves its draws."""
     for name, (make, data, settings) in TRAININGS.items():
         torch.manual_seed(0)
         with noise.zero_noise():
@@ -70,17 +70,17 @@ def main(folder):
                 *make(), data(), epochs=3, out=folder / name, device="cpu", optimizer="sgd", lr=0.02, **settings
             )
         assert isinstance(run, er.Run)
-    drawn = []
+    draws = []
 
     @er.on.forward
     def note(state):
         from elbowroom.training.state import DRAW
 
-        drawn.append(state[DRAW].z.detach().clone())
+        draws.append(state[DRAW].z.detach().clone())
 
     torch.manual_seed(0)
     er.fit(*vae(), arrays(500), steps=2, watch=(), out=folder / "noise", device="cpu", callbacks=[note])
-    torch.save(drawn, folder / f"drawn-{distributed.rank()}.pt")
+    torch.save(draws, folder / f"drawn-{distributed.rank()}.pt")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+"""Helpers of the tests of training: a small model, a short training, comparisons of weights."""
+
+import subprocess
+import sys
+
+import torch
+
+import elbowroom as er
+from elbowroom import serialization
+from elbowroom.training import state
+
+
+def small_model(recipe="vae", **arguments):
+    """Return a small model and its objective for the digits, with weights of seed 0."""
+    torch.manual_seed(0)
+    return er.recipes.RECIPES[recipe]((1, 8, 8), latent=2, hidden=(16,), **arguments)
+
+
+def train(digits, path, *callbacks, **settings):
+    """Train the small model for 20 steps, if the settings do not say otherwise."""
+    defaults = {"steps": 20, "device": "cpu", "out": path, "callbacks": callbacks}
+    return er.fit(*small_model(), digits, **(defaults | settings))
+
+
+def interrupt_at(step):
+    """Return a callback that stops the training after a step."""
+
+    @er.on.step
+    def stop(now):
+        if now[state.STEP] == step:
+            now[state.STOP] = "interrupted"
+
+    return stop
+
+
+def assert_same_tensors(a, b):
+    """Assert that two dictionaries hold the same tensors, bit for bit and in the same order."""
+    assert list(a) == list(b)
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+def same_weights(a, b):
+    """Whether two files of weights hold the same tensors, bit for bit."""
+    a, b = serialization.read(a)[0], serialization.read(b)[0]
+    assert list(a) == list(b)
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def start_cli(*arguments, **settings):
+    """Start ``elbowroom`` in a process of its own."""
+    command = [sys.executable, "-m", "elbowroom", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)

@@ -1,0 +1,185 @@
+"""Interrupted trainings: kills, signals, a full disk, a second process."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import elbowroom as er
+from elbowroom import serialization
+from elbowroom.cli import main
+from elbowroom.training import checkpoint, state
+from tests.training.helpers import same_weights, small_model, start_cli
+
+resource = pytest.importorskip("resource", reason="limits on files are set as Unix does")
+
+TRAIN = [
+    "train",
+    "factor_vae",
+    "--critic",
+    "8",
+    "--latent",
+    "2",
+    "--hidden",
+    "16",
+    "--data",
+    "digits",
+    "--device",
+    "cpu",
+]
+TRAIN += ["--average", "0.9", "--schedule", "cosine", "--kl-warmup", "0.5", "--checkpoint-every", "7"]
+
+
+def metrics_size(path):
+    metrics = path / "metrics.jsonl"
+    return metrics.stat().st_size if metrics.exists() else 0
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments_it_ends_as_if_it_had_not_been(tmp_path):
+    """Two players, averaged weights, a schedule, a warm-up, checkpoints within epochs: bit for bit."""
+    length = ["--epochs", "150"]
+    assert main([*TRAIN, *length, "--out", str(tmp_path / "whole")]) == 0
+    rng, path = random.Random(0), tmp_path / "killed"
+    for kill in range(20):
+        is_run = (path / "recipe.json").exists()
+        process = start_cli("resume", path) if is_run else start_cli(*TRAIN, *length, "--out", path)
+        size = metrics_size(path)
+        # The first few die while they start, the others some dozens of steps after they went on.
+        while kill > 2 and metrics_size(path) <= size and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 2 if kill <= 2 else 0.3))
+        process.kill()
+        _, err = process.communicate()
+        assert process.returncode == -signal.SIGKILL, err
+    assert main(["resume", str(path)]) == 0
+    assert same_weights(tmp_path / "whole" / "model.safetensors", path / "model.safetensors")
+    whole, killed = (checkpoint.list_checkpoints(er.Run(tmp_path / name))[0] for name in ("whole", "killed"))
+    assert same_weights(whole, killed)
+    steps = [(row["step"], row.get("split")) for row in er.Run(path).metrics() if "split" in row]
+    assert len(steps) == len(set(steps))
+
+
+def test_killed_once_it_ends_as_if_it_had_not_been(tmp_path):
+    length = ["--epochs", "40"]
+    assert main([*TRAIN, *length, "--out", str(tmp_path / "whole")]) == 0
+    path = tmp_path / "killed"
+    process = start_cli(*TRAIN, *length, "--out", path)
+    deadline = time.monotonic() + 60
+    while len(checkpoint.list_checkpoints(er.Run(path))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    assert main(["resume", str(path)]) == 0
+    assert same_weights(tmp_path / "whole" / "model.safetensors", path / "model.safetensors")
+
+
+def test_sigterm_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path):
+    path = tmp_path / "run"
+    process = start_cli(*TRAIN, "--epochs", "100000", "--out", path)
+    deadline = time.monotonic() + 60
+    while not (path / "model.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert "terminated after" in out
+    assert f"elbowroom resume {path}" in out
+    assert er.Run(path).metrics()[-1]["reason"] == "terminated"
+
+
+def test_a_full_disk_stops_with_a_message_and_a_whole_checkpoint(tmp_path):
+    """A limit on the size of files stands for the disk: the second checkpoint does not fit."""
+
+    def small_disk():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+
+    path = tmp_path / "run"
+    # Without moments the first checkpoint is small; Adam's make the next one three times as large.
+    arguments = ["train", "vae", "--latent", "2", "--hidden", "64", "--device", "cpu", "--epochs", "3", "--out", path]
+    process = start_cli(*arguments, preexec_fn=small_disk)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2, (out, err)
+    assert f"cannot write to {path} (File too large)" in err
+    assert "Traceback" not in err
+    assert err.strip().count("\n") == 0
+    assert len(checkpoint.list_checkpoints(er.Run(path))) == 1
+    serialization.read_hashed(checkpoint.list_checkpoints(er.Run(path))[0])
+    assert not list(path.rglob("*.part")) + list(path.rglob("*.writing"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_directory_stops_with_a_message(digits, tmp_path):
+    def lock_up(now):
+        if now[state.STEP] == 15:
+            (now[state.RUN].path / "checkpoints").chmod(0o500)
+
+    with pytest.raises(ValueError, match="cannot write to"):
+        er.fit(*small_model(), digits, steps=30, out=tmp_path / "run", device="cpu", callbacks=[er.on.step(lock_up)])
+
+
+def test_a_second_process_is_refused(digits, tmp_path):
+    path = tmp_path / "run"
+    answers = []
+
+    @er.once
+    @er.on.step
+    def intrude(now):
+        process = start_cli("resume", path)
+        answers.append((process.communicate()[1], process.returncode))
+
+    er.fit(*small_model(), digits, steps=12, out=path, device="cpu", callbacks=[intrude])
+    ((err, code),) = answers
+    assert code == 2
+    assert f"another process is training into {path}" in err or "callbacks of its own" in err
+
+
+def test_the_lock_is_held_while_training(digits, tmp_path):
+    from filelock import FileLock, Timeout
+
+    path, attempts = tmp_path / "run", []
+
+    @er.once
+    @er.on.step
+    def try_lock(now):
+        code = "import sys; from filelock import FileLock; FileLock(sys.argv[1]).acquire(timeout=0)"
+        attempts.append(
+            subprocess.run([sys.executable, "-c", code, str(path / ".lock")], capture_output=True, text=True)
+        )
+
+    er.fit(*small_model(), digits, steps=3, out=path, device="cpu", callbacks=[try_lock])
+    assert Timeout.__name__ in attempts[0].stderr
+    FileLock(path / ".lock").acquire(timeout=0).lock.release()
+
+
+def test_killed_before_it_was_a_run_it_may_be_begun_again(digits, tmp_path, monkeypatch):
+    def kill(run):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(er.Run, "write_record", kill)
+        with pytest.raises(KeyboardInterrupt):
+            er.fit(*small_model(), digits, steps=3, out=tmp_path / "run", device="cpu")
+    run = er.fit(*small_model(), digits, steps=3, out=tmp_path / "run", device="cpu")
+    assert run.metrics()[-1]["reason"] == "finished"
+
+
+def test_a_start_that_was_cut_off_may_be_begun_again(digits, tmp_path):
+    """Killed before it was a run, a directory holds only what the start made; the same command starts it again."""
+    path = tmp_path / "run"
+    er.Run.create(path, {})
+    (path / "checkpoints" / "000000000000-dead.safetensors").write_text("half")
+    assert not er.Run(path).exists
+    run = er.fit(*small_model(), digits, steps=3, out=path, device="cpu")
+    assert run.metrics()[-1]["reason"] == "finished"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("precious")
+    with pytest.raises(ValueError, match="holds other files"):
+        er.fit(*small_model(), digits, steps=3, out=other, device="cpu")
+    assert (other / "thesis.txt").read_text() == "precious"
