@@ -19,52 +19,34 @@ from pathlib import Path
 CROWDED_FILES = 15
 #: Irregular participles, which a regular ``-ed`` does not reveal.
 PARTICIPLES = """
-    begun bound broken brought built bought caught chosen come cut done drawn driven fallen fed felt fought found frozen given
-    gone grown had heard held hidden hit hurt kept known laid led left lent lost made meant met paid put read run said seen
-    sent set shown shut sold spent split spoken stolen stood struck sung sunk sworn swept taken taught thought thrown told
-    torn understood withheld won worn wound written
+    begun bound broken brought built bought caught chosen come cut done drawn driven fallen fed felt fought
+    found frozen given gone grown had heard held hidden hit hurt kept known laid led left lent lost made meant
+    met paid put read run said seen sent set shown shut sold spent split spoken stolen stood struck sung sunk
+    sworn swept taken taught thought thrown told torn understood withheld won worn wound written
 """.split()
 #: Of these, the ones that are also verbs in their plain form or nouns of the trade.
-ALSO_VERBS = {
-    "cut",
-    "hit",
-    "hurt",
-    "put",
-    "read",
-    "run",
-    "set",
-    "shut",
-    "split",
-    "come",
-    "found",
-    "bound",
-    "left",
-    "wound",
-}
-PRONOUNS = "all any both each either it mine none other others ours own same some such that theirs these this those what which who".split()
+ALSO_VERBS = set(
+    """
+    bound come cut found hit hurt left put read run set shut split wound
+    """.split()
+)
+PRONOUNS = """
+    all any both each either it mine none other others ours own same some such that theirs these this those
+    what which who
+""".split()
 PREPOSITIONS = """
-    about above across after again against ago alike alone along among apart around as aside at away back before behind below
-    beside besides between beyond by company down during ever everywhere far for forth from here how in inside into near next
-    of off often on once only onto out outside over past since so still than then there through till to together towards under
-    until up upon usual whole when where why with within without
+    about above across after again against ago alike alone along among apart around as aside at away back
+    before behind below beside besides between beyond by company down during ever everywhere far for forth
+    from here how in inside into near next of off often on once only onto out outside over past since so still
+    than then there through till to together towards under until up upon usual whole when where why with
+    within without
 """.split()
 #: Words that end in -ed or are listed above and yet are nouns or verbs of the trade.
-ACCEPTED = {
-    "seed",
-    "feed",
-    "embed",
-    "speed",
-    "need",
-    "shed",
-    "exceed",
-    "proceed",
-    "next",
-    "all",
-    "any",
-    "on",
-    "every",
-    "grid",
-}
+ACCEPTED = set(
+    """
+    all any embed every exceed feed grid need next on proceed seed shed speed
+    """.split()
+)
 BARE = (set(PARTICIPLES) - ALSO_VERBS) | {"left", "found", "bound"} | set(PRONOUNS) | set(PREPOSITIONS)
 
 

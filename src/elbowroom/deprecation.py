@@ -344,7 +344,8 @@ def upgrade_callback(entry: Any) -> Any:
     """
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         return entry
-    name: str = CALLBACKS.get(entry["name"], entry["name"])
+    name = str(entry["name"])
+    name = CALLBACKS.get(name, name)
     arguments = entry.get("arguments")
     if isinstance(arguments, dict):
         arguments = _rename_keys(arguments, CALLBACK_ARGUMENTS.get(name, {}))

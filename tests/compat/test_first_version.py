@@ -2,8 +2,9 @@
 
 The runs were made by version 0.1 with these commands; the first was ended by SIGTERM at step 22 of 40::
 
-    elbowroom train vae --data digits --latent 2 --hidden 16 --binarise dynamic --clip 10 --average 0.9 --schedule cosine
-        --kl-warmup 0.2 --skip 100000 --patience 50 --free-bits 0.01 --epochs 4 --checkpoint-every 5 --out interrupted
+    elbowroom train vae --data digits --latent 2 --hidden 16 --binarise dynamic --clip 10 --average 0.9
+        --schedule cosine --kl-warmup 0.2 --skip 100000 --patience 50 --free-bits 0.01
+        --epochs 4 --checkpoint-every 5 --out interrupted
     elbowroom train m2 --data digits --latent 3 --hidden 16 --likelihood discretised-logistic --labelled 100
         --only 0,1,2 --labels 3 --epochs 2 --out finished
     elbowroom train vae --data digits --latent 2 --hidden 16 --dequantise --likelihood gaussian:learned --epochs 2

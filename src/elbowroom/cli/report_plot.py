@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from elbowroom import errors
+from elbowroom import deprecation, errors
 from elbowroom.cli import options
 
 #: The kind that is an animation.
@@ -51,6 +51,7 @@ def plot(kind: str, run: str, out: str, examples: int, seed: int) -> None:
     from elbowroom.plotting import PLOTS, RunView, write_gif
     from elbowroom.runs.run import Run
 
+    kind = deprecation.current_plot_kind(kind)
     if kind not in (*PLOTS, TRAINING_GIF):
         raise errors.unknown_name("kind of figure", kind, (*PLOTS, TRAINING_GIF))
     if kind == TRAINING_GIF:

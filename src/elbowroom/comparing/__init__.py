@@ -1,4 +1,4 @@
-"""Runs side by side: what a grid of trainings comes to."""
+"""Comparisons of runs: one table and one page, metrics as means over seeds, with baselines."""
 
 from typing import TYPE_CHECKING
 

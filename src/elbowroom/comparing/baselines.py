@@ -1,4 +1,4 @@
-"""What a model must do better than: PCA, a linear and a deep autoencoder, of the same size, on the same data."""
+"""Baselines of a comparison: PCA, a linear and a deep autoencoder with the same latent size, on the same data."""
 
 from __future__ import annotations
 
@@ -26,58 +26,58 @@ from elbowroom.training import Callback
 from elbowroom.workbench.callback_registry import from_record
 from elbowroom.workbench.fit import fit
 
-#: The autoencoders, each with what it takes beside the arguments that the runs have, too.
+#: The autoencoders, each with its arguments beside those that it shares with the runs.
 AUTOENCODERS: dict[str, Settings] = {
     "linear": {"linear": True, "hidden": (), "likelihood": "gaussian:1"},
     "deep": {"linear": False},
 }
-#: Of a record's training settings, those that a baseline is trained with. (Its seed is a point's own.)
+#: The training settings of a record that a baseline is trained with, beside the seed.
 FIT_SETTINGS = (*TRAINING_SETTINGS, "device", "watch", "checkpoint_every")
-#: Callbacks that act on a KL, which an autoencoder has not.
+#: Callbacks that act on the KL term, which an autoencoder does not have.
 KL_CALLBACKS = ("Warmup", "FreeBits")
 
 
 def add_baselines(entries: Sequence[Entry], log: Callable[[str], None] = print) -> list[Entry]:
-    """The runs, and beside them PCA and the autoencoders of the same size, trained with the same settings.
+    """Return the runs together with PCA and autoencoders of the same latent size, trained with the same settings.
 
-    The autoencoders are kept in ``baselines`` beside the runs; what is there already, or among the runs, is not trained
-    again. Each is made for a run: the same data and seed, the same size of the code, the same layers where it has any.
+    The autoencoders are kept in ``baselines`` beside the runs; those that are there already, or among the runs, are not
+    trained again. Each has the data, the seed, the latent size and, where there are any, the layers of a run.
 
     Raises:
-        ValueError: no run has a code of one size.
+        ValueError: no finished run has a latent of one size.
     """
     models = [entry for entry in entries if entry.run is not None and entry.is_done and _latent_size(entry) is not None]
     runs = [entry for entry in models if entry.settings["recipe"] != "autoencoder"] or models
     if not runs:
-        raise ValueError("no finished run has a code of one size (a whole number as --latent) to make a baseline of")
-    wanted: dict[str, tuple[Settings, Entry]] = {}
+        raise ValueError("no finished run has a latent of one size (a whole number as --latent) to make a baseline of")
+    missing: dict[str, tuple[Settings, Entry]] = {}
     for entry in runs:
         for kind in AUTOENCODERS:
             settings = _baseline_settings(kind, entry)
             if not any(_is_baseline_of(settings, entry, other) for other in entries):
-                wanted[canonical_json(settings)] = settings, entry
-    trained = _train_missing(wanted, _baseline_folder(runs), log) if wanted else []
-    there = {Path(entry.path).resolve() for entry in entries}
-    return [*entries, *(e for e in trained if Path(e.path).resolve() not in there), *_pca_entries(runs, log)]
+                missing[canonical_json(settings)] = settings, entry
+    trained = _train_missing(missing, _baseline_folder(runs), log) if missing else []
+    paths = {Path(entry.path).resolve() for entry in entries}
+    return [*entries, *(e for e in trained if Path(e.path).resolve() not in paths), *_pca_entries(runs, log)]
 
 
 def _latent_size(entry: Entry) -> int | None:
-    """The size of the code, where it is a vector of one."""
+    """Return the number of latent dimensions, where the latent is one vector of continuous values."""
     latent = entry.settings.get("latent")
     return latent if isinstance(latent, int) and "codes" not in entry.settings else None
 
 
 def _baseline_settings(kind: str, entry: Entry) -> Settings:
-    """What the autoencoder beside a run is made with: all that decides what comes out."""
+    """Return the settings of the autoencoder for a run: everything that determines its result."""
     assert entry.run is not None
     record, fields = entry.run.record, find("autoencoder").arguments
     arguments = {k: v for k, v in record["arguments"].items() if k in fields and k not in AUTOENCODERS[kind]}
-    asked = {name: record["training"].get(name) for name in TRAINING_SETTINGS}
-    return {"baseline": kind, **arguments, **asked, "data": record["data"].get("name"), "seed": entry.seed}
+    training = {name: record["training"].get(name) for name in TRAINING_SETTINGS}
+    return {"baseline": kind, **arguments, **training, "data": record["data"].get("name"), "seed": entry.seed}
 
 
 def _is_baseline_of(settings: Settings, entry: Entry, other: Entry) -> bool:
-    """Whether a run is the autoencoder beside another already."""
+    """Whether ``other`` is an autoencoder with these settings, on the data of ``entry``."""
     if (
         other.run is None
         or other.settings["recipe"] != "autoencoder"
@@ -86,14 +86,14 @@ def _is_baseline_of(settings: Settings, entry: Entry, other: Entry) -> bool:
     ):
         return False
     record = other.run.record
-    has = record["training"] | record["arguments"]
-    wants = {name: value for name, value in settings.items() if name not in ("baseline", "data")}
-    wants |= AUTOENCODERS[settings["baseline"]]
-    return all(canonical_json(has.get(name)) == canonical_json(value) for name, value in wants.items())
+    recorded = record["training"] | record["arguments"]
+    expected = {name: value for name, value in settings.items() if name not in ("baseline", "data")}
+    expected |= AUTOENCODERS[settings["baseline"]]
+    return all(canonical_json(recorded.get(name)) == canonical_json(value) for name, value in expected.items())
 
 
 def _has_same_data(one: Entry, other: Entry) -> bool:
-    """Whether two runs saw the same data."""
+    """Whether two runs were trained on the same data, by name and fingerprint."""
     assert one.run is not None
     assert other.run is not None
     a, b = one.run.record["data"], other.run.record["data"]
@@ -105,6 +105,8 @@ def _baseline_folder(runs: Sequence[Entry]) -> Path:
 
 
 def _train_missing(missing: dict[str, tuple[Settings, Entry]], folder: Path, log: Callable[[str], None]) -> list[Entry]:
+    """Train the missing autoencoders as a sweep in ``folder``, and return all runs there."""
+
     def start(out: Path, **settings: Any) -> Run:
         _, entry = missing[canonical_json(settings)]
         assert entry.run is not None
@@ -115,73 +117,73 @@ def _train_missing(missing: dict[str, tuple[Settings, Entry]], folder: Path, log
         torch.manual_seed(settings["seed"])
         arguments = {k: v for k, v in settings.items() if k in recipe.arguments} | AUTOENCODERS[settings["baseline"]]
         model, objective = recipe(entry.data.shape, **arguments)
-        asked = {name: training[name] for name in FIT_SETTINGS}
+        fit_settings = {name: training[name] for name in FIT_SETTINGS}
         callbacks = _rebuild_callbacks(training["callbacks"])
-        return fit(model, objective, entry.data, **asked, seed=settings["seed"], out=out, callbacks=callbacks)
+        return fit(model, objective, entry.data, **fit_settings, seed=settings["seed"], out=out, callbacks=callbacks)
 
     log(f"baselines in {folder}")
     points = plan([settings for settings, _ in missing.values()], folder)
     for point in points:
-        _, beside = missing[canonical_json(point.settings)]
-        if point.is_done and not _has_same_data(beside, Entry("", {}, None, run=point.run)):
+        _, entry = missing[canonical_json(point.settings)]
+        if point.is_done and not _has_same_data(entry, Entry("", {}, None, run=point.run)):
             raise ValueError(f"{point.run.path} is a baseline on data that has changed: remove it, and compare again")
     run_all(start, points, folder, log)
     return find_entries([folder])
 
 
-def _rebuild_callbacks(record: list[dict[str, Any]]) -> list[Callback]:
-    made: list[Callback] = []
-    for one in record:
-        # One's own cannot be made again; what it does is then for its owner to compare.
+def _rebuild_callbacks(records: list[dict[str, Any]]) -> list[Callback]:
+    callbacks: list[Callback] = []
+    for record in records:
+        # A user's own callback cannot be built from its record: the baseline is trained without it.
         with contextlib.suppress(ValueError):
-            made += from_record([one]) if one["name"] not in KL_CALLBACKS else []
-    return made
+            callbacks += from_record([record]) if record["name"] not in KL_CALLBACKS else []
+    return callbacks
 
 
 def _pca_entries(runs: Sequence[Entry], log: Callable[[str], None]) -> list[Entry]:
-    """PCA for each size of code on each data set, scored as each likelihood allows."""
-    split, found = find_evaluation_split(runs), dict[str, Entry]()
+    """Return an entry with PCA for each latent size on each data set, with the metrics that each likelihood allows."""
+    split, entries = find_evaluation_split(runs), dict[str, Entry]()
     for entry in runs:
         latent, data = _latent_size(entry), entry.data
         assert entry.run is not None
         assert latent is not None
-        print_of = entry.run.record["data"].get("fingerprint")
-        key = canonical_json([entry.likelihood, print_of or entry.path, latent])
+        fingerprint = entry.run.record["data"].get("fingerprint")
+        key = canonical_json([entry.likelihood, fingerprint or entry.path, latent])
         if data is None or split not in data.splits:
             continue
-        if key in found:
-            # The same for every seed, so nothing in it is random.
-            found[key].seed = entry.seed if found[key].seed == entry.seed else None
+        if key in entries:
+            # The data is the same for several seeds, so nothing in this baseline is random.
+            entries[key].seed = entry.seed if entries[key].seed == entry.seed else None
             continue
         try:
             model = pca(data, latent)
-            given = _measure_pca(model, entry, data, split)
+            metrics = _measure_pca(model, entry, data, split)
         except ValueError as error:
             log(f"no PCA beside {entry.name}: {error}")
             continue
-        given["parameters"] = float(math.prod(data.shape) * (latent + 1))
-        about = {"recipe": "pca", "latent": latent}
-        found[key] = Entry(
+        metrics["parameters"] = float(math.prod(data.shape) * (latent + 1))
+        entries[key] = Entry(
             f"pca,latent={latent}",
-            about,
+            {"recipe": "pca", "latent": latent},
             entry.seed,
             load=partial(_return_data, data),
             baseline_model=model,
-            precomputed_metrics=given,
+            precomputed_metrics=metrics,
+            path=f"pca of {latent} components beside {entry.path}",
             reference_entry=entry,
+            note=_pca_note(entry),
         )
-        found[key].path = f"pca of {latent} components beside {entry.path}"
-        found[key].note = _pca_note(entry)
-    return list(found.values())
+    return list(entries.values())
 
 
 def _pca_note(entry: Entry) -> str:
-    said = describe_reconstruction(_build_family(entry))
-    return "PCA is exact, of the training examples" + (f"; its reconstruction is the {said}" if said else "")
+    description = describe_reconstruction(_build_family(entry))
+    score = f"; its reconstruction is the {description}" if description else ""
+    return f"PCA is exact, of the training examples{score}"
 
 
 def _build_family(entry: Entry) -> Family:
-    """The likelihood of a run."""
+    """Return the likelihood family of a run."""
     assert entry.run is not None
     with torch.random.fork_rng(devices=[]):
         return entry.run.build()[0].decoder.family
@@ -193,7 +195,7 @@ def _return_data(data: Data) -> Data:
 
 @torch.no_grad()
 def _measure_pca(model: GenerativeModel, entry: Entry, data: Data, split: str) -> dict[str, float]:
-    """Squared error per dimension, and nats where the likelihood of the run allows: means over a split."""
+    """Return means over a split: squared error per dimension, and reconstruction in nats if the likelihood allows."""
     family = _build_family(entry)
     scale: Any = model.decoder.family.log_scale
     errors, nats = [], []
@@ -201,6 +203,6 @@ def _measure_pca(model: GenerativeModel, entry: Entry, data: Data, split: str) -
         output = model.reconstruct(batch.x)
         errors.append(((output - batch.x) ** 2).flatten(1).mean(1))
         nats.append(reconstruction_nats(family, batch.x, output, (2 * scale).exp().item()))
-    found = {"squared_error": torch.cat(errors).double().mean().item()}
+    metrics = {"squared_error": torch.cat(errors).double().mean().item()}
     scored = [part for part in nats if part is not None]
-    return found | ({"reconstruction": torch.cat(scored).double().mean().item()} if scored else {})
+    return metrics | ({"reconstruction": torch.cat(scored).double().mean().item()} if scored else {})

@@ -1,4 +1,4 @@
-"""The columns of the table: each a figure of a run, with its unit, and with what it may be compared."""
+"""Metric columns of a comparison: how each value is read from a run, its unit, and what it may be compared with."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ NATS_PER_EXAMPLE = "nats per example"
 
 @dataclass(frozen=True)
 class MetricColumn:
-    """One figure.
+    """One metric as a column of the table.
 
     Attributes:
-        name: in JSON and CSV.
-        title: at the head of the column.
-        split_role: of what it is: the split that is judged, ``validation``, or nothing.
-        unit: of the figure.
-        value_of: a run and the split that is judged to the figure, ``None`` where it has none.
-        better: ``higher``, ``lower``, or neither.
-        digits: behind the point.
-        match_on: what has to be equal for two of them to be compared: ``data``, ``likelihood``, ``objective``.
+        name: its name in JSON and CSV.
+        title: its name at the head of the column.
+        split_role: the split it is measured on: ``judged`` (the one that is compared), ``validation``, or empty.
+        unit: the unit of its values.
+        value_of: (run, the compared split) → value, or ``None`` where the run has none.
+        better: ``higher``, ``lower``, or empty where neither is.
+        digits: digits after the decimal point.
+        match_on: what has to be equal for two values to be comparable: ``data``, ``likelihood``, ``objective``.
     """
 
     name: str
@@ -38,7 +38,7 @@ class MetricColumn:
 
     @property
     def is_printed(self) -> bool:
-        """Whether it stands in the table of a terminal, which is narrow: what a run may be chosen by."""
+        """Whether it is in the table of a terminal, which is narrow: the metrics that a run may be chosen by."""
         return bool(self.match_on) and self.name != "validation_loss"
 
 
@@ -46,9 +46,9 @@ class SeedMean(NamedTuple):
     """A mean over seeds.
 
     Attributes:
-        mean: of the runs.
-        sd: their standard deviation, with n − 1 below; ``None`` of one.
-        n: how many.
+        mean: the mean of the runs.
+        sd: their standard deviation, with n − 1 in the denominator; ``None`` for one run.
+        n: the number of runs.
     """
 
     mean: float
@@ -57,41 +57,42 @@ class SeedMean(NamedTuple):
 
 
 def seed_mean(values: Sequence[float | None]) -> SeedMean | None:
-    """Mean and standard deviation of those that there are.
+    """Return mean and standard deviation of the values that are not ``None``; ``None`` if there is none.
 
     >>> seed_mean([1.0, 2.0, None, 3.0])
-    Figure(mean=2.0, sd=1.0, n=3)
+    SeedMean(mean=2.0, sd=1.0, n=3)
     """
-    there = [value for value in values if value is not None]
-    if not there:
+    present = [value for value in values if value is not None]
+    if not present:
         return None
-    mean = math.fsum(there) / len(there)
-    if len(there) < 2:
+    mean = math.fsum(present) / len(present)
+    if len(present) < 2:
         return SeedMean(mean, None, 1)
-    return SeedMean(mean, math.sqrt(math.fsum((value - mean) ** 2 for value in there) / (len(there) - 1)), len(there))
+    variance = math.fsum((value - mean) ** 2 for value in present) / (len(present) - 1)
+    return SeedMean(mean, math.sqrt(variance), len(present))
 
 
 def _last_value(name: str) -> Callable[[Entry, str], float | None]:
-    """The figure of the last row of the split that is judged."""
+    """Return a function that reads a value from a run's last row of the compared split."""
 
-    def of(entry: Entry, split: str) -> float | None:
+    def read(entry: Entry, split: str) -> float | None:
         rows = [row for row in entry.split_rows(split) if name in row]
         return float(rows[-1][name]) if rows else entry.precomputed_metrics.get(name)
 
-    return of
+    return read
 
 
 def _validation_value(which: str) -> Callable[[Entry, str], float | None]:
-    """The last validation loss, the best, or the epoch of the best."""
+    """Return a function that reads the ``last`` or ``best`` validation loss, or the ``epoch`` of the best."""
 
-    def of(entry: Entry, _: str) -> float | None:
+    def read(entry: Entry, _: str) -> float | None:
         rows = [row for row in entry.split_rows("validation") if "loss" in row]
         if not rows:
             return None
         best: dict[str, Any] = min(rows, key=lambda row: row["loss"])
         return float({"last": rows[-1]["loss"], "best": best["loss"], "epoch": best["epoch"]}[which])
 
-    return of
+    return read
 
 
 def _parameter_count(entry: Entry, _: str) -> float | None:
@@ -100,8 +101,12 @@ def _parameter_count(entry: Entry, _: str) -> float | None:
     return entry.run.record.get("parameters")
 
 
+def _training_seconds(entry: Entry, _: str) -> float | None:
+    return None if entry.run is None else entry.run.seconds
+
+
 def format_mean(mean: SeedMean | None, digits: int) -> str:
-    """A mean with its standard deviation.
+    """Format a mean with its standard deviation.
 
     >>> format_mean(SeedMean(93.3412, 0.4121, 3), 2), format_mean(SeedMean(-0.030412, None, 1), 4), format_mean(None, 2)
     ('93.34 ± 0.41', '−0.0304', '—')
@@ -114,54 +119,45 @@ def format_mean(mean: SeedMean | None, digits: int) -> str:
     return " ± ".join(f"{part:,.{digits}f}" for part in parts).replace("-", "−")
 
 
-MATCH_LIKELIHOOD, MATCH_OBJECTIVE = ("data", "likelihood"), ("data", "likelihood", "objective")
+MATCH_DATA = ("data",)
+MATCH_LIKELIHOOD = ("data", "likelihood")
+MATCH_OBJECTIVE = ("data", "likelihood", "objective")
+
+
+def _nats_column(
+    name: str,
+    title: str,
+    value_of: Callable[[Entry, str], float | None],
+    better: str,
+    match_on: tuple[str, ...],
+    split_role: str = "judged",
+) -> MetricColumn:
+    return MetricColumn(name, title, split_role, NATS_PER_EXAMPLE, value_of, better, 2, match_on)
+
+
+#: The columns in their order.
 COLUMNS = (
-    MetricColumn("elbo", "ELBO", "judged", NATS_PER_EXAMPLE, _last_value("elbo"), "higher", 2, MATCH_LIKELIHOOD),
-    MetricColumn("loss", "loss", "judged", NATS_PER_EXAMPLE, _last_value("loss"), "lower", 2, MATCH_OBJECTIVE),
+    _nats_column("elbo", "ELBO", _last_value("elbo"), "higher", MATCH_LIKELIHOOD),
+    _nats_column("loss", "loss", _last_value("loss"), "lower", MATCH_OBJECTIVE),
+    _nats_column("reconstruction", "reconstruction", _last_value("reconstruction"), "lower", MATCH_LIKELIHOOD),
+    _nats_column("kl", "KL", _last_value("kl"), "", MATCH_LIKELIHOOD),
     MetricColumn(
-        "reconstruction",
-        "reconstruction",
-        "judged",
-        NATS_PER_EXAMPLE,
-        _last_value("reconstruction"),
-        "lower",
-        2,
-        MATCH_LIKELIHOOD,
+        "squared_error", "squared error", "judged", "per dimension", Entry.squared_error, "lower", 4, MATCH_DATA
     ),
-    MetricColumn("kl", "KL", "judged", NATS_PER_EXAMPLE, _last_value("kl"), "", 2, MATCH_LIKELIHOOD),
-    MetricColumn(
-        "squared_error", "squared error", "judged", "per dimension", Entry.squared_error, "lower", 4, ("data",)
-    ),
-    MetricColumn(
-        "validation_loss",
-        "last loss",
-        "validation",
-        NATS_PER_EXAMPLE,
-        _validation_value("last"),
-        "lower",
-        2,
-        MATCH_OBJECTIVE,
-    ),
-    MetricColumn(
-        "best_validation_loss",
-        "best loss",
-        "validation",
-        NATS_PER_EXAMPLE,
-        _validation_value("best"),
-        "lower",
-        2,
-        MATCH_OBJECTIVE,
+    _nats_column("validation_loss", "last loss", _validation_value("last"), "lower", MATCH_OBJECTIVE, "validation"),
+    _nats_column(
+        "best_validation_loss", "best loss", _validation_value("best"), "lower", MATCH_OBJECTIVE, "validation"
     ),
     MetricColumn("best_epoch", "at epoch", "validation", "", _validation_value("epoch"), "", 1),
     MetricColumn("parameters", "parameters", "", "", _parameter_count, "", 0),
-    MetricColumn("seconds", "time", "", "seconds", lambda e, _: None if e.run is None else e.run.seconds, "", 1),
+    MetricColumn("seconds", "time", "", "seconds", _training_seconds, "", 1),
 )
 
 
 def is_loss_redundant(runs: Sequence[Entry], split: str) -> bool:
-    """Whether the loss says nothing that the ELBO or the reconstruction does not: it is the one negated, or the other.
+    """Whether the loss of every run is its negated ELBO or, without an ELBO, its reconstruction term.
 
-    Evaluation rows hold means over the same examples, so equal terms agree to their rounding.
+    Evaluation rows hold means over the same examples, so equal terms agree up to rounding.
     """
     rows = [row for entry in runs for row in entry.split_rows(split)[-1:]]
     return all(

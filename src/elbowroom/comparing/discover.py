@@ -1,4 +1,4 @@
-"""From the paths on a command line to the runs that are compared."""
+"""Discovery of runs: from paths to the entries of a comparison."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ from elbowroom.sweeps.sweep import STOPPED_STATES, SWEEP_FILE, read_sweep
 
 
 def find_entries(paths: Sequence[str | os.PathLike[str]], data: Any = None) -> list[Entry]:
-    """The runs at some paths, each a run's directory or a folder with runs below it; each run once.
+    """Return the runs at some paths, each run once.
 
     Args:
-        paths: the directories.
+        paths: run directories, or folders with runs below them.
         data: what the runs were trained on, if that was given as a Python object.
 
     Raises:
         ValueError: there is no run at a path.
     """
-    held: dict[str, Data] = {}
-    given = None if data is None else load_data(data)
-    found: dict[Path, Entry] = {}
+    loaded: dict[str, Data] = {}
+    given_data = None if data is None else load_data(data)
+    entries: dict[Path, Entry] = {}
     for path in map(Path, paths):
-        for entry in _entries_at(path, given, held):
-            found.setdefault(Path(entry.path).resolve(), entry)
-    return list(found.values())
+        for entry in _entries_at(path, given_data, loaded):
+            entries.setdefault(Path(entry.path).resolve(), entry)
+    return list(entries.values())
 
 
 def _entries_at(path: Path, given_data: Data | None, loaded: dict[str, Data]) -> list[Entry]:
-    """The run at a path; or those in a folder, in the order of its sweeps, and then those of no sweep."""
+    """Return the run at a path; or those in a folder, the points of its sweeps first, in their order."""
     if Run(path).exists:
         return [_run_entry(Run(path), read_sweep(path.parent)[1].get(path.name, ""), given_data, loaded)]
-    made: dict[Path, Entry] = {}
+    entries: dict[Path, Entry] = {}
     for file in sorted(path.rglob(SWEEP_FILE), key=lambda file: (len(file.parts), file)):
-        points, failed = read_sweep(file.parent)
+        points, errors = read_sweep(file.parent)
         for name, settings in points.items():
-            run, why = Run(file.parent / name), failed.get(name, "")
-            made[run.path] = (
-                _run_entry(run, why, given_data, loaded) if run.exists else _unstarted_entry(run, settings, why)
+            run, error = Run(file.parent / name), errors.get(name, "")
+            entries[run.path] = (
+                _run_entry(run, error, given_data, loaded) if run.exists else _unstarted_entry(run, settings, error)
             )
     for record in sorted(path.rglob("recipe.json")):
-        if record.parent not in made:
-            made[record.parent] = _run_entry(Run(record.parent), "", given_data, loaded)
-    if not made:
+        if record.parent not in entries:
+            entries[record.parent] = _run_entry(Run(record.parent), "", given_data, loaded)
+    if not entries:
         raise ValueError(f"no run in {path}: give run directories, or a folder that holds some")
-    return list(made.values())
+    return list(entries.values())
 
 
 def _unstarted_entry(run: Run, settings: Settings, error: str) -> Entry:
-    """A point of a sweep that came to no run."""
+    """Return the entry of a sweep's point that has no run."""
     others = {name: value for name, value in settings.items() if name not in ("seed", "likelihood", "data")}
     state = "failed" if error else "to train"
     return Entry(run.path.name, others, settings.get("seed"), state, error, path=str(run.path))
@@ -72,28 +72,28 @@ def _run_entry(run: Run, error: str, given_data: Data | None, loaded: dict[str, 
 
 
 def _load_shared_data(run: Run, given_data: Data | None, loaded: dict[str, Data]) -> Data:
-    """A run's data, loaded once for all runs on the same."""
-    then = run.record["data"]
+    """Return a run's data, loaded once for all runs on the same data."""
+    recorded = run.record["data"]
     if given_data is not None:
-        if then.get("fingerprint") not in (None, given_data.protocol["fingerprint"]):
+        if recorded.get("fingerprint") not in (None, given_data.protocol["fingerprint"]):
             raise ValueError(f"{run.path} was trained on other data than was given")
         return given_data
-    key = canonical_json([then.get(name) for name in ("source", "arguments", "fingerprint")])
+    key = canonical_json([recorded.get(name) for name in ("source", "arguments", "fingerprint")])
     if key not in loaded:
         loaded[key] = run.data()
     return loaded[key]
 
 
 def assign_protocols(entries: Sequence[Entry]) -> None:
-    """Say of every run with what it may be compared; a point without a run stands with the first."""
+    """Set the protocol of every entry; one without a run has that of its reference, or of the first run."""
     runs = [entry for entry in entries if entry.run is not None]
     records = [entry.run.record for entry in runs if entry.run is not None]
     data = [
         describe_data(record) | ({"fingerprint": version} if version else {})
         for record, version in zip(records, data_versions(records), strict=True)
     ]
-    told_of = make_protocols([(about, entry.likelihood) for about, entry in zip(data, runs, strict=True)])
-    for entry, protocol in zip(runs, told_of, strict=True):
+    protocols = make_protocols([(aspects, entry.likelihood) for aspects, entry in zip(data, runs, strict=True)])
+    for entry, protocol in zip(runs, protocols, strict=True):
         entry.protocol = protocol
     for entry in entries:
         if entry.run is None and runs:

@@ -1,4 +1,4 @@
-"""One run as a comparison sees it: its settings, how it was measured, its figures, its model."""
+"""One run of a comparison: its settings, its evaluation protocol, its metrics, its model."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 from elbowroom.runs.settings import Settings
 
-#: States of a run whose figures are not final.
+#: States of a run whose metrics are not final.
 UNFINISHED_STATES = ("failed", "unfinished", "to train", "damaged")
 
 
 @dataclass(eq=False)
 class Entry:
-    """A run, a point of a sweep that came to no run, or a baseline that needs none.
+    """A run, a point of a sweep that has no run yet, or a baseline without a run.
 
     Attributes:
-        name: of its directory.
-        settings: what it was asked for, without the seed.
-        seed: of weights, order and noise; ``None`` where nothing is random.
-        state: ``finished``, one of :data:`UNFINISHED_STATES`, or why the training ended of itself.
-        error: it failed, in one line.
-        run: where it is kept, if it came to a run.
-        load: gets what it was trained on.
-        baseline_model: its model, where no run keeps one.
-        precomputed_metrics: figures by name, where they come from no row.
-        path: where it is kept.
-        reference_entry: whose data and protocol it shares, where it has none of its own.
-        note: how its figures came about, where no training wrote them down.
-        protocol: with what it may be compared.
+        name: the name of its directory.
+        settings: its settings, without the seed.
+        seed: the seed of weights, order and noise; ``None`` where nothing is random.
+        state: ``finished``, one of :data:`UNFINISHED_STATES`, or why the training stopped early.
+        error: the error it failed with, in one line.
+        run: its run, if there is one.
+        load: loads the data it was trained on.
+        baseline_model: its model, where it is in no run.
+        precomputed_metrics: metrics by name, where they are in no row of ``metrics.jsonl``.
+        path: its directory.
+        reference_entry: the run whose data and protocol it shares, where it has none of its own.
+        note: how its metrics were computed, where no training wrote them down.
+        protocol: how it was evaluated, which decides what it may be compared with.
     """
 
     name: str
@@ -55,22 +55,22 @@ class Entry:
     reference_entry: Entry | None = None
     note: str = ""
     protocol: EvaluationProtocol = field(default_factory=lambda: EvaluationProtocol("", (), ""))
-    #: Why there is no model to measure and to show; empty if there is.
+    #: Why there is no model to evaluate and to show; empty if there is one.
     missing_reason: str = field(default="", init=False)
 
     @property
     def is_measurable(self) -> bool:
-        """Whether there is something to be measured: a run, or a baseline that needs none."""
+        """Whether there is something to evaluate: a run or the model of a baseline."""
         return self.run is not None or self.baseline_model is not None
 
     @property
     def is_done(self) -> bool:
-        """Whether its figures are final, so that they count."""
+        """Whether its metrics are final, so that they count."""
         return self.state not in UNFINISHED_STATES
 
     @property
     def exclusion_reason(self) -> str:
-        """Why its figures do not count."""
+        """Why its metrics do not count."""
         if self.error or self.run is None:
             return self.error or "it has not begun"
         step = self.rows[-1]["step"] if self.rows else 0
@@ -78,16 +78,16 @@ class Entry:
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """Of its ``metrics.jsonl``."""
+        """The rows of its ``metrics.jsonl``."""
         return [] if self.run is None else self.run.metrics()
 
     def split_rows(self, split: str) -> list[dict[str, Any]]:
-        """The rows of a split."""
+        """Return the rows of a split."""
         return [row for row in self.rows if row.get("split") == split]
 
     @cached_property
     def data(self) -> Data | None:
-        """What it was trained on, if it can be had."""
+        """The data it was trained on; ``None`` if it cannot be loaded."""
         try:
             return None if self.load is None else self.load()
         except ValueError as error:
@@ -96,11 +96,11 @@ class Entry:
 
     @cached_property
     def model(self) -> GenerativeModel | None:
-        """The trained model, if it can be had with its data."""
+        """The trained model; ``None`` if it or its data cannot be loaded."""
         if self.baseline_model is not None or self.run is None or self.data is None:
             return self.baseline_model
         try:
-            # To make a model draws its first weights, and looking is not to change what is drawn after it.
+            # Building a model draws its initial weights: the caller's random state must not change.
             with torch.random.fork_rng(devices=[]):
                 return self.run.model()
         except ValueError as error:
@@ -109,7 +109,7 @@ class Entry:
 
     @cached_property
     def likelihood(self) -> str:
-        """What log p(x|z) is, in words."""
+        """The likelihood log p(x|z), in words."""
         assert self.run is not None
         try:
             with torch.random.fork_rng(devices=[]):
@@ -118,28 +118,28 @@ class Entry:
             return "unknown, since no recipe made the model"
 
     def squared_error(self, split: str) -> float | None:
-        """Of the reconstruction at the posterior mean, per dimension; measured now."""
+        """Measure the squared error per dimension of the reconstruction at the posterior mean."""
         if "squared_error" in self.precomputed_metrics:
             return self.precomputed_metrics["squared_error"]
         if self.model is None or self.data is None or split not in self.data.splits:
             return None
-        value = evaluate(self.model, self.data, metrics="error", split=split, samples=1)["mse"].value
+        value = evaluate(self.model, self.data, metrics="reconstruction", split=split, samples=1)["mse"].value
         assert isinstance(value, float)
         return value
 
 
 def find_evaluation_split(entries: Sequence[Entry]) -> str:
-    """The split that is judged: the first that anybody measured."""
-    measured = (split for split in ("test", "validation") if any(entry.split_rows(split) for entry in entries))
-    return next(measured, "train")
+    """Return the split that is compared: the first of test and validation that any run has rows of, else train."""
+    evaluated = (split for split in ("test", "validation") if any(entry.split_rows(split) for entry in entries))
+    return next(evaluated, "train")
 
 
 def likelihood_with_scale(model: GenerativeModel, data: Data | None) -> str:
-    """What log p(x|z) is, in words, with the scale where there is one.
+    """Describe the likelihood log p(x|z) of a model, with its scale where there is one.
 
     >>> import elbowroom as er
     >>> data = er.load_data("digits")
-    >>> likelihood_with_scale(er.recipes.vae(data.shape, likelihood_with_scale="gaussian:0.1")[0], data)
+    >>> likelihood_with_scale(er.recipes.vae(data.shape, likelihood="gaussian:0.1")[0], data)
     'Gaussian of scale 0.1, log-density'
     """
     family = model.decoder.family

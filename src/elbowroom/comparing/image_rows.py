@@ -1,8 +1,8 @@
-"""Pictures side by side: what each group's model makes of the same examples, and of its prior."""
+"""Rows of images, one for each group: reconstructions of the same examples, and samples from the prior."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +21,21 @@ from elbowroom.web.image_grids import render_image_grid
 if TYPE_CHECKING:
     from elbowroom.comparing.comparison import Comparison, Group
 
-#: Examples in a row, and examples that are drawn as lines where they are no pictures.
-EXAMPLES_PER_ROW, MAX_ROW_CHARTS = 10, 3
+#: Examples in a row of images.
+EXAMPLES_PER_ROW = 10
+#: Rows of a table that are drawn as charts, where the data has no images.
+MAX_ROW_CHARTS = 3
+#: Columns of a table below which each of its values is marked.
+MAX_MARKED_COLUMNS = 40
 
 
 class RepresentativeModels:
-    """The models that are shown, one of each group: of one seed, so that examples and noise are the same.
+    """The models that are shown, one for each group: with one seed, so that examples and noise are the same.
 
     Attributes:
-        seed: of the runs, where a group has it.
-        parts: (examples, groups) for each data set: the number of each group, its run, and its model with data.
-        missing: groups that have no model to show, and why.
+        seed: the seed of the runs that are shown, in each group that has it.
+        by_dataset: for each data set (group's index, group, entry, view of its run with model and data).
+        missing_reasons: why a group has no model to show, by the group's name.
     """
 
     def __init__(self, comparison: Comparison) -> None:
@@ -54,67 +58,62 @@ class RepresentativeModels:
 
     @property
     def protocol(self) -> str:
-        """Which run of a group is shown."""
+        """Which run of a group is shown, in words."""
         return f"of each group the run with seed {self.seed}" if self.seed is not None else ""
 
 
 def render_reconstructions(models: RepresentativeModels, chart_data: list[dict[str, Any]]) -> str:
-    """The same examples under each model, a row for each group under the data."""
+    """Return reconstructions of the same examples as HTML: a row for each group under the data."""
     html = []
-    for part in models.by_dataset.values():
-        look = part[0][3]
-        x, y = look.batch.x, look.batch.y
-        made = [(i, group, one.model.reconstruct(x, y)) for i, group, _, one in part]
+    for shown in models.by_dataset.values():
+        view = shown[0][3]
+        x, y = view.batch.x, view.batch.y
+        outputs = [(i, group, one.model.reconstruct(x, y)) for i, group, _, one in shown]
         html.append(
-            _render_image_grid(models, look, x, made)
-            if look.has_images
-            else _render_row_charts(look, x, made, chart_data)
+            _render_image_grid(models, view, x, outputs)
+            if view.has_images
+            else _render_row_charts(view, x, outputs, chart_data)
         )
     return "".join(html)
 
 
 def render_samples(models: RepresentativeModels) -> tuple[str, list[str]]:
-    """What each model makes of codes from its prior; and the recipes that have none."""
+    """Return samples from each model's prior as HTML, and the names of the recipes without a prior."""
     html, without = [], []
-    for part in models.by_dataset.values():
+    for shown in models.by_dataset.values():
         rows, names = [], []
-        for _, group, _, look in part:
-            if not look.has_images:
+        for _, group, _, view in shown:
+            if not view.has_images:
                 continue
             try:
-                rows.append(look.samples(EXAMPLES_PER_ROW))
+                rows.append(view.samples(EXAMPLES_PER_ROW))
                 names.append(group.name)
             except ValueError:
                 without.append(str(group.settings.get("recipe")))
         if rows:
-            cells = torch.stack(rows).clamp(0, 1)
-            html.append(
-                render_image_grid(
-                    ImageGrid(
-                        cells, names, [""] * EXAMPLES_PER_ROW, "each group", f"{EXAMPLES_PER_ROW} samples, z ~ p(z)"
-                    )
-                )
-            )
+            cells, columns = torch.stack(rows).clamp(0, 1), [""] * EXAMPLES_PER_ROW
+            grid = ImageGrid(cells, names, columns, "each group", f"{EXAMPLES_PER_ROW} samples, z ~ p(z)")
+            html.append(render_image_grid(grid))
     return "".join(html), list(dict.fromkeys(without))
 
 
 def _render_image_grid(
     models: RepresentativeModels, view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]]
 ) -> str:
-    cells = torch.stack([x, *(again for _, _, again in outputs)]).clamp(0, 1)
+    cells = torch.stack([x, *(output for _, _, output in outputs)]).clamp(0, 1)
     column = next(c for c in models.comparison.columns if c.name == "squared_error")
-    figures = [
+    errors = [
         format_mean(group.metrics.get("squared_error"), column.digits).partition(" ±")[0] for _, group, _ in outputs
     ]
-    names = [f"{group.name}  {figure}" for (_, group, _), figure in zip(outputs, figures, strict=True)]
-    about = f"{view.describe_examples(len(x))}; beside each name the squared error per dimension of the whole split"
-    return render_image_grid(ImageGrid(cells, ["data", *names], [""] * len(x), "what each group makes of them", about))
+    names = [f"{group.name}  {error}" for (_, group, _), error in zip(outputs, errors, strict=True)]
+    axis = f"{view.describe_examples(len(x))}; beside each name the squared error per dimension of the whole split"
+    return render_image_grid(ImageGrid(cells, ["data", *names], [""] * len(x), "reconstruction of each group", axis))
 
 
 def _render_row_charts(
     view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], chart_data: list[dict[str, Any]]
 ) -> str:
-    """Rows of a table as lines over its columns: the data, and every group's reconstruction of it."""
+    """Return charts of rows of a table over its columns: the data, and each group's reconstruction of it."""
     charts = []
     for n in range(min(MAX_ROW_CHARTS, len(x))):
         charts.append(_render_row_chart(view, n, x, outputs, len(chart_data)))
@@ -127,11 +126,9 @@ def _render_row_charts(
 def _render_row_chart(
     view: RunView, n: int, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], chart_index: int
 ) -> str:
-    across = column_numbers(x)
-
-    def lines() -> Iterator[Line]:
-        yield Line("data", across, view.standardize(x[n : n + 1])[0].tolist(), "data", len(across) < 40)
-        for i, group, again in outputs:
-            yield Line(group.name, across, view.standardize(again[n : n + 1])[0].tolist(), f"g{i}")
-
-    return render_chart(Chart(view.example_name(n), list(lines()), X_AXIS, Y_AXIS), chart_index)[0]
+    columns = column_numbers(x)
+    data = view.standardize(x[n : n + 1])[0].tolist()
+    lines = [Line("data", columns, data, "data", len(columns) < MAX_MARKED_COLUMNS)]
+    for i, group, output in outputs:
+        lines.append(Line(group.name, columns, view.standardize(output[n : n + 1])[0].tolist(), f"g{i}"))
+    return render_chart(Chart(view.example_name(n), lines, X_AXIS, Y_AXIS), chart_index)[0]

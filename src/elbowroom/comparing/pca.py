@@ -1,4 +1,4 @@
-"""Principal components: the linear code that loses least, exactly, as a baseline."""
+"""Exact principal component analysis (PCA) as a baseline model."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from elbowroom.models.base import Model
 from elbowroom.models.conditional import Conditional
 from elbowroom.networks import MLP
 
-#: Numbers in an example, at most: their covariances are taken apart exactly, in a time of the third power.
+#: The largest number of values of an example: the eigendecomposition of their covariance takes cubic time.
 MAX_EXAMPLE_VALUES = 4096
-#: How far the output that is scored as a probability stays from 0 and 1: half a grey level.
+#: The distance from 0 and 1 to which an output is clipped that is scored as a probability: half a grey level.
 PROBABILITY_MARGIN = 1 / 512
 
 
 def pca(data: Data, latent: int, seed: int = 0) -> Model:
-    r"""The first principal components of the training examples, as a model.
+    r"""Return a model whose encoder and decoder are the first principal components of the training examples.
 
-    The code is :math:`z = W^\top (x - \mu)`, the reconstruction :math:`\mu + W z`, where the orthonormal columns of
-    :math:`W` are the eigenvectors of the covariance with the largest eigenvalues: no affine code of this size has a
+    The latent is :math:`z = W^\top (x - \mu)`, the reconstruction :math:`\mu + W z`, where the orthonormal columns of
+    :math:`W` are the eigenvectors of the covariance with the largest eigenvalues: no affine encoding of this size has a
     smaller squared error on those examples (Pearson 1901; Hotelling 1933). There is no posterior and no prior. The
-    sums are taken in double precision, over any number of examples; the likelihood is a Gaussian with the training
-    examples' mean squared error for its variance, its maximum.
+    sums are taken in double precision, over any number of examples; the likelihood is a Gaussian whose variance is its
+    maximum-likelihood value, the mean squared error of the training examples.
 
     Args:
-        data: whose training split is taken, in evaluation mode.
-        latent: how many components.
-        seed: of pixels that are drawn once, where binarisation is dynamic.
+        data: the data; its training split is used, in evaluation mode.
+        latent: the number of components.
+        seed: the seed of pixels that are drawn once, where binarization is dynamic.
 
     Raises:
-        ValueError: more components than numbers in an example, none, or examples too large for an exact answer.
+        ValueError: ``latent`` is below 1 or above the number of values in an example, or that is too large.
 
     >>> import elbowroom as er
     >>> digits = er.load_data("digits")
-    >>> er.evaluate(pca(digits, 10), digits, metrics="error")["mse"].value < 0.02
+    >>> er.evaluate(pca(digits, 10), digits, metrics="reconstruction")["mse"].value < 0.02
     True
     """
     size = math.prod(data.shape)
@@ -52,24 +52,25 @@ def pca(data: Data, latent: int, seed: int = 0) -> Model:
         )
     mean, covariance = _mean_and_covariance(data, size, seed)
     values, vectors = torch.linalg.eigh(covariance)
-    kept = vectors[:, -latent:].flip(-1)
-    lost = values[:-latent].clamp_min(0).sum().item() / size
-    family = Gaussian(data.shape, max(math.sqrt(lost), 1e-6))
-    encoder = _affine_conditional(data.shape, Point(latent), kept.T, -kept.T @ mean)
-    return Model(encoder, _affine_conditional(latent, family, kept, mean), prior=None).eval()
+    components = vectors[:, -latent:].flip(-1)
+    train_mse = values[:-latent].clamp_min(0).sum().item() / size
+    family = Gaussian(data.shape, max(math.sqrt(train_mse), 1e-6))
+    encoder = _affine_conditional(data.shape, Point(latent), components.T, -components.T @ mean)
+    return Model(encoder, _affine_conditional(latent, family, components, mean), prior=None).eval()
 
 
 def reconstruction_nats(family: Family, x: Tensor, output: Tensor, train_mse: float) -> Tensor | None:
-    r"""What an output is worth under a likelihood of this kind, :math:`-\log p(x|z)`, (B,), nats; ``None`` without one.
+    r"""Return the reconstruction term :math:`-\log p(x|z)` of a plain output under a likelihood, (B,), in nats.
 
     Under a Bernoulli, output clipped into :math:`[1/512, 511/512]` is its probability. Under a Gaussian it is the mean,
-    and the scale the model's if that is fixed, else the training examples' root mean squared error.
+    and the scale is the family's if that is fixed, else the training examples' root mean squared error. Other families
+    give ``None``.
 
     Args:
-        family: the likelihood of the models it is to stand beside.
+        family: the likelihood of the models to compare with.
         x: examples, (B, *shape).
-        output: the reconstructions.
-        train_mse: of the training examples, the mean squared error per dimension.
+        output: the reconstructions, (B, *shape).
+        train_mse: the mean squared error per dimension of the training examples.
     """
     if isinstance(family, Bernoulli):
         nats = F.binary_cross_entropy(output.clamp(PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN), x, reduction="none")
@@ -82,7 +83,7 @@ def reconstruction_nats(family: Family, x: Tensor, output: Tensor, train_mse: fl
 
 
 def describe_reconstruction(family: Family) -> str:
-    """How :func:`reconstruction_nats` does it, in words; empty where it does not."""
+    """Describe in words how :func:`reconstruction_nats` scores an output; empty for other families."""
     if isinstance(family, Bernoulli):
         return "cross-entropy of the output, clipped into [1/512, 511/512]"
     if isinstance(family, Gaussian):
@@ -92,25 +93,28 @@ def describe_reconstruction(family: Family) -> str:
 
 
 def _mean_and_covariance(data: Data, size: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of the training examples, from sums around the first batch's mean."""
+    """Return mean and covariance of the training examples.
+
+    Sums are taken around the mean of the first batch: around zero, squares of large values would lose digits.
+    """
     n, total, square = 0, torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)
-    near: Tensor | None = None
+    center: Tensor | None = None
     for batch in freeze(data.train, seed).batches(2000):
         x = batch.x.flatten(1).double()
-        near = x.mean(0) if near is None else near
-        x = x - near
+        center = x.mean(0) if center is None else center
+        x = x - center
         n, total = n + len(x), total + x.sum(0)
         square += x.T @ x
-    assert near is not None
+    assert center is not None
     shift = total / n
-    return near + shift, square / n - torch.outer(shift, shift)
+    return center + shift, square / n - torch.outer(shift, shift)
 
 
 def _affine_conditional(shape: int | tuple[int, ...], family: Family, weight: Tensor, bias: Tensor) -> Conditional:
-    made = Conditional.mlp(shape, family, hidden=())
-    assert isinstance(made.net, MLP)
-    layer: Any = made.net.layers[-1]
+    conditional = Conditional.mlp(shape, family, hidden=())
+    assert isinstance(conditional.net, MLP)
+    layer: Any = conditional.net.layers[-1]
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)
-    return made
+    return conditional

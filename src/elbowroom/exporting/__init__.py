@@ -1,5 +1,11 @@
-"""Exporting: a run as files that need no elbowroom, a page that decodes by itself and ONNX."""
+"""Export of a run to files that work without elbowroom: an explorer page with the decoder inside, and ONNX."""
 
+from typing import TYPE_CHECKING
+
+from elbowroom.deprecation import deprecated_getattr
 from elbowroom.exporting.export import ExportedFile, export
 
 __all__ = ["ExportedFile", "export"]
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

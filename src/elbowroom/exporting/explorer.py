@@ -1,11 +1,9 @@
-"""The explorer: one HTML file that decodes by itself, with the decoder's weights inside."""
+"""The explorer page: one HTML file that decodes latents by itself, with the decoder's graph and weights inside."""
 
 from __future__ import annotations
 
 import base64
 import copy
-import hashlib
-import json
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
@@ -23,40 +21,59 @@ from elbowroom.exporting.modules import Decoder, condition_size, cycle_condition
 from elbowroom.exporting.source import ExportSource
 from elbowroom.plotting import is_image
 from elbowroom.reporting import summary
-from elbowroom.web.render import read_asset
+from elbowroom.web.render import content_security_policy, read_asset, to_script_json
 
-#: A quarter of the distance between two of 256 levels: what half precision may move a value by.
+#: The largest change of a value by half precision: a quarter of the distance between two of 256 levels.
 MAX_HALF_ERROR = 1 / 1020
-#: Codes on which half precision is judged, and of those, how many the page carries to compare itself with torch.
-PRECISION_EXAMPLES, CHECK_EXAMPLES = 64, 3
+#: The number of latents on which the error of half precision is measured.
+PRECISION_EXAMPLES = 64
+#: The number of these latents that the page carries to compare itself with torch.
+CHECK_EXAMPLES = 3
+#: The facts of the report that the page shows, too.
+SHOWN_FACTS = (
+    "recipe",
+    "arguments",
+    "objective",
+    "parameters",
+    "data",
+    "preprocessing",
+    "asked for",
+    "optimiser",
+    "seed",
+    "versions",
+)
 
 
 def render_explorer(source: ExportSource, max_mb: float) -> tuple[str, str]:
-    """The page as a text, and what its weights are in words.
+    """Return the page as HTML, and size and precision of its weights in words.
+
+    Args:
+        source: the run.
+        max_mb: the largest size of the weights, in megabytes.
 
     Raises:
-        ValueError: the interpreter lacks an operation, or the weights are too many.
+        ValueError: the interpreter lacks an operation, or the weights are too large.
     """
     decoder = Decoder(source.model).eval()
-    z, given = _precision_inputs(source)
-    made = compile_graph(decoder, [t[:1] for t in (z, *given)], ["z", "c"][: 1 + len(given)])
+    z, conditions = _precision_inputs(source)
+    graph = compile_graph(decoder, [t[:1] for t in (z, *conditions)], ["z", "c"][: 1 + len(conditions)])
     with torch.no_grad():
-        wanted = decoder(z, *given)
-    half, words = _choose_precision(source, z, given, wanted)
-    stored = made.weight_bytes(half)
-    if len(stored) > max_mb * 1e6:
+        expected = decoder(z, *conditions)
+    is_half, precision = _choose_precision(source, z, conditions, expected)
+    weights = graph.weight_bytes(is_half)
+    if len(weights) > max_mb * 1e6:
         raise ValueError(
-            f"the decoder has {len(stored) / 1e6:.1f} MB of weights and a page takes {max_mb:g}: "
+            f"the decoder has {len(weights) / 1e6:.1f} MB of weights and a page takes {max_mb:g}: "
             "give a larger --max-mb, or export it with --onnx FOLDER"
         )
-    size = f"{len(stored) / 1e6:.1f} MB" if len(stored) >= 1e6 else f"{len(stored) / 1e3:.0f} kB"
-    return _fill_template(
-        source, _page_data(source, made, half, z, given, wanted), stored, f"{size} {words}"
-    ), f"{size} {words}"
+    size = f"{len(weights) / 1e6:.1f} MB" if len(weights) >= 1e6 else f"{len(weights) / 1e3:.0f} kB"
+    weights_summary = f"{size} {precision}"
+    data = _page_data(source, graph, is_half, z, conditions, expected)
+    return _fill_template(source, data, weights, weights_summary), weights_summary
 
 
 def _precision_inputs(source: ExportSource) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Codes of the data, or standard normals where there is none, with conditions."""
+    """Return latents of the data, or standard normals where there is none, with conditions."""
     model = source.model
     if source.missing_data_reason:
         z = torch.randn(PRECISION_EXAMPLES, *model.latent_shape, generator=torch.Generator().manual_seed(0))
@@ -68,15 +85,18 @@ def _precision_inputs(source: ExportSource) -> tuple[Tensor, tuple[Tensor, ...]]
 def _choose_precision(
     source: ExportSource, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor
 ) -> tuple[bool, str]:
-    """Whether the weights are kept in half precision, and why in words: where no eye sees what that moves."""
+    """Return whether the weights are kept in half precision, and the precision in words.
+
+    They are where that changes no value of the outputs by more than :data:`MAX_HALF_ERROR`, which no eye sees.
+    """
     rounded = copy.deepcopy(source.model)
     for tensor in rounded.state_dict().values():
         if tensor.is_floating_point() and tensor.numel() >= MIN_WEIGHT_VALUES:
             tensor.copy_(tensor.half().float())
     with torch.no_grad():
-        moved = float((Decoder(rounded).eval()(z, *conditions) - expected).abs().max())
-    if source.model.decoder.family.support == (0.0, 1.0) and moved <= MAX_HALF_ERROR:
-        return True, f"in half precision, which moves no value by more than {moved:.1g}"
+        error = float((Decoder(rounded).eval()(z, *conditions) - expected).abs().max())
+    if source.model.decoder.family.support == (0.0, 1.0) and error <= MAX_HALF_ERROR:
+        return True, f"in half precision, which changes no value by more than {error:.1g}"
     return False, "in single precision"
 
 
@@ -98,61 +118,35 @@ def _page_data(
 
 
 def _condition_data(source: ExportSource) -> dict[str, Any] | None:
-    """What a decoded code is given, beside it: a class out of several, or attributes each on or off."""
+    """Return the names of a condition's values: one of several classes, or attributes that are each on or off."""
     n = condition_size(source.model)
     if not n:
         return None
     data = None if source.missing_data_reason else source.view.data
-    named = data and data.attributes
-    names = (named or (data and data.classes) or ()) if data else ()
-    return {"names": [str(names[i]) if i < len(names) else str(i) for i in range(n)], "several": bool(named)}
+    attributes = data and data.attributes
+    names = (attributes or (data and data.classes) or ()) if data else ()
+    return {"names": [str(names[i]) if i < len(names) else str(i) for i in range(n)], "several": bool(attributes)}
 
 
-def _fill_template(source: ExportSource, data: dict[str, Any], weights: bytes, weights_text: str) -> str:
+def _fill_template(source: ExportSource, data: dict[str, Any], weights: bytes, weights_summary: str) -> str:
     css, js, html = (
         read_asset(name) for name in ("static/explorer.css", "static/explorer.js", "templates/explorer.html")
     )
     script = files("elbowroom.exporting.js").joinpath("interpreter.js").read_text(encoding="utf-8") + js
     run = source.view.run
-    figures = [(f.name, f"{f.value} {f.unit}, {f.protocol}") for f in summary.metric_tiles(run)]
-    facts = [("weights", f"{weights_text}; hash {source.weights_hash}"), *figures, *_kept_facts(source)]
-    fill = {
+    facts = [("weights", f"{weights_summary}; hash {source.weights_hash}")]
+    facts += [(tile.name, f"{tile.value} {tile.unit}, {tile.protocol}") for tile in summary.metric_tiles(run)]
+    facts += [(name, value) for name, value in summary.run_facts(run) if name in SHOWN_FACTS]
+    values = {
         "title": escape(summary.run_title(run)),
         "sentence": escape(summary.summary_sentence(source.view)),
         "without": escape(source.missing_data_reason),
         "facts": "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts),
         "foot": escape(f"elbowroom {__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC"),
-        "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),
+        "data": to_script_json(data),
         "weights": base64.b64encode(weights).decode(),
         "css": css,
         "js": script,
-        "policy": (
-            f"default-src 'none'; style-src '{_csp_hash(css)}'; style-src-attr 'unsafe-inline'; "
-            f"script-src '{_csp_hash(script)}'; worker-src blob:; base-uri 'none'; form-action 'none'"
-        ),
+        "policy": content_security_policy(css, script, "worker-src blob:"),
     }
-    return Template(html).substitute(fill)
-
-
-#: Of the report's facts, those that a page which is handed on needs.
-_KEPT_FACTS = (
-    "recipe",
-    "arguments",
-    "objective",
-    "parameters",
-    "data",
-    "preprocessing",
-    "asked for",
-    "optimiser",
-    "seed",
-    "versions",
-)
-
-
-def _kept_facts(source: ExportSource) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in summary.run_facts(source.view.run) if name in _KEPT_FACTS]
-
-
-def _csp_hash(text: str) -> str:
-    """What a content security policy knows a style or a script by."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Template(html).substitute(values)

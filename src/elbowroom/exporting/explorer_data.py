@@ -1,4 +1,4 @@
-"""What a page knows of the codes: planes to move on, points on them, dials, and codes to begin from."""
+"""The latent space as data of the explorer page: planes with points, dials, prior samples, and pinned latents."""
 
 from __future__ import annotations
 
@@ -13,43 +13,48 @@ from elbowroom.exporting.source import ExportSource
 from elbowroom.latent import principal_components
 from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.plotting.style import CLASS_COLORS
+from elbowroom.web.render import round_digits, round_values
 
-#: Dimensions that have a dial, at most.
+#: The largest number of dimensions with a dial.
 MAX_DIALS = 12
-#: Codes from a prior that the page cannot draw from itself, at most, and their numbers together.
-MAX_PRIOR_SAMPLES, MAX_PRIOR_VALUES = 256, 1 << 17
+#: The largest number of samples from a prior that the page cannot draw from by itself.
+MAX_PRIOR_SAMPLES = 256
+#: The largest number of values of these samples together.
+MAX_PRIOR_VALUES = 1 << 17
+#: Examples among which the two pinned latents are chosen.
+PIN_CANDIDATES = 200
+#: Standard deviations on either side of the mean that a dial or a plane without points covers.
+RANGE_SD = 3
 
 
 def latent_data(source: ExportSource) -> dict[str, Any]:
-    """Ready for JSON."""
-    known, standard = _data_latents(source), _has_standard_prior(source)
-    drawn = None if standard else _prior_samples(source, known)
-    size = _latent_size(source)
-    seen = known if known is not None else drawn[0] if drawn is not None else torch.zeros(0, size)
-    centre = seen.mean(0) if len(seen) else torch.zeros(size)
-    order = _dimension_order(source, known, size)
-    spread = torch.ones(size) if standard or len(seen) < 2 else seen.std(0).clamp_min(1e-3)
-    middle = torch.zeros(size) if standard else centre
-    low, high = middle - 3 * spread, middle + 3 * spread
+    """Return the latent space of a run, ready for JSON."""
+    latents, standard, size = _data_latents(source), _has_standard_prior(source), _latent_size(source)
+    prior = None if standard else _prior_samples(source, latents)
+    samples = None if prior is None else prior[0]
+    known = latents if latents is not None else samples if samples is not None else torch.zeros(0, size)
+    mean = known.mean(0) if len(known) else torch.zeros(size)
+    sd = torch.ones(size) if standard or len(known) < 2 else known.std(0).clamp_min(1e-3)
+    order = _dimension_order(source, latents, size)
     return {
         "size": size,
-        "centre": _round_values(centre),
-        "dials": [
-            {
-                "at": d,
-                "name": source.view.dimension_name(d),
-                "low": _round_digits(low[d]),
-                "high": _round_digits(high[d]),
-            }
-            for d in order[:MAX_DIALS]
-        ],
-        "planes": _build_planes(source, known, order, centre, spread),
+        "centre": round_values(mean),
+        "dials": _dial_data(source, order[:MAX_DIALS], torch.zeros(size) if standard else mean, sd),
+        "planes": _build_planes(source, latents, order, mean, sd),
         "labels": _label_data(source),
-        "prior": {"standard": True} if standard else drawn and drawn[1],
-        "pins": [_round_values(z) for z in _pin_latents(source, known, drawn, size)],
+        "prior": {"standard": True} if standard else prior and prior[1],
+        "pins": [round_values(z) for z in _pin_latents(latents, samples, size)],
         "unit": source.view.latent_unit,
         "quantised": source.view.is_quantized,
     }
+
+
+def _dial_data(source: ExportSource, dimensions: list[int], mean: Tensor, sd: Tensor) -> list[dict[str, Any]]:
+    low, high = mean - RANGE_SD * sd, mean + RANGE_SD * sd
+    return [
+        {"at": d, "name": source.view.dimension_name(d), "low": round_digits(low[d]), "high": round_digits(high[d])}
+        for d in dimensions
+    ]
 
 
 def _latent_size(source: ExportSource) -> int:
@@ -61,104 +66,96 @@ def _data_latents(source: ExportSource) -> Tensor | None:
 
 
 def _has_standard_prior(source: ExportSource) -> bool:
-    """Whether the codes of the prior are standard normals, which a page draws itself."""
+    """Whether prior samples are standard normals, which the page draws by itself."""
     return source.view.has_standard_prior or isinstance(source.model, Hierarchy)
 
 
 def _prior_samples(source: ExportSource, latents: Tensor | None) -> tuple[Tensor, dict[str, Any]] | None:
-    """Codes drawn from a learned prior, of every condition as many; without a prior, codes of the data."""
+    """Return samples of a learned prior, as many for each condition, and their JSON; without a prior, of the data."""
     n = max(2, min(MAX_PRIOR_SAMPLES, MAX_PRIOR_VALUES // _latent_size(source)))
     if getattr(source.model, "prior", source.model) is None:
         if latents is None:
             return None
-        z, words, each = latents[:n], "a code of the data", 1
+        z, origin, n_conditions = latents[:n], "a latent of the data", 1
     else:
-        each = max(1, condition_size(source.model))
-        n = max(1, n // each) * each
+        n_conditions = max(1, condition_size(source.model))
+        n = max(1, n // n_conditions) * n_conditions
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             z = source.model.draw_prior(n, *cycle_conditions(source.model, n)).flatten(1).float()
-        words = "the prior"
-    return z, {"standard": False, "words": words, "n": len(z), "each": each, "codes": encode_float32(z)}
+        origin = "the prior"
+    return z, {"standard": False, "words": origin, "n": len(z), "each": n_conditions, "codes": encode_float32(z)}
 
 
 def _dimension_order(source: ExportSource, latents: Tensor | None, size: int) -> list[int]:
-    """The dimensions, the most active first; as they come where there is no data."""
+    """Return the dimensions, the most active first; in their own order where there is no data."""
     if latents is None:
         return list(range(size))
     order, *_ = source.view.ranked_dimensions
-    # Of a codebook the measure is by position, not by dimension.
+    # With a codebook the activity is measured by position, not by dimension.
     return order if len(order) == size else latents.var(0).argsort(descending=True).tolist()
 
 
 def _build_planes(
-    source: ExportSource, latents: Tensor | None, order: list[int], center: Tensor, spread: Tensor
+    source: ExportSource, latents: Tensor | None, order: list[int], mean: Tensor, sd: Tensor
 ) -> list[dict[str, Any]]:
-    """Planes through the space of codes; the other dimensions stay where they are."""
-    size, planes, look = len(center), [], source.view
-    if size >= 2 and not (look.is_quantized and latents is not None):
+    """Return planes of the latent space: that of the two most active dimensions, and the principal plane."""
+    size, planes, view = len(mean), [], source.view
+    if size >= 2 and not (view.is_quantized and latents is not None):
         a, b = sorted(order[:2]) if size == 2 else order[:2]
-        names = [f"{look.dimension_name(d)}" for d in (a, b)]
-        axes = torch.eye(size)[[a, b]]
-        words = f"{names[0]} and {names[1]}" if size > 2 else "the code"
-        planes.append(_plane_data(words, names, axes, torch.zeros(size), latents, spread))
+        names = [view.dimension_name(d) for d in (a, b)]
+        title = f"{names[0]} and {names[1]}" if size > 2 else "the latent space"
+        planes.append(_plane_data(title, names, torch.eye(size)[[a, b]], torch.zeros(size), latents, sd))
     if size > 2 and latents is not None and len(latents) > 2:
-        found = principal_components(latents)
-        shares = [
+        components = principal_components(latents)
+        names = [
             f"principal axis {i}, {share:.0%} of the variance"
-            for i, share in enumerate(found.explained_variance_ratio.tolist(), 1)
+            for i, share in enumerate(components.explained_variance_ratio.tolist(), 1)
         ]
-        planes.append(_plane_data("principal plane", shares, found.axes, latents.mean(0), latents, spread))
+        planes.append(_plane_data("principal plane", names, components.axes, latents.mean(0), latents, sd))
     return planes
 
 
 def _plane_data(
-    name: str, names: list[str], axes: Tensor, origin: Tensor, latents: Tensor | None, spread: Tensor
+    title: str, names: list[str], axes: Tensor, origin: Tensor, latents: Tensor | None, sd: Tensor
 ) -> dict[str, Any]:
-    at = None if latents is None else (latents - origin) @ axes.T
-    reach = 3 * (axes.square() @ spread.square()).sqrt()
-    low, high = (-reach, reach) if at is None else (at.amin(0), at.amax(0))
+    """Return a plane, ready for JSON: axes (2, D) through an origin (D,), with the data's latents (N, D) on it."""
+    points = None if latents is None else (latents - origin) @ axes.T
+    reach = RANGE_SD * (axes.square() @ sd.square()).sqrt()
+    low, high = (-reach, reach) if points is None else (points.amin(0), points.amax(0))
     return {
-        "name": name,
+        "name": title,
         "names": names,
-        "axes": [_round_values(axis) for axis in axes],
-        "origin": _round_values(origin),
-        "points": None if at is None else [_round_values(column, 4) for column in at.T],
-        "box": [[_round_digits(a), _round_digits(b)] for a, b in zip(low, high, strict=True)],
+        "axes": [round_values(axis) for axis in axes],
+        "origin": round_values(origin),
+        "points": None if points is None else [round_values(column, 4) for column in points.T],
+        "box": [[round_digits(a), round_digits(b)] for a, b in zip(low, high, strict=True)],
     }
 
 
 def _label_data(source: ExportSource) -> dict[str, Any] | None:
-    found = None if source.missing_data_reason else source.view.labels
-    if found is None:
+    labels = None if source.missing_data_reason else source.view.labels
+    if labels is None:
         return None
     return {
-        "values": _round_values(found.values.float(), 4),
-        "classes": list(found.classes),
-        "title": found.title,
+        "values": round_values(labels.values.float(), 4),
+        "classes": list(labels.classes),
+        "title": labels.title,
         "colours": CLASS_COLORS,
     }
 
 
-def _pin_latents(source: ExportSource, latents: Tensor | None, samples: Any, size: int) -> Tensor:
-    """Two codes to begin between: of examples far apart, or of the prior."""
+def _pin_latents(latents: Tensor | None, samples: Tensor | None, size: int) -> Tensor:
+    """Return two latents (2, D) to interpolate between: of examples far apart, else from the prior."""
     if latents is not None and len(latents) > 1:
-        pool = latents[:200]
+        pool = latents[:PIN_CANDIDATES]
         first = (pool - pool.mean(0)).norm(dim=1).sort().indices[len(pool) // 2]
         return pool[[int(first), int((pool - pool[first]).norm(dim=1).argmax())]]
     if samples is not None:
-        return samples[0][:2]
+        return samples[:2]
     return torch.randn(2, size, generator=torch.Generator().manual_seed(0))
 
 
 def encode_float32(t: Tensor) -> str:
-    """Numbers in single precision, little-endian, in base64."""
+    """Encode a tensor's values in single precision, little-endian, as base64."""
     return base64.b64encode(t.detach().contiguous().numpy().astype("<f4").tobytes()).decode()
-
-
-def _round_digits(value: Tensor, digits: int = 6) -> float:
-    return float(f"{float(value):.{digits}g}")
-
-
-def _round_values(values: Tensor, digits: int = 6) -> list[float]:
-    return [float(f"{v:.{digits}g}") for v in values.tolist()]

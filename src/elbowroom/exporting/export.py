@@ -1,4 +1,4 @@
-"""Taking a run away: as a page that decodes by itself, as ONNX."""
+"""Export of a run as an explorer page and as ONNX."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from elbowroom.exporting import explorer
 from elbowroom.exporting.onnx import COMPARED_EXAMPLES, DESCRIPTION_FILE, write_onnx
 from elbowroom.exporting.source import ExportSource
 from elbowroom.runs.run import Run
+from elbowroom.web.render import write_html
 
-#: Weights a page takes, in megabytes, if not told otherwise.
+#: The default limit of a page's weights, in megabytes.
 MAX_MB = 20.0
 
 
 class ExportedFile(NamedTuple):
-    """One file.
+    """A file that was written.
 
     Attributes:
-        path: of the file.
-        summary: what was found when it was checked.
+        path: the file.
+        summary: the result of its check, in words.
     """
 
     path: Path
@@ -36,32 +37,32 @@ def export(
     onnx: str | os.PathLike[str] | None = None,
     max_mb: float = MAX_MB,
 ) -> list[ExportedFile]:
-    r"""Write a run as files that need no elbowroom, and no Python: a page to explore its decoder, its parts as ONNX.
+    r"""Export a run to files that need neither elbowroom nor Python: an explorer page of its decoder, and ONNX.
 
-    The page is one HTML file with the decoder inside, as a program of tensor operations and its weights, and an
-    interpreter of such programs in plain JavaScript. It computes the mean of :math:`p(x \mid z)`, fetches nothing, and
-    compares itself with three codes decoded here when it is opened. Weights are kept in half precision where that moves
-    no pixel by a quarter of a level of 256, else in single.
+    The page is one HTML file with the decoder inside, as a graph of tensor operations with its weights, and an
+    interpreter of such graphs in plain JavaScript. It computes the mean of :math:`p(x \mid z)`, fetches nothing, and
+    when it is opened compares itself with three latents that were decoded at export. Weights are in half precision
+    where that changes no pixel by more than a quarter of one of 256 levels, else in single precision.
 
     The ONNX folder holds ``encoder.onnx`` (x to mean and log_var, or to the code), ``decoder.onnx`` (z to the mean of
     p(x|z)), ``sampler.onnx`` (standard normals to a sample's mean and its z; a learned prior as a transformation of
-    them) and ``model.json`` (names, shapes, preprocessing, hash), the batch free. Each is run by onnxruntime and
-    compared with torch on 16 examples; where one is off by more than 1e-4 nothing is left behind.
+    them) and ``model.json`` (names, shapes, preprocessing, hash). The batch size is free. Each file is run by
+    onnxruntime and compared with torch on 16 examples; if one differs by more than 1e-4, nothing is written.
 
     Args:
         run: the run, or its directory.
         data: what it was trained on, if that was given as a Python object.
         model: the trained model, if no recipe made it.
         html: the file of the page.
-        onnx: the folder.
-        max_mb: of weights that a page takes.
+        onnx: the folder of the ONNX files.
+        max_mb: the largest size of a page's weights, in megabytes.
 
     Returns:
-        The files, each with what its check found.
+        The files that were written, each with the result of its check.
 
     Raises:
-        ValueError: neither was asked for; the page lacks an operation or has too many weights; a part has no ONNX or
-            does not do what torch does; a file cannot be written.
+        ValueError: neither file nor folder was given; the page's interpreter lacks an operation, or the weights are too
+            large; a component cannot be exported to ONNX, or differs from torch; a file cannot be written.
 
     >>> import tempfile, elbowroom as er
     >>> data, folder = er.load_data("digits"), tempfile.mkdtemp()
@@ -71,9 +72,9 @@ def export(
     """
     if html is None and onnx is None:
         raise ValueError("nothing to export was named: give --html FILE.html, --onnx FOLDER or both")
-    told = ExportSource(run, data, model)
-    written = [] if html is None else [_export_page(told, Path(html), max_mb)]
-    return written + ([] if onnx is None else _export_onnx(told, Path(onnx)))
+    source = ExportSource(run, data, model)
+    files = [] if html is None else [_export_page(source, Path(html), max_mb)]
+    return files + ([] if onnx is None else _export_onnx(source, Path(onnx)))
 
 
 def _export_page(source: ExportSource, path: Path, max_mb: float) -> ExportedFile:
@@ -81,18 +82,13 @@ def _export_page(source: ExportSource, path: Path, max_mb: float) -> ExportedFil
         raise ValueError(f"--html {path}: the name must end in .html")
     if not path.parent.is_dir():
         raise ValueError(f"--html {path}: there is no folder {path.parent}; make it first")
-    text, words = explorer.render_explorer(source, max_mb)
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise ValueError(f"cannot write {path} ({error.strerror or error}): give a file you may write to") from None
-    return ExportedFile(path, f"weights of {words}")
+    page, weights_summary = explorer.render_explorer(source, max_mb)
+    write_html(path, page)
+    return ExportedFile(path, f"weights of {weights_summary}")
 
 
 def _export_onnx(source: ExportSource, folder: Path) -> list[ExportedFile]:
-    written, missing = write_onnx(source, folder)
-    on = source.describe_examples(COMPARED_EXAMPLES)
-    found = [ExportedFile(c.path, f"off by at most {c.max_difference:.1e} from torch, on {on}") for c in written]
-    return [*found, ExportedFile(folder / DESCRIPTION_FILE, missing or "names, shapes, preprocessing and hash")]
+    checked, missing = write_onnx(source, folder)
+    examples = source.describe_examples(COMPARED_EXAMPLES)
+    files = [ExportedFile(c.path, f"off by at most {c.max_difference:.1e} from torch, on {examples}") for c in checked]
+    return [*files, ExportedFile(folder / DESCRIPTION_FILE, missing or "names, shapes, preprocessing and hash")]

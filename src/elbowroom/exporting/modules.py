@@ -1,6 +1,6 @@
-"""The parts of a model as modules from tensors to tensors, which is what other programs run: encoder, decoder, sampler.
+"""Encoder, decoder and prior sampler of a model as modules from tensors to tensors, ready to be traced and exported.
 
-A condition comes as numbers (B, n): one-hot rows of classes, or attributes as they are.
+A condition is a tensor (B, n): one-hot rows of classes, or attributes as they are.
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ from elbowroom.models.semi_supervised import SemiSupervised
 
 
 def condition_size(model: GenerativeModel) -> int:
-    """How many numbers a condition has; 0 where the model takes none.
+    """Return the number of values of a condition; 0 if the model takes none.
 
     Raises:
-        ValueError: the condition is a module of one's own.
+        ValueError: the condition is encoded by a module other than :class:`LabelEncoder`.
 
     >>> import elbowroom as er
     >>> [condition_size(recipe((1, 8, 8))[0]) for recipe in (er.recipes.vae, er.recipes.cvae)]
     [0, 10]
     """
-    given = model.label_encoder if isinstance(model, SemiSupervised) else getattr(model, "condition", None)
-    if given is None:
+    encoder = model.label_encoder if isinstance(model, SemiSupervised) else getattr(model, "condition", None)
+    if encoder is None:
         return 0
-    if not isinstance(given, LabelEncoder):
+    if not isinstance(encoder, LabelEncoder):
         raise ValueError(
-            f"the condition is a {type(given).__name__}, and one that is exported takes numbers: make it er.Labels(n)"
+            f"the condition is a {type(encoder).__name__}, and one that is exported takes numbers: "
+            "make it er.LabelEncoder(n)"
         )
-    return given.n
+    return encoder.n
 
 
 def cycle_conditions(model: GenerativeModel, n: int) -> tuple[Tensor, ...]:
-    """A condition for n codes, the classes in turn, as the parts take it; nothing where the model takes none.
+    """Return a tuple with conditions (n, c) for n latents, the classes in turn; empty if the model takes none.
 
     >>> import elbowroom as er
     >>> cycle_conditions(er.recipes.cvae((1, 8, 8), labels=2)[0], 3)
@@ -53,10 +54,10 @@ def cycle_conditions(model: GenerativeModel, n: int) -> tuple[Tensor, ...]:
 
 
 class Encoder(nn.Module):
-    """x (B, *shape), and a condition if the model takes one, to what is known of its uppermost latent.
+    """The posterior of the uppermost latent: x (B, *shape), and a condition if the model takes one, to its parameters.
 
     Attributes:
-        outputs: the names of what comes out: ``mean`` and ``log_var`` of a normal, ``code`` of a point, ``code`` and
+        outputs: the names of the outputs: ``mean`` and ``log_var`` of a normal, ``code`` of a point, ``code`` and
             ``index`` of a codebook; ``classes``, q(y|x), too, where the class is a latent.
     """
 
@@ -71,21 +72,22 @@ class Encoder(nn.Module):
         return tuple(self._named_outputs(x, c).values())
 
     def _named_outputs(self, x: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
-        told = _posterior_parameters(self._posterior(x, c))
+        outputs = _posterior_parameters(self._posterior(x, c))
         if isinstance(self.model, SemiSupervised):
-            told["classes"] = self.model.log_qy(x).exp()
-        return told
+            outputs["classes"] = self.model.log_qy(x).exp()
+        return outputs
 
     def _posterior(self, x: Tensor, c: Tensor | None) -> Distribution:
         if isinstance(self.model, Model | SemiSupervised):
-            return self.model.encoder(x, *(() if c is None else (c,)))
+            posterior: Distribution = self.model.encoder(x, *(() if c is None else (c,)))
+            return posterior
         with noise.zero_noise():
             return self.model.draw(x, c).latents[-1].q
 
 
 def _posterior_parameters(q: Distribution) -> dict[str, Tensor]:
     if isinstance(q, Normal):
-        # A posterior drawn given one above it has a dimension of samples in front, of which there is one.
+        # A posterior that depends on the latent above has a leading dimension of samples, here of size one.
         lead = q.loc.dim() - len(q.event_shape) - 1
         return {name: t.expand_as(q.loc).flatten(0, lead) for name, t in (("mean", q.loc), ("log_var", q.log_var))}
     if isinstance(q, Delta):
@@ -96,9 +98,9 @@ def _posterior_parameters(q: Distribution) -> dict[str, Tensor]:
 
 
 class Decoder(nn.Module):
-    """z (B, *latent), and a condition if the model takes one, to the mean of p(x|z), (B, *shape).
+    """The mean of p(x|z): z (B, *latent), and a condition if the model takes one, to (B, *shape).
 
-    Latents below take their means.
+    In a hierarchy z is the uppermost latent; those below take their means.
 
     >>> import elbowroom as er
     >>> Decoder(er.recipes.vae((1, 8, 8), latent=2)[0])(torch.zeros(3, 2)).shape
@@ -115,16 +117,20 @@ class Decoder(nn.Module):
 
 
 class PriorSampler(nn.Module):
-    """Standard normals (B, :attr:`size`), and a condition if the model takes one, to a sample and its code.
+    """Samples as a function of noise: standard normals (B, ``noise_size``), and a condition if the model takes one.
 
-    Comes out: the mean of p(x|z), (B, *shape), and z, (B, *latent), of the uppermost latent. Those below are drawn too.
+    Returns the mean of p(x|z), (B, *shape), and z of the uppermost latent, (B, *latent). Latents below are drawn, too.
+
+    Attributes:
+        noise_sizes: the number of normals of each draw, in their order.
+        noise_size: the number of normals of a sample.
 
     Raises:
         ValueError: the model has no prior, or one whose draws are no known transformation of normals.
 
     >>> import elbowroom as er
     >>> sampler = PriorSampler(er.recipes.vae((1, 8, 8), latent=2)[0])
-    >>> sampler.size, sampler(torch.zeros(3, 2))[0].shape
+    >>> sampler.noise_size, sampler(torch.zeros(3, 2))[0].shape
     (2, torch.Size([3, 1, 8, 8]))
     """
 
@@ -133,14 +139,13 @@ class PriorSampler(nn.Module):
         if getattr(model, "prior", model) is None:
             raise ValueError("the model has no prior to sample from")
         self.model, self.transform = model, prior_transform(model)
-        #: How many normals each draw takes, in their order.
         self.noise_sizes: list[int] = []
 
-        def counted(shape: torch.Size, like: Tensor) -> Tensor:
+        def record_size(shape: torch.Size, like: Tensor) -> Tensor:
             self.noise_sizes.append(math.prod(shape))
             return like.new_zeros(shape)
 
-        with torch.no_grad(), noise._use_source(counted):
+        with torch.no_grad(), noise._use_source(record_size):
             self._draw(1, *cycle_conditions(model, 1))
         if not self.noise_sizes:
             prior = type(getattr(model, "prior", model)).__name__
@@ -148,7 +153,7 @@ class PriorSampler(nn.Module):
         self.noise_size = sum(self.noise_sizes)
 
     def forward(self, eps: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        parts = iter(eps.split(self.noise_sizes, 1))
+        parts = iter(torch.split(eps, self.noise_sizes, 1))
         with noise._use_source(lambda shape, like: next(parts).reshape(shape)):
             return self._draw(eps.shape[0], c)
 

@@ -1,4 +1,4 @@
-"""Encoder, decoder and sampler as ONNX, each run and compared with torch before it counts as written."""
+"""Export of encoder, decoder and sampler to ONNX, each compared with torch by onnxruntime."""
 
 from __future__ import annotations
 
@@ -19,21 +19,30 @@ from torch import Tensor, nn
 from elbowroom.exporting.modules import Decoder, Encoder, PriorSampler
 from elbowroom.exporting.source import ExportSource
 
-#: How far what comes out may be from torch's, in the units of the largest value, or of one where all are smaller.
+#: The largest difference of an output from torch's, relative to its largest value, or to 1 where that is smaller.
 MAX_RELATIVE_ERROR = 1e-4
-#: Examples on which they are compared.
+#: The number of examples on which the outputs are compared.
 COMPARED_EXAMPLES = 16
+#: The file with names, shapes and preprocessing.
 DESCRIPTION_FILE = "model.json"
+#: Characters of the exporter's message that an error repeats.
+MAX_REASON_CHARS = 200
 
 
 class OnnxComponent(NamedTuple):
-    """One part of a model, ready to be written.
+    """A component of a model, ready to be written.
 
     Attributes:
-        module: from tensors to tensors.
-        inputs: by name, a batch of those it is compared on.
-        outputs: the names of what comes out.
+        module: a module from tensors to tensors.
+        inputs: a batch of each input by its name, on which the outputs are compared.
+        outputs: the names of the outputs.
     """
+
+    def run(self, n: int) -> tuple[Tensor, ...]:
+        """Return the module's outputs for the first n examples, computed by torch."""
+        with torch.no_grad():
+            output = self.module(*(t[:n].contiguous() for t in self.inputs.values()))
+        return output if isinstance(output, tuple) else (output,)
 
     module: nn.Module
     inputs: dict[str, Tensor]
@@ -41,12 +50,12 @@ class OnnxComponent(NamedTuple):
 
 
 class CheckedFile(NamedTuple):
-    """A file, and how far its outputs were from torch's at most.
+    """A file that was compared with torch.
 
     Attributes:
-        path: of the file.
-        max_difference: the largest of any output's numbers.
-        n_examples: how many were compared.
+        path: the file.
+        max_difference: the largest absolute difference of an output's value.
+        n_examples: the number of examples that were compared.
     """
 
     path: Path
@@ -55,17 +64,17 @@ class CheckedFile(NamedTuple):
 
 
 def write_onnx(source: ExportSource, folder: Path) -> tuple[list[CheckedFile], str]:
-    """Write the parts a model has, and ``model.json`` beside them; all of them, or nothing.
+    """Write the components of a model and ``model.json``; all of them, or nothing.
 
     Args:
         source: the run.
-        folder: for the files; made if it is not there.
+        folder: the folder of the files; made if it does not exist.
 
     Returns:
-        The files, and why one is missing; empty where all are there.
+        The files, and why one is missing; empty if none is.
 
     Raises:
-        ValueError: a part cannot be exported, or does not do what torch does; or a package or a permission is missing.
+        ValueError: a component cannot be exported, or differs from torch; a package or a permission is missing.
     """
     try:
         import onnx  # noqa: F401
@@ -73,52 +82,54 @@ def write_onnx(source: ExportSource, folder: Path) -> tuple[list[CheckedFile], s
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ValueError(f"ONNX needs the package {error.name}: pip install 'elbowroom[onnx]'") from None
-    parts, missing = _components(source)
-    made = not folder.exists()
+    components, missing = _components(source)
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as beside:
-            written = [_write_component(name, part, Path(beside)) for name, part in parts.items()]
-            _write_description(source, parts, written, missing, Path(beside))
-            for file in Path(beside).iterdir():
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:
+            checked = [_write_component(name, part, Path(temporary)) for name, part in components.items()]
+            _write_description(source, components, checked, missing, Path(temporary))
+            for file in Path(temporary).iterdir():
                 os.replace(file, folder / file.name)
     except OSError as error:
         raise ValueError(
             f"cannot write to {folder} ({error.strerror or error}): give a folder you may write to"
         ) from None
     finally:
-        if made and folder.is_dir() and not (folder / DESCRIPTION_FILE).exists():
+        if is_new and folder.is_dir() and not (folder / DESCRIPTION_FILE).exists():
             shutil.rmtree(folder)
-    return [c._replace(path=folder / c.path.name) for c in written], missing
+    return [c._replace(path=folder / c.path.name) for c in checked], missing
 
 
 def _components(source: ExportSource) -> tuple[dict[str, OnnxComponent], str]:
-    model, n = source.model, COMPARED_EXAMPLES
-    x, c = source.examples(n)
-    given = {} if c is None else {"c": c}
+    """Return the components of a model by name, and why there is no sampler; empty if there is one."""
+    model = source.model
+    x, c = source.examples(COMPARED_EXAMPLES)
+    condition = {} if c is None else {"c": c}
     encoder = Encoder(model).eval()
     with torch.no_grad():
-        z = encoder(x, *given.values())[0].reshape(-1, *model.latent_shape)
-    parts = {
-        "encoder": OnnxComponent(encoder, {"x": x, **given}, encoder.outputs),
-        "decoder": OnnxComponent(Decoder(model).eval(), {"z": z, **given}, ("mean",)),
+        z = encoder(x, *condition.values())[0].reshape(-1, *model.latent_shape)
+    components = {
+        "encoder": OnnxComponent(encoder, {"x": x, **condition}, encoder.outputs),
+        "decoder": OnnxComponent(Decoder(model).eval(), {"z": z, **condition}, ("mean",)),
     }
     try:
         sampler = PriorSampler(model).eval()
     except ValueError as error:
-        return parts, f"no sampler: {error}"
+        return components, f"no sampler: {error}"
     eps = torch.randn(len(x), sampler.noise_size, generator=torch.Generator().manual_seed(0))
-    parts["sampler"] = OnnxComponent(sampler, {"noise": eps, **given}, ("mean", "z"))
-    return parts, ""
+    components["sampler"] = OnnxComponent(sampler, {"noise": eps, **condition}, ("mean", "z"))
+    return components, ""
 
 
 def _write_component(name: str, component: OnnxComponent, folder: Path) -> CheckedFile:
+    """Export a component to ONNX, and compare it with torch."""
     path = folder / f"{name}.onnx"
     inputs = tuple(component.inputs.values())
     batch = torch.export.Dim("batch", min=1)
     try:
         with _silence_exporter():
-            # A batch of one would be taken for a size that never changes.
+            # torch.export takes a dimension of size 1 for a constant, so the batch has two examples.
             exported = torch.export.export(
                 component.module,
                 tuple(t[:2] for t in inputs),
@@ -134,62 +145,59 @@ def _write_component(name: str, component: OnnxComponent, folder: Path) -> Check
             )
             assert program is not None
             program.save(str(path), external_data=False)
-    except Exception as error:  # whatever a network of one's own may do, and whatever of it ONNX lacks
-        why = " ".join(str(error).split())[:200]
+    except Exception as error:  # a user's network may raise anything, and use operations that ONNX lacks
+        reason = " ".join(str(error).split())[:MAX_REASON_CHARS]
         raise ValueError(
-            f"the {name} cannot be written as ONNX ({type(error).__name__}: {why}): nothing was left"
+            f"the {name} cannot be written as ONNX ({type(error).__name__}: {reason}): nothing was left"
         ) from error
     return CheckedFile(path, _compare_with_torch(name, component, path), len(inputs[0]))
 
 
 def _compare_with_torch(name: str, component: OnnxComponent, path: Path) -> float:
-    """The largest difference between the file's outputs and torch's, on all examples together and on one alone."""
+    """Return the largest difference between the file's outputs and torch's, on all examples together and on one alone.
+
+    Raises:
+        ValueError: an output differs by more than :data:`MAX_RELATIVE_ERROR`.
+    """
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    most = 0.0
+    max_difference = 0.0
     for n in (len(next(iter(component.inputs.values()))), 1):
-        inputs = {key: t[:n].contiguous() for key, t in component.inputs.items()}
-        with torch.no_grad():
-            made = component.module(*inputs.values())
-        wanted = made if isinstance(made, tuple) else (made,)
-        found = session.run(None, {key: t.numpy() for key, t in inputs.items()})
-        for output, got, want in zip(component.outputs, found, wanted, strict=True):
-            difference = float((torch.from_numpy(got).double() - want.double()).abs().max())
-            if got.shape != tuple(want.shape) or not difference <= MAX_RELATIVE_ERROR * max(
-                1.0, float(want.abs().max())
-            ):
+        outputs = session.run(None, {key: t[:n].contiguous().numpy() for key, t in component.inputs.items()})
+        for output, actual, expected in zip(component.outputs, outputs, component.run(n), strict=True):
+            difference = float((torch.from_numpy(actual).double() - expected.double()).abs().max())
+            tolerance = MAX_RELATIVE_ERROR * max(1.0, float(expected.abs().max()))
+            if actual.shape != tuple(expected.shape) or not difference <= tolerance:
                 raise ValueError(
                     f"the {name}'s '{output}' as ONNX is off by {difference:.2g} from torch's: nothing was left; "
                     "report it with this recipe.json"
                 )
-            most = max(most, difference)
-    return most
+            max_difference = max(max_difference, difference)
+    return max_difference
 
 
 def _write_description(
-    source: ExportSource, components: dict[str, OnnxComponent], written: list[CheckedFile], missing: str, folder: Path
+    source: ExportSource, components: dict[str, OnnxComponent], checked: list[CheckedFile], missing: str, folder: Path
 ) -> None:
-    """Shapes, names, preprocessing and hash, for whoever runs the files elsewhere."""
-    described = {}
-    for (name, part), checked in zip(components.items(), written, strict=True):
-        with torch.no_grad():
-            made = part.module(*part.inputs.values())
-        outputs = zip(part.outputs, made if isinstance(made, tuple) else (made,), strict=True)
-        described[checked.path.name] = {
+    """Write names, shapes, preprocessing and hash as JSON, for whoever runs the files elsewhere."""
+    files = {}
+    for (name, component), file in zip(components.items(), checked, strict=True):
+        outputs = zip(component.outputs, component.run(file.n_examples), strict=True)
+        files[file.path.name] = {
             "part": name,
-            "inputs": {key: _tensor_spec(t) for key, t in part.inputs.items()},
+            "inputs": {key: _tensor_spec(t) for key, t in component.inputs.items()},
             "outputs": {key: _tensor_spec(t) for key, t in outputs},
-            "largest_difference_from_torch": checked.max_difference,
+            "largest_difference_from_torch": file.max_difference,
         }
-    about: dict[str, Any] = {
-        "files": described,
+    description: dict[str, Any] = {
+        "files": files,
         "compared_on": source.describe_examples(COMPARED_EXAMPLES),
         **source.description(),
     }
     if missing:
-        about["missing"] = missing
-    text = json.dumps(about, indent=2, ensure_ascii=False)
+        description["missing"] = missing
+    text = json.dumps(description, indent=2, ensure_ascii=False)
     (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
 
 
@@ -199,7 +207,7 @@ def _tensor_spec(t: Tensor) -> dict[str, Any]:
 
 @contextmanager
 def _silence_exporter() -> Iterator[None]:
-    """Without the exporter's own news, and in no autograd."""
+    """Silence the warnings and the log of torch's exporter."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)

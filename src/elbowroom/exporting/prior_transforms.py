@@ -1,4 +1,4 @@
-"""Priors as transformations of standard normals, so that a sample is a function of its noise."""
+"""Reparameterized priors: learned priors as transformations of standard normals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from elbowroom.models.priors import CodePrior, Mixture, VampPrior
 
 
 def prior_transform(model: GenerativeModel) -> nn.Module | None:
-    """How n codes come of the normals of the source in force; ``None`` where the prior draws by such itself.
+    """Return a module from n to n latents, drawn from the prior by standard normals of :mod:`elbowroom.noise`.
+
+    ``None`` for a prior that already draws its latents from such normals.
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.vamp_vae((1, 8, 8), latent=3, components=5)
@@ -26,9 +28,9 @@ def prior_transform(model: GenerativeModel) -> nn.Module | None:
 
 
 class MixtureTransform(nn.Module):
-    r"""A component by one normal, a place in it by as many as a code is long: :math:`z = \mu_k + \sigma_k \epsilon`.
+    r"""A draw from a mixture of normals: :math:`z = \mu_k + \sigma_k \epsilon`.
 
-    The component is the first whose cumulative weight reaches :math:`\Phi(\epsilon_0)`.
+    The component k is the first whose cumulative weight reaches :math:`\Phi(\epsilon_0)`, of one further normal.
     """
 
     cumulative: Tensor
@@ -39,11 +41,11 @@ class MixtureTransform(nn.Module):
         super().__init__()
         with torch.no_grad():
             p = prior()
-            part = p.component_distribution
-            assert isinstance(part, Normal)
-            self.register_buffer("below", p.mixture_distribution.probs.cumsum(-1)[:-1])
-            self.register_buffer("loc", part.loc)
-            self.register_buffer("scale", part.variance.sqrt())
+            components = p.component_distribution
+            assert isinstance(components, Normal)
+            self.register_buffer("cumulative", p.mixture_distribution.probs.cumsum(-1)[:-1])
+            self.register_buffer("loc", components.loc)
+            self.register_buffer("scale", components.variance.sqrt())
 
     def forward(self, n: int) -> Tensor:
         k = (_draw_uniform(n, 1, self.loc) > self.cumulative).sum(-1)
@@ -52,7 +54,7 @@ class MixtureTransform(nn.Module):
 
 
 class CodebookTransform(nn.Module):
-    """A code of the codebook at every position, each by one normal."""
+    """A draw from a learned codebook prior: an entry of the codebook at every position, each by one normal."""
 
     cumulative: Tensor
     codebook: Tensor
@@ -61,21 +63,20 @@ class CodebookTransform(nn.Module):
         super().__init__()
         with torch.no_grad():
             p = prior()
-            self.register_buffer("below", p.logits.exp().cumsum(-1)[:, :-1])
-            self.register_buffer("codes", p.codebook)
+            self.register_buffer("cumulative", p.logits.exp().cumsum(-1)[:, :-1])
+            self.register_buffer("codebook", p.codebook)
 
     def forward(self, n: int) -> Tensor:
-        return self.codebook[
-            (_draw_uniform(n, len(self.cumulative), self.codebook)[..., None] > self.cumulative).sum(-1)
-        ]
+        u = _draw_uniform(n, len(self.cumulative), self.codebook)
+        return self.codebook[(u[..., None] > self.cumulative).sum(-1)]
 
 
 def _draw_uniform(n: int, size: int, like: Tensor) -> Tensor:
-    """Uniform numbers (n, size), each the share of a standard normal that lies below what was drawn."""
+    r"""Return uniform numbers (n, size): :math:`\Phi(\epsilon)` of standard normals."""
     return 0.5 * (1 + torch.erf(noise.standard_normal(torch.Size((n, size)), like) / 2**0.5))
 
 
-#: By the kind of prior.
+#: The transform of each class of prior.
 TRANSFORMS: dict[type[nn.Module], Callable[[nn.Module], nn.Module]] = {
     Mixture: MixtureTransform,
     VampPrior: MixtureTransform,

@@ -1,4 +1,4 @@
-"""What an export tells of its run: the model, examples of its data where they are found, the protocol, the hash."""
+"""The run behind an export: its model, examples of its data, its description and the hash of its weights."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditioning import one_hot
 from elbowroom.plotting import RunView
 
-#: Examples whose codes are shown, at most.
+#: The largest number of examples whose latents are shown.
 MAX_LATENTS = 2000
 
 
 class ExportSource:
-    """A run as its exports see it.
+    """A run with what its exports need, loaded lazily.
 
     Args:
         run: the run, or its directory.
@@ -41,45 +41,45 @@ class ExportSource:
     def missing_data_reason(self) -> str:
         """Why there are no examples; empty where there are."""
         try:
-            found = self.view.batch
+            shape = tuple(self.view.batch.x.shape[1:])
         except ValueError as error:
             return str(error)
-        have = tuple(found.x.shape[1:])
-        return (
-            "" if have == self.model.shape else f"the data has examples of {have}, the model takes {self.model.shape}"
-        )
+        expected = self.model.shape
+        return "" if shape == expected else f"the data has examples of {shape}, the model takes {expected}"
 
     def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Examples with their conditions, as the parts take them: of the data, or random where there is none."""
-        size = condition_size(self.model)
+        """Return n examples (n, *shape) with their conditions (n, c), if the model takes any; random without data."""
         if self.missing_data_reason:
-            unit = torch.rand(n, *self.model.shape, generator=torch.Generator().manual_seed(0))
-            low, high = self.model.decoder.family.support
-            x = unit * (high - low) + low if math.isfinite(high - low) else unit
-            return x.round() if self.model.decoder.family.levels == 2 else x, next(
-                iter(cycle_conditions(self.model, n)), None
-            )
+            x = self._random_examples(n)
+            return x, next(iter(cycle_conditions(self.model, n)), None)
         x, y = self.view.batch.x[:n].float(), self.view.batch.y
-        if not size:
+        if not condition_size(self.model):
             return x, None
         return x, next(iter(cycle_conditions(self.model, len(x)))) if y is None else self.to_condition(y[:n])
 
+    def _random_examples(self, n: int) -> Tensor:
+        """Return uniform noise (n, *shape) in the support of the likelihood."""
+        family = self.model.decoder.family
+        unit = torch.rand(n, *self.model.shape, generator=torch.Generator().manual_seed(0))
+        low, high = family.support
+        x = unit * (high - low) + low if math.isfinite(high - low) else unit
+        return x.round() if family.levels == 2 else x
+
     def to_condition(self, y: Tensor) -> Tensor:
-        """Labels as numbers (B, n): one-hot rows of classes, attributes as they are; unknown classes as the first."""
+        """Return labels as conditions (B, n): one-hot rows of classes, unknown ones as the first; attributes as is."""
         if y.is_floating_point() or y.dim() > 1:
             return y.float()
         return one_hot(y.clamp_min(0), condition_size(self.model))
 
     def describe_examples(self, n: int) -> str:
-        """On what, in words."""
+        """Describe in words what :meth:`examples` returns."""
         if self.missing_data_reason:
             return f"{n} random examples, since {self.missing_data_reason}"
-        look = self.view
-        return f"{min(n, len(look.batch.x))} {look.split} examples of {look.data.name}"
+        return f"{min(n, len(self.view.batch.x))} {self.view.split} examples of {self.view.data.name}"
 
     @cached_property
     def weights_hash(self) -> str:
-        """Of the weights: names and values, whatever file they are in."""
+        """A hash of the weights' names and values, whatever file they are in (BLAKE2b, 8 bytes, hexadecimal)."""
         digest = hashlib.blake2b(digest_size=8)
         for name, tensor in sorted(serialization.named_tensors(self.model).items()):
             digest.update(name.encode())
@@ -88,15 +88,15 @@ class ExportSource:
 
     @property
     def n_parameters(self) -> int:
-        """How many parameters the model has."""
+        """The number of parameters of the model."""
         return sum(p.numel() for p in self.model.parameters())
 
     def description(self) -> dict[str, Any]:
-        """The protocol, ready for JSON."""
+        """Return what describes the model and its data, ready for JSON."""
         record = self.view.run.record
         rows = self.view.run.metrics()
         family = self.model.decoder.family
-        about: dict[str, Any] = {
+        description: dict[str, Any] = {
             "recipe": record["recipe"],
             "arguments": record["arguments"],
             "shape": list(self.model.shape),
@@ -112,4 +112,4 @@ class ExportSource:
             "elbowroom": __version__,
         }
         classes = None if self.missing_data_reason else self.view.data.classes
-        return about | ({"classes": list(classes)} if classes else {})
+        return description | ({"classes": list(classes)} if classes else {})

@@ -1,5 +1,8 @@
-"""Pictures of data, of models and of runs."""
+"""Figures of a run: images, curves, latents."""
 
+from typing import TYPE_CHECKING
+
+from elbowroom.deprecation import deprecated_getattr
 from elbowroom.plotting.curves import plot_curves
 from elbowroom.plotting.gif import write_gif
 from elbowroom.plotting.image_grid import is_image, reconstruction_grid, sample_grid
@@ -17,3 +20,6 @@ __all__ = [
     "sample_grid",
     "write_gif",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

@@ -1,4 +1,4 @@
-"""How a training went."""
+"""Training curves: the loss and its terms over the optimizer's steps."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from elbowroom.runs.run import Run
 
-#: Up to so many points of a split are shown one by one, and no value is left out of the axes.
+#: Up to this many points of the training split are marked, and no value is cut off by the axes.
 MAX_MARKED_TRAIN_POINTS = 8
-#: Up to so many points of a measured split are marked.
+#: Up to this many points of the validation and test splits are marked.
 MAX_MARKED_POINTS = 30
 SPLITS = ("train", "validation", "test")
-#: Titles of the terms that stand in most objectives; any other goes by its name.
+#: Titles of the terms of most objectives; others are shown by their name.
 TERM_TITLES = {
     "loss": "loss",
     "elbo": "ELBO, higher is better",
@@ -33,19 +33,19 @@ TERM_UNITS = {
     "latent_l2": "½‖z‖² per example",
     "mmd": "squared discrepancy",
 }
-#: What a row of the metrics says beside its terms.
+#: Keys of a row of ``metrics.jsonl`` that are not terms.
 NON_TERM_KEYS = {"step", "epoch", "split", "examples", "seconds", "examples_per_second"}
 
 
 def plot_curves(run: Run) -> Figure:
-    """Loss and every term of every split over the optimiser's steps, in nats per example."""
+    """Draw the loss and every term over the optimizer's steps, for every split, in nats per example."""
     from elbowroom.plotting.matplotlib_backend import draw_figure
 
     return draw_figure(curves_figure(run))
 
 
 def curves_figure(run: Run) -> FigureSpec:
-    """The charts of :func:`plot_curves`, and their words."""
+    """Return the charts of :func:`plot_curves`, one for each term."""
     rows = [row for row in run.metrics() if "split" in row]
     names = term_names(rows)
     latents = [name for name in names if re.fullmatch(r"kl_z\d+", name)]
@@ -59,62 +59,53 @@ def curves_figure(run: Run) -> FigureSpec:
     if charts and charts[0].limits:
         caption += " The first values, far from the rest, are cut off."
     protocol = f"metrics.jsonl, {len(rows):,} rows; {', '.join(splits)}" if rows else "metrics.jsonl holds no rows"
-    return FigureSpec(
-        "How it went", caption, protocol, charts or [Chart("loss", [], "optimiser steps", "nats per example")]
-    )
+    empty = Chart("loss", [], "optimiser steps", "nats per example")
+    return FigureSpec("Training curves", caption, protocol, charts or [empty])
 
 
 def term_names(rows: list[dict[str, Any]]) -> list[str]:
-    """The terms in some rows of the metrics, the loss first; without the ELBO where that is the negated loss."""
-    found = {name: None for name in ("loss", "elbo", "reconstruction", "kl") if any(name in row for row in rows)}
-    found |= {
+    """Return the terms in rows of the metrics, the loss first; without the ELBO where it is the negated loss."""
+    names = {name: None for name in ("loss", "elbo", "reconstruction", "kl") if any(name in row for row in rows)}
+    names |= {
         name: None
         for row in rows
         for name, value in row.items()
         if isinstance(value, float) and name not in NON_TERM_KEYS
     }
-    both = [(row["loss"], row["elbo"]) for row in rows if "elbo" in row]
-    if all(abs(loss + elbo) <= 1e-4 * abs(loss) for loss, elbo in both):
-        found.pop("elbo", None)
-    return list(found)
+    pairs = [(row["loss"], row["elbo"]) for row in rows if "elbo" in row]
+    if all(abs(loss + elbo) <= 1e-4 * abs(loss) for loss, elbo in pairs):
+        names.pop("elbo", None)
+    return list(names)
 
 
 def _term_chart(rows: list[dict[str, Any]], name: str) -> Chart:
-    lines, longest = [], 0
-    for split in SPLITS:
-        mine = [row for row in rows if row["split"] == split and name in row]
-        # An epoch's last window may hold a few batches only; its mean is noise beside the others'.
-        enough = 0.5 * max((row["examples"] for row in mine), default=0)
-        kept = [row for row in mine if row["examples"] >= enough]
-        longest = max(longest, len(kept))
-        if kept:
-            points = len(kept) <= (MAX_MARKED_TRAIN_POINTS if split == "train" else MAX_MARKED_POINTS)
-            steps = [row["step"] for row in kept]
-            lines.append(Line(split, steps, [row[name] for row in kept], split, points))
-    limits = (
-        _y_limits([y for line in lines for y in line.y], is_rising=name == "elbo")
-        if longest > MAX_MARKED_TRAIN_POINTS
-        else None
-    )
+    lines = [line for split in SPLITS if (line := _term_line(rows, name, split)).x]
+    limits = None
+    if any(len(line.x) > MAX_MARKED_TRAIN_POINTS for line in lines):
+        limits = _y_limits([y for line in lines for y in line.y], is_rising=name == "elbo")
     title = TERM_TITLES.get(name, name.replace("_", " "))
     if name == "loss" and _is_loss_negated_elbo(rows):
         title = "loss, −ELBO"
     return Chart(title, lines, "optimiser steps", TERM_UNITS.get(name, "nats per example"), limits)
 
 
+def _term_line(rows: list[dict[str, Any]], name: str, split: str) -> Line:
+    """Return one term of one split."""
+    rows = [row for row in rows if row["split"] == split and name in row]
+    # The last window of an epoch may hold only a few batches; its mean is noisy beside the others.
+    min_examples = 0.5 * max((row["examples"] for row in rows), default=0)
+    rows = [row for row in rows if row["examples"] >= min_examples]
+    has_markers = len(rows) <= (MAX_MARKED_TRAIN_POINTS if split == "train" else MAX_MARKED_POINTS)
+    return Line(split, [row["step"] for row in rows], [row[name] for row in rows], split, has_markers)
+
+
 def _latent_kl_chart(rows: list[dict[str, Any]], names: list[str]) -> Chart:
-    """The KL of every latent of a hierarchy in one chart, of one split."""
+    """Return one chart with the KL of every latent of a hierarchy, of one split."""
     split = next(name for name in ("validation", "test", "train") if any(row["split"] == name for row in rows))
-    mine = [row for row in rows if row["split"] == split and names[0] in row]
-    steps = [row["step"] for row in mine]
+    rows = [row for row in rows if row["split"] == split and names[0] in row]
+    steps, has_markers = [row["step"] for row in rows], len(rows) <= MAX_MARKED_TRAIN_POINTS
     lines = [
-        Line(
-            latent_symbol(i),
-            steps,
-            [row[name] for row in mine],
-            i / max(len(names) - 1, 1),
-            len(mine) <= MAX_MARKED_TRAIN_POINTS,
-        )
+        Line(latent_symbol(i), steps, [row[name] for row in rows], i / max(len(names) - 1, 1), has_markers)
         for i, name in enumerate(names)
     ]
     title = f"KL of each latent, {split}: {latent_symbol(0)} blue to {latent_symbol(len(names) - 1)} red"
@@ -126,11 +117,11 @@ def _is_loss_negated_elbo(rows: list[dict[str, Any]]) -> bool:
 
 
 def _y_limits(values: list[float], is_rising: bool) -> tuple[float, float] | None:
-    """The span of an axis, without the first values where they are far from everything that matters."""
+    """Return limits that cut off the worst tenth of the values, the first ones; None where they lie close enough."""
     values = sorted(values)
     tenth = int(0.1 * (len(values) - 1))
     low, high = (values[tenth], values[-1]) if is_rising else (values[0], values[-1 - tenth])
-    room = high - low + 1e-9
+    span = high - low + 1e-9
     below, above = (0.25, 0.08) if is_rising else (0.08, 0.25)
-    low, high = low - below * room, high + above * room
+    low, high = low - below * span, high + above * span
     return (low, high) if values[0] < low or values[-1] > high else None

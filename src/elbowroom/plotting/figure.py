@@ -1,7 +1,7 @@
-"""What a figure shows, before anybody draws it: sheets of pictures, charts, bars, scatters.
+"""Figures as data: what a figure shows, independent of the library that draws it.
 
-Each is a record of numbers and words. :mod:`elbowroom.plotting.matplotlib_backend` draws them with matplotlib, and the report as a
-page, so that both show the same.
+A :class:`FigureSpec` holds numbers and text. :mod:`elbowroom.plotting.matplotlib_backend` draws it with matplotlib,
+:mod:`elbowroom.web` as HTML, so that both show the same.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ImageGrid:
-    """Pictures in rows and columns.
+    """Images in rows and columns.
 
     Attributes:
-        images: (rows, columns, *shape), values in [0, 1].
-        row_titles: what stands beside each row.
-        column_titles: what stands above each column.
+        images: (rows, columns, C, H, W), values in [0, 1].
+        row_titles: one beside each row.
+        column_titles: one above each column.
         row_axis: what the rows are, with the unit.
         column_axis: what the columns are, with the unit.
-        captions: what stands under each picture, by row; empty if nothing.
-        group_size: rows that belong together; 0 if none do.
-        is_seamless: no gaps: the pictures make one.
+        captions: one under each image, by row; empty for none.
+        group_size: number of consecutive rows that belong together; 0 for no groups.
+        is_seamless: whether the images touch and make one.
     """
 
     images: Tensor
@@ -43,11 +43,11 @@ class Line:
 
     Attributes:
         label: its name.
-        x: positions.
-        y: heights, as many.
-        role: what it is, which decides its colour: a split's name, ``data``, ``model``, ``quiet``; or a place from
-            0 to 1 on a scale.
-        has_markers: whether each value is marked.
+        x: horizontal positions.
+        y: vertical positions, as many.
+        role: decides its color: the name of a split, ``data``, ``model`` or ``quiet``; or a position from 0 to 1 on
+            the color scale.
+        has_markers: whether each point is marked.
     """
 
     label: str
@@ -62,11 +62,11 @@ class Chart:
     """Lines over common axes.
 
     Attributes:
-        title: what it is of.
+        title: heading.
         lines: the lines.
-        x_axis: with the unit.
-        y_axis: with the unit.
-        limits: of the vertical axis; those of the values if not given.
+        x_axis: label of the horizontal axis, with the unit.
+        y_axis: label of the vertical axis, with the unit.
+        limits: (low, high) of the vertical axis; from the values if not given.
     """
 
     title: str
@@ -78,15 +78,15 @@ class Chart:
 
 @dataclass(frozen=True)
 class Bars:
-    """A height for each of several things.
+    """A bar chart.
 
     Attributes:
-        title: what it is of.
-        heights: from zero.
-        labels: a name for each.
-        x_axis: with the unit.
-        y_axis: with the unit.
-        inactive: those that do not count: inactive dimensions.
+        title: heading.
+        heights: of the bars, from zero.
+        labels: a name for each bar.
+        x_axis: label of the horizontal axis, with the unit.
+        y_axis: label of the vertical axis, with the unit.
+        inactive: indices of the bars drawn in grey: inactive dimensions.
     """
 
     title: str
@@ -99,13 +99,13 @@ class Bars:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Examples as points on a plane, one for each code.
+    """Points on a plane, one for each example.
 
     Attributes:
-        title: what it is of.
+        title: heading.
         points: (N, 2).
-        x_axis: with the unit.
-        y_axis: with the unit.
+        x_axis: label of the horizontal axis, with the unit.
+        y_axis: label of the vertical axis, with the unit.
         has_equal_aspect: whether both axes have the same unit, so that distances mean something.
     """
 
@@ -121,11 +121,11 @@ Mark = ImageGrid | Chart | Bars | Scatter
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """A figure: what it consists of, and its words.
+    """A figure: its marks and its text.
 
     Attributes:
         title: a few words.
-        caption: what one sees, and in which unit.
+        caption: what it shows, and in which unit.
         protocol: how it was made: examples, samples, seed.
         marks: what it consists of.
     """

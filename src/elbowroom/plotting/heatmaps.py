@@ -1,4 +1,4 @@
-"""Where in a picture its strangeness lies, in colours."""
+"""Heat maps of an anomaly score by pixel, below the images and their reconstructions."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from elbowroom.plotting.image_grid import INK_RGB, MARGIN_PX, MUTED_RGB, PAPER_RGB, TEXT_PX, _draw_grid, to_pil_image
+from elbowroom.plotting.image_grid import INK_RGB, MARGIN_PX, MUTED_RGB, PAPER_RGB, TEXT_PX, draw_grid, to_pil_image
 
-#: Colours from the least to the most: dark to bright for shares of −log p, blue over white to red for ratios.
+#: RGB from the least to the most, dark to bright: −log p by pixel.
 SEQUENTIAL_COLORS = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
+#: RGB from the least to the most, blue over white to red: log ratios by pixel.
 DIVERGING_COLORS = ((33, 102, 172), (146, 197, 222), (247, 247, 247), (244, 165, 130), (178, 24, 43))
+#: Of a bar that shows a color scale.
+BAR_WIDTH_PX = 90
 
 
 def heatmap_grid(blocks: Sequence[tuple[str, Tensor, Tensor, Tensor, Tensor | None]], caption: str = "") -> Image.Image:
-    """Pictures over their reconstructions over heat maps, one block of rows for each set, all on one scale.
+    """Draw images above their reconstructions and heat maps, one block of rows for each set, all on one scale.
 
     Args:
-        blocks: (title, x, reconstruction, heat, ratio): pictures (N, C, H, W) twice, and (N, H, W) in nats twice, the
-            last of which may be missing.
-        caption: goes under the grid.
+        blocks: (title, x, reconstruction, heat, ratio): images (N, C, H, W) twice, and maps (N, H, W) in nats twice,
+            the last of which may be None.
+        caption: text under the grid.
 
     >>> x = torch.rand(4, 1, 8, 8)
     >>> heatmap_grid([("digits", x, x, x[:, 0], x[:, 0] - 0.5)]).mode
@@ -30,56 +33,59 @@ def heatmap_grid(blocks: Sequence[tuple[str, Tensor, Tensor, Tensor, Tensor | No
     """
     low, high = _robust_range([heat for *_, heat, _ in blocks])
     ratios = [ratio for *_, ratio in blocks if ratio is not None]
-    far = max(map(abs, _robust_range(ratios))) if ratios else 1.0
-    sheets: list[Image.Image] = []
-    for title, x, again, heat, ratio in blocks:
-        rows, titles = [x, again, apply_colormap(heat, low, high, SEQUENTIAL_COLORS)], [title, "model", "-log p(x|z)"]
+    reach = max(map(abs, _robust_range(ratios))) if ratios else 1.0
+    grids: list[Image.Image] = []
+    for title, x, reconstruction, heat, ratio in blocks:
+        rows = [x, reconstruction, apply_colormap(heat, low, high, SEQUENTIAL_COLORS)]
+        titles = [title, "model", "-log p(x|z)"]
         if ratio is not None:
-            rows.append(apply_colormap(ratio, -far, far, DIVERGING_COLORS))
+            rows.append(apply_colormap(ratio, -reach, reach, DIVERGING_COLORS))
             titles.append("ratio")
-        sheets.append(_draw_grid(rows, titles, caption if len(sheets) == len(blocks) - 1 else ""))
+        grids.append(draw_grid(rows, titles, caption if len(grids) == len(blocks) - 1 else ""))
     bars = [(f"-log p(x|z) by pixel: {low:.1f} to {high:.1f} nats", SEQUENTIAL_COLORS)]
     if ratios:
-        bars.append((f"ratio, log p0(x) - log p(x|z) by pixel: {-far:.1f} to {far:.1f} nats", DIVERGING_COLORS))
-    return _add_color_bars(sheets, bars)
+        bars.append((f"ratio, log p0(x) - log p(x|z) by pixel: {-reach:.1f} to {reach:.1f} nats", DIVERGING_COLORS))
+    return _add_color_bars(grids, bars)
 
 
 def apply_colormap(values: Tensor, low: float, high: float, colors: Sequence[tuple[int, int, int]]) -> Tensor:
-    """Numbers as colours, (N, H, W) to (N, 3, H, W) in [0, 1]; those outside get the ends.
+    """Map numbers (N, H, W) to colors (N, 3, H, W) in [0, 1], interpolated between low and high and clipped to them.
 
     >>> apply_colormap(torch.tensor([[[0.0, 5.0]]]), 0, 1, [(0, 0, 0), (255, 0, 0)])[0, 0]
     tensor([[0., 1.]])
     """
-    place = ((values.cpu().double() - low) / max(high - low, 1e-12)).clamp(0, 1).numpy() * (len(colors) - 1)
+    position = ((values.cpu().double() - low) / max(high - low, 1e-12)).clamp(0, 1).numpy() * (len(colors) - 1)
     table = np.array(colors) / 255
-    channels = [np.interp(place, np.arange(len(table)), table[:, channel]) for channel in range(3)]
+    channels = [np.interp(position, np.arange(len(table)), table[:, channel]) for channel in range(3)]
     return torch.from_numpy(np.stack(channels, 1)).float()
 
 
 def _robust_range(maps: Sequence[Tensor]) -> tuple[float, float]:
-    """The values that most pixels lie between; a few far out would leave the others without contrast."""
+    """Return the 0.5 % and 99.5 % quantiles; outliers would leave the other pixels without contrast."""
     values = np.concatenate([m.detach().cpu().double().numpy().ravel() for m in maps])
     low, high = np.quantile(values, [0.005, 0.995])
     return float(low), float(high)
 
 
 def _add_color_bars(
-    sheets: Sequence[Image.Image], bars: Sequence[tuple[str, Sequence[tuple[int, int, int]]]]
+    grids: Sequence[Image.Image], bars: Sequence[tuple[str, Sequence[tuple[int, int, int]]]]
 ) -> Image.Image:
-    """The sheets one below the other, and a bar of each scale of colours under them."""
+    """Stack the grids, and under them a labeled bar of each color scale."""
     font = ImageFont.load_default(TEXT_PX)
-    wide, step = 90, TEXT_PX + 12
-    widths = [MARGIN_PX * 2 + wide + 10 + int(font.getlength(text)) for text, _ in bars]
-    closer = TEXT_PX + MARGIN_PX  # the line that each but the last keeps for what it does not say
-    top = sum(sheet.height for sheet in sheets) - closer * (len(sheets) - 1)
-    whole = Image.new("RGB", (max(*widths, *(s.width for s in sheets)), top + step * len(bars) + 2), PAPER_RGB)
-    for i, sheet in enumerate(sheets):
-        whole.paste(sheet, (0, sum(above.height - closer for above in sheets[:i])))
-    pen = ImageDraw.Draw(whole)
-    for text, colours in bars:
-        scale = apply_colormap(torch.linspace(0, 1, wide)[None, None], 0, 1, colours)[0].expand(-1, TEXT_PX, -1)
-        whole.paste(to_pil_image(scale), (MARGIN_PX, top))
-        pen.rectangle([MARGIN_PX, top, MARGIN_PX + wide - 1, top + TEXT_PX - 1], outline=MUTED_RGB)
-        pen.text((MARGIN_PX + wide + 10, top + TEXT_PX / 2), text, INK_RGB, font, anchor="lm")
+    step = TEXT_PX + 12
+    widths = [MARGIN_PX * 2 + BAR_WIDTH_PX + 10 + int(font.getlength(text)) for text, _ in bars]
+    # Only the last grid has a caption: the others overlap by the line that theirs would take.
+    overlap = TEXT_PX + MARGIN_PX
+    top = sum(grid.height for grid in grids) - overlap * (len(grids) - 1)
+    image = Image.new("RGB", (max(*widths, *(grid.width for grid in grids)), top + step * len(bars) + 2), PAPER_RGB)
+    for i, grid in enumerate(grids):
+        image.paste(grid, (0, sum(above.height - overlap for above in grids[:i])))
+    canvas = ImageDraw.Draw(image)
+    ramp = torch.linspace(0, 1, BAR_WIDTH_PX)[None, None]
+    for text, colors in bars:
+        bar = apply_colormap(ramp, 0, 1, colors)[0].expand(-1, TEXT_PX, -1)
+        image.paste(to_pil_image(bar), (MARGIN_PX, top))
+        canvas.rectangle([MARGIN_PX, top, MARGIN_PX + BAR_WIDTH_PX - 1, top + TEXT_PX - 1], outline=MUTED_RGB)
+        canvas.text((MARGIN_PX + BAR_WIDTH_PX + 10, top + TEXT_PX / 2), text, INK_RGB, font, anchor="lm")
         top += step
-    return whole
+    return image

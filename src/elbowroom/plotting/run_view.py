@@ -1,4 +1,4 @@
-"""What the figures of a run share: its model, some of its data, their codes, each got when first asked for."""
+"""Lazy view of a run: its model, some examples and their latents, each loaded on first use."""
 
 from __future__ import annotations
 
@@ -24,31 +24,33 @@ from elbowroom.plotting.image_grid import is_image
 from elbowroom.plotting.style import ColorLabels, color_labels
 from elbowroom.runs.run import Run
 
-#: Examples of more values than this are not drawn as lines.
+#: Rows of a table of more values than this are not drawn as lines.
 MAX_ROW_VALUES = 256
-#: Training examples from which the location and scale of a table's columns are taken.
+#: Training examples from which the mean and standard deviation of a table's columns are taken.
 STANDARDIZATION_EXAMPLES = 5000
+#: Examples encoded at once.
+BATCH_SIZE = 500
 
 
 class RunView:
-    """A run as its figures see it.
+    """A run with its model, data and latents, each loaded on first use and shared by all figures.
 
     Args:
         run: the run, or its directory.
-        data: what it was trained on, if that was given as a Python object.
-        model: the trained model, if no recipe made it, or to save reading it.
+        data: the training data, if it was given as a Python object.
+        model: the trained model, if no recipe built it, or to save loading it.
         examples: how many to encode, at most; picked at random from the test split, or the validation split where
             there is none, or else the training split.
-        seed: of the pick, and of every draw.
+        seed: of the choice of examples, and of every draw.
 
     Raises:
-        ValueError: when something is asked for that this model or its data have not.
+        ValueError: on use of an attribute that this model or its data do not have.
 
     >>> import tempfile, elbowroom as er
     >>> data = er.load_data("digits")
     >>> run = er.fit(*er.recipes.vae(data.shape, latent=3), data, steps=5, out=tempfile.mkdtemp() + "/run")
-    >>> look = RunView(run, examples=50)
-    >>> look.codes.shape, look.of(50)
+    >>> view = RunView(run, examples=50)
+    >>> view.latents.shape, view.describe_examples(50)
     (torch.Size([50, 3]), '50 of 359 test examples of digits, picked with seed 0')
     """
 
@@ -69,7 +71,7 @@ class RunView:
     @cached_property
     def model(self) -> GenerativeModel:
         """The trained model."""
-        # To make a model draws its first weights, and looking is not to change what is drawn after it.
+        # Building a model draws its initial weights; a view must not change the draws that come after it.
         with torch.random.fork_rng(devices=[]):
             model = self.run.model() if self.given_model is None else self.given_model
         if not isinstance(model, GenerativeModel):
@@ -78,131 +80,135 @@ class RunView:
 
     @cached_property
     def data(self) -> Data:
-        """What it was trained on."""
+        """The data it was trained on."""
         return self.run.data() if self.given_data is None else load_data(self.given_data)
 
     @property
     def split(self) -> str:
-        """The split whose examples are shown."""
+        """Name of the split whose examples are shown."""
         return next(name for name in ("test", "validation", "train") if name in self.data.splits)
 
     @cached_property
     def batch(self) -> Batch:
-        """Some examples of that split, with their labels, on the CPU."""
+        """Examples of that split, picked at random, with their labels, on the CPU."""
         split = freeze(self.data.splits[self.split], self.seed)
         order = split.random_order(torch.Generator().manual_seed(self.seed))
-        found = list(_take_batches(split, None if order is None else order[: self.max_examples], self.max_examples))
-        ys = [batch.y for batch in found if batch.y is not None]
-        parts = [[batch.x for batch in found], ys, [batch.index for batch in found]]
-        x, y, index = (torch.cat(part)[: self.max_examples].cpu() if part else None for part in parts)
-        assert x is not None
-        assert index is not None
-        return Batch(x, y, index)
+        n = self.max_examples
+        batches = list(_take_batches(split, None if order is None else order[:n], n))
+        labels = [batch.y for batch in batches if batch.y is not None]
+        return Batch(
+            torch.cat([batch.x for batch in batches])[:n].cpu(),
+            torch.cat(labels)[:n].cpu() if labels else None,
+            torch.cat([batch.index for batch in batches])[:n].cpu(),
+        )
 
     def describe_examples(self, n: int) -> str:
-        """Where n of the examples come from, in words."""
-        among = self.data.protocol.get("sizes", {}).get(self.split)
-        where = f"{self.split} examples of {self.data.name}"
-        if n == among:
-            return f"all {n:,} {where}"
-        return f"{n:,}{f' of {among:,}' if among else ''} {where}, picked with seed {self.seed}"
+        """Return where n of the examples come from, as text."""
+        total = self.data.protocol.get("sizes", {}).get(self.split)
+        source = f"{self.split} examples of {self.data.name}"
+        if n == total:
+            return f"all {n:,} {source}"
+        return f"{n:,}{f' of {total:,}' if total else ''} {source}, picked with seed {self.seed}"
 
     @property
     def labels(self) -> ColorLabels | None:
-        """What gives the examples their colours, if anything does."""
+        """Labels that color the examples; None where there are none."""
         return color_labels(self.batch.y, self.data.classes)
 
     @cached_property
     def latents(self) -> Tensor:
-        """The posterior means of the examples, flattened: (N, D). In a hierarchy, of the uppermost latent."""
-        y = self.batch.y
-        labels = [None] * math.ceil(len(self.batch.x) / 500) if y is None else y.split(500)
+        """Posterior means of the examples, flattened: (N, D). In a hierarchy, of the uppermost latent."""
+        x, y = self.batch.x, self.batch.y
+        starts = range(0, len(x), BATCH_SIZE)
         return torch.cat(
-            [
-                self.model.encode(x.to(self.device), None if c is None else c.to(self.device)).flatten(1).cpu()
-                for x, c in zip(self.batch.x.split(500), labels, strict=True)
-            ]
+            [self._encode(x[i : i + BATCH_SIZE], None if y is None else y[i : i + BATCH_SIZE]) for i in starts]
         )
+
+    def _encode(self, x: Tensor, y: Tensor | None) -> Tensor:
+        return self.model.encode(x.to(self.device), None if y is None else y.to(self.device)).flatten(1).cpu()
 
     @cached_property
     def latent_metrics(self) -> Evaluation:
         """KL per dimension and active units of every latent, over the examples."""
-        part = replace(self.data, test=InMemorySplit(self.batch.x, self.batch.y))
-        return evaluate(self.model, part, metrics="latent", samples=1, seed=self.seed, batch_size=500)
+        data = replace(self.data, test=InMemorySplit(self.batch.x, self.batch.y))
+        return evaluate(self.model, data, metrics="latent", samples=1, seed=self.seed, batch_size=BATCH_SIZE)
 
     @cached_property
     def ranked_dimensions(self) -> tuple[list[int], list[float], str]:
-        """The dimensions of the code, the most informative first, how much each tells, and the unit of that."""
-        told = [m.value for name, m in self.latent_metrics.items() if name.startswith("kl_per_dimension")][-1]
-        if told is None:
-            tells, unit = self.latents.var(0, correction=0).tolist(), "variance over the data"
+        """Latent dimensions, the most informative first; the score of each; the unit of the scores.
+
+        The score is the KL, or the variance of the posterior mean where the KL of single dimensions is undefined.
+        """
+        kl = [m.value for name, m in self.latent_metrics.items() if name.startswith("kl_per_dimension")][-1]
+        if kl is None:
+            scores, unit = self.latents.var(0, correction=0).tolist(), "variance over the data"
         else:
-            tells, unit = torch.tensor(told).flatten().tolist(), "KL in nats"
-        order = sorted(range(len(tells)), key=lambda dim: -tells[dim])
-        return order, [tells[dim] for dim in order], unit
+            scores, unit = torch.tensor(kl).flatten().tolist(), "KL in nats"
+        order = sorted(range(len(scores)), key=lambda dim: -scores[dim])
+        return order, [scores[dim] for dim in order], unit
 
     @cached_property
     def n_latents(self) -> int:
-        """How many latents the model has, one above the other; one, where there is no data to see it by."""
+        """Number of latents in the hierarchy; 1 where there is no data to count them by."""
         try:
             return sum(name.startswith("kl_per_dimension") for name in self.latent_metrics)
         except ValueError:
             return 1
 
     def dimension_name(self, dim: int) -> str:
-        """The name of a dimension of the code; in a hierarchy, with that of the uppermost latent."""
+        """Return the name of a latent dimension; in a hierarchy, one of the uppermost latent."""
         return latent_symbol(dim) if self.n_latents == 1 else f"{latent_symbol(self.n_latents - 1)}[{dim + 1}]"
 
     @property
     def is_quantized(self) -> bool:
-        """Whether a code is a choice from a codebook."""
+        """Whether latents are entries of a codebook."""
         return isinstance(getattr(getattr(self.model, "encoder", None), "family", None), Codebook)
 
     def require_continuous(self) -> None:
-        """Refuse codes that there is nothing between."""
+        """Raise a ValueError if latents are entries of a codebook, which cannot be moved along an axis."""
         if self.is_quantized:
             raise ValueError(
-                "the codes are choices from a codebook: they have no axes to move along, and nothing between"
+                "the latents are choices from a codebook: they have no axes to move along, and nothing between"
             )
 
     @cached_property
     def typical_index(self) -> int:
-        """The example whose code is nearest to the mean of the codes."""
+        """Index of the example whose latent is nearest to the mean of all."""
         return int((self.latents - self.latents.mean(0)).norm(dim=1).argmin())
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
+        """Device of the model."""
         return next(self.model.parameters()).device
 
     @property
     def has_standard_prior(self) -> bool:
-        """Whether the prior is the standard normal, so that codes have a unit."""
+        """Whether the prior is the standard normal, which gives latents their unit."""
         return isinstance(getattr(self.model, "prior", None), StandardNormal)
 
     @property
     def latent_unit(self) -> str:
-        """The unit of a dimension of the code."""
-        return "standard deviations of the prior" if self.has_standard_prior else "units of the code"
+        """Unit of a latent dimension."""
+        return "standard deviations of the prior" if self.has_standard_prior else "units of the latent"
 
     @cached_property
     def latent_step(self) -> tuple[Tensor, str]:
-        """A step of one in each dimension of the code, (D,), and its name."""
+        """Size of a unit step in each latent dimension, (D,), and the name of that unit."""
         if self.has_standard_prior:
             return torch.ones(self.latents.shape[1]), self.latent_unit
-        return self.latents.std(0, correction=0), "standard deviations of the codes"
+        return self.latents.std(0, correction=0), "standard deviations of the latents"
 
     @property
     def is_conditional(self) -> bool:
-        """Whether what the model makes of a code depends on a label."""
+        """Whether the decoder depends on a label."""
         return getattr(self.model, "condition", None) is not None or isinstance(self.model, SemiSupervised)
 
     def label(self, i: int) -> Tensor | None:
-        """The label of an example, if the model is conditional."""
+        """Return the label of an example; None if the model is not conditional."""
         return self.batch.y[i] if self.is_conditional and self.batch.y is not None else None
 
     def describe_label(self, i: int) -> str:
-        """The label that codes are decoded with, in words; nothing where there is none."""
+        """Return the label that latents are decoded with, as text; empty where there is none."""
         label = self.label(i)
         if label is None:
             return ""
@@ -211,61 +217,61 @@ class RunView:
         return f"; given the label {name}"
 
     def samples(self, n: int) -> Tensor:
-        """Means of p(x|z) for n codes from the prior, the same each time, labels in turn: (n, *shape)."""
+        """Return means of p(x|z) for n latents from the prior, (n, *shape); the same each time, labels in turn."""
         labels = [self.label(i % len(self.batch.x)) for i in range(n)] if self.is_conditional else []
-        told = [label for label in labels if label is not None]
+        condition = [label for label in labels if label is not None]
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            return self.model.sample(n, torch.stack(told).to(self.device) if told else None).cpu()
+            return self.model.sample(n, torch.stack(condition).to(self.device) if condition else None).cpu()
 
     def describe_samples(self, n: int) -> str:
-        """How n samples were drawn, in words."""
-        return f"{n} codes from the prior, seed {self.seed}" + (
+        """Return how n samples were drawn, as text."""
+        return f"{n} latents from the prior, seed {self.seed}" + (
             "; given the examples' labels" if self.is_conditional else ""
         )
 
     def example_name(self, i: int) -> str:
-        """An example by its place."""
+        """Return the name of an example: its split and its index there."""
         return f"{self.split} example {int(self.batch.index[i]):,}"
 
     @property
     def grayscale_note(self) -> str:
-        """What the grey of a picture means; nothing, if it has colours."""
+        """Sentence on the grey values of images; empty for color images."""
         return " Grey values run from 0, black, to 1, white." if self.model.shape[0] == 1 else ""
 
     @property
     def has_images(self) -> bool:
-        """Whether examples are pictures; if not, they are rows of a table.
+        """Whether examples are images; if not, they are rows of a table.
 
         Raises:
             ValueError: they are neither.
         """
         shape = self.model.shape
         if not is_image(shape) and math.prod(shape) > MAX_ROW_VALUES:
-            form = "x".join(map(str, shape))
+            size = "x".join(map(str, shape))
             raise ValueError(
-                f"examples are {form}: neither pictures of 1 or 3 channels nor rows of at most {MAX_ROW_VALUES} numbers"
+                f"examples are {size}: neither images of 1 or 3 channels nor rows of at most {MAX_ROW_VALUES} numbers"
             )
         return is_image(shape)
 
     @cached_property
     def column_stats(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each number of an example, over the training split: (*shape) each."""
-        found = list(_take_batches(freeze(self.data.train, self.seed), None, STANDARDIZATION_EXAMPLES))
-        x = torch.cat([batch.x for batch in found]).cpu()
+        """Mean and standard deviation of each value over the training split: (*shape) each."""
+        batches = list(_take_batches(freeze(self.data.train, self.seed), None, STANDARDIZATION_EXAMPLES))
+        x = torch.cat([batch.x for batch in batches]).cpu()
         return x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
 
     def standardize(self, x: Tensor) -> Tensor:
-        """Examples (..., *shape) as rows of standard deviations from the training mean: (..., D)."""
-        mean, scale = self.column_stats
-        return ((x - mean) / scale).flatten(x.dim() - mean.dim())
+        """Return examples (..., *shape) in standard deviations from the training mean, flattened: (..., D)."""
+        mean, std = self.column_stats
+        return ((x - mean) / std).flatten(x.dim() - mean.dim())
 
 
 def _take_batches(split: Split, order: Tensor | None, n: int) -> Iterator[Batch]:
-    """Batches until there are n examples."""
-    seen = 0
-    for batch in split.batches(min(n, 500), order):
+    """Yield batches until there are n examples."""
+    count = 0
+    for batch in split.batches(min(n, BATCH_SIZE), order):
         yield batch
-        seen += len(batch.x)
-        if seen >= n:
+        count += len(batch.x)
+        if count >= n:
             return

@@ -1,4 +1,4 @@
-"""Colours that stay apart for the colour-blind, and quiet axes."""
+"""Style of figures: colors that the color-blind can tell apart, and unobtrusive axes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-#: Of the lines of a chart, by role (Okabe & Ito 2008).
+#: Colors of the lines of a chart, by role (Okabe & Ito 2008).
 LINE_COLORS = {
     "train": "#0072B2",
     "validation": "#D55E00",
@@ -15,8 +15,8 @@ LINE_COLORS = {
     "data": "#8A8A86",
     "model": "#0072B2",
 }
-#: Of ten classes, found by a search: any two differ by at least 0.09 in OKLab (Ottosson 2020), also as the colour-blind
-#: see them (Machado, Oliveira & Fernandes 2009, doi 10.1109/TVCG.2009.113); the first few differ most.
+#: Colors of ten classes, found by a search: any two differ by at least 0.09 in OKLab (Ottosson 2020), also as the
+#: color-blind see them (Machado, Oliveira & Fernandes 2009, doi 10.1109/TVCG.2009.113); the first few differ most.
 CLASS_COLORS = (
     "#1491ad",
     "#f4c914",
@@ -29,46 +29,52 @@ CLASS_COLORS = (
     "#04c493",
     "#6b5fd4",
 )
-#: A scale from one end to the other, through a grey middle (after Brewer 2003, RdBu).
+#: A diverging color scale with a grey middle (after Brewer 2003, RdBu).
 SCALE_COLORS = ("#2166ac", "#67a9cf", "#b0b0aa", "#ef8a62", "#b2182b")
-INK_COLOR, MUTED_COLOR, PAPER_COLOR = "#222222", "#8a8a86", "#ffffff"
+INK_COLOR = "#222222"
+MUTED_COLOR = "#8a8a86"
+#: Of tick labels, axis labels and legends.
+TEXT_COLOR = "#55554f"
+SPINE_COLOR = "#b8b8b2"
+GRID_COLOR = "#e6e6e0"
 
 
 def scale_color(position: float) -> str:
-    """The colour at a place from 0 to 1 on the scale.
+    """Return the color at a position from 0 to 1 on the scale, clipped to it.
 
     >>> scale_color(0.0), scale_color(0.5), scale_color(1.0)
     ('#2166ac', '#b0b0aa', '#b2182b')
     """
-    at = min(max(position, 0.0), 1.0) * (len(SCALE_COLORS) - 1)
-    low = min(int(at), len(SCALE_COLORS) - 2)
-    ends = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in SCALE_COLORS[low : low + 2]]
-    return "#" + "".join(f"{round(a + (b - a) * (at - low)):02x}" for a, b in zip(*ends, strict=True))
+    index = min(max(position, 0.0), 1.0) * (len(SCALE_COLORS) - 1)
+    low = min(int(index), len(SCALE_COLORS) - 2)
+    ends = [[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in SCALE_COLORS[low : low + 2]]
+    return "#" + "".join(f"{round(a + (b - a) * (index - low)):02x}" for a, b in zip(*ends, strict=True))
 
 
 def role_color(role: str | float) -> str:
-    """The colour of a line, by its role or its place on the scale."""
+    """Return the color of a line, by its role or its position on the scale."""
     return LINE_COLORS.get(role, MUTED_COLOR) if isinstance(role, str) else scale_color(role)
 
 
 def style_axes(axes: Any) -> None:
-    """Axes that stay behind what they measure."""
+    """Draw the spines, ticks and grid of matplotlib axes in light colors, behind the data."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#b8b8b2")
-    axes.tick_params(color="#b8b8b2", labelcolor="#55554f", labelsize=8)
-    axes.xaxis.label.set(color="#55554f", fontsize=8.5)
-    axes.yaxis.label.set(color="#55554f", fontsize=8.5)
-    axes.grid(color="#e6e6e0", linewidth=0.6)
+    axes.spines[["left", "bottom"]].set_color(SPINE_COLOR)
+    axes.tick_params(color=SPINE_COLOR, labelcolor=TEXT_COLOR, labelsize=8)
+    axes.xaxis.label.set(color=TEXT_COLOR, fontsize=8.5)
+    axes.yaxis.label.set(color=TEXT_COLOR, fontsize=8.5)
+    axes.grid(color=GRID_COLOR, linewidth=0.6)
     axes.set_axisbelow(True)
 
 
 @dataclass(frozen=True)
 class ColorLabels:
-    """One value for each example.
+    """A label for each example, which decides its color.
 
     Attributes:
         values: (N,).
-        classes: the names of 0, 1, …, where there are few enough to give each a colour; else the values are a scale.
+        classes: the names of 0, 1, …, if there are few enough to give each a color; else empty, and the values are
+            shown on a color scale.
         title: what the values are.
     """
 
@@ -78,7 +84,7 @@ class ColorLabels:
 
 
 def color_labels(y: Tensor | None, classes: tuple[str, ...] | None) -> ColorLabels | None:
-    """Labels (N,) of classes or values; rows of attributes give no colour.
+    """Return how labels (N,) of classes or values are colored; None for no labels, or attributes (N, D).
 
     >>> import torch
     >>> color_labels(torch.tensor([0, 2]), ("cat", "dog", "owl")).classes
@@ -90,8 +96,8 @@ def color_labels(y: Tensor | None, classes: tuple[str, ...] | None) -> ColorLabe
         return None
     if y.is_floating_point():
         return ColorLabels(y, (), "label")
-    highest = int(y.max()) + 1
-    names = classes if classes and len(classes) >= highest else tuple(map(str, range(highest)))
+    n = int(y.max()) + 1
+    names = classes if classes and len(classes) >= n else tuple(map(str, range(n)))
     if len(names) > len(CLASS_COLORS) or int(y.min()) < 0:
         return ColorLabels(y, (), "label, by number")
     return ColorLabels(y, names, "label")

@@ -1,4 +1,4 @@
-"""Examples that are rows of a table, as lines over their columns."""
+"""Charts of examples that are rows of a table: standardized values over the columns."""
 
 from __future__ import annotations
 
@@ -13,40 +13,42 @@ from elbowroom.plotting.run_view import RunView
 
 X_AXIS = "column of the table"
 Y_AXIS = "standard deviations from the mean"
-#: Lines with fewer values than this have them marked one by one.
+#: Lines of fewer values have each one marked.
 MAX_MARKED_COLUMNS = 40
 
 
 def column_numbers(x: Tensor) -> list[float]:
-    """The numbers of the columns of rows (N, *shape), from 1."""
+    """Return the numbers of the columns of rows (N, *shape), from 1."""
     return list(range(1, math.prod(x.shape[1:]) + 1))
 
 
 def pair_charts(
     view: RunView, titles: list[str], data: Tensor, output: Tensor, names: tuple[str, str]
 ) -> Iterator[Chart]:
-    """A row, and what stands beside it, as two lines: (N, *shape) each."""
+    """Yield a chart for each row, of its data and the model's output: (N, *shape) each."""
     x = column_numbers(data)
-    marked = len(x) < MAX_MARKED_COLUMNS
+    has_markers = len(x) < MAX_MARKED_COLUMNS
     for title, a, b in zip(titles, view.standardize(data).tolist(), view.standardize(output).tolist(), strict=True):
-        lines = [Line(names[0], x, a, "data", marked), Line(names[1], x, b, "model", marked)]
+        lines = [Line(names[0], x, a, "data", has_markers), Line(names[1], x, b, "model", has_markers)]
         yield Chart(title, lines, X_AXIS, Y_AXIS)
 
 
 def path_chart(view: RunView, title: str, x: Tensor, positions: Tensor) -> Chart:
-    """Rows (T, *shape) along a way, as lines that change colour; every second of them."""
-    span = (positions - positions[0]) / (positions[-1] - positions[0])
-    heights = view.standardize(x).tolist()
+    """Return a chart of every second row (T, *shape) along a latent path, colored by its position on it."""
+    fractions = (positions - positions[0]) / (positions[-1] - positions[0])
+    rows = view.standardize(x).tolist()
     lines = [
-        Line(format_number(round(positions[i].item(), 1)), column_numbers(x), heights[i], span[i].item())
+        Line(format_number(round(positions[i].item(), 1)), column_numbers(x), rows[i], fractions[i].item())
         for i in range(0, len(x), 2)
     ]
     return Chart(title, lines, X_AXIS, Y_AXIS)
 
 
 def quantile_band(view: RunView, title: str, x: Tensor) -> Chart:
-    """Rows (N, *shape), between lines that hold the middle nine tenths of the data."""
-    data, across = view.standardize(view.batch.x), column_numbers(x)
-    edges = [Line(f"{q:.0%} of the data lie below", across, data.quantile(q, 0).tolist(), "data") for q in (0.05, 0.95)]
-    lines = [Line(f"sample {i}", across, row, "model") for i, row in enumerate(view.standardize(x).tolist(), 1)]
+    """Return a chart of rows (N, *shape) between the 5 % and 95 % quantiles of the data."""
+    data, columns = view.standardize(view.batch.x), column_numbers(x)
+    edges = [
+        Line(f"{q:.0%} of the data lie below", columns, data.quantile(q, 0).tolist(), "data") for q in (0.05, 0.95)
+    ]
+    lines = [Line(f"sample {i}", columns, row, "model") for i, row in enumerate(view.standardize(x).tolist(), 1)]
     return Chart(title, [*edges, *lines], X_AXIS, Y_AXIS)

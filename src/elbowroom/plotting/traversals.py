@@ -1,10 +1,11 @@
-"""Figures of walks through the space of codes: traversals, interpolations, the decoded plane."""
+"""Figures of latent paths: traversals, interpolations, the decoded plane."""
 
 from __future__ import annotations
 
 import math
 
 import torch
+from torch import Tensor
 
 from elbowroom.formatting import format_count, format_number
 from elbowroom.latent import PATHS, decode_plane, interpolation, normal_quantiles, traversal
@@ -12,118 +13,123 @@ from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
 from elbowroom.plotting.run_view import RunView
 
-#: How far a traversal goes to either side, and the steps of a walk.
-TRAVERSAL_REACH, PATH_STEPS = 3.0, 11
+#: How far a traversal goes to either side, in the steps of ``RunView.latent_step``.
+TRAVERSAL_REACH = 3.0
+PATH_STEPS = 11
+#: Dimensions traversed on a table, at most: each takes a chart.
+MAX_TABLE_DIMENSIONS = 6
 
 
 def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
-    """One dimension of a code moved at a time, the most informative first."""
+    """Return one latent moved along one dimension at a time, the most informative dimension first."""
     view.require_continuous()
-    order, tells, measure = view.ranked_dimensions
-    dims, (step, unit) = order[: max_dimensions if view.has_images else 6], view.latent_step
+    order, scores, score_unit = view.ranked_dimensions
+    dims = order[: max_dimensions if view.has_images else MAX_TABLE_DIMENSIONS]
+    step, unit = view.latent_step
     offsets = torch.linspace(-TRAVERSAL_REACH, TRAVERSAL_REACH, PATH_STEPS)
-    code = view.latents[view.typical_index].unflatten(0, view.model.latent_shape)
-    x = traversal(view.model, code, dims, offsets * step[dims, None], view.label(view.typical_index))
-    names = [f"{view.dimension_name(dim)}  {tell:.2f}" for dim, tell in zip(dims, tells, strict=False)]
-    middle = (
-        f"around the posterior mean of {view.example_name(view.typical_index)}, which is nearest to the mean of all"
+    i = view.typical_index
+    x = traversal(view.model, _unflattened_latent(view, i), dims, offsets * step[dims, None], view.label(i))
+    protocol = (
+        f"around the posterior mean of {view.example_name(i)}, which is nearest to the mean of all; "
+        f"{score_unit.split()[0]} over {view.describe_examples(len(view.latents))}{view.describe_label(i)}"
     )
-    protocol = f"{middle}; {measure.split()[0]} over {view.describe_examples(len(view.latents))}{view.describe_label(view.typical_index)}"
     if not view.has_images:
         caption = (
-            f"Each chart moves one dimension of one code from −{TRAVERSAL_REACH:g}, blue, to +{TRAVERSAL_REACH:g}, red, {unit}, and holds "
-            f"the others; sorted by {measure}, which stands above."
+            f"Each chart moves one dimension of one latent from −{TRAVERSAL_REACH:g}, blue, to +{TRAVERSAL_REACH:g}, "
+            f"red, {unit}, and holds the others; sorted by {score_unit}, which stands above."
         )
-        charts = [
-            table_rows.path_chart(view, name.replace("  ", ", "), line, offsets)
-            for name, line in zip(names, x, strict=True)
-        ]
+        names = [f"{view.dimension_name(dim)}, {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
+        charts = [table_rows.path_chart(view, name, rows, offsets) for name, rows in zip(names, x, strict=True)]
         return FigureSpec("Traversals", caption, protocol, charts)
     caption = (
-        f"Each row moves one dimension of one code and holds the others; sorted by {measure}, beside it. "
-        f"The middle column is the code itself.{view.grayscale_note}"
+        f"Each row moves one dimension of one latent and holds the others; sorted by {score_unit}, beside it. "
+        f"The middle column is the latent itself.{view.grayscale_note}"
     )
+    rows = [f"{view.dimension_name(dim)}  {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
     columns = [format_number(round(offset, 1)) for offset in offsets.tolist()]
-    sheet = ImageGrid(x, names, columns, f"dimension and its {measure}", f"offset, {unit}")
-    return FigureSpec("Traversals", caption, protocol, [sheet])
+    grid = ImageGrid(x, rows, columns, f"dimension and its {score_unit}", f"offset, {unit}")
+    return FigureSpec("Traversals", caption, protocol, [grid])
 
 
 def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
-    """From one example's code to another's, straight and around the origin."""
+    """Return the path between the latents of two examples, linear and spherical, for several pairs."""
     view.require_continuous()
-    t, ends, shape = torch.linspace(0, 1, PATH_STEPS), _pick_pairs(view, n_pairs), view.model.latent_shape
-    codes = [(a, b, view.latents[a].unflatten(0, shape), view.latents[b].unflatten(0, shape)) for a, b in ends]
-    ways = [
-        (a, b, name, interpolation(view.model, first, last, t, path, view.label(a)))
-        for a, b, first, last in codes
-        for name, path in PATHS.items()
-    ]
-    protocol = f"between the posterior means of {view.describe_examples(2 * len(ends))}"
+    t, pairs = torch.linspace(0, 1, PATH_STEPS), _pick_pairs(view, n_pairs)
+    paths = []
+    for a, b in pairs:
+        first, last = _unflattened_latent(view, a), _unflattened_latent(view, b)
+        for name, path in PATHS.items():
+            paths.append((a, b, name, interpolation(view.model, first, last, t, path, view.label(a))))
+    protocol = f"between the posterior means of {view.describe_examples(2 * len(pairs))}"
     if view.is_conditional:
         protocol += "; given the label of the first of each pair"
     caption = (
-        "The mean of p(x|z) on the way from one example's code to another's: straight, and along the arc around the "
-        "origin, which keeps to the lengths that codes of the prior have."
+        "The mean of p(x|z) on the way from one example's latent to another's: straight, and along the arc around the "
+        "origin, which keeps to the lengths that latents of the prior have."
     )
     if not view.has_images:
-        charts = [table_rows.path_chart(view, f"{a + 1} to {b + 1}, {name}", x, t) for a, b, name, x in ways]
+        charts = [table_rows.path_chart(view, f"{a + 1} to {b + 1}, {name}", x, t) for a, b, name, x in paths]
         return FigureSpec("Interpolations", f"{caption} From blue to red.", protocol, charts)
-    given = view.batch.x
-    sheet = ImageGrid(
-        torch.stack([torch.cat((given[a][None], x, given[b][None])) for a, b, _, x in ways]),
-        [name for _, _, name, _ in ways],
-        ["data", *(f"{place:.1f}" for place in t.tolist()), "data"],
+    data = view.batch.x
+    grid = ImageGrid(
+        torch.stack([torch.cat((data[a][None], x, data[b][None])) for a, b, _, x in paths]),
+        [name for _, _, name, _ in paths],
+        ["data", *(f"{position:.1f}" for position in t.tolist()), "data"],
         "path",
-        "place between the two codes, from 0 to 1",
+        "position between the two latents, from 0 to 1",
         group_size=len(PATHS),
     )
-    return FigureSpec(
-        "Interpolations", f"{caption} The examples stand at the ends.{view.grayscale_note}", protocol, [sheet]
-    )
+    caption += f" The examples stand at the ends.{view.grayscale_note}"
+    return FigureSpec("Interpolations", caption, protocol, [grid])
 
 
 def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
-    """A code of two dimensions, decoded everywhere."""
+    """Return a two-dimensional latent space, decoded on a grid."""
     view.require_continuous()
     if not view.has_images:
-        raise ValueError("the examples are rows of a table: a decoded plane is for pictures")
+        raise ValueError("the examples are rows of a table: a decoded plane is for images")
     if math.prod(view.model.latent_shape) != 2:
         size = format_count(math.prod(view.model.latent_shape), "dimension")
-        raise ValueError(f"the code has {size}, not two: there is no one plane")
+        raise ValueError(f"the latent has {size}, not two: there is no one plane")
     if view.has_standard_prior:
         first = second = normal_quantiles(n_per_axis)
-        spacing = "Neighbours are equally far apart in the prior's probability: each picture stands for an equal share."
+        spacing = "Neighbours are equally far apart in the prior's probability: each image stands for an equal share."
     else:
-        middle = view.latents.quantile(torch.tensor([0.01, 0.99]), 0)
-        first, second = (torch.linspace(low, high, n_per_axis) for low, high in middle.T.tolist())
-        spacing = "The values are evenly spaced over the middle 98 % of the data's codes."
-    x = decode_plane(view.model, first, second.flip(0), view.label(0))
-    up, across = ([f"{place:.2f}".replace("-", "−") for place in axis.tolist()] for axis in (second.flip(0), first))
-    sheet = ImageGrid(
-        x,
-        up,
-        across,
+        ranges = view.latents.quantile(torch.tensor([0.01, 0.99]), 0).T.tolist()
+        first, second = (torch.linspace(low, high, n_per_axis) for low, high in ranges)
+        spacing = "The values are evenly spaced over the middle 98 % of the data's latents."
+    # Images are laid out from the top down, the axis goes from the bottom up.
+    second = second.flip(0)
+    grid = ImageGrid(
+        decode_plane(view.model, first, second, view.label(0)),
+        _format_positions(second),
+        _format_positions(first),
         f"{view.dimension_name(1)}, {view.latent_unit}",
         f"{view.dimension_name(0)}, {view.latent_unit}",
         is_seamless=True,
     )
-    caption = f"The mean of p(x|z) all over the two-dimensional code. {spacing}{view.grayscale_note}"
-    return FigureSpec(
-        "The plane, decoded",
-        caption,
-        f"{n_per_axis} × {n_per_axis} codes{view.describe_label(0) if view.is_conditional else ''}",
-        [sheet],
-    )
+    caption = f"The mean of p(x|z) all over the two-dimensional latent. {spacing}{view.grayscale_note}"
+    protocol = f"{n_per_axis} × {n_per_axis} latents{view.describe_label(0) if view.is_conditional else ''}"
+    return FigureSpec("The plane, decoded", caption, protocol, [grid])
+
+
+def _format_positions(axis: Tensor) -> list[str]:
+    return [f"{position:.2f}".replace("-", "−") for position in axis.tolist()]
+
+
+def _unflattened_latent(view: RunView, i: int) -> Tensor:
+    """Return the posterior mean of an example, in the shape that the decoder takes."""
+    return view.latents[i].reshape(view.model.latent_shape)
 
 
 def _pick_pairs(view: RunView, n_pairs: int) -> list[tuple[int, int]]:
-    """Pairs of examples, of different labels where there are some."""
-    y, found, left = view.batch.y, list[tuple[int, int]](), list(range(len(view.latents)))
-    while len(left) > 1 and len(found) < n_pairs:
-        a = left.pop(0)
-        b = next((i for i in left if y is None or not torch.equal(y[i], y[a])), left[0])
-        left.remove(b)
-        found.append((a, b))
-    if not found:
+    """Return the indices of pairs of examples, of different labels where there are some."""
+    y, pairs, remaining = view.batch.y, list[tuple[int, int]](), list(range(len(view.latents)))
+    while len(remaining) > 1 and len(pairs) < n_pairs:
+        a = remaining.pop(0)
+        b = next((i for i in remaining if y is None or not torch.equal(y[i], y[a])), remaining[0])
+        remaining.remove(b)
+        pairs.append((a, b))
+    if not pairs:
         raise ValueError("there is a single example: an interpolation goes from one to another")
-    return found
+    return pairs

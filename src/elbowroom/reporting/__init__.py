@@ -1,5 +1,11 @@
-"""The report of a run: one page that opens from disk, with everything in it."""
+"""Report of a run as one self-contained HTML page."""
 
+from typing import TYPE_CHECKING
+
+from elbowroom.deprecation import deprecated_getattr
 from elbowroom.reporting.report import write_report
 
 __all__ = ["write_report"]
+
+if not TYPE_CHECKING:
+    __getattr__ = deprecated_getattr(__name__)

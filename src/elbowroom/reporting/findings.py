@@ -1,37 +1,44 @@
-"""What the doctor found, in words."""
+"""Section of the report with the doctor's findings."""
 
 from __future__ import annotations
 
 from html import escape
 
-from elbowroom.doctor import examine
+from elbowroom.doctor import Finding, examine
 from elbowroom.formatting import format_count
 from elbowroom.plotting import RunView
 
 
 def render_findings(view: RunView) -> str:
-    """A section with each finding: what was seen, what follows, what to do; or that there is none."""
+    """Render each finding with its evidence, consequence and advice; or that there is none, or why none was sought."""
     try:
-        found = examine(view.run, view.given_data, view.given_model)
+        findings = examine(view.run, view.given_data, view.given_model)
     except ValueError as error:
-        why = escape(str(error).rstrip("."))
-        return (
-            f'<section id="findings" class="missing"><h2>Findings</h2><p class="why">Not examined: {why}.</p></section>'
-        )
-    told = "".join(
-        f'<article class="finding {escape(f.severity)}"><h3>{_capitalize(f.title)} <span>{escape(f.severity)}</span></h3>'
-        f"<p>{_format_sentence(f.evidence)} {_format_sentence(f.consequence)}</p><p><b>{_format_sentence(f.advice)}</b></p></article>"
-        for f in found
-    )
-    looked = f"{format_count(len(found.performed_names), 'ailment')} looked for: {', '.join(found.performed_names)}."
-    unseen = f" Not examined: {'; '.join(f'{name} ({why})' for name, why in found.skip_reasons.items())}."
+        reason = escape(str(error).rstrip("."))
+        text = f'<p class="why">Not examined: {reason}.</p>'
+        return f'<section id="findings" class="missing"><h2>Findings</h2>{text}</section>'
+    articles = "".join(map(_render_finding, findings))
+    performed = f"{format_count(len(findings.performed_names), 'problem')} looked for: "
+    protocol = performed + ", ".join(findings.performed_names) + "."
+    if findings.skip_reasons:
+        skipped = "; ".join(f"{name} ({reason})" for name, reason in findings.skip_reasons.items())
+        protocol += f" Not examined: {skipped}."
     words = (
         '<p class="caption">What the doctor sees in the curves, the model and the data.</p>'
-        f'<p class="protocol">{escape(looked)}{escape(unseen) if found.skip_reasons else ""}</p>'
+        f'<p class="protocol">{escape(protocol)}</p>'
     )
-    body = told or '<p class="well">Nothing found.</p>'
+    body = articles or '<p class="well">Nothing found.</p>'
     figure = f'<div class="figure">{body}</div><div class="words">{words}</div>'
     return f'<section id="findings"><h2>Findings</h2>{figure}</section>'
+
+
+def _render_finding(finding: Finding) -> str:
+    severity = escape(finding.severity)
+    return (
+        f'<article class="finding {severity}"><h3>{_capitalize(finding.title)} <span>{severity}</span></h3>'
+        f"<p>{_format_sentence(finding.evidence)} {_format_sentence(finding.consequence)}</p>"
+        f"<p><b>{_format_sentence(finding.advice)}</b></p></article>"
+    )
 
 
 def _format_sentence(text: str) -> str:

@@ -1,11 +1,7 @@
-"""The page: its words, its figures, and the files it is filled into."""
+"""HTML report of a run: its sections, their figures, and the file they are written to."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import os
 import re
 from datetime import UTC, datetime
 from html import escape
@@ -22,18 +18,18 @@ from elbowroom.reporting.scatter import render_scatter
 from elbowroom.runs.command import RepeatCommand, repeat_command
 from elbowroom.web.charts import render_bars, render_charts
 from elbowroom.web.image_grids import render_image_grid
-from elbowroom.web.render import read_asset
+from elbowroom.web.render import content_security_policy, read_asset, to_script_json, write_html
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
-#: The sections after the head: name in the address, title, the kinds of figures in it.
+#: The sections after the findings: fragment of the address, title, kinds of figures in it.
 SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("course", "How it went", ("curves",)),
+    ("course", "Training curves", ("curves",)),
     ("reconstructions", "Reconstructions", ("reconstructions",)),
     ("samples", "Samples", ("samples",)),
-    ("codes", "The code", ("codes", "pca", "tsne")),
-    ("kl", "What the code holds", ("kl",)),
+    ("latents", "Latents", ("latents", "pca", "tsne")),
+    ("kl", "KL per dimension", ("kl",)),
     ("plane", "The plane, decoded", ("plane",)),
     ("traversals", "Traversals", ("traversals",)),
     ("interpolations", "Interpolations", ("interpolations",)),
@@ -45,10 +41,10 @@ class ReportSection(NamedTuple):
     """One section: its figure, or why there is none.
 
     Attributes:
-        name: in the address.
-        title: of the section.
-        html: the figure.
-        missing_reason: there is none; empty if there is one.
+        name: fragment of the address.
+        title: heading.
+        html: figure, caption and protocol; empty if there is no figure.
+        missing_reason: why there is no figure; empty if there is one.
     """
 
     name: str
@@ -65,15 +61,15 @@ def write_report(
     out: str | Path | None = None,
     examples: int = 2000,
 ) -> Path:
-    """Write the report of a run: one HTML file with its pictures, its numbers and its script inside.
+    """Write the report of a run: one HTML file with its images, numbers and script inside.
 
-    What the run was, how it went, what the model makes of data and of codes, where the codes lie; a figure that this
-    model or its data do not allow is replaced by one line that says why. Nothing is fetched from anywhere.
+    It shows the settings, the training curves, the doctor's findings, reconstructions, samples and the latents. A
+    figure that this model or its data do not allow is replaced by one line with the reason. The page fetches nothing.
 
     Args:
         run: the run, or its directory.
-        data: what it was trained on, if that was given as a Python object.
-        model: the trained model, if no recipe made it, or to save reading it.
+        data: the training data, if it was given as a Python object.
+        model: the trained model, if no recipe built it, or to save loading it.
         out: the file; ``report.html`` in the run's directory if not given.
         examples: how many to encode, at most; t-SNE takes about 5 seconds for a thousand of them.
 
@@ -89,146 +85,121 @@ def write_report(
     >>> write_report(run, examples=100).name
     'report.html'
     """
-    look = RunView(run, data, model, examples)
-    target = look.run.path / "report.html" if out is None else Path(out)
-    text = render_report(look)
-    beside = target.with_name(target.name + ".part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, target)
-    except OSError as error:
-        raise ValueError(f"cannot write {target} ({error.strerror or error}): give an --out you may write to") from None
-    return target
+    view = RunView(run, data, model, examples)
+    path = view.run.path / "report.html" if out is None else Path(out)
+    write_html(path, render_report(view))
+    return path
 
 
 def render_report(view: RunView) -> str:
-    """The report as a text."""
+    """Return the report as HTML."""
     run = view.run
-    data: dict[str, Any] = {"charts": [], "codes": None}
-    found = [_build_section(view, *section, data) for section in SECTIONS]
-    css, js = (read_asset(f"static/report.{kind}") for kind in ("css", "js"))
-    # Figures that are missing for one reason are named together, where the first of them would stand.
-    alike: dict[str, list[ReportSection]] = {}
-    for section in found:
-        alike.setdefault(section.missing_reason or section.name, []).append(section)
-    sections = "".join(map(_join_sections, alike.values()))
-    fill = {
+    data: dict[str, Any] = {"charts": [], "latents": None}
+    sections = [_build_section(view, *section, data) for section in SECTIONS]
+    css, js = read_asset("static/report.css"), read_asset("static/report.js")
+    # Figures that are missing for the same reason share a section, at the place of the first.
+    groups: dict[str, list[ReportSection]] = {}
+    for section in sections:
+        groups.setdefault(section.missing_reason or section.name, []).append(section)
+    fields = {
         "title": escape(summary.run_title(run)),
         "sentence": escape(summary.summary_sentence(view)),
-        "figures": _render_tiles([*summary.metric_tiles(run), *_active_unit_tiles(view)]),
-        "contents": "".join(f'<a href="#{s.name}">{escape(s.title)}</a>' for s in found if not s.missing_reason),
+        "tiles": _render_tiles([*summary.metric_tiles(run), *_active_unit_tiles(view)]),
+        "contents": "".join(f'<a href="#{s.name}">{escape(s.title)}</a>' for s in sections if not s.missing_reason),
         "facts": "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in summary.run_facts(run)),
         "command": _render_command(view),
         "findings": render_findings(view),
-        "sections": sections,
+        "sections": "".join(map(_render_sections, groups.values())),
         "foot": escape(f"elbowroom {__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC"),
-        "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),
+        "data": to_script_json(data),
         "css": css,
         "js": js,
         "policy": content_security_policy(css, js),
     }
-    return Template(read_asset("templates/report.html")).substitute(fill)
+    return Template(read_asset("templates/report.html")).substitute(fields)
 
 
 def _build_section(view: RunView, name: str, title: str, kinds: tuple[str, ...], data: dict[str, Any]) -> ReportSection:
-    shown, why = [], ""
+    """Build one section; what the script needs to draw its figures goes to ``data``."""
+    specs, reason = [], ""
     for kind in kinds:
         try:
-            shown.append(PLOTS[kind].build_spec(view))
+            specs.append(PLOTS[kind].build_spec(view))
         except ValueError as error:
-            why = why or str(error)
-    if not shown:
-        return ReportSection(name, title, "", why)
-    if name == "codes":
-        figure, data["codes"] = render_scatter(view, shown)
+            reason = reason or str(error)
+    if not specs:
+        return ReportSection(name, title, "", reason)
+    first = specs[0]
+    if name == "latents":
+        figure, data["latents"] = render_scatter(view, specs)
     else:
-        figure = _render_figure(shown[0], data)
-    first = shown[0]
+        figure = _render_figure(first, data)
     words = f'<p class="caption">{escape(first.caption)}</p><p class="protocol">{escape(first.protocol)}</p>'
-    return ReportSection(
-        name,
-        title if len(shown) > 1 else first.title,
-        f'<div class="figure">{figure}</div><div class="words">{words}</div>',
-        "",
-    )
+    html = f'<div class="figure">{figure}</div><div class="words">{words}</div>'
+    return ReportSection(name, title if len(specs) > 1 else first.title, html, "")
 
 
 def _render_figure(spec: FigureSpec, data: dict[str, Any]) -> str:
-    """The parts of a figure as HTML; what a script needs to read values off charts goes to ``data``."""
-    lines = [part for part in spec.marks if isinstance(part, Chart)]
+    """Render the marks of a figure; the values that the script reads off its charts go to ``data``."""
+    charts = [mark for mark in spec.marks if isinstance(mark, Chart)]
     html = ""
-    if lines:
-        html, values = render_charts(lines, len(data["charts"]))
+    if charts:
+        html, values = render_charts(charts, len(data["charts"]))
         data["charts"] += values
-    html += "".join(render_bars(part) for part in spec.marks if isinstance(part, Bars))
-    return html + "".join(render_image_grid(part) for part in spec.marks if isinstance(part, ImageGrid))
+    html += "".join(render_bars(mark) for mark in spec.marks if isinstance(mark, Bars))
+    return html + "".join(render_image_grid(mark) for mark in spec.marks if isinstance(mark, ImageGrid))
 
 
-def _join_sections(sections: list[ReportSection]) -> str:
-    """A section, or several whose figures are missing for one reason."""
-    names = [section.title for section in sections]
-    title = ", ".join([names[0], *(name[0].lower() + name[1:] for name in names[1:])])
-    body = (
-        f'<p class="why">Not shown: {escape(sections[0].missing_reason.rstrip("."))}.</p>'
-        if sections[0].missing_reason
-        else sections[0].html
-    )
-    kind = ' class="missing"' if sections[0].missing_reason else ""
-    return f'<section id="{sections[0].name}"{kind}><h2>{escape(title)}</h2>{body}</section>'
+def _render_sections(sections: list[ReportSection]) -> str:
+    """Render a section, or as one those whose figures are missing for the same reason."""
+    first, *others = sections
+    title = ", ".join([first.title, *(section.title[0].lower() + section.title[1:] for section in others)])
+    if not first.missing_reason:
+        return f'<section id="{first.name}"><h2>{escape(title)}</h2>{first.html}</section>'
+    text = f'<p class="why">Not shown: {escape(first.missing_reason.rstrip("."))}.</p>'
+    return f'<section id="{first.name}" class="missing"><h2>{escape(title)}</h2>{text}</section>'
 
 
 def _active_unit_tiles(view: RunView) -> list[summary.Tile]:
-    """How many units of the code are active, or codes in use, where the model says."""
+    """Return the number of active units, or of codebook entries in use; nothing where it cannot be measured."""
     try:
-        told = view.latent_metrics
+        metrics = view.latent_metrics
     except ValueError:
         return []
-    names = {"active_units": "active units", "codes_in_use": "codes in use"}
-    kept = [(name, m) for name, m in told.items() if name in names and isinstance(m.value, float)]
+    titles = {"active_units": "active units", "codes_in_use": "codes in use"}
     return [
-        summary.Tile(
-            names[name], f"{m.value:.0f}", f"{m.estimator.partition(';')[0]}, over {m.examples:,} examples", ""
-        )
-        for name, m in kept
+        summary.Tile(title, f"{m.value:.0f}", f"{m.estimator.partition(';')[0]}, over {m.examples:,} examples", "")
+        for name, title in titles.items()
+        if (m := metrics.get(name)) is not None and isinstance(m.value, float)
     ]
 
 
-def _render_tiles(run_tiles: list[summary.Tile]) -> str:
-    tiles = "".join(
-        f"<div><dt>{escape(f.name)}</dt><dd>{escape(f.value)}</dd><p>{escape(f.unit)}</p></div>" for f in run_tiles
+def _render_tiles(tiles: list[summary.Tile]) -> str:
+    if not tiles:
+        return ""
+    html = "".join(
+        f"<div><dt>{escape(tile.name)}</dt><dd>{escape(tile.value)}</dd><p>{escape(tile.unit)}</p></div>"
+        for tile in tiles
     )
-    how = f'<p class="protocol">{escape(run_tiles[0].protocol)}</p>' if run_tiles else ""
-    return f'<dl class="tiles">{tiles}</dl>{how}' if run_tiles else ""
+    return f'<dl class="tiles">{html}</dl><p class="protocol">{escape(tiles[0].protocol)}</p>'
 
 
 def _render_command(view: RunView) -> str:
+    """Render the command that repeats the run, with a button to copy it, and what it leaves out."""
     try:
-        told = repeat_command(view.run.record)
+        command = repeat_command(view.run.record)
     except ValueError as error:
-        told = RepeatCommand(None, [f"No command repeats it: {error}."])
+        command = RepeatCommand(None, [f"No command repeats it: {error}."])
     line = ""
-    if told.line is not None:
+    if command.line is not None:
         line = (
-            f'<div class="command"><pre tabindex="0"><code>{_wrap_flags(told.line)}</code></pre>'
+            f'<div class="command"><pre tabindex="0"><code>{_wrap_flags(command.line)}</code></pre>'
             '<button type="button" class="copy">copy</button></div>'
         )
-    return line + "".join(f'<p class="but">{escape(but)}</p>' for but in told.caveats)
+    return line + "".join(f'<p class="caveat">{escape(caveat)}</p>' for caveat in command.caveats)
 
 
 def _wrap_flags(line: str) -> str:
-    """A command that wraps between its flags, and not within one."""
+    """Render a command that wraps between its flags, not within one."""
     flags = re.split(r" (?=--)", line)
     return " ".join(f"<span>{escape(flag)}</span>" for flag in flags)
-
-
-def content_security_policy(css: str, js: str) -> str:
-    """What a page may load and run: its own style and script, pictures inside it, and nothing else."""
-    return (
-        f"default-src 'none'; img-src data:; style-src '{_csp_hash(css)}'; style-src-attr 'unsafe-inline'; "
-        f"script-src '{_csp_hash(js)}'; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _csp_hash(text: str) -> str:
-    """What a content security policy knows a style or a script by."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,27 +1,28 @@
-"""The codes as points that answer to the pointer: what a script needs to draw them."""
+"""Interactive scatter plot of the latents: the HTML of its canvas, and the data that the script draws on it."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import Any
 
-from torch import Tensor
-
 from elbowroom.plotting.figure import FigureSpec, Scatter
 from elbowroom.plotting.run_view import RunView
 from elbowroom.plotting.style import CLASS_COLORS
 from elbowroom.web.image_grids import THUMBNAILS_PER_ROW, thumbnail_sheet
+from elbowroom.web.render import round_values
 
-#: Dimensions of the code that can be chosen as axes.
+#: Latent dimensions that can be chosen as axes.
 MAX_DIMENSIONS = 8
+#: Significant digits of coordinates, more than a screen has room for.
+DIGITS = 4
 SCATTER_HTML = """\
-<div class="scatter" id="codes-figure">
+<div class="scatter" id="latents-figure">
 <div class="bar"><div class="views" role="group" aria-label="projection">BUTTONS</div>
 <div class="axes-choice"></div></div>
 <p class="unit" data-y></p>
 <div class="plot"><div class="left" style="width:4em" aria-hidden="true"></div>
 <div class="area">
-<canvas tabindex="0" role="img" aria-label="the codes as points; the arrow keys go from one to the next"></canvas>
+<canvas tabindex="0" role="img" aria-label="the latents as points; the arrow keys go from one to the next"></canvas>
 <div class="card" hidden><canvas></canvas><p></p></div>
 </div>
 <div class="below" aria-hidden="true"></div><p class="axis" data-x></p></div>
@@ -31,24 +32,32 @@ SCATTER_HTML = """\
 </div>"""
 
 
-def render_scatter(run_view: RunView, specs: list[FigureSpec]) -> tuple[str, dict[str, Any]]:
-    """A canvas with its buttons, and what is drawn on it."""
-    labels = run_view.labels
-    chosen = [_view_data(shown) for shown in specs]
+def render_scatter(view: RunView, specs: list[FigureSpec]) -> tuple[str, dict[str, Any]]:
+    """Render the canvas with its buttons.
+
+    Args:
+        view: the run.
+        specs: figures of one :class:`~elbowroom.plotting.figure.Scatter` each, of the same examples.
+
+    Returns:
+        The HTML, and the data for the script.
+    """
+    labels = view.labels
+    projections = [_projection_data(spec) for spec in specs]
     data: dict[str, Any] = {
-        "views": chosen,
-        "index": run_view.batch.index.tolist(),
-        "split": run_view.split,
-        "labels": None if labels is None else _round_values(labels.values),
+        "views": projections,
+        "index": view.batch.index.tolist(),
+        "split": view.split,
+        "labels": None if labels is None else round_values(labels.values, DIGITS),
         "classes": None if labels is None else list(labels.classes),
         "legend": "" if labels is None else labels.title,
         "colours": CLASS_COLORS,
-        "dimensions": _dimension_choices(run_view) if chosen[0]["name"] == "two dimensions" else [],
+        "dimensions": _dimension_choices(view) if projections[0]["name"] == "two dimensions" else [],
     }
-    if run_view.has_images:
-        source, width, height = thumbnail_sheet(run_view.batch.x)
+    if view.has_images:
+        source, width, height = thumbnail_sheet(view.batch.x)
         data["sheet"] = {"source": source, "width": width, "height": height, "across": THUMBNAILS_PER_ROW}
-    names = [view["name"] for view in chosen]
+    names = [projection["name"] for projection in projections]
     buttons = "".join(
         f'<button type="button" aria-pressed="{"false" if i else "true"}">{escape(name)}</button>'
         for i, name in enumerate(names if len(names) > 1 else [])
@@ -56,35 +65,30 @@ def render_scatter(run_view: RunView, specs: list[FigureSpec]) -> tuple[str, dic
     return SCATTER_HTML.replace("BUTTONS", buttons), data
 
 
-def _view_data(spec: FigureSpec) -> dict[str, Any]:
-    part = spec.marks[0]
-    assert isinstance(part, Scatter)
+def _projection_data(spec: FigureSpec) -> dict[str, Any]:
+    scatter = spec.marks[0]
+    assert isinstance(scatter, Scatter)
     return {
-        "name": part.title,
-        "x": _round_values(part.points[:, 0]),
-        "y": _round_values(part.points[:, 1]),
-        "axes": [part.x_axis, part.y_axis],
+        "name": scatter.title,
+        "x": round_values(scatter.points[:, 0], DIGITS),
+        "y": round_values(scatter.points[:, 1], DIGITS),
+        "axes": [scatter.x_axis, scatter.y_axis],
         "caption": spec.caption,
         "protocol": spec.protocol,
     }
 
 
 def _dimension_choices(view: RunView) -> list[dict[str, Any]]:
-    """The most informative dimensions, to be chosen from."""
-    order, tells, measure = view.ranked_dimensions
+    """Return the most informative dimensions, to choose axes from; empty where there are only two."""
+    order, scores, unit = view.ranked_dimensions
     if len(order) < 3:
         return []
     return [
         {
             "name": view.dimension_name(dim),
-            "tells": f"{tell:.2f} {measure.removeprefix('KL in ')}",
+            "score": f"{score:.2f} {unit.removeprefix('KL in ')}",
             "axis": f"{view.dimension_name(dim)}, {view.latent_unit}",
-            "values": _round_values(view.latents[:, dim]),
+            "values": round_values(view.latents[:, dim], DIGITS),
         }
-        for dim, tell in list(zip(order, tells, strict=True))[:MAX_DIMENSIONS]
+        for dim, score in list(zip(order, scores, strict=True))[:MAX_DIMENSIONS]
     ]
-
-
-def _round_values(values: Tensor) -> list[float]:
-    """Four digits, which a screen has no room for."""
-    return [float(f"{v:.4g}") for v in values.tolist()]

@@ -1,4 +1,4 @@
-"""What a run was, in words: a sentence, a few figures, a table of facts."""
+"""Summary of a run: a sentence, tiles of final metrics, a table of facts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from elbowroom.recipes import find
 from elbowroom.recipes.registry import all_recipes
 from elbowroom.runs.run import Run
 
-#: The figures of the head, with their names; those that a run's rows have are shown.
+#: Titles of the metrics at the head, by their key in ``metrics.jsonl``; those that a run has are shown.
 TILE_TITLES = {
     "elbo": "ELBO",
     "importance_bound": "importance bound, negated",
@@ -24,13 +24,13 @@ TILE_TITLES = {
 
 
 class Tile(NamedTuple):
-    """A number of the head.
+    """One metric at the head of a report.
 
     Attributes:
-        name: of the figure.
-        value: as it is shown.
+        name: of the metric.
+        value: as text.
         unit: of the value.
-        protocol: where it comes from.
+        protocol: over which examples it was measured, and when.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Tile(NamedTuple):
 
 
 def run_title(run: Run) -> str:
-    """The run's name."""
+    """Return the name of the run: that of its directory."""
     return run.path.resolve().name
 
 
 def summary_sentence(view: RunView) -> str:
-    """What the run was."""
+    """Return one sentence: the model, its size, the data, the length of the training, how it ended."""
     run = view.run
     record, rows = run.record, run.metrics()
     data, training = record["data"], record["training"]
@@ -61,28 +61,29 @@ def summary_sentence(view: RunView) -> str:
 
 
 def metric_tiles(run: Run) -> list[Tile]:
-    """The last figures of the test split, or of the validation or training split where there is none."""
+    """Return the last metrics of the test split; of the validation or training split where there is none."""
     for split in ("test", "validation", "train"):
         if rows := run.metrics(split):
             row = rows[-1]
             names = [name for name in TILE_TITLES if name in row and not (name == "loss" and "elbo" in row)]
-            how = f"mean over {row['examples']:,} {split} examples, epoch {row['epoch']}"
+            protocol = f"mean over {row['examples']:,} {split} examples, epoch {row['epoch']}"
+            values = [f"{row[name]:.2f}".replace("-", "−") for name in names]
             return [
-                Tile(TILE_TITLES[name], f"{row[name]:.2f}".replace("-", "−"), "nats per example", how) for name in names
+                Tile(TILE_TITLES[name], value, "nats per example", protocol)
+                for name, value in zip(names, values, strict=True)
             ]
     return []
 
 
 def run_facts(run: Run) -> list[tuple[str, str]]:
-    """The table: what was trained on what, how, by what, when."""
+    """Return the table of facts as (name, value): recipe, data, training settings, versions."""
     record = run.record
     data, training = record["data"], record["training"]
     sizes = ", ".join(f"{n:,} {split}" for split, n in (data.get("sizes") or {}).items() if n)
     callbacks = ", ".join(_format_callback(callback) for callback in training["callbacks"])
-    length = (
-        format_count(training["steps"], "step") if training["steps"] else format_count(training["epochs"] or 0, "epoch")
-    )
-    lines: list[tuple[str, str | None]] = [
+    steps, epochs = training["steps"], training["epochs"] or 0
+    length = format_count(steps, "step") if steps else format_count(epochs, "epoch")
+    facts: list[tuple[str, str | None]] = [
         ("recipe", _describe_recipe(record)),
         ("arguments", _format_arguments(record["arguments"])),
         ("objective", record.get("objective")),
@@ -99,22 +100,22 @@ def run_facts(run: Run) -> list[tuple[str, str]]:
         ("versions", ", ".join(f"{name} {version}" for name, version in record.get("versions", {}).items())),
         ("commit", record.get("commit")),
     ]
-    return [(name, value) for name, value in lines if value]
+    return [(name, value) for name, value in facts if value]
 
 
 def _describe_model(view: RunView) -> str:
-    """The model, with its article."""
+    """Return the article, recipe, paper and size of the model."""
     record = view.run.record
     name = record["recipe"] or "model of its own"
     article = "An" if name[0] in "aeio" else "A"
     paper = f" ({_short_citation(find(record['recipe']).paper)})" if record["recipe"] in all_recipes() else ""
     sizes = [_describe_latents(view), f"{record['parameters']:,} parameters" if "parameters" in record else ""]
-    told = " and ".join(filter(None, sizes))
-    return f"{article} {name}{paper}{f' with {told}' if told else ''},"
+    size = " and ".join(filter(None, sizes))
+    return f"{article} {name}{paper}{f' with {size}' if size else ''},"
 
 
 def _short_citation(paper: str) -> str:
-    """Authors and year alone.
+    """Return the authors and the year alone.
 
     >>> _short_citation("van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937")
     'van den Oord, Vinyals & Kavukcuoglu 2017'
@@ -123,7 +124,7 @@ def _short_citation(paper: str) -> str:
 
 
 def _describe_latents(view: RunView) -> str:
-    """The size of the code, in words; nothing where there is no model to tell it."""
+    """Return the size of the latent as text; empty where there is no model to read it from."""
     try:
         shape = view.model.latent_shape
     except ValueError:
@@ -131,7 +132,7 @@ def _describe_latents(view: RunView) -> str:
     if view.is_quantized:
         return f"{format_count(shape[0], 'code')} of {shape[1]} numbers"
     size = format_count(math.prod(shape), "dimension")
-    return f"a code of {size}" if view.n_latents == 1 else f"{view.n_latents} latents, the uppermost of {size},"
+    return f"a latent of {size}" if view.n_latents == 1 else f"{view.n_latents} latents, the uppermost of {size},"
 
 
 def _describe_recipe(record: dict[str, Any]) -> str:
@@ -141,8 +142,8 @@ def _describe_recipe(record: dict[str, Any]) -> str:
 
 
 def _format_arguments(arguments: dict[str, Any] | None) -> str:
-    told = (arguments or {}).items()
-    return ", ".join(f"{name} {_format_value(value)}" for name, value in told if value is not None)
+    given = {name: value for name, value in (arguments or {}).items() if value is not None}
+    return ", ".join(f"{name} {_format_value(value)}" for name, value in given.items())
 
 
 def _format_value(value: Any) -> str:
@@ -160,11 +161,12 @@ def _device_name(device: str) -> str:
 
 
 def _format_duration(seconds: float) -> str:
-    """
+    """Format seconds in the largest fitting units.
+
     >>> _format_duration(0.42), _format_duration(83), _format_duration(7400)
     ('0.4 seconds', '1 min 23 s', '2 h 3 min')
     """
     if seconds < 60:
         return f"{seconds:.1f} seconds" if seconds < 10 else f"{seconds:.0f} seconds"
-    minutes, left = divmod(round(seconds), 60)
-    return f"{minutes} min {left} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

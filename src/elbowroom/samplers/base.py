@@ -10,7 +10,8 @@ from torch import Tensor, nn
 class Sampler(Protocol):
     r"""Fit a density to latents :math:`z \sim q(z)` of the training split, drawn or at their posterior means.
 
-    An autoencoder has no prior to sample from, and the aggregate posterior :math:`\frac1N \sum_n q(z \mid x_n)` of a VAE
+    An autoencoder has no prior to sample from, and the aggregate posterior
+    :math:`\frac1N \sum_n q(z \mid x_n)` of a VAE
     is not its prior. A density fitted to it is a prior in every respect: an ``nn.Module`` whose forward returns a
     distribution over latents, with buffers that are saved beside the weights.
 

@@ -1,4 +1,4 @@
-"""Sweeps: a grid of trainings."""
+"""Sweeps: a training for each point of a parameter grid, resumable."""
 
 from elbowroom.sweeps.grid import parameter_grid
 from elbowroom.sweeps.sweep import SweepPoint, plan, sweep

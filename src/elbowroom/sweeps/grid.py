@@ -1,4 +1,4 @@
-"""Every combination of some settings, each under a name that says what is its own."""
+"""Parameter grids: the product of several settings' values, and a directory name for each point."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 from elbowroom.runs.settings import Settings, canonical_json
 
-#: Of a name, at most; the folders of a run are named so.
+#: The longest name of a point, which is a directory's name.
 MAX_NAME_CHARS = 120
 
 
 def parameter_grid(axes: Mapping[str, Sequence[Any]]) -> list[Settings]:
-    """Every combination of the values of some settings, each once, the last setting the fastest to change.
+    """Return the Cartesian product of the settings' values, without duplicates; the last setting changes fastest.
 
     Args:
-        axes: the values of each setting by its name; a setting of one value is the same everywhere.
+        axes: the values of each setting by its name; a setting with one value is the same in every point.
 
     Raises:
-        ValueError: a setting has no value, or what it has is no list of values.
+        ValueError: a setting has no value, or its values are not a list.
 
     >>> parameter_grid({"latent": [2, 5], "seed": [0, 1]})
     [{'latent': 2, 'seed': 0}, {'latent': 2, 'seed': 1}, {'latent': 5, 'seed': 0}, {'latent': 5, 'seed': 1}]
@@ -37,29 +37,32 @@ def parameter_grid(axes: Mapping[str, Sequence[Any]]) -> list[Settings]:
 
 
 def name_points(points: Sequence[Settings], known: Mapping[str, Settings]) -> dict[str, Settings]:
-    """Points by the names they are kept under: what differs among those that have it, known ones included.
+    """Return the points by their names, made of the settings that differ between points, known ones included.
 
-    A point that is known already keeps its name, so that a grid may grow.
+    A known point keeps its name, so that a grid may grow.
+
+    Args:
+        points: the settings of each point.
+        known: the points of an earlier plan by their names.
 
     >>> list(name_points(parameter_grid({"latent": [2, 5], "lr": [0.001], "seed": [0]}), {}))
     ['latent=2', 'latent=5']
     >>> list(name_points(parameter_grid({"latent": [2], "seed": [0, 1]}), {"latent=2": {"latent": 2, "seed": 0}}))
     ['latent=2', 'seed=1']
     """
-    before = {canonical_json(settings): name for name, settings in known.items()}
+    known_names = {canonical_json(settings): name for name, settings in known.items()}
     values: dict[str, set[str]] = {}
     for point in (*known.values(), *points):
         for key, value in point.items():
             values.setdefault(key, set()).add(canonical_json(value))
-    found: dict[str, Settings] = {}
+    named: dict[str, Settings] = {}
     taken = set(known)
     for point in points:
-        own = _point_name({key: value for key, value in point.items() if len(values[key]) > 1})
-        name = before.get(canonical_json(point)) or _unused_name(own, taken)
+        short = _point_name({key: value for key, value in point.items() if len(values[key]) > 1})
+        name = known_names.get(canonical_json(point)) or _unused_name(short, taken)
         taken.add(name)
-        found[name] = point
-    return found
-
+        named[name] = point
+    return named
 
 
 def _point_name(settings: Settings) -> str:
@@ -70,7 +73,7 @@ def _point_name(settings: Settings) -> str:
 
 
 def _slug(value: Any) -> str:
-    """A value as a part of a folder's name.
+    """Format a value as a part of a directory's name.
 
     >>> _slug((400, 200)), _slug(None), _slug("sgd(momentum=0.9)"), _slug("../faces-*.tar"), _slug(1e-3)
     ('400x200', 'none', 'sgd(momentum=0.9)', 'faces-.tar', '0.001')
@@ -84,7 +87,7 @@ def _slug(value: Any) -> str:
 
 
 def _unused_name(name: str, taken: set[str]) -> str:
-    """The name, or with a number where two points would have the same."""
+    """Return the name, numbered if another point has it already."""
     n = 1
     while (numbered := name if n == 1 else f"{name}~{n}") in taken:
         n += 1

@@ -1,4 +1,4 @@
-"""A grid of trainings, one after another, that goes on where it was left."""
+"""Hyper-parameter sweeps: one training for each point of a grid, in sequence, resumable."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from elbowroom.sweeps.grid import name_points, parameter_grid
 from elbowroom.training import checkpoint
 from elbowroom.workbench.fit import resume
 
-#: Where a sweep keeps which point has which settings, and which failed.
+#: The file of a sweep's folder with the settings of each point, and the errors of those that failed.
 SWEEP_FILE = "sweep.json"
-#: Why a run has ended that is to be gone on with.
+#: States of a run that was stopped from outside, and is to be resumed.
 STOPPED_STATES = ("interrupted", "terminated")
+#: States of a point that still has something to train.
+PENDING_STATES = ("failed", "to train", "unfinished", "damaged")
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,10 @@ class SweepPoint:
     """One training of a sweep.
 
     Attributes:
-        name: what differs from the others; its directory's, too.
-        settings: all of them.
-        run: where it is kept.
-        error: why it failed, in one line; empty if it did not.
+        name: the settings that differ from other points; also the name of its directory.
+        settings: all its settings.
+        run: its run, which may not exist yet.
+        error: the error it failed with, in one line; empty if it did not fail.
     """
 
     name: str
@@ -41,7 +43,7 @@ class SweepPoint:
 
     @property
     def state(self) -> str:
-        """``finished``, ``failed``, ``unfinished``, ``to train``; or why its training ended of itself."""
+        """``finished``, ``failed``, ``unfinished``, ``to train``, ``damaged``, or why the training stopped early."""
         if self.error:
             return "failed"
         if not self.run.exists:
@@ -51,7 +53,7 @@ class SweepPoint:
     @property
     def is_done(self) -> bool:
         """Whether there is nothing left to train."""
-        return self.state not in ("failed", "to train", "unfinished", "damaged")
+        return self.state not in PENDING_STATES
 
 
 def sweep(
@@ -60,23 +62,23 @@ def sweep(
     out: str | Path,
     log: Callable[[str], None] = print,
 ) -> list[SweepPoint]:
-    """Train every combination of some settings, one after another.
+    """Train a model for every combination of some settings, one after another.
 
-    Each has a directory in ``out``, named by what differs. A sweep that is begun again goes on: what has finished is
-    kept, what was cut off is resumed from its last checkpoint, what failed is tried again. One that fails is told of
-    and skipped. A grid may grow: points that are there already keep their names.
+    Each point has a directory in ``out``, named by the settings that differ. A sweep that is called again continues:
+    finished runs are kept, interrupted ones resumed from their last checkpoint, failed ones tried again. A point that
+    fails is reported and skipped. A grid may grow: points that exist already keep their names.
 
     Args:
         start: trains one point; called with its settings, and with its directory as ``out``.
         axes: the values of each setting.
-        out: the folder.
-        log: gets a line for each point as it begins, and one as it ends.
+        out: the folder of the sweep.
+        log: called with a line when a point begins, and one when it ends.
 
     Returns:
-        The points in order, up to the one under way if the sweep was stopped by Ctrl-C or a signal.
+        The points in order; if the sweep was stopped by Ctrl-C or a signal, those up to the interrupted one.
 
     Raises:
-        ValueError: a setting without values, or a folder that cannot be used.
+        ValueError: a setting has no values, or the folder cannot be used.
 
     >>> import tempfile, torch, elbowroom as er
     >>> data = er.load_data("digits")
@@ -93,15 +95,15 @@ def sweep(
 
 
 def plan(points: Sequence[Settings], out: str | Path) -> list[SweepPoint]:
-    """Where each point is kept, and how it stands.
+    """Return the points of a sweep, each with its run and state, without training any.
 
     Raises:
         ValueError: the folder's ``sweep.json`` is damaged.
     """
-    known, failed = read_sweep(out)
+    known, errors = read_sweep(out)
     folder = Path(out)
     return [
-        SweepPoint(name, settings, Run(folder / name), failed.get(name, ""))
+        SweepPoint(name, settings, Run(folder / name), errors.get(name, ""))
         for name, settings in name_points(points, known).items()
     ]
 
@@ -109,38 +111,42 @@ def plan(points: Sequence[Settings], out: str | Path) -> list[SweepPoint]:
 def run_all(
     start: Callable[..., Run], points: Sequence[SweepPoint], out: str | Path, log: Callable[[str], None]
 ) -> list[SweepPoint]:
-    """Train the points that are not done yet."""
+    """Train the points that are not done yet, and return all points up to an interrupted one.
+
+    Raises:
+        ValueError: several processes were started with torchrun, or the folder cannot be used.
+    """
     if distributed.under_torchrun():
         raise ValueError("a sweep trains one run at a time, without torchrun: start it as a program of one process")
-    known, failed = read_sweep(out)
+    known, errors = read_sweep(out)
     known |= {point.name: point.settings for point in points}
-    _write_sweep(out, known, failed)
-    ended = []
+    _write_sweep(out, known, errors)
+    done = []
     for number, point in enumerate(points, 1):
-        begun = f"[{number}/{len(points)}] {point.name}"
+        line = f"[{number}/{len(points)}] {point.name}"
         if point.is_done:
-            log(f"{begun}  {point.state} before")
-            ended.append(point)
+            log(f"{line}  {point.state} before")
+            done.append(point)
             continue
-        log(begun)
+        log(line)
         point = _train_point(start, point)
-        ended.append(point)
-        log(f"{' ' * begun.index(' ')} {_summarize_point(point)}")
-        failed.pop(point.name, None)
+        done.append(point)
+        log(f"{' ' * line.index(' ')} {_summarize_point(point)}")
+        errors.pop(point.name, None)
         if point.error:
-            failed[point.name] = point.error
-        _write_sweep(out, known, failed)
+            errors[point.name] = point.error
+        _write_sweep(out, known, errors)
         if point.run.state in STOPPED_STATES:
             break
-    return ended
+    return done
 
 
 def _train_point(start: Callable[..., Run], point: SweepPoint) -> SweepPoint:
-    """One point, begun or gone on with; whatever goes wrong is a line of it."""
+    """Start or resume the training of a point; an exception becomes its ``error``, in one line."""
     run = point.run
     try:
         if _has_all_steps(run):
-            # Cut off between its last step and its last line.
+            # The process ended between the last step and the last line of metrics.jsonl.
             rows = run.metrics()
             run.log({"event": "end", "reason": "finished", "step": rows[-1]["step"], "epoch": rows[-1]["epoch"]})
         elif run.exists:
@@ -148,22 +154,22 @@ def _train_point(start: Callable[..., Run], point: SweepPoint) -> SweepPoint:
         else:
             start(out=run.path, **point.settings)
     except Exception as error:
-        said = " ".join(str(error).split())
-        kind = "" if isinstance(error, ValueError) and said else type(error).__name__
-        return SweepPoint(point.name, point.settings, Run(run.path), ": ".join(filter(None, (kind, said))))
+        message = " ".join(str(error).split())
+        kind = "" if isinstance(error, ValueError) and message else type(error).__name__
+        return SweepPoint(point.name, point.settings, Run(run.path), ": ".join(filter(None, (kind, message))))
     return SweepPoint(point.name, point.settings, Run(run.path))
 
 
 def _has_all_steps(run: Run) -> bool:
-    """Whether a run that does not say so has made all its steps."""
+    """Whether a run without a final line in its metrics has taken all its steps, by its last checkpoint."""
     if not run.exists or run.is_damaged or not run.metrics() or run.state in STOPPED_STATES:
         return False
-    asked, sizes = run.record["training"], run.record["data"].get("sizes") or {}
-    saved = checkpoint.list_checkpoints(run)
-    if not saved or not (asked["steps"] or sizes.get("train")):
+    training, sizes = run.record["training"], run.record["data"].get("sizes") or {}
+    checkpoints = checkpoint.list_checkpoints(run)
+    if not checkpoints or not (training["steps"] or sizes.get("train")):
         return False
-    steps = asked["steps"] or asked["epochs"] * -(-sizes["train"] // asked["batch_size"])
-    return int(saved[0].name.partition("-")[0]) >= steps
+    steps: int = training["steps"] or training["epochs"] * -(-sizes["train"] // training["batch_size"])
+    return int(checkpoints[0].name.partition("-")[0]) >= steps
 
 
 def _summarize_point(point: SweepPoint) -> str:
@@ -175,20 +181,20 @@ def _summarize_point(point: SweepPoint) -> str:
 
 
 def read_sweep(out: str | Path) -> tuple[dict[str, Settings], dict[str, str]]:
-    """What a sweep's folder says of its points: their settings by name, and why some failed.
+    """Read a sweep's folder: the settings of its points by name, and the errors of those that failed.
 
     Raises:
-        ValueError: the file is damaged.
+        ValueError: the file is damaged, or cannot be read.
     """
     file = Path(out) / SWEEP_FILE
     if not file.is_file():
         return {}, {}
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        points, failed = dict(held["points"]), dict(held["failed"])
+        content = json.loads(file.read_text(encoding="utf-8"))
+        points, errors = dict(content["points"]), dict(content["failed"])
         if all(isinstance(settings, dict) for settings in points.values()):
             points = {str(name): upgrade_settings(settings) for name, settings in points.items()}
-            return points, {str(name): str(error) for name, error in failed.items()}
+            return points, {str(name): str(error) for name, error in errors.items()}
     except OSError as error:
         raise ValueError(f"cannot read {file} ({error.strerror}): mend its permissions") from None
     except (ValueError, TypeError, KeyError):
@@ -196,13 +202,13 @@ def read_sweep(out: str | Path) -> tuple[dict[str, Settings], dict[str, str]]:
     raise ValueError(f"{file} is damaged: restore it, or remove it and give the same grid again")
 
 
-def _write_sweep(out: str | Path, points: dict[str, Settings], failed: dict[str, str]) -> None:
+def _write_sweep(out: str | Path, points: dict[str, Settings], errors: dict[str, str]) -> None:
     file = Path(out) / SWEEP_FILE
-    beside = file.with_name(SWEEP_FILE + ".part")
-    text = json.dumps({"points": points, "failed": failed}, indent=2, ensure_ascii=False, default=repr)
+    partial_file = file.with_name(SWEEP_FILE + ".part")
+    text = json.dumps({"points": points, "failed": errors}, indent=2, ensure_ascii=False, default=repr)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text + "\n", encoding="utf-8")
-        os.replace(beside, file)
+        partial_file.write_text(text + "\n", encoding="utf-8")
+        os.replace(partial_file, file)
     except OSError as error:
         raise ValueError(f"cannot write {file} ({error.strerror or error}): give another --out") from None

@@ -1,1 +1,1 @@
-"""Templates, styles, scripts and charts of the pages that elbowroom writes."""
+"""HTML pages: templates, styles, scripts, charts and grids of images."""

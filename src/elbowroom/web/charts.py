@@ -1,4 +1,4 @@
-"""Charts and bars as HTML: lines in an SVG that stretches, words beside it that do not."""
+"""Line charts and bar charts as HTML: shapes in an SVG that stretches, text beside it that does not."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ from typing import Any
 from elbowroom.formatting import format_number
 from elbowroom.plotting.figure import Bars, Chart, Line
 from elbowroom.plotting.style import scale_color
+from elbowroom.web.render import round_digits
 
-#: Points of a line, at most; the sides of the square that lines are drawn in.
-MAX_LINE_POINTS, VIEWBOX_SIDE = 600, 1000
+#: Points of a line, at most.
+MAX_LINE_POINTS = 600
+#: Sides of the SVG view box that lines and bars are drawn in.
+VIEWBOX_SIDE = 1000
 #: Lines of a chart, at most, that are named one by one.
 MAX_NAMED_LINES = 8
+#: Tick labels below bars, at most.
+MAX_BAR_LABELS = 24
 
 
 def ticks(low: float, high: float, n_ticks: int = 4) -> list[float]:
-    """Round numbers in a span, about so many.
+    """Return about ``n_ticks`` round numbers within [low, high].
 
     >>> ticks(0, 9.3)
     [0.0, 2.0, 4.0, 6.0, 8.0]
@@ -34,67 +39,67 @@ def ticks(low: float, high: float, n_ticks: int = 4) -> list[float]:
 
 
 def render_charts(charts: Sequence[Chart], first_index: int) -> tuple[str, list[dict[str, Any]]]:
-    """Charts side by side under one legend; and what a script needs to read values off them.
+    """Render charts side by side under one legend.
 
     Args:
         charts: the charts.
-        first_index: the number of the first, under which the script finds it.
+        first_index: index of the first chart's values in the page's JSON.
+
+    Returns:
+        The HTML, and for each chart the values that the script reads off it.
     """
-    drawn = [render_chart(part, first_index + i) for i, part in enumerate(charts)]
-    return f'{_render_legend(charts[0].lines)}<div class="charts">{"".join(html for html, _ in drawn)}</div>', [
-        d for _, d in drawn
-    ]
+    rendered = [render_chart(chart, first_index + i) for i, chart in enumerate(charts)]
+    html = "".join(html for html, _ in rendered)
+    return f'{_render_legend(charts[0].lines)}<div class="charts">{html}</div>', [values for _, values in rendered]
 
 
 def render_chart(chart: Chart, chart_index: int) -> tuple[str, dict[str, Any]]:
-    """One chart without a legend, and what a script needs to read values off it, under the number ``chart_index``."""
+    """Render one chart without a legend; return the HTML and the values for the script, found by ``chart_index``."""
     lines = [_thin_line(line) for line in chart.lines]
-    x, y = (
-        _padded_range([v for line in lines for v in line.x]),
-        chart.limits or _padded_range([v for line in lines for v in line.y], 0.06),
-    )
-    # Room for the first and last marks.
-    room = 0.02 * (x[1] - x[0])
-    x = (x[0] - room, x[1] + room)
+    x = _padded_range([v for line in lines for v in line.x])
+    y = chart.limits or _padded_range([v for line in lines for v in line.y], 0.06)
+    # Room for the first and last markers.
+    margin = 0.02 * (x[1] - x[0])
+    x = (x[0] - margin, x[1] + margin)
     body = "".join(_render_line(line, x, y) for line in lines)
-    named = len(lines) <= MAX_NAMED_LINES
-    data = {
-        "x": x,
-        "y": y,
-        "axis": chart.x_axis,
-        "lines": [
-            {"name": o.label, "role": _css_role(o), "x": o.x, "y": [_round_digits(v) for v in o.y]} for o in lines
-        ]
-        if named
-        else [],
-    }
-    spoken = "; ".join(
-        f"{o.label} from {format_number(o.y[0])} to {format_number(o.y[-1])}" for o in lines[:MAX_NAMED_LINES] if o.y
+    named = lines if len(lines) <= MAX_NAMED_LINES else []
+    data = {"x": x, "y": y, "axis": chart.x_axis, "lines": [_line_data(line) for line in named]}
+    ranges = "; ".join(
+        f"{line.label} from {format_number(line.y[0])} to {format_number(line.y[-1])}"
+        for line in lines[:MAX_NAMED_LINES]
+        if line.y
     )
-    label = escape(f"{chart.title}, {chart.y_axis}, over {chart.x_axis}: {spoken}")
+    label = escape(f"{chart.title}, {chart.y_axis}, over {chart.x_axis}: {ranges}")
     return _render_axes(chart.title, chart.y_axis, chart.x_axis, x, y, body, label, f'data-chart="{chart_index}"'), data
 
 
+def _line_data(line: Line) -> dict[str, Any]:
+    return {"name": line.label, "role": _css_role(line), "x": line.x, "y": [round_digits(v) for v in line.y]}
+
+
 def render_bars(bars: Bars) -> str:
-    """A height for each of several things."""
+    """Render a bar chart."""
     n = len(bars.heights)
     top = max(bars.heights, default=0.0) * 1.04 or 1.0
-    body = []
-    for i, (height, name) in enumerate(zip(bars.heights, bars.labels, strict=True)):
-        wide, tall = VIEWBOX_SIDE / n, VIEWBOX_SIDE * max(height, 0.0) / top
-        shade = "quiet" if i in bars.inactive else "model"
-        words = escape(f"{name}: {height:.3f} ({bars.y_axis})")
-        body.append(
-            f'<rect class="bar {shade}" x="{(i + 0.14) * wide:.1f}" y="{VIEWBOX_SIDE - tall:.1f}" width="{0.72 * wide:.1f}" '
-            f'height="{tall:.1f}"><title>{words}</title></rect>'
-        )
-    every = math.ceil(n / 24)
-    under = [(100 * (i + 0.5) / n, bars.labels[i]) for i in range(0, n, every)]
-    spoken = ", ".join(f"{label} {height:.2f}" for label, height in zip(bars.labels, bars.heights, strict=True))
-    label = escape(f"{bars.title}: {bars.y_axis} by {bars.x_axis}: {spoken}")
+    body = "".join(_render_bar(bars, i, top) for i in range(n))
+    step = math.ceil(n / MAX_BAR_LABELS)
+    x_labels = [(100 * (i + 0.5) / n, bars.labels[i]) for i in range(0, n, step)]
+    heights = ", ".join(f"{label} {height:.2f}" for label, height in zip(bars.labels, bars.heights, strict=True))
+    label = escape(f"{bars.title}: {bars.y_axis} by {bars.x_axis}: {heights}")
     title = bars.title if bars.title != bars.y_axis.partition(",")[0] else ""
-    room = f'data-bars="" style="max-width:{max(220, 34 + 56 * n)}px"'
-    return _render_axes(title, bars.y_axis, bars.x_axis, (0, n), (0, top), "".join(body), label, room, under)
+    attributes = f'data-bars="" style="max-width:{max(220, 34 + 56 * n)}px"'
+    return _render_axes(title, bars.y_axis, bars.x_axis, (0, n), (0, top), body, label, attributes, x_labels)
+
+
+def _render_bar(bars: Bars, i: int, top: float) -> str:
+    slot = VIEWBOX_SIDE / len(bars.heights)
+    height = VIEWBOX_SIDE * max(bars.heights[i], 0.0) / top
+    css_class = "quiet" if i in bars.inactive else "model"
+    tooltip = escape(f"{bars.labels[i]}: {bars.heights[i]:.3f} ({bars.y_axis})")
+    return (
+        f'<rect class="bar {css_class}" x="{(i + 0.14) * slot:.1f}" y="{VIEWBOX_SIDE - height:.1f}" '
+        f'width="{0.72 * slot:.1f}" height="{height:.1f}"><title>{tooltip}</title></rect>'
+    )
 
 
 def _render_axes(
@@ -108,18 +113,30 @@ def _render_axes(
     attributes: str,
     x_labels: Sequence[tuple[float, str]] | None = None,
 ) -> str:
-    """Axes and their words around what is drawn; ``x_labels`` are places in percent and words, instead of numbers."""
-    beside = [(100 * (v - y[0]) / (y[1] - y[0]), format_number(v)) for v in ticks(*y, 5)]
+    """Render axes, grid and labels around the shapes of ``body``.
+
+    Args:
+        title: above the chart; none if empty.
+        y_axis: label of the vertical axis.
+        x_axis: label of the horizontal axis.
+        x: limits of the horizontal axis.
+        y: limits of the vertical axis.
+        body: SVG elements in a view box of :data:`VIEWBOX_SIDE`.
+        label: the accessible name, escaped.
+        attributes: of the outer element.
+        x_labels: positions in percent with their text; round whole numbers if not given.
+    """
+    y_labels = [(100 * (v - y[0]) / (y[1] - y[0]), format_number(v)) for v in ticks(*y, 5)]
     if x_labels is None:
-        # What stands below is counted: steps, columns.
+        # Steps and columns are counted: whole numbers only.
         x_labels = [(100 * (v - x[0]) / (x[1] - x[0]), format_number(v)) for v in ticks(*x) if v == round(v)]
-    grid = "".join(f"M0 {VIEWBOX_SIDE * (1 - at / 100):.1f}H{VIEWBOX_SIDE}" for at, _ in beside)
-    left = "".join(f'<span style="bottom:{at:.2f}%">{escape(word)}</span>' for at, word in beside)
+    grid = "".join(f"M0 {VIEWBOX_SIDE * (1 - at / 100):.1f}H{VIEWBOX_SIDE}" for at, _ in y_labels)
+    left = "".join(f'<span style="bottom:{at:.2f}%">{escape(word)}</span>' for at, word in y_labels)
     below = "".join(f'<span style="left:{at:.2f}%">{escape(word)}</span>' for at, word in x_labels)
     heading = f"<h3>{escape(title)}</h3>" if title else ""
     return (
         f'<div class="chart" {attributes}>{heading}<p class="unit">{escape(y_axis)}</p>'
-        f'<div class="plot"><div class="left" style="width:{axis_width(beside)}" aria-hidden="true">{left}</div>'
+        f'<div class="plot"><div class="left" style="width:{axis_width(y_labels)}" aria-hidden="true">{left}</div>'
         f'<div class="area" role="img" tabindex="0" aria-label="{label}">'
         f'<svg viewBox="0 0 {VIEWBOX_SIDE} {VIEWBOX_SIDE}" preserveAspectRatio="none" aria-hidden="true">'
         f'<path class="grid" d="{grid}"/>{body}</svg></div>'
@@ -128,7 +145,7 @@ def _render_axes(
 
 
 def axis_width(labels: Sequence[tuple[float, str]]) -> str:
-    """Room for the words beside an axis.
+    """Return the CSS width that the labels beside an axis take.
 
     >>> axis_width([(0, "0"), (100, "1.5·10⁻⁴")])
     '5.6em'
@@ -137,17 +154,17 @@ def axis_width(labels: Sequence[tuple[float, str]]) -> str:
 
 
 def _render_line(line: Line, x: tuple[float, float], y: tuple[float, float]) -> str:
-    places = [
+    points = [
         (VIEWBOX_SIDE * (a - x[0]) / (x[1] - x[0]), VIEWBOX_SIDE * (1 - (b - y[0]) / (y[1] - y[0])))
         for a, b in zip(line.x, line.y, strict=True)
     ]
     stroke = f' style="stroke:{scale_color(line.role)}"' if not isinstance(line.role, str) else ""
-    shade = line.role if isinstance(line.role, str) else "scale"
-    drawn = f'<polyline class="line {shade}"{stroke} points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in places)}"/>'
-    if line.has_markers or len(places) == 1:
+    css_class = line.role if isinstance(line.role, str) else "scale"
+    html = f'<polyline class="line {css_class}"{stroke} points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in points)}"/>'
+    if line.has_markers or len(points) == 1:
         # A line of no length with round ends is a dot, however the drawing is stretched.
-        drawn += f'<path class="dots {shade}"{stroke} d="{"".join(f"M{a:.1f} {b:.1f}h0" for a, b in places)}"/>'
-    return drawn
+        html += f'<path class="dots {css_class}"{stroke} d="{"".join(f"M{a:.1f} {b:.1f}h0" for a, b in points)}"/>'
+    return html
 
 
 def _render_legend(lines: Sequence[Line]) -> str:
@@ -160,11 +177,8 @@ def _render_legend(lines: Sequence[Line]) -> str:
             f'<i class="ramp" style="background:linear-gradient(90deg, {steps})"></i>'
             f"<span>{escape(lines[-1].label)}</span></p>"
         )
-    return (
-        '<p class="legend">'
-        + "".join(f'<span><i class="key {o.role}"></i>{escape(o.label)}</span>' for o in lines)
-        + "</p>"
-    )
+    keys = "".join(f'<span><i class="key {line.role}"></i>{escape(line.label)}</span>' for line in lines)
+    return f'<p class="legend">{keys}</p>'
 
 
 def _css_role(line: Line) -> str:
@@ -172,11 +186,11 @@ def _css_role(line: Line) -> str:
 
 
 def _thin_line(line: Line) -> Line:
-    """A line of at most so many points, the last among them."""
-    every = math.ceil(len(line.x) / MAX_LINE_POINTS)
-    if every <= 1:
+    """Return a line of at most :data:`MAX_LINE_POINTS` points, the last among them."""
+    step = math.ceil(len(line.x) / MAX_LINE_POINTS)
+    if step <= 1:
         return line
-    kept = range(len(line.x) - 1, -1, -every)[::-1]
+    kept = range(len(line.x) - 1, -1, -step)[::-1]
     return Line(line.label, [line.x[i] for i in kept], [line.y[i] for i in kept], line.role, line.has_markers)
 
 
@@ -187,7 +201,3 @@ def _padded_range(values: Sequence[float], margin: float = 0.0) -> tuple[float, 
     if low == high:
         return low - 0.5, high + 0.5
     return low - margin * (high - low), high + margin * (high - low)
-
-
-def _round_digits(value: float) -> float:
-    return float(f"{value:.6g}")

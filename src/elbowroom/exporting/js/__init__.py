@@ -1,1 +1,1 @@
-"""Decoders compiled to a graph that a small JavaScript interpreter runs."""
+"""Compilation of decoders to graphs of operations that a small JavaScript interpreter runs."""

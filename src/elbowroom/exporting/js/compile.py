@@ -1,4 +1,4 @@
-"""A decoder as a program: a list of operations on numbered values, their shapes known, for any interpreter to run."""
+"""Compilation of a module to a static graph: a list of operations on numbered values of known shapes."""
 
 from __future__ import annotations
 
@@ -15,49 +15,55 @@ from elbowroom.exporting.js.ops import EXTRA_VIEW_OPS, IDENTITY_OPS, LIKE_OPS, O
 
 
 def compile_graph(module: nn.Module, inputs: Sequence[Tensor], names: Sequence[str]) -> Graph:
-    """What a module does to these inputs, as a program for inputs of these shapes.
+    """Trace a module on example inputs, and return its graph for inputs of these shapes.
 
-    ``torch.export`` records the operations; what does not depend on the inputs is computed now, what the output does
-    not depend on is left out, and each of the rest is written down by its row in :data:`elbowroom.exporting.js.ops.OPS`.
+    ``torch.export`` records the operations. Those that do not depend on the inputs are computed now, those that the
+    output does not depend on are left out, and the others are lowered by their function in
+    :data:`elbowroom.exporting.js.ops.OPS`.
+
+    Args:
+        module: from tensors to one tensor.
+        inputs: example inputs.
+        names: the names of the inputs in the graph.
 
     Raises:
-        ValueError: an operation that the table lacks, or a way through the module that depends on values.
+        ValueError: an operation has no lowering, or the control flow of the module depends on values.
 
-    >>> step = compile_graph(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), [torch.zeros(1, 2)], ["z"])
-    >>> [op for op, *_ in step.steps]
+    >>> graph = compile_graph(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), [torch.zeros(1, 2)], ["z"])
+    >>> [op for op, *_ in graph.operations]
     ['linear', 'relu']
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             exported = torch.export.export(module, tuple(inputs), strict=False).run_decompositions({})
-    except Exception as error:  # whatever a network of one's own may do
-        why = str(error).strip().partition("\n")[0]
+    except Exception as error:  # a user's network may raise anything
+        reason = str(error).strip().partition("\n")[0]
         raise ValueError(
-            f"the decoder cannot be traced ({type(error).__name__}: {why}): export it with --onnx"
+            f"the decoder cannot be traced ({type(error).__name__}: {reason}): export it with --onnx"
         ) from error
-    tape, known = GraphBuilder(), dict[str, Any]()
-    given = iter(zip(names, inputs, strict=True))
+    builder, known = GraphBuilder(), dict[str, Any]()
+    named_inputs = iter(zip(names, inputs, strict=True))
     for spec in exported.graph_signature.input_specs:
         if spec.kind is InputKind.USER_INPUT:
-            name, x = next(given)
-            known[spec.arg.name] = tape.add_input(name, tuple(x.shape))
+            name, x = next(named_inputs)
+            known[spec.arg.name] = builder.add_input(name, tuple(x.shape))
         else:
-            held = exported.state_dict if spec.target in exported.state_dict else exported.constants
-            known[spec.arg.name] = held[str(spec.target)].detach()
+            tensors = exported.state_dict if spec.target in exported.state_dict else exported.constants
+            known[spec.arg.name] = tensors[str(spec.target)].detach()
     with torch.no_grad():
         for node in exported.graph.nodes:
-            # What nobody uses is an assertion.
+            # A node without users is an assertion.
             if node.op == "call_function" and node.users:
-                known[node.name] = _lower_node(tape, node, known)
-    (last,) = exported.graph_signature.user_outputs
-    return tape.build(known[str(last)])
+                known[node.name] = _lower_node(builder, node, known)
+    (output,) = exported.graph_signature.user_outputs
+    return builder.build(known[str(output)])
 
 
 def _lower_node(builder: GraphBuilder, node: torch.fx.Node, known: dict[str, Any]) -> Any:
-    """A node's value: computed now where it can be, else written on the tape."""
-    given: Any = torch.fx.map_arg((node.args, node.kwargs), lambda n: known[n.name])
-    args, kwargs = given
+    """Return the value of a node: computed now if it depends on no input, else added to the graph."""
+    arguments: Any = torch.fx.map_arg((node.args, node.kwargs), lambda n: known[n.name])
+    args, kwargs = arguments
     values = [a for a in _flatten((args, list(kwargs.values()))) if isinstance(a, Value)]
     name = getattr(node.target, "__name__", str(node.target))
     if name == "getitem":
@@ -72,17 +78,17 @@ def _lower_node(builder: GraphBuilder, node: torch.fx.Node, known: dict[str, Any
         return lower_view(builder, node.target, args, kwargs)
     if name not in OPS:
         raise_unsupported(name)
-    made = node.meta["val"]
-    return OPS[name](builder, tuple((made if isinstance(made, Tensor) else made[0]).shape), *args, **kwargs)
+    output = node.meta["val"]
+    return OPS[name](builder, tuple((output if isinstance(output, Tensor) else output[0]).shape), *args, **kwargs)
 
 
 def _is_view(target: Any) -> bool:
-    """Whether an operation only looks at its input in another way, as its schema says."""
+    """Whether an operation returns views of its input, by its schema."""
     returns = target._schema.returns
     return bool(returns) and all(r.alias_info is not None and not r.alias_info.is_write for r in returns)
 
 
 def _flatten(args: Any) -> list[Any]:
     if isinstance(args, list | tuple) and not isinstance(args, Value):
-        return [found for a in args for found in _flatten(a)]
+        return [leaf for a in args for leaf in _flatten(a)]
     return [args]

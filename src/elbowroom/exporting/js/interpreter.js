@@ -1,16 +1,16 @@
 "use strict";
-// Runs a program of tensor operations: every value a Float32Array, laid out row by row, its size known beforehand.
-function decoder(program, weights) {
+// Returns a function that runs a graph of tensor operations: every value is a contiguous Float32Array of a known size.
+function createInterpreter(program, weights) {
   const values = [];
   for (const [number, size] of Object.entries(program.sizes)) values[number] = new Float32Array(size);
-  let from = 0;
+  let byteOffset = 0;
   for (const [number, size, width] of program.constants) {
-    values[number] = width === 4 ? new Float32Array(weights, from, size) : widened(new Uint16Array(weights, from, size));
-    from += size * width;
+    values[number] = width === 4 ? new Float32Array(weights, byteOffset, size) : halfToFloat(new Uint16Array(weights, byteOffset, size));
+    byteOffset += size * width;
   }
 
-  // Numbers in half precision: a sign, five bits of exponent, ten of fraction.
-  function widened(halves) {
+  // Half precision (IEEE 754 binary16): a sign bit, five bits of exponent, ten of fraction.
+  function halfToFloat(halves) {
     return Float32Array.from(halves, (bits) => {
       const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
       const size = exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24;
@@ -18,26 +18,26 @@ function decoder(program, weights) {
     });
   }
 
-  // Where in the input each number of the output is found; null where they are the same.
-  function places(shape, strides, offset) {
+  // The index in the input of each element of a strided view; null where they are the same.
+  function gatherIndices(shape, strides, offset) {
     const size = shape.reduce((a, b) => a * b, 1);
-    const found = new Int32Array(size);
-    const at = shape.map(() => 0);
-    let place = offset, plain = offset === 0;
+    const indices = new Int32Array(size);
+    const counters = shape.map(() => 0);
+    let index = offset, isIdentity = offset === 0;
     for (let i = 0; i < size; i++) {
-      found[i] = place;
-      plain = plain && place === i;
+      indices[i] = index;
+      isIdentity = isIdentity && index === i;
       for (let d = shape.length - 1; d >= 0; d--) {
-        place += strides[d];
-        if (++at[d] < shape[d]) break;
-        place -= strides[d] * shape[d];
-        at[d] = 0;
+        index += strides[d];
+        if (++counters[d] < shape[d]) break;
+        index -= strides[d] * shape[d];
+        counters[d] = 0;
       }
     }
-    return plain ? null : found;
+    return isIdentity ? null : indices;
   }
 
-  // Abramowitz and Stegun 7.1.26 is off by 1e-7; the series and the continued fraction are not.
+  // A power series, or far out a continued fraction: the usual approximation (Abramowitz and Stegun 7.1.26) errs by 1e-7.
   function erf(x) {
     const a = Math.abs(x);
     if (a > 6) return Math.sign(x);
@@ -75,7 +75,7 @@ function decoder(program, weights) {
     ne: (a, b) => Number(a !== b), logical_and: (a, b) => Number(a !== 0 && b !== 0),
     logical_or: (a, b) => Number(a !== 0 || b !== 0), where: (test, a, b) => (test !== 0 ? a : b),
   };
-  // Of the n numbers of a row, from a place on.
+  // Reductions of n elements from an index on.
   const REDUCED = {
     sum: (x, at, n) => { let sum = 0; for (let i = 0; i < n; i++) sum += x[at + i]; return sum; },
     mean: (x, at, n) => REDUCED.sum(x, at, n) / n,
@@ -84,49 +84,49 @@ function decoder(program, weights) {
 
   function softmax(out, x, n, log) {
     for (let at = 0; at < x.length; at += n) {
-      let most = -Infinity, sum = 0;
-      for (let i = at; i < at + n; i++) most = Math.max(most, x[i]);
-      for (let i = at; i < at + n; i++) sum += Math.exp(x[i] - most);
-      const total = Math.log(sum);
-      for (let i = at; i < at + n; i++) out[i] = log ? x[i] - most - total : Math.exp(x[i] - most) / sum;
+      let max = -Infinity, sum = 0;
+      for (let i = at; i < at + n; i++) max = Math.max(max, x[i]);
+      for (let i = at; i < at + n; i++) sum += Math.exp(x[i] - max);
+      const logSum = Math.log(sum);
+      for (let i = at; i < at + n; i++) out[i] = log ? x[i] - max - logSum : Math.exp(x[i] - max) / sum;
     }
   }
 
-  // From the first and last q for which 0 <= q * stride + shift < size.
-  const within = (stride, shift, size, most) => [
-    Math.max(0, Math.ceil(-shift / stride)), Math.min(most, Math.floor((size - 1 - shift) / stride) + 1),
+  // The range [first, last + 1) of q below limit for which 0 <= q * stride + shift < size.
+  const validRange = (stride, shift, size, limit) => [
+    Math.max(0, Math.ceil(-shift / stride)), Math.min(limit, Math.floor((size - 1 - shift) / stride) + 1),
   ];
 
-  // Every weight times a shifted picture, row by row; transposed, the ways of input and output are exchanged.
+  // Adds every weight times a shifted image, row by row; transposed, input and output change places.
   function convolve(out, x, w, b, s, transposed) {
     const [inputs, outputs] = [s.from[0], s.to[0]];
     const [[, H, W], [, P, Q]] = transposed ? [s.to, s.from] : [s.from, s.to];
     const [[sy, sx], [py, px], [dy, dx], [ky, kx]] = [s.stride, s.padding, s.dilation, s.kernel];
-    const [many, few] = [inputs / s.groups, outputs / s.groups];
+    const [groupInputs, groupOutputs] = [inputs / s.groups, outputs / s.groups];
     const area = s.to[1] * s.to[2];
     for (let o = 0; o < outputs; o++) out.fill(b[o], o * area, (o + 1) * area);
     for (let o = 0; o < outputs; o++) {
-      const group = Math.floor(o / few);
-      for (let i = 0; i < many; i++) {
-        const c = group * many + i;
-        const at = (transposed ? c * few + (o - group * few) : o * many + i) * ky * kx;
+      const group = Math.floor(o / groupOutputs);
+      for (let i = 0; i < groupInputs; i++) {
+        const c = group * groupInputs + i;
+        const at = (transposed ? c * groupOutputs + (o - group * groupOutputs) : o * groupInputs + i) * ky * kx;
         for (let u = 0; u < ky; u++) {
-          const [p0, p1] = within(sy, u * dy - py, H, P);
+          const [p0, p1] = validRange(sy, u * dy - py, H, P);
           for (let v = 0; v < kx; v++) {
             const k = w[at + u * kx + v];
             const shift = v * dx - px;
-            const [q0, q1] = within(sx, shift, W, Q);
+            const [q0, q1] = validRange(sx, shift, W, Q);
             for (let p = p0; p < p1; p++) {
               const y = p * sy + u * dy - py;
-              let wide = y * W + q0 * sx + shift, tight = p * Q + q0;
+              let large = y * W + q0 * sx + shift, small = p * Q + q0; // indices into the larger and the smaller image
               if (transposed) {
-                wide += o * area;
-                tight += c * P * Q;
-                for (let q = q0; q < q1; q++, tight++, wide += sx) out[wide] += k * x[tight];
+                large += o * area;
+                small += c * P * Q;
+                for (let q = q0; q < q1; q++, small++, large += sx) out[large] += k * x[small];
               } else {
-                wide += c * H * W;
-                tight += o * area;
-                for (let q = q0; q < q1; q++, tight++, wide += sx) out[tight] += k * x[wide];
+                large += c * H * W;
+                small += o * area;
+                for (let q = q0; q < q1; q++, small++, large += sx) out[small] += k * x[large];
               }
             }
           }
@@ -135,11 +135,11 @@ function decoder(program, weights) {
     }
   }
 
-  // Each makes what runs a step of it, from the array it fills, those it reads, and its settings.
+  // Each returns a function that runs one step, for its output array, its input arrays, and its settings.
   const OPS = {
     view(out, [x], { shape, strides, offset }) {
-      const at = places(shape, strides, offset);
-      return () => { if (at) for (let i = 0; i < out.length; i++) out[i] = x[at[i]]; else out.set(x.subarray(0, out.length)); };
+      const indices = gatherIndices(shape, strides, offset);
+      return () => { if (indices) for (let i = 0; i < out.length; i++) out[i] = x[indices[i]]; else out.set(x.subarray(0, out.length)); };
     },
     linear: (out, [x, w, b], { inputs, outputs }) => () => {
       for (let row = 0, i = 0; i < out.length; row += inputs) {
@@ -177,9 +177,9 @@ function decoder(program, weights) {
     },
     softmax: (out, [x], { size }) => () => softmax(out, x, size, false),
     log_softmax: (out, [x], { size }) => () => softmax(out, x, size, true),
-    cat: (out, ins, { sizes }) => () => {
+    cat: (out, parts, { sizes }) => () => {
       for (let at = 0, row = 0; at < out.length; row++) {
-        ins.forEach((x, k) => {
+        parts.forEach((x, k) => {
           out.set(x.subarray(row * sizes[k], (row + 1) * sizes[k]), at);
           at += sizes[k];
         });
@@ -191,7 +191,7 @@ function decoder(program, weights) {
   }
   for (const [name, f] of Object.entries(POINTWISE)) {
     OPS[name] = (out, [x, y, z], { shape, strides }) => {
-      const [at, bt, ct] = strides.map((stride) => places(shape, stride, 0));
+      const [at, bt, ct] = strides.map((stride) => gatherIndices(shape, stride, 0));
       return () => {
         for (let i = 0; i < out.length; i++) out[i] = f(x[at ? at[i] : i], y[bt ? bt[i] : i], z && z[ct ? ct[i] : i]);
       };
@@ -201,7 +201,7 @@ function decoder(program, weights) {
     OPS[name] = (out, [x], { size }) => () => { for (let i = 0; i < out.length; i++) out[i] = f(x, i * size, size); };
   }
 
-  const steps = program.steps.map(([op, out, ins, settings]) => OPS[op](values[out], ins.map((n) => values[n]), settings));
+  const steps = program.steps.map(([op, output, inputs, settings]) => OPS[op](values[output], inputs.map((n) => values[n]), settings));
   return (inputs) => {
     for (const [name, number] of Object.entries(program.inputs)) if (inputs[name]) values[number].set(inputs[name]);
     for (const step of steps) step();

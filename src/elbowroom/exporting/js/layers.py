@@ -1,4 +1,4 @@
-"""What a network's layers do: products with weights, convolutions, normalisation, repetition."""
+"""Lowerings of layers: linear maps, convolutions, normalization, upsampling, and elementwise functions."""
 
 from __future__ import annotations
 
@@ -11,24 +11,29 @@ from torch import Tensor
 
 from elbowroom.exporting.js.graph import GraphBuilder, Shape, Value, lower_view, raise_unsupported
 
+Operand = Value | Tensor | float
+
+#: The bounds of ``clamp`` where it has none: the largest finite value in single precision is 3.4028e38.
+UNBOUNDED = 3.4e38
+
 
 def linear(builder: GraphBuilder, shape: Shape, x: Value, weight: Any, bias: Any = None) -> Value:
-    """Rows times weights (out, in), plus a bias."""
+    """Lower a linear map: rows times weights (out, in), plus a bias."""
     if isinstance(weight, Value):
-        raise_unsupported("linear with weights that depend on the code")
+        raise_unsupported("linear with weights that depend on the latent")
     bias = torch.zeros(len(weight)) if bias is None else bias
     return builder.add_operation("linear", shape, x, weight, bias, inputs=weight.shape[1], outputs=weight.shape[0])
 
 
 def matmul(builder: GraphBuilder, shape: Shape, x: Any, y: Any) -> Value:
-    """A product with a constant, as a linear map."""
+    """Lower the matrix product of a value and a constant, as a linear map."""
     if isinstance(x, Value) and isinstance(y, Tensor) and y.dim() <= 2:
         return linear(builder, shape, x, y[None] if y.dim() == 1 else y.T)
     raise_unsupported("matmul of two values")
 
 
 def addmm(builder: GraphBuilder, shape: Shape, bias: Any, x: Value, y: Any) -> Value:
-    """A product with a constant, and a bias."""
+    """Lower the matrix product of a value and a constant, plus a constant bias."""
     return linear(builder, shape, x, y.T, bias) if isinstance(bias, Tensor) else raise_unsupported("addmm")
 
 
@@ -45,27 +50,32 @@ def convolution(
     *,
     is_transposed: bool = False,
 ) -> Value:
-    """Over one dimension of space or two; one is a picture of a single row."""
+    """Lower a convolution over one or two dimensions of space; one is an image of height 1."""
     dims = len(x.shape) - 2
     if dims > 2 or len(x.shape) < 3:
         raise_unsupported(f"convolution over {dims} dimensions of space")
     if isinstance(padding, str):
         raise_unsupported(f"padding='{padding}'")
-    two = [[fill] * (2 - dims) + list(a) * (dims // len(a)) for a, fill in ((stride, 1), (padding, 0), (dilation, 1))]
-    kernel = [1] * (2 - dims) + list(weight.shape[2:])
-    sizes = [[s[1], *([1] * (2 - dims)), *s[2:]] for s in (x.shape, shape)]
+
+    def to_2d(values: Sequence[int], fill: int) -> list[int]:
+        return [fill] * (2 - dims) + list(values) * (dims // len(values))
+
     bias = torch.zeros(shape[1]) if bias is None else bias
-    names = {
-        "stride": two[0],
-        "padding": two[1],
-        "dilation": two[2],
-        "kernel": kernel,
-        "from": sizes[0],
-        "to": sizes[1],
+    settings = {
+        "stride": to_2d(stride, 1),
+        "padding": to_2d(padding, 0),
+        "dilation": to_2d(dilation, 1),
+        "kernel": [1] * (2 - dims) + list(weight.shape[2:]),
+        "from": _image_size(x.shape),
+        "to": _image_size(shape),
     }
-    return builder.add_operation(
-        "transposed" if is_transposed else "convolution", shape, x, weight, bias, groups=groups, **names
-    )
+    op = "transposed" if is_transposed else "convolution"
+    return builder.add_operation(op, shape, x, weight, bias, groups=groups, **settings)
+
+
+def _image_size(shape: Shape) -> list[int]:
+    """Return channels, height and width of a batch's shape (B, C, W) or (B, C, H, W)."""
+    return [shape[1], *([1] * (4 - len(shape))), *shape[2:]]
 
 
 def conv_transpose(
@@ -80,7 +90,7 @@ def conv_transpose(
     groups: int = 1,
     dilation: Any = (1,),
 ) -> Value:
-    """The size that comes out says what the output padding was."""
+    """Lower a transposed convolution; the shape of the output determines ``output_padding``."""
     return convolution(builder, shape, x, weight, bias, stride, padding, dilation, groups, is_transposed=True)
 
 
@@ -94,7 +104,7 @@ def group_norm(
     eps: float = 1e-5,
     _: Any = None,
 ) -> Value:
-    """Each group of channels to mean 0 and variance 1, then a scale and a shift for each channel."""
+    """Lower group normalization, with a scale and a shift for each channel."""
     channels = shape[1]
     scale = torch.ones(channels) if weight is None else weight
     shift = torch.zeros(channels) if bias is None else bias
@@ -111,13 +121,16 @@ def layer_norm(
     eps: float = 1e-5,
     _: Any = None,
 ) -> Value:
-    """Every row to mean 0 and variance 1, then a scale and a shift for each place in it."""
+    """Lower layer normalization, with a scale and a shift for each element."""
     size = math.prod(normalized_shape)
-    plain = builder.add_operation(
+    output = builder.add_operation(
         "norm", shape, x, torch.ones(1), torch.zeros(1), groups=math.prod(shape) // size, channels=1, eps=eps
     )
-    scaled = plain if weight is None else lower_pointwise("mul")(builder, shape, plain, weight)
-    return scaled if bias is None else lower_pointwise("add")(builder, shape, scaled, bias)
+    if weight is not None:
+        output = lower_pointwise("mul")(builder, shape, output, weight)
+    if bias is not None:
+        output = lower_pointwise("add")(builder, shape, output, bias)
+    return output
 
 
 def batch_norm(
@@ -133,14 +146,15 @@ def batch_norm(
     eps: float,
     *__: Any,
 ) -> Value:
-    """With the averages of training it is a scale and a shift for each channel."""
+    """Lower batch normalization with running statistics: a scale and a shift for each channel."""
     if training:
         raise_unsupported("batch_norm over a batch")
-    rest = [1] * (len(shape) - 2)
+    spatial = [1] * (len(shape) - 2)
     scale = (var + eps).rsqrt() * (1 if weight is None else weight)
     shift = (0 if bias is None else bias) - mean * scale
-    scaled = lower_pointwise("mul")(builder, shape, x, scale.reshape(-1, *rest))
-    return lower_pointwise("add")(builder, shape, scaled, shift.reshape(-1, *rest))
+    scaled = lower_pointwise("mul")(builder, shape, x, scale.reshape(-1, *spatial))
+    output: Value = lower_pointwise("add")(builder, shape, scaled, shift.reshape(-1, *spatial))
+    return output
 
 
 def batch_norm_no_training(
@@ -154,52 +168,45 @@ def batch_norm_no_training(
     _: float,
     eps: float,
 ) -> tuple[Value, None, None]:
-    """As torch splits it up, for which what else comes out is nothing."""
+    """Lower batch normalization as torch decomposes it; the saved statistics, its other outputs, are empty."""
     return batch_norm(builder, shape, x, weight, bias, mean, var, False, 0.0, eps), None, None
 
 
 def upsample_nearest(builder: GraphBuilder, shape: Shape, x: Value, *_: Any, **__: Any) -> Value:
-    """Places repeated."""
-    one = [1] * (4 - len(shape))
-    return builder.add_operation(
-        "nearest", shape, x, **{"from": [x.shape[1], *one, *x.shape[2:]], "to": [shape[1], *one, *shape[2:]]}
-    )
-
-
-Operand = Value | Tensor | float
+    """Lower nearest-neighbour upsampling."""
+    return builder.add_operation("nearest", shape, x, **{"from": _image_size(x.shape), "to": _image_size(shape)})
 
 
 def lower_unary(name: str, *defaults: float) -> Callable[..., Value]:
-    """A function of every number, with further numbers that set it."""
+    """Return the lowering of an elementwise function of one tensor, with the defaults of its parameters."""
 
-    def row(tape: GraphBuilder, shape: Shape, x: Value, *given: Any, **named: Any) -> Value:
-        numbers = [*given, *defaults[len(given) :]]
-        return tape.add_operation(
-            name, shape, x, by=[d if n is None else float(n) for n, d in zip(numbers, defaults, strict=True)]
-        )
+    def lower(builder: GraphBuilder, shape: Shape, x: Value, *args: Any, **_: Any) -> Value:
+        values = [*args, *defaults[len(args) :]]
+        parameters = [d if v is None else float(v) for v, d in zip(values, defaults, strict=True)]
+        return builder.add_operation(name, shape, x, by=parameters)
 
-    return row
+    return lower
 
 
 def lower_pointwise(name: str) -> Callable[..., Any]:
-    """A function of several tensors number by number, repeated where they are smaller."""
+    """Return the lowering of an elementwise function of several tensors, with broadcasting."""
 
-    def row(tape: GraphBuilder, shape: Shape, *operands: Operand, alpha: float = 1) -> Any:
+    def lower(builder: GraphBuilder, shape: Shape, *operands: Operand, alpha: float = 1) -> Any:
         if alpha != 1:
-            operands = (operands[0], lower_pointwise("mul")(tape, _operand_shape(operands[1]), operands[1], alpha))
+            operands = (operands[0], lower_pointwise("mul")(builder, _operand_shape(operands[1]), operands[1], alpha))
         tensors = [torch.tensor(float(a)) if isinstance(a, int | float) else a for a in operands]
-        if (plain := _fold_neutral(name, shape, tensors)) is not None:
-            return plain
+        if (folded := _fold_zeros(name, shape, tensors)) is not None:
+            return folded
         strides = [_broadcast_strides(a, shape) for a in tensors]
-        return tape.add_operation(
+        return builder.add_operation(
             name, shape, *(a.float() if isinstance(a, Tensor) else a for a in tensors), shape=shape, strides=strides
         )
 
-    return row
+    return lower
 
 
-def _fold_neutral(name: str, shape: Shape, operands: Sequence[Value | Tensor]) -> Value | Tensor | None:
-    """Times nothing, plus nothing: noise that is turned off costs no step, and neither does what scales it."""
+def _fold_zeros(name: str, shape: Shape, operands: Sequence[Value | Tensor]) -> Value | Tensor | None:
+    """Fold a product or a sum with zeros, so that noise which is zero costs no operation, nor does its scale."""
     zeros = [a for a in operands if isinstance(a, Tensor) and not a.any()]
     others = [a for a in operands if isinstance(a, Value) and a.shape == shape]
     if name == "mul" and zeros:
@@ -216,18 +223,18 @@ def _operand_shape(a: Operand) -> Shape:
 
 
 def glu(builder: GraphBuilder, shape: Shape, x: Value, dim: int = -1) -> Value:
-    """One half times the sigmoid of the other."""
-    one, two = lower_view(builder, torch.ops.aten.chunk.default, (x, 2, dim), {})
-    return lower_pointwise("mul")(builder, shape, one, lower_unary("sigmoid")(builder, shape, two))
+    """Lower the gated linear unit: one half of the input times the sigmoid of the other."""
+    first, second = lower_view(builder, torch.ops.aten.chunk.default, (x, 2, dim), {})
+    output: Value = lower_pointwise("mul")(builder, shape, first, lower_unary("sigmoid")(builder, shape, second))
+    return output
 
 
 def gelu(builder: GraphBuilder, shape: Shape, x: Value, *, approximate: str = "none") -> Value:
-    """By the error function, or by its approximation with tanh."""
+    """Lower GELU: by the error function, or its approximation with tanh."""
     return builder.add_operation("gelu" if approximate == "none" else "gelu_tanh", shape, x, by=[])
 
 
 def clamp(builder: GraphBuilder, shape: Shape, x: Value, low: Any = None, high: Any = None) -> Value:
-    """Within bounds."""
-    return builder.add_operation(
-        "clamp", shape, x, by=[-3.4e38 if low is None else float(low), 3.4e38 if high is None else float(high)]
-    )
+    """Lower a clamp between bounds."""
+    bounds = [-UNBOUNDED if low is None else float(low), UNBOUNDED if high is None else float(high)]
+    return builder.add_operation("clamp", shape, x, by=bounds)

@@ -1,7 +1,7 @@
-"""The table from torch's operations to the interpreter's.
+"""The table of lowerings: from torch's operations to the interpreter's.
 
-Each row takes the tape, the shape of what comes out, and the operation's own arguments, in which a
-:class:`elbowroom.exporting.js.graph.Value` stands for what depends on the inputs and a tensor for what does not.
+A lowering takes the graph builder, the shape of the output, and the operation's own arguments, in which a
+:class:`elbowroom.exporting.js.graph.Value` stands for a tensor that depends on the inputs, and a tensor is a constant.
 """
 
 from __future__ import annotations
@@ -33,43 +33,43 @@ from elbowroom.exporting.js.layers import (
 
 
 def lower_rowwise(name: str) -> Callable[..., Value]:
-    """Something done to the numbers along one dimension, which keeps the shape."""
+    """Return the lowering of an operation along one dimension that keeps the shape, such as softmax."""
 
-    def row(tape: GraphBuilder, shape: Shape, x: Value, dim: int, *_: Any) -> Value:
-        last = move_dims_last(tape, x, [dim])
-        made = tape.add_operation(name, last.shape, last, size=last.shape[-1])
-        back = torch.empty(last.shape, device="meta").movedim(-1, dim)
-        return gather_strided(tape, made, tuple(back.shape), back.stride())
+    def lower(builder: GraphBuilder, shape: Shape, x: Value, dim: int, *_: Any) -> Value:
+        rows = move_dims_last(builder, x, [dim])
+        output = builder.add_operation(name, rows.shape, rows, size=rows.shape[-1])
+        view = torch.empty(rows.shape, device="meta").movedim(-1, dim)
+        return gather_strided(builder, output, tuple(view.shape), view.stride())
 
-    return row
+    return lower
 
 
 def lower_reduction(name: str) -> Callable[..., Value]:
-    """The numbers along some dimensions made one."""
+    """Return the lowering of a reduction over some dimensions, such as a sum."""
 
-    def row(tape: GraphBuilder, shape: Shape, x: Value, dim: Any = None, keepdim: bool = False, **_: Any) -> Value:
+    def lower(builder: GraphBuilder, shape: Shape, x: Value, dim: Any = None, keepdim: bool = False, **_: Any) -> Value:
         dims = list(range(len(x.shape))) if dim is None or dim == [] else [dim] if isinstance(dim, int) else list(dim)
-        last = move_dims_last(tape, x, dims)
-        return tape.add_operation(name, shape, last, size=math.prod(last.shape[len(last.shape) - len(dims) :]))
+        rows = move_dims_last(builder, x, dims)
+        return builder.add_operation(name, shape, rows, size=math.prod(rows.shape[len(rows.shape) - len(dims) :]))
 
-    return row
+    return lower
 
 
 def cat(builder: GraphBuilder, shape: Shape, parts: Sequence[Any], dim: int = 0) -> Value:
-    """Side by side."""
+    """Lower the concatenation of tensors along a dimension."""
     dim %= len(shape)
     sizes = [math.prod(part.shape[dim:]) for part in parts]
     return builder.add_operation("cat", shape, *parts, sizes=sizes)
 
 
 def stack(builder: GraphBuilder, shape: Shape, parts: Sequence[Any], dim: int = 0) -> Value:
-    """Side by side, in a new dimension."""
+    """Lower the concatenation of tensors along a new dimension."""
     dim %= len(shape)
     one = (*shape[:dim], 1, *shape[dim + 1 :])
     return cat(builder, shape, [Value(p.value_id, one) if isinstance(p, Value) else p.reshape(one) for p in parts], dim)
 
 
-#: Of every number: the name, which is the interpreter's too, and the usual values of what sets it.
+#: Elementwise functions of one tensor, which have the same name in the interpreter, with defaults of their parameters.
 _UNARY_DEFAULTS: dict[str, tuple[float, ...]] = {
     **dict.fromkeys(
         [
@@ -100,7 +100,7 @@ _UNARY_DEFAULTS: dict[str, tuple[float, ...]] = {
     "elu": (1.0, 1.0, 1.0),
     "softplus": (1.0, 20.0),
 }
-#: Of several tensors number by number.
+#: Elementwise functions of several tensors, with broadcasting.
 _POINTWISE_OPS = [
     "add",
     "sub",
@@ -121,9 +121,9 @@ _POINTWISE_OPS = [
 ]
 _OVERLOADS = ("default", "self", "Tensor", "Scalar", "Tensor_Scalar")
 
-#: By the name of torch's operation and its overload.
+#: Lowerings by the name of torch's operation and its overload.
 OPS: dict[str, Callable[..., Any]] = {
-    **{f"{name}.default": lower_unary(name, *by) for name, by in _UNARY_DEFAULTS.items()},
+    **{f"{name}.default": lower_unary(name, *defaults) for name, defaults in _UNARY_DEFAULTS.items()},
     **{f"{name}.{overload}": lower_pointwise(name) for name in _POINTWISE_OPS for overload in _OVERLOADS},
     "clamp.default": clamp,
     "clamp_min.default": clamp,
@@ -156,7 +156,7 @@ OPS: dict[str, Callable[..., Any]] = {
     "cat.default": cat,
     "stack.default": stack,
 }
-#: What leaves every number as it is. Types are among it: the interpreter has one.
+#: Operations that change no value. Conversions of the type are among them: the interpreter has one type.
 IDENTITY_OPS = frozenset(
     [
         "contiguous.default",
@@ -170,7 +170,7 @@ IDENTITY_OPS = frozenset(
         "detach_.default",
     ]
 )
-#: What takes the shape of a value and nothing else.
+#: Operations that depend on the shape of a value alone.
 LIKE_OPS = frozenset(
     [
         "zeros_like.default",
@@ -181,5 +181,5 @@ LIKE_OPS = frozenset(
         "new_full.default",
     ]
 )
-#: Views that their schema does not tell of.
+#: Operations that return views without saying so in their schema.
 EXTRA_VIEW_OPS = frozenset(("broadcast_tensors.default", "_unsafe_view.default"))

@@ -1,6 +1,6 @@
 (() => {
-  const by = (id) => document.getElementById(id);
-  const data = JSON.parse(by("data").textContent);
+  const byId = (id) => document.getElementById(id);
+  const data = JSON.parse(byId("data").textContent);
   const { codes, shape } = data;
   const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
   const element = (tag, text = "", name = "") => Object.assign(document.createElement(tag), { textContent: text, className: name });
@@ -8,179 +8,179 @@
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
   const floats = (text) => new Float32Array(bytes(text));
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
   const pixels = devicePixelRatio || 1;
 
-  // One decoding at a time, and of several that wait for one purpose the newest: dragging never queues up.
-  const answers = {};
-  const waiting = new Map();
-  const weights = bytes(by("weights").textContent);
-  by("weights").remove();
-  let [busy, worker, own] = ["", null, null];
-  const decode = (purpose, inputs) => { waiting.set(purpose, inputs); next(); };
-  function next() {
-    if (busy || !waiting.size) return;
-    const [[purpose, inputs]] = waiting;
+  // One decoding at a time, and for each purpose only the newest request: dragging never queues up.
+  const handlers = {};
+  const pending = new Map();
+  const weights = bytes(byId("weights").textContent);
+  byId("weights").remove();
+  let [busy, worker, localDecode] = ["", null, null];
+  const decode = (purpose, inputs) => { pending.set(purpose, inputs); decodeNext(); };
+  function decodeNext() {
+    if (busy || !pending.size) return;
+    const [[purpose, inputs]] = pending;
     busy = purpose;
-    waiting.delete(purpose);
+    pending.delete(purpose);
     if (worker) return worker.postMessage(inputs);
-    own = own || decoder(data.program, weights);
-    setTimeout(() => done(own(inputs)));
+    localDecode = localDecode || createInterpreter(data.program, weights);
+    setTimeout(() => finish(localDecode(inputs)));
   }
-  function done(x) {
+  function finish(x) {
     const purpose = busy;
     busy = "";
-    answers[purpose](x);
-    next();
+    handlers[purpose](x);
+    decodeNext();
   }
-  // Where a browser gives a page from disk no worker, the page decodes by itself.
-  function alone() {
+  // Some browsers give a page from disk no worker: then the page decodes in its own thread.
+  function decodeWithoutWorker() {
     if (!worker) return;
     worker = null;
     const purpose = busy;
     busy = "";
-    if (purpose && !waiting.has(purpose)) waiting.set(purpose, last[purpose]);
-    next();
+    if (purpose && !pending.has(purpose)) pending.set(purpose, lastInputs[purpose]);
+    decodeNext();
   }
-  const last = {};
-  const ask = (purpose, code, c) => {
-    last[purpose] = c ? { z: code, c } : { z: code };
-    decode(purpose, last[purpose]);
+  const lastInputs = {};
+  const requestDecode = (purpose, z, c) => {
+    lastInputs[purpose] = c ? { z, c } : { z };
+    decode(purpose, lastInputs[purpose]);
   };
   try {
-    const source = `${decoder};onmessage=({data:[program,weights]})=>{const run=decoder(program,weights);onmessage=({data})=>postMessage(run(data));};`;
+    const source = `${createInterpreter};onmessage=({data:[program,weights]})=>{const run=createInterpreter(program,weights);onmessage=({data})=>postMessage(run(data));};`;
     const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     worker = new Worker(address);
-    worker.onmessage = (event) => done(event.data);
-    worker.onerror = (event) => { event.preventDefault(); alone(); };
+    worker.onmessage = (event) => finish(event.data);
+    worker.onerror = (event) => { event.preventDefault(); decodeWithoutWorker(); };
     worker.postMessage([data.program, weights]);
   } catch { worker = null; }
 
-  // What is looked at: a code, and what it is given.
+  // The latent that is shown, and its condition.
   const z = Float32Array.from(codes.pins[0]);
   const c = data.condition ? new Float32Array(data.condition.names.length) : null;
   let plane = codes.planes[0];
-  const pins = codes.pins.map((code) => ({ z: Float32Array.from(code), c: null }));
+  const pins = codes.pins.map((pin) => ({ z: Float32Array.from(pin), c: null }));
 
-  // Numbers as a picture of their own size, or as bars and lines where they are none.
-  function paint(canvas, x, wide) {
+  // Draws values as an image of their own size; others as bars or lines.
+  function paint(canvas, x, width) {
     const pen = canvas.getContext("2d");
     if (data.picture) {
       const [channels, h, w] = shape;
       if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
-      const picture = pen.createImageData(w, h);
+      const image = pen.createImageData(w, h);
       for (let i = 0; i < w * h; i++) {
-        for (let k = 0; k < 3; k++) picture.data[4 * i + k] = Math.round(255 * clamp(x[channels === 3 ? k * w * h + i : i], 0, 1));
-        picture.data[4 * i + 3] = 255;
+        for (let k = 0; k < 3; k++) image.data[4 * i + k] = Math.round(255 * clamp(x[channels === 3 ? k * w * h + i : i], 0, 1));
+        image.data[4 * i + 3] = 255;
       }
-      pen.putImageData(picture, 0, 0);
+      pen.putImageData(image, 0, 0);
       return;
     }
-    const [w, h] = [wide, Math.round(wide * 0.86)];
+    const [w, h] = [width, Math.round(width * 0.86)];
     Object.assign(canvas, { width: w * pixels, height: h * pixels });
     pen.setTransform(pixels, 0, 0, pixels, 0, 0);
     pen.clearRect(0, 0, w, h);
-    const [low, high] = reach(x);
-    const up = (v) => h - 8 - ((v - low) / (high - low)) * (h - 16);
+    const [low, high] = valueRange(x);
+    const toY = (v) => h - 8 - ((v - low) / (high - low)) * (h - 16);
     const rows = shape.length === 2 ? shape[0] : 1;
-    const many = x.length / rows;
+    const columns = x.length / rows;
     pen.fillStyle = pen.strokeStyle = style("--model");
-    if (rows === 1 && many <= 64) {
-      const step = (w - 16) / many;
-      for (let i = 0; i < many; i++) {
-        const [a, b] = [up(x[i]), up(clamp(0, low, high))];
+    if (rows === 1 && columns <= 64) {
+      const step = (w - 16) / columns;
+      for (let i = 0; i < columns; i++) {
+        const [a, b] = [toY(x[i]), toY(clamp(0, low, high))];
         pen.fillRect(8 + i * step + step * 0.1, Math.min(a, b), step * 0.8, Math.max(Math.abs(a - b), 1.5));
       }
     } else {
       pen.lineWidth = 1.5;
       for (let r = 0; r < rows; r++) {
         pen.beginPath();
-        for (let i = 0; i < many; i++) pen.lineTo(8 + (i / (many - 1)) * (w - 16), up(x[r * many + i]));
+        for (let i = 0; i < columns; i++) pen.lineTo(8 + (i / (columns - 1)) * (w - 16), toY(x[r * columns + i]));
         pen.stroke();
       }
     }
   }
-  // The scale only grows, so that what moves is seen to move.
+  // The range only grows: a scale that followed each decoding would hide its changes.
   const scale = [Infinity, -Infinity];
-  function reach(x) {
+  function valueRange(x) {
     scale[0] = Math.min(scale[0], 0, ...x);
     scale[1] = Math.max(scale[1], 0, ...x);
     return scale[1] > scale[0] ? scale : [0, 1];
   }
 
-  let seen = null;
-  answers.main = (x) => {
-    seen = x;
-    paint(by("shown"), x, by("shown").parentElement.clientWidth);
+  let shown = null;
+  handlers.main = (x) => {
+    shown = x;
+    paint(byId("shown"), x, byId("shown").parentElement.clientWidth);
   };
-  function told() {
-    const many = codes.size > 4 ? `, … (${codes.size})` : "";
-    by("read").textContent = `z = ${Array.from(z.slice(0, codes.size > 4 ? 3 : 4), (v) => number(v)).join(", ")}${many}`;
+  function updateReadout() {
+    const rest = codes.size > 4 ? `, … (${codes.size})` : "";
+    byId("read").textContent = `z = ${Array.from(z.slice(0, codes.size > 4 ? 3 : 4), (v) => number(v)).join(", ")}${rest}`;
   }
   function show() {
-    told();
+    updateReadout();
     dials.forEach((dial) => dial());
-    drawn();
-    ask("main", z.slice(), c && c.slice());
+    drawPlane();
+    requestDecode("main", z.slice(), c && c.slice());
   }
 
-  // A pinned code keeps its attributes; a class is one for all.
-  function thumb(pin, i) {
+  // A pinned latent keeps its attributes; a class is the same for all.
+  function updatePin(pin, i) {
     if (c && (!pin.c || !data.condition.several)) pin.c = c.slice();
-    ask(`pin-${i}`, pin.z.slice(), pin.c && pin.c.slice());
+    requestDecode(`pin-${i}`, pin.z.slice(), pin.c && pin.c.slice());
   }
 
-  // What the decoder is given beside the code.
+  // The condition: buttons of the classes or attributes.
   if (c) {
     const { names, several } = data.condition;
-    const group = by("given");
+    const group = byId("given");
     group.hidden = false;
     group.setAttribute("aria-label", several ? "attributes" : "class");
     const buttons = names.map((name, i) => {
       const button = group.appendChild(element("button", name));
       button.type = "button";
       button.addEventListener("click", () => {
-        stop();
+        stopPlayback();
         if (several) c[i] = 1 - c[i];
         else {
           c.forEach((_, j) => { c[j] = Number(i === j); });
-          pins.forEach(thumb);
+          pins.forEach(updatePin);
         }
-        pressed();
+        markPressed();
         show();
       });
       return button;
     });
-    const pressed = () => buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(c[i] > 0.5)));
+    const markPressed = () => buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(c[i] > 0.5)));
     if (!several) c[0] = 1;
-    pressed();
+    markPressed();
   }
 
   // Dials of the most active dimensions.
   const dials = codes.dials.map(({ at, name, low, high }) => {
-    const row = by("dials").appendChild(element("label", "", "dial"));
+    const row = byId("dials").appendChild(element("label", "", "dial"));
     row.append(element("span", name));
     const input = row.appendChild(Object.assign(element("input"), { type: "range" }));
-    const shown = row.appendChild(element("output"));
+    const readout = row.appendChild(element("output"));
     Object.assign(input, { min: low, max: high, step: (high - low) / 200 });
-    input.addEventListener("input", () => { stop(); z[at] = Number(input.value); show(); });
+    input.addEventListener("input", () => { stopPlayback(); z[at] = Number(input.value); show(); });
     return () => {
       input.value = z[at];
-      shown.textContent = z[at].toFixed(2).replace("-", "−");
+      readout.textContent = z[at].toFixed(2).replace("-", "−");
     };
   });
-  const some = codes.size > codes.dials.length;
-  by("dials-caption").textContent = some ? `The ${codes.dials.length} most active of ${codes.size}, in ${codes.unit}.` : `In ${codes.unit}.`;
+  const isPartial = codes.size > codes.dials.length;
+  byId("dials-caption").textContent = isPartial ? `The ${codes.dials.length} most active of ${codes.size}, in ${codes.unit}.` : `In ${codes.unit}.`;
 
-  // The plane: where a code lies on it, and the code moved so that it lies elsewhere, the rest of it kept.
-  const along = (axis, code) => axis.reduce((sum, a, i) => sum + a * (code[i] - plane.origin[i]), 0);
-  const placed = (code) => plane.axes.map((axis) => along(axis, code));
+  // The plane: the projection of a latent on it, and the latent moved within it, its other components kept.
+  const projectOnAxis = (axis, latent) => axis.reduce((sum, a, i) => sum + a * (latent[i] - plane.origin[i]), 0);
+  const project = (latent) => plane.axes.map((axis) => projectOnAxis(axis, latent));
   function move(to) {
-    const from = placed(z);
+    const from = project(z);
     plane.axes.forEach((axis, k) => axis.forEach((a, i) => { z[i] += a * (to[k] - from[k]); }));
     show();
   }
-  const canvas = by("plane");
+  const canvas = byId("plane");
   const area = canvas.parentElement;
   const frame = () => {
     const [w, h] = [area.clientWidth, area.clientHeight];
@@ -189,44 +189,44 @@
     const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
     return { w, h, per, x0: cx - (w / 2) * per, y1: cy + (h / 2) * per };
   };
-  function ticks(low, high, about) {
-    const rough = (high - low) / about;
+  function ticks(low, high, count) {
+    const rough = (high - low) / count;
     const size = 10 ** Math.floor(Math.log10(rough));
     const step = size * [1, 2, 2.5, 5, 10].find((m) => size * m >= rough * 0.75);
-    const found = [];
-    for (let i = Math.ceil(low / step); i * step <= high; i++) found.push(Number((i * step).toPrecision(12)));
-    return found;
+    const values = [];
+    for (let i = Math.ceil(low / step); i * step <= high; i++) values.push(Number((i * step).toPrecision(12)));
+    return values;
   }
-  // From dark to light, and clear of the paper at both ends: for labels that are values.
-  const VALUES = [[68, 40, 120], [49, 104, 142], [33, 145, 140], [83, 197, 104], [232, 210, 60]];
-  const onScale = (share) => {
-    const at = clamp(share, 0, 1) * (VALUES.length - 1);
-    const low = Math.min(Math.floor(at), VALUES.length - 2);
-    return `rgb(${VALUES[low].map((v, i) => Math.round(v + (VALUES[low + 1][i] - v) * (at - low))).join(" ")})`;
+  // The color scale of numeric labels: from dark to light, with contrast to the paper at both ends.
+  const SCALE_COLORS = [[68, 40, 120], [49, 104, 142], [33, 145, 140], [83, 197, 104], [232, 210, 60]];
+  const scaleColor = (share) => {
+    const at = clamp(share, 0, 1) * (SCALE_COLORS.length - 1);
+    const low = Math.min(Math.floor(at), SCALE_COLORS.length - 2);
+    return `rgb(${SCALE_COLORS[low].map((v, i) => Math.round(v + (SCALE_COLORS[low + 1][i] - v) * (at - low))).join(" ")})`;
   };
   const labels = codes.labels;
   const span = labels && !labels.classes.length ? [Math.min(...labels.values), Math.max(...labels.values)] : null;
-  const colour = (i) => {
+  const pointColor = (i) => {
     if (!labels) return style("--model");
-    return span ? onScale((labels.values[i] - span[0]) / (span[1] - span[0] || 1)) : labels.colours[labels.values[i]];
+    return span ? scaleColor((labels.values[i] - span[0]) / (span[1] - span[0] || 1)) : labels.colours[labels.values[i]];
   };
 
   // The points change with the plane and the size alone: they are drawn once, and copied under what moves.
-  const under = document.createElement("canvas");
-  function ground() {
+  const background = document.createElement("canvas");
+  function drawBackground() {
     const f = frame();
-    for (const made of [under, canvas]) Object.assign(made, { width: Math.round(f.w * pixels), height: Math.round(f.h * pixels) });
-    const pen = under.getContext("2d");
+    for (const one of [background, canvas]) Object.assign(one, { width: Math.round(f.w * pixels), height: Math.round(f.h * pixels) });
+    const pen = background.getContext("2d");
     pen.setTransform(pixels, 0, 0, pixels, 0, 0);
     pen.clearRect(0, 0, f.w, f.h);
     const [left, below] = [ticks(f.y1 - f.h * f.per, f.y1, 6), ticks(f.x0, f.x0 + f.w * f.per, f.w > 460 ? 8 : 5)];
-    const written = (values, side, at) => values.map((v) => {
-      const made = element("span", number(v));
-      made.style[side] = `${at(v)}%`;
-      return made;
+    const axisLabels = (values, side, position) => values.map((v) => {
+      const label = element("span", number(v));
+      label.style[side] = `${position(v)}%`;
+      return label;
     });
-    area.parentElement.querySelector(".left").replaceChildren(...written(left, "bottom", (v) => 100 * (1 - (f.y1 - v) / (f.h * f.per))));
-    area.parentElement.querySelector(".below").replaceChildren(...written(below, "left", (v) => (100 * (v - f.x0)) / (f.w * f.per)));
+    area.parentElement.querySelector(".left").replaceChildren(...axisLabels(left, "bottom", (v) => 100 * (1 - (f.y1 - v) / (f.h * f.per))));
+    area.parentElement.querySelector(".below").replaceChildren(...axisLabels(below, "left", (v) => (100 * (v - f.x0)) / (f.w * f.per)));
     pen.strokeStyle = style("--grid");
     pen.beginPath();
     for (const v of left) { const y = (f.y1 - v) / f.per; pen.moveTo(0, y); pen.lineTo(f.w, y); }
@@ -239,7 +239,7 @@
     pen.strokeStyle = style("--ring");
     pen.globalAlpha = 0.85;
     xs.forEach((x, i) => {
-      pen.fillStyle = colour(i);
+      pen.fillStyle = pointColor(i);
       pen.beginPath();
       pen.arc((x - f.x0) / f.per, (f.y1 - ys[i]) / f.per, radius, 0, 2 * Math.PI);
       pen.fill();
@@ -247,15 +247,15 @@
     });
     pen.globalAlpha = 1;
   }
-  function drawn() {
+  function drawPlane() {
     if (!plane) return;
     const f = frame();
     const pen = canvas.getContext("2d");
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, canvas.width, canvas.height);
-    pen.drawImage(under, 0, 0);
+    pen.drawImage(background, 0, 0);
     pen.setTransform(pixels, 0, 0, pixels, 0, 0);
-    const at = (code) => { const [x, y] = placed(code); return [(x - f.x0) / f.per, (f.y1 - y) / f.per]; };
+    const at = (latent) => { const [x, y] = project(latent); return [(x - f.x0) / f.per, (f.y1 - y) / f.per]; };
     const [ink, paper] = [style("--ink"), style("--paper")];
     const ends = pins.map((pin) => at(pin.z));
     pen.strokeStyle = ink;
@@ -280,64 +280,64 @@
       pen.fillText("AB"[i], x, y + 0.5);
     });
     const [x, y] = at(z).map((v, i) => clamp(v, 3, (i ? f.h : f.w) - 3));
-    for (const [radius, width, with_] of [[13, 6, paper], [13, 3, ink]]) {
+    for (const [radius, width, color] of [[13, 6, paper], [13, 3, ink]]) {
       pen.lineWidth = width;
-      pen.strokeStyle = with_;
+      pen.strokeStyle = color;
       pen.beginPath();
       pen.arc(x, y, radius, 0, 2 * Math.PI);
       pen.stroke();
     }
   }
   const CAPTIONS = {
-    points: (n) => `Drag anywhere: the code under the pointer is decoded. Points are posterior means of ${n.toLocaleString("en")} examples.`,
-    book: " Codes are choices from a codebook: between them nothing was learned.",
+    points: (n) => `Drag anywhere: the latent under the pointer is decoded. Points are posterior means of ${n.toLocaleString("en")} examples.`,
+    codebook: " Latents are entries of a codebook: between them nothing was learned.",
     rest: " The other dimensions stay where they are.",
-    none: (why) => `Drag anywhere: the code under the pointer is decoded. No examples are shown: ${why}.`,
+    none: (why) => `Drag anywhere: the latent under the pointer is decoded. No examples are shown: ${why}.`,
   };
-  function turn(to) {
-    plane = to;
-    [by("across").textContent, by("up").textContent] = plane.names.map((name) => `${name}, ${codes.unit}`);
-    const words = plane.points ? CAPTIONS.points(plane.points[0].length) : CAPTIONS.none(by("caption").dataset.without.replace(/\.$/, "") || "there are none");
-    by("caption").textContent = words + (codes.size > 2 ? CAPTIONS.rest : "") + (codes.quantised ? CAPTIONS.book : "");
-    ground();
-    drawn();
+  function showPlane(newPlane) {
+    plane = newPlane;
+    [byId("across").textContent, byId("up").textContent] = plane.names.map((name) => `${name}, ${codes.unit}`);
+    const words = plane.points ? CAPTIONS.points(plane.points[0].length) : CAPTIONS.none(byId("caption").dataset.without.replace(/\.$/, "") || "there are none");
+    byId("caption").textContent = words + (codes.size > 2 ? CAPTIONS.rest : "") + (codes.quantised ? CAPTIONS.codebook : "");
+    drawBackground();
+    drawPlane();
   }
   if (plane) {
     const views = document.querySelector(".views");
     const buttons = codes.planes.map((other) => {
       const button = views.appendChild(element("button", other.name));
       button.type = "button";
-      button.addEventListener("click", () => { chosen(other); turn(other); });
+      button.addEventListener("click", () => { markChosen(other); showPlane(other); });
       return button;
     });
-    const chosen = (one) => buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(codes.planes[i] === one)));
-    chosen(plane);
+    const markChosen = (one) => buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(codes.planes[i] === one)));
+    markChosen(plane);
     const follow = (event) => {
       const f = frame();
       const box = canvas.getBoundingClientRect();
       const [x, y] = [clamp(event.clientX - box.left, 0, f.w), clamp(event.clientY - box.top, 0, f.h)];
       move([f.x0 + x * f.per, f.y1 - y * f.per]);
     };
-    canvas.addEventListener("pointerdown", (event) => { stop(); canvas.setPointerCapture(event.pointerId); follow(event); });
+    canvas.addEventListener("pointerdown", (event) => { stopPlayback(); canvas.setPointerCapture(event.pointerId); follow(event); });
     canvas.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
     canvas.addEventListener("keydown", (event) => {
-      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-      if (!way) return;
+      const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+      if (!direction) return;
       event.preventDefault();
-      stop();
+      stopPlayback();
       const f = frame();
       const step = (event.shiftKey ? 60 : 12) * f.per;
-      move(placed(z).map((v, k) => v + step * way[k]));
-      by("said").textContent = plane.names.map((name, k) => `${name} ${number(placed(z)[k])}`).join(", ");
+      move(project(z).map((v, k) => v + step * direction[k]));
+      byId("said").textContent = plane.names.map((name, k) => `${name} ${number(project(z)[k])}`).join(", ");
     });
-    new ResizeObserver(() => { ground(); drawn(); if (seen) answers.main(seen); }).observe(area);
+    new ResizeObserver(() => { drawBackground(); drawPlane(); if (shown) handlers.main(shown); }).observe(area);
   } else {
-    by("map").hidden = true;
+    byId("map").hidden = true;
     document.body.classList.add("no-map");
   }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (plane) { ground(); drawn(); } if (seen) answers.main(seen); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (plane) { drawBackground(); drawPlane(); } if (shown) handlers.main(shown); });
   if (labels && plane && plane.points) {
-    const legend = by("classes");
+    const legend = byId("classes");
     labels.classes.forEach((name, i) => {
       if (!labels.values.includes(i)) return;
       const key = legend.appendChild(element("span"));
@@ -346,35 +346,35 @@
     });
     if (span) {
       const ramp = element("i", "", "ramp");
-      ramp.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map(onScale).join(", ")})`;
+      ramp.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map(scaleColor).join(", ")})`;
       legend.append(element("span", `${labels.title} ${number(span[0])}`), ramp, element("span", number(span[1])));
     }
   }
 
-  // Codes from the prior: standard normals are drawn here, of a learned prior those that were drawn at export.
+  // Samples from the prior: standard normals are drawn here, those of a learned prior were drawn at export.
   const { prior } = codes;
-  const draw = by("draw");
+  const draw = byId("draw");
   draw.hidden = !prior;
-  draw.textContent = `draw ${prior && prior.words === "a code of the data" ? prior.words : "from the prior"}`;
+  draw.textContent = `draw ${prior && prior.words === "a latent of the data" ? prior.words : "from the prior"}`;
   const stored = prior && !prior.standard ? floats(prior.codes) : null;
   const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
   draw.addEventListener("click", () => {
-    stop();
+    stopPlayback();
     if (prior.standard) z.forEach((_, i) => { z[i] = normal(); });
     else {
-      const given = prior.each > 1 ? Math.max(c.indexOf(1), 0) : 0;
-      const which = Math.floor((Math.random() * prior.n) / prior.each) * prior.each + given;
+      const condition = prior.each > 1 ? Math.max(c.indexOf(1), 0) : 0;
+      const which = Math.floor((Math.random() * prior.n) / prior.each) * prior.each + condition;
       z.set(stored.subarray(which * codes.size, (which + 1) * codes.size));
     }
     show();
   });
-  by("middle").addEventListener("click", () => { stop(); z.set(codes.centre); show(); });
+  byId("middle").addEventListener("click", () => { stopPlayback(); z.set(codes.centre); show(); });
 
-  by("save").addEventListener("click", () => {
-    if (!seen) return;
-    const from = by("shown");
-    const times = data.picture ? Math.max(1, Math.round(512 / Math.max(from.width, from.height))) : 1;
-    const large = Object.assign(document.createElement("canvas"), { width: from.width * times, height: from.height * times });
+  byId("save").addEventListener("click", () => {
+    if (!shown) return;
+    const from = byId("shown");
+    const factor = data.picture ? Math.max(1, Math.round(512 / Math.max(from.width, from.height))) : 1;
+    const large = Object.assign(document.createElement("canvas"), { width: from.width * factor, height: from.height * factor });
     const pen = large.getContext("2d");
     pen.imageSmoothingEnabled = false;
     pen.drawImage(from, 0, 0, large.width, large.height);
@@ -385,65 +385,65 @@
     });
   });
 
-  // Two codes held fast, and the straight way between them.
-  const way = by("way");
-  const play = by("play");
-  let running = 0;
-  function stop() {
-    cancelAnimationFrame(running);
-    running = 0;
+  // Two pinned latents, and linear interpolation between them.
+  const slider = byId("way");
+  const play = byId("play");
+  let frameRequest = 0;
+  function stopPlayback() {
+    cancelAnimationFrame(frameRequest);
+    frameRequest = 0;
     play.textContent = "play";
     play.setAttribute("aria-pressed", "false");
   }
-  function walk(t) {
-    way.value = t;
+  function interpolate(t) {
+    slider.value = t;
     const [a, b] = pins;
     z.forEach((_, i) => { z[i] = a.z[i] + t * (b.z[i] - a.z[i]); });
     if (c && data.condition.several) c.forEach((_, i) => { c[i] = a.c[i] + t * (b.c[i] - a.c[i]); });
     show();
   }
   pins.forEach((pin, i) => {
-    const button = by(`pin-${i}`);
+    const button = byId(`pin-${i}`);
     const small = button.querySelector("canvas");
-    answers[`pin-${i}`] = (x) => paint(small, x, 62);
+    handlers[`pin-${i}`] = (x) => paint(small, x, 62);
     button.addEventListener("click", () => {
-      stop();
+      stopPlayback();
       Object.assign(pin, { z: z.slice(), c: c && c.slice() });
-      thumb(pin, i);
-      way.value = i;
-      drawn();
+      updatePin(pin, i);
+      slider.value = i;
+      drawPlane();
     });
-    thumb(pin, i);
+    updatePin(pin, i);
   });
-  way.addEventListener("input", () => { stop(); walk(Number(way.value)); });
+  slider.addEventListener("input", () => { stopPlayback(); interpolate(Number(slider.value)); });
   play.addEventListener("click", () => {
-    if (running) return stop();
+    if (frameRequest) return stopPlayback();
     play.textContent = "pause";
     play.setAttribute("aria-pressed", "true");
-    const lasts = calm.matches ? 12000 : 3600;
-    let [before, along_] = [performance.now(), Number(way.value)];
+    const duration = reducedMotion.matches ? 12000 : 3600;
+    let [before, t] = [performance.now(), Number(slider.value)];
     const step = (now) => {
-      along_ = (along_ + (now - before) / lasts) % 2;
+      t = (t + (now - before) / duration) % 2;
       before = now;
-      walk(along_ <= 1 ? along_ : 2 - along_);
-      running = requestAnimationFrame(step);
+      interpolate(t <= 1 ? t : 2 - t);
+      frameRequest = requestAnimationFrame(step);
     };
-    running = requestAnimationFrame(step);
+    frameRequest = requestAnimationFrame(step);
   });
 
-  // The page against torch: codes that were decoded at export, decoded again.
-  let [left, most] = [data.check.length, 0];
+  // Check against torch: latents that were decoded at export are decoded again.
+  let [remaining, maxDifference] = [data.check.length, 0];
   data.check.forEach(({ inputs, x }, i) => {
-    const wanted = floats(x);
-    answers[`check-${i}`] = (found) => {
-      most = found.reduce((m, v, j) => Math.max(m, Math.abs(v - wanted[j])), most);
-      left -= 1;
-      if (left) return;
-      by("check").textContent = `Checked just now against PyTorch on ${data.check.length} codes: the largest difference is ${most.toExponential(1)}.`;
-      document.body.dataset.checked = most;
+    const expected = floats(x);
+    handlers[`check-${i}`] = (output) => {
+      maxDifference = output.reduce((m, v, j) => Math.max(m, Math.abs(v - expected[j])), maxDifference);
+      remaining -= 1;
+      if (remaining) return;
+      byId("check").textContent = `Checked just now against PyTorch on ${data.check.length} latents: the largest difference is ${maxDifference.toExponential(1)}.`;
+      document.body.dataset.checked = maxDifference;
     };
   });
-  if (plane) turn(plane);
+  if (plane) showPlane(plane);
   show();
-  data.check.forEach(({ inputs }, i) => ask(`check-${i}`, floats(inputs.z), inputs.c && floats(inputs.c)));
+  data.check.forEach(({ inputs }, i) => requestDecode(`check-${i}`, floats(inputs.z), inputs.c && floats(inputs.c)));
 })();

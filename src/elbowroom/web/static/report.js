@@ -1,57 +1,58 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const queryAll = (selector, root = document) => [...root.querySelectorAll(selector)];
   const clamp = (v, low, high) => Math.min(Math.max(v, low), high);
-  const number = (v) => {
-    const shown = Math.abs(v) >= 1000 ? Math.round(v).toLocaleString("en") : String(Number(v.toPrecision(4)));
-    return shown.replace("-", "−");
+  const formatNumber = (v) => {
+    const text = Math.abs(v) >= 1000 ? Math.round(v).toLocaleString("en") : String(Number(v.toPrecision(4)));
+    return text.replace("-", "−");
   };
-  const element = (tag, text = "", name = "") => {
-    const made = document.createElement(tag);
-    made.textContent = text;
-    made.className = name;
-    return made;
+  const element = (tag, text = "", className = "") => {
+    const node = document.createElement(tag);
+    node.textContent = text;
+    node.className = className;
+    return node;
   };
 
-  // Values of charts, read off under the pointer or with the arrow keys.
-  function readable(chart) {
-    const told = data.charts[Number(chart.dataset.chart)];
+  // Shows the values of a chart under the pointer, or stepped through with the arrow keys.
+  function addChartReadout(chart) {
+    const values = data.charts[Number(chart.dataset.chart)];
     const area = chart.querySelector(".area");
-    if (!told.lines.length) return;
-    const longest = told.lines.reduce((a, b) => (b.x.length > a.x.length ? b : a)).x;
+    if (!values.lines.length) return;
+    const longest = values.lines.reduce((a, b) => (b.x.length > a.x.length ? b : a)).x;
     const rule = area.appendChild(element("span", "", "rule"));
     const box = area.appendChild(element("div", "", "reading"));
-    let at = longest.length - 1;
+    let current = longest.length - 1;
     const hide = () => { rule.hidden = box.hidden = true; };
     const nearest = (xs, v) => xs.reduce((best, x, i) => (Math.abs(x - v) < Math.abs(xs[best] - v) ? i : best), 0);
     const show = (i) => {
-      at = clamp(i, 0, longest.length - 1);
-      const x = longest[at];
-      const share = (x - told.x[0]) / (told.x[1] - told.x[0]);
-      box.replaceChildren(element("b", `${told.axis} ${number(x)}`));
-      for (const line of told.lines) {
+      current = clamp(i, 0, longest.length - 1);
+      const x = longest[current];
+      const fraction = (x - values.x[0]) / (values.x[1] - values.x[0]);
+      box.replaceChildren(element("b", `${values.axis} ${formatNumber(x)}`));
+      for (const line of values.lines) {
         const row = box.appendChild(element("div"));
         const name = row.appendChild(element("span"));
         const key = name.appendChild(element("i", "", `key ${line.role}`));
         if (line.role.startsWith("#")) key.style.borderColor = line.role;
         name.append(line.name);
-        row.appendChild(element("b", number(line.y[nearest(line.x, x)])));
+        row.appendChild(element("b", formatNumber(line.y[nearest(line.x, x)])));
       }
       rule.hidden = box.hidden = false;
-      rule.style.left = `${100 * share}%`;
-      const left = share * area.clientWidth;
-      const flipped = left + 14 + box.offsetWidth > area.clientWidth;
-      box.style.left = `${clamp(flipped ? left - 14 - box.offsetWidth : left + 14, -30, Math.max(area.clientWidth - box.offsetWidth, -30))}px`;
+      rule.style.left = `${100 * fraction}%`;
+      const left = fraction * area.clientWidth;
+      const isFlipped = left + 14 + box.offsetWidth > area.clientWidth;
+      const boxLeft = isFlipped ? left - 14 - box.offsetWidth : left + 14;
+      box.style.left = `${clamp(boxLeft, -30, Math.max(area.clientWidth - box.offsetWidth, -30))}px`;
     };
     hide();
-    const follow = (event) => {
-      const place = area.getBoundingClientRect();
-      const share = (event.clientX - place.left) / place.width;
-      show(nearest(longest, told.x[0] + share * (told.x[1] - told.x[0])));
+    const followPointer = (event) => {
+      const bounds = area.getBoundingClientRect();
+      const fraction = (event.clientX - bounds.left) / bounds.width;
+      show(nearest(longest, values.x[0] + fraction * (values.x[1] - values.x[0])));
     };
-    area.addEventListener("pointermove", follow);
-    area.addEventListener("pointerdown", follow);
+    area.addEventListener("pointermove", followPointer);
+    area.addEventListener("pointerdown", followPointer);
     area.addEventListener("pointerleave", hide);
     area.addEventListener("blur", hide);
     area.addEventListener("keydown", (event) => {
@@ -59,111 +60,114 @@
       if (event.key === "Escape") hide();
       if (!move) return;
       event.preventDefault();
-      show(box.hidden ? at : at + move);
+      show(box.hidden ? current : current + move);
     });
   }
 
-  // The code under the pointer, on a decoded plane.
-  function locatable(solid) {
-    const [rows, columns] = [solid.dataset.rows, solid.dataset.columns].map((names) => names.split("|"));
-    const area = solid.querySelector(".area");
-    const [first, second] = [".axis", ".unit"].map((name) => solid.querySelector(name).textContent.split(",")[0]);
+  // Shows the latent under the pointer on a decoded plane.
+  function addPlaneReadout(plane) {
+    const [rows, columns] = [plane.dataset.rows, plane.dataset.columns].map((names) => names.split("|"));
+    const area = plane.querySelector(".area");
+    const [first, second] = [".axis", ".unit"].map((name) => plane.querySelector(name).textContent.split(",")[0]);
     const box = area.appendChild(element("div", "", "reading"));
     box.hidden = true;
-    const follow = (event) => {
-      const place = area.getBoundingClientRect();
-      const at = (v, n) => clamp(Math.floor(v * n), 0, n - 1);
-      const [x, y] = [event.clientX - place.left, event.clientY - place.top];
-      box.textContent = `${first} ${columns[at(x / place.width, columns.length)]}, ${second} ${rows[at(y / place.height, rows.length)]}`;
+    const followPointer = (event) => {
+      const bounds = area.getBoundingClientRect();
+      const cellIndex = (v, n) => clamp(Math.floor(v * n), 0, n - 1);
+      const [x, y] = [event.clientX - bounds.left, event.clientY - bounds.top];
+      const column = columns[cellIndex(x / bounds.width, columns.length)];
+      const row = rows[cellIndex(y / bounds.height, rows.length)];
+      box.textContent = `${first} ${column}, ${second} ${row}`;
       box.hidden = false;
-      box.style.left = `${clamp(x + 14, 0, place.width - box.offsetWidth)}px`;
-      box.style.top = `${clamp(y - 40, 0, place.height)}px`;
+      box.style.left = `${clamp(x + 14, 0, bounds.width - box.offsetWidth)}px`;
+      box.style.top = `${clamp(y - 40, 0, bounds.height)}px`;
     };
-    area.addEventListener("pointermove", follow);
-    area.addEventListener("pointerdown", follow);
+    area.addEventListener("pointermove", followPointer);
+    area.addEventListener("pointerdown", followPointer);
     area.addEventListener("pointerleave", () => { box.hidden = true; });
   }
 
-  function ticks(low, high, about) {
-    const rough = (high - low) / about;
+  // Round numbers within a range, about `n` of them.
+  function roundTicks(low, high, n) {
+    const rough = (high - low) / n;
     const size = 10 ** Math.floor(Math.log10(rough));
     const step = size * [1, 2, 2.5, 5, 10].find((m) => size * m >= rough * 0.75);
-    const found = [];
-    for (let i = Math.ceil(low / step); i * step <= high; i++) found.push(Number((i * step).toPrecision(12)));
-    return found;
+    const values = [];
+    for (let i = Math.ceil(low / step); i * step <= high; i++) values.push(Number((i * step).toPrecision(12)));
+    return values;
   }
 
-  // From dark to light, and clear of the paper at both ends: for labels that are values.
-  const VALUES = [[68, 40, 120], [49, 104, 142], [33, 145, 140], [83, 197, 104], [232, 210, 60]];
-  const onScale = (share) => {
-    const at = clamp(share, 0, 1) * (VALUES.length - 1);
-    const low = Math.min(Math.floor(at), VALUES.length - 2);
-    const mixed = VALUES[low].map((v, i) => Math.round(v + (VALUES[low + 1][i] - v) * (at - low)));
-    return `rgb(${mixed.join(" ")})`;
+  // A color scale for labels that are numbers: from dark to light, in contrast to the page at both ends.
+  const SCALE = [[68, 40, 120], [49, 104, 142], [33, 145, 140], [83, 197, 104], [232, 210, 60]];
+  const scaleColor = (fraction) => {
+    const position = clamp(fraction, 0, 1) * (SCALE.length - 1);
+    const low = Math.min(Math.floor(position), SCALE.length - 2);
+    const rgb = SCALE[low].map((v, i) => Math.round(v + (SCALE[low + 1][i] - v) * (position - low)));
+    return `rgb(${rgb.join(" ")})`;
   };
 
-  // Codes as points; the example under the pointer.
-  function codes(figure, told) {
+  // A scatter plot of latents: projections to choose from, labels to filter by, the example under the pointer.
+  function addScatter(figure, scatter) {
     const canvas = figure.querySelector(".area > canvas");
     const area = figure.querySelector(".area");
     const card = figure.querySelector(".card");
     const thumbnail = card.querySelector("canvas");
     const words = figure.closest("section").querySelector(".words");
-    const n = told.index.length;
-    const pen = canvas.getContext("2d");
-    const calm = matchMedia("(prefers-reduced-motion: reduce)");
-    const only = new Set();
-    const sheet = told.sheet ? new Image() : null;
-    let view = told.views[0];
-    let places = null;
-    let chosen = -1;
-    let running = 0;
-    if (sheet) sheet.src = told.sheet.source;
+    const nPoints = scatter.index.length;
+    const context = canvas.getContext("2d");
+    const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+    const shownClasses = new Set();
+    const sheet = scatter.sheet ? new Image() : null;
+    let view = scatter.views[0];
+    let positions = null;
+    let selected = -1;
+    let animation = 0;
+    if (sheet) sheet.src = scatter.sheet.source;
 
-    const classes = told.classes || [];
-    const values = told.labels && !classes.length ? [Math.min(...told.labels), Math.max(...told.labels)] : null;
-    const colours = told.index.map((_, i) => {
-      if (!told.labels) return null;
-      if (values) return onScale((told.labels[i] - values[0]) / (values[1] - values[0] || 1));
-      return told.colours[told.labels[i]];
+    const classes = scatter.classes || [];
+    const range = (v) => [Math.min(...v), Math.max(...v)];
+    const labelRange = scatter.labels && !classes.length ? range(scatter.labels) : null;
+    const colors = scatter.index.map((_, i) => {
+      if (!scatter.labels) return null;
+      if (labelRange) return scaleColor((scatter.labels[i] - labelRange[0]) / (labelRange[1] - labelRange[0] || 1));
+      return scatter.colours[scatter.labels[i]];
     });
     const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-    // The same scale on both axes, since both have the same unit.
-    function frame() {
+    // Limits of the axes, on the same scale since both have the same unit.
+    function axisLimits() {
       const [w, h] = [area.clientWidth, area.clientHeight];
-      const span = (v) => [Math.min(...v), Math.max(...v)];
-      const [x, y] = [span(view.x), span(view.y)];
-      const per = Math.max((x[1] - x[0]) / (w - 28), (y[1] - y[0]) / (h - 28)) || 1;
+      const [x, y] = [range(view.x), range(view.y)];
+      const unitsPerPixel = Math.max((x[1] - x[0]) / (w - 28), (y[1] - y[0]) / (h - 28)) || 1;
       const [cx, cy] = [(x[0] + x[1]) / 2, (y[0] + y[1]) / 2];
-      return { w, h, x: [cx - (w / 2) * per, cx + (w / 2) * per], y: [cy - (h / 2) * per, cy + (h / 2) * per] };
+      const [rx, ry] = [(w / 2) * unitsPerPixel, (h / 2) * unitsPerPixel];
+      return { w, h, x: [cx - rx, cx + rx], y: [cy - ry, cy + ry] };
     }
 
-    const marks = (f) => {
-      const left = ticks(f.y[0], f.y[1], 6).map((v) => ({ v, at: (v - f.y[0]) / (f.y[1] - f.y[0]) }));
-      const below = ticks(f.x[0], f.x[1], f.w > 500 ? 8 : 5).map((v) => ({ v, at: (v - f.x[0]) / (f.x[1] - f.x[0]) }));
-      return { left, below };
+    const axisTicks = (f) => {
+      const ticks = ([low, high], n) => roundTicks(low, high, n).map((v) => ({ v, at: (v - low) / (high - low) }));
+      return { left: ticks(f.y, 6), below: ticks(f.x, f.w > 500 ? 8 : 5) };
     };
 
-    function axes(f) {
-      const { left, below } = marks(f);
-      const written = (list, side) => list.map(({ v, at }) => {
-        const span = element("span", number(v));
+    function drawAxes(f) {
+      const { left, below } = axisTicks(f);
+      const tickLabels = (list, side) => list.map(({ v, at }) => {
+        const span = element("span", formatNumber(v));
         span.style[side] = `${100 * at}%`;
         return span;
       });
-      figure.querySelector(".left").replaceChildren(...written(left, "bottom"));
-      figure.querySelector(".below").replaceChildren(...written(below, "left"));
+      figure.querySelector(".left").replaceChildren(...tickLabels(left, "bottom"));
+      figure.querySelector(".below").replaceChildren(...tickLabels(below, "left"));
       figure.querySelector("[data-x]").textContent = view.axes[0];
       figure.querySelector("[data-y]").textContent = view.axes[1];
     }
 
-    const targets = (f) => told.index.map((_, i) => [
+    const screenPositions = (f) => scatter.index.map((_, i) => [
       ((view.x[i] - f.x[0]) / (f.x[1] - f.x[0])) * f.w,
       (1 - (view.y[i] - f.y[0]) / (f.y[1] - f.y[0])) * f.h,
     ]);
 
-    const out = (i) => only.size > 0 && !only.has(told.labels[i]);
+    const isFilteredOut = (i) => shownClasses.size > 0 && !shownClasses.has(scatter.labels[i]);
 
     function draw(f) {
       const scale = devicePixelRatio || 1;
@@ -171,179 +175,187 @@
         canvas.width = Math.round(f.w * scale);
         canvas.height = Math.round(f.h * scale);
       }
-      pen.setTransform(scale, 0, 0, scale, 0, 0);
-      pen.clearRect(0, 0, f.w, f.h);
-      pen.strokeStyle = style("--grid");
-      pen.lineWidth = 1;
-      pen.beginPath();
-      const { left, below } = marks(f);
-      for (const { at } of left) { pen.moveTo(0, (1 - at) * f.h); pen.lineTo(f.w, (1 - at) * f.h); }
-      for (const { at } of below) { pen.moveTo(at * f.w, 0); pen.lineTo(at * f.w, f.h); }
-      pen.stroke();
-      const radius = (n > 1000 ? 3 : n > 300 ? 3.8 : 4.6) * (f.w < 420 ? 0.8 : 1);
+      context.setTransform(scale, 0, 0, scale, 0, 0);
+      context.clearRect(0, 0, f.w, f.h);
+      context.strokeStyle = style("--grid");
+      context.lineWidth = 1;
+      context.beginPath();
+      const { left, below } = axisTicks(f);
+      for (const { at } of left) { context.moveTo(0, (1 - at) * f.h); context.lineTo(f.w, (1 - at) * f.h); }
+      for (const { at } of below) { context.moveTo(at * f.w, 0); context.lineTo(at * f.w, f.h); }
+      context.stroke();
+      const radius = (nPoints > 1000 ? 3 : nPoints > 300 ? 3.8 : 4.6) * (f.w < 420 ? 0.8 : 1);
       const [paper, idle, model] = [style("--paper"), style("--idle"), style("--model")];
-      const order = told.index.map((_, i) => i).sort((a, b) => out(b) - out(a));
-      pen.lineWidth = 0.7;
-      pen.strokeStyle = style("--ring") || paper;
+      const order = scatter.index.map((_, i) => i).sort((a, b) => isFilteredOut(b) - isFilteredOut(a));
+      context.lineWidth = 0.7;
+      context.strokeStyle = style("--ring") || paper;
       for (const i of order) {
-        pen.globalAlpha = out(i) ? 0.4 : 0.92;
-        pen.fillStyle = out(i) ? idle : colours[i] || model;
-        pen.beginPath();
-        pen.arc(places[i][0], places[i][1], out(i) ? radius * 0.7 : radius, 0, 2 * Math.PI);
-        pen.fill();
-        pen.stroke();
+        context.globalAlpha = isFilteredOut(i) ? 0.4 : 0.92;
+        context.fillStyle = isFilteredOut(i) ? idle : colors[i] || model;
+        context.beginPath();
+        context.arc(positions[i][0], positions[i][1], isFilteredOut(i) ? radius * 0.7 : radius, 0, 2 * Math.PI);
+        context.fill();
+        context.stroke();
       }
-      pen.globalAlpha = 1;
-      if (chosen >= 0) {
-        pen.lineWidth = 2;
-        pen.strokeStyle = style("--ink");
-        pen.beginPath();
-        pen.arc(places[chosen][0], places[chosen][1], radius + 3, 0, 2 * Math.PI);
-        pen.stroke();
+      context.globalAlpha = 1;
+      if (selected >= 0) {
+        context.lineWidth = 2;
+        context.strokeStyle = style("--ink");
+        context.beginPath();
+        context.arc(positions[selected][0], positions[selected][1], radius + 3, 0, 2 * Math.PI);
+        context.stroke();
       }
     }
 
-    function settle(moving) {
-      cancelAnimationFrame(running);
-      const f = frame();
-      const [from, to] = [places, targets(f)];
-      axes(f);
-      if (!moving || !from || calm.matches) { places = to; draw(f); return; }
-      const begun = performance.now();
+    function updateLayout(isAnimated) {
+      cancelAnimationFrame(animation);
+      const f = axisLimits();
+      const [from, to] = [positions, screenPositions(f)];
+      drawAxes(f);
+      if (!isAnimated || !from || reducedMotion.matches) { positions = to; draw(f); return; }
+      const start = performance.now();
       const step = (now) => {
-        const t = clamp((now - begun) / 650, 0, 1);
+        const t = clamp((now - start) / 650, 0, 1);
         const eased = 1 - (1 - t) ** 3;
-        places = to.map(([x, y], i) => [from[i][0] + (x - from[i][0]) * eased, from[i][1] + (y - from[i][1]) * eased]);
+        positions = to.map((end, i) => end.map((v, axis) => from[i][axis] + (v - from[i][axis]) * eased));
         draw(f);
-        if (t < 1) running = requestAnimationFrame(step);
+        if (t < 1) animation = requestAnimationFrame(step);
       };
-      running = requestAnimationFrame(step);
+      animation = requestAnimationFrame(step);
     }
 
-    const labelled = (i) => {
-      if (!told.labels) return "";
-      return `label ${classes.length ? classes[told.labels[i]] : number(told.labels[i])}`;
+    const labelText = (i) => {
+      if (!scatter.labels) return "";
+      return `label ${classes.length ? classes[scatter.labels[i]] : formatNumber(scatter.labels[i])}`;
     };
 
-    function choose(i, aloud) {
-      chosen = i;
+    function selectExample(i, isAnnounced = false) {
+      selected = i;
       card.hidden = i < 0;
-      draw(frame());
+      draw(axisLimits());
       if (i < 0) return;
-      const name = `${told.split} example ${told.index[i].toLocaleString("en")}`;
-      const where = [view.x[i], view.y[i]].map(number).join(", ");
+      const name = `${scatter.split} example ${scatter.index[i].toLocaleString("en")}`;
+      const coordinates = [view.x[i], view.y[i]].map(formatNumber).join(", ");
       const lines = card.querySelector("p");
-      const label = told.labels ? [element("b", labelled(i)), element("br")] : [];
-      lines.replaceChildren(...label, name, element("br"), `at ${where}`);
+      const label = scatter.labels ? [element("b", labelText(i)), element("br")] : [];
+      lines.replaceChildren(...label, name, element("br"), `at ${coordinates}`);
       thumbnail.hidden = !sheet;
       if (sheet && sheet.complete) {
-        const { width, height, across } = told.sheet;
+        const { width, height, across } = scatter.sheet;
         thumbnail.width = width;
         thumbnail.height = height;
-        const to = thumbnail.getContext("2d");
-        to.drawImage(sheet, (i % across) * width, Math.floor(i / across) * height, width, height, 0, 0, width, height);
+        const target = thumbnail.getContext("2d");
+        const [left, top] = [(i % across) * width, Math.floor(i / across) * height];
+        target.drawImage(sheet, left, top, width, height, 0, 0, width, height);
         thumbnail.style.imageRendering = "pixelated";
       }
-      const [x, y] = places[i];
+      const [x, y] = positions[i];
       const right = x + 16 + card.offsetWidth < area.clientWidth;
       card.style.left = `${right ? x + 16 : Math.max(x - 16 - card.offsetWidth, 0)}px`;
       card.style.top = `${clamp(y - card.offsetHeight / 2, 0, Math.max(area.clientHeight - card.offsetHeight, 0))}px`;
-      if (aloud) figure.querySelector(".said").textContent = `${labelled(i)}, ${name}, at ${where}`;
+      if (isAnnounced) figure.querySelector(".said").textContent = `${labelText(i)}, ${name}, at ${coordinates}`;
     }
 
-    function under(event, reach) {
-      const place = canvas.getBoundingClientRect();
-      const [x, y] = [event.clientX - place.left, event.clientY - place.top];
+    // Index of the point nearest to the pointer within `reach` pixels, or -1.
+    function pointAt(event, reach) {
+      const bounds = canvas.getBoundingClientRect();
+      const [x, y] = [event.clientX - bounds.left, event.clientY - bounds.top];
       let [best, least] = [-1, reach * reach];
-      places.forEach(([a, b], i) => {
+      positions.forEach(([a, b], i) => {
         const d = (a - x) ** 2 + (b - y) ** 2;
-        if (d < least && !out(i)) [best, least] = [i, d];
+        if (d < least && !isFilteredOut(i)) [best, least] = [i, d];
       });
       return best;
     }
-    canvas.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse") choose(under(event, 18)); });
-    canvas.addEventListener("pointerdown", (event) => choose(under(event, 30)));
-    canvas.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") choose(-1); });
-    canvas.addEventListener("blur", () => choose(-1));
+    canvas.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse") selectExample(pointAt(event, 18));
+    });
+    canvas.addEventListener("pointerdown", (event) => selectExample(pointAt(event, 30)));
+    canvas.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") selectExample(-1); });
+    canvas.addEventListener("blur", () => selectExample(-1));
     canvas.addEventListener("keydown", (event) => {
-      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-      if (event.key === "Escape") choose(-1);
-      if (!way) return;
+      const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      if (event.key === "Escape") selectExample(-1);
+      if (!direction) return;
       event.preventDefault();
-      const [x, y] = chosen >= 0 ? places[chosen] : [area.clientWidth / 2, area.clientHeight / 2];
-      let [best, least] = [chosen, Infinity];
-      places.forEach(([a, b], i) => {
-        const ahead = (a - x) * way[0] + (b - y) * way[1];
-        const aside = Math.abs((a - x) * way[1]) + Math.abs((b - y) * way[0]);
-        if (i !== chosen && !out(i) && ahead > 0.01 && ahead + 3 * aside < least) [best, least] = [i, ahead + 3 * aside];
+      const [x, y] = selected >= 0 ? positions[selected] : [area.clientWidth / 2, area.clientHeight / 2];
+      let [best, least] = [selected, Infinity];
+      positions.forEach(([a, b], i) => {
+        const ahead = (a - x) * direction[0] + (b - y) * direction[1];
+        const aside = Math.abs((a - x) * direction[1]) + Math.abs((b - y) * direction[0]);
+        const cost = ahead + 3 * aside;
+        if (i !== selected && !isFilteredOut(i) && ahead > 0.01 && cost < least) [best, least] = [i, cost];
       });
-      choose(best, true);
+      selectExample(best, true);
     });
 
-    const buttons = all(".views button", figure);
+    const buttons = queryAll(".views button", figure);
     const choice = figure.querySelector(".axes-choice");
-    const turn = (next) => {
+    const showView = (next) => {
       view = next;
-      choose(-1);
+      selectExample(-1);
       const [caption, protocol] = words.children;
       caption.textContent = view.caption;
       protocol.textContent = view.protocol;
-      choice.hidden = view !== told.views[0];
-      settle(true);
+      choice.hidden = view !== scatter.views[0];
+      updateLayout(true);
     };
     buttons.forEach((button, i) => button.addEventListener("click", () => {
       buttons.forEach((other, j) => other.setAttribute("aria-pressed", String(i === j)));
-      turn(told.views[i]);
+      showView(scatter.views[i]);
     }));
-    if (told.dimensions.length > 2) {
+    if (scatter.dimensions.length > 2) {
       const selects = ["across", "up"].map((name, which) => {
         const label = choice.appendChild(element("label", name));
         const select = label.appendChild(element("select"));
-        told.dimensions.forEach((dim, i) => select.add(new Option(`${dim.name} · ${dim.tells}`, i, false, i === which)));
+        scatter.dimensions.forEach((dim, i) => {
+          select.add(new Option(`${dim.name} · ${dim.score}`, i, false, i === which));
+        });
         return select;
       });
-      const caption = told.views[0].caption;
+      const caption = scatter.views[0].caption;
       selects.forEach((select) => select.addEventListener("change", () => {
-        const [a, b] = selects.map((s) => told.dimensions[Number(s.value)]);
-        Object.assign(told.views[0], { x: a.values, y: b.values, axes: [a.axis, b.axis], caption });
-        turn(told.views[0]);
+        const [a, b] = selects.map((s) => scatter.dimensions[Number(s.value)]);
+        Object.assign(scatter.views[0], { x: a.values, y: b.values, axes: [a.axis, b.axis], caption });
+        showView(scatter.views[0]);
       }));
     }
 
     const legend = figure.querySelector(".classes");
     classes.forEach((name, i) => {
-      if (!told.labels.includes(i)) return;
+      if (!scatter.labels.includes(i)) return;
       const button = legend.appendChild(element("button"));
       button.type = "button";
       button.setAttribute("aria-pressed", "false");
-      button.appendChild(element("i")).style.background = told.colours[i];
+      button.appendChild(element("i")).style.background = scatter.colours[i];
       button.append(name);
       button.addEventListener("click", () => {
-        if (!only.delete(i)) only.add(i);
-        button.setAttribute("aria-pressed", String(only.has(i)));
-        choose(-1);
+        if (!shownClasses.delete(i)) shownClasses.add(i);
+        button.setAttribute("aria-pressed", String(shownClasses.has(i)));
+        selectExample(-1);
       });
     });
-    if (values) {
+    if (labelRange) {
       const ramp = element("i", "", "ramp");
-      ramp.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map(onScale).join(", ")})`;
-      legend.append(element("span", `${told.legend} ${number(values[0])}`), ramp, element("span", number(values[1])));
+      ramp.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map(scaleColor).join(", ")})`;
+      const [low, high] = labelRange.map(formatNumber);
+      legend.append(element("span", `${scatter.legend} ${low}`), ramp, element("span", high));
     }
 
-    new ResizeObserver(() => { settle(false); if (chosen >= 0) choose(chosen); }).observe(area);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(frame()));
+    new ResizeObserver(() => { updateLayout(false); if (selected >= 0) selectExample(selected); }).observe(area);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(axisLimits()));
   }
 
-  all("[data-chart]").forEach(readable);
-  all(".solid").forEach(locatable);
-  if (data.codes) codes(document.getElementById("codes-figure"), data.codes);
+  queryAll("[data-chart]").forEach(addChartReadout);
+  queryAll(".solid").forEach(addPlaneReadout);
+  if (data.latents) addScatter(document.getElementById("latents-figure"), data.latents);
 
-  all(".copy").forEach((button) => button.addEventListener("click", async () => {
+  queryAll(".copy").forEach((button) => button.addEventListener("click", async () => {
     const code = button.parentElement.querySelector("code");
     try {
       await navigator.clipboard.writeText(code.textContent);
     } catch {
-      // From disk, some browsers keep the clipboard to themselves: leave the line selected, to be copied by hand.
+      // On pages opened from disk some browsers refuse the clipboard: leave the line selected, to be copied by hand.
       getSelection().selectAllChildren(code);
       if (!document.execCommand("copy")) { button.textContent = "selected"; return; }
     }

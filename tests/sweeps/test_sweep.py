@@ -1,23 +1,14 @@
-"""Sweeps: the grid is the product, it goes on where it was left, and one that fails stops nobody."""
+"""Sweeps: they resume, they grow, and a point that fails stops no other."""
 
-import itertools
 import json
 import shutil
 
-import click
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.cli.compare import MultiValue, multi_value_option
-from elbowroom.cli.main import commands
-from elbowroom.cli.options import NumberList, option_from_argument
-from elbowroom.recipes import RECIPES
 from elbowroom.sweeps import parameter_grid, plan, sweep
-from elbowroom.sweeps.grid import MAX_NAME_CHARS, name_points
 
 QUICK = ["--steps", "12", "--device", "cpu", "--watch", "validation"]
 
@@ -30,164 +21,12 @@ def lines_of(captured):
     return [line for line in captured.out.splitlines() if line.startswith("[")]
 
 
-# The grid.
-
-VALUES = st.lists(
-    st.one_of(st.integers(-5, 5), st.booleans(), st.none(), st.text("ab/. ", max_size=3)), min_size=1, max_size=4
-)
-AXES = st.dictionaries(st.sampled_from(["latent", "lr", "seed", "schedule"]), VALUES, min_size=1)
-
-
-@given(AXES)
-@settings(max_examples=60, deadline=None)
-def test_a_grid_is_the_product_of_its_axes_each_combination_once(axes):
-    points = parameter_grid(axes)
-    product = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-    assert [json.dumps(point) for point in points] == list(dict.fromkeys(json.dumps(point) for point in product))
-
-
-@given(AXES)
-@settings(max_examples=60, deadline=None)
-def test_every_point_has_a_name_of_its_own_that_is_one_folder(axes):
-    points = parameter_grid(axes)
-    found = name_points(points, {})
-    assert list(found.values()) == points
-    for name in found:
-        assert name not in ("", ".", "..")
-        assert not set(name) & set('/\\:*?"<>| \n')
-        assert len(name) <= MAX_NAME_CHARS + 4
-
-
-def test_a_name_says_what_differs():
-    points = parameter_grid({"latent": (2, 20), "hidden": ((400,), (400, 200), ()), "lr": (0.001,), "seed": (0,)})
-    assert list(name_points(points, {}))[:3] == [
-        "latent=2,hidden=400",
-        "latent=2,hidden=400x200",
-        "latent=2,hidden=none",
-    ]
-
-
-def test_a_grid_that_grows_keeps_its_names():
-    first = name_points(parameter_grid({"latent": (2, 5), "lr": (0.001,)}), {})
-    grown = name_points(parameter_grid({"latent": (2, 5), "lr": (0.001, 0.01)}), first)
-    assert set(first) < set(grown)
-    assert {name for name in grown if name not in first} == {"latent=2,lr=0.01", "latent=5,lr=0.01"}
-    # From JSON, as a sweep remembers them, lists come back for tuples.
-    again = name_points(parameter_grid({"hidden": ((64, 32), (8,))}), {"mine": {"hidden": [64, 32]}})
-    assert list(again) == ["mine", "hidden=8"]
-
-
-@pytest.mark.parametrize(
-    ("axes", "words"),
-    [
-        ({"latent": []}, "the grid's 'latent' has no value: give one"),
-        ({"latent": 5}, r"the grid's 'latent' is 5, not its values: give a list, as \[5\]"),
-        ({"data": "digits"}, "the grid's 'data' is 'digits', not its values"),
-    ],
-)
-def test_a_grid_without_values_is_refused(axes, words):
-    with pytest.raises(ValueError, match=words):
-        parameter_grid(axes)
-
-
-# The flags.
-
-
-@pytest.mark.parametrize(
-    ("recipe", "flag", "text", "values"),
-    [
-        ("vae", "latent", "2,5, 10", (2, 5, 10)),
-        ("vae", "latent", "2;5", (2, 5)),
-        ("vae", "hidden", "400", ((400,),)),
-        ("vae", "hidden", "400,200", ((400, 200),)),
-        ("vae", "hidden", "400; 400,200; none", ((400,), (400, 200), ())),
-        ("vae", "likelihood", "bernoulli,gaussian:0.1", ("bernoulli", "gaussian:0.1")),
-        ("beta_vae", "beta", "0.5,1,4", (0.5, 1.0, 4.0)),
-        ("autoencoder", "linear", "true,false", (True, False)),
-    ],
-)
-def test_a_flag_takes_several_values(recipe, flag, text, values):
-    made = multi_value_option(option_from_argument(RECIPES[recipe].arguments[flag]))
-    assert made.type.convert(text, made, None) == values
-
-
-def test_a_flag_that_takes_a_list_as_a_text_is_parted_at_semicolons_alone():
-    ctx = click.Context(commands)
-    params = {p.name: p for p in commands.commands["sweep"].get_command(ctx, "vae").params}
-    assert params["only"].type.convert("0,1; 7", None, ctx) == ("0,1", "7")
-    assert params["only"].type.typed(["0", "1"]) == "0,1"
-    assert params["only"].type.typed([["0", "1"], ["7"]]) == "0,1;7;"
-
-
-def test_an_optimiser_keeps_the_commas_of_its_arguments():
-    text = "adam,sgd(momentum=0.9,nesterov=True),adamw(eps=1e-6,betas=(0.9,0.99))"
-    found = MultiValue(click.STRING).convert(text, None, None)
-    assert found == ("adam", "sgd(momentum=0.9,nesterov=True)", "adamw(eps=1e-6,betas=(0.9,0.99))")
-
-
-@pytest.mark.parametrize(
-    ("numbers", "field", "typed"),
-    [
-        (NumberList(), [400, 200], "400,200"),
-        (NumberList(), [[400], [400, 200], []], "400;400,200;none;"),
-        (click.INT, [2, 5], "2;5;"),
-        (click.STRING, ["adam", "sgd(a=1,b=2)"], "adam;sgd(a=1,b=2);"),
-        (click.BOOL, [True, False], "true;false;"),
-    ],
-)
-def test_a_list_in_toml_means_what_the_flag_does(numbers, field, typed):
-    assert MultiValue(numbers).toml_to_text(field) == typed
-
-
-@pytest.mark.parametrize("recipe", list(RECIPES))
-def test_a_sweep_has_every_flag_of_the_training(recipe):
-    ctx = click.Context(commands)
-    train, swept = (commands.commands[name].get_command(ctx, recipe).params for name in ("train", "sweep"))
-    assert {p.name for p in swept} == {p.name for p in train} | {"dry_run"}
-    alone = {p.name for p in swept if not isinstance(p.type, MultiValue)}
-    assert alone == {"out", "device", "watch", "config", "preset", "dry_run"}
-
-
-def test_flags_and_toml_lay_out_the_same_grid(tmp_path, capsys):
-    file = tmp_path / "grid.toml"
-    file.write_text('latent = [2, 5]\nhidden = [[64], [64, 32]]\nbatch-size = 32\nschedule = ["cosine", "thirds"]\n')
-    out = ["--out", str(tmp_path / "s"), "--dry-run"]
-    assert main(["sweep", "vae", "--config", str(file), *out]) == 0
-    told = capsys.readouterr().out
-    flags = ["--latent", "2,5", "--hidden", "64;64,32", "--batch-size", "32", "--schedule", "cosine,thirds"]
-    assert main(["sweep", "vae", *flags, *out]) == 0
-    assert capsys.readouterr().out == told
-    assert "8 runs" in told
-    assert "latent=5,hidden=64x32,schedule=thirds  to train" in told
-    assert not (tmp_path / "s").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--latent", "2,x"], "'x' is not a valid integer"),
-        (["--latent", ","], "no value: give one, or several with commas"),
-        (["--hidden", "400;a"], "'a' is not a list of whole numbers"),
-        (["--seed", "0,-1"], "-1 is not in the range"),
-        (["--latnet", "2"], "No such option"),
-    ],
-)
-def test_a_mistake_is_one_line(arguments, words, capsys):
-    assert main(["sweep", "vae", *arguments]) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
-
-
-# The trainings.
-
-
 @pytest.fixture(scope="module", autouse=True)
 def quick():
     """Trainings leave neither curves nor a report behind, which take longer than these trainings do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
-        patch.setattr("elbowroom.training.callbacks.Pictures.end", lambda self, state: None)
+        patch.setattr("elbowroom.workbench.monitoring.sample_images.SampleImages.end", lambda self, state: None)
         yield
 
 

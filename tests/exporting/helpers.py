@@ -1,0 +1,78 @@
+"""Models to export, and a way to run their graphs in JavaScript."""
+
+import base64
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import torch
+
+import elbowroom as er
+from elbowroom.exporting.js.compile import compile_graph
+from elbowroom.recipes import RECIPES
+
+SMALL = {
+    "factor_vae": {"critic": (16,), "latent": 4},
+    "vamp_vae": {"components": 10},
+    "vq_vae": {"codes": 8, "dim": 3},
+    "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
+    "vae": {"latent": 2},
+    "iwae": {"k": 3},
+    "m2": {"latent": 3, "hidden": (16,)},
+    "hierarchical_vae": {"widths": (8, 16), "latent": 4},
+    "conv_vae": {"widths": (8, 16), "latent": 5},
+}
+
+
+DECODE = Path(er.__file__).parent / "exporting" / "js" / "interpreter.js"
+
+
+NODE = """
+const read = require("fs").readFileSync;
+const createInterpreter = new Function(read(process.argv[1], "utf8") + "; return createInterpreter;")();
+const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64")).buffer;
+const found = JSON.parse(read(0, "utf8")).map(({ program, weights, inputs }) => {
+  const run = createInterpreter(program, bytes(weights));
+  return inputs.map((given) => Array.from(run(given)));
+});
+process.stdout.write(JSON.stringify(found));
+"""
+
+
+def make(name, shape=(1, 8, 8), likelihood="bernoulli", **more):
+    """A model whose every parameter matters: those that begin at nothing are moved."""
+    torch.manual_seed(0)
+    model, _ = RECIPES[name](shape, likelihood=likelihood, **SMALL.get(name, {}), **more)
+    for parameter in model.parameters():
+        parameter.data.add_(0.05 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def interpreted(cases, chromium):
+    """What the interpreter makes of programs: by node where there is one, else in a browser."""
+    if node := shutil.which("node"):
+        done = subprocess.run([node, "-e", NODE, str(DECODE)], input=json.dumps(cases), capture_output=True, text=True)
+        assert not done.stderr
+        return json.loads(done.stdout)
+    page = chromium().new_page()
+    page.add_script_tag(content=DECODE.read_text())
+    return page.evaluate(
+        """(cases) => cases.map(({ program, weights, inputs }) => {
+            const run = createInterpreter(program, Uint8Array.from(atob(weights), (c) => c.charCodeAt(0)).buffer);
+            return inputs.map((given) => Array.from(run(given)));
+        })""",
+        cases,
+    )
+
+
+def case(module, z, given, half=False):
+    made = compile_graph(module, [t[:1] for t in (z, *given)], ["z", "c"][: 1 + len(given)])
+    inputs = [
+        {name: t[i].flatten().tolist() for name, t in zip(("z", "c"), (z, *given), strict=False)} for i in range(len(z))
+    ]
+    return {
+        "program": made.to_dict(half),
+        "weights": base64.b64encode(made.weight_bytes(half)).decode(),
+        "inputs": inputs,
+    }

@@ -1,0 +1,107 @@
+"""The page's interpreter computes what torch does, for every recipe, likelihood and activation."""
+
+import torch
+from torch import nn
+
+import elbowroom as er
+from elbowroom.exporting.js.graph import MIN_WEIGHT_VALUES
+from elbowroom.exporting.modules import Decoder, cycle_conditions
+from elbowroom.networks import ACTIVATIONS
+from elbowroom.recipes import RECIPES
+from tests.exporting.helpers import case, interpreted, make
+
+LIKELIHOODS = [
+    ((1, 8, 8), "continuous-bernoulli"),
+    ((1, 8, 8), "categorical"),
+    ((2, 9), "diagonal-normal"),
+    ((9,), "gaussian:optimal"),
+    ((9,), "laplace"),
+    ((3, 5, 7), "discretized-logistic"),
+    ((3, 5, 7), "logistic-mixture"),
+]
+
+
+def test_the_interpreter_does_what_torch_does(chromium):
+    todo = [(name, (1, 8, 8), "bernoulli", {}) for name in RECIPES]
+    todo += [("conv_vae", (3, 11, 9), "logistic-mixture", {"network": "residual"})]
+    todo += [("conv_vae", (2, 11), "gaussian:optimal", {})]
+    cases, wanted = [], []
+    for name, shape, likelihood, more in todo:
+        model = make(name, shape, likelihood, **more)
+        decoder, z, given = Decoder(model).eval(), 2 * torch.randn(3, *model.latent_shape), cycle_conditions(model, 3)
+        cases.append(case(decoder, z, given))
+        wanted.append(decoder(z, *given).detach().flatten(1))
+    for what, got, want in zip(todo, interpreted(cases, chromium), wanted, strict=True):
+        assert want.std() > 1e-3, what
+        torch.testing.assert_close(torch.tensor(got), want, atol=1e-4, rtol=0, msg=lambda m, what=what: f"{what}: {m}")
+
+
+class Own(nn.Module):
+    """A network as others write them."""
+
+    def __init__(self):
+        super().__init__()
+        self.foot = nn.Sequential(nn.Linear(4, 32), nn.BatchNorm1d(32), nn.Hardtanh())
+        self.up = nn.Sequential(
+            nn.ConvTranspose2d(2, 6, 4, stride=2, padding=1, groups=2),
+            nn.BatchNorm2d(6),
+            nn.GELU(approximate="tanh"),
+            nn.LayerNorm([6, 8, 8]),
+            nn.ConvTranspose2d(6, 3, 3, stride=2, output_padding=1, dilation=1),
+            nn.Conv2d(3, 2, 3, stride=2, dilation=2, bias=False),
+            nn.Dropout(),
+        )
+        for norm in (self.foot[1], self.up[1]):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+            nn.init.normal_(norm.weight)
+
+    def forward(self, z):
+        h = self.up(self.foot(z).reshape(-1, 2, 4, 4))
+        return torch.cat((h.mean((1, 3)), h.flatten(1)[:, ::3].softmax(-1), z**2), 1)
+
+
+def test_networks_of_ones_own_are_programs_too(chromium):
+    torch.manual_seed(0)
+    module, z = Own().eval(), torch.randn(3, 4)
+    (got,) = interpreted([case(module, z, ())], chromium)
+    torch.testing.assert_close(torch.tensor(got), module(z).detach(), atol=1e-5, rtol=0)
+
+
+class Mean(nn.Module):
+    def __init__(self, family):
+        super().__init__()
+        self.family = family
+
+    def forward(self, z):
+        return self.family(z).mean
+
+
+def test_every_likelihood_and_activation_is_a_program(chromium):
+    """Their numbers far out too, where formulas lose their digits."""
+    torch.manual_seed(0)
+    columns = er.Columns(er.Gaussian(1), er.Bernoulli(1), er.families.Classes(3), er.Laplace(1))
+    families = [er.likelihood(name, shape) for shape, name in LIKELIHOODS] + [columns]
+    modules = [Mean(family) for family in families]
+    sizes = [family.size for family in families]
+    for make_layer in ACTIVATIONS.values():
+        modules.append(make_layer(6, 4))
+        sizes.append(6)
+    given = [4 * torch.randn(3, size) for size in sizes]
+    found = interpreted([case(m.eval(), z, ()) for m, z in zip(modules, given, strict=True)], chromium)
+    for module, z, got in zip(modules, given, found, strict=True):
+        want = module(z).detach().flatten(1)
+        torch.testing.assert_close(torch.tensor(got), want, atol=1e-4, rtol=0, msg=lambda m, at=module: f"{at}: {m}")
+
+
+def test_half_precision_is_that_of_torch(chromium):
+    """The weights as the page reads them are those that torch rounds to, and settings of formulas are not rounded."""
+    model = make("vae", likelihood="discretized-logistic")
+    z = torch.randn(4, 2)
+    one = case(Decoder(model).eval(), z, (), half=True)
+    for parameter in model.parameters():
+        if parameter.numel() >= MIN_WEIGHT_VALUES:
+            parameter.data.copy_(parameter.half().float())
+    (got,) = interpreted([one], chromium)
+    want = Decoder(model).eval()(z).detach().flatten(1)
+    torch.testing.assert_close(torch.tensor(got), want, atol=1e-5, rtol=0)

@@ -1,0 +1,63 @@
+"""ONNX files compute what torch does, run by onnxruntime."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom.cli import main
+from elbowroom.exporting.modules import cycle_conditions
+from elbowroom.exporting.onnx import MAX_RELATIVE_ERROR
+from elbowroom.recipes import RECIPES
+from tests.exporting.helpers import SMALL
+
+
+def session(path):
+    return pytest.importorskip("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def exported(name, digits, folder, **more):
+    torch.manual_seed(0)
+    model, objective = RECIPES[name](digits.shape, **(SMALL.get(name, {}) | more))
+    run = er.fit(model, objective, digits, steps=3, out=folder / "run", device="cpu")
+    return er.load(run), er.export(run, onnx=folder / "onnx")
+
+
+FAST = "vae"
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == FAST else pytest.mark.slow) for n in RECIPES])
+def test_onnx_does_what_torch_does(name, digits, tmp_path):
+    """Run by another program, on another number of examples than it was written with."""
+    pytest.importorskip("onnx")
+    model, told = exported(name, digits, tmp_path)
+    names = [file.path.name for file in told]
+    about = json.loads((tmp_path / "onnx" / "model.json").read_text())
+    assert names == [*about["files"], "model.json"]
+    assert ("sampler.onnx" in names) == (name != "autoencoder")
+    x, y, _ = digits.test.first(7)
+    given = {} if not cycle_conditions(model, 1) else {"c": torch.eye(10)[y].numpy()}
+    first, *_ = session(tmp_path / "onnx" / "encoder.onnx").run(None, {"x": x.numpy(), **given})
+    z = model.encode(x, y)
+    np.testing.assert_allclose(first.reshape(z.shape), z, atol=MAX_RELATIVE_ERROR)
+    (mean,) = session(tmp_path / "onnx" / "decoder.onnx").run(None, {"z": z.numpy(), **given})
+    np.testing.assert_allclose(mean, model.sample(z=z, c=y), atol=MAX_RELATIVE_ERROR)
+    if "sampler.onnx" in names:
+        sampler = session(tmp_path / "onnx" / "sampler.onnx")
+        size = about["files"]["sampler.onnx"]["inputs"]["noise"]["shape"][1]
+        eps = np.random.default_rng(0).standard_normal((5, size), dtype=np.float32)
+        one, two = (sampler.run(None, {"noise": eps, **{k: v[:5] for k, v in given.items()}}) for _ in range(2))
+        assert one[0].shape == (5, *model.shape)
+        assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_onnx_that_is_off_leaves_nothing(run, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("onnx")
+    monkeypatch.setattr("elbowroom.exporting.onnx.MAX_RELATIVE_ERROR", -1.0)
+    assert main(["export", str(run.path), "--onnx", str(tmp_path / "onnx")]) == 2
+    told = capsys.readouterr().err
+    assert "the encoder's 'mean' as ONNX is off by" in told
+    assert told.count("\n") == 1
+    assert not list(tmp_path.iterdir())

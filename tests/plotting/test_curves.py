@@ -1,0 +1,30 @@
+"""Training curves show the rows of metrics.jsonl, with units."""
+
+from elbowroom.plotting import plot_curves
+
+
+def test_curves_are_the_rows_of_the_metrics(views):
+    run = views("factor_vae").run
+    figure = plot_curves(run)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles[0] == "loss"
+    assert {"log density ratio, by the critic", "the critic's own loss", "ELBO, higher is better"} <= set(titles)
+    lines = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].get_lines()}
+    assert lines == {split: [row["loss"] for row in run.metrics(split)] for split in ("train", "validation", "test")}
+    # Where the loss is the negated bound, one of them is enough.
+    titles = [axes.get_title(loc="left") for axes in plot_curves(views("vae").run).axes]
+    assert titles == ["loss, −ELBO", "reconstruction, −log p(x|z)", "KL(q ‖ p)"]
+
+
+def test_the_kl_of_every_latent_of_a_hierarchy_is_in_one_chart(views):
+    run = views("hierarchical_vae").run
+    (axes,) = [a for a in plot_curves(run).axes if a.get_title(loc="left").startswith("KL of each latent, validation")]
+    rows = run.metrics("validation")
+    kl = [key for key in rows[-1] if key.startswith("kl_z")]
+    assert len(kl) > 1
+    assert [list(line.get_ydata()) for line in axes.get_lines()] == [[row[key] for row in rows] for key in kl]
+
+
+def test_units_other_than_nats_are_named(views):
+    axes = {a.get_title(loc="left"): a.get_ylabel() for a in plot_curves(views("vq_vae").run).axes}
+    assert axes["commitment"] == "squared distance per example"

@@ -1,0 +1,105 @@
+"""Every kind of figure for every recipe: axes with units, or the reason why there is none."""
+
+import numpy as np
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom.plotting import PLOTS, RunView, plot
+from elbowroom.recipes import RECIPES
+from tests.plotting.conftest import SMALL
+
+#: Figures that some models do not have, with words of the error message.
+MISSING = {
+    ("autoencoder", "samples"): "no prior to sample from",
+    ("autoencoder", "nearest"): "no prior to sample from",
+    ("vq_vae", "latents"): "choices from a codebook",
+    ("vq_vae", "traversals"): "choices from a codebook",
+    ("vq_vae", "interpolations"): "choices from a codebook",
+    **{(name, kind): "their own plane" for name in ("vae", "vamp_vae", "autoencoder") for kind in ("pca", "tsne")},
+    **{(name, "plane"): "dimensions, not two" for name in RECIPES if SMALL.get(name, {}).get("latent") != 2},
+    ("vq_vae", "plane"): "choices from a codebook",
+    ("table", "plane"): "rows of a table",
+}
+
+
+@pytest.mark.parametrize("kind", list(PLOTS))
+@pytest.mark.parametrize("name", [*RECIPES, "table"])
+def test_every_figure_names_its_axes_or_says_why_there_is_none(views, name, kind):
+    view = views(name)
+    if (name, kind) in MISSING:
+        with pytest.raises(ValueError, match=MISSING[name, kind]) as caught:
+            PLOTS[kind](view)
+        assert "\n" not in str(caught.value)
+        return
+    figure = PLOTS[kind](view)
+    for axes in figure.axes:
+        # A color bar has one axis.
+        assert axes.get_ylabel(), axes
+        assert axes.get_xlabel() or axes.get_label() == "<colorbar>", axes
+    spec = PLOTS[kind].build_spec(view)
+    assert spec.caption.endswith(".")
+    assert spec.protocol
+    assert figure.get_suptitle() == spec.title
+
+
+UNITS = {
+    "curves": ("optimiser steps", "nats per example"),
+    "latents": ("standard deviations of the prior", "standard deviations of the prior"),
+    "traversals": ("standard deviations of the prior", "KL in nats"),
+    "kl": ("dimension", "nats per example"),
+    "nearest": ("distance in pixel values", "sample"),
+    "plane": ("standard deviations of the prior", "standard deviations of the prior"),
+}
+
+
+@pytest.mark.parametrize("kind", list(UNITS))
+def test_axes_have_units(views, kind):
+    axes = PLOTS[kind](views("vae")).axes[0]
+    for label, unit in zip((axes.get_xlabel(), axes.get_ylabel()), UNITS[kind], strict=True):
+        assert unit in label
+
+
+@pytest.mark.parametrize("latent", [1, 3])
+def test_small_and_odd_data(tmp_path, latent):
+    """A single example, one dimension, no labels, three channels, attributes, labels without end."""
+    rng = np.random.default_rng(0)
+    x = rng.random((40, 6, 5, 3), dtype=np.float32)
+    for i, (test, y) in enumerate([(1, None), (20, rng.random((40, 4), dtype=np.float32)), (20, np.arange(40))]):
+        data = er.load_data(x if y is None else (x, y), validation=0, test=test)
+        run = er.fit(*er.recipes.vae(data.shape, latent=latent), data, steps=2, batch_size=8, out=tmp_path / str(i))
+        view = RunView(run, data)
+        figures, missing = {}, {}
+        for kind, plot_ in PLOTS.items():
+            try:
+                figures[kind] = plot_(view)
+            except ValueError as error:
+                missing[kind] = str(error)
+        assert {"curves", "reconstructions", "samples", "traversals", "kl", "nearest"} <= set(figures)
+        assert ("interpolations" in figures) == (test > 1)
+        if latent == 1:
+            assert "a single dimension: there is no plane to show it on" in missing["latents"]
+            assert missing["plane"] == "the latent has 1 dimension, not two: there is no one plane"
+
+
+def test_any_module_has_its_curves(digits, tmp_path):
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 64), torch.nn.Unflatten(1, (1, 8, 8)))
+    loss = er.Loss(lambda output, x: ((output - x) ** 2).sum())
+    run = er.fit(module, loss, digits, steps=3, out=tmp_path / "run", device="cpu")
+    view = RunView(run, digits, module)
+    assert plot("curves", view).axes
+    with pytest.raises(ValueError, match="Sequential is a module of your own: what it draws is for you to show"):
+        plot("samples", view)
+
+
+def test_unknown_kinds_and_odd_settings(views):
+    with pytest.raises(ValueError, match="unknown kind of figure 'traversal': did you mean 'traversals'"):
+        plot("traversal", views("vae"))
+    with pytest.raises(ValueError, match="examples, how many to encode, must be at least 1, got 0"):
+        RunView(views("vae").run, examples=0)
+
+
+def test_the_old_kind_of_figure_warns(views):
+    with pytest.warns(DeprecationWarning, match="the figure 'codes' is now called 'latents'"):
+        figure = plot("codes", views("vae"))
+    assert figure.get_suptitle() == "Latents, two dimensions"

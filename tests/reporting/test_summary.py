@@ -1,0 +1,47 @@
+"""The head of a report: its sentence and its metrics are the run's own."""
+
+import shutil
+
+import pytest
+
+from tests.reporting.page import read_report
+
+
+@pytest.mark.parametrize("name", ["vae", "factor_vae", "autoencoder"])
+def test_its_numbers_are_those_of_the_metrics(runs, name):
+    run, page = runs(name), read_report(runs(name))
+    last = run.metrics("test")[-1]
+    values = [text.replace("−", "-") for text in page.texts["dd"]]
+    names = ["elbo", "reconstruction", "kl"] if "elbo" in last else ["loss", "reconstruction"]
+    assert values[: len(names)] == [f"{last[key]:.2f}" for key in names]
+    assert f"mean over {last['examples']:,} test examples, epoch 2" in page.words
+    loss = page.data["charts"][0]
+    for line in loss["lines"]:
+        rows = run.metrics(line["name"])
+        assert line["x"] == [row["step"] for row in rows]
+        assert line["y"] == pytest.approx([row["loss"] for row in rows], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("beta_vae", "A beta_vae (Higgins et al. 2017) with a latent of 20 dimensions and "),
+        ("iwae", "An iwae (Burda, Grosse & Salakhutdinov 2016) with a latent of 20 dimensions and "),
+        ("ladder_vae", "A ladder_vae (Sønderby et al. 2016) with 2 latents, the uppermost of 3 dimensions, and "),
+        ("vq_vae", "A vq_vae (van den Oord, Vinyals & Kavukcuoglu 2017) with 20 codes of 3 numbers and "),
+    ],
+)
+def test_it_begins_with_a_sentence(runs, name, words):
+    run, text = runs(name), read_report(runs(name)).words
+    assert words + f"{run.record['parameters']:,} parameters, trained on the 1,258 training examples of digits" in text
+    assert "for 2 epochs, 20 steps, in " in text
+
+
+def test_an_unfinished_run_is_called_that(runs, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(runs("vae").path, copy)
+    lines = (copy / "metrics.jsonl").read_text().splitlines()
+    (copy / "metrics.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    assert "It has not finished." in read_report(copy).words
+    (copy / "metrics.jsonl").write_text("")
+    assert read_report(copy).data["charts"][0]["lines"] == []
