@@ -1,50 +1,52 @@
 """The page of a comparison in a browser."""
 
-import shutil
-
 import pytest
 
+from elbowroom.comparing import compare
+from tests.browser.helpers import PHONE, WIDE
+from tests.comparing.helpers import quick_training, train_sweep
 
-def test_sorting_reading_and_bringing_forward(page, tmp_path):
-    """In a browser: a click and the Enter key sort, within each protocol; lines are read with the arrow keys."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium here")
-    _, text = page
-    (file := tmp_path / "page.html").write_text(text)
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for width in (390, 1440):
-            view = browser.new_page(viewport={"width": width, "height": 900})
-            wrong = []
-            view.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
-            view.on("console", lambda message, wrong=wrong: wrong.append(message.text))
-            view.on("request", lambda r, wrong=wrong: r.url.startswith("http") and wrong.append(r.url))
-            view.goto(file.as_uri())
-            assert view.evaluate("document.documentElement.scrollWidth") <= width
-            head = view.locator("#figures thead button", has_text="squared error").first
-            head.click()
-            order = "bodies => [...bodies].map(b => [...b.rows].map(r => r.querySelector('.number:nth-last-child(6)')"
-            order += "?.dataset.v).filter(v => v))"
-            values = view.locator("table.figures").first.locator("tbody").evaluate_all(order)
-            assert len(values) == 2
-            for body in values:
-                numbers = [float(v) for v in body]
-                assert numbers == sorted(numbers)
-            head.focus()
-            view.keyboard.press("Enter")
-            values = view.locator("table.figures").first.locator("tbody").evaluate_all(order)
-            for body in values:
-                assert [float(v) for v in body] == sorted((float(v) for v in body), reverse=True)
-            area = view.locator("#curves .area").first
-            area.focus()
-            view.keyboard.press("ArrowLeft")
-            view.keyboard.press("ArrowDown")
-            reading = view.locator("#curves .reading").first
-            assert reading.is_visible()
-            assert "optimiser steps" in reading.inner_text()
-            view.keyboard.press("Escape")
-            assert not reading.is_visible()
-            assert wrong == []
-        browser.close()
+#: The squared errors of each body of a table, in the order of its rows.
+READ_ERRORS = """bodies => [...bodies].map(
+    body => [...body.rows].map(row => row.querySelector('.number:nth-last-child(6)')?.dataset.v).filter(v => v)
+)"""
+
+
+@pytest.fixture(scope="module")
+def comparison_file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compared") / "s"
+    with quick_training():
+        comparison = compare(train_sweep(folder), baselines=True, log=lambda line: None)
+    return comparison.write(folder / "page.html")
+
+
+@pytest.mark.parametrize("viewport", [PHONE, WIDE])
+def test_sorting_and_reading_lines(comparison_file, browser, viewport):
+    """A click and the Enter key sort, within each protocol; lines are read with the arrow keys."""
+    page = browser.new_page(viewport=viewport)
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("request", lambda request: request.url.startswith("http") and problems.append(request.url))
+    page.goto(comparison_file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    head = page.locator("#figures thead button", has_text="squared error").first
+    bodies = page.locator("table.figures").first.locator("tbody")
+    head.click()
+    values = [[float(v) for v in body] for body in bodies.evaluate_all(READ_ERRORS)]
+    assert len(values) == 2
+    assert values == [sorted(body) for body in values]
+    head.focus()
+    page.keyboard.press("Enter")
+    values = [[float(v) for v in body] for body in bodies.evaluate_all(READ_ERRORS)]
+    assert values == [sorted(body, reverse=True) for body in values]
+    page.locator("#curves .area").first.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    reading = page.locator("#curves .reading").first
+    assert reading.is_visible()
+    assert "optimiser steps" in reading.inner_text()
+    page.keyboard.press("Escape")
+    assert not reading.is_visible()
+    assert not problems
+    page.close()

@@ -32,8 +32,8 @@ def test_a_flag_that_takes_a_list_as_a_text_is_parted_at_semicolons_alone():
     ctx = click.Context(commands)
     params = {p.name: p for p in commands.commands["sweep"].get_command(ctx, "vae").params}
     assert params["only"].type.convert("0,1; 7", None, ctx) == ("0,1", "7")
-    assert params["only"].type.typed(["0", "1"]) == "0,1"
-    assert params["only"].type.typed([["0", "1"], ["7"]]) == "0,1;7;"
+    assert params["only"].type.toml_to_text(["0", "1"]) == "0,1"
+    assert params["only"].type.toml_to_text([["0", "1"], ["7"]]) == "0,1;7;"
 
 
 def test_an_optimiser_keeps_the_commas_of_its_arguments():

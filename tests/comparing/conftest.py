@@ -1,4 +1,4 @@
-"""A sweep with failed points, the same with baselines, and short trainings."""
+"""A sweep with failed points, the same with baselines and as a page, and short trainings."""
 
 import shutil
 
@@ -6,33 +6,33 @@ import pytest
 
 from elbowroom.cli import main
 from elbowroom.comparing import compare
-from tests.comparing.helpers import QUICK
+from tests.comparing.helpers import QUICK, quick_training, train_sweep
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def quick():
-    """Trainings leave neither curves nor a report behind, which take longer than these trainings do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
-        patch.setattr("elbowroom.workbench.monitoring.sample_images.SampleImages.end", lambda self, state: None)
+    with quick_training():
         yield
 
 
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory):
-    """Two sizes of code and an impossible one, on two seeds."""
-    folder = tmp_path_factory.mktemp("compared") / "s"
-    assert main(["sweep", "vae", "--latent", "0,2,3", "--seed", "0,1", *QUICK, "--out", str(folder)]) == 1
-    return folder
+@pytest.fixture(scope="package")
+def swept(tmp_path_factory, quick):
+    return train_sweep(tmp_path_factory.mktemp("compared") / "s")
 
 
-@pytest.fixture(scope="module")
-def based(swept, tmp_path_factory):
-    """The same with baselines."""
-    folder = tmp_path_factory.mktemp("based") / "s"
+@pytest.fixture(scope="package")
+def with_baselines(swept, tmp_path_factory):
+    """The folder of the same sweep with baselines, their comparison, and the lines that were logged."""
+    folder = tmp_path_factory.mktemp("baselines") / "s"
     shutil.copytree(swept, folder)
-    told = []
-    return folder, compare(folder, baselines=True, log=told.append), told
+    logged = []
+    return folder, compare(folder, baselines=True, log=logged.append), logged
+
+
+@pytest.fixture(scope="package")
+def page(with_baselines, tmp_path_factory):
+    _, comparison, _ = with_baselines
+    return comparison, comparison.write(tmp_path_factory.mktemp("page") / "compare.html").read_text()
 
 
 @pytest.fixture
@@ -45,9 +45,3 @@ def train(tmp_path):
         return out
 
     return train
-
-
-@pytest.fixture(scope="module")
-def page(based, tmp_path_factory):
-    _, found, _ = based
-    return found, found.write(tmp_path_factory.mktemp("page") / "compare.html").read_text()

@@ -7,14 +7,14 @@ import pytest
 
 import elbowroom as er
 from elbowroom.comparing import compare, pca
-from tests.comparing.helpers import group
+from tests.comparing.helpers import find_group
 
 
-def test_baselines_stand_beside_the_runs(based):
-    folder, found, told = based
-    assert sum("[" in line for line in told) == 8
-    deep, linear = (group(found, recipe="autoencoder", latent=2, linear=flag) for flag in (False, True))
-    components = group(found, recipe="pca", latent=2)
+def test_baselines_stand_beside_the_runs(with_baselines):
+    folder, found, logged = with_baselines
+    assert sum("[" in line for line in logged) == 8
+    deep, linear = (find_group(found, recipe="autoencoder", latent=2, linear=flag) for flag in (False, True))
+    components = find_group(found, recipe="pca", latent=2)
     assert [g.seed_summary for g in (deep, linear, components)] == ["0, 1"] * 3
     # The same data, seeds and layers as the runs; and what each column is defined for.
     record = json.loads((folder / "baselines" / "baseline=deep,latent=2,seed=1" / "recipe.json").read_text())
@@ -25,7 +25,7 @@ def test_baselines_stand_beside_the_runs(based):
     for name in ("elbo", "kl"):
         assert not any(name in g.metrics for g in (deep, linear, components))
     assert all("squared_error" in g.metrics for g in (deep, linear, components))
-    assert deep.protocol == components.protocol == group(found, recipe="vae", latent=2).protocol
+    assert deep.protocol == components.protocol == find_group(found, recipe="vae", latent=2).protocol
     assert linear.protocol != deep.protocol
     assert linear.settings["hidden"] == []
     assert any("cross-entropy of the output, clipped into [1/512, 511/512]" in note for note in found.notes)
@@ -35,11 +35,11 @@ def test_baselines_stand_beside_the_runs(based):
     assert components.metrics["squared_error"].sd == pytest.approx(np.std(errors, ddof=1), rel=1e-4)
 
 
-def test_baselines_are_trained_once(based):
-    folder, found, _ = based
-    told = []
-    again = compare(folder, baselines=True, log=told.append)
-    assert told == []
+def test_baselines_are_trained_once(with_baselines):
+    folder, found, _ = with_baselines
+    logged = []
+    again = compare(folder, baselines=True, log=logged.append)
+    assert logged == []
     assert len(again.entries) == len(found.entries)
     # Without the flag what was trained is a run like others; PCA is kept nowhere.
     assert len(compare(folder).entries) == len(found.entries) - 4
@@ -48,9 +48,9 @@ def test_baselines_are_trained_once(based):
 def test_ones_own_autoencoder_is_the_baseline(train):
     vae = train("vae")
     train("mine", recipe="autoencoder")
-    told = []
-    found = compare(vae.parent, baselines=True, log=told.append)
-    assert [line for line in told if "[" in line] == ["[1/1] run"]
+    logged = []
+    found = compare(vae.parent, baselines=True, log=logged.append)
+    assert [line for line in logged if "[" in line] == ["[1/1] run"]
     assert len([entry for entry in found.entries if entry.settings.get("recipe") == "autoencoder"]) == 2
 
 

@@ -11,21 +11,21 @@ from elbowroom.cli import main
 from elbowroom.comparing import compare
 from elbowroom.comparing.columns import COLUMNS, SeedMean
 from elbowroom.runs.settings import find_differing_settings, find_distinguishing_settings
-from tests.comparing.helpers import QUICK, group, rows_of
+from tests.comparing.helpers import QUICK, find_group, read_rows
 
 
 def test_means_and_deviations_are_those_of_the_runs_own_rows(swept):
     found = compare(swept)
     for latent in (2, 3):
         runs = [swept / f"latent={latent},seed={seed}" for seed in (0, 1)]
-        last = [rows_of(run, "test")[-1] for run in runs]
-        validation = [[row["loss"] for row in rows_of(run, "validation")] for run in runs]
+        last = [read_rows(run, "test")[-1] for run in runs]
+        validation = [[row["loss"] for row in read_rows(run, "validation")] for run in runs]
         expected = {name: [row[name] for row in last] for name in ("elbo", "reconstruction", "kl", "loss")}
         expected["validation_loss"] = [losses[-1] for losses in validation]
         expected["best_validation_loss"] = [min(losses) for losses in validation]
         expected["squared_error"] = [er.evaluate(run, metrics="reconstruction")["mse"].value for run in runs]
         expected["parameters"] = [json.loads((run / "recipe.json").read_text())["parameters"] for run in runs]
-        figures = group(found, latent=latent).metrics
+        figures = find_group(found, latent=latent).metrics
         for name, values in expected.items():
             assert figures[name].mean == pytest.approx(np.mean(values), rel=1e-6), name
             assert figures[name].sd == pytest.approx(np.std(values, ddof=1), rel=1e-4, abs=1e-9), name
@@ -110,8 +110,8 @@ def test_what_failed_or_is_not_finished_does_not_count(swept, tmp_path):
         "latent=2,seed=1": "unfinished",
         "latent=3,seed=0": "damaged",
     }
-    mine = group(found, latent=2)
-    assert mine.metrics["elbo"] == SeedMean(rows_of(folder / "latent=2,seed=0", "test")[-1]["elbo"], None, 1)
+    mine = find_group(found, latent=2)
+    assert mine.metrics["elbo"] == SeedMean(read_rows(folder / "latent=2,seed=0", "test")[-1]["elbo"], None, 1)
     assert mine.seed_summary == "0 (1 missing)"
     said = " ".join(found.footnotes)
     assert "latent=0,seed=0 does not count: failed, recipe vae(latent=0)" in said

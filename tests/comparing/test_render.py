@@ -5,8 +5,8 @@ import io
 import json
 
 
-def test_json_and_csv_say_the_same(based):
-    _, found, _ = based
+def test_json_and_csv_say_the_same(with_baselines):
+    _, found, _ = with_baselines
     told = json.loads(found.json())
     rows = list(csv.DictReader(io.StringIO(found.csv())))
     assert len(told["rows"]) == len(rows) == len(found.groups)

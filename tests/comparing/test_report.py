@@ -9,7 +9,7 @@ import numpy as np
 
 import elbowroom as er
 from elbowroom.comparing import compare
-from tests.comparing.helpers import group, rows_of
+from tests.comparing.helpers import find_group, read_rows
 
 ATTACK = '<img src=x onerror="alert(1)">&\'"'
 
@@ -41,7 +41,7 @@ class Figures(HTMLParser):
             self.tables[-1][-1][-1][1] += data
 
 
-def test_the_page_tells_the_numbers_of_the_runs(page, based):
+def test_the_page_tells_the_numbers_of_the_runs(page, with_baselines):
     found, text = page
     figures = Figures(text)
     means = [row for row in figures.tables[0] if len(row) > 2]
@@ -52,24 +52,24 @@ def test_the_page_tells_the_numbers_of_the_runs(page, based):
             there = one.metrics.get(column.name)
             assert (float(value) == there.mean) if there else (value, shown) == ("", "—")
     every = {row[0][1]: row for row in figures.tables[1] if row}
-    folder, _, _ = based
+    folder, _, _ = with_baselines
     at = [column.name for column in found.columns]
     for latent in (2, 3):
         for seed in (0, 1):
             name = f"latent={latent},seed={seed}"
-            last = rows_of(folder / name, "test")[-1]
+            last = read_rows(folder / name, "test")[-1]
             for term in ("elbo", "reconstruction", "kl"):
                 assert float(every[name][3 + at.index(term)][0]) == last[term]
 
 
-def test_the_curves_are_the_means_of_the_rows(page, based):
+def test_the_curves_are_the_means_of_the_rows(page, with_baselines):
     _, text = page
-    folder, found, _ = based
+    folder, found, _ = with_baselines
     charts = json.loads(next(s for s in Figures(text).scripts if s.startswith('{"charts"')))["charts"]
     assert charts
-    steps = [row["step"] for row in rows_of(folder / "latent=2,seed=0", "validation")]
-    elbos = np.array([[r["elbo"] for r in rows_of(folder / f"latent=2,seed={s}", "validation")] for s in (0, 1)])
-    number = found.groups.index(group(found, recipe="vae", latent=2))
+    steps = [row["step"] for row in read_rows(folder / "latent=2,seed=0", "validation")]
+    elbos = np.array([[r["elbo"] for r in read_rows(folder / f"latent=2,seed={s}", "validation")] for s in (0, 1)])
+    number = found.groups.index(find_group(found, recipe="vae", latent=2))
     (line,) = [line for line in charts[0]["lines"] if line["group"] == number]
     assert line["x"] == steps
     np.testing.assert_allclose(line["y"], elbos.mean(0), rtol=1e-5)

@@ -23,25 +23,21 @@ SMALL = {
     "hierarchical_vae": {"widths": (8, 16), "latent": 4},
     "conv_vae": {"widths": (8, 16), "latent": 5},
 }
-
-
-DECODE = Path(er.__file__).parent / "exporting" / "js" / "interpreter.js"
-
-
+INTERPRETER = Path(er.__file__).parent / "exporting" / "js" / "interpreter.js"
 NODE = """
 const read = require("fs").readFileSync;
 const createInterpreter = new Function(read(process.argv[1], "utf8") + "; return createInterpreter;")();
 const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64")).buffer;
-const found = JSON.parse(read(0, "utf8")).map(({ program, weights, inputs }) => {
+const outputs = JSON.parse(read(0, "utf8")).map(({ program, weights, inputs }) => {
   const run = createInterpreter(program, bytes(weights));
-  return inputs.map((given) => Array.from(run(given)));
+  return inputs.map((input) => Array.from(run(input)));
 });
-process.stdout.write(JSON.stringify(found));
+process.stdout.write(JSON.stringify(outputs));
 """
 
 
-def make(name, shape=(1, 8, 8), likelihood="bernoulli", **more):
-    """A model whose every parameter matters: those that begin at nothing are moved."""
+def build_model(name, shape=(1, 8, 8), likelihood="bernoulli", **more):
+    """A model whose every parameter matters: those that are initialized with zeros are moved."""
     torch.manual_seed(0)
     model, _ = RECIPES[name](shape, likelihood=likelihood, **SMALL.get(name, {}), **more)
     for parameter in model.parameters():
@@ -49,30 +45,31 @@ def make(name, shape=(1, 8, 8), likelihood="bernoulli", **more):
     return model.eval()
 
 
-def interpreted(cases, chromium):
-    """What the interpreter makes of programs: by node where there is one, else in a browser."""
+def run_interpreter(cases, chromium):
+    """The outputs of the interpreter for graphs and inputs: run by node where there is one, else in a browser."""
     if node := shutil.which("node"):
-        done = subprocess.run([node, "-e", NODE, str(DECODE)], input=json.dumps(cases), capture_output=True, text=True)
-        assert not done.stderr
-        return json.loads(done.stdout)
+        command = [node, "-e", NODE, str(INTERPRETER)]
+        result = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True)
+        assert not result.stderr
+        return json.loads(result.stdout)
     page = chromium().new_page()
-    page.add_script_tag(content=DECODE.read_text())
+    page.add_script_tag(content=INTERPRETER.read_text())
     return page.evaluate(
         """(cases) => cases.map(({ program, weights, inputs }) => {
             const run = createInterpreter(program, Uint8Array.from(atob(weights), (c) => c.charCodeAt(0)).buffer);
-            return inputs.map((given) => Array.from(run(given)));
+            return inputs.map((input) => Array.from(run(input)));
         })""",
         cases,
     )
 
 
-def case(module, z, given, half=False):
-    made = compile_graph(module, [t[:1] for t in (z, *given)], ["z", "c"][: 1 + len(given)])
+def interpreter_case(module, z, given, half=False):
+    graph = compile_graph(module, [t[:1] for t in (z, *given)], ["z", "c"][: 1 + len(given)])
     inputs = [
         {name: t[i].flatten().tolist() for name, t in zip(("z", "c"), (z, *given), strict=False)} for i in range(len(z))
     ]
     return {
-        "program": made.to_dict(half),
-        "weights": base64.b64encode(made.weight_bytes(half)).decode(),
+        "program": graph.to_dict(half),
+        "weights": base64.b64encode(graph.weight_bytes(half)).decode(),
         "inputs": inputs,
     }

@@ -6,12 +6,12 @@ from torch import nn
 
 from elbowroom.exporting.js.compile import compile_graph
 from elbowroom.exporting.modules import Decoder
-from tests.exporting.helpers import make
+from tests.exporting.helpers import build_model
 
 
 def test_noise_that_is_turned_off_costs_nothing():
     """A ladder's means need no variances: of each way down the program keeps the exponential of none."""
-    model = make("ladder_vae")
+    model = build_model("ladder_vae")
     steps = compile_graph(Decoder(model).eval(), [torch.zeros(1, *model.latent_shape)], ["z"]).operations
     assert "exp" not in [step.op for step in steps]
     assert all(step.output > max(step.inputs) or step.op == "view" for step in steps if step.op != "linear")

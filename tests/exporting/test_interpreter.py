@@ -8,7 +8,7 @@ from elbowroom.exporting.js.graph import MIN_WEIGHT_VALUES
 from elbowroom.exporting.modules import Decoder, cycle_conditions
 from elbowroom.networks import ACTIVATIONS
 from elbowroom.recipes import RECIPES
-from tests.exporting.helpers import case, interpreted, make
+from tests.exporting.helpers import build_model, interpreter_case, run_interpreter
 
 LIKELIHOODS = [
     ((1, 8, 8), "continuous-bernoulli"),
@@ -27,11 +27,11 @@ def test_the_interpreter_does_what_torch_does(chromium):
     todo += [("conv_vae", (2, 11), "gaussian:optimal", {})]
     cases, wanted = [], []
     for name, shape, likelihood, more in todo:
-        model = make(name, shape, likelihood, **more)
+        model = build_model(name, shape, likelihood, **more)
         decoder, z, given = Decoder(model).eval(), 2 * torch.randn(3, *model.latent_shape), cycle_conditions(model, 3)
-        cases.append(case(decoder, z, given))
+        cases.append(interpreter_case(decoder, z, given))
         wanted.append(decoder(z, *given).detach().flatten(1))
-    for what, got, want in zip(todo, interpreted(cases, chromium), wanted, strict=True):
+    for what, got, want in zip(todo, run_interpreter(cases, chromium), wanted, strict=True):
         assert want.std() > 1e-3, what
         torch.testing.assert_close(torch.tensor(got), want, atol=1e-4, rtol=0, msg=lambda m, what=what: f"{what}: {m}")
 
@@ -64,7 +64,7 @@ class Own(nn.Module):
 def test_networks_of_ones_own_are_programs_too(chromium):
     torch.manual_seed(0)
     module, z = Own().eval(), torch.randn(3, 4)
-    (got,) = interpreted([case(module, z, ())], chromium)
+    (got,) = run_interpreter([interpreter_case(module, z, ())], chromium)
     torch.testing.assert_close(torch.tensor(got), module(z).detach(), atol=1e-5, rtol=0)
 
 
@@ -88,7 +88,7 @@ def test_every_likelihood_and_activation_is_a_program(chromium):
         modules.append(make_layer(6, 4))
         sizes.append(6)
     given = [4 * torch.randn(3, size) for size in sizes]
-    found = interpreted([case(m.eval(), z, ()) for m, z in zip(modules, given, strict=True)], chromium)
+    found = run_interpreter([interpreter_case(m.eval(), z, ()) for m, z in zip(modules, given, strict=True)], chromium)
     for module, z, got in zip(modules, given, found, strict=True):
         want = module(z).detach().flatten(1)
         torch.testing.assert_close(torch.tensor(got), want, atol=1e-4, rtol=0, msg=lambda m, at=module: f"{at}: {m}")
@@ -96,12 +96,12 @@ def test_every_likelihood_and_activation_is_a_program(chromium):
 
 def test_half_precision_is_that_of_torch(chromium):
     """The weights as the page reads them are those that torch rounds to, and settings of formulas are not rounded."""
-    model = make("vae", likelihood="discretized-logistic")
+    model = build_model("vae", likelihood="discretized-logistic")
     z = torch.randn(4, 2)
-    one = case(Decoder(model).eval(), z, (), half=True)
+    one = interpreter_case(Decoder(model).eval(), z, (), half=True)
     for parameter in model.parameters():
         if parameter.numel() >= MIN_WEIGHT_VALUES:
             parameter.data.copy_(parameter.half().float())
-    (got,) = interpreted([one], chromium)
+    (got,) = run_interpreter([one], chromium)
     want = Decoder(model).eval()(z).detach().flatten(1)
     torch.testing.assert_close(torch.tensor(got), want, atol=1e-5, rtol=0)

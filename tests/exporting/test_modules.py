@@ -5,13 +5,13 @@ import torch
 
 from elbowroom.exporting.modules import Decoder, Encoder, PriorSampler, cycle_conditions
 from elbowroom.recipes import RECIPES
-from tests.exporting.helpers import make
+from tests.exporting.helpers import build_model
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_the_parts_are_the_models(name):
     """Encoder and decoder say what the model's own methods say; a sample is its code, decoded."""
-    model = make(name)
+    model = build_model(name)
     x, c = torch.rand(4, 1, 8, 8), torch.arange(4) % 10
     given = cycle_conditions(model, 4)
     encoder = Encoder(model).eval()
@@ -33,7 +33,7 @@ def test_the_parts_are_the_models(name):
 @pytest.mark.parametrize("name", ["vamp_vae", "vq_vae"])
 def test_a_priors_transformation_of_noise_draws_from_it(name):
     """The moments of many codes are those of the prior's own draws."""
-    model = make(name)
+    model = build_model(name)
     sampler, n = PriorSampler(model).eval(), 40_000
     with torch.no_grad():
         made = sampler.transform.forward

@@ -15,9 +15,8 @@ def test_the_points_are_the_latents_of_the_examples(runs, digits):
     x, y = digits.test.first(1000).x, digits.test.first(1000).y
     z = er.load(run).encode(x)
     assert sorted(scatter["index"]) == list(range(359))
-    for choice, values in zip(
-        scatter["dimensions"][:2], (scatter["views"][0]["x"], scatter["views"][0]["y"]), strict=True
-    ):
+    coordinates = scatter["views"][0]["x"], scatter["views"][0]["y"]
+    for choice, values in zip(scatter["dimensions"][:2], coordinates, strict=True):
         dim = int(choice["name"][1:].translate(str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789"))) - 1
         np.testing.assert_allclose(values, z[scatter["index"], dim], rtol=1e-3, atol=1e-3)
     assert scatter["labels"] == y[scatter["index"]].tolist()

@@ -6,7 +6,7 @@ import pytest
 
 from elbowroom.cli import main
 from elbowroom.comparing import compare
-from tests.comparing.helpers import group
+from tests.comparing.helpers import find_group
 
 
 @pytest.mark.parametrize(
@@ -21,18 +21,18 @@ from tests.comparing.helpers import group
 def test_a_mistake_is_one_line(swept, arguments, words, capsys):
     run = str(swept / "latent=2,seed=0")
     assert main(["compare", *(run if a == "RUN" else a for a in arguments)]) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert printed.count("\n") == 1
 
 
 def test_the_command_prints_the_table_and_writes_the_page(swept, tmp_path, capsys):
     out = tmp_path / "mine.html"
     assert main(["compare", str(swept), "--out", str(out)]) == 0
-    said = capsys.readouterr().out
-    best = group(compare(swept), latent=2).metrics["elbo"]
-    assert f"−{-best.mean:.2f} ± {best.sd:.2f}" in said
-    assert str(out) in said
+    printed = capsys.readouterr().out
+    best = find_group(compare(swept), latent=2).metrics["elbo"]
+    assert f"−{-best.mean:.2f} ± {best.sd:.2f}" in printed
+    assert str(out) in printed
     assert out.read_text().startswith("<!doctype html>")
     runs = [str(swept / f"latent={latent},seed=0") for latent in (2, 3)]
     assert main(["compare", *runs, "--json"]) == 0

@@ -1,0 +1,29 @@
+"""The code and the commands of pages in docs/ run, in the order of the page; other pages have tests beside what they show."""
+
+import re
+import shlex
+
+import pytest
+
+from elbowroom.cli import main
+
+
+@pytest.mark.parametrize("page", ["audit", "doctor", "evaluation", "export"])
+def test_blocks_of_the_page_run(page, root, tmp_path, monkeypatch):
+    """On the digits instead of MNIST."""
+    if page == "export":
+        pytest.importorskip("onnxscript")
+        pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    text = (root / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(python|bash)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert blocks
+    names = {"__name__": page}
+    for language, code in blocks:
+        if language == "python":
+            exec(compile(code, f"docs/{page}.md", "exec"), names)
+            continue
+        for line in code.splitlines():
+            words = shlex.split(line.replace("--data mnist", "--data digits"), comments=True)
+            assert words[0] == "elbowroom"
+            assert main(words[1:]) == 0, line
