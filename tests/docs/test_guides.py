@@ -1,4 +1,4 @@
-"""The code and the commands of pages in docs/ run, in the order of the page; other pages have tests beside what they show."""
+"""The code and the commands of the guides run, in the order of the page; the other guides have tests of their own."""
 
 import re
 import shlex
