@@ -70,12 +70,12 @@ def test_flags_and_toml_lay_out_the_same_grid(tmp_path, capsys):
     file.write_text('latent = [2, 5]\nhidden = [[64], [64, 32]]\nbatch-size = 32\nschedule = ["cosine", "thirds"]\n')
     out = ["--out", str(tmp_path / "s"), "--dry-run"]
     assert main(["sweep", "vae", "--config", str(file), *out]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     flags = ["--latent", "2,5", "--hidden", "64;64,32", "--batch-size", "32", "--schedule", "cosine,thirds"]
     assert main(["sweep", "vae", *flags, *out]) == 0
-    assert capsys.readouterr().out == told
-    assert "8 runs" in told
-    assert "latent=5,hidden=64x32,schedule=thirds  to train" in told
+    assert capsys.readouterr().out == printed
+    assert "8 runs" in printed
+    assert "latent=5,hidden=64x32,schedule=thirds  to train" in printed
     assert not (tmp_path / "s").exists()
 
 
@@ -91,6 +91,6 @@ def test_flags_and_toml_lay_out_the_same_grid(tmp_path, capsys):
 )
 def test_a_mistake_is_one_line(arguments, words, capsys):
     assert main(["sweep", "vae", *arguments]) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert printed.count("\n") == 1

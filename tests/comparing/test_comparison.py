@@ -138,3 +138,14 @@ def test_damaged_weights_leave_the_rows(swept, tmp_path):
     assert "elbo" in found.groups[0].metrics
     assert "squared_error" not in found.groups[0].metrics
     assert "model.safetensors" in found.write(tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(("old", "new"), [("differs", "differing_settings"), ("apart", "comparability_notes")])
+def test_an_old_attribute_warns_and_gives_the_new_one(swept, old, new):
+    comparison = compare(swept)
+    with pytest.warns(DeprecationWarning, match=f"Comparison.{old} is now called {new}"):
+        assert getattr(comparison, old) == getattr(comparison, new)
+    with pytest.warns(DeprecationWarning, match="Group.figures is now called metrics"):
+        assert comparison.groups[-1].figures == comparison.groups[-1].metrics
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        comparison.nothing  # noqa: B018

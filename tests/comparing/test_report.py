@@ -23,7 +23,7 @@ class Figures(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
-        told = dict(attributes)
+        values = dict(attributes)
         self.fetched += [v for k, v in attributes if k in ("src", "href", "srcset", "action", "data", "poster")]
         assert not any(name.startswith("on") for name, _ in attributes), attributes
         if tag == "table":
@@ -31,7 +31,7 @@ class Figures(HTMLParser):
         if tag == "tr":
             self.tables[-1].append([])
         if tag == "td":
-            self.tables[-1][-1].append([told.get("data-v", ""), ""])
+            self.tables[-1][-1].append([values.get("data-v", ""), ""])
         self._in = tag
 
     def handle_data(self, data):

@@ -65,9 +65,9 @@ def test_the_page_is_one_file_that_asks_for_nothing(run, tmp_path, chromium):
 
 def test_a_page_that_is_too_large_is_refused(run, tmp_path, capsys):
     assert main(["export", str(run.path), "--html", str(tmp_path / "a.html"), "--max-mb", "0.001"]) == 2
-    told = capsys.readouterr().err
-    assert "the decoder has 0.0 MB of weights and a page takes 0.001: give a larger --max-mb" in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert "the decoder has 0.0 MB of weights and a page takes 0.001: give a larger --max-mb" in printed
+    assert printed.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 

@@ -57,7 +57,7 @@ def test_onnx_that_is_off_leaves_nothing(run, tmp_path, monkeypatch, capsys):
     pytest.importorskip("onnx")
     monkeypatch.setattr("elbowroom.exporting.onnx.MAX_RELATIVE_ERROR", -1.0)
     assert main(["export", str(run.path), "--onnx", str(tmp_path / "onnx")]) == 2
-    told = capsys.readouterr().err
-    assert "the encoder's 'mean' as ONNX is off by" in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert "the encoder's 'mean' as ONNX is off by" in printed
+    assert printed.count("\n") == 1
     assert not list(tmp_path.iterdir())

@@ -51,10 +51,10 @@ def test_what_fails_is_told_and_the_others_go_on(swept, capsys):
     assert list(held["failed"]) == ["latent=0,seed=0", "latent=0,seed=1"]
     assert "give a larger latent" in held["failed"]["latent=0,seed=0"]
     assert main(["sweep", "vae", "--latent", "0,2", "--seed", "0", *QUICK, "--out", str(swept)]) == 1
-    said = capsys.readouterr()
-    assert "1 finished, 1 failed" in said.out
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("failed     latent=0,seed=0: recipe vae(latent=0)")
+    printed = capsys.readouterr()
+    assert "1 finished, 1 failed" in printed.out
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith("failed     latent=0,seed=0: recipe vae(latent=0)")
 
 
 def test_begun_again_it_keeps_what_is_finished_and_resumes_what_is_not(swept, tmp_path, capsys):
@@ -72,8 +72,8 @@ def test_begun_again_it_keeps_what_is_finished_and_resumes_what_is_not(swept, tm
     assert main(["sweep", "vae", *flags, "--dry-run"]) == 0
     assert capsys.readouterr().out.count("unfinished") == 2
     assert main(["sweep", "vae", *flags]) == 0
-    told = lines_of(capsys.readouterr())
-    assert [line.endswith("finished before") for line in told] == [True, False, False, True]
+    printed = lines_of(capsys.readouterr())
+    assert [line.endswith("finished before") for line in printed] == [True, False, False, True]
     for name, before in kept.items():
         assert er.Run(folder / name).state == "finished"
         written = (folder / name / "model.safetensors").stat().st_mtime_ns
@@ -87,8 +87,8 @@ def test_a_grown_grid_trains_the_new_points_only(swept, tmp_path, capsys):
     shutil.copytree(swept, folder)
     flags = ["--latent", "2", "--seed", "0", "--lr", "0.001,0.01", *QUICK, "--out", str(folder)]
     assert main(["sweep", "vae", *flags]) == 0
-    told = lines_of(capsys.readouterr())
-    assert told == ["[1/2] latent=2,seed=0  finished before", "[2/2] latent=2,lr=0.01,seed=0"]
+    printed = lines_of(capsys.readouterr())
+    assert printed == ["[1/2] latent=2,seed=0  finished before", "[2/2] latent=2,lr=0.01,seed=0"]
 
 
 @pytest.fixture
@@ -120,13 +120,13 @@ def start(digits):
 
 
 def test_any_function_that_trains_can_be_swept(start, tmp_path):
-    told = []
-    points = sweep(start, {"latent": (2, 3), "seed": (0,)}, tmp_path, told.append)
+    logged = []
+    points = sweep(start, {"latent": (2, 3), "seed": (0,)}, tmp_path, logged.append)
     assert [point.state for point in points] == ["finished", "finished"]
     assert [point.run.model().latent_shape for point in points] == [(2,), (3,)]
-    assert told[0] == "[1/2] latent=2"
+    assert logged[0] == "[1/2] latent=2"
     loss = points[0].run.metrics("validation")[-1]["loss"]
-    assert f"finished, validation loss {loss:.2f}" in told[1]
+    assert f"finished, validation loss {loss:.2f}" in logged[1]
 
 
 def test_whatever_goes_wrong_is_one_line(start, tmp_path):
