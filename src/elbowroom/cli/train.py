@@ -41,7 +41,9 @@ def _train_options() -> list[click.Option]:
             show_default=True,
             help="a name that 'elbowroom data' lists, a path, or a pattern of shards",
         ),
-        click.Option(["--epochs"], type=int, help="passes over the training examples  [default: 10, or more to reach 1,000 steps]"),
+        click.Option(
+            ["--epochs"], type=int, help="passes over the training examples  [default: 10, or 1,000 steps if more]"
+        ),
         click.Option(["--steps"], type=int, help="optimiser steps, instead of epochs"),
         click.Option(["--batch-size"], type=int, default=128, show_default=True, help="examples per step"),
         click.Option(["--lr"], type=options.FiniteFloat(), default=1e-3, show_default=True, help="learning rate"),
