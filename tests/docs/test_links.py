@@ -122,7 +122,8 @@ def test_links_and_images_exist(page):
 
 @pytest.mark.parametrize("page", CURRENT)
 def test_files_and_folders_exist(page):
-    for code in inline_code(read(page)):
+    text = read(page)
+    for code in (*inline_code(text), *fences(text, "bash"), indented(text)):
         for path in re.findall(r"(?<![\w./])((?:src|tests|docs|labs|benchmarks|tools)/[\w./-]+)", code):
             assert (ROOT / path.rstrip(".")).exists(), path
 

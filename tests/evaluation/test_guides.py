@@ -1,4 +1,4 @@
-"""The code of the pages docs/anomalies.md and docs/judging-pictures.md runs."""
+"""The code of the pages docs/anomalies.md and docs/judging-images.md runs."""
 
 import re
 
@@ -7,7 +7,7 @@ def test_the_python_of_the_pages_runs(root, tmp_path, monkeypatch):
     """On the digits instead of MNIST, of which a class has fewer examples than a batch."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ELBOWROOM_CACHE", str(tmp_path / "cache"))
-    for page in ("anomalies", "judging-pictures"):
+    for page in ("anomalies", "judging-images"):
         text = (root / "docs" / f"{page}.md").read_text(encoding="utf-8")
         blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
         assert blocks
