@@ -47,9 +47,16 @@ def digits():
 
 @pytest.fixture(autouse=True)
 def no_report(request, monkeypatch):
-    """Trainings leave no report in tests, which have hundreds of them; marked ``report`` they do as for everybody."""
-    if not request.node.get_closest_marker("report"):
-        monkeypatch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
+    """Trainings leave no report in tests, which have hundreds of them; marked ``report`` they do as for everybody.
+
+    Both are set: a fixture of the whole session may have patched the report away for its own trainings.
+    """
+    from elbowroom.workbench.monitoring.report import write_final_report
+
+    is_wanted = request.node.get_closest_marker("report")
+    monkeypatch.setattr(
+        "elbowroom.workbench.fit.write_final_report", write_final_report if is_wanted else lambda state: None
+    )
 
 
 @pytest.fixture
