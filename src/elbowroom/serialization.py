@@ -1,4 +1,4 @@
-"""Tensors in safetensors files: written atomically, read with checks. No pickle."""
+"""Atomic writes; tensors in safetensors files, written atomically and read with checks. No pickle."""
 
 from __future__ import annotations
 
@@ -6,13 +6,44 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+
+@contextmanager
+def atomic_path(path: Path, is_durable: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside ``path``, and move what was written there into its place.
+
+    A reader sees the old file or the new one, whole. After an error the old file stays, and the new one is removed.
+
+    Args:
+        path: the file to write; its folder is made where there is none.
+        is_durable: whether the bytes must be on the disk before the file takes its place, for what has to survive a
+            power failure.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "notes", "a.txt")
+    >>> with atomic_path(path) as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> path.read_text(), os.listdir(path.parent)
+    ('whole', ['a.txt'])
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.part")
+    try:
+        yield temporary
+        if is_durable:
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def named_tensors(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
@@ -32,20 +63,16 @@ def named_tensors(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
 
 def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
     """Write a file atomically: a reader sees the old file or the new one."""
-    temporary = path.with_name(path.name + ".writing")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, dict(metadata or {}))
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
+        with atomic_path(path, is_durable=True) as temporary:
+            save_file(
+                {name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, dict(metadata or {})
+            )
     except SafetensorError as error:
         # The library gives the error number only in its message, which ends in "(os error N)".
         number = re.search(r"os error (\d+)", str(error))
         code = int(number[1]) if number else errno.EIO
         raise OSError(code, os.strerror(code), str(path)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_hashed(folder: Path, stem: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:

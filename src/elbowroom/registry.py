@@ -1,0 +1,116 @@
+"""Registry of plug-ins by name: recipes, suites, checks, diagnoses, plots, samplers, readers, endpoints, callbacks."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from elbowroom import errors
+from elbowroom.deprecation import warn_renamed
+
+T = TypeVar("T")
+AnyT = TypeVar("AnyT")
+
+
+class Registry(Mapping[str, T]):
+    """Items by name, in the order in which they were registered.
+
+    The modules that register items of the package are imported when the registry is first read, in the given order:
+    a new item is one file, and one name in ``modules``. Items that were registered elsewhere come after those.
+
+    Args:
+        kind: what an item is, for the error at an unknown name: "recipe".
+        modules: dotted names of the modules that register the package's own items.
+        renamed: deprecated names, with the current ones; they work with a warning.
+
+    >>> shapes = Registry("shape")
+    >>> @shapes.register("square")
+    ... def square(side):
+    ...     '''A square.'''
+    ...     return side**2
+    >>> shapes["square"](3), shapes.help("square"), list(shapes)
+    (9, 'A square.', ['square'])
+    >>> shapes.find("sqare")
+    Traceback (most recent call last):
+    ValueError: unknown shape 'sqare': did you mean 'square'? Known: square
+    """
+
+    def __init__(self, kind: str, modules: tuple[str, ...] = (), renamed: Mapping[str, str] | None = None) -> None:
+        self.kind, self._modules, self._renamed = kind, modules, renamed or {}
+        self._items: dict[str, T] = {}
+        self._help: dict[str, str] = {}
+        self._source: dict[str, str] = {}
+        self._is_complete = not modules
+
+    def add(self, name: str, item: T, help: str | None = None, source: Any = None) -> T:
+        """Register an item, in place of one of the same name; return it.
+
+        Args:
+            name: what it is asked for by.
+            item: the function, class or description.
+            help: what it is, in a line; by default the first line of its docstring.
+            source: the function or class that it was made from, if it is not that itself.
+        """
+        defined = item if source is None else source
+        self._items[name] = item
+        self._help[name] = (inspect.getdoc(defined) or "").partition("\n")[0] if help is None else help
+        self._source[name] = getattr(defined, "__module__", "")
+        return item
+
+    def register(self, name: str, help: str | None = None) -> Callable[[AnyT], AnyT]:
+        """Return a decorator that registers a function or class under a name, and leaves it as it is."""
+
+        def decorate(item: Any) -> Any:
+            return self.add(name, item, help)
+
+        return decorate
+
+    def find(self, name: str) -> T:
+        """Return the item of this name.
+
+        Raises:
+            ValueError: there is none; the message names the nearest.
+        """
+        if name not in self and name in self._renamed:
+            warn_renamed(f"the {self.kind} '{name}'", f"'{self._renamed[name]}'")
+            name = self._renamed[name]
+        if name not in self:
+            raise errors.unknown_name(self.kind, name, list(self))
+        return self[name]
+
+    def help(self, name: str) -> str:
+        """Return what the item of this name is, in a line."""
+        self._complete()
+        return self._help[name]
+
+    def source(self, name: str) -> str:
+        """Return the dotted name of the module that defines the item of this name."""
+        self._complete()
+        return self._source[name]
+
+    def __getitem__(self, name: str) -> T:
+        self._complete()
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._complete()
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        self._complete()
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return f"Registry({self.kind!r}, {list(self)})"
+
+    def _complete(self) -> None:
+        """Import the package's own modules once, and bring their items to the front, in the order of the modules."""
+        if self._is_complete:
+            return
+        self._is_complete = True
+        for module in self._modules:
+            importlib.import_module(module)
+        rank = {module: i for i, module in enumerate(self._modules)}
+        self._items = dict(sorted(self._items.items(), key=lambda item: rank.get(self._source[item[0]], len(rank))))
