@@ -3,7 +3,11 @@
 async function checkResponse(response) {
   if (response.ok) return response;
   let message = `the server answered ${response.status}`;
-  try { message = (await response.json()).error ?? message; } catch { /* the response has no message */ }
+  try {
+    message = (await response.json()).error ?? message;
+  } catch {
+    /* the response has no message */
+  }
   const error = new Error(message);
   error.status = response.status;
   throw error;
@@ -11,7 +15,9 @@ async function checkResponse(response) {
 
 const fetchOrExplain = (address, options) =>
   fetch(address, options).catch((error) => {
-    throw error.name === "AbortError" ? error : new Error("the server does not answer: is 'elbowroom studio' still running?");
+    throw error.name === "AbortError"
+      ? error
+      : new Error("the server does not answer: is 'elbowroom studio' still running?");
   });
 
 /** GET JSON; an array in the query becomes a repeated parameter. */
@@ -23,7 +29,12 @@ export async function getJson(path, query = {}, signal = undefined) {
 }
 
 async function sendJson(path, body, signal) {
-  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal };
+  const options = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    signal,
+  };
   return checkResponse(await fetchOrExplain(path, options));
 }
 
@@ -44,9 +55,14 @@ class LiveConnection {
   #resolveReady = () => {};
 
   /** Resolves once the socket is open, or after a second: requests after it miss no update. */
-  ready = new Promise((resolve) => { this.#resolveReady = resolve; setTimeout(resolve, 1000); });
+  ready = new Promise((resolve) => {
+    this.#resolveReady = resolve;
+    setTimeout(resolve, 1000);
+  });
 
-  constructor() { this.#open(); }
+  constructor() {
+    this.#open();
+  }
 
   #open() {
     const socket = (this.#socket = new WebSocket(socketUrl("/ws/live")));
@@ -71,7 +87,9 @@ class LiveConnection {
     link.classList.toggle("lost", !there);
   }
 
-  #emit(message) { for (const listener of this.#listeners) listener(message); }
+  #emit(message) {
+    for (const listener of this.#listeners) listener(message);
+  }
 
   /** Subscribe to the rows and images of these runs. */
   watchRuns(runs) {
@@ -107,9 +125,14 @@ export class DecodeSocket {
   #open() {
     const socket = (this.#socket = new WebSocket(socketUrl(`/ws/decode?run=${encodeURIComponent(this.#run)}`)));
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => { this.#sentAt = 0; this.#sendNext(); };
+    socket.onopen = () => {
+      this.#sentAt = 0;
+      this.#sendNext();
+    };
     socket.onmessage = (event) => this.#receive(event.data);
-    socket.onclose = () => { if (!this.#closed) setTimeout(() => this.#open(), 1000); };
+    socket.onclose = () => {
+      if (!this.#closed) setTimeout(() => this.#open(), 1000);
+    };
   }
 
   #receive(data) {

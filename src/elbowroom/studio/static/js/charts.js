@@ -3,15 +3,29 @@
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { cssColor, dimensionName, h, formatNumber, svg } from "./dom.js";
 
-export const TERM_UNITS = { loss: "nats per example", elbo: "nats per example, higher is better", reconstruction: "nats per example", kl: "nats per example", examples_per_second: "" };
-export const TERM_LABELS = { elbo: "ELBO", kl: "KL", loss: "loss", reconstruction: "reconstruction", examples_per_second: "examples per second" };
+export const TERM_UNITS = {
+  loss: "nats per example",
+  elbo: "nats per example, higher is better",
+  reconstruction: "nats per example",
+  kl: "nats per example",
+  examples_per_second: "",
+};
+export const TERM_LABELS = {
+  elbo: "ELBO",
+  kl: "KL",
+  loss: "loss",
+  reconstruction: "reconstruction",
+  examples_per_second: "examples per second",
+};
 const NON_TERMS = new Set(["step", "epoch", "seconds", "examples"]);
 
 /** The names of all terms in these splits, the most important first. */
 export function termNames(splits) {
   const found = new Set(Object.values(splits).flatMap((split) => Object.keys(split)));
   const first = ["elbo", "loss", "reconstruction", "kl"].filter((name) => found.has(name));
-  const others = [...found].filter((name) => !first.includes(name) && !NON_TERMS.has(name) && name !== "examples_per_second");
+  const others = [...found].filter(
+    (name) => !first.includes(name) && !NON_TERMS.has(name) && name !== "examples_per_second",
+  );
   return [...first, ...others.sort(), ...(found.has("examples_per_second") ? ["examples_per_second"] : [])];
 }
 
@@ -46,7 +60,13 @@ export function createChart(title, unit, lines, { height = 190, axis: over = "ep
   let axis = over;
   const area = h("div.plotted", { role: "img" });
   const reading = h("p.reading");
-  const element = h("figure.chart", {}, h("figcaption", {}, h("b", {}, title), " ", h("span", {}, unit)), area, reading);
+  const element = h(
+    "figure.chart",
+    {},
+    h("figcaption", {}, h("b", {}, title), " ", h("span", {}, unit)),
+    area,
+    reading,
+  );
   let plot = null;
   let shown = lines;
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -63,10 +83,21 @@ export function createChart(title, unit, lines, { height = 190, axis: over = "ep
     if (at === null || at === undefined) return showLastValues();
     const where = u.data[0][at];
     const parts = shown.map((line, i) => [line, nearestValue(u.data[i + 1], at)]).filter(([, value]) => value !== null);
-    reading.replaceChildren(h("span", {}, `${axis} ${formatNumber(where, axis === "step" ? 0 : 1)}`), ...parts.map(([line, value]) => legendEntry(line, formatNumber(value))));
+    reading.replaceChildren(
+      h("span", {}, `${axis} ${formatNumber(where, axis === "step" ? 0 : 1)}`),
+      ...parts.map(([line, value]) => legendEntry(line, formatNumber(value))),
+    );
   }
-  const legendEntry = (line, value) => h("span", {}, h("i", { style: { background: lineColor(line) } }), line.label, value === undefined ? null : h("b", {}, value));
-  const showLastValues = () => reading.replaceChildren(...shown.map((line) => legendEntry(line, formatNumber(line.y.at(-1)))));
+  const legendEntry = (line, value) =>
+    h(
+      "span",
+      {},
+      h("i", { style: { background: lineColor(line) } }),
+      line.label,
+      value === undefined ? null : h("b", {}, value),
+    );
+  const showLastValues = () =>
+    reading.replaceChildren(...shown.map((line) => legendEntry(line, formatNumber(line.y.at(-1)))));
 
   function render() {
     plot?.destroy();
@@ -77,10 +108,35 @@ export function createChart(title, unit, lines, { height = 190, axis: over = "ep
       cursor: { y: false, drag: { x: true, y: false }, points: { size: 6 } },
       scales: { x: { time: false }, y: { range: clippedRange } },
       axes: [
-        { stroke: cssColor("quiet"), grid: { show: false }, ticks: { show: false }, size: 26, font: "11px system-ui, sans-serif", values: (_, all) => all.map((v) => formatNumber(v, 0)) },
-        { stroke: cssColor("quiet"), grid: { stroke: cssColor("grid"), width: 1 }, ticks: { show: false }, size: 52, gap: 2, font: "11px system-ui, sans-serif", values: (_, all) => all.map((v) => formatShort(v)) },
+        {
+          stroke: cssColor("quiet"),
+          grid: { show: false },
+          ticks: { show: false },
+          size: 26,
+          font: "11px system-ui, sans-serif",
+          values: (_, all) => all.map((v) => formatNumber(v, 0)),
+        },
+        {
+          stroke: cssColor("quiet"),
+          grid: { stroke: cssColor("grid"), width: 1 },
+          ticks: { show: false },
+          size: 52,
+          gap: 2,
+          font: "11px system-ui, sans-serif",
+          values: (_, all) => all.map((v) => formatShort(v)),
+        },
       ],
-      series: [{}, ...shown.map((line) => ({ label: line.label, stroke: lineColor(line), width: line.width ?? 1.8, dash: line.dash, spanGaps: true, points: { show: line.y.length === 1 } }))],
+      series: [
+        {},
+        ...shown.map((line) => ({
+          label: line.label,
+          stroke: lineColor(line),
+          width: line.width ?? 1.8,
+          dash: line.dash,
+          spanGaps: true,
+          points: { show: line.y.length === 1 },
+        })),
+      ],
       hooks: { setCursor: [showCursorValues] },
     };
     plot = new uPlot(options, chartData(), area);
@@ -97,7 +153,10 @@ export function createChart(title, unit, lines, { height = 190, axis: over = "ep
     element,
     update(lines, over = axis) {
       axis = over;
-      const same = plot && lines.length === shown.length && lines.every((line, i) => line.label === shown[i].label && line.y.length > 1);
+      const same =
+        plot &&
+        lines.length === shown.length &&
+        lines.every((line, i) => line.label === shown[i].label && line.y.length > 1);
       shown = lines;
       if (!same) return void (area.isConnected && render());
       plot.setData(chartData());
@@ -112,7 +171,8 @@ export function createChart(title, unit, lines, { height = 190, axis: over = "ep
   };
 }
 
-const formatShort = (value) => (Math.abs(value) >= 10000 ? `${formatNumber(value / 1000, 0)}k` : formatNumber(value, Math.abs(value) < 10 ? 1 : 0));
+const formatShort = (value) =>
+  Math.abs(value) >= 10000 ? `${formatNumber(value / 1000, 0)}k` : formatNumber(value, Math.abs(value) < 10 ? 1 : 0);
 
 function nearestValue(curve, at) {
   for (let d = 0; d < curve.length; d++) {
@@ -140,7 +200,13 @@ export function sparkline(values, width = 132, height = 34) {
 export function barChart(values, { unit = "nats", mark = (value) => value > 0.1 } = {}) {
   const top = Math.max(...values, 1e-9);
   const n = values.length;
-  const picture = svg("svg", { class: "bars", viewBox: `0 0 ${n} 100`, preserveAspectRatio: "none", role: "img", "aria-label": `${n} dimensions, the largest ${formatNumber(top)} ${unit}` });
+  const picture = svg("svg", {
+    class: "bars",
+    viewBox: `0 0 ${n} 100`,
+    preserveAspectRatio: "none",
+    role: "img",
+    "aria-label": `${n} dimensions, the largest ${formatNumber(top)} ${unit}`,
+  });
   values.forEach((value, i) => {
     const size = Math.max((98 * value) / top, 0.6);
     const bar = svg("rect", { x: i + 0.12, width: 0.76, y: 100 - size, height: size, class: mark(value) ? "on" : "" });

@@ -25,14 +25,21 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /** Replace the children of an element; null children are left out. */
-export const setChildren = (element, ...children) => element.replaceChildren(...children.flat(3).filter((c) => c !== null && c !== undefined && c !== false));
+export const setChildren = (element, ...children) =>
+  element.replaceChildren(...children.flat(3).filter((c) => c !== null && c !== undefined && c !== false));
 
 /** Format a number with a sensible number of digits and separated thousands. */
 export function formatNumber(value, digits = 2) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  const places = size >= 10000 ? 0 : size >= 1000 ? Math.min(digits, 1) : size < 0.1 && size > 0 ? Math.max(digits, 3) : digits;
-  return value.toLocaleString("en", { minimumFractionDigits: Number.isInteger(value) ? 0 : places, maximumFractionDigits: places }).replace("-", "−");
+  const places =
+    size >= 10000 ? 0 : size >= 1000 ? Math.min(digits, 1) : size < 0.1 && size > 0 ? Math.max(digits, 3) : digits;
+  return value
+    .toLocaleString("en", {
+      minimumFractionDigits: Number.isInteger(value) ? 0 : places,
+      maximumFractionDigits: places,
+    })
+    .replace("-", "−");
 }
 
 /** The name of a dimension, counted from one as in all figures: z₁, z₂, … */
@@ -81,7 +88,12 @@ export async function withErrors(work) {
 export function oncePerFrame(work) {
   let newestArguments = null;
   return (...args) => {
-    if (newestArguments === null) requestAnimationFrame(() => { const current = newestArguments; newestArguments = null; work(...current); });
+    if (newestArguments === null)
+      requestAnimationFrame(() => {
+        const current = newestArguments;
+        newestArguments = null;
+        work(...current);
+      });
     newestArguments = args;
   };
 }
@@ -101,8 +113,15 @@ export const cssColor = (name) => getComputedStyle(document.documentElement).get
 /** Open a dialog with a heading, and return it. */
 export function openDialog(title, ...content) {
   const close = h("button.quiet", { type: "button", "aria-label": "close", onclick: () => box.close() }, "✕");
-  const box = h("dialog", { onclose: () => box.remove(), "aria-label": title }, h("header", {}, h("h2", {}, title), close), ...content);
-  box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
+  const box = h(
+    "dialog",
+    { onclose: () => box.remove(), "aria-label": title },
+    h("header", {}, h("h2", {}, title), close),
+    ...content,
+  );
+  box.addEventListener("click", (event) => {
+    if (event.target === box) box.close();
+  });
   document.body.append(box);
   box.showModal();
   return box;

@@ -6,9 +6,15 @@ const SIDE_PX = 280;
 
 /** Calls onDraw(dataUrl) when the pen has rested. White ink on black, as in the data. */
 export function createDrawPad(onDraw) {
-  const canvas = h("canvas.pad", { width: SIDE_PX, height: SIDE_PX, "aria-label": "a sheet to draw on with the mouse" });
+  const canvas = h("canvas.pad", {
+    width: SIDE_PX,
+    height: SIDE_PX,
+    "aria-label": "a sheet to draw on with the mouse",
+  });
   const context = canvas.getContext("2d");
-  const reportDrawing = debounce(() => { if (hasInk) onDraw(canvas.toDataURL("image/png")); }, 350);
+  const reportDrawing = debounce(() => {
+    if (hasInk) onDraw(canvas.toDataURL("image/png"));
+  }, 350);
   let last = null;
   let hasInk = false;
 
@@ -31,9 +37,18 @@ export function createDrawPad(onDraw) {
     context.stroke();
     last = now;
   }
-  canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); last = null; stroke(event); });
-  canvas.addEventListener("pointermove", (event) => { if (event.buttons && last) stroke(event); });
-  canvas.addEventListener("pointerup", () => { last = null; reportDrawing(); });
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    last = null;
+    stroke(event);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (event.buttons && last) stroke(event);
+  });
+  canvas.addEventListener("pointerup", () => {
+    last = null;
+    reportDrawing();
+  });
   clear();
   return { canvas, clear };
 }

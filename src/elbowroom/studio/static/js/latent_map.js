@@ -3,7 +3,18 @@
 import { cssColor, h, oncePerFrame } from "./dom.js";
 
 /** Ten colors that the color-blind can tell apart, as in all figures of a run. */
-export const CLASS_COLORS = ["#1491ad", "#f4c914", "#972207", "#8dd5fe", "#f48113", "#a56c5b", "#a495ff", "#7a2a86", "#04c493", "#6b5fd4"];
+export const CLASS_COLORS = [
+  "#1491ad",
+  "#f4c914",
+  "#972207",
+  "#8dd5fe",
+  "#f48113",
+  "#a56c5b",
+  "#a495ff",
+  "#7a2a86",
+  "#04c493",
+  "#6b5fd4",
+];
 const HIT_RADIUS_PX = 9;
 
 /**
@@ -28,9 +39,16 @@ export class LatentMap {
 
   constructor(handlers) {
     this.handlers = handlers;
-    this.canvas = h("canvas.plane", { tabIndex: 0, role: "application", "aria-label": "latent map: arrow keys move the decoded point, plus and minus zoom" });
+    this.canvas = h("canvas.plane", {
+      tabIndex: 0,
+      role: "application",
+      "aria-label": "latent map: arrow keys move the decoded point, plus and minus zoom",
+    });
     this.draw = oncePerFrame(() => this.#draw());
-    this.resizeObserver = new ResizeObserver(() => { this.#fitToPoints(); this.draw(); });
+    this.resizeObserver = new ResizeObserver(() => {
+      this.#fitToPoints();
+      this.draw();
+    });
     this.resizeObserver.observe(this.canvas);
     this.darkScheme = matchMedia("(prefers-color-scheme: dark)");
     this.darkScheme.addEventListener("change", this.draw);
@@ -39,7 +57,14 @@ export class LatentMap {
     listen("pointermove", (event) => this.#onPointerMove(event));
     for (const name of ["pointerup", "pointercancel"]) listen(name, (event) => this.#onPointerUp(event));
     listen("pointerleave", () => this.handlers.onHover?.(null));
-    listen("wheel", (event) => { event.preventDefault(); this.zoom(Math.exp(-event.deltaY * 0.0016), ...this.#canvasPosition(event)); }, { passive: false });
+    listen(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        this.zoom(Math.exp(-event.deltaY * 0.0016), ...this.#canvasPosition(event));
+      },
+      { passive: false },
+    );
     listen("keydown", (event) => this.#onKeyDown(event));
   }
 
@@ -57,7 +82,11 @@ export class LatentMap {
   }
 
   /** Fit the view to all points. */
-  fitView() { this.#view = { ...this.#fittedView }; this.handlers.onViewChange?.(); this.draw(); }
+  fitView() {
+    this.#view = { ...this.#fittedView };
+    this.handlers.onViewChange?.();
+    this.draw();
+  }
 
   /** Zoom about a position on the canvas, by default its middle. */
   zoom(by, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
@@ -71,23 +100,35 @@ export class LatentMap {
 
   /** The range of the map that is visible. */
   get visibleRange() {
-    const [[left, high], [right, low]] = [this.#toPlane([0, 0]), this.#toPlane([this.canvas.clientWidth, this.canvas.clientHeight])];
+    const [[left, high], [right, low]] = [
+      this.#toPlane([0, 0]),
+      this.#toPlane([this.canvas.clientWidth, this.canvas.clientHeight]),
+    ];
     return { left, right, low, high };
   }
 
   /** The width of the visible range. */
-  get visibleWidth() { return this.canvas.clientWidth / this.#view.scale; }
+  get visibleWidth() {
+    return this.canvas.clientWidth / this.#view.scale;
+  }
 
   #fitToPoints() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width) return;
     const ratio = devicePixelRatio || 1;
     Object.assign(this.canvas, { width: width * ratio, height: height * ratio });
-    const cut = (values) => { const all = values.sort((a, b) => a - b); return [all[Math.floor(all.length * 0.002)] ?? -3, all[Math.ceil(all.length * 0.998) - 1] ?? 3]; };
+    const cut = (values) => {
+      const all = values.sort((a, b) => a - b);
+      return [all[Math.floor(all.length * 0.002)] ?? -3, all[Math.ceil(all.length * 0.998) - 1] ?? 3];
+    };
     const [left, right] = cut(this.points.map((p) => p[0]));
     const [low, high] = cut(this.points.map((p) => p[1]));
     const scale = 0.9 * Math.min(width / (right - left || 1), height / (high - low || 1));
-    this.#fittedView = { scale, x: width / 2 - (scale * (left + right)) / 2, y: height / 2 + (scale * (low + high)) / 2 };
+    this.#fittedView = {
+      scale,
+      x: width / 2 - (scale * (left + right)) / 2,
+      y: height / 2 + (scale * (low + high)) / 2,
+    };
     this.#view ??= { ...this.#fittedView };
   }
 
@@ -95,11 +136,16 @@ export class LatentMap {
     const box = this.canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   }
-  #toPlane([x, y]) { return [(x - this.#view.x) / this.#view.scale, (this.#view.y - y) / this.#view.scale]; }
-  #toCanvas([x, y]) { return [this.#view.x + x * this.#view.scale, this.#view.y - y * this.#view.scale]; }
+  #toPlane([x, y]) {
+    return [(x - this.#view.x) / this.#view.scale, (this.#view.y - y) / this.#view.scale];
+  }
+  #toCanvas([x, y]) {
+    return [this.#view.x + x * this.#view.scale, this.#view.y - y * this.#view.scale];
+  }
 
   #nearestPoint(at, within = HIT_RADIUS_PX) {
-    let best = null, least = within * within;
+    let best = null,
+      least = within * within;
     this.points.forEach((point, i) => {
       if (this.hidden.has(this.labels?.[i])) return;
       const [x, y] = this.#toCanvas(point);
@@ -114,14 +160,22 @@ export class LatentMap {
     this.canvas.setPointerCapture(event.pointerId);
     this.#touches.set(event.pointerId, this.#canvasPosition(event));
     const at = this.#canvasPosition(event);
-    this.#gesture = { at, view: { ...this.#view }, moved: false, tool: event.button === 1 || event.shiftKey ? "pan" : this.tool };
+    this.#gesture = {
+      at,
+      view: { ...this.#view },
+      moved: false,
+      tool: event.button === 1 || event.shiftKey ? "pan" : this.tool,
+    };
     if (this.#gesture.tool === "lasso") this.#loop = [at];
   }
 
   #onPointerMove(event) {
     const at = this.#canvasPosition(event);
     if (!this.#touches.has(event.pointerId)) {
-      if (event.pointerType === "mouse") { const i = this.#nearestPoint(at); this.handlers.onHover?.(i, at); }
+      if (event.pointerType === "mouse") {
+        const i = this.#nearestPoint(at);
+        this.handlers.onHover?.(i, at);
+      }
       return;
     }
     const before = this.#touches.get(event.pointerId);
@@ -140,7 +194,12 @@ export class LatentMap {
     start.moved = true;
     this.handlers.onHover?.(null);
     if (start.tool === "move") this.handlers.onMove(...this.#toPlane(at));
-    if (start.tool === "pan") this.#view = { scale: this.#view.scale, x: start.view.x + at[0] - start.at[0], y: start.view.y + at[1] - start.at[1] };
+    if (start.tool === "pan")
+      this.#view = {
+        scale: this.#view.scale,
+        x: start.view.x + at[0] - start.at[0],
+        y: start.view.y + at[1] - start.at[1],
+      };
     if (start.tool === "lasso") this.#loop.push(at);
     this.draw();
   }
@@ -155,7 +214,9 @@ export class LatentMap {
       if (i !== null) this.handlers.onPick(i);
       else if (start.tool === "move") this.handlers.onMove(...this.#toPlane(start.at));
     } else if (start.tool === "lasso" && event.type === "pointerup") {
-      const within = this.points.flatMap((point, i) => (!this.hidden.has(this.labels?.[i]) && isInsideLoop(this.#toCanvas(point), this.#loop) ? [i] : []));
+      const within = this.points.flatMap((point, i) =>
+        !this.hidden.has(this.labels?.[i]) && isInsideLoop(this.#toCanvas(point), this.#loop) ? [i] : [],
+      );
       this.selected = new Set(within);
       this.handlers.onLasso(within);
     }
@@ -194,11 +255,14 @@ export class LatentMap {
     context.strokeStyle = cssColor("rule");
     context.lineWidth = 1;
     context.beginPath();
-    context.moveTo(ox, 0); context.lineTo(ox, height);
-    context.moveTo(0, oy); context.lineTo(width, oy);
+    context.moveTo(ox, 0);
+    context.lineTo(ox, height);
+    context.moveTo(0, oy);
+    context.lineTo(width, oy);
     if (!this.backdrop) context.stroke();
     context.strokeStyle = "rgb(0 0 0 / 0.55)";
-    const size = (this.backdrop ? 1.25 : 1) * Math.min(5, 2.3 * Math.sqrt(Math.max(1, this.#view.scale / this.#fittedView.scale)));
+    const size =
+      (this.backdrop ? 1.25 : 1) * Math.min(5, 2.3 * Math.sqrt(Math.max(1, this.#view.scale / this.#fittedView.scale)));
     const plain = cssColor("model");
     const some = this.selected.size > 0;
     this.points.forEach((point, i) => {
@@ -207,7 +271,8 @@ export class LatentMap {
       const [x, y] = this.#toCanvas(point);
       if (x < -9 || y < -9 || x > width + 9 || y > height + 9) return;
       context.globalAlpha = some ? (this.selected.has(i) ? 1 : 0.16) : 0.82;
-      context.fillStyle = label === undefined || label === null || label < 0 ? plain : CLASS_COLORS[label % CLASS_COLORS.length];
+      context.fillStyle =
+        label === undefined || label === null || label < 0 ? plain : CLASS_COLORS[label % CLASS_COLORS.length];
       context.beginPath();
       context.arc(x, y, size, 0, 7);
       context.fill();
@@ -220,24 +285,45 @@ export class LatentMap {
       context.beginPath();
       this.#loop.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
       context.closePath();
-      context.fillStyle = cssColor("accent"); context.globalAlpha = 0.12; context.fill();
-      context.globalAlpha = 1; context.strokeStyle = cssColor("accent"); context.lineWidth = 1.5; context.stroke();
+      context.fillStyle = cssColor("accent");
+      context.globalAlpha = 0.12;
+      context.fill();
+      context.globalAlpha = 1;
+      context.strokeStyle = cssColor("accent");
+      context.lineWidth = 1.5;
+      context.stroke();
     }
   }
 
   #drawMarker(context, [x, y]) {
-    context.lineWidth = 5; context.strokeStyle = cssColor("paper");
-    context.beginPath(); context.arc(x, y, 10, 0, 7); context.stroke();
-    context.lineWidth = 2.5; context.strokeStyle = cssColor("ink");
-    context.beginPath(); context.arc(x, y, 10, 0, 7); context.stroke();
-    context.fillStyle = cssColor("ink"); context.beginPath(); context.arc(x, y, 2, 0, 7); context.fill();
+    context.lineWidth = 5;
+    context.strokeStyle = cssColor("paper");
+    context.beginPath();
+    context.arc(x, y, 10, 0, 7);
+    context.stroke();
+    context.lineWidth = 2.5;
+    context.strokeStyle = cssColor("ink");
+    context.beginPath();
+    context.arc(x, y, 10, 0, 7);
+    context.stroke();
+    context.fillStyle = cssColor("ink");
+    context.beginPath();
+    context.arc(x, y, 2, 0, 7);
+    context.fill();
   }
 
   #drawPin(context, [x, y], name) {
-    context.fillStyle = cssColor("ink"); context.strokeStyle = cssColor("paper"); context.lineWidth = 2;
-    context.beginPath(); context.arc(x, y, 9, 0, 7); context.fill(); context.stroke();
-    context.fillStyle = cssColor("paper"); context.font = "600 11px system-ui, sans-serif";
-    context.textAlign = "center"; context.textBaseline = "middle";
+    context.fillStyle = cssColor("ink");
+    context.strokeStyle = cssColor("paper");
+    context.lineWidth = 2;
+    context.beginPath();
+    context.arc(x, y, 9, 0, 7);
+    context.fill();
+    context.stroke();
+    context.fillStyle = cssColor("paper");
+    context.font = "600 11px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.textBaseline = "middle";
     context.fillText(name, x, y + 0.5);
   }
 }

@@ -26,7 +26,8 @@ async function showView() {
   destroyView = () => {};
   const address = location.hash || "#/";
   const [pattern, view, nav] = ROUTES.find(([known]) => known.test(address));
-  for (const link of document.querySelectorAll("[data-nav]")) link.toggleAttribute("aria-current", link.dataset.nav === nav);
+  for (const link of document.querySelectorAll("[data-nav]"))
+    link.toggleAttribute("aria-current", link.dataset.nav === nav);
   const container = h("div.room");
   setChildren(page, container);
   scrollTo(0, 0);
@@ -38,7 +39,16 @@ async function showView() {
     if (thisNavigation === navigation) destroyView = destroy ?? destroyView;
     else destroy?.();
   } catch (error) {
-    setChildren(container, h("section.empty", {}, h("h1", {}, "This cannot be shown"), h("p", {}, error.message), h("p", {}, h("a", { href: "#/" }, "All runs"))));
+    setChildren(
+      container,
+      h(
+        "section.empty",
+        {},
+        h("h1", {}, "This cannot be shown"),
+        h("p", {}, error.message),
+        h("p", {}, h("a", { href: "#/" }, "All runs")),
+      ),
+    );
   }
 }
 

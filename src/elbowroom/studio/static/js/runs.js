@@ -18,7 +18,12 @@ const viewState = { chosen: new Set(), order: "newest", sought: "" };
 export const viewHash = (view, ...ids) => `#/${view}/${ids.map(encodeURIComponent).join(",")}`;
 
 /** The state of a run as a colored word. */
-export const stateBadge = (run) => h(`span.state.${run.live ? "live" : run.state === "finished" ? "done" : run.state === "damaged" ? "bad" : "rests"}`, {}, run.live ? "training" : run.state);
+export const stateBadge = (run) =>
+  h(
+    `span.state.${run.live ? "live" : run.state === "finished" ? "done" : run.state === "damaged" ? "bad" : "rests"}`,
+    {},
+    run.live ? "training" : run.state,
+  );
 
 /** The list of all runs. */
 export async function runsView(container) {
@@ -29,18 +34,65 @@ export async function runsView(container) {
 
   const count = h("p.lead");
   const list = h("ol.runs", { "aria-label": "runs" });
-  const search = h("input", { type: "search", placeholder: "Search name, recipe, data, note", "aria-label": "search runs", value: query, oninput: () => { viewState.sought = query = search.value.toLowerCase(); updateList(); } });
-  const sorting = h("select", { "aria-label": "order", onchange: () => { viewState.order = order = sorting.value; updateList(); } }, Object.entries(SORT_ORDERS).map(([key, [words]]) => h("option", { value: key, selected: key === order }, words)));
-  const compareButton = h("button.main", { disabled: true, onclick: () => { location.hash = viewHash("compare", ...selected); } }, "Compare");
+  const search = h("input", {
+    type: "search",
+    placeholder: "Search name, recipe, data, note",
+    "aria-label": "search runs",
+    value: query,
+    oninput: () => {
+      viewState.sought = query = search.value.toLowerCase();
+      updateList();
+    },
+  });
+  const sorting = h(
+    "select",
+    {
+      "aria-label": "order",
+      onchange: () => {
+        viewState.order = order = sorting.value;
+        updateList();
+      },
+    },
+    Object.entries(SORT_ORDERS).map(([key, [words]]) => h("option", { value: key, selected: key === order }, words)),
+  );
+  const compareButton = h(
+    "button.main",
+    {
+      disabled: true,
+      onclick: () => {
+        location.hash = viewHash("compare", ...selected);
+      },
+    },
+    "Compare",
+  );
   const shown = h("a.button", { href: "#/new" }, "Train a model");
-  setChildren(container, h("header.head", {}, h("div", {}, h("h1", {}, "Runs"), count), h("div.tools", {}, search, h("label.sort", {}, "by ", sorting), compareButton, shown)), list);
+  setChildren(
+    container,
+    h(
+      "header.head",
+      {},
+      h("div", {}, h("h1", {}, "Runs"), count),
+      h("div.tools", {}, search, h("label.sort", {}, "by ", sorting), compareButton, shown),
+    ),
+    list,
+  );
 
   const rows = new Map();
-  const matches = (run) => !query || [run.name, run.run, run.recipe, run.data, run.note, run.state].some((text) => String(text ?? "").toLowerCase().includes(query));
-  const sortedRuns = () => [...runsById.values()].filter(matches).sort((a, b) => Number(b.live) - Number(a.live) || SORT_ORDERS[order][1](a, b) || a.name.localeCompare(b.name));
+  const matches = (run) =>
+    !query ||
+    [run.name, run.run, run.recipe, run.data, run.note, run.state].some((text) =>
+      String(text ?? "")
+        .toLowerCase()
+        .includes(query),
+    );
+  const sortedRuns = () =>
+    [...runsById.values()]
+      .filter(matches)
+      .sort((a, b) => Number(b.live) - Number(a.live) || SORT_ORDERS[order][1](a, b) || a.name.localeCompare(b.name));
 
   function setSelected(id, on) {
-    if (on) selected.add(id); else selected.delete(id);
+    if (on) selected.add(id);
+    else selected.delete(id);
     compareButton.disabled = selected.size < 2;
     compareButton.textContent = selected.size ? `Compare ${selected.size}` : "Compare";
   }
@@ -48,18 +100,72 @@ export async function runsView(container) {
   function updateList() {
     const all = sortedRuns();
     const training = [...runsById.values()].filter((run) => run.live).length;
-    count.textContent = runsById.size ? `${runsById.size} ${runsById.size === 1 ? "run" : "runs"}${training ? `, ${training} training now` : ""}${query ? `, ${all.length} found` : ""}` : "";
-    if (!runsById.size) return void setChildren(list, h("li.empty", {}, h("h2", {}, "No runs here yet"), h("p", {}, "Train one from this page, or with ", h("code", {}, "elbowroom train vae --data digits"), ": it appears here as soon as it starts.")));
-    if (!all.length) return void setChildren(list, h("li.empty", {}, h("h2", {}, "Nothing found"), h("p", {}, "No run has these words in its name, recipe, data or note.")));
+    count.textContent = runsById.size
+      ? `${runsById.size} ${runsById.size === 1 ? "run" : "runs"}${training ? `, ${training} training now` : ""}${query ? `, ${all.length} found` : ""}`
+      : "";
+    if (!runsById.size)
+      return void setChildren(
+        list,
+        h(
+          "li.empty",
+          {},
+          h("h2", {}, "No runs here yet"),
+          h(
+            "p",
+            {},
+            "Train one from this page, or with ",
+            h("code", {}, "elbowroom train vae --data digits"),
+            ": it appears here as soon as it starts.",
+          ),
+        ),
+      );
+    if (!all.length)
+      return void setChildren(
+        list,
+        h(
+          "li.empty",
+          {},
+          h("h2", {}, "Nothing found"),
+          h("p", {}, "No run has these words in its name, recipe, data or note."),
+        ),
+      );
     const visibleRows = all.slice(0, maxRows).map((run) => rows.get(run.run) ?? createRow(run));
-    const more = all.length > maxRows ? [h("li.more", {}, h("button", { onclick: () => { maxRows += 200; updateList(); } }, `Show ${Math.min(200, all.length - maxRows)} more of ${all.length}`))] : [];
+    const more =
+      all.length > maxRows
+        ? [
+            h(
+              "li.more",
+              {},
+              h(
+                "button",
+                {
+                  onclick: () => {
+                    maxRows += 200;
+                    updateList();
+                  },
+                },
+                `Show ${Math.min(200, all.length - maxRows)} more of ${all.length}`,
+              ),
+            ),
+          ]
+        : [];
     // Rows are replaced only if the order has changed, so that focus and pressed buttons are kept.
     const children = [...visibleRows, ...more];
-    if (list.children.length !== children.length || children.some((row, i) => list.children[i] !== row)) list.replaceChildren(...children);
+    if (list.children.length !== children.length || children.some((row, i) => list.children[i] !== row))
+      list.replaceChildren(...children);
   }
 
   function createRow(run) {
-    const row = createRunRow(run, { chosen: selected.has(run.run), choose: setSelected, removed: (id) => { runsById.delete(id); rows.delete(id); setSelected(id, false); updateList(); } });
+    const row = createRunRow(run, {
+      chosen: selected.has(run.run),
+      choose: setSelected,
+      removed: (id) => {
+        runsById.delete(id);
+        rows.delete(id);
+        setSelected(id, false);
+        updateList();
+      },
+    });
     rows.set(run.run, row);
     return row;
   }
@@ -97,12 +203,25 @@ export function progressBar(run) {
   const share = run.steps_total ? run.step / run.steps_total : whole ? run.epoch / whole : null;
   const words = `epoch ${run.epoch ?? 0}${whole ? ` of ${whole}` : ""}`;
   if (!run.live || share === null) return [h("span", {}, words), h("span", {}, formatDuration(run.seconds))];
-  return [h("span.bar", { role: "progressbar", "aria-valuenow": Math.round(100 * share), "aria-label": words }, h("i", { style: { width: `${100 * Math.min(share, 1)}%` } })), h("span", {}, `${words}, ${formatDuration(run.seconds_left)} left`)];
+  return [
+    h(
+      "span.bar",
+      { role: "progressbar", "aria-valuenow": Math.round(100 * share), "aria-label": words },
+      h("i", { style: { width: `${100 * Math.min(share, 1)}%` } }),
+    ),
+    h("span", {}, `${words}, ${formatDuration(run.seconds_left)} left`),
+  ];
 }
 
 function createRunRow(run, { chosen: isSelected, choose: onSelect, removed: onRemove }) {
   const to = run.state === "damaged" ? null : viewHash("run", run.run);
-  const tick = h("input", { type: "checkbox", checked: isSelected, disabled: run.state === "damaged", "aria-label": `compare ${run.name}`, onchange: () => onSelect(run.run, tick.checked) });
+  const tick = h("input", {
+    type: "checkbox",
+    checked: isSelected,
+    disabled: run.state === "damaged",
+    "aria-label": `compare ${run.name}`,
+    onchange: () => onSelect(run.run, tick.checked),
+  });
   const picture = run.picture ? h("img", { src: run.picture, alt: "", loading: "lazy" }) : h("span.blank");
   const bound = run.best ?? (run.elbo !== null ? { elbo: run.elbo, split: "train" } : null);
   return h(
@@ -110,18 +229,66 @@ function createRunRow(run, { chosen: isSelected, choose: onSelect, removed: onRe
     { className: run.live ? "run live" : "run" },
     h("label.tick", {}, tick),
     h("a.picture", { href: to, tabIndex: -1 }, picture),
-    h("div.what", {}, h("h2", {}, to ? h("a", { href: to }, run.name) : run.name, " ", stateBadge(run)), h("p", {}, run.problem ?? [run.recipe ?? "a model of your own", " on ", run.data, run.started ? `, ${formatAge(run.started)}` : ""]), run.note ? h("p.note", {}, run.note) : null),
+    h(
+      "div.what",
+      {},
+      h("h2", {}, to ? h("a", { href: to }, run.name) : run.name, " ", stateBadge(run)),
+      h(
+        "p",
+        {},
+        run.problem ?? [
+          run.recipe ?? "a model of your own",
+          " on ",
+          run.data,
+          run.started ? `, ${formatAge(run.started)}` : "",
+        ],
+      ),
+      run.note ? h("p.note", {}, run.note) : null,
+    ),
     h("div.curve", {}, sparkline(run.spark ?? [])),
-    h("div.bound", {}, h("b", {}, bound ? formatNumber(bound.elbo) : "–"), h("span", {}, bound ? `nats, ${bound.split === "train" ? "last in training" : `best ${bound.split}`}` : "no bound yet")),
-    h("div.far", {}, progressBar(run), run.findings?.length ? h("span.warns", { title: run.findings.map((f) => f.title).join("\n") }, `${run.findings.length} ${run.findings.length === 1 ? "finding" : "findings"}`) : null),
-    h("button.dots", { "aria-label": `more for ${run.name}`, title: "rename, annotate, delete", onclick: () => openRunDialog(run, onRemove) }, "⋯"),
+    h(
+      "div.bound",
+      {},
+      h("b", {}, bound ? formatNumber(bound.elbo) : "–"),
+      h(
+        "span",
+        {},
+        bound ? `nats, ${bound.split === "train" ? "last in training" : `best ${bound.split}`}` : "no bound yet",
+      ),
+    ),
+    h(
+      "div.far",
+      {},
+      progressBar(run),
+      run.findings?.length
+        ? h(
+            "span.warns",
+            { title: run.findings.map((f) => f.title).join("\n") },
+            `${run.findings.length} ${run.findings.length === 1 ? "finding" : "findings"}`,
+          )
+        : null,
+    ),
+    h(
+      "button.dots",
+      {
+        "aria-label": `more for ${run.name}`,
+        title: "rename, annotate, delete",
+        onclick: () => openRunDialog(run, onRemove),
+      },
+      "⋯",
+    ),
   );
 }
 
 /** Dialog to rename, annotate or delete a run. */
 export function openRunDialog(run, onRemove = () => {}) {
   const name = h("input", { value: run.name, maxLength: 120, required: true });
-  const note = h("textarea", { value: run.note ?? "", rows: 4, maxLength: 4000, placeholder: "What was tried, and the result" });
+  const note = h("textarea", {
+    value: run.note ?? "",
+    rows: 4,
+    maxLength: 4000,
+    placeholder: "What was tried, and the result",
+  });
   const save = async (event) => {
     event.preventDefault();
     await withErrors(async () => {
@@ -141,7 +308,23 @@ export function openRunDialog(run, onRemove = () => {}) {
   };
   const box = openDialog(
     "About this run",
-    h("form.about", { onsubmit: save }, h("label", {}, "Name in the studio", name), h("label", {}, "Note", note), h("p.fine", {}, `Its directory stays ${run.run}.`), h("footer", {}, h("button.danger", { type: "button", disabled: run.live, title: run.live ? "stop it first" : "", onclick: deleteRun }, "Move to the trash"), h("button.main", {}, "Save"))),
+    h(
+      "form.about",
+      { onsubmit: save },
+      h("label", {}, "Name in the studio", name),
+      h("label", {}, "Note", note),
+      h("p.fine", {}, `Its directory stays ${run.run}.`),
+      h(
+        "footer",
+        {},
+        h(
+          "button.danger",
+          { type: "button", disabled: run.live, title: run.live ? "stop it first" : "", onclick: deleteRun },
+          "Move to the trash",
+        ),
+        h("button.main", {}, "Save"),
+      ),
+    ),
   );
 }
 
@@ -156,7 +339,36 @@ export async function trashView(container) {
     });
   };
   const rows = items.map((item) => {
-    return h("li.run.away", {}, h("div.what", {}, h("h2", {}, item.run), h("p", {}, `deleted ${item.deleted.replace(/(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d).*/, "$1-$2-$3 at $4:$5")}`)), h("button", { onclick: () => restoreItem(item.item) }, "Restore"));
+    return h(
+      "li.run.away",
+      {},
+      h(
+        "div.what",
+        {},
+        h("h2", {}, item.run),
+        h("p", {}, `deleted ${item.deleted.replace(/(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d).*/, "$1-$2-$3 at $4:$5")}`),
+      ),
+      h("button", { onclick: () => restoreItem(item.item) }, "Restore"),
+    );
   });
-  setChildren(container, h("header.head", {}, h("div", {}, h("h1", {}, "Trash"), h("p.lead", {}, items.length ? "Kept in the folder .trash beside your runs, until you remove them there." : "Nothing was deleted."))), h("ol.runs", {}, rows));
+  setChildren(
+    container,
+    h(
+      "header.head",
+      {},
+      h(
+        "div",
+        {},
+        h("h1", {}, "Trash"),
+        h(
+          "p.lead",
+          {},
+          items.length
+            ? "Kept in the folder .trash beside your runs, until you remove them there."
+            : "Nothing was deleted.",
+        ),
+      ),
+    ),
+    h("ol.runs", {}, rows),
+  );
 }
