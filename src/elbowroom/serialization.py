@@ -20,22 +20,24 @@ from torch import Tensor, nn
 def atomic_path(path: Path, is_durable: bool = False) -> Iterator[Path]:
     """Give a temporary path beside ``path``, and move what was written there into its place.
 
-    A reader sees the old file or the new one, whole. After an error the old file stays, and the new one is removed.
+    A reader sees the old file or the new one, whole. After an error the old file stays, and the new one is removed;
+    what a killed process left is overwritten. One process may write a path at a time.
 
     Args:
-        path: the file to write; its folder is made where there is none.
+        path: the file to write, in a folder that exists: writing into a run that was moved away must not make it again.
         is_durable: whether the bytes must be on the disk before the file takes its place, for what has to survive a
             power failure.
 
     >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp(), "notes", "a.txt")
+    >>> path = Path(tempfile.mkdtemp(), "a.txt")
     >>> with atomic_path(path) as temporary:
     ...     _ = temporary.write_text("whole")
     >>> path.read_text(), os.listdir(path.parent)
     ('whole', ['a.txt'])
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.part")
+    # Nothing is written through a link that lies in this place.
+    temporary.unlink(missing_ok=True)
     try:
         yield temporary
         if is_durable:
@@ -77,14 +79,9 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] 
 
 def save_hashed(folder: Path, stem: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
     """Write ``STEM-HASH.safetensors`` atomically; the hash in the name shows later whether the content is intact."""
-    temporary = folder / f"{stem}.part"
-    try:
-        save(temporary, tensors, metadata)
-        path = folder / f"{stem}-{_hash(temporary)}.safetensors"
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    unnamed = folder / "unnamed.safetensors"
+    save(unnamed, tensors, metadata)
+    return unnamed.replace(folder / f"{stem}-{_hash(unnamed)}.safetensors")
 
 
 def read_hashed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -18,4 +18,4 @@ def test_load_or_build_builds_once(tmp_path):
     (tmp_path / "cache" / "Some" / "thing.npz").write_bytes(b"PK torn")
     assert load_or_build("Some/thing.npz", build)["a"].tolist() == [0, 1, 2]
     assert len(calls) == 2
-    assert [p.name for p in (tmp_path / "cache" / "Some").iterdir()] == ["thing.npz"]
+    assert sorted(p.name for p in (tmp_path / "cache" / "Some").iterdir()) == ["thing.lock", "thing.npz"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+
+from elbowroom.serialization import atomic_path
 
 
 def cache_dir() -> Path:
@@ -17,6 +19,16 @@ def cache_dir() -> Path:
     import pooch
 
     return Path(os.environ.get("ELBOWROOM_CACHE") or pooch.os_cache("elbowroom"))
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Lock a file that is to be written; other processes wait, and find what was written."""
+    from filelock import FileLock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        yield
 
 
 def load_or_build(path: str, build: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -30,11 +42,6 @@ def load_or_build(path: str, build: Callable[[], dict[str, np.ndarray]]) -> dict
             return dict(stored)
     except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile):
         arrays = build()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-            np.savez_compressed(Path(folder, file.name), **arrays)  # type: ignore[arg-type]
-            os.replace(Path(folder, file.name), file)
-    except OSError:
-        pass
+    with suppress(OSError), exclusive(file), atomic_path(file) as temporary, temporary.open("wb") as archive:
+        np.savez_compressed(archive, **arrays)  # type: ignore[arg-type]
     return arrays

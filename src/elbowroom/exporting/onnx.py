@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +16,7 @@ from torch import Tensor, nn
 
 from elbowroom.exporting.modules import Decoder, Encoder, PriorSampler
 from elbowroom.exporting.source import ExportSource
+from elbowroom.serialization import atomic_path
 
 #: The largest difference of an output from torch's, relative to its largest value, or to 1 where that is smaller.
 MAX_RELATIVE_ERROR = 1e-4
@@ -86,11 +85,13 @@ def write_onnx(source: ExportSource, folder: Path) -> tuple[list[CheckedFile], s
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:
-            checked = [_write_component(name, part, Path(temporary)) for name, part in components.items()]
-            _write_description(source, components, checked, missing, Path(temporary))
-            for file in Path(temporary).iterdir():
-                os.replace(file, folder / file.name)
+        # All files take their places together, at the end, the description last.
+        with ExitStack() as writing:
+            description_file = writing.enter_context(atomic_path(folder / DESCRIPTION_FILE))
+            paths = {name: writing.enter_context(atomic_path(folder / f"{name}.onnx")) for name in components}
+            checked = {name: _write_component(name, part, paths[name]) for name, part in components.items()}
+            files = [file._replace(path=folder / f"{name}.onnx") for name, file in checked.items()]
+            _write_description(source, components, files, missing, description_file)
     except OSError as error:
         raise ValueError(
             f"cannot write to {folder} ({error.strerror or error}): give a folder you may write to"
@@ -98,7 +99,7 @@ def write_onnx(source: ExportSource, folder: Path) -> tuple[list[CheckedFile], s
     finally:
         if is_new and folder.is_dir() and not (folder / DESCRIPTION_FILE).exists():
             shutil.rmtree(folder)
-    return [c._replace(path=folder / c.path.name) for c in checked], missing
+    return files, missing
 
 
 def _components(source: ExportSource) -> tuple[dict[str, OnnxComponent], str]:
@@ -122,9 +123,8 @@ def _components(source: ExportSource) -> tuple[dict[str, OnnxComponent], str]:
     return components, ""
 
 
-def _write_component(name: str, component: OnnxComponent, folder: Path) -> CheckedFile:
+def _write_component(name: str, component: OnnxComponent, path: Path) -> CheckedFile:
     """Export a component to ONNX, and compare it with torch."""
-    path = folder / f"{name}.onnx"
     inputs = tuple(component.inputs.values())
     batch = torch.export.Dim("batch", min=1)
     try:
@@ -178,7 +178,7 @@ def _compare_with_torch(name: str, component: OnnxComponent, path: Path) -> floa
 
 
 def _write_description(
-    source: ExportSource, components: dict[str, OnnxComponent], checked: list[CheckedFile], missing: str, folder: Path
+    source: ExportSource, components: dict[str, OnnxComponent], checked: list[CheckedFile], missing: str, path: Path
 ) -> None:
     """Write names, shapes, preprocessing and hash as JSON, for whoever runs the files elsewhere."""
     files = {}
@@ -198,7 +198,7 @@ def _write_description(
     if missing:
         description["missing"] = missing
     text = json.dumps(description, indent=2, ensure_ascii=False)
-    (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _tensor_spec(t: Tensor) -> dict[str, Any]:

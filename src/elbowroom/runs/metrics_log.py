@@ -1,4 +1,4 @@
-"""Follow ``metrics.jsonl`` while it grows: rows, and the safe reading of files that others may replace."""
+"""Read ``metrics.jsonl``, whole or while it grows, and files that others may replace."""
 
 from __future__ import annotations
 
@@ -116,10 +116,10 @@ class JsonlTail:
 
 
 def read_rows(path: Path) -> list[MetricsRow]:
-    """Read all complete rows of a file.
+    """Read all rows of a file; lines cut short or damaged are left out.
 
     Raises:
         OSError: it cannot be read.
     """
-    _, pieces = JsonlTail(path).read_new()
-    return [row for piece in pieces for line in piece.splitlines() if (row := parse_row(line)) is not None]
+    with os.fdopen(open_regular_file(path), "rb") as file:
+        return [row for line in file if (row := parse_row(line)) is not None]

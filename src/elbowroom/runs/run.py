@@ -11,7 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elbowroom import distributed, errors
+from elbowroom import distributed, errors, serialization
+from elbowroom.runs import metrics_log
 from elbowroom.runs.record import provenance, read_record
 
 if TYPE_CHECKING:
@@ -92,9 +93,8 @@ class Run:
         if not distributed.is_main_process():
             return
         text = json.dumps(self.record, indent=2, ensure_ascii=False)
-        temporary = self.path / "recipe.json.part"
-        temporary.write_text(text + "\n", encoding="utf-8")
-        os.replace(temporary, self.path / "recipe.json")
+        with serialization.atomic_path(self.path / "recipe.json") as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
 
     @property
     def exists(self) -> bool:
@@ -132,22 +132,19 @@ class Run:
 
     def metrics(self, split: str | None = None) -> list[dict[str, Any]]:
         """Return the rows of ``metrics.jsonl``, of one split if named; lines cut short or damaged are left out."""
-        if not self._metrics_path.is_file():
-            return []
-        rows = []
-        for line in self._metrics_path.read_bytes().splitlines():
-            with contextlib.suppress(ValueError):
-                rows.append(json.loads(line))
-        return [row for row in rows if _is_metrics_row(row) and (split is None or row.get("split") == split)]
+        # The reader opens no link, as one in a folder that others write to may lead anywhere; this one is the user's.
+        with contextlib.suppress(FileNotFoundError):
+            rows = metrics_log.read_rows(self._metrics_path.resolve())
+            return [row for row in rows if split is None or row.get("split") == split]
+        return []
 
     def rewind(self, step: int) -> None:
         """Remove the rows after a step, from which training goes on and writes them again."""
         if not distributed.is_main_process():
             return
         lines = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
-        temporary = self._metrics_path.with_suffix(".part")
-        temporary.write_text("".join(lines), encoding="utf-8")
-        os.replace(temporary, self._metrics_path)
+        with serialization.atomic_path(self._metrics_path) as temporary:
+            temporary.write_text("".join(lines), encoding="utf-8")
 
     @property
     def seconds(self) -> float:
@@ -172,8 +169,6 @@ class Run:
 
     def model(self) -> GenerativeModel:
         """Load the trained model, in evaluation mode, on the CPU."""
-        from elbowroom import serialization
-
         model, _ = self.build()
         tensors, _ = serialization.read(self.weights)
         serialization.load_into(model, tensors, self.weights)
@@ -241,13 +236,6 @@ def list_runs(folder: str | Path = "runs") -> list[Run]:
     # the studio's trash is a hidden folder
     runs = [Run(folder / record.parent) for record in records if not any(p.startswith(".") for p in record.parts)]
     return sorted(runs, key=lambda run: "" if run.is_damaged else str(run.record.get("started", "")), reverse=True)
-
-
-def _is_metrics_row(row: Any) -> bool:
-    """Return whether a line of the metrics is a complete row."""
-    if not isinstance(row, dict) or not all(isinstance(row.get(name), int) for name in ("step", "epoch")):
-        return False
-    return isinstance(row.get("seconds", 0.0), int | float)
 
 
 def _to_tuples(value: Any) -> Any:

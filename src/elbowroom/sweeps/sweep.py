@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from elbowroom import distributed
 from elbowroom.deprecation import upgrade_settings
 from elbowroom.runs.run import Run
 from elbowroom.runs.settings import Settings
+from elbowroom.serialization import atomic_path
 from elbowroom.sweeps.grid import name_points, parameter_grid
 from elbowroom.training import checkpoint
 from elbowroom.workbench.fit import resume
@@ -204,11 +204,10 @@ def read_sweep(out: str | Path) -> tuple[dict[str, Settings], dict[str, str]]:
 
 def _write_sweep(out: str | Path, points: dict[str, Settings], errors: dict[str, str]) -> None:
     file = Path(out) / SWEEP_FILE
-    partial_file = file.with_name(SWEEP_FILE + ".part")
     text = json.dumps({"points": points, "failed": errors}, indent=2, ensure_ascii=False, default=repr)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial_file.write_text(text + "\n", encoding="utf-8")
-        os.replace(partial_file, file)
+        with atomic_path(file) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise ValueError(f"cannot write {file} ({error.strerror or error}): give another --out") from None

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
@@ -15,9 +13,10 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from elbowroom.data.cache import cache_dir
+from elbowroom.data.cache import cache_dir, exclusive
 from elbowroom.data.file_io import available_memory
 from elbowroom.data.readers.image_decode import DECODE_CHUNK_BYTES, DecodeSummary
+from elbowroom.serialization import atomic_path
 
 MIN_CACHED_BYTES = 2**22
 """Size of encoded images from which the decoded ones are cached."""
@@ -61,16 +60,6 @@ def cache_path(version: str) -> Path:
     return cache_dir() / "pictures" / f"{key}.npy"
 
 
-@contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Lock a file that is to be written; other processes wait, and find what was written."""
-    from filelock import FileLock
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        yield
-
-
 def read_if_intact(path: Path) -> DecodedImages | None:
     """Return the images cached at ``path``, or None where they are missing or damaged."""
     with suppress(OSError, ValueError, KeyError, TypeError):
@@ -91,21 +80,18 @@ def hash_pixels(pixels: np.ndarray) -> str:
 
 
 def decode_into_cache(decode: Decoder, path: Path) -> DecodedImages:
-    """Decode into files beside ``path``, and move them there once they are complete."""
+    """Decode into ``path``, with a summary beside it."""
 
     def check_disk(size: int) -> None:
         free = shutil.disk_usage(path.parent).free
         if size > free:
             raise OSError(f"{free / 1e9:.1f} GB of its disk are free")
 
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        partial_file = Path(folder, path.name)
-        with open(partial_file, "wb") as file:
+    # The summary takes its place last: pixels without one, or with that of others, are decoded again.
+    with atomic_path(path.with_suffix(".json")) as summary_file, atomic_path(path) as pixels_file:
+        with pixels_file.open("wb") as file:
             summary = decode(file, check_disk)
-        partial_file.with_suffix(".json").write_text(json.dumps(summary._asdict()), encoding="utf-8")
-        # the summary last: pixels without one, or with that of others, are decoded again
-        os.replace(partial_file, path)
-        os.replace(partial_file.with_suffix(".json"), path.with_suffix(".json"))
+        summary_file.write_text(json.dumps(summary._asdict()), encoding="utf-8")
     return DecodedImages(np.load(path, mmap_mode="r", allow_pickle=False), summary)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from elbowroom.runs.metrics_log import read_regular_file
+from elbowroom.serialization import atomic_path
 
 FILE_NAME = "studio.json"
 #: name, note: for display; pid, began: the training process and its start time; asked: the state that process was asked
@@ -32,9 +32,6 @@ def write_annotations(path: Path, **changes: Any) -> None:
     """Change some annotations, None removes one; the file is replaced atomically."""
     annotations = read_annotations(path) | changes
     text = json.dumps({name: value for name, value in annotations.items() if value is not None}, ensure_ascii=False)
-    partial = path / f"{FILE_NAME}.part"
-    partial.unlink(missing_ok=True)
     # Mode x never writes through a link that somebody has put in this place.
-    with partial.open("x", encoding="utf-8") as file:
+    with atomic_path(path / FILE_NAME) as temporary, temporary.open("x", encoding="utf-8") as file:
         file.write(text + "\n")
-    os.replace(partial, path / FILE_NAME)
