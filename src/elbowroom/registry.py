@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar
 
 from elbowroom import errors
@@ -14,16 +15,18 @@ T = TypeVar("T")
 AnyT = TypeVar("AnyT")
 
 
-class Registry(Mapping[str, T]):
+class Registry(MutableMapping[str, T]):
     """Items by name, in the order in which they were registered.
 
     The modules that register items of the package are imported when the registry is first read, in the given order:
-    a new item is one file, and one name in ``modules``. Items that were registered elsewhere come after those.
+    with ``"elbowroom.recipes.*"`` a new item is one file. Items that were registered elsewhere come after those.
 
     Args:
         kind: what an item is, for the error at an unknown name: "recipe".
-        modules: dotted names of the modules that register the package's own items.
+        modules: dotted names of the modules that register the package's own items; ``package.*`` stands for the modules
+            of a package that are not named, by name, without packages inside it.
         renamed: deprecated names, with the current ones; they work with a warning.
+        advice: the end of the error at an unknown name: what else may be given.
 
     >>> shapes = Registry("shape")
     >>> @shapes.register("square")
@@ -37,8 +40,14 @@ class Registry(Mapping[str, T]):
     ValueError: unknown shape 'sqare': did you mean 'square'? Known: square
     """
 
-    def __init__(self, kind: str, modules: tuple[str, ...] = (), renamed: Mapping[str, str] | None = None) -> None:
-        self.kind, self._modules, self._renamed = kind, modules, renamed or {}
+    def __init__(
+        self,
+        kind: str,
+        modules: tuple[str, ...] = (),
+        renamed: Mapping[str, str] | None = None,
+        advice: str = "",
+    ) -> None:
+        self.kind, self._modules, self._renamed, self._advice = kind, modules, renamed or {}, advice
         self._items: dict[str, T] = {}
         self._help: dict[str, str] = {}
         self._source: dict[str, str] = {}
@@ -77,7 +86,7 @@ class Registry(Mapping[str, T]):
             warn_renamed(f"the {self.kind} '{name}'", f"'{self._renamed[name]}'")
             name = self._renamed[name]
         if name not in self:
-            raise errors.unknown_name(self.kind, name, list(self))
+            raise errors.unknown_name(self.kind, name, list(self), self._advice)
         return self[name]
 
     def help(self, name: str) -> str:
@@ -94,6 +103,13 @@ class Registry(Mapping[str, T]):
         self._complete()
         return self._items[name]
 
+    def __setitem__(self, name: str, item: T) -> None:
+        self.add(name, item)
+
+    def __delitem__(self, name: str) -> None:
+        self._complete()
+        del self._items[name]
+
     def __iter__(self) -> Iterator[str]:
         self._complete()
         return iter(self._items)
@@ -109,8 +125,32 @@ class Registry(Mapping[str, T]):
         """Import the package's own modules once, and bring their items to the front, in the order of the modules."""
         if self._is_complete:
             return
-        self._is_complete = True
-        for module in self._modules:
-            importlib.import_module(module)
-        rank = {module: i for i, module in enumerate(self._modules)}
+        self._is_complete = True  # now, for the modules may read it
+        try:
+            modules = expand_modules(self._modules)
+            for module in modules:
+                importlib.import_module(module)
+        except BaseException:
+            self._is_complete = False
+            raise
+        rank = {module: i for i, module in enumerate(modules)}
         self._items = dict(sorted(self._items.items(), key=lambda item: rank.get(self._source[item[0]], len(rank))))
+
+
+def expand_modules(names: tuple[str, ...]) -> list[str]:
+    """Return the names of modules, with those of a package that are not named for ``package.*``.
+
+    >>> expand_modules(("elbowroom.models.draw", "elbowroom.models.*"))[:2]
+    ['elbowroom.models.draw', 'elbowroom.models.base']
+    """
+    modules: list[str] = []
+    for name in names:
+        if not name.endswith(".*"):
+            modules.append(name)
+            continue
+        package = importlib.import_module(name.removesuffix(".*"))
+        scanned = [
+            module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.") if not module.ispkg
+        ]
+        modules += [module for module in scanned if module not in names]
+    return modules

@@ -1,0 +1,32 @@
+"""A copy of the package with some files more, in which a test runs Python."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import elbowroom
+
+
+def run_with_files(folder: Path, files: dict[str, str], *code: str) -> list[str]:
+    """Return the lines that each piece of code prints, in one process on a copy of the package with these files added.
+
+    Args:
+        folder: an empty folder for the copy.
+        files: contents by path inside the package, such as ``recipes/half_kl.py``; none may be there already.
+        code: to run, one after the other.
+    """
+    package = folder / "elbowroom"
+    shutil.copytree(Path(elbowroom.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, content in files.items():
+        assert not (package / name).exists(), f"{name} is no new file"
+        (package / name).write_text(dedent(content), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    script = "\n".join(map(dedent, code))
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
