@@ -37,6 +37,8 @@ from elbowroom.studio.services.model_store import ModelStore
 from elbowroom.studio.services.run_index import RunIndex
 
 STATIC_FOLDER = Path(__file__).with_name("static")
+#: The style and script that all pages share, and the library of charts, as (package, folder).
+WEB_FOLDERS: list[str | tuple[str, str]] = [("elbowroom.web", "static"), ("elbowroom.web", "vendor")]
 
 
 @dataclass
@@ -105,5 +107,5 @@ def _routes() -> list[BaseRoute]:
         snippets,
         openapi,
     )
-    static = Mount("/static", StaticFiles(directory=STATIC_FOLDER, check_dir=False))
+    static = Mount("/static", StaticFiles(directory=STATIC_FOLDER, packages=WEB_FOLDERS, check_dir=False))
     return [Route("/", index_page), *(route for module in modules for route in module.ROUTES), static]

@@ -1,20 +1,72 @@
-"""What every page is put together from: assets, content security policy, numbers and JSON inside the page."""
+"""HTML pages of one file: Jinja2 templates with their style, script and data inside, under a strict policy."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-import os
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from torch import Tensor
+
+from elbowroom import __version__
+from elbowroom.formatting import format_number
+from elbowroom.serialization import atomic_path
+
+#: Styles and scripts of every page, before its own.
+KIT_STYLES = ("vendor/uplot/uPlot.min.css", "static/kit.css")
+KIT_SCRIPTS = ("vendor/uplot/uPlot.iife.min.js", "static/kit.js")
+
+
+@cache
+def environment() -> Environment:
+    """Return the Jinja2 environment: every value is escaped, and a name that is not given is an error."""
+    loader = PackageLoader("elbowroom.web")
+    env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    env.filters["number"] = format_number
+    return env
+
+
+def render_page(
+    name: str, title: str, data: Any, *, css: str = "", scripts: Iterable[str] = (), policy: str = "", **fields: Any
+) -> str:
+    """Return a page as HTML: ``templates/NAME.html`` with ``static/NAME.css`` and ``static/NAME.js`` after the kit's.
+
+    Args:
+        name: of the page.
+        title: its title.
+        data: JSON for its script.
+        css: more rules for its style.
+        scripts: texts of more scripts, before its own.
+        policy: directives for what else the page may do, besides showing its own images.
+        **fields: what the template shows.
+    """
+    style = "\n".join([*map(read_asset, KIT_STYLES), read_asset(f"static/{name}.css"), css])
+    licence = f"/*\n{read_asset('vendor/uplot/LICENSE')}*/"
+    own = re.sub(r"^import [^;]*;\n", "", read_asset(f"static/{name}.js"), flags=re.MULTILINE)
+    script = "\n".join([licence, *map(read_asset, KIT_SCRIPTS), *scripts, own])
+    return environment().get_template(f"{name}.html").render(
+        name=name,
+        title=title,
+        css=Markup(style),
+        js=Markup(script),
+        data=Markup(to_script_json(data)),
+        policy=content_security_policy(style, script, policy),
+        written=f"elbowroom {__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC",
+        **fields,
+    )
 
 
 def read_asset(path: str) -> str:
-    """Return the text of a file of this package, such as ``"static/report.css"``."""
+    """Return the text of a file of this package, such as ``"static/kit.css"``."""
     return files("elbowroom.web").joinpath(path).read_text(encoding="utf-8")
 
 
@@ -24,26 +76,25 @@ def write_html(path: Path, html: str) -> None:
     Raises:
         ValueError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".part")
     try:
-        partial.write_text(html, encoding="utf-8")
-        os.replace(partial, path)
+        path.parent.stat()  # A folder that is not there is more likely mistyped than meant.
+        with atomic_path(path) as temporary:
+            temporary.write_text(html, encoding="utf-8")
     except OSError as error:
         raise ValueError(f"cannot write {path} ({error.strerror or error}): give an --out you may write to") from None
 
 
-def content_security_policy(css: str, js: str, extra: str = "img-src data:") -> str:
+def content_security_policy(css: str, js: str, extra: str = "") -> str:
     """Return the Content-Security-Policy of a page that loads and runs nothing but its own style and script.
 
     Args:
         css: the text of its ``<style>``, allowed by its hash.
         js: the text of its ``<script>``, allowed by its hash.
-        extra: a directive for what else is allowed; images inside the page by default.
+        extra: a directive for what else is allowed.
     """
-    return (
-        f"default-src 'none'; {extra}; style-src '{csp_hash(css)}'; style-src-attr 'unsafe-inline'; "
-        f"script-src '{csp_hash(js)}'; base-uri 'none'; form-action 'none'"
-    )
+    directives = ["default-src 'none'", "img-src data:", extra, f"style-src '{csp_hash(css)}'"]
+    directives += ["style-src-attr 'unsafe-inline'", f"script-src '{csp_hash(js)}'", "base-uri 'none'", "form-action 'none'"]
+    return "; ".join(filter(None, directives))
 
 
 def csp_hash(text: str) -> str:

@@ -1,6 +1,5 @@
 // Charts: interactive curves with uPlot, sparklines and bars in SVG.
 
-import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { cssColor, dimensionName, h, formatNumber, svg } from "./dom.js";
 
 export const TERM_UNITS = {
