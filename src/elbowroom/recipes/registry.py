@@ -6,20 +6,25 @@ import importlib.util
 import inspect
 import os
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_type_hints
 
 from elbowroom import deprecation, errors
 from elbowroom.recipes.argument import Argument, argument_from_parameter
+from elbowroom.registry import Registry
 from elbowroom.table_shape import resolve_table_likelihood
 
 if TYPE_CHECKING:
     from elbowroom.models.base import GenerativeModel
     from elbowroom.objectives import Term
 
-#: All recipes by name.
-RECIPES: dict[str, Recipe] = {}
+#: All recipes by name: those of this package's modules, then others.
+RECIPES: Registry[Recipe] = Registry(
+    "recipe",
+    ("elbowroom.recipes.vae", "elbowroom.recipes.*"),
+    advice="; your own: set ELBOWROOM_RECIPES to the file that defines it",
+)
 
 
 class Recipe:
@@ -162,8 +167,7 @@ def recipe(paper: str, extends: Recipe | None = None) -> Callable[[Callable[...,
             raise ValueError(
                 f"there is a recipe '{entry.name}' already, from {existing.__module__}: give yours another name"
             )
-        RECIPES[entry.name] = entry
-        return entry
+        return RECIPES.add(entry.name, entry, entry.summary)
 
     return register
 
@@ -181,15 +185,10 @@ def find(name: str) -> Recipe:
     Raises:
         ValueError: there is none; the message has the nearest name.
     """
-    recipes = all_recipes()
-    if name not in recipes:
-        raise errors.unknown_name(
-            "recipe", name, recipes, "; your own: set ELBOWROOM_RECIPES to the file that defines it"
-        )
-    return recipes[name]
+    return all_recipes().find(name)
 
 
-def all_recipes() -> Mapping[str, Recipe]:
+def all_recipes() -> Registry[Recipe]:
     """Return all recipes, including those in the files named by ``ELBOWROOM_RECIPES`` (separated as in PATH)."""
     for entry in filter(None, os.environ.get("ELBOWROOM_RECIPES", "").split(os.pathsep)):
         _load_file(Path(entry).resolve())
