@@ -124,6 +124,15 @@ export const MAX_CLASS_COLORS = 10;
 /** The color of a class by its number. */
 export const classColor = (index) => cssColor(`class-${index % MAX_CLASS_COLORS}`);
 
+const NUM_LINE_COLORS = 8;
+const DASHES = [undefined, [6, 4], [1.5, 3]];
+
+/** The style of one of many lines: eight colors that the color-blind can tell apart, dashed from the ninth line on. */
+export const lineStyle = (index) => ({
+  color: `line-${index % NUM_LINE_COLORS}`,
+  dash: DASHES[Math.floor(index / NUM_LINE_COLORS) % DASHES.length],
+});
+
 /** A color scale for labels that are numbers: from dark to light, in contrast to the page at both ends. */
 const SEQUENTIAL_STOPS = [
   [68, 40, 120],
@@ -201,7 +210,8 @@ const WHOLE_STEPS = [1, 2, 5].flatMap((m) => Array.from({ length: 12 }, (_, k) =
  * keyboard, left and right move along the lines, and with `nearest` up and down from line to line.
  *
  * @param {HTMLElement} area  what the chart fills; its aria-label names the chart
- * @param {{axis: string, lines: Line[], limits?: [number, number], labels?: string[]}} chart  `labels` name x = 0, 1, …
+ * @param {{axis: string, lines: Line[], limits?: [number, number], labels?: string[], counted?: boolean}} chart
+ *   `labels` name x = 0, 1, …; `counted` puts the ticks at whole numbers, by default where all x are
  * @param {object} options
  * @param {number} [options.height]  in pixels; by default that of the area
  * @param {boolean} [options.nearest]  read only the line that is nearest to the pointer
@@ -310,7 +320,7 @@ function horizontalAxis(chart) {
     const shown = (u) => chart.labels.map((_, i) => i).filter((i) => i % labelStep(u, chart.labels) === 0);
     return { ...axis, ticks, border, splits: shown, values: (_, indices) => indices.map((i) => chart.labels[i]) };
   }
-  const isWhole = chart.lines.every((line) => line.x.every(Number.isInteger));
+  const isWhole = chart.counted ?? chart.lines.every((line) => line.x.every(Number.isInteger));
   const incrs = isWhole ? WHOLE_STEPS : undefined;
   return { ...axis, ticks, border, incrs, space: 66, values: (_, splits, i, space, step) => formatTicks(splits, step) };
 }
@@ -495,8 +505,9 @@ const TRANSITION_MS = 650;
  * @param {string} options.label  accessible name of the canvas
  * @param {string} [options.role]  of the canvas
  * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawOver]  draws what lies over the points
+ * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawUnder]  draws what lies under all else
  */
-export function createPlane(host, { label, role = "img", drawOver = () => {} }) {
+export function createPlane(host, { label, role = "img", drawOver = () => {}, drawUnder = () => {} }) {
   const canvas = h("canvas", { tabIndex: 0, role, "aria-label": label });
   const background = document.createElement("canvas");
   const [area, unit, axis] = [h("div.area", {}, canvas), h("p.unit"), h("p.axis")];
@@ -509,12 +520,15 @@ export function createPlane(host, { label, role = "img", drawOver = () => {} }) 
     const [w, h] = [area.clientWidth, area.clientHeight];
     const [[x0, x1], [y0, y1]] = view.box;
     const inner = (size) => Math.max(size - 2 * PLANE_MARGIN_PX, 1);
-    const perPixel = Math.max((x1 - x0) / inner(w), (y1 - y0) / inner(h)) || 1;
-    const [low, high] = [(x0 + x1) / 2 - (w / 2) * perPixel, (y0 + y1) / 2 + (h / 2) * perPixel];
+    const { factor = 1, center = null } = view.zoom ?? {};
+    const perPixel = (Math.max((x1 - x0) / inner(w), (y1 - y0) / inner(h)) || 1) / factor;
+    const [cx, cy] = center ?? [(x0 + x1) / 2, (y0 + y1) / 2];
+    const [low, high] = [cx - (w / 2) * perPixel, cy + (h / 2) * perPixel];
     return {
       w,
       h,
       perPixel,
+      center: [cx, cy],
       x: [low, low + w * perPixel],
       y: [high - h * perPixel, high],
       toScreen: ([x, y]) => [(x - low) / perPixel, (high - y) / perPixel],
@@ -549,7 +563,7 @@ export function createPlane(host, { label, role = "img", drawOver = () => {} }) 
   };
 
   function drawPoints(pen, f) {
-    const { color, isFaint = () => false } = view.points;
+    const { color, isFaint = () => false, isHidden = () => false } = view.points;
     const n = positions.length;
     const radius = pointRadius(n, f.w);
     const [ring, idle] = [cssColor("ring"), cssColor("idle")];
@@ -557,6 +571,7 @@ export function createPlane(host, { label, role = "img", drawOver = () => {} }) 
     pen.lineWidth = 0.7;
     pen.strokeStyle = ring;
     for (const i of order) {
+      if (isHidden(i)) continue;
       const faint = isFaint(i);
       pen.globalAlpha = faint ? 0.4 : 0.92;
       pen.fillStyle = faint ? idle : color(i);
@@ -578,6 +593,7 @@ export function createPlane(host, { label, role = "img", drawOver = () => {} }) 
     const pen = background.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, f.w, f.h);
+    drawUnder(pen, f);
     const [horizontal, vertical] = [ticks(...f.x, f.w > 480 ? 8 : 5), ticks(...f.y, 6)];
     labelAxes(f, horizontal, vertical);
     drawGrid(pen, f, horizontal, vertical);
@@ -620,8 +636,9 @@ export function createPlane(host, { label, role = "img", drawOver = () => {} }) 
     animation = requestAnimationFrame(step);
   }
 
-  new ResizeObserver(() => redraw()).observe(area);
-  onColorChange(() => redraw());
+  const resizing = new ResizeObserver(() => redraw());
+  resizing.observe(area);
+  const forget = onColorChange(() => redraw());
   return {
     canvas,
     area,
@@ -629,13 +646,17 @@ export function createPlane(host, { label, role = "img", drawOver = () => {} }) 
     draw,
     redraw,
     /**
-     * Show points: {axes: [x, y], points: ?{x, y, color(i), isFaint(i)}, box: ?[[low, high], [low, high]]}; the box is
-     * what must be visible, by default all points.
+     * Show points: {axes: [x, y], points: ?{x, y, color(i), isFaint(i), isHidden(i)}, box: ?[[low, high], [low, high]],
+     * zoom: ?{factor, center}}; the box is what must be visible, by default all points, before it is zoomed.
      */
     setView(next, isAnimated = false) {
       const box = next.box ?? [extent(next.points.x), extent(next.points.y)];
       view = { ...next, box };
       redraw(isAnimated);
+    },
+    destroy() {
+      resizing.disconnect();
+      forget();
     },
     /** Where a pointer event is on the canvas, in pixels. */
     eventPosition(event) {
@@ -646,11 +667,12 @@ export function createPlane(host, { label, role = "img", drawOver = () => {} }) 
     pointPosition: (i) => positions[i],
     /** The index of the point nearest to a position on the canvas within `reach` pixels, or -1. */
     pointAt(position, reach) {
-      const isFaint = view.points.isFaint ?? (() => false);
+      if (!view?.points) return -1;
+      const { isFaint = () => false, isHidden = () => false } = view.points;
       let [best, least] = [-1, reach * reach];
       positions.forEach(([x, y], i) => {
         const distance = (x - position[0]) ** 2 + (y - position[1]) ** 2;
-        if (distance < least && !isFaint(i)) [best, least] = [i, distance];
+        if (distance < least && !isFaint(i) && !isHidden(i)) [best, least] = [i, distance];
       });
       return best;
     },
@@ -667,6 +689,30 @@ export function createPlane(host, { label, role = "img", drawOver = () => {} }) 
       return best;
     },
   };
+}
+
+/** Draw the ring around the place that is decoded. */
+export function drawMarker(pen, [x, y]) {
+  for (const [width, color] of [
+    [6, "paper"],
+    [3, "ink"],
+  ]) {
+    Object.assign(pen, { lineWidth: width, strokeStyle: cssColor(color) });
+    pen.beginPath();
+    pen.arc(x, y, 13, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+}
+
+/** Draw a place that is kept, with its name. */
+export function drawPin(pen, [x, y], name) {
+  Object.assign(pen, { lineWidth: 1.2, strokeStyle: cssColor("ink"), fillStyle: cssColor("paper") });
+  pen.beginPath();
+  pen.arc(x, y, 9, 0, 2 * Math.PI);
+  pen.fill();
+  pen.stroke();
+  Object.assign(pen, { fillStyle: cssColor("ink"), font: `600 ${FONT}`, textAlign: "center", textBaseline: "middle" });
+  pen.fillText(name, x, y + 0.5);
 }
 
 /** The radius of a point in pixels: the smaller, the more there are. */
