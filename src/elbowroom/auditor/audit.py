@@ -20,11 +20,6 @@ from elbowroom.deprecation import AUDIT_CHECKS, warn_renamed
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 
-# These register their checks, in the order in which an audit runs and shows them.
-# isort: off
-from elbowroom.auditor import independence, normalization, bound, leak  # noqa: F401
-# isort: on
-
 if TYPE_CHECKING:
     from rich.table import Table
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from elbowroom.registry import Registry
+
 if TYPE_CHECKING:
     from elbowroom.auditor.claim import Claim
 
@@ -29,14 +31,23 @@ class Check:
 
 
 #: Every check by its name, in the order in which they run.
-CHECKS: dict[str, Check] = {}
+CHECKS: Registry[Check] = Registry(
+    "check",
+    (
+        "elbowroom.auditor.independence",
+        "elbowroom.auditor.normalization",
+        "elbowroom.auditor.bound",
+        "elbowroom.auditor.leak",
+        "elbowroom.auditor.*",
+    ),
+)
 
 
 def check(name: str) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function as a check; the first line of its docstring says why the check must pass."""
 
     def register(function: CheckFunction) -> CheckFunction:
-        CHECKS[name] = Check(name, (function.__doc__ or "").partition("\n")[0], function)
+        CHECKS.add(name, Check(name, (function.__doc__ or "").partition("\n")[0], function), source=function)
         return function
 
     return register

@@ -8,7 +8,6 @@ from typing import Any
 from torch import nn
 
 from elbowroom.data import load_data
-from elbowroom.doctor import checks  # noqa: F401 - its modules register their diagnoses
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding, Findings
 from elbowroom.doctor.registry import DIAGNOSES, NotApplicableError

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from elbowroom.deprecation import renamed_arguments
 from elbowroom.doctor.finding import Finding
+from elbowroom.registry import Registry
 
 if TYPE_CHECKING:
     from elbowroom.doctor.evidence import Evidence
@@ -35,7 +36,7 @@ class Diagnosis:
 
 
 #: Every diagnosis by its name, in the order in which they run.
-DIAGNOSES: dict[str, Diagnosis] = {}
+DIAGNOSES: Registry[Diagnosis] = Registry("diagnosis", ("elbowroom.doctor.checks.*",))
 
 
 @renamed_arguments({"watches": "during_training"})
@@ -48,7 +49,7 @@ def diagnosis(name: str, during_training: bool = False) -> Callable[[DiagnosisFu
     """
 
     def register(function: DiagnosisFunction) -> DiagnosisFunction:
-        DIAGNOSES[name] = Diagnosis(name, function, during_training)
+        DIAGNOSES.add(name, Diagnosis(name, function, during_training), source=function)
         return function
 
     return register

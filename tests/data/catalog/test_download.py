@@ -18,14 +18,13 @@ REFUSING_URL = "http://127.0.0.1:9/"
 
 
 @pytest.fixture
-def tiny(monkeypatch):
+def tiny():
     """A function that registers a data set of one array in two files; their contents; the files."""
     content = [np.arange(80, dtype=np.uint8).tobytes(), np.arange(20, dtype=np.uint8).tobytes()]
     files = tuple(
         DatasetFile(f"Tiny/{n}.bin", "sha256:" + hashlib.sha256(c).hexdigest(), (REFUSING_URL + f"{n}.bin.gz",))
         for n, c in zip(("first", "second"), content, strict=True)
     )
-    monkeypatch.setattr(registry, "CATALOG", dict(registry.CATALOG))
 
     def register(files):
         @dataset("tiny", summary="small", source="here", license="none", files=files)
@@ -36,7 +35,8 @@ def tiny(monkeypatch):
 
         return content, files
 
-    return register, content, files
+    yield register, content, files
+    registry.CATALOG.pop("tiny", None)
 
 
 def test_found_in_the_user_data_folder(tiny, tmp_path, monkeypatch):

@@ -6,28 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from elbowroom import errors
 from elbowroom.data.catalog.download import DatasetFile, find_local
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset
+from elbowroom.registry import Registry
 
 ReaderT = TypeVar("ReaderT", bound=Callable[..., RawDataset])
 
-CATALOG: dict[str, CatalogEntry] = {}
-"""The registered data sets by name; :func:`datasets` lists them in order."""
-BUILT_IN_ORDER = (
-    "digits",
-    "mnist",
-    "fashion-mnist",
-    "binarized-mnist",
-    "frey-faces",
-    "omniglot",
-    "celeba",
-    "cifar10",
-    "svhn",
-    "olivetti",
+CATALOG: Registry[CatalogEntry] = Registry(
+    "data set",
+    (
+        "elbowroom.data.catalog.digits",
+        "elbowroom.data.catalog.mnist",
+        "elbowroom.data.catalog.frey_faces",
+        "elbowroom.data.catalog.omniglot",
+        "elbowroom.data.catalog.celeba",
+        "elbowroom.data.catalog.cifar_svhn",
+        "elbowroom.data.catalog.olivetti",
+        "elbowroom.data.catalog.*",
+    ),
+    advice="; or give the path of a .npy, .npz, .csv or .parquet file, or of a folder, .zip or .tar of images",
 )
-"""The order in which built-in data sets are listed, before those that users register."""
+"""The data sets by name, in the order in which they are listed; those that users register come last."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,10 @@ def dataset(
     """
 
     def register(read: ReaderT) -> ReaderT:
-        CATALOG[name] = CatalogEntry(
+        entry = CatalogEntry(
             name, summary, source, license, shape, sizes or {}, read, files, prepared_files, default_amounts, options
         )
+        CATALOG.add(name, entry, summary, source=read)
         return read
 
     return register
@@ -108,8 +109,7 @@ def datasets() -> list[CatalogEntry]:
     >>> [(entry.name, entry.shape, entry.location) for entry in datasets() if entry.name == "digits"]
     [('digits', (1, 8, 8), 'embedded')]
     """
-    position = {name: index for index, name in enumerate(BUILT_IN_ORDER)}
-    return sorted(CATALOG.values(), key=lambda entry: position.get(entry.name, len(position)))
+    return list(CATALOG.values())
 
 
 def read_catalog_dataset(name: str, options: ReadOptions) -> RawDataset:
@@ -118,10 +118,7 @@ def read_catalog_dataset(name: str, options: ReadOptions) -> RawDataset:
     Raises:
         ValueError: no data set of this name; an option that it does not support; files that cannot be read or fetched.
     """
-    if name not in CATALOG:
-        extra = "; or give the path of a .npy, .npz, .csv or .parquet file, or of a folder, .zip or .tar of images"
-        raise errors.unknown_name("data set", name, CATALOG, extra)
-    entry = CATALOG[name]
+    entry = CATALOG.find(name)
     options.reject_unsupported(name, *entry.options)
     raw = entry.read(options) if entry.options else entry.read()
     return replace(raw, name=name, source=name, defaults=entry.default_amounts)

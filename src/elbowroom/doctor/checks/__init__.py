@@ -1,5 +1,1 @@
-"""The diagnoses, by what they look at; importing the modules registers them."""
-
-from elbowroom.doctor.checks import data, latent, loss, overfitting
-
-__all__ = ["data", "latent", "loss", "overfitting"]
+"""The diagnoses, by what they look at; a module of this package registers those that it defines."""
