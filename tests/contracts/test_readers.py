@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from elbowroom.data.options import OPTION_SCOPES, ReadOptions
-from elbowroom.data.readers.base import Listing
+from elbowroom.data.readers.listing import Listing
 from elbowroom.data.readers.registry import READERS, find_reader
 
 
@@ -13,7 +13,7 @@ def test_every_option_says_what_it_is_for():
     assert {field.name for field in fields(ReadOptions)} == set(OPTION_SCOPES)
 
 
-@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.suffixes[0])
+@pytest.mark.parametrize("reader", READERS.values(), ids=list(READERS))
 def test_a_reader_has_known_options_and_lower_case_endings(reader):
     assert set(reader.options) <= set(OPTION_SCOPES)
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in reader.suffixes)

@@ -133,8 +133,8 @@ def test_the_buffer_of_parquet_holds_a_row_group_at_least(tmp_path):
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     write_parquet_shards(tmp_path, random_images(4), cyclic_labels(4))
-    monkeypatch.delitem(sys.modules, "elbowroom.data.readers.parquet", raising=False)
-    monkeypatch.delitem(sys.modules, "elbowroom.data.readers.arrow", raising=False)
+    for module in ("columns", "row_source"):
+        monkeypatch.delitem(sys.modules, f"elbowroom.data.readers.parquet.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ValueError, match=r'a-000.parquet needs pyarrow, .*: pip install "elbowroom\[parquet\]"'):
         load_data(tmp_path)

@@ -1,4 +1,4 @@
-"""Images of one size in a folder, a zip or a tar, labelled by the folders they lie in."""
+"""Reader of images of one size in a folder or a zip, labelled by the folders they lie in."""
 
 from __future__ import annotations
 
@@ -11,15 +11,25 @@ from elbowroom.data.file_io import PARTIAL_HASH_BYTES
 from elbowroom.data.image import IMAGE_SUFFIXES, CropResize
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset, class_names, split_from_rows
-from elbowroom.data.readers.base import Listing, Reader
-from elbowroom.data.readers.image_archive import ImageArchive, folder_labels, has_only_images, open_image_archive
+from elbowroom.data.readers.image_archive import ImageArchive, folder_labels, open_image_archive
 from elbowroom.data.readers.image_cache import DecodedImages, cache_path, load_cached
 from elbowroom.data.readers.image_decode import decode_to_npy, format_errors, unreadable_images_error
+from elbowroom.data.readers.listing import Listing
+from elbowroom.data.readers.registry import reader
 
 MAX_LISTED_IMAGES = 20
 """Images that a warning names."""
 
 
+@reader("image", "an image", tuple(sorted(IMAGE_SUFFIXES)), options=("resize", "crop", "bad_images"))
+@reader(
+    "images",
+    "a folder or .zip of images",
+    (".zip",),
+    options=("resize", "crop", "bad_images", "buffer"),
+    matches=lambda listing, options: listing.is_folder or listing.is_file,
+    reads_folders=True,
+)
 def read_images(listing: Listing, options: ReadOptions) -> RawDataset:
     """Read every image of a folder, zip or tar; labelled by subfolder where there are at least two of them.
 
@@ -30,11 +40,6 @@ def read_images(listing: Listing, options: ReadOptions) -> RawDataset:
     y = folder_labels(images.metadata.names)
     classes = None if y is None else class_names([y])
     return build_raw_dataset(images, y, classes, f"the images of {listing.path.name}", options)
-
-
-def is_image_tar(tar: Path, crop_resize: CropResize) -> bool:
-    """Return whether a tar holds images alone and is decoded as a zip is; a cached one is not looked at again."""
-    return cache_path(decoded_version(open_image_archive(tar), crop_resize)).exists() or has_only_images(tar)
 
 
 def decoded_version(archive: ImageArchive, crop_resize: CropResize) -> str:
@@ -75,29 +80,3 @@ def build_raw_dataset(
         content_hash=images.metadata.digest if images.pixels.nbytes > PARTIAL_HASH_BYTES else None,
         skipped=tuple(images.metadata.errors),
     )
-
-
-IMAGE_TAR = Reader(
-    suffixes=(".tar",),
-    options=("resize", "crop", "bad_images", "buffer"),
-    matches=lambda listing, options: (
-        listing.is_file
-        and listing.suffix == ".tar"
-        and options.buffer is None
-        and is_image_tar(listing.path, options.crop_resize)
-    ),
-    read=read_images,
-)
-IMAGE_ARCHIVE = Reader(
-    suffixes=(".zip", ".tar"),
-    options=("resize", "crop", "bad_images", "buffer"),
-    matches=lambda listing, options: listing.is_folder or listing.is_file,
-    read=read_images,
-    reads_folders=True,
-)
-IMAGE_FILE = Reader(
-    suffixes=tuple(sorted(IMAGE_SUFFIXES)),
-    options=("resize", "crop", "bad_images"),
-    matches=lambda listing, options: listing.is_file,
-    read=read_images,
-)

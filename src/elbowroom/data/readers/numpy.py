@@ -13,7 +13,8 @@ import numpy as np
 from elbowroom.data.file_io import PARTIAL_HASH_BYTES, available_memory, hash_files, io_errors
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import SPLIT_SUFFIXES, AnySplit, RawDataset, class_names, split_from_arrays, split_from_rows
-from elbowroom.data.readers.base import Listing, Reader
+from elbowroom.data.readers.listing import Listing
+from elbowroom.data.readers.registry import reader
 
 
 def find_array_files(listing: Listing) -> dict[str, Path]:
@@ -24,6 +25,13 @@ def find_array_files(listing: Listing) -> dict[str, Path]:
     return files if files.keys() & {"x", "x_train"} else {}
 
 
+@reader(
+    "npy",
+    "a .npy array or a folder of them",
+    (".npy",),
+    options=("buffer",),
+    matches=lambda listing, options: bool(find_array_files(listing)),
+)
 def read_npy(listing: Listing, options: ReadOptions) -> RawDataset:
     """Read one array of examples, or a folder of arrays named as those of a .npz file."""
     files, path = find_array_files(listing), listing.path
@@ -37,6 +45,7 @@ def read_npy(listing: Listing, options: ReadOptions) -> RawDataset:
     return raw
 
 
+@reader("npz", "a .npz file of arrays", (".npz",))
 def read_npz(listing: Listing, options: ReadOptions) -> RawDataset:
     """Read arrays x and y, or those of each split: x_train, y_train, x_validation, x_test and so on."""
     path = listing.path
@@ -99,17 +108,3 @@ def open_memmap(path: Path) -> np.ndarray:
                 raise ValueError("it does not begin as one")
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
-
-
-NPY = Reader(
-    suffixes=(".npy",),
-    options=("buffer",),
-    matches=lambda listing, options: bool(find_array_files(listing)),
-    read=read_npy,
-)
-NPZ = Reader(
-    suffixes=(".npz",),
-    options=(),
-    matches=lambda listing, options: listing.is_file,
-    read=read_npz,
-)

@@ -1,20 +1,71 @@
-"""The readers of files, in the order in which they are asked, and the choice among them."""
+"""Registry of the readers of files, and the choice among them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from elbowroom.data.image import IMAGE_SUFFIXES
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset
-from elbowroom.data.readers.base import Listing, Reader, list_path, name_from_path
-from elbowroom.data.readers.image_folder import IMAGE_ARCHIVE, IMAGE_FILE, IMAGE_TAR
-from elbowroom.data.readers.numpy import NPY, NPZ
-from elbowroom.data.readers.shards import SHARDS
-from elbowroom.data.readers.table import TABLE
+from elbowroom.data.readers.listing import COMPRESSED_TAR_SUFFIXES, Listing, list_path, name_from_path
+from elbowroom.registry import Registry
 
-READERS: tuple[Reader, ...] = (TABLE, IMAGE_TAR, SHARDS, NPY, IMAGE_ARCHIVE, IMAGE_FILE, NPZ)
-"""The first that matches reads: small parquet files before shards, tars of images alone before other tars, and a folder
-of arrays before one of images."""
+ReadT = TypeVar("ReadT", bound=Callable[[Listing, ReadOptions], RawDataset])
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader of files: the arguments of :func:`reader`, and the function that it decorates as ``read``."""
+
+    suffixes: tuple[str, ...]
+    options: tuple[str, ...]
+    matches: Callable[[Listing, ReadOptions], bool]
+    reads_folders: bool
+    read: Callable[[Listing, ReadOptions], RawDataset]
+
+
+READERS: Registry[Reader] = Registry(
+    "reader",
+    (
+        "elbowroom.data.readers.table",
+        "elbowroom.data.readers.image_tar",
+        "elbowroom.data.readers.shards",
+        "elbowroom.data.readers.numpy",
+        "elbowroom.data.readers.*",
+        "elbowroom.data.readers.image_folder",
+    ),
+)
+"""The first that matches reads: small parquet files before shards, tars of images alone before other tars, and any
+folder before one of images, which may lie in folders inside it."""
+
+
+def reader(
+    name: str,
+    description: str,
+    suffixes: tuple[str, ...],
+    options: tuple[str, ...] = (),
+    matches: Callable[[Listing, ReadOptions], bool] = lambda listing, options: listing.is_file,
+    reads_folders: bool = False,
+) -> Callable[[ReadT], ReadT]:
+    """Register a function from a :class:`Listing` and ``ReadOptions`` to the splits in the files; a decorator.
+
+    Args:
+        name: of the reader.
+        description: what it reads, with an article, for the error at a file that no reader takes.
+        suffixes: the endings of its files, in lower case; without one of them it is not asked.
+        options: the fields of ``ReadOptions`` that it takes.
+        matches: whether it reads what is listed; by default one file.
+        reads_folders: whether it is asked about any folder, whatever the names in it.
+    """
+
+    def register(read: ReadT) -> ReadT:
+        READERS.add(name, Reader(suffixes, options, matches, reads_folders, read), description, source=read)
+        return read
+
+    return register
 
 
 def read_path(path: Path, options: ReadOptions) -> RawDataset:
@@ -25,14 +76,12 @@ def read_path(path: Path, options: ReadOptions) -> RawDataset:
             for it.
     """
     listing = list_path(path)
-    reader = find_reader(listing, options)
-    if reader is None:
-        raise ValueError(
-            f"cannot read {path}: expected a .npy or .npz file, a .csv or .parquet table, an image, a folder, .zip or "
-            ".tar of them, or shards of .tar or .parquet"
-        )
-    options.reject_unsupported(path.name, *reader.options)
-    raw = reader.read(listing, options)
+    chosen = find_reader(listing, options)
+    if chosen is None:
+        *others, last = map(READERS.help, READERS)
+        raise ValueError(f"cannot read {path}: expected {', '.join(others)}, or {last}")
+    options.reject_unsupported(path.name, *chosen.options)
+    raw = chosen.read(listing, options)
     raw.name, raw.source = name_from_path(path), str(path.absolute())
     return raw
 
@@ -41,7 +90,7 @@ def find_reader(listing: Listing, options: ReadOptions) -> Reader | None:
     """Return the first reader that matches, of those for a folder or for an ending in it."""
     candidates = (
         reader
-        for reader in READERS
+        for reader in READERS.values()
         if listing.has_suffix(reader.suffixes) or (reader.reads_folders and listing.is_folder)
     )
     return next((reader for reader in candidates if reader.matches(listing, options)), None)
@@ -49,6 +98,11 @@ def find_reader(listing: Listing, options: ReadOptions) -> Reader | None:
 
 def is_image_source(path: Path) -> bool:
     """Return whether a path is an image, or a folder, zip or tar of them, by its name: what can be resized."""
-    return path.is_dir() or any(
-        path.suffix.lower() in reader.suffixes for reader in (IMAGE_TAR, IMAGE_ARCHIVE, IMAGE_FILE)
-    )
+    readers = [reader for reader in READERS.values() if "bad_images" in reader.options]
+    return path.is_dir() or any(path.suffix.lower() in reader.suffixes for reader in readers)
+
+
+def dataset_suffixes() -> set[str]:
+    """Return the endings of files that hold a data set: all that are read, except those of a single image."""
+    suffixes = {suffix for reader in READERS.values() for suffix in reader.suffixes}
+    return suffixes - {*IMAGE_SUFFIXES, *COMPRESSED_TAR_SUFFIXES}

@@ -11,7 +11,8 @@ from elbowroom.data.file_io import hash_files
 from elbowroom.data.image import CropResize
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import SPLIT_SUFFIXES, RawDataset, class_names, encode_labels
-from elbowroom.data.readers.base import COMPRESSED_TAR_SUFFIXES, SHARD_SUFFIXES, Listing, Reader
+from elbowroom.data.readers.listing import COMPRESSED_TAR_SUFFIXES, SHARD_SUFFIXES, Listing
+from elbowroom.data.readers.registry import reader
 from elbowroom.data.readers.tar import TarRowSource
 from elbowroom.data.splits.buffered import BufferedSplit
 
@@ -21,7 +22,7 @@ SPLIT_PATTERN = re.compile(r"(?:^|[-_.])(train|validation|valid|val|test)(?=[-_.
 def open_parquet(shards: Sequence[Path], crop_resize: CropResize) -> Any:
     """Return a source over parquet files, where pyarrow is installed."""
     try:
-        from elbowroom.data.readers.parquet import ParquetRowSource
+        from elbowroom.data.readers.parquet.row_source import ParquetRowSource
     except ImportError as error:
         raise ValueError(
             f'reading {shards[0].name} needs pyarrow, which is not installed: pip install "elbowroom[parquet]"'
@@ -32,6 +33,13 @@ def open_parquet(shards: Sequence[Path], crop_resize: CropResize) -> Any:
 ROW_SOURCES: dict[str, Callable[[Sequence[Path], CropResize], Any]] = {".tar": TarRowSource, ".parquet": open_parquet}
 
 
+@reader(
+    "shards",
+    "shards of .tar or .parquet",
+    (*SHARD_SUFFIXES, *COMPRESSED_TAR_SUFFIXES),
+    options=("resize", "crop", "buffer"),
+    matches=lambda listing, options: listing.is_table_or_shards,
+)
 def read_shards(listing: Listing, options: ReadOptions) -> RawDataset:
     """Return shards as splits: those of names like ``train-000.tar`` and ``test-000.tar``, or all as train.
 
@@ -80,11 +88,3 @@ def group_by_split(shards: Sequence[Path]) -> dict[str, list[Path]]:
             "pattern without it"
         )
     return groups
-
-
-SHARDS = Reader(
-    suffixes=(*SHARD_SUFFIXES, *COMPRESSED_TAR_SUFFIXES),
-    options=("resize", "crop", "buffer"),
-    matches=lambda listing, options: listing.is_table_or_shards,
-    read=read_shards,
-)

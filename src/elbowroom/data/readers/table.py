@@ -14,8 +14,9 @@ from elbowroom.data.file_io import available_memory
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import AnySplit, RawDataset, class_names, encode_labels
 from elbowroom.data.readers import table_encoding
-from elbowroom.data.readers.base import TEXT_TABLE_SUFFIXES, Listing, Reader, is_text_table
 from elbowroom.data.readers.csv import read_csv
+from elbowroom.data.readers.listing import TEXT_TABLE_SUFFIXES, Listing, is_text_table
+from elbowroom.data.readers.registry import reader
 from elbowroom.data.readers.shards import group_by_split
 from elbowroom.data.readers.table_encoding import RawTable
 from elbowroom.data.splits.batching import Y_KEYS
@@ -34,14 +35,21 @@ def is_table(listing: Listing, options: ReadOptions) -> bool:
     if suffixes != {".parquet"} or options.buffer is not None:
         return all(is_text_table(file.name) for file in files)
     try:
-        from elbowroom.data.readers import arrow, parquet
+        from elbowroom.data.readers.parquet import columns, row_source
     except ImportError:
         return False  # reading it in parts raises the error that names the missing package
-    metadata = [parquet.read_parquet_metadata(file) for file in files]
+    metadata = [row_source.read_parquet_metadata(file) for file in files]
     size = sum(one.row_group(group).total_byte_size for one in metadata for group in range(one.num_row_groups))
-    return arrow.has_only_scalars(metadata[0].schema.to_arrow_schema()) and size <= available_memory() // 4
+    return columns.has_only_scalars(metadata[0].schema.to_arrow_schema()) and size <= available_memory() // 4
 
 
+@reader(
+    "table",
+    "a .csv, .tsv or .parquet table",
+    (*TEXT_TABLE_SUFFIXES, ".parquet"),
+    options=("label", "columns"),
+    matches=is_table,
+)
 def read_table(listing: Listing, options: ReadOptions) -> RawDataset:
     """Read the rows of .csv or .parquet files, their columns encoded as inferred or as ``options.columns`` gives.
 
@@ -79,9 +87,9 @@ def read_raw_table(files: Sequence[Path], kinds: dict[str, str]) -> RawTable:
     """Read the table in some files; columns of the kind "drop" need not be readable."""
     if is_text_table(files[0].name):
         return read_csv(files)
-    from elbowroom.data.readers import arrow
+    from elbowroom.data.readers.parquet.columns import read_parquet_table
 
-    return arrow.read_parquet_table(files, [name for name, kind in kinds.items() if kind == "drop"])
+    return read_parquet_table(files, [name for name, kind in kinds.items() if kind == "drop"])
 
 
 def pop_labels(
@@ -128,11 +136,3 @@ def standardize_table(raw: RawDataset, splits: dict[str, AnySplit]) -> tuple[Raw
         raw, description = replace(raw, columns=columns), "numbers standardised by the training rows"
     missing = sum(int(split.x.isnan().sum()) for split in splits.values() if isinstance(split, InMemorySplit))
     return raw, splits, f"{description}, {missing:,} cells missing"
-
-
-TABLE = Reader(
-    suffixes=(*TEXT_TABLE_SUFFIXES, ".parquet"),
-    options=("label", "columns"),
-    matches=is_table,
-    read=read_table,
-)

@@ -11,14 +11,13 @@ import click
 
 from elbowroom import errors
 from elbowroom.data import datasets
+from elbowroom.data.readers.registry import dataset_suffixes
 from elbowroom.recipes import Argument, Recipe
 from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services.run_index import RunIndex
 
 #: Flags of train that are not in the form: the studio sets the output folder, and only ``data`` may name files.
 HIDDEN_OPTIONS = ("out", "config", "preset", "data", "help")
-#: Suffixes of data files.
-DATA_SUFFIXES = (".npy", ".npz", ".csv", ".parquet", ".zip", ".tar")
 #: Data files and folders that are offered of each data folder.
 MAX_FILES_PER_FOLDER = 100
 #: Length of a text value.
@@ -151,10 +150,11 @@ def _flag_words(name: str, value: Any, has_negation: bool) -> list[str]:
 def list_data(data_folders: Sequence[Path]) -> list[dict[str, str]]:
     """List what can be trained on: the named data sets that are available, and the files in the data folders."""
     found = [{"name": entry.name, "about": entry.summary, "where": entry.location} for entry in datasets()]
+    suffixes = dataset_suffixes()
     for folder in data_folders:
         children = sorted(folder.iterdir()) if folder.is_dir() else []
         visible = [path for path in children if not path.name.startswith(".")]
-        paths = [path for path in visible if path.is_dir() or path.suffix in DATA_SUFFIXES]
+        paths = [path for path in visible if path.is_dir() or path.suffix.lower() in suffixes]
         found += [{"name": str(path), "about": "", "where": str(folder)} for path in paths[:MAX_FILES_PER_FOLDER]]
     return [entry for entry in found if entry["where"] != "missing"]
 

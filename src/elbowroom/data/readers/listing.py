@@ -1,18 +1,15 @@
-"""What a reader of files is, and the listing of a path that it is chosen by."""
+"""Listing of a path, by which its reader is chosen: a file, a folder, or the files that match a pattern."""
 
 from __future__ import annotations
 
 import glob
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from elbowroom.data.file_io import io_errors
 from elbowroom.data.image import is_image_name
-from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import RawDataset
 
 SHARD_SUFFIXES = (".tar", ".parquet")
 """Endings of files of which several may make one data set, in a folder or by a pattern."""
@@ -55,25 +52,6 @@ class Listing:
     def has_suffix(self, suffixes: tuple[str, ...]) -> bool:
         """Return whether a file, or a name in the folder, has one of these endings."""
         return any(name.lower().endswith(suffixes) for name in (*self.entries, *(file.name for file in self.files)))
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A reader of files; a row of the table in :mod:`elbowroom.data.readers.registry`.
-
-    Attributes:
-        suffixes: the endings of the files it reads, in lower case; without one of them it is not asked.
-        options: the names of the fields of ``ReadOptions`` that it takes.
-        matches: returns whether it reads what is listed; readers are asked in the order of the table.
-        read: returns the splits that are in the files.
-        reads_folders: whether it is asked about any folder, whatever the names in it.
-    """
-
-    suffixes: tuple[str, ...]
-    options: tuple[str, ...]
-    matches: Callable[[Listing, ReadOptions], bool]
-    read: Callable[[Listing, ReadOptions], RawDataset]
-    reads_folders: bool = False
 
 
 def list_path(path: Path) -> Listing:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from elbowroom.data.file_io import io_errors
 from elbowroom.data.image import NO_CROP_RESIZE, CropResize
-from elbowroom.data.readers import arrow
 from elbowroom.data.readers.encoded_examples import ArraySpec, decode_examples, infer_spec
+from elbowroom.data.readers.parquet import columns
 from elbowroom.data.splits.buffered import longest_block
 
 
@@ -42,9 +42,9 @@ class ParquetRowSource:
         self._groups = [(n, g) for n, file in enumerate(self._metadata) for g in range(file.num_row_groups)]
         self._group_starts = start_offsets(self._metadata[n].row_group(g).num_rows for n, g in self._groups)
         self._shard_starts = start_offsets(file.num_rows for file in self._metadata)
-        self.columns, self.label_column = arrow.select_columns(self._schemas[0], shards[0])
+        self.columns, self.label_column = columns.select_columns(self._schemas[0], shards[0])
         self._check_schemas()
-        self.has_images = arrow.content_kind(self._schemas[0].field(self.columns[0]).type) == "image"
+        self.has_images = columns.content_kind(self._schemas[0].field(self.columns[0]).type) == "image"
         if crop_resize != NO_CROP_RESIZE and not self.has_images:
             raise ValueError(f"{crop_resize} is for images, and {shards[0]} has none: leave it out")
         self.labels = (
@@ -91,8 +91,8 @@ class ParquetRowSource:
             return self.describe_row(int(rows[index]))
 
         if self.has_images:
-            return decode_examples(arrow.column_bytes(table, describe_row), self.spec, self.crop_resize, describe_row)
-        values = arrow.columns_to_array(table, describe_row)
+            return decode_examples(columns.column_bytes(table, describe_row), self.spec, self.crop_resize, describe_row)
+        values = columns.columns_to_array(table, describe_row)
         if values.shape[1:] != self.spec.shape:
             raise ValueError(
                 f"{describe_row(0)} is {ArraySpec(values.shape[1:], values.dtype)}, and the first row of "
@@ -105,8 +105,8 @@ class ParquetRowSource:
         rows = np.arange(min(64, self._metadata[0].row_group(self._groups[0][1]).num_rows))
         table = self._read_group(0, rows)
         if self.has_images:
-            return infer_spec(arrow.column_bytes(table, self.describe_row), self.crop_resize, self.describe_row)
-        values = arrow.columns_to_array(table, self.describe_row)
+            return infer_spec(columns.column_bytes(table, self.describe_row), self.crop_resize, self.describe_row)
+        values = columns.columns_to_array(table, self.describe_row)
         return ArraySpec(values.shape[1:], values.dtype)
 
     def _read_group(self, group: int, rows: np.ndarray) -> Any:
@@ -121,7 +121,7 @@ class ParquetRowSource:
         path = self.shards[shard]
         with io_errors(path):
             table = pq.read_table(path, columns=[self.label_column])
-        return arrow.labels_to_array(table.column(0), lambda row: f"the {self.label_column} of row {row} of {path}")
+        return columns.labels_to_array(table.column(0), lambda row: f"the {self.label_column} of row {row} of {path}")
 
     def _check_schemas(self) -> None:
         """Raise for files whose columns are not those of the first."""

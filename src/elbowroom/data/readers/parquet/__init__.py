@@ -1,0 +1,1 @@
+"""Parquet files. These modules need pyarrow: they are imported where such a file is read."""
