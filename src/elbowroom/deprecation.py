@@ -137,6 +137,7 @@ MODULES = {
     "elbowroom.conditional": "elbowroom.models.conditional",
     "elbowroom.conditions": "elbowroom.models.conditioning",
     "elbowroom.draw": "elbowroom.models.draw",
+    "elbowroom.plotting.run_view": "elbowroom.runs.run_view",
     "elbowroom.evaluation.table": "elbowroom.evaluation.registry",
     "elbowroom.exploring": "elbowroom.latent",
     "elbowroom.hierarchy": "elbowroom.models.hierarchical",

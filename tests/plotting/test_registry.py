@@ -103,3 +103,28 @@ def test_the_old_kind_of_figure_warns(views):
     with pytest.warns(DeprecationWarning, match="the figure 'codes' is now called 'latents'"):
         figure = plot("codes", views("vae"))
     assert figure.get_suptitle() == "Latents, two dimensions"
+
+
+def test_figures_leave_the_random_stream_alone(views):
+    before = torch.get_rng_state()
+    view = RunView(views("vae").run, views("vae").data, examples=30)
+    for kind in ("samples", "nearest", "interpolations", "kl"):
+        PLOTS[kind].build_spec(view)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_conditional_model_is_shown_with_the_labels_of_its_examples(digits, tmp_path):
+    class OneHot(torch.nn.Module):
+        def forward(self, c):
+            return torch.nn.functional.one_hot(c, 10).float()
+
+    torch.manual_seed(0)
+    encoder = er.Conditional(er.MLP((1, 8, 8), 10, size=4), er.DiagonalNormal(2))
+    decoder = er.Conditional(er.MLP(2, 10, size=64), er.Bernoulli((1, 8, 8)))
+    model = er.Model(encoder, decoder, er.Conditional(er.MLP(10, size=4), er.DiagonalNormal(2)), OneHot())
+    run = er.fit(model, er.ELBO(), digits, steps=5, out=tmp_path / "run", device="cpu")
+    view = RunView(run, digits, model, examples=40)
+    for kind in ("reconstructions", "samples", "latents", "plane", "traversals", "interpolations", "kl", "nearest"):
+        assert PLOTS[kind].build_spec(view).marks
+    with pytest.raises(ValueError, match="no recipe made"):
+        plot("samples", run)

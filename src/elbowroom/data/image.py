@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -12,6 +13,15 @@ from elbowroom.data.file_io import READ_ERRORS
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"}
 ImageSize = int | tuple[int, int] | None
+
+
+def is_image(shape: Sequence[int]) -> bool:
+    """Return whether examples of this shape are images: (C, H, W) with one or three channels.
+
+    >>> is_image((1, 28, 28)), is_image((9,))
+    (True, False)
+    """
+    return len(shape) == 3 and shape[0] in (1, 3)
 
 
 class CropResize(NamedTuple):

@@ -12,7 +12,8 @@ from elbowroom.exporting.modules import condition_size, cycle_conditions
 from elbowroom.exporting.source import ExportSource
 from elbowroom.latent import principal_components
 from elbowroom.models.hierarchical import Hierarchy
-from elbowroom.plotting.style import CLASS_COLORS
+from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
+from elbowroom.plotting.style import CLASS_COLORS, color_labels
 from elbowroom.web.render import round_digits, round_values
 
 #: The largest number of dimensions with a dial.
@@ -52,7 +53,7 @@ def latent_data(source: ExportSource) -> dict[str, Any]:
 def _dial_data(source: ExportSource, dimensions: list[int], mean: Tensor, sd: Tensor) -> list[dict[str, Any]]:
     low, high = mean - RANGE_SD * sd, mean + RANGE_SD * sd
     return [
-        {"at": d, "name": source.view.dimension_name(d), "low": round_digits(low[d]), "high": round_digits(high[d])}
+        {"at": d, "name": dimension_name(source.view, d), "low": round_digits(low[d]), "high": round_digits(high[d])}
         for d in dimensions
     ]
 
@@ -91,7 +92,7 @@ def _dimension_order(source: ExportSource, latents: Tensor | None, size: int) ->
     """Return the dimensions, the most active first; in their own order where there is no data."""
     if latents is None:
         return list(range(size))
-    order, *_ = source.view.ranked_dimensions
+    order, *_ = ranked_dimensions(source.view)
     # With a codebook the activity is measured by position, not by dimension.
     return order if len(order) == size else latents.var(0).argsort(descending=True).tolist()
 
@@ -103,7 +104,7 @@ def _build_planes(
     size, planes, view = len(mean), [], source.view
     if size >= 2 and not (view.is_quantized and latents is not None):
         a, b = sorted(order[:2]) if size == 2 else order[:2]
-        names = [view.dimension_name(d) for d in (a, b)]
+        names = [dimension_name(view, d) for d in (a, b)]
         title = f"{names[0]} and {names[1]}" if size > 2 else "the latent space"
         planes.append(_plane_data(title, names, torch.eye(size)[[a, b]], torch.zeros(size), latents, sd))
     if size > 2 and latents is not None and len(latents) > 2:
@@ -134,7 +135,7 @@ def _plane_data(
 
 
 def _label_data(source: ExportSource) -> dict[str, Any] | None:
-    labels = None if source.missing_data_reason else source.view.labels
+    labels = None if source.missing_data_reason else color_labels(source.view.batch.y, source.view.data.classes)
     if labels is None:
         return None
     return {

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from elbowroom.data.image import is_image
 from elbowroom.deprecation import deprecated_getattr
 from elbowroom.plotting.curves import plot_curves
 from elbowroom.plotting.gif import write_gif
-from elbowroom.plotting.image_grid import is_image, reconstruction_grid, sample_grid
+from elbowroom.plotting.image_grid import reconstruction_grid, sample_grid
 from elbowroom.plotting.registry import PLOTS, Plot, plot
-from elbowroom.plotting.run_view import RunView
+from elbowroom.runs.run_view import RunView
 
 __all__ = [
     "PLOTS",

@@ -19,15 +19,6 @@ TEXT_PX = 13
 MIN_IMAGE_PX = 56
 
 
-def is_image(shape: Sequence[int]) -> bool:
-    """Return whether examples of this shape are images: (C, H, W) with one or three channels.
-
-    >>> is_image((1, 28, 28)), is_image((9,))
-    (True, False)
-    """
-    return len(shape) == 3 and shape[0] in (1, 3)
-
-
 def sample_grid(x: Tensor, caption: str = "", labels: Sequence[str] | None = None) -> Image.Image:
     """Draw samples (N, C, H, W) as a square grid, values clipped to [0, 1].
 

@@ -9,7 +9,8 @@ from elbowroom.evaluation.suites.latent import ACTIVE_VARIANCE
 from elbowroom.formatting import format_count, latent_symbol
 from elbowroom.latent import principal_components, tsne
 from elbowroom.plotting.figure import Bars, FigureSpec, Scatter
-from elbowroom.plotting.run_view import RunView
+from elbowroom.plotting.latent_ranking import dimension_name, latent_metrics, ranked_dimensions
+from elbowroom.runs.run_view import RunView
 
 #: Bars of one latent, at most.
 MAX_BARS = 256
@@ -25,7 +26,7 @@ def latent_figure(view: RunView, first: int = 0, second: int = 1) -> FigureSpec:
         second: rank of the vertical dimension.
     """
     view.require_continuous()
-    order, _, unit = view.ranked_dimensions
+    order, _, unit = ranked_dimensions(view)
     if len(order) < 2:
         raise ValueError(SINGLE_DIMENSION_MESSAGE)
     a, b = (order[first], order[second]) if len(order) > 2 else (0, 1)
@@ -34,8 +35,8 @@ def latent_figure(view: RunView, first: int = 0, second: int = 1) -> FigureSpec:
     scatter = Scatter(
         "two dimensions",
         view.latents[:, [a, b]],
-        f"{view.dimension_name(a)}, {view.latent_unit}",
-        f"{view.dimension_name(b)}, {view.latent_unit}",
+        f"{dimension_name(view, a)}, {view.latent_unit}",
+        f"{dimension_name(view, b)}, {view.latent_unit}",
     )
     return FigureSpec("Latents, two dimensions", caption, view.describe_examples(len(view.latents)), [scatter])
 
@@ -75,7 +76,7 @@ def _require_three_dimensions(view: RunView) -> None:
 
 def kl_figure(view: RunView) -> FigureSpec:
     """Return a bar chart of the KL of each latent dimension, inactive ones in grey."""
-    kl = {name: m for name, m in view.latent_metrics.items() if name.startswith("kl_per_dimension")}
+    kl = {name: m for name, m in latent_metrics(view).items() if name.startswith("kl_per_dimension")}
     if all(m.value is None for m in kl.values()):
         return _variance_figure(view)
     bars = [_kl_bars(view, name.removeprefix("kl_per_dimension"), m, len(kl) > 1) for name, m in kl.items()]
@@ -115,7 +116,7 @@ def _variance_figure(view: RunView) -> FigureSpec:
     heights, labels = [variance[dim] for dim in order], [latent_symbol(dim) for dim in order]
     inactive = _inactive_bars(variance, order)
     bars = Bars("variance", heights, labels, "dimension of the latent", f"variance, ({view.latent_unit})²", inactive)
-    reason = next(m.note for name, m in view.latent_metrics.items() if name.startswith("kl_per_dimension"))
+    reason = next(m.note for name, m in latent_metrics(view).items() if name.startswith("kl_per_dimension"))
     caption = (
         "Variance over the data of each dimension's posterior mean, largest first. "
         f"{_describe_active_units(view)} A KL of single dimensions is undefined: {reason}."
@@ -125,10 +126,10 @@ def _variance_figure(view: RunView) -> FigureSpec:
 
 def _describe_active_units(view: RunView) -> str:
     """Return a sentence on how many units are active, or how many codebook entries are in use."""
-    used = view.latent_metrics.get("codes_in_use")
+    used = latent_metrics(view).get("codes_in_use")
     if used is not None and isinstance(used.value, float):
         return f"{used.value:.0f} codes are in use, {used.estimator}."
-    counts = {name: m for name, m in view.latent_metrics.items() if name.startswith("active_units")}
+    counts = {name: m for name, m in latent_metrics(view).items() if name.startswith("active_units")}
     parts = [
         f"{m.value:.0f} {m.estimator.partition(';')[0]}"
         + (f" of latent {latent_symbol(int(name[-1]) - 1)}" if len(counts) > 1 else "")

@@ -10,7 +10,7 @@ from elbowroom.data import freeze
 from elbowroom.latent import find_nearest_examples
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
-from elbowroom.plotting.run_view import RunView
+from elbowroom.runs.run_view import RunView
 
 #: Reconstructions and samples of a table that are drawn as lines.
 MAX_RECONSTRUCTED_ROWS = 6

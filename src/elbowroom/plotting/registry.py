@@ -12,7 +12,8 @@ from elbowroom.plotting import latent, outputs, traversals
 from elbowroom.plotting.curves import curves_figure
 from elbowroom.plotting.figure import FigureSpec
 from elbowroom.plotting.matplotlib_backend import draw_figure
-from elbowroom.plotting.run_view import RunView
+from elbowroom.plotting.style import color_labels
+from elbowroom.runs.run_view import RunView
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +40,7 @@ class Plot:
     def __call__(self, view: RunView) -> Figure:
         """Draw the figure with matplotlib."""
         spec = self.build_spec(view)
-        return draw_figure(spec, view.labels if self.kind in SCATTER_KINDS else None)
+        return draw_figure(spec, color_labels(view.batch.y, view.data.classes) if self.kind in SCATTER_KINDS else None)
 
 
 #: Kinds that show one point for each example, in the color of its label.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elbowroom.formatting import format_number
 from elbowroom.plotting.figure import Chart, Line
-from elbowroom.plotting.run_view import RunView
+from elbowroom.runs.run_view import RunView
 
 X_AXIS = "column of the table"
 Y_AXIS = "standard deviations from the mean"

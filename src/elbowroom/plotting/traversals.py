@@ -11,7 +11,8 @@ from elbowroom.formatting import format_count, format_number
 from elbowroom.latent import PATHS, decode_plane, interpolation, normal_quantiles, traversal
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
-from elbowroom.plotting.run_view import RunView
+from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
+from elbowroom.runs.run_view import RunView
 
 #: How far a traversal goes to either side, in the steps of ``RunView.latent_step``.
 TRAVERSAL_REACH = 3.0
@@ -23,7 +24,7 @@ MAX_TABLE_DIMENSIONS = 6
 def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
     """Return one latent moved along one dimension at a time, the most informative dimension first."""
     view.require_continuous()
-    order, scores, score_unit = view.ranked_dimensions
+    order, scores, score_unit = ranked_dimensions(view)
     dims = order[: max_dimensions if view.has_images else MAX_TABLE_DIMENSIONS]
     step, unit = view.latent_step
     offsets = torch.linspace(-TRAVERSAL_REACH, TRAVERSAL_REACH, PATH_STEPS)
@@ -38,14 +39,14 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
             f"Each chart moves one dimension of one latent from −{TRAVERSAL_REACH:g}, blue, to +{TRAVERSAL_REACH:g}, "
             f"red, {unit}, and holds the others; sorted by {score_unit}, which stands above."
         )
-        names = [f"{view.dimension_name(dim)}, {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
+        names = [f"{dimension_name(view, dim)}, {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
         charts = [table_rows.path_chart(view, name, rows, offsets) for name, rows in zip(names, x, strict=True)]
         return FigureSpec("Traversals", caption, protocol, charts)
     caption = (
         f"Each row moves one dimension of one latent and holds the others; sorted by {score_unit}, beside it. "
         f"The middle column is the latent itself.{view.grayscale_note}"
     )
-    rows = [f"{view.dimension_name(dim)}  {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
+    rows = [f"{dimension_name(view, dim)}  {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
     columns = [format_number(round(offset, 1)) for offset in offsets.tolist()]
     grid = ImageGrid(x, rows, columns, f"dimension and its {score_unit}", f"offset, {unit}")
     return FigureSpec("Traversals", caption, protocol, [grid])
@@ -104,8 +105,8 @@ def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
         decode_plane(view.model, first, second, view.label(0)),
         _format_positions(second),
         _format_positions(first),
-        f"{view.dimension_name(1)}, {view.latent_unit}",
-        f"{view.dimension_name(0)}, {view.latent_unit}",
+        f"{dimension_name(view, 1)}, {view.latent_unit}",
+        f"{dimension_name(view, 0)}, {view.latent_unit}",
         is_seamless=True,
     )
     caption = f"The mean of p(x|z) all over the two-dimensional latent. {spacing}{view.grayscale_note}"

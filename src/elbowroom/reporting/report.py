@@ -9,16 +9,18 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from elbowroom import __version__
 from elbowroom.plotting import PLOTS, RunView
 from elbowroom.plotting.figure import Bars, Chart, FigureSpec, ImageGrid
-from elbowroom.reporting import summary
+from elbowroom.plotting.latent_ranking import latent_metrics
 from elbowroom.reporting.findings import render_findings
-from elbowroom.reporting.scatter import render_scatter
 from elbowroom.runs.command import RepeatCommand, repeat_command
 from elbowroom.web.charts import render_bars, render_charts
 from elbowroom.web.image_grids import render_image_grid
 from elbowroom.web.render import content_security_policy, read_asset, to_script_json, write_html
+
+from elbowroom import __version__
+from elbowroom.reporting import summary
+from elbowroom.reporting.scatter import render_scatter
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
@@ -163,7 +165,7 @@ def _render_sections(sections: list[ReportSection]) -> str:
 def _active_unit_tiles(view: RunView) -> list[summary.Tile]:
     """Return the number of active units, or of codebook entries in use; nothing where it cannot be measured."""
     try:
-        metrics = view.latent_metrics
+        metrics = latent_metrics(view)
     except ValueError:
         return []
     titles = {"active_units": "active units", "codes_in_use": "codes in use"}

@@ -6,8 +6,9 @@ from html import escape
 from typing import Any
 
 from elbowroom.plotting.figure import FigureSpec, Scatter
-from elbowroom.plotting.run_view import RunView
-from elbowroom.plotting.style import CLASS_COLORS
+from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
+from elbowroom.plotting.style import CLASS_COLORS, color_labels
+from elbowroom.runs.run_view import RunView
 from elbowroom.web.image_grids import THUMBNAILS_PER_ROW, thumbnail_sheet
 from elbowroom.web.render import round_values
 
@@ -42,7 +43,7 @@ def render_scatter(view: RunView, specs: list[FigureSpec]) -> tuple[str, dict[st
     Returns:
         The HTML, and the data for the script.
     """
-    labels = view.labels
+    labels = color_labels(view.batch.y, view.data.classes)
     projections = [_projection_data(spec) for spec in specs]
     data: dict[str, Any] = {
         "views": projections,
@@ -80,14 +81,14 @@ def _projection_data(spec: FigureSpec) -> dict[str, Any]:
 
 def _dimension_choices(view: RunView) -> list[dict[str, Any]]:
     """Return the most informative dimensions, to choose axes from; empty where there are only two."""
-    order, scores, unit = view.ranked_dimensions
+    order, scores, unit = ranked_dimensions(view)
     if len(order) < 3:
         return []
     return [
         {
-            "name": view.dimension_name(dim),
+            "name": dimension_name(view, dim),
             "score": f"{score:.2f} {unit.removeprefix('KL in ')}",
-            "axis": f"{view.dimension_name(dim)}, {view.latent_unit}",
+            "axis": f"{dimension_name(view, dim)}, {view.latent_unit}",
             "values": round_values(view.latents[:, dim], DIGITS),
         }
         for dim, score in list(zip(order, scores, strict=True))[:MAX_DIMENSIONS]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from elbowroom.formatting import format_count, format_number
 from elbowroom.plotting import RunView
+from elbowroom.plotting.latent_ranking import n_latents
 from elbowroom.recipes import find
 from elbowroom.recipes.registry import all_recipes
 from elbowroom.runs.run import Run
@@ -132,7 +133,7 @@ def _describe_latents(view: RunView) -> str:
     if view.is_quantized:
         return f"{format_count(shape[0], 'code')} of {shape[1]} numbers"
     size = format_count(math.prod(shape), "dimension")
-    return f"a latent of {size}" if view.n_latents == 1 else f"{view.n_latents} latents, the uppermost of {size},"
+    return f"a latent of {size}" if n_latents(view) == 1 else f"{n_latents(view)} latents, the uppermost of {size},"
 
 
 def _describe_recipe(record: dict[str, Any]) -> str:

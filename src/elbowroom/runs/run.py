@@ -9,7 +9,10 @@ import os
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import nn
 
 from elbowroom import distributed, errors, serialization
 from elbowroom.runs import metrics_log
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from elbowroom.data import Data
     from elbowroom.models.base import GenerativeModel
     from elbowroom.objectives import Term
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 class Run:
@@ -152,7 +157,10 @@ class Run:
         return max((row.get("seconds", 0.0) for row in self.metrics()), default=0.0)
 
     def build(self) -> tuple[GenerativeModel, Term]:
-        """Call the recipe with its recorded arguments: model and objective with initial weights."""
+        """Call the recipe with its recorded arguments: model and objective with initial weights.
+
+        The draws of those do not change the caller's.
+        """
         from elbowroom.recipes import find
 
         record = self.record
@@ -163,16 +171,20 @@ class Run:
             )
         recipe = find(record["recipe"])
         try:
-            return recipe(tuple(record["shape"]), **record["arguments"])
+            with torch.random.fork_rng(devices=[]):
+                return recipe(tuple(record["shape"]), **record["arguments"])
         except ValueError as error:
             raise ValueError(f"{self.path / 'recipe.json'}: {error}") from None
 
     def model(self) -> GenerativeModel:
         """Load the trained model, in evaluation mode, on the CPU."""
-        model, _ = self.build()
+        return self.load_weights(self.build()[0])
+
+    def load_weights(self, module: ModuleT) -> ModuleT:
+        """Load the trained weights into a model built as before; return it, in evaluation mode."""
         tensors, _ = serialization.read(self.weights)
-        serialization.load_into(model, tensors, self.weights)
-        return model.eval()
+        serialization.load_into(module, tensors, self.weights)
+        return module.eval()
 
     def data(self) -> Data:
         """Load the data it was trained on, with the same splits and preprocessing.

@@ -6,18 +6,19 @@ import base64
 from typing import Any
 
 import torch
+from elbowroom.latent import principal_components, tsne
+from elbowroom.plotting.latent_ranking import dimension_name
+from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
+from elbowroom.studio.api.inputs import SPLIT_FIELD
+from elbowroom.studio.http.json import json_response
+from elbowroom.studio.services.loaded_model import LoadedModel
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from torch import Tensor
 
 from elbowroom import errors
-from elbowroom.latent import principal_components, tsne
-from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
-from elbowroom.studio.api.inputs import SPLIT_FIELD
 from elbowroom.studio.http import media
-from elbowroom.studio.http.json import json_response
 from elbowroom.studio.http.media import PNG
-from elbowroom.studio.services.loaded_model import LoadedModel
 
 #: Points of a map.
 MAX_POINTS = 5000
@@ -90,7 +91,7 @@ def _project(loaded: LoadedModel, view: str, z: Tensor) -> tuple[Tensor, dict[st
     x, y = torch.eye(z.shape[1])[[i, j]]
     return (
         z[:, [i, j]],
-        {"x": loaded.run_view.dimension_name(i), "y": loaded.run_view.dimension_name(j)},
+        {"x": dimension_name(loaded.run_view, i), "y": dimension_name(loaded.run_view, j)},
         _plane_coordinates(center, x, y),
     )
 

@@ -6,17 +6,18 @@ import math
 from typing import Any
 
 import torch
+from elbowroom.plotting.latent_ranking import n_latents, ranked_dimensions
+from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
+from elbowroom.studio.api.inputs import CONDITION_FIELD, EXAMPLE_FIELDS
+from elbowroom.studio.http.json import json_response
+from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from torch import Tensor
 
 from elbowroom.studio.api import inputs
-from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
-from elbowroom.studio.api.inputs import CONDITION_FIELD, EXAMPLE_FIELDS
 from elbowroom.studio.http import media
-from elbowroom.studio.http.json import json_response
 from elbowroom.studio.http.media import JSON, NPZ, PNG
-from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
 
 #: Samples in one request.
 MAX_SAMPLES = 256
@@ -58,9 +59,9 @@ def model_info(loaded: LoadedModel) -> dict[str, Any]:
 def _latent_statistics(loaded: LoadedModel) -> dict[str, Any]:
     """Return mean, standard deviation and KL of each dimension of the latents of held-out examples."""
     view = loaded.run_view
-    order, scores, unit = view.ranked_dimensions
+    order, scores, unit = ranked_dimensions(view)
     is_kl = unit.startswith("KL")
-    latents = f"{view.n_latents} latent{'s'[: view.n_latents != 1]}"
+    latents = f"{n_latents(view)} latent{'s'[: n_latents(view) != 1]}"
     return {
         "kl": [score for _, score in sorted(zip(order, scores, strict=True))] if is_kl else None,
         "active": order,

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from elbowroom.data.image import is_image
+from elbowroom.plotting.image_grid import to_pil_image
+from elbowroom.studio.http.json import json_response
 from starlette.responses import Response
 from torch import Tensor
-
-from elbowroom.plotting.image_grid import is_image, to_pil_image
-from elbowroom.studio.http.json import json_response
 
 if TYPE_CHECKING:
     from PIL import Image

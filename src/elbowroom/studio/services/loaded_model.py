@@ -14,13 +14,13 @@ from torch import Tensor
 
 from elbowroom import noise
 from elbowroom.data import Batch, Data, Split, freeze
+from elbowroom.data.image import is_image
 from elbowroom.distributions import Normal
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.semi_supervised import SemiSupervised
-from elbowroom.plotting.image_grid import is_image
-from elbowroom.plotting.run_view import RunView
 from elbowroom.runs.run import Run
+from elbowroom.runs.run_view import RunView
 from elbowroom.studio.errors import one_line
 
 #: Posterior samples of a score.

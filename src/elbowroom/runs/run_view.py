@@ -1,0 +1,339 @@
+"""Lazy view of a run: record, metrics, model, data, examples and latents, each loaded on first use."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from elbowroom.data import Batch, Data, Split, freeze, load_data
+from elbowroom.data.image import is_image
+from elbowroom.families import Codebook
+from elbowroom.models.base import GenerativeModel
+from elbowroom.models.priors import StandardNormal
+from elbowroom.models.semi_supervised import SemiSupervised
+from elbowroom.runs.metrics_log import MetricsRow
+from elbowroom.runs.run import Run
+
+#: Rows of a table of more values than this are not drawn as lines.
+MAX_ROW_VALUES = 256
+#: Training examples from which the mean and standard deviation of a table's columns are taken.
+STANDARDIZATION_EXAMPLES = 5000
+#: Examples encoded at once.
+BATCH_SIZE = 500
+#: Cached results of one view.
+MAX_CACHED_RESULTS = 32
+
+T = TypeVar("T")
+
+
+class RunView:
+    """A run with its metrics, model, data and latents, each loaded on first use and shared by all who look at it.
+
+    What it loads and draws does not change the draws of the caller.
+
+    Args:
+        run: the run, or its directory.
+        data: the training data, if it was given as a Python object.
+        model: the trained model, if no recipe built it, or to save loading it.
+        examples: how many to encode, at most; picked at random from the test split, or the validation split where
+            there is none, or else the training split.
+        seed: of the choice of examples, and of every draw.
+        load: loads the data of the run where ``data`` is not given: :meth:`SharedData.load`, to share it between views.
+
+    Raises:
+        ValueError: on use of an attribute that this model or its data do not have.
+
+    >>> import tempfile, elbowroom as er
+    >>> data = er.load_data("digits")
+    >>> run = er.fit(*er.recipes.vae(data.shape, latent=3), data, steps=5, out=tempfile.mkdtemp() + "/run")
+    >>> view = RunView(run, examples=50)
+    >>> view.latents.shape, view.describe_examples(50)
+    (torch.Size([50, 3]), '50 of 359 test examples of digits, picked with seed 0')
+    """
+
+    def __init__(
+        self,
+        run: Run | str | Path,
+        data: Data | Any = None,
+        model: Any = None,
+        examples: int = 2000,
+        seed: int = 0,
+        *,
+        load: Callable[[Run], Data] = Run.data,
+    ) -> None:
+        if examples < 1:
+            raise ValueError(f"examples, how many to encode, must be at least 1, got {examples}")
+        self.run: Run = run if isinstance(run, Run) else Run(run)
+        self.max_examples, self.seed = examples, seed
+        self.given_data, self.given_model, self._load = data, model, load
+        self._results: OrderedDict[Hashable, Any] = OrderedDict()
+        self._results_lock = threading.Lock()
+
+    # The record and what was logged.
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record, as read from ``recipe.json``."""
+        return self.run.record
+
+    @cached_property
+    def rows(self) -> list[MetricsRow]:
+        """The rows of ``metrics.jsonl``."""
+        return self.run.metrics()
+
+    def split_rows(self, split: str) -> list[MetricsRow]:
+        """Return the rows with metrics of a split."""
+        return [row for row in self.rows if row.get("split") == split]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return tuple(self.record["shape"])
+
+    # The model.
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """The trained model, which may be a module of your own."""
+        module: nn.Module = self.run.model() if self.given_model is None else self.given_model
+        return module
+
+    @property
+    def model(self) -> GenerativeModel:
+        """The trained model."""
+        if not isinstance(self.module, GenerativeModel):
+            name = type(self.module).__name__
+            raise ValueError(f"{name} is a module of your own: what it draws is for you to show")
+        return self.module
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the model."""
+        return next(self.model.parameters()).device
+
+    # The data.
+
+    @cached_property
+    def data(self) -> Data:
+        """The data it was trained on."""
+        return self._load(self.run) if self.given_data is None else load_data(self.given_data)
+
+    @property
+    def missing_data_reason(self) -> str:
+        """Why there is no data for this model, on one line; empty where there is."""
+        try:
+            shape = tuple(self.data.shape)
+        except (ValueError, OSError) as error:
+            return " ".join(str(error).split()) or type(error).__name__
+        return "" if shape == self.shape else f"the data has examples of {shape}, the model takes {self.shape}"
+
+    @property
+    def data_or_none(self) -> Data | None:
+        """The data, or None where it is not available."""
+        return None if self.missing_data_reason else self.data
+
+    @property
+    def split(self) -> str:
+        """Name of the split whose examples are shown."""
+        return next(name for name in ("test", "validation", "train") if name in self.data.splits)
+
+    def get_split(self, name: str | None = None) -> tuple[str, Split]:
+        """Return a split with stochastic preprocessing frozen; without a name a held-out one, if there is any.
+
+        Raises:
+            ValueError: the data has no such split.
+        """
+        name, splits = name or self.split, self.data.splits
+        if name not in splits:
+            raise ValueError(f"{self.data.name} has no split '{name}': choose from {', '.join(splits)}")
+        return name, freeze(splits[name], self.seed)
+
+    def examples(self, index: list[int], name: str | None = None) -> Batch:
+        """Return the examples of a split at these indices, on the CPU.
+
+        Raises:
+            ValueError: an index is outside, or the data is a stream, which has none.
+        """
+        name, split = self.get_split(name)
+        try:
+            count = len(split)
+        except TypeError:
+            raise ValueError(f"{self.data.name} is a stream, which has no indices: give x or png") from None
+        if outside := [i for i in index if not 0 <= i < count]:
+            raise ValueError(f"index {outside[0]} of {count:,} {name} examples: give 0 to {count - 1}")
+        return _join_batches(split.batches(len(index), torch.tensor(index)), len(index))
+
+    def pick_examples(self, name: str | None, n: int) -> Batch:
+        """Return n examples of a split, picked at random, with their labels, on the CPU; all where there are fewer."""
+        _, split = self.get_split(name)
+        order = split.random_order(torch.Generator().manual_seed(self.seed))
+        return _join_batches(split.batches(min(n, BATCH_SIZE), None if order is None else order[:n]), n)
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The examples that are shown."""
+        return self.pick_examples(None, self.max_examples)
+
+    def describe_examples(self, n: int) -> str:
+        """Return where n of the examples come from, as text."""
+        total = self.data.protocol.get("sizes", {}).get(self.split)
+        source = f"{self.split} examples of {self.data.name}"
+        if n == total:
+            return f"all {n:,} {source}"
+        return f"{n:,}{f' of {total:,}' if total else ''} {source}, picked with seed {self.seed}"
+
+    def example_name(self, i: int) -> str:
+        """Return the name of an example: its split and its index there."""
+        return f"{self.split} example {int(self.batch.index[i]):,}"
+
+    @property
+    def has_images(self) -> bool:
+        """Whether examples are images; if not, they are rows of a table.
+
+        Raises:
+            ValueError: they are neither.
+        """
+        shape = self.model.shape
+        if not is_image(shape) and math.prod(shape) > MAX_ROW_VALUES:
+            size = "x".join(map(str, shape))
+            raise ValueError(
+                f"examples are {size}: neither images of 1 or 3 channels nor rows of at most {MAX_ROW_VALUES} numbers"
+            )
+        return is_image(shape)
+
+    @property
+    def grayscale_note(self) -> str:
+        """Sentence on the grey values of images; empty for color images."""
+        return " Grey values run from 0, black, to 1, white." if self.model.shape[0] == 1 else ""
+
+    @cached_property
+    def column_stats(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each value over the training split: (*shape) each."""
+        _, split = self.get_split("train")
+        x = _join_batches(split.batches(BATCH_SIZE), STANDARDIZATION_EXAMPLES).x
+        return x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
+
+    def standardize(self, x: Tensor) -> Tensor:
+        """Return examples (..., *shape) in standard deviations from the training mean, flattened: (..., D)."""
+        mean, std = self.column_stats
+        return ((x - mean) / std).flatten(x.dim() - mean.dim())
+
+    # The latents.
+
+    @cached_property
+    def latents(self) -> Tensor:
+        """Posterior means of the examples, flattened: (N, D). In a hierarchy, of the uppermost latent."""
+        return self.encode_batch(self.batch)
+
+    def encode_batch(self, batch: Batch) -> Tensor:
+        """Return the posterior means of examples with their labels, flattened, on the CPU: (N, D)."""
+        x, y = batch.x.to(self.device), None if batch.y is None else batch.y.to(self.device)
+        parts = [slice(i, i + BATCH_SIZE) for i in range(0, len(x), BATCH_SIZE)]
+        return torch.cat([self.model.encode(x[i], None if y is None else y[i]).flatten(1).cpu() for i in parts])
+
+    @cached_property
+    def typical_index(self) -> int:
+        """Index of the example whose latent is nearest to the mean of all."""
+        return int((self.latents - self.latents.mean(0)).norm(dim=1).argmin())
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether latents are entries of a codebook."""
+        return isinstance(getattr(getattr(self.model, "encoder", None), "family", None), Codebook)
+
+    def require_continuous(self) -> None:
+        """Raise a ValueError if latents are entries of a codebook, which cannot be moved along an axis."""
+        if self.is_quantized:
+            raise ValueError(
+                "the latents are choices from a codebook: they have no axes to move along, and nothing between"
+            )
+
+    @property
+    def has_standard_prior(self) -> bool:
+        """Whether the prior is the standard normal, which gives latents their unit."""
+        return isinstance(getattr(self.model, "prior", None), StandardNormal)
+
+    @property
+    def latent_unit(self) -> str:
+        """Unit of a latent dimension."""
+        return "standard deviations of the prior" if self.has_standard_prior else "units of the latent"
+
+    @cached_property
+    def latent_step(self) -> tuple[Tensor, str]:
+        """Size of a unit step in each latent dimension, (D,), and the name of that unit."""
+        if self.has_standard_prior:
+            return torch.ones(self.latents.shape[1]), self.latent_unit
+        return self.latents.std(0, correction=0), "standard deviations of the latents"
+
+    # Labels that a model depends on, and samples.
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the decoder depends on a label."""
+        return getattr(self.model, "condition", None) is not None or isinstance(self.model, SemiSupervised)
+
+    def label(self, i: int) -> Tensor | None:
+        """Return the label of an example; None if the model is not conditional."""
+        return self.batch.y[i] if self.is_conditional and self.batch.y is not None else None
+
+    def describe_label(self, i: int) -> str:
+        """Return the label that latents are decoded with, as text; empty where there is none."""
+        label = self.label(i)
+        if label is None:
+            return ""
+        classes = self.data.classes
+        name = classes[int(label)] if classes and label.dim() == 0 else ", ".join(map(str, label.reshape(-1).tolist()))
+        return f"; given the label {name}"
+
+    def samples(self, n: int) -> Tensor:
+        """Return means of p(x|z) for n latents from the prior, (n, *shape); the same each time, labels in turn."""
+        labels = [self.label(i % len(self.batch.x)) for i in range(n)] if self.is_conditional else []
+        condition = [label for label in labels if label is not None]
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            return self.model.sample(n, torch.stack(condition).to(self.device) if condition else None).cpu()
+
+    def describe_samples(self, n: int) -> str:
+        """Return how n samples were drawn, as text."""
+        return f"{n} latents from the prior, seed {self.seed}" + (
+            "; given the examples' labels" if self.is_conditional else ""
+        )
+
+    # What others compute from it.
+
+    def get_or_compute(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return a result that is computed on first use; the least recently used ones are dropped."""
+        with self._results_lock:
+            if key in self._results:
+                self._results.move_to_end(key)
+                result: T = self._results[key]
+                return result
+        result = compute()
+        with self._results_lock:
+            self._results[key] = result
+            while len(self._results) > MAX_CACHED_RESULTS:
+                self._results.popitem(last=False)
+        return result
+
+
+def _join_batches(batches: Iterator[Batch], n: int) -> Batch:
+    """Return the first n examples of some batches as one, on the CPU; no more are read than it takes."""
+    joined: list[Batch] = []
+    for batch in batches:
+        joined.append(batch)
+        if sum(len(batch.x) for batch in joined) >= n:
+            break
+    labels = [batch.y for batch in joined if batch.y is not None]
+    return Batch(
+        torch.cat([batch.x for batch in joined])[:n].cpu(),
+        torch.cat(labels)[:n].cpu() if labels else None,
+        torch.cat([batch.index for batch in joined])[:n].cpu(),
+    )
