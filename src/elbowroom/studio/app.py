@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -35,6 +35,7 @@ from elbowroom.studio.http.middleware import SecurityMiddleware
 from elbowroom.studio.services.jobs import Jobs
 from elbowroom.studio.services.model_store import ModelStore
 from elbowroom.studio.services.run_index import RunIndex
+from elbowroom.web.render import environment
 
 STATIC_FOLDER = Path(__file__).with_name("static")
 #: The style and script that all pages share, and the library of charts, as (package, folder).
@@ -52,8 +53,10 @@ class Studio:
 
 
 def index_page(request: Request) -> Response:
-    """Return the page."""
-    return FileResponse(STATIC_FOLDER / "index.html", headers={"Cache-Control": "no-cache"})
+    """Return the page: its views are the scripts in the folder of views, which register themselves."""
+    views = sorted((STATIC_FOLDER / "js" / "views").glob("*.js"))
+    template = environment().from_string((STATIC_FOLDER / "index.html").read_text(encoding="utf-8"))
+    return HTMLResponse(template.render(views=[view.name for view in views]), headers={"Cache-Control": "no-cache"})
 
 
 def create_app(

@@ -1,5 +1,7 @@
 // Requests to the server, and its WebSockets for live updates and decoding.
 
+import { showConnection } from "./main.js";
+
 async function checkResponse(response) {
   if (response.ok) return response;
   let message = `the server answered ${response.status}`;
@@ -38,6 +40,10 @@ async function sendJson(path, body, signal) {
   return checkResponse(await fetchOrExplain(path, options));
 }
 
+/** The address of an image of examples, each `size` pixels wide; `index` may be several with commas. */
+export const exampleUrl = (run, split, index, size) =>
+  `/api/examples?${new URLSearchParams({ run, split, index, size })}`;
+
 /** POST JSON, and return the JSON of the response. */
 export const postJson = async (path, body, signal) => (await sendJson(path, body, signal)).json();
 
@@ -67,7 +73,7 @@ class LiveConnection {
   #open() {
     const socket = (this.#socket = new WebSocket(socketUrl("/ws/live")));
     socket.onopen = () => {
-      this.#showStatus(true);
+      showConnection(true);
       this.#resolveReady();
       if (this.#retryMs > 500) this.#emit({ type: "again" });
       this.#retryMs = 500;
@@ -75,16 +81,10 @@ class LiveConnection {
     };
     socket.onmessage = (event) => this.#emit(JSON.parse(event.data));
     socket.onclose = () => {
-      this.#showStatus(false);
+      showConnection(false);
       setTimeout(() => this.#open(), this.#retryMs);
       this.#retryMs = Math.min(this.#retryMs * 2, 8000);
     };
-  }
-
-  #showStatus(there) {
-    const link = document.getElementById("link");
-    link.textContent = there ? "" : "no connection, trying again";
-    link.classList.toggle("lost", !there);
   }
 
   #emit(message) {

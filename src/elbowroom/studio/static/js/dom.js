@@ -1,53 +1,17 @@
-// DOM helpers: elements, formatted numbers and times, messages, dialogs, throttling.
+// What the studio needs besides the kit: times in words, messages, dialogs, throttling, controls.
 
-/** Create an element: h("a.big", {href, onclick}, "text", child, …); null children are left out. */
-export function h(tag, attributes = {}, ...children) {
-  const [name, ...classes] = tag.split(".");
-  const element = document.createElement(name || "div");
-  if (classes.length) element.className = classes.join(" ");
-  for (const [key, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (key === "style") for (const [name, set] of Object.entries(value)) element.style.setProperty(name, set);
-    else if (key in element && key !== "list" && key !== "form") element[key] = value;
-    else element.setAttribute(key, value === true ? "" : value);
-  }
-  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
-  return element;
-}
+import { h } from "/static/kit.js";
 
-/** Create an SVG element. */
-export function svg(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
+const isChild = (child) => child !== null && child !== undefined && child !== false;
 
 /** Replace the children of an element; null children are left out. */
-export const setChildren = (element, ...children) =>
-  element.replaceChildren(...children.flat(3).filter((c) => c !== null && c !== undefined && c !== false));
+export const setChildren = (element, ...children) => element.replaceChildren(...children.flat(3).filter(isChild));
 
-/** Format a number with a sensible number of digits and separated thousands. */
-export function formatNumber(value, digits = 2) {
-  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  const size = Math.abs(value);
-  const places =
-    size >= 10000 ? 0 : size >= 1000 ? Math.min(digits, 1) : size < 0.1 && size > 0 ? Math.max(digits, 3) : digits;
-  return value
-    .toLocaleString("en", {
-      minimumFractionDigits: Number.isInteger(value) ? 0 : places,
-      maximumFractionDigits: places,
-    })
-    .replace("-", "−");
-}
-
-/** The name of a dimension, counted from one as in all figures: z₁, z₂, … */
-export const dimensionName = (index) => `z${String(index + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit])}`;
+// ---- Words
 
 /** Format seconds: 41 s, 3 min 05 s, 2 h 10 min. */
 export function formatDuration(seconds) {
-  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
+  if (!Number.isFinite(seconds)) return "—";
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
@@ -65,13 +29,25 @@ export function formatAge(isoTime) {
   return new Date(isoTime).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
 }
 
-/** Show a message at the foot of the page for a while; an error stays longer. */
+/** The name of a setting in words. */
+export const spaced = (name) => String(name).replaceAll("_", " ");
+
+// ---- Messages
+
+const MAX_TOASTS = 3;
+const TOAST_MS = 3500;
+const ERROR_MS = 9000;
+
+/** Show a message at the foot of the page for a while, above an open dialog too; an error stays longer. */
 export function toast(text, isError = false) {
-  const line = h("p" + (isError ? ".wrong" : ""), {}, text);
   const toasts = document.getElementById("toasts");
+  const line = h(isError ? "p.wrong" : "p", {}, text);
   toasts.append(line);
-  while (toasts.children.length > 3) toasts.firstChild.remove();
-  setTimeout(() => line.remove(), isError ? 9000 : 3500);
+  while (toasts.children.length > MAX_TOASTS) toasts.firstChild.remove();
+  // What is shown last lies on top.
+  toasts.hidePopover();
+  toasts.showPopover();
+  setTimeout(() => line.remove(), isError ? ERROR_MS : TOAST_MS);
 }
 
 /** Run an async function, and show its error as a message if it fails. */
@@ -84,41 +60,11 @@ export async function withErrors(work) {
   }
 }
 
-/** Limit a function to one call per frame, with the newest arguments. */
-export function oncePerFrame(work) {
-  let newestArguments = null;
-  return (...args) => {
-    if (newestArguments === null)
-      requestAnimationFrame(() => {
-        const current = newestArguments;
-        newestArguments = null;
-        work(...current);
-      });
-    newestArguments = args;
-  };
-}
-
-/** Delay a function until it has not been called for a while. */
-export function debounce(work, waitMs = 250) {
-  let timer = 0;
-  return (...given) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => work(...given), waitMs);
-  };
-}
-
-/** A color of the style sheet, in the current color scheme. */
-export const cssColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-
 /** Open a dialog with a heading, and return it. */
 export function openDialog(title, ...content) {
-  const close = h("button.quiet", { type: "button", "aria-label": "close", onclick: () => box.close() }, "✕");
-  const box = h(
-    "dialog",
-    { onclose: () => box.remove(), "aria-label": title },
-    h("header", {}, h("h2", {}, title), close),
-    ...content,
-  );
+  const close = quietButton("✕", () => box.close(), { "aria-label": "close" });
+  const box = h("dialog", { "aria-label": title }, h("header", {}, h("h2", {}, title), close), ...content);
+  box.addEventListener("close", () => box.remove());
   box.addEventListener("click", (event) => {
     if (event.target === box) box.close();
   });
@@ -126,6 +72,104 @@ export function openDialog(title, ...content) {
   box.showModal();
   return box;
 }
+
+// ---- Throttling
+
+/** Limit a function to one call per frame, with the newest arguments. */
+export function oncePerFrame(work) {
+  let newest = null;
+  return (...args) => {
+    if (!newest) {
+      requestAnimationFrame(() => {
+        const current = newest;
+        newest = null;
+        work(...current);
+      });
+    }
+    newest = args;
+  };
+}
+
+/** Delay a function until it has not been called for a while. */
+export function debounce(work, waitMs = 250) {
+  let timer = 0;
+  return (...args) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => work(...args), waitMs);
+  };
+}
+
+/** Give each call a turn; a call's answer is dropped (undefined) if a newer call was made meanwhile. */
+export function newestOnly(work) {
+  let turn = 0;
+  return async (...args) => {
+    const mine = ++turn;
+    const answer = await work(...args);
+    return mine === turn ? answer : undefined;
+  };
+}
+
+// ---- Controls
+
+/** A button that does something. */
+export const button = (label, onclick, attributes = {}) =>
+  h("button", { type: "button", onclick, ...attributes }, label);
+
+/** A button without a frame, for what is needed less often. */
+export const quietButton = (label, onclick, attributes = {}) =>
+  h("button.quiet", { type: "button", onclick, ...attributes }, label);
+
+/** A drop-down list of [value, text] pairs. */
+export function select(label, options, selected, onchange = null) {
+  const option = ([value, text]) => h("option", { value, selected: value === selected }, text);
+  return h("select", { "aria-label": label, onchange: onchange ?? (() => {}) }, options.map(option));
+}
+
+/** A group of buttons of which one is pressed, from [value, text] pairs. */
+export function choiceGroup(label, options, selected, onSelect, kind = "views") {
+  const group = h(`div.${kind}`, { role: "group", "aria-label": label });
+  const choose = (event) => {
+    for (const one of group.children) one.setAttribute("aria-pressed", String(one === event.currentTarget));
+    onSelect(event.currentTarget.value);
+  };
+  const choice = ([value, text]) => button(text, choose, { value, "aria-pressed": String(value === selected) });
+  group.append(...options.map(choice));
+  return group;
+}
+
+/** A slider over a range of numbers: {min, max, step, value}. */
+export const slider = (label, range, oninput) => h("input", { type: "range", "aria-label": label, ...range, oninput });
+
+/** An image that does something when it is pressed. */
+export const imageButton = (label, src, onclick, ...below) =>
+  h("button.cell", { type: "button", "aria-label": label, title: label, onclick }, h("img", { src, alt: "" }), below);
+
+/** An image with its caption below. */
+export const imageFigure = (src, caption) =>
+  h("figure", {}, h("img", { src, alt: caption }), h("figcaption", {}, caption));
+
+/** A small curve of the last nine tenths of some values, with its end marked. */
+export function sparkline(values, title, width = 132, height = 34) {
+  const start = values.length > 6 ? Math.ceil(values.length * 0.1) : 0;
+  const shown = values.filter(Number.isFinite).slice(start);
+  if (shown.length < 2) return null;
+  const [low, high] = [Math.min(...shown), Math.max(...shown)];
+  const x = (i) => (3 + ((width - 6) * i) / (shown.length - 1)).toFixed(1);
+  const y = (value) => (4 + (height - 8) * (1 - (value - low) / (high - low || 1))).toFixed(1);
+  const path = svg("path", { d: `M${shown.map((value, i) => `${x(i)} ${y(value)}`).join("L")}` });
+  const end = svg("circle", { cx: x(shown.length - 1), cy: y(shown.at(-1)), r: 2.4 });
+  const name = Object.assign(svg("title"), { textContent: title });
+  return svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, role: "img" }, name, path, end);
+}
+
+function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+// ---- Files
 
 /** Save a blob as a file. */
 export function downloadBlob(blob, name) {

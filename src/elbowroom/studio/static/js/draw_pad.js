@@ -1,6 +1,7 @@
 // A canvas to draw a digit on, with the mouse or a finger.
 
-import { h, debounce } from "./dom.js";
+import { h } from "/static/kit.js";
+import { debounce } from "./dom.js";
 
 const SIDE_PX = 280;
 

@@ -1,331 +1,244 @@
-// Latent map: a canvas of points with a marker to drag, pan, zoom and lasso.
+// Latent map: the kit's plane of points with a marker to drag, pan, zoom and lasso.
 
-import { cssColor, h, oncePerFrame } from "./dom.js";
+import { classColor, createPlane, cssColor, drawMarker, drawPin, h } from "/static/kit.js";
+import { oncePerFrame } from "./dom.js";
 
-/** Ten colors that the color-blind can tell apart, as in all figures of a run. */
-export const CLASS_COLORS = [
-  "#1491ad",
-  "#f4c914",
-  "#972207",
-  "#8dd5fe",
-  "#f48113",
-  "#a56c5b",
-  "#a495ff",
-  "#7a2a86",
-  "#04c493",
-  "#6b5fd4",
-];
-const HIT_RADIUS_PX = 9;
+/** How far from a point the pointer hits it, in pixels: hovering and pressing. */
+const HOVER_RADIUS_PX = 9;
+const PRESS_RADIUS_PX = 14;
+/** A pointer that moved less has pressed, not dragged. */
+const DRAG_START_PX = 4;
+/** The smallest and the largest zoom; 1 shows all points. */
+const ZOOM_RANGE = [0.3, 200];
+/** The share of points that a fitted view leaves out at each end. */
+const OUTLIER_SHARE = 0.002;
+const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const LABEL = "latent map: arrow keys move the decoded point, plus and minus zoom";
+
+const distanceBetween = ([ax, ay], [bx, by]) => Math.hypot(ax - bx, ay - by);
+const between = ([ax, ay], [bx, by]) => [(ax + bx) / 2, (ay + by) / 2];
+
+/** The range of most numbers, without outliers. */
+function coreRange(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const last = sorted.length - 1;
+  return [sorted[Math.floor(last * OUTLIER_SHARE)] ?? -3, sorted[Math.ceil(last * (1 - OUTLIER_SHARE))] ?? 3];
+}
 
 /**
- * A canvas of points. Tools: "move" drags the marker, "pan" the map, "lasso" selects points.
- * Handlers: onMove(x, y), onPick(i), onLasso([i…]), onHover(i or null, position), onViewChange().
+ * A plane of points. Tools: "move" drags the marker, "pan" the map, "lasso" selects points.
+ * Handlers: onMove(position), onPick(i), onLasso([i…]), onHover(i or null, pixels), onViewChange().
  */
 export class LatentMap {
   points = [];
   labels = null;
   hidden = new Set();
   selected = new Set();
+  /** The position of the decoded latent, and those of the pinned ones by name. */
   marker = null;
   pins = {};
-  /** An image under the points, and the range of the map that it covers: {image, left, right, low, high}. */
+  /** An image under the points, and the range that it covers: {image, x, y}. */
   backdrop = null;
   tool = "move";
-  #fittedView = { scale: 1, x: 0, y: 0 };
-  #view = null;
+  #axes = ["", ""];
+  #zoom = { factor: 1, center: null };
   #loop = [];
   #touches = new Map();
   #gesture = null;
 
   constructor(handlers) {
     this.handlers = handlers;
-    this.canvas = h("canvas.plane", {
-      tabIndex: 0,
-      role: "application",
-      "aria-label": "latent map: arrow keys move the decoded point, plus and minus zoom",
-    });
-    this.draw = oncePerFrame(() => this.#draw());
-    this.resizeObserver = new ResizeObserver(() => {
-      this.#fitToPoints();
-      this.draw();
-    });
-    this.resizeObserver.observe(this.canvas);
-    this.darkScheme = matchMedia("(prefers-color-scheme: dark)");
-    this.darkScheme.addEventListener("change", this.draw);
-    const listen = (name, act, options) => this.canvas.addEventListener(name, act, options);
+    this.element = h("div.scatter");
+    const draw = { drawUnder: (...args) => this.#drawUnder(...args), drawOver: (...args) => this.#drawOver(...args) };
+    this.plane = createPlane(this.element, { label: LABEL, role: "application", ...draw });
+    this.canvas = this.plane.canvas;
+    this.canvas.classList.add("plane");
+    /** Draw what moves over the points anew. */
+    this.draw = oncePerFrame(() => this.plane.draw());
+    /** Draw the points anew, too. */
+    this.redraw = oncePerFrame(() => this.#showView());
+    const listen = (name, act, options = {}) => this.canvas.addEventListener(name, act, options);
     listen("pointerdown", (event) => this.#onPointerDown(event));
     listen("pointermove", (event) => this.#onPointerMove(event));
     for (const name of ["pointerup", "pointercancel"]) listen(name, (event) => this.#onPointerUp(event));
-    listen("pointerleave", () => this.handlers.onHover?.(null));
-    listen(
-      "wheel",
-      (event) => {
-        event.preventDefault();
-        this.zoom(Math.exp(-event.deltaY * 0.0016), ...this.#canvasPosition(event));
-      },
-      { passive: false },
-    );
+    listen("pointerleave", () => this.handlers.onHover(null));
+    listen("wheel", (event) => this.#onWheel(event), { passive: false });
     listen("keydown", (event) => this.#onKeyDown(event));
   }
 
   destroy() {
-    this.resizeObserver.disconnect();
-    this.darkScheme.removeEventListener("change", this.draw);
+    this.plane.destroy();
   }
 
-  /** Show new points, and fit the view to them. */
-  setPoints(points, labels) {
-    Object.assign(this, { points, labels, chosen: new Set(), pins: {}, backdrop: null });
-    this.#view = null;
-    this.#fitToPoints();
-    this.draw();
+  /** Show new points under axes with these names, all of them in view. */
+  setPoints(points, labels, axes) {
+    Object.assign(this, { points, labels, hidden: new Set(), selected: new Set(), pins: {}, backdrop: null });
+    this.#axes = axes;
+    this.fitView();
   }
 
-  /** Fit the view to all points. */
+  /** Show all points. */
   fitView() {
-    this.#view = { ...this.#fittedView };
-    this.handlers.onViewChange?.();
-    this.draw();
+    this.#zoom = { factor: 1, center: null };
+    this.#showView();
+    this.handlers.onViewChange();
   }
 
   /** Zoom about a position on the canvas, by default its middle. */
-  zoom(by, x = this.canvas.clientWidth / 2, y = this.canvas.clientHeight / 2) {
-    const view = this.#view;
-    const scale = Math.min(Math.max(view.scale * by, this.#fittedView.scale * 0.3), this.#fittedView.scale * 200);
-    const share = scale / view.scale;
-    this.#view = { scale, x: x - (x - view.x) * share, y: y - (y - view.y) * share };
-    this.handlers.onViewChange?.();
-    this.draw();
+  zoom(factor, at = null) {
+    const before = this.plane.frame();
+    const pixel = at ?? [before.w / 2, before.h / 2];
+    const kept = before.toPlane(pixel);
+    this.#zoom.factor = Math.min(Math.max(this.#zoom.factor * factor, ZOOM_RANGE[0]), ZOOM_RANGE[1]);
+    this.#showView();
+    // The position under the pointer stays there.
+    const moved = this.plane.frame().toPlane(pixel);
+    this.#pan([kept[0] - moved[0], kept[1] - moved[1]]);
+    this.handlers.onViewChange();
   }
 
-  /** The range of the map that is visible. */
-  get visibleRange() {
-    const [[left, high], [right, low]] = [
-      this.#toPlane([0, 0]),
-      this.#toPlane([this.canvas.clientWidth, this.canvas.clientHeight]),
-    ];
-    return { left, right, low, high };
+  /** Move the visible range by a distance on the plane. */
+  #pan([dx, dy], from = this.plane.frame().center) {
+    this.#zoom.center = [from[0] + dx, from[1] + dy];
+    this.redraw();
   }
 
-  /** The width of the visible range. */
-  get visibleWidth() {
-    return this.canvas.clientWidth / this.#view.scale;
+  #showView() {
+    const x = this.points.map((point) => point[0]);
+    const y = this.points.map((point) => point[1]);
+    const isFaint = (i) => this.selected.size > 0 && !this.selected.has(i);
+    const points = { x, y, color: this.#pointColors(), isFaint, isHidden: (i) => this.hidden.has(this.labels?.[i]) };
+    this.plane.setView({ axes: this.#axes, points, box: [coreRange(x), coreRange(y)], zoom: this.#zoom });
   }
 
-  #fitToPoints() {
-    const { clientWidth: width, clientHeight: height } = this.canvas;
-    if (!width) return;
-    const ratio = devicePixelRatio || 1;
-    Object.assign(this.canvas, { width: width * ratio, height: height * ratio });
-    const cut = (values) => {
-      const all = values.sort((a, b) => a - b);
-      return [all[Math.floor(all.length * 0.002)] ?? -3, all[Math.ceil(all.length * 0.998) - 1] ?? 3];
-    };
-    const [left, right] = cut(this.points.map((p) => p[0]));
-    const [low, high] = cut(this.points.map((p) => p[1]));
-    const scale = 0.9 * Math.min(width / (right - left || 1), height / (high - low || 1));
-    this.#fittedView = {
-      scale,
-      x: width / 2 - (scale * (left + right)) / 2,
-      y: height / 2 + (scale * (low + high)) / 2,
-    };
-    this.#view ??= { ...this.#fittedView };
+  #pointColors() {
+    const unlabeled = cssColor("model");
+    return (i) => (this.labels?.[i] >= 0 ? classColor(this.labels[i]) : unlabeled);
   }
 
-  #canvasPosition(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  }
-  #toPlane([x, y]) {
-    return [(x - this.#view.x) / this.#view.scale, (this.#view.y - y) / this.#view.scale];
-  }
-  #toCanvas([x, y]) {
-    return [this.#view.x + x * this.#view.scale, this.#view.y - y * this.#view.scale];
-  }
-
-  #nearestPoint(at, within = HIT_RADIUS_PX) {
-    let best = null,
-      least = within * within;
-    this.points.forEach((point, i) => {
-      if (this.hidden.has(this.labels?.[i])) return;
-      const [x, y] = this.#toCanvas(point);
-      const distance = (x - at[0]) ** 2 + (y - at[1]) ** 2;
-      if (distance < least) [best, least] = [i, distance];
-    });
-    return best;
-  }
+  // ---- Gestures
 
   #onPointerDown(event) {
     if (event.button > 1) return;
     this.canvas.setPointerCapture(event.pointerId);
-    this.#touches.set(event.pointerId, this.#canvasPosition(event));
-    const at = this.#canvasPosition(event);
-    this.#gesture = {
-      at,
-      view: { ...this.#view },
-      moved: false,
-      tool: event.button === 1 || event.shiftKey ? "pan" : this.tool,
-    };
-    if (this.#gesture.tool === "lasso") this.#loop = [at];
+    const at = this.plane.eventPosition(event);
+    this.#touches.set(event.pointerId, at);
+    const tool = event.button === 1 || event.shiftKey ? "pan" : this.tool;
+    this.#gesture = { at, center: this.plane.frame().center, moved: false, tool };
+    if (tool === "lasso") this.#loop = [at];
   }
 
   #onPointerMove(event) {
-    const at = this.#canvasPosition(event);
-    if (!this.#touches.has(event.pointerId)) {
-      if (event.pointerType === "mouse") {
-        const i = this.#nearestPoint(at);
-        this.handlers.onHover?.(i, at);
-      }
+    const at = this.plane.eventPosition(event);
+    const before = this.#touches.get(event.pointerId);
+    if (!before) {
+      if (event.pointerType === "mouse") this.#hover(at);
       return;
     }
-    const before = this.#touches.get(event.pointerId);
-    if (this.#touches.size === 2) {
-      const other = [...this.#touches].find(([id]) => id !== event.pointerId)[1];
-      const [now, then] = [at, before].map((p) => Math.hypot(p[0] - other[0], p[1] - other[1]));
-      this.zoom(now / then, (at[0] + other[0]) / 2, (at[1] + other[1]) / 2);
-      this.#gesture.moved = true;
-    } else if (this.#gesture) this.#drag(at);
+    if (this.#touches.size === 2) this.#pinch(event.pointerId, before, at);
+    else if (this.#gesture) this.#drag(at);
     this.#touches.set(event.pointerId, at);
   }
 
+  #hover(at) {
+    const i = this.plane.pointAt(at, HOVER_RADIUS_PX);
+    this.handlers.onHover(i < 0 ? null : i, at);
+  }
+
+  #pinch(pointerId, before, at) {
+    const [, other] = [...this.#touches].find(([id]) => id !== pointerId);
+    this.#gesture.moved = true;
+    this.zoom(distanceBetween(at, other) / distanceBetween(before, other), between(at, other));
+  }
+
   #drag(at) {
-    const start = this.#gesture;
-    if (!start.moved && Math.hypot(at[0] - start.at[0], at[1] - start.at[1]) < 4) return;
-    start.moved = true;
-    this.handlers.onHover?.(null);
-    if (start.tool === "move") this.handlers.onMove(...this.#toPlane(at));
-    if (start.tool === "pan")
-      this.#view = {
-        scale: this.#view.scale,
-        x: start.view.x + at[0] - start.at[0],
-        y: start.view.y + at[1] - start.at[1],
-      };
-    if (start.tool === "lasso") this.#loop.push(at);
+    const { at: start, tool, center, moved } = this.#gesture;
+    if (!moved && distanceBetween(at, start) < DRAG_START_PX) return;
+    this.#gesture.moved = true;
+    this.handlers.onHover(null);
+    const { toPlane, perPixel } = this.plane.frame();
+    if (tool === "move") this.handlers.onMove(toPlane(at));
+    if (tool === "pan") this.#pan([(start[0] - at[0]) * perPixel, (at[1] - start[1]) * perPixel], center);
+    if (tool === "lasso") this.#loop.push(at);
     this.draw();
   }
 
   #onPointerUp(event) {
     this.#touches.delete(event.pointerId);
-    const start = this.#gesture;
-    if (this.#touches.size || !start) return;
+    const gesture = this.#gesture;
+    if (this.#touches.size || !gesture) return;
     this.#gesture = null;
-    if (!start.moved) {
-      const i = this.#nearestPoint(start.at, 14);
-      if (i !== null) this.handlers.onPick(i);
-      else if (start.tool === "move") this.handlers.onMove(...this.#toPlane(start.at));
-    } else if (start.tool === "lasso" && event.type === "pointerup") {
-      const within = this.points.flatMap((point, i) =>
-        !this.hidden.has(this.labels?.[i]) && isInsideLoop(this.#toCanvas(point), this.#loop) ? [i] : [],
-      );
-      this.selected = new Set(within);
-      this.handlers.onLasso(within);
-    }
+    if (!gesture.moved) this.#press(gesture);
+    else if (gesture.tool === "lasso" && event.type === "pointerup") this.#select(this.#pointsInLoop());
+    else if (gesture.tool === "pan") this.handlers.onViewChange();
     this.#loop = [];
-    if (start.tool === "pan" && start.moved) this.handlers.onViewChange?.();
     this.draw();
   }
 
+  #press({ at, tool }) {
+    const i = this.plane.pointAt(at, PRESS_RADIUS_PX);
+    if (i >= 0) this.handlers.onPick(i);
+    else if (tool === "move") this.handlers.onMove(this.plane.frame().toPlane(at));
+  }
+
+  #pointsInLoop() {
+    const isInside = (i) => !this.hidden.has(this.labels?.[i]) && isInsideLoop(this.plane.pointPosition(i), this.#loop);
+    return this.points.map((_, i) => i).filter(isInside);
+  }
+
+  #select(indices) {
+    this.selected = new Set(indices);
+    this.redraw();
+    this.handlers.onLasso(indices);
+  }
+
+  #onWheel(event) {
+    event.preventDefault();
+    this.zoom(Math.exp(-event.deltaY * 0.0016), this.plane.eventPosition(event));
+  }
+
   #onKeyDown(event) {
-    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-    if (event.key in steps && this.marker) {
-      const by = (this.visibleWidth / 60) * (event.shiftKey ? 5 : 1);
-      this.handlers.onMove(this.marker[0] + by * steps[event.key][0], this.marker[1] + by * steps[event.key][1]);
-    } else if (event.key === "+" || event.key === "=") this.zoom(1.25);
-    else if (event.key === "-") this.zoom(0.8);
-    else if (event.key === "0") this.fitView();
+    const direction = DIRECTIONS[event.key];
+    const zooms = { "+": () => this.zoom(1.25), "=": () => this.zoom(1.25), "-": () => this.zoom(0.8) };
+    const act = { ...zooms, 0: () => this.fitView() }[event.key];
+    if (direction && this.marker) this.#moveMarker(direction, event.shiftKey ? 60 : 12);
+    else if (act) act();
     else return;
     event.preventDefault();
   }
 
-  #draw() {
-    const context = this.canvas.getContext("2d");
-    const ratio = devicePixelRatio || 1;
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const { clientWidth: width, clientHeight: height } = this.canvas;
-    context.clearRect(0, 0, width, height);
-    if (!this.#view) return;
-    if (this.backdrop) {
-      const { image, left, right, low, high } = this.backdrop;
-      const [[x, y], [far, below]] = [this.#toCanvas([left, high]), this.#toCanvas([right, low])];
-      context.globalAlpha = 0.75;
-      context.drawImage(image, x, y, far - x, below - y);
-      context.globalAlpha = 1;
-    }
-    const [ox, oy] = this.#toCanvas([0, 0]);
-    context.strokeStyle = cssColor("rule");
-    context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(ox, 0);
-    context.lineTo(ox, height);
-    context.moveTo(0, oy);
-    context.lineTo(width, oy);
-    if (!this.backdrop) context.stroke();
-    context.strokeStyle = "rgb(0 0 0 / 0.55)";
-    const size =
-      (this.backdrop ? 1.25 : 1) * Math.min(5, 2.3 * Math.sqrt(Math.max(1, this.#view.scale / this.#fittedView.scale)));
-    const plain = cssColor("model");
-    const some = this.selected.size > 0;
-    this.points.forEach((point, i) => {
-      const label = this.labels?.[i];
-      if (this.hidden.has(label)) return;
-      const [x, y] = this.#toCanvas(point);
-      if (x < -9 || y < -9 || x > width + 9 || y > height + 9) return;
-      context.globalAlpha = some ? (this.selected.has(i) ? 1 : 0.16) : 0.82;
-      context.fillStyle =
-        label === undefined || label === null || label < 0 ? plain : CLASS_COLORS[label % CLASS_COLORS.length];
-      context.beginPath();
-      context.arc(x, y, size, 0, 7);
-      context.fill();
-      if (this.backdrop) context.stroke();
-    });
-    context.globalAlpha = 1;
-    for (const [name, point] of Object.entries(this.pins)) this.#drawPin(context, this.#toCanvas(point), name);
-    if (this.marker) this.#drawMarker(context, this.#toCanvas(this.marker));
-    if (this.#loop.length > 1) {
-      context.beginPath();
-      this.#loop.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
-      context.closePath();
-      context.fillStyle = cssColor("accent");
-      context.globalAlpha = 0.12;
-      context.fill();
-      context.globalAlpha = 1;
-      context.strokeStyle = cssColor("accent");
-      context.lineWidth = 1.5;
-      context.stroke();
-    }
+  #moveMarker(direction, pixels) {
+    const step = pixels * this.plane.frame().perPixel;
+    this.handlers.onMove(this.marker.map((value, k) => value + step * direction[k]));
   }
 
-  #drawMarker(context, [x, y]) {
-    context.lineWidth = 5;
-    context.strokeStyle = cssColor("paper");
-    context.beginPath();
-    context.arc(x, y, 10, 0, 7);
-    context.stroke();
-    context.lineWidth = 2.5;
-    context.strokeStyle = cssColor("ink");
-    context.beginPath();
-    context.arc(x, y, 10, 0, 7);
-    context.stroke();
-    context.fillStyle = cssColor("ink");
-    context.beginPath();
-    context.arc(x, y, 2, 0, 7);
-    context.fill();
+  // ---- Drawing
+
+  #drawUnder(pen, { toScreen }) {
+    if (!this.backdrop) return;
+    const { image, x, y } = this.backdrop;
+    const [[left, top], [right, bottom]] = [toScreen([x[0], y[1]]), toScreen([x[1], y[0]])];
+    pen.globalAlpha = 0.75;
+    pen.drawImage(image, left, top, right - left, bottom - top);
+    pen.globalAlpha = 1;
   }
 
-  #drawPin(context, [x, y], name) {
-    context.fillStyle = cssColor("ink");
-    context.strokeStyle = cssColor("paper");
-    context.lineWidth = 2;
-    context.beginPath();
-    context.arc(x, y, 9, 0, 7);
-    context.fill();
-    context.stroke();
-    context.fillStyle = cssColor("paper");
-    context.font = "600 11px system-ui, sans-serif";
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.fillText(name, x, y + 0.5);
+  #drawOver(pen, { toScreen }) {
+    for (const [name, position] of Object.entries(this.pins)) drawPin(pen, toScreen(position), name);
+    if (this.marker) drawMarker(pen, toScreen(this.marker));
+    if (this.#loop.length > 1) drawLoop(pen, this.#loop);
   }
+}
+
+function drawLoop(pen, loop) {
+  pen.beginPath();
+  for (const at of loop) pen.lineTo(...at);
+  pen.closePath();
+  Object.assign(pen, { fillStyle: cssColor("accent"), strokeStyle: cssColor("accent"), lineWidth: 1.5 });
+  pen.globalAlpha = 0.12;
+  pen.fill();
+  pen.globalAlpha = 1;
+  pen.stroke();
 }
 
 /** Whether a point lies inside a closed line: a ray from it crosses the line an odd number of times. */

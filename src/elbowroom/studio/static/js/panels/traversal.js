@@ -1,0 +1,52 @@
+// Panel: the current latent with each of its most active dimensions moved to either side.
+
+import { dimensionName, formatMetric, formatNumber, h } from "/static/kit.js";
+import { postJson } from "../api.js";
+import { debounce, imageButton, newestOnly, setChildren, withErrors } from "../dom.js";
+import { createExportMenu } from "../export_menu.js";
+
+const MAX_DIMENSIONS = 6;
+/** Positions of a row, in standard deviations of the data's latents. */
+const POSITIONS = [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2];
+
+export const traversalPanel = {
+  name: "walks",
+  label: "Traversal",
+  isAvailable: (model) => model.picture && !model.quantised,
+  create: createTraversalPanel,
+};
+
+function createTraversalPanel(latent) {
+  const dims = latent.dimensions.slice(0, MAX_DIMENSIONS);
+  // In units of the largest spread, so that the ends are still within the data.
+  const reach = Math.max(1, ...dims.map((dim) => latent.model.spread?.[dim] ?? 1));
+  const offsets = POSITIONS.map((position) => position * reach);
+  const table = h("div.walks");
+  const requestFields = () => ({ ...latent.requestFields, z: [...latent.z], dims, offsets });
+  const load = newestOnly(() => postJson("/api/traverse", { ...requestFields(), format: "json" }));
+
+  function showRow({ pngs }, r, z) {
+    const name = dimensionName(dims[r]);
+    const cell = (png, i) =>
+      imageButton(`${name} moved by ${formatMetric(offsets[i])}`, png, () =>
+        latent.set(z.map((value, k) => (k === dims[r] ? value + offsets[i] : value))),
+      );
+    return [h("b", {}, name), pngs.map(cell)];
+  }
+  const update = debounce(async () => {
+    if (!table.isConnected) return;
+    const z = [...latent.z];
+    const response = await withErrors(load);
+    if (response)
+      setChildren(
+        table,
+        response.rows.map((row, r) => showRow(row, r, z)),
+      );
+  }, 350);
+  latent.subscribe(update);
+  const hint = `The current latent in the middle, each of its most active dimensions moved by up to ${formatNumber(2 * reach, 2)} to either side.`;
+  const menu = createExportMenu("/api/traverse", "traverse", ["png", "gif", "npz"], requestFields);
+  const element = h("div", {}, h("p.quiet", {}, hint), table, menu);
+  element.addEventListener("show", update);
+  return element;
+}

@@ -1,0 +1,254 @@
+// Watch view: one run, updated while it trains.
+
+import { formatMetric, formatNumber, h } from "/static/kit.js";
+import { getJson, live, postJson } from "../api.js";
+import { TermCharts, axisPositions, termNames } from "../curves.js";
+import { button, choiceGroup, debounce, formatDuration, setChildren, spaced, withErrors } from "../dom.js";
+import { EpochBrowser } from "../epoch_browser.js";
+import { registerView, setTitle } from "../main.js";
+import { createRunHeader, openRunDialog, progressBar, stateBadge } from "../run_summary.js";
+
+registerView({ name: "run", tab: "Watch", order: 10, open: (container, [id]) => new WatchView(container, id).open() });
+
+const SPLITS = ["train", "validation", "test"];
+const AXES = ["epoch", "step", "seconds"];
+/** Points of a split in memory, before a thinned curve is loaded. */
+const MAX_POINTS = 4000;
+/** How long a training may take to do what it was asked for. */
+const ACTION_TIMEOUT_MS = 60_000;
+/** Settings that come first; of the others those that are switched off are left out. */
+const MAIN_SETTINGS = "recipe data latent likelihood epochs steps batch_size lr optimizer seed".split(" ");
+
+class WatchView {
+  #axis = "epoch";
+  #status = h("div.bar-of-run");
+  #note = h("p.noted", { hidden: true });
+  #tiles = h("dl.tiles");
+  #findings = h("div.findings");
+  #charts = new TermCharts();
+
+  constructor(container, id) {
+    this.container = container;
+    this.id = id;
+  }
+
+  async open() {
+    await live.ready;
+    live.watchRuns([this.id]);
+    const details = await this.#load();
+    this.browser = new EpochBrowser(details);
+    this.controls = new RunControls(() => this.#showStatus());
+    setChildren(
+      this.container,
+      createRunHeader(this.run, "run"),
+      this.#status,
+      this.#note,
+      this.#tiles,
+      this.#createCurves(),
+      this.browser.element,
+      h("section", {}, h("h2", {}, "Diagnostics"), this.#findings),
+      createRecordSection(details),
+    );
+    this.#show();
+    const unsubscribe = live.subscribe((message) => this.#receive(message));
+    return () => {
+      unsubscribe();
+      live.watchRuns([]);
+      this.#charts.destroy();
+      this.browser.destroy();
+    };
+  }
+
+  async #load() {
+    const request = { run: this.id };
+    const [details, curves] = await Promise.all([getJson("/api/run", request), getJson("/api/curves", request)]);
+    Object.assign(this, { run: details.summary, splits: curves[this.id] ?? {}, findings: details.findings });
+    return details;
+  }
+
+  async #reload() {
+    this.browser.reset(await this.#load());
+    this.#show();
+  }
+
+  #createCurves() {
+    const choose = (axis) => {
+      this.#axis = axis;
+      this.#showCurves();
+    };
+    const names = AXES.map((name) => [name, name]);
+    const axes = choiceGroup("horizontal axis", names, this.#axis, choose, "choice");
+    return h("section", {}, h("header.line", {}, h("h2", {}, "Curves"), axes), this.#charts.element);
+  }
+
+  // ---- What is shown
+
+  #show() {
+    this.#showStatus();
+    this.#showCurves();
+    this.#showFindings();
+  }
+
+  #showStatus() {
+    const { run } = this;
+    setTitle(run.name);
+    setChildren(this.#status, h("div.far", {}, progressBar(run)), this.controls.create(run));
+    this.container.querySelector("h1").textContent = run.name;
+    this.#note.hidden = !run.note;
+    this.#note.textContent = run.note ?? "";
+    setChildren(this.#tiles, this.#createTiles());
+  }
+
+  #createTiles() {
+    const { run, splits } = this;
+    const [split, latest] = splits.validation ? ["validation", splits.validation] : ["training", splits.train];
+    const elbo = latest?.elbo?.at(-1);
+    const best = run.best ? `${run.best.split}, epoch ${run.best.epoch}; nats per example` : "nats per example";
+    const length = run.epochs ? `of ${run.epochs}` : `${formatNumber(run.step)} steps`;
+    const [timeName, time] = run.live ? ["Time left", run.seconds_left] : ["Training time", run.seconds];
+    const speed = run.examples_per_second ? `${formatNumber(run.examples_per_second, 3)} examples per second` : "";
+    return [
+      tile("ELBO, best", formatMetric(run.best?.elbo ?? elbo), best),
+      tile("ELBO, latest", formatMetric(elbo), split),
+      tile("Epoch", formatNumber(run.epoch), length),
+      tile(timeName, formatDuration(time), speed),
+    ];
+  }
+
+  #showCurves() {
+    const { splits } = this;
+    const line = (split, name) => ({
+      name: split,
+      color: split,
+      x: axisPositions(splits[split], splits, this.#axis),
+      y: splits[split][name],
+      width: split === "train" ? 1.4 : 2,
+    });
+    const lines = (name) => SPLITS.filter((split) => splits[split]?.[name]?.length).map((split) => line(split, name));
+    this.#charts.update(Object.fromEntries(termNames(splits).map((name) => [name, lines(name)])), this.#axis);
+  }
+
+  #showFindings() {
+    const none = this.run.live
+      ? "No findings so far; the doctor looks after every validation."
+      : "The doctor found nothing.";
+    const shown = this.findings.length ? this.findings.map(createFinding) : h("p.quiet", {}, none);
+    setChildren(this.#findings, shown);
+  }
+
+  // ---- Live updates
+
+  #receive(message) {
+    if (message.type === "again") withErrors(() => this.#reload());
+    else if (message.type === "run" && message.run.run === this.id) {
+      this.run = message.run;
+      this.#showStatus();
+    } else if (message.run === this.id) this.#receiveUpdate(message);
+  }
+
+  #receiveUpdate(message) {
+    if (message.type === "reset") withErrors(() => this.#reload());
+    if (message.type === "gone") setChildren(this.#status, h("p.wrong", {}, "This run's directory is gone."));
+    if (message.type === "picture") this.browser.addImage(message);
+    if (message.type === "rows") this.#receiveRows(message.rows);
+  }
+
+  #receiveRows(rows) {
+    for (const row of rows) {
+      if (row.event === "look") this.browser.addSnapshot(row);
+      else if (row.event === "finding") this.findings = [...this.findings, row];
+      else if (row.split) appendRow(this.splits, row);
+    }
+    if (rows.some((row) => row.event === "finding")) this.#showFindings();
+    const isTooLong = Object.values(this.splits).some((split) => split.step.length > MAX_POINTS);
+    if (isTooLong) withErrors(() => this.#reload());
+    else this.#showCurvesSoon();
+  }
+
+  #showCurvesSoon = debounce(() => this.#showCurves(), 60);
+}
+
+const tile = (name, value, about) => h("div", {}, h("dt", {}, name), h("dd", {}, value), h("p", {}, about));
+
+const createFinding = ({ severity, title, epoch, evidence, consequence, advice }) =>
+  h(
+    `article.finding.${severity}`,
+    {},
+    h("h3", {}, title, h("span", {}, `${severity}, epoch ${epoch}`)),
+    h("p", {}, `${evidence}. ${consequence}.`),
+    h("p", {}, h("b", {}, `${advice}.`)),
+  );
+
+/** Append a row of the metrics to the columns of its split; a value that one of them lacks is null. */
+function appendRow(splits, row) {
+  const split = (splits[row.split] ??= { step: [], epoch: [], seconds: [] });
+  const before = split.step.length;
+  for (const [name, value] of Object.entries(row)) {
+    if (typeof value === "number") (split[name] ??= new Array(before).fill(null)).push(value);
+  }
+  for (const curve of Object.values(split)) if (curve.length === before) curve.push(null);
+}
+
+/** Buttons that pause, stop or resume a run; one that was pressed waits until the training has done it. */
+class RunControls {
+  #pending = null;
+
+  constructor(onChange) {
+    this.onChange = onChange;
+  }
+
+  create(run) {
+    const isDone = this.#pending && (this.#pending.live !== run.live || Date.now() > this.#pending.until);
+    if (isDone) this.#pending = null;
+    return h("div.controls", {}, stateBadge(run), this.#pending ? this.#createPending() : this.#createButtons(run));
+  }
+
+  #createPending() {
+    return h("button", { disabled: true }, this.#pending.words);
+  }
+
+  #createButtons(run) {
+    const about = () => openRunDialog(run, () => (location.hash = "#/"));
+    return [
+      run.live && run.pausable ? this.#createButton(run, "pause", "Pause", "pausing …") : null,
+      run.live && run.pausable ? this.#createButton(run, "stop", "Stop", "stopping …") : null,
+      run.resumable ? this.#createButton(run, "resume", "Resume", "resuming …") : null,
+      button("Rename, note, delete", about),
+    ];
+  }
+
+  #createButton(run, action, label, words) {
+    return button(label, async () => {
+      this.#pending = { words, live: run.live, until: Date.now() + ACTION_TIMEOUT_MS };
+      this.onChange();
+      if (await withErrors(() => postJson(`/api/${action}`, { run: run.run }))) return;
+      this.#pending = null;
+      this.onChange();
+    });
+  }
+}
+
+const isOff = (value) => value === null || value === false || value === 0 || (Array.isArray(value) && !value.length);
+const formatSetting = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+
+/** Settings, the main ones first. */
+function shownSettings(settings) {
+  const isShown = ([name, value]) => !isOff(value) || (MAIN_SETTINGS.includes(name) && value !== null);
+  const rank = ([name]) => (MAIN_SETTINGS.includes(name) ? MAIN_SETTINGS.indexOf(name) : MAIN_SETTINGS.length);
+  const found = Object.entries(settings).filter(isShown);
+  return found.sort((a, b) => rank(a) - rank(b));
+}
+
+function createRecordSection({ record, summary, report }) {
+  const { command } = record;
+  const fact = ([name, value]) => h("div", {}, h("dt", {}, spaced(name)), h("dd", {}, formatSetting(value)));
+  const open = { href: report, target: "_blank", rel: "noopener" };
+  return h(
+    "section",
+    {},
+    h("h2", {}, "Settings"),
+    command ? h("pre.command", {}, command) : null,
+    h("dl.settings-list", {}, shownSettings(summary.settings ?? {}).map(fact)),
+    report ? h("p", {}, h("a.button", open, "Report")) : null,
+  );
+}
