@@ -1,4 +1,4 @@
-"""``elbowroom recipes``, ``data`` and ``runs``: tables of recipes, data sets and runs."""
+"""``elbowroom recipes``, ``likelihoods``, ``data`` and ``runs``: tables of what there is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -29,6 +30,17 @@ def recipes() -> None:
     table = _new_table("recipe", "what", "paper")
     for recipe in all_recipes().values():
         table.add_row(recipe.name, recipe.summary, recipe.paper)
+    console().print(table)
+
+
+@click.command()
+def likelihoods() -> None:
+    """List the likelihoods, with what may follow a colon."""
+    from elbowroom.families import LIKELIHOODS
+
+    table = _new_table("likelihood", "what")
+    for name, entry in LIKELIHOODS.items():
+        table.add_row(escape(f"{name}[:{entry.settings}]" if entry.settings else name), LIKELIHOODS.help(name))
     console().print(table)
 
 

@@ -53,6 +53,7 @@ for command in (
     diagnose.doctor,
     diagnose.audit,
     listing.recipes,
+    listing.likelihoods,
     listing.data,
     listing.runs,
 ):

@@ -12,9 +12,19 @@ from torch import Tensor, nn
 
 from elbowroom import distributions, errors
 from elbowroom.families.base import Family, Shape
+from elbowroom.families.registry import register_likelihood
 
 #: The values of a scale, besides a number.
 SCALE_MODES = ("learned", "optimal")
+SCALE_SETTINGS = "|".join(("SCALE", *SCALE_MODES))
+
+
+def parse_scale(setting: str) -> float | str:
+    """Return a scale as :class:`LocationScale` takes it: a number, or a name to be checked there."""
+    try:
+        return float(setting)
+    except ValueError:
+        return setting
 
 
 class LocationScale(Family):
@@ -102,6 +112,7 @@ class OptimalScaleDistribution(distributions.UncheckedDistribution):
         return self.family.build_distribution(self.loc, self.family.log_scale).sample(sample_shape)
 
 
+@register_likelihood("gaussian", "squared error: for real numbers, and images in colour", SCALE_SETTINGS, parse_scale)
 class Gaussian(LocationScale):
     r"""A normal with the network's output as mean and one standard deviation :math:`\sigma` for all elements.
 
@@ -118,6 +129,7 @@ class Gaussian(LocationScale):
         return error.square().mean().clamp_min(1e-12).log() / 2
 
 
+@register_likelihood("laplace", "absolute error: as gaussian, with heavier tails", SCALE_SETTINGS, parse_scale)
 class Laplace(LocationScale):
     r"""A Laplace with the network's output as location and one scale :math:`b` for all elements.
 

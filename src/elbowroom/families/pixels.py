@@ -10,8 +10,10 @@ from torch import Tensor
 
 from elbowroom import distributions
 from elbowroom.families.base import Family, Shape
+from elbowroom.families.registry import register_likelihood
 
 
+@register_likelihood("bernoulli", "bits; of grey values the binary cross-entropy, which is no likelihood")
 class Bernoulli(Family):
     r"""An independent Bernoulli for every pixel, parametrized by its logit.
 
@@ -33,6 +35,7 @@ class Bernoulli(Family):
         return distributions.IndependentBernoulli(torch.unflatten(phi, -1, self.shape), len(self.shape))
 
 
+@register_likelihood("continuous-bernoulli", "a density on [0, 1] for grey values")
 class ContinuousBernoulli(Family):
     """:class:`elbowroom.distributions.PixelContinuousBernoulli` for every pixel: a density on [0, 1]."""
 
@@ -43,6 +46,7 @@ class ContinuousBernoulli(Family):
         return distributions.to_event(pixel, len(self.shape))
 
 
+@register_likelihood("categorical", "the 256 values of a pixel, without their order")
 class Categorical(Family):
     """A categorical distribution over the 256 values of every pixel; discrete, so bits per dimension are defined.
 
@@ -62,6 +66,7 @@ class Categorical(Family):
         )
 
 
+@register_likelihood("discretized-logistic", "a logistic over the 256 values of a pixel")
 class DiscretizedLogistic(Family):
     """:class:`elbowroom.distributions.PixelLogistic` for every pixel, location and scale from the network."""
 
@@ -76,6 +81,16 @@ class DiscretizedLogistic(Family):
         return distributions.to_event(distributions.PixelLogistic(*_logistic_parameters(loc, raw)), len(self.shape))
 
 
+def parse_components(setting: str) -> int:
+    """Return the number of components of a mixture."""
+    if not setting.isdecimal():
+        raise ValueError(f"'{setting}' is not a number of components: write logistic-mixture:10")
+    return int(setting)
+
+
+@register_likelihood(
+    "logistic-mixture", "a mixture of logistics over a pixel's channels together", "COMPONENTS", parse_components
+)
 class LogisticMixture(Family):
     """:class:`elbowroom.distributions.PixelLogisticMixture` for every pixel: its channels are not independent.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,8 +11,11 @@ from torch import Tensor
 from elbowroom import distributed
 from elbowroom.distributions import Delta, Normal, Quantized, nearest_code_index
 from elbowroom.families.base import Family, Shape
+from elbowroom.families.registry import register_likelihood
 
 
+# Pixels resolve no standard deviation below half a level; without a floor the density of constant ones diverges.
+@register_likelihood("diagonal-normal", "a gaussian with a variance for every pixel", floor=2 * math.log(1 / 510))
 class DiagonalNormal(Family):
     """A normal with mean and log-variance from the network: the posterior of the standard VAE.
 

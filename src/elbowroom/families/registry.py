@@ -2,30 +2,69 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from elbowroom import deprecation, errors
+from elbowroom import deprecation
 from elbowroom.families.base import Family, Shape
-from elbowroom.families.location_scale import Gaussian, Laplace
-from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretizedLogistic, LogisticMixture
-from elbowroom.families.posteriors import DiagonalNormal
-from elbowroom.families.tabular import Classes, Columns
-from elbowroom.table_shape import TABLE_LIKELIHOOD, TableShape, resolve_table_shape
+from elbowroom.registry import Registry
+
+FamilyT = TypeVar("FamilyT", bound=Callable[..., Family])
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """A family by name; call it with a shape, and a setting where it takes one.
+
+    Attributes:
+        make: from a shape, and a setting, to the family.
+        settings: what may follow its name after a colon, in words, such as ``COMPONENTS``; "" for nothing.
+        parse_setting: from that text to the setting.
+    """
+
+    make: Callable[..., Family]
+    settings: str
+    parse_setting: Callable[[str], Any]
+
+    def __call__(self, shape: Shape, *setting: Any) -> Family:
+        return self.make(shape, *setting)
+
 
 #: The likelihoods, by the name that a recipe takes.
-LIKELIHOODS: dict[str, Callable[..., Family]] = {
-    "bernoulli": Bernoulli,
-    "continuous-bernoulli": ContinuousBernoulli,
-    "gaussian": Gaussian,
-    "laplace": Laplace,
-    # Pixels resolve no standard deviation below half a level; without a floor the density of constant ones diverges.
-    "diagonal-normal": partial(DiagonalNormal, floor=2 * math.log(1 / 510)),
-    "categorical": Categorical,
-    "discretized-logistic": DiscretizedLogistic,
-    "logistic-mixture": LogisticMixture,
-}
+LIKELIHOODS: Registry[Likelihood] = Registry(
+    "likelihood",
+    (
+        "elbowroom.families.pixels",
+        "elbowroom.families.location_scale",
+        "elbowroom.families.posteriors",
+        "elbowroom.families.tabular",
+        "elbowroom.families.*",
+    ),
+)
+
+
+def register_likelihood(
+    name: str, help: str, settings: str = "", parse_setting: Callable[[str], Any] = str, **arguments: Any
+) -> Callable[[FamilyT], FamilyT]:
+    """Register a family, or a function from a shape to one, as a likelihood; a decorator.
+
+    Args:
+        name: that a recipe takes.
+        help: what it is, and for what data, in a line.
+        settings: what may follow the name after a colon, in words; "" for nothing.
+        parse_setting: from that text to the second argument of the family.
+        **arguments: further arguments of the family.
+    """
+
+    def register(family: FamilyT) -> FamilyT:
+        def make(*shape_and_setting: Any) -> Family:
+            return family(*shape_and_setting, **arguments)
+
+        LIKELIHOODS.add(name, Likelihood(make, settings, parse_setting), help, source=family)
+        return family
+
+    return register
 
 
 def likelihood(name: str, shape: Shape) -> Family:
@@ -45,34 +84,9 @@ def likelihood(name: str, shape: Shape) -> Family:
     Gaussian(1x8x8, scale=0.1)
     """
     kind, colon, setting = deprecation.current_likelihood(name).partition(":")
-    if kind == TABLE_LIKELIHOOD:
-        plain = shape if isinstance(shape, TableShape) else (shape,) if isinstance(shape, int) else tuple(shape)
-        sizes = resolve_table_shape(name, plain).sizes
-        return Columns(*(Gaussian(1) if size == 1 else Classes(size) for size in sizes))
-    if kind not in LIKELIHOODS:
-        raise errors.unknown_name("likelihood", kind, [*LIKELIHOODS, TABLE_LIKELIHOOD])
+    entry = LIKELIHOODS.find(kind)
     if not colon:
-        return LIKELIHOODS[kind](shape)
-    if kind not in _SETTING_PARSERS:
+        return entry(shape)
+    if not entry.settings:
         raise ValueError(f"likelihood '{name}': {kind} has no scale to set; write '{kind}' alone")
-    return LIKELIHOODS[kind](shape, _SETTING_PARSERS[kind](setting))
-
-
-def _parse_scale(setting: str) -> float | str:
-    try:
-        return float(setting)
-    except ValueError:
-        return setting
-
-
-def _parse_components(setting: str) -> int:
-    if not setting.isdecimal():
-        raise ValueError(f"'{setting}' is not a number of components: write logistic-mixture:10")
-    return int(setting)
-
-
-_SETTING_PARSERS: dict[str, Callable[[str], float | int | str]] = {
-    "gaussian": _parse_scale,
-    "laplace": _parse_scale,
-    "logistic-mixture": _parse_components,
-}
+    return entry(shape, entry.parse_setting(setting))

@@ -7,8 +7,10 @@ import torch.distributions as td
 from torch import Tensor, nn
 
 from elbowroom import distributions
-from elbowroom.families.base import Family
-from elbowroom.families.location_scale import LocationScale
+from elbowroom.families.base import Family, Shape
+from elbowroom.families.location_scale import Gaussian, LocationScale
+from elbowroom.families.registry import register_likelihood
+from elbowroom.table_shape import TABLE_LIKELIHOOD, TableShape, resolve_table_shape
 
 
 class Classes(Family):
@@ -75,3 +77,13 @@ class Columns(Family):
         return distributions.IndependentColumns(
             [column(part) for column, part in zip(self.columns, parts, strict=True)]
         )
+
+
+@register_likelihood(
+    TABLE_LIKELIHOOD, "a gaussian for each column of numbers, a categorical for each of categories", "SIZES"
+)
+def table_columns(shape: Shape, sizes: str = "") -> Columns:
+    """Return the likelihood of a table's rows, whose columns the shape knows or ``sizes`` spells out, as ``1,3``."""
+    plain = shape if isinstance(shape, TableShape) else (shape,) if isinstance(shape, int) else tuple(shape)
+    table = resolve_table_shape(f"{TABLE_LIKELIHOOD}:{sizes}" if sizes else TABLE_LIKELIHOOD, plain)
+    return Columns(*(Gaussian(1) if size == 1 else Classes(size) for size in table.sizes))

@@ -49,7 +49,7 @@ def conv_cvae(
     Args:
         latent: size of the latent z
         size: of the networks, as for conv_vae
-        likelihood: p(x|z, c), as for conv_vae
+        likelihood: p(x|z, c), as for vae
         labels: number of classes, or of attributes, of the data
     """
     encoder, decoder = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)

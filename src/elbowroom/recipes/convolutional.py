@@ -24,7 +24,7 @@ def conv_vae(
         network: block at each level: plain has none, residual one residual block, deep four with bottlenecks
         size: of the networks: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
         widths: channels of the levels instead, the finest first; sides halve as often as there are widths
-        likelihood: p(x|z): as for vae, and logistic-mixture[:COMPONENTS]
+        likelihood: p(x|z), as for vae
     """
     encoder = er.Conditional.down(shape, er.DiagonalNormal(latent), size, widths, network)
     decoder = er.Conditional.up(latent, er.likelihood(likelihood, shape), size, widths, network)

@@ -21,9 +21,9 @@ def vae(
         latent: size of the latent z
         hidden: widths of the encoder's hidden layers; the decoder mirrors them; "none" makes both affine
         activation: of the hidden layers: relu, leaky-relu, tanh, sigmoid, softplus, elu, gelu, silu, gated
-        likelihood: p(x|z): bernoulli, continuous-bernoulli, gaussian[:SCALE|learned|optimal], laplace[:SCALE],
-            diagonal-normal, categorical, discretized-logistic; for a table the default is columns: a gaussian for each
-            column of numbers, a categorical for each of categories; missing values add nothing
+        likelihood: p(x|z), as gaussian or laplace:optimal: 'elbowroom likelihoods' lists them; for a table the default
+            is columns: a gaussian for each column of numbers, a categorical for each of categories; missing values add
+            nothing
         k: samples per example in the ELBO
     """
     encoder = er.Conditional.mlp(shape, er.DiagonalNormal(latent), hidden, activation)
