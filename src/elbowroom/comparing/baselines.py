@@ -6,20 +6,20 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from elbowroom.comparing.discover import find_entries
-from elbowroom.comparing.entry import Entry, find_evaluation_split
+from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry, find_evaluation_split
 from elbowroom.comparing.pca import describe_reconstruction, pca, reconstruction_nats
 from elbowroom.data import Data, freeze
 from elbowroom.families import Family
 from elbowroom.models.base import GenerativeModel
 from elbowroom.recipes import find
 from elbowroom.runs.run import Run
+from elbowroom.runs.run_view import RunView
 from elbowroom.runs.settings import TRAINING_SETTINGS, Settings, canonical_json
 from elbowroom.sweeps.sweep import plan, run_all
 from elbowroom.training import Callback
@@ -125,7 +125,7 @@ def _train_missing(missing: dict[str, tuple[Settings, Entry]], folder: Path, log
     points = plan([settings for settings, _ in missing.values()], folder)
     for point in points:
         _, entry = missing[canonical_json(point.settings)]
-        if point.is_done and not _has_same_data(entry, Entry("", {}, None, run=point.run)):
+        if point.is_done and not _has_same_data(entry, Entry("", {}, None, view=RunView(point.run))):
             raise ValueError(f"{point.run.path} is a baseline on data that has changed: remove it, and compare again")
     run_all(start, points, folder, log)
     return find_entries([folder])
@@ -166,8 +166,7 @@ def _pca_entries(runs: Sequence[Entry], log: Callable[[str], None]) -> list[Entr
             f"pca,latent={latent}",
             {"recipe": "pca", "latent": latent},
             entry.seed,
-            load=partial(_return_data, data),
-            baseline_model=model,
+            view=RunView(entry.run, data, model, examples=EXAMPLES_PER_ROW),
             precomputed_metrics=metrics,
             path=f"pca of {latent} components beside {entry.path}",
             reference_entry=entry,
@@ -185,12 +184,7 @@ def _pca_note(entry: Entry) -> str:
 def _build_family(entry: Entry) -> Family:
     """Return the likelihood family of a run."""
     assert entry.run is not None
-    with torch.random.fork_rng(devices=[]):
-        return entry.run.build()[0].decoder.family
-
-
-def _return_data(data: Data) -> Data:
-    return data
+    return entry.run.build()[0].decoder.family
 
 
 @torch.no_grad()

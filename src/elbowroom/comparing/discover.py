@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from elbowroom.comparing.entry import Entry
+from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry
 from elbowroom.comparing.protocol import data_versions, describe_data, make_protocols
 from elbowroom.data import Data, load_data
 from elbowroom.runs.run import Run
-from elbowroom.runs.settings import Settings, canonical_json, flatten_record
+from elbowroom.runs.run_view import RunView
+from elbowroom.runs.settings import Settings, flatten_record
+from elbowroom.runs.shared_data import SharedData
 from elbowroom.sweeps.sweep import STOPPED_STATES, SWEEP_FILE, read_sweep
 
 
@@ -26,30 +28,28 @@ def find_entries(paths: Sequence[str | os.PathLike[str]], data: Any = None) -> l
     Raises:
         ValueError: there is no run at a path.
     """
-    loaded: dict[str, Data] = {}
-    given_data = None if data is None else load_data(data)
+    load = SharedData().load if data is None else partial(_given_data, load_data(data))
     entries: dict[Path, Entry] = {}
     for path in map(Path, paths):
-        for entry in _entries_at(path, given_data, loaded):
+        for entry in _entries_at(path, load):
             entries.setdefault(Path(entry.path).resolve(), entry)
     return list(entries.values())
 
 
-def _entries_at(path: Path, given_data: Data | None, loaded: dict[str, Data]) -> list[Entry]:
+def _entries_at(path: Path, load: Callable[[Run], Data]) -> list[Entry]:
     """Return the run at a path; or those in a folder, the points of its sweeps first, in their order."""
     if Run(path).exists:
-        return [_run_entry(Run(path), read_sweep(path.parent)[1].get(path.name, ""), given_data, loaded)]
+        return [_run_entry(Run(path), read_sweep(path.parent)[1].get(path.name, ""), load)]
     entries: dict[Path, Entry] = {}
     for file in sorted(path.rglob(SWEEP_FILE), key=lambda file: (len(file.parts), file)):
         points, errors = read_sweep(file.parent)
         for name, settings in points.items():
             run, error = Run(file.parent / name), errors.get(name, "")
-            entries[run.path] = (
-                _run_entry(run, error, given_data, loaded) if run.exists else _unstarted_entry(run, settings, error)
-            )
+            is_there = run.exists
+            entries[run.path] = _run_entry(run, error, load) if is_there else _unstarted_entry(run, settings, error)
     for record in sorted(path.rglob("recipe.json")):
         if record.parent not in entries:
-            entries[record.parent] = _run_entry(Run(record.parent), "", given_data, loaded)
+            entries[record.parent] = _run_entry(Run(record.parent), "", load)
     if not entries:
         raise ValueError(f"no run in {path}: give run directories, or a folder that holds some")
     return list(entries.values())
@@ -62,26 +62,20 @@ def _unstarted_entry(run: Run, settings: Settings, error: str) -> Entry:
     return Entry(run.path.name, others, settings.get("seed"), state, error, path=str(run.path))
 
 
-def _run_entry(run: Run, error: str, given_data: Data | None, loaded: dict[str, Data]) -> Entry:
+def _run_entry(run: Run, error: str, load: Callable[[Run], Data]) -> Entry:
     name, path = run.path.resolve().name, str(run.path)
     if run.is_damaged:
         return Entry(name, {}, None, "damaged", "its recipe.json cannot be read", path=path)
     state = "failed" if error else "unfinished" if run.state in STOPPED_STATES else run.state
-    load = partial(_load_shared_data, run, given_data, loaded)
-    return Entry(name, flatten_record(run.record), run.record["training"]["seed"], state, error, run, load, path=path)
+    view = RunView(run, examples=EXAMPLES_PER_ROW, load=load)
+    return Entry(name, flatten_record(run.record), run.record["training"]["seed"], state, error, view, path=path)
 
 
-def _load_shared_data(run: Run, given_data: Data | None, loaded: dict[str, Data]) -> Data:
-    """Return a run's data, loaded once for all runs on the same data."""
-    recorded = run.record["data"]
-    if given_data is not None:
-        if recorded.get("fingerprint") not in (None, given_data.protocol["fingerprint"]):
-            raise ValueError(f"{run.path} was trained on other data than was given")
-        return given_data
-    key = canonical_json([recorded.get(name) for name in ("source", "arguments", "fingerprint")])
-    if key not in loaded:
-        loaded[key] = run.data()
-    return loaded[key]
+def _given_data(data: Data, run: Run) -> Data:
+    """Return data that was given, which must be a run's."""
+    if run.record["data"].get("fingerprint") not in (None, data.protocol["fingerprint"]):
+        raise ValueError(f"{run.path} was trained on other data than was given")
+    return data
 
 
 def assign_protocols(entries: Sequence[Entry]) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
-
-import torch
 
 from elbowroom.comparing.protocol import EvaluationProtocol
 from elbowroom.data import Data
@@ -15,9 +12,13 @@ from elbowroom.evaluation.compatibility import describe_likelihood
 from elbowroom.evaluation.evaluate import evaluate
 from elbowroom.families import Gaussian, Laplace
 from elbowroom.models.base import GenerativeModel
+from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.run import Run
+from elbowroom.runs.run_view import RunView
 from elbowroom.runs.settings import Settings
 
+#: Examples in a row of images.
+EXAMPLES_PER_ROW = 10
 #: States of a run whose metrics are not final.
 UNFINISHED_STATES = ("failed", "unfinished", "to train", "damaged")
 
@@ -32,12 +33,10 @@ class Entry:
         seed: the seed of weights, order and noise; ``None`` where nothing is random.
         state: ``finished``, one of :data:`UNFINISHED_STATES`, or why the training stopped early.
         error: the error it failed with, in one line.
-        run: its run, if there is one.
-        load: loads the data it was trained on.
-        baseline_model: its model, where it is in no run.
+        view: its run with model and data; of a baseline without a run, that of ``reference_entry`` with another model.
         precomputed_metrics: metrics by name, where they are in no row of ``metrics.jsonl``.
         path: its directory.
-        reference_entry: the run whose data and protocol it shares, where it has none of its own.
+        reference_entry: the run whose data and protocol a baseline shares that has none of its own.
         note: how its metrics were computed, where no training wrote them down.
         protocol: how it was evaluated, which decides what it may be compared with.
     """
@@ -47,21 +46,22 @@ class Entry:
     seed: int | None
     state: str = "finished"
     error: str = ""
-    run: Run | None = None
-    load: Callable[[], Data] | None = None
-    baseline_model: GenerativeModel | None = None
+    view: RunView | None = None
     precomputed_metrics: dict[str, float] = field(default_factory=dict)
     path: str = ""
     reference_entry: Entry | None = None
     note: str = ""
     protocol: EvaluationProtocol = field(default_factory=lambda: EvaluationProtocol("", (), ""))
-    #: Why there is no model to evaluate and to show; empty if there is one.
-    missing_reason: str = field(default="", init=False)
+
+    @property
+    def run(self) -> Run | None:
+        """Its run, if there is one."""
+        return self.view.run if self.view and self.reference_entry is None else None
 
     @property
     def is_measurable(self) -> bool:
         """Whether there is something to evaluate: a run or the model of a baseline."""
-        return self.run is not None or self.baseline_model is not None
+        return self.view is not None
 
     @property
     def is_done(self) -> bool:
@@ -76,44 +76,37 @@ class Entry:
         step = self.rows[-1]["step"] if self.rows else 0
         return f"stopped at step {step:,}; 'elbowroom resume {self.path}' goes on"
 
-    @cached_property
-    def rows(self) -> list[dict[str, Any]]:
+    @property
+    def rows(self) -> list[MetricsRow]:
         """The rows of its ``metrics.jsonl``."""
-        return [] if self.run is None else self.run.metrics()
+        return self.view.rows if self.view and self.run else []
 
-    def split_rows(self, split: str) -> list[dict[str, Any]]:
+    def split_rows(self, split: str) -> list[MetricsRow]:
         """Return the rows of a split."""
-        return [row for row in self.rows if row.get("split") == split]
+        return self.view.split_rows(split) if self.view and self.run else []
 
-    @cached_property
+    @property
     def data(self) -> Data | None:
         """The data it was trained on; ``None`` if it cannot be loaded."""
-        try:
-            return None if self.load is None else self.load()
-        except ValueError as error:
-            self.missing_reason = str(error)
-            return None
+        return None if self.view is None else self.view.data_or_none
 
     @cached_property
-    def model(self) -> GenerativeModel | None:
-        """The trained model; ``None`` if it or its data cannot be loaded."""
-        if self.baseline_model is not None or self.run is None or self.data is None:
-            return self.baseline_model
+    def missing_reason(self) -> str:
+        """Why there is no model to evaluate and to show; empty if there is one."""
+        if self.view is None:
+            return self.exclusion_reason
         try:
-            # Building a model draws its initial weights: the caller's random state must not change.
-            with torch.random.fork_rng(devices=[]):
-                return self.run.model()
+            self.view.model  # noqa: B018 - raises where there is none
         except ValueError as error:
-            self.missing_reason = str(error)
-            return None
+            return self.view.missing_data_reason or str(error)
+        return self.view.missing_data_reason
 
     @cached_property
     def likelihood(self) -> str:
         """The likelihood log p(x|z), in words."""
         assert self.run is not None
         try:
-            with torch.random.fork_rng(devices=[]):
-                return likelihood_with_scale(self.run.build()[0], self.data)
+            return likelihood_with_scale(self.run.build()[0], self.data)
         except ValueError:
             return "unknown, since no recipe made the model"
 
@@ -121,9 +114,10 @@ class Entry:
         """Measure the squared error per dimension of the reconstruction at the posterior mean."""
         if "squared_error" in self.precomputed_metrics:
             return self.precomputed_metrics["squared_error"]
-        if self.model is None or self.data is None or split not in self.data.splits:
+        if self.view is None or self.missing_reason or split not in self.view.data.splits:
             return None
-        value = evaluate(self.model, self.data, metrics="reconstruction", split=split, samples=1)["mse"].value
+        view = self.view
+        value = evaluate(view.model, view.data, metrics="reconstruction", split=split, samples=1)["mse"].value
         assert isinstance(value, float)
         return value
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elbowroom.comparing.columns import format_mean
 from elbowroom.comparing.curves import legend_key
-from elbowroom.comparing.entry import Entry
+from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry
 from elbowroom.plotting import RunView
 from elbowroom.plotting.figure import Chart, ImageGrid, Line
 from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, column_numbers
@@ -21,8 +21,6 @@ from elbowroom.web.image_grids import render_image_grid
 if TYPE_CHECKING:
     from elbowroom.comparing.comparison import Comparison, Group
 
-#: Examples in a row of images.
-EXAMPLES_PER_ROW = 10
 #: Rows of a table that are drawn as charts, where the data has no images.
 MAX_ROW_CHARTS = 3
 #: Columns of a table below which each of its values is marked.
@@ -48,13 +46,11 @@ class RepresentativeModels:
             if not group.done_entries:
                 continue
             entry = next((e for e in group.done_entries if e.seed == self.seed), group.done_entries[0])
-            data, model = entry.data, entry.model
-            run = entry.run or (entry.reference_entry.run if entry.reference_entry else None)
-            if data is None or model is None or run is None:
+            if entry.view is None or entry.missing_reason:
                 self.missing_reasons[group.name] = entry.missing_reason
                 continue
-            key = (group.protocol.data, data.protocol["fingerprint"])
-            self.by_dataset.setdefault(key, []).append((i, group, entry, RunView(run, data, model, EXAMPLES_PER_ROW)))
+            key = (group.protocol.data, entry.view.data.protocol["fingerprint"])
+            self.by_dataset.setdefault(key, []).append((i, group, entry, entry.view))
 
     @property
     def protocol(self) -> str:

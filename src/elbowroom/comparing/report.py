@@ -87,7 +87,7 @@ def _render_section(
 
 
 def _summary_sentence(comparison: Comparison) -> str:
-    groups, runs = comparison.groups, [entry for entry in comparison.entries if entry.baseline_model is None]
+    groups, runs = comparison.groups, [entry for entry in comparison.entries if entry.reference_entry is None]
     beside = ", with PCA beside them" if len(runs) < len(comparison.entries) else ""
     recipes = list(dict.fromkeys(str(entry.settings.get("recipe", "?")) for entry in runs if entry.run))
     names = [setting_label(name) for name in comparison.differing_settings if name != "recipe"]
@@ -112,7 +112,7 @@ def _render_tiles(comparison: Comparison) -> str:
             value = format_mean(group.metrics[column.name], column.digits).partition(" ±")[0]
             tiles.append((name, value, f"{column.unit}: {group.name}"))
     excluded = len(comparison.excluded_entries)
-    done = sum(entry.is_done and entry.baseline_model is None for entry in comparison.entries)
+    done = sum(entry.is_done and entry.reference_entry is None for entry in comparison.entries)
     tiles.append(("runs that count", str(done), f"{excluded} failed or not finished" if excluded else "all finished"))
     html = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd><p>{escape(c)}</p></div>" for a, b, c in tiles)
     return f'<dl class="tiles">{html}</dl>'
