@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from elbowroom.distributions import has_density, kl_divergence, kl_elements
+from elbowroom.distributions import CodebookCategorical, Quantized, has_density, kl_divergence, kl_elements
 
 
 @dataclass
@@ -53,6 +53,13 @@ class Latent:
         except NotImplementedError:
             kl = self.log_qz - self.log_pz
         return kl.mean(0) if kl.dim() > 1 else kl
+
+    @cached_property
+    def code_counts(self) -> Tensor | None:
+        """How often each entry of the codebook was chosen, (codes,); ``None`` without a codebook."""
+        if not (isinstance(self.q, Quantized) and isinstance(self.prior, CodebookCategorical)):
+            return None
+        return self.q.indices.flatten().bincount(minlength=len(self.prior.codebook))
 
     @property
     def is_probabilistic(self) -> bool:

@@ -85,14 +85,20 @@ class Hierarchy(GenerativeModel):
             latents.append(latent)
         return Draw(x, self.decoder(h), *reversed(latents), c=c)
 
-    def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
-        """Draw the top latent from its prior, (n, *latent_shape)."""
-        zero = self.start.new_zeros(n, *self.latent_shape)
-        z: Tensor = Normal(zero, zero, len(self.latent_shape)).sample()
-        return z
+    @property
+    def latents(self) -> dict[str, tuple[int, ...]]:
+        levels = reversed(self.block_levels)
+        return {f"z{i}": (self.latent_shape[0], *self.sizes[level]) for i, level in enumerate(levels, 1)}
+
+    @property
+    def has_standard_prior(self) -> bool:
+        return True
+
+    def latent_prior(self, c: Tensor | None = None) -> Normal:
+        zero = self.start.new_zeros(self.latent_shape)
+        return Normal(zero, zero, len(self.latent_shape))
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        """Return p(x|z) for the top latent; the latents below are drawn from their priors."""
         lead = z.shape[: -len(self.latent_shape)]
         h, level = self._initial_stream(1, math.prod(lead)), 0
         block_z: Tensor | None = z.reshape(1, -1, *self.latent_shape)

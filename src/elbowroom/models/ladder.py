@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,11 @@ class Ladder(GenerativeModel):
         self.decoder, self.prior = decoder, prior
         self.latent_shape = read[-1].family.shape
 
+    @property
+    def latents(self) -> dict[str, tuple[int, ...]]:
+        families = [cast("Conditional", read).family for read in self.read]
+        return {f"z{i}": family.shape for i, family in enumerate(families, 1)}
+
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         bottom_up, h = [], x
         for climb, read in zip(self.climb, self.read, strict=True):
@@ -60,13 +66,7 @@ class Ladder(GenerativeModel):
             latents.append(Latent(z, q, prior))
         return Draw(x, self.decoder(z), *reversed(latents), c=c)
 
-    def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
-        """Draw the top latent from its prior, (n, *latent_shape)."""
-        z: Tensor = self.prior().sample((n,))
-        return z
-
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        """Return p(x|z_1) for the top latent; the latents below are drawn from their priors."""
         for descend in reversed(self.descend):
             z = descend(z).rsample()
         p: Distribution = self.decoder(z)

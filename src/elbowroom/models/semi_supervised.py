@@ -35,6 +35,8 @@ class SemiSupervised(GenerativeModel):
         classes: the number of classes.
     """
 
+    is_classifier = True
+
     def __init__(
         self, classifier: nn.Module, encoder: Conditional, decoder: Conditional, prior: nn.Module, classes: int
     ) -> None:
@@ -43,8 +45,19 @@ class SemiSupervised(GenerativeModel):
         self.label_encoder, self.n_classes = LabelEncoder(classes), classes
         self.latent_shape = encoder.family.shape
 
+    @property
+    def latents(self) -> dict[str, tuple[int, ...]]:
+        return {"y": (), "z": self.latent_shape}
+
+    @property
+    def is_conditional(self) -> bool:
+        return True
+
+    @property
+    def condition_size(self) -> int:
+        return self.n_classes
+
     def log_qy(self, x: Tensor) -> Tensor:
-        """Return log q(y|x) of every class, (B, classes), nats."""
         logits: Tensor = self.classifier(x)
         return logits.log_softmax(-1)
 
@@ -66,9 +79,12 @@ class SemiSupervised(GenerativeModel):
         latent = Latent(z_y, self.encoder(x, self.label_encoder(y)), self.prior())
         return ClassMarginalDraw(x, self.decoder(z_y, self.label_encoder(y)), latent, class_posterior, c)
 
-    def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
-        z: Tensor = self.prior().sample((n,))
-        return z
+    def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:
+        """Return q(z|x, y) at given rows (B, classes) of class probabilities, else at the label or most probable y."""
+        if c is None or not c.is_floating_point():
+            return super().posterior(x, c)
+        q: Distribution = self.encoder(x, c)
+        return q
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         """Return p(x|y, z); without labels the classes in turn, so that samples show them all."""

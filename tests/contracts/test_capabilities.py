@@ -1,0 +1,151 @@
+"""Contract of every recipe: what its model says it can, in a table, and that it does so; and nobody asks otherwise."""
+
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom.distributions import Delta, Quantized
+from elbowroom.models.base import GenerativeModel
+from elbowroom.recipes.registry import RECIPES
+
+SHAPE = (1, 8, 8)
+N_CLASSES = 10
+CAPABILITIES = (
+    "has_prior",
+    "has_standard_prior",
+    "is_conditional",
+    "requires_labels",
+    "is_quantized",
+    "has_point_posterior",
+    "is_classifier",
+)
+STANDARD = {"has_prior", "has_standard_prior"}
+#: What the model of each recipe of the package says of itself; a recipe not listed is like ``vae``.
+TABLE = {
+    "autoencoder": {"has_point_posterior"},
+    "conv_cvae": STANDARD | {"is_conditional", "requires_labels"},
+    "cvae": STANDARD | {"is_conditional", "requires_labels"},
+    "m2": STANDARD | {"is_conditional", "is_classifier"},
+    "vamp_vae": {"has_prior"},
+    "vq_vae": {"has_prior", "is_quantized"},
+}
+
+
+@pytest.fixture(params=list(RECIPES))
+def model(request: pytest.FixtureRequest) -> GenerativeModel:
+    torch.manual_seed(0)
+    recipe = RECIPES[request.param]
+    sizes = {"size": "s"} if "size" in recipe.arguments else {}
+    return recipe(SHAPE, **sizes)[0].eval()
+
+
+def stated(model: GenerativeModel) -> set[str]:
+    return {name for name in CAPABILITIES if getattr(model, name)}
+
+
+def labels(model: GenerativeModel, n: int) -> torch.Tensor | None:
+    return torch.arange(n) % model.condition_size if model.requires_labels else None
+
+
+def test_the_table_of_capabilities(model: GenerativeModel) -> None:
+    assert stated(model) == TABLE.get(model.recipe_call.recipe, STANDARD)
+
+
+def test_it_needs_labels_if_and_only_if_it_says_so(model: GenerativeModel) -> None:
+    z = torch.zeros(3, *model.latent_shape)
+    if model.requires_labels:
+        with pytest.raises(ValueError, match="this model is conditional: give it labels"):
+            model.decode(z)
+    else:
+        model.decode(z)
+    assert (model.condition_size > 0) == model.is_conditional
+    assert model.is_conditional or not model.requires_labels
+
+
+def test_its_output_depends_on_labels_if_and_only_if_it_says_so(model: GenerativeModel) -> None:
+    z = torch.zeros(2, *model.latent_shape)
+    x = model.sample(z=z, c=torch.tensor([0, 1]))
+    assert (not torch.equal(x[0], x[1])) == model.is_conditional
+
+
+def test_it_draws_from_a_prior_if_and_only_if_it_says_so(model: GenerativeModel) -> None:
+    c = labels(model, 4)
+    if not model.has_prior:
+        assert model.latent_prior(c) is None
+        with pytest.raises(ValueError, match="no prior to sample from"):
+            model.sample(4, c)
+        return
+    torch.manual_seed(1)
+    z = model.draw_prior(4, c)
+    assert z.shape == (4, *model.latent_shape)
+    prior = model.latent_prior(c)
+    assert prior is not None
+    assert prior.batch_shape == ((4,) if model.requires_labels else ())
+    torch.manual_seed(1)
+    torch.testing.assert_close(prior.sample(() if model.requires_labels else (4,)), z, rtol=0, atol=0)
+    assert tuple(prior.event_shape) == tuple(model.latent_shape)
+
+
+def test_a_standard_prior_is_the_standard_normal(model: GenerativeModel) -> None:
+    if model.has_prior:
+        z = torch.randn(1, *model.latent_shape)
+        log_density = torch.distributions.Normal(0, 1).log_prob(z).sum()
+        is_standard = torch.allclose(model.latent_prior(labels(model, 1)).log_prob(z).sum(), log_density)
+        assert is_standard == model.has_standard_prior
+
+
+def test_the_posterior_is_what_it_says(model: GenerativeModel) -> None:
+    x = torch.rand(3, *SHAPE)
+    q = model.posterior(x, labels(model, 3))
+    assert isinstance(q, Quantized) == model.is_quantized
+    assert isinstance(q, Delta) == model.has_point_posterior
+    assert q.batch_shape[-1] == 3
+    assert tuple(q.event_shape) == tuple(model.latent_shape)
+    torch.testing.assert_close(q.mean.reshape(3, *model.latent_shape), model.encode(x, labels(model, 3)))
+
+
+def test_the_latents_are_those_of_a_draw(model: GenerativeModel) -> None:
+    draw = model.draw(torch.rand(3, *SHAPE), labels(model, 3))
+    continuous = [shape for name, shape in model.latents.items() if name != "y"]
+    assert [tuple(latent.z.shape[2:]) for latent in draw.latents] == [tuple(shape) for shape in continuous]
+    assert continuous[-1] == tuple(model.latent_shape)
+
+
+def test_it_classifies_if_and_only_if_it_says_so(model: GenerativeModel) -> None:
+    x = torch.rand(3, *SHAPE)
+    if model.is_classifier:
+        torch.testing.assert_close(model.log_qy(x).exp().sum(-1), torch.ones(3))
+    else:
+        with pytest.raises(ValueError, match="does not classify"):
+            model.log_qy(x)
+
+
+def test_it_states_the_numbers_that_its_prior_keeps(model: GenerativeModel) -> None:
+    prior = dict(model.named_children()).get("prior")
+    assert model.prior_numbers_per_latent == (prior.numbers_per_latent if prior is not None else 1)
+
+
+class OwnModel(er.GenerativeModel):
+    """A model of a user, with what the base class demands and a way of its own to draw from its prior."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decoder = er.Conditional.mlp(2, er.Bernoulli(SHAPE))
+        self.latent_shape = (2,)
+
+    def draw(self, x, c=None, k=1):
+        raise NotImplementedError
+
+    def draw_prior(self, n, c=None):
+        return torch.zeros(n, 2)
+
+    def decode(self, z, c=None):
+        return self.decoder(z)
+
+
+def test_a_model_of_ones_own_can_what_the_base_class_says() -> None:
+    model = OwnModel()
+    assert stated(model) == {"has_prior"}
+    assert model.latents == {"z": (2,)}
+    assert model.latent_prior() is None
+    assert model.sample(3).shape == (3, *SHAPE)
