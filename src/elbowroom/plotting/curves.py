@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from elbowroom.formatting import latent_symbol
 from elbowroom.plotting.figure import Chart, FigureSpec, Line
+from elbowroom.plotting.registry import register_figure
+from elbowroom.runs.run_view import RunView
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,6 +63,11 @@ def curves_figure(run: Run) -> FigureSpec:
     protocol = f"metrics.jsonl, {len(rows):,} rows; {', '.join(splits)}" if rows else "metrics.jsonl holds no rows"
     empty = Chart("loss", [], "optimiser steps", "nats per example")
     return FigureSpec("Training curves", caption, protocol, charts or [empty])
+
+
+@register_figure("curves", "every term of the objective over the steps", "Training curves", section="course")
+def _run_curves_figure(view: RunView) -> FigureSpec:
+    return curves_figure(view.run)
 
 
 def term_names(rows: list[dict[str, Any]]) -> list[str]:

@@ -10,6 +10,7 @@ from elbowroom.formatting import format_count, latent_symbol
 from elbowroom.latent import principal_components, tsne
 from elbowroom.plotting.figure import Bars, FigureSpec, Scatter
 from elbowroom.plotting.latent_ranking import dimension_name, latent_metrics, ranked_dimensions
+from elbowroom.plotting.registry import register_figure
 from elbowroom.runs.run_view import RunView
 
 #: Bars of one latent, at most.
@@ -17,6 +18,7 @@ MAX_BARS = 256
 SINGLE_DIMENSION_MESSAGE = "the latent has a single dimension: there is no plane to show it on"
 
 
+@register_figure("latents", "the latents by their two most informative dimensions", "Latents", "data, two dimensions")
 def latent_figure(view: RunView, first: int = 0, second: int = 1) -> FigureSpec:
     """Return a scatter plot of the latents over two of their dimensions.
 
@@ -41,6 +43,7 @@ def latent_figure(view: RunView, first: int = 0, second: int = 1) -> FigureSpec:
     return FigureSpec("Latents, two dimensions", caption, view.describe_examples(len(view.latents)), [scatter])
 
 
+@register_figure("pca", "the latents on their principal plane", "Latents", "data, three dimensions", section="latents")
 def pca_figure(view: RunView) -> FigureSpec:
     """Return a scatter plot of the latents on their first two principal components."""
     _require_three_dimensions(view)
@@ -52,6 +55,9 @@ def pca_figure(view: RunView) -> FigureSpec:
     return FigureSpec("Latents, principal plane", caption, view.describe_examples(len(view.latents)), [scatter])
 
 
+@register_figure(
+    "tsne", "the latents by t-SNE, neighbours kept together", "Latents", "data, three dimensions", section="latents"
+)
 def tsne_figure(view: RunView, perplexity: float = 30.0) -> FigureSpec:
     """Return a t-SNE of the latents (van der Maaten & Hinton 2008)."""
     _require_three_dimensions(view)
@@ -74,6 +80,7 @@ def _require_three_dimensions(view: RunView) -> None:
         )
 
 
+@register_figure("kl", "KL per dimension, and which are active", "KL per dimension", "data")
 def kl_figure(view: RunView) -> FigureSpec:
     """Return a bar chart of the KL of each latent dimension, inactive ones in grey."""
     kl = {name: m for name, m in latent_metrics(view).items() if name.startswith("kl_per_dimension")}

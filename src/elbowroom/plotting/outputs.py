@@ -10,6 +10,7 @@ from elbowroom.data import freeze
 from elbowroom.latent import find_nearest_examples
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
+from elbowroom.plotting.registry import register_figure
 from elbowroom.runs.run_view import RunView
 
 #: Reconstructions and samples of a table that are drawn as lines.
@@ -19,6 +20,7 @@ N_SAMPLED_ROWS = 12
 N_REFERENCE_EXAMPLES = 100
 
 
+@register_figure("reconstructions", "data above reconstructions", "Reconstructions", "data")
 def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> FigureSpec:
     """Return examples above their reconstructions.
 
@@ -55,6 +57,7 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
     return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", [grid])
 
 
+@register_figure("samples", "means of p(x|z) for latents from the prior", "Samples", "a prior")
 def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
     """Return about n samples: means of p(x|z) for latents from the prior."""
     if not view.has_images:
@@ -71,6 +74,7 @@ def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
     return FigureSpec("Samples", caption, view.describe_samples(side * side), [grid])
 
 
+@register_figure("nearest", "the training examples nearest to samples", "Nearest training examples", "data, a prior")
 def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
     """Return n samples beside the k training examples nearest to each, by Euclidean distance."""
     x, scale = view.samples(n), None if view.has_images else view.column_stats[1]

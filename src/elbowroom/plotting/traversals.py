@@ -12,6 +12,7 @@ from elbowroom.latent import PATHS, decode_plane, interpolation, normal_quantile
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
+from elbowroom.plotting.registry import register_figure
 from elbowroom.runs.run_view import RunView
 
 #: How far a traversal goes to either side, in the steps of ``RunView.latent_step``.
@@ -21,6 +22,7 @@ PATH_STEPS = 11
 MAX_TABLE_DIMENSIONS = 6
 
 
+@register_figure("traversals", "one dimension moved at a time, sorted by KL", "Traversals", "data, a continuous latent")
 def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
     """Return one latent moved along one dimension at a time, the most informative dimension first."""
     view.require_continuous()
@@ -52,6 +54,9 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
     return FigureSpec("Traversals", caption, protocol, [grid])
 
 
+@register_figure(
+    "interpolations", "from one latent to another, straight and around", "Interpolations", "data, a continuous latent"
+)
 def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
     """Return the path between the latents of two examples, linear and spherical, for several pairs."""
     view.require_continuous()
@@ -84,6 +89,9 @@ def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
     return FigureSpec("Interpolations", caption, protocol, [grid])
 
 
+@register_figure(
+    "plane", "a two-dimensional latent, decoded everywhere", "The plane, decoded", "images, two dimensions"
+)
 def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
     """Return a two-dimensional latent space, decoded on a grid."""
     view.require_continuous()
