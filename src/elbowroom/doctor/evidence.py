@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from elbowroom import noise, serialization
+from elbowroom import noise
 from elbowroom.auditor.claim import parse_vae_output
 from elbowroom.auditor.isolation import eval_mode, module_device, preserve_rng
 from elbowroom.data import Batch, Data, Split, freeze
@@ -21,12 +22,16 @@ from elbowroom.doctor.snapshot import Snapshot, take_snapshot
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw
 from elbowroom.objectives import Term
+from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.run import Run
+from elbowroom.runs.run_view import RunView
 
 #: Examples of a split that the model is run on.
 MAX_EXAMPLES = 512
 #: Steps before which it is too early to tell an untrained model from a failed one.
 MIN_STEPS = 300
+
+T = TypeVar("T")
 
 
 class Evidence:
@@ -50,18 +55,23 @@ class Evidence:
         objective: Term | None = None,
         snapshots: list[Snapshot] | None = None,
     ) -> None:
-        self.run, self._data, self._model, self._objective, self._snapshots = run, data, model, objective, snapshots
+        self.view, self._objective, self._snapshots = RunView(run, data, model), objective, snapshots
 
-    @cached_property
-    def metric_rows(self) -> list[dict[str, Any]]:
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.view.run
+
+    @property
+    def metric_rows(self) -> list[MetricsRow]:
         """The rows of ``metrics.jsonl``."""
-        return self.run.metrics()
+        return self.view.rows
 
-    def split_rows(self, split: str) -> list[dict[str, Any]]:
+    def split_rows(self, split: str) -> list[MetricsRow]:
         """Return the rows with metrics of a split."""
-        return [row for row in self.metric_rows if row.get("split") == split]
+        return self.view.split_rows(split)
 
-    def figures(self, split: str) -> list[dict[str, Any]]:
+    def figures(self, split: str) -> list[MetricsRow]:
         """Return ``split_rows(split)``, under its old name."""
         warn_renamed("Evidence.figures", "Evidence.split_rows")
         return self.split_rows(split)
@@ -78,37 +88,22 @@ class Evidence:
         return max((row["step"] for row in self.metric_rows), default=0)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
-        return tuple(self.run.record["shape"])
-
-    @property
     def n_values(self) -> int:
         """The number of values of an example."""
-        return math.prod(self.shape)
+        return math.prod(self.view.shape)
 
-    @cached_property
+    @property
     def data(self) -> Data:
         """The data it was trained on."""
-        if self._data is not None:
-            return self._data
-        try:
-            return self.run.data()
-        except ValueError as error:
-            raise NotApplicableError(str(error)) from None
+        return _require(lambda: self.view.data)
 
     @cached_property
     def model(self) -> nn.Module:
         """The trained model."""
-        if self._snapshots is not None and self._model is not None:
-            return self._model
-        try:
-            model = self.run.build()[0] if self._model is None else self._model
-            tensors, _ = serialization.read(self.run.weights)
-            serialization.load_into(model, tensors, self.run.weights)
-        except ValueError as error:
-            raise NotApplicableError(str(error)) from None
-        return model.eval()
+        given: nn.Module | None = self.view.given_model
+        if given is None or self._snapshots is not None:
+            return _require(lambda: self.view.module)
+        return _require(lambda: self.run.load_weights(given))
 
     @property
     def elbowroom_model(self) -> GenerativeModel:
@@ -208,6 +203,14 @@ class Evidence:
         if len(values) <= 256 and len(values) > 1:
             return values.diff().min().item() / 2, "half the distance of the data's values"
         return 1e-3 * x.std().item(), "a thousandth of the data's standard deviation"
+
+
+def _require(load: Callable[[], T]) -> T:
+    """Return what is loaded; what the run does not have is a reason not to look further."""
+    try:
+        return load()
+    except ValueError as error:
+        raise NotApplicableError(str(error)) from None
 
 
 def first_batch(split: Split, n: int, model: nn.Module) -> Batch:
