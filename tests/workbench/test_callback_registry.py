@@ -3,6 +3,7 @@
 import pytest
 
 import elbowroom as er
+from elbowroom.training.callbacks import ProgressBar
 from elbowroom.workbench import from_record, to_record
 
 
@@ -38,3 +39,13 @@ def test_shipped_callbacks_are_made_again_from_the_record():
 def test_records_of_the_first_version_are_read(old, new):
     (callback,) = from_record([old])
     assert to_record(callback) == to_record(new)
+
+
+def test_a_callback_that_this_version_does_not_have_is_an_error():
+    with pytest.raises(ValueError, match="unknown callback 'Warmups': did you mean 'Warmup'"):
+        from_record([{"name": "Warmups", "arguments": {}}])
+
+
+def test_arguments_that_are_no_attributes_are_not_recorded():
+    assert to_record(ProgressBar())["arguments"] is None
+    assert to_record(er.LRSchedule(lambda optimizer: None))["arguments"] is None

@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+from elbowroom import errors
 from elbowroom.deprecation import upgrade_callback
+from elbowroom.registry import expand_modules
 from elbowroom.training.callback import Callback
-from elbowroom.training.callbacks.kl import FreeBits, Warmup
-from elbowroom.training.callbacks.optimization import GradientClipping, LRSchedule, SkipStep
-from elbowroom.training.callbacks.selection import EMA, EarlyStopping
-from elbowroom.workbench.monitoring.doctor import Doctor
 
-#: Callbacks that :func:`from_record` can make from their arguments, by name.
-RECORDABLE_CALLBACKS: dict[str, type[Callback]] = {
-    c.__name__: c for c in (EMA, GradientClipping, Doctor, EarlyStopping, FreeBits, LRSchedule, SkipStep, Warmup)
-}
+#: The packages whose callbacks can be made again from a record.
+CALLBACK_MODULES = ("elbowroom.training.callbacks.*", "elbowroom.workbench.monitoring.*")
+
+
+@cache
+def recordable_callbacks() -> dict[str, type[Callback]]:
+    """Return the callbacks of the package by name: all subclasses of :class:`Callback` in its modules for them."""
+    modules = expand_modules(CALLBACK_MODULES)
+    for module in modules:
+        importlib.import_module(module)
+    return {callback.__name__: callback for callback in _subclasses(Callback) if callback.__module__ in modules}
+
+
+def _subclasses(parent: type[Callback]) -> Iterator[type[Callback]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from _subclasses(child)
 
 
 def to_record(callback: Callback) -> dict[str, Any]:
     """Return a callback's name and arguments; the arguments are None where it cannot be made from them.
 
+    It can if it is one of the package, and its arguments are attributes of the same names that JSON can hold.
+
+    >>> from elbowroom import GradientClipping
     >>> to_record(GradientClipping(1.0))
     {'name': 'GradientClipping', 'arguments': {'norm': 1.0}}
     """
-    name = type(callback).__name__
-    if RECORDABLE_CALLBACKS.get(name) is type(callback):
-        arguments = {key: getattr(callback, key) for key in inspect.signature(type(callback)).parameters}
+    name, attributes = type(callback).__name__, vars(callback)
+    if recordable_callbacks().get(name) is type(callback):
         try:
+            arguments = {key: attributes[key] for key in inspect.signature(type(callback)).parameters}
             json.dumps(arguments)
             return {"name": name, "arguments": arguments}
-        except TypeError:
+        except (KeyError, TypeError):
             pass
     return {"name": name, "arguments": None}
 
@@ -50,4 +67,7 @@ def from_record(records: list[dict[str, Any]]) -> list[Callback]:
     own = [entry["name"] for entry in records if entry["arguments"] is None]
     if own:
         raise ValueError(f"the run had callbacks of its own ({', '.join(own)}): resume it in Python with callbacks=")
-    return [RECORDABLE_CALLBACKS[entry["name"]](**entry["arguments"]) for entry in records]
+    known = recordable_callbacks()
+    if unknown := [entry["name"] for entry in records if entry["name"] not in known]:
+        raise errors.unknown_name("callback", unknown[0], known)
+    return [known[entry["name"]](**entry["arguments"]) for entry in records]
