@@ -41,11 +41,17 @@ def atomic_path(path: Path, is_durable: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         if is_durable:
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
+            flush(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file is on the disk, so that it survives a power failure; nothing where there is none."""
+    if path.exists():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def named_tensors(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
@@ -63,10 +69,12 @@ def named_tensors(module: nn.Module, prefix: str = "") -> dict[str, Tensor]:
     return tensors
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write a file atomically: a reader sees the old file or the new one."""
+def save(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None, is_durable: bool = False
+) -> None:
+    """Write a file atomically, as :func:`atomic_path` does."""
     try:
-        with atomic_path(path, is_durable=True) as temporary:
+        with atomic_path(path, is_durable) as temporary:
             save_file(
                 {name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, dict(metadata or {})
             )
@@ -78,9 +86,9 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] 
 
 
 def save_hashed(folder: Path, stem: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
-    """Write ``STEM-HASH.safetensors`` atomically; the hash in the name shows later whether the content is intact."""
+    """Write ``STEM-HASH.safetensors`` to the disk; the hash in the name shows later whether the content is intact."""
     unnamed = folder / "unnamed.safetensors"
-    save(unnamed, tensors, metadata)
+    save(unnamed, tensors, metadata, is_durable=True)
     return unnamed.replace(folder / f"{stem}-{_hash(unnamed)}.safetensors")
 
 

@@ -98,7 +98,7 @@ class Run:
         if not distributed.is_main_process():
             return
         text = json.dumps(self.record, indent=2, ensure_ascii=False)
-        with serialization.atomic_path(self.path / "recipe.json") as temporary:
+        with serialization.atomic_path(self.path / "recipe.json", is_durable=True) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
 
     @property

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
+
 from elbowroom import distributed
 from elbowroom.deprecation import warn_renamed
+from elbowroom.training.budget import BUDGET
 from elbowroom.training.state import EPOCH, STEP, State
 
 #: Hooks, in the order in which one step, and then one epoch, calls them.
@@ -28,6 +31,9 @@ HOOKS = (
 #: Hooks inside a step; a callback with one of them keeps the step from being captured in a CUDA graph.
 IN_STEP_HOOKS = ("batch", "forward", "loss", "backward")
 
+#: Hooks of a monitor that the loop may leave out.
+MONITOR_HOOKS = ("validation", "epoch")
+
 
 class Callback:
     """Base class of callbacks: override the hooks you want; each gets the :class:`State`. Others cost nothing.
@@ -37,6 +43,9 @@ class Callback:
     Attributes:
         is_on_every_rank: whether every process of a distributed training calls it, or the main process alone. One that
             changes the training must run on every rank; one that only reads and writes files need not.
+        is_monitor: whether it only looks, so that the loop may leave out its hooks ``validation`` and ``epoch`` to stay
+            within ``max_overhead``, save at the last step. They come after those of other callbacks, in the main
+            process, with a random state of their own.
 
     >>> class Stop(Callback):
     ...     def row(self, state):
@@ -45,6 +54,7 @@ class Callback:
     """
 
     is_on_every_rank = True
+    is_monitor = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -101,13 +111,25 @@ class CallbackList:
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self.callbacks = list(callbacks)
-        active = [callback for callback in self.callbacks if callback.is_on_every_rank or distributed.is_main_process()]
-        self._by_name = {name: [getattr(c, name) for c in active if has_hook(c, name)] for name in HOOKS}
+        is_main = distributed.is_main_process()
+        active = [c for c in self.callbacks if is_main or (c.is_on_every_rank and not c.is_monitor)]
+        self._monitors = [callback for callback in active if callback.is_monitor]
+        called = {name: [c for c in active if not (c.is_monitor and name in MONITOR_HOOKS)] for name in HOOKS}
+        self._by_name = {name: [getattr(c, name) for c in called[name] if has_hook(c, name)] for name in HOOKS}
 
     def __call__(self, name: str, state: State) -> None:
         """Call every callback that has the hook ``name``."""
         for hook in self._by_name[name]:
             hook(state)
+
+    def monitor(self, state: State, names: Sequence[str], is_last: bool) -> None:
+        """Call these hooks of every monitor that the budget allows; at the last step, of all."""
+        for callback in self._monitors:
+            hooks = [getattr(callback, name) for name in names if has_hook(callback, name)]
+            if hooks and (is_last or state[BUDGET].allows(callback)):
+                with state[BUDGET].charge(callback), torch.random.fork_rng():
+                    for hook in hooks:
+                        hook(state)
 
     def has_hook(self, name: str) -> bool:
         """Whether any callback has the hook ``name``."""
@@ -151,7 +173,7 @@ class _FilteredCallback(Callback):
     """A callback whose hooks are called only where a condition holds."""
 
     def __init__(self, inner: Callback, is_due: Callable[[str, State], bool]) -> None:
-        self.inner, self.is_on_every_rank = inner, inner.is_on_every_rank
+        self.inner, self.is_on_every_rank, self.is_monitor = inner, inner.is_on_every_rank, inner.is_monitor
         for name in HOOKS:
             setattr(self, name, self._guard(name, is_due))
 

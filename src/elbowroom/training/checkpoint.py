@@ -48,6 +48,8 @@ def save(state: State, callbacks: Sequence[Callback]) -> None:
         tensors |= {f"callback.{i}.{k}": v for k, v in values.items() if isinstance(v, Tensor)}
         metadata["callbacks"][str(i)] = {k: v for k, v in values.items() if not isinstance(v, Tensor)}
     header = {"about": json.dumps(metadata, default=float)}
+    # After a power failure a checkpoint must not know of better weights than there are.
+    serialization.flush(run.best_weights)
     serialization.save_hashed(run.checkpoints, f"{state[STEP]:012d}", tensors, header)
     for old in list_checkpoints(run)[MAX_CHECKPOINTS:]:
         old.unlink(missing_ok=True)

@@ -28,6 +28,8 @@ _UNWRITABLE_ERRNOS = (
 _LOCK_TIMEOUT_S = 0.5
 #: Reasons to stop, by severity; processes that train together agree on the last of theirs in this list.
 _STOP_REASONS = ("", "interrupted", "terminated", "stopped")
+#: Reasons to stop that are signals', after which the training may be resumed.
+SIGNAL_REASONS = ("interrupted", "terminated")
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from elbowroom.training import checkpoint, cuda_graph
 from elbowroom.training.averages import RunningMean
 from elbowroom.training.backward import DivergedError, compute_gradients, wrap_data_parallel
 from elbowroom.training.batch_shard import BatchShard, iter_shards
-from elbowroom.training.callback import Callback, CallbackList
-from elbowroom.training.interrupts import explain_io_errors, handle_signals, lock_run, sync_stop
+from elbowroom.training.budget import BUDGET, Budget
+from elbowroom.training.callback import MONITOR_HOOKS, Callback, CallbackList
+from elbowroom.training.interrupts import SIGNAL_REASONS, explain_io_errors, handle_signals, lock_run, sync_stop
 from elbowroom.training.precision import use_matmul_mode
 from elbowroom.training.state import (
     BATCH,
@@ -55,6 +56,7 @@ def train(state: State, settings: dict[str, Any], callbacks: Sequence[Callback])
     """Run the loop, from the run's checkpoint if it has one, in a forked random state."""
     run = state[RUN]
     hooks = CallbackList(callbacks)
+    state[BUDGET] = Budget(settings.get("max_overhead", 1.0))
     with (
         lock_run(run),
         torch.random.fork_rng(),
@@ -70,6 +72,7 @@ def train(state: State, settings: dict[str, Any], callbacks: Sequence[Callback])
                 hooks("start", state)
                 _loop_with_rollback(state, settings, hooks)
                 hooks("end", state)
+                serialization.flush(run.weights)
             finally:
                 hooks("close", state)
         run.log({"event": "end", "reason": state[STOP] or "finished", "step": state[STEP], "epoch": state[EPOCH]})
@@ -83,7 +86,8 @@ def _restore_or_begin(state: State, hooks: CallbackList) -> None:
     if not distributed.broadcast_object(run.exists):
         checkpoint.save(state, hooks.callbacks)
         run.write_record()
-        _save_checkpoint(state, hooks)
+        _save_weights(state)
+        hooks("checkpoint", state)
         return
     checkpoint.load(state, hooks.callbacks)
     if state[STEP] >= state[STEPS] and not distributed.is_restarted():
@@ -140,12 +144,12 @@ def _loop(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
                 break
             if settings["checkpoint_every"] and state[STEP] % settings["checkpoint_every"] == 0:
                 _save_checkpoint(state, hooks)
-        if state[STOP]:
+        if state[STOP] and state[STEP] % per_epoch and state[STEP] < state[STEPS]:
             _write_row(state, hooks, "train", running_mean, clock)
         else:
-            _validate(step, state, settings, hooks, step_count, clock)
-            hooks("epoch", state)
-        _save_checkpoint(state, hooks)
+            _end_epoch(step, state, settings, hooks, step_count, clock)
+        if state[STOP] or state[STEP] == state[STEPS] or _is_checkpoint_due(state, settings):
+            _save_checkpoint(state, hooks)
 
 
 def _build_advance(
@@ -171,12 +175,45 @@ def _build_advance(
     )
 
 
+def _end_epoch(
+    step: Step, state: State, settings: dict[str, Any], hooks: CallbackList, step_count: Tensor, clock: _Clock
+) -> None:
+    """Validate where it is planned and at the last step, call the hooks on epochs, and then the monitors.
+
+    A signal does not change which epochs are validated, as a resumed training must choose the same best weights.
+    """
+
+    def is_last() -> bool:
+        return state[STEP] == state[STEPS] or state[STOP] not in ("", *SIGNAL_REASONS)
+
+    is_validated = state[EPOCH] % (settings.get("validate_every") or 1) == 0 or is_last()
+    if is_validated:
+        _validate(step, state, settings, hooks, step_count, clock)
+    hooks("epoch", state)
+    sync_stop(state)
+    if not is_validated and is_last():
+        is_validated = True
+        _validate(step, state, settings, hooks, step_count, clock)
+    hooks.monitor(state, MONITOR_HOOKS if is_validated else ("epoch",), is_last())
+
+
+def _is_checkpoint_due(state: State, settings: dict[str, Any]) -> bool:
+    """Whether an epoch ends with a checkpoint: where the budget allows it, or a divergence will go back to it."""
+    # A rollback changes the weights, so that the clock must not choose where it goes back to.
+    return settings["on_nan"] == "rollback" or distributed.broadcast_object(state[BUDGET].allows("checkpoint"))
+
+
 def _save_checkpoint(state: State, hooks: CallbackList) -> None:
     """Write the weights for use and a checkpoint, after all callbacks of the step."""
+    with state[BUDGET].charge("checkpoint"):
+        _save_weights(state)
+        checkpoint.save(state, hooks.callbacks)
+        hooks("checkpoint", state)
+
+
+def _save_weights(state: State) -> None:
     if distributed.is_main_process():
         serialization.save(state[RUN].weights, serialization.named_tensors(state[MODEL]))
-    checkpoint.save(state, hooks.callbacks)
-    hooks("checkpoint", state)
 
 
 def _iter_epoch(state: State, train: Split, settings: dict[str, Any], per_epoch: int) -> Iterator[BatchShard]:
@@ -210,11 +247,12 @@ def _validate(
     """
     state[METRICS] = {}
     last_step = torch.full_like(step_count, state[STEPS])
-    for name in settings["watch"]:
-        if (split := getattr(state[DATA], name)) is not None:
-            running_mean = measure(step, split.to(state[DEVICE]), last_step, settings["batch_size"])
-            state[METRICS][name] = _write_row(state, hooks, name, running_mean, clock)
-    hooks("validation", state)
+    with state[BUDGET].charge("validation"):
+        for name in settings["watch"]:
+            if (split := getattr(state[DATA], name)) is not None:
+                running_mean = measure(step, split.to(state[DEVICE]), last_step, settings["batch_size"])
+                state[METRICS][name] = _write_row(state, hooks, name, running_mean, clock)
+        hooks("validation", state)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor
 from elbowroom import distributed, errors, serialization
 from elbowroom.deprecation import CALLBACK_ARGUMENTS, renamed_arguments
 from elbowroom.training.callback import Callback
-from elbowroom.training.state import METRICS, MODEL, RUN, STEP, STOP, State
+from elbowroom.training.state import EPOCH, METRICS, MODEL, RUN, STEP, STOP, State
 
 
 class EarlyStopping(Callback):
@@ -32,6 +32,7 @@ class EarlyStopping(Callback):
             raise ValueError(f"patience must be at least 1 epoch, got {patience}")
         self.patience, self.metric, self.min_delta = patience, metric, min_delta
         self._best, self._waited = math.inf, 0
+        self._epoch: int | None = None
 
     def validation(self, state: State) -> None:
         metrics = state[METRICS].get("validation")
@@ -43,16 +44,20 @@ class EarlyStopping(Callback):
         if self.metric not in metrics:
             raise errors.unknown_name("validation metric for early stopping", self.metric, metrics)
         value = metrics[self.metric]
-        self._waited = 0 if value < self._best - self.min_delta else self._waited + 1
-        self._best = min(self._best, value)
+        # Checkpoints of version 0.1 lack the epoch; every epoch was validated then.
+        n_epochs = 1 if self._epoch is None else state[EPOCH] - self._epoch
+        self._waited = 0 if value < self._best - self.min_delta else self._waited + n_epochs
+        self._best, self._epoch = min(self._best, value), state[EPOCH]
         if self._waited >= self.patience:
             state[STOP] = f"no better validation {self.metric} for {self.patience} epochs"
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self._best, "waited": self._waited} if math.isfinite(self._best) else {}
+        state = {"best": self._best, "waited": self._waited, "epoch": self._epoch}
+        return state if math.isfinite(self._best) else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._best, self._waited = state_dict.get("best", math.inf), state_dict.get("waited", 0)
+        self._epoch = state_dict.get("epoch")
 
 
 class BestWeights(Callback):

@@ -13,7 +13,7 @@ from elbowroom.training.state import BATCH, DATA, EPOCH, MODEL, OBJECTIVE, RUN, 
 
 
 class Doctor(Callback):
-    """Take a snapshot of the model after every validation, and warn of each new finding.
+    """Take a snapshot of the model after a validation, and warn of each new finding.
 
     A snapshot is a row ``{"event": "look", ...}``: the KL of every dimension, the decoder's scale, the share of clamped
     variances and the codebook entries in use, on a fixed batch of held-out examples. A finding is logged once, as
@@ -21,6 +21,7 @@ class Doctor(Callback):
     """
 
     is_on_every_rank = False
+    is_monitor = True
 
     def __init__(self) -> None:
         self._snapshots: list[Snapshot] = []

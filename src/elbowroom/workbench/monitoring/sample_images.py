@@ -10,13 +10,14 @@ from elbowroom.training.state import DATA, DEVICE, EPOCH, MODEL, RUN, State
 
 
 class SampleImages(Callback):
-    """Save reconstructions and samples after every epoch, and the curves at the end, for image data.
+    """Save reconstructions and samples after an epoch, and the curves at the end, for image data.
 
     Args:
         n: examples a row.
     """
 
     is_on_every_rank = False
+    is_monitor = True
 
     def __init__(self, n: int = 10) -> None:
         self.n = n
@@ -33,13 +34,12 @@ class SampleImages(Callback):
         x = batch.x.to(state[DEVICE])
         y = None if batch.y is None else batch.y.to(state[DEVICE])
         # The same latents at every epoch, so that differences are those of the model.
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            title = f"epoch {state[EPOCH]}, {data.name} {split}"
-            reconstruction_grid(x, model.reconstruct(x, y), title).save(folder / f"reconstructions-{suffix}")
-            if getattr(model, "prior", None) is not None:
-                n, c = (self.n**2, None) if y is None else (len(y) * self.n, y.repeat_interleave(self.n, 0))
-                sample_grid(model.sample(n, c), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
+        torch.manual_seed(0)
+        title = f"epoch {state[EPOCH]}, {data.name} {split}"
+        reconstruction_grid(x, model.reconstruct(x, y), title).save(folder / f"reconstructions-{suffix}")
+        if model.has_prior:
+            n, c = (self.n**2, None) if y is None else (len(y) * self.n, y.repeat_interleave(self.n, 0))
+            sample_grid(model.sample(n, c), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
 
     def end(self, state: State) -> None:
         from elbowroom.plotting import plot_curves
