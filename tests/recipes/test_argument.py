@@ -66,7 +66,7 @@ def test_every_kind_of_argument_is_a_flag(recipes, tmp_path, capsys):
         ({"rate": "fast"}, "rate='fast': expected a number"),
         ({"on": 1}, "on=1: expected True or False"),
         ({"widths": 3}, r"widths=3: expected whole numbers, as \(400, 200\)"),
-        ({"how": "left"}, "how='left': expected one of 'up', 'down'"),
+        ({"how": "left"}, "unknown how 'left'. Known: down, up"),
         ({"name": None}, "name=None: expected a text"),
     ],
 )

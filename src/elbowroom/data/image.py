@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from elbowroom.data.file_io import READ_ERRORS
+from elbowroom.data.options import ImageSize
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"}
-ImageSize = int | tuple[int, int] | None
 
 
 def is_image(shape: Sequence[int]) -> bool:

@@ -6,21 +6,19 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from numbers import Integral
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ParamSpec, Protocol
 
 import numpy as np
 from torch import Tensor
 
-from elbowroom import errors
+from elbowroom.argument import takes_options
 from elbowroom.data.catalog.registry import CATALOG, read_catalog_dataset
 from elbowroom.data.checks import describe_check_coverage, find_out_of_range, fingerprint, is_binary
 from elbowroom.data.class_subset import select_classes, subsample_labels
-from elbowroom.data.image import ImageSize
-from elbowroom.data.options import BadImages, ReadOptions, to_json
+from elbowroom.data.options import DataConfig, ReadOptions
 from elbowroom.data.partition import partition, plan_partition
-from elbowroom.data.preprocess import BinarizeMode, augment_train, binarize_splits, dequantize_splits
+from elbowroom.data.preprocess import augment_train, binarize_splits, dequantize_splits
 from elbowroom.data.raw import AnySplit, RawDataset, class_names, split_from_source
 from elbowroom.data.readers.registry import is_image_source, read_path
 from elbowroom.data.readers.table import standardize_table
@@ -31,6 +29,7 @@ from elbowroom.data.splits.memory import InMemorySplit, Split
 from elbowroom.deprecation import DATA_ARGUMENTS, renamed_arguments
 from elbowroom.table_shape import TableShape
 
+P = ParamSpec("P")
 Step = Callable[[dict[str, AnySplit]], tuple[dict[str, AnySplit], str]]
 """A step of preprocessing: splits to splits, and a description for the record."""
 
@@ -95,26 +94,19 @@ class Data:
         return next(((name, *first) for name, first in first_of if first is not None), None)
 
 
+class _LoadData(Protocol[P]):
+    """The signature of :func:`load_data` for type checkers: its options are the fields of :class:`DataConfig`."""
+
+    def __call__(self, source: Any, config: DataConfig | None = None, *args: P.args, **options: P.kwargs) -> Data: ...
+
+
+def _with_data_options(config: Callable[P, DataConfig]) -> Callable[[Callable[[Any, DataConfig], Data]], _LoadData[P]]:
+    return takes_options(config)
+
+
 @renamed_arguments(DATA_ARGUMENTS)
-def load_data(
-    source: Any,
-    *,
-    binarize: BinarizeMode = "none",
-    validation: Any = None,
-    test: Any = None,
-    seed: int = 0,
-    resize: ImageSize = None,
-    buffer: int | None = None,
-    crop: ImageSize = None,
-    flip: bool = False,
-    shift: int = 0,
-    dequantize: bool = False,
-    bad_images: BadImages = "refuse",
-    only: Any = None,
-    labeled: int | None = None,
-    label: str | None = None,
-    columns: Any = None,
-) -> Data:
+@_with_data_options(DataConfig)
+def load_data(source: Any, config: DataConfig) -> Data:
     """Load a source of examples as train, validation and test splits.
 
     ``source`` is a named set (see ``datasets``), the path of a .npy or .npz file, of a .csv or .parquet table, or of a
@@ -150,6 +142,11 @@ def load_data(
     The order is shuffled in blocks and within the buffer; without a ``buffer`` a .npy file and images are shuffled
     fully, as in memory.
 
+    Args:
+        source: the source.
+        config: the options together, as a :class:`DataConfig`; those given one by one replace its fields.
+        **options: the fields of :class:`DataConfig`, one by one.
+
     Raises:
         ValueError: a source that is unknown, not there, empty, damaged or not numbers; splits that leave nothing to
             train on; values that do not suit an argument. The message says what to do.
@@ -160,45 +157,28 @@ def load_data(
     """
     if isinstance(source, Data):
         return source
-    if binarize not in get_args(BinarizeMode):
-        raise errors.unknown_name("binarize", str(binarize), get_args(BinarizeMode))
-    if not isinstance(seed, Integral) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
-    if not isinstance(shift, int) or shift < 0:
-        raise ValueError(f"shift={shift!r}: expected a number of pixels")
-    options = ReadOptions(resize, crop, bad_images, buffer, label, columns)
-    raw = read_source(source, options)
-    existing, amounts = plan_partition(raw, validation, test)
+    raw = read_source(source, config)
+    existing, amounts = plan_partition(raw, config.validation, config.test)
     given = [name for name, split in existing.items() if split is not getattr(raw, name)]
-    arguments = {
-        "binarize": binarize,
-        "validation": "given" if "validation" in given else amounts.get("validation"),
-        "test": "given" if "test" in given else amounts.get("test"),
-        "seed": int(seed),
-        **options.record,
-        "flip": flip,
-        "shift": shift,
-        "dequantize": dequantize,
-        "only": None if only is None else to_json(only),
-        "labeled": None if labeled is None else to_json(labeled),
-    }
-    if only is not None:
-        raw, existing = select_classes(raw, existing, only)
-    splits, descriptions = partition(raw, existing, amounts, seed), [raw.preprocessing]
+    resolved = {name: "given" if name in given else amounts.get(name) for name in ("validation", "test")}
+    if config.only is not None:
+        raw, existing = select_classes(raw, existing, config.only)
+    splits, descriptions = partition(raw, existing, amounts, config.seed), [raw.preprocessing]
     if raw.columns is not None:
         raw, splits, description = standardize_table(raw, splits)
         descriptions.append(description)
+    seed = config.seed
     steps: list[tuple[bool, Step]] = [
-        (labeled is not None, partial(subsample_labels, raw=raw, count=labeled, seed=seed)),
-        (binarize != "none", partial(binarize_splits, mode=binarize, seed=seed)),
-        (dequantize, partial(dequantize_splits, seed=seed)),
-        (flip or shift > 0, partial(augment_train, flip=flip, shift=shift)),
+        (config.labeled is not None, partial(subsample_labels, raw=raw, count=config.labeled, seed=seed)),
+        (config.binarize != "none", partial(binarize_splits, mode=config.binarize, seed=seed)),
+        (config.dequantize, partial(dequantize_splits, seed=seed)),
+        (config.flip or config.shift > 0, partial(augment_train, flip=config.flip, shift=config.shift)),
     ]
     for is_requested, step in steps:
         if is_requested:
             splits, description = step(splits)
             descriptions.append(description)
-    return build_data(raw, splits, arguments, None if given else raw.source, descriptions)
+    return build_data(raw, splits, config.record | resolved, None if given else raw.source, descriptions)
 
 
 @renamed_arguments(DATA_ARGUMENTS)

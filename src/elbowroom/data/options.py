@@ -1,17 +1,20 @@
-"""Options of reading a source: sizes of images, buffer, columns."""
+"""Options of reading a source and of loading data: their types, defaults, help and checks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Integral
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
-from elbowroom import errors
-from elbowroom.data.image import CropResize, ImageSize
-from elbowroom.data.readers.table_encoding import Column
+from elbowroom.argument import convert_options, option
 
+if TYPE_CHECKING:
+    from elbowroom.data.image import CropResize
+
+BinarizeMode = Literal["none", "threshold", "dynamic"]
 BadImages = Literal["refuse", "skip"]
+ImageSize = int | tuple[int, int] | None
 OPTION_SCOPES = {
     "resize": "images in files",
     "crop": "images in files",
@@ -23,36 +26,37 @@ OPTION_SCOPES = {
 """The sources that each option is for, in words; which reader takes it is in the reader's row."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """Options of reading a source, each for some kinds of source only: see the arguments of ``load_data``.
+    """Options of reading a source, each for some kinds of source only.
 
     Raises:
-        ValueError: a size or a buffer that is no positive number, or an unknown ``bad_images``.
+        ValueError: a value of another type, or a size or buffer that is no positive number.
     """
 
-    resize: ImageSize = None
-    crop: ImageSize = None
-    bad_images: BadImages = "refuse"
-    buffer: int | None = None
-    label: str | None = None
-    columns: Any = None
+    resize: ImageSize = option(None, "height,width to which images in files are resized", flag=tuple[int, int])
+    crop: ImageSize = option(
+        None, "height,width to crop from the center of such images first", flag=tuple[int, int]
+    )
+    bad_images: BadImages = option("refuse", "images that cannot be read: refuse them, or skip them with a warning")
+    buffer: int | None = option(None, "examples in memory of data read in parts, shuffled within it", minimum=1)
+    label: str | None = option(None, "the column of a table, or the attributes, that are the labels")
+    columns: Any = option(None, "what columns of a table are, as zip=category,age=number,id=drop", flag=str)
 
     def __post_init__(self) -> None:
-        if self.buffer is not None and not (isinstance(self.buffer, Integral) and self.buffer >= 1):
-            raise ValueError(f"buffer={self.buffer!r}: expected a number of examples, at least 1")
-        if self.bad_images not in get_args(BadImages):
-            raise errors.unknown_name("bad_images", str(self.bad_images), get_args(BadImages))
+        convert_options(self)
         _ = self.crop_resize
 
     @cached_property
     def crop_resize(self) -> CropResize:
         """The sizes that images are cropped and resized to."""
+        from elbowroom.data.image import CropResize
+
         return CropResize.from_sizes(self.crop, self.resize)
 
     def reject_unsupported(self, name: str, *supported: str) -> None:
         """Refuse options other than those that the source ``name`` supports."""
-        for field in fields(self):
+        for field in fields(ReadOptions):
             value = getattr(self, field.name)
             if value != field.default and field.name not in supported:
                 shown = str(value) if len(str(value)) < 40 else "..."
@@ -66,8 +70,32 @@ class ReadOptions:
         return {field.name: to_json(getattr(self, field.name)) for field in fields(self)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(ReadOptions):
+    """Settings of data: what :func:`~elbowroom.load_data` takes beside the source.
+
+    Raises:
+        ValueError: a value is of another type, or outside its limits.
+
+    >>> DataConfig(binarize="dynamic", seed=1).record["binarize"]
+    'dynamic'
+    """
+
+    binarize: BinarizeMode = option("none", "values 0 or 1: by threshold at one half, or dynamic: drawn as Bernoulli")
+    validation: Any = option(None, "training examples to set aside, where the data has no such split", flag=int | float)
+    test: Any = option(None, "training examples to set aside for test, as for validation", flag=int | float)
+    seed: int = option(0, "of splits, labels and drawn values", minimum=0, maximum=2**63 - 1)
+    flip: bool = option(False, "flip half of the training images at random")
+    shift: int = option(0, "largest random shift of training images, in pixels", minimum=0)
+    dequantize: bool = option(False, "make pixels continuous with uniform noise within each level")
+    only: Any = option(None, "classes to keep, as 0,1", flag=str)
+    labeled: int | None = option(None, "labels of training examples to keep, as for m2; others are unknown", minimum=1)
+
+
 def to_json(value: Any) -> Any:
     """Return a value as JSON has it: tuples as lists, numpy's integers as Python's, columns as their records."""
+    from elbowroom.data.readers.table_encoding import Column
+
     if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
     if isinstance(value, Column):

@@ -6,17 +6,16 @@ Each function takes the splits by name and returns the changed ones, with a desc
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
 
 import torch
 
 from elbowroom.data.checks import CHUNK_ROWS, find_out_of_range, is_binary
+from elbowroom.data.options import BinarizeMode
 from elbowroom.data.raw import AnySplit
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.memory import InMemorySplit, scale_pixels
 from elbowroom.data.transforms import Transform, bernoulli, dequantize, random_horizontal_flip, random_shift, threshold
 
-BinarizeMode = Literal["none", "threshold", "dynamic"]
 Splits = dict[str, AnySplit]
 
 

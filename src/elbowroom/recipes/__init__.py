@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from elbowroom.argument import Argument
 from elbowroom.deprecation import deprecated_getattr
-from elbowroom.recipes.argument import Argument
 from elbowroom.recipes.registry import RECIPES, Recipe, find, recipe
 
 __all__ = ["RECIPES", "Argument", "Recipe", "find", "recipe"]

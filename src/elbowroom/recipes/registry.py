@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_type_hints
 
 from elbowroom import deprecation, errors
-from elbowroom.recipes.argument import Argument, argument_from_parameter
+from elbowroom.argument import Argument, argument_from_parameter
 from elbowroom.registry import Registry
 from elbowroom.table_shape import resolve_table_likelihood
 

@@ -194,7 +194,7 @@ def test_nothing_that_can_be_read(tmp_path):
         ({"resize": 8, "label": "age"}, "label=age is for tables, .* and mine is none of them: leave it out"),
         ({"resize": 8, "columns": "a=drop"}, "columns=a=drop is for tables, and mine is none of them"),
         ({"resize": 8, "shift": 8}, "shift=8 for images of 8x8: give fewer pixels"),
-        ({"resize": 8, "shift": -1}, "shift=-1: expected a number of pixels"),
+        ({"resize": 8, "shift": -1}, "shift=-1: expected a whole number, at least 0"),
         ({"resize": 8, "only": "0"}, "only='0' picks classes, and mine has none: leave it out"),
         (
             {"resize": 8, "binarize": "threshold", "dequantize": True},
