@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from markupsafe import Markup
 
 from elbowroom.comparing.columns import SeedMean, seed_mean
 from elbowroom.formatting import format_count
 from elbowroom.plotting.curves import NON_TERM_KEYS, TERM_TITLES, TERM_UNITS
 from elbowroom.plotting.figure import Chart, Line
 from elbowroom.runs.settings import canonical_json
-from elbowroom.web.charts import render_chart
+from elbowroom.web.charts import chart_data, line_data
+from elbowroom.web.marks import MarkRenderer
 from elbowroom.web.render import round_digits
 
 if TYPE_CHECKING:
@@ -27,38 +30,26 @@ ORDERED_COLORS = (
     ("#43318c", "#1f6bab", "#11877f", "#5c8a1e", "#b07a00"),
     ("#a795f2", "#63b3ec", "#3fcdb2", "#a9d65f", "#f3cf4d"),
 )
-#: Colors for groups without an order, on light and on dark paper (after Okabe & Ito 2008).
-CATEGORICAL_COLORS = (
-    ("#0072b2", "#c85400", "#008a64", "#a8438f", "#806600", "#6a4fc4", "#a12c2c", "#5b5b57"),
-    ("#56b4e9", "#f0a04b", "#2fbf94", "#e693cf", "#dccb5a", "#a996ff", "#f08a8a", "#bcb9b0"),
-)
-#: Stroke patterns that can be told apart (SVG ``stroke-dasharray``).
-DASHES = ("none", "6 4", "0.5 4", "9 4 1 4")
+#: Groups without an order that have a color of their own, ``--line-0`` and so on of the pages' style.
+MAX_LINE_COLORS = 8
+#: Dashes that can be told apart: lengths of strokes and gaps in pixels.
+DASHES: tuple[tuple[float, ...], ...] = ((), (6, 4), (2, 3), (9, 4, 2, 4))
+#: How the line of one seed is drawn behind the mean.
+SEED_STYLE = {"width": 1, "alpha": 0.32, "silent": True}
 
 
-def render_curves(comparison: Comparison, chart_data: list[dict[str, Any]]) -> str:
-    """Return the curves as HTML, those of each protocol apart; the script's data is appended to ``chart_data``."""
+def curve_panels(comparison: Comparison, marks: MarkRenderer) -> list[dict[str, Any]]:
+    """Return the protocol, the (number, name) of the groups and the charts of each set of curves, a set a protocol."""
     split = find_curve_split(comparison)
-    html = []
+    panels = []
     for protocol in comparison.protocols:
         numbered = [(i, group) for i, group in enumerate(comparison.groups) if group.protocol == protocol]
         numbered = [(i, group) for i, group in numbered if any(entry.split_rows(split) for entry in group.done_entries)]
-        if not numbered:
-            continue
-        heading = f'<h3 class="protocol-name"><b>{protocol.letter}</b> {escape(protocol.summary)}</h3>'
-        charts = []
-        for name in _term_names(comparison, [group for _, group in numbered], split):
-            chart, data = _render_term(name, numbered, split, len(chart_data))
-            charts.append(chart)
-            chart_data.append(data)
-        keys = "".join(
-            f'<button type="button" aria-pressed="false" data-group="{i}">{legend_key(i)}{escape(group.name)}</button>'
-            for i, group in numbered
-        )
-        legend = f'<div class="keys" role="group" aria-label="runs to bring forward">{keys}</div>'
-        body = f'{legend}<div class="charts">{"".join(charts)}</div>'
-        html.append(f'<div class="overlay">{heading if protocol.letter else ""}{body}</div>')
-    return "".join(html)
+        if numbered:
+            names = _term_names(comparison, [group for _, group in numbered], split)
+            charts = marks.side_by_side(_render_term(name, numbered, split, marks) for name in names)
+            panels.append({"protocol": protocol, "groups": [(i, g.name) for i, g in numbered], "charts": charts})
+    return panels
 
 
 def find_curve_split(comparison: Comparison) -> str:
@@ -83,45 +74,35 @@ def _term_names(comparison: Comparison, groups: Sequence[Group], split: str) -> 
     return [*first, *(name for name in names if name not in (*first, "loss"))][:MAX_CHARTS]
 
 
-def _render_term(
-    name: str, numbered: Sequence[tuple[int, Group]], split: str, chart_index: int
-) -> tuple[str, dict[str, Any]]:
-    """Return the chart of a term as HTML, and its data for the script."""
-    seed_lines, mean_lines, line_data = [], [], []
+def _render_term(name: str, numbered: Sequence[tuple[int, Group]], split: str, marks: MarkRenderer) -> Markup:
+    """Return the chart of a term: the means over seeds, and behind them the seeds."""
+    seed_lines, mean_lines, seed_data, mean_data = list[Line](), list[Line](), [], []
     for i, group in numbered:
         runs = [_term_points(entry.split_rows(split), name) for entry in group.done_entries]
         runs = [points for points in runs if points]
         if not runs:
             continue
-        if len(runs) > 1:
-            seed_lines += [
-                Line(group.name, [x for x, _ in points], [y for _, y in points], f"g{i} seed") for points in runs
-            ]
-        values = [dict(points) for points in runs]
-        steps = sorted(set.intersection(*map(set, values)))
-        means = [mean for step in steps if (mean := seed_mean([run[step] for run in values]))]
-        mean_lines.append(Line(group.name, steps, [mean.mean for mean in means], f"g{i}", len(steps) == 1))
-        line_data.append(_line_data(i, group.name, steps, means))
-    lines = [*seed_lines, *mean_lines]
+        seeds = [Line(group.name, list(points), list(points.values()), f"g{i}") for points in runs if len(runs) > 1]
+        seed_lines += seeds
+        seed_data += [line_data(line) | SEED_STYLE | {"group": i} for line in seeds]
+        steps = sorted(set.intersection(*map(set, runs)))
+        means = {step: mean for step in steps if (mean := seed_mean([run[step] for run in runs]))}
+        mean_lines.append(Line(group.name, steps, [mean.mean for mean in means.values()], f"g{i}", len(steps) == 1))
+        mean_data.append(_mean_data(mean_lines[-1], i, means))
     title, unit = TERM_TITLES.get(name, name.replace("_", " ")), TERM_UNITS.get(name, "nats per example")
-    chart = Chart(title, lines, "optimiser steps", unit, _y_limits(lines))
-    html, data = render_chart(chart, chart_index)
-    return html, {"x": data["x"], "y": chart.limits or data["y"], "axis": chart.x_axis, "lines": line_data}
+    chart = Chart(title, mean_lines, "optimiser steps", unit, _y_limits([*seed_lines, *mean_lines]))
+    return marks.chart(chart, chart_data(chart) | {"lines": [*seed_data, *mean_data]})
 
 
-def _term_points(rows: Sequence[dict[str, Any]], name: str) -> list[tuple[int, float]]:
-    return [(row["step"], row[name]) for row in rows if name in row]
+def _term_points(rows: Sequence[dict[str, Any]], name: str) -> dict[int, float]:
+    return {row["step"]: row[name] for row in rows if name in row}
 
 
-def _line_data(group_index: int, name: str, steps: list[int], means: list[SeedMean]) -> dict[str, Any]:
-    """Return a line's data for the script, which shows the value under the pointer."""
-    return {
-        "group": group_index,
-        "name": name,
-        "x": steps,
-        "y": [round_digits(mean.mean) for mean in means],
-        "sd": [None if mean.sd is None else round_digits(mean.sd) for mean in means],
-    }
+def _mean_data(line: Line, group_index: int, means: dict[int, SeedMean]) -> dict[str, Any]:
+    """Return the data of a group's line, with the standard deviation over its seeds."""
+    data = line_data(line)
+    spreads = [means[step].sd for step in data["x"]]
+    return data | {"group": group_index, "sd": [None if sd is None else round_digits(sd) for sd in spreads]}
 
 
 def _y_limits(lines: Sequence[Line]) -> tuple[float, float] | None:
@@ -141,14 +122,14 @@ class LineStyle(NamedTuple):
     """How the lines of a group are drawn.
 
     Attributes:
-        light: the color on light paper.
-        dark: the color on dark paper.
-        dash: an index into :data:`DASHES`.
+        light: the color on light paper, in CSS.
+        dark: the color on dark paper, in CSS.
+        dash: lengths of dashes and gaps, in pixels; none for a solid line.
     """
 
     light: str
     dark: str
-    dash: int
+    dash: tuple[float, ...] = ()
 
 
 def line_styles(groups: Sequence[Group]) -> list[LineStyle]:
@@ -165,30 +146,32 @@ def line_styles(groups: Sequence[Group]) -> list[LineStyle]:
         if len(kinds) <= len(DASHES):
             positions = [values.index(float(group.settings[axis])) / max(len(values) - 1, 1) for group in groups]
             return [
-                LineStyle(*_interpolate_color(position), kinds.index(kind))
+                LineStyle(*_interpolate_color(position), DASHES[kinds.index(kind)])
                 for position, kind in zip(positions, others, strict=True)
             ]
     n = len(groups)
-    if n <= len(CATEGORICAL_COLORS[0]):
-        return [
-            LineStyle(light, dark, 0) for light, dark in zip(*(side[:n] for side in CATEGORICAL_COLORS), strict=True)
-        ]
-    return [LineStyle(*_interpolate_color(i / (n - 1)), 0) for i in range(n)]
+    if n <= MAX_LINE_COLORS:
+        return [LineStyle(f"var(--line-{i})", f"var(--line-{i})") for i in range(n)]
+    return [LineStyle(*_interpolate_color(i / (n - 1))) for i in range(n)]
 
 
 def line_css(groups: Sequence[Group]) -> str:
-    """Return the CSS of the classes ``g0``, ``g1``, …: the lines and legend keys of each group."""
-    light, dark = [], []
-    for i, style in enumerate(line_styles(groups)):
-        light.append(f".g{i}{{stroke:{style.light};stroke-dasharray:{DASHES[style.dash]}}}")
-        dark.append(f".g{i}{{stroke:{style.dark}}}")
-    return "\n".join(light) + "\n@media (prefers-color-scheme: dark) {\n" + "\n".join(dark) + "\n}\n"
+    """Return the CSS of the colors ``--g0``, ``--g1``, … and of the legend keys of the groups."""
+    styles = line_styles(groups)
+    light = "".join(f"--g{i}:{style.light};" for i, style in enumerate(styles))
+    dark = "".join(f"--g{i}:{style.dark};" for i, style in enumerate(styles))
+    keys = "\n".join(f".key.g{i}{{background:{_key_background(i, style.dash)}}}" for i, style in enumerate(styles))
+    return f":root{{{light}}}\n@media screen and (prefers-color-scheme: dark){{:root{{{dark}}}}}\n{keys}\n"
 
 
-def legend_key(group: int | str) -> str:
-    """Return a legend key as SVG: a piece of a group's line, by its index, or of another line, by its class."""
-    line = f"g{group}" if isinstance(group, int) else group
-    return f'<svg class="key" viewBox="0 0 24 4" aria-hidden="true"><path class="line {line}" d="M2 2H22"/></svg>'
+def _key_background(group_index: int, dash: Sequence[float]) -> str:
+    """Return the background of a legend key: a piece of a group's line."""
+    if not dash:
+        return f"var(--g{group_index})"
+    ends = list(itertools.accumulate(dash))
+    colors = [(f"var(--g{group_index})", "transparent")[i % 2] for i in range(len(dash))]
+    stops = [f"{color} {end - length}px {end}px" for color, length, end in zip(colors, dash, ends, strict=True)]
+    return f"repeating-linear-gradient(90deg,{','.join(stops)})"
 
 
 def _is_numeric(groups: Sequence[Group], name: str) -> bool:

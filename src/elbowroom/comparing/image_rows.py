@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import torch
+from markupsafe import Markup
 from torch import Tensor
 
 from elbowroom.comparing.columns import format_mean
-from elbowroom.comparing.curves import legend_key
 from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry
-from elbowroom.plotting import RunView
 from elbowroom.plotting.figure import Chart, ImageGrid, Line
 from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, column_numbers
-from elbowroom.web.charts import render_chart
-from elbowroom.web.image_grids import render_image_grid
+from elbowroom.runs.run_view import RunView
+from elbowroom.web.charts import chart_data, line_data
+from elbowroom.web.marks import MarkRenderer
 
 if TYPE_CHECKING:
     from elbowroom.comparing.comparison import Comparison, Group
@@ -58,7 +57,7 @@ class RepresentativeModels:
         return f"of each group the run with seed {self.seed}" if self.seed is not None else ""
 
 
-def render_reconstructions(models: RepresentativeModels, chart_data: list[dict[str, Any]]) -> str:
+def render_reconstructions(models: RepresentativeModels, marks: MarkRenderer) -> Markup:
     """Return reconstructions of the same examples as HTML: a row for each group under the data."""
     html = []
     for shown in models.by_dataset.values():
@@ -66,14 +65,14 @@ def render_reconstructions(models: RepresentativeModels, chart_data: list[dict[s
         x, y = view.batch.x, view.batch.y
         outputs = [(i, group, one.model.reconstruct(x, y)) for i, group, _, one in shown]
         html.append(
-            _render_image_grid(models, view, x, outputs)
+            marks.render([_image_grid(models, view, x, outputs)])
             if view.has_images
-            else _render_row_charts(view, x, outputs, chart_data)
+            else _render_row_charts(view, x, outputs, marks)
         )
-    return "".join(html)
+    return Markup("").join(html)
 
 
-def render_samples(models: RepresentativeModels) -> tuple[str, list[str]]:
+def render_samples(models: RepresentativeModels, marks: MarkRenderer) -> tuple[Markup, list[str]]:
     """Return samples from each model's prior as HTML, and the names of the recipes without a prior."""
     html, without = [], []
     for shown in models.by_dataset.values():
@@ -89,13 +88,13 @@ def render_samples(models: RepresentativeModels) -> tuple[str, list[str]]:
         if rows:
             cells, columns = torch.stack(rows).clamp(0, 1), [""] * EXAMPLES_PER_ROW
             grid = ImageGrid(cells, names, columns, "each group", f"{EXAMPLES_PER_ROW} samples, z ~ p(z)")
-            html.append(render_image_grid(grid))
-    return "".join(html), list(dict.fromkeys(without))
+            html.append(marks.render([grid]))
+    return Markup("").join(html), list(dict.fromkeys(without))
 
 
-def _render_image_grid(
+def _image_grid(
     models: RepresentativeModels, view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]]
-) -> str:
+) -> ImageGrid:
     cells = torch.stack([x, *(output for _, _, output in outputs)]).clamp(0, 1)
     column = next(c for c in models.comparison.columns if c.name == "squared_error")
     errors = [
@@ -103,28 +102,27 @@ def _render_image_grid(
     ]
     names = [f"{group.name}  {error}" for (_, group, _), error in zip(outputs, errors, strict=True)]
     axis = f"{view.describe_examples(len(x))}; beside each name the squared error per dimension of the whole split"
-    return render_image_grid(ImageGrid(cells, ["data", *names], [""] * len(x), "reconstruction of each group", axis))
+    return ImageGrid(cells, ["data", *names], [""] * len(x), "reconstruction of each group", axis)
 
 
 def _render_row_charts(
-    view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], chart_data: list[dict[str, Any]]
-) -> str:
+    view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], marks: MarkRenderer
+) -> Markup:
     """Return charts of rows of a table over its columns: the data, and each group's reconstruction of it."""
-    charts = []
-    for n in range(min(MAX_ROW_CHARTS, len(x))):
-        charts.append(_render_row_chart(view, n, x, outputs, len(chart_data)))
-        chart_data.append({"lines": []})
-    keys = "".join(f"<span>{legend_key(i)}{escape(group.name)}</span>" for i, group, _ in outputs)
-    legend = f'<p class="legend"><span>{legend_key("data")}data</span>{keys}</p>'
-    return f'{legend}<div class="charts">{"".join(charts)}</div>'
+    charts = [_render_row_chart(view, n, x, outputs, marks) for n in range(min(MAX_ROW_CHARTS, len(x)))]
+    legend = [Line("data", [], [], "data"), *(Line(group.name, [], [], f"g{i}") for i, group, _ in outputs)]
+    return marks.legend(legend) + marks.side_by_side(charts)
 
 
 def _render_row_chart(
-    view: RunView, n: int, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], chart_index: int
-) -> str:
+    view: RunView, n: int, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], marks: MarkRenderer
+) -> Markup:
     columns = column_numbers(x)
     data = view.standardize(x[n : n + 1])[0].tolist()
     lines = [Line("data", columns, data, "data", len(columns) < MAX_MARKED_COLUMNS)]
     for i, group, output in outputs:
         lines.append(Line(group.name, columns, view.standardize(output[n : n + 1])[0].tolist(), f"g{i}"))
-    return render_chart(Chart(view.example_name(n), lines, X_AXIS, Y_AXIS), chart_index)[0]
+    chart = Chart(view.example_name(n), lines, X_AXIS, Y_AXIS)
+    numbers = [None, *(i for i, _, _ in outputs)]
+    line_datas = [line_data(line) | {"group": i} for line, i in zip(lines, numbers, strict=True)]
+    return marks.chart(chart, chart_data(chart) | {"lines": line_datas})

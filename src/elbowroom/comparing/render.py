@@ -1,17 +1,15 @@
-"""The table of a comparison as HTML, JSON, CSV, and as text for a terminal."""
+"""The table of a comparison: its cells for the page, as JSON, CSV, and as text for a terminal."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from elbowroom.comparing.columns import MetricColumn, SeedMean, format_mean, seed_mean
-from elbowroom.comparing.curves import legend_key
 from elbowroom.comparing.entry import Entry
+from elbowroom.comparing.protocol import EvaluationProtocol
 from elbowroom.runs.settings import format_setting, setting_label
 
 if TYPE_CHECKING:
@@ -20,47 +18,73 @@ if TYPE_CHECKING:
     from elbowroom.comparing.comparison import Comparison, Group
 
 
-def render_table(comparison: Comparison) -> str:
-    """Return the table of groups as HTML: a row for each group, a body for each protocol."""
+class Head(NamedTuple):
+    """The head of a column: its title, and the split and unit in small print."""
+
+    title: str
+    small: str = ""
+    css_class: str = ""
+
+
+class Cell(NamedTuple):
+    """A cell of the table.
+
+    Attributes:
+        text: what it shows.
+        sort_value: what sorting goes by, if not the text.
+        css_class: its class in the style.
+        small: small print after the text.
+        group: number of the group whose legend key stands before the text.
+        whole: the group's whole name, which a narrow window shows instead.
+        title: shown when the pointer rests on it.
+    """
+
+    text: str
+    sort_value: Any = ""
+    css_class: str = ""
+    small: str = ""
+    group: int | None = None
+    whole: str = ""
+    title: str = ""
+
+
+class Row(NamedTuple):
+    """A row of the table, and whether its metrics count."""
+
+    cells: list[Cell]
+    counts: bool
+
+
+class MetricTable(NamedTuple):
+    """A table of metrics: the heads of its columns, and its rows by the protocol of their evaluation."""
+
+    label: str
+    heads: list[Head]
+    bodies: list[tuple[EvaluationProtocol | None, list[Row]]]
+
+
+def group_table(comparison: Comparison) -> MetricTable:
+    """Return the table of groups: a row for each group, a body for each protocol."""
     settings = [setting_label(name) for name in comparison.differing_settings] or ["runs"]
-    heads = [_render_head(name, "", "", "setting") for name in settings]
-    heads.append(_render_head("seeds", "", ""))
-    heads += [_column_head(comparison, column) for column in comparison.columns]
+    heads = [*(Head(name, "", "setting") for name in settings), Head("seeds"), *_metric_heads(comparison)]
     best = {column.name: comparison.best_groups(column) for column in comparison.columns}
-    bodies = []
+    bodies: list[tuple[EvaluationProtocol | None, list[Row]]] = []
     for protocol in comparison.protocols:
-        rows = [
-            _group_row(comparison, i, group, best)
-            for i, group in enumerate(comparison.groups)
-            if group.protocol == protocol
-        ]
-        heading = (
-            f'<tr class="under"><th colspan="{len(heads)}" scope="rowgroup"><span><b>{protocol.letter}</b> '
-            f"{escape(protocol.summary)}</span></th></tr>"
-            if protocol.letter
-            else ""
-        )
-        bodies.append(f"<tbody>{heading}{''.join(rows)}</tbody>")
-    return _wrap_table(heads, bodies, "metrics of each group")
+        numbered = [(i, group) for i, group in enumerate(comparison.groups) if group.protocol == protocol]
+        rows = [Row(_group_cells(comparison, i, group, best), bool(group.done_entries)) for i, group in numbered]
+        bodies.append((protocol if protocol.letter else None, rows))
+    return MetricTable("metrics of each group", heads, bodies)
 
 
-def render_runs(comparison: Comparison) -> str:
-    """Return the table of runs as HTML: a row for each run, with its own metrics."""
-    heads = [_render_head(name, "", "") for name in ("run", "seed", "state")]
-    heads += [_column_head(comparison, column) for column in comparison.columns]
-    rows = []
-    for i, group in enumerate(comparison.groups):
-        for entry in group.entries:
-            cells = [
-                f'<td class="run" title="{escape(entry.path)}">{legend_key(i)}<span>{escape(entry.name)}</span></td>',
-                f'<td data-v="{"" if entry.seed is None else entry.seed}">{format_setting(entry.seed)}</td>',
-                f'<td class="{"" if entry.is_done else "wrong"}">{escape(entry.state)}</td>',
-            ]
-            cells += [
-                _metric_cell(entry_mean(entry, column, comparison.split), column) for column in comparison.columns
-            ]
-            rows.append(f"<tr{'' if entry.is_done else ' class=off'}>{''.join(cells)}</tr>")
-    return _wrap_table(heads, [f"<tbody>{''.join(rows)}</tbody>"], "metrics of each run")
+def run_table(comparison: Comparison) -> MetricTable:
+    """Return the table of runs: a row for each run, with its own metrics."""
+    heads = [*map(Head, ("run", "seed", "state")), *_metric_heads(comparison)]
+    rows = [
+        Row(_run_cells(comparison, i, entry), entry.is_done)
+        for i, group in enumerate(comparison.groups)
+        for entry in group.entries
+    ]
+    return MetricTable("metrics of each run", heads, [(None, rows)])
 
 
 def entry_mean(entry: Entry, column: MetricColumn, split: str) -> SeedMean | None:
@@ -68,46 +92,40 @@ def entry_mean(entry: Entry, column: MetricColumn, split: str) -> SeedMean | Non
     return seed_mean([column.value_of(entry, split)]) if entry.is_done else None
 
 
-def _wrap_table(heads: Sequence[str], bodies: Sequence[str], label: str) -> str:
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table class="figures">'
-        f"<thead><tr>{''.join(heads)}</tr></thead>{''.join(bodies)}</table></div>"
-    )
+def _metric_heads(comparison: Comparison) -> list[Head]:
+    units = {column.name: column.unit.replace(" per example", "") for column in comparison.columns}
+    return [
+        Head(c.title, ", ".join(filter(None, (comparison.column_split(c), units[c.name]))), "number")
+        for c in comparison.columns
+    ]
 
 
-def _column_head(comparison: Comparison, column: MetricColumn) -> str:
-    return _render_head(column.title, comparison.column_split(column), column.unit, "number")
-
-
-def _render_head(title: str, split: str, unit: str, css_class: str = "") -> str:
-    small = ", ".join(filter(None, (split, unit.replace(" per example", ""))))
-    return (
-        f'<th scope="col" class="{css_class}"><button type="button">{escape(title)}'
-        f'<span class="way" aria-hidden="true"></span></button><small>{escape(small)}</small></th>'
-    )
-
-
-def _group_row(comparison: Comparison, i: int, group: Group, best: dict[str, list[Group]]) -> str:
-    cells: list[str] = []
+def _group_cells(comparison: Comparison, i: int, group: Group, best: dict[str, list[Group]]) -> list[Cell]:
+    cells = []
     for name, shown in group.differing_values.items() or [("", group.name)]:
         value = group.settings.get(name)
-        sort_value = value if isinstance(value, int | float) and not isinstance(value, bool) else ""
-        key = "" if cells else legend_key(i)
-        whole = "" if cells else f'<span class="whole">{escape(group.name)}</span>'
-        cells.append(
-            f'<td class="setting" data-v="{sort_value}">{key}<span class="own">{escape(shown)}</span>{whole}</td>'
-        )
-    cells.append(f'<td data-v="{len(group.done_entries)}">{escape(group.seed_summary)}</td>')
-    cells += [_metric_cell(group.metrics.get(c.name), c, group in best[c.name]) for c in comparison.columns]
-    return f'<tr data-group="{i}"{"" if group.done_entries else " class=off"}>{"".join(cells)}</tr>'
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        cells.append(Cell(shown, value if is_number else "", "setting"))
+    cells[0] = cells[0]._replace(group=i, whole=group.name)
+    cells.append(Cell(group.seed_summary, len(group.done_entries)))
+    return cells + [_metric_cell(group.metrics.get(c.name), c, group in best[c.name]) for c in comparison.columns]
 
 
-def _metric_cell(metric: SeedMean | None, column: MetricColumn, is_best: bool = False) -> str:
+def _run_cells(comparison: Comparison, group_index: int, entry: Entry) -> list[Cell]:
+    seed = "" if entry.seed is None else entry.seed
+    cells = [
+        Cell(entry.name, "", "run", group=group_index, title=entry.path),
+        Cell(format_setting(entry.seed), seed),
+        Cell(entry.state, "", "" if entry.is_done else "wrong"),
+    ]
+    return cells + [_metric_cell(entry_mean(entry, c, comparison.split), c) for c in comparison.columns]
+
+
+def _metric_cell(metric: SeedMean | None, column: MetricColumn, is_best: bool = False) -> Cell:
     if metric is None:
-        return '<td class="number none" data-v="">—</td>'
+        return Cell("—", "", "number none")
     mean, _, sd = format_mean(metric, column.digits).partition(" ± ")
-    small = f" <small>± {sd}</small>" if sd else ""
-    return f'<td class="number{" best" if is_best else ""}" data-v="{metric.mean!r}"><span>{mean}</span>{small}</td>'
+    return Cell(mean, repr(metric.mean), f"number{' best' * is_best}", f"± {sd}" if sd else "")
 
 
 def to_json(comparison: Comparison) -> str:

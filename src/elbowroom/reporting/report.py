@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from elbowroom.plotting import PLOTS, RunView
-from elbowroom.plotting.figure import Bars, Chart, FigureSpec, ImageGrid
-from elbowroom.plotting.latent_ranking import latent_metrics
-from elbowroom.reporting.findings import render_findings
-from elbowroom.runs.command import RepeatCommand, repeat_command
-from elbowroom.web.charts import render_bars, render_charts
-from elbowroom.web.image_grids import render_image_grid
-from elbowroom.web.render import content_security_policy, read_asset, to_script_json, write_html
+from markupsafe import Markup
 
-from elbowroom import __version__
+from elbowroom.doctor import Findings, examine
+from elbowroom.formatting import format_count
+from elbowroom.plotting import PLOTS
+from elbowroom.plotting.latent_ranking import latent_metrics
 from elbowroom.reporting import summary
-from elbowroom.reporting.scatter import render_scatter
+from elbowroom.reporting.scatter import scatter_data
+from elbowroom.runs.command import RepeatCommand, repeat_command
+from elbowroom.runs.run_view import RunView
+from elbowroom.web.marks import MarkRenderer
+from elbowroom.web.render import environment, render_page, write_html
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
@@ -45,14 +42,18 @@ class ReportSection(NamedTuple):
     Attributes:
         name: fragment of the address.
         title: heading.
-        html: figure, caption and protocol; empty if there is no figure.
+        figure: the figure as HTML.
+        caption: what it shows.
+        protocol: how it was made.
         missing_reason: why there is no figure; empty if there is one.
     """
 
     name: str
     title: str
-    html: str
-    missing_reason: str
+    figure: Markup = Markup()
+    caption: str = ""
+    protocol: str = ""
+    missing_reason: str = ""
 
 
 def write_report(
@@ -95,34 +96,28 @@ def write_report(
 
 def render_report(view: RunView) -> str:
     """Return the report as HTML."""
-    run = view.run
-    data: dict[str, Any] = {"charts": [], "latents": None}
-    sections = [_build_section(view, *section, data) for section in SECTIONS]
-    css, js = read_asset("static/report.css"), read_asset("static/report.js")
-    # Figures that are missing for the same reason share a section, at the place of the first.
-    groups: dict[str, list[ReportSection]] = {}
-    for section in sections:
-        groups.setdefault(section.missing_reason or section.name, []).append(section)
-    fields = {
-        "title": escape(summary.run_title(run)),
-        "sentence": escape(summary.summary_sentence(view)),
-        "tiles": _render_tiles([*summary.metric_tiles(run), *_active_unit_tiles(view)]),
-        "contents": "".join(f'<a href="#{s.name}">{escape(s.title)}</a>' for s in sections if not s.missing_reason),
-        "facts": "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in summary.run_facts(run)),
-        "command": _render_command(view),
-        "findings": render_findings(view),
-        "sections": "".join(map(_render_sections, groups.values())),
-        "foot": escape(f"elbowroom {__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC"),
-        "data": to_script_json(data),
-        "css": css,
-        "js": js,
-        "policy": content_security_policy(css, js),
-    }
-    return Template(read_asset("templates/report.html")).substitute(fields)
+    run, marks = view.run, MarkRenderer()
+    data: dict[str, Any] = {"charts": marks.charts, "latents": None}
+    sections = [_build_section(view, *section, marks, data) for section in SECTIONS]
+    return render_page(
+        "report",
+        summary.run_title(run),
+        data,
+        css=marks.css,
+        sentence=summary.summary_sentence(view),
+        tiles=[*summary.metric_tiles(run), *_active_unit_tiles(view)],
+        shown=[(section.name, section.title) for section in sections if not section.missing_reason],
+        sections=_merge_missing(sections),
+        command=_find_command(view),
+        facts=summary.run_facts(run),
+        **_find_problems(view),
+    )
 
 
-def _build_section(view: RunView, name: str, title: str, kinds: tuple[str, ...], data: dict[str, Any]) -> ReportSection:
-    """Build one section; what the script needs to draw its figures goes to ``data``."""
+def _build_section(
+    view: RunView, name: str, title: str, kinds: tuple[str, ...], marks: MarkRenderer, data: dict[str, Any]
+) -> ReportSection:
+    """Build one section; what the script needs to draw its figures goes to ``marks`` and ``data``."""
     specs, reason = [], ""
     for kind in kinds:
         try:
@@ -130,36 +125,41 @@ def _build_section(view: RunView, name: str, title: str, kinds: tuple[str, ...],
         except ValueError as error:
             reason = reason or str(error)
     if not specs:
-        return ReportSection(name, title, "", reason)
+        return ReportSection(name, title, missing_reason=reason.rstrip("."))
     first = specs[0]
     if name == "latents":
-        figure, data["latents"] = render_scatter(view, specs)
+        data["latents"] = scatter_data(view, specs)
+        figure = Markup(environment().get_template("scatter.html").render(data["latents"]))
     else:
-        figure = _render_figure(first, data)
-    words = f'<p class="caption">{escape(first.caption)}</p><p class="protocol">{escape(first.protocol)}</p>'
-    html = f'<div class="figure">{figure}</div><div class="words">{words}</div>'
-    return ReportSection(name, title if len(specs) > 1 else first.title, html, "")
+        figure = marks.render(first.marks)
+    return ReportSection(name, title if len(specs) > 1 else first.title, figure, first.caption, first.protocol)
 
 
-def _render_figure(spec: FigureSpec, data: dict[str, Any]) -> str:
-    """Render the marks of a figure; the values that the script reads off its charts go to ``data``."""
-    charts = [mark for mark in spec.marks if isinstance(mark, Chart)]
-    html = ""
-    if charts:
-        html, values = render_charts(charts, len(data["charts"]))
-        data["charts"] += values
-    html += "".join(render_bars(mark) for mark in spec.marks if isinstance(mark, Bars))
-    return html + "".join(render_image_grid(mark) for mark in spec.marks if isinstance(mark, ImageGrid))
+def _merge_missing(sections: list[ReportSection]) -> list[ReportSection]:
+    """Merge the sections whose figures are missing for the same reason, at the place of the first."""
+    groups: dict[str, list[ReportSection]] = {}
+    for section in sections:
+        groups.setdefault(section.missing_reason or section.name, []).append(section)
+    return [
+        first._replace(title=", ".join([first.title, *(s.title[0].lower() + s.title[1:] for s in others)]))
+        for first, *others in groups.values()
+    ]
 
 
-def _render_sections(sections: list[ReportSection]) -> str:
-    """Render a section, or as one those whose figures are missing for the same reason."""
-    first, *others = sections
-    title = ", ".join([first.title, *(section.title[0].lower() + section.title[1:] for section in others)])
-    if not first.missing_reason:
-        return f'<section id="{first.name}"><h2>{escape(title)}</h2>{first.html}</section>'
-    text = f'<p class="why">Not shown: {escape(first.missing_reason.rstrip("."))}.</p>'
-    return f'<section id="{first.name}" class="missing"><h2>{escape(title)}</h2>{text}</section>'
+def _find_problems(view: RunView) -> dict[str, Any]:
+    """Return the doctor's findings, or why none were sought, and the protocol of the examination."""
+    try:
+        findings = examine(view.run, view.given_data, view.given_model)
+    except ValueError as error:
+        return {"findings": str(error).rstrip("."), "protocol": ""}
+    return {"findings": findings, "protocol": _examination_protocol(findings)}
+
+
+def _examination_protocol(findings: Findings) -> str:
+    names = findings.performed_names
+    protocol = f"{format_count(len(names), 'problem')} looked for: {', '.join(names)}."
+    skipped = "; ".join(f"{name} ({reason})" for name, reason in findings.skip_reasons.items())
+    return protocol + (f" Not examined: {skipped}." if skipped else "")
 
 
 def _active_unit_tiles(view: RunView) -> list[summary.Tile]:
@@ -176,32 +176,10 @@ def _active_unit_tiles(view: RunView) -> list[summary.Tile]:
     ]
 
 
-def _render_tiles(tiles: list[summary.Tile]) -> str:
-    if not tiles:
-        return ""
-    html = "".join(
-        f"<div><dt>{escape(tile.name)}</dt><dd>{escape(tile.value)}</dd><p>{escape(tile.unit)}</p></div>"
-        for tile in tiles
-    )
-    return f'<dl class="tiles">{html}</dl><p class="protocol">{escape(tiles[0].protocol)}</p>'
-
-
-def _render_command(view: RunView) -> str:
-    """Render the command that repeats the run, with a button to copy it, and what it leaves out."""
+def _find_command(view: RunView) -> dict[str, Any]:
+    """Return the command that repeats the run, cut before its flags, and what it leaves out."""
     try:
         command = repeat_command(view.run.record)
     except ValueError as error:
         command = RepeatCommand(None, [f"No command repeats it: {error}."])
-    line = ""
-    if command.line is not None:
-        line = (
-            f'<div class="command"><pre tabindex="0"><code>{_wrap_flags(command.line)}</code></pre>'
-            '<button type="button" class="copy">copy</button></div>'
-        )
-    return line + "".join(f'<p class="caveat">{escape(caveat)}</p>' for caveat in command.caveats)
-
-
-def _wrap_flags(line: str) -> str:
-    """Render a command that wraps between its flags, not within one."""
-    flags = re.split(r" (?=--)", line)
-    return " ".join(f"<span>{escape(flag)}</span>" for flag in flags)
+    return {"flags": re.split(r" (?=--)", command.line or ""), **command._asdict()}

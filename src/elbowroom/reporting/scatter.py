@@ -1,13 +1,12 @@
-"""Interactive scatter plot of the latents: the HTML of its canvas, and the data that the script draws on it."""
+"""Interactive scatter plot of the latents: the data that the page's script draws."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 from elbowroom.plotting.figure import FigureSpec, Scatter
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
-from elbowroom.plotting.style import CLASS_COLORS, color_labels
+from elbowroom.plotting.style import color_labels
 from elbowroom.runs.run_view import RunView
 from elbowroom.web.image_grids import THUMBNAILS_PER_ROW, thumbnail_sheet
 from elbowroom.web.render import round_values
@@ -16,32 +15,14 @@ from elbowroom.web.render import round_values
 MAX_DIMENSIONS = 8
 #: Significant digits of coordinates, more than a screen has room for.
 DIGITS = 4
-SCATTER_HTML = """\
-<div class="scatter" id="latents-figure">
-<div class="bar"><div class="views" role="group" aria-label="projection">BUTTONS</div>
-<div class="axes-choice"></div></div>
-<p class="unit" data-y></p>
-<div class="plot"><div class="left" style="width:4em" aria-hidden="true"></div>
-<div class="area">
-<canvas tabindex="0" role="img" aria-label="the latents as points; the arrow keys go from one to the next"></canvas>
-<div class="card" hidden><canvas></canvas><p></p></div>
-</div>
-<div class="below" aria-hidden="true"></div><p class="axis" data-x></p></div>
-<div class="classes" role="group" aria-label="labels"></div>
-<p class="said" aria-live="polite"></p>
-<noscript><p>A script draws this figure, and scripts are turned off here.</p></noscript>
-</div>"""
 
 
-def render_scatter(view: RunView, specs: list[FigureSpec]) -> tuple[str, dict[str, Any]]:
-    """Render the canvas with its buttons.
+def scatter_data(view: RunView, specs: list[FigureSpec]) -> dict[str, Any]:
+    """Return the data of the plot, for its template and its script.
 
     Args:
         view: the run.
         specs: figures of one :class:`~elbowroom.plotting.figure.Scatter` each, of the same examples.
-
-    Returns:
-        The HTML, and the data for the script.
     """
     labels = color_labels(view.batch.y, view.data.classes)
     projections = [_projection_data(spec) for spec in specs]
@@ -50,20 +31,14 @@ def render_scatter(view: RunView, specs: list[FigureSpec]) -> tuple[str, dict[st
         "index": view.batch.index.tolist(),
         "split": view.split,
         "labels": None if labels is None else round_values(labels.values, DIGITS),
-        "classes": None if labels is None else list(labels.classes),
+        "classes": [] if labels is None else list(labels.classes),
         "legend": "" if labels is None else labels.title,
-        "colours": CLASS_COLORS,
         "dimensions": _dimension_choices(view) if projections[0]["name"] == "two dimensions" else [],
     }
     if view.has_images:
         source, width, height = thumbnail_sheet(view.batch.x)
         data["sheet"] = {"source": source, "width": width, "height": height, "across": THUMBNAILS_PER_ROW}
-    names = [projection["name"] for projection in projections]
-    buttons = "".join(
-        f'<button type="button" aria-pressed="{"false" if i else "true"}">{escape(name)}</button>'
-        for i, name in enumerate(names if len(names) > 1 else [])
-    )
-    return SCATTER_HTML.replace("BUTTONS", buttons), data
+    return data
 
 
 def _projection_data(spec: FigureSpec) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Grids of images as HTML, with every image inside the page as a data URI."""
+"""Images of a page as data URIs: grids, one by one or in one image, and sheets of thumbnails."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import io
 import math
 from collections.abc import Sequence
-from html import escape
 
 import torch
 from PIL import Image
@@ -26,55 +25,27 @@ MAX_LOSSLESS_PIXELS = 4096
 SEAMLESS_LABELS = 9
 
 
-def render_image_grid(grid: ImageGrid) -> str:
-    """Render images in rows and columns, with their titles and captions."""
-    label = escape(f"{grid.row_axis} by {grid.column_axis}")
-    if grid.is_seamless:
-        return _render_seamless(grid, label)
-    columns = grid.images.shape[1]
-    has_row_titles = any(grid.row_titles)
-    html = []
-    if any(grid.column_titles):
-        html.append('<span class="corner"></span>' if has_row_titles else "")
-        html += [f'<span class="top">{escape(title)}</span>' for title in grid.column_titles]
+def grid_images(grid: ImageGrid) -> list[list[str]]:
+    """Return the images of a grid as data URIs, row by row."""
     images = _shrink(grid.images.flatten(0, 1), MAX_GRID_PIXELS)
-    for i, row in enumerate(torch.split(images, columns)):
-        group_class = " begins" if grid.group_size and i and i % grid.group_size == 0 else ""
-        if has_row_titles:
-            html.append(f'<span class="side{group_class}">{_format_row_title(grid.row_titles[i])}</span>')
-        for j, image in enumerate(row):
-            caption = f"<small>{escape(grid.captions[i][j]) or '&nbsp;'}</small>" if grid.captions else ""
-            html.append(
-                f'<span class="cell{group_class}"><img src="{data_uri(to_pil_image(image))}" alt="">{caption}</span>'
-            )
-    layout = "beside" if has_row_titles else "plain"
-    return (
-        f'<div class="sheet {layout}" role="img" aria-label="{label}" '
-        f'style="--columns:{columns};--wide:{grid.images.shape[-1] / grid.images.shape[-2]:.3f}">{"".join(html)}</div>'
-        f'<p class="axis">{_axis_title(grid)}</p>'
-    )
+    return [[data_uri(to_pil_image(image)) for image in row] for row in torch.split(images, grid.images.shape[1])]
 
 
-def _render_seamless(grid: ImageGrid, label: str) -> str:
-    """Render a grid without gaps as one image between axes."""
-    rows, columns = grid.images.shape[:2]
-    tiled = _tile(_shrink(grid.images.flatten(0, 1), 2 * MAX_GRID_PIXELS), columns)
-    left = "".join(
-        f'<span style="bottom:{100 * (1 - (i + 0.5) / rows):.2f}%">{escape(grid.row_titles[i])}</span>'
-        for i in _spread_indices(rows)
-    )
-    below = "".join(
-        f'<span style="left:{100 * (i + 0.5) / columns:.2f}%">{escape(grid.column_titles[i])}</span>'
-        for i in _spread_indices(columns)
-    )
-    names = escape("|".join(grid.row_titles)), escape("|".join(grid.column_titles))
-    return (
-        f'<div class="solid" data-rows="{names[0]}" data-columns="{names[1]}">'
-        f'<p class="unit">{escape(grid.row_axis)}</p>'
-        f'<div class="plot"><div class="left" style="width:4.2em" aria-hidden="true">{left}</div>'
-        f'<div class="area"><img src="{data_uri(to_pil_image(tiled))}" alt="{label}"></div>'
-        f'<div class="below" aria-hidden="true">{below}</div><p class="axis">{escape(grid.column_axis)}</p></div></div>'
-    )
+def seamless_image(grid: ImageGrid) -> str:
+    """Return a grid without gaps as one image, a data URI."""
+    images = _shrink(grid.images.flatten(0, 1), 2 * MAX_GRID_PIXELS)
+    return data_uri(to_pil_image(_tile(images, grid.images.shape[1])))
+
+
+def spread_labels(labels: Sequence[str]) -> list[str]:
+    """Return about :data:`SEAMLESS_LABELS` of the labels, evenly spaced and centered, the others empty.
+
+    >>> spread_labels([str(i) for i in range(11)])
+    ['0', '', '2', '', '4', '', '6', '', '8', '', '10']
+    """
+    step = math.ceil(len(labels) / SEAMLESS_LABELS)
+    first = (len(labels) - 1) % step // 2
+    return [label if i % step == first else "" for i, label in enumerate(labels)]
 
 
 def thumbnail_sheet(x: Tensor) -> tuple[str, int, int]:
@@ -126,20 +97,3 @@ def _shrink(x: Tensor, max_pixels: int) -> Tensor:
         return x.clamp(0, 1)
     size = max(1, round(height * ratio)), max(1, round(width * ratio))
     return torch.nn.functional.interpolate(x.clamp(0, 1), size=size, mode="bilinear", antialias=True).clamp(0, 1)
-
-
-def _format_row_title(title: str) -> str:
-    """Escape the title of a row; a number after two spaces is set apart from the name."""
-    name, _, number = title.partition("  ")
-    return escape(name) + (f" <b>{escape(number)}</b>" if number else "")
-
-
-def _axis_title(grid: ImageGrid) -> str:
-    across = f"across: {grid.column_axis}" if any(grid.column_titles) else grid.column_axis
-    return escape(f"{across}; down: {grid.row_axis}" if any(grid.row_titles) else across)
-
-
-def _spread_indices(n: int) -> Sequence[int]:
-    """Return about :data:`SEAMLESS_LABELS` of n indices, evenly spaced and centered."""
-    step = math.ceil(n / SEAMLESS_LABELS)
-    return range((n - 1) % step // 2, n, step)

@@ -18,12 +18,10 @@ from markupsafe import Markup
 from torch import Tensor
 
 from elbowroom import __version__
-from elbowroom.formatting import format_number
 from elbowroom.serialization import atomic_path
 
-#: Styles and scripts of every page, before its own.
+#: Styles of every page, before its own.
 KIT_STYLES = ("vendor/uplot/uPlot.min.css", "static/kit.css")
-KIT_SCRIPTS = ("vendor/uplot/uPlot.iife.min.js", "static/kit.js")
 
 
 @cache
@@ -31,8 +29,12 @@ def environment() -> Environment:
     """Return the Jinja2 environment: every value is escaped, and a name that is not given is an error."""
     loader = PackageLoader("elbowroom.web")
     env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    env.filters["number"] = format_number
+    env.filters |= {"capital": _capitalize, "sentence": lambda text: _capitalize(text.rstrip(".") + ".")}
     return env
+
+
+def _capitalize(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def render_page(
@@ -50,19 +52,26 @@ def render_page(
         **fields: what the template shows.
     """
     style = "\n".join([*map(read_asset, KIT_STYLES), read_asset(f"static/{name}.css"), css])
-    licence = f"/*\n{read_asset('vendor/uplot/LICENSE')}*/"
-    own = re.sub(r"^import [^;]*;\n", "", read_asset(f"static/{name}.js"), flags=re.MULTILINE)
-    script = "\n".join([licence, *map(read_asset, KIT_SCRIPTS), *scripts, own])
-    return environment().get_template(f"{name}.html").render(
+    script = _join_scripts(read_asset(f"static/{name}.js"), scripts)
+    template = environment().get_template(f"{name}.html")
+    return template.render(
         name=name,
         title=title,
         css=Markup(style),
         js=Markup(script),
         data=Markup(to_script_json(data)),
-        policy=content_security_policy(style, script, policy),
+        policy=Markup(content_security_policy(style, script, policy)),
         written=f"elbowroom {__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC",
         **fields,
     )
+
+
+def _join_scripts(own: str, others: Iterable[str]) -> str:
+    """Return uPlot with its licence, the kit, other scripts and the page's own as one module, without imports."""
+    licence = f"/* uPlot\n\n{read_asset('vendor/uplot/LICENSE')}*/"
+    uplot = read_asset("vendor/uplot/uPlot.iife.min.js").partition("\n")[2]
+    own = re.sub(r"^import [^;]*;\n", "", own, flags=re.MULTILINE)
+    return "\n".join([licence, uplot, read_asset("static/kit.js"), *others, own])
 
 
 def read_asset(path: str) -> str:
@@ -93,7 +102,7 @@ def content_security_policy(css: str, js: str, extra: str = "") -> str:
         extra: a directive for what else is allowed.
     """
     directives = ["default-src 'none'", "img-src data:", extra, f"style-src '{csp_hash(css)}'"]
-    directives += ["style-src-attr 'unsafe-inline'", f"script-src '{csp_hash(js)}'", "base-uri 'none'", "form-action 'none'"]
+    directives += [f"script-src '{csp_hash(js)}'", "base-uri 'none'", "form-action 'none'"]
     return "; ".join(filter(None, directives))
 
 

@@ -268,6 +268,17 @@ export function createChart(area, chart, options = {}) {
   };
 }
 
+/** The width in pixels that bars take at most, and the room for their axis. */
+const [BAR_WIDTH_PX, BAR_AXIS_PX] = [56, 44];
+
+/** Draw the charts of a page in their places; `optionsOf` gives each figure's options. Return the charts. */
+export const drawCharts = (charts, optionsOf = () => ({}), root = document) =>
+  queryAll("[data-chart]", root).map((figure) => {
+    const chart = charts[Number(figure.dataset.chart)];
+    if (chart.labels) figure.style.maxWidth = `${Math.max(220, BAR_AXIS_PX + BAR_WIDTH_PX * chart.labels.length)}px`;
+    return createChart(figure.querySelector(".area"), chart, optionsOf(figure));
+  });
+
 const looksLike = (a, b) => a.name === b.name && a.color === b.color && a.x.length > 1 === b.x.length > 1;
 const joinLines = (lines) => (lines.length ? uPlot.join(lines.map(({ x, y }) => [x, y])) : [[]]);
 
@@ -478,10 +489,15 @@ function readingRows(chart, readings, x, isNearest) {
 
 /** A piece of a line, to name it by. */
 export function legendKey({ color, dash, bars }) {
-  const key = h(bars ? "i.key.block" : "i.key");
-  key.style.borderColor = resolveColor(color);
-  if (dash?.length) key.style.borderTopStyle = dash[0] < 2 ? "dotted" : "dashed";
-  return key;
+  return h(bars ? "i.key.block" : "i.key", { style: { background: dashedBackground(resolveColor(color), dash) } });
+}
+
+/** A background of dashes and gaps. */
+function dashedBackground(color, dash) {
+  if (!dash?.length) return color;
+  let end = 0;
+  const stops = dash.map((length, i) => `${i % 2 ? "transparent" : color} ${end}px ${(end += length)}px`);
+  return `repeating-linear-gradient(90deg, ${stops.join(", ")})`;
 }
 
 /** Place a box beside a position in an area, on the side that has room. */
@@ -602,7 +618,7 @@ export function createPlane(host, { label, role = "img", drawOver = () => {}, dr
 
   /** Draw what lies over the points anew. */
   function draw() {
-    if (!view) return;
+    if (!view || !background.width || !background.height) return;
     const pen = canvas.getContext("2d");
     const ratio = devicePixelRatio || 1;
     pen.setTransform(1, 0, 0, 1, 0, 0);
