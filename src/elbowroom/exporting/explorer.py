@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import base64
 import copy
-from datetime import UTC, datetime
-from html import escape
 from importlib.resources import files
-from string import Template
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from elbowroom import __version__
 from elbowroom.exporting.explorer_data import encode_float32, latent_data
 from elbowroom.exporting.js.compile import compile_graph
 from elbowroom.exporting.js.graph import MIN_WEIGHT_VALUES, Graph
-from elbowroom.exporting.modules import Decoder, condition_size, cycle_conditions
+from elbowroom.exporting.modules import Decoder, cycle_conditions
 from elbowroom.exporting.source import ExportSource
 from elbowroom.plotting import is_image
 from elbowroom.reporting import summary
-from elbowroom.web.render import content_security_policy, read_asset, to_script_json
+from elbowroom.web.render import render_page
 
 #: The largest change of a value by half precision: a quarter of the distance between two of 256 levels.
 MAX_HALF_ERROR = 1 / 1020
@@ -69,7 +65,7 @@ def render_explorer(source: ExportSource, max_mb: float) -> tuple[str, str]:
     size = f"{len(weights) / 1e6:.1f} MB" if len(weights) >= 1e6 else f"{len(weights) / 1e3:.0f} kB"
     weights_summary = f"{size} {precision}"
     data = _page_data(source, graph, is_half, z, conditions, expected)
-    return _fill_template(source, data, weights, weights_summary), weights_summary
+    return _render(source, data, weights, weights_summary), weights_summary
 
 
 def _precision_inputs(source: ExportSource) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -119,7 +115,7 @@ def _page_data(
 
 def _condition_data(source: ExportSource) -> dict[str, Any] | None:
     """Return the names of a condition's values: one of several classes, or attributes that are each on or off."""
-    n = condition_size(source.model)
+    n = source.model.condition_size
     if not n:
         return None
     data = None if source.missing_data_reason else source.view.data
@@ -128,25 +124,19 @@ def _condition_data(source: ExportSource) -> dict[str, Any] | None:
     return {"names": [str(names[i]) if i < len(names) else str(i) for i in range(n)], "several": bool(attributes)}
 
 
-def _fill_template(source: ExportSource, data: dict[str, Any], weights: bytes, weights_summary: str) -> str:
-    css, js, html = (
-        read_asset(name) for name in ("static/explorer.css", "static/explorer.js", "templates/explorer.html")
-    )
-    script = files("elbowroom.exporting.js").joinpath("interpreter.js").read_text(encoding="utf-8") + js
+def _render(source: ExportSource, data: dict[str, Any], weights: bytes, weights_summary: str) -> str:
     run = source.view.run
     facts = [("weights", f"{weights_summary}; hash {source.weights_hash}")]
     facts += [(tile.name, f"{tile.value} {tile.unit}, {tile.protocol}") for tile in summary.metric_tiles(run)]
     facts += [(name, value) for name, value in summary.run_facts(run) if name in SHOWN_FACTS]
-    values = {
-        "title": escape(summary.run_title(run)),
-        "sentence": escape(summary.summary_sentence(source.view)),
-        "without": escape(source.missing_data_reason),
-        "facts": "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts),
-        "foot": escape(f"elbowroom {__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC"),
-        "data": to_script_json(data),
-        "weights": base64.b64encode(weights).decode(),
-        "css": css,
-        "js": script,
-        "policy": content_security_policy(css, script, "worker-src blob:"),
-    }
-    return Template(html).substitute(values)
+    return render_page(
+        "explorer",
+        summary.run_title(run),
+        data,
+        scripts=[files("elbowroom.exporting.js").joinpath("interpreter.js").read_text(encoding="utf-8")],
+        policy="worker-src blob:",
+        sentence=summary.summary_sentence(source.view),
+        missing_data_reason=source.missing_data_reason or "",
+        facts=facts,
+        weights=base64.b64encode(weights).decode(),
+    )

@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.modules import condition_size, cycle_conditions
+from elbowroom.exporting.modules import cycle_conditions
 from elbowroom.exporting.source import ExportSource
 from elbowroom.latent import principal_components
-from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
-from elbowroom.plotting.style import CLASS_COLORS, color_labels
+from elbowroom.plotting.style import color_labels
 from elbowroom.web.render import round_digits, round_values
 
 #: The largest number of dimensions with a dial.
@@ -30,7 +29,7 @@ RANGE_SD = 3
 
 def latent_data(source: ExportSource) -> dict[str, Any]:
     """Return the latent space of a run, ready for JSON."""
-    latents, standard, size = _data_latents(source), _has_standard_prior(source), _latent_size(source)
+    latents, standard, size = _data_latents(source), source.model.has_standard_prior, _latent_size(source)
     prior = None if standard else _prior_samples(source, latents)
     samples = None if prior is None else prior[0]
     known = latents if latents is not None else samples if samples is not None else torch.zeros(0, size)
@@ -66,20 +65,15 @@ def _data_latents(source: ExportSource) -> Tensor | None:
     return None if source.missing_data_reason else source.view.latents.float()
 
 
-def _has_standard_prior(source: ExportSource) -> bool:
-    """Whether prior samples are standard normals, which the page draws by itself."""
-    return source.view.has_standard_prior or isinstance(source.model, Hierarchy)
-
-
 def _prior_samples(source: ExportSource, latents: Tensor | None) -> tuple[Tensor, dict[str, Any]] | None:
     """Return samples of a learned prior, as many for each condition, and their JSON; without a prior, of the data."""
     n = max(2, min(MAX_PRIOR_SAMPLES, MAX_PRIOR_VALUES // _latent_size(source)))
-    if getattr(source.model, "prior", source.model) is None:
+    if not source.model.has_prior:
         if latents is None:
             return None
         z, origin, n_conditions = latents[:n], "a latent of the data", 1
     else:
-        n_conditions = max(1, condition_size(source.model))
+        n_conditions = max(1, source.model.condition_size)
         n = max(1, n // n_conditions) * n_conditions
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -103,7 +97,7 @@ def _build_planes(
     """Return planes of the latent space: that of the two most active dimensions, and the principal plane."""
     size, planes, view = len(mean), [], source.view
     if size >= 2 and not (view.is_quantized and latents is not None):
-        a, b = sorted(order[:2]) if size == 2 else order[:2]
+        a, b = sorted(order[:2])
         names = [dimension_name(view, d) for d in (a, b)]
         title = f"{names[0]} and {names[1]}" if size > 2 else "the latent space"
         planes.append(_plane_data(title, names, torch.eye(size)[[a, b]], torch.zeros(size), latents, sd))
@@ -113,7 +107,7 @@ def _build_planes(
             f"principal axis {i}, {share:.0%} of the variance"
             for i, share in enumerate(components.explained_variance_ratio.tolist(), 1)
         ]
-        planes.append(_plane_data("principal plane", names, components.axes, latents.mean(0), latents, sd))
+        planes.append(_plane_data("PCA", names, components.axes, latents.mean(0), latents, sd))
     return planes
 
 
@@ -142,7 +136,6 @@ def _label_data(source: ExportSource) -> dict[str, Any] | None:
         "values": round_values(labels.values.float(), 4),
         "classes": list(labels.classes),
         "title": labels.title,
-        "colours": CLASS_COLORS,
     }
 
 
