@@ -157,19 +157,10 @@ def batch_norm(
     return output
 
 
-def batch_norm_no_training(
-    builder: GraphBuilder,
-    shape: Shape,
-    x: Value,
-    weight: Any,
-    bias: Any,
-    mean: Tensor,
-    var: Tensor,
-    _: float,
-    eps: float,
-) -> tuple[Value, None, None]:
+def batch_norm_no_training(builder: GraphBuilder, shape: Shape, x: Value, *arguments: Any) -> tuple[Value, None, None]:
     """Lower batch normalization as torch decomposes it; the saved statistics, its other outputs, are empty."""
-    return batch_norm(builder, shape, x, weight, bias, mean, var, False, 0.0, eps), None, None
+    *statistics, momentum, eps = arguments
+    return batch_norm(builder, shape, x, *statistics, False, momentum, eps), None, None
 
 
 def upsample_nearest(builder: GraphBuilder, shape: Shape, x: Value, *_: Any, **__: Any) -> Value:
