@@ -9,7 +9,7 @@ import elbowroom as er
 from elbowroom import noise, serialization
 from elbowroom.training import checkpoint, state
 from elbowroom.training.averages import RunningMean
-from elbowroom.training.backward import compute_gradients
+from elbowroom.training.backward import EagerStep, compute_gradients
 from elbowroom.training.batch_shard import BatchShard
 from elbowroom.training.step import Step
 from tests.training.helpers import small_model
@@ -22,12 +22,11 @@ def test_accumulation_gives_the_whole_batchs_gradient(digits):
     for parts in (1, 4):
         model, objective = small_model("factor_vae", critic=(8,))
         objective.right.right.reference = lambda z: z.flip(1)  # a reference that does not depend on the company
-        now = state.State()
-        now[state.DEVICE] = torch.device("cpu")
-        step, meter = Step(model, objective, now), RunningMean()
-        now[state.OPTIMIZERS] = {p.name: torch.optim.SGD(p.parameters) for p in step.players}
+        step, meter = Step(model, objective), RunningMean()
+        eager = EagerStep(step, torch.device("cpu"))
         with noise.zero_noise():
-            compute_gradients(step, now, BatchShard(digits.train.first(50), 50, 50), torch.tensor(0), meter, parts)
+            shard = BatchShard(digits.train.first(50), 50, 50)
+            compute_gradients(eager, eager, shard, torch.tensor(0), meter, parts)
         assert meter.means()[0] == 50
         grads.append([p.grad for player in step.players for p in player.parameters])
     for whole, added in zip(*grads, strict=True):

@@ -36,8 +36,16 @@ class LabelEncoder(nn.Module):
             return c
         # Reading the values would synchronize a GPU.
         if c.device.type == "cpu":
-            check_labels(c, self.n)
+            self._check(c)
         return one_hot(c, self.n)
+
+    def _check(self, c: Tensor) -> None:
+        """Check the labels by an operation on tensors, so that it is part of a recorded step."""
+        try:
+            torch._assert_async(((c >= 0) & (c < self.n)).all(), "labels outside the classes")
+        except RuntimeError:
+            check_labels(c, self.n)
+            raise
 
     def extra_repr(self) -> str:
         return str(self.n)

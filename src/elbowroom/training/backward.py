@@ -1,9 +1,10 @@
-"""Gradients of every player, over micro-batches and data-parallel processes; the check for non-finite losses."""
+"""Gradients of every player by autograd, in one process or several; the check for non-finite losses."""
 
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -13,48 +14,80 @@ from torch.nn.parallel import DistributedDataParallel
 from elbowroom import distributed
 from elbowroom.data import Batch
 from elbowroom.models.base import GenerativeModel
-from elbowroom.objectives import Player
 from elbowroom.training.averages import RunningMean
 from elbowroom.training.batch_shard import BatchShard
-from elbowroom.training.state import DEVICE, OPTIMIZERS, State
 from elbowroom.training.step import Losses, Step
 
 
-def wrap_data_parallel(step: Step) -> nn.Module:
+def compute_gradients(
+    compute: Callable[[Batch, Tensor, float], Losses],
+    eager: EagerStep,
+    shard: BatchShard,
+    step_count: Tensor,
+    running_mean: RunningMean,
+    accumulate: int,
+) -> None:
+    """Compute the gradient of each player's loss, a mean over the batch, for its own parameters at the same point.
+
+    Args:
+        compute: the losses and gradients of a micro-batch, given its share of the batch.
+        eager: the step that ``compute`` runs, or is.
+        shard: this process's part of the batch.
+        step_count: steps taken before.
+        running_mean: to which the terms are added.
+        accumulate: micro-batches that the shard is computed in.
+    """
+    for player in eager.step.players:
+        for parameter in player.parameters:
+            parameter.grad = None
+    micro_batches = list(shard.micro_batches(accumulate))
+    for i, (batch, share, examples) in enumerate(micro_batches, 1):
+        with nullcontext() if i == len(micro_batches) else eager.without_sync():
+            losses = compute(batch, step_count, share)
+        running_mean.add(losses.terms, examples)
+
+
+class EagerStep:
+    """Losses and gradients of a step by autograd, in one process or several.
+
+    Args:
+        step: whose forward pass it runs.
+        device: where its parameters are.
+    """
+
+    def __init__(self, step: Step, device: torch.device) -> None:
+        self.step, self._forward = step, _wrap_data_parallel(step)
+        # Reading a loss would make a GPU wait, and an error in one process alone would leave the others hanging.
+        self._is_checked = device.type == "cpu" and distributed.world_size() == 1
+
+    def __call__(self, batch: Batch, step_count: Tensor, share: float = 1.0) -> Losses:
+        """Return the losses, and add the gradient of each player's loss, times ``share``, to its own parameters.
+
+        Raises:
+            DivergedError: a loss is not finite; on a GPU or in several processes the next metrics row says so.
+        """
+        losses: Losses = self._forward(batch, step_count)
+        if self._is_checked:
+            check_finite(losses, self.step, batch, step_count)
+        for i, player in enumerate(self.step.players, 1):
+            loss = losses.players[player.name]
+            is_last = i == len(self.step.players)
+            scaled = loss if share == 1 else loss * share
+            torch.autograd.backward(scaled, inputs=player.parameters, retain_graph=not is_last)
+        return losses
+
+    def without_sync(self) -> AbstractContextManager[Any]:
+        """Return a context in which gradients stay in their process."""
+        is_parallel = isinstance(self._forward, DistributedDataParallel)
+        return self._forward.no_sync() if is_parallel else nullcontext()  # type: ignore[operator]
+
+
+def _wrap_data_parallel(step: Step) -> nn.Module:
     """Wrap the step in :class:`DistributedDataParallel` where several processes train together."""
     if distributed.world_size() == 1:
         return step
     # A user's module may have parameters that its output does not depend on; those of the package are tested not to.
     return DistributedDataParallel(step, find_unused_parameters=not isinstance(step.model, GenerativeModel))
-
-
-def compute_gradients(
-    step: nn.Module, state: State, shard: BatchShard, step_count: Tensor, running_mean: RunningMean, accumulate: int
-) -> None:
-    """Compute the gradient of each player's loss, a mean over the batch, for its own parameters at the same point.
-
-    Raises:
-        DivergedError: a loss is not finite; on a CPU at once, on a GPU or in several processes at the next metrics row.
-    """
-    for optimizer in state[OPTIMIZERS].values():
-        optimizer.zero_grad()
-    parallel = step if isinstance(step, DistributedDataParallel) else None
-    inner: Step = step.module if parallel else step  # type: ignore[assignment]
-    micro_batches = list(shard.micro_batches(accumulate))
-    for i, (batch, share, examples) in enumerate(micro_batches, 1):
-        with parallel.no_sync() if parallel and i < len(micro_batches) else nullcontext():
-            losses = step(batch, step_count)
-            # Reading the loss would make a GPU wait, and an error in one process alone would leave the others hanging.
-            if state[DEVICE].type == "cpu" and parallel is None:
-                check_finite(losses, inner, batch, step_count)
-            _backward(inner.players, losses, share)
-        running_mean.add(losses.terms, examples)
-
-
-def _backward(players: list[Player], losses: Losses, share: float) -> None:
-    for i, player in enumerate(players, 1):
-        loss = losses.players[player.name] if share == 1 else losses.players[player.name] * share
-        torch.autograd.backward(loss, inputs=player.parameters, retain_graph=i < len(players))
 
 
 class DivergedError(ValueError):

@@ -15,12 +15,14 @@ from elbowroom.data import LoaderSplit, Split, freeze
 from elbowroom.runs.run import Run
 from elbowroom.training import checkpoint, cuda_graph
 from elbowroom.training.averages import RunningMean
-from elbowroom.training.backward import DivergedError, compute_gradients, wrap_data_parallel
+from elbowroom.training.backward import DivergedError, EagerStep, compute_gradients
 from elbowroom.training.batch_shard import BatchShard, iter_shards
 from elbowroom.training.budget import BUDGET, Budget
 from elbowroom.training.callback import MONITOR_HOOKS, Callback, CallbackList
+from elbowroom.training.heap import keep_freed_memory
 from elbowroom.training.interrupts import SIGNAL_REASONS, explain_io_errors, handle_signals, lock_run, sync_stop
 from elbowroom.training.precision import use_matmul_mode
+from elbowroom.training.recorded_step import RecordedStep, can_record
 from elbowroom.training.state import (
     BATCH,
     DATA,
@@ -62,6 +64,7 @@ def train(state: State, settings: dict[str, Any], callbacks: Sequence[Callback])
         torch.random.fork_rng(),
         handle_signals(state),
         use_matmul_mode(settings["products"], state[DEVICE]),
+        keep_freed_memory(),
     ):
         # Weights come from the main process; each process draws noise of its own.
         torch.manual_seed((settings["seed"] + RANK_SEED_STRIDE * distributed.rank()) % 2**63)
@@ -155,14 +158,16 @@ def _loop(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
 def _build_advance(
     step: Step, state: State, accumulate: int, hooks: CallbackList, step_count: Tensor, running_mean: RunningMean
 ) -> Callable[[BatchShard], None]:
-    """Return the function that takes one step of all players on a shard, as a CUDA graph where possible."""
-    optimizers = list(state[OPTIMIZERS].values())
-    parallel_step = wrap_data_parallel(step)
+    """Return the function that takes one step of all players on a shard: as a CUDA graph or recorded where possible."""
+    optimizers, device = list(state[OPTIMIZERS].values()), state[DEVICE]
+    eager = EagerStep(step, device)
+    is_recorded = can_record(device, hooks, accumulate, state[STEPS] - state[STEP])
+    compute = RecordedStep(eager) if is_recorded else eager
 
     def advance(shard: BatchShard) -> None:
         state[BATCH] = shard.batch
         hooks("batch", state)
-        compute_gradients(parallel_step, state, shard.with_batch(state[BATCH]), step_count, running_mean, accumulate)
+        compute_gradients(compute, eager, shard.with_batch(state[BATCH]), step_count, running_mean, accumulate)
         hooks("backward", state)
         for optimizer in optimizers:
             optimizer.step()
@@ -170,7 +175,7 @@ def _build_advance(
 
     return (
         cuda_graph.CapturedStep(advance, optimizers)
-        if cuda_graph.can_capture(state[DEVICE], hooks, accumulate, optimizers)
+        if cuda_graph.can_capture(device, hooks, accumulate, optimizers)
         else advance
     )
 
@@ -261,8 +266,7 @@ def measure(step: Step, split: Split, step_count: Tensor, batch_size: int, seed:
     running_mean = RunningMean()
     step.eval()
     order = None if distributed.world_size() == 1 or isinstance(split, LoaderSplit) else torch.arange(len(split))
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with noise.seeded_rng(seed):
         for batch, n_local, _ in iter_shards(freeze(split, seed), batch_size, order):
             with noise.keyed_noise(seed, batch.index):
                 running_mean.add(step(batch, step_count).terms, n_local)

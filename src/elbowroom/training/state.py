@@ -62,6 +62,10 @@ class State:
     def __setitem__(self, key: StateKey[T], value: T) -> None:
         self._values[key] = value
 
+    def discard(self, key: StateKey[Any]) -> None:
+        """Remove the value under a key, if there is one."""
+        self._values.pop(key, None)
+
     def __contains__(self, key: StateKey[Any]) -> bool:
         return key in self._values
 

@@ -70,6 +70,11 @@ class Step(nn.Module):
             terms = {"loss": losses["model"].detach()} | draw.terms | draw.metrics()
         return Losses(losses, terms)
 
+    def show_losses(self, losses: Losses) -> None:
+        """Put the losses of a replayed step where callbacks look for them; such a step has no draw to show."""
+        self._state[LOSS] = losses.players["model"]
+        self._state.discard(DRAW)
+
     def _draw(self, batch: Batch) -> Any:
         self._state[BATCH] = batch
         if isinstance(self.model, GenerativeModel):
