@@ -17,7 +17,7 @@ from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError, Outco
 from elbowroom.auditor.registry import CHECKS, Check
 from elbowroom.data import Data, freeze, load_data
 from elbowroom.deprecation import AUDIT_CHECKS, warn_renamed
-from elbowroom.models.base import GenerativeModel
+from elbowroom.models.base import GenerativeModel, recipe_call_of
 from elbowroom.runs.run import Run
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _run_check(check: Check, claim: Claim) -> Outcome:
 
 def _load_module(subject: Run | str | Path | nn.Module) -> tuple[nn.Module, str]:
     if isinstance(subject, nn.Module):
-        call = getattr(subject, "recipe_call", None)
+        call = recipe_call_of(subject)
         return subject, f"recipe {call.recipe}" if call else type(subject).__name__
     run = subject if isinstance(subject, Run) else Run(subject)
     return run.model(), str(run.path)

@@ -14,7 +14,7 @@ from elbowroom.auditor.isolation import eval_mode
 from elbowroom.auditor.normalization import sample_latents
 from elbowroom.auditor.outcome import CheckSkippedError
 from elbowroom.distributions import Normal
-from elbowroom.models.base import Model
+from elbowroom.models.base import GenerativeModel
 
 #: log p(x, z) of a few x at many z: (N, L) to (N, B).
 LogJoint = Callable[[Tensor], Tensor]
@@ -36,17 +36,19 @@ def exact_log_px(claim: Claim, rows: Tensor) -> tuple[Tensor, str]:
             raise CheckSkippedError("p(x|z) is inside the module: give log_px=, a function from (module, x, z)")
         return _integrate_on_grid(*_foreign_log_joint(claim, x)), "a grid over z, with a standard normal prior"
     model = claim.elbowroom_model
-    if not isinstance(model, Model) or model.prior is None:
+    if len(model.latents) > 1 or not model.has_prior:
         raise CheckSkippedError("the exact value is known only for models of one latent with a prior")
-    if claim.c is not None and model.condition is not None:
+    if model.is_conditional:
         raise CheckSkippedError("the exact value is not known for conditional models")
     with eval_mode(model):
-        prior = model.prior()
+        prior = model.latent_prior()
+        if prior is None:
+            raise CheckSkippedError("the exact value is known only for a latent vector with a prior density")
         affine = _linear_gaussian_marginal(model, prior)
         if affine is not None:
             return affine.log_prob(x.flatten(1).double()), "the model is linear and Gaussian"  # type: ignore[no-untyped-call]
         draw = claim.draw(rows)
-        if not hasattr(prior, "log_prob") or not draw.is_probabilistic or draw.z.dim() != 3:
+        if not draw.is_probabilistic or draw.z.dim() != 3:
             raise CheckSkippedError("the exact value is known only for a latent vector with a prior density")
 
         def log_joint(z: Tensor) -> Tensor:
@@ -56,7 +58,7 @@ def exact_log_px(claim: Claim, rows: Tensor) -> tuple[Tensor, str]:
         return _integrate_on_grid(_integration_box(draw.q, prior), log_joint), "a grid over z"
 
 
-def _linear_gaussian_marginal(model: Model, prior: Distribution) -> MultivariateNormal | None:
+def _linear_gaussian_marginal(model: GenerativeModel, prior: Distribution) -> MultivariateNormal | None:
     """Return the marginal p(x) of a linear-Gaussian model, ``None`` for any other.
 
     Linear-Gaussian: p(x|z) is a normal whose mean is affine in z and whose variance is constant.

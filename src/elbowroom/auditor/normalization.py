@@ -129,15 +129,10 @@ def _model_log_densities(claim: Claim) -> Iterator[LogDensity]:
     n = 3 if claim.x[0].numel() <= MAX_ELEMENTS_OF_SMALL_X else 1
     c = None if claim.c is None else claim.c[:n]
     with eval_mode(model):
-        z = model.draw(claim.x[:n], c).latents[-1].z[0] if _lacks_prior(model) else model.draw_prior(n, c)
+        z = model.draw(claim.x[:n], c).latents[-1].z[0] if not model.has_prior else model.draw_prior(n, c)
         outputs = [model.decode(z[i : i + 1], None if c is None else c[i : i + 1]) for i in range(n)]
     for p in outputs:
         yield lambda x, p=p: p.log_prob(x.reshape(-1, *claim.x.shape[1:]).to(claim.x.device)).cpu()  # type: ignore[misc]
-
-
-def _lacks_prior(model: object) -> bool:
-    """Whether z can only come from encoding examples."""
-    return getattr(model, "prior", None) is None
 
 
 def _foreign_log_densities(claim: Claim) -> Iterator[LogDensity]:

@@ -20,13 +20,11 @@ def parse_condition(run: Run, model: GenerativeModel, text: str | None, n: int) 
     Raises:
         ValueError: the model is not conditional, or there is no such class or attribute.
     """
-    from elbowroom.models.semi_supervised import SemiSupervised
-
-    if getattr(model, "condition", None) is None and not isinstance(model, SemiSupervised):
+    if not model.is_conditional:
         if text is not None:
             raise ValueError(f"--label {text}: this model is not conditional; train cvae, or leave it out")
         return None, ""
-    if text is None and isinstance(model, SemiSupervised):
+    if text is None and not model.requires_labels:
         return None, "classes in turn"
     data = run.data()
     if text is None:
@@ -56,7 +54,7 @@ def _parse_classes(data: Data, text: str, n: int) -> Tensor:
 
 
 def _parse_attributes(data: Data, text: str, n: int) -> Tensor:
-    names = getattr(data, "attributes", None) or ()
+    names = data.attributes or ()
     rows = _first_labels(data, n).clone()
     for part in text.split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))

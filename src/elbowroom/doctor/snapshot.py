@@ -106,9 +106,8 @@ def _decoder_scale(draw: Draw) -> list[float] | None:
 
 def _codebook_usage(draw: Draw) -> list[int] | None:
     for latent in draw.latents:
-        codebook = getattr(latent.prior, "codebook", None)
-        if isinstance(latent.q, Quantized) and isinstance(codebook, Tensor):
-            return [len(torch.unique(latent.q.indices)), len(codebook), latent.q.indices.numel()]
+        if latent.code_counts is not None:
+            return [int((latent.code_counts > 0).sum()), len(latent.code_counts), int(latent.code_counts.sum())]
     return None
 
 

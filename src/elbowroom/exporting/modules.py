@@ -14,30 +14,7 @@ from torch.distributions import Distribution
 from elbowroom import noise
 from elbowroom.distributions import Delta, Normal, Quantized
 from elbowroom.exporting.prior_transforms import prior_transform
-from elbowroom.models.base import GenerativeModel, Model
-from elbowroom.models.conditioning import LabelEncoder
-from elbowroom.models.semi_supervised import SemiSupervised
-
-
-def condition_size(model: GenerativeModel) -> int:
-    """Return the number of values of a condition; 0 if the model takes none.
-
-    Raises:
-        ValueError: the condition is encoded by a module other than :class:`LabelEncoder`.
-
-    >>> import elbowroom as er
-    >>> [condition_size(recipe((1, 8, 8))[0]) for recipe in (er.recipes.vae, er.recipes.cvae)]
-    [0, 10]
-    """
-    encoder = model.label_encoder if isinstance(model, SemiSupervised) else getattr(model, "condition", None)
-    if encoder is None:
-        return 0
-    if not isinstance(encoder, LabelEncoder):
-        raise ValueError(
-            f"the condition is a {type(encoder).__name__}, and one that is exported takes numbers: "
-            "make it er.LabelEncoder(n)"
-        )
-    return encoder.n
+from elbowroom.models.base import GenerativeModel
 
 
 def cycle_conditions(model: GenerativeModel, n: int) -> tuple[Tensor, ...]:
@@ -49,7 +26,7 @@ def cycle_conditions(model: GenerativeModel, n: int) -> tuple[Tensor, ...]:
             [0., 1.],
             [1., 0.]]),)
     """
-    size = condition_size(model)
+    size = model.condition_size
     return (torch.eye(size)[torch.arange(n) % size],) if size else ()
 
 
@@ -72,17 +49,10 @@ class Encoder(nn.Module):
         return tuple(self._named_outputs(x, c).values())
 
     def _named_outputs(self, x: Tensor, c: Tensor | None = None) -> dict[str, Tensor]:
-        outputs = _posterior_parameters(self._posterior(x, c))
-        if isinstance(self.model, SemiSupervised):
+        outputs = _posterior_parameters(self.model.posterior(x, c))
+        if self.model.is_classifier:
             outputs["classes"] = self.model.log_qy(x).exp()
         return outputs
-
-    def _posterior(self, x: Tensor, c: Tensor | None) -> Distribution:
-        if isinstance(self.model, Model | SemiSupervised):
-            posterior: Distribution = self.model.encoder(x, *(() if c is None else (c,)))
-            return posterior
-        with noise.zero_noise():
-            return self.model.draw(x, c).latents[-1].q
 
 
 def _posterior_parameters(q: Distribution) -> dict[str, Tensor]:
@@ -136,9 +106,11 @@ class PriorSampler(nn.Module):
 
     def __init__(self, model: GenerativeModel) -> None:
         super().__init__()
-        if getattr(model, "prior", model) is None:
+        if not model.has_prior:
             raise ValueError("the model has no prior to sample from")
-        self.model, self.transform = model, prior_transform(model)
+        condition = cycle_conditions(model, 1)
+        prior = model.latent_prior(*condition)
+        self.model, self.transform = model, prior_transform(prior)
         self.noise_sizes: list[int] = []
 
         def record_size(shape: torch.Size, like: Tensor) -> Tensor:
@@ -146,10 +118,10 @@ class PriorSampler(nn.Module):
             return like.new_zeros(shape)
 
         with torch.no_grad(), noise._use_source(record_size):
-            self._draw(1, *cycle_conditions(model, 1))
+            self._draw(1, *condition)
         if not self.noise_sizes:
-            prior = type(getattr(model, "prior", model)).__name__
-            raise ValueError(f"{prior} draws in a way of its own: no transformation of normals is known that makes it")
+            name = type(model if prior is None else prior).__name__
+            raise ValueError(f"{name} draws in a way of its own: no transformation of normals is known that makes it")
         self.noise_size = sum(self.noise_sizes)
 
     def forward(self, eps: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:

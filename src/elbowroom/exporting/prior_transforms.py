@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution, MixtureSameFamily
 
 from elbowroom import noise
-from elbowroom.distributions import Normal
-from elbowroom.models.base import GenerativeModel
-from elbowroom.models.priors import CodePrior, Mixture, VampPrior
+from elbowroom.distributions import CodebookCategorical, Normal
 
 
-def prior_transform(model: GenerativeModel) -> nn.Module | None:
-    """Return a module from n to n latents, drawn from the prior by standard normals of :mod:`elbowroom.noise`.
+def prior_transform(prior: Distribution | None) -> nn.Module | None:
+    """Return a module from n to n latents, drawn from a prior by standard normals of :mod:`elbowroom.noise`.
 
     ``None`` for a prior that already draws its latents from such normals.
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.vamp_vae((1, 8, 8), latent=3, components=5)
-    >>> prior_transform(model)(4).shape
+    >>> prior_transform(model.latent_prior())(4).shape
     torch.Size([4, 3])
     """
-    prior = getattr(model, "prior", None)
-    return next((make(prior) for kind, make in TRANSFORMS.items() if isinstance(prior, kind)), None)
+    if isinstance(prior, MixtureSameFamily) and isinstance(prior.component_distribution, Normal):
+        return MixtureTransform(prior, prior.component_distribution)
+    return CodebookTransform(prior) if isinstance(prior, CodebookCategorical) else None
 
 
 class MixtureTransform(nn.Module):
@@ -37,15 +35,11 @@ class MixtureTransform(nn.Module):
     loc: Tensor
     scale: Tensor
 
-    def __init__(self, prior: nn.Module) -> None:
+    def __init__(self, prior: MixtureSameFamily, components: Normal) -> None:
         super().__init__()
-        with torch.no_grad():
-            p = prior()
-            components = p.component_distribution
-            assert isinstance(components, Normal)
-            self.register_buffer("cumulative", p.mixture_distribution.probs.cumsum(-1)[:-1])
-            self.register_buffer("loc", components.loc)
-            self.register_buffer("scale", components.variance.sqrt())
+        self.register_buffer("cumulative", prior.mixture_distribution.probs.detach().cumsum(-1)[:-1])
+        self.register_buffer("loc", components.loc.detach())
+        self.register_buffer("scale", components.variance.detach().sqrt())
 
     def forward(self, n: int) -> Tensor:
         k = (_draw_uniform(n, 1, self.loc) > self.cumulative).sum(-1)
@@ -59,12 +53,10 @@ class CodebookTransform(nn.Module):
     cumulative: Tensor
     codebook: Tensor
 
-    def __init__(self, prior: nn.Module) -> None:
+    def __init__(self, prior: CodebookCategorical) -> None:
         super().__init__()
-        with torch.no_grad():
-            p = prior()
-            self.register_buffer("cumulative", p.logits.exp().cumsum(-1)[:, :-1])
-            self.register_buffer("codebook", p.codebook)
+        self.register_buffer("cumulative", prior.logits.detach().exp().cumsum(-1)[:, :-1])
+        self.register_buffer("codebook", prior.codebook.detach())
 
     def forward(self, n: int) -> Tensor:
         u = _draw_uniform(n, len(self.cumulative), self.codebook)
@@ -74,11 +66,3 @@ class CodebookTransform(nn.Module):
 def _draw_uniform(n: int, size: int, like: Tensor) -> Tensor:
     r"""Return uniform numbers (n, size): :math:`\Phi(\epsilon)` of standard normals."""
     return 0.5 * (1 + torch.erf(noise.standard_normal(torch.Size((n, size)), like) / 2**0.5))
-
-
-#: The transform of each class of prior.
-TRANSFORMS: dict[type[nn.Module], Callable[[nn.Module], nn.Module]] = {
-    Mixture: MixtureTransform,
-    VampPrior: MixtureTransform,
-    CodePrior: CodebookTransform,
-}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__, serialization
-from elbowroom.exporting.modules import condition_size, cycle_conditions
+from elbowroom.exporting.modules import cycle_conditions
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditioning import one_hot
 from elbowroom.plotting import RunView
@@ -53,7 +53,7 @@ class ExportSource:
             x = self._random_examples(n)
             return x, next(iter(cycle_conditions(self.model, n)), None)
         x, y = self.view.batch.x[:n].float(), self.view.batch.y
-        if not condition_size(self.model):
+        if not self.model.condition_size:
             return x, None
         return x, next(iter(cycle_conditions(self.model, len(x)))) if y is None else self.to_condition(y[:n])
 
@@ -69,7 +69,7 @@ class ExportSource:
         """Return labels as conditions (B, n): one-hot rows of classes, unknown ones as the first; attributes as is."""
         if y.is_floating_point() or y.dim() > 1:
             return y.float()
-        return one_hot(y.clamp_min(0), condition_size(self.model))
+        return one_hot(y.clamp_min(0), self.model.condition_size)
 
     def describe_examples(self, n: int) -> str:
         """Describe in words what :meth:`examples` returns."""
@@ -101,7 +101,7 @@ class ExportSource:
             "arguments": record["arguments"],
             "shape": list(self.model.shape),
             "latent_shape": list(self.model.latent_shape),
-            "condition": condition_size(self.model) or None,
+            "condition": self.model.condition_size or None,
             "likelihood": repr(family),
             "support": [v if math.isfinite(v) else None for v in family.support],
             "data": record["data"].get("name"),

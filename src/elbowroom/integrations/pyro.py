@@ -11,9 +11,8 @@ from typing import Any
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, constraints, kl_divergence, register_kl
 
-from elbowroom.distributions import Delta, Quantized
-from elbowroom.families import Codebook, Point
-from elbowroom.models.base import Model
+from elbowroom.distributions import has_density
+from elbowroom.models.base import GenerativeModel
 
 try:
     import pyro
@@ -24,6 +23,8 @@ except ImportError:
 PyroProgram = Callable[..., Tensor]
 
 _model_ids = count(1)
+
+POINT_MESSAGE = "a point posterior has no density for a guide: use a posterior that has, as elbowroom.DiagonalNormal"
 
 
 def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
@@ -65,23 +66,22 @@ def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
     >>> losses[0] > 40 > losses[-1]
     True
     """
-    _check_model(model)
-    assert isinstance(model, Model)
-    prior = model.prior
-    assert prior is not None
+    vae = _check_model(model)
     name = f"elbowroom-{next(_model_ids)}"
 
     def p(x: Tensor, c: Tensor | None = None) -> Tensor:
         pyro.module(name, model)
-        condition = model._condition(c)
+        prior = vae.latent_prior(c)
+        assert prior is not None
         with pyro.plate("data", len(x)):
-            z = pyro.sample("z", PyroDistribution(prior(*condition)))
-            return pyro.sample("x", PyroDistribution(model.decoder(z, *condition)), obs=x)
+            z = pyro.sample("z", PyroDistribution(prior))
+            return pyro.sample("x", PyroDistribution(vae.decode(z, c)), obs=x)
 
     def q(x: Tensor, c: Tensor | None = None) -> Tensor:
         pyro.module(name, model)
-        posterior = model.encoder(x, *model._condition(c))
-        _check_posterior(posterior)
+        posterior = vae.posterior(x, c)
+        if not has_density(posterior):
+            raise ValueError(POINT_MESSAGE)
         with pyro.plate("data", len(x)):
             return pyro.sample("z", PyroDistribution(posterior))
 
@@ -152,31 +152,21 @@ def _kl(q: PyroDistribution, p: PyroDistribution) -> Tensor:
     return kl_divergence(q.base, p.base).expand(q.batch_shape)
 
 
-def _check_model(model: nn.Module) -> None:
-    """Check that a model has densities over one latent."""
-    if not isinstance(model, Model):
+def _check_model(model: nn.Module) -> GenerativeModel:
+    """Return the model, after checking that it has densities over one latent."""
+    if not isinstance(model, GenerativeModel) or len(model.latents) > 1:
         kind = type(model).__name__
         raise ValueError(
             f"{kind} is no model with one latent, which the bridge needs: train it with elbowroom.fit, or write its "
             "Pyro model with a sample site for each latent"
         )
-    family = getattr(model.encoder, "family", None)
-    if isinstance(family, Codebook):
-        raise ValueError(_QUANTIZED_MESSAGE)
-    if isinstance(family, Point):
-        raise ValueError(_POINT_MESSAGE)
-    if model.prior is None:
+    if model.is_quantized:
+        raise ValueError(
+            "a quantized latent is not sampled, and its codebook follows by moving averages: "
+            "train it with elbowroom.fit"
+        )
+    if model.has_point_posterior:
+        raise ValueError(POINT_MESSAGE)
+    if not model.has_prior:
         raise ValueError("this model has no prior for z: give it one, as elbowroom.StandardNormal")
-
-
-_QUANTIZED_MESSAGE = (
-    "a quantized latent is not sampled, and its codebook follows by moving averages: train it with elbowroom.fit"
-)
-_POINT_MESSAGE = "a point posterior has no density for a guide: use a posterior that has, as elbowroom.DiagonalNormal"
-
-
-def _check_posterior(posterior: Distribution) -> None:
-    if isinstance(posterior, Quantized):
-        raise ValueError(_QUANTIZED_MESSAGE)
-    if isinstance(posterior, Delta):
-        raise ValueError(_POINT_MESSAGE)
+    return model

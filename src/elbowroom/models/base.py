@@ -29,6 +29,11 @@ class RecipeCall:
     arguments: dict[str, Any]
 
 
+def recipe_call_of(module: nn.Module) -> RecipeCall | None:
+    """Return the recipe that made a module, which may be one of your own; ``None`` if none did."""
+    return getattr(module, "recipe_call", None)
+
+
 class GenerativeModel(nn.Module, ABC):
     """Base class of all models, with one latent or several, and what they can do.
 
@@ -132,6 +137,11 @@ class GenerativeModel(nn.Module, ABC):
             ValueError: the model is no classifier.
         """
         raise ValueError("this model does not classify its examples: train m2")
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Return q(y|x), (B, classes)."""
+        with self._eval_mode():
+            return self.log_qy(x).exp()
 
     def _condition(self, c: Tensor | None) -> tuple[Tensor, ...]:
         """Return the condition as the last inputs of encoder, decoder and prior."""

@@ -61,11 +61,6 @@ class SemiSupervised(GenerativeModel):
         logits: Tensor = self.classifier(x)
         return logits.log_softmax(-1)
 
-    def classify(self, x: Tensor) -> Tensor:
-        """Return q(y|x), (B, classes)."""
-        with self._eval_mode():
-            return self.log_qy(x).exp()
-
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> ClassMarginalDraw:
         log_qy = self.log_qy(x)
         label = torch.full((len(x),), -1, device=x.device) if c is None else c

@@ -15,10 +15,7 @@ from torch import Tensor, nn
 
 from elbowroom.data import Batch, Data, Split, freeze, load_data
 from elbowroom.data.image import is_image
-from elbowroom.families import Codebook
 from elbowroom.models.base import GenerativeModel
-from elbowroom.models.priors import StandardNormal
-from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.run import Run
 
@@ -196,18 +193,8 @@ class RunView:
 
     @property
     def has_images(self) -> bool:
-        """Whether examples are images; if not, they are rows of a table.
-
-        Raises:
-            ValueError: they are neither.
-        """
-        shape = self.model.shape
-        if not is_image(shape) and math.prod(shape) > MAX_ROW_VALUES:
-            size = "x".join(map(str, shape))
-            raise ValueError(
-                f"examples are {size}: neither images of 1 or 3 channels nor rows of at most {MAX_ROW_VALUES} numbers"
-            )
-        return is_image(shape)
+        """Whether examples are images; if not, they are rows of a table."""
+        return is_image(self.model.shape)
 
     @property
     def grayscale_note(self) -> str:
@@ -216,7 +203,16 @@ class RunView:
 
     @cached_property
     def column_stats(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each value over the training split: (*shape) each."""
+        """Mean and standard deviation of each value of a table's rows over the training split: (*shape) each.
+
+        Raises:
+            ValueError: examples are neither images nor rows.
+        """
+        if math.prod(self.shape) > MAX_ROW_VALUES:
+            size = "x".join(map(str, self.shape))
+            raise ValueError(
+                f"examples are {size}: neither images of 1 or 3 channels nor rows of at most {MAX_ROW_VALUES} numbers"
+            )
         _, split = self.get_split("train")
         x = _join_batches(split.batches(BATCH_SIZE), STANDARDIZATION_EXAMPLES).x
         return x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
@@ -247,7 +243,7 @@ class RunView:
     @property
     def is_quantized(self) -> bool:
         """Whether latents are entries of a codebook."""
-        return isinstance(getattr(getattr(self.model, "encoder", None), "family", None), Codebook)
+        return self.model.is_quantized
 
     def require_continuous(self) -> None:
         """Raise a ValueError if latents are entries of a codebook, which cannot be moved along an axis."""
@@ -259,7 +255,7 @@ class RunView:
     @property
     def has_standard_prior(self) -> bool:
         """Whether the prior is the standard normal, which gives latents their unit."""
-        return isinstance(getattr(self.model, "prior", None), StandardNormal)
+        return self.model.has_standard_prior
 
     @property
     def latent_unit(self) -> str:
@@ -278,7 +274,7 @@ class RunView:
     @property
     def is_conditional(self) -> bool:
         """Whether the decoder depends on a label."""
-        return getattr(self.model, "condition", None) is not None or isinstance(self.model, SemiSupervised)
+        return self.model.is_conditional
 
     def label(self, i: int) -> Tensor | None:
         """Return the label of an example; None if the model is not conditional."""

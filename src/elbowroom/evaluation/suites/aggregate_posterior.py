@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.data.splits.memory import random_batches
-from elbowroom.distributions import CodebookCategorical, Normal, Quantized, has_density
+from elbowroom.distributions import CodebookCategorical, Normal, has_density
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites import likelihood
@@ -74,8 +74,7 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     reason, latents = _draw_latents(context)
     if reason:
         return {name: Metric(None, "nats", "", note=reason) for name in FORMULAS}
-    discrete = isinstance(latents[0].q, Quantized)
-    logs = _discrete_log_densities(latents) if discrete else _continuous_log_densities(latents)
+    logs = _discrete_log_densities(latents) if context.model.is_quantized else _continuous_log_densities(latents)
     factorized_prior = logs.prior if logs.has_factorized_prior else None
     differences = {
         "mutual_information": (logs.posterior, logs.aggregate, ""),

@@ -14,7 +14,6 @@ from torch.distributions import Distribution
 from elbowroom import noise
 from elbowroom.data import Batch
 from elbowroom.data.splits.memory import random_batches
-from elbowroom.distributions import Quantized
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites import likelihood
@@ -68,7 +67,7 @@ def unsupported_reason(model: GenerativeModel, batch: Batch) -> str:
         return "several latents: chains would have to run through all of them"
     if draw.prior is None:
         return "this model has no prior, so log p(x) is undefined"
-    if isinstance(draw.q, Quantized):
+    if model.is_quantized:
         return "the codes are discrete: Hamiltonian moves need a gradient"
     return ""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.distributions import CodebookCategorical, Quantized, kl_elements
+from elbowroom.distributions import kl_elements
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.models.draw import Latent
@@ -69,8 +69,8 @@ class _LatentStatistics:
             total = elements.double().sum(0)
             self._kl_sum = total if self._kl_sum is None else self._kl_sum + total
             self._kl_square_sum = self._kl_square_sum + elements.double().square().sum(0)
-        if isinstance(latent.q, Quantized) and isinstance(latent.prior, CodebookCategorical):
-            counts = latent.q.indices.flatten().bincount(minlength=latent.prior.codebook.shape[0]).double()
+        if latent.code_counts is not None:
+            counts = latent.code_counts.double()
             self._code_counts = counts if self._code_counts is None else self._code_counts + counts
         self._mean_sum = self._mean_sum.to(mean.device) + mean.sum(0)
         self._mean_square_sum = self._mean_square_sum.to(mean.device) + square.sum(0)

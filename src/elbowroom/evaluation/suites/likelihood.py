@@ -106,7 +106,7 @@ def count_activations(model: GenerativeModel, batch: Batch) -> tuple[int, int]:
         for hook in hooks:
             hook.remove()
     # A prior of many components encodes or expands them all for each latent, so it may need more memory.
-    prior = getattr(getattr(model, "prior", None), "numbers_per_latent", 1) // 4
+    prior = model.prior_numbers_per_latent // 4
     return max(prior, *(latent.z.numel() for latent in draw.latents)), max(sizes)
 
 

@@ -8,7 +8,6 @@ from torch import Tensor
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.families import Columns, Family
-from elbowroom.models.semi_supervised import SemiSupervised
 
 
 @suite("reconstruction", "how far reconstructions are from the data", default=True)
@@ -30,7 +29,7 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
         if categorical.any():
             difference = difference[:, categorical]
             category_errors.append((difference != 0).float().where(~difference.isnan(), torch.nan).nanmean(1))
-        if isinstance(model, SemiSupervised) and batch.y is not None:
+        if model.is_classifier and batch.y is not None:
             labeled = batch.y >= 0
             class_errors.append((model.classify(batch.x[labeled]).argmax(-1) != batch.y[labeled]).float())
     over = "of the numbers that are there" if len(categorical) else "per dimension"

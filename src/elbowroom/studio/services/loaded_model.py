@@ -1,36 +1,26 @@
-"""A loaded model with its run and data: batched encode, decode and score, its condition, and cached results."""
+"""A run in the memory of the studio: batched encode, decode and score, its condition, and cached results."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from elbowroom import noise
-from elbowroom.data import Batch, Data, Split, freeze
-from elbowroom.data.image import is_image
+from elbowroom.data import Batch, Data
 from elbowroom.distributions import Normal
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import GenerativeModel
-from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.runs.run import Run
 from elbowroom.runs.run_view import RunView
-from elbowroom.studio.errors import one_line
 
 #: Posterior samples of a score.
 NUM_POSTERIOR_SAMPLES = 10
 #: Examples that the statistics of the latents are computed from.
 NUM_REFERENCE_EXAMPLES = 1000
-#: Cached results of one model.
-MAX_CACHED_RESULTS = 32
-#: Examples that are encoded at a time.
-ENCODE_BATCH_SIZE = 250
 #: Held while torch's generator, which all threads share, is seeded and used.
 RNG_LOCK = threading.RLock()
 
@@ -44,20 +34,19 @@ class ConditionSpec:
     size: int
 
 
-class LoadedModel:
-    """The model of a run with the weights as they were when it was loaded.
+class LoadedModel(RunView):
+    """The view of a run whose model has the weights as they were when it was loaded, and decodes many requests at once.
 
     Args:
         run: the run.
         model: the model, in evaluation mode.
         version: a text that changes with the weights.
-        load_data: returns the run's data, or raises ValueError with the reason why it is not available.
+        load: loads the run's data, or raises a ValueError with the reason why it is not available.
     """
 
-    def __init__(self, run: Run, model: GenerativeModel, version: str, load_data: Callable[[], Data]) -> None:
-        self.run, self.model, self.version, self._load_data = run, model, version, load_data
-        self._cache: OrderedDict[Hashable, Any] = OrderedDict()
-        self._cache_lock = threading.Lock()
+    def __init__(self, run: Run, model: GenerativeModel, version: str, load: Callable[[Run], Data]) -> None:
+        super().__init__(run, model=model, examples=NUM_REFERENCE_EXAMPLES, load=load)
+        self.version = version
 
     # Functions of rows for a BatchQueue: each output row depends on its own input row alone.
 
@@ -75,8 +64,7 @@ class LoadedModel:
     @torch.no_grad()
     def encode(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Encode examples to the mean and standard deviation of q(z|x), (B, D); no deviation where q is a point."""
-        with noise.zero_noise():
-            q = self.model.draw(x, c).latents[-1].q
+        q = self.model.posterior(x, c)
         z = q.mean.reshape(len(x), -1)
         return z, q.stddev.reshape(len(x), -1) if isinstance(q, Normal) else None
 
@@ -94,32 +82,19 @@ class LoadedModel:
     # Capabilities and condition.
 
     @property
-    def has_images(self) -> bool:
-        """Whether its examples can be shown as images."""
-        return is_image(self.model.shape)
-
-    @cached_property
-    def is_quantized(self) -> bool:
-        """Whether its latents are codebook entries."""
-        return RunView(self.run, model=self.model).is_quantized
-
-    @property
     def has_prior(self) -> bool:
         """Whether latents can be drawn from a prior."""
-        return getattr(self.model, "prior", self.model) is not None
+        return self.model.has_prior
 
     @property
     def condition_size(self) -> int | None:
         """Number of classes or attributes of the condition; None for an unconditional model."""
-        if isinstance(self.model, SemiSupervised):
-            return self.model.n_classes
-        condition = getattr(self.model, "condition", None)
-        return None if condition is None else int(getattr(condition, "n", 1))
+        return self.model.condition_size or None
 
     @property
     def can_cycle_classes(self) -> bool:
         """Whether the model itself takes the classes in turn where no label is given."""
-        return isinstance(self.model, SemiSupervised)
+        return self.model.is_conditional and not self.model.requires_labels
 
     @cached_property
     def condition_spec(self) -> ConditionSpec | None:
@@ -139,88 +114,15 @@ class LoadedModel:
         """Whether its condition is a vector of attributes, not a class."""
         return self.condition_spec is not None and self.condition_spec.kind == "attributes"
 
-    # Data.
-
-    @property
-    def data(self) -> Data:
-        """The data it was trained on."""
-        return self._load_data()
-
-    @property
-    def data_or_none(self) -> Data | None:
-        """The data, or None where it is not available."""
-        return None if self.data_error else self.data
-
-    @property
-    def data_error(self) -> str | None:
-        """Why the data is not available; None if it is."""
-        try:
-            self._load_data()
-        except (ValueError, OSError) as error:
-            return one_line(error)
-        return None
-
-    def get_split(self, name: str | None = None) -> tuple[str, Split]:
-        """Return a split with stochastic preprocessing frozen; without a name a held-out one, if there is any."""
-        splits = self.data.splits
-        name = name or next(split for split in ("test", "validation", "train") if split in splits)
-        if name not in splits:
-            raise ValueError(f"{self.data.name} has no split '{name}': choose from {', '.join(splits)}")
-        return name, freeze(splits[name], 0)
-
-    def examples(self, index: list[int], name: str | None = None) -> Batch:
-        """Return the examples of a split at these indices."""
-        name, split = self.get_split(name)
-        try:
-            count = len(split)
-        except TypeError:
-            raise ValueError(f"{self.data.name} is a stream, which has no indices: give x or png") from None
-        if outside := [i for i in index if not 0 <= i < count]:
-            raise ValueError(f"index {outside[0]} of {count:,} {name} examples: give 0 to {count - 1}")
-        batch = next(iter(split.batches(len(index), torch.tensor(index))))
-        return Batch(batch.x.cpu(), None if batch.y is None else batch.y.cpu(), batch.index.cpu())
-
     def as_condition(self, y: Tensor | None) -> Tensor | None:
         """Return the labels of examples as the model's condition; None for an unconditional model."""
         if self.condition_size is None or y is None:
             return None
         return y.float() if y.dim() > 1 else y
 
-    # Cached results.
-
-    def get_or_compute(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """Return a cached result, computed on first use; the least recently used ones are dropped."""
-        with self._cache_lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
-        result = compute()
-        with self._cache_lock:
-            self._cache[key] = result
-            while len(self._cache) > MAX_CACHED_RESULTS:
-                self._cache.popitem(last=False)
-        return result
-
-    @cached_property
-    def run_view(self) -> RunView:
-        """Some held-out examples with their latents."""
-        return RunView(self.run, data=self.data, model=self.model, examples=NUM_REFERENCE_EXAMPLES)
-
     def encode_split(self, name: str | None, n: int) -> tuple[str, Batch, Tensor]:
         """Return a split's name, n of its examples picked at random, and their latents, (n, D)."""
-        name, split = self.get_split(name)
-        batch, z = self.get_or_compute(("encoded", name, n), lambda: self._encode_examples(split, n))
-        return name, batch, z
-
-    def _encode_examples(self, split: Split, n: int) -> tuple[Batch, Tensor]:
-        order = split.random_order(torch.Generator().manual_seed(0))
-        batches: list[Batch] = []
-        latents: list[Tensor] = []
-        for batch in split.batches(ENCODE_BATCH_SIZE, None if order is None else order[:n]):
-            batches.append(batch)
-            latents.append(self.encode(batch.x, self.as_condition(batch.y))[0])
-            if sum(map(len, latents)) >= n:
-                break
-        ys = [batch.y for batch in batches if batch.y is not None]
-        x, index = torch.cat([batch.x for batch in batches])[:n], torch.cat([batch.index for batch in batches])[:n]
-        return Batch(x, torch.cat(ys)[:n] if ys else None, index), torch.cat(latents)[:n]
+        split = name or self.split
+        batch: Batch = self.get_or_compute(("examples", split, n), lambda: self.pick_examples(split, n))
+        z: Tensor = self.get_or_compute(("latents", split, n), lambda: self.encode_batch(batch))
+        return split, batch, z
