@@ -1,11 +1,10 @@
-"""The studio as one Starlette application: the routes of all ``api`` modules behind the security middleware."""
+"""The studio as one Starlette application: all endpoints behind the security middleware."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -17,18 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from elbowroom.studio.api import (
-    decode_stream,
-    latent_map,
-    latent_paths,
-    live_updates,
-    models,
-    openapi,
-    own_image,
-    runs,
-    snippets,
-    training,
-)
+from elbowroom.studio.api.endpoint import ENDPOINTS, SOCKETS, Studio
 from elbowroom.studio.api.live_updates import LiveUpdates
 from elbowroom.studio.http import json
 from elbowroom.studio.http.middleware import SecurityMiddleware
@@ -40,16 +28,6 @@ from elbowroom.web.render import environment
 STATIC_FOLDER = Path(__file__).with_name("static")
 #: The style and script that all pages share, and the library of charts, as (package, folder).
 WEB_FOLDERS: list[str | tuple[str, str]] = [("elbowroom.web", "static"), ("elbowroom.web", "vendor")]
-
-
-@dataclass
-class Studio:
-    """The services of one studio, as every handler finds them in ``request.app.state.studio``."""
-
-    run_index: RunIndex
-    store: ModelStore
-    jobs: Jobs
-    live: LiveUpdates
 
 
 def index_page(request: Request) -> Response:
@@ -79,11 +57,11 @@ def create_app(
         ValueError: there is no such folder.
     """
     index = RunIndex(runs)
-    studio = Studio(index, ModelStore(index), Jobs(index, train, data_folders), LiveUpdates(index))
+    studio, live = Studio(index, ModelStore(index), Jobs(index, train, data_folders)), LiveUpdates(index)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with studio.live.poll_in_background():
+        async with live.poll_in_background():
             yield
         studio.store.close()
 
@@ -93,22 +71,10 @@ def create_app(
         exception_handlers={ValueError: json.error_response, HTTPException: json.error_response},
         lifespan=lifespan,
     )
-    app.state.studio = studio
+    app.state.studio, app.state.live = studio, live
     return app
 
 
 def _routes() -> list[BaseRoute]:
-    modules = (
-        runs,
-        live_updates,
-        training,
-        models,
-        decode_stream,
-        latent_map,
-        own_image,
-        latent_paths,
-        snippets,
-        openapi,
-    )
     static = Mount("/static", StaticFiles(directory=STATIC_FOLDER, packages=WEB_FOLDERS, check_dir=False))
-    return [Route("/", index_page), *(route for module in modules for route in module.ROUTES), static]
+    return [Route("/", index_page), *(item.route for item in ENDPOINTS.values()), *SOCKETS.values(), static]

@@ -104,7 +104,7 @@ def test_pending_updates_are_bounded():
 
 def test_no_polling_without_open_pages(tmp_path, run, monkeypatch):
     client, calls = open_client(tmp_path), []
-    studio = client.app.state.studio
+    studio, live = client.app.state.studio, client.app.state.live
     refresh = studio.run_index.refresh
     monkeypatch.setattr(studio.run_index, "refresh", lambda: calls.append(1) or refresh())
     with client:
@@ -114,8 +114,8 @@ def test_no_polling_without_open_pages(tmp_path, run, monkeypatch):
             receive(socket, "run")
         client.get("/api/trash")
         assert calls
-        assert not studio.live._subscriptions
-        assert not studio.live._has_pages.is_set()
+        assert not live._subscriptions
+        assert not live._has_pages.is_set()
 
 
 def test_the_number_of_pages_is_limited(tmp_path, run, monkeypatch):

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from elbowroom.studio.api.openapi import ENDPOINTS, example_fields
+from elbowroom.studio.api.endpoint import ENDPOINTS, ModelRequest
 from tests.studio.helpers import get, ok_json, post
 
 
@@ -21,7 +21,8 @@ def test_every_endpoint_is_described(client):
             assert operation["summary"], path
             if method == "post":
                 body = operation["requestBody"]["content"]["application/json"]
-                assert set(body["example"]) <= set(body["schema"]["properties"]) | {"n"}, path
+                schema = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+                assert set(schema["required"]) <= set(body["example"]) <= set(schema["properties"]) | {"n"}, path
     page = client.get("/api")
     assert page.headers["content-type"].startswith("text/html")
     assert "<script" not in page.text
@@ -29,18 +30,18 @@ def test_every_endpoint_is_described(client):
 
 
 def test_the_examples_of_every_endpoint_run(client):
-    """The examples of the description, with latents of the model's size."""
-    for endpoint in ENDPOINTS:
-        body = example_fields(endpoint) | {"run": "vae"}
+    """The examples of requests to models, with latents of the model's size."""
+    components = ok_json(client.get("/api/openapi.json"))["components"]["schemas"]
+    for endpoint in ENDPOINTS.values():
+        if endpoint.request_type.__origin__ is not ModelRequest and endpoint.name != "code":
+            continue
+        body = endpoint.example_fields | {"run": "vae"}
         if "z" in body:
             body["z"] = [0.0] * 20
         if "png" in body:
             body["png"] = base64.b64encode(get(client, "examples", run="vae", index="0", size=28).content).decode()
-        answer = (
-            get(client, endpoint.path[5:], **body)
-            if endpoint.method == "GET"
-            else post(client, endpoint.path[5:], **body)
-        )
+        answer = get(client, endpoint.name, **body) if endpoint.method == "GET" else post(client, endpoint.name, **body)
         assert answer.status_code == 200, (endpoint.path, answer.text)
         if "application/json" in answer.headers["content-type"]:
-            assert set(endpoint.response_fields) - {"x"} <= set(answer.json()) | {"pngs"}, endpoint.path
+            properties = components[endpoint.answer_type.__name__]
+            assert set(properties["required"]) <= set(answer.json()) <= set(properties["properties"]), endpoint.path

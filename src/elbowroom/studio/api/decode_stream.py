@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
-from starlette.routing import WebSocketRoute
+from msgspec import Meta
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from elbowroom.studio.api import inputs
+from elbowroom.studio.api.endpoint import websocket
+from elbowroom.studio.api.inputs import Condition
 from elbowroom.studio.errors import one_line
 from elbowroom.studio.http import json, media
+from elbowroom.studio.http.json import RequestFields
 from elbowroom.studio.services.loaded_model import LoadedModel
 from elbowroom.studio.services.model_store import ModelStore
 
@@ -21,6 +24,14 @@ from elbowroom.studio.services.model_store import ModelStore
 RELOAD_CHECK_S = 0.5
 #: Length of a message.
 MAX_MESSAGE_CHARS = 2**20
+
+
+class DecodeMessage(RequestFields):
+    """A latent to decode."""
+
+    id: Annotated[int, Meta(ge=0, le=2**32 - 1)]
+    z: list[Any]
+    c: Condition = None
 
 
 class DecodeStream:
@@ -57,23 +68,20 @@ class DecodeStream:
                 raise ValueError(f"the message has {len(text):,} characters: send one latent")
             message = json.parse_json(text)
             message_id = message.get("id") if isinstance(message, dict) else None
-            message = json.check_fields(message, {"id": int, "z": list, "c": (int | list | None, None)})
-            await self._send_decoded(message["id"], message["z"], message["c"])
+            await self._send_decoded(json.convert_fields(message, DecodeMessage))
         except (ValueError, OSError) as error:
             await self._socket.send_text(json.to_json({"id": message_id, "error": one_line(error)}))
 
-    async def _send_decoded(self, message_id: int, values: list[Any], condition: Any) -> None:
-        if not 0 <= message_id < 2**32:
-            raise ValueError(f"id {message_id}: give a whole number from 0 to 2**32 - 1")
+    async def _send_decoded(self, message: DecodeMessage) -> None:
         loaded = await self._current_model()
-        z = inputs.parse_latent(loaded, values)[None]
-        c = inputs.parse_conditions(loaded, condition, 1)
+        z = inputs.parse_latent(loaded, message.z)[None]
+        c = inputs.parse_conditions(loaded, message.c, 1)
         work = loaded.decode_pixels if loaded.has_images else loaded.decode
         (x,) = await self._store.submit(self._store.quick_queue, id(self), work, z, c)
         if loaded.has_images:
-            await self._socket.send_bytes(media.pack_frame(message_id, x[0]))
+            await self._socket.send_bytes(media.pack_frame(message.id, x[0]))
         else:
-            await self._socket.send_text(json.to_json({"id": message_id, "x": x[0]}))
+            await self._socket.send_text(json.to_json({"id": message.id, "x": x[0]}))
 
     async def _current_model(self) -> LoadedModel:
         now = time.monotonic()
@@ -82,6 +90,7 @@ class DecodeStream:
         return self._loaded
 
 
+@websocket("/ws/decode")
 async def handle_decode_socket(socket: WebSocket) -> None:
     """Serve one client until it disconnects."""
     await socket.accept()
@@ -91,6 +100,3 @@ async def handle_decode_socket(socket: WebSocket) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await stream.receive_messages()
         tasks.cancel_scope.cancel()
-
-
-ROUTES = [WebSocketRoute("/ws/decode", handle_decode_socket)]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import torch
+from msgspec import Meta, UnsetType
 from torch import Tensor
 
 from elbowroom.data import Batch
-from elbowroom.studio.api.endpoint import ApiField, ApiRequest
+from elbowroom.studio.api.endpoint import ModelRequest, RunFields
 from elbowroom.studio.http import media
 from elbowroom.studio.services import image_upload
 from elbowroom.studio.services.loaded_model import LoadedModel
@@ -19,66 +21,91 @@ from elbowroom.studio.services.loaded_model import LoadedModel
 MAX_LATENTS = 1024
 #: Examples in one request.
 MAX_EXAMPLES = 256
+#: Numbers in a JSON response.
+MAX_JSON_NUMBERS = 1_000_000
 
-CONDITION_FIELD = ApiField(
-    int | list | None,
-    "for a conditional model: a class, or numbers for its attributes; if left out, the classes in turn",
-    None,
-)
-SPLIT_FIELD = ApiField(str | None, "train, validation or test; if left out, a held-out one", None)
-EXAMPLE_FIELDS = {
-    "x": ApiField(list | None, "one or several examples as nested lists, in the units of the data", None),
-    "png": ApiField(str | None, "instead of x: a PNG, JPEG or WebP, base64 or a data URL", None),
-    "index": ApiField(int | list | None, "instead of x: one or several indices in a split of the run's data", None),
-    "split": SPLIT_FIELD,
-    "c": CONDITION_FIELD,
-}
+Condition = Annotated[
+    int | list[float] | None,
+    Meta(
+        description="for a conditional model: a class, or numbers for its attributes; if left out, the classes in turn"
+    ),
+]
+SplitName = Annotated[str | None, Meta(description="train, validation or test; if left out, a held-out one")]
+Latents = Annotated[list[Any], Meta(description="latents, each flat or in the model's latent shape")]
+Format = Annotated[Literal["json", "png", "npz"], Meta(description="json, png or npz")]
+PathFormat = Annotated[Literal["json", "png", "gif", "npz"], Meta(description="json, png, gif or npz")]
+Indices = Annotated[list[int], Meta(min_length=1, max_length=MAX_EXAMPLES)]
+Pngs = Annotated[list[str], Meta(description="images as data URLs")] | UnsetType
+Numbers = Annotated[Tensor, Meta(description="examples of any other kind")] | UnsetType
 
 
-def read_format(request: ApiRequest, *formats: str) -> str:
-    """Return the field ``format``, which must be one of these; png and gif only for models of images."""
-    name = media.check_format(request.fields["format"], *formats)
+class ExampleFields(RunFields):
+    """The fields of a request with examples."""
+
+    x: Annotated[
+        list[Any] | None, Meta(description="one or several examples as nested lists, in the units of the data")
+    ] = None
+    png: Annotated[str | None, Meta(description="instead of x: a PNG, JPEG or WebP, base64 or a data URL")] = None
+    index: Annotated[
+        int | Indices | None, Meta(description="instead of x: one or several indices in a split of the run's data")
+    ] = None
+    split: SplitName = None
+    c: Condition = None
+
+
+class Examples(msgspec.Struct):
+    """Examples as numbers, in an answer."""
+
+    x: Annotated[Tensor, Meta(description="(n, *shape)")]
+    shape: Annotated[list[int], Meta(description="of x")]
+
+    def __post_init__(self) -> None:
+        if self.x.numel() > MAX_JSON_NUMBERS:
+            raise ValueError(f"{self.x.numel():,} numbers are too many for JSON: ask for fewer, or for format npz")
+
+
+def check_format(name: str, loaded: LoadedModel) -> None:
+    """Raise ValueError for an image of examples that are none."""
     if name in ("png", "gif"):
-        media.require_images(request.loaded.model.shape)
-    return name
+        media.require_images(loaded.model.shape)
 
 
-async def read_examples(request: ApiRequest) -> Batch:
+async def read_examples(request: ModelRequest[ExampleFields]) -> Batch:
     """Read the examples of a request: x, an image, or indices in a split; y is the condition for the model.
 
     The condition is the request's own, or for examples of the data the one that they have there.
     """
     fields, loaded = request.fields, request.loaded
-    sources = [name for name in ("x", "png", "index") if fields.get(name) is not None]
+    sources = [name for name in ("x", "png", "index") if getattr(fields, name) is not None]
     if len(sources) != 1:
         raise ValueError(f"{' and '.join(sources) or 'no example'} given: give one of x, png, index")
-    if sources == ["index"]:
-        return await _read_indexed_examples(request)
-    if sources == ["png"]:
-        x = await read_image(request, image_upload.image_to_example)
+    if fields.index is not None:
+        return await _read_indexed_examples(request, fields.index)
+    if fields.png is not None:
+        x = await read_image(request, fields.png, image_upload.image_to_example)
     else:
-        x = await request.in_thread(lambda: parse_array(fields["x"], loaded.model.shape, "x", MAX_EXAMPLES))
+        x = await request.in_thread(parse_array, fields.x, loaded.model.shape, "x", MAX_EXAMPLES)
         _check_range(x, loaded)
-    return Batch(x, parse_example_conditions(loaded, fields.get("c"), len(x)), torch.arange(len(x)))
+    return Batch(x, parse_example_conditions(loaded, fields.c, len(x)), torch.arange(len(x)))
 
 
-async def _read_indexed_examples(request: ApiRequest) -> Batch:
+async def _read_indexed_examples(request: ModelRequest[ExampleFields], index: int | list[int]) -> Batch:
     fields, loaded = request.fields, request.loaded
-    index = [fields["index"]] if isinstance(fields["index"], int) else fields["index"]
-    if not index or len(index) > MAX_EXAMPLES or not all(type(i) is int for i in index):
-        raise ValueError(f"index: give 1 to {MAX_EXAMPLES} whole numbers")
-    batch = await request.submit(request.store.slow_queue, lambda: loaded.examples(index, fields.get("split")))
-    if fields.get("c") is None:
+    indices = [index] if isinstance(index, int) else index
+    batch = await request.submit(request.studio.store.slow_queue, lambda: loaded.examples(indices, fields.split))
+    if fields.c is None:
         return Batch(batch.x, loaded.as_condition(batch.y), batch.index)
-    return Batch(batch.x, parse_conditions(loaded, fields["c"], len(index)), batch.index)
+    return Batch(batch.x, parse_conditions(loaded, fields.c, len(indices)), batch.index)
 
 
-async def read_image(request: ApiRequest, to_example: Callable[[LoadedModel, bytes], Tensor]) -> Tensor:
-    """Read the field ``png`` as an example (1, *shape); the number of images read at once is limited."""
-    loaded, encoded = request.loaded, request.fields["png"]
-    with request.store.upload_slot():
+async def read_image(
+    request: ModelRequest[RunFields], encoded: str, to_example: Callable[[LoadedModel, bytes], Tensor]
+) -> Tensor:
+    """Read an image in base64 as an example (1, *shape); the number of images read at once is limited."""
+    store, loaded = request.studio.store, request.loaded
+    with store.upload_slot():
         x: Tensor = await request.submit(
-            request.store.slow_queue, lambda: to_example(loaded, image_upload.decode_base64(encoded))
+            store.slow_queue, lambda: to_example(loaded, image_upload.decode_base64(encoded))
         )
     return x
 
@@ -146,7 +173,7 @@ def parse_conditions(loaded: LoadedModel, c: Any, n: int) -> Tensor | None:
 
 def parse_example_conditions(loaded: LoadedModel, c: Any, n: int) -> Tensor | None:
     """Parse the condition of n examples that are not of the data: a conditional model needs it given."""
-    if c is None and getattr(loaded.model, "condition", None) is not None:
+    if c is None and loaded.model.requires_labels:
         raise ValueError(f"this model is conditional: give c, {_condition_hint(loaded)}")
     return None if c is None else parse_conditions(loaded, c, n)
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Annotated
 
+import msgspec
 import torch
-from elbowroom.latent import principal_components, tsne
-from elbowroom.plotting.latent_ranking import dimension_name
-from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
-from elbowroom.studio.api.inputs import SPLIT_FIELD
-from elbowroom.studio.http.json import json_response
-from elbowroom.studio.services.loaded_model import LoadedModel
+from msgspec import Meta
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 from torch import Tensor
 
 from elbowroom import errors
+from elbowroom.latent import principal_components, tsne
+from elbowroom.plotting.latent_ranking import dimension_name
+from elbowroom.studio.api.endpoint import ModelRequest, RunFields, endpoint
+from elbowroom.studio.api.inputs import SplitName
 from elbowroom.studio.http import media
 from elbowroom.studio.http.media import PNG
+from elbowroom.studio.services.loaded_model import LoadedModel
 
 #: Points of a map.
 MAX_POINTS = 5000
@@ -30,39 +30,67 @@ MAX_STRIP_PIXELS = 65_000
 MAX_SENT_NUMBERS = 2_000_000
 
 
-async def get_latent_map(request: ApiRequest) -> Response:
+class MapFields(RunFields):
+    """The fields of a request for a map."""
+
+    view: Annotated[str, Meta(description="dims:I,J, pca or tsne")] = "pca"
+    split: SplitName = None
+    n: Annotated[int, Meta(ge=5, le=MAX_POINTS, description="number of points, picked at random")] = 2000
+
+
+class LatentMap(msgspec.Struct):
+    """Points (n, 2) with their labels, indices and latents, and the affine map from the plane back to z."""
+
+    view: str
+    split: str
+    n: int
+    points: Annotated[list[list[float]], Meta(description="(n, 2)")]
+    labels: Annotated[list[int] | None, Meta(description="classes, or null")]
+    names: Annotated[list[str] | None, Meta(description="names of the classes")]
+    index: Annotated[list[int], Meta(description="indices in the split")]
+    axes: Annotated[dict[str, str], Meta(description="labels of the axes")]
+    map: Annotated[
+        dict[str, list[float]] | None,
+        Meta(description="z = centre + px x + py y; null where the view is not linear"),
+    ]
+    codes: Annotated[
+        str | None,
+        Meta(description="latents, (n, dims), base64 of little-endian float32; null where they are too many"),
+    ]
+    dims: Annotated[int, Meta(description="dimensions of z")]
+
+
+@endpoint("GET", "/api/plane", example={"view": "pca", "n": 500})
+async def get_latent_map(request: ModelRequest[MapFields]) -> LatentMap:
     """Project the latents of a split to two dimensions."""
-    loaded, fields = request.loaded, request.fields
-    view, split, n = fields["view"], fields["split"], fields["n"]
-    if not 5 <= n <= MAX_POINTS:
-        raise ValueError(f"n={n}: give 5 to {MAX_POINTS} points")
-    queue = request.store.long_queue if view == "tsne" else request.store.slow_queue
-    latent_map = await request.submit(
-        queue,
-        lambda: loaded.get_or_compute(("map", view, split, n), lambda: build_latent_map(loaded, view, split, n)),
+    loaded, fields, store = request.loaded, request.fields, request.studio.store
+    key = (fields.view, fields.split, fields.n)
+    latent_map: LatentMap = await request.submit(
+        store.long_queue if fields.view == "tsne" else store.slow_queue,
+        lambda: loaded.get_or_compute(("map", *key), lambda: build_latent_map(loaded, *key)),
     )
-    return await request.in_thread(lambda: json_response(latent_map))
+    return latent_map
 
 
-def build_latent_map(loaded: LoadedModel, view: str, split: str | None, n: int) -> dict[str, Any]:
-    """Return points (n, 2) with their labels, indices and latents, and the affine map from the plane back to z."""
+def build_latent_map(loaded: LoadedModel, view: str, split: str | None, n: int) -> LatentMap:
+    """Project the latents of n examples of a split."""
     name, batch, z = loaded.encode_split(split, n)
     points, axes, plane = _project(loaded, view, z)
     y, data = batch.y, loaded.data
     is_labeled = y is not None and y.dim() == 1 and not y.is_floating_point()
-    return {
-        "view": view,
-        "split": name,
-        "n": len(z),
-        "points": points.tolist(),
-        "labels": y.tolist() if is_labeled and y is not None else None,
-        "names": list(data.classes) if is_labeled and data.classes else None,
-        "index": batch.index.tolist(),
-        "axes": axes,
-        "map": None if loaded.is_quantized else plane,
-        "codes": _encode_floats(z) if z.numel() <= MAX_SENT_NUMBERS else None,
-        "dims": z.shape[1],
-    }
+    return LatentMap(
+        view=view,
+        split=name,
+        n=len(z),
+        points=points.tolist(),
+        labels=y.tolist() if is_labeled and y is not None else None,
+        names=list(data.classes) if is_labeled and data.classes else None,
+        index=batch.index.tolist(),
+        axes=axes,
+        map=None if loaded.is_quantized else plane,
+        codes=_encode_floats(z) if z.numel() <= MAX_SENT_NUMBERS else None,
+        dims=z.shape[1],
+    )
 
 
 def _encode_floats(values: Tensor) -> str:
@@ -91,7 +119,7 @@ def _project(loaded: LoadedModel, view: str, z: Tensor) -> tuple[Tensor, dict[st
     x, y = torch.eye(z.shape[1])[[i, j]]
     return (
         z[:, [i, j]],
-        {"x": dimension_name(loaded.run_view, i), "y": dimension_name(loaded.run_view, j)},
+        {"x": dimension_name(loaded, i), "y": dimension_name(loaded, j)},
         _plane_coordinates(center, x, y),
     )
 
@@ -108,17 +136,27 @@ def _parse_dims(text: str, size: int) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-async def get_examples(request: ApiRequest) -> Response:
+class StripFields(RunFields):
+    """The fields of a request for images side by side."""
+
+    index: Annotated[str, Meta(description="indices in the split, as 1,2,3")]
+    split: SplitName = None
+    size: Annotated[int, Meta(ge=8, le=512, description="side of each image, pixels")] = 56
+
+
+@endpoint("GET", "/api/examples", example={"index": "0,1,2", "split": "test"}, media_types=(PNG,))
+async def get_examples(request: ModelRequest[StripFields]) -> Response:
     """Show examples of a split side by side in one image."""
     fields, loaded = request.fields, request.loaded
     media.require_images(loaded.model.shape)
-    index, size = _parse_indices(fields["index"]), fields["size"]
-    if not 8 <= size <= 512 or len(index) * size > MAX_STRIP_PIXELS:
+    index = _parse_indices(fields.index)
+    if len(index) * fields.size > MAX_STRIP_PIXELS:
         raise ValueError(
-            f"{len(index)} images of {size} pixels: give sizes of 8 to 512, at most {MAX_STRIP_PIXELS:,} pixels in all"
+            f"{len(index)} images of {fields.size} pixels: give at most {MAX_STRIP_PIXELS:,} pixels in all"
         )
     response: Response = await request.submit(
-        request.store.slow_queue, lambda: media.strip_response(loaded.examples(index, fields["split"]).x, size)
+        request.studio.store.slow_queue,
+        lambda: media.strip_response(loaded.examples(index, fields.split).x, fields.size),
     )
     return response
 
@@ -128,40 +166,3 @@ def _parse_indices(text: str) -> list[int]:
     if len(parts) > MAX_STRIP_IMAGES or not all(part.strip().isdigit() and len(part) < 12 for part in parts):
         raise ValueError(f"index '{text[:20]}': give 1 to {MAX_STRIP_IMAGES} whole numbers, as 1,2,3")
     return [int(part) for part in parts]
-
-
-ENDPOINTS = [
-    Endpoint(
-        "GET",
-        "/api/plane",
-        "Project the latents of a split to two dimensions.",
-        {
-            "view": ApiField(str, "dims:I,J, pca or tsne", "pca"),
-            "split": SPLIT_FIELD,
-            "n": ApiField(int, f"number of points, at most {MAX_POINTS}, picked at random", 2000),
-        },
-        {
-            "points": "(n, 2)",
-            "labels": "classes, or null",
-            "map": "z = centre + px x + py y; null where the view is not linear",
-            "codes": "latents, (n, dims), base64 of little-endian float32; null where they are too many",
-        },
-        get_latent_map,
-        {"view": "pca", "n": 500},
-    ),
-    Endpoint(
-        "GET",
-        "/api/examples",
-        "Examples of a split side by side in one image.",
-        {
-            "split": SPLIT_FIELD,
-            "index": ApiField(str, "indices in the split, as 1,2,3"),
-            "size": ApiField(int, "side of each image, pixels", 56),
-        },
-        {},
-        get_examples,
-        {"index": "0,1,2", "split": "test"},
-        media_types=(PNG,),
-    ),
-]
-ROUTES: list[BaseRoute] = [endpoint.route for endpoint in ENDPOINTS]

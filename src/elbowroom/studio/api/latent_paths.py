@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
+from msgspec import UNSET, Meta
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.data import InMemorySplit
 from elbowroom.latent import PATHS, attribute_vector, interpolation, traversal
-from elbowroom.studio.api import inputs
-from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
-from elbowroom.studio.api.inputs import CONDITION_FIELD
+from elbowroom.studio.api import inputs, snippets
+from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
+from elbowroom.studio.api.inputs import Condition, Numbers, PathFormat, Pngs, SplitName
 from elbowroom.studio.http import media
-from elbowroom.studio.http.json import json_response
-from elbowroom.studio.http.media import GIF, JSON, NPZ, PNG
+from elbowroom.studio.http.json import RequestFields
 from elbowroom.studio.services.loaded_model import LoadedModel
 
 #: A path between two latents (D,) at positions t: (T, D).
@@ -27,64 +27,128 @@ LatentPath = Callable[[Tensor, Tensor, Tensor | Sequence[float]], Tensor]
 MAX_STEPS = 64
 #: Examples that an attribute direction is estimated from.
 MAX_DIRECTION_EXAMPLES = 2000
+END_DESCRIPTION = 'a latent, {"z": [...]}, or an example, {"index": 7, "split": "test"}'
 
 
-async def interpolate(request: ApiRequest) -> Response:
-    """Decode the path between two latents."""
+class PathEnd(RequestFields):
+    """One end of a path: a latent, or an example of the data."""
+
+    z: Annotated[list[Any] | None, Meta(description="a latent")] = None
+    index: Annotated[int | None, Meta(description="instead of z: the index of an example")] = None
+    split: SplitName = None
+
+
+class InterpolateFields(RunFields):
+    """The fields of a request to interpolate."""
+
+    a: Annotated[PathEnd, Meta(description=f"from: {END_DESCRIPTION}")]
+    b: Annotated[PathEnd, Meta(description="to: likewise")]
+    steps: Annotated[int, Meta(ge=2, le=MAX_STEPS, description="number of steps")] = 9
+    path: Annotated[str, Meta(description="linear or spherical")] = "linear"
+    c: Condition = None
+    format: PathFormat = "json"
+
+
+async def interpolate_snippets(request: ModelRequest[InterpolateFields]) -> Snippets:
+    """Return the snippets of an interpolation."""
     fields, loaded = request.fields, request.loaded
-    output_format = inputs.read_format(request, "json", "png", "gif", "npz")
     require_continuous(loaded)
-    t, path = read_path(request)
+    t, path = read_path(fields)
     (a, a_condition), (b, _) = [await read_path_end(request, name) for name in ("a", "b")]
     z = path(a.flatten(), b.flatten(), t)
-    use_own = fields["c"] is None and a_condition is not None
-    condition = a_condition if use_own else inputs.parse_conditions(loaded, fields["c"], 1)
+    z = z.reshape(len(z), *loaded.model.latent_shape)
+    c = fields.c if fields.c is not None or a_condition is None else a_condition[0].tolist()
+    lines = [
+        f"a = {snippets.tensor_expression(a.flatten())}",
+        f"b = {snippets.tensor_expression(b.flatten())}",
+        f'z = PATHS["{fields.path}"](a, b, torch.linspace(0, 1, {len(t)})).reshape(-1, *model.latent_shape)',
+    ]
+    first = inputs.parse_conditions(loaded, c, 1)
+    c = c if first is None or c is not None else first[0].tolist()
+    name = snippets.file_name("interpolation", fields.format)
+    return snippets.latents_snippets(loaded, z, c, name, lines, ["from elbowroom.latent import PATHS"])
+
+
+class Interpolation(msgspec.Struct):
+    """The examples on a path."""
+
+    z: Annotated[Tensor, Meta(description="latents on the path, (steps, latent)")]
+    pngs: Pngs = UNSET
+    x: Numbers = UNSET
+
+
+@endpoint(
+    "POST",
+    "/api/interpolate",
+    example={"a": {"index": 0, "split": "test"}, "b": {"index": 1, "split": "test"}, "steps": 5},
+    snippets=interpolate_snippets,
+)
+async def interpolate(request: ModelRequest[InterpolateFields]) -> Interpolation | Response:
+    """Decode the path between two latents."""
+    fields, loaded = request.fields, request.loaded
+    inputs.check_format(fields.format, loaded)
+    require_continuous(loaded)
+    t, path = read_path(fields)
+    (a, a_condition), (b, _) = [await read_path_end(request, name) for name in ("a", "b")]
+    z = path(a.flatten(), b.flatten(), t)
+    use_own = fields.c is None and a_condition is not None
+    condition = a_condition if use_own else inputs.parse_conditions(loaded, fields.c, 1)
     c = None if condition is None else condition[0]
-    x = await request.submit(request.store.quick_queue, lambda: interpolation(loaded.model, a, b, t, path, c))
-    responses: dict[str, Callable[[], Response]] = {
-        "json": lambda: json_response({"z": z} | media.json_examples(x)),
-        "npz": lambda: media.npz_response("interpolation", z=z.reshape(len(z), *loaded.model.latent_shape), x=x),
-        "gif": lambda: media.gif_response(x),
-        "png": lambda: media.png_response(x, len(x)),
-    }
-    return await request.in_thread(responses[output_format])
+    x = await request.submit(request.studio.store.quick_queue, lambda: interpolation(loaded.model, a, b, t, path, c))
+    if fields.format == "json":
+        return await request.in_thread(lambda: Interpolation(z, **media.json_examples(x)))
+    latents = z.reshape(len(z), *loaded.model.latent_shape)
+    return await request.in_thread(media.file_response, fields.format, "interpolation", x, len(x), z=latents, x=x)
 
 
-def read_path(request: ApiRequest) -> tuple[Tensor, LatentPath]:
+def read_path(fields: InterpolateFields) -> tuple[Tensor, LatentPath]:
     """Return the positions t in [0, 1] of an interpolation, (steps,), and the path through latent space."""
-    steps, name = request.fields["steps"], request.fields["path"]
-    if not 2 <= steps <= MAX_STEPS:
-        raise ValueError(f"steps={steps}: give 2 to {MAX_STEPS}")
-    if name not in PATHS:
-        raise errors.unknown_name("path", name[:20], PATHS)
-    return torch.linspace(0, 1, steps), PATHS[name]
+    if fields.path not in PATHS:
+        raise errors.unknown_name("path", fields.path[:20], PATHS)
+    return torch.linspace(0, 1, fields.steps), PATHS[fields.path]
 
 
-async def read_path_end(request: ApiRequest, name: str) -> tuple[Tensor, Tensor | None]:
+async def read_path_end(request: ModelRequest[InterpolateFields], name: str) -> tuple[Tensor, Tensor | None]:
     """Return the latent of one end of a path, and the condition (1, …) that an example of the data comes with."""
-    end, loaded = request.fields[name], request.loaded
-    if set(end) == {"z"}:
-        return inputs.parse_latent(loaded, end["z"]), None
-    if not {"index"} <= set(end) <= {"index", "split"} or type(end["index"]) is not int:
+    end, loaded, store = {"a": request.fields.a, "b": request.fields.b}[name], request.loaded, request.studio.store
+    if end.z is not None and end.index is None and end.split is None:
+        return inputs.parse_latent(loaded, end.z), None
+    index = end.index
+    if index is None or end.z is not None:
         raise ValueError(f'{name}: give {{"z": [...]}}, or {{"index": 7, "split": "test"}}')
-    batch = await request.submit(request.store.slow_queue, lambda: loaded.examples([end["index"]], end.get("split")))
+    batch = await request.submit(store.slow_queue, lambda: loaded.examples([index], end.split))
     c = loaded.as_condition(batch.y)
-    z, _ = await request.submit(request.store.quick_queue, loaded.encode, batch.x, c)
+    z, _ = await request.submit(store.quick_queue, loaded.encode, batch.x, c)
     return z[0].reshape(loaded.model.latent_shape), c
 
 
-async def get_attribute_direction(request: ApiRequest) -> Response:
-    """Return the direction of an attribute or class in latent space."""
-    loaded, name = request.loaded, request.fields["name"]
-    return json_response(
-        await request.submit(
-            request.store.slow_queue,
-            lambda: loaded.get_or_compute(("direction", name), lambda: attribute_direction(loaded, name)),
-        )
+class AttributeFields(RunFields):
+    """The fields of a request for a direction."""
+
+    name: Annotated[str, Meta(description="name of the attribute or class")]
+
+
+class AttributeDirection(msgspec.Struct):
+    """The direction of an attribute or class in latent space."""
+
+    name: str
+    vector: Annotated[list[float], Meta(description="(latent,)")]
+    examples_with: Annotated[int, Meta(description="number of examples with it")]
+    of: Annotated[int, Meta(description="number of all examples")]
+
+
+@endpoint("GET", "/api/attribute", example={"name": "3"})
+async def get_attribute_direction(request: ModelRequest[AttributeFields]) -> AttributeDirection:
+    """The direction of an attribute or a class: the mean latent with it minus the mean latent without."""
+    loaded, name = request.loaded, request.fields.name
+    direction: AttributeDirection = await request.submit(
+        request.studio.store.slow_queue,
+        lambda: loaded.get_or_compute(("direction", name), lambda: attribute_direction(loaded, name)),
     )
+    return direction
 
 
-def attribute_direction(loaded: LoadedModel, name: str) -> dict[str, Any]:
+def attribute_direction(loaded: LoadedModel, name: str) -> AttributeDirection:
     """Return the mean latent of the examples with an attribute, or of a class, minus that of the others."""
     require_continuous(loaded)
     data = loaded.data
@@ -96,94 +160,88 @@ def attribute_direction(loaded: LoadedModel, name: str) -> dict[str, Any]:
     vector = attribute_vector(loaded.model, InMemorySplit(batch.x, batch.y), index)
     assert batch.y is not None
     has_it = batch.y[:, index] > 0.5 if batch.y.dim() > 1 else batch.y == index
-    return {"name": name, "vector": vector.flatten().tolist(), "examples_with": int(has_it.sum()), "of": len(batch.x)}
+    return AttributeDirection(name, vector.flatten().tolist(), int(has_it.sum()), len(batch.x))
 
 
-async def traverse(request: ApiRequest) -> Response:
-    """Decode a latent with one dimension moved at a time."""
-    loaded, output_format = request.loaded, inputs.read_format(request, "json", "png", "gif", "npz")
+class TraverseFields(RunFields):
+    """The fields of a request to traverse."""
+
+    z: Annotated[list[Any], Meta(description="the latent")]
+    dims: Annotated[list[int], Meta(min_length=1, description="the dimensions to move")]
+    offsets: Annotated[list[float], Meta(min_length=1, description="offsets, in the units of z")]
+    c: Condition = None
+    format: PathFormat = "json"
+
+
+async def traverse_snippets(request: ModelRequest[TraverseFields]) -> Snippets:
+    """Return the snippets of a traversal."""
+    fields, loaded = request.fields, request.loaded
     require_continuous(loaded)
-    z, dims, offsets = parse_traversal(request)
-    condition = inputs.parse_conditions(loaded, request.fields["c"], 1)
+    z, offsets = parse_traversal(request)
+    conditions = inputs.parse_conditions(loaded, fields.c, 1)
+    c = None if conditions is None else conditions[0]
+    latents = z.flatten().repeat(len(fields.dims), len(offsets), 1)
+    for row, dim in enumerate(fields.dims):
+        latents[row, :, dim] += offsets
+    moved = f"{fields.dims}, {snippets.number_list(offsets)}{snippets.condition_argument(c)}"
+    lines = [
+        f"z = {snippets.tensor_expression(z)}",
+        *([] if c is None else [f"c = {snippets.tensor_expression(c)}"]),
+        f"x = traversal(model, z, {moved})",
+    ]
+    latents = latents.reshape(-1, *loaded.model.latent_shape)
+    words = snippets.decode_words(loaded, latents, None if c is None else c.tolist())
+    command = snippets.format_command(loaded, words, snippets.file_name("traversal", fields.format))
+    return command, snippets.format_python(loaded, lines, ["from elbowroom.latent import traversal"])
+
+
+class TraversalRow(msgspec.Struct):
+    """The examples of one dimension."""
+
+    pngs: Pngs = UNSET
+    x: Numbers = UNSET
+
+
+class Traversal(msgspec.Struct):
+    """A latent with one dimension moved at a time, decoded."""
+
+    dims: list[int]
+    offsets: Tensor
+    rows: Annotated[list[TraversalRow], Meta(description="for each dimension, pngs or x for each offset")]
+
+
+@endpoint(
+    "POST", "/api/traverse", example={"z": [0.0, 0.0], "dims": [0], "offsets": [-2, 0, 2]}, snippets=traverse_snippets
+)
+async def traverse(request: ModelRequest[TraverseFields]) -> Traversal | Response:
+    """Decode a latent with one dimension moved at a time."""
+    fields, loaded, dims = request.fields, request.loaded, request.fields.dims
+    inputs.check_format(fields.format, loaded)
+    require_continuous(loaded)
+    z, offsets = parse_traversal(request)
+    condition = inputs.parse_conditions(loaded, fields.c, 1)
     c = None if condition is None else condition[0]
-    x = await request.submit(request.store.quick_queue, lambda: traversal(loaded.model, z, dims, offsets, c))
-    responses: dict[str, Callable[[], Response]] = {
-        "json": lambda: json_response(
-            {"dims": dims, "offsets": offsets, "rows": [media.json_examples(row) for row in x]}
-        ),
-        "npz": lambda: media.npz_response("traversal", z=z, dims=torch.tensor(dims), offsets=offsets, x=x),
-        "gif": lambda: media.gif_response(torch.cat(list(x), -2)),
-        "png": lambda: media.png_response(x.flatten(0, 1), len(offsets)),
-    }
-    return await request.in_thread(responses[output_format])
+    x = await request.submit(request.studio.store.quick_queue, lambda: traversal(loaded.model, z, dims, offsets, c))
+    if fields.format == "json":
+        return await request.in_thread(
+            lambda: Traversal(dims, offsets, [TraversalRow(**media.json_examples(row)) for row in x])
+        )
+    images = torch.cat(list(x), -2) if fields.format == "gif" else x.flatten(0, 1)
+    arrays = {"z": z, "dims": torch.tensor(dims), "offsets": offsets, "x": x}
+    return await request.in_thread(media.file_response, fields.format, "traversal", images, len(offsets), **arrays)
 
 
-def parse_traversal(request: ApiRequest) -> tuple[Tensor, list[int], Tensor]:
-    """Parse the latent to start from, the dimensions to move, and the offsets."""
-    dims, values = request.fields["dims"], request.fields["offsets"]
-    if not dims or not all(type(dim) is int for dim in dims):
-        raise ValueError("dims: give whole numbers, the dimensions to move")
-    offsets = inputs.parse_array([values], (len(values) or 1,), "offsets", 1)[0]
-    if len(dims) * len(offsets) > inputs.MAX_LATENTS:
-        raise ValueError(f"{len(dims)} dims x {len(offsets)} offsets: ask for at most {inputs.MAX_LATENTS} examples")
-    return inputs.parse_latent(request.loaded, request.fields["z"]), dims, offsets
+def parse_traversal(request: ModelRequest[TraverseFields]) -> tuple[Tensor, Tensor]:
+    """Parse the latent to start from, and the offsets."""
+    fields = request.fields
+    offsets = inputs.parse_array([fields.offsets], (len(fields.offsets),), "offsets", 1)[0]
+    if len(fields.dims) * len(offsets) > inputs.MAX_LATENTS:
+        size = f"{len(fields.dims)} dims x {len(offsets)} offsets"
+        raise ValueError(f"{size}: ask for at most {inputs.MAX_LATENTS} examples")
+    return inputs.parse_latent(request.loaded, fields.z), offsets
 
 
 def require_continuous(loaded: LoadedModel) -> None:
     """Raise ValueError for a model whose latents are codebook entries."""
     if loaded.is_quantized:
         raise ValueError("the latents are codebook entries: they have no axes to move along, and nothing between")
-
-
-FORMAT_FIELD = ApiField(str, "json, png, gif or npz", "json")
-END_DESCRIPTION = 'a latent, {"z": [...]}, or an example, {"index": 7, "split": "test"}'
-MEDIA_TYPES = (JSON, PNG, GIF, NPZ)
-ENDPOINTS = [
-    Endpoint(
-        "POST",
-        "/api/interpolate",
-        "Decode the path between two latents.",
-        {
-            "a": ApiField(dict, f"from: {END_DESCRIPTION}"),
-            "b": ApiField(dict, "to: likewise"),
-            "steps": ApiField(int, f"number of steps, 2 to {MAX_STEPS}", 9),
-            "path": ApiField(str, "linear or spherical", "linear"),
-            "c": CONDITION_FIELD,
-            "format": FORMAT_FIELD,
-        },
-        {
-            "z": "latents on the path, (steps, latent)",
-            "pngs": "images as data URLs",
-            "x": "examples of any other kind",
-        },
-        interpolate,
-        {"a": {"index": 0, "split": "test"}, "b": {"index": 1, "split": "test"}, "steps": 5},
-        media_types=MEDIA_TYPES,
-    ),
-    Endpoint(
-        "GET",
-        "/api/attribute",
-        "The direction of an attribute or a class: the mean latent with it minus the mean latent without.",
-        {"name": ApiField(str, "name of the attribute or class")},
-        {"vector": "(latent,)", "examples_with": "number of examples with it", "of": "number of all examples"},
-        get_attribute_direction,
-        {"name": "3"},
-    ),
-    Endpoint(
-        "POST",
-        "/api/traverse",
-        "Decode a latent with one dimension moved at a time.",
-        {
-            "z": ApiField(list, "the latent"),
-            "dims": ApiField(list, "the dimensions to move"),
-            "offsets": ApiField(list, "offsets, in the units of z"),
-            "c": CONDITION_FIELD,
-            "format": FORMAT_FIELD,
-        },
-        {"rows": "for each dimension, pngs or x for each offset"},
-        traverse,
-        {"z": [0.0, 0.0], "dims": [0], "offsets": [-2, 0, 2]},
-        media_types=MEDIA_TYPES,
-    ),
-]
-ROUTES: list[BaseRoute] = [endpoint.route for endpoint in ENDPOINTS]

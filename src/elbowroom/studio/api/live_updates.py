@@ -6,15 +6,16 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
+from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
-from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from elbowroom.studio.api.endpoint import websocket
 from elbowroom.studio.errors import LOG
-from elbowroom.studio.http.json import check_fields, parse_json, to_json
+from elbowroom.studio.http.json import RequestFields, convert_fields, parse_json, to_json
 from elbowroom.studio.services.run_images import file_url, image_file
 from elbowroom.studio.services.run_index import RunIndex
 from elbowroom.studio.services.run_summary import RunUpdate
@@ -31,6 +32,12 @@ MAX_PAGES = 64
 MAX_WATCHED_RUNS = 50
 #: Rows of one run that may wait for a page.
 MAX_PENDING_ROWS = 1000
+
+
+class WatchMessage(RequestFields):
+    """The runs, by name, whose rows a page wants."""
+
+    watch: Annotated[list[str], Meta(max_length=MAX_WATCHED_RUNS)]
 
 
 class PageSubscription:
@@ -149,10 +156,8 @@ async def _receive_watches(socket: WebSocket, subscription: PageSubscription) ->
     with suppress(WebSocketDisconnect, KeyError, RuntimeError):
         while True:
             try:
-                runs = check_fields(parse_json(await socket.receive_text()), {"watch": list})["watch"]
-                if len(runs) > MAX_WATCHED_RUNS or not all(isinstance(run, str) for run in runs):
-                    raise ValueError(f"watch: give at most {MAX_WATCHED_RUNS} runs, each by its name")
-                subscription.watched_runs = frozenset(runs)
+                message = convert_fields(parse_json(await socket.receive_text()), WatchMessage)
+                subscription.watched_runs = frozenset(message.watch)
             except ValueError as error:
                 await socket.send_text(to_json({"type": "error", "error": str(error)}))
 
@@ -165,9 +170,7 @@ async def _send_updates(socket: WebSocket, subscription: PageSubscription) -> No
                     await socket.send_text(message)
 
 
+@websocket("/ws/live")
 async def handle_live_socket(socket: WebSocket) -> None:
     """Serve the WebSocket of one page."""
-    await socket.app.state.studio.live.serve(socket)
-
-
-ROUTES: list[BaseRoute] = [WebSocketRoute("/ws/live", handle_live_socket)]
+    await socket.app.state.live.serve(socket)

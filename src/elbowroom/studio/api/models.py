@@ -3,62 +3,93 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
-from elbowroom.plotting.latent_ranking import n_latents, ranked_dimensions
-from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
-from elbowroom.studio.api.inputs import CONDITION_FIELD, EXAMPLE_FIELDS
-from elbowroom.studio.http.json import json_response
-from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
+from msgspec import UNSET, Meta
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 from torch import Tensor
 
-from elbowroom.studio.api import inputs
+from elbowroom.plotting.latent_ranking import n_latents, ranked_dimensions
+from elbowroom.studio.api import inputs, snippets
+from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
+from elbowroom.studio.api.inputs import Condition, ExampleFields, Examples, Format, Latents, Numbers, Pngs
 from elbowroom.studio.http import media
-from elbowroom.studio.http.media import JSON, NPZ, PNG
+from elbowroom.studio.services.loaded_model import RNG_LOCK, ConditionSpec, LoadedModel
 
 #: Samples in one request.
 MAX_SAMPLES = 256
+TEMPERATURE_DESCRIPTION = "1 is the prior itself, 0 its mean; in a hierarchy only the topmost latent is scaled"
 #: Draws from the prior for its statistics.
 NUM_PRIOR_DRAWS = 256
 
 
-async def get_model(request: ApiRequest) -> Response:
-    """Describe a model: shapes, condition, splits, statistics of its latents."""
-    return json_response(await request.submit(request.store.slow_queue, lambda: model_info(request.loaded)))
+class ModelInfo(msgspec.Struct):
+    """The description of a model, with the statistics of its latents."""
+
+    shape: Annotated[list[int], Meta(description="of an example")]
+    latent_shape: Annotated[list[int], Meta(description="of z")]
+    latent: Annotated[int, Meta(description="the number of dimensions of z")]
+    picture: Annotated[bool, Meta(description="whether examples are images")]
+    conditional: Annotated[
+        ConditionSpec | None, Meta(description="the condition's kind, names and size; null for an unconditional model")
+    ]
+    prior: Annotated[bool, Meta(description="whether it can be sampled from")]
+    quantised: Annotated[bool, Meta(description="whether latents are codebook entries")]
+    splits: Annotated[dict[str, int | None], Meta(description="the number of examples of each split")]
+    labels: Annotated[list[str] | None, Meta(description="names of the classes")]
+    attributes: Annotated[list[str] | None, Meta(description="names of the attributes")]
+    examples: Annotated[bool, Meta(description="whether the data is available")]
+    why: Annotated[str | None, Meta(description="why the data is not available; null if it is")]
+    version: Annotated[str, Meta(description="changes with the weights")]
+    kl: Annotated[
+        list[float] | None,
+        Meta(description="KL of each dimension of z, nats; null where it is undefined, or there is no data"),
+    ]
+    active: Annotated[list[int], Meta(description="the dimensions, the most informative first")]
+    spread: Annotated[list[float], Meta(description="standard deviation of z")]
+    centre: Annotated[list[float], Meta(description="mean of z")]
+    latents: Annotated[str, Meta(description="what these are statistics of")]
 
 
-def model_info(loaded: LoadedModel) -> dict[str, Any]:
-    """Return the description of a model as JSON fields."""
-    data_error, condition = loaded.data_error, loaded.condition_spec
+@endpoint("GET", "/api/model")
+async def get_model(request: ModelRequest[RunFields]) -> ModelInfo:
+    """Describe a model and the statistics of its latents over its data."""
+    info: ModelInfo = await request.submit(request.studio.store.slow_queue, lambda: model_info(request.loaded))
+    return info
+
+
+def model_info(loaded: LoadedModel) -> ModelInfo:
+    """Return the description of a model."""
+    data_error, condition = loaded.missing_data_reason, loaded.condition_spec
     data = None if data_error else loaded.data
     sizes = loaded.run.record["data"].get("sizes") or {}
     statistics: dict[str, Any] = loaded.get_or_compute(
         ("latent", data_error),
         lambda: _latent_statistics(loaded) if data is not None else _prior_statistics(loaded),
     )
-    return {
-        "shape": list(loaded.model.shape),
-        "latent_shape": list(loaded.model.latent_shape),
-        "latent": math.prod(loaded.model.latent_shape),
-        "picture": loaded.has_images,
-        "conditional": condition and {"kind": condition.kind, "names": list(condition.names), "size": condition.size},
-        "prior": loaded.has_prior,
-        "quantised": loaded.is_quantized,
-        "splits": sizes if data is None else {name: sizes.get(name) for name in data.splits},
-        "labels": data and data.classes and list(data.classes),
-        "attributes": data and data.attributes and list(data.attributes),
-        "examples": data is not None,
-        "why": data_error,
-        "version": loaded.version,
-    } | statistics
+    return ModelInfo(
+        shape=list(loaded.model.shape),
+        latent_shape=list(loaded.model.latent_shape),
+        latent=math.prod(loaded.model.latent_shape),
+        picture=loaded.has_images,
+        conditional=condition,
+        prior=loaded.has_prior,
+        quantised=loaded.is_quantized,
+        splits=sizes if data is None else {name: sizes.get(name) for name in data.splits},
+        labels=list(data.classes) if data and data.classes else None,
+        attributes=list(data.attributes) if data and data.attributes else None,
+        examples=data is not None,
+        why=data_error or None,
+        version=loaded.version,
+        **statistics,
+    )
 
 
 def _latent_statistics(loaded: LoadedModel) -> dict[str, Any]:
     """Return mean, standard deviation and KL of each dimension of the latents of held-out examples."""
-    view = loaded.run_view
+    view = loaded
     order, scores, unit = ranked_dimensions(view)
     is_kl = unit.startswith("KL")
     latents = f"{n_latents(view)} latent{'s'[: n_latents(view) != 1]}"
@@ -93,45 +124,109 @@ def _prior_statistics(loaded: LoadedModel) -> dict[str, Any]:
     }
 
 
-async def encode(request: ApiRequest) -> Response:
+async def encode_snippets(request: ModelRequest[ExampleFields]) -> Snippets:
+    """Return the snippets of encoded examples."""
+    batch = await inputs.read_examples(request)
+    line = f"z = model.encode(x{snippets.condition_argument(batch.y)})"
+    return snippets.examples_snippets(request, batch, line, "encoded.npz")
+
+
+class Encoded(msgspec.Struct):
+    """The posterior of examples."""
+
+    z: Annotated[Tensor, Meta(description="means, (n, latent)")]
+    std: Annotated[Tensor | None, Meta(description="standard deviations, or null where the posterior is a point")]
+
+
+@endpoint("POST", "/api/encode", example={"index": [0, 1], "split": "test"}, snippets=encode_snippets)
+async def encode(request: ModelRequest[ExampleFields]) -> Encoded:
     """Encode examples to the mean and standard deviation of q(z|x)."""
     batch = await inputs.read_examples(request)
-    z, std = await request.submit(request.store.quick_queue, request.loaded.encode, batch.x, batch.y)
-    return await request.in_thread(lambda: json_response({"z": z, "std": std}))
+    return Encoded(*await request.submit(request.studio.store.quick_queue, request.loaded.encode, batch.x, batch.y))
 
 
-async def decode(request: ApiRequest) -> Response:
+class DecodeFields(RunFields):
+    """The fields of a request to decode."""
+
+    z: Latents
+    c: Condition = None
+    format: Format = "json"
+    columns: Annotated[int | None, Meta(description="columns of a PNG with several images")] = None
+
+
+async def decode_snippets(request: ModelRequest[DecodeFields]) -> Snippets:
+    """Return the snippets of decoded latents."""
+    fields, loaded = request.fields, request.loaded
+    z, name = inputs.parse_latents(loaded, fields.z), snippets.file_name("decoded", fields.format)
+    return snippets.latents_snippets(loaded, z, fields.c, name, [f"z = {snippets.tensor_expression(z)}"])
+
+
+@endpoint("POST", "/api/decode", example={"z": [[0.0, 0.0]]}, snippets=decode_snippets)
+async def decode(request: ModelRequest[DecodeFields]) -> Examples | Response:
     """Decode latents to the mean of p(x|z)."""
-    fields, output_format = request.fields, inputs.read_format(request, "json", "png", "npz")
-    z = inputs.parse_latents(request.loaded, fields["z"])
-    c = inputs.parse_conditions(request.loaded, fields["c"], len(z))
-    (x,) = await request.submit(request.store.quick_queue, request.loaded.decode, z, c)
-    if output_format == "json":
-        return await request.in_thread(lambda: media.array_response(x))
-    if output_format == "png":
-        return await request.in_thread(lambda: media.png_response(x, fields["columns"]))
-    return await request.in_thread(lambda: media.npz_response("decoded", z=z, x=x, c=c))
+    fields, loaded = request.fields, request.loaded
+    inputs.check_format(fields.format, loaded)
+    z = inputs.parse_latents(loaded, fields.z)
+    c = inputs.parse_conditions(loaded, fields.c, len(z))
+    (x,) = await request.submit(request.studio.store.quick_queue, loaded.decode, z, c)
+    if fields.format == "json":
+        return Examples(x, list(x.shape))
+    return await request.in_thread(media.file_response, fields.format, "decoded", x, fields.columns, z=z, x=x, c=c)
 
 
-async def sample(request: ApiRequest) -> Response:
+class SampleFields(RunFields):
+    """The fields of a request for samples."""
+
+    n: Annotated[int, Meta(ge=1, le=MAX_SAMPLES, description="number of samples")] = 16
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="seed of the random generator")] = 0
+    temperature: Annotated[float, Meta(ge=0, le=10, description=TEMPERATURE_DESCRIPTION)] = 1.0
+    c: Condition = None
+    format: Format = "json"
+
+
+async def sample_snippets(request: ModelRequest[SampleFields]) -> Snippets:
+    """Return the snippets of draws from the prior."""
+    fields, loaded, t = request.fields, request.loaded, request.fields.temperature
+    c = inputs.parse_conditions(loaded, fields.c, fields.n)
+    argument = snippets.condition_argument(c)
+    lines = [
+        *snippets.condition_lines(c),
+        f"torch.manual_seed({fields.seed})",
+        "with torch.no_grad():",
+        f"    z = model.draw_prior({fields.n}{argument})",
+    ]
+    if t != 1:
+        mean = prior_mean(loaded, c)
+        is_zero = isinstance(mean, float) or not bool(mean.any())
+        condition = "" if c is None or loaded.can_cycle_classes else "model.condition(c)"
+        lines.append(f"    z = {t} * z" if is_zero else f"    z = {t} * z + {1 - t} * model.prior({condition}).mean")
+    lines.append(f"    x = model.decode(z{argument}).mean")
+    label_words = None if t != 1 else snippets.label_words(loaded, fields.c)
+    words = None if label_words is None else ["sample", "-n", str(fields.n), "--seed", str(fields.seed), *label_words]
+    command = snippets.format_command(loaded, words, snippets.file_name("samples", fields.format))
+    return command, snippets.format_python(loaded, lines)
+
+
+class Samples(msgspec.Struct):
+    """Draws from the prior, decoded."""
+
+    z: Annotated[Tensor, Meta(description="latents, (n, latent)")]
+    pngs: Pngs = UNSET
+    x: Numbers = UNSET
+
+
+@endpoint("POST", "/api/sample", example={"n": 4, "seed": 0}, snippets=sample_snippets)
+async def sample(request: ModelRequest[SampleFields]) -> Samples | Response:
     """Draw from the prior and decode."""
-    fields, output_format = request.fields, inputs.read_format(request, "json", "png", "npz")
-    n, seed, temperature = fields["n"], fields["seed"], fields["temperature"]
-    if not 1 <= n <= MAX_SAMPLES:
-        raise ValueError(f"n={n}: give 1 to {MAX_SAMPLES}")
-    if not 0 <= temperature <= 10:
-        raise ValueError(f"temperature={temperature:g}: give 0 to 10; 1 is the prior itself")
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed={seed}: give a whole number from 0 to 2**63 - 1")
-    c = inputs.parse_conditions(request.loaded, fields["c"], n)
+    fields, loaded = request.fields, request.loaded
+    inputs.check_format(fields.format, loaded)
+    c = inputs.parse_conditions(loaded, fields.c, fields.n)
     x, z = await request.submit(
-        request.store.quick_queue, lambda: draw_samples(request.loaded, n, c, seed, temperature)
+        request.studio.store.quick_queue, lambda: draw_samples(loaded, fields.n, c, fields.seed, fields.temperature)
     )
-    if output_format == "json":
-        return await request.in_thread(lambda: json_response({"z": z.flatten(1)} | media.json_examples(x)))
-    if output_format == "png":
-        return await request.in_thread(lambda: media.png_response(x))
-    return await request.in_thread(lambda: media.npz_response("samples", z=z, x=x, c=c))
+    if fields.format == "json":
+        return await request.in_thread(lambda: Samples(z.flatten(1), **media.json_examples(x)))
+    return await request.in_thread(media.file_response, fields.format, "samples", x, z=z, x=x, c=c)
 
 
 def draw_samples(loaded: LoadedModel, n: int, c: Tensor | None, seed: int, temperature: float) -> tuple[Tensor, Tensor]:
@@ -152,35 +247,33 @@ def draw_samples(loaded: LoadedModel, n: int, c: Tensor | None, seed: int, tempe
 
 def prior_mean(loaded: LoadedModel, c: Tensor | None) -> Tensor | float:
     """Return the mean of the prior of z, given c; a hierarchy's topmost latent has mean 0."""
-    prior, condition = getattr(loaded.model, "prior", None), getattr(loaded.model, "condition", None)
-    if prior is None:
-        return 0.0
-    mean: Tensor = prior().mean if condition is None else prior(condition(c)).mean
-    return mean
+    prior = loaded.model.latent_prior(c)
+    return 0.0 if prior is None else prior.mean
 
 
-async def reconstruct(request: ApiRequest) -> Response:
+class ReconstructFields(ExampleFields):
+    """The fields of a request to reconstruct."""
+
+    format: Format = "json"
+
+
+async def reconstruct_snippets(request: ModelRequest[ReconstructFields]) -> Snippets:
+    """Return the snippets of reconstructed examples."""
+    batch = await inputs.read_examples(request)
+    line = f"x = model.reconstruct(x{snippets.condition_argument(batch.y)})"
+    return snippets.examples_snippets(request, batch, line, snippets.file_name("reconstructed", request.fields.format))
+
+
+@endpoint("POST", "/api/reconstruct", example={"index": [0, 1], "split": "test"}, snippets=reconstruct_snippets)
+async def reconstruct(request: ModelRequest[ReconstructFields]) -> Examples | Response:
     """Reconstruct examples: the mean of p(x|z) at the posterior mean."""
-    output_format = inputs.read_format(request, "json", "png", "npz")
+    output_format, loaded = request.fields.format, request.loaded
+    inputs.check_format(output_format, loaded)
     batch = await inputs.read_examples(request)
-    (x,) = await request.submit(request.store.quick_queue, request.loaded.reconstruct, batch.x, batch.y)
+    (x,) = await request.submit(request.studio.store.quick_queue, loaded.reconstruct, batch.x, batch.y)
     if output_format == "json":
-        return await request.in_thread(lambda: media.array_response(x))
-    if output_format == "png":
-        return await request.in_thread(lambda: media.png_response(x))
-    return await request.in_thread(lambda: media.npz_response("reconstructed", x=batch.x, reconstruction=x))
-
-
-async def score(request: ApiRequest) -> Response:
-    """Score examples: reconstruction term, ELBO, importance bound."""
-    batch = await inputs.read_examples(request)
-    values = await request.submit(
-        request.store.slow_queue, request.loaded.scores, batch.x, batch.y, torch.arange(len(batch.x))
-    )
-    scores = dict(zip(SCORE_DESCRIPTIONS, values, strict=False))
-    return json_response(
-        {"scores": scores, "unit": "nats", "about": {name: SCORE_DESCRIPTIONS[name] for name in scores}}
-    )
+        return Examples(x, list(x.shape))
+    return await request.in_thread(media.file_response, output_format, "reconstructed", x, x=batch.x, reconstruction=x)
 
 
 SCORE_DESCRIPTIONS = {
@@ -190,89 +283,20 @@ SCORE_DESCRIPTIONS = {
 }
 
 
-FORMAT_FIELD = ApiField(str, "json, png or npz", "json")
-LATENTS_FIELD = ApiField(list, "latents, each flat or in the model's latent shape")
-MEDIA_TYPES = (JSON, PNG, NPZ)
-ENDPOINTS = [
-    Endpoint(
-        "GET",
-        "/api/model",
-        "Describe a model and the statistics of its latents over its data.",
-        {},
-        {
-            "shape": "of an example",
-            "latent_shape": "of z; the field latent is the number of its dimensions",
-            "conditional": "the condition's kind, names and size; null for an unconditional model",
-            "kl": "KL of each dimension of z, nats; null where it is undefined, or there is no data",
-            "active": "the dimensions, the most informative first",
-            "centre": "the mean of z; the field spread has its standard deviations",
-            "splits": "the number of examples of each split",
-            "why": "why the data is not available; null if it is",
-        },
-        get_model,
-    ),
-    Endpoint(
-        "POST",
-        "/api/encode",
-        "Encode examples to the mean and standard deviation of q(z|x).",
-        EXAMPLE_FIELDS,
-        {"z": "means, (n, latent)", "std": "standard deviations, or null where the posterior is a point"},
-        encode,
-        {"index": [0, 1], "split": "test"},
-        accepts_image=True,
-    ),
-    Endpoint(
-        "POST",
-        "/api/decode",
-        "Decode latents to the mean of p(x|z).",
-        {
-            "z": LATENTS_FIELD,
-            "c": CONDITION_FIELD,
-            "format": FORMAT_FIELD,
-            "columns": ApiField(int | None, "columns of a PNG with several images", None),
-        },
-        {"x": "examples, (n, *shape)", "shape": "of x"},
-        decode,
-        {"z": [[0.0, 0.0]]},
-        media_types=MEDIA_TYPES,
-    ),
-    Endpoint(
-        "POST",
-        "/api/sample",
-        "Draw from the prior and decode. The temperature scales the draws about the prior's mean; in a hierarchy only "
-        "the topmost latent is scaled.",
-        {
-            "n": ApiField(int, f"number of samples, at most {MAX_SAMPLES}", 16),
-            "seed": ApiField(int, "seed of the random generator", 0),
-            "temperature": ApiField(float, "1 is the prior itself, 0 its mean", 1.0),
-            "c": CONDITION_FIELD,
-            "format": FORMAT_FIELD,
-        },
-        {"z": "latents, (n, latent)", "pngs": "images as data URLs", "x": "examples of any other kind"},
-        sample,
-        {"n": 4, "seed": 0},
-        media_types=MEDIA_TYPES,
-    ),
-    Endpoint(
-        "POST",
-        "/api/reconstruct",
-        "Reconstruct examples: the mean of p(x|z) at the posterior mean.",
-        EXAMPLE_FIELDS | {"format": FORMAT_FIELD},
-        {"x": "reconstructions, (n, *shape)", "shape": "of x"},
-        reconstruct,
-        {"index": [0, 1], "split": "test"},
-        accepts_image=True,
-        media_types=MEDIA_TYPES,
-    ),
-    Endpoint(
-        "POST",
-        "/api/score",
-        "Score examples: reconstruction term, ELBO and importance bound.",
-        EXAMPLE_FIELDS,
-        {"scores": "by name, one for each example", "unit": "nats", "about": "a description of each score"},
-        score,
-        {"index": [0, 1], "split": "test"},
-        accepts_image=True,
-    ),
-]
-ROUTES: list[BaseRoute] = [endpoint.route for endpoint in ENDPOINTS]
+class Scores(msgspec.Struct):
+    """Scores of examples."""
+
+    scores: Annotated[dict[str, Tensor], Meta(description="by name, one for each example")]
+    about: Annotated[dict[str, str], Meta(description="a description of each score")]
+    unit: str = "nats"
+
+
+@endpoint("POST", "/api/score", example={"index": [0, 1], "split": "test"})
+async def score(request: ModelRequest[ExampleFields]) -> Scores:
+    """Score examples: reconstruction term, ELBO and importance bound."""
+    batch = await inputs.read_examples(request)
+    values = await request.submit(
+        request.studio.store.slow_queue, request.loaded.scores, batch.x, batch.y, torch.arange(len(batch.x))
+    )
+    scores = dict(zip(SCORE_DESCRIPTIONS, values, strict=False))
+    return Scores(scores, {name: SCORE_DESCRIPTIONS[name] for name in scores})

@@ -1,44 +1,39 @@
-"""Description of the API: an OpenAPI document and a page for people, both from the list of endpoints."""
+"""Description of the API: an OpenAPI document and a page for people, both from the registered endpoints."""
 
 from __future__ import annotations
 
 import json
 from functools import cache
-from html import escape
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args
+from typing import Any
+from urllib.parse import urlencode
 
-from starlette.requests import Request
+import msgspec
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
+from torch import Tensor
 
 from elbowroom import __version__
-from elbowroom.studio.api import latent_map, latent_paths, models, own_image, snippets
-from elbowroom.studio.api.endpoint import RUN_FIELD, ApiField, Endpoint
-from elbowroom.studio.http.json import REQUIRED, json_response
+from elbowroom.studio.api.endpoint import ENDPOINTS, ApiRequest, Endpoint, QueryFields, endpoint
+from elbowroom.studio.http.media import JSON
+from elbowroom.web.render import environment
 
-ENDPOINTS: tuple[Endpoint, ...] = (
-    *models.ENDPOINTS,
-    *latent_map.ENDPOINTS,
-    *own_image.ENDPOINTS,
-    *latent_paths.ENDPOINTS,
-)
-JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
-EXAMPLE_RUN = "vae-digits-1"
 PAGE_TEMPLATE = Path(__file__).parents[1] / "static" / "api.html"
 #: The error responses of every endpoint, by status.
 ERROR_DESCRIPTIONS = {
     "400": "the request is wrong: one line that says why",
     "404": "there is no such run",
+    "409": "the state of the run, or of the runs folder, does not allow it",
     "413": "the body is too large",
     "429": "too many requests are waiting",
 }
+NO_FIELDS: dict[str, Any] = {"properties": {}}
+ERROR_SCHEMA = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 
 
-async def get_openapi(request: Request) -> Response:
-    """Return the OpenAPI document."""
-    return json_response(openapi_document())
+@endpoint("GET", "/api/openapi.json")
+def get_openapi(request: ApiRequest[QueryFields]) -> dict[str, Any]:
+    """This description, as an OpenAPI document."""
+    return openapi_document()
 
 
 @cache
@@ -46,138 +41,91 @@ def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of all endpoints.
 
     >>> sorted(openapi_document()["paths"])[:3]
-    ['/api/attribute', '/api/code', '/api/decode']
+    ['/api', '/api/attribute', '/api/code']
     """
-    paths = {endpoint.path: {endpoint.method.lower(): _endpoint_operation(endpoint)} for endpoint in ENDPOINTS}
-    paths["/api/code"] = {"post": _snippets_operation()}
+    items = list(ENDPOINTS.values())
+    types = [item.fields_type for item in items] + [item.answer_type for item in items if item.answer_type]
+    schemas, components = msgspec.json.schema_components(
+        types, schema_hook=_tensor_schema, ref_template="#/components/schemas/{name}"
+    )
+    by_type = dict(zip(map(repr, types), schemas, strict=True))
+    paths = {item.path: {item.method.lower(): _endpoint_operation(item, by_type, components)} for item in items}
     return {
         "openapi": "3.1.0",
         "info": {"title": "elbowroom studio", "version": __version__},
         "paths": paths,
-        "components": {
-            "schemas": {"Error": {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}}
-        },
+        "components": {"schemas": components | {"Error": ERROR_SCHEMA}},
     }
 
 
-def _endpoint_operation(endpoint: Endpoint) -> dict[str, Any]:
-    fields = {"run": RUN_FIELD} | endpoint.fields
-    operation: dict[str, Any] = {"summary": endpoint.summary, "operationId": endpoint.path.rpartition("/")[2]}
-    if endpoint.method == "GET":
+def _tensor_schema(kind: Any) -> dict[str, Any]:
+    assert kind is Tensor, kind
+    return {"type": "array"}
+
+
+def _endpoint_operation(item: Endpoint, schemas: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {"summary": item.summary, "operationId": item.path.rpartition("/")[2]}
+    if item.method == "GET":
+        fields = components[item.fields_type.__name__]
         operation["parameters"] = [
-            {"name": name, "in": "query", "required": field.default is REQUIRED, "description": field.description}
-            | {"schema": _field_schema(field)}
-            for name, field in fields.items()
+            {"name": name, "in": "query", "required": name in fields["required"]}
+            | {"description": schema.get("description", ""), "schema": schema}
+            for name, schema in fields["properties"].items()
         ]
     else:
-        body: dict[str, Any] = {
-            "application/json": {"schema": _object_schema(fields), "example": example_fields(endpoint)}
-        }
-        if endpoint.accepts_image:
+        body: dict[str, Any] = {JSON: {"schema": schemas[repr(item.fields_type)], "example": item.example_fields}}
+        if item.accepts_image:
             body["image/*"] = {"schema": {"type": "string", "format": "binary"}}
         operation["requestBody"] = {"required": True, "content": body}
-    properties = {name: {"description": text} for name, text in endpoint.response_fields.items()}
-    content = {
-        media_type: {"schema": {"type": "object", "properties": properties}} if media_type == "application/json" else {}
-        for media_type in endpoint.media_types
-    }
-    responses = {"200": {"description": endpoint.summary, "content": content}} | _error_responses()
-    return operation | {"responses": responses}
+    answer = {"schema": schemas[repr(item.answer_type)]} if item.answer_type else {}
+    content = {media_type: answer if media_type == JSON else {} for media_type in item.media_types}
+    error = {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
+    errors = {status: {"description": text, "content": error} for status, text in ERROR_DESCRIPTIONS.items()}
+    return operation | {"responses": {"200": {"description": item.summary, "content": content}} | errors}
 
 
-def _snippets_operation() -> dict[str, Any]:
-    do = ApiField(str, f"one of {', '.join(snippets.WRITERS)}; the other fields are those of that endpoint")
-    schema = _object_schema({"do": do, "run": RUN_FIELD}) | {"additionalProperties": True}
-    body = {"schema": schema, "example": {"do": "sample", "run": EXAMPLE_RUN, "n": 4}}
-    properties = {"command": {"type": ["string", "null"]}, "python": {"type": "string"}}
-    content = {"application/json": {"schema": {"type": "object", "properties": properties}}}
+@endpoint("GET", "/api", media_types=("text/html",))
+def get_api_page(request: ApiRequest[QueryFields]) -> Response:
+    """This description, as a page."""
+    base_url = str(request.http.base_url).rstrip("/")
+    components = openapi_document()["components"]["schemas"]
+    sections = [_page_section(item, components, base_url) for item in ENDPOINTS.values()]
+    template = environment().from_string(PAGE_TEMPLATE.read_text(encoding="utf-8"))
+    return HTMLResponse(template.render(sections=sections))
+
+
+def _page_section(item: Endpoint, components: dict[str, Any], base_url: str) -> dict[str, Any]:
+    """Return what the page shows of an endpoint: rows of name, type and description for its fields and its answer."""
+    fields = components[item.fields_type.__name__]
+    answer = components.get(getattr(item.answer_type, "__name__", ""), NO_FIELDS)
     return {
-        "summary": SNIPPETS_SUMMARY,
-        "operationId": "code",
-        "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {"200": {"description": SNIPPETS_SUMMARY, "content": content}} | _error_responses(),
+        "endpoint": item,
+        "fields": [
+            (name, _type_words(schema, name in fields["required"]), schema.get("description", ""))
+            for name, schema in fields["properties"].items()
+        ],
+        "answer": [(name, schema.get("description", "")) for name, schema in answer["properties"].items()],
+        "command": _example_command(item, base_url),
     }
 
 
-SNIPPETS_SUMMARY = "The command line and the Python program that give the same result, ready to be pasted."
+def _example_command(item: Endpoint, base_url: str) -> str:
+    if item.method == "GET":
+        query = f"?{urlencode(item.example_fields)}" if item.example_fields else ""
+        return f"curl '{base_url}{item.path}{query}'"
+    return f"curl {base_url}{item.path} -H 'Content-Type: {JSON}' -d '{json.dumps(item.example_fields)}'"
 
 
-def _error_responses() -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    return {status: {"description": text, "content": content} for status, text in ERROR_DESCRIPTIONS.items()}
+def _type_words(schema: dict[str, Any], is_required: bool) -> str:
+    """Return a type, its bounds and its default in words.
 
-
-def _object_schema(fields: dict[str, ApiField]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {
-            name: _field_schema(field) | {"description": field.description} for name, field in fields.items()
-        },
-        "required": [name for name, field in fields.items() if field.default is REQUIRED],
-        "additionalProperties": False,
-    }
-
-
-def _field_schema(field: ApiField) -> dict[str, Any]:
-    kinds = get_args(field.kind) if isinstance(field.kind, UnionType) else (field.kind,)
-    names = ["null" if kind is type(None) else JSON_TYPES[kind] for kind in kinds]
-    default = {} if field.default in (REQUIRED, None) else {"default": field.default}
-    return {"type": names[0] if len(names) == 1 else names} | default
-
-
-def example_fields(endpoint: Endpoint) -> dict[str, Any]:
-    """Return example values of an endpoint's fields."""
-    return {"run": EXAMPLE_RUN} | endpoint.example
-
-
-async def get_api_page(request: Request) -> Response:
-    """Return the page that describes all endpoints, each with an example."""
-    base_url = str(request.base_url).rstrip("/")
-    sections = "".join(_endpoint_section(endpoint, base_url) for endpoint in ENDPOINTS)
-    sections += (
-        f"<section><h2>POST /api/code</h2><p>{escape(SNIPPETS_SUMMARY)}</p><pre>"
-        f"{_curl_command('/api/code', {'do': 'sample', 'run': EXAMPLE_RUN, 'n': 4}, base_url)}</pre></section>"
-    )
-    return HTMLResponse(PAGE_TEMPLATE.read_text(encoding="utf-8").replace("ENDPOINTS", sections))
-
-
-def _endpoint_section(endpoint: Endpoint, base_url: str) -> str:
-    fields = "".join(
-        f"<tr><td><code>{name}</code></td><td>{_type_words(field)}</td><td>{escape(field.description)}</td></tr>"
-        for name, field in ({"run": RUN_FIELD} | endpoint.fields).items()
-    )
-    response = "".join(
-        f"<tr><td><code>{name}</code></td><td colspan=2>{escape(text)}</td></tr>"
-        for name, text in endpoint.response_fields.items()
-    )
-    response = f"<tr><th>response<th><th></tr>{response}" if response else ""
-    return (
-        f"<section><h2>{endpoint.method} {endpoint.path}</h2><p>{escape(endpoint.summary)}</p>"
-        f"<table><tr><th>fields<th><th></tr>{fields}{response}</table>"
-        f"<pre>{_example_command(endpoint, base_url)}</pre></section>"
-    )
-
-
-def _example_command(endpoint: Endpoint, base_url: str) -> str:
-    if endpoint.method != "GET":
-        return _curl_command(endpoint.path, example_fields(endpoint), base_url)
-    query = "&".join(f"{name}={value}" for name, value in example_fields(endpoint).items())
-    return escape(f"curl '{base_url}{endpoint.path}?{query}'")
-
-
-def _type_words(field: ApiField) -> str:
-    kinds = get_args(field.kind) if isinstance(field.kind, UnionType) else (field.kind,)
-    words = " or ".join(JSON_TYPES[kind] for kind in kinds if kind is not type(None))
-    if field.default is REQUIRED:
-        return words
-    return f"{words}, optional" if field.default is None else f"{words}, {escape(json.dumps(field.default))}"
-
-
-def _curl_command(path: str, body: dict[str, Any], base_url: str) -> str:
-    return escape(f"curl {base_url}{path} -H 'Content-Type: application/json' -d '{json.dumps(body)}'")
-
-
-ROUTES: list[BaseRoute] = [
-    Route("/api", get_api_page),
-    Route("/api/openapi.json", get_openapi),
-]
+    >>> _type_words({"type": "integer", "minimum": 1, "maximum": 9, "default": 4}, False)
+    'integer, 1 to 9, 4'
+    """
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
+    words = [" or ".join("object" if "$ref" in kind else kind.get("type", "string") for kind in kinds)]
+    if {"minimum", "maximum"} <= set(schema):
+        words.append(f"{schema['minimum']} to {schema['maximum']}")
+    if not is_required:
+        words.append("optional" if schema["default"] is None else json.dumps(schema["default"]))
+    return ", ".join(words)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
-from starlette.responses import Response
-from starlette.routing import BaseRoute
+from msgspec import UNSET, Meta, UnsetType
 from torch import Tensor
 
 from elbowroom.data import freeze
 from elbowroom.latent import find_nearest_examples
 from elbowroom.studio.api import inputs
-from elbowroom.studio.api.endpoint import ApiField, ApiRequest, Endpoint
-from elbowroom.studio.api.inputs import CONDITION_FIELD
+from elbowroom.studio.api.endpoint import ModelRequest, RunFields, endpoint
+from elbowroom.studio.api.inputs import Condition
 from elbowroom.studio.http import media
-from elbowroom.studio.http.json import json_response
 from elbowroom.studio.services import image_upload
 from elbowroom.studio.services.loaded_model import LoadedModel
 
@@ -27,18 +26,40 @@ MAX_REFERENCE_EXAMPLES = 500
 SCORE_BATCH_SIZE = 100
 
 
-async def analyze_image(request: ApiRequest) -> Response:
-    """Reconstruct, encode and score an image, and find the training examples nearest to it."""
-    fields, loaded = request.fields, request.loaded
-    to_example = image_upload.drawing_to_example if fields["drawn"] else image_upload.image_to_example
-    x = await inputs.read_image(request, to_example)
-    c = inputs.parse_example_conditions(loaded, fields["c"], 1)
+class OwnImageFields(RunFields):
+    """The fields of a request about one's own image."""
+
+    png: Annotated[str, Meta(description="a PNG, JPEG or WebP, base64 or a data URL")]
+    drawn: Annotated[
+        bool, Meta(description="whether it was drawn by hand: then its ink is cropped, scaled and centred")
+    ] = False
+    c: Condition = None
+
+
+class OwnImageAnswer(msgspec.Struct):
+    """What a model makes of an image."""
+
+    x: Annotated[str, Meta(description="the image as the model sees it, a data URL")]
+    reconstruction: Annotated[str, Meta(description="a data URL")]
+    z: Annotated[Tensor, Meta(description="the mean of q(z|x)")]
+    elbo: Annotated[float | None, Meta(description="nats")]
+    score: Annotated[dict[str, Any], Meta(description="anomaly score and its percentile among held-out examples")]
+    neighbours: Annotated[list[dict[str, Any]], Meta(description="training examples, the nearest first")]
+    why: Annotated[str, Meta(description="why the data is not available")] | UnsetType = UNSET
+
+
+@endpoint("POST", "/api/own", example={"png": "data:image/png;base64,..."})
+async def analyze_image(request: ModelRequest[OwnImageFields]) -> OwnImageAnswer:
+    """Analyze your own image: its reconstruction, latent, anomaly score and nearest training examples."""
+    fields, loaded, store = request.fields, request.loaded, request.studio.store
+    to_example = image_upload.drawing_to_example if fields.drawn else image_upload.image_to_example
+    x = await inputs.read_image(request, fields.png, to_example)
+    c = inputs.parse_example_conditions(loaded, fields.c, 1)
     (reconstruction,), (z, _) = [
-        await request.submit(request.store.quick_queue, work, x, c) for work in (loaded.reconstruct, loaded.encode)
+        await request.submit(store.quick_queue, work, x, c) for work in (loaded.reconstruct, loaded.encode)
     ]
-    scores = await request.submit(request.store.slow_queue, lambda: score_image(loaded, x, c))
-    images = {"x": media.data_url(x[0]), "reconstruction": media.data_url(reconstruction[0])}
-    return json_response(images | {"z": z[0]} | scores)
+    scores = await request.submit(store.slow_queue, lambda: score_image(loaded, x, c))
+    return OwnImageAnswer(media.data_url(x[0]), media.data_url(reconstruction[0]), z[0], **scores)
 
 
 def score_image(loaded: LoadedModel, x: Tensor, c: Tensor | None) -> dict[str, Any]:
@@ -54,8 +75,8 @@ def score_image(loaded: LoadedModel, x: Tensor, c: Tensor | None) -> dict[str, A
         "percentile": None,
         "about": f"{symbol}; higher is more anomalous",
     }
-    if loaded.data_error:
-        return {"elbo": elbo, "score": score, "neighbours": [], "why": loaded.data_error}
+    if loaded.missing_data_reason:
+        return {"elbo": elbo, "score": score, "neighbours": [], "why": loaded.missing_data_reason}
     split, reference = loaded.get_or_compute("reference scores", lambda: _reference_scores(loaded))
     score["percentile"] = 100 * float((reference < value).double().mean())
     score["about"] = f"{symbol}; higher than {score['percentile']:.0f} % of {len(reference)} {split} examples"
@@ -100,26 +121,3 @@ def _class_name(classes: tuple[str, ...] | None, label: int) -> str | None:
     if label < 0:
         return None
     return classes[label] if classes and label < len(classes) else str(label)
-
-
-ENDPOINTS = [
-    Endpoint(
-        "POST",
-        "/api/own",
-        "Analyze your own image: its reconstruction, latent, anomaly score and nearest training examples.",
-        {
-            "png": ApiField(str, "a PNG, JPEG or WebP, base64 or a data URL"),
-            "drawn": ApiField(bool, "whether it was drawn by hand: then its ink is cropped, scaled and centred", False),
-            "c": CONDITION_FIELD,
-        },
-        {
-            "x": "the image as the model sees it, a data URL",
-            "elbo": "nats",
-            "score": "anomaly score and its percentile among held-out examples",
-            "neighbours": "training examples, the nearest first",
-        },
-        analyze_image,
-        {"png": "data:image/png;base64,..."},
-    ),
-]
-ROUTES: list[BaseRoute] = [endpoint.route for endpoint in ENDPOINTS]

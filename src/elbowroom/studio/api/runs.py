@@ -1,21 +1,22 @@
-"""Routes of the runs: list, one run, curves, files; names, notes and the trash."""
+"""Endpoints of the runs: list, one run, curves, files; names, notes and the trash."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+import msgspec
+from msgspec import Meta
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from elbowroom.runs import metrics_log
+from elbowroom.studio.api.endpoint import ApiRequest, QueryFields, RunFields, RunPath, endpoint
 from elbowroom.studio.errors import RequestError
-from elbowroom.studio.http.json import json_response, read_body
+from elbowroom.studio.http.json import RequestFields
 from elbowroom.studio.services import metrics_summary, run_images, trash
 from elbowroom.studio.services.annotations import write_annotations
 from elbowroom.studio.services.run_images import subsample
@@ -44,53 +45,78 @@ SANDBOX_POLICY = (
 )
 
 
-def get_run_index(request: Request) -> RunIndex:
-    """Return the index of the runs folder."""
-    index: RunIndex = request.app.state.studio.run_index
-    return index
+class RunList(msgspec.Struct):
+    """The runs of a folder."""
+
+    folder: str
+    runs: Annotated[list[dict[str, Any]], Meta(description="summaries, live runs first, then the newest")]
 
 
-def query_parameter(request: Request, name: str) -> str:
-    """Return a required query parameter."""
-    if name not in request.query_params:
-        raise RequestError(f"'{name}' is missing: give ?{name}=")
-    return request.query_params[name]
+@endpoint("GET", "/api/runs")
+def list_runs(request: ApiRequest[QueryFields]) -> RunList:
+    """The summaries of all runs."""
+    index = request.studio.run_index
+    return RunList(str(index.path), index.refresh())
 
 
-def list_runs(request: Request) -> Response:
-    """List the summaries of all runs."""
-    index = get_run_index(request)
-    return json_response({"folder": str(index.path), "runs": index.refresh()})
+class RunQuery(QueryFields):
+    """The query string of a request about a run."""
+
+    run: RunPath
 
 
-def get_run(request: Request) -> Response:
-    """Return everything about one run except its curves."""
-    index, run = get_run_index(request), query_parameter(request, "run")
+class RunDetails(msgspec.Struct):
+    """Everything about one run except its curves."""
+
+    summary: dict[str, Any]
+    record: Annotated[dict[str, Any] | None, Meta(description="its recipe.json; null where it is damaged")]
+    findings: Annotated[list[dict[str, Any]], Meta(description="findings of the doctor")]
+    looks: Annotated[list[dict[str, Any]], Meta(description="snapshots of the latents during training")]
+    images: Annotated[dict[str, list[dict[str, Any]]], Meta(description="URLs of its images, by kind")]
+    report: Annotated[str | None, Meta(description="URL of its report")]
+
+
+@endpoint("GET", "/api/run")
+def get_run(request: ApiRequest[RunQuery]) -> RunDetails:
+    """Everything about one run except its curves."""
+    index, run = request.studio.run_index, request.fields.run
     path, summary = index.run_path(run), index.summary(run)
     rows = _metrics_rows(path)
     snapshots = [row | {"kl": _flatten(row.get("nats"))} for row in rows if row.get("event") == "look"]
-    return json_response(
-        {
-            "summary": summary,
-            "record": index.record(run),
-            "findings": [row for row in rows if row.get("event") == "finding"],
-            "looks": subsample(snapshots, MAX_SNAPSHOTS),
-            "images": run_images.list_images(path, run),
-            "report": summary["report"],
-        }
+    return RunDetails(
+        summary=summary,
+        record=index.record(run),
+        findings=[row for row in rows if row.get("event") == "finding"],
+        looks=subsample(snapshots, MAX_SNAPSHOTS),
+        images=run_images.list_images(path, run),
+        report=summary["report"],
     )
 
 
-def get_curves(request: Request) -> Response:
-    """Return the training curves of several runs; a run without readable metrics has none."""
-    runs = list(dict.fromkeys(request.query_params.getlist("run")))[:MAX_CURVE_RUNS]
-    index = get_run_index(request)
-    return json_response({run: metrics_summary.thin_curves(_metrics_rows(index.run_path(run))) for run in runs})
+class CurvesFields(QueryFields):
+    """The fields of a request for curves."""
+
+    run: Annotated[str | list[str] | None, Meta(description=f"one or several runs, at most {MAX_CURVE_RUNS}")] = None
 
 
-def get_file(request: Request) -> Response:
-    """Return a file of a run."""
-    path = get_run_index(request).run_file(query_parameter(request, "run"), query_parameter(request, "path"))
+@endpoint("GET", "/api/curves")
+def get_curves(request: ApiRequest[CurvesFields]) -> dict[str, dict[str, dict[str, list[float | None]]]]:
+    """The training curves of runs, by run, split and term; a run without readable metrics has none."""
+    index, run = request.studio.run_index, request.fields.run
+    runs = list(dict.fromkeys([run] if isinstance(run, str) else run or ()))[:MAX_CURVE_RUNS]
+    return {run: metrics_summary.thin_curves(_metrics_rows(index.run_path(run))) for run in runs}
+
+
+class FileFields(RunQuery):
+    """The fields of a request for a file."""
+
+    path: Annotated[str, Meta(description="its path in the run")]
+
+
+@endpoint("GET", "/files", example={"path": "report.html"}, media_types=tuple(CONTENT_TYPES.values()))
+def get_file(request: ApiRequest[FileFields]) -> Response:
+    """A file of a run."""
+    path = request.studio.run_index.run_file(request.fields.run, request.fields.path)
     media_type = CONTENT_TYPES.get(path.suffix)
     if media_type is None:
         raise RequestError(f"{path.suffix or 'this file'} is not served: {', '.join(CONTENT_TYPES)} are", 404)
@@ -102,7 +128,7 @@ def get_file(request: Request) -> Response:
         headers = {"ETag": etag, "Last-Modified": formatdate(stat.st_mtime, usegmt=True), "Cache-Control": "no-cache"}
         if media_type.startswith("text/html"):
             headers["Content-Security-Policy"] = SANDBOX_POLICY
-        if request.headers.get("if-none-match") == etag:
+        if request.http.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
         return Response(file.read(), media_type=media_type, headers=headers)
 
@@ -120,63 +146,74 @@ def _flatten(nested: Any) -> list[float]:
     return [number for item in nested for number in _flatten(item)]
 
 
-async def _respond_in_thread(work: Callable[..., Any], *arguments: Any) -> Response:
+@contextmanager
+def _write_errors() -> Iterator[None]:
+    """Turn an error of the file system into one of the request."""
     try:
-        return json_response(await run_in_threadpool(work, *arguments))
+        yield
     except OSError as error:
         raise RequestError(f"cannot write to the runs folder ({error.strerror}): fix its permissions", 409) from None
 
 
 def _annotate(run_index: RunIndex, run: str, **changes: str | None) -> dict[str, Any]:
-    write_annotations(run_index.run_path(run), **changes)
+    with _write_errors():
+        write_annotations(run_index.run_path(run), **changes)
     return run_index.summary(run)
 
 
-async def rename_run(request: Request) -> Response:
-    """Set the display name of a run; an empty name removes it."""
-    body = await read_body(request, run=str, name=str)
-    name = " ".join(body["name"].split())
+class RenameFields(RunFields):
+    """The fields of a request to rename."""
+
+    name: Annotated[str, Meta(description=f"the name, at most {MAX_NAME_CHARS} characters; an empty one removes it")]
+
+
+@endpoint("POST", "/api/run/rename", example={"name": "the best"})
+def rename_run(request: ApiRequest[RenameFields]) -> dict[str, Any]:
+    """Set the display name of a run; the answer is its summary."""
+    name = " ".join(request.fields.name.split())
     if len(name) > MAX_NAME_CHARS:
         raise RequestError(f"the name has {len(name)} characters: give at most {MAX_NAME_CHARS}")
     if not name.isprintable():
         raise RequestError("the name has characters that cannot be printed: leave them out")
-    return await _respond_in_thread(lambda: _annotate(get_run_index(request), body["run"], name=name or None))
+    return _annotate(request.studio.run_index, request.fields.run, name=name or None)
 
 
-async def set_note(request: Request) -> Response:
-    """Set the note of a run; an empty note removes it."""
-    body = await read_body(request, run=str, note=str)
-    note = body["note"].strip()
-    if len(body["note"]) > MAX_NOTE_CHARS:
-        raise RequestError(f"the note has {len(body['note']):,} characters: give at most {MAX_NOTE_CHARS:,}")
-    return await _respond_in_thread(lambda: _annotate(get_run_index(request), body["run"], note=note or None))
+class NoteFields(RunFields):
+    """The fields of a request to note something."""
+
+    note: Annotated[str, Meta(description=f"the note, at most {MAX_NOTE_CHARS} characters; an empty one removes it")]
 
 
-async def delete_run(request: Request) -> Response:
-    """Move a run to the trash."""
-    body = await read_body(request, run=str)
-    return await _respond_in_thread(lambda: {"item": trash.move_to_trash(get_run_index(request), body["run"])})
+@endpoint("POST", "/api/run/note", example={"note": "lower lr"})
+def set_note(request: ApiRequest[NoteFields]) -> dict[str, Any]:
+    """Set the note of a run; the answer is its summary."""
+    note = request.fields.note
+    if len(note) > MAX_NOTE_CHARS:
+        raise RequestError(f"the note has {len(note):,} characters: give at most {MAX_NOTE_CHARS:,}")
+    return _annotate(request.studio.run_index, request.fields.run, note=note.strip() or None)
 
 
-def list_trash(request: Request) -> Response:
-    """List the runs in the trash."""
-    return json_response({"trash": trash.list_items(get_run_index(request))})
+@endpoint("POST", "/api/run/delete")
+def delete_run(request: ApiRequest[RunFields]) -> dict[str, str]:
+    """Move a run to the trash; the answer is the ``item`` there."""
+    with _write_errors():
+        return {"item": trash.move_to_trash(request.studio.run_index, request.fields.run)}
 
 
-async def restore_run(request: Request) -> Response:
-    """Move a run out of the trash."""
-    body = await read_body(request, item=str)
-    return await _respond_in_thread(lambda: {"run": trash.restore_item(get_run_index(request), body["item"])})
+@endpoint("GET", "/api/trash")
+def list_trash(request: ApiRequest[QueryFields]) -> dict[str, list[dict[str, Any]]]:
+    """The runs in the trash."""
+    return {"trash": trash.list_items(request.studio.run_index)}
 
 
-ROUTES: list[BaseRoute] = [
-    Route("/api/runs", list_runs),
-    Route("/api/run", get_run),
-    Route("/api/curves", get_curves),
-    Route("/files", get_file),
-    Route("/api/run/rename", rename_run, methods=["POST"]),
-    Route("/api/run/note", set_note, methods=["POST"]),
-    Route("/api/run/delete", delete_run, methods=["POST"]),
-    Route("/api/trash", list_trash),
-    Route("/api/trash/restore", restore_run, methods=["POST"]),
-]
+class RestoreFields(RequestFields):
+    """The fields of a request to restore."""
+
+    item: Annotated[str, Meta(description="the item in the trash")]
+
+
+@endpoint("POST", "/api/trash/restore", example={"item": "20261127-120000-000000-vae-digits-1"})
+def restore_run(request: ApiRequest[RestoreFields]) -> dict[str, str]:
+    """Move a run out of the trash; the answer is the path of the ``run``."""
+    with _write_errors():
+        return {"run": trash.restore_item(request.studio.run_index, request.fields.item)}

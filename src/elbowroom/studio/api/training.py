@@ -1,54 +1,70 @@
-"""Routes of training: the forms, start, pause, stop and resume."""
+"""Endpoints of training: the forms, start, pause, stop and resume."""
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from typing import Annotated, Any
 
-from elbowroom.studio.http.json import json_response, read_body
-from elbowroom.studio.services.jobs import Jobs
+import msgspec
+from msgspec import Meta
 
-
-def _get_jobs(request: Request) -> Jobs:
-    jobs: Jobs = request.app.state.studio.jobs
-    return jobs
+from elbowroom.studio.api.endpoint import ApiRequest, QueryFields, RunFields, endpoint
+from elbowroom.studio.http.json import RequestFields
 
 
-def get_recipes(request: Request) -> Response:
-    """Return the forms of all recipes, settings and data."""
-    return json_response(_get_jobs(request).train_forms())
+class TrainForms(msgspec.Struct):
+    """The fields of the training form."""
+
+    recipes: Annotated[list[dict[str, Any]], Meta(description="recipes with the form fields of their arguments")]
+    settings: Annotated[list[dict[str, Any]], Meta(description="form fields of the training's settings")]
+    data: Annotated[list[dict[str, str]], Meta(description="what can be trained on")]
+    default: Annotated[dict[str, str], Meta(description="the recipe and data to begin with")]
 
 
-async def start_training(request: Request) -> Response:
+class TrainFields(RequestFields):
+    """The fields of a request to train."""
+
+    recipe: Annotated[str, Meta(description="name of the recipe")]
+    arguments: Annotated[dict[str, Any], Meta(description="arguments of the recipe, by name")] = msgspec.field(
+        default_factory=dict
+    )
+    settings: Annotated[dict[str, Any], Meta(description="settings of the training, by name")] = msgspec.field(
+        default_factory=dict
+    )
+    name: Annotated[str, Meta(description="name of the run; if left out, one is made")] = ""
+
+
+class JobState(msgspec.Struct):
+    """The state of a training."""
+
+    run: Annotated[str, Meta(description="its path in the runs folder")]
+    state: Annotated[str, Meta(description="training, starting, paused or stopped")]
+
+
+@endpoint("GET", "/api/recipes")
+def get_recipes(request: ApiRequest[QueryFields]) -> TrainForms:
+    """The forms of all recipes and settings, and the data that can be trained on."""
+    return TrainForms(**request.studio.jobs.train_forms())
+
+
+@endpoint("POST", "/api/train", example={"recipe": "vae", "arguments": {"latent": 2}, "settings": {"epochs": 1}})
+def start_training(request: ApiRequest[TrainFields]) -> JobState:
     """Start a training."""
-    body = await read_body(request, recipe=str, arguments=(dict, {}), settings=(dict, {}), name=(str, ""))
-    return json_response(await run_in_threadpool(_get_jobs(request).start, **body))
+    return JobState(**request.studio.jobs.start(**msgspec.structs.asdict(request.fields)))
 
 
-async def pause_training(request: Request) -> Response:
+@endpoint("POST", "/api/pause")
+def pause_training(request: ApiRequest[RunFields]) -> JobState:
     """End a training with a checkpoint, to be resumed later."""
-    body = await read_body(request, run=str)
-    return json_response(await run_in_threadpool(_get_jobs(request).end_training, body["run"], "paused"))
+    return JobState(**request.studio.jobs.end_training(request.fields.run, "paused"))
 
 
-async def stop_training(request: Request) -> Response:
+@endpoint("POST", "/api/stop")
+def stop_training(request: ApiRequest[RunFields]) -> JobState:
     """End a training with a checkpoint."""
-    body = await read_body(request, run=str)
-    return json_response(await run_in_threadpool(_get_jobs(request).end_training, body["run"], "stopped"))
+    return JobState(**request.studio.jobs.end_training(request.fields.run, "stopped"))
 
 
-async def resume_training(request: Request) -> Response:
+@endpoint("POST", "/api/resume")
+def resume_training(request: ApiRequest[RunFields]) -> JobState:
     """Resume a run from its last checkpoint."""
-    body = await read_body(request, run=str)
-    return json_response(await run_in_threadpool(_get_jobs(request).resume, body["run"]))
-
-
-ROUTES: list[BaseRoute] = [
-    Route("/api/recipes", get_recipes),
-    Route("/api/train", start_training, methods=["POST"]),
-    Route("/api/pause", pause_training, methods=["POST"]),
-    Route("/api/stop", stop_training, methods=["POST"]),
-    Route("/api/resume", resume_training, methods=["POST"]),
-]
+    return JobState(**request.studio.jobs.resume(request.fields.run))

@@ -1,29 +1,34 @@
-"""JSON requests and responses: check bodies field by field, write finite JSON, report errors in one line."""
+"""JSON requests and responses: typed fields, errors that name the field, null for numbers that are not finite."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+import re
+from typing import Any, TypeVar, get_args, get_type_hints
 
+import msgspec
+from msgspec import Meta
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from elbowroom.runs.metrics_log import nan_to_null
 from elbowroom.studio.errors import RequestError, one_line
 
-#: The default of a field that is required.
-REQUIRED: Any = ...
-#: Length of a field's name in an error message.
+#: Length of a name or value in an error message.
 MAX_SHOWN_CHARS = 40
 _TYPE_WORDS = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    list: "a list",
-    dict: "an object",
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
 }
+
+T = TypeVar("T")
+
+
+class RequestFields(msgspec.Struct, forbid_unknown_fields=True):
+    """Fields of a query string, a JSON body or a message; a subclass declares them."""
 
 
 def json_response(value: Any, status: int = 200) -> Response:
@@ -32,25 +37,21 @@ def json_response(value: Any, status: int = 200) -> Response:
     >>> bytes(json_response({"elbo": float("nan"), "z": (1, 2.5)}).body)
     b'{"elbo":null,"z":[1,2.5]}'
     """
-    return Response(to_json(value), status, media_type="application/json")
+    return Response(_ENCODER.encode(value), status, media_type="application/json")
 
 
 def to_json(value: Any) -> str:
     """Return a value as strict JSON, which has neither NaN nor Infinity."""
-    try:
-        return _dumps(value)
-    except ValueError:
-        return _dumps(nan_to_null(value))
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_to_jsonable)
+    return _ENCODER.encode(value).decode()
 
 
 def _to_jsonable(value: Any) -> Any:
     if not hasattr(value, "tolist"):
         raise TypeError(f"{type(value).__name__} is not JSON")
-    return nan_to_null(value.tolist())
+    return value.tolist()
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_to_jsonable)
 
 
 def parse_json(data: bytes | str) -> Any:
@@ -60,76 +61,91 @@ def parse_json(data: bytes | str) -> Any:
         ValueError: it is not JSON.
     """
     try:
-        return json.loads(data, parse_constant=_reject_constant)
+        return msgspec.json.decode(data)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply: send it flat") from None
-    except ValueError as error:
+    except (msgspec.DecodeError, ValueError) as error:
         raise ValueError(f'the body is not JSON ({error}): send an object, as {{"run": "vae-digits-1"}}') from None
 
 
-def _reject_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number in JSON")
-
-
-async def read_body(request: Request, **fields: Any) -> dict[str, Any]:
-    """Read the JSON object in a request's body and check its fields.
+def convert_fields(values: Any, kind: type[T], is_text: bool = False) -> T:
+    """Return parsed JSON as an object of this type.
 
     Args:
-        request: the request.
-        fields: by name, a type for a required field, or a tuple ``(type, default)``. A float takes whole numbers too; a
-            union of types takes either.
+        values: parsed JSON.
+        kind: the type, such as a :class:`RequestFields`.
+        is_text: whether numbers are given as text, as in a query string.
 
     Raises:
-        ValueError: it is not JSON, or a field is unknown, missing or of another type.
-    """
-    return check_fields(parse_json(await request.body()), fields)
+        RequestError: a field is unknown, missing or of another type.
 
-
-def check_fields(body: Any, fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the object if it has only these fields, each of its type, with defaults filled in.
-
-    >>> check_fields({"n": 3}, {"n": int, "seed": (int, 0)})
-    {'n': 3, 'seed': 0}
-    >>> check_fields({"m": 3}, {"n": int})
+    >>> class Sample(RequestFields):
+    ...     n: int
+    ...     seed: int = 0
+    >>> convert_fields({"n": 3}, Sample)
+    Sample(n=3, seed=0)
+    >>> convert_fields({"n": "x"}, Sample)
     Traceback (most recent call last):
-    elbowroom.studio.errors.RequestError: unknown field 'm': the fields are n
+    elbowroom.studio.errors.RequestError: the field 'n' is 'x': expected an integer
     """
-    if not isinstance(body, dict):
-        raise RequestError(f"the body is {_describe_value(body)}: send an object with the fields {', '.join(fields)}")
-    for name in body:
-        if name not in fields:
-            raise RequestError(f"unknown field '{str(name)[:MAX_SHOWN_CHARS]}': the fields are {', '.join(fields)}")
-    values = {}
-    for name, type_spec in fields.items():
-        kind, default = type_spec if isinstance(type_spec, tuple) else (type_spec, REQUIRED)
-        if name not in body and default is REQUIRED:
-            raise RequestError(f"the field '{name}' is missing: give {_describe_type(kind)}")
-        values[name] = _check_field(name, body[name], kind, default) if name in body else default
-    return values
+    try:
+        return msgspec.convert(values, kind, strict=not is_text)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise RequestError(_explain_error(message, re.findall(r"\w+", path), values, kind)) from None
 
 
-def _check_field(name: str, value: Any, union: Any, default: Any) -> Any:
-    kinds = _union_members(union)
-    if value is None and (default is None or type(None) in kinds):
-        return None
-    for kind in kinds:
-        if kind is Any or (isinstance(value, kind) and (kind is bool or not isinstance(value, bool))):
-            return value
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
-    raise RequestError(f"the field '{name}' is {_describe_value(value)}: give {_describe_type(union)}")
+def _explain_error(message: str, path: list[str], values: Any, kind: type) -> str:
+    """Return an error of msgspec in our words, with the path of the field and its value."""
+    hint: Any = kind
+    bounds: tuple[Meta, ...] = ()
+    for name in path:
+        values = values[int(name)] if isinstance(values, list) else values.get(name, values)
+        if not name.isdigit():
+            owner = _find_struct(hint)
+            hint = get_type_hints(owner)[name]
+            bounds = getattr(get_type_hints(owner, include_extras=True)[name], "__metadata__", ())
+    shown = "the field '{}'".format(re.sub(r"\.(\d+)", r"[\1]", ".".join(path)[:MAX_SHOWN_CHARS]))
+    if match := re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", message, re.DOTALL):
+        name = ".".join([*path, match[2][:MAX_SHOWN_CHARS]])
+        what = f"the field '{name}' is missing" if match[1].startswith("missing") else f"unknown field '{name}'"
+        return f"{what}: the fields are {', '.join(_find_struct(hint).__struct_fields__)}"
+    if message.startswith("Invalid enum value"):
+        expected = f"one of {', '.join(get_args(hint))}"
+    else:
+        expected = _expected_words(message, *((meta.ge, meta.le) for meta in bounds))
+    return f"{shown if path else 'the body'} is {_show_value(values)}: expected {expected}"
 
 
-def _union_members(kind: Any) -> tuple[Any, ...]:
-    return getattr(kind, "__args__", None) or (kind,)
+def _find_struct(hint: Any) -> Any:
+    """Return the struct in a type, which may be a union.
+
+    >>> _find_struct(RequestFields | None) is RequestFields
+    True
+    """
+    return next((kind for kind in get_args(hint) if hasattr(kind, "__struct_fields__")), hint)
 
 
-def _describe_type(union: Any) -> str:
-    return " or ".join(_TYPE_WORDS[kind] for kind in _union_members(union) if kind in _TYPE_WORDS) or "a value"
+def _expected_words(message: str, bounds: tuple[float | None, float | None] = (None, None)) -> str:
+    """Return what msgspec expected, in words.
+
+    >>> _expected_words("Expected `int | array | null`, got `str`"), _expected_words("Expected `int` >= 1", (1, 9))
+    ('an integer or a list', 'an integer from 1 to 9')
+    """
+    match = re.match(r"Expected `([^`]+)`( of length)?( [<>]= \d+)?", message)
+    if match is None:
+        return "another value, as this is out of range"
+    words = " or ".join(_TYPE_WORDS.get(name, name) for name in match[1].split(" | ") if name != "null")
+    if match[3] and not match[2] and None not in bounds:
+        return f"{words} from {bounds[0]} to {bounds[1]}"
+    bound = (match[3] or "").replace(" >=", " at least").replace(" <=", " at most")
+    return words + (f", its length{bound}" if match[2] else bound and f",{bound}")
 
 
-def _describe_value(value: Any) -> str:
-    return "null" if value is None else _TYPE_WORDS.get(type(value), "something else")
+def _show_value(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return _TYPE_WORDS["object" if isinstance(value, dict) else "array"]
+    return repr(value)[:MAX_SHOWN_CHARS] if isinstance(value, str) else to_json(value)[:MAX_SHOWN_CHARS]
 
 
 def error_response(request: Request, error: Exception) -> Response:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from elbowroom.data.image import is_image
-from elbowroom.plotting.image_grid import to_pil_image
-from elbowroom.studio.http.json import json_response
 from starlette.responses import Response
 from torch import Tensor
+
+from elbowroom.data.image import is_image
+from elbowroom.plotting.image_grid import to_pil_image
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,14 +23,14 @@ PNG = "image/png"
 GIF = "image/gif"
 NPZ = "application/octet-stream"
 JSON = "application/json"
+#: Media types of the formats that a request may ask for.
+MEDIA_TYPES = {"json": JSON, "png": PNG, "gif": GIF, "npz": NPZ}
 #: Duration of a GIF's frame.
 GIF_FRAME_MS = 80
 #: Smaller images are enlarged to this side in a GIF.
 GIF_SIDE_PIXELS = 128
 #: Pixels of an image grid.
 MAX_GRID_PIXELS = 40_000_000
-#: Numbers in a JSON response.
-MAX_JSON_NUMBERS = 1_000_000
 
 
 def pack_frame(message_id: int, pixels: Tensor) -> bytes:
@@ -98,33 +98,22 @@ def npz_response(name: str, **arrays: Tensor | None) -> Response:
     return Response(buffer.getvalue(), media_type=NPZ, headers=headers)
 
 
-def array_response(x: Tensor) -> Response:
-    """Create a JSON response of examples as nested lists.
-
-    Raises:
-        ValueError: there are too many numbers.
-    """
-    if x.numel() > MAX_JSON_NUMBERS:
-        raise ValueError(f"{x.numel():,} numbers are too many for JSON: ask for fewer, or for format npz")
-    return json_response({"x": x, "shape": list(x.shape)})
+def file_response(output_format: str, name: str, images: Tensor, columns: int | None = None, **arrays: Any) -> Response:
+    """Create a file: ``png`` or ``gif`` of images (N, C, H, W), or ``npz`` of named arrays."""
+    if output_format == "png":
+        return png_response(images, columns)
+    return gif_response(images) if output_format == "gif" else npz_response(name, **arrays)
 
 
 def json_examples(x: Tensor) -> dict[str, Any]:
     """Return the JSON fields of examples: ``pngs`` with data URLs of images, or ``x`` with the numbers of others."""
-    return {"pngs": [data_url(example) for example in x]} if is_image(tuple(x.shape[1:])) else {"x": x.tolist()}
+    return {"pngs": [data_url(example) for example in x]} if is_image(tuple(x.shape[1:])) else {"x": x}
 
 
 def require_images(shape: Sequence[int]) -> None:
     """Raise ValueError if examples of this shape are not images."""
     if not is_image(shape):
         raise ValueError(f"this model's examples are {'x'.join(map(str, shape))}, not images: give format json or npz")
-
-
-def check_format(name: str, *formats: str) -> str:
-    """Return the format if it is one of these."""
-    if name not in formats:
-        raise ValueError(f"there is no format '{name[:20]}' here: choose from {', '.join(formats)}")
-    return name
 
 
 def _tile_images(x: Tensor, columns: int) -> Tensor:
