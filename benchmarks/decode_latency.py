@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import json
 import math
-import os
 import re
 import statistics
 import struct
@@ -28,6 +27,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import numpy as np
+import psutil
 from websockets.asyncio.client import connect
 
 import elbowroom as er
@@ -178,14 +178,13 @@ async def drag(url: str, seconds: float, rate: float) -> tuple[int, list[float]]
 
 def resident_mib(process: int) -> float:
     """Return the resident memory of a process, MiB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+    return float(psutil.Process(process).memory_info().rss) / 2**20
 
 
 def cpu_seconds(process: int) -> float:
     """Return the CPU seconds of a process so far."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    times = psutil.Process(process).cpu_times()
+    return float(times.user + times.system)
 
 
 SECTIONS = {name.removeprefix("section_"): value for name, value in globals().items() if name.startswith("section_")}

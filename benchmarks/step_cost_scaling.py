@@ -13,6 +13,7 @@ import gc
 import tempfile
 import time
 
+import psutil
 import torch
 
 import elbowroom as er
@@ -21,8 +22,7 @@ from elbowroom.training.state import STEP
 
 def resident_mb() -> float:
     """Return the resident memory of the process, MB."""
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS"))
+    return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def measure_steps(n: int) -> None:

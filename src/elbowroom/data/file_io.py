@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 READ_ERRORS = (
     *(OSError, EOFError, ValueError, SyntaxError, NotImplementedError, RuntimeError),
@@ -23,9 +24,6 @@ PROBE_COUNT = 64
 """Places of large files that are hashed."""
 PROBE_BYTES = 2**16
 """Bytes that are hashed at each place."""
-DEFAULT_MEMORY_BYTES = 2**33
-"""Memory that is reckoned with where the system does not tell."""
-PAGE_BYTES = 2**12
 
 
 @contextmanager
@@ -71,17 +69,7 @@ def available_memory() -> int:
     >>> available_memory() > 0
     True
     """
-    return max(0, min((*machine_memory(), *container_memory(), *rlimit_memory()), default=DEFAULT_MEMORY_BYTES))
-
-
-def machine_memory() -> Iterator[int]:
-    """Yield the memory that the machine has available, or has in all where that is not known."""
-    try:
-        fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        yield int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        with suppress(AttributeError, ValueError, OSError):
-            yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(0, min(psutil.virtual_memory().available, *container_memory(), *rlimit_memory()))
 
 
 def container_memory() -> Iterator[int]:
@@ -92,16 +80,12 @@ def container_memory() -> Iterator[int]:
 
 
 def rlimit_memory() -> Iterator[int]:
-    """Yield what the limits set on this process (``ulimit``) leave it."""
-    try:
-        import resource
-    except ImportError:
+    """Yield what the limits set on this process (``ulimit``) leave it, where the system enforces them."""
+    if not psutil.LINUX:
         return
-    used = {"RLIMIT_AS": 0, "RLIMIT_DATA": 5}  # where /proc counts it
-    for name, field in used.items():
-        limit, _ = resource.getrlimit(getattr(resource, name))
-        if limit != resource.RLIM_INFINITY:
-            taken = 0
-            with suppress(OSError):
-                taken = int(Path("/proc/self/statm").read_text().split()[field]) * PAGE_BYTES
-            yield limit - taken
+    process = psutil.Process()
+    memory = process.memory_info()
+    for limit, taken in ((psutil.RLIMIT_AS, memory.vms), (psutil.RLIMIT_DATA, memory.data)):
+        size, _ = process.rlimit(limit)
+        if size != psutil.RLIM_INFINITY:
+            yield size - taken

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -100,8 +101,8 @@ def test_the_command_line_trains_on_shards_and_records_the_buffer(tmp_path, monk
 
 
 LIMITED = """
-import resource, sys
-import numpy as np, torch
+import sys
+import numpy as np, psutil, torch
 import elbowroom as er
 from elbowroom.data import BufferedSplit, load_data
 from elbowroom.workbench import fit
@@ -118,9 +119,8 @@ array, shards, out = sys.argv[1:]
 # What libraries take when they are first used is not the data's.
 train(load_data(np.zeros((90, 64, 64), dtype=np.uint8)), out + "/first", 1)
 load_data(shards, buffer=4096)
-data_pages = int(open("/proc/self/statm").read().split()[5])
 room = 300 * 2**20
-resource.setrlimit(resource.RLIMIT_DATA, (data_pages * resource.getpagesize() + room,) * 2)
+psutil.Process().rlimit(psutil.RLIMIT_DATA, (psutil.Process().memory_info().data + room,) * 2)
 
 
 def too_large(read):
@@ -162,15 +162,17 @@ def test_it_trains_from_files_larger_than_the_memory_it_may_have(tmp_path):
     assert "trained 70 steps on 160000\n" in done.stdout
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are Linux's")
 def test_what_is_free_heeds_the_limits_of_the_process(monkeypatch):
-    resource = pytest.importorskip("resource", reason="limits are set as Unix does")
     assert available_memory() > 2**26
-    free = resource.RLIM_INFINITY
-    for name in ("RLIMIT_AS", "RLIMIT_DATA"):
-        limits = {getattr(resource, name): (2**50, free)}
-        monkeypatch.setattr(resource, "getrlimit", lambda which, limits=limits: limits.get(which, (free, free)))
+    free = psutil.RLIM_INFINITY
+    for name in (psutil.RLIMIT_AS, psutil.RLIMIT_DATA):
+        limits = {name: (2**50, free)}
+        monkeypatch.setattr(
+            psutil.Process, "rlimit", lambda process, which, limits=limits: limits.get(which, (free, free))
+        )
         before = available_memory()
-        limits[getattr(resource, name)] = (2**20, free)
+        limits[name] = (2**20, free)
         assert available_memory() == 0 < before
 
 

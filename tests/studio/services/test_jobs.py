@@ -78,7 +78,7 @@ def test_a_text_is_one_word_with_its_flag_without_a_shell(client, monkeypatch):
     monkeypatch.setattr(annotations, "write_annotations", lambda *_, **__: None)
     hostile = "--out=/etc; $(touch x) `id` | sh"
     client.post("/api/train", json={"recipe": "vae", "arguments": {"likelihood": hostile}, "name": "a b"})
-    assert command[:5] == [sys.executable, "-m", "elbowroom", "train", "vae"]
+    assert command[:6] == [sys.executable, "-P", "-m", "elbowroom", "train", "vae"]
     assert f"--likelihood={hostile}" in command
     assert [word for word in command if word.startswith("--out=")] == [
         f"--out={client.app.state.studio.run_index.path / 'a b'}"

@@ -126,8 +126,9 @@ class Jobs:
             self._check_capacity(path)
             log = path / "studio.log"
             log.unlink(missing_ok=True)
+            # With -P, no file of the working directory is imported in place of a module.
             with log.open("xb") as file:
-                process = processes.start([sys.executable, "-m", "elbowroom", *arguments], file)
+                process = processes.start([sys.executable, "-P", "-m", "elbowroom", *arguments], file)
             write_annotations(path, pid=process.pid, began=processes.start_time(process.pid))
         threading.Thread(target=processes.supervise, args=(process, log), daemon=True).start()
         return process

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
+
+import psutil
 
 from elbowroom.runs.metrics_log import open_regular_file
 
@@ -23,6 +24,8 @@ POLL_INTERVAL_S = 0.05
 LOG_CHECK_INTERVAL_S = 10.0
 #: Size of a training's log, which is emptied when it grows larger.
 MAX_LOG_BYTES = 1 << 20
+#: By how much the start of a process may seem to move as the clock is corrected: no id is used again so soon.
+CLOCK_TOLERANCE_S = 2.0
 #: Nice value of a training, so that decoding for the page, which should take milliseconds, goes first.
 NICENESS = 10
 
@@ -32,9 +35,8 @@ def start(command: Sequence[str], log: BinaryIO) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         list(command), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
     )
-    if hasattr(os, "setpriority"):
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+    with suppress(psutil.Error):
+        psutil.Process(process.pid).nice(NICENESS)
     return process
 
 
@@ -69,41 +71,26 @@ def _is_lock_held(path: Path) -> bool:
 
 
 def start_time(pid: int) -> str | None:
-    """Return a system-specific text for when a process started; None if there is none, or only a zombie.
+    """Return when a process started, in seconds since 1970; None if there is none, or only a zombie.
 
     >>> import os
     >>> start_time(os.getpid()) == start_time(os.getpid()) is not None
     True
     """
     try:
-        # The program's name, which may hold anything, ends at the last bracket.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else f"{_boot_id()} {fields[19]}"
-    except FileNotFoundError:
-        return None if Path("/proc/self/stat").exists() else _start_time_from_ps(pid)
-    except (OSError, IndexError):
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else str(process.create_time())
+    except psutil.Error:
         return None
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
-def _start_time_from_ps(pid: int) -> str | None:
-    """Ask ``ps``, on systems without ``/proc``."""
-    try:
-        result = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip() or None
 
 
 def is_same_process(pid: int | None, started: str | None) -> bool:
     """Whether this process id still belongs to the process that started then, and not to this one."""
-    return pid is not None and pid > 1 and pid != os.getpid() and started is not None and start_time(pid) == started
+    if pid is None or pid <= 1 or pid == os.getpid() or started is None or (now := start_time(pid)) is None:
+        return False
+    with suppress(ValueError):  # as another version wrote it
+        return abs(float(now) - float(started)) < CLOCK_TOLERANCE_S
+    return False
 
 
 def wait_for_end(pid: int | None, started: str | None) -> None:
@@ -118,8 +105,8 @@ def terminate(pid: int, started: str | None) -> bool:
     if not is_same_process(pid, started):
         return False
     try:
-        os.kill(pid, signal.SIGTERM)
-    except OSError:
+        psutil.Process(pid).terminate()
+    except psutil.Error:
         return False
     return True
 
