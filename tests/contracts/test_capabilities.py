@@ -1,9 +1,14 @@
 """Contract of every recipe: what its model says it can, in a table, and that it does so; and nobody asks otherwise."""
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import torch
 
 import elbowroom as er
+from elbowroom import models
 from elbowroom.distributions import Delta, Quantized
 from elbowroom.models.base import GenerativeModel
 from elbowroom.recipes.registry import RECIPES
@@ -149,3 +154,51 @@ def test_a_model_of_ones_own_can_what_the_base_class_says() -> None:
     assert model.latents == {"z": (2,)}
     assert model.latent_prior() is None
     assert model.sample(3).shape == (3, *SHAPE)
+
+
+#: Where any module may come in, which has no capabilities to ask for: (file, attribute).
+FOREIGN_MODULES = {("auditor/leak.py", "decode"), ("auditor/claim.py", "decode")}
+SOURCE = Path(er.__file__).parent
+MODEL_NAMES = {"model", "module", "vae", "prior", "encoder", "decoder"}
+PARTS = set(models.__all__) - {"GenerativeModel", "Draw", "Latent"}
+
+
+def last_name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def probes(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield the line and the name of what is asked of a model by getattr, hasattr or isinstance, outside asserts."""
+    asserted = {id(call) for node in ast.walk(tree) if isinstance(node, ast.Assert) for call in ast.walk(node)}
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call) or id(call) in asserted or len(call.args) < 2:
+            continue
+        function, (subject, what) = last_name(call.func), call.args[:2]
+        if function in ("getattr", "hasattr") and last_name(subject) in MODEL_NAMES and isinstance(what, ast.Constant):
+            yield call.lineno, str(what.value)
+        if function == "isinstance":
+            yield from ((call.lineno, name) for part in ast.walk(what) if (name := last_name(part)) in PARTS)
+
+
+def test_nobody_outside_models_asks_a_model_what_it_is() -> None:
+    found = {
+        f"{path.relative_to(SOURCE)}:{line} asks for {name}"
+        for path in SOURCE.rglob("*.py")
+        if not path.is_relative_to(SOURCE / "models")
+        for line, name in probes(ast.parse(path.read_text()))
+        if (str(path.relative_to(SOURCE)), name) not in FOREIGN_MODULES
+    }
+    assert not found, "give the base class GenerativeModel a property, and use it"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "getattr(model, 'prior', None)",
+        "hasattr(run.model, 'x')",
+        "isinstance(m, Model)",
+        "isinstance(p, (A, er.Mixture))",
+    ],
+)
+def test_the_search_finds_probes(line: str) -> None:
+    assert list(probes(ast.parse(line)))

@@ -1,5 +1,7 @@
 """AUROC and average precision against scikit-learn, and their standard errors."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -35,3 +37,23 @@ def test_standard_errors_are_standard_deviations_over_other_examples(metric):
     estimates = [metric(draw_scores(150, seed=s), draw_scores(100, 1, seed=1000 + s)) for s in range(60)]
     std, estimated = np.std([m.value for m in estimates]), np.mean([m.standard_error for m in estimates])
     assert estimated == pytest.approx(std, rel=0.35)
+
+
+#: Scores of normal examples and of anomalies, with AUROC and its error, average precision and its error by the
+#: definitions: the share of pairs, DeLong's placements, and precision summed over the distinct thresholds.
+CASES = [
+    ([1.0, 2.0, 3.0], [2.0, 4.0], 0.75, 0.2886751, 0.75, 0.2051986),
+    ([1.0, 1.0, 1.0], [1.0, 1.0], 0.5, 0.0, 0.4, 0.0),
+    ([0.0, 1.0], [2.0, 3.0], 1.0, 0.0, 1.0, 0.0),
+    ([2.0, 3.0], [0.0, 1.0], 0.0, 0.0, 0.4166667, 0.0418430),
+    ([-math.inf, 0.0, 0.5], [0.5, math.inf, math.inf], 0.9444444, 0.0785674, 0.9166667, 0.1081955),
+]
+
+
+@pytest.mark.parametrize(("low", "high", "area", "area_error", "precision", "precision_error"), CASES)
+def test_values_and_errors_with_ties_and_infinite_scores(low, high, area, area_error, precision, precision_error):
+    low, high = torch.tensor(low), torch.tensor(high)
+    for metric, value, error in ((auroc, area, area_error), (auprc, precision, precision_error)):
+        measured = metric(low, high)
+        assert measured.value == pytest.approx(value)
+        assert measured.standard_error == pytest.approx(error, abs=1e-6)

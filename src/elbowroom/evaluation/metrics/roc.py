@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from elbowroom.evaluation.metric import Metric
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Bootstrap samples of the sets for the standard error of the average precision.
 BOOTSTRAP_SAMPLES = 100
@@ -25,25 +30,26 @@ def auroc(low: Tensor, high: Tensor) -> Metric:
     >>> auroc(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([2.0, 4.0])).value
     0.75
     """
+    from sklearn.metrics import roc_auc_score
+
     n, m = len(low), len(high)
-    ranks = midranks(torch.cat([low, high]).double())
-    above = (ranks[n:] - midranks(high.double())) / n  # per anomaly: share of normal examples below it
-    below = 1 - (ranks[:n] - midranks(low.double())) / m  # per normal example: share of anomalies above it
-    error = (above.var() / m + below.var() / n).sqrt().item() if min(n, m) > 1 else None
-    return Metric(
-        above.mean().item(), "", "chance that an anomaly scores higher; DeLong's error", error, examples=n + m
-    )
+    ranks = midranks(torch.cat([low, high]))
+    above = (ranks[n:] - midranks(high)) / n  # per anomaly: share of normal examples below it
+    below = (ranks[:n] - midranks(low)) / m  # per normal example: share of anomalies below it
+    error = float((above.var(ddof=1) / m + below.var(ddof=1) / n) ** 0.5) if min(n, m) > 1 else None
+    value = float(roc_auc_score([0] * n + [1] * m, ranks))
+    return Metric(value, "", "chance that an anomaly scores higher; DeLong's error", error, examples=n + m)
 
 
-def midranks(x: Tensor) -> Tensor:
-    """Return ranks from 1, equal values sharing their mean rank.
+def midranks(x: Tensor) -> np.ndarray:
+    """Return ranks from 1, equal values sharing their mean rank; scikit-learn takes them where scores are infinite.
 
-    >>> midranks(torch.tensor([3.0, 1.0, 3.0]))
-    tensor([2.5000, 1.0000, 2.5000], dtype=torch.float64)
+    >>> midranks(torch.tensor([3.0, 1.0, 3.0])).tolist()
+    [2.5, 1.0, 2.5]
     """
-    _, group, counts = torch.unique(x, return_inverse=True, return_counts=True)
-    last = counts.cumsum(0).double()
-    ranks: Tensor = (last - (counts - 1) / 2)[group]
+    from scipy.stats import rankdata
+
+    ranks: np.ndarray = rankdata(x.cpu().double())
     return ranks
 
 
@@ -60,22 +66,14 @@ def auprc(low: Tensor, high: Tensor) -> Metric:
     >>> round(auprc(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 4.0])).value, 4)
     0.8333
     """
-    generator = torch.Generator().manual_seed(0)
+    from sklearn.metrics import average_precision_score
 
-    def resample(x: Tensor) -> Tensor:
-        return x[torch.randint(len(x), (len(x),), generator=generator).to(x.device)]
-
-    values = [average_precision(resample(low), resample(high)) for _ in range(BOOTSTRAP_SAMPLES)]
+    n, m = len(low), len(high)
+    generator, ranks, truth = torch.Generator().manual_seed(0), midranks(torch.cat([low, high])), [0] * n + [1] * m
+    values = []
+    for _ in range(BOOTSTRAP_SAMPLES):
+        resampled = [torch.randint(size, (size,), generator=generator) for size in (n, m)]
+        values.append(average_precision_score(truth, ranks[torch.cat([resampled[0], n + resampled[1]])]))
+    how = f"average precision; {m / (n + m):.2f} is chance"
     error = torch.tensor(values).std().item()
-    share = len(high) / (len(low) + len(high))
-    how = f"average precision; {share:.2f} is chance"
-    return Metric(average_precision(low, high), "", how, error, examples=len(low) + len(high))
-
-
-def average_precision(low: Tensor, high: Tensor) -> float:
-    """Return the sum over thresholds of precision times the gain in recall; equal scores are one threshold."""
-    scores = torch.cat([low, high]).double()
-    _, group, counts = torch.unique(scores, return_inverse=True, return_counts=True)
-    positives = torch.zeros_like(counts).index_add_(0, group[len(low) :], torch.ones_like(group[len(low) :]))
-    true_positives, predicted = positives.flip(0).cumsum(0), counts.flip(0).cumsum(0)
-    return float(((true_positives / predicted).double() * positives.flip(0)).sum()) / len(high)
+    return Metric(float(average_precision_score(truth, ranks)), "", how, error, examples=n + m)
