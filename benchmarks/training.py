@@ -182,7 +182,7 @@ def in_memory(epochs: int) -> tuple[list[float], float]:
 
 @register_variant
 def hand_written(epochs: int) -> tuple[list[float], float]:
-    """Gradients derived by hand, without autograd, and torch's fused Adam, over tensors in memory: a floor for a step."""
+    """Gradients by hand, without autograd, and torch's fused Adam, over tensors in memory: a floor for a step."""
     import torch
     import torch.nn.functional as F
 
