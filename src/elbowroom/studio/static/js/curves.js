@@ -9,7 +9,7 @@ const FIRST_TERMS = ["elbo", "loss", "reconstruction", "kl"];
 const LAST_TERM = "examples_per_second";
 const TITLES = { elbo: "ELBO", kl: "KL" };
 const UNIT = "nats per example";
-const UNITS = { loss: UNIT, elbo: `${UNIT}, higher is better`, reconstruction: UNIT, kl: UNIT };
+const UNITS = { loss: UNIT, elbo: `${UNIT}, higher is better`, reconstruction: UNIT };
 /** The start of a curve that does not count for the limits of its chart, if the curve has more than MIN_POINTS. */
 const START_SHARE = 0.06;
 const MIN_POINTS = 12;
@@ -55,7 +55,7 @@ class TermChart {
 
   constructor(name, chart, height) {
     this.title = TITLES[name] ?? spaced(name);
-    const unit = UNITS[name] ?? "";
+    const unit = UNITS[name] ?? (name.startsWith("kl") ? UNIT : "");
     this.element = h("figure.chart", {}, h("figcaption", {}, h("b", {}, this.title), " ", h("span", {}, unit)));
     this.element.append(this.#area, this.#legend);
     this.#describe(chart);

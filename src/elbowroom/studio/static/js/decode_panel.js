@@ -1,6 +1,6 @@
 // The decoded latent, with its condition, actions and a slider for each dimension.
 
-import { classColor, dimensionName, formatFixed, formatMetric, h } from "/static/kit.js";
+import { classColor, dimensionName, formatFixed, formatMetric, formatNumber, h } from "/static/kit.js";
 import { exampleUrl, paintImage, postForBlob, postJson } from "./api.js";
 import { button, downloadBlob, imageFigure, quietButton, setChildren, slider, spaced, withErrors } from "./dom.js";
 import { createCodeButton } from "./export_menu.js";
@@ -41,7 +41,11 @@ export class DecodePanel {
     this.#note.textContent = "";
     this.#canvas.hidden = Boolean(decoded.values);
     this.#values.hidden = !decoded.values;
-    if (decoded.values) this.#values.textContent = decoded.values.flat(Infinity).map(formatMetric).join("  ");
+    if (decoded.values)
+      this.#values.textContent = decoded.values
+        .flat(Infinity)
+        .map((value) => formatNumber(value, 3))
+        .join("  ");
     else paintImage(this.#canvas, decoded);
   }
 

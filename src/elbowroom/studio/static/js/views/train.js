@@ -61,7 +61,7 @@ function createTrainForm(recipe, options) {
     withErrors(() => startTraining(request(), start, message));
   };
   return h(
-    "form.sheet",
+    "form.train-form",
     { onsubmit },
     h("h2", {}, recipe.name),
     h("p.about", {}, recipe.summary),
