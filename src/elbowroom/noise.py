@@ -50,6 +50,25 @@ def _use_source(source: _NoiseSource | None) -> Iterator[None]:
 
 
 @contextmanager
+def seeded_rng(seed: int) -> Iterator[None]:
+    """Seed torch's global generators within the context, and give them back their states.
+
+    >>> with seeded_rng(0):
+    ...     first = torch.rand(1)
+    >>> with seeded_rng(0):
+    ...     assert torch.rand(1) == first
+    """
+    with torch.random.fork_rng():
+        # torch.manual_seed would also note a stack trace for every kind of device that is not there, at a millisecond.
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(seed)
+        if torch.backends.mps.is_available():
+            torch.mps.manual_seed(seed)
+        yield
+
+
+@contextmanager
 def zero_noise() -> Iterator[None]:
     """Set the noise to zero: every posterior drawn inside gives its mean.
 

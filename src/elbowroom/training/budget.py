@@ -12,11 +12,11 @@ from elbowroom.data import Data
 from elbowroom.training.state import StateKey, state_key
 
 #: The part of the budget that validation may take; its cost is estimated from counts, not measured.
-VALIDATION_PART = 0.9
+VALIDATION_PART = 0.8
 #: The part that each other activity may take even if the rest of the budget is spent.
-RESERVED_PART = 1 / 30
-#: The cost of evaluating a batch, in training steps: a forward pass without gradients.
-EVALUATION_COST_STEPS = 0.3
+RESERVED_PART = 1 / 15
+#: The cost of evaluating a batch, in training steps: a forward pass, and a share of what a split costs.
+EVALUATION_COST_STEPS = 0.5
 #: The cost assumed for an activity that has not been measured yet.
 UNKNOWN_COST_S = 0.05
 
@@ -74,7 +74,7 @@ BUDGET: StateKey[Budget] = state_key("budget")
 def plan_validation(data: Data, watch: Sequence[str], batch_size: int, share: float) -> int:
     r"""Return the epochs between validations that keep their estimated cost within the budget.
 
-    .. math:: \lceil 0.3\, n_\text{watched} / (0.9\, s\, n_\text{train}) \rceil
+    .. math:: \lceil 0.5\, n_\text{watched} / (0.8\, s\, n_\text{train}) \rceil
 
     with the batches :math:`n` of the splits and the share :math:`s`. It does not depend on the clock, since the best
     weights and early stopping depend on which epochs are validated.
@@ -84,4 +84,4 @@ def plan_validation(data: Data, watch: Sequence[str], batch_size: int, share: fl
         return 1
     n_watched = sum(split.steps(batch_size) for split in splits)
     cost = EVALUATION_COST_STEPS * n_watched / data.train.steps(batch_size)
-    return max(1, math.ceil(cost / (VALIDATION_PART * share)))
+    return max(1, math.ceil(cost / (VALIDATION_PART * max(share, 1e-9))))

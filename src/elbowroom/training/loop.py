@@ -191,7 +191,7 @@ def _end_epoch(
     def is_last() -> bool:
         return state[STEP] == state[STEPS] or state[STOP] not in ("", *SIGNAL_REASONS)
 
-    is_validated = state[EPOCH] % (settings.get("validate_every") or 1) == 0 or is_last()
+    is_validated = state[EPOCH] % settings.get("validation_interval", 1) == 0 or is_last()
     if is_validated:
         _validate(step, state, settings, hooks, step_count, clock)
     hooks("epoch", state)
