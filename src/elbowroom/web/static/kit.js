@@ -333,8 +333,18 @@ function horizontalAxis(chart) {
   }
   const isWhole = chart.counted ?? chart.lines.every((line) => line.x.every(Number.isInteger));
   const incrs = isWhole ? WHOLE_STEPS : undefined;
-  return { ...axis, ticks, border, incrs, space: 66, values: (_, splits, i, space, step) => formatTicks(splits, step) };
+  return {
+    ...axis,
+    ticks,
+    border,
+    incrs,
+    space: tickSpace,
+    values: (_, splits, i, space, step) => formatTicks(splits, step),
+  };
 }
+
+/** The least distance between ticks of a horizontal axis in pixels, so that their labels stand apart. */
+const tickSpace = (u, axis, low, high) => 18 + 6.5 * Math.max(...[low, high].map((end) => formatNumber(end, 3).length));
 
 /** Every how many bars have room for a label. */
 const labelStep = (u, labels) =>
@@ -345,7 +355,7 @@ function verticalAxis() {
     stroke: () => cssColor("quiet"),
     font: FONT,
     gap: 4,
-    space: 34,
+    space: 28,
     size: axisWidth,
     grid: { stroke: () => cssColor("grid"), width: 1 },
     ticks: { show: false },
