@@ -17,7 +17,7 @@ def client(recipe_client):
 
 
 def test_data_that_is_moved_away_and_back(client, recipe_runs, tmp_path, monkeypatch):
-    monkeypatch.setattr("elbowroom.studio.services.model_store.RETRY_AFTER_S", 0)
+    monkeypatch.setattr("elbowroom.runs.shared_data.RETRY_AFTER_S", 0)
     images = tmp_path / "images.npy"
     np.save(images, np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8))
     data = er.load_data(str(images))

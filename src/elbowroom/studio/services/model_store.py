@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
@@ -15,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from elbowroom.data import Data
 from elbowroom.networks import fuse_upsampling
 from elbowroom.runs.run import Run
+from elbowroom.runs.shared_data import SharedData
 from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services.batch_queue import BatchQueue
 from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
 MAX_MODELS = 3
 #: Data sets in memory.
 MAX_DATASETS = 2
-#: How long data that could not be loaded is not tried again.
-RETRY_AFTER_S = 20.0
 #: Uploaded images that are read at a time, all of them in memory.
 MAX_UPLOADS = 8
 
@@ -52,9 +48,7 @@ class ModelStore:
     def __init__(self, run_index: RunIndex, max_models: int = MAX_MODELS, num_threads: int | None = 1) -> None:
         self._run_index, self._max_models = run_index, max_models
         self._models: OrderedDict[Path, LoadedModel] = OrderedDict()
-        self._datasets: OrderedDict[str, Data] = OrderedDict()
-        self._data_errors: dict[str, tuple[float, str]] = {}
-        self._models_lock, self._data_lock = threading.Lock(), threading.Lock()
+        self._models_lock, self._data = threading.Lock(), SharedData(MAX_DATASETS)
         self._num_uploads = 0
         if num_threads is not None:
             torch.set_num_threads(num_threads)
@@ -102,36 +96,15 @@ class ModelStore:
             queue.close()
 
     def _load_model(self, run: Run, version: str) -> LoadedModel:
-        record = run.record
         # Building a model draws its initial weights, which must not disturb a seeded generator.
-        with RNG_LOCK, torch.random.fork_rng(devices=[]):
+        with RNG_LOCK:
             # For one image on one thread, convolutions take two thirds of their time with channels last.
             model = run.model().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         fuse_upsampling(model)
-        loaded = LoadedModel(run, model, version, lambda: self._load_data(run, record["data"]))
+        loaded = LoadedModel(run, model, version, self._data.load)
         # The condition's names come from the data, which is loaded here and not in a queue where others wait.
         _ = loaded.condition_spec
         return loaded
-
-    def _load_data(self, run: Run, record: dict[str, Any]) -> Data:
-        """Return the data of a run, shared by runs with the same data record."""
-        key = json.dumps(record, sort_keys=True)
-        with self._data_lock:
-            if key in self._datasets:
-                self._datasets.move_to_end(key)
-                return self._datasets[key]
-            failed_at, message = self._data_errors.get(key, (0.0, ""))
-            if message and time.monotonic() - failed_at < RETRY_AFTER_S:
-                raise ValueError(message)
-            try:
-                self._datasets[key] = data = run.data()
-            except (ValueError, OSError) as error:
-                self._data_errors[key] = time.monotonic(), str(error)
-                raise
-            self._data_errors.pop(key, None)
-            while len(self._datasets) > MAX_DATASETS:
-                self._datasets.popitem(last=False)
-            return data
 
 
 def _files_version(path: Path) -> str:
