@@ -18,13 +18,21 @@ if TYPE_CHECKING:
 OUTPUT_KINDS = {".png": "a grid", ".npz": "arrays", ".csv": "a table"}
 
 
-@click.command()
+class _EvaluateCommand(click.Command):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from elbowroom.evaluation.registry import SUITES
+
+        with formatter.section("Metrics"):
+            formatter.write_dl([(name, SUITES.help(name)) for name in SUITES])
+
+
+@click.command(cls=_EvaluateCommand)
 @click.argument("run")
 @click.option(
     "--metrics",
     default="default",
-    help="suites of metrics, comma separated: default (likelihood, latent, reconstruction), ais, aggregate_posterior, "
-    "probes, images; or all  [default: default]",
+    help="suites of metrics, comma separated; default is likelihood, latent, reconstruction; or all  "
+    "[default: default]",
 )
 @click.option("--samples", type=int, default=100, show_default=True, help="posterior samples per example")
 @click.option("--split", default="test", show_default=True, help="train, validation or test")

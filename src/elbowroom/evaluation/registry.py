@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
 
-from elbowroom import errors
 from elbowroom.data import Data, Split
 from elbowroom.deprecation import warn_renamed
 from elbowroom.evaluation.metric import Metric
 from elbowroom.models.base import GenerativeModel
+from elbowroom.registry import Registry
 
 SuiteFunction = Callable[["EvalContext"], dict[str, Metric]]
 
-#: The modules of :mod:`elbowroom.evaluation.suites`, in the order in which their metrics are shown.
-SUITE_MODULES = ("likelihood", "latent", "reconstruction", "ais", "aggregate_posterior", "probes", "images")
 #: Names that suites had in version 0.1; they work for one version, with a warning.
 RENAMED_SUITES = {
     "aggregate": "aggregate_posterior",
@@ -42,8 +39,13 @@ class Suite:
     function: SuiteFunction
 
 
-#: Registered suites by name; complete after :func:`all_suites` has imported their modules.
-SUITES: dict[str, Suite] = {}
+#: The suites by name, in the order in which their metrics are shown.
+SUITES: Registry[Suite] = Registry(
+    "suite of metrics",
+    tuple(f"elbowroom.evaluation.suites.{module}" for module in ("likelihood", "latent", "reconstruction", "*")),
+    RENAMED_SUITES,
+    "; or default, all",
+)
 
 
 def suite(name: str, description: str, default: bool = False) -> Callable[[SuiteFunction], SuiteFunction]:
@@ -56,17 +58,10 @@ def suite(name: str, description: str, default: bool = False) -> Callable[[Suite
     """
 
     def register(function: SuiteFunction) -> SuiteFunction:
-        SUITES[name] = Suite(name, description, default, function)
+        SUITES.add(name, Suite(name, description, default, function), description, function)
         return function
 
     return register
-
-
-def all_suites() -> dict[str, Suite]:
-    """Return all suites by name: ours in the order of :data:`SUITE_MODULES`, then those registered elsewhere."""
-    ours = [import_module(f"elbowroom.evaluation.suites.{module}").__name__ for module in SUITE_MODULES]
-    position = {name: [*ours, module].index(module) for name, s in SUITES.items() if (module := s.function.__module__)}
-    return {name: SUITES[name] for name in sorted(position, key=position.__getitem__)}
 
 
 def select_suites(metrics: str | Iterable[str | Suite]) -> list[Suite]:
@@ -80,21 +75,16 @@ def select_suites(metrics: str | Iterable[str | Suite]) -> list[Suite]:
     >>> [suite.name for suite in select_suites("reconstruction, likelihood")]
     ['reconstruction', 'likelihood']
     """
-    suites = all_suites()
-    groups = {"all": list(suites), "default": [name for name, suite in suites.items() if suite.is_default]}
+    groups = {"all": list(SUITES.values()), "default": [suite for suite in SUITES.values() if suite.is_default]}
     selected: dict[str, Suite] = {}
     for item in metrics.split(",") if isinstance(metrics, str) else metrics:
         if isinstance(item, Suite):
             selected[item.name] = item
         elif name := item.strip():
-            if name not in suites and name in RENAMED_SUITES:
-                warn_renamed(f"the suite '{name}'", f"'{RENAMED_SUITES[name]}'", stacklevel=4)
-                name = RENAMED_SUITES[name]
-            if name not in suites and name not in groups:
-                raise errors.unknown_name("metrics", name, [*suites, *groups])
-            selected |= {name: suites[name] for name in groups.get(name, [name]) if name not in selected}
+            for suite in groups[name] if name in groups else [SUITES.find(name)]:
+                selected.setdefault(suite.name, suite)
     if not selected:
-        raise ValueError(f"no metrics were given: choose from {', '.join([*suites, *groups])}")
+        raise ValueError(f"no metrics were given: choose from {', '.join([*SUITES, *groups])}")
     return list(selected.values())
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import errors
 from elbowroom.data import Data, Split, freeze, load_data
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.compatibility import check_range
 from elbowroom.models.base import GenerativeModel
+from elbowroom.registry import Registry
 from elbowroom.runs.run import Run
 
 
@@ -47,35 +47,38 @@ def _negative_log_kde(values: Tensor, normal: Tensor) -> Tensor:
 
 
 #: The scores by name; the raw ELBO is first, so that the others are shown beside it.
-SCORES: dict[str, AnomalyScore] = {
-    "elbo": AnomalyScore("−ELBO", "elbo", lambda terms, x, reference: -terms["elbo"]),
-    "reconstruction": AnomalyScore(
-        "−E_q log p(x|z)", "reconstruction", lambda terms, x, reference: terms["reconstruction"]
-    ),
-    "importance_bound": AnomalyScore(
-        "minus the importance bound on log p(x)",
-        "importance_bound",
-        lambda terms, x, reference: -terms["importance_bound"],
-    ),
-    "typicality": AnomalyScore(
-        "distance of the ELBO from its mean over normal examples (Nalisnick et al. 2019, arXiv 1906.02994)",
-        "elbo",
-        lambda terms, x, reference: (terms["elbo"] - reference.elbos.mean()).abs(),
-    ),
-    "likelihood_ratio": AnomalyScore(
-        "log p₀(x) − ELBO, with p₀ a simple background density (Ren et al. 2019, arXiv 1906.02845)",
-        "elbo",
-        _likelihood_ratio,
-    ),
-    "density_of_states": AnomalyScore(
-        "−log density of ELBO and ratio among those of normal examples (Morningstar et al. 2021, arXiv 2006.09273)",
-        "elbo",
-        lambda terms, x, reference: (
-            _negative_log_kde(terms["elbo"], reference.elbos)
-            + _negative_log_kde(_likelihood_ratio(terms, x, reference), reference.ratios)
+SCORES: Registry[AnomalyScore] = Registry("anomaly score")
+SCORES.update(
+    {
+        "elbo": AnomalyScore("−ELBO", "elbo", lambda terms, x, reference: -terms["elbo"]),
+        "reconstruction": AnomalyScore(
+            "−E_q log p(x|z)", "reconstruction", lambda terms, x, reference: terms["reconstruction"]
         ),
-    ),
-}
+        "importance_bound": AnomalyScore(
+            "minus the importance bound on log p(x)",
+            "importance_bound",
+            lambda terms, x, reference: -terms["importance_bound"],
+        ),
+        "typicality": AnomalyScore(
+            "distance of the ELBO from its mean over normal examples (Nalisnick et al. 2019, arXiv 1906.02994)",
+            "elbo",
+            lambda terms, x, reference: (terms["elbo"] - reference.elbos.mean()).abs(),
+        ),
+        "likelihood_ratio": AnomalyScore(
+            "log p₀(x) − ELBO, with p₀ a simple background density (Ren et al. 2019, arXiv 1906.02845)",
+            "elbo",
+            _likelihood_ratio,
+        ),
+        "density_of_states": AnomalyScore(
+            "−log density of ELBO and ratio among those of normal examples (Morningstar et al. 2021, arXiv 2006.09273)",
+            "elbo",
+            lambda terms, x, reference: (
+                _negative_log_kde(terms["elbo"], reference.elbos)
+                + _negative_log_kde(_likelihood_ratio(terms, x, reference), reference.ratios)
+            ),
+        ),
+    }
+)
 
 
 def anomaly_scores(
@@ -143,16 +146,14 @@ def compute_scores(
     Raises:
         ValueError: an unknown name, or a score that is undefined for this model.
     """
-    scores: dict[str, list[Tensor]] = {name: [] for name in names}
-    for name in scores:
-        if name not in SCORES:
-            raise errors.unknown_name("anomaly score", name, SCORES)
+    definitions = {name: SCORES.find(name) for name in names}
+    scores: dict[str, list[Tensor]] = {name: [] for name in definitions}
     for batch in split.to(reference.device).batches(batch_size):
         terms = reference.estimate_bounds(batch)
         for name, batches in scores.items():
-            if (term := SCORES[name].required_term) not in terms:
+            if (term := definitions[name].required_term) not in terms:
                 raise ValueError(f"this model has no {term}, so '{name}' is undefined: use 'reconstruction'")
-            batches.append(SCORES[name].function(terms, batch.x, reference).cpu())
+            batches.append(definitions[name].function(terms, batch.x, reference).cpu())
     return {name: torch.cat(batches) for name, batches in scores.items()}
 
 
