@@ -32,7 +32,7 @@ class Fields(RequestFields):
     [
         (3, "the body is 3: expected an object"),
         ([1], "the body is a list: expected an object"),
-        ({"n": True}, "the field 'n' is true: expected an integer"),
+        ({"n": True}, "the field 'n' is true: expected an integer from 1 to 9"),
         ({"n": 0}, "the field 'n' is 0: expected an integer from 1 to 9"),
         ({"n": 2**70}, f"the field 'n' is {2**70}: expected an integer from 1 to 9"),
         ({"n": 1, "x": "a"}, "the field 'x' is 'a': expected a number"),
@@ -65,7 +65,7 @@ def test_wrong_fields_are_refused_with_their_path_and_value(body, message):
 def test_text_of_a_query_becomes_numbers():
     fields = convert_fields({"n": "3", "x": "0.25", "index": "7", "is_drawn": "true"}, Fields, is_text=True)
     assert fields == Fields(3, 0.25, 7, 0, "a", True)
-    with pytest.raises(RequestError, match="the field 'n' is 'many': expected an integer"):
+    with pytest.raises(RequestError, match="the field 'n' is 'many': expected an integer from 1 to 9"):
         convert_fields({"n": "many"}, Fields, is_text=True)
 
 

@@ -75,13 +75,10 @@ class ApiRequest(Generic[FieldsT_co]):
         studio: Studio = self.http.app.state.studio
         return studio
 
-    async def in_thread(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        """Run slow work that needs no model, such as encoding an image, in a thread of its own."""
-        return await asyncio.to_thread(function, *arguments, **options)
-
-    async def submit(self, queue: BatchQueue, work: Callable[..., Any], *rows: Tensor | None) -> Any:
+    async def submit(self, queue: BatchQueue, work: Callable[..., T], *rows: Tensor | None) -> T:
         """Return ``work(*rows)``, run in a queue when it is this client's turn."""
-        return await self.studio.store.submit(queue, self.http.client, work, *rows)
+        result: T = await self.studio.store.submit(queue, self.http.client, work, *rows)
+        return result
 
 
 @dataclass(frozen=True)

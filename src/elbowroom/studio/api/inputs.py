@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
 import torch
-from msgspec import Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 from torch import Tensor
 
 from elbowroom.data import Batch
@@ -53,6 +54,14 @@ class ExampleFields(RunFields):
     c: Condition = None
 
 
+class DecodedLatents(msgspec.Struct):
+    """Latents and their examples, in an answer."""
+
+    z: Annotated[Tensor, Meta(description="(n, latent)")]
+    pngs: Pngs = UNSET
+    x: Numbers = UNSET
+
+
 class Examples(msgspec.Struct):
     """Examples as numbers, in an answer."""
 
@@ -84,7 +93,7 @@ async def read_examples(request: ModelRequest[ExampleFields]) -> Batch:
     if fields.png is not None:
         x = await read_image(request, fields.png, image_upload.image_to_example)
     else:
-        x = await request.in_thread(parse_array, fields.x, loaded.model.shape, "x", MAX_EXAMPLES)
+        x = await asyncio.to_thread(parse_array, fields.x, loaded.model.shape, "x", MAX_EXAMPLES)
         _check_range(x, loaded)
     return Batch(x, parse_example_conditions(loaded, fields.c, len(x)), torch.arange(len(x)))
 
@@ -104,10 +113,7 @@ async def read_image(
     """Read an image in base64 as an example (1, *shape); the number of images read at once is limited."""
     store, loaded = request.studio.store, request.loaded
     with store.upload_slot():
-        x: Tensor = await request.submit(
-            store.slow_queue, lambda: to_example(loaded, image_upload.decode_base64(encoded))
-        )
-    return x
+        return await request.submit(store.slow_queue, lambda: to_example(loaded, image_upload.decode_base64(encoded)))
 
 
 def parse_latents(loaded: LoadedModel, z: Any) -> Tensor:

@@ -65,11 +65,10 @@ async def get_latent_map(request: ModelRequest[MapFields]) -> LatentMap:
     """Project the latents of a split to two dimensions."""
     loaded, fields, store = request.loaded, request.fields, request.studio.store
     key = (fields.view, fields.split, fields.n)
-    latent_map: LatentMap = await request.submit(
+    return await request.submit(
         store.long_queue if fields.view == "tsne" else store.slow_queue,
         lambda: loaded.get_or_compute(("map", *key), lambda: build_latent_map(loaded, *key)),
     )
-    return latent_map
 
 
 def build_latent_map(loaded: LoadedModel, view: str, split: str | None, n: int) -> LatentMap:
@@ -154,11 +153,10 @@ async def get_examples(request: ModelRequest[StripFields]) -> Response:
         raise ValueError(
             f"{len(index)} images of {fields.size} pixels: give at most {MAX_STRIP_PIXELS:,} pixels in all"
         )
-    response: Response = await request.submit(
+    return await request.submit(
         request.studio.store.slow_queue,
         lambda: media.strip_response(loaded.examples(index, fields.split).x, fields.size),
     )
-    return response
 
 
 def _parse_indices(text: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from elbowroom.data import InMemorySplit
 from elbowroom.latent import PATHS, attribute_vector, interpolation, traversal
 from elbowroom.studio.api import inputs, snippets
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
-from elbowroom.studio.api.inputs import Condition, Numbers, PathFormat, Pngs, SplitName
+from elbowroom.studio.api.inputs import Condition, DecodedLatents, Numbers, PathFormat, Pngs, SplitName
 from elbowroom.studio.http import media
 from elbowroom.studio.http.json import RequestFields
 from elbowroom.studio.services.loaded_model import LoadedModel
@@ -49,32 +50,33 @@ class InterpolateFields(RunFields):
     format: PathFormat = "json"
 
 
+async def read_interpolation(
+    request: ModelRequest[InterpolateFields],
+) -> tuple[Tensor, Tensor, Tensor, LatentPath, Tensor | None]:
+    """Return the ends of a path, the positions t in [0, 1], (steps,), the path, and the condition."""
+    fields, loaded = request.fields, request.loaded
+    inputs.check_format(fields.format, loaded)
+    require_continuous(loaded)
+    if fields.path not in PATHS:
+        raise errors.unknown_name("path", fields.path[:20], PATHS)
+    (a, own_condition), (b, _) = [await read_path_end(request, name) for name in ("a", "b")]
+    c = own_condition if fields.c is None else None
+    c = inputs.parse_conditions(loaded, fields.c, 1) if c is None else c
+    return a, b, torch.linspace(0, 1, fields.steps), PATHS[fields.path], None if c is None else c[0]
+
+
 async def interpolate_snippets(request: ModelRequest[InterpolateFields]) -> Snippets:
     """Return the snippets of an interpolation."""
     fields, loaded = request.fields, request.loaded
-    require_continuous(loaded)
-    t, path = read_path(fields)
-    (a, a_condition), (b, _) = [await read_path_end(request, name) for name in ("a", "b")]
-    z = path(a.flatten(), b.flatten(), t)
-    z = z.reshape(len(z), *loaded.model.latent_shape)
-    c = fields.c if fields.c is not None or a_condition is None else a_condition[0].tolist()
+    a, b, t, path, c = await read_interpolation(request)
+    z = path(a.flatten(), b.flatten(), t).reshape(len(t), *loaded.model.latent_shape)
     lines = [
         f"a = {snippets.tensor_expression(a.flatten())}",
         f"b = {snippets.tensor_expression(b.flatten())}",
         f'z = PATHS["{fields.path}"](a, b, torch.linspace(0, 1, {len(t)})).reshape(-1, *model.latent_shape)',
     ]
-    first = inputs.parse_conditions(loaded, c, 1)
-    c = c if first is None or c is not None else first[0].tolist()
-    name = snippets.file_name("interpolation", fields.format)
-    return snippets.latents_snippets(loaded, z, c, name, lines, ["from elbowroom.latent import PATHS"])
-
-
-class Interpolation(msgspec.Struct):
-    """The examples on a path."""
-
-    z: Annotated[Tensor, Meta(description="latents on the path, (steps, latent)")]
-    pngs: Pngs = UNSET
-    x: Numbers = UNSET
+    name, imports = snippets.file_name("interpolation", fields.format), ["from elbowroom.latent import PATHS"]
+    return snippets.latents_snippets(loaded, z, None if c is None else c.tolist(), name, lines, imports)
 
 
 @endpoint(
@@ -83,29 +85,16 @@ class Interpolation(msgspec.Struct):
     example={"a": {"index": 0, "split": "test"}, "b": {"index": 1, "split": "test"}, "steps": 5},
     snippets=interpolate_snippets,
 )
-async def interpolate(request: ModelRequest[InterpolateFields]) -> Interpolation | Response:
+async def interpolate(request: ModelRequest[InterpolateFields]) -> DecodedLatents | Response:
     """Decode the path between two latents."""
-    fields, loaded = request.fields, request.loaded
-    inputs.check_format(fields.format, loaded)
-    require_continuous(loaded)
-    t, path = read_path(fields)
-    (a, a_condition), (b, _) = [await read_path_end(request, name) for name in ("a", "b")]
+    output_format, model = request.fields.format, request.loaded.model
+    a, b, t, path, c = await read_interpolation(request)
     z = path(a.flatten(), b.flatten(), t)
-    use_own = fields.c is None and a_condition is not None
-    condition = a_condition if use_own else inputs.parse_conditions(loaded, fields.c, 1)
-    c = None if condition is None else condition[0]
-    x = await request.submit(request.studio.store.quick_queue, lambda: interpolation(loaded.model, a, b, t, path, c))
-    if fields.format == "json":
-        return await request.in_thread(lambda: Interpolation(z, **media.json_examples(x)))
-    latents = z.reshape(len(z), *loaded.model.latent_shape)
-    return await request.in_thread(media.file_response, fields.format, "interpolation", x, len(x), z=latents, x=x)
-
-
-def read_path(fields: InterpolateFields) -> tuple[Tensor, LatentPath]:
-    """Return the positions t in [0, 1] of an interpolation, (steps,), and the path through latent space."""
-    if fields.path not in PATHS:
-        raise errors.unknown_name("path", fields.path[:20], PATHS)
-    return torch.linspace(0, 1, fields.steps), PATHS[fields.path]
+    x = await request.submit(request.studio.store.quick_queue, lambda: interpolation(model, a, b, t, path, c))
+    if output_format == "json":
+        return await asyncio.to_thread(lambda: DecodedLatents(z, **media.json_examples(x)))
+    z = z.reshape(len(z), *model.latent_shape)
+    return await asyncio.to_thread(media.file_response, output_format, "interpolation", x, len(x), z=z, x=x)
 
 
 async def read_path_end(request: ModelRequest[InterpolateFields], name: str) -> tuple[Tensor, Tensor | None]:
@@ -141,11 +130,10 @@ class AttributeDirection(msgspec.Struct):
 async def get_attribute_direction(request: ModelRequest[AttributeFields]) -> AttributeDirection:
     """The direction of an attribute or a class: the mean latent with it minus the mean latent without."""
     loaded, name = request.loaded, request.fields.name
-    direction: AttributeDirection = await request.submit(
+    return await request.submit(
         request.studio.store.slow_queue,
         lambda: loaded.get_or_compute(("direction", name), lambda: attribute_direction(loaded, name)),
     )
-    return direction
 
 
 def attribute_direction(loaded: LoadedModel, name: str) -> AttributeDirection:
@@ -176,10 +164,7 @@ class TraverseFields(RunFields):
 async def traverse_snippets(request: ModelRequest[TraverseFields]) -> Snippets:
     """Return the snippets of a traversal."""
     fields, loaded = request.fields, request.loaded
-    require_continuous(loaded)
-    z, offsets = parse_traversal(request)
-    conditions = inputs.parse_conditions(loaded, fields.c, 1)
-    c = None if conditions is None else conditions[0]
+    z, offsets, c = parse_traversal(request)
     latents = z.flatten().repeat(len(fields.dims), len(offsets), 1)
     for row, dim in enumerate(fields.dims):
         latents[row, :, dim] += offsets
@@ -215,30 +200,28 @@ class Traversal(msgspec.Struct):
 )
 async def traverse(request: ModelRequest[TraverseFields]) -> Traversal | Response:
     """Decode a latent with one dimension moved at a time."""
-    fields, loaded, dims = request.fields, request.loaded, request.fields.dims
+    dims, output_format, model = request.fields.dims, request.fields.format, request.loaded.model
+    z, offsets, c = parse_traversal(request)
+    x = await request.submit(request.studio.store.quick_queue, lambda: traversal(model, z, dims, offsets, c))
+    if output_format == "json":
+        rows = await asyncio.to_thread(lambda: [TraversalRow(**media.json_examples(row)) for row in x])
+        return Traversal(dims, offsets, rows)
+    images = torch.cat(list(x), -2) if output_format == "gif" else x.flatten(0, 1)
+    arrays = {"z": z, "dims": torch.tensor(dims), "offsets": offsets, "x": x}
+    return await asyncio.to_thread(media.file_response, output_format, "traversal", images, len(offsets), **arrays)
+
+
+def parse_traversal(request: ModelRequest[TraverseFields]) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Parse the latent to start from, the offsets and the condition."""
+    fields, loaded = request.fields, request.loaded
     inputs.check_format(fields.format, loaded)
     require_continuous(loaded)
-    z, offsets = parse_traversal(request)
-    condition = inputs.parse_conditions(loaded, fields.c, 1)
-    c = None if condition is None else condition[0]
-    x = await request.submit(request.studio.store.quick_queue, lambda: traversal(loaded.model, z, dims, offsets, c))
-    if fields.format == "json":
-        return await request.in_thread(
-            lambda: Traversal(dims, offsets, [TraversalRow(**media.json_examples(row)) for row in x])
-        )
-    images = torch.cat(list(x), -2) if fields.format == "gif" else x.flatten(0, 1)
-    arrays = {"z": z, "dims": torch.tensor(dims), "offsets": offsets, "x": x}
-    return await request.in_thread(media.file_response, fields.format, "traversal", images, len(offsets), **arrays)
-
-
-def parse_traversal(request: ModelRequest[TraverseFields]) -> tuple[Tensor, Tensor]:
-    """Parse the latent to start from, and the offsets."""
-    fields = request.fields
     offsets = inputs.parse_array([fields.offsets], (len(fields.offsets),), "offsets", 1)[0]
     if len(fields.dims) * len(offsets) > inputs.MAX_LATENTS:
         size = f"{len(fields.dims)} dims x {len(offsets)} offsets"
         raise ValueError(f"{size}: ask for at most {inputs.MAX_LATENTS} examples")
-    return inputs.parse_latent(request.loaded, fields.z), offsets
+    c = inputs.parse_conditions(loaded, fields.c, 1)
+    return inputs.parse_latent(loaded, fields.z), offsets, None if c is None else c[0]
 
 
 def require_continuous(loaded: LoadedModel) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Annotated, Any
 
 import msgspec
 import torch
-from msgspec import UNSET, Meta
+from msgspec import Meta
 from starlette.responses import Response
 from torch import Tensor
 
 from elbowroom.plotting.latent_ranking import n_latents, ranked_dimensions
 from elbowroom.studio.api import inputs, snippets
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
-from elbowroom.studio.api.inputs import Condition, ExampleFields, Examples, Format, Latents, Numbers, Pngs
+from elbowroom.studio.api.inputs import Condition, DecodedLatents, ExampleFields, Examples, Format, Latents
 from elbowroom.studio.http import media
 from elbowroom.studio.services.loaded_model import RNG_LOCK, ConditionSpec, LoadedModel
 
@@ -56,8 +57,7 @@ class ModelInfo(msgspec.Struct):
 @endpoint("GET", "/api/model")
 async def get_model(request: ModelRequest[RunFields]) -> ModelInfo:
     """Describe a model and the statistics of its latents over its data."""
-    info: ModelInfo = await request.submit(request.studio.store.slow_queue, lambda: model_info(request.loaded))
-    return info
+    return await request.submit(request.studio.store.slow_queue, lambda: model_info(request.loaded))
 
 
 def model_info(loaded: LoadedModel) -> ModelInfo:
@@ -171,7 +171,7 @@ async def decode(request: ModelRequest[DecodeFields]) -> Examples | Response:
     (x,) = await request.submit(request.studio.store.quick_queue, loaded.decode, z, c)
     if fields.format == "json":
         return Examples(x, list(x.shape))
-    return await request.in_thread(media.file_response, fields.format, "decoded", x, fields.columns, z=z, x=x, c=c)
+    return await asyncio.to_thread(media.file_response, fields.format, "decoded", x, fields.columns, z=z, x=x, c=c)
 
 
 class SampleFields(RunFields):
@@ -207,16 +207,8 @@ async def sample_snippets(request: ModelRequest[SampleFields]) -> Snippets:
     return command, snippets.format_python(loaded, lines)
 
 
-class Samples(msgspec.Struct):
-    """Draws from the prior, decoded."""
-
-    z: Annotated[Tensor, Meta(description="latents, (n, latent)")]
-    pngs: Pngs = UNSET
-    x: Numbers = UNSET
-
-
 @endpoint("POST", "/api/sample", example={"n": 4, "seed": 0}, snippets=sample_snippets)
-async def sample(request: ModelRequest[SampleFields]) -> Samples | Response:
+async def sample(request: ModelRequest[SampleFields]) -> DecodedLatents | Response:
     """Draw from the prior and decode."""
     fields, loaded = request.fields, request.loaded
     inputs.check_format(fields.format, loaded)
@@ -225,8 +217,8 @@ async def sample(request: ModelRequest[SampleFields]) -> Samples | Response:
         request.studio.store.quick_queue, lambda: draw_samples(loaded, fields.n, c, fields.seed, fields.temperature)
     )
     if fields.format == "json":
-        return await request.in_thread(lambda: Samples(z.flatten(1), **media.json_examples(x)))
-    return await request.in_thread(media.file_response, fields.format, "samples", x, z=z, x=x, c=c)
+        return await asyncio.to_thread(lambda: DecodedLatents(z.flatten(1), **media.json_examples(x)))
+    return await asyncio.to_thread(media.file_response, fields.format, "samples", x, z=z, x=x, c=c)
 
 
 def draw_samples(loaded: LoadedModel, n: int, c: Tensor | None, seed: int, temperature: float) -> tuple[Tensor, Tensor]:
@@ -273,7 +265,7 @@ async def reconstruct(request: ModelRequest[ReconstructFields]) -> Examples | Re
     (x,) = await request.submit(request.studio.store.quick_queue, loaded.reconstruct, batch.x, batch.y)
     if output_format == "json":
         return Examples(x, list(x.shape))
-    return await request.in_thread(media.file_response, output_format, "reconstructed", x, x=batch.x, reconstruction=x)
+    return await asyncio.to_thread(media.file_response, output_format, "reconstructed", x, x=batch.x, reconstruction=x)
 
 
 SCORE_DESCRIPTIONS = {

@@ -55,9 +55,8 @@ async def analyze_image(request: ModelRequest[OwnImageFields]) -> OwnImageAnswer
     to_example = image_upload.drawing_to_example if fields.drawn else image_upload.image_to_example
     x = await inputs.read_image(request, fields.png, to_example)
     c = inputs.parse_example_conditions(loaded, fields.c, 1)
-    (reconstruction,), (z, _) = [
-        await request.submit(store.quick_queue, work, x, c) for work in (loaded.reconstruct, loaded.encode)
-    ]
+    (reconstruction,) = await request.submit(store.quick_queue, loaded.reconstruct, x, c)
+    z, _ = await request.submit(store.quick_queue, loaded.encode, x, c)
     scores = await request.submit(store.slow_queue, lambda: score_image(loaded, x, c))
     return OwnImageAnswer(media.data_url(x[0]), media.data_url(reconstruction[0]), z[0], **scores)
 

@@ -136,7 +136,7 @@ def _expected_words(message: str, bounds: tuple[float | None, float | None] = (N
     if match is None:
         return "another value, as this is out of range"
     words = " or ".join(_TYPE_WORDS.get(name, name) for name in match[1].split(" | ") if name != "null")
-    if match[3] and not match[2] and None not in bounds:
+    if None not in bounds:
         return f"{words} from {bounds[0]} to {bounds[1]}"
     bound = (match[3] or "").replace(" >=", " at least").replace(" <=", " at most")
     return words + (f", its length{bound}" if match[2] else bound and f",{bound}")
