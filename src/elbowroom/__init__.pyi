@@ -12,6 +12,7 @@ from .auditor.audit import audit as audit
 from .comparing import Comparison as Comparison
 from .comparing import compare as compare
 from .data import Data as Data
+from .data import DataConfig as DataConfig
 from .data import load_data as load_data
 from .evaluation import Anomalies as Anomalies
 from .evaluation import Detector as Detector
@@ -73,6 +74,7 @@ from .objectives import ramp as ramp
 from .recipes import recipe as recipe
 from .runs.run import Run as Run
 from .runs.run import load as load
+from .runs.settings import TrainConfig as TrainConfig
 from .sweeps.sweep import sweep as sweep
 from .training import EMA as EMA
 from .training import Callback as Callback

@@ -142,9 +142,13 @@ def option(default: Any, help: str, *, minimum: int | None = None, maximum: int 
     return field(default=default, metadata={"help": help, "minimum": minimum, "maximum": maximum, "flag": flag})
 
 
-@functools.cache
 def arguments_of(config: Any) -> dict[str, Argument]:
     """Return the options of a dataclass of settings, by name."""
+    return _read_options(config)
+
+
+@functools.cache
+def _read_options(config: Any) -> dict[str, Argument]:
     hints = get_type_hints(config)
     return {one.name: _argument_from_field(one, hints[one.name]) for one in fields(config)}
 
@@ -164,10 +168,7 @@ def convert_options(config: Any) -> None:
         ValueError: a value is of another type than its field, or outside its limits.
     """
     for name, argument in arguments_of(type(config)).items():
-        value = getattr(config, name)
-        if argument.type is bool and value in (0, 1):  # as older records have it
-            value = bool(value)
-        object.__setattr__(config, name, argument.convert(value))
+        object.__setattr__(config, name, argument.convert(getattr(config, name)))
 
 
 def takes_options(config_class: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:

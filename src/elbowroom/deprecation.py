@@ -160,6 +160,9 @@ DATA_ARGUMENTS = {
     "labelled": "labeled",
 }
 
+#: Switches of ``train`` that are values of another flag now: the flag, its value without the switch, and with it.
+SWITCHES = {"skip_bad": ("bad_images", ("refuse", "skip"))}
+
 #: Callbacks, by the name that a record has for them, and their arguments.
 CALLBACKS = {"Average": "EMA", "Clip": "GradientClipping", "Rate": "LRSchedule", "Skip": "SkipStep"}
 CALLBACK_ARGUMENTS = {
@@ -304,9 +307,14 @@ def rename_flags(words: Sequence[str]) -> list[str]:
 
 def _renamed_flags(words: Sequence[str]) -> Iterator[str]:
     flags = {f"--{old.replace('_', '-')}": f"--{new.replace('_', '-')}" for old, new in DATA_ARGUMENTS.items()}
+    switches = {f"--{old.replace('_', '-')}": new for old, new in SWITCHES.items()}
     for word in words:
         flag, equals, value = word.partition("=")
-        if flag in flags:
+        if flag in switches:
+            new, values = switches[flag]
+            word = f"--{new.replace('_', '-')}={values[value != 'false']}"
+            warn_renamed(flag, word)
+        elif flag in flags:
             warn_renamed(flag, flags[flag])
             word = flags[flag] + equals + value
         yield word
@@ -314,10 +322,14 @@ def _renamed_flags(words: Sequence[str]) -> Iterator[str]:
 
 def rename_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a settings file under the names that the flags have now, with a warning for each that had another."""
-    for old in fields:
-        if new := DATA_ARGUMENTS.get(old.replace("-", "_")):
+    renamed = {}
+    for old, value in fields.items():
+        [(new, new_value)] = upgrade_settings({old.replace("-", "_"): value}).items()
+        is_renamed = new != old.replace("-", "_")
+        if is_renamed:
             warn_renamed(old, new)
-    return {DATA_ARGUMENTS.get(old.replace("-", "_"), old): value for old, value in fields.items()}
+        renamed[new if is_renamed else old] = new_value
+    return renamed
 
 
 def upgrade_record(record: dict[str, Any]) -> dict[str, Any]:
@@ -354,12 +366,18 @@ def upgrade_callback(entry: Any) -> Any:
 
 
 def upgrade_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a sweep's point as this version names them.
+    """The settings of a sweep's point, a file or a form as this version names them.
 
-    >>> upgrade_settings({"binarise": "dynamic", "latent": 2})
-    {'binarize': 'dynamic', 'latent': 2}
+    >>> upgrade_settings({"binarise": "dynamic", "latent": 2, "skip_bad": True, "watch": "train,test"})
+    {'binarize': 'dynamic', 'latent': 2, 'watch': ['train', 'test'], 'bad_images': 'skip'}
     """
-    return _rename_keys(settings, DATA_ARGUMENTS)
+    settings = _rename_keys(settings, DATA_ARGUMENTS)
+    for old in SWITCHES.keys() & settings.keys():
+        new, values = SWITCHES[old]
+        settings[new] = values[bool(settings.pop(old))]
+    if isinstance(settings.get("watch"), str):
+        settings["watch"] = settings["watch"].split(",")
+    return settings
 
 
 def _rename_keys(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

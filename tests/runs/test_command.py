@@ -65,19 +65,16 @@ def test_the_command_repeats_the_run(tmp_path, recipe, words):
     assert set(flags) <= set(given), "nothing that is a default"
 
 
-def test_every_flag_of_train_is_known_with_its_usual_value():
+def test_every_setting_is_a_flag_with_its_default():
     from elbowroom.cli.train import TrainGroup
-    from elbowroom.runs.command import CALLBACK_FLAGS, DATA_DEFAULTS, TRAIN_DEFAULTS
+    from elbowroom.runs.settings import train_options
 
     context = click.Context(click.Command("train"))
     given = TrainGroup("train").get_command(context, "vae").make_context("vae", []).params
-    of_callbacks = {flag.replace("-", "_") for flag, *_ in CALLBACK_FLAGS.values()}
-    others = {"data", "validation", "out", "device", *RECIPES["vae"].arguments}
-    assert set(TRAIN_DEFAULTS) | set(DATA_DEFAULTS) | of_callbacks | others == set(given)
-    for name, usual in (TRAIN_DEFAULTS | DATA_DEFAULTS).items():
-        # Ten epochs are those of fit, since the flag leaves them open for steps.
-        expected = {"watch": ",".join(TRAIN_DEFAULTS["watch"]), "epochs": None}.get(name, usual)
-        assert given[name] == expected, name
+    settings, arguments = train_options(), RECIPES["vae"].arguments
+    assert set(given) == {"data", "out", *settings, *arguments}
+    assert {name: given[name] for name in settings} == {name: one.default for name, one in settings.items()}
+    assert not (er.TrainConfig().record.keys() | er.DataConfig().record.keys()) - {*settings, "pass_state"}
 
 
 def test_what_no_command_can_repeat_is_a_caveat(digits, tmp_path):

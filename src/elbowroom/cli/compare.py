@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from elbowroom.argument import arguments_of
 from elbowroom.cli import listing, options, train
+from elbowroom.data.options import DataConfig
 from elbowroom.recipes.registry import Recipe, find
+from elbowroom.runs.settings import train_options
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
-#: Options whose single value may have commas.
-COMMA_OPTIONS = ("only", "label", "columns")
 #: Options that take one value for the whole sweep.
 SINGLE_VALUE_OPTIONS = ("out", "device", "watch", "config", "preset")
 
@@ -83,13 +84,11 @@ class SweepGroup(train.TrainGroup):
             for param in train_params
             if isinstance(param, click.Option)
         ]
-        for option in params:
-            if option.name == "out":
-                option.help = "the folder of the sweep  [default: runs/sweep-RECIPE-DATA]"
+        out = click.Option(["--out"], help="the folder of the sweep  [default: runs/sweep-RECIPE-DATA]")
         dry_run = click.Option(["--dry-run"], is_flag=True, help="list the grid and train nothing")
         return click.Command(
             name,
-            params=[*params, dry_run],
+            params=[*(param for param in params if param.name != "out"), out, dry_run],
             callback=lambda **flag_values: run_sweep(recipe, **flag_values),
             help=f"Train every combination of values: {recipe.summary}\n\n{recipe.paper}\n\n"
             "Every flag takes several values, --latent 2,5,10; one that takes lists has semicolons between them: "
@@ -107,7 +106,9 @@ def multi_value_option(option: click.Option) -> click.Option:
     if option.is_flag:
         # As in train, the flag alone means true, and false is the default.
         shared |= {"is_flag": False, "flag_value": "true", "default": "true" if option.default is True else "false"}
-    return click.Option([option.name or "", flag], type=MultiValue(option.type, option.name in COMMA_OPTIONS), **shared)
+    # A text of load_data may have commas itself: classes, columns.
+    has_commas = isinstance(option.type, click.types.StringParamType) and option.name in arguments_of(DataConfig)
+    return click.Option([option.name or "", flag], type=MultiValue(option.type, has_commas), **shared)
 
 
 def run_sweep(recipe: Recipe, out: str | None, dry_run: bool, **values: Any) -> None:
@@ -118,10 +119,11 @@ def run_sweep(recipe: Recipe, out: str | None, dry_run: bool, **values: Any) -> 
     axes |= {name: (value,) if name in SINGLE_VALUE_OPTIONS else value or (None,) for name, value in values.items()}
     axes["seed"] = axes.pop("seed")  # last, so that it changes fastest
     out = out or _default_folder(recipe.name, axes["data"])
+    defaults = {name: argument.default for name, argument in train_options().items()}
     if dry_run:
-        _print_grid(plan(parameter_grid(axes), out), out)
+        _print_grid(plan(parameter_grid(axes), out, defaults), out)
         return
-    points = sweep(_train_point, axes, out, click.echo)
+    points = sweep(_train_point, axes, out, click.echo, defaults)
     failed = [point for point in points if point.state == "failed"]
     stopped = points[-1].run.state
     finished = sum(point.is_done for point in points)

@@ -6,12 +6,12 @@ import contextlib
 import math
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_origin
 
 import click
 
 from elbowroom import deprecation, errors
-from elbowroom.recipes import Argument
+from elbowroom.argument import Argument
 
 #: Seeds that numpy and torch both accept.
 SEED_TYPE = click.IntRange(0, 2**32 - 1)
@@ -74,27 +74,41 @@ class CountOrFraction(click.ParamType[int | float]):
         return int(value) if str(value).strip().isdigit() else number
 
 
+class NameList(click.ParamType[tuple[str, ...]]):
+    """Names separated by commas, as ``validation,test``; the argument checks them."""
+
+    name = "NAME,NAME,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        return tuple(filter(None, value.replace(" ", "").split(","))) if isinstance(value, str) else value
+
+
 def option_from_argument(argument: Argument) -> click.Option:
-    """Make the option for one argument of a recipe."""
-    flag, kind = f"--{argument.name.replace('_', '-')}", argument.type
+    """Make the option for one argument of a recipe, or one option of training or data."""
+    flag = f"--{argument.name.replace('_', '-')}"
     shared: dict[str, Any] = {"help": argument.help, "required": argument.is_required}
     if not argument.is_required:
         # In the syntax of the command line, in which help shows it too.
-        shared["default"] = (
-            _numbers_to_text(argument.default) if isinstance(argument.default, tuple) else argument.default
-        )
+        shared["default"] = _list_to_text(argument.default) if isinstance(argument.default, tuple) else argument.default
         shared["show_default"] = argument.default is not None
-    if kind is bool:
+    if argument.type is bool:
         return click.Option([argument.name, f"{flag}/--no-{flag[2:]}"], **shared)
-    if get_origin(kind) is Literal:
-        return click.Option([argument.name, flag], type=click.Choice(get_args(kind)), **shared)
-    if get_origin(kind) is tuple:
-        return click.Option([argument.name, flag], type=NumberList(get_args(kind)[0]), **shared)
-    return click.Option([argument.name, flag], type=FiniteFloat() if kind is float else kind, **shared)
+    return click.Option([argument.name, flag], type=_flag_type(argument), **shared)
 
 
-def _numbers_to_text(numbers: tuple[float, ...]) -> str:
-    return ",".join(map(str, numbers)) or "none"
+def _flag_type(argument: Argument) -> Any:
+    is_list = get_origin(argument.type) is tuple
+    if argument.choices:
+        return NameList() if is_list else click.Choice(argument.choices)
+    if is_list:
+        return HeightWidth() if argument.type == tuple[int, int] else NumberList(argument.item_type)
+    if argument.type is int and argument.minimum is not None:
+        return click.IntRange(argument.minimum, argument.maximum)
+    return {float: FiniteFloat(), int | float: CountOrFraction()}.get(argument.type, argument.type)
+
+
+def _list_to_text(items: tuple[Any, ...]) -> str:
+    return ",".join(map(str, items)) or "none"
 
 
 def output_path(name: str, kinds: dict[str, str], flag: str = "--out") -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from elbowroom.argument import arguments_of
 from elbowroom.comparing.discover import find_entries
 from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry, find_evaluation_split
 from elbowroom.comparing.pca import describe_reconstruction, pca, reconstruction_nats
@@ -20,7 +21,7 @@ from elbowroom.models.base import GenerativeModel
 from elbowroom.recipes import find
 from elbowroom.runs.run import Run
 from elbowroom.runs.run_view import RunView
-from elbowroom.runs.settings import TRAINING_SETTINGS, Settings, canonical_json
+from elbowroom.runs.settings import Settings, TrainConfig, canonical_json, compared_settings
 from elbowroom.sweeps.sweep import plan, run_all
 from elbowroom.training import Callback
 from elbowroom.workbench.callback_registry import from_record
@@ -31,8 +32,6 @@ AUTOENCODERS: dict[str, Settings] = {
     "linear": {"linear": True, "hidden": (), "likelihood": "gaussian:1"},
     "deep": {"linear": False},
 }
-#: The training settings of a record that a baseline is trained with, beside the seed.
-FIT_SETTINGS = (*TRAINING_SETTINGS, "device", "watch", "checkpoint_every")
 #: Callbacks that act on the KL term, which an autoencoder does not have.
 KL_CALLBACKS = ("Warmup", "FreeBits")
 
@@ -72,7 +71,7 @@ def _baseline_settings(kind: str, entry: Entry) -> Settings:
     assert entry.run is not None
     record, fields = entry.run.record, find("autoencoder").arguments
     arguments = {k: v for k, v in record["arguments"].items() if k in fields and k not in AUTOENCODERS[kind]}
-    training = {name: record["training"].get(name) for name in TRAINING_SETTINGS}
+    training = {name: record["training"].get(name) for name in compared_settings()}
     return {"baseline": kind, **arguments, **training, "data": record["data"].get("name"), "seed": entry.seed}
 
 
@@ -117,12 +116,12 @@ def _train_missing(missing: dict[str, tuple[Settings, Entry]], folder: Path, log
         torch.manual_seed(settings["seed"])
         arguments = {k: v for k, v in settings.items() if k in recipe.arguments} | AUTOENCODERS[settings["baseline"]]
         model, objective = recipe(entry.data.shape, **arguments)
-        fit_settings = {name: training[name] for name in FIT_SETTINGS}
+        config = TrainConfig(**{name: training[name] for name in arguments_of(TrainConfig) if name != "pass_state"})
         callbacks = _rebuild_callbacks(training["callbacks"])
-        return fit(model, objective, entry.data, **fit_settings, seed=settings["seed"], out=out, callbacks=callbacks)
+        return fit(model, objective, entry.data, config, seed=settings["seed"], out=out, callbacks=callbacks)
 
     log(f"baselines in {folder}")
-    points = plan([settings for settings, _ in missing.values()], folder)
+    points = plan([settings for settings, _ in missing.values()], folder, TrainConfig().record)
     for point in points:
         _, entry = missing[canonical_json(point.settings)]
         if point.is_done and not _has_same_data(entry, Entry("", {}, None, view=RunView(point.run))):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
-from elbowroom.data import load_data
+from elbowroom.data import DataConfig
 from elbowroom.runs.settings import canonical_json
 
 #: Arguments of the data that change no metric.
@@ -58,7 +57,7 @@ def describe_data(record: dict[str, Any]) -> dict[str, str]:
         else (*IGNORED_DATA_ARGUMENTS, *SPLIT_SIZE_ARGUMENTS)
     )
     # An argument that the version which wrote the record did not have yet had the effect of its default.
-    defaults = {name: p.default for name, p in inspect.signature(load_data).parameters.items()}
+    defaults = DataConfig().record
     changed = {k: v for k, v in (data.get("arguments") or {}).items() if k not in ignored and v != defaults.get(k)}
     return aspects | {name: str(value) for name, value in changed.items()}
 

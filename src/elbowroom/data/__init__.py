@@ -1,30 +1,13 @@
 """Sources of examples as named splits: named sets, your own files, arrays, data sets and loaders."""
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-from elbowroom.data.catalog.registry import dataset, datasets
-from elbowroom.data.load import Data, load_data, load_like
-from elbowroom.data.readers.table_encoding import Column, decode_rows
-from elbowroom.data.splits.buffered import BufferedSplit
-from elbowroom.data.splits.loader import LoaderSplit
-from elbowroom.data.splits.memory import Batch, InMemorySplit, Split, freeze
 from elbowroom.deprecation import deprecated_getattr
 
-__all__ = [
-    "Batch",
-    "BufferedSplit",
-    "Column",
-    "Data",
-    "InMemorySplit",
-    "LoaderSplit",
-    "Split",
-    "dataset",
-    "datasets",
-    "decode_rows",
-    "freeze",
-    "load_data",
-    "load_like",
-]
+# A module is imported when a name of it is first used: the options of data, which are flags too, need no torch.
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load_deprecated = deprecated_getattr(__name__, stacklevel=4)
 
-if not TYPE_CHECKING:
-    __getattr__ = deprecated_getattr(__name__)
+
+def __getattr__(name: str) -> object:
+    return _load(name) if name in __all__ else _load_deprecated(name)

@@ -100,4 +100,4 @@ def to_json(value: Any) -> Any:
         return [to_json(item) for item in value]
     if isinstance(value, Column):
         return value.record
-    return int(value) if isinstance(value, Integral) else value
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value

@@ -1,6 +1,6 @@
 """Runs: the directory that training leaves, its record and its settings."""
 
-from elbowroom.runs.command import RepeatCommand, repeat_command
-from elbowroom.runs.run import Run, list_runs, load, next_path
+import lazy_loader
 
-__all__ = ["RepeatCommand", "Run", "list_runs", "load", "next_path", "repeat_command"]
+# A module is imported when a name of it is first used: the settings of a training, which are flags too, need no torch.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom import __version__
+from elbowroom.argument import arguments_of
 from elbowroom.deprecation import upgrade_record
+from elbowroom.runs.settings import TrainConfig
 
 Record = dict[str, Any]
 
@@ -24,22 +26,14 @@ REQUIRED_FIELDS: dict[str, Any] = {
     "shape": list,
     "data": dict,
     "training": dict,
-    "training.epochs": int | None,
-    "training.steps": int | None,
-    "training.batch_size": int,
-    "training.lr": int | float,
-    "training.optimizer": str,
-    "training.seed": int,
-    "training.device": str,
-    "training.watch": list,
     "training.callbacks": list,
-    "training.pass_state": bool,
-    "training.accumulate": int,
-    "training.checkpoint_every": int | None,
-    "training.on_nan": str,
-    "training.precision": str,
     "training.products": str,
 }
+#: The settings of a training that every record has; the others have their defaults where they are missing.
+REQUIRED_SETTINGS = (
+    *("epochs", "steps", "batch_size", "lr", "optimizer", "seed", "device", "watch", "pass_state"),
+    *("accumulate", "checkpoint_every", "on_nan", "precision"),
+)
 
 
 def read_record(file: Path) -> Record:
@@ -68,7 +62,7 @@ def parse_record(content: Any, file: Path) -> Record:
         ValueError: it lacks a field or holds one of another type.
     """
     check_record(content, file)
-    return upgrade_record(content)
+    return upgrade_record(content | {"training": TrainConfig().record | content["training"]})
 
 
 def check_record(record: Any, file: Path) -> None:
@@ -78,14 +72,30 @@ def check_record(record: Any, file: Path) -> None:
     for field, kind in REQUIRED_FIELDS.items():
         *parents, name = field.split(".")
         fields = record[parents[0]] if parents else record
-        if name not in fields:
-            raise ValueError(f"{file} is damaged: it lacks the field '{field}'; restore it")
+        _require_field(fields, name, field, file)
         if not isinstance(fields[name], kind):
-            raise ValueError(f"{file} is damaged: its field '{field}' is {json.dumps(fields[name])[:40]}; restore it")
+            raise _wrong_field(fields[name], field, file)
+    training = record["training"]
+    for name in REQUIRED_SETTINGS:
+        _require_field(training, name, f"training.{name}", file)
+    for name, argument in arguments_of(TrainConfig).items():
+        try:
+            argument.convert(training.get(name, argument.default))
+        except ValueError:
+            raise _wrong_field(training[name], f"training.{name}", file) from None
     if not all(isinstance(n, int) and n > 0 for n in record["shape"]):
         raise ValueError(f"{file} is damaged: its field 'shape' is {record['shape']}, not sizes; restore it")
     if record["recipe"] is not None and record["arguments"] is None:
         raise ValueError(f"{file} is damaged: its field 'arguments' is null; restore it")
+
+
+def _require_field(fields: Record, name: str, path: str, file: Path) -> None:
+    if name not in fields:
+        raise ValueError(f"{file} is damaged: it lacks the field '{path}'; restore it")
+
+
+def _wrong_field(value: Any, path: str, file: Path) -> ValueError:
+    return ValueError(f"{file} is damaged: its field '{path}' is {json.dumps(value)[:40]}; restore it")
 
 
 def provenance() -> Record:

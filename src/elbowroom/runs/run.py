@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import os
 from functools import cached_property
@@ -15,6 +14,7 @@ import torch
 from torch import nn
 
 from elbowroom import distributed, errors, serialization
+from elbowroom.argument import arguments_of
 from elbowroom.runs import metrics_log
 from elbowroom.runs.record import provenance, read_record
 
@@ -192,15 +192,15 @@ class Run:
         Raises:
             ValueError: it was given as a Python object, so it has to be given again; or it has changed since.
         """
-        from elbowroom.data import load_data
+        from elbowroom.data import DataConfig, load_data
 
         recorded = self.record["data"]
         source, arguments = recorded.get("source"), recorded.get("arguments")
         if source is None or arguments is None:
             raise ValueError(f"{self.path} was trained on data given in Python: pass the same as data=")
         for name in arguments:
-            if name not in (known := inspect.signature(load_data).parameters):
-                raise errors.unknown_name(f"argument of the data in {self.path / 'recipe.json'}", name, list(known)[1:])
+            if name not in (known := arguments_of(DataConfig)):
+                raise errors.unknown_name(f"argument of the data in {self.path / 'recipe.json'}", name, known)
         data = load_data(source, **{name: _to_tuples(value) for name, value in arguments.items()})
         expected, actual = recorded.get("fingerprint"), data.protocol["fingerprint"]
         if expected not in (None, actual):

@@ -1,20 +1,151 @@
-"""Settings of a run as a flat dictionary, and those in which several runs differ."""
+"""Settings of a training: their types, defaults, help and checks; those of a run as a flat dictionary; differences."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
+from elbowroom.argument import Argument, arguments_of, convert_options, option
+from elbowroom.data.options import DataConfig, to_json
 from elbowroom.formatting import format_number
-from elbowroom.runs.command import CALLBACK_FLAGS
 from elbowroom.runs.metrics_log import MetricsRow
 
 Settings = dict[str, Any]
+SplitName = Literal["train", "validation", "test"]
 
-#: The training settings that influence the result. The seed is apart, since figures are means over seeds.
-TRAINING_SETTINGS = ("epochs", "steps", "batch_size", "lr", "optimizer", "accumulate", "precision", "on_nan")
+#: The settings of a training in which runs are not compared. The seed is apart, since figures are means over seeds.
+UNCOMPARED_SETTINGS = (
+    *("seed", "device", "watch", "pass_state", "checkpoint_every"),
+    *("validate_every", "max_overhead", "report"),
+)
+#: The settings that have no flag: they are for modules of one's own.
+SETTINGS_WITHOUT_FLAG = ("pass_state",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Settings of a training: what :func:`~elbowroom.fit` takes beside model, objective and data.
+
+    Raises:
+        ValueError: a value is of another type, or outside its limits.
+
+    >>> TrainConfig(lr=0.01).record["lr"]
+    0.01
+    """
+
+    epochs: int | None = option(None, "passes over the training examples; by default 10, or 1,000 steps", minimum=1)
+    steps: int | None = option(None, "optimiser steps, instead of epochs", minimum=1)
+    batch_size: int = option(128, "examples per step, over all processes that train together", minimum=1)
+    lr: float = option(1e-3, "learning rate; losses are means over the batch")
+    optimizer: str = option("adam", "a name in torch.optim, small: adam, adagrad, …; with arguments: sgd(momentum=0.9)")
+    seed: int = option(
+        0, "of order, noise and splits; on the command line of the weights too", minimum=0, maximum=2**32 - 1
+    )
+    device: str | None = option(None, "cpu, cuda or mps; if open, the fastest there is")
+    watch: tuple[SplitName, ...] = option(("validation", "test"), "splits to evaluate; test is never used to choose")
+    pass_state: bool = option(False, "call a module of your own as model(x, state)")
+    accumulate: int = option(1, "gradient accumulation: micro-batches that each batch is split into", minimum=1)
+    precision: Literal["float32", "bf16"] = option("float32", "of matrix products; bf16 is faster where supported")
+    on_nan: Literal["stop", "rollback"] = option(
+        "stop", "on a NaN loss: stop, or go back to a checkpoint at half the rate"
+    )
+    checkpoint_every: int | None = option(None, "steps between checkpoints within an epoch", minimum=1)
+    validate_every: int | None = option(
+        None, "epochs between validations; if open, as many as max-overhead needs", minimum=1
+    )
+    max_overhead: float = option(
+        0.1, "largest share of time for validation, monitoring and checkpoints; 1: every epoch", minimum=0, maximum=1
+    )
+    report: bool = option(True, "write report.html at the end")
+
+    def __post_init__(self) -> None:
+        convert_options(self)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The settings as JSON."""
+        return {one.name: to_json(getattr(self, one.name)) for one in fields(self)}
+
+
+@dataclass(frozen=True)
+class CallbackOption:
+    """An option that adds a callback to a training.
+
+    Attributes:
+        argument: the option.
+        callback: the name of the callback's class.
+        parameter: the parameter of the class that it sets.
+        others: the defaults of the class's other parameters.
+    """
+
+    argument: Argument
+    callback: str
+    parameter: str
+    others: dict[str, Any] = field(default_factory=dict)
+
+    def adds(self, callback: str, arguments: dict[str, Any] | None) -> bool:
+        """Whether the option adds a callback of this class with these arguments."""
+        return (
+            callback == self.callback
+            and arguments is not None
+            and all(arguments.get(name, default) == default for name, default in self.others.items())
+        )
+
+
+def _optional(name: str, kind: type, help: str) -> Argument:
+    return Argument(name, kind, None, help, is_optional=True)
+
+
+_AVERAGE_HELP = "decay of an exponential moving average of the weights, as 0.999; the average is what is saved"
+_OPTIONS = (
+    CallbackOption(
+        _optional("schedule", str, "learning-rate schedule: cosine, one-cycle, exponential, thirds"),
+        "LRSchedule",
+        "schedule",
+    ),
+    CallbackOption(
+        _optional("clip", float, "gradient clipping: largest norm of a gradient"), "GradientClipping", "norm"
+    ),
+    CallbackOption(_optional("skip", float, "skip steps whose gradient norm is above this"), "SkipStep", "norm"),
+    CallbackOption(_optional("average", float, _AVERAGE_HELP), "EMA", "decay"),
+    CallbackOption(
+        _optional("kl_warmup", float, "fraction of the run over which the KL weight grows to 1"),
+        "Warmup",
+        "fraction",
+        {"steps": None, "cycles": 1},
+    ),
+    CallbackOption(
+        _optional("free_bits", float, "free bits: nats of KL per latent dimension that cost nothing"),
+        "FreeBits",
+        "nats",
+    ),
+    CallbackOption(
+        _optional("patience", int, "early stopping: epochs without a better validation loss"),
+        "EarlyStopping",
+        "patience",
+        {"metric": "loss", "min_delta": 0.0},
+    ),
+)
+#: The options that add a callback, by name.
+CALLBACK_OPTIONS = {one.argument.name: one for one in _OPTIONS}
+
+
+def train_options() -> dict[str, Argument]:
+    """Return the options of a training by name: those of the training, of its data, and those that add callbacks.
+
+    Flags, TOML fields, the sweep's axes, the studio's form and the command that repeats a run are made from them.
+    """
+    training, callbacks = arguments_of(TrainConfig), {name: one.argument for name, one in CALLBACK_OPTIONS.items()}
+    options = training | arguments_of(DataConfig) | training | callbacks  # the seed is that of the training
+    return {name: argument for name, argument in options.items() if name not in SETTINGS_WITHOUT_FLAG}
+
+
+def compared_settings() -> list[str]:
+    """Return the names of the settings of a training in which runs are compared."""
+    return [name for name in arguments_of(TrainConfig) if name not in UNCOMPARED_SETTINGS]
 
 
 def flatten_record(record: dict[str, Any]) -> Settings:
@@ -25,17 +156,35 @@ def flatten_record(record: dict[str, Any]) -> Settings:
     arguments = {name: value for name, value in (record["arguments"] or {}).items() if name != "likelihood"}
     training = record["training"]
     settings: Settings = {"recipe": record["recipe"] or "its own"} | arguments
-    settings |= {name: training.get(name) for name in TRAINING_SETTINGS}
-    settings |= {flag.replace("-", "_"): None for flag, _, _ in CALLBACK_FLAGS.values()} | {"callbacks": []}
-    for callback in training["callbacks"]:
-        name, values = callback["name"], callback["arguments"]
-        flag, argument, defaults = CALLBACK_FLAGS.get(name, ("", "", {}))
-        if flag and values is not None and all(values.get(key, value) == value for key, value in defaults.items()):
-            settings[flag.replace("-", "_")] = values[argument]
-        else:
-            words = ", ".join(f"{key}={value!r}" for key, value in (values or {}).items())
-            settings["callbacks"].append(f"{name}({words})")
+    settings |= {name: training.get(name) for name in compared_settings()}
+    options, others = callback_settings(training["callbacks"])
+    settings |= dict.fromkeys(CALLBACK_OPTIONS) | options | {"callbacks": others}
     return settings | {"objective": record.get("objective", "")}
+
+
+def callback_settings(callbacks: Sequence[dict[str, Any]]) -> tuple[Settings, list[str]]:
+    """Return the callbacks of a record by the options that add them, and in words those that no option adds.
+
+    >>> clipping = {"name": "GradientClipping", "arguments": {"norm": 1.0}}
+    >>> callback_settings([clipping, {"name": "Own", "arguments": None}])
+    ({'clip': 1.0}, ['Own'])
+    """
+    settings, others = Settings(), list[str]()
+    for callback in callbacks:
+        name, values = callback["name"], callback["arguments"]
+        added_by = next((one for one in CALLBACK_OPTIONS.values() if one.adds(name, values)), None)
+        if added_by is not None:
+            settings[added_by.argument.name] = values[added_by.parameter]
+        else:
+            words = "" if values is None else f"({', '.join(f'{key}={value!r}' for key, value in values.items())})"
+            others.append(name + words)
+    return settings, others
+
+
+def callback_records(settings: Settings) -> list[dict[str, Any]]:
+    """Return the callbacks that options add, as a record names them."""
+    given = [(one, settings.get(name)) for name, one in CALLBACK_OPTIONS.items()]
+    return [{"name": one.callback, "arguments": {one.parameter: value}} for one, value in given if value is not None]
 
 
 def find_differing_settings(settings: Sequence[Settings]) -> list[str]:

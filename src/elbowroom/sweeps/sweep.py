@@ -61,6 +61,7 @@ def sweep(
     axes: Mapping[str, Sequence[Any]],
     out: str | Path,
     log: Callable[[str], None] = print,
+    defaults: Mapping[str, Any] | None = None,
 ) -> list[SweepPoint]:
     """Train a model for every combination of some settings, one after another.
 
@@ -73,6 +74,7 @@ def sweep(
         axes: the values of each setting.
         out: the folder of the sweep.
         log: called with a line when a point begins, and one when it ends.
+        defaults: the values of settings that an earlier version, which began the sweep, did not have.
 
     Returns:
         The points in order; if the sweep was stopped by Ctrl-C or a signal, those up to the interrupted one.
@@ -91,16 +93,22 @@ def sweep(
     [2/2] latent=2
           finished...
     """
-    return run_all(start, plan(parameter_grid(axes), out), out, log)
+    return run_all(start, plan(parameter_grid(axes), out, defaults), out, log)
 
 
-def plan(points: Sequence[Settings], out: str | Path) -> list[SweepPoint]:
+def plan(points: Sequence[Settings], out: str | Path, defaults: Mapping[str, Any] | None = None) -> list[SweepPoint]:
     """Return the points of a sweep, each with its run and state, without training any.
+
+    Args:
+        points: the settings of each point.
+        out: the folder of the sweep.
+        defaults: the values of settings that the points of an earlier version lack.
 
     Raises:
         ValueError: the folder's ``sweep.json`` is damaged.
     """
     known, errors = read_sweep(out)
+    known = {name: {**(defaults or {}), **settings} for name, settings in known.items()}
     folder = Path(out)
     return [
         SweepPoint(name, settings, Run(folder / name), errors.get(name, ""))

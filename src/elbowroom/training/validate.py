@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from torch import nn
 
-from elbowroom import distributed, errors
+from elbowroom import distributed
 from elbowroom.data import Data, LoaderSplit
 from elbowroom.evaluation import check_compatible
 from elbowroom.models.base import GenerativeModel
+from elbowroom.runs.settings import TrainConfig
 
 
-def check_settings(
-    model: nn.Module,
-    data: Data,
-    epochs: int | None,
-    steps: int | None,
-    batch_size: int,
-    watch: Sequence[str],
-    accumulate: int,
-    checkpoint_every: int | None,
-    on_nan: str,
-    out: str | Path | None,
-) -> None:
+def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str | Path | None) -> None:
     """Check that a training can work.
 
     Raises:
         ValueError: it cannot; says in one line what is wrong, where, and what to do.
     """
-    counts = {"epochs": epochs, "steps": steps, "batch size": batch_size, "accumulate": accumulate}
-    for name, value in (counts | {"checkpoint every": checkpoint_every}).items():
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    if epochs and steps:
-        raise ValueError(f"both epochs ({epochs}) and steps ({steps}) were given: give one of them")
+    batch_size = config.batch_size
+    if config.epochs and config.steps:
+        raise ValueError(f"both epochs ({config.epochs}) and steps ({config.steps}) were given: give one of them")
     if not isinstance(data.train, LoaderSplit) and batch_size > len(data.train):
         raise ValueError(
             f"batch size {batch_size} is larger than the {len(data.train)} training examples: "
@@ -48,10 +34,5 @@ def check_settings(
         )
     if out is None and distributed.can_restart():
         raise ValueError("torchrun may start this training again, which then must find its run: give --out DIR")
-    for split in watch:
-        if split not in ("train", "validation", "test"):
-            raise errors.unknown_name("split", split, ("train", "validation", "test"))
-    if on_nan not in ("stop", "rollback"):
-        raise errors.unknown_name("on_nan", on_nan, ("stop", "rollback"))
     if isinstance(model, GenerativeModel):
         check_compatible(model, data)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ParamSpec, Protocol
 
 from torch import nn
 
 from elbowroom import devices, distributed
+from elbowroom.argument import takes_options
 from elbowroom.data import Data, load_data
-from elbowroom.models.base import GenerativeModel
+from elbowroom.models.base import GenerativeModel, recipe_call_of
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run, next_path
+from elbowroom.runs.settings import TrainConfig
+from elbowroom.training.budget import plan_validation
 from elbowroom.training.callback import Callback
 from elbowroom.training.callbacks.progress import ProgressBar
 from elbowroom.training.callbacks.selection import BestWeights
@@ -41,60 +45,59 @@ from elbowroom.workbench.monitoring.doctor import Doctor
 from elbowroom.workbench.monitoring.report import write_final_report
 from elbowroom.workbench.monitoring.sample_images import SampleImages
 
+P = ParamSpec("P")
+
 #: Epochs, where neither epochs nor steps are given.
 DEFAULT_EPOCHS = 10
 #: Steps that a small data set gets at least, where neither epochs nor steps are given.
 MIN_DEFAULT_STEPS = 1000
 
 
+class _Fit(Protocol[P]):
+    """The signature of :func:`fit` for type checkers: its options are the fields of :class:`TrainConfig`."""
+
+    def __call__(
+        self,
+        model: GenerativeModel | nn.Module,
+        objective: Term,
+        data: Data | Any,
+        config: TrainConfig | None = None,
+        out: str | Path | None = None,
+        callbacks: Sequence[Callback] = (),
+        *args: P.args,
+        **options: P.kwargs,
+    ) -> Run: ...
+
+
+def _with_training_options(config: Callable[P, TrainConfig]) -> Callable[[Callable[..., Run]], _Fit[P]]:
+    return takes_options(config)
+
+
+@_with_training_options(TrainConfig)
 def fit(
     model: GenerativeModel | nn.Module,
     objective: Term,
     data: Data | Any,
+    config: TrainConfig,
     *,
-    epochs: int | None = None,
-    steps: int | None = None,
-    batch_size: int = 128,
-    lr: float = 1e-3,
-    optimizer: str = "adam",
-    seed: int = 0,
     out: str | Path | None = None,
-    device: str | None = None,
-    watch: Sequence[str] = ("validation", "test"),
     callbacks: Sequence[Callback] = (),
-    pass_state: bool = False,
-    accumulate: int = 1,
-    checkpoint_every: int | None = None,
-    on_nan: Literal["stop", "rollback"] = "stop",
-    precision: Literal["float32", "bf16"] = "float32",
 ) -> Run:
     """Train a model on an objective, and write a run directory.
 
-    The splits in ``watch`` are evaluated after every epoch with the same noise each time. The test split is watched
-    for its curve alone: no choice depends on it.
+    The splits in ``watch`` are evaluated with the same noise each time, after every epoch or, where that would take
+    more than its part of ``max_overhead``, after every few. The test split is watched for its curve alone: no choice
+    depends on it. The weights were drawn when the model was made: ``seed`` is of the
+    data's order and of all noise.
 
     Args:
         model: a model of the package; or any module of your own, with a :class:`Loss` for its output.
         objective: the objective, which scores the model's output.
         data: a :class:`Data`, or anything :func:`load_data` takes.
-        epochs: passes over the training split; if neither this nor ``steps`` is given 10, or of a small set as many as
-            make 1,000 steps.
-        steps: optimiser steps, instead of epochs.
-        batch_size: examples per step, over all processes where several train together; the last batch of an epoch
-            may be smaller. A loader keeps its own.
-        lr: learning rate; losses are means over the batch, so that it need not change with ``batch_size``.
-        optimizer: a name, with arguments if wanted: ``"adam"``, ``"sgd(momentum=0.9)"``.
-        seed: of the data's order and of all noise. (The weights were drawn when the model was made.)
+        config: the settings together; those given one by one replace its fields.
         out: the run directory; ``runs/RECIPE-DATA-N`` if not given.
-        device: cpu, cuda, mps; the fastest available if not given.
-        watch: splits to evaluate after every epoch.
         callbacks: called after the default ones, in their order.
-        pass_state: call a module of your own as ``model(x, state)``.
-        accumulate: micro-batches per batch, where a batch does not fit the memory; their gradients are summed.
-        checkpoint_every: steps between checkpoints within an epoch; each epoch ends with one anyway.
-        on_nan: what to do when the loss is not finite: stop, or roll back to the last checkpoint and go on at half the
-            learning rate, three times at most.
-        precision: of matrix products: float32, or bf16, which is faster where the hardware supports it.
+        **options: the fields of :class:`TrainConfig`, one by one.
 
     Raises:
         ValueError: before anything is written, if model, data and settings do not fit together, ``out`` holds a run
@@ -108,27 +111,16 @@ def fit(
     """
     distributed.init_process_group()
     data = load_data(data)
-    check_settings(model, data, epochs, steps, batch_size, watch, accumulate, checkpoint_every, on_nan, out)
-    origin = getattr(model, "recipe_call", None)
-    training: dict[str, Any] = {
-        "epochs": epochs
-        if epochs or steps
-        else max(DEFAULT_EPOCHS, math.ceil(MIN_DEFAULT_STEPS / data.train.steps(batch_size))),
-        "steps": steps,
-        "batch_size": batch_size,
-        "lr": lr,
-        "optimizer": optimizer,
-        "seed": seed,
-        "device": str(devices.resolve(device)),
-        "watch": list(watch),
+    check_settings(model, data, config, out)
+    epochs = config.epochs if config.epochs or config.steps else _default_epochs(data.train.steps(config.batch_size))
+    device = devices.resolve(config.device)
+    training = replace(config, epochs=epochs, device=str(device)).record | {
         "callbacks": [to_record(callback) for callback in callbacks],
-        "pass_state": pass_state,
-        "accumulate": accumulate,
-        "checkpoint_every": checkpoint_every,
-        "on_nan": on_nan,
-        "precision": precision,
-        "products": choose_matmul_mode(precision, devices.resolve(device), model),
+        "products": choose_matmul_mode(config.precision, device, model),
+        "validation_interval": config.validate_every
+        or plan_validation(data, config.watch, config.batch_size, config.max_overhead),
     }
+    origin = recipe_call_of(model)
     record = {
         "recipe": origin.recipe if origin else None,
         "arguments": origin.arguments if origin else None,
@@ -180,7 +172,8 @@ def resume(
 def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
     """Train with the default callbacks before the user's, then write the report."""
     run = train(state, training, [*default_callbacks(own), *own])
-    write_final_report(state)
+    if training.get("report", True):
+        write_final_report(state)
     return run
 
 
@@ -192,6 +185,10 @@ def default_callbacks(own: Sequence[Callback] = ()) -> list[Callback]:
     """
     doctor = [] if any(isinstance(callback, Doctor) for callback in own) else [Doctor()]
     return [BestWeights(), SampleImages(), *doctor, ProgressBar()]
+
+
+def _default_epochs(steps_per_epoch: int) -> int:
+    return max(DEFAULT_EPOCHS, math.ceil(MIN_DEFAULT_STEPS / steps_per_epoch))
 
 
 def _open_run(path: Path, record: dict[str, Any]) -> Run:

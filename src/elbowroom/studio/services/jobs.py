@@ -17,6 +17,7 @@ import click
 from elbowroom.recipes import Recipe
 from elbowroom.recipes.registry import all_recipes, find
 from elbowroom.runs.run import next_path
+from elbowroom.runs.settings import train_options
 from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services import processes, train_form
 from elbowroom.studio.services.annotations import read_annotations, write_annotations
@@ -57,10 +58,10 @@ class Jobs:
     def train_forms(self) -> dict[str, Any]:
         """Return the form fields of all recipes and settings, and the data that can be trained on."""
         recipes = list(all_recipes().values()) if self._train_group else []
-        options = train_form.form_options(self._train_command(recipes[0]), recipes[0]) if recipes else []
+        options = train_options().values() if recipes else []
         return {
             "recipes": [train_form.recipe_form(recipe) for recipe in recipes],
-            "settings": [train_form.option_field(option) for option in options],
+            "settings": [train_form.argument_field(option) for option in options],
             "data": train_form.list_data(self._data_folders),
             "default": {"recipe": "vae", "data": "digits"},
         }

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_origin
 
 import click
 
 from elbowroom import errors
 from elbowroom.data import datasets
 from elbowroom.data.readers.registry import dataset_suffixes
+from elbowroom.deprecation import upgrade_settings
 from elbowroom.recipes import Argument, Recipe
+from elbowroom.runs.settings import train_options
 from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services.run_index import RunIndex
 
-#: Flags of train that are not in the form: the studio sets the output folder, and only ``data`` may name files.
-HIDDEN_OPTIONS = ("out", "config", "preset", "data", "help")
 #: Data files and folders that are offered of each data folder.
 MAX_FILES_PER_FOLDER = 100
 #: Length of a text value.
@@ -32,62 +32,31 @@ _TYPE_NAMES: dict[Any, str] = {
     bool: "bool",
     tuple[int, ...]: "ints",
     tuple[float, ...]: "floats",
+    tuple[int, int]: "ints",
+    int | float: "float",
 }
 
 
 def recipe_form(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe with the form fields of its arguments."""
-    fields = [_argument_field(argument) for argument in recipe.arguments.values()]
+    fields = [argument_field(argument) for argument in recipe.arguments.values()]
     return {"name": recipe.name, "summary": recipe.summary, "paper": recipe.paper, "fields": fields}
 
 
-def _argument_field(argument: Argument) -> dict[str, Any]:
-    choices = list(get_args(argument.type)) if get_origin(argument.type) is Literal else None
+def argument_field(argument: Argument) -> dict[str, Any]:
+    """Return the form field of an argument of a recipe, or of an option of training or data."""
+    is_names = argument.choices and get_origin(argument.type) is tuple
+    kind = "str" if is_names else "choice" if argument.choices else _TYPE_NAMES[argument.type]
+    default = None if argument.is_required else ",".join(argument.default) if is_names else argument.default
     return {
         "name": argument.name,
-        "type": "choice" if choices else _TYPE_NAMES[argument.type],
-        "default": None if argument.is_required else argument.default,
+        "type": kind,
+        "default": default,
         "required": argument.is_required,
         "optional": argument.is_optional,
-        "choices": choices,
+        "choices": list(argument.choices) if kind == "choice" else None,
         "help": argument.help,
     }
-
-
-def option_field(option: click.Option) -> dict[str, Any]:
-    """Return the form field of a flag of train."""
-    default = option.get_default(click.Context(click.Command("train")))
-    default = default if isinstance(default, str | int | float | bool) else None
-    return {
-        "name": option.name,
-        "type": _option_type(option),
-        "default": default,
-        "required": False,
-        "optional": default is None,
-        "choices": list(option.type.choices) if isinstance(option.type, click.Choice) else None,
-        "help": option.help or "",
-    }
-
-
-def _option_type(option: click.Option) -> str:
-    if option.is_flag:
-        return "bool"
-    if isinstance(option.type, click.Choice):
-        return "choice"
-    if isinstance(option.type, click.types.IntParamType):
-        return "int"
-    if isinstance(option.type, click.types.FloatParamType):
-        return "float"
-    item_type = getattr(option.type, "kind", None)  # of a list of numbers
-    if item_type is not None:
-        return "ints" if item_type is int else "floats"
-    return "str" if isinstance(option.type, click.types.StringParamType) else "float"
-
-
-def form_options(command: click.Command, recipe: Recipe) -> list[click.Option]:
-    """Return the training flags of a recipe's command that belong in the form, without the recipe's own arguments."""
-    options = [param for param in command.params if isinstance(param, click.Option)]
-    return [option for option in options if option.name not in HIDDEN_OPTIONS and option.name not in recipe.arguments]
 
 
 def train_arguments(
@@ -106,12 +75,12 @@ def train_arguments(
             if name not in recipe.arguments:
                 raise errors.unknown_name(f"argument of {recipe.name}", name, recipe.arguments)
             argument = recipe.arguments[name]
-            words += _flag_words(name, argument.convert(value), argument.type is bool)
-        known = {str(option.name): option for option in form_options(command, recipe)}
-        for name, value in train_settings.items():
+            words += _flag_words(name, argument.convert(value))
+        known = train_options()
+        for name, value in upgrade_settings(train_settings).items():
             if name not in known:
                 raise errors.unknown_name("setting", name, known)
-            words += _flag_words(name, _check_setting(name, value), False)
+            words += _flag_words(name, _check_setting(name, value))
         # Parses the words as the command line will, without running the command.
         command.make_context(recipe.name, list(words))
     except click.ClickException as error:
@@ -122,8 +91,12 @@ def train_arguments(
 
 
 def _check_setting(name: str, value: Any) -> Any:
-    """Return a setting from JSON as text, number, boolean, None or tuple of numbers; reject anything else."""
-    if isinstance(value, list) and len(value) <= MAX_LIST_ITEMS and all(type(item) in (int, float) for item in value):
+    """Return a setting from JSON as text, number, boolean, None or tuple of numbers or texts; reject anything else."""
+    if (
+        isinstance(value, list)
+        and len(value) <= MAX_LIST_ITEMS
+        and all(type(item) in (int, float, str) for item in value)
+    ):
         return tuple(_check_setting(name, item) for item in value)
     if value is None or isinstance(value, bool):
         return value
@@ -131,17 +104,17 @@ def _check_setting(name: str, value: Any) -> Any:
         return int(value) if float(value).is_integer() else value
     if isinstance(value, str):
         return value
-    raise ValueError(f"{name}: expected a number, a text, true or false, or a list of numbers")
+    raise ValueError(f"{name}: expected a number, a text, true or false, or a list of numbers or texts")
 
 
-def _flag_words(name: str, value: Any, has_negation: bool) -> list[str]:
-    """Return the word that sets a flag; none for None, and none for False unless the flag has a ``--no-`` form."""
+def _flag_words(name: str, value: Any) -> list[str]:
+    """Return the word that sets a flag; none for None."""
     flag = "--" + name.replace("_", "-")
     if value is None:
         return []
     if isinstance(value, bool):
-        return [flag] if value else [f"--no-{flag[2:]}"] if has_negation else []
-    text = (",".join(map(repr, value)) or "none") if isinstance(value, tuple) else str(value)
+        return [flag if value else f"--no-{flag[2:]}"]
+    text = (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
     if len(text) > MAX_TEXT_CHARS or not text.isprintable():
         raise ValueError(f"{name}: expected at most {MAX_TEXT_CHARS} printable characters")
     return [f"{flag}={text}"]

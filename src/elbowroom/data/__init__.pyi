@@ -1,0 +1,14 @@
+from .catalog.registry import dataset as dataset
+from .catalog.registry import datasets as datasets
+from .load import Data as Data
+from .load import load_data as load_data
+from .load import load_like as load_like
+from .options import DataConfig as DataConfig
+from .readers.table_encoding import Column as Column
+from .readers.table_encoding import decode_rows as decode_rows
+from .splits.buffered import BufferedSplit as BufferedSplit
+from .splits.loader import LoaderSplit as LoaderSplit
+from .splits.memory import Batch as Batch
+from .splits.memory import InMemorySplit as InMemorySplit
+from .splits.memory import Split as Split
+from .splits.memory import freeze as freeze
