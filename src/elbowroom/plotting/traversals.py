@@ -22,6 +22,39 @@ PATH_STEPS = 11
 MAX_TABLE_DIMENSIONS = 6
 
 
+@register_figure(
+    "plane", "a two-dimensional latent, decoded everywhere", "The plane, decoded", "images, two dimensions"
+)
+def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
+    """Return a two-dimensional latent space, decoded on a grid."""
+    view.require_continuous()
+    if not view.has_images:
+        raise ValueError("the examples are rows of a table: a decoded plane is for images")
+    if math.prod(view.model.latent_shape) != 2:
+        size = format_count(math.prod(view.model.latent_shape), "dimension")
+        raise ValueError(f"the latent has {size}, not two: there is no one plane")
+    if view.has_standard_prior:
+        first = second = normal_quantiles(n_per_axis)
+        spacing = "Neighbours are equally far apart in the prior's probability: each image stands for an equal share."
+    else:
+        ranges = view.latents.quantile(torch.tensor([0.01, 0.99]), 0).T.tolist()
+        first, second = (torch.linspace(low, high, n_per_axis) for low, high in ranges)
+        spacing = "The values are evenly spaced over the middle 98 % of the data's latents."
+    # Images are laid out from the top down, the axis goes from the bottom up.
+    second = second.flip(0)
+    grid = ImageGrid(
+        decode_plane(view.model, first, second, view.label(0)),
+        _format_positions(second),
+        _format_positions(first),
+        f"{dimension_name(view, 1)}, {view.latent_unit}",
+        f"{dimension_name(view, 0)}, {view.latent_unit}",
+        is_seamless=True,
+    )
+    caption = f"The mean of p(x|z) all over the two-dimensional latent. {spacing}{view.grayscale_note}"
+    protocol = f"{n_per_axis} × {n_per_axis} latents{view.describe_label(0) if view.is_conditional else ''}"
+    return FigureSpec("The plane, decoded", caption, protocol, [grid])
+
+
 @register_figure("traversals", "one dimension moved at a time, sorted by KL", "Traversals", "data, a continuous latent")
 def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
     """Return one latent moved along one dimension at a time, the most informative dimension first."""
@@ -87,39 +120,6 @@ def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
     )
     caption += f" The examples stand at the ends.{view.grayscale_note}"
     return FigureSpec("Interpolations", caption, protocol, [grid])
-
-
-@register_figure(
-    "plane", "a two-dimensional latent, decoded everywhere", "The plane, decoded", "images, two dimensions"
-)
-def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
-    """Return a two-dimensional latent space, decoded on a grid."""
-    view.require_continuous()
-    if not view.has_images:
-        raise ValueError("the examples are rows of a table: a decoded plane is for images")
-    if math.prod(view.model.latent_shape) != 2:
-        size = format_count(math.prod(view.model.latent_shape), "dimension")
-        raise ValueError(f"the latent has {size}, not two: there is no one plane")
-    if view.has_standard_prior:
-        first = second = normal_quantiles(n_per_axis)
-        spacing = "Neighbours are equally far apart in the prior's probability: each image stands for an equal share."
-    else:
-        ranges = view.latents.quantile(torch.tensor([0.01, 0.99]), 0).T.tolist()
-        first, second = (torch.linspace(low, high, n_per_axis) for low, high in ranges)
-        spacing = "The values are evenly spaced over the middle 98 % of the data's latents."
-    # Images are laid out from the top down, the axis goes from the bottom up.
-    second = second.flip(0)
-    grid = ImageGrid(
-        decode_plane(view.model, first, second, view.label(0)),
-        _format_positions(second),
-        _format_positions(first),
-        f"{dimension_name(view, 1)}, {view.latent_unit}",
-        f"{dimension_name(view, 0)}, {view.latent_unit}",
-        is_seamless=True,
-    )
-    caption = f"The mean of p(x|z) all over the two-dimensional latent. {spacing}{view.grayscale_note}"
-    protocol = f"{n_per_axis} × {n_per_axis} latents{view.describe_label(0) if view.is_conditional else ''}"
-    return FigureSpec("The plane, decoded", caption, protocol, [grid])
 
 
 def _format_positions(axis: Tensor) -> list[str]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from elbowroom.doctor import Findings, examine
 from elbowroom.formatting import format_count
-from elbowroom.plotting import PLOTS
+from elbowroom.plotting import PLOTS, Plot
 from elbowroom.plotting.latent_ranking import latent_metrics
 from elbowroom.reporting import summary
 from elbowroom.reporting.scatter import scatter_data
@@ -21,19 +21,6 @@ from elbowroom.web.render import environment, render_page, write_html
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
-
-#: The sections after the findings: fragment of the address, title, kinds of figures in it.
-SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("course", "Training curves", ("curves",)),
-    ("reconstructions", "Reconstructions", ("reconstructions",)),
-    ("samples", "Samples", ("samples",)),
-    ("latents", "Latents", ("latents", "pca", "tsne")),
-    ("kl", "KL per dimension", ("kl",)),
-    ("plane", "The plane, decoded", ("plane",)),
-    ("traversals", "Traversals", ("traversals",)),
-    ("interpolations", "Interpolations", ("interpolations",)),
-    ("nearest", "Nearest training examples", ("nearest",)),
-)
 
 
 class ReportSection(NamedTuple):
@@ -98,7 +85,10 @@ def render_report(view: RunView) -> str:
     """Return the report as HTML."""
     run, marks = view.run, MarkRenderer()
     data: dict[str, Any] = {"charts": marks.charts, "latents": None}
-    sections = [_build_section(view, *section, marks, data) for section in SECTIONS]
+    plots: dict[str, list[Plot]] = {}
+    for plot in PLOTS.values():
+        plots.setdefault(plot.section, []).append(plot)
+    sections = [_build_section(view, group, marks, data) for group in plots.values()]
     return render_page(
         "report",
         summary.run_title(run),
@@ -114,14 +104,12 @@ def render_report(view: RunView) -> str:
     )
 
 
-def _build_section(
-    view: RunView, name: str, title: str, kinds: tuple[str, ...], marks: MarkRenderer, data: dict[str, Any]
-) -> ReportSection:
-    """Build one section; what the script needs to draw its figures goes to ``marks`` and ``data``."""
-    specs, reason = [], ""
-    for kind in kinds:
+def _build_section(view: RunView, plots: list[Plot], marks: MarkRenderer, data: dict[str, Any]) -> ReportSection:
+    """Build the section of some figures; what the script needs to draw them goes to ``marks`` and ``data``."""
+    name, title, specs, reason = plots[0].section, plots[0].section_title, [], ""
+    for plot in plots:
         try:
-            specs.append(PLOTS[kind].build_spec(view))
+            specs.append(plot.build_spec(view))
         except ValueError as error:
             reason = reason or str(error)
     if not specs:
