@@ -12,7 +12,7 @@ import torch
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.exporting import explorer
-from elbowroom.exporting.source import ExportSource
+from elbowroom.runs.run_view import RunView
 
 
 class FetchedUrls(html.parser.HTMLParser):
@@ -75,7 +75,7 @@ def test_a_page_that_is_too_large_is_refused(run, tmp_path, capsys):
 def test_a_condition_is_chosen_on_the_page(digits, tmp_path):
     model, objective = er.recipes.cvae(digits.shape, latent=3, hidden=(16,), prior="learned")
     run = er.fit(model, objective, digits, steps=5, out=tmp_path / "run", device="cpu")
-    told = ExportSource(run)
+    told = RunView(run)
     data = json.loads(explorer.render_explorer(told, 20)[0].partition('id="data">')[2].partition("</script>")[0])
     assert data["condition"] == {"names": [str(i) for i in range(10)], "several": False}
     assert set(data["program"]["inputs"]) == {"z", "c"}
@@ -90,7 +90,7 @@ def test_a_condition_is_chosen_on_the_page(digits, tmp_path):
 def test_without_its_data_a_run_is_exported_all_the_same(tmp_path):
     model, objective = er.recipes.vae((9,), latent=4, hidden=(8,), likelihood="gaussian:1")
     run = er.fit(model, objective, torch.randn(40, 9), steps=3, batch_size=8, out=tmp_path / "run", device="cpu")
-    text, _ = explorer.render_explorer(ExportSource(run), 20)
+    text, _ = explorer.render_explorer(RunView(run), 20)
     assert "was trained on data given in Python" in text
     data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
     assert data["codes"]["planes"][0]["points"] is None

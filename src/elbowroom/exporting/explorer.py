@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elbowroom.exporting.description import weights_hash
 from elbowroom.exporting.explorer_data import encode_float32, latent_data
 from elbowroom.exporting.js.compile import compile_graph
 from elbowroom.exporting.js.graph import MIN_WEIGHT_VALUES, Graph
 from elbowroom.exporting.modules import Decoder, cycle_conditions
-from elbowroom.exporting.source import ExportSource
-from elbowroom.plotting import is_image
 from elbowroom.reporting import summary
+from elbowroom.runs.run_view import RunView
 from elbowroom.web.render import render_page
 
 #: The largest change of a value by half precision: a quarter of the distance between two of 256 levels.
@@ -40,22 +40,22 @@ SHOWN_FACTS = (
 )
 
 
-def render_explorer(source: ExportSource, max_mb: float) -> tuple[str, str]:
+def render_explorer(view: RunView, max_mb: float) -> tuple[str, str]:
     """Return the page as HTML, and size and precision of its weights in words.
 
     Args:
-        source: the run.
+        view: the run.
         max_mb: the largest size of the weights, in megabytes.
 
     Raises:
         ValueError: the interpreter lacks an operation, or the weights are too large.
     """
-    decoder = Decoder(source.model).eval()
-    z, conditions = _precision_inputs(source)
+    decoder = Decoder(view.model).eval()
+    z, conditions = _precision_inputs(view)
     graph = compile_graph(decoder, [t[:1] for t in (z, *conditions)], ["z", "c"][: 1 + len(conditions)])
     with torch.no_grad():
         expected = decoder(z, *conditions)
-    is_half, precision = _choose_precision(source, z, conditions, expected)
+    is_half, precision = _choose_precision(view, z, conditions, expected)
     weights = graph.weight_bytes(is_half)
     if len(weights) > max_mb * 1e6:
         raise ValueError(
@@ -64,69 +64,67 @@ def render_explorer(source: ExportSource, max_mb: float) -> tuple[str, str]:
         )
     size = f"{len(weights) / 1e6:.1f} MB" if len(weights) >= 1e6 else f"{len(weights) / 1e3:.0f} kB"
     weights_summary = f"{size} {precision}"
-    data = _page_data(source, graph, is_half, z, conditions, expected)
-    return _render(source, data, weights, weights_summary), weights_summary
+    data = _page_data(view, graph, is_half, z, conditions, expected)
+    return _render(view, data, weights, weights_summary), weights_summary
 
 
-def _precision_inputs(source: ExportSource) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _precision_inputs(view: RunView) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Return latents of the data, or standard normals where there is none, with conditions."""
-    model = source.model
-    if source.missing_data_reason:
+    model = view.model
+    if view.missing_data_reason:
         z = torch.randn(PRECISION_EXAMPLES, *model.latent_shape, generator=torch.Generator().manual_seed(0))
     else:
-        z = source.view.latents[:PRECISION_EXAMPLES].reshape(-1, *model.latent_shape)
+        z = view.latents[:PRECISION_EXAMPLES].reshape(-1, *model.latent_shape)
     return z, cycle_conditions(model, len(z))
 
 
-def _choose_precision(
-    source: ExportSource, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor
-) -> tuple[bool, str]:
+def _choose_precision(view: RunView, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor) -> tuple[bool, str]:
     """Return whether the weights are kept in half precision, and the precision in words.
 
     They are where that changes no value of the outputs by more than :data:`MAX_HALF_ERROR`, which no eye sees.
     """
-    rounded = copy.deepcopy(source.model)
+    rounded = copy.deepcopy(view.model)
     for tensor in rounded.state_dict().values():
         if tensor.is_floating_point() and tensor.numel() >= MIN_WEIGHT_VALUES:
             tensor.copy_(tensor.half().float())
     with torch.no_grad():
         error = float((Decoder(rounded).eval()(z, *conditions) - expected).abs().max())
-    if source.model.decoder.family.support == (0.0, 1.0) and error <= MAX_HALF_ERROR:
+    if view.model.decoder.family.support == (0.0, 1.0) and error <= MAX_HALF_ERROR:
         return True, f"in half precision, which changes no value by more than {error:.1g}"
     return False, "in single precision"
 
 
 def _page_data(
-    source: ExportSource, graph: Graph, is_half: bool, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor
+    view: RunView, graph: Graph, is_half: bool, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor
 ) -> dict[str, Any]:
     return {
         "program": graph.to_dict(is_half),
-        "shape": list(source.model.shape),
-        "picture": is_image(source.model.shape),
+        "shape": list(view.model.shape),
+        "picture": view.has_images,
         "check": [
             {"inputs": dict(zip(graph.inputs, map(encode_float32, one), strict=True)), "x": encode_float32(x)}
             for x, *one in zip(expected[:CHECK_EXAMPLES], z, *conditions, strict=False)
         ],
-        "codes": latent_data(source),
-        "condition": _condition_data(source),
-        "name": summary.run_title(source.view.run),
+        "codes": latent_data(view),
+        "condition": _condition_data(view),
+        "name": summary.run_title(view.run),
     }
 
 
-def _condition_data(source: ExportSource) -> dict[str, Any] | None:
+def _condition_data(view: RunView) -> dict[str, Any] | None:
     """Return the names of a condition's values: one of several classes, or attributes that are each on or off."""
-    n = source.model.condition_size
+    n = view.model.condition_size
     if not n:
         return None
-    data = None if source.missing_data_reason else source.view.data
+    data = view.data_or_none
     attributes = data and data.attributes
     names = (attributes or (data and data.classes) or ()) if data else ()
     return {"names": [str(names[i]) if i < len(names) else str(i) for i in range(n)], "several": bool(attributes)}
 
 
-def _render(source: ExportSource, data: dict[str, Any], weights: bytes, weights_summary: str) -> str:
-    run = source.view.run
-    facts = [("weights", f"{weights_summary}; hash {source.weights_hash}")]
+def _render(view: RunView, data: dict[str, Any], weights: bytes, weights_summary: str) -> str:
+    run = view.run
+    facts = [("weights", f"{weights_summary}; hash {weights_hash(view.model)}")]
     facts += [(tile.name, f"{tile.value} {tile.unit}, {tile.protocol}") for tile in summary.metric_tiles(run)]
     facts += [(name, value) for name, value in summary.run_facts(run) if name in SHOWN_FACTS]
     return render_page(
@@ -135,8 +133,8 @@ def _render(source: ExportSource, data: dict[str, Any], weights: bytes, weights_
         data,
         scripts=[files("elbowroom.exporting.js").joinpath("interpreter.js").read_text(encoding="utf-8")],
         policy="worker-src blob:",
-        sentence=summary.summary_sentence(source.view),
-        missing_data_reason=source.missing_data_reason or "",
+        sentence=summary.summary_sentence(view),
+        missing_data_reason=view.missing_data_reason,
         facts=facts,
         weights=base64.b64encode(weights).decode(),
     )

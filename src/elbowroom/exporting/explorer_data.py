@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from elbowroom.exporting.modules import cycle_conditions
-from elbowroom.exporting.source import ExportSource
 from elbowroom.latent import principal_components
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
 from elbowroom.plotting.style import color_labels
+from elbowroom.runs.run_view import RunView
 from elbowroom.web.render import round_digits, round_values
 
 #: The largest number of dimensions with a dial.
@@ -27,75 +27,75 @@ PIN_CANDIDATES = 200
 RANGE_SD = 3
 
 
-def latent_data(source: ExportSource) -> dict[str, Any]:
+def latent_data(view: RunView) -> dict[str, Any]:
     """Return the latent space of a run, ready for JSON."""
-    latents, standard, size = _data_latents(source), source.model.has_standard_prior, _latent_size(source)
-    prior = None if standard else _prior_samples(source, latents)
+    latents, standard, size = _data_latents(view), view.model.has_standard_prior, _latent_size(view)
+    prior = None if standard else _prior_samples(view, latents)
     samples = None if prior is None else prior[0]
     known = latents if latents is not None else samples if samples is not None else torch.zeros(0, size)
     mean = known.mean(0) if len(known) else torch.zeros(size)
     sd = torch.ones(size) if standard or len(known) < 2 else known.std(0).clamp_min(1e-3)
-    order = _dimension_order(source, latents, size)
+    order = _dimension_order(view, latents, size)
     return {
         "size": size,
         "centre": round_values(mean),
-        "dials": _dial_data(source, order[:MAX_DIALS], torch.zeros(size) if standard else mean, sd),
-        "planes": _build_planes(source, latents, order, mean, sd),
-        "labels": _label_data(source),
+        "dials": _dial_data(view, order[:MAX_DIALS], torch.zeros(size) if standard else mean, sd),
+        "planes": _build_planes(view, latents, order, mean, sd),
+        "labels": _label_data(view),
         "prior": {"standard": True} if standard else prior and prior[1],
         "pins": [round_values(z) for z in _pin_latents(latents, samples, size)],
-        "unit": source.view.latent_unit,
-        "quantised": source.view.is_quantized,
+        "unit": view.latent_unit,
+        "quantised": view.is_quantized,
     }
 
 
-def _dial_data(source: ExportSource, dimensions: list[int], mean: Tensor, sd: Tensor) -> list[dict[str, Any]]:
+def _dial_data(view: RunView, dimensions: list[int], mean: Tensor, sd: Tensor) -> list[dict[str, Any]]:
     low, high = mean - RANGE_SD * sd, mean + RANGE_SD * sd
     return [
-        {"at": d, "name": dimension_name(source.view, d), "low": round_digits(low[d]), "high": round_digits(high[d])}
+        {"at": d, "name": dimension_name(view, d), "low": round_digits(low[d]), "high": round_digits(high[d])}
         for d in dimensions
     ]
 
 
-def _latent_size(source: ExportSource) -> int:
-    return int(torch.Size(source.model.latent_shape).numel())
+def _latent_size(view: RunView) -> int:
+    return int(torch.Size(view.model.latent_shape).numel())
 
 
-def _data_latents(source: ExportSource) -> Tensor | None:
-    return None if source.missing_data_reason else source.view.latents.float()
+def _data_latents(view: RunView) -> Tensor | None:
+    return None if view.missing_data_reason else view.latents.float()
 
 
-def _prior_samples(source: ExportSource, latents: Tensor | None) -> tuple[Tensor, dict[str, Any]] | None:
+def _prior_samples(view: RunView, latents: Tensor | None) -> tuple[Tensor, dict[str, Any]] | None:
     """Return samples of a learned prior, as many for each condition, and their JSON; without a prior, of the data."""
-    n = max(2, min(MAX_PRIOR_SAMPLES, MAX_PRIOR_VALUES // _latent_size(source)))
-    if not source.model.has_prior:
+    n = max(2, min(MAX_PRIOR_SAMPLES, MAX_PRIOR_VALUES // _latent_size(view)))
+    if not view.model.has_prior:
         if latents is None:
             return None
         z, origin, n_conditions = latents[:n], "a latent of the data", 1
     else:
-        n_conditions = max(1, source.model.condition_size)
+        n_conditions = max(1, view.model.condition_size)
         n = max(1, n // n_conditions) * n_conditions
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            z = source.model.draw_prior(n, *cycle_conditions(source.model, n)).flatten(1).float()
+            z = view.model.draw_prior(n, *cycle_conditions(view.model, n)).flatten(1).float()
         origin = "the prior"
     return z, {"standard": False, "words": origin, "n": len(z), "each": n_conditions, "codes": encode_float32(z)}
 
 
-def _dimension_order(source: ExportSource, latents: Tensor | None, size: int) -> list[int]:
+def _dimension_order(view: RunView, latents: Tensor | None, size: int) -> list[int]:
     """Return the dimensions, the most active first; in their own order where there is no data."""
     if latents is None:
         return list(range(size))
-    order, *_ = ranked_dimensions(source.view)
+    order, *_ = ranked_dimensions(view)
     # With a codebook the activity is measured by position, not by dimension.
     return order if len(order) == size else latents.var(0).argsort(descending=True).tolist()
 
 
 def _build_planes(
-    source: ExportSource, latents: Tensor | None, order: list[int], mean: Tensor, sd: Tensor
+    view: RunView, latents: Tensor | None, order: list[int], mean: Tensor, sd: Tensor
 ) -> list[dict[str, Any]]:
     """Return planes of the latent space: that of the two most active dimensions, and the principal plane."""
-    size, planes, view = len(mean), [], source.view
+    size, planes = len(mean), list[dict[str, Any]]()
     if size >= 2 and not (view.is_quantized and latents is not None):
         a, b = sorted(order[:2])
         names = [dimension_name(view, d) for d in (a, b)]
@@ -128,8 +128,8 @@ def _plane_data(
     }
 
 
-def _label_data(source: ExportSource) -> dict[str, Any] | None:
-    labels = None if source.missing_data_reason else color_labels(source.view.batch.y, source.view.data.classes)
+def _label_data(view: RunView) -> dict[str, Any] | None:
+    labels = None if view.missing_data_reason else color_labels(view.batch.y, view.data.classes)
     if labels is None:
         return None
     return {

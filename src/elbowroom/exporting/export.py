@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from elbowroom.exporting import explorer
+from elbowroom.exporting.description import describe_inputs
 from elbowroom.exporting.onnx import COMPARED_EXAMPLES, DESCRIPTION_FILE, write_onnx
-from elbowroom.exporting.source import ExportSource
 from elbowroom.runs.run import Run
+from elbowroom.runs.run_view import RunView
 from elbowroom.web.render import write_html
 
 #: The default limit of a page's weights, in megabytes.
 MAX_MB = 20.0
+#: The largest number of examples whose latents are shown.
+MAX_LATENTS = 2000
 
 
 class ExportedFile(NamedTuple):
@@ -72,23 +75,25 @@ def export(
     """
     if html is None and onnx is None:
         raise ValueError("nothing to export was named: give --html FILE.html, --onnx FOLDER or both")
-    source = ExportSource(run, data, model)
-    files = [] if html is None else [_export_page(source, Path(html), max_mb)]
-    return files + ([] if onnx is None else _export_onnx(source, Path(onnx)))
+    view = RunView(run, data, model, examples=MAX_LATENTS)
+    # What is exported is traced on the CPU.
+    view.model.cpu().eval()
+    files = [] if html is None else [_export_page(view, Path(html), max_mb)]
+    return files + ([] if onnx is None else _export_onnx(view, Path(onnx)))
 
 
-def _export_page(source: ExportSource, path: Path, max_mb: float) -> ExportedFile:
+def _export_page(view: RunView, path: Path, max_mb: float) -> ExportedFile:
     if path.suffix != ".html":
         raise ValueError(f"--html {path}: the name must end in .html")
     if not path.parent.is_dir():
         raise ValueError(f"--html {path}: there is no folder {path.parent}; make it first")
-    page, weights_summary = explorer.render_explorer(source, max_mb)
+    page, weights_summary = explorer.render_explorer(view, max_mb)
     write_html(path, page)
     return ExportedFile(path, f"weights of {weights_summary}")
 
 
-def _export_onnx(source: ExportSource, folder: Path) -> list[ExportedFile]:
-    checked, missing = write_onnx(source, folder)
-    examples = source.describe_examples(COMPARED_EXAMPLES)
+def _export_onnx(view: RunView, folder: Path) -> list[ExportedFile]:
+    checked, missing = write_onnx(view, folder)
+    examples = describe_inputs(view, COMPARED_EXAMPLES)
     files = [ExportedFile(c.path, f"off by at most {c.max_difference:.1e} from torch, on {examples}") for c in checked]
     return [*files, ExportedFile(folder / DESCRIPTION_FILE, missing or "names, shapes, preprocessing and hash")]

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from elbowroom.exporting.description import describe_inputs, describe_run, example_inputs
 from elbowroom.exporting.modules import Decoder, Encoder, PriorSampler
-from elbowroom.exporting.source import ExportSource
+from elbowroom.runs.run_view import RunView
 from elbowroom.serialization import atomic_path
 
 #: The largest difference of an output from torch's, relative to its largest value, or to 1 where that is smaller.
@@ -62,11 +63,11 @@ class CheckedFile(NamedTuple):
     n_examples: int
 
 
-def write_onnx(source: ExportSource, folder: Path) -> tuple[list[CheckedFile], str]:
+def write_onnx(view: RunView, folder: Path) -> tuple[list[CheckedFile], str]:
     """Write the components of a model and ``model.json``; all of them, or nothing.
 
     Args:
-        source: the run.
+        view: the run.
         folder: the folder of the files; made if it does not exist.
 
     Returns:
@@ -81,7 +82,7 @@ def write_onnx(source: ExportSource, folder: Path) -> tuple[list[CheckedFile], s
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ValueError(f"ONNX needs the package {error.name}: pip install 'elbowroom[onnx]'") from None
-    components, missing = _components(source)
+    components, missing = _components(view)
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +92,7 @@ def write_onnx(source: ExportSource, folder: Path) -> tuple[list[CheckedFile], s
             paths = {name: writing.enter_context(atomic_path(folder / f"{name}.onnx")) for name in components}
             checked = {name: _write_component(name, part, paths[name]) for name, part in components.items()}
             files = [file._replace(path=folder / f"{name}.onnx") for name, file in checked.items()]
-            _write_description(source, components, files, missing, description_file)
+            _write_description(view, components, files, missing, description_file)
     except OSError as error:
         raise ValueError(
             f"cannot write to {folder} ({error.strerror or error}): give a folder you may write to"
@@ -102,10 +103,10 @@ def write_onnx(source: ExportSource, folder: Path) -> tuple[list[CheckedFile], s
     return files, missing
 
 
-def _components(source: ExportSource) -> tuple[dict[str, OnnxComponent], str]:
+def _components(view: RunView) -> tuple[dict[str, OnnxComponent], str]:
     """Return the components of a model by name, and why there is no sampler; empty if there is one."""
-    model = source.model
-    x, c = source.examples(COMPARED_EXAMPLES)
+    model = view.model
+    x, c = example_inputs(view, COMPARED_EXAMPLES)
     condition = {} if c is None else {"c": c}
     encoder = Encoder(model).eval()
     with torch.no_grad():
@@ -178,7 +179,7 @@ def _compare_with_torch(name: str, component: OnnxComponent, path: Path) -> floa
 
 
 def _write_description(
-    source: ExportSource, components: dict[str, OnnxComponent], checked: list[CheckedFile], missing: str, path: Path
+    view: RunView, components: dict[str, OnnxComponent], checked: list[CheckedFile], missing: str, path: Path
 ) -> None:
     """Write names, shapes, preprocessing and hash as JSON, for whoever runs the files elsewhere."""
     files = {}
@@ -192,8 +193,8 @@ def _write_description(
         }
     description: dict[str, Any] = {
         "files": files,
-        "compared_on": source.describe_examples(COMPARED_EXAMPLES),
-        **source.description(),
+        "compared_on": describe_inputs(view, COMPARED_EXAMPLES),
+        **describe_run(view),
     }
     if missing:
         description["missing"] = missing

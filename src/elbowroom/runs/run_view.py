@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -18,6 +18,7 @@ from elbowroom.data.image import is_image
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.run import Run
+from elbowroom.runs.shared_data import SharedData
 
 #: Rows of a table of more values than this are not drawn as lines.
 MAX_ROW_VALUES = 256
@@ -58,19 +59,19 @@ class RunView:
 
     def __init__(
         self,
-        run: Run | str | Path,
+        run: Run | str | os.PathLike[str],
         data: Data | Any = None,
         model: Any = None,
         examples: int = 2000,
         seed: int = 0,
         *,
-        load: Callable[[Run], Data] = Run.data,
+        load: Callable[[Run], Data] | None = None,
     ) -> None:
         if examples < 1:
             raise ValueError(f"examples, how many to encode, must be at least 1, got {examples}")
         self.run: Run = run if isinstance(run, Run) else Run(run)
         self.max_examples, self.seed = examples, seed
-        self.given_data, self.given_model, self._load = data, model, load
+        self.given_data, self.given_model, self._load = data, model, load or SharedData().load
         self._results: OrderedDict[Hashable, Any] = OrderedDict()
         self._results_lock = threading.Lock()
 
