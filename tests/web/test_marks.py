@@ -1,0 +1,87 @@
+"""Marks as HTML: what is drawn by the script is in the page's data, what is read is text."""
+
+import math
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from elbowroom.plotting.figure import Bars, Chart, ImageGrid, Line
+from elbowroom.plotting.registry import PLOTS
+from elbowroom.web.charts import MAX_LINE_POINTS, MAX_NAMED_LINES, line_data
+from elbowroom.web.marks import MarkRenderer
+
+HOSTILE = "<b>\"'&"
+
+
+@given(st.integers(0, 5 * MAX_LINE_POINTS))
+def test_a_long_line_keeps_its_last_point(n):
+    data = line_data(Line("train", range(n), [float(i) for i in range(n)], "train"))
+    assert len(data["x"]) == len(data["y"]) <= MAX_LINE_POINTS
+    assert data["x"][-1:] == [n - 1][: n > 0]
+    assert data["x"] == sorted(data["x"])
+    assert data["y"] == [float(i) for i in data["x"]]
+
+
+def test_what_is_not_finite_is_a_gap():
+    assert line_data(Line("train", [1, 2, 3], [1.0, math.nan, math.inf], "train"))["y"] == [1.0, None, None]
+
+
+def test_charts_have_a_name_a_legend_and_data():
+    marks = MarkRenderer()
+    lines = [Line(HOSTILE, [1, 2], [3.0, 4.0], "train"), Line("test", [2], [5.0], 0.5)]
+    html = marks.render([Chart("loss", lines, "steps", "nats"), Chart(HOSTILE, lines, "steps", "nats", (0, 9))])
+    assert html.count("<figure") == 2
+    assert html.count('class="legend"') == 1
+    assert "<b>" not in html
+    assert 'aria-label="loss, nats, over steps: &lt;b&gt;' in html
+    assert [chart["limits"] for chart in marks.charts] == [None, (0, 9)]
+    assert [line["color"] for line in marks.charts[0]["lines"]] == ["train", "#b0b0aa"]
+
+
+def test_many_lines_have_no_legend_and_are_not_read():
+    marks = MarkRenderer()
+    lines = [Line(str(i), [1, 2], [1.0, 2.0], i / 9) for i in range(MAX_NAMED_LINES + 1)]
+    assert "legend" not in marks.render([Chart("rows", lines, "column", "")])
+    assert all(line["silent"] for line in marks.charts[0]["lines"])
+    assert "ramp" in marks.render([Chart("rows", lines[:3], "column", "")])
+
+
+def test_inactive_bars_have_a_color_of_their_own():
+    marks = MarkRenderer()
+    html = marks.render([Bars("KL", [2.0, 0.001], ["z₁", "z₂"], "dimension", "KL, nats", frozenset({1}))])
+    assert 'aria-label="KL: KL, nats by dimension: z₁ 2.00, z₂ 0.001"' in html
+    active, inactive = marks.charts[0]["lines"]
+    assert (active["color"], active["y"]) == ("model", [2.0, None])
+    assert (inactive["color"], inactive["y"]) == ("idle", [None, 0.001])
+
+
+def test_images_are_inside_the_page_and_their_layout_in_its_style():
+    marks = MarkRenderer()
+    grid = ImageGrid(torch.rand(2, 3, 1, 8, 4), ["data  0.5", HOSTILE], ["a", "b", "c"], "row", "column")
+    html = marks.render([grid])
+    assert html.count('src="data:image/png;base64,') == 6
+    assert "data <b>0.5</b>" in html
+    assert "&lt;b&gt;" in html
+    assert "style=" not in html
+    assert marks.css == ".columns-3{--columns:3}\n.wide-500{--wide:0.5}"
+    seamless = ImageGrid(
+        torch.rand(20, 20, 1, 8, 8), list("abcdefghijklmnopqrst"), [""] * 20, "up", "across", (), 0, True
+    )
+    html = marks.render([seamless])
+    assert html.count("<img") == 1
+    assert 'data-rows="a|b|c' in html
+
+
+def test_every_figure_of_the_report_can_be_rendered(digits, tmp_path):
+    import elbowroom as er
+
+    run = er.fit(*er.recipes.vae(digits.shape, latent=2), digits, steps=5, out=tmp_path / "run", device="cpu")
+    view, marks = er.plotting.RunView(run, examples=20), MarkRenderer()
+    for plot in PLOTS.values():
+        try:
+            spec = plot.build_spec(view)
+        except ValueError:
+            continue
+        if plot.kind not in ("latents", "pca", "tsne"):
+            assert marks.render(spec.marks)
