@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from elbowroom.data import Data
 from elbowroom.training.state import StateKey, state_key
 
-#: The part of the budget that validation may take; its cost is estimated from counts, not measured.
-VALIDATION_PART = 0.8
-#: The part that each other activity may take even if the rest of the budget is spent.
+#: The part of the budget that validation may take, by its estimated cost; other activities take what it leaves.
+SHARED_PART = 0.8
+#: The part that each other activity may take even if that is spent.
 RESERVED_PART = 1 / 15
 #: The cost of evaluating a batch, in training steps: a forward pass, and a share of what a split costs.
 EVALUATION_COST_STEPS = 0.5
@@ -35,10 +35,10 @@ class Budget:
         seconds: spent so far, by activity.
 
     >>> times = iter([0.0, 10.0, 10.2, 11.0, 20.0])
-    >>> budget = Budget(0.02, clock=lambda: next(times))
+    >>> budget = Budget(0.025, clock=lambda: next(times))
     >>> with budget.charge("images"):
     ...     pass  # from 10.0 to 10.2
-    >>> budget.allows("images"), budget.allows("images")  # 0.4 s would be 2 % of 20 s, but not of 11 s
+    >>> budget.allows("images"), budget.allows("images")  # 0.4 s is 0.8 of 2.5 % of 20 s
     (False, True)
     """
 
@@ -54,7 +54,7 @@ class Budget:
         cost = self._last_cost.get(activity, UNKNOWN_COST_S)
         total = self.share * (self._clock() - self._start)
         is_reserved = self.seconds[activity] + cost <= RESERVED_PART * total
-        return is_reserved or sum(self.seconds.values()) + cost <= total
+        return is_reserved or sum(self.seconds.values()) + cost <= SHARED_PART * total
 
     @contextmanager
     def charge(self, activity: Hashable) -> Iterator[None]:
@@ -84,4 +84,4 @@ def plan_validation(data: Data, watch: Sequence[str], batch_size: int, share: fl
         return 1
     n_watched = sum(split.steps(batch_size) for split in splits)
     cost = EVALUATION_COST_STEPS * n_watched / data.train.steps(batch_size)
-    return max(1, math.ceil(cost / (VALIDATION_PART * max(share, 1e-9))))
+    return max(1, math.ceil(cost / (SHARED_PART * max(share, 1e-9))))
