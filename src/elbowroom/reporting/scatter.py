@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from elbowroom.formatting import format_metric
 from elbowroom.plotting.figure import FigureSpec, Scatter
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
 from elbowroom.plotting.style import color_labels
@@ -62,7 +63,7 @@ def _dimension_choices(view: RunView) -> list[dict[str, Any]]:
     return [
         {
             "name": dimension_name(view, dim),
-            "score": f"{score:.2f} {unit.removeprefix('KL in ')}",
+            "score": f"{format_metric(score)} {unit.removeprefix('KL in ')}",
             "axis": f"{dimension_name(view, dim)}, {view.latent_unit}",
             "values": round_values(view.latents[:, dim], DIGITS),
         }

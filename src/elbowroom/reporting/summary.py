@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from elbowroom.formatting import format_count, format_number
+from elbowroom.formatting import format_count, format_metric, format_number
 from elbowroom.plotting import RunView
 from elbowroom.plotting.latent_ranking import n_latents
 from elbowroom.recipes import find
@@ -68,11 +68,7 @@ def metric_tiles(run: Run) -> list[Tile]:
             row = rows[-1]
             names = [name for name in TILE_TITLES if name in row and not (name == "loss" and "elbo" in row)]
             protocol = f"mean over {row['examples']:,} {split} examples, epoch {row['epoch']}"
-            values = [f"{row[name]:.2f}".replace("-", "−") for name in names]
-            return [
-                Tile(TILE_TITLES[name], value, "nats per example", protocol)
-                for name, value in zip(names, values, strict=True)
-            ]
+            return [Tile(TILE_TITLES[name], format_metric(row[name]), "nats per example", protocol) for name in names]
     return []
 
 
