@@ -1,4 +1,4 @@
-"""Waiting for the page, and reading what its canvases show."""
+"""Waiting for the page, and reading what it shows and writes."""
 
 import time
 
@@ -26,3 +26,32 @@ def wait_until(check, seconds=20):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
     return result
+
+
+def number(text):
+    """The number that a text is, as the pages write it."""
+    return float(text.replace("−", "-").replace(",", ""))
+
+
+#: Keeps what canvases write, with its place and the canvas; to be run before the page's scripts.
+RECORD_TEXT = """
+const write = CanvasRenderingContext2D.prototype.fillText;
+const clear = CanvasRenderingContext2D.prototype.clearRect;
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+  (this.canvas.written ??= []).push([text, x, y]);
+  return write.apply(this, arguments);
+};
+CanvasRenderingContext2D.prototype.clearRect = function () {
+  this.canvas.written = [];
+  return clear.apply(this, arguments);
+};
+"""
+
+
+def written_axes(page, canvas):
+    """The labels of the horizontal and of the vertical axis of a chart, as pairs of place and number."""
+    texts = page.evaluate(f"document.querySelector({canvas!r}).written") or []
+    lowest = max((y for _, _, y in texts), default=0)
+    across = sorted((x, number(text)) for text, x, y in texts if y == lowest)
+    up = sorted((y, number(text)) for text, x, y in texts if y != lowest)
+    return (across, up) if across and up else None

@@ -288,7 +288,7 @@ function plotOptions(chart, options) {
     padding: [8, 10, 0, 0],
     cursor: { x: false, y: false, points: { show: false }, drag: { x: Boolean(options.zoom), y: false } },
     scales: {
-      x: { time: false, range: (_, low, high) => horizontalRange(chart, low, high) },
+      x: { time: false, range: (u, low, high) => horizontalRange(chart, u.data[0], low, high) },
       y: { range: options.range ?? ((_, low, high) => verticalRange(chart, low, high)) },
     },
     axes: [horizontalAxis(chart), verticalAxis()],
@@ -306,9 +306,9 @@ function seriesOptions(line) {
   return { ...base, width: line.width ?? 1.8, dash: line.dash, points };
 }
 
-function horizontalRange(chart, low, high) {
+function horizontalRange(chart, steps, low, high) {
   if (chart.labels) return [-0.6, chart.labels.length - 0.4];
-  if (low === null || low === high) return low === null ? [0, 1] : [low - 0.5, low + 0.5];
+  if (steps.length < 2) return steps.length ? [steps[0] - 0.5, steps[0] + 0.5] : [0, 1];
   // Room for the first and last markers.
   const margin = 0.02 * (high - low);
   return [low - margin, high + margin];
