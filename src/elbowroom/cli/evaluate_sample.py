@@ -40,6 +40,7 @@ class _EvaluateCommand(click.Command):
 @click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the noise")
 @click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+@click.option("--no-save", "save", flag_value=False, default=True, help="do not keep the metrics in the run")
 def evaluate(run: str, as_json: bool, **settings: Any) -> None:
     """Evaluate a run on a whole split: ELBO, importance bound, KL per dimension, error; with --metrics much more."""
     from elbowroom.evaluation import evaluate

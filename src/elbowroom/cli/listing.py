@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from elbowroom.runs.run import Run
 
 
 def console() -> Console:
@@ -40,7 +44,7 @@ def likelihoods() -> None:
 
     table = _new_table("likelihood", "what")
     for name, entry in LIKELIHOODS.items():
-        table.add_row(escape(f"{name}[:{entry.settings}]" if entry.settings else name), LIKELIHOODS.help(name))
+        table.add_row(escape(f"{name}[:{entry.settings}]" if entry.settings else name), entry.help)
     console().print(table)
 
 
@@ -59,14 +63,15 @@ def data() -> None:
 
 @click.command()
 @click.argument("folder", default="runs")
-def runs(folder: str) -> None:
-    """List the runs in a folder, the newest first."""
+@click.option("--metric", help="a kept metric of evaluate, as mse, to show of each  [default: the first of the newest]")
+def runs(folder: str, metric: str | None) -> None:
+    """List the runs in a folder, the newest first, with what was measured of them by evaluate."""
     from elbowroom.runs.run import list_runs
 
-    table = _new_table("run", "recipe", "data", "epoch", "validation elbo", "state", "started")
+    table = _new_table("run", "recipe", "data", "epoch", "validation elbo", "evaluated", "state", "started")
     for run in list_runs(folder):
         if run.is_damaged:
-            table.add_row(str(run.path), "", "", "", "", run.state, "")
+            table.add_row(str(run.path), "", "", "", "", "", run.state, "")
             continue
         rows = run.metrics()
         elbos = [row["elbo"] for row in rows if row.get("split") == "validation" and "elbo" in row]
@@ -76,7 +81,19 @@ def runs(folder: str) -> None:
             str(run.record["data"].get("name")),
             str(rows[-1]["epoch"]) if rows else "0",
             f"{elbos[-1]:.2f}" if elbos else "",
+            _evaluated(run, metric),
             run.state,
             str(run.record.get("started", ""))[:16].replace("T", " "),
         )
     console().print(table)
+
+
+def _evaluated(run: Run, metric: str | None) -> str:
+    """A kept metric of a run with the split it is of; the first word on what is wrong if it cannot be read."""
+    from elbowroom.runs.evaluations import find_evaluations
+
+    evaluations, problem = find_evaluations(run.path)
+    name = None if metric is None else metric.replace("_", " ")
+    rows = ((e.split, row) for e in evaluations for row in e.rows() if name in (None, row.name))
+    split, row = next(rows, ("", None))
+    return problem and "damaged" if row is None else f"{split} {row.name} {row.value}"

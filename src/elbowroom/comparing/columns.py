@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from elbowroom.comparing.entry import Entry
@@ -152,6 +153,26 @@ COLUMNS = (
     MetricColumn("parameters", "parameters", "", "", _parameter_count, "", 0),
     MetricColumn("seconds", "time", "", "seconds", _training_seconds, "", 1),
 )
+
+
+def kept_columns(entries: Sequence[Entry], split: str) -> list[MetricColumn]:
+    """Return a column for each metric that ``evaluate`` measured of some runs and no training wrote down."""
+    own = {column.name for column in COLUMNS}
+    units = {
+        name: metric["unit"]
+        for entry in entries
+        for evaluation in entry.evaluations
+        for name, metric in evaluation.metrics.items()
+        if name not in own and entry.kept_value(name, split) is not None
+    }
+    return [
+        MetricColumn(name, name.replace("_", " "), "judged", unit, partial(_kept_value, name), digits=4)
+        for name, unit in units.items()
+    ]
+
+
+def _kept_value(name: str, entry: Entry, split: str) -> float | None:
+    return entry.kept_value(name, split)
 
 
 def is_loss_redundant(runs: Sequence[Entry], split: str) -> bool:

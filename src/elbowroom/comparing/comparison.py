@@ -10,8 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elbowroom import errors
 from elbowroom.comparing import render
-from elbowroom.comparing.columns import COLUMNS, MetricColumn, SeedMean, is_loss_redundant, seed_mean
+from elbowroom.comparing.columns import (
+    COLUMNS,
+    MetricColumn,
+    SeedMean,
+    is_loss_redundant,
+    kept_columns,
+    seed_mean,
+)
 from elbowroom.comparing.discover import assign_protocols, find_entries
 from elbowroom.comparing.entry import Entry, find_evaluation_split
 from elbowroom.comparing.protocol import EvaluationProtocol
@@ -31,13 +39,17 @@ if TYPE_CHECKING:
 
 
 def compare(
-    *paths: str | os.PathLike[str], data: Any = None, baselines: bool = False, log: Callable[[str], None] = print
+    *paths: str | os.PathLike[str],
+    data: Any = None,
+    baselines: bool = False,
+    log: Callable[[str], None] = print,
+    sort: str = "",
 ) -> Comparison:
     """Compare runs: group those that differ in their seed alone, and average their metrics over seeds.
 
     A row is a group: the mean over its runs and their standard deviation, with n − 1 in the denominator. Metrics are
-    those of the last row of ``metrics.jsonl``; the squared error is measured now. Failed and unfinished runs do not
-    count.
+    those of the last row of ``metrics.jsonl``, and those that ``evaluate`` has kept of the compared split; the squared
+    error is measured now. Failed and unfinished runs do not count.
 
     Args:
         paths: run directories, or folders with runs below them, such as that of a sweep.
@@ -45,9 +57,11 @@ def compare(
         baselines: add PCA, a linear and a deep autoencoder of the same size on the same data; the autoencoders are
             trained as the runs were, unless they exist already.
         log: called with a line for each baseline that is trained.
+        sort: the metric by which rows that are comparable are ordered, as ``elbo`` or a kept one, the best first; from
+            the smallest where neither is better; with a minus before it the other way round.
 
     Raises:
-        ValueError: there is no run at a path, or no run that a baseline could be made for.
+        ValueError: there is no run at a path, no run that a baseline could be made for, or no such metric.
 
     >>> import tempfile, elbowroom as er
     >>> folder = tempfile.mkdtemp()
@@ -65,7 +79,7 @@ def compare(
         entries = add_baselines(entries, log)
     assign_protocols(entries)
     title = Path(paths[0]).resolve().name if len(paths) == 1 else f"{len(entries)} runs"
-    return Comparison(entries, title)
+    return Comparison(entries, title, sort)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +137,10 @@ class Comparison:
         differing_settings: the settings in which the groups differ.
         shared_settings: the settings that are the same for all runs that have them.
         protocols: how the runs were evaluated; metrics of different protocols are not comparable.
+        sort: the name of the metric by which the rows of a protocol are ordered; empty for the settings.
     """
 
-    def __init__(self, entries: Sequence[Entry], title: str = "") -> None:
+    def __init__(self, entries: Sequence[Entry], title: str = "", sort: str = "") -> None:
         self.title, self.entries = title, list(entries)
         self._settings = _resolve_settings(self.entries)
         settings = list(self._settings.values())
@@ -136,6 +151,9 @@ class Comparison:
         )
         self.protocols = list(dict.fromkeys(entry.protocol for entry in entries))
         self.split = find_evaluation_split(entries)
+        self._all_columns = [*COLUMNS, *kept_columns([entry for entry in entries if entry.is_done], self.split)]
+        self.sort = sort.removeprefix("-")
+        self._sort_sign = self._find_sort_sign(sort)
         self.groups = self._group_entries()
 
     def _group_entries(self) -> list[Group]:
@@ -157,7 +175,7 @@ class Comparison:
     def _make_group(self, entries: list[Entry]) -> Group:
         done = [entry for entry in entries if entry.is_done]
         metrics = {}
-        for column in COLUMNS:
+        for column in self._all_columns:
             if (mean := seed_mean([column.value_of(entry, self.split) for entry in done])) is not None:
                 metrics[column.name] = mean
         settings = self._settings[entries[0]]
@@ -165,9 +183,24 @@ class Comparison:
         name = group_name(values, self._distinguishing_settings)
         return Group(entries[0].protocol, settings, values, name, tuple(entries), metrics)
 
+    def _find_sort_sign(self, sort: str) -> int:
+        """Return 1 to sort from the smallest value, -1 from the largest.
+
+        Raises:
+            ValueError: there is no such metric.
+        """
+        by_name = {column.name: column for column in self._all_columns}
+        if sort and self.sort not in by_name:
+            raise errors.unknown_name("metric", self.sort, by_name, "; 'elbowroom evaluate' adds others to a run")
+        is_largest_first = bool(sort) and (by_name[self.sort].better == "higher") != sort.startswith("-")
+        return -1 if is_largest_first else 1
+
     def _sort_key(self, group: Group) -> tuple[Any, ...]:
         """Return a key that sorts numbers by value, other settings by their first appearance."""
         key: list[Any] = [self.protocols.index(group.protocol)]
+        if self.sort:
+            mean = group.metrics.get(self.sort)
+            key.append(math.inf if mean is None else self._sort_sign * mean.mean)
         for name in self.differing_settings:
             value = group.settings.get(name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -179,10 +212,11 @@ class Comparison:
     def columns(self) -> list[MetricColumn]:
         """The metrics that at least one run has; the loss only where no other column has the same values."""
         runs = [entry for entry in self.entries if entry.is_done]
-        hidden = {column.name for column in COLUMNS if not any(column.name in group.metrics for group in self.groups)}
+        shown = {name for group in self.groups for name in group.metrics}
+        hidden = {column.name for column in self._all_columns} - shown
         if is_loss_redundant(runs, self.split):
             hidden.add("loss")
-        return [column for column in COLUMNS if column.name not in hidden]
+        return [column for column in self._all_columns if column.name not in hidden]
 
     def best_groups(self, column: MetricColumn) -> list[Group]:
         """Return the group with the best mean of each set of two or more comparable groups."""
@@ -220,6 +254,12 @@ class Comparison:
     def notes(self) -> list[str]:
         """How metrics were computed that no training wrote down; whether seeds divide the data in different ways."""
         notes = list(dict.fromkeys(entry.note for entry in self.entries if entry.note))
+        kept = [e for entry in self.entries for e in entry.evaluations if entry.is_done and e.split == self.split]
+        if len(samples := {evaluation.protocol["samples"] for evaluation in kept}) > 1:
+            counts = " and ".join(map(str, sorted(samples)))
+            notes.append(
+                f"the runs were evaluated with {counts} samples, which makes bounds differ: evaluate them alike"
+            )
         fingerprints = [
             {e.run.record["data"].get("fingerprint") for e in group.done_entries if e.run} for group in self.groups
         ]

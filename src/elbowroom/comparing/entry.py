@@ -12,6 +12,7 @@ from elbowroom.evaluation.compatibility import describe_likelihood
 from elbowroom.evaluation.evaluate import evaluate
 from elbowroom.families import Gaussian, Laplace
 from elbowroom.models.base import GenerativeModel
+from elbowroom.runs.evaluations import KeptEvaluation, find_evaluations
 from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.run import Run
 from elbowroom.runs.run_view import RunView
@@ -84,6 +85,17 @@ class Entry:
     def split_rows(self, split: str) -> list[MetricsRow]:
         """Return the rows of a split."""
         return self.view.split_rows(split) if self.view and self.run else []
+
+    @cached_property
+    def evaluations(self) -> list[KeptEvaluation]:
+        """What ``evaluate`` measured of the model as it is now, the newest first."""
+        kept = find_evaluations(self.run.path)[0] if self.run else []
+        return [evaluation for evaluation in kept if evaluation.step == self.rows[-1]["step"]]
+
+    def kept_value(self, name: str, split: str) -> float | None:
+        """Return the newest kept value of a metric on a split."""
+        values = (evaluation.value(name) for evaluation in self.evaluations if evaluation.split == split)
+        return next((value for value in values if value is not None), None)
 
     @property
     def data(self) -> Data | None:

@@ -176,7 +176,7 @@ def to_rich_table(comparison: Comparison) -> Table:
     for name in comparison.differing_settings:
         table.add_column(Text(setting_label(name)))
     table.add_column("seeds")
-    columns = [column for column in comparison.columns if column.is_printed]
+    columns = [column for column in comparison.columns if column.is_printed or column.name == comparison.sort]
     for column in columns:
         table.add_column(Text(f"{column.title}\n{comparison.column_split(column)}"), justify="right", no_wrap=True)
     best = {column.name: comparison.best_groups(column) for column in columns}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,9 @@ from elbowroom.evaluation.compatibility import check_compatible, describe_likeli
 from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.registry import EvalContext, Suite, select_suites
 from elbowroom.models.base import GenerativeModel
+from elbowroom.runs.evaluations import keep_evaluation
 from elbowroom.runs.run import Run
+from elbowroom.runs.run_view import RunView
 
 
 def evaluate(
@@ -28,6 +31,7 @@ def evaluate(
     batch_size: int = 100,
     seed: int = 0,
     device: str | None = None,
+    save: bool = True,
 ) -> Evaluation:
     """Measure metrics of a model on every example of a split, in evaluation mode.
 
@@ -44,6 +48,8 @@ def evaluate(
         batch_size: examples at a time; the metrics do not depend on it.
         seed: of the noise.
         device: where to compute; if not given, where the model is, or for a run the fastest device there is.
+        save: whether to keep the metrics of a run in its ``evaluation.json``, in place of those that were measured
+            before by the same protocol; comparisons, reports, lists and the studio show them.
 
     Returns:
         ``elbo``, ``reconstruction``, ``kl``, ``importance_bound``, ``effective_sample_size``, ``bits_per_dim``,
@@ -96,7 +102,18 @@ def evaluate(
         "likelihood": describe_likelihood(model, data),
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
-    return Evaluation(results, protocol)
+    evaluation = Evaluation(results, protocol)
+    if save and not isinstance(run, GenerativeModel):
+        _keep(Run(run), evaluation)
+    return evaluation
+
+
+def _keep(run: Run, evaluation: Evaluation) -> None:
+    """Write an evaluation into its run; a warning if that fails, for what has been measured must not be lost."""
+    try:
+        keep_evaluation(run, evaluation.metric_fields(), evaluation.protocol)
+    except (OSError, ValueError) as error:
+        warnings.warn(f"the evaluation is not kept in the run: {error}", stacklevel=3)
 
 
 def _load_model_and_data(run: Run | str | Path | GenerativeModel, data: Any) -> tuple[GenerativeModel, Data, str]:
@@ -107,8 +124,8 @@ def _load_model_and_data(run: Run | str | Path | GenerativeModel, data: Any) -> 
             )
         model, data, name = run, load_data(data), type(run).__name__
     else:
-        run = run if isinstance(run, Run) else Run(run)
-        model, data, name = run.model(), run.data() if data is None else load_data(data), str(run.path)
+        view = RunView(run, data)
+        model, data, name = view.model, view.data, str(view.run.path)
     check_compatible(model, data)
     return model, data, name
 

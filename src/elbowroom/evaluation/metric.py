@@ -69,11 +69,15 @@ class Evaluation(Mapping[str, Metric]):
 
     def json(self) -> str:
         """Return metrics and protocol as JSON; an undefined metric has the value null and a note that says why."""
-        metrics = {
+        content = {"metrics": self.metric_fields(), "protocol": self.protocol}
+        return json.dumps(content, indent=2, ensure_ascii=False)
+
+    def metric_fields(self) -> dict[str, dict[str, Any]]:
+        """Return the fields of each metric that are known, by its name; the value always."""
+        return {
             name: {field: v for field, v in asdict(m).items() if v is not None or field == "value"}
             for name, m in self.items()
         }
-        return json.dumps({"metrics": metrics, "protocol": self.protocol}, indent=2, ensure_ascii=False)
 
     def table(self) -> Table:
         """Return a table for the terminal: suite by suite, each metric with its number of examples (n)."""

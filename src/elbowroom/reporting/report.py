@@ -15,6 +15,7 @@ from elbowroom.plotting.latent_ranking import latent_metrics
 from elbowroom.reporting import summary
 from elbowroom.reporting.scatter import scatter_data
 from elbowroom.runs.command import RepeatCommand, repeat_command
+from elbowroom.runs.evaluations import find_evaluations
 from elbowroom.runs.run_view import RunView
 from elbowroom.web.marks import MarkRenderer
 from elbowroom.web.render import environment, render_page, write_html
@@ -100,6 +101,7 @@ def render_report(view: RunView) -> str:
         sections=_merge_missing(sections),
         command=_find_command(view),
         facts=summary.run_facts(run),
+        evaluations=find_evaluations(run.path)[0],
         **_find_problems(view),
     )
 

@@ -32,6 +32,7 @@ class Run:
     ========================  =============================================================================
     ``recipe.json``           the record: recipe, arguments, data, training settings, seed, versions, commit
     ``metrics.jsonl``         a row for each event
+    ``evaluation.json``       the metrics that were measured of it, one entry for each protocol
     ``model.safetensors``     the weights
     ``checkpoints/``          the complete state of the training
     ``images/``               reconstructions, samples, curves

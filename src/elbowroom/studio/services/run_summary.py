@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom.runs import metrics_log, settings
-from elbowroom.runs.metrics_log import nan_to_null
+from elbowroom.runs.evaluations import find_evaluations
 from elbowroom.runs.record import parse_record
 from elbowroom.studio.errors import one_line
 from elbowroom.studio.services import processes, run_images
@@ -62,18 +62,19 @@ class RunWatcher:
             self._read_rows(update, is_first),
             self._has_changed("studio.json"),
             self._has_changed("studio.log"),
+            self._has_changed("evaluation.json"),
         ]
         was_live, self._is_live = self._is_live, processes.is_locked(self.path)
         changed += [was_live != self._is_live, self._has_changed("report.html"), self._find_images(update, is_first)]
         if not (is_first or any(changed)):
             return None
         try:
-            self.summary = nan_to_null(self._build_summary())
+            self.summary = self._build_summary()
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             # Whatever the files of one run hold, the other runs are still listed.
             self.record, self._problem = None, f"{self.path / 'recipe.json'} is damaged: restore it"
             self._metrics, self._settings = MetricsSummary(), {}
-            self.summary = nan_to_null(self._build_summary())
+            self.summary = self._build_summary()
         return update
 
     def _has_changed(self, name: str) -> bool:
@@ -172,6 +173,10 @@ class RunWatcher:
                 "picture": self.image_url("reconstructions"),
                 "findings": [{key: row.get(key) for key in ("title", "severity")} for row in self._metrics.findings],
                 "settings": self._settings,
+                "evaluations": [
+                    {"protocol": e.description, "metrics": [row._asdict() for row in e.rows()]}
+                    for e in find_evaluations(self.path)[0]
+                ],
                 "report": file_url(self.run, "report.html") if self._file_stamps.get("report.html") else None,
             }
             | self._metric_fields()

@@ -25,6 +25,7 @@ class WatchView {
   #note = h("p.noted", { hidden: true });
   #tiles = h("dl.tiles");
   #findings = h("div.findings");
+  #evaluations = h("section", { hidden: true });
   #charts = new TermCharts();
 
   constructor(container, id) {
@@ -47,6 +48,7 @@ class WatchView {
       this.#createCurves(),
       this.browser.element,
       h("section", {}, h("h2", {}, "Diagnostics"), this.#findings),
+      this.#evaluations,
       createRecordSection(details),
     );
     this.#show();
@@ -97,6 +99,8 @@ class WatchView {
     this.#note.hidden = !run.note;
     this.#note.textContent = run.note ?? "";
     setChildren(this.#tiles, this.#createTiles());
+    this.#evaluations.hidden = !run.evaluations?.length;
+    setChildren(this.#evaluations, h("h2", {}, "Evaluations"), (run.evaluations ?? []).map(createEvaluation));
   }
 
   #createTiles() {
@@ -169,6 +173,29 @@ class WatchView {
 }
 
 const tile = (name, value, about) => h("div", {}, h("dt", {}, name), h("dd", {}, value), h("p", {}, about));
+
+/** What elbowroom evaluate measured by one protocol, as a table. */
+const createEvaluation = ({ protocol, metrics }) =>
+  h(
+    "div.scroll",
+    { tabIndex: 0, role: "region", "aria-label": protocol },
+    h(
+      "table.figures",
+      {},
+      h("caption", {}, protocol),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "metric"), h("th.number", { scope: "col" }, "value"), h("th", { scope: "col" }, "unit"))),
+      h("tbody", {}, metrics.map(createMetricRow)),
+    ),
+  );
+
+const createMetricRow = ({ name, value, error, unit }) =>
+  h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, name),
+    h("td.number", {}, value, error ? h("small", {}, ` ± ${error}`) : null),
+    h("td", {}, unit),
+  );
 
 const createFinding = ({ severity, title, epoch, evidence, consequence, advice }) =>
   h(
