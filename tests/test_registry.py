@@ -1,17 +1,35 @@
 """The registry of plug-ins: order, replacement, what a new module brings, and errors."""
 
+import inspect
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from elbowroom.registry import Registry, expand_modules
 
+
+@dataclass
+class Word:
+    """A word.
+
+    Attributes:
+        language: of the word.
+    """
+
+    say: Callable[[], None]
+    name: str
+    language: str
+
+
 MODULE = """
 from plug_ins import SHAPES
 
-@SHAPES.register("{name}")
 def {name}(side):
     '''A {name}.'''
+
+SHAPES.add("{name}", {name})
 """
 
 
@@ -77,3 +95,15 @@ def test_a_module_that_cannot_be_imported_is_an_error_every_time():
 
 def test_a_star_leaves_out_what_is_named_elsewhere():
     assert "elbowroom.models.base" not in expand_modules(("elbowroom.models.*", "elbowroom.models.base"))[:-1]
+
+
+def test_a_decorator_has_the_signature_and_documentation_of_its_entry():
+    registry = Registry("word")
+    word = registry.decorator(Word, help=lambda entry: f"{entry.language} word")
+    assert str(inspect.signature(word)).startswith("(name: str, language: str")
+    assert "language: of the word." in inspect.getdoc(word)
+    with pytest.raises(TypeError, match="language"):
+        word("hund")(print)
+    assert word("hund", language="Danish")(print) is print
+    assert registry["hund"] == Word(print, "hund", "Danish")
+    assert registry.help("hund") == "Danish word"

@@ -6,11 +6,12 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from elbowroom import errors
 from elbowroom.deprecation import warn_renamed
 
+P = ParamSpec("P")
 T = TypeVar("T")
 AnyT = TypeVar("AnyT")
 
@@ -28,12 +29,19 @@ class Registry(MutableMapping[str, T]):
         renamed: deprecated names, with the current ones; they work with a warning.
         advice: the end of the error at an unknown name: what else may be given.
 
+    >>> from dataclasses import dataclass
+    >>> @dataclass
+    ... class Shape:
+    ...     area: Callable[[float], float]
+    ...     name: str
+    ...     corners: int
     >>> shapes = Registry("shape")
-    >>> @shapes.register("square")
+    >>> shape = shapes.decorator(Shape)
+    >>> @shape("square", corners=4)
     ... def square(side):
     ...     '''A square.'''
     ...     return side**2
-    >>> shapes["square"](3), shapes.help("square"), list(shapes)
+    >>> shapes["square"].area(3), shapes.help("square"), list(shapes)
     (9, 'A square.', ['square'])
     >>> shapes.find("sqare")
     Traceback (most recent call last):
@@ -68,13 +76,30 @@ class Registry(MutableMapping[str, T]):
         self._source[name] = getattr(defined, "__module__", "")
         return item
 
-    def register(self, name: str, help: str | None = None) -> Callable[[AnyT], AnyT]:
-        """Return a decorator that registers a function or class under a name, and leaves it as it is."""
+    def decorator(
+        self, entry: Callable[Concatenate[Any, str, P], T], help: Callable[[T], str] | None = None
+    ) -> Callable[Concatenate[str, P], Callable[[AnyT], AnyT]]:
+        """Return a decorator of functions or classes that registers an item made of each, and leaves it as it is.
 
-        def decorate(item: Any) -> Any:
-            return self.add(name, item, help)
+        Args:
+            entry: the item's dataclass. Its first field is what is decorated, its second the name; that and the other
+                fields are the arguments of the decorator.
+            help: from an item to what it is, in a line; by default the first line of what is decorated.
+        """
 
-        return decorate
+        def decorator(name: str, *args: P.args, **kwargs: P.kwargs) -> Callable[[AnyT], AnyT]:
+            def register(decorated: AnyT) -> AnyT:
+                item = entry(decorated, name, *args, **kwargs)
+                self.add(name, item, help and help(item), source=decorated)
+                return decorated
+
+            return register
+
+        _, *parameters = inspect.signature(entry).parameters.values()
+        decorator.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        decorator.__doc__ = f"Register a {self.kind}; a decorator with the fields of:\n\n{inspect.getdoc(entry)}"
+        decorator.__qualname__ = self.kind
+        return decorator  # type: ignore[return-value]  # the name may be given as name=, too
 
     def find(self, name: str) -> T:
         """Return the item of this name.

@@ -16,18 +16,21 @@ CheckFunction = Callable[["Claim"], str]
 
 @dataclass(frozen=True)
 class Check:
-    """One check of a reported likelihood.
+    """One check of a reported likelihood; the first line of its function's docstring says why it must hold.
 
     Attributes:
-        name: what holds where the check passes.
-        description: why it must hold.
         function: from the claim to the evidence; raises :class:`~elbowroom.auditor.outcome.CheckFailedError` or
             :class:`~elbowroom.auditor.outcome.CheckSkippedError`.
+        name: what holds where the check passes.
     """
 
-    name: str
-    description: str
     function: CheckFunction
+    name: str
+
+    @property
+    def description(self) -> str:
+        """Why it must hold."""
+        return CHECKS.help(self.name)
 
 
 #: Every check by its name, in the order in which they run.
@@ -41,13 +44,4 @@ CHECKS: Registry[Check] = Registry(
         "elbowroom.auditor.*",
     ),
 )
-
-
-def check(name: str) -> Callable[[CheckFunction], CheckFunction]:
-    """Register a function as a check; the first line of its docstring says why the check must pass."""
-
-    def register(function: CheckFunction) -> CheckFunction:
-        CHECKS.add(name, Check(name, (function.__doc__ or "").partition("\n")[0], function), source=function)
-        return function
-
-    return register
+check = CHECKS.decorator(Check)

@@ -14,8 +14,6 @@ from elbowroom.families.base import Family, Shape
 from elbowroom.families.registry import register_likelihood
 
 
-# Pixels resolve no standard deviation below half a level; without a floor the density of constant ones diverges.
-@register_likelihood("diagonal-normal", "a gaussian with a variance for every pixel", floor=2 * math.log(1 / 510))
 class DiagonalNormal(Family):
     """A normal with mean and log-variance from the network: the posterior of the standard VAE.
 
@@ -39,6 +37,15 @@ class DiagonalNormal(Family):
         if self.floor is not None:
             log_var = self.floor + F.softplus(log_var - self.floor)
         return Normal(loc, log_var, len(self.shape))
+
+
+@register_likelihood("diagonal-normal", "a gaussian with a variance for every pixel")
+def pixel_normal(shape: Shape) -> DiagonalNormal:
+    """Return a likelihood of pixels, which resolve no standard deviation below half a level.
+
+    Without that floor the density of pixels that are constant diverges.
+    """
+    return DiagonalNormal(shape, floor=2 * math.log(1 / 510))
 
 
 class Point(Family):

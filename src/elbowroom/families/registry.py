@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from elbowroom import deprecation
 from elbowroom.families.base import Family, Shape
 from elbowroom.registry import Registry
-
-FamilyT = TypeVar("FamilyT", bound=Callable[..., Family])
 
 
 @dataclass(frozen=True)
@@ -18,14 +16,18 @@ class Likelihood:
     """A family by name; call it with a shape, and a setting where it takes one.
 
     Attributes:
-        make: from a shape, and a setting, to the family.
-        settings: what may follow its name after a colon, in words, such as ``COMPONENTS``; "" for nothing.
+        make: the family, or a function from a shape, and a setting, to it.
+        name: that a recipe takes.
+        help: what it is, and for what data, in a line.
+        settings: what may follow the name after a colon, in words, such as ``COMPONENTS``; "" for nothing.
         parse_setting: from that text to the setting.
     """
 
     make: Callable[..., Family]
-    settings: str
-    parse_setting: Callable[[str], Any]
+    name: str
+    help: str
+    settings: str = ""
+    parse_setting: Callable[[str], Any] = str
 
     def __call__(self, shape: Shape, *setting: Any) -> Family:
         return self.make(shape, *setting)
@@ -42,29 +44,7 @@ LIKELIHOODS: Registry[Likelihood] = Registry(
         "elbowroom.families.*",
     ),
 )
-
-
-def register_likelihood(
-    name: str, help: str, settings: str = "", parse_setting: Callable[[str], Any] = str, **arguments: Any
-) -> Callable[[FamilyT], FamilyT]:
-    """Register a family, or a function from a shape to one, as a likelihood; a decorator.
-
-    Args:
-        name: that a recipe takes.
-        help: what it is, and for what data, in a line.
-        settings: what may follow the name after a colon, in words; "" for nothing.
-        parse_setting: from that text to the second argument of the family.
-        **arguments: further arguments of the family.
-    """
-
-    def register(family: FamilyT) -> FamilyT:
-        def make(*shape_and_setting: Any) -> Family:
-            return family(*shape_and_setting, **arguments)
-
-        LIKELIHOODS.add(name, Likelihood(make, settings, parse_setting), help, source=family)
-        return family
-
-    return register
+register_likelihood = LIKELIHOODS.decorator(Likelihood, help=lambda entry: entry.help)
 
 
 def likelihood(name: str, shape: Shape) -> Family:

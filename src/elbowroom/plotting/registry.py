@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from elbowroom import deprecation
 from elbowroom.plotting.figure import FigureSpec, Scatter
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
 
-BuildT = TypeVar("BuildT", bound=Callable[[RunView], FigureSpec])
-
-
 @dataclass(frozen=True)
 class Plot:
     """One kind of figure; call it with a :class:`RunView` to draw it.
 
     Attributes:
+        build_spec: function from a run to the figure; raises a ValueError with the reason where there is none.
         kind: its name.
         summary: what it shows, in one line.
+        section_title: the heading of its section in a report.
         needs: what a run must have for it.
-        section: the section of a report in which it stands, as the fragment of an address.
-        section_title: the heading of that section.
-        build_spec: function from a run to the figure; raises a ValueError with the reason where there is none.
+        section: the section, as the fragment of an address; its kind by default.
     """
 
+    build_spec: Callable[[RunView], FigureSpec]
     kind: str
     summary: str
-    needs: str
-    section: str
     section_title: str
-    build_spec: Callable[[RunView], FigureSpec]
+    needs: str = ""
+    section: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "section", self.section or self.kind)
 
     def __call__(self, view: RunView) -> Figure:
         """Draw the figure with matplotlib; points have the colors of their labels."""
@@ -61,26 +61,7 @@ PLOTS: Registry[Plot] = Registry(
         "elbowroom.plotting.*",
     ),
 )
-
-
-def register_figure(
-    kind: str, summary: str, section_title: str, needs: str = "", section: str | None = None
-) -> Callable[[BuildT], BuildT]:
-    """Register a function from a :class:`RunView` to a figure; a decorator.
-
-    Args:
-        kind: its name.
-        summary: what it shows, in one line.
-        section_title: the heading of its section in a report.
-        needs: what a run must have for it.
-        section: the section, if it shares that of other figures or is not called as it is.
-    """
-
-    def register(build: BuildT) -> BuildT:
-        PLOTS.add(kind, Plot(kind, summary, needs, section or kind, section_title, build), summary, source=build)
-        return build
-
-    return register
+register_figure = PLOTS.decorator(Plot, help=lambda plot: plot.summary)
 
 
 def plot(kind: str, run: RunView | Run | str | Path, **options: Any) -> Figure:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from elbowroom.data.catalog.download import DatasetFile, find_local
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset
 from elbowroom.registry import Registry
-
-ReaderT = TypeVar("ReaderT", bound=Callable[..., RawDataset])
 
 CATALOG: Registry[CatalogEntry] = Registry(
     "data set",
@@ -32,18 +29,31 @@ CATALOG: Registry[CatalogEntry] = Registry(
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """A named data set: what it is, how many examples it has as published, and how it is read.
+    """A named data set for :func:`elbowroom.load_data`: what it is, as published, and how it is read.
 
-    The fields are the arguments of :func:`dataset`, and the function that it decorates as ``read``.
+    Attributes:
+        read: returns its splits; it is called with the options where it supports some, and without arguments otherwise.
+        name: the name of the data set.
+        summary: what it is, in a line.
+        source: who published it, and where.
+        license: the terms it is published under.
+        shape: of an example.
+        sizes: the number of examples in each published split.
+        files: the files it needs.
+        prepared_files: paths, or patterns, of files that each stand for all of ``files``.
+        default_amounts: the fraction or number of training examples to set aside for (validation, test) where the data
+            set has no such split.
+        options: fields of :class:`~elbowroom.data.options.ReadOptions` that it supports.
     """
 
+    read: Callable[..., RawDataset]
     name: str
+    _: KW_ONLY
     summary: str
     source: str
     license: str
-    shape: tuple[int, ...]
-    sizes: dict[str, int]
-    read: Callable[..., RawDataset]
+    shape: tuple[int, ...] = ()
+    sizes: dict[str, int] = field(default_factory=dict)
     files: tuple[DatasetFile, ...] = ()
     prepared_files: tuple[str, ...] = ()
     default_amounts: tuple[float | int, float | int] = (0.05, 0.0)
@@ -63,44 +73,7 @@ class CatalogEntry:
         return "download" if all(file.urls for file in self.files) else "missing"
 
 
-def dataset(
-    name: str,
-    *,
-    summary: str,
-    source: str,
-    license: str,
-    shape: tuple[int, ...] = (),
-    sizes: dict[str, int] | None = None,
-    files: tuple[DatasetFile, ...] = (),
-    prepared_files: tuple[str, ...] = (),
-    default_amounts: tuple[float | int, float | int] = (0.05, 0.0),
-    options: tuple[str, ...] = (),
-) -> Callable[[ReaderT], ReaderT]:
-    """Register a function that reads a data set under a name for :func:`elbowroom.load_data`; a decorator.
-
-    Args:
-        name: the name of the data set.
-        summary: what it is, in a line.
-        source: who published it, and where.
-        license: the terms it is published under.
-        shape: of an example.
-        sizes: the number of examples in each published split.
-        files: the files it needs.
-        prepared_files: paths, or patterns, of files that each stand for all of ``files``.
-        default_amounts: the fraction or number of training examples to set aside for (validation, test) where the data
-            set has no such split.
-        options: fields of :class:`~elbowroom.data.options.ReadOptions` that it supports; the function is then called
-            with the options, and without arguments otherwise.
-    """
-
-    def register(read: ReaderT) -> ReaderT:
-        entry = CatalogEntry(
-            name, summary, source, license, shape, sizes or {}, read, files, prepared_files, default_amounts, options
-        )
-        CATALOG.add(name, entry, summary, source=read)
-        return read
-
-    return register
+dataset = CATALOG.decorator(CatalogEntry, help=lambda entry: entry.summary)
 
 
 def datasets() -> list[CatalogEntry]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from elbowroom.data.image import IMAGE_SUFFIXES
 from elbowroom.data.options import ReadOptions
@@ -13,18 +12,28 @@ from elbowroom.data.raw import RawDataset
 from elbowroom.data.readers.listing import COMPRESSED_TAR_SUFFIXES, Listing, list_path, name_from_path
 from elbowroom.registry import Registry
 
-ReadT = TypeVar("ReadT", bound=Callable[[Listing, ReadOptions], RawDataset])
-
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader of files: the arguments of :func:`reader`, and the function that it decorates as ``read``."""
+    """A reader of files.
 
-    suffixes: tuple[str, ...]
-    options: tuple[str, ...]
-    matches: Callable[[Listing, ReadOptions], bool]
-    reads_folders: bool
+    Attributes:
+        read: from what is listed to the splits in it.
+        name: of the reader.
+        description: what it reads, with an article, for the error at a file that no reader takes.
+        suffixes: the endings of its files, in lower case; without one of them it is not asked.
+        options: the fields of ``ReadOptions`` that it takes.
+        matches: whether it reads what is listed; by default one file.
+        reads_folders: whether it is asked about any folder, whatever the names in it.
+    """
+
     read: Callable[[Listing, ReadOptions], RawDataset]
+    name: str
+    description: str
+    suffixes: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    matches: Callable[[Listing, ReadOptions], bool] = lambda listing, options: listing.is_file
+    reads_folders: bool = False
 
 
 READERS: Registry[Reader] = Registry(
@@ -40,32 +49,7 @@ READERS: Registry[Reader] = Registry(
 )
 """The first that matches reads: small parquet files before shards, tars of images alone before other tars, and any
 folder before one of images, which may lie in folders inside it."""
-
-
-def reader(
-    name: str,
-    description: str,
-    suffixes: tuple[str, ...],
-    options: tuple[str, ...] = (),
-    matches: Callable[[Listing, ReadOptions], bool] = lambda listing, options: listing.is_file,
-    reads_folders: bool = False,
-) -> Callable[[ReadT], ReadT]:
-    """Register a function from a :class:`Listing` and ``ReadOptions`` to the splits in the files; a decorator.
-
-    Args:
-        name: of the reader.
-        description: what it reads, with an article, for the error at a file that no reader takes.
-        suffixes: the endings of its files, in lower case; without one of them it is not asked.
-        options: the fields of ``ReadOptions`` that it takes.
-        matches: whether it reads what is listed; by default one file.
-        reads_folders: whether it is asked about any folder, whatever the names in it.
-    """
-
-    def register(read: ReadT) -> ReadT:
-        READERS.add(name, Reader(suffixes, options, matches, reads_folders, read), description, source=read)
-        return read
-
-    return register
+reader = READERS.decorator(Reader, help=lambda entry: entry.description)
 
 
 def read_path(path: Path, options: ReadOptions) -> RawDataset:
@@ -78,7 +62,7 @@ def read_path(path: Path, options: ReadOptions) -> RawDataset:
     listing = list_path(path)
     chosen = find_reader(listing, options)
     if chosen is None:
-        *others, last = map(READERS.help, READERS)
+        *others, last = [entry.description for entry in READERS.values()]
         raise ValueError(f"cannot read {path}: expected {', '.join(others)}, or {last}")
     options.reject_unsupported(path.name, *chosen.options)
     raw = chosen.read(listing, options)
