@@ -4,7 +4,7 @@ import pytest
 
 from elbowroom.comparing import compare
 from tests.browser.helpers import PHONE, WIDE
-from tests.comparing.helpers import quick_training, train_sweep
+from tests.comparing.helpers import train_sweep
 
 #: The squared errors of each body of a table, in the order of its rows.
 READ_ERRORS = """bodies => [...bodies].map(
@@ -15,8 +15,7 @@ READ_ERRORS = """bodies => [...bodies].map(
 @pytest.fixture(scope="module")
 def comparison_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compared") / "s"
-    with quick_training():
-        comparison = compare(train_sweep(folder), baselines=True, log=lambda line: None)
+    comparison = compare(train_sweep(folder), baselines=True, log=lambda line: None)
     return comparison.write(folder / "page.html")
 
 

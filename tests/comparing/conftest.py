@@ -6,17 +6,11 @@ import pytest
 
 from elbowroom.cli import main
 from elbowroom.comparing import compare
-from tests.comparing.helpers import QUICK, quick_training, train_sweep
-
-
-@pytest.fixture(scope="package", autouse=True)
-def quick():
-    with quick_training():
-        yield
+from tests.comparing.helpers import QUICK, train_sweep
 
 
 @pytest.fixture(scope="package")
-def swept(tmp_path_factory, quick):
+def swept(tmp_path_factory):
     return train_sweep(tmp_path_factory.mktemp("compared") / "s")
 
 

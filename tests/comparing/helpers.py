@@ -1,22 +1,10 @@
 """Helpers of the tests of comparisons: a sweep, its rows, its groups."""
 
 import json
-from contextlib import contextmanager
-
-import pytest
 
 from elbowroom.cli import main
 
-QUICK = ["--steps", "12", "--device", "cpu"]
-
-
-@contextmanager
-def quick_training():
-    """Trainings write neither curves nor a report, which take longer than these trainings do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
-        patch.setattr("elbowroom.workbench.monitoring.sample_images.SampleImages.end", lambda self, state: None)
-        yield
+QUICK = ["--steps", "12", "--device", "cpu", "--no-report"]
 
 
 def train_sweep(folder):

@@ -8,6 +8,7 @@ import torch
 
 import elbowroom as er
 from elbowroom import serialization
+from elbowroom.plotting import plot_curves
 from elbowroom.recipes import RECIPES
 from tests.studio.helpers import open_client
 
@@ -15,22 +16,15 @@ SMALL = {"factor_vae": {"critic": (8,)}, "vamp_vae": {"components": 5}, "vq_vae"
 
 
 @pytest.fixture(scope="session")
-def patch_reports():
-    """No reports in session fixtures, which the function-scoped fixture for it does not reach."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
-        yield
-
-
-@pytest.fixture(scope="session")
-def recipe_runs(tmp_path_factory, digits, patch_reports):
+def recipe_runs(tmp_path_factory, digits):
     """A run of every recipe on the digits; and one of a table that was given in Python, ``sub/table``."""
     folder = tmp_path_factory.mktemp("recipes")
     # A codebook is initialized by its first batch; for the other recipes untrained weights will do.
     for name in ("vae", "vq_vae"):
-        er.fit(*RECIPES[name](digits.shape, **SMALL.get(name, {})), digits, steps=2, out=folder / name)
+        er.fit(*RECIPES[name](digits.shape, **SMALL.get(name, {})), digits, steps=2, out=folder / name, report=False)
     table = er.load_data(torch.randn(200, 9).numpy())
-    er.fit(*er.recipes.vae((9,), latent=3, likelihood="gaussian"), table, steps=2, out=folder / "sub" / "table")
+    parts = er.recipes.vae((9,), latent=3, likelihood="gaussian")
+    er.fit(*parts, table, steps=2, out=folder / "sub" / "table", report=False)
     for name in set(RECIPES) - {"vae", "vq_vae"}:
         write_untrained_run(folder / name, name, json.loads((folder / "vae" / "recipe.json").read_text()))
     return folder
@@ -59,15 +53,15 @@ def name(request):
 
 
 @pytest.fixture(scope="session")
-def trained_runs(tmp_path_factory, digits, patch_reports):
+def trained_runs(tmp_path_factory, digits):
     """Trained runs of some recipes, and one on binary data."""
     folder = tmp_path_factory.mktemp("trained")
     torch.manual_seed(0)
-    er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=3, out=folder / "vae")
-    er.fit(*er.recipes.cvae(digits.shape, latent=3), digits, steps=5, out=folder / "cvae")
-    er.fit(*er.recipes.m2(digits.shape, latent=3), digits, steps=5, out=folder / "m2")
+    er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=3, out=folder / "vae", report=False)
+    er.fit(*er.recipes.cvae(digits.shape, latent=3), digits, steps=5, out=folder / "cvae", report=False)
+    er.fit(*er.recipes.m2(digits.shape, latent=3), digits, steps=5, out=folder / "m2", report=False)
     bits = er.load_data("digits", binarize="dynamic")
-    er.fit(*er.recipes.vae(bits.shape, latent=3), bits, steps=5, out=folder / "bits")
+    er.fit(*er.recipes.vae(bits.shape, latent=3), bits, steps=5, out=folder / "bits", report=False)
     return folder
 
 
@@ -78,10 +72,13 @@ def trained_client(trained_runs):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, digits, patch_reports):
-    """The path of a run of two epochs."""
+def trained(tmp_path_factory, digits):
+    """The path of a run of two epochs, with images of each and the curves."""
     path = tmp_path_factory.mktemp("run") / "vae"
-    return er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=2, out=path, device="cpu").path
+    settings = {"epochs": 2, "device": "cpu", "max_overhead": 1, "report": False}
+    run = er.fit(*er.recipes.vae(digits.shape, latent=3), digits, out=path, **settings)
+    plot_curves(run).savefig(run.images / "curves.png")
+    return path
 
 
 @pytest.fixture

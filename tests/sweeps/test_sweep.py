@@ -10,7 +10,7 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.sweeps import parameter_grid, plan, sweep
 
-QUICK = ["--steps", "12", "--device", "cpu", "--watch", "validation"]
+QUICK = ["--steps", "12", "--device", "cpu", "--watch", "validation", "--no-report"]
 
 
 def names_in(folder):
@@ -19,15 +19,6 @@ def names_in(folder):
 
 def lines_of(captured):
     return [line for line in captured.out.splitlines() if line.startswith("[")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Trainings leave neither curves nor a report behind, which take longer than these trainings do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elbowroom.workbench.fit.write_final_report", lambda state: None)
-        patch.setattr("elbowroom.workbench.monitoring.sample_images.SampleImages.end", lambda self, state: None)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +104,7 @@ def start(digits):
             out=out,
             device="cpu",
             watch=("validation",),
+            report=False,
             callbacks=callbacks,
         )
 

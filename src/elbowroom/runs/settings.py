@@ -59,7 +59,7 @@ class TrainConfig:
     max_overhead: float = option(
         0.1, "largest share of time for validation, monitoring and checkpoints; 1: every epoch", minimum=0, maximum=1
     )
-    report: bool = option(True, "write report.html at the end")
+    report: bool = option(True, "write report.html and images/curves.png at the end")
 
     def __post_init__(self) -> None:
         convert_options(self)

@@ -58,7 +58,7 @@ def train(state: State, settings: dict[str, Any], callbacks: Sequence[Callback])
     """Run the loop, from the run's checkpoint if it has one, in a forked random state."""
     run = state[RUN]
     hooks = CallbackList(callbacks)
-    state[BUDGET] = Budget(settings.get("max_overhead", 1.0))
+    state[BUDGET] = Budget(settings["max_overhead"])
     with (
         lock_run(run),
         torch.random.fork_rng(),
@@ -191,6 +191,7 @@ def _end_epoch(
     def is_last() -> bool:
         return state[STEP] == state[STEPS] or state[STOP] not in ("", *SIGNAL_REASONS)
 
+    # Version 0.1 recorded no interval, and validated after every epoch.
     is_validated = state[EPOCH] % settings.get("validation_interval", 1) == 0 or is_last()
     if is_validated:
         _validate(step, state, settings, hooks, step_count, clock)

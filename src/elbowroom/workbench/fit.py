@@ -172,7 +172,7 @@ def resume(
 def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
     """Train with the default callbacks before the user's, then write the report."""
     run = train(state, training, [*default_callbacks(own), *own])
-    if training.get("report", True):
+    if training["report"]:
         write_final_report(state)
     return run
 

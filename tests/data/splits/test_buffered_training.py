@@ -105,14 +105,13 @@ import sys
 import numpy as np, psutil, torch
 import elbowroom as er
 from elbowroom.data import BufferedSplit, load_data
-from elbowroom.workbench import fit
 
-fit.write_final_report = lambda state: None  # a page takes memory of its own
 
 def train(data, out, steps):
     torch.manual_seed(0)
     model, objective = er.recipes.vae((1, 64, 64), latent=2, hidden=(16,))
-    return er.fit(model, objective, data, steps=steps, batch_size=64, watch=(), device="cpu", out=out)
+    settings = {"batch_size": 64, "watch": (), "device": "cpu", "report": False}  # a page takes memory of its own
+    return er.fit(model, objective, data, steps=steps, out=out, **settings)
 
 
 array, shards, out = sys.argv[1:]

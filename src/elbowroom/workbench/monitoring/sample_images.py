@@ -42,6 +42,8 @@ class SampleImages(Callback):
             sample_grid(model.sample(n, c), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
 
     def end(self, state: State) -> None:
+        if not state[RUN].record["training"]["report"]:
+            return
         from elbowroom.plotting import plot_curves
 
         plot_curves(state[RUN]).savefig(state[RUN].images / "curves.png")
