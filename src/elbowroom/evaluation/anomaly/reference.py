@@ -21,6 +21,7 @@ from elbowroom.evaluation.compatibility import check_compatible
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
+from elbowroom.runs.run_view import RunView
 
 #: Normal examples whose ELBO is the reference for typicality and density of states, at most.
 MAX_NORMAL_EXAMPLES = 5_000
@@ -107,8 +108,8 @@ def open_reference(
     if isinstance(run, GenerativeModel):
         model, data = run, None if normal is None else load_data(normal)
     else:
-        run = run if isinstance(run, Run) else Run(run)
-        model, data = run.model(), run.data() if normal is None else load_data(normal)
+        view = RunView(run, normal)
+        model, data = view.model, view.data
     if data is not None:
         check_compatible(model, data)
     was_training = model.training
