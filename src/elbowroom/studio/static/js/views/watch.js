@@ -183,10 +183,12 @@ const createEvaluation = ({ protocol, metrics }) =>
       "table.figures",
       {},
       h("caption", {}, protocol),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "metric"), h("th.number", { scope: "col" }, "value"), h("th", { scope: "col" }, "unit"))),
+      h("thead", {}, h("tr", {}, columnHead("metric"), columnHead("value", "th.number"), columnHead("unit"))),
       h("tbody", {}, metrics.map(createMetricRow)),
     ),
   );
+
+const columnHead = (title, tag = "th") => h(tag, { scope: "col" }, title);
 
 const createMetricRow = ({ name, value, error, unit }) =>
   h(
