@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 
 from elbowroom.data.file_io import io_errors
 from elbowroom.data.image import is_image_name
-from elbowroom.data.readers.tar import unpack_command
+from elbowroom.data.readers.tar import iterate_files, unpack_command
 
 
 @dataclass(frozen=True)
@@ -101,13 +100,9 @@ def list_zip_images(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 def list_tar_images(path: Path) -> dict[str, tuple[int, int]]:
     """Return the images of a tar file by name: where each begins, and its size."""
-    byte_ranges = {}
-    with io_errors(path), tarfile.open(path, "r:") as archive:
-        while (member := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined]  # it would keep all members it has passed
-            if member.isfile() and is_image_name(member.name):
-                byte_ranges[member.name] = member.offset_data, member.size
-    return byte_ranges
+    with io_errors(path):
+        members = (member for _, member in iterate_files(path) if is_image_name(member.name))
+        return {member.name: (member.offset_data, member.size) for member in members}
 
 
 def read_byte_range(path: Path, byte_range: tuple[int, int]) -> bytes:
@@ -124,11 +119,10 @@ def has_only_images(tar: Path) -> bool:
         return False
     keys: set[str] = set()
     n_images = 0
-    with io_errors(tar), tarfile.open(tar, "r:") as archive:
-        while (member := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined]
+    with io_errors(tar):
+        for _, member in iterate_files(tar):
             path = PurePosixPath(member.name)
-            if not member.isfile() or path.name.startswith("."):
+            if path.name.startswith("."):
                 continue
             key = str(path.with_name(path.name.partition(".")[0]))
             if key in keys or path.suffix.lower() == ".npy":

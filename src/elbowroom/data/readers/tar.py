@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
@@ -113,18 +113,15 @@ def index_members(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, in
     images: dict[str, tuple[int, int]] = {}
     texts: dict[str, dict[str, bytes]] = {".cls": {}, ".txt": {}}
     repeated = ""
-    with io_errors(shard), tarfile.open(shard, "r:") as archive:
-        while (member := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined]  # it would keep all members it has passed
+    with io_errors(shard):
+        for archive, member in iterate_files(shard):
             path = PurePosixPath(member.name)
             stem, dot, ending = path.name.partition(".")
             key, suffix = str(path.with_name(stem)) if stem else "", f"{dot}{ending.lower()}"
-            if not (member.isfile() and key):
-                continue
-            if suffix in (*IMAGE_SUFFIXES, ".npy"):
+            if suffix in (*IMAGE_SUFFIXES, ".npy") and key:
                 repeated = repeated or (key if key in images else "")
                 images[key] = member.offset_data, member.size
-            elif suffix in texts and (content := archive.extractfile(member)):
+            elif suffix in texts and key and (content := archive.extractfile(member)):
                 texts[suffix][key] = content.read()
     if not images:
         raise ValueError(f"{shard} holds no images: expected {', '.join(sorted(IMAGE_SUFFIXES))} or .npy members")
@@ -137,6 +134,15 @@ def index_members(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, in
             raise ValueError(f"{key}.cls in {shard} is {text[:20]!r}: expected the whole number of a class")
         labels[key] = label
     return images, labels
+
+
+def iterate_files(tar: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Yield the files in an uncompressed tar, each with the open archive."""
+    with tarfile.open(tar, "r:") as archive:
+        while (member := archive.next()) is not None:
+            archive.members.clear()  # type: ignore[attr-defined]  # it would keep all members it has passed
+            if member.isfile():
+                yield archive, member
 
 
 def unpack_command(shard: Path) -> str:
