@@ -46,7 +46,7 @@ class CelebAFiles(NamedTuple):
 @dataset(
     "celeba",
     summary="faces of celebrities in colour, the middle of the aligned images at 64x64; 40 attributes",
-    source="Liu, Luo, Wang and Tang 2015, arXiv:1411.7766",
+    source="Z. Liu, P. Luo, X. Wang and X. Tang, Deep Learning Face Attributes in the Wild, ICCV 2015, arXiv:1411.7766",
     license="non-commercial research only",
     shape=(3, 64, 64),
     sizes={"train": 162_770, "validation": 19_867, "test": 19_962},
@@ -60,9 +60,6 @@ def celeba(options: ReadOptions) -> RawDataset:
     From the middle of each the square of 148/178 of its width is cut, and resized to 64x64, unless other sizes are
     given. ``label`` selects attributes: one makes two classes, several (``"Smiling,Male"``) are labels of their own.
     The splits are the official ones; images that are all of one split are divided at random.
-
-    Source: Z. Liu, P. Luo, X. Wang and X. Tang, Deep Learning Face Attributes in the Wild, ICCV 2015,
-    arXiv:1411.7766; for non-commercial research only.
     """
     files = find_celeba_files()
     attribute_names = files.attribute_lines[1].split() if files.attribute_lines else []

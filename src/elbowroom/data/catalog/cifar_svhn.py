@@ -34,7 +34,7 @@ CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
 @dataset(
     "cifar10",
     summary="photographs of ten kinds of animals and vehicles, in colour",
-    source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+    source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
     license="none stated",
     shape=(3, 32, 32),
     sizes={"train": 50_000, "test": 10_000},
@@ -42,10 +42,7 @@ CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
     default_amounts=(1000, 0),
 )
 def cifar10() -> RawDataset:
-    """50,000 and 10,000 photographs of 32x32 pixels in colour.
-
-    Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; no licence stated.
-    """
+    """50,000 and 10,000 photographs of 32x32 pixels in colour."""
     with tarfile.open(fileobj=BytesIO(fetch_contents("cifar10", [CIFAR_FILE])[0]), mode="r:gz") as archive:
         batches = {
             PurePosixPath(member.name).stem: np.frombuffer(file.read(), np.uint8).reshape(-1, 3073)
@@ -73,7 +70,8 @@ SVHN_FILES = tuple(
 @dataset(
     "svhn",
     summary="digits of house numbers in photographs of streets, in colour",
-    source="Netzer, Wang, Coates, Bissacco, Wu and Ng 2011",
+    source="Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu and A. Ng, Reading Digits in Natural Images with "
+    "Unsupervised Feature Learning, NIPS workshop 2011",
     license="non-commercial use only",
     shape=(3, 32, 32),
     sizes={"train": 73_257, "test": 26_032},
@@ -81,11 +79,7 @@ SVHN_FILES = tuple(
     default_amounts=(1000, 0),
 )
 def svhn() -> RawDataset:
-    """73,257 and 26,032 digits of 32x32 pixels in colour, each in the middle of its image.
-
-    Source: Y. Netzer, T. Wang, A. Coates, A. Bissacco, B. Wu and A. Ng, Reading Digits in Natural Images with
-    Unsupervised Feature Learning, NIPS workshop 2011; for non-commercial use only.
-    """
+    """73,257 and 26,032 digits of 32x32 pixels in colour, each in the middle of its image."""
     train, test = map(parse_svhn, fetch_contents("svhn", SVHN_FILES))
     return RawDataset(train, test=test, classes=DIGIT_CLASSES)
 

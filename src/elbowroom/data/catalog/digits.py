@@ -13,17 +13,14 @@ DIGIT_CLASSES = tuple("0123456789")
 @dataset(
     "digits",
     summary="handwritten digits of 8x8 pixels; comes with scikit-learn",
-    source="Alpaydin and Kaynak 1998, UCI Optical Recognition of Handwritten Digits, test part",
+    source="E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, test part, UCI repository, 1998",
     license="CC BY 4.0",
     shape=(1, 8, 8),
     sizes={"train": 1797},
     default_amounts=(0.1, 0.2),
 )
 def digits() -> RawDataset:
-    """1,797 handwritten digits of 8x8 pixels in 17 levels of grey, stored as uint8.
-
-    Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI repository, 1998; CC BY 4.0.
-    """
+    """1,797 handwritten digits of 8x8 pixels in 17 levels of grey, stored as uint8."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

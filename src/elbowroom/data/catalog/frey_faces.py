@@ -29,7 +29,8 @@ FREY_FILE = DatasetFile(
 @dataset(
     "frey-faces",
     summary="one man's face in the frames of a video, grey; validation and test are blocks of the video",
-    source="B. Frey and S. Roweis",
+    source="B. Frey and S. Roweis; used in S. Roweis, L. Saul and G. Hinton, Global coordination of local linear "
+    "models, NIPS 2001",
     license="none stated",
     shape=(1, 28, 20),
     sizes={"train": 1965},
@@ -37,10 +38,6 @@ FREY_FILE = DatasetFile(
     default_amounts=(0.1, 0.1),
 )
 def frey_faces() -> RawDataset:
-    """1,965 frames of 28x20 pixels, in the order of the video.
-
-    Source: B. Frey and S. Roweis; used in S. Roweis, L. Saul and G. Hinton, Global coordination of local linear
-    models, NIPS 2001; no licence stated.
-    """
+    """1,965 frames of 28x20 pixels, in the order of the video."""
     pixels = np.frombuffer(fetch_contents("frey-faces", [FREY_FILE])[0], np.uint8)
     return RawDataset(split_from_arrays(pixels.reshape(-1, 28, 20)), is_video=True)

@@ -47,7 +47,7 @@ MNIST_FILES = idx_files(
 @dataset(
     "mnist",
     summary="handwritten digits, grey, with their classes",
-    source="LeCun, Cortes and Burges 1998",
+    source="Y. LeCun, C. Cortes and C. Burges, The MNIST database of handwritten digits, 1998",
     license="none stated; usually given as CC BY-SA 3.0",
     shape=(1, 28, 28),
     sizes={"train": 60_000, "test": 10_000},
@@ -55,10 +55,7 @@ MNIST_FILES = idx_files(
     files=MNIST_FILES,
 )
 def mnist() -> RawDataset:
-    """60,000 and 10,000 handwritten digits of 28x28 pixels.
-
-    Source: Y. LeCun, C. Cortes and C. Burges, The MNIST database of handwritten digits, 1998; no licence stated.
-    """
+    """60,000 and 10,000 handwritten digits of 28x28 pixels."""
     return read_idx_dataset("mnist", MNIST_FILES, DIGIT_CLASSES)
 
 
@@ -92,18 +89,15 @@ GARMENT_CLASSES = (
 @dataset(
     "fashion-mnist",
     summary="images of garments, grey, in MNIST's form",
-    source="Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747",
-    license="MIT",
+    source="H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017, arXiv:1708.07747",
+    license="MIT, Zalando SE",
     shape=(1, 28, 28),
     sizes={"train": 60_000, "test": 10_000},
     default_amounts=(1000, 0),
     files=FASHION_FILES,
 )
 def fashion_mnist() -> RawDataset:
-    """60,000 and 10,000 garments of 28x28 pixels.
-
-    Source: H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, 2017, arXiv:1708.07747; MIT, Zalando SE.
-    """
+    """60,000 and 10,000 garments of 28x28 pixels."""
     return read_idx_dataset("fashion-mnist", FASHION_FILES, GARMENT_CLASSES)
 
 
@@ -122,7 +116,8 @@ BINARIZED_CACHE = "BinarizedMNIST/binarized_mnist.npz"
 @dataset(
     "binarized-mnist",
     summary="MNIST binarised once and for all, the fixed benchmark of likelihoods; no classes",
-    source="Larochelle and Murray 2011, after Salakhutdinov and Murray 2008",
+    source="H. Larochelle and I. Murray, The Neural Autoregressive Distribution Estimator, AISTATS 2011, after "
+    "R. Salakhutdinov and I. Murray, On the quantitative analysis of deep belief networks, ICML 2008",
     license="as MNIST",
     shape=(1, 28, 28),
     sizes={"train": 50_000, "validation": 10_000, "test": 10_000},
@@ -130,11 +125,7 @@ BINARIZED_CACHE = "BinarizedMNIST/binarized_mnist.npz"
     prepared_files=(BINARIZED_CACHE,),
 )
 def binarized_mnist() -> RawDataset:
-    """MNIST with each pixel sampled once; rows are in another order than MNIST's, the test rows sorted by class.
-
-    Source: H. Larochelle and I. Murray, The Neural Autoregressive Distribution Estimator, AISTATS 2011, after
-    R. Salakhutdinov and I. Murray, On the quantitative analysis of deep belief networks, ICML 2008; as MNIST.
-    """
+    """MNIST with each pixel sampled once; rows are in another order than MNIST's, the test rows sorted by class."""
     splits = ("train", "validation", "test")
 
     def build() -> dict[str, np.ndarray]:

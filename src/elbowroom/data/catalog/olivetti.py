@@ -20,7 +20,8 @@ OLIVETTI_FILE = DatasetFile(
 @dataset(
     "olivetti",
     summary="ten images each of forty people's faces, grey; the classes are the people",
-    source="AT&T Laboratories Cambridge 1992 to 1994",
+    source="F. Samaria and A. Harter, Parameterisation of a stochastic model for human face identification, 1994 "
+    "(AT&T Laboratories Cambridge), as S. Roweis gave them out at 64x64",
     license="none stated",
     shape=(1, 64, 64),
     sizes={"train": 400},
@@ -28,11 +29,7 @@ OLIVETTI_FILE = DatasetFile(
     default_amounts=(0.1, 0.1),
 )
 def olivetti() -> RawDataset:
-    """400 faces of 64x64 pixels, grey.
-
-    Source: F. Samaria and A. Harter, Parameterisation of a stochastic model for human face identification, 1994, as
-    S. Roweis gave them out at 64x64; no licence stated.
-    """
+    """400 faces of 64x64 pixels, grey."""
     from scipy.io import loadmat
 
     faces = loadmat(BytesIO(fetch_contents("olivetti", [OLIVETTI_FILE])[0]))["faces"]

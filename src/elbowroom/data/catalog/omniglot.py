@@ -34,7 +34,8 @@ OMNIGLOT_FILES = tuple(
 @dataset(
     "omniglot",
     summary="handwritten characters of 50 alphabets, black and white; the classes are the alphabets",
-    source="Lake, Salakhutdinov and Tenenbaum 2015, Science 350:1332",
+    source="B. Lake, R. Salakhutdinov and J. Tenenbaum, Human-level concept learning through probabilistic program "
+    "induction, Science 350:1332, 2015",
     license="MIT",
     shape=(1, 28, 28),
     sizes={"train": 19_280, "test": 13_180},
@@ -46,9 +47,6 @@ def omniglot() -> RawDataset:
 
     Each is the official drawing of 105x105 pixels at the 28 rows and columns nearest to an even spacing. These are
     not the 28x28 drawings that the likelihoods of Burda et al. 2015 are about: do not compare with those.
-
-    Source: B. Lake, R. Salakhutdinov and J. Tenenbaum, Human-level concept learning through probabilistic program
-    induction, Science, 2015; MIT.
     """
     if find_local(DRAWINGS_FILE.path):
         with np.load(BytesIO(fetch_contents("omniglot", [DRAWINGS_FILE])[0]), allow_pickle=False) as stored:
