@@ -62,10 +62,13 @@ def evaluate(run: str, as_json: bool, **settings: Any) -> None:
 @click.argument("run")
 @click.option("-n", type=int, help="how many to draw from the prior  [default: 64]")
 @click.option("--z", "latents", help='latents to decode instead: "0,0; 0,1; -0.9,-0.9"')
+@click.option("--sampler", help="draw latents from a density fitted by fit-sampler, as gaussian, not from the prior")
 @click.option("--label", help='for a conditional model: classes in turn, "7" or "3,8"; attributes, "Smiling=1,Male=0"')
 @click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the draw")
 @click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x and z, FILE.csv for a table")
-def sample(run: str, n: int | None, latents: str | None, label: str | None, seed: int, out: str) -> None:
+def sample(
+    run: str, n: int | None, latents: str | None, sampler: str | None, label: str | None, seed: int, out: str
+) -> None:
     """Decode latents drawn from the prior, or given with --z."""
     import torch
 
@@ -80,8 +83,15 @@ def sample(run: str, n: int | None, latents: str | None, label: str | None, seed
     n = 64 if n is None else n
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}")
+    if sampler is not None and latents is not None:
+        raise ValueError(f"both --sampler {sampler} and --z were given: leave one of them out")
     trained = Run(run)
-    model = trained.model()
+    if sampler is None:
+        model = trained.model()
+    else:
+        from elbowroom.samplers import load_with_sampler
+
+        model = load_with_sampler(trained, sampler)
     given = None if latents is None else parse_latents(latents, model.latent_shape)
     c, description = parse_condition(trained, model, label, n if given is None else len(given))
     with torch.random.fork_rng(), torch.no_grad():
@@ -98,8 +108,26 @@ def sample(run: str, n: int | None, latents: str | None, label: str | None, seed
 
     _require_images(model)
     labels = None if latents is None else [latent_label(latent.flatten().tolist()) for latent in z]
-    origin = f"z ~ prior, seed {seed}" if latents is None else "z as given"
+    origin = f"z ~ {sampler or 'prior'}, seed {seed}" if latents is None else "z as given"
     _save_image(target, sample_grid(x, " · ".join(filter(None, (origin, description, run))), labels))
+
+
+class _FitSamplerCommand(click.Command):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from elbowroom.samplers import SAMPLERS
+
+        with formatter.section("Samplers"):
+            formatter.write_dl([(name, SAMPLERS.help(name)) for name in SAMPLERS])
+
+
+@click.command(cls=_FitSamplerCommand)
+@click.argument("run")
+@click.argument("name", default="gaussian")
+def fit_sampler(run: str, name: str) -> None:
+    """Fit a density to the latents of a run's training examples; sample --sampler NAME draws from it."""
+    from elbowroom.samplers import fit_sampler
+
+    click.echo(str(fit_sampler(run, name)))
 
 
 @click.command()

@@ -43,6 +43,7 @@ for command in (
     resume,
     evaluate_sample.evaluate,
     evaluate_sample.sample,
+    evaluate_sample.fit_sampler,
     evaluate_sample.reconstruct,
     compare,
     anomalies,
