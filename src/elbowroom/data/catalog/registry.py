@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, replace
 
+from elbowroom import errors
 from elbowroom.data.catalog.download import DatasetFile, find_local
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset
+from elbowroom.data.readers.registry import describe_readable
 from elbowroom.registry import Registry
 
 CATALOG: Registry[CatalogEntry] = Registry(
@@ -22,7 +24,6 @@ CATALOG: Registry[CatalogEntry] = Registry(
         "elbowroom.data.catalog.olivetti",
         "elbowroom.data.catalog.*",
     ),
-    advice="; or give the path of a .npy, .npz, .csv or .parquet file, or of a folder, .zip or .tar of images",
 )
 """The data sets by name, in the order in which they are listed; those that users register come last."""
 
@@ -91,7 +92,9 @@ def read_catalog_dataset(name: str, options: ReadOptions) -> RawDataset:
     Raises:
         ValueError: no data set of this name; an option that it does not support; files that cannot be read or fetched.
     """
-    entry = CATALOG.find(name)
+    if name not in CATALOG:
+        raise errors.unknown_name("data set", name, CATALOG, f"; or give the path of {describe_readable()}")
+    entry = CATALOG[name]
     options.reject_unsupported(name, *entry.options)
     raw = entry.read(options) if entry.options else entry.read()
     return replace(raw, name=name, source=name, defaults=entry.default_amounts)

@@ -62,8 +62,7 @@ def read_path(path: Path, options: ReadOptions) -> RawDataset:
     listing = list_path(path)
     chosen = find_reader(listing, options)
     if chosen is None:
-        *others, last = [entry.description for entry in READERS.values()]
-        raise ValueError(f"cannot read {path}: expected {', '.join(others)}, or {last}")
+        raise ValueError(f"cannot read {path}: expected {describe_readable()}")
     options.reject_unsupported(path.name, *chosen.options)
     raw = chosen.read(listing, options)
     raw.name, raw.source = name_from_path(path), str(path.absolute())
@@ -78,6 +77,12 @@ def find_reader(listing: Listing, options: ReadOptions) -> Reader | None:
         if listing.has_suffix(reader.suffixes) or (reader.reads_folders and listing.is_folder)
     )
     return next((reader for reader in candidates if reader.matches(listing, options)), None)
+
+
+def describe_readable() -> str:
+    """Return what the readers read, for an error message."""
+    *others, last = [entry.description for entry in READERS.values()]
+    return f"{', '.join(others)}, or {last}"
 
 
 def is_image_source(path: Path) -> bool:
