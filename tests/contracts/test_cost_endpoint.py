@@ -46,7 +46,7 @@ async def norms_snippets(request: ModelRequest[NormsFields]) -> Snippets:
     return None, snippets.format_python(request.loaded, lines)
 
 
-@endpoint("GET", "/api/norms", example={"n": 4}, snippets=norms_snippets)
+@endpoint("/api/norms", "GET", example={"n": 4}, snippets=norms_snippets)
 async def get_norms(request: ModelRequest[NormsFields]) -> Norms:
     """The norms of latents of held-out examples."""
     queue = request.studio.store.slow_queue

@@ -77,4 +77,5 @@ def create_app(
 
 def _routes() -> list[BaseRoute]:
     static = Mount("/static", StaticFiles(directory=STATIC_FOLDER, packages=WEB_FOLDERS, check_dir=False))
-    return [Route("/", index_page), *(item.route for item in ENDPOINTS.values()), *SOCKETS.values(), static]
+    sockets = [socket.route for socket in SOCKETS.values()]
+    return [Route("/", index_page), *(item.route for item in ENDPOINTS.values()), *sockets, static]

@@ -39,7 +39,7 @@ HOSTILE = [
     ("settings", {"seed": -1}, "is not in the range"),
     ("settings", {"precision": "float8"}, "is not one of"),
     ("settings", {"optimizer": {"a": 1}}, "expected a number, a text"),
-    ("settings", {"resize": ["a"]}, "expected a number, a text"),
+    ("settings", {"resize": ["a"]}, "is not a list of whole numbers"),
     ("settings", {"data": 3}, "is not a text"),
     ("settings", {"data": "/etc"}, "there is no data"),
     ("settings", {"data": "../../etc"}, "there is no data"),
@@ -145,7 +145,10 @@ def wait_for(client, run, check):
     raise AssertionError(summary)
 
 
-def test_start_pause_from_another_server_resume_and_stop(tmp_path):
+def test_start_pause_from_another_server_resume_and_stop(tmp_path, monkeypatch):
+    """From a folder with a file named as a module, which the training must not import."""
+    (tmp_path / "html.py").write_text("raise SystemExit('the wrong html')")
+    monkeypatch.chdir(tmp_path)
     body = {
         "recipe": "vae",
         "arguments": {"latent": 3, "hidden": [16]},

@@ -7,6 +7,7 @@ import base64
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import UnionType
 from typing import Annotated, Any, Generic, Self, TypeVar, get_args, get_type_hints
 
@@ -14,6 +15,7 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 from torch import Tensor
 
 from elbowroom.registry import Registry
@@ -26,9 +28,10 @@ from elbowroom.studio.services.model_store import ModelStore
 from elbowroom.studio.services.run_index import RunIndex
 
 T = TypeVar("T")
-HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 FieldsT_co = TypeVar("FieldsT_co", covariant=True)
 RunFieldsT_co = TypeVar("RunFieldsT_co", bound="RunFields", covariant=True)
+#: Content types of a body that is an image file.
+IMAGE_TYPES = ("image/", "application/octet-stream")
 #: The run in examples of requests.
 EXAMPLE_RUN = "vae-digits-1"
 #: A command line, None where the command line cannot do it, and a Python program.
@@ -95,27 +98,45 @@ class ModelRequest(ApiRequest[RunFieldsT_co]):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One endpoint of the API, as :func:`endpoint` registers it.
+    """One endpoint of the API: a handler, whose only argument is ``request``.
+
+    Its annotation, ``ApiRequest[Fields]`` or ``ModelRequest[Fields]``, says which fields the request has; the first
+    paragraph of the docstring describes the endpoint, and the type it returns the answer: a struct or a dictionary
+    becomes JSON.
 
     Attributes:
-        method: GET or POST.
+        handler: a coroutine, or a plain function, which runs in a thread.
         path: URL path.
-        handler: answers a request; a plain function runs in a thread.
-        request_type: the handler's request, an ApiRequest of fields.
-        answer_type: the type of the JSON that it returns; None where it returns files only.
-        example: example values of the fields.
-        media_types: media types of the response.
-        write_snippets: returns the command line and the program that give the same result as a request.
+        method: GET, with the fields in the query string, or POST, with a JSON body.
+        example: example values of the fields, besides ``run``.
+        files: media types of the response if it is a file whatever the fields.
+        snippets: returns the command line and the program that give the same result as a request.
     """
 
-    method: str
-    path: str
     handler: Callable[[Any], Any]
-    request_type: Any
-    answer_type: Any
+    path: str
+    method: str
     example: dict[str, Any] = field(default_factory=dict)
-    media_types: tuple[str, ...] = (media.JSON,)
-    write_snippets: Callable[[Any], Awaitable[Snippets]] | None = None
+    files: tuple[str, ...] = ()
+    snippets: Callable[[Any], Awaitable[Snippets]] | None = None
+
+    @cached_property
+    def request_type(self) -> Any:
+        """The handler's request, an ApiRequest of fields."""
+        return get_type_hints(self.handler, include_extras=True)["request"]
+
+    @property
+    def answer_type(self) -> Any:
+        """The type of the handler's JSON; None where it returns files only."""
+        returned = get_type_hints(self.handler, include_extras=True)["return"]
+        answers = get_args(returned) if isinstance(returned, UnionType) else (returned,)
+        return next((answer for answer in answers if answer is not Response), None)
+
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        """Media types of the response, for all formats that the field ``format`` may have."""
+        formats = get_args(get_type_hints(self.fields_type).get("format")) or ("json",)
+        return self.files or tuple(media.MEDIA_TYPES[name] for name in formats)
 
     @property
     def name(self) -> str:
@@ -156,7 +177,7 @@ class Endpoint:
     async def _handle(self, http: Request) -> Response:
         if self.method == "GET":
             request = await self.parse_request(http, _query_values(http), is_text=True)
-        elif self.accepts_image and _has_image(http):
+        elif self.accepts_image and http.headers.get("content-type", "").startswith(IMAGE_TYPES):
             image = {"png": base64.b64encode(await http.body()).decode()}
             request = await self.parse_request(http, _query_values(http) | image, is_text=True)
         else:
@@ -175,60 +196,24 @@ def _query_values(http: Request) -> dict[str, Any]:
     return {name: texts if len(texts) > 1 else texts[0] for name, texts in values.items()}
 
 
-def _has_image(http: Request) -> bool:
-    return http.headers.get("content-type", "").startswith(("image/", "application/octet-stream"))
-
-
 def _to_response(answer: Any) -> Response:
     return answer if isinstance(answer, Response) else json.json_response(answer)
 
 
+@dataclass(frozen=True)
+class SocketEndpoint:
+    """The handler of a WebSocket."""
+
+    handler: Callable[[WebSocket], Awaitable[None]]
+    path: str
+
+    @property
+    def route(self) -> WebSocketRoute:
+        """The Starlette route."""
+        return WebSocketRoute(self.path, self.handler)
+
+
 ENDPOINTS: Registry[Endpoint] = Registry("endpoint", ("elbowroom.studio.api.*",))
-SOCKETS: Registry[WebSocketRoute] = Registry("WebSocket", ("elbowroom.studio.api.*",))
-
-
-def endpoint(
-    method: str,
-    path: str,
-    *,
-    example: dict[str, Any] | None = None,
-    media_types: tuple[str, ...] = (),
-    snippets: Callable[[Any], Awaitable[Snippets]] | None = None,
-) -> Callable[[HandlerT], HandlerT]:
-    """Return a decorator that registers a handler, whose only argument is ``request``.
-
-    Its annotation, ``ApiRequest[Fields]`` or ``ModelRequest[Fields]``, says which fields the request has; the first
-    paragraph of the docstring describes the endpoint, and what it returns its answer. A struct or a dictionary becomes
-    JSON.
-
-    Args:
-        method: GET, with the fields in the query string, or POST, with a JSON body.
-        path: URL path.
-        example: example values of the fields, besides ``run``.
-        media_types: media types of the response, by default those of the formats that the field ``format`` may have.
-        snippets: returns the command line and the program that give the same result as a request.
-    """
-
-    def register(handler: HandlerT) -> HandlerT:
-        hints = get_type_hints(handler, include_extras=True)
-        request_type, returned = hints["request"], hints["return"]
-        answers = get_args(returned) if isinstance(returned, UnionType) else (returned,)
-        answer_type = next((answer for answer in answers if answer is not Response), None)
-        (fields,) = get_args(request_type)
-        formats = get_args(get_type_hints(fields).get("format")) or ("json",)
-        types = media_types or tuple(media.MEDIA_TYPES[name] for name in formats)
-        item = Endpoint(method, path, handler, request_type, answer_type, example or {}, types, snippets)
-        ENDPOINTS.add(path, item, source=handler)
-        return handler
-
-    return register
-
-
-def websocket(path: str) -> Callable[[HandlerT], HandlerT]:
-    """Return a decorator that registers the handler of a WebSocket."""
-
-    def register(handler: HandlerT) -> HandlerT:
-        SOCKETS.add(path, WebSocketRoute(path, handler), source=handler)
-        return handler
-
-    return register
+SOCKETS: Registry[SocketEndpoint] = Registry("WebSocket", ("elbowroom.studio.api.*",))
+endpoint = ENDPOINTS.decorator(Endpoint)
+websocket = SOCKETS.decorator(SocketEndpoint)

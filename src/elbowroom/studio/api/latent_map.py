@@ -60,7 +60,7 @@ class LatentMap(msgspec.Struct):
     dims: Annotated[int, Meta(description="dimensions of z")]
 
 
-@endpoint("GET", "/api/plane", example={"view": "pca", "n": 500})
+@endpoint("/api/plane", "GET", example={"view": "pca", "n": 500})
 async def get_latent_map(request: ModelRequest[MapFields]) -> LatentMap:
     """Project the latents of a split to two dimensions."""
     loaded, fields, store = request.loaded, request.fields, request.studio.store
@@ -86,7 +86,7 @@ def build_latent_map(loaded: LoadedModel, view: str, split: str | None, n: int) 
         names=list(data.classes) if is_labeled and data.classes else None,
         index=batch.index.tolist(),
         axes=axes,
-        map=None if loaded.is_quantized else plane,
+        map=None if loaded.model.is_quantized else plane,
         codes=_encode_floats(z) if z.numel() <= MAX_SENT_NUMBERS else None,
         dims=z.shape[1],
     )
@@ -143,7 +143,7 @@ class StripFields(RunFields):
     size: Annotated[int, Meta(ge=8, le=512, description="side of each image, pixels")] = 56
 
 
-@endpoint("GET", "/api/examples", example={"index": "0,1,2", "split": "test"}, media_types=(PNG,))
+@endpoint("/api/examples", "GET", example={"index": "0,1,2", "split": "test"}, files=(PNG,))
 async def get_examples(request: ModelRequest[StripFields]) -> Response:
     """Show examples of a split side by side in one image."""
     fields, loaded = request.fields, request.loaded

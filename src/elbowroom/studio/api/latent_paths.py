@@ -80,8 +80,8 @@ async def interpolate_snippets(request: ModelRequest[InterpolateFields]) -> Snip
 
 
 @endpoint(
-    "POST",
     "/api/interpolate",
+    "POST",
     example={"a": {"index": 0, "split": "test"}, "b": {"index": 1, "split": "test"}, "steps": 5},
     snippets=interpolate_snippets,
 )
@@ -126,7 +126,7 @@ class AttributeDirection(msgspec.Struct):
     of: Annotated[int, Meta(description="number of all examples")]
 
 
-@endpoint("GET", "/api/attribute", example={"name": "3"})
+@endpoint("/api/attribute", "GET", example={"name": "3"})
 async def get_attribute_direction(request: ModelRequest[AttributeFields]) -> AttributeDirection:
     """The direction of an attribute or a class: the mean latent with it minus the mean latent without."""
     loaded, name = request.loaded, request.fields.name
@@ -196,7 +196,7 @@ class Traversal(msgspec.Struct):
 
 
 @endpoint(
-    "POST", "/api/traverse", example={"z": [0.0, 0.0], "dims": [0], "offsets": [-2, 0, 2]}, snippets=traverse_snippets
+    "/api/traverse", "POST", example={"z": [0.0, 0.0], "dims": [0], "offsets": [-2, 0, 2]}, snippets=traverse_snippets
 )
 async def traverse(request: ModelRequest[TraverseFields]) -> Traversal | Response:
     """Decode a latent with one dimension moved at a time."""
@@ -226,5 +226,5 @@ def parse_traversal(request: ModelRequest[TraverseFields]) -> tuple[Tensor, Tens
 
 def require_continuous(loaded: LoadedModel) -> None:
     """Raise ValueError for a model whose latents are codebook entries."""
-    if loaded.is_quantized:
+    if loaded.model.is_quantized:
         raise ValueError("the latents are codebook entries: they have no axes to move along, and nothing between")

@@ -54,7 +54,7 @@ class ModelInfo(msgspec.Struct):
     latents: Annotated[str, Meta(description="what these are statistics of")]
 
 
-@endpoint("GET", "/api/model")
+@endpoint("/api/model", "GET")
 async def get_model(request: ModelRequest[RunFields]) -> ModelInfo:
     """Describe a model and the statistics of its latents over its data."""
     return await request.submit(request.studio.store.slow_queue, lambda: model_info(request.loaded))
@@ -75,8 +75,8 @@ def model_info(loaded: LoadedModel) -> ModelInfo:
         latent=math.prod(loaded.model.latent_shape),
         picture=loaded.has_images,
         conditional=condition,
-        prior=loaded.has_prior,
-        quantised=loaded.is_quantized,
+        prior=loaded.model.has_prior,
+        quantised=loaded.model.is_quantized,
         splits=sizes if data is None else {name: sizes.get(name) for name in data.splits},
         labels=list(data.classes) if data and data.classes else None,
         attributes=list(data.attributes) if data and data.attributes else None,
@@ -111,7 +111,7 @@ def _prior_statistics(loaded: LoadedModel) -> dict[str, Any]:
         "spread": [1.0] * size,
         "centre": [0.0] * size,
     }
-    if not loaded.has_prior:
+    if not loaded.model.has_prior:
         return placeholders | {"latents": "no prior and no data: mean and standard deviation are unknown"}
     c = torch.arange(NUM_PRIOR_DRAWS) % loaded.condition_size if loaded.condition_size else None
     with RNG_LOCK, torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -138,7 +138,7 @@ class Encoded(msgspec.Struct):
     std: Annotated[Tensor | None, Meta(description="standard deviations, or null where the posterior is a point")]
 
 
-@endpoint("POST", "/api/encode", example={"index": [0, 1], "split": "test"}, snippets=encode_snippets)
+@endpoint("/api/encode", "POST", example={"index": [0, 1], "split": "test"}, snippets=encode_snippets)
 async def encode(request: ModelRequest[ExampleFields]) -> Encoded:
     """Encode examples to the mean and standard deviation of q(z|x)."""
     batch = await inputs.read_examples(request)
@@ -161,7 +161,7 @@ async def decode_snippets(request: ModelRequest[DecodeFields]) -> Snippets:
     return snippets.latents_snippets(loaded, z, fields.c, name, [f"z = {snippets.tensor_expression(z)}"])
 
 
-@endpoint("POST", "/api/decode", example={"z": [[0.0, 0.0]]}, snippets=decode_snippets)
+@endpoint("/api/decode", "POST", example={"z": [[0.0, 0.0]]}, snippets=decode_snippets)
 async def decode(request: ModelRequest[DecodeFields]) -> Examples | Response:
     """Decode latents to the mean of p(x|z)."""
     fields, loaded = request.fields, request.loaded
@@ -207,7 +207,7 @@ async def sample_snippets(request: ModelRequest[SampleFields]) -> Snippets:
     return command, snippets.format_python(loaded, lines)
 
 
-@endpoint("POST", "/api/sample", example={"n": 4, "seed": 0}, snippets=sample_snippets)
+@endpoint("/api/sample", "POST", example={"n": 4, "seed": 0}, snippets=sample_snippets)
 async def sample(request: ModelRequest[SampleFields]) -> DecodedLatents | Response:
     """Draw from the prior and decode."""
     fields, loaded = request.fields, request.loaded
@@ -227,7 +227,7 @@ def draw_samples(loaded: LoadedModel, n: int, c: Tensor | None, seed: int, tempe
     A temperature t moves the draws towards the prior's mean m: (1 - t) m + t z. With t = 1 they are those of
     ``elbowroom sample`` with this seed.
     """
-    if temperature != 1 and loaded.is_quantized:
+    if temperature != 1 and loaded.model.is_quantized:
         raise ValueError("the latents are codebook entries, with nothing between: leave the temperature at 1")
     with RNG_LOCK, torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
@@ -256,7 +256,7 @@ async def reconstruct_snippets(request: ModelRequest[ReconstructFields]) -> Snip
     return snippets.examples_snippets(request, batch, line, snippets.file_name("reconstructed", request.fields.format))
 
 
-@endpoint("POST", "/api/reconstruct", example={"index": [0, 1], "split": "test"}, snippets=reconstruct_snippets)
+@endpoint("/api/reconstruct", "POST", example={"index": [0, 1], "split": "test"}, snippets=reconstruct_snippets)
 async def reconstruct(request: ModelRequest[ReconstructFields]) -> Examples | Response:
     """Reconstruct examples: the mean of p(x|z) at the posterior mean."""
     output_format, loaded = request.fields.format, request.loaded
@@ -283,7 +283,7 @@ class Scores(msgspec.Struct):
     unit: str = "nats"
 
 
-@endpoint("POST", "/api/score", example={"index": [0, 1], "split": "test"})
+@endpoint("/api/score", "POST", example={"index": [0, 1], "split": "test"})
 async def score(request: ModelRequest[ExampleFields]) -> Scores:
     """Score examples: reconstruction term, ELBO and importance bound."""
     batch = await inputs.read_examples(request)

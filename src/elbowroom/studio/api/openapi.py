@@ -30,7 +30,7 @@ NO_FIELDS: dict[str, Any] = {"properties": {}}
 ERROR_SCHEMA = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 
 
-@endpoint("GET", "/api/openapi.json")
+@endpoint("/api/openapi.json", "GET")
 def get_openapi(request: ApiRequest[QueryFields]) -> dict[str, Any]:
     """This description, as an OpenAPI document."""
     return openapi_document()
@@ -84,7 +84,7 @@ def _endpoint_operation(item: Endpoint, schemas: dict[str, Any], components: dic
     return operation | {"responses": {"200": {"description": item.summary, "content": content}} | errors}
 
 
-@endpoint("GET", "/api", media_types=("text/html",))
+@endpoint("/api", "GET", files=("text/html",))
 def get_api_page(request: ApiRequest[QueryFields]) -> Response:
     """This description, as a page."""
     base_url = str(request.http.base_url).rstrip("/")

@@ -48,7 +48,7 @@ class OwnImageAnswer(msgspec.Struct):
     why: Annotated[str, Meta(description="why the data is not available")] | UnsetType = UNSET
 
 
-@endpoint("POST", "/api/own", example={"png": "data:image/png;base64,..."})
+@endpoint("/api/own", "POST", example={"png": "data:image/png;base64,..."})
 async def analyze_image(request: ModelRequest[OwnImageFields]) -> OwnImageAnswer:
     """Analyze your own image: its reconstruction, latent, anomaly score and nearest training examples."""
     fields, loaded, store = request.fields, request.loaded, request.studio.store

@@ -52,7 +52,7 @@ class RunList(msgspec.Struct):
     runs: Annotated[list[dict[str, Any]], Meta(description="summaries, live runs first, then the newest")]
 
 
-@endpoint("GET", "/api/runs")
+@endpoint("/api/runs", "GET")
 def list_runs(request: ApiRequest[QueryFields]) -> RunList:
     """The summaries of all runs."""
     index = request.studio.run_index
@@ -76,7 +76,7 @@ class RunDetails(msgspec.Struct):
     report: Annotated[str | None, Meta(description="URL of its report")]
 
 
-@endpoint("GET", "/api/run")
+@endpoint("/api/run", "GET")
 def get_run(request: ApiRequest[RunQuery]) -> RunDetails:
     """Everything about one run except its curves."""
     index, run = request.studio.run_index, request.fields.run
@@ -99,7 +99,7 @@ class CurvesFields(QueryFields):
     run: Annotated[str | list[str] | None, Meta(description=f"one or several runs, at most {MAX_CURVE_RUNS}")] = None
 
 
-@endpoint("GET", "/api/curves")
+@endpoint("/api/curves", "GET")
 def get_curves(request: ApiRequest[CurvesFields]) -> dict[str, dict[str, dict[str, list[float | None]]]]:
     """The training curves of runs, by run, split and term; a run without readable metrics has none."""
     index, run = request.studio.run_index, request.fields.run
@@ -113,7 +113,7 @@ class FileFields(RunQuery):
     path: Annotated[str, Meta(description="its path in the run")]
 
 
-@endpoint("GET", "/files", example={"path": "report.html"}, media_types=tuple(CONTENT_TYPES.values()))
+@endpoint("/files", "GET", example={"path": "report.html"}, files=tuple(CONTENT_TYPES.values()))
 def get_file(request: ApiRequest[FileFields]) -> Response:
     """A file of a run."""
     path = request.studio.run_index.run_file(request.fields.run, request.fields.path)
@@ -167,7 +167,7 @@ class RenameFields(RunFields):
     name: Annotated[str, Meta(description=f"the name, at most {MAX_NAME_CHARS} characters; an empty one removes it")]
 
 
-@endpoint("POST", "/api/run/rename", example={"name": "the best"})
+@endpoint("/api/run/rename", "POST", example={"name": "the best"})
 def rename_run(request: ApiRequest[RenameFields]) -> dict[str, Any]:
     """Set the display name of a run; the answer is its summary."""
     name = " ".join(request.fields.name.split())
@@ -184,7 +184,7 @@ class NoteFields(RunFields):
     note: Annotated[str, Meta(description=f"the note, at most {MAX_NOTE_CHARS} characters; an empty one removes it")]
 
 
-@endpoint("POST", "/api/run/note", example={"note": "lower lr"})
+@endpoint("/api/run/note", "POST", example={"note": "lower lr"})
 def set_note(request: ApiRequest[NoteFields]) -> dict[str, Any]:
     """Set the note of a run; the answer is its summary."""
     note = request.fields.note
@@ -193,14 +193,14 @@ def set_note(request: ApiRequest[NoteFields]) -> dict[str, Any]:
     return _annotate(request.studio.run_index, request.fields.run, note=note.strip() or None)
 
 
-@endpoint("POST", "/api/run/delete")
+@endpoint("/api/run/delete", "POST")
 def delete_run(request: ApiRequest[RunFields]) -> dict[str, str]:
     """Move a run to the trash; the answer is the ``item`` there."""
     with _write_errors():
         return {"item": trash.move_to_trash(request.studio.run_index, request.fields.run)}
 
 
-@endpoint("GET", "/api/trash")
+@endpoint("/api/trash", "GET")
 def list_trash(request: ApiRequest[QueryFields]) -> dict[str, list[dict[str, Any]]]:
     """The runs in the trash."""
     return {"trash": trash.list_items(request.studio.run_index)}
@@ -212,7 +212,7 @@ class RestoreFields(RequestFields):
     item: Annotated[str, Meta(description="the item in the trash")]
 
 
-@endpoint("POST", "/api/trash/restore", example={"item": "20261127-120000-000000-vae-digits-1"})
+@endpoint("/api/trash/restore", "POST", example={"item": "20261127-120000-000000-vae-digits-1"})
 def restore_run(request: ApiRequest[RestoreFields]) -> dict[str, str]:
     """Move a run out of the trash; the answer is the path of the ``run``."""
     with _write_errors():

@@ -172,10 +172,10 @@ class SnippetTexts(msgspec.Struct):
     python: Annotated[str, Meta(description="program")]
 
 
-@endpoint("POST", "/api/code", example={"do": "sample", "n": 4})
+@endpoint("/api/code", "POST", example={"do": "sample", "n": 4})
 async def get_snippets(request: ApiRequest[SnippetFields]) -> SnippetTexts:
     """The command line and the Python program that give the same result, ready to be pasted."""
-    writers = {item.name: (item, item.write_snippets) for item in ENDPOINTS.values() if item.write_snippets}
+    writers = {item.name: (item, item.snippets) for item in ENDPOINTS.values() if item.snippets}
     name = request.fields.do
     if name not in writers:
         raise errors.unknown_name("value of 'do'", name[:40], writers)

@@ -40,31 +40,31 @@ class JobState(msgspec.Struct):
     state: Annotated[str, Meta(description="training, starting, paused or stopped")]
 
 
-@endpoint("GET", "/api/recipes")
+@endpoint("/api/recipes", "GET")
 def get_recipes(request: ApiRequest[QueryFields]) -> TrainForms:
     """The forms of all recipes and settings, and the data that can be trained on."""
     return TrainForms(**request.studio.jobs.train_forms())
 
 
-@endpoint("POST", "/api/train", example={"recipe": "vae", "arguments": {"latent": 2}, "settings": {"epochs": 1}})
+@endpoint("/api/train", "POST", example={"recipe": "vae", "arguments": {"latent": 2}, "settings": {"epochs": 1}})
 def start_training(request: ApiRequest[TrainFields]) -> JobState:
     """Start a training."""
     return JobState(**request.studio.jobs.start(**msgspec.structs.asdict(request.fields)))
 
 
-@endpoint("POST", "/api/pause")
+@endpoint("/api/pause", "POST")
 def pause_training(request: ApiRequest[RunFields]) -> JobState:
     """End a training with a checkpoint, to be resumed later."""
     return JobState(**request.studio.jobs.end_training(request.fields.run, "paused"))
 
 
-@endpoint("POST", "/api/stop")
+@endpoint("/api/stop", "POST")
 def stop_training(request: ApiRequest[RunFields]) -> JobState:
     """End a training with a checkpoint."""
     return JobState(**request.studio.jobs.end_training(request.fields.run, "stopped"))
 
 
-@endpoint("POST", "/api/resume")
+@endpoint("/api/resume", "POST")
 def resume_training(request: ApiRequest[RunFields]) -> JobState:
     """Resume a run from its last checkpoint."""
     return JobState(**request.studio.jobs.resume(request.fields.run))
