@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from elbowroom.data import Data, Split
-from elbowroom.deprecation import warn_renamed
+from elbowroom.deprecation import renamed_arguments, warn_renamed
 from elbowroom.evaluation.metric import Metric
 from elbowroom.models.base import GenerativeModel
 from elbowroom.registry import Registry
@@ -27,16 +27,16 @@ class Suite:
     """Metrics that are measured together.
 
     Attributes:
-        name: as given in ``metrics=``.
-        description: what the metrics say, in one line.
-        is_default: whether the suite is part of ``default``.
         function: from an :class:`EvalContext` to the metrics by name; an undefined metric says why in its note.
+        name: as given in ``metrics=`` and ``--metrics``.
+        description: what the metrics say, in one line.
+        is_default: whether the suite is part of ``default``: for what is cheap, and defined for most models.
     """
 
+    function: SuiteFunction
     name: str
     description: str
-    is_default: bool
-    function: SuiteFunction
+    is_default: bool = False
 
 
 #: The suites by name, in the order in which their metrics are shown.
@@ -46,22 +46,7 @@ SUITES: Registry[Suite] = Registry(
     RENAMED_SUITES,
     "; or default, all",
 )
-
-
-def suite(name: str, description: str, default: bool = False) -> Callable[[SuiteFunction], SuiteFunction]:
-    """Register the decorated function as a suite.
-
-    Args:
-        name: as given in ``metrics=`` and ``--metrics``.
-        description: what the metrics say, in one line.
-        default: whether the suite is part of ``default``: for what is cheap, and defined for most models.
-    """
-
-    def register(function: SuiteFunction) -> SuiteFunction:
-        SUITES.add(name, Suite(name, description, default, function), description, function)
-        return function
-
-    return register
+suite = renamed_arguments({"default": "is_default"})(SUITES.decorator(Suite, help=lambda suite: suite.description))
 
 
 def select_suites(metrics: str | Iterable[str | Suite]) -> list[Suite]:

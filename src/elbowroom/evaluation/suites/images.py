@@ -68,7 +68,7 @@ def image_suite(network: Features | torch.nn.Module, examples: int = MAX_EXAMPLE
     if examples < 10:
         raise ValueError(f"distances between {examples} images are not meaningful: give examples=10 or more, as 10000")
     features = network if isinstance(network, Features) else Features(network)
-    return Suite("images", DESCRIPTION, False, partial(_image_metrics, features=features, max_examples=examples))
+    return Suite(partial(_image_metrics, features=features, max_examples=examples), "images", DESCRIPTION)
 
 
 def reconstruction_quality(context: EvalContext) -> dict[str, Metric]:

@@ -20,7 +20,7 @@ ACTIVE_VARIANCE = 0.01
 ANCESTOR_SAMPLES = 16
 
 
-@suite("latent", "what each latent dimension carries", default=True)
+@suite("latent", "what each latent dimension carries", is_default=True)
 @torch.no_grad()
 def metrics(context: EvalContext) -> dict[str, Metric]:
     """Measure KL per dimension and active units of every latent; for a codebook, the number of codes in use."""

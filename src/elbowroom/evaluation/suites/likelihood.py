@@ -24,7 +24,7 @@ MAX_DECODED_NUMBERS = 600_000
 ACCELERATOR_FACTOR = 64
 
 
-@suite("likelihood", "how probable the data is under the model", default=True)
+@suite("likelihood", "how probable the data is under the model", is_default=True)
 def metrics(context: EvalContext) -> dict[str, Metric]:
     """Measure ELBO and its terms, importance bound and effective sample size, bits per dimension."""
     model, samples = context.model, context.samples

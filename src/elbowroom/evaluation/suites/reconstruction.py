@@ -10,7 +10,7 @@ from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.families import Columns, Family
 
 
-@suite("reconstruction", "how far reconstructions are from the data", default=True)
+@suite("reconstruction", "how far reconstructions are from the data", is_default=True)
 def metrics(context: EvalContext) -> dict[str, Metric]:
     """Measure ``mse`` at the posterior mean; for some data and models also ``category_error`` and ``class_error``.
 
