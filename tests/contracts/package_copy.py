@@ -10,20 +10,38 @@ from textwrap import dedent
 import elbowroom
 
 
-def run_with_files(folder: Path, files: dict[str, str], *code: str) -> list[str]:
-    """Return the lines that each piece of code prints, in one process on a copy of the package with these files added.
+def copy_package(folder: Path, files: dict[str, str]) -> dict[str, str]:
+    """Copy the package into a folder with these files added; return the environment in which Python imports the copy.
 
     Args:
         folder: an empty folder for the copy.
         files: contents by path inside the package, such as ``recipes/half_kl.py``; none may be there already.
-        code: to run, one after the other.
     """
     package = folder / "elbowroom"
     shutil.copytree(Path(elbowroom.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     for name, content in files.items():
         assert not (package / name).exists(), f"{name} is no new file"
         (package / name).write_text(dedent(content), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+
+
+def run_with_files(
+    folder: Path, files: dict[str, str], *code: str, lines: dict[str, tuple[str, str]] | None = None
+) -> list[str]:
+    """Return the lines that each piece of code prints, in one process on a copy of the package with these files added.
+
+    Args:
+        folder: an empty folder for the copy.
+        files: contents by path inside the package; none may be there already.
+        code: to run, one after the other.
+        lines: a line that a file of the package has, and one to add after it, by path inside the package.
+    """
+    environment = copy_package(folder, files)
+    for name, (line, added) in (lines or {}).items():
+        file = folder / "elbowroom" / name
+        content = file.read_text(encoding="utf-8")
+        assert content.count(f"{line}\n") == 1, f"{name} has not the line {line}"
+        file.write_text(content.replace(f"{line}\n", f"{line}\n{added}\n"), encoding="utf-8")
     script = "\n".join(map(dedent, code))
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False

@@ -12,13 +12,13 @@ from elbowroom.argument import arguments_of
 from elbowroom.cli import listing, options, train
 from elbowroom.data.options import DataConfig
 from elbowroom.recipes.registry import Recipe, find
-from elbowroom.runs.settings import train_options
+from elbowroom.runs.settings import UNCOMPARED_SETTINGS, train_options
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
-#: Options that take one value for the whole sweep.
-SINGLE_VALUE_OPTIONS = ("out", "device", "watch", "config", "preset")
+#: Options that take one value for the whole sweep, as they do not change the result.
+SINGLE_VALUE_OPTIONS = {"out", "config", "preset", *UNCOMPARED_SETTINGS} - {"seed"}
 
 
 class MultiValue(click.ParamType[tuple[Any, ...]]):

@@ -121,7 +121,8 @@ def _train_missing(missing: dict[str, tuple[Settings, Entry]], folder: Path, log
         return fit(model, objective, entry.data, config, seed=settings["seed"], out=out, callbacks=callbacks)
 
     log(f"baselines in {folder}")
-    points = plan([settings for settings, _ in missing.values()], folder, TrainConfig().record)
+    defaults = {name: value for name, value in TrainConfig().record.items() if name in compared_settings()}
+    points = plan([settings for settings, _ in missing.values()], folder, defaults)
     for point in points:
         _, entry = missing[canonical_json(point.settings)]
         if point.is_done and not _has_same_data(entry, Entry("", {}, None, view=RunView(point.run))):
