@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from itertools import accumulate
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from elbowroom import errors
@@ -25,7 +26,7 @@ class Registry(MutableMapping[str, T]):
     Args:
         kind: what an item is, for the error at an unknown name: "recipe".
         modules: dotted names of the modules that register the package's own items; ``package.*`` stands for the modules
-            of a package that are not named, by name, without packages inside it.
+            of a package that are not named, by name, without packages inside it; ``.name`` is beside the one before.
         renamed: deprecated names, with the current ones; they work with a warning.
         advice: the end of the error at an unknown name: what else may be given.
 
@@ -163,12 +164,13 @@ class Registry(MutableMapping[str, T]):
 
 
 def expand_modules(names: tuple[str, ...]) -> list[str]:
-    """Return the names of modules, with those of a package that are not named for ``package.*``.
+    """Return the full names of modules, with those of a package that are not named for ``package.*``.
 
-    >>> expand_modules(("elbowroom.models.draw", "elbowroom.models.*"))[:2]
+    >>> expand_modules(("elbowroom.models.draw", ".*"))[:2]
     ['elbowroom.models.draw', 'elbowroom.models.base']
     """
     modules: list[str] = []
+    names = tuple(accumulate(names, lambda one, name: one.rpartition(".")[0] + name if name[0] == "." else name))
     for name in names:
         if not name.endswith(".*"):
             modules.append(name)

@@ -49,3 +49,7 @@ def test_a_callback_that_this_version_does_not_have_is_an_error():
 def test_arguments_that_are_no_attributes_are_not_recorded():
     assert to_record(ProgressBar())["arguments"] is None
     assert to_record(er.LRSchedule(lambda optimizer: None))["arguments"] is None
+
+
+def test_a_function_as_a_callback_is_not_recorded():
+    assert to_record(er.on.step(print)) == {"name": "Callback", "arguments": None}

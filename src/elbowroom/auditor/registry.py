@@ -11,8 +11,6 @@ from elbowroom.registry import Registry
 if TYPE_CHECKING:
     from elbowroom.auditor.claim import Claim
 
-CheckFunction = Callable[["Claim"], str]
-
 
 @dataclass(frozen=True)
 class Check:
@@ -24,7 +22,7 @@ class Check:
         name: what holds where the check passes.
     """
 
-    function: CheckFunction
+    function: Callable[[Claim], str]
     name: str
 
     @property
@@ -36,12 +34,6 @@ class Check:
 #: Every check by its name, in the order in which they run.
 CHECKS: Registry[Check] = Registry(
     "check",
-    (
-        "elbowroom.auditor.independence",
-        "elbowroom.auditor.normalization",
-        "elbowroom.auditor.bound",
-        "elbowroom.auditor.leak",
-        "elbowroom.auditor.*",
-    ),
+    ("elbowroom.auditor.independence", ".normalization", ".bound", ".leak", ".*"),
 )
 check = CHECKS.decorator(Check)

@@ -123,7 +123,7 @@ def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) 
         )
     if isinstance(source, DataLoader | list):
         return LoaderSplit(source)
-    if not is_builtin_container(source):
+    if not isinstance(source, str | bytes | dict | set | tuple | Path):  # which do not stand for examples
         if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
             return DatasetSplit(source)
         if isinstance(source, Iterable) and not isinstance(source, Dataset):
@@ -132,11 +132,6 @@ def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) 
         f"cannot load data from a {type(source).__name__}: expected a data set's name, a path, an array, "
         "a pair (x, y), a Dataset with a length, a DataLoader or a list of batches"
     )
-
-
-def is_builtin_container(source: Any) -> bool:
-    """Return whether a source is one of Python's own containers that do not stand for examples."""
-    return isinstance(source, str | bytes | dict | set | tuple | Path)
 
 
 def as_numpy(x: Any) -> np.ndarray:

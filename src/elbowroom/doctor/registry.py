@@ -13,8 +13,6 @@ from elbowroom.registry import Registry
 if TYPE_CHECKING:
     from elbowroom.doctor.evidence import Evidence
 
-DiagnosisFunction = Callable[["Evidence"], Iterator[Finding]]
-
 
 class NotApplicableError(Exception):
     """A diagnosis needs something that the run does not have; the message says what."""
@@ -30,7 +28,7 @@ class Diagnosis:
         during_training: whether it is cheap enough to run at every validation of a training too.
     """
 
-    function: DiagnosisFunction
+    function: Callable[[Evidence], Iterator[Finding]]
     name: str
     during_training: bool = False
 

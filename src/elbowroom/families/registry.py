@@ -36,13 +36,7 @@ class Likelihood:
 #: The likelihoods, by the name that a recipe takes.
 LIKELIHOODS: Registry[Likelihood] = Registry(
     "likelihood",
-    (
-        "elbowroom.families.pixels",
-        "elbowroom.families.location_scale",
-        "elbowroom.families.posteriors",
-        "elbowroom.families.tabular",
-        "elbowroom.families.*",
-    ),
+    ("elbowroom.families.pixels", ".location_scale", ".posteriors", ".tabular", ".*"),
 )
 register_likelihood = LIKELIHOODS.decorator(Likelihood, help=lambda entry: entry.help)
 

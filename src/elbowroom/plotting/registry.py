@@ -53,13 +53,7 @@ class Plot:
 #: Every figure by its kind, in the order of a report.
 PLOTS: Registry[Plot] = Registry(
     "kind of figure",
-    (
-        "elbowroom.plotting.curves",
-        "elbowroom.plotting.outputs",
-        "elbowroom.plotting.latent",
-        "elbowroom.plotting.traversals",
-        "elbowroom.plotting.*",
-    ),
+    ("elbowroom.plotting.curves", ".outputs", ".latent", ".traversals", ".*"),
 )
 register_figure = PLOTS.decorator(Plot, help=lambda plot: plot.summary)
 

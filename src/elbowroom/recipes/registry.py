@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: All recipes by name: those of this package's modules, then others.
 RECIPES: Registry[Recipe] = Registry(
     "recipe",
-    ("elbowroom.recipes.vae", "elbowroom.recipes.*"),
+    ("elbowroom.recipes.vae", ".*"),
     advice="; your own: set ELBOWROOM_RECIPES to the file that defines it",
 )
 

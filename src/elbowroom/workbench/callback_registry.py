@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -21,16 +20,9 @@ CALLBACK_MODULES = ("elbowroom.training.callbacks.*", "elbowroom.workbench.monit
 @cache
 def recordable_callbacks() -> dict[str, type[Callback]]:
     """Return the callbacks of the package by name: all subclasses of :class:`Callback` in its modules for them."""
-    modules = expand_modules(CALLBACK_MODULES)
-    for module in modules:
-        importlib.import_module(module)
-    return {callback.__name__: callback for callback in _subclasses(Callback) if callback.__module__ in modules}
-
-
-def _subclasses(parent: type[Callback]) -> Iterator[type[Callback]]:
-    for child in parent.__subclasses__():
-        yield child
-        yield from _subclasses(child)
+    members = [one for name in expand_modules(CALLBACK_MODULES) for one in vars(importlib.import_module(name)).values()]
+    callbacks = [one for one in members if isinstance(one, type) and issubclass(one, Callback) and one is not Callback]
+    return {callback.__name__: callback for callback in callbacks}
 
 
 def to_record(callback: Callback) -> dict[str, Any]:

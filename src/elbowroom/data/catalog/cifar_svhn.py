@@ -14,18 +14,12 @@ from elbowroom.data.catalog.registry import dataset
 from elbowroom.data.raw import RawDataset, split_from_arrays
 from elbowroom.data.splits.memory import InMemorySplit
 
-
-def keep_bytes(data: bytes) -> bytes:
-    """Return a file as it is, packed or not."""
-    return data
-
-
 CIFAR_FILE = DatasetFile(
     "CIFAR10/cifar-10-binary.tar.gz",
     "md5:c32a1d4ab5d03f1284b67883e8d87530",
     ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
     "md5:c32a1d4ab5d03f1284b67883e8d87530",
-    decode=keep_bytes,
+    decode=bytes,  # as it is, packed or not
 )
 BATCH_NAMES = ("data_batch", "test_batch")
 CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

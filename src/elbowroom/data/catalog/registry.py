@@ -13,17 +13,7 @@ from elbowroom.data.readers.registry import describe_readable
 from elbowroom.registry import Registry
 
 CATALOG: Registry[CatalogEntry] = Registry(
-    "data set",
-    (
-        "elbowroom.data.catalog.digits",
-        "elbowroom.data.catalog.mnist",
-        "elbowroom.data.catalog.frey_faces",
-        "elbowroom.data.catalog.omniglot",
-        "elbowroom.data.catalog.celeba",
-        "elbowroom.data.catalog.cifar_svhn",
-        "elbowroom.data.catalog.olivetti",
-        "elbowroom.data.catalog.*",
-    ),
+    "data set", ("elbowroom.data.catalog.digits", ".mnist", ".frey_faces", ".omniglot", ".*")
 )
 """The data sets by name, in the order in which they are listed; those that users register come last."""
 
