@@ -8,6 +8,7 @@ import elbowroom as er
 from elbowroom.data import InMemorySplit
 from elbowroom.formatting import latent_symbol
 from elbowroom.plotting import PLOTS
+from elbowroom.plotting.traversals import typical_index
 from tests.plotting.grids import get_grid
 
 
@@ -18,7 +19,7 @@ def test_traversals_are_sorted_by_the_kl_of_an_evaluation(views):
     kl = er.evaluate(view.model, data, samples=1)["kl_per_dimension"].value
     order = sorted(range(20), key=lambda dim: -kl[dim])[:10]
     assert list(grid.row_titles) == [f"{latent_symbol(dim)}  {kl[dim]:.2f}" for dim in order]
-    middle = view.model.sample(z=view.latents[[view.typical_index]])[0]
+    middle = view.model.sample(z=view.latents[[typical_index(view)]])[0]
     torch.testing.assert_close(grid.images[:, 5], middle.expand(10, 1, 8, 8), atol=1e-5, rtol=1e-4)
 
 

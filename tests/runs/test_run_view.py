@@ -5,6 +5,7 @@ import torch
 
 import elbowroom as er
 from elbowroom.data import Data, InMemorySplit
+from elbowroom.plotting import table_rows
 from elbowroom.runs import run_view, shared_data
 from elbowroom.runs.run_view import RunView
 from elbowroom.runs.shared_data import SharedData
@@ -37,7 +38,7 @@ def test_a_view_picks_the_same_examples(run, digits):
         lambda view: view.data,
         lambda view: view.latents,
         lambda view: view.samples(3),
-        lambda view: view.standardize(view.batch.x),
+        lambda view: table_rows.standardize(view, view.batch.x),
         lambda view: er.doctor.examine(view.run),
         lambda view: er.compare(view.run.path),
     ],

@@ -12,7 +12,7 @@ from torch import Tensor
 from elbowroom.comparing.columns import format_mean
 from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry
 from elbowroom.plotting.figure import Chart, ImageGrid, Line
-from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, column_numbers
+from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, column_numbers, standardize
 from elbowroom.runs.run_view import RunView
 from elbowroom.web.charts import chart_data, line_data
 from elbowroom.web.marks import MarkRenderer
@@ -118,10 +118,10 @@ def _render_row_chart(
     view: RunView, n: int, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], marks: MarkRenderer
 ) -> Markup:
     columns = column_numbers(x)
-    data = view.standardize(x[n : n + 1])[0].tolist()
+    data = standardize(view, x[n : n + 1])[0].tolist()
     lines = [Line("data", columns, data, "data", len(columns) < MAX_MARKED_COLUMNS)]
     for i, group, output in outputs:
-        lines.append(Line(group.name, columns, view.standardize(output[n : n + 1])[0].tolist(), f"g{i}"))
+        lines.append(Line(group.name, columns, standardize(view, output[n : n + 1])[0].tolist(), f"g{i}"))
     chart = Chart(view.example_name(n), lines, X_AXIS, Y_AXIS)
     numbers = [None, *(i for i, _, _ in outputs)]
     line_datas = [line_data(line) | {"group": i} for line, i in zip(lines, numbers, strict=True)]

@@ -45,7 +45,7 @@ def latent_data(view: RunView) -> dict[str, Any]:
         "prior": {"standard": True} if standard else prior and prior[1],
         "pins": [round_values(z) for z in _pin_latents(latents, samples, size)],
         "unit": view.latent_unit,
-        "quantised": view.is_quantized,
+        "quantised": view.model.is_quantized,
     }
 
 
@@ -96,7 +96,7 @@ def _build_planes(
 ) -> list[dict[str, Any]]:
     """Return planes of the latent space: that of the two most active dimensions, and the principal plane."""
     size, planes = len(mean), list[dict[str, Any]]()
-    if size >= 2 and not (view.is_quantized and latents is not None):
+    if size >= 2 and not (view.model.is_quantized and latents is not None):
         a, b = sorted(order[:2])
         names = [dimension_name(view, d) for d in (a, b)]
         title = f"{names[0]} and {names[1]}" if size > 2 else "the latent space"

@@ -9,7 +9,7 @@ from elbowroom.evaluation.suites.latent import ACTIVE_VARIANCE
 from elbowroom.formatting import format_count, latent_symbol
 from elbowroom.latent import principal_components, tsne
 from elbowroom.plotting.figure import Bars, FigureSpec, Scatter
-from elbowroom.plotting.latent_ranking import dimension_name, latent_metrics, ranked_dimensions
+from elbowroom.plotting.latent_ranking import dimension_name, latent_metrics, ranked_dimensions, require_continuous
 from elbowroom.plotting.registry import register_figure
 from elbowroom.runs.run_view import RunView
 
@@ -27,7 +27,7 @@ def latent_figure(view: RunView, first: int = 0, second: int = 1) -> FigureSpec:
         first: rank of the horizontal dimension, 0 for the most informative one.
         second: rank of the vertical dimension.
     """
-    view.require_continuous()
+    require_continuous(view)
     order, _, unit = ranked_dimensions(view)
     if len(order) < 2:
         raise ValueError(SINGLE_DIMENSION_MESSAGE)
@@ -48,7 +48,7 @@ def pca_figure(view: RunView) -> FigureSpec:
     """Return a scatter plot of the latents on their first two principal components."""
     _require_three_dimensions(view)
     components = principal_components(view.latents)
-    unit = "units of the latent" if view.is_quantized else view.latent_unit
+    unit = "units of the latent" if view.model.is_quantized else view.latent_unit
     first, second = (f"{share:.0%} of the variance, {unit}" for share in components.explained_variance_ratio.tolist())
     scatter = Scatter("PCA", components.points, f"principal axis 1, {first}", f"principal axis 2, {second}")
     caption = "Posterior means of the examples, on the plane on which they vary most."
@@ -87,7 +87,7 @@ def kl_figure(view: RunView) -> FigureSpec:
     if all(m.value is None for m in kl.values()):
         return _variance_figure(view)
     bars = [_kl_bars(view, name.removeprefix("kl_per_dimension"), m, len(kl) > 1) for name, m in kl.items()]
-    noun = "position" if view.is_quantized else "dimension"
+    noun = "position" if view.model.is_quantized else "dimension"
     caption = (
         f"KL(q(z|x) ‖ p(z)) of each {noun}, the mean over the examples, largest first. {_describe_active_units(view)}"
     )
@@ -99,13 +99,13 @@ def _kl_bars(view: RunView, suffix: str, metric: Metric, is_hierarchy: bool) -> 
     heights = torch.tensor(metric.value).flatten().tolist()
     order = sorted(range(len(heights)), key=lambda dim: -heights[dim])[:MAX_BARS]
     inactive = frozenset[int]()
-    if not (is_hierarchy or view.is_quantized):
+    if not (is_hierarchy or view.model.is_quantized):
         inactive = _inactive_bars(view.latents.var(0, correction=0).tolist(), order)
     title = "KL"
     if is_hierarchy:
         title = f"latent {latent_symbol(int(suffix.removeprefix('_z')) - 1)}, {format_count(len(heights), 'dimension')}"
-    labels = [str(dim + 1) if view.is_quantized or is_hierarchy else latent_symbol(dim) for dim in order]
-    axis = "position in the latent" if view.is_quantized else "dimension of the latent"
+    labels = [str(dim + 1) if view.model.is_quantized or is_hierarchy else latent_symbol(dim) for dim in order]
+    axis = "position in the latent" if view.model.is_quantized else "dimension of the latent"
     if len(heights) > MAX_BARS:
         axis += f", the {MAX_BARS} largest of {len(heights):,}"
     return Bars(title, [heights[dim] for dim in order], labels, axis, "KL, nats per example", inactive)

@@ -49,3 +49,11 @@ def dimension_name(view: RunView, dim: int) -> str:
     """Return the name of a latent dimension; in a hierarchy, one of the uppermost latent."""
     n = n_latents(view)
     return latent_symbol(dim) if n == 1 else f"{latent_symbol(n - 1)}[{dim + 1}]"
+
+
+def require_continuous(view: RunView) -> None:
+    """Raise a ValueError if latents are entries of a codebook, which cannot be moved along an axis."""
+    if view.model.is_quantized:
+        raise ValueError(
+            "the latents are choices from a codebook: they have no axes to move along, and nothing between"
+        )

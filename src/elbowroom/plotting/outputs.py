@@ -10,6 +10,7 @@ from elbowroom.data import freeze
 from elbowroom.latent import find_nearest_examples
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
+from elbowroom.plotting.image_grid import grayscale_note
 from elbowroom.plotting.registry import register_figure
 from elbowroom.runs.run_view import RunView
 
@@ -52,7 +53,7 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
     )
     caption = (
         f"Examples of the {view.split} split, and under each the mean of p(x|z) at its posterior mean."
-        f"{view.grayscale_note}"
+        f"{grayscale_note(view.model.shape)}"
     )
     return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", [grid])
 
@@ -70,14 +71,14 @@ def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
     side = math.isqrt(n)
     images = view.samples(side * side).reshape(side, side, *view.model.shape)
     grid = ImageGrid(images, [""] * side, [""] * side, f"{side * side} samples", "means of p(x|z), z ~ p(z)")
-    caption = f"Means of p(x|z) for latents drawn from the prior.{view.grayscale_note}"
+    caption = f"Means of p(x|z) for latents drawn from the prior.{grayscale_note(view.model.shape)}"
     return FigureSpec("Samples", caption, view.describe_samples(side * side), [grid])
 
 
 @register_figure("nearest", "the training examples nearest to samples", "Nearest training examples", "data, a prior")
 def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
     """Return n samples beside the k training examples nearest to each, by Euclidean distance."""
-    x, scale = view.samples(n), None if view.has_images else view.column_stats[1]
+    x, scale = view.samples(n), None if view.has_images else table_rows.column_stats(view)[1]
     train = freeze(view.data.train, view.seed)
     nearest = find_nearest_examples(x, train, k, scale)
     reference = find_nearest_examples(view.batch.x[:N_REFERENCE_EXAMPLES], train, 1, scale).distance.median().item()
@@ -101,4 +102,4 @@ def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
         f"nearest training examples, distance in {unit}",
         [["", *(f"{d:.2f}" for d in row)] for row in nearest.distance.tolist()],
     )
-    return FigureSpec("Nearest training examples", caption + view.grayscale_note, protocol, [grid])
+    return FigureSpec("Nearest training examples", caption + grayscale_note(view.model.shape), protocol, [grid])

@@ -15,6 +15,35 @@ X_AXIS = "column of the table"
 Y_AXIS = "standard deviations from the mean"
 #: Lines of fewer values have each one marked.
 MAX_MARKED_COLUMNS = 40
+#: Rows of more values than this are not drawn as lines.
+MAX_ROW_VALUES = 256
+#: Training examples from which the mean and standard deviation of the columns are taken.
+STANDARDIZATION_EXAMPLES = 5000
+
+
+def column_stats(view: RunView) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of each value of a table's rows over the training split: (*shape) each.
+
+    Raises:
+        ValueError: examples are neither images nor rows.
+    """
+    if math.prod(view.shape) > MAX_ROW_VALUES:
+        size = "x".join(map(str, view.shape))
+        raise ValueError(
+            f"examples are {size}: neither images of 1 or 3 channels nor rows of at most {MAX_ROW_VALUES} numbers"
+        )
+
+    def measure() -> tuple[Tensor, Tensor]:
+        x = view.get_split("train")[1].first(STANDARDIZATION_EXAMPLES).x.cpu()
+        return x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
+
+    return view.get_or_compute("column stats", measure)
+
+
+def standardize(view: RunView, x: Tensor) -> Tensor:
+    """Return examples (..., *shape) in standard deviations from the training mean, flattened: (..., D)."""
+    mean, std = column_stats(view)
+    return ((x - mean) / std).flatten(x.dim() - mean.dim())
 
 
 def column_numbers(x: Tensor) -> list[float]:
@@ -28,7 +57,7 @@ def pair_charts(
     """Yield a chart for each row, of its data and the model's output: (N, *shape) each."""
     x = column_numbers(data)
     has_markers = len(x) < MAX_MARKED_COLUMNS
-    for title, a, b in zip(titles, view.standardize(data).tolist(), view.standardize(output).tolist(), strict=True):
+    for title, a, b in zip(titles, standardize(view, data).tolist(), standardize(view, output).tolist(), strict=True):
         lines = [Line(names[0], x, a, "data", has_markers), Line(names[1], x, b, "model", has_markers)]
         yield Chart(title, lines, X_AXIS, Y_AXIS)
 
@@ -36,7 +65,7 @@ def pair_charts(
 def path_chart(view: RunView, title: str, x: Tensor, positions: Tensor) -> Chart:
     """Return a chart of every second row (T, *shape) along a latent path, colored by its position on it."""
     fractions = (positions - positions[0]) / (positions[-1] - positions[0])
-    rows = view.standardize(x).tolist()
+    rows = standardize(view, x).tolist()
     lines = [
         Line(format_number(round(positions[i].item(), 1)), column_numbers(x), rows[i], fractions[i].item())
         for i in range(0, len(x), 2)
@@ -46,9 +75,9 @@ def path_chart(view: RunView, title: str, x: Tensor, positions: Tensor) -> Chart
 
 def quantile_band(view: RunView, title: str, x: Tensor) -> Chart:
     """Return a chart of rows (N, *shape) between the 5 % and 95 % quantiles of the data."""
-    data, columns = view.standardize(view.batch.x), column_numbers(x)
+    data, columns = standardize(view, view.batch.x), column_numbers(x)
     edges = [
         Line(f"{q:.0%} of the data lie below", columns, data.quantile(q, 0).tolist(), "data") for q in (0.05, 0.95)
     ]
-    lines = [Line(f"sample {i}", columns, row, "model") for i, row in enumerate(view.standardize(x).tolist(), 1)]
+    lines = [Line(f"sample {i}", columns, row, "model") for i, row in enumerate(standardize(view, x).tolist(), 1)]
     return Chart(title, [*edges, *lines], X_AXIS, Y_AXIS)

@@ -11,11 +11,12 @@ from elbowroom.formatting import format_count, format_number
 from elbowroom.latent import PATHS, decode_plane, interpolation, normal_quantiles, traversal
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
-from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
+from elbowroom.plotting.image_grid import grayscale_note
+from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions, require_continuous
 from elbowroom.plotting.registry import register_figure
 from elbowroom.runs.run_view import RunView
 
-#: How far a traversal goes to either side, in the steps of ``RunView.latent_step``.
+#: How far a traversal goes to either side, in steps of one standard deviation.
 TRAVERSAL_REACH = 3.0
 PATH_STEPS = 11
 #: Dimensions traversed on a table, at most: each takes a chart.
@@ -27,13 +28,13 @@ MAX_TABLE_DIMENSIONS = 6
 )
 def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
     """Return a two-dimensional latent space, decoded on a grid."""
-    view.require_continuous()
+    require_continuous(view)
     if not view.has_images:
         raise ValueError("the examples are rows of a table: a decoded plane is for images")
     if math.prod(view.model.latent_shape) != 2:
         size = format_count(math.prod(view.model.latent_shape), "dimension")
         raise ValueError(f"the latent has {size}, not two: there is no one plane")
-    if view.has_standard_prior:
+    if view.model.has_standard_prior:
         first = second = normal_quantiles(n_per_axis)
         spacing = "Neighbours are equally far apart in the prior's probability: each image stands for an equal share."
     else:
@@ -50,24 +51,24 @@ def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
         f"{dimension_name(view, 0)}, {view.latent_unit}",
         is_seamless=True,
     )
-    caption = f"The mean of p(x|z) all over the two-dimensional latent. {spacing}{view.grayscale_note}"
-    protocol = f"{n_per_axis} × {n_per_axis} latents{view.describe_label(0) if view.is_conditional else ''}"
+    caption = f"The mean of p(x|z) all over the two-dimensional latent. {spacing}{grayscale_note(view.model.shape)}"
+    protocol = f"{n_per_axis} × {n_per_axis} latents{_describe_label(view, 0)}"
     return FigureSpec("The plane, decoded", caption, protocol, [grid])
 
 
 @register_figure("traversals", "one dimension moved at a time, sorted by KL", "Traversals", "data, a continuous latent")
 def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
     """Return one latent moved along one dimension at a time, the most informative dimension first."""
-    view.require_continuous()
+    require_continuous(view)
     order, scores, score_unit = ranked_dimensions(view)
     dims = order[: max_dimensions if view.has_images else MAX_TABLE_DIMENSIONS]
-    step, unit = view.latent_step
+    step, unit = _latent_step(view)
     offsets = torch.linspace(-TRAVERSAL_REACH, TRAVERSAL_REACH, PATH_STEPS)
-    i = view.typical_index
+    i = typical_index(view)
     x = traversal(view.model, _unflattened_latent(view, i), dims, offsets * step[dims, None], view.label(i))
     protocol = (
         f"around the posterior mean of {view.example_name(i)}, which is nearest to the mean of all; "
-        f"{score_unit.split()[0]} over {view.describe_examples(len(view.latents))}{view.describe_label(i)}"
+        f"{score_unit.split()[0]} over {view.describe_examples(len(view.latents))}{_describe_label(view, i)}"
     )
     if not view.has_images:
         caption = (
@@ -79,7 +80,7 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
         return FigureSpec("Traversals", caption, protocol, charts)
     caption = (
         f"Each row moves one dimension of one latent and holds the others; sorted by {score_unit}, beside it. "
-        f"The middle column is the latent itself.{view.grayscale_note}"
+        f"The middle column is the latent itself.{grayscale_note(view.model.shape)}"
     )
     rows = [f"{dimension_name(view, dim)}  {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
     columns = [format_number(round(offset, 1)) for offset in offsets.tolist()]
@@ -92,7 +93,7 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
 )
 def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
     """Return the path between the latents of two examples, linear and spherical, for several pairs."""
-    view.require_continuous()
+    require_continuous(view)
     t, pairs = torch.linspace(0, 1, PATH_STEPS), _pick_pairs(view, n_pairs)
     paths = []
     for a, b in pairs:
@@ -100,7 +101,7 @@ def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
         for name, path in PATHS.items():
             paths.append((a, b, name, interpolation(view.model, first, last, t, path, view.label(a))))
     protocol = f"between the posterior means of {view.describe_examples(2 * len(pairs))}"
-    if view.is_conditional:
+    if view.model.is_conditional:
         protocol += "; given the label of the first of each pair"
     caption = (
         "The mean of p(x|z) on the way from one example's latent to another's: straight, and along the arc around the "
@@ -118,8 +119,30 @@ def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
         "position between the two latents, from 0 to 1",
         group_size=len(PATHS),
     )
-    caption += f" The examples stand at the ends.{view.grayscale_note}"
+    caption += f" The examples stand at the ends.{grayscale_note(view.model.shape)}"
     return FigureSpec("Interpolations", caption, protocol, [grid])
+
+
+def typical_index(view: RunView) -> int:
+    """Return the index of the example whose latent is nearest to the mean of all."""
+    return int((view.latents - view.latents.mean(0)).norm(dim=1).argmin())
+
+
+def _latent_step(view: RunView) -> tuple[Tensor, str]:
+    """Return the size of a unit step in each latent dimension, (D,), and the name of that unit."""
+    if view.model.has_standard_prior:
+        return torch.ones(view.latents.shape[1]), view.latent_unit
+    return view.latents.std(0, correction=0), "standard deviations of the latents"
+
+
+def _describe_label(view: RunView, i: int) -> str:
+    """Return the label that latents are decoded with, as text; empty where there is none."""
+    label = view.label(i)
+    if label is None:
+        return ""
+    classes = view.data.classes
+    name = classes[int(label)] if classes and label.dim() == 0 else ", ".join(map(str, label.reshape(-1).tolist()))
+    return f"; given the label {name}"
 
 
 def _format_positions(axis: Tensor) -> list[str]:

@@ -126,7 +126,7 @@ def _describe_latents(view: RunView) -> str:
         shape = view.model.latent_shape
     except ValueError:
         return ""
-    if view.is_quantized:
+    if view.model.is_quantized:
         return f"{format_count(shape[0], 'code')} of {shape[1]} numbers"
     size = format_count(math.prod(shape), "dimension")
     return f"a latent of {size}" if n_latents(view) == 1 else f"{n_latents(view)} latents, the uppermost of {size},"

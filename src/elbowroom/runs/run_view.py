@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections import OrderedDict
@@ -20,10 +19,6 @@ from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.run import Run
 from elbowroom.runs.shared_data import SharedData
 
-#: Rows of a table of more values than this are not drawn as lines.
-MAX_ROW_VALUES = 256
-#: Training examples from which the mean and standard deviation of a table's columns are taken.
-STANDARDIZATION_EXAMPLES = 5000
 #: Examples encoded at once.
 BATCH_SIZE = 500
 #: Cached results of one view.
@@ -197,32 +192,6 @@ class RunView:
         """Whether examples are images; if not, they are rows of a table."""
         return is_image(self.model.shape)
 
-    @property
-    def grayscale_note(self) -> str:
-        """Sentence on the grey values of images; empty for color images."""
-        return " Grey values run from 0, black, to 1, white." if self.model.shape[0] == 1 else ""
-
-    @cached_property
-    def column_stats(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each value of a table's rows over the training split: (*shape) each.
-
-        Raises:
-            ValueError: examples are neither images nor rows.
-        """
-        if math.prod(self.shape) > MAX_ROW_VALUES:
-            size = "x".join(map(str, self.shape))
-            raise ValueError(
-                f"examples are {size}: neither images of 1 or 3 channels nor rows of at most {MAX_ROW_VALUES} numbers"
-            )
-        _, split = self.get_split("train")
-        x = _join_batches(split.batches(BATCH_SIZE), STANDARDIZATION_EXAMPLES).x
-        return x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
-
-    def standardize(self, x: Tensor) -> Tensor:
-        """Return examples (..., *shape) in standard deviations from the training mean, flattened: (..., D)."""
-        mean, std = self.column_stats
-        return ((x - mean) / std).flatten(x.dim() - mean.dim())
-
     # The latents.
 
     @cached_property
@@ -236,63 +205,20 @@ class RunView:
         parts = [slice(i, i + BATCH_SIZE) for i in range(0, len(x), BATCH_SIZE)]
         return torch.cat([self.model.encode(x[i], None if y is None else y[i]).flatten(1).cpu() for i in parts])
 
-    @cached_property
-    def typical_index(self) -> int:
-        """Index of the example whose latent is nearest to the mean of all."""
-        return int((self.latents - self.latents.mean(0)).norm(dim=1).argmin())
-
-    @property
-    def is_quantized(self) -> bool:
-        """Whether latents are entries of a codebook."""
-        return self.model.is_quantized
-
-    def require_continuous(self) -> None:
-        """Raise a ValueError if latents are entries of a codebook, which cannot be moved along an axis."""
-        if self.is_quantized:
-            raise ValueError(
-                "the latents are choices from a codebook: they have no axes to move along, and nothing between"
-            )
-
-    @property
-    def has_standard_prior(self) -> bool:
-        """Whether the prior is the standard normal, which gives latents their unit."""
-        return self.model.has_standard_prior
-
     @property
     def latent_unit(self) -> str:
         """Unit of a latent dimension."""
-        return "standard deviations of the prior" if self.has_standard_prior else "units of the latent"
-
-    @cached_property
-    def latent_step(self) -> tuple[Tensor, str]:
-        """Size of a unit step in each latent dimension, (D,), and the name of that unit."""
-        if self.has_standard_prior:
-            return torch.ones(self.latents.shape[1]), self.latent_unit
-        return self.latents.std(0, correction=0), "standard deviations of the latents"
+        return "standard deviations of the prior" if self.model.has_standard_prior else "units of the latent"
 
     # Labels that a model depends on, and samples.
 
-    @property
-    def is_conditional(self) -> bool:
-        """Whether the decoder depends on a label."""
-        return self.model.is_conditional
-
     def label(self, i: int) -> Tensor | None:
         """Return the label of an example; None if the model is not conditional."""
-        return self.batch.y[i] if self.is_conditional and self.batch.y is not None else None
-
-    def describe_label(self, i: int) -> str:
-        """Return the label that latents are decoded with, as text; empty where there is none."""
-        label = self.label(i)
-        if label is None:
-            return ""
-        classes = self.data.classes
-        name = classes[int(label)] if classes and label.dim() == 0 else ", ".join(map(str, label.reshape(-1).tolist()))
-        return f"; given the label {name}"
+        return self.batch.y[i] if self.model.is_conditional and self.batch.y is not None else None
 
     def samples(self, n: int) -> Tensor:
         """Return means of p(x|z) for n latents from the prior, (n, *shape); the same each time, labels in turn."""
-        labels = [self.label(i % len(self.batch.x)) for i in range(n)] if self.is_conditional else []
+        labels = [self.label(i % len(self.batch.x)) for i in range(n)] if self.model.is_conditional else []
         condition = [label for label in labels if label is not None]
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
@@ -301,7 +227,7 @@ class RunView:
     def describe_samples(self, n: int) -> str:
         """Return how n samples were drawn, as text."""
         return f"{n} latents from the prior, seed {self.seed}" + (
-            "; given the examples' labels" if self.is_conditional else ""
+            "; given the examples' labels" if self.model.is_conditional else ""
         )
 
     # What others compute from it.

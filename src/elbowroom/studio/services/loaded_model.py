@@ -79,12 +79,7 @@ class LoadedModel(RunView):
         bounds = likelihood.estimate_bounds(self.model, Batch(x, c, index), NUM_POSTERIOR_SAMPLES, 0)
         return tuple(bounds[name] for name in ("reconstruction", "elbo", "importance_bound") if name in bounds)
 
-    # Capabilities and condition.
-
-    @property
-    def has_prior(self) -> bool:
-        """Whether latents can be drawn from a prior."""
-        return self.model.has_prior
+    # The condition.
 
     @property
     def condition_size(self) -> int | None:
