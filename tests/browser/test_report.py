@@ -15,7 +15,8 @@ from tests.browser.helpers import PHONE, WIDE
 def run(digits, tmp_path_factory):
     torch.manual_seed(0)
     model, objective = er.recipes.beta_vae(digits.shape)
-    return er.fit(model, objective, digits, epochs=2, out=tmp_path_factory.mktemp("report") / "run", device="cpu")
+    out = tmp_path_factory.mktemp("report") / "run"
+    return er.fit(model, objective, digits, epochs=2, out=out, device="cpu", max_overhead=1)
 
 
 @pytest.mark.slow

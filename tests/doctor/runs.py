@@ -30,7 +30,14 @@ def make(name="vae", shape=(1, 8, 8), **arguments):
 
 
 def train(data, path, model, objective, **settings):
-    defaults = {"steps": 320, "batch_size": 32, "lr": 3e-3, "device": "cpu", "watch": ("validation",)}
+    defaults = {
+        "steps": 320,
+        "batch_size": 32,
+        "lr": 3e-3,
+        "device": "cpu",
+        "watch": ("validation",),
+        "max_overhead": 1,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return er.fit(model, objective, data, out=path, **defaults | {"callbacks": [er.Doctor()]} | settings)

@@ -16,7 +16,8 @@ def train(tmp_path, *callbacks):
     torch.manual_seed(0)
     data = er.load_data("digits")
     model, objective = er.recipes.vae(data.shape, latent=2, hidden=(16,))
-    return er.fit(model, objective, data, epochs=2, out=tmp_path / "run", device="cpu", callbacks=callbacks)
+    out = tmp_path / "run"
+    return er.fit(model, objective, data, epochs=2, out=out, device="cpu", callbacks=callbacks, max_overhead=1)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def runs(digits, tmp_path_factory):
             torch.manual_seed(0)
             model, objective = RECIPES[name](digits.shape, **SMALL.get(name, {}))
             out = tmp_path_factory.mktemp(name) / "run"
-            runs[name] = er.fit(model, objective, digits, epochs=2, out=out, device="cpu", **settings)
+            runs[name] = er.fit(model, objective, digits, epochs=2, out=out, device="cpu", max_overhead=1, **settings)
         return runs[name]
 
     return get_run

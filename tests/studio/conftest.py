@@ -57,7 +57,7 @@ def trained_runs(tmp_path_factory, digits):
     """Trained runs of some recipes, and one on binary data."""
     folder = tmp_path_factory.mktemp("trained")
     torch.manual_seed(0)
-    er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=3, out=folder / "vae", report=False)
+    er.fit(*er.recipes.vae(digits.shape, latent=3), digits, epochs=3, out=folder / "vae", max_overhead=1, report=False)
     er.fit(*er.recipes.cvae(digits.shape, latent=3), digits, steps=5, out=folder / "cvae", report=False)
     er.fit(*er.recipes.m2(digits.shape, latent=3), digits, steps=5, out=folder / "m2", report=False)
     bits = er.load_data("digits", binarize="dynamic")

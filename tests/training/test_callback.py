@@ -129,7 +129,7 @@ def test_callbacks_are_called_in_order_with_the_state(digits, tmp_path):
 def test_a_hook_that_nobody_takes_is_not_called():
     called = callback.CallbackList([er.Callback(), SampleImages()])
     assert not any(called._by_name[name] for name in ("step", *callback.IN_STEP_HOOKS))
-    assert len(called._by_name["epoch"]) == 1
+    assert not called._by_name["epoch"]
 
 
 def test_metrics_can_be_followed_while_they_grow(digits, tmp_path):
@@ -142,7 +142,7 @@ def test_metrics_can_be_followed_while_they_grow(digits, tmp_path):
             rows = [json.loads(line) for line in text.splitlines()]
             seen.append([row for row in rows if "split" in row])
 
-    run = er.fit(*small_model(), digits, epochs=2, out=tmp_path / "run", device="cpu", callbacks=[Follow()])
+    run = train(digits, tmp_path / "run", Follow())
     assert [len(rows) for rows in seen] == [1, 2, 3, 4, 5, 6]
     whole = len(run.metrics())
     with (run.path / "metrics.jsonl").open("a") as file:

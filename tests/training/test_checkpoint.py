@@ -60,7 +60,7 @@ def test_resuming_holds_for_two_players_and_running_codebooks(digits, tmp_path):
 
 def test_a_damaged_last_checkpoint_falls_back_to_the_one_before(digits, tmp_path):
     whole = er.fit(*small_model(), digits, steps=30, out=tmp_path / "whole", device="cpu")
-    broken = er.fit(*small_model(), digits, steps=30, out=tmp_path / "b", device="cpu", callbacks=[interrupt_at(25)])
+    broken = train(digits, tmp_path / "b", interrupt_at(25), steps=30)
     last, before = checkpoint.list_checkpoints(broken)
     content = bytearray(last.read_bytes())
     content[len(content) // 2] ^= 1

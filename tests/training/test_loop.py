@@ -53,7 +53,7 @@ def test_meter_weighs_batches_by_their_examples():
 
 
 def test_metrics_cover_every_example_once(digits, tmp_path):
-    run = er.fit(*small_model(), digits, epochs=2, out=tmp_path / "run", device="cpu")
+    run = er.fit(*small_model(), digits, epochs=2, out=tmp_path / "run", device="cpu", validate_every=1)
     assert sum(row["examples"] for row in run.metrics("train")) == 2 * len(digits.train)
     assert {row["examples"] for row in run.metrics("validation")} == {len(digits.validation)}
     assert {row["examples"] for row in run.metrics("test")} == {len(digits.test)}
