@@ -12,10 +12,12 @@ The runs were made by version 0.1 with these commands; the first was ended by SI
 """
 
 import importlib
+import json
 import shutil
 import warnings
 from pathlib import Path
 
+import click
 import pytest
 import torch
 from starlette.testclient import TestClient
@@ -23,10 +25,15 @@ from starlette.testclient import TestClient
 import elbowroom as er
 from elbowroom import deprecation
 from elbowroom.cli import main
+from elbowroom.cli.train import TrainGroup
 from elbowroom.comparing import compare
+from elbowroom.recipes import find
 from elbowroom.reporting import write_report
 from elbowroom.runs import Run, repeat_command
+from elbowroom.runs.settings import train_options
 from elbowroom.studio.app import create_app
+from elbowroom.studio.services.train_form import train_arguments
+from elbowroom.sweeps import parameter_grid, plan
 
 RUNS = Path(__file__).parent / "runs"
 ALL = ("finished", "interrupted", "noisy")
@@ -177,3 +184,24 @@ def test_an_old_field_of_a_settings_file_is_the_new_one(tmp_path, capfd):
     assert main(["train", "m2", "--config", str(tmp_path / "old.toml"), "--out", str(out)]) == 0
     assert "binarise is now called binarize" in capfd.readouterr().err
     assert Run(out).record["data"]["arguments"]["labeled"] == 50
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--skip-bad", "skip"), ("--skip-bad=false", "refuse")])
+def test_an_old_switch_is_a_value_of_the_new_flag(flag, value):
+    with pytest.warns(DeprecationWarning, match=f"--skip-bad is now called --bad-images={value}"):
+        assert deprecation.rename_flags(["train", "vae", flag]) == ["train", "vae", f"--bad-images={value}"]
+    with pytest.warns(DeprecationWarning, match="skip-bad is now called bad_images"):
+        assert deprecation.rename_fields({"skip-bad": value == "skip"}) == {"bad_images": value}
+    command = TrainGroup("train").get_command(click.Context(click.Command("train")), "vae")
+    words = train_arguments(find("vae"), command, {}, {"skip_bad": value == "skip"}, "digits")
+    assert words[-1] == f"--bad-images={value}"
+
+
+def test_the_points_of_an_old_sweep_are_known(tmp_path):
+    """Version 0.1 wrote the watched splits as a text, and had fewer options."""
+    old = {"recipe": "vae", "watch": "validation,test", "skip_bad": False, "seed": 0}
+    (tmp_path / "sweep.json").write_text(json.dumps({"points": {"the-first": old}, "failed": {}}))
+    defaults = {name: argument.default for name, argument in train_options().items()}
+    grid = parameter_grid({"recipe": ["vae"]} | {name: [value] for name, value in defaults.items()})
+    (point,) = plan(grid, tmp_path, defaults)
+    assert point.name == "the-first"

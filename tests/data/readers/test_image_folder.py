@@ -244,7 +244,7 @@ def test_the_command_line_trains_on_a_folder(tmp_path, monkeypatch, capsys):
     arguments = ["train", "vae", "--data", "faces", *options, "--likelihood", "continuous-bernoulli", *small]
     assert main([*arguments, "--out", "run"]) == 2
     assert "1 of 61 images in" in capsys.readouterr().err
-    assert main([*arguments, "--skip-bad", "--out", "run"]) == 0
+    assert main([*arguments, "--bad-images", "skip", "--out", "run"]) == 0
     assert "warning: 1 of 61 images in faces cannot be read and are left out: all/ann/bad" in capsys.readouterr().err
     about = er.Run("run").record["data"]
     want = {"crop": [8, 8], "resize": [6, 6], "flip": True, "shift": 1, "dequantize": True, "only": "ann"}
