@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from elbowroom.comparing.entry import Entry
+from elbowroom.formatting import format_fixed
 
 NATS_PER_EXAMPLE = "nats per example"
 
@@ -117,7 +118,7 @@ def format_mean(mean: SeedMean | None, digits: int) -> str:
     if abs(mean.mean) >= 10_000 or (mean.mean.is_integer() and not mean.sd):
         digits = 0
     parts = [part for part in (mean.mean, mean.sd if digits else None) if part is not None]
-    return " ± ".join(f"{part:,.{digits}f}" for part in parts).replace("-", "−")
+    return " ± ".join(format_fixed(part, digits) for part in parts)
 
 
 MATCH_DATA = ("data",)

@@ -81,7 +81,7 @@ export function ticks(low, high, count = 5) {
 }
 
 /** Format the ticks of an axis: as many digits as tell ticks of this step apart. */
-export function formatTicks(values, step) {
+function formatTicks(values, step) {
   const places = decimalPlaces(step);
   const largest = Math.max(...values.map(Math.abs));
   if (places > 4 || largest >= 1e15) {
@@ -106,7 +106,7 @@ const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 const printing = matchMedia("print");
 
 /** Call a function when the colors of the page change: to dark, to light, to print. Return a function that stops it. */
-export function onColorChange(callback) {
+function onColorChange(callback) {
   const queries = [darkScheme, printing];
   queries.forEach((query) => query.addEventListener("change", callback));
   return () => queries.forEach((query) => query.removeEventListener("change", callback));
@@ -116,7 +116,7 @@ export function onColorChange(callback) {
 export const cssColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** The color of a line: a name of the style sheet, or a color. */
-export const resolveColor = (color) => (color.startsWith("#") ? color : cssColor(color));
+const resolveColor = (color) => (color.startsWith("#") ? color : cssColor(color));
 
 /** The number of classes that have a color of their own. */
 export const MAX_CLASS_COLORS = 10;
@@ -143,7 +143,7 @@ const SEQUENTIAL_STOPS = [
 ];
 
 /** The color at a position from 0 to 1 of the sequential scale. */
-export function sequentialColor(fraction) {
+function sequentialColor(fraction) {
   const position = clamp(fraction, 0, 1) * (SEQUENTIAL_STOPS.length - 1);
   const low = Math.min(Math.floor(position), SEQUENTIAL_STOPS.length - 2);
   const mix = (v, i) => Math.round(v + (SEQUENTIAL_STOPS[low + 1][i] - v) * (position - low));
@@ -178,7 +178,7 @@ export function rampLegend(title, [low, high]) {
 }
 
 /** The least and the greatest of some numbers. */
-export const extent = (values) =>
+const extent = (values) =>
   values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
 
 // ---- Charts
@@ -225,14 +225,14 @@ export function createChart(area, chart, options = {}) {
   const width = () => Math.max(area.clientWidth, MIN_WIDTH_PX);
   let [plot, reading, isFaded] = [null, null, () => false];
   const draw = () => {
-    reading?.remove();
+    reading?.destroy();
     plot?.destroy();
     plot = new uPlot(
       { width: width(), height: height(), ...plotOptions(chart, options) },
       joinLines(chart.lines),
       area,
     );
-    reading = addReading(area, plot, chart, options);
+    reading = new ChartReading(area, plot, chart, options);
     fade(isFaded);
   };
   const fade = (test) => {
@@ -255,7 +255,7 @@ export function createChart(area, chart, options = {}) {
         next.lines.length === chart.lines.length && next.lines.every((l, i) => looksLike(l, chart.lines[i]));
       chart = next;
       if (!isSame) return draw();
-      reading.update(chart);
+      reading.chart = chart;
       plot.setData(joinLines(chart.lines));
     },
     /** Make the lines that a test picks faint. */
@@ -370,7 +370,7 @@ function axisWidth(u, labels) {
 }
 
 /** The index of the entry of a rising list that is nearest to a value. */
-export function nearestIndex(sorted, value) {
+function nearestIndex(sorted, value) {
   let [low, high] = [0, sorted.length - 1];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
@@ -380,85 +380,118 @@ export function nearestIndex(sorted, value) {
   return value - sorted[low] <= sorted[high] - value ? low : high;
 }
 
-/** Show what is read from a chart under the pointer, or at the place that the arrow keys move. */
-function addReading(area, plot, chart, options) {
-  const over = plot.over;
-  const rule = over.appendChild(h("span.rule", { hidden: true }));
-  const box = over.appendChild(h("div.reading", { hidden: true, role: "status" }));
-  const spots = [];
-  // Where the keyboard is: an index into all steps, or the index of a line and of a point on it.
-  let [at, lineIndex] = [null, 0];
-  const audible = () => chart.lines.map((line, i) => ({ line, i })).filter(({ line }) => !line.silent && line.x.length);
+/** What is read from a chart under the pointer, or at the place that the arrow keys move, and where it is shown. */
+class ChartReading {
+  // Where it is: an index into all steps or, of a reading of the nearest line, into the steps of that line.
+  #index = null;
+  #lineIndex = 0;
+  #spots = [];
+  #listeners = new AbortController();
 
-  const readAll = (x) => audible().map(({ line }) => readingAt(line, nearestIndex(line.x, x)));
-  function show(readings, x) {
-    placeSpots(readings);
+  constructor(area, plot, chart, options) {
+    Object.assign(this, { plot, chart, options });
+    this.rule = plot.over.appendChild(h("span.rule", { hidden: true }));
+    this.box = plot.over.appendChild(h("div.reading", { hidden: true, role: "status" }));
+    const { signal } = this.#listeners;
+    for (const name of ["pointermove", "pointerdown"])
+      plot.over.addEventListener(name, (event) => this.#followPointer(event), { signal });
+    plot.over.addEventListener("pointerleave", () => this.#hide(), { signal });
+    area.addEventListener("blur", () => this.#hide(), { signal });
+    area.addEventListener("keydown", (event) => this.#onKey(event), { signal });
+  }
+
+  destroy() {
+    this.#listeners.abort();
+  }
+
+  get #lines() {
+    return this.chart.lines.filter((line) => !line.silent && line.x.length);
+  }
+
+  #followPointer(event) {
+    if (!this.#lines.length) return;
+    const bounds = this.plot.over.getBoundingClientRect();
+    const [left, top] = [event.clientX - bounds.left, event.clientY - bounds.top];
+    if (this.options.nearest) this.#showPoint(...this.#nearestPoint(left, top));
+    else this.#showStep(nearestIndex(this.plot.data[0], this.plot.posToVal(left, "x")));
+  }
+
+  #onKey(event) {
+    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (event.key === "Escape") this.#hide();
+    if (!move || !this.#lines.length) return;
+    event.preventDefault();
+    const isStart = this.#index === null;
+    const steps = this.options.nearest ? this.#lines[this.#lineIndex].x : this.plot.data[0];
+    const index = isStart ? steps.length - 1 : this.#index + move[1];
+    if (this.options.nearest) this.#showPoint(this.#lineIndex + (isStart ? 0 : move[0]), index);
+    else this.#showStep(index);
+  }
+
+  /** Read each line at its own step that is nearest to one of all steps. */
+  #showStep(index) {
+    const steps = this.plot.data[0];
+    this.#index = clamp(index, 0, steps.length - 1);
+    const x = steps[this.#index];
+    const readings = this.#lines.map((line) => readingAt(line, nearestIndex(line.x, x)));
+    this.#show(readings, x);
+  }
+
+  /** Read one line at one of its steps. */
+  #showPoint(lineIndex, index) {
+    this.#lineIndex = clamp(lineIndex, 0, this.#lines.length - 1);
+    const line = this.#lines[this.#lineIndex];
+    this.#index = clamp(index, 0, line.x.length - 1);
+    this.#show([readingAt(line, this.#index)], line.x[this.#index]);
+  }
+
+  #nearestPoint(left, top) {
+    const { plot, options } = this;
+    let [least, best] = [Infinity, [0, 0]];
+    this.#lines.forEach((line, n) => {
+      if (options.isReadable && !options.isReadable(line)) return;
+      line.x.forEach((x, i) => {
+        if (line.y[i] === null) return;
+        const distance = (plot.valToPos(x, "x") - left) ** 2 + (plot.valToPos(line.y[i], "y") - top) ** 2;
+        if (distance < least) [least, best] = [distance, [n, i]];
+      });
+    });
+    return best;
+  }
+
+  #show(readings, x) {
+    const { plot, chart, options, rule, box } = this;
+    const left = plot.valToPos(x, "x");
     rule.hidden = Boolean(options.nearest || chart.labels);
-    if (!rule.hidden) rule.style.left = `${plot.valToPos(x, "x")}px`;
+    rule.style.left = `${left}px`;
+    this.#placeSpots(readings);
     options.onRead?.(readings, x);
     if (options.box === false) return;
     box.replaceChildren(...readingRows(chart, readings, x, options.nearest));
     box.hidden = false;
-    placeBox(box, over, plot.valToPos(x, "x"), options.nearest ? spotTop(readings[0]) : null);
+    placeBox(box, plot.over, left, options.nearest ? this.#spotTop(readings[0]) : null);
   }
-  const spotTop = ({ line, index }) => clamp(plot.valToPos(line.y[index] ?? 0, "y"), 0, over.clientHeight);
-  function placeSpots(readings) {
-    while (spots.length < readings.length) spots.push(over.appendChild(h("span.spot")));
-    spots.forEach((spot, i) => {
+
+  #placeSpots(readings) {
+    const { plot } = this;
+    while (this.#spots.length < readings.length) this.#spots.push(plot.over.appendChild(h("span.spot")));
+    this.#spots.forEach((spot, i) => {
       const read = readings[i];
-      spot.hidden = !read || read.value === null || read.line.bars;
+      spot.hidden = !read || read.value === null || Boolean(read.line.bars);
       if (spot.hidden) return;
-      Object.assign(spot.style, { left: `${plot.valToPos(read.x, "x")}px`, top: `${spotTop(read)}px` });
-      spot.style.background = resolveColor(read.line.color);
+      const place = { left: `${plot.valToPos(read.x, "x")}px`, top: `${this.#spotTop(read)}px` };
+      Object.assign(spot.style, place, { background: resolveColor(read.line.color) });
     });
   }
-  function hide() {
-    [rule, box, ...spots].forEach((element) => {
-      element.hidden = true;
-    });
-    options.onRead?.(null, null);
+
+  #spotTop({ value }) {
+    return clamp(this.plot.valToPos(value ?? 0, "y"), 0, this.plot.over.clientHeight);
   }
-  function showAt(index) {
-    const steps = plot.data[0];
-    at = clamp(index, 0, steps.length - 1);
-    show(readAll(steps[at]), steps[at]);
+
+  #hide() {
+    for (const element of [this.rule, this.box, ...this.#spots]) element.hidden = true;
+    this.options.onRead?.(null, null);
   }
-  function showPoint(line, index) {
-    lineIndex = clamp(line, 0, audible().length - 1);
-    const chosen = audible()[lineIndex].line;
-    at = clamp(index, 0, chosen.x.length - 1);
-    show([readingAt(chosen, at)], chosen.x[at]);
-  }
-  function followPointer(event) {
-    if (!audible().length) return;
-    const bounds = over.getBoundingClientRect();
-    const [left, top] = [event.clientX - bounds.left, event.clientY - bounds.top];
-    if (!options.nearest) return showAt(nearestIndex(plot.data[0], plot.posToVal(left, "x")));
-    showPoint(...nearestPoint(plot, audible(), left, top, options.isReadable));
-  }
-  function onKey(event) {
-    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-    if (event.key === "Escape") hide();
-    if (!move || !audible().length) return;
-    event.preventDefault();
-    const isStart = at === null;
-    const last = (options.nearest ? audible()[lineIndex].line.x : plot.data[0]).length - 1;
-    const index = isStart ? last : at + move[1];
-    if (options.nearest) showPoint(lineIndex + (isStart ? 0 : move[0]), index);
-    else showAt(index);
-  }
-  const listeners = new AbortController();
-  const listen = (target, name, act) => target.addEventListener(name, act, { signal: listeners.signal });
-  ["pointermove", "pointerdown"].forEach((name) => listen(over, name, followPointer));
-  listen(over, "pointerleave", hide);
-  listen(area, "blur", hide);
-  listen(area, "keydown", onKey);
-  return {
-    update(next) {
-      chart = next;
-    },
-    remove: () => listeners.abort(),
-  };
 }
 
 const readingAt = (line, index) => ({
@@ -468,19 +501,6 @@ const readingAt = (line, index) => ({
   value: line.y[index],
   sd: line.sd?.[index] ?? null,
 });
-
-function nearestPoint(plot, lines, left, top, isReadable = () => true) {
-  let [least, best] = [Infinity, [0, 0]];
-  lines.forEach(({ line }, n) => {
-    if (!isReadable(line)) return;
-    line.x.forEach((x, i) => {
-      if (line.y[i] === null) return;
-      const distance = (plot.valToPos(x, "x") - left) ** 2 + (plot.valToPos(line.y[i], "y") - top) ** 2;
-      if (distance < least) [least, best] = [distance, [n, i]];
-    });
-  });
-  return best;
-}
 
 /** The rows of a reading: the place, and each line's value; the line's own step where that is another. */
 function readingRows(chart, readings, x, isNearest) {
@@ -519,6 +539,12 @@ export function placeBox(box, area, x, y = null) {
 }
 
 // ---- Planes of points
+
+/**
+ * Points that are drawn at once, those of one color as one path, which is faster than one by one. So few that no color
+ * covers another much more than it is covered.
+ */
+const POINTS_AT_ONCE = 200;
 
 const PLANE_MARGIN_PX = 16;
 const TRANSITION_MS = 650;
@@ -590,23 +616,35 @@ export function createPlane(host, { label, role = "img", drawOver = () => {}, dr
 
   function drawPoints(pen, f) {
     const { color, isFaint = () => false, isHidden = () => false } = view.points;
-    const n = positions.length;
-    const radius = pointRadius(n, f.w);
-    const [ring, idle] = [cssColor("ring"), cssColor("idle")];
-    const order = Array.from({ length: n }, (_, i) => i).sort((a, b) => isFaint(b) - isFaint(a));
+    const radius = pointRadius(positions.length, f.w);
+    const shown = positions.map((_, i) => i).filter((i) => !isHidden(i));
     pen.lineWidth = 0.7;
-    pen.strokeStyle = ring;
-    for (const i of order) {
-      if (isHidden(i)) continue;
-      const faint = isFaint(i);
-      pen.globalAlpha = faint ? 0.4 : 0.92;
-      pen.fillStyle = faint ? idle : color(i);
-      pen.beginPath();
-      pen.arc(...positions[i], faint ? radius * 0.7 : radius, 0, 2 * Math.PI);
-      pen.fill();
-      pen.stroke();
-    }
+    pen.strokeStyle = cssColor("ring");
+    pen.globalAlpha = 0.4;
+    const idle = cssColor("idle");
+    drawDots(pen, shown.filter(isFaint), radius * 0.7, () => idle);
+    pen.globalAlpha = 0.92;
+    const vivid = shown.filter((i) => !isFaint(i));
+    for (let from = 0; from < vivid.length; from += POINTS_AT_ONCE)
+      drawDots(pen, vivid.slice(from, from + POINTS_AT_ONCE), radius, color);
     pen.globalAlpha = 1;
+  }
+
+  /** Draw circles at the positions of some points, those of each color as one path. */
+  function drawDots(pen, indices, radius, color) {
+    const paths = new Map();
+    for (const i of indices) {
+      const name = color(i);
+      if (!paths.has(name)) paths.set(name, new Path2D());
+      const [x, y] = positions[i];
+      paths.get(name).moveTo(x + radius, y);
+      paths.get(name).arc(x, y, radius, 0, 2 * Math.PI);
+    }
+    for (const [name, path] of paths) {
+      pen.fillStyle = name;
+      pen.fill(path);
+      pen.stroke(path);
+    }
   }
 
   function drawBackground() {
@@ -742,4 +780,4 @@ export function drawPin(pen, [x, y], name) {
 }
 
 /** The radius of a point in pixels: the smaller, the more there are. */
-export const pointRadius = (n, width) => (n > 1000 ? 3 : n > 300 ? 3.8 : 4.6) * (width < 420 ? 0.8 : 1);
+const pointRadius = (n, width) => (n > 1000 ? 3 : n > 300 ? 3.8 : 4.6) * (width < 420 ? 0.8 : 1);
