@@ -35,9 +35,7 @@ class ReadOptions:
     """
 
     resize: ImageSize = option(None, "height,width to which images in files are resized", flag=tuple[int, int])
-    crop: ImageSize = option(
-        None, "height,width to crop from the center of such images first", flag=tuple[int, int]
-    )
+    crop: ImageSize = option(None, "height,width to crop from the center of such images first", flag=tuple[int, int])
     bad_images: BadImages = option("refuse", "images that cannot be read: refuse them, or skip them with a warning")
     buffer: int | None = option(None, "examples in memory of data read in parts, shuffled within it", minimum=1)
     label: str | None = option(None, "the column of a table, or the attributes, that are the labels")

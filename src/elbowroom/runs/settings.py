@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from elbowroom.argument import Argument, arguments_of, convert_options, option
@@ -84,7 +84,7 @@ class CallbackOption:
     argument: Argument
     callback: str
     parameter: str
-    others: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, Any]
 
     def adds(self, callback: str, arguments: dict[str, Any] | None) -> bool:
         """Whether the option adds a callback of this class with these arguments."""
@@ -95,42 +95,22 @@ class CallbackOption:
         )
 
 
-def _optional(name: str, kind: type, help: str) -> Argument:
-    return Argument(name, kind, None, help, is_optional=True)
-
-
-_AVERAGE_HELP = "decay of an exponential moving average of the weights, as 0.999; the average is what is saved"
-_OPTIONS = (
-    CallbackOption(
-        _optional("schedule", str, "learning-rate schedule: cosine, one-cycle, exponential, thirds"),
-        "LRSchedule",
-        "schedule",
-    ),
-    CallbackOption(
-        _optional("clip", float, "gradient clipping: largest norm of a gradient"), "GradientClipping", "norm"
-    ),
-    CallbackOption(_optional("skip", float, "skip steps whose gradient norm is above this"), "SkipStep", "norm"),
-    CallbackOption(_optional("average", float, _AVERAGE_HELP), "EMA", "decay"),
-    CallbackOption(
-        _optional("kl_warmup", float, "fraction of the run over which the KL weight grows to 1"),
-        "Warmup",
-        "fraction",
-        {"steps": None, "cycles": 1},
-    ),
-    CallbackOption(
-        _optional("free_bits", float, "free bits: nats of KL per latent dimension that cost nothing"),
-        "FreeBits",
-        "nats",
-    ),
-    CallbackOption(
-        _optional("patience", int, "early stopping: epochs without a better validation loss"),
-        "EarlyStopping",
-        "patience",
-        {"metric": "loss", "min_delta": 0.0},
-    ),
-)
+_SCHEDULE_HELP = "learning-rate schedule: cosine, one-cycle, exponential, thirds"
+_WARMUP_HELP = "KL warm-up: fraction of the run over which the KL weight grows to 1"
+_PATIENCE_HELP = "early stopping: epochs without a better validation loss"
 #: The options that add a callback, by name.
-CALLBACK_OPTIONS = {one.argument.name: one for one in _OPTIONS}
+CALLBACK_OPTIONS = {
+    name: CallbackOption(Argument(name, kind, None, help, is_optional=True), callback, parameter, others)
+    for name, kind, callback, parameter, others, help in (
+        ("schedule", str, "LRSchedule", "schedule", {}, _SCHEDULE_HELP),
+        ("clip", float, "GradientClipping", "norm", {}, "gradient clipping: largest norm of a gradient"),
+        ("skip", float, "SkipStep", "norm", {}, "skip steps whose gradient norm is above this"),
+        ("average", float, "EMA", "decay", {}, "decay of a moving average of the weights, which is saved, as 0.999"),
+        ("kl_warmup", float, "Warmup", "fraction", {"steps": None, "cycles": 1}, _WARMUP_HELP),
+        ("free_bits", float, "FreeBits", "nats", {}, "free bits: nats of KL per latent dimension that cost nothing"),
+        ("patience", int, "EarlyStopping", "patience", {"metric": "loss", "min_delta": 0.0}, _PATIENCE_HELP),
+    )
+}
 
 
 def train_options() -> dict[str, Argument]:
