@@ -82,7 +82,8 @@ def test_rename_annotate_delete_and_restore(page, server, folder):
     assert not (folder / "spare").exists()
     page.goto(f"{server.url}/#/trash")
     page.click("text=Restore")
-    wait_until(lambda: (folder / "spare" / "recipe.json").is_file())
+    page.wait_for_selector("text=The run is restored")
+    assert (folder / "spare" / "recipe.json").is_file()
     shutil.rmtree(folder / "spare")
 
 

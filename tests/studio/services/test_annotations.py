@@ -1,5 +1,7 @@
 """Annotations: names and notes are kept, damaged files ignored."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from elbowroom.studio.services import annotations
@@ -31,3 +33,12 @@ def test_a_damaged_file_counts_as_empty(folder, text):
     assert annotations.read_annotations(folder / "vae") == {}
     summaries = {run["run"]: run for run in RunIndex(folder).refresh()}
     assert (summaries["vae"]["name"], summaries["vae"]["state"]) == ("vae", "finished")
+
+
+def test_changes_of_several_requests_at_once_are_all_kept(folder):
+    path = folder / "vae"
+    with ThreadPoolExecutor(8) as pool:
+        for n in range(20):
+            changes = [{"name": f"name {n}"}, {"note": f"note {n}"}, {"pid": n}, {"began": f"{n}"}, {"asked": f"{n}"}]
+            list(pool.map(lambda change: annotations.write_annotations(path, **change), changes))
+            assert annotations.read_annotations(path) == {k: v for change in changes for k, v in change.items()}

@@ -47,13 +47,10 @@ class Studio:
     jobs: Jobs
 
 
-RunPath = Annotated[str, Meta(description="the run: its path in the runs folder")]
-
-
 class RunFields(RequestFields):
     """The fields of every request about a run."""
 
-    run: RunPath
+    run: Annotated[str, Meta(description="the run: its path in the runs folder")]
 
 
 class QueryFields(RequestFields, forbid_unknown_fields=False):

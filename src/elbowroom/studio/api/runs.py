@@ -14,7 +14,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from elbowroom.runs import metrics_log
-from elbowroom.studio.api.endpoint import ApiRequest, QueryFields, RunFields, RunPath, endpoint
+from elbowroom.studio.api.endpoint import ApiRequest, QueryFields, RunFields, endpoint
 from elbowroom.studio.errors import RequestError
 from elbowroom.studio.http.json import RequestFields
 from elbowroom.studio.services import metrics_summary, run_images, trash
@@ -59,10 +59,8 @@ def list_runs(request: ApiRequest[QueryFields]) -> RunList:
     return RunList(str(index.path), index.refresh())
 
 
-class RunQuery(QueryFields):
+class RunQuery(RunFields, forbid_unknown_fields=False):
     """The query string of a request about a run."""
-
-    run: RunPath
 
 
 class RunDetails(msgspec.Struct):

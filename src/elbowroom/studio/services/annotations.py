@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ FILE_NAME = "studio.json"
 FIELD_TYPES: dict[str, type] = {"name": str, "note": str, "pid": int, "began": str, "asked": str, "trashed": str}
 #: Size of the file; what is longer is damaged.
 _MAX_FILE_BYTES = 1 << 16
+_WRITE_LOCK = threading.Lock()
 
 
 def read_annotations(path: Path) -> dict[str, Any]:
@@ -29,9 +31,8 @@ def read_annotations(path: Path) -> dict[str, Any]:
 
 
 def write_annotations(path: Path, **changes: Any) -> None:
-    """Change some annotations, None removes one; the file is replaced atomically."""
-    annotations = read_annotations(path) | changes
-    text = json.dumps({name: value for name, value in annotations.items() if value is not None}, ensure_ascii=False)
+    """Change some annotations, None removes one; the file is replaced atomically, by one request at a time."""
     # Mode x never writes through a link that somebody has put in this place.
-    with atomic_path(path / FILE_NAME) as temporary, temporary.open("x", encoding="utf-8") as file:
-        file.write(text + "\n")
+    with _WRITE_LOCK, atomic_path(path / FILE_NAME) as temporary, temporary.open("x", encoding="utf-8") as file:
+        annotations = {name: value for name, value in (read_annotations(path) | changes).items() if value is not None}
+        file.write(json.dumps(annotations, ensure_ascii=False) + "\n")
