@@ -31,3 +31,16 @@ def test_scale_of_columns_and_number_of_examples_searched():
     assert find_nearest_examples(x, InMemorySplit(rows), k=1, scale=torch.tensor([1.0, 100.0])).index.item() == 0
     assert find_nearest_examples(x, InMemorySplit(torch.rand(5000, 2)), k=9, max_examples=1000).n_searched == 1024
     assert find_nearest_examples(x, InMemorySplit(rows), k=9).x.shape == (1, 2, 2)
+
+
+def test_missing_values_are_left_out_of_distances():
+    """As if each pair had only the columns that both have."""
+    generator = torch.Generator().manual_seed(0)
+    x, rows = torch.randn(5, 4, generator=generator), torch.randn(40, 4, generator=generator)
+    rows[torch.rand(40, 4, generator=generator) < 0.3] = torch.nan
+    x[0, 1] = torch.nan
+    nearest = find_nearest_examples(x, InMemorySplit(rows), k=3)
+    differences = (x[:, None] - rows[None]).square().nan_to_num(0.0).sum(-1).sqrt()
+    expected = differences.sort(dim=1, stable=True)
+    assert torch.equal(nearest.index, expected.indices[:, :3])
+    torch.testing.assert_close(nearest.distance, expected.values[:, :3])

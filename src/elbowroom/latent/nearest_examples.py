@@ -32,6 +32,8 @@ def find_nearest_examples(
 ) -> NearestExamples:
     r"""Return the k examples of a split nearest to each of x, by :math:`\sqrt{\sum_i ((x_i - x'_i)/s_i)^2}`.
 
+    Values that are missing (NaN) in one of the two are left out of the sum.
+
     Args:
         x: the queries, (n, *shape).
         split: the examples to search.
@@ -49,11 +51,11 @@ def find_nearest_examples(
     best_x, distance = x[:, None][:, :0], torch.empty(len(x), 0)
     index = torch.empty(len(x), 0, dtype=torch.long)
     for batch in split.batches(1024):
-        d = torch.cdist((x / s).flatten(1), (batch.x.cpu() / s).flatten(1))
+        d = _present_distance((x / s).flatten(1), (batch.x.cpu() / s).flatten(1))
         positions = d.topk(min(k, d.shape[1]), largest=False).indices
         # Distances again, from differences: by cdist's products that of an exact copy would not be 0.
         candidates = batch.x.cpu()[positions]
-        d = ((candidates - x[:, None]) / s).flatten(2).norm(dim=-1)
+        d = ((candidates - x[:, None]) / s).nan_to_num(0.0).flatten(2).norm(dim=-1)
         all_x, all_distance = torch.cat((best_x, candidates), 1), torch.cat((distance, d), 1)
         all_index = torch.cat((index, batch.index.cpu()[positions]), 1)
         order = all_distance.argsort(dim=1, stable=True)[:, :k]
@@ -63,3 +65,12 @@ def find_nearest_examples(
         if searched >= max_examples:
             break
     return NearestExamples(best_x, distance, index, searched)
+
+
+def _present_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Return distances of all pairs (n, m) of rows (n, D) and (m, D), over the values that both have."""
+    if not (a.isnan().any() or b.isnan().any()):
+        return torch.cdist(a, b)
+    has_a, has_b = (~a.isnan()).to(a.dtype), (~b.isnan()).to(b.dtype)
+    a, b = a.nan_to_num(0.0), b.nan_to_num(0.0)
+    return (a.square() @ has_b.T - 2 * a @ b.T + has_a @ b.square().T).clamp_min(0).sqrt()

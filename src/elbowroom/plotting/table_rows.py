@@ -24,6 +24,8 @@ STANDARDIZATION_EXAMPLES = 5000
 def column_stats(view: RunView) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each value of a table's rows over the training split: (*shape) each.
 
+    Missing values (NaN) do not count.
+
     Raises:
         ValueError: examples are neither images nor rows.
     """
@@ -35,7 +37,8 @@ def column_stats(view: RunView) -> tuple[Tensor, Tensor]:
 
     def measure() -> tuple[Tensor, Tensor]:
         x = view.get_split("train")[1].first(STANDARDIZATION_EXAMPLES).x.cpu()
-        return x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
+        mean = x.nanmean(0)
+        return mean, (x - mean).square().nanmean(0).sqrt().clamp_min(1e-6)
 
     return view.get_or_compute("column stats", measure)
 
