@@ -16,14 +16,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 class Server:
     """``elbowroom studio`` on a folder, started as from a terminal."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, environment=os.environ):
+        self.folder, self.environment = folder, environment
         self.start()
 
     def start(self, port="0"):
         command = [sys.executable, "-m", "elbowroom", "studio", str(self.folder), "--port", port, "--no-browser"]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
+            command, stdout=subprocess.PIPE, text=True, env={**self.environment, "OMP_NUM_THREADS": "1"}
         )
         for line in self.process.stdout:
             if match := re.search(r"http://\S+", line):
@@ -49,7 +49,7 @@ def folder(tmp_path_factory, digits):
     path = tmp_path_factory.mktemp("studio") / "runs"
     for name, latent, lr in (("plane", 2, 3e-3), ("six", 6, 1e-3)):
         recipe = er.recipes.vae(digits.shape, latent=latent)
-        er.fit(*recipe, digits, epochs=8, lr=lr, out=path / name)
+        er.fit(*recipe, digits, epochs=8, lr=lr, out=path / name, max_overhead=1)
     return path
 
 

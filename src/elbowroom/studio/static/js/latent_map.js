@@ -1,6 +1,6 @@
 // Latent map: the kit's plane of points with a marker to drag, pan, zoom and lasso.
 
-import { classColor, createPlane, cssColor, drawMarker, drawPin, h } from "/static/kit.js";
+import { MAX_CLASS_COLORS, classColor, createPlane, cssColor, drawMarker, drawPin, h } from "/static/kit.js";
 import { oncePerFrame } from "./dom.js";
 
 /** How far from a point the pointer hits it, in pixels: hovering and pressing. */
@@ -40,7 +40,8 @@ export class LatentMap {
   /** An image under the points, and the range that it covers: {image, x, y}. */
   backdrop = null;
   tool = "move";
-  #axes = ["", ""];
+  /** The names of the axes, the coordinates of the points, and the range of most of them. */
+  #shown = null;
   #zoom = { factor: 1, center: null };
   #loop = [];
   #touches = new Map();
@@ -73,7 +74,8 @@ export class LatentMap {
   /** Show new points under axes with these names, all of them in view. */
   setPoints(points, labels, axes) {
     Object.assign(this, { points, labels, hidden: new Set(), selected: new Set(), pins: {}, backdrop: null });
-    this.#axes = axes;
+    const [x, y] = [0, 1].map((k) => points.map((point) => point[k]));
+    this.#shown = { axes, x, y, box: [coreRange(x), coreRange(y)] };
     this.fitView();
   }
 
@@ -84,36 +86,36 @@ export class LatentMap {
     this.handlers.onViewChange();
   }
 
-  /** Zoom about a position on the canvas, by default its middle. */
-  zoom(factor, at = null) {
-    const before = this.plane.frame();
-    const pixel = at ?? [before.w / 2, before.h / 2];
-    const kept = before.toPlane(pixel);
-    this.#zoom.factor = Math.min(Math.max(this.#zoom.factor * factor, ZOOM_RANGE[0]), ZOOM_RANGE[1]);
-    this.#showView();
-    // The position under the pointer stays there.
-    const moved = this.plane.frame().toPlane(pixel);
-    this.#pan([kept[0] - moved[0], kept[1] - moved[1]]);
+  /** Zoom about a position on the canvas, which stays where it is; by default its middle. */
+  zoom(by, at = null) {
+    const { w, h: height, perPixel, toPlane } = this.plane.frame();
+    const [x, y] = at ?? [w / 2, height / 2];
+    const [px, py] = toPlane([x, y]);
+    const factor = Math.min(Math.max(this.#zoom.factor * by, ZOOM_RANGE[0]), ZOOM_RANGE[1]);
+    const next = (perPixel * this.#zoom.factor) / factor;
+    this.#zoomTo(factor, [px - (x - w / 2) * next, py + (y - height / 2) * next]);
     this.handlers.onViewChange();
   }
 
-  /** Move the visible range by a distance on the plane. */
-  #pan([dx, dy], from = this.plane.frame().center) {
-    this.#zoom.center = [from[0] + dx, from[1] + dy];
+  #zoomTo(factor, center) {
+    // The plane's frame follows at once, its drawing with the next frame of the page.
+    Object.assign(this.#zoom, { factor, center });
     this.redraw();
   }
 
   #showView() {
-    const x = this.points.map((point) => point[0]);
-    const y = this.points.map((point) => point[1]);
+    if (!this.#shown) return;
+    const { axes, x, y, box } = this.#shown;
     const isFaint = (i) => this.selected.size > 0 && !this.selected.has(i);
     const points = { x, y, color: this.#pointColors(), isFaint, isHidden: (i) => this.hidden.has(this.labels?.[i]) };
-    this.plane.setView({ axes: this.#axes, points, box: [coreRange(x), coreRange(y)], zoom: this.#zoom });
+    this.plane.setView({ axes, points, box, zoom: this.#zoom });
   }
 
   #pointColors() {
     const unlabeled = cssColor("model");
-    return (i) => (this.labels?.[i] >= 0 ? classColor(this.labels[i]) : unlabeled);
+    // A color is looked up once, not for every point.
+    const colors = Array.from({ length: MAX_CLASS_COLORS }, (_, label) => classColor(label));
+    return (i) => (this.labels?.[i] >= 0 ? colors[this.labels[i] % MAX_CLASS_COLORS] : unlabeled);
   }
 
   // ---- Gestures
@@ -158,7 +160,8 @@ export class LatentMap {
     this.handlers.onHover(null);
     const { toPlane, perPixel } = this.plane.frame();
     if (tool === "move") this.handlers.onMove(toPlane(at));
-    if (tool === "pan") this.#pan([(start[0] - at[0]) * perPixel, (at[1] - start[1]) * perPixel], center);
+    const offset = [(start[0] - at[0]) * perPixel, (at[1] - start[1]) * perPixel];
+    if (tool === "pan") this.#zoomTo(this.#zoom.factor, [center[0] + offset[0], center[1] + offset[1]]);
     if (tool === "lasso") this.#loop.push(at);
     this.draw();
   }
