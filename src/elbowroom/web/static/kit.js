@@ -566,86 +566,8 @@ export function createPlane(host, { label, role = "img", drawOver = () => {}, dr
   const [left, below] = [h("div.left", { "aria-hidden": "true" }), h("div.below", { "aria-hidden": "true" })];
   host.append(unit, h("div.plot", {}, left, area, below, axis));
   let [view, positions, animation] = [null, [], 0];
-
   /** Sizes and conversions of the plane as it is now. */
-  function frame() {
-    const [w, h] = [area.clientWidth, area.clientHeight];
-    const [[x0, x1], [y0, y1]] = view.box;
-    const inner = (size) => Math.max(size - 2 * PLANE_MARGIN_PX, 1);
-    const { factor = 1, center = null } = view.zoom ?? {};
-    const perPixel = (Math.max((x1 - x0) / inner(w), (y1 - y0) / inner(h)) || 1) / factor;
-    const [cx, cy] = center ?? [(x0 + x1) / 2, (y0 + y1) / 2];
-    const [low, high] = [cx - (w / 2) * perPixel, cy + (h / 2) * perPixel];
-    return {
-      w,
-      h,
-      perPixel,
-      center: [cx, cy],
-      x: [low, low + w * perPixel],
-      y: [high - h * perPixel, high],
-      toScreen: ([x, y]) => [(x - low) / perPixel, (high - y) / perPixel],
-      toPlane: ([x, y]) => [low + x * perPixel, high - y * perPixel],
-    };
-  }
-
-  function labelAxes(f, horizontal, vertical) {
-    const labels = ({ values, step }, side, [low, high]) => {
-      const texts = formatTicks(values, step);
-      const place = (v) => `${(100 * (v - low)) / (high - low)}%`;
-      return values.map((v, i) => h("span", { style: { [side]: place(v) } }, texts[i]));
-    };
-    left.replaceChildren(...labels(vertical, "bottom", f.y));
-    below.replaceChildren(...labels(horizontal, "left", f.x));
-    const longest = Math.max(...formatTicks(vertical.values, vertical.step).map((text) => text.length));
-    left.style.width = `${Math.max(2.4, 0.58 * longest + 1)}em`;
-    [axis.textContent, unit.textContent] = view.axes;
-  }
-
-  function drawGrid(pen, f, horizontal, vertical) {
-    pen.strokeStyle = cssColor("grid");
-    pen.lineWidth = 1;
-    pen.beginPath();
-    for (const v of vertical.values) line(pen, [0, f.toScreen([0, v])[1]], [f.w, f.toScreen([0, v])[1]]);
-    for (const v of horizontal.values) line(pen, [f.toScreen([v, 0])[0], 0], [f.toScreen([v, 0])[0], f.h]);
-    pen.stroke();
-  }
-  const line = (pen, from, to) => {
-    pen.moveTo(...from);
-    pen.lineTo(...to);
-  };
-
-  function drawPoints(pen, f) {
-    const { color, isFaint = () => false, isHidden = () => false } = view.points;
-    const radius = pointRadius(positions.length, f.w);
-    const shown = positions.map((_, i) => i).filter((i) => !isHidden(i));
-    pen.lineWidth = 0.7;
-    pen.strokeStyle = cssColor("ring");
-    pen.globalAlpha = 0.4;
-    const idle = cssColor("idle");
-    drawDots(pen, shown.filter(isFaint), radius * 0.7, () => idle);
-    pen.globalAlpha = 0.92;
-    const vivid = shown.filter((i) => !isFaint(i));
-    for (let from = 0; from < vivid.length; from += POINTS_AT_ONCE)
-      drawDots(pen, vivid.slice(from, from + POINTS_AT_ONCE), radius, color);
-    pen.globalAlpha = 1;
-  }
-
-  /** Draw circles at the positions of some points, those of each color as one path. */
-  function drawDots(pen, indices, radius, color) {
-    const paths = new Map();
-    for (const i of indices) {
-      const name = color(i);
-      if (!paths.has(name)) paths.set(name, new Path2D());
-      const [x, y] = positions[i];
-      paths.get(name).moveTo(x + radius, y);
-      paths.get(name).arc(x, y, radius, 0, 2 * Math.PI);
-    }
-    for (const [name, path] of paths) {
-      pen.fillStyle = name;
-      pen.fill(path);
-      pen.stroke(path);
-    }
-  }
+  const frame = () => planeFrame(area, view);
 
   function drawBackground() {
     const f = frame();
@@ -659,9 +581,10 @@ export function createPlane(host, { label, role = "img", drawOver = () => {}, dr
     pen.clearRect(0, 0, f.w, f.h);
     drawUnder(pen, f);
     const [horizontal, vertical] = [ticks(...f.x, f.w > 480 ? 8 : 5), ticks(...f.y, 6)];
-    labelAxes(f, horizontal, vertical);
+    labelTicks(left, below, f, horizontal, vertical);
+    [axis.textContent, unit.textContent] = view.axes;
     drawGrid(pen, f, horizontal, vertical);
-    if (view.points) drawPoints(pen, f);
+    if (view.points) drawPoints(pen, f.w, view.points, positions);
   }
 
   /** Draw what lies over the points anew. */
@@ -730,29 +653,114 @@ export function createPlane(host, { label, role = "img", drawOver = () => {}, dr
     /** Where a point is on the canvas, in pixels. */
     pointPosition: (i) => positions[i],
     /** The index of the point nearest to a position on the canvas within `reach` pixels, or -1. */
-    pointAt(position, reach) {
-      if (!view?.points) return -1;
-      const { isFaint = () => false, isHidden = () => false } = view.points;
-      let [best, least] = [-1, reach * reach];
-      positions.forEach(([x, y], i) => {
-        const distance = (x - position[0]) ** 2 + (y - position[1]) ** 2;
-        if (distance < least && !isFaint(i) && !isHidden(i)) [best, least] = [i, distance];
-      });
-      return best;
-    },
+    pointAt: (position, reach) => (view?.points ? pointWithin(positions, view.points, position, reach) : -1),
     /** The index of the nearest point in a direction, as the arrow keys move; the same point where there is none. */
-    pointTowards([dx, dy], from) {
-      const isFaint = view.points.isFaint ?? (() => false);
-      const [x, y] = from >= 0 ? positions[from] : [area.clientWidth / 2, area.clientHeight / 2];
-      let [best, least] = [from, Infinity];
-      positions.forEach(([a, b], i) => {
-        const ahead = (a - x) * dx + (b - y) * dy;
-        const cost = ahead + 3 * (Math.abs((a - x) * dy) + Math.abs((b - y) * dx));
-        if (i !== from && !isFaint(i) && ahead > 0.01 && cost < least) [best, least] = [i, cost];
-      });
-      return best;
+    pointTowards(direction, from) {
+      const start = from >= 0 ? positions[from] : [area.clientWidth / 2, area.clientHeight / 2];
+      return pointAhead(positions, view.points, direction, start, from);
     },
   };
+}
+
+/** Sizes and conversions of a plane that shows a box of the latent space in an area. */
+function planeFrame(area, { box, zoom }) {
+  const [w, h] = [area.clientWidth, area.clientHeight];
+  const [[x0, x1], [y0, y1]] = box;
+  const inner = (size) => Math.max(size - 2 * PLANE_MARGIN_PX, 1);
+  const { factor = 1, center = null } = zoom ?? {};
+  const perPixel = (Math.max((x1 - x0) / inner(w), (y1 - y0) / inner(h)) || 1) / factor;
+  const [cx, cy] = center ?? [(x0 + x1) / 2, (y0 + y1) / 2];
+  const [low, high] = [cx - (w / 2) * perPixel, cy + (h / 2) * perPixel];
+  return {
+    w,
+    h,
+    perPixel,
+    center: [cx, cy],
+    x: [low, low + w * perPixel],
+    y: [high - h * perPixel, high],
+    toScreen: ([x, y]) => [(x - low) / perPixel, (high - y) / perPixel],
+    toPlane: ([x, y]) => [low + x * perPixel, high - y * perPixel],
+  };
+}
+
+/** Write the labels of ticks beside a plane. */
+function labelTicks(left, below, f, horizontal, vertical) {
+  const labels = ({ values, step }, side, [low, high]) => {
+    const texts = formatTicks(values, step);
+    const place = (v) => `${(100 * (v - low)) / (high - low)}%`;
+    return values.map((v, i) => h("span", { style: { [side]: place(v) } }, texts[i]));
+  };
+  left.replaceChildren(...labels(vertical, "bottom", f.y));
+  below.replaceChildren(...labels(horizontal, "left", f.x));
+  const longest = Math.max(...formatTicks(vertical.values, vertical.step).map((text) => text.length));
+  left.style.width = `${Math.max(2.4, 0.58 * longest + 1)}em`;
+}
+
+function drawGrid(pen, f, horizontal, vertical) {
+  pen.strokeStyle = cssColor("grid");
+  pen.lineWidth = 1;
+  pen.beginPath();
+  for (const v of vertical.values) line(pen, [0, f.toScreen([0, v])[1]], [f.w, f.toScreen([0, v])[1]]);
+  for (const v of horizontal.values) line(pen, [f.toScreen([v, 0])[0], 0], [f.toScreen([v, 0])[0], f.h]);
+  pen.stroke();
+}
+
+function line(pen, from, to) {
+  pen.moveTo(...from);
+  pen.lineTo(...to);
+}
+
+/** Draw points at their positions, the faint ones below. */
+function drawPoints(pen, width, points, positions) {
+  const { color, isFaint = () => false, isHidden = () => false } = points;
+  const radius = pointRadius(positions.length, width);
+  const shown = positions.map((_, i) => i).filter((i) => !isHidden(i));
+  pen.lineWidth = 0.7;
+  pen.strokeStyle = cssColor("ring");
+  pen.globalAlpha = 0.4;
+  const idle = cssColor("idle");
+  drawDots(pen, positions, shown.filter(isFaint), radius * 0.7, () => idle);
+  pen.globalAlpha = 0.92;
+  const vivid = shown.filter((i) => !isFaint(i));
+  for (let from = 0; from < vivid.length; from += POINTS_AT_ONCE)
+    drawDots(pen, positions, vivid.slice(from, from + POINTS_AT_ONCE), radius, color);
+  pen.globalAlpha = 1;
+}
+
+/** Draw circles at the positions of some points, those of each color as one path. */
+function drawDots(pen, positions, indices, radius, color) {
+  const paths = new Map();
+  for (const i of indices) {
+    const name = color(i);
+    if (!paths.has(name)) paths.set(name, new Path2D());
+    const [x, y] = positions[i];
+    paths.get(name).moveTo(x + radius, y);
+    paths.get(name).arc(x, y, radius, 0, 2 * Math.PI);
+  }
+  for (const [name, path] of paths) {
+    pen.fillStyle = name;
+    pen.fill(path);
+    pen.stroke(path);
+  }
+}
+
+function pointWithin(positions, { isFaint = () => false, isHidden = () => false }, [x, y], reach) {
+  let [best, least] = [-1, reach * reach];
+  positions.forEach(([a, b], i) => {
+    const distance = (a - x) ** 2 + (b - y) ** 2;
+    if (distance < least && !isFaint(i) && !isHidden(i)) [best, least] = [i, distance];
+  });
+  return best;
+}
+
+function pointAhead(positions, { isFaint = () => false, isHidden = () => false }, [dx, dy], [x, y], from) {
+  let [best, least] = [from, Infinity];
+  positions.forEach(([a, b], i) => {
+    const ahead = (a - x) * dx + (b - y) * dy;
+    const cost = ahead + 3 * (Math.abs((a - x) * dy) + Math.abs((b - y) * dx));
+    if (i !== from && !isFaint(i) && !isHidden(i) && ahead > 0.01 && cost < least) [best, least] = [i, cost];
+  });
+  return best;
 }
 
 /** Draw the ring around the place that is decoded. */
