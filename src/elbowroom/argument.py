@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from inspect import Parameter, formatannotation
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from elbowroom import errors
+
+T = TypeVar("T")
 
 #: The default of a required argument.
 REQUIRED = Parameter.empty
@@ -171,6 +173,11 @@ def convert_options(config: Any) -> None:
         object.__setattr__(config, name, argument.convert(getattr(config, name)))
 
 
+def config_from(config_class: Callable[..., T], values: Mapping[str, Any]) -> T:
+    """Return the settings of this dataclass that are among these values; the others have their defaults."""
+    return config_class(**{name: values[name] for name in arguments_of(config_class) if name in values})
+
+
 def takes_options(config_class: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
     """Let a function with a parameter ``config`` take the fields of this dataclass as keyword arguments too.
 
@@ -199,7 +206,10 @@ def takes_options(config_class: Callable[..., Any]) -> Callable[[Callable[..., A
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            given = signature.bind(*args, **kwargs).arguments
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError as error:
+                raise TypeError(f"{function.__name__}() {error}") from None
             changed = {name: given.pop(name) for name in options if name in given}
             config = given.pop("config", None)
             return function(**given, config=replace(config or config_class(), **changed))

@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from elbowroom.runs import record
+import pytest
+
+from elbowroom.runs import TrainConfig, record
 
 
 def test_recorded_command_can_be_pasted(monkeypatch):
@@ -29,3 +31,23 @@ def test_commit_of_a_surrounding_repository_is_not_recorded(tmp_path, monkeypatc
         (tmp_path / folder).mkdir(parents=True)
         monkeypatch.setattr(record, "__file__", str(tmp_path / folder / "runs" / "record.py"))
         assert (record.provenance()["commit"] is not None) == is_own
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"lr": "fast"}, "in its field 'training' lr='fast': expected a number; restore it"),
+        ({"batch_size": 0}, "in its field 'training' batch_size=0: expected a whole number, at least 1"),
+        ({"seed": None}, "its field 'training.seed' is null"),
+        ({"seed": -1, "report": ...}, ""),
+    ],
+)
+def test_settings_of_a_record_are_checked_and_those_that_are_missing_have_their_defaults(changed, words):
+    training = TrainConfig(epochs=1, device="cpu").record | {"callbacks": [], "products": "default"} | changed
+    training = {name: value for name, value in training.items() if value is not ...}
+    content = {"recipe": None, "arguments": None, "shape": [2], "data": {}, "training": training}
+    if words:
+        with pytest.raises(ValueError, match=words):
+            record.parse_record(content, Path("recipe.json"))
+    else:
+        assert record.parse_record(content, Path("recipe.json"))["training"] == training | {"report": True}

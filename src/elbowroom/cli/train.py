@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.argument import arguments_of
+from elbowroom.argument import config_from
 from elbowroom.cli import options
 from elbowroom.recipes.registry import Recipe, all_recipes, find
 from elbowroom.runs.settings import TrainConfig, callback_records, train_options
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
-
-T = TypeVar("T")
 
 #: Options of ``train`` that are no settings of the training or its data.
 _OTHER_OPTIONS = (
@@ -88,15 +86,11 @@ def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
         name: flag_values[name] for name, argument in recipe.arguments.items() if flag_values[name] != argument.default
     }
     distributed.init_process_group()
-    data = load_data(flag_values["data"], _make_config(DataConfig, flag_values))
+    data = load_data(flag_values["data"], config_from(DataConfig, flag_values))
     torch.manual_seed(flag_values["seed"])
     callbacks = from_record(callback_records(flag_values))
-    config = _make_config(TrainConfig, flag_values)
+    config = config_from(TrainConfig, flag_values)
     return fit(*recipe(data.shape, **arguments), data, config, out=flag_values["out"], callbacks=callbacks)
-
-
-def _make_config(config_class: type[T], values: dict[str, Any]) -> T:
-    return config_class(**{name: values[name] for name in arguments_of(config_class) if name in values})
 
 
 def print_report(run: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from elbowroom.argument import arguments_of
+from elbowroom.argument import config_from
 from elbowroom.comparing.discover import find_entries
 from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry, find_evaluation_split
 from elbowroom.comparing.pca import describe_reconstruction, pca, reconstruction_nats
@@ -116,7 +116,7 @@ def _train_missing(missing: dict[str, tuple[Settings, Entry]], folder: Path, log
         torch.manual_seed(settings["seed"])
         arguments = {k: v for k, v in settings.items() if k in recipe.arguments} | AUTOENCODERS[settings["baseline"]]
         model, objective = recipe(entry.data.shape, **arguments)
-        config = TrainConfig(**{name: training[name] for name in arguments_of(TrainConfig) if name != "pass_state"})
+        config = config_from(TrainConfig, training | {"pass_state": False})
         callbacks = _rebuild_callbacks(training["callbacks"])
         return fit(model, objective, entry.data, config, seed=settings["seed"], out=out, callbacks=callbacks)
 

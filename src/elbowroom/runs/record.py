@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from elbowroom import __version__
-from elbowroom.argument import arguments_of
+from elbowroom.argument import config_from
 from elbowroom.deprecation import upgrade_record
 from elbowroom.runs.settings import TrainConfig
 
 Record = dict[str, Any]
 
+#: The settings that version 0.1 wrote; a later one that is missing has its default.
+FIRST_SETTINGS = (
+    *("epochs", "steps", "batch_size", "lr", "optimizer", "device", "watch", "pass_state"),
+    *("accumulate", "checkpoint_every", "on_nan", "precision"),
+)
 #: The fields that a record must have, nested ones with a dot, and their types.
 REQUIRED_FIELDS: dict[str, Any] = {
     "recipe": str | None,
@@ -28,12 +33,9 @@ REQUIRED_FIELDS: dict[str, Any] = {
     "training": dict,
     "training.callbacks": list,
     "training.products": str,
+    "training.seed": int,
+    **{f"training.{name}": object for name in FIRST_SETTINGS},
 }
-#: The settings of a training that every record has; the others have their defaults where they are missing.
-REQUIRED_SETTINGS = (
-    *("epochs", "steps", "batch_size", "lr", "optimizer", "seed", "device", "watch", "pass_state"),
-    *("accumulate", "checkpoint_every", "on_nan", "precision"),
-)
 
 
 def read_record(file: Path) -> Record:
@@ -72,30 +74,18 @@ def check_record(record: Any, file: Path) -> None:
     for field, kind in REQUIRED_FIELDS.items():
         *parents, name = field.split(".")
         fields = record[parents[0]] if parents else record
-        _require_field(fields, name, field, file)
+        if name not in fields:
+            raise ValueError(f"{file} is damaged: it lacks the field '{field}'; restore it")
         if not isinstance(fields[name], kind):
-            raise _wrong_field(fields[name], field, file)
-    training = record["training"]
-    for name in REQUIRED_SETTINGS:
-        _require_field(training, name, f"training.{name}", file)
-    for name, argument in arguments_of(TrainConfig).items():
-        try:
-            argument.convert(training.get(name, argument.default))
-        except ValueError:
-            raise _wrong_field(training[name], f"training.{name}", file) from None
+            raise ValueError(f"{file} is damaged: its field '{field}' is {json.dumps(fields[name])[:40]}; restore it")
+    try:
+        config_from(TrainConfig, record["training"] | {"seed": 0})  # version 0.1 took any seed
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged: in its field 'training' {error}; restore it") from None
     if not all(isinstance(n, int) and n > 0 for n in record["shape"]):
         raise ValueError(f"{file} is damaged: its field 'shape' is {record['shape']}, not sizes; restore it")
     if record["recipe"] is not None and record["arguments"] is None:
         raise ValueError(f"{file} is damaged: its field 'arguments' is null; restore it")
-
-
-def _require_field(fields: Record, name: str, path: str, file: Path) -> None:
-    if name not in fields:
-        raise ValueError(f"{file} is damaged: it lacks the field '{path}'; restore it")
-
-
-def _wrong_field(value: Any, path: str, file: Path) -> ValueError:
-    return ValueError(f"{file} is damaged: its field '{path}' is {json.dumps(value)[:40]}; restore it")
 
 
 def provenance() -> Record:
