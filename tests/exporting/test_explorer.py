@@ -54,6 +54,12 @@ def test_the_page_is_one_file_that_asks_for_nothing(run, tmp_path, chromium):
     assert np.abs(got - want.numpy()).max() < 2  # the latent on the page has three digits
     plane.press("ArrowRight")
     assert page.inner_text("#read") != ""
+    page.click("#mean")
+    centre = json.loads(text.partition('id="data">')[2].partition("</script>")[0])["codes"]["centre"]
+    shown = [float(v.replace("−", "-")) for v in page.inner_text("#read").removeprefix("z = ").split(", ")]
+    assert shown == pytest.approx(centre, rel=0.01, abs=1e-3)
+    outputs = page.locator(".dial output").all_inner_texts()
+    assert sorted(float(v.replace("−", "-")) for v in outputs) == pytest.approx(sorted(centre), abs=0.0051)
     page.click("#draw")
     page.click("#pin-1")
     page.click("#play")
