@@ -1,6 +1,7 @@
 """Marks as HTML: what is drawn by the script is in the page's data, what is read is text."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from hypothesis import given
@@ -10,6 +11,7 @@ from elbowroom.plotting.figure import Bars, Chart, ImageGrid, Line
 from elbowroom.plotting.registry import PLOTS
 from elbowroom.web.charts import MAX_LINE_POINTS, MAX_NAMED_LINES, line_data
 from elbowroom.web.marks import MarkRenderer
+from elbowroom.web.render import environment, read_asset
 
 HOSTILE = "<b>\"'&"
 
@@ -85,3 +87,28 @@ def test_every_figure_of_the_report_can_be_rendered(digits, tmp_path):
             continue
         if plot.kind not in ("latents", "pca", "tsne"):
             assert marks.render(spec.marks)
+
+
+def test_a_new_mark_is_a_macro_of_its_name(monkeypatch):
+    """What a new kind of mark costs here: its macro in ``marks.html``."""
+
+    @dataclass(frozen=True)
+    class Verdict:
+        text: str
+
+    source = (
+        read_asset("templates/marks.html")
+        + "{% macro Verdict(mark) %}<p class=verdict>{{ mark.text }}</p>{% endmacro %}"
+    )
+    monkeypatch.setattr("elbowroom.web.marks.environment", lambda: SourceEnvironment(source))
+    assert MarkRenderer().render([Verdict(HOSTILE)]) == "<p class=verdict>&lt;b&gt;&#34;&#39;&amp;</p>"
+
+
+class SourceEnvironment:
+    """The environment of the pages, with another text of one template."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def get_template(self, name):
+        return environment().from_string(self.source)

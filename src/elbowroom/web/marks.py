@@ -34,8 +34,13 @@ class MarkRenderer:
     def render(self, marks: Sequence[Mark]) -> Markup:
         """Return charts side by side under one legend, then the other marks in their order."""
         charts = [mark for mark in marks if isinstance(mark, Chart)]
-        others = [RENDERERS[type(mark)](self, mark) for mark in marks if not isinstance(mark, Chart)]
+        others = [self._render_mark(mark) for mark in marks if not isinstance(mark, Chart)]
         return Markup("").join([self._render_charts(charts) if charts else "", *others])
+
+    def _render_mark(self, mark: Mark) -> Markup:
+        """Return a mark by its method in :data:`RENDERERS`; by the macro of its class's name where it has none."""
+        render = RENDERERS.get(type(mark))
+        return render(self, mark) if render else Markup(getattr(self._macros, type(mark).__name__)(mark))
 
     def chart(self, chart: Chart, data: dict[str, Any] | None = None) -> Markup:
         """Return one chart; ``data`` if not as :func:`chart_data` makes them."""
@@ -74,7 +79,7 @@ class MarkRenderer:
         return len(self.charts) - 1
 
 
-#: How each mark is rendered, but for charts, which share a legend.
+#: How the marks are rendered that need data, images or rules of the page; charts share a legend.
 RENDERERS: dict[type, Callable[[MarkRenderer, Any], Markup]] = {
     Bars: MarkRenderer.bars,
     ImageGrid: MarkRenderer.image_grid,
