@@ -124,6 +124,7 @@ def default_features(data: Data, seed: int = 0) -> Features:
     if path is not None:
         metadata = {"about": features.description, "hash": features.hash}
         with contextlib.suppress(OSError):  # without a cache it is trained again next time
+            path.parent.mkdir(parents=True, exist_ok=True)
             serialization.save(path, serialization.named_tensors(features.network), metadata)
     return features
 
