@@ -11,7 +11,7 @@ from typing import Any
 from elbowroom import distributed
 from elbowroom.deprecation import upgrade_settings
 from elbowroom.runs.run import Run
-from elbowroom.runs.settings import Settings
+from elbowroom.runs.settings import Settings, planned_length
 from elbowroom.serialization import atomic_path
 from elbowroom.sweeps.grid import name_points, parameter_grid
 from elbowroom.training import checkpoint
@@ -172,12 +172,8 @@ def _has_all_steps(run: Run) -> bool:
     """Whether a run without a final line in its metrics has taken all its steps, by its last checkpoint."""
     if not run.exists or run.is_damaged or not run.metrics() or run.state in STOPPED_STATES:
         return False
-    training, sizes = run.record["training"], run.record["data"].get("sizes") or {}
-    checkpoints = checkpoint.list_checkpoints(run)
-    if not checkpoints or not (training["steps"] or sizes.get("train")):
-        return False
-    steps: int = training["steps"] or training["epochs"] * -(-sizes["train"] // training["batch_size"])
-    return int(checkpoints[0].name.partition("-")[0]) >= steps
+    checkpoints, (_, steps) = checkpoint.list_checkpoints(run), planned_length(run.record, [])
+    return bool(checkpoints) and steps is not None and int(checkpoints[0].name.partition("-")[0]) >= steps
 
 
 def _summarize_point(point: SweepPoint) -> str:
