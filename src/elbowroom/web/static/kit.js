@@ -557,7 +557,7 @@ const TRANSITION_MS = 650;
  * @param {string} options.label  accessible name of the canvas
  * @param {string} [options.role]  of the canvas
  * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawOver]  draws what lies over the points
- * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawUnder]  draws what lies under all else
+ * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawUnder]  draws what lies under the points
  */
 export function createPlane(host, { label, role = "img", drawOver = () => {}, drawUnder = () => {} }) {
   const canvas = h("canvas", { tabIndex: 0, role, "aria-label": label });
@@ -579,11 +579,11 @@ export function createPlane(host, { label, role = "img", drawOver = () => {}, dr
     const pen = background.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, f.w, f.h);
-    drawUnder(pen, f);
     const [horizontal, vertical] = [ticks(...f.x, f.w > 480 ? 8 : 5), ticks(...f.y, 6)];
     labelTicks(left, below, f, horizontal, vertical);
     [axis.textContent, unit.textContent] = view.axes;
     drawGrid(pen, f, horizontal, vertical);
+    drawUnder(pen, f);
     if (view.points) drawPoints(pen, f.w, view.points, positions);
   }
 
