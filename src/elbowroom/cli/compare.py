@@ -166,9 +166,7 @@ def _print_grid(points: Any, out: str) -> None:
 @click.option("--sort", default="", help="a metric to order by, the best first: elbo, or one of evaluate, as mse")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table, and write no page")
 @click.option("--csv", "as_csv", is_flag=True, help="print CSV instead of a table, and write no page")
-def compare(
-    runs: tuple[str, ...], out: str | None, baselines: bool, sort: str, as_json: bool, as_csv: bool
-) -> None:
+def compare(runs: tuple[str, ...], out: str | None, baselines: bool, sort: str, as_json: bool, as_csv: bool) -> None:
     """Put runs side by side: a table of means over seeds, and a page with curves and images."""
     from elbowroom.comparing import compare
 
