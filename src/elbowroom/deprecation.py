@@ -201,6 +201,24 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
         "figures": "metrics",
         "seeds": "seed_summary",
     },
+    # After a colon, a function of the object; in parentheses, one that takes arguments, too.
+    "RunView": {
+        "column_stats": "elbowroom.plotting.table_rows:column_stats",
+        "describe_label": "elbowroom.plotting.traversals:describe_label()",
+        "dimension_name": "elbowroom.plotting.latent_ranking:dimension_name()",
+        "grayscale_note": "elbowroom.plotting.style:grayscale_note",
+        "has_standard_prior": "model.has_standard_prior",
+        "is_conditional": "model.is_conditional",
+        "is_quantized": "model.is_quantized",
+        "labels": "elbowroom.plotting.style:example_labels",
+        "latent_metrics": "elbowroom.plotting.latent_ranking:latent_metrics",
+        "latent_step": "elbowroom.plotting.traversals:latent_step",
+        "n_latents": "elbowroom.plotting.latent_ranking:n_latents",
+        "ranked_dimensions": "elbowroom.plotting.latent_ranking:ranked_dimensions",
+        "require_continuous": "elbowroom.plotting.latent_ranking:require_continuous()",
+        "standardize": "elbowroom.plotting.table_rows:standardize()",
+        "typical_index": "elbowroom.plotting.traversals:typical_index",
+    },
 }
 
 
@@ -255,12 +273,18 @@ def deprecated_getattr(module: str, stacklevel: int = 3) -> Callable[[str], Any]
 
 def renamed_attributes(class_name: str) -> Callable[[Any, str], Any]:
     """A class's ``__getattr__`` that gives the value of the new attribute for an old one, with a warning."""
+    import functools
+    import operator
 
     def getattribute(self: Any, name: str) -> Any:
         if (new := ATTRIBUTES[class_name].get(name)) is None:
             raise AttributeError(f"{class_name!r} object has no attribute {name!r}")
-        warn_renamed(f"{class_name}.{name}", new)
-        return getattr(self, new)
+        warn_renamed(f"{class_name}.{name}", new.replace(":", "."))
+        module, _, path = new.rpartition(":")
+        if not module:
+            return operator.attrgetter(path)(self)
+        function = getattr(importlib.import_module(module), path.removesuffix("()"))
+        return functools.partial(function, self) if path.endswith("()") else function(self)
 
     return getattribute
 

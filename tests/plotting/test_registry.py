@@ -128,3 +128,33 @@ def test_a_conditional_model_is_shown_with_the_labels_of_its_examples(digits, tm
         assert PLOTS[kind].build_spec(view).marks
     with pytest.raises(ValueError, match="no recipe made"):
         plot("samples", run)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("column_stats", None),
+        ("describe_label", (0,)),
+        ("dimension_name", (0,)),
+        ("grayscale_note", None),
+        ("has_standard_prior", None),
+        ("is_conditional", None),
+        ("is_quantized", None),
+        ("labels", None),
+        ("latent_metrics", None),
+        ("latent_step", None),
+        ("n_latents", None),
+        ("ranked_dimensions", None),
+        ("require_continuous", ()),
+        ("standardize", (torch.zeros(2, 13),)),
+        ("typical_index", None),
+    ],
+)
+def test_attributes_of_a_view_that_moved_to_the_figures_work_with_a_warning(views, name, arguments):
+    with pytest.warns(
+        DeprecationWarning, match=rf"RunView\.{name} is now called (elbowroom\.plotting|model)\.[a-z_.]+"
+    ):
+        value = getattr(views("table"), name)
+    assert callable(value) == (arguments is not None)
+    if arguments is not None:
+        value(*arguments)

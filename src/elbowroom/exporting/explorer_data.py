@@ -11,7 +11,7 @@ from torch import Tensor
 from elbowroom.exporting.modules import cycle_conditions
 from elbowroom.latent import principal_components
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
-from elbowroom.plotting.style import color_labels
+from elbowroom.plotting.style import example_labels
 from elbowroom.runs.run_view import RunView
 from elbowroom.web.render import round_digits, round_values
 
@@ -129,7 +129,7 @@ def _plane_data(
 
 
 def _label_data(view: RunView) -> dict[str, Any] | None:
-    labels = None if view.missing_data_reason else color_labels(view.batch.y, view.data.classes)
+    labels = None if view.missing_data_reason else example_labels(view)
     if labels is None:
         return None
     return {

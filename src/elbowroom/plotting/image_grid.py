@@ -19,11 +19,6 @@ TEXT_PX = 13
 MIN_IMAGE_PX = 56
 
 
-def grayscale_note(shape: Sequence[int]) -> str:
-    """Return a sentence on the grey values of images (C, H, W); empty for color images."""
-    return " Grey values run from 0, black, to 1, white." if shape[0] == 1 else ""
-
-
 def sample_grid(x: Tensor, caption: str = "", labels: Sequence[str] | None = None) -> Image.Image:
     """Draw samples (N, C, H, W) as a square grid, values clipped to [0, 1].
 

@@ -10,8 +10,8 @@ from elbowroom.data import freeze
 from elbowroom.latent import find_nearest_examples
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
-from elbowroom.plotting.image_grid import grayscale_note
 from elbowroom.plotting.registry import register_figure
+from elbowroom.plotting.style import grayscale_note
 from elbowroom.runs.run_view import RunView
 
 #: Reconstructions and samples of a table that are drawn as lines.
@@ -53,7 +53,7 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
     )
     caption = (
         f"Examples of the {view.split} split, and under each the mean of p(x|z) at its posterior mean."
-        f"{grayscale_note(view.model.shape)}"
+        f"{grayscale_note(view)}"
     )
     return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", [grid])
 
@@ -71,7 +71,7 @@ def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
     side = math.isqrt(n)
     images = view.samples(side * side).reshape(side, side, *view.model.shape)
     grid = ImageGrid(images, [""] * side, [""] * side, f"{side * side} samples", "means of p(x|z), z ~ p(z)")
-    caption = f"Means of p(x|z) for latents drawn from the prior.{grayscale_note(view.model.shape)}"
+    caption = f"Means of p(x|z) for latents drawn from the prior.{grayscale_note(view)}"
     return FigureSpec("Samples", caption, view.describe_samples(side * side), [grid])
 
 
@@ -102,4 +102,4 @@ def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
         f"nearest training examples, distance in {unit}",
         [["", *(f"{d:.2f}" for d in row)] for row in nearest.distance.tolist()],
     )
-    return FigureSpec("Nearest training examples", caption + grayscale_note(view.model.shape), protocol, [grid])
+    return FigureSpec("Nearest training examples", caption + grayscale_note(view), protocol, [grid])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from elbowroom import deprecation
 from elbowroom.plotting.figure import FigureSpec, Scatter
 from elbowroom.plotting.matplotlib_backend import draw_figure
-from elbowroom.plotting.style import color_labels
+from elbowroom.plotting.style import example_labels
 from elbowroom.registry import Registry
 from elbowroom.runs.run_view import RunView
 
@@ -47,7 +47,7 @@ class Plot:
         """Draw the figure with matplotlib; points have the colors of their labels."""
         spec = self.build_spec(view)
         has_points = any(isinstance(mark, Scatter) for mark in spec.marks)
-        return draw_figure(spec, color_labels(view.batch.y, view.data.classes) if has_points else None)
+        return draw_figure(spec, example_labels(view) if has_points else None)
 
 
 #: Every figure by its kind, in the order of a report.

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from elbowroom.runs.run_view import RunView
+
 #: Colors of the lines of a chart, by role (Okabe & Ito 2008).
 LINE_COLORS = {
     "train": "#0072B2",
@@ -101,3 +103,13 @@ def color_labels(y: Tensor | None, classes: tuple[str, ...] | None) -> ColorLabe
     if len(names) > len(CLASS_COLORS) or int(y.min()) < 0:
         return ColorLabels(y, (), "label, by number")
     return ColorLabels(y, names, "label")
+
+
+def example_labels(view: RunView) -> ColorLabels | None:
+    """Return how the labels of a view's examples are colored; None where there are none."""
+    return color_labels(view.batch.y, view.data.classes)
+
+
+def grayscale_note(view: RunView) -> str:
+    """Return a sentence on the grey values of images; empty for color images."""
+    return " Grey values run from 0, black, to 1, white." if view.model.shape[0] == 1 else ""

@@ -11,9 +11,9 @@ from elbowroom.formatting import format_count, format_number
 from elbowroom.latent import PATHS, decode_plane, interpolation, normal_quantiles, traversal
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
-from elbowroom.plotting.image_grid import grayscale_note
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions, require_continuous
 from elbowroom.plotting.registry import register_figure
+from elbowroom.plotting.style import grayscale_note
 from elbowroom.runs.run_view import RunView
 
 #: How far a traversal goes to either side, in steps of one standard deviation.
@@ -51,8 +51,8 @@ def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
         f"{dimension_name(view, 0)}, {view.latent_unit}",
         is_seamless=True,
     )
-    caption = f"The mean of p(x|z) all over the two-dimensional latent. {spacing}{grayscale_note(view.model.shape)}"
-    protocol = f"{n_per_axis} × {n_per_axis} latents{_describe_label(view, 0)}"
+    caption = f"The mean of p(x|z) all over the two-dimensional latent. {spacing}{grayscale_note(view)}"
+    protocol = f"{n_per_axis} × {n_per_axis} latents{describe_label(view, 0)}"
     return FigureSpec("The plane, decoded", caption, protocol, [grid])
 
 
@@ -62,13 +62,13 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
     require_continuous(view)
     order, scores, score_unit = ranked_dimensions(view)
     dims = order[: max_dimensions if view.has_images else MAX_TABLE_DIMENSIONS]
-    step, unit = _latent_step(view)
+    step, unit = latent_step(view)
     offsets = torch.linspace(-TRAVERSAL_REACH, TRAVERSAL_REACH, PATH_STEPS)
     i = typical_index(view)
     x = traversal(view.model, _unflattened_latent(view, i), dims, offsets * step[dims, None], view.label(i))
     protocol = (
         f"around the posterior mean of {view.example_name(i)}, which is nearest to the mean of all; "
-        f"{score_unit.split()[0]} over {view.describe_examples(len(view.latents))}{_describe_label(view, i)}"
+        f"{score_unit.split()[0]} over {view.describe_examples(len(view.latents))}{describe_label(view, i)}"
     )
     if not view.has_images:
         caption = (
@@ -80,7 +80,7 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
         return FigureSpec("Traversals", caption, protocol, charts)
     caption = (
         f"Each row moves one dimension of one latent and holds the others; sorted by {score_unit}, beside it. "
-        f"The middle column is the latent itself.{grayscale_note(view.model.shape)}"
+        f"The middle column is the latent itself.{grayscale_note(view)}"
     )
     rows = [f"{dimension_name(view, dim)}  {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
     columns = [format_number(round(offset, 1)) for offset in offsets.tolist()]
@@ -119,7 +119,7 @@ def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
         "position between the two latents, from 0 to 1",
         group_size=len(PATHS),
     )
-    caption += f" The examples stand at the ends.{grayscale_note(view.model.shape)}"
+    caption += f" The examples stand at the ends.{grayscale_note(view)}"
     return FigureSpec("Interpolations", caption, protocol, [grid])
 
 
@@ -128,14 +128,14 @@ def typical_index(view: RunView) -> int:
     return int((view.latents - view.latents.mean(0)).norm(dim=1).argmin())
 
 
-def _latent_step(view: RunView) -> tuple[Tensor, str]:
+def latent_step(view: RunView) -> tuple[Tensor, str]:
     """Return the size of a unit step in each latent dimension, (D,), and the name of that unit."""
     if view.model.has_standard_prior:
         return torch.ones(view.latents.shape[1]), view.latent_unit
     return view.latents.std(0, correction=0), "standard deviations of the latents"
 
 
-def _describe_label(view: RunView, i: int) -> str:
+def describe_label(view: RunView, i: int) -> str:
     """Return the label that latents are decoded with, as text; empty where there is none."""
     label = view.label(i)
     if label is None:

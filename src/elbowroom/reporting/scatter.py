@@ -7,7 +7,7 @@ from typing import Any
 from elbowroom.formatting import format_metric
 from elbowroom.plotting.figure import FigureSpec, Scatter
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
-from elbowroom.plotting.style import color_labels
+from elbowroom.plotting.style import example_labels
 from elbowroom.runs.run_view import RunView
 from elbowroom.web.image_grids import THUMBNAILS_PER_ROW, thumbnail_sheet
 from elbowroom.web.render import round_values
@@ -25,7 +25,7 @@ def scatter_data(view: RunView, specs: list[FigureSpec]) -> dict[str, Any]:
         view: the run.
         specs: figures of one :class:`~elbowroom.plotting.figure.Scatter` each, of the same examples.
     """
-    labels = color_labels(view.batch.y, view.data.classes)
+    labels = example_labels(view)
     projections = [_projection_data(spec) for spec in specs]
     data: dict[str, Any] = {
         "views": projections,

@@ -7,13 +7,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from elbowroom.data import Batch, Data, Split, freeze, load_data
 from elbowroom.data.image import is_image
+from elbowroom.deprecation import renamed_attributes
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.run import Run
@@ -245,6 +246,9 @@ class RunView:
             while len(self._results) > MAX_CACHED_RESULTS:
                 self._results.popitem(last=False)
         return result
+
+    if not TYPE_CHECKING:
+        __getattr__ = renamed_attributes("RunView")
 
 
 def _join_batches(batches: Iterator[Batch], n: int) -> Batch:
