@@ -31,7 +31,7 @@ TRAIN = [
     "--device",
     "cpu",
 ]
-TRAIN += ["--average", "0.9", "--schedule", "cosine", "--kl-warmup", "0.5", "--checkpoint-every", "7"]
+TRAIN += ["--average", "0.9", "--schedule", "cosine", "--kl-warmup", "0.5", "--no-report"]
 
 
 def train_whole(path, length, killed, monkeypatch):
@@ -50,9 +50,10 @@ def metrics_size(path):
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_random_moments_it_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
-    """Two players, averaged weights, a schedule, a warm-up, checkpoints within epochs: bit for bit."""
-    length = ["--epochs", "150"]
+@pytest.mark.parametrize("checkpoints", [["--checkpoint-every", "7"], []], ids=["within epochs", "by time"])
+def test_killed_at_twenty_random_moments_it_ends_as_if_it_had_not_been(tmp_path, monkeypatch, checkpoints):
+    """Two players, averaged weights, a schedule, a warm-up, both kinds of checkpoints: bit for bit."""
+    length = ["--epochs", "150", *checkpoints]
     rng, path = random.Random(0), tmp_path / "killed"
     for kill in range(20):
         is_run = (path / "recipe.json").exists()
@@ -70,12 +71,13 @@ def test_killed_at_twenty_random_moments_it_ends_as_if_it_had_not_been(tmp_path,
     assert same_weights(tmp_path / "whole" / "model.safetensors", path / "model.safetensors")
     whole, killed = (checkpoint.list_checkpoints(er.Run(tmp_path / name))[0] for name in ("whole", "killed"))
     assert same_weights(whole, killed)
+    assert same_weights(*(er.Run(tmp_path / name).best_weights for name in ("whole", "killed")))
     steps = [(row["step"], row.get("split")) for row in er.Run(path).metrics() if "split" in row]
     assert len(steps) == len(set(steps))
 
 
 def test_killed_once_it_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
-    length = ["--epochs", "40"]
+    length = ["--epochs", "40", "--checkpoint-every", "7"]
     path = tmp_path / "killed"
     process = start_cli(*TRAIN, *length, "--out", path)
     deadline = time.monotonic() + 60

@@ -84,5 +84,5 @@ def plan_validation(data: Data, watch: Sequence[str], batch_size: int, share: fl
     splits = [split for name in watch if (split := getattr(data, name)) is not None]
     if share >= 1 or not splits:
         return 1
-    cost = sum(BATCH_COST_STEPS * split.steps(batch_size) + SPLIT_COST_STEPS for split in splits)
+    cost: float = sum(BATCH_COST_STEPS * split.steps(batch_size) + SPLIT_COST_STEPS for split in splits)
     return math.ceil(cost / (SHARED_PART * max(share, 1e-9) * data.train.steps(batch_size)))
