@@ -79,7 +79,7 @@ def test_a_record_is_read_under_the_new_names():
 
 @pytest.mark.usefixtures("no_deprecations")
 def test_a_run_is_evaluated_to_the_same_figure():
-    found = er.evaluate(RUNS / "finished")
+    found = er.evaluate(RUNS / "finished", save=False)
     assert found["elbo"].value == pytest.approx(FINISHED_ELBO, abs=1e-3)
 
 
@@ -93,7 +93,7 @@ def test_a_run_that_was_cut_off_ends_where_it_would_have(runs):
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_run_has_its_report_and_its_diagnosis(runs, name):
-    assert "<svg" in write_report(runs / name, examples=40).read_text(encoding="utf-8")
+    assert 'data-chart="0"' in write_report(runs / name, examples=40).read_text(encoding="utf-8")
     assert er.doctor.examine(runs / name).performed_names
 
 
