@@ -58,7 +58,11 @@ class Decoder {
   }
 
   #startWorker() {
-    const source = `${createInterpreter};onmessage=({data:[program,weights]})=>{const run=createInterpreter(program,weights);onmessage=({data})=>postMessage(run(data));};`;
+    const source = `${createInterpreter}
+      onmessage = ({ data: [program, weights] }) => {
+        const decode = createInterpreter(program, weights);
+        onmessage = ({ data }) => postMessage(decode(data));
+      };`;
     this.#worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
     this.#worker.onmessage = (event) => this.#finish(event.data);
     this.#worker.onerror = (event) => {
@@ -454,8 +458,8 @@ function checkDecoder() {
     remaining -= 1;
     if (remaining) return;
     const largest = maxDifference.toExponential(1);
-    const words = `Checked just now against PyTorch on ${data.check.length} latents: the largest difference is ${largest}.`;
-    byId("check").textContent = words;
+    const what = `Checked just now against PyTorch on ${data.check.length} latents`;
+    byId("check").textContent = `${what}: the largest difference is ${largest}.`;
     document.body.dataset.checked = maxDifference;
   };
   data.check.forEach(({ inputs, x }, i) => {

@@ -14,7 +14,13 @@ const decodeFloats = (text) => new Float32Array(Uint8Array.from(atob(text), (c) 
 export class MapProjection {
   #latents;
 
-  /** @param {{points: number[][], map: ?{centre: number[], x: number[], y: number[]}, codes: string, dims: number}} map */
+  /**
+   * @param {object} map  the server's answer
+   * @param {number[][]} map.points
+   * @param {?{centre: number[], x: number[], y: number[]}} map.map
+   * @param {string} map.codes  latents as base64 of float32
+   * @param {number} map.dims
+   */
   constructor({ points, map, codes, dims }) {
     this.points = points;
     this.linear = map;

@@ -5,6 +5,8 @@ import { getJson } from "../api.js";
 import { select, slider, spaced, withErrors } from "../dom.js";
 import { flattenLatent } from "../latent_state.js";
 
+const CAVEAT = "Attributes that are correlated in the data are mixed in this direction.";
+
 export const attributePanel = {
   name: "attributes",
   label: "Attributes",
@@ -36,7 +38,7 @@ function createAttributePanel(latent) {
     const { vector, examples_with: n } = await getJson("/api/attribute", { run: latent.run, name: choice.value });
     direction = flattenLatent(vector);
     amount.disabled = false;
-    about.textContent = `The mean latent of ${formatNumber(n)} examples with it, minus that of those without. Attributes that are correlated in the data are mixed in this direction.`;
+    about.textContent = `The mean latent of ${formatNumber(n)} examples with it, minus that of those without. ${CAVEAT}`;
     restart();
   }
   const names = (model.attributes ?? model.labels).map((name) => [name, spaced(name)]);

@@ -11,7 +11,8 @@ const MAX_FILE_MB = 6;
 const ANOMALOUS = 95;
 const VERY_ANOMALOUS = 99;
 const HINT =
-  "Draw something, or drop an image: it is encoded, reconstructed, scored, and compared with the nearest training examples";
+  "Draw something, or drop an image: it is encoded, reconstructed, scored, " +
+  "and compared with the nearest training examples";
 const IMAGE_TYPES = "image/png,image/jpeg,image/webp";
 
 export const ownImagePanel = {

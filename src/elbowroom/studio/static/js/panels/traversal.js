@@ -44,7 +44,8 @@ function createTraversalPanel(latent) {
       );
   }, 350);
   latent.subscribe(update);
-  const hint = `The current latent in the middle, each of its most active dimensions moved by up to ${formatNumber(2 * reach, 2)} to either side.`;
+  const distance = `moved by up to ${formatNumber(2 * reach, 2)} to either side`;
+  const hint = `The current latent in the middle, each of its most active dimensions ${distance}.`;
   const menu = createExportMenu("/api/traverse", "traverse", ["png", "gif", "npz"], requestFields);
   const element = h("div", {}, h("p.quiet", {}, hint), table, menu);
   element.addEventListener("show", update);
