@@ -44,8 +44,8 @@ class Callback:
         is_on_every_rank: whether every process of a distributed training calls it, or the main process alone. One that
             changes the training must run on every rank; one that only reads and writes files need not.
         is_monitor: whether it only looks, so that the loop may leave out its hooks ``validation`` and ``epoch`` to stay
-            within ``max_overhead``, save at the last step. They come after those of other callbacks, in the main
-            process, with a random state of their own.
+            within ``max_overhead``, save at the last step. They come between the hooks ``validation`` and ``epoch`` of
+            other callbacks, in the main process, with a random state of their own.
 
     >>> class Stop(Callback):
     ...     def row(self, state):
@@ -114,6 +114,7 @@ class CallbackList:
         is_main = distributed.is_main_process()
         active = [c for c in self.callbacks if is_main or (c.is_on_every_rank and not c.is_monitor)]
         self._monitors = [callback for callback in active if callback.is_monitor]
+        self._monitored: dict[Any, int] = {}
         called = {name: [c for c in active if not (c.is_monitor and name in MONITOR_HOOKS)] for name in HOOKS}
         self._by_name = {name: [getattr(c, name) for c in called[name] if has_hook(c, name)] for name in HOOKS}
 
@@ -123,13 +124,15 @@ class CallbackList:
             hook(state)
 
     def monitor(self, state: State, names: Sequence[str], is_last: bool) -> None:
-        """Call these hooks of every monitor that the budget allows; at the last step, of all."""
+        """Call these hooks of every monitor that the budget allows; at the last step, of all. Each once a step."""
         for callback in self._monitors:
             hooks = [getattr(callback, name) for name in names if has_hook(callback, name)]
+            hooks = [hook for hook in hooks if self._monitored.get(hook) != state[STEP]]
             if hooks and (is_last or state[BUDGET].allows(callback)):
                 with state[BUDGET].charge(callback), torch.random.fork_rng():
                     for hook in hooks:
                         hook(state)
+                        self._monitored[hook] = state[STEP]
 
     def has_hook(self, name: str) -> bool:
         """Whether any callback has the hook ``name``."""

@@ -183,7 +183,7 @@ def _build_advance(
 def _end_epoch(
     step: Step, state: State, settings: dict[str, Any], hooks: CallbackList, step_count: Tensor, clock: _Clock
 ) -> None:
-    """Validate where it is planned and at the last step, call the hooks on epochs, and then the monitors.
+    """Validate where it is planned and at the last step, and call the monitors and the hooks on epochs.
 
     A signal does not change which epochs are validated, as a resumed training must choose the same best weights.
     """
@@ -195,12 +195,13 @@ def _end_epoch(
     is_validated = state[EPOCH] % settings.get("validation_interval", 1) == 0 or is_last()
     if is_validated:
         _validate(step, state, settings, hooks, step_count, clock)
+    hooks.monitor(state, MONITOR_HOOKS if is_validated else ("epoch",), is_last())
     hooks("epoch", state)
     sync_stop(state)
-    if not is_validated and is_last():
-        is_validated = True
-        _validate(step, state, settings, hooks, step_count, clock)
-    hooks.monitor(state, MONITOR_HOOKS if is_validated else ("epoch",), is_last())
+    if is_last():  # If a callback has stopped it just now, what was left out is still to come.
+        if not is_validated:
+            _validate(step, state, settings, hooks, step_count, clock)
+        hooks.monitor(state, MONITOR_HOOKS, is_last=True)
 
 
 def _is_checkpoint_due(state: State, settings: dict[str, Any]) -> bool:
