@@ -61,7 +61,7 @@ def seeded_rng(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         # torch.manual_seed would also note a stack trace for every kind of device that is not there, at a millisecond.
         torch.default_generator.manual_seed(seed)
-        if torch.cuda.is_initialized():
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             torch.cuda.manual_seed_all(seed)
         if torch.backends.mps.is_available():
             torch.mps.manual_seed(seed)
