@@ -26,7 +26,7 @@ def elbowroom(variant: str, batch_size: int, epochs: int) -> tuple[list[float], 
     import torch
 
     import elbowroom as er
-    from elbowroom.training import cuda_graph
+    from elbowroom.training.capture import cuda_graph
     from elbowroom.training.state import ROW
 
     if variant == "usual":

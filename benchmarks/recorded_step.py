@@ -20,8 +20,8 @@ import torch
 from elbowroom.data import Batch
 from elbowroom.recipes import RECIPES
 from elbowroom.training.backward import EagerStep
+from elbowroom.training.capture.recorded_step import EAGER_STEPS, RecordedStep
 from elbowroom.training.heap import keep_freed_memory
-from elbowroom.training.recorded_step import EAGER_STEPS, RecordedStep
 from elbowroom.training.step import Step
 
 DEFAULT_RECIPES = ("vae", "conv_vae", "iwae", "factor_vae", "hierarchical_vae", "vq_vae")

@@ -13,16 +13,17 @@ from torch import Tensor
 from elbowroom import distributed, noise, serialization
 from elbowroom.data import LoaderSplit, Split, freeze
 from elbowroom.runs.run import Run
-from elbowroom.training import checkpoint, cuda_graph
+from elbowroom.training import checkpoint
 from elbowroom.training.averages import RunningMean
 from elbowroom.training.backward import DivergedError, EagerStep, compute_gradients
 from elbowroom.training.batch_shard import BatchShard, iter_shards
 from elbowroom.training.budget import BUDGET, Budget
 from elbowroom.training.callback import MONITOR_HOOKS, Callback, CallbackList
+from elbowroom.training.capture import cuda_graph
+from elbowroom.training.capture.recorded_step import RecordedStep, can_record
 from elbowroom.training.heap import keep_freed_memory
 from elbowroom.training.interrupts import SIGNAL_REASONS, explain_io_errors, handle_signals, lock_run, sync_stop
 from elbowroom.training.precision import use_matmul_mode
-from elbowroom.training.recorded_step import RecordedStep, can_record
 from elbowroom.training.state import (
     BATCH,
     DATA,

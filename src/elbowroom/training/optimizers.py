@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from elbowroom import errors
 from elbowroom.objectives import Player
-from elbowroom.training.cuda_graph import capturable_arguments
+from elbowroom.training.capture.cuda_graph import capturable_arguments
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,

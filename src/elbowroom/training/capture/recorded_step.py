@@ -78,7 +78,7 @@ class RecordedStep:
 
     def _record(self, batch: Batch, step_count: Tensor) -> Losses:
         """Take a step while its operations are traced."""
-        from elbowroom.training.operations import trace  # it imports much of torch
+        from elbowroom.training.capture.operations import trace  # it imports much of torch
 
         traced: list[Losses] = []
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from elbowroom.training.operations import ATEN, trace
+from elbowroom.training.capture.operations import ATEN, trace
 
 
 def operations(module):

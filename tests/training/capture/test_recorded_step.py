@@ -7,10 +7,10 @@ from torch import nn
 import elbowroom as er
 from elbowroom.data import Batch
 from elbowroom.recipes import RECIPES
-from elbowroom.training import recorded_step
 from elbowroom.training.backward import DivergedError, EagerStep
 from elbowroom.training.callback import CallbackList
-from elbowroom.training.recorded_step import RecordedStep, can_record
+from elbowroom.training.capture import recorded_step
+from elbowroom.training.capture.recorded_step import RecordedStep, can_record
 from elbowroom.training.state import DRAW, LOSS, State
 from elbowroom.training.step import Step
 from tests.training.helpers import same_weights

@@ -13,8 +13,9 @@ import elbowroom as er
 from elbowroom import serialization
 from elbowroom.models import conditioning
 from elbowroom.recipes.registry import all_recipes
-from elbowroom.training import backward, cuda_graph, optimizers, state
+from elbowroom.training import backward, optimizers, state
 from elbowroom.training.callback import CallbackList
+from elbowroom.training.capture import cuda_graph
 
 READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default}
 
