@@ -71,6 +71,7 @@ def elbowroom(seed: int, fast: bool, precision: str = "float32") -> list[tuple[f
         out=tempfile.mkdtemp() + "/run",
         device="cpu",
         watch=("test",),
+        validate_every=1,
         callbacks=[er.LRSchedule(schedule)] if schedule else [],
         precision=precision,
         **settings,

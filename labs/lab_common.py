@@ -53,7 +53,7 @@ def train_or_load(
     run = er.Run(path)
     if not run.exists:
         torch.manual_seed(seed)
-        watched = {"watch": watch, "callbacks": callbacks}
+        watched = {"watch": watch, "callbacks": callbacks, "validate_every": 1}
         return er.fit(*make(), data, epochs=epochs, seed=seed, out=path, **watched, **settings)
     settings = {"epochs": epochs, "seed": seed, **settings}
     settings |= {name: data.protocol[name] for name in ("fingerprint", "sizes")}

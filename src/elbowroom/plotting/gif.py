@@ -1,4 +1,4 @@
-"""Animation of a training: the images saved after each epoch as a GIF."""
+"""Animation of a training: the images saved after epochs as a GIF."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N_COLORS = 64
 
 
 def write_gif(run: Run, path: Path) -> Path:
-    """Join the images saved after each epoch, reconstructions above samples, into a GIF.
+    """Join the images saved after epochs, reconstructions above samples, into a GIF.
 
     Args:
         run: a run on images.
@@ -40,7 +40,7 @@ def write_gif(run: Run, path: Path) -> Path:
     epochs = sorted(file.stem.partition("-")[2] for file in run.images.glob("reconstructions-*.png"))
     if not epochs:
         raise ValueError(
-            f"{run.images} holds no images of epochs: they are saved after each epoch, where examples are images"
+            f"{run.images} holds no images of epochs: they are saved after epochs, where examples are images"
         )
     step = -(-len(epochs) // MAX_FRAMES)
     # Counted from the end, so that the last epoch is always among them.

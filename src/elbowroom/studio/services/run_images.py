@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from elbowroom.runs.metrics_log import open_regular_file
 
-#: The images that training writes after every epoch.
+#: The images that training writes after epochs.
 IMAGE_KINDS = ("reconstructions", "samples")
 #: Images of a kind that are listed.
 MAX_IMAGES = 1000
