@@ -56,7 +56,7 @@ def curves_figure(run: Run) -> FigureSpec:
     splits = [split for split in SPLITS if any(row["split"] == split for row in rows)]
     caption = (
         "Each term of the objective as the training went, the mean over a split's examples. Training rows are means "
-        "over the steps since the row before, while the model changed; other splits were measured at the ends of epochs."
+        "over the steps since the row before, while the model changed; other splits were measured at the end of epochs."
     )
     if charts and charts[0].limits:
         caption += " The first values, far from the rest, are cut off."
