@@ -20,7 +20,7 @@ def test_posterior_collapse_is_found_during_and_after_training(digits, tmp_path)
     with pytest.warns(UserWarning, match=message):
         run = er.fit(
             model, objective, digits, steps=400, batch_size=32, lr=3e-3, out=tmp_path / "run", device="cpu",
-            watch=(), callbacks=[er.Doctor()],
+            watch=(), callbacks=[er.Doctor()], max_overhead=1,
         )  # fmt: skip
     (row,) = events(run, "finding")
     assert row["severity"] == "fault"

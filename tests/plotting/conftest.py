@@ -42,7 +42,7 @@ def views(digits, tmp_path_factory):
             out = tmp_path_factory.mktemp(name) / "run"
             # Images are saved after whole epochs.
             length = {"epochs": 2} if name in ("vae", "table") else {"steps": 4}
-            run = er.fit(model, objective, data, **length, batch_size=100, out=out, device="cpu")
+            run = er.fit(model, objective, data, **length, batch_size=100, out=out, device="cpu", max_overhead=1)
             views[name] = RunView(run, data, examples=60)
         return views[name]
 

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
 
-def console() -> Console:
-    """The console that tables are printed to: as wide as the terminal, 140 columns without one."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+#: Columns that hold any path: without a terminal, a run is one line.
+WHOLE_LINES = 10_000
+
+
+def console(width: int = 140) -> Console:
+    """Return the console that tables are printed to: as wide as the terminal, or ``width`` columns without one."""
+    return Console(width=None if sys.stdout.isatty() else width, highlight=False)
 
 
 def _new_table(*columns: str) -> Table:
@@ -81,15 +85,15 @@ def runs(folder: str, metric: str | None) -> None:
             str(run.record["data"].get("name")),
             str(rows[-1]["epoch"]) if rows else "0",
             f"{elbos[-1]:.2f}" if elbos else "",
-            _evaluated(run, metric),
+            _kept_metric(run, metric),
             run.state,
             str(run.record.get("started", ""))[:16].replace("T", " "),
         )
-    console().print(table)
+    console(WHOLE_LINES).print(table)
 
 
-def _evaluated(run: Run, metric: str | None) -> str:
-    """A kept metric of a run with the split it is of; the first word on what is wrong if it cannot be read."""
+def _kept_metric(run: Run, metric: str | None) -> str:
+    """Return a kept metric of a run with the split it is of; the first word on what is wrong if it cannot be read."""
     from elbowroom.runs.evaluations import find_evaluations
 
     evaluations, problem = find_evaluations(run.path)

@@ -33,9 +33,7 @@ class _PlotCommand(click.Command):
 
         with formatter.section("Kinds"):
             rows = [(p.kind, p.summary + (f"; needs {p.needs}" if p.needs else "")) for p in PLOTS.values()]
-            formatter.write_dl(
-                [*rows, (TRAINING_GIF, "the images saved after epochs, as an animation; needs images")]
-            )
+            formatter.write_dl([*rows, (TRAINING_GIF, "the images saved after epochs, as an animation; needs images")])
 
 
 @click.command(cls=_PlotCommand)

@@ -32,7 +32,8 @@ def write_gif(run: Run, path: Path) -> Path:
 
     >>> import tempfile, elbowroom as er
     >>> data = er.load_data("digits")
-    >>> run = er.fit(*er.recipes.vae(data.shape, latent=2), data, epochs=2, out=tempfile.mkdtemp() + "/run")
+    >>> settings = {"epochs": 2, "max_overhead": 1, "out": tempfile.mkdtemp() + "/run"}
+    >>> run = er.fit(*er.recipes.vae(data.shape, latent=2), data, **settings)
     >>> with Image.open(write_gif(run, run.path / "training.gif")) as gif:
     ...     gif.n_frames
     2
