@@ -27,6 +27,8 @@ class WatchView {
   #findings = h("div.findings");
   #evaluations = h("section", { hidden: true });
   #charts = new TermCharts();
+  #isLoading = false;
+  #isStale = false;
 
   constructor(container, id) {
     this.container = container;
@@ -68,9 +70,20 @@ class WatchView {
     return details;
   }
 
+  /** Load the run anew; and once more where something arrived meanwhile, which may be newer than the answer. */
   async #reload() {
-    this.browser.reset(await this.#load());
-    this.#show();
+    this.#isStale = true;
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    try {
+      while (this.#isStale) {
+        this.#isStale = false;
+        this.browser.reset(await this.#load());
+        this.#show();
+      }
+    } finally {
+      this.#isLoading = false;
+    }
   }
 
   #createCurves() {
@@ -143,6 +156,7 @@ class WatchView {
   // ---- Live updates
 
   #receive(message) {
+    this.#isStale = true;
     if (message.type === "again") withErrors(() => this.#reload());
     else if (message.type === "run" && message.run.run === this.id) {
       this.run = message.run;
