@@ -180,14 +180,11 @@ def in_memory(epochs: int) -> tuple[list[float], float]:
     return seconds, total / len(pixels)
 
 
-@register_variant
-def hand_written(epochs: int) -> tuple[list[float], float]:
-    """Gradients by hand, without autograd, and torch's fused Adam, over tensors in memory: a floor for a step."""
+def hand_written_step():
+    """Return a step of the classic, gradients by hand and torch's fused Adam: a batch (B, 784) to the loss."""
     import torch
     import torch.nn.functional as F
 
-    torch.manual_seed(0)
-    pixels = mnist_pixels().flatten(1)
     module, _ = classic_module()
     w1, b1, w21, b21, w22, b22, w3, b3, w4, b4 = (p.detach() for p in module().parameters())
     w2, b2 = torch.cat([w21, w22]), torch.cat([b21, b22])
@@ -195,7 +192,7 @@ def hand_written(epochs: int) -> tuple[list[float], float]:
     optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
 
     @torch.no_grad()
-    def differentiate(x):
+    def step(x):
         n = len(x)
         h = torch.addmm(b1, x, w1.t()).relu_()
         mu, logvar = torch.addmm(b2, h, w2.t()).chunk(2, 1)
@@ -211,18 +208,28 @@ def hand_written(epochs: int) -> tuple[list[float], float]:
         gz = g3 @ w3
         g2 = torch.cat([gz + mu / n, gz * noise * scale * 0.5 + (variance - 1) * (0.5 / n)], 1)
         g1 = (g2 @ w2).mul_(h > 0)
-        inputs = (x, h, z, d)
-        pairs = [(g.t() @ i, g.sum(0)) for g, i in zip((g1, g2, g3, g4), inputs, strict=True)]
+        pairs = [(g.t() @ i, g.sum(0)) for g, i in zip((g1, g2, g3, g4), (x, h, z, d), strict=True)]
         for parameter, gradient in zip(parameters, (g for pair in pairs for g in pair), strict=True):
             parameter.grad = gradient
+        optimizer.step()
         return loss
 
+    return step
+
+
+@register_variant
+def hand_written(epochs: int) -> tuple[list[float], float]:
+    """Gradients by hand, without autograd, and torch's fused Adam, over tensors in memory: a floor for a step."""
+    import torch
+
+    torch.manual_seed(0)
+    pixels = mnist_pixels().flatten(1)
+    step = hand_written_step()
     seconds, total = [], 0.0
     for _ in range(epochs):
         start, total = time.perf_counter(), 0.0
         for index in torch.randperm(len(pixels)).split(128):
-            total += differentiate(pixels[index].float() / 255).item() * len(index)
-            optimizer.step()
+            total += step(pixels[index].float() / 255).item() * len(index)
         seconds.append(time.perf_counter() - start)
     return seconds, total / len(pixels)
 
