@@ -9,6 +9,18 @@ from textwrap import dedent
 
 import elbowroom
 
+#: What all pieces of code may use: the package, and the output of a command as one line.
+PRELUDE = """
+import contextlib, io, json
+import elbowroom as er
+from elbowroom.cli import main
+
+def output_of(*words):
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        assert main(list(words)) == 0
+    return " ".join(text.getvalue().split())
+"""
+
 
 def copy_package(folder: Path, files: dict[str, str]) -> dict[str, str]:
     """Copy the package into a folder with these files added; return the environment in which Python imports the copy.
@@ -33,7 +45,7 @@ def run_with_files(
     Args:
         folder: an empty folder for the copy.
         files: contents by path inside the package; none may be there already.
-        code: to run, one after the other.
+        code: to run, one after the other, after :data:`PRELUDE`.
         lines: a line that a file of the package has, and one to add after it, by path inside the package.
     """
     environment = copy_package(folder, files)
@@ -42,7 +54,7 @@ def run_with_files(
         content = file.read_text(encoding="utf-8")
         assert content.count(f"{line}\n") == 1, f"{name} has not the line {line}"
         file.write_text(content.replace(f"{line}\n", f"{line}\n{added}\n"), encoding="utf-8")
-    script = "\n".join(map(dedent, code))
+    script = "\n".join(map(dedent, (PRELUDE, *code)))
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

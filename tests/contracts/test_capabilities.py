@@ -44,7 +44,7 @@ def model(request: pytest.FixtureRequest) -> GenerativeModel:
     return recipe(SHAPE, **sizes)[0].eval()
 
 
-def stated(model: GenerativeModel) -> set[str]:
+def stated_capabilities(model: GenerativeModel) -> set[str]:
     return {name for name in CAPABILITIES if getattr(model, name)}
 
 
@@ -53,7 +53,7 @@ def labels(model: GenerativeModel, n: int) -> torch.Tensor | None:
 
 
 def test_the_table_of_capabilities(model: GenerativeModel) -> None:
-    assert stated(model) == TABLE.get(model.recipe_call.recipe, STANDARD)
+    assert stated_capabilities(model) == TABLE.get(model.recipe_call.recipe, STANDARD)
 
 
 def test_it_needs_labels_if_and_only_if_it_says_so(model: GenerativeModel) -> None:
@@ -150,7 +150,7 @@ class OwnModel(er.GenerativeModel):
 
 def test_a_model_of_ones_own_can_what_the_base_class_says() -> None:
     model = OwnModel()
-    assert stated(model) == {"has_prior"}
+    assert stated_capabilities(model) == {"has_prior"}
     assert model.latents == {"z": (2,)}
     assert model.latent_prior() is None
     assert model.sample(3).shape == (3, *SHAPE)

@@ -28,15 +28,6 @@ def test_a_figure_in_a_new_file_is_drawn_listed_and_in_the_report(tmp_path):
         tmp_path,
         FILES,
         """
-        import contextlib, io
-        import elbowroom as er
-        from elbowroom.cli import main
-
-        def output_of(*words):
-            with contextlib.redirect_stdout(io.StringIO()) as text:
-                assert main(list(words)) == 0
-            return " ".join(text.getvalue().split())
-
         data = er.load_data("digits")
         run = er.fit(*er.recipes.vae(data.shape, latent=2), data, steps=2, out="run", device="cpu")
         """,

@@ -69,16 +69,6 @@ def test_a_likelihood_in_two_new_files_is_listed_trained_loaded_and_evaluated(tm
     listed, help_, trained, described = run_with_files(
         tmp_path,
         FILES,
-        """
-        import contextlib, io, json
-        import elbowroom as er
-        from elbowroom.cli import main
-
-        def output_of(*words):
-            with contextlib.redirect_stdout(io.StringIO()) as text:
-                assert main(list(words)) == 0
-            return " ".join(text.getvalue().split())
-        """,
         "print(output_of('likelihoods'))",
         "print(output_of('train', 'vae', '--help'))",
         """

@@ -29,15 +29,6 @@ def test_a_metric_in_a_new_file_is_listed_measured_kept_and_shown_everywhere(tmp
         tmp_path,
         FILES,
         """
-        import contextlib, io, json
-        import elbowroom as er
-        from elbowroom.cli import main
-
-        def output_of(*words):
-            with contextlib.redirect_stdout(io.StringIO()) as text:
-                assert main(list(words)) == 0
-            return " ".join(text.getvalue().split())
-
         data = er.load_data("digits")
         for seed in (1, 2):
             model = er.recipes.vae(data.shape, latent=2)

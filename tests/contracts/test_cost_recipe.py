@@ -33,16 +33,6 @@ def test_a_recipe_in_a_new_file_is_a_public_name_a_command_a_form_and_a_run(tmp_
     name, listed, help_, form, record = run_with_files(
         tmp_path,
         FILES,
-        """
-        import contextlib, io, json
-        import elbowroom as er
-        from elbowroom.cli import main
-
-        def output_of(*words):
-            with contextlib.redirect_stdout(io.StringIO()) as text:
-                assert main(list(words)) == 0
-            return " ".join(text.getvalue().split())
-        """,
         "print(er.recipes.scaled_vae.name, 'scaled_vae' in er.recipes.__all__)",
         "print(output_of('recipes'))",
         "print(output_of('train', 'scaled_vae', '--help'))",

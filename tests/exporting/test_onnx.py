@@ -18,7 +18,7 @@ def session(path):
     return pytest.importorskip("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
-def exported(name, digits, folder, **more):
+def export_recipe(name, digits, folder, **more):
     torch.manual_seed(0)
     model, objective = RECIPES[name](digits.shape, **(SMALL.get(name, {}) | more))
     run = er.fit(model, objective, digits, steps=3, out=folder / "run", device="cpu")
@@ -32,7 +32,7 @@ FAST = "vae"
 def test_onnx_does_what_torch_does(name, digits, tmp_path):
     """Run by another program, on another number of examples than it was written with."""
     pytest.importorskip("onnx")
-    model, told = exported(name, digits, tmp_path)
+    model, told = export_recipe(name, digits, tmp_path)
     names = [file.path.name for file in told]
     about = json.loads((tmp_path / "onnx" / "model.json").read_text())
     assert names == [*about["files"], "model.json"]

@@ -72,7 +72,7 @@ def trained_client(trained_runs):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, digits):
+def trained_run(tmp_path_factory, digits):
     """The path of a run of two epochs, with images of each and the curves."""
     path = tmp_path_factory.mktemp("run") / "vae"
     settings = {"epochs": 2, "device": "cpu", "max_overhead": 1, "report": False}
@@ -82,10 +82,10 @@ def trained(tmp_path_factory, digits):
 
 
 @pytest.fixture
-def folder(tmp_path, trained):
+def folder(tmp_path, trained_run):
     """A folder with that run, ``vae``, and a copy in a folder below, ``sweep/vae-0``."""
     for name in ("vae", "sweep/vae-0"):
-        shutil.copytree(trained, tmp_path / name)
+        shutil.copytree(trained_run, tmp_path / name)
     return tmp_path
 
 

@@ -138,6 +138,10 @@ class CallbackList:
         """Whether any callback has the hook ``name``."""
         return bool(self._by_name[name])
 
+    def act_within_steps(self) -> bool:
+        """Whether any callback acts inside a step, which then can be neither captured nor recorded."""
+        return any(map(self.has_hook, IN_STEP_HOOKS))
+
 
 def has_hook(callback: Callback, name: str) -> bool:
     """Whether a callback overrides the hook ``name``."""

@@ -3,15 +3,15 @@
 from elbowroom.runs.run import Run
 
 
-def test_curves_snapshots_and_images_are_complete(client, trained):
+def test_curves_snapshots_and_images_are_complete(client, trained_run):
     curves = client.get("/api/curves", params={"run": ["vae", "sweep/vae-0"]}).json()
     for split in ("train", "validation", "test"):
-        written = Run(trained).metrics(split)
+        written = Run(trained_run).metrics(split)
         for run in ("vae", "sweep/vae-0"):
             assert curves[run][split]["loss"] == [row["loss"] for row in written]
             assert curves[run][split]["step"] == [row["step"] for row in written]
     response = client.get("/api/run", params={"run": "vae"}).json()
-    snapshots = [row for row in Run(trained).metrics() if row.get("event") == "look"]
+    snapshots = [row for row in Run(trained_run).metrics() if row.get("event") == "look"]
     assert [snapshot["kl"] for snapshot in response["looks"]] == [row["nats"][0] for row in snapshots]
     assert [image["epoch"] for image in response["images"]["samples"]] == [1, 2]
     assert {image["name"] for image in response["images"]["other"]} == {"curves"}

@@ -57,10 +57,10 @@ def test_files_outside_the_run_or_of_other_types_are_not_served(client, folder, 
     assert "\n" not in answer.json()["error"]
 
 
-def test_links_out_of_the_folder_are_not_followed(folder, trained):
-    (folder / "linked").symlink_to(trained)
+def test_links_out_of_the_folder_are_not_followed(folder, trained_run):
+    (folder / "linked").symlink_to(trained_run)
     (folder / "outside").mkdir()
-    (folder / "outside" / "recipe.json").symlink_to(trained / "recipe.json")
+    (folder / "outside" / "recipe.json").symlink_to(trained_run / "recipe.json")
     runs = {run["run"]: run for run in RunIndex(folder).refresh()}
     assert set(runs) == {"vae", "sweep/vae-0", "outside"}
     assert runs["outside"]["state"] == "damaged"
@@ -88,10 +88,10 @@ def test_threads_never_block_a_training_from_starting(folder, digits):
     assert {run["state"] for run in index.refresh()} == {"finished"}
 
 
-def test_a_run_in_the_folder_itself_is_named_by_a_dot(trained):
-    index = RunIndex(trained)
+def test_a_run_in_the_folder_itself_is_named_by_a_dot(trained_run):
+    index = RunIndex(trained_run)
     assert [run["run"] for run in index.refresh()] == ["."]
-    assert index.run_file(".", "recipe.json") == trained.resolve() / "recipe.json"
+    assert index.run_file(".", "recipe.json") == trained_run.resolve() / "recipe.json"
 
 
 def test_unchanged_files_are_not_read_again(folder, monkeypatch):

@@ -11,15 +11,15 @@ from elbowroom.studio.services.run_index import RunIndex
 from tests.studio.helpers import runs_by_name, to_jsonl
 
 
-def test_a_summary_has_the_metrics_of_the_run(client, trained):
-    summary, run = runs_by_name(client)["vae"], Run(trained)
+def test_a_summary_has_the_metrics_of_the_run(client, trained_run):
+    summary, run = runs_by_name(client)["vae"], Run(trained_run)
     best = min(run.metrics("validation"), key=lambda row: row["loss"])
     assert summary["best"] == {"split": "validation"} | {key: best[key] for key in ("loss", "elbo", "epoch")}
     assert summary["spark"] == [row["loss"] for row in run.metrics("validation")]
     assert (summary["state"], summary["live"], summary["resumable"]) == ("finished", False, False)
     assert (summary["epoch"], summary["epochs"], summary["step"], summary["steps_total"]) == (2, 2, 20, 20)
     assert summary["arguments"]["latent"] == summary["settings"]["latent"] == 3
-    assert client.get(summary["picture"]).content == (trained / "images" / "reconstructions-0002.png").read_bytes()
+    assert client.get(summary["picture"]).content == (trained_run / "images" / "reconstructions-0002.png").read_bytes()
 
 
 DAMAGE = {

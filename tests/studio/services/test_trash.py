@@ -20,9 +20,9 @@ def test_a_deleted_run_can_be_restored(client, folder):
         assert client.post("/api/trash/restore", json={"item": wrong}).status_code == 404
 
 
-def test_a_restored_run_does_not_replace_another(client, folder, trained):
+def test_a_restored_run_does_not_replace_another(client, folder, trained_run):
     item = client.post("/api/run/delete", json={"run": "vae"}).json()["item"]
-    shutil.copytree(trained, folder / "vae")
+    shutil.copytree(trained_run, folder / "vae")
     assert client.post("/api/trash/restore", json={"item": item}).json() == {"run": "vae-2"}
 
 

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from elbowroom import distributed
 from elbowroom.training.batch_shard import BatchShard
-from elbowroom.training.callback import IN_STEP_HOOKS, CallbackList
+from elbowroom.training.callback import CallbackList
 
 #: Eager steps before one is captured, in which libraries initialise what they make on first use.
 EAGER_STEPS = 3
@@ -84,9 +84,13 @@ class CapturedStep:
 
 def can_capture(device: torch.device, hooks: CallbackList, accumulate: int, optimizers: list[Optimizer]) -> bool:
     """Whether a step can be captured: no callback acts inside it, and no optimiser reads its state on the host."""
-    has_no_hook = not any(hooks.has_hook(name) for name in IN_STEP_HOOKS)
     is_single_batch = distributed.world_size() == 1 and accumulate == 1
-    return device.type == "cuda" and has_no_hook and is_single_batch and all(map(is_capturable, optimizers))
+    return (
+        device.type == "cuda"
+        and not hooks.act_within_steps()
+        and is_single_batch
+        and all(map(is_capturable, optimizers))
+    )
 
 
 def is_capturable(optimizer: Optimizer) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from elbowroom import distributed
 from elbowroom.data import Batch
 from elbowroom.training.backward import EagerStep, check_finite
-from elbowroom.training.callback import IN_STEP_HOOKS, CallbackList
+from elbowroom.training.callback import CallbackList
 from elbowroom.training.step import Losses, Step
 
 #: Eager steps before one is recorded, in which modules initialise what they make from the first batch.
@@ -44,7 +44,6 @@ class RecordedStep:
 
     def __init__(self, eager: EagerStep) -> None:
         self._eager, self._step = eager, eager.step
-        self._parameters = [parameter for player in eager.step.players for parameter in player.parameters]
         self._settings = _HostSettings(eager.step)
         self._layout: list[Any] = []
         self._n_eager, self.n_replayed, self._is_refused = 0, 0, False
@@ -162,9 +161,8 @@ class RecordedStep:
 
 def can_record(device: torch.device, hooks: CallbackList, accumulate: int, steps: int) -> bool:
     """Whether steps can be recorded, and are worth it: no callback acts within one, and there are enough of them."""
-    has_no_hook = not any(hooks.has_hook(name) for name in IN_STEP_HOOKS)
     is_single_batch = distributed.world_size() == 1 and accumulate == 1
-    return device.type == "cpu" and has_no_hook and is_single_batch and steps >= MIN_STEPS
+    return device.type == "cpu" and not hooks.act_within_steps() and is_single_batch and steps >= MIN_STEPS
 
 
 class _HostSettings:
