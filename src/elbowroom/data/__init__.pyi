@@ -1,6 +1,7 @@
 from .catalog.registry import dataset as dataset
 from .catalog.registry import datasets as datasets
 from .load import Data as Data
+from .load import load_coded as load_coded
 from .load import load_data as load_data
 from .load import load_like as load_like
 from .options import DataConfig as DataConfig

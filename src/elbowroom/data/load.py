@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,11 +17,19 @@ from elbowroom.argument import takes_options
 from elbowroom.data.catalog.registry import CATALOG, read_catalog_dataset
 from elbowroom.data.checks import describe_check_coverage, find_out_of_range, fingerprint, is_binary
 from elbowroom.data.class_subset import select_classes, subsample_labels
+from elbowroom.data.coding import (
+    align_classes,
+    check_coded_alike,
+    coding_arguments,
+    is_recorded_source,
+    record_coding,
+    recorded_arguments,
+)
 from elbowroom.data.options import DataConfig, ReadOptions
 from elbowroom.data.partition import partition, plan_partition
 from elbowroom.data.preprocess import augment_train, binarize_splits, dequantize_splits
 from elbowroom.data.raw import AnySplit, RawDataset, class_names, split_from_source
-from elbowroom.data.readers.registry import is_image_source, read_path
+from elbowroom.data.readers.registry import read_path
 from elbowroom.data.readers.table import standardize_table
 from elbowroom.data.readers.table_encoding import Column
 from elbowroom.data.splits.buffered import BufferedSplit
@@ -186,8 +195,8 @@ def load_like(source: Any, protocol: Mapping[str, Any], **overrides: Any) -> Dat
     """Load another source as one split, its examples made as those of data that was loaded before.
 
     ``protocol`` is the record of that data, ``Data.protocol`` or the field ``data`` of a run's. Columns of a table are
-    encoded alike; images in files are cropped and resized, and values binarized or dequantized, as then. ``overrides``
-    are further arguments of :func:`load_data`.
+    encoded alike and classes numbered alike; images in files are cropped and resized, and values binarized or
+    dequantized, as then. ``overrides`` are further arguments of :func:`load_data`.
 
     Raises:
         ValueError: as for :func:`load_data`; a column that is not there, a category that is unknown.
@@ -196,13 +205,33 @@ def load_like(source: Any, protocol: Mapping[str, Any], **overrides: Any) -> Dat
     >>> load_like(np.full((5, 8, 8), 200, dtype=np.uint8), grey.protocol).binary
     True
     """
-    recorded = protocol.get("arguments") or {}
-    arguments = {name: recorded[name] for name in ("binarize", "dequantize") if recorded.get(name)}
-    if "columns" in protocol:
-        arguments |= {"columns": protocol["columns"], "label": recorded.get("label")}
-    elif isinstance(source, str | Path) and source not in CATALOG and is_image_source(Path(source)):
-        arguments |= {name: recorded.get(name) for name in ("crop", "resize")}
-    return load_data(source, **{"validation": 0, "test": 0, **arguments, **overrides})
+    arguments = coding_arguments(source, protocol)
+    return align_classes(load_data(source, **{"validation": 0, "test": 0, **arguments, **overrides}), protocol)
+
+
+def load_coded(source: Any, protocol: Mapping[str, Any] | None) -> Data:
+    """Load examples for a model that was trained on recorded data, coded as that was, with splits of their own.
+
+    The source that was recorded has the splits of the record. A :class:`Data` is checked to be coded alike. Without a
+    record it is :func:`load_data`.
+
+    Raises:
+        ValueError: as for :func:`load_like`; data that is coded otherwise.
+    """
+    if protocol is None:
+        return load_data(source)
+    if isinstance(source, Data):
+        check_coded_alike(source.protocol, protocol, source.name)
+        return source
+    if is_recorded_source(source, protocol):
+        return load_data(source, **recorded_arguments(protocol))
+    if protocol.get("source") is None and "given" not in (protocol.get("arguments") or {"": "given"}).values():
+        # what was given in Python is known again by its values
+        with contextlib.suppress(ValueError):
+            data = load_data(source, **recorded_arguments(protocol))
+            if data.protocol["fingerprint"] == protocol.get("fingerprint"):
+                return data
+    return load_like(source, protocol, validation=None, test=None)
 
 
 def build_data(
@@ -229,6 +258,8 @@ def build_data(
         protocol["columns"] = [column.record for column in raw.columns]
     if raw.skipped:
         protocol["left_out"] = list(raw.skipped)
+    protocol |= {key: list(names) for key, names in (("classes", raw.classes), ("attributes", raw.attributes)) if names}
+    splits = record_coding(splits, protocol)
     return Data(
         name=raw.name,
         train=splits["train"],

@@ -7,7 +7,7 @@ torch's global generator, as in training; with a number the draw is a function o
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import torch
@@ -68,10 +68,14 @@ BINARIZERS: tuple[Transform, ...] = (threshold, bernoulli)
 
 
 class Transformable:
-    """A split with ``transforms``, applied in turn; they draw anew where ``seed`` is None, otherwise once by it."""
+    """A split with ``transforms``, applied in turn; they draw anew where ``seed`` is None, otherwise once by it.
+
+    ``protocol`` is the record of the data it is a split of, where that is known.
+    """
 
     transforms: tuple[Transform, ...] = ()
     seed: int | None = None
+    protocol: Mapping[str, Any] | None = None
 
     @property
     def is_binarized(self) -> bool:

@@ -8,7 +8,7 @@ import os
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from elbowroom.objectives import Term
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
+#: The weights of a run: those that its training ended with, or those with the lowest validation loss.
+WeightsName = Literal["final", "best"]
+WEIGHTS_NAMES: tuple[WeightsName, ...] = ("final", "best")
 
 
 class Run:
@@ -39,14 +42,19 @@ class Run:
     ========================  =============================================================================
 
     Args:
-        path: the directory.
+        path: the directory, or a run.
+        weights: the weights of its model: ``"final"``, those that the training ended with, or ``"best"``, those with
+            the lowest validation loss; if not given those of the run that was given, or the final ones.
 
     Raises:
-        ValueError: by a method that needs what the directory does not hold.
+        ValueError: there are no such weights; by a method that needs what the directory does not hold.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], weights: WeightsName | None = None) -> None:
+        self.path = path.path if isinstance(path, Run) else Path(path)
+        self.weights_name: WeightsName = weights or (path.weights_name if isinstance(path, Run) else "final")
+        if self.weights_name not in WEIGHTS_NAMES:
+            raise errors.unknown_name("weights", self.weights_name, WEIGHTS_NAMES)
         self.weights = self.path / "model.safetensors"
         self.images = self.path / "images"
         self.checkpoints = self.path / "checkpoints"
@@ -179,21 +187,51 @@ class Run:
 
     def model(self) -> GenerativeModel:
         """Load the trained model, in evaluation mode, on the CPU."""
-        return self.load_weights(self.build()[0])
+        model = self.load_weights(self.build()[0])
+        model.is_initialized = True
+        return model
 
     def load_weights(self, module: ModuleT) -> ModuleT:
         """Load the trained weights into a model built as before; return it, in evaluation mode."""
-        tensors, _ = serialization.read(self.weights)
-        serialization.load_into(module, tensors, self.weights)
+        tensors, _ = serialization.read(self.selected_weights)
+        serialization.load_into(module, tensors, self.selected_weights)
         return module.eval()
 
-    def data(self) -> Data:
-        """Load the data it was trained on, with the same splits and preprocessing.
+    @property
+    def selected_weights(self) -> Path:
+        """The file of the weights that :meth:`model` loads.
 
         Raises:
-            ValueError: it was given as a Python object, so it has to be given again; or it has changed since.
+            ValueError: they are the best, and none were kept.
         """
+        if self.weights_name == "final":
+            return self.weights
+        if not self.best_weights.is_file():
+            raise ValueError(
+                f"{self.path} has no best weights, as no validation split was watched: take the final ones, or train "
+                "with validation examples"
+            )
+        return self.best_weights
+
+    def data(self, source: Any = None) -> Data:
+        """Load data for this run: coded as what it was trained on, by its record.
+
+        Args:
+            source: its training data if not given, with the same splits and preprocessing; or anything that
+                :func:`~elbowroom.load_data` takes, whose columns, values and classes are coded by the record. A
+                :class:`~elbowroom.data.Data` is checked to be coded alike.
+
+        Raises:
+            ValueError: its own data was given as a Python object, so it has to be given again; or it has changed since;
+                another source does not have what the coding needs, or is coded otherwise.
+        """
+        from elbowroom.data import load_coded
+
+        return self._load_own_data() if source is None else load_coded(source, self.record["data"])
+
+    def _load_own_data(self) -> Data:
         from elbowroom.data import DataConfig, load_data
+        from elbowroom.data.coding import recorded_arguments
 
         recorded = self.record["data"]
         source, arguments = recorded.get("source"), recorded.get("arguments")
@@ -202,7 +240,7 @@ class Run:
         for name in arguments:
             if name not in (known := arguments_of(DataConfig)):
                 raise errors.unknown_name(f"argument of the data in {self.path / 'recipe.json'}", name, known)
-        data = load_data(source, **{name: _to_tuples(value) for name, value in arguments.items()})
+        data = load_data(source, **recorded_arguments(recorded))
         expected, actual = recorded.get("fingerprint"), data.protocol["fingerprint"]
         if expected not in (None, actual):
             raise ValueError(
@@ -211,20 +249,35 @@ class Run:
             )
         return data
 
+    @property
+    def weights_step(self) -> int:
+        """The step of the training that the selected weights are of; of runs before version 0.3, the last."""
+        with contextlib.suppress(ValueError):
+            if step := serialization.read_metadata(self.selected_weights).get("step"):
+                return int(step)
+        return max((row["step"] for row in self.metrics()), default=0)
+
     def __fspath__(self) -> str:
         return str(self.path)
 
+    def __str__(self) -> str:
+        return str(self.path) if self.weights_name == "final" else f"{self.path} ({self.weights_name} weights)"
+
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r})"
+        return f"Run({str(self.path)!r}{'' if self.weights_name == 'final' else f', {self.weights_name!r}'})"
 
 
-def load(path: str | os.PathLike[str]) -> GenerativeModel:
+def load(path: str | os.PathLike[str], weights: WeightsName | None = None) -> GenerativeModel:
     """Load the trained model of a run, or of its directory, in evaluation mode, on the CPU.
 
+    Args:
+        path: the run, or its directory.
+        weights: ``"final"``, those that the training ended with, or ``"best"``, those with the lowest validation loss.
+
     Raises:
-        ValueError: there is no run, or its weights are damaged or another model's.
+        ValueError: there is no run, or its weights are damaged, another model's or not there.
     """
-    return Run(path).model()
+    return Run(path, weights).model()
 
 
 def next_path(stem: str, folder: str | Path = "runs") -> Path:
@@ -249,8 +302,3 @@ def list_runs(folder: str | Path = "runs") -> list[Run]:
     # the studio's trash is a hidden folder
     runs = [Run(folder / record.parent) for record in records if not any(p.startswith(".") for p in record.parts)]
     return sorted(runs, key=lambda run: "" if run.is_damaged else str(run.record.get("started", "")), reverse=True)
-
-
-def _to_tuples(value: Any) -> Any:
-    """Return a value of JSON with tuples in place of lists, as arguments have them."""
-    return tuple(_to_tuples(item) for item in value) if isinstance(value, list) else value
