@@ -98,12 +98,18 @@ def _term_chart(rows: list[dict[str, Any]], name: str) -> Chart:
 
 def _term_line(rows: list[dict[str, Any]], name: str, split: str) -> Line:
     """Return one term of one split."""
-    rows = [row for row in rows if row["split"] == split and name in row]
-    # The last window of an epoch may hold only a few batches; its mean is noisy beside the others.
-    min_examples = 0.5 * max((row["examples"] for row in rows), default=0)
-    rows = [row for row in rows if row["examples"] >= min_examples]
+    rows = _without_short_windows([row for row in rows if row["split"] == split and name in row])
     has_markers = len(rows) <= (MAX_MARKED_TRAIN_POINTS if split == "train" else MAX_MARKED_POINTS)
     return Line(split, [row["step"] for row in rows], [row[name] for row in rows], split, has_markers)
+
+
+def _without_short_windows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out rows of far fewer examples than the one before: the last of an epoch may be of a few noisy batches."""
+    kept: list[dict[str, Any]] = []
+    for row in rows:
+        if not kept or row["examples"] >= 0.5 * kept[-1]["examples"]:
+            kept.append(row)
+    return kept
 
 
 def _latent_kl_chart(rows: list[dict[str, Any]], names: list[str]) -> Chart:
