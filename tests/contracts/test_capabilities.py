@@ -68,9 +68,26 @@ def test_it_needs_labels_if_and_only_if_it_says_so(model: GenerativeModel) -> No
 
 
 def test_its_output_depends_on_labels_if_and_only_if_it_says_so(model: GenerativeModel) -> None:
-    z = torch.zeros(2, *model.latent_shape)
-    x = model.sample(z=z, c=torch.tensor([0, 1]))
-    assert (not torch.equal(x[0], x[1])) == model.is_conditional
+    z, c = torch.zeros(2, *model.latent_shape), torch.tensor([0, 1])
+    if model.is_conditional:
+        x = model.sample(z=z, c=c)
+        assert not torch.equal(x[0], x[1])
+        return
+    for use in (lambda: model.sample(z=z, c=c), lambda: model.sample(2, c), lambda: model.decode(z, c)):
+        with pytest.raises(ValueError, match="not conditional, and would change nothing: leave it out"):
+            use()
+
+
+def test_samples_are_means_or_draws_as_asked_and_by_its_shape_by_default(model: GenerativeModel) -> None:
+    z, c = torch.zeros(2, *model.latent_shape), labels(model, 2)
+    torch.manual_seed(0)
+    mean, again, drawn = (model.sample(z=z, c=c, draw=draw) for draw in (False, False, True))
+    assert torch.equal(mean, again)
+    assert not torch.equal(mean, drawn)
+    assert not model.samples_are_draws
+    assert torch.equal(model.sample(z=z, c=c), mean)
+    x = torch.rand(2, *SHAPE)
+    assert model.draw_reconstructions(x, c, k=3).shape == (3, 2, *SHAPE)
 
 
 def test_it_draws_from_a_prior_if_and_only_if_it_says_so(model: GenerativeModel) -> None:

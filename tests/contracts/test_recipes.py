@@ -75,14 +75,14 @@ def test_shapes(recipe, shape, likelihood):
     if draw.is_probabilistic:
         assert draw.log_w.shape == (4, 6)
         assert draw.kl.shape == (6,)
-        assert model.sample(3, c[:3]).shape == (3, *shape)
+        assert model.sample(3, model.as_condition(c[:3])).shape == (3, *shape)
     else:
         with pytest.raises(ValueError, match="no prior to sample from: give latents"):
             model.sample(3)
     assert model.reconstruct(x, c).shape == (6, *shape)
     z = model.encode(x, c)
     assert z.shape == (6, *model.latent_shape)
-    assert model.sample(z=z, c=c).shape == (6, *shape)
+    assert model.sample(z=z, c=model.as_condition(c)).shape == (6, *shape)
     with pytest.raises(ValueError, match="this model's latents have"):
         model.sample(z=torch.zeros(1, 99))
 

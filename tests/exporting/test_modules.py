@@ -12,7 +12,7 @@ from tests.exporting.helpers import build_model
 def test_the_parts_are_the_models(name):
     """Encoder and decoder say what the model's own methods say; a sample is its code, decoded."""
     model = build_model(name)
-    x, c = torch.rand(4, 1, 8, 8), torch.arange(4) % 10
+    x, c = torch.rand(4, 1, 8, 8), model.as_condition(torch.arange(4) % 10)
     given = cycle_conditions(model, 4)
     encoder = Encoder(model).eval()
     first, *_ = (t.detach() for t in encoder(x, *given))

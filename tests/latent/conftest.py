@@ -5,7 +5,7 @@ import torch
 
 from elbowroom.recipes import RECIPES
 
-#: The condition of conditional models; the others ignore it.
+#: The condition of conditional models.
 LABEL = torch.tensor(3)
 
 
@@ -17,3 +17,9 @@ def model(request):
     torch.manual_seed(0)
     model, _ = RECIPES[request.param]((1, 8, 8), **SMALL.get(request.param, {}))
     return model
+
+
+@pytest.fixture
+def label(model):
+    """A condition for a conditional model, None for the others."""
+    return model.as_condition(LABEL)

@@ -16,39 +16,38 @@ from elbowroom.latent import (
     slerp,
     traversal,
 )
-from tests.latent.conftest import LABEL
 
 
-def test_the_middle_of_a_traversal_is_the_latent_itself(model):
+def test_the_middle_of_a_traversal_is_the_latent_itself(model, label):
     z = torch.randn(model.latent_shape)
-    x = traversal(model, z, [0, 2], [-1.5, 0, 1.5], LABEL)
-    middle = decode_latents(model, z, LABEL)
+    x = traversal(model, z, [0, 2], [-1.5, 0, 1.5], label)
+    middle = decode_latents(model, z, label)
     assert x.shape == (2, 3, 1, 8, 8)
     torch.testing.assert_close(x[:, 1], middle.expand(2, 1, 8, 8))
     assert not torch.equal(x[0, 0], middle)
 
 
-def test_a_traversal_moves_one_dimension_by_the_offset(model):
+def test_a_traversal_moves_one_dimension_by_the_offset(model, label):
     z = torch.randn(model.latent_shape)
     moved = z.flatten().clone()
     moved[2] += 0.7
-    x = traversal(model, z, [2], [[0.7]], LABEL)[0, 0]
-    torch.testing.assert_close(x, model.sample(z=moved.reshape(1, *model.latent_shape), c=LABEL[None])[0])
+    x = traversal(model, z, [2], [[0.7]], label)[0, 0]
+    torch.testing.assert_close(x, model.sample(z=moved.reshape(1, *model.latent_shape), c=None if label is None else label[None])[0])
 
 
 @pytest.mark.parametrize("path", [lerp, slerp])
-def test_an_interpolation_begins_and_ends_at_the_latents(model, path):
+def test_an_interpolation_begins_and_ends_at_the_latents(model, label, path):
     a, b = torch.randn(2, *model.latent_shape)
-    x = interpolation(model, a, b, torch.linspace(0, 1, 5), path, LABEL)
-    torch.testing.assert_close(x[[0, -1]], decode_latents(model, torch.stack((a, b)), LABEL))
+    x = interpolation(model, a, b, torch.linspace(0, 1, 5), path, label)
+    torch.testing.assert_close(x[[0, -1]], decode_latents(model, torch.stack((a, b)), label))
 
 
-def test_decoding_has_no_side_effects(model):
+def test_decoding_has_no_side_effects(model, label):
     model.train()
     before, state = torch.get_rng_state(), {k: v.clone() for k, v in model.state_dict().items()}
     z = torch.randn(model.latent_shape, generator=torch.Generator().manual_seed(1))
-    traversal(model, z, [0], [-1, 1], LABEL)
-    interpolation(model, z, -z + 0.1, [0.5], slerp, LABEL)
+    traversal(model, z, [0], [-1, 1], label)
+    interpolation(model, z, -z + 0.1, [0.5], slerp, label)
     assert model.training
     assert torch.equal(before, torch.get_rng_state())
     assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())

@@ -92,7 +92,7 @@ def _check_decode(claim: Claim, draw: Draw) -> None:
         return  # in a hierarchy, decode() samples the lower latents
     with eval_mode(model):
         model.draw(outlier(claim.x), claim.c)
-        p = model.decode(draw.z, claim.c)
+        p = model.decode(draw.z, model.as_condition(claim.c))
     log_px = _log_px(draw, draw.x)
     distance = (p.log_prob(draw.x) - log_px).abs().max().item()
     if not distance <= _tolerance(log_px):

@@ -127,7 +127,7 @@ def _model_log_densities(claim: Claim) -> Iterator[LogDensity]:
     model = claim.elbowroom_model
     assert model is not None
     n = 3 if claim.x[0].numel() <= MAX_ELEMENTS_OF_SMALL_X else 1
-    c = None if claim.c is None else claim.c[:n]
+    c = None if claim.c is None else model.as_condition(claim.c[:n])
     with eval_mode(model):
         z = model.draw(claim.x[:n], c).latents[-1].z[0] if not model.has_prior else model.draw_prior(n, c)
         outputs = [model.decode(z[i : i + 1], None if c is None else c[i : i + 1]) for i in range(n)]

@@ -59,7 +59,7 @@ def measure_amortization_gap(model: GenerativeModel, batch: Batch, samples: int)
     def elbo(q: Normal | Delta, samples: int) -> Tensor:
         """Return the ELBO of each example, or minus its reconstruction if there is no KL, (B,)."""
         z = q.rsample((1 if isinstance(q, Delta) else samples,))
-        draw = Draw(batch.x, model.decode(z, batch.y), Latent(z, q, prior))
+        draw = Draw(batch.x, model.decode(z, model.as_condition(batch.y)), Latent(z, q, prior))
         return draw.elbo if draw.is_probabilistic else draw.log_px.mean(0)
 
     fitted = _fit_posterior(model, q, lambda q: elbo(q, REFINE_SAMPLES))

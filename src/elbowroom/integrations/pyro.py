@@ -75,7 +75,7 @@ def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
         assert prior is not None
         with pyro.plate("data", len(x)):
             z = pyro.sample("z", PyroDistribution(prior))
-            return pyro.sample("x", PyroDistribution(vae.decode(z, c)), obs=x)
+            return pyro.sample("x", PyroDistribution(vae.decode(z, vae.as_condition(c))), obs=x)
 
     def q(x: Tensor, c: Tensor | None = None) -> Tensor:
         pyro.module(name, model)

@@ -36,7 +36,7 @@ def decode_latents(model: GenerativeModel, z: Tensor, c: Tensor | None = None) -
     device = next(model.parameters()).device
     flat = z.reshape(-1, *latent_shape).to(device)
     means = [
-        model.sample(len(chunk), None if c is None else c.to(device).expand(len(chunk), *c.shape), chunk).cpu()
+        model.sample(c=None if c is None else c.to(device).expand(len(chunk), *c.shape), z=chunk, draw=False).cpu()
         for chunk in torch.split(flat, BATCH_SIZE)
     ]
     return torch.cat(means).reshape(*batch_shape, *model.shape)

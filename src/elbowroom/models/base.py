@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from elbowroom.families import Codebook, Point
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.draw import Draw, Latent
-from elbowroom.models.priors import StandardNormal
+from elbowroom.models.priors import StandardNormal, VampPrior
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,16 @@ def recipe_call_of(module: nn.Module) -> RecipeCall | None:
     return getattr(module, "recipe_call", None)
 
 
+def data_record_of(module: nn.Module) -> Mapping[str, Any] | None:
+    """Return the record of the data that a module was trained on, which may be one of your own; ``None`` if unknown."""
+    return getattr(module, "data_record", None)
+
+
+def remember_data(module: nn.Module, record: Mapping[str, Any]) -> None:
+    """Let a module, which may be one of your own, know the record of the data that it is trained on."""
+    object.__setattr__(module, "data_record", record)
+
+
 class GenerativeModel(nn.Module, ABC):
     """Base class of all models, with one latent or several, and what they can do.
 
@@ -45,13 +55,30 @@ class GenerativeModel(nn.Module, ABC):
         decoder: p(x|z).
         latent_shape: of the latent that :meth:`decode` takes, the uppermost.
         recipe_call: the recipe that made the model, if one did.
+        data_record: the record of the data that it was trained on, if it was: new data is coded by it.
         is_classifier: whether :meth:`log_qy` gives class probabilities.
+        is_initialized: whether its weights were trained or loaded, so that :meth:`initialize` comes too late.
     """
 
     decoder: Conditional
     latent_shape: tuple[int, ...]
     recipe_call: RecipeCall | None = None
+    data_record: Mapping[str, Any] | None = None
     is_classifier = False
+    is_initialized = False
+
+    @property
+    def n_initial_examples(self) -> int:
+        """How many training examples :meth:`initialize` takes; 0 if nothing starts from them."""
+        return 0
+
+    def initialize(self, x: Tensor, generator: torch.Generator) -> None:
+        """Set what starts from training examples; called once, before the first step of a new run.
+
+        Args:
+            x: training examples, :attr:`n_initial_examples` or as many as there are, on the CPU.
+            generator: of further draws, on the CPU.
+        """
 
     @abstractmethod
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
@@ -100,6 +127,11 @@ class GenerativeModel(nn.Module, ABC):
     def has_standard_prior(self) -> bool:
         """Whether the prior of the uppermost latent is the standard normal, which gives latents their unit."""
         return isinstance(self._modules.get("prior"), StandardNormal)
+
+    @property
+    def components(self) -> Tensor | None:
+        """The directions that an affine decoder adds up, (latent, *shape); ``None`` for any other decoder."""
+        return None
 
     @property
     def prior_numbers_per_latent(self) -> int:
@@ -173,24 +205,81 @@ class GenerativeModel(nn.Module, ABC):
         with self._eval_mode(), noise.zero_noise():
             return self.draw(x, c).p.mean[0]
 
-    def sample(self, n: int = 1, c: Tensor | None = None, z: Tensor | None = None) -> Tensor:
-        """Return the mean of p(x|z) at latents drawn from the prior, or at ``z``: (n, *shape).
+    def draw_reconstructions(
+        self, x: Tensor, c: Tensor | None = None, k: int = 1, draw: bool | None = None
+    ) -> Tensor:
+        """Return k reconstructions of each example, each at latents drawn from q(z|x): (k, B, *shape).
 
-        With ``z``, latents below it take their means, so that the same ``z`` gives the same image.
+        Their differences show what the latents leave open, which :meth:`reconstruct` averages out.
+
+        Args:
+            x: (B, *shape).
+            c: the condition, for a conditional model.
+            k: how many of each example.
+            draw: whether they are draws from p(x|z) or its means; by default as :attr:`samples_are_draws` has it.
+        """
+        with self._eval_mode():
+            return self._draw_or_mean(self.draw(x, c, k).p, draw)
+
+    @property
+    def samples_are_draws(self) -> bool:
+        """Whether :meth:`sample` draws from p(x|z) by default: of rows and series; of images it gives the means.
+
+        The mean of an image is the image without the noise of its pixels. Means of rows spread less than the data, and
+        the most probable category of every row leaves the rare ones out.
+        """
+        return len(self.shape) < 3
+
+    def sample(
+        self, n: int = 1, c: Tensor | None = None, z: Tensor | None = None, draw: bool | None = None
+    ) -> Tensor:
+        """Return samples: latents from the prior, or ``z``, decoded to draws from p(x|z) or its means, (n, *shape).
+
+        With ``z``, means of the same ``z`` are the same: latents below it take their means. For draws they are drawn.
+
+        Args:
+            n: how many, without ``z``.
+            c: the condition, for a conditional model.
+            z: latents, (n, *latent_shape).
+            draw: True for draws from p(x|z), False for its means; by default as :attr:`samples_are_draws` has it.
 
         Raises:
-            ValueError: ``z`` has another shape than the model's latent.
+            ValueError: ``z`` has another shape than the model's latent; a condition for a model that takes none.
         """
         if z is None:
-            with self._eval_mode():
-                return self.decode(self.draw_prior(n, c), c).mean
+            return self.sample_with_latents(n, c, draw)[0]
+        self._refuse_condition(c)
         if tuple(z.shape[1:]) != self.latent_shape:
             expected, got = ("x".join(map(str, s)) for s in (self.latent_shape, z.shape[1:]))
             raise ValueError(
                 f"z has latents of {got} numbers; this model's latents have {expected}: give {expected} each"
             )
-        with self._eval_mode(), noise.zero_noise():
-            return self.decode(z, c).mean
+        is_drawn = self.samples_are_draws if draw is None else draw
+        with self._eval_mode(), nullcontext() if is_drawn else noise.zero_noise():
+            return self._draw_or_mean(self.decode(z, c), is_drawn)
+
+    def sample_with_latents(
+        self, n: int = 1, c: Tensor | None = None, draw: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return samples, as :meth:`sample` without ``z``, and their latents: (n, *shape) and (n, *latent_shape)."""
+        self._refuse_condition(c)
+        with self._eval_mode():
+            z = self.draw_prior(n, c)
+            return self._draw_or_mean(self.decode(z, c), draw), z
+
+    def _draw_or_mean(self, p: Distribution, draw: bool | None) -> Tensor:
+        return p.sample() if (self.samples_are_draws if draw is None else draw) else p.mean
+
+    def as_condition(self, y: Tensor | None) -> Tensor | None:
+        """Return the labels of examples as a condition to decode with: ``None`` where the model takes none."""
+        return y if self.is_conditional else None
+
+    def _refuse_condition(self, c: Tensor | None) -> None:
+        """Raise a ValueError for a condition that would change nothing."""
+        if c is not None and not self.is_conditional:
+            raise ValueError(
+                "c= was given to a model that is not conditional, and would change nothing: leave it out, or train cvae"
+            )
 
 
 class Model(GenerativeModel):
@@ -225,6 +314,14 @@ class Model(GenerativeModel):
         self.encoder: Conditional = encoder
         self.decoder, self.prior = decoder, prior
         self.latent_shape = encoder.family.shape
+
+    @property
+    def n_initial_examples(self) -> int:
+        return len(self.prior.raw) if isinstance(self.prior, VampPrior) else 0
+
+    def initialize(self, x: Tensor, generator: torch.Generator) -> None:
+        if isinstance(self.prior, VampPrior):
+            self.prior.set_pseudo_inputs(x, generator)
 
     @property
     def has_prior(self) -> bool:
@@ -263,6 +360,7 @@ class Model(GenerativeModel):
         return q
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+        self._refuse_condition(c)
         p: Distribution = self.decoder(z, *self._condition(c))
         return p
 

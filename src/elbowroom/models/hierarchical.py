@@ -99,6 +99,7 @@ class Hierarchy(GenerativeModel):
         return Normal(zero, zero, len(self.latent_shape))
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+        self._refuse_condition(c)
         lead = z.shape[: -len(self.latent_shape)]
         h, level = self._initial_stream(1, math.prod(lead)), 0
         block_z: Tensor | None = z.reshape(1, -1, *self.latent_shape)

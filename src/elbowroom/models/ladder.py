@@ -67,6 +67,7 @@ class Ladder(GenerativeModel):
         return Draw(x, self.decoder(z), *reversed(latents), c=c)
 
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
+        self._refuse_condition(c)
         for descend in reversed(self.descend):
             z = descend(z).rsample()
         p: Distribution = self.decoder(z)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -20,11 +21,11 @@ MIN_IMAGE_PX = 56
 
 
 def sample_grid(x: Tensor, caption: str = "", labels: Sequence[str] | None = None) -> Image.Image:
-    """Draw samples (N, C, H, W) as a square grid, values clipped to [0, 1].
+    """Draw images (N, C, H, W) as a square grid, values clipped to [0, 1].
 
     Args:
         x: the images.
-        caption: text under the grid.
+        caption: text under the grid: what the images are, which :mod:`elbowroom.plotting.captions` has words for.
         labels: one under each image, such as the latent it was decoded from.
 
     >>> import torch
@@ -34,20 +35,28 @@ def sample_grid(x: Tensor, caption: str = "", labels: Sequence[str] | None = Non
     columns = math.ceil(math.sqrt(len(x)))
     rows = [x[i : i + columns] for i in range(0, len(x), columns)]
     label_rows = None if labels is None else [list(labels[i : i + columns]) for i in range(0, len(x), columns)]
-    return draw_grid(rows, [""] * len(rows), _join_caption("means of p(x|z)", caption), label_rows)
+    return draw_grid(rows, [""] * len(rows), caption, label_rows)
 
 
 def reconstruction_grid(x: Tensor, reconstructed: Tensor, caption: str = "", columns: int = 10) -> Image.Image:
-    """Draw images above their reconstructions, (N, C, H, W) each, in rows of ``columns``."""
+    """Draw images above their reconstructions, (N, C, H, W) each, in rows of ``columns``; ``caption`` says of what."""
     rows: list[Tensor] = []
     for i in range(0, len(x), columns):
         rows += [x[i : i + columns], reconstructed[i : i + columns]]
     titles = ["data", "model"] * (len(rows) // 2)
-    return draw_grid(rows, titles, _join_caption("reconstructions at the posterior mean", caption))
+    return draw_grid(rows, titles, caption)
 
 
-def _join_caption(*parts: str) -> str:
-    return " · ".join(part for part in parts if part)
+def beside_grid(x: Tensor, others: Tensor, caption: str = "") -> Image.Image:
+    """Draw each image (N, C, H, W) at the left of a row of others that belong to it, (N, K, C, H, W).
+
+    >>> import torch
+    >>> x = torch.rand(2, 1, 8, 8)
+    >>> beside_grid(x, x[:, None].expand(-1, 8, -1, -1, -1)).width > reconstruction_grid(x, x).width
+    True
+    """
+    rows = [torch.cat((one[None].cpu(), row.cpu())) for one, row in zip(x, others, strict=True)]
+    return draw_grid(rows, [""] * len(rows), caption)
 
 
 def draw_grid(

@@ -8,7 +8,7 @@ import torch
 
 from elbowroom.data import freeze
 from elbowroom.latent import find_nearest_examples
-from elbowroom.plotting import table_rows
+from elbowroom.plotting import captions, table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
 from elbowroom.plotting.registry import register_figure
 from elbowroom.plotting.style import grayscale_note
@@ -32,11 +32,11 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
     """
     x, y = view.batch.x[:n], view.batch.y
     reconstruction = view.model.reconstruct(x.to(view.device), None if y is None else y[:n].to(view.device)).cpu()
-    settings = "at the posterior mean, without noise"
+    settings = captions.output_caption(False, captions.posterior_words(view.model, is_drawn=False))
     if not view.has_images:
         n = min(MAX_RECONSTRUCTED_ROWS, len(x))
         titles = [view.example_name(i) for i in range(n)]
-        caption = "Examples, and the mean of p(x|z) at each one's posterior mean; every column on its own scale."
+        caption = "Examples, and the model's reconstruction of each; every column on its own scale."
         charts = list(table_rows.pair_charts(view, titles, x[:n], reconstruction[:n], ("data", "model")))
         return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", charts)
     n_columns = min(n_columns, len(x))
@@ -47,31 +47,30 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
         pairs.flatten(0, 1),
         ["data", "model"] * n_rows,
         [""] * n_columns,
-        "data above the mean of p(x|z)",
+        "data above reconstruction",
         f"{view.split} examples",
         group_size=2,
     )
     caption = (
-        f"Examples of the {view.split} split, and under each the mean of p(x|z) at its posterior mean."
-        f"{grayscale_note(view)}"
+        f"Examples of the {view.split} split, and under each its reconstruction: {settings}.{grayscale_note(view)}"
     )
     return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", [grid])
 
 
-@register_figure("samples", "means of p(x|z) for latents from the prior", "Samples", "a prior")
+@register_figure("samples", "samples of the prior: draws of rows, means of images", "Samples", "a prior")
 def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
-    """Return about n samples: means of p(x|z) for latents from the prior."""
+    """Return about n samples of the prior: draws from p(x|z) of rows, means of images."""
+    what = captions.output_caption(view.model.samples_are_draws, captions.FROM_PRIOR)
+    sentence = f"{what[0].upper()}{what[1:]}"
     if not view.has_images:
         n = N_SAMPLED_ROWS
-        caption = (
-            f"Means of p(x|z) for {n} latents drawn from the prior; nine tenths of the data lie between the grey lines."
-        )
+        caption = f"{sentence}: {n} rows. Nine tenths of the data lie between the grey lines."
         chart = table_rows.quantile_band(view, "samples", view.samples(n))
         return FigureSpec("Samples", caption, view.describe_samples(n), [chart])
     side = math.isqrt(n)
     images = view.samples(side * side).reshape(side, side, *view.model.shape)
-    grid = ImageGrid(images, [""] * side, [""] * side, f"{side * side} samples", "means of p(x|z), z ~ p(z)")
-    caption = f"Means of p(x|z) for latents drawn from the prior.{grayscale_note(view)}"
+    grid = ImageGrid(images, [""] * side, [""] * side, f"{side * side} samples", what)
+    caption = f"{sentence}.{grayscale_note(view)}"
     return FigureSpec("Samples", caption, view.describe_samples(side * side), [grid])
 
 
@@ -86,9 +85,10 @@ def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
     protocol = (
         f"{view.describe_samples(n)}; {nearest.n_searched:,} training examples searched; Euclidean distance of {unit}"
     )
+    what = captions.output_caption(view.model.samples_are_draws, captions.FROM_PRIOR)
     caption = (
-        "Samples, and the training examples nearest to each, with their distances. For comparison: half of the "
-        f"{view.split} examples have one nearer than {reference:.2f}. A sample much nearer than that is a copy."
+        f"Samples ({what}), and the training examples nearest to each, with their distances. For comparison: half of "
+        f"the {view.split} examples have one nearer than {reference:.2f}. A sample much nearer than that is a copy."
     )
     if not view.has_images:
         titles = [f"sample {i}, distance {d:.2f}" for i, d in enumerate(nearest.distance[:, 0].tolist(), 1)]

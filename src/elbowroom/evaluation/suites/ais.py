@@ -105,7 +105,7 @@ def ais_bound(
     assert prior is not None
 
     def log_densities(z: Tensor) -> tuple[Tensor, Tensor]:
-        return prior.log_prob(z), model.decode(z, batch.y).log_prob(batch.x)
+        return prior.log_prob(z), model.decode(z, model.as_condition(batch.y)).log_prob(batch.x)
 
     betas = inverse_temperatures(temperatures).tolist()
     # Each move uses the next seed, so the pilot's seeds start far from all others.

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from elbowroom.data import freeze
+from elbowroom.data import Batch, freeze
 from elbowroom.data.splits.memory import random_batches
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.metrics import fid_kid, precision_recall, ssim_psnr
@@ -16,6 +16,7 @@ from elbowroom.evaluation.metrics.feature_extractor import Features, default_fea
 from elbowroom.evaluation.metrics.roc import auroc
 from elbowroom.evaluation.registry import EvalContext, Suite, suite
 from elbowroom.evaluation.suites import reconstruction
+from elbowroom.models.base import GenerativeModel
 
 #: Samples, and as many examples, between which distances are measured, at most.
 MAX_EXAMPLES = 10_000
@@ -120,6 +121,11 @@ def _set_metrics(real: Tensor, images: Tensor, how: str) -> dict[str, Metric]:
     }
 
 
+def _sample_means(model: GenerativeModel, batch: Batch) -> Tensor:
+    """Return the mean of p(x|z) for as many latents from the prior; a conditional model takes the labels of a batch."""
+    return model.sample(len(batch.x), model.as_condition(batch.y), draw=False)
+
+
 def _extract_features(
     context: EvalContext, features: Features, n: int, on_train: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -128,8 +134,7 @@ def _extract_features(
     train = freeze(context.data.train, context.seed)
     batches = partial(random_batches, context.eval_split, n, context.seed)
     real = features(batch.x for batch in batches())
-    # A conditional model samples with the labels of the examples.
-    fake = features(context.model.sample(len(batch.x), batch.y) for batch in batches())
+    fake = features(_sample_means(context.model, batch) for batch in batches())
     other = features(b.x.to(device) for b in random_batches(train, n, context.seed, skip=n if on_train else 0))
     return real, fake, other
 
@@ -153,7 +158,7 @@ def memorization_metrics(context: EvalContext) -> dict[str, Metric]:
         return precision_recall.nearest_distance(x, (b.x.to(x.device).flatten(1) for b in train.batches(BATCH_SIZE)))
 
     held_out = distance_to_train([batch.x for batch in batches])
-    samples = distance_to_train([context.model.sample(len(batch.x), batch.y) for batch in batches])
+    samples = distance_to_train([_sample_means(context.model, batch) for batch in batches])
     reconstructions = distance_to_train([context.model.reconstruct(batch.x, batch.y) for batch in batches])
     near_copies = (samples < held_out.quantile(NEAR_COPY_QUANTILE)).double()
     to = f"to the nearest of {len(train):,} of train, in pixels"

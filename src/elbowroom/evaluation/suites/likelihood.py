@@ -152,5 +152,6 @@ def _sample_and_decode(model: GenerativeModel, encoded: Draw, k: int, block_size
     """Draw as ``model.draw`` does, from an encoded batch; decode in blocks that are scored while in the cache."""
     latent = Latent(encoded.q.rsample(torch.Size((k,))), encoded.q, encoded.prior)
     draw = Draw(encoded.x, encoded.p, latent, c=encoded.c)
-    draw.log_px = torch.cat([model.decode(z, encoded.c).log_prob(encoded.x) for z in torch.split(latent.z, block_size)])
+    c = model.as_condition(encoded.c)
+    draw.log_px = torch.cat([model.decode(z, c).log_prob(encoded.x) for z in torch.split(latent.z, block_size)])
     return draw

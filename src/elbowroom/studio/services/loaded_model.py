@@ -53,7 +53,7 @@ class LoadedModel(RunView):
     @torch.inference_mode()
     def decode(self, z: Tensor, c: Tensor | None) -> tuple[Tensor]:
         """Decode latents (B, *latent_shape) to the means of p(x|z)."""
-        return (self.model.sample(c=c, z=z),)
+        return (self.model.sample(c=c, z=z, draw=False),)
 
     @torch.inference_mode()
     def decode_pixels(self, z: Tensor, c: Tensor | None) -> tuple[Tensor]:

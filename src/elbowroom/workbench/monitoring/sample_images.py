@@ -23,7 +23,7 @@ class SampleImages(Callback):
         self.n = n
 
     def epoch(self, state: State) -> None:
-        from elbowroom.plotting import is_image, reconstruction_grid, sample_grid
+        from elbowroom.plotting import captions, is_image, reconstruction_grid, sample_grid
 
         data, model = state[DATA], state[MODEL]
         if not (is_image(data.shape) and isinstance(model, GenerativeModel)):
@@ -35,11 +35,15 @@ class SampleImages(Callback):
         y = None if batch.y is None else batch.y.to(state[DEVICE])
         # The same latents at every epoch, so that differences are those of the model.
         torch.manual_seed(0)
-        title = f"epoch {state[EPOCH]}, {data.name} {split}"
+        when = f"epoch {state[EPOCH]}"
+        posterior = captions.posterior_words(model, is_drawn=False)
+        title = captions.output_caption(False, posterior, f"{when}, {data.name} {split}")
         reconstruction_grid(x, model.reconstruct(x, y), title).save(folder / f"reconstructions-{suffix}")
         if model.has_prior:
-            n, c = (self.n**2, None) if y is None else (len(y) * self.n, y.repeat_interleave(self.n, 0))
-            sample_grid(model.sample(n, c), f"epoch {state[EPOCH]}").save(folder / f"samples-{suffix}")
+            c = model.as_condition(y)
+            n, c = (self.n**2, None) if c is None else (len(c) * self.n, c.repeat_interleave(self.n, 0))
+            title = captions.output_caption(False, captions.FROM_PRIOR, when)
+            sample_grid(model.sample(n, c, draw=False), title).save(folder / f"samples-{suffix}")
 
     def end(self, state: State) -> None:
         if not state[RUN].record["training"]["report"]:

@@ -1,0 +1,66 @@
+"""Captions of decoded examples: made from how their latents and their values were chosen, so that they say what is shown.
+
+Every surface that shows outputs of a model takes its words from here: the command line, grids, figures, reports, the
+studio and the explorer.
+"""
+
+from __future__ import annotations
+
+from elbowroom.models.base import GenerativeModel
+
+#: Latents drawn from the model's own prior.
+FROM_PRIOR = "z ~ p(z)"
+#: Latents that somebody gave.
+AS_GIVEN = "z as given"
+
+
+def values_words(is_drawn: bool) -> str:
+    """Return what decoded examples are: draws from the likelihood, or its means.
+
+    >>> values_words(True), values_words(False)
+    ('draws from p(x|z)', 'means of p(x|z)')
+    """
+    return f"{'draws from' if is_drawn else 'means of'} p(x|z)"
+
+
+def sampler_words(name: str | None) -> str:
+    """Return where sampled latents come from: the prior, or a density that was fitted to latents.
+
+    >>> sampler_words(None), sampler_words("gaussian")
+    ('z ~ p(z)', 'z ~ gaussian fitted to latents')
+    """
+    return FROM_PRIOR if name is None else f"z ~ {name} fitted to latents"
+
+
+def posterior_words(model: GenerativeModel, is_drawn: bool) -> str:
+    """Return how latents follow from examples: drawn from the posterior, or its mean.
+
+    >>> import elbowroom as er
+    >>> posterior_words(er.recipes.vae((1, 8, 8), latent=2)[0], is_drawn=False)
+    'z the mean of q(z|x)'
+    >>> posterior_words(er.recipes.autoencoder((1, 8, 8), latent=2)[0], is_drawn=False)
+    'z as encoded'
+    """
+    if model.is_quantized:
+        return "z the nearest entries of the codebook"
+    if model.has_point_posterior:
+        return "z as encoded"
+    return "z ~ q(z|x)" if is_drawn else "z the mean of q(z|x)"
+
+
+def join_caption(*parts: str) -> str:
+    """Join the parts of a caption that are not empty.
+
+    >>> join_caption("means of p(x|z)", "", "epoch 3")
+    'means of p(x|z) · epoch 3'
+    """
+    return " · ".join(part for part in parts if part)
+
+
+def output_caption(is_drawn: bool, latents: str, *details: str) -> str:
+    """Return the caption of decoded examples: what they are, how their latents were chosen, and further details.
+
+    >>> output_caption(True, FROM_PRIOR, "seed 0")
+    'draws from p(x|z), z ~ p(z) · seed 0'
+    """
+    return join_caption(f"{values_words(is_drawn)}, {latents}", *details)
