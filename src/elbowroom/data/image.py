@@ -1,8 +1,8 @@
-"""Images from PIL to arrays, in any mode; crop and resize."""
+"""Images from PIL to arrays, in any mode and depth; pages; crop and resize."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +14,12 @@ from elbowroom.data.file_io import READ_ERRORS
 if TYPE_CHECKING:
     from elbowroom.data.options import ImageSize
 
+PAGED_FORMATS = ("TIFF", "GIF", "PNG", "WEBP")
+"""Formats, as PIL names them, whose files may hold several images that are examples of their own."""
+NEW_SUBFILE_TYPE = 254
+"""The tag that says what a page of a TIFF is; its bits are those of the two constants below."""
+REDUCED_IMAGE = 1
+TRANSPARENCY_MASK = 4
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pbm"}
 
 
@@ -92,14 +98,24 @@ def is_image_name(name: str) -> bool:
 
 
 def decode_image(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> np.ndarray:
-    """Return the pixels of an image file, (H, W) or (H, W, 3), turned upright, cropped and resized.
+    """Return the pixels of an image file, of its first page, as :func:`decode_pages` does."""
+    return next(iter_pages(content, crop_resize))
 
-    A JPEG much larger than asked for is decoded at a half, a quarter or an eighth of its size, at least twice that
-    asked for.
+
+def decode_pages(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> list[np.ndarray]:
+    """Return the pixels of each page of an image file, (H, W) or (H, W, 3), turned upright, cropped and resized.
+
+    They are uint8, or where the file has more than 8 bits uint16, int32 or float32, with the values that it has. A JPEG
+    much larger than asked for is decoded at a half, a quarter or an eighth of its size, at least twice that asked for.
 
     Raises:
         ValueError: why it cannot be read, in a few words.
     """
+    return list(iter_pages(content, crop_resize))
+
+
+def iter_pages(content: bytes, crop_resize: CropResize) -> Iterator[np.ndarray]:
+    """Yield the pixels of each page; see :func:`decode_pages`."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -107,8 +123,11 @@ def decode_image(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> np
             if crop_resize.resize and not crop_resize.crop and opened.format == "JPEG":
                 side = 2 * max(crop_resize.resize)
                 opened.draft(None, (side, side))
-            image = ImageOps.exif_transpose(opened)
-            return image_to_array(image if crop_resize == NO_CROP_RESIZE else crop_resize.apply(to_gray_or_rgb(image)))
+            for page in page_numbers(opened):
+                opened.seek(page)
+                image = ImageOps.exif_transpose(opened)
+                # a frame of a GIF is in colour where it is put together from others
+                yield image_to_array(image, crop_resize, is_gray_possible=opened.format == "GIF")
     except UnidentifiedImageError as error:
         raise ValueError("not an image" if content else "empty") from error
     except UnsupportedImageError:
@@ -117,19 +136,41 @@ def decode_image(content: bytes, crop_resize: CropResize = NO_CROP_RESIZE) -> np
         raise ValueError("cut short" if "truncated" in str(error).lower() else "damaged") from error
 
 
-def to_gray_or_rgb(image: Any) -> Any:
-    """Return a PIL image in grey (L) or colour (RGB): 16 bits scaled to 8, transparency on white, palettes resolved."""
+def page_numbers(opened: Any) -> list[int]:
+    """Return the numbers of the pages of an open image file: of a TIFF without thumbnails and masks, or all frames.
+
+    Further images in a JPEG file (MPO) are previews, and are left out.
+    """
+    if opened.format not in PAGED_FORMATS or not opened.is_animated:
+        return [0]
+    pages = range(opened.n_frames)
+    if opened.format != "TIFF":
+        return list(pages)
+    examples = []
+    for page in pages:
+        opened.seek(page)
+        if not opened.tag_v2.get(NEW_SUBFILE_TYPE, 0) & (REDUCED_IMAGE | TRANSPARENCY_MASK):
+            examples.append(page)
+    return examples or [0]
+
+
+def is_deep(image: Any) -> bool:
+    """Return whether a PIL image has values of more than 8 bits: whole numbers of 16 or 32 bits, or floats."""
+    return str(image.mode)[0] in "IF"
+
+
+def to_gray_or_rgb(image: Any, is_gray_possible: bool = False) -> Any:
+    """Return a PIL image of 8 bits in grey (L) or colour (RGB): transparency on white, palettes resolved.
+
+    One in colour whose channels are equal becomes grey where it had a palette, which does not say whether it is grey,
+    or ``is_gray_possible``.
+    """
     from PIL import Image
 
-    if image.mode in ("L", "RGB"):
+    if image.mode == "L" or (image.mode == "RGB" and not is_gray_possible):
         return image
     if image.mode == "1":
         return image.convert("L")
-    if image.mode.startswith("I"):
-        wide = np.asarray(image).astype(np.float64) / 257
-        return Image.fromarray(wide.round().clip(0, 255).astype(np.uint8))
-    if image.mode == "F":
-        raise UnsupportedImageError("floating-point pixels, which have no known range")
     if image.mode in ("LA", "La"):
         white = Image.new("LA", image.size, (255, 255))
         return Image.composite(image, white, image.getchannel("A")).getchannel("L")
@@ -137,13 +178,32 @@ def to_gray_or_rgb(image: Any) -> Any:
     if image.has_transparency_data:
         rgb = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     rgb = rgb.convert("RGB")
-    if image.mode == "P":  # a palette does not say whether it is grey
+    if image.mode == "P" or is_gray_possible:
         red, green, blue = (channel.tobytes() for channel in rgb.split())
         if red == green == blue:
             return rgb.getchannel("R")
     return rgb
 
 
-def image_to_array(image: Any) -> np.ndarray:
-    """Return the uint8 pixels of a PIL image: (H, W) where it is grey, (H, W, 3) otherwise."""
-    return np.asarray(to_gray_or_rgb(image))
+def image_to_array(image: Any, crop_resize: CropResize = NO_CROP_RESIZE, is_gray_possible: bool = False) -> np.ndarray:
+    """Return the pixels of a PIL image: (H, W) where it is grey, (H, W, 3) otherwise; cropped and resized.
+
+    They are uint8, or of more bits as the image has them: uint16, int32 or float32.
+    """
+    if is_deep(image):
+        return deep_image_to_array(image, crop_resize)
+    image = to_gray_or_rgb(image, is_gray_possible)
+    return np.asarray(image if crop_resize == NO_CROP_RESIZE else crop_resize.apply(image))
+
+
+def deep_image_to_array(image: Any, crop_resize: CropResize) -> np.ndarray:
+    """Return the values (H, W) of an image of more than 8 bits; resized ones stay within the range of its values."""
+    from PIL import Image
+
+    values = np.asarray(image)
+    values = values.astype(values.dtype.newbyteorder("="))
+    if crop_resize == NO_CROP_RESIZE:
+        return values
+    resized = np.asarray(crop_resize.apply(Image.fromarray(values.astype(np.float32))))
+    resized = resized.clip(values.min(), values.max())
+    return (resized.round() if values.dtype.kind in "ui" else resized).astype(values.dtype)

@@ -21,9 +21,9 @@ from tests.data.sources import WHOLE, encode, face_array, face_files, noise, wri
 @pytest.fixture
 def decoded_images(monkeypatch):
     """Everything is decoded_images in the cache, however small; counts the images that are decoded."""
-    decoded, seen = image_decode.decode_image, []
+    decoded, seen = image_decode.decode_pages, []
     monkeypatch.setattr(image_cache, "MIN_CACHED_BYTES", 0)
-    monkeypatch.setattr(image_decode, "decode_image", lambda content, fit: seen.append(1) or decoded(content, fit))
+    monkeypatch.setattr(image_decode, "decode_pages", lambda content, fit: seen.append(1) or decoded(content, fit))
     return seen
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from elbowroom.data.file_io import READ_ERRORS
-from elbowroom.data.image import NO_CROP_RESIZE, CropResize, decode_image
+from elbowroom.data.image import NO_CROP_RESIZE, CropResize, UnsupportedImageError, decode_pages
 
 
 class ArraySpec(NamedTuple):
@@ -72,7 +72,10 @@ def decode_example(content: bytes, crop_resize: CropResize) -> np.ndarray:
     """Return the pixels of an encoded image, or the array of a .npy file."""
     try:
         if content[:6] != b"\x93NUMPY":
-            return decode_image(content, crop_resize)
+            pages = decode_pages(content, crop_resize)
+            if len(pages) > 1:
+                raise UnsupportedImageError(f"has {len(pages)} pages: expected one image; save each page as a file")
+            return pages[0]
         if crop_resize != NO_CROP_RESIZE:
             raise ValueError(f"an array, and {crop_resize} is for images")
         return np.asarray(np.load(BytesIO(content), allow_pickle=False))

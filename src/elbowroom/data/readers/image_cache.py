@@ -20,14 +20,14 @@ from elbowroom.serialization import atomic_path
 
 MIN_CACHED_BYTES = 2**22
 """Size of encoded images from which the decoded ones are cached."""
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 """Version of the cached files; a change invalidates all of them."""
 Decoder = Callable[[BinaryIO, Callable[[int], None]], DecodeSummary]
 """Writes the decoded images into a file, once it was told by a function that there is room for their bytes."""
 
 
 class DecodedImages(NamedTuple):
-    """Pixels (N, H, W) or (N, 3, H, W), in memory or mapped from the cache, and a summary of them."""
+    """Pixels (N, H, W) or (N, 3, H, W) of any depth, in memory or mapped from the cache, and a summary of them."""
 
     pixels: np.ndarray
     metadata: DecodeSummary

@@ -76,7 +76,7 @@ def build_raw_dataset(
     return RawDataset(
         split_from_rows(images.pixels, y, classes, where, options.buffer),
         classes=classes,
-        preprocessing=options.crop_resize.description,
+        preprocessing="; ".join(filter(None, [*images.metadata.notes, options.crop_resize.description])),
         content_hash=images.metadata.digest if images.pixels.nbytes > PARTIAL_HASH_BYTES else None,
         skipped=tuple(images.metadata.errors),
     )
