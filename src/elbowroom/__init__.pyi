@@ -46,6 +46,7 @@ from .models import Hierarchy as Hierarchy
 from .models import LabelEncoder as LabelEncoder
 from .models import Ladder as Ladder
 from .models import Latent as Latent
+from .models import LinearAutoencoder as LinearAutoencoder
 from .models import Mixture as Mixture
 from .models import Model as Model
 from .models import SemiSupervised as SemiSupervised

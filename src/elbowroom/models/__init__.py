@@ -6,6 +6,7 @@ from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.models.ladder import Ladder
+from elbowroom.models.linear import LinearAutoencoder
 from elbowroom.models.priors import CodePrior, Mixture, StandardNormal, VampPrior
 from elbowroom.models.semi_supervised import SemiSupervised
 
@@ -18,6 +19,7 @@ __all__ = [
     "LabelEncoder",
     "Ladder",
     "Latent",
+    "LinearAutoencoder",
     "Mixture",
     "Model",
     "SemiSupervised",

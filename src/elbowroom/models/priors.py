@@ -15,6 +15,11 @@ from elbowroom.distributions import CodebookCategorical, Normal, mixture
 from elbowroom.families import Codebook
 from elbowroom.models.conditional import Conditional
 
+#: The distance from 0 and 1 at which a pseudo-input starts in bounded data: at the bound a sigmoid has no gradient.
+PSEUDO_INPUT_MARGIN = 0.05
+#: Standard deviation of the noise on the examples that pseudo-inputs start at, before the sigmoid.
+PSEUDO_INPUT_NOISE = 0.01
+
 
 class StandardNormal(nn.Module):
     """N(0, I) over a latent of this size, independent of any condition.
@@ -62,8 +67,9 @@ class Mixture(nn.Module):
 class VampPrior(nn.Module):
     r"""A mixture of the encoder's posteriors at learned pseudo-inputs: :math:`p(z) = \frac1C \sum_c q(z \mid u_c)`.
 
-    Tomczak & Welling 2018, arXiv 1705.07120. Deviation: the pseudo-inputs are squashed into the data's range by a
-    sigmoid where the paper clips them, since a clipped one has no gradient.
+    Tomczak & Welling 2018, arXiv 1705.07120. Before a training they are set to training examples, as in the authors'
+    code: of those that start as noise, many stay where the encoder maps anything unlike the data. Deviation: they are
+    squashed into the data's range by a sigmoid where the paper clips them, since a clipped one has no gradient.
 
     Args:
         encoder: that of the model; the prior trains it too.
@@ -87,6 +93,14 @@ class VampPrior(nn.Module):
     def pseudo_inputs(self) -> Tensor:
         """The inputs of the encoder, (components, *shape)."""
         return self.raw.sigmoid() if self.bounded else self.raw
+
+    @torch.no_grad()
+    def set_pseudo_inputs(self, x: Tensor, generator: torch.Generator) -> None:
+        """Set the pseudo-inputs to examples, (B, *shape), in turn, each with noise, so that repeated ones differ."""
+        examples = x[torch.arange(len(self.raw)) % len(x)]
+        if self.bounded:
+            examples = examples.clamp(PSEUDO_INPUT_MARGIN, 1 - PSEUDO_INPUT_MARGIN).logit()
+        self.raw.copy_(examples + PSEUDO_INPUT_NOISE * torch.randn(examples.shape, generator=generator))
 
     def forward(self) -> Distribution:
         return mixture(self.logits, self.encoder(self.pseudo_inputs))

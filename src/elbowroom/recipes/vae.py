@@ -50,7 +50,7 @@ def autoencoder(
         linear: affine maps and squared error, whose optimum spans the principal components
     """
     if linear:
-        hidden, likelihood = (), "gaussian:1"
+        return er.LinearAutoencoder(shape, latent), er.Reconstruction()
     encoder = er.Conditional.mlp(shape, er.Point(latent), hidden, activation)
     decoder = er.Conditional.mlp(latent, er.likelihood(likelihood, shape), hidden[::-1], activation)
     return er.Model(encoder, decoder, prior=None), er.Reconstruction()

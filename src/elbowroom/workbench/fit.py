@@ -13,15 +13,16 @@ from torch import nn
 
 from elbowroom import devices, distributed
 from elbowroom.argument import takes_options
-from elbowroom.data import Data, load_data
-from elbowroom.models.base import GenerativeModel, recipe_call_of
+from elbowroom.data import Data, load_coded
+from elbowroom.models.base import GenerativeModel, data_record_of, recipe_call_of, remember_data
 from elbowroom.objectives import Term
 from elbowroom.runs.run import Run, next_path
 from elbowroom.runs.settings import TrainConfig
 from elbowroom.training.budget import plan_validation
 from elbowroom.training.callback import Callback
 from elbowroom.training.callbacks.progress import ProgressBar
-from elbowroom.training.callbacks.selection import BestWeights
+from elbowroom.training.callbacks.selection import BestWeights, EarlyStopping
+from elbowroom.training.initialization import initialize_from_data
 from elbowroom.training.loop import train
 from elbowroom.training.optimizers import make_optimizer as make_optimizer
 from elbowroom.training.precision import choose_matmul_mode
@@ -93,7 +94,8 @@ def fit(
     Args:
         model: a model of the package; or any module of your own, with a :class:`Loss` for its output.
         objective: the objective, which scores the model's output.
-        data: a :class:`Data`, or anything :func:`load_data` takes.
+        data: a :class:`Data`, or anything :func:`load_data` takes. For a model that was trained before, it is coded as
+            the data was then.
         config: the settings together; those given one by one replace its fields.
         out: the run directory; ``runs/RECIPE-DATA-N`` if not given.
         callbacks: called after the default ones, in their order.
@@ -110,7 +112,7 @@ def fit(
     True
     """
     distributed.init_process_group()
-    data = load_data(data)
+    data = load_coded(data, data_record_of(model))
     check_settings(model, data, config, out)
     epochs = config.epochs if config.epochs or config.steps else _default_epochs(data.train.steps(config.batch_size))
     device = devices.resolve(config.device)
@@ -131,6 +133,7 @@ def fit(
         "training": training,
     }
     name = f"{origin.recipe if origin else type(model).__name__.lower()}-{data.name}"
+    initialize_from_data(model, data.train, config.seed)
     state = _initial_state(model, objective, data, training)
     state[RUN] = run = _open_run(distributed.broadcast_object(Path(out or next_path(name))), record)
     return _train(state, run.record["training"], callbacks)
@@ -164,13 +167,14 @@ def resume(
     training = run.record["training"] | ({"device": device} if device else {})
     if model is None or objective is None:
         model, objective = run.build()
-    state = _initial_state(model, objective, run.data() if data is None else load_data(data), training)
+    state = _initial_state(model, objective, run.data(data), training)
     state[RUN] = run
     return _train(state, training, from_record(training["callbacks"]) if callbacks is None else callbacks)
 
 
 def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
     """Train with the default callbacks before the user's, then write the report."""
+    remember_data(state[MODEL], state[DATA].protocol)
     run = train(state, training, [*default_callbacks(own), *own])
     if training["report"]:
         write_final_report(state)
@@ -181,10 +185,12 @@ def default_callbacks(own: Sequence[Callback] = ()) -> list[Callback]:
     """Return the callbacks of every training. Checkpoints know callbacks by position, so the order is fixed.
 
     Args:
-        own: the user's callbacks; a :class:`Doctor` among them replaces the default one.
+        own: the user's callbacks; a :class:`Doctor` among them replaces the default one, the metric of an
+            :class:`EarlyStopping` is that of the best weights.
     """
     doctor = [] if any(isinstance(callback, Doctor) for callback in own) else [Doctor()]
-    return [BestWeights(), SampleImages(), *doctor, ProgressBar()]
+    metrics = [callback.metric for callback in own if isinstance(callback, EarlyStopping)]
+    return [BestWeights(*metrics[:1]), SampleImages(), *doctor, ProgressBar()]
 
 
 def _default_epochs(steps_per_epoch: int) -> int:
