@@ -123,6 +123,19 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ValueError(f"{path} is cut short or damaged ({error}): copy it again, or train again") from None
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the metadata of a file without its tensors.
+
+    Raises:
+        ValueError: the file is missing, cut short or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is missing, cut short or damaged ({error}): copy it again, or train again") from None
+
+
 @torch.no_grad()
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, prefix: str = "") -> None:
     """Copy tensors into the module's own, name by name.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -109,6 +111,25 @@ def _flag_type(argument: Argument) -> Any:
 
 def _list_to_text(items: tuple[Any, ...]) -> str:
     return ",".join(map(str, items)) or "none"
+
+
+def weights_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--weights`` to a command with the argument ``run``, which then gets a run with these weights selected."""
+
+    @click.option(
+        "--weights",
+        type=click.Choice(("final", "best")),
+        default="final",
+        show_default=True,
+        help="those that the training ended with, or those with the lowest validation loss",
+    )
+    @functools.wraps(command)
+    def with_weights(run: str, weights: Any, **values: Any) -> Any:
+        from elbowroom.runs.run import Run
+
+        return command(run=Run(run, weights), **values)
+
+    return with_weights
 
 
 def output_path(name: str, kinds: dict[str, str], flag: str = "--out") -> Path:

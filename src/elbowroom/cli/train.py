@@ -103,6 +103,8 @@ def print_report(run: Any) -> None:
         if last is not None:
             terms = [k for k in ("loss", "elbo", "reconstruction", "kl") if k in last]
             click.echo(f"  {split:<10} " + "  ".join(f"{k} {last[k]:.2f}" for k in terms) + "  nats per example")
+    if end["reason"] not in ("interrupted", "terminated"):
+        click.echo(f"weights   {run.describe_weights()}")
     click.echo(f"run       {run.path}")
     if (page := run.path / "report.html").is_file():
         click.echo(f"report    {page}")

@@ -91,6 +91,7 @@ def run_facts(run: Run) -> list[tuple[str, str]]:
         ("asked for", f"{length}, {training['batch_size']} examples a step"),
         ("optimiser", f"{training['optimizer']}, rate {format_number(training['lr'])}"),
         ("callbacks", callbacks),
+        ("weights", run.describe_weights() if run.weights.is_file() else None),
         ("seed", str(training["seed"])),
         ("device", f"{training['device']}, {training['precision']}"),
         ("started", str(record.get("started", "")).replace("T", " ").replace("+00:00", " UTC")),

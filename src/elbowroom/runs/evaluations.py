@@ -61,7 +61,8 @@ class KeptEvaluation:
         """The protocol in words."""
         name, samples = self.protocol["data"]["name"], format_count(self.protocol["samples"], "sample")
         seed, day = self.protocol["seed"], self.measured[:10]
-        return f"{name} {self.split}, {samples}, seed {seed}, at step {self.step:,}, measured {day}"
+        weights = "best weights, " if self.protocol.get("weights") == "best" else ""
+        return f"{name} {self.split}, {samples}, seed {seed}, {weights}at step {self.step:,}, measured {day}"
 
     def value(self, name: str) -> float | None:
         """Return the value of a metric; ``None`` if it was not measured, or is undefined or a list."""
@@ -89,7 +90,7 @@ def keep_evaluation(run: Run, metrics: dict[str, dict[str, Any]], protocol: dict
         OSError: it cannot be written.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    new = KeptEvaluation(metrics, protocol, now, max((row["step"] for row in run.metrics()), default=0))
+    new = KeptEvaluation(metrics, protocol, now, run.weights_step)
     kept = [new, *(elder for elder in read_evaluations(run.path) if elder.key != new.key)]
     text = json.dumps(nan_to_null([asdict(evaluation) for evaluation in kept]), indent=2, ensure_ascii=False)
     with atomic_path(run.path / FILE_NAME) as temporary:

@@ -15,11 +15,12 @@ from elbowroom.runs.metrics_log import MetricsRow
 
 Settings = dict[str, Any]
 SplitName = Literal["train", "validation", "test"]
+LoggerName = Literal["csv", "tensorboard", "wandb", "visdom"]
 
 #: The settings of a training in which runs are not compared. The seed is apart, since figures are means over seeds.
 UNCOMPARED_SETTINGS = (
     *("seed", "device", "watch", "pass_state", "checkpoint_every"),
-    *("validate_every", "max_overhead", "report"),
+    *("validate_every", "max_overhead", "report", "log_every", "log", "progress"),
 )
 #: The settings that have no flag: they are for modules of one's own.
 SETTINGS_WITHOUT_FLAG = ("pass_state",)
@@ -59,7 +60,15 @@ class TrainConfig:
     max_overhead: float = option(
         0.1, "largest share of time for validation, monitoring and checkpoints; 1: every epoch", minimum=0, maximum=1
     )
+    final_weights: Literal["last", "best"] | None = option(
+        None, "weights to end with: last, or best of validation; if open, best with early stopping"
+    )
     report: bool = option(True, "write report.html and images/curves.png at the end")
+    log_every: int | None = option(
+        None, "steps between rows of training metrics; if open, 1 up to step 100, 10 up to 1,000, then 100", minimum=1
+    )
+    log: tuple[LoggerName, ...] = option((), "loggers beside metrics.jsonl: csv, tensorboard, wandb, visdom")
+    progress: bool = option(True, "show the progress: a bar in a terminal, lines elsewhere, a table in a notebook")
 
     def __post_init__(self) -> None:
         convert_options(self)

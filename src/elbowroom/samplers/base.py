@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +56,7 @@ class Sampler(nn.Module, ABC):
 SAMPLERS: Registry[type[Sampler]] = Registry("sampler", ("elbowroom.samplers.*",))
 
 
-def fit_sampler(run: Run | str | Path, name: str, data: Data | None = None) -> Path:
+def fit_sampler(run: Run | str | Path, name: str, data: Data | Any = None) -> Path:
     """Fit a sampler to the latents of a run's training split, drawn from their posteriors, and save it with the run.
 
     Args:
@@ -81,8 +81,9 @@ def fit_sampler(run: Run | str | Path, name: str, data: Data | None = None) -> P
     sampler, run = SAMPLERS.find(name), Run(run)
     model = run.model()
     _check_latents(model)
-    fitted = sampler.fit(_draw_latents(model, run.data() if data is None else data))
-    serialization.save(_path(run, name), serialization.named_tensors(fitted))
+    fitted = sampler.fit(_draw_latents(model, run.data(data)))
+    about = {"weights": run.weights_name}
+    serialization.save(_path(run, name), serialization.named_tensors(fitted), about)
     return _path(run, name)
 
 
@@ -100,7 +101,13 @@ def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
     model = run.model()
     _check_latents(model)
     prior = sampler(model.latent_shape[0])
-    serialization.load_into(prior, serialization.read(_path(run, name))[0], _path(run, name))
+    tensors, about = serialization.read(_path(run, name))
+    if (fitted_to := about.get("weights", "final")) != run.weights_name:
+        raise ValueError(
+            f"{_path(run, name)} was fitted to the {fitted_to} weights: fit it to the {run.weights_name} ones with "
+            f"'elbowroom fit-sampler {run.path} {name} --weights {run.weights_name}'"
+        )
+    serialization.load_into(prior, tensors, _path(run, name))
     model.prior = prior.eval()
     return model
 

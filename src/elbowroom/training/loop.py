@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -21,8 +19,10 @@ from elbowroom.training.budget import BUDGET, Budget
 from elbowroom.training.callback import MONITOR_HOOKS, Callback, CallbackList
 from elbowroom.training.capture import cuda_graph
 from elbowroom.training.capture.recorded_step import RecordedStep, can_record
+from elbowroom.training.final_weights import save_weights, use_final_weights
 from elbowroom.training.heap import keep_freed_memory
 from elbowroom.training.interrupts import SIGNAL_REASONS, explain_io_errors, handle_signals, lock_run, sync_stop
+from elbowroom.training.metrics_rows import Clock, row_interval, write_row
 from elbowroom.training.precision import use_matmul_mode
 from elbowroom.training.state import (
     BATCH,
@@ -34,7 +34,6 @@ from elbowroom.training.state import (
     MODEL,
     OBJECTIVE,
     OPTIMIZERS,
-    ROW,
     RUN,
     STEP,
     STEPS,
@@ -43,8 +42,6 @@ from elbowroom.training.state import (
 )
 from elbowroom.training.step import Step
 
-#: Steps between two rows of the training metrics; the end of an epoch writes one too.
-ROW_INTERVAL_STEPS = 100
 #: How often a diverged training may go back to its checkpoint.
 MAX_ROLLBACKS = 3
 #: Factor of the learning rate at each rollback.
@@ -75,11 +72,16 @@ def train(state: State, settings: dict[str, Any], callbacks: Sequence[Callback])
             try:
                 hooks("start", state)
                 _loop_with_rollback(state, settings, hooks)
+                final = use_final_weights(state, settings)
                 hooks("end", state)
                 serialization.flush(run.weights)
             finally:
                 hooks("close", state)
-        run.log({"event": "end", "reason": state[STOP] or "finished", "step": state[STEP], "epoch": state[EPOCH]})
+        if state[STOP] not in SIGNAL_REASONS:
+            run.record["weights"] = final
+            run.write_record()
+        end = {"event": "end", "reason": state[STOP] or "finished", "step": state[STEP], "epoch": state[EPOCH]}
+        run.log(end | {"weights": final})
     state[MODEL].eval()
     return run
 
@@ -90,7 +92,7 @@ def _restore_or_begin(state: State, hooks: CallbackList) -> None:
     if not distributed.broadcast_object(run.exists):
         checkpoint.save(state, hooks.callbacks)
         run.write_record()
-        _save_weights(state)
+        save_weights(state)
         hooks("checkpoint", state)
         return
     checkpoint.load(state, hooks.callbacks)
@@ -130,7 +132,7 @@ def _param_groups(state: State) -> list[dict[str, Any]]:
 def _loop(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
     step = Step(state[MODEL], state[OBJECTIVE], state, hooks, settings["pass_state"]).train()
     step_count = torch.tensor(state[STEP], device=state[DEVICE])
-    running_mean, clock = RunningMean(), _Clock(state[RUN].seconds)
+    running_mean, clock = RunningMean(), Clock(state[RUN].seconds)
     advance = _build_advance(step, state, settings["accumulate"], hooks, step_count, running_mean)
     train = state[DATA].train.to(state[DEVICE])
     per_epoch = train.steps(settings["batch_size"])
@@ -140,8 +142,9 @@ def _loop(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
             advance(shard)
             state[STEP] += 1
             is_last = state[STEP] == state[STEPS]
-            if state[STEP] % ROW_INTERVAL_STEPS == 0 or state[STEP] % per_epoch == 0 or is_last:
-                _write_row(state, hooks, "train", running_mean, clock)
+            interval = row_interval(state[STEP], settings.get("log_every"))
+            if state[STEP] % interval == 0 or state[STEP] % per_epoch == 0 or is_last:
+                write_row(state, hooks, "train", running_mean, clock)
             hooks("step", state)
             sync_stop(state)
             if is_last or state[STOP]:
@@ -149,7 +152,7 @@ def _loop(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
             if settings["checkpoint_every"] and state[STEP] % settings["checkpoint_every"] == 0:
                 _save_checkpoint(state, hooks)
         if state[STOP] and state[STEP] % per_epoch and state[STEP] < state[STEPS]:
-            _write_row(state, hooks, "train", running_mean, clock)
+            write_row(state, hooks, "train", running_mean, clock)
         else:
             _end_epoch(step, state, settings, hooks, step_count, clock)
         if state[STOP] or state[STEP] == state[STEPS] or _is_checkpoint_due(state, settings):
@@ -182,7 +185,7 @@ def _build_advance(
 
 
 def _end_epoch(
-    step: Step, state: State, settings: dict[str, Any], hooks: CallbackList, step_count: Tensor, clock: _Clock
+    step: Step, state: State, settings: dict[str, Any], hooks: CallbackList, step_count: Tensor, clock: Clock
 ) -> None:
     """Validate where it is planned and at the last step, and call the monitors and the hooks on epochs.
 
@@ -214,14 +217,9 @@ def _is_checkpoint_due(state: State, settings: dict[str, Any]) -> bool:
 def _save_checkpoint(state: State, hooks: CallbackList) -> None:
     """Write the weights for use and a checkpoint, after all callbacks of the step."""
     with state[BUDGET].charge("checkpoint"):
-        _save_weights(state)
+        save_weights(state)
         checkpoint.save(state, hooks.callbacks)
         hooks("checkpoint", state)
-
-
-def _save_weights(state: State) -> None:
-    if distributed.is_main_process():
-        serialization.save(state[RUN].weights, serialization.named_tensors(state[MODEL]))
 
 
 def _iter_epoch(state: State, train: Split, settings: dict[str, Any], per_epoch: int) -> Iterator[BatchShard]:
@@ -246,7 +244,7 @@ def _iter_epoch(state: State, train: Split, settings: dict[str, Any], per_epoch:
 
 
 def _validate(
-    step: Step, state: State, settings: dict[str, Any], hooks: CallbackList, step_count: Tensor, clock: _Clock
+    step: Step, state: State, settings: dict[str, Any], hooks: CallbackList, step_count: Tensor, clock: Clock
 ) -> None:
     """Evaluate the watched splits, and write a row for each.
 
@@ -259,7 +257,7 @@ def _validate(
         for name in settings["watch"]:
             if (split := getattr(state[DATA], name)) is not None:
                 running_mean = measure(step, split.to(state[DEVICE]), last_step, settings["batch_size"])
-                state[METRICS][name] = _write_row(state, hooks, name, running_mean, clock)
+                state[METRICS][name] = write_row(state, hooks, name, running_mean, clock)
         hooks("validation", state)
 
 
@@ -275,39 +273,3 @@ def measure(step: Step, split: Split, step_count: Tensor, batch_size: int, seed:
                 running_mean.add(step(batch, step_count).terms, n_local)
     step.train()
     return running_mean
-
-
-def _write_row(
-    state: State, hooks: CallbackList, split: str, running_mean: RunningMean, clock: _Clock
-) -> dict[str, float]:
-    """Write a row of metrics and return its terms; nothing where the running mean has no examples."""
-    examples, terms = running_mean.means()
-    if not examples:
-        return {}
-    seconds, lap = clock.read()
-    non_finite = [name for name, value in terms.items() if not math.isfinite(value)]
-    if non_finite:
-        first = max(state[STEP] - ROW_INTERVAL_STEPS, 0) if split == "train" else state[STEP]
-        raise DivergedError(
-            f"{non_finite[0]} became {terms[non_finite[0]]} between steps {first} and {state[STEP]} ({split}): "
-            "lower --lr, clip the gradients (--clip 1), or look for extreme values in the data"
-        )
-    row = {"step": state[STEP], "epoch": state[EPOCH], "split": split, **terms, "examples": examples}
-    row |= {"seconds": round(seconds, 4), "examples_per_second": round(examples / lap, 1)}
-    state[RUN].log(row)
-    state[ROW] = row
-    hooks("row", state)
-    return terms
-
-
-class _Clock:
-    """A clock of the training time, that before a resumption included."""
-
-    def __init__(self, seconds_before: float) -> None:
-        self._last = time.perf_counter()
-        self._start = self._last - seconds_before
-
-    def read(self) -> tuple[float, float]:
-        """Return the seconds of training in all, and since the last reading."""
-        before, self._last = self._last, time.perf_counter()
-        return self._last - self._start, max(self._last - before, 1e-9)

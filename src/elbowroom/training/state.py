@@ -97,6 +97,8 @@ DRAW: StateKey[Any] = state_key("draw")
 LOSS: StateKey[Tensor] = state_key("loss")
 #: Means over each watched split, by split and name.
 METRICS: StateKey[dict[str, dict[str, float]]] = state_key("metrics")
+#: The moving average of the weights by name, where one is kept: it is what is saved for use.
+AVERAGE: StateKey[dict[str, Tensor]] = state_key("average")
 #: The newest row of metrics.jsonl.
 ROW: StateKey[dict[str, Any]] = state_key("row")
 #: The reason to stop before the end; empty while there is none. A callback may write it.

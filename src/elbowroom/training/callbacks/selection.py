@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom import distributed, errors, serialization
+from elbowroom import errors, serialization
 from elbowroom.deprecation import CALLBACK_ARGUMENTS, renamed_arguments
 from elbowroom.training.callback import Callback
-from elbowroom.training.state import EPOCH, METRICS, MODEL, RUN, STEP, STOP, State
+from elbowroom.training.final_weights import weights_for_use
+from elbowroom.training.state import AVERAGE, EPOCH, METRICS, MODEL, RUN, STOP, State
 
 
 class EarlyStopping(Callback):
-    """Early stopping when a validation metric has not fallen for ``patience`` epochs.
+    """Early stopping when a validation metric has not fallen for ``patience`` epochs; it ends with the best weights.
 
     Args:
         patience: epochs to wait.
@@ -61,28 +62,34 @@ class EarlyStopping(Callback):
 
 
 class BestWeights(Callback):
-    """Save the weights with the lowest validation loss so far to ``checkpoints/best.safetensors``."""
+    """Save the weights with the lowest validation metric so far to ``checkpoints/best.safetensors``.
+
+    Where a moving average of the weights is kept, its value at that step is saved.
+
+    Args:
+        metric: its name, lower is better: that of early stopping, or the loss.
+    """
 
     is_on_every_rank = False
 
-    def __init__(self) -> None:
-        self._best = math.inf
+    def __init__(self, metric: str = "loss") -> None:
+        self.metric, self._best = metric, math.inf
 
     def validation(self, state: State) -> None:
-        loss = state[METRICS].get("validation", {}).get("loss", math.inf)
-        if loss < self._best:
-            self._best = loss
-            serialization.save(
-                state[RUN].best_weights,
-                serialization.named_tensors(state[MODEL]),
-                {"step": str(state[STEP]), "loss": str(loss)},
-            )
+        value = state[METRICS].get("validation", {}).get(self.metric, math.inf)
+        if value < self._best:
+            self._best = value
+            tensors, about = weights_for_use(state)
+            about |= {"kind": "best", "metric": self.metric, self.metric: str(value)}
+            serialization.save(state[RUN].best_weights, tensors, about)
 
-    def state_dict(self) -> dict[str, float]:
-        return {"best": self._best} if math.isfinite(self._best) else {}
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self._best, "metric": self.metric} if math.isfinite(self._best) else {}
 
-    def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        self._best = state_dict.get("best", math.inf)
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        # Values of two metrics are not compared; older checkpoints have that of the loss.
+        if state_dict.get("metric", "loss") == self.metric:
+            self._best = state_dict.get("best", math.inf)
 
 
 class EMA(Callback):
@@ -110,14 +117,11 @@ class EMA(Callback):
             if tensor.is_floating_point():
                 self._average[name].lerp_(tensor, 1 - decay)
         self._steps += 1
+        state[AVERAGE] = self._average
 
-    def checkpoint(self, state: State) -> None:
-        if self._average and distributed.is_main_process():
-            serialization.save(state[RUN].weights, self._average)
-
-    def end(self, state: State) -> None:
+    def start(self, state: State) -> None:
         if self._average:
-            serialization.load_into(state[MODEL], self._average, state[RUN].weights)
+            state[AVERAGE] = self._average
 
     def state_dict(self) -> dict[str, Tensor | int]:
         return {"steps": self._steps, **self._average}
