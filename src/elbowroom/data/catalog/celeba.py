@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from elbowroom import errors
 from elbowroom.data.cache import cache_dir
@@ -19,9 +18,7 @@ from elbowroom.data.image import decode_image
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset
 from elbowroom.data.readers.image_archive import open_image_archive
-from elbowroom.data.readers.image_folder import build_raw_dataset, load_images
-from elbowroom.data.splits.buffered import BufferedSplit
-from elbowroom.data.splits.memory import InMemorySplit
+from elbowroom.data.readers.image_folder import build_raw_dataset, divide_by_split, load_images
 
 CELEBA_FOLDER = "CelebA"
 IMAGES_FOLDER = "img_align_celeba"
@@ -33,6 +30,8 @@ CROP_FRACTION = 148 / 178
 IMAGE_SIDE_PX = 64
 LAST_IMAGE_NUMBERS = (162_770, 182_637)
 """The numbers of the last image of train and of validation, where there is no partition file."""
+SPLITS = ("train", "validation", "test")
+"""The splits by their numbers in the partition file."""
 
 
 class CelebAFiles(NamedTuple):
@@ -70,7 +69,8 @@ def celeba(options: ReadOptions) -> RawDataset:
     y, classes = build_attribute_labels(names, files, attribute_names, indices) if indices else (None, None)
     raw = build_raw_dataset(images, y, classes, CELEBA_FOLDER, options)
     raw.attributes = tuple(attribute_names[index] for index in indices) if indices and classes is None else None
-    return partition_by_split(raw, assign_splits(names, files.partition_lines))
+    splits = assign_splits(names, files.partition_lines)
+    return divide_by_split(raw, splits) if {"train"} < set(splits) else raw
 
 
 def find_celeba_files() -> CelebAFiles:
@@ -153,23 +153,12 @@ def build_attribute_labels(
 
 
 def assign_splits(file_names: list[str], partition_lines: list[str]) -> np.ndarray:
-    """Return the split of each image (0 train, 1 validation, 2 test), from the official file or the image's number."""
+    """Return the split of each image, from the official file or the image's number."""
     listed = dict(line.split() for line in partition_lines if line.strip())
     numbers = [int("".join(filter(str.isdigit, name)) or 0) for name in file_names]
     return np.array(
         [
-            int(listed.get(name, sum(n > last for last in LAST_IMAGE_NUMBERS)))
+            SPLITS[int(listed.get(name, sum(n > last for last in LAST_IMAGE_NUMBERS)))]
             for name, n in zip(file_names, numbers, strict=True)
         ]
     )
-
-
-def partition_by_split(raw: RawDataset, split_numbers: np.ndarray) -> RawDataset:
-    """Divide images by their splits; all are train where they belong to one split, or none to train."""
-    whole = raw.train
-    assert isinstance(whole, InMemorySplit | BufferedSplit)
-    if not (split_numbers == 0).any() or (split_numbers == 0).all():
-        return raw
-    parts = [whole.subset(torch.from_numpy(np.flatnonzero(split_numbers == number))) for number in range(3)]
-    train, validation, test = (part if len(part) else None for part in parts)
-    return replace(raw, train=train or whole, validation=validation, test=test)

@@ -11,8 +11,6 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from elbowroom.data.file_io import io_errors
 from elbowroom.data.image import is_image_name
 from elbowroom.data.readers.tar import iterate_files, unpack_command
@@ -130,17 +128,3 @@ def has_only_images(tar: Path) -> bool:
             keys.add(key)
             n_images += is_image_name(member.name)
     return n_images > 0
-
-
-def folder_labels(names: list[str]) -> np.ndarray | None:
-    """Return the first folder of each name as its label, or None where all lie in one; a folder around all is skipped.
-
-    >>> folder_labels(["faces/ann/1.png", "faces/bob/1.png"]), folder_labels(["faces/1.png", "faces/2.png"])
-    (array(['ann', 'bob'], dtype='<U3'), None)
-    """
-    folders = [PurePosixPath(name).parts[:-1] for name in names]
-    shortest = min(map(len, folders))
-    depth = next((d for d in range(shortest) if len({parts[d] for parts in folders}) > 1), shortest)
-    if any(len(parts) <= depth for parts in folders):
-        return None
-    return np.array([parts[depth] for parts in folders])

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
+from elbowroom.data.class_subset import UNKNOWN_LABEL
 from elbowroom.data.file_io import PARTIAL_HASH_BYTES
 from elbowroom.data.image import IMAGE_SUFFIXES, CropResize
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import RawDataset, class_names, split_from_rows
-from elbowroom.data.readers.image_archive import ImageArchive, folder_labels, open_image_archive
+from elbowroom.data.raw import RawDataset, split_from_rows
+from elbowroom.data.readers.image_archive import ImageArchive, open_image_archive
 from elbowroom.data.readers.image_cache import DecodedImages, cache_path, load_cached
 from elbowroom.data.readers.image_decode import decode_to_npy, format_errors, unreadable_images_error
+from elbowroom.data.readers.image_names import labels_from_names
 from elbowroom.data.readers.listing import Listing
 from elbowroom.data.readers.registry import reader
+from elbowroom.data.splits.dataset import DatasetSplit
+from elbowroom.data.splits.loader import LoaderSplit
 
 MAX_LISTED_IMAGES = 20
 """Images that a warning names."""
@@ -31,15 +39,31 @@ MAX_LISTED_IMAGES = 20
     reads_folders=True,
 )
 def read_images(listing: Listing, options: ReadOptions) -> RawDataset:
-    """Read every image of a folder, zip or tar; labelled by subfolder where there are at least two of them.
+    """Read every image of a folder, zip or tar; folders in it are splits, if they are called so, and classes.
 
     Raises:
         ValueError: no images, several sizes, or images that cannot be read, unless they are to be skipped.
     """
     images = load_images(listing.path, options)
-    y = folder_labels(images.metadata.names)
-    classes = None if y is None else class_names([y])
-    return build_raw_dataset(images, y, classes, f"the images of {listing.path.name}", options)
+    found = labels_from_names(images.metadata.names, listing.path)
+    raw = build_raw_dataset(images, found.y, found.classes, f"the images of {listing.path.name}", options)
+    if found.splits is None:
+        return raw
+    raw.preprocessing = "; ".join(filter(None, [found.note, raw.preprocessing]))
+    return divide_by_split(raw, found.splits)
+
+
+def divide_by_split(raw: RawDataset, splits: np.ndarray) -> RawDataset:
+    """Divide images by the split of each, (N,); one whose labels are all unknown has none."""
+    whole = raw.train
+    assert not isinstance(whole, DatasetSplit | LoaderSplit)
+    parts = {}
+    for name in np.unique(splits):
+        rows = torch.from_numpy(np.flatnonzero(splits == name))
+        parts[str(name)] = part = whole.subset(rows)
+        if whole.y is not None and bool((whole.y[rows] == UNKNOWN_LABEL).all()):
+            part.y = None
+    return replace(raw, train=parts["train"], validation=parts.get("validation"), test=parts.get("test"))
 
 
 def decoded_version(archive: ImageArchive, crop_resize: CropResize) -> str:

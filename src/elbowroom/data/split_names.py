@@ -1,0 +1,23 @@
+"""Names of splits: the words by which folders, files and arrays say which split they hold."""
+
+from __future__ import annotations
+
+SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""The words for a split, in lower case, and the split that each stands for."""
+
+
+def split_from_word(word: str) -> str | None:
+    """Return the split that a word stands for, in any case; None for other words.
+
+    >>> split_from_word("Valid"), split_from_word("cat")
+    ('validation', None)
+    """
+    return SPLIT_WORDS.get(word.lower())
