@@ -15,9 +15,9 @@ from elbowroom.auditor.claim import Claim, ConditionalLikelihood, InvalidReportE
 from elbowroom.auditor.isolation import EndlessSamplingError, module_device, preserve_state
 from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError, Outcome
 from elbowroom.auditor.registry import CHECKS, Check
-from elbowroom.data import Data, freeze, load_data
+from elbowroom.data import Data, freeze, load_coded
 from elbowroom.deprecation import AUDIT_CHECKS, warn_renamed
-from elbowroom.models.base import GenerativeModel, recipe_call_of
+from elbowroom.models.base import GenerativeModel, data_record_of, recipe_call_of
 from elbowroom.runs.run import Run
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _load_module(subject: Run | str | Path | nn.Module) -> tuple[nn.Module, str]
     if isinstance(subject, nn.Module):
         call = recipe_call_of(subject)
         return subject, f"recipe {call.recipe}" if call else type(subject).__name__
-    run = subject if isinstance(subject, Run) else Run(subject)
+    run = Run(subject)
     return run.model(), str(run.path)
 
 
@@ -100,9 +100,7 @@ def _load_examples(subject: Any, module: nn.Module, data: Any) -> tuple[Tensor, 
         if not isinstance(module, GenerativeModel):
             raise ValueError(f"{type(module).__name__} was given without data: pass examples, as a tensor or by a name")
         return _synthesize_examples(module).to(device), None
-    if data is None:
-        data = (subject if isinstance(subject, Run) else Run(subject)).data()
-    loaded = load_data(data)
+    loaded = load_coded(data, data_record_of(module)) if isinstance(subject, nn.Module) else Run(subject).data(data)
     split = next(s for s in (loaded.test, loaded.validation, loaded.train) if s is not None)
     batch = freeze(split, 0).first(N_EXAMPLES)
     return batch.x.to(device), None if batch.y is None else batch.y.to(device)

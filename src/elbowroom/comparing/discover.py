@@ -10,7 +10,7 @@ from typing import Any
 
 from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry
 from elbowroom.comparing.protocol import data_versions, describe_data, make_protocols
-from elbowroom.data import Data, load_data
+from elbowroom.data import Data
 from elbowroom.runs.run import Run
 from elbowroom.runs.run_view import RunView
 from elbowroom.runs.settings import Settings, flatten_record
@@ -28,7 +28,7 @@ def find_entries(paths: Sequence[str | os.PathLike[str]], data: Any = None) -> l
     Raises:
         ValueError: there is no run at a path.
     """
-    load = SharedData().load if data is None else partial(_given_data, load_data(data))
+    load = partial(_load_checked, SharedData(source=data))
     entries: dict[Path, Entry] = {}
     for path in map(Path, paths):
         for entry in _entries_at(path, load):
@@ -71,8 +71,9 @@ def _run_entry(run: Run, error: str, load: Callable[[Run], Data]) -> Entry:
     return Entry(name, flatten_record(run.record), run.record["training"]["seed"], state, error, view, path=path)
 
 
-def _given_data(data: Data, run: Run) -> Data:
-    """Return data that was given, which must be a run's."""
+def _load_checked(shared: SharedData, run: Run) -> Data:
+    """Return the data of a run, which must be what it was trained on."""
+    data = shared.load(run)
     if run.record["data"].get("fingerprint") not in (None, data.protocol["fingerprint"]):
         raise ValueError(f"{run.path} was trained on other data than was given")
     return data

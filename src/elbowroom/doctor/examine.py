@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import nn
 
-from elbowroom.data import load_data
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding, Findings
 from elbowroom.doctor.registry import DIAGNOSES, NotApplicableError
@@ -19,7 +18,7 @@ def examine(run: Run | str | Path, data: Any = None, model: nn.Module | None = N
 
     Args:
         run: the run, or its directory.
-        data: what it was trained on, if that was given as a Python object.
+        data: what it was trained on, if that was given as a Python object; it is coded by the run's record.
         model: the module as it was built, if no recipe built it; the weights of the run are loaded into it.
 
     Returns:
@@ -40,7 +39,7 @@ def examine(run: Run | str | Path, data: Any = None, model: nn.Module | None = N
     """
     run = run if isinstance(run, Run) else Run(run)
     run.record  # noqa: B018 - raises for a directory without a run, which would otherwise have no findings
-    return diagnose(Evidence(run, None if data is None else load_data(data), model))
+    return diagnose(Evidence(run, None if data is None else run.data(data), model))
 
 
 def diagnose(evidence: Evidence, during_training: bool = False) -> Findings:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from elbowroom import __version__, devices
-from elbowroom.data import Data, Split, freeze, load_data
+from elbowroom.data import Data, Split, freeze, load_coded
 from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood
 from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.registry import EvalContext, Suite, select_suites
@@ -40,7 +40,8 @@ def evaluate(
 
     Args:
         run: a run, its directory, or a model (then ``data`` is needed).
-        data: what to evaluate on; the data the run was trained on if not given.
+        data: what to evaluate on, coded as the data the run was trained on; that itself if not given. What is not a
+            :class:`Data` is loaded by the run's record, one that is coded otherwise is refused.
         metrics: suites of metrics, as ``("likelihood", "images")`` or ``"likelihood,images"``; ``"default"`` is
             likelihood, latent and reconstruction, ``"all"`` is every suite.
         samples: K, posterior samples per example, for the ELBO's expectation and the importance bound.
@@ -102,6 +103,8 @@ def evaluate(
         "likelihood": describe_likelihood(model, data),
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
+    if not isinstance(run, GenerativeModel) and (weights := Run(run).weights_name) != "final":
+        protocol["weights"] = weights
     evaluation = Evaluation(results, protocol)
     if save and not isinstance(run, GenerativeModel):
         _keep(Run(run), evaluation)
@@ -122,10 +125,10 @@ def _load_model_and_data(run: Run | str | Path | GenerativeModel, data: Any) -> 
             raise ValueError(
                 "a model was given without data to evaluate it on: pass data=, a name, path, array or Data"
             )
-        model, data, name = run, load_data(data), type(run).__name__
+        model, data, name = run, load_coded(data, run.data_record), type(run).__name__
     else:
         view = RunView(run, data)
-        model, data, name = view.model, view.data, str(view.run.path)
+        model, data, name = view.model, view.data, str(view.run)
     check_compatible(model, data)
     return model, data, name
 

@@ -205,9 +205,7 @@ class GenerativeModel(nn.Module, ABC):
         with self._eval_mode(), noise.zero_noise():
             return self.draw(x, c).p.mean[0]
 
-    def draw_reconstructions(
-        self, x: Tensor, c: Tensor | None = None, k: int = 1, draw: bool | None = None
-    ) -> Tensor:
+    def draw_reconstructions(self, x: Tensor, c: Tensor | None = None, k: int = 1, draw: bool | None = None) -> Tensor:
         """Return k reconstructions of each example, each at latents drawn from q(z|x): (k, B, *shape).
 
         Their differences show what the latents leave open, which :meth:`reconstruct` averages out.
@@ -230,9 +228,7 @@ class GenerativeModel(nn.Module, ABC):
         """
         return len(self.shape) < 3
 
-    def sample(
-        self, n: int = 1, c: Tensor | None = None, z: Tensor | None = None, draw: bool | None = None
-    ) -> Tensor:
+    def sample(self, n: int = 1, c: Tensor | None = None, z: Tensor | None = None, draw: bool | None = None) -> Tensor:
         """Return samples: latents from the prior, or ``z``, decoded to draws from p(x|z) or its means, (n, *shape).
 
         With ``z``, means of the same ``z`` are the same: latents below it take their means. For draws they are drawn.

@@ -192,9 +192,15 @@ class Run:
         return model
 
     def load_weights(self, module: ModuleT) -> ModuleT:
-        """Load the trained weights into a model built as before; return it, in evaluation mode."""
+        """Load the trained weights into a model built as before; return it, in evaluation mode.
+
+        It remembers how the data it was trained on was coded.
+        """
+        from elbowroom.models.base import remember_data
+
         tensors, _ = serialization.read(self.selected_weights)
         serialization.load_into(module, tensors, self.selected_weights)
+        remember_data(module, self.record["data"])
         return module.eval()
 
     @property
@@ -256,6 +262,14 @@ class Run:
             if step := serialization.read_metadata(self.selected_weights).get("step"):
                 return int(step)
         return max((row["step"] for row in self.metrics()), default=0)
+
+    def describe_weights(self) -> str:
+        """Return in words which weights the selected ones are: the last, a moving average, or the best by a metric."""
+        about = serialization.read_metadata(self.selected_weights)
+        kind = about.get("kind", "best" if self.weights_name == "best" else "last")
+        name = {"average": "the moving average", "best": f"the best by validation {about.get('metric', 'loss')}"}
+        epoch = f", epoch {about['epoch']}" if "epoch" in about else ""
+        return f"{name.get(kind, 'the last')}, of step {self.weights_step:,}{epoch}"
 
     def __fspath__(self) -> str:
         return str(self.path)

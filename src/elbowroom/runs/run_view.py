@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from elbowroom.data import Batch, Data, Split, freeze, load_data
+from elbowroom.data import Batch, Data, Split, freeze
 from elbowroom.data.image import is_image
 from elbowroom.deprecation import renamed_attributes
 from elbowroom.models.base import GenerativeModel
@@ -35,7 +35,7 @@ class RunView:
 
     Args:
         run: the run, or its directory.
-        data: the training data, if it was given as a Python object.
+        data: the training data, if it was given as a Python object; or other data, which is coded as that was.
         model: the trained model, if no recipe built it, or to save loading it.
         examples: how many to encode, at most; picked at random from the test split, or the validation split where
             there is none, or else the training split.
@@ -118,7 +118,7 @@ class RunView:
     @cached_property
     def data(self) -> Data:
         """The data it was trained on."""
-        return self._load(self.run) if self.given_data is None else load_data(self.given_data)
+        return self._load(self.run) if self.given_data is None else self.run.data(self.given_data)
 
     @property
     def missing_data_reason(self) -> str:
@@ -218,7 +218,10 @@ class RunView:
         return self.batch.y[i] if self.model.is_conditional and self.batch.y is not None else None
 
     def samples(self, n: int) -> Tensor:
-        """Return means of p(x|z) for n latents from the prior, (n, *shape); the same each time, labels in turn."""
+        """Return n samples of the prior, as the model gives them by default: draws from p(x|z), or its means of images.
+
+        They are the same each time, (n, *shape); a conditional model takes the labels of the examples in turn.
+        """
         labels = [self.label(i % len(self.batch.x)) for i in range(n)] if self.model.is_conditional else []
         condition = [label for label in labels if label is not None]
         with torch.random.fork_rng():

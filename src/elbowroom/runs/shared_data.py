@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 from elbowroom.data import Data
 from elbowroom.runs.run import Run
@@ -21,6 +22,7 @@ class SharedData:
 
     Args:
         max_datasets: how many data sets stay in memory, of which the least recently used is dropped; None for all.
+        source: what the runs were trained on, if that was given as a Python object; it is coded by each run's record.
 
     >>> import tempfile, elbowroom as er
     >>> data, out = er.load_data("digits"), tempfile.mkdtemp()
@@ -30,8 +32,8 @@ class SharedData:
     True
     """
 
-    def __init__(self, max_datasets: int | None = None) -> None:
-        self._max_datasets = max_datasets
+    def __init__(self, max_datasets: int | None = None, source: Any = None) -> None:
+        self._max_datasets, self._source = max_datasets, source
         self._datasets: OrderedDict[str, Data] = OrderedDict()
         self._failures: dict[Path, tuple[float, str]] = {}
         self._lock = threading.Lock()
@@ -43,7 +45,7 @@ class SharedData:
             ValueError: it cannot be loaded.
         """
         recorded = run.record["data"]
-        key = canonical_json([recorded.get(name) for name in ("source", "arguments", "fingerprint")])
+        key = canonical_json([recorded.get(name) for name in ("source", "arguments", "fingerprint", "columns")])
         with self._lock:
             if key not in self._datasets:
                 self._datasets[key] = self._load_or_fail(run)
@@ -57,7 +59,7 @@ class SharedData:
         if time.monotonic() - failed_at < RETRY_AFTER_S:
             raise ValueError(message)
         try:
-            return run.data()
+            return run.data(self._source)
         except (ValueError, OSError) as error:
             self._failures[run.path] = time.monotonic(), str(error)
             raise

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import __version__, errors
-from elbowroom.data import Data, Split, datasets, freeze, load_like
+from elbowroom.data import Data, Split, datasets, freeze, load_coded, load_like
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.anomaly.results import Anomalies, ScoreResult
@@ -83,7 +83,7 @@ def anomalies(
     half = order[: len(normal_split) // 2].sort().values
     results = {name: ScoreResult(normal_scores[name], other_scores.get(name), half, level) for name in names}
     protocol = {
-        "model": type(run).__name__ if isinstance(run, GenerativeModel) else str(Path(run)),
+        "model": type(run).__name__ if isinstance(run, GenerativeModel) else str(Run(run)),
         "normal": reference.data.protocol,
         "split": split,
         "other": other_protocol,
@@ -121,18 +121,19 @@ def _load_other(
 ) -> tuple[Split, Any]:
     """Load the other examples, preprocessed as the normal ones, with their protocol (``None`` for a split)."""
     if hasattr(other, "batches"):
-        return as_split(reference.model, other, reference.seed), None
-    assert reference.data is not None
+        return as_split(reference, other), None
+    assert reference.protocol is not None
     if isinstance(other, Data):
-        data, chosen = other, _get_split(other, split)
+        data = load_coded(other, reference.protocol)
+        chosen = _get_split(data, split)
     elif isinstance(other, str) and other in (entry.name for entry in datasets()):
         # A named data set has its own splits.
-        data = load_like(other, reference.data.protocol, validation=None, test=None)
+        data = load_like(other, reference.protocol, validation=None, test=None)
         chosen = _get_split(data, split)
     else:
-        data = load_like(other, reference.data.protocol, **({} if resize is None else {"resize": resize}))
+        data = load_like(other, reference.protocol, **({} if resize is None else {"resize": resize}))
         chosen = data.train
-    return as_split(reference.model, chosen, reference.seed), data.protocol
+    return as_split(reference, chosen), data.protocol
 
 
 def _get_split(data: Data, name: str) -> Split:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import devices
-from elbowroom.data import Batch, Data, freeze, load_data
+from elbowroom.data import Batch, Data, freeze, load_coded
 from elbowroom.evaluation.anomaly import background
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps, pixel_nll
 from elbowroom.evaluation.compatibility import check_compatible
@@ -48,6 +48,11 @@ class Reference:
     def estimate_bounds(self, batch: Batch) -> dict[str, Tensor]:
         """Return ELBO, its terms and the importance bound of each example, (B,) each."""
         return likelihood.estimate_bounds(self.model, batch, self.samples, self.seed)
+
+    @property
+    def protocol(self) -> Mapping[str, Any] | None:
+        """The record of the data that the model was trained on, or else of the normal data; ``None`` without either."""
+        return self.model.data_record or (None if self.data is None else self.data.protocol)
 
     @cached_property
     def elbos(self) -> Tensor:
@@ -106,7 +111,7 @@ def open_reference(
     if samples < 1:
         raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
     if isinstance(run, GenerativeModel):
-        model, data = run, None if normal is None else load_data(normal)
+        model, data = run, None if normal is None else load_coded(normal, run.data_record)
     else:
         view = RunView(run, normal)
         model, data = view.model, view.data

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.data import Data, Split, freeze, load_data
+from elbowroom.data import Data, Split, freeze, load_data, load_like
+from elbowroom.data.coding import check_coded_alike
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.compatibility import check_range
 from elbowroom.models.base import GenerativeModel
@@ -134,7 +135,7 @@ def anomaly_scores(
     torch.Size([359])
     """
     with open_reference(run, normal, samples, window, seed, device) as reference:
-        return compute_scores(reference, as_split(reference.model, x, seed), [method], batch_size)[method]
+        return compute_scores(reference, as_split(reference, x), [method], batch_size)[method]
 
 
 @torch.no_grad()
@@ -163,15 +164,25 @@ def defined_scores(reference: Reference, split: Split) -> list[str]:
     return [name for name, score in SCORES.items() if score.required_term in terms]
 
 
-def as_split(model: GenerativeModel, x: Any, seed: int) -> Split:
-    """Return a split, or an array as a split, after checking that its examples fit the model."""
+def as_split(reference: Reference, x: Any) -> Split:
+    """Return examples as a split, coded as the model's data was, after checking that they fit the model."""
     if isinstance(x, Data | str | Path):
         raise ValueError(f"{type(x).__name__} has splits: give one of them, as load_data(...).test, or an array")
-    split = x if hasattr(x, "batches") else load_data(x, validation=0, test=0).train
+    model, split = reference.model, x if hasattr(x, "batches") else _load_examples(reference, x)
+    if reference.protocol is not None:
+        check_coded_alike(getattr(split, "protocol", None), reference.protocol, "the split to score")
     if tuple(split.shape) != model.shape:
         have, want = ("x".join(map(str, shape)) for shape in (split.shape, model.shape))
         raise ValueError(
             f"the examples to score are {have}, the model takes {want}: reshape them, or resize image files"
         )
     check_range(model, Data("x", split, None, None, split.shape))
-    return freeze(split, seed)
+    return freeze(split, reference.seed)
+
+
+def _load_examples(reference: Reference, x: Any) -> Split:
+    """Return examples that are no split as one; a tensor of a table's rows is coded already."""
+    protocol = reference.protocol
+    if protocol is None or ("columns" in protocol and isinstance(x, Tensor)):
+        return load_data(x, validation=0, test=0).train
+    return load_like(x, protocol).train
