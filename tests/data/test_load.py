@@ -103,7 +103,7 @@ def test_the_shape_of_arrays(shape, expected):
         (np.array([[[0, 1]]], dtype=bool), torch.uint8, 1.0),
         (np.array([[[0, 1]]]), torch.uint8, 1.0),
         (np.array([[[0, 200]]]), torch.uint8, 200 / 255),
-        (np.array([[[0, 300]]]), torch.float32, 300.0),
+        (np.array([[[0, 150, 300]]]), torch.float32, 1.0),
         (np.array([[[0, -1]]]), torch.float32, 0.0),
         (np.array([[0, 200]]), torch.float32, 200.0),
         (np.array([[0, 200]], dtype=np.uint8), torch.uint8, 200 / 255),

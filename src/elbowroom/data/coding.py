@@ -125,16 +125,18 @@ def _find_difference(own: Protocol, recorded: Protocol) -> str:
         values = [arguments.get(option) not in (None, False, "none") for arguments in (mine, theirs)]
         if values[0] != values[1] and not (option == "binarize" and _are_bits(mine, theirs)):
             return f"{option} is {mine.get(option, 'none')}, and was {theirs.get(option, 'none')}"
-    ranges = [tuple(arguments.get("value_range") or ()) for arguments in (mine, theirs)]
-    if all(ranges) and ranges[0] != ranges[1] and not all(pair in NATURAL_RANGES for pair in ranges):
-        return "0 and 1 are the values {} and {}, and were {} and {}".format(*ranges[0], *ranges[1])
+    ranges = [arguments.get("value_range") for arguments in (mine, theirs)]
+    if all(isinstance(pair, tuple | list) for pair in ranges):
+        (low, high), (old_low, old_high) = ranges
+        if (low, high) != (old_low, old_high) and not all(tuple(pair) in NATURAL_RANGES for pair in ranges):
+            return f"0 and 1 are the values {low} and {high}, and were {old_low} and {old_high}"
     return ""
 
 
 def _are_bits(*arguments: Mapping[str, Any]) -> bool:
     """Whether data is of bits by its own values where it was not made binary."""
     return all(
-        one.get("binarize") not in (None, "none") or tuple(one.get("value_range") or ()) == (0, 1) for one in arguments
+        one.get("binarize") not in (None, "none") or one.get("value_range") in ((0, 1), [0, 1]) for one in arguments
     )
 
 

@@ -25,12 +25,14 @@ from elbowroom.data.coding import (
     record_coding,
     recorded_arguments,
 )
+from elbowroom.data.encode_splits import encode_splits
 from elbowroom.data.options import DataConfig, ReadOptions
 from elbowroom.data.partition import partition, plan_partition
 from elbowroom.data.preprocess import augment_train, binarize_splits, dequantize_splits
 from elbowroom.data.raw import AnySplit, RawDataset, class_names, split_from_source
 from elbowroom.data.readers.registry import read_path
-from elbowroom.data.readers.table import standardize_table
+from elbowroom.data.readers.table import is_table_source, read_frame, standardize_table
+from elbowroom.data.readers.table_cells import SourceCells, TableSource
 from elbowroom.data.readers.table_encoding import Column
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.loader import LoaderSplit
@@ -74,12 +76,21 @@ class Data:
     attributes: tuple[str, ...] | None = None
     columns: tuple[Column, ...] | None = None
     protocol: dict[str, Any] = field(default_factory=dict)
+    table: TableSource | None = None
 
     @property
     def splits(self) -> dict[str, Split]:
         """The splits that exist, by name."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
+
+    def cells(self, split: str = "train") -> SourceCells | None:
+        """Return the cells of a split of a table as they were written; None for other data.
+
+        >>> load_data({"n": ["01", "02", "01"], "size": [1.5, 2, 3]}, validation=0, test=0).cells().first(2).columns
+        {'n': ['01', '02'], 'size': [1.5, 2.0]}
+        """
+        return None if self.table is None else self.table.cells(split, self.splits[split])
 
     def find_out_of_range(
         self, low: float, high: float, integer: bool = False, missing: bool = False, column: int | None = None
@@ -170,9 +181,12 @@ def load_data(source: Any, config: DataConfig) -> Data:
     existing, amounts = plan_partition(raw, config.validation, config.test)
     given = [name for name, split in existing.items() if split is not getattr(raw, name)]
     resolved = {name: "given" if name in given else amounts.get(name) for name in ("validation", "test")}
+    encoded = encode_splits(raw, existing, config)
+    raw, resolved = encoded.raw, resolved | encoded.record
+    others = encoded.existing
     if config.only is not None:
-        raw, existing = select_classes(raw, existing, config.only)
-    splits, descriptions = partition(raw, existing, amounts, config.seed), [raw.preprocessing]
+        raw, others = select_classes(raw, others, config.only)
+    splits, descriptions = partition(raw, others, amounts, config.seed), [raw.preprocessing, encoded.description]
     if raw.columns is not None:
         raw, splits, description = standardize_table(raw, splits)
         descriptions.append(description)
@@ -187,7 +201,9 @@ def load_data(source: Any, config: DataConfig) -> Data:
         if is_requested:
             splits, description = step(splits)
             descriptions.append(description)
-    return build_data(raw, splits, config.record | resolved, None if given else raw.source, descriptions)
+    data = build_data(raw, splits, config.record | resolved, None if given else raw.source, descriptions)
+    data.protocol["inferred"] = list(encoded.inferred)
+    return data
 
 
 @renamed_arguments(DATA_ARGUMENTS)
@@ -239,7 +255,7 @@ def build_data(
 ) -> Data:
     """Return finished splits as ``Data``, with the record of how they came about."""
     binary = all(is_binary(split) for split in splits.values())
-    pixels = all(isinstance(split, InMemorySplit | BufferedSplit) and split.has_pixels for split in splits.values())
+    pixels = all(split.has_pixels for split in splits.values())
     levels = pixels and not arguments["dequantize"]
     first, *others = descriptions
     steps = [first, "pixels divided by 255" if levels else "", *others, describe_check_coverage(splits)]
@@ -248,14 +264,18 @@ def build_data(
         "source": source,
         "arguments": arguments,
         "seed": arguments["seed"],
+        "shape": list(raw.train.shape),
         "sizes": {name: count_examples(split) for name, split in splits.items()},
         "preprocessing": "; ".join(filter(None, steps)) or "none",
         "fingerprint": fingerprint(splits, raw.content_hash),
     }
     shape = raw.train.shape
     if raw.columns is not None:
-        shape = TableShape(max(1, column.n_categories) for column in raw.columns)
+        rows = max(column.rows for column in raw.columns)
+        shape = TableShape((max(1, column.n_categories) for column in raw.columns), rows)
         protocol["columns"] = [column.record for column in raw.columns]
+    if raw.table is not None:
+        protocol["table"] = raw.table.record(splits["train"].y)
     if raw.skipped:
         protocol["left_out"] = list(raw.skipped)
     protocol |= {key: list(names) for key, names in (("classes", raw.classes), ("attributes", raw.attributes)) if names}
@@ -272,6 +292,7 @@ def build_data(
         attributes=raw.attributes,
         columns=raw.columns,
         protocol=protocol,
+        table=raw.table,
     )
 
 
@@ -285,6 +306,8 @@ def read_source(source: Any, options: ReadOptions) -> RawDataset:
             return read_path(path, options)
     if isinstance(source, str):
         return read_catalog_dataset(source, options)
+    if is_table_source(source):
+        return read_frame(source, options)
     if isinstance(source, tuple):
         classes = class_names(source[1:])
     else:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 BinarizeMode = Literal["none", "threshold", "dynamic"]
 BadImages = Literal["refuse", "skip"]
+Layout = Literal["auto", "image", "channels-last", "series", "rows"]
+"""Image: (N, H, W) or (N, C, H, W); channels last: (N, H, W, C) or (N, L, C); series: (N, C, L); rows: flattened."""
 ImageSize = int | tuple[int, int] | None
 OPTION_SCOPES = {
     "resize": "images in files",
@@ -88,6 +90,25 @@ class DataConfig(ReadOptions):
     dequantize: bool = option(False, "make pixels continuous with uniform noise within each level")
     only: Any = option(None, "classes to keep, as 0,1", flag=str)
     labeled: int | None = option(None, "labels of training examples to keep, as for m2; others are unknown", minimum=1)
+    value_range: Any = option(None, "LOW,HIGH: values of the source that become 0 and 1; or as-is", flag=str)
+    layout: Layout = option(
+        "auto", "axes of the source: (N, C, H, W) image, (N, H, W, C) channels-last, (N, C, L) series"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        from elbowroom.data.value_coding import parse_value_range
+
+        object.__setattr__(self, "value_range", parse_value_range(self.value_range))
+
+    def reject_coding(self, name: str) -> None:
+        """Refuse a value range and a layout for a source that has its own, as a table."""
+        for option_name, default in (("value_range", None), ("layout", "auto")):
+            value = getattr(self, option_name)
+            if value != default:
+                raise ValueError(
+                    f"{option_name}={value} is for images and arrays, and {name} is none of them: leave it out"
+                )
 
 
 def to_json(value: Any) -> Any:

@@ -8,18 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.data.raw import AnySplit, RawDataset, split_from_source
+from elbowroom.data.raw import AnySplit, RawDataset, RawSplit, split_from_source
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.loader import LoaderSplit
 
 
-def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[str, AnySplit], dict[str, float | int]]:
+def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[str, RawSplit], dict[str, float | int]]:
     """Return the splits beside train that exist already, and how much of train to set aside for others.
 
     Raises:
         ValueError: a split that comes with the source and is to be set aside as well, or of another shape than train.
     """
-    existing: dict[str, AnySplit] = {}
+    existing: dict[str, RawSplit] = {}
     amounts: dict[str, float | int] = {}
     is_divisible = not isinstance(raw.train, LoaderSplit) or raw.train.can_subset
     for name, value, own, default in (
@@ -27,7 +27,7 @@ def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[st
         ("test", test, raw.test, raw.defaults[1]),
     ):
         if value is not None and not isinstance(value, Real):
-            existing[name] = require_same_shape(split_from_source(value, raw.classes, f"{name}="), raw, f"{name}=")
+            existing[name] = split_from_source(value, raw.classes, f"{name}=")
         elif value is not None:
             if own is not None and value != 0:
                 raise ValueError(
@@ -35,21 +35,11 @@ def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[st
                 )
             amounts[name] = int(value) if isinstance(value, Integral) else float(value)
         elif own is not None:
-            existing[name] = require_same_shape(own, raw, f"{name} in {raw.source or raw.name}")
+            existing[name] = own
         else:
             # with a validation split given, the data is divided already
             amounts[name] = 0 if name == "test" and ("validation" in existing or not is_divisible) else default
     return existing, amounts
-
-
-def require_same_shape(split: AnySplit, raw: RawDataset, where: str) -> AnySplit:
-    """Return a split if its examples have the shape of those of train."""
-    if split.shape != raw.train.shape:
-        raise ValueError(
-            f"the examples of {where} have shape {split.shape} and those of train {raw.train.shape}: "
-            "expected the same; bring them to one shape"
-        )
-    return split
 
 
 def partition(

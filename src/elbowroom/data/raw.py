@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from elbowroom.data.file_io import available_memory
-from elbowroom.data.splits.batching import to_channels_first
+from elbowroom.data.splits.batching import tensor_to_numpy
 from elbowroom.data.splits.buffered import ArrayRowSource, BufferedSplit
 from elbowroom.data.splits.dataset import DatasetSplit
 from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit
-from elbowroom.data.value_kinds import convert_to_kind, infer_value_kind, invalid_rows
+from elbowroom.data.value_coding import ValueCoding, ValueSummary, summarize
 
 if TYPE_CHECKING:
+    from elbowroom.data.readers.table_cells import TableSource
     from elbowroom.data.readers.table_encoding import Column
 
 AnySplit = InMemorySplit | DatasetSplit | LoaderSplit | BufferedSplit
@@ -51,11 +53,12 @@ class RawDataset:
         has_fixed_encoding: the encoding of the columns was given and stays as it is.
         attributes: the names of labels of several columns.
         skipped: the names of what could not be read.
+        table: the cells of a table as they were written.
     """
 
-    train: AnySplit
-    validation: AnySplit | None = None
-    test: AnySplit | None = None
+    train: RawSplit
+    validation: RawSplit | None = None
+    test: RawSplit | None = None
     classes: tuple[str, ...] | None = None
     name: str = "arrays"
     source: str | None = None
@@ -67,26 +70,71 @@ class RawDataset:
     has_fixed_encoding: bool = False
     attributes: tuple[str, ...] | None = None
     skipped: tuple[str, ...] = ()
+    table: TableSource | None = None
 
 
-def split_from_arrays(x: Any, y: Any = None, classes: tuple[str, ...] | None = None, where: str = "x") -> InMemorySplit:
-    """Return numbers as a split in memory: tables (N, D), or images (N, H, W), (N, H, W, C) or (N, C, H, W).
+class RawArrays:
+    """Examples (N, ...) in memory as they are stored, with their labels; :meth:`encode` makes a split of them.
 
-    Integers in 0..255 are pixels where the array is an image (or uint8 already) and stay uint8; those that are
-    all 0 or 1 are bits and become 0 and 255. Floats become float32 and keep their values. What needs no conversion
-    is not copied.
+    >>> RawArrays(np.array([[[0, 9]]]), None, "x").summary.high
+    9.0
+    """
 
-    >>> split_from_arrays(np.eye(4, dtype=bool).reshape(1, 4, 4)).x.max()
-    tensor(255, dtype=torch.uint8)
+    def __init__(self, values: np.ndarray, y: Tensor | None, where: str, source_rows: Tensor | None = None) -> None:
+        self.values, self.y, self.where, self.source_rows = values, y, where, source_rows
+        self.summary = summarize(values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def encode(self, coding: ValueCoding) -> InMemorySplit:
+        """Return the split in memory, of uint8 where the values are bits or pixels, else of float32.
+
+        Raises:
+            ValueError: an example that is not finite, or outside the range.
+        """
+        x, invalid = coding.encode(self.values)
+        if (len(invalid) and not self.summary.is_finite) or (len(invalid) and coding.value_range is None):
+            raise ValueError(
+                f"{self.where} has NaN or infinite values in {len(invalid)} of {len(x)} examples, the first at index "
+                f"{invalid[0]}: expected finite numbers; remove or fill them"
+            )
+        if len(invalid):
+            raise ValueError(
+                f"the example at index {invalid[0]} of {self.where} {coding.describe_invalid(self.values[invalid[0]])}"
+            )
+        return InMemorySplit(x, self.y, source_rows=self.source_rows)
+
+    def subset(self, index: Tensor, training: bool = True) -> RawArrays:
+        """Return the examples at the positions ``index``; their summary is that of all."""
+        y = None if self.y is None else self.y[index]
+        other = copy.copy(self)
+        other.values, other.y = self.values[index.numpy()], y
+        other.source_rows = index if self.source_rows is None else self.source_rows[index]
+        return other
+
+    def summarize_all(self) -> ValueSummary:
+        """Return the summary of all examples."""
+        return self.summary
+
+
+RawSplit = AnySplit | RawArrays
+"""A split as a reader returns it: arrays get their coding with the other splits, a split in memory has it already."""
+
+
+def split_from_arrays(x: Any, y: Any = None, classes: tuple[str, ...] | None = None, where: str = "x") -> RawArrays:
+    """Return numbers as a split: rows (N, D), or images (N, H, W), (N, H, W, C) or (N, C, H, W).
+
+    >>> split_from_arrays(np.eye(4).reshape(1, 4, 4)).summary.shape
+    (4, 4)
     """
     values = validate_array(as_numpy(x), where)
-    inputs = to_channels_first(torch.from_numpy(normalize_dtype(values, where)))
-    return InMemorySplit(inputs, None if y is None else encode_labels(y, len(inputs), classes, where))
+    return RawArrays(values, None if y is None else encode_labels(y, len(values), classes, where), where)
 
 
 def split_from_rows(
     array: np.ndarray, y: Any, classes: tuple[str, ...] | None, where: str, buffer: int | None
-) -> InMemorySplit | BufferedSplit:
+) -> RawArrays | BufferedSplit:
     """Return an array in memory or a memory map of a file as a split, in memory or read in parts.
 
     With a ``buffer`` it is read in parts, and so is a file larger than a quarter of the memory that is free.
@@ -111,7 +159,7 @@ def validate_array(values: np.ndarray, where: str) -> np.ndarray:
     return values
 
 
-def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) -> AnySplit:
+def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) -> RawSplit:
     """Return arrays, a data set or a loader as a split."""
     if isinstance(source, np.ndarray | Tensor):
         return split_from_arrays(source, None, classes, where)
@@ -136,22 +184,7 @@ def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) 
 
 def as_numpy(x: Any) -> np.ndarray:
     """Return a tensor of any kind, or anything numpy understands, as an array."""
-    if isinstance(x, Tensor):
-        # numpy knows no bfloat16
-        x = (x.detach().float() if x.is_floating_point() else x.detach()).cpu().numpy()
-    return np.asarray(x)
-
-
-def normalize_dtype(values: np.ndarray, where: str) -> np.ndarray:
-    """Return the values as uint8 where they are pixels, as finite float32 otherwise."""
-    converted = convert_to_kind(values, infer_value_kind(values))
-    invalid = invalid_rows(converted, "numbers")
-    if len(invalid):
-        raise ValueError(
-            f"{where} has NaN or infinite values in {len(invalid)} of {len(converted)} examples, the first at index "
-            f"{invalid[0]}: expected finite numbers; remove or fill them"
-        )
-    return converted
+    return tensor_to_numpy(x) if isinstance(x, Tensor) else np.asarray(x)
 
 
 def encode_labels(y: Any, count: int, classes: tuple[str, ...] | None, where: str) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from elbowroom.data.image import image_to_array
 from elbowroom.data.splits.memory import Batch, scale_pixels
+from elbowroom.data.value_coding import ValueSummary
 
 X_KEYS = ("x", "image", "images", "img", "pixel_values", "input", "inputs", "data", "features")
 Y_KEYS = ("y", "label", "labels", "target", "targets", "attributes")
@@ -38,30 +39,29 @@ def item_to_array(x: Any) -> np.ndarray:
     """Return one example as an array; of a PIL image its pixels."""
     if hasattr(x, "getbands"):
         return image_to_array(x)
-    return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    return tensor_to_numpy(x) if isinstance(x, Tensor) else np.asarray(x)
 
 
-def stack_items(items: Sequence[Any], index: Tensor, device: torch.device | str | None) -> Batch:
-    """Return the batch of the items at the positions ``index`` (B,) of a data set.
+def stack_items(items: Sequence[Any], index: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the x (B, ...) and y (B,) of the items at the positions ``index`` of a data set, as they are.
 
     Raises:
         ValueError: an item without x, or items of different shapes.
     """
     pairs = [unpack_item(item, "an item") for item in items]
     xs = [item_to_array(x) for x, _ in pairs]
-    for position, x in zip(index.tolist(), xs, strict=True):
+    for position, x in zip(index, xs, strict=True):
         if x.shape != xs[0].shape:
             raise ValueError(
                 f"item {position} of the data set has shape {x.shape} and item {int(index[0])} has {xs[0].shape}: "
                 "expected the same shape for all; resize them in the data set"
             )
-    y = None if pairs[0][1] is None else np.stack([np.asarray(y) for _, y in pairs])
-    return make_batch(np.stack(xs), y, index, device)
+    return np.stack(xs), None if pairs[0][1] is None else np.stack([np.asarray(y) for _, y in pairs])
 
 
-def make_batch(x: Any, y: Any, index: Tensor, device: torch.device | str | None) -> Batch:
-    """Return a batch on the device from raw x (B, ...) and y (B,): channels first, pixels scaled."""
-    values = scale_pixels(to_channels_first(as_tensor(x, "x")))
+def make_batch(x: Tensor, y: Any, index: Tensor, device: torch.device | str | None) -> Batch:
+    """Return a batch on the device from coded x (B, ...) and y (B,) as it was given; pixels are scaled."""
+    values = scale_pixels(x)
     target = None if y is None else as_tensor(y, "y")
     if target is not None:
         target = target.float() if target.is_floating_point() else target.long()
@@ -81,30 +81,17 @@ def as_tensor(values: Any, where: str) -> Tensor:
         raise ValueError(f"the {where} of a batch is {kind}: expected numbers; convert it in the data set") from error
 
 
-def to_channels_first(x: Tensor) -> Tensor:
-    """Return images as (N, C, H, W), from (N, H, W) or (N, H, W, C) with 1, 3 or 4 channels; tables (N, D) as they are.
-
-    >>> to_channels_first(torch.zeros(2, 8, 6, 3)).shape
-    torch.Size([2, 3, 8, 6])
-    """
-    if x.ndim == 3:
-        return x.unsqueeze(1)
-    if x.ndim == 4 and x.shape[-1] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
-        return x.permute(0, 3, 1, 2).contiguous()
-    if x.ndim not in (2, 4):
-        raise ValueError(
-            f"examples of shape {tuple(x.shape[1:])}: expected (D,), (H, W), (H, W, C) or (C, H, W); reshape them"
-        )
-    return x
-
-
-def infer_shape(first: Batch | None) -> tuple[int, ...]:
-    """Return the shape of one example of a stream's first batch, which has to hold finite numbers."""
-    if first is None or len(first.x) == 0:
-        raise ValueError("the loader gives no batches: expected at least one example")
-    if not torch.isfinite(first.x).all():
+def require_finite(found: ValueSummary) -> None:
+    """Refuse a stream whose first examples hold NaN or infinite values."""
+    if not found.is_finite:
         raise ValueError("the first batch has NaN or infinite values: expected finite numbers; remove or fill them")
-    return tuple(first.x.shape[1:])
+
+
+def tensor_to_numpy(x: Tensor) -> np.ndarray:
+    """Return a tensor of any kind, on any device, as an array."""
+    # numpy knows no bfloat16
+    array: np.ndarray = (x.detach().float() if x.dtype == torch.bfloat16 else x.detach()).cpu().numpy()
+    return array
 
 
 def preserve_rng() -> AbstractContextManager[None]:

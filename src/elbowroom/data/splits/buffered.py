@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elbowroom.data.splits.batching import to_channels_first
 from elbowroom.data.splits.memory import Batch, resolve_order, scale_pixels
 from elbowroom.data.transforms import Transformable
-from elbowroom.data.value_kinds import MAX_VALUE, convert_to_kind, infer_value_kind, invalid_rows
+from elbowroom.data.value_coding import ValueCoding, ValueSummary, infer_coding, merge_summaries, summarize
 
 BLOCK_BUFFER_BYTES = 2**28
 """Default buffer for sources that are read in blocks (shards)."""
@@ -88,8 +87,8 @@ class BufferedSplit(Transformable):
     at the same cost. Otherwise the blocks of the source are put in a random order, and each ``buffer`` of that order is
     shuffled. It follows from the generator alone, and batches that are skipped are not read.
 
-    The kind of the values (bits, pixels or numbers) is inferred from about a thousand examples, ``probe``: their rows
-    and values. Every other example is checked against it when it is read.
+    What the values are (``coding``) is inferred from about a thousand examples, ``probe``: their rows and values. Every
+    other example is checked against it when it is read.
 
     Raises:
         ValueError: labels that are too few or too many; on reading, a value that is not finite or not of the kind of
@@ -111,10 +110,10 @@ class BufferedSplit(Transformable):
             raise ValueError(
                 f"{source.describe_row(0)} has no values, with shape {raw.shape[1:]}: expected at least one"
             )
-        self.kind = infer_value_kind(raw)
-        x = self._convert_rows(raw, rows)
-        self.probe = torch.from_numpy(rows), x
-        self.shape = tuple(x.shape[1:])
+        self.summary = summarize(raw, is_complete=False)
+        self._raw_probe = rows, raw
+        self._set_coding(infer_coding([self.summary]))
+        x = self.probe[1]
         self.block_starts = source.block_starts(buffer)
         if self.block_starts is None:
             default = max(1, RANDOM_BUFFER_BYTES // x[0].nbytes)
@@ -128,7 +127,27 @@ class BufferedSplit(Transformable):
     @property
     def has_pixels(self) -> bool:
         """Whether the values are pixels, 256 levels divided by 255."""
-        return self.kind != "numbers"
+        return self.coding.has_pixels
+
+    def encode(self, coding: ValueCoding) -> BufferedSplit:
+        """Return the same examples with their values made by this coding."""
+        other = self.replace()
+        other._set_coding(coding)
+        return other
+
+    def summarize_all(self) -> ValueSummary:
+        """Return the summary of all examples: one pass through the files."""
+        length = max(1, PROBE_BLOCK_BYTES // max(1, self._raw_probe[1][:1].nbytes))
+        starts = range(0, len(self.source), length)
+        blocks = (np.arange(start, min(start + length, len(self.source))) for start in starts)
+        return merge_summaries(summarize(self.source.read_rows(rows), is_complete=False) for rows in blocks)
+
+    def _set_coding(self, coding: ValueCoding) -> None:
+        self.coding = coding
+        rows, raw = self._raw_probe
+        x = self._convert_rows(raw, rows)
+        self.probe = torch.from_numpy(rows), x
+        self.shape = tuple(x.shape[1:])
 
     def gather(self, index: Tensor) -> Batch:
         """Return the examples at the positions ``index`` (B,)."""
@@ -203,27 +222,15 @@ class BufferedSplit(Transformable):
 
     def _convert_rows(self, raw: np.ndarray, rows: np.ndarray) -> Tensor:
         """Return examples as uint8 pixels or float32 numbers, channels first, or raise for the first invalid one."""
-        values = raw if self.has_pixels else convert_to_kind(raw, self.kind)
-        invalid = invalid_rows(values, self.kind)
+        x, invalid = self.coding.encode(raw)
         if not len(invalid) and self.is_binarized and not self.has_pixels:
-            invalid = np.flatnonzero(((values < 0) | (values > 1)).reshape(len(values), -1).any(axis=1))
+            invalid = ((x < 0) | (x > 1)).flatten(1).any(dim=1).nonzero().flatten().numpy()
+            problem = "has values outside [0, 1]: rescale them, to make them binary"
+        elif len(invalid):
+            problem = self.coding.describe_invalid(raw[invalid[0]])
         if len(invalid):
-            first = invalid[0]
-            raise ValueError(f"{self.source.describe_row(int(rows[first]))} {self._describe_invalid(values[first])}")
-        return to_channels_first(torch.from_numpy(convert_to_kind(values, self.kind)))
-
-    def _describe_invalid(self, example: np.ndarray) -> str:
-        """Return what is wrong with an example, and what to do about it."""
-        if self.has_pixels:
-            largest = MAX_VALUE[self.kind]
-            value = example[(example < 0) | (example > largest)][0]
-            return (
-                f"has the value {value}, and those looked at first have only 0 to {largest}: save them as uint8 from 0 "
-                "to 255, or as float32"
-            )
-        if np.isfinite(example).all():
-            return "has values outside [0, 1]: rescale them, to make them binary"
-        return "has NaN or infinite values: expected finite numbers; remove or fill them"
+            raise ValueError(f"{self.source.describe_row(int(rows[invalid[0]]))} {problem}")
+        return x
 
     def _make_batch(self, index: Tensor, x: Tensor) -> Batch:
         rows = index if self.source_rows is None else self.source_rows[index]

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sized
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler, Subset
 
-from elbowroom.data.splits.batching import as_tensor, infer_shape, make_batch, preserve_rng, unpack_item
+from elbowroom.data.splits.batching import (
+    as_tensor,
+    make_batch,
+    preserve_rng,
+    require_finite,
+    tensor_to_numpy,
+    unpack_item,
+)
 from elbowroom.data.splits.memory import Batch
+from elbowroom.data.value_coding import ValueCoding, ValueSummary, infer_coding, merge_summaries, summarize
+
+PROBE_BATCHES = 8
+"""Batches at the beginning that are looked at; of a list all."""
 
 
 class LoaderSplit:
@@ -29,12 +43,7 @@ class LoaderSplit:
     (3, (1, 28, 28), [[0, 1], [2]])
     """
 
-    def __init__(
-        self,
-        source: Iterable[Any],
-        device: torch.device | str | None = None,
-        shape: tuple[int, ...] | None = None,
-    ) -> None:
+    def __init__(self, source: Iterable[Any], device: torch.device | str | None = None) -> None:
         if isinstance(source, Iterator):
             raise ValueError(
                 f"a {type(source).__name__} can be read only once and training reads it every epoch: give a list of "
@@ -45,15 +54,16 @@ class LoaderSplit:
         self._num_examples: int | None = None
         self._steps: int | None = None
         with preserve_rng():
-            # where the shape is known already, a loader's workers need not start for it
-            self.shape = shape or infer_shape(next(self.batches(1), None))
+            self.summary = self._summarize(None if isinstance(source, list) else PROBE_BATCHES)
+        require_finite(self.summary)
+        self._set_coding(infer_coding([self.summary]))
 
     def __len__(self) -> int:
         if self._num_examples is None:
             self._num_examples = self.known_length
         if self._num_examples is None:
             with preserve_rng():
-                self._num_examples = sum(len(batch.x) for batch in self.batches(1))
+                self._num_examples = sum(len(values) for values, _ in self._iter_raw())
         return self._num_examples
 
     def batches(self, size: int, order: Tensor | None = None, skip: int = 0) -> Iterator[Batch]:
@@ -64,11 +74,9 @@ class LoaderSplit:
                 "in its own order; load the data as arrays to pick some"
             )
         start = 0
-        for number, item in enumerate(self.source):
-            x, y = unpack_item(item, "a batch")
-            values = as_tensor(x, "x")
+        for number, (values, y) in enumerate(self._iter_raw()):
             if number >= skip:
-                yield make_batch(values, y, torch.arange(start, start + len(values)), self.device)
+                yield self._make_batch(values, y, start)
             start += len(values)
 
     def steps(self, size: int) -> int:
@@ -86,7 +94,9 @@ class LoaderSplit:
 
     def to(self, device: torch.device | str) -> LoaderSplit:
         """Return the same loader with its batches on ``device``."""
-        return LoaderSplit(self.source, device, self.shape)
+        other = copy.copy(self)
+        other.device = device
+        return other
 
     def first(self, n: int) -> Batch:
         """Return the first ``n`` examples that the loader gives."""
@@ -144,4 +154,45 @@ class LoaderSplit:
             prefetch_factor=loader.prefetch_factor,
             persistent_workers=loader.persistent_workers,
         )
-        return LoaderSplit(part, self.device, self.shape)
+        other = copy.copy(self)
+        other.source, other._num_examples, other._steps = part, None, None
+        return other
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether the values are pixels, 256 levels divided by 255."""
+        return self.coding.has_pixels
+
+    def encode(self, coding: ValueCoding) -> LoaderSplit:
+        """Return the same loader with its values made by this coding."""
+        other = copy.copy(self)
+        other._set_coding(coding)
+        return other
+
+    def summarize_all(self) -> ValueSummary:
+        """Return the summary of all batches: a pass through the loader."""
+        with preserve_rng():
+            return self._summarize(None)
+
+    def _set_coding(self, coding: ValueCoding) -> None:
+        self.coding = coding
+        self.shape = coding.shape_of(self.summary.shape)
+
+    def _summarize(self, n_batches: int | None) -> ValueSummary:
+        looks = [summarize(x, is_complete=False) for x, _ in islice(self._iter_raw(), n_batches) if len(x)]
+        if not looks:
+            raise ValueError("the loader gives no batches: expected at least one example")
+        return merge_summaries(looks)
+
+    def _iter_raw(self) -> Iterator[tuple[np.ndarray, Any]]:
+        """Yield the x and y of every batch, as the loader gives them."""
+        for item in self.source:
+            x, y = unpack_item(item, "a batch")
+            yield tensor_to_numpy(as_tensor(x, "x")), y
+
+    def _make_batch(self, values: np.ndarray, y: Any, start: int) -> Batch:
+        x, invalid = self.coding.encode(values)
+        if len(invalid):
+            first = int(invalid[0])
+            raise ValueError(f"example {start + first} of the loader {self.coding.describe_invalid(values[first])}")
+        return make_batch(x, y, torch.arange(start, start + len(values)), self.device)

@@ -1,0 +1,118 @@
+"""Encode the splits of a source: one coding of values for all of them, as asked for or inferred from all together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from elbowroom.data.layout import resolve_layout
+from elbowroom.data.options import DataConfig, Layout
+from elbowroom.data.raw import AnySplit, RawArrays, RawDataset, RawSplit
+from elbowroom.data.splits.buffered import BufferedSplit
+from elbowroom.data.splits.dataset import DatasetSplit
+from elbowroom.data.splits.loader import LoaderSplit
+from elbowroom.data.splits.memory import InMemorySplit
+from elbowroom.data.value_coding import (
+    AS_IS,
+    BIT_RANGE,
+    BYTE_RANGE,
+    ValueCoding,
+    ValueRange,
+    describe_coding,
+    describe_surprise,
+    infer_coding,
+    merge_summaries,
+    refuse_different_scales,
+)
+
+UncodedSplit = RawArrays | BufferedSplit | DatasetSplit | LoaderSplit
+"""A split whose values can be looked at and encoded."""
+
+
+@dataclass(frozen=True)
+class EncodedSplits:
+    """The splits of a source with their values encoded.
+
+    Attributes:
+        raw: the source with its own splits.
+        existing: the splits beside train, its own and those that were given.
+        record: the options that stand for the coding, resolved.
+        inferred: those of them that the values show, so that they need not be given.
+        description: what was done, in words.
+    """
+
+    raw: RawDataset
+    existing: dict[str, AnySplit]
+    record: dict[str, Any]
+    inferred: tuple[str, ...] = ()
+    description: str = ""
+
+
+def encode_splits(raw: RawDataset, existing: Mapping[str, RawSplit], config: DataConfig) -> EncodedSplits:
+    """Encode train and the splits beside it alike; a source that is encoded already (a table) stays as it is.
+
+    Raises:
+        ValueError: options for such a source; a layout that does not suit; splits of other shapes or scales; an example
+            outside the range.
+    """
+    if isinstance(raw.train, InMemorySplit):
+        config.reject_coding(raw.name)
+        return EncodedSplits(raw, {name: keep_encoded(name, split) for name, split in existing.items()}, {})
+    all_splits = [raw.train, *filter(None, (raw.validation, raw.test)), *existing.values()]
+    to_encode = [split for split in all_splits if not isinstance(split, InMemorySplit)]
+    coding = infer_from(to_encode, config.layout, config.value_range)
+    natural = infer_coding([split.summary for split in to_encode])
+    inferred = tuple(name for name, value in coding.record.items() if value == natural.record[name])
+    found = merge_summaries(split.summary for split in to_encode)
+    if line := describe_surprise(found, coding, config.layout, config.value_range):
+        warnings.warn(f"{raw.name}: {line}", stacklevel=4)
+    others = {
+        name: encode_alike(
+            f"{name} in {raw.source or raw.name}" if split in (raw.validation, raw.test) else f"{name}=",
+            split,
+            coding,
+            raw.train,
+        )
+        for name, split in existing.items()
+    }
+    encoded = replace(raw, train=raw.train.encode(coding), validation=None, test=None)
+    return EncodedSplits(encoded, others, coding.record, inferred, "; ".join(describe_coding(found, coding)))
+
+
+def infer_from(splits: Sequence[UncodedSplit], layout: Layout, value_range: ValueRange | str | None) -> ValueCoding:
+    """Return the coding of all splits together; for whole numbers of more than 8 bits every example is looked at."""
+    summaries = [split.summary for split in splits]
+    coding = infer_coding(summaries, layout, value_range)
+    if value_range is None and coding.value_range == BYTE_RANGE:
+        refuse_different_scales(summaries)
+    has_largest = value_range is None and coding.value_range not in (None, BIT_RANGE, BYTE_RANGE)
+    if not has_largest or all(isinstance(split, RawArrays) for split in splits):
+        return coding
+    return infer_coding([split.summarize_all() for split in splits], layout, value_range)
+
+
+def encode_alike(where: str, split: RawSplit, coding: ValueCoding, train: UncodedSplit) -> AnySplit:
+    """Return a split beside train with its values encoded as those of train; it may have its channels elsewhere."""
+    expected = coding.shape_of(train.summary.shape)
+    if isinstance(split, InMemorySplit):
+        encoded: AnySplit = split
+    else:
+        stored = split.summary.shape
+        if len(stored) != len(train.summary.shape) or coding.shape_of(stored) != expected:
+            coding = replace(coding, layout=resolve_layout(stored, "auto", split.summary.is_bytes))
+        encoded = split.encode(coding)
+    if encoded.shape != expected:
+        raise ValueError(
+            f"the examples of {where} have shape {encoded.shape} and those of train {expected}: expected the same; "
+            "bring them to one shape"
+        )
+    return encoded
+
+
+def keep_encoded(name: str, split: RawSplit) -> AnySplit:
+    """Return a split beside an encoded train, which is encoded as well; numbers given beside it stay as they are."""
+    if isinstance(split, InMemorySplit):
+        return split
+    return split.encode(infer_coding([split.summary], value_range=AS_IS))
