@@ -13,31 +13,35 @@ class TableShape(tuple[int]):
     Args:
         sizes: for each column 1 if it holds numbers, or the number of its categories. Networks and likelihoods are
             built from this attribute.
+        rows: the number of rows that are trained on, which says how probable a category is that none of them has; 0
+            where it is not known.
 
     >>> shape = TableShape((1, 3, 2))
-    >>> shape, shape.likelihood
-    ((3,), 'columns:1,3,2')
+    >>> shape, shape.likelihood, TableShape((1, 3), rows=450).likelihood
+    ((3,), 'columns:1,3,2', 'columns:1,3/450')
     """
 
     sizes: tuple[int, ...]
+    rows: int
 
-    def __new__(cls, sizes: Iterable[int]) -> TableShape:
+    def __new__(cls, sizes: Iterable[int], rows: int = 0) -> TableShape:
         sizes = tuple(sizes)
         if not sizes or min(sizes) < 1:
             raise ValueError(
                 f"columns of {sizes}: expected one at least, each 1 for numbers or the number of its categories"
             )
         shape = super().__new__(cls, (len(sizes),))
-        shape.sizes = sizes
+        shape.sizes, shape.rows = sizes, rows
         return shape
 
-    def __getnewargs__(self) -> tuple[tuple[int, ...]]:
-        return (self.sizes,)
+    def __getnewargs__(self) -> tuple[tuple[int, ...], int]:
+        return (self.sizes, self.rows)
 
     @property
     def likelihood(self) -> str:
-        """The name of the likelihood of such rows, such as ``columns:1,3,2``."""
-        return f"{TABLE_LIKELIHOOD}:{','.join(map(str, self.sizes))}"
+        """The name of the likelihood of such rows, such as ``columns:1,3,2``; rows count where there are categories."""
+        rows = f"/{self.rows}" if self.rows and max(self.sizes) > 1 else ""
+        return f"{TABLE_LIKELIHOOD}:{','.join(map(str, self.sizes))}{rows}"
 
 
 def resolve_table_shape(likelihood: str, shape: tuple[int, ...]) -> TableShape:
@@ -46,10 +50,10 @@ def resolve_table_shape(likelihood: str, shape: tuple[int, ...]) -> TableShape:
     Raises:
         ValueError: the columns are neither spelled out nor known from the shape, or are more or fewer.
 
-    >>> resolve_table_shape("columns:1,3,2", (3,)).sizes
-    (1, 3, 2)
+    >>> resolve_table_shape("columns:1,3,2", (3,)).sizes, resolve_table_shape("columns:1,3/450", (2,)).rows
+    ((1, 3, 2), 450)
     """
-    _, _, sizes = likelihood.partition(":")
+    sizes, slash, rows = likelihood.partition(":")[2].partition("/")
     if not sizes:
         if isinstance(shape, TableShape):
             return shape
@@ -57,9 +61,9 @@ def resolve_table_shape(likelihood: str, shape: tuple[int, ...]) -> TableShape:
             f"likelihood '{likelihood}' is for tables, and examples of {'x'.join(map(str, shape))} are none: give the "
             "shape of a table that was loaded, or spell the columns out, as columns:1,3 for a number and 3 categories"
         )
-    if not all(size.strip().isdecimal() for size in sizes.split(",")):
+    if not all(size.strip().isdecimal() for size in [*sizes.split(","), *([rows] if slash else [])]):
         raise ValueError(f"likelihood '{likelihood}': write columns:1,3 for a number and a category of 3 values")
-    spelled = TableShape(map(int, sizes.split(",")))
+    spelled = TableShape(map(int, sizes.split(",")), int(rows or 0))
     if spelled != tuple(shape):
         raise ValueError(
             f"likelihood '{likelihood}' has {len(spelled.sizes)} columns, and the examples are "

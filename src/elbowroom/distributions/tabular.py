@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,20 +14,27 @@ from elbowroom.distributions.base import UncheckedDistribution, broadcast_shapes
 
 
 class ColumnCategorical(UncheckedDistribution):
-    """A categorical distribution over class indices from 0.
+    r"""A categorical distribution over class indices from 0, with some mass left for a class that was never seen.
 
-    Its ``mean`` is the most probable class, since class indices have no meaningful average.
+    .. math:: p(k) = (1 - m) \, \mathrm{softmax}(\mathrm{logits})_k, \quad p(C) = m
+
+    for the C known classes k < C, and the index C for all others. Its ``mean`` is the most probable class, since class
+    indices have no meaningful average; draws are of known classes.
 
     Args:
         logits: (..., classes).
+        unseen_mass: the probability m of a class that was never seen.
 
     >>> p = ColumnCategorical(torch.tensor([0.0, 2.0, 0.0]))
     >>> p.mean, p.log_prob(torch.tensor([0.0, 1.0, 3.0]))
     (tensor(1.), tensor([-2.2395, -0.2395,    -inf]))
+    >>> ColumnCategorical(torch.zeros(3), 0.1).log_prob(torch.arange(4)).exp()
+    tensor([0.3000, 0.3000, 0.3000, 0.1000])
     """
 
-    def __init__(self, logits: Tensor) -> None:
+    def __init__(self, logits: Tensor, unseen_mass: float = 0.0) -> None:
         self.logits = logits.log_softmax(-1)
+        self.unseen_mass = unseen_mass
         super().__init__(logits.shape[:-1])
 
     @property
@@ -34,11 +42,14 @@ class ColumnCategorical(UncheckedDistribution):
         return self.logits.argmax(-1).to(self.logits.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        shape, last = broadcast_shapes(value.shape, self.batch_shape), self.logits.shape[-1] - 1
-        is_class = (value >= 0) & (value <= last) & (value == value.round())
+        shape, n_classes = broadcast_shapes(value.shape, self.batch_shape), self.logits.shape[-1]
+        is_class = (value >= 0) & (value < n_classes) & (value == value.round())
         index = torch.where(is_class, value, 0).long().expand(shape)
         scores = self.logits.expand(*shape, -1).gather(-1, index[..., None]).squeeze(-1)
-        return scores.where(is_class, -torch.inf)
+        if not self.unseen_mass:
+            return scores.where(is_class, -torch.inf)
+        others = torch.where(value == n_classes, math.log(self.unseen_mass), -torch.inf).to(scores.dtype)
+        return (scores + math.log1p(-self.unseen_mass)).where(is_class, others)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return sample_categorical(self.logits, sample_shape).to(self.logits.dtype)

@@ -18,20 +18,24 @@ class Classes(Family):
 
     Args:
         classes: the number of classes.
+        rows: the number of rows that were trained on, which leaves 1 / (rows + 1) for a class that none of them has,
+            with the index ``classes`` (Laplace's estimate of what is new); 0 for nothing.
 
     >>> import torch
     >>> Classes(3)(torch.tensor([[0.0, 0.0, 5.0]])).mean
     tensor([[2.]])
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, rows: int = 0) -> None:
         if classes < 2:
             raise ValueError(f"a column of classes needs at least 2 of them, got {classes}")
         super().__init__(1, per_element=classes)
-        self.support, self.levels = (0.0, classes - 1.0), classes
+        self.unseen_mass = 1 / (rows + 1) if rows else 0.0
+        self.support, self.levels = (0.0, classes - 1.0 + bool(rows)), classes
 
     def forward(self, phi: Tensor) -> td.Distribution:
-        return distributions.to_event(distributions.ColumnCategorical(self.split_parameters(phi).movedim(0, -1)), 1)
+        logits = self.split_parameters(phi).movedim(0, -1)
+        return distributions.to_event(distributions.ColumnCategorical(logits, self.unseen_mass), 1)
 
 
 class Columns(Family):
@@ -83,7 +87,10 @@ class Columns(Family):
     TABLE_LIKELIHOOD, "a gaussian for each column of numbers, a categorical for each of categories", "SIZES"
 )
 def table_columns(shape: Shape, sizes: str = "") -> Columns:
-    """Return the likelihood of a table's rows, whose columns the shape knows or ``sizes`` spells out, as ``1,3``."""
+    """Return the likelihood of a table's rows, whose columns the shape knows or ``sizes`` spells out, as ``1,3``.
+
+    The number of training rows may follow, as in ``1,3/450``: see :class:`Classes`.
+    """
     plain = shape if isinstance(shape, TableShape) else (shape,) if isinstance(shape, int) else tuple(shape)
     table = resolve_table_shape(f"{TABLE_LIKELIHOOD}:{sizes}" if sizes else TABLE_LIKELIHOOD, plain)
-    return Columns(*(Gaussian(1) if size == 1 else Classes(size) for size in table.sizes))
+    return Columns(*(Gaussian(1) if size == 1 else Classes(size, table.rows) for size in table.sizes))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +17,11 @@ from elbowroom.data.readers.table_encoding import RawColumn, RawTable, parse_num
 MISSING_VALUES = {"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "?"}
 """What a cell of text has where its value is missing."""
 DELIMITERS = ",;\t|"
+SNIFFED_LINES = 50
+"""Lines by which the delimiter of a file is found."""
+BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+FALLBACK_ENCODINGS = ("cp1252", "latin-1")
+"""Encodings of files that are not UTF-8, the first that decodes them; the second decodes any."""
 
 
 def read_csv(files: Sequence[Path]) -> RawTable:
@@ -28,9 +35,10 @@ def read_csv(files: Sequence[Path]) -> RawTable:
     value_indices: list[array[int]] = []
     index_of: list[dict[str, int]] = []
     line_numbers, first_rows = array("q"), []
-    for file in files:
+    texts = [read_text(file) for file in files]
+    for file, (text, _) in zip(files, texts, strict=True):
         first_rows.append(len(line_numbers))
-        rows = iter_csv_rows(file)
+        rows = iter_csv_rows(file, text)
         _, header = next(rows, (0, []))
         if not names:
             names = header
@@ -43,8 +51,8 @@ def read_csv(files: Sequence[Path]) -> RawTable:
                     "many; put texts with a delimiter in them into quotes"
                 )
             line_numbers.append(line_number)
-            for text, indices, known in zip(row, value_indices, index_of, strict=True):
-                indices.append(-1 if text in MISSING_VALUES else known.setdefault(text, len(known)))
+            for cell, indices, known in zip(row, value_indices, index_of, strict=True):
+                indices.append(-1 if cell in MISSING_VALUES else known.setdefault(cell, len(known)))
     if not len(line_numbers):
         raise ValueError(f"{files[0]} has no rows: expected a line of names, then a line for every example")
     columns = {
@@ -56,22 +64,73 @@ def read_csv(files: Sequence[Path]) -> RawTable:
     def describe_row(row: int) -> str:
         return f"line {line_numbers[row]} of {files[int(np.searchsorted(first_rows, row, side='right')) - 1]}"
 
-    return RawTable(columns, len(line_numbers), describe_row)
+    other = next((encoding for _, encoding in texts if encoding in FALLBACK_ENCODINGS), "")
+    return RawTable(
+        columns,
+        len(line_numbers),
+        describe_row,
+        has_decimal_commas=find_delimiter(texts[0][0]) != ",",
+        note=f"text read as {other}, since it is not UTF-8" if other else "",
+    )
 
 
-def iter_csv_rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number, as an editor counts, and the cells of every line of a text file that is not empty."""
+def read_text(file: Path) -> tuple[str, str]:
+    """Return the text of a file, which may be gzipped, and its encoding: by its mark, UTF-8, or of Western Europe."""
+    with io_errors(file):
+        content = gzip.decompress(file.read_bytes()) if file.suffix.lower() == ".gz" else file.read_bytes()
+    marked = next((encoding for mark, encoding in BYTE_ORDER_MARKS.items() if content.startswith(mark)), None)
+    with io_errors(file):
+        for encoding in (marked,) if marked else ("utf-8", *FALLBACK_ENCODINGS):
+            try:
+                return content.decode(encoding), encoding
+            except UnicodeDecodeError:
+                if marked:
+                    raise
+    raise AssertionError("latin-1 decodes all bytes")
+
+
+def iter_csv_rows(file: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number, as an editor counts, and the cells of every line of a text that is not empty."""
+    preamble, delimiter = count_preamble(text), find_delimiter(text)
     try:
-        with io_errors(file), open(file, encoding="utf-8-sig", newline="") as text:
-            first_line = text.readline()
-            text.seek(0)
-            delimiter = max(DELIMITERS, key=first_line.count)
-            rows = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
-            for row in rows:
-                if row:
-                    yield rows.line_num, [cell.strip() for cell in row]
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+        for row in rows:
+            if row and rows.line_num > preamble:
+                yield rows.line_num, [cell.strip() for cell in row]
     except csv.Error as error:
         raise ValueError(f"{file} is no table of text ({error}): save it as .csv again") from error
+
+
+def count_preamble(text: str) -> int:
+    """Return how many lines stand before that of the names: comments with a #, and the ``sep=;`` of a spreadsheet.
+
+    >>> count_preamble("sep=;\\na;b"), count_preamble("# made today\\n# by hand\\na,b"), count_preamble("a,b")
+    (1, 2, 0)
+    """
+    lines = text[: 2**16].splitlines()
+    return next((i for i, line in enumerate(lines) if not line.startswith(("#", "sep="))), 0)
+
+
+def find_delimiter(text: str) -> str:
+    """Return the delimiter by which the first lines of a text have most cells, as many in each.
+
+    >>> find_delimiter("a;b\\n1,5;2,5"), find_delimiter("name\\nx"), find_delimiter('"a;b",c\\n"x",1')
+    (';', ',', ',')
+    """
+    first = count_preamble(text)
+    sample = io.StringIO(text[: 2**16], newline="")
+    lines = [line for _, line in zip(range(first + SNIFFED_LINES), sample, strict=False)][first:]
+
+    def count_cells(delimiter: str) -> tuple[float, int]:
+        try:
+            sizes = [len(row) for row in csv.reader(lines, delimiter=delimiter, skipinitialspace=True) if row]
+        except csv.Error:
+            return 0.0, 0
+        if not sizes or sizes[0] < 2:
+            return 0.0, 0
+        return sizes.count(sizes[0]) / len(sizes), sizes[0]
+
+    return max(DELIMITERS, key=count_cells)
 
 
 def check_header(header: list[str], names: list[str], file: Path, first_file: Path) -> None:

@@ -1,23 +1,29 @@
-"""Reader of tables of numbers and categories (.csv, .parquet)."""
+"""Reader of tables of numbers, dates and categories: .csv, .parquet, data frames and dictionaries of columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.data.file_io import available_memory
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import AnySplit, RawDataset, class_names, encode_labels
-from elbowroom.data.readers import table_encoding
+from elbowroom.data.readers import data_frame, table_encoding
+from elbowroom.data.readers.column_inference import InferredColumns, infer_columns
 from elbowroom.data.readers.csv import read_csv
 from elbowroom.data.readers.listing import TEXT_TABLE_SUFFIXES, Listing, is_text_table
+from elbowroom.data.readers.number_format import has_leading_zero
 from elbowroom.data.readers.registry import reader
 from elbowroom.data.readers.shards import group_by_split
+from elbowroom.data.readers.table_cells import TableSource
 from elbowroom.data.readers.table_encoding import RawTable
 from elbowroom.data.splits.batching import Y_KEYS
 from elbowroom.data.splits.memory import InMemorySplit
@@ -59,20 +65,76 @@ def read_table(listing: Listing, options: ReadOptions) -> RawDataset:
     Raises:
         ValueError: files, rows or cells that cannot be read; the message names row and column.
     """
-    files, path = listing.files, listing.files[0].name
+    kinds = table_encoding.parse_column_kinds(options.columns)
+    dropped = [name for name, kind in kinds.items() if kind == "drop"]
+    tables = {split: read_raw_table(paths, dropped) for split, paths in group_by_split(listing.files).items()}
+    return encode_tables(tables, options, listing.files[0].name)
+
+
+def read_raw_table(files: Sequence[Path], dropped: Sequence[str]) -> RawTable:
+    """Read the table in some files; columns that are ``dropped`` need not be readable."""
+    if is_text_table(files[0].name):
+        return read_csv(files)
+    from elbowroom.data.readers.parquet.columns import read_parquet_table
+
+    return read_parquet_table(files, dropped)
+
+
+def read_frame(source: Any, options: ReadOptions) -> RawDataset:
+    """Read a data frame, a dictionary of columns, or a pair of one of them and its labels, as the .csv of it is read.
+
+    Raises:
+        ValueError: as for :func:`read_table`.
+
+    >>> read_frame({"size": [1.5, 2.5, 4.0], "kind": ["a", "b", "a"]}, ReadOptions()).train.x[:, 1]
+    tensor([0., 1., 0.])
+    """
+    frame, labels = source if isinstance(source, tuple) else (source, None)
+    kinds = table_encoding.parse_column_kinds(options.columns)
+    where = "dict of columns" if isinstance(frame, dict) else type(frame).__name__
+    options.reject_unsupported(f"a {where}", "label", "columns")
+    dropped = [name for name, kind in kinds.items() if kind == "drop"]
+    table = data_frame.frame_to_table(frame, lambda row: f"row {row} of the {where}", f"the {where}", dropped)
+    if labels is not None:
+        name = str(getattr(labels, "name", None) or Y_KEYS[0])
+        options = replace(options, label=name)
+        table.columns[name] = data_frame.label_column(name, labels, table.n_rows)
+    return replace(encode_tables({"train": table}, options, f"the {where}"), name=where)
+
+
+def is_table_source(source: Any) -> bool:
+    """Return whether a Python object is a table: a data frame or dictionary of columns, perhaps with its labels."""
+    if isinstance(source, tuple) and len(source) == 2:
+        return data_frame.is_frame(source[0])
+    return data_frame.is_frame(source) or data_frame.is_dict_of_columns(source)
+
+
+def encode_tables(tables: Mapping[str, RawTable], options: ReadOptions, where: str) -> RawDataset:
+    """Return the tables of the splits as one data set, their columns encoded as inferred or as was asked for."""
     fixed_columns = table_encoding.parse_columns(options.columns)
     kinds = table_encoding.parse_column_kinds(options.columns)
-    tables = {split: read_raw_table(paths, kinds) for split, paths in group_by_split(files).items()}
-    labels = {split: pop_labels(table, options.label, fixed_columns, path) for split, table in tables.items()}
+    label = find_label(tables["train"], options.label, fixed_columns, where)
+    labels = {split: label_values(table, label) for split, table in tables.items()}
     classes = class_names(labels.values())
-    columns = fixed_columns or table_encoding.infer_columns([tables["train"], *tables.values()], kinds, path)
-    splits = {}
-    for split, table in tables.items():
-        x = torch.from_numpy(table_encoding.encode_table(table, columns, path).astype(np.float32))
-        y = labels[split]
-        splits[split] = InMemorySplit(
-            x, None if y is None else encode_labels(y, len(x), classes, f"the {split} rows of {path}")
+    inputs = {split: without_column(table, label) for split, table in tables.items()}
+    inferred = None
+    if fixed_columns is None:
+        inferred = infer_columns([inputs["train"], *inputs.values()], kinds, where)
+        warn_of_ids(inferred, kinds, where)
+    columns = fixed_columns or (inferred.columns if inferred else ())
+    encoded = {split: table_encoding.encode_table(table, columns, where) for split, table in inputs.items()}
+    splits = {
+        split: InMemorySplit(
+            torch.from_numpy(x.astype(np.float32)),
+            encode_optional_labels(labels[split], len(x), classes, f"the {split} rows of {where}"),
         )
+        for split, x in encoded.items()
+    }
+    unseen = table_encoding.describe_unseen(np.concatenate(list(encoded.values())), columns)
+    notes = tuple(filter(None, (tables["train"].note, *(inferred.notes if inferred else ()), unseen)))
+    if unseen:
+        warnings.warn(f"{where}: {unseen}", stacklevel=2)
+    left_out = tuple(name for name, kind in kinds.items() if kind == "drop")
     return RawDataset(
         splits["train"],
         splits.get("validation"),
@@ -80,25 +142,36 @@ def read_table(listing: Listing, options: ReadOptions) -> RawDataset:
         classes=classes,
         columns=columns,
         has_fixed_encoding=fixed_columns is not None,
+        table=TableSource(tables, label, left_out, inferred.constants if inferred else {}, notes),
     )
 
 
-def read_raw_table(files: Sequence[Path], kinds: dict[str, str]) -> RawTable:
-    """Read the table in some files; columns of the kind "drop" need not be readable."""
-    if is_text_table(files[0].name):
-        return read_csv(files)
-    from elbowroom.data.readers.parquet.columns import read_parquet_table
-
-    return read_parquet_table(files, [name for name, kind in kinds.items() if kind == "drop"])
+def without_column(table: RawTable, name: str | None) -> RawTable:
+    """Return a table without one of its columns."""
+    return replace(table, columns={own: column for own, column in table.columns.items() if own != name})
 
 
-def pop_labels(
-    table: RawTable, label: str | None, fixed_columns: Sequence[table_encoding.Column] | None, path: str
-) -> np.ndarray | None:
-    """Remove the column of the labels from a table and return its values, None if there is none.
+def warn_of_ids(inferred: InferredColumns, kinds: Mapping[str, str], where: str) -> None:
+    """Propose to leave out the columns of ids, which say nothing of a row."""
+    if inferred.ids:
+        choices = ",".join(
+            f"{name}={kind}" for name, kind in (dict(kinds) | dict.fromkeys(inferred.ids, "drop")).items()
+        )
+        names = ", ".join(f"'{name}'" for name in inferred.ids)
+        warnings.warn(
+            f"{names} of {where} tells the rows apart and is learned as numbers; if it is an id, leave it out: "
+            f"columns='{choices}', on the command line --columns {choices}",
+            stacklevel=2,
+        )
+
+
+def find_label(
+    table: RawTable, label: str | None, fixed_columns: Sequence[table_encoding.Column] | None, where: str
+) -> str | None:
+    """Return the name of the column of the labels, None if there is none.
 
     Raises:
-        ValueError: no such column, unless the encoding is given (``fixed_columns``); a row without a label.
+        ValueError: no such column, unless the encoding is given (``fixed_columns``).
     """
     columns = () if fixed_columns is None else tuple(column.name for column in fixed_columns)
     if label is None:
@@ -106,8 +179,19 @@ def pop_labels(
     if not label or (fixed_columns is not None and label not in table.columns):
         return None
     if label not in table.columns:
-        raise errors.unknown_name(f"column of {path}", label, table.columns)
-    raw_column = table.columns.pop(label)
+        raise errors.unknown_name(f"column of {where}", label, table.columns)
+    return label
+
+
+def label_values(table: RawTable, label: str | None) -> np.ndarray | None:
+    """Return the values of the column of the labels: whole numbers, numbers or names.
+
+    Raises:
+        ValueError: a row without a label.
+    """
+    if label is None or label not in table.columns:
+        return None
+    raw_column = table.columns[label]
     empty = np.flatnonzero(raw_column.value_indices < 0)
     if len(empty):
         raise ValueError(
@@ -116,10 +200,18 @@ def pop_labels(
             "without labels"
         )
     numbers = raw_column.numbers_by_row
-    if np.isnan(numbers).any():
-        texts: np.ndarray = np.array([str(value) for value in raw_column.values])[raw_column.value_indices]
+    names = [str(value) for value in raw_column.values]
+    if raw_column.date_format or np.isnan(numbers).any() or any(map(has_leading_zero, names)):
+        texts: np.ndarray = np.array([str(cell) for cell in raw_column.cells(np.arange(table.n_rows))])
         return texts
     return numbers.astype(np.int64) if (numbers == numbers.round()).all() else numbers
+
+
+def encode_optional_labels(
+    labels: np.ndarray | None, count: int, classes: tuple[str, ...] | None, where: str
+) -> Tensor | None:
+    """Return labels as class indices or numbers, None where there are none."""
+    return None if labels is None else encode_labels(labels, count, classes, where)
 
 
 def standardize_table(raw: RawDataset, splits: dict[str, AnySplit]) -> tuple[RawDataset, dict[str, AnySplit], str]:
@@ -128,11 +220,14 @@ def standardize_table(raw: RawDataset, splits: dict[str, AnySplit]) -> tuple[Raw
     Returns:
         The data set with the encoding of its columns, the splits, and a description; unchanged for other data.
     """
-    if raw.columns is None:
+    if raw.columns is None or raw.table is None:
         return raw, splits, ""
-    description = "numbers coded as given"
+    table, description = raw.table, "numbers coded as given"
     if not raw.has_fixed_encoding:
-        splits, columns = table_encoding.standardize_splits(splits, raw.columns)
-        raw, description = replace(raw, columns=columns), "numbers standardised by the training rows"
+        splits, columns, constants = table_encoding.standardize_splits(splits, raw.columns)
+        table = replace(table, constants={**(table.constants or {}), **constants})
+        raw, description = replace(raw, columns=columns, table=table), "numbers standardised by the training rows"
     missing = sum(int(split.x.isnan().sum()) for split in splits.values() if isinstance(split, InMemorySplit))
-    return raw, splits, f"{description}, {missing:,} cells missing"
+    left_out = [f"'{name}' is {'empty' if value is None else value}" for name, value in (table.constants or {}).items()]
+    constant = f"left out, since nothing varies in the training rows: {', '.join(left_out)}" if left_out else ""
+    return raw, splits, "; ".join(filter(None, (f"{description}, {missing:,} cells missing", constant, *table.notes)))

@@ -1,31 +1,32 @@
-"""Encoding of the columns of a table as numbers: inferred from one table, applied to others, decoded again."""
+"""Encoding of the columns of a table as numbers: applied to tables, decoded again, standardised by training rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
-from elbowroom import errors
+from elbowroom.data.readers.date_format import cyclic_part, find_date_format, parse_date, write_date
+from elbowroom.data.readers.number_format import NumberFormat
 from elbowroom.data.splits.memory import InMemorySplit
 
-ColumnKind = Literal["number", "category"]
-MAX_INTEGER_CATEGORIES = 10
-"""Most different whole numbers in a column of categories; only two are always categories."""
-MIN_ROWS_PER_CATEGORY = 10
-"""Average number of rows for each of these numbers, at least."""
-MAX_CATEGORIES = 1000
-"""Most categories in a column."""
-ALWAYS_ALLOWED_CATEGORIES = 20
-"""Categories above which a column must have two rows for each, on average."""
+ColumnKind = Literal["number", "category", "date"]
+ColumnChoice = Literal["number", "category", "date", "cyclic", "drop"]
+"""What ``columns=`` may say of a column; cyclic is a date with its place in the year, the week and the day."""
+Cell = float | int | str | None
 
 
 @dataclass(frozen=True)
 class RawColumn:
     """A column as read: its different values, texts or numbers, and the index of each row's value, -1 if missing.
+
+    Attributes:
+        is_typed: texts were meant as texts, as in a .parquet, and not written so for want of types, as in a .csv.
+        categories: the order of the texts, where the source declares one.
+        date_format: of numbers that are days since 1970, how they would be written.
 
     >>> RawColumn("age", np.array([1, 0, -1]), ["20", "x"]).numbers_by_row
     array([nan, 20., nan])
@@ -34,6 +35,9 @@ class RawColumn:
     name: str
     value_indices: np.ndarray
     values: Sequence[str] | np.ndarray
+    is_typed: bool = False
+    categories: tuple[str, ...] = ()
+    date_format: str = ""
 
     @property
     def numeric_values(self) -> np.ndarray:
@@ -43,8 +47,12 @@ class RawColumn:
     @property
     def numbers_by_row(self) -> np.ndarray:
         """The number in every row, NaN where there is none."""
-        numbers: np.ndarray = np.append(self.numeric_values, np.nan)[self.value_indices]
-        return numbers
+        return self.by_row(self.numeric_values)
+
+    def by_row(self, numbers: np.ndarray) -> np.ndarray:
+        """Return a number for each row from one for each different value; NaN where it is missing."""
+        numbers_by_row: np.ndarray = np.append(numbers, np.nan)[self.value_indices]
+        return numbers_by_row
 
     @property
     def value_counts(self) -> np.ndarray:
@@ -52,23 +60,58 @@ class RawColumn:
         return np.bincount(self.value_indices[self.value_indices >= 0], minlength=len(self.values))
 
     @property
+    def present_values(self) -> list[Any]:
+        """The different values that some row has."""
+        return [value for value, count in zip(self.values, self.value_counts, strict=True) if count]
+
+    @property
     def is_text(self) -> bool:
         """Whether it was written as text, as all columns of a .csv are."""
         return not isinstance(self.values, np.ndarray)
 
+    def cells(self, rows: np.ndarray) -> list[Cell]:
+        """Return what stands in some rows: texts as written, numbers, None where nothing is."""
+        written: list[Cell] = [*(self._cell(value) for value in self.values), None]
+        return [written[index] for index in self.value_indices[rows]]
+
+    def _cell(self, value: Any) -> Cell:
+        if self.date_format:
+            return write_date(float(value), self.date_format)
+        return value.item() if isinstance(value, np.generic) else value
+
 
 @dataclass(frozen=True)
 class RawTable:
-    """The columns of one or more files, of ``n_rows`` rows; ``describe_row`` names a row by its index, for errors."""
+    """The columns of one or more files, of ``n_rows`` rows; ``describe_row`` names a row by its index, for errors.
+
+    Attributes:
+        has_decimal_commas: whether a comma within a number is taken for a decimal mark where it may be either.
+        note: how the text was read where that was no matter of course.
+    """
 
     columns: dict[str, RawColumn]
     n_rows: int
     describe_row: Callable[[int], str]
+    has_decimal_commas: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Column:
     """The encoding of a column: a number as (value - mean) / sd, a category as its index in ``categories``.
+
+    A date is a number, the days since 1970. A category that is none of them has the index behind the last.
+
+    Attributes:
+        format: how numbers are written (how 1000.5 would be), or dates, as ``strftime`` has it; "" for plain numbers.
+        decimals: of the numbers, 0 for whole ones; None where they have more than a few.
+        low: the smallest number in the source.
+        high: the largest.
+        missing: the share of the training rows without it.
+        rows: the number of training rows, which leaves 1 / (rows + 1) for a category that is in none of them; 0 for
+            none.
+        part: of a cyclic column what it is of the date in the column ``source``, as ``"sin of year"``.
+        source: the name of that column.
 
     >>> Column("sex", "category", ("f", "m")).n_categories
     2
@@ -79,6 +122,14 @@ class Column:
     categories: tuple[str, ...] = ()
     mean: float = 0.0
     sd: float = 1.0
+    format: str = ""
+    decimals: int | None = None
+    low: float | None = None
+    high: float | None = None
+    missing: float = 0.0
+    rows: int = 0
+    part: str = ""
+    source: str = ""
 
     @property
     def n_categories(self) -> int:
@@ -86,11 +137,19 @@ class Column:
         return len(self.categories)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it has only certain numbers, so that what is decoded is rounded, and stays between low and high."""
+        return self.decimals == 0 or self.kind == "date"
+
+    @property
     def record(self) -> dict[str, Any]:
-        """The encoding as JSON."""
-        return {"name": self.name, "kind": self.kind} | (
-            {"categories": list(self.categories)} if self.n_categories else {"mean": self.mean, "sd": self.sd}
-        )
+        """The encoding as JSON, without what has its default."""
+        own = {"categories": list(self.categories)} if self.n_categories else {"mean": self.mean, "sd": self.sd}
+        more = [field for field in fields(self) if field.name not in ("name", "kind", "categories", "mean", "sd")]
+        assert all(field.default is not MISSING for field in more)
+        return {"name": self.name, "kind": self.kind, **own} | {
+            field.name: getattr(self, field.name) for field in more if getattr(self, field.name) != field.default
+        }
 
 
 def parse_number(text: str | float) -> float:
@@ -117,7 +176,7 @@ def parse_column_kinds(columns: Any) -> dict[str, str]:
     """Parse the kinds of columns by name: ``{"age": "number", "id": "drop"}`` or ``"age=number,id=drop"``.
 
     Raises:
-        ValueError: another kind than number, category and drop.
+        ValueError: a kind that there is not.
     """
     if columns is not None and not isinstance(columns, str | Mapping):
         return {}
@@ -125,66 +184,10 @@ def parse_column_kinds(columns: Any) -> dict[str, str]:
         columns = dict(pair.rpartition("=")[::2] for pair in columns.split(","))
     kinds = {str(name).strip(): str(kind).strip() for name, kind in columns.items()} if columns else {}
     for name, kind in kinds.items():
-        if kind not in ("number", "category", "drop") or not name:
-            raise ValueError(
-                f"columns: '{name}={kind}' is not understood: give NAME=number, NAME=category or NAME=drop"
-            )
+        if kind not in get_args(ColumnChoice) or not name:
+            *others, last = [f"NAME={choice}" for choice in get_args(ColumnChoice)]
+            raise ValueError(f"columns: '{name}={kind}' is not understood: give {', '.join(others)} or {last}")
     return kinds
-
-
-def infer_columns(tables: Sequence[RawTable], kind_overrides: Mapping[str, str], path: str) -> tuple[Column, ...]:
-    """Infer the encoding of the columns of the first of several tables; categories are collected from all of them.
-
-    Raises:
-        ValueError: a column that is empty, constant, has texts among numbers or too many different texts.
-    """
-    raw_columns = tables[0].columns
-    unknown = next((name for name in kind_overrides if name not in raw_columns), None)
-    if unknown is not None:
-        raise errors.unknown_name(f"column of {path}", unknown, raw_columns)
-    columns = []
-    for name, raw_column in raw_columns.items():
-        override = kind_overrides.get(name)
-        if override == "drop":
-            continue
-        kind = infer_kind(raw_column, override, tables[0], path)
-        if kind == "number":
-            values = raw_column.numbers_by_row
-            column = Column(name, kind, mean=float(np.nanmean(values)), sd=float(np.nanstd(values)) or 1.0)
-            n_distinct = len(np.unique(values[~np.isnan(values)]))
-        else:
-            parts = [table.columns[name] for table in tables if name in table.columns]
-            as_written = override is not None and raw_column.is_text
-            column = Column(name, kind, collect_categories(parts, as_written))
-            n_distinct = column.n_categories
-        check_informative(n_distinct, column, raw_column, path)
-        columns.append(column)
-    if not columns:
-        raise ValueError(f"{path} has no columns for examples: expected numbers or categories beside the labels")
-    return tuple(columns)
-
-
-def infer_kind(raw_column: RawColumn, kind_override: str | None, table: RawTable, path: str) -> ColumnKind:
-    """Infer from the values of a column whether they are numbers or categories, unless its kind is given."""
-    counts, values = raw_column.value_counts, raw_column.numeric_values
-    if not counts.sum():
-        raise ValueError(
-            f"the column '{raw_column.name}' of {path} is empty in every row: fill it, or {drop_hint(raw_column.name)}"
-        )
-    if kind_override is not None:
-        return "number" if kind_override == "number" else "category"
-    share = counts[~np.isnan(values)].sum() / counts.sum()
-    if share < 0.5:
-        return "category"
-    if share < 1:
-        raise not_a_number_error(
-            raw_column, table, f"{share:.0%} are numbers", f", or give columns='{raw_column.name}=category'"
-        )
-    distinct = np.unique(values)
-    few = len(distinct) <= 2 or (
-        len(distinct) <= MAX_INTEGER_CATEGORIES and counts.sum() >= MIN_ROWS_PER_CATEGORY * len(distinct)
-    )
-    return "category" if few and (distinct == distinct.round()).all() else "number"
 
 
 def drop_hint(name: str) -> str:
@@ -192,30 +195,11 @@ def drop_hint(name: str) -> str:
     return f"leave it out: columns='{name}=drop', on the command line --columns {name}=drop"
 
 
-def check_informative(n_distinct: int, column: Column, raw_column: RawColumn, path: str) -> None:
-    """Raise for a column from which nothing can be learned: a constant, or nearly as many categories as rows."""
-    if n_distinct < 2:
-        value = next(text for text, n in zip(raw_column.values, raw_column.value_counts, strict=True) if n)
-        raise ValueError(
-            f"the column '{column.name}' of {path} is {value} in every row that has it: there is nothing to learn, so "
-            f"{drop_hint(column.name)}"
-        )
-    rows = int(raw_column.value_counts.sum())
-    if column.kind == "category" and (
-        n_distinct > MAX_CATEGORIES or n_distinct > max(ALWAYS_ALLOWED_CATEGORIES, rows // 2)
-    ):
-        raise ValueError(
-            f"the column '{column.name}' of {path} has {n_distinct} different texts in {rows} rows, too many for "
-            f"categories: make them numbers or fewer, or {drop_hint(column.name)}"
-        )
-
-
-def not_a_number_error(raw_column: RawColumn, table: RawTable, reason: str, hint: str = "") -> ValueError:
-    """Return the error for the first text, or infinite number, in a column of numbers."""
-    invalid = np.flatnonzero(~np.isfinite(raw_column.numeric_values))
-    rows = np.flatnonzero(np.isin(raw_column.value_indices, invalid))
+def cell_error(raw_column: RawColumn, is_valid: np.ndarray, table: RawTable, reason: str, hint: str = "") -> str:
+    """Return the message for the first cell of a column whose value is not valid, and how many others are not."""
+    rows = np.flatnonzero(np.isin(raw_column.value_indices, np.flatnonzero(~is_valid)))
     value = raw_column.values[raw_column.value_indices[rows[0]]]
-    return ValueError(
+    return (
         f"{table.describe_row(int(rows[0]))} has '{value}' in the column '{raw_column.name}', where "
         f"{reason}{others_suffix(rows)}: mend or empty the cell{hint}"
     )
@@ -228,14 +212,6 @@ def others_suffix(rows: np.ndarray) -> str:
     ('', ', one of 2 such rows')
     """
     return f", one of {len(rows)} such rows" if len(rows) > 1 else ""
-
-
-def collect_categories(raw_columns: Sequence[RawColumn], as_written: bool) -> tuple[str, ...]:
-    """Return the different values in some columns, sorted: numbers by size, unless they are taken ``as_written``."""
-    values = {value for column in raw_columns for value, n in zip(column.values, column.value_counts, strict=True) if n}
-    if not as_written and all(not np.isnan(parse_number(value)) for value in values):
-        return tuple(sorted({category_name(value) for value in values}, key=parse_number))
-    return tuple(sorted(map(str, values)))
 
 
 def category_name(value: str | float) -> str:
@@ -252,40 +228,112 @@ def encode_table(table: RawTable, columns: Sequence[Column], path: str) -> np.nd
     """Encode the rows of a table as numbers (N, D), NaN for missing cells.
 
     Raises:
-        ValueError: a column that is missing, texts in a column of numbers, a category that the encoding lacks.
+        ValueError: columns that are missing, cells that are none of their column's values; the message has all of them.
     """
-    missing = [column.name for column in columns if column.name not in table.columns]
+    missing = [
+        name for name in dict.fromkeys(column.source or column.name for column in columns) if name not in table.columns
+    ]
     if missing:
         raise ValueError(
-            f"{path} lacks the column '{missing[0]}': expected {', '.join(column.name for column in columns)}; add it, "
-            "with empty cells where nothing is known"
+            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}: expected "
+            f"{', '.join(column.name for column in columns if not column.part)}; add "
+            f"{'them' if len(missing) > 1 else 'it'}, with empty cells where nothing is known"
         )
-    return np.column_stack([encode_column(table.columns[column.name], column, table) for column in columns])
+    encoded = [encode_column(table.columns[column.source or column.name], column, table) for column in columns]
+    errors = [values for values in encoded if isinstance(values, str)]
+    if errors:
+        raise ValueError("; ".join(errors))
+    return np.column_stack([values for values in encoded if not isinstance(values, str)])
 
 
-def encode_column(raw_column: RawColumn, column: Column, table: RawTable) -> np.ndarray:
-    """Encode one column as numbers (N,)."""
-    if column.kind == "number":
-        if not np.isfinite(raw_column.numeric_values).all():
-            raise not_a_number_error(raw_column, table, "numbers are expected")
-        return (raw_column.numbers_by_row - column.mean) / column.sd
+def encode_column(raw_column: RawColumn, column: Column, table: RawTable) -> np.ndarray | str:
+    """Encode one column as numbers (N,); or return the message of the error where a cell is none of its values."""
+    if column.kind != "category":
+        values = parse_values(raw_column, column)
+        if not np.isfinite(values).all():
+            reason = "dates are expected" if column.kind == "date" else "numbers are expected"
+            return cell_error(raw_column, np.isfinite(values), table, reason)
+        values = cyclic_part(values, column.part) if column.part else values
+        return (raw_column.by_row(values) - column.mean) / column.sd
+    codes = category_codes(raw_column, column)
+    if np.isin(raw_column.value_indices, np.flatnonzero(codes < 0)).any():
+        return unknown_category_error(raw_column, codes, column, table)
+    return raw_column.by_row(codes.astype(np.float64))
+
+
+def parse_values(raw_column: RawColumn, column: Column) -> np.ndarray:
+    """Return the different values of a column as numbers, dates as days since 1970; NaN for what is neither."""
+    if raw_column.date_format or not raw_column.is_text:
+        is_expected = bool(raw_column.date_format) == (column.kind == "date")
+        return raw_column.numeric_values if is_expected else np.full(len(raw_column.values), np.nan)
+    texts = [str(value) for value in raw_column.values]
+    if column.kind == "date":
+        return parse_dates(texts, column.format)
+    own = NumberFormat.from_name(column.format)
+    numbers = [own.parse(text) if column.format else None for text in texts]
+    return np.array(
+        [parse_number(t) if n is None else n for t, n in zip(texts, numbers, strict=True)], dtype=np.float64
+    )
+
+
+def parse_dates(texts: Sequence[str], date_format: str) -> np.ndarray:
+    """Return dates as days since 1970, of one format or, if all are, of another; NaN for a text that is none."""
+    days = [parse_date(text, date_format) for text in texts]
+    other = find_date_format(texts) if None in days else None
+    days = days if other is None else [parse_date(text, other) for text in texts]
+    return np.array(days, dtype=np.float64)
+
+
+def category_codes(raw_column: RawColumn, column: Column) -> np.ndarray:
+    """Return the index of each different value in the categories; of an unknown one the next, or -1 without a mass.
+
+    Numbers are the same in any form where all categories are numbers, and truth values in any case.
+    """
     index_of = {name: index for index, name in enumerate(column.categories)}
-    codes = [index_of.get(str(value), index_of.get(category_name(value), -1)) for value in raw_column.values]
-    unknown = np.isin(raw_column.value_indices, [value for value, code in enumerate(codes) if code < 0])
-    if unknown.any():
-        row = int(unknown.argmax())
-        value = raw_column.values[raw_column.value_indices[row]]
-        raise ValueError(
-            f"{table.describe_row(row)} has the unknown category '{value}' in the column '{column.name}', in "
-            f"{int(unknown.sum())} of {table.n_rows} rows: expected {format_names(column.categories)}; mend the "
-            "cells, or empty them to leave them out of account"
-        )
-    encoded: np.ndarray = np.append(np.array(codes, dtype=np.float64), np.nan)[raw_column.value_indices]
-    return encoded
+    if all(category_name(name) == name for name in column.categories):
+        normalize: Callable[[Any], str] = category_name
+    else:
+        is_bool = {name.lower() for name in column.categories} == {"false", "true"}
+        index_of |= {name.lower(): index for name, index in index_of.items()} if is_bool else {}
+        normalize = (lambda value: str(value).lower()) if is_bool else str
+    unseen = column.n_categories if column.rows else -1
+    codes = [index_of.get(str(value), index_of.get(normalize(value), unseen)) for value in raw_column.values]
+    return np.array(codes, dtype=np.int64)
 
 
-def decode_rows(x: torch.Tensor, columns: Any) -> list[list[float | str | None]]:
-    """Decode rows (N, D) to the cells they stand for, None for missing ones.
+def unknown_category_error(raw_column: RawColumn, codes: np.ndarray, column: Column, table: RawTable) -> str:
+    """Return the message for the first unknown category of a column whose likelihood has nothing left for one."""
+    rows = np.flatnonzero(np.isin(raw_column.value_indices, np.flatnonzero(codes < 0)))
+    value = raw_column.values[raw_column.value_indices[rows[0]]]
+    return (
+        f"{table.describe_row(int(rows[0]))} has the unknown category '{value}' in the column '{column.name}', in "
+        f"{len(rows)} of {table.n_rows} rows: expected {format_names(column.categories)}; mend the "
+        "cells, or empty them to leave them out of account"
+    )
+
+
+def describe_unseen(x: np.ndarray, columns: Sequence[Column]) -> str:
+    """Return how many cells of encoded rows hold categories that were not seen in training, in words; "" for none.
+
+    >>> describe_unseen(np.array([[2.0]]), [Column("town", "category", ("Bonn", "Rome"), rows=99)])
+    "1 cell in 'town' holds a category that training never saw, which has the probability 1/100"
+    """
+    counts = {c.name: int((x[:, i] == c.n_categories).sum()) for i, c in enumerate(columns) if c.n_categories}
+    names = [name for name, count in counts.items() if count]
+    if not names:
+        return ""
+    total, rows = sum(counts.values()), next(column.rows for column in columns if column.name == names[0])
+    return (
+        f"{total:,} cell{'s' * (total > 1)} in {', '.join(map(repr, names))} hold{'s' * (total == 1)} a category that "
+        f"training never saw, which has the probability 1/{rows + 1}"
+    )
+
+
+def decode_rows(x: torch.Tensor, columns: Any) -> list[list[Cell]]:
+    """Decode rows (N, D) to the cells they stand for, None for missing ones and unknown categories.
+
+    Whole numbers come as such, within the range of the source; dates, and numbers that were written as text, as texts of
+    the same form. Cyclic parts of dates have no cells of their own.
 
     Args:
         x: encoded rows.
@@ -294,17 +342,40 @@ def decode_rows(x: torch.Tensor, columns: Any) -> list[list[float | str | None]]
     >>> columns = [Column("age", "number", mean=40, sd=10), Column("sex", "category", ("f", "m"))]
     >>> decode_rows(torch.tensor([[0.5, 1.0], [torch.nan, 0.0]]), columns)
     [[45.0, 'm'], [None, 'f']]
+    >>> columns = [Column("n", "number", mean=2.5, decimals=0, low=1, high=9), Column("on", "date", format="%d.%m.%Y")]
+    >>> decode_rows(torch.tensor([[0.9, 0.2], [7.0, 31.0]]), columns)
+    [[3, '01.01.1970'], [9, '01.02.1970']]
     """
     parsed = parse_columns(columns)
     assert parsed is not None
-    return [[decode_cell(*pair) for pair in zip(row, parsed, strict=True)] for row in x.double().tolist()]
+    return [
+        [decode_cell(value, column) for value, column in zip(row, parsed, strict=True) if not column.part]
+        for row in x.double().tolist()
+    ]
 
 
-def decode_cell(value: float, column: Column) -> float | str | None:
+def decode_cell(value: float, column: Column) -> Cell:
     """Decode one number of an encoded row."""
     if np.isnan(value):
         return None
-    return column.categories[round(value)] if column.n_categories else value * column.sd + column.mean
+    if column.n_categories:
+        index = round(value)
+        return column.categories[index] if index < column.n_categories else None
+    number = value * column.sd + column.mean
+    if column.is_whole and column.low is not None and column.high is not None:
+        number = min(max(number, column.low), column.high)
+    return format_value(number, column)
+
+
+def format_value(number: float, column: Column) -> Cell:
+    """Return a number of a column as its cells have it: of its decimals, and as text where it was written as such."""
+    if column.kind == "date":
+        return write_date(number, column.format)
+    if column.format:
+        return NumberFormat.from_name(column.format).write(number, column.decimals)
+    if column.decimals is None:
+        return number
+    return round(number) if column.decimals == 0 else round(number, column.decimals)
 
 
 def format_names(names: Sequence[str]) -> str:
@@ -318,32 +389,48 @@ def format_names(names: Sequence[str]) -> str:
 
 def standardize_splits(
     splits: Mapping[str, Any], columns: Sequence[Column]
-) -> tuple[dict[str, Any], tuple[Column, ...]]:
+) -> tuple[dict[str, Any], tuple[Column, ...], dict[str, Cell]]:
     """Standardize the numbers of a table to mean 0 and standard deviation 1 in train.
 
     Returns:
-        The splits, and the encoding of the columns that includes it.
+        The splits, the encoding of the columns that includes it, and the columns of numbers with one value, or none, in
+        the training rows: those are left out.
 
     Raises:
-        ValueError: a column of numbers that is empty, or constant, in the training rows.
+        ValueError: no column is left.
     """
     train = splits["train"].x.double()
-    mean, sd = torch.zeros(len(columns), dtype=torch.double), torch.ones(len(columns), dtype=torch.double)
-    standardized = []
-    for index, column in enumerate(columns):
-        values = train[:, index]
-        values = values[~values.isnan()]
-        if column.kind == "number":
-            if len(values) < 2 or not values.std(correction=0) > 0:
-                content = "one value" if len(values) else "nothing"
-                raise ValueError(
-                    f"the column '{column.name}' has {content} in the rows that are trained on: fill it, or "
-                    f"{drop_hint(column.name)}"
-                )
-            mean[index], sd[index] = values.mean(), values.std(correction=0)
-            column = replace(column, mean=column.mean + column.sd * float(mean[index]), sd=column.sd * float(sd[index]))
-        standardized.append(column)
-    return {
-        name: split.replace(x=((split.x.double() - mean) / sd).float()) if isinstance(split, InMemorySplit) else split
-        for name, split in splits.items()
-    }, tuple(standardized)
+    present = ~train.isnan()
+    mean = train.nanmean(0)
+    sd = (train - mean).square().nanmean(0).sqrt()
+    is_number = torch.tensor([column.kind != "category" for column in columns])
+    kept = ~is_number | ((present.sum(0) > 1) & (sd > 0))
+    if not kept.any():
+        raise ValueError("no column of the table has two values in the rows that are trained on: give more rows")
+    mean, sd = mean.where(is_number, 0), sd.where(is_number, 1)
+    constants = {
+        column.name: None if mean[i].isnan() else format_value(column.mean + column.sd * float(mean[i]), column)
+        for i, column in enumerate(columns)
+        if not kept[i] and not column.part
+    }
+    standardized = tuple(
+        replace(
+            column,
+            mean=column.mean + column.sd * float(mean[i]),
+            sd=column.sd * float(sd[i]),
+            missing=round(1 - float(present[:, i].double().mean()), 6),
+            rows=len(train),
+        )
+        for i, column in enumerate(columns)
+        if kept[i]
+    )
+    return (
+        {
+            name: split.replace(x=((split.x.double() - mean) / sd)[:, kept].float())
+            if isinstance(split, InMemorySplit)
+            else split
+            for name, split in splits.items()
+        },
+        standardized,
+        constants,
+    )

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from elbowroom.data.file_io import io_errors
-from elbowroom.data.readers.table_encoding import RawColumn, RawTable
+from elbowroom.data.readers.data_frame import frame_to_table
+from elbowroom.data.readers.table_encoding import RawTable
 from elbowroom.data.splits.batching import X_KEYS, Y_KEYS
 
 PANDAS_INDEX_PREFIX = "__index_level_"
@@ -149,7 +150,7 @@ def read_parquet_table(files: Sequence[Path], dropped: Collection[str] = ()) -> 
     """Read the columns of parquet files, one file after the other, without those that are ``dropped``.
 
     Raises:
-        ValueError: a damaged or empty file, columns of another kind than numbers, texts and booleans.
+        ValueError: a damaged or empty file, columns of another kind than numbers, texts, booleans and dates.
     """
     tables = []
     for file in files:
@@ -162,35 +163,9 @@ def read_parquet_table(files: Sequence[Path], dropped: Collection[str] = ()) -> 
             )
     starts = np.cumsum([0, *map(len, tables)])
     combined = pa.concat_tables(tables, promote_options="permissive")
-    if not len(combined):
-        raise ValueError(f"{files[0]} is empty: expected at least one row")
 
     def describe_row(row: int) -> str:
         file = int(np.searchsorted(starts, row, side="right")) - 1
         return f"row {row - starts[file]} of {files[file]}"
 
-    names = [name for name in combined.schema.names if name not in dropped and not name.startswith(PANDAS_INDEX_PREFIX)]
-    columns = {name: to_raw_column(name, combined.column(name), files[0]) for name in names}
-    return RawTable(columns, len(combined), describe_row)
-
-
-def to_raw_column(name: str, column: Any, file: Path) -> RawColumn:
-    """Convert a column to its different values and the index of each row's."""
-    values = combine_decoded(column)
-    if pa.types.is_null(values.type):
-        return RawColumn(name, np.full(len(values), -1), [])
-    if pa.types.is_boolean(values.type):
-        values = values.cast(pa.string())
-    if is_text(values):
-        encoded = values.dictionary_encode()
-        return RawColumn(name, encoded.indices.fill_null(-1).to_numpy(), encoded.dictionary.to_pylist())
-    if not any(test(values.type) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)):
-        raise ValueError(
-            f"the column '{name}' of {file} holds {values.type} values: expected numbers, texts or booleans; write it "
-            f"as one of them, or leave it out with columns='{name}=drop'"
-        )
-    numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    present = ~np.isnan(numbers)
-    value_indices = np.full(len(numbers), -1)
-    distinct, value_indices[present] = np.unique(numbers[present], return_inverse=True)
-    return RawColumn(name, value_indices, distinct)
+    return frame_to_table(combined, describe_row, str(files[0]), dropped)

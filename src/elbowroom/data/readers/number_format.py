@@ -1,0 +1,136 @@
+"""Numbers written as text: currency, percent, thousands separators, decimal commas; parsed and written alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+CURRENCIES = ("$", "€", "£", "¥", "₹", "USD", "EUR", "GBP", "CHF", "JPY", "US$")
+"""What may stand before or behind the numbers of a column."""
+UNITS = ("%", "‰")
+"""What may stand behind them beside a currency."""
+THOUSANDS = ("", ",", ".", " ", "\u00a0", "\u202f", "'", "’")
+"""Separators of groups of three digits."""
+PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+LEADING_ZERO = re.compile(r"[+-]?0\d")
+FORMAT_EXAMPLE = re.compile(r"(?P<prefix>.*?)1(?P<thousands>\D?)000(?P<decimal>[.,])5(?P<suffix>.*)")
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How the numbers of a column are written; its name is how it writes the number 1000.5.
+
+    >>> price = NumberFormat.from_name("$1,000.5")
+    >>> price.parse("-$1,005"), price.parse("1,005"), price.write(12345.678, 2)
+    (-1005.0, None, '$12,345.68')
+    """
+
+    prefix: str = ""
+    suffix: str = ""
+    thousands: str = ""
+    decimal: str = "."
+
+    @classmethod
+    def from_name(cls, name: str) -> NumberFormat:
+        """Return the format that writes 1000.5 like this, the plain one for ``""``."""
+        example = FORMAT_EXAMPLE.fullmatch(name)
+        return cls() if example is None else cls(**example.groupdict())
+
+    @property
+    def name(self) -> str:
+        """How 1000.5 is written; ``""`` for the plain format."""
+        return "" if self == NumberFormat() else self.write(1000.5, 1)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The numbers of this format, whole ones and others, as a regular expression."""
+        digits = rf"[1-9]\d{{0,2}}(?:{re.escape(self.thousands)}\d{{3}})+|\d+" if self.thousands else r"\d+"
+        number = rf"(?P<whole>{digits})?(?:{re.escape(self.decimal)}(?P<fraction>\d*))?"
+        return re.compile(rf"(?P<sign>[-+−]?){re.escape(self.prefix)}(?P<inner>[-+−]?){number}{re.escape(self.suffix)}")
+
+    def parse(self, text: str) -> float | None:
+        """Return the number that a text of this format stands for; None for any other text.
+
+        >>> NumberFormat(decimal=",").parse("20,5"), NumberFormat(thousands=",").parse("20,5")
+        (20.5, None)
+        """
+        match = self.pattern.fullmatch(text)
+        if match is None or not (match["whole"] or match["fraction"]) or (match["sign"] and match["inner"]):
+            return None
+        whole = (match["whole"] or "0").replace(self.thousands, "") if self.thousands else match["whole"] or "0"
+        size = float(f"{whole}.{match['fraction'] or '0'}")
+        return -size if (match["sign"] or match["inner"]) in ("-", "−") else size
+
+    def write(self, value: float, decimals: int | None) -> str:
+        """Write a number with so many decimals, or as many as it needs of seven digits."""
+        digits = f"{abs(value):,.{decimals}f}" if decimals is not None else group_digits(f"{abs(value):.7g}")
+        marks = {",": self.thousands, ".": self.decimal}
+        sign = "-" if value < 0 and any(digit in digits for digit in "123456789") else ""
+        return f"{sign}{self.prefix}{''.join(marks.get(mark, mark) for mark in digits)}{self.suffix}"
+
+
+def group_digits(number: str) -> str:
+    """Return the digits of a number with a comma between thousands.
+
+    >>> group_digits("1234.5"), group_digits("1e+20")
+    ('1,234.5', '1e+20')
+    """
+    whole, point, fraction = number.partition(".")
+    return f"{int(whole):,}{point}{fraction}" if whole.isdecimal() else number
+
+
+def find_number_format(texts: Iterable[str], has_decimal_commas: bool = False) -> NumberFormat | None:
+    """Return the format of all of some texts; None where there is no one format, or they are plain numbers.
+
+    Where commas may be separators of thousands or of decimals (``"1,005"``), ``has_decimal_commas`` decides.
+
+    >>> find_number_format(["$1,005", "-$20"]).name, find_number_format(["20,5", "7"]).name
+    ('$1,000.5', '1000,5')
+    >>> find_number_format(["1,005"]).name, find_number_format(["1,005"], has_decimal_commas=True).name
+    ('1,000.5', '1000,5')
+    """
+    texts = list(texts)
+    if not texts or all(PLAIN_NUMBER.fullmatch(text) for text in texts):
+        return None
+    return next(
+        (one for one in candidate_formats(texts, has_decimal_commas) if all(one.parse(t) is not None for t in texts)),
+        None,
+    )
+
+
+def candidate_formats(texts: list[str], has_decimal_commas: bool) -> Iterator[NumberFormat]:
+    """Yield the formats that the first text may be written in, the plainest first."""
+    affixes = [*CURRENCIES, *UNITS]
+    ends = [
+        space + unit for unit in affixes for space in ("", " ", "\u00a0", "\u202f") if texts[0].endswith(space + unit)
+    ]
+    starts = [
+        unit + space for unit in CURRENCIES for space in ("", " ") if texts[0].lstrip("-+−").startswith(unit + space)
+    ]
+    decimals = (",", ".") if has_decimal_commas else (".", ",")
+    for prefix in (*starts[::-1], ""):
+        for suffix in (*ends[::-1], ""):
+            for decimal in decimals:
+                for thousands in THOUSANDS:
+                    if thousands != decimal:
+                        yield NumberFormat(prefix, suffix, thousands, decimal)
+
+
+def count_decimals(text: str, decimal: str = ".") -> int:
+    """Return how many digits a number has behind its decimal mark.
+
+    >>> count_decimals("1.50"), count_decimals("$3,5 %", ","), count_decimals("1e-3")
+    (2, 1, 0)
+    """
+    return len(re.match(r"\d*", text.partition(decimal)[2])[0])  # type: ignore[index]
+
+
+def has_leading_zero(text: str) -> bool:
+    """Return whether a zero leads other digits, as in a postal code: a name rather than a number.
+
+    >>> has_leading_zero("01234"), has_leading_zero("0.5"), has_leading_zero("0")
+    (True, False, False)
+    """
+    return LEADING_ZERO.match(text) is not None
