@@ -13,3 +13,7 @@ from .splits.memory import Batch as Batch
 from .splits.memory import InMemorySplit as InMemorySplit
 from .splits.memory import Split as Split
 from .splits.memory import freeze as freeze
+from .table_rows import draw_labels as draw_labels
+from .table_rows import draw_missing as draw_missing
+from .table_rows import table_columns as table_columns
+from .table_rows import write_table as write_table
