@@ -46,7 +46,7 @@ def table_run(tmp_path_factory):
 
 def test_train_on_missing_cells_with_default_flags(table_run):
     run = er.Run(table_run[0] / "run")
-    assert run.record["arguments"]["likelihood"] == "columns:1,1,1,3"
+    assert run.record["arguments"]["likelihood"] == "columns:1,1,1,3/280"
     assert [type(c).__name__ for c in run.model().decoder.family.columns] == ["Gaussian"] * 3 + ["Classes"]
     assert run.metrics("test")[-1]["elbo"] > run.metrics("test")[0]["elbo"] + 0.5
     from elbowroom.runs.command import repeat_command
@@ -166,7 +166,7 @@ def test_report_of_a_table(tmp_path, table_run):
     out = tmp_path / "run"
     data = str(table_run[0] / "people.csv")
     assert main(["train", "conv_vae", "--data", data, "--size", "s", "--steps", "6", "--out", str(out)]) == 0
-    assert er.Run(out).record["arguments"]["likelihood"] == "columns:1,1,1,3"
+    assert er.Run(out).record["arguments"]["likelihood"] == "columns:1,1,1,3/280"
     assert "cells missing" in (out / "report.html").read_text(encoding="utf-8")
 
 

@@ -157,9 +157,9 @@ def warn_of_ids(inferred: InferredColumns, kinds: Mapping[str, str], where: str)
         choices = ",".join(
             f"{name}={kind}" for name, kind in (dict(kinds) | dict.fromkeys(inferred.ids, "drop")).items()
         )
-        names = ", ".join(f"'{name}'" for name in inferred.ids)
+        names = " and ".join(f"'{name}'" for name in inferred.ids)
         warnings.warn(
-            f"{names} of {where} tells the rows apart and is learned as numbers; if it is an id, leave it out: "
+            f"{where}: {names} may be no more than an id of each row, and is learned as a number; if so, leave it out: "
             f"columns='{choices}', on the command line --columns {choices}",
             stacklevel=2,
         )

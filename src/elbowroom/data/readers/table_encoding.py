@@ -290,7 +290,7 @@ def category_codes(raw_column: RawColumn, column: Column) -> np.ndarray:
     Numbers are the same in any form where all categories are numbers, and truth values in any case.
     """
     index_of = {name: index for index, name in enumerate(column.categories)}
-    if all(category_name(name) == name for name in column.categories):
+    if all(np.isfinite(parse_number(name)) and category_name(name) == name for name in column.categories):
         normalize: Callable[[Any], str] = category_name
     else:
         is_bool = {name.lower() for name in column.categories} == {"false", "true"}
