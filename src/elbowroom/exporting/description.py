@@ -73,5 +73,4 @@ def describe_run(view: RunView) -> dict[str, Any]:
         "weights": f"blake2b {weights_hash(model)}",
         "elbowroom": __version__,
     }
-    classes = view.data_or_none and view.data.classes
-    return description | ({"classes": list(classes)} if classes else {})
+    return description | ({"classes": list(view.classes)} if view.classes else {})

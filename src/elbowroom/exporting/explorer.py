@@ -116,10 +116,8 @@ def _condition_data(view: RunView) -> dict[str, Any] | None:
     n = view.model.condition_size
     if not n:
         return None
-    data = view.data_or_none
-    attributes = data and data.attributes
-    names = (attributes or (data and data.classes) or ()) if data else ()
-    return {"names": [str(names[i]) if i < len(names) else str(i) for i in range(n)], "several": bool(attributes)}
+    names = view.attributes or view.classes
+    return {"names": [names[i] if i < len(names) else str(i) for i in range(n)], "several": bool(view.attributes)}
 
 
 def _render(view: RunView, data: dict[str, Any], weights: bytes, weights_summary: str) -> str:

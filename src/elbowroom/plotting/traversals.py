@@ -140,7 +140,7 @@ def describe_label(view: RunView, i: int) -> str:
     label = view.label(i)
     if label is None:
         return ""
-    classes = view.data.classes
+    classes = view.classes
     name = classes[int(label)] if classes and label.dim() == 0 else ", ".join(map(str, label.reshape(-1).tolist()))
     return f"; given the label {name}"
 

@@ -135,6 +135,27 @@ class RunView:
         return None if self.missing_data_reason else self.data
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; empty where there are none.
+
+        They are in the record, so that a run needs no data for them. Of runs before version 0.3 they are the data's,
+        and empty where it is not available.
+        """
+        return self._label_names("classes")
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The names of the attributes, likewise."""
+        return self._label_names("attributes")
+
+    def _label_names(self, kind: str) -> tuple[str, ...]:
+        recorded = self.record["data"]
+        if self.given_data is None and "shape" in recorded:
+            return tuple(recorded.get(kind) or ())
+        data = self.data_or_none
+        return () if data is None else tuple(getattr(data, kind) or ())
+
+    @property
     def split(self) -> str:
         """Name of the split whose examples are shown."""
         return next(name for name in ("test", "validation", "train") if name in self.data.splits)

@@ -139,10 +139,9 @@ async def get_attribute_direction(request: ModelRequest[AttributeFields]) -> Att
 def attribute_direction(loaded: LoadedModel, name: str) -> AttributeDirection:
     """Return the mean latent of the examples with an attribute, or of a class, minus that of the others."""
     require_continuous(loaded)
-    data = loaded.data
-    names = list(data.attributes or data.classes or ())
+    names = list(loaded.attributes or loaded.classes)
     if name not in names:
-        raise errors.unknown_name("attribute" if data.attributes else "class", name[:40], names)
+        raise errors.unknown_name("attribute" if loaded.attributes else "class", name[:40], names)
     index = names.index(name)
     _, batch, _ = loaded.encode_split(None, MAX_DIRECTION_EXAMPLES)
     vector = attribute_vector(loaded.model, InMemorySplit(batch.x, batch.y), index)

@@ -77,11 +77,9 @@ def label_words(loaded: LoadedModel, condition: Any) -> list[str] | None:
     spec = loaded.condition_spec
     if spec is None or (condition is None and loaded.can_cycle_classes):
         return []
-    if loaded.missing_data_reason:
-        return None
     if isinstance(condition, list):
         are_ambiguous = any(set("=,") & set(name) for name in spec.names)
-        if spec.kind != "attributes" or loaded.data.attributes is None or are_ambiguous:
+        if spec.kind != "attributes" or not loaded.attributes or are_ambiguous:
             return None
         values = np.asarray(condition, np.float32)
         return ["--label", ",".join(f"{name}={value}" for name, value in zip(spec.names, values, strict=True))]

@@ -93,16 +93,20 @@ class LoadedModel(RunView):
 
     @cached_property
     def condition_spec(self) -> ConditionSpec | None:
-        """The condition, with its names in the data; numbers instead of names where the data is not available."""
+        """The condition, with its names in the record; numbers where the data of an old run is not available."""
         if self.condition_size is None:
             return None
-        data = self.data_or_none
-        y = None if data is None else data.train.first(1).y
-        kind = "attributes" if y is not None and y.dim() > 1 else "classes"
-        names = (None if data is None else getattr(data, kind)) or ()
+        kind = "attributes" if self.attributes or self._has_label_vectors else "classes"
+        names = self.attributes or self.classes
         if len(names) != self.condition_size:
             names = tuple(map(str, range(self.condition_size)))
         return ConditionSpec(kind, names, self.condition_size)
+
+    @property
+    def _has_label_vectors(self) -> bool:
+        """Whether the labels of the data, where it is available, are vectors."""
+        y = None if self.data_or_none is None else self.data_or_none.train.first(1).y
+        return y is not None and y.dim() > 1
 
     @property
     def has_attributes(self) -> bool:
