@@ -77,12 +77,14 @@ class CountOrFraction(click.ParamType[int | float]):
 
 
 class NameList(click.ParamType[tuple[str, ...]]):
-    """Names separated by commas, as ``validation,test``; the argument checks them."""
+    """Names separated by commas, as ``validation,test``, or ``none``; the argument checks them."""
 
     name = "NAME,NAME,…"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        return tuple(filter(None, value.replace(" ", "").split(","))) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return () if value == "none" else tuple(filter(None, value.replace(" ", "").split(",")))
 
 
 def option_from_argument(argument: Argument) -> click.Option:
@@ -124,10 +126,10 @@ def weights_option(command: Callable[..., Any]) -> Callable[..., Any]:
         help="those that the training ended with, or those with the lowest validation loss",
     )
     @functools.wraps(command)
-    def with_weights(run: str, weights: Any, **values: Any) -> Any:
+    def with_weights(run: str | None, weights: Any, **values: Any) -> Any:
         from elbowroom.runs.run import Run
 
-        return command(run=Run(run, weights), **values)
+        return command(run=None if run is None else Run(run, weights), **values)
 
     return with_weights
 

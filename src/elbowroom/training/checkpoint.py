@@ -10,10 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from elbowroom import distributed, serialization
 from elbowroom.runs.run import Run
 from elbowroom.training.callback import Callback
+from elbowroom.training.freezing import named_parameters
 from elbowroom.training.state import EPOCH_RNG, MODEL, OBJECTIVE, OPTIMIZERS, RUN, STEP, State
 
 #: Checkpoints kept: the last, and the one before in case the last is damaged.
@@ -41,8 +43,7 @@ def save(state: State, callbacks: Sequence[Callback]) -> None:
     for player, optimizer in state[OPTIMIZERS].items():
         saved = optimizer.state_dict()
         metadata["rates"][player] = [{k: v for k, v in g.items() if k != "params"} for g in saved["param_groups"]]
-        for i, values in saved["state"].items():
-            tensors |= {f"optimizer.{player}.{i}.{k}": torch.as_tensor(v) for k, v in values.items() if v is not None}
+        tensors |= {f"optimizer.{player}.{name}": t for name, t in _named_moments(state, optimizer).items()}
     for i, callback in enumerate(callbacks):
         values = callback.state_dict()
         tensors |= {f"callback.{i}.{k}": v for k, v in values.items() if isinstance(v, Tensor)}
@@ -83,10 +84,7 @@ def _restore(
     serialization.load_into(state[MODEL], tensors, path, "model.")
     serialization.load_into(state[OBJECTIVE], tensors, path, "objective.")
     for player, optimizer in state[OPTIMIZERS].items():
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _strip_prefix(f"optimizer.{player}.", tensors).items():
-            number, key = name.split(".", 1)
-            moments.setdefault(int(number), {})[key] = tensor
+        moments = _match_moments(state, optimizer, _strip_prefix(f"optimizer.{player}.", tensors), path)
         groups = optimizer.state_dict()["param_groups"]
         groups = [
             group | _restore_settings(group, saved)
@@ -100,6 +98,65 @@ def _restore(
         restore_rng(states)
     state[EPOCH_RNG] = _strip_prefix("epoch.", tensors)
     state[STEP] = int(metadata["step"])
+
+
+def _parameter_names(state: State, optimizer: Optimizer) -> list[str]:
+    """Return the names of an optimiser's parameters, in its order."""
+    names = {id(parameter): name for name, parameter in named_parameters(state[MODEL], state[OBJECTIVE]).items()}
+    return [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _named_moments(state: State, optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return an optimiser's state as ``PARAMETER.KEY`` to tensor: a parameter's index changes if others are frozen."""
+    names = _parameter_names(state, optimizer)
+    moments = optimizer.state_dict()["state"]
+    return {
+        f"{names[i]}.{key}": torch.as_tensor(value)
+        for i, values in moments.items()
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _match_moments(
+    state: State, optimizer: Optimizer, stored: dict[str, Tensor], path: Path
+) -> dict[int, dict[str, Tensor]]:
+    """Return the stored state of an optimiser by the index of each parameter.
+
+    Raises:
+        ValueError: it is that of a parameter that does not train now, or that has another shape.
+    """
+    names = _parameter_names(state, optimizer)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    _check_count(stored, len(parameters), path)
+    moments: dict[int, dict[str, Tensor]] = {}
+    for full_name, tensor in stored.items():
+        name, _, key = full_name.rpartition(".")
+        # Before version 0.3 parameters were stored by their index.
+        index = int(name) if name.isdigit() else names.index(name) if name in names else None
+        if index is None:
+            raise ValueError(
+                f"{path} holds the optimiser's state of '{name}', which does not train now: freeze what was frozen "
+                "when the run was started"
+            )
+        if tensor.dim() and tensor.shape != parameters[index].shape:
+            have, expected = tuple(tensor.shape), tuple(parameters[index].shape)
+            raise ValueError(
+                f"{path} holds an optimiser's state of {have} for '{names[index]}', which has {expected}: it is of "
+                "another model, or other parameters were frozen"
+            )
+        moments.setdefault(index, {})[key] = tensor
+    return moments
+
+
+def _check_count(stored: dict[str, Tensor], n_parameters: int, path: Path) -> None:
+    """Raise if a state by index, as before version 0.3, is of another number of parameters."""
+    indices = {int(name) for full_name in stored if (name := full_name.rpartition(".")[0]).isdigit()}
+    if indices and len(indices) != n_parameters:
+        raise ValueError(
+            f"{path} holds the optimiser's state of {len(indices)} parameters, where {n_parameters} train: freeze what "
+            "was frozen then, and give resume(model=, objective=)"
+        )
 
 
 def _strip_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -73,15 +73,17 @@ def train(state: State, settings: dict[str, Any], callbacks: Sequence[Callback])
                 hooks("start", state)
                 _loop_with_rollback(state, settings, hooks)
                 final = use_final_weights(state, settings)
+                if state[STOP] not in SIGNAL_REASONS:
+                    run.record["weights"] = final
                 hooks("end", state)
                 serialization.flush(run.weights)
             finally:
                 hooks("close", state)
-        if state[STOP] not in SIGNAL_REASONS:
-            run.record["weights"] = final
-            run.write_record()
         end = {"event": "end", "reason": state[STOP] or "finished", "step": state[STEP], "epoch": state[EPOCH]}
-        run.log(end | {"weights": final})
+        if state[STOP] not in SIGNAL_REASONS:
+            end["weights"] = final
+            run.write_record()
+        run.log(end)
     state[MODEL].eval()
     return run
 
