@@ -32,9 +32,27 @@ def coding_arguments(source: Any, protocol: Protocol) -> dict[str, Any]:
     arguments = {name: recorded[name] for name in ("binarize", "dequantize") if recorded.get(name)}
     if "columns" in protocol:
         arguments |= {"columns": protocol["columns"], "label": recorded.get("label")}
-    elif isinstance(source, str | Path) and source not in CATALOG and is_image_source(Path(source)):
+        return arguments
+    arguments |= value_arguments(protocol)
+    if isinstance(source, str | Path) and source not in CATALOG and is_image_source(Path(source)):
         arguments |= {name: recorded.get(name) for name in ("crop", "resize")}
+        arguments.pop("layout", None)
     return arguments
+
+
+def value_arguments(protocol: Protocol) -> dict[str, Any]:
+    """Return the value range and the layout of recorded data, as arguments of ``load_data`` for other examples.
+
+    Bits are known by their values, and so is a layout that was; data from before there was a record has none.
+
+    >>> value_arguments({"arguments": {"value_range": [0, 4095], "layout": "image"}, "inferred": ["layout"]})
+    {'value_range': [0, 4095]}
+    """
+    recorded = {name: (protocol.get("arguments") or {}).get(name) for name in ("value_range", "layout")}
+    is_bits = recorded["value_range"] in (None, [0, 1], (0, 1))
+    is_known = "layout" in protocol.get("inferred", ["layout"])
+    left_out = {"value_range": is_bits, "layout": is_known}
+    return {name: value for name, value in recorded.items() if not left_out[name]}
 
 
 def recorded_arguments(protocol: Protocol) -> dict[str, Any]:

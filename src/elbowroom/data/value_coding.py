@@ -204,7 +204,7 @@ def infer_coding(
     """
     found = merge_summaries(summaries)
     resolved = resolve_layout(found.shape, layout, found.is_bytes)
-    if isinstance(value_range, tuple):
+    if isinstance(value_range, tuple) and not found.is_bool and not is_scaled_already(found, value_range):
         return ValueCoding(storage_kind(found, value_range), value_range, resolved)
     is_image = resolved in ("image", "channels-last") and (len(found.shape) == 3 or resolved == "image")
     natural = natural_range(found, is_image, may_scale=value_range != AS_IS)
@@ -227,6 +227,15 @@ def natural_range(found: ValueSummary, is_image: bool, may_scale: bool = True) -
     if found.high <= BYTE_RANGE[1]:
         return BIT_RANGE if found.high <= 1 else BYTE_RANGE
     return (0.0, found.high)
+
+
+def is_scaled_already(found: ValueSummary, value_range: ValueRange) -> bool:
+    """Return whether floats lie between 0 and 1, while the range is that of bytes or of deeper images.
+
+    So a model of bytes takes arrays that somebody has divided by 255.
+    """
+    is_of_images = value_range[0] == 0 and value_range[1] >= MIN_SCALED_FLOAT
+    return is_of_images and found.is_float and found.low >= 0 and found.high <= 1
 
 
 def storage_kind(found: ValueSummary, value_range: ValueRange) -> ValueKind:
@@ -282,6 +291,11 @@ def is_worth_saying(found: ValueSummary, coding: ValueCoding) -> bool:
     return is_surprising_layout(found.shape, coding.layout) or not (is_plain or found.is_bytes)
 
 
+def is_nearly_black(found: ValueSummary, value_range: ValueRange) -> bool:
+    """Return whether whole numbers are all 0 or 1, and not all 0, of a range of bytes or more."""
+    return value_range[1] >= BYTE_RANGE[1] and found.low == 0 and found.high == 1
+
+
 def describe_surprise(
     found: ValueSummary, coding: ValueCoding, layout: Layout, value_range: ValueRange | str | None
 ) -> str:
@@ -289,6 +303,11 @@ def describe_surprise(
     lines = []
     if layout == "auto" and is_surprising_layout(found.shape, coding.layout):
         lines.append(f"{describe_layout(found.shape, coding.layout)} (layout='image', 'rows', … if they are not)")
+    if isinstance(value_range, tuple) and coding.value_range == value_range and is_nearly_black(found, value_range):
+        lines.append(
+            f"values from 0 to {found.high:g} of a range to {value_range[1]:g} are nearly black; "
+            "if they are bits, give value_range=(0, 1)"
+        )
     if value_range is None and found.is_float and coding.value_range == BYTE_RANGE:
         lines.append("floats from 0 to 255 divided by 255 (value_range='as-is' leaves them)")
     return "; ".join(lines)
