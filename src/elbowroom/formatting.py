@@ -78,3 +78,13 @@ def format_count(n: int, noun: str) -> str:
     ('1 epoch', '3,688 steps')
     """
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def format_duration(seconds: float) -> str:
+    """Format seconds as a clock does.
+
+    >>> format_duration(3.4), format_duration(754), format_duration(7384)
+    ('0:03', '12:34', '2:03:04')
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"

@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-from elbowroom.integrations.loggers import CSV, TensorBoard, Visdom, WandB
+from elbowroom.workbench.monitoring.loggers import CSV, TensorBoard, Visdom, WandB
 
 __all__ = ["CSV", "TensorBoard", "Visdom", "WandB"]
 

@@ -46,6 +46,7 @@ class Callback:
         is_monitor: whether it only looks, so that the loop may leave out its hooks ``validation`` and ``epoch`` to stay
             within ``max_overhead``, save at the last step. They come between the hooks ``validation`` and ``epoch`` of
             other callbacks, in the main process, with a random state of their own.
+        sees_first_epoch: whether a monitor's hooks are called after the first epoch too, unless ``max_overhead`` is 0.
 
     >>> class Stop(Callback):
     ...     def row(self, state):
@@ -55,6 +56,7 @@ class Callback:
 
     is_on_every_rank = True
     is_monitor = False
+    sees_first_epoch = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -98,6 +100,10 @@ class Callback:
     def close(self, state: State) -> None:
         """Last of all, also after an error."""
 
+    def is_due(self, state: State) -> bool:
+        """Whether a monitor wants to look after this epoch, if the budget allows it. At the last step it always does."""
+        return True
+
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps: tensors, and values that JSON can hold."""
         return {}
@@ -124,11 +130,11 @@ class CallbackList:
             hook(state)
 
     def monitor(self, state: State, names: Sequence[str], is_last: bool) -> None:
-        """Call these hooks of every monitor that the budget allows; at the last step, of all. Each once a step."""
+        """Call these hooks of every due monitor that the budget allows; at the last step, of all. Each once a step."""
         for callback in self._monitors:
             hooks = [getattr(callback, name) for name in names if has_hook(callback, name)]
             hooks = [hook for hook in hooks if self._monitored.get(hook) != state[STEP]]
-            if hooks and (is_last or state[BUDGET].allows(callback)):
+            if hooks and (is_last or _may_look(callback, state)):
                 with state[BUDGET].charge(callback), torch.random.fork_rng():
                     for hook in hooks:
                         hook(state)
@@ -141,6 +147,13 @@ class CallbackList:
     def act_within_steps(self) -> bool:
         """Whether any callback acts inside a step, which then can be neither captured nor recorded."""
         return any(map(self.has_hook, IN_STEP_HOOKS))
+
+
+def _may_look(callback: Callback, state: State) -> bool:
+    """Whether a monitor is due and within the budget, or sees the first epoch."""
+    budget = state[BUDGET]
+    is_first = callback.sees_first_epoch and state[EPOCH] == 1 and budget.share > 0
+    return is_first or (callback.is_due(state) and budget.allows(callback))
 
 
 def has_hook(callback: Callback, name: str) -> bool:
@@ -181,12 +194,16 @@ class _FilteredCallback(Callback):
 
     def __init__(self, inner: Callback, is_due: Callable[[str, State], bool]) -> None:
         self.inner, self.is_on_every_rank, self.is_monitor = inner, inner.is_on_every_rank, inner.is_monitor
+        self.sees_first_epoch = inner.sees_first_epoch
         for name in HOOKS:
             setattr(self, name, self._guard(name, is_due))
 
     def _guard(self, name: str, is_due: Callable[[str, State], bool]) -> Callable[[State], None]:
         call = getattr(self.inner, name)
         return lambda state: call(state) if is_due(name, state) else None
+
+    def is_due(self, state: State) -> bool:
+        return self.inner.is_due(state)
 
     def state_dict(self) -> dict[str, Any]:
         return self.inner.state_dict()

@@ -14,14 +14,17 @@ from torch import nn
 from elbowroom import devices, distributed
 from elbowroom.argument import takes_options
 from elbowroom.data import Data, load_coded
-from elbowroom.models.base import GenerativeModel, data_record_of, recipe_call_of, remember_data
+from elbowroom.data.examples import remember_data
+from elbowroom.models.base import GenerativeModel, data_record_of, recipe_call_of
 from elbowroom.objectives import Term
+from elbowroom.recipes.registry import seed_of_weights
 from elbowroom.runs.run import Run, next_path
 from elbowroom.runs.settings import TrainConfig
 from elbowroom.training.budget import plan_validation
 from elbowroom.training.callback import Callback
 from elbowroom.training.callbacks.progress import ProgressBar
 from elbowroom.training.callbacks.selection import BestWeights, EarlyStopping
+from elbowroom.training.freezing import freeze_parameters, frozen_names
 from elbowroom.training.initialization import initialize_from_data
 from elbowroom.training.loop import train
 from elbowroom.training.optimizers import make_optimizer as make_optimizer
@@ -43,15 +46,15 @@ from elbowroom.training.state import (
 from elbowroom.training.validate import check_settings
 from elbowroom.workbench.callback_registry import from_record, to_record
 from elbowroom.workbench.monitoring.doctor import Doctor
+from elbowroom.workbench.monitoring.loggers import make_loggers
 from elbowroom.workbench.monitoring.report import write_final_report
 from elbowroom.workbench.monitoring.sample_images import SampleImages
+from elbowroom.workbench.plan import plan_training
 
 P = ParamSpec("P")
 
-#: Epochs, where neither epochs nor steps are given.
-DEFAULT_EPOCHS = 10
-#: Steps that a small data set gets at least, where neither epochs nor steps are given.
-MIN_DEFAULT_STEPS = 1000
+#: What marks a callback of the record that was planned rather than given.
+PLANNED = {"is_planned": True}
 
 
 class _Fit(Protocol[P]):
@@ -88,8 +91,8 @@ def fit(
 
     The splits in ``watch`` are evaluated with the same noise each time, after every epoch or, where that would take
     more than its part of ``max_overhead``, after every few. The test split is watched for its curve alone: no choice
-    depends on it. The weights were drawn when the model was made: ``seed`` is of the
-    data's order and of all noise.
+    depends on it. The weights were drawn when the model was made, by a recipe
+    from a seed of its own, which is on record as ``weights_seed``: ``seed`` is of the data's order and of all noise.
 
     Args:
         model: a model of the package; or any module of your own, with a :class:`Loss` for its output.
@@ -114,13 +117,16 @@ def fit(
     distributed.init_process_group()
     data = load_coded(data, data_record_of(model))
     check_settings(model, data, config, out)
-    epochs = config.epochs if config.epochs or config.steps else _default_epochs(data.train.steps(config.batch_size))
+    plan = plan_training(model, objective, data, config, callbacks)
+    own = [*callbacks, *plan.callbacks, *make_loggers(config.log)]
     device = devices.resolve(config.device)
-    training = replace(config, epochs=epochs, device=str(device)).record | {
-        "callbacks": [to_record(callback) for callback in callbacks],
+    training = replace(config, epochs=plan.epochs, device=str(device)).record | {
+        "callbacks": [to_record(one) for one in callbacks] + [PLANNED | to_record(one) for one in plan.callbacks],
+        "plan": plan.text,
         "products": choose_matmul_mode(config.precision, device, model),
         "validation_interval": config.validate_every
         or plan_validation(data, config.watch, config.batch_size, config.max_overhead),
+        "frozen": frozen_names(model, objective),
     }
     origin = recipe_call_of(model)
     record = {
@@ -130,13 +136,14 @@ def fit(
         "objective": repr(objective),
         "parameters": sum(p.numel() for p in model.parameters()),
         "data": data.protocol,
+        "weights_seed": seed_of_weights(model),
         "training": training,
     }
     name = f"{origin.recipe if origin else type(model).__name__.lower()}-{data.name}"
     initialize_from_data(model, data.train, config.seed)
     state = _initial_state(model, objective, data, training)
     state[RUN] = run = _open_run(distributed.broadcast_object(Path(out or next_path(name))), record)
-    return _train(state, run.record["training"], callbacks)
+    return _train(state, run.record["training"], own)
 
 
 def resume(
@@ -167,15 +174,19 @@ def resume(
     training = run.record["training"] | ({"device": device} if device else {})
     if model is None or objective is None:
         model, objective = run.build()
+    freeze_parameters(model, objective, training.get("frozen", ()))
     state = _initial_state(model, objective, run.data(data), training)
     state[RUN] = run
-    return _train(state, training, from_record(training["callbacks"]) if callbacks is None else callbacks)
+    planned = [entry for entry in training["callbacks"] if entry.items() >= PLANNED.items()]
+    own = from_record(training["callbacks"]) if callbacks is None else [*callbacks, *from_record(planned)]
+    return _train(state, training, [*own, *make_loggers(training.get("log", ()))])
 
 
 def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
     """Train with the default callbacks before the user's, then write the report."""
     remember_data(state[MODEL], state[DATA].protocol)
-    run = train(state, training, [*default_callbacks(own), *own])
+    progress = ProgressBar(is_shown=training.get("progress", True))
+    run = train(state, training, [*default_callbacks(own), progress, *own])
     if training["report"]:
         write_final_report(state)
     return run
@@ -190,11 +201,7 @@ def default_callbacks(own: Sequence[Callback] = ()) -> list[Callback]:
     """
     doctor = [] if any(isinstance(callback, Doctor) for callback in own) else [Doctor()]
     metrics = [callback.metric for callback in own if isinstance(callback, EarlyStopping)]
-    return [BestWeights(*metrics[:1]), SampleImages(), *doctor, ProgressBar()]
-
-
-def _default_epochs(steps_per_epoch: int) -> int:
-    return max(DEFAULT_EPOCHS, math.ceil(MIN_DEFAULT_STEPS / steps_per_epoch))
+    return [BestWeights(*metrics[:1]), SampleImages(), *doctor]
 
 
 def _open_run(path: Path, record: dict[str, Any]) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from elbowroom.data import Batch, BufferedSplit, InMemorySplit
-from elbowroom.doctor.evidence import MAX_EXAMPLES, Evidence, first_batch
+from elbowroom.doctor.evidence import MAX_EXAMPLES, MIN_STEPS, Evidence, first_batch
 from elbowroom.doctor.examine import diagnose
 from elbowroom.doctor.snapshot import Snapshot, take_snapshot
 from elbowroom.training.callback import Callback
@@ -37,22 +37,40 @@ class Doctor(Callback):
     def validation(self, state: State) -> None:
         if state[RUN].record["training"]["pass_state"]:
             return  # A module that takes the state cannot be called without one.
-        step, epoch = state[STEP], state[EPOCH]
-        snapshot = take_snapshot(state[MODEL], self._held_out_batch(state), step)
+        step = state[STEP]
+        snapshot = take_snapshot(state[MODEL], self._held_out_batch(state), step, state[OBJECTIVE])
         if snapshot is None:
             return
         # After a rollback the same steps come a second time.
         self._snapshots = [*(past for past in self._snapshots if past.step < step), snapshot]
         self._reported = {finding: past for finding, past in self._reported.items() if past < step}
-        state[RUN].log(snapshot.to_row(epoch))
-        evidence = Evidence(state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._snapshots)
-        for finding in diagnose(evidence, during_training=True):
+        state[RUN].log(snapshot.to_row(state[EPOCH]))
+        self._report_new_findings(state, has_ended=False)
+
+    def end(self, state: State) -> None:
+        """Report what only the end shows: that no dimension of the latent is in use."""
+        if self._snapshots:
+            self._report_new_findings(state, has_ended=True)
+
+    def _report_new_findings(self, state: State, has_ended: bool) -> None:
+        """Log each new finding, and warn of it, of its consequences in the same line.
+
+        A short run that has learned nothing yet is named where its end is shown.
+        """
+        evidence = Evidence(
+            state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._snapshots, has_ended=has_ended
+        )
+        findings = [one for one in diagnose(evidence, during_training=True) if one.severity != "note"]
+        for finding in findings:
             key = (finding.title, finding.severity)
-            if finding.severity == "note" or key in self._reported:
+            if key in self._reported:
                 continue
-            self._reported[key] = step
-            state[RUN].log({"event": "finding", "step": step, "epoch": epoch} | vars(finding))
-            warnings.warn(f"{finding.title}: {finding.evidence}; {finding.advice}", stacklevel=2)
+            self._reported[key] = state[STEP]
+            state[RUN].log({"event": "finding", "step": state[STEP], "epoch": state[EPOCH]} | vars(finding))
+            if not finding.cause and state[STEP] >= MIN_STEPS:
+                consequences = [one.title for one in findings if one.cause == finding.title]
+                effect = f", and hence {', '.join(consequences)}" if consequences else ""
+                warnings.warn(f"{finding.title}{effect}: {finding.evidence}; {finding.advice}", stacklevel=2)
 
     def _held_out_batch(self, state: State) -> Batch:
         """Return the same batch each time; for a loader, which must not be read ahead, the last training batch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from elbowroom.models.base import GenerativeModel
+from elbowroom.training.budget import BUDGET
 from elbowroom.training.callback import Callback
 from elbowroom.training.state import DATA, DEVICE, EPOCH, MODEL, RUN, State
 
@@ -12,17 +13,38 @@ from elbowroom.training.state import DATA, DEVICE, EPOCH, MODEL, RUN, State
 class SampleImages(Callback):
     """Save reconstructions and samples after an epoch, and the curves at the end, for image data.
 
+    A model changes most at first: images are of epochs 1, 2, 4, 8, …, and of the last; of every epoch where everything
+    is done after every epoch (``max_overhead`` 1).
+
     Args:
         n: examples a row.
     """
 
     is_on_every_rank = False
     is_monitor = True
+    sees_first_epoch = True
 
-    def __init__(self, n: int = 10) -> None:
+    def __init__(self, n: int = 8) -> None:
         self.n = n
 
+    def is_due(self, state: State) -> bool:
+        return state[EPOCH].bit_count() == 1 or state[BUDGET].share >= 1
+
     def epoch(self, state: State) -> None:
+        self._save_images(state, f"epoch {state[EPOCH]}")
+
+    def end(self, state: State) -> None:
+        """Save the curves; and images of the weights that the training ends with, if those are not of its last step."""
+        final = state[RUN].record.get("weights", {"kind": "last"})
+        if final["kind"] != "last":
+            with torch.random.fork_rng():
+                self._save_images(state, f"{final['kind']} weights, epoch {final['epoch']}")
+        if state[RUN].record["training"]["report"]:
+            from elbowroom.plotting import plot_curves
+
+            plot_curves(state[RUN]).savefig(state[RUN].images / "curves.png")
+
+    def _save_images(self, state: State, when: str) -> None:
         from elbowroom.plotting import captions, is_image, reconstruction_grid, sample_grid
 
         data, model = state[DATA], state[MODEL]
@@ -33,21 +55,16 @@ class SampleImages(Callback):
         batch = getattr(data, split).first(self.n)
         x = batch.x.to(state[DEVICE])
         y = None if batch.y is None else batch.y.to(state[DEVICE])
+        # Gray images are written as such: a quarter fewer bytes.
+        mode = "L" if data.shape[0] == 1 else "RGB"
         # The same latents at every epoch, so that differences are those of the model.
         torch.manual_seed(0)
-        when = f"epoch {state[EPOCH]}"
         posterior = captions.posterior_words(model, is_drawn=False)
         title = captions.output_caption(False, posterior, f"{when}, {data.name} {split}")
-        reconstruction_grid(x, model.reconstruct(x, y), title).save(folder / f"reconstructions-{suffix}")
+        grid = reconstruction_grid(x, model.reconstruct(x, y), title)
+        grid.convert(mode).save(folder / f"reconstructions-{suffix}")
         if model.has_prior:
             c = model.as_condition(y)
             n, c = (self.n**2, None) if c is None else (len(c) * self.n, c.repeat_interleave(self.n, 0))
             title = captions.output_caption(False, captions.FROM_PRIOR, when)
-            sample_grid(model.sample(n, c, draw=False), title).save(folder / f"samples-{suffix}")
-
-    def end(self, state: State) -> None:
-        if not state[RUN].record["training"]["report"]:
-            return
-        from elbowroom.plotting import plot_curves
-
-        plot_curves(state[RUN]).savefig(state[RUN].images / "curves.png")
+            sample_grid(model.sample(n, c, draw=False), title).convert(mode).save(folder / f"samples-{suffix}")

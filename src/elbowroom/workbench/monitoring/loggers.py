@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,16 @@ from PIL import Image
 from elbowroom.training import Callback, State
 from elbowroom.training.state import EPOCH, ROW, RUN, STEP
 
+#: How a package is installed, where not by its name: visdom is built with a module that setuptools has no more.
+INSTALL_COMMANDS = {"visdom": 'pip install "setuptools<81" wheel && pip install --no-build-isolation visdom'}
 
-def _import_required(module: str, package: str) -> Any:
+
+def _import_required(package: str) -> Any:
     try:
-        return importlib.import_module(module)
+        return importlib.import_module(package)
     except ImportError:
-        raise ValueError(f"this callback needs {package}, which is not installed: pip install {package}") from None
+        command = INSTALL_COMMANDS.get(package, f"pip install {package}")
+        raise ValueError(f"this callback needs {package}, which is not installed: {command}") from None
 
 
 def _row_metrics(row: dict[str, Any]) -> dict[str, float]:
@@ -70,7 +75,7 @@ class TensorBoard(Callback):
     is_on_every_rank = False
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        _import_required("tensorboard", "tensorboard")
+        _import_required("tensorboard")
         self._folder = folder
         self._writer: Any = None
 
@@ -86,7 +91,7 @@ class TensorBoard(Callback):
 
     def epoch(self, state: State) -> None:
         for kind, path in _epoch_images(state).items():
-            self._writer.add_image(kind, np.asarray(Image.open(path)), state[STEP], dataformats="HWC")
+            self._writer.add_image(kind, np.asarray(Image.open(path).convert("RGB")), state[STEP], dataformats="HWC")
 
     def close(self, state: State) -> None:
         if self._writer is not None:
@@ -109,7 +114,7 @@ class WandB(Callback):
     is_on_every_rank = False
 
     def __init__(self, project: str = "elbowroom", **settings: Any) -> None:
-        self._wandb = _import_required("wandb", "wandb")
+        self._wandb = _import_required("wandb")
         self._project, self._settings = project, settings
         self._run: Any = None
 
@@ -147,7 +152,7 @@ class Visdom(Callback):
     is_on_every_rank = False
 
     def __init__(self, env: str | None = None, **settings: Any) -> None:
-        self._visdom = _import_required("visdom", "visdom")
+        self._visdom = _import_required("visdom")
         self._env, self._settings = env, settings
         self._board: Any = None
 
@@ -168,5 +173,23 @@ class Visdom(Callback):
 
     def epoch(self, state: State) -> None:
         for kind, path in _epoch_images(state).items():
-            pixels = np.asarray(Image.open(path)).transpose(2, 0, 1)
+            pixels = np.asarray(Image.open(path).convert("RGB")).transpose(2, 0, 1)
             self._board.image(pixels, win=kind, opts={"title": f"{kind}, epoch {state[EPOCH]}"})
+
+
+#: Loggers by the name that ``log`` has for them.
+LOGGERS: dict[str, Callable[[], Callback]] = {
+    "csv": CSV,
+    "tensorboard": TensorBoard,
+    "wandb": WandB,
+    "visdom": Visdom,
+}
+
+
+def make_loggers(names: Sequence[str]) -> list[Callback]:
+    """Make the loggers of these names.
+
+    Raises:
+        ValueError: the package of one is not installed.
+    """
+    return [LOGGERS[name]() for name in names]
