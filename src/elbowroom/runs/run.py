@@ -10,7 +10,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import torch
 from torch import nn
 
 from elbowroom import distributed, errors, serialization
@@ -180,8 +179,8 @@ class Run:
             )
         recipe = find(record["recipe"])
         try:
-            with torch.random.fork_rng(devices=[]):
-                return recipe(tuple(record["shape"]), **record["arguments"])
+            # Older records have no seed; the weights are replaced anyhow.
+            return recipe(tuple(record["shape"]), seed=record.get("weights_seed") or 0, **record["arguments"])
         except ValueError as error:
             raise ValueError(f"{self.path / 'recipe.json'}: {error}") from None
 
@@ -196,7 +195,7 @@ class Run:
 
         It remembers how the data it was trained on was coded.
         """
-        from elbowroom.models.base import remember_data
+        from elbowroom.data.examples import remember_data
 
         tensors, _ = serialization.read(self.selected_weights)
         serialization.load_into(module, tensors, self.selected_weights)
@@ -276,6 +275,11 @@ class Run:
 
     def __str__(self) -> str:
         return str(self.path) if self.weights_name == "final" else f"{self.path} ({self.weights_name} weights)"
+
+    def _repr_html_(self) -> str | None:
+        from elbowroom.runs.notebook import run_to_html
+
+        return run_to_html(self)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}{'' if self.weights_name == 'final' else f', {self.weights_name!r}'})"

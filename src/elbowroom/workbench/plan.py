@@ -56,7 +56,8 @@ def plan_training(
     epochs = max(DEFAULT_EPOCHS, math.ceil(MIN_DEFAULT_STEPS / per_epoch))
     if epochs == DEFAULT_EPOCHS:
         return Plan(epochs, [], None)
-    text = f"{epochs:,} epochs are planned, {format_count(epochs * per_epoch, 'step')}, as training examples are few"
+    steps = format_count(epochs * per_epoch, "step")
+    text = f"{epochs:,} epochs are planned, {steps}, as there are only {per_epoch} batches of training examples"
     if not _can_stop(model, objective, data, config, callbacks):
         return Plan(epochs, [], text)
     patience = math.ceil(PATIENCE_SHARE * epochs)
