@@ -109,21 +109,23 @@ def draw_labels(n: int, record: Mapping[str, Any], generator: torch.Generator | 
 
 def _decoded_columns(x: Tensor, record: Mapping[str, Any], y: Tensor | None) -> dict[str, list[Cell]]:
     """Return the cells of encoded rows by column, in the order of the source, with constants and labels."""
-    own = [column.name for column in parse_columns(record["columns"]) or () if not column.part]
+    own = [column for column in parse_columns(record["columns"]) or () if not column.part]
     cells = decode_rows(x, record["columns"])
-    columns: dict[str, list[Cell]] = {name: [_round(row[i]) for row in cells] for i, name in enumerate(own)}
+    columns = {column.name: [_round(row[i], column) for row in cells] for i, column in enumerate(own)}
     table = record.get("table") or {}
     columns |= {name: [value] * len(x) for name, value in (table.get("constants") or {}).items()}
     if y is not None:
         classes = record.get("classes")
         columns[table.get("label") or "label"] = [_label(index, classes) for index in y.tolist()]
-    order = [name for name in table.get("names") or own if name in columns]
+    order = [name for name in table.get("names") or columns if name in columns]
     return {name: columns[name] for name in (*order, *(name for name in columns if name not in order))}
 
 
-def _round(cell: Cell) -> Cell:
-    """Return a decoded number with what single precision knows of it, which is at least seven digits."""
-    return float(f"{cell:.10g}") if isinstance(cell, float) else cell
+def _round(cell: Cell, column: Column) -> Cell:
+    """Return a decoded number without the digits that single precision does not have: to a millionth of the sd."""
+    if not isinstance(cell, float) or column.decimals is not None:
+        return cell
+    return round(cell, 6 - math.floor(math.log10(column.sd))) + 0.0
 
 
 def _label(index: float, classes: Sequence[str] | None) -> Cell:

@@ -122,14 +122,15 @@ def infer_columns(tables: Sequence[RawTable], kinds: Mapping[str, str], path: st
     constants = {source.name: constant_value(source) for source in sources if len(source.values) < 2}
     inferred = [infer_column(source) for source in sources if source.name not in constants]
     problems = [one for one in inferred if isinstance(one, ColumnProblem)]
-    if problems:
-        raise ValueError(describe_problems(problems, kinds, path))
     columns = [one for one in inferred if isinstance(one, Column)]
+    by_name = {source.name: source for source in sources}
+    ids = [column.name for column in columns if not kinds.get(column.name) and is_id(by_name[column.name], column)]
+    if problems:
+        problems += [ColumnProblem(name, f"'{name}' may be an id of each row", "drop") for name in ids]
+        raise ValueError(describe_problems(problems, kinds, path))
     if not columns:
         raise ValueError(f"{path} has no columns for examples: expected numbers or categories beside the labels")
-    by_name = {source.name: source for source in sources}
     notes = [note for column in columns for note in describe_guess(column, by_name[column.name])]
-    ids = [column.name for column in columns if not kinds.get(column.name) and is_id(by_name[column.name], column)]
     return InferredColumns(with_cyclic_parts(columns, by_name), constants, tuple(notes), tuple(ids))
 
 
@@ -333,8 +334,9 @@ def describe_guess(column: Column, source: ColumnSource) -> list[str]:
 def is_id(source: ColumnSource, column: Column) -> bool:
     """Return whether a column of numbers tells rows apart: it counts them, or is called an id and never repeats."""
     n = source.table.n_rows
-    if column.kind != "number" or column.decimals != 0 or column.low is None or column.high is None or n < MIN_ID_ROWS:
+    if column.kind != "number" or column.format or column.decimals != 0 or n < MIN_ID_ROWS:
         return False
+    assert column.low is not None and column.high is not None
     is_unique = len(source.column.present_values) == n
     return is_unique and (column.high - column.low + 1 == n or ID_NAME.search(column.name) is not None)
 
@@ -355,5 +357,6 @@ def cyclic_columns(date: Column, source: ColumnSource) -> list[Column]:
             continue
         values = cyclic_part(days, part)
         mean, sd = float(np.nanmean(values)), float(np.nanstd(values)) or 1.0
-        columns.append(Column(f"{date.name}: {part}", "number", mean=mean, sd=sd, part=part, source=date.name))
+        name = f"{date.name}: {part}"
+        columns.append(Column(name, "date", mean=mean, sd=sd, format=date.format, part=part, source=date.name))
     return columns

@@ -69,7 +69,7 @@ def read_csv(files: Sequence[Path]) -> RawTable:
         columns,
         len(line_numbers),
         describe_row,
-        has_decimal_commas=find_delimiter(texts[0][0]) != ",",
+        has_decimal_commas=find_delimiter(texts[0][0]) == ";",
         note=f"text read as {other}, since it is not UTF-8" if other else "",
     )
 

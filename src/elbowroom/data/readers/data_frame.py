@@ -76,13 +76,24 @@ def series_column(series: Any) -> RawColumn | str:
 
     dtype, name = series.dtype, str(series.name)
     if isinstance(dtype, nw.Categorical | nw.Enum):
-        declared = tuple(map(str, dtype.categories)) if isinstance(dtype, nw.Enum) else ()
-        return text_column(name, present_values(series), declared)
+        return text_column(name, present_values(series), declared_categories(series))
     if dtype.is_numeric():
         return number_column(name, series)
     if isinstance(dtype, nw.List | nw.Struct | nw.Array | nw.Binary | nw.Duration | nw.Time):
         return str(dtype).lower()
     return object_column(name, present_values(series))
+
+
+def declared_categories(series: Any) -> tuple[str, ...]:
+    """Return the categories of a column in the order that it declares; nothing where they have none."""
+    import narwhals as nw
+
+    if isinstance(series.dtype, nw.Enum):
+        return tuple(map(str, series.dtype.categories))
+    if not series.implementation.is_pyarrow():
+        return ()
+    values = series.to_native().combine_chunks()
+    return tuple(map(str, values.dictionary.to_pylist())) if values.type.ordered else ()
 
 
 def present_values(series: Any) -> list[Any]:
@@ -91,20 +102,27 @@ def present_values(series: Any) -> list[Any]:
 
 
 def list_values(values: Any) -> list[Any]:
-    """Return a sequence as a list of Python's values, with None for NaN."""
+    """Return a sequence as a list of Python's values, None for those that are missing."""
     listed = values.tolist() if hasattr(values, "tolist") else list(values)
-    return [None if value is None or value != value else value for value in listed]
+    return [None if is_missing(value) else value for value in listed]
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value stands for none: None, NaN, or what pandas has for a missing number or date."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # of NA it is not known whether it is equal to itself
+        return True
 
 
 def number_column(name: str, series: Any) -> RawColumn:
     """Return a column of numbers; whole ones of any size stay exact."""
-    import narwhals as nw
-
     missing = series.is_null().to_numpy().astype(bool)
-    if series.dtype.is_integer() and not missing.any():
-        return distinct_numbers(name, series.to_numpy(), missing)
-    numbers = np.array(series.cast(nw.Float64).fill_null(float("nan")).to_list(), dtype=np.float64)
-    return distinct_numbers(name, numbers, np.isnan(numbers))
+    numbers = series.to_numpy()
+    if numbers.dtype.kind not in "iuf":
+        numbers = np.array([np.nan if is_missing(value) else float(value) for value in series], dtype=np.float64)
+    missing = missing | np.isnan(numbers) if numbers.dtype.kind == "f" else missing
+    return distinct_numbers(name, numbers, missing)
 
 
 def distinct_numbers(name: str, numbers: np.ndarray, missing: np.ndarray) -> RawColumn:

@@ -14,7 +14,7 @@ from elbowroom.data.image import is_image_name
 SHARD_SUFFIXES = (".tar", ".parquet")
 """Endings of files of which several may make one data set, in a folder or by a pattern."""
 COMPRESSED_TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
-TEXT_TABLE_SUFFIXES = (".csv", ".tsv")
+TEXT_TABLE_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 BRACES_PATTERN = re.compile(r"\{([^{}]*)\}")
 
 

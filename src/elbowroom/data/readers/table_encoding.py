@@ -240,7 +240,7 @@ def encode_table(table: RawTable, columns: Sequence[Column], path: str) -> np.nd
             f"{'them' if len(missing) > 1 else 'it'}, with empty cells where nothing is known"
         )
     encoded = [encode_column(table.columns[column.source or column.name], column, table) for column in columns]
-    errors = [values for values in encoded if isinstance(values, str)]
+    errors = dict.fromkeys(values for values in encoded if isinstance(values, str))
     if errors:
         raise ValueError("; ".join(errors))
     return np.column_stack([values for values in encoded if not isinstance(values, str)])
