@@ -359,18 +359,31 @@ def rename_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 def upgrade_record(record: dict[str, Any]) -> dict[str, Any]:
     """The record of a run as this version writes it: the fields of version 0.1 under their new names.
 
-    >>> upgrade_record({"data": {"arguments": {"binarise": "none"}}})
-    {'data': {'arguments': {'binarize': 'none'}}}
+    >>> upgrade_record({"data": {"source": "digits", "arguments": {"binarise": "none"}}})
+    {'data': {'source': 'digits', 'arguments': {'binarize': 'none'}}}
     """
     record = dict(record)
     data, training, arguments = (record.get(field) for field in ("data", "training", "arguments"))
     if isinstance(data, dict) and isinstance(data.get("arguments"), dict):
-        record["data"] = data | {"arguments": _rename_keys(data["arguments"], DATA_ARGUMENTS)}
+        record["data"] = data | {"arguments": upgrade_data_arguments(data.get("source"), data["arguments"])}
     if isinstance(training, dict) and isinstance(training.get("callbacks"), list):
         record["training"] = training | {"callbacks": [upgrade_callback(entry) for entry in training["callbacks"]]}
     if isinstance(arguments, dict) and isinstance(likelihood := arguments.get("likelihood"), str):
         record["arguments"] = arguments | {"likelihood": LIKELIHOODS.get(likelihood, likelihood)}
     return record
+
+
+def upgrade_data_arguments(source: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of recorded data: under their new names, and with the draw of splits that there was.
+
+    Examples of other sources than named sets are set aside class by class since, and the record says so.
+
+    >>> upgrade_data_arguments("/data/cats", {"binarise": "none", "seed": 1})
+    {'binarize': 'none', 'seed': 1, 'stratified': False}
+    """
+    arguments = _rename_keys(arguments, DATA_ARGUMENTS)
+    is_named = isinstance(source, str) and not source.startswith(("/", "\\")) and ":" not in source
+    return arguments if is_named or "stratified" in arguments else arguments | {"stratified": False}
 
 
 def upgrade_callback(entry: Any) -> Any:

@@ -18,6 +18,13 @@ UNKNOWN_LABEL = -1
 """The label of an example whose class is not known."""
 
 
+def labels_of(split: AnySplit) -> Tensor | None:
+    """Return the labels of the examples of a split, which are known without reading them; None for streams."""
+    if not isinstance(split, InMemorySplit | BufferedSplit) or split.y is None:
+        return None
+    return split.y if isinstance(split, InMemorySplit) or split.source_rows is None else split.y[split.source_rows]
+
+
 def select_classes(raw: RawDataset, existing: dict[str, AnySplit], only: Any) -> tuple[RawDataset, dict[str, AnySplit]]:
     """Return the examples of some classes of every split; splits without any of them are left out.
 
@@ -73,8 +80,7 @@ def filter_classes(split: AnySplit, class_indices: list[int], num_classes: int) 
         raise ValueError("only= needs labels in every split: give them, or leave it out")
     new_label = torch.full((num_classes,), -1)
     new_label[class_indices] = torch.arange(len(class_indices))
-    own_y = split.y if isinstance(split, InMemorySplit) or split.source_rows is None else split.y[split.source_rows]
-    positions = (new_label[own_y] >= 0).nonzero().flatten()
+    positions = (new_label[labels_of(split)] >= 0).nonzero().flatten()
     part = split.subset(positions)
     return part.replace(y=new_label[part.y]) if len(positions) else None
 

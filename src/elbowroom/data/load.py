@@ -27,7 +27,7 @@ from elbowroom.data.coding import (
 )
 from elbowroom.data.encode_splits import encode_splits
 from elbowroom.data.options import DataConfig, ReadOptions
-from elbowroom.data.partition import partition, plan_partition
+from elbowroom.data.partition import partition, plan_partition, resolve_stratified
 from elbowroom.data.preprocess import augment_train, binarize_splits, dequantize_splits
 from elbowroom.data.raw import AnySplit, RawDataset, class_names, split_from_source
 from elbowroom.data.readers.registry import read_path
@@ -137,10 +137,11 @@ def load_data(source: Any, config: DataConfig) -> Data:
     ``validation`` and ``test`` are a fraction or a number of the training examples to set aside, 0 for none, or
     examples of the same kind as the source. A split that comes with the source is kept; for a missing one the
     default is 0.1 of train at random (named sets have their own; no test is set aside where you give a validation).
-    ``seed`` decides which examples. ``only`` selects the examples of some classes (``"0,1"``, ``("cat",)``), which
-    become the classes 0, 1, .... ``labeled`` keeps the labels of that many training examples, as many of each class,
-    drawn with ``seed``; the others become -1, unknown. Half of the examples of an epoch are then labeled ones, and the
-    other half a new half of the unlabeled ones each time.
+    ``seed`` decides which examples. Of your own data with classes they are set aside class by class (``stratified``),
+    so that every split has its share of each. ``only`` selects the examples of some classes (``"0,1"``,
+    ``("cat",)``), which become the classes 0, 1, .... ``labeled`` keeps the labels of that many training examples, as
+    many of each class, drawn with ``seed``; the others become -1, unknown. Half of the examples of an epoch are then
+    labeled ones, and the other half a new half of the unlabeled ones each time.
 
     Images in files: ``crop`` cuts out the centre, ``resize`` brings them to one size (both a number or (height,
     width); resizing crops to its shape first). They are decoded once and kept in the cache. Those that cannot be read
@@ -186,7 +187,10 @@ def load_data(source: Any, config: DataConfig) -> Data:
     others = encoded.existing
     if config.only is not None:
         raw, others = select_classes(raw, others, config.only)
-    splits, descriptions = partition(raw, others, amounts, config.seed), [raw.preprocessing, encoded.description]
+    resolved["stratified"] = is_stratified = resolve_stratified(raw, config.stratified)
+    inferred = [*encoded.inferred, *["stratified"] * (is_stratified == resolve_stratified(raw, None))]
+    splits = partition(raw, others, amounts, config.seed, is_stratified)
+    descriptions = [raw.preprocessing, encoded.description]
     if raw.columns is not None:
         raw, splits, description = standardize_table(raw, splits)
         descriptions.append(description)
@@ -202,7 +206,7 @@ def load_data(source: Any, config: DataConfig) -> Data:
             splits, description = step(splits)
             descriptions.append(description)
     data = build_data(raw, splits, config.record | resolved, None if given else raw.source, descriptions)
-    data.protocol["inferred"] = list(encoded.inferred)
+    data.protocol["inferred"] = inferred
     return data
 
 
@@ -306,19 +310,7 @@ def read_source(source: Any, options: ReadOptions) -> RawDataset:
             return read_path(path, options)
     if isinstance(source, str):
         return read_catalog_dataset(source, options)
-    if is_table_source(source):
-        return read_frame(source, options)
-    if isinstance(source, tuple):
-        classes = class_names(source[1:])
-    else:
-        dataset = source
-        while hasattr(dataset, "dataset"):  # a loader's, a subset's
-            dataset = dataset.dataset
-        names = getattr(dataset, "classes", None)
-        classes = tuple(map(str, names)) if isinstance(names, list | tuple) else None
-    kind = "array" if isinstance(source, np.ndarray | Tensor | tuple) else type(source).__name__
-    options.reject_unsupported(f"an {kind}" if kind[0] in "aeiouAEIOU" else f"a {kind}")
-    return RawDataset(split_from_source(source, classes, "x"), classes=classes, name=kind)
+    return read_object(source, options)
 
 
 def count_examples(split: AnySplit) -> int | None:

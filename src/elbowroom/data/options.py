@@ -84,6 +84,7 @@ class DataConfig(ReadOptions):
     binarize: BinarizeMode = option("none", "values 0 or 1: by threshold at one half, or dynamic: drawn as Bernoulli")
     validation: Any = option(None, "training examples to set aside, where the data has no such split", flag=int | float)
     test: Any = option(None, "training examples to set aside for test, as for validation", flag=int | float)
+    stratified: bool | None = option(None, "set examples aside class by class; the default for your own data")
     seed: int = option(0, "of splits, labels and drawn values", minimum=0, maximum=2**63 - 1)
     flip: bool = option(False, "flip half of the training images at random")
     shift: int = option(0, "largest random shift of training images, in pixels", minimum=0)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral, Real
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from elbowroom.data.raw import AnySplit, RawDataset, RawSplit, split_from_source
+from elbowroom.data.class_subset import labels_of
+from elbowroom.data.options import ReadOptions
+from elbowroom.data.raw import AnySplit, RawDataset, RawSplit
+from elbowroom.data.sources.registry import read_object
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.loader import LoaderSplit
+from elbowroom.data.stratify import has_classes, stratified_indices
+
+MAX_NAMED_CLASSES = 10
+"""Classes that a warning names."""
 
 
 def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[str, RawSplit], dict[str, float | int]]:
@@ -27,7 +35,7 @@ def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[st
         ("test", test, raw.test, raw.defaults[1]),
     ):
         if value is not None and not isinstance(value, Real):
-            existing[name] = split_from_source(value, raw.classes, f"{name}=")
+            existing[name] = read_object(value, ReadOptions(), raw.classes, f"{name}=").train
         elif value is not None:
             if own is not None and value != 0:
                 raise ValueError(
@@ -42,8 +50,23 @@ def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[st
     return existing, amounts
 
 
+def resolve_stratified(raw: RawDataset, requested: bool | None) -> bool:
+    """Return whether examples are set aside class by class: as requested, or where there are classes.
+
+    Raises:
+        ValueError: it is requested of data without classes, or of a video.
+    """
+    can_stratify = raw.classes is not None and not raw.is_video and has_classes(labels_of(raw.train))
+    if requested and not can_stratify:
+        raise ValueError(
+            f"stratified=True sets examples aside class by class, and the examples of {raw.name} have no classes, or "
+            "cannot be picked by them: leave it out"
+        )
+    return can_stratify and raw.is_stratified if requested is None else requested
+
+
 def partition(
-    raw: RawDataset, existing: dict[str, AnySplit], amounts: dict[str, float | int], seed: int
+    raw: RawDataset, existing: dict[str, AnySplit], amounts: dict[str, float | int], seed: int, is_stratified: bool
 ) -> dict[str, AnySplit]:
     """Return all splits by name: train, the existing ones, and those set aside from train.
 
@@ -52,12 +75,34 @@ def partition(
     """
     train = raw.train
     if any(amounts.values()):
-        train, set_aside = divide_train(raw, amounts, seed)
+        train, set_aside = divide_train(raw, amounts, seed, is_stratified)
         existing = existing | set_aside
+        if is_stratified:
+            warn_of_absent_classes(raw, existing)
     return {"train": train, **{name: existing[name] for name in ("validation", "test") if name in existing}}
 
 
-def divide_train(raw: RawDataset, amounts: dict[str, float | int], seed: int) -> tuple[AnySplit, dict[str, AnySplit]]:
+def warn_of_absent_classes(raw: RawDataset, held_out: dict[str, AnySplit]) -> None:
+    """Warn of classes that no held-out split has an example of."""
+    y, labels = labels_of(raw.train), [labels_of(split) for split in held_out.values()]
+    known = [one for one in labels if one is not None]
+    if y is None or raw.classes is None or len(known) < len(labels):
+        return
+    classes, counts = y.unique(return_counts=True)
+    is_absent = ~torch.isin(classes, torch.cat(known)) & (classes >= 0)
+    absent = [f"{raw.classes[k]} ({n})" for k, n in zip(classes[is_absent], counts[is_absent].tolist(), strict=True)]
+    if absent:
+        more = f" and {len(absent) - MAX_NAMED_CLASSES} more" if len(absent) > MAX_NAMED_CLASSES else ""
+        warnings.warn(
+            f"{raw.name}: no example of {', '.join(absent[:MAX_NAMED_CLASSES])}{more} is in {' or '.join(held_out)}: "
+            "give more of them, or more to validation= and test=",
+            stacklevel=5,
+        )
+
+
+def divide_train(
+    raw: RawDataset, amounts: dict[str, float | int], seed: int, is_stratified: bool
+) -> tuple[AnySplit, dict[str, AnySplit]]:
     """Return what is left of train, and the examples set aside as validation and test."""
     train = raw.train
     if isinstance(train, LoaderSplit) and not train.can_subset:
@@ -73,8 +118,12 @@ def divide_train(raw: RawDataset, amounts: dict[str, float | int], seed: int) ->
             f"{n} in {raw.name}: give more examples, a smaller validation= or test=, or 0 for none"
         )
     generator = torch.Generator().manual_seed(seed)
-    draw = block_indices if raw.is_video else random_indices
-    indices = draw(n, counts["validation"], counts["test"], generator)
+    y = labels_of(train) if is_stratified else None
+    if y is not None:
+        indices = stratified_indices(y, counts["validation"], counts["test"], generator)
+    else:
+        draw = block_indices if raw.is_video else random_indices
+        indices = draw(n, counts["validation"], counts["test"], generator)
     if isinstance(train, BufferedSplit) and train.block_starts is not None:
         indices = (indices[0].sort().values, indices[1].sort().values)  # in the order of reading
     is_left = torch.ones(n, dtype=torch.bool)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from elbowroom.data.file_io import available_memory
+from elbowroom.data.labels import encode_labels
+from elbowroom.data.split_names import SPLIT_WORDS
 from elbowroom.data.splits.batching import tensor_to_numpy
 from elbowroom.data.splits.buffered import ArrayRowSource, BufferedSplit
 from elbowroom.data.splits.dataset import DatasetSplit
@@ -27,15 +25,8 @@ if TYPE_CHECKING:
 
 AnySplit = InMemorySplit | DatasetSplit | LoaderSplit | BufferedSplit
 """A split that a smaller one can be taken from."""
-SPLIT_SUFFIXES = {
-    "": "train",
-    "_train": "train",
-    "_validation": "validation",
-    "_valid": "validation",
-    "_val": "validation",
-    "_test": "test",
-}
-"""The endings of names, and the split each stands for."""
+SPLIT_SUFFIXES = {"": "train", **{f"_{word}": split for word, split in SPLIT_WORDS.items()}}
+"""The endings of names of arrays, and the split each stands for."""
 ALWAYS_IN_MEMORY_BYTES = 2**26
 """Size of arrays in files up to which they are read into memory, however little of it is free."""
 
@@ -48,6 +39,7 @@ class RawDataset:
         source: loads the same again; None for what was given as a Python object.
         defaults: the fractions (or counts) of train to set aside as (validation, test) where there are none.
         is_video: neighbours are alike, so that only whole blocks may be set aside.
+        is_stratified: whether examples are set aside class by class where there are classes, unless asked otherwise.
         content_hash: identifies large files, where hashing all their values would take too long.
         columns: those of a table.
         has_fixed_encoding: the encoding of the columns was given and stays as it is.
@@ -65,6 +57,7 @@ class RawDataset:
     preprocessing: str = ""
     defaults: tuple[float | int, float | int] = (0.1, 0.1)
     is_video: bool = False
+    is_stratified: bool = True
     content_hash: str | None = None
     columns: tuple[Column, ...] | None = None
     has_fixed_encoding: bool = False
@@ -159,64 +152,6 @@ def validate_array(values: np.ndarray, where: str) -> np.ndarray:
     return values
 
 
-def split_from_source(source: Any, classes: tuple[str, ...] | None, where: str) -> RawSplit:
-    """Return arrays, a data set or a loader as a split."""
-    if isinstance(source, np.ndarray | Tensor):
-        return split_from_arrays(source, None, classes, where)
-    if isinstance(source, tuple) and len(source) == 2:
-        return split_from_arrays(*source, classes, where)
-    if isinstance(source, IterableDataset):
-        raise ValueError(
-            f"{type(source).__name__} gives its examples one by one: wrap it as DataLoader(..., batch_size=...)"
-        )
-    if isinstance(source, DataLoader | list):
-        return LoaderSplit(source)
-    if not isinstance(source, str | bytes | dict | set | tuple | Path):  # which do not stand for examples
-        if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
-            return DatasetSplit(source)
-        if isinstance(source, Iterable) and not isinstance(source, Dataset):
-            return LoaderSplit(source)
-    raise ValueError(
-        f"cannot load data from a {type(source).__name__}: expected a data set's name, a path, an array, "
-        "a pair (x, y), a Dataset with a length, a DataLoader or a list of batches"
-    )
-
-
 def as_numpy(x: Any) -> np.ndarray:
     """Return a tensor of any kind, or anything numpy understands, as an array."""
     return tensor_to_numpy(x) if isinstance(x, Tensor) else np.asarray(x)
-
-
-def encode_labels(y: Any, count: int, classes: tuple[str, ...] | None, where: str) -> Tensor:
-    """Return labels as int64 (strings by their index in ``classes``), or attributes as float32."""
-    values = as_numpy(y)
-    if values.ndim not in (1, 2) or len(values) != count:
-        raise ValueError(
-            f"y has shape {values.shape} for the {count} examples of {where}: expected one label (or row of "
-            "attributes) for each example"
-        )
-    if values.dtype.kind in "US":
-        indices = {name: index for index, name in enumerate(classes or class_names([values]) or ())}
-        unknown = sorted(set(values.astype(str).ravel()) - set(indices))
-        if unknown:
-            raise ValueError(f"label '{unknown[0]}' of {where} is not a class of the training examples: rename it")
-        values = np.vectorize(indices.__getitem__, otypes=[np.int64])(values.astype(str))
-    if values.dtype.kind in "bui":
-        values = values[:, 0] if values.shape[1:] == (1,) else values
-        return torch.from_numpy(values.astype(np.int64))
-    if values.dtype.kind == "f":
-        return torch.from_numpy(values.astype(np.float32))
-    raise ValueError(f"y of {where} holds {values.dtype} values: expected class numbers, names or float attributes")
-
-
-def class_names(ys: Iterable[Any]) -> tuple[str, ...] | None:
-    """Return names for the classes of these labels: the strings, or the numbers from 0; None for attributes."""
-    values = [as_numpy(y) for y in ys if y is not None]
-    if not values or any(v.size == 0 or v.shape[1:] not in ((), (1,)) for v in values):
-        return None
-    if all(v.dtype.kind in "US" for v in values):
-        return tuple(sorted({str(name) for v in values for name in v.astype(str).ravel()}))
-    # beyond a thousand, whole numbers are more likely identities than classes
-    if all(v.dtype.kind in "bui" and int(v.min()) >= 0 and int(v.max()) < 1000 for v in values):
-        return tuple(map(str, range(1 + max(int(v.max()) for v in values))))
-    return None

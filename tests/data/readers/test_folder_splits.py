@@ -62,12 +62,12 @@ def test_folders_called_as_splits_are_the_splits(tmp_path, form, words, classes,
 @pytest.mark.parametrize(
     ("held_out", "sizes"),
     [
-        ({"test": "test"}, {"train": 11, "validation": 1, "test": 12}),
-        ({"validation": "val"}, {"train": 12, "validation": 12}),
+        ({"test": "test"}, {"train": 22, "validation": 2, "test": 24}),
+        ({"validation": "val"}, {"train": 24, "validation": 24}),
     ],
 )
 def test_a_missing_validation_is_set_aside_from_train_and_a_missing_test_is_not(tmp_path, held_out, sizes, buffer):
-    path = write_archive(tmp_path / "pets", split_files("{split}/{label}/{i}.png", {"train": "train"} | held_out))
+    path = write_archive(tmp_path / "pets", split_files("{split}/{label}/{i}.png", {"train": "train"} | held_out, 24))
     data = load_data(path, buffer=buffer)
     assert data.protocol["sizes"] == sizes
     assert [split_of_examples(data.splits[name]) for name in ("train", *held_out)] == [{"train"}, {*held_out}]

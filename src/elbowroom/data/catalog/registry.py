@@ -87,4 +87,4 @@ def read_catalog_dataset(name: str, options: ReadOptions) -> RawDataset:
     entry = CATALOG[name]
     options.reject_unsupported(name, *entry.options)
     raw = entry.read(options) if entry.options else entry.read()
-    return replace(raw, name=name, source=name, defaults=entry.default_amounts)
+    return replace(raw, name=name, source=name, defaults=entry.default_amounts, is_stratified=False)

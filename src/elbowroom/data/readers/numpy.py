@@ -62,7 +62,7 @@ def read_npz(listing: Listing, options: ReadOptions) -> RawDataset:
     return raw_from_arrays(entries, path, split_from_arrays)
 
 
-def raw_from_arrays(entries: dict[str, Any], path: Path, make_split: Callable[..., AnySplit]) -> RawDataset:
+def raw_from_arrays(entries: dict[str, Any], path: Path | str, make_split: Callable[..., AnySplit]) -> RawDataset:
     """Return the splits of arrays by their names, such as ``x_train``.
 
     Args:
@@ -73,13 +73,12 @@ def raw_from_arrays(entries: dict[str, Any], path: Path, make_split: Callable[..
     Raises:
         ValueError: an unknown name, no training examples, a split twice, labels without examples.
     """
-    accepted = [f"{letter}{split}" for split in SPLIT_SUFFIXES for letter in "xy"]
+    accepted = [f"{letter}{suffix}" for suffix in SPLIT_SUFFIXES for letter in "xy"]
+    shown = [f"{letter}_{split}" for split in ("train", "validation", "test") for letter in "xy"]
     unknown = sorted(set(entries) - set(accepted))
     if unknown or not entries.keys() & {"x", "x_train"}:
         problem = f"the unknown key '{unknown[0]}'" if unknown else "no array x or x_train"
-        raise ValueError(
-            f"{path} has {problem}: expected x (and y), or some of {', '.join(accepted[2:])}; rename the keys"
-        )
+        raise ValueError(f"{path} has {problem}: expected x (and y), or some of {', '.join(shown)}; rename the keys")
     classes = class_names(entries[key] for key in entries if key[0] == "y")
     splits: dict[str, AnySplit] = {}
     for suffix, split in SPLIT_SUFFIXES.items():
@@ -87,7 +86,7 @@ def raw_from_arrays(entries: dict[str, Any], path: Path, make_split: Callable[..
             raise ValueError(f"{path} has more than one array for its {split} split: keep one of them")
         if f"x{suffix}" in entries:
             splits[split] = make_split(
-                entries[f"x{suffix}"], entries.get(f"y{suffix}"), classes, f"x{suffix} of {path.name}"
+                entries[f"x{suffix}"], entries.get(f"y{suffix}"), classes, f"x{suffix} of {getattr(path, 'name', path)}"
             )
         elif f"y{suffix}" in entries:
             raise ValueError(f"{path} has y{suffix} but no x{suffix}: expected both; add it or remove the labels")

@@ -10,13 +10,14 @@ from typing import Any
 from elbowroom.data.file_io import hash_files
 from elbowroom.data.image import CropResize
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import SPLIT_SUFFIXES, RawDataset, class_names, encode_labels
+from elbowroom.data.raw import RawDataset, class_names, encode_labels
 from elbowroom.data.readers.listing import COMPRESSED_TAR_SUFFIXES, SHARD_SUFFIXES, Listing
 from elbowroom.data.readers.registry import reader
 from elbowroom.data.readers.tar import TarRowSource
+from elbowroom.data.split_names import SPLIT_WORDS
 from elbowroom.data.splits.buffered import BufferedSplit
 
-SPLIT_PATTERN = re.compile(r"(?:^|[-_.])(train|validation|valid|val|test)(?=[-_.]|$)")
+SPLIT_PATTERN = re.compile(rf"(?:^|[-_.])({'|'.join(SPLIT_WORDS)})(?=[-_.]|$)")
 
 
 def open_parquet(shards: Sequence[Path], crop_resize: CropResize) -> Any:
@@ -79,7 +80,7 @@ def group_by_split(shards: Sequence[Path]) -> dict[str, list[Path]]:
     words = [SPLIT_PATTERN.search(shard.stem.lower()) for shard in shards]
     groups: dict[str, list[Path]] = {}
     for shard, word in zip(shards, words, strict=True):
-        groups.setdefault(SPLIT_SUFFIXES[f"_{word[1]}"] if word else "", []).append(shard)
+        groups.setdefault(SPLIT_WORDS[word[1]] if word else "", []).append(shard)
     if "train" not in groups:
         return {"train": list(shards)}
     if "" in groups:
