@@ -76,6 +76,7 @@ from .recipes import recipe as recipe
 from .runs.run import Run as Run
 from .runs.run import load as load
 from .runs.settings import TrainConfig as TrainConfig
+from .seeding import seed as seed
 from .sweeps.sweep import sweep as sweep
 from .training import EMA as EMA
 from .training import Callback as Callback
@@ -92,6 +93,7 @@ from .training import on as on
 from .training import once as once
 from .training import only_if as only_if
 from .training import state_key as state_key
+from .web.preview import show as show
 from .workbench import Doctor as Doctor
 from .workbench.fit import fit as fit
 from .workbench.fit import resume as resume

@@ -78,7 +78,7 @@ def test_json_and_arrays_hold_the_same_metrics(run, digits, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out", "scores.txt"], "must end in .csv (a table) or .npz (arrays)"),
+        (["--out", "scores.txt"], "must end in .csv (a table), .npz (arrays) or .parquet (a table)"),
         (["--heat-map", "no/such/h.png"], "there is no folder no/such"),
         (["--score", "ebo"], "did you mean 'elbo'"),
         (["--level", "2"], "between 0 and 1"),

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.cli import listing, options
+from elbowroom.cli import listing, options, output_files
 
 if TYPE_CHECKING:
     from elbowroom.evaluation import Anomalies
+    from elbowroom.runs.run import Run
 
 
 @click.command()
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
 @click.option("--resize", type=options.HeightWidth(), help="height,width to which your own images are resized")
 @click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of noise, background and halves")
 @click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
-@click.option("--out", help="FILE.csv or .npz: every example with its scores and p-values")
+@click.option("--out", help="FILE.csv, .parquet or .npz: every example with its scores and p-values")
 @click.option("--heat-map", help="FILE.png: the most unusual examples, pixel by pixel")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
-def anomalies(run: str, score: str, out: str | None, heat_map: str | None, as_json: bool, **settings: Any) -> None:
+@options.weights_option
+def anomalies(run: Run, score: str, out: str | None, heat_map: str | None, as_json: bool, **settings: Any) -> None:
     """Score how unusual examples are to a run, with a threshold of known false-positive rate."""
-    table = None if out is None else options.output_path(out, {".csv": "a table", ".npz": "arrays"})
+    table = None if out is None else options.output_path(out, output_files.COLUMN_KINDS)
     image = None if heat_map is None else options.output_path(heat_map, {".png": "a grid"}, "--heat-map")
     from elbowroom.evaluation import anomalies
 
@@ -72,30 +74,10 @@ def _print_anomalies(result: Anomalies) -> None:
 
 
 def _write_scores(result: Anomalies, path: Path, quiet: bool) -> None:
-    import csv
-
-    import numpy as np
-
     columns = result.to_columns()
-    try:
-        if path.suffix == ".npz":
-            arrays = {name: np.array(values) for name, values in columns.items()}
-            np.savez_compressed(path, allow_pickle=False, **arrays)
-        else:
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(columns)
-                for row in zip(*columns.values(), strict=True):
-                    writer.writerow([_format_cell(value) for value in row])
-    except OSError as error:
-        raise options.write_error(path, error) from None
+    output_files.save_columns(path, columns)
     if not quiet:
         click.echo(f"{path}  {len(columns['set']):,} examples: {', '.join(columns)}")
-
-
-def _format_cell(value: Any) -> Any:
-    """A number with seven digits, NaN as an empty cell."""
-    return value if not isinstance(value, float) else "" if value != value else f"{value:.7g}"
 
 
 def _draw_heatmaps(result: Anomalies, path: Path, quiet: bool) -> None:

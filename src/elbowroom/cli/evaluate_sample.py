@@ -1,21 +1,20 @@
-"""``elbowroom evaluate``, ``sample`` and ``reconstruct``: measure a run, decode latents, reconstruct examples."""
+"""``elbowroom evaluate``, ``sample`` and ``fit-sampler``: measure a run, draw examples from it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.cli import listing, options
+from elbowroom.cli import listing, options, output_files
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from elbowroom.models.base import GenerativeModel
-
-#: What a file of each suffix holds.
-OUTPUT_KINDS = {".png": "a grid", ".npz": "arrays", ".csv": "a table"}
+    from elbowroom.runs.run import Run
 
 
 class _EvaluateCommand(click.Command):
@@ -41,7 +40,8 @@ class _EvaluateCommand(click.Command):
 @click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 @click.option("--no-save", "save", flag_value=False, default=True, help="do not keep the metrics in the run")
-def evaluate(run: str, as_json: bool, **settings: Any) -> None:
+@options.weights_option
+def evaluate(run: Run, as_json: bool, **settings: Any) -> None:
     """Evaluate a run on a whole split: ELBO, importance bound, KL per dimension, error; with --metrics much more."""
     from elbowroom.evaluation import evaluate
 
@@ -64,52 +64,98 @@ def evaluate(run: str, as_json: bool, **settings: Any) -> None:
 @click.option("--z", "latents", help='latents to decode instead: "0,0; 0,1; -0.9,-0.9"')
 @click.option("--sampler", help="draw latents from a density fitted by fit-sampler, as gaussian, not from the prior")
 @click.option("--label", help='for a conditional model: classes in turn, "7" or "3,8"; attributes, "Smiling=1,Male=0"')
+@click.option(
+    "--draw/--mean",
+    "draw",
+    default=None,
+    help="draw from p(x|z), or take its mean  [default: draw rows and series, take the mean of images]",
+)
 @click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the draw")
-@click.option("--out", required=True, help="FILE.png for a grid, FILE.npz for arrays x and z, FILE.csv for a table")
+@click.option("--out", required=True, help="FILE.png for a grid, .npz for arrays x and z, .csv or .parquet for a table")
+@options.weights_option
 def sample(
-    run: str, n: int | None, latents: str | None, sampler: str | None, label: str | None, seed: int, out: str
+    run: Run,
+    n: int | None,
+    latents: str | None,
+    sampler: str | None,
+    label: str | None,
+    draw: bool | None,
+    seed: int,
+    out: str,
 ) -> None:
     """Decode latents drawn from the prior, or given with --z."""
-    import torch
+    from elbowroom.plotting import captions
 
-    from elbowroom.cli.conditioning import parse_condition
-    from elbowroom.runs.run import Run
+    target = options.output_path(out, output_files.EXAMPLE_KINDS)
+    n = _count_samples(n, latents, sampler)
+    model = _load_sampled_model(run, sampler)
+    given = None if latents is None else parse_latents(latents, model.latent_shape)
+    is_drawn = model.samples_are_draws if draw is None else draw
+    x, z, c, description = _draw_samples(run, model, given, label, n, is_drawn, seed)
+    origin = captions.sampler_words(sampler) if given is None else captions.AS_GIVEN
+    is_random = given is None or is_drawn
+    caption = captions.output_caption(is_drawn, origin, f"seed {seed}" if is_random else "", description)
+    if target.suffix == ".npz":
+        output_files.save_arrays(target, caption, x=x, z=z)
+    elif target.suffix in output_files.TABLE_KINDS:
+        _save_sampled_rows(target, x, c, run.record["data"], caption, is_drawn, seed)
+    else:
+        from elbowroom.plotting import sample_grid
 
-    target = options.output_path(out, OUTPUT_KINDS)
+        output_files.require_images(model)
+        labels = None if given is None else [latent_label(latent.flatten().tolist()) for latent in z]
+        output_files.save_image(target, sample_grid(x, captions.join_caption(caption, str(run)), labels), caption)
+
+
+def _count_samples(n: int | None, latents: str | None, sampler: str | None) -> int:
+    """Return how many to draw from the prior; options that contradict each other are refused."""
     if n is not None and latents is not None:
         raise ValueError(
             f"both -n {n} and --z were given: -n is for latents drawn from the prior; leave one of them out"
         )
-    n = 64 if n is None else n
-    if n < 1:
-        raise ValueError(f"-n must be at least 1, got {n}")
     if sampler is not None and latents is not None:
         raise ValueError(f"both --sampler {sampler} and --z were given: leave one of them out")
-    trained = Run(run)
+    if n is not None and n < 1:
+        raise ValueError(f"-n must be at least 1, got {n}")
+    return 64 if n is None else n
+
+
+def _load_sampled_model(run: Run, sampler: str | None) -> GenerativeModel:
     if sampler is None:
-        model = trained.model()
-    else:
-        from elbowroom.samplers import load_with_sampler
+        return run.model()
+    from elbowroom.samplers import load_with_sampler
 
-        model = load_with_sampler(trained, sampler)
-    given = None if latents is None else parse_latents(latents, model.latent_shape)
-    c, description = parse_condition(trained, model, label, n if given is None else len(given))
-    with torch.random.fork_rng(), torch.no_grad():
-        torch.manual_seed(seed)
-        z = model.draw_prior(n, c) if given is None else given
-        x = model.decode(z, c).mean if given is None else model.sample(c=c, z=z)
-    if target.suffix == ".npz":
-        _save_arrays(target, x=x, z=z)
-        return
-    if target.suffix == ".csv":
-        _save_table(target, x, trained.record["data"])
-        return
-    from elbowroom.plotting import sample_grid
+    return load_with_sampler(run, sampler)
 
-    _require_images(model)
-    labels = None if latents is None else [latent_label(latent.flatten().tolist()) for latent in z]
-    origin = f"z ~ {sampler or 'prior'}, seed {seed}" if latents is None else "z as given"
-    _save_image(target, sample_grid(x, " · ".join(filter(None, (origin, description, run))), labels))
+
+def _draw_samples(
+    run: Run, model: GenerativeModel, given: Tensor | None, label: str | None, n: int, is_drawn: bool, seed: int
+) -> tuple[Tensor, Tensor, Tensor | None, str]:
+    """Return samples, their latents and conditions, and the conditions in words."""
+    from elbowroom.cli.conditioning import parse_condition, sample_labels
+    from elbowroom.noise import seeded_rng
+
+    with seeded_rng(seed):
+        n = n if given is None else len(given)
+        c, description = sample_labels(run, model, n) if label is None else (None, "")
+        if c is None:
+            c, description = parse_condition(run, model, label, n)
+        if given is None:
+            return *model.sample_with_latents(n, c, is_drawn), c, description
+        return model.sample(c=c, z=given, draw=is_drawn), given, c, description
+
+
+def _save_sampled_rows(
+    path: Path, x: Tensor, c: Tensor | None, record: Mapping[str, Any], caption: str, is_drawn: bool, seed: int
+) -> None:
+    """Write sampled rows: with the label where the model knows it, and drawn ones with as many gaps as the data has."""
+    from elbowroom.data import draw_missing
+    from elbowroom.noise import seeded_rng
+
+    if "columns" in record and is_drawn:
+        with seeded_rng(seed):
+            x = draw_missing(x, record)
+    output_files.save_rows(path, x, record, caption, y=c)
 
 
 class _FitSamplerCommand(click.Command):
@@ -123,62 +169,12 @@ class _FitSamplerCommand(click.Command):
 @click.command(cls=_FitSamplerCommand)
 @click.argument("run")
 @click.argument("name", default="gaussian")
-def fit_sampler(run: str, name: str) -> None:
+@options.weights_option
+def fit_sampler(run: Run, name: str) -> None:
     """Fit a density to the latents of a run's training examples; sample --sampler NAME draws from it."""
     from elbowroom.samplers import fit_sampler
 
     click.echo(str(fit_sampler(run, name)))
-
-
-@click.command()
-@click.argument("run")
-@click.option("--input", "source", help="your own images or array, instead of the run's data")
-@click.option("--split", default="test", show_default=True, help="train, validation or test, without --input")
-@click.option("-n", type=int, default=30, show_default=True, help="how many, from the first")
-@click.option("--resize", type=options.HeightWidth(), help="height,width to which your own images are resized")
-@click.option(
-    "--out",
-    required=True,
-    help="FILE.png for a grid, FILE.npz for arrays x, reconstruction and z, FILE.csv: a table with its gaps filled in",
-)
-def reconstruct(run: str, source: str | None, split: str, n: int, resize: Any, out: str) -> None:
-    """Reconstruct examples: data above, reconstructions below; of a table, with its gaps filled in."""
-    from elbowroom.data import load_like
-    from elbowroom.evaluation import check_range
-    from elbowroom.runs.run import Run
-
-    target = options.output_path(out, OUTPUT_KINDS)
-    if n < 1:
-        raise ValueError(f"-n must be at least 1, got {n}")
-    trained = Run(run)
-    model = trained.model()
-    if source is None:
-        data = trained.data()
-        part = getattr(data, split, None) if split in ("train", "validation", "test") else None
-        if part is None:
-            raise ValueError(f"{data.name} has no '{split}' split: choose train, validation or test")
-    else:
-        data = load_like(source, trained.record["data"], **({} if resize is None else {"resize": resize}))
-        part, split = data.train, ""
-    first = part.first(n)
-    x = _match_channels(first.x, model.shape)
-    if tuple(x.shape[1:]) != model.shape:
-        have, want = ("x".join(map(str, s)) for s in (data.shape, model.shape))
-        raise ValueError(
-            f"{source} holds examples of {have}, the model takes {want}: {_shape_hint(source, model.shape)}"
-        )
-    check_range(model, data)
-    reconstruction, z = model.reconstruct(x, first.y), model.encode(x, first.y)
-    if target.suffix == ".npz":
-        _save_arrays(target, x=x, reconstruction=reconstruction, z=z)
-        return
-    if target.suffix == ".csv":
-        _save_table(target, reconstruction.where(x.isnan(), x), trained.record["data"])
-        return
-    from elbowroom.plotting import reconstruction_grid
-
-    _require_images(model)
-    _save_image(target, reconstruction_grid(x, reconstruction, f"{data.name} {split} · {run}".replace("  ", " ")))
 
 
 def parse_latents(text: str, shape: tuple[int, ...]) -> Tensor:
@@ -224,67 +220,3 @@ def latent_label(latent: list[float]) -> str:
     """
     shown = ",".join(f"{v:g}" for v in (latent if len(latent) <= 4 else latent[:3]))
     return shown if len(latent) <= 4 else f"{shown},… ({len(latent)})"
-
-
-def _shape_hint(source: str | None, shape: tuple[int, ...]) -> str:
-    """Advice on examples of another shape than the model's."""
-    from elbowroom.data.readers.registry import is_image_source
-
-    if source is not None and len(shape) == 3 and is_image_source(Path(source)):
-        return f"bring them to it with --resize {shape[1]},{shape[2]}"
-    return f"give examples of {'x'.join(map(str, shape))}"
-
-
-def _match_channels(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Convert color images for a gray model by luminance (ITU-R 601), gray ones for a color model by repeating."""
-    if x.dim() == 4 and len(shape) == 3 and (x.shape[1], shape[0]) == (3, 1):
-        return (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
-    if x.dim() == 4 and len(shape) == 3 and (x.shape[1], shape[0]) == (1, 3):
-        return x.expand(-1, 3, -1, -1)
-    return x
-
-
-def _require_images(model: GenerativeModel) -> None:
-    from elbowroom.plotting import is_image
-
-    if not is_image(model.shape):
-        shape = "x".join(map(str, model.shape))
-        raise ValueError(f"this model's examples are {shape}, not images: give an --out that ends in .npz or .csv")
-
-
-def _save_image(path: Path, image: Any) -> None:
-    try:
-        image.save(path)
-    except OSError as error:
-        raise options.write_error(path, error) from None
-    click.echo(str(path))
-
-
-def _save_arrays(path: Path, **arrays: Tensor) -> None:
-    import numpy as np
-
-    try:
-        np.savez_compressed(path, allow_pickle=False, **{name: t.cpu().numpy() for name, t in arrays.items()})
-    except OSError as error:
-        raise options.write_error(path, error) from None
-    click.echo(f"{path}  " + "  ".join(f"{name} {tuple(t.shape)}" for name, t in arrays.items()))
-
-
-def _save_table(path: Path, x: Tensor, data_record: dict[str, Any]) -> None:
-    """Write rows with the columns of the table that the run was trained on."""
-    import csv
-
-    from elbowroom.data import decode_rows
-
-    if "columns" not in data_record:
-        raise ValueError(f"--out {path}: this model was not trained on a table: give an --out that ends in .npz")
-    names = [column["name"] for column in data_record["columns"]]
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            rows.writerow(names)
-            for row in decode_rows(x, data_record["columns"]):
-                rows.writerow([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in row])
-    except OSError as error:
-        raise options.write_error(path, error) from None
-    click.echo(f"{path}  {len(x):,} rows: {', '.join(names)}")

@@ -12,7 +12,10 @@ from elbowroom import __version__, deprecation, errors
 from elbowroom.cli import diagnose, evaluate_sample, listing, report_plot
 from elbowroom.cli.anomalies import anomalies
 from elbowroom.cli.compare import SweepGroup, compare
+from elbowroom.cli.encode import encode
 from elbowroom.cli.export import export
+from elbowroom.cli.interpolate import interpolate
+from elbowroom.cli.reconstruct import reconstruct
 from elbowroom.cli.studio import studio
 from elbowroom.cli.train import TrainGroup, resume
 
@@ -44,7 +47,9 @@ for command in (
     evaluate_sample.evaluate,
     evaluate_sample.sample,
     evaluate_sample.fit_sampler,
-    evaluate_sample.reconstruct,
+    reconstruct,
+    encode,
+    interpolate,
     compare,
     anomalies,
     studio,

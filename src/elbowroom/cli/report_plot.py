@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from elbowroom import deprecation, errors
 from elbowroom.cli import options
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from elbowroom.runs.run import Run
 
 #: The kind that is an animation.
 TRAINING_GIF = "training"
@@ -18,7 +25,8 @@ GIF_KINDS = {".gif": "an animation"}
 @click.argument("run")
 @click.option("--out", help="FILE.html  [default: report.html in the run's directory]")
 @click.option("--examples", type=int, default=2000, show_default=True, help="to encode and show as points, at most")
-def report(run: str, out: str | None, examples: int) -> None:
+@options.weights_option
+def report(run: Run, out: str | None, examples: int) -> None:
     """Write a run's report: one page with its figures and numbers inside, to be opened from disk."""
     from elbowroom.reporting import write_report
 
@@ -38,27 +46,48 @@ class _PlotCommand(click.Command):
 
 @click.command(cls=_PlotCommand)
 @click.argument("kind")
-@click.argument("run")
+@click.argument("run", required=False)
+@click.option("--data", "source", help="other data than the run's; for the kind data no run is needed")
 @click.option("--out", required=True, help="FILE.png, .svg or .pdf; FILE.gif for training")
 @click.option("--examples", type=int, default=2000, show_default=True, help="to encode, at most")
 @click.option(
     "--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the choice of examples, and of every draw"
 )
-def plot(kind: str, run: str, out: str, examples: int, seed: int) -> None:
-    """Draw one kind of figure of a run into a file."""
-    from elbowroom.plotting import PLOTS, RunView, write_gif
-    from elbowroom.runs.run import Run
+@options.weights_option
+def plot(kind: str, run: Run | None, source: str | None, out: str, examples: int, seed: int) -> None:
+    """Draw one kind of figure of a run into a file; of data before any run, "plot data --data SOURCE"."""
+    from elbowroom.plotting import PLOTS, write_gif
 
     kind = deprecation.current_plot_kind(kind)
     if kind not in (*PLOTS, TRAINING_GIF):
         raise errors.unknown_name("kind of figure", kind, (*PLOTS, TRAINING_GIF))
     if kind == TRAINING_GIF:
-        write_gif(Run(run), options.output_path(out, GIF_KINDS))
+        write_gif(_require_run(kind, run), options.output_path(out, GIF_KINDS))
     else:
         target = options.output_path(out, FIGURE_KINDS)
-        figure = PLOTS[kind](RunView(run, examples=examples, seed=seed))
+        figure = _draw(kind, run, source, examples, seed)
         try:
             figure.savefig(target)
         except OSError as error:
             raise options.write_error(out, error) from None
     click.echo(out)
+
+
+def _draw(kind: str, run: Run | None, source: str | None, examples: int, seed: int) -> Figure:
+    """Draw a figure of a run, or of data alone."""
+    from elbowroom.plotting import PLOTS, RunView
+
+    if kind == "data" and run is None and source is not None:
+        from elbowroom.data import load_data
+        from elbowroom.plotting.examples import examples_figure
+        from elbowroom.plotting.matplotlib_backend import draw_figure
+
+        return draw_figure(examples_figure(load_data(source), seed))
+    return PLOTS[kind](RunView(_require_run(kind, run), source, examples=examples, seed=seed))
+
+
+def _require_run(kind: str, run: Run | None) -> Run:
+    if run is None:
+        hint = ", or give --data SOURCE for data alone" if kind == "data" else ""
+        raise ValueError(f"plot {kind} needs a run: name its directory after the kind{hint}")
+    return run

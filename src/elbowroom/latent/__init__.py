@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from elbowroom.deprecation import deprecated_getattr
 from elbowroom.latent.attributes import attribute_vector, traverse_attribute
 from elbowroom.latent.decode import decode_latents, decode_plane, normal_quantiles
+from elbowroom.latent.encode import encode_split
+from elbowroom.latent.imputation import impute
 from elbowroom.latent.nearest_examples import NearestExamples, find_nearest_examples
 from elbowroom.latent.paths import PATHS, interpolation, lerp, slerp, traversal
 from elbowroom.latent.projection import Projection, principal_components, tsne
@@ -16,7 +18,9 @@ __all__ = [
     "attribute_vector",
     "decode_latents",
     "decode_plane",
+    "encode_split",
     "find_nearest_examples",
+    "impute",
     "interpolation",
     "lerp",
     "normal_quantiles",

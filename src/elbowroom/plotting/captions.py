@@ -1,4 +1,4 @@
-"""Captions of decoded examples: made from how their latents and their values were chosen, so that they say what is shown.
+"""Captions of decoded examples: made from how their latents and values were chosen, so that they say what is shown.
 
 Every surface that shows outputs of a model takes its words from here: the command line, grids, figures, reports, the
 studio and the explorer.
@@ -46,6 +46,16 @@ def posterior_words(model: GenerativeModel, is_drawn: bool) -> str:
     if model.has_point_posterior:
         return "z as encoded"
     return "z ~ q(z|x)" if is_drawn else "z the mean of q(z|x)"
+
+
+def posterior_plural(model: GenerativeModel) -> str:
+    """Return what the latents of examples are, in the plural.
+
+    >>> import elbowroom as er
+    >>> posterior_plural(er.recipes.vae((1, 8, 8), latent=2)[0])
+    'means of q(z|x)'
+    """
+    return "the latents as encoded" if model.has_point_posterior else "means of q(z|x)"
 
 
 def join_caption(*parts: str) -> str:

@@ -1,11 +1,16 @@
-"""Animation of a training: the images saved after epochs as a GIF."""
+"""Animations as GIFs: a path through latents, and the images saved after the epochs of a training."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
+from torch import Tensor
+
+from elbowroom.plotting.image_grid import to_pil_image
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
@@ -15,6 +20,27 @@ FRAME_MS = 250
 LAST_FRAME_MS = 2500
 #: Colors of a frame's palette.
 N_COLORS = 64
+#: Duration of a frame of a path.
+PATH_FRAME_MS = 80
+#: Smaller images of a path are enlarged to this side.
+PATH_SIDE_PX = 128
+
+
+def loop_frames(x: Tensor) -> list[Image.Image]:
+    """Return images (N, C, H, W) as frames that go forwards and backwards, so that they repeat without a jump.
+
+    >>> import torch
+    >>> len(loop_frames(torch.rand(5, 1, 8, 8)))
+    8
+    """
+    zoom = max(1, PATH_SIDE_PX // max(x.shape[-2:]))
+    images = [to_pil_image(example) for example in (*x, *x[1:-1].flip(0))]
+    return [im.resize((im.width * zoom, im.height * zoom), Image.Resampling.NEAREST) for im in images]
+
+
+def save_frames(frames: Sequence[Image.Image], target: Path | BytesIO) -> None:
+    """Save frames as a GIF in an endless loop."""
+    frames[0].save(target, "GIF", save_all=True, append_images=frames[1:], duration=PATH_FRAME_MS, loop=0)
 
 
 def write_gif(run: Run, path: Path) -> Path:

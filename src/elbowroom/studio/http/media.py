@@ -14,6 +14,7 @@ from starlette.responses import Response
 from torch import Tensor
 
 from elbowroom.data.image import is_image
+from elbowroom.plotting.gif import loop_frames, save_frames
 from elbowroom.plotting.image_grid import to_pil_image
 
 if TYPE_CHECKING:
@@ -25,10 +26,6 @@ NPZ = "application/octet-stream"
 JSON = "application/json"
 #: Media types of the formats that a request may ask for.
 MEDIA_TYPES = {"json": JSON, "png": PNG, "gif": GIF, "npz": NPZ}
-#: Duration of a GIF's frame.
-GIF_FRAME_MS = 80
-#: Smaller images are enlarged to this side in a GIF.
-GIF_SIDE_PIXELS = 128
 #: Pixels of an image grid.
 MAX_GRID_PIXELS = 40_000_000
 
@@ -79,13 +76,8 @@ def strip_response(x: Tensor, size: int) -> Response:
 
 def gif_response(x: Tensor) -> Response:
     """Create a GIF of images (N, C, H, W) that plays forwards and backwards in an endless loop."""
-    from PIL import Image
-
-    zoom = max(1, GIF_SIDE_PIXELS // max(x.shape[-2:]))
-    images = [to_pil_image(example) for example in (*x, *x[1:-1].flip(0))]
-    frames = [im.resize((im.width * zoom, im.height * zoom), Image.Resampling.NEAREST) for im in images]
     buffer = BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=GIF_FRAME_MS, loop=0)
+    save_frames(loop_frames(x), buffer)
     return Response(buffer.getvalue(), media_type=GIF)
 
 

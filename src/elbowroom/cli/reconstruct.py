@@ -1,0 +1,192 @@
+"""``elbowroom reconstruct``: reconstruct examples, and fill the gaps of a table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from elbowroom.cli import options, output_files
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from elbowroom.data import Batch, Data
+    from elbowroom.models.base import GenerativeModel
+    from elbowroom.runs.run import Run
+
+#: Images of a grid without ``-n``.
+N_IMAGES = 30
+#: Rows of a grid without ``-n``, where each shows several draws.
+N_DRAWN_IMAGES = 10
+#: Examples encoded at once.
+BATCH_SIZE = 512
+
+
+@click.command()
+@click.argument("run")
+@click.option("--input", "source", help="your own images, array or table, instead of the run's data")
+@click.option("--split", default="test", show_default=True, help="train, validation or test, without --input")
+@click.option("-n", type=int, help=f"how many, from the first  [default: {N_IMAGES} for a grid, all for other files]")
+@click.option("--draws", type=click.IntRange(1), help="draw so many reconstructions of each; of a table, so many fills")
+@click.option(
+    "--gibbs-steps",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="of a table with --draws: further steps of pseudo-Gibbs sampling (Rezende et al. 2014)",
+)
+@click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the draws")
+@click.option("--resize", type=options.HeightWidth(), help="height,width to which your own images are resized")
+@click.option(
+    "--out",
+    required=True,
+    help="FILE.png: a grid, or of a single image file the reconstruction alone; .npz: arrays x, reconstruction and z; "
+    ".csv or .parquet: a table with its gaps filled in",
+)
+@options.weights_option
+def reconstruct(
+    run: Run, source: str | None, split: str, n: int | None, draws: int | None, gibbs_steps: int, **settings: Any
+) -> None:
+    """Reconstruct examples: data above, reconstructions below; of a table, with its gaps filled in."""
+    from elbowroom.noise import seeded_rng
+
+    target = options.output_path(settings["out"], output_files.EXAMPLE_KINDS)
+    if n is not None and n < 1:
+        raise ValueError(f"-n must be at least 1, got {n}")
+    model = run.model()
+    data, split = read_examples(run, model, source, split, settings["resize"])
+    n = n or (sys.maxsize if target.suffix != ".png" else N_IMAGES if draws is None else N_DRAWN_IMAGES)
+    batch = data.splits[split].first(n)
+    with seeded_rng(settings["seed"]):
+        if target.suffix in output_files.TABLE_KINDS:
+            _fill_table(target, run, model, data.cells(split), batch, draws, gibbs_steps)
+        elif target.suffix == ".npz":
+            _save_reconstructions(target, model, batch, draws)
+        else:
+            is_single = source is not None and Path(source).is_file() and len(batch.x) == 1
+            about = f"{data.name}{'' if source is not None else f' {split}'} · {run}"
+            _draw_reconstructions(target, model, batch, draws, about, is_single)
+
+
+def read_examples(run: Run, model: GenerativeModel, source: str | None, split: str, resize: Any) -> tuple[Data, str]:
+    """Return data for a run, its own or all of another source as one split, and the name of the split.
+
+    Another source is coded by the run's record.
+
+    Raises:
+        ValueError: there is no such split, or the examples are not of the model's shape and range.
+    """
+    from elbowroom.data import load_like
+    from elbowroom.evaluation import check_range
+
+    if source is None:
+        data = run.data()
+    else:
+        data, split = load_like(source, run.record["data"], **({} if resize is None else {"resize": resize})), "train"
+    if split not in data.splits:
+        raise ValueError(f"{data.name} has no '{split}' split: choose from {', '.join(data.splits)}")
+    data = _match_channels(data, model.shape)
+    if tuple(data.shape) != model.shape:
+        have, want = ("x".join(map(str, s)) for s in (data.shape, model.shape))
+        raise ValueError(
+            f"{source} holds examples of {have}, the model takes {want}: {_shape_hint(source, model.shape)}"
+        )
+    check_range(model, data)
+    return data, split
+
+
+def _match_channels(data: Data, shape: tuple[int, ...]) -> Data:
+    """Convert color images for a gray model by luminance (ITU-R 601), gray ones for a color model by repeating."""
+    from dataclasses import replace
+
+    from elbowroom.data import InMemorySplit
+
+    if len(data.shape) != 3 or len(shape) != 3 or {data.shape[0], shape[0]} != {1, 3}:
+        return data
+    first = data.train.first(sys.maxsize)
+    weights = first.x.new_tensor([0.299, 0.587, 0.114])[:, None, None]
+    x = (first.x * weights).sum(1, keepdim=True) if shape[0] == 1 else first.x.expand(-1, 3, -1, -1)
+    return replace(data, train=InMemorySplit(x, first.y), shape=(shape[0], *data.shape[1:]))
+
+
+def _shape_hint(source: str | None, shape: tuple[int, ...]) -> str:
+    """Return advice on examples of another shape than the model's."""
+    from elbowroom.data.readers.registry import is_image_source
+
+    if source is not None and len(shape) == 3 and is_image_source(Path(source)):
+        return f"bring them to it with --resize {shape[1]},{shape[2]}"
+    return f"give examples of {'x'.join(map(str, shape))}"
+
+
+def _fill_table(
+    path: Path, run: Run, model: GenerativeModel, known: Any, batch: Batch, draws: int | None, gibbs_steps: int
+) -> None:
+    """Write a table as it was, with its empty cells filled in: by means, or by several draws below each other."""
+    import torch
+
+    from elbowroom.latent import impute
+    from elbowroom.plotting import captions
+
+    known = None if known is None else known.first(len(batch.x))
+    gaps = f"{int(batch.x.isnan().sum()):,} gaps filled with "
+    if draws is None:
+        filled = torch.cat([model.reconstruct(x, y) for x, y in iter_parts(batch)])
+        caption = captions.output_caption(False, captions.posterior_words(model, is_drawn=False))
+        output_files.save_rows(path, filled, run.record["data"], gaps + caption, known=known)
+        return
+    filled = torch.cat([impute(model, x, y, draws, gibbs_steps) for x, y in iter_parts(batch)], 1)
+    imputation = torch.arange(1, draws + 1).repeat_interleave(len(batch.x)).tolist()
+    if known is not None:
+        known = known.take(torch.arange(len(batch.x)).repeat(draws).tolist())
+    caption = captions.output_caption(True, captions.posterior_words(model, is_drawn=True))
+    about = {"known": known, "extra": {"imputation": imputation}}
+    output_files.save_rows(path, filled.flatten(0, 1), run.record["data"], gaps + caption, **about)
+
+
+def _save_reconstructions(path: Path, model: GenerativeModel, batch: Batch, draws: int | None) -> None:
+    import torch
+
+    from elbowroom.plotting import captions
+
+    parts = list(iter_parts(batch))
+    arrays = {
+        "x": batch.x,
+        "reconstruction": torch.cat([model.reconstruct(x, y) for x, y in parts]),
+        "z": torch.cat([model.encode(x, y) for x, y in parts]),
+    }
+    caption = f"reconstruction: {captions.output_caption(False, captions.posterior_words(model, is_drawn=False))}"
+    if draws is not None:
+        arrays["draws"] = torch.cat([model.draw_reconstructions(x, y, draws) for x, y in parts], 1)
+        words = captions.output_caption(model.samples_are_draws, captions.posterior_words(model, is_drawn=True))
+        caption += f"; draws: {words}"
+    output_files.save_arrays(path, caption, **arrays)
+
+
+def _draw_reconstructions(
+    path: Path, model: GenerativeModel, batch: Batch, draws: int | None, about: str, is_single: bool
+) -> None:
+    """Draw data above reconstructions, or beside several drawn ones; of a single image, its reconstruction alone."""
+    from elbowroom.plotting import captions
+    from elbowroom.plotting.image_grid import beside_grid, reconstruction_grid, to_pil_image
+
+    output_files.require_images(model)
+    caption = captions.output_caption(False, captions.posterior_words(model, is_drawn=draws is not None))
+    if draws is not None:
+        drawn = model.draw_reconstructions(batch.x, batch.y, draws, draw=False).movedim(0, 1)
+        image = beside_grid(batch.x, drawn, captions.join_caption(f"data, and beside it {caption}", about))
+    else:
+        reconstruction = model.reconstruct(batch.x, batch.y)
+        if is_single:
+            image = to_pil_image(reconstruction[0])
+        else:
+            image = reconstruction_grid(batch.x, reconstruction, captions.join_caption(caption, about))
+    output_files.save_image(path, image, caption)
+
+
+def iter_parts(batch: Batch) -> list[tuple[Tensor, Tensor | None]]:
+    """Return examples and labels of a batch, so many at once as are encoded together."""
+    parts = [slice(i, i + BATCH_SIZE) for i in range(0, len(batch.x), BATCH_SIZE)]
+    return [(batch.x[part], None if batch.y is None else batch.y[part]) for part in parts]
