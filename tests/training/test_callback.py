@@ -27,7 +27,7 @@ def test_every_hook_is_a_decorator(digits, tmp_path, name):
     per_run = {"start": 1, "end": 1, "close": 1, "epoch": 2, "validation": 2, "row": 20 + 4}
     per_run |= {"batch": 20, "backward": 20, "step": 20, "checkpoint": 1 + 2 + 4}
     # forward and loss are called in validation too: two batches of 180, three of 359, after each epoch
-    per_run |= {"forward": 20 + 2 * 5, "loss": 20 + 2 * 5}
+    per_run |= {"forward": 20 + 2 * 5, "loss": 20 + 2 * 5, "validation_batch": 2 * 5}
     assert len(seen) == per_run[name]
 
 

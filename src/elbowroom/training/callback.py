@@ -21,6 +21,7 @@ HOOKS = (
     "backward",
     "step",
     "row",
+    "validation_batch",
     "validation",
     "epoch",
     "checkpoint",
@@ -84,6 +85,9 @@ class Callback:
 
     def row(self, state: State) -> None:
         """After a row was written to the metrics: ``state[ROW]``."""
+
+    def validation_batch(self, state: State) -> None:
+        """After a batch of a watched split was evaluated."""
 
     def validation(self, state: State) -> None:
         """After the watched splits were evaluated: ``state[METRICS]``, by split."""
@@ -225,7 +229,7 @@ def every(n: int) -> Callable[[Callback], Callback]:
     """
     if n < 1:
         raise ValueError(f"every(n) needs n of at least 1, got {n}")
-    by_epoch = ("validation", "epoch", "checkpoint")
+    by_epoch = ("validation_batch", "validation", "epoch", "checkpoint")
 
     def is_due(name: str, state: State) -> bool:
         if name in ("start", "end", "close"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -253,18 +254,26 @@ def _validate(
     Terms have the weight that their schedule ends with, so that the losses of all epochs, of which the best is kept,
     are of one objective.
     """
+    after_batch = partial(hooks, "validation_batch", state)
     state[METRICS] = {}
     last_step = torch.full_like(step_count, state[STEPS])
     with state[BUDGET].charge("validation"):
         for name in settings["watch"]:
             if (split := getattr(state[DATA], name)) is not None:
-                running_mean = measure(step, split.to(state[DEVICE]), last_step, settings["batch_size"])
+                running_mean = measure(step, split.to(state[DEVICE]), last_step, settings["batch_size"], 0, after_batch)
                 state[METRICS][name] = write_row(state, hooks, name, running_mean, clock)
         hooks("validation", state)
 
 
 @torch.no_grad()
-def measure(step: Step, split: Split, step_count: Tensor, batch_size: int, seed: int = 0) -> RunningMean:
+def measure(
+    step: Step,
+    split: Split,
+    step_count: Tensor,
+    batch_size: int,
+    seed: int = 0,
+    after_batch: Callable[[], None] = lambda: None,
+) -> RunningMean:
     """Return the means of the step's terms over a split, in evaluation mode and with the same noise each time."""
     running_mean = RunningMean()
     step.eval()
@@ -273,5 +282,6 @@ def measure(step: Step, split: Split, step_count: Tensor, batch_size: int, seed:
         for batch, n_local, _ in iter_shards(freeze(split, seed), batch_size, order):
             with noise.keyed_noise(seed, batch.index):
                 running_mean.add(step(batch, step_count).terms, n_local)
+            after_batch()
     step.train()
     return running_mean

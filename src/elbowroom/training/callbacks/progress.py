@@ -63,6 +63,9 @@ class ProgressBar(Callback):
         self._last_update = now
         self._display.update(self._status(state, now))
 
+    def validation_batch(self, state: State) -> None:
+        self.step(state)
+
     def row(self, state: State) -> None:
         self._figures.add(state[ROW])
 
