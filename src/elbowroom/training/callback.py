@@ -105,7 +105,7 @@ class Callback:
         """Last of all, also after an error."""
 
     def is_due(self, state: State) -> bool:
-        """Whether a monitor wants to look after this epoch, if the budget allows it. At the last step it always does."""
+        """Whether a monitor is to look after this epoch, if the budget allows it; at the last step it always does."""
         return True
 
     def state_dict(self) -> dict[str, Any]:
