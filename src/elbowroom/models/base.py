@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,16 +17,18 @@ from elbowroom.families import Codebook, Point
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.draw import Draw, Latent
+from elbowroom.models.inputs import as_examples, as_labels, as_latents, check_examples, takes_examples, takes_latents
 from elbowroom.models.priors import StandardNormal, VampPrior
 
 
 @dataclass(frozen=True)
 class RecipeCall:
-    """The recipe, shape and arguments that made a model: enough to make it again."""
+    """The recipe, shape, arguments and seed that made a model: enough to make it again, with its initial weights."""
 
     recipe: str
     shape: tuple[int, ...]
     arguments: dict[str, Any]
+    seed: int | None = None
 
 
 def recipe_call_of(module: nn.Module) -> RecipeCall | None:
@@ -37,11 +39,6 @@ def recipe_call_of(module: nn.Module) -> RecipeCall | None:
 def data_record_of(module: nn.Module) -> Mapping[str, Any] | None:
     """Return the record of the data that a module was trained on, which may be one of your own; ``None`` if unknown."""
     return getattr(module, "data_record", None)
-
-
-def remember_data(module: nn.Module, record: Mapping[str, Any]) -> None:
-    """Let a module, which may be one of your own, know the record of the data that it is trained on."""
-    object.__setattr__(module, "data_record", record)
 
 
 class GenerativeModel(nn.Module, ABC):
@@ -56,6 +53,7 @@ class GenerativeModel(nn.Module, ABC):
         latent_shape: of the latent that :meth:`decode` takes, the uppermost.
         recipe_call: the recipe that made the model, if one did.
         data_record: the record of the data that it was trained on, if it was: new data is coded by it.
+        code_examples: examples as people hold them (bytes, arrays, tables), as the networks take them, by that record.
         is_classifier: whether :meth:`log_qy` gives class probabilities.
         is_initialized: whether its weights were trained or loaded, so that :meth:`initialize` comes too late.
     """
@@ -64,6 +62,7 @@ class GenerativeModel(nn.Module, ABC):
     latent_shape: tuple[int, ...]
     recipe_call: RecipeCall | None = None
     data_record: Mapping[str, Any] | None = None
+    code_examples: Callable[[Any], Tensor] | None = None
     is_classifier = False
     is_initialized = False
 
@@ -170,10 +169,10 @@ class GenerativeModel(nn.Module, ABC):
         """
         raise ValueError("this model does not classify its examples: train m2")
 
-    def classify(self, x: Tensor) -> Tensor:
-        """Return q(y|x), (B, classes)."""
+    def classify(self, x: Any) -> Tensor:
+        """Return q(y|x), (B, classes); x as for :meth:`encode`."""
         with self._eval_mode():
-            return self.log_qy(x).exp()
+            return self.log_qy(check_examples(self, as_examples(self, x))).exp()
 
     def _condition(self, c: Tensor | None) -> tuple[Tensor, ...]:
         """Return the condition as the last inputs of encoder, decoder and prior."""
@@ -195,17 +194,29 @@ class GenerativeModel(nn.Module, ABC):
         finally:
             self.train(training)
 
-    def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Return the posterior mean of the latent that :meth:`decode` takes, (B, *latent_shape)."""
+    @takes_examples
+    def encode(self, x: Any, c: Any = None) -> Tensor:
+        """Return the posterior mean of the latent that :meth:`decode` takes, (B, *latent_shape).
+
+        Args:
+            x: examples (B, *shape): a float tensor as the networks take it; or bytes, an array, lists or a table, which
+                are coded as the data that the model was trained on (without such, bytes are pixels).
+            c: the condition, for a conditional model: labels, or names of classes.
+
+        Raises:
+            ValueError: examples of another shape, or values that p(x|z) does not cover.
+        """
         with self._eval_mode():
-            return self.posterior(x, c).mean.reshape(len(x), *self.latent_shape)
+            return self.posterior(check_examples(self, x), c).mean.reshape(len(x), *self.latent_shape)
 
-    def reconstruct(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Return the mean of p(x|z) at the posterior mean, (B, *shape)."""
+    @takes_examples
+    def reconstruct(self, x: Any, c: Any = None) -> Tensor:
+        """Return the mean of p(x|z) at the posterior mean, (B, *shape); x and c as for :meth:`encode`."""
         with self._eval_mode(), noise.zero_noise():
-            return self.draw(x, c).p.mean[0]
+            return self.draw(check_examples(self, x), c).p.mean[0]
 
-    def draw_reconstructions(self, x: Tensor, c: Tensor | None = None, k: int = 1, draw: bool | None = None) -> Tensor:
+    @takes_examples
+    def draw_reconstructions(self, x: Any, c: Any = None, k: int = 1, draw: bool | None = None) -> Tensor:
         """Return k reconstructions of each example, each at latents drawn from q(z|x): (k, B, *shape).
 
         Their differences show what the latents leave open, which :meth:`reconstruct` averages out.
@@ -217,7 +228,7 @@ class GenerativeModel(nn.Module, ABC):
             draw: whether they are draws from p(x|z) or its means; by default as :attr:`samples_are_draws` has it.
         """
         with self._eval_mode():
-            return self._draw_or_mean(self.draw(x, c, k).p, draw)
+            return self.draw_or_mean(self.draw(check_examples(self, x), c, k).p, draw)
 
     @property
     def samples_are_draws(self) -> bool:
@@ -228,15 +239,15 @@ class GenerativeModel(nn.Module, ABC):
         """
         return len(self.shape) < 3
 
-    def sample(self, n: int = 1, c: Tensor | None = None, z: Tensor | None = None, draw: bool | None = None) -> Tensor:
+    def sample(self, n: int = 1, c: Any = None, z: Any = None, draw: bool | None = None) -> Tensor:
         """Return samples: latents from the prior, or ``z``, decoded to draws from p(x|z) or its means, (n, *shape).
 
         With ``z``, means of the same ``z`` are the same: latents below it take their means. For draws they are drawn.
 
         Args:
             n: how many, without ``z``.
-            c: the condition, for a conditional model.
-            z: latents, (n, *latent_shape).
+            c: the condition, for a conditional model: labels, or names of classes.
+            z: latents, (n, *latent_shape), as a tensor, an array or lists.
             draw: True for draws from p(x|z), False for its means; by default as :attr:`samples_are_draws` has it.
 
         Raises:
@@ -244,26 +255,27 @@ class GenerativeModel(nn.Module, ABC):
         """
         if z is None:
             return self.sample_with_latents(n, c, draw)[0]
+        z = as_latents(self, z)
+        if z.dim() == len(self.latent_shape):
+            raise ValueError(f"z is one latent: give (n, {', '.join(map(str, self.latent_shape))}), as [z]")
+        c = as_labels(self, c, len(z))
         self._refuse_condition(c)
-        if tuple(z.shape[1:]) != self.latent_shape:
-            expected, got = ("x".join(map(str, s)) for s in (self.latent_shape, z.shape[1:]))
-            raise ValueError(
-                f"z has latents of {got} numbers; this model's latents have {expected}: give {expected} each"
-            )
         is_drawn = self.samples_are_draws if draw is None else draw
         with self._eval_mode(), nullcontext() if is_drawn else noise.zero_noise():
-            return self._draw_or_mean(self.decode(z, c), is_drawn)
+            return self.draw_or_mean(self.decode(z, c), is_drawn)
 
     def sample_with_latents(
-        self, n: int = 1, c: Tensor | None = None, draw: bool | None = None
+        self, n: int = 1, c: Any = None, draw: bool | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return samples, as :meth:`sample` without ``z``, and their latents: (n, *shape) and (n, *latent_shape)."""
+        c = as_labels(self, c, n)
         self._refuse_condition(c)
         with self._eval_mode():
             z = self.draw_prior(n, c)
-            return self._draw_or_mean(self.decode(z, c), draw), z
+            return self.draw_or_mean(self.decode(z, c), draw), z
 
-    def _draw_or_mean(self, p: Distribution, draw: bool | None) -> Tensor:
+    def draw_or_mean(self, p: Distribution, draw: bool | None = None) -> Tensor:
+        """Return a draw from p(x|z), or its mean; by default as :attr:`samples_are_draws` has it."""
         return p.sample() if (self.samples_are_draws if draw is None else draw) else p.mean
 
     def as_condition(self, y: Tensor | None) -> Tensor | None:
@@ -344,6 +356,7 @@ class Model(GenerativeModel):
             "make it er.LabelEncoder(n)"
         )
 
+    @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         condition = self._condition(c)
         q = self.encoder(x, *condition)
@@ -351,10 +364,12 @@ class Model(GenerativeModel):
         prior = None if self.prior is None else self.prior(*condition)
         return Draw(x, self.decoder(z, *condition), Latent(z, q, prior), c=c)
 
+    @takes_examples
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:
         q: Distribution = self.encoder(x, *self._condition(c))
         return q
 
+    @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         self._refuse_condition(c)
         p: Distribution = self.decoder(z, *self._condition(c))

@@ -16,6 +16,7 @@ from elbowroom.families import Family
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.draw import Draw, Latent
+from elbowroom.models.inputs import takes_examples, takes_latents
 from elbowroom.networks import Down, Pyramid, Residual
 from elbowroom.networks.blocks import convolution, group_norm, upsample
 
@@ -75,6 +76,7 @@ class Hierarchy(GenerativeModel):
         self.narrow = nn.ModuleList(convolution(a, b, dims, kernel=1) for a, b in pairwise(self.widths))
         self.decoder = Conditional(_OutputHead(pyramid, family.size), family)
 
+    @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         features = self.encoder.features(x)[::-1]
         latents: list[Latent] = []
@@ -98,6 +100,7 @@ class Hierarchy(GenerativeModel):
         zero = self.start.new_zeros(self.latent_shape)
         return Normal(zero, zero, len(self.latent_shape))
 
+    @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         self._refuse_condition(c)
         lead = z.shape[: -len(self.latent_shape)]

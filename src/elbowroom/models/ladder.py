@@ -13,6 +13,7 @@ from elbowroom.distributions import Normal
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.draw import Draw, Latent
+from elbowroom.models.inputs import takes_examples, takes_latents
 
 
 class Ladder(GenerativeModel):
@@ -51,6 +52,7 @@ class Ladder(GenerativeModel):
         families = [cast("Conditional", read).family for read in self.read]
         return {f"z{i}": family.shape for i, family in enumerate(families, 1)}
 
+    @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         bottom_up, h = [], x
         for climb, read in zip(self.climb, self.read, strict=True):
@@ -66,6 +68,7 @@ class Ladder(GenerativeModel):
             latents.append(Latent(z, q, prior))
         return Draw(x, self.decoder(z), *reversed(latents), c=c)
 
+    @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         self._refuse_condition(c)
         for descend in reversed(self.descend):

@@ -15,6 +15,7 @@ from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder, one_hot
 from elbowroom.models.draw import Draw, Latent
+from elbowroom.models.inputs import takes_examples, takes_latents
 
 
 class SemiSupervised(GenerativeModel):
@@ -61,6 +62,7 @@ class SemiSupervised(GenerativeModel):
         logits: Tensor = self.classifier(x)
         return logits.log_softmax(-1)
 
+    @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> ClassMarginalDraw:
         log_qy = self.log_qy(x)
         label = torch.full((len(x),), -1, device=x.device) if c is None else c
@@ -74,6 +76,7 @@ class SemiSupervised(GenerativeModel):
         latent = Latent(z_y, self.encoder(x, self.label_encoder(y)), self.prior())
         return ClassMarginalDraw(x, self.decoder(z_y, self.label_encoder(y)), latent, class_posterior, c)
 
+    @takes_examples
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:
         """Return q(z|x, y) at given rows (B, classes) of class probabilities, else at the label or most probable y."""
         if c is None or not c.is_floating_point():
@@ -81,6 +84,7 @@ class SemiSupervised(GenerativeModel):
         q: Distribution = self.encoder(x, c)
         return q
 
+    @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         """Return p(x|y, z); without labels the classes in turn, so that samples show them all."""
         if c is None:

@@ -1,0 +1,164 @@
+"""Inputs as people hold them (bytes, arrays, lists, tables, names of classes) to the tensors that a network takes.
+
+Training gives float tensors, which pass by a look at their type; everything else is converted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elbowroom import errors
+
+if TYPE_CHECKING:
+    from elbowroom.models.base import GenerativeModel
+
+P = ParamSpec("P")
+R = TypeVar("R")
+ModelT = TypeVar("ModelT", bound="GenerativeModel")
+Method = Callable[Concatenate[ModelT, Any, P], R]
+
+
+def takes_examples(method: Method[ModelT, P, R]) -> Method[ModelT, P, R]:
+    """Let a method (x, c, ...) of a model take examples and labels as people hold them."""
+
+    @wraps(method)
+    def converted(model: ModelT, x: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not (isinstance(x, Tensor) and x.is_floating_point()):
+            x = as_examples(model, x)
+        return method(model, x, *_with_labels(model, args, len(x)), **_with_named_labels(model, kwargs, len(x)))
+
+    return converted
+
+
+def takes_latents(method: Method[ModelT, P, R]) -> Method[ModelT, P, R]:
+    """Let a method (z, c, ...) of a model take latents and labels as people hold them."""
+
+    @wraps(method)
+    def converted(model: ModelT, z: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+        z = as_latents(model, z)
+        n = z.shape[0] if z.dim() > len(model.latent_shape) else 1
+        return method(model, z, *_with_labels(model, args, n), **_with_named_labels(model, kwargs, n))
+
+    return converted
+
+
+def _with_labels(model: GenerativeModel, args: tuple[Any, ...], n: int) -> tuple[Any, ...]:
+    return (as_labels(model, args[0], n), *args[1:]) if args else args
+
+
+def _with_named_labels(model: GenerativeModel, kwargs: dict[str, Any], n: int) -> dict[str, Any]:
+    return kwargs | {"c": as_labels(model, kwargs["c"], n)} if "c" in kwargs else kwargs
+
+
+def as_examples(model: GenerativeModel, x: Any) -> Tensor:
+    """Return examples as the float tensor that the model's networks take, on its device.
+
+    A float tensor holds what the model sees. All else is coded as the data that the model was trained on; without
+    such, bytes are pixels, truth values bits, and floats are as they are.
+
+    Raises:
+        ValueError: whole numbers, or a table, for a model that was trained on no data.
+    """
+    if not (isinstance(x, Tensor) and x.is_floating_point()):
+        x = _code_plainly(x) if model.code_examples is None else model.code_examples(x)
+    example: Tensor = x.to(_device(model), torch.get_default_dtype())
+    return example
+
+
+def _code_plainly(x: Any) -> Tensor:
+    values = x if isinstance(x, Tensor) else _as_tensor(x, "examples")
+    if values.dtype == torch.uint8:
+        return values.float() / 255
+    if values.dtype == torch.bool or values.is_floating_point():
+        return values.float()
+    raise ValueError(
+        f"examples of {values.dtype}: what whole numbers stand for is known to a model of a run (er.load) alone; give "
+        "bytes (uint8) for pixels, or floats as the model sees them"
+    )
+
+
+def check_examples(model: GenerativeModel, x: Tensor) -> Tensor:
+    """Return examples that have the model's shape, and values that p(x|z) covers.
+
+    Raises:
+        ValueError: they have not.
+    """
+    if tuple(x.shape[1:]) != model.shape:
+        have, want = (_format_shape(shape) for shape in (x.shape, model.shape))
+        raise ValueError(f"x has shape {have}; this model's examples are {want}: give (N, {want.replace('x', ', ')})")
+    family = model.decoder.family
+    low, high = family.support
+    valid = (x >= low) & (x <= high) & x.isfinite()
+    if family.missing:
+        valid |= x.isnan()
+    if not valid.all():
+        row = int((~valid).flatten(1).any(1).nonzero()[0])
+        value = float(x[row][~valid[row]][0])
+        raise ValueError(
+            f"value {value:g} in example {row} is outside [{low:g}, {high:g}], the range of {type(family).__name__}: "
+            "give the bytes or the array itself, which are coded as in training, or load_like(..., run.record['data'])"
+        )
+    return x
+
+
+def as_latents(model: GenerativeModel, z: Any) -> Tensor:
+    """Return latents, as a tensor, an array or lists of numbers, as a float tensor (..., *latent_shape) of the device.
+
+    Raises:
+        ValueError: they are no numbers, or of another shape than the model's latents.
+    """
+    latents = z if isinstance(z, Tensor) else _as_tensor(z, "z")
+    depth = len(model.latent_shape)
+    if latents.dim() < depth or tuple(latents.shape[latents.dim() - depth :]) != model.latent_shape:
+        want, have = _format_shape(model.latent_shape), _format_shape(latents.shape[1:] or latents.shape)
+        raise ValueError(f"z has latents of {have} numbers; this model's latents have {want}: give {want} each")
+    return latents if latents.is_floating_point() else latents.to(_device(model), torch.get_default_dtype())
+
+
+def as_labels(model: GenerativeModel, c: Any, n: int) -> Tensor | None:
+    """Return labels as a tensor: numbers, names of classes (of a model that was trained on them), one for all or each.
+
+    Raises:
+        ValueError: a name that is no class.
+    """
+    if c is None or isinstance(c, Tensor):
+        return c
+    names = tuple((model.data_record or {}).get("classes") or ())
+    is_one = isinstance(c, str | int)
+    values = np.asarray([c] if is_one else c)
+    if values.dtype.kind in "USO":
+        values = np.array([_class_index(name, names) for name in values.tolist()])
+    labels = torch.from_numpy(values).to(_device(model))
+    labels = labels.to(torch.get_default_dtype()) if labels.is_floating_point() else labels.long()
+    return labels.expand(n) if is_one else labels
+
+
+def _class_index(name: Any, names: tuple[str, ...]) -> int:
+    if str(name) not in names:
+        raise errors.unknown_name("class", str(name), names)
+    return names.index(str(name))
+
+
+def _as_tensor(values: Any, name: str) -> Tensor:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        array = np.empty(0, object)
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"{name} is a {type(values).__name__} and not numbers of one shape: give an array or a tensor")
+    tensor = torch.from_numpy(array)
+    return tensor.float() if tensor.dtype == torch.float64 else tensor
+
+
+def _device(model: GenerativeModel) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _format_shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
