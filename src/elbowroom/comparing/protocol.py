@@ -8,7 +8,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from elbowroom.data import DataConfig
-from elbowroom.runs.settings import canonical_json
+from elbowroom.runs.settings import asked_arguments, canonical_json
 
 #: Arguments of the data that change no metric.
 IGNORED_DATA_ARGUMENTS = ("seed", "buffer")
@@ -58,7 +58,7 @@ def describe_data(record: dict[str, Any]) -> dict[str, str]:
     )
     # An argument that the version which wrote the record did not have yet had the effect of its default.
     defaults = DataConfig().record
-    changed = {k: v for k, v in (data.get("arguments") or {}).items() if k not in ignored and v != defaults.get(k)}
+    changed = {k: v for k, v in asked_arguments(data).items() if k not in ignored and v != defaults.get(k)}
     return aspects | {name: str(value) for name, value in changed.items()}
 
 

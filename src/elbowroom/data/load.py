@@ -10,9 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol
 
-import numpy as np
-from torch import Tensor
-
 from elbowroom.argument import takes_options
 from elbowroom.data.catalog.registry import CATALOG, read_catalog_dataset
 from elbowroom.data.checks import describe_check_coverage, find_out_of_range, fingerprint, is_binary
@@ -29,14 +26,14 @@ from elbowroom.data.encode_splits import encode_splits
 from elbowroom.data.options import DataConfig, ReadOptions
 from elbowroom.data.partition import partition, plan_partition, resolve_stratified
 from elbowroom.data.preprocess import augment_train, binarize_splits, dequantize_splits
-from elbowroom.data.raw import AnySplit, RawDataset, class_names, split_from_source
+from elbowroom.data.raw import AnySplit, RawDataset
 from elbowroom.data.readers.registry import read_path
-from elbowroom.data.readers.table import is_table_source, read_frame, standardize_table
+from elbowroom.data.readers.table import standardize_table
 from elbowroom.data.readers.table_cells import SourceCells, TableSource
 from elbowroom.data.readers.table_encoding import Column
-from elbowroom.data.splits.buffered import BufferedSplit
+from elbowroom.data.sources.registry import read_object
 from elbowroom.data.splits.loader import LoaderSplit
-from elbowroom.data.splits.memory import InMemorySplit, Split
+from elbowroom.data.splits.memory import Split
 from elbowroom.deprecation import DATA_ARGUMENTS, renamed_arguments
 from elbowroom.table_shape import TableShape
 

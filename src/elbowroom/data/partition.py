@@ -35,7 +35,7 @@ def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[st
         ("test", test, raw.test, raw.defaults[1]),
     ):
         if value is not None and not isinstance(value, Real):
-            existing[name] = read_object(value, ReadOptions(), raw.classes, f"{name}=").train
+            existing[name] = read_object(value, ReadOptions(columns=raw.columns), raw.classes, f"{name}=").train
         elif value is not None:
             if own is not None and value != 0:
                 raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -255,11 +255,21 @@ def setting_label(name: str) -> str:
 
 def flat_settings(record: dict[str, Any]) -> dict[str, Any]:
     """Return all settings of a record: those of :func:`flatten_record`, likelihood, seed, and arguments of the data."""
-    data = {name: value for name, value in (record["data"].get("arguments") or {}).items() if value is not None}
+    data = {name: value for name, value in asked_arguments(record["data"]).items() if value is not None}
     arguments = record["arguments"] or {}
     likelihood = {name: arguments[name] for name in ("likelihood",) if name in arguments}
     run = flatten_record(record) | likelihood | {"seed": record["training"]["seed"], "data": record["data"].get("name")}
     return {f"data_{name}" if name in run else name: value for name, value in data.items() if name != "seed"} | run
+
+
+def asked_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of recorded data without those that the values show by themselves.
+
+    >>> asked_arguments({"arguments": {"seed": 0, "layout": "image"}, "inferred": ["layout"]})
+    {'seed': 0}
+    """
+    inferred = data.get("inferred", ())
+    return {name: value for name, value in (data.get("arguments") or {}).items() if name not in inferred}
 
 
 def planned_length(record: dict[str, Any], recent_rows: Iterable[MetricsRow]) -> tuple[int | None, int | None]:

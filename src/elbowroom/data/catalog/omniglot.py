@@ -12,7 +12,8 @@ from elbowroom.data.cache import load_or_build
 from elbowroom.data.catalog.download import DatasetFile, fetch_contents, find_local
 from elbowroom.data.catalog.mnist import unpack_bitmaps
 from elbowroom.data.catalog.registry import dataset
-from elbowroom.data.raw import RawDataset, class_names, split_from_arrays
+from elbowroom.data.labels import class_names
+from elbowroom.data.raw import RawDataset, split_from_arrays
 
 DRAWINGS_FILE = DatasetFile(
     "Omniglot/omniglot_28x28.npz", "sha256:bcbd7e8ef23641c1aa162bd413d5762a2d4c60216c901aaf792059614af5339b"

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from elbowroom.data.file_io import PARTIAL_HASH_BYTES, available_memory, hash_files, io_errors
+from elbowroom.data.labels import class_names
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import SPLIT_SUFFIXES, AnySplit, RawDataset, class_names, split_from_arrays, split_from_rows
+from elbowroom.data.raw import SPLIT_SUFFIXES, AnySplit, RawDataset, split_from_arrays, split_from_rows
 from elbowroom.data.readers.listing import Listing
 from elbowroom.data.readers.registry import reader
 

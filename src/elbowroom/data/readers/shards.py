@@ -9,8 +9,9 @@ from typing import Any
 
 from elbowroom.data.file_io import hash_files
 from elbowroom.data.image import CropResize
+from elbowroom.data.labels import class_names, encode_labels
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import RawDataset, class_names, encode_labels
+from elbowroom.data.raw import RawDataset
 from elbowroom.data.readers.listing import COMPRESSED_TAR_SUFFIXES, SHARD_SUFFIXES, Listing
 from elbowroom.data.readers.registry import reader
 from elbowroom.data.readers.tar import TarRowSource

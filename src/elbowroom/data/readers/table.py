@@ -14,8 +14,9 @@ from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.data.file_io import available_memory
+from elbowroom.data.labels import class_names, encode_labels
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import AnySplit, RawDataset, class_names, encode_labels
+from elbowroom.data.raw import AnySplit, RawDataset
 from elbowroom.data.readers import data_frame, table_encoding
 from elbowroom.data.readers.column_inference import InferredColumns, infer_columns
 from elbowroom.data.readers.csv import read_csv

@@ -1,0 +1,1 @@
+"""Python objects as sources of examples: one module for each kind."""
