@@ -365,7 +365,9 @@ def upgrade_record(record: dict[str, Any]) -> dict[str, Any]:
     record = dict(record)
     data, training, arguments = (record.get(field) for field in ("data", "training", "arguments"))
     if isinstance(data, dict) and isinstance(data.get("arguments"), dict):
-        record["data"] = data | {"arguments": upgrade_data_arguments(data.get("source"), data["arguments"])}
+        shape = {"shape": record["shape"]} if isinstance(record.get("shape"), list) else {}
+        arguments_then = upgrade_data_arguments(data.get("source"), data["arguments"])
+        record["data"] = shape | data | {"arguments": arguments_then}
     if isinstance(training, dict) and isinstance(training.get("callbacks"), list):
         record["training"] = training | {"callbacks": [upgrade_callback(entry) for entry in training["callbacks"]]}
     if isinstance(arguments, dict) and isinstance(likelihood := arguments.get("likelihood"), str):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from elbowroom.data.catalog.registry import CATALOG
+from elbowroom.data.color import color_of
+from elbowroom.data.options import Color
 from elbowroom.data.raw import AnySplit
 from elbowroom.data.readers.registry import is_image_source
 from elbowroom.data.readers.table_encoding import Column, format_names, parse_columns
@@ -34,10 +36,16 @@ def coding_arguments(source: Any, protocol: Protocol) -> dict[str, Any]:
         arguments |= {"columns": protocol["columns"], "label": recorded.get("label")}
         return arguments
     arguments |= value_arguments(protocol)
+    arguments |= {"color": color} if (color := recorded_color(protocol)) else {}
     if isinstance(source, str | Path) and source not in CATALOG and is_image_source(Path(source)):
         arguments |= {name: recorded.get(name) for name in ("crop", "resize")}
         arguments.pop("layout", None)
     return arguments
+
+
+def recorded_color(protocol: Protocol) -> Color | None:
+    """Return whether recorded data is of images in gray or in color; None for all others, and where it is not known."""
+    return (protocol.get("arguments") or {}).get("color") or color_of(tuple(protocol.get("shape") or ()))
 
 
 def value_arguments(protocol: Protocol) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from elbowroom.data.color import color_of
 from elbowroom.data.layout import resolve_layout
-from elbowroom.data.options import DataConfig, Layout
+from elbowroom.data.options import Color, DataConfig, Layout
 from elbowroom.data.raw import AnySplit, RawArrays, RawDataset, RawSplit
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.dataset import DatasetSplit
@@ -64,7 +65,12 @@ def encode_splits(raw: RawDataset, existing: Mapping[str, RawSplit], config: Dat
     to_encode = [split for split in all_splits if not isinstance(split, InMemorySplit)]
     coding = infer_from(to_encode, config.layout, config.value_range)
     natural = infer_coding([split.summary for split in to_encode])
-    inferred = tuple(name for name, value in coding.record.items() if value == natural.record[name])
+    stored_color = color_of(coding.shape_of(raw.train.summary.shape))
+    coding = replace(coding, color=resolve_color(raw, stored_color, config.color))
+    record = coding.record | {"color": config.color or stored_color}
+    inferred = tuple(
+        name for name, value in record.items() if value == (natural.record | {"color": stored_color})[name]
+    )
     found = merge_summaries(split.summary for split in to_encode)
     if line := describe_surprise(found, coding, config.layout, config.value_range):
         warnings.warn(f"{raw.name}: {line}", stacklevel=4)
@@ -78,7 +84,22 @@ def encode_splits(raw: RawDataset, existing: Mapping[str, RawSplit], config: Dat
         for name, split in existing.items()
     }
     encoded = replace(raw, train=raw.train.encode(coding), validation=None, test=None)
-    return EncodedSplits(encoded, others, coding.record, inferred, "; ".join(describe_coding(found, coding)))
+    return EncodedSplits(encoded, others, record, inferred, "; ".join(describe_coding(found, coding)))
+
+
+def resolve_color(raw: RawDataset, stored: Color | None, requested: Color | None) -> Color | None:
+    """Return the color that images are converted to; None where they have it already.
+
+    Raises:
+        ValueError: a color is requested of examples that are no images in gray or in color.
+    """
+    if requested is not None and stored is None:
+        shape = "x".join(map(str, raw.train.summary.shape))
+        raise ValueError(
+            f"the examples of {raw.name} are {shape}, and color={requested} is for images of 1 or 3 channels: give "
+            "images, or leave it out"
+        )
+    return None if requested == stored else requested
 
 
 def infer_from(splits: Sequence[UncodedSplit], layout: Layout, value_range: ValueRange | str | None) -> ValueCoding:

@@ -16,6 +16,7 @@ BinarizeMode = Literal["none", "threshold", "dynamic"]
 BadImages = Literal["refuse", "skip"]
 Layout = Literal["auto", "image", "channels-last", "series", "rows"]
 """Image: (N, H, W) or (N, C, H, W); channels last: (N, H, W, C) or (N, L, C); series: (N, C, L); rows: flattened."""
+Color = Literal["gray", "rgb"]
 ImageSize = int | tuple[int, int] | None
 OPTION_SCOPES = {
     "resize": "images in files",
@@ -96,6 +97,8 @@ class DataConfig(ReadOptions):
         "auto", "axes of the source: (N, C, H, W) image, (N, H, W, C) channels-last, (N, C, L) series"
     )
 
+    color: Color | None = option(None, "convert images to gray (by luminance) or rgb")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         from elbowroom.data.value_coding import parse_value_range
@@ -103,8 +106,8 @@ class DataConfig(ReadOptions):
         object.__setattr__(self, "value_range", parse_value_range(self.value_range))
 
     def reject_coding(self, name: str) -> None:
-        """Refuse a value range and a layout for a source that has its own, as a table."""
-        for option_name, default in (("value_range", None), ("layout", "auto")):
+        """Refuse a value range, a layout and a color for a source that has its own, as a table."""
+        for option_name, default in (("value_range", None), ("layout", "auto"), ("color", None)):
             value = getattr(self, option_name)
             if value != default:
                 raise ValueError(

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elbowroom.data.color import CHANNELS, convert_color
 from elbowroom.data.layout import arrange, describe_layout, is_surprising_layout, resolve_layout
-from elbowroom.data.options import Layout
+from elbowroom.data.options import Color, Layout
 
 ValueKind = Literal["bits", "pixels", "numbers"]
 ValueRange = tuple[float, float]
@@ -98,6 +99,7 @@ class ValueCoding:
         kind: bits and pixels are stored as bytes, numbers as float32.
         value_range: the values of the source that become 0 and 1; None for numbers as they are.
         layout: the axes of the source.
+        color: that images are converted to.
 
     >>> coding = ValueCoding("numbers", (0, 4095), "image")
     >>> coding.encode(np.array([[[0, 4095]]], dtype=np.uint16))[0]
@@ -107,6 +109,7 @@ class ValueCoding:
     kind: ValueKind
     value_range: ValueRange | None
     layout: Layout
+    color: Color | None = None
 
     def encode(self, values: np.ndarray) -> tuple[Tensor, np.ndarray]:
         """Return examples, channels first, as uint8 or float32; and the indices of those that are not of this coding.
@@ -118,7 +121,8 @@ class ValueCoding:
         if not self.has_pixels and not len(invalid):
             # a float64 too large for float32 becomes infinite
             invalid = np.flatnonzero(~rows_where_all(np.isfinite(converted)))
-        return torch.from_numpy(np.ascontiguousarray(arrange(converted, self.layout))), invalid
+        x = torch.from_numpy(np.ascontiguousarray(arrange(converted, self.layout)))
+        return x if self.color is None else convert_color(x, self.color), invalid
 
     def shape_of(self, stored: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape that an example of this stored shape becomes.
@@ -126,7 +130,8 @@ class ValueCoding:
         >>> ValueCoding("pixels", (0, 255), "channels-last").shape_of((28, 20, 3))
         (3, 28, 20)
         """
-        return arrange(np.empty((1, *stored), np.uint8), self.layout).shape[1:]
+        shape = arrange(np.empty((1, *stored), np.uint8), self.layout).shape[1:]
+        return shape if self.color is None else (CHANNELS[self.color], *shape[1:])
 
     @property
     def has_pixels(self) -> bool:
@@ -178,7 +183,8 @@ class ValueCoding:
     @property
     def record(self) -> dict[str, Any]:
         """The options of load_data that stand for it, as JSON."""
-        return {"layout": self.layout, "value_range": AS_IS if self.value_range is None else list(self.value_range)}
+        limits = [int(limit) if limit == int(limit) else limit for limit in self.value_range or ()]
+        return {"layout": self.layout, "value_range": limits or AS_IS}
 
 
 def rows_where_all(valid: np.ndarray) -> np.ndarray:
@@ -200,7 +206,7 @@ def infer_coding(
         ValueError: a layout that does not suit the shape.
 
     >>> infer_coding([summarize(np.array([[[0, 4095]]]))])
-    ValueCoding(kind='numbers', value_range=(0.0, 4095.0), layout='image')
+    ValueCoding(kind='numbers', value_range=(0.0, 4095.0), layout='image', color=None)
     """
     found = merge_summaries(summaries)
     resolved = resolve_layout(found.shape, layout, found.is_bytes)
@@ -261,6 +267,8 @@ def describe_coding(found: ValueSummary, coding: ValueCoding) -> list[str]:
         assert coding.value_range is not None
         low, high = coding.value_range
         words.append(f"values from {low:g} to {high:g} brought to [0, 1]")
+    if coding.color is not None:
+        words.append("converted to gray by luminance" if coding.color == "gray" else "gray repeated in three channels")
     return [word for word in words if word]
 
 
