@@ -12,7 +12,13 @@ from typing import Any, ParamSpec, Protocol
 
 from elbowroom.argument import takes_options
 from elbowroom.data.catalog.registry import CATALOG, read_catalog_dataset
-from elbowroom.data.checks import describe_check_coverage, find_out_of_range, fingerprint, is_binary
+from elbowroom.data.checks import (
+    describe_check_coverage,
+    find_out_of_range,
+    fingerprint,
+    is_binary,
+    value_limits,
+)
 from elbowroom.data.class_subset import select_classes, subsample_labels
 from elbowroom.data.coding import (
     align_classes,
@@ -32,6 +38,7 @@ from elbowroom.data.readers.table import standardize_table
 from elbowroom.data.readers.table_cells import SourceCells, TableSource
 from elbowroom.data.readers.table_encoding import Column
 from elbowroom.data.sources.registry import read_object
+from elbowroom.data.splits.dataset import DatasetSplit
 from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import Split
 from elbowroom.deprecation import DATA_ARGUMENTS, renamed_arguments
@@ -56,6 +63,7 @@ class Data:
             the preprocessing in words, a fingerprint of the values (of a part of them in files above 1 GiB and in
             shards; None for data sets and loaders, which may give others every time), the columns of a table, and the
             images that could not be read.
+        row_names: what the rows of the source are called that each split is from, where they have names.
 
     >>> data = load_data("digits")
     >>> data.shape, len(data.train), data.protocol["sizes"]
@@ -74,6 +82,23 @@ class Data:
     columns: tuple[Column, ...] | None = None
     protocol: dict[str, Any] = field(default_factory=dict)
     table: TableSource | None = None
+    row_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def names(self, split: str) -> list[str] | None:
+        """Return what each example of a split is called: the file of an image, else its row in the source.
+
+        A page of a file is called ``scan.tif#3``. The rows count from 0. None for a loader, whose order is its own.
+
+        >>> load_data(np.zeros((9, 2)), validation=0, test=0).names("train")[:3]
+        ['0', '1', '2']
+        """
+        examples = self.splits[split]
+        if not isinstance(examples, InMemorySplit | BufferedSplit | DatasetSplit):
+            return None
+        rows = examples.source_rows
+        numbers = range(len(examples)) if rows is None else rows.tolist()
+        row_names = self.row_names.get(split)
+        return [str(row) if row_names is None else row_names[row] for row in numbers]
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -109,6 +134,17 @@ class Data:
             (name, find_out_of_range(split, low, high, integer, missing, column)) for name, split in self.splits.items()
         )
         return next(((name, *first) for name, first in first_of if first is not None), None)
+
+    def value_limits(self, sample: bool = False) -> tuple[float, float]:
+        """Return the smallest and largest value of all splits, among those that are checked; NaN where one is.
+
+        ``sample`` looks at some training examples only.
+
+        >>> load_data("digits").value_limits()
+        (0.0, 1.0)
+        """
+        limits = [value_limits(split, sample) for split in ([self.train] if sample else self.splits.values())]
+        return min(low for low, _ in limits), max(high for _, high in limits)
 
 
 class _LoadData(Protocol[P]):
@@ -189,7 +225,7 @@ def load_data(source: Any, config: DataConfig) -> Data:
     splits = partition(raw, others, amounts, config.seed, is_stratified)
     descriptions = [raw.preprocessing, encoded.description]
     if raw.columns is not None:
-        raw, splits, description = standardize_table(raw, splits)
+        raw, splits, description = standardize_table(raw, splits, given)
         descriptions.append(description)
     seed = config.seed
     steps: list[tuple[bool, Step]] = [
@@ -204,6 +240,7 @@ def load_data(source: Any, config: DataConfig) -> Data:
             descriptions.append(description)
     data = build_data(raw, splits, config.record | resolved, None if given else raw.source, descriptions)
     data.protocol["inferred"] = inferred
+    data.row_names = {name: raw.row_names for name in data.splits if raw.row_names and name not in given}
     return data
 
 

@@ -111,9 +111,10 @@ def infer_columns(tables: Sequence[RawTable], kinds: Mapping[str, str], path: st
         ValueError: columns that nothing can be learned from, or that may be one thing or another. The message names all
             of them, with what to give as ``columns=``.
     """
-    unknown = next((name for name in kinds if name not in tables[0].columns), None)
+    names = (*tables[0].columns, *tables[0].unreadable)
+    unknown = next((name for name in kinds if name not in names), None)
     if unknown is not None:
-        raise errors.unknown_name(f"column of {path}", unknown, tables[0].columns)
+        raise errors.unknown_name(f"column of {path}", unknown, names)
     sources = [
         ColumnSource(tuple(t.columns[name] for t in tables if name in t.columns), tables[0], kinds.get(name, ""))
         for name in tables[0].columns
@@ -336,9 +337,9 @@ def is_id(source: ColumnSource, column: Column) -> bool:
     n = source.table.n_rows
     if column.kind != "number" or column.format or column.decimals != 0 or n < MIN_ID_ROWS:
         return False
-    assert column.low is not None and column.high is not None
     is_unique = len(source.column.present_values) == n
-    return is_unique and (column.high - column.low + 1 == n or ID_NAME.search(column.name) is not None)
+    spread = (column.high or 0) - (column.low or 0)
+    return is_unique and (spread == n - 1 or ID_NAME.search(column.name) is not None)
 
 
 def with_cyclic_parts(columns: Sequence[Column], sources: Mapping[str, ColumnSource]) -> tuple[Column, ...]:

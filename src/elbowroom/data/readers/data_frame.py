@@ -67,11 +67,12 @@ def frame_to_table(
             f"{reasons}: expected numbers, texts, booleans or dates; write them as one of these, or leave out what "
             f"cannot be: columns='{drops}', on the command line --columns {drops}"
         )
-    return RawTable({name: c for name, c in typed.items() if isinstance(c, RawColumn)}, n_rows, describe_row)
+    columns = {name: column for name, column in typed.items() if isinstance(column, RawColumn)}
+    return RawTable(columns, n_rows, describe_row, unreadable=tuple(name for name in typed if name not in columns))
 
 
 def series_column(series: Any) -> RawColumn | str:
-    """Return a column of a data frame as its different values; the name of its type where it is no column of a table."""
+    """Return a column of a data frame as its different values; the name of its type where that is not of a table."""
     import narwhals as nw
 
     dtype, name = series.dtype, str(series.name)

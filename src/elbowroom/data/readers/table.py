@@ -93,7 +93,6 @@ def read_frame(source: Any, options: ReadOptions) -> RawDataset:
     frame, labels = source if isinstance(source, tuple) else (source, None)
     kinds = table_encoding.parse_column_kinds(options.columns)
     where = "dict of columns" if isinstance(frame, dict) else type(frame).__name__
-    options.reject_unsupported(f"a {where}", "label", "columns")
     dropped = [name for name, kind in kinds.items() if kind == "drop"]
     table = data_frame.frame_to_table(frame, lambda row: f"row {row} of the {where}", f"the {where}", dropped)
     if labels is not None:
@@ -215,20 +214,28 @@ def encode_optional_labels(
     return None if labels is None else encode_labels(labels, count, classes, where)
 
 
-def standardize_table(raw: RawDataset, splits: dict[str, AnySplit]) -> tuple[RawDataset, dict[str, AnySplit], str]:
+def standardize_table(
+    raw: RawDataset, splits: dict[str, AnySplit], given: Sequence[str] = ()
+) -> tuple[RawDataset, dict[str, AnySplit], str]:
     """Standardize the numbers of a table by its training rows, unless its encoding was given.
+
+    Args:
+        raw: the data set.
+        splits: its splits, their columns encoded.
+        given: the names of those that are no part of it.
 
     Returns:
         The data set with the encoding of its columns, the splits, and a description; unchanged for other data.
     """
     if raw.columns is None or raw.table is None:
         return raw, splits, ""
-    table, description = raw.table, "numbers coded as given"
+    table, description = replace(raw.table, foreign_splits=tuple(given)), "numbers coded as given"
     if not raw.has_fixed_encoding:
         splits, columns, constants = table_encoding.standardize_splits(splits, raw.columns)
         table = replace(table, constants={**(table.constants or {}), **constants})
-        raw, description = replace(raw, columns=columns, table=table), "numbers standardised by the training rows"
+        raw, description = replace(raw, columns=columns), "numbers standardised by the training rows"
     missing = sum(int(split.x.isnan().sum()) for split in splits.values() if isinstance(split, InMemorySplit))
     left_out = [f"'{name}' is {'empty' if value is None else value}" for name, value in (table.constants or {}).items()]
     constant = f"left out, since nothing varies in the training rows: {', '.join(left_out)}" if left_out else ""
-    return raw, splits, "; ".join(filter(None, (f"{description}, {missing:,} cells missing", constant, *table.notes)))
+    words = filter(None, (f"{description}, {missing:,} cells missing", constant, *table.notes))
+    return replace(raw, table=table), splits, "; ".join(words)

@@ -87,6 +87,7 @@ class RawTable:
     Attributes:
         has_decimal_commas: whether a comma within a number is taken for a decimal mark where it may be either.
         note: how the text was read where that was no matter of course.
+        unreadable: the names of columns that are left out, since they hold no numbers, texts or dates.
     """
 
     columns: dict[str, RawColumn]
@@ -94,6 +95,7 @@ class RawTable:
     describe_row: Callable[[int], str]
     has_decimal_commas: bool = False
     note: str = ""
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -332,8 +334,8 @@ def describe_unseen(x: np.ndarray, columns: Sequence[Column]) -> str:
 def decode_rows(x: torch.Tensor, columns: Any) -> list[list[Cell]]:
     """Decode rows (N, D) to the cells they stand for, None for missing ones and unknown categories.
 
-    Whole numbers come as such, within the range of the source; dates, and numbers that were written as text, as texts of
-    the same form. Cyclic parts of dates have no cells of their own.
+    Whole numbers come as such, within the range of the source; dates, and numbers that were written as text, as texts
+    of the same form. Cyclic parts of dates have no cells of their own.
 
     Args:
         x: encoded rows.

@@ -8,6 +8,7 @@ from typing import Any
 
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset
+from elbowroom.data.readers.data_frame import is_frame
 from elbowroom.registry import Registry
 
 Classes = tuple[str, ...] | None
@@ -75,7 +76,7 @@ def read_object(source: Any, options: ReadOptions, classes: Classes = None, wher
 
 def type_name(source: Any) -> str:
     """Return what an object is called in the record: its type, or ``array`` for all that become arrays."""
-    is_array = isinstance(source, tuple) or hasattr(source, "__array__")
+    is_array = isinstance(source, tuple) or (hasattr(source, "__array__") and not is_frame(source))
     return "array" if is_array else type(source).__name__
 
 

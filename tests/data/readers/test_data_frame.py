@@ -1,0 +1,123 @@
+"""Data frames and dictionaries of columns: a table in Python is read as its .csv is."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import torch
+
+from elbowroom.data import load_data, load_like
+
+from .table_files import WHOLE
+
+MAKERS = {
+    "pandas": lambda columns: pd.DataFrame(columns),
+    "polars": lambda columns: pl.DataFrame(columns),
+    "arrow": lambda columns: pa.table(columns),
+    "dict": lambda columns: columns,
+    "dict of arrays": lambda columns: {name: pd.Series(values).to_numpy() for name, values in columns.items()},
+}
+
+
+def orders(n=40):
+    """Return columns of every kind, with missing cells, and a label."""
+    return {
+        "zip": [("01234", "10115", "80331")[i % 3] for i in range(n)],
+        "plan": [None if i % 7 == 3 else ("pro", "basic")[i % 2] for i in range(n)],
+        "items": [i % 9 + 1 for i in range(n)],
+        "price": [None if i % 5 == 1 else round(i * 0.37, 2) for i in range(n)],
+        "paid": [i % 3 == 0 for i in range(n)],
+        "code": [i % 2 for i in range(n)],
+        "on": [datetime.date(2024, 1, 31) + datetime.timedelta(days=7 * i) for i in range(n)],
+        "at": [datetime.datetime(2024, 1, 31, 8, 15, i) for i in range(n)],
+        "share": [f"{i} %" for i in range(n)],
+        "same": ["x"] * n,
+        "label": [("ill", "well")[i % 3 > 0] for i in range(n)],
+    }
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_data_frame_is_read_as_its_csv(tmp_path, maker):
+    columns = orders()
+    pd.DataFrame(columns).to_csv(tmp_path / "t.csv", index=False)
+    text = load_data(tmp_path / "t.csv", **WHOLE)
+    frame = load_data(MAKERS[maker](columns), **WHOLE)
+    assert frame.protocol["columns"] == text.protocol["columns"]
+    assert frame.protocol["table"] == text.protocol["table"]
+    assert torch.equal(frame.train.x.nan_to_num(9), text.train.x.nan_to_num(9))
+    assert torch.equal(frame.train.y, text.train.y)
+    assert frame.classes == text.classes == ("ill", "well")
+    like = load_like(MAKERS[maker](columns), text.protocol)
+    assert torch.allclose(like.train.x.nan_to_num(9), text.train.x.nan_to_num(9), atol=1e-6)
+    assert torch.equal(like.train.y, text.train.y)
+
+
+def test_declared_order_of_categories_is_kept():
+    values, order = ["mid", "lo", "hi", "lo"] * 9, ["lo", "mid", "hi", "top"]
+    ordered = pd.DataFrame({"a": pd.Categorical(values, categories=order, ordered=True), "b": np.arange(36) / 7})
+    enum = pl.DataFrame({"a": pl.Series(values, dtype=pl.Enum(order)), "b": np.arange(36) / 7})
+    for frame in (ordered, enum, pa.Table.from_pandas(ordered)):
+        assert load_data(frame, **WHOLE).columns[0].categories == tuple(order)
+    unordered = pd.DataFrame({"a": pd.Categorical(values), "b": np.arange(36) / 7})
+    assert load_data(unordered, **WHOLE).columns[0].categories == ("hi", "lo", "mid")
+
+
+MISSING = {
+    "nullable whole numbers": (pd.array([1, None, 3, 5], dtype="Int64"), [1, None, 3, 5]),
+    "nullable truth": (pd.array([True, None, False, True], dtype="boolean"), ["True", None, "False", "True"]),
+    "objects": (np.array([1.5, None, 3, 5], dtype=object), [1.5, None, 3, 5]),
+    "objects of names": (np.array(["a", None, "b", "b"], dtype=object), ["a", None, "b", "b"]),
+    "not a time": (pd.to_datetime(["2024-01-31", None, "2024-02-01", "2024-02-02"]), ["2024-01-31", None]),
+    "objects of several kinds": (np.array(["a", None, 1, 1], dtype=object), ["a", None, "1", "1"]),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_missing_values_of_pandas(name):
+    values, cells = MISSING[name]
+    data = load_data(pd.DataFrame({"a": values, "b": np.arange(4) / 7}), **WHOLE)
+    assert data.train.x[:, 0].isnan().tolist() == [False, True, False, False]
+    assert list(data.cells().columns["a"])[: len(cells)] == cells
+
+
+def test_labels_beside_a_data_frame():
+    frame = pd.DataFrame({"age": [30.5, 40, 50, 61], "sex": ["f", "m", "f", "m"]})
+    names = pd.Series(["ill", "well", "well", "ill"], name="state")
+    for labels in (names, names.to_numpy(object), names.astype("category"), list(names)):
+        data = load_data((frame, labels), **WHOLE)
+        assert data.classes == ("ill", "well")
+        assert data.train.y.tolist() == [0, 1, 1, 0]
+        assert [column.name for column in data.columns] == ["age", "sex"]
+    assert load_data((frame, [1, 0, 0, 1]), **WHOLE).train.y.tolist() == [1, 0, 0, 1]
+    with pytest.raises(ValueError, match="3 labels for 4 rows: expected one number or name for each row"):
+        load_data((frame, ["a", "b", "a"]), **WHOLE)
+
+
+def test_options_of_tables_are_for_data_frames_too():
+    frame = pd.DataFrame({"id": [f"n{i}" for i in range(40)], "n": [i % 5 for i in range(40)], "kind": ["a", "b"] * 20})
+    data = load_data(frame, columns="id=drop,n=category", label="kind", **WHOLE)
+    assert [(column.name, column.kind) for column in data.columns] == [("n", "category")]
+    assert data.columns[0].categories == ("0", "1", "2", "3", "4")
+    assert list(data.cells().columns) == ["id", "n", "kind"]
+    with pytest.raises(ValueError, match="row 0|'id' has 40 different texts in 40 rows, as ids"):
+        load_data(frame, **WHOLE)
+    with pytest.raises(ValueError, match="resize=9 is for images in files, and a DataFrame is none of them"):
+        load_data(frame, resize=9)
+
+
+def test_column_that_is_none_of_a_table_is_named_with_what_leaves_it_out():
+    frame = pl.DataFrame({"a": [1.5, 2.5, 3.0], "b": [[1], [2], [3]], "c": [datetime.timedelta(1)] * 3})
+    with pytest.raises(
+        ValueError, match=r"'b' of the DataFrame holds list.*'c' .* holds duration.*columns='b=drop,c=drop'"
+    ):
+        load_data(frame, **WHOLE)
+    assert len(load_data(frame, columns="b=drop,c=drop", **WHOLE).columns) == 1
+
+
+def test_whole_numbers_of_any_size_stay_exact():
+    ids = [2**60 + i * i for i in range(30)]
+    data = load_data(pd.DataFrame({"a": ids, "b": np.arange(30) / 7}), **WHOLE)
+    assert list(data.cells().columns["a"]) == ids
