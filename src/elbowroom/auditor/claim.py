@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,7 @@ from elbowroom.auditor.isolation import RngOverride, eval_mode, per_example_rng,
 from elbowroom.auditor.outcome import CheckFailedError
 from elbowroom.data import Batch
 from elbowroom.evaluation.suites.likelihood import estimate_bounds
+from elbowroom.models.adapter import VAEOutput, parse_vae_output
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw
 
@@ -189,42 +190,3 @@ def _model_noise(model: GenerativeModel | None, index: Tensor, seed: int | None)
     if model is None:
         return nullcontext()
     return noise.zero_noise() if seed is None else noise.keyed_noise(seed, index)
-
-
-class VAEOutput(NamedTuple):
-    """The output ``(reconstruction, mu, logvar)`` of a VAE module that is not an elbowroom model.
-
-    Attributes:
-        reconstruction: in the shape of x, (B, *shape).
-        mu: mean of q(z|x), (B, ...).
-        logvar: log of its variance, like ``mu``.
-    """
-
-    reconstruction: Tensor
-    mu: Tensor
-    logvar: Tensor
-
-    @property
-    def kl(self) -> Tensor:
-        """KL to the standard normal for each dimension of each example, (B, L), nats."""
-        kl = 0.5 * (self.mu**2 + self.logvar.exp() - 1 - self.logvar)
-        return kl.flatten(1)
-
-
-def parse_vae_output(output: Any, x: Tensor) -> VAEOutput | None:
-    """Return the output of a module for x as a :class:`VAEOutput`, or ``None`` if it is not such a triple.
-
-    >>> import torch
-    >>> x = torch.zeros(5, 1, 8, 8)
-    >>> parse_vae_output((torch.zeros(5, 64), torch.zeros(5, 2), torch.zeros(5, 2)), x).reconstruction.shape
-    torch.Size([5, 1, 8, 8])
-    >>> parse_vae_output(torch.zeros(5, 64), x) is None
-    True
-    """
-    if not isinstance(output, tuple | list) or len(output) != 3 or not all(isinstance(t, Tensor) for t in output):
-        return None
-    reconstruction, mu, logvar = output
-    is_posterior = mu.shape == logvar.shape and mu.dim() > 1 and len(mu) == len(x)
-    if not is_posterior or reconstruction.numel() != x.numel() or math.prod(mu.shape[1:]) == 0:
-        return None
-    return VAEOutput(reconstruction.reshape(x.shape), mu, logvar)
