@@ -161,4 +161,4 @@ class _EpochFigures:
 
 def _format_value(value: float) -> str:
     """Format a loss in ASCII, which any terminal and file can show."""
-    return format_metric(value).replace("−", "-")
+    return f"{value:.3g}" if 0 < abs(value) < 0.1 else format_metric(value).replace("−", "-")

@@ -1,0 +1,95 @@
+"""The planned length of a training: epochs, and early stopping where examples are few."""
+
+import json
+
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom.runs.command import repeat_command
+from elbowroom.training import state
+from elbowroom.workbench.plan import plan_training
+from tests.training.helpers import small_model, train
+
+# Noise holds nothing to learn, and too large a rate learns nothing.
+pytestmark = pytest.mark.filterwarnings("ignore:posterior collapse", "ignore:over-fitting")
+
+
+def plan(data, *callbacks, recipe="vae", **settings):
+    return plan_training(*small_model(recipe), data, er.TrainConfig(**settings), callbacks)
+
+
+@pytest.mark.parametrize(
+    ("settings", "epochs", "patience"),
+    [
+        ({}, 100, 20),  # 10 steps an epoch
+        ({"batch_size": 1}, 10, None),  # 1,258 steps an epoch
+        ({"batch_size": 600}, 334, 67),  # 3 steps an epoch
+        ({"watch": ()}, 100, None),
+        ({"epochs": 40}, 40, None),
+        ({"steps": 40}, None, None),
+    ],
+)
+def test_few_examples_are_trained_until_validation_has_turned(digits, settings, epochs, patience):
+    planned = plan(digits, **settings)
+    assert planned.epochs == epochs
+    assert [callback.patience for callback in planned.callbacks] == ([] if patience is None else [patience])
+    assert (planned.text is None) == (epochs != 100 and epochs != 334)
+
+
+@pytest.mark.parametrize("callback", [er.EarlyStopping(3), er.LRSchedule("cosine"), er.Warmup(0.5)])
+def test_callbacks_that_need_the_length_have_it(digits, callback):
+    assert plan(digits, callback).callbacks == []
+
+
+def test_the_loss_of_two_players_stops_nothing(digits):
+    settings = er.TrainConfig()
+    model, objective = er.recipes.factor_vae(digits.shape, latent=2, hidden=(16,), critic=(8,))
+    assert plan_training(model, objective, digits, settings, []).callbacks == []
+
+
+@pytest.fixture(scope="module")
+def overfit(tmp_path_factory):
+    """A run on 60 examples of noise, planned by default, which stops early."""
+    x = torch.rand(80, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    data = er.load_data(x.numpy(), validation=10, test=10)
+    torch.manual_seed(0)
+    parts = er.recipes.vae(data.shape, latent=8, hidden=(256,))
+    return er.fit(*parts, data, batch_size=10, lr=0.01, out=tmp_path_factory.mktemp("plan") / "run", device="cpu")
+
+
+def test_it_ends_with_the_best_weights_and_says_so_on_record(overfit):
+    training = overfit.record["training"]
+    losses = {row["epoch"]: row["loss"] for row in overfit.metrics("validation")}
+    best = min(losses, key=losses.get)
+    assert overfit.metrics()[-1]["reason"] == "no better validation loss for 34 epochs"
+    assert overfit.record["weights"] == overfit.record["weights"] | {"kind": "best", "epoch": best}
+    assert training["plan"].startswith("167 epochs are planned, 1,002 steps, as there are only 6 batches of training")
+    assert "--epochs 167 " in (line := repeat_command(overfit.record).line)
+    assert line.endswith("--patience 34")
+
+
+def test_images_are_of_powers_of_two_and_of_the_weights_it_ends_with(overfit):
+    epochs = {int(path.stem.rpartition("-")[2]) for path in overfit.images.glob("samples-*.png")}
+    last = overfit.metrics()[-1]["epoch"]
+    assert {1, last} <= epochs
+    assert all(epoch.bit_count() == 1 for epoch in epochs - {last})
+
+
+def test_a_planned_stop_is_resumed_beside_callbacks_of_ones_own(digits, tmp_path):
+    @er.on.step
+    def interrupt(now):
+        if now[state.STEP] == 15:
+            now[state.STOP] = "interrupted"
+
+    path = tmp_path / "run"
+    train(digits, path, interrupt, steps=None, lr=0.3)
+    stops = []
+
+    @er.on.start
+    def note(now):
+        stops.append(json.dumps(now[state.RUN].record["training"]["callbacks"][-1]))
+
+    run = er.resume(path, callbacks=[note])
+    assert json.loads(stops[0])["is_planned"]
+    assert run.metrics()[-1]["reason"].startswith("no better validation loss")
