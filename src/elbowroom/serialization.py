@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+#: The entry of a file's metadata that holds several.
+_PACKED = "entries"
 
 
 @contextmanager
@@ -76,13 +80,24 @@ def save(
     try:
         with atomic_path(path, is_durable) as temporary:
             save_file(
-                {name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, dict(metadata or {})
+                {name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, _pack(metadata or {})
             )
     except SafetensorError as error:
         # The library gives the error number only in its message, which ends in "(os error N)".
         number = re.search(r"os error (\d+)", str(error))
         code = int(number[1]) if number else errno.EIO
         raise OSError(code, os.strerror(code), str(path)) from None
+
+
+def _pack(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return metadata as one entry: safetensors writes several in an order that differs from process to process."""
+    return dict(metadata) if len(metadata) < 2 else {_PACKED: json.dumps(metadata)}
+
+
+def _unpack(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    entries = dict(metadata or {})
+    packed: dict[str, str] = json.loads(entries.pop(_PACKED, "{}"))
+    return entries | packed
 
 
 def save_hashed(folder: Path, stem: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Path:
@@ -118,8 +133,9 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ValueError(f"no weights at {path}: the training was stopped before it saved any; train again")
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, _unpack(file.metadata())
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is cut short or damaged ({error}): copy it again, or train again") from None
 
 
@@ -131,8 +147,8 @@ def read_metadata(path: Path) -> dict[str, str]:
     """
     try:
         with safe_open(path, "pt") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, OSError) as error:
+            return _unpack(file.metadata())
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is missing, cut short or damaged ({error}): copy it again, or train again") from None
 
 

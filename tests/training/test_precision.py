@@ -1,10 +1,50 @@
 """Matrix products in single precision and in bfloat16."""
 
+import json
+
 import pytest
 import torch
 
 import elbowroom as er
+from elbowroom.training import precision
 from elbowroom.training.precision import choose_matmul_mode, use_matmul_mode
+
+
+@pytest.fixture
+def race(monkeypatch, tmp_path):
+    """A cache folder of its own, and a race of the two libraries that each of them wins in turn; counts the races."""
+    monkeypatch.setenv("ELBOWROOM_CACHE", str(tmp_path / "cache"))
+    verdicts = []
+    monkeypatch.setattr(precision, "_prefers_onednn", lambda: not verdicts.append(0) and len(verdicts) % 2 == 1)
+
+    def choose():
+        precision._remembered_mode.cache_clear()  # as in a process of its own
+        return choose_matmul_mode("float32", torch.device("cpu"), torch.nn.Linear(2, 2))
+
+    yield choose, verdicts
+    precision._remembered_mode.cache_clear()
+
+
+def test_the_library_of_products_is_chosen_once_for_a_machine(race, tmp_path):
+    choose, verdicts = race
+    assert [choose() for _ in range(4)] == ["onednn"] * 4
+    assert len(verdicts) == 1
+    file = tmp_path / "cache" / "matmul.json"
+    [(machine, mode)] = json.loads(file.read_text()).items()
+    assert (mode, torch.__version__ in machine) == ("onednn", True)
+    for damaged in ("", "[]", json.dumps({machine: "no library"})):
+        file.write_text(damaged)
+        assert choose() == choose()
+    file.unlink()
+    assert choose() == choose()
+
+
+def test_where_nothing_can_be_kept_the_default_is_taken_without_a_race(race, monkeypatch, tmp_path):
+    choose, verdicts = race
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ELBOWROOM_CACHE", str(tmp_path / "file"))
+    assert [choose() for _ in range(3)] == ["default"] * 3
+    assert not verdicts
 
 
 def test_rounded_weights_follow_the_optimizer():

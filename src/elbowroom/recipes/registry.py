@@ -16,6 +16,8 @@ from elbowroom.registry import Registry
 from elbowroom.table_shape import resolve_table_likelihood
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from elbowroom.models.base import GenerativeModel
     from elbowroom.objectives import Term
 
@@ -49,14 +51,25 @@ class Recipe:
             raise ValueError(f"recipe {self.name}: {error}") from None
         self.arguments: dict[str, Argument] = own | inherited | own
 
-    def __call__(self, shape: tuple[int, ...], **arguments: Any) -> tuple[GenerativeModel, Term]:
+    def __call__(
+        self, shape: tuple[int, ...], *, seed: int | None = None, **arguments: Any
+    ) -> tuple[GenerativeModel, Term]:
         """Make model and objective for examples of this shape; ``model.recipe_call`` records the call.
+
+        Args:
+            shape: of an example.
+            seed: of the initial weights. Without it they are drawn as :func:`~elbowroom.seeding.weights_rng` says, so
+                that a program gives the same when it runs again.
+            **arguments: those of the recipe.
 
         Raises:
             ValueError: an argument is unknown, missing or invalid.
         """
         from elbowroom.models.base import RecipeCall
+        from elbowroom.seeding import weights_rng
 
+        if seed is not None and "seed" in self.arguments:
+            arguments, seed = arguments | {"seed": seed}, None
         for name in arguments:
             if name not in self.arguments:
                 raise errors.unknown_name(f"argument of {self.name}", name, self.arguments)
@@ -68,11 +81,12 @@ class Recipe:
                 shape, likelihood = resolve_table_likelihood(shape, given.get("likelihood"))
             if likelihood is not None:
                 given["likelihood"] = deprecation.current_likelihood(likelihood)
-            model, objective = self._build(shape if likelihood else tuple(shape), given)
+            with weights_rng(seed) as used_seed:
+                model, objective = self._build(shape if likelihood else tuple(shape), given)
         except ValueError as error:
             raise _RecipeError(self._describe_call(given), error) from error
         defaults = {name: argument.default for name, argument in self.arguments.items()}
-        model.recipe_call = RecipeCall(self.name, tuple(shape), defaults | given)
+        model.recipe_call = RecipeCall(self.name, tuple(shape), defaults | given, used_seed)
         return model, objective
 
     def _build(self, shape: tuple[int, ...], given: dict[str, Any]) -> tuple[GenerativeModel, Term]:
@@ -186,6 +200,29 @@ def find(name: str) -> Recipe:
         ValueError: there is none; the message has the nearest name.
     """
     return all_recipes().find(name)
+
+
+def seed_of_weights(model: Module) -> int | None:
+    """Return the seed that a recipe draws the very weights of this model from; ``None`` where there is none.
+
+    They are drawn again and compared, so that it does not claim what does not hold of weights that were trained,
+    loaded or changed since.
+
+    >>> import elbowroom as er
+    >>> model, _ = er.recipes.vae((1, 8, 8), seed=3)
+    >>> seed_of_weights(model)
+    3
+    """
+    from elbowroom.models.base import recipe_call_of
+    from elbowroom.serialization import named_tensors
+
+    call = recipe_call_of(model)
+    if call is None or call.seed is None:
+        return None
+    again, _ = find(call.recipe)(call.shape, seed=call.seed, **call.arguments)
+    drawn, own = named_tensors(again), named_tensors(model)
+    is_same = list(drawn) == list(own) and all(drawn[name].equal(tensor.cpu()) for name, tensor in own.items())
+    return call.seed if is_same else None
 
 
 def all_recipes() -> Registry[Recipe]:

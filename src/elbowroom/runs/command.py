@@ -6,12 +6,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import torch
-
 from elbowroom.argument import Argument
 from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.recipes import find
-from elbowroom.runs.settings import callback_settings, train_options
+from elbowroom.runs.settings import asked_arguments, callback_settings, train_options
 from elbowroom.table_shape import TABLE_LIKELIHOOD
 
 
@@ -49,7 +47,7 @@ def repeat_command(record: dict[str, Any]) -> RepeatCommand:
         words += ["--data", "…"]
     else:
         words += ["--data", data["source"]]
-        words += _data_flags(data["source"], data["arguments"])
+        words += _data_flags(data["source"], asked_arguments(data))
         caveats += [] if by_command else _data_caveats(data["arguments"], training["seed"])
     words += _changed_flags(_recipe_arguments(record), recipe.arguments)
     options, others = callback_settings(training["callbacks"])
@@ -57,19 +55,27 @@ def repeat_command(record: dict[str, Any]) -> RepeatCommand:
     caveats += [f"The callback {callback} was given in Python, and has no flag." for callback in others]
     if (default := _replaced_objective(record)) is not None:
         caveats.append(f"The objective was composed in Python: {record['objective']}, where the recipe's is {default}.")
-    if not by_command:
-        caveats.append(
-            "It was made in Python: the weights it began with depend on the seed set before the model was made."
-        )
+    caveats += _weights_caveats(record, by_command)
     return RepeatCommand(shlex.join(words).replace("'…'", "…"), caveats)
+
+
+def _weights_caveats(record: dict[str, Any], by_command: bool) -> list[str]:
+    """Return in sentences why the command begins with other weights."""
+    seed, weights_seed = record["training"]["seed"], record.get("weights_seed")
+    if by_command or weights_seed == seed:
+        return []
+    if "weights_seed" not in record:
+        return ["It was made in Python: the weights it began with depend on the seed set before the model was made."]
+    if weights_seed is None:
+        return ["The weights it began with are drawn from no seed: the model had been trained, loaded or changed."]
+    return [f"The weights were drawn with seed {weights_seed}, the training ran with {seed}; a command has one."]
 
 
 def _replaced_objective(record: dict[str, Any]) -> str | None:
     """Return the recipe's objective if the run had another."""
     if "objective" not in record:
         return None
-    with torch.random.fork_rng(devices=[]):
-        _, objective = find(record["recipe"])(tuple(record["shape"]), **record["arguments"])
+    _, objective = find(record["recipe"])(tuple(record["shape"]), seed=0, **record["arguments"])
     return None if repr(objective) == record["objective"] else repr(objective)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 from functools import cached_property
@@ -59,6 +60,8 @@ class Run:
         self.checkpoints = self.path / "checkpoints"
         self.best_weights = self.checkpoints / "best.safetensors"
         self._metrics_path = self.path / "metrics.jsonl"
+        #: The model that was trained in this process, if no recipe made it.
+        self.own_module: nn.Module | None = path.own_module if isinstance(path, Run) else None
 
     @classmethod
     def create(cls, path: str | Path, record: dict[str, Any]) -> Run:
@@ -174,8 +177,9 @@ class Run:
         record = self.record
         if record["recipe"] is None:
             raise ValueError(
-                f"{self.path} was trained on a model that no recipe made: build it as then, and read its weights with "
-                "elbowroom.serialization, or go on with resume(..., model=, objective=)"
+                f"{self.path} was trained on a model that no recipe made: in Python, build it as then and pass it as "
+                "model= (to evaluate, plot, write_report, audit, resume; or run.model(it)), the weights are loaded into "
+                "it"
             )
         recipe = find(record["recipe"])
         try:
@@ -184,11 +188,34 @@ class Run:
         except ValueError as error:
             raise ValueError(f"{self.path / 'recipe.json'}: {error}") from None
 
-    def model(self) -> GenerativeModel:
-        """Load the trained model, in evaluation mode, on the CPU."""
-        model = self.load_weights(self.build()[0])
+    def model(self, module: nn.Module | None = None) -> GenerativeModel:
+        """Load the trained model, in evaluation mode, on the CPU.
+
+        Args:
+            module: as for :meth:`module`; a VAE module of your own is adapted by what it returns
+                (:class:`~elbowroom.models.adapter.AdaptedModule`).
+
+        Raises:
+            ValueError: as for :meth:`module`; it does not return ``(reconstruction, mu, logvar)``.
+        """
+        from elbowroom.models.adapter import adapt
+
+        model = adapt(self.module(module), tuple(self.record["shape"]))
         model.is_initialized = True
         return model
+
+    def module(self, module: nn.Module | None = None) -> nn.Module:
+        """Load the trained model, which may be a module of your own, in evaluation mode, on the CPU.
+
+        Args:
+            module: as it was built, if no recipe built it: the weights are loaded into a copy. In the process that
+                trained it, it is known.
+
+        Raises:
+            ValueError: no recipe built it, and it is not given; the weights are damaged, or another model's.
+        """
+        given = self.own_module if module is None else module
+        return self.load_weights(self.build()[0] if given is None else _copy_to_cpu(given))
 
     def load_weights(self, module: ModuleT) -> ModuleT:
         """Load the trained weights into a model built as before; return it, in evaluation mode.
@@ -283,6 +310,14 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}{'' if self.weights_name == 'final' else f', {self.weights_name!r}'})"
+
+
+def _copy_to_cpu(module: ModuleT) -> ModuleT:
+    """Return a copy of a module; itself, where it keeps tensors of its last call, which cannot be copied."""
+    try:
+        return copy.deepcopy(module).cpu()
+    except RuntimeError:
+        return module
 
 
 def load(path: str | os.PathLike[str], weights: WeightsName | None = None) -> GenerativeModel:

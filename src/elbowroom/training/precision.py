@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import nn
+
+from elbowroom.data.cache import cache_dir, exclusive
+from elbowroom.serialization import atomic_path
 
 PRECISIONS = ("float32", "bf16")
 
@@ -25,7 +32,9 @@ def choose_matmul_mode(precision: str, device: torch.device, model: nn.Module) -
 
     For single precision on a CPU, the setting that would allow bf16 selects oneDNN; on CPUs without matrix units that
     still computes in full single precision, at up to twice the speed of the default library. So both are timed, and
-    its error is measured: where it rounds, or is not clearly faster, the default stays.
+    its error is measured: where it rounds, or is not clearly faster, the default stays. The two differ in the last
+    bit, so that the choice is made once for a machine and kept in the cache folder (``matmul.json``; without it, it is
+    made again): the same training gives the same weights whatever else the machine does.
 
     On a CPU bf16 is for matrix products alone, unless there are convolutions: their activations are large, and
     ``autocast`` halves them.
@@ -39,12 +48,49 @@ def choose_matmul_mode(precision: str, device: torch.device, model: nn.Module) -
         return "autocast" if precision == "bf16" else "default"
     if precision == "bf16":
         return "autocast" if any(isinstance(m, nn.Conv1d | nn.Conv2d) for m in model.modules()) else "bf16"
-    return "onednn" if _prefers_onednn() else "default"
+    return _remembered_mode(cache_dir() / "matmul.json")
 
 
 @functools.cache
+def _remembered_mode(file: Path) -> str:
+    """Return the mode that was chosen for this machine; it is chosen now if there is none.
+
+    Where it cannot be kept it is the default, as another process would measure otherwise.
+    """
+    machine = f"{_cpu_name()}, torch {torch.__version__}, float32 128x784 by 784x400"
+    if machine in (kept := _read_modes(file)):
+        return kept[machine]
+    try:
+        with exclusive(file):
+            kept = _read_modes(file)
+            kept.setdefault(machine, "onednn" if _prefers_onednn() else "default")
+            with atomic_path(file) as temporary:
+                temporary.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+            return kept[machine]
+    except OSError:
+        return "default"
+
+
+def _read_modes(file: Path) -> dict[str, str]:
+    """Read the modes that were chosen, by machine; none where the file is missing or damaged."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return {machine: mode for machine, mode in content.items() if mode in ("onednn", "default")}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _cpu_name() -> str:
+    """Return the model of the processor, or its architecture where the system does not tell."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
 def _prefers_onednn() -> bool:
-    """Whether oneDNN is exact and clearly faster: timed once a process, so that all its trainings compute alike."""
+    """Whether oneDNN is exact and clearly faster."""
     device = torch.device("cpu")
     generator = torch.Generator().manual_seed(0)
     a, b = torch.randn(128, 784, generator=generator), torch.randn(784, 400, generator=generator)
