@@ -88,7 +88,6 @@ def read_examples(run: Run, model: GenerativeModel, source: str | None, split: s
         data, split = load_like(source, run.record["data"], **({} if resize is None else {"resize": resize})), "train"
     if split not in data.splits:
         raise ValueError(f"{data.name} has no '{split}' split: choose from {', '.join(data.splits)}")
-    data = _match_channels(data, model.shape)
     if tuple(data.shape) != model.shape:
         have, want = ("x".join(map(str, s)) for s in (data.shape, model.shape))
         raise ValueError(
@@ -96,20 +95,6 @@ def read_examples(run: Run, model: GenerativeModel, source: str | None, split: s
         )
     check_range(model, data)
     return data, split
-
-
-def _match_channels(data: Data, shape: tuple[int, ...]) -> Data:
-    """Convert color images for a gray model by luminance (ITU-R 601), gray ones for a color model by repeating."""
-    from dataclasses import replace
-
-    from elbowroom.data import InMemorySplit
-
-    if len(data.shape) != 3 or len(shape) != 3 or {data.shape[0], shape[0]} != {1, 3}:
-        return data
-    first = data.train.first(sys.maxsize)
-    weights = first.x.new_tensor([0.299, 0.587, 0.114])[:, None, None]
-    x = (first.x * weights).sum(1, keepdim=True) if shape[0] == 1 else first.x.expand(-1, 3, -1, -1)
-    return replace(data, train=InMemorySplit(x, first.y), shape=(shape[0], *data.shape[1:]))
 
 
 def _shape_hint(source: str | None, shape: tuple[int, ...]) -> str:
@@ -134,7 +119,8 @@ def _fill_table(
     gaps = f"{int(batch.x.isnan().sum()):,} gaps filled with "
     if draws is None:
         filled = torch.cat([model.reconstruct(x, y) for x, y in iter_parts(batch)])
-        caption = captions.output_caption(False, captions.posterior_words(model, is_drawn=False))
+        latents = captions.posterior_words(model, is_drawn=False)
+        caption = captions.output_caption(False, latents, has_categories=True)
         output_files.save_rows(path, filled, run.record["data"], gaps + caption, known=known)
         return
     filled = torch.cat([impute(model, x, y, draws, gibbs_steps) for x, y in iter_parts(batch)], 1)

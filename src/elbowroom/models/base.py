@@ -123,6 +123,11 @@ class GenerativeModel(nn.Module, ABC):
         return True
 
     @property
+    def can_decode(self) -> bool:
+        """Whether latents can be decoded: not for a module of your own that has no way to."""
+        return True
+
+    @property
     def has_standard_prior(self) -> bool:
         """Whether the prior of the uppermost latent is the standard normal, which gives latents their unit."""
         return isinstance(self._modules.get("prior"), StandardNormal)
@@ -264,9 +269,7 @@ class GenerativeModel(nn.Module, ABC):
         with self._eval_mode(), nullcontext() if is_drawn else noise.zero_noise():
             return self.draw_or_mean(self.decode(z, c), is_drawn)
 
-    def sample_with_latents(
-        self, n: int = 1, c: Any = None, draw: bool | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def sample_with_latents(self, n: int = 1, c: Any = None, draw: bool | None = None) -> tuple[Tensor, Tensor]:
         """Return samples, as :meth:`sample` without ``z``, and their latents: (n, *shape) and (n, *latent_shape)."""
         c = as_labels(self, c, n)
         self._refuse_condition(c)

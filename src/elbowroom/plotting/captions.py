@@ -14,13 +14,14 @@ FROM_PRIOR = "z ~ p(z)"
 AS_GIVEN = "z as given"
 
 
-def values_words(is_drawn: bool) -> str:
+def values_words(is_drawn: bool, has_categories: bool = False) -> str:
     """Return what decoded examples are: draws from the likelihood, or its means.
 
-    >>> values_words(True), values_words(False)
-    ('draws from p(x|z)', 'means of p(x|z)')
+    >>> values_words(True), values_words(False), values_words(False, has_categories=True)
+    ('draws from p(x|z)', 'means of p(x|z)', 'means and most probable categories of p(x|z)')
     """
-    return f"{'draws from' if is_drawn else 'means of'} p(x|z)"
+    means = "means and most probable categories of" if has_categories else "means of"
+    return f"{'draws from' if is_drawn else means} p(x|z)"
 
 
 def sampler_words(name: str | None) -> str:
@@ -67,10 +68,10 @@ def join_caption(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def output_caption(is_drawn: bool, latents: str, *details: str) -> str:
+def output_caption(is_drawn: bool, latents: str, *details: str, has_categories: bool = False) -> str:
     """Return the caption of decoded examples: what they are, how their latents were chosen, and further details.
 
     >>> output_caption(True, FROM_PRIOR, "seed 0")
     'draws from p(x|z), z ~ p(z) · seed 0'
     """
-    return join_caption(f"{values_words(is_drawn)}, {latents}", *details)
+    return join_caption(f"{values_words(is_drawn, has_categories)}, {latents}", *details)

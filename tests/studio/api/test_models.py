@@ -174,4 +174,13 @@ def test_wrong_and_missing_conditions(client):
 def test_npz_files_need_no_pickle(client):
     answer = post(client, "sample", run="vae", n=2, format="npz")
     arrays = np.load(io.BytesIO(answer.content), allow_pickle=False)
-    assert {arrays[name].dtype.kind for name in arrays.files} == {"f"}
+    assert {name: arrays[name].dtype.kind for name in arrays.files} == {"x": "f", "z": "f", "caption": "U"}
+    assert str(arrays["caption"]) == "means of p(x|z), z ~ p(z) · seed 0"
+
+
+def test_samples_say_what_they_are(client):
+    means, draws = (ok_json(post(client, "sample", run="vae", n=2, draw=draw)) for draw in (None, True))
+    assert means["caption"] == "means of p(x|z), z ~ p(z) · seed 0"
+    assert draws["caption"] == "draws from p(x|z), z ~ p(z) · seed 0"
+    assert means["z"] == draws["z"]
+    assert means["pngs"] != draws["pngs"]

@@ -60,6 +60,7 @@ class DecodedLatents(msgspec.Struct):
     z: Annotated[Tensor, Meta(description="(n, latent)")]
     pngs: Pngs = UNSET
     x: Numbers = UNSET
+    caption: Annotated[str, Meta(description="what the examples are")] | UnsetType = UNSET
 
 
 class Examples(msgspec.Struct):

@@ -12,6 +12,7 @@ from msgspec import Meta
 from starlette.responses import Response
 from torch import Tensor
 
+from elbowroom.plotting import captions
 from elbowroom.plotting.latent_ranking import n_latents, ranked_dimensions
 from elbowroom.studio.api import inputs, snippets
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
@@ -21,6 +22,7 @@ from elbowroom.studio.services.loaded_model import RNG_LOCK, ConditionSpec, Load
 
 #: Samples in one request.
 MAX_SAMPLES = 256
+DRAW_DESCRIPTION = "draw from p(x|z), or take its mean; if left out, draws of rows and series, means of images"
 TEMPERATURE_DESCRIPTION = "1 is the prior itself, 0 its mean; in a hierarchy only the topmost latent is scaled"
 #: Draws from the prior for its statistics.
 NUM_PRIOR_DRAWS = 256
@@ -181,6 +183,7 @@ class SampleFields(RunFields):
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="seed of the random generator")] = 0
     temperature: Annotated[float, Meta(ge=0, le=10, description=TEMPERATURE_DESCRIPTION)] = 1.0
     c: Condition = None
+    draw: Annotated[bool | None, Meta(description=DRAW_DESCRIPTION)] = None
     format: Format = "json"
 
 
@@ -200,28 +203,41 @@ async def sample_snippets(request: ModelRequest[SampleFields]) -> Snippets:
         is_zero = isinstance(mean, float) or not bool(mean.any())
         condition = "" if c is None or loaded.can_cycle_classes else "model.condition(c)"
         lines.append(f"    z = {t} * z" if is_zero else f"    z = {t} * z + {1 - t} * model.prior({condition}).mean")
-    lines.append(f"    x = model.decode(z{argument}).mean")
+    is_drawn = loaded.model.samples_are_draws if fields.draw is None else fields.draw
+    lines.append(f"    x = model.decode(z{argument}).{'sample()' if is_drawn else 'mean'}")
     label_words = None if t != 1 else snippets.label_words(loaded, fields.c)
-    words = None if label_words is None else ["sample", "-n", str(fields.n), "--seed", str(fields.seed), *label_words]
+    draw_words = [] if is_drawn == loaded.model.samples_are_draws else ["--draw" if is_drawn else "--mean"]
+    options = ["-n", str(fields.n), "--seed", str(fields.seed), *draw_words]
+    words = None if label_words is None else ["sample", *options, *label_words]
     command = snippets.format_command(loaded, words, snippets.file_name("samples", fields.format))
     return command, snippets.format_python(loaded, lines)
 
 
 @endpoint("/api/sample", "POST", example={"n": 4, "seed": 0}, snippets=sample_snippets)
 async def sample(request: ModelRequest[SampleFields]) -> DecodedLatents | Response:
-    """Draw from the prior and decode."""
+    """Draw from the prior and decode: to draws from p(x|z), or to its means."""
     fields, loaded = request.fields, request.loaded
     inputs.check_format(fields.format, loaded)
     c = inputs.parse_conditions(loaded, fields.c, fields.n)
     x, z = await request.submit(
-        request.studio.store.quick_queue, lambda: draw_samples(loaded, fields.n, c, fields.seed, fields.temperature)
+        request.studio.store.quick_queue,
+        lambda: draw_samples(loaded, fields.n, c, fields.seed, fields.temperature, fields.draw),
     )
+    caption = _sample_caption(loaded, fields)
     if fields.format == "json":
-        return await asyncio.to_thread(lambda: DecodedLatents(z.flatten(1), **media.json_examples(x)))
-    return await asyncio.to_thread(media.file_response, fields.format, "samples", x, z=z, x=x, c=c)
+        return await asyncio.to_thread(lambda: DecodedLatents(z.flatten(1), caption=caption, **media.json_examples(x)))
+    return await asyncio.to_thread(media.file_response, fields.format, "samples", x, caption=caption, z=z, x=x, c=c)
 
 
-def draw_samples(loaded: LoadedModel, n: int, c: Tensor | None, seed: int, temperature: float) -> tuple[Tensor, Tensor]:
+def _sample_caption(loaded: LoadedModel, fields: SampleFields) -> str:
+    is_drawn = loaded.model.samples_are_draws if fields.draw is None else fields.draw
+    scaled = "" if fields.temperature == 1 else f"scaled by {fields.temperature:g} about the mean of p(z)"
+    return captions.output_caption(is_drawn, captions.FROM_PRIOR, scaled, f"seed {fields.seed}")
+
+
+def draw_samples(
+    loaded: LoadedModel, n: int, c: Tensor | None, seed: int, temperature: float, draw: bool | None = None
+) -> tuple[Tensor, Tensor]:
     """Draw n latents from the prior and decode them; returns x and z.
 
     A temperature t moves the draws towards the prior's mean m: (1 - t) m + t z. With t = 1 they are those of
@@ -234,7 +250,7 @@ def draw_samples(loaded: LoadedModel, n: int, c: Tensor | None, seed: int, tempe
         z = loaded.model.draw_prior(n, c)
         if temperature != 1:
             z = prior_mean(loaded, c) * (1 - temperature) + temperature * z
-        return loaded.model.decode(z, c).mean, z
+        return loaded.model.draw_or_mean(loaded.model.decode(z, c), draw), z
 
 
 def prior_mean(loaded: LoadedModel, c: Tensor | None) -> Tensor | float:

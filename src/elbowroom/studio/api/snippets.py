@@ -49,7 +49,8 @@ def latents_snippets(
 ) -> Snippets:
     """Return the snippets of decoded latents, which ``lines`` define."""
     c = inputs.parse_conditions(loaded, condition, len(z))
-    lines = [*lines, *condition_lines(c), f"x = model.sample(z=z{condition_argument(c)})"]
+    mean = ", draw=False" if loaded.model.samples_are_draws else ""
+    lines = [*lines, *condition_lines(c), f"x = model.sample(z=z{condition_argument(c)}{mean})"]
     command = format_command(loaded, decode_words(loaded, z, condition), name)
     return command, format_python(loaded, lines, imports)
 
@@ -58,7 +59,8 @@ def decode_words(loaded: LoadedModel, z: Tensor, condition: Any) -> list[str] | 
     """Return the command line's words that decode latents; None where it has none for the condition."""
     words = label_words(loaded, condition)
     latents = "; ".join(",".join(map(str, row)) for row in z.flatten(1).numpy())
-    return None if words is None else ["sample", f"--z={latents}", *words]
+    mean = ["--mean"] if loaded.model.samples_are_draws else []
+    return None if words is None else ["sample", f"--z={latents}", *mean, *words]
 
 
 def _reconstruct_words(request: ModelRequest[ExampleFields], batch: Batch) -> list[str] | None:
