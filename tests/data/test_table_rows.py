@@ -114,7 +114,7 @@ def test_record_from_before_has_numbers_with_seven_digits(tmp_path):
     record = {"columns": [{"name": "a", "kind": "number", "mean": 1.0, "sd": 3.0}]}
     write_table(tmp_path / "o.csv", torch.tensor([[1 / 9]]), record)
     assert read_text(tmp_path / "o.csv") == [["a"], ["1.333333"]]
-    with pytest.raises(ValueError, match="this model was not trained on a table.*ends in .npz"):
+    with pytest.raises(ValueError, match=r"this model was not trained on a table.*ends in .npz"):
         write_table(tmp_path / "o.csv", torch.zeros(1, 1), {})
 
 

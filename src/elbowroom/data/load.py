@@ -38,9 +38,10 @@ from elbowroom.data.readers.table import standardize_table
 from elbowroom.data.readers.table_cells import SourceCells, TableSource
 from elbowroom.data.readers.table_encoding import Column
 from elbowroom.data.sources.registry import read_object
+from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.dataset import DatasetSplit
 from elbowroom.data.splits.loader import LoaderSplit
-from elbowroom.data.splits.memory import Split
+from elbowroom.data.splits.memory import InMemorySplit, Split
 from elbowroom.deprecation import DATA_ARGUMENTS, renamed_arguments
 from elbowroom.table_shape import TableShape
 
@@ -313,7 +314,7 @@ def build_data(
         shape = TableShape((max(1, column.n_categories) for column in raw.columns), rows)
         protocol["columns"] = [column.record for column in raw.columns]
     if raw.table is not None:
-        protocol["table"] = raw.table.record(splits["train"].y)
+        protocol["table"] = raw.table.record(splits["train"])
     if raw.skipped:
         protocol["left_out"] = list(raw.skipped)
     protocol |= {key: list(names) for key, names in (("classes", raw.classes), ("attributes", raw.attributes)) if names}

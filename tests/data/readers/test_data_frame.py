@@ -102,7 +102,7 @@ def test_options_of_tables_are_for_data_frames_too():
     assert [(column.name, column.kind) for column in data.columns] == [("n", "category")]
     assert data.columns[0].categories == ("0", "1", "2", "3", "4")
     assert list(data.cells().columns) == ["id", "n", "kind"]
-    with pytest.raises(ValueError, match="row 0|'id' has 40 different texts in 40 rows, as ids"):
+    with pytest.raises(ValueError, match="'id' has 40 different texts in 40 rows, as ids"):
         load_data(frame, **WHOLE)
     with pytest.raises(ValueError, match="resize=9 is for images in files, and a DataFrame is none of them"):
         load_data(frame, resize=9)

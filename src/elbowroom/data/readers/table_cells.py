@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from elbowroom.data.readers.table_encoding import Cell, RawTable
 from elbowroom.data.splits.memory import InMemorySplit
@@ -63,12 +62,13 @@ class TableSource:
         rows = np.arange(len(split)) if split.source_rows is None else split.source_rows.cpu().numpy()
         return SourceCells({name: column.cells(rows) for name, column in table.columns.items()})
 
-    def record(self, labels: Tensor | None) -> dict[str, Any]:
+    def record(self, train: Any) -> dict[str, Any]:
         """Return as JSON what writing rows needs beside the encoding: the order of columns, constants, label.
 
         Args:
-            labels: of the training rows, class indices of which the shares are recorded; -1 is unknown.
+            train: the training rows; of their labels, where they are class indices, the shares are recorded.
         """
+        labels = train.y if isinstance(train, InMemorySplit) else None
         names = [name for name in self.tables["train"].columns if name not in self.left_out]
         record: dict[str, Any] = {"names": names, "label": self.label, "constants": dict(self.constants or {})}
         if labels is not None and labels.dim() == 1 and not labels.is_floating_point() and (labels >= 0).any():

@@ -77,7 +77,8 @@ class RawColumn:
     def _cell(self, value: Any) -> Cell:
         if self.date_format:
             return write_date(float(value), self.date_format)
-        return value.item() if isinstance(value, np.generic) else value
+        cell: Cell = value.item() if isinstance(value, np.generic) else value
+        return cell
 
 
 @dataclass(frozen=True)
