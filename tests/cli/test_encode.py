@@ -1,4 +1,4 @@
-"""Encode: latents with index, label and scores, as columns or arrays; and the path between two files."""
+"""Encode: latents with name, label and scores, as columns or arrays; and the path between two files."""
 
 import csv
 
@@ -22,7 +22,7 @@ def test_a_table_has_a_row_for_each_example(run, tmp_path, capsys):
     with encode(run, tmp_path / "z.csv", "--score", "elbo,reconstruction").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert (
-        "359 test examples of digits: index, label, z1, z2, score_elbo, score_reconstruction" in capsys.readouterr().out
+        "359 test examples of digits: name, label, z1, z2, score_elbo, score_reconstruction" in capsys.readouterr().out
     )
     digits = er.load_data("digits")
     batch = digits.test.first(400)
@@ -46,7 +46,7 @@ def test_files_of_ones_own_keep_their_names(run, tmp_path):
     for name in ("a", "b"):
         Image.fromarray(np.full((8, 8), 60, np.uint8)).save(tmp_path / f"{name}.png")
     with encode(run, tmp_path / "z.csv", "--data", str(tmp_path)).open(newline="") as file:
-        assert [row["file"] for row in csv.DictReader(file)] == ["a.png", "b.png"]
+        assert [row["name"] for row in csv.DictReader(file)] == ["a.png", "b.png"]
 
 
 @pytest.mark.parametrize(

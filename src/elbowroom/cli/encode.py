@@ -61,12 +61,12 @@ def encode(run: Run, source: str | None, split: str, out: str, seed: int, **sett
 
 
 def _describe_examples(data: Data, split: str, examples: Split) -> dict[str, list[Any]]:
-    """Return columns with the index, the name and the label of each example, as far as there are some."""
+    """Return columns with the name and the label of each example: its file, or its row in the source."""
     batches = [(batch.index.tolist(), batch.y) for batch in examples.batches(1024)]
-    columns: dict[str, list[Any]] = {"index": [i for index, _ in batches for i in index]}
     names = data.names(split)
-    if names is not None:
-        columns["file"] = names
+    columns: dict[str, list[Any]] = {
+        "name": [str(i) for index, _ in batches for i in index] if names is None else names
+    }
     labels = [row for _, y in batches if y is not None for row in y.tolist()]
     if labels and isinstance(labels[0], list):
         attributes = data.attributes or tuple(f"attribute{i}" for i in range(1, len(labels[0]) + 1))
