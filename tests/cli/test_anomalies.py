@@ -91,3 +91,22 @@ def test_the_command_has_one_line_errors(run, arguments, message, capsys, tmp_pa
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_scores_of_images_in_files_name_the_files(run, digits, tmp_path, monkeypatch):
+    """Images in colour, for a model of gray ones, and pages of a file."""
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    pages = [Image.fromarray(x).convert("RGB") for x in (digits.test.x[:12, 0]).numpy()]
+    for i, page in enumerate(pages[:9]):
+        page.save(tmp_path / "photos" / f"{i}.png")
+    pages[9].save(tmp_path / "photos" / "scan.tif", save_all=True, append_images=pages[10:])
+    assert main(["anomalies", str(run.path), "--data", "photos", "--out", "s.csv", "--score", "elbo"]) == 0
+    rows = list(csv.DictReader((tmp_path / "s.csv").read_text(encoding="utf-8").splitlines()))
+    others = [row for row in rows if row["set"] == "other"]
+    assert [row["file"] for row in others] == [*(f"{i}.png" for i in range(9)), *(f"scan.tif#{i}" for i in (1, 2, 3))]
+    assert {row["file"] for row in rows if row["set"] != "other"} == {""}
+    scores = er.anomaly_scores(run, digits.test, "elbo")[:12]
+    np.testing.assert_allclose([float(row["elbo"]) for row in others], scores, rtol=1e-4)

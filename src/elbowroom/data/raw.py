@@ -45,6 +45,7 @@ class RawDataset:
         has_fixed_encoding: the encoding of the columns was given and stays as it is.
         attributes: the names of labels of several columns.
         skipped: the names of what could not be read.
+        row_names: what each row of the source is called, as the file of an image; of all its splits, by ``source_rows``.
         table: the cells of a table as they were written.
     """
 
@@ -63,6 +64,7 @@ class RawDataset:
     has_fixed_encoding: bool = False
     attributes: tuple[str, ...] | None = None
     skipped: tuple[str, ...] = ()
+    row_names: tuple[str, ...] | None = None
     table: TableSource | None = None
 
 

@@ -103,4 +103,5 @@ def build_raw_dataset(
         preprocessing="; ".join(filter(None, [*images.metadata.notes, options.crop_resize.description])),
         content_hash=images.metadata.digest if images.pixels.nbytes > PARTIAL_HASH_BYTES else None,
         skipped=tuple(images.metadata.errors),
+        row_names=tuple(images.metadata.names),
     )

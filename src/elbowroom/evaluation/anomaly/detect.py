@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elbowroom import __version__, errors
 from elbowroom.data import Data, Split, datasets, freeze, load_coded, load_like
@@ -16,12 +16,11 @@ from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.anomaly.results import Anomalies, ScoreResult
 from elbowroom.evaluation.anomaly.scores import SCORES, as_split, compute_scores, defined_scores
 from elbowroom.evaluation.compatibility import describe_likelihood
-from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 
 
 def anomalies(
-    run: Run | str | Path | GenerativeModel,
+    run: Run | str | Path | nn.Module,
     other: Any = None,
     *,
     score: str | Iterable[str] = "all",
@@ -74,7 +73,8 @@ def anomalies(
         normal_split = freeze(_get_split(reference.data, split), seed)
         names = _select_scores(score, defined_scores(reference, normal_split))
         normal_scores = compute_scores(reference, normal_split, names, batch_size)
-        other_split, other_protocol = (None, None) if other is None else _load_other(reference, other, split, resize)
+        loaded = (None, None, None) if other is None else _load_other(reference, other, split, resize)
+        other_split, other_protocol, other_files = loaded
         other_scores = {} if other_split is None else compute_scores(reference, other_split, names, batch_size)
         heatmaps = {"normal": _top_heatmaps(reference, normal_split, normal_scores[names[-1]], maps)} if maps else {}
         if maps and other_split is not None:
@@ -83,7 +83,7 @@ def anomalies(
     half = order[: len(normal_split) // 2].sort().values
     results = {name: ScoreResult(normal_scores[name], other_scores.get(name), half, level) for name in names}
     protocol = {
-        "model": type(run).__name__ if isinstance(run, GenerativeModel) else str(Run(run)),
+        "model": type(run).__name__ if isinstance(run, nn.Module) else str(Run(run)),
         "normal": reference.data.protocol,
         "split": split,
         "other": other_protocol,
@@ -96,7 +96,8 @@ def anomalies(
         "likelihood": describe_likelihood(reference.model, reference.data),
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
-    return Anomalies(results, protocol, heatmaps)
+    files = {"normal": _file_names(reference.data, split), "other": other_files}
+    return Anomalies(results, protocol, heatmaps, {name: names for name, names in files.items() if names})
 
 
 def _select_scores(score: str | Iterable[str], available: list[str]) -> list[str]:
@@ -118,22 +119,24 @@ def _top_heatmaps(reference: Reference, split: Split, scores: Tensor, count: int
 
 def _load_other(
     reference: Reference, other: Any, split: str, resize: int | tuple[int, int] | None
-) -> tuple[Split, Any]:
-    """Load the other examples, preprocessed as the normal ones, with their protocol (``None`` for a split)."""
+) -> tuple[Split, Any, list[str] | None]:
+    """Load the other examples, preprocessed as the normal ones, with their protocol (``None`` for a split) and files."""
     if hasattr(other, "batches"):
-        return as_split(reference, other), None
+        return as_split(reference, other), None, None
     assert reference.protocol is not None
     if isinstance(other, Data):
-        data = load_coded(other, reference.protocol)
-        chosen = _get_split(data, split)
+        data, name = load_coded(other, reference.protocol), split
     elif isinstance(other, str) and other in (entry.name for entry in datasets()):
         # A named data set has its own splits.
-        data = load_like(other, reference.protocol, validation=None, test=None)
-        chosen = _get_split(data, split)
+        data, name = load_like(other, reference.protocol, validation=None, test=None), split
     else:
-        data = load_like(other, reference.protocol, **({} if resize is None else {"resize": resize}))
-        chosen = data.train
-    return as_split(reference, chosen), data.protocol
+        data, name = load_like(other, reference.protocol, **({} if resize is None else {"resize": resize})), "train"
+    return as_split(reference, _get_split(data, name)), data.protocol, _file_names(data, name)
+
+
+def _file_names(data: Data, split: str) -> list[str] | None:
+    """Return the image file that each example of a split is from; None where they are not from such files."""
+    return data.names(split) if split in data.row_names else None
 
 
 def _get_split(data: Data, name: str) -> Split:

@@ -71,12 +71,17 @@ class Anomalies(Mapping[str, dict[str, Metric]]):
         results: the scores of every example, by the score's name.
         protocol: model, data, level, samples, seed, versions.
         heatmaps: of the most anomalous examples of each set (``normal``, ``other``); empty without ``maps``.
+        files: the image files of the examples of each set that is from such files.
     """
 
     def __init__(
-        self, results: dict[str, ScoreResult], protocol: dict[str, Any], heatmaps: dict[str, Heatmaps] | None = None
+        self,
+        results: dict[str, ScoreResult],
+        protocol: dict[str, Any],
+        heatmaps: dict[str, Heatmaps] | None = None,
+        files: dict[str, list[str]] | None = None,
     ) -> None:
-        self.results, self.protocol, self.heatmaps = results, protocol, heatmaps or {}
+        self.results, self.protocol, self.heatmaps, self.files = results, protocol, heatmaps or {}, files or {}
         self._metrics = {name: result.metrics() for name, result in results.items()}
 
     def __getitem__(self, name: str) -> dict[str, Metric]:
@@ -112,7 +117,8 @@ class Anomalies(Mapping[str, dict[str, Metric]]):
     def to_columns(self) -> dict[str, list[Any]]:
         """Return one row per example as columns: ``set``, ``index``, and for each score its value and p-value (``_p``).
 
-        Examples that the detectors are calibrated on have no p-value (NaN).
+        Images from files have a column ``file``, which is empty for examples that are from none. Examples that the
+        detectors are calibrated on have no p-value (NaN).
         """
         first = next(iter(self.results.values()))
         n, m = len(first.normal), 0 if first.other is None else len(first.other)
@@ -120,6 +126,8 @@ class Anomalies(Mapping[str, dict[str, Metric]]):
         for i in first.calibration_index.tolist():
             sets[i] = "calibration"
         columns: dict[str, list[Any]] = {"set": sets, "index": [*range(n), *range(m)]}
+        if self.files:
+            columns["file"] = self.files.get("normal", [""] * n) + self.files.get("other", [""] * m)
         for name, result in self.results.items():
             values = result.normal if result.other is None else torch.cat([result.normal, result.other])
             p = result.detector.p_values(values)
