@@ -175,6 +175,12 @@ def apply_preset(ctx: click.Context, _: click.Parameter, name: str | None) -> No
     ctx.default_map = PRESETS[name or "classic"] | dict(ctx.default_map or {})
 
 
+def apply_quiet(ctx: click.Context, _: click.Parameter, is_quiet: bool) -> None:
+    """Show no progress."""
+    if is_quiet:
+        ctx.default_map = dict(ctx.default_map or {}) | {"progress": False}
+
+
 def apply_config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:
     """Take the defaults of the other options from a TOML file, whose fields are named as the options are."""
     if path is None:

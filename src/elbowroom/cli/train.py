@@ -32,6 +32,14 @@ _OTHER_OPTIONS = (
         help="classic; or fast: 4 epochs with a one-cycle schedule, about as good as 10 of the classic",
     ),
     click.Option(
+        ["-q", "--quiet"],
+        is_flag=True,
+        expose_value=False,
+        callback=options.apply_quiet,
+        is_eager=True,
+        help="show no progress: --no-progress",
+    ),
+    click.Option(
         ["--config"],
         is_eager=True,
         expose_value=False,
@@ -78,6 +86,7 @@ def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
 
     from elbowroom import distributed
     from elbowroom.data import DataConfig, load_data
+    from elbowroom.training.interrupts import hold_signals
     from elbowroom.workbench.callback_registry import from_record
     from elbowroom.workbench.fit import fit
 
@@ -90,7 +99,8 @@ def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
     torch.manual_seed(flag_values["seed"])
     callbacks = from_record(callback_records(flag_values))
     config = config_from(TrainConfig, flag_values)
-    return fit(*recipe(data.shape, **arguments), data, config, out=flag_values["out"], callbacks=callbacks)
+    with hold_signals():
+        return fit(*recipe(data.shape, **arguments), data, config, out=flag_values["out"], callbacks=callbacks)
 
 
 def print_report(run: Any) -> None:
@@ -123,8 +133,10 @@ def print_report(run: Any) -> None:
 def resume(run: str, device: str | None) -> None:
     """Continue a run from its last checkpoint."""
     from elbowroom import distributed
+    from elbowroom.training.interrupts import hold_signals
     from elbowroom.workbench import fit as training
 
-    resumed = training.resume(run, device=device)
+    with hold_signals():
+        resumed = training.resume(run, device=device)
     if distributed.is_main_process():
         print_report(resumed)
