@@ -104,6 +104,43 @@ def test_sigterm_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path):
     assert er.Run(path).metrics()[-1]["reason"] == "terminated"
 
 
+#: A program that trains, and what it does about signals itself.
+PROGRAM = """
+import signal, sys, elbowroom as er
+{handler}
+data = er.load_data("digits")
+model, objective = er.recipes.vae(data.shape, latent=2, hidden=(8,))
+er.fit(model, objective, data, epochs=100000, out=sys.argv[1], device="cpu", report=False)
+print("went on")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "handler", "code", "words"),
+    [
+        (signal.SIGTERM, "", -signal.SIGTERM, ""),
+        (signal.SIGINT, "", -signal.SIGINT, "KeyboardInterrupt"),
+        (signal.SIGTERM, "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))", 7, ""),
+        (signal.SIGTERM, "signal.signal(signal.SIGTERM, lambda *_: print('noted'))", 0, "noted\nwent on"),
+    ],
+    ids=["terminate", "interrupt", "exits by a handler", "goes on after a handler"],
+)
+def test_a_signal_to_a_program_does_what_it_would_have_once_all_is_saved(tmp_path, number, handler, code, words):
+    path = tmp_path / "run"
+    program = [sys.executable, "-c", PROGRAM.format(handler=handler), str(path)]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (path / "recipe.json").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    assert words in out + err
+    end = er.Run(path).metrics()[-1]
+    assert end["reason"] == ("interrupted" if number == signal.SIGINT else "terminated")
+    assert checkpoint.list_checkpoints(er.Run(path))[0].name.startswith(f"{end['step']:012d}")
+
+
 def test_a_full_disk_stops_with_a_message_and_a_whole_checkpoint(tmp_path):
     """A limit on the size of files stands for the disk: the second checkpoint does not fit."""
 

@@ -114,6 +114,7 @@ def multi_value_option(option: click.Option) -> click.Option:
 def run_sweep(recipe: Recipe, out: str | None, dry_run: bool, **values: Any) -> None:
     """Plan the grid, train it, and print how it ended."""
     from elbowroom.sweeps import parameter_grid, plan, sweep
+    from elbowroom.training.interrupts import hold_signals
 
     axes: dict[str, tuple[Any, ...]] = {"recipe": (recipe.name,)}
     axes |= {name: (value,) if name in SINGLE_VALUE_OPTIONS else value or (None,) for name, value in values.items()}
@@ -123,7 +124,8 @@ def run_sweep(recipe: Recipe, out: str | None, dry_run: bool, **values: Any) -> 
     if dry_run:
         _print_grid(plan(parameter_grid(axes), out, defaults), out)
         return
-    points = sweep(_train_point, axes, out, click.echo, defaults)
+    with hold_signals():
+        points = sweep(_train_point, axes, out, click.echo, defaults)
     failed = [point for point in points if point.state == "failed"]
     stopped = points[-1].run.state
     finished = sum(point.is_done for point in points)

@@ -77,7 +77,8 @@ def sweep(
         defaults: the values of settings that an earlier version, which began the sweep, did not have.
 
     Returns:
-        The points in order; if the sweep was stopped by Ctrl-C or a signal, those up to the interrupted one.
+        The points in order; if a callback interrupted a training, those up to that one. A signal that stops it is let
+        through once the point is saved, as :func:`~elbowroom.fit` does.
 
     Raises:
         ValueError: a setting has no values, or the folder cannot be used.

@@ -7,13 +7,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from elbowroom import distributed
 from elbowroom.runs.run import Run
-from elbowroom.training.state import STOP, State
+from elbowroom.training.state import SIGNAL, STOP, State
 
 #: Error numbers of a full disk, a used-up quota, a read-only directory.
 _UNWRITABLE_ERRNOS = (
@@ -65,21 +66,47 @@ def explain_io_errors(run: Run) -> Iterator[None]:
 
 @contextmanager
 def handle_signals(state: State) -> Iterator[None]:
-    """Stop the training after the current step on SIGINT or SIGTERM; a second signal ends the process."""
+    """Stop the training after the current step on SIGINT or SIGTERM; a second signal does what it would have done.
+
+    A signal that the program ignores, as SIGINT in a shell's background, is ignored here too.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, _: Any) -> None:
-        state[STOP] = "interrupted" if number == signal.SIGINT else "terminated"
+        state[STOP], state[SIGNAL] = "interrupted" if number == signal.SIGINT else "terminated", number
         signal.signal(number, previous[number])
 
-    previous: dict[int, Any] = {int(sign): signal.signal(sign, stop) for sign in (signal.SIGINT, signal.SIGTERM)}
+    handled = [sign for sign in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(sign) is not signal.SIG_IGN]
+    previous: dict[int, Any] = {int(sign): signal.signal(sign, stop) for sign in handled}
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+_is_held: ContextVar[bool] = ContextVar("is_held", default=False)
+
+
+@contextmanager
+def hold_signals() -> Iterator[None]:
+    """Let a training inside that a signal has stopped return: for a program that ends by itself, as the commands do."""
+    token = _is_held.set(True)
+    try:
+        yield
+    finally:
+        _is_held.reset(token)
+
+
+def deliver_signal(state: State) -> None:
+    """Let the signal that stopped the training, now that all is saved, do what it would have done without it.
+
+    SIGINT raises KeyboardInterrupt and SIGTERM ends the process, where the program has no handlers of its own.
+    """
+    if SIGNAL in state and not _is_held.get():
+        signal.raise_signal(state[SIGNAL])
 
 
 def sync_stop(state: State) -> None:

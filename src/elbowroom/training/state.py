@@ -101,6 +101,8 @@ METRICS: StateKey[dict[str, dict[str, float]]] = state_key("metrics")
 AVERAGE: StateKey[dict[str, Tensor]] = state_key("average")
 #: The newest row of metrics.jsonl.
 ROW: StateKey[dict[str, Any]] = state_key("row")
+#: The number of the signal that stops the training, if one does.
+SIGNAL: StateKey[int] = state_key("signal")
 #: The reason to stop before the end; empty while there is none. A callback may write it.
 STOP: StateKey[str] = state_key("stop")
 

@@ -26,6 +26,7 @@ from elbowroom.training.callbacks.progress import ProgressBar
 from elbowroom.training.callbacks.selection import BestWeights, EarlyStopping
 from elbowroom.training.freezing import freeze_parameters, frozen_names
 from elbowroom.training.initialization import initialize_from_data
+from elbowroom.training.interrupts import deliver_signal
 from elbowroom.training.loop import train
 from elbowroom.training.optimizers import make_optimizer as make_optimizer
 from elbowroom.training.precision import choose_matmul_mode
@@ -187,8 +188,10 @@ def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> R
     remember_data(state[MODEL], state[DATA].protocol)
     progress = ProgressBar(is_shown=training.get("progress", True))
     run = train(state, training, [*default_callbacks(own), progress, *own])
+    run.own_module = state[MODEL] if run.record["recipe"] is None else None
     if training["report"]:
         write_final_report(state)
+    deliver_signal(state)
     return run
 
 
