@@ -45,7 +45,7 @@ class RawDataset:
         has_fixed_encoding: the encoding of the columns was given and stays as it is.
         attributes: the names of labels of several columns.
         skipped: the names of what could not be read.
-        row_names: what each row of the source is called, as the file of an image; of all its splits, by ``source_rows``.
+        row_names: what each row of the source is called, as the file of an image; ``source_rows`` of splits are such.
         table: the cells of a table as they were written.
     """
 

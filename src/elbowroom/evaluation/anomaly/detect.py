@@ -120,7 +120,7 @@ def _top_heatmaps(reference: Reference, split: Split, scores: Tensor, count: int
 def _load_other(
     reference: Reference, other: Any, split: str, resize: int | tuple[int, int] | None
 ) -> tuple[Split, Any, list[str] | None]:
-    """Load the other examples, preprocessed as the normal ones, with their protocol (``None`` for a split) and files."""
+    """Load the other examples, preprocessed as the normal ones, with their protocol (None for a split) and files."""
     if hasattr(other, "batches"):
         return as_split(reference, other), None, None
     assert reference.protocol is not None
