@@ -48,6 +48,11 @@ def titles(findings, at_least="warning"):
     return {finding.title for finding in findings if finding.severity in severities}
 
 
+def causes(findings, at_least="warning"):
+    """The titles of the findings that no other explains."""
+    return titles([finding for finding in findings if not finding.cause], at_least)
+
+
 def get_finding(findings, title):
     (finding,) = (finding for finding in findings if finding.title == title)
     return finding

@@ -1,5 +1,7 @@
 """Diagnoses of the data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ import torch
 import elbowroom as er
 from elbowroom.doctor import examine
 from elbowroom.doctor.duplicates import find_duplicates
+from elbowroom.doctor.evidence import Evidence
+from elbowroom.doctor.examine import diagnose
 from tests.doctor.runs import get_finding, make, train
 
 
@@ -23,7 +27,7 @@ def test_validation_split_that_is_the_training_split(digits, tmp_path):
 
 def test_near_duplicates(digits):
     noisy = digits.train.x[:200].float() / 255 + 0.001 * torch.randn(200, 1, 8, 8)
-    data = er.load_data(digits.train.x.numpy(), validation=noisy.numpy())
+    data = er.load_data(digits.train.x.float().numpy() / 255, validation=noisy.numpy())
     duplicates = find_duplicates(data.validation, data.train)
     assert (duplicates.exact, duplicates.near) == (0, 1)
     assert duplicates.excess_share == 1
@@ -44,11 +48,10 @@ def test_duplicates_in_a_small_space_are_no_leak(shape):
 
 
 def test_values_out_of_range(digits, tmp_path):
-    """Only the first batch of a stream is checked when it is read, so the doctor finds the later ones."""
+    """A stream may give other values than those that were looked at before the training."""
+    run = train(digits, tmp_path / "run", *make(), steps=20, watch=())
     x = digits.train.first(320).x
-    batches = [x[:64], *(255 * part for part in x[64:].split(64))]
-    data = er.load_data(batches, validation=0, test=0)
-    run = train(data, tmp_path / "run", *make(), steps=20, watch=())
-    finding = get_finding(examine(run, data), "data out of range")
+    later = replace(digits, train=er.data.InMemorySplit(torch.cat((x[:64], 255 * x[64:]))), validation=None, test=None)
+    finding = get_finding(diagnose(Evidence(run, later)), "data out of range")
     assert finding.severity == "fault"
     assert "lie outside [0, 1], the range of Bernoulli: they go from 0 to 255" in finding.evidence

@@ -24,17 +24,29 @@ def light_kl_loss(output, x):
     return F.binary_cross_entropy(output[0], x.flatten(1), reduction="sum") + kl(*output[1:]) / 64
 
 
+def forget_loss(run):
+    """Leave out of the metrics what runs of older versions do not have."""
+    rows = run.metrics()
+    run.rewind(-1)
+    for row in rows:
+        run.log({name: value for name, value in row.items() if name not in ("loss", "outputs", "noise")
+                 or (name == "loss" and row.get("event") != "look")})  # fmt: skip
+
+
 def test_averaged_custom_loss(digits, tmp_path):
     run = train(digits, tmp_path / "run", VAEModule(), er.Loss(averaged_loss, reduction="mean"))
-    # From the metrics alone it looks averaged; with the module it is certain.
+    # The gradients of the loss are in the metrics.
+    assert get_finding(examine(run), "reconstruction averaged").severity == "fault"
+    assert "a model that no recipe made" in examine(run).skip_reasons["posterior collapse"]
+    assert [row["title"] for row in events(run, "finding")] == ["reconstruction averaged", "posterior collapse"]
+    forget_loss(run)
+    # Without them it looks averaged; with the module it is certain.
     assert get_finding(examine(run), "reconstruction averaged").severity == "warning"
     assert "the first loss is 0." in get_finding(examine(run), "reconstruction averaged").evidence
-    assert "a model that no recipe made" in examine(run).skip_reasons["posterior collapse"]
     findings = examine(run, model=VAEModule())
     assert get_finding(findings, "reconstruction averaged").severity == "fault"
     assert "the loss as cross-entropy" in get_finding(findings, "reconstruction averaged").evidence
-    assert get_finding(findings, "posterior collapse").severity == "fault"
-    assert {row["title"] for row in events(run, "finding")} == {"posterior collapse"}
+    assert get_finding(findings, "posterior collapse").cause == "reconstruction averaged"
 
 
 def test_custom_loss_with_a_light_kl(digits, tmp_path):

@@ -7,7 +7,7 @@ import elbowroom as er
 from elbowroom.doctor import examine
 from elbowroom.doctor.loss_weights import weights_from_objective, weights_from_rows
 from elbowroom.doctor.registry import NotApplicableError
-from tests.doctor.runs import get_finding, make, titles, train
+from tests.doctor.runs import causes, get_finding, make, train
 
 
 def test_averaged_reconstruction(digits, tmp_path):
@@ -16,7 +16,7 @@ def test_averaged_reconstruction(digits, tmp_path):
     finding = get_finding(findings, "reconstruction averaged")
     assert finding.severity == "fault"
     assert "the loss has 1/64 of the reconstruction and 1 of the KL" in finding.evidence
-    assert titles(findings) == {"reconstruction averaged"}
+    assert causes(findings) == {"reconstruction averaged"}
 
 
 @pytest.mark.parametrize(

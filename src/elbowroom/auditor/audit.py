@@ -31,6 +31,7 @@ def audit(
     subject: Run | str | Path | nn.Module,
     data: Data | Any = None,
     *,
+    model: nn.Module | None = None,
     log_likelihood: LikelihoodFunction | None = None,
     log_px: ConditionalLikelihood | None = None,
 ) -> Audit:
@@ -43,6 +44,7 @@ def audit(
     Args:
         subject: a run, its directory, a model, or any module that returns ``(reconstruction, mu, logvar)``.
         data: examples, if not those of the run: a tensor (N, *shape), or anything :func:`load_data` takes.
+        model: of a run, as it was built, if no recipe built it; the run's weights are loaded into it.
         log_likelihood: ``(module, x)`` or ``(module, x, k)`` to the reported value of each example, (B,), nats, higher
             is better; with k, a bound of k samples. Default: for an elbowroom model the importance bound of
             ``evaluate``, for any other module minus the cross-entropy minus the KL.
@@ -61,7 +63,7 @@ def audit(
     >>> result.passed, result["p(x|z) adds up to one"].passed
     (True, True)
     """
-    module, name = _load_module(subject)
+    module, name = _load_module(subject, model)
     x, c = _load_examples(subject, module, data)
     with preserve_state(module):
         claim = build_claim(module, x, c, log_likelihood, log_px)
@@ -83,18 +85,18 @@ def _run_check(check: Check, claim: Claim) -> Outcome:
         return Outcome(check.name, None, f"the module raised an error on the input of this check: {first_line}")
 
 
-def _load_module(subject: Run | str | Path | nn.Module) -> tuple[nn.Module, str]:
+def _load_module(subject: Run | str | Path | nn.Module, model: nn.Module | None) -> tuple[nn.Module, str]:
     if isinstance(subject, nn.Module):
         call = recipe_call_of(subject)
         return subject, f"recipe {call.recipe}" if call else type(subject).__name__
     run = Run(subject)
-    return run.model(), str(run.path)
+    return run.module(model), str(run.path)
 
 
 def _load_examples(subject: Any, module: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:
     """Return a batch of examples on the module's device, with labels if the data has them; noise for a model alone."""
     device = module_device(module)
-    if isinstance(data, Tensor):
+    if isinstance(data, Tensor) and data.is_floating_point():
         return data[:N_EXAMPLES].float().to(device), None
     if data is None and isinstance(subject, nn.Module):
         if not isinstance(module, GenerativeModel):

@@ -42,6 +42,9 @@ class RngOverride(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.sample_normals, self.n_calls = sample_normals, 0
         self.unhandled_calls: set[str] = set()
 
+    def note_call(self, name: str, out: Any) -> None:
+        """Take note of a random call, by its name, and of its result."""
+
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
@@ -49,6 +52,7 @@ class RngOverride(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if torch.Tag.nondeterministic_seeded not in function.tags:
             return out
         self.n_calls += 1
+        self.note_call(str(function.overloadpacket).removeprefix("aten."), out)
         if self.n_calls > MAX_RANDOM_CALLS:
             raise EndlessSamplingError(
                 f"it drew random numbers more than {MAX_RANDOM_CALLS:,} times for one batch, as a rejection sampler may"

@@ -16,6 +16,7 @@ from elbowroom.auditor.isolation import eval_mode, module_device, preserve_rng
 from elbowroom.data import Batch, Data, Split, freeze
 from elbowroom.deprecation import warn_renamed
 from elbowroom.doctor import loss_weights
+from elbowroom.doctor.loss_gradients import LossForm
 from elbowroom.doctor.loss_weights import LossWeights
 from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.doctor.snapshot import Snapshot, take_snapshot
@@ -45,6 +46,7 @@ class Evidence:
         model: as it was built, if no recipe built it.
         objective: as it was built, if no recipe built it.
         snapshots: those of a training in progress; by default those in the metrics and one of the final model.
+        has_ended: whether a training in progress is at its end; by default as the metrics say.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Evidence:
         model: nn.Module | None = None,
         objective: Term | None = None,
         snapshots: list[Snapshot] | None = None,
+        has_ended: bool | None = None,
     ) -> None:
         self.view, self._objective, self._snapshots = RunView(run, data, model), objective, snapshots
+        self._has_ended = has_ended
 
     @property
     def run(self) -> Run:
@@ -88,6 +92,14 @@ class Evidence:
         return max((row["step"] for row in self.metric_rows), default=0)
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the training has come to its end, and not to an interruption."""
+        if self._has_ended is not None:
+            return self._has_ended
+        reason = self.metric_rows[-1].get("reason") if self.metric_rows else None
+        return reason not in (None, "interrupted", "terminated")
+
+    @property
     def n_values(self) -> int:
         """The number of values of an example."""
         return math.prod(self.view.shape)
@@ -104,6 +116,14 @@ class Evidence:
         if given is None or self._snapshots is not None:
             return _require(lambda: self.view.module)
         return _require(lambda: self.run.load_weights(given))
+
+    @property
+    def has_elbowroom_model(self) -> bool:
+        """Whether it is known to be an elbowroom model."""
+        try:
+            return isinstance(self.model, GenerativeModel)
+        except NotApplicableError:
+            return False
 
     @property
     def elbowroom_model(self) -> GenerativeModel:
@@ -170,8 +190,18 @@ class Evidence:
             if not self.draw.is_probabilistic:
                 raise NotApplicableError("a point posterior or no prior: there is no KL")
             return loss_weights.weights_from_objective(objective, self.draw)
+        if (form := self.loss_form) is not None and form.error and form.kl is not None:
+            source = f"gradients of the loss as {form.error}" + (" and KL" if form.kl else " alone")
+            return LossWeights(form.reconstruction, form.kl, source)
         rows = [row for row in self.metric_rows if "split" in row and "reconstruction" in row]
         return loss_weights.weights_from_rows(rows) if rows else self._search_loss_weights()
+
+    @property
+    def loss_form(self) -> LossForm | None:
+        """What the custom loss of a module is made of, as the last snapshot of its training has it."""
+        rows = [row for row in self.metric_rows if row.get("event") == "look" and row.get("loss")]
+        found = self._snapshots[-1].loss if self._snapshots else rows[-1]["loss"] if rows else None
+        return None if found is None else LossForm(**found)
 
     def _search_loss_weights(self) -> LossWeights:
         """Return the weights with which the module's output gives the last validation loss."""

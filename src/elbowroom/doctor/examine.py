@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ from torch import nn
 
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding, Findings
-from elbowroom.doctor.registry import DIAGNOSES, NotApplicableError
+from elbowroom.doctor.registry import DIAGNOSES, Diagnosis, NotApplicableError
 from elbowroom.runs.run import Run
 
 
 def examine(run: Run | str | Path, data: Any = None, model: nn.Module | None = None) -> Findings:
-    """Look for every known problem in a run.
+    """Look for every known problem in a run, causes before their consequences.
 
     Args:
         run: the run, or its directory.
@@ -22,8 +23,8 @@ def examine(run: Run | str | Path, data: Any = None, model: nn.Module | None = N
         model: the module as it was built, if no recipe built it; the weights of the run are loaded into it.
 
     Returns:
-        The findings, the most severe first: a list, with the ``performed_names`` of the diagnoses that ran and the
-        ``skip_reasons`` of the others.
+        The findings, the most severe first, each followed by its consequences: a list, with the ``performed_names`` of
+        the diagnoses that ran and the ``skip_reasons`` of the others.
 
     Raises:
         ValueError: the directory holds no run.
@@ -43,15 +44,36 @@ def examine(run: Run | str | Path, data: Any = None, model: nn.Module | None = N
 
 
 def diagnose(evidence: Evidence, during_training: bool = False) -> Findings:
-    """Run every diagnosis on the evidence, or only those that run during training."""
+    """Run every diagnosis on the evidence; during training the cheap ones, and those that may explain their findings.
+
+    A finding that another one explains is its consequence: the collapse of a posterior is no second problem beside the
+    averaged reconstruction that causes it.
+    """
     findings: list[Finding] = []
-    performed_names, skip_reasons = [], {}
-    for diagnosis in DIAGNOSES.values():
-        if during_training and not diagnosis.during_training:
-            continue
-        try:
-            findings += diagnosis.function(evidence)
-            performed_names.append(diagnosis.name)
-        except NotApplicableError as error:
-            skip_reasons[diagnosis.name] = str(error)
-    return Findings(findings, performed_names, skip_reasons)
+    performed_names, skip_reasons = list[str](), dict[str, str]()
+
+    def run(diagnoses: Iterable[Diagnosis]) -> None:
+        for diagnosis in diagnoses:
+            try:
+                findings.extend(diagnosis.function(evidence))
+                performed_names.append(diagnosis.name)
+            except NotApplicableError as error:
+                skip_reasons[diagnosis.name] = str(error)
+
+    run(one for one in DIAGNOSES.values() if one.during_training or not during_training)
+    if during_training:
+        titles = {finding.title for finding in findings}
+        run(one for one in DIAGNOSES.values() if not one.during_training and titles & {*one.explains})
+    return Findings(_attribute_causes(findings), performed_names, skip_reasons)
+
+
+def _attribute_causes(findings: list[Finding]) -> list[Finding]:
+    """Return the findings, each with the first of the others whose diagnosis explains it as its cause."""
+    titles = {finding.title for finding in findings}
+    found = [diagnosis for diagnosis in DIAGNOSES.values() if diagnosis.name in titles]
+
+    def attribute(finding: Finding) -> Finding:
+        causes = (diagnosis.name for diagnosis in found if finding.title in diagnosis.explains)
+        return finding.because_of(cause) if (cause := next(causes, "")) else finding
+
+    return [attribute(finding) for finding in findings]

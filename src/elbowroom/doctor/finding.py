@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from elbowroom.deprecation import warn_renamed
@@ -28,6 +28,7 @@ class Finding:
         advice: what to do about it.
         severity: ``"note"``: good to know; ``"warning"``: the run is worse than it could be; ``"fault"``: its metrics
             or its model are wrong.
+        cause: title of the finding that explains it; empty if none does.
     """
 
     title: str
@@ -35,13 +36,18 @@ class Finding:
     consequence: str
     advice: str
     severity: Severity = "warning"
+    cause: str = ""
+
+    def because_of(self, cause: str) -> Finding:
+        """Return it as a consequence of another finding, whose advice mends both."""
+        return replace(self, cause=cause, advice=f"mend its cause first: {cause}")
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.title}. {self.evidence}. {self.consequence}. {self.advice}."
 
 
 class Findings(list[Finding]):
-    """The findings of one examination, the most severe first.
+    """The findings of one examination, the most severe first, each followed by its consequences.
 
     Attributes:
         performed_names: the names of the diagnoses that ran.
@@ -51,7 +57,7 @@ class Findings(list[Finding]):
     def __init__(
         self, findings: Iterable[Finding], performed_names: Iterable[str], skip_reasons: dict[str, str]
     ) -> None:
-        super().__init__(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+        super().__init__(_order_by_cause(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))))
         self.performed_names, self.skip_reasons = tuple(performed_names), skip_reasons
 
     @property
@@ -76,8 +82,11 @@ class Findings(list[Finding]):
         table.add_column(overflow="fold")
         colors = {"fault": "bold red", "warning": "yellow", "note": "dim"}
         for finding in self:
-            rows = (finding.title, "bold"), f"\n{finding.evidence}", f"\n{finding.consequence}", f"\n→ {finding.advice}"
-            table.add_row(Text(finding.severity, colors[finding.severity]), Text.assemble(*rows))
+            title = (f"{finding.title}, by this", "bold") if finding.cause else (finding.title, "bold")
+            advice = "" if finding.cause else f"\n→ {finding.advice}"
+            words = Text.assemble(title, f"\n{finding.evidence}", f"\n{finding.consequence}", advice)
+            severity = Text("and" if finding.cause else finding.severity, colors[finding.severity])
+            table.add_row(severity, words)
         return table
 
     def json(self) -> str:
@@ -88,3 +97,20 @@ class Findings(list[Finding]):
             "unexamined": self.skip_reasons,
         }
         return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _order_by_cause(findings: list[Finding]) -> list[Finding]:
+    """Return the findings without a cause in their order, each with its consequences after it."""
+    titles = {finding.title for finding in findings}
+    ordered: list[Finding] = []
+
+    def add(finding: Finding) -> None:
+        ordered.append(finding)
+        for other in findings:
+            if other.cause == finding.title and other not in ordered:
+                add(other)
+
+    for finding in findings:
+        if finding.cause not in titles and finding not in ordered:
+            add(finding)
+    return ordered

@@ -26,11 +26,14 @@ class Diagnosis:
         function: from the evidence to its findings; raises :class:`NotApplicableError`.
         name: of the problem, usually the title of its findings.
         during_training: whether it is cheap enough to run at every validation of a training too.
+        explains: titles of the findings that are its consequences where both are found; it is then looked for during
+            training too.
     """
 
     function: Callable[[Evidence], Iterator[Finding]]
     name: str
     during_training: bool = False
+    explains: tuple[str, ...] = ()
 
 
 #: Every diagnosis by its name, in the order in which they run.

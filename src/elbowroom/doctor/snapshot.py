@@ -12,13 +12,18 @@ from torch.distributions import Distribution, Independent
 from elbowroom import noise
 from elbowroom.auditor.claim import VAEOutput, parse_vae_output
 from elbowroom.auditor.isolation import eval_mode
+from elbowroom.auditor.reparameterization import find_reparameterization
 from elbowroom.data import Batch
 from elbowroom.distributions import Normal, Quantized, kl_elements
+from elbowroom.doctor.loss_gradients import find_loss_form
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
+from elbowroom.objectives import Term
 
 #: Share of log-variances that equal their minimum or maximum, above which they may be clamped.
 SUSPICIOUS_SHARE = 0.1
+#: Examples by which the outputs of a module of one's own are told apart.
+MAX_READ_EXAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,10 @@ class Snapshot:
         scale: the smallest and the median standard deviation of p(x|z) over the elements of x, if it has one.
         clamped: share of the log-variances at a bound that passes no gradient, by distribution.
         codes: the number of codebook entries chosen, the size of the codebook, and the number of choices.
+        outputs: what the second and third output of a module of one's own are, by how its latents follow its noise;
+            empty if they are nothing known.
+        noise: the random call that such a module's latents are made of; empty if there is none.
+        loss: a :class:`LossForm` as a dictionary, for such a module.
     """
 
     step: int
@@ -40,10 +49,15 @@ class Snapshot:
     scale: list[float] | None = None
     clamped: dict[str, float] | None = None
     codes: list[int] | None = None
+    outputs: str | None = None
+    noise: str | None = None
+    loss: dict[str, Any] | None = None
 
     def to_row(self, epoch: int) -> dict[str, Any]:
         """Return the snapshot as a row of ``metrics.jsonl``."""
-        return {"event": "look", "epoch": epoch} | asdict(self)
+        optional = ("outputs", "noise", "loss")
+        fields = {name: value for name, value in asdict(self).items() if value is not None or name not in optional}
+        return {"event": "look", "epoch": epoch} | fields
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Snapshot:
@@ -51,19 +65,37 @@ class Snapshot:
         return cls(*(row.get(name) for name in cls.__dataclass_fields__))  # type: ignore[arg-type]
 
 
-def take_snapshot(model: nn.Module, batch: Batch, step: int) -> Snapshot | None:
-    """Take a snapshot of a model or a module with ``(reconstruction, mu, logvar)``; ``None`` for any other."""
+def take_snapshot(model: nn.Module, batch: Batch, step: int, objective: Term | None = None) -> Snapshot | None:
+    """Take a snapshot of a model or a module with ``(reconstruction, mu, logvar)``; ``None`` for any other.
+
+    Args:
+        model: in any mode.
+        batch: held-out examples.
+        step: optimizer steps taken before.
+        objective: of the training; for the loss of a module of one's own.
+    """
     if isinstance(model, GenerativeModel):
         with eval_mode(model), noise.keyed_noise(0, batch.index):
             draw = model.draw(batch.x, batch.y)
         nats = [_round_to_list(nats_per_dimension(latent)) for latent in draw.latents]
         return Snapshot(step, nats, _decoder_scale(draw), _clamped_shares(model, batch, draw), _codebook_usage(draw))
     with eval_mode(model):
-        output = parse_vae_output(model(batch.x), batch.x)
+        raw = model(batch.x)
+    output = parse_vae_output(raw, batch.x)
     if output is None:
         return None
     nats = [_round_to_list(nats_per_dimension(latent_from_output(output)))]
-    return Snapshot(step, nats, clamped=_clamped_shares(model, batch, output))
+    form = None if objective is None else find_loss_form(objective, raw, batch.x, step)
+    found = find_reparameterization(model, batch.x[:MAX_READ_EXAMPLES])
+    outputs = None if found is None else "" if found.reading is None else found.reading.name
+    return Snapshot(
+        step,
+        nats,
+        clamped=_clamped_shares(model, batch, output),
+        outputs=outputs,
+        noise=None if found is None else found.noise,
+        loss=None if form is None else asdict(form),
+    )
 
 
 def latent_from_output(output: VAEOutput) -> Latent:

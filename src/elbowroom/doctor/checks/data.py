@@ -10,6 +10,7 @@ import torch
 from elbowroom.auditor.claim import parse_vae_output
 from elbowroom.auditor.isolation import eval_mode
 from elbowroom.data import Split
+from elbowroom.doctor import advice
 from elbowroom.doctor.duplicates import NEAR_DISTANCE_RATIO, Duplicates, find_duplicates
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding
@@ -36,7 +37,8 @@ def find_data_out_of_range(evidence: Evidence) -> Iterator[Finding]:
                 f"{n_outside / n_seen:.2%} of the values of the {name} split lie outside [{low:g}, {high:g}], the "
                 f"range of {owner}: they go from {minimum:.3g} to {maximum:.3g}",
                 "log p(x|z) is no log-probability there: it has no upper bound, and the loss can fall for ever",
-                f"scale the data into [{low:g}, {high:g}], or use a likelihood of all numbers (--likelihood gaussian)",
+                f"scale the data into [{low:g}, {high:g}], or "
+                f"{advice.choose_likelihood(evidence, 'gaussian', 'a likelihood of all numbers')}",
                 "fault",
             )
             return
@@ -88,7 +90,7 @@ def find_split_overlap(evidence: Evidence) -> Iterator[Finding]:
             "held-out examples in training",
             f"{duplicates.excess_share:.0%} of {duplicates.n_compared} {name} examples {_describe_kind(duplicates)}",
             f"{name} metrics are those of training: they say nothing about new examples, and hide over-fitting",
-            f"hold out examples of their own: --validation 0.1, or another {name} split"
+            advice.hold_out(evidence, name)
             if is_leaked
             else f"remove the copies from the training split, and split by origin rather than at random ({name})",
             "fault" if is_leaked else "warning",

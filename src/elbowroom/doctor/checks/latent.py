@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from elbowroom.doctor import advice
 from elbowroom.doctor.evidence import MIN_STEPS, Evidence
 from elbowroom.doctor.finding import Finding, Severity
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
@@ -15,6 +16,8 @@ SILENT_NATS = 0.01
 MIN_ACTIVE_SHARE = 0.1
 #: Growth of the KL from one snapshot to the next, above which it is still rising.
 RISING_FACTOR = 1.5
+#: Steps in which a small model learns to use its latent.
+STEPS_TO_LEARN = 1000
 
 
 @diagnosis("posterior collapse", during_training=True)
@@ -41,18 +44,19 @@ def find_posterior_collapse(evidence: Evidence) -> Iterator[Finding]:
             f"all {size} dimensions have less than {SILENT_NATS} nats of information about x "
             f"(the largest {largest:.2g}), {since}",
             "the decoder ignores z: all reconstructions are alike, latents have no meaning, samples are the mean image",
-            _suggest_remedy(evidence),
+            advice.weaken_kl(evidence),
             "fault",
         )
     elif collapsed or n_active <= MIN_ACTIVE_SHARE * size:
         part = "most of z" if n_active <= MIN_ACTIVE_SHARE * size else f"the whole latent {collapsed[0]}"
-        yield Finding("posterior collapse", silent, f"{part} is the prior for every x", _suggest_remedy(evidence))
+        yield Finding("posterior collapse", silent, f"{part} is the prior for every x", advice.weaken_kl(evidence))
     else:
         yield Finding(
             "unused dimensions",
             silent,
             f"no harm by itself: the model uses {n_active}",
-            f"use {n_active} dimensions for a smaller latent, or --free-bits 0.05 to have all of them used",
+            f"use {n_active} dimensions for a smaller latent; to have all of them used, "
+            f"{advice.use_every_dimension(evidence)}",
             "note",
         )
 
@@ -86,20 +90,28 @@ def _name_silent_dimensions(snapshot: Snapshot) -> str:
     return ", ".join(names[:10]) + (", …" if names[10:] else "")
 
 
-def _suggest_remedy(evidence: Evidence) -> str:
-    try:
-        weight = evidence.loss_weights.kl / evidence.loss_weights.reconstruction
-    except (NotApplicableError, ZeroDivisionError):
-        weight = 1.0
-    if weight > 1.5:
-        return f"lower the weight of the KL, which is {weight:.3g} times that of the reconstruction"
-    callbacks = {callback["name"] for callback in evidence.run.record["training"]["callbacks"]}
-    if "Warmup" not in callbacks and "ramp" not in str(evidence.run.record.get("objective")):
-        return "warm up the weight of the KL: --kl-warmup 0.3"
-    return "do not penalize the first nats of each dimension: --free-bits 0.05"
+@diagnosis("no active unit", during_training=True)
+def find_no_active_unit(evidence: Evidence) -> Iterator[Finding]:
+    """Find a training that has ended before any dimension had information about x, however short it was."""
+    if not evidence.has_ended:
+        raise NotApplicableError("the run has not ended")
+    last = evidence.snapshots[-1]
+    if not any(last.nats):
+        raise NotApplicableError("the posterior is a point or a codebook entry, and has no variance to compare")
+    largest = max(nats for z in last.nats for nats in z)
+    is_early = last.step < MIN_STEPS or _is_rising(evidence.snapshots)
+    if largest >= SILENT_NATS or not is_early:  # later it is a collapse
+        return
+    yield Finding(
+        "no active unit",
+        f"after {last.step:,} steps none of {sum(map(len, last.nats))} dimensions has {SILENT_NATS} nats of "
+        f"information about x (the largest {largest:.2g})",
+        "the decoder does not use z yet: all reconstructions and samples are the mean of the data",
+        advice.train_longer(evidence, max(STEPS_TO_LEARN, 4 * last.step)),
+    )
 
 
-@diagnosis("clamped variance", during_training=True)
+@diagnosis("clamped variance", during_training=True, explains=("posterior collapse", "unused dimensions"))
 def find_clamped_variance(evidence: Evidence) -> Iterator[Finding]:
     """Find log-variances at a bound that passes no gradient to the network, in each of the last snapshots."""
     if evidence.snapshots[-1].clamped is None:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 
+from elbowroom.doctor import advice
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.loss_weights import LossWeights
@@ -17,7 +18,7 @@ MAX_KL_RATIO = 20.0
 _SCHEDULE_PATTERN = re.compile(r"(\w+)\(([^()]*?) in ([\d,]+) steps\)")
 
 
-@diagnosis("reconstruction averaged")
+@diagnosis("reconstruction averaged", explains=("posterior collapse", "unused dimensions", "no active unit"))
 def find_averaged_reconstruction(evidence: Evidence) -> Iterator[Finding]:
     """Find a reconstruction that is averaged over the values of an example, beside a KL that is summed."""
     try:
@@ -64,11 +65,11 @@ def _find_by_first_loss(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-@diagnosis("KL out of proportion")
+@diagnosis("KL out of proportion", explains=("posterior collapse", "unused dimensions", "no active unit"))
 def find_kl_imbalance(evidence: Evidence) -> Iterator[Finding]:
     """Find a KL that weighs much more or much less than the reconstruction, as by an error of scale."""
     weights = evidence.loss_weights
-    if weights.kl == 0 or weights.reconstruction <= 0 or _is_averaged(evidence, weights):
+    if weights.kl <= 0 or weights.reconstruction <= 0 or _is_averaged(evidence, weights):
         return
     ratio = weights.kl / weights.reconstruction
     if 1 / MAX_KL_RATIO < ratio < MAX_KL_RATIO:
@@ -84,9 +85,15 @@ def find_kl_imbalance(evidence: Evidence) -> Iterator[Finding]:
         "KL out of proportion",
         f"the KL weighs {factor} as much as the reconstruction{meaning} ({weights.source})",
         consequence,
-        "sum both over dimensions and average both over examples" if size else "give the KL a weight nearer to 1",
+        _rebalance(evidence, ratio, is_mistake=bool(size)),
         "fault" if size else "warning",
     )
+
+
+def _rebalance(evidence: Evidence, ratio: float, is_mistake: bool) -> str:
+    if is_mistake:
+        return "sum both over dimensions and average both over examples"
+    return advice.weaken_kl(evidence) if ratio > 1 else "give the KL a weight nearer to 1"
 
 
 def _is_close(a: float, b: float, tolerance: float = 0.03) -> bool:

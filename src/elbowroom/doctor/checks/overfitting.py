@@ -9,6 +9,7 @@ from torch import Tensor
 
 from elbowroom.auditor.isolation import eval_mode
 from elbowroom.data import Split
+from elbowroom.doctor import advice
 from elbowroom.doctor.amortization_gap import measure_amortization_gap
 from elbowroom.doctor.evidence import MIN_STEPS, Evidence, first_batch
 from elbowroom.doctor.finding import Finding
@@ -48,7 +49,7 @@ def find_runaway_variance(evidence: Evidence) -> Iterator[Finding]:
         f"the standard deviation of {extent} is {smallest:.2g}, below {resolution:.2g}, {meaning}, "
         f"since step {since:,}",
         "the density of x grows without bound as it shrinks, so log p(x|z) and the ELBO mean nothing",
-        "set a lower bound, fix it (--likelihood gaussian:0.1), or use a likelihood of pixels (discretized-logistic)",
+        advice.bound_variance(evidence),
         "fault",
     )
 
@@ -68,13 +69,13 @@ def find_overfitting(evidence: Evidence) -> Iterator[Finding]:
     effect = gap / validation.std().item()
     if gap < MIN_STANDARD_ERRORS * error or effect < SMALL_EFFECT:
         return
-    part, attribution, advice = _attribute_gap(evidence, gap)
+    part, attribution, remedy = _attribute_gap(evidence, gap)
     yield Finding(
         f"over-fitting{part}",
         f"the ELBO is {train.mean():.2f} nats on training and {validation.mean():.2f} on validation examples, a gap of "
         f"{gap:.2f} ± {error:.2f} nats or {effect:.1f} standard deviations{attribution}",
         "training metrics say little about new examples, whose bounds are lower than they could be",
-        advice,
+        remedy,
         "warning" if effect >= MEDIUM_EFFECT else "note",
     )
 
@@ -98,7 +99,7 @@ def _attribute_gap(evidence: Evidence, gap: float) -> tuple[str, str, str]:
     A held-out example has a lower ELBO because the encoder's posterior does not fit it, which refining the posterior
     corrects, or because the decoder does not (Zhang, Hayes & Barber 2022, arXiv 2205.11640).
     """
-    decoder_advice = "stop earlier (--patience 10), or use more examples or a smaller decoder"
+    decoder_advice = f"{advice.stop_earlier(evidence)}, or use more examples or a smaller decoder"
     assert evidence.data.validation is not None
     try:
         train = _mean_amortization_gap(evidence, evidence.data.train)
@@ -111,8 +112,10 @@ def _attribute_gap(evidence: Evidence, gap: float) -> tuple[str, str, str]:
         f"so {share:.0%} of the gap is the encoder's"
     )
     if share > 0.5:
-        advice = "regularize the encoder alone: noise on its inputs or dropout in it, fewer parameters, more examples"
-        return " of the encoder", reason, advice
+        encoder_advice = (
+            "regularize the encoder alone: noise on its inputs, dropout in it, fewer parameters, more examples"
+        )
+        return " of the encoder", reason, encoder_advice
     return " of the decoder", reason, decoder_advice
 
 
@@ -138,6 +141,6 @@ def _find_by_curves(evidence: Evidence) -> Iterator[Finding]:
         f"while the training loss fell to {train_losses[-1]:.4g}; encoder and decoder of a module that is not an "
         "elbowroom model cannot be told apart",
         "training metrics say little about new examples",
-        "stop earlier (--patience 10), or use checkpoints/best.safetensors",
+        f"{advice.stop_earlier(evidence)}, or take the weights in checkpoints/best.safetensors",
         "warning",
     )
