@@ -120,7 +120,7 @@ def write_sources(folder: Path) -> dict[str, Any]:
     for row, image in enumerate(pixels):
         Image.fromarray(image).save(images / f"{row:02}.png")
     with open(folder / "table.csv", "w", newline="") as file:
-        csv.writer(file).writerows([("a", "b"), *((row, row % 7 + 0.5) for row in range(20))])
+        csv.writer(file).writerows([("a", "b"), *((row % 9, row % 7 + 0.5) for row in range(20))])
     return {"array": pixels, "folder": images, "csv": folder / "table.csv"}
 
 

@@ -121,3 +121,27 @@ def test_whole_numbers_of_any_size_stay_exact():
     ids = [2**60 + i * i for i in range(30)]
     data = load_data(pd.DataFrame({"a": ids, "b": np.arange(30) / 7}), **WHOLE)
     assert list(data.cells().columns["a"]) == ids
+
+
+def test_splits_of_a_dictionary_are_encoded_together():
+    frame = pd.DataFrame({"town": ["Rome", "Oslo"] * 20, "n": [i % 9 for i in range(40)], "label": ["b", "c"] * 20})
+    other = pd.DataFrame({"town": ["Bonn", "Rome"], "n": [100, 7], "label": ["c", "a"]})
+    data = load_data({"train": frame, "test": other}, validation=0)
+    assert data.columns[0].categories == ("Bonn", "Oslo", "Rome")
+    assert data.test.x[:, 0].tolist() == [0, 2]
+    assert data.classes == ("a", "b", "c")
+    assert data.test.y.tolist() == [2, 0]
+    assert (data.test.x[0, 1] * data.columns[1].sd + data.columns[1].mean).item() == pytest.approx(100, abs=1e-3)
+    assert list(data.cells("test").columns["town"]) == ["Bonn", "Rome"]
+    beside = {"train": (frame[["town", "n"]], frame["label"]), "test": (other[["town", "n"]], other["label"])}
+    assert torch.equal(load_data(beside, validation=0).test.x, data.test.x)
+    assert load_data(beside, validation=0).classes == data.classes
+
+
+def test_table_of_hugging_face_is_read_as_the_data_frame_of_it():
+    datasets = pytest.importorskip("datasets")
+    frame = pd.DataFrame({"town": ["Rome", "Oslo"] * 20, "n": [i % 9 for i in range(40)], "label": ["b", "c"] * 20})
+    hub = datasets.DatasetDict({name: datasets.Dataset.from_pandas(frame) for name in ("train", "test")})
+    data, own = load_data(hub, validation=0), load_data({"train": frame, "test": frame}, validation=0)
+    assert data.protocol["columns"] == own.protocol["columns"]
+    assert torch.equal(data.test.x, own.test.x)

@@ -39,6 +39,13 @@ def is_dict_of_columns(source: Any) -> bool:
     return all(array.ndim == 1 and len(array) == len(arrays[0]) for array in arrays)
 
 
+def is_table_source(source: Any) -> bool:
+    """Return whether a Python object is a table: a data frame or dictionary of columns, perhaps with its labels."""
+    if isinstance(source, tuple) and len(source) == 2:
+        return is_frame(source[0])
+    return is_frame(source) or is_dict_of_columns(source)
+
+
 def frame_to_table(
     frame: Any, describe_row: Callable[[int], str], where: str, dropped: Collection[str] = ()
 ) -> RawTable:

@@ -90,23 +90,43 @@ def read_frame(source: Any, options: ReadOptions) -> RawDataset:
     >>> read_frame({"size": [1.5, 2.5, 4.0], "kind": ["a", "b", "a"]}, ReadOptions()).train.x[:, 1]
     tensor([0., 1., 0.])
     """
-    frame, labels = source if isinstance(source, tuple) else (source, None)
+    return read_frames({"train": source}, options)
+
+
+def read_frames(sources: Mapping[str, Any], options: ReadOptions) -> RawDataset:
+    """Read the tables of several splits by name, each as :func:`read_frame` takes them, and encode them together.
+
+    Raises:
+        ValueError: as for :func:`read_table`.
+    """
     kinds = table_encoding.parse_column_kinds(options.columns)
-    where = "dict of columns" if isinstance(frame, dict) else type(frame).__name__
     dropped = [name for name, kind in kinds.items() if kind == "drop"]
+    where = describe_frame(sources["train"])
+    label = next(filter(None, (beside_label(source) for source in sources.values())), None)
+    tables = {name: raw_frame(source, dropped, label) for name, source in sources.items()}
+    options = options if label is None else replace(options, label=label)
+    return replace(encode_tables(tables, options, f"the {where}"), name=where)
+
+
+def describe_frame(source: Any) -> str:
+    """Return what a data frame, or the one in a pair, is called in errors."""
+    frame = source[0] if isinstance(source, tuple) else source
+    return "dict of columns" if isinstance(frame, Mapping) else type(frame).__name__
+
+
+def beside_label(source: Any) -> str | None:
+    """Return the name of labels that are given beside a table; None where they are one of its columns, or none."""
+    return str(getattr(source[1], "name", None) or Y_KEYS[0]) if isinstance(source, tuple) else None
+
+
+def raw_frame(source: Any, dropped: Sequence[str], label: str | None) -> RawTable:
+    """Return the columns of a data frame, with labels that are given beside it as the column ``label``."""
+    where = describe_frame(source)
+    frame = source[0] if isinstance(source, tuple) else source
     table = data_frame.frame_to_table(frame, lambda row: f"row {row} of the {where}", f"the {where}", dropped)
-    if labels is not None:
-        name = str(getattr(labels, "name", None) or Y_KEYS[0])
-        options = replace(options, label=name)
-        table.columns[name] = data_frame.label_column(name, labels, table.n_rows)
-    return replace(encode_tables({"train": table}, options, f"the {where}"), name=where)
-
-
-def is_table_source(source: Any) -> bool:
-    """Return whether a Python object is a table: a data frame or dictionary of columns, perhaps with its labels."""
-    if isinstance(source, tuple) and len(source) == 2:
-        return data_frame.is_frame(source[0])
-    return data_frame.is_frame(source) or data_frame.is_dict_of_columns(source)
+    if isinstance(source, tuple) and label is not None:
+        table.columns[label] = data_frame.label_column(label, source[1], table.n_rows)
+    return table
 
 
 def encode_tables(tables: Mapping[str, RawTable], options: ReadOptions, where: str) -> RawDataset:

@@ -6,7 +6,7 @@ from typing import Any
 
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset
-from elbowroom.data.readers.table import is_table_source
+from elbowroom.data.readers.data_frame import is_table_source
 from elbowroom.data.readers.table import read_frame as read_table
 from elbowroom.data.sources.registry import Classes, object_reader
 

@@ -86,6 +86,13 @@ def label_names(source: Any, key: str) -> Classes:
     return tuple(map(str, names)) if names else None
 
 
+def as_table(source: Any, label: str | None) -> Any:
+    """Return a data set of Hugging Face that has plain columns as a table of arrow; any other object as it is."""
+    if not is_hugging_face(source) or find_x_key(source) is not None:
+        return source
+    return to_arrow(source, find_label_key(source, label))
+
+
 def to_arrow(source: Any, label_key: str | None) -> Any:
     """Return a data set of plain columns as a table of arrow, with the names of the classes for their numbers."""
     table = source.with_format("arrow")[:]

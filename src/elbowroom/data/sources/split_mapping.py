@@ -9,7 +9,10 @@ from typing import Any
 from elbowroom.data.labels import class_names
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset
+from elbowroom.data.readers.data_frame import is_table_source
+from elbowroom.data.readers.table import read_frames
 from elbowroom.data.sources.array import is_pair
+from elbowroom.data.sources.hugging_face import as_table
 from elbowroom.data.sources.registry import Classes, object_reader, read_object
 from elbowroom.data.split_names import split_from_word
 
@@ -41,7 +44,9 @@ def read_split_mapping(source: Any, options: ReadOptions, classes: Classes, wher
         raise ValueError(f"{where} has its {words[twice]} split more than once ({', '.join(words)}): keep one of them")
     if "train" not in words.values():
         raise ValueError(f"{where} has the splits {', '.join(words)} and no train: name the training examples 'train'")
-    parts = {words[word]: part for word, part in source.items()}
+    parts = {words[word]: as_table(part, options.label) for word, part in source.items()}
+    if all(map(is_table_source, parts.values())):
+        return read_frames(parts, options)
     labels = [part[1] for part in parts.values() if is_pair(part)]
     classes = classes or (class_names(labels) if len(labels) == len(parts) else None)
     train = read_object(parts["train"], options, classes, "train")
