@@ -70,6 +70,17 @@ def find_out_of_range(
     return None
 
 
+def value_limits(split: Split, sample: bool = False) -> tuple[float, float]:
+    """Return the smallest and largest value among those that are checked; of a sample, among the first of them.
+
+    >>> value_limits(InMemorySplit(torch.tensor([[0.5], [-2.0]])))
+    (-2.0, 0.5)
+    """
+    looks = iter_values(split)
+    limits = [torch.aminmax(x) for _, x in ([next(looks)] if sample else looks) if x.numel()]
+    return min(float(low) for low, _ in limits), max(float(high) for _, high in limits)
+
+
 def is_binary(split: Split) -> bool:
     """Return whether all values are 0 or 1, among those that are checked."""
     return all(bool(((x == 0) | (x == 1)).all()) for _, x in iter_values(split))

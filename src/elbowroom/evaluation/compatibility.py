@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 from elbowroom.data import Data
 from elbowroom.families import Bernoulli, Columns, Family
 from elbowroom.models.base import GenerativeModel
+
+MAX_VALUE_SIZE = 30.0
+"""Largest absolute value of numbers that a network takes as they are."""
+MIN_VALUE_SIZE = 0.03
+"""Smallest largest absolute value of such numbers."""
 
 
 def check_compatible(model: GenerativeModel, data: Data) -> None:
@@ -38,9 +44,55 @@ def check_range(model: GenerativeModel, data: Data) -> None:
             )
         raise ValueError(
             f"value {value:g} in row {row} of the source ({split} split) is outside [{low:g}, {high:g}], the range of "
-            f"{type(family).__name__}: scale the data into it, or use --likelihood "
-            f"{'columns' if data.columns else 'gaussian'}"
+            f"{type(family).__name__}: {advise_scaling(data, low, high)}"
         )
+    if math.isinf(low) and math.isinf(high) and not data.columns:
+        warn_of_scale(data)
+
+
+def advise_scaling(data: Data, low: float, high: float) -> str:
+    """Return what brings data into the range of a likelihood, or the likelihood that suits it."""
+    if data.columns:
+        return "scale the data into it, or use --likelihood columns"
+    if (low, high) != (0, 1):
+        return "scale the data into it, or use --likelihood gaussian for numbers of any sign"
+    smallest, largest = round_limits(*data.value_limits())
+    scaling = (
+        f"load it with value_range=({smallest:g}, {largest:g}), on the command line "
+        f"--value-range={smallest:g},{largest:g}, which brings it to [0, 1]"
+    )
+    if len(data.shape) == 3:
+        return scaling
+    return f"{scaling}; or standardise it, and use --likelihood gaussian"
+
+
+def round_limits(low: float, high: float) -> tuple[float, float]:
+    """Return the limits that values within these are likely to have: [-1, 1], bytes, or their own, rounded outwards.
+
+    >>> round_limits(-0.97, 0.99), round_limits(3.0, 251.5), round_limits(-7.123, 1200.1)
+    ((-1.0, 1.0), (0.0, 255.0), (-10.0, 1210.0))
+    """
+    if low < 0 and max(-low, high) <= 1:
+        return -1.0, 1.0
+    if low >= 0 and 1 < high <= 255:
+        return 0.0, 255.0
+    step = 10 ** (math.floor(math.log10(max(abs(low), abs(high)))) - 2)
+    return min(0.0, math.floor(low / step) * step), math.ceil(high / step) * step
+
+
+def warn_of_scale(data: Data) -> None:
+    """Warn of numbers that are far larger or smaller than 1, which a network and a fixed learning rate suit badly."""
+    low, high = data.value_limits(sample=True)
+    size = max(-low, high)
+    if MIN_VALUE_SIZE <= size <= MAX_VALUE_SIZE or size == 0:
+        return
+    smallest, largest = round_limits(low, high)
+    by_column = "standardise each column" if len(data.shape) < 3 else "divide them"
+    warnings.warn(
+        f"the values of {data.name} are from {low:.3g} to {high:.3g}, far from a scale of 1, and training may learn no "
+        f"more than their mean: {by_column}, or give value_range=({smallest:.4g}, {largest:.4g})",
+        stacklevel=4,
+    )
 
 
 def check_columns(family: Family, data: Data) -> None:
