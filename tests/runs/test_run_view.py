@@ -88,7 +88,7 @@ def test_data_is_shared_and_a_failure_is_not_tried_again_at_once(run, digits, tm
     )
     shared, loads = SharedData(max_datasets=1), []
     load = er.Run.data
-    monkeypatch.setattr(er.Run, "data", lambda run: loads.append(run.path) or load(run))
+    monkeypatch.setattr(er.Run, "data", lambda run, source=None: loads.append(run.path) or load(run, source))
     views = [RunView(er.Run(run.path), load=shared.load) for _ in range(2)]
     assert views[0].data is views[1].data
     assert isinstance(views[0].data, Data)

@@ -9,22 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from elbowroom import __version__, devices
 from elbowroom.data import Data, Split, freeze, load_coded
 from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood
 from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.registry import EvalContext, Suite, select_suites
-from elbowroom.models.base import GenerativeModel
+from elbowroom.models.adapter import adapt
+from elbowroom.models.base import GenerativeModel, data_record_of
 from elbowroom.runs.evaluations import keep_evaluation
 from elbowroom.runs.run import Run
 from elbowroom.runs.run_view import RunView
 
 
 def evaluate(
-    run: Run | str | Path | GenerativeModel,
+    run: Run | str | Path | nn.Module,
     data: Data | Any = None,
     *,
+    model: nn.Module | None = None,
     metrics: str | Iterable[str | Suite] = "default",
     samples: int = 100,
     split: str = "test",
@@ -39,9 +42,10 @@ def evaluate(
     metrics do not depend on the batch size; memory is bounded for any number of samples.
 
     Args:
-        run: a run, its directory, or a model (then ``data`` is needed).
+        run: a run, its directory, or a model (then ``data`` is needed), which may be a VAE module of your own.
         data: what to evaluate on, coded as the data the run was trained on; that itself if not given. What is not a
             :class:`Data` is loaded by the run's record, one that is coded otherwise is refused.
+        model: of a run, as it was built, if no recipe built it; the run's weights are loaded into it.
         metrics: suites of metrics, as ``("likelihood", "images")`` or ``"likelihood,images"``; ``"default"`` is
             likelihood, latent and reconstruction, ``"all"`` is every suite.
         samples: K, posterior samples per example, for the ELBO's expectation and the importance bound.
@@ -72,12 +76,13 @@ def evaluate(
         raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
     if batch_size < 1:
         raise ValueError(f"batch size must be at least 1, got {batch_size}")
-    model, data, name = _load_model_and_data(run, data)
-    target = next(model.parameters()).device if device is None and model is run else devices.resolve(device)
+    trained, data, name = _load_model_and_data(run, data, model)
+    is_model = isinstance(run, nn.Module)
+    target = next(trained.parameters()).device if device is None and is_model else devices.resolve(device)
     eval_split = freeze(_get_split(data, split), seed).to(target)
-    was_training = model.training
-    model.to(target).eval()
-    context = EvalContext(model, data, split, eval_split, samples, batch_size, seed)
+    was_training = trained.training
+    trained.to(target).eval()
+    context = EvalContext(trained, data, split, eval_split, samples, batch_size, seed)
     results: dict[str, Metric] = {}
     try:
         for suite in suites:
@@ -88,25 +93,25 @@ def evaluate(
             for key, metric in measured.items():
                 results.setdefault(key, replace(metric, split=metric.split or split, suite=suite.name))
     finally:
-        model.train(was_training)
+        trained.train(was_training)
     protocol = {
         "model": name,
-        "recipe": model.recipe_call.recipe if model.recipe_call else None,
-        "arguments": model.recipe_call.arguments if model.recipe_call else None,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "recipe": trained.recipe_call.recipe if trained.recipe_call else None,
+        "arguments": trained.recipe_call.arguments if trained.recipe_call else None,
+        "parameters": sum(p.numel() for p in trained.parameters()),
         "data": data.protocol,
         "split": split,
         "samples": samples,
         "seed": seed,
         "batch_size": batch_size,
         "metrics": [suite.name for suite in suites],
-        "likelihood": describe_likelihood(model, data),
+        "likelihood": describe_likelihood(trained, data),
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
-    if not isinstance(run, GenerativeModel) and (weights := Run(run).weights_name) != "final":
+    if not isinstance(run, nn.Module) and (weights := Run(run).weights_name) != "final":
         protocol["weights"] = weights
     evaluation = Evaluation(results, protocol)
-    if save and not isinstance(run, GenerativeModel):
+    if save and not isinstance(run, nn.Module):
         _keep(Run(run), evaluation)
     return evaluation
 
@@ -119,15 +124,18 @@ def _keep(run: Run, evaluation: Evaluation) -> None:
         warnings.warn(f"the evaluation is not kept in the run: {error}", stacklevel=3)
 
 
-def _load_model_and_data(run: Run | str | Path | GenerativeModel, data: Any) -> tuple[GenerativeModel, Data, str]:
-    if isinstance(run, GenerativeModel):
+def _load_model_and_data(
+    run: Run | str | Path | nn.Module, data: Any, module: nn.Module | None
+) -> tuple[GenerativeModel, Data, str]:
+    if isinstance(run, nn.Module):
         if data is None:
             raise ValueError(
                 "a model was given without data to evaluate it on: pass data=, a name, path, array or Data"
             )
-        model, data, name = run, load_coded(data, run.data_record), type(run).__name__
+        data, name = load_coded(data, data_record_of(run)), type(run).__name__
+        model = adapt(run, data.shape)
     else:
-        view = RunView(run, data)
+        view = RunView(run, data, None if module is None else Run(run).model(module))
         model, data, name = view.model, view.data, str(view.run)
     check_compatible(model, data)
     return model, data, name

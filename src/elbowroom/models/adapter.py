@@ -80,8 +80,7 @@ class AdaptedModule(GenerativeModel):
 
     The mean of p(x|z) is the module's ``decode(z)``, if it has that method; or else its output where the one standard
     normal that it draws, as ``torch.randn_like`` or the like, is replaced by what makes its latent z. Where that cannot
-    be done, as for a network with connections that pass the latent by, latents cannot be decoded, and reconstructions
-    are those of the module's own draws.
+    be done, as for a network with connections that pass the latent by, it can only encode.
 
     p(x|z) is Bernoulli where reconstructions lie in [0, 1] (the usual cross-entropy), else a normal of scale 1.
 
@@ -112,8 +111,13 @@ class AdaptedModule(GenerativeModel):
         output = _probe(module, shape)
         self.latent_shape = tuple(output.mu.shape[1:])
         family = _guess_family(output.reconstruction, shape)
-        self.decoder = Conditional(_LatentDecoder(module, family, shape, self.latent_shape), family)
+        self._latent_decoder = _LatentDecoder(module, family, shape, self.latent_shape)
+        self.decoder = Conditional(self._latent_decoder, family)
         self.train(module.training)
+
+    @property
+    def can_decode(self) -> bool:
+        return self._latent_decoder.mean is not _refuse_to_decode
 
     @property
     def has_standard_prior(self) -> bool:

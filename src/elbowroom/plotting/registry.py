@@ -64,7 +64,8 @@ def plot(kind: str, run: RunView | Run | str | Path, **options: Any) -> Figure:
     Args:
         kind: one of :data:`PLOTS`; ``elbowroom plot --help`` lists them.
         run: a :class:`RunView`, to share what is loaded between several figures; or a run or its directory.
-        **options: arguments of :class:`RunView`: ``data``, ``model``, ``examples``, ``seed``.
+        **options: arguments of :class:`RunView`: ``data``, ``model``, ``examples``, ``seed``. A model that no recipe
+            built is given as it was built, and the run's weights are loaded into it.
 
     Raises:
         ValueError: there is no such kind, or the run's model or data lack what it needs.
@@ -75,4 +76,5 @@ def plot(kind: str, run: RunView | Run | str | Path, **options: Any) -> Figure:
     >>> plot("traversals", run, examples=20).axes[0].get_xlabel()
     'offset, standard deviations of the prior'
     """
-    return PLOTS.find(deprecation.current_plot_kind(kind))(run if isinstance(run, RunView) else RunView(run, **options))
+    figure = PLOTS.find(deprecation.current_plot_kind(kind))
+    return figure(run if isinstance(run, RunView) else RunView.of_trained(run, **options))

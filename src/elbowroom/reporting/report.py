@@ -60,7 +60,8 @@ def write_report(
     Args:
         run: the run, or its directory.
         data: the training data, if it was given as a Python object.
-        model: the trained model, if no recipe built it, or to save loading it.
+        model: the trained model, to save loading it; or one that no recipe built, as it was built: the run's weights
+            are loaded into it.
         out: the file; ``report.html`` in the run's directory if not given.
         examples: how many to encode, at most; t-SNE takes about 5 seconds for a thousand of them.
 
@@ -76,7 +77,7 @@ def write_report(
     >>> write_report(run, examples=100).name
     'report.html'
     """
-    view = RunView(run, data, model, examples)
+    view = RunView.of_trained(run, data, model, examples=examples)
     path = view.run.path / "report.html" if out is None else Path(out)
     write_html(path, render_report(view))
     return path

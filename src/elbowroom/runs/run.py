@@ -27,6 +27,11 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 #: The weights of a run: those that its training ended with, or those with the lowest validation loss.
 WeightsName = Literal["final", "best"]
 WEIGHTS_NAMES: tuple[WeightsName, ...] = ("final", "best")
+#: The files of a run, the record first: without it the directory is none.
+RUN_FILES = (
+    *("recipe.json", "metrics.jsonl", "evaluation.json", "*.safetensors", "report.html", "*.part", ".lock"),
+    *("images/*.png", "images/*.gif", "checkpoints/*.safetensors", "checkpoints/*.part", "metrics.csv"),
+)
 
 
 class Run:
@@ -64,14 +69,21 @@ class Run:
         self.own_module: nn.Module | None = path.own_module if isinstance(path, Run) else None
 
     @classmethod
-    def create(cls, path: str | Path, record: dict[str, Any]) -> Run:
+    def create(cls, path: str | Path, record: dict[str, Any], overwrite: bool = False) -> Run:
         """Create the directory of a new run; its record is ``record`` with the provenance, not yet written.
+
+        Args:
+            path: the directory.
+            record: what the run is of.
+            overwrite: whether to remove a run that is there.
 
         Raises:
             ValueError: it holds a run or other files already, or cannot be written.
         """
         run = cls(path)
         try:
+            if overwrite and run.exists:
+                run.remove()
             run._check_unused()
             for folder in (run.images, run.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -83,11 +95,21 @@ class Run:
         run.record = record | provenance()
         return run
 
+    def remove(self) -> None:
+        """Remove the files of the run, the record first, and the directory if nothing else is in it."""
+        for pattern in RUN_FILES:
+            for file in self.path.glob(pattern):
+                file.unlink(missing_ok=True)
+        for folder in (self.images, self.checkpoints, self.path):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
     def _check_unused(self) -> None:
         """Raise if the directory holds anything but the remains of a run that was cut off before its record."""
         if self.exists:
             raise ValueError(
-                f"{self.path} already holds a run: give another --out, go on with 'elbowroom resume {self.path}'"
+                f"{self.path} already holds a run: give another --out, go on with 'elbowroom resume {self.path}', or "
+                "replace it with --overwrite"
             )
         files = list(self.path.iterdir()) if self.path.is_dir() else []
         others = [
@@ -178,8 +200,7 @@ class Run:
         if record["recipe"] is None:
             raise ValueError(
                 f"{self.path} was trained on a model that no recipe made: in Python, build it as then and pass it as "
-                "model= (to evaluate, plot, write_report, audit, resume; or run.model(it)), the weights are loaded into "
-                "it"
+                "model= (to evaluate, plot, write_report, audit or resume), which loads the run's weights"
             )
         recipe = find(record["recipe"])
         try:

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from elbowroom.data import Batch, Data, Split, freeze
 from elbowroom.data.image import is_image
 from elbowroom.deprecation import renamed_attributes
+from elbowroom.models.adapter import adapt
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.run import Run
@@ -71,6 +72,13 @@ class RunView:
         self._results: OrderedDict[Hashable, Any] = OrderedDict()
         self._results_lock = threading.Lock()
 
+    @classmethod
+    def of_trained(cls, run: Run | str | os.PathLike[str], data: Any = None, model: Any = None, **options: Any) -> Self:
+        """Return the view of a finished run, whose weights are loaded into a ``model`` that no recipe built."""
+        run = Run(run)
+        is_own = model is not None and run.record["recipe"] is None
+        return cls(run, data, run.module(model) if is_own else model, **options)
+
     # The record and what was logged.
 
     @property
@@ -97,16 +105,13 @@ class RunView:
     @cached_property
     def module(self) -> nn.Module:
         """The trained model, which may be a module of your own."""
-        module: nn.Module = self.run.model() if self.given_model is None else self.given_model
+        module: nn.Module = self.run.module() if self.given_model is None else self.given_model
         return module
 
-    @property
+    @cached_property
     def model(self) -> GenerativeModel:
-        """The trained model."""
-        if not isinstance(self.module, GenerativeModel):
-            name = type(self.module).__name__
-            raise ValueError(f"{name} is a module of your own: what it draws is for you to show")
-        return self.module
+        """The trained model; a module of your own, adapted by what it returns."""
+        return adapt(self.module, self.shape)
 
     @property
     def device(self) -> torch.device:

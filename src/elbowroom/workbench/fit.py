@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol
@@ -20,13 +21,14 @@ from elbowroom.objectives import Term
 from elbowroom.recipes.registry import seed_of_weights
 from elbowroom.runs.run import Run, next_path
 from elbowroom.runs.settings import TrainConfig
+from elbowroom.training.backward import DivergedError
 from elbowroom.training.budget import plan_validation
 from elbowroom.training.callback import Callback
 from elbowroom.training.callbacks.progress import ProgressBar
 from elbowroom.training.callbacks.selection import BestWeights, EarlyStopping
-from elbowroom.training.freezing import freeze_parameters, frozen_names
+from elbowroom.training.freezing import freeze_modules, freeze_parameters, frozen_names
 from elbowroom.training.initialization import initialize_from_data
-from elbowroom.training.interrupts import deliver_signal
+from elbowroom.training.interrupts import deliver_signal, lock_run
 from elbowroom.training.loop import train
 from elbowroom.training.optimizers import make_optimizer as make_optimizer
 from elbowroom.training.precision import choose_matmul_mode
@@ -39,13 +41,15 @@ from elbowroom.training.state import (
     OBJECTIVE,
     OPTIMIZERS,
     RUN,
+    SCHEDULE_START,
     STEP,
     STEPS,
     STOP,
     State,
 )
-from elbowroom.training.validate import check_settings
+from elbowroom.training.validate import check_settings, default_batch_size
 from elbowroom.workbench.callback_registry import from_record, to_record
+from elbowroom.workbench.continuation import lengthen, start_from
 from elbowroom.workbench.monitoring.doctor import Doctor
 from elbowroom.workbench.monitoring.loggers import make_loggers
 from elbowroom.workbench.monitoring.report import write_final_report
@@ -69,6 +73,7 @@ class _Fit(Protocol[P]):
         config: TrainConfig | None = None,
         out: str | Path | None = None,
         callbacks: Sequence[Callback] = (),
+        overwrite: bool = False,
         *args: P.args,
         **options: P.kwargs,
     ) -> Run: ...
@@ -87,6 +92,7 @@ def fit(
     *,
     out: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
+    overwrite: bool = False,
 ) -> Run:
     """Train a model on an objective, and write a run directory.
 
@@ -103,6 +109,7 @@ def fit(
         config: the settings together; those given one by one replace its fields.
         out: the run directory; ``runs/RECIPE-DATA-N`` if not given.
         callbacks: called after the default ones, in their order.
+        overwrite: whether a run in ``out`` is replaced; its files are removed once everything has been checked.
         **options: the fields of :class:`TrainConfig`, one by one.
 
     Raises:
@@ -116,12 +123,16 @@ def fit(
     True
     """
     distributed.init_process_group()
+    started_from = None if config.init_from is None else start_from(model, config.init_from)
     data = load_coded(data, data_record_of(model))
+    freeze_modules(model, config.freeze)
     check_settings(model, data, config, out)
+    config = replace(config, batch_size=config.batch_size or default_batch_size(data))
     plan = plan_training(model, objective, data, config, callbacks)
     own = [*callbacks, *plan.callbacks, *make_loggers(config.log)]
     device = devices.resolve(config.device)
-    training = replace(config, epochs=plan.epochs, device=str(device)).record | {
+    init_from = None if started_from is None else started_from["path"]
+    training = replace(config, epochs=plan.epochs, device=str(device), init_from=init_from).record | {
         "callbacks": [to_record(one) for one in callbacks] + [PLANNED | to_record(one) for one in plan.callbacks],
         "plan": plan.text,
         "products": choose_matmul_mode(config.precision, device, model),
@@ -138,13 +149,27 @@ def fit(
         "parameters": sum(p.numel() for p in model.parameters()),
         "data": data.protocol,
         "weights_seed": seed_of_weights(model),
+        "started_from": started_from,
         "training": training,
     }
     name = f"{origin.recipe if origin else type(model).__name__.lower()}-{data.name}"
     initialize_from_data(model, data.train, config.seed)
     state = _initial_state(model, objective, data, training)
-    state[RUN] = run = _open_run(distributed.broadcast_object(Path(out or next_path(name))), record)
-    return _train(state, run.record["training"], own)
+    path = distributed.broadcast_object(Path(out or next_path(name)))
+    state[RUN] = run = _open_run(path, record, overwrite)
+    with _removed_if_refused(state):
+        return _train(state, run.record["training"], own)
+
+
+@contextmanager
+def _removed_if_refused(state: State) -> Iterator[None]:
+    """Remove the directory of a new run that fails before its first step, so that it is not in the way of the next."""
+    try:
+        yield
+    except ValueError as error:
+        if not state[STEP] and not isinstance(error, DivergedError) and distributed.is_main_process():
+            state[RUN].remove()
+        raise
 
 
 def resume(
@@ -154,10 +179,14 @@ def resume(
     model: nn.Module | None = None,
     objective: Term | None = None,
     device: str | None = None,
+    epochs: int | None = None,
+    steps: int | None = None,
 ) -> Run:
-    """Resume a run from its last checkpoint, to the epochs or steps it was started with.
+    """Resume a run from its last checkpoint, to the epochs or steps it was started with, or to more.
 
-    On the same device the result is, bit for bit, that of an uninterrupted run.
+    On the same device the result is, bit for bit, that of an uninterrupted run. With ``epochs`` or ``steps`` a run, a
+    finished one too, goes on to more of them: a learning rate schedule begins anew over the added steps, a KL warm-up
+    keeps its own.
 
     Args:
         path: the run directory.
@@ -166,17 +195,25 @@ def resume(
         model: constructed as before, if no recipe made it.
         objective: likewise.
         device: the device, if not that of the record.
+        epochs: to train to, those before included, if it is to be more than it was started with.
+        steps: likewise, instead of epochs.
 
     Raises:
         ValueError: there is no run, it is finished, another process trains into it, or all checkpoints are damaged.
     """
     distributed.init_process_group()
     run = path if isinstance(path, Run) else Run(path)
+    data = run.data(data)
+    if epochs or steps:
+        per_epoch = data.train.steps(run.record["training"]["batch_size"])
+        run.record = lengthen(run.record, run, per_epoch, epochs, steps)
+        with lock_run(run):
+            run.write_record()
     training = run.record["training"] | ({"device": device} if device else {})
     if model is None or objective is None:
         model, objective = run.build()
     freeze_parameters(model, objective, training.get("frozen", ()))
-    state = _initial_state(model, objective, run.data(data), training)
+    state = _initial_state(model, objective, data, training)
     state[RUN] = run
     planned = [entry for entry in training["callbacks"] if entry.items() >= PLANNED.items()]
     own = from_record(training["callbacks"]) if callbacks is None else [*callbacks, *from_record(planned)]
@@ -207,13 +244,14 @@ def default_callbacks(own: Sequence[Callback] = ()) -> list[Callback]:
     return [BestWeights(*metrics[:1]), SampleImages(), *doctor]
 
 
-def _open_run(path: Path, record: dict[str, Any]) -> Run:
+def _open_run(path: Path, record: dict[str, Any], overwrite: bool) -> Run:
     """Create the run directory; or open it, where ``torchrun`` has restarted the same training."""
     run = Run(path)
     if distributed.is_restarted() and run.exists and _is_same_training(run.record, record):
         return run
     if distributed.is_main_process():
-        return Run.create(path, distributed.broadcast_object(record))
+        with lock_run(run) if overwrite and run.exists else nullcontext():
+            return Run.create(path, distributed.broadcast_object(record), overwrite)
     run.record = distributed.broadcast_object(record)
     return run
 
@@ -234,6 +272,7 @@ def _initial_state(model: nn.Module, objective: Term, data: Data, settings: dict
     state[STEPS] = settings["steps"] or settings["epochs"] * per_epoch
     state[EPOCHS] = math.ceil(state[STEPS] / per_epoch)
     state[STEP], state[EPOCH], state[STOP] = 0, 0, ""
+    state[SCHEDULE_START] = settings.get("schedule_start", 0)
     state[OPTIMIZERS] = {
         player.name: make_optimizer(settings["optimizer"], player, settings["lr"], device)
         for player in objective.players(model)

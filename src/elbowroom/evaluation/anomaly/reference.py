@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elbowroom import devices
 from elbowroom.data import Batch, Data, freeze, load_coded
@@ -19,7 +19,8 @@ from elbowroom.evaluation.anomaly import background
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps, pixel_nll
 from elbowroom.evaluation.compatibility import check_compatible
 from elbowroom.evaluation.suites import likelihood
-from elbowroom.models.base import GenerativeModel
+from elbowroom.models.adapter import adapt
+from elbowroom.models.base import GenerativeModel, data_record_of
 from elbowroom.runs.run import Run
 from elbowroom.runs.run_view import RunView
 
@@ -96,7 +97,7 @@ class Reference:
 
 @contextmanager
 def open_reference(
-    run: Run | str | Path | GenerativeModel,
+    run: Run | str | Path | nn.Module,
     normal: Data | Any = None,
     samples: int = 20,
     window: int = 3,
@@ -110,8 +111,9 @@ def open_reference(
     """
     if samples < 1:
         raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
-    if isinstance(run, GenerativeModel):
-        model, data = run, None if normal is None else load_coded(normal, run.data_record)
+    if isinstance(run, nn.Module):
+        data = None if normal is None else load_coded(normal, data_record_of(run))
+        model = _adapt(run, data)
     else:
         view = RunView(run, normal)
         model, data = view.model, view.data
@@ -124,3 +126,13 @@ def open_reference(
         yield Reference(model.eval(), data, samples, window, seed)
     finally:
         model.train(was_training)
+
+
+def _adapt(module: nn.Module, data: Data | None) -> GenerativeModel:
+    if data is not None:
+        return adapt(module, data.shape)
+    if isinstance(module, GenerativeModel):
+        return module
+    raise ValueError(
+        f"{type(module).__name__} is a module of your own, and the shape of its examples not known: pass normal="
+    )

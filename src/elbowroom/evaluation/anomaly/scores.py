@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from elbowroom.data import Data, Split, freeze, load_data, load_like
 from elbowroom.data.coding import check_coded_alike
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.compatibility import check_range
-from elbowroom.models.base import GenerativeModel
 from elbowroom.registry import Registry
 from elbowroom.runs.run import Run
 
@@ -83,7 +82,7 @@ SCORES.update(
 
 
 def anomaly_scores(
-    run: Run | str | Path | GenerativeModel,
+    run: Run | str | Path | nn.Module,
     x: Split | Any,
     method: str = "likelihood_ratio",
     *,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
+from elbowroom.models.adapter import adapt
 from elbowroom.models.base import GenerativeModel
 from elbowroom.training.budget import BUDGET
 from elbowroom.training.callback import Callback
@@ -44,11 +46,20 @@ class SampleImages(Callback):
 
             plot_curves(state[RUN]).savefig(state[RUN].images / "curves.png")
 
+    def _adapt(self, module: nn.Module, shape: tuple[int, ...]) -> GenerativeModel | None:
+        """Return the model, or a module of your own as one; ``None`` where its outputs do not allow it."""
+        try:
+            model = adapt(module, shape)
+        except ValueError:
+            return None
+        return model if model.can_decode else None
+
     def _save_images(self, state: State, when: str) -> None:
         from elbowroom.plotting import captions, is_image, reconstruction_grid, sample_grid
 
-        data, model = state[DATA], state[MODEL]
-        if not (is_image(data.shape) and isinstance(model, GenerativeModel)):
+        data = state[DATA]
+        model = self._adapt(state[MODEL], data.shape) if is_image(data.shape) else None
+        if model is None:
             return
         folder, suffix = state[RUN].images, f"{state[EPOCH]:04d}.png"
         split = "validation" if data.validation is not None else "train"
