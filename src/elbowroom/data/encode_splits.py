@@ -63,16 +63,15 @@ def encode_splits(raw: RawDataset, existing: Mapping[str, RawSplit], config: Dat
         return EncodedSplits(raw, {name: keep_encoded(name, split) for name, split in existing.items()}, {})
     all_splits = [raw.train, *filter(None, (raw.validation, raw.test)), *existing.values()]
     to_encode = [split for split in all_splits if not isinstance(split, InMemorySplit)]
-    coding = infer_from(to_encode, config.layout, config.value_range)
-    natural = infer_coding([split.summary for split in to_encode])
-    stored_color = color_of(coding.shape_of(raw.train.summary.shape))
-    coding = replace(coding, color=resolve_color(raw, stored_color, config.color))
-    record = coding.record | {"color": config.color or stored_color}
-    inferred = tuple(
-        name for name, value in record.items() if value == (natural.record | {"color": stored_color})[name]
-    )
+    layout = raw.layout if config.layout == "auto" else config.layout
+    coding = infer_from(to_encode, layout, config.value_range)
+    natural = infer_coding([split.summary for split in to_encode], raw.layout)
+    stored = color_of(coding.shape_of(raw.train.summary.shape))
+    coding = replace(coding, color=resolve_color(raw, stored, config.color))
+    record, own = coding.record | {"color": config.color or stored}, natural.record | {"color": stored}
+    inferred = tuple(name for name, value in record.items() if value == own[name])
     found = merge_summaries(split.summary for split in to_encode)
-    if line := describe_surprise(found, coding, config.layout, config.value_range):
+    if line := describe_surprise(found, coding, layout, config.value_range):
         warnings.warn(f"{raw.name}: {line}", stacklevel=4)
     others = {
         name: encode_alike(
@@ -84,7 +83,7 @@ def encode_splits(raw: RawDataset, existing: Mapping[str, RawSplit], config: Dat
         for name, split in existing.items()
     }
     encoded = replace(raw, train=raw.train.encode(coding), validation=None, test=None)
-    return EncodedSplits(encoded, others, record, inferred, "; ".join(describe_coding(found, coding)))
+    return EncodedSplits(encoded, others, record, inferred, "; ".join(describe_coding(found, coding, raw.layout)))
 
 
 def resolve_color(raw: RawDataset, stored: Color | None, requested: Color | None) -> Color | None:
@@ -106,7 +105,7 @@ def infer_from(splits: Sequence[UncodedSplit], layout: Layout, value_range: Valu
     """Return the coding of all splits together; for whole numbers of more than 8 bits every example is looked at."""
     summaries = [split.summary for split in splits]
     coding = infer_coding(summaries, layout, value_range)
-    if value_range is None and coding.value_range == BYTE_RANGE:
+    if value_range is None and coding.value_range not in (None, BIT_RANGE):
         refuse_different_scales(summaries)
     has_largest = value_range is None and coding.value_range not in (None, BIT_RANGE, BYTE_RANGE)
     if not has_largest or all(isinstance(split, RawArrays) for split in splits):

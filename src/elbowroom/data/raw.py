@@ -11,6 +11,7 @@ from torch import Tensor
 
 from elbowroom.data.file_io import available_memory
 from elbowroom.data.labels import encode_labels
+from elbowroom.data.options import Layout
 from elbowroom.data.split_names import SPLIT_WORDS
 from elbowroom.data.splits.batching import tensor_to_numpy
 from elbowroom.data.splits.buffered import ArrayRowSource, BufferedSplit
@@ -44,6 +45,7 @@ class RawDataset:
         columns: those of a table.
         has_fixed_encoding: the encoding of the columns was given and stays as it is.
         attributes: the names of labels of several columns.
+        layout: the axes of the arrays, where they are known.
         skipped: the names of what could not be read.
         row_names: what each row of the source is called, as the file of an image; ``source_rows`` of splits are such.
         table: the cells of a table as they were written.
@@ -63,6 +65,7 @@ class RawDataset:
     columns: tuple[Column, ...] | None = None
     has_fixed_encoding: bool = False
     attributes: tuple[str, ...] | None = None
+    layout: Layout = "auto"
     skipped: tuple[str, ...] = ()
     row_names: tuple[str, ...] | None = None
     table: TableSource | None = None

@@ -53,13 +53,12 @@ class ValueSummary:
     high: float
 
     def merge(self, other: ValueSummary) -> ValueSummary:
-        """Return what was found in both."""
+        """Return what was found in both; whether they are floats is decided by this one."""
         return replace(
             self,
             is_bool=self.is_bool and other.is_bool,
             is_bytes=self.is_bytes and other.is_bytes,
             is_whole=self.is_whole and other.is_whole,
-            is_float=self.is_float or other.is_float,
             is_finite=self.is_finite and other.is_finite,
             low=min(self.low, other.low),
             high=max(self.high, other.high),
@@ -167,7 +166,9 @@ class ValueCoding:
 
     def describe_invalid(self, example: np.ndarray) -> str:
         """Return what is wrong with an example that is not of this coding, and what to do about it."""
-        if example.dtype.kind == "f" and not np.isfinite(example.astype(np.float32)).all():
+        with np.errstate(over="ignore"):
+            is_finite = np.isfinite(example.astype(np.float32)).all()
+        if not is_finite:
             return "has NaN or infinite values: expected finite numbers; remove or fill them"
         assert self.value_range is not None
         low, high = self.value_range
@@ -252,17 +253,19 @@ def storage_kind(found: ValueSummary, value_range: ValueRange) -> ValueKind:
 
 
 def refuse_different_scales(summaries: Sequence[ValueSummary]) -> None:
-    """Refuse splits of which one holds bits, or numbers up to 1, and another pixels up to 255."""
+    """Refuse splits of which one holds bits, or numbers up to 1, and another pixels."""
     if any(0 < one.high <= 1 for one in summaries):
+        high = max(BYTE_RANGE[1], *(one.high for one in summaries))
         raise ValueError(
-            "one split holds values from 0 to 1 and another from 0 to 255: bring them to one scale, or give "
-            "value_range=(0, 255), on the command line --value-range 0,255, if both are pixels"
+            f"one split holds values from 0 to 1 and another from 0 to {high:g}: bring them to one scale, or give "
+            f"value_range=(0, {high:g}), on the command line --value-range 0,{high:g}, if both are pixels"
         )
 
 
-def describe_coding(found: ValueSummary, coding: ValueCoding) -> list[str]:
-    """Return the layout and the range in words, for the record; pixels of bytes and bits are said elsewhere."""
-    words = [describe_layout(found.shape, coding.layout) if is_worth_saying(found, coding) else ""]
+def describe_coding(found: ValueSummary, coding: ValueCoding, known_layout: Layout = "auto") -> list[str]:
+    """Return layout (unless it is known), range and color in words; pixels of bytes and bits are said elsewhere."""
+    is_said = coding.layout != known_layout and is_worth_saying(found, coding)
+    words = [describe_layout(found.shape, coding.layout) if is_said else ""]
     if coding.value_range not in (None, BIT_RANGE) and not coding.has_pixels:
         assert coding.value_range is not None
         low, high = coding.value_range

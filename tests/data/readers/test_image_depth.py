@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from elbowroom.data import load_data
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.readers import image_cache
 from elbowroom.data.readers.encoded_examples import decode_example
 from elbowroom.data.readers.image_folder import load_images
-from tests.data.sources import color_image, encode, noise, write_archive
+from tests.data.sources import WHOLE, color_image, encode, noise, write_archive
 
 N = 6
 
@@ -132,3 +133,18 @@ def test_pages_of_many_bits_and_thumbnails(tmp_path):
 def test_a_shard_has_one_image_for_each_example():
     with pytest.raises(ValueError, match="has 5 pages: expected one image"):
         decode_example(stack([noise(i, (8, 6)) for i in range(5)]), ReadOptions().crop_resize)
+
+
+@pytest.mark.parametrize("shape", [(4, 40), (40, 4), (1, 9), (12, 12)])
+@pytest.mark.parametrize("kind", ["gray", "deep", "rgb"])
+def test_images_in_files_are_images_whatever_their_sides(tmp_path, shape, kind):
+    full = (*shape, 3) if kind == "rgb" else shape
+    images = [noise(i, full) if kind != "deep" else noise(i, full).astype(np.uint16) * 9 for i in range(N)]
+    ending, form = ("tif", "TIFF") if kind == "deep" else ("png", "PNG")
+    path = write_archive(tmp_path / "set", {f"{i}.{ending}": encode(x, form) for i, x in enumerate(images)})
+    data = load_data(path, **WHOLE)
+    assert data.shape == (3 if kind == "rgb" else 1, *shape)
+    assert "taken as" not in data.protocol["preprocessing"]
+    largest = 255 if kind != "deep" else max(int(image.max()) for image in images)
+    assert data.protocol["arguments"]["value_range"] == [0, largest]
+    assert np.allclose(data.train.first(N).x.reshape(N, -1).sum(1) * largest, [image.sum() for image in images])

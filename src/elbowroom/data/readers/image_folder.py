@@ -102,6 +102,7 @@ def build_raw_dataset(
         classes=classes,
         preprocessing="; ".join(filter(None, [*images.metadata.notes, options.crop_resize.description])),
         content_hash=images.metadata.digest if images.pixels.nbytes > PARTIAL_HASH_BYTES else None,
+        layout="image",
         skipped=tuple(images.metadata.errors),
         row_names=tuple(images.metadata.names),
     )
