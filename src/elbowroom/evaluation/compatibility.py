@@ -46,7 +46,7 @@ def check_range(model: GenerativeModel, data: Data) -> None:
             f"value {value:g} in row {row} of the source ({split} split) is outside [{low:g}, {high:g}], the range of "
             f"{type(family).__name__}: {advise_scaling(data, low, high)}"
         )
-    if math.isinf(low) and math.isinf(high) and not data.columns:
+    if math.isinf(low) and math.isinf(high) and not (data.columns or family.missing):
         warn_of_scale(data)
 
 
