@@ -34,7 +34,7 @@ def invalid_files(folder):
     bits = np.zeros((3000, 4), dtype=np.uint8)
     bits[1000, 1] = 9
     np.save(at("bits.npy"), bits)
-    yield "bits.npy", r"row 1000 of bits.npy has the value 9, and those looked at first have only 0 to 1: save them"
+    yield "bits.npy", r"row 1000 of bits.npy has the value 9, and the values are from 0 to 1"
     wide = np.full((3000, 2, 2), 99)
     wide[1000, 1, 1] = -3
     np.save(at("wide.npy"), wide)

@@ -1,0 +1,153 @@
+"""The same numbers mean the same in every source: a table of sources and meanings, with the right value of each."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+from elbowroom.data import load_data, load_like
+from tests.contracts.meanings import MEANINGS, SOURCES, N
+
+WHOLE = {"validation": 0, "test": 0}
+NAMES = ["cat", "dog", "eel"] * (N // 3)
+
+
+def load_quietly(load, *args, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return load(*args, **options)
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_values_mean_the_same_in_every_source(tmp_path, source, meaning):
+    right = MEANINGS[meaning]
+    given = SOURCES[source](tmp_path, right.values)
+    data = load_quietly(load_data, given, **WHOLE)
+    x = data.train.first(N).x
+    assert np.allclose(x, right.expected, atol=1e-6)
+    assert x.dtype == torch.float32
+    assert data.protocol["arguments"]["value_range"] == right.value_range
+    assert data.binary == right.is_binary
+    if data.protocol["source"]:
+        again = load_data(data.protocol["source"], **data.protocol["arguments"])
+        assert torch.equal(again.train.first(N).x, x)
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_part_is_encoded_by_the_record_of_the_whole(tmp_path, source, meaning):
+    right = MEANINGS[meaning]
+    record = load_quietly(load_data, right.values).protocol
+    part = load_like(SOURCES[source](tmp_path, right.values[30:50]), record)
+    assert np.allclose(part.train.first(N).x, right.expected[30:50], atol=1e-6)
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_a_scale_that_was_guessed_is_said_once(meaning):
+    right = MEANINGS[meaning]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        data = load_data(right.values, **WHOLE)
+        load_data(right.values, **data.protocol["arguments"])
+    assert len(caught) == right.is_said
+    assert all("divided by 255 (value_range='as-is' leaves them)" in str(one.message) for one in caught)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_range_that_is_asked_for_is_the_range(tmp_path, source):
+    values = MEANINGS["floats of both signs"].values
+    data = load_data(SOURCES[source](tmp_path, values), value_range=(-1, 1), **WHOLE)
+    assert np.allclose(data.train.first(N).x[:, 0], (values + 1) / 2, atol=1e-6)
+    with pytest.raises(ValueError, match=r"has the value .* from 0 to 0.5 \(value_range\)"):
+        load_data(SOURCES[source](tmp_path, np.abs(values)), value_range="0,0.5", **WHOLE).train.first(N)
+
+
+def split_sources(tmp_path, parts):
+    """Sources with splits of their own, train and test, as arrays (x, y) by name."""
+    import datasets
+
+    arrays = {f"{letter}_{name}": part[i] for name, part in parts.items() for i, letter in enumerate("xy")}
+    np.savez(tmp_path / "a.npz", **arrays)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    return {
+        "dict of pairs": parts,
+        "dict of arrays": arrays,
+        "npz": tmp_path / "a.npz",
+        "folder of npy": folder,
+        "DatasetDict": datasets.DatasetDict(
+            {name: datasets.Dataset.from_dict({"x": x.tolist(), "label": y}) for name, (x, y) in parts.items()}
+        ),
+        "dict of lists": {name: list(zip(x, y, strict=True)) for name, (x, y) in parts.items()},
+    }
+
+
+def test_splits_of_a_source_are_encoded_alike(tmp_path):
+    x = MEANINGS["pixels of 12 bits"].values
+    dark = np.minimum(x[:40], 900)
+    for name, source in split_sources(tmp_path, {"train": (dark, NAMES[:40]), "test": (x[:20], NAMES[:20])}).items():
+        data = load_data(source, validation=0)
+        assert data.protocol["sizes"] == {"train": 40, "test": 20}, name
+        assert data.protocol["arguments"]["value_range"] == [0, 4095], name
+        assert np.allclose(data.train.first(N).x[:, 0], dark / 4095, atol=1e-6), name
+        assert np.allclose(data.test.first(N).x[:, 0], x[:20] / 4095, atol=1e-6), name
+        assert data.classes == ("cat", "dog", "eel"), name
+        assert data.test.first(4).y.tolist() == [0, 1, 2, 0], name
+
+
+@pytest.mark.parametrize("train", ["array", "TensorDataset", "loader", "list"])
+def test_a_split_given_beside_the_source_is_encoded_alike(tmp_path, train):
+    x = MEANINGS["pixels of 12 bits"].values
+    data = load_data(
+        SOURCES[train](tmp_path, x), validation=np.minimum(x[:20], 900), test=TensorDataset(torch.full((3, 8, 6), 5.0))
+    )
+    assert data.validation.first(N).x.max() == pytest.approx(900 / 4095)
+    assert data.test.first(3).x.max() == pytest.approx(5 / 4095)
+
+
+def test_splits_of_different_scales_are_refused():
+    x = MEANINGS["pixels"].values
+    with pytest.raises(ValueError, match="one split holds values from 0 to 1 and another from 0 to 255"):
+        load_data(x, validation=x[:9] / 255)
+    assert load_data(x, validation=np.minimum(x[:9], 1), value_range=(0, 255)).validation.x.max() == 1
+
+
+def label_sources(x, y):
+    import datasets
+
+    features = datasets.Features(
+        {"img": datasets.Array2D((8, 6), "uint8"), "label": datasets.ClassLabel(names=["cat", "dog", "eel"])}
+    )
+    return {
+        "list": (x, list(y)),
+        "array": (x, np.array(y)),
+        "objects": (x, np.array(y, dtype=object)),
+        "pandas Series": (x, pd.Series(y)),
+        "pandas categories": (x, pd.Categorical(y)),
+        "items": list(zip(x, y, strict=True)),
+        "dict items": [{"image": image, "label": label} for image, label in zip(x, y, strict=True)],
+        "dict": {"x": x, "y": y},
+        "Hugging Face": datasets.Dataset.from_dict({"x": x.tolist(), "label": y}),
+        "class labels": datasets.Dataset.from_dict({"img": x, "label": y}, features=features),
+    }
+
+
+def test_labels_mean_the_same_however_they_are_held():
+    x = MEANINGS["pixels"].values
+    for name, source in label_sources(x, NAMES).items():
+        data = load_data(source, **WHOLE)
+        assert data.classes == ("cat", "dog", "eel"), name
+        assert data.train.first(6).y.tolist() == [0, 1, 2, 0, 1, 2], name
+        assert data.train.first(6).y.dtype == torch.int64, name
+        assert data.protocol["arguments"]["value_range"] == [0, 255], name
+
+
+def test_a_missing_label_is_refused_by_its_position():
+    with pytest.raises(ValueError, match=r"the label of example 1 .* is missing: fill it in or leave the example out"):
+        load_data((np.zeros((3, 2)), np.array(["a", None, "b"], dtype=object)))
