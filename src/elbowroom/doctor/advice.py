@@ -12,6 +12,8 @@ from elbowroom.runs.settings import CALLBACK_OPTIONS, train_options
 
 #: Weight of the KL relative to the reconstruction, above which it is lowered before anything else.
 HEAVY_KL = 1.5
+#: Size of a latent that leaves the labels something to say.
+SMALL_LATENT = 16
 
 
 def has_option(evidence: Evidence, name: str) -> bool:
@@ -103,3 +105,16 @@ def drop_columns(evidence: Evidence, names: list[str]) -> str:
     """Return how to leave out columns of a table."""
     value = ",".join(f"{name}=drop" for name in names)
     return f"leave them out: {format_option(evidence, 'columns', value if ' ' not in value else repr(value))}"
+
+
+def strengthen_condition(evidence: Evidence) -> str:
+    """Return how to have more of what a conditional model generates depend on its condition."""
+    arguments = evidence.run.record["arguments"] or {}
+    remedies = []
+    if arguments.get("conditioning") == "input":
+        remedies.append(f"give the labels to every level ({format_option(evidence, 'conditioning', 'every-level')})")
+    if arguments.get("prior") == "standard":
+        remedies.append(f"let the prior depend on the labels ({format_option(evidence, 'prior', 'learned')})")
+    if isinstance(latent := arguments.get("latent"), int) and latent > SMALL_LATENT:
+        remedies.append(f"make the latent smaller ({format_option(evidence, 'latent', SMALL_LATENT)})")
+    return ", or ".join([*remedies, "train longer"])

@@ -7,19 +7,24 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from elbowroom import noise
-from elbowroom.auditor.claim import parse_vae_output
+from elbowroom.argument import arguments_of
 from elbowroom.auditor.isolation import eval_mode, module_device, preserve_rng
 from elbowroom.data import Batch, Data, Split, freeze
+from elbowroom.data.load import read_source
+from elbowroom.data.options import ReadOptions
+from elbowroom.data.raw import RawArrays
 from elbowroom.deprecation import warn_renamed
 from elbowroom.doctor import loss_weights
 from elbowroom.doctor.loss_gradients import LossForm
 from elbowroom.doctor.loss_weights import LossWeights
 from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.doctor.snapshot import Snapshot, take_snapshot
+from elbowroom.models.adapter import parse_vae_output
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw
 from elbowroom.objectives import Term
@@ -224,6 +229,18 @@ class Evidence:
         examples = self.run.record["data"].get("sizes", {}).get("train")
         divisors = {"values of an example": self.n_values, "examples of a batch": training["batch_size"]}
         return divisors | ({"training examples": examples} if examples else {})
+
+    @cached_property
+    def source_levels(self) -> int:
+        """The number of different values in the first training examples of the source, as it is stored."""
+        source, arguments = (self.run.record["data"].get(name) for name in ("source", "arguments"))
+        if source is None:
+            raise NotApplicableError("the data was given as a Python object, so its source cannot be read again")
+        options = {name: value for name, value in (arguments or {}).items() if name in arguments_of(ReadOptions)}
+        raw = _require(lambda: read_source(source, ReadOptions(**options)).train)
+        if not isinstance(raw, RawArrays):
+            raise NotApplicableError("the source is not read into memory")
+        return len(np.unique(raw.values[:MAX_EXAMPLES]))
 
     @cached_property
     def value_resolution(self) -> tuple[float, str]:

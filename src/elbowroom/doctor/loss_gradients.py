@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from elbowroom.auditor.claim import VAEOutput, parse_vae_output
+from elbowroom.models.adapter import VAEOutput, parse_vae_output
 from elbowroom.objectives import Term
 from elbowroom.objectives.custom import Output
 

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elbowroom.auditor.claim import VAEOutput
 from elbowroom.auditor.isolation import preserve_rng
 from elbowroom.doctor.registry import NotApplicableError
+from elbowroom.models.adapter import VAEOutput
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.objectives import Term
 

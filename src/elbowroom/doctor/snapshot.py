@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
 from elbowroom import noise
-from elbowroom.auditor.claim import VAEOutput, parse_vae_output
 from elbowroom.auditor.isolation import eval_mode
 from elbowroom.auditor.reparameterization import find_reparameterization
 from elbowroom.data import Batch
 from elbowroom.distributions import Normal, Quantized, kl_elements
 from elbowroom.doctor.loss_gradients import find_loss_form
+from elbowroom.models.adapter import VAEOutput, parse_vae_output
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.objectives import Term

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import torch
 
-from elbowroom.auditor.claim import parse_vae_output
 from elbowroom.auditor.isolation import eval_mode
 from elbowroom.data import Split
 from elbowroom.doctor import advice
@@ -15,6 +14,7 @@ from elbowroom.doctor.duplicates import NEAR_DISTANCE_RATIO, Duplicates, find_du
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
+from elbowroom.models.adapter import parse_vae_output
 from elbowroom.models.base import GenerativeModel
 
 #: Examples of each split whose values are checked.
@@ -95,6 +95,23 @@ def find_split_overlap(evidence: Evidence) -> Iterator[Finding]:
             else f"remove the copies from the training split, and split by origin rather than at random ({name})",
             "fault" if is_leaked else "warning",
         )
+
+
+@diagnosis("test examples in validation")
+def find_validation_overlap(evidence: Evidence) -> Iterator[Finding]:
+    """Find a test split that shares examples with the validation split, which the best weights were chosen on."""
+    validation, test = evidence.data.validation, evidence.data.test
+    if validation is None or test is None:
+        raise NotApplicableError("there is no test split beside a validation split")
+    duplicates = find_duplicates(test, validation)
+    if not duplicates.excess_share:
+        return
+    yield Finding(
+        "test examples in validation",
+        f"{duplicates.excess_share:.0%} of {duplicates.n_compared} test examples are validation examples, or nearly",
+        "what was chosen on the validation split (weights, settings) was chosen on the test split too",
+        advice.hold_out(evidence, "test"),
+    )
 
 
 def _describe_kind(duplicates: Duplicates) -> str:
