@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from elbowroom.comparing.columns import (
     kept_columns,
     seed_mean,
 )
-from elbowroom.comparing.discover import assign_protocols, find_entries
+from elbowroom.comparing.discover import RunPath, assign_protocols, find_entries, flatten_paths
 from elbowroom.comparing.entry import Entry, find_evaluation_split
 from elbowroom.comparing.protocol import EvaluationProtocol
 from elbowroom.deprecation import renamed_attributes
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    *paths: str | os.PathLike[str],
+    *paths: RunPath | Iterable[RunPath],
     data: Any = None,
     baselines: bool = False,
     log: Callable[[str], None] = print,
@@ -52,7 +52,7 @@ def compare(
     error is measured now. Failed and unfinished runs do not count.
 
     Args:
-        paths: run directories, or folders with runs below them, such as that of a sweep.
+        paths: runs, their directories, or folders with runs below them, such as that of a sweep; or a list of them.
         data: what the runs were trained on, if that was given as a Python object.
         baselines: add PCA, a linear and a deep autoencoder of the same size on the same data; the autoencoders are
             trained as the runs were, unless they exist already.
@@ -72,6 +72,7 @@ def compare(
     >>> comparison.differing_settings, [group.name for group in comparison.groups]
     (['latent'], ['latent 2', 'latent 5'])
     """
+    paths = flatten_paths(paths)
     entries = find_entries(paths, data)
     if baselines:
         from elbowroom.comparing.baselines import add_baselines

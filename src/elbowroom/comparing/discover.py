@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,27 @@ from elbowroom.runs.settings import Settings, flatten_record
 from elbowroom.runs.shared_data import SharedData
 from elbowroom.sweeps.sweep import STOPPED_STATES, SWEEP_FILE, read_sweep
 
+RunPath = str | os.PathLike[str]
+"""A run, its directory, or a folder with runs below it."""
 
-def find_entries(paths: Sequence[str | os.PathLike[str]], data: Any = None) -> list[Entry]:
+
+def flatten_paths(paths: Iterable[RunPath | Iterable[RunPath]]) -> list[RunPath]:
+    """Return runs and paths, given one by one or as lists of them, as one list.
+
+    >>> flatten_paths(["a", ["b", "c"]])
+    ['a', 'b', 'c']
+    """
+    flat: list[RunPath] = []
+    for path in paths:
+        flat += [path] if isinstance(path, str | os.PathLike) else path
+    return flat
+
+
+def find_entries(paths: Sequence[RunPath], data: Any = None) -> list[Entry]:
     """Return the runs at some paths, each run once.
 
     Args:
-        paths: run directories, or folders with runs below them.
+        paths: runs, their directories, or folders with runs below them.
         data: what the runs were trained on, if that was given as a Python object.
 
     Raises:
@@ -30,16 +45,17 @@ def find_entries(paths: Sequence[str | os.PathLike[str]], data: Any = None) -> l
     """
     load = partial(_load_checked, SharedData(source=data))
     entries: dict[Path, Entry] = {}
-    for path in map(Path, paths):
-        for entry in _entries_at(path, load):
+    for path in paths:
+        for entry in _entries_at(Run(path), load):
             entries.setdefault(Path(entry.path).resolve(), entry)
     return list(entries.values())
 
 
-def _entries_at(path: Path, load: Callable[[Run], Data]) -> list[Entry]:
+def _entries_at(run: Run, load: Callable[[Run], Data]) -> list[Entry]:
     """Return the run at a path; or those in a folder, the points of its sweeps first, in their order."""
-    if Run(path).exists:
-        return [_run_entry(Run(path), read_sweep(path.parent)[1].get(path.name, ""), load)]
+    path = run.path
+    if run.exists:
+        return [_run_entry(run, read_sweep(path.parent)[1].get(path.name, ""), load)]
     entries: dict[Path, Entry] = {}
     for file in sorted(path.rglob(SWEEP_FILE), key=lambda file: (len(file.parts), file)):
         points, errors = read_sweep(file.parent)

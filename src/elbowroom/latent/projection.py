@@ -76,7 +76,8 @@ def tsne(z: Tensor, perplexity: float = 30.0, seed: int = 0) -> Tensor:
     # With several threads the order of summation varies, and they wait for each other on a busy machine.
     with threadpool_limits(1):
         method = TSNE(2, perplexity=perplexity, init="pca", max_iter=TSNE_STEPS, random_state=seed)
-        points = method.fit_transform(z.double().numpy())
+        # an array whatever sklearn.set_config(transform_output=) says, unlike the result of fit_transform
+        points = method.fit(z.double().numpy()).embedding_
     return torch.from_numpy(points).float()
 
 

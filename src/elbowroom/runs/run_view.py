@@ -77,7 +77,10 @@ class RunView:
         """Return the view of a finished run, whose weights are loaded into a ``model`` that no recipe built."""
         run = Run(run)
         is_own = model is not None and run.record["recipe"] is None
-        return cls(run, data, run.module(model) if is_own else model, **options)
+        view = cls(run, data, run.module(model) if is_own else model, **options)
+        if data is not None:
+            view.data  # noqa: B018 - raises for data that is coded otherwise, before anything is drawn
+        return view
 
     # The record and what was logged.
 

@@ -81,7 +81,9 @@ def _linear_classifier() -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    # arrays, whatever sklearn.set_config(transform_output=) says
+    scaler = StandardScaler().set_output(transform="default")
+    return make_pipeline(scaler, LogisticRegression(max_iter=1000))
 
 
 def _neighbor_classifier() -> Any:
