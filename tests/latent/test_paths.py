@@ -32,7 +32,8 @@ def test_a_traversal_moves_one_dimension_by_the_offset(model, label):
     moved = z.flatten().clone()
     moved[2] += 0.7
     x = traversal(model, z, [2], [[0.7]], label)[0, 0]
-    torch.testing.assert_close(x, model.sample(z=moved.reshape(1, *model.latent_shape), c=None if label is None else label[None])[0])
+    c = None if label is None else label[None]
+    torch.testing.assert_close(x, model.sample(z=moved.reshape(1, *model.latent_shape), c=c)[0])
 
 
 @pytest.mark.parametrize("path", [lerp, slerp])

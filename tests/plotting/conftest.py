@@ -23,7 +23,8 @@ def wine():
     from sklearn.datasets import load_wine
 
     table = load_wine()
-    return er.load_data((table.data.astype("float32"), table.target), validation=20, test=30)
+    x = (table.data - table.data.mean(0)) / table.data.std(0)
+    return er.load_data((x.astype("float32"), table.target), validation=20, test=30)
 
 
 @pytest.fixture(scope="package")

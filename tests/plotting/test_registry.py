@@ -88,7 +88,7 @@ def test_any_module_has_its_curves(digits, tmp_path):
     run = er.fit(module, loss, digits, steps=3, out=tmp_path / "run", device="cpu")
     view = RunView(run, digits, module)
     assert plot("curves", view).axes
-    with pytest.raises(ValueError, match="Sequential is a module of your own: what it draws is for you to show"):
+    with pytest.raises(ValueError, match="Sequential is a module of your own that does not return"):
         plot("samples", view)
 
 
@@ -127,7 +127,7 @@ def test_a_conditional_model_is_shown_with_the_labels_of_its_examples(digits, tm
     for kind in ("reconstructions", "samples", "latents", "plane", "traversals", "interpolations", "kl", "nearest"):
         assert PLOTS[kind].build_spec(view).marks
     with pytest.raises(ValueError, match="no recipe made"):
-        plot("samples", run)
+        plot("samples", run.path)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def label_names(data: Data, y: Tensor | None) -> list[str] | None:
     return ["" if i < 0 else classes[i] if i < len(classes) else str(i) for i in y.tolist()]
 
 
-@register_figure("data", "examples as the model sees them, with their labels", "Data", "data")
+@register_figure("data", "examples as the model sees them, with their labels", "Data", "data", section="examples")
 def data_figure(view: RunView) -> FigureSpec:
     """Return training examples of a run's data."""
     return examples_figure(view.data, view.seed)

@@ -83,9 +83,9 @@ def show(x: Any, caption: str = "", labels: Sequence[str] | None = None) -> Imag
     The last expression of a notebook's cell is drawn; elsewhere ``show(x).save("x.png")`` writes it.
 
     Args:
-        x: images (N, C, H, W), (N, H, W) or one of them, as bytes or as numbers that are clipped to [0, 1]; rows
-            (N, D); a list of them; a split; or anything that :func:`~elbowroom.load_data` takes, whose first training
-            examples are shown, rows of a table with the names and values of its columns.
+        x: images (N, C, H, W) or (N, H, W), or one (C, H, W), as bytes or as numbers that are clipped to [0, 1]; rows
+            (N, D); a list of images or rows; a split; or anything else that :func:`~elbowroom.load_data` takes, whose
+            first training examples are shown, rows of a table with the names and values of its columns.
         caption: text beside them.
         labels: one under each image; of data the names of its classes.
 
@@ -132,7 +132,8 @@ def _stack(x: Any) -> Tensor:
         shapes = {np.shape(one) for one in x}
         if len(shapes) != 1:
             raise ValueError(f"the {len(x)} examples to show have {len(shapes)} shapes: give them in one size")
-        x = torch.stack([torch.as_tensor(np.asarray(one)) for one in x])
+        x = torch.stack([one if isinstance(one, Tensor) else torch.as_tensor(np.array(one)) for one in x])
+        x = x[:, None] if x.dim() == 3 and not is_image(x.shape[1:]) else x
     return torch.as_tensor(x).detach().cpu()
 
 
