@@ -8,7 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
+
+from tests.data.sources import encode, write_archive
 
 N = 60
 RNG = np.random.default_rng(0)
@@ -110,6 +113,13 @@ def hugging_face(folder, values):
     return datasets.Dataset.from_dict({"x": values.tolist()})
 
 
+def encode_images(values):
+    """The files of images by name: PNG for bytes and 16 bits, TIFF for floats and larger whole numbers."""
+    values = values.astype(np.int32) if values.dtype == np.int64 else values
+    ending, kind = ("png", "PNG") if values.dtype in (bool, np.uint8, np.uint16) else ("tif", "TIFF")
+    return {f"{index:03}.{ending}": encode(Image.fromarray(image), kind) for index, image in enumerate(values)}
+
+
 def to_tensor(values):
     return torch.from_numpy(values.astype(np.int32) if values.dtype == np.uint16 else values)
 
@@ -130,5 +140,17 @@ SOURCES = {
     "tar": write_tar,
     "parquet": write_parquet,
     "Hugging Face": hugging_face,
+    "images": lambda folder, values: write_archive(folder / "images", encode_images(values)),
+    "zip of images": lambda folder, values: write_archive(folder / "a.zip", encode_images(values)),
+    "tar of images": lambda folder, values: write_archive(folder / "a.tar", encode_images(values)),
 }
 """How each kind of source holds an array of values, which it gives back in their order."""
+
+
+def can_hold(source, values):
+    """Whether a kind of source can hold these values: files of images hold those of images, and no truth values."""
+    return "images" not in source or (values.ndim == 3 and values.dtype != bool)
+
+
+CASES = [(source, name) for source in SOURCES for name, right in MEANINGS.items() if can_hold(source, right.values)]
+"""Every kind of source with every meaning that it can hold."""

@@ -9,7 +9,8 @@ import torch
 from torch.utils.data import TensorDataset
 
 from elbowroom.data import load_data, load_like
-from tests.contracts.meanings import MEANINGS, SOURCES, N
+from tests.contracts.meanings import CASES, MEANINGS, SOURCES, N, encode_images
+from tests.data.sources import write_archive
 
 WHOLE = {"validation": 0, "test": 0}
 NAMES = ["cat", "dog", "eel"] * (N // 3)
@@ -21,8 +22,7 @@ def load_quietly(load, *args, **options):
         return load(*args, **options)
 
 
-@pytest.mark.parametrize("meaning", MEANINGS)
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(("source", "meaning"), CASES)
 def test_values_mean_the_same_in_every_source(tmp_path, source, meaning):
     right = MEANINGS[meaning]
     given = SOURCES[source](tmp_path, right.values)
@@ -37,8 +37,7 @@ def test_values_mean_the_same_in_every_source(tmp_path, source, meaning):
         assert torch.equal(again.train.first(N).x, x)
 
 
-@pytest.mark.parametrize("meaning", MEANINGS)
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(("source", "meaning"), CASES)
 def test_a_part_is_encoded_by_the_record_of_the_whole(tmp_path, source, meaning):
     right = MEANINGS[meaning]
     record = load_quietly(load_data, right.values).protocol
@@ -76,7 +75,15 @@ def split_sources(tmp_path, parts):
     folder.mkdir()
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
+    images = {
+        f"{name}/{label}/{path}": content
+        for name, (x, y) in parts.items()
+        for label, (path, content) in zip(y, encode_images(x).items(), strict=True)
+    }
     return {
+        "images": write_archive(tmp_path / "images", images),
+        "zip of images": write_archive(tmp_path / "a.zip", images),
+        "tar of images": write_archive(tmp_path / "a.tar", images),
         "dict of pairs": parts,
         "dict of arrays": arrays,
         "npz": tmp_path / "a.npz",
@@ -95,10 +102,12 @@ def test_splits_of_a_source_are_encoded_alike(tmp_path):
         data = load_data(source, validation=0)
         assert data.protocol["sizes"] == {"train": 40, "test": 20}, name
         assert data.protocol["arguments"]["value_range"] == [0, 4095], name
-        assert np.allclose(data.train.first(N).x[:, 0], dark / 4095, atol=1e-6), name
-        assert np.allclose(data.test.first(N).x[:, 0], x[:20] / 4095, atol=1e-6), name
+        by_class = np.argsort(NAMES[:40], kind="stable"), np.argsort(NAMES[:20], kind="stable")
+        order, test_order = by_class if "images" in name else (np.arange(40), np.arange(20))
+        assert np.allclose(data.train.first(N).x[:, 0], dark[order] / 4095, atol=1e-6), name
+        assert np.allclose(data.test.first(N).x[:, 0], x[test_order] / 4095, atol=1e-6), name
         assert data.classes == ("cat", "dog", "eel"), name
-        assert data.test.first(4).y.tolist() == [0, 1, 2, 0], name
+        assert [data.classes[k] for k in data.test.first(N).y] == [NAMES[i] for i in test_order], name
 
 
 @pytest.mark.parametrize("train", ["array", "TensorDataset", "loader", "list"])
@@ -151,3 +160,10 @@ def test_labels_mean_the_same_however_they_are_held():
 def test_a_missing_label_is_refused_by_its_position():
     with pytest.raises(ValueError, match=r"the label of example 1 .* is missing: fill it in or leave the example out"):
         load_data((np.zeros((3, 2)), np.array(["a", None, "b"], dtype=object)))
+
+
+def test_images_of_one_bit_are_bits(tmp_path):
+    bits = MEANINGS["truth values"]
+    data = load_data(write_archive(tmp_path / "images", encode_images(bits.values)), **WHOLE)
+    assert torch.equal(data.train.first(N).x, torch.from_numpy(bits.expected).float())
+    assert data.binary

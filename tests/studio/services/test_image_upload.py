@@ -53,6 +53,18 @@ def test_transparent_parts_get_the_background_of_the_data(loaded):
     assert image_upload.image_to_example(loaded, encode_image(transparent)).max() == 0
 
 
+def test_images_of_16_bits_are_brought_to_the_range_of_the_data(loaded, monkeypatch):
+    levels = np.linspace(0, 4095, 64).astype(np.uint16).reshape(8, 8)
+    deep = encode_image(Image.fromarray(levels))
+    whole = image_upload.image_to_example(loaded, deep)
+    np.testing.assert_allclose(whole[0, 0], levels / 65535, atol=1e-6)
+    drawing = encode_image(Image.fromarray(levels * 16))
+    assert image_upload.drawing_to_example(loaded, drawing).shape == (1, 1, 8, 8)
+    arguments = loaded.run.record["data"]["arguments"]
+    monkeypatch.setitem(arguments, "value_range", [0, 4095])
+    np.testing.assert_allclose(image_upload.image_to_example(loaded, deep)[0, 0], levels / 4095, atol=1e-6)
+
+
 def test_binary_data_gets_binary_examples(client):
     loaded = client.app.state.studio.store.load_blocking("bits")
     gray = Image.fromarray(np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8))

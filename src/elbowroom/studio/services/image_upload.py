@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Data, InMemorySplit
-from elbowroom.data.image import CropResize, image_to_array, to_gray_or_rgb
+from elbowroom.data.image import CropResize, deep_image_to_array, image_to_array, is_deep, to_gray_or_rgb
 from elbowroom.data.splits.memory import scale_pixels
 from elbowroom.data.transforms import dequantize, threshold
 from elbowroom.studio.services.loaded_model import LoadedModel
@@ -26,6 +26,9 @@ MAX_PIXELS = 16_000_000
 MAX_FILE_BYTES = 8 * 2**20
 #: File formats that are read.
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
+#: Largest values of images of 8 and of 16 bits.
+UINT8_MAX = 2**8 - 1
+UINT16_MAX = 2**16 - 1
 #: Ratio of the ink's size to the image's side, where there is no data to measure it: that of MNIST.
 DEFAULT_INK_EXTENT = 20 / 28
 #: Training examples from which background and ink extent are measured.
@@ -67,7 +70,11 @@ def open_image(data: bytes) -> Image.Image:
 def image_to_example(loaded: LoadedModel, data: bytes) -> Tensor:
     """Crop and resize an image file to an example (1, *shape), with the channels and values of the model's data."""
     channels, height, width = _image_shape(loaded)
-    image = _flatten_onto(open_image(data), 255 if background_brightness(loaded) > 0.5 else 0)
+    opened = open_image(data)
+    if is_deep(opened):
+        levels = deep_image_to_array(opened, CropResize(resize=(height, width)))
+        return pixels_to_example(loaded, np.repeat(_scale_levels(loaded, levels)[None], channels, 0))
+    image = _flatten_onto(opened, 255 if background_brightness(loaded) > 0.5 else 0)
     image = CropResize(resize=(height, width)).apply(image.convert("L" if channels == 1 else "RGB"))
     pixels = image_to_array(image)
     return pixels_to_example(loaded, pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
@@ -105,6 +112,14 @@ def _center_by_mass(ink: np.ndarray, height: int, width: int) -> np.ndarray:
     page = np.zeros((height, width))
     page[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
     return page
+
+
+def _scale_levels(loaded: LoadedModel, levels: np.ndarray) -> np.ndarray:
+    """Bring the levels of an image of 16 bits to [0, 1], by the range of the run's data if that is deeper."""
+    arguments = loaded.run.record["data"].get("arguments") or {}
+    recorded = arguments.get("value_range")
+    low, high = recorded if isinstance(recorded, list | tuple) and recorded[1] > UINT8_MAX else (0, UINT16_MAX)
+    return ((levels.astype(np.float32) - low) / (high - low)).clip(0, 1)
 
 
 def pixels_to_example(loaded: LoadedModel, pixels: np.ndarray) -> Tensor:
@@ -165,6 +180,8 @@ def _flatten_onto(image: Image.Image, background: int) -> Image.Image:
     """Convert an image to gray or RGB, with transparent parts on a background of this brightness."""
     from PIL import Image
 
+    if is_deep(image):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if not image.has_transparency_data:
         opaque: Image.Image = to_gray_or_rgb(image)
         return opaque
