@@ -14,7 +14,7 @@ from elbowroom.data.color import color_of
 from elbowroom.data.options import Color
 from elbowroom.data.raw import AnySplit
 from elbowroom.data.readers.registry import is_image_source
-from elbowroom.data.readers.table_encoding import Column, format_names, parse_columns
+from elbowroom.data.readers.table_encoding import Column, format_names, parse_column_kinds, parse_columns
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.memory import InMemorySplit
 
@@ -73,7 +73,16 @@ def recorded_arguments(protocol: Protocol) -> dict[str, Any]:
     given = [name for name in ("validation", "test") if arguments.get(name) == "given"]
     if given:
         raise ValueError(f"the {given[0]} split was given in Python: pass data=load_data(...) with it")
-    return {name: _to_tuples(value) for name, value in arguments.items()}
+    return {name: _to_tuples(value) for name, value in arguments.items()} | _pinned_columns(protocol)
+
+
+def _pinned_columns(protocol: Protocol) -> dict[str, Any]:
+    """Return the argument that states the kinds of columns of a table of before, when others were inferred."""
+    if "columns" not in protocol or "table" in protocol:
+        return {}
+    asked = parse_column_kinds((protocol.get("arguments") or {}).get("columns"))
+    recorded = {c.name: c.categories or c.kind for c in parse_columns(protocol["columns"]) or ()}
+    return {"columns": asked | recorded}
 
 
 def is_recorded_source(source: Any, protocol: Protocol) -> bool:

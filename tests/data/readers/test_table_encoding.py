@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elbowroom.data import Column, load_data, load_like
+from elbowroom.data.coding import recorded_arguments
 
 from .table_files import WHOLE, decode_split, people, write_table
 
@@ -147,3 +148,37 @@ def test_truth_values_of_other_spelling_and_numbers_of_other_form_are_the_same_c
     known = [Column("a", "category", ("false", "true")), Column("b", "category", ("0", "1"))]
     path = write_table(tmp_path / "t.csv", {"a": ["True", "FALSE", "false"], "b": ["1.0", "0", "1"]})
     assert load_data(path, columns=known, **WHOLE).train.x.tolist() == [[1, 1], [0, 0], [0, 1]]
+
+
+def test_table_of_a_run_from_before_is_encoded_as_then_to_the_last_bit(tmp_path):
+    """Version 0.2 took few whole numbers and dates for categories; its record states the hash of its values."""
+    rows = [
+        (f"n{i}", i * i % 7 + 1, None if i % 9 == 4 else f"{i * 37 % 101 / 7:.3f}", ("01234", "10115")[i % 2])
+        for i in range(300)
+    ]
+    table = dict(zip(("id", "stars", "x", "zip"), zip(*rows, strict=True), strict=True))
+    table |= {"when": [("2020-01-01", "2021-02-03")[i % 3 > 0] for i in range(300)]}
+    path = write_table(tmp_path / "t.csv", table | {"label": ["ab"[i % 5 > 2] for i in range(300)]})
+    columns = [
+        {"name": "stars", "kind": "category", "categories": ["1", "2", "3", "5"]},
+        {"name": "x", "kind": "number", "mean": 7.13, "sd": 4.15},
+        {"name": "zip", "kind": "category", "categories": ["1234", "10115"]},
+        {"name": "when", "kind": "category", "categories": ["2020-01-01", "2021-02-03"]},
+    ]
+    protocol = {"columns": columns, "arguments": {"columns": "id=drop", "seed": 5, "stratified": False}}
+    data = load_data(path, **recorded_arguments(protocol))
+    assert data.protocol["fingerprint"] == "e5fa955cc6f5f169"
+    assert [(column.name, column.kind, list(column.categories)) for column in data.columns] == [
+        (column["name"], column["kind"], column.get("categories", [])) for column in columns
+    ]
+    assert load_data(path, columns="id=drop", seed=5).columns[0].kind == "number"
+
+
+def test_categories_can_be_given_in_their_order(tmp_path):
+    path = write_table(tmp_path / "t.csv", {"size": ["S", "L", "M", "S"], "x": [1.5, 2, 3, 4]})
+    data = load_data(path, columns={"size": ["S", "M", "L", "XL"]}, **WHOLE)
+    assert data.columns[0].categories == ("S", "M", "L", "XL")
+    assert data.train.x[:, 0].tolist() == [0, 2, 1, 0]
+    assert load_data(path, **json.loads(json.dumps(data.protocol["arguments"]))).protocol == data.protocol
+    with pytest.raises(ValueError, match=r"line 3 of .* has the unknown category 'L' in the column 'size'"):
+        load_data(path, columns={"size": ["S", "M"]}, **WHOLE)

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -73,11 +74,13 @@ class ColumnSource:
         parts: the column of each table that has it; the first is that of train.
         table: that of train.
         choice: the kind that was asked for; "" where it is to be inferred.
+        categories: those that were asked for, in their order.
     """
 
     parts: tuple[RawColumn, ...]
     table: RawTable
     choice: str = ""
+    categories: tuple[str, ...] = ()
 
     @property
     def column(self) -> RawColumn:
@@ -104,8 +107,19 @@ Inferred = Column | ColumnProblem | None
 Rule = Callable[[ColumnSource], Inferred]
 
 
-def infer_columns(tables: Sequence[RawTable], kinds: Mapping[str, str], path: str) -> InferredColumns:
+def infer_columns(
+    tables: Sequence[RawTable],
+    kinds: Mapping[str, str],
+    path: str,
+    categories: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> InferredColumns:
     """Infer the encoding of the columns of the first of several tables; values are looked at in all of them.
+
+    Args:
+        tables: those of the splits, train first.
+        kinds: the kinds that were asked for, by the name of the column.
+        path: what the table is called in errors.
+        categories: the categories that were asked for, by the name of the column.
 
     Raises:
         ValueError: columns that nothing can be learned from, or that may be one thing or another. The message names all
@@ -116,7 +130,12 @@ def infer_columns(tables: Sequence[RawTable], kinds: Mapping[str, str], path: st
     if unknown is not None:
         raise errors.unknown_name(f"column of {path}", unknown, names)
     sources = [
-        ColumnSource(tuple(t.columns[name] for t in tables if name in t.columns), tables[0], kinds.get(name, ""))
+        ColumnSource(
+            tuple(table.columns[name] for table in tables if name in table.columns),
+            tables[0],
+            kinds.get(name, ""),
+            categories.get(name, ()),
+        )
         for name in tables[0].columns
         if kinds.get(name) != "drop"
     ]
@@ -277,6 +296,8 @@ def as_category(source: ColumnSource) -> Inferred:
 
 def choose_category(source: ColumnSource) -> Inferred:
     """Return the encoding as categories, as was asked for; numbers of a typed source in their order."""
+    if source.categories:
+        return Column(source.name, "category", source.categories)
     if source.column.categories:
         return infer_declared(source)
     if source.column.is_text:

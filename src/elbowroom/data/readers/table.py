@@ -139,7 +139,9 @@ def encode_tables(tables: Mapping[str, RawTable], options: ReadOptions, where: s
     inputs = {split: without_column(table, label) for split, table in tables.items()}
     inferred = None
     if fixed_columns is None:
-        inferred = infer_columns([inputs["train"], *inputs.values()], kinds, where)
+        inferred = infer_columns(
+            [inputs["train"], *inputs.values()], kinds, where, table_encoding.parse_categories(options.columns)
+        )
         warn_of_ids(inferred, kinds, where)
     columns = fixed_columns or (inferred.columns if inferred else ())
     encoded = {split: table_encoding.encode_table(table, columns, where) for split, table in inputs.items()}

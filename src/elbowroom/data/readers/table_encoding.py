@@ -178,19 +178,34 @@ def parse_columns(columns: Any) -> tuple[Column, ...] | None:
 def parse_column_kinds(columns: Any) -> dict[str, str]:
     """Parse the kinds of columns by name: ``{"age": "number", "id": "drop"}`` or ``"age=number,id=drop"``.
 
+    Of categories their names may be given instead, in their order: see :func:`parse_categories`.
+
     Raises:
         ValueError: a kind that there is not.
+
+    >>> parse_column_kinds({"size": ["S", "M", "L"]}), parse_categories({"size": ["S", "M", "L"]})
+    ({'size': 'category'}, {'size': ('S', 'M', 'L')})
     """
     if columns is not None and not isinstance(columns, str | Mapping):
         return {}
     if isinstance(columns, str):
         columns = dict(pair.rpartition("=")[::2] for pair in columns.split(","))
-    kinds = {str(name).strip(): str(kind).strip() for name, kind in columns.items()} if columns else {}
+    kinds = {str(name).strip(): _kind(kind) for name, kind in columns.items()} if columns else {}
     for name, kind in kinds.items():
         if kind not in get_args(ColumnChoice) or not name:
             *others, last = [f"NAME={choice}" for choice in get_args(ColumnChoice)]
             raise ValueError(f"columns: '{name}={kind}' is not understood: give {', '.join(others)} or {last}")
     return kinds
+
+
+def _kind(choice: Any) -> str:
+    return "category" if isinstance(choice, list | tuple) else str(choice).strip()
+
+
+def parse_categories(columns: Any) -> dict[str, tuple[str, ...]]:
+    """Return the categories of columns that are given by name, as ``{"size": ["S", "M", "L"]}`` for ``columns=``."""
+    given = columns.items() if isinstance(columns, Mapping) else ()
+    return {str(name).strip(): tuple(map(str, names)) for name, names in given if isinstance(names, list | tuple)}
 
 
 def drop_hint(name: str) -> str:
@@ -404,8 +419,14 @@ def standardize_splits(
     """
     train = splits["train"].x.double()
     present = ~train.isnan()
-    mean = train.nanmean(0)
-    sd = (train - mean).square().nanmean(0).sqrt()
+    # column by column, since sums over other axes round otherwise, and runs from before know their values by a hash
+    mean, sd = torch.tensor(
+        [
+            (float("nan"), 0.0) if not len(values) else (float(values.mean()), float(values.std(correction=0)))
+            for values in (train[:, i][present[:, i]] for i in range(len(columns)))
+        ],
+        dtype=torch.double,
+    ).T
     is_number = torch.tensor([column.kind != "category" for column in columns])
     kept = ~is_number | ((present.sum(0) > 1) & (sd > 0))
     if not kept.any():
