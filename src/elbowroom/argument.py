@@ -27,6 +27,7 @@ TYPE_DESCRIPTIONS: dict[Any, str] = {
     bool: "True or False",
     tuple[int, ...]: "whole numbers, as (400, 200)",
     tuple[float, ...]: "numbers, as (0.5, 1)",
+    tuple[str, ...]: "names, as ('encoder', 'prior')",
 }
 _ACCEPTED_TYPES: dict[type, type] = {int: Integral, float: Real, str: str, bool: bool}
 
@@ -108,6 +109,15 @@ class Argument:
         return ValueError(f"{self.name}={value!r}: expected {TYPE_DESCRIPTIONS[self.type]}{limits}")
 
 
+def flag_name(name: str) -> str:
+    """Return the flag of an argument; a word that Python keeps for itself is a flag all the same.
+
+    >>> flag_name("batch_size"), flag_name("init_from")
+    ('--batch-size', '--from')
+    """
+    return {"init_from": "--from"}.get(name, f"--{name.replace('_', '-')}")
+
+
 def argument_from_parameter(parameter: Parameter, hint: Any, help: str) -> Argument:
     """Make the argument of a parameter; without an annotation its type is that of the default.
 
@@ -120,7 +130,7 @@ def argument_from_parameter(parameter: Parameter, hint: Any, help: str) -> Argum
         annotation = "no annotation" if hint is None else f"the annotation {formatannotation(hint)}"
         raise ValueError(
             f"its argument '{parameter.name}' has {annotation}, which makes no flag: annotate it as int, float, str, "
-            "bool, tuple[int, ...], tuple[float, ...] or Literal['a', 'b'], with '| None = None' if it may be left open"
+            "bool, a tuple of those as tuple[int, ...], or Literal['a', 'b'], with '| None = None' if it may be left open"
         )
     argument = Argument(parameter.name, kind, parameter.default, help, optional)
     if argument.is_required:

@@ -28,9 +28,7 @@ def test_a_partly_frozen_training_resumes_as_if_unbroken(digits, tmp_path, recip
         before = {key: t.clone() for key, t in serialization.named_tensors(model).items() if key.startswith(frozen)}
         for parameter in getattr(model, frozen).parameters():
             parameter.requires_grad_(False)
-        runs.append(
-            er.fit(model, objective, digits, steps=24, out=tmp_path / name, device="cpu", callbacks=callbacks)
-        )
+        runs.append(er.fit(model, objective, digits, steps=24, out=tmp_path / name, device="cpu", callbacks=callbacks))
     er.resume(runs[1].path, callbacks=[])
     whole, broken = (er.Run(run.path) for run in runs)
     assert broken.record["training"]["frozen"] == list(before)
@@ -59,7 +57,9 @@ def test_checkpoints_by_index_load_where_the_count_fits(digits, tmp_path):
 
     def as_before(tensors):
         own = {f"optimizer.model.{name}.{key}" for name in ordered for key in ("step", "exp_avg", "exp_avg_sq")}
-        first = {name: tensors[name] for name in sorted(own, key=lambda name: ordered.index(name[16:].rpartition(".")[0]))}
+        first = {
+            name: tensors[name] for name in sorted(own, key=lambda name: ordered.index(name[16:].rpartition(".")[0]))
+        }
         return by_index(first | tensors)
 
     rewrite(broken, as_before)

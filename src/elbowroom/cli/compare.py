@@ -84,11 +84,12 @@ class SweepGroup(train.TrainGroup):
             for param in train_params
             if isinstance(param, click.Option)
         ]
+        params = [param for param in params if param.name not in ("out", "overwrite")]
         out = click.Option(["--out"], help="the folder of the sweep  [default: runs/sweep-RECIPE-DATA]")
         dry_run = click.Option(["--dry-run"], is_flag=True, help="list the grid and train nothing")
         return click.Command(
             name,
-            params=[*(param for param in params if param.name != "out"), out, dry_run],
+            params=[*params, out, dry_run],
             callback=lambda **flag_values: run_sweep(recipe, **flag_values),
             help=f"Train every combination of values: {recipe.summary}\n\n{recipe.paper}\n\n"
             "Every flag takes several values, --latent 2,5,10; one that takes lists has semicolons between them: "

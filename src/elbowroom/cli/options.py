@@ -13,7 +13,7 @@ from typing import Any, get_origin
 import click
 
 from elbowroom import deprecation, errors
-from elbowroom.argument import Argument
+from elbowroom.argument import Argument, flag_name
 
 #: Seeds that numpy and torch both accept.
 SEED_TYPE = click.IntRange(0, 2**32 - 1)
@@ -89,7 +89,7 @@ class NameList(click.ParamType[tuple[str, ...]]):
 
 def option_from_argument(argument: Argument) -> click.Option:
     """Make the option for one argument of a recipe, or one option of training or data."""
-    flag = f"--{argument.name.replace('_', '-')}"
+    flag = flag_name(argument.name)
     shared: dict[str, Any] = {"help": argument.help, "required": argument.is_required}
     if not argument.is_required:
         # In the syntax of the command line, in which help shows it too.
@@ -104,6 +104,8 @@ def _flag_type(argument: Argument) -> Any:
     is_list = get_origin(argument.type) is tuple
     if argument.choices:
         return NameList() if is_list else click.Choice(argument.choices)
+    if is_list and argument.item_type is str:
+        return NameList()
     if is_list:
         return HeightWidth() if argument.type == tuple[int, int] else NumberList(argument.item_type)
     if argument.type is int and argument.minimum is not None:
@@ -179,6 +181,36 @@ def apply_quiet(ctx: click.Context, _: click.Parameter, is_quiet: bool) -> None:
     """Show no progress."""
     if is_quiet:
         ctx.default_map = dict(ctx.default_map or {}) | {"progress": False}
+
+
+def is_given(name: str) -> bool:
+    """Whether an option of the current command was given, on the command line or in a TOML file."""
+    context = click.get_current_context(silent=True)
+    source = None if context is None else context.get_parameter_source(name)
+    return source not in (None, click.core.ParameterSource.DEFAULT)
+
+
+def recipe_of(run: str) -> str:
+    """Return the recipe of a run, for a command that names none."""
+    from elbowroom.runs.run import Run
+
+    recipe = Run(run).record["recipe"]
+    if recipe is None:
+        raise ValueError(f"{run} was trained on a module of its own, which no recipe makes: start from it in Python")
+    return str(recipe)
+
+
+def apply_run(ctx: click.Context, _: click.Parameter, run: str | None) -> str | None:
+    """Take the defaults of a recipe's options from the run that a training starts from, whose model has to be alike."""
+    if run is None:
+        return None
+    from elbowroom.runs.run import Run
+
+    arguments = {name: value for name, value in (Run(run).record["arguments"] or {}).items() if value is not None}
+    known = {option.name for option in ctx.command.params}
+    defaults = {name: toml_to_text(value) or "none" for name, value in arguments.items() if name in known}
+    ctx.default_map = defaults | dict(ctx.default_map or {})
+    return run
 
 
 def apply_config(ctx: click.Context, _: click.Parameter, path: str | None) -> None:

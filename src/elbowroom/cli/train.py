@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elbowroom.argument import config_from
+from elbowroom.argument import arguments_of, config_from, flag_name
 from elbowroom.cli import options
 from elbowroom.recipes.registry import Recipe, all_recipes, find
 from elbowroom.runs.settings import TrainConfig, callback_records, train_options
 
 if TYPE_CHECKING:
+    from elbowroom.data import Data
     from elbowroom.runs.run import Run
 
 #: Options of ``train`` that are no settings of the training or its data.
@@ -23,6 +24,7 @@ _OTHER_OPTIONS = (
         help="a name that 'elbowroom data' lists, a path, or a pattern of shards",
     ),
     click.Option(["--out"], type=str, help="the run directory  [default: runs/RECIPE-DATA-N]"),
+    click.Option(["--overwrite"], is_flag=True, help="replace a run that is in --out"),
     click.Option(
         ["--preset"],
         type=click.Choice(list(options.PRESETS)),
@@ -55,6 +57,13 @@ class TrainGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(all_recipes())
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words of a command line; where no recipe is named it is that of the run of ``--from``."""
+        words = [word for text in args for word in text.split("=", 1)]
+        if args and args[0].startswith("-") and "--from" in words[:-1]:
+            args = [options.recipe_of(words[words.index("--from") + 1]), *args]
+        return super().parse_args(ctx, args)
+
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
         recipe = find(name)
         settings = train_options()
@@ -62,9 +71,13 @@ class TrainGroup(click.Group):
         if clashes:
             raise ValueError(f"recipe {name} has the argument '{min(clashes)}', which is a flag of train: rename it")
         recipe_options = map(options.option_from_argument, recipe.arguments.values())
+        training_options = [options.option_from_argument(argument) for argument in settings.values()]
+        for one in training_options:
+            if one.name == "init_from":
+                one.is_eager, one.callback = True, options.apply_run
         return click.Command(
             name,
-            params=[*recipe_options, *_OTHER_OPTIONS, *map(options.option_from_argument, settings.values())],
+            params=[*recipe_options, *_OTHER_OPTIONS, *training_options],
             callback=lambda **flag_values: train(recipe, **flag_values),
             help=f"{recipe.summary}\n\n{recipe.paper}",
             short_help=recipe.summary,
@@ -85,7 +98,6 @@ def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
     import torch
 
     from elbowroom import distributed
-    from elbowroom.data import DataConfig, load_data
     from elbowroom.training.interrupts import hold_signals
     from elbowroom.workbench.callback_registry import from_record
     from elbowroom.workbench.fit import fit
@@ -95,12 +107,37 @@ def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
         name: flag_values[name] for name, argument in recipe.arguments.items() if flag_values[name] != argument.default
     }
     distributed.init_process_group()
-    data = load_data(flag_values["data"], config_from(DataConfig, flag_values))
+    data = _load_data(flag_values)
+    if "labels" in recipe.arguments and not options.is_given("labels"):
+        arguments |= _count_labels(data)
     torch.manual_seed(flag_values["seed"])
     callbacks = from_record(callback_records(flag_values))
     config = config_from(TrainConfig, flag_values)
+    out, overwrite = flag_values["out"], flag_values.get("overwrite", False)
     with hold_signals():
-        return fit(*recipe(data.shape, **arguments), data, config, out=flag_values["out"], callbacks=callbacks)
+        return fit(*recipe(data.shape, **arguments), data, config, out=out, callbacks=callbacks, overwrite=overwrite)
+
+
+def _load_data(flag_values: dict[str, Any]) -> Data:
+    """Load the data as the options say; for a training that starts from a run, coded as that run's."""
+    from elbowroom.data import DataConfig, load_data
+    from elbowroom.runs.run import Run
+
+    if flag_values.get("init_from") is None:
+        return load_data(flag_values["data"], config_from(DataConfig, flag_values))
+    for name in arguments_of(DataConfig):
+        if name != "seed" and options.is_given(name):
+            raise ValueError(
+                f"{flag_name(name)} was given with --from {flag_values['init_from']}, whose record says how the data is "
+                f"read: leave {flag_name(name)} out"
+            )
+    return Run(flag_values["init_from"]).data(flag_values["data"] if options.is_given("data") else None)
+
+
+def _count_labels(data: Data) -> dict[str, int]:
+    """Return how many classes or attributes the data has, as an argument of a recipe; nothing where it names none."""
+    names = data.attributes or data.classes
+    return {"labels": len(names)} if names else {}
 
 
 def print_report(run: Any) -> None:
@@ -130,13 +167,15 @@ def print_report(run: Any) -> None:
 @click.command()
 @click.argument("run")
 @click.option("--device", help="cpu, cuda or mps  [default: where it was trained]")
-def resume(run: str, device: str | None) -> None:
-    """Continue a run from its last checkpoint."""
+@click.option("--epochs", type=click.IntRange(1), help="to train to, those before included  [default: as it was started]")
+@click.option("--steps", type=click.IntRange(1), help="to train to, instead of epochs")
+def resume(run: str, device: str | None, epochs: int | None, steps: int | None) -> None:
+    """Continue a run from its last checkpoint; with --epochs a finished one too."""
     from elbowroom import distributed
     from elbowroom.training.interrupts import hold_signals
     from elbowroom.workbench import fit as training
 
     with hold_signals():
-        resumed = training.resume(run, device=device)
+        resumed = training.resume(run, device=device, epochs=epochs, steps=steps)
     if distributed.is_main_process():
         print_report(resumed)

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from elbowroom.argument import Argument
+from elbowroom.argument import Argument, flag_name
 from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.recipes import find
-from elbowroom.runs.settings import asked_arguments, callback_settings, train_options
+from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, asked_arguments, callback_settings, train_options
 from elbowroom.table_shape import TABLE_LIKELIHOOD
 
 
@@ -51,7 +51,8 @@ def repeat_command(record: dict[str, Any]) -> RepeatCommand:
         caveats += [] if by_command else _data_caveats(data["arguments"], training["seed"])
     words += _changed_flags(_recipe_arguments(record), recipe.arguments)
     options, others = callback_settings(training["callbacks"])
-    words += _changed_flags(training | options | {"device": None}, train_options())
+    unasked = {"device": None} | ({"batch_size": None} if _has_default_batch_size(record) else {})
+    words += _changed_flags(training | options | unasked, train_options())
     caveats += [f"The callback {callback} was given in Python, and has no flag." for callback in others]
     if (default := _replaced_objective(record)) is not None:
         caveats.append(f"The objective was composed in Python: {record['objective']}, where the recipe's is {default}.")
@@ -69,6 +70,12 @@ def _weights_caveats(record: dict[str, Any], by_command: bool) -> list[str]:
     if weights_seed is None:
         return ["The weights it began with are drawn from no seed: the model had been trained, loaded or changed."]
     return [f"The weights were drawn with seed {weights_seed}, the training ran with {seed}; a command has one."]
+
+
+def _has_default_batch_size(record: dict[str, Any]) -> bool:
+    """Whether the batch size of a run is what it is if none is given."""
+    size = (record["data"].get("sizes") or {}).get("train") or DEFAULT_BATCH_SIZE
+    return bool(record["training"].get("batch_size") == min(DEFAULT_BATCH_SIZE, size))
 
 
 def _replaced_objective(record: dict[str, Any]) -> str | None:
@@ -112,7 +119,7 @@ def _default_split_sizes(source: str) -> tuple[float | int, float | int]:
 
 def _format_flag(name: str, value: Any, default: Any) -> list[str]:
     """Return the words that set a flag; none where it has its default."""
-    flag = "--" + name.replace("_", "-")
+    flag = flag_name(name)
     value = tuple(value) if isinstance(value, list) else value
     if value is None or value == default:
         return []

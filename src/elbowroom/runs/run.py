@@ -84,7 +84,8 @@ class Run:
         try:
             if overwrite and run.exists:
                 run.remove()
-            run._check_unused()
+            else:
+                run._check_unused()
             for folder in (run.images, run.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
             for old in run.checkpoints.iterdir():

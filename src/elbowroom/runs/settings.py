@@ -22,6 +22,8 @@ UNCOMPARED_SETTINGS = (
     *("seed", "device", "watch", "pass_state", "checkpoint_every"),
     *("validate_every", "max_overhead", "report", "log_every", "log", "progress"),
 )
+#: Examples per step, where they are not given and there are as many.
+DEFAULT_BATCH_SIZE = 128
 #: The settings that have no flag: they are for modules of one's own.
 SETTINGS_WITHOUT_FLAG = ("pass_state",)
 
@@ -39,7 +41,9 @@ class TrainConfig:
 
     epochs: int | None = option(None, "passes over the training examples; by default 10, or 1,000 steps", minimum=1)
     steps: int | None = option(None, "optimiser steps, instead of epochs", minimum=1)
-    batch_size: int = option(128, "examples per step, over all processes that train together", minimum=1)
+    batch_size: int | None = option(
+        None, "examples per step, over all processes that train together; by default 128, or a smaller set whole", minimum=1
+    )
     lr: float = option(1e-3, "learning rate; losses are means over the batch")
     optimizer: str = option("adam", "a name in torch.optim, small: adam, adagrad, …; with arguments: sgd(momentum=0.9)")
     seed: int = option(
@@ -63,6 +67,10 @@ class TrainConfig:
     final_weights: Literal["last", "best"] | None = option(
         None, "weights to end with: last, or best of validation; if open, best with early stopping"
     )
+    init_from: str | None = option(
+        None, "run to start from: its final weights, for a model of the same recipe and arguments", flag=str
+    )
+    freeze: tuple[str, ...] = option((), "modules of the model that do not train, as encoder")
     report: bool = option(True, "write report.html and images/curves.png at the end")
     log_every: int | None = option(
         None, "steps between rows of training metrics; if open, 1 up to step 100, 10 up to 1,000, then 100", minimum=1

@@ -31,6 +31,7 @@ from elbowroom.training.state import (
     DEVICE,
     EPOCH,
     EPOCH_RNG,
+    EPOCHS,
     METRICS,
     MODEL,
     OBJECTIVE,
@@ -100,7 +101,10 @@ def _restore_or_begin(state: State, hooks: CallbackList) -> None:
         return
     checkpoint.load(state, hooks.callbacks)
     if state[STEP] >= state[STEPS] and not distributed.is_restarted():
-        raise ValueError(f"{run.path} is finished ({state[STEP]:,} steps): train a new run for more epochs")
+        raise ValueError(
+            f"{run.path} is finished ({state[STEP]:,} steps): 'elbowroom resume {run.path} --epochs "
+            f"{2 * state[EPOCHS]}' goes on to twice as many"
+        )
     run.rewind(state[STEP])
 
 

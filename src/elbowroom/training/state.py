@@ -84,6 +84,8 @@ OPTIMIZERS: StateKey[dict[str, torch.optim.Optimizer]] = state_key("optimizers")
 STEP: StateKey[int] = state_key("step")
 #: Optimiser steps of the whole run.
 STEPS: StateKey[int] = state_key("steps")
+#: The step at which a learning rate schedule begins: 0, or where the run was made longer.
+SCHEDULE_START: StateKey[int] = state_key("schedule_start")
 #: The state of the random generators at the start of the current epoch, by device.
 EPOCH_RNG: StateKey[dict[str, Tensor]] = state_key("epoch_rng")
 #: The current epoch, counted from 1.

@@ -10,7 +10,12 @@ from elbowroom import distributed
 from elbowroom.data import Data, LoaderSplit
 from elbowroom.evaluation import check_compatible
 from elbowroom.models.base import GenerativeModel
-from elbowroom.runs.settings import TrainConfig
+from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
+
+
+def default_batch_size(data: Data) -> int:
+    """Return the examples per step where they are not given: 128, or all of a smaller training set."""
+    return DEFAULT_BATCH_SIZE if isinstance(data.train, LoaderSplit) else min(DEFAULT_BATCH_SIZE, len(data.train))
 
 
 def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str | Path | None) -> None:
@@ -19,7 +24,7 @@ def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str |
     Raises:
         ValueError: it cannot; says in one line what is wrong, where, and what to do.
     """
-    batch_size = config.batch_size
+    batch_size = config.batch_size or default_batch_size(data)
     if config.epochs and config.steps:
         raise ValueError(f"both epochs ({config.epochs}) and steps ({config.steps}) were given: give one of them")
     if not isinstance(data.train, LoaderSplit) and batch_size > len(data.train):
@@ -34,5 +39,7 @@ def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str |
         )
     if out is None and distributed.can_restart():
         raise ValueError("torchrun may start this training again, which then must find its run: give --out DIR")
+    if config.final_weights == "best" and (data.validation is None or "validation" not in config.watch):
+        raise ValueError("there are no best weights without a watched validation split: leave --final-weights best out")
     if isinstance(model, GenerativeModel):
         check_compatible(model, data)

@@ -45,7 +45,7 @@ def recipe_form(recipe: Recipe) -> dict[str, Any]:
 
 def argument_field(argument: Argument) -> dict[str, Any]:
     """Return the form field of an argument of a recipe, or of an option of training or data."""
-    is_names = argument.choices and get_origin(argument.type) is tuple
+    is_names = get_origin(argument.type) is tuple and (argument.item_type is str or bool(argument.choices))
     kind = "str" if is_names else "choice" if argument.choices else _TYPE_NAMES[argument.type]
     default = None if argument.is_required else ",".join(argument.default) if is_names else argument.default
     return {

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LRSchedul
 from elbowroom import errors
 from elbowroom.deprecation import CALLBACK_ARGUMENTS, renamed_arguments
 from elbowroom.training.callback import Callback
-from elbowroom.training.state import EPOCH, OPTIMIZERS, RUN, STEP, STEPS, State
+from elbowroom.training.state import EPOCH, OPTIMIZERS, RUN, SCHEDULE_START, STEP, STEPS, State
 
 #: Schedules over a whole run by name, from the optimiser and the number of steps.
 SCHEDULES: dict[str, Callable[[Optimizer, int], LRScheduler]] = {
@@ -27,6 +27,8 @@ SCHEDULES: dict[str, Callable[[Optimizer, int], LRScheduler]] = {
 
 class LRSchedule(Callback):
     """A torch learning rate scheduler for every player's optimiser, stepped after each training step.
+
+    Where a run is made longer it begins anew, over the steps that are left.
 
     Args:
         schedule: a name in :data:`SCHEDULES` (``cosine``, ``one-cycle``, ``exponential`` to a hundredth, ``thirds``,
@@ -47,9 +49,13 @@ class LRSchedule(Callback):
     def start(self, state: State) -> None:
         for name, optimizer in state[OPTIMIZERS].items():
             with _float_rates(optimizer):
+                is_new = state[STEP] == state[SCHEDULE_START]
+                if is_new:
+                    for group in optimizer.param_groups:
+                        group["lr"] = group.get("initial_lr", group["lr"])
                 restored = [_group_settings(group) for group in optimizer.param_groups]
-                self._schedulers[name] = self._make_scheduler(optimizer, state[STEPS])
-                if name in self._saved_state:
+                self._schedulers[name] = self._make_scheduler(optimizer, state[STEPS] - state[SCHEDULE_START])
+                if name in self._saved_state and not is_new:
                     self._schedulers[name].load_state_dict(self._saved_state[name])
                     # Making a scheduler sets rates, and Adam's betas too: put back what the checkpoint had.
                     for group, settings in zip(optimizer.param_groups, restored, strict=True):
