@@ -1,11 +1,18 @@
 """Conditional samples on the command line: --label with classes and attributes."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 import elbowroom as er
 from elbowroom.cli import main
+from elbowroom.exporting.description import describe_run
+from elbowroom.runs.run_view import RunView
+from elbowroom.runs.shared_data import SharedData
+from elbowroom.studio.services.loaded_model import LoadedModel
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +61,49 @@ def test_an_invalid_label_is_a_one_line_error(runs, capsys, recipe, label, words
     err = capsys.readouterr().err
     assert words in err
     assert err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory):
+    """Runs on arrays with named classes and with attributes, whose files have been moved since."""
+    folder = tmp_path_factory.mktemp("moved")
+    x = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
+    np.savez(folder / "classes.npz", x=x, y=np.array(["cat", "dog"] * 30))
+    np.savez(folder / "numbers.npz", x=x, y=np.array([0, 1] * 30))
+    for name in ("classes", "numbers"):
+        train = ["--data", str(folder / f"{name}.npz"), "--labels", "2", "--latent", "2", "--hidden", "8"]
+        more = ["--batch-size", "16", "--steps", "2", "--device", "cpu", "--out", str(folder / name)]
+        assert main(["train", "cvae", *train, *more]) == 0
+        (folder / f"{name}.npz").unlink()
+    return folder
+
+
+@pytest.mark.parametrize(("run", "label"), [("classes", "dog"), ("classes", "1"), ("numbers", "1")])
+def test_a_label_needs_no_data(moved, run, label):
+    x = sample(moved, run, "--z", "0,0", "--label", label)
+    expected = er.load(moved / run).sample(z=[[0, 0]], c=[1])
+    np.testing.assert_allclose(x, expected.numpy(), atol=1e-6)
+
+
+def test_without_label_and_data_the_classes_take_turns(moved):
+    assert sample(moved, "classes", "-n", "3").shape == (3, 1, 4, 4)
+
+
+def test_the_names_of_the_record_are_those_of_every_surface(moved, capsys):
+    assert sample(moved, "classes", "--label", "owl") is None
+    assert "unknown class 'owl'. Known: cat, dog" in capsys.readouterr().err
+    view = RunView(moved / "classes")
+    assert (view.classes, view.attributes) == (("cat", "dog"), ())
+    assert describe_run(view)["classes"] == ["cat", "dog"]
+    loaded = LoadedModel(view.run, view.run.model(), "1", SharedData().load)
+    assert loaded.condition_spec.names == ("cat", "dog")
+
+
+def test_a_run_without_names_in_its_record_takes_numbers(moved, tmp_path):
+    shutil.copytree(moved / "classes", tmp_path / "old")
+    record = json.loads((tmp_path / "old" / "recipe.json").read_text())
+    for key in ("classes", "shape"):
+        del record["data"][key]
+    (tmp_path / "old" / "recipe.json").write_text(json.dumps(record))
+    assert sample(tmp_path, "old", "-n", "2", "--label", "1").shape == (2, 1, 4, 4)
+    assert sample(tmp_path, "old", "-n", "2", "--label", "dog") is None

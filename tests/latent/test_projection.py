@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 
+import elbowroom as er
 from elbowroom.latent import (
     principal_components,
     tsne,
@@ -47,3 +49,16 @@ def test_latents_that_are_one_point_are_an_error(project):
     three = torch.randn(3, 5)[torch.arange(60) % 3]
     points = project(three)
     assert (points if isinstance(points, torch.Tensor) else points.points).isfinite().all()
+
+
+@pytest.mark.parametrize("output", ["pandas", "polars"])
+def test_what_scikit_learn_is_set_to_return_changes_nothing(digits, output):
+    z = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    model, _ = er.recipes.vae(digits.shape, latent=2)
+    expected = tsne(z), er.evaluate(model, digits, metrics="probes", split="validation")["linear_probe_accuracy"].value
+    with sklearn.config_context(transform_output=output):
+        points = tsne(z)
+        value = er.evaluate(model, digits, metrics="probes", split="validation")["linear_probe_accuracy"].value
+        assert er.load_data("digits").protocol["fingerprint"] == digits.protocol["fingerprint"]
+    assert torch.equal(points, expected[0])
+    assert value == expected[1]

@@ -158,7 +158,7 @@ def _find_difference(own: Protocol, recorded: Protocol) -> str:
     mine, theirs = own.get("arguments") or {}, recorded.get("arguments") or {}
     for option in ("dequantize", "binarize"):
         values = [arguments.get(option) not in (None, False, "none") for arguments in (mine, theirs)]
-        if values[0] != values[1] and not (option == "binarize" and _are_bits(mine, theirs)):
+        if values[0] != values[1] and not (option == "binarize" and are_bits(mine, theirs)):
             return f"{option} is {mine.get(option, 'none')}, and was {theirs.get(option, 'none')}"
     ranges = [arguments.get("value_range") for arguments in (mine, theirs)]
     if all(isinstance(pair, tuple | list) for pair in ranges):
@@ -168,8 +168,8 @@ def _find_difference(own: Protocol, recorded: Protocol) -> str:
     return ""
 
 
-def _are_bits(*arguments: Mapping[str, Any]) -> bool:
-    """Whether data is of bits by its own values where it was not made binary."""
+def are_bits(*arguments: Mapping[str, Any]) -> bool:
+    """Return whether recorded arguments are those of bits: made binary, or bits by their own values."""
     return all(
         one.get("binarize") not in (None, "none") or one.get("value_range") in ((0, 1), [0, 1]) for one in arguments
     )

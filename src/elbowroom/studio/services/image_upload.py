@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Data, InMemorySplit
+from elbowroom.data.coding import are_bits
 from elbowroom.data.image import CropResize, deep_image_to_array, image_to_array, is_deep, to_gray_or_rgb
 from elbowroom.data.splits.memory import scale_pixels
 from elbowroom.data.transforms import dequantize, threshold
@@ -126,7 +127,7 @@ def pixels_to_example(loaded: LoadedModel, pixels: np.ndarray) -> Tensor:
     """Preprocess pixels (C, H, W) as the run's data does: scaled to [0, 1], binarized or dequantized."""
     arguments = loaded.run.record["data"].get("arguments") or {}
     data = loaded.data_or_none
-    is_binary = data.binary if data is not None else arguments.get("binarize", "none") != "none"
+    is_binary = data.binary if data is not None else are_bits(arguments)
     transforms = (threshold,) if is_binary else (dequantize,) if arguments.get("dequantize") else ()
     return InMemorySplit(torch.from_numpy(pixels.copy())[None], transforms=transforms, seed=0).first(1).x
 
