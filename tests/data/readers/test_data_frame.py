@@ -9,50 +9,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from elbowroom.data import load_data, load_like
+from elbowroom.data import load_data
 
 from .table_files import WHOLE
-
-MAKERS = {
-    "pandas": lambda columns: pd.DataFrame(columns),
-    "polars": lambda columns: pl.DataFrame(columns),
-    "arrow": lambda columns: pa.table(columns),
-    "dict": lambda columns: columns,
-    "dict of arrays": lambda columns: {name: pd.Series(values).to_numpy() for name, values in columns.items()},
-}
-
-
-def orders(n=40):
-    """Return columns of every kind, with missing cells, and a label."""
-    return {
-        "zip": [("01234", "10115", "80331")[i % 3] for i in range(n)],
-        "plan": [None if i % 7 == 3 else ("pro", "basic")[i % 2] for i in range(n)],
-        "items": [i % 9 + 1 for i in range(n)],
-        "price": [None if i % 5 == 1 else round(i * 0.37, 2) for i in range(n)],
-        "paid": [i % 3 == 0 for i in range(n)],
-        "code": [i % 2 for i in range(n)],
-        "on": [datetime.date(2024, 1, 31) + datetime.timedelta(days=7 * i) for i in range(n)],
-        "at": [datetime.datetime(2024, 1, 31, 8, 15, i) for i in range(n)],
-        "share": [f"{i} %" for i in range(n)],
-        "same": ["x"] * n,
-        "label": [("ill", "well")[i % 3 > 0] for i in range(n)],
-    }
-
-
-@pytest.mark.parametrize("maker", MAKERS)
-def test_data_frame_is_read_as_its_csv(tmp_path, maker):
-    columns = orders()
-    pd.DataFrame(columns).to_csv(tmp_path / "t.csv", index=False)
-    text = load_data(tmp_path / "t.csv", **WHOLE)
-    frame = load_data(MAKERS[maker](columns), **WHOLE)
-    assert frame.protocol["columns"] == text.protocol["columns"]
-    assert frame.protocol["table"] == text.protocol["table"]
-    assert torch.equal(frame.train.x.nan_to_num(9), text.train.x.nan_to_num(9))
-    assert torch.equal(frame.train.y, text.train.y)
-    assert frame.classes == text.classes == ("ill", "well")
-    like = load_like(MAKERS[maker](columns), text.protocol)
-    assert torch.allclose(like.train.x.nan_to_num(9), text.train.x.nan_to_num(9), atol=1e-6)
-    assert torch.equal(like.train.y, text.train.y)
 
 
 def test_declared_order_of_categories_is_kept():

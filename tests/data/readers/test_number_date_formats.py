@@ -39,6 +39,14 @@ def test_no_number_format_for_plain_numbers_and_for_texts(texts):
     assert find_number_format(texts) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "number"), [("$1,005", 1005), ("1,005 €", 1005), ("1.005 €", 1005), ("20,50 €", 20.5), ("$1.50", 1.5)]
+)
+@pytest.mark.parametrize("has_decimal_commas", [False, True])
+def test_money_has_no_three_decimals(text, number, has_decimal_commas):
+    assert find_number_format([text], has_decimal_commas).parse(text) == number
+
+
 def test_comma_of_either_meaning_is_decimal_where_the_file_has_semicolons():
     assert find_number_format(["1,005"]).parse("1,005") == 1005
     assert find_number_format(["1,005"], has_decimal_commas=True).parse("1,005") == 1.005
@@ -88,5 +96,6 @@ def test_date_is_written_as_it_was_parsed_whatever_the_noise_of_single_precision
     text = write_date(day + second / 86_400, date_format)
     days = parse_date(text, date_format)
     assert write_date(days, date_format) == text
-    assert write_date(math.nextafter(days, -math.inf), date_format) == text
-    assert write_date(days + 1e-12, date_format) == text
+    if "%f" not in date_format:  # which is all that double precision has
+        assert write_date(math.nextafter(days, -math.inf), date_format) == text
+        assert write_date(days + 1e-12, date_format) == text

@@ -13,6 +13,8 @@ UNITS = ("%", "‰")
 """What may stand behind them beside a currency."""
 THOUSANDS = ("", ",", ".", " ", "\u00a0", "\u202f", "'", "’")
 """Separators of groups of three digits."""
+SPACES = ("", " ", "\u00a0", "\u202f")
+"""What may stand between a number and its unit."""
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d")
 FORMAT_EXAMPLE = re.compile(r"(?P<prefix>.*?)1(?P<thousands>\D?)000(?P<decimal>[.,])5(?P<suffix>.*)")
@@ -84,7 +86,8 @@ def group_digits(number: str) -> str:
 def find_number_format(texts: Iterable[str], has_decimal_commas: bool = False) -> NumberFormat | None:
     """Return the format of all of some texts; None where there is no one format, or they are plain numbers.
 
-    Where commas may be separators of thousands or of decimals (``"1,005"``), ``has_decimal_commas`` decides.
+    Where commas may be separators of thousands or of decimals (``"1,005"``), ``has_decimal_commas`` decides; amounts of
+    money have no three decimals.
 
     >>> find_number_format(["$1,005", "-$20"]).name, find_number_format(["20,5", "7"]).name
     ('$1,000.5', '1000,5')
@@ -94,28 +97,31 @@ def find_number_format(texts: Iterable[str], has_decimal_commas: bool = False) -
     texts = list(texts)
     if not texts or all(PLAIN_NUMBER.fullmatch(text) for text in texts):
         return None
-    return next(
-        (one for one in candidate_formats(texts, has_decimal_commas) if all(one.parse(t) is not None for t in texts)),
-        None,
-    )
+    candidates = candidate_formats(texts, has_decimal_commas)
+    return next((one for one in candidates if all(one.parse(text) is not None for text in texts)), None)
 
 
 def candidate_formats(texts: list[str], has_decimal_commas: bool) -> Iterator[NumberFormat]:
-    """Yield the formats that the first text may be written in, the plainest first."""
-    affixes = [*CURRENCIES, *UNITS]
-    ends = [
-        space + unit for unit in affixes for space in ("", " ", "\u00a0", "\u202f") if texts[0].endswith(space + unit)
+    """Yield the formats that some texts may be written in, by what stands around the first, the most likely first."""
+    start, end = texts[0].lstrip("-+−"), texts[0]
+    prefixes = [unit + space for unit in CURRENCIES for space in SPACES if start.startswith(unit + space)]
+    suffixes = [space + unit for unit in (*CURRENCIES, *UNITS) for space in SPACES if end.endswith(space + unit)]
+    marks = [
+        (thousands, decimal) for decimal in ".," for thousands in THOUSANDS if is_separator(thousands, decimal, texts)
     ]
-    starts = [
-        unit + space for unit in CURRENCIES for space in ("", " ") if texts[0].lstrip("-+−").startswith(unit + space)
-    ]
-    decimals = (",", ".") if has_decimal_commas else (".", ",")
-    for prefix in (*starts[::-1], ""):
-        for suffix in (*ends[::-1], ""):
-            for decimal in decimals:
-                for thousands in THOUSANDS:
-                    if thousands != decimal:
-                        yield NumberFormat(prefix, suffix, thousands, decimal)
+    for prefix in (*sorted(prefixes, key=len, reverse=True), ""):
+        for suffix in (*sorted(suffixes, key=len, reverse=True), ""):
+            is_money = bool(prefix) or suffix.strip() in CURRENCIES
+            for thousands, decimal in sorted(
+                marks, key=lambda pair: (is_money and not pair[0], (pair[1] == ",") != has_decimal_commas)
+            ):
+                yield NumberFormat(prefix, suffix, thousands, decimal)
+
+
+def is_separator(thousands: str, decimal: str, texts: list[str]) -> bool:
+    """Return whether a mark may separate thousands beside a decimal mark, as at least one text has it."""
+    within = re.compile(rf"\d{re.escape(thousands)}\d")
+    return thousands != decimal and (not thousands or any(within.search(text) for text in texts))
 
 
 def count_decimals(text: str, decimal: str = ".") -> int:
