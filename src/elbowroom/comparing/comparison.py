@@ -72,14 +72,14 @@ def compare(
     >>> comparison.differing_settings, [group.name for group in comparison.groups]
     (['latent'], ['latent 2', 'latent 5'])
     """
-    paths = flatten_paths(paths)
-    entries = find_entries(paths, data)
+    runs = flatten_paths(paths)
+    entries = find_entries(runs, data)
     if baselines:
         from elbowroom.comparing.baselines import add_baselines
 
         entries = add_baselines(entries, log)
     assign_protocols(entries)
-    title = Path(paths[0]).resolve().name if len(paths) == 1 else f"{len(entries)} runs"
+    title = Path(runs[0]).resolve().name if len(runs) == 1 else f"{len(entries)} runs"
     return Comparison(entries, title, sort)
 
 

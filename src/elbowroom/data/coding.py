@@ -59,6 +59,8 @@ def value_arguments(protocol: Protocol) -> dict[str, Any]:
     recorded = {name: (protocol.get("arguments") or {}).get(name) for name in ("value_range", "layout")}
     is_bits = recorded["value_range"] in (None, [0, 1], (0, 1))
     is_known = "layout" in protocol.get("inferred", ["layout"])
+    if is_known and len(protocol.get("shape", ())) == 2:
+        recorded["layout"], is_known = "series", False  # whichever of its axes holds the channels
     left_out = {"value_range": is_bits, "layout": is_known}
     return {name: value for name, value in recorded.items() if not left_out[name]}
 
@@ -152,19 +154,17 @@ def check_coded_alike(own: Protocol | None, recorded: Protocol, name: str) -> No
 
 def _find_difference(own: Protocol, recorded: Protocol) -> str:
     """Return in what the coding of data differs from that of recorded data, in words; empty where in nothing."""
-    mine, theirs = own.get("columns"), recorded.get("columns")
-    if mine is not None and theirs is not None:
-        return _find_column_difference(parse_columns(mine) or (), parse_columns(theirs) or ())
+    if "columns" in own and "columns" in recorded:
+        return _find_column_difference(*(parse_columns(one["columns"]) or () for one in (own, recorded)))
     mine, theirs = own.get("arguments") or {}, recorded.get("arguments") or {}
     for option in ("dequantize", "binarize"):
         values = [arguments.get(option) not in (None, False, "none") for arguments in (mine, theirs)]
         if values[0] != values[1] and not (option == "binarize" and are_bits(mine, theirs)):
             return f"{option} is {mine.get(option, 'none')}, and was {theirs.get(option, 'none')}"
-    ranges = [arguments.get("value_range") for arguments in (mine, theirs)]
-    if all(isinstance(pair, tuple | list) for pair in ranges):
-        (low, high), (old_low, old_high) = ranges
-        if (low, high) != (old_low, old_high) and not all(tuple(pair) in NATURAL_RANGES for pair in ranges):
-            return f"0 and 1 are the values {low} and {high}, and were {old_low} and {old_high}"
+    pairs = [arguments.get("value_range") for arguments in (mine, theirs)]
+    ranges = [tuple(pair) for pair in pairs if isinstance(pair, tuple | list)]
+    if len(set(ranges)) == 2 and not all(pair in NATURAL_RANGES for pair in ranges):
+        return "0 and 1 are the values {} and {}, and were {} and {}".format(*ranges[0], *ranges[1])
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -140,7 +140,7 @@ class AdaptedModule(GenerativeModel):
 
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        self._refuse_condition(c)
+        self.refuse_condition(c)
         p: Distribution = self.decoder(z)
         return p
 
@@ -167,7 +167,7 @@ class _LatentDecoder(nn.Module):
         with _tried(self.module):
             decode = getattr(self.module, "decode", None)
             if callable(decode) and _is_mean(decode, z, self.shape):
-                return decode
+                return cast("Callable[[Tensor], Tensor]", decode)
             if self._is_independent_of_x(z):
                 return self._decode_by_noise
         return _refuse_to_decode

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ def takes_examples(method: Method[ModelT, P, R]) -> Method[ModelT, P, R]:
             x = as_examples(model, x)
         return method(model, x, *_with_labels(model, args, len(x)), **_with_named_labels(model, kwargs, len(x)))
 
-    return converted
+    return cast("Method[ModelT, P, R]", converted)
 
 
 def takes_latents(method: Method[ModelT, P, R]) -> Method[ModelT, P, R]:
@@ -45,7 +45,7 @@ def takes_latents(method: Method[ModelT, P, R]) -> Method[ModelT, P, R]:
         n = z.shape[0] if z.dim() > len(model.latent_shape) else 1
         return method(model, z, *_with_labels(model, args, n), **_with_named_labels(model, kwargs, n))
 
-    return converted
+    return cast("Method[ModelT, P, R]", converted)
 
 
 def _with_labels(model: GenerativeModel, args: tuple[Any, ...], n: int) -> tuple[Any, ...]:
@@ -125,10 +125,11 @@ def as_labels(model: GenerativeModel, c: Any, n: int) -> Tensor | None:
     """Return labels as a tensor: numbers, names of classes (of a model that was trained on them), one for all or each.
 
     Raises:
-        ValueError: a name that is no class.
+        ValueError: a name that is no class; a condition, which is no tensor of a batch, for a model that takes none.
     """
     if c is None or isinstance(c, Tensor):
         return c
+    model.refuse_condition(c)
     names = tuple((model.data_record or {}).get("classes") or ())
     is_one = isinstance(c, str | int)
     values = np.asarray([c] if is_one else c)

@@ -56,7 +56,7 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str], weights: WeightsName | None = None) -> None:
-        self.path = path.path if isinstance(path, Run) else Path(path)
+        self.path: Path = path.path if isinstance(path, Run) else Path(path)
         self.weights_name: WeightsName = weights or (path.weights_name if isinstance(path, Run) else "final")
         if self.weights_name not in WEIGHTS_NAMES:
             raise errors.unknown_name("weights", self.weights_name, WEIGHTS_NAMES)
