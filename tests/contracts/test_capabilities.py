@@ -73,7 +73,16 @@ def test_its_output_depends_on_labels_if_and_only_if_it_says_so(model: Generativ
         x = model.sample(z=z, c=c)
         assert not torch.equal(x[0], x[1])
         return
-    for use in (lambda: model.sample(z=z, c=c), lambda: model.sample(2, c), lambda: model.decode(z, c)):
+    x = torch.rand(2, *SHAPE)
+    assert torch.equal(model.reconstruct(x, c), model.reconstruct(x))  # the labels of a batch
+    for use in (
+        lambda: model.sample(z=z, c=c),
+        lambda: model.sample(2, c),
+        lambda: model.decode(z, c),
+        lambda: model.encode(x, [0, 1]),
+        lambda: model.reconstruct(x, "7"),
+        lambda: model.draw_reconstructions(x, 7),
+    ):
         with pytest.raises(ValueError, match="not conditional, and would change nothing: leave it out"):
             use()
 

@@ -10,8 +10,6 @@ from elbowroom.cli import options, output_files
 from elbowroom.cli.reconstruct import read_examples
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from elbowroom.data import Data, Split
     from elbowroom.models.base import GenerativeModel
     from elbowroom.runs.run import Run
@@ -47,7 +45,9 @@ def encode(run: Run, source: str | None, split: str, out: str, seed: int, **sett
     model = run.model()
     data, split = read_examples(run, model, source, split, settings["resize"])
     examples = freeze(data.splits[split], seed)
-    arrays = {name: t.numpy() for name, t in encode_split(model, examples, settings["latents"] == "all").items()}
+    arrays: dict[str, Any] = {
+        name: t.numpy() for name, t in encode_split(model, examples, settings["latents"] == "all").items()
+    }
     columns = _describe_examples(data, split, examples)
     if model.is_classifier:
         columns["predicted"] = _predict_classes(model, data, examples)
@@ -88,9 +88,7 @@ def _predict_classes(model: GenerativeModel, data: Data, examples: Split) -> lis
     return [_class_name(data, label) for batch in batches for label in model.classify(batch.x).argmax(1).tolist()]
 
 
-def _score_examples(
-    run: Run, examples: Split, names: tuple[str, ...], samples: int, seed: int
-) -> dict[str, np.ndarray[Any, Any]]:
+def _score_examples(run: Run, examples: Split, names: tuple[str, ...], samples: int, seed: int) -> dict[str, Any]:
     """Return the anomaly scores of each example by name."""
     if not names:
         return {}
@@ -102,9 +100,9 @@ def _score_examples(
     return {f"score_{name}": values.numpy() for name, values in scores.items()}
 
 
-def _split_columns(arrays: dict[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+def _split_columns(arrays: dict[str, Any]) -> dict[str, Any]:
     """Return a column for each number of some arrays, (N, *shape) each, numbered from 1."""
-    columns = {}
+    columns: dict[str, Any] = {}
     for name, values in arrays.items():
         stem = f"{name}_" if name[-1].isdigit() else name
         flat = values.reshape(len(values), -1)

@@ -206,10 +206,12 @@ class GenerativeModel(nn.Module, ABC):
         Args:
             x: examples (B, *shape): a float tensor as the networks take it; or bytes, an array, lists or a table, which
                 are coded as the data that the model was trained on (without such, bytes are pixels).
-            c: the condition, for a conditional model: labels, or names of classes.
+            c: the condition, for a conditional model: labels, or names of classes. For any other the labels of a
+                batch, as a tensor, are left out of account, and other conditions refused.
 
         Raises:
-            ValueError: examples of another shape, or values that p(x|z) does not cover.
+            ValueError: examples of another shape, or values that p(x|z) does not cover; a condition for a model that
+                takes none.
         """
         with self._eval_mode():
             return self.posterior(check_examples(self, x), c).mean.reshape(len(x), *self.latent_shape)
@@ -264,7 +266,7 @@ class GenerativeModel(nn.Module, ABC):
         if z.dim() == len(self.latent_shape):
             raise ValueError(f"z is one latent: give (n, {', '.join(map(str, self.latent_shape))}), as [z]")
         c = as_labels(self, c, len(z))
-        self._refuse_condition(c)
+        self.refuse_condition(c)
         is_drawn = self.samples_are_draws if draw is None else draw
         with self._eval_mode(), nullcontext() if is_drawn else noise.zero_noise():
             return self.draw_or_mean(self.decode(z, c), is_drawn)
@@ -272,7 +274,7 @@ class GenerativeModel(nn.Module, ABC):
     def sample_with_latents(self, n: int = 1, c: Any = None, draw: bool | None = None) -> tuple[Tensor, Tensor]:
         """Return samples, as :meth:`sample` without ``z``, and their latents: (n, *shape) and (n, *latent_shape)."""
         c = as_labels(self, c, n)
-        self._refuse_condition(c)
+        self.refuse_condition(c)
         with self._eval_mode():
             z = self.draw_prior(n, c)
             return self.draw_or_mean(self.decode(z, c), draw), z
@@ -285,7 +287,7 @@ class GenerativeModel(nn.Module, ABC):
         """Return the labels of examples as a condition to decode with: ``None`` where the model takes none."""
         return y if self.is_conditional else None
 
-    def _refuse_condition(self, c: Tensor | None) -> None:
+    def refuse_condition(self, c: Any) -> None:
         """Raise a ValueError for a condition that would change nothing."""
         if c is not None and not self.is_conditional:
             raise ValueError(
@@ -374,7 +376,7 @@ class Model(GenerativeModel):
 
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        self._refuse_condition(c)
+        self.refuse_condition(c)
         p: Distribution = self.decoder(z, *self._condition(c))
         return p
 

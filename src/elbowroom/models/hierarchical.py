@@ -102,7 +102,7 @@ class Hierarchy(GenerativeModel):
 
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        self._refuse_condition(c)
+        self.refuse_condition(c)
         lead = z.shape[: -len(self.latent_shape)]
         h, level = self._initial_stream(1, math.prod(lead)), 0
         block_z: Tensor | None = z.reshape(1, -1, *self.latent_shape)

@@ -70,7 +70,7 @@ class Ladder(GenerativeModel):
 
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        self._refuse_condition(c)
+        self.refuse_condition(c)
         for descend in reversed(self.descend):
             z = descend(z).rsample()
         p: Distribution = self.decoder(z)
