@@ -38,7 +38,7 @@ def invalid_files(folder):
     wide = np.full((3000, 2, 2), 99)
     wide[1000, 1, 1] = -3
     np.save(at("wide.npy"), wide)
-    yield "wide.npy", "row 1000 of wide.npy has the value -3, and those looked at first have only 0 to 255"
+    yield "wide.npy", "row 1000 of wide.npy has the value -3, and the values are from 0 to 255"
     np.save(at("cut.npy"), x)
     at("cut.npy").write_bytes(at("cut.npy").read_bytes()[:1000])
     yield "cut.npy", "cut.npy is not a whole .npy file .* fetch it again"

@@ -94,7 +94,10 @@ def test_the_command_line_trains_on_shards_and_records_the_buffer(tmp_path, monk
     record = json.loads((run.path / "recipe.json").read_text())
     assert record["data"]["arguments"]["buffer"] == 33
     assert run.data().train.buffer == 33
-    assert main(["train", "vae", "--data", "a-000.tar", "--resize", "4", "--out", "small", *small]) == 0
+    assert (
+        main(["train", "vae", "--data", "a-000.tar", "--resize", "4", "--validation", "6", "--test", "4", "--out", "small", *small])
+        == 0
+    )
     assert er.Run("small").record["shape"] == [1, 4, 4]
     assert er.evaluate("small", samples=2)["elbo"].value < 0
     assert main(["reconstruct", "small", "--input", "a-040.tar", "--resize", "4", "--out", "again.png"]) == 0

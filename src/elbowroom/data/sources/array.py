@@ -15,8 +15,9 @@ from elbowroom.data.sources.sequence import stack_examples
 
 
 def is_array(source: Any) -> bool:
-    """Return whether a source is an array, a tensor, or a pair (x, y)."""
-    return isinstance(source, np.ndarray | Tensor) or is_pair(source)
+    """Return whether a source is an array or a tensor, or a pair (x, y) of one (or of a list) and labels."""
+    x = source[0] if is_pair(source) else source
+    return isinstance(x, np.ndarray | Tensor) or (is_pair(source) and isinstance(x, list | tuple))
 
 
 def is_pair(source: Any) -> bool:

@@ -39,12 +39,12 @@ class ObjectReader:
 OBJECT_READERS: Registry[ObjectReader] = Registry(
     "source",
     (
-        "elbowroom.data.sources.split_mapping",
+        "elbowroom.data.sources.array",
+        ".split_mapping",
         ".hugging_face",
         ".frame",
         ".array_mapping",
         ".sparse",
-        ".array",
         ".sequence",
         ".dataset",
         ".loader",

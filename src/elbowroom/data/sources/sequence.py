@@ -29,6 +29,10 @@ def read_sequence(source: Any, options: ReadOptions, classes: Classes, where: st
     """
     if not source:
         raise ValueError(f"the {type(source).__name__} of {where} is empty: expected at least one example")
+    if is_nested_list(source):
+        return RawDataset(
+            split_from_arrays(stack_examples(source, where), None, classes, where), classes=classes, name="list"
+        )
     if is_list_of_batches(source):
         return RawDataset(LoaderSplit(list(source)), classes=classes, name="list", preprocessing="a list of batches")
     pairs = [unpack_item(item, f"item {index} of the list") for index, item in enumerate(source)]
@@ -40,6 +44,18 @@ def read_sequence(source: Any, options: ReadOptions, classes: Classes, where: st
     classes = classes or (None if y is None else class_names([y]))
     x = stack_examples([x for x, _ in pairs], where)
     return RawDataset(split_from_arrays(x, y, classes, where), classes=classes, name=type(source).__name__)
+
+
+def is_nested_list(source: Any) -> bool:
+    """Return whether the examples of a list are lists of numbers, or lists of such lists.
+
+    >>> is_nested_list([[0.5, 1.0], [0.0, 0.0]]), is_nested_list([([0.5, 1.0], 3)])
+    (True, False)
+    """
+    first = source[0]
+    if not isinstance(first, list) or not first:
+        return False
+    return all(isinstance(value, int | float) for value in first) or all(isinstance(value, list) for value in first)
 
 
 def stack_examples(items: Sequence[Any], where: str) -> np.ndarray:
@@ -83,7 +99,13 @@ def is_list_of_batches(items: Sequence[Any]) -> bool:
 
 
 def is_cut_short(shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Return whether all arrays but the last have one shape, and that has fewer rows: the last batch of a loader."""
+    """Return whether arrays differ in their number of rows only, as the batches of a loader or the parts of a division.
+
+    >>> is_cut_short([(8, 5), (8, 5), (3, 5)]), is_cut_short([(8, 5), (7, 5), (7, 5)]), is_cut_short([(8, 5), (8, 4)])
+    (True, True, False)
+    """
     first, last = shapes[0], shapes[-1]
-    is_shorter = len(first) == len(last) > 1 and first[1:] == last[1:] and last[0] < first[0]
-    return is_shorter and all(shape == first for shape in shapes[:-1])
+    if len(first) < 2 or any(len(shape) < 2 or shape[1:] != first[1:] for shape in shapes) or last[0] >= first[0]:
+        return False
+    is_last_short = all(shape == first for shape in shapes[:-1])
+    return is_last_short or all(shape[0] in (first[0], first[0] - 1) for shape in shapes)
