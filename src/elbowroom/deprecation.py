@@ -181,6 +181,8 @@ AUDIT_CHECKS = {
 #: Kinds of figures.
 PLOT_KINDS = {"codes": "latents"}
 
+#: Arguments that a recipe of an older version had not, with the values of what it made.
+RECIPE_ARGUMENTS = {"conv_cvae": {"conditioning": "input", "prior": "standard"}}
 #: Names of likelihoods.
 LIKELIHOODS = {"discretised-logistic": "discretized-logistic"}
 
@@ -370,6 +372,8 @@ def upgrade_record(record: dict[str, Any]) -> dict[str, Any]:
         record["data"] = shape | data | {"arguments": arguments_then}
     if isinstance(training, dict) and isinstance(training.get("callbacks"), list):
         record["training"] = training | {"callbacks": [upgrade_callback(entry) for entry in training["callbacks"]]}
+    if isinstance(arguments, dict) and record.get("recipe") in RECIPE_ARGUMENTS:
+        arguments = record["arguments"] = RECIPE_ARGUMENTS[record["recipe"]] | arguments
     if isinstance(arguments, dict) and isinstance(likelihood := arguments.get("likelihood"), str):
         record["arguments"] = arguments | {"likelihood": LIKELIHOODS.get(likelihood, likelihood)}
     return record

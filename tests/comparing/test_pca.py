@@ -40,6 +40,7 @@ def test_no_affine_code_loses_less_than_pca(digits, tmp_path):
     assert exact < trained < 2 * exact
 
 
+@pytest.mark.filterwarnings("ignore:.*far from a scale of 1")
 def test_pca_of_pictures_far_from_zero_keeps_its_digits():
     """Sums of squares around zero would lose them."""
     rng = np.random.default_rng(0)

@@ -28,7 +28,7 @@ STANDARD = {"has_prior", "has_standard_prior"}
 #: What the model of each recipe of the package says of itself; a recipe not listed is like ``vae``.
 TABLE = {
     "autoencoder": {"has_point_posterior"},
-    "conv_cvae": STANDARD | {"is_conditional", "requires_labels"},
+    "conv_cvae": {"has_prior", "is_conditional", "requires_labels"},
     "cvae": STANDARD | {"is_conditional", "requires_labels"},
     "m2": STANDARD | {"is_conditional", "is_classifier"},
     "vamp_vae": {"has_prior"},

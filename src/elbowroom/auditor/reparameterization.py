@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from elbowroom.auditor.claim import VAEOutput, parse_vae_output
 from elbowroom.auditor.isolation import RngOverride, preserve_state, zero_rng
+from elbowroom.models.adapter import VAEOutput, parse_vae_output
 
 #: Spread of the reconstructions of different examples with one latent, relative to that without noise, below which
 #: they are the same.

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elbowroom.data import Data, freeze
-from elbowroom.families import Bernoulli, Family, Gaussian, Point
-from elbowroom.models.base import Model
-from elbowroom.models.conditional import Conditional
-from elbowroom.networks import MLP
+from elbowroom.data import Data
+from elbowroom.families import Bernoulli, Family, Gaussian
+from elbowroom.latent.exact_pca import exact_pca
+from elbowroom.models.linear import LinearAutoencoder
 
-#: The largest number of values of an example: the eigendecomposition of their covariance takes cubic time.
-MAX_EXAMPLE_VALUES = 4096
 #: The distance from 0 and 1 to which an output is clipped that is scored as a probability: half a grey level.
 PROBABILITY_MARGIN = 1 / 512
 
 
-def pca(data: Data, latent: int, seed: int = 0) -> Model:
+def pca(data: Data, latent: int, seed: int = 0) -> LinearAutoencoder:
     r"""Return a model whose encoder and decoder are the first principal components of the training examples.
 
     The latent is :math:`z = W^\top (x - \mu)`, the reconstruction :math:`\mu + W z`, where the orthonormal columns of
@@ -46,17 +41,11 @@ def pca(data: Data, latent: int, seed: int = 0) -> Model:
     size = math.prod(data.shape)
     if not 1 <= latent <= size:
         raise ValueError(f"PCA of {latent} components, of examples of {size} numbers: expected 1 to {size}")
-    if size > MAX_EXAMPLE_VALUES:
-        raise ValueError(
-            f"PCA is exact up to {MAX_EXAMPLE_VALUES:,} numbers in an example, and here are {size:,}: leave it out"
-        )
-    mean, covariance = _mean_and_covariance(data, size, seed)
-    values, vectors = torch.linalg.eigh(covariance)
-    components = vectors[:, -latent:].flip(-1)
-    train_mse = values[:-latent].clamp_min(0).sum().item() / size
-    family = Gaussian(data.shape, max(math.sqrt(train_mse), 1e-6))
-    encoder = _affine_conditional(data.shape, Point(latent), components.T, -components.T @ mean)
-    return Model(encoder, _affine_conditional(latent, family, components, mean), prior=None).eval()
+    found = exact_pca(data, seed)
+    scale = max(math.sqrt(found.residual(latent)), 1e-6)
+    model = LinearAutoencoder(data.shape, latent, scale)
+    model.set_components(found.directions[:, :latent], found.mean)
+    return model.eval()
 
 
 def reconstruction_nats(family: Family, x: Tensor, output: Tensor, train_mse: float) -> Tensor | None:
@@ -90,31 +79,3 @@ def describe_reconstruction(family: Family) -> str:
         scale = "the training error's" if isinstance(family.scale, str) else f"{family.scale:g}"
         return f"negated log-density of a Gaussian around the output, its scale {scale}"
     return ""
-
-
-def _mean_and_covariance(data: Data, size: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Return mean and covariance of the training examples.
-
-    Sums are taken around the mean of the first batch: around zero, squares of large values would lose digits.
-    """
-    n, total, square = 0, torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)
-    center: Tensor | None = None
-    for batch in freeze(data.train, seed).batches(2000):
-        x = batch.x.flatten(1).double()
-        center = x.mean(0) if center is None else center
-        x = x - center
-        n, total = n + len(x), total + x.sum(0)
-        square += x.T @ x
-    assert center is not None
-    shift = total / n
-    return center + shift, square / n - torch.outer(shift, shift)
-
-
-def _affine_conditional(shape: int | tuple[int, ...], family: Family, weight: Tensor, bias: Tensor) -> Conditional:
-    conditional = Conditional.mlp(shape, family, hidden=())
-    assert isinstance(conditional.net, MLP)
-    layer: Any = conditional.net.layers[-1]
-    with torch.no_grad():
-        layer.weight.copy_(weight)
-        layer.bias.copy_(bias)
-    return conditional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -63,6 +64,11 @@ class Conditional(nn.Module):
         """
         net = Up(shape, shape=family.shape, numbers=family.size, size=size, widths=widths, network=network)
         return cls(net, family)
+
+    @property
+    def numbers_per_latent(self) -> int:
+        """How many numbers it keeps in memory to score one latent, as a prior."""
+        return math.prod(self.family.shape)
 
     def forward(self, *context: Tensor) -> Distribution:
         distribution: Distribution = self.family(self.net(*context))

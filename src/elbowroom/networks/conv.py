@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import cast
 
@@ -125,12 +126,42 @@ class Down(nn.Module):
         return output
 
 
-class UpsamplingLevel(nn.Sequential):
-    """One level upwards: nearest-neighbour upsampling and convolution, then the remaining modules of the level."""
+class FeatureModulation(nn.Module):
+    r"""Feature-wise linear modulation (FiLM): :math:`(1 + \gamma(c)) h + \beta(c)`, the same at every position.
 
-    def forward(self, h: Tensor, size: tuple[int, ...]) -> Tensor:  # type: ignore[override]
-        layer, *others = self
-        h = upsample_and_convolve(cast(LinearOrConv, layer), h, size)
+    Perez et al. 2018, arXiv 1709.07871.
+
+    Args:
+        condition: how many numbers of the condition c there are.
+        width: channels of h.
+
+    >>> import torch
+    >>> FeatureModulation(3, 8)(torch.zeros(5, 8, 4, 4), torch.zeros(5, 3)).shape
+    torch.Size([5, 8, 4, 4])
+    """
+
+    def __init__(self, condition: int, width: int) -> None:
+        super().__init__()
+        self.affine = nn.Linear(condition, 2 * width)
+        nn.init.zeros_(self.affine.bias)
+
+    def forward(self, h: Tensor, c: Tensor) -> Tensor:
+        scale, shift = self.affine(c).reshape(len(c), -1, *[1] * (h.dim() - 2)).chunk(2, 1)
+        return h * (1 + scale) + shift
+
+
+class UpsamplingLevel(nn.Sequential):
+    """One level upwards: nearest-neighbour upsampling, convolution, normalisation, then the rest of the level.
+
+    A condition modulates what was normalised, as normalisation would take out again what came before.
+    """
+
+    def forward(  # type: ignore[override]
+        self, h: Tensor, size: tuple[int, ...], modulate: Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor:
+        layer, norm, *others = self
+        h = norm(upsample_and_convolve(cast(LinearOrConv, layer), h, size))
+        h = h if modulate is None else modulate(h)
         for module in others:
             h = module(h)
         return h
@@ -148,6 +179,7 @@ class Up(nn.Module):
         shape: of the examples, (C, H, W), (C, T) or (D,), of any size.
         numbers: the number of outputs, the same for each position in space; as (..., *space), flattened.
         size, widths, network: as :class:`Pyramid` takes them, the finest level first as for :class:`Down`.
+        is_modulated: whether the last input is a condition, which modulates the features of every level too.
 
     >>> import torch
     >>> Up(4, shape=(1, 45, 37), numbers=2 * 45 * 37, widths=(8, 16))(torch.zeros(5, 4)).shape
@@ -162,6 +194,7 @@ class Up(nn.Module):
         size: str = "m",
         widths: Sequence[int] | None = None,
         network: str = "plain",
+        is_modulated: bool = False,
     ) -> None:
         super().__init__()
         self.pyramid = pyramid = Pyramid(shape, size, widths, network)
@@ -172,16 +205,29 @@ class Up(nn.Module):
             UpsamplingLevel(convolution(a, b, dims), group_norm(b), nn.SiLU(), pyramid.make_block(b, dims))
             for a, b in pairwise(pyramid.widths[::-1])
         )
+        condition = math.prod(self.shapes[-1])
+        self.modulations = nn.ModuleList(
+            FeatureModulation(condition, width) for width in (pyramid.widths[::-1] if is_modulated else ())
+        )
         self.out = convolution(pyramid.widths[0], numbers // math.prod(pyramid.sizes[0]), dims)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Map (..., *shape) of each input to (..., numbers); leading dimensions broadcast."""
         flat, pyramid = concatenate_inputs(inputs, self.shapes), self.pyramid
-        h = self.start(to_channels_last(self.foot(flat).reshape(-1, pyramid.widths[-1], *pyramid.sizes[-1])))
+        top = to_channels_last(self.foot(flat).reshape(-1, pyramid.widths[-1], *pyramid.sizes[-1]))
+        modulate_top, *modulate = self._modulations(flat)
+        h = self.start(top if modulate_top is None else modulate_top(top))
         *level_sizes, size = pyramid.sizes[-2::-1]
-        for level, level_size in zip(self.levels, level_sizes, strict=True):
-            h = level(h, level_size)
+        for level, level_size, modulate_level in zip(self.levels, level_sizes, modulate, strict=True):
+            h = level(h, level_size, modulate_level)
         return upsample_and_convolve(self.out, h, size).reshape(*flat.shape[:-1], -1)
+
+    def _modulations(self, flat: Tensor) -> list[Callable[[Tensor], Tensor] | None]:
+        """Return the modulation of each level by the condition in the last numbers of the inputs, the top first."""
+        if not self.modulations:
+            return [None] * len(self.pyramid.widths)
+        c = flat[..., -math.prod(self.shapes[-1]) :].flatten(0, -2)
+        return [partial(modulation, c=c) for modulation in self.modulations]
 
 
 def fuse_upsampling(model: nn.Module) -> None:

@@ -32,8 +32,14 @@ def cvae(
     encoder_net = er.MLP(shape, labels, size=encoder.size, hidden=hidden, activation=activation)
     decoder_net = er.MLP(latent, labels, size=decoder.size, hidden=hidden[::-1], activation=activation)
     q, p = er.Conditional(encoder_net, encoder), er.Conditional(decoder_net, decoder)
-    p_z = er.Conditional.mlp(labels, er.DiagonalNormal(latent), ()) if prior == "learned" else er.StandardNormal(latent)
-    return er.Model(q, p, p_z, er.LabelEncoder(labels)), er.ELBO()
+    return er.Model(q, p, _latent_prior(prior, latent, labels), er.LabelEncoder(labels)), er.ELBO()
+
+
+def _latent_prior(prior: str, latent: int, labels: int) -> er.Conditional | er.StandardNormal:
+    """Return p(z|c): a normal whose parameters are affine in the labels, or the standard normal."""
+    if prior == "learned":
+        return er.Conditional.mlp(labels, er.DiagonalNormal(latent), ())
+    return er.StandardNormal(latent)
 
 
 @recipe("Sohn, Lee & Yan 2015 (NeurIPS 28); network: Radford, Metz & Chintala 2016, arXiv 1511.06434")
@@ -43,6 +49,8 @@ def conv_cvae(
     size: Literal["s", "m", "l"] = "m",
     likelihood: str = "gaussian:optimal",
     labels: int = 10,
+    conditioning: Literal["input", "every-level"] = "every-level",
+    prior: Literal["standard", "learned"] = "learned",
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The convolutional conditional VAE, for images and series of any size with a label or attributes.
 
@@ -51,12 +59,16 @@ def conv_cvae(
         size: of the networks, as for conv_vae
         likelihood: p(x|z, c), as for vae
         labels: number of classes, or of attributes, of the data
+        conditioning: where the decoder takes the labels: beside the latent, or at every level too, by modulation (FiLM,
+            Perez et al. 2018, arXiv 1709.07871)
+        prior: p(z|c): standard normal for every label, or a normal that is learned for each, as in the paper
     """
     encoder, decoder = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)
     encoder_net = er.Down(shape, labels, numbers=encoder.size, size=size)
-    decoder_net = er.Up(latent, labels, shape=shape, numbers=decoder.size, size=size)
+    is_modulated = conditioning == "every-level"
+    decoder_net = er.Up(latent, labels, shape=shape, numbers=decoder.size, size=size, is_modulated=is_modulated)
     q, p = er.Conditional(encoder_net, encoder), er.Conditional(decoder_net, decoder)
-    return er.Model(q, p, er.StandardNormal(latent), er.LabelEncoder(labels)), er.ELBO()
+    return er.Model(q, p, _latent_prior(prior, latent, labels), er.LabelEncoder(labels)), er.ELBO()
 
 
 @recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298")
