@@ -24,7 +24,8 @@ CHOICES = {"columns": "id=drop"}
 @pytest.fixture
 def data(tmp_path):
     (tmp_path / "t.csv").write_text(TEXT)
-    return load_data(tmp_path / "t.csv", **CHOICES, **WHOLE)
+    with pytest.warns(UserWarning, match=r"^t.csv: left out, since nothing varies: 'empty' is empty, 'plan' is x$"):
+        return load_data(tmp_path / "t.csv", **CHOICES, **WHOLE)
 
 
 def read_text(path):

@@ -17,6 +17,7 @@ from elbowroom.data.readers.registry import is_image_source
 from elbowroom.data.readers.table_encoding import Column, format_names, parse_column_kinds, parse_columns
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.memory import InMemorySplit
+from elbowroom.data.transforms import Transformable
 
 if TYPE_CHECKING:
     from elbowroom.data.load import Data
@@ -79,12 +80,13 @@ def recorded_arguments(protocol: Protocol) -> dict[str, Any]:
 
 
 def _pinned_columns(protocol: Protocol) -> dict[str, Any]:
-    """Return the argument that states the kinds of columns of a table of before, when others were inferred."""
-    if "columns" not in protocol or "table" in protocol:
+    """Return the argument that states the kinds of all columns of a table: by themselves others may be inferred."""
+    if "columns" not in protocol:
         return {}
     asked = parse_column_kinds((protocol.get("arguments") or {}).get("columns"))
-    recorded = {c.name: c.categories or c.kind for c in parse_columns(protocol["columns"]) or ()}
-    return {"columns": asked | recorded}
+    columns = [column for column in parse_columns(protocol["columns"]) or () if not column.part]
+    recorded = {column.name: column.categories or column.kind for column in columns}
+    return {"columns": asked | recorded | {name: kind for name, kind in asked.items() if kind == "cyclic"}}
 
 
 def is_recorded_source(source: Any, protocol: Protocol) -> bool:
@@ -150,6 +152,16 @@ def check_coded_alike(own: Protocol | None, recorded: Protocol, name: str) -> No
             f"{name} is coded otherwise than what the model was trained on: {difference}; give its path or table "
             "itself, which is coded by the run's record, or load it by load_like(..., run.record['data'])"
         )
+
+
+def check_split_coded_alike(split: Any, recorded: Protocol | None) -> None:
+    """Check that a split comes from data that is coded as recorded data; one of a stream knows of no coding.
+
+    Raises:
+        ValueError: as for :func:`check_coded_alike`.
+    """
+    if recorded is not None and isinstance(split, Transformable):
+        check_coded_alike(split.protocol, recorded, "the split")
 
 
 def _find_difference(own: Protocol, recorded: Protocol) -> str:

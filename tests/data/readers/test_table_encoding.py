@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elbowroom.data import Column, load_data, load_like
+from elbowroom.data import Column, load_data, load_like, table_columns
 from elbowroom.data.coding import recorded_arguments
 
 from .table_files import WHOLE, decode_split, people, write_table
@@ -172,6 +172,61 @@ def test_table_of_a_run_from_before_is_encoded_as_then_to_the_last_bit(tmp_path)
         (column["name"], column["kind"], column.get("categories", [])) for column in columns
     ]
     assert load_data(path, columns="id=drop", seed=5).columns[0].kind == "number"
+
+
+DOUBTFUL = {
+    "1,005": "'a' read as numbers written like 1,000.5",
+    "01/02/2021": "'a' read as dates %m/%d/%Y, the month first",
+}
+
+
+@pytest.mark.parametrize("text", DOUBTFUL)
+def test_guess_that_may_be_wrong_is_said_once(tmp_path, text):
+    cells = [text, text[:-1] + "2", text[:-1] + "7"] * 9
+    path = write_table(tmp_path / "t.csv", {"a": cells, "b": [i / 7 for i in range(27)]})
+    with pytest.warns(UserWarning, match=f"^t.csv: {DOUBTFUL[text]}$"):
+        data = load_data(path)
+    assert DOUBTFUL[text] in data.protocol["preprocessing"]
+    again = load_data(path, **recorded_arguments(data.protocol))
+    assert again.protocol["fingerprint"] == data.protocol["fingerprint"]
+    assert again.columns == data.columns
+
+
+def test_ids_and_columns_of_one_value_are_said_once(tmp_path):
+    table = {
+        "id": range(1, 31),
+        "x": [i / 7 for i in range(30)],
+        "country": ["UK"] * 30,
+        "clientId": [i * i for i in range(30)],
+    }
+    path = write_table(tmp_path / "t.csv", table)
+    said = (
+        "nothing varies: 'country' is UK; 'id' and 'clientId' may be no more than an id of each row, .*"
+        "--columns x=number,id=drop,clientId=drop$"
+    )
+    with pytest.warns(UserWarning, match=said):
+        data = load_data(path, columns="x=number")
+    again = load_data(path, **recorded_arguments(data.protocol))
+    assert again.protocol["fingerprint"] == data.protocol["fingerprint"]
+    assert again.protocol["table"]["constants"] == {"country": "UK"}
+
+
+def test_cyclic_dates(tmp_path):
+    days = [f"2024-{i % 12 + 1:02}-{i % 28 + 1:02} {i % 24:02}:00" for i in range(60)]
+    path = write_table(tmp_path / "t.csv", {"on": days, "x": [i / 7 for i in range(60)]})
+    data = load_data(path, columns="on=cyclic", **WHOLE)
+    parts = [f"on: {name} of {cycle}" for cycle in ("year", "week", "day") for name in ("sin", "cos")]
+    assert [column.name for column in data.columns] == ["on", *parts, "x"]
+    decoded = [data.train.x[:, i] * column.sd + column.mean for i, column in enumerate(data.columns)]
+    for sine, cosine in ((1, 2), (3, 4), (5, 6)):
+        assert torch.allclose(decoded[sine] ** 2 + decoded[cosine] ** 2, torch.ones(60), atol=1e-4)
+    hours = torch.arange(60) % 24
+    assert torch.allclose(decoded[5], torch.sin(hours * 2 * torch.pi / 24), atol=1e-4)
+    assert list(table_columns(data.train.x, data.protocol)) == ["on", "x"]
+    assert table_columns(data.train.x, data.protocol)["on"] == days
+    assert torch.allclose(load_like(path, data.protocol).train.x, data.train.x, atol=1e-5)
+    again = load_data(path, **recorded_arguments(data.protocol))
+    assert again.protocol["fingerprint"] == data.protocol["fingerprint"]
 
 
 def test_categories_can_be_given_in_their_order(tmp_path):

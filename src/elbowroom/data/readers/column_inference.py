@@ -25,6 +25,7 @@ from elbowroom.data.readers.number_format import (
     count_decimals,
     find_number_format,
     has_leading_zero,
+    has_other_reading,
 )
 from elbowroom.data.readers.table_encoding import Cell, Column, RawColumn, RawTable, category_name, parse_number
 
@@ -48,12 +49,14 @@ class InferredColumns:
         columns: the encoding of those that are learned from.
         constants: the value of those with one value in all rows, which are left out; None for an empty one.
         notes: what was guessed, in words.
+        doubts: those guesses that may be wrong.
         ids: the names of columns that look like ids.
     """
 
     columns: tuple[Column, ...]
     constants: Mapping[str, Cell]
     notes: tuple[str, ...]
+    doubts: tuple[str, ...]
     ids: tuple[str, ...]
 
 
@@ -150,8 +153,10 @@ def infer_columns(
         raise ValueError(describe_problems(problems, kinds, path))
     if not columns:
         raise ValueError(f"{path} has no columns for examples: expected numbers or categories beside the labels")
-    notes = [note for column in columns for note in describe_guess(column, by_name[column.name])]
-    return InferredColumns(with_cyclic_parts(columns, by_name), constants, tuple(notes), tuple(ids))
+    notes = {column.name: describe_guess(column, by_name[column.name]) for column in columns}
+    doubts = [notes[c.name] for c in columns if not kinds.get(c.name) and is_doubtful(c, by_name[c.name])]
+    said = tuple(note for note in notes.values() if note)
+    return InferredColumns(with_cyclic_parts(columns, by_name), constants, said, tuple(doubts), tuple(ids))
 
 
 def constant_value(source: ColumnSource) -> Cell:
@@ -343,14 +348,21 @@ def describe_problems(problems: Sequence[ColumnProblem], kinds: Mapping[str, str
     return f"{path}: {reasons}. Say what they are: columns='{text}', on the command line --columns {flag}"
 
 
-def describe_guess(column: Column, source: ColumnSource) -> list[str]:
-    """Return what was guessed of a column that may surprise, in words: how its texts are read as numbers or dates."""
+def describe_guess(column: Column, source: ColumnSource) -> str:
+    """Return how the texts of a column are read as numbers or dates, in words; "" where that is no guess."""
     if column.kind == "date" and not source.column.date_format:
         order = ", the month first" if is_ambiguous(source.texts, column.format) else ""
-        return [f"'{column.name}' read as dates {column.format}{order}"]
+        return f"'{column.name}' read as dates {column.format}{order}"
     if column.kind == "number" and column.format:
-        return [f"'{column.name}' read as numbers written like {column.format}"]
-    return []
+        return f"'{column.name}' read as numbers written like {column.format}"
+    return ""
+
+
+def is_doubtful(column: Column, source: ColumnSource) -> bool:
+    """Return whether the texts of a column would be other dates, or other numbers, in another reading."""
+    if column.kind == "date":
+        return not source.column.date_format and is_ambiguous(source.texts, column.format)
+    return bool(column.format) and has_other_reading(source.texts, NumberFormat.from_name(column.format))
 
 
 def is_id(source: ColumnSource, column: Column) -> bool:

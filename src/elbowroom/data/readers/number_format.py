@@ -45,6 +45,11 @@ class NumberFormat:
         """How 1000.5 is written; ``""`` for the plain format."""
         return "" if self == NumberFormat() else self.write(1000.5, 1)
 
+    @property
+    def is_money(self) -> bool:
+        """Whether a currency stands before or behind the number."""
+        return self.prefix.strip() in CURRENCIES or self.suffix.strip() in CURRENCIES
+
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The numbers of this format, whole ones and others, as a regular expression."""
@@ -101,6 +106,18 @@ def find_number_format(texts: Iterable[str], has_decimal_commas: bool = False) -
     return next((one for one in candidates if all(one.parse(text) is not None for text in texts)), None)
 
 
+def has_other_reading(texts: Iterable[str], number_format: NumberFormat) -> bool:
+    """Return whether some texts, other than of money, would be other numbers with comma and point exchanged.
+
+    >>> thousands = find_number_format(["1,005"])
+    >>> has_other_reading(["1,005"], thousands), has_other_reading(["1,005", "1,000,000"], thousands)
+    (True, False)
+    """
+    numbers = [number_format.parse(text) for text in texts]
+    others = ([one.parse(text) for text in texts] for one in candidate_formats(list(texts), has_decimal_commas=False))
+    return not number_format.is_money and any(None not in other and other != numbers for other in others)
+
+
 def candidate_formats(texts: list[str], has_decimal_commas: bool) -> Iterator[NumberFormat]:
     """Yield the formats that some texts may be written in, by what stands around the first, the most likely first."""
     start, end = texts[0].lstrip("-+−"), texts[0]
@@ -111,7 +128,7 @@ def candidate_formats(texts: list[str], has_decimal_commas: bool) -> Iterator[Nu
     ]
     for prefix in (*sorted(prefixes, key=len, reverse=True), ""):
         for suffix in (*sorted(suffixes, key=len, reverse=True), ""):
-            is_money = bool(prefix) or suffix.strip() in CURRENCIES
+            is_money = NumberFormat(prefix, suffix).is_money
             for thousands, decimal in sorted(
                 marks, key=lambda pair: (is_money and not pair[0], (pair[1] == ",") != has_decimal_commas)
             ):

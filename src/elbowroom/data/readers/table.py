@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from elbowroom import errors
 from elbowroom.data.file_io import available_memory
 from elbowroom.data.labels import class_names, encode_labels
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import AnySplit, RawDataset
+from elbowroom.data.raw import AnySplit, EncodedDataset, RawDataset
 from elbowroom.data.readers import data_frame, table_encoding
 from elbowroom.data.readers.column_inference import InferredColumns, infer_columns
 from elbowroom.data.readers.csv import read_csv
@@ -142,7 +143,7 @@ def encode_tables(tables: Mapping[str, RawTable], options: ReadOptions, where: s
         inferred = infer_columns(
             [inputs["train"], *inputs.values()], kinds, where, table_encoding.parse_categories(options.columns)
         )
-        warn_of_ids(inferred, kinds, where)
+        warn_of_guesses(inferred, kinds, where)
     columns = fixed_columns or (inferred.columns if inferred else ())
     encoded = {split: table_encoding.encode_table(table, columns, where) for split, table in inputs.items()}
     splits = {
@@ -173,18 +174,32 @@ def without_column(table: RawTable, name: str | None) -> RawTable:
     return replace(table, columns={own: column for own, column in table.columns.items() if own != name})
 
 
-def warn_of_ids(inferred: InferredColumns, kinds: Mapping[str, str], where: str) -> None:
-    """Propose to leave out the columns of ids, which say nothing of a row."""
+def warn_of_guesses(inferred: InferredColumns, kinds: Mapping[str, str], where: str) -> None:
+    """Warn of what was guessed and may be wrong, of columns that are left out, and of ids, which say nothing of a row.
+
+    Nothing is said where the kinds of all columns are given, as those of a run are.
+    """
+    words = list(inferred.doubts)
+    if inferred.constants and not all(column.part or column.name in kinds for column in inferred.columns):
+        words.append(f"left out, since nothing varies: {describe_constants(inferred.constants)}")
     if inferred.ids:
-        choices = ",".join(
-            f"{name}={kind}" for name, kind in (dict(kinds) | dict.fromkeys(inferred.ids, "drop")).items()
+        choices = dict(kinds) | dict.fromkeys(inferred.ids, "drop")
+        text = ",".join(f"{name}={kind}" for name, kind in choices.items())
+        words.append(
+            f"{' and '.join(map(repr, inferred.ids))} may be no more than an id of each row, and is learned as a "
+            f"number; if so, leave it out: columns='{text}', on the command line --columns {shlex.quote(text)}"
         )
-        names = " and ".join(f"'{name}'" for name in inferred.ids)
-        warnings.warn(
-            f"{where}: {names} may be no more than an id of each row, and is learned as a number; if so, leave it out: "
-            f"columns='{choices}', on the command line --columns {choices}",
-            stacklevel=2,
-        )
+    if words:
+        warnings.warn(f"{where}: {'; '.join(words)}", stacklevel=2)
+
+
+def describe_constants(constants: Mapping[str, table_encoding.Cell]) -> str:
+    """Return the columns of one value with it, in words.
+
+    >>> describe_constants({"country": "UK", "fax": None})
+    "'country' is UK, 'fax' is empty"
+    """
+    return ", ".join(f"'{name}' is {'empty' if value is None else value}" for name, value in constants.items())
 
 
 def find_label(
@@ -237,8 +252,8 @@ def encode_optional_labels(
 
 
 def standardize_table(
-    raw: RawDataset, splits: dict[str, AnySplit], given: Sequence[str] = ()
-) -> tuple[RawDataset, dict[str, AnySplit], str]:
+    raw: EncodedDataset, splits: dict[str, AnySplit], given: Sequence[str] = ()
+) -> tuple[EncodedDataset, dict[str, AnySplit], str]:
     """Standardize the numbers of a table by its training rows, unless its encoding was given.
 
     Args:
@@ -257,7 +272,7 @@ def standardize_table(
         table = replace(table, constants={**(table.constants or {}), **constants})
         raw, description = replace(raw, columns=columns), "numbers standardised by the training rows"
     missing = sum(int(split.x.isnan().sum()) for split in splits.values() if isinstance(split, InMemorySplit))
-    left_out = [f"'{name}' is {'empty' if value is None else value}" for name, value in (table.constants or {}).items()]
-    constant = f"left out, since nothing varies in the training rows: {', '.join(left_out)}" if left_out else ""
+    left_out = describe_constants(table.constants or {})
+    constant = f"left out, since nothing varies in the training rows: {left_out}" if left_out else ""
     words = filter(None, (f"{description}, {missing:,} cells missing", constant, *table.notes))
     return replace(raw, table=table), splits, "; ".join(words)
