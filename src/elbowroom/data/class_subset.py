@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import errors
-from elbowroom.data.raw import AnySplit, RawDataset
+from elbowroom.data.raw import AnySplit, EncodedDataset
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.memory import InMemorySplit
 
@@ -25,7 +25,9 @@ def labels_of(split: AnySplit) -> Tensor | None:
     return split.y if isinstance(split, InMemorySplit) or split.source_rows is None else split.y[split.source_rows]
 
 
-def select_classes(raw: RawDataset, existing: dict[str, AnySplit], only: Any) -> tuple[RawDataset, dict[str, AnySplit]]:
+def select_classes(
+    raw: EncodedDataset, existing: dict[str, AnySplit], only: Any
+) -> tuple[EncodedDataset, dict[str, AnySplit]]:
     """Return the examples of some classes of every split; splits without any of them are left out.
 
     Raises:
@@ -45,7 +47,7 @@ def select_classes(raw: RawDataset, existing: dict[str, AnySplit], only: Any) ->
     }
 
 
-def parse_classes(only: Any, raw: RawDataset) -> list[int]:
+def parse_classes(only: Any, raw: EncodedDataset) -> list[int]:
     """Return the indices of classes given by name or number: ``"0,1"``, ``("cat", "dog")``, ``3``.
 
     Raises:
@@ -86,7 +88,7 @@ def filter_classes(split: AnySplit, class_indices: list[int], num_classes: int) 
 
 
 def subsample_labels(
-    splits: dict[str, AnySplit], raw: RawDataset, count: Any, seed: int
+    splits: dict[str, AnySplit], raw: EncodedDataset, count: Any, seed: int
 ) -> tuple[dict[str, AnySplit], str]:
     """Keep the labels of ``count`` training examples, as many of each class, and set the others to unknown.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from elbowroom.data.color import color_of
 from elbowroom.data.layout import resolve_layout
 from elbowroom.data.options import Color, DataConfig, Layout
-from elbowroom.data.raw import AnySplit, RawArrays, RawDataset, RawSplit
+from elbowroom.data.raw import AnySplit, EncodedDataset, RawArrays, RawDataset, RawSplit
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.dataset import DatasetSplit
 from elbowroom.data.splits.loader import LoaderSplit
@@ -44,7 +44,7 @@ class EncodedSplits:
         description: what was done, in words.
     """
 
-    raw: RawDataset
+    raw: EncodedDataset
     existing: dict[str, AnySplit]
     record: dict[str, Any]
     inferred: tuple[str, ...] = ()
@@ -58,45 +58,60 @@ def encode_splits(raw: RawDataset, existing: Mapping[str, RawSplit], config: Dat
         ValueError: options for such a source; a layout that does not suit; splits of other shapes or scales; an example
             outside the range.
     """
-    if isinstance(raw.train, InMemorySplit):
+    train = raw.train
+    if isinstance(train, InMemorySplit):
         config.reject_coding(raw.name)
-        return EncodedSplits(raw, {name: keep_encoded(name, split) for name, split in existing.items()}, {})
-    all_splits = [raw.train, *filter(None, (raw.validation, raw.test)), *existing.values()]
-    to_encode = [split for split in all_splits if not isinstance(split, InMemorySplit)]
-    layout = raw.layout if config.layout == "auto" else config.layout
-    coding = infer_from(to_encode, layout, config.value_range)
-    natural = infer_coding([split.summary for split in to_encode], raw.layout)
-    stored = color_of(coding.shape_of(raw.train.summary.shape))
-    coding = replace(coding, color=resolve_color(raw, stored, config.color))
-    record, own = coding.record | {"color": config.color or stored}, natural.record | {"color": stored}
-    inferred = tuple(name for name, value in record.items() if value == own[name])
+        kept = {name: keep_encoded(split) for name, split in existing.items()}
+        return EncodedSplits(to_encoded(raw, train), kept, {})
+    to_encode = [train, *(split for split in (raw.validation, raw.test, *existing.values()) if can_encode(split))]
+    coding, record, inferred = resolve_coding(raw, to_encode, config)
     found = merge_summaries(split.summary for split in to_encode)
+    layout = raw.layout if config.layout == "auto" else config.layout
     if line := describe_surprise(found, coding, layout, config.value_range):
         warnings.warn(f"{raw.name}: {line}", stacklevel=4)
-    others = {
-        name: encode_alike(
-            f"{name} in {raw.source or raw.name}" if split in (raw.validation, raw.test) else f"{name}=",
-            split,
-            coding,
-            raw.train,
-        )
-        for name, split in existing.items()
-    }
-    encoded = replace(raw, train=raw.train.encode(coding), validation=None, test=None)
-    return EncodedSplits(encoded, others, record, inferred, "; ".join(describe_coding(found, coding, raw.layout)))
+    others = {}
+    for name, split in existing.items():
+        is_own = split in (raw.validation, raw.test)
+        where = f"{name} in {raw.source or raw.name}" if is_own else f"{name}="
+        others[name] = encode_alike(where, split, coding, train)
+    description = "; ".join(describe_coding(found, coding, raw.layout))
+    return EncodedSplits(to_encoded(raw, train.encode(coding)), others, record, inferred, description)
 
 
-def resolve_color(raw: RawDataset, stored: Color | None, requested: Color | None) -> Color | None:
+def can_encode(split: RawSplit | None) -> TypeGuard[UncodedSplit]:
+    """Return whether there is a split, and its values are to be encoded."""
+    return split is not None and not isinstance(split, InMemorySplit)
+
+
+def to_encoded(raw: RawDataset, train: AnySplit) -> EncodedDataset:
+    """Return a source with its training examples encoded, and without the splits that are kept beside it."""
+    return EncodedDataset(**vars(raw) | {"train": train, "validation": None, "test": None})
+
+
+def resolve_coding(
+    raw: RawDataset, splits: Sequence[UncodedSplit], config: DataConfig
+) -> tuple[ValueCoding, dict[str, Any], tuple[str, ...]]:
+    """Return the coding of all splits, the options that stand for it, and which of them the values show."""
+    coding = infer_from(splits, raw.layout if config.layout == "auto" else config.layout, config.value_range)
+    natural = infer_coding([split.summary for split in splits], raw.layout)
+    stored = color_of(coding.shape_of(splits[0].summary.shape))
+    coding = replace(coding, color=resolve_color(raw, splits[0].summary.shape, stored, config.color))
+    record, own = coding.record | {"color": config.color or stored}, natural.record | {"color": stored}
+    return coding, record, tuple(name for name, value in record.items() if value == own[name])
+
+
+def resolve_color(
+    raw: RawDataset, shape: tuple[int, ...], stored: Color | None, requested: Color | None
+) -> Color | None:
     """Return the color that images are converted to; None where they have it already.
 
     Raises:
         ValueError: a color is requested of examples that are no images in gray or in color.
     """
     if requested is not None and stored is None:
-        shape = "x".join(map(str, raw.train.summary.shape))
         raise ValueError(
-            f"the examples of {raw.name} are {shape}, and color={requested} is for images of 1 or 3 channels: give "
-            "images, or leave it out"
+            f"the examples of {raw.name} are {'x'.join(map(str, shape))}, and color={requested} is for images of 1 or "
+            "3 channels: give images, or leave it out"
         )
     return None if requested == stored else requested
 
@@ -131,7 +146,7 @@ def encode_alike(where: str, split: RawSplit, coding: ValueCoding, train: Uncode
     return encoded
 
 
-def keep_encoded(name: str, split: RawSplit) -> AnySplit:
+def keep_encoded(split: RawSplit) -> AnySplit:
     """Return a split beside an encoded train, which is encoded as well; numbers given beside it stay as they are."""
     if isinstance(split, InMemorySplit):
         return split

@@ -32,7 +32,7 @@ from elbowroom.data.encode_splits import encode_splits
 from elbowroom.data.options import DataConfig, ReadOptions
 from elbowroom.data.partition import partition, plan_partition, resolve_stratified
 from elbowroom.data.preprocess import augment_train, binarize_splits, dequantize_splits
-from elbowroom.data.raw import AnySplit, RawDataset
+from elbowroom.data.raw import AnySplit, EncodedDataset, RawDataset
 from elbowroom.data.readers.registry import read_path
 from elbowroom.data.readers.table import standardize_table
 from elbowroom.data.readers.table_cells import SourceCells, TableSource
@@ -290,7 +290,11 @@ def load_coded(source: Any, protocol: Mapping[str, Any] | None) -> Data:
 
 
 def build_data(
-    raw: RawDataset, splits: dict[str, AnySplit], arguments: dict[str, Any], source: str | None, descriptions: list[str]
+    raw: EncodedDataset,
+    splits: dict[str, AnySplit],
+    arguments: dict[str, Any],
+    source: str | None,
+    descriptions: list[str],
 ) -> Data:
     """Return finished splits as ``Data``, with the record of how they came about."""
     binary = all(is_binary(split) for split in splits.values())

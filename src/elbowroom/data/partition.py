@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elbowroom.data.class_subset import labels_of
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import AnySplit, RawDataset, RawSplit
+from elbowroom.data.raw import AnySplit, EncodedDataset, RawDataset, RawSplit
 from elbowroom.data.sources.registry import read_object
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.loader import LoaderSplit
@@ -50,7 +50,7 @@ def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[st
     return existing, amounts
 
 
-def resolve_stratified(raw: RawDataset, requested: bool | None) -> bool:
+def resolve_stratified(raw: EncodedDataset, requested: bool | None) -> bool:
     """Return whether examples are set aside class by class: as requested, or where there are classes.
 
     Raises:
@@ -66,7 +66,7 @@ def resolve_stratified(raw: RawDataset, requested: bool | None) -> bool:
 
 
 def partition(
-    raw: RawDataset, existing: dict[str, AnySplit], amounts: dict[str, float | int], seed: int, is_stratified: bool
+    raw: EncodedDataset, existing: dict[str, AnySplit], amounts: dict[str, float | int], seed: int, is_stratified: bool
 ) -> dict[str, AnySplit]:
     """Return all splits by name: train, the existing ones, and those set aside from train.
 
@@ -82,13 +82,13 @@ def partition(
     return {"train": train, **{name: existing[name] for name in ("validation", "test") if name in existing}}
 
 
-def warn_of_absent_classes(raw: RawDataset, held_out: dict[str, AnySplit]) -> None:
+def warn_of_absent_classes(raw: EncodedDataset, held_out: dict[str, AnySplit]) -> None:
     """Warn of classes that no held-out split has an example of."""
     y, labels = labels_of(raw.train), [labels_of(split) for split in held_out.values()]
     known = [one for one in labels if one is not None]
     if y is None or raw.classes is None or len(known) < len(labels):
         return
-    classes, counts = y.unique(return_counts=True)
+    classes, counts = torch.unique(y, return_counts=True)
     is_absent = ~torch.isin(classes, torch.cat(known)) & (classes >= 0)
     absent = [f"{raw.classes[k]} ({n})" for k, n in zip(classes[is_absent], counts[is_absent].tolist(), strict=True)]
     if absent:
@@ -101,7 +101,7 @@ def warn_of_absent_classes(raw: RawDataset, held_out: dict[str, AnySplit]) -> No
 
 
 def divide_train(
-    raw: RawDataset, amounts: dict[str, float | int], seed: int, is_stratified: bool
+    raw: EncodedDataset, amounts: dict[str, float | int], seed: int, is_stratified: bool
 ) -> tuple[AnySplit, dict[str, AnySplit]]:
     """Return what is left of train, and the examples set aside as validation and test."""
     train = raw.train

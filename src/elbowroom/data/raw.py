@@ -116,6 +116,13 @@ class RawArrays:
         return self.summary
 
 
+@dataclass
+class EncodedDataset(RawDataset):
+    """A source whose values are encoded."""
+
+    train: AnySplit
+
+
 RawSplit = AnySplit | RawArrays
 """A split as a reader returns it: arrays get their coding with the other splits, a split in memory has it already."""
 

@@ -190,8 +190,7 @@ class ValueCoding:
 
 def rows_where_all(valid: np.ndarray) -> np.ndarray:
     """Return which rows (N, ...) are true throughout."""
-    rows: np.ndarray = valid.all(axis=tuple(range(1, valid.ndim)))
-    return rows
+    return np.asarray(valid.all(axis=tuple(range(1, valid.ndim))))
 
 
 def infer_coding(
@@ -282,7 +281,7 @@ def parse_value_range(value: Any) -> ValueRange | str | None:
     ((0.0, 4095.0), (-1.0, 1.0), 'as-is')
     """
     if value is None or value == AS_IS:
-        return value
+        return None if value is None else AS_IS
     items = value.split(",") if isinstance(value, str) else value
     try:
         low, high = (float(item) for item in items)

@@ -11,8 +11,7 @@ import numpy as np
 from elbowroom.data.catalog.digits import DIGIT_CLASSES
 from elbowroom.data.catalog.download import DatasetFile, fetch_contents
 from elbowroom.data.catalog.registry import dataset
-from elbowroom.data.raw import RawDataset, split_from_arrays
-from elbowroom.data.splits.memory import InMemorySplit
+from elbowroom.data.raw import RawArrays, RawDataset, split_from_arrays
 
 CIFAR_FILE = DatasetFile(
     "CIFAR10/cifar-10-binary.tar.gz",
@@ -47,7 +46,7 @@ def cifar10() -> RawDataset:
     return RawDataset(parse_cifar_rows(train), test=parse_cifar_rows(test), classes=CIFAR_CLASSES)
 
 
-def parse_cifar_rows(rows: np.ndarray) -> InMemorySplit:
+def parse_cifar_rows(rows: np.ndarray) -> RawArrays:
     """Parse rows of a class number, then the pixels in red, green and blue."""
     return split_from_arrays(rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0])
 
@@ -78,7 +77,7 @@ def svhn() -> RawDataset:
     return RawDataset(train, test=test, classes=DIGIT_CLASSES)
 
 
-def parse_svhn(content: bytes) -> InMemorySplit:
+def parse_svhn(content: bytes) -> RawArrays:
     """Parse the images (32, 32, 3, N) and classes of a MATLAB file, in which the class of digit 0 is 10."""
     from scipy.io import loadmat
 

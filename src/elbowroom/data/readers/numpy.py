@@ -13,7 +13,7 @@ import numpy as np
 from elbowroom.data.file_io import PARTIAL_HASH_BYTES, available_memory, hash_files, io_errors
 from elbowroom.data.labels import class_names
 from elbowroom.data.options import ReadOptions
-from elbowroom.data.raw import SPLIT_SUFFIXES, AnySplit, RawDataset, split_from_arrays, split_from_rows
+from elbowroom.data.raw import SPLIT_SUFFIXES, RawDataset, RawSplit, split_from_arrays, split_from_rows
 from elbowroom.data.readers.listing import Listing
 from elbowroom.data.readers.registry import reader
 
@@ -63,7 +63,7 @@ def read_npz(listing: Listing, options: ReadOptions) -> RawDataset:
     return raw_from_arrays(entries, path, split_from_arrays)
 
 
-def raw_from_arrays(entries: dict[str, Any], path: Path | str, make_split: Callable[..., AnySplit]) -> RawDataset:
+def raw_from_arrays(entries: dict[str, Any], path: Path | str, make_split: Callable[..., RawSplit]) -> RawDataset:
     """Return the splits of arrays by their names, such as ``x_train``.
 
     Args:
@@ -81,7 +81,7 @@ def raw_from_arrays(entries: dict[str, Any], path: Path | str, make_split: Calla
         problem = f"the unknown key '{unknown[0]}'" if unknown else "no array x or x_train"
         raise ValueError(f"{path} has {problem}: expected x (and y), or some of {', '.join(shown)}; rename the keys")
     classes = class_names(entries[key] for key in entries if key[0] == "y")
-    splits: dict[str, AnySplit] = {}
+    splits: dict[str, RawSplit] = {}
     for suffix, split in SPLIT_SUFFIXES.items():
         if f"x{suffix}" in entries and split in splits:
             raise ValueError(f"{path} has more than one array for its {split} split: keep one of them")
@@ -94,7 +94,7 @@ def raw_from_arrays(entries: dict[str, Any], path: Path | str, make_split: Calla
     return RawDataset(splits["train"], splits.get("validation"), splits.get("test"), classes)
 
 
-def open_npy_split(file: Path, y: Any, classes: tuple[str, ...] | None, where: str, buffer: int | None) -> AnySplit:
+def open_npy_split(file: Path, y: Any, classes: tuple[str, ...] | None, where: str, buffer: int | None) -> RawSplit:
     """Return the array of a .npy file as a split, in memory or read in parts."""
     return split_from_rows(open_memmap(file), y, classes, where, buffer)
 

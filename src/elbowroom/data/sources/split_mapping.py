@@ -38,7 +38,7 @@ def read_split_mapping(source: Any, options: ReadOptions, classes: Classes, wher
     Raises:
         ValueError: no training examples, a split twice, or what the readers of the splits refuse.
     """
-    words = {word: split_from_word(str(word)) for word in source}
+    words = {word: split_from_word(str(word)) or "" for word in source}
     twice = next((word for word in words if list(words.values()).count(words[word]) > 1), None)
     if twice is not None:
         raise ValueError(f"{where} has its {words[twice]} split more than once ({', '.join(words)}): keep one of them")
