@@ -23,6 +23,12 @@ def components(view, **options):
     return PLOTS["components"].build_spec(view, **options)
 
 
+def angles(view):
+    (bars,) = PLOTS["component-angles"].build_spec(view).marks
+    assert isinstance(bars, Bars)
+    return bars.heights
+
+
 def test_components_are_those_of_pca_where_the_model_is_pca(run, digits):
     """Whatever basis of its span the decoder has."""
     exact = pca(digits, 3)
@@ -31,23 +37,25 @@ def test_components_are_those_of_pca_where_the_model_is_pca(run, digits):
         weight = exact.decoder.net.layers[-1].weight
         weight.copy_(weight @ (mixed * torch.tensor([1.0, 5.0, 0.2])))
     spec = components(RunView(run, digits, exact))
-    grid, bars = spec.marks
+    (grid,) = spec.marks
     assert grid.images.shape == (2, 3, 1, 8, 8)
     torch.testing.assert_close(grid.images[0], grid.images[1], atol=1e-3, rtol=0)
     assert grid.captions[0] == ["1.000"] * 3
-    assert max(bars.heights) < 0.1
-    assert "differ by at most 0.0°" in spec.caption
+    assert max(angles(RunView(run, digits, exact))) < 0.1
+    assert "largest angle between the subspaces 0.0°" in spec.protocol
 
 
 def test_components_of_a_trained_autoencoder(run, digits):
-    grid, bars = components(RunView(run, digits)).marks
+    (grid,) = components(RunView(run, digits)).marks
     assert isinstance(grid, ImageGrid)
-    assert isinstance(bars, Bars)
     assert grid.images.min() >= 0
     assert grid.images.max() <= 1
-    assert len(bars.heights) == 3
-    assert bars.heights == sorted(bars.heights)
-    assert max(bars.heights) < 30
+    heights = angles(RunView(run, digits))
+    assert len(heights) == 3
+    assert heights == sorted(heights)
+    assert heights[-1] < 30
+    for kind in ("components", "component-angles"):
+        assert all(axes.get_ylabel() for axes in PLOTS[kind](RunView(run, digits)).axes)
     assert components(RunView(run, digits), n=2).marks[0].images.shape[1] == 2
 
 
@@ -56,10 +64,10 @@ def test_components_of_rows_are_lines(tmp_path):
     data = er.load_data(rows.astype(np.float32))
     model, objective = er.recipes.autoencoder(data.shape, latent=2, linear=True)
     run = er.fit(model, objective, data, steps=50, out=tmp_path / "run", watch=(), report=False, device="cpu")
-    first, second, bars = components(RunView(run, data)).marks
+    first, second = components(RunView(run, data)).marks
     assert isinstance(first, Chart)
     assert [line.label for line in second.lines] == ["the model", "PCA"]
-    assert len(bars.heights) == 2
+    assert len(angles(RunView(run, data))) == 2
 
 
 def test_other_decoders_have_no_components(digits, tmp_path):

@@ -20,7 +20,11 @@ MISSING = {
     **{(name, "plane"): "dimensions, not two" for name in RECIPES if SMALL.get(name, {}).get("latent") != 2},
     ("vq_vae", "plane"): "choices from a codebook",
     ("table", "plane"): "rows of a table",
-    **{(name, "components"): "decoder is not affine" for name in [*RECIPES, "table"]},
+    **{
+        (name, kind): "decoder is not affine"
+        for name in [*RECIPES, "table"]
+        for kind in ("components", "component-angles")
+    },
 }
 
 

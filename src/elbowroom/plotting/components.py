@@ -22,34 +22,59 @@ MAX_COMPONENTS = 10
     section="reconstructions",
 )
 def components_figure(view: RunView, n: int = MAX_COMPONENTS) -> FigureSpec:
-    """Return the first n principal axes of an affine decoder's span above those of PCA, and the angles between spans.
+    """Return the first n principal axes of an affine decoder's span above those of PCA.
 
     Raises:
         ValueError: the decoder is not affine, or PCA is not exact for examples of this size.
     """
+    own, exact = _spans(view)
+    theirs = exact.directions[:, : own.shape[1]]
+    own = own * torch.where((own * theirs).sum(0) < 0, -1.0, 1.0)
+    marks = [_image_grid(view, own, theirs, n)] if view.has_images else _charts(own, theirs, n)
+    angle = subspace_angles(own, theirs).max()
+    return FigureSpec(
+        "Components",
+        "Principal axes of what the decoder spans, and of PCA; under an image the cosine of the two. "
+        f"{_compare_errors(own, exact)}",
+        f"all training examples of {view.data.name}; largest angle between the subspaces {angle:.1f}°",
+        marks,
+    )
+
+
+@register_figure(
+    "component-angles",
+    "angles between the span of a linear autoencoder and that of PCA",
+    "Reconstructions",
+    "data, a linear autoencoder",
+    section="reconstructions",
+)
+def component_angles_figure(view: RunView) -> FigureSpec:
+    """Return the principal angles between an affine decoder's span and that of PCA.
+
+    Raises:
+        ValueError: the decoder is not affine, or PCA is not exact for examples of this size.
+    """
+    own, exact = _spans(view)
+    angles = subspace_angles(own, exact.directions[:, : own.shape[1]])
+    labels = [str(i) for i in range(1, len(angles) + 1)]
+    bars = Bars("angles between the subspaces", angles.tolist(), labels, "principal angle", "degrees")
+    caption = f"Zero where the decoder spans the principal components. {_compare_errors(own, exact)}"
+    return FigureSpec("Subspace angles", caption, f"all training examples of {view.data.name}", [bars])
+
+
+def _spans(view: RunView) -> tuple[Tensor, PrincipalComponents]:
+    """Return the principal axes of the decoder's span as columns, and the principal components of the data."""
     components = view.model.components
     if components is None:
         raise ValueError("the decoder is not affine, so it has no components: train autoencoder --linear")
-    exact = exact_pca(view.data, view.seed)
-    own = principal_axes(components.cpu().double().flatten(1).T, exact.covariance)
-    latent = own.shape[1]
-    theirs = exact.directions[:, :latent]
-    signs = torch.where((own * theirs).sum(0) < 0, -1.0, 1.0)
-    angles = subspace_angles(own, theirs)
-    marks = _image_grid(view, own * signs, theirs, n) if view.has_images else _charts(own * signs, theirs, n)
-    return FigureSpec(
-        "Components",
-        f"Principal axes of what the decoder spans, and of PCA: the larger the cosine below, the nearer. The spans of "
-        f"{latent} dimensions differ by at most {angles.max():.1f}°; {_compare_errors(own, exact)}.",
-        f"all training examples of {view.data.name}",
-        [marks, _angle_bars(angles)] if isinstance(marks, ImageGrid) else [*marks, _angle_bars(angles)],
-    )
+    exact: PrincipalComponents = view.get_or_compute("exact pca", lambda: exact_pca(view.data, view.seed))
+    return principal_axes(components.cpu().double().flatten(1).T, exact.covariance), exact
 
 
 def _compare_errors(own: Tensor, exact: PrincipalComponents) -> str:
     """Return what both spans leave of the variance, in words."""
     left = (exact.variances.sum() - (own.T @ exact.covariance @ own).trace()).item() / len(own)
-    return f"they leave a squared error of {left:.4g} and {exact.residual(own.shape[1]):.4g} per value"
+    return f"They leave a squared error of {left:.4g} and {exact.residual(own.shape[1]):.4g} per value."
 
 
 def _image_grid(view: RunView, own: Tensor, theirs: Tensor, n: int) -> ImageGrid:
@@ -80,8 +105,3 @@ def _charts(own: Tensor, theirs: Tensor, n: int) -> list[Mark]:
         )
         for i in range(min(n, own.shape[1]))
     ]
-
-
-def _angle_bars(angles: Tensor) -> Bars:
-    labels = [str(i) for i in range(1, len(angles) + 1)]
-    return Bars("angles between the subspaces", angles.tolist(), labels, "principal angle", "degrees")
