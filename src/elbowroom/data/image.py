@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 PAGED_FORMATS = ("TIFF", "GIF", "PNG", "WEBP")
 """Formats, as PIL names them, whose files may hold several images that are examples of their own."""
+DEEP_COLOR_MODE = re.compile(r"(RGB[AX]?|LA);16")
+"""How PIL names the pixels of files with colour, or grey and transparency, of 16 bits a channel."""
 NEW_SUBFILE_TYPE = 254
 """The tag that says what a page of a TIFF is; its bits are those of the two constants below."""
 REDUCED_IMAGE = 1
@@ -134,6 +138,15 @@ def iter_pages(content: bytes, crop_resize: CropResize) -> Iterator[np.ndarray]:
         raise
     except (*READ_ERRORS, Image.DecompressionBombError) as error:
         raise ValueError("cut short" if "truncated" in str(error).lower() else "damaged") from error
+
+
+def loses_depth(content: bytes) -> bool:
+    """Return whether an image file has colour of 16 bits a channel, of which 8 are read; False where it is no image."""
+    from PIL import Image
+
+    with suppress(*READ_ERRORS), Image.open(BytesIO(content)) as opened:
+        return any(DEEP_COLOR_MODE.search(str(tile.args)) for tile in opened.tile)
+    return False
 
 
 def page_numbers(opened: Any) -> list[int]:

@@ -17,7 +17,7 @@ def has_classes(y: Tensor | None) -> bool:
     """
     if y is None or y.dim() != 1 or y.is_floating_point():
         return False
-    return 2 * len(y.unique()) <= len(y)
+    return 2 * len(torch.unique(y)) <= len(y)
 
 
 def stratified_indices(y: Tensor, validation: int, test: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

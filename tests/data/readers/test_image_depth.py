@@ -1,5 +1,8 @@
 """Depth of images in files: levels as stored, one decision for the set, resizing and the cache; pages."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -128,6 +131,30 @@ def test_pages_of_many_bits_and_thumbnails(tmp_path):
     content = encode(first, "TIFF", save_all=True, append_images=[*others, thumbnail])
     images = load_images(write_archive(tmp_path / "set", {"a.tif": content}), ReadOptions())
     assert np.array_equal(images.pixels, pages)
+
+
+def deep_color_png(kind, channels, size=4):
+    """A PNG of 16 bits a channel, which PIL cannot write."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    rows = b"".join(b"\0" + bytes(range(2 * channels * size)) for _ in range(size))
+    header = struct.pack(">IIBBBBB", size, size, 16, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("kind", "channels", "is_lost"), [(0, 1, False), (2, 3, True), (4, 2, True), (6, 4, True)])
+def test_colour_of_16_bits_is_read_as_8_and_said(tmp_path, kind, channels, is_lost):
+    images = load_images(write_archive(tmp_path / "set", {"a.png": deep_color_png(kind, channels)}), ReadOptions())
+    assert images.metadata.notes == ["16 bits a channel read as 8"] * is_lost
+    assert images.pixels.dtype == (np.uint8 if is_lost else np.uint16)
+
+
+def test_gray_images_among_those_in_colour_are_said(tmp_path):
+    contents = {"a.png": encode(noise(0, (4, 4))), "b.png": encode(color_image(0, (4, 4)))}
+    images = load_images(write_archive(tmp_path / "set", contents), ReadOptions())
+    assert images.metadata.notes == ["1 gray images among those in color repeated in three channels"]
 
 
 def test_a_shard_has_one_image_for_each_example():

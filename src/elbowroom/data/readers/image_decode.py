@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from elbowroom.data.file_io import READ_ERRORS
-from elbowroom.data.image import IMAGE_SUFFIXES, CropResize, decode_pages
+from elbowroom.data.image import IMAGE_SUFFIXES, CropResize, decode_pages, loses_depth
 from elbowroom.data.readers.encoded_examples import parallel_for
 from elbowroom.data.readers.image_archive import ImageArchive
 
@@ -64,7 +64,7 @@ class ImageForm(NamedTuple):
 
     def has_room_for(self, image: np.ndarray) -> bool:
         """Return whether an image, of whatever size, can be brought to this form."""
-        is_widened = (image.dtype, self.dtype) == (np.uint16, np.int32)
+        is_widened = image.dtype == np.uint16 and self.dtype == np.int32
         has_depth = image.dtype == self.dtype or is_widened or self.largest is not None
         return has_depth and (self.is_color or image.ndim == 2)
 
@@ -95,11 +95,13 @@ def decode_to_npy(
     def read(name: str) -> Pages | str:
         return decode_or_error(lambda: archive.read(members[name]), crop_resize)
 
-    first = next((pages for name in names if not isinstance(pages := read(name), str)), None)
-    if first is None:
+    readable = ((name, pages) for name in names if not isinstance(pages := read(name), str))
+    first_name, first = next(readable, ("", []))
+    if not first:
         raise no_images_error(archive.path, {name: str(read(name)) for name in names})
     form = ImageForm(first[0].shape[:2], first[0].ndim == 3, first[0].dtype)
     chunk_size = max(1, DECODE_CHUNK_BYTES // (form.image_bytes * len(first)))
+    notes = ["16 bits a channel read as 8"] * loses_depth(archive.read(members[first_name]))
 
     def chunks() -> Iterator[list[tuple[str, Pages | str]]]:
         for chunk in iter_chunks(names, chunk_size, archive):
@@ -108,12 +110,12 @@ def decode_to_npy(
     check_space(len(names) * len(first) * form.image_bytes)
     summary = write_images(chunks(), form, file, archive.path)
     if summary is None:
-        form, notes = survey_form(chunks(), form.size, archive.path)
+        form, survey_notes = survey_form(chunks(), form.size, archive.path)
+        notes += survey_notes
         check_space(len(names) * len(first) * form.image_bytes)
         summary = write_images(chunks(), form, file, archive.path)
         assert summary is not None
-        summary = summary._replace(notes=[*notes, *summary.notes])
-    return summary
+    return summary._replace(notes=[*notes, *summary.notes])
 
 
 def read_all(names: list[str], read: Reader) -> list[Pages | str]:
@@ -138,6 +140,7 @@ def write_images(
     errors: dict[str, str] = {}
     names_by_size: dict[tuple[int, ...], list[str]] = {form.size: []}
     paged: set[str] = set()
+    n_gray = 0
     digest = blake2b(digest_size=16)
     write_npy_header(file, (0, *form.shape), form.dtype)
     for chunk in chunks:
@@ -149,6 +152,7 @@ def write_images(
             for page_name, image in zip(name_pages(name, len(pages)), pages, strict=True):
                 if not form.has_room_for(image):
                     return None
+                n_gray += image.ndim == 2
                 names_by_size.setdefault(image.shape[:2], []).append(page_name)
                 if image.shape[:2] == form.size:
                     values = form.conform(image).data
@@ -159,7 +163,10 @@ def write_images(
     write_npy_header(file, (len(names), *form.shape), form.dtype)
     if len(names_by_size) > 1:
         raise mixed_sizes_error(path, names_by_size)
-    notes = [f"files of several pages: {len(paged):,}, each page an example"] if paged else []
+    notes = [f"files of several pages: {len(paged):,}, each page an example"] * bool(paged)
+    notes += [f"{n_gray:,} gray images among those in color repeated in three channels"] * (
+        form.is_color and n_gray > 0
+    )
     return DecodeSummary(names, errors, digest.hexdigest(), notes)
 
 

@@ -120,7 +120,8 @@ def _scale_levels(loaded: LoadedModel, levels: np.ndarray) -> np.ndarray:
     arguments = loaded.run.record["data"].get("arguments") or {}
     recorded = arguments.get("value_range")
     low, high = recorded if isinstance(recorded, list | tuple) and recorded[1] > UINT8_MAX else (0, UINT16_MAX)
-    return ((levels.astype(np.float32) - low) / (high - low)).clip(0, 1)
+    scaled: np.ndarray = ((levels.astype(np.float32) - low) / (high - low)).clip(0, 1)
+    return scaled
 
 
 def pixels_to_example(loaded: LoadedModel, pixels: np.ndarray) -> Tensor:
