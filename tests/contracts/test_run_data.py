@@ -86,7 +86,7 @@ def test_a_category_that_does_not_occur_keeps_its_number(table_run, tmp_path):
 
 def test_a_split_knows_how_its_data_was_coded(table_run):
     run, _, folder = table_run
-    with pytest.raises(ValueError, match="the split to score is coded otherwise"):
+    with pytest.raises(ValueError, match="the split is coded otherwise"):
         er.anomaly_scores(run, er.load_data(str(folder / "far.csv")).train, "elbo", samples=1)
     alike = load_like(str(folder / "far.csv"), run.record["data"])
     frame = pd.read_csv(folder / "far.csv")

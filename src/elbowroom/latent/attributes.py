@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data import Split
+from elbowroom.data.coding import check_split_coded_alike
 from elbowroom.latent.decode import decode_latents
 from elbowroom.models.base import GenerativeModel
 
@@ -29,7 +30,8 @@ def attribute_vector(model: GenerativeModel, split: Split, attribute: int) -> Te
         attribute: index of the attribute; or the class, against all others.
 
     Raises:
-        ValueError: no labels, no such attribute, or all examples with it or all without it.
+        ValueError: no labels, no such attribute, or all examples with it or all without it; a split that is coded
+            otherwise than the training data.
 
     >>> import elbowroom as er
     >>> data = er.load_data("digits")
@@ -37,6 +39,7 @@ def attribute_vector(model: GenerativeModel, split: Split, attribute: int) -> Te
     >>> attribute_vector(model, data.test, 7).shape
     torch.Size([3])
     """
+    check_split_coded_alike(split, model.data_record)
     device = next(model.parameters()).device
     sums = torch.zeros(2, *model.latent_shape)
     counts = torch.zeros(2)

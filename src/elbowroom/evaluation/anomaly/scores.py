@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom.data import Data, Split, freeze, load_data, load_like
-from elbowroom.data.coding import check_coded_alike
+from elbowroom.data.coding import check_split_coded_alike
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.compatibility import check_range
 from elbowroom.registry import Registry
@@ -168,8 +168,7 @@ def as_split(reference: Reference, x: Any) -> Split:
     if isinstance(x, Data | str | Path):
         raise ValueError(f"{type(x).__name__} has splits: give one of them, as load_data(...).test, or an array")
     model, split = reference.model, x if hasattr(x, "batches") else _load_examples(reference, x)
-    if reference.protocol is not None:
-        check_coded_alike(getattr(split, "protocol", None), reference.protocol, "the split to score")
+    check_split_coded_alike(split, reference.protocol)
     if tuple(split.shape) != model.shape:
         have, want = ("x".join(map(str, shape)) for shape in (split.shape, model.shape))
         raise ValueError(
