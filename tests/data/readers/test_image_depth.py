@@ -120,7 +120,7 @@ def test_pages_are_examples(tmp_path, kind, suffix):
         pixels = images.pixels if images.pixels.ndim == 3 else images.pixels[:, 0]
         assert np.array_equal(pixels, [*pages, noise(9, (8, 6))])
         assert images.metadata.names == [*(f"a.{kind.lower()}#{page}" for page in range(1, 6)), "b.png"]
-        assert images.metadata.notes == ["files of several pages: 1, each page an example"]
+        assert images.metadata.notes[0] == "files of several pages: 1, each page an example"
 
 
 def test_pages_of_many_bits_and_thumbnails(tmp_path):

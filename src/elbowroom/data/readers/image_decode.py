@@ -164,9 +164,8 @@ def write_images(
     if len(names_by_size) > 1:
         raise mixed_sizes_error(path, names_by_size)
     notes = [f"files of several pages: {len(paged):,}, each page an example"] * bool(paged)
-    notes += [f"{n_gray:,} gray images among those in color repeated in three channels"] * (
-        form.is_color and n_gray > 0
-    )
+    if form.is_color and n_gray:
+        notes.append(f"{n_gray:,} gray images among those in color repeated in three channels")
     return DecodeSummary(names, errors, digest.hexdigest(), notes)
 
 
