@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from elbowroom.data import load_data
+from elbowroom.data import load_data, write_table
 from elbowroom.data.readers.csv import find_delimiter
 
 from .table_files import WHOLE, decode_split
@@ -60,3 +60,14 @@ def test_quoted_cells_hold_delimiters_and_lines(tmp_path):
 )
 def test_delimiter_is_that_by_which_all_lines_have_as_many_cells(text, delimiter):
     assert find_delimiter(text) == delimiter
+
+
+def test_spaces_around_cells_mean_nothing_and_are_written_again(tmp_path):
+    text = "a, b,label\n1.5, oak , x\n 2.5,oak,x\n3, elm, y\n4, ?, y\n"
+    (tmp_path / "t.csv").write_text(text)
+    data = load_data(tmp_path / "t.csv", **WHOLE)
+    assert (data.columns[1].name, data.columns[1].categories, data.classes) == ("b", ("elm", "oak"), ("x", "y"))
+    assert data.train.x[:3, 1].tolist() == [1, 1, 0]
+    filled = data.train.x.nan_to_num(1.0)
+    write_table(tmp_path / "o.csv", filled, data.protocol, known=data.cells())
+    assert (tmp_path / "o.csv").read_text() == text.replace("a, b", "a,b").replace(" ?", "oak")

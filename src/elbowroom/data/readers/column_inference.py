@@ -161,8 +161,8 @@ def infer_columns(
 
 def constant_value(source: ColumnSource) -> Cell:
     """Return the one value of a column, None if it is empty."""
-    rows = np.flatnonzero(source.column.value_indices >= 0)[:1]
-    return next(iter(source.column.cells(rows)), None)
+    counts = source.column.value_counts
+    return next((cell for cell, n in zip(source.column.distinct_cells, counts, strict=True) if n), None)
 
 
 def infer_column(source: ColumnSource) -> Inferred:

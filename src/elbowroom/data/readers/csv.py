@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ def read_csv(files: Sequence[Path]) -> RawTable:
     for file, (text, _) in zip(files, texts, strict=True):
         first_rows.append(len(line_numbers))
         rows = iter_csv_rows(file, text)
-        _, header = next(rows, (0, []))
+        header = [name.strip() for name in next(rows, (0, []))[1]]
         if not names:
             names = header
             value_indices, index_of = [array("i") for _ in names], [{} for _ in names]
@@ -52,11 +53,11 @@ def read_csv(files: Sequence[Path]) -> RawTable:
                 )
             line_numbers.append(line_number)
             for cell, indices, known in zip(row, value_indices, index_of, strict=True):
-                indices.append(-1 if cell in MISSING_VALUES else known.setdefault(cell, len(known)))
+                indices.append(known.setdefault(cell, len(known)))
     if not len(line_numbers):
         raise ValueError(f"{files[0]} has no rows: expected a line of names, then a line for every example")
     columns = {
-        name: RawColumn(name, np.array(indices), list(known))
+        name: text_column(name, np.array(indices), list(known))
         for name, indices, known in zip(names, value_indices, index_of, strict=True)
         if name  # pandas writes its index as a column without a name
     }
@@ -72,6 +73,19 @@ def read_csv(files: Sequence[Path]) -> RawTable:
         has_decimal_commas=find_delimiter(texts[0][0]) == ";",
         note=f"text read as {other}, since it is not UTF-8" if other else "",
     )
+
+
+def text_column(name: str, indices: np.ndarray, texts: list[str]) -> RawColumn:
+    """Return a column of texts, which are the same with and without spaces around them, and may be missing.
+
+    >>> text_column("a", np.array([0, 1, 2]), [" x", "x", "NA"]).value_indices
+    array([ 0,  0, -1])
+    """
+    index_of: dict[str, int] = {}
+    stripped = [text.strip() for text in texts]
+    values = [-1 if text in MISSING_VALUES else index_of.setdefault(text, len(index_of)) for text in stripped]
+    written = None if stripped == texts else (indices, texts)
+    return RawColumn(name, np.array(values, dtype=np.int64)[indices], list(index_of), written=written)
 
 
 def read_text(file: Path) -> tuple[str, str]:
@@ -93,10 +107,12 @@ def iter_csv_rows(file: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the number, as an editor counts, and the cells of every line of a text that is not empty."""
     preamble, delimiter = count_preamble(text), find_delimiter(text)
     try:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+        # a quote is one at the beginning of a cell only, so that spaces before it have to go
+        has_spaced_quotes = re.search(re.escape(delimiter) + ' +"', text) is not None
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=has_spaced_quotes)
         for row in rows:
             if row and rows.line_num > preamble:
-                yield rows.line_num, [cell.strip() for cell in row]
+                yield rows.line_num, row
     except csv.Error as error:
         raise ValueError(f"{file} is no table of text ({error}): save it as .csv again") from error
 

@@ -239,7 +239,7 @@ def label_values(table: RawTable, label: str | None) -> np.ndarray | None:
     numbers = raw_column.numbers_by_row
     names = [str(value) for value in raw_column.values]
     if raw_column.date_format or np.isnan(numbers).any() or any(map(has_leading_zero, names)):
-        texts: np.ndarray = np.array([str(cell) for cell in raw_column.cells(np.arange(table.n_rows))])
+        texts: np.ndarray = np.array([str(cell) for cell in raw_column.distinct_cells])[raw_column.value_indices]
         return texts
     return numbers.astype(np.int64) if (numbers == numbers.round()).all() else numbers
 

@@ -27,6 +27,7 @@ class RawColumn:
         is_typed: texts were meant as texts, as in a .parquet, and not written so for want of types, as in a .csv.
         categories: the order of the texts, where the source declares one.
         date_format: of numbers that are days since 1970, how they would be written.
+        written: of texts with spaces around them the index of each row's text, and the texts with their spaces.
 
     >>> RawColumn("age", np.array([1, 0, -1]), ["20", "x"]).numbers_by_row
     array([nan, 20., nan])
@@ -38,6 +39,7 @@ class RawColumn:
     is_typed: bool = False
     categories: tuple[str, ...] = ()
     date_format: str = ""
+    written: tuple[np.ndarray, Sequence[str]] | None = None
 
     @property
     def numeric_values(self) -> np.ndarray:
@@ -69,16 +71,18 @@ class RawColumn:
         """Whether it was written as text, as all columns of a .csv are."""
         return not isinstance(self.values, np.ndarray)
 
+    @property
+    def distinct_cells(self) -> list[Cell]:
+        """The different values as cells have them: texts, numbers, dates as text."""
+        if self.date_format:
+            return [write_date(float(value), self.date_format) for value in self.values]
+        return [value.item() if isinstance(value, np.generic) else value for value in self.values]
+
     def cells(self, rows: np.ndarray) -> list[Cell]:
         """Return what stands in some rows: texts as written, numbers, None where nothing is."""
-        written: list[Cell] = [*(self._cell(value) for value in self.values), None]
-        return [written[index] for index in self.value_indices[rows]]
-
-    def _cell(self, value: Any) -> Cell:
-        if self.date_format:
-            return write_date(float(value), self.date_format)
-        cell: Cell = value.item() if isinstance(value, np.generic) else value
-        return cell
+        indices, texts = (self.value_indices, self.distinct_cells) if self.written is None else self.written
+        is_there = self.value_indices[rows] >= 0
+        return [texts[index] if there else None for index, there in zip(indices[rows], is_there, strict=True)]
 
 
 @dataclass(frozen=True)
