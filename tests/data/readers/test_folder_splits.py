@@ -135,3 +135,11 @@ def test_splits_that_do_not_go_together(tmp_path, names, words):
 def test_other_folders_are_classes(tmp_path, names, classes):
     path = write_archive(tmp_path / "things", {name: image("train", 0) for name in names})
     assert load_data(path, validation=0, test=0).classes == classes
+
+
+def test_a_folder_of_zips_is_refused_with_the_way_out(tmp_path):
+    for split in ("train", "test"):
+        write_archive(tmp_path / f"{split}.zip", {f"{split}/0.png": image(split, 0)})
+    with pytest.raises(ValueError, match=r"no images in .*, but test.zip, train.zip: give one of them, or unpack each"):
+        load_data(tmp_path)
+    assert len(load_data(tmp_path / "train.zip", validation=0, test=0).train) == 1

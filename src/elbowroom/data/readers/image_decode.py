@@ -241,6 +241,12 @@ def no_images_error(path: Path, errors: dict[str, str]) -> ValueError:
     """Return the error for a source without images that can be read."""
     if errors:
         return unreadable_images_error(path, errors, len(errors))
+    zips = sorted(file.name for file in path.glob("*.zip")) if path.is_dir() else []
+    if zips:
+        return ValueError(
+            f"no images in {path}, but {', '.join(zips[:3])}: give one of them, or unpack each into a folder of its name "
+            "in there; folders called train, val and test are the splits"
+        )
     return ValueError(
         f"no images in {path}: expected {', '.join(sorted(IMAGE_SUFFIXES))} files, in it or in its subfolders, "
         "or .tar or .parquet shards or an x.npy in itself"
