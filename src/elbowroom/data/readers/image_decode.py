@@ -244,8 +244,8 @@ def no_images_error(path: Path, errors: dict[str, str]) -> ValueError:
     zips = sorted(file.name for file in path.glob("*.zip")) if path.is_dir() else []
     if zips:
         return ValueError(
-            f"no images in {path}, but {', '.join(zips[:3])}: give one of them, or unpack each into a folder of its name "
-            "in there; folders called train, val and test are the splits"
+            f"no images in {path}, but {', '.join(zips[:3])}: give one of them, or unpack each into a folder of its "
+            "name in there; folders called train, val and test are the splits"
         )
     return ValueError(
         f"no images in {path}: expected {', '.join(sorted(IMAGE_SUFFIXES))} files, in it or in its subfolders, "
