@@ -16,9 +16,9 @@ from elbowroom.serialization import atomic_path
 
 def cache_dir() -> Path:
     """Return the folder for downloads and computed arrays: ELBOWROOM_CACHE, or the user's cache folder."""
-    import pooch
+    from platformdirs import user_cache_dir
 
-    return Path(os.environ.get("ELBOWROOM_CACHE") or pooch.os_cache("elbowroom"))
+    return Path(os.environ.get("ELBOWROOM_CACHE") or user_cache_dir("elbowroom"))
 
 
 @contextmanager
