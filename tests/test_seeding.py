@@ -38,7 +38,7 @@ def test_a_program_that_runs_again_begins_with_the_same_weights(first):
 def test_a_seed_is_of_all_generators():
     def draw():
         er.seed(3)
-        return torch.rand(1).item(), np.random.rand(), __import__("random").random()  # noqa: NPY002
+        return torch.rand(1).item(), np.random.rand(), __import__("random").random()
 
     assert draw() == draw()
     with pytest.raises(ValueError, match=r"seed=-1: expected a whole number"):

@@ -130,7 +130,7 @@ def argument_from_parameter(parameter: Parameter, hint: Any, help: str) -> Argum
         annotation = "no annotation" if hint is None else f"the annotation {formatannotation(hint)}"
         raise ValueError(
             f"its argument '{parameter.name}' has {annotation}, which makes no flag: annotate it as int, float, str, "
-            "bool, a tuple of those as tuple[int, ...], or Literal['a', 'b'], with '| None = None' if it may be left open"
+            "bool, tuple[int, ...] and the like, or Literal['a', 'b'], with '| None = None' if it may be left open"
         )
     argument = Argument(parameter.name, kind, parameter.default, help, optional)
     if argument.is_required:

@@ -37,7 +37,7 @@ def seed(number: int) -> None:
     if not 0 <= number <= MAX_SEED:
         raise ValueError(f"seed={number}: expected a whole number from 0 to {MAX_SEED}")
     random.seed(number)
-    np.random.seed(number)  # noqa: NPY002  # transforms of a user's data set draw from it
+    np.random.seed(number)  # transforms of a user's data set draw from it
     torch.manual_seed(number)
 
 

@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
 import elbowroom as er
 from elbowroom.cli import main
+from elbowroom.runs.command import repeat_command
 from tests.cli.conftest import QUICK
 
 
@@ -116,3 +118,39 @@ def test_ctrl_c_ends_cleanly_with_a_loadable_run(tmp_path):
     assert f"elbowroom resume {path}" in out
     assert er.load(path).sample(2).shape == (2, 1, 8, 8)
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("source", "given", "labels"),
+    [("rows.csv", [], 3), ("rows.csv", ["--labels", "5"], 5), ("attributes.npz", [], 2)],
+    ids=["counted", "as given", "attributes"],
+)
+def test_labels_are_counted_from_the_data_where_they_are_not_given(tmp_path, source, given, labels):
+    x = np.random.default_rng(0).random((60, 2)).astype(np.float32)
+    lines = ["x,y,kind", *(f"{a},{b},{'abc'[i % 3]}" for i, (a, b) in enumerate(x))]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    np.savez(tmp_path / "attributes.npz", x=x, y=(x > 0.5).astype(np.float32))
+    label = ["--label", "kind"] if source == "rows.csv" else []
+    words = ["--data", str(tmp_path / source), *label, "--hidden", "4", "--steps", "2", "--no-report"]
+    assert main(["train", "cvae", *words, *given, "--out", str(tmp_path / "run")]) == 0
+    assert er.Run(tmp_path / "run").record["arguments"]["labels"] == labels
+
+
+def test_a_training_starts_from_a_run_with_its_recipe_arguments_and_coding(tmp_path, capfd):
+    base, tuned = tmp_path / "base", tmp_path / "tuned"
+    words = ["--latent", "3", "--hidden", "8,4", "--binarize", "threshold", "--steps", "2", "--no-report"]
+    assert main(["train", "vae", *words, "--out", str(base)]) == 0
+    more = ["--freeze", "encoder", "--steps", "3", "--no-report", "--out", str(tuned)]
+    assert main(["train", "--from", str(base), *more]) == 0
+    a, b = er.Run(base).record, er.Run(tuned).record
+    assert (b["recipe"], b["arguments"]) == (a["recipe"], a["arguments"])
+    assert b["data"]["fingerprint"] == a["data"]["fingerprint"]
+    assert (b["started_from"]["path"], b["training"]["freeze"]) == (str(base), ["encoder"])
+    line = repeat_command(b).line
+    assert line.endswith(f"--from {base} --freeze encoder --no-report")
+    assert "--binarize" not in line
+    capfd.readouterr()
+    assert main(["train", "vae", "--from", str(base), "--resize", "4", "--out", str(tmp_path / "other")]) == 2
+    assert "leave --resize out" in capfd.readouterr().err
+    assert main(["resume", str(base), "--steps", "4"]) == 0
+    assert "weights   the last, of step 4" in capfd.readouterr().out

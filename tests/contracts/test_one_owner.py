@@ -32,7 +32,7 @@ def call_sites(name):
         # The trash moves whole runs; nothing is written there.
         ("os.replace", {"serialization.py", "studio/services/trash.py"}),
         ("metrics_log.read_rows", {"runs/run.py", "studio/api/runs.py"}),
-        ("*.load_weights", {"runs/run.py", "doctor/evidence.py"}),
+        ("*.load_weights", {"runs/run.py", "doctor/evidence.py", "workbench/continuation.py"}),
     ],
 )
 def test_a_call_stands_with_its_owner(call, owners):

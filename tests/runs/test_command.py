@@ -4,7 +4,6 @@ import shlex
 
 import click
 import pytest
-import torch
 
 import elbowroom as er
 from elbowroom.cli import main
@@ -72,7 +71,7 @@ def test_every_setting_is_a_flag_with_its_default():
     context = click.Context(click.Command("train"))
     given = TrainGroup("train").get_command(context, "vae").make_context("vae", []).params
     settings, arguments = train_options(), RECIPES["vae"].arguments
-    assert set(given) == {"data", "out", *settings, *arguments}
+    assert set(given) == {"data", "out", "overwrite", *settings, *arguments}
     assert {name: given[name] for name in settings} == {name: one.default for name, one in settings.items()}
     assert not (er.TrainConfig().record.keys() | er.DataConfig().record.keys()) - {*settings, "pass_state"}
 
@@ -99,7 +98,9 @@ def test_what_no_command_can_repeat_is_a_caveat(digits, tmp_path):
         "The weights were drawn with seed 4, the training ran with 0; a command has one.",
     ]
     data = er.load_data(digits.train.first(100).x, seed=5)
-    run = er.fit(*er.recipes.vae(digits.shape), data, steps=1, out=tmp_path / "other", device="cpu", batch_size=16)
+    run = er.fit(
+        *er.recipes.vae(digits.shape, seed=4), data, steps=1, out=tmp_path / "other", device="cpu", batch_size=16
+    )
     assert "was given as a Python object: save it as .npy or .npz" in repeat_command(run.record).caveats[0]
     assert "--data … " in repeat_command(run.record).line
     page = read_report(run, data)

@@ -75,7 +75,7 @@ def test_mistakes_are_found_before_anything_is_written(digits, tmp_path):
     with pytest.raises(ValueError, match="did you mean 'adam'"):
         er.fit(*small_model(), digits, out=out, optimizer="adamm")
     with pytest.raises(ValueError, match="batch size 128 is larger than the 40"):
-        er.fit(*er.recipes.vae((3,)), np.random.default_rng(0).random((50, 3)), out=out)
+        er.fit(*er.recipes.vae((3,)), np.random.default_rng(0).random((50, 3)), out=out, batch_size=128)
     assert not out.exists()
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.training import precision
+from elbowroom.training import precision as products
 from elbowroom.training.precision import choose_matmul_mode, use_matmul_mode
 
 
@@ -15,14 +15,14 @@ def race(monkeypatch, tmp_path):
     """A cache folder of its own, and a race of the two libraries that each of them wins in turn; counts the races."""
     monkeypatch.setenv("ELBOWROOM_CACHE", str(tmp_path / "cache"))
     verdicts = []
-    monkeypatch.setattr(precision, "_prefers_onednn", lambda: not verdicts.append(0) and len(verdicts) % 2 == 1)
+    monkeypatch.setattr(products, "_prefers_onednn", lambda: not verdicts.append(0) and len(verdicts) % 2 == 1)
 
     def choose():
-        precision._remembered_mode.cache_clear()  # as in a process of its own
+        products._remembered_mode.cache_clear()  # as in a process of its own
         return choose_matmul_mode("float32", torch.device("cpu"), torch.nn.Linear(2, 2))
 
     yield choose, verdicts
-    precision._remembered_mode.cache_clear()
+    products._remembered_mode.cache_clear()
 
 
 def test_the_library_of_products_is_chosen_once_for_a_machine(race, tmp_path):

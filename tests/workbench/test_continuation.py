@@ -91,7 +91,10 @@ def test_a_training_starts_from_a_run(digits, tmp_path):
         ({"freeze": ("encodr",)}, "unknown module to freeze 'encodr': did you mean 'encoder'"),
         ({"freeze": ("encoder", "decoder")}, "leaves nothing to train"),
         ({"init_from": "no-such-run"}, "no-such-run holds no run"),
-        ({"init_from": "WIDER"}, r"cannot start from .*: 'encoder.* holds \(8, 64\) where this recipe has \(16, 64\); "),
+        (
+            {"init_from": "WIDER"},
+            r"cannot start from .*: 'encoder.* holds \(8, 64\) where this recipe has \(16, 64\); ",
+        ),
     ],
 )
 def test_what_cannot_start_is_refused_and_leaves_no_directory(digits, tmp_path, change, message):
@@ -113,7 +116,7 @@ def test_what_fails_before_its_first_step_leaves_no_directory(digits, tmp_path):
 def test_a_run_is_overwritten_only_if_asked_for(digits, tmp_path):
     first = train(digits, tmp_path / "run", seed=1)
     (tmp_path / "run" / "notes.txt").write_text("mine")
-    with pytest.raises(ValueError, match="already holds a run.*--overwrite"):
+    with pytest.raises(ValueError, match=r"already holds a run.*--overwrite"):
         train(digits, tmp_path / "run")
     with pytest.raises(ValueError, match="larger than the 1258 training examples"):
         train(digits, tmp_path / "run", batch_size=5000, overwrite=True)

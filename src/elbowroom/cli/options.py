@@ -83,7 +83,7 @@ class NameList(click.ParamType[tuple[str, ...]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         if not isinstance(value, str):
-            return value
+            return tuple(value)
         return () if value == "none" else tuple(filter(None, value.replace(" ", "").split(",")))
 
 

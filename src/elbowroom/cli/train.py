@@ -128,16 +128,18 @@ def _load_data(flag_values: dict[str, Any]) -> Data:
     for name in arguments_of(DataConfig):
         if name != "seed" and options.is_given(name):
             raise ValueError(
-                f"{flag_name(name)} was given with --from {flag_values['init_from']}, whose record says how the data is "
+                f"{flag_name(name)} was given with --from {flag_values['init_from']}, whose record says how data is "
                 f"read: leave {flag_name(name)} out"
             )
     return Run(flag_values["init_from"]).data(flag_values["data"] if options.is_given("data") else None)
 
 
 def _count_labels(data: Data) -> dict[str, int]:
-    """Return how many classes or attributes the data has, as an argument of a recipe; nothing where it names none."""
-    names = data.attributes or data.classes
-    return {"labels": len(names)} if names else {}
+    """Return how many classes or attributes the data has, as an argument of a recipe; nothing where it is not known."""
+    if names := data.attributes or data.classes:
+        return {"labels": len(names)}
+    y = data.train.first(1).y
+    return {"labels": y.shape[1]} if y is not None and y.dim() > 1 else {}
 
 
 def print_report(run: Any) -> None:
@@ -152,6 +154,8 @@ def print_report(run: Any) -> None:
             click.echo(f"  {split:<10} " + "  ".join(f"{k} {last[k]:.2f}" for k in terms) + "  nats per example")
     if end["reason"] not in ("interrupted", "terminated"):
         click.echo(f"weights   {run.describe_weights()}")
+    if found := list(dict.fromkeys(r["title"] for r in rows if r.get("event") == "finding" and not r.get("cause"))):
+        click.echo(f"doctor    {', '.join(found)}: 'elbowroom doctor {run.path}' has more")
     click.echo(f"run       {run.path}")
     if (page := run.path / "report.html").is_file():
         click.echo(f"report    {page}")
@@ -167,7 +171,9 @@ def print_report(run: Any) -> None:
 @click.command()
 @click.argument("run")
 @click.option("--device", help="cpu, cuda or mps  [default: where it was trained]")
-@click.option("--epochs", type=click.IntRange(1), help="to train to, those before included  [default: as it was started]")
+@click.option(
+    "--epochs", type=click.IntRange(1), help="to train to, those before included  [default: as it was started]"
+)
 @click.option("--steps", type=click.IntRange(1), help="to train to, instead of epochs")
 def resume(run: str, device: str | None, epochs: int | None, steps: int | None) -> None:
     """Continue a run from its last checkpoint; with --epochs a finished one too."""

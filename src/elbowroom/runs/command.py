@@ -47,7 +47,8 @@ def repeat_command(record: dict[str, Any]) -> RepeatCommand:
         words += ["--data", "…"]
     else:
         words += ["--data", data["source"]]
-        words += _data_flags(data["source"], asked_arguments(data))
+        # Where a training starts from a run, that run's record says how the data is read.
+        words += [] if training.get("init_from") else _data_flags(data["source"], asked_arguments(data))
         caveats += [] if by_command else _data_caveats(data["arguments"], training["seed"])
     words += _changed_flags(_recipe_arguments(record), recipe.arguments)
     options, others = callback_settings(training["callbacks"])

@@ -42,7 +42,9 @@ class TrainConfig:
     epochs: int | None = option(None, "passes over the training examples; by default 10, or 1,000 steps", minimum=1)
     steps: int | None = option(None, "optimiser steps, instead of epochs", minimum=1)
     batch_size: int | None = option(
-        None, "examples per step, over all processes that train together; by default 128, or a smaller set whole", minimum=1
+        None,
+        "examples per step, over all processes that train together; by default 128, or a smaller set whole",
+        minimum=1,
     )
     lr: float = option(1e-3, "learning rate; losses are means over the batch")
     optimizer: str = option("adam", "a name in torch.optim, small: adam, adagrad, …; with arguments: sgd(momentum=0.9)")

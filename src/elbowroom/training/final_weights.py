@@ -13,7 +13,7 @@ from elbowroom.training.state import AVERAGE, EPOCH, MODEL, RUN, STEP, STOP, Sta
 
 
 def weights_for_use(state: State) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the weights that are saved for use now, by name, with what they are: the moving average, if one is kept."""
+    """Return the weights that are saved for use now, by name, with what they are: the moving average, if any."""
     kind = "average" if AVERAGE in state else "last"
     tensors = state[AVERAGE] if AVERAGE in state else serialization.named_tensors(state[MODEL])
     return tensors, {"kind": kind, "step": str(state[STEP]), "epoch": str(state[EPOCH])}
@@ -34,7 +34,7 @@ def use_final_weights(state: State, settings: dict[str, Any]) -> dict[str, Any]:
     run: Run = state[RUN]
     is_best = ends_with_best(settings) and state[STOP] not in SIGNAL_REASONS
     if distributed.broadcast_object(is_best and run.best_weights.is_file()):
-        best = serialization.read(run.best_weights) if distributed.is_main_process() else None
+        best = serialization.read(run.best_weights) if distributed.is_main_process() else ({}, {})
         tensors, about = distributed.broadcast_object(best)
         about = {"kind": "best"} | about
     else:

@@ -127,7 +127,8 @@ def fit(
     data = load_coded(data, data_record_of(model))
     freeze_modules(model, config.freeze)
     check_settings(model, data, config, out)
-    config = replace(config, batch_size=config.batch_size or default_batch_size(data))
+    batch_size = config.batch_size or default_batch_size(data)
+    config = replace(config, batch_size=batch_size)
     plan = plan_training(model, objective, data, config, callbacks)
     own = [*callbacks, *plan.callbacks, *make_loggers(config.log)]
     device = devices.resolve(config.device)
@@ -137,7 +138,7 @@ def fit(
         "plan": plan.text,
         "products": choose_matmul_mode(config.precision, device, model),
         "validation_interval": config.validate_every
-        or plan_validation(data, config.watch, config.batch_size, config.max_overhead),
+        or plan_validation(data, config.watch, batch_size, config.max_overhead),
         "frozen": frozen_names(model, objective),
     }
     origin = recipe_call_of(model)

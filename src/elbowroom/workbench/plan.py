@@ -16,6 +16,7 @@ from elbowroom.training.callback import Callback
 from elbowroom.training.callbacks.kl import Warmup
 from elbowroom.training.callbacks.optimization import LRSchedule
 from elbowroom.training.callbacks.selection import EarlyStopping
+from elbowroom.training.validate import default_batch_size
 
 #: Epochs, where neither epochs nor steps are given.
 DEFAULT_EPOCHS = 10
@@ -52,7 +53,7 @@ def plan_training(
     """
     if config.epochs or config.steps:
         return Plan(config.epochs, [], None)
-    per_epoch = data.train.steps(config.batch_size)
+    per_epoch = data.train.steps(config.batch_size or default_batch_size(data))
     epochs = max(DEFAULT_EPOCHS, math.ceil(MIN_DEFAULT_STEPS / per_epoch))
     if epochs == DEFAULT_EPOCHS:
         return Plan(epochs, [], None)

@@ -90,7 +90,7 @@ def test_weights_that_are_not_there_are_refused_with_advice(digits, tmp_path):
     run = train(er.load_data("digits", validation=0), tmp_path / "run")
     with pytest.raises(ValueError, match="no best weights, as no validation split was watched"):
         er.load(run, weights="best")
-    with pytest.raises(ValueError, match="unknown weights 'bset'.*best"):
+    with pytest.raises(ValueError, match=r"unknown weights 'bset'.*best"):
         er.load(run, weights="bset")
 
 
