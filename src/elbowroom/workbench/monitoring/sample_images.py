@@ -15,8 +15,8 @@ from elbowroom.training.state import DATA, DEVICE, EPOCH, MODEL, RUN, State
 class SampleImages(Callback):
     """Save reconstructions and samples after an epoch, and the curves at the end, for image data.
 
-    A model changes most at first: images are of epochs 1, 2, 4, 8, …, and of the last; of every epoch where everything
-    is done after every epoch (``max_overhead`` 1).
+    A model changes most at first: images are of epochs 1, 2, 4, 8, …, or the next after each for which there is time,
+    and of the last; of every epoch where everything is done after every epoch (``max_overhead`` 1).
 
     Args:
         n: examples a row.
@@ -28,11 +28,19 @@ class SampleImages(Callback):
 
     def __init__(self, n: int = 8) -> None:
         self.n = n
+        self._next_epoch = 1
 
     def is_due(self, state: State) -> bool:
-        return state[EPOCH].bit_count() == 1 or state[BUDGET].share >= 1
+        return state[EPOCH] >= self._next_epoch or state[BUDGET].share >= 1
+
+    def state_dict(self) -> dict[str, int]:
+        return {"next_epoch": self._next_epoch}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self._next_epoch = state_dict.get("next_epoch", 1)
 
     def epoch(self, state: State) -> None:
+        self._next_epoch = 1 << state[EPOCH].bit_length()
         self._save_images(state, f"epoch {state[EPOCH]}")
 
     def end(self, state: State) -> None:
