@@ -143,12 +143,13 @@ def _count_labels(data: Data) -> dict[str, int]:
 
 
 def print_report(run: Any) -> None:
-    """Print the last losses, and where run, report and images are."""
+    """Print the losses of the weights that are kept, and where run, report and images are."""
     rows = run.metrics()
     end = rows[-1]
+    kept_at = end.get("weights", end)["step"]
     click.echo(f"{end['reason']} after {end['step']:,} steps, epoch {end['epoch']}")
     for split in ("train", "validation", "test"):
-        last = next((row for row in reversed(rows) if row.get("split") == split), None)
+        last = next((row for row in reversed(rows) if row.get("split") == split and row["step"] <= kept_at), None)
         if last is not None:
             terms = [k for k in ("loss", "elbo", "reconstruction", "kl") if k in last]
             click.echo(f"  {split:<10} " + "  ".join(f"{k} {last[k]:.2f}" for k in terms) + "  nats per example")
