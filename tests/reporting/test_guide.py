@@ -13,7 +13,7 @@ def test_the_page_about_it_runs(root, tmp_path, monkeypatch, capsys):
     text = (root / "docs" / "report.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line.split("#")[0] for kind, code in blocks if kind == "bash" for line in code.splitlines()]
-    assert len(lines) == 6
+    assert len(lines) == 10
     for line in lines:
         assert main(shlex.split(line.replace("--data mnist", "--data digits"))[1:]) == 0, line
     for code in (code for kind, code in blocks if kind == "python"):

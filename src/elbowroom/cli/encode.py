@@ -57,7 +57,8 @@ def encode(run: Run, source: str | None, split: str, out: str, seed: int, **sett
     output_files.save_columns(target, {**columns, **arrays, **scores})
     n = len(next(iter(arrays.values())))
     names = [*columns, *(f"{name} {a.shape[1:]}" if a.ndim > 1 else name for name, a in arrays.items()), *scores]
-    click.echo(f"{target}  {n:,} {split if source is None else ''} examples of {data.name}: {_shorten(names)}")
+    examples_of = f"{split} examples of {data.name}" if source is None else f"examples of {data.name}"
+    click.echo(f"{target}  {n:,} {examples_of}: {_shorten(names)}")
 
 
 def _describe_examples(data: Data, split: str, examples: Split) -> dict[str, list[Any]]:

@@ -31,7 +31,8 @@ def takes_examples(method: Method[ModelT, P, R]) -> Method[ModelT, P, R]:
     def converted(model: ModelT, x: Any, *args: P.args, **kwargs: P.kwargs) -> R:
         if not (isinstance(x, Tensor) and x.is_floating_point()):
             x = as_examples(model, x)
-        return method(model, x, *_with_labels(model, args, len(x)), **_with_named_labels(model, kwargs, len(x)))
+        args, kwargs = _convert_labels(model, args, kwargs, x)
+        return method(model, x, *args, **kwargs)
 
     return cast("Method[ModelT, P, R]", converted)
 
@@ -42,18 +43,19 @@ def takes_latents(method: Method[ModelT, P, R]) -> Method[ModelT, P, R]:
     @wraps(method)
     def converted(model: ModelT, z: Any, *args: P.args, **kwargs: P.kwargs) -> R:
         z = as_latents(model, z)
-        n = z.shape[0] if z.dim() > len(model.latent_shape) else 1
-        return method(model, z, *_with_labels(model, args, n), **_with_named_labels(model, kwargs, n))
+        args, kwargs = _convert_labels(model, args, kwargs, z)
+        return method(model, z, *args, **kwargs)
 
     return cast("Method[ModelT, P, R]", converted)
 
 
-def _with_labels(model: GenerativeModel, args: tuple[Any, ...], n: int) -> tuple[Any, ...]:
-    return (as_labels(model, args[0], n), *args[1:]) if args else args
-
-
-def _with_named_labels(model: GenerativeModel, kwargs: dict[str, Any], n: int) -> dict[str, Any]:
-    return kwargs | {"c": as_labels(model, kwargs["c"], n)} if "c" in kwargs else kwargs
+def _convert_labels(model: GenerativeModel, args: Any, kwargs: Any, batch: Tensor) -> tuple[Any, Any]:
+    """Return the arguments after the first, with labels c as a tensor; nothing is asked of a batch without need."""
+    c = args[0] if args else kwargs.get("c")
+    if c is None or isinstance(c, Tensor):
+        return args, kwargs
+    labels = as_labels(model, c, len(batch))
+    return ((labels, *args[1:]), kwargs) if args else (args, kwargs | {"c": labels})
 
 
 def as_examples(model: GenerativeModel, x: Any) -> Tensor:
