@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -95,12 +96,14 @@ class ColumnSource:
         """The column's name."""
         return self.column.name
 
-    @property
+    @cached_property
     def values(self) -> list[str | float]:
         """The different values in all tables."""
+        if len(self.parts) == 1:
+            return self.column.present_values
         return list(dict.fromkeys(value for part in self.parts for value in part.present_values))
 
-    @property
+    @cached_property
     def texts(self) -> list[str]:
         """The different values as texts."""
         return [str(value) for value in self.values]

@@ -141,7 +141,10 @@ def encode_tables(tables: Mapping[str, RawTable], options: ReadOptions, where: s
     inferred = None
     if fixed_columns is None:
         inferred = infer_columns(
-            [inputs["train"], *inputs.values()], kinds, where, table_encoding.parse_categories(options.columns)
+            [inputs["train"], *(table for split, table in inputs.items() if split != "train")],
+            kinds,
+            where,
+            table_encoding.parse_categories(options.columns),
         )
         warn_of_guesses(inferred, kinds, where)
     columns = fixed_columns or (inferred.columns if inferred else ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -41,7 +42,7 @@ class RawColumn:
     date_format: str = ""
     written: tuple[np.ndarray, Sequence[str]] | None = None
 
-    @property
+    @cached_property
     def numeric_values(self) -> np.ndarray:
         """The different values as numbers, NaN for texts that are none."""
         return np.array([parse_number(value) for value in self.values], dtype=np.float64)
@@ -56,12 +57,12 @@ class RawColumn:
         numbers_by_row: np.ndarray = np.append(numbers, np.nan)[self.value_indices]
         return numbers_by_row
 
-    @property
+    @cached_property
     def value_counts(self) -> np.ndarray:
         """The number of rows that have each value."""
         return np.bincount(self.value_indices[self.value_indices >= 0], minlength=len(self.values))
 
-    @property
+    @cached_property
     def present_values(self) -> list[Any]:
         """The different values that some row has."""
         return [value for value, count in zip(self.values, self.value_counts, strict=True) if count]
@@ -71,7 +72,7 @@ class RawColumn:
         """Whether it was written as text, as all columns of a .csv are."""
         return not isinstance(self.values, np.ndarray)
 
-    @property
+    @cached_property
     def distinct_cells(self) -> list[Cell]:
         """The different values as cells have them: texts, numbers, dates as text."""
         if self.date_format:
