@@ -11,6 +11,7 @@ from elbowroom.doctor import examine
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.examine import diagnose
 from elbowroom.doctor.snapshot import Snapshot
+from elbowroom.training.state import STOP
 from tests.doctor.runs import events, get_finding, make, titles, train
 
 
@@ -69,6 +70,29 @@ def test_too_few_steps_skip_the_diagnosis(digits, tmp_path):
     findings = examine(train(digits, tmp_path / "run", *make(), steps=12))
     assert titles(findings) <= {"no active unit"}
     assert "12 steps are too few" in findings.skip_reasons["posterior collapse"]
+
+
+@pytest.mark.parametrize("steps", [1, 20])
+def test_a_run_without_an_active_unit_is_named_whatever_its_length(steps, digits, tmp_path, capsys):
+    """At the end of the training in its last line, and afterwards; a pseudo-input prior starts near the posterior."""
+    run = train(digits, tmp_path / "run", *make("vamp_vae", latent=4), steps=steps, lr=1e-5)
+    (row,) = events(run, "finding")
+    assert (row["title"], row["step"], row["at_end"]) == ("no active unit", steps, True)
+    finding = get_finding(examine(run), "no active unit")
+    assert f"after {steps} steps none of 4 dimensions has 0.01 nats" in finding.evidence
+    assert finding.advice == "train longer: --steps 1000"
+    last_line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last_line.startswith(f"no active unit: after {steps} steps")
+
+
+def test_an_interrupted_run_has_not_ended(digits, tmp_path):
+    class Stop(er.Callback):
+        def step(self, state):
+            state[STOP] = "interrupted"
+
+    run = train(digits, tmp_path / "run", *make("vamp_vae"), steps=20, callbacks=[er.Doctor(), Stop()])
+    assert events(run, "finding") == []
+    assert "has not ended" in examine(run).skip_reasons["no active unit"]
 
 
 class ClampedNormal(er.DiagonalNormal):

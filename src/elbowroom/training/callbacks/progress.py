@@ -83,7 +83,15 @@ class ProgressBar(Callback):
 
     def close(self, state: State) -> None:
         if self._display is not None:
+            self._show_final_findings(state)
             self._display.close()
+
+    def _show_final_findings(self, state: State) -> None:
+        """Show what callbacks found at the end of the training, after all of them have ended."""
+        assert self._display is not None
+        for row in state[RUN].metrics():
+            if row.get("event") == "finding" and row.get("at_end") and not row["cause"]:
+                self._display.show_note(f"{row['title']}: {row['evidence']}; {row['advice']}")
 
     def _show_row(self, state: State) -> None:
         if self._display is None:

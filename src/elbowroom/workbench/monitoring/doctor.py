@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 
 from elbowroom.data import Batch, BufferedSplit, InMemorySplit
-from elbowroom.doctor.evidence import MAX_EXAMPLES, MIN_STEPS, Evidence, first_batch
+from elbowroom.doctor.evidence import MAX_EXAMPLES, Evidence, first_batch
 from elbowroom.doctor.examine import diagnose
 from elbowroom.doctor.snapshot import Snapshot, take_snapshot
 from elbowroom.training.callback import Callback
-from elbowroom.training.state import BATCH, DATA, EPOCH, MODEL, OBJECTIVE, RUN, STEP, State
+from elbowroom.training.interrupts import SIGNAL_REASONS
+from elbowroom.training.state import BATCH, DATA, EPOCH, MODEL, OBJECTIVE, RUN, STEP, STOP, State
 
 
 class Doctor(Callback):
@@ -49,13 +50,13 @@ class Doctor(Callback):
 
     def end(self, state: State) -> None:
         """Report what only the end shows: that no dimension of the latent is in use."""
-        if self._snapshots:
+        if self._snapshots and state[STOP] not in SIGNAL_REASONS:
             self._report_new_findings(state, has_ended=True)
 
     def _report_new_findings(self, state: State, has_ended: bool) -> None:
         """Log each new finding, and warn of it, of its consequences in the same line.
 
-        A short run that has learned nothing yet is named where its end is shown.
+        What only the end shows is logged alone: the progress bar shows it in its last line.
         """
         evidence = Evidence(
             state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._snapshots, has_ended=has_ended
@@ -66,8 +67,9 @@ class Doctor(Callback):
             if key in self._reported:
                 continue
             self._reported[key] = state[STEP]
-            state[RUN].log({"event": "finding", "step": state[STEP], "epoch": state[EPOCH]} | vars(finding))
-            if not finding.cause and state[STEP] >= MIN_STEPS:
+            place = {"step": state[STEP], "epoch": state[EPOCH]} | ({"at_end": True} if has_ended else {})
+            state[RUN].log({"event": "finding"} | place | vars(finding))
+            if not finding.cause and not has_ended:
                 consequences = [one.title for one in findings if one.cause == finding.title]
                 effect = f", and hence {', '.join(consequences)}" if consequences else ""
                 warnings.warn(f"{finding.title}{effect}: {finding.evidence}; {finding.advice}", stacklevel=2)
