@@ -1,11 +1,13 @@
 """Likelihoods of a table's rows, with missing values."""
 
 import itertools
+import pickle
 
 import pytest
 import torch
 
 import elbowroom as er
+from elbowroom.table_shape import TableShape
 
 
 class TestColumns:
@@ -83,3 +85,44 @@ class TestColumns:
     def test_columns_are_checked(self, make, words):
         with pytest.raises(ValueError, match=words):
             make()
+
+
+class TestUnseenClass:
+    """The mass 1 / (rows + 1) that is left for classes that no training row has."""
+
+    def test_known_classes_share_what_it_leaves(self):
+        phi = torch.randn(5, 3)
+        before = er.Classes(3)(phi).log_prob(torch.arange(3.0)[:, None, None])
+        p = er.Classes(3, rows=99)(phi)
+        after = p.log_prob(torch.arange(4.0)[:, None, None])
+        torch.testing.assert_close(after[:3], before + torch.tensor(0.99).log())
+        torch.testing.assert_close(after.exp().sum(0), torch.ones(5))
+        torch.testing.assert_close(after[3].exp(), torch.full((5,), 0.01))
+        assert p.log_prob(torch.tensor([[4.0]])).eq(-torch.inf).all()
+
+    def test_it_changes_no_gradient_and_is_never_drawn(self):
+        gradients = []
+        for rows in (0, 4):
+            phi = torch.zeros(2, 3, requires_grad=True)
+            er.Classes(3, rows)(phi).log_prob(torch.tensor([[1.0], [2.0]])).sum().backward()
+            gradients.append(phi.grad)
+        assert torch.equal(*gradients)
+        phi = torch.zeros(2, 3, requires_grad=True)
+        er.Classes(3, 4)(phi).log_prob(torch.tensor([[3.0], [3.0]])).sum().backward()
+        assert torch.equal(phi.grad, torch.zeros(2, 3))
+        assert er.Classes(3, 1)(torch.zeros(2, 3)).sample((500,)).max() == 2
+
+    def test_rows_are_spelled_in_the_name_of_the_likelihood(self):
+        shape = TableShape((1, 3), rows=450)
+        assert shape.likelihood == "columns:1,3/450"
+        assert TableShape((1, 1), rows=450).likelihood == "columns:1,1"
+        assert pickle.loads(pickle.dumps(shape)).rows == 450
+        family = er.likelihood("columns:1,3/450", (2,))
+        assert family.columns[1].unseen_mass == pytest.approx(1 / 451)
+        assert er.likelihood("columns:1,3", (2,)).columns[1].unseen_mass == 0
+        model, _ = er.recipes.vae(shape, latent=1)
+        assert model.recipe_call.arguments["likelihood"] == "columns:1,3/450"
+        assert model.decoder.family.columns[1].support == (0, 3)
+        for name in ("columns:1,3/", "columns:1,3/x"):
+            with pytest.raises(ValueError, match="write columns:1,3 for a number and a category of 3 values"):
+                er.likelihood(name, (2,))

@@ -105,4 +105,5 @@ def cyclic_part(days: np.ndarray, part: str) -> np.ndarray:
     """
     function, _, cycle = part.partition(" of ")
     angle = CYCLES[cycle](days)
-    return np.sin(angle) if function == "sin" else np.cos(angle)
+    values: np.ndarray = np.sin(angle) if function == "sin" else np.cos(angle)
+    return values
