@@ -11,13 +11,13 @@ import torch
 
 from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.data.color import color_of
-from elbowroom.data.options import Color
 from elbowroom.data.raw import AnySplit
 from elbowroom.data.readers.registry import is_image_source
 from elbowroom.data.readers.table_encoding import Column, format_names, parse_column_kinds, parse_columns
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.memory import InMemorySplit
 from elbowroom.data.transforms import Transformable
+from elbowroom.data.value_options import Color
 
 if TYPE_CHECKING:
     from elbowroom.data.load import Data

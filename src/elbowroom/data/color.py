@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from elbowroom.data.options import Color
+from elbowroom.data.value_options import Color
 
 CHANNELS: dict[Color, int] = {"gray": 1, "rgb": 3}
 """The channels of images in gray and in colour."""

@@ -9,24 +9,23 @@ from typing import Any, TypeGuard
 
 from elbowroom.data.color import color_of
 from elbowroom.data.layout import resolve_layout
-from elbowroom.data.options import Color, DataConfig, Layout
+from elbowroom.data.options import DataConfig
 from elbowroom.data.raw import AnySplit, EncodedDataset, RawArrays, RawDataset, RawSplit
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.dataset import DatasetSplit
 from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit
 from elbowroom.data.value_coding import (
-    AS_IS,
     BIT_RANGE,
     BYTE_RANGE,
     ValueCoding,
-    ValueRange,
     describe_coding,
     describe_surprise,
     infer_coding,
     merge_summaries,
     refuse_different_scales,
 )
+from elbowroom.data.value_options import AS_IS, Color, Layout, ValueRange
 
 UncodedSplit = RawArrays | BufferedSplit | DatasetSplit | LoaderSplit
 """A split whose values can be looked at and encoded."""

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from elbowroom.data.options import Layout
+from elbowroom.data.value_options import Layout
 
 COLOR_CHANNELS = (1, 3, 4)
 """Numbers of channels of images in grey, in colour, and in colour with transparency."""

@@ -8,15 +8,13 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 from elbowroom.argument import convert_options, option
+from elbowroom.data.value_options import Color, Layout, parse_value_range
 
 if TYPE_CHECKING:
     from elbowroom.data.image import CropResize
 
 BinarizeMode = Literal["none", "threshold", "dynamic"]
 BadImages = Literal["refuse", "skip"]
-Layout = Literal["auto", "image", "channels-last", "series", "rows"]
-"""Image: (N, H, W) or (N, C, H, W); channels last: (N, H, W, C) or (N, L, C); series: (N, C, L); rows: flattened."""
-Color = Literal["gray", "rgb"]
 ImageSize = int | tuple[int, int] | None
 OPTION_SCOPES = {
     "resize": "images in files",
@@ -101,8 +99,6 @@ class DataConfig(ReadOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        from elbowroom.data.value_coding import parse_value_range
-
         object.__setattr__(self, "value_range", parse_value_range(self.value_range))
 
     def reject_coding(self, name: str) -> None:

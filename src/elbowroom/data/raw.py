@@ -11,7 +11,6 @@ from torch import Tensor
 
 from elbowroom.data.file_io import available_memory
 from elbowroom.data.labels import encode_labels
-from elbowroom.data.options import Layout
 from elbowroom.data.split_names import SPLIT_WORDS
 from elbowroom.data.splits.batching import tensor_to_numpy
 from elbowroom.data.splits.buffered import ArrayRowSource, BufferedSplit
@@ -19,6 +18,7 @@ from elbowroom.data.splits.dataset import DatasetSplit
 from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit
 from elbowroom.data.value_coding import ValueCoding, ValueSummary, summarize
+from elbowroom.data.value_options import Layout
 
 if TYPE_CHECKING:
     from elbowroom.data.readers.table_cells import TableSource

@@ -16,12 +16,9 @@ from torch import Tensor
 
 from elbowroom.data.color import CHANNELS, convert_color
 from elbowroom.data.layout import arrange, describe_layout, is_surprising_layout, resolve_layout
-from elbowroom.data.options import Color, Layout
+from elbowroom.data.value_options import AS_IS, Color, Layout, ValueRange
 
 ValueKind = Literal["bits", "pixels", "numbers"]
-ValueRange = tuple[float, float]
-AS_IS = "as-is"
-"""The value range of numbers that are not scaled. Bytes and truth values are pixels and bits all the same."""
 BIT_RANGE: ValueRange = (0.0, 1.0)
 BYTE_RANGE: ValueRange = (0.0, 255.0)
 MIN_SCALED_FLOAT = 128.0
@@ -272,27 +269,6 @@ def describe_coding(found: ValueSummary, coding: ValueCoding, known_layout: Layo
     if coding.color is not None:
         words.append("converted to gray by luminance" if coding.color == "gray" else "gray repeated in three channels")
     return [word for word in words if word]
-
-
-def parse_value_range(value: Any) -> ValueRange | str | None:
-    """Return the range of an option: a pair of numbers, as numbers or as text, ``as-is``, or None.
-
-    >>> parse_value_range("0,4095"), parse_value_range([-1, 1]), parse_value_range("as-is")
-    ((0.0, 4095.0), (-1.0, 1.0), 'as-is')
-    """
-    if value is None or value == AS_IS:
-        return None if value is None else AS_IS
-    items = value.split(",") if isinstance(value, str) else value
-    try:
-        low, high = (float(item) for item in items)
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise ValueError(
-            f"value_range={value!r}: expected the values that become 0 and 1, as (0, 4095), on the command line "
-            f"--value-range 0,4095; or '{AS_IS}' for numbers that stay as they are"
-        )
-    return low, high
 
 
 def is_worth_saying(found: ValueSummary, coding: ValueCoding) -> bool:
