@@ -43,7 +43,7 @@ def takes_latents(method: Method[ModelT, P, R]) -> Method[ModelT, P, R]:
     @wraps(method)
     def converted(model: ModelT, z: Any, *args: P.args, **kwargs: P.kwargs) -> R:
         z = as_latents(model, z)
-        args, kwargs = _convert_labels(model, args, kwargs, z)
+        args, kwargs = _convert_labels(model, args, kwargs, z if z.dim() > len(model.latent_shape) else z[None])
         return method(model, z, *args, **kwargs)
 
     return cast("Method[ModelT, P, R]", converted)
