@@ -90,6 +90,7 @@ class Data:
 
         A page of a file is called ``scan.tif#3``. The rows count from 0. None for a loader, whose order is its own.
 
+        >>> import numpy as np
         >>> load_data(np.zeros((9, 2)), validation=0, test=0).names("train")[:3]
         ['0', '1', '2']
         """
@@ -128,6 +129,7 @@ class Data:
         or a loader only the first batch is checked, and of what is read in parts about a thousand examples;
         ``protocol["preprocessing"]`` says how many.
 
+        >>> import numpy as np
         >>> load_data(np.array([[0.5], [2.0], [0.1]]), validation=0, test=0).find_out_of_range(0, 1)
         ('train', 1, 2.0)
         """
@@ -256,6 +258,7 @@ def load_like(source: Any, protocol: Mapping[str, Any], **overrides: Any) -> Dat
     Raises:
         ValueError: as for :func:`load_data`; a column that is not there, a category that is unknown.
 
+    >>> import numpy as np
     >>> grey = load_data("digits", binarize="threshold")
     >>> load_like(np.full((5, 8, 8), 200, dtype=np.uint8), grey.protocol).binary
     True
