@@ -3,7 +3,7 @@
     python labs/initialization.py linear [DATA] [EPOCHS]
     python labs/initialization.py pseudo-inputs [DATA] [EPOCHS]
 
-The first prints squared errors of held-out examples, the second the ELBO and how different samples are, each from random
+The first prints squared errors of test examples, the second the ELBO and how different samples are, each from random
 weights and from training examples.
 """
 
@@ -67,8 +67,9 @@ def pseudo_inputs(data: er.Data, epochs: int | None) -> None:
         torch.manual_seed(1)
         samples = run.model().sample(N_SAMPLES).flatten(1)
         variance = (samples.var(0).sum() / examples.var(0).sum()).item()
-        print(f"pseudo-inputs from {name}: test ELBO {run.metrics('test')[-1]['elbo']:.2f}, variance of samples "
-              f"{variance:.3f} of the data's, largest group {largest_group(samples, distance / 2):.3f}", flush=True)  # fmt: skip
+        elbo, group = run.metrics("test")[-1]["elbo"], largest_group(samples, distance / 2)
+        print(f"pseudo-inputs from {name}: test ELBO {elbo:.2f}, variance of samples {variance:.3f} of the data's, "
+              f"largest group {group:.3f}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

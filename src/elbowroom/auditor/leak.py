@@ -10,12 +10,13 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from elbowroom.auditor.claim import Claim, parse_vae_output
+from elbowroom.auditor.claim import Claim
 from elbowroom.auditor.independence import TOLERANCE_NATS, outlier
 from elbowroom.auditor.isolation import eval_mode, preserve_state
 from elbowroom.auditor.normalization import sample_latents
 from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError
 from elbowroom.auditor.registry import check
+from elbowroom.models.adapter import parse_vae_output
 from elbowroom.models.draw import Draw
 
 

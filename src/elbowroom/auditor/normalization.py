@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from elbowroom.auditor import quadrature
-from elbowroom.auditor.claim import Claim, parse_vae_output
+from elbowroom.auditor.claim import Claim
 from elbowroom.auditor.isolation import eval_mode
 from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError
 from elbowroom.auditor.quadrature import LogDensity, NotFactorizedError, Space, UnboundedDensityError
 from elbowroom.auditor.registry import check
+from elbowroom.models.adapter import parse_vae_output
 
 #: The log of a total, its standard error, the number of elements of x, and the space in words.
 LogTotal = tuple[float, float, int, str]

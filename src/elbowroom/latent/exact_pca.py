@@ -101,5 +101,6 @@ def principal_axes(directions: Tensor, covariance: Tensor) -> Tensor:
     Any basis of the same span is an equally good linear autoencoder; these are what its components are compared by.
     """
     basis = torch.linalg.qr(directions)[0]
-    axes = torch.linalg.eigh(basis.T @ covariance @ basis)[1].flip(1)
-    return basis @ axes
+    axes: Tensor = torch.linalg.eigh(basis.T @ covariance @ basis)[1].flip(1)
+    own: Tensor = basis @ axes
+    return own

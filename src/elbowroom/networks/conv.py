@@ -147,7 +147,8 @@ class FeatureModulation(nn.Module):
 
     def forward(self, h: Tensor, c: Tensor) -> Tensor:
         scale, shift = self.affine(c).reshape(len(c), -1, *[1] * (h.dim() - 2)).chunk(2, 1)
-        return h * (1 + scale) + shift
+        modulated: Tensor = h * (1 + scale) + shift
+        return modulated
 
 
 class UpsamplingLevel(nn.Sequential):

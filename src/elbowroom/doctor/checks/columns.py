@@ -46,7 +46,7 @@ def find_ids(evidence: Evidence) -> Iterator[Finding]:
 def _is_id(values: Tensor, n_categories: int, sd: float) -> bool:
     """Whether the encoded cells of a column tell rows apart."""
     present = values[~values.isnan()]
-    n_distinct = len(present.unique())
+    n_distinct = _count_distinct(present)
     if n_categories:
         return n_categories > MIN_ROWS and n_distinct > ID_SHARE * len(present)
     steps = (present * sd).sort().values.diff()
@@ -59,7 +59,8 @@ def _is_id(values: Tensor, n_categories: int, sd: float) -> bool:
 def find_constant_columns(evidence: Evidence) -> Iterator[Finding]:
     """Find columns with one value in every training row."""
     columns, x = _columns(evidence), _rows(evidence.data.train)
-    constant = [column.name for i, column in enumerate(columns) if len(x[:, i][~x[:, i].isnan()].unique()) <= 1]
+    present = [values[~values.isnan()] for values in x.unbind(1)]
+    constant = [column.name for column, values in zip(columns, present, strict=True) if _count_distinct(values) <= 1]
     if not constant:
         return
     yield Finding(
@@ -89,6 +90,10 @@ def find_missing_classes(evidence: Evidence) -> Iterator[Finding]:
             f"set more examples aside, class by class: {advice.format_option(evidence, name, 0.3)}",
             "warning" if len(missing) > 1 or len(labels) >= MIN_ROWS else "note",
         )
+
+
+def _count_distinct(values: Tensor) -> int:
+    return len(torch.unique(values))
 
 
 def _columns(evidence: Evidence) -> tuple[Column, ...]:

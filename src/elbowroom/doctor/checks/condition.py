@@ -76,7 +76,8 @@ def _generate(model: GenerativeModel, y: Tensor, seed: int) -> Tensor:
 
 
 def _distance(a: Tensor, b: Tensor) -> float:
-    return (a - b).norm(dim=1).mean().item()
+    distance: float = torch.linalg.vector_norm(a - b, dim=1).mean().item()
+    return distance
 
 
 def _other_labels(y: Tensor, attributes: tuple[str, ...] | None) -> Iterator[tuple[str, Tensor]]:
