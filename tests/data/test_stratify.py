@@ -1,11 +1,13 @@
 """Stratified draw of validation and test: shares of classes, rare classes, and where it is not done."""
 
+import json
 import warnings
 
 import numpy as np
 import pytest
 import torch
 
+import elbowroom as er
 from elbowroom.data import load_data
 from elbowroom.data.stratify import stratified_indices
 from tests.data.sources import encode, noise, numbered_images, numbers_in, write_archive
@@ -113,3 +115,22 @@ def test_the_seed_decides(tmp_path):
     for name in one.splits:
         assert numbers_in(one.splits[name]) == numbers_in(again.splits[name])
         assert numbers_in(one.splits[name]) != numbers_in(other.splits[name])
+
+
+def test_a_run_from_before_has_its_splits(tmp_path):
+    """Its record says nothing of how examples were set aside, of a colour or a range of values."""
+    x, y = labels_source("pair")
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    data = load_data(tmp_path / "own.npz", stratified=False)
+    assert data.protocol["fingerprint"] != load_data(tmp_path / "own.npz").protocol["fingerprint"]
+    model, objective = er.recipes.vae(data.shape, latent=2, hidden=(4,))
+    run = er.fit(model, objective, data, steps=1, out=tmp_path / "run", device="cpu", report=False)
+    record = json.loads((run.path / "recipe.json").read_text(encoding="utf-8"))
+    for name in ("stratified", "color", "value_range", "layout"):
+        del record["data"]["arguments"][name]
+    for name in ("inferred", "shape"):
+        del record["data"][name]
+    (run.path / "recipe.json").write_text(json.dumps(record), encoding="utf-8")
+    then = er.Run(run.path)
+    assert then.data().protocol["fingerprint"] == data.protocol["fingerprint"]
+    assert then.data(noise(0, (20, 2, 2, 3))).shape == (1, 2, 2)

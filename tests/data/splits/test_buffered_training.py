@@ -95,7 +95,23 @@ def test_the_command_line_trains_on_shards_and_records_the_buffer(tmp_path, monk
     assert record["data"]["arguments"]["buffer"] == 33
     assert run.data().train.buffer == 33
     assert (
-        main(["train", "vae", "--data", "a-000.tar", "--resize", "4", "--validation", "6", "--test", "4", "--out", "small", *small])
+        main(
+            [
+                "train",
+                "vae",
+                "--data",
+                "a-000.tar",
+                "--resize",
+                "4",
+                "--validation",
+                "6",
+                "--test",
+                "4",
+                "--out",
+                "small",
+                *small,
+            ]
+        )
         == 0
     )
     assert er.Run("small").record["shape"] == [1, 4, 4]
