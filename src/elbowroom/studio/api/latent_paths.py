@@ -140,6 +140,8 @@ def attribute_direction(loaded: LoadedModel, name: str) -> AttributeDirection:
     """Return the mean latent of the examples with an attribute, or of a class, minus that of the others."""
     require_continuous(loaded)
     names = list(loaded.attributes or loaded.classes)
+    if not names and loaded.missing_data_reason:
+        raise ValueError(loaded.missing_data_reason)
     if name not in names:
         raise errors.unknown_name("attribute" if loaded.attributes else "class", name[:40], names)
     index = names.index(name)
