@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from elbowroom.data import load_data
+from elbowroom.data import load_data, load_like
 
 from .table_files import WHOLE
 
@@ -104,3 +104,20 @@ def test_table_of_hugging_face_is_read_as_the_data_frame_of_it():
     data, own = load_data(hub, validation=0), load_data({"train": frame, "test": frame}, validation=0)
     assert data.protocol["columns"] == own.protocol["columns"]
     assert torch.equal(data.test.x, own.test.x)
+
+
+def test_columns_that_are_numbered_and_many_that_are_constant():
+    values = np.random.default_rng(0).integers(0, 256, (50, 30))
+    values[:, :9] = 0
+    with pytest.warns(UserWarning, match=r"nothing varies: '0' is 0, '1' is 0, .* '5' is 0 and 3 more$"):
+        data = load_data(pd.DataFrame(values), **WHOLE)
+    assert [column.name for column in data.columns] == [str(i) for i in range(9, 30)]
+    assert torch.equal(load_like(pd.DataFrame(values), data.protocol).train.x.isnan(), torch.zeros(50, 21).bool())
+
+
+def test_column_of_a_name_that_is_there_twice_is_refused():
+    frame = pd.DataFrame([[1.5, 2], [3, 4.5]], columns=["a", "a"])
+    with pytest.raises(
+        ValueError, match="the DataFrame has more than one column of one name: expected a name for each"
+    ):
+        load_data(frame, **WHOLE)

@@ -60,10 +60,15 @@ def frame_to_table(
         n_rows = len(next(iter(frame.values())))
         typed = {str(name): object_column(str(name), list_values(values)) for name, values in frame.items()}
     else:
-        table = nw.from_native(frame, eager_only=True)
+        try:
+            table = nw.from_native(frame, eager_only=True)
+        except nw.exceptions.DuplicateError as error:
+            raise ValueError(
+                f"{where} has more than one column of one name: expected a name for each; rename them"
+            ) from error
         n_rows = len(table)
-        names = [name for name in table.columns if not str(name).startswith(INDEX_PREFIX)]
-        typed = {str(name): series_column(table[name]) for name in names}
+        own = [series for series in table.iter_columns() if not str(series.name).startswith(INDEX_PREFIX)]
+        typed = {str(series.name): series_column(series) for series in own}
     if not n_rows:
         raise ValueError(f"{where} is empty: expected at least one row")
     other = {name: column for name, column in typed.items() if isinstance(column, str) and name not in dropped}

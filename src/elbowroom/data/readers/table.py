@@ -202,7 +202,9 @@ def describe_constants(constants: Mapping[str, table_encoding.Cell]) -> str:
     >>> describe_constants({"country": "UK", "fax": None})
     "'country' is UK, 'fax' is empty"
     """
-    return ", ".join(f"'{name}' is {'empty' if value is None else value}" for name, value in constants.items())
+    return table_encoding.format_names(
+        [f"'{name}' is {'empty' if value is None else value}" for name, value in constants.items()], "and"
+    )
 
 
 def find_label(

@@ -401,13 +401,13 @@ def format_value(number: float, column: Column) -> Cell:
     return round(number) if column.decimals == 0 else round(number, column.decimals)
 
 
-def format_names(names: Sequence[str]) -> str:
+def format_names(names: Sequence[str], conjunction: str = "or") -> str:
     """Format the first few of many names.
 
     >>> format_names("abcdefgh")
     'a, b, c, d, e, f or 2 more'
     """
-    return ", ".join(names[:6]) + (f" or {len(names) - 6} more" if len(names) > 6 else "")
+    return ", ".join(names[:6]) + (f" {conjunction} {len(names) - 6} more" if len(names) > 6 else "")
 
 
 def standardize_splits(
