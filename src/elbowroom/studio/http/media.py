@@ -81,24 +81,20 @@ def gif_response(x: Tensor) -> Response:
     return Response(buffer.getvalue(), media_type=GIF)
 
 
-def npz_response(name: str, caption: str = "", **arrays: Tensor | None) -> Response:
-    """Create an NPZ file of named arrays and their caption, without pickle; None leaves an array out."""
+def npz_response(name: str, **arrays: Tensor | str | None) -> Response:
+    """Create an NPZ file of named arrays, or texts, without pickle; None leaves an array out."""
     buffer = BytesIO()
-    present = {key: value.numpy() for key, value in arrays.items() if value is not None}
-    if caption:
-        present["caption"] = np.array(caption)
+    present = {key: np.asarray(value) for key, value in arrays.items() if value is not None}
     np.savez_compressed(buffer, allow_pickle=False, **present)
     headers = {"Content-Disposition": f'attachment; filename="{name}.npz"'}
     return Response(buffer.getvalue(), media_type=NPZ, headers=headers)
 
 
-def file_response(
-    output_format: str, name: str, images: Tensor, columns: int | None = None, caption: str = "", **arrays: Any
-) -> Response:
+def file_response(output_format: str, name: str, images: Tensor, columns: int | None = None, **arrays: Any) -> Response:
     """Create a file: ``png`` or ``gif`` of images (N, C, H, W), or ``npz`` of named arrays."""
     if output_format == "png":
         return png_response(images, columns)
-    return gif_response(images) if output_format == "gif" else npz_response(name, caption, **arrays)
+    return gif_response(images) if output_format == "gif" else npz_response(name, **arrays)
 
 
 def json_examples(x: Tensor) -> dict[str, Any]:
