@@ -96,7 +96,7 @@ def warn_of_absent_classes(raw: EncodedDataset, held_out: dict[str, AnySplit]) -
         warnings.warn(
             f"{raw.name}: no example of {', '.join(absent[:MAX_NAMED_CLASSES])}{more} is in {' or '.join(held_out)}: "
             "give more of them, or more to validation= and test=",
-            stacklevel=5,
+            stacklevel=6,
         )
 
 
