@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Integral
@@ -65,8 +66,11 @@ class ReadOptions:
 
     @property
     def record(self) -> dict[str, Any]:
-        """The options as JSON."""
-        return {field.name: to_json(getattr(self, field.name)) for field in fields(self)}
+        """The options as JSON, the kinds of columns as a flag has them."""
+        from elbowroom.data.readers.table_encoding import format_choices
+
+        kinds = {"columns": format_choices(self.columns)} if isinstance(self.columns, Mapping) else {}
+        return {field.name: to_json(getattr(self, field.name)) for field in fields(self)} | kinds
 
 
 @dataclass(frozen=True, kw_only=True)

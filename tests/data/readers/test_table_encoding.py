@@ -233,6 +233,8 @@ def test_categories_can_be_given_in_their_order(tmp_path):
     path = write_table(tmp_path / "t.csv", {"size": ["S", "L", "M", "S"], "x": [1.5, 2, 3, 4]})
     data = load_data(path, columns={"size": ["S", "M", "L", "XL"]}, **WHOLE)
     assert data.columns[0].categories == ("S", "M", "L", "XL")
+    assert data.protocol["arguments"]["columns"] == "size=S|M|L|XL"
+    assert load_data(path, columns="size=S|M|L|XL", **WHOLE).protocol == data.protocol
     assert data.train.x[:, 0].tolist() == [0, 2, 1, 0]
     assert load_data(path, **json.loads(json.dumps(data.protocol["arguments"]))).protocol == data.protocol
     with pytest.raises(ValueError, match=r"line 3 of .* has the unknown category 'L' in the column 'size'"):

@@ -188,14 +188,11 @@ def parse_column_kinds(columns: Any) -> dict[str, str]:
     Raises:
         ValueError: a kind that there is not.
 
-    >>> parse_column_kinds({"size": ["S", "M", "L"]}), parse_categories({"size": ["S", "M", "L"]})
-    ({'size': 'category'}, {'size': ('S', 'M', 'L')})
+    >>> parse_column_kinds({"size": ["S", "M", "L"]}), parse_column_kinds("size=S|M|L,id=drop")
+    ({'size': 'category'}, {'size': 'category', 'id': 'drop'})
     """
-    if columns is not None and not isinstance(columns, str | Mapping):
-        return {}
-    if isinstance(columns, str):
-        columns = dict(pair.rpartition("=")[::2] for pair in columns.split(","))
-    kinds = {str(name).strip(): _kind(kind) for name, kind in columns.items()} if columns else {}
+    choices = _parse_choices(columns)
+    kinds = {name: choice if isinstance(choice, str) else "category" for name, choice in choices.items()}
     for name, kind in kinds.items():
         if kind not in get_args(ColumnChoice) or not name:
             *others, last = [f"NAME={choice}" for choice in get_args(ColumnChoice)]
@@ -203,14 +200,40 @@ def parse_column_kinds(columns: Any) -> dict[str, str]:
     return kinds
 
 
-def _kind(choice: Any) -> str:
-    return "category" if isinstance(choice, list | tuple) else str(choice).strip()
-
-
 def parse_categories(columns: Any) -> dict[str, tuple[str, ...]]:
-    """Return the categories of columns that are given by name, as ``{"size": ["S", "M", "L"]}`` for ``columns=``."""
-    given = columns.items() if isinstance(columns, Mapping) else ()
-    return {str(name).strip(): tuple(map(str, names)) for name, names in given if isinstance(names, list | tuple)}
+    """Return the categories of columns that are given by name: ``{"size": ["S", "M", "L"]}`` or ``"size=S|M|L"``.
+
+    >>> parse_categories("size=S|M|L,id=drop")
+    {'size': ('S', 'M', 'L')}
+    """
+    return {name: choice for name, choice in _parse_choices(columns).items() if isinstance(choice, tuple)}
+
+
+def format_choices(choices: Mapping[str, Any]) -> str | Mapping[str, Any]:
+    """Return the kinds or categories of columns as ``columns=`` takes them in one text, where their names allow it.
+
+    >>> format_choices({"size": ("S", "M", "L"), "id": "drop"}), format_choices({"a,b": "drop"})
+    ('size=S|M|L,id=drop', {'a,b': 'drop'})
+    """
+    text = ",".join(
+        f"{name}={choice if isinstance(choice, str) else '|'.join(map(str, choice))}"
+        for name, choice in choices.items()
+    )
+    given = {str(name): choice if isinstance(choice, str) else tuple(choice) for name, choice in choices.items()}
+    return text if _parse_choices(text) == given else choices
+
+
+def _parse_choices(columns: Any) -> dict[str, str | tuple[str, ...]]:
+    """Return what is given of each column: a kind, or the categories."""
+    if isinstance(columns, str):
+        pairs = [pair.rpartition("=")[::2] for pair in columns.split(",")]
+        columns = {name: kind.split("|") if "|" in kind else kind for name, kind in pairs}
+    if not isinstance(columns, Mapping):
+        return {}
+    return {
+        str(name).strip(): choice.strip() if isinstance(choice, str) else tuple(map(str, choice))
+        for name, choice in columns.items()
+    }
 
 
 def drop_hint(name: str) -> str:
