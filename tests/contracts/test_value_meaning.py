@@ -120,10 +120,15 @@ def test_a_split_given_beside_the_source_is_encoded_alike(tmp_path, train):
     assert data.test.first(3).x.max() == pytest.approx(5 / 4095)
 
 
-def test_splits_of_different_scales_are_refused():
+def test_splits_of_different_scales_are_brought_to_one_or_refused():
     x = MEANINGS["pixels"].values
     with pytest.raises(ValueError, match="one split holds values from 0 to 1 and another from 0 to 255"):
-        load_data(x, validation=x[:9] / 255)
+        load_data(x, validation=np.minimum(x[:9], 1))
+    divided = (x / 255).astype(np.float32)
+    for train, validation in ((x, divided[:9]), (divided, x[:9])):  # both on the scale of divided pixels
+        data = load_data(train, validation=validation)
+        assert np.allclose(data.train.first(N).x[:, 0], divided)
+        assert np.allclose(data.validation.first(9).x[:, 0], divided[:9])
     assert load_data(x, validation=np.minimum(x[:9], 1), value_range=(0, 255)).validation.x.max() == 1
 
 

@@ -65,6 +65,8 @@ def encode_splits(raw: RawDataset, existing: Mapping[str, RawSplit], config: Dat
     to_encode = [train, *(split for split in (raw.validation, raw.test, *existing.values()) if can_encode(split))]
     coding, record, inferred = resolve_coding(raw, to_encode, config)
     found = merge_summaries(split.summary for split in to_encode)
+    # floats up to 1 beside bytes are not scaled
+    found = replace(found, is_float=any(split.summary.is_float and split.summary.high > 1 for split in to_encode))
     layout = raw.layout if config.layout == "auto" else config.layout
     if line := describe_surprise(found, coding, layout, config.value_range):
         warnings.warn(f"{raw.name}: {line}", stacklevel=4)
@@ -74,7 +76,9 @@ def encode_splits(raw: RawDataset, existing: Mapping[str, RawSplit], config: Dat
         where = f"{name} in {raw.source or raw.name}" if is_own else f"{name}="
         others[name] = encode_alike(where, split, coding, train)
     description = "; ".join(describe_coding(found, coding, raw.layout))
-    return EncodedSplits(to_encoded(raw, train.encode(coding)), others, record, inferred, description)
+    return EncodedSplits(
+        to_encoded(raw, train.encode(coding.suited_to(train.summary))), others, record, inferred, description
+    )
 
 
 def can_encode(split: RawSplit | None) -> TypeGuard[UncodedSplit]:
@@ -136,7 +140,7 @@ def encode_alike(where: str, split: RawSplit, coding: ValueCoding, train: Uncode
         stored = split.summary.shape
         if len(stored) != len(train.summary.shape) or coding.shape_of(stored) != expected:
             coding = replace(coding, layout=resolve_layout(stored, "auto", split.summary.is_bytes))
-        encoded = split.encode(coding)
+        encoded = split.encode(coding.suited_to(split.summary))
     if encoded.shape != expected:
         raise ValueError(
             f"the examples of {where} have shape {encoded.shape} and those of train {expected}: expected the same; "

@@ -129,6 +129,11 @@ class ValueCoding:
         shape = arrange(np.empty((1, *stored), np.uint8), self.layout).shape[1:]
         return shape if self.color is None else (CHANNELS[self.color], *shape[1:])
 
+    def suited_to(self, found: ValueSummary) -> ValueCoding:
+        """Return the coding for one of several splits: floats that are between 0 and 1 already are not scaled again."""
+        is_scaled = self.value_range is not None and is_scaled_already(found, self.value_range)
+        return replace(self, kind="numbers", value_range=None) if is_scaled else self
+
     @property
     def has_pixels(self) -> bool:
         """Whether the values are stored as bytes that stand for value / 255."""
@@ -249,8 +254,8 @@ def storage_kind(found: ValueSummary, value_range: ValueRange) -> ValueKind:
 
 
 def refuse_different_scales(summaries: Sequence[ValueSummary]) -> None:
-    """Refuse splits of which one holds bits, or numbers up to 1, and another pixels."""
-    if any(0 < one.high <= 1 for one in summaries):
+    """Refuse splits of which one holds bits and another pixels; floats up to 1 are on the scale of divided pixels."""
+    if any(0 < one.high <= 1 and not one.is_float for one in summaries):
         high = max(BYTE_RANGE[1], *(one.high for one in summaries))
         raise ValueError(
             f"one split holds values from 0 to 1 and another from 0 to {high:g}: bring them to one scale, or give "
