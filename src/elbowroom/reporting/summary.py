@@ -62,9 +62,10 @@ def summary_sentence(view: RunView) -> str:
 
 
 def metric_tiles(run: Run) -> list[Tile]:
-    """Return the last metrics of the test split; of the validation or training split where there is none."""
+    """Return the metrics of the test split at the step of the run's weights; of another split where it has none."""
+    last_step = run.weights_step
     for split in ("test", "validation", "train"):
-        if rows := run.metrics(split):
+        if rows := [row for row in run.metrics(split) if row["step"] <= last_step]:
             row = rows[-1]
             names = [name for name in TILE_TITLES if name in row and not (name == "loss" and "elbo" in row)]
             protocol = f"mean over {row['examples']:,} {split} examples, epoch {row['epoch']}"
