@@ -12,12 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from elbowroom.data.file_io import io_errors
-from elbowroom.data.readers.data_frame import frame_to_table
+from elbowroom.data.readers.data_frame import INDEX_PREFIX, frame_to_table
 from elbowroom.data.readers.table_encoding import RawTable
 from elbowroom.data.splits.batching import X_KEYS, Y_KEYS
 
-PANDAS_INDEX_PREFIX = "__index_level_"
-"""Beginning of the name under which pandas writes its index as a column."""
 DescribeRow = Callable[[int], str]
 """Function from the index of a row to its name in an error message."""
 
@@ -29,7 +27,7 @@ def select_columns(schema: Any, where: object) -> tuple[list[str], str | None]:
         ValueError: no columns for examples, several of images or lists, or one of another kind among numbers.
     """
     label = next((name for name in Y_KEYS if name in schema.names), None)
-    names = [name for name in schema.names if name != label and not name.startswith(PANDAS_INDEX_PREFIX)]
+    names = [name for name in schema.names if name != label and not name.startswith(INDEX_PREFIX)]
     kinds = {name: content_kind(schema.field(name).type) for name in names}
     for kind in ("image", "list"):
         matching = [name for name in kinds if kinds[name] == kind]
