@@ -75,10 +75,11 @@ def test_labels_of_latents_are_as_typed_and_the_grid_is_not_mostly_background(tm
         assert (sheet == 255).all(-1).mean() < 0.5
 
 
-def test_curves_of_few_points_show_them_all(run):
+def test_curves_of_few_points_show_them_all(tmp_path):
     from elbowroom.plotting import plot_curves
 
-    figure = plot_curves(er.Run(run))
+    model, objective = er.recipes.vae((1, 8, 8), latent=2, hidden=(8,))
+    figure = plot_curves(er.fit(model, objective, "digits", steps=6, out=tmp_path / "run", device="cpu"))
     for axes in figure.axes:
         low, high = axes.get_ylim()
         for line in axes.get_lines():

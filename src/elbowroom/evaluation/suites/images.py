@@ -122,8 +122,8 @@ def _set_metrics(real: Tensor, images: Tensor, how: str) -> dict[str, Metric]:
 
 
 def _sample_means(model: GenerativeModel, batch: Batch) -> Tensor:
-    """Return the mean of p(x|z) for as many latents from the prior; a conditional model takes the labels of a batch."""
-    return model.sample(len(batch.x), model.as_condition(batch.y), draw=False)
+    """Return as many samples, means of p(x|z) as they are for images; a conditional model takes the batch's labels."""
+    return model.sample(len(batch.x), model.as_condition(batch.y))
 
 
 def _extract_features(

@@ -86,4 +86,4 @@ class SampleImages(Callback):
             c = model.as_condition(y)
             n, c = (self.n**2, None) if c is None else (len(c) * self.n, c.repeat_interleave(self.n, 0))
             title = captions.output_caption(False, captions.FROM_PRIOR, when)
-            sample_grid(model.sample(n, c, draw=False), title).convert(mode).save(folder / f"samples-{suffix}")
+            sample_grid(model.sample(n, c), title).convert(mode).save(folder / f"samples-{suffix}")
