@@ -36,13 +36,13 @@ def forget_loss(run):
 def test_averaged_custom_loss(digits, tmp_path):
     run = train(digits, tmp_path / "run", VAEModule(), er.Loss(averaged_loss, reduction="mean"))
     # The gradients of the loss are in the metrics.
-    assert get_finding(examine(run), "reconstruction averaged").severity == "fault"
-    assert "a model that no recipe made" in examine(run).skip_reasons["posterior collapse"]
+    assert get_finding(examine(run.path), "reconstruction averaged").severity == "fault"
+    assert "a model that no recipe made" in examine(run.path).skip_reasons["posterior collapse"]
     assert [row["title"] for row in events(run, "finding")] == ["reconstruction averaged", "posterior collapse"]
     forget_loss(run)
     # Without them it looks averaged; with the module it is certain.
-    assert get_finding(examine(run), "reconstruction averaged").severity == "warning"
-    assert "the first loss is 0." in get_finding(examine(run), "reconstruction averaged").evidence
+    assert get_finding(examine(run.path), "reconstruction averaged").severity == "warning"
+    assert "the first loss is 0." in get_finding(examine(run.path), "reconstruction averaged").evidence
     findings = examine(run, model=VAEModule())
     assert get_finding(findings, "reconstruction averaged").severity == "fault"
     assert "the loss as cross-entropy" in get_finding(findings, "reconstruction averaged").evidence
