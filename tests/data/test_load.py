@@ -191,6 +191,17 @@ def test_other_images_are_loaded_like_the_first(tmp_path):
     assert load_like(tmp_path / "others.zip", protocol, resize=5, test=0.5).shape == (3, 5, 5)
 
 
+@pytest.mark.parametrize("asked", [{}, {"validation": 0, "test": 0}])
+def test_splits_that_nobody_dropped_are_named_where_one_is_read(tmp_path, recwarn, asked):
+    np.savez(tmp_path / "own.npz", x_train=noise(0, (9, 8, 8)), x_test=noise(1, (4, 8, 8)))
+    data = load_like(tmp_path / "own.npz", load_data("digits").protocol, **asked)
+    assert len(data.train) == 9
+    assert data.protocol["dropped"] == {"test": 4}
+    said = [str(warning.message) for warning in recwarn if "splits of its own" in str(warning.message)]
+    words = "own has splits of its own, of which train is read and test left out: give another split by itself"
+    assert [line[: len(words)] for line in said] == ([] if asked else [words])
+
+
 # the files that a source passes through
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,7 @@ from elbowroom.data.encode_splits import encode_splits
 from elbowroom.data.options import DataConfig, ReadOptions
 from elbowroom.data.partition import partition, plan_partition, resolve_stratified
 from elbowroom.data.preprocess import augment_train, binarize_splits, dequantize_splits
-from elbowroom.data.raw import AnySplit, EncodedDataset, RawDataset
+from elbowroom.data.raw import AnySplit, EncodedDataset, RawDataset, RawSplit
 from elbowroom.data.readers.registry import read_path
 from elbowroom.data.readers.table import standardize_table
 from elbowroom.data.readers.table_cells import SourceCells, TableSource
@@ -216,6 +217,7 @@ def load_data(source: Any, config: DataConfig) -> Data:
         return source
     raw = read_source(source, config)
     existing, amounts = plan_partition(raw, config.validation, config.test)
+    dropped = find_dropped_splits(raw, existing)
     given = [name for name, split in existing.items() if split is not getattr(raw, name)]
     resolved = {name: "given" if name in given else amounts.get(name) for name in ("validation", "test")}
     encoded = encode_splits(raw, existing, config)
@@ -243,6 +245,8 @@ def load_data(source: Any, config: DataConfig) -> Data:
             descriptions.append(description)
     data = build_data(raw, splits, config.record | resolved, None if given else raw.source, descriptions)
     data.protocol["inferred"] = inferred
+    if dropped:
+        data.protocol["dropped"] = dropped
     data.row_names = {name: raw.row_names for name in data.splits if raw.row_names and name not in given}
     return data
 
@@ -264,7 +268,26 @@ def load_like(source: Any, protocol: Mapping[str, Any], **overrides: Any) -> Dat
     True
     """
     arguments = coding_arguments(source, protocol)
-    return align_classes(load_data(source, **{"validation": 0, "test": 0, **arguments, **overrides}), protocol)
+    data = load_data(source, **{"validation": 0, "test": 0, **arguments, **overrides})
+    warn_of_dropped_splits(data, {"validation", "test"} - overrides.keys())
+    return align_classes(data, protocol)
+
+
+def find_dropped_splits(raw: RawDataset, kept: Collection[str]) -> dict[str, int | None]:
+    """Return the numbers of examples of the splits that come with a source and are not among those that are kept."""
+    own = {"validation": raw.validation, "test": raw.test}
+    return {name: count_examples(split) for name, split in own.items() if split is not None and name not in kept}
+
+
+def warn_of_dropped_splits(data: Data, names: Collection[str]) -> None:
+    """Warn of splits of a source that are left out where nobody asked for it."""
+    dropped = [name for name in data.protocol.get("dropped", {}) if name in names]
+    if dropped:
+        warnings.warn(
+            f"{data.name} has splits of its own, of which train is read and {' and '.join(dropped)} left out: give "
+            "another split by itself, such as the folder or file that holds it",
+            stacklevel=4,
+        )
 
 
 def load_coded(source: Any, protocol: Mapping[str, Any] | None) -> Data:
@@ -355,6 +378,6 @@ def read_source(source: Any, options: ReadOptions) -> RawDataset:
     return read_object(source, options)
 
 
-def count_examples(split: AnySplit) -> int | None:
+def count_examples(split: RawSplit) -> int | None:
     """Return the number of examples, or None where only a pass through a stream would tell."""
     return split.known_length if isinstance(split, LoaderSplit) else len(split)
