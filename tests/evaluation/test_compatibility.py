@@ -1,0 +1,53 @@
+"""Data that does not suit a likelihood: the refusal names what brings it in."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import elbowroom as er
+from elbowroom.evaluation import check_compatible
+
+UNIT = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)
+
+
+def check(x, likelihood="bernoulli", **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        data = er.load_data(x, **options)
+    model, _ = er.recipes.vae(data.shape, latent=2, hidden=(4,), likelihood=likelihood)
+    check_compatible(model, data)
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "advised"),
+    [
+        (2 * UNIT - 1, {}, (-1, 1)),
+        (100 * UNIT, {}, (0, 255)),
+        (255 * UNIT, {"value_range": "as-is"}, (0, 255)),
+        (4000 * UNIT - 1000, {}, (-1000, 3000)),
+        (100 * UNIT[:, 0], {}, (0, 255)),
+    ],
+)
+def test_the_refusal_names_the_range_that_brings_the_values_in(x, options, advised):
+    with pytest.raises(
+        ValueError, match=r"outside \[0, 1\], the range of Bernoulli: load it with value_range="
+    ) as error:
+        check(x, **options)
+    low, high = advised
+    assert f"--value-range={low:g},{high:g}, which brings it to [0, 1]" in str(error.value)
+    assert ("or standardise it" in str(error.value)) == (x.ndim == 2)
+    check(x, value_range=advised)
+
+
+@pytest.mark.parametrize("x", [1000 * UNIT, UNIT[:, 0] * 500 - 100, UNIT / 100])
+def test_numbers_far_from_a_scale_of_one_are_said(x):
+    data = er.load_data(x, value_range="as-is")
+    model, _ = er.recipes.vae(data.shape, latent=2, hidden=(4,), likelihood="gaussian")
+    with pytest.warns(UserWarning, match="far from a scale of 1, and training may learn no more than their mean"):
+        check_compatible(model, data)
+
+
+@pytest.mark.parametrize("x", [UNIT, 2 * UNIT - 1, UNIT[:, 0] * 5])
+def test_nothing_is_said_of_numbers_on_that_scale(x):
+    check_compatible(er.recipes.vae(er.load_data(x).shape, latent=2, likelihood="gaussian")[0], er.load_data(x))
