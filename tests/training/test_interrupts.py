@@ -31,7 +31,7 @@ TRAIN = [
     "--device",
     "cpu",
 ]
-TRAIN += ["--average", "0.9", "--schedule", "cosine", "--kl-warmup", "0.5", "--no-report"]
+TRAIN += ["--average", "0.9", "--schedule", "cosine", "--kl-warmup", "0.5", "--no-report", "--no-progress"]
 
 
 def train_whole(path, length, killed, monkeypatch):
@@ -150,8 +150,8 @@ def test_a_full_disk_stops_with_a_message_and_a_whole_checkpoint(tmp_path):
 
     path = tmp_path / "run"
     # Without moments the first checkpoint is small; Adam's make the next one three times as large.
-    arguments = ["train", "vae", "--latent", "2", "--hidden", "64", "--device", "cpu", "--epochs", "3", "--out", path]
-    process = start_cli(*arguments, preexec_fn=small_disk)
+    arguments = ["train", "vae", "--latent", "2", "--hidden", "64", "--device", "cpu", "--epochs", "3"]
+    process = start_cli(*arguments, "--quiet", "--out", path, preexec_fn=small_disk)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2, (out, err)
     assert f"cannot write to {path} (File too large)" in err
