@@ -84,6 +84,13 @@ def test_the_label_comes_along_as_given_or_by_its_shares(conditional, label, sha
         assert share == pytest.approx(shares.get(name, 0.0), abs=0.1 if label is None else 0)
 
 
+def test_a_label_that_the_model_does_not_draw_is_named(people, capsys):
+    run = train("vae", people, people.parent / "unlabeled", "--label", "left")
+    rows = read_rows(sample(run, "made.csv", "-n", "20"))
+    assert "left" not in rows[0]
+    assert "without the label 'left', which this model does not draw" in capsys.readouterr().out
+
+
 def test_pictures_are_means_unless_draws_are_asked_for(tmp_path, capsys):
     model, objective = er.recipes.vae((1, 8, 8), latent=2, hidden=(16,))
     run = er.fit(model, objective, "digits", steps=2, out=tmp_path / "run", device="cpu").path

@@ -151,10 +151,14 @@ def _save_sampled_rows(
     """Write sampled rows: with the label where the model knows it, and drawn ones with as many gaps as the data has."""
     from elbowroom.data import draw_missing
     from elbowroom.noise import seeded_rng
+    from elbowroom.plotting import captions
 
     if "columns" in record and is_drawn:
         with seeded_rng(seed):
             x = draw_missing(x, record)
+    label = record.get("table", {}).get("label")
+    if label is not None and c is None:
+        caption = captions.join_caption(caption, f"without the label '{label}', which this model does not draw")
     output_files.save_rows(path, x, record, caption, y=c)
 
 
