@@ -1,5 +1,6 @@
 """The same numbers mean the same in every source: a table of sources and meanings, with the right value of each."""
 
+import re
 import warnings
 
 import numpy as np
@@ -118,6 +119,20 @@ def test_a_split_given_beside_the_source_is_encoded_alike(tmp_path, train):
     )
     assert data.validation.first(N).x.max() == pytest.approx(900 / 4095)
     assert data.test.first(3).x.max() == pytest.approx(5 / 4095)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "given", "words"),
+    [
+        (4095, 255, "bytes reach at most 6% of a range to 4095; if they are such images with fewer levels, give"),
+        (255, 1, "values from 0 to 1 of a range to 255 are nearly black; if they are bits, give"),
+    ],
+)
+def test_images_that_stay_dark_by_the_range_of_a_record_are_said(recorded, given, words):
+    deep = load_data(np.full((9, 6, 4), recorded, np.uint16) * np.arange(9)[:, None, None].clip(0, 1).astype(np.uint16))
+    others = np.full((5, 6, 4), given, np.uint8) * np.arange(5)[:, None, None].clip(0, 1).astype(np.uint8)
+    with pytest.warns(UserWarning, match=re.escape(words)):
+        assert load_like(others, deep.protocol).train.first(5).x.max() == pytest.approx(given / recorded)
 
 
 def test_splits_of_different_scales_are_brought_to_one_or_refused():

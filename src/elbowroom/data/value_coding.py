@@ -299,6 +299,11 @@ def describe_surprise(
             f"values from 0 to {found.high:g} of a range to {value_range[1]:g} are nearly black; "
             "if they are bits, give value_range=(0, 1)"
         )
+    elif found.is_bytes and isinstance(value_range, tuple) and value_range[1] > BYTE_RANGE[1]:
+        lines.append(
+            f"bytes reach at most {BYTE_RANGE[1] / value_range[1]:.0%} of a range to {value_range[1]:g}; "
+            "if they are such images with fewer levels, give value_range=(0, 255)"
+        )
     if value_range is None and found.is_float and coding.value_range == BYTE_RANGE:
         lines.append("floats from 0 to 255 divided by 255 (value_range='as-is' leaves them)")
     return "; ".join(lines)
