@@ -75,3 +75,15 @@ def test_other_decoders_have_no_components(digits, tmp_path):
     run = er.fit(model, objective, digits, steps=2, out=tmp_path / "run", watch=(), report=False, device="cpu")
     with pytest.raises(ValueError, match="not affine, so it has no components: train autoencoder --linear"):
         components(RunView(run, digits))
+
+
+@pytest.mark.report
+@pytest.mark.parametrize("is_linear", [True, False])
+def test_only_the_report_of_a_linear_autoencoder_has_components(is_linear, digits, tmp_path):
+    arguments = {"linear": True} if is_linear else {"hidden": (8,)}
+    model, objective = er.recipes.autoencoder(digits.shape, latent=2, **arguments)
+    run = er.fit(model, objective, digits, steps=5, out=tmp_path / "run", watch=(), device="cpu")
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert ("Subspace angles" in page) is is_linear
+    assert ("Components" in page) is is_linear
+    assert "not affine" not in page

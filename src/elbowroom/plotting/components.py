@@ -17,9 +17,9 @@ MAX_COMPONENTS = 10
 @register_figure(
     "components",
     "components of a linear autoencoder beside those of PCA",
-    "Reconstructions",
+    "Components",
     "data, a linear autoencoder",
-    section="reconstructions",
+    is_special=True,
 )
 def components_figure(view: RunView, n: int = MAX_COMPONENTS) -> FigureSpec:
     """Return the first n principal axes of an affine decoder's span above those of PCA.
@@ -44,9 +44,9 @@ def components_figure(view: RunView, n: int = MAX_COMPONENTS) -> FigureSpec:
 @register_figure(
     "component-angles",
     "angles between the span of a linear autoencoder and that of PCA",
-    "Reconstructions",
+    "Subspace angles",
     "data, a linear autoencoder",
-    section="reconstructions",
+    is_special=True,
 )
 def component_angles_figure(view: RunView) -> FigureSpec:
     """Return the principal angles between an affine decoder's span and that of PCA.

@@ -31,6 +31,7 @@ class Plot:
         section_title: the heading of its section in a report.
         needs: what a run must have for it.
         section: the section, as the fragment of an address; its kind by default.
+        is_special: whether few models have it, so that the report of another says nothing of it.
     """
 
     build_spec: Callable[[RunView], FigureSpec]
@@ -39,6 +40,7 @@ class Plot:
     section_title: str
     needs: str = ""
     section: str = ""
+    is_special: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "section", self.section or self.kind)

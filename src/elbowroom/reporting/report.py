@@ -90,7 +90,9 @@ def render_report(view: RunView) -> str:
     plots: dict[str, list[Plot]] = {}
     for plot in PLOTS.values():
         plots.setdefault(plot.section, []).append(plot)
-    sections = [_build_section(view, group, marks, data) for group in plots.values()]
+    special = {name for name, group in plots.items() if all(plot.is_special for plot in group)}
+    built = [_build_section(view, group, marks, data) for group in plots.values()]
+    sections = [section for section in built if not (section.missing_reason and section.name in special)]
     return render_page(
         "report",
         summary.run_title(run),
