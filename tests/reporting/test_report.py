@@ -96,7 +96,8 @@ def test_a_module_of_your_own_has_its_curves_and_its_facts(digits, tmp_path):
     loss = er.Loss(lambda output, x: ((output - x) ** 2).sum())
     run = er.fit(module, loss, digits, steps=3, out=tmp_path / "run", device="cpu")
     page = read_report(run, digits, module)
-    assert "Sequential is a module of your own: what it draws is for you to show." in page.words
+    assert "Sequential is a module of your own that does not return (reconstruction, mu, logvar)" in page.words
+    assert "latents, KL per dimension" in page.words
     assert "The model was composed in Python, by no recipe: no command makes it again." in page.words
     assert f"{run.metrics('test')[-1]['loss']:.2f}" in page.words
 

@@ -21,8 +21,8 @@ def doctor(run: str, strict: bool, as_json: bool) -> None:
     else:
         listing.console().print(findings.table() if findings else "[bold]nothing found[/]")
         click.echo(f"\nlooked for      {', '.join(findings.performed_names)}")
-        for name, why in findings.skip_reasons.items():
-            click.echo(f"not looked for  {name}: {why}")
+        for reason, names in findings.names_by_skip_reason.items():
+            click.echo(f"not looked for  {', '.join(names)}: {reason}")
     if strict and any(finding.severity != "note" for finding in findings):
         raise click.exceptions.Exit(1)
 

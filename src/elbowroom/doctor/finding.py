@@ -72,6 +72,18 @@ class Findings(list[Finding]):
         warn_renamed("Findings.unexamined", "Findings.skip_reasons")
         return self.skip_reasons
 
+    @property
+    def names_by_skip_reason(self) -> dict[str, list[str]]:
+        """The names of the diagnoses that did not run, by the reason that they share.
+
+        >>> Findings([], [], {"ids": "no table", "constants": "no table"}).names_by_skip_reason
+        {'no table': ['ids', 'constants']}
+        """
+        grouped: dict[str, list[str]] = {}
+        for name, reason in self.skip_reasons.items():
+            grouped.setdefault(reason, []).append(name)
+        return grouped
+
     def table(self) -> Table:
         """Return the findings as a table for the terminal: severity, then title, evidence, consequence and advice."""
         from rich.table import Table

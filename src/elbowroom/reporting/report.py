@@ -134,9 +134,14 @@ def _merge_missing(sections: list[ReportSection]) -> list[ReportSection]:
     for section in sections:
         groups.setdefault(section.missing_reason or section.name, []).append(section)
     return [
-        first._replace(title=", ".join([first.title, *(s.title[0].lower() + s.title[1:] for s in others)]))
+        first._replace(title=", ".join([first.title, *(_lower_first(s.title) for s in others)]))
         for first, *others in groups.values()
     ]
+
+
+def _lower_first(title: str) -> str:
+    """Return a title within a sentence; acronyms stay as they are."""
+    return title if title[:2].isupper() else title[0].lower() + title[1:]
 
 
 def _find_problems(view: RunView) -> dict[str, Any]:
@@ -151,7 +156,7 @@ def _find_problems(view: RunView) -> dict[str, Any]:
 def _examination_protocol(findings: Findings) -> str:
     names = findings.performed_names
     protocol = f"{format_count(len(names), 'problem')} looked for: {', '.join(names)}."
-    skipped = "; ".join(f"{name} ({reason})" for name, reason in findings.skip_reasons.items())
+    skipped = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in findings.names_by_skip_reason.items())
     return protocol + (f" Not examined: {skipped}." if skipped else "")
 
 
