@@ -14,6 +14,18 @@ from elbowroom.runs.settings import find_differing_settings, find_distinguishing
 from tests.comparing.helpers import QUICK, find_group, read_rows
 
 
+def test_metrics_are_of_the_weights_that_a_run_ends_with(tmp_path):
+    data = er.load_data("digits")
+    few = er.load_data((data.train.x[:64], data.train.y[:64]), validation=data.validation.x, test=data.test.x)
+    recipe = er.recipes.vae(data.shape, latent=2)
+    settings = {"epochs": 60, "lr": 0.03, "validate_every": 1, "max_overhead": 1, "final_weights": "best"}
+    run = er.fit(*recipe, few, out=tmp_path / "run", device="cpu", **settings)
+    best, rows = run.record["weights"]["step"], run.metrics("test")
+    assert best < rows[-1]["step"]  # it has learned the few by heart
+    (group,) = compare(tmp_path / "run", data=few).groups
+    assert group.metrics["elbo"].mean == [row["elbo"] for row in rows if row["step"] <= best][-1] != rows[-1]["elbo"]
+
+
 def test_means_and_deviations_are_those_of_the_runs_own_rows(swept):
     found = compare(swept)
     for latent in (2, 3):

@@ -38,6 +38,15 @@ def test_few_examples_are_trained_until_validation_has_turned(digits, settings, 
     assert (planned.text is None) == (epochs != 100 and epochs != 334)
 
 
+@pytest.mark.parametrize(("examples", "length"), [(60, {}), (60, {"epochs": 3}), (200, {}), (200, {"epochs": 3})])
+def test_a_batch_size_that_nobody_asked_for_is_said_where_it_is_not_the_usual_one(digits, examples, length):
+    data = er.load_data((digits.train.x[:examples], digits.train.y[:examples]), validation=0, test=0)
+    text = plan(data, batch_size=None, **length).text or ""
+    said = "each batch has all 60 training examples, as there are fewer than 128"
+    assert (said in text) == (examples == 60)
+    assert plan(data, batch_size=30, epochs=3).text is None
+
+
 @pytest.mark.parametrize("callback", [er.EarlyStopping(3), er.LRSchedule("cosine"), er.Warmup(0.5)])
 def test_callbacks_that_need_the_length_have_it(digits, callback):
     assert plan(digits, callback).callbacks == []
@@ -65,7 +74,7 @@ def test_it_ends_with_the_best_weights_and_says_so_on_record(overfit):
     best = min(losses, key=losses.get)
     assert overfit.metrics()[-1]["reason"] == "no better validation loss for 34 epochs"
     assert overfit.record["weights"] == overfit.record["weights"] | {"kind": "best", "epoch": best}
-    assert training["plan"].startswith("167 epochs are planned, 1,002 steps, as there are only 6 batches of training")
+    assert training["plan"].startswith("167 epochs are planned, 1,002 steps, as an epoch has only 6 steps; ")
     assert "--epochs 167 " in (line := repeat_command(overfit.record).line)
     assert line.endswith("--patience 34")
 

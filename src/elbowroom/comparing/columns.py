@@ -74,11 +74,11 @@ def seed_mean(values: Sequence[float | None]) -> SeedMean | None:
     return SeedMean(mean, math.sqrt(variance), len(present))
 
 
-def _last_value(name: str) -> Callable[[Entry, str], float | None]:
-    """Return a function that reads a value from a run's last row of the compared split."""
+def _final_value(name: str) -> Callable[[Entry, str], float | None]:
+    """Return a function that reads a value of the compared split at the step of a run's weights."""
 
     def read(entry: Entry, split: str) -> float | None:
-        rows = [row for row in entry.split_rows(split) if name in row]
+        rows = [row for row in entry.rows_until_weights(split) if name in row]
         return float(rows[-1][name]) if rows else entry.precomputed_metrics.get(name)
 
     return read
@@ -139,10 +139,10 @@ def _nats_column(
 
 #: The columns in their order.
 COLUMNS = (
-    _nats_column("elbo", "ELBO", _last_value("elbo"), "higher", MATCH_LIKELIHOOD),
-    _nats_column("loss", "loss", _last_value("loss"), "lower", MATCH_OBJECTIVE),
-    _nats_column("reconstruction", "reconstruction", _last_value("reconstruction"), "lower", MATCH_LIKELIHOOD),
-    _nats_column("kl", "KL", _last_value("kl"), "", MATCH_LIKELIHOOD),
+    _nats_column("elbo", "ELBO", _final_value("elbo"), "higher", MATCH_LIKELIHOOD),
+    _nats_column("loss", "loss", _final_value("loss"), "lower", MATCH_OBJECTIVE),
+    _nats_column("reconstruction", "reconstruction", _final_value("reconstruction"), "lower", MATCH_LIKELIHOOD),
+    _nats_column("kl", "KL", _final_value("kl"), "", MATCH_LIKELIHOOD),
     MetricColumn(
         "squared_error", "squared error", "judged", "per dimension", Entry.squared_error, "lower", 4, MATCH_DATA
     ),

@@ -86,6 +86,12 @@ class Entry:
         """Return the rows of a split."""
         return self.view.split_rows(split) if self.view and self.run else []
 
+    def rows_until_weights(self, split: str) -> list[MetricsRow]:
+        """Return the rows of a split up to the step that the run's weights are of, which may be its best ones."""
+        rows = self.split_rows(split)
+        last_step = self.run.weights_step if self.run and rows else 0
+        return [row for row in rows if row["step"] <= last_step]
+
     @cached_property
     def evaluations(self) -> list[KeptEvaluation]:
         """What ``evaluate`` measured of the model as it is now, the newest first."""

@@ -11,7 +11,7 @@ from torch import nn
 from elbowroom.data import Data
 from elbowroom.formatting import format_count
 from elbowroom.objectives import Term
-from elbowroom.runs.settings import TrainConfig
+from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 from elbowroom.training.callback import Callback
 from elbowroom.training.callbacks.kl import Warmup
 from elbowroom.training.callbacks.optimization import LRSchedule
@@ -51,14 +51,16 @@ def plan_training(
     watched, early stopping ends that, and the training ends with the best weights. There is none of it where the loss
     is not that of one player, which need not fall, or where a callback of the user's needs the whole length.
     """
+    batches = _describe_batches(data, config)
     if config.epochs or config.steps:
-        return Plan(config.epochs, [], None)
+        return Plan(config.epochs, [], batches)
     per_epoch = data.train.steps(config.batch_size or default_batch_size(data))
     epochs = max(DEFAULT_EPOCHS, math.ceil(MIN_DEFAULT_STEPS / per_epoch))
     if epochs == DEFAULT_EPOCHS:
-        return Plan(epochs, [], None)
+        return Plan(epochs, [], batches)
     steps = format_count(epochs * per_epoch, "step")
-    text = f"{epochs:,} epochs are planned, {steps}, as there are only {per_epoch} batches of training examples"
+    text = f"{epochs:,} epochs are planned, {steps}, as an epoch has only {format_count(per_epoch, 'step')}"
+    text = f"{batches}; {text}" if batches else text
     if not _can_stop(model, objective, data, config, callbacks):
         return Plan(epochs, [], text)
     patience = math.ceil(PATIENCE_SHARE * epochs)
@@ -67,6 +69,14 @@ def plan_training(
         [EarlyStopping(patience)],
         f"{text}; it stops when the validation loss has not fallen for {patience} of them, and keeps the best weights",
     )
+
+
+def _describe_batches(data: Data, config: TrainConfig) -> str | None:
+    """Return a line on a batch size that nobody asked for and that is not the usual one."""
+    size = default_batch_size(data)
+    if config.batch_size or size == DEFAULT_BATCH_SIZE:
+        return None
+    return f"each batch has all {size} training examples, as there are fewer than {DEFAULT_BATCH_SIZE}"
 
 
 def _can_stop(
