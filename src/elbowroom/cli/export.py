@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+from elbowroom.cli import options
+
+if TYPE_CHECKING:
+    from elbowroom.runs.run import Run
 
 
 @click.command()
@@ -10,7 +17,8 @@ import click
 @click.option("--html", help="FILE.html, a self-contained page that decodes in any browser")
 @click.option("--onnx", help="FOLDER for encoder, decoder and sampler as ONNX, checked against torch")
 @click.option("--max-mb", type=float, default=20, show_default=True, help="largest weights that a page may hold")
-def export(run: str, html: str | None, onnx: str | None, max_mb: float) -> None:
+@options.weights_option
+def export(run: Run, html: str | None, onnx: str | None, max_mb: float) -> None:
     """Export a run as a self-contained page, or as ONNX."""
     from elbowroom.exporting import export
 
