@@ -76,6 +76,12 @@ def test_a_value_outside_is_told_by_its_row_in_the_source():
         load_data(x, binarize="dynamic")
 
 
+@pytest.mark.parametrize(("scale", "words"), [(1, "values 0 and 1 taken as bits"), (255, "pixels divided by 255")])
+def test_the_record_says_how_whole_numbers_were_read(scale, words):
+    bits = np.random.default_rng(0).integers(0, 2, (30, 4, 4))
+    assert words in load_data(bits * scale).protocol["preprocessing"]
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
@@ -84,7 +90,6 @@ def test_a_value_outside_is_told_by_its_row_in_the_source():
         ((6, 5, 4, 3), (3, 5, 4)),
         ((6, 3, 5, 4), (3, 5, 4)),
         ((6, 1, 5, 1), (1, 5, 1)),
-        ((6, 7, 5, 2), (7, 5, 2)),
     ],
 )
 def test_the_shape_of_arrays(shape, expected):

@@ -73,9 +73,18 @@ def test_plain_columns_of_hugging_face_are_a_table():
         load_data(hugging_face(x=[[1.0]] * 3), label="wrong")
 
 
+def test_lists_of_numbers_of_hugging_face_are_examples():
+    rows = np.random.default_rng(0).normal(size=(30, 4))
+    data = load_data(hugging_face(embedding=rows.tolist(), topic=["sport"] * 30, label=NAMES), **WHOLE)
+    assert np.allclose(data.train.first(30).x, rows)
+    assert data.classes == ("cat", "dog", "eel")
+    with pytest.raises(ValueError, match="a, b hold images or arrays: expected one; choose by"):
+        load_data(hugging_face(a=rows.tolist(), b=rows.tolist()))
+
+
 def test_a_sparse_matrix_is_rows():
     dense = np.where(np.random.default_rng(0).random((30, 7)) < 0.3, 2.5, 0)
-    for form in (scipy.sparse.csr_matrix, scipy.sparse.coo_matrix, scipy.sparse.csc_array):
+    for form in (scipy.sparse.csr_matrix, scipy.sparse.coo_matrix, scipy.sparse.dok_matrix, scipy.sparse.csc_array):
         data = load_data((form(dense), NAMES), binarize="none", seed=1)
         same = load_data((dense, NAMES), seed=1)
         assert isinstance(data.train, BufferedSplit)

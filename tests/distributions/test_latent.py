@@ -25,6 +25,13 @@ def test_normal_agrees_with_torch():
     torch.testing.assert_close(kl_divergence(normal, standard), reference)
 
 
+def test_a_normal_of_no_width_has_a_density_at_its_mean():
+    """A variance beyond float32, as encoders give far from the training data: 0 * inf would be NaN."""
+    normal = Normal(torch.zeros(1, 2), torch.tensor([[-250.0, 0.0]]))
+    expected = 125 - math.log(2 * math.pi)
+    assert normal.log_prob(normal.rsample() * torch.tensor([1.0, 0.0])).item() == pytest.approx(expected)
+
+
 def test_normal_event_of_several_dimensions():
     loc, log_var = torch.randn(2, 5, 2, 3)
     q, p = Normal(loc, log_var, 2), Normal(torch.zeros(2, 3), torch.zeros(2, 3), 2)

@@ -32,7 +32,7 @@ def test_a_finished_run_goes_on_as_one_that_was_planned_so_long(digits, tmp_path
 @pytest.mark.parametrize(
     ("length", "message"),
     [
-        ({"epochs": 2}, r"has trained 20 steps, 2 epochs, already: give more than 20 steps"),
+        ({"epochs": 2}, r"has trained 20 steps, 2 epochs, already: give at least 3 epochs"),
         ({"epochs": 3, "steps": 50}, r"both epochs \(3\) and steps \(50\) were given"),
     ],
 )

@@ -65,12 +65,16 @@ def _guess_image_layout(shape: tuple[int, ...]) -> Layout:
 
 
 def is_surprising_layout(shape: tuple[int, ...], layout: Layout) -> bool:
-    """Return whether a guess of this layout is to be said: a series, or channels last that are no colours.
+    """Return whether a guess of this layout is to be said: a series, channels last that are no colours, or
+    channels first where there are fewer of the last axis.
 
     >>> is_surprising_layout((6, 100), "series"), is_surprising_layout((28, 28, 3), "channels-last")
     (True, False)
     """
-    return layout == "series" or (layout == "channels-last" and (len(shape) == 2 or shape[-1] not in COLOR_CHANNELS))
+    if layout == "channels-last":
+        return len(shape) == 2 or shape[-1] not in COLOR_CHANNELS
+    may_be_last = len(shape) == 3 and shape[0] not in COLOR_CHANNELS and shape[-1] < shape[0]
+    return layout == "series" or (layout == "image" and may_be_last)
 
 
 def arrange(values: np.ndarray, layout: Layout) -> np.ndarray:
@@ -87,7 +91,7 @@ def arrange(values: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def describe_layout(shape: tuple[int, ...], layout: Layout) -> str:
-    """Return the axes that were taken, in words for the record; nothing for rows and for images in their own order.
+    """Return the axes that were taken, in words for the record; nothing for rows, and for colours in their own order.
 
     >>> describe_layout((100, 6), "channels-last"), describe_layout((1, 28, 28), "image")
     ('taken as series (N, L, C): 6 channels of length 100', '')
@@ -101,4 +105,6 @@ def describe_layout(shape: tuple[int, ...], layout: Layout) -> str:
         return f"each example of {sizes} taken as one row" if len(shape) > 1 else ""
     if layout == "channels-last":
         return f"taken as images (N, H, W, C) of {sizes}"
-    return f"taken as grey images (N, H, W) of {sizes}" if len(shape) == 2 else ""
+    if len(shape) == 2:
+        return f"taken as grey images (N, H, W) of {sizes}"
+    return "" if shape[0] in COLOR_CHANNELS else f"taken as images (N, C, H, W) of {sizes}"

@@ -327,7 +327,8 @@ def build_data(
     pixels = all(split.has_pixels for split in splits.values())
     levels = pixels and not arguments["dequantize"]
     first, *others = descriptions
-    steps = [first, "pixels divided by 255" if levels else "", *others, describe_check_coverage(splits)]
+    levels_are = "values 0 and 1 taken as bits" if arguments["value_range"] == [0, 1] else "pixels divided by 255"
+    steps = [first, levels_are if levels else "", *others, describe_check_coverage(splits)]
     protocol = {
         "name": raw.name,
         "source": source,

@@ -293,7 +293,8 @@ def describe_surprise(
     """Return a line on what was guessed and may be meant otherwise, with the option that says so; or nothing."""
     lines = []
     if layout == "auto" and is_surprising_layout(found.shape, coding.layout):
-        lines.append(f"{describe_layout(found.shape, coding.layout)} (layout='image', 'rows', … if they are not)")
+        other = "channels-last" if coding.layout == "image" else "image"
+        lines.append(f"{describe_layout(found.shape, coding.layout)} (layout='{other}', 'rows', … if they are not)")
     if isinstance(value_range, tuple) and coding.value_range == value_range and is_nearly_black(found, value_range):
         lines.append(
             f"values from 0 to {found.high:g} of a range to {value_range[1]:g} are nearly black; "

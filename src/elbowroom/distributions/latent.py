@@ -13,6 +13,8 @@ from elbowroom import noise
 from elbowroom.distributions.base import UncheckedDistribution, sample_categorical
 
 _LOG_2PI = math.log(2 * math.pi)
+MAX_LOG_PRECISION = 80.0
+"""Largest log(1 / σ²) whose exponential is taken, nats: that of float32 overflows at 88, and 0 times it is NaN."""
 
 
 class Normal(UncheckedDistribution):
@@ -51,7 +53,7 @@ class Normal(UncheckedDistribution):
         return self.loc + (0.5 * self.log_var).exp() * eps
 
     def log_prob(self, value: Tensor) -> Tensor:
-        squares = (value - self.loc) ** 2 * (-self.log_var).exp()
+        squares = (value - self.loc) ** 2 * (-self.log_var).clamp(max=MAX_LOG_PRECISION).exp()
         return -0.5 * (squares + self.log_var + _LOG_2PI).sum(self._dims)
 
 

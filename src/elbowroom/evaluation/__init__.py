@@ -7,7 +7,7 @@ from elbowroom.evaluation.anomaly.conformal import Detector
 from elbowroom.evaluation.anomaly.detect import anomalies
 from elbowroom.evaluation.anomaly.results import Anomalies
 from elbowroom.evaluation.anomaly.scores import anomaly_scores
-from elbowroom.evaluation.compatibility import check_compatible, check_range
+from elbowroom.evaluation.compatibility import check_compatible, check_range, warn_of_scale
 from elbowroom.evaluation.evaluate import evaluate
 from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.metrics.feature_extractor import Features
@@ -25,6 +25,7 @@ __all__ = [
     "check_range",
     "evaluate",
     "image_suite",
+    "warn_of_scale",
 ]
 
 if not TYPE_CHECKING:

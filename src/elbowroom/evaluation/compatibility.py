@@ -46,8 +46,6 @@ def check_range(model: GenerativeModel, data: Data) -> None:
             f"value {value:g} in row {row} of the source ({split} split) is outside [{low:g}, {high:g}], the range of "
             f"{type(family).__name__}: {advise_scaling(data, low, high)}"
         )
-    if math.isinf(low) and math.isinf(high) and not (data.columns or family.missing):
-        warn_of_scale(data)
 
 
 def advise_scaling(data: Data, low: float, high: float) -> str:
@@ -80,8 +78,13 @@ def round_limits(low: float, high: float) -> tuple[float, float]:
     return min(0.0, math.floor(low / step) * step), math.ceil(high / step) * step
 
 
-def warn_of_scale(data: Data) -> None:
-    """Warn of numbers that are far larger or smaller than 1, which a network and a fixed learning rate suit badly."""
+def warn_of_scale(model: GenerativeModel, data: Data) -> None:
+    """Warn of numbers to train on that are far larger or smaller than 1; a network and a fixed learning rate suit them
+    badly.
+    """
+    family = model.decoder.family
+    if data.columns or family.missing or not all(map(math.isinf, family.support)):
+        return
     low, high = data.value_limits(sample=True)
     size = max(-low, high)
     if MIN_VALUE_SIZE <= size <= MAX_VALUE_SIZE or size == 0:

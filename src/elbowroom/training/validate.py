@@ -8,7 +8,7 @@ from torch import nn
 
 from elbowroom import distributed
 from elbowroom.data import Data, LoaderSplit
-from elbowroom.evaluation import check_compatible
+from elbowroom.evaluation import check_compatible, warn_of_scale
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 
@@ -43,3 +43,4 @@ def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str |
         raise ValueError("there are no best weights without a watched validation split: leave --final-weights best out")
     if isinstance(model, GenerativeModel):
         check_compatible(model, data)
+        warn_of_scale(model, data)

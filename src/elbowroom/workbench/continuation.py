@@ -54,7 +54,8 @@ def lengthen(record: dict[str, Any], run: Run, per_epoch: int, epochs: int | Non
     done = _steps_done(run)
     if total <= done:
         per = f"{math.ceil(done / per_epoch)} epochs"
-        raise ValueError(f"{run.path} has trained {done:,} steps, {per}, already: give more than {total:,} steps")
+        least = format_count(done // per_epoch + 1, "epoch") if epochs else format_count(done + 1, "step")
+        raise ValueError(f"{run.path} has trained {done:,} steps, {per}, already: give at least {least}")
     callbacks = [_keep_warmup(callback, before) for callback in training["callbacks"]]
     notes = [f"made longer: from step {done:,} on to {format_count(total, 'step')}, planned were {before:,}"]
     if any(callback["name"] == "LRSchedule" for callback in callbacks):

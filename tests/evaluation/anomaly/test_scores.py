@@ -39,6 +39,18 @@ def test_scores_do_not_depend_on_the_batch(run, digits, name):
     torch.testing.assert_close(together[:7], first, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("far", [1e3, 1e20])
+def test_rows_far_from_all_of_training_are_the_most_anomalous_in_every_score(far):
+    """However far: beyond float32 the score is infinite, not NaN."""
+    rows = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    model, _ = er.recipes.vae((3,), latent=2, likelihood="gaussian")
+    data = er.load_data(rows)
+    for name in SCORES:
+        near, others = (er.anomaly_scores(model, x, name, normal=data, samples=2) for x in (rows[:9], rows[:9] + far))
+        assert others.min() > near.max()
+
+
 @pytest.mark.parametrize("recipe", list(er.recipes.RECIPES))
 def test_every_recipe_has_scores_or_says_why_not(digits, recipe, monkeypatch):
     monkeypatch.setattr(background, "FIT_STEPS", 5)

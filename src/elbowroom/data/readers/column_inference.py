@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -155,7 +155,8 @@ def infer_columns(
         problems += [ColumnProblem(name, f"'{name}' may be an id of each row", "drop") for name in ids]
         raise ValueError(describe_problems(problems, kinds, path))
     if not columns:
-        raise ValueError(f"{path} has no columns for examples: expected numbers or categories beside the labels")
+        why = f"; nothing varies in {', '.join(map(repr, constants))}" if constants else ""
+        raise ValueError(f"{path} has no columns for examples: expected numbers or categories beside the labels{why}")
     notes = {column.name: describe_guess(column, by_name[column.name]) for column in columns}
     doubts = [notes[c.name] for c in columns if not kinds.get(c.name) and is_doubtful(c, by_name[c.name])]
     said = tuple(note for note in notes.values() if note)
@@ -210,13 +211,13 @@ def infer_category(source: ColumnSource) -> Inferred:
     """Return the encoding of other texts as categories; among many numbers they are a problem."""
     counts = source.column.value_counts
     is_number = ~np.isnan(source.column.numeric_values)
-    share = counts[is_number].sum() / counts.sum()
-    if share < 0.5 or source.column.is_typed:
-        return as_category(source)
-    reason = table_encoding.cell_error(
-        source.column, is_number | (counts == 0), source.table, f"{share:.0%} are numbers"
-    )
-    return ColumnProblem(source.name, reason, "category")
+    n_numbers, n = int(counts[is_number].sum()), int(counts.sum())
+    as_names = as_category(source)
+    if 2 * n_numbers < n or source.column.is_typed:
+        return as_names
+    expected = f"{n_numbers:,} of {n:,} are numbers"
+    reason = table_encoding.cell_error(source.column, is_number | (counts == 0), source.table, expected)
+    return ColumnProblem(source.name, reason, "category" if isinstance(as_names, Column) else "drop")
 
 
 RULES: tuple[Rule, ...] = (infer_declared, infer_names, infer_number, infer_date, infer_category)
@@ -244,10 +245,10 @@ def choose_date(source: ColumnSource) -> Inferred:
     column = source.column
     date_format = column.date_format or (find_date_format(source.texts) if column.is_text else None)
     if date_format is None:
-        example = source.texts[0]
-        return ColumnProblem(
-            source.name, f"'{source.name}' has '{example}' and others that are no dates of one form", "category"
-        )
+        as_found = infer_column(replace(source, choice=""))
+        remedy = as_found.kind if isinstance(as_found, Column) else as_found.remedy
+        reason = f"'{source.name}' has '{source.texts[0]}' and others that are no dates of one form"
+        return ColumnProblem(source.name, reason, remedy)
     return date_column(source, date_format)
 
 

@@ -16,6 +16,11 @@ from elbowroom.data.sources.registry import Classes, object_reader
 from elbowroom.data.splits.batching import X_KEYS, Y_KEYS
 from elbowroom.data.splits.dataset import DatasetSplit
 
+IMAGE_FEATURES = ("Image",)
+"""Types of the columns that are decoded to images."""
+ARRAY_FEATURES = ("List", "LargeList", "Sequence", "Array2D", "Array3D", "Array4D")
+"""Types of the columns that hold an array in each row."""
+
 
 def is_hugging_face(source: Any) -> bool:
     """Return whether a source is a ``datasets.Dataset``; the package is not imported for it."""
@@ -59,14 +64,20 @@ def read_hugging_face(source: Any, options: ReadOptions, classes: Classes, where
 
 
 def find_x_key(source: Any) -> str | None:
-    """Return the column that holds the examples: one of images, or one by its name; None for a table."""
-    images = [name for name, feature in source.features.items() if type(feature).__name__ == "Image"]
+    """Return the column that holds the examples: one of images or arrays, or one by its name; None for a table."""
+    images = _columns_of(source, IMAGE_FEATURES) or _columns_of(source, ARRAY_FEATURES)
     named = [key for key in X_KEYS if key in source.features]
     if len(images) > 1 and not set(images) & set(named):
         raise ValueError(
-            f"the columns {', '.join(images)} hold images: expected one; choose by source.select_columns([...])"
+            f"the columns {', '.join(images)} hold images or arrays: expected one; choose by "
+            "source.select_columns([...])"
         )
     return next((key for key in named if key in images or not images), images[0] if images else None)
+
+
+def _columns_of(source: Any, kinds: tuple[str, ...]) -> list[str]:
+    """Return the columns of some kinds that are not called as labels are."""
+    return [name for name, feature in source.features.items() if type(feature).__name__ in kinds and name not in Y_KEYS]
 
 
 def find_label_key(source: Any, label: str | None) -> str | None:

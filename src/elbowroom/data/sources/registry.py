@@ -40,11 +40,11 @@ OBJECT_READERS: Registry[ObjectReader] = Registry(
     "source",
     (
         "elbowroom.data.sources.array",
+        ".sparse",
         ".split_mapping",
         ".hugging_face",
         ".frame",
         ".array_mapping",
-        ".sparse",
         ".sequence",
         ".dataset",
         ".loader",

@@ -143,6 +143,8 @@ def compute_scores(
 ) -> dict[str, Tensor]:
     """Compute several scores of every example in one pass: (N,) each, float64, on the CPU.
 
+    Examples so far from the training data that a term is beyond float32, which would make it NaN, score infinity.
+
     Raises:
         ValueError: an unknown name, or a score that is undefined for this model.
     """
@@ -153,7 +155,8 @@ def compute_scores(
         for name, batches in scores.items():
             if (term := definitions[name].required_term) not in terms:
                 raise ValueError(f"this model has no {term}, so '{name}' is undefined: use 'reconstruction'")
-            batches.append(definitions[name].function(terms, batch.x, reference).cpu())
+            values = definitions[name].function(terms, batch.x, reference).cpu()
+            batches.append(values.masked_fill(values.isnan(), torch.inf))
     return {name: torch.cat(batches) for name, batches in scores.items()}
 
 
