@@ -49,6 +49,16 @@ def test_averaged_custom_loss(digits, tmp_path):
     assert get_finding(findings, "posterior collapse").cause == "reconstruction averaged"
 
 
+def test_loss_averaged_over_values_and_examples(digits, tmp_path):
+    """binary_cross_entropy as it is, beside a summed KL; a batch has fewer examples than a snapshot."""
+
+    def loss(output, x):
+        return F.binary_cross_entropy(output[0], x.flatten(1)) + kl(*output[1:])
+
+    run = train(digits, tmp_path / "run", VAEModule(), er.Loss(loss))
+    assert "1/2,048 of the reconstruction" in get_finding(examine(run), "reconstruction averaged").evidence
+
+
 def test_custom_loss_with_a_light_kl(digits, tmp_path):
     run = train(digits, tmp_path / "run", VAEModule(latent=16), er.Loss(light_kl_loss))
     assert "1/64 as much" in get_finding(examine(run, model=VAEModule(latent=16)), "KL out of proportion").evidence

@@ -136,3 +136,10 @@ def test_a_model_with_its_data_is_copied_and_saved(pixel_model, digits, tmp_path
     torch.save(pixel_model, tmp_path / "model.pt")
     for other in (copy.deepcopy(pixel_model), torch.load(tmp_path / "model.pt", weights_only=False)):
         assert torch.equal(other.encode(digits.test.x[:3]), pixel_model.encode(digits.test.x[:3]))
+
+
+@pytest.mark.parametrize("n", [-1, 1.5, "3", [[0.0, 0.0], [1.0, -1.0]]])
+def test_what_is_no_number_of_samples_is_refused(pixel_model, n):
+    with pytest.raises(ValueError, match=r"n is how many to draw.*latents are given as z="):
+        pixel_model.sample(n)
+    assert len(pixel_model.sample(np.int64(2))) == 2

@@ -41,6 +41,7 @@ def test_components_are_those_of_pca_where_the_model_is_pca(run, digits):
     assert grid.images.shape == (2, 3, 1, 8, 8)
     torch.testing.assert_close(grid.images[0], grid.images[1], atol=1e-3, rtol=0)
     assert grid.captions[0] == ["1.000"] * 3
+    assert not grid.has_grey_scale  # zero is gray
     assert max(angles(RunView(run, digits, exact))) < 0.1
     assert "largest angle between the subspaces 0.0°" in spec.protocol
 

@@ -33,6 +33,14 @@ def test_columns_are_counted_in_their_own_units(tmp_path):
     assert set(code.labels) == {"01234", "10115"}
 
 
+def test_columns_that_are_not_shown_are_said(monkeypatch, tmp_path):
+    """Under the figure, as a file shows nothing else."""
+    monkeypatch.setattr("elbowroom.plotting.examples.MAX_TABLE_COLUMNS", 3)
+    spec = examples_figure(er.load_data(write_people(tmp_path / "people.csv"), label="left"))
+    assert len(spec.marks) == 3
+    assert "the first 3 of 4 columns" in spec.protocol
+
+
 def test_rows_of_numbers_are_lines():
     (chart,) = examples_figure(er.load_data(np.random.default_rng(0).normal(size=(40, 9)))).marks
     assert isinstance(chart, Chart)

@@ -116,6 +116,8 @@ def test_what_fails_before_its_first_step_leaves_no_directory(digits, tmp_path):
 def test_a_run_is_overwritten_only_if_asked_for(digits, tmp_path):
     first = train(digits, tmp_path / "run", seed=1)
     (tmp_path / "run" / "notes.txt").write_text("mine")
+    (tmp_path / "run" / "tensorboard").mkdir()
+    (tmp_path / "run" / "tensorboard" / "events.out.tfevents.1.host").write_bytes(b"of the first run")
     with pytest.raises(ValueError, match=r"already holds a run.*--overwrite"):
         train(digits, tmp_path / "run")
     with pytest.raises(ValueError, match="larger than the 1258 training examples"):
@@ -126,6 +128,7 @@ def test_a_run_is_overwritten_only_if_asked_for(digits, tmp_path):
     assert again.record["training"]["seed"] == 2
     assert max(row["step"] for row in again.metrics()) == 3
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+    assert not (tmp_path / "run" / "tensorboard").exists()  # two runs would be one curve
 
 
 def test_a_batch_size_that_was_not_given_fits_a_small_set(tmp_path):

@@ -53,7 +53,9 @@ class LossForm:
     kl: float | None
 
 
-def find_loss_form(objective: Term, output: Any, x: Tensor, step: int) -> LossForm | None:
+def find_loss_form(
+    objective: Term, output: Any, x: Tensor, step: int, batch_size: int | None = None
+) -> LossForm | None:
     """Find the form of a custom loss; ``None`` if the output is not ``(reconstruction, mu, logvar)``.
 
     Args:
@@ -61,10 +63,12 @@ def find_loss_form(objective: Term, output: Any, x: Tensor, step: int) -> LossFo
         output: of the module for x.
         x: a batch, (B, *shape).
         step: of the training, at which the objective is taken.
+        batch_size: of the training: x is repeated or cut to it, since a mean over a batch has its weight from it.
     """
     if parse_vae_output(output, x) is None:
         return None
-    leaves = tuple(t.detach().clone().requires_grad_() for t in output)
+    rows = torch.arange(batch_size or len(x), device=x.device) % len(x)
+    x, leaves = x[rows], tuple(t.detach()[rows].requires_grad_() for t in output)
     with torch.enable_grad():
         loss = cast(Any, objective)(Output(x, leaves), torch.tensor(step, device=x.device))
         if not loss.requires_grad:

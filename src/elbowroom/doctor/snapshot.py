@@ -65,7 +65,9 @@ class Snapshot:
         return cls(*(row.get(name) for name in cls.__dataclass_fields__))  # type: ignore[arg-type]
 
 
-def take_snapshot(model: nn.Module, batch: Batch, step: int, objective: Term | None = None) -> Snapshot | None:
+def take_snapshot(
+    model: nn.Module, batch: Batch, step: int, objective: Term | None = None, batch_size: int | None = None
+) -> Snapshot | None:
     """Take a snapshot of a model or a module with ``(reconstruction, mu, logvar)``; ``None`` for any other.
 
     Args:
@@ -73,6 +75,7 @@ def take_snapshot(model: nn.Module, batch: Batch, step: int, objective: Term | N
         batch: held-out examples.
         step: optimizer steps taken before.
         objective: of the training; for the loss of a module of one's own.
+        batch_size: of the training, likewise.
     """
     if isinstance(model, GenerativeModel):
         with eval_mode(model), noise.keyed_noise(0, batch.index):
@@ -85,7 +88,7 @@ def take_snapshot(model: nn.Module, batch: Batch, step: int, objective: Term | N
     if output is None:
         return None
     nats = [_round_to_list(nats_per_dimension(latent_from_output(output)))]
-    form = None if objective is None else find_loss_form(objective, raw, batch.x, step)
+    form = None if objective is None else find_loss_form(objective, raw, batch.x, step, batch_size)
     found = find_reparameterization(model, batch.x[:MAX_READ_EXAMPLES])
     outputs = None if found is None else "" if found.reading is None else found.reading.name
     return Snapshot(

@@ -17,7 +17,15 @@ from elbowroom.families import Codebook, Point
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.draw import Draw, Latent
-from elbowroom.models.inputs import as_examples, as_labels, as_latents, check_examples, takes_examples, takes_latents
+from elbowroom.models.inputs import (
+    as_examples,
+    as_labels,
+    as_latents,
+    check_count,
+    check_examples,
+    takes_examples,
+    takes_latents,
+)
 from elbowroom.models.priors import StandardNormal, VampPrior
 
 
@@ -273,6 +281,7 @@ class GenerativeModel(nn.Module, ABC):
 
     def sample_with_latents(self, n: int = 1, c: Any = None, draw: bool | None = None) -> tuple[Tensor, Tensor]:
         """Return samples, as :meth:`sample` without ``z``, and their latents: (n, *shape) and (n, *latent_shape)."""
+        n = check_count(n)
         c = as_labels(self, c, n)
         self.refuse_condition(c)
         with self._eval_mode():

@@ -5,7 +5,9 @@ Training gives float tensors, which pass by a look at their type; everything els
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -140,6 +142,19 @@ def as_labels(model: GenerativeModel, c: Any, n: int) -> Tensor | None:
     labels = torch.from_numpy(values).to(_device(model))
     labels = labels.to(torch.get_default_dtype()) if labels.is_floating_point() else labels.long()
     return labels.expand(n) if is_one else labels
+
+
+def check_count(n: Any) -> int:
+    """Return a number of samples.
+
+    Raises:
+        ValueError: it is none, as latents given in its place.
+    """
+    with suppress(TypeError):
+        if operator.index(n) >= 0:
+            return operator.index(n)
+    what = f"got {n}" if isinstance(n, int | float | str) else f"got {type(n).__name__}"
+    raise ValueError(f"n is how many to draw, a whole number of at least 0, {what}: latents are given as z=")
 
 
 def _class_index(name: Any, names: tuple[str, ...]) -> int:

@@ -86,8 +86,9 @@ def _image_grid(view: RunView, own: Tensor, theirs: Tensor, n: int) -> ImageGrid
         ["the model", "PCA"],
         [str(i) for i in range(1, shown.shape[1] + 1)],
         "components of",
-        "principal axis; gray is zero",
+        "principal axis, gray is zero; under it the cosine of the two",
         [[f"{cosine:.3f}" for cosine in cosines], [""] * len(cosines)],
+        has_grey_scale=False,
     )
 
 

@@ -77,9 +77,10 @@ def _columns_figure(data: Data, seed: int) -> FigureSpec:
     batch, words = _pick(data, MAX_ROWS, seed)
     columns = (data.columns or ())[:MAX_TABLE_COLUMNS]
     bars = [_column_bars(column, batch.x[:, i].cpu()) for i, column in enumerate(columns)]
-    more = f" The first {len(columns)} of {len(data.columns or ())} columns." * (len(columns) < len(data.columns or ()))
-    caption = f"The values of each column, in its own unit.{more} Preprocessing: {_preprocessing(data)}."
-    return FigureSpec("Data", caption, words, bars)
+    total = len(data.columns or ())
+    more = f", the first {len(columns)} of {total} columns" if len(columns) < total else ""
+    caption = f"The values of each column, in its own unit. Preprocessing: {_preprocessing(data)}."
+    return FigureSpec("Data", caption, words + more, bars)
 
 
 def _column_bars(column: Column, x: Tensor) -> Bars:

@@ -25,6 +25,7 @@ class ImageGrid:
         captions: one under each image, by row; empty for none.
         group_size: number of consecutive rows that belong together; 0 for no groups.
         is_seamless: whether the images touch and make one.
+        has_grey_scale: whether images of one channel have a scale from 0 to 1 beside them.
     """
 
     images: Tensor
@@ -35,6 +36,7 @@ class ImageGrid:
     captions: Sequence[Sequence[str]] = ()
     group_size: int = 0
     is_seamless: bool = False
+    has_grey_scale: bool = True
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def _draw_image_grid(figure: Any, grid: ImageGrid) -> None:
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=2.5 if grid.is_seamless else 0)
-    if is_grayscale:
+    if is_grayscale and grid.has_grey_scale:
         bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.015, aspect=30, ticks=[0, 1])
         bar.set_label("grey value", fontsize=8, color=TEXT_COLOR, labelpad=-4)
         bar.ax.tick_params(length=0, labelsize=8, labelcolor=TEXT_COLOR)

@@ -31,6 +31,7 @@ WEIGHTS_NAMES: tuple[WeightsName, ...] = ("final", "best")
 RUN_FILES = (
     *("recipe.json", "metrics.jsonl", "evaluation.json", "*.safetensors", "report.html", "*.part", ".lock"),
     *("images/*.png", "images/*.gif", "checkpoints/*.safetensors", "checkpoints/*.part", "metrics.csv"),
+    "tensorboard/events.out.tfevents.*",
 )
 
 
@@ -101,7 +102,7 @@ class Run:
         for pattern in RUN_FILES:
             for file in self.path.glob(pattern):
                 file.unlink(missing_ok=True)
-        for folder in (self.images, self.checkpoints, self.path):
+        for folder in (self.images, self.checkpoints, self.path / "tensorboard", self.path):
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
@@ -201,7 +202,8 @@ class Run:
         if record["recipe"] is None:
             raise ValueError(
                 f"{self.path} was trained on a model that no recipe made: in Python, build it as then and pass it as "
-                "model= (to evaluate, plot, write_report, audit or resume), which loads the run's weights"
+                "model= (to evaluate, plot, write_report, audit or resume), which loads the run's weights; "
+                f"er.Run({str(self.path)!r}).model(module) returns it to sample and decode"
             )
         recipe = find(record["recipe"])
         try:

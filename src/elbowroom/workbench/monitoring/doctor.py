@@ -36,10 +36,11 @@ class Doctor(Callback):
         self._reported = {(r["title"], r["severity"]): r["step"] for r in rows if r.get("event") == "finding"}
 
     def validation(self, state: State) -> None:
-        if state[RUN].record["training"]["pass_state"]:
+        training = state[RUN].record["training"]
+        if training["pass_state"]:
             return  # A module that takes the state cannot be called without one.
-        step = state[STEP]
-        snapshot = take_snapshot(state[MODEL], self._held_out_batch(state), step, state[OBJECTIVE])
+        step, batch = state[STEP], self._held_out_batch(state)
+        snapshot = take_snapshot(state[MODEL], batch, step, state[OBJECTIVE], training["batch_size"])
         if snapshot is None:
             return
         # After a rollback the same steps come a second time.
