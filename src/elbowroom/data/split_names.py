@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 SPLIT_WORDS = {
     "train": "train",
     "training": "train",
@@ -21,3 +23,13 @@ def split_from_word(word: str) -> str | None:
     ('validation', None)
     """
     return SPLIT_WORDS.get(word.lower())
+
+
+def split_from_words(name: str) -> str | None:
+    """Return the split that one of the words of a name stands for; None where none does, or several.
+
+    >>> split_from_words("seg_train"), split_from_words("Test Set 2017"), split_from_words("strain")
+    ('train', 'test', None)
+    """
+    found = {split_from_word(word) for word in re.findall("[a-z]+", name.lower())} - {None}
+    return found.pop() if len(found) == 1 else None

@@ -32,7 +32,14 @@ WORDS = [
     {"train": "train", "validation": "val", "test": "test"},
     {"train": "Train", "validation": "Valid", "test": "TEST"},
     {"train": "training", "validation": "validation", "test": "testing"},
+    {"train": "seg_train", "validation": "seg_val", "test": "seg_test"},
 ]
+
+
+def test_a_class_that_is_called_as_a_split_is_said(tmp_path):
+    files = split_files("{split}/{i}.png", {"train": "cat", "validation": "dog", "test": "test"})
+    with pytest.warns(UserWarning, match="the folder test is taken for a class, as those beside it are"):
+        assert load_data(write_archive(tmp_path / "pets", files)).classes == ("cat", "dog", "test")
 
 
 @pytest.mark.parametrize("suffix", ["", ".zip", ".tar"])

@@ -51,6 +51,13 @@ def test_rows_far_from_all_of_training_are_the_most_anomalous_in_every_score(far
         assert others.min() > near.max()
 
 
+def test_a_path_is_scored_as_its_rows_are(run, digits, tmp_path):
+    np.save(tmp_path / "x.npy", digits.test.x[:7].numpy())
+    assert torch.equal(
+        er.anomaly_scores(run, tmp_path / "x.npy", "elbo"), er.anomaly_scores(run, digits.test.x[:7], "elbo")
+    )
+
+
 @pytest.mark.parametrize("recipe", list(er.recipes.RECIPES))
 def test_every_recipe_has_scores_or_says_why_not(digits, recipe, monkeypatch):
     monkeypatch.setattr(background, "FIT_STEPS", 5)

@@ -246,7 +246,7 @@ def choose_date(source: ColumnSource) -> Inferred:
     date_format = column.date_format or (find_date_format(source.texts) if column.is_text else None)
     if date_format is None:
         as_found = infer_column(replace(source, choice=""))
-        remedy = as_found.kind if isinstance(as_found, Column) else as_found.remedy
+        remedy = as_found.kind if isinstance(as_found, Column) else "drop"
         reason = f"'{source.name}' has '{source.texts[0]}' and others that are no dates of one form"
         return ColumnProblem(source.name, reason, remedy)
     return date_column(source, date_format)

@@ -257,7 +257,7 @@ def unreadable_images_error(path: Path, errors: dict[str, str], count: int) -> V
     """Return the error for images that cannot be read."""
     return ValueError(
         f"{len(errors)} of {count} images in {path} cannot be read: {format_errors(errors, 3)}; mend them or take them "
-        'out, or go on without them: bad_images="skip", on the command line --skip-bad'
+        'out, or go on without them: bad_images="skip", on the command line --bad-images skip'
     )
 
 

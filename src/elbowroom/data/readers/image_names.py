@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from elbowroom.data.class_subset import UNKNOWN_LABEL
-from elbowroom.data.split_names import split_from_word
+from elbowroom.data.split_names import split_from_word, split_from_words
 
 Folders = tuple[str, ...]
 """The folders that an image lies in, from the outermost."""
@@ -44,12 +45,17 @@ def labels_from_names(names: list[str], path: Path) -> ImageLabels:
     (['train', 'train', 'test'], [0, 1, -1], ('cat', 'dog'))
     """
     folders = [PurePosixPath(name).parts[:-1] for name in names]
-    depth = find_split_depth(folders)
+    read_split, depth = split_from_word, find_split_depth(folders)
     if depth is None:
-        return label_by_class(folders, None)
-    other = next((n for n, parts in zip(names, folders, strict=True) if split_at(parts, depth) is None), None)
-    words = sorted({parts[depth] for parts in folders if split_at(parts, depth) is not None})
-    splits = [str(split_at(parts, depth)) for parts in folders]
+        read_split, depth = split_from_words, find_compound_depth(folders)
+    if depth is None:
+        found = label_by_class(folders, None)
+        warn_of_split_words(found.classes, path)
+        return found
+    found_splits = [read_split(parts[depth]) if depth < len(parts) else None for parts in folders]
+    other = next((name for name, split in zip(names, found_splits, strict=True) if split is None), None)
+    words = sorted({parts[depth] for parts, split in zip(folders, found_splits, strict=True) if split is not None})
+    splits = list(map(str, found_splits))
     if other is not None:
         raise ValueError(
             f"{path} holds folders of splits ({', '.join(words)}) and {other} outside of them: move it into one of "
@@ -81,6 +87,30 @@ def find_split_depth(folders: list[Folders]) -> int | None:
         if len(splits - {None}) > 1 and ("train" in splits or None not in splits):
             return depth
     return None
+
+
+def find_compound_depth(folders: list[Folders]) -> int | None:
+    """Return the depth at which every folder has the word for another split in its name, one of them train's.
+
+    >>> find_compound_depth([("seg_train", "sea"), ("seg_test", "sea")]), find_compound_depth([("train a",), ("b",)])
+    (0, None)
+    """
+    for depth in range(min(map(len, folders))):
+        splits = [split_from_words(name) for name in {parts[depth] for parts in folders}]
+        if len(splits) == len(set(splits)) > 1 and "train" in splits and None not in splits:
+            return depth
+    return None
+
+
+def warn_of_split_words(classes: tuple[str, ...] | None, path: Path) -> None:
+    """Warn of classes that are called as a held-out split is; a train is a thing as well."""
+    words = [name for name in classes or () if split_from_word(name) in ("validation", "test")]
+    if words:
+        warnings.warn(
+            f"{path}: the folder {words[0]} is taken for a class, as those beside it are: if it is a split, put the "
+            "others into a folder train",
+            stacklevel=2,
+        )
 
 
 def label_by_class(folders: list[Folders], splits: np.ndarray | None) -> ImageLabels:

@@ -168,8 +168,8 @@ def defined_scores(reference: Reference, split: Split) -> list[str]:
 
 def as_split(reference: Reference, x: Any) -> Split:
     """Return examples as a split, coded as the model's data was, after checking that they fit the model."""
-    if isinstance(x, Data | str | Path):
-        raise ValueError(f"{type(x).__name__} has splits: give one of them, as load_data(...).test, or an array")
+    if isinstance(x, Data):
+        raise ValueError("a Data has splits: give one of them, as data.test, or its path or table for all examples")
     model, split = reference.model, x if hasattr(x, "batches") else _load_examples(reference, x)
     check_split_coded_alike(split, reference.protocol)
     if tuple(split.shape) != model.shape:
