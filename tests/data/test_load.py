@@ -4,6 +4,7 @@ import importlib.util
 import json
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
@@ -182,6 +183,12 @@ def test_arrays_by_hand_are_checked():
         InMemorySplit(torch.zeros(2, 2, dtype=torch.float64))
     with pytest.raises(ValueError, match="3 labels for 2 examples"):
         InMemorySplit(torch.zeros(2, 2), torch.zeros(3))
+
+
+def test_a_table_for_a_model_of_arrays_is_refused():
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 16), dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"a table was given, .* give its values, as frame.to_numpy\(\)"):
+        load_like(pandas.DataFrame(pixels), load_data(pixels).protocol)
 
 
 def test_other_images_are_loaded_like_the_first(tmp_path):

@@ -153,4 +153,7 @@ def test_own_numbers_decode_to_themselves(values):
     if len(set(there)) < 3 or max(there) - min(there) > 1e5:
         return
     data = load_data({"a": values, "b": np.arange(len(values)) / 7}, columns="a=number", **WHOLE)
+    spacing = np.spacing(np.nanmax(np.abs(data.train.x[:, 0].numpy()))) * data.columns[0].sd
+    if spacing > 0.01 / 4:  # rounded once when it is standardised, and again when it is stored
+        return
     assert table_columns(data.train.x, data.protocol)["a"] == values

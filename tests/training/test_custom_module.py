@@ -112,3 +112,9 @@ def test_a_custom_model_trains_and_says_how_it_loads(digits, tmp_path):
     with pytest.raises(ValueError, match="a model that no recipe made"):
         er.load(run.path)
     assert er.evaluate(model, digits, samples=3)["kl_per_dimension"].value is None
+
+
+@pytest.mark.parametrize("model", [er.recipes.vae, "vae", None])
+def test_what_is_no_model_is_refused(digits, model):
+    with pytest.raises(ValueError, match=r"fit takes a model, and .* is none: make one by model, objective = "):
+        er.fit(model, er.KL(), digits, steps=1)

@@ -12,6 +12,7 @@ import torch
 from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.data.color import color_of
 from elbowroom.data.raw import AnySplit
+from elbowroom.data.readers.data_frame import is_table_source
 from elbowroom.data.readers.registry import is_image_source
 from elbowroom.data.readers.table_encoding import Column, format_names, parse_column_kinds, parse_columns
 from elbowroom.data.splits.buffered import BufferedSplit
@@ -36,6 +37,10 @@ def coding_arguments(source: Any, protocol: Protocol) -> dict[str, Any]:
     if "columns" in protocol:
         arguments |= {"columns": protocol["columns"], "label": recorded.get("label")}
         return arguments
+    if is_table_source(source):
+        raise ValueError(
+            "a table was given, and the model was trained on arrays or images: give its values, as frame.to_numpy()"
+        )
     arguments |= value_arguments(protocol)
     arguments |= {"color": color} if (color := recorded_color(protocol)) else {}
     if isinstance(source, str | Path) and source not in CATALOG and is_image_source(Path(source)):

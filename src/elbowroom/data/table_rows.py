@@ -136,8 +136,17 @@ def _label(index: float, classes: Sequence[str] | None) -> Cell:
 
 
 def _fill(known: Sequence[Cell], made: Sequence[Cell] | None) -> list[Cell]:
-    """Return the known cells, and those that were made where nothing is known."""
-    return [b if a is None else a for a, b in zip(known, made or [None] * len(known), strict=True)]
+    """Return the known cells, and those that were made where nothing is known.
+
+    A file with a space after each comma has it before what is filled in too: ' a' and 'a' would be read as two names.
+
+    >>> _fill([" a", None], ["a", "b"])
+    [' a', ' b']
+    """
+    there = [cell for cell in known if cell is not None]
+    has_space = bool(there) and all(isinstance(cell, str) and cell.startswith(" ") for cell in there)
+    guesses = [f" {cell}" if has_space and cell is not None else cell for cell in made or [None] * len(known)]
+    return [b if a is None else a for a, b in zip(known, guesses, strict=True)]
 
 
 def _write_text(path: Path, columns: Mapping[str, Sequence[Cell]]) -> None:

@@ -122,6 +122,11 @@ def fit(
     >>> run.metrics("test")[-1]["elbo"] < 0
     True
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError(
+            f"fit takes a model, and {type(model).__name__} is none: make one by "
+            "model, objective = er.recipes.vae(data.shape)"
+        )
     distributed.init_process_group()
     started_from = None if config.init_from is None else start_from(model, config.init_from)
     data = load_coded(data, data_record_of(model))

@@ -72,6 +72,11 @@ MALFORMED = [
     ),
     ("a,b\n1,2,3", {}, "line 2 of .*t.csv has 3 cells and its first line 2: expected as many"),
     ("1,2\n3,4", {}, "first line of .*t.csv holds numbers: expected the names of the columns"),
+    (
+        "a" * 300 + ",b\n3,4",
+        {},
+        "first line of .*t.csv holds a text of 300 characters: expected the names of the columns",
+    ),
     ("a,b,a\n1,2,3", {}, "t.csv has more than one column called 'a': expected a name for each"),
     ("a,,b\n1,2,3", {}, "t.csv has a column without a name"),
     ("a,b", {}, "t.csv has no rows: expected a line of names, then a line for every example"),

@@ -18,6 +18,8 @@ from elbowroom.data.readers.table_encoding import RawColumn, RawTable, parse_num
 MISSING_VALUES = {"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "?"}
 """What a cell of text has where its value is missing."""
 DELIMITERS = ",;\t|"
+MAX_NAME_LENGTH = 200
+"""Characters in the name of a column above which it is taken for a cell of a file without names."""
 SNIFFED_LINES = 50
 """Lines by which the delimiter of a file is found."""
 BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
@@ -153,6 +155,12 @@ def check_header(header: list[str], names: list[str], file: Path, first_file: Pa
     """Raise for a first line that does not name the columns, or names others than the first file."""
     if header and not any(np.isnan([parse_number(name) for name in header])):
         raise ValueError(f"the first line of {file} holds numbers: expected the names of the columns; add them")
+    longest = max(map(len, header), default=0)
+    if longest > MAX_NAME_LENGTH:
+        raise ValueError(
+            f"the first line of {file} holds a text of {longest:,} characters: expected the names of the columns; add "
+            "them"
+        )
     duplicate = next((name for index, name in enumerate(header) if name in header[:index]), None)
     if duplicate is not None or "" in header[1:]:
         problem = "a column without a name" if "" in header[1:] else f"more than one column called '{duplicate}'"
