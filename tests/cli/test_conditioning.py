@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,3 +108,17 @@ def test_a_run_without_names_in_its_record_takes_numbers(moved, tmp_path):
     (tmp_path / "old" / "recipe.json").write_text(json.dumps(record))
     assert sample(tmp_path, "old", "-n", "2", "--label", "1").shape == (2, 1, 4, 4)
     assert sample(tmp_path, "old", "-n", "2", "--label", "dog") is None
+
+
+def test_attributes_that_are_left_out_are_said(tmp_path, capsys, monkeypatch):
+    """They are those of training examples, so that the caption is no whole condition."""
+    data = er.load_data({"x": np.random.default_rng(0).random((60, 1, 4, 4)), "y": np.eye(2, dtype="f4").repeat(30, 0)})
+    data = replace(data, attributes=("Smiling", "Male"))
+    monkeypatch.setattr(RunView, "data", data)
+    monkeypatch.setattr(RunView, "attributes", data.attributes)
+    model = er.recipes.cvae(data.shape, labels=2, latent=2, hidden=(8,))
+    er.fit(*model, data, steps=2, batch_size=8, device="cpu", out=tmp_path / "run", report=False)
+    for label, is_partial in (("Smiling=1", True), ("Smiling=1,Male=0", False)):
+        capsys.readouterr()
+        assert sample(tmp_path, "run", "-n", "2", "--label", label) is not None
+        assert (f"label {label}, other attributes of training examples" in capsys.readouterr().out) == is_partial

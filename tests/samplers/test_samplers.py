@@ -73,6 +73,16 @@ def test_a_run_is_sampled_from_it(name, digits, tmp_path, recipe, arguments):
     assert set(run.model().state_dict()) <= set(model.state_dict())
 
 
+def test_a_run_that_went_on_needs_another_fit(digits, tmp_path):
+    run = train(digits, tmp_path / "run")
+    fit_sampler(run, "gaussian")
+    er.resume(run, steps=2 * run.weights_step)
+    with pytest.raises(ValueError, match=r"the weights of step \d+, and now they are of step .*fit it again with"):
+        load_with_sampler(run, "gaussian")
+    fit_sampler(run, "gaussian")
+    assert load_with_sampler(run, "gaussian").has_prior
+
+
 def test_the_command_line_fits_and_samples(digits, tmp_path, capsys):
     train(digits, tmp_path / "run")
     run, png = str(tmp_path / "run"), tmp_path / "x.png"

@@ -32,7 +32,9 @@ def parse_condition(run: Run, model: GenerativeModel, text: str | None, n: int) 
     view = RunView(run)
     if text is None:
         return _default_labels(view, model, n)
-    return (_parse_attributes(view, text, n) if "=" in text else _parse_classes(view, model, text, n)), f"label {text}"
+    if "=" in text:
+        return _parse_attributes(view, text, n)
+    return _parse_classes(view, model, text, n), f"label {text}"
 
 
 def _default_labels(view: RunView, model: GenerativeModel, n: int) -> tuple[Tensor, str]:
@@ -79,12 +81,14 @@ def _parse_classes(view: RunView, model: GenerativeModel, text: str, n: int) -> 
     return torch.tensor(indices).repeat(-(-n // len(indices)))[:n]
 
 
-def _parse_attributes(view: RunView, text: str, n: int) -> Tensor:
+def _parse_attributes(view: RunView, text: str, n: int) -> tuple[Tensor, str]:
+    """The attributes of ``n`` samples, and in words what was given and where the others are from."""
     values = dict(_parse_attribute(part, view.attributes) for part in text.split(","))
     rows = _attribute_rows(view, values, n)
     for index, value in values.items():
         rows[:, index] = value
-    return rows
+    others = ", other attributes of training examples" if len(values) < len(view.attributes) else ""
+    return rows, f"label {text}{others}"
 
 
 def _parse_attribute(text: str, names: tuple[str, ...]) -> tuple[int, float]:

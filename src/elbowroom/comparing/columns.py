@@ -75,11 +75,14 @@ def seed_mean(values: Sequence[float | None]) -> SeedMean | None:
 
 
 def _final_value(name: str) -> Callable[[Entry, str], float | None]:
-    """Return a function that reads a value of the compared split at the step of a run's weights."""
+    """Return a function that reads a value of the compared split at the step of a run's weights.
+
+    Where the training of a module of one's own wrote none, it is what ``evaluate`` measured.
+    """
 
     def read(entry: Entry, split: str) -> float | None:
         rows = [row for row in entry.rows_until_weights(split) if name in row]
-        return float(rows[-1][name]) if rows else entry.precomputed_metrics.get(name)
+        return float(rows[-1][name]) if rows else entry.precomputed_metrics.get(name, entry.kept_value(name, split))
 
     return read
 

@@ -95,8 +95,11 @@ class Entry:
     @cached_property
     def evaluations(self) -> list[KeptEvaluation]:
         """What ``evaluate`` measured of the model as it is now, the newest first."""
-        kept = find_evaluations(self.run.path)[0] if self.run else []
-        return [evaluation for evaluation in kept if evaluation.step == self.rows[-1]["step"]]
+        if self.run is None:
+            return []
+        weights, step = self.run.weights_name, self.run.weights_step
+        kept = find_evaluations(self.run.path)[0]
+        return [one for one in kept if (one.protocol.get("weights", "final"), one.step) == (weights, step)]
 
     def kept_value(self, name: str, split: str) -> float | None:
         """Return the newest kept value of a metric on a split."""

@@ -82,7 +82,7 @@ def fit_sampler(run: Run | str | Path, name: str, data: Data | Any = None) -> Pa
     model = run.model()
     _check_latents(model)
     fitted = sampler.fit(_draw_latents(model, run.data(data)))
-    about = {"weights": run.weights_name}
+    about = {"weights": run.weights_name, "step": str(run.weights_step)}
     serialization.save(_path(run, name), serialization.named_tensors(fitted), about)
     return _path(run, name)
 
@@ -105,6 +105,12 @@ def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
     if (fitted_to := about.get("weights", "final")) != run.weights_name:
         raise ValueError(
             f"{_path(run, name)} was fitted to the {fitted_to} weights: fit it to the {run.weights_name} ones with "
+            f"'elbowroom fit-sampler {run.path} {name} --weights {run.weights_name}'"
+        )
+    if (step := about.get("step")) not in (None, str(run.weights_step)):
+        raise ValueError(
+            f"{_path(run, name)} was fitted to the weights of step {step}, and now they are of step "
+            f"{run.weights_step}: fit it again with "
             f"'elbowroom fit-sampler {run.path} {name} --weights {run.weights_name}'"
         )
     serialization.load_into(prior, tensors, _path(run, name))
