@@ -74,6 +74,8 @@ def test_data_that_changed_since(damaged, error_line, tmp_path):
         r"the data at .*mine.npy has changed since .*own was trained \(fingerprint \w+, now \w+\): restore", line
     )
     assert er.evaluate(path, np.random.default_rng(1).random((60, 8, 8)), samples=1)
+    (tmp_path / "mine.npy").unlink()
+    assert re.search("own was trained on .*mine.npy, which has gone: put it back", error_line("evaluate", path))
     assert "unknown argument of the data" in error_line(
         "evaluate", damaged(data={"source": "digits", "arguments": {"foo": 1}})
     )

@@ -296,6 +296,7 @@ class Run:
         for name in arguments:
             if name not in (known := arguments_of(DataConfig)):
                 raise errors.unknown_name(f"argument of the data in {self.path / 'recipe.json'}", name, known)
+        self._require_source(source)
         data = load_data(source, **recorded_arguments(recorded))
         expected, actual = recorded.get("fingerprint"), data.protocol["fingerprint"]
         if expected not in (None, actual):
@@ -304,6 +305,12 @@ class Run:
                 f"{actual}): restore it, or pass data="
             )
         return data
+
+    def _require_source(self, source: str) -> None:
+        """Raise for a recorded file or folder that has gone, so that nobody looks for it in what was just given."""
+        is_path = Path(source).is_absolute() and not any(mark in source for mark in "*?[{")
+        if is_path and not Path(source).exists():
+            raise ValueError(f"{self.path} was trained on {source}, which has gone: put it back, or pass data=")
 
     @property
     def weights_step(self) -> int:

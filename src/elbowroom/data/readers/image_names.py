@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -45,7 +46,8 @@ def labels_from_names(names: list[str], path: Path) -> ImageLabels:
     (['train', 'train', 'test'], [0, 1, -1], ('cat', 'dog'))
     """
     folders = [PurePosixPath(name).parts[:-1] for name in names]
-    read_split, depth = split_from_word, find_split_depth(folders)
+    read_split: Callable[[str], str | None] = split_from_word
+    depth = find_split_depth(folders)
     if depth is None:
         read_split, depth = split_from_words, find_compound_depth(folders)
     if depth is None:
