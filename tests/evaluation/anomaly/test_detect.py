@@ -45,7 +45,7 @@ def test_other_data_is_binarized_as_the_training_data(digits, tmp_path):
     [
         (lambda m, d: er.anomaly_scores(m, d.test, "ebo"), "did you mean 'elbo'"),
         (lambda m, d: er.anomaly_scores(m, d.test, "typicality"), "pass normal="),
-        (lambda m, d: er.anomaly_scores(m, d, "elbo"), "give one of them, as load_data"),
+        (lambda m, d: er.anomaly_scores(m, d, "elbo"), "give one of them, as data.test"),
         (lambda m, d: er.anomaly_scores(m, np.zeros((5, 9, 9)), "elbo"), "are 1x9x9, the model takes 1x8x8"),
         (lambda m, d: er.anomaly_scores(m, np.full((5, 8, 8), 7.5), "elbo"), "outside"),
         (lambda m, d: er.anomaly_scores(m, d.test, "elbo", samples=0), "at least 1"),
