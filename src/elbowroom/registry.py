@@ -167,7 +167,7 @@ def expand_modules(names: tuple[str, ...]) -> list[str]:
     """Return the full names of modules, with those of a package that are not named for ``package.*``.
 
     >>> expand_modules(("elbowroom.models.draw", ".*"))[:2]
-    ['elbowroom.models.draw', 'elbowroom.models.base']
+    ['elbowroom.models.draw', 'elbowroom.models.adapter']
     """
     modules: list[str] = []
     names = tuple(accumulate(names, lambda one, name: one.rpartition(".")[0] + name if name[0] == "." else name))

@@ -61,5 +61,5 @@ def test_a_sampler_in_a_new_file_is_listed_fitted_saved_and_sampled(tmp_path):
     )
     assert "isotropic A normal with one variance for all dimensions." in help_
     assert fitted == "run/sampler-isotropic.safetensors"
-    assert written == "x.npz x (9, 1, 8, 8) z (9, 2)"
+    assert written == ("x.npz x (9, 1, 8, 8) z (9, 2) means of p(x|z), z ~ isotropic fitted to latents · seed 0")
     assert sampled

@@ -26,7 +26,7 @@ def check(x, likelihood="bernoulli", **options):
         (100 * UNIT, {}, (0, 255)),
         (255 * UNIT, {"value_range": "as-is"}, (0, 255)),
         (4000 * UNIT - 1000, {}, (-1000, 3000)),
-        (100 * UNIT[:, 0], {}, (0, 255)),
+        (100 * UNIT[:, 0], {}, (0, 100)),
     ],
 )
 def test_the_refusal_names_the_range_that_brings_the_values_in(x, options, advised):

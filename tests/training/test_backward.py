@@ -51,10 +51,11 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_checkpoint(digits, tmp_path)
                 with torch.no_grad():
                     now[state.MODEL].decoder.net.layers[-1].bias.fill_(torch.nan)
 
+    handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(ValueError, match=r"nan at step 16, where the parameter model\.decoder.*\.layers\.1\.bias"):
         er.fit(*small_model(), digits, steps=30, out=tmp_path / "run", device="cpu", callbacks=[Poison()])
     assert all(t.isfinite().all() for t in serialization.named_tensors(er.load(tmp_path / "run")).values())
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 class Explode(torch.nn.Module):

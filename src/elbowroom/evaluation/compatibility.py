@@ -54,7 +54,7 @@ def advise_scaling(data: Data, low: float, high: float) -> str:
         return "scale the data into it, or use --likelihood columns"
     if (low, high) != (0, 1):
         return "scale the data into it, or use --likelihood gaussian for numbers of any sign"
-    smallest, largest = round_limits(*data.value_limits())
+    smallest, largest = round_limits(*data.value_limits(), len(data.shape) == 3)
     scaling = (
         f"load it with value_range=({smallest:g}, {largest:g}), on the command line "
         f"--value-range={smallest:g},{largest:g}, which brings it to [0, 1]"
@@ -64,17 +64,19 @@ def advise_scaling(data: Data, low: float, high: float) -> str:
     return f"{scaling}; or standardise it, and use --likelihood gaussian"
 
 
-def round_limits(low: float, high: float) -> tuple[float, float]:
-    """Return the limits that values within these are likely to have: [-1, 1], bytes, or their own, rounded outwards.
+def round_limits(low: float, high: float, is_image: bool = True) -> tuple[float, float]:
+    """Return the limits that values within these are likely to have: [-1, 1], bytes of images, or their own, rounded.
 
     >>> round_limits(-0.97, 0.99), round_limits(3.0, 251.5), round_limits(-7.123, 1200.1)
     ((-1.0, 1.0), (0.0, 255.0), (-10.0, 1210.0))
+    >>> round_limits(0.0, 39.0, is_image=False)
+    (0.0, 39.0)
     """
     if low < 0 and max(-low, high) <= 1:
         return -1.0, 1.0
-    if low >= 0 and 1 < high <= 255:
+    if is_image and low >= 0 and 1 < high <= 255:
         return 0.0, 255.0
-    step = 10 ** (math.floor(math.log10(max(abs(low), abs(high)))) - 2)
+    step = 10.0 ** (math.floor(math.log10(max(abs(low), abs(high)))) - 2)
     return min(0.0, math.floor(low / step) * step), math.ceil(high / step) * step
 
 
@@ -89,7 +91,7 @@ def warn_of_scale(model: GenerativeModel, data: Data) -> None:
     size = max(-low, high)
     if MIN_VALUE_SIZE <= size <= MAX_VALUE_SIZE or size == 0:
         return
-    smallest, largest = round_limits(low, high)
+    smallest, largest = round_limits(low, high, len(data.shape) == 3)
     by_column = "standardise each column" if len(data.shape) < 3 else "divide them"
     warnings.warn(
         f"the values of {data.name} are from {low:.3g} to {high:.3g}, far from a scale of 1, and training may learn no "

@@ -146,7 +146,7 @@ class FeatureModulation(nn.Module):
         nn.init.zeros_(self.affine.bias)
 
     def forward(self, h: Tensor, c: Tensor) -> Tensor:
-        scale, shift = self.affine(c).reshape(len(c), -1, *[1] * (h.dim() - 2)).chunk(2, 1)
+        scale, shift = self.affine(c).unflatten(-1, (-1, *[1] * (h.dim() - 2))).chunk(2, 1)
         modulated: Tensor = h * (1 + scale) + shift
         return modulated
 

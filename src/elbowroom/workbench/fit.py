@@ -265,7 +265,8 @@ def _open_run(path: Path, record: dict[str, Any], overwrite: bool) -> Run:
 def _is_same_training(a: dict[str, Any], b: dict[str, Any]) -> bool:
     """Whether two records are of the same training; the matmul mode may have been chosen differently."""
     settings = [{key: r[key] for key in ("recipe", "arguments", "shape", "data")} | r["training"] for r in (a, b)]
-    return json.dumps(settings[0] | {"products": ""}) == json.dumps(settings[1] | {"products": ""})
+    texts = [json.dumps(one | {"products": ""}, sort_keys=True) for one in settings]
+    return texts[0] == texts[1]
 
 
 def _initial_state(model: nn.Module, objective: Term, data: Data, settings: dict[str, Any]) -> State:
