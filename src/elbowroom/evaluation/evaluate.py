@@ -49,7 +49,9 @@ def evaluate(
         metrics: suites of metrics, as ``("likelihood", "images")`` or ``"likelihood,images"``; ``"default"`` is
             likelihood, latent and reconstruction, ``"all"`` is every suite.
         samples: K, posterior samples per example, for the ELBO's expectation and the importance bound.
-        split: train, validation or test.
+        split: train, validation or test. Another source that has no splits of its own is divided as by
+            :func:`~elbowroom.load_data`, so that test is a tenth of it; all its examples are the train split of
+            ``load_like(source, run.record["data"])``.
         batch_size: examples at a time; the metrics do not depend on it.
         seed: of the noise.
         device: where to compute; if not given, where the model is, or for a run the fastest device there is.
