@@ -136,7 +136,8 @@ class TerminalDisplay:
             ),
             TextColumn("{task.fields[status].left}", style="cyan"),
         )
-        self._progress = Progress(*columns, console=console, transient=True)
+        # drawn by update, which is called often enough: no thread draws in between
+        self._progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
         self._task: Any = None
 
     def show_note(self, text: str) -> None:
@@ -151,7 +152,7 @@ class TerminalDisplay:
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task("", total=status.n_steps, status=status)
-        self._progress.update(self._task, completed=status.step, status=status)
+        self._progress.update(self._task, completed=status.step, status=status, refresh=True)
 
     def close(self) -> None:
         self._progress.stop()

@@ -111,7 +111,7 @@ def test_a_terminal_of_80_columns_holds_a_bar_and_keeps_aligned_rows(digits, tmp
     monkeypatch.setattr(TerminalDisplay, "interval_s", 0.0)
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=80, color_system=None)
-    train(digits, tmp_path / "run", ProgressBar(console), steps=None, epochs=3, progress=False)
+    train(digits, tmp_path / "run", ProgressBar(console), steps=None, epochs=3, progress=False, validate_every=1)
     lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", file.getvalue()))
     header = next(line for line in lines if "reconstruction" in line)
     rows = [line for line in lines if re.match(r" +\d/3 ", line)]
