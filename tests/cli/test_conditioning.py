@@ -65,7 +65,7 @@ def test_an_invalid_label_is_a_one_line_error(runs, capsys, recipe, label, words
 
 
 @pytest.fixture(scope="module")
-def moved(tmp_path_factory):
+def moved_runs(tmp_path_factory):
     """Runs on arrays with named classes and with attributes, whose files have been moved since."""
     folder = tmp_path_factory.mktemp("moved")
     x = np.random.default_rng(0).integers(0, 256, (60, 4, 4), dtype=np.uint8)
@@ -80,28 +80,28 @@ def moved(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("run", "label"), [("classes", "dog"), ("classes", "1"), ("numbers", "1")])
-def test_a_label_needs_no_data(moved, run, label):
-    x = sample(moved, run, "--z", "0,0", "--label", label)
-    expected = er.load(moved / run).sample(z=[[0, 0]], c=[1])
+def test_a_label_needs_no_data(moved_runs, run, label):
+    x = sample(moved_runs, run, "--z", "0,0", "--label", label)
+    expected = er.load(moved_runs / run).sample(z=[[0, 0]], c=[1])
     np.testing.assert_allclose(x, expected.numpy(), atol=1e-6)
 
 
-def test_without_label_and_data_the_classes_take_turns(moved):
-    assert sample(moved, "classes", "-n", "3").shape == (3, 1, 4, 4)
+def test_without_label_and_data_the_classes_take_turns(moved_runs):
+    assert sample(moved_runs, "classes", "-n", "3").shape == (3, 1, 4, 4)
 
 
-def test_the_names_of_the_record_are_those_of_every_surface(moved, capsys):
-    assert sample(moved, "classes", "--label", "owl") is None
+def test_the_names_of_the_record_are_those_of_every_surface(moved_runs, capsys):
+    assert sample(moved_runs, "classes", "--label", "owl") is None
     assert "unknown class 'owl'. Known: cat, dog" in capsys.readouterr().err
-    view = RunView(moved / "classes")
+    view = RunView(moved_runs / "classes")
     assert (view.classes, view.attributes) == (("cat", "dog"), ())
     assert describe_run(view)["classes"] == ["cat", "dog"]
     loaded = LoadedModel(view.run, view.run.model(), "1", SharedData().load)
     assert loaded.condition_spec.names == ("cat", "dog")
 
 
-def test_a_run_without_names_in_its_record_takes_numbers(moved, tmp_path):
-    shutil.copytree(moved / "classes", tmp_path / "old")
+def test_a_run_without_names_in_its_record_takes_numbers(moved_runs, tmp_path):
+    shutil.copytree(moved_runs / "classes", tmp_path / "old")
     record = json.loads((tmp_path / "old" / "recipe.json").read_text())
     for key in ("classes", "shape"):
         del record["data"][key]

@@ -34,7 +34,7 @@ SOURCES = {
 }
 
 
-def expected(images, color):
+def convert_images(images, color):
     """As PIL converts them, which rounds down."""
     return np.stack(
         [np.asarray(Image.fromarray(image).convert({"gray": "L", "rgb": "RGB"}[color])) for image in images]
@@ -46,7 +46,7 @@ def expected(images, color):
 def test_images_are_converted_on_request_and_as_recorded(tmp_path, source, stored, color):
     own = SOURCES[source](IMAGES[stored], tmp_path)
     recorded = load_data(IMAGES[color], **WHOLE).protocol
-    want = expected(IMAGES[stored], color).reshape(N, 8, 6, -1).transpose(0, 3, 1, 2)
+    want = convert_images(IMAGES[stored], color).reshape(N, 8, 6, -1).transpose(0, 3, 1, 2)
     for data in (load_data(own, color=color, **WHOLE), load_like(own, recorded)):
         assert data.shape == want.shape[1:]
         levels = data.train.first(N).x * 255

@@ -41,7 +41,7 @@ def right(a, b):
     return draw(a, b), a, b
 
 
-def swapped(a, b):
+def swap_outputs(a, b):
     return draw(a, b), b, a
 
 
@@ -57,9 +57,9 @@ MISTAKES = {
         lambda o, x: cross_entropy(o, x) + kl(o[2], o[1]),
         {"KL of other outputs"},
     ),
-    "swapped in the module": (swapped, usual_loss, {"KL of other outputs"}),
+    "swapped in the module": (swap_outputs, usual_loss, {"KL of other outputs"}),
     "swapped in both": (
-        swapped,
+        swap_outputs,
         lambda o, x: cross_entropy(o, x) + kl(o[2], o[1]),
         {"outputs in another order"},
     ),

@@ -164,7 +164,7 @@ class _LatentDecoder(nn.Module):
         device = _device(self.module)
         generator = torch.Generator().manual_seed(1)
         z = torch.randn(PROBE_EXAMPLES, *self.latent_shape, generator=generator).to(device)
-        with _tried(self.module):
+        with _probe_safely(self.module):
             decode = getattr(self.module, "decode", None)
             if callable(decode) and _is_mean(decode, z, self.shape):
                 return cast("Callable[[Tensor], Tensor]", decode)
@@ -223,7 +223,7 @@ def _refuse_to_decode(z: Tensor) -> Tensor:
 def _probe(module: nn.Module, shape: tuple[int, ...]) -> VAEOutput:
     """Return the output of a module for a few random examples."""
     x = torch.rand(PROBE_EXAMPLES, *shape, generator=torch.Generator().manual_seed(0)).to(_device(module))
-    with _tried(module):
+    with _probe_safely(module):
         return _forward(module, x)
 
 
@@ -255,7 +255,7 @@ def _guess_family(reconstruction: Tensor, shape: tuple[int, ...]) -> Family:
 
 
 @contextmanager
-def _tried(module: nn.Module) -> Iterator[None]:
+def _probe_safely(module: nn.Module) -> Iterator[None]:
     """Run a module in evaluation mode without side effects; what it raises is a ValueError.
 
     Raises:

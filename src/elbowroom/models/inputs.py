@@ -1,6 +1,6 @@
 """Inputs as people hold them (bytes, arrays, lists, tables, names of classes) to the tensors that a network takes.
 
-Training gives float tensors, which pass by a look at their type; everything else is converted here.
+Training gives float tensors, which pass by a look at their type; everything else is call_with_examples here.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ def takes_examples(method: Method[ModelT, P, R]) -> Method[ModelT, P, R]:
     """Let a method (x, c, ...) of a model take examples and labels as people hold them."""
 
     @wraps(method)
-    def converted(model: ModelT, x: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+    def call_with_examples(model: ModelT, x: Any, *args: P.args, **kwargs: P.kwargs) -> R:
         if not (isinstance(x, Tensor) and x.is_floating_point()):
             x = as_examples(model, x)
         args, kwargs = _convert_labels(model, args, kwargs, x)
         return method(model, x, *args, **kwargs)
 
-    return cast("Method[ModelT, P, R]", converted)
+    return cast("Method[ModelT, P, R]", call_with_examples)
 
 
 def takes_latents(method: Method[ModelT, P, R]) -> Method[ModelT, P, R]:
     """Let a method (z, c, ...) of a model take latents and labels as people hold them."""
 
     @wraps(method)
-    def converted(model: ModelT, z: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+    def call_with_latents(model: ModelT, z: Any, *args: P.args, **kwargs: P.kwargs) -> R:
         z = as_latents(model, z)
         args, kwargs = _convert_labels(model, args, kwargs, z if z.dim() > len(model.latent_shape) else z[None])
         return method(model, z, *args, **kwargs)
 
-    return cast("Method[ModelT, P, R]", converted)
+    return cast("Method[ModelT, P, R]", call_with_latents)
 
 
 def _convert_labels(model: GenerativeModel, args: Any, kwargs: Any, batch: Tensor) -> tuple[Any, Any]:

@@ -260,16 +260,16 @@ def number_column(source: ColumnSource, number_format: NumberFormat) -> Inferred
     if invalid.any():
         reason = table_encoding.cell_error(source.column, ~invalid, source.table, "numbers are expected")
         return ColumnProblem(source.name, reason, "drop")
-    return measured(column, source, values, find_decimals(source, values, number_format))
+    return measure_numbers(column, source, values, find_decimals(source, values, number_format))
 
 
 def date_column(source: ColumnSource, date_format: str) -> Column:
     """Return the encoding as dates that are written in one form."""
     column = Column(source.name, "date", format=date_format)
-    return measured(column, source, [table_encoding.parse_values(part, column) for part in source.parts], None)
+    return measure_numbers(column, source, [table_encoding.parse_values(part, column) for part in source.parts], None)
 
 
-def measured(column: Column, source: ColumnSource, values: Sequence[np.ndarray], decimals: int | None) -> Column:
+def measure_numbers(column: Column, source: ColumnSource, values: Sequence[np.ndarray], decimals: int | None) -> Column:
     """Return a column of numbers with its decimals and range, and mean and standard deviation in train."""
     by_row = source.column.by_row(values[0])
     everything = np.concatenate([v[part.value_counts > 0] for v, part in zip(values, source.parts, strict=True)])

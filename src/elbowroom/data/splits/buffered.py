@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elbowroom.data.splits.encodable import Encodable
 from elbowroom.data.splits.memory import Batch, resolve_order, scale_pixels
 from elbowroom.data.transforms import Transformable
 from elbowroom.data.value_coding import ValueCoding, ValueSummary, infer_coding, merge_summaries, summarize
@@ -76,7 +77,7 @@ class ArrayRowSource:
         return f"row {row} of {self.name}"
 
 
-class BufferedSplit(Transformable):
+class BufferedSplit(Transformable, Encodable):
     """A split in files, which ``source`` reads by row; ``y`` (N,) or (N, A) or None are the labels of its rows.
 
     At most ``buffer`` examples are in memory, and as many more that are read ahead; of the others only their place in
@@ -123,17 +124,6 @@ class BufferedSplit(Transformable):
 
     def __len__(self) -> int:
         return len(self.source) if self.source_rows is None else len(self.source_rows)
-
-    @property
-    def has_pixels(self) -> bool:
-        """Whether the values are pixels, 256 levels divided by 255."""
-        return self.coding.has_pixels
-
-    def encode(self, coding: ValueCoding) -> BufferedSplit:
-        """Return the same examples with their values made by this coding."""
-        other = self.replace()
-        other._set_coding(coding)
-        return other
 
     def summarize_all(self) -> ValueSummary:
         """Return the summary of all examples: one pass through the files."""

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from elbowroom.data.splits.batching import make_batch, preserve_rng, require_finite, stack_items
+from elbowroom.data.splits.encodable import Encodable
 from elbowroom.data.splits.memory import Batch, batch_indices
-from elbowroom.data.value_coding import ValueCoding, ValueSummary, infer_coding, merge_summaries, summarize
+from elbowroom.data.value_coding import ValueSummary, infer_coding, merge_summaries, summarize
 
 PROBE_ITEMS = 256
 """Items that are looked at, spread evenly over the data set."""
@@ -22,7 +23,7 @@ PROBE_BYTES = 2**26
 """Largest size of these items together, above which fewer are looked at."""
 
 
-class DatasetSplit:
+class DatasetSplit(Encodable):
     """A split over a map-style ``dataset`` whose items are x, (x, y) or a dict; x a tensor, array or PIL image.
 
     Every batch asks for its items anew, so a random augmentation in the data set stays random. ``source_rows`` are the
@@ -92,26 +93,11 @@ class DatasetSplit:
         other.dataset = Subset(self.dataset, index.tolist())
         return other
 
-    @property
-    def has_pixels(self) -> bool:
-        """Whether the values are pixels, 256 levels divided by 255."""
-        return self.coding.has_pixels
-
-    def encode(self, coding: ValueCoding) -> DatasetSplit:
-        """Return the same items with their values made by this coding."""
-        other = copy.copy(self)
-        other._set_coding(coding)
-        return other
-
     def summarize_all(self) -> ValueSummary:
         """Return the summary of all items: a pass through the data set."""
         parts = torch.split(torch.arange(len(self)), PROBE_ITEMS)
         with preserve_rng():
             return merge_summaries(summarize(self._stack(part.tolist()), is_complete=False) for part in parts)
-
-    def _set_coding(self, coding: ValueCoding) -> None:
-        self.coding = coding
-        self.shape = coding.shape_of(self.summary.shape)
 
     def _summarize_items(self) -> ValueSummary:
         count = min(len(self), PROBE_ITEMS, max(1, PROBE_BYTES // self._stack([0]).nbytes))

@@ -20,14 +20,15 @@ from elbowroom.data.splits.batching import (
     tensor_to_numpy,
     unpack_item,
 )
+from elbowroom.data.splits.encodable import Encodable
 from elbowroom.data.splits.memory import Batch
-from elbowroom.data.value_coding import ValueCoding, ValueSummary, infer_coding, merge_summaries, summarize
+from elbowroom.data.value_coding import ValueSummary, infer_coding, merge_summaries, summarize
 
 PROBE_BATCHES = 8
 """Batches at the beginning that are looked at; of a list all."""
 
 
-class LoaderSplit:
+class LoaderSplit(Encodable):
     """A split over a ``DataLoader``, or anything that can be iterated over again and yields x, (x, y) or a dict.
 
     The loader's own batch size and shuffling rule: ``batches`` takes a size and ignores it. ``index`` is the
@@ -158,25 +159,10 @@ class LoaderSplit:
         other.source, other._num_examples, other._steps = part, None, None
         return other
 
-    @property
-    def has_pixels(self) -> bool:
-        """Whether the values are pixels, 256 levels divided by 255."""
-        return self.coding.has_pixels
-
-    def encode(self, coding: ValueCoding) -> LoaderSplit:
-        """Return the same loader with its values made by this coding."""
-        other = copy.copy(self)
-        other._set_coding(coding)
-        return other
-
     def summarize_all(self) -> ValueSummary:
         """Return the summary of all batches: a pass through the loader."""
         with preserve_rng():
             return self._summarize(None)
-
-    def _set_coding(self, coding: ValueCoding) -> None:
-        self.coding = coding
-        self.shape = coding.shape_of(self.summary.shape)
 
     def _summarize(self, n_batches: int | None) -> ValueSummary:
         looks = [summarize(x, is_complete=False) for x, _ in islice(self._iter_raw(), n_batches) if len(x)]
