@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,12 @@ def evaluate(
         raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
     if batch_size < 1:
         raise ValueError(f"batch size must be at least 1, got {batch_size}")
-    trained, data, name = _load_model_and_data(run, data, model)
+    given = data
+    trained, data, name = _load_model_and_data(run, given, model)
     is_model = isinstance(run, nn.Module)
     target = next(trained.parameters()).device if device is None and is_model else devices.resolve(device)
+    if not (given is None or isinstance(given, Data)):
+        _warn_of_part(data, split, data_record_of(trained))
     eval_split = freeze(_get_split(data, split), seed).to(target)
     was_training = trained.training
     trained.to(target).eval()
@@ -141,6 +144,19 @@ def _load_model_and_data(
         model, data, name = view.model, view.data, str(view.run)
     check_compatible(model, data)
     return model, data, name
+
+
+def _warn_of_part(data: Data, split: str, recorded: Mapping[str, Any] | None) -> None:
+    """Warn where a part of another source is measured, because it has no splits and was divided as for a training."""
+    amounts = [data.protocol["arguments"].get(name) for name in ("validation", "test")]
+    is_other = recorded is not None and recorded.get("fingerprint") != data.protocol["fingerprint"]
+    if is_other and all(isinstance(amount, int | float) and amount > 0 for amount in amounts):
+        sizes = data.protocol["sizes"]
+        warnings.warn(
+            f"{data.name} has no splits and was divided: {sizes.get(split, 0):,} of {sum(sizes.values()):,} examples "
+            "are measured; for all of them give load_like(source, run.record['data']) and split='train'",
+            stacklevel=3,
+        )
 
 
 def _get_split(data: Data, name: str) -> Split:
