@@ -72,12 +72,13 @@ def _last_figures(name: str, row: MetricsRow, names: list[str]) -> dict[str, Any
 
 
 def _curve(split: str, rows: list[MetricsRow], limits: tuple[float, float], n_steps: int) -> dict[str, str]:
-    """Return a split's losses as the points of a line, those above the limits at the upper edge."""
+    """Return a split's losses as the points of a line, which comes into the frame from above the limits."""
     low, high = limits
     x_scale, y_scale = (WIDTH_PX - LEFT_PX) / max(n_steps, 1), (HEIGHT_PX - BOTTOM_PX - 4) / max(high - low, 1e-12)
     stride = -(-len(rows) // MAX_POINTS)
     shown = [*rows[:-1:stride], rows[-1]]
-    points = [(LEFT_PX + row["step"] * x_scale, 2 + (high - min(row["loss"], high)) * y_scale) for row in shown]
+    # what is above the frame is cut off by it; an infinite loss still needs a place
+    points = [(LEFT_PX + row["step"] * x_scale, max(2 + (high - row["loss"]) * y_scale, -HEIGHT_PX)) for row in shown]
     return {"split": split, "color": CURVE_COLORS[split], "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points)}
 
 
