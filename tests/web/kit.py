@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from elbowroom.web.render import read_asset
+from elbowroom.web.render import kit_script
 
 NODE = shutil.which("node")
 #: What the kit asks of a browser when it is read, and the end, which prints what was asked for.
@@ -22,7 +22,7 @@ def call_kit(name, calls):
     """Return what a function of the kit returns for each list of arguments."""
     if NODE is None:
         pytest.skip("no node here")
-    script = f"{BEFORE}{read_asset('static/kit.js')}\nconst functions = {{ {name} }};{AFTER}"
+    script = f"{BEFORE}{kit_script()}\nconst functions = {{ {name} }};{AFTER}"
     command = [NODE, "--input-type=module", "--eval", script]
     text = json.dumps([[name, list(arguments)] for arguments in calls])
     return json.loads(subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout)

@@ -67,11 +67,21 @@ def render_page(
 
 
 def _join_scripts(own: str, others: Iterable[str]) -> str:
-    """Return uPlot with its licence, the kit, other scripts and the page's own as one module, without imports."""
+    """Return uPlot with its licence, the kit, other scripts and the page's own as one module."""
     licence = f"/* uPlot\n\n{read_asset('vendor/uplot/LICENSE')}*/"
     uplot = read_asset("vendor/uplot/uPlot.iife.min.js").partition("\n")[2]
-    own = re.sub(r"^import [^;]*;\n", "", own, flags=re.MULTILINE)
-    return "\n".join([licence, uplot, read_asset("static/kit.js"), *others, own])
+    return "\n".join([licence, uplot, kit_script(), *others, _without_imports(own)])
+
+
+@cache
+def kit_script() -> str:
+    """Return the modules that ``static/kit.js`` exports, in its order, as one module."""
+    paths = re.findall(r'^export \* from "\./(.*)";$', read_asset("static/kit.js"), flags=re.MULTILINE)
+    return "\n".join(_without_imports(read_asset(f"static/{path}")) for path in paths)
+
+
+def _without_imports(script: str) -> str:
+    return re.sub(r"^import [^;]*;\n", "", script, flags=re.MULTILINE)
 
 
 def read_asset(path: str) -> str:

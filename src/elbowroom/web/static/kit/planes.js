@@ -1,0 +1,255 @@
+// Planes of points.
+
+import { h } from "./elements.js";
+import { clamp, extent, formatTicks, ticks } from "./numbers.js";
+import { FONT, cssColor, onColorChange } from "./theme.js";
+
+/**
+ * Points that are drawn at once, those of one color as one path, which is faster than one by one. So few that no color
+ * covers another much more than it is covered.
+ */
+const POINTS_AT_ONCE = 200;
+
+const PLANE_MARGIN_PX = 16;
+const TRANSITION_MS = 650;
+
+/**
+ * A plane with the same scale on both axes: grid, ticks, and points, which are drawn once and copied under what moves.
+ *
+ * @param {HTMLElement} host  gets the axes and the canvas
+ * @param {object} options
+ * @param {string} options.label  accessible name of the canvas
+ * @param {string} [options.role]  of the canvas
+ * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawOver]  draws what lies over the points
+ * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawUnder]  draws what lies under the points
+ */
+export function createPlane(host, { label, role = "img", drawOver = () => {}, drawUnder = () => {} }) {
+  const canvas = h("canvas", { tabIndex: 0, role, "aria-label": label });
+  const background = document.createElement("canvas");
+  const [area, unit, axis] = [h("div.area", {}, canvas), h("p.unit"), h("p.axis")];
+  const [left, below] = [h("div.left", { "aria-hidden": "true" }), h("div.below", { "aria-hidden": "true" })];
+  host.append(unit, h("div.plot", {}, left, area, below, axis));
+  let [view, positions, animation] = [null, [], 0];
+  /** Sizes and conversions of the plane as it is now. */
+  const frame = () => planeFrame(area, view);
+
+  function drawBackground() {
+    const f = frame();
+    const ratio = devicePixelRatio || 1;
+    const [width, height] = [Math.round(f.w * ratio), Math.round(f.h * ratio)];
+    for (const one of [background, canvas]) {
+      if (one.width !== width || one.height !== height) Object.assign(one, { width, height });
+    }
+    const pen = background.getContext("2d");
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, f.w, f.h);
+    const [horizontal, vertical] = [ticks(...f.x, f.w > 480 ? 8 : 5), ticks(...f.y, 6)];
+    labelTicks(left, below, f, horizontal, vertical);
+    [axis.textContent, unit.textContent] = view.axes;
+    drawGrid(pen, f, horizontal, vertical);
+    drawUnder(pen, f);
+    if (view.points) drawPoints(pen, f.w, view.points, positions);
+  }
+
+  /** Draw what lies over the points anew. */
+  function draw() {
+    if (!view || !background.width || !background.height) return;
+    const pen = canvas.getContext("2d");
+    const ratio = devicePixelRatio || 1;
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(background, 0, 0);
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    drawOver(pen, frame());
+  }
+
+  /** Draw everything anew; if animated, the points move to their places. */
+  function redraw(isAnimated = false) {
+    cancelAnimationFrame(animation);
+    if (!view || !area.clientWidth) return;
+    const f = frame();
+    const from = positions;
+    const to = view.points ? view.points.x.map((x, i) => f.toScreen([x, view.points.y[i]])) : [];
+    const show = (now) => {
+      positions = now;
+      drawBackground();
+      draw();
+    };
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches || from.length !== to.length;
+    if (!isAnimated || isStill) return show(to);
+    const start = performance.now();
+    const step = (now) => {
+      const t = clamp((now - start) / TRANSITION_MS, 0, 1);
+      const eased = 1 - (1 - t) ** 3;
+      show(to.map((end, i) => end.map((v, k) => from[i][k] + (v - from[i][k]) * eased)));
+      if (t < 1) animation = requestAnimationFrame(step);
+    };
+    animation = requestAnimationFrame(step);
+  }
+
+  const resizing = new ResizeObserver(() => redraw());
+  resizing.observe(area);
+  const forget = onColorChange(() => redraw());
+  return {
+    canvas,
+    area,
+    frame,
+    draw,
+    redraw,
+    /**
+     * Show points: {axes: [x, y], points: ?{x, y, color(i), isFaint(i), isHidden(i)}, box: ?[[low, high], [low, high]],
+     * zoom: ?{factor, center}}; the box is what must be visible, by default all points, before it is zoomed.
+     */
+    setView(next, isAnimated = false) {
+      const box = next.box ?? [extent(next.points.x), extent(next.points.y)];
+      view = { ...next, box };
+      redraw(isAnimated);
+    },
+    destroy() {
+      resizing.disconnect();
+      forget();
+    },
+    /** Where a pointer event is on the canvas, in pixels. */
+    eventPosition(event) {
+      const bounds = canvas.getBoundingClientRect();
+      return [clamp(event.clientX - bounds.left, 0, bounds.width), clamp(event.clientY - bounds.top, 0, bounds.height)];
+    },
+    /** Where a point is on the canvas, in pixels. */
+    pointPosition: (i) => positions[i],
+    /** The index of the point nearest to a position on the canvas within `reach` pixels, or -1. */
+    pointAt: (position, reach) => (view?.points ? pointWithin(positions, view.points, position, reach) : -1),
+    /** The index of the nearest point in a direction, as the arrow keys move; the same point where there is none. */
+    pointTowards(direction, from) {
+      const start = from >= 0 ? positions[from] : [area.clientWidth / 2, area.clientHeight / 2];
+      return pointAhead(positions, view.points, direction, start, from);
+    },
+  };
+}
+
+/** Sizes and conversions of a plane that shows a box of the latent space in an area. */
+function planeFrame(area, { box, zoom }) {
+  const [w, h] = [area.clientWidth, area.clientHeight];
+  const [[x0, x1], [y0, y1]] = box;
+  const inner = (size) => Math.max(size - 2 * PLANE_MARGIN_PX, 1);
+  const { factor = 1, center = null } = zoom ?? {};
+  const perPixel = (Math.max((x1 - x0) / inner(w), (y1 - y0) / inner(h)) || 1) / factor;
+  const [cx, cy] = center ?? [(x0 + x1) / 2, (y0 + y1) / 2];
+  const [low, high] = [cx - (w / 2) * perPixel, cy + (h / 2) * perPixel];
+  return {
+    w,
+    h,
+    perPixel,
+    center: [cx, cy],
+    x: [low, low + w * perPixel],
+    y: [high - h * perPixel, high],
+    toScreen: ([x, y]) => [(x - low) / perPixel, (high - y) / perPixel],
+    toPlane: ([x, y]) => [low + x * perPixel, high - y * perPixel],
+  };
+}
+
+/** Write the labels of ticks beside a plane. */
+function labelTicks(left, below, f, horizontal, vertical) {
+  const labels = ({ values, step }, side, [low, high]) => {
+    const texts = formatTicks(values, step);
+    const place = (v) => `${(100 * (v - low)) / (high - low)}%`;
+    return values.map((v, i) => h("span", { style: { [side]: place(v) } }, texts[i]));
+  };
+  left.replaceChildren(...labels(vertical, "bottom", f.y));
+  below.replaceChildren(...labels(horizontal, "left", f.x));
+  const longest = Math.max(...formatTicks(vertical.values, vertical.step).map((text) => text.length));
+  left.style.width = `${Math.max(2.4, 0.58 * longest + 1)}em`;
+}
+
+function drawGrid(pen, f, horizontal, vertical) {
+  pen.strokeStyle = cssColor("grid");
+  pen.lineWidth = 1;
+  pen.beginPath();
+  for (const v of vertical.values) line(pen, [0, f.toScreen([0, v])[1]], [f.w, f.toScreen([0, v])[1]]);
+  for (const v of horizontal.values) line(pen, [f.toScreen([v, 0])[0], 0], [f.toScreen([v, 0])[0], f.h]);
+  pen.stroke();
+}
+
+function line(pen, from, to) {
+  pen.moveTo(...from);
+  pen.lineTo(...to);
+}
+
+/** Draw points at their positions, the faint ones below. */
+function drawPoints(pen, width, points, positions) {
+  const { color, isFaint = () => false, isHidden = () => false } = points;
+  const radius = pointRadius(positions.length, width);
+  const shown = positions.map((_, i) => i).filter((i) => !isHidden(i));
+  pen.lineWidth = 0.7;
+  pen.strokeStyle = cssColor("ring");
+  pen.globalAlpha = 0.4;
+  const idle = cssColor("idle");
+  drawDots(pen, positions, shown.filter(isFaint), radius * 0.7, () => idle);
+  pen.globalAlpha = 0.92;
+  const vivid = shown.filter((i) => !isFaint(i));
+  for (let from = 0; from < vivid.length; from += POINTS_AT_ONCE)
+    drawDots(pen, positions, vivid.slice(from, from + POINTS_AT_ONCE), radius, color);
+  pen.globalAlpha = 1;
+}
+
+/** Draw circles at the positions of some points, those of each color as one path. */
+function drawDots(pen, positions, indices, radius, color) {
+  const paths = new Map();
+  for (const i of indices) {
+    const name = color(i);
+    if (!paths.has(name)) paths.set(name, new Path2D());
+    const [x, y] = positions[i];
+    paths.get(name).moveTo(x + radius, y);
+    paths.get(name).arc(x, y, radius, 0, 2 * Math.PI);
+  }
+  for (const [name, path] of paths) {
+    pen.fillStyle = name;
+    pen.fill(path);
+    pen.stroke(path);
+  }
+}
+
+function pointWithin(positions, { isFaint = () => false, isHidden = () => false }, [x, y], reach) {
+  let [best, least] = [-1, reach * reach];
+  positions.forEach(([a, b], i) => {
+    const distance = (a - x) ** 2 + (b - y) ** 2;
+    if (distance < least && !isFaint(i) && !isHidden(i)) [best, least] = [i, distance];
+  });
+  return best;
+}
+
+function pointAhead(positions, { isFaint = () => false, isHidden = () => false }, [dx, dy], [x, y], from) {
+  let [best, least] = [from, Infinity];
+  positions.forEach(([a, b], i) => {
+    const ahead = (a - x) * dx + (b - y) * dy;
+    const cost = ahead + 3 * (Math.abs((a - x) * dy) + Math.abs((b - y) * dx));
+    if (i !== from && !isFaint(i) && !isHidden(i) && ahead > 0.01 && cost < least) [best, least] = [i, cost];
+  });
+  return best;
+}
+
+/** Draw the ring around the place that is decoded. */
+export function drawMarker(pen, [x, y]) {
+  for (const [width, color] of [
+    [6, "paper"],
+    [3, "ink"],
+  ]) {
+    Object.assign(pen, { lineWidth: width, strokeStyle: cssColor(color) });
+    pen.beginPath();
+    pen.arc(x, y, 13, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+}
+
+/** Draw a place that is kept, with its name. */
+export function drawPin(pen, [x, y], name) {
+  Object.assign(pen, { lineWidth: 1.2, strokeStyle: cssColor("ink"), fillStyle: cssColor("paper") });
+  pen.beginPath();
+  pen.arc(x, y, 9, 0, 2 * Math.PI);
+  pen.fill();
+  pen.stroke();
+  Object.assign(pen, { fillStyle: cssColor("ink"), font: `600 ${FONT}`, textAlign: "center", textBaseline: "middle" });
+  pen.fillText(name, x, y + 0.5);
+}
+
+/** The radius of a point in pixels: the smaller, the more there are. */
+const pointRadius = (n, width) => (n > 1000 ? 3 : n > 300 ? 3.8 : 4.6) * (width < 420 ? 0.8 : 1);
