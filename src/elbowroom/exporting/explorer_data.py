@@ -9,10 +9,17 @@ import torch
 from torch import Tensor
 
 from elbowroom.exporting.modules import cycle_conditions
-from elbowroom.latent import principal_components
+from elbowroom.plotting.latent_plane import (
+    LatentPlane,
+    dimension_plane,
+    informative_pair,
+    principal_plane,
+    prior_on_plane,
+)
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
 from elbowroom.plotting.style import example_labels
 from elbowroom.runs.run_view import RunView
+from elbowroom.web.planes import COORDINATE_DIGITS, prior_data
 from elbowroom.web.render import round_digits, round_values
 
 #: The largest number of dimensions with a dial.
@@ -40,7 +47,7 @@ def latent_data(view: RunView) -> dict[str, Any]:
         "size": size,
         "centre": round_values(mean),
         "dials": _dial_data(view, order[:MAX_DIALS], torch.zeros(size) if standard else mean, sd),
-        "planes": _build_planes(view, latents, order, mean, sd),
+        "planes": _build_planes(view, latents, mean, sd),
         "labels": _label_data(view),
         "prior": {"standard": True} if standard else prior and prior[1],
         "pins": [round_values(z) for z in _pin_latents(latents, samples, size)],
@@ -91,40 +98,34 @@ def _dimension_order(view: RunView, latents: Tensor | None, size: int) -> list[i
     return order if len(order) == size else latents.var(0).argsort(descending=True).tolist()
 
 
-def _build_planes(
-    view: RunView, latents: Tensor | None, order: list[int], mean: Tensor, sd: Tensor
-) -> list[dict[str, Any]]:
-    """Return planes of the latent space: that of the two most active dimensions, and the principal plane."""
+def _build_planes(view: RunView, latents: Tensor | None, mean: Tensor, sd: Tensor) -> list[dict[str, Any]]:
+    """Return planes of the latent space: that of the two most informative dimensions, and the principal plane."""
     size, planes = len(mean), list[dict[str, Any]]()
     if size >= 2 and not (view.model.is_quantized and latents is not None):
-        a, b = sorted(order[:2])
-        names = [dimension_name(view, d) for d in (a, b)]
-        title = f"{names[0]} and {names[1]}" if size > 2 else "the latent space"
-        planes.append(_plane_data(title, names, torch.eye(size)[[a, b]], torch.zeros(size), latents, sd))
+        dims = (0, 1) if latents is None else informative_pair(view)
+        plane = dimension_plane(view, dims, torch.zeros(1, size) if latents is None else latents)
+        title = f"{plane.names[0]} and {plane.names[1]}" if size > 2 else "the latent space"
+        planes.append(_plane_data(view, title, plane, latents, sd))
     if size > 2 and latents is not None and len(latents) > 2:
-        components = principal_components(latents)
-        names = [
-            f"principal axis {i}, {share:.0%} of the variance"
-            for i, share in enumerate(components.explained_variance_ratio.tolist(), 1)
-        ]
-        planes.append(_plane_data("PCA", names, components.axes, latents.mean(0), latents, sd))
+        planes.append(_plane_data(view, "PCA", principal_plane(view, latents), latents, sd))
     return planes
 
 
-def _plane_data(
-    title: str, names: list[str], axes: Tensor, origin: Tensor, latents: Tensor | None, sd: Tensor
-) -> dict[str, Any]:
-    """Return a plane, ready for JSON: axes (2, D) through an origin (D,), with the data's latents (N, D) on it."""
-    points = None if latents is None else (latents - origin) @ axes.T
-    reach = RANGE_SD * (axes.square() @ sd.square()).sqrt()
+def _plane_data(view: RunView, title: str, plane: LatentPlane, latents: Tensor | None, sd: Tensor) -> dict[str, Any]:
+    """Return a plane, ready for JSON: its axes (2, D) through an origin (D,), with the data's latents (N, D) on it."""
+    points = None if latents is None else plane.project(latents)
+    reach = RANGE_SD * (plane.axes.square() @ sd.square()).sqrt()
     low, high = (-reach, reach) if points is None else (points.amin(0), points.amax(0))
     return {
         "name": title,
-        "names": names,
-        "axes": [round_values(axis) for axis in axes],
-        "origin": round_values(origin),
-        "points": None if points is None else [round_values(column, 4) for column in points.T],
+        "names": plane.names,
+        "labels": plane.labels,
+        "axes": [round_values(axis) for axis in plane.axes],
+        "origin": round_values(plane.origin),
+        "points": None if points is None else [round_values(column, COORDINATE_DIGITS) for column in points.T],
         "box": [[round_digits(a), round_digits(b)] for a, b in zip(low, high, strict=True)],
+        "prior": prior_data(prior_on_plane(view, plane)),
+        "note": "" if latents is None else plane.describe_collapse(latents),
     }
 
 

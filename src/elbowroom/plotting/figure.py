@@ -99,6 +99,25 @@ class Bars:
     inactive: frozenset[int] = frozenset()
 
 
+#: Radii of the rings of a standard normal prior, in standard deviations.
+PRIOR_RINGS_SD = (1, 2)
+
+
+@dataclass(frozen=True)
+class PriorOnPlane:
+    """What a plane shows of the prior: rings of the standard normal, draws from a learned one, or nothing.
+
+    Attributes:
+        center: of the rings at one and two standard deviations, (k,); None where the prior is not the standard normal.
+        draws: coordinates (M, k) of draws; None for none.
+        words: what is shown, or why nothing is.
+    """
+
+    center: Tensor | None
+    draws: Tensor | None
+    words: str
+
+
 @dataclass(frozen=True)
 class Scatter:
     """Points on a plane, one for each example.
@@ -109,6 +128,7 @@ class Scatter:
         x_axis: label of the horizontal axis, with the unit.
         y_axis: label of the vertical axis, with the unit.
         has_equal_aspect: whether both axes have the same unit, so that distances mean something.
+        prior: what is shown of the prior; None where the plane has no place for it.
     """
 
     title: str
@@ -116,6 +136,7 @@ class Scatter:
     x_axis: str
     y_axis: str
     has_equal_aspect: bool = True
+    prior: PriorOnPlane | None = None
 
 
 Mark = ImageGrid | Chart | Bars | Scatter

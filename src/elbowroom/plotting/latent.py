@@ -7,9 +7,16 @@ import torch
 from elbowroom.evaluation import Metric
 from elbowroom.evaluation.suites.latent import ACTIVE_VARIANCE
 from elbowroom.formatting import format_count, latent_symbol
-from elbowroom.latent import principal_components, tsne
+from elbowroom.latent import tsne
 from elbowroom.plotting.figure import Bars, FigureSpec, Scatter
-from elbowroom.plotting.latent_ranking import dimension_name, latent_metrics, ranked_dimensions, require_continuous
+from elbowroom.plotting.latent_plane import (
+    LatentPlane,
+    dimension_plane,
+    informative_pair,
+    principal_plane,
+    prior_on_plane,
+)
+from elbowroom.plotting.latent_ranking import latent_metrics, ranked_dimensions, require_continuous
 from elbowroom.plotting.registry import register_figure
 from elbowroom.runs.run_view import RunView
 
@@ -31,28 +38,26 @@ def latent_figure(view: RunView, first: int = 0, second: int = 1) -> FigureSpec:
     order, _, unit = ranked_dimensions(view)
     if len(order) < 2:
         raise ValueError(SINGLE_DIMENSION_MESSAGE)
-    a, b = (order[first], order[second]) if len(order) > 2 else (0, 1)
+    dims = informative_pair(view) if (first, second) == (0, 1) else (order[first], order[second])
     choice = "" if len(order) == 2 else f" Of {len(order)}, the two of the largest {unit.split()[0]}."
     caption = f"Posterior means of the examples, one point each.{choice}"
-    scatter = Scatter(
-        "two dimensions",
-        view.latents[:, [a, b]],
-        f"{dimension_name(view, a)}, {view.latent_unit}",
-        f"{dimension_name(view, b)}, {view.latent_unit}",
-    )
-    return FigureSpec("Latents, two dimensions", caption, view.describe_examples(len(view.latents)), [scatter])
+    return _plane_figure(view, "two dimensions", dimension_plane(view, dims, view.latents), caption)
 
 
 @register_figure("pca", "the latents on their principal plane", "Latents", "data, three dimensions", section="latents")
 def pca_figure(view: RunView) -> FigureSpec:
     """Return a scatter plot of the latents on their first two principal components."""
     _require_three_dimensions(view)
-    components = principal_components(view.latents)
-    unit = "units of the latent" if view.model.is_quantized else view.latent_unit
-    first, second = (f"{share:.0%} of the variance, {unit}" for share in components.explained_variance_ratio.tolist())
-    scatter = Scatter("PCA", components.points, f"principal axis 1, {first}", f"principal axis 2, {second}")
     caption = "Posterior means of the examples, on the plane on which they vary most."
-    return FigureSpec("Latents, principal plane", caption, view.describe_examples(len(view.latents)), [scatter])
+    return _plane_figure(view, "PCA", principal_plane(view, view.latents), caption)
+
+
+def _plane_figure(view: RunView, title: str, plane: LatentPlane, caption: str) -> FigureSpec:
+    """Return the latents on a plane, with the prior, and a word where the plane is collapsed."""
+    prior = prior_on_plane(view, plane)
+    scatter = Scatter(title, plane.project(view.latents), *plane.labels, prior=prior)
+    words = " ".join(filter(None, [caption, prior.words, plane.describe_collapse(view.latents)]))
+    return FigureSpec(f"Latents, {title}", words, view.describe_examples(len(view.latents)), [scatter])
 
 
 @register_figure(

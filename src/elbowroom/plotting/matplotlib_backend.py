@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from elbowroom.plotting.figure import Bars, Chart, FigureSpec, ImageGrid, Scatter
+from elbowroom.plotting.figure import PRIOR_RINGS_SD, Bars, Chart, FigureSpec, ImageGrid, PriorOnPlane, Scatter
 from elbowroom.plotting.style import (
     CLASS_COLORS,
     INK_COLOR,
@@ -171,11 +171,26 @@ def tile_images(grid: ImageGrid) -> tuple[np.ndarray[Any, Any], list[int], list[
     return pixels.numpy(), lefts, tops, (height, width)
 
 
+def _draw_prior(axes: Any, prior: PriorOnPlane) -> None:
+    """Draw rings at one and two standard deviations, or draws as crosses, under the points."""
+    from matplotlib.patches import Circle
+
+    if prior.center is not None:
+        center = tuple(prior.center.tolist())
+        for radius in PRIOR_RINGS_SD:
+            axes.add_patch(Circle(center, radius, fill=False, color=MUTED_COLOR, linewidth=0.9, linestyle=(0, (4, 3))))
+    if prior.draws is not None:
+        axes.scatter(*prior.draws.T.numpy(), marker="x", s=9, linewidths=0.6, color=MUTED_COLOR)
+
+
 def _draw_scatter(figure: Any, scatter: Scatter, labels: ColorLabels | None) -> None:
     figure.set_size_inches(6.6, 5.4)
     axes = figure.subplots()
     x, y = scatter.points[:, 0].numpy(), scatter.points[:, 1].numpy()
-    style: dict[str, Any] = {"s": 11, "linewidths": 0, "alpha": 0.85}
+    # The edge keeps light colors in contrast to the paper.
+    style: dict[str, Any] = {"s": 12, "linewidths": 0.4, "edgecolors": TEXT_COLOR, "alpha": 0.85}
+    if scatter.prior is not None:
+        _draw_prior(axes, scatter.prior)
     if labels is None:
         axes.scatter(x, y, color=LINE_COLORS["train"], **style)
     elif labels.classes:

@@ -10,12 +10,11 @@ from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
 from elbowroom.plotting.style import example_labels
 from elbowroom.runs.run_view import RunView
 from elbowroom.web.image_grids import THUMBNAILS_PER_ROW, thumbnail_sheet
+from elbowroom.web.planes import COORDINATE_DIGITS, prior_data
 from elbowroom.web.render import round_values
 
 #: Latent dimensions that can be chosen as axes.
 MAX_DIMENSIONS = 8
-#: Significant digits of coordinates, more than a screen has room for.
-DIGITS = 4
 
 
 def scatter_data(view: RunView, specs: list[FigureSpec]) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def scatter_data(view: RunView, specs: list[FigureSpec]) -> dict[str, Any]:
         "views": projections,
         "index": view.batch.index.tolist(),
         "split": view.split,
-        "labels": None if labels is None else round_values(labels.values, DIGITS),
+        "labels": None if labels is None else round_values(labels.values, COORDINATE_DIGITS),
         "classes": [] if labels is None else list(labels.classes),
         "legend": "" if labels is None else labels.title,
         "dimensions": _dimension_choices(view) if projections[0]["name"] == "two dimensions" else [],
@@ -47,11 +46,12 @@ def _projection_data(spec: FigureSpec) -> dict[str, Any]:
     assert isinstance(scatter, Scatter)
     return {
         "name": scatter.title,
-        "x": round_values(scatter.points[:, 0], DIGITS),
-        "y": round_values(scatter.points[:, 1], DIGITS),
+        "x": round_values(scatter.points[:, 0], COORDINATE_DIGITS),
+        "y": round_values(scatter.points[:, 1], COORDINATE_DIGITS),
         "axes": [scatter.x_axis, scatter.y_axis],
         "caption": spec.caption,
         "protocol": spec.protocol,
+        "prior": prior_data(scatter.prior),
     }
 
 
@@ -65,7 +65,7 @@ def _dimension_choices(view: RunView) -> list[dict[str, Any]]:
             "name": dimension_name(view, dim),
             "score": f"{format_metric(score)} {unit.removeprefix('KL in ')}",
             "axis": f"{dimension_name(view, dim)}, {view.latent_unit}",
-            "values": round_values(view.latents[:, dim], DIGITS),
+            "values": round_values(view.latents[:, dim], COORDINATE_DIGITS),
         }
         for dim, score in list(zip(order, scores, strict=True))[:MAX_DIMENSIONS]
     ]
