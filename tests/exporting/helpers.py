@@ -25,12 +25,12 @@ SMALL = {
 }
 INTERPRETER = Path(er.__file__).parent / "exporting" / "js" / "interpreter.js"
 NODE = """
-const read = require("fs").readFileSync;
-const createInterpreter = new Function(read(process.argv[1], "utf8") + "; return createInterpreter;")();
+import { readFileSync as read } from "node:fs";
+const { Interpreter } = await import("data:text/javascript;base64," + read(process.argv[1], "base64"));
 const bytes = (text) => Uint8Array.from(Buffer.from(text, "base64")).buffer;
 const outputs = JSON.parse(read(0, "utf8")).map(({ program, weights, inputs }) => {
-  const run = createInterpreter(program, bytes(weights));
-  return inputs.map((input) => Array.from(run(input)));
+  const interpreter = new Interpreter(program, bytes(weights));
+  return inputs.map((input) => Array.from(interpreter.run(input)));
 });
 process.stdout.write(JSON.stringify(outputs));
 """
@@ -48,16 +48,17 @@ def build_model(name, shape=(1, 8, 8), likelihood="bernoulli", **more):
 def run_interpreter(cases, chromium):
     """The outputs of the interpreter for graphs and inputs: run by node where there is one, else in a browser."""
     if node := shutil.which("node"):
-        command = [node, "-e", NODE, str(INTERPRETER)]
+        command = [node, "--input-type=module", "-e", NODE, str(INTERPRETER)]
         result = subprocess.run(command, input=json.dumps(cases), capture_output=True, text=True)
         assert not result.stderr
         return json.loads(result.stdout)
     page = chromium().new_page()
-    page.add_script_tag(content=INTERPRETER.read_text())
+    page.add_script_tag(content=INTERPRETER.read_text().replace("export class", "class"))
     return page.evaluate(
         """(cases) => cases.map(({ program, weights, inputs }) => {
-            const run = createInterpreter(program, Uint8Array.from(atob(weights), (c) => c.charCodeAt(0)).buffer);
-            return inputs.map((input) => Array.from(run(input)));
+            const buffer = Uint8Array.from(atob(weights), (c) => c.charCodeAt(0)).buffer;
+            const interpreter = new Interpreter(program, buffer);
+            return inputs.map((input) => Array.from(interpreter.run(input)));
         })""",
         cases,
     )

@@ -11,6 +11,7 @@ import {
   pressOnly,
   rampLegend,
 } from "./kit.js";
+import { Interpreter } from "../../exporting/js/interpreter.js";
 
 /** Values of an example that are drawn as bars, at most; more of them as a line. */
 const MAX_BARS = 64;
@@ -39,7 +40,7 @@ class Decoder {
   #pending = new Map();
   #task = null;
   #worker = null;
-  #decode = null;
+  #interpreter = null;
 
   constructor(program, weights) {
     this.program = program;
@@ -58,10 +59,10 @@ class Decoder {
   }
 
   #startWorker() {
-    const source = `${createInterpreter}
+    const source = `${Interpreter}
       onmessage = ({ data: [program, weights] }) => {
-        const decode = createInterpreter(program, weights);
-        onmessage = ({ data }) => postMessage(decode(data));
+        const interpreter = new Interpreter(program, weights);
+        onmessage = ({ data }) => postMessage(interpreter.run(data));
       };`;
     this.#worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
     this.#worker.onmessage = (event) => this.#finish(event.data);
@@ -86,8 +87,8 @@ class Decoder {
     [this.#task] = this.#pending.values();
     this.#pending.delete(this.#task.purpose);
     if (this.#worker) return this.#worker.postMessage(this.#task.inputs);
-    this.#decode ??= createInterpreter(this.program, this.weights);
-    setTimeout(() => this.#finish(this.#decode(this.#task.inputs)));
+    this.#interpreter ??= new Interpreter(this.program, this.weights);
+    setTimeout(() => this.#finish(this.#interpreter.run(this.#task.inputs)));
   }
 
   #finish(values) {
