@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -61,6 +62,7 @@ def render_page(
         js=Markup(script),
         data=Markup(to_script_json(data)),
         policy=Markup(content_security_policy(style, script, policy)),
+        icon=icon_url(),
         written=f"elbowroom {__version__}, {datetime.now(UTC):%d %B %Y, %H:%M} UTC",
         **fields,
     )
@@ -70,7 +72,7 @@ def _join_scripts(own: str, others: Iterable[str]) -> str:
     """Return uPlot with its licence, the kit, other scripts and the page's own as one module."""
     licence = f"/* uPlot\n\n{read_asset('vendor/uplot/LICENSE')}*/"
     uplot = read_asset("vendor/uplot/uPlot.iife.min.js").partition("\n")[2]
-    return "\n".join([licence, uplot, kit_script(), *others, _without_imports(own)])
+    return "\n".join([licence, uplot, kit_script(), *others, "setUpPage();", _without_imports(own)])
 
 
 @cache
@@ -82,6 +84,12 @@ def kit_script() -> str:
 
 def _without_imports(script: str) -> str:
     return re.sub(r"^import [^;]*;\n", "", script, flags=re.MULTILINE)
+
+
+@cache
+def icon_url() -> str:
+    """Return the icon of all pages as a data URL."""
+    return "data:image/svg+xml," + quote(read_asset("static/icon.svg").strip())
 
 
 def read_asset(path: str) -> str:

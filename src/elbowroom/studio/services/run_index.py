@@ -115,7 +115,7 @@ class RunIndex:
         """
         path = self.resolve_path(run)
         if not (path / "recipe.json").is_file():
-            raise RequestError(f"no run '{run[:80]}' here: reload the list of runs", 404)
+            raise RequestError(f"there is no run '{run[:80]}' here: reload the list of runs", 404)
         return path
 
     def resolve_path(self, name: str) -> Path:

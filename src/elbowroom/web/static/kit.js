@@ -7,3 +7,6 @@ export * from "./kit/theme.js";
 export * from "./kit/chart_reading.js";
 export * from "./kit/charts.js";
 export * from "./kit/planes.js";
+export * from "./kit/scheme.js";
+export * from "./kit/help.js";
+export * from "./kit/page.js";

@@ -29,6 +29,9 @@ export function formatAge(isoTime) {
   return new Date(isoTime).toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
 }
 
+/** A sentence with a capital letter at its start. */
+export const capitalize = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** The name of a setting in words. */
 export const spaced = (name) => String(name).replaceAll("_", " ");
 
@@ -36,18 +39,35 @@ export const spaced = (name) => String(name).replaceAll("_", " ");
 
 const MAX_TOASTS = 3;
 const TOAST_MS = 3500;
-const ERROR_MS = 9000;
+/** Time to read an error, or to decide on what is offered. */
+const LONG_TOAST_MS = 9000;
 
-/** Show a message at the foot of the page for a while, above an open dialog too; an error stays longer. */
-export function toast(text, isError = false) {
+/**
+ * Show a message at the foot of the page for a while, above an open dialog too; an error, or what offers an action,
+ * stays longer, and as long as it has the focus.
+ *
+ * @param {string} text
+ * @param {{isError?: boolean, action?: [string, () => any]}} [options] `action`: the label of a button, and what it does
+ */
+export function toast(text, { isError = false, action = null } = {}) {
   const toasts = document.getElementById("toasts");
-  const line = h(isError ? "p.wrong" : "p", {}, text);
+  const line = h(isError ? "p.wrong" : "p", {}, capitalize(text));
+  const remove = () => (line.contains(document.activeElement) ? setTimeout(remove, TOAST_MS) : line.remove());
+  if (action) line.append(" ", createToastAction(line, action));
   toasts.append(line);
   while (toasts.children.length > MAX_TOASTS) toasts.firstChild.remove();
   // What is shown last lies on top.
   toasts.hidePopover();
   toasts.showPopover();
-  setTimeout(() => line.remove(), isError ? ERROR_MS : TOAST_MS);
+  setTimeout(remove, isError || action ? LONG_TOAST_MS : TOAST_MS);
+}
+
+function createToastAction(line, [label, act]) {
+  const onclick = () => {
+    line.remove();
+    withErrors(async () => act());
+  };
+  return h("button", { type: "button", onclick }, label);
 }
 
 /** Run an async function, and show its error as a message if it fails. */
@@ -55,16 +75,20 @@ export async function withErrors(work) {
   try {
     return await work();
   } catch (error) {
-    if (error.name !== "AbortError") toast(error.message, true);
+    if (error.name !== "AbortError") toast(error.message, { isError: true });
     return undefined;
   }
 }
 
-/** Open a dialog with a heading, and return it. */
+/** Open a dialog with a heading, and return it. When it closes, the focus goes back to where it was. */
 export function openDialog(title, ...content) {
+  const opener = document.activeElement;
   const close = quietButton("✕", () => box.close(), { "aria-label": "close" });
   const box = h("dialog", { "aria-label": title }, h("header", {}, h("h2", {}, title), close), ...content);
-  box.addEventListener("close", () => box.remove());
+  box.addEventListener("close", () => {
+    box.remove();
+    focusAgain(opener);
+  });
   box.addEventListener("click", (event) => {
     if (event.target === box) box.close();
   });
@@ -72,6 +96,20 @@ export function openDialog(title, ...content) {
   box.showModal();
   return box;
 }
+
+/** Focus an element; where it has been drawn anew meanwhile, the one of the same name; otherwise the page. */
+function focusAgain(element) {
+  const name = element.getAttribute("aria-label");
+  const twin = name && document.querySelector(`[aria-label="${CSS.escape(name)}"]`);
+  (element.isConnected ? element : (twin ?? document.getElementById("view"))).focus({ preventScroll: true });
+}
+
+/** Copy a text to the clipboard, and say so. */
+export const copyText = (text, message = "Copied") =>
+  withErrors(async () => {
+    await navigator.clipboard.writeText(text);
+    toast(message);
+  });
 
 // ---- Throttling
 
@@ -118,6 +156,10 @@ export const button = (label, onclick, attributes = {}) =>
 /** A button without a frame, for what is needed less often. */
 export const quietButton = (label, onclick, attributes = {}) =>
   h("button.quiet", { type: "button", onclick, ...attributes }, label);
+
+/** A button that copies a text, which may be a function that returns it. */
+export const copyButton = (text, label = "Copy", attributes = {}) =>
+  quietButton(label, () => copyText(typeof text === "function" ? text() : text), attributes);
 
 /** A drop-down list of [value, text] pairs. */
 export function select(label, options, selected, onchange = null) {

@@ -1,7 +1,10 @@
 // Router: the hash of the address decides the view. Every module in views/ registers the view that it is.
 
-import { h } from "/static/kit.js";
-import { setChildren } from "./dom.js";
+import { h, setUpPage } from "/static/kit.js";
+import { parseAddress, viewHash } from "./address.js";
+import { capitalize, copyText, quietButton, setChildren } from "./dom.js";
+
+export { viewHash };
 
 /**
  * A view, shown at `#/NAME/ID,ID`.
@@ -18,14 +21,16 @@ import { setChildren } from "./dom.js";
 const views = new Map();
 const page = document.getElementById("view");
 const status = document.getElementById("link");
+const announcer = document.getElementById("announcer");
 let destroyView = () => {};
 let navigation = 0;
+/** @type {?View} */
+let openView = null;
+/** Whether the view could not be opened for want of a server. */
+let isUnreached = false;
 
 /** @param {View} view */
 export const registerView = (view) => views.set(view.name, view);
-
-/** The address of a view of these runs. */
-export const viewHash = (name, ...ids) => `#/${name}${ids.length ? "/" : ""}${ids.map(encodeURIComponent).join(",")}`;
 
 const inOrder = (one, other) => (one.order ?? 50) - (other.order ?? 50);
 
@@ -49,42 +54,62 @@ function drawLinks(current) {
 
 async function showView() {
   const thisNavigation = ++navigation;
+  const isCurrent = () => thisNavigation === navigation;
   destroyView();
   destroyView = () => {};
-  const [, name = "", ids = ""] = location.hash.split("/");
-  const view = views.get(name) ?? views.get("");
-  drawLinks(view);
+  isUnreached = false;
+  const { name, ids } = parseAddress(location.hash);
+  openView = views.get(name) ?? views.get("");
+  drawLinks(openView);
   const container = h("div.room");
   setChildren(page, container);
   scrollTo(0, 0);
   setTitle();
+  // What was focused is gone; the first view leaves the focus where the browser puts it.
+  if (thisNavigation > 1) page.focus({ preventScroll: true });
   try {
-    const destroy = await view.open(container, ids.split(",").filter(Boolean).map(decodeURIComponent));
+    const destroy = await openView.open(container, ids);
     // Another view may have been opened while this one loaded.
-    if (thisNavigation === navigation) destroyView = destroy ?? destroyView;
+    if (isCurrent()) destroyView = destroy ?? destroyView;
     else destroy?.();
   } catch (error) {
     showError(container, error);
+    if (isCurrent()) isUnreached = !error.status;
   }
-  // The first view leaves the focus where the browser puts it.
-  if (thisNavigation === navigation && navigation > 1) page.focus({ preventScroll: true });
+  if (isCurrent()) arrive(thisNavigation > 1);
 }
 
-const showError = (container, error) =>
+/** Put the scroll position back, say what is shown, and move the focus to its heading unless it is in use already. */
+function arrive(isMoved) {
+  scrollTo(0, history.state?.scroll ?? 0);
+  if (!isMoved) return;
+  announcer.textContent = document.title.split(" · ").slice(0, -1).join(", ");
+  const heading = page.querySelector("h1");
+  if (!heading || ![page, document.body].includes(document.activeElement)) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
+function showError(container, error) {
+  const heading = error.status === 404 ? "Not found" : "This cannot be shown";
+  setTitle(heading);
   setChildren(
     container,
     h(
       "section.empty",
       {},
-      h("h1", {}, "This cannot be shown"),
-      h("p", {}, error.message),
+      h("h1", {}, heading),
+      h("p", {}, `${capitalize(error.message)}${/[.?!]$/.test(error.message) ? "" : "."}`),
       h("p", {}, h("a", { href: "#/" }, "All runs")),
     ),
   );
+}
 
-/** Name the document after what is shown. */
+/** Name the document after what is shown, and the view that shows it. */
 export function setTitle(...parts) {
-  document.title = [...parts, "elbowroom studio"].join(" · ");
+  const view = openView?.tab ?? openView?.link;
+  const names = view && !parts.includes(view) ? [...parts, view] : parts;
+  document.title = [...names, "elbowroom studio"].join(" · ");
 }
 
 /** Say in the bar whether the server answers. */
@@ -92,12 +117,25 @@ export function showConnection(isConnected) {
   status.textContent = isConnected ? "" : "no connection, trying again";
   status.classList.toggle("lost", !isConnected);
   document.body.classList.toggle("offline", !isConnected);
+  if (isConnected && isUnreached) showView();
+}
+
+/** Keep the scroll position in the history: views are drawn after the browser would put it back. */
+function keepScroll() {
+  history.scrollRestoration = "manual";
+  const keep = () => history.replaceState({ ...history.state, scroll: scrollY }, "");
+  addEventListener("scrollend", keep);
+  addEventListener("click", keep, true);
 }
 
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   page.focus();
 });
+const copyLink = () => copyText(location.href, "The link to this view is copied");
+document.getElementById("share").append(quietButton("Copy link", copyLink, { title: "Copy a link to what is shown" }));
+setUpPage();
+keepScroll();
 addEventListener("hashchange", showView);
 // By then the modules of all views have run.
 addEventListener("DOMContentLoaded", showView);

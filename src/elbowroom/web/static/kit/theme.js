@@ -6,14 +6,22 @@ import { clamp, extent, formatNumber } from "./numbers.js";
 /** The type of text on canvases. */
 export const FONT = "11.5px -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif";
 
-const darkScheme = matchMedia("(prefers-color-scheme: dark)");
+/** The condition of the dark rules in the style sheet. */
+export const DARK_QUERY = "(prefers-color-scheme: dark)";
+/** Sent to the document when another color scheme than the system's is chosen, or the system's again. */
+export const SCHEME_EVENT = "schemechange";
+const darkScheme = matchMedia(DARK_QUERY);
 const printing = matchMedia("print");
 
 /** Call a function when the colors of the page change: to dark, to light, to print. Return a function that stops it. */
 export function onColorChange(callback) {
   const queries = [darkScheme, printing];
   queries.forEach((query) => query.addEventListener("change", callback));
-  return () => queries.forEach((query) => query.removeEventListener("change", callback));
+  document.addEventListener(SCHEME_EVENT, callback);
+  return () => {
+    queries.forEach((query) => query.removeEventListener("change", callback));
+    document.removeEventListener(SCHEME_EVENT, callback);
+  };
 }
 
 /** A color of the style sheet by its name without dashes, in the current color scheme. */

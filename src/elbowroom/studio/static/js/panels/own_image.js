@@ -65,7 +65,7 @@ class OwnImagePanel {
   #readFile(file) {
     const size = file.size / 1e6;
     if (size > MAX_FILE_MB)
-      return toast(`${file.name} has ${formatMetric(size)} MB: give an image of at most ${MAX_FILE_MB} MB`, true);
+      return toast(`${file.name} has ${formatMetric(size)} MB: give an image of at most ${MAX_FILE_MB} MB`, { isError: true });
     const reader = new FileReader();
     reader.onload = () => this.#show({ png: reader.result, drawn: false });
     reader.readAsDataURL(file);
