@@ -6,14 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
-from elbowroom.training import checkpoint, state
-from tests.training.helpers import same_weights, small_model, start_cli
+from elbowroom.runs.run import PAUSE_FILE
+from elbowroom.training import checkpoint, interrupts, state
+from tests.training.helpers import same_weights, small_model, start_cli, train
 
 resource = pytest.importorskip("resource", reason="limits on files are set as Unix does")
 
@@ -232,3 +234,39 @@ def test_a_start_that_was_cut_off_may_be_begun_again(digits, tmp_path):
     with pytest.raises(ValueError, match="holds other files"):
         er.fit(*small_model(), digits, steps=3, out=other, device="cpu")
     assert (other / "thesis.txt").read_text() == "precious"
+
+
+def pause_at(step, path):
+    """Return a callback that puts the file that pauses a training into its directory after a step."""
+
+    @er.on.step
+    def touch(now):
+        if now[state.STEP] == step:
+            (path / PAUSE_FILE).touch()
+
+    return touch
+
+
+def test_a_file_in_its_directory_pauses_a_training_as_ctrl_c_does(digits, tmp_path, monkeypatch):
+    """It stops after the step with a checkpoint, takes the file away, and goes on as if it had not been paused."""
+    monkeypatch.setattr(interrupts, "_PAUSE_CHECK_INTERVAL_S", 0)
+    path = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(digits, path, pause_at(3, path))
+    end = er.Run(path).metrics()[-1]
+    assert (end["reason"], end["step"]) == ("interrupted", 3)
+    assert not (path / PAUSE_FILE).exists()
+    (path / PAUSE_FILE).touch()  # left behind: not meant for the training that begins now
+    resumed = er.resume(path)
+    assert resumed.metrics()[-1]["reason"] == "finished"
+    assert same_weights(resumed.weights, train(digits, tmp_path / "whole").weights)
+
+
+def test_the_file_that_pauses_is_looked_for_once_a_second(tmp_path, monkeypatch):
+    clock, looks = iter([10.0, 10.5, 10.9, 11.1, 12.0, 12.2]), []
+    monkeypatch.setattr(interrupts, "time", SimpleNamespace(monotonic=lambda: looks.append(next(clock)) or looks[-1]))
+    pause_file, found = interrupts.PauseFile(SimpleNamespace(path=tmp_path)), []
+    monkeypatch.setattr(pause_file, "_is_asked", lambda: found.append(looks[-1]) and False)
+    for _ in range(6):
+        pause_file.check({state.STOP: ""})
+    assert found == [10.0, 11.1, 12.2]

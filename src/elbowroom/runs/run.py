@@ -27,9 +27,12 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 #: The weights of a run: those that its training ended with, or those with the lowest validation loss.
 WeightsName = Literal["final", "best"]
 WEIGHTS_NAMES: tuple[WeightsName, ...] = ("final", "best")
+#: The file in a run directory that pauses the training, which removes it.
+PAUSE_FILE = ".pause"
 #: The files of a run, the record first: without it the directory is none.
 RUN_FILES = (
     *("recipe.json", "metrics.jsonl", "evaluation.json", "*.safetensors", "report.html", "*.part", ".lock"),
+    *(PAUSE_FILE, "explorer.html", "actions/*.log", "actions/*.json"),
     *("images/*.png", "images/*.gif", "checkpoints/*.safetensors", "checkpoints/*.part", "metrics.csv"),
     "tensorboard/events.out.tfevents.*",
 )
@@ -102,7 +105,8 @@ class Run:
         for pattern in RUN_FILES:
             for file in self.path.glob(pattern):
                 file.unlink(missing_ok=True)
-        for folder in (self.images, self.checkpoints, self.path / "tensorboard", self.path):
+        folders = ("images", "checkpoints", "tensorboard", "actions")
+        for folder in (*(self.path / name for name in folders), self.path):
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
@@ -118,7 +122,7 @@ class Run:
             file
             for file in files
             if not (file.is_dir() and file.name in ("images", "checkpoints"))
-            and file.name not in (".lock", "recipe.json.part", "studio.json", "studio.log")
+            and file.name not in (".lock", PAUSE_FILE, "recipe.json.part", "studio.json", "studio.log")
         ]
         if others:
             raise ValueError(
@@ -274,8 +278,8 @@ class Run:
 
         Args:
             source: its training data if not given, with the same splits and preprocessing; or anything that
-                :func:`~elbowroom.load_data` takes, whose columns, values and classes are coded by the record. A
-                :class:`~elbowroom.data.Data` is checked to be coded alike.
+                :func:`~elbowroom.load_data` takes, whose columns, values and classes are coded by the record, and which
+                is divided as for a training. A :class:`~elbowroom.data.Data` is checked to be coded alike.
 
         Raises:
             ValueError: its own data was given as a Python object, so it has to be given again; or it has changed since;
@@ -285,6 +289,18 @@ class Run:
 
         return self._load_own_data() if source is None else load_coded(source, self.record["data"])
 
+    def measured_data(self, source: Any = None) -> Data:
+        """Load data to measure this run on: its training data if none is given, as :meth:`data` does.
+
+        Another source has the splits that it comes with, and is not divided: without any, all of it is train.
+
+        Raises:
+            ValueError: as for :meth:`data`.
+        """
+        from elbowroom.data import load_measured
+
+        return self._load_own_data() if source is None else load_measured(source, self.record["data"])
+
     def _load_own_data(self) -> Data:
         from elbowroom.data import DataConfig, load_data
         from elbowroom.data.coding import recorded_arguments
@@ -292,7 +308,7 @@ class Run:
         recorded = self.record["data"]
         source, arguments = recorded.get("source"), recorded.get("arguments")
         if source is None or arguments is None:
-            raise ValueError(f"{self.path} was trained on data given in Python: pass the same as data=")
+            raise errors.MissingDataError(f"{self.path} was trained on data given in Python: pass the same as")
         for name in arguments:
             if name not in (known := arguments_of(DataConfig)):
                 raise errors.unknown_name(f"argument of the data in {self.path / 'recipe.json'}", name, known)
@@ -300,17 +316,18 @@ class Run:
         data = load_data(source, **recorded_arguments(recorded))
         expected, actual = recorded.get("fingerprint"), data.protocol["fingerprint"]
         if expected not in (None, actual):
-            raise ValueError(
+            raise errors.MissingDataError(
                 f"the data at {source} has changed since {self.path} was trained (fingerprint {expected}, now "
-                f"{actual}): restore it, or pass data="
+                f"{actual}): restore it, or pass"
             )
         return data
 
     def _require_source(self, source: str) -> None:
         """Raise for a recorded file or folder that has gone, so that nobody looks for it in what was just given."""
-        is_path = Path(source).is_absolute() and not any(mark in source for mark in "*?[{")
-        if is_path and not Path(source).exists():
-            raise ValueError(f"{self.path} was trained on {source}, which has gone: put it back, or pass data=")
+        from elbowroom.data.coding import has_source_gone
+
+        if has_source_gone(source):
+            raise errors.MissingDataError(f"{self.path} was trained on {source}, which has gone: put it back, or pass")
 
     @property
     def weights_step(self) -> int:

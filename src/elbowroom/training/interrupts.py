@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from elbowroom import distributed
-from elbowroom.runs.run import Run
+from elbowroom.runs.run import PAUSE_FILE, Run
 from elbowroom.training.state import SIGNAL, STOP, State
 
 #: Error numbers of a full disk, a used-up quota, a read-only directory.
@@ -27,6 +28,8 @@ _UNWRITABLE_ERRNOS = (
 )
 #: Seconds to wait for the lock: a process that only tests whether it is held has it for an instant.
 _LOCK_TIMEOUT_S = 0.5
+#: Time between two looks for the file that pauses a training.
+_PAUSE_CHECK_INTERVAL_S = 1.0
 #: Reasons to stop, by severity; processes that train together agree on the last of theirs in this list.
 _STOP_REASONS = ("", "interrupted", "terminated", "stopped")
 #: Reasons to stop that are signals', after which the training may be resumed.
@@ -45,6 +48,8 @@ def lock_run(run: Run) -> Iterator[None]:
     except Timeout:
         raise ValueError(f"another process is training into {run.path}: wait for it, or stop it first") from None
     try:
+        # One that was left behind is not meant for this training.
+        (run.path / PAUSE_FILE).unlink(missing_ok=True)
         yield
     finally:
         lock.release()
@@ -107,6 +112,32 @@ def deliver_signal(state: State) -> None:
     """
     if SIGNAL in state and not _is_held.get():
         signal.raise_signal(state[SIGNAL])
+
+
+class PauseFile:
+    """The file :data:`~elbowroom.runs.run.PAUSE_FILE` in a run directory, which pauses the training as Ctrl-C does.
+
+    It is looked for at the first step and then once a second: a ``stat``, and between them a look at the clock.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._path, self._next_check = run.path / PAUSE_FILE, 0.0
+
+    def check(self, state: State) -> None:
+        """Stop after this step if the file is there, and remove it."""
+        if (now := time.monotonic()) < self._next_check or state[STOP] or not distributed.is_main_process():
+            return
+        self._next_check = now + _PAUSE_CHECK_INTERVAL_S
+        if self._is_asked():
+            self._path.unlink(missing_ok=True)
+            state[STOP] = "interrupted"
+            if threading.current_thread() is threading.main_thread():
+                # Where Ctrl-C is ignored, as in a shell's background, it would not end the program.
+                is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+                state[SIGNAL] = signal.SIGTERM if is_ignored else signal.SIGINT
+
+    def _is_asked(self) -> bool:
+        return self._path.exists()
 
 
 def sync_stop(state: State) -> None:

@@ -22,7 +22,14 @@ from elbowroom.training.capture import cuda_graph
 from elbowroom.training.capture.recorded_step import RecordedStep, can_record
 from elbowroom.training.final_weights import save_weights, use_final_weights
 from elbowroom.training.heap import keep_freed_memory
-from elbowroom.training.interrupts import SIGNAL_REASONS, explain_io_errors, handle_signals, lock_run, sync_stop
+from elbowroom.training.interrupts import (
+    SIGNAL_REASONS,
+    PauseFile,
+    explain_io_errors,
+    handle_signals,
+    lock_run,
+    sync_stop,
+)
 from elbowroom.training.metrics_rows import Clock, row_interval, write_row
 from elbowroom.training.precision import use_matmul_mode
 from elbowroom.training.state import (
@@ -143,6 +150,7 @@ def _loop(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
     advance = _build_advance(step, state, settings["accumulate"], hooks, step_count, running_mean)
     train = state[DATA].train.to(state[DEVICE])
     per_epoch = train.steps(settings["batch_size"])
+    pause_file = PauseFile(state[RUN])
 
     while state[STEP] < state[STEPS] and not state[STOP]:
         for shard in _iter_epoch(state, train, settings, per_epoch):
@@ -153,6 +161,7 @@ def _loop(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
             if state[STEP] % interval == 0 or state[STEP] % per_epoch == 0 or is_last:
                 write_row(state, hooks, "train", running_mean, clock)
             hooks("step", state)
+            pause_file.check(state)
             sync_stop(state)
             if is_last or state[STOP]:
                 break
