@@ -47,13 +47,20 @@ def test_commands(digits, tmp_path, capsys):
     assert main(["doctor", str(healthy.path), "--strict"]) == 0
     output = capsys.readouterr().out
     assert "nothing found" in output
-    assert "reconstruction averaged, KL out of proportion" in output
+    findings = examine(healthy)
+    n_skipped = len(findings.skip_reasons)
+    assert f"{len(findings.passed_names)} checks passed, {n_skipped} not applicable\n" in output
+    assert findings.passed_names == findings.performed_names
+    assert f"passed          {', '.join(findings.passed_names)}\n" in output
+    for reason, names in findings.names_by_skip_reason.items():
+        assert f"not applicable  {', '.join(names)}: {reason}" in output
     assert main(["doctor", str(faulty.path)]) == 0
     output = capsys.readouterr().out
     assert "the loss has 1/64 of the reconstruction" in " ".join(output.split())
     assert main(["doctor", str(faulty.path), "--strict", "--json"]) == 1
     content = json.loads(capsys.readouterr().out)
     assert {finding["title"] for finding in content["findings"]} == {"reconstruction averaged", "posterior collapse"}
+    assert set(content["looked_for"]) - set(content["passed"]) == {"reconstruction averaged", "posterior collapse"}
     assert main(["doctor", str(tmp_path / "none")]) == 2
     assert "holds no run" in capsys.readouterr().err
     assert main(["audit", str(healthy.path)]) == 0

@@ -78,6 +78,10 @@ def test_a_run_without_an_active_unit_is_named_whatever_its_length(steps, digits
     run = train(digits, tmp_path / "run", *make("vamp_vae", latent=4), steps=steps, lr=1e-5)
     (row,) = events(run, "finding")
     assert (row["title"], row["step"], row["at_end"]) == ("no active unit", steps, True)
+    *_, checks = events(run, "checks")
+    assert "no active unit" not in {*checks["passed"], *checks["not_applicable"]}
+    assert checks["failed"] == 1
+    assert "too few" in checks["not_applicable"]["posterior collapse"]
     finding = get_finding(examine(run), "no active unit")
     assert f"after {steps} steps none of 4 dimensions has 0.01 nats" in finding.evidence
     assert finding.advice == "train longer: --steps 1000"

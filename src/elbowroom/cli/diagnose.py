@@ -20,9 +20,10 @@ def doctor(run: str, strict: bool, as_json: bool) -> None:
         click.echo(findings.json())
     else:
         listing.console().print(findings.table() if findings else "[bold]nothing found[/]")
-        click.echo(f"\nlooked for      {', '.join(findings.performed_names)}")
+        click.echo(f"\n{findings.summary}")
+        click.echo(f"passed          {', '.join(findings.passed_names)}")
         for reason, names in findings.names_by_skip_reason.items():
-            click.echo(f"not looked for  {', '.join(names)}: {reason}")
+            click.echo(f"not applicable  {', '.join(names)}: {reason}")
     if strict and any(finding.severity != "note" for finding in findings):
         raise click.exceptions.Exit(1)
 

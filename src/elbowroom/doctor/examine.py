@@ -24,7 +24,8 @@ def examine(run: Run | str | Path, data: Any = None, model: nn.Module | None = N
 
     Returns:
         The findings, the most severe first, each followed by its consequences: a list, with the ``performed_names`` of
-        the diagnoses that ran and the ``skip_reasons`` of the others.
+        the diagnoses that ran, the ``passed_names`` of those that found nothing, and the ``skip_reasons`` of the
+        others; ``summary`` says so in words.
 
     Raises:
         ValueError: the directory holds no run.
@@ -40,7 +41,7 @@ def examine(run: Run | str | Path, data: Any = None, model: nn.Module | None = N
     """
     run = run if isinstance(run, Run) else Run(run)
     run.record  # noqa: B018 - raises for a directory without a run, which would otherwise have no findings
-    return diagnose(Evidence(run, None if data is None else run.data(data), model))
+    return diagnose(Evidence(run, None if data is None else run.measured_data(data), model))
 
 
 def diagnose(evidence: Evidence, during_training: bool = False) -> Findings:
@@ -50,13 +51,15 @@ def diagnose(evidence: Evidence, during_training: bool = False) -> Findings:
     averaged reconstruction that causes it.
     """
     findings: list[Finding] = []
-    performed_names, skip_reasons = list[str](), dict[str, str]()
+    performed_names, failed_names, skip_reasons = list[str](), list[str](), dict[str, str]()
 
     def run(diagnoses: Iterable[Diagnosis]) -> None:
         for diagnosis in diagnoses:
             try:
-                findings.extend(diagnosis.function(evidence))
+                found = list(diagnosis.function(evidence))
+                findings.extend(found)
                 performed_names.append(diagnosis.name)
+                failed_names.extend([diagnosis.name] if found else [])
             except NotApplicableError as error:
                 skip_reasons[diagnosis.name] = str(error)
 
@@ -64,7 +67,7 @@ def diagnose(evidence: Evidence, during_training: bool = False) -> Findings:
     if during_training:
         titles = {finding.title for finding in findings}
         run(one for one in DIAGNOSES.values() if not one.during_training and titles & {*one.explains})
-    return Findings(_attribute_causes(findings), performed_names, skip_reasons)
+    return Findings(_attribute_causes(findings), performed_names, skip_reasons, failed_names)
 
 
 def _attribute_causes(findings: list[Finding]) -> list[Finding]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from elbowroom.deprecation import warn_renamed
+from elbowroom.formatting import format_count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,13 +53,20 @@ class Findings(list[Finding]):
     Attributes:
         performed_names: the names of the diagnoses that ran.
         skip_reasons: the names of the others, with the reason.
+        passed_names: the names of the diagnoses that ran and found nothing.
     """
 
     def __init__(
-        self, findings: Iterable[Finding], performed_names: Iterable[str], skip_reasons: dict[str, str]
+        self,
+        findings: Iterable[Finding],
+        performed_names: Iterable[str],
+        skip_reasons: dict[str, str],
+        failed_names: Iterable[str] = (),
     ) -> None:
         super().__init__(_order_by_cause(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))))
         self.performed_names, self.skip_reasons = tuple(performed_names), skip_reasons
+        failed = {*failed_names}
+        self.passed_names = tuple(name for name in self.performed_names if name not in failed)
 
     @property
     def looked_for(self) -> tuple[str, ...]:
@@ -79,10 +87,21 @@ class Findings(list[Finding]):
         >>> Findings([], [], {"ids": "no table", "constants": "no table"}).names_by_skip_reason
         {'no table': ['ids', 'constants']}
         """
-        grouped: dict[str, list[str]] = {}
-        for name, reason in self.skip_reasons.items():
-            grouped.setdefault(reason, []).append(name)
-        return grouped
+        return group_by_reason(self.skip_reasons)
+
+    @property
+    def summary(self) -> str:
+        """How many diagnoses passed, found something, and were not applicable, in words.
+
+        >>> Findings([], ["dead codes"], {"ids": "no table"}).summary
+        '1 check passed, 1 not applicable'
+        """
+        return describe_checks(len(self.passed_names), self.n_failed, len(self.skip_reasons))
+
+    @property
+    def n_failed(self) -> int:
+        """The number of diagnoses that found something."""
+        return len(self.performed_names) - len(self.passed_names)
 
     def table(self) -> Table:
         """Return the findings as a table for the terminal: severity, then title, evidence, consequence and advice."""
@@ -106,9 +125,25 @@ class Findings(list[Finding]):
         content = {
             "findings": [asdict(f) for f in self],
             "looked_for": self.performed_names,
+            "passed": self.passed_names,
             "unexamined": self.skip_reasons,
         }
         return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def describe_checks(n_passed: int, n_failed: int, n_skipped: int) -> str:
+    """Return how many diagnoses passed, found something, and were not applicable, in words."""
+    failed = f"{n_failed} found something" if n_failed else ""
+    skipped = f"{n_skipped} not applicable" if n_skipped else ""
+    return ", ".join(filter(None, (f"{format_count(n_passed, 'check')} passed", failed, skipped)))
+
+
+def group_by_reason(skip_reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the names of diagnoses by the reason why they did not run."""
+    grouped: dict[str, list[str]] = {}
+    for name, reason in skip_reasons.items():
+        grouped.setdefault(reason, []).append(name)
+    return grouped
 
 
 def _order_by_cause(findings: list[Finding]) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.objectives import Term
 
+#: Nats below which a dimension has no information about x: the epsilon of Lucas et al. 2019, arXiv 1911.02469.
+SILENT_NATS = 0.01
 #: Share of log-variances that equal their minimum or maximum, above which they may be clamped.
 SUSPICIOUS_SHARE = 0.1
 #: Examples by which the outputs of a module of one's own are told apart.
@@ -63,6 +66,15 @@ class Snapshot:
     def from_row(cls, row: dict[str, Any]) -> Snapshot:
         """Build a snapshot from a row of ``metrics.jsonl``."""
         return cls(*(row.get(name) for name in cls.__dataclass_fields__))  # type: ignore[arg-type]
+
+
+def is_collapsed(nats: Sequence[Sequence[float]]) -> bool:
+    """Whether no dimension of any latent has information about x, by the nats of each; not if there are none.
+
+    >>> is_collapsed([[0.001, 0.002]]), is_collapsed([[0.001], [0.02]]), is_collapsed([[]])
+    (True, False, False)
+    """
+    return any(map(len, nats)) and all(value < SILENT_NATS for latent in nats for value in latent)
 
 
 def take_snapshot(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from markupsafe import Markup
 
 from elbowroom.doctor import Findings, examine
-from elbowroom.formatting import format_count
 from elbowroom.plotting import PLOTS, Plot
 from elbowroom.plotting.latent_ranking import latent_metrics
 from elbowroom.reporting import summary
@@ -154,10 +153,9 @@ def _find_problems(view: RunView) -> dict[str, Any]:
 
 
 def _examination_protocol(findings: Findings) -> str:
-    names = findings.performed_names
-    protocol = f"{format_count(len(names), 'problem')} looked for: {', '.join(names)}."
+    passed = f"Passed: {', '.join(findings.passed_names)}." if findings.passed_names else ""
     skipped = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in findings.names_by_skip_reason.items())
-    return protocol + (f" Not examined: {skipped}." if skipped else "")
+    return " ".join(filter(None, (passed, f"Not applicable: {skipped}." if skipped else "")))
 
 
 def _active_unit_tiles(view: RunView) -> list[summary.Tile]:

@@ -48,6 +48,8 @@ def test_many_rows_are_summarized_as_one_by_one(known):
     assert all_at_once.best_rows["validation"] == one_by_one.best_rows["validation"] == best
     assert list(all_at_once.recent_rows) == list(one_by_one.recent_rows)
     assert [f["title"] for f in all_at_once.findings] == ["finding 3", "finding 600"]
+    looks = [row for row in rows if row.get("event") == "look"]
+    assert all_at_once.newest_events == one_by_one.newest_events == {"look": looks[-1]}
     sparkline = all_at_once.losses["validation"].points()
     losses = [row["loss"] for row in rows if row.get("split") == "validation"]
     assert len(sparkline) == 60

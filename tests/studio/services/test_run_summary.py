@@ -22,6 +22,28 @@ def test_a_summary_has_the_metrics_of_the_run(client, trained_run):
     assert client.get(summary["picture"]).content == (trained_run / "images" / "reconstructions-0002.png").read_bytes()
 
 
+def test_a_summary_says_what_the_doctor_looked_at_and_whether_the_run_has_collapsed(client, folder):
+    """The newest snapshot decides; nothing is said of checks that were not logged."""
+    metrics = folder / "vae" / "metrics.jsonl"
+    place = {"step": 20, "epoch": 2}
+    for nats, is_collapsed in (([[0.001, 0.002]], True), ([[0.001, 0.02]], False), ([[]], False)):
+        with metrics.open("ab") as file:
+            file.write(to_jsonl([{"event": "look", "nats": nats} | place]))
+        assert runs_by_name(client)["vae"]["collapsed"] is is_collapsed
+    reasons = {"posterior collapse": "20 steps are too few", "no active unit": "20 steps are too few"}
+    with metrics.open("ab") as file:
+        row = {"event": "checks", "passed": ["a", "b"], "failed": 1, "not_applicable": reasons | {"c": "no table"}}
+        file.write(to_jsonl([row | place]))
+    assert runs_by_name(client)["vae"]["checks"] == {
+        "summary": "2 checks passed, 1 found something, 3 not applicable",
+        "passed": ["a", "b"],
+        "not_applicable": {"20 steps are too few": ["posterior collapse", "no active unit"], "no table": ["c"]},
+    }
+    with metrics.open("ab") as file:
+        file.write(to_jsonl([{"event": "checks", "passed": 3} | place]))
+    assert runs_by_name(client)["vae"]["checks"] is None
+
+
 DAMAGE = {
     "half written": b'{"recipe": "vae", "argum',
     "empty": b"",

@@ -8,10 +8,8 @@ from elbowroom.doctor import advice
 from elbowroom.doctor.evidence import MIN_STEPS, Evidence
 from elbowroom.doctor.finding import Finding, Severity
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
-from elbowroom.doctor.snapshot import Snapshot
+from elbowroom.doctor.snapshot import SILENT_NATS, Snapshot
 
-#: Nats below which a dimension has no information about x: the epsilon of Lucas et al. 2019, arXiv 1911.02469.
-SILENT_NATS = 0.01
 #: Share of the dimensions that must be active, without a warning.
 MIN_ACTIVE_SHARE = 0.1
 #: Growth of the KL from one snapshot to the next, above which it is still rising.

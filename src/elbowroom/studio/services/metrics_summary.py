@@ -22,6 +22,8 @@ MAX_RECENT_ROWS = 24
 MAX_CURVE_POINTS = 2000
 #: How a finding is marked. A marker that ends in a letter which numbers do not have is found fastest.
 _FINDING_MARKER = b'"event": "finding'
+#: Events of which the newest is kept: snapshots of the latents, and which checks passed.
+_NEWEST_EVENTS = ("look", "checks")
 
 
 class Reservoir:
@@ -67,6 +69,7 @@ class MetricsSummary:
     def __init__(self) -> None:
         self.recent_rows: deque[MetricsRow] = deque(maxlen=MAX_RECENT_ROWS)
         self.findings: list[MetricsRow] = []
+        self.newest_events: dict[str, MetricsRow] = {}
         self.best_rows: dict[str, MetricsRow] = {}
         self.losses: dict[str, Reservoir] = {"validation": Reservoir(), "train": Reservoir()}
 
@@ -90,6 +93,8 @@ class MetricsSummary:
         self.recent_rows.append(row)
         if row.get("event") == "finding":
             self._add_finding(row)
+        if (event := row.get("event")) in _NEWEST_EVENTS:
+            self.newest_events[event] = row
         split, loss = row.get("split"), finite_or_none(row.get("loss"))
         if isinstance(split, str) and split in self.losses and loss is not None:
             self.losses[split].extend([loss])
@@ -112,6 +117,7 @@ class MetricsSummary:
             self.losses[split].extend(losses, stride=max(count // SPARKLINE_POINTS, 1))
         self._update_best(split, best)
         self._scan_findings(chunk)
+        self._scan_newest_events(chunk)
         return True
 
     def _scan_findings(self, chunk: bytes) -> None:
@@ -119,6 +125,12 @@ class MetricsSummary:
         while offset >= 0:
             self._add_finding(parse_row(_line_at(chunk, offset)))
             offset = chunk.find(_FINDING_MARKER, offset + 1)
+
+    def _scan_newest_events(self, chunk: bytes) -> None:
+        for event in _NEWEST_EVENTS:
+            offset = chunk.rfind(b'"event": "%s"' % event.encode())
+            if offset >= 0 and (row := parse_row(_line_at(chunk, offset))) is not None:
+                self.newest_events[event] = row
 
     def _update_best(self, split: str, row: MetricsRow | None) -> None:
         loss = None if row is None else finite_or_none(row.get("loss"))

@@ -7,8 +7,13 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+
+from elbowroom.doctor.evidence import MIN_STEPS
+from elbowroom.doctor.finding import describe_checks, group_by_reason
+from elbowroom.doctor.snapshot import is_collapsed
 from elbowroom.runs import metrics_log, settings
 from elbowroom.runs.evaluations import find_evaluations
 from elbowroom.runs.record import parse_record
@@ -22,6 +27,22 @@ from elbowroom.studio.services.run_images import IMAGE_KINDS, file_url, image_fi
 _MAX_RECORD_BYTES = 1 << 22
 #: The end of a log that is searched for an error.
 _MAX_LOG_BYTES = 1 << 13
+
+EventT = TypeVar("EventT")
+
+
+class LoggedLook(msgspec.Struct):
+    """A snapshot of the latents, as the doctor logs it: nats of each dimension of each latent."""
+
+    nats: list[list[float]]
+
+
+class LoggedChecks(msgspec.Struct):
+    """What the doctor logs of its checks: the names of those that passed, how many found something, why others not."""
+
+    passed: list[str]
+    failed: int
+    not_applicable: dict[str, str]
 
 
 @dataclass
@@ -172,6 +193,8 @@ class RunWatcher:
                 "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
                 "picture": self.image_url("reconstructions"),
                 "findings": [{key: row.get(key) for key in ("title", "severity")} for row in self._metrics.findings],
+                "collapsed": self._is_collapsed(last_row),
+                "checks": _describe_checks(self._newest_event("checks", LoggedChecks)),
                 "settings": self._settings,
                 "evaluations": [
                     {"protocol": e.description, "metrics": [row._asdict() for row in e.rows()]}
@@ -181,6 +204,18 @@ class RunWatcher:
             }
             | self._metric_fields()
         )
+
+    def _is_collapsed(self, last_row: metrics_log.MetricsRow) -> bool:
+        """Whether no dimension of the latent has information about x; of a training in progress, after some steps."""
+        look = self._newest_event("look", LoggedLook)
+        is_early = self._is_live and last_row.get("step", 0) < MIN_STEPS
+        return look is not None and not is_early and is_collapsed(look.nats)
+
+    def _newest_event(self, name: str, kind: type[EventT]) -> EventT | None:
+        """Return the newest event of a name; None if there is none, or it is damaged."""
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(self._metrics.newest_events.get(name), kind)
+        return None
 
     def _metric_fields(self) -> dict[str, Any]:
         """Return the newest and the best metrics, of the validation split if there is one."""
@@ -242,6 +277,17 @@ class RunWatcher:
     def image_url(self, kind: str) -> str | None:
         """Return the URL of the newest image of a kind, if there is one."""
         return file_url(self.run, image_file(kind, self._image_epochs[kind])) if kind in self._image_epochs else None
+
+
+def _describe_checks(checks: LoggedChecks | None) -> dict[str, Any] | None:
+    """Return which checks of the doctor passed while the run trained, and the others by the reason why not."""
+    if checks is None:
+        return None
+    return {
+        "summary": describe_checks(len(checks.passed), checks.failed, len(checks.not_applicable)),
+        "passed": checks.passed,
+        "not_applicable": group_by_reason(checks.not_applicable),
+    }
 
 
 def _read_best(path: Path) -> tuple[int, float] | None:

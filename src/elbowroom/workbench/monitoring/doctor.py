@@ -7,6 +7,7 @@ import warnings
 from elbowroom.data import Batch, BufferedSplit, InMemorySplit
 from elbowroom.doctor.evidence import MAX_EXAMPLES, Evidence, first_batch
 from elbowroom.doctor.examine import diagnose
+from elbowroom.doctor.finding import Findings
 from elbowroom.doctor.snapshot import Snapshot, take_snapshot
 from elbowroom.training.callback import Callback
 from elbowroom.training.interrupts import SIGNAL_REASONS
@@ -18,7 +19,9 @@ class Doctor(Callback):
 
     A snapshot is a row ``{"event": "look", ...}``: the KL of every dimension, the decoder's scale, the share of clamped
     variances and the codebook entries in use, on a fixed batch of held-out examples. A finding is logged once, as
-    ``{"event": "finding", ...}``. ``elbowroom doctor RUN`` reads both, and runs further checks.
+    ``{"event": "finding", ...}``; which checks passed, and which were not applicable and why, as
+    ``{"event": "checks", ...}`` whenever these change. ``elbowroom doctor RUN`` reads snapshots and findings, and runs
+    further checks.
     """
 
     is_on_every_rank = False
@@ -27,6 +30,7 @@ class Doctor(Callback):
     def __init__(self) -> None:
         self._snapshots: list[Snapshot] = []
         self._reported: dict[tuple[str, str], int] = {}
+        self._logged_checks: tuple[list[str], list[str]] = ([], [])
         self._probe_batch: Batch | None = None
 
     def start(self, state: State) -> None:
@@ -62,7 +66,9 @@ class Doctor(Callback):
         evidence = Evidence(
             state[RUN], state[DATA], state[MODEL], state[OBJECTIVE], self._snapshots, has_ended=has_ended
         )
-        findings = [one for one in diagnose(evidence, during_training=True) if one.severity != "note"]
+        examined = diagnose(evidence, during_training=True)
+        self._log_checks(state, examined)
+        findings = [one for one in examined if one.severity != "note"]
         for finding in findings:
             key = (finding.title, finding.severity)
             if key in self._reported:
@@ -74,6 +80,16 @@ class Doctor(Callback):
                 consequences = [one.title for one in findings if one.cause == finding.title]
                 effect = f", and hence {', '.join(consequences)}" if consequences else ""
                 warnings.warn(f"{finding.title}{effect}: {finding.evidence}; {finding.advice}", stacklevel=2)
+
+    def _log_checks(self, state: State, findings: Findings) -> None:
+        """Log which checks passed and which were not applicable, if these are others than before."""
+        checks = list(findings.passed_names), list(findings.skip_reasons)
+        if checks == self._logged_checks:
+            return
+        self._logged_checks = checks
+        place = {"event": "checks", "step": state[STEP], "epoch": state[EPOCH]}
+        counts = {"passed": checks[0], "failed": findings.n_failed, "not_applicable": findings.skip_reasons}
+        state[RUN].log(place | counts)
 
     def _held_out_batch(self, state: State) -> Batch:
         """Return the same batch each time; for a loader, which must not be read ahead, the last training batch."""
