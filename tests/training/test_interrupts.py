@@ -257,7 +257,7 @@ def test_a_file_in_its_directory_pauses_a_training_as_ctrl_c_does(digits, tmp_pa
     assert (end["reason"], end["step"]) == ("interrupted", 3)
     assert not (path / PAUSE_FILE).exists()
     (path / PAUSE_FILE).touch()  # left behind: not meant for the training that begins now
-    resumed = er.resume(path)
+    resumed = er.resume(path, callbacks=[])
     assert resumed.metrics()[-1]["reason"] == "finished"
     assert same_weights(resumed.weights, train(digits, tmp_path / "whole").weights)
 
