@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from elbowroom.data import Batch, Data, Split, freeze
+from elbowroom.data import Batch, Data, Split, default_split, freeze, is_other_data
 from elbowroom.data.image import is_image
 from elbowroom.deprecation import renamed_attributes
 from elbowroom.models.adapter import adapt
 from elbowroom.models.base import GenerativeModel
+from elbowroom.runs.headline import Headline, find_headline
 from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.run import Run
 from elbowroom.runs.shared_data import SharedData
@@ -99,6 +100,11 @@ class RunView:
         return [row for row in self.rows if row.get("split") == split]
 
     @property
+    def headline(self) -> Headline | None:
+        """The metric that it is known by: the ELBO with the lowest validation loss. None if nothing was measured."""
+        return find_headline(self.rows)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of one example."""
         return tuple(self.record["shape"])
@@ -125,8 +131,8 @@ class RunView:
 
     @cached_property
     def data(self) -> Data:
-        """The data it was trained on."""
-        return self._load(self.run) if self.given_data is None else self.run.data(self.given_data)
+        """The data it was trained on, or what was given."""
+        return self._load(self.run) if self.given_data is None else self.run.measured_data(self.given_data)
 
     @property
     def missing_data_reason(self) -> str:
@@ -165,7 +171,9 @@ class RunView:
 
     @property
     def split(self) -> str:
-        """Name of the split whose examples are shown."""
+        """Name of the split whose examples are shown; of other data without splits, "all"."""
+        if self.given_data is not None and is_other_data(self.data, self.record["data"]):
+            return default_split(self.data, self.record["data"])
         return next(name for name in ("test", "validation", "train") if name in self.data.splits)
 
     def get_split(self, name: str | None = None) -> tuple[str, Split]:
@@ -174,10 +182,8 @@ class RunView:
         Raises:
             ValueError: the data has no such split.
         """
-        name, splits = name or self.split, self.data.splits
-        if name not in splits:
-            raise ValueError(f"{self.data.name} has no split '{name}': choose from {', '.join(splits)}")
-        return name, freeze(splits[name], self.seed)
+        name = name or self.split
+        return name, freeze(self.data.get_split(name), self.seed)
 
     def examples(self, index: list[int], name: str | None = None) -> Batch:
         """Return the examples of a split at these indices, on the CPU.
@@ -207,15 +213,21 @@ class RunView:
 
     def describe_examples(self, n: int) -> str:
         """Return where n of the examples come from, as text."""
-        total = self.data.protocol.get("sizes", {}).get(self.split)
-        source = f"{self.split} examples of {self.data.name}"
+        sizes = self.data.protocol.get("sizes", {})
+        total = sizes.get(self.split) if self.split in self.data.splits else sum(sizes.values())
+        source = f"{self.split_words} of {self.data.name}"
         if n == total:
             return f"all {n:,} {source}"
         return f"{n:,}{f' of {total:,}' if total else ''} {source}, picked with seed {self.seed}"
 
+    @property
+    def split_words(self) -> str:
+        """The examples that are shown, in words: those of a split, or examples alone where all are shown."""
+        return f"{self.split} examples" if self.split in self.data.splits else "examples"
+
     def example_name(self, i: int) -> str:
         """Return the name of an example: its split and its index there."""
-        return f"{self.split} example {int(self.batch.index[i]):,}"
+        return f"{self.split_words[:-1]} {int(self.batch.index[i]):,}"
 
     @property
     def has_images(self) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from filelock import FileLock
 
 from elbowroom.runs.run import Run
+from elbowroom.runs.run_view import RunView
 from elbowroom.studio.services import run_images
 from elbowroom.studio.services.run_index import RunIndex
 from tests.studio.helpers import runs_by_name, to_jsonl
@@ -15,6 +16,8 @@ def test_a_summary_has_the_metrics_of_the_run(client, trained_run):
     summary, run = runs_by_name(client)["vae"], Run(trained_run)
     best = min(run.metrics("validation"), key=lambda row: row["loss"])
     assert summary["best"] == {"split": "validation"} | {key: best[key] for key in ("loss", "elbo", "epoch")}
+    assert summary["headline"] == RunView(run).headline._asdict()
+    assert summary["headline"]["value"] == best["elbo"]
     assert summary["spark"] == [row["loss"] for row in run.metrics("validation")]
     assert (summary["state"], summary["live"], summary["resumable"]) == ("finished", False, False)
     assert (summary["epoch"], summary["epochs"], summary["step"], summary["steps_total"]) == (2, 2, 20, 20)

@@ -16,6 +16,7 @@ from elbowroom.doctor.finding import describe_checks, group_by_reason
 from elbowroom.doctor.snapshot import is_collapsed
 from elbowroom.runs import metrics_log, settings
 from elbowroom.runs.evaluations import find_evaluations
+from elbowroom.runs.headline import make_headline
 from elbowroom.runs.record import parse_record
 from elbowroom.studio.errors import one_line
 from elbowroom.studio.services import processes, run_images
@@ -228,6 +229,7 @@ class RunWatcher:
             "elbo": finite(newest.get("elbo")),
             "loss": finite(newest.get("loss")),
             "best": best and {"split": split} | {key: finite(best.get(key)) for key in ("loss", "elbo", "epoch")},
+            "headline": best and make_headline(str(split), best)._asdict(),
             "spark": self._metrics.losses[split].points() if split else [],
         }
 

@@ -2,8 +2,9 @@
 
 import { formatMetric, formatNumber, h } from "/static/kit.js";
 import { getJson, live, postJson } from "../api.js";
+import { createChecks } from "../checks.js";
 import { TermCharts, axisPositions, termNames } from "../curves.js";
-import { button, choiceGroup, debounce, formatDuration, setChildren, spaced, withErrors } from "../dom.js";
+import { button, capitalize, choiceGroup, debounce, formatDuration, setChildren, spaced, withErrors } from "../dom.js";
 import { EpochBrowser } from "../epoch_browser.js";
 import { registerView, setTitle } from "../main.js";
 import { createRunHeader, openRunDialog, progressBar, stateBadge } from "../run_summary.js";
@@ -120,12 +121,13 @@ class WatchView {
     const { run, splits } = this;
     const [split, latest] = splits.validation ? ["validation", splits.validation] : ["training", splits.train];
     const elbo = latest?.elbo?.at(-1);
-    const best = run.best ? `${run.best.split}, epoch ${run.best.epoch}; nats per example` : "nats per example";
+    const { headline } = run;
+    const best = headline ? `${headline.unit}, epoch ${headline.epoch}` : "nats per example";
     const length = run.epochs ? `of ${run.epochs}` : `${formatNumber(run.step)} steps`;
     const [timeName, time] = run.live ? ["Time left", run.seconds_left] : ["Training time", run.seconds];
     const speed = run.examples_per_second ? `${formatNumber(run.examples_per_second, 3)} examples per second` : "";
     return [
-      tile("ELBO, best", formatMetric(run.best?.elbo ?? elbo), best),
+      tile(capitalize(headline?.name ?? "best ELBO"), formatMetric(headline?.value), best),
       tile("ELBO, latest", formatMetric(elbo), split),
       tile("Epoch", formatNumber(run.epoch), length),
       tile(timeName, formatDuration(time), speed),
@@ -146,11 +148,9 @@ class WatchView {
   }
 
   #showFindings() {
-    const none = this.run.live
-      ? "No findings so far; the doctor looks after every validation."
-      : "The doctor found nothing.";
+    const none = this.run.live ? "No findings so far; the doctor looks after every validation." : "No findings.";
     const shown = this.findings.length ? this.findings.map(createFinding) : h("p.quiet", {}, none);
-    setChildren(this.#findings, shown);
+    setChildren(this.#findings, shown, createChecks(this.run));
   }
 
   // ---- Live updates
@@ -159,8 +159,10 @@ class WatchView {
     this.#isStale = true;
     if (message.type === "again") withErrors(() => this.#reload());
     else if (message.type === "run" && message.run.run === this.id) {
+      const areOtherChecks = message.run.checks?.summary !== this.run.checks?.summary;
       this.run = message.run;
       this.#showStatus();
+      if (areOtherChecks) this.#showFindings();
     } else if (message.run === this.id) this.#receiveUpdate(message);
   }
 
