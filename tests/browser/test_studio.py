@@ -13,7 +13,7 @@ from tests.browser.helpers import PHONE, WIDE, wait_until
 def test_runs_are_listed_searched_and_sorted(page, server):
     page.goto(server.url)
     page.wait_for_selector(".run")
-    assert {h.inner_text().split()[0] for h in page.query_selector_all(".run h2")} == {"plane", "six"}
+    assert {h.inner_text().split()[0] for h in page.query_selector_all(".run h3")} == {"plane", "six"}
     page.fill("input[type=search]", "six")
     wait_until(lambda: page.locator(".run").count() == 1)
     page.fill("input[type=search]", "no such run")
@@ -74,11 +74,11 @@ def test_rename_annotate_delete_and_restore(page, server, folder):
     page.fill("dialog input", "A better name")
     page.fill("dialog textarea", "wider, slower")
     page.click("text=Save")
-    page.wait_for_selector(".run h2:has-text('A better name')")
+    page.wait_for_selector(".run h3:has-text('A better name')")
     page.wait_for_selector(".note:has-text('wider, slower')")
     page.click("[aria-label^='more for A better name']")
     page.click("text=Move to the trash")
-    page.wait_for_selector(".run h2:has-text('A better name')", state="detached")
+    page.wait_for_selector(".run h3:has-text('A better name')", state="detached")
     assert not (folder / "spare").exists()
     page.goto(f"{server.url}/#/trash")
     page.click("text=Restore")

@@ -2,7 +2,7 @@
 
 import { h, setUpPage } from "/static/kit.js";
 import { parseAddress, viewHash } from "./address.js";
-import { capitalize, copyText, quietButton, setChildren } from "./dom.js";
+import { capitalize, copyText, setChildren } from "./dom.js";
 
 export { viewHash };
 
@@ -132,8 +132,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   page.focus();
 });
-const copyLink = () => copyText(location.href, "The link to this view is copied");
-document.getElementById("share").append(quietButton("Copy link", copyLink, { title: "Copy a link to what is shown" }));
+document.getElementById("copy-link").addEventListener("click", () => copyText(location.href, "The link is copied"));
 setUpPage();
 keepScroll();
 addEventListener("hashchange", showView);

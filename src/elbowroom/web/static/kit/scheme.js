@@ -47,9 +47,11 @@ function applyScheme(name) {
 
 /** A button that goes from the system's scheme to light, to dark, and back. */
 export function createSchemeButton() {
-  const button = h("button.scheme", { type: "button" });
+  const label = h("span");
+  const button = h("button.scheme", { type: "button" }, h("i", { "aria-hidden": "true" }), label);
   const write = () => {
-    button.textContent = SCHEMES[chosenScheme].label;
+    label.textContent = SCHEMES[chosenScheme].label;
+    button.dataset.is = chosenScheme;
     button.title = `Color scheme: ${SCHEMES[chosenScheme].label}`;
     button.setAttribute("aria-label", button.title);
   };

@@ -1,53 +1,62 @@
-// Runs view: all runs of the folder, live ones first.
+// Runs view: all runs of the folder, in groups whose ELBOs can be compared; search, order and choice in the address.
 
-import { formatMetric, h } from "/static/kit.js";
+import { h, help } from "/static/kit.js";
+import { readList, readState, viewHash, writeState } from "../address.js";
 import { getJson, live } from "../api.js";
-import { button, formatAge, select, setChildren, sparkline, withErrors } from "../dom.js";
-import { registerView, setTitle, viewHash } from "../main.js";
-import { describeRun, openRunDialog, progressBar, stateBadge } from "../run_summary.js";
+import { button, select, setChildren, withErrors } from "../dom.js";
+import { registerView, setTitle } from "../main.js";
+import { matchesTerms, parseQuery } from "../run_filter.js";
+import { GROUPINGS, SORT_ORDERS, groupRuns } from "../run_groups.js";
+import { createRunRow } from "../run_row.js";
 
 registerView({ name: "", link: "Runs", order: 10, open: (container) => new RunList(container).open() });
 
-const SORT_ORDERS = {
-  newest: ["newest", (a, b) => Date.parse(b.started || 0) - Date.parse(a.started || 0)],
-  best: ["best bound", (a, b) => (b.best?.elbo ?? -Infinity) - (a.best?.elbo ?? -Infinity)],
-  name: ["name", (a, b) => compareNames(a, b)],
-  longest: ["training time", (a, b) => (b.seconds ?? 0) - (a.seconds ?? 0)],
-};
 /** Rows that are drawn at first; more on demand, so that a thousand runs open as fast as ten. */
 const INITIAL_ROWS = 60;
 const ROWS_PER_STEP = 200;
-/** Selection, order and search, kept while other views are open. */
-const kept = { selected: new Set(), order: "newest", query: "" };
-
-const compareNames = (a, b) => a.name.localeCompare(b.name, "en", { numeric: true });
-const searchedTexts = (run) => [run.name, run.run, run.recipe, run.data, run.note, run.state];
-const matchesQuery = (run) =>
-  searchedTexts(run).some((text) =>
-    String(text ?? "")
-      .toLowerCase()
-      .includes(kept.query),
-  );
+/** What the list was left with: a link to the list alone shows the same again. */
+let lastState = {};
 
 /** The list, its search field and its buttons. */
 class RunList {
   #runs = new Map();
   #rows = new Map();
-  #maxRows = INITIAL_ROWS;
-  #count = h("p.lead");
-  #list = h("ol.runs", { "aria-label": "runs" });
-  #compare = h("button.main", { onclick: () => (location.hash = viewHash("compare", ...kept.selected)) });
+  #sections = new Map();
+  #chosen = new Set();
+  #count = h("p.lead", { role: "status" });
+  #groups = h("div.groups");
+  #compare = h("button.main", { type: "button", onclick: () => this.#openComparison() });
 
   constructor(container) {
-    const placeholder = "Search name, recipe, data, note";
-    const search = h("input", { type: "search", placeholder, "aria-label": "search runs", value: kept.query });
-    search.addEventListener("input", () => this.#update({ query: search.value.toLowerCase() }));
-    const orders = Object.entries(SORT_ORDERS).map(([key, [words]]) => [key, words]);
-    const sorting = select("order", orders, kept.order, () => this.#update({ order: sorting.value }));
-    const sort = h("label.sort", {}, "by ", sorting);
-    const train = h("a.button", { href: viewHash("new") }, "Train a model");
-    const tools = h("div.tools", {}, search, sort, this.#compare, train);
-    setChildren(container, h("header.head", {}, h("div", {}, h("h1", {}, "Runs"), this.#count), tools), this.#list);
+    const address = readState();
+    const state = Object.keys(address).length ? address : lastState;
+    this.query = state.q ?? "";
+    this.order = state.order in SORT_ORDERS ? state.order : "newest";
+    this.grouping = state.group in GROUPINGS ? state.group : "data";
+    this.maxRows = Number(state.rows) || INITIAL_ROWS;
+    this.#chosen = new Set(address === state ? readList("chosen") : (state.chosen ?? []));
+    setChildren(container, this.#createHeader(), this.#groups);
+  }
+
+  #createHeader() {
+    const placeholder = "Filter: words, latent 10, data:mnist, lr<0.01";
+    const search = h("input", { type: "search", placeholder, "aria-label": "filter runs", value: this.query });
+    search.addEventListener("input", () => this.#change({ query: search.value }));
+    const choices = (table) => Object.entries(table).map(([key, [words]]) => [key, words]);
+    this.sorting = select("order", choices(SORT_ORDERS), this.order, () => this.#change({ order: this.sorting.value }));
+    this.groups = select("groups", choices(GROUPINGS), this.grouping, () =>
+      this.#change({ grouping: this.groups.value }),
+    );
+    const tools = h(
+      "div.tools",
+      {},
+      search,
+      h("label.sort", {}, "Group by ", this.groups),
+      h("label.sort", {}, "Order ", this.sorting),
+      this.#compare,
+      h("a.button", { href: viewHash("new") }, "Train a model"),
+    );
+    return h("header.head", {}, h("div", {}, h("h1", {}, "Runs"), this.#count), tools);
   }
 
   async open() {
@@ -63,9 +72,11 @@ class RunList {
 
   async #load() {
     const { folder, runs } = await getJson("/api/runs");
+    // Another view may have been opened meanwhile.
+    if (!this.#groups.isConnected) return;
     this.#runs = new Map(runs.map((run) => [run.run, run]));
     this.#rows.clear();
-    for (const id of kept.selected) if (!this.#runs.has(id)) kept.selected.delete(id);
+    for (const id of this.#chosen) if (!this.#runs.has(id)) this.#chosen.delete(id);
     setTitle(folder);
     this.#update();
   }
@@ -77,35 +88,53 @@ class RunList {
   }
 
   #removeRun(id) {
-    for (const owner of [this.#runs, this.#rows, kept.selected]) owner.delete(id);
+    for (const owner of [this.#runs, this.#rows, this.#chosen]) owner.delete(id);
     this.#update();
   }
 
-  #selectRun(id, isSelected) {
-    if (isSelected) kept.selected.add(id);
-    else kept.selected.delete(id);
-    this.#updateCompareButton();
+  #choose(id, isChosen) {
+    if (isChosen) this.#chosen.add(id);
+    else this.#chosen.delete(id);
+    this.#writeState();
   }
 
-  #updateCompareButton() {
-    const { size } = kept.selected;
+  #openComparison() {
+    location.hash = viewHash("compare", ...this.#chosen);
+  }
+
+  /** Change search, order or groups; bounds are ordered within the same data and likelihood only. */
+  #change(change) {
+    Object.assign(this, change);
+    if (this.order === "best" && this.grouping !== "data") {
+      if (change.grouping) this.order = "newest";
+      else this.grouping = "data";
+    }
+    [this.sorting.value, this.groups.value] = [this.order, this.grouping];
+    this.#update();
+  }
+
+  #writeState() {
+    const isDefault = { order: "newest", group: "data", rows: INITIAL_ROWS };
+    const state = { q: this.query, order: this.order, group: this.grouping, rows: this.maxRows };
+    for (const [key, value] of Object.entries(isDefault)) if (state[key] === value) state[key] = null;
+    state.chosen = [...this.#chosen];
+    writeState(state);
+    lastState = state;
+    const { size } = this.#chosen;
     this.#compare.disabled = size < 2;
+    this.#compare.title = size < 2 ? "Tick two runs or more" : "";
     this.#compare.textContent = size ? `Compare ${size}` : "Compare";
   }
 
-  /** Draw the list anew, after a change of search or order if one is given. */
-  #update(change = {}) {
-    Object.assign(kept, change);
-    this.#updateCompareButton();
-    const found = [...this.#runs.values()].filter(matchesQuery);
-    const isBefore = SORT_ORDERS[kept.order][1];
-    found.sort((a, b) => Number(b.live) - Number(a.live) || isBefore(a, b) || compareNames(a, b));
+  /** Draw the list anew. */
+  #update() {
+    this.#writeState();
+    const runs = [...this.#runs.values()];
+    const terms = parseQuery(this.query, new Set(runs.flatMap((run) => Object.keys(run.settings ?? {}))));
+    const found = runs.filter((run) => matchesTerms(run, terms));
     this.#count.textContent = this.#countRuns(found.length);
-    const items = found.length ? this.#visibleItems(found) : [this.#runs.size ? nothingFound() : noRuns()];
-    // Rows are replaced only if the order has changed, so that focus and pressed buttons are kept.
-    const isSame =
-      this.#list.children.length === items.length && items.every((item, i) => item === this.#list.children[i]);
-    if (!isSame) setChildren(this.#list, items);
+    if (found.length) this.#show(groupRuns(found, this.order, this.grouping), found.length);
+    else setChildren(this.#groups, this.#runs.size ? nothingFound() : noRuns());
   }
 
   #countRuns(numFound) {
@@ -114,91 +143,83 @@ class RunList {
     if (!size) return "";
     const parts = [`${size} ${size === 1 ? "run" : "runs"}`];
     if (training) parts.push(`${training} training now`);
-    if (kept.query) parts.push(`${numFound} found`);
+    if (this.query.trim()) parts.push(`${numFound} found`);
     return parts.join(", ");
   }
 
-  #visibleItems(found) {
-    const rows = found.slice(0, this.#maxRows).map((run) => this.#rowOf(run));
-    const left = found.length - this.#maxRows;
-    if (left <= 0) return rows;
+  #show(groups, numFound) {
+    let room = this.maxRows;
+    const sections = [];
+    for (const group of groups) {
+      if (room <= 0) break;
+      sections.push(this.#sectionOf(group, group.runs.slice(0, room)));
+      room -= group.runs.length;
+    }
+    const left = numFound - this.maxRows;
+    if (left > 0) sections.push(this.#createMore(left, numFound));
+    replaceIfChanged(this.#groups, sections);
+  }
+
+  #createMore(left, numFound) {
     const showMore = () => {
-      this.#maxRows += ROWS_PER_STEP;
+      this.maxRows += ROWS_PER_STEP;
       this.#update();
     };
-    return [
-      ...rows,
-      h("li.more", {}, button(`Show ${Math.min(ROWS_PER_STEP, left)} more of ${found.length}`, showMore)),
-    ];
+    return h("p.more", {}, button(`Show ${Math.min(ROWS_PER_STEP, left)} more of ${numFound}`, showMore));
+  }
+
+  #sectionOf({ key, title, runs }, shown) {
+    if (!this.#sections.has(key)) this.#sections.set(key, createGroup(title));
+    const { element, count, list } = this.#sections.get(key);
+    count.textContent = `${runs.length} ${runs.length === 1 ? "run" : "runs"}`;
+    const rows = shown.map((run) => this.#rowOf(run));
+    replaceIfChanged(list, rows);
+    return element;
   }
 
   #rowOf(run) {
     if (!this.#rows.has(run.run)) {
-      const onSelect = (isSelected) => this.#selectRun(run.run, isSelected);
-      this.#rows.set(
-        run.run,
-        createRunRow(run, onSelect, (id) => this.#removeRun(id)),
-      );
+      const choice = { isChosen: this.#chosen.has(run.run), onChoose: (isChosen) => this.#choose(run.run, isChosen) };
+      const onRemove = (id) => this.#removeRun(id);
+      this.#rows.set(run.run, createRunRow(run, choice, onRemove));
     }
     return this.#rows.get(run.run);
   }
 }
 
+/** Replace the children of an element unless they are the same: focus and pressed buttons are kept. */
+function replaceIfChanged(element, children) {
+  const isSame =
+    element.children.length === children.length && children.every((child, i) => child === element.children[i]);
+  if (!isSame) setChildren(element, children);
+}
+
+/** A group of runs with the names of its columns. */
+function createGroup(title) {
+  const [count, list] = [h("span"), h("ol.runs", { "aria-label": title || "runs" })];
+  const heading = h("h2", {}, title || "All runs");
+  const columns = [
+    h("p.group-name", {}, heading, count),
+    h("p.curve", {}, "Validation loss"),
+    h("p.bound", {}, "ELBO, nats per example", help("elbo")),
+    h("p.far", {}, "Training"),
+  ];
+  return { element: h("section.run-group", {}, h("header.run-columns", {}, columns), list), count, list };
+}
+
 const noRuns = () => {
   const command = h("code", {}, "elbowroom train vae --data digits");
   const words = ["Train one from this page, or with ", command, ": it appears here as soon as it starts."];
-  return h("li.empty", {}, h("h2", {}, "No runs here yet"), h("p", {}, words));
+  return h("div.empty", {}, h("h2", {}, "No runs here yet"), h("p", {}, words));
 };
 
 const nothingFound = () =>
   h(
-    "li.empty",
+    "div.empty",
     {},
     h("h2", {}, "Nothing found"),
-    h("p", {}, "No run has these words in its name, recipe, data or note."),
+    h("p", {}, "A filter has words of the name, recipe, data, state or note, and settings: "),
+    h("p", {}, ...["latent 10", "data:mnist", "recipe:vae", "lr<0.01", "-state:finished"].map(exampleTerm)),
   );
 
-function createRunRow(run, onSelect, onRemove) {
-  const isDamaged = run.state === "damaged";
-  const href = isDamaged ? null : viewHash("run", run.run);
-  const tick = h("input", { type: "checkbox", checked: kept.selected.has(run.run), disabled: isDamaged });
-  tick.setAttribute("aria-label", `compare ${run.name}`);
-  tick.addEventListener("change", () => onSelect(tick.checked));
-  const image = run.picture ? h("img", { src: run.picture, alt: "", loading: "lazy" }) : h("span.blank");
-  const more = { title: "rename, annotate, delete", "aria-label": `more for ${run.name}` };
-  return h(
-    `li.run${run.live ? ".live" : ""}`,
-    {},
-    h("label.tick", {}, tick),
-    h("a.picture", { href, tabIndex: -1 }, image),
-    createRunTitle(run, href),
-    h("div.curve", {}, sparkline(run.spark ?? [], "loss on the validation split")),
-    createBound(run),
-    h("div.far", {}, progressBar(run), countFindings(run)),
-    h("button.dots", { onclick: () => openRunDialog(run, onRemove), ...more }, "⋯"),
-  );
-}
-
-function createRunTitle(run, href) {
-  const about = run.problem ?? `${describeRun(run)}${run.started ? `, ${formatAge(run.started)}` : ""}`;
-  return h(
-    "div.what",
-    {},
-    h("h2", {}, href ? h("a", { href }, run.name) : run.name, " ", stateBadge(run)),
-    h("p", {}, about),
-    run.note ? h("p.note", {}, run.note) : null,
-  );
-}
-
-function createBound(run) {
-  if (!run.best && run.elbo === null) return h("div.bound", {}, h("b", {}, "–"), h("span", {}, "no bound yet"));
-  const { elbo, split } = run.best ?? { elbo: run.elbo, split: "train" };
-  const about = split === "train" ? "last in training" : `best ${split}`;
-  return h("div.bound", {}, h("b", {}, formatMetric(elbo)), h("span", {}, `nats, ${about}`));
-}
-
-function countFindings({ findings = [] }) {
-  if (!findings.length) return null;
-  const title = findings.map((finding) => finding.title).join("\n");
-  return h("span.warns", { title }, `${findings.length} ${findings.length === 1 ? "finding" : "findings"}`);
-}
+const exampleTerm = (term) => [h("code", {}, term), " "];
