@@ -1,6 +1,9 @@
 """OpenAPI: every endpoint is described, and the examples run."""
 
 import base64
+import html
+import re
+from urllib.parse import unquote
 
 import pytest
 
@@ -25,8 +28,18 @@ def test_every_endpoint_is_described(client):
                 assert set(schema["required"]) <= set(body["example"]) <= set(schema["properties"]) | {"n"}, path
     page = client.get("/api")
     assert page.headers["content-type"].startswith("text/html")
-    assert "<script" not in page.text
+    assert re.findall("<script[^>]*>", page.text) == [
+        '<script type="module" src="/static/js/api_page.js" blocking="render">'
+    ]
     assert all(path in page.text for path in document["paths"])
+
+
+def test_examples_of_the_page_name_a_run_that_exists(client):
+    runs = {run["run"] for run in get(client, "runs").json()["runs"]}
+    page = unquote(html.unescape(client.get("/api").text))
+    named = set(re.findall(r"[?&]run=([\w./-]+)", page)) | set(re.findall(r'"run": "([^"]+)"', page))
+    assert named
+    assert named <= runs
 
 
 def test_the_examples_of_every_endpoint_run(client):

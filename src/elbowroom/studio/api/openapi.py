@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from torch import Tensor
 
 from elbowroom import __version__
-from elbowroom.studio.api.endpoint import ENDPOINTS, ApiRequest, Endpoint, QueryFields, endpoint
+from elbowroom.studio.api.endpoint import ENDPOINTS, EXAMPLE_RUN, ApiRequest, Endpoint, QueryFields, endpoint
 from elbowroom.studio.http.media import JSON
 from elbowroom.web.render import environment
 
@@ -27,7 +28,14 @@ ERROR_DESCRIPTIONS = {
     "429": "too many requests are waiting",
 }
 NO_FIELDS: dict[str, Any] = {"properties": {}}
-ERROR_SCHEMA = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+ERROR_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "error": {"type": "string"},
+        "field": {"type": "string", "description": "the field of a form that is wrong, where it is known"},
+    },
+    "required": ["error"],
+}
 
 
 @endpoint("/api/openapi.json", "GET")
@@ -89,12 +97,14 @@ def get_api_page(request: ApiRequest[QueryFields]) -> Response:
     """This description, as a page."""
     base_url = str(request.http.base_url).rstrip("/")
     components = openapi_document()["components"]["schemas"]
-    sections = [_page_section(item, components, base_url) for item in ENDPOINTS.values()]
+    runs = request.studio.run_index.refresh()
+    run = runs[0]["run"] if runs else EXAMPLE_RUN
+    sections = [_page_section(item, components, base_url, run) for item in ENDPOINTS.values()]
     template = environment().from_string(PAGE_TEMPLATE.read_text(encoding="utf-8"))
     return HTMLResponse(template.render(sections=sections))
 
 
-def _page_section(item: Endpoint, components: dict[str, Any], base_url: str) -> dict[str, Any]:
+def _page_section(item: Endpoint, components: dict[str, Any], base_url: str, run: str) -> dict[str, Any]:
     """Return what the page shows of an endpoint: rows of name, type and description for its fields and its answer."""
     fields = components[item.fields_type.__name__]
     answer = components.get(getattr(item.answer_type, "__name__", ""), NO_FIELDS)
@@ -105,15 +115,17 @@ def _page_section(item: Endpoint, components: dict[str, Any], base_url: str) -> 
             for name, schema in fields["properties"].items()
         ],
         "answer": [(name, schema.get("description", "")) for name, schema in answer["properties"].items()],
-        "command": _example_command(item, base_url),
+        "command": _example_command(item, base_url, run),
     }
 
 
-def _example_command(item: Endpoint, base_url: str) -> str:
+def _example_command(item: Endpoint, base_url: str, run: str) -> str:
+    """Return the request to an endpoint by curl, about a run that is there."""
+    fields = {name: run if value == EXAMPLE_RUN else value for name, value in item.example_fields.items()}
     if item.method == "GET":
-        query = f"?{urlencode(item.example_fields)}" if item.example_fields else ""
-        return f"curl '{base_url}{item.path}{query}'"
-    return f"curl {base_url}{item.path} -H 'Content-Type: {JSON}' -d '{json.dumps(item.example_fields)}'"
+        query = f"?{urlencode(fields)}" if fields else ""
+        return shlex.join(["curl", f"{base_url}{item.path}{query}"])
+    return shlex.join(["curl", f"{base_url}{item.path}", "-H", f"Content-Type: {JSON}", "-d", json.dumps(fields)])
 
 
 def _type_words(schema: dict[str, Any], is_required: bool) -> str:

@@ -54,11 +54,15 @@ function createRunTitle(run, href) {
   );
 }
 
-function createBound(run) {
-  if (!run.best && run.elbo === null) return h("div.bound", {}, h("b", {}, "–"), h("span", {}, "no ELBO yet"));
-  const { elbo, split, epoch } = run.best ?? { elbo: run.elbo, split: "train" };
-  const about = run.best ? `best ${split}, epoch ${epoch}` : "latest in training";
-  return h("div.bound", {}, h("b", {}, formatMetric(elbo)), h("span", {}, about));
+function createBound({ headline }) {
+  if (!headline) return h("div.bound", {}, h("b", {}, "–"), h("span", {}, "no ELBO yet"));
+  const { name, value, epoch } = headline;
+  return h(
+    "div.bound",
+    {},
+    h("b", {}, formatMetric(value)),
+    h("span", {}, `${name.replace(" ELBO", "")}, epoch ${epoch}`),
+  );
 }
 
 function countFindings({ findings = [] }) {

@@ -138,7 +138,7 @@ const GLOSSARY = {
 export const helpTerms = Object.keys(GLOSSARY);
 
 /** Width of the explanation, and its distance from the button and the window. */
-const [WIDTH_PX, GAP_PX, MARGIN_PX] = [320, 6, 12];
+const [HELP_WIDTH_PX, HELP_GAP_PX, HELP_MARGIN_PX] = [320, 6, 12];
 
 /**
  * A button "?" that explains a term; pressed again, with Esc, or elsewhere, the explanation closes.
@@ -163,13 +163,13 @@ export function help(name) {
 
 /** Place a box below a rectangle, or above it where there is more room. */
 function placeBelow(box, { left, top, bottom }) {
-  const width = Math.min(WIDTH_PX, innerWidth - 2 * MARGIN_PX);
+  const width = Math.min(HELP_WIDTH_PX, innerWidth - 2 * HELP_MARGIN_PX);
   const isAbove = bottom > innerHeight * 0.66;
   const place = {
     width: `${width}px`,
-    left: `${Math.min(Math.max(left - MARGIN_PX, MARGIN_PX), innerWidth - width - MARGIN_PX)}px`,
-    top: isAbove ? "auto" : `${bottom + GAP_PX}px`,
-    bottom: isAbove ? `${innerHeight - top + GAP_PX}px` : "auto",
+    left: `${Math.min(Math.max(left - HELP_MARGIN_PX, HELP_MARGIN_PX), innerWidth - width - HELP_MARGIN_PX)}px`,
+    top: isAbove ? "auto" : `${bottom + HELP_GAP_PX}px`,
+    bottom: isAbove ? `${innerHeight - top + HELP_GAP_PX}px` : "auto",
   };
   for (const [name, value] of Object.entries(place)) box.style.setProperty(name, value);
 }
