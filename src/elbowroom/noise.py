@@ -8,7 +8,7 @@ A reconstruction at the posterior mean is a draw with zero noise, in a model of 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
@@ -77,6 +77,27 @@ def zero_noise() -> Iterator[None]:
     tensor([0., 0.])
     """
     with _use_source(lambda shape, like: torch.zeros(shape, dtype=like.dtype, device=like.device)):
+        yield
+
+
+@contextmanager
+def explicit_noise(values: Sequence[Tensor]) -> Iterator[None]:
+    """Take these numbers for the noise: the first draw inside the first of them, and so on; draws after them take zero.
+
+    A hierarchy decodes from the top down, so that the values are the distances of its lower latents from the means of
+    their priors, in standard deviations of these.
+
+    >>> with explicit_noise([torch.ones(2)]):
+    ...     standard_normal(torch.Size((1, 2)), torch.zeros(())), standard_normal(torch.Size((2,)), torch.zeros(()))
+    (tensor([[1., 1.]]), tensor([0., 0.]))
+    """
+    remaining = iter(values)
+
+    def source(shape: torch.Size, like: Tensor) -> Tensor:
+        value = next(remaining, None)
+        return torch.zeros(shape, dtype=like.dtype, device=like.device) if value is None else value.reshape(shape)
+
+    with _use_source(source):
         yield
 
 

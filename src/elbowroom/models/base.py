@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from elbowroom import noise
+from elbowroom import errors, noise
 from elbowroom.families import Codebook, Point
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
@@ -143,6 +143,11 @@ class GenerativeModel(nn.Module, ABC):
     @property
     def components(self) -> Tensor | None:
         """The directions that an affine decoder adds up, (latent, *shape); ``None`` for any other decoder."""
+        return None
+
+    @property
+    def codebook(self) -> Tensor | None:
+        """The entries that a quantized latent chooses from, (codes, dim); ``None`` for any other model."""
         return None
 
     @property
@@ -358,6 +363,10 @@ class Model(GenerativeModel):
         return isinstance(self.encoder.family, Codebook)
 
     @property
+    def codebook(self) -> Tensor | None:
+        return self.encoder.family.codes if isinstance(self.encoder.family, Codebook) else None
+
+    @property
     def has_point_posterior(self) -> bool:
         return isinstance(self.encoder.family, Point)
 
@@ -393,5 +402,5 @@ class Model(GenerativeModel):
         if self.condition is None:
             return ()
         if c is None:
-            raise ValueError("this model is conditional: give it labels, as c= or with the data")
+            raise errors.MissingArgumentError("this model is conditional: give it labels, with the data or as", "c")
         return (self.condition(c),)

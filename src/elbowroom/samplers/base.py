@@ -81,7 +81,7 @@ def fit_sampler(run: Run | str | Path, name: str, data: Data | Any = None) -> Pa
     sampler, run = SAMPLERS.find(name), Run(run)
     model = run.model()
     _check_latents(model)
-    fitted = sampler.fit(_draw_latents(model, run.data(data)))
+    fitted = sampler.fit(_draw_latents(model, run.measured_data(data)))
     about = {"weights": run.weights_name, "step": str(run.weights_step)}
     serialization.save(_path(run, name), serialization.named_tensors(fitted), about)
     return _path(run, name)
@@ -116,6 +116,16 @@ def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
     serialization.load_into(prior, tensors, _path(run, name))
     model.prior = prior.eval()
     return model
+
+
+def fitted_samplers(run: Run | str | Path) -> list[str]:
+    """Return the names of the samplers that are saved with a run.
+
+    >>> fitted_samplers("runs/none-here")
+    []
+    """
+    run = Run(run)
+    return [name for name in SAMPLERS if _path(run, name).is_file()]
 
 
 def _path(run: Run, name: str) -> Path:

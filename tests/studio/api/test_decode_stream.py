@@ -36,11 +36,11 @@ def test_only_the_newest_message_is_decoded(trained_client, monkeypatch):
     release, entered, batch_sizes = threading.Event(), threading.Event(), []
     decode_pixels = LoadedModel.decode_pixels
 
-    def slow(self, z, c):
+    def slow(self, z, c, lower):
         batch_sizes.append(len(z))
         entered.set()
         assert release.wait(10)
-        return decode_pixels(self, z, c)
+        return decode_pixels(self, z, c, lower)
 
     monkeypatch.setattr(LoadedModel, "decode_pixels", slow)
     with trained_client.websocket_connect("ws://localhost/ws/decode?run=vae") as socket:

@@ -53,7 +53,11 @@ MISTAKES = [
     ("decode", {"z": [[1e400] * 20]}, "not JSON|not finite|no number"),
     ("decode", {"z": [[0.0] * 20] * 1025}, "at most 1024"),
     ("decode", {"z": [[0.0] * 20], "c": 3}, "not conditional"),
-    ("decode", {"z": [[0.0] * 20], "format": "bmp"}, "the field 'format' is 'bmp': expected one of json, png, npz"),
+    (
+        "decode",
+        {"z": [[0.0] * 20], "format": "bmp"},
+        "'format' is 'bmp': expected one of json, png, csv, npz",
+    ),
     ("decode", {"z": [[0.0] * 20], "colour": 1}, "unknown field 'colour'"),
     ("sample", {"n": 0}, "the field 'n' is 0: expected an integer from 1 to 256"),
     ("sample", {"n": 257}, "expected an integer from 1 to 256"),

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import anyio
 from msgspec import Meta
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from torch import Tensor
 
 from elbowroom.studio.api import inputs
 from elbowroom.studio.api.endpoint import websocket
-from elbowroom.studio.api.inputs import Condition
+from elbowroom.studio.api.inputs import Condition, Lower
 from elbowroom.studio.errors import one_line
 from elbowroom.studio.http import json, media
 from elbowroom.studio.http.json import RequestFields
+from elbowroom.studio.services.batch_queue import Rows
 from elbowroom.studio.services.loaded_model import LoadedModel
 from elbowroom.studio.services.model_store import ModelStore
 
@@ -32,6 +35,7 @@ class DecodeMessage(RequestFields):
     id: Annotated[int, Meta(ge=0, le=2**32 - 1)]
     z: list[Any]
     c: Condition = None
+    lower: Lower = None
 
 
 class DecodeStream:
@@ -43,6 +47,7 @@ class DecodeStream:
         self._message_event = asyncio.Event()
         self._loaded: LoadedModel | None = None
         self._checked_at = 0.0
+        self._answers = {"images": self._send_pixels, "table": self._send_cells, "curves": self._send_numbers}
 
     async def receive_messages(self) -> None:
         """Keep the newest message until the client disconnects."""
@@ -76,12 +81,25 @@ class DecodeStream:
         loaded = await self._current_model()
         z = inputs.parse_latent(loaded, message.z)[None]
         c = inputs.parse_conditions(loaded, message.c, 1)
-        work = loaded.decode_pixels if loaded.has_images else loaded.decode
-        (x,) = await self._store.submit(self._store.quick_queue, id(self), work, z, c)
-        if loaded.has_images:
-            await self._socket.send_bytes(media.pack_frame(message.id, x[0]))
-        else:
-            await self._socket.send_text(json.to_json({"id": message.id, "x": x[0]}))
+        lower = inputs.parse_lower(loaded, message.lower, 1)
+        await self._answers[loaded.example_kind](message.id, loaded, (z, c, lower))
+
+    async def _send_pixels(self, message_id: int, loaded: LoadedModel, rows: Rows) -> None:
+        (x,) = await self._submit(loaded.decode_pixels, rows)
+        await self._socket.send_bytes(media.pack_frame(message_id, x[0]))
+
+    async def _send_cells(self, message_id: int, loaded: LoadedModel, rows: Rows) -> None:
+        x, probabilities = await self._submit(loaded.decode_categories, rows)
+        (cells,) = loaded.columns.rows(x, probabilities)
+        await self._socket.send_text(json.to_json({"id": message_id, "x": x[0], "cells": cells}))
+
+    async def _send_numbers(self, message_id: int, loaded: LoadedModel, rows: Rows) -> None:
+        (x,) = await self._submit(loaded.decode, rows)
+        await self._socket.send_text(json.to_json({"id": message_id, "x": x[0]}))
+
+    async def _submit(self, work: Callable[..., tuple[Tensor, ...]], rows: Rows) -> tuple[Tensor, ...]:
+        result: tuple[Tensor, ...] = await self._store.submit(self._store.quick_queue, id(self), work, *rows)
+        return result
 
     async def _current_model(self) -> LoadedModel:
         now = time.monotonic()

@@ -10,12 +10,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 import torch
 from msgspec import UNSET, Meta, UnsetType
+from starlette.responses import Response
 from torch import Tensor
 
 from elbowroom.data import Batch
+from elbowroom.data.table_rows import table_columns
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields
 from elbowroom.studio.http import media
 from elbowroom.studio.services import image_upload
+from elbowroom.studio.services.example_cells import CellInfo
 from elbowroom.studio.services.loaded_model import LoadedModel
 
 #: Latents in one request.
@@ -33,11 +36,23 @@ Condition = Annotated[
 ]
 SplitName = Annotated[str | None, Meta(description="train, validation or test; if left out, a held-out one")]
 Latents = Annotated[list[Any], Meta(description="latents, each flat or in the model's latent shape")]
-Format = Annotated[Literal["json", "png", "npz"], Meta(description="json, png or npz")]
-PathFormat = Annotated[Literal["json", "png", "gif", "npz"], Meta(description="json, png, gif or npz")]
+Format = Annotated[Literal["json", "png", "csv", "npz"], Meta(description="json, png, csv (of tables) or npz")]
+PathFormat = Annotated[
+    Literal["json", "png", "gif", "csv", "npz"], Meta(description="json, png, gif, csv (of tables) or npz")
+]
 Indices = Annotated[list[int], Meta(min_length=1, max_length=MAX_EXAMPLES)]
 Pngs = Annotated[list[str], Meta(description="images as data URLs")] | UnsetType
 Numbers = Annotated[Tensor, Meta(description="examples of any other kind")] | UnsetType
+Rows = Annotated[
+    list[list[CellInfo]], Meta(description="rows of a table besides as cells, in the order of the columns")
+]
+Lower = Annotated[
+    dict[str, list[Any]] | None,
+    Meta(
+        description="latents below the uppermost by name, as distances from the means of their priors in standard "
+        "deviations of these; if left out, the means"
+    ),
+]
 
 
 class ExampleFields(RunFields):
@@ -60,6 +75,7 @@ class DecodedLatents(msgspec.Struct):
     z: Annotated[Tensor, Meta(description="(n, latent)")]
     pngs: Pngs = UNSET
     x: Numbers = UNSET
+    cells: Rows | UnsetType = UNSET
     caption: Annotated[str, Meta(description="what the examples are")] | UnsetType = UNSET
 
 
@@ -75,9 +91,26 @@ class Examples(msgspec.Struct):
 
 
 def check_format(name: str, loaded: LoadedModel) -> None:
-    """Raise ValueError for an image of examples that are none."""
+    """Raise ValueError for a file that examples of this kind are not saved as."""
     if name in ("png", "gif"):
         media.require_images(loaded.model.shape)
+    if name == "csv" and "columns" not in loaded.record["data"]:
+        raise ValueError("this model was not trained on a table, so that its examples have no columns: give format npz")
+
+
+def json_examples(loaded: LoadedModel, x: Tensor) -> dict[str, Any]:
+    """Return the fields of examples (N, *shape) in an answer: images, numbers, or numbers and cells."""
+    fields = media.json_examples(x)
+    return fields | {"cells": loaded.columns.rows(x)} if loaded.example_kind == "table" else fields
+
+
+def file_response(
+    loaded: LoadedModel, output_format: str, name: str, examples: Tensor, columns: int | None = None, **arrays: Any
+) -> Response:
+    """Create a file of examples (N, *shape): csv of the rows of a table, or as :func:`media.file_response`."""
+    if output_format != "csv":
+        return media.file_response(output_format, name, examples, columns, **arrays)
+    return media.csv_response(name, table_columns(examples.flatten(1).cpu(), loaded.record["data"]))
 
 
 async def read_examples(request: ModelRequest[ExampleFields]) -> Batch:
@@ -128,6 +161,27 @@ def parse_latent(loaded: LoadedModel, z: Any) -> Tensor:
     if len(latents) != 1:
         raise ValueError(f"{len(latents)} latents: give one")
     return latents[0]
+
+
+def parse_lower(loaded: LoadedModel, lower: dict[str, list[Any]] | None, n: int) -> Tensor | None:
+    """Parse the latents below the uppermost for n rows, (n, lower_size), zero where they are left out."""
+    if not lower:
+        return None
+    shapes = loaded.lower_shapes
+    if unknown := set(lower) - set(shapes):
+        names = ", ".join(shapes) or "none, as it has one latent"
+        raise ValueError(f"lower: this model has no latent '{min(unknown)[:20]}' below the uppermost: it has {names}")
+    parts = [
+        parse_array(lower.get(name, [0.0] * math.prod(shape)), shape, f"lower {name}", 1).flatten(1)
+        for name, shape in shapes.items()
+    ]
+    return torch.cat(parts, 1).expand(n, -1)
+
+
+def split_lower(loaded: LoadedModel, lower: Tensor) -> dict[str, Tensor]:
+    """Return the latents below the uppermost (n, lower_size) by name."""
+    sizes = [math.prod(shape) for shape in loaded.lower_shapes.values()]
+    return dict(zip(loaded.lower_shapes, lower.split(sizes, 1), strict=True))
 
 
 def parse_array(values: Any, shape: tuple[int, ...], name: str, max_rows: int) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 import torch
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 from starlette.responses import Response
 from torch import Tensor
 
@@ -17,8 +17,7 @@ from elbowroom.data import InMemorySplit
 from elbowroom.latent import PATHS, attribute_vector, interpolation, traversal
 from elbowroom.studio.api import inputs, snippets
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
-from elbowroom.studio.api.inputs import Condition, DecodedLatents, Numbers, PathFormat, Pngs, SplitName
-from elbowroom.studio.http import media
+from elbowroom.studio.api.inputs import Condition, DecodedLatents, Numbers, PathFormat, Pngs, Rows, SplitName
 from elbowroom.studio.http.json import RequestFields
 from elbowroom.studio.services.loaded_model import LoadedModel
 
@@ -87,14 +86,14 @@ async def interpolate_snippets(request: ModelRequest[InterpolateFields]) -> Snip
 )
 async def interpolate(request: ModelRequest[InterpolateFields]) -> DecodedLatents | Response:
     """Decode the path between two latents."""
-    output_format, model = request.fields.format, request.loaded.model
+    output_format, loaded, model = request.fields.format, request.loaded, request.loaded.model
     a, b, t, path, c = await read_interpolation(request)
     z = path(a.flatten(), b.flatten(), t)
     x = await request.submit(request.studio.store.quick_queue, lambda: interpolation(model, a, b, t, path, c))
     if output_format == "json":
-        return await asyncio.to_thread(lambda: DecodedLatents(z, **media.json_examples(x)))
+        return await asyncio.to_thread(lambda: DecodedLatents(z, **inputs.json_examples(loaded, x)))
     z = z.reshape(len(z), *model.latent_shape)
-    return await asyncio.to_thread(media.file_response, output_format, "interpolation", x, len(x), z=z, x=x)
+    return await asyncio.to_thread(inputs.file_response, loaded, output_format, "interpolation", x, len(x), z=z, x=x)
 
 
 async def read_path_end(request: ModelRequest[InterpolateFields], name: str) -> tuple[Tensor, Tensor | None]:
@@ -186,6 +185,7 @@ class TraversalRow(msgspec.Struct):
 
     pngs: Pngs = UNSET
     x: Numbers = UNSET
+    cells: Rows | UnsetType = UNSET
 
 
 class Traversal(msgspec.Struct):
@@ -201,15 +201,18 @@ class Traversal(msgspec.Struct):
 )
 async def traverse(request: ModelRequest[TraverseFields]) -> Traversal | Response:
     """Decode a latent with one dimension moved at a time."""
-    dims, output_format, model = request.fields.dims, request.fields.format, request.loaded.model
+    dims, output_format, loaded = request.fields.dims, request.fields.format, request.loaded
+    model = loaded.model
     z, offsets, c = parse_traversal(request)
     x = await request.submit(request.studio.store.quick_queue, lambda: traversal(model, z, dims, offsets, c))
     if output_format == "json":
-        rows = await asyncio.to_thread(lambda: [TraversalRow(**media.json_examples(row)) for row in x])
+        rows = await asyncio.to_thread(lambda: [TraversalRow(**inputs.json_examples(loaded, row)) for row in x])
         return Traversal(dims, offsets, rows)
     images = torch.cat(list(x), -2) if output_format == "gif" else x.flatten(0, 1)
     arrays = {"z": z, "dims": torch.tensor(dims), "offsets": offsets, "x": x}
-    return await asyncio.to_thread(media.file_response, output_format, "traversal", images, len(offsets), **arrays)
+    return await asyncio.to_thread(
+        inputs.file_response, loaded, output_format, "traversal", images, len(offsets), **arrays
+    )
 
 
 def parse_traversal(request: ModelRequest[TraverseFields]) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -1,4 +1,4 @@
-"""Endpoints of one model: its description, encode, decode, sample, reconstruct, score."""
+"""Endpoints of one model: its description, encode, decode, reconstruct, score."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from typing import Annotated, Any
 
 import msgspec
 import torch
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from starlette.responses import Response
 from torch import Tensor
 
-from elbowroom.plotting import captions
-from elbowroom.plotting.latent_ranking import n_latents, ranked_dimensions
+from elbowroom.plotting.latent_ranking import latent_metrics, n_latents, ranked_dimensions
+from elbowroom.samplers.base import fitted_samplers
 from elbowroom.studio.api import inputs, snippets
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
-from elbowroom.studio.api.inputs import Condition, DecodedLatents, ExampleFields, Examples, Format, Latents
-from elbowroom.studio.http import media
-from elbowroom.studio.services.loaded_model import RNG_LOCK, ConditionSpec, LoadedModel
+from elbowroom.studio.api.inputs import Condition, ExampleFields, Examples, Format, Latents, Lower, Rows
+from elbowroom.studio.services.example_cells import ColumnInfo
+from elbowroom.studio.services.loaded_model import RNG_LOCK, ConditionSpec, ExampleKind, LoadedModel, WeightsInfo
 
-#: Samples in one request.
-MAX_SAMPLES = 256
-DRAW_DESCRIPTION = "draw from p(x|z), or take its mean; if left out, draws of rows and series, means of images"
-TEMPERATURE_DESCRIPTION = "1 is the prior itself, 0 its mean; in a hierarchy only the topmost latent is scaled"
 #: Draws from the prior for its statistics.
 NUM_PRIOR_DRAWS = 256
+
+
+class LatentInfo(msgspec.Struct):
+    """One latent of a model."""
+
+    name: str
+    shape: list[int]
+    kl: Annotated[list[float] | None, Meta(description="KL of each dimension, nats; null where it is undefined")]
 
 
 class ModelInfo(msgspec.Struct):
@@ -35,6 +39,11 @@ class ModelInfo(msgspec.Struct):
     latent_shape: Annotated[list[int], Meta(description="of z")]
     latent: Annotated[int, Meta(description="the number of dimensions of z")]
     picture: Annotated[bool, Meta(description="whether examples are images")]
+    kind: Annotated[ExampleKind, Meta(description="how examples are shown: images, table (rows of cells) or curves")]
+    columns: Annotated[list[ColumnInfo] | None, Meta(description="the columns of examples that are rows")]
+    hierarchy: Annotated[list[LatentInfo], Meta(description="the latents, the lowest first; z is the last")]
+    weights: Annotated[WeightsInfo, Meta(description="which weights it has")]
+    samplers: Annotated[list[str], Meta(description="the names of the samplers that are fitted to it")]
     conditional: Annotated[
         ConditionSpec | None, Meta(description="the condition's kind, names and size; null for an unconditional model")
     ]
@@ -76,6 +85,10 @@ def model_info(loaded: LoadedModel) -> ModelInfo:
         latent_shape=list(loaded.model.latent_shape),
         latent=math.prod(loaded.model.latent_shape),
         picture=loaded.has_images,
+        kind=loaded.example_kind,
+        columns=loaded.columns.infos if loaded.example_kind == "table" else None,
+        weights=loaded.weights,
+        samplers=fitted_samplers(loaded.run),
         conditional=condition,
         prior=loaded.model.has_prior,
         quantised=loaded.model.is_quantized,
@@ -96,6 +109,7 @@ def _latent_statistics(loaded: LoadedModel) -> dict[str, Any]:
     is_kl = unit.startswith("KL")
     latents = f"{n_latents(view)} latent{'s'[: n_latents(view) != 1]}"
     return {
+        "hierarchy": _describe_latents(loaded),
         "kl": [score for _, score in sorted(zip(order, scores, strict=True))] if is_kl else None,
         "active": order,
         "spread": view.latents.std(0, correction=0).tolist(),
@@ -104,10 +118,20 @@ def _latent_statistics(loaded: LoadedModel) -> dict[str, Any]:
     }
 
 
+def _describe_latents(loaded: LoadedModel) -> list[LatentInfo]:
+    """Return the latents, the lowest first, with the KL of their dimensions where there is data."""
+    shapes = loaded.latent_shapes
+    kl: list[list[float] | None] = [None] * len(shapes)
+    if not loaded.missing_data_reason:
+        kl = [m.value for name, m in latent_metrics(loaded).items() if name.startswith("kl_per_dimension")]
+    return [LatentInfo(name, list(shape), values) for (name, shape), values in zip(shapes.items(), kl, strict=True)]
+
+
 def _prior_statistics(loaded: LoadedModel) -> dict[str, Any]:
     """Return the same fields without data: of draws from the prior, or placeholders where there is none."""
     size = math.prod(loaded.model.latent_shape)
     placeholders: dict[str, Any] = {
+        "hierarchy": _describe_latents(loaded),
         "kl": None,
         "active": list(range(size)),
         "spread": [1.0] * size,
@@ -138,13 +162,21 @@ class Encoded(msgspec.Struct):
 
     z: Annotated[Tensor, Meta(description="means, (n, latent)")]
     std: Annotated[Tensor | None, Meta(description="standard deviations, or null where the posterior is a point")]
+    lower: Annotated[
+        dict[str, Tensor] | UnsetType,
+        Meta(description="of a hierarchy, the latents below by name, as decode takes them, (n, …) each"),
+    ] = UNSET
 
 
 @endpoint("/api/encode", "POST", example={"index": [0, 1], "split": "test"}, snippets=encode_snippets)
 async def encode(request: ModelRequest[ExampleFields]) -> Encoded:
     """Encode examples to the mean and standard deviation of q(z|x)."""
-    batch = await inputs.read_examples(request)
-    return Encoded(*await request.submit(request.studio.store.quick_queue, request.loaded.encode, batch.x, batch.y))
+    batch, loaded, queue = await inputs.read_examples(request), request.loaded, request.studio.store.quick_queue
+    encoded = Encoded(*await request.submit(queue, loaded.encode, batch.x, batch.y))
+    if loaded.lower_shapes:
+        (lower,) = await request.submit(queue, loaded.encode_lower, batch.x, batch.y)
+        encoded.lower = inputs.split_lower(loaded, lower)
+    return encoded
 
 
 class DecodeFields(RunFields):
@@ -152,6 +184,7 @@ class DecodeFields(RunFields):
 
     z: Latents
     c: Condition = None
+    lower: Lower = None
     format: Format = "json"
     columns: Annotated[int | None, Meta(description="columns of a PNG with several images")] = None
 
@@ -160,7 +193,20 @@ async def decode_snippets(request: ModelRequest[DecodeFields]) -> Snippets:
     """Return the snippets of decoded latents."""
     fields, loaded = request.fields, request.loaded
     z, name = inputs.parse_latents(loaded, fields.z), snippets.file_name("decoded", fields.format)
-    return snippets.latents_snippets(loaded, z, fields.c, name, [f"z = {snippets.tensor_expression(z)}"])
+    lower = inputs.parse_lower(loaded, fields.lower, 1)
+    lines = [f"z = {snippets.tensor_expression(z)}"]
+    if lower is None:
+        return snippets.latents_snippets(loaded, z, fields.c, name, lines)
+    c = inputs.parse_conditions(loaded, fields.c, len(z))
+    values = [
+        f"    {snippets.tensor_expression(part) if part.any() else f'torch.zeros{tuple(part.shape)}'}"
+        f".expand(len(z), -1),  # {latent}"
+        for latent, part in inputs.split_lower(loaded, lower).items()
+    ]
+    lines += ["lower = [", *values, "]", *snippets.condition_lines(c)]
+    lines += ["with torch.no_grad(), noise.explicit_noise(lower):"]
+    lines += [f"    x = model.decode(z{snippets.condition_argument(c)}).mean"]
+    return None, snippets.format_python(loaded, lines, ["from elbowroom import noise"])
 
 
 @endpoint("/api/decode", "POST", example={"z": [[0.0, 0.0]]}, snippets=decode_snippets)
@@ -170,93 +216,13 @@ async def decode(request: ModelRequest[DecodeFields]) -> Examples | Response:
     inputs.check_format(fields.format, loaded)
     z = inputs.parse_latents(loaded, fields.z)
     c = inputs.parse_conditions(loaded, fields.c, len(z))
-    (x,) = await request.submit(request.studio.store.quick_queue, loaded.decode, z, c)
+    lower = inputs.parse_lower(loaded, fields.lower, len(z))
+    (x,) = await request.submit(request.studio.store.quick_queue, loaded.decode, z, c, lower)
     if fields.format == "json":
         return Examples(x, list(x.shape))
-    return await asyncio.to_thread(media.file_response, fields.format, "decoded", x, fields.columns, z=z, x=x, c=c)
-
-
-class SampleFields(RunFields):
-    """The fields of a request for samples."""
-
-    n: Annotated[int, Meta(ge=1, le=MAX_SAMPLES, description="number of samples")] = 16
-    seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="seed of the random generator")] = 0
-    temperature: Annotated[float, Meta(ge=0, le=10, description=TEMPERATURE_DESCRIPTION)] = 1.0
-    c: Condition = None
-    draw: Annotated[bool | None, Meta(description=DRAW_DESCRIPTION)] = None
-    format: Format = "json"
-
-
-async def sample_snippets(request: ModelRequest[SampleFields]) -> Snippets:
-    """Return the snippets of draws from the prior."""
-    fields, loaded, t = request.fields, request.loaded, request.fields.temperature
-    c = inputs.parse_conditions(loaded, fields.c, fields.n)
-    argument = snippets.condition_argument(c)
-    lines = [
-        *snippets.condition_lines(c),
-        f"torch.manual_seed({fields.seed})",
-        "with torch.no_grad():",
-        f"    z = model.draw_prior({fields.n}{argument})",
-    ]
-    if t != 1:
-        mean = prior_mean(loaded, c)
-        is_zero = isinstance(mean, float) or not bool(mean.any())
-        condition = "" if c is None or loaded.can_cycle_classes else "model.condition(c)"
-        lines.append(f"    z = {t} * z" if is_zero else f"    z = {t} * z + {1 - t} * model.prior({condition}).mean")
-    is_drawn = loaded.model.samples_are_draws if fields.draw is None else fields.draw
-    lines.append(f"    x = model.decode(z{argument}).{'sample()' if is_drawn else 'mean'}")
-    label_words = None if t != 1 else snippets.label_words(loaded, fields.c)
-    draw_words = [] if is_drawn == loaded.model.samples_are_draws else ["--draw" if is_drawn else "--mean"]
-    options = ["-n", str(fields.n), "--seed", str(fields.seed), *draw_words]
-    words = None if label_words is None else ["sample", *options, *label_words]
-    command = snippets.format_command(loaded, words, snippets.file_name("samples", fields.format))
-    return command, snippets.format_python(loaded, lines)
-
-
-@endpoint("/api/sample", "POST", example={"n": 4, "seed": 0}, snippets=sample_snippets)
-async def sample(request: ModelRequest[SampleFields]) -> DecodedLatents | Response:
-    """Draw from the prior and decode: to draws from p(x|z), or to its means."""
-    fields, loaded = request.fields, request.loaded
-    inputs.check_format(fields.format, loaded)
-    c = inputs.parse_conditions(loaded, fields.c, fields.n)
-    x, z = await request.submit(
-        request.studio.store.quick_queue,
-        lambda: draw_samples(loaded, fields.n, c, fields.seed, fields.temperature, fields.draw),
+    return await asyncio.to_thread(
+        inputs.file_response, loaded, fields.format, "decoded", x, fields.columns, z=z, x=x, c=c
     )
-    caption = _sample_caption(loaded, fields)
-    if fields.format == "json":
-        return await asyncio.to_thread(lambda: DecodedLatents(z.flatten(1), caption=caption, **media.json_examples(x)))
-    return await asyncio.to_thread(media.file_response, fields.format, "samples", x, caption=caption, z=z, x=x, c=c)
-
-
-def _sample_caption(loaded: LoadedModel, fields: SampleFields) -> str:
-    is_drawn = loaded.model.samples_are_draws if fields.draw is None else fields.draw
-    scaled = "" if fields.temperature == 1 else f"scaled by {fields.temperature:g} about the mean of p(z)"
-    return captions.output_caption(is_drawn, captions.FROM_PRIOR, scaled, f"seed {fields.seed}")
-
-
-def draw_samples(
-    loaded: LoadedModel, n: int, c: Tensor | None, seed: int, temperature: float, draw: bool | None = None
-) -> tuple[Tensor, Tensor]:
-    """Draw n latents from the prior and decode them; returns x and z.
-
-    A temperature t moves the draws towards the prior's mean m: (1 - t) m + t z. With t = 1 they are those of
-    ``elbowroom sample`` with this seed.
-    """
-    if temperature != 1 and loaded.model.is_quantized:
-        raise ValueError("the latents are codebook entries, with nothing between: leave the temperature at 1")
-    with RNG_LOCK, torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
-        z = loaded.model.draw_prior(n, c)
-        if temperature != 1:
-            z = prior_mean(loaded, c) * (1 - temperature) + temperature * z
-        return loaded.model.draw_or_mean(loaded.model.decode(z, c), draw), z
-
-
-def prior_mean(loaded: LoadedModel, c: Tensor | None) -> Tensor | float:
-    """Return the mean of the prior of z, given c; a hierarchy's topmost latent has mean 0."""
-    prior = loaded.model.latent_prior(c)
-    return 0.0 if prior is None else prior.mean
 
 
 class ReconstructFields(ExampleFields):
@@ -281,7 +247,31 @@ async def reconstruct(request: ModelRequest[ReconstructFields]) -> Examples | Re
     (x,) = await request.submit(request.studio.store.quick_queue, loaded.reconstruct, batch.x, batch.y)
     if output_format == "json":
         return Examples(x, list(x.shape))
-    return await asyncio.to_thread(media.file_response, output_format, "reconstructed", x, x=batch.x, reconstruction=x)
+    return await asyncio.to_thread(
+        inputs.file_response, loaded, output_format, "reconstructed", x, x=batch.x, reconstruction=x
+    )
+
+
+class RowsFields(RunFields):
+    """The fields of a request for examples as they are."""
+
+    index: Annotated[list[int], Meta(min_length=1, max_length=inputs.MAX_EXAMPLES, description="indices in the split")]
+    split: inputs.SplitName = None
+
+
+class ExampleRows(msgspec.Struct):
+    """Examples of the data as numbers, and those of a table as cells."""
+
+    x: Annotated[Tensor, Meta(description="(n, *shape), as the model takes them")]
+    cells: Rows | UnsetType = UNSET
+
+
+@endpoint("/api/rows", "GET", example={"index": [0, 1], "split": "test"})
+async def get_rows(request: ModelRequest[RowsFields]) -> ExampleRows:
+    """Examples of the data as numbers, and those of a table as cells in the units of its columns."""
+    fields, loaded = request.fields, request.loaded
+    batch = await request.submit(request.studio.store.slow_queue, lambda: loaded.examples(fields.index, fields.split))
+    return ExampleRows(batch.x, loaded.columns.rows(batch.x) if loaded.example_kind == "table" else UNSET)
 
 
 SCORE_DESCRIPTIONS = {

@@ -26,15 +26,17 @@ MAX_COMMAND_CHARS = 100_000
 MAX_NUMBERS = 400_000
 #: Numbers that are written as literals; more are written as base64.
 MAX_LITERAL_NUMBERS = 64
+#: Endings of the files that a command writes in place of a format; of any other, npz.
+FILE_SUFFIXES = {"png": "png", "gif": "png", "csv": "csv"}
 
 
 def file_name(stem: str, output_format: str) -> str:
     """Return the name of the file that a command writes.
 
-    >>> file_name("samples", "gif"), file_name("samples", "json")
-    ('samples.png', 'samples.npz')
+    >>> file_name("samples", "gif"), file_name("samples", "csv"), file_name("samples", "json")
+    ('samples.png', 'samples.csv', 'samples.npz')
     """
-    return f"{stem}.{'png' if output_format in ('png', 'gif') else 'npz'}"
+    return f"{stem}.{FILE_SUFFIXES.get(output_format, 'npz')}"
 
 
 def examples_snippets(request: ModelRequest[ExampleFields], batch: Batch, last_line: str, name: str) -> Snippets:
@@ -101,7 +103,11 @@ def format_command(loaded: LoadedModel, command_words: list[str] | None, name: s
 def format_python(loaded: LoadedModel, lines: list[str], imports: Iterable[str] = ()) -> str:
     """Return the program of these lines, which may use ``model``."""
     head = ["import base64", ""] if any("base64." in line for line in lines) else []
-    load = [] if any(line.startswith("run = ") for line in lines) else [f"model = er.load({str(loaded.run.path)!r})"]
+    load = (
+        []
+        if any(line.startswith(("run = ", "model = ")) for line in lines)
+        else [f"model = er.load({str(loaded.run.path)!r})"]
+    )
     program = [*head, "import torch", "", "import elbowroom as er", *imports, "", *load, *lines]
     return "\n".join(program) + "\n"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import csv
 import struct
-from collections.abc import Sequence
-from io import BytesIO
+from collections.abc import Mapping, Sequence
+from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 PNG = "image/png"
 GIF = "image/gif"
 NPZ = "application/octet-stream"
+CSV = "text/csv"
 JSON = "application/json"
 #: Media types of the formats that a request may ask for.
-MEDIA_TYPES = {"json": JSON, "png": PNG, "gif": GIF, "npz": NPZ}
+MEDIA_TYPES = {"json": JSON, "png": PNG, "gif": GIF, "csv": CSV, "npz": NPZ}
 #: Pixels of an image grid.
 MAX_GRID_PIXELS = 40_000_000
 
@@ -88,6 +90,16 @@ def npz_response(name: str, **arrays: Tensor | str | None) -> Response:
     np.savez_compressed(buffer, allow_pickle=False, **present)
     headers = {"Content-Disposition": f'attachment; filename="{name}.npz"'}
     return Response(buffer.getvalue(), media_type=NPZ, headers=headers)
+
+
+def csv_response(name: str, columns: Mapping[str, Sequence[Any]]) -> Response:
+    """Create a CSV file of columns of cells by name; None is an empty cell."""
+    text = StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(columns)
+    rows.writerows(zip(*columns.values(), strict=True))
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text.getvalue(), media_type=CSV, headers=headers)
 
 
 def file_response(output_format: str, name: str, images: Tensor, columns: int | None = None, **arrays: Any) -> Response:

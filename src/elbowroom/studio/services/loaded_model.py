@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
+from elbowroom import noise, serialization
 from elbowroom.data import Batch, Data
 from elbowroom.distributions import Normal
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
 from elbowroom.runs.run_view import RunView
+from elbowroom.studio.services.example_cells import MAX_ROW_NUMBERS, ExampleColumns
 
 #: Posterior samples of a score.
 NUM_POSTERIOR_SAMPLES = 10
@@ -23,6 +28,20 @@ NUM_POSTERIOR_SAMPLES = 10
 NUM_REFERENCE_EXAMPLES = 1000
 #: Held while torch's generator, which all threads share, is seeded and used.
 RNG_LOCK = threading.RLock()
+
+
+#: How examples are shown: as images, as rows of a table, or as curves (series and long vectors).
+ExampleKind = Literal["images", "table", "curves"]
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """Which weights a model has: the last, the best by a validation metric, or a moving average; of which step."""
+
+    kind: str
+    step: int
+    epoch: int | None
+    words: str
 
 
 @dataclass(frozen=True)
@@ -46,20 +65,53 @@ class LoadedModel(RunView):
 
     def __init__(self, run: Run, model: GenerativeModel, version: str, load: Callable[[Run], Data]) -> None:
         super().__init__(run, model=model, examples=NUM_REFERENCE_EXAMPLES, load=load)
-        self.version = version
+        self.version, self.weights = version, describe_weights(run)
 
     # Functions of rows for a BatchQueue: each output row depends on its own input row alone.
 
     @torch.inference_mode()
-    def decode(self, z: Tensor, c: Tensor | None) -> tuple[Tensor]:
-        """Decode latents (B, *latent_shape) to the means of p(x|z)."""
-        return (self.model.sample(c=c, z=z, draw=False),)
+    def decode(self, z: Tensor, c: Tensor | None, lower: Tensor | None = None) -> tuple[Tensor]:
+        """Decode latents (B, *latent_shape) to the means of p(x|z).
+
+        Args:
+            z: the latents; in a hierarchy, the uppermost.
+            c: their condition.
+            lower: the latents below it, (B, :attr:`lower_size`), as distances from the means of their priors, in
+                standard deviations of these; None for the means.
+        """
+        return (self._likelihood(z, c, lower).mean,)
 
     @torch.inference_mode()
-    def decode_pixels(self, z: Tensor, c: Tensor | None) -> tuple[Tensor]:
+    def decode_pixels(self, z: Tensor, c: Tensor | None, lower: Tensor | None = None) -> tuple[Tensor]:
         """Decode latents to pixels, (B, H, W, C) uint8."""
-        x = self.decode(z, c)[0]
-        return (x.clamp_(0, 1).mul_(255).round_().byte().movedim(1, -1).contiguous(),)
+        x = self.decode(z, c, lower)[0]
+        return (x.clamp(0, 1).mul_(255).round_().byte().movedim(1, -1).contiguous(),)
+
+    @torch.inference_mode()
+    def decode_categories(self, z: Tensor, c: Tensor | None, lower: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Decode latents to the rows of a table, (B, D), and the probabilities of all categories, (B, S)."""
+        p = self._likelihood(z, c, lower)
+        queries = self.columns.category_queries
+        if not len(queries) or not self.model.decoder.family.missing:
+            return p.mean, torch.zeros(len(z), 0)
+        return p.mean, p.log_prob(queries[:, None].expand(-1, len(z), -1)).exp().T
+
+    def _likelihood(self, z: Tensor, c: Tensor | None, lower: Tensor | None) -> Distribution:
+        parts = () if lower is None else lower.split([math.prod(shape) for shape in self.lower_shapes.values()], 1)
+        with noise.explicit_noise(parts):
+            return self.model.decode(z, c)
+
+    @torch.no_grad()
+    def encode_lower(self, x: Tensor, c: Tensor | None) -> tuple[Tensor]:
+        """Encode examples to the latents below the uppermost, (B, :attr:`lower_size`), as :meth:`decode` takes them."""
+        with noise.zero_noise():
+            latents = self.model.draw(x, c).latents[-2::-1]
+        parts = [
+            ((latent.q.mean - latent.prior.mean) / latent.prior.stddev).reshape(len(x), -1)
+            for latent in latents
+            if latent.prior is not None
+        ]
+        return (torch.cat(parts, 1),)
 
     @torch.no_grad()
     def encode(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -78,6 +130,36 @@ class LoadedModel(RunView):
         """Return −E log p(x|z) of examples and, where they are defined, ELBO and importance bound."""
         bounds = likelihood.estimate_bounds(self.model, Batch(x, c, index), NUM_POSTERIOR_SAMPLES, 0)
         return tuple(bounds[name] for name in ("reconstruction", "elbo", "importance_bound") if name in bounds)
+
+    # What examples and latents are.
+
+    @property
+    def example_kind(self) -> ExampleKind:
+        """How its examples are shown."""
+        if self.has_images:
+            return "images"
+        is_row = "columns" in self.record["data"] or (len(self.shape) == 1 and self.shape[0] <= MAX_ROW_NUMBERS)
+        return "table" if is_row else "curves"
+
+    @cached_property
+    def columns(self) -> ExampleColumns:
+        """The columns of examples that are rows."""
+        return ExampleColumns(self)
+
+    @property
+    def latent_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the latents by name, the lowest first; without a class, which is the condition."""
+        return {name: shape for name, shape in self.model.latents.items() if shape}
+
+    @property
+    def lower_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the latents below the uppermost by name, from the top down."""
+        return dict(list(self.latent_shapes.items())[-2::-1])
+
+    @property
+    def lower_size(self) -> int:
+        """The number of dimensions of the latents below the uppermost."""
+        return sum(map(math.prod, self.lower_shapes.values()))
 
     # The condition.
 
@@ -125,3 +207,15 @@ class LoadedModel(RunView):
         batch: Batch = self.get_or_compute(("examples", split, n), lambda: self.pick_examples(split, n))
         z: Tensor = self.get_or_compute(("latents", split, n), lambda: self.encode_batch(batch))
         return split, batch, z
+
+
+def describe_weights(run: Run) -> WeightsInfo:
+    """Return which weights a run has now."""
+    about = serialization.read_metadata(run.selected_weights)
+    step = run.weights_step
+    epoch = int(about["epoch"]) if "epoch" in about else None
+    kind = about.get("kind", "last")
+    names = {"best": f"best by validation {about.get('metric', 'loss')}", "average": "moving average"}
+    at = f"step {step:,}" if epoch is None else f"epoch {epoch}"
+    words = f"weights after {at} (untrained)" if step == 0 else f"weights: {at}, {names.get(kind, 'last')}"
+    return WeightsInfo(kind, step, epoch, words)
