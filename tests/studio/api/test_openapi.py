@@ -36,7 +36,8 @@ def test_every_endpoint_is_described(client):
 
 def test_examples_of_the_page_name_a_run_that_exists(client):
     runs = {run["run"] for run in get(client, "runs").json()["runs"]}
-    page = unquote(html.unescape(client.get("/api").text))
+    commands = re.findall("<pre[^>]*>(.*?)</pre>", client.get("/api").text, flags=re.DOTALL)
+    page = unquote(html.unescape("\n".join(commands)))
     named = set(re.findall(r"[?&]run=([\w./-]+)", page)) | set(re.findall(r'"run": "([^"]+)"', page))
     assert named
     assert named <= runs
