@@ -1,24 +1,33 @@
-"""Endpoints of the latent map: the latents of a split in two dimensions, and thumbnails of its examples."""
+"""Endpoints of the latent map: the latents of a split in two or three dimensions, and thumbnails of its examples."""
 
 from __future__ import annotations
 
 import base64
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-import torch
 from msgspec import Meta
 from starlette.responses import Response
 from torch import Tensor
 
 from elbowroom import errors
-from elbowroom.latent import principal_components, tsne
-from elbowroom.plotting.latent_ranking import dimension_name
+from elbowroom.data import Batch
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, endpoint
 from elbowroom.studio.api.inputs import SplitName
+from elbowroom.studio.errors import RequestError
 from elbowroom.studio.http import media
 from elbowroom.studio.http.media import PNG
+from elbowroom.studio.services.latent_map import (
+    BOUNDS,
+    BoundEstimate,
+    ExampleValues,
+    ProjectedLatents,
+    attribute_values,
+    project_split,
+    value_titles,
+)
 from elbowroom.studio.services.loaded_model import LoadedModel
+from elbowroom.web.planes import prior_data
 
 #: Points of a map.
 MAX_POINTS = 5000
@@ -28,68 +37,113 @@ MAX_STRIP_IMAGES = 256
 MAX_STRIP_PIXELS = 65_000
 #: Numbers of all latents that are sent along with a map; more are left out.
 MAX_SENT_NUMBERS = 2_000_000
+#: The status of a request whose client has gone, which nobody reads.
+CLIENT_GONE = 499
+
+NumPoints = Annotated[int, Meta(ge=5, le=MAX_POINTS, description="number of points, picked at random")]
 
 
 class MapFields(RunFields):
     """The fields of a request for a map."""
 
-    view: Annotated[str, Meta(description="dims:I,J, pca or tsne")] = "pca"
+    view: Annotated[
+        str,
+        Meta(description="dims for the two most informative dimensions, dims:I,J, pca, pca3 for three axes, or tsne"),
+    ] = "pca"
     split: SplitName = None
-    n: Annotated[int, Meta(ge=5, le=MAX_POINTS, description="number of points, picked at random")] = 2000
+    n: NumPoints = 2000
+
+
+class MapPrior(msgspec.Struct):
+    """What a map shows of the prior."""
+
+    center: Annotated[
+        list[float] | None, Meta(description="of the standard normal, whose rings are at 1 and 2; null for others")
+    ]
+    draws: Annotated[list[list[float]] | None, Meta(description="points of draws from a learned prior")]
+    words: Annotated[str, Meta(description="what is shown, or why nothing is")]
+
+
+class ColorChoice(msgspec.Struct):
+    """What points may be colored by."""
+
+    name: Annotated[str, Meta(description="as /api/plane/values takes it")]
+    title: str
 
 
 class LatentMap(msgspec.Struct):
     """Points (n, 2) with their labels, indices and latents, and the affine map from the plane back to z."""
 
-    view: str
+    view: Annotated[str, Meta(description="the view, with its dimensions")]
     split: str
     n: int
-    points: Annotated[list[list[float]], Meta(description="(n, 2)")]
+    points: Annotated[list[list[float]], Meta(description="(n, 2); (n, 3) of pca3")]
     labels: Annotated[list[int] | None, Meta(description="classes, or null")]
     names: Annotated[list[str] | None, Meta(description="names of the classes")]
     index: Annotated[list[int], Meta(description="indices in the split")]
-    axes: Annotated[dict[str, str], Meta(description="labels of the axes")]
+    axes: Annotated[dict[str, str], Meta(description="labels of the axes x, y and, of pca3, z")]
     map: Annotated[
         dict[str, list[float]] | None,
-        Meta(description="z = centre + px x + py y; null where the view is not linear"),
+        Meta(description="z = centre + px x + py y (+ pz z of pca3); null where the view is not linear"),
     ]
     codes: Annotated[
         str | None,
         Meta(description="latents, (n, dims), base64 of little-endian float32; null where they are too many"),
     ]
     dims: Annotated[int, Meta(description="dimensions of z")]
+    unit: Annotated[str, Meta(description="of latents and their distances")]
+    prior: MapPrior
+    note: Annotated[str, Meta(description="what makes this map say little, such as collapsed axes; empty for nothing")]
+    colors: Annotated[list[ColorChoice], Meta(description="what points may be colored by, besides the labels")]
 
 
 @endpoint("/api/plane", "GET", example={"view": "pca", "n": 500})
 async def get_latent_map(request: ModelRequest[MapFields]) -> LatentMap:
-    """Project the latents of a split to two dimensions."""
+    """Project the latents of a split to two or three dimensions."""
     loaded, fields, store = request.loaded, request.fields, request.studio.store
     key = (fields.view, fields.split, fields.n)
     return await request.submit(
         store.long_queue if fields.view == "tsne" else store.slow_queue,
-        lambda: loaded.get_or_compute(("map", *key), lambda: build_latent_map(loaded, *key)),
+        lambda: loaded.get_or_compute(("map", *key), lambda: _map_answer(loaded, project_split(loaded, *key))),
     )
 
 
-def build_latent_map(loaded: LoadedModel, view: str, split: str | None, n: int) -> LatentMap:
-    """Project the latents of n examples of a split."""
-    name, batch, z = loaded.encode_split(split, n)
-    points, axes, plane = _project(loaded, view, z)
-    y, data = batch.y, loaded.data
+def _map_answer(loaded: LoadedModel, projected: ProjectedLatents) -> LatentMap:
+    batch, z, y = projected.batch, projected.z, projected.batch.y
+    classes = loaded.data.classes
     is_labeled = y is not None and y.dim() == 1 and not y.is_floating_point()
     return LatentMap(
-        view=view,
-        split=name,
+        view=projected.view,
+        split=projected.split,
         n=len(z),
-        points=points.tolist(),
+        points=projected.points.tolist(),
         labels=y.tolist() if is_labeled and y is not None else None,
-        names=list(data.classes) if is_labeled and data.classes else None,
+        names=list(classes) if is_labeled and classes else None,
         index=batch.index.tolist(),
-        axes=axes,
-        map=None if loaded.model.is_quantized else plane,
+        axes=dict(zip("xyz", projected.labels, strict=False)),
+        map=None if loaded.model.is_quantized else _affine_map(projected),
         codes=_encode_floats(z) if z.numel() <= MAX_SENT_NUMBERS else None,
         dims=z.shape[1],
+        unit=loaded.latent_unit,
+        prior=MapPrior(**_prior_fields(projected)),
+        note=projected.note,
+        colors=[ColorChoice(name, title) for name, title in value_titles(loaded, batch).items()],
     )
+
+
+def _affine_map(projected: ProjectedLatents) -> dict[str, list[float]] | None:
+    plane = projected.plane
+    if plane is None:
+        return None
+    return {"centre": plane.origin.tolist()} | {
+        name: axis.tolist() for name, axis in zip("xyz", plane.axes, strict=False)
+    }
+
+
+def _prior_fields(projected: ProjectedLatents) -> dict[str, Any]:
+    fields = prior_data(projected.prior)
+    assert fields is not None
+    return fields
 
 
 def _encode_floats(values: Tensor) -> str:
@@ -97,42 +151,48 @@ def _encode_floats(values: Tensor) -> str:
     return base64.b64encode(values.numpy().astype("<f4").tobytes()).decode()
 
 
-def _project(loaded: LoadedModel, view: str, z: Tensor) -> tuple[Tensor, dict[str, str], dict[str, list[float]] | None]:
-    """Return the points of a view, its axis labels, and for a linear view z = centre + px x + py y."""
-    kind, _, dims = view.partition(":")
-    if kind == "tsne":
-        return tsne(z), {"x": "t-SNE, no unit", "y": "t-SNE, no unit"}, None
-    if kind == "pca":
-        projection = principal_components(z)
-        first, second = (
-            f"principal axis {i}, {share:.0%} of the variance"
-            for i, share in enumerate(projection.explained_variance_ratio, 1)
-        )
-        x, y = projection.axes
-        return projection.points, {"x": first, "y": second}, _plane_coordinates(z.mean(0), x, y)
-    if kind != "dims":
-        raise errors.unknown_name("view", view[:20], ["dims:0,1", "pca", "tsne"])
-    i, j = _parse_dims(dims or "0,1", z.shape[1])
-    center = z.mean(0)
-    center[[i, j]] = 0
-    x, y = torch.eye(z.shape[1])[[i, j]]
-    return (
-        z[:, [i, j]],
-        {"x": dimension_name(loaded, i), "y": dimension_name(loaded, j)},
-        _plane_coordinates(center, x, y),
-    )
+class ValueFields(RunFields):
+    """The fields of a request for numbers of a map's examples."""
+
+    by: Annotated[str, Meta(description="elbo, reconstruction, kl, or attribute:I")]
+    split: SplitName = None
+    n: NumPoints = 2000
 
 
-def _plane_coordinates(center: Tensor, x: Tensor, y: Tensor) -> dict[str, list[float]]:
-    return {"centre": center.tolist(), "x": x.tolist(), "y": y.tolist()}
+class MapValues(msgspec.Struct):
+    """A number for each point of a map, in the same order."""
+
+    values: Annotated[Tensor, Meta(description="(n,)")]
+    title: Annotated[str, Meta(description="what they are")]
+    unit: Annotated[str, Meta(description="nats, or empty for none")]
+    about: Annotated[str, Meta(description="how they were estimated")]
 
 
-def _parse_dims(text: str, size: int) -> tuple[int, int]:
-    parts = text.split(",")
-    are_valid = all(part.strip().isdigit() and int(part) < size for part in parts)
-    if len(parts) != 2 or not are_valid or parts[0] == parts[1]:
-        raise ValueError(f"view dims:{text[:20]}: give two dimensions of 0 to {size - 1}, as dims:0,1")
-    return int(parts[0]), int(parts[1])
+@endpoint("/api/plane/values", "GET", example={"by": "elbo", "n": 100})
+async def get_map_values(request: ModelRequest[ValueFields]) -> MapValues:
+    """Return ELBO, reconstruction error, KL or an attribute of the examples of a map."""
+    loaded, fields, queue = request.loaded, request.fields, request.studio.store.slow_queue
+    _, batch, _ = await request.submit(queue, lambda: loaded.encode_split(fields.split, fields.n))
+    titles = value_titles(loaded, batch)
+    if fields.by not in titles:
+        raise errors.unknown_name("value", fields.by[:20], titles)
+    if fields.by in BOUNDS:
+        values = await _estimate_bounds(request, batch)
+    else:
+        values = attribute_values(loaded, batch, fields.by)
+    return MapValues(values.values, values.title, values.unit, values.about)
+
+
+async def _estimate_bounds(request: ModelRequest[ValueFields], batch: Batch) -> ExampleValues:
+    """Estimate part after part, so that others have their turn between them, as long as the client waits."""
+    loaded, fields, queue = request.loaded, request.fields, request.studio.store.slow_queue
+    key = ("bounds", fields.split, fields.n)
+    estimate = loaded.get_or_compute(key, lambda: BoundEstimate(loaded, batch))
+    for first in estimate.missing_parts():
+        if await request.http.is_disconnected():
+            raise RequestError("the client has gone", CLIENT_GONE)
+        await request.submit(queue, lambda first=first: estimate.estimate_part(first))
+    return estimate.values(fields.by)
 
 
 class StripFields(RunFields):

@@ -1,8 +1,8 @@
 import {
+  LatentMap,
+  classLegend,
   createChart,
-  createPlane,
-  drawMarker,
-  drawPin,
+  createMapControls,
   formatFixed,
   formatNumber,
   h,
@@ -17,15 +17,11 @@ import { Interpreter } from "../../exporting/js/interpreter.js";
 const MAX_BARS = 64;
 /** Numbers of a latent that are printed. */
 const MAX_PRINTED = 4;
-/** Steps of the arrow keys on the plane, in pixels. */
-const KEY_STEP_PX = 12;
-const LONG_KEY_STEP_PX = 60;
 /** The time from A to B. */
 const PLAY_MS = 3600;
 const SLOW_PLAY_MS = 12000;
 /** About the side of a saved image, in pixels. */
 const SAVED_PX = 512;
-const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 const byId = (id) => document.getElementById(id);
 const decodeBytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
@@ -265,45 +261,22 @@ function addSliders() {
   byId("dials-caption").textContent = `${words}${codes.unit}.`;
 }
 
-// ---- The plane: a latent's projection on it, and the latent moved within it, its other components kept
+// ---- The map: a latent's projection on a plane, and the latent moved within it, its other components kept
 
-class LatentPlane {
+class ExplorerMap {
   #view = codes.planes[0];
-  #colors = labelColors(codes.labels?.values ?? null, codes.labels?.classes ?? []);
+  #hidden = new Set();
 
   constructor() {
-    this.plane = createPlane(byId("points"), {
-      label: "a plane of the latent space: drag, or move with the arrow keys, with Shift in larger steps",
-      role: "application",
-      drawOver: (pen, frame) => this.#drawOver(pen, frame),
-    });
-    this.plane.canvas.id = "plane";
-    listeners.push(() => this.plane.draw());
-    this.#listen();
+    const { labels } = codes;
+    this.map = new LatentMap({ onMove: (position) => this.#move(position) });
+    this.map.canvas.id = "plane";
+    this.map.isHidden = (i) => this.#hidden.has(labels?.values[i]);
+    byId("points").append(this.map.element);
+    byId("map-controls").append(...createMapControls(this.map, ["move", "pan"]));
+    listeners.push(() => this.#follow());
     this.#addViews();
-    this.#addLegend();
     this.#show(this.#view);
-  }
-
-  #listen() {
-    const { canvas } = this.plane;
-    const follow = (event) => this.#move(this.plane.frame().toPlane(this.plane.eventPosition(event)));
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      follow(event);
-    });
-    canvas.addEventListener("pointermove", (event) => event.buttons && follow(event));
-    canvas.addEventListener("keydown", (event) => this.#onKey(event));
-  }
-
-  #onKey(event) {
-    const direction = DIRECTIONS[event.key];
-    if (!direction) return;
-    event.preventDefault();
-    const step = (event.shiftKey ? LONG_KEY_STEP_PX : KEY_STEP_PX) * this.plane.frame().perPixel;
-    this.#move(this.#project(latent.z).map((value, k) => value + step * direction[k]));
-    const place = this.#project(latent.z).map((value, k) => `${this.#view.names[k]} ${formatNumber(value, 3)}`);
-    byId("said").textContent = place.join(", ");
   }
 
   #project(z) {
@@ -317,18 +290,10 @@ class LatentPlane {
     changeLatent(() => latent.z.set(latent.z.map((_, i) => moved(i))));
   }
 
-  #drawOver(pen, { w, h: height, toScreen }) {
-    const ends = pins.map((pin) => toScreen(this.#project(pin.z)));
-    Object.assign(pen, { strokeStyle: getComputedStyle(document.body).color, lineWidth: 1.2, globalAlpha: 0.55 });
-    pen.setLineDash([4, 4]);
-    pen.beginPath();
-    for (const end of ends) pen.lineTo(...end);
-    pen.stroke();
-    pen.setLineDash([]);
-    pen.globalAlpha = 1;
-    ends.forEach((end, i) => drawPin(pen, end, "AB"[i]));
-    const [x, y] = toScreen(this.#project(latent.z));
-    drawMarker(pen, [Math.min(Math.max(x, 3), w - 3), Math.min(Math.max(y, 3), height - 3)]);
+  #follow() {
+    this.map.marker = this.#project(latent.z);
+    this.map.pins = Object.fromEntries(pins.map((pin, i) => ["AB"[i], this.#project(pin.z)]));
+    this.map.draw();
   }
 
   #addViews() {
@@ -342,37 +307,38 @@ class LatentPlane {
     document.querySelector(".views").append(...buttons);
   }
 
-  #addLegend() {
+  #addLegend(range) {
     const { labels } = codes;
     if (!labels || !this.#view.points) return;
-    const present = labels.classes
-      .map((name, i) => ({ name, i, at: labels.values.indexOf(i) }))
-      .filter(({ at }) => at >= 0);
-    const key = ({ name, at }) => h("span", {}, h("i", { style: { background: this.#colors.color(at) } }), name);
-    byId("classes").append(...present.map(key));
-    if (this.#colors.range) byId("classes").append(...rampLegend(labels.title, this.#colors.range));
+    const classes = labels.classes.length ? labels.values : null;
+    const buttons = classLegend(classes, labels.classes, this.#hidden, () => this.map.redraw());
+    byId("classes").replaceChildren(...(range ? rampLegend(labels.title, range) : buttons));
   }
 
   #show(view) {
     this.#view = view;
-    const points = view.points && { x: view.points[0], y: view.points[1], color: this.#colors.color };
-    this.plane.setView({ axes: view.names.map((name) => `${name}, ${codes.unit}`), points, box: view.box });
+    const points = view.points ? view.points[0].map((x, i) => [x, view.points[1][i]]) : [];
+    const { colors, range } = labelColors(points.length, codes.labels?.values ?? null, codes.labels?.classes ?? []);
+    const box = points.length ? null : view.box;
+    this.map.show({ points, colors, axes: view.labels, prior: view.prior, box });
+    this.#follow();
+    this.#addLegend(range);
     byId("caption").textContent = this.#describe(points);
   }
 
   #describe(points) {
     const reason = byId("caption").dataset.missing.replace(/\.$/, "") || "there are none";
     const words = ["Drag anywhere: the latent under the pointer is decoded."];
-    if (points) words.push(`Points are posterior means of ${formatNumber(points.x.length)} examples.`);
+    if (points.length) words.push(`Points are posterior means of ${formatNumber(points.length)} examples.`);
     else words.push(`No examples are shown: ${reason}.`);
     if (codes.size > 2) words.push("The other dimensions stay where they are.");
-    if (codes.quantised) words.push("Latents are entries of a codebook: between them nothing was learned.");
-    return words.join(" ");
+    if (codes.quantised) words.push("Between entries of a codebook nothing was learned.");
+    return [...words, this.#view.prior.words, this.#view.note].filter(Boolean).join(" ");
   }
 }
 
 function addPlane() {
-  if (codes.planes.length) return new LatentPlane();
+  if (codes.planes.length) return new ExplorerMap();
   byId("map").hidden = true;
   document.body.classList.add("no-map");
 }

@@ -1,6 +1,8 @@
 import {
+  ChartGroup,
+  classColorName,
+  colorKey,
   createPlane,
-  drawCharts,
   formatMetric,
   h,
   labelColors,
@@ -37,7 +39,7 @@ function addPlaneReadout(plane) {
 /** The latents as points: projections to choose from, labels to filter by, the example under the pointer. */
 function addScatter(figure, scatter) {
   const words = figure.closest("section").querySelector(".words");
-  const colors = labelColors(scatter.labels, scatter.classes);
+  const { colors, range } = labelColors(scatter.index.length, scatter.labels, scatter.classes);
   const chosenClasses = new Set();
   let [view, selected] = [scatter.views[0], -1];
   const plane = createPlane(figure.querySelector(".points"), {
@@ -47,13 +49,13 @@ function addScatter(figure, scatter) {
   const card = addCard(plane, scatter);
 
   const isFaint = (i) => chosenClasses.size > 0 && !chosenClasses.has(scatter.labels[i]);
-  const points = () => ({ x: view.x, y: view.y, color: colors.color, isFaint });
+  const points = () => ({ x: view.x, y: view.y, color: (i) => colors[i], isFaint });
   const showView = (next, isAnimated = true) => {
     view = next;
     select(-1);
     [words.children[0].textContent, words.children[1].textContent] = [view.caption, view.protocol];
     figure.querySelector(".axes-choice").hidden = view !== scatter.views[0];
-    plane.setView({ axes: view.axes, points: points() }, isAnimated);
+    plane.setView({ axes: view.axes, points: points(), prior: view.prior }, isAnimated);
   };
   const select = (i, isAnnounced = false) => {
     selected = i;
@@ -72,7 +74,7 @@ function addScatter(figure, scatter) {
   );
   addAxesChoice(figure.querySelector(".axes-choice"), scatter, showView);
   figure.querySelector(".classes").append(...classButtons(scatter, chosenClasses, () => showView(view, false)));
-  if (colors.range) figure.querySelector(".classes").append(...rampLegend(scatter.legend, colors.range));
+  if (range) figure.querySelector(".classes").append(...rampLegend(scatter.legend, range));
   showView(view, false);
 }
 
@@ -160,8 +162,7 @@ function addAxesChoice(choice, scatter, showView) {
 function classButtons(scatter, chosen, onChange) {
   const occurring = scatter.classes.map((name, i) => [name, i]).filter(([, i]) => scatter.labels.includes(i));
   return occurring.map(([name, i]) => {
-    const key = h("i", { style: { background: `var(--class-${i})` } });
-    const button = h("button", { type: "button", "aria-pressed": "false" }, key, name);
+    const button = h("button", { type: "button", "aria-pressed": "false" }, colorKey(classColorName(i)), name);
     button.addEventListener("click", () => {
       if (!chosen.delete(i)) chosen.add(i);
       button.setAttribute("aria-pressed", String(chosen.has(i)));
@@ -169,6 +170,14 @@ function classButtons(scatter, chosen, onChange) {
     });
     return button;
   });
+}
+
+/** Draw the charts of a figure; those of a training are read, zoomed and smoothed together. */
+function drawFigure(figure) {
+  const group = new ChartGroup();
+  group.addAll(data.charts, figure);
+  const room = figure.closest("#course")?.querySelector(".charts-room");
+  if (room) room.before(group.toolbar);
 }
 
 /** Copy the command; on pages opened from disk some browsers refuse, and the line is selected, to be copied by hand. */
@@ -186,7 +195,7 @@ async function copyCommand(button) {
   }, 1600);
 }
 
-drawCharts(data.charts);
+queryAll(".figure").forEach(drawFigure);
 queryAll(".solid").forEach(addPlaneReadout);
 if (data.latents) addScatter(document.getElementById("latents-figure"), data.latents);
 queryAll(".copy").forEach((button) => button.addEventListener("click", () => copyCommand(button)));

@@ -2,7 +2,8 @@
 
 import { h } from "./elements.js";
 import { clamp, extent, formatTicks, ticks } from "./numbers.js";
-import { FONT, cssColor, onColorChange } from "./theme.js";
+import { edgeColor } from "./point_colors.js";
+import { FONT, cssColor, onColorChange, resolveColor } from "./theme.js";
 
 /**
  * Points that are drawn at once, those of one color as one path, which is faster than one by one. So few that no color
@@ -10,7 +11,11 @@ import { FONT, cssColor, onColorChange } from "./theme.js";
  */
 const POINTS_AT_ONCE = 200;
 
-const PLANE_MARGIN_PX = 16;
+export const PLANE_MARGIN_PX = 16;
+/** Radii of the rings of a standard normal prior, in standard deviations. */
+const PRIOR_RINGS_SD = [1, 2];
+/** Half the width of the cross at a draw from the prior. */
+const CROSS_PX = 2.5;
 const TRANSITION_MS = 650;
 
 /**
@@ -48,6 +53,7 @@ export function createPlane(host, { label, role = "img", drawOver = () => {}, dr
     [axis.textContent, unit.textContent] = view.axes;
     drawGrid(pen, f, horizontal, vertical);
     drawUnder(pen, f);
+    if (view.prior) drawPrior(pen, f, view.prior);
     if (view.points) drawPoints(pen, f.w, view.points, positions);
   }
 
@@ -97,12 +103,14 @@ export function createPlane(host, { label, role = "img", drawOver = () => {}, dr
     draw,
     redraw,
     /**
-     * Show points: {axes: [x, y], points: ?{x, y, color(i), isFaint(i), isHidden(i)}, box: ?[[low, high], [low, high]],
-     * zoom: ?{factor, center}}; the box is what must be visible, by default all points, before it is zoomed.
+     * Show points: {axes: [x, y], points: ?{x, y, color(i), isFaint(i), isHidden(i)}, prior: ?{center, draws},
+     * box: ?[[low, high], [low, high]], zoom: ?{factor, center}}; the box is what must be visible, by default all
+     * points, before it is zoomed. The rings of the prior are always in it: without them a plane whose points are all
+     * the same but for rounding would look like any other.
      */
     setView(next, isAnimated = false) {
       const box = next.box ?? [extent(next.points.x), extent(next.points.y)];
-      view = { ...next, box };
+      view = { ...next, box: includePrior(box, next.prior) };
       redraw(isAnimated);
     },
     destroy() {
@@ -124,6 +132,13 @@ export function createPlane(host, { label, role = "img", drawOver = () => {}, dr
       return pointAhead(positions, view.points, direction, start, from);
     },
   };
+}
+
+/** A box that holds the rings of the prior, too. */
+function includePrior(box, prior) {
+  if (!prior?.center) return box;
+  const reach = PRIOR_RINGS_SD.at(-1);
+  return box.map((range, k) => extent([...range, prior.center[k] - reach, prior.center[k] + reach]));
 }
 
 /** Sizes and conversions of a plane that shows a box of the latent space in an area. */
@@ -174,25 +189,49 @@ function line(pen, from, to) {
   pen.lineTo(...to);
 }
 
+/** Draw what a plane shows of the prior: rings of a standard normal, with their radii, or draws as crosses. */
+function drawPrior(pen, { toScreen, perPixel }, { center, draws }) {
+  Object.assign(pen, { strokeStyle: cssColor("quiet"), fillStyle: cssColor("quiet"), lineWidth: 1 });
+  pen.beginPath();
+  for (const [x, y] of (draws ?? []).map(toScreen)) {
+    line(pen, [x - CROSS_PX, y - CROSS_PX], [x + CROSS_PX, y + CROSS_PX]);
+    line(pen, [x - CROSS_PX, y + CROSS_PX], [x + CROSS_PX, y - CROSS_PX]);
+  }
+  pen.stroke();
+  if (!center) return;
+  const [x, y] = toScreen(center);
+  Object.assign(pen, { font: FONT, textAlign: "left", textBaseline: "bottom" });
+  pen.setLineDash([4, 4]);
+  for (const radius of PRIOR_RINGS_SD) {
+    const r = radius / perPixel;
+    pen.beginPath();
+    pen.arc(x, y, r, 0, 2 * Math.PI);
+    pen.stroke();
+    pen.fillText(`${radius}σ`, x + r * Math.SQRT1_2 + 3, y - r * Math.SQRT1_2 - 1);
+  }
+  pen.setLineDash([]);
+}
+
 /** Draw points at their positions, the faint ones below. */
 function drawPoints(pen, width, points, positions) {
   const { color, isFaint = () => false, isHidden = () => false } = points;
   const radius = pointRadius(positions.length, width);
   const shown = positions.map((_, i) => i).filter((i) => !isHidden(i));
-  pen.lineWidth = 0.7;
-  pen.strokeStyle = cssColor("ring");
+  const styles = new Map();
+  pen.lineWidth = 1;
   pen.globalAlpha = 0.4;
-  const idle = cssColor("idle");
-  drawDots(pen, positions, shown.filter(isFaint), radius * 0.7, () => idle);
-  pen.globalAlpha = 0.92;
+  drawDots(pen, positions, shown.filter(isFaint), radius * 0.7, () => "idle", styles);
+  pen.globalAlpha = 1;
   const vivid = shown.filter((i) => !isFaint(i));
   for (let from = 0; from < vivid.length; from += POINTS_AT_ONCE)
-    drawDots(pen, positions, vivid.slice(from, from + POINTS_AT_ONCE), radius, color);
-  pen.globalAlpha = 1;
+    drawDots(pen, positions, vivid.slice(from, from + POINTS_AT_ONCE), radius, color, styles);
 }
 
-/** Draw circles at the positions of some points, those of each color as one path. */
-function drawDots(pen, positions, indices, radius, color) {
+/**
+ * Draw circles at the positions of some points, those of each color as one path, with an edge in contrast to the page;
+ * `styles` keeps the colors that were looked up from one call to the next.
+ */
+export function drawDots(pen, positions, indices, radius, color, styles = new Map()) {
   const paths = new Map();
   for (const i of indices) {
     const name = color(i);
@@ -202,11 +241,14 @@ function drawDots(pen, positions, indices, radius, color) {
     paths.get(name).arc(x, y, radius, 0, 2 * Math.PI);
   }
   for (const [name, path] of paths) {
-    pen.fillStyle = name;
+    if (!styles.has(name)) styles.set(name, dotStyle(resolveColor(name)));
+    Object.assign(pen, styles.get(name));
     pen.fill(path);
     pen.stroke(path);
   }
 }
+
+const dotStyle = (color) => ({ fillStyle: color, strokeStyle: edgeColor(color) });
 
 function pointWithin(positions, { isFaint = () => false, isHidden = () => false }, [x, y], reach) {
   let [best, least] = [-1, reach * reach];

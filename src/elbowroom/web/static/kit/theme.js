@@ -1,7 +1,6 @@
 // Colors and type of what is drawn on canvases, in the color scheme of the page.
 
 import { h } from "./elements.js";
-import { clamp, extent, formatNumber } from "./numbers.js";
 
 /** The type of text on canvases. */
 export const FONT = "11.5px -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif";
@@ -27,8 +26,24 @@ export function onColorChange(callback) {
 /** A color of the style sheet by its name without dashes, in the current color scheme. */
 export const cssColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** The color of a line: a name of the style sheet, or a color. */
-export const resolveColor = (color) => (color.startsWith("#") ? color : cssColor(color));
+/** The colors between which those of lines in an order lie: `--ordered-0` and so on of the style sheet. */
+const NUM_ORDERED_STOPS = 5;
+
+/** The color at a place from 0 to 1 of the scale of lines in an order. */
+function orderedColor(place) {
+  const position = place * (NUM_ORDERED_STOPS - 1);
+  const low = Math.min(Math.floor(position), NUM_ORDERED_STOPS - 2);
+  const ends = [low, low + 1].map((stop) => cssColor(`ordered-${stop}`));
+  const channel = (color, k) => parseInt(color.slice(1 + 2 * k, 3 + 2 * k), 16);
+  const mix = (k) => Math.round(channel(ends[0], k) + (channel(ends[1], k) - channel(ends[0], k)) * (position - low));
+  return `#${[0, 1, 2].map((k) => mix(k).toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** The color of a line: a name of the style sheet, a color, or its place from 0 to 1 among lines in an order. */
+export function resolveColor(color) {
+  if (typeof color === "number") return orderedColor(color);
+  return color.startsWith("#") ? color : cssColor(color);
+}
 
 /** The number of classes that have a color of their own. */
 export const MAX_CLASS_COLORS = 10;
@@ -44,50 +59,6 @@ export const lineStyle = (index) => ({
   color: `line-${index % NUM_LINE_COLORS}`,
   dash: DASHES[Math.floor(index / NUM_LINE_COLORS) % DASHES.length],
 });
-
-/** A color scale for labels that are numbers: from dark to light, in contrast to the page at both ends. */
-const SEQUENTIAL_STOPS = [
-  [68, 40, 120],
-  [49, 104, 142],
-  [33, 145, 140],
-  [83, 197, 104],
-  [232, 210, 60],
-];
-
-/** The color at a position from 0 to 1 of the sequential scale. */
-function sequentialColor(fraction) {
-  const position = clamp(fraction, 0, 1) * (SEQUENTIAL_STOPS.length - 1);
-  const low = Math.min(Math.floor(position), SEQUENTIAL_STOPS.length - 2);
-  const mix = (v, i) => Math.round(v + (SEQUENTIAL_STOPS[low + 1][i] - v) * (position - low));
-  return `rgb(${SEQUENTIAL_STOPS[low].map(mix).join(" ")})`;
-}
-
-/**
- * The colors of labels: a color of its own for each class, or a scale for numbers.
- *
- * @param {?number[]} values  the label of each example; null for none
- * @param {string[]} classes  the names of 0, 1, …; empty where labels are numbers
- * @returns {{color: (i: number) => string, range: ?[number, number]}}
- */
-export function labelColors(values, classes) {
-  if (!values) {
-    const model = cssColor("model");
-    return { color: () => model, range: null };
-  }
-  if (classes.length) {
-    const colors = classes.map((_, i) => classColor(i));
-    return { color: (i) => colors[values[i]], range: null };
-  }
-  const range = extent(values);
-  return { color: (i) => sequentialColor((values[i] - range[0]) / (range[1] - range[0] || 1)), range };
-}
-
-/** A legend of the sequential scale: lowest value, ramp, highest value. */
-export function rampLegend(title, [low, high]) {
-  const stops = [0, 0.25, 0.5, 0.75, 1].map(sequentialColor).join(", ");
-  const ramp = h("i.ramp", { style: { background: `linear-gradient(90deg, ${stops})` } });
-  return [h("span", {}, `${title} ${formatNumber(low)}`), ramp, h("span", {}, formatNumber(high))];
-}
 
 /** A piece of a line, to name it by. */
 export function legendKey({ color, dash, bars }) {
