@@ -72,14 +72,29 @@ def _join_scripts(own: str, others: Iterable[str]) -> str:
     """Return uPlot with its licence, the kit, other scripts and the page's own as one module."""
     licence = f"/* uPlot\n\n{read_asset('vendor/uplot/LICENSE')}*/"
     uplot = read_asset("vendor/uplot/uPlot.iife.min.js").partition("\n")[2]
-    return "\n".join([licence, uplot, kit_script(), *others, "setUpPage();", _without_imports(own)])
+    return "\n".join([licence, uplot, kit_script(), *map(_without_imports, others), "setUpPage();", _without_imports(own)])
 
 
 @cache
 def kit_script() -> str:
-    """Return the modules that ``static/kit.js`` exports, in its order, as one module."""
+    """Return the modules that ``static/kit.js`` exports, in its order, as one: each in a scope of its own."""
     paths = re.findall(r'^export \* from "\./(.*)";$', read_asset("static/kit.js"), flags=re.MULTILINE)
-    return "\n".join(_without_imports(read_asset(f"static/{path}")) for path in paths)
+    return "\n".join(_scope_module(read_asset(f"static/{path}")) for path in paths)
+
+
+def _scope_module(script: str) -> str:
+    """Return a module as a function that returns its exports, which are its only names outside it.
+
+    >>> print(_scope_module("const half = 0.5;\\nexport const one = 2 * half;\\n"))
+    const { one } = (() => {
+    const half = 0.5;
+    const one = 2 * half;
+    return { one };
+    })();
+    """
+    export = re.compile(r"^export (?=(?:async )?(?:const|let|function\*?|class) (\w+))", re.MULTILINE)
+    names = f"{{ {', '.join(export.findall(script))} }}"
+    return f"const {names} = (() => {{\n{export.sub('', _without_imports(script))}return {names};\n}})();"
 
 
 def _without_imports(script: str) -> str:

@@ -1,6 +1,7 @@
 // Curves of the terms of the objective: their names, positions and charts.
 
-import { createChart, formatMetric, formatNumber, h, legendKey } from "/static/kit.js";
+import { ChartGroup, formatMetric, h, help, legendKey, lineKey } from "/static/kit.js";
+import { readList, readNumbers, readState, writeState } from "./address.js";
 import { setChildren, spaced } from "./dom.js";
 
 /** Columns of the metrics that are no terms. */
@@ -10,6 +11,10 @@ const LAST_TERM = "examples_per_second";
 const TITLES = { elbo: "ELBO", kl: "KL" };
 const UNIT = "nats per example";
 const UNITS = { loss: UNIT, elbo: `${UNIT}, higher is better`, reconstruction: UNIT };
+/** Terms that the kit explains. */
+const EXPLAINED = ["elbo", "kl", "reconstruction"];
+/** The relative difference up to which the loss counts as the negative ELBO. */
+const NEGATED_TOLERANCE = 1e-4;
 /** The start of a curve that does not count for the limits of its chart, if the curve has more than MIN_POINTS. */
 const START_SHARE = 0.06;
 const MIN_POINTS = 12;
@@ -17,22 +22,46 @@ const MIN_POINTS = 12;
 const OUTLIER_SHARE = 0.01;
 const MARGIN_SHARE = 0.08;
 
-/** The names of all terms in some splits, the most important first. */
+/** The horizontal axes of curves, each with the column of the metrics that it shows. */
+const AXES = { epoch: "epoch", step: "step", time: "seconds" };
+
+/** The names of all terms in some splits, the most important first; the loss only if it is not the negative ELBO. */
 export function termNames(splits) {
   const found = new Set(Object.values(splits).flatMap((split) => Object.keys(split)));
+  if (isLossNegatedElbo(Object.values(splits))) found.delete("loss");
   const isOther = (name) => !FIRST_TERMS.includes(name) && !NON_TERMS.has(name) && name !== LAST_TERM;
   const others = [...found].filter(isOther).sort();
   return [...FIRST_TERMS, ...others, LAST_TERM].filter((name) => found.has(name));
 }
 
-/** The x position of each row: step, seconds, or epoch with fractions for the rows within one. */
-export function axisPositions(split, splits, axis) {
-  if (axis !== "epoch") return split[axis];
+function isLossNegatedElbo(splits) {
+  const isNegated = (loss, elbo) => Math.abs(loss + elbo) <= NEGATED_TOLERANCE * Math.abs(loss);
+  const areNegated = ({ loss, elbo }) => loss.every((value, i) => isNegated(value, elbo[i]));
+  const withLoss = splits.filter((split) => split.loss);
+  return withLoss.length > 0 && withLoss.every((split) => split.elbo && areNegated(split));
+}
+
+/** The positions of the rows of a split on each axis: step, seconds, and epochs with fractions for the rows within one. */
+export function axisPositions(split, splits) {
   const ends = Object.values(splits).find((other) => other.epoch?.length && other !== splits.train) ?? splits.train;
   const last = ends.step.at(-1);
   const perStep = last ? ends.epoch.at(-1) / last : 1;
-  return split.step.map((step) => step * perStep);
+  const epoch = split.step.map((step) => step * perStep);
+  return Object.fromEntries(Object.entries(AXES).map(([axis, column]) => [axis, { epoch }[axis] ?? split[column]]));
 }
+
+/** The lines of a term, one a split, as charts take them; each split has `positions` from `axisPositions`. */
+export const splitLines = (splits, positions, name) =>
+  Object.keys(positions)
+    .filter((split) => splits[split]?.[name]?.length)
+    .map((split) => ({
+      name: split,
+      color: split,
+      x: splits[split].step,
+      positions: positions[split],
+      y: splits[split][name],
+      width: split === "train" ? 1.4 : 2,
+    }));
 
 /** The vertical limits that hold most of the curves, without their starts and outliers. */
 function coreLimits(plot, low, high) {
@@ -48,105 +77,118 @@ function coreLimits(plot, low, high) {
   return [least - margin, most + margin];
 }
 
-/** A chart of one term; its legend has the last value of each line. */
+// ---- The state of charts in the address
+
+/** What stands in the address if no line is hidden that would be at first. */
+const NONE = "none";
+
+/** Settings of charts from the address: x, smooth, log, zoom and hide. */
+export function readChartSettings({ hidden = [] } = {}) {
+  const { x, smooth, log, hide } = readState();
+  const zoom = readNumbers("zoom");
+  return {
+    axis: x in AXES ? x : "epoch",
+    smoothing: Math.min(Math.max(Number(smooth) || 0, 0), 0.99),
+    log: Boolean(log),
+    zoom: zoom?.length === 2 && zoom[0] < zoom[1] ? zoom : null,
+    hidden: hide === undefined ? hidden : readList("hide").filter((key) => key !== NONE),
+  };
+}
+
+/** Write settings of charts into the address, without those that are as at first. */
+export function writeChartSettings({ axis, smoothing, log, zoom, hidden }, { hidden: first = [] } = {}) {
+  const isFirst = hidden.length === first.length && hidden.every((key) => first.includes(key));
+  const hide = isFirst ? null : hidden.length ? hidden : [NONE];
+  writeState({ x: axis === "epoch" ? null : axis, smooth: smoothing || null, log, zoom, hide });
+}
+
+// ---- Charts
+
+/** A chart of one term; its legend has the last value of each line, and hides and shows it. */
 class TermChart {
-  #area = h("div.area.plotted", { role: "img", tabIndex: 0 });
+  #area = h("div.area.plotted", { role: "group", "aria-roledescription": "chart", tabIndex: 0 });
   #legend = h("p.legend");
 
-  constructor(name, chart, height) {
-    this.title = TITLES[name] ?? spaced(name);
+  constructor(name, chart, group, hasLegend) {
+    Object.assign(this, { group, title: TITLES[name] ?? spaced(name) });
     const unit = UNITS[name] ?? (name.startsWith("kl") ? UNIT : "");
-    this.element = h("figure.chart", {}, h("figcaption", {}, h("b", {}, this.title), " ", h("span", {}, unit)));
-    this.element.append(this.#area, this.#legend);
+    const about = EXPLAINED.includes(name) ? help(name) : null;
+    const caption = h("figcaption", {}, h("b", {}, this.title), about, h("span.unit", {}, unit));
+    this.element = h("figure.chart.term", {}, caption, this.#area, hasLegend ? this.#legend : null);
     this.#describe(chart);
-    this.chart = createChart(this.#area, chart, { height, zoom: true, range: coreLimits });
+    this.member = group.add(this.element, chart, { range: coreLimits });
   }
 
   update(chart) {
     this.#describe(chart);
-    this.chart.update(chart);
+    this.group.update(this.member, chart);
   }
 
-  #describe({ axis, lines }) {
+  #describe({ lines }) {
     const ends = lines.map((line) => `${line.name} ${formatMetric(line.y.at(-1))}`);
-    this.#area.setAttribute("aria-label", `${this.title} over ${axis}: ${ends.join(", ")}`);
-    const entry = (line) => h("span", {}, legendKey(line), line.name, h("b", {}, formatMetric(line.y.at(-1))));
-    setChildren(this.#legend, lines.map(entry));
+    this.#area.setAttribute("aria-label", `${this.title}: ${ends.join(", ")}`);
+    setChildren(
+      this.#legend,
+      lines.map((line) => this.#createEntry(line)),
+    );
+  }
+
+  #createEntry(line) {
+    const isShown = !this.group.settings.hidden.includes(lineKey(line));
+    const attributes = { type: "button", value: lineKey(line), "aria-pressed": String(isShown) };
+    const toggle = () => this.group.toggle(lineKey(line));
+    const last = h("b", {}, formatMetric(line.y.at(-1)));
+    return h("button", { ...attributes, title: "show or hide", onclick: toggle }, legendKey(line), line.name, last);
+  }
+
+  /** Mark the entries of hidden lines. */
+  markHidden(hidden) {
+    for (const entry of this.#legend.children)
+      entry.setAttribute("aria-pressed", String(!hidden.includes(entry.value)));
   }
 }
 
-/** Charts of terms side by side, made when their first values come and updated from then on. */
+/** Charts of terms side by side under one toolbar, made when their first values come and updated from then on. */
 export class TermCharts {
   #charts = new Map();
+  #grid = h("div.charts");
 
-  constructor(height = 190) {
-    this.height = height;
-    this.element = h("div.charts");
+  /**
+   * @param {object} [options] with those of `ChartGroup`
+   * @param {boolean} [options.hasLegend] whether each chart has a legend
+   */
+  constructor({ hasLegend = true, onChange = () => {}, ...options } = {}) {
+    this.hasLegend = hasLegend;
+    const follow = (settings) => {
+      for (const chart of this.#charts.values()) chart.markHidden(settings.hidden);
+      onChange(settings);
+    };
+    this.group = new ChartGroup({ axes: Object.keys(AXES), ...options, onChange: follow });
+    this.toolbar = this.group.toolbar;
+    this.element = h("div.charts-room", {}, this.#grid);
   }
 
-  /** Show the lines of each term over an axis: {term: lines}. */
-  update(linesByTerm, axis) {
+  /** Show the lines of each term, {term: lines}, each with its `positions`. */
+  update(linesByTerm) {
     for (const [name, lines] of Object.entries(linesByTerm)) {
       if (!lines.length) continue;
-      // Epochs are counted, even where a line has points within them.
-      const chart = { axis, lines, counted: axis !== "seconds" };
+      const chart = { axis: "step", lines };
       if (this.#charts.has(name)) this.#charts.get(name).update(chart);
       else this.#add(name, chart);
     }
-    const isEmpty = !this.#charts.size;
-    if (isEmpty) setChildren(this.element, h("p.quiet", {}, "The first metrics come after the first hundred steps."));
-    else this.element.querySelector(":scope > p")?.remove();
+    this.toolbar.hidden = !this.#charts.size;
+    if (!this.#charts.size)
+      setChildren(this.#grid, h("p.quiet", {}, "The first metrics come after the first hundred steps."));
+    else this.#grid.querySelector(":scope > p")?.remove();
   }
 
   #add(name, chart) {
-    const added = new TermChart(name, chart, this.height);
+    const added = new TermChart(name, chart, this.group, this.hasLegend);
     this.#charts.set(name, added);
-    this.element.append(added.element);
+    this.#grid.append(added.element);
   }
 
   destroy() {
-    for (const { chart } of this.#charts.values()) chart.destroy();
+    this.group.destroy();
   }
-}
-
-/** The KL of each dimension as bars, with the threshold above which a dimension counts as active. */
-export class KlBars {
-  /** Nats, as in `elbowroom.plotting`. */
-  static ACTIVE_NATS = 0.1;
-  /** The least height of the axis, in nats: a collapsed model must not look like a healthy one. */
-  static MIN_HEIGHT_NATS = 0.5;
-  #area = h("div.area.plotted", { role: "img", tabIndex: 0 });
-  #caption = h("figcaption");
-  #chart = null;
-  element = h("figure.kl", {}, this.#caption, this.#area);
-
-  /** @param {number[]} kl nats of each dimension @param {string[]} labels */
-  update(kl, labels) {
-    const total = kl.reduce((sum, value) => sum + value, 0);
-    const active = kl.filter((value) => value > KlBars.ACTIVE_NATS).length;
-    const words = `KL of each of ${kl.length} dimensions: ${formatMetric(total)} nats in all, ${active} active`;
-    this.#caption.textContent = `${words} (above ${formatNumber(KlBars.ACTIVE_NATS)})`;
-    this.#area.setAttribute("aria-label", words);
-    const chart = { axis: "dimension", labels, lines: barLines(kl), limits: [0, this.#height(kl)] };
-    if (this.#chart) this.#chart.update(chart);
-    else this.#chart = createChart(this.#area, chart, { height: 120 });
-  }
-
-  #height(kl) {
-    return 1.04 * Math.max(KlBars.MIN_HEIGHT_NATS, ...kl);
-  }
-
-  destroy() {
-    this.#chart?.destroy();
-  }
-}
-
-/** Bars of active and of inactive dimensions, and the threshold between them. */
-function barLines(kl) {
-  const x = kl.map((_, i) => i);
-  const bars = (color, test) => ({ name: "KL", color, x, y: kl.map((v) => (test(v) ? v : null)), bars: true });
-  const isActive = (value) => value > KlBars.ACTIVE_NATS;
-  const level = { x: [0, kl.length - 1], y: [KlBars.ACTIVE_NATS, KlBars.ACTIVE_NATS] };
-  const threshold = { name: "threshold", color: "data", ...level, dash: [3, 3], width: 1, silent: true };
-  return [bars("model", isActive), bars("idle", (value) => !isActive(value)), threshold];
 }

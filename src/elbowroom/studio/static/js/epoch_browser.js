@@ -1,8 +1,8 @@
 // Reconstructions, samples and the KL of every dimension, with a slider through the epochs.
 
-import { dimensionName, h } from "/static/kit.js";
-import { KlBars } from "./curves.js";
+import { h } from "/static/kit.js";
 import { quietButton, slider } from "./dom.js";
+import { KlBars } from "./kl_bars.js";
 
 const CAPTIONS = {
   reconstructions: "Held-out examples and their reconstructions",
@@ -90,18 +90,9 @@ export class EpochBrowser {
 
   /** Show the KL of each dimension: numbers, or one list of them for each of several latents. */
   #showKl(latents) {
-    const kl = latents.flat(Infinity);
-    this.#bars.element.hidden = !kl.length;
-    if (kl.length) this.#bars.update(kl, latents.length > 1 ? latents.flatMap(dimensionNames) : kl.map(numberName));
+    this.#bars.element.hidden = !latents.length;
+    if (latents.length) this.#bars.update(latents);
   }
-}
-
-const numberName = (_, dim) => dimensionName(dim);
-
-/** The names of the dimensions of a latent, which may be one of several. */
-function dimensionNames(latent, i) {
-  if (!Array.isArray(latent)) return dimensionName(i);
-  return latent.flat(Infinity).map((_, dim) => `${dimensionName(i)}[${dim + 1}]`);
 }
 
 const createFrame = (kind, words) =>

@@ -3,10 +3,10 @@
 
 import { ChartReading } from "./chart_reading.js";
 import { queryAll } from "./elements.js";
-import { formatNumber, formatTicks } from "./numbers.js";
+import { TIME_STEPS_S, formatNumber, formatTicks, formatTimeTicks, logTicks } from "./numbers.js";
 import { FONT, cssColor, onColorChange, resolveColor } from "./theme.js";
 
-const MIN_WIDTH_PX = 160;
+const [MIN_WIDTH_PX, MIN_HEIGHT_PX] = [160, 60];
 /** Steps between ticks of an axis of whole numbers. */
 const WHOLE_STEPS = [1, 2, 5].flatMap((m) => Array.from({ length: 12 }, (_, k) => m * 10 ** k)).sort((a, b) => a - b);
 
@@ -28,95 +28,174 @@ const WHOLE_STEPS = [1, 2, 5].flatMap((m) => Array.from({ length: 12 }, (_, k) =
  */
 
 /**
+ * What a chart shows.
+ *
+ * @typedef {object} ChartData
+ * @property {string} axis  name of the horizontal axis
+ * @property {Line[]} lines
+ * @property {?[number, number]} [limits]  of the vertical axis while all of the horizontal axis is shown
+ * @property {string[]} [labels]  names of x = 0, 1, …
+ * @property {boolean} [counted]  whether ticks stand at whole numbers; by default where all x are
+ * @property {boolean} [isTime]  whether x are seconds
+ * @property {0|1|-1} [log]  the sign of all values, if the vertical axis is logarithmic
+ */
+
+/**
+ * @typedef {object} ChartOptions
+ * @property {number} [height]  in pixels; by default that of the area
+ * @property {boolean} [nearest]  read only the line that is nearest to the pointer
+ * @property {(line: Line) => boolean} [isReadable]  whether a line may be the nearest
+ * @property {(u: object, low: number, high: number) => [number, number]} [range]  limits of the vertical axis
+ * @property {(readings: ?object[], x: ?number) => void} [onRead]  called with what is read
+ * @property {(place: ?{x: number, line: ?Line}) => void} [onPlace]  called where the user reads; with null at the end
+ * @property {(zoom: ?[number, number]) => void} [onZoom]  called with the part of the horizontal axis to show; makes
+ *   dragging, two fingers and the keys +, − and 0 zoom
+ * @property {boolean} [box]  whether what is read is shown in a box beside the pointer
+ */
+
+/** The opacity of a line that stands back. */
+const FADED_ALPHA = 0.16;
+
+/**
  * A chart drawn by uPlot. The values under the pointer are read from each line at the line's own step; with the
  * keyboard, left and right move along the lines, and with `nearest` up and down from line to line.
- *
- * @param {HTMLElement} area  what the chart fills; its aria-label names the chart
- * @param {{axis: string, lines: Line[], limits?: [number, number], labels?: string[], counted?: boolean}} chart
- *   `labels` name x = 0, 1, …; `counted` puts the ticks at whole numbers, by default where all x are
- * @param {object} options
- * @param {number} [options.height]  in pixels; by default that of the area
- * @param {boolean} [options.nearest]  read only the line that is nearest to the pointer
- * @param {boolean} [options.zoom]  whether dragging zooms the horizontal axis, and a double click shows all of it
- * @param {(u: object, low: number, high: number) => [number, number]} [options.range]  limits of the vertical axis
- * @param {(readings: ?object[], chart: object) => void} [options.onRead]  called with what is read
- * @param {boolean} [options.box]  whether what is read is shown in a box beside the pointer
  */
-export function createChart(area, chart, options = {}) {
-  const height = () => options.height ?? Math.max(area.clientHeight, 60);
-  const width = () => Math.max(area.clientWidth, MIN_WIDTH_PX);
-  let [plot, reading, isFaded] = [null, null, () => false];
-  const draw = () => {
-    reading?.destroy();
-    plot?.destroy();
-    plot = new uPlot(
-      { width: width(), height: height(), ...plotOptions(chart, options) },
-      joinLines(chart.lines),
-      area,
-    );
-    reading = new ChartReading(area, plot, chart, options);
-    fade(isFaded);
-  };
-  const fade = (test) => {
-    isFaded = test;
-    chart.lines.forEach((line, i) => {
-      plot.series[i + 1].alpha = (line.alpha ?? 1) * (isFaded(line) ? 0.16 : 1);
+class PlottedChart {
+  #isFaded = () => false;
+
+  /** @param {HTMLElement} area  what the chart fills @param {ChartData} chart @param {ChartOptions} options */
+  constructor(area, chart, options) {
+    Object.assign(this, { area, chart, options, zoom: null });
+    this.#draw();
+    this.resizing = new ResizeObserver(() => this.#fit());
+    this.resizing.observe(area);
+    this.forget = onColorChange(() => this.plot.redraw(false, true));
+  }
+
+  #size() {
+    const { area, options } = this;
+    const height = options.height ?? Math.max(area.clientHeight, MIN_HEIGHT_PX);
+    return { width: Math.max(area.clientWidth, MIN_WIDTH_PX), height };
+  }
+
+  #fit() {
+    const size = this.#size();
+    if (this.plot.width !== size.width || this.plot.height !== size.height) this.plot.setSize(size);
+  }
+
+  #draw() {
+    const { area, chart, options } = this;
+    this.reading?.destroy();
+    this.plot?.destroy();
+    this.plot = new uPlot({ ...this.#size(), ...plotOptions(this) }, joinLines(chart.lines), area);
+    this.reading = new ChartReading(area, this.plot, chart, options);
+    if (options.onZoom) this.reading.zoomWith((zoom) => options.onZoom(zoom));
+    this.fade(this.#isFaded);
+  }
+
+  /** Show other lines, or the same with other values: a curve that grows is not drawn from the start. */
+  update(chart) {
+    const isSame = (chart.log ?? 0) === (this.chart.log ?? 0) && looksLike(chart.lines, this.chart.lines);
+    this.chart = chart;
+    if (!isSame) return this.#draw();
+    this.reading.chart = chart;
+    this.plot.setData(joinLines(chart.lines));
+  }
+
+  /** Show a part of the horizontal axis, with the vertical axis for it; all of it for null. */
+  setZoom(zoom) {
+    this.zoom = zoom;
+    this.plot.setScale("x", { min: 0, max: 1 }); // The range is that of `horizontalRange`.
+  }
+
+  /** Make the lines that a test picks faint. */
+  fade(test) {
+    this.#isFaded = test;
+    this.chart.lines.forEach((line, i) => {
+      this.plot.series[i + 1].alpha = (line.alpha ?? 1) * (test(line) ? FADED_ALPHA : 1);
     });
-    plot.redraw(false, false);
-  };
-  draw();
-  const resizing = new ResizeObserver(() => {
-    if (plot.width !== width() || plot.height !== height()) plot.setSize({ width: width(), height: height() });
-  });
-  resizing.observe(area);
-  const forget = onColorChange(() => plot.redraw(false, true));
-  return {
-    /** Show other lines, or the same with other values. */
-    update(next) {
-      const isSame =
-        next.lines.length === chart.lines.length && next.lines.every((l, i) => looksLike(l, chart.lines[i]));
-      chart = next;
-      if (!isSame) return draw();
-      reading.chart = chart;
-      plot.setData(joinLines(chart.lines));
-    },
-    /** Make the lines that a test picks faint. */
-    fade,
-    destroy() {
-      resizing.disconnect();
-      forget();
-      plot.destroy();
-    },
-  };
+    this.plot.redraw(false, false);
+  }
+
+  /** Show what is read at a place of another chart; nothing for null. */
+  readAt(place) {
+    this.reading.readAt(place);
+  }
+
+  destroy() {
+    this.resizing.disconnect();
+    this.forget();
+    this.reading.destroy();
+    this.plot.destroy();
+  }
 }
+
+/** Draw a chart. @param {HTMLElement} area @param {ChartData} chart @param {ChartOptions} options */
+export const createChart = (area, chart, options = {}) => new PlottedChart(area, chart, options);
 
 /** The width in pixels that bars take at most, and the room for their axis. */
 const [BAR_WIDTH_PX, BAR_AXIS_PX] = [56, 44];
+
+/** Limit the width of a figure of bars to what its bars take. */
+export function limitBars(figure, chart) {
+  if (chart.labels) figure.style.maxWidth = `${Math.max(220, BAR_AXIS_PX + BAR_WIDTH_PX * chart.labels.length)}px`;
+}
 
 /** Draw the charts of a page in their places; `optionsOf` gives each figure's options. Return the charts. */
 export const drawCharts = (charts, optionsOf = () => ({}), root = document) =>
   queryAll("[data-chart]", root).map((figure) => {
     const chart = charts[Number(figure.dataset.chart)];
-    if (chart.labels) figure.style.maxWidth = `${Math.max(220, BAR_AXIS_PX + BAR_WIDTH_PX * chart.labels.length)}px`;
+    limitBars(figure, chart);
     return createChart(figure.querySelector(".area"), chart, optionsOf(figure));
   });
 
-const looksLike = (a, b) => a.name === b.name && a.color === b.color && a.x.length > 1 === b.x.length > 1;
+const looksLike = (lines, others) =>
+  lines.length === others.length &&
+  lines.every((line, i) => {
+    const other = others[i];
+    const isSame = line.name === other.name && line.color === other.color && line.alpha === other.alpha;
+    return isSame && line.x.length > 1 === other.x.length > 1;
+  });
 const joinLines = (lines) => (lines.length ? uPlot.join(lines.map(({ x, y }) => [x, y])) : [[]]);
 
-function plotOptions(chart, options) {
+function plotOptions(view) {
+  const { chart, options } = view;
+  const range = (u, low, high) => verticalRange(view, u, low, high);
   return {
     legend: { show: false },
     padding: [8, 10, 0, 0],
-    cursor: { x: false, y: false, points: { show: false }, drag: { x: Boolean(options.zoom), y: false } },
-    scales: {
-      x: { time: false, range: (u, low, high) => horizontalRange(chart, u.data[0], low, high) },
-      y: { range: options.range ?? ((_, low, high) => verticalRange(chart, low, high)) },
+    cursor: {
+      x: false,
+      y: false,
+      points: { show: false },
+      drag: { x: Boolean(options.onZoom), y: false, setScale: false },
+      bind: { dblclick: () => () => options.onZoom?.(null) },
     },
-    axes: [horizontalAxis(chart), verticalAxis()],
+    hooks: { setSelect: [(u) => zoomToSelection(u, options)] },
+    scales: {
+      x: { time: false, range: (u) => view.zoom ?? horizontalRange(view.chart, u.data[0]) },
+      y: { range, ...(chart.log ? logarithmicScale(chart.log) : {}) },
+    },
+    axes: [horizontalAxis(chart), chart.log ? logarithmicAxis() : verticalAxis()],
     series: [{}, ...chart.lines.map(seriesOptions)],
   };
 }
+
+/** The least width of what is dragged to zoom, in pixels. */
+const MIN_DRAG_PX = 6;
+
+function zoomToSelection(u, { onZoom }) {
+  const { left, width } = u.select;
+  u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+  if (onZoom && width >= MIN_DRAG_PX) onZoom([u.posToVal(left, "x"), u.posToVal(left + width, "x")]);
+}
+
+/** The scale of the logarithm of values of one sign: −100 stands above −1,000, as far as 1,000 above 100. */
+const logarithmicScale = (sign) => ({
+  distr: 100,
+  fwd: (value) => sign * Math.log10(Math.max(sign * value, Number.MIN_VALUE)),
+  bwd: (power) => sign * 10 ** (sign * power),
+});
 
 function seriesOptions(line) {
   const stroke = () => resolveColor(line.color);
@@ -128,21 +207,30 @@ function seriesOptions(line) {
   return { ...base, width: line.width ?? 1.8, dash: line.dash, points };
 }
 
-function horizontalRange(chart, steps, low, high) {
+function horizontalRange(chart, steps) {
   if (chart.labels) return [-0.6, chart.labels.length - 0.4];
   if (steps.length < 2) return steps.length ? [steps[0] - 0.5, steps[0] + 0.5] : [0, 1];
+  const [low, high] = [steps[0], steps.at(-1)];
   // Room for the first and last markers.
   const margin = 0.02 * (high - low);
   return [low - margin, high + margin];
 }
 
-function verticalRange(chart, low, high) {
-  if (chart.limits) return chart.limits;
-  if (low === null) return [0, 1];
+function verticalRange({ chart, options, zoom }, u, low, high) {
+  if (low === null) return chart.limits ?? [0, 1];
+  if (chart.log) return logarithmicRange(low, high);
+  if (!zoom && chart.limits) return chart.limits;
+  if (!zoom && options.range) return options.range(u, low, high);
   if (chart.lines.some((line) => line.bars)) return [Math.min(0, low * 1.04), high > 0 ? high * 1.04 : 1];
   if (low === high) return [low - 0.5, high + 0.5];
   const margin = 0.06 * (high - low);
   return [low - margin, high + margin];
+}
+
+/** Room below and above, as a factor: a twentieth of the range, at least a fiftieth of the value. */
+function logarithmicRange(low, high) {
+  const factor = Math.max((high / low) ** (low > 0 ? 0.05 : -0.05), 1.02);
+  return low > 0 ? [low / factor, high * factor] : [low * factor, high / factor];
 }
 
 function horizontalAxis(chart) {
@@ -154,14 +242,15 @@ function horizontalAxis(chart) {
     return { ...axis, ticks, border, splits: shown, values: (_, indices) => indices.map((i) => chart.labels[i]) };
   }
   const isWhole = chart.counted ?? chart.lines.every((line) => line.x.every(Number.isInteger));
-  const incrs = isWhole ? WHOLE_STEPS : undefined;
+  const incrs = chart.isTime ? TIME_STEPS_S : isWhole ? WHOLE_STEPS : undefined;
+  const format = chart.isTime ? formatTimeTicks : formatTicks;
   return {
     ...axis,
     ticks,
     border,
     incrs,
     space: tickSpace,
-    values: (_, splits, i, space, step) => formatTicks(splits, step),
+    values: (_, splits, i, space, step) => format(splits, step),
   };
 }
 
@@ -183,6 +272,18 @@ function verticalAxis() {
     ticks: { show: false },
     values: (_, splits, i, space, step) => formatTicks(splits, step),
   };
+}
+
+/** The distance between ticks of a logarithmic axis, in pixels. */
+const LOG_TICK_PX = 32;
+
+function logarithmicAxis() {
+  const axisTicks = (u) => {
+    const { min, max } = u.scales.y;
+    return logTicks(min, max, Math.max(u.over.clientHeight / LOG_TICK_PX, 3));
+  };
+  const values = (u, splits) => formatTicks(splits, axisTicks(u).step);
+  return { ...verticalAxis(), splits: (u) => axisTicks(u).values, values };
 }
 
 /** The width that the labels of a vertical axis take, in pixels. */

@@ -37,3 +37,10 @@ export function placeBox(box, area, x, y = null) {
   box.style.left = `${clamp(left, -34, Math.max(room - width, -34))}px`;
   if (y !== null) box.style.top = `${y > area.clientHeight / 2 ? y - box.offsetHeight - 12 : y + 12}px`;
 }
+
+/** Save a blob as a file. */
+export function saveBlob(blob, name) {
+  const address = URL.createObjectURL(blob);
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 5000);
+}

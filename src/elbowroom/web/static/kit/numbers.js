@@ -46,21 +46,86 @@ export function ticks(low, high, count = 5) {
   return { values, step };
 }
 
-/** Format the ticks of an axis: as many digits as tell ticks of this step apart. */
+/** From this size on, or below it, the ticks of an axis are multiples of a power of ten. */
+const [LARGE_TICK, SMALL_TICK] = [1e7, 1e-3];
+
+/**
+ * Format the ticks of an axis: as many digits as tell ticks of this step apart, in one unit.
+ *
+ * @param {number[]} values
+ * @param {?number} step  the distance between them; null for ticks of a logarithmic axis
+ * @returns {string[]}
+ */
 export function formatTicks(values, step) {
-  const places = decimalPlaces(step);
-  const largest = Math.max(...values.map(Math.abs));
-  if (places > 4 || largest >= 1e15) {
-    const digits = Math.floor(Math.log10(largest || 1)) + places + 1;
-    return values.map((value) => formatNumber(value, clamp(digits, 1, 15)));
-  }
-  return values.map((value) => formatFixed(value, places));
+  const sizes = values.map(Math.abs).filter(Boolean);
+  const largest = Math.max(...sizes, 0);
+  if (step === null) return formatLogTicks(values, Math.min(...sizes), largest);
+  const isScaled = largest !== 0 && (largest < SMALL_TICK || largest >= LARGE_TICK);
+  const power = isScaled ? Number(largest.toExponential(9).split("e")[1]) : 0;
+  const places = Math.max(power - lastDigitPower(step), 0);
+  return values.map((value) => (isScaled ? formatScaled(value, power, places) : formatFixed(value, places)));
 }
 
-/** The number of decimals that write a number exactly. */
-export function decimalPlaces(value) {
+const formatLogTicks = (values, least, largest) =>
+  least >= SMALL_TICK && largest < LARGE_TICK
+    ? values.map((value) => formatNumber(value))
+    : values.map((value) => formatScaled(value, Number(value.toExponential(9).split("e")[1]), 0));
+
+/** Format a number as a multiple of a power of ten. */
+const formatScaled = (value, power, places) =>
+  value === 0 ? "0" : `${formatFixed(value / 10 ** power, places)}·10${raise(power)}`;
+
+/** The power of ten of the last digit of a number: 1 of 50, −2 of 0.25. */
+function lastDigitPower(value) {
   const [mantissa, power] = Number(value.toPrecision(6)).toExponential().split("e");
-  return Math.max((mantissa.split(".")[1] ?? "").length - Number(power), 0);
+  return Number(power) - (mantissa.split(".")[1] ?? "").length;
+}
+
+/**
+ * Round numbers for a logarithmic axis within [low, high], which have one sign: multiples of powers of ten, or evenly
+ * spaced ones where there is less than one power between the ends.
+ */
+export function logTicks(low, high, count = 6) {
+  if (high < 0) {
+    const { values, step } = logTicks(-high, -low, count);
+    return { values: values.map((value) => -value).reverse(), step };
+  }
+  const decades = Math.log10(high / low);
+  if (decades < 1) return ticks(low, high, count);
+  const mantissas = decades <= count / 3 ? [1, 2, 5] : decades <= 3 ? [1, 3] : [1];
+  const stride = Math.ceil(decades / count);
+  const values = [];
+  for (let power = Math.floor(Math.log10(low) / stride) * stride; 10 ** power <= high; power += stride)
+    values.push(...mantissas.map((mantissa) => Number(`${mantissa}e${power}`)));
+  return { values: values.filter((value) => value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)), step: null };
+}
+
+const [MINUTE_S, HOUR_S] = [60, 3600];
+/** Steps between ticks of an axis of time, in seconds. */
+export const TIME_STEPS_S = [
+  ...[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30],
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE_S),
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].map((hours) => hours * HOUR_S),
+];
+
+/** Format ticks in seconds: in seconds, minutes or hours by their step. */
+export function formatTimeTicks(values, step) {
+  const [unit, seconds] = step >= HOUR_S ? ["h", HOUR_S] : step >= MINUTE_S ? ["min", MINUTE_S] : ["s", 1];
+  return formatTicks(
+    values.map((value) => value / seconds),
+    step / seconds,
+  ).map((text) => `${text} ${unit}`);
+}
+
+/** Format seconds: 4.2 s, 41 s, 3 min 05 s, 2 h 10 min. */
+export function formatDuration(seconds) {
+  if (!Number.isFinite(seconds)) return MISSING;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const two = (number) => String(number).padStart(2, "0");
+  if (whole < MINUTE_S) return `${whole} s`;
+  if (whole < HOUR_S) return `${Math.floor(whole / MINUTE_S)} min ${two(whole % MINUTE_S)} s`;
+  return `${Math.floor(whole / HOUR_S)} h ${two(Math.floor((whole % HOUR_S) / MINUTE_S))} min`;
 }
 
 /** The name of a latent dimension, counted from one as in all figures: z₁, z₂, … */

@@ -2,14 +2,13 @@
 
 import { formatMetric, h, legendKey, lineStyle } from "/static/kit.js";
 import { getJson, live } from "../api.js";
-import { TermCharts, axisPositions, termNames } from "../curves.js";
+import { TermCharts, axisPositions, readChartSettings, termNames, writeChartSettings } from "../curves.js";
 import { debounce, quietButton, setChildren, spaced } from "../dom.js";
 import { registerView, setTitle, viewHash } from "../main.js";
 import { stateBadge } from "../run_summary.js";
 
 registerView({ name: "compare", open: openCompare });
 
-const CHART_HEIGHT_PX = 240;
 const RELOAD_MS = 400;
 const CAVEAT = "Bounds on different data, likelihoods or binarization cannot be compared.";
 
@@ -27,7 +26,7 @@ async function openCompare(container, ids) {
     createHeader(compared.length, comparison.split),
     problems.map((problem) => h("p.wrong", {}, problem)),
     comparison.legend,
-    h("section", {}, h("h2", {}, "Curves"), comparison.charts.element),
+    h("section", {}, h("header.line", {}, h("h2", {}, "Curves"), comparison.charts.toolbar), comparison.charts.element),
     createSettingsTable(compared.map((one) => one.summary)),
     createImageComparison(compared),
   );
@@ -50,7 +49,11 @@ const createHeader = (n, split) =>
 /** The same terms of several runs in one chart each, and the legend of all of them. */
 class CurveComparison {
   curves = {};
-  charts = new TermCharts(CHART_HEIGHT_PX);
+  charts = new TermCharts({
+    hasLegend: false,
+    settings: readChartSettings(),
+    onChange: (settings) => writeChartSettings(settings),
+  });
 
   constructor(runs) {
     this.runs = runs;
@@ -65,7 +68,7 @@ class CurveComparison {
     this.curves = await getJson("/api/curves", { run: this.runs.map(({ run }) => run) });
     const names = new Set(this.runs.flatMap(({ run }) => termNames(this.curves[run] ?? {})));
     names.delete("examples_per_second");
-    this.charts.update(Object.fromEntries([...names].map((name) => [name, this.#lines(name)])), "epoch");
+    this.charts.update(Object.fromEntries([...names].map((name) => [name, this.#lines(name)])));
   }
 
   #lines(name) {
@@ -73,7 +76,8 @@ class CurveComparison {
       const splits = this.curves[run.run] ?? {};
       const rows = splits[this.split] ?? splits.train;
       if (!rows?.[name]?.length) return [];
-      return [{ name: run.name, x: axisPositions(rows, splits, "epoch"), y: rows[name], width: 2, ...lineStyle(i) }];
+      const positions = axisPositions(rows, splits);
+      return [{ name: run.name, x: rows.step, positions, y: rows[name], width: 2, ...lineStyle(i) }];
     });
   }
 

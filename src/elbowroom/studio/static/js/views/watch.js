@@ -3,8 +3,8 @@
 import { formatMetric, formatNumber, h } from "/static/kit.js";
 import { getJson, live, postJson } from "../api.js";
 import { createChecks } from "../checks.js";
-import { TermCharts, axisPositions, termNames } from "../curves.js";
-import { button, capitalize, choiceGroup, debounce, formatDuration, setChildren, spaced, withErrors } from "../dom.js";
+import { TermCharts, axisPositions, readChartSettings, splitLines, termNames, writeChartSettings } from "../curves.js";
+import { button, capitalize, debounce, formatDuration, setChildren, spaced, withErrors } from "../dom.js";
 import { EpochBrowser } from "../epoch_browser.js";
 import { registerView, setTitle } from "../main.js";
 import { createRunHeader, openRunDialog, progressBar, stateBadge } from "../run_summary.js";
@@ -12,7 +12,8 @@ import { createRunHeader, openRunDialog, progressBar, stateBadge } from "../run_
 registerView({ name: "run", tab: "Watch", order: 10, open: (container, [id]) => new WatchView(container, id).open() });
 
 const SPLITS = ["train", "validation", "test"];
-const AXES = ["epoch", "step", "seconds"];
+/** What curves show at first: the test split is for the end, not to choose by. */
+const FIRST_CURVES = { hidden: ["test"] };
 /** Points of a split in memory, before a thinned curve is loaded. */
 const MAX_POINTS = 4000;
 /** How long a training may take to do what it was asked for. */
@@ -21,13 +22,15 @@ const ACTION_TIMEOUT_MS = 60_000;
 const MAIN_SETTINGS = "recipe data latent likelihood epochs steps batch_size lr optimizer seed".split(" ");
 
 class WatchView {
-  #axis = "epoch";
   #status = h("div.bar-of-run");
   #note = h("p.noted", { hidden: true });
   #tiles = h("dl.tiles");
   #findings = h("div.findings");
   #evaluations = h("section", { hidden: true });
-  #charts = new TermCharts();
+  #charts = new TermCharts({
+    settings: readChartSettings(FIRST_CURVES),
+    onChange: (settings) => writeChartSettings(settings, FIRST_CURVES),
+  });
   #isLoading = false;
   #isStale = false;
 
@@ -88,13 +91,8 @@ class WatchView {
   }
 
   #createCurves() {
-    const choose = (axis) => {
-      this.#axis = axis;
-      this.#showCurves();
-    };
-    const names = AXES.map((name) => [name, name]);
-    const axes = choiceGroup("horizontal axis", names, this.#axis, choose, "choice");
-    return h("section", {}, h("header.line", {}, h("h2", {}, "Curves"), axes), this.#charts.element);
+    const header = h("header.line", {}, h("h2", {}, "Curves"), this.#charts.toolbar);
+    return h("section", {}, header, this.#charts.element);
   }
 
   // ---- What is shown
@@ -136,15 +134,10 @@ class WatchView {
 
   #showCurves() {
     const { splits } = this;
-    const line = (split, name) => ({
-      name: split,
-      color: split,
-      x: axisPositions(splits[split], splits, this.#axis),
-      y: splits[split][name],
-      width: split === "train" ? 1.4 : 2,
-    });
-    const lines = (name) => SPLITS.filter((split) => splits[split]?.[name]?.length).map((split) => line(split, name));
-    this.#charts.update(Object.fromEntries(termNames(splits).map((name) => [name, lines(name)])), this.#axis);
+    const shown = SPLITS.filter((split) => splits[split]);
+    const positions = Object.fromEntries(shown.map((split) => [split, axisPositions(splits[split], splits)]));
+    const terms = termNames(splits).map((name) => [name, splitLines(splits, positions, name)]);
+    this.#charts.update(Object.fromEntries(terms));
   }
 
   #showFindings() {
