@@ -107,7 +107,7 @@ const createComparison = ({ x, reconstruction }) =>
 
 function createScores({ elbo, score }) {
   const row = (name, value, unit) =>
-    h("div", {}, h("dt", {}, name), h("dd", {}, formatMetric(value)), h("p", {}, unit));
+    h("div", {}, h("dt", {}, name), h("dd", {}, formatMetric(value)), h("dd.about", {}, unit));
   const other =
     score && score.name !== "elbo" ? row(score.name.replaceAll("_", " "), score.value, score.unit ?? "nats") : null;
   const scores = h("dl.scores", {}, row("ELBO", elbo, "nats"), other);

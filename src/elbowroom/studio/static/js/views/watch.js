@@ -181,7 +181,7 @@ class WatchView {
   #showCurvesSoon = debounce(() => this.#showCurves(), 60);
 }
 
-const tile = (name, value, about) => h("div", {}, h("dt", {}, name), h("dd", {}, value), h("p", {}, about));
+const tile = (name, value, about) => h("div", {}, h("dt", {}, name), h("dd", {}, value), h("dd.about", {}, about));
 
 /** What elbowroom evaluate measured by one protocol, as a table. */
 const createEvaluation = ({ protocol, metrics }) =>
