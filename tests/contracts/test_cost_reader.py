@@ -43,7 +43,7 @@ def test_a_reader_in_a_new_file_loads_data_and_is_named_in_the_error_and_the_for
         "print(error_of('data/codes.xls'))",
         "print(error_of('data/codes.digits', resize=8))",
         """
-        from elbowroom.studio.services.train_form import list_data
+        from elbowroom.studio.services.data_sources import list_data
 
         print([entry["name"] for entry in list_data([Path("data")])][-1])
         """,

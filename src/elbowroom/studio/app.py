@@ -20,7 +20,8 @@ from elbowroom.studio.api.endpoint import ENDPOINTS, SOCKETS, Studio
 from elbowroom.studio.api.live_updates import LiveUpdates
 from elbowroom.studio.http import json
 from elbowroom.studio.http.middleware import SecurityMiddleware
-from elbowroom.studio.services.jobs import Jobs
+from elbowroom.studio.services.action_jobs import ActionJobs
+from elbowroom.studio.services.jobs import Jobs, program
 from elbowroom.studio.services.model_store import ModelStore
 from elbowroom.studio.services.run_index import RunIndex
 from elbowroom.web.render import environment
@@ -57,7 +58,8 @@ def create_app(
         ValueError: there is no such folder.
     """
     index = RunIndex(runs)
-    studio, live = Studio(index, ModelStore(index), Jobs(index, train, data_folders)), LiveUpdates(index)
+    jobs, live = Jobs(index, train, data_folders), LiveUpdates(index)
+    studio = Studio(index, ModelStore(index), jobs, ActionJobs(index, jobs.check_run, program))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

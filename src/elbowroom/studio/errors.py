@@ -8,15 +8,15 @@ LOG = logging.getLogger("elbowroom.studio")
 
 
 class RequestError(ValueError):
-    """A request that cannot be fulfilled: a one-line message and the HTTP status of the response.
+    """A request that cannot be fulfilled: a one-line message, the HTTP status, and the field of a form that is wrong.
 
     >>> RequestError("no run 'vae-7' here: reload the list", 404).status
     404
     """
 
-    def __init__(self, message: str, status: int = 400) -> None:
+    def __init__(self, message: str, status: int = 400, field: str | None = None) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.field = status, field
 
 
 def one_line(error: Exception) -> str:

@@ -18,6 +18,12 @@ def default_batch_size(data: Data) -> int:
     return DEFAULT_BATCH_SIZE if isinstance(data.train, LoaderSplit) else min(DEFAULT_BATCH_SIZE, len(data.train))
 
 
+def check_length(config: TrainConfig) -> None:
+    """Raise ValueError if the length of a training is given twice."""
+    if config.epochs and config.steps:
+        raise ValueError(f"both epochs ({config.epochs}) and steps ({config.steps}) were given: give one of them")
+
+
 def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str | Path | None) -> None:
     """Check that a training can work.
 
@@ -25,8 +31,7 @@ def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str |
         ValueError: it cannot; says in one line what is wrong, where, and what to do.
     """
     batch_size = config.batch_size or default_batch_size(data)
-    if config.epochs and config.steps:
-        raise ValueError(f"both epochs ({config.epochs}) and steps ({config.steps}) were given: give one of them")
+    check_length(config)
     if not isinstance(data.train, LoaderSplit) and batch_size > len(data.train):
         raise ValueError(
             f"batch size {batch_size} is larger than the {len(data.train)} training examples: "

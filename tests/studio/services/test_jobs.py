@@ -1,16 +1,18 @@
 """Jobs: trainings as processes that outlive the studio, and requests that start none."""
 
 import json
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 from elbowroom.cli.train import TrainGroup
-from elbowroom.runs.run import Run
-from elbowroom.studio.services import annotations, jobs, processes
-from tests.studio.helpers import open_client
+from elbowroom.runs.run import PAUSE_FILE, Run
+from elbowroom.studio.services import annotations, jobs, processes, train_request
+from tests.studio.helpers import open_client, runs_by_name
 
 TRAIN = TrainGroup("train")
 
@@ -71,6 +73,7 @@ def test_invalid_values_start_nothing(client, tmp_path, monkeypatch, field, valu
 
 def test_a_text_is_one_word_with_its_flag_without_a_shell(client, monkeypatch):
     command = []
+    monkeypatch.setattr(train_request, "check_training", lambda *_: None)
     monkeypatch.setattr(processes, "start", lambda words, log: command.extend(words) or SimpleNamespace(pid=2))
     monkeypatch.setattr(processes, "wait_for_start", lambda *_: "starting")
     monkeypatch.setattr(processes, "supervise", lambda *_: None)
@@ -92,20 +95,33 @@ def test_a_studio_without_training_starts_none(tmp_path):
     assert answer.status_code == 503
 
 
-def test_trainings_started_elsewhere_are_left_alone(client, run, sleeper):
-    from filelock import FileLock
-
-    for action in ("pause", "stop"):
-        answer = client.post(f"/api/{action}", json={"run": "vae"})
-        assert (answer.status_code, answer.json()["error"]) == (409, "'vae' is not being trained: it is finished")
+@pytest.mark.parametrize(("action", "state"), [("pause", "paused"), ("stop", "stopped")])
+def test_a_training_begun_elsewhere_finds_a_file_and_gets_no_signal(client, run, sleeper, action, state):
+    answer = client.post(f"/api/{action}", json={"run": "vae"})
+    assert (answer.status_code, answer.json()["error"]) == (409, "'vae' is not being trained: it is finished")
+    annotations.write_annotations(run.path, pid=sleeper.pid, began="another time")
     with FileLock(run.path / ".lock"):
-        assert "was started elsewhere" in client.post("/api/pause", json={"run": "vae"}).json()["error"]
-        annotations.write_annotations(run.path, pid=sleeper.pid, began="another time")
-        answer = client.post("/api/pause", json={"run": "vae"})
-        assert (answer.status_code, answer.json()["error"][-32:]) == (409, "not ours: press Ctrl-C where it runs"[-32:])
+        assert client.get("/api/runs").json()["runs"][0]["pausable"]
+        assert client.post(f"/api/{action}", json={"run": "vae"}).json() == {"run": "vae", "state": state}
+        assert (run.path / PAUSE_FILE).exists()
         assert client.post("/api/resume", json={"run": "vae"}).status_code == 409
     assert sleeper.poll() is None
-    assert "train a new run" in client.post("/api/resume", json={"run": "vae"}).json()["error"]
+    run.log(run.metrics()[-1] | {"reason": "interrupted"})
+    assert client.get("/api/runs").json()["runs"][0]["state"] == state
+
+
+def test_a_training_in_a_terminal_is_paused_from_the_page(client, tmp_path):
+    command = [sys.executable, "-m", "elbowroom", "train", "vae", "--hidden=16", "--epochs=100000", "--no-report", "-q"]
+    process = subprocess.Popen([*command, f"--out={tmp_path / 'one'}"], stdout=subprocess.PIPE, text=True)
+    try:
+        wait_for(client, "one", lambda run: run["epoch"] > 1)
+        assert client.post("/api/pause", json={"run": "one"}).json() == {"run": "one", "state": "paused"}
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, "elbowroom resume" in out) == (130, True)
+    summary = wait_for(client, "one", lambda run: not run["live"])
+    assert (summary["state"], summary["resumable"], summary["extendable"]) == ("paused", True, True)
 
 
 def test_a_copied_run_cannot_read_data_outside_the_allowed_folders(client, run, monkeypatch):
@@ -138,8 +154,8 @@ def test_a_training_that_failed_shows_its_error(client, run):
 
 def wait_for(client, run, check):
     for _ in range(600):
-        summary = next(entry for entry in client.get("/api/runs").json()["runs"] if entry["run"] == run)
-        if check(summary):
+        summary = runs_by_name(client).get(run)
+        if summary is not None and check(summary):
             return summary
         time.sleep(0.1)
     raise AssertionError(summary)
@@ -176,8 +192,88 @@ def test_start_pause_from_another_server_resume_and_stop(tmp_path, monkeypatch):
     assert steps == sorted(set(steps))
 
 
-def test_a_training_that_cannot_start_leaves_nothing(client, tmp_path):
-    answer = client.post("/api/train", json={"recipe": "vae", "arguments": {"latent": -1}})
-    assert answer.status_code == 400
-    assert "give a larger latent" in answer.json()["error"]
+@pytest.mark.parametrize(
+    ("request_fields", "field", "words"),
+    [
+        ({"arguments": {"latent": -1}}, "latent", "give a larger latent"),
+        ({"arguments": {"latent": "2"}}, "latent", "expected a whole number"),
+        ({"arguments": {"likelihood": "gausian"}}, "likelihood", "gaussian"),
+        ({"arguments": {"activation": "rely"}}, "activation", "relu"),
+        ({"settings": {"epochs": -3}}, "epochs", "epochs: -3 is not in the range"),
+        ({"settings": {"lr": "fast"}}, "lr", "learning rate: 'fast' is not a valid float"),
+        ({"settings": {"optimizer": "adaam"}}, "optimizer", "adam"),
+        ({"settings": {"schedule": "cosin"}}, "schedule", "cosine"),
+        ({"settings": {"freeze": "encoder,,"}, "name": "../x"}, "name", "no directory name"),
+        ({"settings": {"data": "digitz"}}, "data", "there is no data 'digitz' here"),
+        ({"settings": {"only": "17"}}, "only", "17"),
+        ({"settings": {"resize": [4, 4]}}, "resize", "resize=(4, 4) is for images in files"),
+        ({"settings": {"init_from": "nothing"}}, "init_from", "there is no run 'nothing'"),
+        ({"settings": {"epochs": 2, "steps": 3}}, "epochs", "steps"),
+    ],
+)
+def test_an_error_names_its_field_before_a_process_starts(client, tmp_path, monkeypatch, request_fields, field, words):
+    monkeypatch.setattr(processes, "start", lambda *_: pytest.fail("a process was started"))
+    answer = client.post("/api/train", json={"recipe": "vae"} | request_fields)
+    error = answer.json()
+    assert (answer.status_code, error["field"]) == (400, field), error
+    assert words in error["error"]
+    assert "--" not in error["error"].replace("--data-folder", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_that_is_shown_is_the_one_that_runs(client, tmp_path, monkeypatch):
+    """From the working directory, with relative paths."""
+    monkeypatch.chdir(tmp_path)
+    body = {"recipe": "vae", "arguments": {"latent": 3, "hidden": [8]}, "settings": {"steps": 1, "report": False}}
+    shown = client.post("/api/train/command", json=body).json()["command"]
+    expected = "train vae --data=digits --latent=3 --hidden=8 --steps=1 --no-report --out=vae-digits-1"
+    assert shown == f"elbowroom {expected}"
+    assert client.post("/api/train", json=body).json()["run"] == "vae-digits-1"
+    assert Run(tmp_path / "vae-digits-1").record["command"].endswith(expected)
+
+
+def test_the_form_of_a_run_trains_it_again(client, run):
+    """Its values give the command that repeats it; what no field can say is told."""
+    record = json.loads((run.path / "recipe.json").read_text()) | {"weights_seed": None}
+    (run.path / "recipe.json").write_text(json.dumps(record))
+    values = client.get("/api/train/values", params={"run": "vae"}).json()
+    assert values["recipe"] == "vae"
+    assert (values["arguments"]["latent"], values["arguments"]["hidden"]) == (2, [])
+    assert (values["settings"]["epochs"], values["settings"]["data"]) == (1, "digits")
+    assert values["caveats"][0].startswith("The weights it began with are drawn from no seed")
+    body = {name: values[name] for name in ("recipe", "arguments", "settings")}
+    command = client.post("/api/train/command", json=body).json()["command"]
+    assert {"--latent=2", "--hidden=none", "--epochs=1"} <= set(command.split())
+    (run.path / "recipe.json").write_text(json.dumps(record | {"recipe": None}))
+    answer = client.get("/api/train/values", params={"run": "vae"})
+    assert (answer.status_code, "composed in Python" in answer.json()["error"]) == (409, True)
+
+
+def test_a_start_can_be_canceled_and_leaves_nothing(client, tmp_path, monkeypatch):
+    program = [sys.executable, "-c", "import time; time.sleep(600)"]
+    monkeypatch.setattr(jobs, "program", lambda words: program)
+    started = client.post("/api/train", json={"recipe": "vae", "name": "one", "wait": 0}).json()
+    assert started == {"run": "one", "state": "starting"}
+    assert client.get("/api/train/state", params={"run": "one"}).json() == started
+    assert client.post("/api/train/cancel", json={"run": "one"}).json() == {"run": "one", "state": "canceled"}
+    assert list(tmp_path.iterdir()) == []
+    assert client.post("/api/train/cancel", json={"run": "one"}).status_code == 404
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing(client, tmp_path, monkeypatch):
+    """What no check has found beforehand: the message of the command line, with the field that it speaks of."""
+    program = [sys.executable, "-c", "raise SystemExit('elbowroom: the device cuda is not here: leave it out')"]
+    monkeypatch.setattr(jobs, "program", lambda words: program)
+    answer = client.post("/api/train", json={"recipe": "vae"})
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "the device cuda is not here: leave it out", "field": "device"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_run_goes_on_to_more_epochs(client, run):
+    too_few = client.post("/api/resume", json={"run": "vae", "epochs": 1})
+    assert (too_few.status_code, too_few.json()["field"]) == (409, "epochs")
+    assert client.post("/api/resume", json={"run": "vae"}).status_code == 409
+    assert client.post("/api/resume", json={"run": "vae", "epochs": 2}).json()["run"] == "vae"
+    summary = wait_for(client, "vae", lambda run: run["epoch"] == 2 and not run["live"])
+    assert (summary["state"], summary["epochs"]) == ("finished", 2)

@@ -7,7 +7,7 @@ from elbowroom.cli.train import TrainGroup
 from elbowroom.recipes import RECIPES
 from elbowroom.studio.app import create_app
 from elbowroom.studio.errors import RequestError
-from elbowroom.studio.services import train_form
+from elbowroom.studio.services import data_sources, train_request
 from elbowroom.studio.services.run_index import RunIndex
 from tests.studio.helpers import open_client
 
@@ -34,7 +34,7 @@ def test_the_defaults_of_every_recipe_round_trip(client, recipe):
     form = next(entry for entry in client.get("/api/recipes").json()["recipes"] if entry["name"] == recipe.name)
     assert [field["name"] for field in form["fields"]] == list(recipe.arguments)
     given = {field["name"]: field["default"] for field in form["fields"]}
-    words = train_form.train_arguments(recipe, train_command(recipe), given, {}, "digits")
+    words = train_request.train_arguments(recipe, train_command(recipe), given, {}, "digits")
     params = train_command(recipe).make_context(recipe.name, words[1:]).params
     assert {name: params[name] for name in recipe.arguments} == {n: a.default for n, a in recipe.arguments.items()}
 
@@ -44,7 +44,7 @@ def test_the_defaults_of_every_setting_round_trip(client, recipe):
     given = {field["name"]: field["default"] for field in settings}
     assert {"epochs", "batch_size", "lr", "seed", "schedule", "clip", "kl_warmup", "free_bits"} <= set(given)
     assert not {"out", "config", "preset", "data"} & set(given)
-    words = train_form.train_arguments(recipe, train_command(recipe), {}, given, "digits")
+    words = train_request.train_arguments(recipe, train_command(recipe), {}, given, "digits")
     default = train_command(recipe).make_context(recipe.name, [])
     assert train_command(recipe).make_context(recipe.name, words[1:]).params == default.params
 
@@ -65,7 +65,7 @@ VALUES = {
 @pytest.mark.parametrize("name", VALUES)
 def test_a_setting_reaches_the_command_line(name):
     value, expected = VALUES[name]
-    words = train_form.train_arguments(RECIPES["vae"], train_command(RECIPES["vae"]), {}, {name: value}, "digits")
+    words = train_request.train_arguments(RECIPES["vae"], train_command(RECIPES["vae"]), {}, {name: value}, "digits")
     assert train_command(RECIPES["vae"]).make_context("vae", words[1:]).params[name] == expected
 
 
@@ -76,12 +76,12 @@ def test_data_must_lie_in_the_runs_folder_or_a_data_folder(tmp_path):
     (tmp_path / "data" / "out.npy").symlink_to(tmp_path / "other" / "x.npy")
     index, data_folders = RunIndex(tmp_path / "runs"), [(tmp_path / "data").resolve()]
     for name in ("x.npy", str(tmp_path / "data" / "x.npy")):
-        assert train_form.resolve_data(name, index, data_folders).endswith("x.npy")
+        assert data_sources.resolve_data(name, index, data_folders).endswith("x.npy")
     for name in ("../other/x.npy", str(tmp_path / "other" / "x.npy"), str(tmp_path / "data" / "out.npy"), ""):
         if name:
             with pytest.raises(RequestError, match="--data-folder"):
-                train_form.resolve_data(name, index, data_folders)
-    assert train_form.resolve_data("digits", index, data_folders) == "digits"
-    assert str(data_folders[0] / "x.npy") in {entry["name"] for entry in train_form.list_data(data_folders)}
+                data_sources.resolve_data(name, index, data_folders)
+    assert data_sources.resolve_data("digits", index, data_folders) == "digits"
+    assert str(data_folders[0] / "x.npy") in {entry["name"] for entry in data_sources.list_data(data_folders)}
     with pytest.raises(ValueError, match="--data-folder"):
         create_app(tmp_path, data_folders=[tmp_path / "nothing"])

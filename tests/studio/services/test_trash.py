@@ -37,7 +37,7 @@ def test_a_run_in_training_is_first_and_cannot_be_deleted(client, folder):
     with FileLock(folder / "sweep" / "vae-0" / ".lock"):
         first = client.get("/api/runs").json()["runs"][0]
         assert (first["run"], first["state"]) == ("sweep/vae-0", "training")
-        assert (first["live"], first["pausable"]) == (True, False)
+        assert (first["live"], first["pausable"]) == (True, True)
         answer = client.post("/api/run/delete", json={"run": "sweep/vae-0"})
         assert (answer.status_code, answer.json()["error"]) == (409, "'sweep/vae-0' is being trained: stop it first")
     assert not runs_by_name(client)["sweep/vae-0"]["live"]

@@ -21,6 +21,7 @@ from torch import Tensor
 from elbowroom.registry import Registry
 from elbowroom.studio.http import json, media
 from elbowroom.studio.http.json import RequestFields
+from elbowroom.studio.services.action_jobs import ActionJobs
 from elbowroom.studio.services.batch_queue import BatchQueue
 from elbowroom.studio.services.jobs import Jobs
 from elbowroom.studio.services.loaded_model import LoadedModel
@@ -45,6 +46,7 @@ class Studio:
     run_index: RunIndex
     store: ModelStore
     jobs: Jobs
+    actions: ActionJobs
 
 
 class RunFields(RequestFields):

@@ -154,7 +154,10 @@ def error_response(request: Request, error: Exception) -> Response:
         path = request.url.path
         messages = {404: f"there is no {path} here", 405: f"{path} does not take {request.method}"}
         return json_response({"error": messages.get(error.status_code, str(error.detail))}, error.status_code)
-    return json_response({"error": one_line(error)}, getattr(error, "status", 400))
+    if isinstance(error, RequestError):
+        field = {} if error.field is None else {"field": error.field}
+        return json_response({"error": one_line(error)} | field, error.status)
+    return json_response({"error": one_line(error)}, 400)
 
 
 def internal_error_response(error: Exception) -> Response:

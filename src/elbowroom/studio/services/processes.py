@@ -14,7 +14,7 @@ import psutil
 
 from elbowroom.runs.metrics_log import open_regular_file
 
-#: How long a request waits for its training to start.
+#: How long a request waits at most for its training to start.
 START_TIMEOUT_S = 60.0
 #: How long a request waits for a process to end.
 END_TIMEOUT_S = 10.0
@@ -100,6 +100,16 @@ def wait_for_end(pid: int | None, started: str | None) -> None:
         time.sleep(POLL_INTERVAL_S)
 
 
+def end(pid: int, started: str | None) -> None:
+    """End a process: by SIGTERM, and if it lives on after :data:`END_TIMEOUT_S` by SIGKILL."""
+    if terminate(pid, started):
+        wait_for_end(pid, started)
+    if is_same_process(pid, started):
+        with suppress(psutil.Error):
+            psutil.Process(pid).kill()
+        wait_for_end(pid, started)
+
+
 def terminate(pid: int, started: str | None) -> bool:
     """Send SIGTERM to a process, if it is still the one that started then; returns whether it was sent."""
     if not is_same_process(pid, started):
@@ -111,16 +121,19 @@ def terminate(pid: int, started: str | None) -> bool:
     return True
 
 
-def wait_for_start(has_started: Callable[[], bool], process: subprocess.Popen[bytes]) -> str:
+def wait_for_start(
+    has_started: Callable[[], bool], process: subprocess.Popen[bytes], wait_s: float = START_TIMEOUT_S
+) -> str:
     """Wait for a training to start: returns ``started``, ``exited``, or ``starting`` when time is up."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + wait_s
+    while True:
         if has_started():
             return "started"
         if process.poll() is not None:
             return "exited"
+        if time.monotonic() >= deadline:
+            return "starting"
         time.sleep(POLL_INTERVAL_S)
-    return "starting"
 
 
 def supervise(process: subprocess.Popen[bytes], log: Path) -> None:

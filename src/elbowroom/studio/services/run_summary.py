@@ -22,12 +22,12 @@ from elbowroom.studio.errors import one_line
 from elbowroom.studio.services import processes, run_images
 from elbowroom.studio.services.annotations import read_annotations
 from elbowroom.studio.services.metrics_summary import MAX_PARSED_BYTES, MetricsSummary
+from elbowroom.studio.services.run_actions import list_actions
 from elbowroom.studio.services.run_images import IMAGE_KINDS, file_url, image_file
+from elbowroom.studio.services.run_log import last_error, read_tail
 
 #: Size of a ``recipe.json``; a longer one counts as damaged.
 _MAX_RECORD_BYTES = 1 << 22
-#: The end of a log that is searched for an error.
-_MAX_LOG_BYTES = 1 << 13
 
 EventT = TypeVar("EventT")
 
@@ -85,6 +85,7 @@ class RunWatcher:
             self._has_changed("studio.json"),
             self._has_changed("studio.log"),
             self._has_changed("evaluation.json"),
+            self._has_changed("actions"),
         ]
         was_live, self._is_live = self._is_live, processes.is_locked(self.path)
         changed += [was_live != self._is_live, self._has_changed("report.html"), self._find_images(update, is_first)]
@@ -180,7 +181,7 @@ class RunWatcher:
                 "run": self.run,
                 "name": annotated.get("name") or (self.path.name if self.run == "." else self.run),
                 "note": annotated.get("note", ""),
-                "pausable": self._is_live and processes.is_same_process(annotated.get("pid"), annotated.get("began")),
+                "pausable": self._is_live and os.access(self.path, os.W_OK),
                 "recipe": record.get("recipe"),
                 "arguments": record.get("arguments"),
                 "data": data.get("name"),
@@ -201,6 +202,7 @@ class RunWatcher:
                     {"protocol": e.description, "metrics": [row._asdict() for row in e.rows()]}
                     for e in find_evaluations(self.path)[0]
                 ],
+                "actions": list_actions(self.path, self.run),
                 "report": file_url(self.run, "report.html") if self._file_stamps.get("report.html") else None,
             }
             | self._metric_fields()
@@ -242,18 +244,20 @@ class RunWatcher:
         """Return the state of the run and its progress as JSON fields."""
         epochs, total_steps = settings.planned_length(record, self._metrics.recent_rows)
         reason = str(last_row.get("reason", "unfinished"))
-        was_asked = reason == "terminated" and annotated.get("asked") in ("paused", "stopped")
+        # A signal terminates a training of the studio; the file that pauses any other interrupts it.
+        was_asked = reason in ("terminated", "interrupted") and annotated.get("asked") in ("paused", "stopped")
         state = annotated["asked"] if was_asked else reason
         state = "training" if self._is_live else "damaged" if self._problem else state
         is_done = reason == "finished" if total_steps is None else last_row.get("step", 0) >= total_steps
         data = record.get("data", {})
         has_source = record.get("recipe") is not None and None not in (data.get("source"), data.get("arguments"))
-        is_resumable = not self._is_live and not self._problem and has_source and not is_done
-        problem = self._problem or (_read_log_error(self.path) if state == "unfinished" else "")
+        is_extendable = not self._is_live and not self._problem and has_source and self._has_checkpoints()
+        problem = self._problem or (last_error(read_tail(self.path / "studio.log")) if state == "unfinished" else "")
         return {
             "state": state,
             "live": self._is_live,
-            "resumable": is_resumable and self._has_checkpoints(),
+            "resumable": is_extendable and not is_done,
+            "extendable": is_extendable,
             "epochs": epochs,
             "steps_total": total_steps,
             "seconds_left": self._seconds_left(total_steps) if self._is_live else None,
@@ -301,21 +305,3 @@ def _read_best(path: Path) -> tuple[int, float] | None:
             return int(metadata["step"]), float(metadata["loss"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-
-
-def _read_log_error(path: Path) -> str:
-    """Read the last error from the log of a training that the studio started."""
-    with suppress(OSError), os.fdopen(metrics_log.open_regular_file(path / "studio.log"), "rb") as file:
-        file.seek(max(os.fstat(file.fileno()).st_size - _MAX_LOG_BYTES, 0))
-        return last_error(file.read().decode(errors="replace"))
-    return ""
-
-
-def last_error(text: str) -> str:
-    """Return the last error message of the command line in a log; empty if there is none.
-
-    >>> last_error("elbowroom: warning: a\\nelbowroom: loss became nan: lower --lr\\n")
-    'loss became nan: lower --lr'
-    """
-    messages = [line.removeprefix("elbowroom: ") for line in text.splitlines() if line.startswith("elbowroom: ")]
-    return next((" ".join(line.split())[:500] for line in reversed(messages) if not line.startswith("warning: ")), "")
