@@ -2,12 +2,11 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 
 import elbowroom
+from tests.contracts.warm_process import run_script
 
 #: What all pieces of code may use: the package, and the output of a command as one line.
 PRELUDE = """
@@ -55,8 +54,6 @@ def run_with_files(
         assert content.count(f"{line}\n") == 1, f"{name} has not the line {line}"
         file.write_text(content.replace(f"{line}\n", f"{line}\n{added}\n"), encoding="utf-8")
     script = "\n".join(map(dedent, (PRELUDE, *code)))
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    status, output, errors = run_script(script, folder, environment)
+    assert status == 0, errors
+    return output.splitlines()
