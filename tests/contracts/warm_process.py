@@ -8,11 +8,11 @@ from pathlib import Path
 
 #: What takes seconds to import, and is no part of the package.
 HEAVY_MODULES = [
-    "torch._dynamo",
-    "sklearn.manifold",
-    "sklearn.linear_model",
     "matplotlib.pyplot",
+    "sklearn.linear_model",
+    "sklearn.manifold",
     "starlette.testclient",
+    "torch._dynamo",
 ]
 TIMEOUT_S = 300
 
