@@ -1,9 +1,30 @@
-"""Error messages: an unknown name, with the nearest known one."""
+"""Errors with advice: an unknown name, with the nearest known one; an argument that is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+
+class MissingArgumentError(ValueError):
+    """An argument that is needed: the message ends in its name as in Python, and on the command line in its flag.
+
+    Args:
+        advice: what is wrong, and what to do, up to the name of the argument.
+        argument: its name.
+
+    >>> error = MissingArgumentError("a.csv has gone: put it back, or pass", "data")
+    >>> str(error), error.with_flag("--data SOURCE")
+    ('a.csv has gone: put it back, or pass data=', 'a.csv has gone: put it back, or pass --data SOURCE')
+    """
+
+    def __init__(self, advice: str, argument: str) -> None:
+        self.advice, self.argument = advice, argument
+        super().__init__(self.with_flag(f"{argument}="))
+
+    def with_flag(self, flag: str) -> str:
+        """Return the message with a flag in place of the name."""
+        return f"{self.advice} {flag}"
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], extra: str = "") -> ValueError:
@@ -15,6 +36,15 @@ def unknown_name(kind: str, name: str, known: Iterable[str], extra: str = "") ->
     "unknown recipe 'vea': did you mean 'vae'? Known: beta_vae, vae"
     """
     names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f": did you mean '{close[0]}'?" if close else "."
+    close = nearest_name(name, names)
+    hint = f": did you mean '{close}'?" if close else "."
     return ValueError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}{extra}")
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like another; None where none is like it.
+
+    >>> nearest_name("tset", ["test", "train"]), nearest_name("other", ["test", "train"])
+    ('test', None)
+    """
+    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=0.5)), None)

@@ -60,7 +60,6 @@ def test_only_whole_rows_of_the_metrics_count(damaged, capsys):
     assert [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()] == kept
 
 
-@pytest.mark.filterwarnings("ignore:.*has no splits and was divided")
 def test_data_that_changed_since(damaged, error_line, tmp_path):
     np.save(tmp_path / "mine.npy", np.random.default_rng(0).random((60, 8, 8)))
     path = tmp_path / "own"

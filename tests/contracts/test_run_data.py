@@ -63,7 +63,6 @@ def test_data_coded_otherwise_is_refused(table_run, surface, tmp_path):
         SURFACES[surface](run, er.load_data(str(folder / "far.csv")), tmp_path, objective)
 
 
-@pytest.mark.filterwarnings("ignore:.*has no splits and was divided")
 @pytest.mark.parametrize("source", ["path", "DataFrame", "Data coded alike"])
 def test_the_same_rows_mean_the_same_from_every_source(table_run, source):
     run, _, folder = table_run

@@ -77,7 +77,6 @@ def test_other_examples_have_the_layout_that_was_asked_for():
     assert load_like(images[:3].transpose(0, 3, 1, 2), record).shape == (3, 9, 8)  # channels are found where they are
 
 
-@pytest.mark.filterwarnings("ignore:.*has no splits and was divided")
 def test_a_model_trains_on_series(tmp_path):
     t = np.linspace(0, 6, 40)
     phases = np.random.default_rng(0).random(120)[:, None] * 6

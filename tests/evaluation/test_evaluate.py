@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.data import load_like
 from tests.evaluation.models import make_model
 
 
@@ -65,16 +64,3 @@ def test_an_evaluation_has_its_protocol(digits):
     assert metrics["elbo"].examples == len(digits.test)
     std = metrics["mse"].standard_error * math.sqrt(len(digits.test))
     assert 0.001 < std < 1
-
-
-def test_a_part_of_another_source_is_said_to_be_one(digits, tmp_path):
-    run = er.fit(*er.recipes.vae(digits.shape, latent=2), digits, steps=2, out=tmp_path / "run", device="cpu")
-    others = digits.test.x[:50].numpy()
-    settings = {"metrics": "likelihood", "samples": 1, "save": False}
-    with pytest.warns(
-        UserWarning, match=r"array has no splits and was divided: 5 of 50 examples are measured; for all"
-    ):
-        assert er.evaluate(run, others, **settings)["elbo"].examples == 5
-    whole = load_like(others, run.record["data"])
-    assert er.evaluate(run, whole, split="train", **settings)["elbo"].examples == 50
-    assert er.evaluate(run, "digits", **settings)["elbo"].examples == len(digits.test)

@@ -87,8 +87,8 @@ def test_data_is_shared_and_a_failure_is_not_tried_again_at_once(run, digits, tm
         *er.recipes.vae((4,), latent=1, likelihood="gaussian"), torch.rand(200, 4), steps=1, out=tmp_path / "run"
     )
     shared, loads = SharedData(max_datasets=1), []
-    load = er.Run.data
-    monkeypatch.setattr(er.Run, "data", lambda run, source=None: loads.append(run.path) or load(run, source))
+    load = er.Run.measured_data
+    monkeypatch.setattr(er.Run, "measured_data", lambda run, source=None: loads.append(run.path) or load(run, source))
     views = [RunView(er.Run(run.path), load=shared.load) for _ in range(2)]
     assert views[0].data is views[1].data
     assert isinstance(views[0].data, Data)

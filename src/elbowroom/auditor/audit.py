@@ -15,7 +15,7 @@ from elbowroom.auditor.claim import Claim, ConditionalLikelihood, InvalidReportE
 from elbowroom.auditor.isolation import EndlessSamplingError, module_device, preserve_state
 from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError, Outcome
 from elbowroom.auditor.registry import CHECKS, Check
-from elbowroom.data import Data, freeze, load_coded
+from elbowroom.data import Data, freeze, load_measured
 from elbowroom.deprecation import AUDIT_CHECKS, warn_renamed
 from elbowroom.models.base import GenerativeModel, data_record_of, recipe_call_of
 from elbowroom.runs.run import Run
@@ -102,7 +102,11 @@ def _load_examples(subject: Any, module: nn.Module, data: Any) -> tuple[Tensor, 
         if not isinstance(module, GenerativeModel):
             raise ValueError(f"{type(module).__name__} was given without data: pass examples, as a tensor or by a name")
         return _synthesize_examples(module).to(device), None
-    loaded = load_coded(data, data_record_of(module)) if isinstance(subject, nn.Module) else Run(subject).data(data)
+    loaded = (
+        load_measured(data, data_record_of(module))
+        if isinstance(subject, nn.Module)
+        else Run(subject).measured_data(data)
+    )
     split = next(s for s in (loaded.test, loaded.validation, loaded.train) if s is not None)
     batch = freeze(split, 0).first(N_EXAMPLES)
     return batch.x.to(device), None if batch.y is None else batch.y.to(device)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from elbowroom import errors
 from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.data.color import color_of
 from elbowroom.data.raw import AnySplit
@@ -80,7 +81,9 @@ def recorded_arguments(protocol: Protocol) -> dict[str, Any]:
     arguments = protocol.get("arguments") or {}
     given = [name for name in ("validation", "test") if arguments.get(name) == "given"]
     if given:
-        raise ValueError(f"the {given[0]} split was given in Python: pass data=load_data(...) with it")
+        raise errors.MissingArgumentError(
+            f"the {given[0]} split was given in Python: load the data with it by load_data, and pass it as", "data"
+        )
     return {name: _to_tuples(value) for name, value in arguments.items()} | _pinned_columns(protocol)
 
 
@@ -100,6 +103,12 @@ def is_recorded_source(source: Any, protocol: Protocol) -> bool:
     if recorded is None or not isinstance(source, str | Path):
         return False
     return str(source) == recorded or (source not in CATALOG and Path(source).absolute() == Path(recorded).absolute())
+
+
+def has_source_gone(source: str) -> bool:
+    """Return whether recorded data was of a file or folder that is no longer there; a pattern of files is not asked."""
+    is_path = Path(source).is_absolute() and not any(mark in source for mark in "*?[{")
+    return is_path and not Path(source).exists()
 
 
 def align_classes(data: Data, protocol: Protocol) -> Data:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from elbowroom.data.coding import Protocol
-from elbowroom.data.load import load_like
+from elbowroom.data.recorded import load_like
 from elbowroom.data.splits.memory import freeze
 
 

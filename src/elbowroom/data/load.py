@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol
 
+from elbowroom import errors
 from elbowroom.argument import takes_options
 from elbowroom.data.catalog.registry import CATALOG, read_catalog_dataset
 from elbowroom.data.checks import (
@@ -22,12 +21,7 @@ from elbowroom.data.checks import (
 )
 from elbowroom.data.class_subset import select_classes, subsample_labels
 from elbowroom.data.coding import (
-    align_classes,
-    check_coded_alike,
-    coding_arguments,
-    is_recorded_source,
     record_coding,
-    recorded_arguments,
 )
 from elbowroom.data.encode_splits import encode_splits
 from elbowroom.data.options import DataConfig, ReadOptions
@@ -36,15 +30,19 @@ from elbowroom.data.preprocess import augment_train, binarize_splits, dequantize
 from elbowroom.data.raw import AnySplit, EncodedDataset, RawDataset, RawSplit
 from elbowroom.data.readers.registry import read_path
 from elbowroom.data.readers.table import standardize_table
-from elbowroom.data.readers.table_cells import SourceCells, TableSource
+from elbowroom.data.readers.table_cells import SourceCells, TableSource, join_cells
 from elbowroom.data.readers.table_encoding import Column
 from elbowroom.data.sources.registry import read_object
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.dataset import DatasetSplit
+from elbowroom.data.splits.joined import join_splits
 from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit, Split
 from elbowroom.deprecation import DATA_ARGUMENTS, renamed_arguments
 from elbowroom.table_shape import TableShape
+
+ALL_SPLITS = "all"
+"""The name of all examples of all splits, where one of a split is asked for."""
 
 P = ParamSpec("P")
 Step = Callable[[dict[str, AnySplit]], tuple[dict[str, AnySplit], str]]
@@ -95,6 +93,8 @@ class Data:
         >>> load_data(np.zeros((9, 2)), validation=0, test=0).names("train")[:3]
         ['0', '1', '2']
         """
+        if split == ALL_SPLITS:
+            return self._join_names({name: self.names(name) for name in self.splits})
         examples = self.splits[split]
         if not isinstance(examples, InMemorySplit | BufferedSplit | DatasetSplit):
             return None
@@ -102,6 +102,32 @@ class Data:
         numbers = range(len(examples)) if rows is None else rows.tolist()
         row_names = self.row_names.get(split)
         return [str(row) if row_names is None else row_names[row] for row in numbers]
+
+    def _join_names(self, names_of: Mapping[str, list[str] | None]) -> list[str] | None:
+        """Return the names of the examples of all splits, which say the split where they are not of one source."""
+        if any(names is None for names in names_of.values()):
+            return None
+        pairs = [(split, name) for split, names in names_of.items() for name in names or ()]
+        is_unique = len({name for _, name in pairs}) == len(pairs)
+        return [name if is_unique else f"{split}/{name}" for split, name in pairs]
+
+    def get_split(self, name: str) -> Split:
+        """Return a split by its name; ``"all"`` is all examples: train, validation and test, one after the other.
+
+        Raises:
+            ValueError: there is no such split.
+
+        >>> data = load_data("digits")
+        >>> len(data.get_split("all")) == sum(data.protocol["sizes"].values())
+        True
+        """
+        if name == ALL_SPLITS:
+            return join_splits(list(self.splits.values()))
+        if name not in self.splits:
+            known = (*self.splits, ALL_SPLITS)
+            hint = f" (did you mean '{close}'?)" if (close := errors.nearest_name(name, known)) else ""
+            raise ValueError(f"{self.name} has no split '{name}'{hint}: choose from {', '.join(known)}")
+        return self.splits[name]
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -115,7 +141,11 @@ class Data:
         >>> load_data({"n": ["01", "02", "01"], "size": [1.5, 2, 3]}, validation=0, test=0).cells().first(2).columns
         {'n': ['01', '02'], 'size': [1.5, 2.0]}
         """
-        return None if self.table is None else self.table.cells(split, self.splits[split])
+        if self.table is None:
+            return None
+        if split == ALL_SPLITS:
+            return join_cells([self.table.cells(name, examples) for name, examples in self.splits.items()])
+        return self.table.cells(split, self.splits[split])
 
     def find_out_of_range(
         self, low: float, high: float, integer: bool = False, missing: bool = False, column: int | None = None
@@ -213,9 +243,11 @@ def load_data(source: Any, config: DataConfig) -> Data:
     >>> data.binary, data.train.x.dtype, data.train.first(2).x.unique(), data.classes
     (True, torch.uint8, tensor([0., 1.]), ('3', '5'))
     """
-    if isinstance(source, Data):
-        return source
-    raw = read_source(source, config)
+    return source if isinstance(source, Data) else divide(read_source(source, config), config)
+
+
+def divide(raw: RawDataset, config: DataConfig) -> Data:
+    """Return what was read of a source as encoded splits, preprocessed as the options say."""
     existing, amounts = plan_partition(raw, config.validation, config.test)
     dropped = find_dropped_splits(raw, existing)
     given = [name for name, split in existing.items() if split is not getattr(raw, name)]
@@ -251,68 +283,10 @@ def load_data(source: Any, config: DataConfig) -> Data:
     return data
 
 
-@renamed_arguments(DATA_ARGUMENTS)
-def load_like(source: Any, protocol: Mapping[str, Any], **overrides: Any) -> Data:
-    """Load another source as one split, its examples made as those of data that was loaded before.
-
-    ``protocol`` is the record of that data, ``Data.protocol`` or the field ``data`` of a run's. Columns of a table are
-    encoded alike and classes numbered alike; images in files are cropped and resized, and values binarized or
-    dequantized, as then. ``overrides`` are further arguments of :func:`load_data`.
-
-    Raises:
-        ValueError: as for :func:`load_data`; a column that is not there, a category that is unknown.
-
-    >>> import numpy as np
-    >>> grey = load_data("digits", binarize="threshold")
-    >>> load_like(np.full((5, 8, 8), 200, dtype=np.uint8), grey.protocol).binary
-    True
-    """
-    arguments = coding_arguments(source, protocol)
-    data = load_data(source, **{"validation": 0, "test": 0, **arguments, **overrides})
-    warn_of_dropped_splits(data, {"validation", "test"} - overrides.keys())
-    return align_classes(data, protocol)
-
-
 def find_dropped_splits(raw: RawDataset, kept: Collection[str]) -> dict[str, int | None]:
     """Return the numbers of examples of the splits that come with a source and are not among those that are kept."""
     own = {"validation": raw.validation, "test": raw.test}
     return {name: count_examples(split) for name, split in own.items() if split is not None and name not in kept}
-
-
-def warn_of_dropped_splits(data: Data, names: Collection[str]) -> None:
-    """Warn of splits of a source that are left out where nobody asked for it."""
-    dropped = [name for name in data.protocol.get("dropped", {}) if name in names]
-    if dropped:
-        warnings.warn(
-            f"{data.name} has splits of its own, of which train is read and {' and '.join(dropped)} left out: give "
-            "another split by itself, such as the folder or file that holds it",
-            stacklevel=4,
-        )
-
-
-def load_coded(source: Any, protocol: Mapping[str, Any] | None) -> Data:
-    """Load examples for a model that was trained on recorded data, coded as that was, with splits of their own.
-
-    The source that was recorded has the splits of the record. A :class:`Data` is checked to be coded alike. Without a
-    record it is :func:`load_data`.
-
-    Raises:
-        ValueError: as for :func:`load_like`; data that is coded otherwise.
-    """
-    if protocol is None:
-        return load_data(source)
-    if isinstance(source, Data):
-        check_coded_alike(source.protocol, protocol, source.name)
-        return source
-    if is_recorded_source(source, protocol):
-        return load_data(source, **recorded_arguments(protocol))
-    if protocol.get("source") is None and "given" not in (protocol.get("arguments") or {"": "given"}).values():
-        # what was given in Python is known again by its values
-        with contextlib.suppress(ValueError):
-            data = load_data(source, **recorded_arguments(protocol))
-            if data.protocol["fingerprint"] == protocol.get("fingerprint"):
-                return data
-    return load_like(source, protocol, validation=None, test=None)
 
 
 def build_data(

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
-from elbowroom.data import Data
+from torch import Tensor
+
+from elbowroom.data import Data, Split
+from elbowroom.data.splits.labeled import LabeledSplit
 from elbowroom.families import Bernoulli, Columns, Family
 from elbowroom.models.base import GenerativeModel
+from elbowroom.models.inputs import as_labels
 
 MAX_VALUE_SIZE = 30.0
 """Largest absolute value of numbers that a network takes as they are."""
@@ -46,6 +51,24 @@ def check_range(model: GenerativeModel, data: Data) -> None:
             f"value {value:g} in row {row} of the source ({split} split) is outside [{low:g}, {high:g}], the range of "
             f"{type(family).__name__}: {advise_scaling(data, low, high)}"
         )
+
+
+def with_condition(model: GenerativeModel, split: Split, c: Any) -> Split:
+    """Return a split with one condition for all its examples, where one is given: those may have no labels.
+
+    Args:
+        model: a conditional one, if a condition is given.
+        split: the examples.
+        c: the name or number of a class, or a tensor of one condition, () or (A,).
+
+    Raises:
+        ValueError: a class that is none, or a condition for a model that takes none.
+    """
+    model.refuse_condition(c)
+    if c is None:
+        return split
+    label = c if isinstance(c, Tensor) else as_labels(model, c, 1)
+    return split if label is None else LabeledSplit(split, label if isinstance(c, Tensor) else label[0])
 
 
 def advise_scaling(data: Data, low: float, high: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from elbowroom import __version__, devices
-from elbowroom.data import Data, Split, freeze, load_coded
+from elbowroom.data import Data, default_split, freeze, load_measured
 from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood
 from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.registry import EvalContext, Suite, select_suites
@@ -30,7 +30,7 @@ def evaluate(
     model: nn.Module | None = None,
     metrics: str | Iterable[str | Suite] = "default",
     samples: int = 100,
-    split: str = "test",
+    split: str | None = None,
     batch_size: int = 100,
     seed: int = 0,
     device: str | None = None,
@@ -44,14 +44,14 @@ def evaluate(
     Args:
         run: a run, its directory, or a model (then ``data`` is needed), which may be a VAE module of your own.
         data: what to evaluate on, coded as the data the run was trained on; that itself if not given. What is not a
-            :class:`Data` is loaded by the run's record, one that is coded otherwise is refused.
+            :class:`Data` is loaded by the run's record, with the splits that it comes with; one that is coded otherwise
+            is refused.
         model: of a run, as it was built, if no recipe built it; the run's weights are loaded into it.
         metrics: suites of metrics, as ``("likelihood", "images")`` or ``"likelihood,images"``; ``"default"`` is
             likelihood, latent and reconstruction, ``"all"`` is every suite.
         samples: K, posterior samples per example, for the ELBO's expectation and the importance bound.
-        split: train, validation or test. Another source that has no splits of its own is divided as by
-            :func:`~elbowroom.load_data`, so that test is a tenth of it; all its examples are the train split of
-            ``load_like(source, run.record["data"])``.
+        split: train, validation, test, or ``"all"`` for all of them, one after the other. If not given, test; of
+            another source that has no test split validation, and without any splits all of it.
         batch_size: examples at a time; the metrics do not depend on it.
         seed: of the noise.
         device: where to compute; if not given, where the model is, or for a run the fastest device there is.
@@ -78,13 +78,11 @@ def evaluate(
         raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
     if batch_size < 1:
         raise ValueError(f"batch size must be at least 1, got {batch_size}")
-    given = data
-    trained, data, name = _load_model_and_data(run, given, model)
+    trained, data, name = _load_model_and_data(run, data, model)
+    split = split or default_split(data, data_record_of(trained))
     is_model = isinstance(run, nn.Module)
     target = next(trained.parameters()).device if device is None and is_model else devices.resolve(device)
-    if not (given is None or isinstance(given, Data)):
-        _warn_of_part(data, split, data_record_of(trained))
-    eval_split = freeze(_get_split(data, split), seed).to(target)
+    eval_split = freeze(data.get_split(split), seed).to(target)
     was_training = trained.training
     trained.to(target).eval()
     context = EvalContext(trained, data, split, eval_split, samples, batch_size, seed)
@@ -137,29 +135,10 @@ def _load_model_and_data(
             raise ValueError(
                 "a model was given without data to evaluate it on: pass data=, a name, path, array or Data"
             )
-        data, name = load_coded(data, data_record_of(run)), type(run).__name__
+        data, name = load_measured(data, data_record_of(run)), type(run).__name__
         model = adapt(run, data.shape)
     else:
         view = RunView(run, data, None if module is None else Run(run).model(module))
         model, data, name = view.model, view.data, str(view.run)
     check_compatible(model, data)
     return model, data, name
-
-
-def _warn_of_part(data: Data, split: str, recorded: Mapping[str, Any] | None) -> None:
-    """Warn where a part of another source is measured, because it has no splits and was divided as for a training."""
-    amounts = [data.protocol["arguments"].get(name) for name in ("validation", "test")]
-    is_other = recorded is not None and recorded.get("fingerprint") != data.protocol["fingerprint"]
-    if is_other and all(isinstance(amount, int | float) and amount > 0 for amount in amounts):
-        sizes = data.protocol["sizes"]
-        warnings.warn(
-            f"{data.name} has no splits and was divided: {sizes.get(split, 0):,} of {sum(sizes.values()):,} examples "
-            "are measured; for all of them give load_like(source, run.record['data']) and split='train'",
-            stacklevel=3,
-        )
-
-
-def _get_split(data: Data, name: str) -> Split:
-    if name not in data.splits:
-        raise ValueError(f"{data.name} has no '{name}' split: choose one of {', '.join(data.splits)}")
-    return data.splits[name]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from elbowroom.data import Data, Split
+from elbowroom.data.load import ALL_SPLITS
 from elbowroom.deprecation import renamed_arguments, warn_renamed
 from elbowroom.evaluation.metric import Metric
 from elbowroom.models.base import GenerativeModel
@@ -80,7 +81,7 @@ class EvalContext:
     Attributes:
         model: in evaluation mode, on the device of ``eval_split``.
         data: all splits, for metrics that are fitted on another split than the evaluated one.
-        split_name: name of the evaluated split.
+        split_name: name of the evaluated split; "all" for all examples.
         eval_split: the evaluated split, on the device; its examples are the same at every pass.
         samples: posterior samples per example.
         batch_size: examples at a time; no metric depends on it.
@@ -94,6 +95,11 @@ class EvalContext:
     samples: int
     batch_size: int
     seed: int
+
+    @property
+    def includes_train(self) -> bool:
+        """Whether training examples are evaluated, so that none of them serve as others to compare with."""
+        return self.split_name in ("train", ALL_SPLITS)
 
     @property
     def part(self) -> Split:

@@ -43,7 +43,7 @@ def describe_inputs(view: RunView, n: int) -> str:
     """Describe in words what :func:`example_inputs` returns."""
     if view.missing_data_reason:
         return f"{n} random examples, since {view.missing_data_reason}"
-    return f"{min(n, len(view.batch.x))} {view.split} examples of {view.data.name}"
+    return f"{min(n, len(view.batch.x))} {view.split_words} of {view.data.name}"
 
 
 def weights_hash(model: GenerativeModel) -> str:

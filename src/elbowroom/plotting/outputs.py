@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
-from elbowroom.data import freeze
+from elbowroom.data import Split, freeze
 from elbowroom.latent import find_nearest_examples
 from elbowroom.plotting import captions, table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
@@ -48,12 +49,11 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
         ["data", "model"] * n_rows,
         [""] * n_columns,
         "data above reconstruction",
-        f"{view.split} examples",
+        view.split_words,
         group_size=2,
     )
-    caption = (
-        f"Examples of the {view.split} split, and under each its reconstruction: {settings}.{grayscale_note(view)}"
-    )
+    sentence = f"{view.split_words[0].upper()}{view.split_words[1:]}, and under each its reconstruction: {settings}."
+    caption = f"{sentence}{grayscale_note(view)}"
     return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", [grid])
 
 
@@ -74,21 +74,31 @@ def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
     return FigureSpec("Samples", caption, view.describe_samples(side * side), [grid])
 
 
+def _reference_distance(view: RunView, train: Split, scale: Tensor | None) -> str:
+    """Return in a sentence how near held-out examples are to the nearest training example; nothing without such."""
+    if view.split in ("train", "all"):
+        return ""
+    distances = find_nearest_examples(view.batch.x[:N_REFERENCE_EXAMPLES], train, 1, scale).distance
+    return (
+        f" For comparison: half of the {view.split} examples have one nearer than {distances.median().item():.2f}. A "
+        "sample much nearer than that is a copy."
+    )
+
+
 @register_figure("nearest", "the training examples nearest to samples", "Nearest training examples", "data, a prior")
 def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
     """Return n samples beside the k training examples nearest to each, by Euclidean distance."""
     x, scale = view.samples(n), None if view.has_images else table_rows.column_stats(view)[1]
     train = freeze(view.data.train, view.seed)
     nearest = find_nearest_examples(x, train, k, scale)
-    reference = find_nearest_examples(view.batch.x[:N_REFERENCE_EXAMPLES], train, 1, scale).distance.median().item()
     unit = "pixel values" if view.has_images else "standard deviations of each column"
     protocol = (
         f"{view.describe_samples(n)}; {nearest.n_searched:,} training examples searched; Euclidean distance of {unit}"
     )
     what = captions.output_caption(view.model.samples_are_draws, captions.FROM_PRIOR)
     caption = (
-        f"Samples ({what}), and the training examples nearest to each, with their distances. For comparison: half of "
-        f"the {view.split} examples have one nearer than {reference:.2f}. A sample much nearer than that is a copy."
+        f"Samples ({what}), and the training examples nearest to each, with their distances."
+        f"{_reference_distance(view, train, scale)}"
     )
     if not view.has_images:
         titles = [f"sample {i}, distance {d:.2f}" for i, d in enumerate(nearest.distance[:, 0].tolist(), 1)]

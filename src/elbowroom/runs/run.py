@@ -308,7 +308,9 @@ class Run:
         recorded = self.record["data"]
         source, arguments = recorded.get("source"), recorded.get("arguments")
         if source is None or arguments is None:
-            raise errors.MissingDataError(f"{self.path} was trained on data given in Python: pass the same as")
+            raise errors.MissingArgumentError(
+                f"{self.path} was trained on data given in Python: pass the same as", "data"
+            )
         for name in arguments:
             if name not in (known := arguments_of(DataConfig)):
                 raise errors.unknown_name(f"argument of the data in {self.path / 'recipe.json'}", name, known)
@@ -316,9 +318,10 @@ class Run:
         data = load_data(source, **recorded_arguments(recorded))
         expected, actual = recorded.get("fingerprint"), data.protocol["fingerprint"]
         if expected not in (None, actual):
-            raise errors.MissingDataError(
+            raise errors.MissingArgumentError(
                 f"the data at {source} has changed since {self.path} was trained (fingerprint {expected}, now "
-                f"{actual}): restore it, or pass"
+                f"{actual}): restore it, or pass",
+                "data",
             )
         return data
 
@@ -327,7 +330,9 @@ class Run:
         from elbowroom.data.coding import has_source_gone
 
         if has_source_gone(source):
-            raise errors.MissingDataError(f"{self.path} was trained on {source}, which has gone: put it back, or pass")
+            raise errors.MissingArgumentError(
+                f"{self.path} was trained on {source}, which has gone: put it back, or pass", "data"
+            )
 
     @property
     def weights_step(self) -> int:

@@ -59,7 +59,7 @@ class SharedData:
         if time.monotonic() - failed_at < RETRY_AFTER_S:
             raise ValueError(message)
         try:
-            return run.data(self._source)
+            return run.measured_data(self._source)
         except (ValueError, OSError) as error:
             self._failures[run.path] = time.monotonic(), str(error)
             raise

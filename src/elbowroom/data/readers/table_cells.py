@@ -35,6 +35,18 @@ class SourceCells:
         return SourceCells({name: cells[:n] for name, cells in self.columns.items()})
 
 
+def join_cells(parts: Sequence[SourceCells | None]) -> SourceCells | None:
+    """Return the cells of several splits as one, one split after the other; None where those of a split are not known.
+
+    >>> join_cells([SourceCells({"a": ["01"]}), SourceCells({"a": ["02", None]})])
+    SourceCells(columns={'a': ['01', '02', None]})
+    """
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    return SourceCells({name: [cell for part in known for cell in part.columns[name]] for name in known[0].columns})
+
+
 @dataclass(frozen=True)
 class TableSource:
     """The tables that rows were encoded from, one for each split that the source has.

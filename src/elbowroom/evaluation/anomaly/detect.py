@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elbowroom import __version__, errors
-from elbowroom.data import Data, Split, datasets, freeze, load_coded, load_like
+from elbowroom import __version__
+from elbowroom.data import Data, Split, freeze, load_undivided
+from elbowroom.data.catalog.registry import CATALOG
+from elbowroom.data.load import ALL_SPLITS
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.anomaly.results import Anomalies, ScoreResult
 from elbowroom.evaluation.anomaly.scores import SCORES, as_split, compute_scores, defined_scores
-from elbowroom.evaluation.compatibility import describe_likelihood
+from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood, with_condition
 from elbowroom.runs.run import Run
 
 
@@ -34,6 +36,7 @@ def anomalies(
     batch_size: int = 100,
     seed: int = 0,
     device: str | None = None,
+    c: Any = None,
 ) -> Anomalies:
     """Separate examples of other data from a split of normal data by anomaly scores.
 
@@ -42,13 +45,14 @@ def anomalies(
 
     Args:
         run: a run, its directory, or a model (then ``normal`` is needed).
-        other: a split; the name of a data set, of which the same split is used; or a file, folder or array, all of it.
+        other: a split; the name of a data set, of which the same split is used; or a file, folder or array, all of it:
+            every split that it comes with.
             Without it only thresholds and scores are computed.
         score: one of :func:`~elbowroom.anomaly_scores`, several, or ``"all"`` that the model defines. The raw ELBO is
             always included where it is defined.
         level: the false-positive rate of the threshold.
         normal: the normal data; the data the run was trained on if not given.
-        split: of the normal data; the model must not be trained on it.
+        split: of the normal data, and of other data with a name; the model must not be trained on it.
         resize: of images in a folder or archive, as for :func:`~elbowroom.load_data`.
         maps: number of examples of each set, the most anomalous by the last score, to compute heat maps of.
         samples: K, posterior samples per example.
@@ -56,6 +60,8 @@ def anomalies(
         batch_size: examples at a time; the scores do not depend on it.
         seed: of noise, background and halves.
         device: where to compute.
+        c: of a conditional model, the class (by name or number) or the attributes of all examples of ``other``, where
+            they have no labels.
 
     Raises:
         ValueError: an unknown score or split, too few examples for the level, or data that does not fit the model.
@@ -70,10 +76,10 @@ def anomalies(
     with open_reference(run, normal, samples, window, seed, device) as reference:
         if reference.data is None:
             raise ValueError("a model was given without the data that is normal to it: pass normal=")
-        normal_split = freeze(_get_split(reference.data, split), seed)
+        normal_split = freeze(reference.data.get_split(split), seed)
         names = _select_scores(score, defined_scores(reference, normal_split))
         normal_scores = compute_scores(reference, normal_split, names, batch_size)
-        loaded = (None, None, None) if other is None else _load_other(reference, other, split, resize)
+        loaded = (None, None, None) if other is None else _load_other(reference, other, split, resize, c)
         other_split, other_protocol, other_files = loaded
         other_scores = {} if other_split is None else compute_scores(reference, other_split, names, batch_size)
         heatmaps = {"normal": _top_heatmaps(reference, normal_split, normal_scores[names[-1]], maps)} if maps else {}
@@ -118,28 +124,22 @@ def _top_heatmaps(reference: Reference, split: Split, scores: Tensor, count: int
 
 
 def _load_other(
-    reference: Reference, other: Any, split: str, resize: int | tuple[int, int] | None
+    reference: Reference, other: Any, split: str, resize: int | tuple[int, int] | None, c: Any
 ) -> tuple[Split, Any, list[str] | None]:
     """Load the other examples, preprocessed as the normal ones, with their protocol (None for a split) and files."""
     if hasattr(other, "batches"):
-        return as_split(reference, other), None, None
+        return with_condition(reference.model, as_split(reference, other), c), None, None
     assert reference.protocol is not None
-    if isinstance(other, Data):
-        data, name = load_coded(other, reference.protocol), split
-    elif isinstance(other, str) and other in (entry.name for entry in datasets()):
-        # A named data set has its own splits.
-        data, name = load_like(other, reference.protocol, validation=None, test=None), split
-    else:
-        data, name = load_like(other, reference.protocol, **({} if resize is None else {"resize": resize})), "train"
-    return as_split(reference, _get_split(data, name)), data.protocol, _file_names(data, name)
+    data = load_undivided(other, reference.protocol, **({} if resize is None else {"resize": resize}))
+    check_compatible(reference.model, data)
+    # A named data set has its own splits, and so may Data have.
+    has_splits = isinstance(other, Data) or (isinstance(other, str) and other in CATALOG)
+    name = split if has_splits and list(data.splits) != ["train"] else ALL_SPLITS
+    examples = freeze(data.get_split(name), reference.seed)
+    return with_condition(reference.model, examples, c), data.protocol, _file_names(data, name)
 
 
 def _file_names(data: Data, split: str) -> list[str] | None:
     """Return the image file that each example of a split is from; None where they are not from such files."""
-    return data.names(split) if split in data.row_names else None
-
-
-def _get_split(data: Data, name: str) -> Split:
-    if name not in data.splits:
-        raise errors.unknown_name(f"split of {data.name}", name, data.splits)
-    return data.splits[name]
+    named = {*data.splits} if split == ALL_SPLITS else {split}
+    return data.names(split) if data.row_names.keys() >= named else None

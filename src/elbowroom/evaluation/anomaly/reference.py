@@ -115,7 +115,8 @@ def open_reference(
         data = None if normal is None else load_coded(normal, data_record_of(run))
         model = _adapt(run, data)
     else:
-        view = RunView(run, normal)
+        # Divided as for a training: thresholds are of other examples than the background is fitted to.
+        view = RunView(run, None if normal is None else Run(run).data(normal))
         model, data = view.model, view.data
     if data is not None:
         check_compatible(model, data)

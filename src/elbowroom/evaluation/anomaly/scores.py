@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elbowroom.data import Data, Split, freeze, load_data, load_like
+from elbowroom.data import Data, Split, freeze, load_data, load_undivided
 from elbowroom.data.coding import check_split_coded_alike
+from elbowroom.data.load import ALL_SPLITS
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
-from elbowroom.evaluation.compatibility import check_range
+from elbowroom.evaluation.compatibility import check_range, with_condition
 from elbowroom.registry import Registry
 from elbowroom.runs.run import Run
 
@@ -92,6 +93,7 @@ def anomaly_scores(
     batch_size: int = 100,
     seed: int = 0,
     device: str | None = None,
+    c: Any = None,
 ) -> Tensor:
     r"""Return the anomaly score of each example under a model: (N,), float64, nats; higher means more anomalous.
 
@@ -110,7 +112,7 @@ def anomaly_scores(
 
     Args:
         run: a run, its directory, or a model (then ``normal`` is needed for the last three).
-        x: a split, an array or a tensor of examples.
+        x: a split, an array or a tensor of examples; of a path all of it.
         method: one of the above.
         normal: the normal data; the data the run was trained on if not given.
         samples: K, posterior samples per example.
@@ -119,6 +121,8 @@ def anomaly_scores(
         batch_size: examples at a time; the scores do not depend on it.
         seed: of the noise, and of the fit of the background.
         device: where to compute; if not given, where the model is, or for a run the fastest device there is.
+        c: of a conditional model, the class (by name or number) or the attributes of all examples of ``x``, where they
+            have no labels.
 
     Raises:
         ValueError: an unknown method, one that is undefined for the model, or examples that do not fit the model.
@@ -134,7 +138,8 @@ def anomaly_scores(
     torch.Size([359])
     """
     with open_reference(run, normal, samples, window, seed, device) as reference:
-        return compute_scores(reference, as_split(reference, x), [method], batch_size)[method]
+        split = with_condition(reference.model, as_split(reference, x), c)
+        return compute_scores(reference, split, [method], batch_size)[method]
 
 
 @torch.no_grad()
@@ -186,4 +191,4 @@ def _load_examples(reference: Reference, x: Any) -> Split:
     protocol = reference.protocol
     if protocol is None or ("columns" in protocol and isinstance(x, Tensor)):
         return load_data(x, validation=0, test=0).train
-    return load_like(x, protocol).train
+    return load_undivided(x, protocol).get_split(ALL_SPLITS)

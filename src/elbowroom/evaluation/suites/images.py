@@ -95,7 +95,7 @@ def reconstruction_quality(context: EvalContext) -> dict[str, Metric]:
 
 def sample_quality(context: EvalContext, features: Features, max_examples: int) -> dict[str, Metric]:
     """Measure distances of samples from the split, each followed by its floor: the same for training examples."""
-    on_train = context.split_name == "train"
+    on_train = context.includes_train
     n = min(max_examples, len(context.eval_split) // (2 if on_train else 1))
     minimum = 2 * fid_kid.MIN_BLOCKS
     if n < minimum:
@@ -103,7 +103,8 @@ def sample_quality(context: EvalContext, features: Features, max_examples: int) 
         return {"frechet_distance": Metric(None, "squared", "", note=note)}
     real, fake, train = _extract_features(context, features, n, on_train)
     of_samples = _set_metrics(real, fake, f"{len(fake):,} samples; features {features.hash}")
-    floor = _set_metrics(real, train, f"{len(train):,} of train instead of samples; features {features.hash}")
+    others = "others of the split" if on_train else "of train"
+    floor = _set_metrics(real, train, f"{len(train):,} {others} instead of samples; features {features.hash}")
     note = f"means of p(x|z); features: {features.description}"
     of_samples["frechet_distance"] = replace(of_samples["frechet_distance"], note=note)
     pairs = [((name, of_samples[name]), (f"{name}_floor", floor[name])) for name in of_samples]
@@ -129,13 +130,18 @@ def _sample_means(model: GenerativeModel, batch: Batch) -> Tensor:
 def _extract_features(
     context: EvalContext, features: Features, n: int, on_train: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return features (N, D) of n examples of the split, of n samples, and of n other training examples."""
+    """Return features (N, D) of n examples of the split, of n samples, and of n other examples, of train."""
     device = next(context.model.parameters()).device
     train = freeze(context.data.train, context.seed)
     batches = partial(random_batches, context.eval_split, n, context.seed)
     real = features(batch.x for batch in batches())
     fake = features(_sample_means(context.model, batch) for batch in batches())
-    other = features(b.x.to(device) for b in random_batches(train, n, context.seed, skip=n if on_train else 0))
+    rest = (
+        random_batches(context.eval_split, n, context.seed, skip=n)
+        if on_train
+        else random_batches(train, n, context.seed)
+    )
+    other = features(batch.x.to(device) for batch in rest)
     return real, fake, other
 
 
@@ -146,7 +152,7 @@ def memorization_metrics(context: EvalContext) -> dict[str, Metric]:
     at once where theirs is by cells: the probability that a sample is nearer to the training examples than a held-out
     example. Blurred images are near to everything, so its floor is measured on reconstructions of held-out examples.
     """
-    if context.split_name == "train":
+    if context.includes_train:
         note = "needs examples that were not trained on: evaluate another split"
         return {"closer_to_train": Metric(None, "", "", note=note)}
     n = min(MAX_COPY_EXAMPLES, len(context.eval_split))

@@ -54,7 +54,7 @@ def _encode_split(context: EvalContext, split: Split) -> tuple[np.ndarray, np.nd
 
 
 def _probe_metrics(context: EvalContext, z: np.ndarray, y: np.ndarray) -> dict[str, Metric]:
-    if context.split_name == "train":
+    if context.includes_train:
         note = "fitted to the training split, so not evaluated on it: choose another split"
         return {name: Metric(None, "share", "", note=note) for name in PROBES}
     device = next(context.model.parameters()).device
