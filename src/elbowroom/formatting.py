@@ -81,9 +81,25 @@ def format_count(n: int, noun: str) -> str:
 
 
 def format_duration(seconds: float) -> str:
+    """Format seconds in words; ``formatDuration`` of the web pages' kit does the same.
+
+    >>> format_duration(0.42), format_duration(41), format_duration(185), format_duration(7800)
+    ('0.4 s', '41 s', '3 min 05 s', '2 h 10 min')
+    """
+    if not math.isfinite(seconds):
+        return MISSING
+    if seconds < 9.95:
+        return f"{format_fixed(seconds, 1)} s"
+    minutes, rest = divmod(math.floor(seconds + 0.5), 60)
+    if minutes == 0:
+        return f"{rest} s"
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def format_clock(seconds: float) -> str:
     """Format seconds as a clock does.
 
-    >>> format_duration(3.4), format_duration(754), format_duration(7384)
+    >>> format_clock(3.4), format_clock(754), format_clock(7384)
     ('0:03', '12:34', '2:03:04')
     """
     minutes, rest = divmod(int(seconds), 60)

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from elbowroom.formatting import format_fixed, format_metric, format_number
+from elbowroom.formatting import format_duration, format_fixed, format_metric, format_number
 from tests.web.kit import call_kit
 
 #: A value, and how it is printed as a number, as a metric and with three decimals.
@@ -52,15 +52,23 @@ def test_what_is_not_finite_is_a_dash():
 
 def test_any_number_is_printed_the_same():
     rng = random.Random(0)
-    values = [rng.choice((-1, 1)) * 10 ** rng.uniform(-9, 14) for _ in range(1000)]
-    # Halves, which languages round in different ways.
-    values += [rng.randrange(-40_000, 40_000) / 8 for _ in range(1000)]
+    values = [rng.choice((-1, 1)) * 10 ** rng.uniform(-30, 20) for _ in range(3000)]
+    # Halves, which languages round in different ways, and what has few digits.
+    values += [rng.randrange(-40_000, 40_000) / 8 for _ in range(1500)]
+    values += [round(rng.uniform(-2000, 2000), rng.randrange(4)) for _ in range(1500)]
     for function, name in (
         (format_number, "formatNumber"),
         (format_metric, "formatMetric"),
         (format_fixed, "formatFixed"),
     ):
         assert call_kit(name, [[v] for v in values]) == list(map(function, values))
+
+
+def test_times_are_printed_the_same():
+    rng = random.Random(2)
+    values = [0, 0.05, 9.94, 9.95, 59.5, 3599.4, 3599.5, *(10 ** rng.uniform(-3, 7) for _ in range(1000))]
+    assert call_kit("formatDuration", [[v] for v in values]) == list(map(format_duration, values))
+    assert [format_duration(v) for v in (9.95, 59.5, 3599.5)] == ["10 s", "1 min 00 s", "1 h 00 min"]
 
 
 def parse(label):

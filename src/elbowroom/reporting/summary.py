@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from elbowroom.formatting import format_count, format_metric, format_number
+from elbowroom.formatting import format_count, format_duration, format_metric, format_number
 from elbowroom.plotting import RunView
 from elbowroom.plotting.latent_ranking import n_latents
 from elbowroom.recipes import find
@@ -53,7 +53,7 @@ def summary_sentence(view: RunView) -> str:
     step, epoch = (rows[-1]["step"], rows[-1]["epoch"]) if rows else (0, 0)
     size = (data.get("sizes") or {}).get("train")
     examples = f"the {size:,} training examples" if size else "the training examples"
-    seconds = f", in {_format_duration(run.seconds)} on {_device_name(training['device'])}" if run.seconds else ""
+    seconds = f", in {format_duration(run.seconds)} on {_device_name(training['device'])}" if run.seconds else ""
     ending = {"finished": "", "unfinished": " It has not finished."}.get(run.state, f" It ended early: {run.state}.")
     return (
         f"{_describe_model(view)} trained on {examples} of {data.get('name')} for {format_count(epoch, 'epoch')}, "
@@ -157,15 +157,3 @@ def _format_callback(callback: dict[str, Any]) -> str:
 
 def _device_name(device: str) -> str:
     return "the CPU" if device == "cpu" else device
-
-
-def _format_duration(seconds: float) -> str:
-    """Format seconds in the largest fitting units.
-
-    >>> _format_duration(0.42), _format_duration(83), _format_duration(7400)
-    ('0.4 seconds', '1 min 23 s', '2 h 3 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} seconds" if seconds < 10 else f"{seconds:.0f} seconds"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -72,7 +72,9 @@ def _join_scripts(own: str, others: Iterable[str]) -> str:
     """Return uPlot with its licence, the kit, other scripts and the page's own as one module."""
     licence = f"/* uPlot\n\n{read_asset('vendor/uplot/LICENSE')}*/"
     uplot = read_asset("vendor/uplot/uPlot.iife.min.js").partition("\n")[2]
-    return "\n".join([licence, uplot, kit_script(), *map(_without_imports, others), "setUpPage();", _without_imports(own)])
+    return "\n".join(
+        [licence, uplot, kit_script(), *map(_without_imports, others), "setUpPage();", _without_imports(own)]
+    )
 
 
 @cache

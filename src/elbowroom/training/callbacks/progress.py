@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from elbowroom.formatting import format_duration, format_metric
+from elbowroom.formatting import format_clock, format_metric
 from elbowroom.training.callback import Callback
 from elbowroom.training.progress_display import Display, Row, Status, open_display
 from elbowroom.training.state import DATA, EPOCH, EPOCHS, ROW, RUN, STEP, STEPS, State
@@ -98,7 +98,7 @@ class ProgressBar(Callback):
             return
         self._last_row_time = self._last_update = time.monotonic()
         self._last_row = self._figures.to_row(state)
-        self._display.show_row(self._last_row | {"time": format_duration(self._last_row_time - self._start_time)})
+        self._display.show_row(self._last_row | {"time": format_clock(self._last_row_time - self._start_time)})
 
     def _status(self, state: State, now: float) -> Status:
         done = state[STEP] - self._start_step
@@ -110,7 +110,7 @@ class ProgressBar(Callback):
             state[STEPS],
             figures,
             f"{rate:,.0f} examples/s" if rate else "",
-            f"{format_duration(left)} left",
+            f"{format_clock(left)} left",
         )
 
 

@@ -120,7 +120,7 @@ export function formatTimeTicks(values, step) {
 /** Format seconds: 4.2 s, 41 s, 3 min 05 s, 2 h 10 min. */
 export function formatDuration(seconds) {
   if (!Number.isFinite(seconds)) return MISSING;
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 9.95) return `${formatFixed(seconds, 1)} s`;
   const whole = Math.round(seconds);
   const two = (number) => String(number).padStart(2, "0");
   if (whole < MINUTE_S) return `${whole} s`;
