@@ -1,127 +1,163 @@
-// The panel of the latent map: views, tools, legend, the card of an example and what a lasso has selected.
+// The panel of the latent map: views, tools, colors, the card of an example, selections and nearest neighbors.
 
-import { classColor, dimensionName, formatNumber, h, placeBox } from "/static/kit.js";
+import { LatentMap, createMapControls, formatNumber, h, placeBox } from "/static/kit.js";
+import { readNumbers, readState, writeState } from "./address.js";
 import { exampleUrl, getJson, postForBlob } from "./api.js";
-import { button, choiceGroup, debounce, quietButton, select, setChildren, withErrors } from "./dom.js";
-import { LatentMap } from "./latent_map.js";
+import { button, debounce, setChildren, withErrors } from "./dom.js";
+import { LatentSpace } from "./latent_space.js";
+import { MapColors } from "./map_colors.js";
 import { MapProjection } from "./map_projection.js";
+import { NUM_NEIGHBORS, NeighborPanel, SelectionPanel } from "./map_selection.js";
+import { MapViews } from "./map_views.js";
 
 /** Examples on the map, and numbers of all their latents together, at most. */
 const MAX_POINTS = 2000;
 const MAX_NUMBERS = 2_000_000;
-/** Classes that a legend has room for. */
-const MAX_LEGEND_CLASSES = 24;
-/** Examples of a selection that are shown, and how many of them lie in one image. */
-const MAX_STRIP_IMAGES = 40;
-const IMAGES_PER_STRIP = 8;
+const MIN_POINTS = 5;
+const CARD_IMAGE_PX = 72;
 /** About the side of an image in the decoded grid under the points. */
 const BACKDROP_CELL_PX = 46;
-const TOOLS = [
-  ["move", "Move"],
-  ["pan", "Pan"],
-  ["lasso", "Lasso"],
-];
 
 export class MapPanel {
   /** The server's answer for the view that is shown, and its projection. */
   #response = null;
   #projection = null;
-  /** Requests that were overtaken by newer ones are dropped. */
+  /** The examples that are selected, and how; whether the others are hidden. */
+  #selection = { indices: [], what: "" };
+  #isIsolated = false;
   #turn = 0;
   #backdropTurn = 0;
   #caption = h("p.axes");
-  #strip = h("div.lassoed", { hidden: true });
-  #legend = h("div.classes", { role: "group", "aria-label": "classes" });
+  #note = h("p.wrong.map-note", { hidden: true, role: "status" });
   #card = h("div.card", { hidden: true });
-  #busy = h("p.busy", {}, "encoding the data …");
+  #busy = h("p.busy", { role: "status" }, "encoding the data …");
+  #plot = h("div.map-plot");
+  #tools = h("span.map-tools");
 
   /** @param {import("./latent_state.js").LatentState} latent */
   constructor(latent) {
     this.latent = latent;
-    this.map = new LatentMap({
-      onMove: (position) => this.#move(position),
-      onPick: (i) => this.#pick(i),
-      onLasso: (indices) => this.#showSelection(indices),
-      onHover: debounce((i, at) => this.#showCard(i, at), 40),
-      onViewChange: () => this.#drawBackdropSoon(),
-    });
-    this.backdropToggle = button("Images", () => this.#toggleBackdrop(), {
-      hidden: true,
-      "aria-pressed": "false",
-      title: "decode the whole map",
-    });
     this.element = h("section.panel.map", { "aria-label": "latent map" });
+    const handlers = {
+      onPick: (i) => this.#pick(i),
+      onHover: debounce((i, at) => this.#showCard(i, at), 40),
+      onViewChange: () => this.#onViewChange(),
+    };
+    this.plane = new LatentMap({
+      ...handlers,
+      onMove: (position) => this.#move(position),
+      onLasso: (loop) => this.#lasso(loop),
+    });
+    this.space = new LatentSpace(handlers);
+    this.map = this.plane;
+    this.#createPanels();
     latent.subscribe(() => this.#followLatent());
-    this.#open(new ViewChoice(latent.model, (view) => this.#show(view)));
+    this.#open();
   }
 
   destroy() {
-    this.map.destroy();
+    this.plane.destroy();
+    this.space.destroy();
   }
 
-  #open(choice) {
-    if (!choice.current)
-      return setChildren(this.element, h("p.quiet", {}, "The latent has one dimension: use the slider."));
-    const tools = choiceGroup("what the mouse does", TOOLS, "move", (tool) => {
-      this.map.tool = this.map.canvas.dataset.tool = tool;
+  #createPanels() {
+    this.views = new MapViews(this.latent.model, (view) => this.#show(view));
+    this.colors = new MapColors(this.latent.run, () => this.#recolor());
+    this.selection = new SelectionPanel({
+      onClear: () => this.#select([], ""),
+      onIsolate: (isIsolated) => this.#isolate(isIsolated),
+      onDecodeMean: (indices) => this.latent.set(this.#projection.mean(indices)),
     });
-    const zoom = h(
-      "div.views",
-      { role: "group", "aria-label": "zoom" },
-      button("−", () => this.map.zoom(0.75), { "aria-label": "zoom out" }),
-      button("fit", () => this.map.fitView()),
-      button("+", () => this.map.zoom(1.33), { "aria-label": "zoom in" }),
-    );
-    this.map.plane.area.append(this.#card, this.#busy);
-    const header = h("header.row", {}, choice.controls, tools, zoom, this.backdropToggle);
-    setChildren(this.element, header, this.map.element, this.#caption, this.#legend, this.#strip);
-    this.#show(choice.current);
+    this.neighbors = new NeighborPanel({ onPick: (i) => this.#pick(i), onClose: () => this.#focus(-1) });
+    this.backdropToggle = button("Decoded grid", () => this.#toggleBackdrop(), {
+      hidden: true,
+      "aria-pressed": "false",
+      title: "decode latents all over the map",
+    });
+    const search = { type: "search", placeholder: "find a label", "aria-label": "find a label", hidden: true };
+    this.names = h("datalist", { id: "map-labels" });
+    this.search = h("input.find", { ...search, oninput: debounce(() => this.#find(this.search.value), 150) });
+    this.search.setAttribute("list", "map-labels");
   }
 
-  async #show(view) {
+  #open() {
+    if (!this.views.current)
+      return setChildren(this.element, h("p.quiet", {}, "The latent has one dimension: use the slider."));
+    setChildren(
+      this.element,
+      h("header.row", {}, this.views.controls, this.colors.control),
+      h("div.row", {}, this.#tools, this.backdropToggle, this.search, this.names),
+      this.#note,
+      this.#plot,
+      this.#caption,
+      this.colors.legend,
+      this.selection.element,
+      this.neighbors.element,
+    );
+    this.#place(this.plane);
+    this.#show(this.views.current, true);
+  }
+
+  /** Put the plane or the space where the map is. */
+  #place(map) {
+    this.map = map;
+    setChildren(this.#plot, map.element);
+    setChildren(this.#tools, createMapControls(map, map === this.plane ? ["move", "pan", "lasso"] : []));
+    this.#area.append(this.#card, this.#busy);
+  }
+
+  get #area() {
+    return this.map === this.plane ? this.plane.plane.area : this.space.area;
+  }
+
+  async #show(view, isFirst = false) {
     const turn = ++this.#turn;
     const { run, model } = this.latent;
-    const n = Math.max(5, Math.min(MAX_POINTS, Math.floor(MAX_NUMBERS / model.latent)));
+    const n = Math.max(MIN_POINTS, Math.min(MAX_POINTS, Math.floor(MAX_NUMBERS / model.latent)));
     this.#busy.hidden = false;
     this.#busy.textContent = view === "tsne" ? "t-SNE takes a few seconds …" : "encoding the data …";
     const response = await withErrors(() => getJson("/api/plane", { run, view, n }));
     if (turn !== this.#turn) return;
     this.#busy.hidden = Boolean(response);
-    if (response) this.#showResponse(response);
+    if (response) this.#showResponse({ ...response, request: { n } }, isFirst);
     else this.#busy.textContent = model.why ?? "this model has no map";
   }
 
-  #showResponse(response) {
+  #showResponse(response, isFirst) {
+    // What the address says, before it is overwritten by what is shown now.
+    const state = isFirst ? readMapState() : null;
     this.#response = response;
     this.#projection = new MapProjection(response);
-    this.#strip.hidden = true;
-    // Both axes of t-SNE have one name, which stands once.
-    const axes = response.axes.x === response.axes.y ? [response.axes.x, ""] : [response.axes.x, response.axes.y];
-    this.map.setPoints(response.points, response.labels, axes);
+    this.views.follow(response.view);
+    this.colors.show(response);
+    const map = response.view === "pca3" ? this.space : this.plane;
+    if (map !== this.map) this.#place(map);
+    map.isHidden = (i) => this.colors.isHidden(i) || (this.#isIsolated && !map.selected.has(i));
+    const { points, axes, prior } = response;
+    const content = { points, colors: this.colors.colors, axes: Object.values(axes), prior };
+    map.show({ ...content, isLinear: this.#projection.isLinear });
+    this.#showWords();
+    this.#showSearch();
+    this.#keepSelection(state);
     this.#followLatent(true);
-    this.backdropToggle.hidden = !this.latent.model.picture || !this.#projection.linear;
-    this.#caption.textContent = `${formatNumber(response.points.length)} examples of the ${response.split} split`;
-    this.#drawLegend();
+    const isPlane = map === this.plane;
+    this.backdropToggle.hidden = !this.latent.model.picture || !this.#projection.isLinear || !isPlane;
+    if (state?.zoom) map.setZoom(state.zoom);
   }
 
-  #drawLegend() {
-    const { labels, names } = this.#response;
-    const present = [...new Set(labels ?? [])].filter((label) => label >= 0).sort((a, b) => a - b);
-    this.#legend.hidden = present.length < 2 || present.length > MAX_LEGEND_CLASSES;
-    const toggle = (event, label) => {
-      const isHidden = !this.map.hidden.delete(label);
-      if (isHidden) this.map.hidden.add(label);
-      event.currentTarget.setAttribute("aria-pressed", String(!isHidden));
-      this.map.redraw();
-    };
-    const chip = (label) =>
-      h(
-        "button",
-        { type: "button", "aria-pressed": "true", onclick: (event) => toggle(event, label) },
-        h("i", { style: { background: classColor(label) } }),
-        names?.[label] ?? String(label),
-      );
-    setChildren(this.#legend, present.map(chip));
+  #showWords() {
+    const { points, split, prior, note } = this.#response;
+    this.#caption.textContent = `${formatNumber(points.length)} examples of the ${split} split. ${prior.words}`;
+    this.#note.hidden = !note;
+    this.#note.textContent = note;
+  }
+
+  /** The examples of the map, as the panels below it show them. */
+  get #examples() {
+    const { run, model } = this.latent;
+    const { split, index, unit, labels } = this.#response;
+    const className = (i) => this.#className(i);
+    return { run, hasImages: model.picture, split, index, unit, hasLabels: Boolean(labels), className };
   }
 
   #className(i) {
@@ -129,17 +165,18 @@ export class MapPanel {
     return labels ? (names?.[labels[i]] ?? String(labels[i])) : "";
   }
 
+  #recolor() {
+    this.map.colors = this.colors.colors;
+    this.map.redraw();
+  }
+
   // ---- From the map to the latent, and back
 
   #move(position) {
     if (!this.#projection) return;
-    this.map.marker = position;
-    this.latent.set(this.#projection.unproject(position, this.latent.z, this.#visibleWidth()));
-  }
-
-  #visibleWidth() {
-    const { w, perPixel } = this.map.plane.frame();
-    return w * perPixel;
+    this.plane.marker = position;
+    const { w, perPixel } = this.plane.plane.frame();
+    this.latent.set(this.#projection.unproject(position, this.latent.z, w * perPixel));
   }
 
   #pick(i) {
@@ -148,12 +185,13 @@ export class MapPanel {
     const isClass = this.latent.model.conditional?.kind === "classes" && labels;
     this.latent.set(this.#projection.latentOf(i), { index: index[i], split }, isClass ? labels[i] : this.latent.c);
     this.map.marker = this.map.points[i];
+    this.#focus(i);
   }
 
   #followLatent(isNewMap = false) {
-    if (!this.#projection) return;
+    if (!this.#projection || !this.latent.z.length) return;
     // Where the map is not linear, the marker stays where the pointer put it.
-    if (this.#projection.linear || isNewMap) this.map.marker = this.#projection.project(this.latent.z);
+    if (this.#projection.isLinear || isNewMap) this.map.marker = this.#projection.project(this.latent.z);
     const pins = Object.entries(this.latent.pins).map(([name, pin]) => [name, this.#projection.project(pin.z)]);
     this.map.pins = Object.fromEntries(pins);
     this.map.draw();
@@ -161,10 +199,17 @@ export class MapPanel {
     if (this.latent.model.latent > 2) this.#drawBackdropSoon();
   }
 
+  #onViewChange() {
+    const { factor, center } = this.map.zoomState;
+    writeState({ zoom: center ? [factor, ...center] : null });
+    this.#drawBackdropSoon();
+  }
+
   // ---- The decoded grid under the points
 
-  #isBackdropShown() {
-    return this.backdropToggle.getAttribute("aria-pressed") === "true" && this.#projection?.linear;
+  get #isBackdropShown() {
+    const isPressed = this.backdropToggle.getAttribute("aria-pressed") === "true";
+    return isPressed && this.#projection?.isLinear && this.map === this.plane;
   }
 
   #toggleBackdrop() {
@@ -178,19 +223,19 @@ export class MapPanel {
   /** Decode a grid of positions under the points, with the other directions of the latent as they are. */
   async #drawBackdrop() {
     const [turn, mapTurn] = [++this.#backdropTurn, this.#turn];
-    if (!this.#isBackdropShown()) {
-      if (this.map.backdrop) this.map.redraw();
-      this.map.backdrop = null;
+    if (!this.#isBackdropShown) {
+      if (this.plane.backdrop) this.plane.redraw();
+      this.plane.backdrop = null;
       return;
     }
-    const { x, y, w, h: height } = this.map.plane.frame();
+    const { x, y, w, h: height } = this.plane.plane.frame();
     const [columns, rows] = [w, height].map((size) => Math.max(3, Math.round(size / BACKDROP_CELL_PX)));
     const z = this.#projection.grid({ x, y }, columns, rows, this.latent.z);
     const request = { ...this.latent.requestFields, z, columns, format: "png" };
     const image = await createImageBitmap(await postForBlob("/api/decode", request));
     if (turn !== this.#backdropTurn || mapTurn !== this.#turn) return;
-    this.map.backdrop = { image, x, y };
-    this.map.redraw();
+    this.plane.backdrop = { image, x, y };
+    this.plane.redraw();
   }
 
   // ---- Examples
@@ -199,104 +244,101 @@ export class MapPanel {
     this.#card.hidden = i === null || !this.#response;
     if (this.#card.hidden) return;
     const { split, index } = this.#response;
-    const image = h("img", { src: exampleUrl(this.latent.run, split, index[i], 72), alt: "" });
-    const words = h("p", {}, `${split} ${index[i]} `, h("b", {}, this.#className(i)));
+    const image = h("img", { src: exampleUrl(this.latent.run, split, index[i], CARD_IMAGE_PX), alt: "" });
+    const value = this.colors.describe(i);
+    const words = h(
+      "p",
+      {},
+      `${split} ${index[i]} `,
+      h("b", {}, this.#className(i)),
+      value ? h("span", {}, value) : null,
+    );
     setChildren(this.#card, this.latent.model.picture ? image : null, words);
-    placeBox(this.#card, this.map.plane.area, ...at);
+    placeBox(this.#card, this.#area, ...at);
   }
 
-  #showSelection(indices) {
-    this.#strip.hidden = !indices.length;
-    if (!indices.length) return;
-    const clear = () => {
-      this.map.selected = new Set();
-      this.map.redraw();
-      this.#strip.hidden = true;
-    };
-    const decodeMean = () => this.latent.set(this.#projection.mean(indices));
-    setChildren(
-      this.#strip,
-      h("p", {}, h("b", {}, `${indices.length} examples`), this.#countClasses(indices)),
-      this.latent.model.picture ? this.#createStrip(indices.slice(0, MAX_STRIP_IMAGES)) : null,
-      h("p.row", {}, button("Decode their mean latent", decodeMean), quietButton("Clear selection", clear)),
-    );
+  /** Show the nearest neighbors of an example; -1 shows none. */
+  #focus(i) {
+    const neighbors = i < 0 ? [] : this.#projection.nearestTo(i, NUM_NEIGHBORS);
+    this.map.focus = { point: i, neighbors: neighbors.map((one) => one.i) };
+    this.map.draw();
+    this.neighbors.show(i, neighbors, this.#examples);
+    writeState({ near: i < 0 ? null : this.#response.index[i] });
   }
 
-  #countClasses(indices) {
-    const counts = new Map();
-    for (const name of indices.map((i) => this.#className(i))) counts.set(name, (counts.get(name) ?? 0) + 1);
-    const largest = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 5);
-    const classes = this.#response.labels ? `: ${largest.map(([name, n]) => `${name} ${n}`).join(" · ")}` : "";
-    return indices.length > MAX_STRIP_IMAGES ? `${classes}, ${MAX_STRIP_IMAGES} of them:` : classes;
+  // ---- Selections
+
+  #lasso(loop) {
+    this.search.value = "";
+    writeState({ sel: loop.flat(), find: null });
+    const indices = this.plane.pointsInLoop(loop);
+    this.#select(indices, indices.length || loop.length > 2 ? "within the line" : "");
   }
 
-  #createStrip(indices) {
-    const { split, index } = this.#response;
-    const images = [];
-    for (let from = 0; from < indices.length; from += IMAGES_PER_STRIP) {
-      const shown = indices.slice(from, from + IMAGES_PER_STRIP).map((i) => index[i]);
-      images.push(h("img", { src: exampleUrl(this.latent.run, split, shown.join(","), 40), alt: "" }));
+  /** Select the examples whose label has this text. */
+  #find(text) {
+    const wanted = text.trim().toLowerCase();
+    const names = this.map.points.map((_, i) => this.#className(i).toLowerCase());
+    const isExact = names.includes(wanted);
+    const matches = (name) => (isExact ? name === wanted : name.includes(wanted));
+    const found = wanted ? names.flatMap((name, i) => (matches(name) ? [i] : [])) : [];
+    writeState({ find: wanted ? text.trim() : null, sel: null });
+    this.#select(found, wanted ? `with the label “${text.trim()}”` : "");
+  }
+
+  #select(indices, what) {
+    this.#selection = { indices, what };
+    if (!what) {
+      this.search.value = "";
+      writeState({ sel: null, find: null });
     }
-    return h("div.strip", { role: "img", "aria-label": "examples within the line" }, images);
+    this.map.select(indices);
+    this.#isolate(this.#isIsolated && indices.length > 0);
   }
-}
 
-/** The views of a model's latents: two dimensions of one's choice, PCA, t-SNE. */
-class ViewChoice {
-  controls = [];
-  current = null;
+  /** Hide all examples but the selected ones, and zoom to them; or show all of them. */
+  #isolate(isIsolated) {
+    const isChange = isIsolated !== this.#isIsolated;
+    this.#isIsolated = isIsolated;
+    const { indices, what } = this.#selection;
+    if (isIsolated && this.map === this.plane) this.plane.zoomToPoints(indices);
+    else if (isChange) this.map.fitView();
+    this.map.redraw();
+    this.selection.show(indices, this.#examples, what, isIsolated);
+  }
 
-  constructor(model, onChange) {
-    this.size = model.latent;
-    this.onChange = onChange;
-    this.dimensions = mostActivePair(model);
-    // A dimension of a codebook's entry has no meaning by itself.
-    const hasDimensions = model.latent > 1 && !model.quantised;
-    const projections =
-      model.latent > 2
-        ? [
-            ["pca", "PCA"],
-            ["tsne", "t-SNE"],
-          ]
-        : [];
-    const pair = ["dims", model.latent === 2 ? "both dimensions" : "two dimensions"];
-    const views = hasDimensions ? [pair, ...projections] : projections;
-    if (!views.length) return;
-    this.view = select("view of the latents", views, views[0][0], () => this.#change());
-    this.pair = h(
-      "span.pair",
-      { hidden: !hasDimensions || model.latent < 3 },
-      [0, 1].map((side) => this.#createSelect(side)),
+  #showSearch() {
+    const { labels } = this.#response;
+    const names = labels ? [...new Set(labels.map((_, i) => this.#className(i)))] : [];
+    this.search.hidden = names.length < 2;
+    setChildren(
+      this.names,
+      names.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map((value) => h("option", { value })),
     );
-    this.controls = views.length > 1 ? [this.view, this.pair] : [this.pair];
-    this.current = this.#currentView();
   }
 
-  #currentView() {
-    return this.view.value === "dims" ? `dims:${this.dimensions}` : this.view.value;
-  }
-
-  #change() {
-    this.pair.hidden = this.view.value !== "dims";
-    this.onChange(this.#currentView());
-  }
-
-  #createSelect(side) {
-    const options = Array.from({ length: this.size }, (_, dim) => [dim, dimensionName(dim)]);
-    const label = side ? "dimension upwards" : "dimension to the right";
-    return select(label, options, this.dimensions[side], () => this.#chooseDimension(side));
-  }
-
-  #chooseDimension(side) {
-    const selects = [...this.pair.children];
-    // Both axes must differ: the other one takes the dimension that this one had.
-    if (selects[0].value === selects[1].value) selects[1 - side].value = this.dimensions[side];
-    this.dimensions = selects.map((one) => Number(one.value));
-    this.#change();
+  /** Select in a new view what was selected in the last one, or what the address says. */
+  #keepSelection(state) {
+    const { index } = this.#response;
+    const near = state ? index.indexOf(state.near) : index.indexOf(Number(readState().near ?? NaN));
+    if (near >= 0) this.#focus(near);
+    else this.neighbors.show(-1, [], this.#examples);
+    if (state?.find) {
+      this.search.value = state.find;
+      this.#find(state.find);
+    } else if (state?.loop && this.map === this.plane) this.#lasso(state.loop);
+    else this.#select(this.#selection.indices, this.#selection.what);
   }
 }
 
-/** The two most active dimensions, in their own order. */
-function mostActivePair(model) {
-  return [...new Set([...(model.active ?? []), 0, 1])].slice(0, 2).sort((a, b) => a - b);
+/** What the address says of a map: the zoom, the example whose neighbors are shown, and what is selected. */
+function readMapState() {
+  const [zoom, sel, near] = [readNumbers("zoom"), readNumbers("sel"), readNumbers("near")];
+  const loop = sel?.length >= 6 && sel.length % 2 === 0 ? sel : null;
+  return {
+    zoom: zoom?.length === 3 ? { factor: zoom[0], center: zoom.slice(1) } : null,
+    loop: loop && Array.from({ length: loop.length / 2 }, (_, i) => loop.slice(2 * i, 2 * i + 2)),
+    near: near?.[0] ?? null,
+    find: readState().find ?? "",
+  };
 }

@@ -2,14 +2,15 @@
 
 /** Examples whose latents are mixed at a position of a map that is not linear. */
 const NUM_NEIGHBORS = 4;
+const AXES = ["x", "y", "z"];
 
 const dot = (a, b) => a.reduce((sum, value, k) => sum + value * b[k], 0);
 const squaredDistance = (a, b) => a.reduce((sum, value, k) => sum + (value - b[k]) ** 2, 0);
 const decodeFloats = (text) => new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 
 /**
- * The points of a map and the latents they stand for. A linear map is z = centre + px x + py y; at a position of any
- * other the latents of the nearest examples are mixed.
+ * The points of a map and the latents they stand for. A linear map is z = centre + Σ_k p_k e_k, of two or three axes e;
+ * at a position of any other the latents of the nearest examples are mixed.
  */
 export class MapProjection {
   #latents;
@@ -17,13 +18,15 @@ export class MapProjection {
   /**
    * @param {object} map  the server's answer
    * @param {number[][]} map.points
-   * @param {?{centre: number[], x: number[], y: number[]}} map.map
+   * @param {?Record<string, number[]>} map.map  centre and axes x, y, z; null where it is not linear
    * @param {string} map.codes  latents as base64 of float32
    * @param {number} map.dims
    */
   constructor({ points, map, codes, dims }) {
     this.points = points;
-    this.linear = map;
+    this.isLinear = Boolean(map);
+    this.centre = map?.centre;
+    this.axes = map ? AXES.filter((name) => name in map).map((name) => map[name]) : [];
     this.size = dims;
     this.#latents = decodeFloats(codes);
   }
@@ -41,12 +44,24 @@ export class MapProjection {
     return z;
   }
 
+  /** The examples nearest to one of them in latent space, without itself: [{i, distance}], by rising distance. */
+  nearestTo(i, count) {
+    const z = this.latentOf(i);
+    const others = this.points.map((_, j) => ({ i: j, distance: this.#distance(z, j) })).filter((one) => one.i !== i);
+    return others.sort((a, b) => a.distance - b.distance).slice(0, count);
+  }
+
+  #distance(z, i) {
+    let sum = 0;
+    for (let k = 0, at = i * this.size; k < this.size; k++, at++) sum += (z[k] - this.#latents[at]) ** 2;
+    return Math.sqrt(sum);
+  }
+
   /** The position of a latent; where the map is not linear, that of the nearest example. */
   project(z) {
-    if (!this.linear)
-      return this.points[this.#nearest(this.points.map((_, i) => squaredDistance(z, this.latentOf(i))))];
-    const offset = z.map((value, k) => value - this.linear.centre[k]);
-    return [dot(offset, this.linear.x), dot(offset, this.linear.y)];
+    if (!this.isLinear) return this.points[this.#nearest(this.points.map((_, i) => this.#distance(z, i)))];
+    const offset = z.map((value, k) => value - this.centre[k]);
+    return this.axes.map((axis) => dot(offset, axis));
   }
 
   #nearest(distances) {
@@ -54,10 +69,11 @@ export class MapProjection {
   }
 
   /** The latent at a position: on a linear map `z` moved there, its other directions kept. */
-  unproject([x, y], z, visibleWidth) {
-    if (!this.linear) return this.#mixNeighbors([x, y], visibleWidth);
-    const [px, py] = this.project(z);
-    return z.map((value, k) => value + (x - px) * this.linear.x[k] + (y - py) * this.linear.y[k]);
+  unproject(position, z, visibleWidth) {
+    if (!this.isLinear) return this.#mixNeighbors(position, visibleWidth);
+    const from = this.project(z);
+    const moved = (value, k) => this.axes.reduce((sum, axis, a) => sum + (position[a] - from[a]) * axis[k], value);
+    return z.map(moved);
   }
 
   #mixNeighbors(position, visibleWidth) {

@@ -20,6 +20,8 @@ const [KEY_STEP_PX, LONG_KEY_STEP_PX] = [12, 60];
 const MARKER_MARGIN_PX = 3;
 /** Zoom of one press of a button or a key. */
 const ZOOM_STEP = 1.33;
+/** Corners of a lasso, at most. */
+const MAX_LOOP_CORNERS = 48;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const MAP_LABEL =
   "latent map: arrow keys move the decoded point, with Shift in larger steps; Enter takes the example nearest to it; " +
@@ -62,7 +64,7 @@ function coreRange(values) {
 
 /**
  * A plane of points. Tools: "move" drags the marker, "pan" the map, "lasso" selects points.
- * Handlers: onMove(position), onPick(i), onLasso([i…]), onHover(i or null, pixels), onViewChange().
+ * Handlers: onMove(position), onPick(i), onLasso(line on the plane), onHover(i or null, pixels), onViewChange().
  */
 export class LatentMap {
   points = [];
@@ -115,7 +117,9 @@ export class LatentMap {
     Object.assign(this, { points, colors, selected: new Set(), pins: {}, backdrop: null });
     this.focus = { point: -1, neighbors: [] };
     const [x, y] = [0, 1].map((k) => points.map((point) => point[k]));
-    this.#shown = { axes, prior, x, y, box: box ?? [coreRange(x), coreRange(y)], isLinear };
+    // Where the prior has mass and the data has none, one should see that.
+    const around = [x, y].map((values, k) => coreRange([...values, ...(prior?.draws ?? []).map((draw) => draw[k])]));
+    this.#shown = { axes, prior, x, y, box: box ?? around, isLinear };
     this.fitView();
   }
 
@@ -223,7 +227,7 @@ export class LatentMap {
     if (this.#touches.size || !gesture) return;
     this.#gesture = null;
     if (!gesture.moved) this.#press(gesture);
-    else if (gesture.tool === "lasso" && event.type === "pointerup") this.handlers.onLasso(this.#pointsInLoop());
+    else if (gesture.tool === "lasso" && event.type === "pointerup") this.handlers.onLasso(this.#loopOnPlane());
     else if (gesture.tool === "pan") this.handlers.onViewChange?.();
     this.#loop = [];
     this.draw();
@@ -235,8 +239,16 @@ export class LatentMap {
     else if (tool === "move") this.handlers.onMove(this.plane.frame().toPlane(at));
   }
 
-  #pointsInLoop() {
-    const isInside = (i) => !this.isHidden(i) && isInsideLoop(this.plane.pointPosition(i), this.#loop);
+  /** The line of the lasso on the plane, of so few corners that an address has room for them. */
+  #loopOnPlane() {
+    const { toPlane } = this.plane.frame();
+    const every = Math.ceil(this.#loop.length / MAX_LOOP_CORNERS);
+    return this.#loop.filter((_, i) => i % every === 0).map(toPlane);
+  }
+
+  /** The points within a closed line on the plane. */
+  pointsInLoop(loop) {
+    const isInside = (i) => !this.isHidden(i) && isInsideLoop(this.points[i], loop);
     return this.points.map((_, i) => i).filter(isInside);
   }
 
@@ -305,10 +317,11 @@ export class LatentMap {
   /** Draw lines from a point to its neighbors. */
   #drawNeighbors(pen) {
     const { point, neighbors } = this.focus;
-    const [start, ...ends] = [point, ...neighbors].map((i) => (i >= 0 ? this.plane.pointPosition(i) : null));
-    if (!start) return;
+    if (point < 0) return;
+    const shown = [point, ...neighbors].filter((i, n) => n === 0 || !this.isHidden(i));
+    const [start, ...ends] = shown.map((i) => this.plane.pointPosition(i));
     Object.assign(pen, { strokeStyle: cssColor("ink"), lineWidth: 1.2 });
-    for (const end of ends.filter(Boolean)) {
+    for (const end of ends) {
       pen.beginPath();
       pen.moveTo(...start);
       pen.lineTo(...end);
@@ -355,28 +368,28 @@ export function isInsideLoop([x, y], loop) {
 
 const TOOL_LABELS = { move: "Decode", pan: "Pan", lasso: "Lasso" };
 
-/** Buttons of what the pointer does on a map, and of its zoom. */
+/** Buttons of what the pointer does on a map, if there is a choice, and of its zoom. */
 export function createMapControls(map, tools = Object.keys(TOOL_LABELS)) {
-  const choose = (tool) => {
-    map.tool = map.canvas.dataset.tool = tool;
-    pressOnly(
-      buttons,
-      buttons.find((button) => button.value === tool),
-    );
-  };
   const press = (label, act, name = null) => h("button", { type: "button", "aria-label": name, onclick: act }, label);
-  const buttons = tools.map((tool) =>
-    h("button", { type: "button", value: tool, onclick: () => choose(tool) }, TOOL_LABELS[tool]),
-  );
-  choose(map.tool);
-  return [
-    h("div.views", { role: "group", "aria-label": "what the pointer does on the map" }, buttons),
-    h(
-      "div.views",
-      { role: "group", "aria-label": "zoom" },
-      press("−", () => map.zoom(1 / ZOOM_STEP), "zoom out"),
-      press("Fit", () => map.fitView(), "fit the map to all points"),
-      press("+", () => map.zoom(ZOOM_STEP), "zoom in"),
-    ),
+  const zoom = [
+    press("−", () => map.zoom(1 / ZOOM_STEP), "zoom out"),
+    press("Fit", () => map.fitView(), "fit the map to all points"),
+    press("+", () => map.zoom(ZOOM_STEP), "zoom in"),
   ];
+  const group = (label, buttons) => h("div.views", { role: "group", "aria-label": label }, buttons);
+  const groups = [group("zoom", zoom)];
+  if (tools.length > 1) groups.unshift(group("what the pointer does on the map", toolButtons(map, tools)));
+  return groups;
+}
+
+function toolButtons(map, tools) {
+  const choose = (button) => {
+    map.tool = map.canvas.dataset.tool = button.value;
+    pressOnly(buttons, button);
+  };
+  const create = (value) =>
+    h("button", { type: "button", value, onclick: (event) => choose(event.currentTarget) }, TOOL_LABELS[value]);
+  const buttons = tools.map(create);
+  choose(buttons.find((button) => button.value === map.tool));
+  return buttons;
 }

@@ -13,7 +13,7 @@ const POINTS_AT_ONCE = 200;
 
 export const PLANE_MARGIN_PX = 16;
 /** Radii of the rings of a standard normal prior, in standard deviations. */
-const PRIOR_RINGS_SD = [1, 2];
+export const PRIOR_RINGS_SD = [1, 2];
 /** Half the width of the cross at a draw from the prior. */
 const CROSS_PX = 2.5;
 const TRANSITION_MS = 650;
@@ -53,8 +53,9 @@ export function createPlane(host, { label, role = "img", drawOver = () => {}, dr
     [axis.textContent, unit.textContent] = view.axes;
     drawGrid(pen, f, horizontal, vertical);
     drawUnder(pen, f);
-    if (view.prior) drawPrior(pen, f, view.prior);
+    if (view.prior?.draws) drawCrosses(pen, view.prior.draws.map(f.toScreen));
     if (view.points) drawPoints(pen, f.w, view.points, positions);
+    if (view.prior?.center) drawRings(pen, f.toScreen(view.prior.center), f.perPixel);
   }
 
   /** Draw what lies over the points anew. */
@@ -189,25 +190,40 @@ function line(pen, from, to) {
   pen.lineTo(...to);
 }
 
-/** Draw what a plane shows of the prior: rings of a standard normal, with their radii, or draws as crosses. */
-function drawPrior(pen, { toScreen, perPixel }, { center, draws }) {
-  Object.assign(pen, { strokeStyle: cssColor("quiet"), fillStyle: cssColor("quiet"), lineWidth: 1 });
+/** Draw crosses, as at draws from a learned prior. */
+function drawCrosses(pen, positions) {
+  Object.assign(pen, { strokeStyle: cssColor("quiet"), lineWidth: 1 });
   pen.beginPath();
-  for (const [x, y] of (draws ?? []).map(toScreen)) {
+  for (const [x, y] of positions) {
     line(pen, [x - CROSS_PX, y - CROSS_PX], [x + CROSS_PX, y + CROSS_PX]);
     line(pen, [x - CROSS_PX, y + CROSS_PX], [x + CROSS_PX, y - CROSS_PX]);
   }
   pen.stroke();
-  if (!center) return;
-  const [x, y] = toScreen(center);
-  Object.assign(pen, { font: FONT, textAlign: "left", textBaseline: "bottom" });
-  pen.setLineDash([4, 4]);
-  for (const radius of PRIOR_RINGS_SD) {
-    const r = radius / perPixel;
-    pen.beginPath();
-    pen.arc(x, y, r, 0, 2 * Math.PI);
-    pen.stroke();
-    pen.fillText(`${radius}σ`, x + r * Math.SQRT1_2 + 3, y - r * Math.SQRT1_2 - 1);
+}
+
+/** Draw the rings of a standard normal prior about a place, with their radii, in contrast to points and page. */
+export function drawRings(pen, [x, y], perPixel) {
+  const text = { font: FONT, textAlign: "left", textBaseline: "bottom", fillStyle: cssColor("ink") };
+  for (const [width, color, dash] of [
+    [3, "paper", []],
+    [1.2, "ink", [5, 4]],
+  ]) {
+    Object.assign(pen, {
+      lineWidth: width,
+      strokeStyle: cssColor(color),
+      globalAlpha: color === "ink" ? 1 : 0.6,
+      ...text,
+    });
+    pen.setLineDash(dash);
+    for (const radius of PRIOR_RINGS_SD) {
+      const r = radius / perPixel;
+      const at = [x + r * Math.SQRT1_2 + 3, y - r * Math.SQRT1_2 - 1];
+      pen.beginPath();
+      pen.arc(x, y, r, 0, 2 * Math.PI);
+      pen.stroke();
+      if (color === "paper") pen.strokeText(`${radius}σ`, ...at);
+      else pen.fillText(`${radius}σ`, ...at);
+    }
   }
   pen.setLineDash([]);
 }
