@@ -177,7 +177,20 @@ function drawFigure(figure) {
   const group = new ChartGroup();
   group.addAll(data.charts, figure);
   const room = figure.closest("#course")?.querySelector(".charts-room");
-  if (room) room.before(group.toolbar);
+  if (!room) return;
+  room.before(group.toolbar);
+  queryAll(".legend > span", figure).forEach((entry) => entry.replaceWith(createToggle(entry, group)));
+}
+
+/** A button in place of an entry of the legend, which hides its line and shows it again. */
+function createToggle(entry, group) {
+  const name = entry.textContent;
+  const toggle = () => {
+    group.toggle(name);
+    button.setAttribute("aria-pressed", String(!group.settings.hidden.includes(name)));
+  };
+  const button = h("button", { type: "button", "aria-pressed": "true", onclick: toggle }, [...entry.childNodes]);
+  return button;
 }
 
 /** Copy the command; on pages opened from disk some browsers refuse, and the line is selected, to be copied by hand. */

@@ -110,7 +110,8 @@ class TermChart {
   #legend = h("p.legend");
 
   constructor(name, chart, group, hasLegend) {
-    Object.assign(this, { group, title: TITLES[name] ?? spaced(name) });
+    this.group = group;
+    this.title = TITLES[name] ?? spaced(name);
     const unit = UNITS[name] ?? (name.startsWith("kl") ? UNIT : "");
     const about = EXPLAINED.includes(name) ? help(name) : null;
     const caption = h("figcaption", {}, h("b", {}, this.title), about, h("span.unit", {}, unit));
@@ -154,8 +155,7 @@ export class TermCharts {
   #grid = h("div.charts");
 
   /**
-   * @param {object} [options] with those of `ChartGroup`
-   * @param {boolean} [options.hasLegend] whether each chart has a legend
+   * @param {{hasLegend?: boolean} & Record<string, any>} [options] whether each chart has a legend, and those of `ChartGroup`
    */
   constructor({ hasLegend = true, onChange = () => {}, ...options } = {}) {
     this.hasLegend = hasLegend;

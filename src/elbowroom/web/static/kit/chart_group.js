@@ -25,13 +25,17 @@ export class ChartGroup {
   #isFaded = () => false;
 
   /**
-   * @param {object} [options]  with those of the charts, as `createChart` takes them
-   * @param {string[]} [options.axes]  horizontal axes to choose from, keys of the lines' `positions`
-   * @param {Partial<import("./chart_settings.js").ChartSettings>} [options.settings]  at first
-   * @param {(settings: import("./chart_settings.js").ChartSettings) => void} [options.onChange]
+   * @typedef {object} GroupOptions
+   * @property {string[]} [axes]  horizontal axes to choose from, keys of the lines' `positions`
+   * @property {Partial<import("./chart_settings.js").ChartSettings>} [settings]  at first
+   * @property {(settings: import("./chart_settings.js").ChartSettings) => void} [onChange]
+   *
+   * @param {GroupOptions & import("./charts.js").ChartOptions} [options]  with those of the charts
    */
   constructor({ axes = [], settings = {}, onChange = () => {}, ...chartOptions } = {}) {
-    Object.assign(this, { axes, onChange, chartOptions });
+    this.axes = axes;
+    this.onChange = onChange;
+    this.chartOptions = chartOptions;
     this.settings = { ...CHART_SETTINGS, axis: axes[0] ?? "", ...settings };
     this.controls = createControls(this);
     this.toolbar = h("div.chart-toolbar", { role: "group", "aria-label": "all charts" }, this.controls.elements);
@@ -95,7 +99,10 @@ class ChartMember {
 
   constructor(figure, chart, group, options) {
     const area = figure.querySelector(".area");
-    Object.assign(this, { figure, area, chart, group, isLines: !chart.labels });
+    this.figure = figure;
+    this.chart = chart;
+    this.group = group;
+    this.isLines = !chart.labels;
     const shared = {
       ...group.chartOptions,
       onZoom: (zoom) => group.set({ zoom }),

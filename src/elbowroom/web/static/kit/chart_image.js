@@ -21,7 +21,7 @@ function placeEntries(pen, lines, width) {
 /**
  * Draw a chart with its words on a canvas of its own, on the paper of the page.
  *
- * @param {object} plot  of uPlot
+ * @param {any} plot  of uPlot
  * @param {object[]} lines  those that the legend names
  * @param {string} title
  * @param {string} unit

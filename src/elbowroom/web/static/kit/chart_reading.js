@@ -18,8 +18,17 @@ export class ChartReading {
   #spots = [];
   #listeners = new AbortController();
 
+  /**
+   * @param {HTMLElement} area
+   * @param {any} plot  of uPlot
+   * @param {import("./charts.js").ChartData} chart
+   * @param {import("./charts.js").ChartOptions} options
+   */
   constructor(area, plot, chart, options) {
-    Object.assign(this, { area, plot, chart, options });
+    this.area = area;
+    this.plot = plot;
+    this.chart = chart;
+    this.options = options;
     this.rule = plot.over.appendChild(h("span.rule", { hidden: true }));
     this.box = plot.over.appendChild(h("div.reading", { hidden: true }));
     for (const name of ["pointermove", "pointerdown"])
@@ -36,6 +45,7 @@ export class ChartReading {
   /** Let two fingers and the keys +, − and 0 zoom the horizontal axis. */
   zoomWith(zoom) {
     const { plot } = this;
+    /** @returns {[number, number]} */
     const range = () => [plot.scales.x.min, plot.scales.x.max];
     this.#listen(this.area, "keydown", (event) => {
       const factor = { "+": 1 / KEY_ZOOM, "=": 1 / KEY_ZOOM, "-": KEY_ZOOM }[event.key];
@@ -188,7 +198,7 @@ export class ChartReading {
   }
 }
 
-/** The value at a fraction of a range. */
+/** The value at a fraction of a range. @param {[number, number]} range @param {number} fraction */
 const mix = ([low, high], fraction) => low + (high - low) * fraction;
 
 /**

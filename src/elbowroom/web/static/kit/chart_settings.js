@@ -38,7 +38,7 @@ export function smooth(values, weight) {
   });
 }
 
-/** The sign that all values of some lines have; 0 if there are two, or none. */
+/** The sign that all values of some lines have; 0 if there are two, or none. @returns {0|1|-1} */
 export function commonSign(lines) {
   const values = lines.flatMap((line) => line.y).filter(Number.isFinite);
   if (values.length && values.every((value) => value > 0)) return 1;
@@ -48,7 +48,8 @@ export function commonSign(lines) {
 /**
  * A chart as its settings show it.
  *
- * @param {object} chart  with lines that may have `positions`, their x by the name of the axis
+ * @returns {import("./charts.js").ChartData}
+ * @param {import("./charts.js").ChartData} chart
  * @param {ChartSettings} settings
  */
 export function applySettings(chart, { axis, smoothing, log, hidden }) {

@@ -2,7 +2,6 @@
 /* global uPlot */
 
 import { ChartReading } from "./chart_reading.js";
-import { queryAll } from "./elements.js";
 import { TIME_STEPS_S, formatNumber, formatTicks, formatTimeTicks, logTicks } from "./numbers.js";
 import { FONT, cssColor, onColorChange, resolveColor } from "./theme.js";
 
@@ -22,6 +21,9 @@ const WHOLE_STEPS = [1, 2, 5].flatMap((m) => Array.from({ length: 12 }, (_, k) =
  * @property {number} [width]
  * @property {number} [alpha]  opacity
  * @property {boolean} [markers]  whether each point is marked
+ * @property {Record<string, number[]>} [positions]  its x by the name of the axis, where there are several to choose from
+ * @property {string|number} [group]  what it has in common with lines of other charts, if not its name
+ * @property {(?number)[]} [smoothed]  moving averages, which are read beside the values
  * @property {boolean} [silent]  whether it is left out of what is read from the chart
  * @property {boolean} [bars]  whether its values are bars from zero
  * @property {(?number)[]} [sd]  standard deviations, which are read beside the values
@@ -65,7 +67,13 @@ class PlottedChart {
 
   /** @param {HTMLElement} area  what the chart fills @param {ChartData} chart @param {ChartOptions} options */
   constructor(area, chart, options) {
-    Object.assign(this, { area, chart, options, zoom: null });
+    this.area = area;
+    this.chart = chart;
+    this.options = options;
+    /** @type {?[number, number]} */
+    this.zoom = null;
+    this.plot = null;
+    this.reading = null;
     this.#draw();
     this.resizing = new ResizeObserver(() => this.#fit());
     this.resizing.observe(area);
@@ -95,7 +103,7 @@ class PlottedChart {
 
   /** Show other lines, or the same with other values: a curve that grows is not drawn from the start. */
   update(chart) {
-    const isSame = (chart.log ?? 0) === (this.chart.log ?? 0) && looksLike(chart.lines, this.chart.lines);
+    const isSame = looksLike(chart, this.chart);
     this.chart = chart;
     if (!isSame) return this.#draw();
     this.reading.chart = chart;
@@ -141,23 +149,23 @@ export function limitBars(figure, chart) {
   if (chart.labels) figure.style.maxWidth = `${Math.max(220, BAR_AXIS_PX + BAR_WIDTH_PX * chart.labels.length)}px`;
 }
 
-/** Draw the charts of a page in their places; `optionsOf` gives each figure's options. Return the charts. */
-export const drawCharts = (charts, optionsOf = () => ({}), root = document) =>
-  queryAll("[data-chart]", root).map((figure) => {
-    const chart = charts[Number(figure.dataset.chart)];
-    limitBars(figure, chart);
-    return createChart(figure.querySelector(".area"), chart, optionsOf(figure));
-  });
+/** Whether two charts differ in their values alone. */
+const looksLike = (chart, other) =>
+  chart.axis === other.axis &&
+  (chart.log ?? 0) === (other.log ?? 0) &&
+  chart.lines.length === other.lines.length &&
+  chart.lines.every((line, i) => isSameStyle(line, other.lines[i]));
 
-const looksLike = (lines, others) =>
-  lines.length === others.length &&
-  lines.every((line, i) => {
-    const other = others[i];
-    const isSame = line.name === other.name && line.color === other.color && line.alpha === other.alpha;
-    return isSame && line.x.length > 1 === other.x.length > 1;
-  });
+const isSameStyle = (line, other) =>
+  line.name === other.name &&
+  line.color === other.color &&
+  line.alpha === other.alpha &&
+  line.x.length > 1 === other.x.length > 1;
+
+/** @returns {any} */
 const joinLines = (lines) => (lines.length ? uPlot.join(lines.map(({ x, y }) => [x, y])) : [[]]);
 
+/** @returns {any} */
 function plotOptions(view) {
   const { chart, options } = view;
   const range = (u, low, high) => verticalRange(view, u, low, high);

@@ -131,9 +131,12 @@ export function formatDuration(seconds) {
 /** The name of a latent dimension, counted from one as in all figures: z₁, z₂, … */
 export const dimensionName = (index) => `z${String(index + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit])}`;
 
-/** The least and the greatest of some numbers. */
+/** The least and the greatest of some numbers. @param {number[]} values @returns {[number, number]} */
 export const extent = (values) =>
-  values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
+  values.reduce(
+    (/** @type {[number, number]} */ [low, high], v) => [Math.min(low, v), Math.max(high, v)],
+    [Infinity, -Infinity],
+  );
 
 /** The index of the entry of a rising list that is nearest to a value. */
 export function nearestIndex(sorted, value) {
