@@ -54,12 +54,20 @@ export function toast(text, { isError = false, action = null } = {}) {
   const line = h(isError ? "p.wrong" : "p", {}, capitalize(text));
   const remove = () => (line.contains(document.activeElement) ? setTimeout(remove, TOAST_MS) : line.remove());
   if (action) line.append(" ", createToastAction(line, action));
+  // What is outside an open dialog can be neither pressed nor read aloud.
+  toasts.hidePopover();
+  moveToasts(toasts, document.querySelector("dialog[open]") ?? document.body);
   toasts.append(line);
   while (toasts.children.length > MAX_TOASTS) toasts.firstChild.remove();
   // What is shown last lies on top.
-  toasts.hidePopover();
-  toasts.showPopover();
+  if (!toasts.matches(":popover-open")) toasts.showPopover();
   setTimeout(remove, isError || action ? LONG_TOAST_MS : TOAST_MS);
+}
+
+/** Move the messages; a popover that is moved is hidden. */
+function moveToasts(toasts, place) {
+  if (toasts.parentNode !== place) place.append(toasts);
+  if (toasts.children.length) toasts.showPopover();
 }
 
 function createToastAction(line, [label, act]) {
@@ -74,7 +82,8 @@ function createToastAction(line, [label, act]) {
 export async function withErrors(work) {
   try {
     return await work();
-  } catch (error) {
+  } catch (caught) {
+    const error = /** @type {Error} */ (caught);
     if (error.name !== "AbortError") toast(error.message, { isError: true });
     return undefined;
   }
@@ -86,6 +95,8 @@ export function openDialog(title, ...content) {
   const close = quietButton("✕", () => box.close(), { "aria-label": "close" });
   const box = h("dialog", { "aria-label": title }, h("header", {}, h("h2", {}, title), close), ...content);
   box.addEventListener("close", () => {
+    const toasts = document.getElementById("toasts");
+    if (box.contains(toasts)) moveToasts(toasts, document.body);
     box.remove();
     focusAgain(opener);
   });
@@ -204,7 +215,8 @@ export function sparkline(values, title, width = 132, height = 34) {
   return svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, role: "img" }, name, path, end);
 }
 
-function svg(tag, attributes = {}, ...children) {
+/** An SVG element. */
+export function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   element.append(...children);

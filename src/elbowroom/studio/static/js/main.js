@@ -1,6 +1,7 @@
 // Router: the hash of the address decides the view. Every module in views/ registers the view that it is.
 
 import { h, setUpPage } from "/static/kit.js";
+import { ResponseError } from "./response_error.js";
 import { parseAddress, viewHash } from "./address.js";
 import { capitalize, copyText, setChildren } from "./dom.js";
 
@@ -37,6 +38,7 @@ const inOrder = (one, other) => (one.order ?? 50) - (other.order ?? 50);
 /** The tabs of the views that can show a run. */
 export function createViewTabs(run, current) {
   const shown = [...views.values()].filter((view) => view.tab && (view.suits?.(run) ?? true)).sort(inOrder);
+  /** @param {View} view */
   const tab = ({ name, tab }) =>
     h("a", { href: viewHash(name, run.run), "aria-current": name === current ? "page" : null }, tab);
   return h("nav.tabs", { "aria-label": "views of this run" }, shown.map(tab));
@@ -73,25 +75,30 @@ async function showView() {
     if (isCurrent()) destroyView = destroy ?? destroyView;
     else destroy?.();
   } catch (error) {
-    showError(container, error);
-    if (isCurrent()) isUnreached = !error.status;
+    showError(container, /** @type {Error} */ (error));
+    if (isCurrent()) isUnreached = !(error instanceof ResponseError);
   }
   if (isCurrent()) arrive(thisNavigation > 1);
 }
 
-/** Put the scroll position back, say what is shown, and move the focus to its heading unless it is in use already. */
+/**
+ * Put the scroll position back, say what is shown, and move the focus to its heading unless it is in use already.
+ *
+ * @param {boolean} isMoved whether another view was shown before
+ */
 function arrive(isMoved) {
   scrollTo(0, history.state?.scroll ?? 0);
   if (!isMoved) return;
   announcer.textContent = document.title.split(" · ").slice(0, -1).join(", ");
   const heading = page.querySelector("h1");
-  if (!heading || ![page, document.body].includes(document.activeElement)) return;
+  if (!heading || (document.activeElement !== page && document.activeElement !== document.body)) return;
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });
 }
 
+/** @param {HTMLElement} container @param {Error} error */
 function showError(container, error) {
-  const heading = error.status === 404 ? "Not found" : "This cannot be shown";
+  const heading = error instanceof ResponseError && error.status === 404 ? "Not found" : "This cannot be shown";
   setTitle(heading);
   setChildren(
     container,

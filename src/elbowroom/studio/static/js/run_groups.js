@@ -14,7 +14,11 @@ const compareNames = (a, b) => a.name.localeCompare(b.name, "en", { numeric: tru
 const startTime = (run) => Date.parse(run.started || 0) || 0;
 const elboOf = (run) => run.best?.elbo ?? -Infinity;
 
-/** The orders of the list: their words, and how two runs compare. */
+/**
+ * The orders of the list: their words, and how two runs compare.
+ *
+ * @type {Record<string, [string, (a: any, b: any) => number]>}
+ */
 export const SORT_ORDERS = {
   newest: ["newest first", (a, b) => startTime(b) - startTime(a)],
   best: ["best ELBO first", (a, b) => (elboOf(a) === elboOf(b) ? 0 : elboOf(b) - elboOf(a))],
@@ -22,7 +26,11 @@ export const SORT_ORDERS = {
   longest: ["longest training first", (a, b) => (b.seconds ?? 0) - (a.seconds ?? 0)],
 };
 
-/** What the list may be grouped by: words, and the title of a run's group. */
+/**
+ * What the list may be grouped by: words, and the title of a run's group.
+ *
+ * @type {Record<string, [string, (run: any) => string]>}
+ */
 export const GROUPINGS = {
   data: ["data and likelihood", describeProtocol],
   recipe: ["recipe", (run) => run.recipe ?? "custom models"],
@@ -45,8 +53,8 @@ export function describeProtocol(run) {
  * ordered within a group of the same data and likelihood only: across such groups they measure nothing.
  *
  * @param {any[]} runs
- * @param {keyof typeof SORT_ORDERS} order
- * @param {keyof typeof GROUPINGS} grouping
+ * @param {string} order a key of SORT_ORDERS
+ * @param {string} grouping a key of GROUPINGS
  * @returns {RunGroup[]}
  */
 export function groupRuns(runs, order, grouping) {

@@ -50,7 +50,12 @@ export function progressBar(run) {
   return [h("span.bar", label, filled), h("span", {}, `${words}, ${formatDuration(run.seconds_left)} left`)];
 }
 
-/** Dialog to rename, annotate or delete a run. */
+/**
+ * Dialog to rename, annotate or delete a run.
+ *
+ * @param {any} run its summary
+ * @param {(id: string) => void} [onRemove]
+ */
 export function openRunDialog(run, onRemove = () => {}) {
   const name = h("input", { value: run.name, maxLength: MAX_NAME_LENGTH, required: true });
   const placeholder = "What was tried, and the result";

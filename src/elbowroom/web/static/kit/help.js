@@ -69,6 +69,13 @@ const GLOSSARY = {
       "much of it the latent carries.",
     ...ALEMI,
   ],
+  codebook: [
+    "Codebook",
+    "The learned vectors that a quantized latent chooses from: at each position the entry nearest to what the encoder " +
+      "says.",
+    "van den Oord et al. 2017",
+    "https://arxiv.org/abs/1711.00937",
+  ],
   perplexity: [
     "Perplexity",
     "How many codebook entries are in use: e to the entropy of their frequencies, at most the size of the codebook.",
@@ -149,7 +156,7 @@ export function help(name) {
   if (!(name in GLOSSARY)) throw new Error(`no explanation of '${name}': add it to the glossary in help.js`);
   const [term, sentence, source, href] = GLOSSARY[name];
   const link = h("a", { href, target: "_blank", rel: "noopener noreferrer" }, source);
-  const box = h("span.help-box", { popover: "auto" }, h("b", {}, term), " ", sentence, " ", link);
+  const box = h("span.help-box", { popover: "auto" }, h("strong", {}, term), " ", sentence, " ", link);
   const button = h("button.help", { type: "button", "aria-label": `What is ${term}?` }, "?");
   button.popoverTargetElement = box;
   const hide = () => box.hidePopover();
