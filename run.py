@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import venv
@@ -26,11 +27,15 @@ def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):
         return complain(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: run it with a newer one")
     task = arguments[0] if arguments else ""
-    if task not in ("demo", "test", "install"):
-        return complain("give a task: demo (train and show a VAE), test (all checks), install (the environment alone)")
+    tasks = {"demo": demo, "test": test, "javascript": javascript, "install": lambda _: 0}
+    if task not in tasks:
+        return complain(
+            "give a task: demo (train and show a VAE), test (all checks), "
+            "javascript (the checks of scripts that need packages of npm), install (the environment alone)"
+        )
     if not installed():
         return complain("the environment could not be made: see the lines above; delete .venv and try again")
-    return {"demo": demo, "test": test, "install": lambda _: 0}[task](arguments[1:])
+    return tasks[task](arguments[1:])
 
 
 def installed() -> bool:
@@ -83,13 +88,33 @@ def test(arguments: list[str]) -> int:
     checks = [
         [str(bin / "ruff"), "check", "."],
         [str(bin / "ruff"), "format", "--check", "."],
-        [str(PYTHON), "-m", "mypy"],
         [str(bin / "lint-imports"), "--no-cache"],
-        # Files of tests side by side, one process a core; each with one thread, or they would wait for one another.
-        [str(PYTHON), "-m", "pytest", "-n", "auto", "--dist", "loadfile", *arguments],
     ]
-    alone = os.environ | {"OMP_NUM_THREADS": "1"}
-    return next((code for check in checks if (code := subprocess.run(check, cwd=ROOT, env=alone).returncode)), 0)
+    if code := next((code for check in checks if (code := subprocess.run(check, cwd=ROOT).returncode)), 0):
+        return code
+    # The types beside the tests, some of which wait for a browser or a server more than they compute.
+    types = subprocess.Popen(
+        [str(PYTHON), "-m", "mypy"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    # Files of tests side by side, one process a core, in their order: those of a package share what it prepares. Each
+    # with one thread, or they would wait for one another; hundreds of processes read the bytecode that one has written.
+    split = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    tests = subprocess.run([str(PYTHON), "-m", "pytest", *split, *arguments], cwd=ROOT, env=environment).returncode
+    print(types.communicate()[0], end="")
+    return tests or types.returncode
+
+
+def javascript(_: list[str]) -> int:
+    """The format and the types of the pages' scripts, by packages of the npm registry, and their tests."""
+    if not (npm := shutil.which("npm")):
+        return complain("npm is not here: install Node.js, https://nodejs.org")
+    checks = [
+        [npm, "ci", "--no-audit", "--no-fund", "--silent"],
+        [str(PYTHON), "-m", "pytest", "tests/javascript"],
+    ]
+    return next((code for check in checks if (code := subprocess.run(check, cwd=ROOT).returncode)), 0)
 
 
 def elbowroom(command: list[str]) -> int:
