@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ MUTED_RGB = (120, 120, 120)
 GAP_PX = 3
 MARGIN_PX = 14
 TEXT_PX = 13
+#: The titles of the rows of a grid of reconstructions.
+RECONSTRUCTION_TITLES = ("data", "model")
 #: Small images are enlarged by a whole factor to about this size.
 MIN_IMAGE_PX = 56
 
@@ -43,7 +46,7 @@ def reconstruction_grid(x: Tensor, reconstructed: Tensor, caption: str = "", col
     rows: list[Tensor] = []
     for i in range(0, len(x), columns):
         rows += [x[i : i + columns], reconstructed[i : i + columns]]
-    titles = ["data", "model"] * (len(rows) // 2)
+    titles = RECONSTRUCTION_TITLES * (len(rows) // 2)
     return draw_grid(rows, titles, caption)
 
 
@@ -73,10 +76,8 @@ def draw_grid(
     font = ImageFont.load_default(TEXT_PX)
     height, width = rows[0].shape[-2:]
     widest = max((font.getlength(text) for row in labels or () for text in row), default=0)
-    # An image is about as wide as its label, so that the grid is not mostly empty.
-    zoom = max(1, round(MIN_IMAGE_PX / max(height, width)), round(widest / width))
-    left = MARGIN_PX + (max(int(font.getlength(title)) for title in titles) + 8 if any(titles) else 0)
-    step_x, step_y = width * zoom + GAP_PX, height * zoom + GAP_PX
+    layout = GridLayout.of(height, width, titles, widest)
+    left, step_x, step_y = layout.left, layout.width + GAP_PX, layout.height + GAP_PX
     if labels is not None:
         step_x = max(step_x, int(widest) + 8)
         step_y += TEXT_PX + 6
@@ -89,15 +90,68 @@ def draw_grid(
     canvas = ImageDraw.Draw(grid)
     for r, (row, title) in enumerate(zip(rows, titles, strict=True)):
         top = MARGIN_PX + r * step_y
-        canvas.text((left - 8, top + height * zoom / 2), title, INK_RGB, font, anchor="rm")
+        canvas.text((left - 8, top + layout.height / 2), title, INK_RGB, font, anchor="rm")
         for c, image in enumerate(row):
-            x = left + c * step_x + (step_x - GAP_PX - width * zoom) // 2
-            enlarged = to_pil_image(image).resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
-            grid.paste(enlarged, (x, top))
+            x = left + c * step_x + (step_x - GAP_PX - layout.width) // 2
+            grid.paste(to_pil_image(image).resize((layout.width, layout.height), Image.Resampling.NEAREST), (x, top))
             if labels is not None:
-                canvas.text((x + width * zoom / 2, top + height * zoom + 3), labels[r][c], MUTED_RGB, font, anchor="mt")
+                canvas.text((x + layout.width / 2, top + layout.height + 3), labels[r][c], MUTED_RGB, font, anchor="mt")
     canvas.text((left, size[1] - MARGIN_PX), caption, MUTED_RGB, font, anchor="ls")
     return grid
+
+
+class GridLayout(NamedTuple):
+    """Where the images of a grid lie: the left edge of the first one, and the size that they are drawn in."""
+
+    left: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, height: int, width: int, titles: Sequence[str], widest_label: float = 0) -> GridLayout:
+        """Return the layout for images of this size beside these titles."""
+        # An image is about as wide as its label, so that the grid is not mostly empty.
+        zoom = max(1, round(MIN_IMAGE_PX / max(height, width)), round(widest_label / width))
+        font = ImageFont.load_default(TEXT_PX)
+        text_width = max((int(font.getlength(title)) for title in titles), default=0)
+        return cls(MARGIN_PX + (text_width + 8 if text_width else 0), width * zoom, height * zoom)
+
+
+def cut_images(grid: Image.Image, height: int, width: int, titles: Sequence[str] = ()) -> Image.Image | None:
+    """Cut the images out of a grid without labels: no titles, no caption, transparent between the images.
+
+    Args:
+        grid: as :func:`draw_grid` drew it.
+        height: of an image.
+        width: of an image.
+        titles: those beside its rows.
+
+    Returns:
+        the images; None where they do not lie as they would in such a grid.
+
+    >>> import torch
+    >>> grid = sample_grid(torch.rand(9, 1, 28, 28), "noise")
+    >>> cut_images(grid, 28, 28).size == (3 * 56 + 2 * GAP_PX, 3 * 56 + 2 * GAP_PX)
+    True
+    """
+    layout = GridLayout.of(height, width, titles)
+    step_x, step_y = layout.width + GAP_PX, layout.height + GAP_PX
+    rows, rest = divmod(grid.height - 2 * MARGIN_PX - TEXT_PX - 6, step_y)
+    columns = (grid.width - MARGIN_PX - layout.left + GAP_PX) // step_x
+    pixels = np.asarray(grid.convert("RGB"))
+    area = pixels[MARGIN_PX : MARGIN_PX + rows * step_y - GAP_PX, layout.left : layout.left + columns * step_x - GAP_PX]
+    is_image = np.ones(area.shape[:2], dtype=bool)
+    for gap in range(GAP_PX):
+        is_image[layout.height + gap :: step_y] = False
+        is_image[:, layout.width + gap :: step_x] = False
+    if rest or rows < 1 or columns < 1 or (area[~is_image] != PAPER_RGB).any():
+        return None
+    # A caption may be wider than the images.
+    drawn = np.flatnonzero((area != PAPER_RGB).any(axis=(0, 2)))
+    used = (-(-(int(drawn[-1]) + 1) // step_x) if len(drawn) else columns) * step_x - GAP_PX
+    cut = Image.fromarray(np.ascontiguousarray(area[:, :used]))
+    cut.putalpha(Image.fromarray(np.where(is_image[:, :used], 255, 0).astype(np.uint8)))
+    return cut
 
 
 def to_pil_image(x: Tensor) -> Image.Image:

@@ -55,6 +55,7 @@ def test_images_resets_and_deletions_are_sent(socket, run):
         "kind": "samples",
         "epoch": 2,
         "url": "/files?run=vae&path=images/samples-0002.png",
+        "grid": "/api/run/grid?run=vae&kind=samples&epoch=2",
     }
     run.rewind(10)
     assert receive(socket, "reset") == {"type": "reset", "run": "vae"}

@@ -27,6 +27,16 @@ def test_names_and_notes_are_saved_and_limited(client, folder):
     assert "at most 4,000" in client.post("/api/run/note", json={"run": "vae", "note": "x" * 5000}).json()["error"]
 
 
+def test_name_and_note_are_saved_together_or_not_at_all(client):
+    both = {"run": "vae", "name": "best", "note": "lower lr"}
+    assert client.post("/api/run/about", json=both).json()["note"] == "lower lr"
+    for wrong, field in (({"name": "x" * 81}, "name"), ({"note": "x" * 5000}, "note")):
+        answer = client.post("/api/run/about", json=both | {"name": "other", "note": "other"} | wrong)
+        assert (answer.status_code, answer.json()["field"]) == (400, field)
+    summary = runs_by_name(client)["vae"]
+    assert (summary["name"], summary["note"]) == ("best", "lower lr")
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"name": 3, "pid": "1", "began": 2}', b"\xff\xfe", b"[" * 90_000])
 def test_a_damaged_file_counts_as_empty(folder, text):
     (folder / "vae" / "studio.json").write_bytes(text)

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from elbowroom.studio.api.endpoint import websocket
 from elbowroom.studio.errors import LOG
 from elbowroom.studio.http.json import RequestFields, convert_fields, parse_json, to_json
-from elbowroom.studio.services.run_images import file_url, image_file
+from elbowroom.studio.services.run_images import file_url, grid_url, image_file
 from elbowroom.studio.services.run_index import RunIndex
 from elbowroom.studio.services.run_summary import RunUpdate
 
@@ -85,7 +85,8 @@ class PageSubscription:
                 messages.append({"type": "rows", "run": run, "rows": rows})
         for (run, kind), epoch in image_epochs.items():
             url = file_url(run, image_file(kind, epoch))
-            messages.append({"type": "picture", "run": run, "kind": kind, "epoch": epoch, "url": url})
+            urls = {"url": url, "grid": grid_url(run, kind, epoch)}
+            messages.append({"type": "picture", "run": run, "kind": kind, "epoch": epoch} | urls)
         return [to_json(message) for message in messages]
 
 

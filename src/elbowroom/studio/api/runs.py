@@ -7,20 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
+from PIL import Image
 from starlette.responses import Response
 
 from elbowroom.runs import metrics_log
 from elbowroom.studio.api.endpoint import ApiRequest, QueryFields, RunFields, endpoint
 from elbowroom.studio.errors import RequestError
+from elbowroom.studio.http import media
 from elbowroom.studio.http.json import RequestFields
-from elbowroom.studio.services import metrics_summary, run_images, trash
+from elbowroom.studio.services import configuration, metrics_summary, run_images, trash
 from elbowroom.studio.services.annotations import write_annotations
 from elbowroom.studio.services.run_images import subsample
 from elbowroom.studio.services.run_index import RunIndex
+from elbowroom.studio.services.run_summary import RunWatcher
 
 #: Length of a run's name.
 MAX_NAME_CHARS = 80
@@ -72,6 +75,10 @@ class RunDetails(msgspec.Struct):
     looks: Annotated[list[dict[str, Any]], Meta(description="snapshots of the latents during training")]
     images: Annotated[dict[str, list[dict[str, Any]]], Meta(description="URLs of its images, by kind")]
     report: Annotated[str | None, Meta(description="URL of its report")]
+    configuration: Annotated[
+        list[dict[str, Any]],
+        Meta(description="its settings for a reader: label, value, whether it is the default"),
+    ]
 
 
 @endpoint("/api/run", "GET")
@@ -88,6 +95,7 @@ def get_run(request: ApiRequest[RunQuery]) -> RunDetails:
         looks=subsample(snapshots, MAX_SNAPSHOTS),
         images=run_images.list_images(path, run),
         report=summary["report"],
+        configuration=configuration.list_settings(index.record(run) or {}),
     )
 
 
@@ -131,6 +139,26 @@ def get_file(request: ApiRequest[FileFields]) -> Response:
         return Response(file.read(), media_type=media_type, headers=headers)
 
 
+class GridFields(RunQuery):
+    """The fields of a request for images."""
+
+    kind: Literal["reconstructions", "samples"]
+    epoch: Annotated[int, Meta(ge=0)]
+
+
+@endpoint("/api/run/grid", "GET", example={"kind": "samples", "epoch": 1}, files=(media.PNG,))
+def get_grid(request: ApiRequest[GridFields]) -> Response:
+    """The images that training wrote after an epoch, without text and transparent between them."""
+    index, fields = request.studio.run_index, request.fields
+    record = index.record(fields.run) or {}
+    return _png(run_images.read_grid(index.run_path(fields.run), fields.kind, fields.epoch, record.get("shape")))
+
+
+def _png(image: Image.Image) -> Response:
+    # An epoch's images are written once; a training that begins anew in the directory may write others.
+    return Response(media.encode_png(image), media_type=media.PNG, headers={"Cache-Control": "max-age=60"})
+
+
 def _metrics_rows(path: Path) -> list[metrics_log.MetricsRow]:
     try:
         return metrics_log.read_rows(path / "metrics.jsonl")
@@ -168,12 +196,16 @@ class RenameFields(RunFields):
 @endpoint("/api/run/rename", "POST", example={"name": "the best"})
 def rename_run(request: ApiRequest[RenameFields]) -> dict[str, Any]:
     """Set the display name of a run; the answer is its summary."""
-    name = " ".join(request.fields.name.split())
+    return _annotate(request.studio.run_index, request.fields.run, name=_check_name(request.fields.name))
+
+
+def _check_name(name: str) -> str | None:
+    name = " ".join(name.split())
     if len(name) > MAX_NAME_CHARS:
-        raise RequestError(f"the name has {len(name)} characters: give at most {MAX_NAME_CHARS}")
+        raise RequestError(f"the name has {len(name)} characters: give at most {MAX_NAME_CHARS}", field="name")
     if not name.isprintable():
-        raise RequestError("the name has characters that cannot be printed: leave them out")
-    return _annotate(request.studio.run_index, request.fields.run, name=name or None)
+        raise RequestError("the name has characters that cannot be printed: leave them out", field="name")
+    return name or None
 
 
 class NoteFields(RunFields):
@@ -185,10 +217,27 @@ class NoteFields(RunFields):
 @endpoint("/api/run/note", "POST", example={"note": "lower lr"})
 def set_note(request: ApiRequest[NoteFields]) -> dict[str, Any]:
     """Set the note of a run; the answer is its summary."""
-    note = request.fields.note
+    return _annotate(request.studio.run_index, request.fields.run, note=_check_note(request.fields.note))
+
+
+def _check_note(note: str) -> str | None:
     if len(note) > MAX_NOTE_CHARS:
-        raise RequestError(f"the note has {len(note):,} characters: give at most {MAX_NOTE_CHARS:,}")
-    return _annotate(request.studio.run_index, request.fields.run, note=note.strip() or None)
+        raise RequestError(f"the note has {len(note):,} characters: give at most {MAX_NOTE_CHARS:,}", field="note")
+    return note.strip() or None
+
+
+class AboutFields(RenameFields, kw_only=True):
+    """The fields of a request to rename a run and to note something."""
+
+    note: Annotated[str, Meta(description=f"the note, at most {MAX_NOTE_CHARS} characters; an empty one removes it")]
+
+
+@endpoint("/api/run/about", "POST", example={"name": "the best", "note": "lower lr"})
+def describe_run(request: ApiRequest[AboutFields]) -> dict[str, Any]:
+    """Set display name and note of a run, both or neither; the answer is its summary."""
+    fields = request.fields
+    changes = {"name": _check_name(fields.name), "note": _check_note(fields.note)}
+    return _annotate(request.studio.run_index, fields.run, **changes)
 
 
 @endpoint("/api/run/delete", "POST")
@@ -215,3 +264,26 @@ def restore_run(request: ApiRequest[RestoreFields]) -> dict[str, str]:
     """Move a run out of the trash; the answer is the path of the ``run``."""
     with _write_errors():
         return {"run": trash.restore_item(request.studio.run_index, request.fields.item)}
+
+
+class ItemFields(RestoreFields, forbid_unknown_fields=False):
+    """The fields of a request for something about an item."""
+
+
+@endpoint("/api/trash/picture", "GET", files=(media.PNG,))
+def get_trash_picture(request: ApiRequest[ItemFields]) -> Response:
+    """The newest images of a run in the trash, without text."""
+    path = trash.item_path(request.studio.run_index, request.fields.item)
+    newest = run_images.newest_grid(path)
+    if newest is None:
+        raise RequestError("this run has no images", 404)
+    watcher = RunWatcher(path, path.name)
+    watcher.poll()
+    return _png(run_images.read_grid(path, *newest, (watcher.record or {}).get("shape")))
+
+
+@endpoint("/api/trash/delete", "POST", example={"item": "20261127-120000-000000-vae-digits-1"})
+def delete_for_good(request: ApiRequest[RestoreFields]) -> dict[str, int]:
+    """Delete a run in the trash for good; the answer is the ``bytes`` that it had."""
+    with _write_errors():
+        return {"bytes": trash.delete_item(request.studio.run_index, request.fields.item)}

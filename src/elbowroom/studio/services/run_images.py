@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from PIL import Image
+
+from elbowroom.plotting.image_grid import RECONSTRUCTION_TITLES, cut_images
 from elbowroom.runs.metrics_log import open_regular_file
+from elbowroom.studio.errors import RequestError
 
 #: The images that training writes after epochs.
 IMAGE_KINDS = ("reconstructions", "samples")
+#: The titles beside the rows of the file of a kind.
+GRID_TITLES: dict[str, tuple[str, ...]] = {"reconstructions": RECONSTRUCTION_TITLES, "samples": ()}
 #: Images of a kind that are listed.
 MAX_IMAGES = 1000
 
@@ -28,6 +35,40 @@ def image_file(kind: str, epoch: int) -> str:
 def file_url(run: str, name: str) -> str:
     """Return the URL of a file of a run."""
     return f"/files?run={quote(run, safe='/')}&path={quote(name, safe='/')}"
+
+
+def grid_url(run: str, kind: str, epoch: int) -> str:
+    """Return the URL of the images that training wrote after an epoch, without the text of the file."""
+    return f"/api/run/grid?run={quote(run, safe='/')}&kind={kind}&epoch={epoch}"
+
+
+def read_grid(path: Path, kind: str, epoch: int, shape: Sequence[int] | None) -> Image.Image:
+    """Return the images that training wrote after an epoch, transparent between them and without the file's text.
+
+    Args:
+        path: the run's directory.
+        kind: one of :data:`IMAGE_KINDS`.
+        epoch: the epoch.
+        shape: of an example; without it, or where the file was drawn otherwise, the image is that of the file.
+
+    Raises:
+        RequestError: there is no such image.
+    """
+    try:
+        with os.fdopen(open_regular_file(path / image_file(kind, epoch)), "rb") as file:
+            grid = Image.open(file)
+            grid.load()
+    except (OSError, ValueError):
+        raise RequestError(f"there are no {kind} after epoch {epoch}", 404) from None
+    if shape is None or len(shape) != 3:
+        return grid
+    return cut_images(grid, shape[1], shape[2], GRID_TITLES[kind]) or grid
+
+
+def newest_grid(path: Path) -> tuple[str, int] | None:
+    """Return kind and epoch of the newest images of a run, reconstructions before samples; None if there are none."""
+    newest = newest_epochs(path)
+    return next(((kind, newest[kind]) for kind in IMAGE_KINDS if kind in newest), None)
 
 
 def is_complete_png(path: Path) -> bool:
@@ -60,7 +101,8 @@ def list_images(path: Path, run: str) -> dict[str, list[dict[str, Any]]]:
     for name in names:
         kind, epoch = _parse_name(name)
         if kind in IMAGE_KINDS:
-            images[kind].append({"epoch": epoch, "url": file_url(run, f"images/{name}")})
+            urls = {"url": file_url(run, f"images/{name}"), "grid": grid_url(run, kind, epoch)}
+            images[kind].append({"epoch": epoch} | urls)
         elif Path(name).suffix in (".png", ".gif"):
             images["other"].append({"name": Path(name).stem, "url": file_url(run, f"images/{name}")})
     for kind in IMAGE_KINDS:

@@ -23,7 +23,7 @@ from elbowroom.studio.services import processes, run_images
 from elbowroom.studio.services.annotations import read_annotations
 from elbowroom.studio.services.metrics_summary import MAX_PARSED_BYTES, MetricsSummary
 from elbowroom.studio.services.run_actions import list_actions
-from elbowroom.studio.services.run_images import IMAGE_KINDS, file_url, image_file
+from elbowroom.studio.services.run_images import IMAGE_KINDS, file_url, grid_url, image_file
 from elbowroom.studio.services.run_log import last_error, read_tail
 
 #: Size of a ``recipe.json``; a longer one counts as damaged.
@@ -194,6 +194,7 @@ class RunWatcher:
                 "step": last_row.get("step", 0),
                 "seconds": max((row.get("seconds", 0.0) for row in rows), default=0.0),
                 "picture": self.image_url("reconstructions"),
+                "thumbnail": self._thumbnail(),
                 "findings": [{key: row.get(key) for key in ("title", "severity")} for row in self._metrics.findings],
                 "collapsed": self._is_collapsed(last_row),
                 "checks": _describe_checks(self._newest_event("checks", LoggedChecks)),
@@ -279,6 +280,10 @@ class RunWatcher:
         step_s: float = seconds / steps if steps > 0 and seconds > 0 else last["seconds"] / max(last["step"], 1)
         steps_left: int = total_steps - last["step"]
         return max(steps_left * step_s, 0.0)
+
+    def _thumbnail(self) -> str | None:
+        epoch = self._image_epochs.get("reconstructions")
+        return None if epoch is None else grid_url(self.run, "reconstructions", epoch)
 
     def image_url(self, kind: str) -> str | None:
         """Return the URL of the newest image of a kind, if there is one."""

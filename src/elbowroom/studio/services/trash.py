@@ -1,15 +1,19 @@
-"""The trash: deleted runs move to a hidden folder in the runs folder, and can be restored."""
+"""The trash: deleted runs move to a hidden folder in the runs folder, and can be restored or deleted for good."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services.annotations import read_annotations, write_annotations
+from elbowroom.studio.services.run_images import newest_grid
 from elbowroom.studio.services.run_index import RunIndex, is_safe_part
+from elbowroom.studio.services.run_summary import RunWatcher
 
 FOLDER_NAME = ".trash"
 
@@ -34,11 +38,48 @@ def move_to_trash(run_index: RunIndex, run: str) -> str:
 
 
 def list_items(run_index: RunIndex) -> list[dict[str, Any]]:
-    """List the runs in the trash, the newest first."""
+    """List the runs in the trash, the newest first, with what they were and their size on disk."""
     if not _trash_path(run_index).is_dir():
         return []
     paths = sorted((p for p in _trash_path(run_index).iterdir() if p.is_dir() and not p.is_symlink()), reverse=True)
-    return [{"item": p.name, "run": _original_run(p), "deleted": p.name[:15]} for p in paths]
+    return [_describe_item(path) for path in paths]
+
+
+def _describe_item(path: Path) -> dict[str, Any]:
+    original, annotated = _original_run(path), read_annotations(path)
+    watcher = RunWatcher(path, original)
+    watcher.poll()
+    kept = ("recipe", "data", "epoch", "best", "note")
+    return {key: watcher.summary.get(key) for key in kept} | {
+        "item": path.name,
+        "run": original,
+        "name": annotated.get("name") or original,
+        "deleted": path.name[:15],
+        "bytes": _folder_bytes(path),
+        "picture": newest_grid(path) is not None,
+    }
+
+
+def _folder_bytes(path: Path) -> int:
+    """Return the size of all files in a folder, without following links."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_size
+    return total
+
+
+def item_path(run_index: RunIndex, item: str) -> Path:
+    """Return the directory of a run in the trash.
+
+    Raises:
+        RequestError: it is not in the trash.
+    """
+    path = _trash_path(run_index) / item
+    if not is_safe_part(item) or "/" in item or not path.is_dir() or path.is_symlink():
+        raise RequestError(f"'{item[:80]}' is not in the trash: reload it", 404)
+    return path
 
 
 def restore_item(run_index: RunIndex, item: str) -> str:
@@ -47,15 +88,25 @@ def restore_item(run_index: RunIndex, item: str) -> str:
     Raises:
         RequestError: it is not in the trash.
     """
-    path = _trash_path(run_index) / item
-    if not is_safe_part(item) or "/" in item or not path.is_dir() or path.is_symlink():
-        raise RequestError(f"'{item[:80]}' is not in the trash: reload it", 404)
+    path = item_path(run_index, item)
     names = [_original_run(path), *(f"{_original_run(path)}-{n}" for n in range(2, 1000))]
     target = next(candidate for candidate in map(run_index.resolve_path, names) if not candidate.exists())
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(path, target)
     write_annotations(target, trashed=None)
     return target.relative_to(run_index.path).as_posix()
+
+
+def delete_item(run_index: RunIndex, item: str) -> int:
+    """Delete a run in the trash for good; returns the bytes that it had.
+
+    Raises:
+        RequestError: it is not in the trash.
+    """
+    path = item_path(run_index, item)
+    size = _folder_bytes(path)
+    shutil.rmtree(path)
+    return size
 
 
 def _trash_path(run_index: RunIndex) -> Path:
