@@ -15,9 +15,10 @@ const NUMBER_DIGITS = 5;
 /** Characters that an address may hold as they are. */
 const READABLE = /%(?:2C|3A|2F|40)/g;
 
+/** @type {(text: string) => string} */
 const encode = (text) => encodeURIComponent(text).replace(READABLE, decodeURIComponent);
 
-/** Decode a part of an address; what is not valid stays as it is. */
+/** Decode a part of an address; what is not valid stays as it is. @param {string} text */
 function decode(text) {
   try {
     return decodeURIComponent(text);
@@ -53,7 +54,7 @@ export function formatAddress({ name, ids = [], state = {} }) {
   return path + (query.length ? `?${query.join("&")}` : "");
 }
 
-/** A value as text: nothing for null, false and what is empty, an array with commas. */
+/** A value as text: nothing for null, false and what is empty, an array with commas. @type {(value: any) => string} */
 function formatValue(value) {
   if (value === null || value === undefined || value === false) return "";
   if (value === true) return "yes";
@@ -64,7 +65,7 @@ function formatValue(value) {
   return String(value);
 }
 
-/** The address of a view of these runs. */
+/** The address of a view of these runs. @type {(name: string, ...ids: string[]) => string} */
 export const viewHash = (name, ...ids) => formatAddress({ name, ids });
 
 // ---- The state of the view that is open
@@ -81,10 +82,10 @@ export function readState() {
   return parseAddress(location.hash).state;
 }
 
-/** A state that is a list of texts; empty if there is none. */
+/** A state that is a list of texts; empty if there is none. @param {string} key */
 export const readList = (key) => (readState()[key] ?? "").split(",").filter(Boolean).map(decode);
 
-/** A state that is a list of numbers; null if there is none, or if it has anything else. */
+/** A state that is a list of numbers; null if there is none, or if it has anything else. @param {string} key */
 export function readNumbers(key) {
   const numbers = readList(key).map(Number);
   return numbers.length && numbers.every(Number.isFinite) ? numbers : null;

@@ -1,24 +1,37 @@
 // Numbers as text, as elbowroom.formatting writes them in Python, and the ticks of axes.
 
+/** @typedef {number | null | undefined} MaybeNumber  what is missing is written as a dash */
+/** @typedef {{values: number[], step: ?number}} Ticks  rising; the step is null for a logarithmic axis */
+
 export const MISSING = "—";
+/** @type {(value: number, low: number, high: number) => number} */
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+/** @type {(power: number) => string} */
 const raise = (power) =>
   String(power)
     .replace("-", "⁻")
-    .replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+    .replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)]);
+/** @type {(text: string) => string} */
 const separateThousands = (text) =>
-  text.replace("-", "−").replace(/\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
+  text.replace("-", "−").replace(/\d+/, (/** @type {string} */ whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
 
-/** Format with a fixed number of decimals: 1,234.50. */
+/** @param {MaybeNumber} value @returns {value is number} */
+const isNumber = (value) => Number.isFinite(value);
+
+/** Format with a fixed number of decimals: 1,234.50. @param {MaybeNumber} value */
 export function formatFixed(value, places = 2) {
-  if (!Number.isFinite(value)) return MISSING;
+  if (!isNumber(value)) return MISSING;
   const text = value.toFixed(places);
   return separateThousands(/[1-9]/.test(text) ? text : text.replace("-", ""));
 }
 
-/** Format to significant digits, without zeros at the end; whole digits are never rounded away: 12,346, 5·10⁻⁵. */
+/**
+ * Format to significant digits, without zeros at the end; whole digits are never rounded away: 12,346, 5·10⁻⁵.
+ *
+ * @param {MaybeNumber} value
+ */
 export function formatNumber(value, digits = 4) {
-  if (!Number.isFinite(value)) return MISSING;
+  if (!isNumber(value)) return MISSING;
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e15)) {
     const [mantissa, power] = value.toExponential(digits - 1).split("e");
@@ -27,19 +40,30 @@ export function formatNumber(value, digits = 4) {
   return separateThousands(size >= 10 ** digits ? value.toFixed(0) : String(Number(value.toPrecision(digits))));
 }
 
-/** Format a measured value: two decimals; three significant digits below 0.1; none from 10,000 on. */
+/**
+ * Format a measured value: two decimals; three significant digits below 0.1; none from 10,000 on.
+ *
+ * @param {MaybeNumber} value
+ */
 export function formatMetric(value) {
-  if (!Number.isFinite(value)) return MISSING;
+  if (!isNumber(value)) return MISSING;
   const size = Math.abs(value);
   return size !== 0 && size < 0.1 ? formatNumber(value, 3) : formatFixed(value, size >= 10000 ? 0 : 2);
 }
 
-/** Round numbers within [low, high], about `count` of them, at a step of 1, 2, 2.5 or 5 times a power of ten. */
+/**
+ * Round numbers within [low, high], about `count` of them, at a step of 1, 2, 2.5 or 5 times a power of ten.
+ *
+ * @param {number} low
+ * @param {number} high
+ * @returns {{values: number[], step: number}}
+ */
 export function ticks(low, high, count = 5) {
   const rough = (high - low) / count;
   if (!(rough > 0)) return { values: [low], step: Math.abs(low) || 1 };
   const size = 10 ** Math.floor(Math.log10(rough));
-  const step = Number((size * [1, 2, 2.5, 5, 10].find((m) => size * m >= rough * 0.75)).toPrecision(3));
+  const multiple = [1, 2, 2.5, 5].find((m) => size * m >= rough * 0.75) ?? 10;
+  const step = Number((size * multiple).toPrecision(3));
   const values = [];
   for (let i = Math.ceil(low / step - 1e-9); i <= Math.floor(high / step + 1e-9); i++)
     values.push(Number((i * step).toPrecision(12)));
@@ -66,16 +90,17 @@ export function formatTicks(values, step) {
   return values.map((value) => (isScaled ? formatScaled(value, power, places) : formatFixed(value, places)));
 }
 
+/** @type {(values: number[], least: number, largest: number) => string[]} */
 const formatLogTicks = (values, least, largest) =>
   least >= SMALL_TICK && largest < LARGE_TICK
     ? values.map((value) => formatNumber(value))
     : values.map((value) => formatScaled(value, Number(value.toExponential(9).split("e")[1]), 0));
 
-/** Format a number as a multiple of a power of ten. */
+/** Format a number as a multiple of a power of ten. @type {(value: number, power: number, places: number) => string} */
 const formatScaled = (value, power, places) =>
   value === 0 ? "0" : `${formatFixed(value / 10 ** power, places)}·10${raise(power)}`;
 
-/** The power of ten of the last digit of a number: 1 of 50, −2 of 0.25. */
+/** The power of ten of the last digit of a number: 1 of 50, −2 of 0.25. @param {number} value */
 function lastDigitPower(value) {
   const [mantissa, power] = Number(value.toPrecision(6)).toExponential().split("e");
   return Number(power) - (mantissa.split(".")[1] ?? "").length;
@@ -84,6 +109,10 @@ function lastDigitPower(value) {
 /**
  * Round numbers for a logarithmic axis within [low, high], which have one sign: multiples of powers of ten, or evenly
  * spaced ones where there is less than one power between the ends.
+ *
+ * @param {number} low
+ * @param {number} high
+ * @returns {Ticks}
  */
 export function logTicks(low, high, count = 6) {
   if (high < 0) {
@@ -108,7 +137,12 @@ export const TIME_STEPS_S = [
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].map((hours) => hours * HOUR_S),
 ];
 
-/** Format ticks in seconds: in seconds, minutes or hours by their step. */
+/**
+ * Format ticks in seconds: in seconds, minutes or hours by their step.
+ *
+ * @param {number[]} values
+ * @param {number} step
+ */
 export function formatTimeTicks(values, step) {
   const [unit, seconds] = step >= HOUR_S ? ["h", HOUR_S] : step >= MINUTE_S ? ["min", MINUTE_S] : ["s", 1];
   return formatTicks(
@@ -117,19 +151,19 @@ export function formatTimeTicks(values, step) {
   ).map((text) => `${text} ${unit}`);
 }
 
-/** Format seconds: 4.2 s, 41 s, 3 min 05 s, 2 h 10 min. */
+/** Format seconds: 4.2 s, 41 s, 3 min 05 s, 2 h 10 min. @param {MaybeNumber} seconds */
 export function formatDuration(seconds) {
-  if (!Number.isFinite(seconds)) return MISSING;
+  if (!isNumber(seconds)) return MISSING;
   if (seconds < 9.95) return `${formatFixed(seconds, 1)} s`;
   const whole = Math.round(seconds);
-  const two = (number) => String(number).padStart(2, "0");
+  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
   if (whole < MINUTE_S) return `${whole} s`;
   if (whole < HOUR_S) return `${Math.floor(whole / MINUTE_S)} min ${two(whole % MINUTE_S)} s`;
   return `${Math.floor(whole / HOUR_S)} h ${two(Math.floor((whole % HOUR_S) / MINUTE_S))} min`;
 }
 
-/** The name of a latent dimension, counted from one as in all figures: z₁, z₂, … */
-export const dimensionName = (index) => `z${String(index + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit])}`;
+/** The name of a latent dimension, counted from one as in all figures: z₁, z₂, … @param {number} index */
+export const dimensionName = (index) => `z${String(index + 1).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)])}`;
 
 /** The least and the greatest of some numbers. @param {number[]} values @returns {[number, number]} */
 export const extent = (values) =>
@@ -138,7 +172,12 @@ export const extent = (values) =>
     [Infinity, -Infinity],
   );
 
-/** The index of the entry of a rising list that is nearest to a value. */
+/**
+ * The index of the entry of a rising list that is nearest to a value.
+ *
+ * @param {number[]} sorted
+ * @param {number} value
+ */
 export function nearestIndex(sorted, value) {
   let [low, high] = [0, sorted.length - 1];
   while (high - low > 1) {
