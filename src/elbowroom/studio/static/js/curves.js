@@ -1,6 +1,6 @@
 // Curves of the terms of the objective: their names, positions and charts.
 
-import { ChartGroup, formatMetric, h, help, legendKey, lineKey } from "/static/kit.js";
+import { ChartGroup, dimensionName, formatMetric, h, help, legendKey, lineKey } from "/static/kit.js";
 import { readList, readNumbers, readState, writeState } from "./address.js";
 import { setChildren, spaced } from "./dom.js";
 
@@ -9,6 +9,7 @@ const NON_TERMS = new Set(["step", "epoch", "seconds", "examples"]);
 const FIRST_TERMS = ["elbo", "loss", "reconstruction", "kl"];
 const LAST_TERM = "examples_per_second";
 const TITLES = { elbo: "ELBO", kl: "KL" };
+const LATENT_KL = /^kl_z(\d+)$/;
 const UNIT = "nats per example";
 const UNITS = { loss: UNIT, elbo: `${UNIT}, higher is better`, reconstruction: UNIT };
 /** Terms that the kit explains. */
@@ -104,6 +105,12 @@ export function writeChartSettings({ axis, smoothing, log, zoom, hidden }, { hid
 
 // ---- Charts
 
+/** The title of a chart: ELBO, KL of z₁, examples per second. */
+function termTitle(name) {
+  const latent = LATENT_KL.exec(name);
+  return latent ? `KL of ${dimensionName(Number(latent[1]) - 1)}` : (TITLES[name] ?? spaced(name));
+}
+
 /** A chart of one term; its legend has the last value of each line, and hides and shows it. */
 class TermChart {
   #area = h("div.area.plotted", { role: "group", "aria-roledescription": "chart", tabIndex: 0 });
@@ -111,7 +118,7 @@ class TermChart {
 
   constructor(name, chart, group, hasLegend) {
     this.group = group;
-    this.title = TITLES[name] ?? spaced(name);
+    this.title = termTitle(name);
     const unit = UNITS[name] ?? (name.startsWith("kl") ? UNIT : "");
     const about = EXPLAINED.includes(name) ? help(name) : null;
     const caption = h("figcaption", {}, h("b", {}, this.title), about, h("span.unit", {}, unit));

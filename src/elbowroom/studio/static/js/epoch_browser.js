@@ -84,14 +84,14 @@ export class EpochBrowser {
     this.#newest.hidden = !this.#isHeld;
     for (const [kind, frame] of Object.entries(this.#frames)) showImage(frame, kind, this.images[kind] ?? [], epoch);
     const snapshot = this.snapshots.length ? latestUntil(this.snapshots, epoch) : null;
-    // Records of version 0.1 have the name nats.
-    this.#showKl(snapshot?.kl ?? snapshot?.nats ?? []);
+    // `kl` is that of all latents in one list.
+    this.#showKl(snapshot?.nats ?? snapshot?.kl ?? []);
   }
 
   /** Show the KL of each dimension: numbers, or one list of them for each of several latents. */
   #showKl(latents) {
-    this.#bars.element.hidden = !latents.length;
-    if (latents.length) this.#bars.update(latents);
+    this.#bars.element.hidden = !latents.flat(Infinity).length;
+    if (!this.#bars.element.hidden) this.#bars.update(latents);
   }
 }
 

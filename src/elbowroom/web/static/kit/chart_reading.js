@@ -16,6 +16,8 @@ export class ChartReading {
   #index = null;
   #lineIndex = 0;
   #spots = [];
+  /** @type {?{readings: object[], x: number}} */
+  #shown = null;
   #listeners = new AbortController();
 
   /**
@@ -161,16 +163,25 @@ export class ChartReading {
   }
 
   #show(readings, x) {
-    const { plot, chart, options, rule, box } = this;
-    const left = plot.valToPos(x, "x");
+    const { chart, options, rule, box } = this;
+    this.#shown = { readings, x };
     rule.hidden = Boolean(options.nearest || chart.labels);
-    rule.style.left = `${left}px`;
-    this.#placeSpots(readings);
-    options.onRead?.(readings, x);
-    if (options.box === false) return;
     box.replaceChildren(...readingRows(chart, readings, x, options.nearest));
-    box.hidden = false;
-    placeBox(box, plot.over, left, options.nearest ? this.#spotTop(readings[0]) : null);
+    box.hidden = options.box === false;
+    this.place();
+    options.onRead?.(readings, x);
+  }
+
+  /** Place what is read where it stands on the axes now. */
+  place() {
+    if (!this.#shown) return;
+    const { readings, x } = this.#shown;
+    const left = this.plot.valToPos(x, "x");
+    const { min, max } = this.plot.scales.x;
+    if (x < min || x > max) return this.#hide();
+    this.rule.style.left = `${left}px`;
+    this.#placeSpots(readings);
+    placeBox(this.box, this.plot.over, left, this.options.nearest ? this.#spotTop(readings[0]) : null);
   }
 
   #placeSpots(readings) {
@@ -195,6 +206,7 @@ export class ChartReading {
     for (const element of [this.rule, this.box, ...this.#spots]) element.hidden = true;
     if (this.#index !== null) this.options.onRead?.(null, null);
     this.#index = null;
+    this.#shown = null;
   }
 }
 
@@ -261,7 +273,7 @@ function readingRows(chart, readings, x, isNearest) {
       const step = own === x || isNearest ? null : h("small", {}, `at ${format(own)}`);
       const mean = smoothed === null ? null : h("small", {}, `smoothed ${formatMetric(smoothed)}`);
       const name = h("span", {}, legendKey(line), line.name, step);
-      return h("div", {}, name, h("b", {}, mean, formatMetric(value) + spread));
+      return h("div", {}, name, h("span", {}, mean, h("b", {}, formatMetric(value) + spread)));
     });
   const heading = h(isNearest ? "div" : "b", {}, place);
   return isNearest ? [...rows, heading] : [heading, ...rows];

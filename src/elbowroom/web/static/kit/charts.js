@@ -179,7 +179,7 @@ function plotOptions(view) {
       drag: { x: Boolean(options.onZoom), y: false, setScale: false },
       bind: { dblclick: () => () => options.onZoom?.(null) },
     },
-    hooks: { setSelect: [(u) => zoomToSelection(u, options)] },
+    hooks: { setSelect: [(u) => zoomToSelection(u, options)], draw: [() => view.reading?.place()] },
     scales: {
       x: { time: false, range: (u) => view.zoom ?? horizontalRange(view.chart, u.data[0]) },
       y: { range, ...(chart.log ? logarithmicScale(chart.log) : {}) },
@@ -257,13 +257,14 @@ function horizontalAxis(chart) {
     ticks,
     border,
     incrs,
-    space: tickSpace,
+    space: tickSpace(chart.isTime),
     values: (_, splits, i, space, step) => format(splits, step),
   };
 }
 
 /** The least distance between ticks of a horizontal axis in pixels, so that their labels stand apart. */
-const tickSpace = (u, axis, low, high) => 18 + 6.5 * Math.max(...[low, high].map((end) => formatNumber(end, 3).length));
+const tickSpace = (isTime) => (u, axis, low, high) =>
+  (isTime ? 40 : 18) + 6.5 * Math.max(...[low, high].map((end) => formatNumber(end, 3).length));
 
 /** Every how many bars have room for a label. */
 const labelStep = (u, labels) =>
@@ -291,7 +292,8 @@ function logarithmicAxis() {
     return logTicks(min, max, Math.max(u.over.clientHeight / LOG_TICK_PX, 3));
   };
   const values = (u, splits) => formatTicks(splits, axisTicks(u).step);
-  return { ...verticalAxis(), splits: (u) => axisTicks(u).values, values };
+  // All of them have room, unlike the nine of each power of ten of which uPlot would leave some without a label.
+  return { ...verticalAxis(), splits: (u) => axisTicks(u).values, filter: (u, splits) => splits, values };
 }
 
 /** The width that the labels of a vertical axis take, in pixels. */
