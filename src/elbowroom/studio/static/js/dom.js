@@ -2,22 +2,14 @@
 
 import { h } from "/static/kit.js";
 
+export { formatDuration } from "/static/kit.js";
+
 const isChild = (child) => child !== null && child !== undefined && child !== false;
 
 /** Replace the children of an element; null children are left out. */
 export const setChildren = (element, ...children) => element.replaceChildren(...children.flat(3).filter(isChild));
 
 // ---- Words
-
-/** Format seconds: 41 s, 3 min 05 s, 2 h 10 min. */
-export function formatDuration(seconds) {
-  if (!Number.isFinite(seconds)) return "—";
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
-  return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
-}
 
 /** Format how long ago a time was. */
 export function formatAge(isoTime) {
@@ -47,7 +39,8 @@ const LONG_TOAST_MS = 9000;
  * stays longer, and as long as it has the focus.
  *
  * @param {string} text
- * @param {{isError?: boolean, action?: [string, () => any]}} [options] `action`: the label of a button, and what it does
+ * @param {{isError?: boolean, action?: [string, () => any]}} [options] `action`: the label of a button and what it
+ *   does
  */
 export function toast(text, { isError = false, action = null } = {}) {
   const toasts = document.getElementById("toasts");

@@ -39,7 +39,8 @@ export function describeSpark({ spark = [], best, epoch }) {
   const values = spark.filter(Number.isFinite);
   if (!values.length) return "";
   const split = best?.split === "train" ? "training" : "validation";
-  return `${split} loss, ${epoch} ${epoch === 1 ? "epoch" : "epochs"}, ${formatMetric(values[0])} → ${formatMetric(values.at(-1))}`;
+  const length = `${epoch} ${epoch === 1 ? "epoch" : "epochs"}`;
+  return `${split} loss, ${length}, ${formatMetric(values[0])} → ${formatMetric(values.at(-1))}`;
 }
 
 function createRunTitle(run, href) {

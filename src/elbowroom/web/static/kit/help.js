@@ -12,19 +12,20 @@ const WHITE = ["White 2016", "https://arxiv.org/abs/1609.04468"];
 const GLOSSARY = {
   elbo: [
     "ELBO",
-    "The evidence lower bound, log p(x|z) averaged over q(z|x) minus KL: at most log p(x), so higher is better, on the " +
-      "same data with the same likelihood only.",
+    "The evidence lower bound, log p(x|z) averaged over q(z|x) minus KL: at most log p(x), so higher is " +
+      "better, on the same data with the same likelihood only.",
     ...KINGMA,
   ],
   kl: [
     "KL",
-    "The Kullback–Leibler divergence from the prior to the posterior q(z|x): how much the latent says about an " +
-      "example. At zero a dimension says nothing.",
+    "The Kullback–Leibler divergence from the prior to the posterior q(z|x): how much the latent says about " +
+      "an example. At zero a dimension says nothing.",
     ...KINGMA,
   ],
   reconstruction: [
     "Reconstruction",
-    "log p(x|z), averaged over latents drawn from the posterior: how probable the decoder makes the example it came from.",
+    "log p(x|z), averaged over latents drawn from the posterior: how probable the decoder makes the example " +
+      "it came from.",
     ...KINGMA,
   ],
   nats: [
@@ -41,77 +42,78 @@ const GLOSSARY = {
   ],
   importance_bound: [
     "Importance-weighted bound",
-    "The log of the mean importance weight of k latents from the posterior: between the ELBO and log p(x), closer to " +
-      "log p(x) for larger k.",
+    "The log of the mean importance weight of k latents from the posterior: between the ELBO and log p(x), " +
+      "closer to log p(x) for larger k.",
     ...BURDA,
   ],
   active_units: [
     "Active units",
-    "Latent dimensions whose posterior mean varies over the data (variance above 0.01); with none the decoder ignores " +
-      "the latent: posterior collapse.",
+    "Latent dimensions whose posterior mean varies over the data (variance above 0.01); with none the decoder " +
+      "ignores the latent: posterior collapse.",
     ...BURDA,
   ],
   mutual_information: [
     "Mutual information",
-    "What the latent says about which example it came from: KL minus the divergence from the prior to the aggregate " +
-      "posterior.",
+    "What the latent says about which example it came from: KL minus the divergence from the prior to the " +
+      "aggregate posterior.",
     ...HOFFMAN,
   ],
   aggregate_posterior: [
     "Aggregate posterior",
-    "The mixture of the posteriors of all examples: where it differs from the prior, samples of the prior differ from the " +
-      "data.",
+    "The mixture of the posteriors of all examples: where it differs from the prior, samples of the prior " +
+      "differ from the data.",
     ...HOFFMAN,
   ],
   rate_distortion: [
     "Rate and distortion",
-    "Rate is KL, distortion is minus the reconstruction: models on one diagonal have the same ELBO, and differ in how " +
-      "much of it the latent carries.",
+    "Rate is KL, distortion is minus the reconstruction: models on one diagonal have the same ELBO, and " +
+      "differ in how much of it the latent carries.",
     ...ALEMI,
   ],
   codebook: [
     "Codebook",
-    "The learned vectors that a quantized latent chooses from: at each position the entry nearest to what the encoder " +
-      "says.",
+    "The learned vectors that a quantized latent chooses from: at each position the entry nearest to what the " +
+      "encoder says.",
     "van den Oord et al. 2017",
     "https://arxiv.org/abs/1711.00937",
   ],
   perplexity: [
     "Perplexity",
-    "How many codebook entries are in use: e to the entropy of their frequencies, at most the size of the codebook.",
+    "How many codebook entries are in use: e to the entropy of their frequencies, at most the size of the " +
+      "codebook.",
     "van den Oord et al. 2017",
     "https://arxiv.org/abs/1711.00937",
   ],
   fid: [
     "FID",
-    "The Fréchet distance between Gaussians fitted to features of samples and of data: lower is better, between the same " +
-      "features and numbers of images only.",
+    "The Fréchet distance between Gaussians fitted to features of samples and of data: lower is better, " +
+      "between the same features and numbers of images only.",
     "Heusel et al. 2017",
     "https://arxiv.org/abs/1706.08500",
   ],
   likelihood: [
     "Likelihood",
-    "The family of p(x|z): what the decoder's output is the parameter of, such as Bernoulli for black and white. Bounds of " +
-      "different families cannot be compared.",
+    "The family of p(x|z): what the decoder's output is the parameter of, such as Bernoulli for black and " +
+      "white. Bounds of different families cannot be compared.",
     ...KINGMA,
   ],
   temperature: [
     "Temperature",
-    "Latents of the prior are scaled about its mean by this factor: below 1 samples are more typical and less diverse, at " +
-      "1 they are the model's own.",
+    "Latents of the prior are scaled about its mean by this factor: below 1 samples are more typical and less " +
+      "diverse, at 1 they are the model's own.",
     "Kingma and Dhariwal 2018",
     "https://arxiv.org/abs/1807.03039",
   ],
   spherical: [
     "Spherical interpolation",
-    "The path between two latents turns around the origin rather than crossing it, where a normal prior in many " +
-      "dimensions has little mass.",
+    "The path between two latents turns around the origin rather than crossing it, where a normal prior in " +
+      "many dimensions has little mass.",
     ...WHITE,
   ],
   attribute_direction: [
     "Attribute direction",
-    "The mean latent of the examples with an attribute minus that of those without: attributes correlated in the data are " +
-      "mixed in it.",
+    "The mean latent of the examples with an attribute minus that of those without: attributes correlated in " +
+      "the data are mixed in it.",
     ...WHITE,
   ],
   traversal: [
@@ -134,8 +136,8 @@ const GLOSSARY = {
   ],
   smoothing: [
     "Smoothing",
-    "An exponential moving average over the points of a curve, without bias at its start; the measured values stay as a " +
-      "faint line.",
+    "An exponential moving average over the points of a curve, without bias at its start; the measured values " +
+      "stay as a faint line.",
     "Kingma and Ba 2015, section 3",
     "https://arxiv.org/abs/1412.6980",
   ],
