@@ -95,7 +95,16 @@ def test_upload_an_image_and_draw_a_digit(page, server, digits):
     page.errors[:] = [text for text in page.errors if "400" not in text]
 
 
+def copied(page, selector):
+    """What a button copies."""
+    page.evaluate("navigator.clipboard.writeText('')")
+    page.click(selector)
+    return wait_until(lambda: page.evaluate("navigator.clipboard.readText()"))
+
+
 def test_interpolation_samples_and_files(page, server):
+    """Files are of the formats of the buttons, and what is copied writes what is shown."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_explorer(page, server)
     box = page.locator(".plane").bounding_box()
     for name, at in (("A", 0.3), ("B", 0.7)):
@@ -108,11 +117,13 @@ def test_interpolation_samples_and_files(page, server):
         with page.expect_download() as waiting:
             page.click(f".take button:text-is('{kind}')")
         assert Path(waiting.value.path()).read_bytes().startswith(magic)
+    assert copied(page, ".take button:text-is('Copy as command')").endswith("--out interpolation.png")
     page.click("[role=tab]:has-text('Samples')")
     page.wait_for_selector(".grid-of-samples img")
     first = page.get_attribute(".grid-of-samples img", "src")
-    page.click("text=Again")
+    page.click("text=Draw again")
     wait_until(lambda: page.get_attribute(".grid-of-samples img", "src") != first)
-    page.click(".take button:text-is('Copy code')")
-    assert "elbowroom sample" in page.inner_text("dialog")
-    assert "import elbowroom" in page.inner_text("dialog")
+    command, program = (copied(page, f".take button:text-is('Copy as {kind}')") for kind in ("command", "Python"))
+    assert command.startswith("elbowroom sample ")
+    assert command.endswith("--out samples.png")
+    assert "import elbowroom" in program

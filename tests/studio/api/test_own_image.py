@@ -58,4 +58,4 @@ def test_noise_is_more_anomalous_than_digits(client):
     noise = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
     response = post(client, "own", run="vae", png=to_base64(encode_image(Image.fromarray(noise)))).json()
     assert response["score"]["percentile"] > 99
-    assert "higher than 100 % of 359 test examples" in response["score"]["about"]
+    assert "higher than all of 359 test examples" in response["score"]["about"]

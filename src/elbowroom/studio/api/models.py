@@ -20,6 +20,9 @@ from elbowroom.studio.api.inputs import Condition, ExampleFields, Examples, Form
 from elbowroom.studio.services.example_cells import ColumnInfo
 from elbowroom.studio.services.loaded_model import RNG_LOCK, ConditionSpec, ExampleKind, LoadedModel, WeightsInfo
 
+#: Pixels below this are dark, from 0 to 1; of images that can be drawn, more than this share of the pixels is.
+DARK_VALUE = 0.1
+MIN_DARK_SHARE = 0.4
 #: Draws from the prior for its statistics.
 NUM_PRIOR_DRAWS = 256
 
@@ -39,6 +42,7 @@ class ModelInfo(msgspec.Struct):
     latent_shape: Annotated[list[int], Meta(description="of z")]
     latent: Annotated[int, Meta(description="the number of dimensions of z")]
     picture: Annotated[bool, Meta(description="whether examples are images")]
+    drawable: Annotated[bool, Meta(description="whether one can be drawn: light strokes on a dark ground")]
     kind: Annotated[ExampleKind, Meta(description="how examples are shown: images, table (rows of cells) or curves")]
     columns: Annotated[list[ColumnInfo] | None, Meta(description="the columns of examples that are rows")]
     hierarchy: Annotated[list[LatentInfo], Meta(description="the latents, the lowest first; z is the last")]
@@ -85,6 +89,7 @@ def model_info(loaded: LoadedModel) -> ModelInfo:
         latent_shape=list(loaded.model.latent_shape),
         latent=math.prod(loaded.model.latent_shape),
         picture=loaded.has_images,
+        drawable=is_drawable(loaded),
         kind=loaded.example_kind,
         columns=loaded.columns.infos if loaded.example_kind == "table" else None,
         weights=loaded.weights,
@@ -116,6 +121,13 @@ def _latent_statistics(loaded: LoadedModel) -> dict[str, Any]:
         "centre": view.latents.mean(0).tolist(),
         "latents": f"{latents}; {view.latent_unit}; {unit}, over {view.describe_examples(len(view.latents))}",
     }
+
+
+def is_drawable(loaded: LoadedModel) -> bool:
+    """Whether examples are grey images of light strokes on a dark ground; True for any grey ones where data lacks."""
+    if not loaded.has_images or loaded.shape[0] != 1:
+        return False
+    return bool(loaded.missing_data_reason) or float((loaded.batch.x < DARK_VALUE).float().mean()) > MIN_DARK_SHARE
 
 
 def _describe_latents(loaded: LoadedModel) -> list[LatentInfo]:

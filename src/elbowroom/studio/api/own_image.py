@@ -77,9 +77,31 @@ def score_image(loaded: LoadedModel, x: Tensor, c: Tensor | None) -> dict[str, A
     if loaded.missing_data_reason:
         return {"elbo": elbo, "score": score, "neighbours": [], "why": loaded.missing_data_reason}
     split, reference = loaded.get_or_compute("reference scores", lambda: _reference_scores(loaded))
-    score["percentile"] = 100 * float((reference < value).double().mean())
-    score["about"] = f"{symbol}; higher than {score['percentile']:.0f} % of {len(reference)} {split} examples"
+    n_below = int((reference < value).sum())
+    score["percentile"] = 100 * n_below / len(reference)
+    score["about"] = f"{symbol}: {describe_rank(n_below, len(reference), split)}"
     return {"elbo": elbo, "score": score, "neighbours": _nearest_examples(loaded, x)}
+
+
+def describe_rank(n_below: int, n: int, split: str) -> str:
+    """Return where a value stands among those of n examples, of which some are below it.
+
+    >>> describe_rank(135, 500, "test"), describe_rank(500, 500, "test")
+    ('27th percentile of 500 test examples', 'higher than all of 500 test examples')
+    >>> describe_rank(499, 500, "test"), describe_rank(0, 500, "test")
+    ('higher than all but 1 of 500 test examples', 'lower than all of 500 test examples')
+    """
+    percentile = 100 * n_below / n
+    if 1 <= percentile <= 99:
+        return f"{_ordinal(round(percentile))} percentile of {n:,} {split} examples"
+    side, others = ("higher", n - n_below) if percentile > 50 else ("lower", n_below)
+    return f"{side} than all {f'but {others} ' if others else ''}of {n:,} {split} examples"
+
+
+def _ordinal(number: int) -> str:
+    """Return a whole number as 1st, 2nd, 3rd, 11th."""
+    suffix = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
 
 
 def _anomaly_scores(terms: tuple[Tensor, ...]) -> Tensor:

@@ -1,18 +1,18 @@
 // Requests to the server, and its WebSockets for live updates and decoding.
 
 import { showConnection } from "./main.js";
+import { ResponseError } from "./response_error.js";
 
 async function checkResponse(response) {
   if (response.ok) return response;
-  let message = `the server answered ${response.status}`;
+  /** @type {{error?: string, field?: string}} */
+  let answer = {};
   try {
-    message = (await response.json()).error ?? message;
+    answer = await response.json();
   } catch {
     /* the response has no message */
   }
-  const error = new Error(message);
-  error.status = response.status;
-  throw error;
+  throw new ResponseError(answer.error ?? `the server answered ${response.status}`, response.status, answer.field);
 }
 
 const fetchOrExplain = (address, options) =>
@@ -22,7 +22,17 @@ const fetchOrExplain = (address, options) =>
       : new Error("the server does not answer: is 'elbowroom studio' still running?");
   });
 
-/** GET JSON; an array in the query becomes a repeated parameter. */
+/** @typedef {import("../../api/answers.d.ts").Answers} Answers */
+
+/**
+ * GET JSON; an array in the query becomes a repeated parameter.
+ *
+ * @template {keyof Answers} P
+ * @param {P} path
+ * @param {Record<string, any>} [query]
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Answers[P]>}
+ */
 export async function getJson(path, query = {}, signal = undefined) {
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) for (const item of [value].flat()) parameters.append(key, item);
@@ -44,7 +54,15 @@ async function sendJson(path, body, signal) {
 export const exampleUrl = (run, split, index, size) =>
   `/api/examples?${new URLSearchParams({ run, split, index, size })}`;
 
-/** POST JSON, and return the JSON of the response. */
+/**
+ * POST JSON, and return the JSON of the response.
+ *
+ * @template {keyof Answers} P
+ * @param {P} path
+ * @param {Record<string, any>} body
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Answers[P]>}
+ */
 export const postJson = async (path, body, signal) => (await sendJson(path, body, signal)).json();
 
 /** POST JSON, and return the response as a blob. */
@@ -58,6 +76,7 @@ class LiveConnection {
   #watched = [];
   #socket = null;
   #retryMs = 500;
+  /** @type {(value?: any) => void} */
   #resolveReady = () => {};
 
   /** Resolves once the socket is open, or after a second: requests after it miss no update. */
@@ -82,6 +101,7 @@ class LiveConnection {
     socket.onmessage = (event) => this.#emit(JSON.parse(event.data));
     socket.onclose = () => {
       showConnection(false);
+      this.#emit({ type: "lost" });
       setTimeout(() => this.#open(), this.#retryMs);
       this.#retryMs = Math.min(this.#retryMs * 2, 8000);
     };
@@ -140,7 +160,7 @@ export class DecodeSocket {
     if (typeof data === "string") {
       const said = JSON.parse(data);
       if (said.error) this.onError(said.error);
-      else this.onImage({ values: said.x, id: said.id });
+      else this.onImage(said);
     } else {
       const view = new DataView(data);
       const [channels, height, width] = [4, 6, 8].map((at) => view.getUint16(at, true));
@@ -149,9 +169,9 @@ export class DecodeSocket {
     this.#sendNext();
   }
 
-  /** Decode a latent, unless a newer one is requested before it is sent. */
-  request(z, c = null) {
-    this.#queued = { id: ++this.#lastId, z, c };
+  /** Decode a latent, {z, c, lower}, unless a newer one is requested before it is sent. */
+  request(latent) {
+    this.#queued = { id: ++this.#lastId, ...latent };
     this.#sendNext();
   }
 

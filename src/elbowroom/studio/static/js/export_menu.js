@@ -1,10 +1,10 @@
-// Export menu: save a result as a file, or copy the code that reproduces it.
+// Export menu: save a result as a file, or copy the code that makes the same file.
 
 import { h } from "/static/kit.js";
 import { postForBlob, postJson } from "./api.js";
-import { downloadBlob, openDialog, quietButton, toast, withErrors } from "./dom.js";
+import { copyText, downloadBlob, quietButton, withErrors } from "./dom.js";
 
-/** Buttons that save the response to a request in these formats, and one that shows its code. */
+/** Buttons that save the response to a request in these formats, and that copy its code, which writes a file as shown. */
 export function createExportMenu(path, name, formats, requestFields) {
   const save = async (format) =>
     downloadBlob(await postForBlob(path, { ...requestFields(), format }), `${name}.${format}`);
@@ -14,30 +14,27 @@ export function createExportMenu(path, name, formats, requestFields) {
     {},
     h("span", {}, "Save as"),
     formats.map(saveButton),
-    createCodeButton(name, requestFields),
+    createCopyButtons(
+      name,
+      requestFields,
+      formats.find((format) => format !== "gif"),
+    ),
   );
 }
 
-/** A button that shows the command line and the Python program that give the same result. */
-export const createCodeButton = (name, requestFields) =>
-  quietButton("Copy code", () => withErrors(() => showSnippets({ do: name, ...requestFields() })), {
-    title: "as a command line and as Python",
-  });
+/** Buttons that copy the Python program and the command line that give the same result, in the format shown. */
+export const createCopyButtons = (name, requestFields, format) => [
+  createCopyButton("Copy as Python", name, () => ({ ...requestFields(), format }), "python"),
+  createCopyButton("Copy as command", name, () => ({ ...requestFields(), format }), "command"),
+];
 
-async function showSnippets(requestFields) {
-  const { command, python } = await postJson("/api/code", requestFields);
-  const snippet = (title, text) => {
-    const copy = async () => {
-      await navigator.clipboard.writeText(text);
-      toast("Copied");
-    };
-    const lines = h(
-      "div.lines",
-      {},
-      h("pre", { tabIndex: 0 }, text),
-      quietButton("Copy", () => withErrors(copy)),
-    );
-    return [h("h3", {}, title), lines];
+const NO_COMMAND = "the command line cannot do this, or the command would be too long: copy it as Python";
+
+function createCopyButton(label, name, requestFields, kind) {
+  const copy = async () => {
+    const code = await postJson("/api/code", { do: name, ...requestFields() });
+    if (!code[kind]) throw new Error(NO_COMMAND);
+    await copyText(code[kind], `Copied: ${code[kind].trim().split("\n").at(-1).slice(0, 80)}`);
   };
-  openDialog("Code for the same result", command ? snippet("Command line", command) : null, snippet("Python", python));
+  return quietButton(label, () => withErrors(copy), { title: "what gives the same result" });
 }

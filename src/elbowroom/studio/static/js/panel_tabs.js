@@ -1,6 +1,7 @@
-// Tabs of the panels below the map: each panel is made when it is first opened.
+// Tabs of the panels below the map: each panel is made when it is first opened; the address says which is open.
 
 import { h } from "/static/kit.js";
+import { readState, writeState } from "./address.js";
 import { setChildren } from "./dom.js";
 
 /**
@@ -22,22 +23,31 @@ export function createPanelTabs(latent, panels) {
   function open(tab) {
     const panel = available[tabs.indexOf(tab)];
     if (!elements.has(panel)) elements.set(panel, panel.create(latent));
-    for (const one of tabs) one.setAttribute("aria-selected", String(one === tab));
+    for (const one of tabs) {
+      one.setAttribute("aria-selected", String(one === tab));
+      one.tabIndex = one === tab ? 0 : -1;
+    }
+    container.setAttribute("aria-labelledby", tab.id);
     setChildren(container, elements.get(panel));
     elements.get(panel).dispatchEvent(new Event("show"));
+  }
+  function choose(tab) {
+    open(tab);
+    writeState({ tab: tab === tabs[0] ? null : available[tabs.indexOf(tab)].name });
   }
   function openNeighbor(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;
     const tab = tabs.at((tabs.indexOf(document.activeElement) + step) % tabs.length);
     tab.focus();
-    open(tab);
+    choose(tab);
   }
   const attributes = { role: "tab", "aria-controls": "tool", "aria-selected": "false", type: "button" };
-  const tabs = available.map(({ label }) =>
-    h("button", { ...attributes, onclick: (event) => open(event.currentTarget) }, label),
+  const tabs = available.map(({ name, label }) =>
+    h("button", { ...attributes, id: `tab-${name}`, onclick: (event) => choose(event.currentTarget) }, label),
   );
-  const list = h("div.tabs.below", { role: "tablist", onkeydown: openNeighbor }, tabs);
-  if (tabs.length) open(tabs[0]);
-  return h("section.tools-of-run", { hidden: !tabs.length }, list, container);
+  const list = h("div.tabs.below", { role: "tablist", "aria-label": "tools", onkeydown: openNeighbor }, tabs);
+  const named = available.findIndex(({ name }) => name === readState().tab);
+  if (tabs.length) open(tabs[Math.max(named, 0)]);
+  return h("section.tools-of-run", { hidden: !tabs.length, "aria-label": "tools" }, list, container);
 }

@@ -1,6 +1,6 @@
 // Panel: add the direction of an attribute or a class to the current latent.
 
-import { formatFixed, formatNumber, h } from "/static/kit.js";
+import { formatFixed, formatNumber, h, help } from "/static/kit.js";
 import { getJson } from "../api.js";
 import { select, slider, spaced, withErrors } from "../dom.js";
 import { flattenLatent } from "../latent_state.js";
@@ -9,8 +9,8 @@ const CAVEAT = "Attributes that are correlated in the data are mixed in this dir
 
 export const attributePanel = {
   name: "attributes",
-  label: "Attributes",
-  isAvailable: (model) => (model.attributes?.length || model.labels?.length) && model.examples,
+  label: "Attribute directions",
+  isAvailable: (model) => (model.attributes?.length || model.labels?.length) && model.examples && !model.quantised,
   create: createAttributePanel,
 };
 
@@ -50,5 +50,11 @@ function createAttributePanel(latent) {
     ? "Add it to the current latent or subtract it: what of it is in the latent, besides the condition."
     : "Add it to the current latent or subtract it; the model was trained without it.";
   const scale = h("label.slider", {}, h("span", {}, "less"), amount, h("span", {}, "more"), output);
-  return h("div.attributes", {}, h("p.quiet", {}, hint), h("div.row", {}, choice, scale), about);
+  return h(
+    "div.attributes",
+    {},
+    h("p.quiet", {}, `${hint} `, help("attribute_direction")),
+    h("div.row", {}, choice, scale),
+    about,
+  );
 }

@@ -1,8 +1,9 @@
 // Panel: the path between two pinned latents, step by step and as a film.
 
-import { h } from "/static/kit.js";
+import { h, help } from "/static/kit.js";
 import { postJson } from "../api.js";
-import { button, debounce, imageButton, newestOnly, select, setChildren, slider, withErrors } from "../dom.js";
+import { button, debounce, newestOnly, select, setChildren, slider, withErrors } from "../dom.js";
+import { fileFormats, listExamples } from "../example_list.js";
 import { createExportMenu } from "../export_menu.js";
 import { flattenLatent } from "../latent_state.js";
 
@@ -15,7 +16,7 @@ const PERIOD_MS = 900;
 export const interpolationPanel = {
   name: "between",
   label: "Interpolation",
-  isAvailable: (model) => model.picture,
+  isAvailable: (model) => !model.quantised,
   create: (latent) => new InterpolationPanel(latent).element,
 };
 
@@ -50,14 +51,15 @@ class InterpolationPanel {
     this.load = newestOnly(() => postJson("/api/interpolate", { ...this.#requestFields(), format: "json" }));
     latent.subscribe(() => latent.pins !== this.#shownPins && this.#update());
     const hint = "Choose a point on the map, pin it as A, choose another, pin it as B.";
+    const formats = fileFormats(latent.model, true);
     this.element = h(
       "div.between",
       {},
       h("p.quiet", {}, hint),
-      h("div.row", {}, this.#ends, this.#path, this.#steps, this.#play),
+      h("div.row", {}, this.#ends, this.#path, help("spherical"), this.#steps, this.#play),
       this.#slider,
       this.#strip,
-      createExportMenu("/api/interpolate", "interpolate", ["gif", "png", "npz"], () => this.#requestFields()),
+      createExportMenu("/api/interpolate", "interpolate", formats, () => this.#requestFields()),
     );
     this.#update();
   }
@@ -92,11 +94,15 @@ class InterpolationPanel {
     if (response) this.#showPath(response);
   }, 60);
 
-  #showPath({ z, pngs }) {
-    this.#latents = z.map(flattenLatent);
+  #showPath(answer) {
+    this.#latents = answer.z.map(flattenLatent);
     this.#play.disabled = false;
-    const cell = (png, i) => imageButton(`step ${i + 1}`, png, () => this.#moveTo(i / (pngs.length - 1)));
-    setChildren(this.#strip, pngs.map(cell));
+    const last = this.#latents.length - 1;
+    const name = (i) => `step ${i + 1}`;
+    setChildren(
+      this.#strip,
+      listExamples(this.latent.model, answer, name, (i) => this.#moveTo(i / last)),
+    );
   }
 
   #moveTo(t) {

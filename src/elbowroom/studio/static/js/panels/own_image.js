@@ -1,23 +1,22 @@
 // Panel: encode an image of one's own, reconstruct and score it, and find the nearest training examples.
 
-import { formatMetric, h } from "/static/kit.js";
+import { formatMetric, h, help } from "/static/kit.js";
 import { postJson } from "../api.js";
-import { imageFigure, newestOnly, quietButton, setChildren, toast, withErrors } from "../dom.js";
+import { imageFigure, newestOnly, setChildren, toast, withErrors } from "../dom.js";
 import { createDrawPad } from "../draw_pad.js";
+import { flattenLatent } from "../latent_state.js";
 
 /** Size of a file that the server takes, in MB. */
 const MAX_FILE_MB = 6;
 /** Percentiles of the held-out scores from which an image is called anomalous. */
 const ANOMALOUS = 95;
 const VERY_ANOMALOUS = 99;
-const HINT =
-  "Draw something, or drop an image: it is encoded, reconstructed, scored, " +
-  "and compared with the nearest training examples";
+const HINT = "it is encoded, reconstructed, scored, and compared with the nearest training examples";
 const IMAGE_TYPES = "image/png,image/jpeg,image/webp";
 
 export const ownImagePanel = {
   name: "own",
-  label: "Your own image",
+  label: "Encode your own image",
   isAvailable: (model) => model.picture,
   create: (latent) => new OwnImagePanel(latent).element,
 };
@@ -31,14 +30,15 @@ class OwnImagePanel {
     this.encode = newestOnly((fields) =>
       withErrors(() => postJson("/api/own", { ...latent.requestFields, ...fields })),
     );
-    const pad = createDrawPad((png) => this.#show({ png, drawn: true }));
-    const clear = () => {
-      pad.clear();
-      this.#reset();
-    };
-    const drawing = h("div.sheet-to-draw", {}, pad.canvas, quietButton("Clear", clear));
+    // Faces and colors cannot be drawn with a pen of light.
+    this.pad = latent.model.drawable
+      ? createDrawPad(
+          (png) => this.#show({ png, drawn: true }),
+          () => this.#reset(),
+        )
+      : null;
     const drop = createDropArea((file) => this.#readFile(file));
-    this.element = h("div.own", {}, h("div.give", {}, drawing, drop), this.#result);
+    this.element = h("div.own", {}, h("div.give", {}, this.pad?.element, drop), this.#result);
     latent.subscribeCondition(() => this.#lastImage && this.#show({ ...this.#lastImage }));
     this.#reset();
   }
@@ -47,7 +47,8 @@ class OwnImagePanel {
     this.#lastImage = null;
     const condition = this.latent.model.conditional ? "; the condition is the one chosen above" : "";
     this.#result.classList.remove("waits");
-    setChildren(this.#result, h("p.quiet", {}, `${HINT}${condition}.`));
+    const action = this.pad ? "Draw something, or drop an image" : "Drop an image";
+    setChildren(this.#result, h("p.quiet", {}, `${action}: ${HINT}${condition}.`));
   }
 
   async #show(image) {
@@ -58,14 +59,18 @@ class OwnImagePanel {
     if (this.#lastImage !== image) return;
     if (!response) return this.#reset();
     this.#result.classList.remove("waits");
-    this.latent.set(response.z);
+    this.latent.set(flattenLatent(response.z));
     setChildren(this.#result, createComparison(response), createScores(response), createNeighbors(response));
   }
 
   #readFile(file) {
     const size = file.size / 1e6;
     if (size > MAX_FILE_MB)
-      return toast(`${file.name} has ${formatMetric(size)} MB: give an image of at most ${MAX_FILE_MB} MB`, { isError: true });
+      return toast(`${file.name} has ${formatMetric(size)} MB: give an image of at most ${MAX_FILE_MB} MB`, {
+        isError: true,
+      });
+    this.pad?.clear();
+    this.#reset();
     const reader = new FileReader();
     reader.onload = () => this.#show({ png: reader.result, drawn: false });
     reader.readAsDataURL(file);
@@ -110,7 +115,7 @@ function createScores({ elbo, score }) {
     h("div", {}, h("dt", {}, name), h("dd", {}, formatMetric(value)), h("dd.about", {}, unit));
   const other =
     score && score.name !== "elbo" ? row(score.name.replaceAll("_", " "), score.value, score.unit ?? "nats") : null;
-  const scores = h("dl.scores", {}, row("ELBO", elbo, "nats"), other);
+  const scores = h("dl.scores", {}, elbo === null ? null : row("ELBO", elbo, "nats", "elbo"), other);
   return [scores, score && score.percentile !== null ? createScoreMeter(score) : null];
 }
 
@@ -122,9 +127,8 @@ function createScoreMeter({ percentile, about }) {
   return h(
     "div.meter",
     {},
-    h("p", {}, `${words} among held-out examples.`),
+    h("p", {}, `${words} among held-out examples`, about ? ` (${about}).` : "."),
     h("div.gauge", { role: "meter", "aria-label": "anomaly percentile", ...label }, spot),
-    about ? h("p.fine", {}, about) : null,
   );
 }
 
