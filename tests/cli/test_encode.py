@@ -84,7 +84,7 @@ def test_from_one_image_file_to_another(run, tmp_path, capsys):
 
 def test_mistakes_are_one_line(run, error_line, tmp_path):
     assert "must end in .csv" in error_line("encode", run, "--out", tmp_path / "z.png")
-    assert "no 'dev' split" in error_line("encode", run, "--split", "dev", "--out", tmp_path / "z.csv")
+    assert "no split 'dev'" in error_line("encode", run, "--split", "dev", "--out", tmp_path / "z.csv")
     assert "unknown anomaly score 'elb'" in error_line("encode", run, "--score", "elb", "--out", tmp_path / "z.csv")
     path = tmp_path / "vq"
     assert main(["train", "vq_vae", "--data", "digits", *QUICK, "--out", str(path)]) == 0

@@ -138,7 +138,7 @@ def test_mistakes_in_ones_own_data(error_line, tmp_path):
 def test_mistakes_with_a_run(run, error_line, tmp_path):
     assert "already holds a run" in error_line("train", "vae", "--steps", "1", "--out", run)
     assert "is finished" in error_line("resume", run)
-    assert "has no 'tests' split" in error_line("evaluate", run, "--split", "tests")
+    assert "has no split 'tests' (did you mean 'test'?)" in error_line("evaluate", run, "--split", "tests")
     assert "samples" in error_line("evaluate", run, "--samples", "0")
     assert "has 3 numbers; this model's latents have 2" in error_line(
         "sample", run, "--z", "0,0; 1,2,3", "--out", "x.png"
@@ -152,7 +152,9 @@ def test_mistakes_with_a_run(run, error_line, tmp_path):
     assert "there is no folder" in error_line("sample", run, "--out", tmp_path / "no" / "x.png")
     assert "-n must be at least 1" in error_line("sample", run, "-n", "0", "--out", "x.png")
     assert "no such file or folder" in error_line("reconstruct", run, "--input", "gone.png", "--out", "x.png")
-    assert "has no 'tests' split" in error_line("reconstruct", run, "--split", "tests", "--out", "x.png")
+    assert "has no split 'tests' (did you mean 'test'?)" in error_line(
+        "reconstruct", run, "--split", "tests", "--out", "x.png"
+    )
     wide = tmp_path / "wide.png"
     Image.new("L", (9, 8)).save(wide)
     assert "--resize 8,8" in error_line("reconstruct", run, "--input", wide, "--out", "x.png")

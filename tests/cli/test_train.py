@@ -23,7 +23,7 @@ def test_train_leaves_a_run_directory(run):
     assert record["versions"]["torch"] == torch.__version__
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert {row["split"] for row in rows if "split" in row} == {"train", "validation", "test"}
-    assert {row["event"] for row in rows if "event" in row} == {"look", "end"}
+    assert {row["event"] for row in rows if "event" in row} == {"look", "checks", "end"}
     for row in (row for row in rows if "split" in row):
         assert {"step", "epoch", "split", "loss", "elbo", "reconstruction", "kl", "seconds"} <= set(row)
         assert row["loss"] == pytest.approx(row["reconstruction"] + row["kl"], abs=1e-3)

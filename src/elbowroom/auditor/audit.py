@@ -90,7 +90,7 @@ def _load_module(subject: Run | str | Path | nn.Module, model: nn.Module | None)
         call = recipe_call_of(subject)
         return subject, f"recipe {call.recipe}" if call else type(subject).__name__
     run = Run(subject)
-    return run.module(model), str(run.path)
+    return run.module(model), str(run)
 
 
 def _load_examples(subject: Any, module: nn.Module, data: Any) -> tuple[Tensor, Tensor | None]:

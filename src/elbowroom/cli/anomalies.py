@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run")
-@click.option(
-    "--data", "other", help="other data, to be told apart from the run's: a name, or a file or folder of your own"
+@options.shared(
+    "data", data={"help": "other data, to be told apart from the run's: a name, or a file or folder of your own"}
 )
-@click.option("--split", default="test", show_default=True, help="of the run's data, and of other data with a name")
+@options.shared(
+    "split", split={"default": "test", "show_default": True, "help": "of the run's data, and of other data with a name"}
+)
+@options.shared(
+    "label",
+    label={"help": "of a conditional model: the class or attributes of all of the other data, as cat or Male=1"},
+)
 @click.option(
     "--score",
     default="all",
@@ -27,23 +33,32 @@ if TYPE_CHECKING:
     help="elbo, reconstruction, importance_bound, typicality, likelihood_ratio, density_of_states; comma separated",
 )
 @click.option("--level", type=float, default=0.05, show_default=True, help="false-positive rate of the threshold")
-@click.option("--samples", type=int, default=20, show_default=True, help="posterior samples per example")
+@options.shared("samples")
 @click.option("--window", type=int, default=3, show_default=True, help="of the background; 1 takes pixels one by one")
-@click.option("--resize", type=options.HeightWidth(), help="height,width to which your own images are resized")
-@click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of noise, background and halves")
-@click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
+@options.shared("resize", "seed", "device", "batch_size")
 @click.option("--out", help="FILE.csv, .parquet or .npz: every example with its scores and p-values")
 @click.option("--heat-map", help="FILE.png: the most unusual examples, pixel by pixel")
-@click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+@options.shared("json")
 @options.weights_option
-def anomalies(run: Run, score: str, out: str | None, heat_map: str | None, as_json: bool, **settings: Any) -> None:
+def anomalies(
+    run: Run,
+    source: str | None,
+    label: str | None,
+    score: str,
+    out: str | None,
+    heat_map: str | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
     """Score how unusual examples are to a run, with a threshold of known false-positive rate."""
     table = None if out is None else options.output_path(out, output_files.COLUMN_KINDS)
     image = None if heat_map is None else options.output_path(heat_map, {".png": "a grid"}, "--heat-map")
+    from elbowroom.cli.examples import parse_one_condition
     from elbowroom.evaluation import anomalies
 
+    condition = None if label is None else parse_one_condition(run, run.model(), label)
     names = score if score == "all" else [name.strip() for name in score.split(",") if name.strip()]
-    result = anomalies(run, score=names, maps=10 if image else 0, **settings)
+    result = anomalies(run, source, score=names, maps=10 if image else 0, c=condition, **settings)
     if as_json:
         click.echo(result.json())
     else:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from elbowroom.cli import listing
+from elbowroom.cli import listing, options
+
+if TYPE_CHECKING:
+    from elbowroom.runs.run import Run
 
 
 @click.command()
 @click.argument("run")
+@options.shared("data", "resize", data={"help": "data to examine it with, as where its own is no longer where it was"})
 @click.option("--strict", is_flag=True, help="exit with 1 where a warning or a fault was found")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of words")
-def doctor(run: str, strict: bool, as_json: bool) -> None:
+@options.weights_option
+def doctor(run: Run, source: str | None, resize: Any, strict: bool, as_json: bool) -> None:
     """Diagnose a run: problems with their evidence, and what to do about each."""
+    from elbowroom.cli.examples import load_other
     from elbowroom.doctor import examine
 
-    findings = examine(run)
+    findings = examine(run, load_other(run, source, resize))
     if as_json:
         click.echo(findings.json())
     else:
@@ -30,12 +38,14 @@ def doctor(run: str, strict: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("run")
-@click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
-def audit(run: str, as_json: bool) -> None:
+@options.shared("data", "resize", "json")
+@options.weights_option
+def audit(run: Run, source: str | None, resize: Any, as_json: bool) -> None:
     """Test whether a run's reported likelihood can be a likelihood."""
     from elbowroom.auditor import audit
+    from elbowroom.cli.examples import load_other
 
-    result = audit(run)
+    result = audit(run, load_other(run, source, resize))
     if as_json:
         click.echo(result.json())
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import options, output_files
-from elbowroom.cli.reconstruct import read_examples
+from elbowroom.cli.examples import Examples, read_examples
 
 if TYPE_CHECKING:
     from elbowroom.data import Data, Split
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run")
-@click.option("--data", "source", help="other data: a name, or a file or folder of your own, instead of the run's")
-@click.option("--split", default="test", show_default=True, help="train, validation or test, without --data")
+@options.shared("data", "split", "label")
 @click.option(
     "--latents",
     type=click.Choice(("top", "all")),
@@ -27,12 +26,10 @@ if TYPE_CHECKING:
     help="of a hierarchy: the uppermost latent, which is decoded, or all of them",
 )
 @click.option("--score", "scores", type=options.NameList(), default=(), help="anomaly scores beside them, as elbo")
-@click.option("--samples", type=click.IntRange(1), default=20, show_default=True, help="posterior samples of a score")
-@click.option("--resize", type=options.HeightWidth(), help="height,width to which your own images are resized")
-@click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the scores")
+@options.shared("samples", "resize", "seed", samples={"help": "posterior samples of a score"})
 @click.option("--out", required=True, help="FILE.csv or .parquet: a row for each example; .npz: an array for each kind")
 @options.weights_option
-def encode(run: Run, source: str | None, split: str, out: str, seed: int, **settings: Any) -> None:
+def encode(run: Run, source: str | None, split: str | None, out: str, seed: int, **settings: Any) -> None:
     """Encode examples: the means of q(z|x), with the names, labels and scores of the examples.
 
     A model with a codebook gives the indices of its entries. Scores are higher for more unusual examples, as those of
@@ -43,28 +40,28 @@ def encode(run: Run, source: str | None, split: str, out: str, seed: int, **sett
 
     target = options.output_path(out, output_files.COLUMN_KINDS)
     model = run.model()
-    data, split = read_examples(run, model, source, split, settings["resize"])
-    examples = freeze(data.splits[split], seed)
+    found = read_examples(run, model, source, split, settings["resize"], settings["label"])
+    examples = freeze(found.split, seed)
     arrays: dict[str, Any] = {
         name: t.numpy() for name, t in encode_split(model, examples, settings["latents"] == "all").items()
     }
-    columns = _describe_examples(data, split, examples)
+    columns = _describe_examples(found)
     if model.is_classifier:
-        columns["predicted"] = _predict_classes(model, data, examples)
+        columns["predicted"] = _predict_classes(model, found.data, examples)
     scores = _score_examples(run, examples, settings["scores"], settings["samples"], seed)
     if target.suffix != ".npz":
         arrays = _split_columns({name: a for name, a in arrays.items() if not (model.is_quantized and name == "z")})
     output_files.save_columns(target, {**columns, **arrays, **scores})
     n = len(next(iter(arrays.values())))
     names = [*columns, *(f"{name} {a.shape[1:]}" if a.ndim > 1 else name for name, a in arrays.items()), *scores]
-    examples_of = f"{split} examples of {data.name}" if source is None else f"examples of {data.name}"
-    click.echo(f"{target}  {n:,} {examples_of}: {_shorten(names)}")
+    click.echo(f"{target}  {n:,} {found.description}: {_shorten(names)}")
 
 
-def _describe_examples(data: Data, split: str, examples: Split) -> dict[str, list[Any]]:
+def _describe_examples(found: Examples) -> dict[str, list[Any]]:
     """Return columns with the name and the label of each example: its file, or its row in the source."""
-    batches = [(batch.index.tolist(), batch.y) for batch in examples.batches(1024)]
-    names = data.names(split)
+    data = found.data
+    batches = [(batch.index.tolist(), batch.y) for batch in data.get_split(found.name).batches(1024)]
+    names = data.names(found.name)
     columns: dict[str, list[Any]] = {
         "name": [str(i) for index, _ in batches for i in index] if names is None else names
     }

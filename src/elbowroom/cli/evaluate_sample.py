@@ -33,19 +33,17 @@ class _EvaluateCommand(click.Command):
     help="suites of metrics, comma separated; default is likelihood, latent, reconstruction; or all  "
     "[default: default]",
 )
-@click.option("--samples", type=int, default=100, show_default=True, help="posterior samples per example")
-@click.option("--split", default="test", show_default=True, help="train, validation or test")
-@click.option("--batch-size", type=int, default=100, show_default=True, help="examples at a time; changes no metric")
-@click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the noise")
-@click.option("--device", help="cpu, cuda or mps  [default: the fastest there is]")
-@click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+@options.shared("data", "split", samples={"default": 100})
+@options.shared("resize", "label", "batch_size", "seed", "device", "json")
 @click.option("--no-save", "save", flag_value=False, default=True, help="do not keep the metrics in the run")
 @options.weights_option
-def evaluate(run: Run, as_json: bool, **settings: Any) -> None:
+def evaluate(run: Run, source: str | None, resize: Any, label: str | None, as_json: bool, **settings: Any) -> None:
     """Evaluate a run on a whole split: ELBO, importance bound, KL per dimension, error; with --metrics much more."""
+    from elbowroom.cli.examples import load_other, parse_one_condition
     from elbowroom.evaluation import evaluate
 
-    evaluation = evaluate(run, **settings)
+    condition = None if label is None else parse_one_condition(run, run.model(), label)
+    evaluation = evaluate(run, load_other(run, source, resize), c=condition, **settings)
     if as_json:
         click.echo(evaluation.json())
         return
@@ -70,7 +68,7 @@ def evaluate(run: Run, as_json: bool, **settings: Any) -> None:
     default=None,
     help="draw from p(x|z), or take its mean  [default: draw rows and series, take the mean of images]",
 )
-@click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the draw")
+@options.shared("seed", seed={"help": "of the draw"})
 @click.option("--out", required=True, help="FILE.png for a grid, .npz for arrays x and z, .csv or .parquet for a table")
 @options.weights_option
 def sample(
@@ -173,12 +171,13 @@ class _FitSamplerCommand(click.Command):
 @click.command(cls=_FitSamplerCommand)
 @click.argument("run")
 @click.argument("name", default="gaussian")
+@options.shared("data", data={"help": "the training data, if it was given in Python or is no longer where it was"})
 @options.weights_option
-def fit_sampler(run: Run, name: str) -> None:
+def fit_sampler(run: Run, name: str, source: str | None) -> None:
     """Fit a density to the latents of a run's training examples; sample --sampler NAME draws from it."""
     from elbowroom.samplers import fit_sampler
 
-    click.echo(str(fit_sampler(run, name)))
+    click.echo(str(fit_sampler(run, name, source)))
 
 
 def parse_latents(text: str, shape: tuple[int, ...]) -> Tensor:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from elbowroom import errors
 from elbowroom.cli import options, output_files
-from elbowroom.cli.reconstruct import read_examples
+from elbowroom.cli.examples import read_examples
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from elbowroom.data import Batch
     from elbowroom.models.base import GenerativeModel
     from elbowroom.runs.run import Run
 
@@ -26,8 +28,7 @@ PATH_KINDS = {".png": "a row of images", ".gif": "an animation", ".npz": "arrays
 @click.argument("last")
 @click.option("--steps", type=click.IntRange(2), default=11, show_default=True, help="how many, both ends among them")
 @click.option("--path", default="linear", show_default=True, help="linear, or spherical: on an arc around the origin")
-@click.option("--label", help='for a conditional model: the class, as "7", or attributes, as "Smiling=1,Male=0"')
-@click.option("--resize", type=options.HeightWidth(), help="height,width to which your own images are resized")
+@options.shared("label", "resize")
 @click.option("--out", required=True, help="FILE.png: a row between the two; .gif: an animation; .npz: arrays x and z")
 @options.weights_option
 def interpolate(
@@ -36,7 +37,6 @@ def interpolate(
     """Decode the latents between those of two examples: the first of the files FIRST and LAST."""
     import torch
 
-    from elbowroom import errors
     from elbowroom.latent import PATHS, decode_latents
     from elbowroom.plotting import captions
 
@@ -46,28 +46,31 @@ def interpolate(
     model = run.model()
     if model.is_quantized:
         raise ValueError("the latents of this model are entries of a codebook, with nothing between: take another run")
-    c = _parse_label(run, model, label)
-    x = torch.cat([_read_one(run, model, file, resize) for file in (first, last)])
-    ends = model.encode(x, None if c is None else c.expand(2, *c.shape[1:]))
+    batches = [read_examples(run, model, file, "all", resize, label).split.first(1) for file in (first, last)]
+    x = torch.cat([batch.x for batch in batches])
+    c = _shared_condition(model, batches)
+    ends = model.encode(x, None if c is None else c.expand(2, *c.shape))
     z = PATHS[path](ends[0].flatten(), ends[1].flatten(), torch.linspace(0, 1, steps)).reshape(-1, *model.latent_shape)
-    decoded = decode_latents(model, z, None if c is None else c[0])
+    decoded = decode_latents(model, z, c)
     words = f"z {'straight' if path == 'linear' else 'on an arc'} between {captions.posterior_plural(model)}"
     caption = captions.output_caption(False, words, f"{Path(first).name} to {Path(last).name}")
     _save_path(target, model, x, decoded, z, caption)
 
 
-def _parse_label(run: Run, model: GenerativeModel, label: str | None) -> Tensor | None:
-    """Return the condition of both ends, (1, ...); refused where the model takes none, or lacks it."""
-    from elbowroom.cli.conditioning import parse_condition
-
-    if label is None and model.is_conditional:
-        raise ValueError("this model is conditional: give --label, the class that both examples are decoded with")
-    return parse_condition(run, model, label, 1)[0]
-
-
-def _read_one(run: Run, model: GenerativeModel, file: str, resize: Any) -> Tensor:
-    data, split = read_examples(run, model, file, "train", resize)
-    return data.splits[split].first(1).x
+def _shared_condition(model: GenerativeModel, ends: list[Batch]) -> Tensor | None:
+    """Return the condition of both ends, () or (A,): as given with --label, or their own label, which has to be one."""
+    if not model.is_conditional:
+        return None
+    first, last = (end.y for end in ends)
+    if first is None or last is None:
+        raise errors.MissingArgumentError(
+            "this model is conditional: give the label that both are decoded with, as", "c"
+        )
+    if not first.equal(last):
+        raise ValueError(
+            "the two examples have labels of their own that differ: give --label, which both are decoded with"
+        )
+    return first[0]
 
 
 def _save_path(path: Path, model: GenerativeModel, ends: Tensor, x: Tensor, z: Tensor, caption: str) -> None:

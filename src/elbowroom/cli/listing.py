@@ -78,7 +78,7 @@ def runs(folder: str, metric: str | None) -> None:
             table.add_row(str(run.path), "", "", "", "", "", run.state, "")
             continue
         rows = run.metrics()
-        elbos = [row["elbo"] for row in rows if row.get("split") == "validation" and "elbo" in row]
+        elbos = [row["elbo"] for row in run.rows_until_weights("validation") if "elbo" in row]
         table.add_row(
             str(run.path),
             str(run.record["recipe"]),
@@ -98,6 +98,10 @@ def _kept_metric(run: Run, metric: str | None) -> str:
 
     evaluations, problem = find_evaluations(run.path)
     name = None if metric is None else metric.replace("_", " ")
-    rows = ((e.split, row) for e in evaluations for row in e.rows() if name in (None, row.name))
-    split, row = next(rows, ("", None))
-    return problem and "damaged" if row is None else f"{split} {row.name} {row.value}"
+    current_first = sorted(evaluations, key=lambda evaluation: evaluation.is_outdated)
+    rows = ((e, row) for e in current_first for row in e.rows() if name in (None, row.name))
+    evaluation, row = next(rows, (None, None))
+    if evaluation is None or row is None:
+        return problem and "damaged"
+    outdated = f", outdated: of step {evaluation.step:,}" if evaluation.is_outdated else ""
+    return f"{evaluation.split} {row.name} {row.value}{outdated}"

@@ -70,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; a user's mistake is one line on stderr and code 2."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     warnings.filterwarnings("default", category=DeprecationWarning, module=r"elbowroom\.")
+    words = deprecation.rename_flags(sys.argv[1:] if arguments is None else arguments)
     try:
-        words = deprecation.rename_flags(sys.argv[1:] if arguments is None else arguments)
         code = commands.main(words, prog_name="elbowroom", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _print_message("stopped", 130)
@@ -81,9 +81,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "elbowroom"
         return _print_message(f"{error.format_message().rstrip('.')}: '{path} --help' lists what it takes")
+    except errors.MissingArgumentError as error:
+        return _print_message(error.with_flag(_flag_of(error.argument, words)))
     except (click.ClickException, ValueError, OSError) as error:
         return _print_message(error.format_message() if isinstance(error, click.ClickException) else str(error))
     return code if isinstance(code, int) else 0
+
+
+#: How the arguments that an error asks for are given on the command line, where a command has the flag.
+ARGUMENT_FLAGS = {"data": "--data SOURCE", "c": "--label LABEL"}
+
+
+def _flag_of(argument: str, words: Sequence[str]) -> str:
+    """Return the flag by which the command of a command line takes an argument; if it has none, how Python takes it."""
+    flag = ARGUMENT_FLAGS[argument]
+    command = commands.commands.get(words[0]) if words else None
+    flags = [] if command is None else [name for option in command.params for name in option.opts]
+    return flag if flag.partition(" ")[0] in flags else f"{argument}= (in Python: this command has no {flag})"
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:

@@ -8,13 +8,14 @@ import math
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, TypeVar, get_origin
 
 import click
 
 from elbowroom import deprecation, errors
 from elbowroom.argument import Argument, flag_name
 
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 #: Seeds that numpy and torch both accept.
 SEED_TYPE = click.IntRange(0, 2**32 - 1)
 
@@ -117,15 +118,79 @@ def _list_to_text(items: tuple[Any, ...]) -> str:
     return ",".join(map(str, items)) or "none"
 
 
+#: Options that several commands share: the same flag, type and words everywhere.
+SHARED_OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "data": (
+        ("--data", "source"),
+        {
+            "metavar": "SOURCE",
+            "help": "other data than the run's, coded by its record: a name, or a file or folder of your own",
+        },
+    ),
+    "split": (
+        ("--split",),
+        {
+            "metavar": "NAME",
+            "help": "train, validation, test or all of them  [default: test; all of other data that has no splits]",
+        },
+    ),
+    "samples": (
+        ("--samples",),
+        {"type": click.IntRange(1), "default": 20, "show_default": True, "help": "posterior samples per example"},
+    ),
+    "batch_size": (
+        ("--batch-size",),
+        {
+            "type": click.IntRange(1),
+            "default": 100,
+            "show_default": True,
+            "help": "examples at a time; changes no metric",
+        },
+    ),
+    "seed": (("--seed",), {"type": SEED_TYPE, "default": 0, "show_default": True, "help": "of everything random"}),
+    "device": (("--device",), {"help": "cpu, cuda or mps  [default: the fastest there is]"}),
+    "resize": (
+        ("--resize",),
+        {"type": HeightWidth(), "help": "height,width to which images in files are resized  [default: as the run's]"},
+    ),
+    "label": (
+        ("--label",),
+        {
+            "help": "of a conditional model: the class of all examples, as cat, or attributes, as Smiling=1,Male=0  "
+            "[default: the labels of the data]"
+        },
+    ),
+    "json": (("--json", "as_json"), {"is_flag": True, "help": "print JSON instead of a table"}),
+}
+
+
+def shared(*names: str, **changes: dict[str, Any]) -> Callable[[CommandT], CommandT]:
+    """Add options that several commands share to a command, in this order.
+
+    Args:
+        *names: of :data:`SHARED_OPTIONS`.
+        **changes: what is otherwise for this command, by the name of the option: a default, or more words of help.
+    """
+
+    def add_options(command: CommandT) -> CommandT:
+        for name in reversed([*names, *(name for name in changes if name not in names)]):
+            flags, settings = SHARED_OPTIONS[name]
+            command = click.option(*flags, **settings | changes.get(name, {}))(command)
+        return command
+
+    return add_options
+
+
 def weights_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--weights`` to a command with the argument ``run``, which then gets a run with these weights selected."""
 
     @click.option(
         "--weights",
-        type=click.Choice(("final", "best")),
+        type=click.Choice(("final", "best", "checkpoint")),
         default="final",
         show_default=True,
-        help="those that the training ended with, or those with the lowest validation loss",
+        help="those that the training ended with, those with the lowest validation loss, or those of the last "
+        "checkpoint, without averaging",
     )
     @functools.wraps(command)
     def with_weights(run: str | None, weights: Any, **values: Any) -> Any:

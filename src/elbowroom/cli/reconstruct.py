@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import options, output_files
+from elbowroom.cli.examples import read_examples
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from elbowroom.data import Batch, Data
+    from elbowroom.data import Batch
     from elbowroom.models.base import GenerativeModel
     from elbowroom.runs.run import Run
 
@@ -27,8 +28,10 @@ BATCH_SIZE = 512
 
 @click.command()
 @click.argument("run")
-@click.option("--input", "source", help="your own images, array or table, instead of the run's data")
-@click.option("--split", default="test", show_default=True, help="train, validation or test, without --input")
+@click.option(
+    "--data", "--input", "source", help="other data than the run's: your own images, array or table, or a name"
+)
+@options.shared("split", "label")
 @click.option("-n", type=int, help=f"how many, from the first  [default: {N_IMAGES} for a grid, all for other files]")
 @click.option("--draws", type=click.IntRange(1), help="draw so many reconstructions of each; of a table, so many fills")
 @click.option(
@@ -38,8 +41,7 @@ BATCH_SIZE = 512
     show_default=True,
     help="of a table with --draws: further steps of pseudo-Gibbs sampling (Rezende et al. 2014)",
 )
-@click.option("--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the draws")
-@click.option("--resize", type=options.HeightWidth(), help="height,width to which your own images are resized")
+@options.shared("seed", "resize", seed={"help": "of the draws"})
 @click.option(
     "--out",
     required=True,
@@ -48,7 +50,7 @@ BATCH_SIZE = 512
 )
 @options.weights_option
 def reconstruct(
-    run: Run, source: str | None, split: str, n: int | None, draws: int | None, gibbs_steps: int, **settings: Any
+    run: Run, source: str | None, split: str | None, n: int | None, draws: int | None, gibbs_steps: int, **settings: Any
 ) -> None:
     """Reconstruct examples: data above, reconstructions below; of a table, with its gaps filled in."""
     from elbowroom.noise import seeded_rng
@@ -57,53 +59,18 @@ def reconstruct(
     if n is not None and n < 1:
         raise ValueError(f"-n must be at least 1, got {n}")
     model = run.model()
-    data, split = read_examples(run, model, source, split, settings["resize"])
+    found = read_examples(run, model, source, split, settings["resize"], settings["label"])
     n = n or (sys.maxsize if target.suffix != ".png" else N_IMAGES if draws is None else N_DRAWN_IMAGES)
-    batch = data.splits[split].first(n)
+    batch = found.split.first(n)
     with seeded_rng(settings["seed"]):
         if target.suffix in output_files.TABLE_KINDS:
-            _fill_table(target, run, model, data.cells(split), batch, draws, gibbs_steps)
+            _fill_table(target, run, model, found.data.cells(found.name), batch, draws, gibbs_steps)
         elif target.suffix == ".npz":
             _save_reconstructions(target, model, batch, draws)
         else:
             is_single = source is not None and Path(source).is_file() and len(batch.x) == 1
-            about = f"{data.name}{'' if source is not None else f' {split}'} · {run}"
+            about = f"{found.description} · {run}"
             _draw_reconstructions(target, model, batch, draws, about, is_single)
-
-
-def read_examples(run: Run, model: GenerativeModel, source: str | None, split: str, resize: Any) -> tuple[Data, str]:
-    """Return data for a run, its own or all of another source as one split, and the name of the split.
-
-    Another source is coded by the run's record.
-
-    Raises:
-        ValueError: there is no such split, or the examples are not of the model's shape and range.
-    """
-    from elbowroom.data import load_like
-    from elbowroom.evaluation import check_range
-
-    if source is None:
-        data = run.data()
-    else:
-        data, split = load_like(source, run.record["data"], **({} if resize is None else {"resize": resize})), "train"
-    if split not in data.splits:
-        raise ValueError(f"{data.name} has no '{split}' split: choose from {', '.join(data.splits)}")
-    if tuple(data.shape) != model.shape:
-        have, want = ("x".join(map(str, s)) for s in (data.shape, model.shape))
-        raise ValueError(
-            f"{source} holds examples of {have}, the model takes {want}: {_shape_hint(source, model.shape)}"
-        )
-    check_range(model, data)
-    return data, split
-
-
-def _shape_hint(source: str | None, shape: tuple[int, ...]) -> str:
-    """Return advice on examples of another shape than the model's."""
-    from elbowroom.data.readers.registry import is_image_source
-
-    if source is not None and len(shape) == 3 and is_image_source(Path(source)):
-        return f"bring them to it with --resize {shape[1]},{shape[2]}"
-    return f"give examples of {'x'.join(map(str, shape))}"
 
 
 def _fill_table(

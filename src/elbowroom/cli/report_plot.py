@@ -23,16 +23,17 @@ GIF_KINDS = {".gif": "an animation"}
 
 @click.command()
 @click.argument("run")
+@options.shared("data")
 @click.option("--out", help="FILE.html  [default: report.html in the run's directory]")
 @click.option("--examples", type=int, default=2000, show_default=True, help="to encode and show as points, at most")
 @options.weights_option
-def report(run: Run, out: str | None, examples: int) -> None:
+def report(run: Run, source: str | None, out: str | None, examples: int) -> None:
     """Write a run's report: one page with its figures and numbers inside, to be opened from disk."""
     from elbowroom.reporting import write_report
 
     if out is not None:
         options.output_path(out, {".html": "a page"})
-    click.echo(str(write_report(run, out=out, examples=examples)))
+    click.echo(str(write_report(run, source, out=out, examples=examples)))
 
 
 class _PlotCommand(click.Command):
@@ -47,12 +48,10 @@ class _PlotCommand(click.Command):
 @click.command(cls=_PlotCommand)
 @click.argument("kind")
 @click.argument("run", required=False)
-@click.option("--data", "source", help="other data than the run's; for the kind data no run is needed")
+@options.shared("data", data={"help": "other data than the run's; for the kind data no run is needed"})
 @click.option("--out", required=True, help="FILE.png, .svg or .pdf; FILE.gif for training")
 @click.option("--examples", type=int, default=2000, show_default=True, help="to encode, at most")
-@click.option(
-    "--seed", type=options.SEED_TYPE, default=0, show_default=True, help="of the choice of examples, and of every draw"
-)
+@options.shared("seed", seed={"help": "of the choice of examples, and of every draw"})
 @options.weights_option
 def plot(kind: str, run: Run | None, source: str | None, out: str, examples: int, seed: int) -> None:
     """Draw one kind of figure of a run into a file; of data before any run, "plot data --data SOURCE"."""

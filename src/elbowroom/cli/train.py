@@ -171,18 +171,23 @@ def print_report(run: Any) -> None:
 
 @click.command()
 @click.argument("run")
-@click.option("--device", help="cpu, cuda or mps  [default: where it was trained]")
+@options.shared("data", data={"help": "its training data, where that was given in Python or is no longer where it was"})
+@options.shared("device", device={"help": "cpu, cuda or mps  [default: where it was trained]"})
 @click.option(
     "--epochs", type=click.IntRange(1), help="to train to, those before included  [default: as it was started]"
 )
 @click.option("--steps", type=click.IntRange(1), help="to train to, instead of epochs")
-def resume(run: str, device: str | None, epochs: int | None, steps: int | None) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="show no progress")
+def resume(
+    run: str, source: str | None, device: str | None, epochs: int | None, steps: int | None, quiet: bool
+) -> None:
     """Continue a run from its last checkpoint; with --epochs a finished one too."""
     from elbowroom import distributed
     from elbowroom.training.interrupts import hold_signals
     from elbowroom.workbench import fit as training
 
     with hold_signals():
-        resumed = training.resume(run, device=device, epochs=epochs, steps=steps)
+        progress = False if quiet else None
+        resumed = training.resume(run, source, device=device, epochs=epochs, steps=steps, progress=progress)
     if distributed.is_main_process():
         print_report(resumed)

@@ -94,11 +94,11 @@ def load_coded(source: Any, protocol: Mapping[str, Any] | None) -> Data:
     return _load_recorded(source, protocol) or load_like(source, protocol, validation=None, test=None)
 
 
-def load_measured(source: Any, protocol: Mapping[str, Any] | None) -> Data:
+def load_measured(source: Any, protocol: Mapping[str, Any] | None, **overrides: Any) -> Data:
     """Load examples to measure a model that was trained on recorded data, coded as that was.
 
     The source that was recorded has the splits of the record, so that what was trained on is known; another one is not
-    divided (:func:`load_undivided`). Without a record it is :func:`load_data`.
+    divided (:func:`load_undivided`), and takes ``overrides``. Without a record it is :func:`load_data`.
 
     Raises:
         ValueError: as for :func:`load_like`; data that is coded otherwise.
@@ -107,7 +107,7 @@ def load_measured(source: Any, protocol: Mapping[str, Any] | None) -> Data:
         return load_data(source)
     if isinstance(source, Data):
         return _check_coded_alike(source, protocol)
-    return _load_recorded(source, protocol) or load_undivided(source, protocol)
+    return _load_recorded(source, protocol) or load_undivided(source, protocol, **overrides)
 
 
 def default_split(data: Data, protocol: Mapping[str, Any] | None) -> str:

@@ -13,7 +13,7 @@ from torch import nn
 
 from elbowroom import __version__, devices
 from elbowroom.data import Data, default_split, freeze, load_measured
-from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood
+from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood, with_condition
 from elbowroom.evaluation.metric import Evaluation, Metric
 from elbowroom.evaluation.registry import EvalContext, Suite, select_suites
 from elbowroom.models.adapter import adapt
@@ -35,6 +35,7 @@ def evaluate(
     seed: int = 0,
     device: str | None = None,
     save: bool = True,
+    c: Any = None,
 ) -> Evaluation:
     """Measure metrics of a model on every example of a split, in evaluation mode.
 
@@ -57,6 +58,8 @@ def evaluate(
         device: where to compute; if not given, where the model is, or for a run the fastest device there is.
         save: whether to keep the metrics of a run in its ``evaluation.json``, in place of those that were measured
             before by the same protocol; comparisons, reports, lists and the studio show them.
+        c: of a conditional model, the class (by name or number) or the attributes of all examples, where they have no
+            labels.
 
     Returns:
         ``elbo``, ``reconstruction``, ``kl``, ``importance_bound``, ``effective_sample_size``, ``bits_per_dim``,
@@ -82,7 +85,7 @@ def evaluate(
     split = split or default_split(data, data_record_of(trained))
     is_model = isinstance(run, nn.Module)
     target = next(trained.parameters()).device if device is None and is_model else devices.resolve(device)
-    eval_split = freeze(data.get_split(split), seed).to(target)
+    eval_split = freeze(with_condition(trained, data.get_split(split), c), seed).to(target)
     was_training = trained.training
     trained.to(target).eval()
     context = EvalContext(trained, data, split, eval_split, samples, batch_size, seed)
@@ -113,6 +116,8 @@ def evaluate(
     }
     if not isinstance(run, nn.Module) and (weights := Run(run).weights_name) != "final":
         protocol["weights"] = weights
+    if c is not None:
+        protocol["condition"] = c.tolist() if isinstance(c, torch.Tensor) else c
     evaluation = Evaluation(results, protocol)
     if save and not isinstance(run, nn.Module):
         _keep(Run(run), evaluation)

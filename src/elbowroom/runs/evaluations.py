@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from elbowroom.formatting import format_count, format_metric
 from elbowroom.runs.metrics_log import finite_or_none, nan_to_null, read_regular_file
-from elbowroom.runs.run import Run
+from elbowroom.runs.run import Run, WeightsName
 from elbowroom.serialization import atomic_path
 
 FILE_NAME = "evaluation.json"
@@ -38,12 +38,14 @@ class KeptEvaluation:
         protocol: data, split, samples, seed, suites, likelihood, versions.
         measured: when, as ISO 8601 in UTC.
         step: the step of the training that the model was at.
+        current_step: the step that such weights of the run are of now; None where that is not known. It is not kept.
     """
 
     metrics: dict[str, dict[str, Any]]
     protocol: dict[str, Any]
     measured: str
     step: int
+    current_step: int | None = None
 
     @property
     def key(self) -> str:
@@ -61,8 +63,20 @@ class KeptEvaluation:
         """The protocol in words."""
         name, samples = self.protocol["data"]["name"], format_count(self.protocol["samples"], "sample")
         seed, day = self.protocol["seed"], self.measured[:10]
-        weights = "best weights, " if self.protocol.get("weights") == "best" else ""
-        return f"{name} {self.split}, {samples}, seed {seed}, {weights}at step {self.step:,}, measured {day}"
+        weights = f"{self.weights} weights, " if self.weights != "final" else ""
+        outdated = f"; outdated, the weights are of step {self.current_step:,} now" if self.is_outdated else ""
+        return f"{name} {self.split}, {samples}, seed {seed}, {weights}at step {self.step:,}, measured {day}{outdated}"
+
+    @property
+    def weights(self) -> WeightsName:
+        """The weights that were measured."""
+        name: WeightsName = self.protocol.get("weights", "final")
+        return name
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the run has gone on since, so that these are no metrics of the weights that it has now."""
+        return self.current_step not in (None, self.step)
 
     def value(self, name: str) -> float | None:
         """Return the value of a metric; ``None`` if it was not measured, or is undefined or a list."""
@@ -92,7 +106,10 @@ def keep_evaluation(run: Run, metrics: dict[str, dict[str, Any]], protocol: dict
     now = datetime.now(UTC).isoformat(timespec="seconds")
     new = KeptEvaluation(metrics, protocol, now, run.weights_step)
     kept = [new, *(elder for elder in read_evaluations(run.path) if elder.key != new.key)]
-    text = json.dumps(nan_to_null([asdict(evaluation) for evaluation in kept]), indent=2, ensure_ascii=False)
+    entries = [asdict(evaluation) for evaluation in kept]
+    for entry in entries:
+        del entry["current_step"]
+    text = json.dumps(nan_to_null(entries), indent=2, ensure_ascii=False)
     with atomic_path(run.path / FILE_NAME) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -111,13 +128,14 @@ def read_evaluations(folder: Path) -> list[KeptEvaluation]:
         for evaluation in kept:
             # What is damaged is found here, not where it is shown.
             _ = evaluation.key, evaluation.description, evaluation.rows()
+        steps = {weights: Run(folder, weights).weights_step for weights in {evaluation.weights for evaluation in kept}}
     except FileNotFoundError:
         return []
     except OSError as error:
         raise ValueError(f"cannot read {file} ({error.strerror}): mend its permissions") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ValueError(f"{file} is damaged: delete it, and evaluate the run again") from None
-    return kept
+    return [replace(evaluation, current_step=steps[evaluation.weights]) for evaluation in kept]
 
 
 def find_evaluations(folder: Path) -> tuple[list[KeptEvaluation], str]:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from elbowroom.objectives import Term
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
-#: The weights of a run: those that its training ended with, or those with the lowest validation loss.
-WeightsName = Literal["final", "best"]
-WEIGHTS_NAMES: tuple[WeightsName, ...] = ("final", "best")
+#: The weights of a run: those that its training ended with, those with the lowest validation loss, or those that are
+#: in its last checkpoint, from which it would go on.
+WeightsName = Literal["final", "best", "checkpoint"]
+WEIGHTS_NAMES: tuple[WeightsName, ...] = ("final", "best", "checkpoint")
 #: The file in a run directory that pauses the training, which removes it.
 PAUSE_FILE = ".pause"
 #: The files of a run, the record first: without it the directory is none.
@@ -52,8 +53,9 @@ class Run:
 
     Args:
         path: the directory, or a run.
-        weights: the weights of its model: ``"final"``, those that the training ended with, or ``"best"``, those with
-            the lowest validation loss; if not given those of the run that was given, or the final ones.
+        weights: the weights of its model: ``"final"``, those that the training ended with; ``"best"``, those with the
+            lowest validation loss; or ``"checkpoint"``, those of the last checkpoint, without averaging. If not given
+            those of the run that was given, or the final ones.
 
     Raises:
         ValueError: there are no such weights; by a method that needs what the directory does not hold.
@@ -253,19 +255,29 @@ class Run:
         from elbowroom.data.examples import remember_data
 
         tensors, _ = serialization.read(self.selected_weights)
-        serialization.load_into(module, tensors, self.selected_weights)
+        prefix = "model." if self.weights_name == "checkpoint" else ""
+        serialization.load_into(module, tensors, self.selected_weights, prefix)
         remember_data(module, self.record["data"])
         return module.eval()
+
+    @property
+    def checkpoint_files(self) -> list[Path]:
+        """The checkpoints, the newest first."""
+        return sorted(self.checkpoints.glob("[0-9]*-*.safetensors"), reverse=True)
 
     @property
     def selected_weights(self) -> Path:
         """The file of the weights that :meth:`model` loads.
 
         Raises:
-            ValueError: they are the best, and none were kept.
+            ValueError: they are the best, or those of a checkpoint, and none were kept.
         """
         if self.weights_name == "final":
             return self.weights
+        if self.weights_name == "checkpoint":
+            if not self.checkpoint_files:
+                raise ValueError(f"{self.path} has no checkpoint: take the final weights")
+            return self.checkpoint_files[0]
         if not self.best_weights.is_file():
             raise ValueError(
                 f"{self.path} has no best weights, as no validation split was watched: take the final ones, or train "
@@ -289,17 +301,18 @@ class Run:
 
         return self._load_own_data() if source is None else load_coded(source, self.record["data"])
 
-    def measured_data(self, source: Any = None) -> Data:
+    def measured_data(self, source: Any = None, **overrides: Any) -> Data:
         """Load data to measure this run on: its training data if none is given, as :meth:`data` does.
 
         Another source has the splits that it comes with, and is not divided: without any, all of it is train.
+        ``overrides`` are further arguments of :func:`~elbowroom.load_data` for it, as ``resize``.
 
         Raises:
             ValueError: as for :meth:`data`.
         """
         from elbowroom.data import load_measured
 
-        return self._load_own_data() if source is None else load_measured(source, self.record["data"])
+        return self._load_own_data() if source is None else load_measured(source, self.record["data"], **overrides)
 
     def _load_own_data(self) -> Data:
         from elbowroom.data import DataConfig, load_data
@@ -338,15 +351,28 @@ class Run:
     def weights_step(self) -> int:
         """The step of the training that the selected weights are of; of runs before version 0.3, the last."""
         with contextlib.suppress(ValueError):
+            if self.weights_name == "checkpoint":
+                return int(self.selected_weights.name.partition("-")[0])
             if step := serialization.read_metadata(self.selected_weights).get("step"):
                 return int(step)
         return max((row["step"] for row in self.metrics()), default=0)
+
+    def rows_until_weights(self, split: str) -> list[dict[str, Any]]:
+        """Return the rows of a split up to the step that the selected weights are of, which may be the best ones."""
+        rows = self.metrics(split)
+        last_step = self.weights_step if rows else 0
+        return [row for row in rows if row["step"] <= last_step]
 
     def describe_weights(self) -> str:
         """Return in words which weights the selected ones are: the last, a moving average, or the best by a metric."""
         about = serialization.read_metadata(self.selected_weights)
         kind = about.get("kind", "best" if self.weights_name == "best" else "last")
-        name = {"average": "the moving average", "best": f"the best by validation {about.get('metric', 'loss')}"}
+        kind = "checkpoint" if self.weights_name == "checkpoint" else kind
+        name = {
+            "average": "the moving average",
+            "best": f"the best by validation {about.get('metric', 'loss')}",
+            "checkpoint": "those of the last checkpoint",
+        }
         epoch = f", epoch {about['epoch']}" if "epoch" in about else ""
         return f"{name.get(kind, 'the last')}, of step {self.weights_step:,}{epoch}"
 
@@ -378,7 +404,8 @@ def load(path: str | os.PathLike[str], weights: WeightsName | None = None) -> Ge
 
     Args:
         path: the run, or its directory.
-        weights: ``"final"``, those that the training ended with, or ``"best"``, those with the lowest validation loss.
+        weights: ``"final"``, those that the training ended with; ``"best"``, those with the lowest validation loss;
+            or ``"checkpoint"``, those of the last checkpoint.
 
     Raises:
         ValueError: there is no run, or its weights are damaged, another model's or not there.

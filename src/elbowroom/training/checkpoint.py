@@ -58,7 +58,7 @@ def save(state: State, callbacks: Sequence[Callback]) -> None:
 
 def list_checkpoints(run: Run) -> list[Path]:
     """Return the checkpoints of a run, the newest first."""
-    return sorted(run.checkpoints.glob("[0-9]*-*.safetensors"), reverse=True)
+    return run.checkpoint_files
 
 
 def load(state: State, callbacks: Sequence[Callback]) -> None:

@@ -187,6 +187,7 @@ def resume(
     device: str | None = None,
     epochs: int | None = None,
     steps: int | None = None,
+    progress: bool | None = None,
 ) -> Run:
     """Resume a run from its last checkpoint, to the epochs or steps it was started with, or to more.
 
@@ -196,13 +197,14 @@ def resume(
 
     Args:
         path: the run directory.
-        data: its training data, if they were given as a Python object.
+        data: its training data, if they were given as a Python object, or are no longer where they were.
         callbacks: those of the run, if some were your own; those of the package are made from the record.
         model: constructed as before, if no recipe made it.
         objective: likewise.
         device: the device, if not that of the record.
         epochs: to train to, those before included, if it is to be more than it was started with.
         steps: likewise, instead of epochs.
+        progress: whether a progress bar is shown; if not given, as it was started.
 
     Raises:
         ValueError: there is no run, it is finished, another process trains into it, or all checkpoints are damaged.
@@ -215,7 +217,8 @@ def resume(
         run.record = lengthen(run.record, run, per_epoch, epochs, steps)
         with lock_run(run):
             run.write_record()
-    training = run.record["training"] | ({"device": device} if device else {})
+    changed = {"device": device or None, "progress": progress}
+    training = run.record["training"] | {name: value for name, value in changed.items() if value is not None}
     if model is None or objective is None:
         model, objective = run.build()
     freeze_parameters(model, objective, training.get("frozen", ()))
