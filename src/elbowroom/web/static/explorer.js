@@ -23,6 +23,7 @@ const SLOW_PLAY_MS = 12000;
 /** About the side of a saved image, in pixels. */
 const SAVED_PX = 512;
 
+/** @returns {any} */
 const byId = (id) => document.getElementById(id);
 const decodeBytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
 const decodeFloats = (text) => new Float32Array(decodeBytes(text));
@@ -427,7 +428,7 @@ function checkDecoder() {
     const largest = maxDifference.toExponential(1);
     const what = `Checked just now against PyTorch on ${data.check.length} latents`;
     byId("check").textContent = `${what}: the largest difference is ${largest}.`;
-    document.body.dataset.checked = maxDifference;
+    document.body.dataset.checked = String(maxDifference);
   };
   data.check.forEach(({ inputs, x }, i) => {
     const decoded = Object.fromEntries(Object.entries(inputs).map(([name, text]) => [name, decodeFloats(text)]));

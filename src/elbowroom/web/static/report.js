@@ -1,8 +1,8 @@
 import {
+  Plane,
   ChartGroup,
   classColorName,
   colorKey,
-  createPlane,
   formatMetric,
   h,
   labelColors,
@@ -42,7 +42,7 @@ function addScatter(figure, scatter) {
   const { colors, range } = labelColors(scatter.index.length, scatter.labels, scatter.classes);
   const chosenClasses = new Set();
   let [view, selected] = [scatter.views[0], -1];
-  const plane = createPlane(figure.querySelector(".points"), {
+  const plane = new Plane(figure.querySelector(".points"), {
     label: "the latents as points; the arrow keys go from one to the next",
     drawOver: (pen) => selected >= 0 && drawSelection(pen, plane.pointPosition(selected)),
   });

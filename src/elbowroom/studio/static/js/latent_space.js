@@ -3,6 +3,7 @@
 import {
   FONT,
   PRIOR_RINGS_SD,
+  clamp,
   cssColor,
   drawDots,
   drawRings,
@@ -35,6 +36,9 @@ const LABEL = "latents in three dimensions: arrow keys turn them, plus and minus
 
 /** Points in space. Handlers: onPick(i), onHover(i or null, pixels), onViewChange(). */
 export class LatentSpace {
+  /** @type {number[][]} */
+  points = [];
+  /** @type {string[]} */
   colors = [];
   isHidden = (_) => false;
   selected = new Set();
@@ -90,7 +94,7 @@ export class LatentSpace {
   }
 
   setZoom({ factor, center }) {
-    this.#factor = Math.min(Math.max(factor, ZOOM_RANGE[0]), ZOOM_RANGE[1]);
+    this.#factor = clamp(factor, ZOOM_RANGE[0], ZOOM_RANGE[1]);
     this.rotation = center ? turn({ yaw: center[0], pitch: center[1] }, 0, 0) : START;
     this.draw();
     this.handlers.onViewChange();
@@ -162,7 +166,8 @@ export class LatentSpace {
   }
 
   /** The point nearest to a position; of those as near, the one nearest to the eye. */
-  #pointAt([x, y], reach) {
+  #pointAt(position, reach) {
+    const [x, y] = position;
     let [best, least] = [-1, reach];
     this.#screen.forEach(([a, b, near], i) => {
       const distance = Math.hypot(a - x, b - y) - near;

@@ -134,8 +134,8 @@ export class MapPanel {
     if (map !== this.map) this.#place(map);
     map.isHidden = (i) => this.colors.isHidden(i) || (this.#isIsolated && !map.selected.has(i));
     const { points, axes, prior } = response;
-    const content = { points, colors: this.colors.colors, axes: Object.values(axes), prior };
-    map.show({ ...content, isLinear: this.#projection.isLinear });
+    const isLinear = this.#projection.isLinear;
+    map.show({ points, colors: this.colors.colors, axes: Object.values(axes), prior, isLinear });
     this.#showWords();
     this.#showSearch();
     this.#keepSelection(state);

@@ -31,7 +31,12 @@ const MAX_COUNTED_CLASSES = 5;
 export class SelectionPanel {
   element = h("div.lassoed", { hidden: true });
 
-  /** @param {{onClear: () => void, onIsolate: (isIsolated: boolean) => void, onDecodeMean: (indices: number[]) => void}} actions */
+  /**
+   * @param {object} actions
+   * @param {() => void} actions.onClear
+   * @param {(isIsolated: boolean) => void} actions.onIsolate
+   * @param {(indices: number[]) => void} actions.onDecodeMean
+   */
   constructor(actions) {
     this.actions = actions;
   }

@@ -1,6 +1,6 @@
 // The views of a model's latents: two dimensions of one's choice, PCA in the plane or in space, t-SNE.
 
-import { dimensionName, formatMetric, h } from "/static/kit.js";
+import { dimensionName, formatMetric, formatNumber, h } from "/static/kit.js";
 import { readNumbers, readState, writeState } from "./address.js";
 import { select } from "./dom.js";
 
@@ -135,7 +135,7 @@ class AxisMenu {
     const rest = isLong ? [] : order.slice(NUM_MOST_ACTIVE).map(option);
     return [
       h("optgroup", { label: `the ${NUM_MOST_ACTIVE} most active` }, first),
-      isLong ? h("option", { value: OTHER }, `another of ${order.length.toLocaleString("en")} …`) : null,
+      isLong ? h("option", { value: OTHER }, `another of ${formatNumber(order.length)} …`) : null,
       isLong ? null : h("optgroup", { label: "less active" }, rest),
     ];
   }

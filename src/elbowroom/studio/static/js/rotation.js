@@ -1,5 +1,7 @@
 // Rotations of a space of three axes, seen along the third: orthographic, so that lengths across keep their unit.
 
+import { clamp } from "/static/kit.js";
+
 /** The largest tilt: straight from above or below. */
 const MAX_PITCH = Math.PI / 2;
 
@@ -11,7 +13,7 @@ const MAX_PITCH = Math.PI / 2;
 /** Turn further; the tilt ends when one looks straight from above or below. @returns {Rotation} */
 export const turn = ({ yaw, pitch }, byYaw, byPitch) => ({
   yaw: (yaw + byYaw) % (2 * Math.PI),
-  pitch: Math.min(Math.max(pitch + byPitch, -MAX_PITCH), MAX_PITCH),
+  pitch: clamp(pitch + byPitch, -MAX_PITCH, MAX_PITCH),
 });
 
 /** Rotate a vector: across, up, and towards the eye. @param {Rotation} rotation @param {number[]} vector */

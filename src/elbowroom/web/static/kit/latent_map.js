@@ -2,7 +2,7 @@
 
 import { h, pressOnly } from "./elements.js";
 import { clamp, extent, formatNumber } from "./numbers.js";
-import { PLANE_MARGIN_PX, createPlane, drawMarker, drawPin } from "./planes.js";
+import { PLANE_MARGIN_PX, Plane, drawMarker, drawPin } from "./planes.js";
 import { cssColor } from "./theme.js";
 
 /** How far from a point the pointer hits it, in pixels: hovering and pressing. */
@@ -56,7 +56,7 @@ function coreRange(values) {
  * @typedef {object} MapContent
  * @property {number[][]} points  (n, 2)
  * @property {string[]} colors  of each point: a color, or the name of one in the style sheet
- * @property {[string, string]} axes  labels of the axes, with units
+ * @property {string[]} axes  labels of the axes, with units
  * @property {?{center: ?number[], draws: ?number[][]}} [prior]
  * @property {?number[][]} [box]  what must be visible; by default most points
  * @property {boolean} [isLinear]  whether the way from one latent to another is a straight line on it
@@ -91,7 +91,7 @@ export class LatentMap {
     this.handlers = handlers;
     this.element = h("div.scatter");
     const draw = { drawUnder: (...args) => this.#drawUnder(...args), drawOver: (...args) => this.#drawOver(...args) };
-    this.plane = createPlane(this.element, { label: MAP_LABEL, role: "application", ...draw });
+    this.plane = new Plane(this.element, { label: MAP_LABEL, role: "application", ...draw });
     this.element.append(this.#announcement);
     this.canvas = this.plane.canvas;
     this.canvas.classList.add("plane");
@@ -134,7 +134,7 @@ export class LatentMap {
   }
 
   setZoom({ factor, center }) {
-    this.#zoom = { factor: clamp(factor, ...ZOOM_RANGE), center };
+    this.#zoom = { factor: clamp(factor, ZOOM_RANGE[0], ZOOM_RANGE[1]), center };
     this.#showView();
     this.handlers.onViewChange?.();
   }
@@ -144,7 +144,7 @@ export class LatentMap {
     const { w, h: height, perPixel, toPlane } = this.plane.frame();
     const [x, y] = at ?? [w / 2, height / 2];
     const [px, py] = toPlane([x, y]);
-    const factor = clamp(this.#zoom.factor * by, ...ZOOM_RANGE);
+    const factor = clamp(this.#zoom.factor * by, ZOOM_RANGE[0], ZOOM_RANGE[1]);
     const next = (perPixel * this.#zoom.factor) / factor;
     this.#zoomTo(factor, [px - (x - w / 2) * next, py + (y - height / 2) * next]);
     this.handlers.onViewChange?.();

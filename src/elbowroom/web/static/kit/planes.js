@@ -19,120 +19,163 @@ const CROSS_PX = 2.5;
 const TRANSITION_MS = 650;
 
 /**
- * A plane with the same scale on both axes: grid, ticks, and points, which are drawn once and copied under what moves.
+ * What a plane shows; `box` must be visible, by default all points, before it is zoomed.
  *
- * @param {HTMLElement} host  gets the axes and the canvas
- * @param {object} options
- * @param {string} options.label  accessible name of the canvas
- * @param {string} [options.role]  of the canvas
- * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawOver]  draws what lies over the points
- * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawUnder]  draws what lies under the points
+ * @typedef {object} PlaneView
+ * @property {string[]} axes  labels of the horizontal and of the vertical axis
+ * @property {?PlanePoints} points
+ * @property {?{center: ?number[], draws: ?number[][]}} [prior]
+ * @property {?number[][]} [box]  [[low, high], [low, high]]
+ * @property {{factor: number, center: ?number[]}} [zoom]
  */
-export function createPlane(host, { label, role = "img", drawOver = () => {}, drawUnder = () => {} }) {
-  const canvas = h("canvas", { tabIndex: 0, role, "aria-label": label });
-  const background = document.createElement("canvas");
-  const [area, unit, axis] = [h("div.area", {}, canvas), h("p.unit"), h("p.axis")];
-  const [left, below] = [h("div.left", { "aria-hidden": "true" }), h("div.below", { "aria-hidden": "true" })];
-  host.append(unit, h("div.plot", {}, left, area, below, axis));
-  let [view, positions, animation] = [null, [], 0];
-  /** Sizes and conversions of the plane as it is now. */
-  const frame = () => planeFrame(area, view);
 
-  function drawBackground() {
-    const f = frame();
-    const ratio = devicePixelRatio || 1;
-    const [width, height] = [Math.round(f.w * ratio), Math.round(f.h * ratio)];
-    for (const one of [background, canvas]) {
-      if (one.width !== width || one.height !== height) Object.assign(one, { width, height });
-    }
-    const pen = background.getContext("2d");
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, f.w, f.h);
-    const [horizontal, vertical] = [ticks(...f.x, f.w > 480 ? 8 : 5), ticks(...f.y, 6)];
-    labelTicks(left, below, f, horizontal, vertical);
-    [axis.textContent, unit.textContent] = view.axes;
-    drawGrid(pen, f, horizontal, vertical);
-    drawUnder(pen, f);
-    if (view.prior?.draws) drawCrosses(pen, view.prior.draws.map(f.toScreen));
-    if (view.points) drawPoints(pen, f.w, view.points, positions);
-    if (view.prior?.center) drawRings(pen, f.toScreen(view.prior.center), f.perPixel);
+/**
+ * Points, with their colors by the names of the style sheet or as #rrggbb.
+ *
+ * @typedef {object} PlanePoints
+ * @property {number[]} x
+ * @property {number[]} y
+ * @property {(i: number) => string} color
+ * @property {(i: number) => boolean} [isFaint]
+ * @property {(i: number) => boolean} [isHidden]
+ */
+
+/** A plane with the same scale on both axes: grid, ticks, and points, drawn once and copied under what moves. */
+export class Plane {
+  #background = document.createElement("canvas");
+  #axis = h("p.axis");
+  #unit = h("p.unit");
+  #left = h("div.left", { "aria-hidden": "true" });
+  #below = h("div.below", { "aria-hidden": "true" });
+  /** @type {any} */
+  #view = null;
+  #positions = [];
+  #animation = 0;
+
+  /**
+   * @param {HTMLElement} host  gets the axes and the canvas
+   * @param {object} options
+   * @param {string} options.label  accessible name of the canvas
+   * @param {string} [options.role]  of the canvas
+   * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawOver]  draws what lies over the points
+   * @param {(pen: CanvasRenderingContext2D, frame: object) => void} [options.drawUnder]  draws what lies under them
+   */
+  constructor(host, { label, role = "img", drawOver = () => {}, drawUnder = () => {} }) {
+    this.canvas = h("canvas", { tabIndex: 0, role, "aria-label": label });
+    this.area = h("div.area", {}, this.canvas);
+    this.drawOver = drawOver;
+    this.drawUnder = drawUnder;
+    host.append(this.#unit, h("div.plot", {}, this.#left, this.area, this.#below, this.#axis));
+    this.resizing = new ResizeObserver(() => this.redraw());
+    this.resizing.observe(this.area);
+    this.forget = onColorChange(() => this.redraw());
+  }
+
+  destroy() {
+    this.resizing.disconnect();
+    this.forget();
+  }
+
+  /**
+   * Show other points; if animated, they move to their places. The rings of the prior are always in view: without them
+   * a plane whose points are all the same but for rounding would look like any other.
+   *
+   * @param {PlaneView} view
+   */
+  setView(view, isAnimated = false) {
+    const box = view.box ?? [extent(view.points.x), extent(view.points.y)];
+    this.#view = { ...view, box: includePrior(box, view.prior) };
+    this.redraw(isAnimated);
+  }
+
+  /** Sizes and conversions of the plane as it is now. */
+  frame() {
+    return planeFrame(this.area, this.#view);
   }
 
   /** Draw what lies over the points anew. */
-  function draw() {
-    if (!view || !background.width || !background.height) return;
-    const pen = canvas.getContext("2d");
+  draw() {
+    if (!this.#view || !this.#background.width || !this.#background.height) return;
+    const pen = this.canvas.getContext("2d");
     const ratio = devicePixelRatio || 1;
     pen.setTransform(1, 0, 0, 1, 0, 0);
-    pen.clearRect(0, 0, canvas.width, canvas.height);
-    pen.drawImage(background, 0, 0);
+    pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    pen.drawImage(this.#background, 0, 0);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    drawOver(pen, frame());
+    this.drawOver(pen, this.frame());
   }
 
   /** Draw everything anew; if animated, the points move to their places. */
-  function redraw(isAnimated = false) {
-    cancelAnimationFrame(animation);
-    if (!view || !area.clientWidth) return;
-    const f = frame();
-    const from = positions;
-    const to = view.points ? view.points.x.map((x, i) => f.toScreen([x, view.points.y[i]])) : [];
-    const show = (now) => {
-      positions = now;
-      drawBackground();
-      draw();
-    };
+  redraw(isAnimated = false) {
+    cancelAnimationFrame(this.#animation);
+    if (!this.#view || !this.area.clientWidth) return;
+    const { points } = this.#view;
+    const { toScreen } = this.frame();
+    const from = this.#positions;
+    const to = points ? points.x.map((x, i) => toScreen([x, points.y[i]])) : [];
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches || from.length !== to.length;
-    if (!isAnimated || isStill) return show(to);
+    if (!isAnimated || isStill) this.#showAt(to);
+    else this.#animate(from, to);
+  }
+
+  #animate(from, to) {
     const start = performance.now();
     const step = (now) => {
       const t = clamp((now - start) / TRANSITION_MS, 0, 1);
       const eased = 1 - (1 - t) ** 3;
-      show(to.map((end, i) => end.map((v, k) => from[i][k] + (v - from[i][k]) * eased)));
-      if (t < 1) animation = requestAnimationFrame(step);
+      this.#showAt(to.map((end, i) => end.map((v, k) => from[i][k] + (v - from[i][k]) * eased)));
+      if (t < 1) this.#animation = requestAnimationFrame(step);
     };
-    animation = requestAnimationFrame(step);
+    this.#animation = requestAnimationFrame(step);
   }
 
-  const resizing = new ResizeObserver(() => redraw());
-  resizing.observe(area);
-  const forget = onColorChange(() => redraw());
-  return {
-    canvas,
-    area,
-    frame,
-    draw,
-    redraw,
-    /**
-     * Show points: {axes: [x, y], points: ?{x, y, color(i), isFaint(i), isHidden(i)}, prior: ?{center, draws},
-     * box: ?[[low, high], [low, high]], zoom: ?{factor, center}}; the box is what must be visible, by default all
-     * points, before it is zoomed. The rings of the prior are always in it: without them a plane whose points are all
-     * the same but for rounding would look like any other.
-     */
-    setView(next, isAnimated = false) {
-      const box = next.box ?? [extent(next.points.x), extent(next.points.y)];
-      view = { ...next, box: includePrior(box, next.prior) };
-      redraw(isAnimated);
-    },
-    destroy() {
-      resizing.disconnect();
-      forget();
-    },
-    /** Where a pointer event is on the canvas, in pixels. */
-    eventPosition(event) {
-      const bounds = canvas.getBoundingClientRect();
-      return [clamp(event.clientX - bounds.left, 0, bounds.width), clamp(event.clientY - bounds.top, 0, bounds.height)];
-    },
-    /** Where a point is on the canvas, in pixels. */
-    pointPosition: (i) => positions[i],
-    /** The index of the point nearest to a position on the canvas within `reach` pixels, or -1. */
-    pointAt: (position, reach) => (view?.points ? pointWithin(positions, view.points, position, reach) : -1),
-    /** The index of the nearest point in a direction, as the arrow keys move; the same point where there is none. */
-    pointTowards(direction, from) {
-      const start = from >= 0 ? positions[from] : [area.clientWidth / 2, area.clientHeight / 2];
-      return pointAhead(positions, view.points, direction, start, from);
-    },
-  };
+  #showAt(positions) {
+    this.#positions = positions;
+    this.#drawBackground();
+    this.draw();
+  }
+
+  #drawBackground() {
+    const [f, view] = [this.frame(), this.#view];
+    const ratio = devicePixelRatio || 1;
+    const [width, height] = [Math.round(f.w * ratio), Math.round(f.h * ratio)];
+    for (const one of [this.#background, this.canvas]) {
+      if (one.width !== width || one.height !== height) Object.assign(one, { width, height });
+    }
+    const pen = this.#background.getContext("2d");
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, f.w, f.h);
+    const [horizontal, vertical] = [ticks(f.x[0], f.x[1], f.w > 480 ? 8 : 5), ticks(f.y[0], f.y[1], 6)];
+    labelTicks(this.#left, this.#below, f, horizontal, vertical);
+    [this.#axis.textContent, this.#unit.textContent] = view.axes;
+    drawGrid(pen, f, horizontal, vertical);
+    this.drawUnder(pen, f);
+    if (view.prior?.draws) drawCrosses(pen, view.prior.draws.map(f.toScreen));
+    if (view.points) drawPoints(pen, f.w, view.points, this.#positions);
+    if (view.prior?.center) drawRings(pen, f.toScreen(view.prior.center), f.perPixel);
+  }
+
+  /** Where a pointer event is on the canvas, in pixels. */
+  eventPosition(event) {
+    const bounds = this.canvas.getBoundingClientRect();
+    return [clamp(event.clientX - bounds.left, 0, bounds.width), clamp(event.clientY - bounds.top, 0, bounds.height)];
+  }
+
+  /** Where a point is on the canvas, in pixels. */
+  pointPosition(i) {
+    return this.#positions[i];
+  }
+
+  /** The index of the point nearest to a position on the canvas within `reach` pixels, or -1. */
+  pointAt(position, reach) {
+    return this.#view?.points ? pointWithin(this.#positions, this.#view.points, position, reach) : -1;
+  }
+
+  /** The index of the nearest point in a direction, as the arrow keys move; the same point where there is none. */
+  pointTowards(direction, from) {
+    const start = from >= 0 ? this.#positions[from] : [this.area.clientWidth / 2, this.area.clientHeight / 2];
+    return pointAhead(this.#positions, this.#view.points, direction, start, from);
+  }
 }
 
 /** A box that holds the rings of the prior, too. */
@@ -202,7 +245,8 @@ function drawCrosses(pen, positions) {
 }
 
 /** Draw the rings of a standard normal prior about a place, with their radii, in contrast to points and page. */
-export function drawRings(pen, [x, y], perPixel) {
+export function drawRings(pen, at, perPixel) {
+  const [x, y] = at;
   const text = { font: FONT, textAlign: "left", textBaseline: "bottom", fillStyle: cssColor("ink") };
   for (const [width, color, dash] of [
     [3, "paper", []],
@@ -217,12 +261,12 @@ export function drawRings(pen, [x, y], perPixel) {
     pen.setLineDash(dash);
     for (const radius of PRIOR_RINGS_SD) {
       const r = radius / perPixel;
-      const at = [x + r * Math.SQRT1_2 + 3, y - r * Math.SQRT1_2 - 1];
+      const label = [x + r * Math.SQRT1_2 + 3, y - r * Math.SQRT1_2 - 1];
       pen.beginPath();
       pen.arc(x, y, r, 0, 2 * Math.PI);
       pen.stroke();
-      if (color === "paper") pen.strokeText(`${radius}σ`, ...at);
-      else pen.fillText(`${radius}σ`, ...at);
+      if (color === "paper") pen.strokeText(`${radius}σ`, ...label);
+      else pen.fillText(`${radius}σ`, ...label);
     }
   }
   pen.setLineDash([]);
@@ -230,7 +274,7 @@ export function drawRings(pen, [x, y], perPixel) {
 
 /** Draw points at their positions, the faint ones below. */
 function drawPoints(pen, width, points, positions) {
-  const { color, isFaint = () => false, isHidden = () => false } = points;
+  const { color, isFaint = (_) => false, isHidden = (_) => false } = points;
   const radius = pointRadius(positions.length, width);
   const shown = positions.map((_, i) => i).filter((i) => !isHidden(i));
   const styles = new Map();
@@ -266,7 +310,7 @@ export function drawDots(pen, positions, indices, radius, color, styles = new Ma
 
 const dotStyle = (color) => ({ fillStyle: color, strokeStyle: edgeColor(color) });
 
-function pointWithin(positions, { isFaint = () => false, isHidden = () => false }, [x, y], reach) {
+function pointWithin(positions, { isFaint = (_) => false, isHidden = (_) => false }, [x, y], reach) {
   let [best, least] = [-1, reach * reach];
   positions.forEach(([a, b], i) => {
     const distance = (a - x) ** 2 + (b - y) ** 2;
@@ -275,7 +319,7 @@ function pointWithin(positions, { isFaint = () => false, isHidden = () => false 
   return best;
 }
 
-function pointAhead(positions, { isFaint = () => false, isHidden = () => false }, [dx, dy], [x, y], from) {
+function pointAhead(positions, { isFaint = (_) => false, isHidden = (_) => false }, [dx, dy], [x, y], from) {
   let [best, least] = [from, Infinity];
   positions.forEach(([a, b], i) => {
     const ahead = (a - x) * dx + (b - y) * dy;
@@ -286,7 +330,8 @@ function pointAhead(positions, { isFaint = () => false, isHidden = () => false }
 }
 
 /** Draw the ring around the place that is decoded. */
-export function drawMarker(pen, [x, y]) {
+export function drawMarker(pen, at) {
+  const [x, y] = at;
   for (const [width, color] of [
     [6, "paper"],
     [3, "ink"],
@@ -299,7 +344,8 @@ export function drawMarker(pen, [x, y]) {
 }
 
 /** Draw a place that is kept, with its name. */
-export function drawPin(pen, [x, y], name) {
+export function drawPin(pen, at, name) {
+  const [x, y] = at;
   Object.assign(pen, { lineWidth: 1.2, strokeStyle: cssColor("ink"), fillStyle: cssColor("paper") });
   pen.beginPath();
   pen.arc(x, y, 9, 0, 2 * Math.PI);
