@@ -146,7 +146,7 @@ def test_a_sweep_of_which_nothing_came_still_has_a_page(tmp_path, capsys):
     assert main(["sweep", "vae", "--latent", "0", *QUICK, "--out", str(folder)]) == 1
     assert main(["compare", str(folder)]) == 0
     assert "give a larger latent" in capsys.readouterr().out
-    assert "runs that count" in (folder / "compare.html").read_text()
+    assert "runs included" in (folder / "compare.html").read_text()
 
 
 def test_damaged_weights_leave_the_rows(swept, tmp_path):

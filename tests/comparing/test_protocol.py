@@ -7,6 +7,7 @@ import pytest
 
 import elbowroom as er
 from elbowroom.comparing import compare
+from elbowroom.comparing.page_data import comparison_data
 
 
 @pytest.mark.parametrize(
@@ -31,9 +32,10 @@ def test_runs_of_another_protocol_are_marked(train, flags, words, shared):
     best = {column.name: found.best_groups(column) for column in found.columns}
     assert best["elbo"] == []
     assert len(best["squared_error"]) == shared
-    page = found.write(found.entries[0].run.path / "page.html").read_text()
-    assert "Not comparable" in page
-    assert page.count('<tr class="under">') == 2
+    data = comparison_data(found)
+    assert said in data["incomparable"]
+    assert [data["groups"][row["group"]]["protocol"] for row in data["tables"]["groups"]["rows"]] == [0, 1]
+    assert [protocol["letter"] for protocol in data["protocols"]] == ["A", "B"]
 
 
 def test_what_an_earlier_version_could_not_be_asked_for_is_no_difference(train):

@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import pytest
 
 import elbowroom as er
 from elbowroom.comparing import compare
@@ -14,75 +15,83 @@ from tests.comparing.helpers import find_group, read_rows
 ATTACK = '<img src=x onerror="alert(1)">&\'"'
 
 
-class Figures(HTMLParser):
-    """The rows of the first table: their cells with the values that sorting goes by."""
+class Page(HTMLParser):
+    """What the page fetches, its scripts, and the data that it shows."""
 
     def __init__(self, text):
         super().__init__()
-        self.tables, self.fetched, self.scripts, self._in = [], [], [], None
+        self.fetched, self.scripts, self._in = [], [], None
         self.feed(text)
+        self.data = json.loads(next(script for script in self.scripts if script.startswith("{")))
 
     def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
         self.fetched += [v for k, v in attributes if k in ("src", "href", "srcset", "action", "data", "poster")]
         assert not any(name.startswith("on") for name, _ in attributes), attributes
-        if tag == "table":
-            self.tables.append([])
-        if tag == "tr":
-            self.tables[-1].append([])
-        if tag == "td":
-            self.tables[-1][-1].append([values.get("data-v", ""), ""])
         self._in = tag
 
     def handle_data(self, data):
         if self._in == "script":
             self.scripts.append(data)
-        if self.tables and self.tables[-1] and self.tables[-1][-1] and data.strip():
-            self.tables[-1][-1][-1][1] += data
+
+    def rows(self, table):
+        """The rows of a table, as cells by the name of their column."""
+        names = [head["name"] for head in self.data["tables"][table]["heads"]]
+        return [dict(zip(names, row["cells"], strict=True)) for row in self.data["tables"][table]["rows"]]
 
 
 def test_the_page_tells_the_numbers_of_the_runs(page, with_baselines):
     found, text = page
-    figures = Figures(text)
-    means = [row for row in figures.tables[0] if len(row) > 2]
-    assert len(means) == len(found.groups)
-    for row, one in zip(means, found.groups, strict=True):
-        cells = row[len(found.differing_settings) + 1 :]
-        for (value, shown), column in zip(cells, found.columns, strict=True):
-            there = one.metrics.get(column.name)
-            assert (float(value) == there.mean) if there else (value, shown) == ("", "—")
-    every = {row[0][1]: row for row in figures.tables[1] if row}
+    shown = Page(text)
+    rows = shown.rows("groups")
+    assert len(rows) == len(found.groups)
+    for row, one in zip(rows, found.groups, strict=True):
+        for column in found.columns:
+            there, cell = one.metrics.get(column.name), row[column.name]
+            assert (cell["value"], cell["text"]) == ((there.mean, cell["text"]) if there else (None, "—"))
+            if there:
+                assert read_number(cell["text"]) == pytest.approx(there.mean, abs=0.5 * 10**-column.digits + 1e-9)
+    every = {row["run"]["text"]: row for row in shown.rows("runs")}
     folder, _, _ = with_baselines
-    at = [column.name for column in found.columns]
     for latent in (2, 3):
         for seed in (0, 1):
             name = f"latent={latent},seed={seed}"
             last = read_rows(folder / name, "test")[-1]
             for term in ("elbo", "reconstruction", "kl"):
-                assert float(every[name][3 + at.index(term)][0]) == last[term]
+                assert every[name][term]["value"] == last[term]
+            best = min(read_rows(folder / name, "validation"), key=lambda row: row["loss"])
+            assert every[name]["best_validation_elbo"]["value"] == best["elbo"]
+    assert next(head["name"] for head in shown.data["tables"]["groups"]["heads"] if head["is_number"]) == (
+        "best_validation_elbo"
+    ), "the headline of a run is the first metric"
 
 
-def test_the_curves_are_the_means_of_the_rows(page, with_baselines):
+def read_number(text):
+    return float(text.replace("−", "-").replace(",", ""))
+
+
+def test_the_page_has_the_rows_of_each_run(page, with_baselines):
     _, text = page
     folder, found, _ = with_baselines
-    charts = json.loads(next(s for s in Figures(text).scripts if s.startswith('{"charts"')))["charts"]
-    assert charts
-    steps = [row["step"] for row in read_rows(folder / "latent=2,seed=0", "validation")]
-    elbos = np.array([[r["elbo"] for r in read_rows(folder / f"latent=2,seed={s}", "validation")] for s in (0, 1)])
+    data = Page(text).data
+    assert data["curves"]["split"] == "validation"
+    assert [term["name"] for term in data["curves"]["terms"]][:2] == ["elbo", "reconstruction"]
     number = found.groups.index(find_group(found, recipe="vae", latent=2))
-    own = [line for line in charts[0]["lines"] if line["group"] == number]
-    (line,) = [line for line in own if not line.get("silent")]
-    assert [seed["y"] for seed in own if seed.get("silent")] == [[float(f"{v:.6g}") for v in row] for row in elbos]
-    assert line["x"] == steps
-    np.testing.assert_allclose(line["y"], elbos.mean(0), rtol=1e-5)
-    np.testing.assert_allclose(line["sd"], elbos.std(0, ddof=1), rtol=1e-4)
+    runs = [run for run in data["runs"] if run["group"] == number]
+    assert [run["name"] for run in runs] == ["latent=2,seed=0", "latent=2,seed=1"]
+    for run in runs:
+        rows = read_rows(folder / run["name"], "validation")
+        columns = data["runCurves"][run["run"]]["validation"]
+        for name in ("step", "epoch"):
+            assert columns[name] == [row[name] for row in rows]
+        for name in ("elbo", "kl", "seconds"):
+            assert columns[name] == [float(f"{row[name]:.6g}") for row in rows]
 
 
 def test_nothing_is_fetched_and_nothing_else_runs(page):
     _, text = page
-    figures = Figures(text)
-    assert all(value.startswith(("data:image/", "#")) for value in figures.fetched)
-    assert not re.search(r"url\(|@import|https?://", text)
+    shown = Page(text)
+    assert all(value.startswith(("data:image/", "#")) for value in shown.fetched)
+    assert not re.search(r"url\(|@import", text)
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text).group(1)
     assert "default-src 'none'" in policy
     assert "'sha256-" in policy
@@ -102,12 +111,12 @@ def test_hostile_names_are_text(digits, tmp_path):
     (folder / "sweep.json").write_text(json.dumps(held))
     found = compare(folder)
     text = found.write(tmp_path / "page.html").read_text()
-    figures = Figures(text)
+    shown = Page(text)
     assert "<img src=x" not in text
     assert text.count("</script>") == 2
     assert "&lt;img src=x onerror=" in text
     assert "$title ${css} {0}" in text
-    assert any(row and row[0][1] == names[0] for row in figures.tables[1])
+    assert names[0] in [row["run"]["text"] for row in shown.rows("runs")]
     table = io.StringIO()
     from rich.console import Console
 

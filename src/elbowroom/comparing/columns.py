@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from elbowroom.comparing.entry import Entry
 from elbowroom.formatting import format_fixed
+from elbowroom.runs.headline import find_headline
 
 NATS_PER_EXAMPLE = "nats per example"
 
@@ -100,6 +101,12 @@ def _validation_value(which: str) -> Callable[[Entry, str], float | None]:
     return read
 
 
+def _best_validation_elbo(entry: Entry, _: str) -> float | None:
+    """Return the ELBO that every page shows first, that of the lowest validation loss; None where there is no ELBO."""
+    headline = find_headline(entry.split_rows("validation"))
+    return headline.value if headline and headline.name.endswith("ELBO") else None
+
+
 def _parameter_count(entry: Entry, _: str) -> float | None:
     if entry.run is None:
         return entry.precomputed_metrics.get("parameters")
@@ -140,8 +147,9 @@ def _nats_column(
     return MetricColumn(name, title, split_role, NATS_PER_EXAMPLE, value_of, better, 2, match_on)
 
 
-#: The columns in their order.
+#: The columns in their order, the headline of a run first.
 COLUMNS = (
+    _nats_column("best_validation_elbo", "best ELBO", _best_validation_elbo, "higher", MATCH_LIKELIHOOD, "validation"),
     _nats_column("elbo", "ELBO", _final_value("elbo"), "higher", MATCH_LIKELIHOOD),
     _nats_column("loss", "loss", _final_value("loss"), "lower", MATCH_OBJECTIVE),
     _nats_column("reconstruction", "reconstruction", _final_value("reconstruction"), "lower", MATCH_LIKELIHOOD),
@@ -157,6 +165,10 @@ COLUMNS = (
     MetricColumn("parameters", "parameters", "", "", _parameter_count, "", 0),
     MetricColumn("seconds", "time", "", "seconds", _training_seconds, "", 1),
 )
+
+
+#: Those that are read, and for which no model has to be loaded.
+LOGGED_COLUMNS = tuple(column for column in COLUMNS if column.name != "squared_error")
 
 
 def kept_columns(entries: Sequence[Entry], split: str) -> list[MetricColumn]:

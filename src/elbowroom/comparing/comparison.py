@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,7 @@ class Group:
         name: a short name that no other group has.
         entries: the runs, in order of their seeds.
         metrics: means over the finished runs, by the column's name, where there is a value.
+        preliminary_metrics: where no run is finished, means of what they have so far, which do not count.
     """
 
     protocol: EvaluationProtocol
@@ -102,6 +103,7 @@ class Group:
     name: str
     entries: tuple[Entry, ...]
     metrics: dict[str, SeedMean]
+    preliminary_metrics: dict[str, SeedMean] = field(default_factory=dict)
 
     @property
     def done_entries(self) -> list[Entry]:
@@ -141,7 +143,13 @@ class Comparison:
         sort: the name of the metric by which the rows of a protocol are ordered; empty for the settings.
     """
 
-    def __init__(self, entries: Sequence[Entry], title: str = "", sort: str = "") -> None:
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        title: str = "",
+        sort: str = "",
+        columns: Sequence[MetricColumn] = COLUMNS,
+    ) -> None:
         self.title, self.entries = title, list(entries)
         self._settings = _resolve_settings(self.entries)
         settings = list(self._settings.values())
@@ -152,7 +160,7 @@ class Comparison:
         )
         self.protocols = list(dict.fromkeys(entry.protocol for entry in entries))
         self.split = find_evaluation_split(entries)
-        self._all_columns = [*COLUMNS, *kept_columns([entry for entry in entries if entry.is_done], self.split)]
+        self._all_columns = [*columns, *kept_columns([entry for entry in entries if entry.is_done], self.split)]
         self.sort = sort.removeprefix("-")
         self._sort_sign = self._find_sort_sign(sort)
         self.groups = self._group_entries()
@@ -175,14 +183,16 @@ class Comparison:
 
     def _make_group(self, entries: list[Entry]) -> Group:
         done = [entry for entry in entries if entry.is_done]
-        metrics = {}
-        for column in self._all_columns:
-            if (mean := seed_mean([column.value_of(entry, self.split) for entry in done])) is not None:
-                metrics[column.name] = mean
+        means = {
+            column.name: seed_mean([column.value_of(entry, self.split) for entry in done or entries])
+            for column in self._all_columns
+        }
+        known = {name: mean for name, mean in means.items() if mean is not None}
         settings = self._settings[entries[0]]
         values = {name: format_setting(settings.get(name)) for name in self.differing_settings}
         name = group_name(values, self._distinguishing_settings)
-        return Group(entries[0].protocol, settings, values, name, tuple(entries), metrics)
+        metrics, preliminary = (known, {}) if done else ({}, known)
+        return Group(entries[0].protocol, settings, values, name, tuple(entries), metrics, preliminary)
 
     def _find_sort_sign(self, sort: str) -> int:
         """Return 1 to sort from the smallest value, -1 from the largest.
@@ -212,8 +222,8 @@ class Comparison:
     @cached_property
     def columns(self) -> list[MetricColumn]:
         """The metrics that at least one run has; the loss only where no other column has the same values."""
-        runs = [entry for entry in self.entries if entry.is_done]
-        shown = {name for group in self.groups for name in group.metrics}
+        runs = [entry for entry in self.entries if entry.is_done] or self.entries
+        shown = {name for group in self.groups for name in group.metrics | group.preliminary_metrics}
         hidden = {column.name for column in self._all_columns} - shown
         if is_loss_redundant(runs, self.split):
             hidden.add("loss")

@@ -33,17 +33,20 @@ def flatten_paths(paths: Iterable[RunPath | Iterable[RunPath]]) -> list[RunPath]
     return flat
 
 
-def find_entries(paths: Sequence[RunPath], data: Any = None) -> list[Entry]:
+def find_entries(
+    paths: Sequence[RunPath], data: Any = None, load_data: Callable[[Run], Data] | None = None
+) -> list[Entry]:
     """Return the runs at some paths, each run once.
 
     Args:
         paths: runs, their directories, or folders with runs below them.
         data: what the runs were trained on, if that was given as a Python object.
+        load_data: loads the data of a run, if others share it.
 
     Raises:
         ValueError: there is no run at a path.
     """
-    load = partial(_load_checked, SharedData(source=data))
+    load = load_data or partial(_load_checked, SharedData(source=data))
     entries: dict[Path, Entry] = {}
     for path in paths:
         for entry in _entries_at(Run(path), load):

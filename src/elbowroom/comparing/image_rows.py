@@ -96,12 +96,13 @@ def _image_grid(
     models: RepresentativeModels, view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]]
 ) -> ImageGrid:
     cells = torch.stack([x, *(output for _, _, output in outputs)]).clamp(0, 1)
-    column = next(c for c in models.comparison.columns if c.name == "squared_error")
-    errors = [
-        format_mean(group.metrics.get("squared_error"), column.digits).partition(" ±")[0] for _, group, _ in outputs
-    ]
-    names = [f"{group.name}  {error}" for (_, group, _), error in zip(outputs, errors, strict=True)]
-    axis = f"{view.describe_examples(len(x))}; beside each name the squared error per dimension of the whole split"
+    names = [group.name for _, group, _ in outputs]
+    axis = view.describe_examples(len(x))
+    column = next((c for c in models.comparison.columns if c.name == "squared_error"), None)
+    if column is not None:
+        means = [format_mean(group.metrics.get(column.name), column.digits) for _, group, _ in outputs]
+        names = [f"{name}  {mean.partition(' ±')[0]}" for name, mean in zip(names, means, strict=True)]
+        axis = f"{axis}; beside each name the squared error per dimension of the whole split"
     return ImageGrid(cells, ["data", *names], [""] * len(x), "reconstruction of each group", axis)
 
 

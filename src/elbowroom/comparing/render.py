@@ -1,131 +1,19 @@
-"""The table of a comparison: its cells for the page, as JSON, CSV, and as text for a terminal."""
+"""A comparison as JSON, CSV, and as a table for a terminal."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from elbowroom.comparing.columns import MetricColumn, SeedMean, format_mean, seed_mean
-from elbowroom.comparing.entry import Entry
-from elbowroom.comparing.protocol import EvaluationProtocol
-from elbowroom.runs.settings import format_setting, setting_label
+from elbowroom.comparing.columns import format_mean
+from elbowroom.runs.settings import setting_label
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from elbowroom.comparing.comparison import Comparison, Group
-
-
-class Head(NamedTuple):
-    """The head of a column: its title, and the split and unit in small print."""
-
-    title: str
-    small: str = ""
-    css_class: str = ""
-
-
-class Cell(NamedTuple):
-    """A cell of the table.
-
-    Attributes:
-        text: what it shows.
-        sort_value: what sorting goes by, if not the text.
-        css_class: its class in the style.
-        small: small print after the text.
-        group: number of the group whose legend key stands before the text.
-        whole: the group's whole name, which a narrow window shows instead.
-        title: shown when the pointer rests on it.
-    """
-
-    text: str
-    sort_value: Any = ""
-    css_class: str = ""
-    small: str = ""
-    group: int | None = None
-    whole: str = ""
-    title: str = ""
-
-
-class Row(NamedTuple):
-    """A row of the table, and whether its metrics count."""
-
-    cells: list[Cell]
-    counts: bool
-
-
-class MetricTable(NamedTuple):
-    """A table of metrics: the heads of its columns, and its rows by the protocol of their evaluation."""
-
-    label: str
-    heads: list[Head]
-    bodies: list[tuple[EvaluationProtocol | None, list[Row]]]
-
-
-def group_table(comparison: Comparison) -> MetricTable:
-    """Return the table of groups: a row for each group, a body for each protocol."""
-    settings = [setting_label(name) for name in comparison.differing_settings] or ["runs"]
-    heads = [*(Head(name, "", "setting") for name in settings), Head("seeds"), *_metric_heads(comparison)]
-    best = {column.name: comparison.best_groups(column) for column in comparison.columns}
-    bodies: list[tuple[EvaluationProtocol | None, list[Row]]] = []
-    for protocol in comparison.protocols:
-        numbered = [(i, group) for i, group in enumerate(comparison.groups) if group.protocol == protocol]
-        rows = [Row(_group_cells(comparison, i, group, best), bool(group.done_entries)) for i, group in numbered]
-        bodies.append((protocol if protocol.letter else None, rows))
-    return MetricTable("metrics of each group", heads, bodies)
-
-
-def run_table(comparison: Comparison) -> MetricTable:
-    """Return the table of runs: a row for each run, with its own metrics."""
-    heads = [*map(Head, ("run", "seed", "state")), *_metric_heads(comparison)]
-    rows = [
-        Row(_run_cells(comparison, i, entry), entry.is_done)
-        for i, group in enumerate(comparison.groups)
-        for entry in group.entries
-    ]
-    return MetricTable("metrics of each run", heads, [(None, rows)])
-
-
-def entry_mean(entry: Entry, column: MetricColumn, split: str) -> SeedMean | None:
-    """Return the metric of one run; ``None`` if it does not count, or has no value."""
-    return seed_mean([column.value_of(entry, split)]) if entry.is_done else None
-
-
-def _metric_heads(comparison: Comparison) -> list[Head]:
-    units = {column.name: column.unit.replace(" per example", "") for column in comparison.columns}
-    return [
-        Head(c.title, ", ".join(filter(None, (comparison.column_split(c), units[c.name]))), "number")
-        for c in comparison.columns
-    ]
-
-
-def _group_cells(comparison: Comparison, i: int, group: Group, best: dict[str, list[Group]]) -> list[Cell]:
-    cells = []
-    for name, shown in group.differing_values.items() or [("", group.name)]:
-        value = group.settings.get(name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        cells.append(Cell(shown, value if is_number else "", "setting"))
-    cells[0] = cells[0]._replace(group=i, whole=group.name)
-    cells.append(Cell(group.seed_summary, len(group.done_entries)))
-    return cells + [_metric_cell(group.metrics.get(c.name), c, group in best[c.name]) for c in comparison.columns]
-
-
-def _run_cells(comparison: Comparison, group_index: int, entry: Entry) -> list[Cell]:
-    seed = "" if entry.seed is None else entry.seed
-    cells = [
-        Cell(entry.name, "", "run", group=group_index, title=entry.path),
-        Cell(format_setting(entry.seed), seed),
-        Cell(entry.state, "", "" if entry.is_done else "wrong"),
-    ]
-    return cells + [_metric_cell(entry_mean(entry, c, comparison.split), c) for c in comparison.columns]
-
-
-def _metric_cell(metric: SeedMean | None, column: MetricColumn, is_best: bool = False) -> Cell:
-    if metric is None:
-        return Cell("—", "", "number none")
-    mean, _, sd = format_mean(metric, column.digits).partition(" ± ")
-    return Cell(mean, repr(metric.mean), f"number{' best' * is_best}", f"± {sd}" if sd else "")
+    from elbowroom.comparing.comparison import Comparison
 
 
 def to_json(comparison: Comparison) -> str:

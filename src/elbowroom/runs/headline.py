@@ -32,7 +32,7 @@ class Headline(NamedTuple):
 def find_headline(rows: Sequence[MetricsRow]) -> Headline | None:
     """Return the ELBO of the row with the lowest validation loss; of the training loss where none was validated.
 
-    >>> rows = [{"split": "validation", "epoch": n, "loss": loss, "elbo": -loss} for n, loss in enumerate((9.0, 7.5, 8.0))]
+    >>> rows = [{"split": "validation", "epoch": n, "loss": loss, "elbo": -loss} for n, loss in ((0, 9.0), (1, 7.5))]
     >>> find_headline(rows)
     Headline(name='best validation ELBO', value=-7.5, unit='nats per example', epoch=1)
     """

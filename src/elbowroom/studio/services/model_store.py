@@ -21,6 +21,7 @@ from elbowroom.studio.services.batch_queue import BatchQueue
 from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
 
 if TYPE_CHECKING:
+    from elbowroom.data import Data
     from elbowroom.studio.services.run_index import RunIndex
 
 #: Models in memory.
@@ -74,6 +75,14 @@ class ModelStore:
             while len(self._models) > self._max_models:
                 self._models.popitem(last=False)
             return loaded
+
+    def load_data(self, run: Run) -> Data:
+        """Return the data of a run, which all models on it share.
+
+        Raises:
+            ValueError: it cannot be loaded.
+        """
+        return self._data.load(run)
 
     async def submit(self, queue: BatchQueue, client: Hashable, work: Callable[..., Any], *rows: Tensor | None) -> Any:
         """Return ``work(*rows)``, run in a queue when it is the client's turn."""

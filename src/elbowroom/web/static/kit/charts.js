@@ -53,6 +53,7 @@ const WHOLE_STEPS = [1, 2, 5].flatMap((m) => Array.from({ length: 12 }, (_, k) =
  * @property {(zoom: ?[number, number]) => void} [onZoom]  called with the part of the horizontal axis to show; makes
  *   dragging, two fingers and the keys +, − and 0 zoom
  * @property {boolean} [box]  whether what is read is shown in a box beside the pointer
+ * @property {(plot: object, chart: ChartData) => void} [onDraw]  called after each drawing, to place what lies over it
  */
 
 /** The opacity of a line that stands back. */
@@ -179,7 +180,10 @@ function plotOptions(view) {
       drag: { x: Boolean(options.onZoom), y: false, setScale: false },
       bind: { dblclick: () => () => options.onZoom?.(null) },
     },
-    hooks: { setSelect: [(u) => zoomToSelection(u, options)], draw: [() => view.reading?.place()] },
+    hooks: {
+      setSelect: [(u) => zoomToSelection(u, options)],
+      draw: [() => view.reading?.place(), (u) => options.onDraw?.(u, view.chart)],
+    },
     scales: {
       x: { time: false, range: (u) => view.zoom ?? horizontalRange(view.chart, u.data[0]) },
       y: { range, ...(chart.log ? logarithmicScale(chart.log) : {}) },

@@ -1,162 +1,190 @@
-// Compare view: curves of several runs in one chart, settings that differ, images side by side.
+// Compare view: the page of `elbowroom compare`, kept up to date while runs train.
 
-import { formatMetric, h, legendKey, lineStyle } from "/static/kit.js";
+import { ComparisonView } from "/static/comparison_view.js";
+import { ChartGroup, h, queryAll } from "/static/kit.js";
+import { readList, readState, writeState } from "../address.js";
 import { getJson, live } from "../api.js";
-import { TermCharts, axisPositions, readChartSettings, termNames, writeChartSettings } from "../curves.js";
-import { debounce, quietButton, setChildren, spaced } from "../dom.js";
+import { copyButton, setChildren, withErrors } from "../dom.js";
 import { registerView, setTitle, viewHash } from "../main.js";
-import { stateBadge } from "../run_summary.js";
 
-registerView({ name: "compare", open: openCompare });
+registerView({ name: "compare", open: (container, ids) => new Compare(container, ids).open() });
 
-const RELOAD_MS = 400;
-const CAVEAT = "Bounds on different data, likelihoods or binarization cannot be compared.";
+/** Time between two requests for tables while runs train. */
+const REFRESH_MS = 4000;
+const MAX_NAMED_RUNS = 3;
 
-async function openCompare(container, ids) {
-  const load = (id) => getJson("/api/run", { run: id }).catch((error) => ({ problem: error.message }));
-  const details = await Promise.all(ids.map(load));
-  const problems = details.filter((one) => one.problem).map((one) => one.problem);
-  const compared = details.filter((one) => !one.problem);
-  if (!compared.length) throw new Error(problems[0] ?? "no runs were chosen");
-  const comparison = new CurveComparison(compared.map((one) => one.summary));
-  await comparison.load();
-  setTitle("Compare");
-  setChildren(
-    container,
-    createHeader(compared.length, comparison.split),
-    problems.map((problem) => h("p.wrong", {}, problem)),
-    comparison.legend,
-    h("section", {}, h("header.line", {}, h("h2", {}, "Curves"), comparison.charts.toolbar), comparison.charts.element),
-    createSettingsTable(compared.map((one) => one.summary)),
-    createImageComparison(compared),
-  );
-  return comparison.follow();
-}
+/** What of the comparison the address holds. */
+const readChoice = () => {
+  const { sort = "", filter = "", x = "epoch", smooth = "0", log, cols } = readState();
+  const columns = cols === undefined ? null : readList("cols");
+  return {
+    sort,
+    filter,
+    columns,
+    hidden: readList("hide"),
+    axis: x,
+    smoothing: Number(smooth) || 0,
+    log: log === "yes",
+  };
+};
 
-const createHeader = (n, split) =>
-  h(
-    "header.head",
-    {},
-    h(
-      "div",
-      {},
-      h("p.eyebrow", {}, h("a", { href: "#/" }, "Runs"), " / compare"),
-      h("h1", {}, `${n} ${n === 1 ? "run" : "runs"} side by side`),
-      h("p.lead", {}, `Curves of the ${split} split. ${CAVEAT}`),
-    ),
-  );
-
-/** The same terms of several runs in one chart each, and the legend of all of them. */
-class CurveComparison {
-  curves = {};
-  charts = new TermCharts({
-    hasLegend: false,
-    settings: readChartSettings(),
-    onChange: (settings) => writeChartSettings(settings),
+const writeChoice = ({ sort, filter, columns, hidden, axis, smoothing, log }) =>
+  writeState({
+    sort,
+    filter,
+    cols: columns,
+    hide: hidden,
+    x: axis === "epoch" ? "" : axis,
+    smooth: smoothing || "",
+    log,
   });
 
-  constructor(runs) {
-    this.runs = runs;
-    this.legend = h("ul.line-legend", {}, runs.map(createLegendItem));
+class Compare {
+  #timer = 0;
+  #isLoading = false;
+  #isStale = false;
+
+  constructor(container, ids) {
+    Object.assign(this, { container, ids });
+    this.lead = h("p.lead");
+    this.images = h("div.comparison-images");
   }
 
-  get split() {
-    return this.runs.some(({ run }) => this.curves[run]?.validation) ? "validation" : "train";
-  }
-
-  async load() {
-    this.curves = await getJson("/api/curves", { run: this.runs.map(({ run }) => run) });
-    const names = new Set(this.runs.flatMap(({ run }) => termNames(this.curves[run] ?? {})));
-    names.delete("examples_per_second");
-    this.charts.update(Object.fromEntries([...names].map((name) => [name, this.#lines(name)])));
-  }
-
-  #lines(name) {
-    return this.runs.flatMap((run, i) => {
-      const splits = this.curves[run.run] ?? {};
-      const rows = splits[this.split] ?? splits.train;
-      if (!rows?.[name]?.length) return [];
-      const positions = axisPositions(rows, splits);
-      return [{ name: run.name, x: rows.step, positions, y: rows[name], width: 2, ...lineStyle(i) }];
+  async open() {
+    await live.ready;
+    live.watchRuns(this.ids);
+    const { runs } = await getJson("/api/runs");
+    this.summaries = new Map(runs.map((run) => [run.run, run]));
+    const [known, missing] = [true, false].map((is) => this.ids.filter((id) => this.summaries.has(id) === is));
+    if (!known.length) throw new Error(missing.length ? `There is no run '${missing[0]}'.` : "No runs were chosen.");
+    this.runs = known;
+    const [data, curves] = await Promise.all([this.#request("/api/comparison"), this.#request("/api/curves")]);
+    this.view = new ComparisonView(data, curves, {
+      state: readChoice(),
+      onState: writeChoice,
+      runLink: (run) => viewHash("run", run),
+      runName: (run, name) => this.summaries.get(run)?.name ?? name,
     });
+    this.lead.textContent = data.sentence;
+    setTitle("Compare");
+    const problems = missing.map((id) => h("p.wrong", {}, `There is no run '${id}'.`));
+    setChildren(
+      this.container,
+      this.#createHeader(),
+      problems,
+      this.view.element,
+      this.images,
+      createShared(data.shared),
+    );
+    this.#loadImages();
+    const unsubscribe = live.subscribe((message) => this.#receive(message));
+    return () => this.#close(unsubscribe);
   }
 
-  /** Load the curves anew while the runs train; returns the function that stops it. */
-  follow() {
-    live.watchRuns(this.runs.map(({ run }) => run));
-    const reload = debounce(() => this.load(), RELOAD_MS);
-    const unsubscribe = live.subscribe(({ type }) => {
-      if (["rows", "reset", "again"].includes(type)) reload();
-    });
-    return () => {
-      unsubscribe();
-      live.watchRuns([]);
-      this.charts.destroy();
-    };
+  #close(unsubscribe) {
+    unsubscribe();
+    live.watchRuns([]);
+    clearTimeout(this.#timer);
+    this.view.destroy();
+    this.imageCharts?.destroy();
+  }
+
+  #request(path) {
+    return getJson(path, { run: this.runs });
+  }
+
+  #createHeader() {
+    const names = this.runs.map((run) => this.summaries.get(run).name);
+    const title = names.length > MAX_NAMED_RUNS ? `${names.length} runs compared` : joinWords(names);
+    const query = new URLSearchParams(this.runs.map((run) => ["run", run]));
+    const page = { href: `/api/comparison/page?${query}`, target: "_blank", rel: "noopener" };
+    const command = `elbowroom compare ${this.runs.join(" ")} --out comparison.html`;
+    const actions = h("div.tools", {}, h("a.button", page, "Open as file"), copyButton(command, "Copy as command"));
+    const eyebrow = h("p.eyebrow", {}, h("a", { href: "#/" }, "Runs"), " / compare");
+    return h("header.head", {}, h("div", {}, eyebrow, h("h1", {}, title), this.lead), actions);
+  }
+
+  // ---- Images
+
+  /** Reconstructions and samples, which take loading every model. */
+  async #loadImages() {
+    setChildren(this.images, h("p.quiet", { role: "status" }, "Loading the models for reconstructions and samples …"));
+    try {
+      const { html, charts } = await this.#request("/api/comparison/images");
+      this.#showImages(html, charts);
+    } catch (error) {
+      setChildren(this.images, h("p.quiet", {}, `No reconstructions and samples: ${error.message}`));
+    }
+  }
+
+  #showImages(html, charts) {
+    const parsed = new DOMParser().parseFromString(html, "text/html");
+    setChildren(this.images, [...parsed.body.children]);
+    for (const sheet of queryAll(".sheet", this.images)) {
+      const [columns, wide] = ["columns", "wide"].map((name) => sheet.className.match(`${name}-(\\d+)`)?.[1]);
+      sheet.style.setProperty("--columns", columns);
+      sheet.style.setProperty("--wide", Number(wide) / 1000);
+    }
+    this.imageCharts = new ChartGroup({ nearest: true });
+    this.imageCharts.addAll(charts, this.images);
+  }
+
+  // ---- Live updates
+
+  #receive(message) {
+    if (message.type === "rows" && this.runs.includes(message.run)) this.#receiveRows(message);
+    else if (message.type === "run" && this.runs.includes(message.run.run)) this.#receiveRun(message.run);
+    else if (message.type === "reset" || message.type === "again") withErrors(() => this.#reload());
+  }
+
+  #receiveRows({ run, rows }) {
+    for (const row of rows) if (row.split) this.view.appendRow(run, row);
+    if (rows.some((row) => row.split && row.split !== "train")) this.#refreshSoon();
+  }
+
+  #receiveRun(run) {
+    const before = this.summaries.get(run.run);
+    this.summaries.set(run.run, run);
+    if (before.state !== run.state || before.name !== run.name) this.#refreshSoon();
+  }
+
+  #refreshSoon() {
+    this.#isStale = true;
+    this.#timer ||= setTimeout(() => withErrors(() => this.#refresh()), REFRESH_MS);
+  }
+
+  /** Load the tables anew; curves grow by themselves. */
+  async #refresh() {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    this.#isStale = false;
+    try {
+      const data = await this.#request("/api/comparison");
+      this.lead.textContent = data.sentence;
+      this.view.update(data);
+    } finally {
+      this.#isLoading = false;
+      this.#timer = 0;
+      if (this.#isStale) this.#refreshSoon();
+    }
+  }
+
+  async #reload() {
+    this.view.setCurves(await this.#request("/api/curves"));
+    await this.#refresh();
   }
 }
 
-function createLegendItem(run, i) {
-  const { best } = run;
-  const bound = [h("b", {}, formatMetric(best?.elbo)), h("span", {}, best ? `nats, ${best.split}` : "")];
-  const link = h("a", { href: viewHash("run", run.run) }, run.name);
-  return h("li", {}, legendKey(lineStyle(i)), link, " ", stateBadge(run), bound);
-}
+const joinWords = (words) => [words.slice(0, -1).join(", "), words.at(-1)].filter(Boolean).join(" and ");
 
-const formatSetting = (value) =>
-  value === undefined || value === null ? "—" : typeof value === "object" ? JSON.stringify(value) : String(value);
-
-function createSettingsTable(runs) {
-  const names = [...new Set(runs.flatMap((run) => Object.keys(run.settings ?? {})))];
-  const rows = names.map((name) => ({ name, values: runs.map((run) => formatSetting(run.settings?.[name])) }));
-  const differs = ({ values }) => new Set(values).size > 1;
-  const [differing, same] = [rows.filter(differs), rows.filter((row) => !differs(row))];
-  const head = h(
-    "tr",
-    {},
-    h("th", {}, "setting"),
-    runs.map((run) => h("th", { scope: "col" }, run.name)),
-  );
-  const sameRows = h("tbody.same", { hidden: true }, same.map(createSettingRow));
-  const table = h("table.settings", {}, h("thead", {}, head));
-  table.append(h("tbody.differs", {}, differing.map(createSettingRow)), sameRows);
-  const words = () => (sameRows.hidden ? `and ${same.length} that are the same` : "only those that differ");
-  const toggle = () => {
-    sameRows.hidden = !sameRows.hidden;
-    all.textContent = words();
-    all.setAttribute("aria-expanded", String(!sameRows.hidden));
-  };
-  const all = quietButton(words(), toggle, { "aria-expanded": "false", hidden: !same.length });
-  const title = differing.length ? "Settings that differ" : "The same settings";
-  return h("section", {}, h("h2", {}, title), h("div.wide", {}, table), all);
-}
-
-const createSettingRow = ({ name, values }) =>
+const createShared = (facts) =>
   h(
-    "tr",
+    "details.shared",
     {},
-    h("th", { scope: "row" }, spaced(name)),
-    values.map((value) => h("td", {}, value)),
+    h("summary", {}, "Shared settings"),
+    h(
+      "dl.settings-list",
+      {},
+      facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    ),
   );
-
-function createImageComparison(compared) {
-  const newest = ({ images }, kind) => images[kind]?.at(-1);
-  const image = (one, kind) =>
-    newest(one, kind)
-      ? h("img", { src: newest(one, kind).url, alt: `${kind} of ${one.summary.name}`, loading: "lazy" })
-      : h("p.quiet", {}, "none");
-  const figure = (one, kind) => h("figure", {}, h("figcaption", {}, one.summary.name), image(one, kind));
-  const row = (kind, title) =>
-    compared.some((one) => newest(one, kind))
-      ? [
-          h("h3", {}, title),
-          h(
-            "div.side-by-side",
-            {},
-            compared.map((one) => figure(one, kind)),
-          ),
-        ]
-      : [];
-  const shown = [...row("reconstructions", "Reconstructions"), ...row("samples", "Samples")];
-  return shown.length ? h("section", {}, h("h2", {}, "Images"), shown) : null;
-}
