@@ -1,13 +1,15 @@
 // The views of a model's latents: two dimensions of one's choice, PCA in the plane or in space, t-SNE.
 
-import { dimensionName, formatMetric, formatNumber, h } from "/static/kit.js";
+import { dimensionName, formatMetric, formatNumber, h, help } from "/static/kit.js";
 import { readNumbers, readState, writeState } from "./address.js";
-import { select } from "./dom.js";
+import { select, setChildren } from "./dom.js";
 
 /** The most active dimensions, which a menu names first, and all dimensions that a menu has room for. */
 const NUM_MOST_ACTIVE = 16;
 const MAX_MENU_DIMENSIONS = 64;
 const OTHER = "other";
+/** The terms of the help, by view. */
+const HELP = { pca: "pca", pca3: "pca", tsne: "tsne" };
 const SIDES = ["horizontal axis", "vertical axis"];
 
 /** The name of a dimension of z; in a hierarchy, which has several latents, of the uppermost. */
@@ -16,14 +18,14 @@ export const latentDimensionName = ({ hierarchy = [] }, dim) =>
 
 /** The views that a model has, the first of which is shown: pairs of value and name. */
 export function viewsOf({ latent, quantised }) {
-  const pca = [
-    ["pca", "PCA"],
+  // A dimension of a codebook's entry has no meaning by itself.
+  const dims = latent > 1 && !quantised ? [["dims", latent === 2 ? "both dimensions" : "two dimensions"]] : [];
+  const pca = latent > 2 || (latent === 2 && quantised) ? [["pca", "PCA"]] : [];
+  const others = [
     ["pca3", "PCA in 3-D"],
     ["tsne", "t-SNE"],
   ];
-  // A dimension of a codebook's entry has no meaning by itself.
-  const dims = latent > 1 && !quantised ? [["dims", latent === 2 ? "both dimensions" : "two dimensions"]] : [];
-  return latent > 2 ? [...dims, ...pca] : dims;
+  return [...dims, ...pca, ...(latent > 2 ? others : [])];
 }
 
 export class MapViews {
@@ -31,6 +33,7 @@ export class MapViews {
   /** What the server is asked for; null if the latent has no plane. */
   current = null;
   #axes = null;
+  #help = h("span");
 
   /** @param {any} model @param {(view: string) => void} onChange */
   constructor(model, onChange) {
@@ -42,12 +45,14 @@ export class MapViews {
     this.menu = select("view of the latents", views, chosen, () => this.#change());
     this.menu.hidden = views.length === 1;
     if (model.latent > 2 && views[0][0] === "dims") this.#axes = new AxisMenus(model, () => this.#change());
-    this.controls = [this.menu, this.#axes?.element ?? null];
+    this.controls = [this.menu, this.#help, this.#axes?.element ?? null];
     this.#update();
   }
 
   #update() {
     const isPair = this.menu.value === "dims";
+    const term = HELP[this.menu.value];
+    setChildren(this.#help, term ? help(term) : null);
     if (this.#axes) this.#axes.element.hidden = !isPair;
     const pair = this.#axes?.dimensions;
     this.current = isPair && pair ? `dims:${pair}` : this.menu.value;

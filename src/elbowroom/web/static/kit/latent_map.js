@@ -367,10 +367,16 @@ export function isInsideLoop([x, y], loop) {
 // ---- Controls
 
 const TOOL_LABELS = { move: "Decode", pan: "Pan", lasso: "Lasso" };
+const TOOL_TITLES = {
+  move: "decode the latent under the pointer",
+  pan: "drag the map; with any tool, hold Shift",
+  lasso: "draw a line around examples to select them",
+};
 
 /** Buttons of what the pointer does on a map, if there is a choice, and of its zoom. */
 export function createMapControls(map, tools = Object.keys(TOOL_LABELS)) {
-  const press = (label, act, name = null) => h("button", { type: "button", "aria-label": name, onclick: act }, label);
+  const press = (label, act, name = null) =>
+    h("button", { type: "button", "aria-label": name, title: name ?? "", onclick: act }, label);
   const zoom = [
     press("−", () => map.zoom(1 / ZOOM_STEP), "zoom out"),
     press("Fit", () => map.fitView(), "fit the map to all points"),
@@ -383,13 +389,20 @@ export function createMapControls(map, tools = Object.keys(TOOL_LABELS)) {
 }
 
 function toolButtons(map, tools) {
-  const choose = (button) => {
-    map.tool = map.canvas.dataset.tool = button.value;
-    pressOnly(buttons, button);
+  const mark = () => {
+    map.canvas.dataset.tool = map.tool;
+    pressOnly(
+      buttons,
+      buttons.find((button) => button.value === map.tool),
+    );
+  };
+  const choose = (event) => {
+    map.tool = event.currentTarget.value;
+    mark();
   };
   const create = (value) =>
-    h("button", { type: "button", value, onclick: (event) => choose(event.currentTarget) }, TOOL_LABELS[value]);
+    h("button", { type: "button", value, title: TOOL_TITLES[value], onclick: choose }, TOOL_LABELS[value]);
   const buttons = tools.map(create);
-  choose(buttons.find((button) => button.value === map.tool));
+  mark();
   return buttons;
 }
