@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from elbowroom.data import datasets, load_data
-from elbowroom.data.catalog.registry import CATALOG
+from elbowroom.data.catalog.registry import CATALOG, CatalogEntry
 from elbowroom.data.image import is_image
 from elbowroom.data.readers.registry import dataset_suffixes
 from elbowroom.studio.errors import RequestError
@@ -29,7 +29,7 @@ _READ_LOCK = threading.Lock()
 def list_data(data_folders: Sequence[Path]) -> list[dict[str, Any]]:
     """List what can be trained on: the named data sets on this machine, and the files in the data folders."""
     found = [
-        {"name": entry.name, "about": entry.summary, "where": entry.location, "picture": is_image(entry.shape)}
+        {"name": entry.name, "about": entry.summary, "where": entry.location, "picture": _has_picture(entry)}
         | {"shape": list(entry.shape), "sizes": entry.sizes}
         for entry in datasets()
     ]
@@ -40,6 +40,11 @@ def list_data(data_folders: Sequence[Path]) -> list[dict[str, Any]]:
         paths = [path for path in visible if path.is_dir() or path.suffix.lower() in suffixes]
         found += [_describe_path(path, folder) for path in paths[:MAX_FILES_PER_FOLDER]]
     return [entry for entry in found if entry["where"] != "missing"]
+
+
+def _has_picture(entry: CatalogEntry) -> bool:
+    """Whether a named data set has images, and is on this machine: nothing is downloaded for a picture."""
+    return is_image(entry.shape) and entry.location not in ("download", "missing")
 
 
 def _describe_path(path: Path, folder: Path) -> dict[str, Any]:
@@ -80,8 +85,8 @@ def example_images(source: str) -> torch.Tensor:
         RequestError: they are not, or the source is too large to be read for a picture.
         ValueError: it cannot be read.
     """
-    if source not in CATALOG and not is_small_file(Path(source)):
-        raise RequestError(f"there is no picture of {source}: it is a folder, or a large file", 404)
+    if not (_has_picture(CATALOG[source]) if source in CATALOG else is_small_file(Path(source))):
+        raise RequestError(f"there is no picture of {source}: it is not here, no images, or too large", 404)
     stamp = 0 if source in CATALOG else Path(source).stat().st_mtime_ns
     with _READ_LOCK:  # one at a time: a data set takes memory while it is read
         return _read_images(source, stamp)

@@ -2,7 +2,8 @@
 
 import { formatNumber, h } from "/static/kit.js";
 import { postJson } from "./api.js";
-import { button, formatDuration, openDialog, toast, withErrors } from "./dom.js";
+import { button, capitalize, formatDuration, openDialog, toast, withErrors } from "./dom.js";
+import { markWrongField } from "./form_fields.js";
 import { createViewTabs } from "./main.js";
 
 /** Characters of a name and of a note that the server takes. */
@@ -47,7 +48,18 @@ export function progressBar(run) {
   if (!run.live || share === null) return [h("span", {}, words), h("span", {}, formatDuration(run.seconds))];
   const filled = h("i", { style: { width: `${100 * share}%` } });
   const label = { role: "progressbar", "aria-valuenow": Math.round(100 * share), "aria-label": words };
-  return [h("span.bar", label, filled), h("span", {}, `${words}, ${formatDuration(run.seconds_left)} left`)];
+  const left = Number.isFinite(run.seconds_left) ? `, ${formatDuration(run.seconds_left)} left` : "";
+  return [h("span.bar", label, filled), h("span", {}, words + left)];
+}
+
+/** Move a run to the trash, with a way back. */
+async function deleteRun(run) {
+  const { item } = await postJson("/api/run/delete", { run: run.run });
+  const undo = async () => {
+    const restored = await postJson("/api/trash/restore", { item });
+    toast(`${restored.run} is restored`);
+  };
+  toast(`${run.name} is in the trash`, { action: ["Undo", undo] });
 }
 
 /**
@@ -57,37 +69,37 @@ export function progressBar(run) {
  * @param {(id: string) => void} [onRemove]
  */
 export function openRunDialog(run, onRemove = () => {}) {
-  const name = h("input", { value: run.name, maxLength: MAX_NAME_LENGTH, required: true });
+  const name = h("input", { id: "run-name", value: run.name, maxLength: MAX_NAME_LENGTH, required: true });
   const placeholder = "What was tried, and the result";
-  const note = h("textarea", { value: run.note ?? "", rows: 4, maxLength: MAX_NOTE_LENGTH, placeholder });
+  const note = h("textarea", { id: "run-note", rows: 4, maxLength: MAX_NOTE_LENGTH, placeholder });
+  note.value = run.note ?? "";
+  const message = h("p.wrong", { role: "alert", hidden: true });
   const save = async () => {
-    if (name.value !== run.name) await postJson("/api/run/rename", { run: run.run, name: name.value });
-    if (note.value !== (run.note ?? "")) await postJson("/api/run/note", { run: run.run, note: note.value });
-    Object.assign(run, { name: name.value, note: note.value });
+    await postJson("/api/run/about", { run: run.run, name: name.value, note: note.value });
     box.close();
-  };
-  const deleteRun = async () => {
-    await postJson("/api/run/delete", { run: run.run });
-    toast(`${run.name} is in the trash`);
-    box.close();
-    onRemove(run.run);
   };
   const onsubmit = (event) => {
     event.preventDefault();
-    withErrors(save);
+    save().catch((error) => markWrongField(error.field === "note" ? note : name, message, capitalize(error.message)));
+  };
+  const remove = async () => {
+    await deleteRun(run);
+    box.close();
+    onRemove(run.run);
   };
   const whyDisabled = run.live ? "stop it first" : "";
-  const remove = button("Move to the trash", () => withErrors(deleteRun), { disabled: run.live, title: whyDisabled });
-  remove.classList.add("danger");
+  const trash = button("Move to the trash", () => withErrors(remove), { disabled: run.live, title: whyDisabled });
+  trash.classList.add("danger");
   const box = openDialog(
     "About this run",
     h(
       "form.about",
       { onsubmit },
-      h("label", {}, "Name in the studio", name),
-      h("label", {}, "Note", note),
+      h("label", { htmlFor: name.id }, "Name in the studio", name),
+      h("label", { htmlFor: note.id }, "Note", note),
       h("p.fine", {}, `Its directory stays ${run.run}.`),
-      h("footer", {}, remove, h("button.main", {}, "Save")),
+      message,
+      h("footer", {}, trash, h("button.main", {}, "Save")),
     ),
   );
 }

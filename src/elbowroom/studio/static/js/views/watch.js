@@ -1,13 +1,17 @@
 // Watch view: one run, updated while it trains.
 
 import { formatMetric, formatNumber, h } from "/static/kit.js";
-import { getJson, live, postJson } from "../api.js";
+import { getJson, live } from "../api.js";
 import { createChecks } from "../checks.js";
+import { createConfiguration } from "../configuration.js";
 import { TermCharts, axisPositions, readChartSettings, splitLines, termNames, writeChartSettings } from "../curves.js";
-import { button, capitalize, debounce, formatDuration, setChildren, spaced, withErrors } from "../dom.js";
+import { capitalize, debounce, formatDuration, setChildren, withErrors } from "../dom.js";
 import { EpochBrowser } from "../epoch_browser.js";
 import { registerView, setTitle } from "../main.js";
-import { createRunHeader, openRunDialog, progressBar, stateBadge } from "../run_summary.js";
+import { RunControls } from "../run_controls.js";
+import { RunJobs } from "../run_jobs.js";
+import { createLogSection } from "../run_log.js";
+import { createRunHeader, progressBar } from "../run_summary.js";
 
 registerView({ name: "run", tab: "Watch", order: 10, open: (container, [id]) => new WatchView(container, id).open() });
 
@@ -16,17 +20,16 @@ const SPLITS = ["train", "validation", "test"];
 const FIRST_CURVES = { hidden: ["test"] };
 /** Points of a split in memory, before a thinned curve is loaded. */
 const MAX_POINTS = 4000;
-/** How long a training may take to do what it was asked for. */
-const ACTION_TIMEOUT_MS = 60_000;
-/** Settings that come first; of the others those that are switched off are left out. */
-const MAIN_SETTINGS = "recipe data latent likelihood epochs steps batch_size lr optimizer seed".split(" ");
 
 class WatchView {
   #status = h("div.bar-of-run");
   #note = h("p.noted", { hidden: true });
   #tiles = h("dl.tiles");
   #findings = h("div.findings");
-  #evaluations = h("section", { hidden: true });
+  #evaluations = h("section", { id: "evaluations", hidden: true });
+  #progress = h("div.far");
+  #controls = new RunControls();
+  #jobs = new RunJobs();
   #charts = new TermCharts({
     settings: readChartSettings(FIRST_CURVES),
     onChange: (settings) => writeChartSettings(settings, FIRST_CURVES),
@@ -37,6 +40,12 @@ class WatchView {
   constructor(container, id) {
     this.container = container;
     this.id = id;
+    /** @type {any} */
+    this.run = null;
+    /** @type {Record<string, any>} */
+    this.splits = {};
+    /** @type {any[]} */
+    this.findings = [];
   }
 
   async open() {
@@ -44,33 +53,41 @@ class WatchView {
     live.watchRuns([this.id]);
     const details = await this.#load();
     this.browser = new EpochBrowser(details);
-    this.controls = new RunControls(() => this.#showStatus());
+    const log = createLogSection(this.id);
+    setChildren(this.#status, this.#progress, this.#controls.element);
     setChildren(
       this.container,
       createRunHeader(this.run, "run"),
       this.#status,
+      this.#jobs.element,
       this.#note,
       this.#tiles,
       this.#createCurves(),
       this.browser.element,
       h("section", {}, h("h2", {}, "Diagnostics"), this.#findings),
       this.#evaluations,
-      createRecordSection(details),
+      createConfiguration(details),
+      log.element,
     );
     this.#show();
+    withErrors(() => this.#jobs.open(this.run));
     const unsubscribe = live.subscribe((message) => this.#receive(message));
     return () => {
       unsubscribe();
       live.watchRuns([]);
       this.#charts.destroy();
       this.browser.destroy();
+      this.#jobs.destroy();
+      log.destroy();
     };
   }
 
   async #load() {
     const request = { run: this.id };
     const [details, curves] = await Promise.all([getJson("/api/run", request), getJson("/api/curves", request)]);
-    Object.assign(this, { run: details.summary, splits: curves[this.id] ?? {}, findings: details.findings });
+    this.run = details.summary;
+    this.splits = /** @type {Record<string, any>} */ (curves)[this.id] ?? {};
+    this.findings = details.findings;
     return details;
   }
 
@@ -106,7 +123,9 @@ class WatchView {
   #showStatus() {
     const { run } = this;
     setTitle(run.name);
-    setChildren(this.#status, h("div.far", {}, progressBar(run)), this.controls.create(run));
+    setChildren(this.#progress, progressBar(run));
+    this.#controls.update(run);
+    this.#jobs.update(run);
     this.container.querySelector("h1").textContent = run.name;
     this.#note.hidden = !run.note;
     this.#note.textContent = run.note ?? "";
@@ -225,68 +244,4 @@ function appendRow(splits, row) {
     if (typeof value === "number") (split[name] ??= new Array(before).fill(null)).push(value);
   }
   for (const curve of Object.values(split)) if (curve.length === before) curve.push(null);
-}
-
-/** Buttons that pause, stop or resume a run; one that was pressed waits until the training has done it. */
-class RunControls {
-  #pending = null;
-
-  constructor(onChange) {
-    this.onChange = onChange;
-  }
-
-  create(run) {
-    const isDone = this.#pending && (this.#pending.live !== run.live || Date.now() > this.#pending.until);
-    if (isDone) this.#pending = null;
-    return h("div.controls", {}, stateBadge(run), this.#pending ? this.#createPending() : this.#createButtons(run));
-  }
-
-  #createPending() {
-    return h("button", { disabled: true }, this.#pending.words);
-  }
-
-  #createButtons(run) {
-    const about = () => openRunDialog(run, () => (location.hash = "#/"));
-    return [
-      run.live && run.pausable ? this.#createButton(run, "pause", "Pause", "pausing …") : null,
-      run.live && run.pausable ? this.#createButton(run, "stop", "Stop", "stopping …") : null,
-      run.resumable ? this.#createButton(run, "resume", "Resume", "resuming …") : null,
-      button("Rename, note, delete", about),
-    ];
-  }
-
-  #createButton(run, action, label, words) {
-    return button(label, async () => {
-      this.#pending = { words, live: run.live, until: Date.now() + ACTION_TIMEOUT_MS };
-      this.onChange();
-      if (await withErrors(() => postJson(`/api/${action}`, { run: run.run }))) return;
-      this.#pending = null;
-      this.onChange();
-    });
-  }
-}
-
-const isOff = (value) => value === null || value === false || value === 0 || (Array.isArray(value) && !value.length);
-const formatSetting = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
-
-/** Settings, the main ones first. */
-function shownSettings(settings) {
-  const isShown = ([name, value]) => !isOff(value) || (MAIN_SETTINGS.includes(name) && value !== null);
-  const rank = ([name]) => (MAIN_SETTINGS.includes(name) ? MAIN_SETTINGS.indexOf(name) : MAIN_SETTINGS.length);
-  const found = Object.entries(settings).filter(isShown);
-  return found.sort((a, b) => rank(a) - rank(b));
-}
-
-function createRecordSection({ record, summary, report }) {
-  const { command } = record;
-  const fact = ([name, value]) => h("div", {}, h("dt", {}, spaced(name)), h("dd", {}, formatSetting(value)));
-  const open = { href: report, target: "_blank", rel: "noopener" };
-  return h(
-    "section",
-    {},
-    h("h2", {}, "Settings"),
-    command ? h("pre.command", {}, command) : null,
-    h("dl.settings-list", {}, shownSettings(summary.settings ?? {}).map(fact)),
-    report ? h("p", {}, h("a.button", open, "Report")) : null,
-  );
 }
