@@ -139,3 +139,9 @@ def test_what_is_refused_says_where(source, words):
 
 def test_every_reader_of_objects_has_a_description():
     assert all(reader.description.startswith(("a ", "an ")) for reader in OBJECT_READERS.values())
+
+
+def test_a_tuple_is_examples_and_labels_and_not_two_arrays_of_examples():
+    with pytest.raises(ValueError, match=r"the second of x has shape \(4, 8, 8\): give \(x, y\) .* as one array"):
+        load_data((np.zeros((4, 8, 8)), np.zeros((4, 8, 8))))
+    assert load_data((np.zeros((40, 3)), np.ones((40, 2)))).train.first(1).y.tolist() == [[1, 1]]

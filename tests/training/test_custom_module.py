@@ -116,5 +116,5 @@ def test_a_custom_model_trains_and_says_how_it_loads(digits, tmp_path):
 
 @pytest.mark.parametrize("model", [er.recipes.vae, "vae", None])
 def test_what_is_no_model_is_refused(digits, model):
-    with pytest.raises(ValueError, match=r"fit takes a model, and .* is none: make one by model, objective = "):
+    with pytest.raises(ValueError, match=r"fit takes a model and its objective, and .* is no model: make both from"):
         er.fit(model, er.KL(), digits, steps=1)

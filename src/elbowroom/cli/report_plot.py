@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from elbowroom.runs.run import Run
 
-#: The kind that is an animation.
-TRAINING_GIF = "training"
 #: What a file of each suffix holds.
 FIGURE_KINDS = {".png": "pixels", ".svg": "vectors", ".pdf": "vectors"}
 GIF_KINDS = {".gif": "an animation"}
@@ -39,10 +37,13 @@ def report(run: Run, source: str | None, out: str | None, examples: int) -> None
 class _PlotCommand(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from elbowroom.plotting import PLOTS
+        from elbowroom.plotting.registry import ANIMATION_KIND
 
         with formatter.section("Kinds"):
             rows = [(p.kind, p.summary + (f"; needs {p.needs}" if p.needs else "")) for p in PLOTS.values()]
-            formatter.write_dl([*rows, (TRAINING_GIF, "the images saved after epochs, as an animation; needs images")])
+            formatter.write_dl(
+                [*rows, (ANIMATION_KIND, "the images saved after epochs, as an animation; needs images")]
+            )
 
 
 @click.command(cls=_PlotCommand)
@@ -56,11 +57,12 @@ class _PlotCommand(click.Command):
 def plot(kind: str, run: Run | None, source: str | None, out: str, examples: int, seed: int) -> None:
     """Draw one kind of figure of a run into a file; of data before any run, "plot data --data SOURCE"."""
     from elbowroom.plotting import PLOTS, write_gif
+    from elbowroom.plotting.registry import ANIMATION_KIND
 
     kind = deprecation.current_plot_kind(kind)
-    if kind not in (*PLOTS, TRAINING_GIF):
-        raise errors.unknown_name("kind of figure", kind, (*PLOTS, TRAINING_GIF))
-    if kind == TRAINING_GIF:
+    if kind not in (*PLOTS, ANIMATION_KIND):
+        raise errors.unknown_name("kind of figure", kind, (*PLOTS, ANIMATION_KIND))
+    if kind == ANIMATION_KIND:
         write_gif(_require_run(kind, run), options.output_path(out, GIF_KINDS))
     else:
         target = options.output_path(out, FIGURE_KINDS)

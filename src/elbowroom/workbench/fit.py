@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from elbowroom.data import Data, load_coded
 from elbowroom.data.examples import remember_data
 from elbowroom.models.base import GenerativeModel, data_record_of, recipe_call_of
 from elbowroom.objectives import Term
-from elbowroom.recipes.registry import seed_of_weights
+from elbowroom.recipes.registry import all_recipes, seed_of_weights
 from elbowroom.runs.run import Run, next_path
 from elbowroom.runs.settings import TrainConfig
 from elbowroom.training.backward import DivergedError
@@ -83,6 +84,30 @@ def _with_training_options(config: Callable[P, TrainConfig]) -> Callable[[Callab
     return takes_options(config)
 
 
+def _requires_model(function: _Fit[P]) -> _Fit[P]:
+    """Let fit say how a recipe is called where its name is given in place of a model."""
+
+    @functools.wraps(function)
+    def call_with_model(*args: Any, **kwargs: Any) -> Run:
+        if args or "model" in kwargs:
+            _check_model(args[0] if args else kwargs["model"])
+        return function(*args, **kwargs)
+
+    return call_with_model
+
+
+def _check_model(model: Any) -> None:
+    if isinstance(model, nn.Module):
+        return
+    recipe = model if isinstance(model, str) and model in all_recipes() else "vae"
+    what = f"'{model}'" if isinstance(model, str) else type(model).__name__
+    raise ValueError(
+        f"fit takes a model and its objective, and {what} is no model: make both from a recipe, as in "
+        f"data = er.load_data(...); run = er.fit(*er.recipes.{recipe}(data.shape), data)"
+    )
+
+
+@_requires_model
 @_with_training_options(TrainConfig)
 def fit(
     model: GenerativeModel | nn.Module,
@@ -122,11 +147,6 @@ def fit(
     >>> run.metrics("test")[-1]["elbo"] < 0
     True
     """
-    if not isinstance(model, nn.Module):
-        raise ValueError(
-            f"fit takes a model, and {type(model).__name__} is none: make one by "
-            "model, objective = er.recipes.vae(data.shape)"
-        )
     distributed.init_process_group()
     started_from = None if config.init_from is None else start_from(model, config.init_from)
     data = load_coded(data, data_record_of(model))

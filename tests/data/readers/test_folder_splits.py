@@ -150,3 +150,12 @@ def test_a_folder_of_zips_is_refused_with_the_way_out(tmp_path):
     with pytest.raises(ValueError, match=r"no images in .*, but test.zip, train.zip: give one of them, or unpack each"):
         load_data(tmp_path)
     assert len(load_data(tmp_path / "train.zip", validation=0, test=0).train) == 1
+
+
+@pytest.mark.parametrize("buffer", [None, 5])
+def test_a_tar_of_folders_has_its_labels_and_splits_with_a_buffer_too(tmp_path, buffer):
+    path = write_archive(tmp_path / "animals.tar", split_files("{split}/{label}/{i}.png", WORDS[0]))
+    data = load_data(path, buffer=buffer)
+    assert {name: split_of_examples(split) for name, split in data.splits.items()} == {n: {n} for n in LEVELS}
+    assert data.classes == ("cat", "dog")
+    assert data.test.first(4).y.tolist() == [0, 0, 0, 0]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from elbowroom.data import BufferedSplit, InMemorySplit, load_data
 from elbowroom.data.readers import numpy
@@ -57,9 +58,9 @@ def damaged_arrays(folder):
     np.save(folder / "nan.npy", np.full((4, 3), np.nan))
     yield "nan.npy", "nan.npy has NaN or infinite values in 4 of 4 examples, the first at index 0"
     npz("keys.npz", x=x, z=x)
-    yield "keys.npz", r"the unknown key 'z': expected x \(and y\), or some of x_train, y_train, x_validation"
-    np.savez(folder / "position.npz", x)
-    yield "position.npz", "the unknown key 'arr_0'"
+    yield "keys.npz", r"holds the arrays x, z, and 'z' is no word for examples or labels: rename .* to x and y"
+    npz("two.npz", images=x, data=x)
+    yield "two.npz", r"holds the arrays images, data, of which two are x: keep one"
     npz("test.npz", x_test=x)
     yield "test.npz", "no array x or x_train"
     npz("labels.npz", x=x, y_test=[1])
@@ -84,6 +85,32 @@ def test_files_of_arrays_that_cannot_be_used(tmp_path):
             load_data(tmp_path / name)
         assert "\n" not in str(error.value)
         assert str(tmp_path / name) in str(error.value) or name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"x": "x", "y": "y"},
+        {"x": "X", "y": "labels"},
+        {"x": "images", "y": "target"},
+        {"x": "train_images", "y": "train_labels", "x_test": "test_images", "y_test": "test_labels"},
+        {"x": "x_train", "y": "Y_train", "x_test": "x_val", "y_test": "y_val"},
+        {"x": "faces"},
+        {"x": "arr_0"},
+    ],
+    ids=lambda names: " ".join(names.values()),
+)
+def test_arrays_are_known_by_the_words_that_people_use(tmp_path, names):
+    x, y = random_images(), cyclic_labels()
+    values = {"x": x, "y": y, "x_test": x[:7], "y_test": y[:7]}
+    np.savez(tmp_path / "a.npz", **{word: values[part] for part, word in names.items()})
+    data = load_data(tmp_path / "a.npz")
+    assert (data.train.y is not None) == ("y" in names)
+    held_out = data.validation if "x_val" in names.values() else data.test
+    if "x_test" in names:
+        assert torch.equal(held_out.y, torch.as_tensor(y[:7], dtype=torch.int64))
+    else:
+        assert sum(data.protocol["sizes"].values()) == len(x)
 
 
 def test_a_folder_of_arrays_is_an_unpacked_npz(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import csv
 import sys
 import types
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,7 +72,8 @@ def test_wandb_gets_metrics_in_order_and_is_finished(tmp_path, fake_module):
             calls.append("finish")
 
     def init(*, project, name, id, resume, config, mode="online"):
-        assert (project, name, id, resume, mode) == ("mine", "run", "run", "allow", "offline")
+        assert (project, name, resume, mode) == ("mine", "run", "allow", "offline")
+        assert id.startswith("run-")
         assert config["recipe"] == "vae"
         return Run()
 
@@ -81,6 +83,19 @@ def test_wandb_gets_metrics_in_order_and_is_finished(tmp_path, fake_module):
     logged = {step: metrics["test/loss"] for step, metrics in calls[:-1] if "test/loss" in metrics}
     assert logged == {row["step"]: row["loss"] for row in run.metrics("test")}
     assert sum("samples" in metrics for _, metrics in calls[:-1]) == 2
+
+
+def test_a_run_that_replaces_another_is_a_new_one_for_wandb_and_a_resumed_one_is_not(tmp_path, digits, fake_module):
+    ids = []
+    board = SimpleNamespace(log=lambda metrics, step: None, finish=lambda: None)
+    fake_module("wandb", init=lambda id, **settings: ids.append(id) or board, Image=lambda path: path)
+    for overwrite in (False, True):
+        model, objective = er.recipes.vae(digits.shape, latent=2, hidden=(8,))
+        settings = {"out": tmp_path / "run", "steps": 2, "device": "cpu", "report": False, "overwrite": overwrite}
+        er.fit(model, objective, digits, log=("wandb",), **settings)
+    er.resume(tmp_path / "run", steps=4, progress=False)
+    first, second, resumed = ids
+    assert first != second == resumed
 
 
 def test_visdom_gets_lines_and_images(tmp_path, fake_module):

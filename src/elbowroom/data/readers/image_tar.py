@@ -12,10 +12,15 @@ from elbowroom.data.readers.registry import reader
 
 
 def is_image_tar(listing: Listing, options: ReadOptions) -> bool:
-    """Return whether a tar holds images alone, and is not to be read in parts; a cached one is not looked at again."""
-    if not (listing.is_file and listing.suffix == ".tar" and options.buffer is None):
+    """Return whether a tar holds images alone; a cached one is not looked at again.
+
+    With a buffer it is one whose folders are splits or classes, which shards know nothing of.
+    """
+    if not (listing.is_file and listing.suffix == ".tar"):
         return False
     archive = open_image_archive(listing.path)
+    if options.buffer is not None:
+        return has_only_images(listing.path) and any("/" in name for name in archive.list_members())
     return cache_path(decoded_version(archive, options.crop_resize)).exists() or has_only_images(listing.path)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,13 @@ from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import SPLIT_SUFFIXES, RawDataset, RawSplit, split_from_arrays, split_from_rows
 from elbowroom.data.readers.listing import Listing
 from elbowroom.data.readers.registry import reader
+from elbowroom.data.split_names import SPLIT_WORDS
+
+ARRAY_WORDS = {
+    **dict.fromkeys(("x", "data", "images", "examples", "inputs"), "x"),
+    **dict.fromkeys(("y", "label", "labels", "target", "targets"), "y"),
+}
+"""Words for examples and labels in the names of the arrays of a .npz file."""
 
 
 def find_array_files(listing: Listing) -> dict[str, Path]:
@@ -48,7 +55,10 @@ def read_npy(listing: Listing, options: ReadOptions) -> RawDataset:
 
 @reader("npz", "a .npz file of arrays", (".npz",))
 def read_npz(listing: Listing, options: ReadOptions) -> RawDataset:
-    """Read arrays x and y, or those of each split: x_train, y_train, x_validation, x_test and so on."""
+    """Read arrays x and y, or those of each split: x_train, y_train, x_validation, x_test and so on.
+
+    Other words for them are read too, as images and labels or train_images; and one array alone under any name.
+    """
     path = listing.path
     # read as a zip first: numpy takes anything it does not know for a pickle
     with io_errors(path), zipfile.ZipFile(path) as archive:
@@ -60,7 +70,48 @@ def read_npz(listing: Listing, options: ReadOptions) -> RawDataset:
         )
     with io_errors(path), np.load(path, allow_pickle=False) as stored:
         entries = {key: stored[key] for key in stored.files}
-    return raw_from_arrays(entries, path, split_from_arrays)
+    return raw_from_arrays(standardize_keys(entries, path), path, split_from_arrays)
+
+
+def standardize_keys(entries: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return the arrays of a .npz file by the standard names of their parts: x, y, x_train and so on.
+
+    Raises:
+        ValueError: a name that stands for no part, or two for the same.
+
+    >>> sorted(standardize_keys({"train_images": 0, "train_labels": 1, "X_Test": 2}, Path("a.npz")))
+    ['x_test', 'x_train', 'y_train']
+    >>> sorted(standardize_keys({"faces": 0}, Path("a.npz")))
+    ['x']
+    """
+    standard = {key: standardize_key(key) for key in entries}
+    if len(entries) == 1 and None in standard.values():
+        return {"x": next(iter(entries.values()))}
+    unknown = [key for key, name in standard.items() if name is None]
+    if unknown:
+        raise ValueError(
+            f"{path} holds the arrays {', '.join(entries)}, and '{unknown[0]}' is no word for examples or labels: "
+            "rename what is to be read to x and y, or x_train, y_train, x_test and so on, and leave the others out"
+        )
+    renamed: dict[str, Any] = {}
+    for key, name in standard.items():
+        if name in renamed:
+            raise ValueError(f"{path} holds the arrays {', '.join(entries)}, of which two are {name}: keep one of them")
+        renamed[str(name)] = entries[key]
+    return renamed
+
+
+def standardize_key(key: str) -> str | None:
+    """Return the standard name of an array: x or y with the word of its split; None for what is no word for one.
+
+    >>> standardize_key("val_labels"), standardize_key("Data"), standardize_key("latents_values")
+    ('y_val', 'x', None)
+    """
+    words = key.lower().split("_")
+    splits = [word for word in words if word in SPLIT_WORDS]
+    parts = [word for word in words if word not in SPLIT_WORDS]
+    letter = ARRAY_WORDS.get("_".join(parts))
+    return None if letter is None or len(splits) > 1 else "_".join([letter, *splits])
 
 
 def raw_from_arrays(entries: dict[str, Any], path: Path | str, make_split: Callable[..., RawSplit]) -> RawDataset:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import csv
 import importlib
+import json
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from elbowroom.runs.run import Run
 from elbowroom.training import Callback, State
 from elbowroom.training.state import EPOCH, ROW, RUN, STEP
 
@@ -98,10 +101,17 @@ class TensorBoard(Callback):
             self._writer.close()
 
 
+def _training_id(run: Run) -> str:
+    """Return the directory's name with a hash of how and when the training was started; of a resumed one the same."""
+    start = json.dumps([run.record.get(field) for field in ("started", "weights_seed", "arguments")], default=str)
+    return f"{run.path.name}-{blake2b(start.encode(), digest_size=4).hexdigest()}"
+
+
 class WandB(Callback):
     """Weights & Biases logger: scalars ``split/metric`` and the images of each epoch.
 
-    A resumed run continues the same W&B run, which is named after the run directory.
+    A resumed run continues the same W&B run, which is named after the run directory; one that replaces another there
+    begins a new one.
 
     Args:
         project: the W&B project.
@@ -120,7 +130,7 @@ class WandB(Callback):
 
     def start(self, state: State) -> None:
         run = state[RUN]
-        defaults = {"project": self._project, "name": run.path.name, "id": run.path.name, "resume": "allow"}
+        defaults = {"project": self._project, "name": run.path.name, "id": _training_id(run), "resume": "allow"}
         self._run = self._wandb.init(config=run.record, **(defaults | self._settings))
 
     def row(self, state: State) -> None:

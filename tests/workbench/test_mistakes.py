@@ -1,0 +1,32 @@
+"""What is said where a name stands for what it is not: a recipe for a model, an animation for a figure, no run."""
+
+import pytest
+
+import elbowroom as er
+from elbowroom import plotting
+
+
+@pytest.mark.parametrize("arguments", [("vae", "digits"), ("beta_vae",), ("no such recipe", "objective", "digits")])
+def test_fit_says_how_a_recipe_is_called(arguments):
+    with pytest.raises(ValueError, match="is no model: make both from a recipe") as error:
+        er.fit(*arguments)
+    assert f"er.recipes.{'beta_vae' if arguments[0] == 'beta_vae' else 'vae'}(data.shape)" in str(error.value)
+    with pytest.raises(ValueError, match="fit takes a model and its objective, and Recipe is no model"):
+        er.fit(model=er.recipes.vae, objective=None, data="digits")
+
+
+def test_the_call_that_fit_proposes_works(tmp_path):
+    data = er.load_data("digits")
+    run = er.fit(*er.recipes.vae(data.shape), data, steps=1, out=tmp_path / "run", progress=False)
+    assert run.metrics()[-1]["step"] == 1
+
+
+def test_an_animation_is_written_by_another_function():
+    with pytest.raises(ValueError, match=r"'training' is an animation .* write it by elbowroom.plotting.write_gif"):
+        plotting.plot("training", "no-run")
+
+
+@pytest.mark.parametrize("arguments", [(), ([],)])
+def test_a_comparison_of_no_runs_says_what_to_give(arguments):
+    with pytest.raises(ValueError, match="no runs to compare: give runs, their directories, or a folder"):
+        er.compare(*arguments)
