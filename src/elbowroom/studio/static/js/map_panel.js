@@ -116,11 +116,13 @@ export class MapPanel {
     const n = Math.max(MIN_POINTS, Math.min(MAX_POINTS, Math.floor(MAX_NUMBERS / model.latent)));
     this.#busy.hidden = false;
     this.#busy.textContent = view === "tsne" ? "t-SNE takes a few seconds …" : "encoding the data …";
-    const response = await withErrors(() => getJson("/api/plane", { run, view, n }));
-    if (turn !== this.#turn) return;
-    this.#busy.hidden = Boolean(response);
-    if (response) this.#showResponse({ ...response, request: { n } }, isFirst);
-    else this.#busy.textContent = model.why ?? "this model has no map";
+    const explain = (error) => {
+      if (turn === this.#turn) this.#busy.textContent = `No map: ${model.why ?? error.message}`;
+    };
+    const response = await getJson("/api/plane", { run, view, n }).catch(explain);
+    if (turn !== this.#turn || !response) return;
+    this.#busy.hidden = true;
+    this.#showResponse({ ...response, request: { n } }, isFirst);
   }
 
   #showResponse(response, isFirst) {
