@@ -76,6 +76,7 @@ def test_rows_of_the_data_are_those_of_the_file(client):
     rows = {tuple(row) for row in list(csv.reader(io.StringIO(TABLE)))[1:]}
     assert all(tuple(cell["text"] for cell in cells) in rows for cells in answer["cells"])
     assert np.shape(answer["x"]) == (2, 3)
+    assert ok_json(get(client, "rows", **split, index=5))["cells"] == answer["cells"][1:]
 
 
 @pytest.mark.parametrize(

@@ -267,7 +267,7 @@ async def reconstruct(request: ModelRequest[ReconstructFields]) -> Examples | Re
 class RowsFields(RunFields):
     """The fields of a request for examples as they are."""
 
-    index: Annotated[list[int], Meta(min_length=1, max_length=inputs.MAX_EXAMPLES, description="indices in the split")]
+    index: Annotated[int | inputs.Indices, Meta(description="one or several indices in the split")]
     split: inputs.SplitName = None
 
 
@@ -282,7 +282,8 @@ class ExampleRows(msgspec.Struct):
 async def get_rows(request: ModelRequest[RowsFields]) -> ExampleRows:
     """Examples of the data as numbers, and those of a table as cells in the units of its columns."""
     fields, loaded = request.fields, request.loaded
-    batch = await request.submit(request.studio.store.slow_queue, lambda: loaded.examples(fields.index, fields.split))
+    indices = [fields.index] if isinstance(fields.index, int) else fields.index
+    batch = await request.submit(request.studio.store.slow_queue, lambda: loaded.examples(indices, fields.split))
     return ExampleRows(batch.x, loaded.columns.rows(batch.x) if loaded.example_kind == "table" else UNSET)
 
 

@@ -121,3 +121,7 @@ function flush() {
 // What is pressed may lead to another view.
 addEventListener("click", flush, true);
 addEventListener("pagehide", flush);
+// An address that was opened is read as it is, whatever the view before it had still to write.
+addEventListener("hashchange", () => {
+  pending = null;
+});

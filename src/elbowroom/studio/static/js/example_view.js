@@ -147,7 +147,7 @@ export const formatShare = (p) => `${formatNumber(100 * p, 2)} %`;
 // ---- Curves
 
 function createCurveView(run, model) {
-  const area = h("div.area", { role: "img", "aria-label": "the decoded values" });
+  const area = h("div.area", { tabIndex: 0, role: "img", "aria-label": "the decoded values" });
   const legend = h("p.legend");
   const load = createRowLoader(run);
   let [chart, decoded, known, knownName] = [null, null, null, ""];
