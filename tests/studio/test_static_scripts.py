@@ -152,5 +152,7 @@ def test_bounds_are_ordered_only_among_runs_of_the_same_data_and_likelihood():
         assert len({json.dumps([run["data"], run["settings"]]) for run in group["runs"]}) == 1
         assert [run["best"]["elbo"] for run in group["runs"]] == [-1, -2, -3]
     titles = {group["title"] for group in groups}
+    table = make_run("t", "adult", -9, 1, "columns:1,8/26049", shape=[15])
+    assert call_script(GROUPS, "shortProtocol", [[table]]) == ["adult, table of 15 columns"]
     assert "digits, 1 × 8 × 8, gaussian" in titles
     assert "mnist, 1 × 8 × 8, bernoulli, binarize stochastic" in titles

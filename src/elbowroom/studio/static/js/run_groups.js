@@ -37,6 +37,21 @@ export const GROUPINGS = {
   none: ["nothing", () => ""],
 };
 
+/** A likelihood of tables: one of each column, of which a heading says how many. */
+const COLUMNS = /^columns:/;
+
+/** What the values of an example are, where they are no image. */
+export function describeKind({ shape = [], settings = {} }) {
+  if (COLUMNS.test(settings.likelihood ?? "")) return "table";
+  return shape?.length === 2 ? "series" : "";
+}
+
+/** What ELBOs have to share to be compared, in short: digits, 1 × 8 × 8, bernoulli; adult, table of 15 columns. */
+export function shortProtocol(run) {
+  const isTable = describeKind(run) === "table";
+  return isTable ? `${run.data}, table of ${run.shape.join(" × ")} columns` : describeProtocol(run);
+}
+
 /** What ELBOs have to share to be compared, in words: digits, 1 × 8 × 8, bernoulli. */
 export function describeProtocol(run) {
   const settings = run.settings ?? {};
@@ -59,12 +74,13 @@ export function describeProtocol(run) {
  */
 export function groupRuns(runs, order, grouping) {
   const titleOf = GROUPINGS[grouping][1];
+  const shortTitle = grouping === "data" ? shortProtocol : titleOf;
   const compare = (isBefore) => (a, b) => Number(b.live) - Number(a.live) || isBefore(a, b) || compareNames(a, b);
   const groups = new Map();
   // An order by ELBO is none among groups: they stay in the order of their newest runs.
   for (const run of [...runs].sort(compare(SORT_ORDERS[order === "best" ? "newest" : order][1]))) {
     const title = titleOf(run);
-    if (!groups.has(title)) groups.set(title, { key: title, title, runs: [] });
+    if (!groups.has(title)) groups.set(title, { key: title, title: shortTitle(run), runs: [] });
     groups.get(title).runs.push(run);
   }
   if (order === "best") for (const group of groups.values()) group.runs.sort(compare(SORT_ORDERS.best[1]));

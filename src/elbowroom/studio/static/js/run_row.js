@@ -3,6 +3,7 @@
 import { formatMetric, h } from "/static/kit.js";
 import { viewHash } from "./address.js";
 import { formatAge, sparkline } from "./dom.js";
+import { describeKind } from "./run_groups.js";
 import { describeRun, openRunDialog, progressBar, stateBadge } from "./run_summary.js";
 
 const COLLAPSED = "Posterior collapse: no dimension of the latent has information about the example";
@@ -19,7 +20,7 @@ export function createRunRow(run, { isChosen, onChoose }, onRemove) {
   tick.setAttribute("aria-label", `compare ${run.name}`);
   tick.addEventListener("change", () => onChoose(tick.checked));
   const source = run.thumbnail ?? run.picture;
-  const image = source ? h("img", { src: source, alt: "", loading: "lazy" }) : h("span.blank");
+  const image = source ? h("img", { src: source, alt: "", loading: "lazy" }) : h("span.blank", {}, describeKind(run));
   const more = { type: "button", title: "rename, annotate, delete", "aria-label": `more for ${run.name}` };
   return h(
     `li.run${run.live ? ".live" : ""}`,

@@ -169,7 +169,7 @@ class RunList {
   }
 
   #sectionOf({ key, title, runs }, shown) {
-    if (!this.#sections.has(key)) this.#sections.set(key, createGroup(title));
+    if (!this.#sections.has(key)) this.#sections.set(key, createGroup(title, key));
     const { element, count, list } = this.#sections.get(key);
     count.textContent = `${runs.length} ${runs.length === 1 ? "run" : "runs"}`;
     const rows = shown.map((run) => this.#rowOf(run));
@@ -195,9 +195,9 @@ function replaceIfChanged(element, children) {
 }
 
 /** A group of runs with the names of its columns. */
-function createGroup(title) {
+function createGroup(title, key) {
   const [count, list] = [h("span"), h("ol.runs", { "aria-label": title || "runs" })];
-  const heading = h("h2", {}, title || "All runs");
+  const heading = h("h2", { title: key === title ? "" : key }, title || "All runs");
   const columns = [
     h("p.group-name", {}, heading, count),
     h("p.curve", {}, "Validation loss"),
