@@ -55,7 +55,8 @@ def pca_figure(view: RunView) -> FigureSpec:
 def _plane_figure(view: RunView, title: str, plane: LatentPlane, caption: str) -> FigureSpec:
     """Return the latents on a plane, with the prior, and a word where the plane is collapsed."""
     prior = prior_on_plane(view, plane)
-    scatter = Scatter(title, plane.project(view.latents), *plane.labels, prior=prior)
+    x_axis, y_axis = plane.labels
+    scatter = Scatter(title, plane.project(view.latents), x_axis, y_axis, prior=prior)
     words = " ".join(filter(None, [caption, prior.words, plane.describe_collapse(view.latents)]))
     return FigureSpec(f"Latents, {title}", words, view.describe_examples(len(view.latents)), [scatter])
 
