@@ -7,6 +7,7 @@ export * from "./kit/theme.js";
 export * from "./kit/point_colors.js";
 export * from "./kit/help.js";
 export * from "./kit/chart_settings.js";
+export * from "./kit/curve_limits.js";
 export * from "./kit/chart_reading.js";
 export * from "./kit/charts.js";
 export * from "./kit/chart_image.js";

@@ -1,6 +1,16 @@
 // Curves of the terms of the objective: their names, positions and charts.
 
-import { ChartGroup, dimensionName, formatMetric, h, help, legendKey, lineKey } from "/static/kit.js";
+import {
+  ChartGroup,
+  clamp,
+  curveRange,
+  dimensionName,
+  formatMetric,
+  h,
+  help,
+  legendKey,
+  lineKey,
+} from "/static/kit.js";
 import { readList, readNumbers, readState, writeState } from "./address.js";
 import { setChildren, spaced } from "./dom.js";
 
@@ -16,13 +26,6 @@ const UNITS = { loss: UNIT, elbo: `${UNIT}, higher is better`, reconstruction: U
 const EXPLAINED = ["elbo", "kl", "reconstruction"];
 /** The relative difference up to which the loss counts as the negative ELBO. */
 const NEGATED_TOLERANCE = 1e-4;
-/** The start of a curve that does not count for the limits of its chart, if the curve has more than MIN_POINTS. */
-const START_SHARE = 0.06;
-const MIN_POINTS = 12;
-/** The share of values that the limits leave out at each end, and the room beyond them. */
-const OUTLIER_SHARE = 0.01;
-const MARGIN_SHARE = 0.08;
-
 /** The horizontal axes of curves, each with the column of the metrics that it shows. */
 const AXES = { epoch: "epoch", step: "step", time: "seconds" };
 
@@ -42,7 +45,7 @@ function isLossNegatedElbo(splits) {
   return withLoss.length > 0 && withLoss.every((split) => split.elbo && areNegated(split));
 }
 
-/** The positions of the rows of a split on each axis: step, seconds, and epochs with fractions for the rows within one. */
+/** The positions of the rows of a split on each axis: step, seconds, and epochs, with fractions within one. */
 export function axisPositions(split, splits) {
   const ends = Object.values(splits).find((other) => other.epoch?.length && other !== splits.train) ?? splits.train;
   const last = ends.step.at(-1);
@@ -64,20 +67,6 @@ export const splitLines = (splits, positions, name) =>
       width: split === "train" ? 1.4 : 2,
     }));
 
-/** The vertical limits that hold most of the curves, without their starts and outliers. */
-function coreLimits(plot, low, high) {
-  const values = plot.data.slice(1).flatMap((curve) => {
-    const present = curve.filter(Number.isFinite);
-    return present.slice(present.length > MIN_POINTS ? Math.ceil(present.length * START_SHARE) : 0);
-  });
-  if (!values.length) return [low ?? 0, high ?? 1];
-  values.sort((a, b) => a - b);
-  const least = values[Math.floor(values.length * OUTLIER_SHARE)];
-  const most = values[Math.ceil(values.length * (1 - OUTLIER_SHARE)) - 1];
-  const margin = (most - least || Math.abs(most) || 1) * MARGIN_SHARE;
-  return [least - margin, most + margin];
-}
-
 // ---- The state of charts in the address
 
 /** What stands in the address if no line is hidden that would be at first. */
@@ -89,7 +78,7 @@ export function readChartSettings({ hidden = [] } = {}) {
   const zoom = readNumbers("zoom");
   return {
     axis: x in AXES ? x : "epoch",
-    smoothing: Math.min(Math.max(Number(smooth) || 0, 0), 0.99),
+    smoothing: clamp(Number(smooth) || 0, 0, 0.99),
     log: Boolean(log),
     zoom: zoom?.length === 2 && zoom[0] < zoom[1] ? zoom : null,
     hidden: hide === undefined ? hidden : readList("hide").filter((key) => key !== NONE),
@@ -124,7 +113,7 @@ class TermChart {
     const caption = h("figcaption", {}, h("b", {}, this.title), about, h("span.unit", {}, unit));
     this.element = h("figure.chart.term", {}, caption, this.#area, hasLegend ? this.#legend : null);
     this.#describe(chart);
-    this.member = group.add(this.element, chart, { range: coreLimits });
+    this.member = group.add(this.element, chart, { range: curveRange });
   }
 
   update(chart) {
@@ -162,7 +151,8 @@ export class TermCharts {
   #grid = h("div.charts");
 
   /**
-   * @param {{hasLegend?: boolean} & Record<string, any>} [options] whether each chart has a legend, and those of `ChartGroup`
+   * @param {{hasLegend?: boolean} & Record<string, any>} [options] whether each chart has a legend, and those of
+   *   `ChartGroup`
    */
   constructor({ hasLegend = true, onChange = () => {}, ...options } = {}) {
     this.hasLegend = hasLegend;

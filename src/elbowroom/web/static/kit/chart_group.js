@@ -50,6 +50,11 @@ export class ChartGroup {
     return member;
   }
 
+  /** Show the values of another chart in the figure of a member: those of a training that goes on. */
+  update(member, chart) {
+    member.update(chart);
+  }
+
   /** Draw the charts of a page of one file in their figures. */
   addAll(charts, root = document) {
     return queryAll("[data-chart]", root).map((figure) => {
@@ -123,7 +128,7 @@ class ChartMember {
     return this.figure.querySelector("figcaption .unit")?.textContent ?? "";
   }
 
-  /** Show the values of another chart in the same figure, as those of a training that goes on. */
+  /** Show the values of another chart in the same figure. */
   update(chart) {
     this.chart = chart;
     const shown = applySettings(chart, this.group.settings);
@@ -138,9 +143,9 @@ class ChartMember {
 
   #createButtons() {
     const button = (text, about, onclick) =>
-      h("button", { type: "button", title: about, "aria-label": `${about}: ${this.title}`, onclick }, text);
+      h("button", { type: "button", title: about, "aria-label": `${text}: ${this.title}, ${about}`, onclick }, text);
     return [
-      button("Enlarge", "enlarge the chart", () => this.#enlarge()),
+      button("Enlarge", "the chart in a window of its own", () => this.#enlarge()),
       button("PNG", "save as an image", () => this.#saveImage()),
       button("CSV", "save the values", () => this.#saveValues()),
     ];

@@ -103,7 +103,7 @@ export class ChartReading {
     this.#announcePlace();
   }
 
-  /** The first and the last index in the part of the horizontal axis that is shown. */
+  /** The first and the last index in the part of the horizontal axis that is shown. @returns {[number, number]} */
   #shownIndices() {
     const { min, max } = this.plot.scales.x;
     const shown = this.#steps.map((x, i) => (x >= min && x <= max ? i : -1)).filter((i) => i >= 0);
@@ -181,7 +181,8 @@ export class ChartReading {
     if (x < min || x > max) return this.#hide();
     this.rule.style.left = `${left}px`;
     this.#placeSpots(readings);
-    placeBox(this.box, this.plot.over, left, this.options.nearest ? this.#spotTop(readings[0]) : null);
+    const [first] = /** @type {{value: ?number}[]} */ (readings);
+    placeBox(this.box, this.plot.over, left, this.options.nearest ? this.#spotTop(first) : null);
   }
 
   #placeSpots(readings) {

@@ -21,7 +21,7 @@ const WHOLE_STEPS = [1, 2, 5].flatMap((m) => Array.from({ length: 12 }, (_, k) =
  * @property {number} [width]
  * @property {number} [alpha]  opacity
  * @property {boolean} [markers]  whether each point is marked
- * @property {Record<string, number[]>} [positions]  its x by the name of the axis, where there are several to choose from
+ * @property {Record<string, number[]>} [positions]  its x by the name of the axis, where there are several
  * @property {string|number} [group]  what it has in common with lines of other charts, if not its name
  * @property {(?number)[]} [smoothed]  moving averages, which are read beside the values
  * @property {boolean} [silent]  whether it is left out of what is read from the chart
