@@ -9,7 +9,7 @@ import {
   drawRings,
   drawMarker,
   drawPin,
-  formatNumber,
+  formatTicks,
   h,
   onColorChange,
   ticks,
@@ -208,31 +208,48 @@ export class LatentSpace {
     this.#drawDraws(pen);
     this.#drawPoints(pen);
     this.#drawRings(pen);
+    this.#drawAxisLabels(pen);
     this.#drawFocus(pen);
     for (const [name, position] of Object.entries(this.pins)) drawPin(pen, this.#toScreen(position), name);
     if (this.marker) drawMarker(pen, this.#toScreen(this.marker));
   }
 
-  /** Draw the three axes through the middle, with ticks and names. */
+  /** Where a value of an axis through the middle is. */
+  #onAxis(k, value) {
+    return this.#toScreen(this.#shown.center.map((middle, j) => (j === k ? value : middle)));
+  }
+
   #drawAxes(pen) {
     const { axes, center, reach } = this.#shown;
-    Object.assign(pen, { font: FONT, lineWidth: 1, textAlign: "center", textBaseline: "middle" });
+    Object.assign(pen, { strokeStyle: cssColor("quiet"), lineWidth: 1 });
+    pen.beginPath();
+    axes.forEach((_, k) => {
+      pen.moveTo(...this.#onAxis(k, center[k] - reach).slice(0, 2));
+      pen.lineTo(...this.#onAxis(k, center[k] + reach).slice(0, 2));
+    });
+    pen.stroke();
+  }
+
+  /** Write ticks and names of the axes over the points, in contrast to them. */
+  #drawAxisLabels(pen) {
+    const { axes, center, reach } = this.#shown;
+    const halo = { lineWidth: 3, strokeStyle: cssColor("paper") };
+    Object.assign(pen, {
+      font: FONT,
+      textAlign: "center",
+      textBaseline: "middle",
+      ...halo,
+      fillStyle: cssColor("ink"),
+    });
+    const write = (text, at, below) => {
+      const [x, y] = at;
+      pen.strokeText(text, x, y + below);
+      pen.fillText(text, x, y + below);
+    };
     axes.forEach((name, k) => {
-      const on = (value) => this.#toScreen(center.map((middle, j) => (j === k ? value : middle)));
-      const [low, high] = [center[k] - reach, center[k] + reach];
-      pen.strokeStyle = cssColor("rule");
-      pen.beginPath();
-      pen.moveTo(...on(low).slice(0, 2));
-      pen.lineTo(...on(high).slice(0, 2));
-      pen.stroke();
-      pen.fillStyle = cssColor("quiet");
-      for (const value of ticks(low, high, 4).values) {
-        const [x, y] = on(value);
-        pen.fillText(formatNumber(value, 3), x, y + 8);
-      }
-      pen.fillStyle = cssColor("ink");
-      const [x, y] = on(high);
-      pen.fillText(name.split(",")[0].replace("principal axis", "PC"), x, y - 10);
+      const { values, step } = ticks(center[k] - reach, center[k] + reach, 4);
+      formatTicks(values, step).forEach((text, i) => write(text, this.#onAxis(k, values[i]), 8));
+      write(name.split(",")[0].replace("principal axis", "PC"), this.#onAxis(k, center[k] + reach), -10);
     });
   }
 

@@ -83,8 +83,10 @@ export class Plane {
    * @param {PlaneView} view
    */
   setView(view, isAnimated = false) {
-    const box = view.box ?? [extent(view.points.x), extent(view.points.y)];
-    this.#view = { ...view, box: includePrior(box, view.prior) };
+    const { points, prior } = view;
+    const drawn = (k) => (prior?.draws ?? []).map((draw) => draw[k]);
+    const box = view.box ?? [extent([...points.x, ...drawn(0)]), extent([...points.y, ...drawn(1)])];
+    this.#view = { ...view, box: includePrior(box, prior) };
     this.redraw(isAnimated);
   }
 
