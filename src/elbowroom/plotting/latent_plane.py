@@ -102,9 +102,17 @@ def prior_on_plane(view: RunView, plane: LatentPlane) -> PriorOnPlane:
 
 
 def _draw_prior(view: RunView, n: int) -> Tensor:
-    """Draw n latents (n, D) from the prior, those of a conditional model under its conditions in turn."""
-    size = view.model.condition_size
-    c = torch.eye(size)[torch.arange(n) % size].to(view.device) if size else None
+    """Draw n latents (n, D) from the prior, those of a conditional model under the labels of the examples in turn."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(view.seed)
-        return view.model.draw_prior(n, c).flatten(1).float().cpu()
+        return view.model.draw_prior(n, _conditions(view, n)).flatten(1).float().cpu()
+
+
+def _conditions(view: RunView, n: int) -> Tensor | None:
+    """Return n conditions: labels of the examples in turn; without the data, its values in turn."""
+    if not view.model.is_conditional:
+        return None
+    if view.missing_data_reason or view.batch.y is None:
+        size = view.model.condition_size
+        return torch.eye(size)[torch.arange(n) % size].to(view.device)
+    return view.batch.y[torch.arange(n) % len(view.batch.y)].to(view.device)
