@@ -1,6 +1,6 @@
 // Examples of a map that are selected by a lasso or by their label, and the nearest neighbors of one of them.
 
-import { formatMetric, h } from "/static/kit.js";
+import { formatMetric, formatNumber, h } from "/static/kit.js";
 import { exampleUrl } from "./api.js";
 import { button, imageButton, quietButton, setChildren } from "./dom.js";
 
@@ -95,7 +95,7 @@ export class NeighborPanel {
     this.element.hidden = i < 0;
     if (i < 0) return;
     const { split, index, unit } = examples;
-    const heading = `Nearest to ${split} ${index[i]}, of ${examples.index.length} on the map`;
+    const heading = `Nearest to ${split} ${index[i]}, of ${formatNumber(examples.index.length)} on the map`;
     setChildren(
       this.element,
       h(
@@ -110,7 +110,7 @@ export class NeighborPanel {
         h("li", {}, this.#cell(i, null, examples)),
         neighbors.map(({ i: other, distance }) => h("li", {}, this.#cell(other, distance, examples))),
       ),
-      h("p.quiet", {}, `Below: Euclidean distance of the posterior means, in ${unit}.`),
+      h("p.quiet", {}, `Euclidean distances of the posterior means, in ${unit}.`),
     );
   }
 
