@@ -24,6 +24,8 @@ def test_the_call_that_fit_proposes_works(tmp_path):
 def test_an_animation_is_written_by_another_function():
     with pytest.raises(ValueError, match=r"'training' is an animation .* write it by elbowroom.plotting.write_gif"):
         plotting.plot("training", "no-run")
+    with pytest.raises(ValueError, match="no-run holds no run"):
+        plotting.write_gif(er.Run("no-run"), "training.gif")
 
 
 @pytest.mark.parametrize("arguments", [(), ([],)])

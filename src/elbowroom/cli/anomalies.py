@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import listing, options, output_files
+from elbowroom.formatting import format_count
 
 if TYPE_CHECKING:
     from elbowroom.evaluation import Anomalies
@@ -76,7 +77,7 @@ def _print_anomalies(result: Anomalies) -> None:
     other = p["other"]["name"] if p["other"] else "given"
     against = f"; {n['other']:,} others, {other}" if n["other"] else ""
     screen.print(
-        f"[bold]{p['model']}[/]  {normal}{against}; {p['samples']} samples, seed {p['seed']}\n"
+        f"[bold]{p['model']}[/]  {normal}{against}; {format_count(p['samples'], 'sample')}, seed {p['seed']}\n"
         f"p(x|z): {p['likelihood']}\n"
     )
     screen.print(result.table())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import listing, options, output_files
+from elbowroom.formatting import format_count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +52,7 @@ def evaluate(run: Run, source: str | None, resize: Any, label: str | None, as_js
     screen = listing.console()
     screen.print(
         f"[bold]{p['model']}[/]  {p['recipe']}, {p['parameters']:,} parameters, {p['data']['name']} {p['split']}, "
-        f"{p['samples']} samples, seed {p['seed']}\np(x|z): {p['likelihood']}\n",
+        f"{format_count(p['samples'], 'sample')}, seed {p['seed']}\np(x|z): {p['likelihood']}\n",
     )
     screen.print(evaluation.table())
 

@@ -64,6 +64,7 @@ def write_gif(run: Run, path: Path) -> Path:
     ...     gif.n_frames
     2
     """
+    _ = run.record  # that there is a run at all
     epochs = sorted(file.stem.partition("-")[2] for file in run.images.glob("reconstructions-*.png"))
     if not epochs:
         raise ValueError(
