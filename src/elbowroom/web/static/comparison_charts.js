@@ -14,6 +14,7 @@ const DRAW_INTERVAL_MS = 250;
 const NATS = "nats per example";
 
 /** The vertical limits of curves without their beginning. */
+/** @returns {[number, number]} */
 function limitsAfterBeginning(plot, low, high) {
   const [steps, ...lines] = plot.data;
   const start = steps[0] + BEGINNING_SHARE * (steps.at(-1) - steps[0]);
@@ -35,9 +36,13 @@ export class ComparedCharts {
   #rateMembers = new Map();
   #timer = 0;
 
-  /** @param {import("./comparison_view.js").ComparisonView} view @param {object} curves  columns by run and split */
+  /**
+   * @param {import("./comparison_view.js").ComparisonView} view
+   * @param {Record<string, Record<string, any>>} curves  columns by run and split
+   */
   constructor(view, curves) {
-    Object.assign(this, { view, curves });
+    this.view = view;
+    this.curves = curves;
     const { axis, smoothing, log } = view.state;
     const onRead = (readings) => view.highlight(readings ? readings[0].line.group : null);
     const reading = { nearest: true, onRead };
@@ -56,8 +61,8 @@ export class ComparedCharts {
 
   #createCurveSection() {
     const caption =
-      `Terms of the ${this.view.data.curves.split} split. A line is the mean over a group's seeds; thin lines are the ` +
-      "seeds, and trainings that have not finished. First values far from the rest are cut off.";
+      `Terms of the ${this.view.data.curves.split} split. A line is the mean over a group's seeds; thin lines are ` +
+      "the seeds, and trainings that have not finished. First values far from the rest are cut off.";
     return createSection("curves", "Training curves", caption, [this.charts.toolbar, this.curvePanels]);
   }
 

@@ -79,13 +79,14 @@ export function groupLines(group, runs, curves, term, split) {
  * Rate and distortion of groups as a chart: KL against reconstruction, −log p(x|z), in nats per example, and lines on
  * which their sum, the negative ELBO, is the same (Alemi et al. 2018, arXiv 1711.00464).
  *
- * @param {{group: ComparedGroup, rate: number, distortion: number, runs: [number, number][]}[]} points  the mean of each
- *   group, and (rate, distortion) of its runs
+ * @param {{group: ComparedGroup, rate: number, distortion: number, runs: [number, number][]}[]} points  the mean of
+ *   each group, and (rate, distortion) of its runs
  */
 export function rateChart(points) {
   const runs = points.flatMap((point) => [[point.rate, point.distortion], ...point.runs]);
   const [[low, most], y] = [0, 1].map((k) => paddedRange(runs.map((pair) => pair[k])));
   // No KL is negative.
+  /** @type {[number, number]} */
   const x = [Math.max(low, 0), most];
   const base = ({ name, color }) => ({ group: name, color, markers: true });
   const dots = points.map(({ group, runs: seeds }) => {
@@ -100,6 +101,7 @@ export function rateChart(points) {
   return { axis: "KL", limits: y, lines: [...elboLines(x, y), ...dots.filter((dot) => dot.x.length > 1), ...means] };
 }
 
+/** @param {number[]} values @returns {[number, number]} */
 function paddedRange(values) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const margin = RATE_MARGIN * (high - low || Math.abs(high) || 1);

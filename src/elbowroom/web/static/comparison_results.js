@@ -63,7 +63,8 @@ export class ResultsTable {
   }
 
   #updateHead(heads, shown, view) {
-    const focused = this.#head.contains(document.activeElement) ? document.activeElement.dataset.column : null;
+    const active = /** @type {HTMLElement} */ (document.activeElement);
+    const focused = this.#head.contains(active) ? active.dataset.column : null;
     this.#head.replaceChildren(...shown.map((i) => this.#headCell(heads[i], view)));
     if (focused !== null) this.#head.querySelector(`[data-column="${CSS.escape(focused)}"]`)?.focus();
   }

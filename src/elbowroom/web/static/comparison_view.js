@@ -48,7 +48,10 @@ export class ComparisonView {
     curves,
     { state = {}, onState = () => {}, runLink = () => null, runName = (_, name) => name } = {},
   ) {
-    Object.assign(this, { data, onState, state: { ...COMPARISON_STATE, ...state } });
+    /** @type {any} */
+    this.data = data;
+    this.onState = onState;
+    this.state = { ...COMPARISON_STATE, ...state };
     const shared = {
       runLink,
       runName,

@@ -1,5 +1,6 @@
 import {
   LatentMap,
+  clamp,
   classLegend,
   createChart,
   createMapControls,
@@ -137,7 +138,7 @@ function paintImage(canvas, values) {
   const image = new ImageData(width, height);
   for (let i = 0; i < width * height; i++) {
     const value = (k) => values[channels === 3 ? k * width * height + i : i];
-    for (let k = 0; k < 3; k++) image.data[4 * i + k] = Math.round(255 * Math.min(Math.max(value(k), 0), 1));
+    for (let k = 0; k < 3; k++) image.data[4 * i + k] = Math.round(255 * clamp(value(k), 0, 1));
     image.data[4 * i + 3] = 255;
   }
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
@@ -174,7 +175,7 @@ function saveImage() {
   const source = byId("shown");
   const factor = Math.max(1, Math.round(SAVED_PX / Math.max(source.width, source.height)));
   const [width, height] = [source.width * factor, source.height * factor];
-  const enlarged = Object.assign(document.createElement("canvas"), { width, height });
+  const enlarged = /** @type {HTMLCanvasElement} */ (h("canvas", { width, height }));
   const pen = enlarged.getContext("2d");
   pen.imageSmoothingEnabled = false;
   pen.drawImage(source, 0, 0, width, height);
@@ -425,7 +426,7 @@ function checkDecoder() {
     maxDifference = output.reduce((max, value, i) => Math.max(max, Math.abs(value - expected[i])), maxDifference);
     remaining -= 1;
     if (remaining) return;
-    const largest = maxDifference.toExponential(1);
+    const largest = formatNumber(maxDifference, 2);
     const what = `Checked just now against PyTorch on ${data.check.length} latents`;
     byId("check").textContent = `${what}: the largest difference is ${largest}.`;
     document.body.dataset.checked = String(maxDifference);

@@ -1,8 +1,11 @@
 import {
   Plane,
   ChartGroup,
+  clamp,
   classColorName,
   colorKey,
+  cssColor,
+  formatFixed,
   formatMetric,
   h,
   labelColors,
@@ -21,7 +24,7 @@ function addPlaneReadout(plane) {
   const [first, second] = [".axis", ".unit"].map((name) => plane.querySelector(name).textContent.split(",")[0]);
   const area = plane.querySelector(".area");
   const box = area.appendChild(h("div.reading", { hidden: true }));
-  const cellName = (names, share) => names[Math.min(Math.max(Math.floor(share * names.length), 0), names.length - 1)];
+  const cellName = (names, share) => names[clamp(Math.floor(share * names.length), 0, names.length - 1)];
   const followPointer = (event) => {
     const bounds = area.getBoundingClientRect();
     const [x, y] = [event.clientX - bounds.left, event.clientY - bounds.top];
@@ -80,7 +83,7 @@ function addScatter(figure, scatter) {
 
 function drawSelection(pen, [x, y]) {
   pen.lineWidth = 2;
-  pen.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--ink");
+  pen.strokeStyle = cssColor("ink");
   pen.beginPath();
   pen.arc(x, y, 7, 0, 2 * Math.PI);
   pen.stroke();
@@ -106,7 +109,7 @@ function listenToPoints(plane, select, selected) {
 
 /** The label, the name and the latent of an example, in words. */
 function describeExample(scatter, i, view) {
-  const name = `${scatter.split} example ${scatter.index[i].toLocaleString("en")}`;
+  const name = `${scatter.split} example ${formatFixed(scatter.index[i], 0)}`;
   const place = `at ${[view.x[i], view.y[i]].map(formatMetric).join(", ")}`;
   if (!scatter.labels) return [name, place];
   return [`label ${scatter.classes[scatter.labels[i]] ?? formatMetric(scatter.labels[i])}`, name, place];

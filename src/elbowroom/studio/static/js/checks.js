@@ -10,6 +10,7 @@ export function createChecks({ checks }) {
   if (!checks) return h("p.quiet", {}, "Which checks passed was not logged; the report looks again.");
   const rows = [["passed", checks.passed.join(", ") || "none"]];
   for (const [reason, names] of Object.entries(checks.not_applicable)) rows.push([names.join(", "), reason]);
+  /** @param {string[]} row */
   const fact = ([name, value]) => [h("dt", {}, name), h("dd", {}, value)];
   return h("details.checks", {}, h("summary", {}, `${checks.summary}.`), h("dl", {}, rows.map(fact)));
 }

@@ -3,7 +3,11 @@
 import { classColor, h } from "/static/kit.js";
 import { spaced } from "./dom.js";
 
-/** The controls of a model's condition; null where it has none. @param {import("./latent_state.js").LatentState} latent */
+/**
+ * The controls of a model's condition; null where it has none.
+ *
+ * @param {import("./latent_state.js").LatentState} latent
+ */
 export function createConditionControls(latent) {
   const spec = latent.model.conditional;
   if (!spec) return null;

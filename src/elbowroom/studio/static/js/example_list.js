@@ -1,6 +1,6 @@
 // Decoded examples side by side, each of which may be pressed: images, rows of a table, or small curves.
 
-import { dimensionName, h, lineStyle, resolveColor } from "/static/kit.js";
+import { h, lineStyle, resolveColor } from "/static/kit.js";
 import { imageButton, svg } from "./dom.js";
 import { channelsOf } from "./example_view.js";
 
@@ -56,6 +56,7 @@ function createRowTable(columns, rows, nameOf, onUse, onlyChanges) {
   );
 }
 
+/** @returns {[number, number]} */
 function valueLimits(examples) {
   const values = examples.flat(Infinity).filter(Number.isFinite);
   const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
@@ -74,7 +75,3 @@ function createCurveButton(x, [low, high], label, onclick) {
   const picture = svg("svg", { class: "curve", viewBox: `0 0 ${CURVE_WIDTH_PX} ${CURVE_HEIGHT_PX}` }, ...lines);
   return h("button.cell", { type: "button", "aria-label": label, title: label, onclick }, picture);
 }
-
-/** The name of a dimension: z₃; of a latent of a hierarchy, z₅[3]. */
-export const latentDimensionName = (model, dim, latent = model.hierarchy.at(-1).name) =>
-  model.hierarchy.length === 1 ? dimensionName(dim) : `${dimensionName(Number(latent.slice(1)) - 1)}[${dim + 1}]`;

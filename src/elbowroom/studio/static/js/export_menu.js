@@ -4,7 +4,7 @@ import { h } from "/static/kit.js";
 import { postForBlob, postJson } from "./api.js";
 import { copyText, downloadBlob, quietButton, withErrors } from "./dom.js";
 
-/** Buttons that save the response to a request in these formats, and that copy its code, which writes a file as shown. */
+/** Buttons that save the response to a request in these formats, and that copy its code, which writes such a file. */
 export function createExportMenu(path, name, formats, requestFields) {
   const save = async (format) =>
     downloadBlob(await postForBlob(path, { ...requestFields(), format }), `${name}.${format}`);

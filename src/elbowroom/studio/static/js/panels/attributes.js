@@ -38,7 +38,8 @@ function createAttributePanel(latent) {
     const { vector, examples_with: n } = await getJson("/api/attribute", { run: latent.run, name: choice.value });
     direction = flattenLatent(vector);
     amount.disabled = false;
-    about.textContent = `The mean latent of ${formatNumber(n)} examples with it, minus that of those without. ${CAVEAT}`;
+    const made = `The mean latent of ${formatNumber(n)} examples with it, minus that of those without.`;
+    about.textContent = `${made} ${CAVEAT}`;
     restart();
   }
   const names = (model.attributes ?? model.labels).map((name) => [name, spaced(name)]);

@@ -1,6 +1,6 @@
 // Panel: encode an image of one's own, reconstruct and score it, and find the nearest training examples.
 
-import { formatMetric, h, help } from "/static/kit.js";
+import { clamp, formatMetric, h, help } from "/static/kit.js";
 import { postJson } from "../api.js";
 import { imageFigure, newestOnly, setChildren, toast, withErrors } from "../dom.js";
 import { createDrawPad } from "../draw_pad.js";
@@ -111,8 +111,14 @@ const createComparison = ({ x, reconstruction }) =>
   );
 
 function createScores({ elbo, score }) {
-  const row = (name, value, unit) =>
-    h("div", {}, h("dt", {}, name), h("dd", {}, formatMetric(value)), h("dd.about", {}, unit));
+  const row = (name, value, unit, term = null) =>
+    h(
+      "div",
+      {},
+      h("dt", {}, name, term ? help(term) : null),
+      h("dd", {}, formatMetric(value)),
+      h("dd.about", {}, unit),
+    );
   const other =
     score && score.name !== "elbo" ? row(score.name.replaceAll("_", " "), score.value, score.unit ?? "nats") : null;
   const scores = h("dl.scores", {}, elbo === null ? null : row("ELBO", elbo, "nats", "elbo"), other);
@@ -120,7 +126,7 @@ function createScores({ elbo, score }) {
 }
 
 function createScoreMeter({ percentile, about }) {
-  const position = Math.min(Math.max(percentile, 0), 100);
+  const position = clamp(percentile, 0, 100);
   const words = position >= VERY_ANOMALOUS ? "Very anomalous" : position >= ANOMALOUS ? "Anomalous" : "Not anomalous";
   const label = { "aria-valuenow": Math.round(position), "aria-valuemin": 0, "aria-valuemax": 100 };
   const spot = h("i", { style: { left: `${position}%` } });

@@ -45,7 +45,8 @@ class Compare {
   #isStale = false;
 
   constructor(container, ids) {
-    Object.assign(this, { container, ids });
+    this.container = container;
+    this.ids = ids;
     this.lead = h("p.lead");
     this.images = h("div.comparison-images");
   }
@@ -113,7 +114,10 @@ class Compare {
       const { html, charts } = await this.#request("/api/comparison/images");
       this.#showImages(html, charts);
     } catch (error) {
-      setChildren(this.images, h("p.quiet", {}, `No reconstructions and samples: ${error.message}`));
+      setChildren(
+        this.images,
+        h("p.quiet", {}, `No reconstructions and samples: ${/** @type {Error} */ (error).message}`),
+      );
     }
   }
 

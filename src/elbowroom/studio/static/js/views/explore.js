@@ -25,6 +25,7 @@ const WEIGHTS_CHECK_MS = 1500;
 const MAX_ADDRESS_NUMBERS = 128;
 const PINS = ["A", "B"];
 
+/** @param {HTMLElement} container @param {string[]} ids */
 async function openExplore(container, [id]) {
   showSkeleton(container, id);
   const { summary } = await getJson("/api/run", { run: id });
