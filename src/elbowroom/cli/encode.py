@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import options, output_files
-from elbowroom.cli.examples import Examples, read_examples
+from elbowroom.cli.examples import SelectedExamples, read_examples
 
 if TYPE_CHECKING:
     from elbowroom.data import Data, Split
@@ -57,7 +57,7 @@ def encode(run: Run, source: str | None, split: str | None, out: str, seed: int,
     click.echo(f"{target}  {n:,} {found.description}: {_shorten(names)}")
 
 
-def _describe_examples(found: Examples) -> dict[str, list[Any]]:
+def _describe_examples(found: SelectedExamples) -> dict[str, list[Any]]:
     """Return columns with the name and the label of each example: its file, or its row in the source."""
     data = found.data
     batches = [(batch.index.tolist(), batch.y) for batch in data.get_split(found.name).batches(1024)]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
 
-class Examples(NamedTuple):
+class SelectedExamples(NamedTuple):
     """A split of data for a run.
 
     Attributes:
@@ -36,7 +36,7 @@ def read_examples(
     split: str | None,
     resize: Any = None,
     label: str | None = None,
-) -> Examples:
+) -> SelectedExamples:
     """Return a split of a run's data, or of another source in its own order.
 
     Raises:
@@ -54,7 +54,7 @@ def read_examples(
     check_range(model, data)
     words = f"{name} examples" if name in data.splits else "examples"
     condition = parse_one_condition(run, model, label)
-    return Examples(data, name, with_condition(model, examples, condition), f"{words} of {data.name}")
+    return SelectedExamples(data, name, with_condition(model, examples, condition), f"{words} of {data.name}")
 
 
 def load_other(run: Run, source: str | None, resize: Any = None) -> Data | None:
