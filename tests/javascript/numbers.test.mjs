@@ -58,7 +58,9 @@ test("ticks of a linear axis", () => {
     assertLabelsAreTicks(labels, values, `${range}: ${labels}`);
     const powers = new Set(labels.filter((label) => label !== "0").map((label) => parse(label).power));
     assert.equal(powers.size, 1, `one unit: ${labels}`);
-    const places = new Set(labels.filter((label) => label !== "0").map((label) => label.split("·")[0].split(".")[1]?.length));
+    const places = new Set(
+      labels.filter((label) => label !== "0").map((label) => label.split("·")[0].split(".")[1]?.length),
+    );
     assert.equal(places.size, 1, `as many decimals: ${labels}`);
   }
 });

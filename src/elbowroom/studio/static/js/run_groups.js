@@ -40,7 +40,7 @@ export const GROUPINGS = {
 /** A likelihood of tables: one of each column, of which a heading says how many. */
 const COLUMNS = /^columns:/;
 
-/** What the values of an example are, where they are no image. */
+/** What the values of an example are, where they are no image. @param {Record<string, any>} run */
 export function describeKind({ shape = [], settings = {} }) {
   if (COLUMNS.test(settings.likelihood ?? "")) return "table";
   return shape?.length === 2 ? "series" : "";

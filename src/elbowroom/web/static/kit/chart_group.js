@@ -17,7 +17,8 @@ const LINEAR_NOTE = "linear axis: not all values have one sign";
  * @example
  * const charts = new ChartGroup({ axes: ["epoch", "step", "time"], settings: { hidden: ["test"] }, onChange: save });
  * page.append(charts.toolbar, figure);
- * const member = charts.add(figure, { axis: "step", lines: [{ name, color, x, y, positions: { epoch, step, time } }] });
+ * const lines = [{ name, color, x, y, positions: { epoch, step, time } }];
+ * const member = charts.add(figure, { axis: "step", lines });
  * charts.update(member, next);
  */
 export class ChartGroup {
