@@ -32,7 +32,7 @@ from elbowroom.reporting import write_report
 from elbowroom.runs import Run, repeat_command
 from elbowroom.runs.settings import train_options
 from elbowroom.studio.app import create_app
-from elbowroom.studio.services.train_form import train_arguments
+from elbowroom.studio.services.train_request import train_arguments
 from elbowroom.sweeps import parameter_grid, plan
 
 RUNS = Path(__file__).parent / "runs"
