@@ -89,7 +89,9 @@ def test_upload_an_image_and_draw_a_digit(page, server, digits):
     page.mouse.move(pad["x"] + 112, pad["y"] + 190, steps=12)
     page.mouse.up()
     wait_until(lambda: page.inner_text(".scores") != dropped)
-    assert "ELBO" in page.inner_text(".scores")
+    page.click(".scores dt:has-text('ELBO') button")
+    assert "The evidence lower bound" in page.inner_text(".help-box:popover-open")
+    page.keyboard.press("Escape")
     page.set_input_files(".drop input", {"name": "no.png", "mimeType": "image/png", "buffer": b"not an image"})
     page.wait_for_selector("#toasts .wrong")
     page.errors[:] = [text for text in page.errors if "400" not in text]
