@@ -6,7 +6,6 @@ import time
 
 from filelock import FileLock
 
-import elbowroom as er
 from tests.browser.helpers import PHONE, WIDE, wait_until
 
 
@@ -18,40 +17,6 @@ def test_runs_are_listed_searched_and_sorted(page, server):
     wait_until(lambda: page.locator(".run").count() == 1)
     page.fill("input[type=search]", "no such run")
     assert "Nothing found" in page.inner_text(".runs")
-
-
-def test_train_from_the_form_and_watch_a_curve_move(page, server, folder):
-    page.goto(f"{server.url}/#/new/vae")
-    page.fill("#field-data", "digits")
-    page.fill("#field-epochs", "400")
-    page.fill("#field-latent", "3")
-    page.fill("input[name=name]", "from-the-form")
-    page.click("text=Start training")
-    page.wait_for_selector(".plotted canvas", timeout=60_000)
-    label = lambda: page.get_attribute(".plotted", "aria-label")  # noqa: E731
-    first = wait_until(label)
-    assert wait_until(lambda: label() != first)
-    record = json.loads((folder / "from-the-form" / "recipe.json").read_text())
-    assert record["recipe"] == "vae"
-    assert record["arguments"]["latent"] == 3
-    page.wait_for_selector(".film img")
-    page.click("text=Pause")
-    page.wait_for_selector(".state:has-text('paused')", timeout=30_000)
-    step = er.Run(folder / "from-the-form").metrics()[-1]["step"]
-    page.click("button:text-is('Resume')")
-    page.wait_for_selector(".state.live", timeout=60_000)
-    wait_until(lambda: er.Run(folder / "from-the-form").metrics()[-1]["step"] > step)
-    page.click("button:text-is('Stop')")
-    page.wait_for_selector(".state:has-text('stopped')", timeout=30_000)
-
-
-def test_the_form_shows_the_error_of_a_value(page, server):
-    page.goto(f"{server.url}/#/new/vae")
-    page.fill("#field-epochs", "-3")
-    page.click("text=Start training")
-    page.wait_for_selector("[role=alert]:not([hidden])")
-    assert "epochs" in page.inner_text("[role=alert]")
-    page.errors[:] = [text for text in page.errors if "400" not in text]
 
 
 def test_compare(page, server):
@@ -82,7 +47,7 @@ def test_rename_annotate_delete_and_restore(page, server, folder):
     assert not (folder / "spare").exists()
     page.goto(f"{server.url}/#/trash")
     page.click("text=Restore")
-    page.wait_for_selector("text=The run is restored")
+    page.wait_for_selector("text=Spare is restored")
     assert (folder / "spare" / "recipe.json").is_file()
     shutil.rmtree(folder / "spare")
 

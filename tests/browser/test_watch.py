@@ -99,10 +99,10 @@ def test_a_reading_gives_each_value_at_its_own_epoch(page, server, make_run):
 def test_the_tiles_and_the_legend_say_what_the_metrics_do(page, server, make_run):
     make_run("tiles", train=range(1, 9), validation=(2, 4, 6), test=())
     open_run(page, server, "tiles")
-    names, values = (page.locator(f".tiles {tag}").all_inner_texts() for tag in ("dt", "dd"))
+    names, values = (page.locator(f".tiles {tag}").all_inner_texts() for tag in ("dt", "dd:not(.about)"))
     tiles = dict(zip(names, values, strict=True))
-    assert tiles | {"ELBO, best": "−84.50", "ELBO, latest": "−84.50", "Epoch": "8"} == tiles
-    assert page.locator(".tiles .about").nth(0).inner_text() == "validation, epoch 6; nats per example"
+    assert tiles | {"Best validation ELBO": "−84.50", "ELBO, latest": "−84.50", "Epoch": "8"} == tiles
+    assert page.locator(".tiles .about").nth(0).inner_text() == "nats per example, epoch 6"
     legend = page.locator(f"{ELBO_CHART} .legend button").all_inner_texts()
     assert legend == ["train\n−92.25", "validation\n−84.50"]
 
@@ -144,17 +144,40 @@ def test_the_images_are_those_of_the_epoch(page, server, make_run):
     assert read() == ("epoch 8", "samples after epoch 8", "run=images&kind=samples&epoch=8")
 
 
+def test_findings_are_sentences(page, server, make_run):
+    finding = {"event": "finding", "severity": "fault", "title": "KL collapse", "epoch": 2, "step": 20}
+    run = make_run("found", train=range(1, 4), validation=(), test=())
+    run.log(
+        finding | {"evidence": "no active unit", "consequence": "samples do not vary", "advice": "lower the weight"}
+    )
+    open_run(page, server, "found")
+    texts = page.locator(".finding p").all_inner_texts()
+    assert texts == ["No active unit. Samples do not vary.", "Lower the weight."]
+
+
+def test_the_configuration_is_the_record_for_a_reader(page, server, folder):
+    """One rule a row; the command has a button to copy it; defaults are folded away."""
+    open_run(page, server, "six")
+    rows = page.locator(".settings-list > div").all_inner_texts()
+    shown = dict(row.split("\n") for row in rows if row)
+    expected = {"recipe": "vae", "data": "digits", "objective": "reconstruction + KL", "latent": "6", "epochs": "8"}
+    assert shown | expected == shown
+    assert "activation" not in shown
+    page.click("summary:has-text('more at their defaults')")
+    folded = page.locator("details .settings-list > div").all_inner_texts()
+    assert "activation\nrelu" in folded
+    assert "precision\nfloat32" in folded
+
+
 def test_title_focus_and_navigation_say_which_view_is_open(page, server):
     page.goto(server.url)
     page.wait_for_selector(".run")
     for view, link, title in (
-        ("#/run/six", "Runs", "six · elbowroom studio"),
-        ("#/explore/six", "Runs", "six · Explore · elbowroom studio"),
-        ("#/compare/plane,six", "Runs", "Compare · elbowroom studio"),
+        ("#/run/six", "Runs", "six · Watch · elbowroom studio"),
         ("#/new/vae", "Train", "Train · elbowroom studio"),
         ("#/trash", "Trash", "Trash · elbowroom studio"),
     ):
         page.evaluate(f"location.hash = '{view}'")
         wait_until(lambda title=title: page.title() == title)
         assert page.inner_text("nav [aria-current=page] >> nth=0") == link
-        wait_until(lambda: page.evaluate("document.activeElement.id") == "view")
+        wait_until(lambda: page.evaluate("document.activeElement.tagName") == "H1")

@@ -1,6 +1,6 @@
 // Watch view: one run, updated while it trains.
 
-import { formatMetric, formatNumber, h } from "/static/kit.js";
+import { formatMetric, formatNumber, h, help } from "/static/kit.js";
 import { getJson, live } from "../api.js";
 import { createChecks } from "../checks.js";
 import { createConfiguration } from "../configuration.js";
@@ -144,7 +144,7 @@ class WatchView {
     const [timeName, time] = run.live ? ["Time left", run.seconds_left] : ["Training time", run.seconds];
     const speed = run.examples_per_second ? `${formatNumber(run.examples_per_second, 3)} examples per second` : "";
     return [
-      tile(capitalize(headline?.name ?? "best ELBO"), formatMetric(headline?.value), best),
+      tile(capitalize(headline?.name ?? "best ELBO"), formatMetric(headline?.value), best, "elbo"),
       tile("ELBO, latest", formatMetric(elbo), split),
       tile("Epoch", formatNumber(run.epoch), length),
       tile(timeName, formatDuration(time), speed),
@@ -200,7 +200,8 @@ class WatchView {
   #showCurvesSoon = debounce(() => this.#showCurves(), 60);
 }
 
-const tile = (name, value, about) => h("div", {}, h("dt", {}, name), h("dd", {}, value), h("dd.about", {}, about));
+const tile = (name, value, about, term = null) =>
+  h("div", {}, h("dt", {}, name, term && help(term)), h("dd", {}, value), h("dd.about", {}, about));
 
 /** What elbowroom evaluate measured by one protocol, as a table. */
 const createEvaluation = ({ protocol, metrics }) =>
@@ -232,8 +233,8 @@ const createFinding = ({ severity, title, epoch, evidence, consequence, advice }
     `article.finding.${severity}`,
     {},
     h("h3", {}, title, h("span", {}, `${severity}, epoch ${epoch}`)),
-    h("p", {}, `${evidence}. ${consequence}.`),
-    h("p", {}, h("b", {}, `${advice}.`)),
+    h("p", {}, `${capitalize(evidence)}. ${capitalize(consequence)}.`),
+    h("p", {}, h("b", {}, `${capitalize(advice)}.`)),
   );
 
 /** Append a row of the metrics to the columns of its split; a value that one of them lacks is null. */
