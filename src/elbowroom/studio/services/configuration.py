@@ -11,8 +11,10 @@ from elbowroom.runs.objective_text import format_objective
 from elbowroom.runs.settings import flat_settings, format_setting, setting_label, train_options
 
 #: Settings that come first, and are shown though they have their defaults.
-MAIN_SETTINGS = ("recipe", "data", "objective", "latent", "likelihood", "epochs", "steps", "batch_size", "lr")
-MAIN_SETTINGS += ("optimizer", "seed")
+MAIN_SETTINGS = (
+    *("recipe", "data", "objective", "latent", "likelihood", "epochs", "steps"),
+    *("batch_size", "lr", "optimizer", "seed"),
+)
 
 
 def list_settings(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -50,7 +52,7 @@ def _format(name: str, value: Any) -> str:
 
 def _defaults(recipe: str | None) -> dict[str, Any]:
     """Return the defaults of settings by name."""
-    arguments = all_recipes()[recipe].arguments if recipe in all_recipes() else {}
+    arguments = all_recipes()[recipe].arguments if recipe is not None and recipe in all_recipes() else {}
     known = arguments_of(DataConfig) | train_options() | arguments
     return {name: argument.default for name, argument in known.items()} | {"callbacks": []}
 
