@@ -109,7 +109,8 @@ function listenToPoints(plane, select, selected) {
 
 /** The label, the name and the latent of an example, in words. */
 function describeExample(scatter, i, view) {
-  const name = `${scatter.split} example ${formatFixed(scatter.index[i], 0)}`;
+  const split = scatter.split === "all" ? "" : `${scatter.split} `;
+  const name = `${split}example ${formatFixed(scatter.index[i], 0)}`;
   const place = `at ${[view.x[i], view.y[i]].map(formatMetric).join(", ")}`;
   if (!scatter.labels) return [name, place];
   return [`label ${scatter.classes[scatter.labels[i]] ?? formatMetric(scatter.labels[i])}`, name, place];
