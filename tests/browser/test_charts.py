@@ -345,7 +345,7 @@ def test_colors_follow_the_page_and_paper_is_light(tab):
 
 def test_charts_fit_a_phone(tab):
     tab.set_viewport_size(PHONE)
-    tab.wait_for_function("document.querySelector('.chart canvas').clientWidth < 390")
+    wait_until(lambda: tab.evaluate("document.querySelector('.chart canvas').clientWidth") < PHONE["width"])
     assert tab.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
