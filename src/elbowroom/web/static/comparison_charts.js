@@ -2,27 +2,13 @@
 
 import { groupLines, rateChart } from "./comparison_curves.js";
 import { createSection } from "./comparison_results.js";
-import { ChartGroup, h, help } from "./kit.js";
+import { ChartGroup, curveRange, h, help } from "./kit.js";
 
 /** The horizontal axes that curves can have. */
 export const COMPARISON_AXES = ["epoch", "step", "time"];
-/** The first part of a training, whose values do not set the axis: they dwarf everything after. */
-const BEGINNING_SHARE = 0.1;
-const LIMIT_MARGIN = 0.06;
 /** Time between two drawings of curves that grow. */
 const DRAW_INTERVAL_MS = 250;
 const NATS = "nats per example";
-
-/** The vertical limits of curves without their beginning. */
-/** @returns {[number, number]} */
-function limitsAfterBeginning(plot, low, high) {
-  const [steps, ...lines] = plot.data;
-  const start = steps[0] + BEGINNING_SHARE * (steps.at(-1) - steps[0]);
-  const values = lines.flatMap((line) => line.filter((_, i) => steps[i] >= start)).filter(Number.isFinite);
-  const [least, most] = values.length ? [Math.min(...values), Math.max(...values)] : [low, high];
-  const margin = LIMIT_MARGIN * (most - least) || 0.5;
-  return [least - margin, most + margin];
-}
 
 const createFigure = (title, unit, label) => {
   const area = { tabIndex: 0, role: "group", "aria-roledescription": "chart", "aria-label": label };
@@ -51,7 +37,7 @@ export class ComparedCharts {
       axes: COMPARISON_AXES,
       settings: { axis, smoothing, log },
       onChange: (settings) => this.#keepSettings(settings),
-      range: limitsAfterBeginning,
+      range: curveRange,
     });
     this.rates = new ChartGroup({ ...reading, onDraw: placeElboLabels });
     this.curvePanels = h("div");
