@@ -154,8 +154,13 @@ def test_an_entry_of_a_codebook_is_swapped(page, server, folder):
     answer = page.evaluate("fetch('/api/codebook?run=codes').then((r) => r.json())")
     totals = np.sum(answer["counts"], 0)
     order = sorted(range(8), key=lambda entry: (-totals[entry], entry))
-    used = f"{int((totals > 0).sum())} of 8 entries are used by 359 test examples"
-    assert used in page.inner_text(".codebook-panel")
+    n_used = int((totals > 0).sum())
+    assert f"{n_used} of 8 entries are used by 359 test examples" in page.inner_text(".codebook-panel")
+    if n_used < 8:
+        assert f"examples; {8 - n_used} by none." in page.inner_text(".codebook-panel")
+        width = page.locator(".codebook").bounding_box()["width"]
+        page.click("text=Show unused entries")
+        wait_until(lambda: page.locator(".codebook").bounding_box()["width"] > width)
     box = page.locator(".codebook").bounding_box()
     row_height = (box["height"] - 56) / 4
     page.locator(".codebook").click(position={"x": box["width"] * 5.5 / 8, "y": 56 + 2.5 * row_height})

@@ -53,7 +53,7 @@ function createTableView(run, model) {
   const head = h("th", { scope: "col" }, "example");
   const load = createRowLoader(run);
   const element = h(
-    "div.shown.cells",
+    "div.shown.cells.alone",
     {},
     h(
       "table",
@@ -72,6 +72,7 @@ function createTableView(run, model) {
     async showExample(example) {
       const answer = example ? await load(example) : null;
       if (answer === undefined) return;
+      element.classList.toggle("alone", !example);
       head.textContent = example ? exampleName(example) : "example";
       rows.forEach((row, i) => row.showExample(answer?.cells[0][i] ?? null));
     },

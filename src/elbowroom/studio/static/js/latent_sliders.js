@@ -1,8 +1,8 @@
 // A slider for each dimension of the latent, the most active first; in a hierarchy, of the latent that a menu chooses.
 
-import { formatFixed, formatMetric, formatNumber, h } from "/static/kit.js";
+import { formatFixed, formatMetric, h } from "/static/kit.js";
 import { quietButton, select, setChildren, slider } from "./dom.js";
-import { latentDimensionName } from "./example_list.js";
+import { describeLatent, latentDimensionName } from "./latent_names.js";
 
 const INITIAL_SLIDERS = 8;
 const MORE_SLIDERS = 16;
@@ -45,20 +45,6 @@ export function createSliders(latent) {
   const menu = hierarchy.length > 1 ? select("latent", options, current, choose) : null;
   return h("div.dimensions", {}, h("h3", {}, heading), menu, list, unit);
 }
-
-const sum = (values) => values.reduce((total, value) => total + value, 0);
-
-/** A latent of a hierarchy in words: "top of 5 latents (4 of 124 dimensions, 0.02 of 16 nats)". */
-export function describeLatent(hierarchy, index) {
-  const sizes = hierarchy.map(({ shape }) => shape.reduce((product, side) => product * side, 1));
-  const kl = hierarchy.map((latent) => (latent.kl ? sum(latent.kl) : null));
-  const place = index === hierarchy.length - 1 ? "top" : index === 0 ? "lowest" : `number ${index + 1} from below`;
-  const nats = kl.includes(null) ? "" : `, ${formatMetric(kl[index])} of ${formatNumber(sum(kl), 3)} nats`;
-  const size = `${sizes[index]} of ${formatNumber(sum(sizes))} dimensions`;
-  return `${latentName(hierarchy[index].name)}: ${place} of ${hierarchy.length} latents (${size}${nats})`;
-}
-
-const latentName = (name) => name.replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[Number(digit)]);
 
 /** The uppermost latent, which is decoded. */
 class TopLatent {

@@ -98,6 +98,11 @@ export class LatentState {
     return this.model.active?.length ? this.model.active : this.z.map((_, dim) => dim);
   }
 
+  /** What a tool says of a hierarchy if it moves the uppermost latent alone. */
+  get lowerHint() {
+    return this.model.hierarchy.length > 1 ? " The latents below the top one are at the means of their priors." : "";
+  }
+
   // ---- Codebooks
 
   /** The entries of a codebook that are nearest to a latent at each position. */

@@ -55,7 +55,7 @@ class InterpolationPanel {
     this.element = h(
       "div.between",
       {},
-      h("p.quiet", {}, hint),
+      h("p.quiet", {}, `${hint}${latent.lowerHint}`),
       h("div.row", {}, this.#ends, this.#path, help("spherical"), this.#steps, this.#play),
       this.#slider,
       this.#strip,

@@ -3,8 +3,9 @@
 import { formatMetric, formatNumber, h, help } from "/static/kit.js";
 import { postJson } from "../api.js";
 import { debounce, newestOnly, setChildren, withErrors } from "../dom.js";
-import { fileFormats, latentDimensionName, listExamples } from "../example_list.js";
+import { fileFormats, listExamples } from "../example_list.js";
 import { createExportMenu } from "../export_menu.js";
+import { latentDimensionName } from "../latent_names.js";
 import { withValue } from "../latent_state.js";
 
 const MAX_DIMENSIONS = 6;
@@ -45,7 +46,7 @@ function createTraversalPanel(latent) {
   }, 350);
   latent.subscribe(update);
   const distance = `moved by up to ${formatNumber(2 * reach, 2)} to either side`;
-  const hint = `The current latent in the middle, each of its most active dimensions ${distance}.`;
+  const hint = `The current latent in the middle, each of its most active dimensions ${distance}.${latent.lowerHint}`;
   const menu = createExportMenu("/api/traverse", "traverse", fileFormats(latent.model, true), requestFields);
   const element = h("div", {}, h("p.quiet", {}, `${hint} `, help("traversal")), table, menu);
   element.addEventListener("show", update);
