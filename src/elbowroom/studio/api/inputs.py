@@ -181,7 +181,7 @@ def parse_lower(loaded: LoadedModel, lower: dict[str, list[Any]] | None, n: int)
 def split_lower(loaded: LoadedModel, lower: Tensor) -> dict[str, Tensor]:
     """Return the latents below the uppermost (n, lower_size) by name."""
     sizes = [math.prod(shape) for shape in loaded.lower_shapes.values()]
-    return dict(zip(loaded.lower_shapes, lower.split(sizes, 1), strict=True))
+    return dict(zip(loaded.lower_shapes, torch.split(lower, sizes, 1), strict=True))
 
 
 def parse_array(values: Any, shape: tuple[int, ...], name: str, max_rows: int) -> Tensor:

@@ -133,7 +133,7 @@ def is_drawable(loaded: LoadedModel) -> bool:
 def _describe_latents(loaded: LoadedModel) -> list[LatentInfo]:
     """Return the latents, the lowest first, with the KL of their dimensions where there is data."""
     shapes = loaded.latent_shapes
-    kl: list[list[float] | None] = [None] * len(shapes)
+    kl: list[Any] = [None] * len(shapes)
     if not loaded.missing_data_reason:
         kl = [m.value for name, m in latent_metrics(loaded).items() if name.startswith("kl_per_dimension")]
     return [LatentInfo(name, list(shape), values) for (name, shape), values in zip(shapes.items(), kl, strict=True)]

@@ -86,7 +86,7 @@ class ExampleColumns:
             for cells, (_, column) in zip(columns, self._own, strict=True)
             if column.n_categories
         ]
-        parts = probabilities.cpu().split([n for _, n in categorical], 1)
+        parts = torch.split(probabilities.cpu(), [n for _, n in categorical], 1)
         for (cells, _), part in zip(categorical, parts, strict=True):
             for cell, row in zip(cells, part.tolist(), strict=True):
                 cell.p = row

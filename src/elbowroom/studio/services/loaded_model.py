@@ -97,7 +97,9 @@ class LoadedModel(RunView):
         return p.mean, p.log_prob(queries[:, None].expand(-1, len(z), -1)).exp().T
 
     def _likelihood(self, z: Tensor, c: Tensor | None, lower: Tensor | None) -> Distribution:
-        parts = () if lower is None else lower.split([math.prod(shape) for shape in self.lower_shapes.values()], 1)
+        parts = (
+            () if lower is None else torch.split(lower, [math.prod(shape) for shape in self.lower_shapes.values()], 1)
+        )
         with noise.explicit_noise(parts):
             return self.model.decode(z, c)
 
