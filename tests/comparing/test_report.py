@@ -134,6 +134,6 @@ def test_rows_of_a_table_are_shown_as_lines(tmp_path):
     without = compare(tmp_path).write(tmp_path / "without.html").read_text()
     assert "pass the same as data=" in without
     text = compare(tmp_path, data=data).write(tmp_path / "page.html").read_text()
-    assert "column of the table" in text
+    assert "number of the column" in text
     other = compare(tmp_path, data=rng.normal(size=(300, 7)).astype(np.float32))
     assert "was trained on other data than was given" in other.write(tmp_path / "other.html").read_text()

@@ -11,7 +11,11 @@ from tests.reporting.page import read_report
 def test_its_numbers_are_those_of_the_metrics(runs, name):
     run, page = runs(name), read_report(runs(name))
     last = run.metrics("test")[-1]
-    values = [text.replace("−", "-") for text in page.texts["dd"]]
+    headline, *values = [text.replace("−", "-") for text in page.texts["dd"][::2]]
+    best = min(run.metrics("validation"), key=lambda row: row["loss"])
+    assert headline == f"{best.get('elbo', best['loss']):.2f}"
+    name = "ELBO" if "elbo" in best else "loss"
+    assert f"Best validation {name}" in page.words, "the number that every page shows first, with its split"
     names = ["elbo", "reconstruction", "kl"] if "elbo" in last else ["loss", "reconstruction"]
     assert values[: len(names)] == [f"{last[key]:.2f}" for key in names]
     assert f"mean over {last['examples']:,} test examples, epoch 2" in page.words

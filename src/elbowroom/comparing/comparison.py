@@ -73,6 +73,8 @@ def compare(
     (['latent'], ['latent 2', 'latent 5'])
     """
     runs = flatten_paths(paths)
+    if not runs:
+        raise ValueError("no runs to compare: give runs, their directories, or a folder with runs below it, as 'runs'")
     entries = find_entries(runs, data)
     if baselines:
         from elbowroom.comparing.baselines import add_baselines

@@ -10,9 +10,10 @@ from markupsafe import Markup
 from torch import Tensor
 
 from elbowroom.comparing.columns import format_mean
+from elbowroom.comparing.curves import LineStyle, line_styles
 from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry
 from elbowroom.plotting.figure import Chart, ImageGrid, Line
-from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, column_numbers, standardize
+from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, cell_table, column_numbers, has_named_columns, standardize
 from elbowroom.runs.run_view import RunView
 from elbowroom.web.charts import chart_data, line_data
 from elbowroom.web.marks import MarkRenderer
@@ -67,7 +68,7 @@ def render_reconstructions(models: RepresentativeModels, marks: MarkRenderer) ->
         html.append(
             marks.render([_image_grid(models, view, x, outputs)])
             if view.has_images
-            else _render_row_charts(view, x, outputs, marks)
+            else _render_row_charts(view, x, outputs, marks, line_styles(models.comparison.groups))
         )
     return Markup("").join(html)
 
@@ -107,23 +108,36 @@ def _image_grid(
 
 
 def _render_row_charts(
-    view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], marks: MarkRenderer
+    view: RunView,
+    x: Tensor,
+    outputs: Sequence[tuple[int, Group, Tensor]],
+    marks: MarkRenderer,
+    styles: Sequence[LineStyle],
 ) -> Markup:
-    """Return charts of rows of a table over its columns: the data, and each group's reconstruction of it."""
-    charts = [_render_row_chart(view, n, x, outputs, marks) for n in range(min(MAX_ROW_CHARTS, len(x)))]
-    legend = [Line("data", [], [], "data"), *(Line(group.name, [], [], f"g{i}") for i, group, _ in outputs)]
-    return marks.legend(legend) + marks.side_by_side(charts)
+    """Return rows of a table: the data, and each group's reconstruction of it; charts where columns have no names."""
+    shown = range(min(MAX_ROW_CHARTS, len(x)))
+    if has_named_columns(view):
+        heads = ["data", *(group.name for _, group, _ in outputs)]
+        rows = [torch.stack([x[n], *(output[n].cpu() for _, _, output in outputs)]) for n in shown]
+        return marks.render([cell_table(view, view.example_name(n), heads, rows[n]) for n in shown])
+    return marks.side_by_side(_render_row_chart(view, n, x, outputs, marks, styles) for n in shown)
 
 
 def _render_row_chart(
-    view: RunView, n: int, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]], marks: MarkRenderer
+    view: RunView,
+    n: int,
+    x: Tensor,
+    outputs: Sequence[tuple[int, Group, Tensor]],
+    marks: MarkRenderer,
+    styles: Sequence[LineStyle],
 ) -> Markup:
+    """Return a chart of one row: the data in grey, each group in the color of its legend."""
     columns = column_numbers(x)
     data = standardize(view, x[n : n + 1])[0].tolist()
     lines = [Line("data", columns, data, "data", len(columns) < MAX_MARKED_COLUMNS)]
-    for i, group, output in outputs:
-        lines.append(Line(group.name, columns, standardize(view, output[n : n + 1])[0].tolist(), f"g{i}"))
+    for _, group, output in outputs:
+        lines.append(Line(group.name, columns, standardize(view, output[n : n + 1])[0].tolist(), "model"))
     chart = Chart(view.example_name(n), lines, X_AXIS, Y_AXIS)
-    numbers = [None, *(i for i, _, _ in outputs)]
-    line_datas = [line_data(line) | {"group": i} for line, i in zip(lines, numbers, strict=True)]
+    drawn = [styles[i]._asdict() for i, _, _ in outputs]
+    line_datas = [line_data(line) | style for line, style in zip(lines, [{}, *drawn], strict=True)]
     return marks.chart(chart, chart_data(chart) | {"lines": line_datas})

@@ -99,6 +99,21 @@ class Bars:
     inactive: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True)
+class CellTable:
+    """Examples of a table as its source has them: a row for each column of the table.
+
+    Attributes:
+        title: heading.
+        heads: what the cells of each example are, one above each column.
+        rows: the name of a column of the table, and its cell for each head, in its own unit.
+    """
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+
 #: Radii of the rings of a standard normal prior, in standard deviations.
 PRIOR_RINGS_SD = (1, 2)
 
@@ -139,7 +154,7 @@ class Scatter:
     prior: PriorOnPlane | None = None
 
 
-Mark = ImageGrid | Chart | Bars | Scatter
+Mark = ImageGrid | Chart | Bars | Scatter | CellTable
 
 
 @dataclass(frozen=True)

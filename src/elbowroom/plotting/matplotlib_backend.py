@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from elbowroom.plotting.figure import PRIOR_RINGS_SD, Bars, Chart, FigureSpec, ImageGrid, PriorOnPlane, Scatter
+from elbowroom.plotting.figure import (
+    PRIOR_RINGS_SD,
+    Bars,
+    CellTable,
+    Chart,
+    FigureSpec,
+    ImageGrid,
+    PriorOnPlane,
+    Scatter,
+)
 from elbowroom.plotting.style import (
     CLASS_COLORS,
     INK_COLOR,
@@ -57,6 +66,8 @@ def draw_figure(spec: FigureSpec, labels: ColorLabels | None = None) -> Figure:
         _draw_scatter(figure, first, labels)
     elif isinstance(first, Bars):
         _draw_bars(figure, [mark for mark in spec.marks if isinstance(mark, Bars)])
+    elif isinstance(first, CellTable):
+        _draw_cell_tables(figure, [mark for mark in spec.marks if isinstance(mark, CellTable)])
     else:
         _draw_charts(figure, [mark for mark in spec.marks if isinstance(mark, Chart)])
     figure.suptitle(spec.title, x=0.01, ha="left", fontsize=11, color=INK_COLOR, fontweight="bold")
@@ -115,6 +126,27 @@ def _draw_bars(figure: Any, bars: Sequence[Bars]) -> None:
         axes.set(xlabel=chart.x_axis, ylabel=chart.y_axis)
         style_axes(axes)
         axes.grid(False, axis="x")
+
+
+def _draw_cell_tables(figure: Any, tables: Sequence[CellTable]) -> None:
+    columns = min(2, len(tables))
+    rows = math.ceil(len(tables) / columns)
+    n_cells = max(len(table.heads) for table in tables) + 1
+    n_lines = max(len(table.rows) for table in tables) + 2
+    figure.set_size_inches(min(1.3 * n_cells, 8.0) * columns, 0.24 * n_lines * rows + 0.6)
+    all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in all_axes:
+        axes.axis("off")
+    for axes, table in zip(all_axes, tables, strict=False):
+        axes.set_title(table.title, fontsize=9.5, loc="left", color=INK_COLOR)
+        drawn = axes.table(
+            [[name, *cells] for name, cells in table.rows],
+            colLabels=["", *table.heads],
+            loc="upper left",
+            edges="horizontal",
+        )
+        drawn.auto_set_font_size(False)
+        drawn.set_fontsize(8)
 
 
 def _draw_image_grid(figure: Any, grid: ImageGrid) -> None:

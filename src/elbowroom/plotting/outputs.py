@@ -18,6 +18,8 @@ from elbowroom.runs.run_view import RunView
 #: Reconstructions and samples of a table that are drawn as lines.
 MAX_RECONSTRUCTED_ROWS = 6
 N_SAMPLED_ROWS = 12
+#: Samples of a table whose cells are shown.
+N_SAMPLED_CELLS = 6
 #: Held-out examples whose nearest training example gives the reference distance.
 N_REFERENCE_EXAMPLES = 100
 
@@ -37,9 +39,12 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
     if not view.has_images:
         n = min(MAX_RECONSTRUCTED_ROWS, len(x))
         titles = [view.example_name(i) for i in range(n)]
-        caption = "Examples, and the model's reconstruction of each; every column on its own scale."
-        charts = list(table_rows.pair_charts(view, titles, x[:n], reconstruction[:n], ("data", "model")))
-        return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", charts)
+        is_named = table_rows.has_named_columns(view)
+        scale = "in its own unit" if is_named else "on its own scale"
+        caption = f"Examples, and the model's reconstruction of each; every column {scale}."
+        pairs = table_rows.pair_tables if is_named else table_rows.pair_charts
+        marks = list(pairs(view, titles, x[:n], reconstruction[:n], ("data", "model")))
+        return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", marks)
     n_columns = min(n_columns, len(x))
     n_rows = len(x) // n_columns
     n = n_rows * n_columns
@@ -63,6 +68,12 @@ def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
     what = captions.output_caption(view.model.samples_are_draws, captions.FROM_PRIOR)
     sentence = f"{what[0].upper()}{what[1:]}"
     if not view.has_images:
+        if table_rows.has_named_columns(view):
+            n = N_SAMPLED_CELLS
+            heads = [f"sample {i}" for i in range(1, n + 1)]
+            cells = table_rows.cell_table(view, "", heads, view.samples(n))
+            caption = f"{sentence}: {n} rows, every column in its own unit."
+            return FigureSpec("Samples", caption, view.describe_samples(n), [cells])
         n = N_SAMPLED_ROWS
         caption = f"{sentence}: {n} rows. Nine tenths of the data lie between the grey lines."
         chart = table_rows.quantile_band(view, "samples", view.samples(n))
@@ -102,7 +113,8 @@ def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
     )
     if not view.has_images:
         titles = [f"sample {i}, distance {d:.2f}" for i, d in enumerate(nearest.distance[:, 0].tolist(), 1)]
-        charts = list(table_rows.pair_charts(view, titles, nearest.x[:, 0], x, ("nearest example", "sample")))
+        pairs = table_rows.pair_tables if table_rows.has_named_columns(view) else table_rows.pair_charts
+        charts = list(pairs(view, titles, nearest.x[:, 0], x, ("nearest example", "sample")))
         return FigureSpec("Nearest training examples", caption, protocol, charts)
     grid = ImageGrid(
         torch.cat((x[:, None], nearest.x), 1),

@@ -1,18 +1,22 @@
-"""Charts of examples that are rows of a table: standardized values over the columns."""
+"""Examples that are rows of a table: cells in their own units, or standardized values over columns without names."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
-from elbowroom.formatting import format_number
-from elbowroom.plotting.figure import Chart, Line
+from elbowroom.data.readers.table_encoding import Cell, decode_rows, parse_columns
+from elbowroom.formatting import MISSING, format_number
+from elbowroom.plotting.figure import CellTable, Chart, Line
 from elbowroom.runs.run_view import RunView
 
-X_AXIS = "column of the table"
+X_AXIS = "number of the column"
 Y_AXIS = "standard deviations from the mean"
+#: Examples along a latent path whose cells are shown: both ends, the middle, and between.
+MAX_PATH_CELLS = 5
 #: Lines of fewer values have each one marked.
 MAX_MARKED_COLUMNS = 40
 #: Rows of more values than this are not drawn as lines.
@@ -52,6 +56,40 @@ def standardize(view: RunView, x: Tensor) -> Tensor:
 def column_numbers(x: Tensor) -> list[float]:
     """Return the numbers of the columns of rows (N, *shape), from 1."""
     return list(range(1, math.prod(x.shape[1:]) + 1))
+
+
+def has_named_columns(view: RunView) -> bool:
+    """Whether the examples are rows of a table whose columns have names and units, which the record holds."""
+    return bool(view.record["data"].get("columns"))
+
+
+def cell_table(view: RunView, title: str, heads: list[str], x: Tensor) -> CellTable:
+    """Return rows (N, D) of a table as cells, one column for each, under a head for each."""
+    columns = view.record["data"]["columns"]
+    names = [column.name for column in parse_columns(columns) or () if not column.part]
+    cells = [[_format_cell(cell) for cell in row] for row in decode_rows(x.flatten(1).cpu(), columns)]
+    rows = [(name, [row[i] for row in cells]) for i, name in enumerate(names)]
+    return CellTable(title, heads, rows)
+
+
+def _format_cell(cell: Cell) -> str:
+    if cell is None:
+        return MISSING
+    return format_number(cell) if isinstance(cell, int | float) else str(cell)
+
+
+def pair_tables(
+    view: RunView, titles: list[str], data: Tensor, output: Tensor, names: tuple[str, str]
+) -> Iterator[CellTable]:
+    """Yield a table for each row, of its data and the model's output: (N, D) each."""
+    for title, a, b in zip(titles, data, output, strict=True):
+        yield cell_table(view, title, list(names), torch.stack([a, b]))
+
+
+def path_table(view: RunView, title: str, x: Tensor, positions: Tensor) -> CellTable:
+    """Return a table of some rows (T, D) along a latent path, from one end to the other."""
+    kept = torch.linspace(0, len(x) - 1, MAX_PATH_CELLS).round().long()
+    return cell_table(view, title, [format_number(round(positions[i].item(), 1)) for i in kept], x[kept])
 
 
 def pair_charts(

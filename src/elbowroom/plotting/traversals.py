@@ -71,13 +71,16 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
         f"{score_unit.split()[0]} over {view.describe_examples(len(view.latents))}{describe_label(view, i)}"
     )
     if not view.has_images:
+        is_named = table_rows.has_named_columns(view)
+        low, high = ("", "") if is_named else (", blue,", ", red,")
         caption = (
-            f"Each chart moves one dimension of one latent from −{TRAVERSAL_REACH:g}, blue, to +{TRAVERSAL_REACH:g}, "
-            f"red, {unit}, and holds the others; sorted by {score_unit}, which stands above."
+            f"Each {'table' if is_named else 'chart'} moves one dimension of one latent from −{TRAVERSAL_REACH:g}{low} "
+            f"to +{TRAVERSAL_REACH:g}{high} {unit}, and holds the others; sorted by {score_unit}, which stands above."
         )
         names = [f"{dimension_name(view, dim)}, {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
-        charts = [table_rows.path_chart(view, name, rows, offsets) for name, rows in zip(names, x, strict=True)]
-        return FigureSpec("Traversals", caption, protocol, charts)
+        draw = table_rows.path_table if is_named else table_rows.path_chart
+        marks = [draw(view, name, rows, offsets) for name, rows in zip(names, x, strict=True)]
+        return FigureSpec("Traversals", caption, protocol, marks)
     caption = (
         f"Each row moves one dimension of one latent and holds the others; sorted by {score_unit}, beside it. "
         f"The middle column is the latent itself.{grayscale_note(view)}"
@@ -108,8 +111,10 @@ def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
         "origin, which keeps to the lengths that latents of the prior have."
     )
     if not view.has_images:
-        charts = [table_rows.path_chart(view, f"{a + 1} to {b + 1}, {name}", x, t) for a, b, name, x in paths]
-        return FigureSpec("Interpolations", f"{caption} From blue to red.", protocol, charts)
+        is_named = table_rows.has_named_columns(view)
+        draw = table_rows.path_table if is_named else table_rows.path_chart
+        marks = [draw(view, f"{a + 1} to {b + 1}, {name}", x, t) for a, b, name, x in paths]
+        return FigureSpec("Interpolations", caption if is_named else f"{caption} From blue to red.", protocol, marks)
     data = view.batch.x
     grid = ImageGrid(
         torch.stack([torch.cat((data[a][None], x, data[b][None])) for a, b, _, x in paths]),

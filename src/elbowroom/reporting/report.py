@@ -98,7 +98,8 @@ def render_report(view: RunView) -> str:
         data,
         css=marks.css,
         sentence=summary.summary_sentence(view),
-        tiles=[*summary.metric_tiles(run), *_active_unit_tiles(view)],
+        tiles=[*summary.headline_tiles(view), *(metrics := summary.metric_tiles(run)), *_active_unit_tiles(view)],
+        metrics_protocol=metrics[0].protocol if metrics else "",
         shown=[(section.name, section.title) for section in sections if not section.missing_reason],
         sections=_merge_missing(sections),
         command=_find_command(view),
@@ -148,14 +149,15 @@ def _find_problems(view: RunView) -> dict[str, Any]:
     try:
         findings = examine(view.run, view.given_data, view.given_model)
     except ValueError as error:
-        return {"findings": str(error).rstrip("."), "protocol": ""}
-    return {"findings": findings, "protocol": _examination_protocol(findings)}
+        return {"findings": str(error).rstrip("."), "checks": []}
+    return {"findings": findings, "checks": _describe_checks(findings)}
 
 
-def _examination_protocol(findings: Findings) -> str:
-    passed = f"Passed: {', '.join(findings.passed_names)}." if findings.passed_names else ""
-    skipped = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in findings.names_by_skip_reason.items())
-    return " ".join(filter(None, (passed, f"Not applicable: {skipped}." if skipped else "")))
+def _describe_checks(findings: Findings) -> list[tuple[str, str]]:
+    """Return which checks passed, and which were not applicable, with the reason."""
+    passed = [("passed", ", ".join(findings.passed_names))] if findings.passed_names else []
+    skipped = findings.names_by_skip_reason.items()
+    return [*passed, *(("not applicable", f"{', '.join(names)}: {reason}") for reason, names in skipped)]
 
 
 def _active_unit_tiles(view: RunView) -> list[summary.Tile]:

@@ -69,8 +69,20 @@ def metric_tiles(run: Run) -> list[Tile]:
             row = rows[-1]
             names = [name for name in TILE_TITLES if name in row and not (name == "loss" and "elbo" in row)]
             protocol = f"mean over {row['examples']:,} {split} examples, epoch {row['epoch']}"
-            return [Tile(TILE_TITLES[name], format_metric(row[name]), "nats per example", protocol) for name in names]
+            return [
+                Tile(f"{TILE_TITLES[name]}, {split}", format_metric(row[name]), "nats per example", protocol)
+                for name in names
+            ]
     return []
+
+
+def headline_tiles(view: RunView) -> list[Tile]:
+    """Return the metric that every page shows first; nothing where nothing was measured."""
+    headline = view.headline
+    if headline is None:
+        return []
+    name = headline.name[:1].upper() + headline.name[1:]
+    return [Tile(name, format_metric(headline.value), f"{headline.unit}, epoch {headline.epoch}", "")]
 
 
 def run_facts(run: Run) -> list[tuple[str, str]]:
