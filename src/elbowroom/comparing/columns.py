@@ -148,7 +148,7 @@ def _nats_column(
 
 
 #: The columns in their order, the headline of a run first.
-COLUMNS = (
+COLUMNS: tuple[MetricColumn, ...] = (
     _nats_column("best_validation_elbo", "best ELBO", _best_validation_elbo, "higher", MATCH_LIKELIHOOD, "validation"),
     _nats_column("elbo", "ELBO", _final_value("elbo"), "higher", MATCH_LIKELIHOOD),
     _nats_column("loss", "loss", _final_value("loss"), "lower", MATCH_OBJECTIVE),
@@ -168,7 +168,7 @@ COLUMNS = (
 
 
 #: Those that are read, and for which no model has to be loaded.
-LOGGED_COLUMNS = tuple(column for column in COLUMNS if column.name != "squared_error")
+LOGGED_COLUMNS: tuple[MetricColumn, ...] = tuple(column for column in COLUMNS if column.name != "squared_error")
 
 
 def kept_columns(entries: Sequence[Entry], split: str) -> list[MetricColumn]:

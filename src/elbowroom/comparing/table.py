@@ -121,8 +121,8 @@ def _group_cells(comparison: Comparison, group: Group, best: dict[str, list[Grou
     cells = []
     for name, shown in group.differing_values.items() or [("", group.name)]:
         value = group.settings.get(name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        cells.append(Cell(shown, float(value) if is_number else None))
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        cells.append(Cell(shown, number))
     cells.append(Cell(group.seed_summary, float(len(group.done_entries))))
     means = group.metrics or group.preliminary_metrics
     return cells + [_metric_cell(means.get(c.name), c, group in best[c.name]) for c in comparison.columns]
