@@ -16,7 +16,7 @@ def test_runs_are_listed_searched_and_sorted(page, server):
     page.fill("input[type=search]", "six")
     wait_until(lambda: page.locator(".run").count() == 1)
     page.fill("input[type=search]", "no such run")
-    assert "Nothing found" in page.inner_text(".runs")
+    assert "Nothing found" in page.inner_text(".groups")
 
 
 def test_compare(page, server):
@@ -26,10 +26,13 @@ def test_compare(page, server):
         page.check(f"[aria-label='compare {name}']")
     page.click("text=Compare 2")
     page.wait_for_selector(".chart canvas")
-    differ = page.inner_text(".settings tbody")
-    assert "latent" in differ
-    assert "lr" in differ
-    assert page.locator(".side-by-side img").count() == 4
+    assert page.inner_text("h1") == "plane and six"
+    heads = page.locator("table.figures").first.locator("thead th").all_inner_texts()
+    assert [head.split("\n")[0] for head in heads[:2]] == ["latent", "learning rate"]
+    rows = page.locator("table.figures").first.locator("tbody tr")
+    assert [row.split()[:2] for row in rows.all_inner_texts()] == [["2", "0.003"], ["6", "0.001"]]
+    titles = page.locator("h2").all_inner_texts()
+    assert {"Reconstructions", "Samples"} <= set(titles)
 
 
 def test_rename_annotate_delete_and_restore(page, server, folder):
