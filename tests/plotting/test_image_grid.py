@@ -16,9 +16,7 @@ from elbowroom.plotting.image_grid import (
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 20), (3, 64, 64), (1, 28, 28)])
-@pytest.mark.parametrize(
-    "caption", ["", "a caption that is much wider than one small image is"]
-)
+@pytest.mark.parametrize("caption", ["", "a caption that is much wider than one small image is"])
 @pytest.mark.parametrize("count", [1, 8])
 def test_images_are_cut_out_without_text(shape, caption, count):
     x = torch.rand(count, *shape, generator=torch.Generator().manual_seed(0))
