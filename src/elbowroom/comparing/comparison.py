@@ -24,6 +24,7 @@ from elbowroom.comparing.discover import RunPath, assign_protocols, find_entries
 from elbowroom.comparing.entry import Entry, find_evaluation_split
 from elbowroom.comparing.protocol import EvaluationProtocol
 from elbowroom.deprecation import renamed_attributes
+from elbowroom.runs.objective_text import format_objective
 from elbowroom.runs.settings import (
     Settings,
     canonical_json,
@@ -260,7 +261,8 @@ class Comparison:
             notes.append(f"{protocol.letter} is not comparable with {first.letter}: {differences}.{shared}")
         objectives = list(dict.fromkeys(filter(None, (group.match_value("objective") for group in self.groups))))
         if len(objectives) > 1:
-            notes.append(f"Losses can be compared only under the same objective; here are {', '.join(objectives)}.")
+            texts = ", ".join(map(format_objective, objectives))
+            notes.append(f"Losses can be compared only under the same objective; here are {texts}.")
         return notes
 
     @property

@@ -3,14 +3,14 @@
 import { createChart, dimensionName, formatMetric, formatNumber, h, help } from "/static/kit.js";
 import { setChildren } from "./dom.js";
 
-/** The KL above which a dimension counts as active, in nats, as in `elbowroom.plotting`. */
-const ACTIVE_NATS = 0.1;
+/** The KL above which a bar is in full color, in nats, as in figures. */
+const LEVEL_NATS = 0.1;
 /** The least height of the axis, in nats: a collapsed model must not look like a healthy one. */
 const MIN_HEIGHT_NATS = 0.5;
 const HEIGHT_PX = 130;
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
-const countActive = (kl) => kl.filter((value) => value > ACTIVE_NATS).length;
+const countAbove = (kl) => kl.filter((value) => value > LEVEL_NATS).length;
 
 /**
  * The latents of a snapshot: [{name, kl, labels}].
@@ -28,7 +28,7 @@ export function groupLatents(kl) {
   }));
 }
 
-/** The KL of each dimension as bars, with the threshold above which a dimension counts as active. */
+/** The KL of each dimension as bars, with a line at the level above which a bar is drawn in full color. */
 export class KlBars {
   #words = h("span");
   #rows = h("div.kl-latents");
@@ -41,7 +41,7 @@ export class KlBars {
     const all = latents.flatMap(({ kl }) => kl);
     const several = latents.length > 1 ? ` of ${latents.length} latents` : "";
     const words = `KL of each of ${all.length} dimensions${several}: ${formatMetric(sum(all))} nats in all`;
-    this.#words.textContent = `${words}, ${countActive(all)} active (above ${formatNumber(ACTIVE_NATS)})`;
+    this.#words.textContent = `${words}, ${countAbove(all) || "none"} above ${formatNumber(LEVEL_NATS)}`;
     if (this.#charts.length !== latents.length) this.#create(latents);
     const limits = [0, 1.04 * Math.max(MIN_HEIGHT_NATS, ...all)];
     latents.forEach((latent, i) => this.#charts[i].update(latent, limits));
@@ -69,7 +69,7 @@ class LatentBars {
   element = h("div.kl-latent", {}, this.#title, this.#area);
 
   update({ name, kl, labels }, limits) {
-    const words = `${kl.length} dimensions, ${formatMetric(sum(kl))} nats, ${countActive(kl)} active`;
+    const words = `${kl.length} dimensions, ${formatMetric(sum(kl))} nats, ${countAbove(kl) || "none"} above ${formatNumber(LEVEL_NATS)}`;
     this.#title.hidden = name === null;
     this.#title.textContent = `${name}: ${words}`;
     this.#area.setAttribute("aria-label", `KL of ${name ?? "the latent"}, ${words}`);
@@ -83,12 +83,12 @@ class LatentBars {
   }
 }
 
-/** Bars of active and of inactive dimensions, and the threshold between them. */
+/** Bars above and below the level, and the level. */
 function barLines(kl) {
   const x = kl.map((_, i) => i);
   const bars = (color, test) => ({ name: "KL", color, x, y: kl.map((v) => (test(v) ? v : null)), bars: true });
-  const isActive = (value) => value > ACTIVE_NATS;
-  const level = { x: [0, kl.length - 1], y: [ACTIVE_NATS, ACTIVE_NATS] };
+  const isAbove = (value) => value > LEVEL_NATS;
+  const level = { x: [0, kl.length - 1], y: [LEVEL_NATS, LEVEL_NATS] };
   const threshold = { name: "threshold", color: "data", ...level, dash: [3, 3], width: 1, silent: true };
-  return [bars("model", isActive), bars("idle", (value) => !isActive(value)), threshold];
+  return [bars("model", isAbove), bars("idle", (value) => !isAbove(value)), threshold];
 }
