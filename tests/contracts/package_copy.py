@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import elbowroom
-from tests.contracts.warm_process import run_script
+from tests.warm_process import run_script
 
 #: What all pieces of code may use: the package, and the output of a command as one line.
 PRELUDE = """

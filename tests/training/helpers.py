@@ -1,6 +1,5 @@
 """Helpers of the tests of training: a small model, a short training, comparisons of weights."""
 
-import subprocess
 import sys
 
 import torch
@@ -8,6 +7,7 @@ import torch
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.training import state
+from tests.warm_process import WarmProcess
 
 
 def small_model(recipe="vae", **arguments):
@@ -47,7 +47,14 @@ def same_weights(a, b):
     return all(torch.equal(a[name], b[name]) for name in a)
 
 
-def start_cli(*arguments, **settings):
-    """Start ``elbowroom`` in a process of its own."""
-    command = [sys.executable, "-m", "elbowroom", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
+def start_cli(*arguments):
+    """Start ``elbowroom`` in a process of its own, which has imported torch before."""
+    return WarmProcess(run_cli, list(map(str, arguments)))
+
+
+def run_cli(arguments):
+    """End this process as the command of ``elbowroom`` does."""
+    from elbowroom.cli import main
+
+    sys.argv = ["elbowroom", *arguments]
+    sys.exit(main(arguments))

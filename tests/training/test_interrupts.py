@@ -15,7 +15,8 @@ from elbowroom import serialization
 from elbowroom.cli import main
 from elbowroom.runs.run import PAUSE_FILE
 from elbowroom.training import checkpoint, interrupts, state
-from tests.training.helpers import same_weights, small_model, start_cli, train
+from tests.training.helpers import run_cli, same_weights, small_model, start_cli, train
+from tests.warm_process import WarmProcess
 
 resource = pytest.importorskip("resource", reason="limits on files are set as Unix does")
 
@@ -46,6 +47,12 @@ def train_whole(path, length, killed, monkeypatch):
     assert main([*TRAIN, *length, "--out", str(path)]) == 0
 
 
+def start_cold_cli(*arguments):
+    """Start ``elbowroom`` as from a terminal."""
+    command = [sys.executable, "-m", "elbowroom", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
 def metrics_size(path):
     metrics = path / "metrics.jsonl"
     return metrics.stat().st_size if metrics.exists() else 0
@@ -59,7 +66,9 @@ def test_killed_at_ten_random_moments_it_ends_as_if_it_had_not_been(tmp_path, mo
     rng, path = random.Random(0), tmp_path / "killed"
     for kill in range(10):
         is_run = (path / "recipe.json").exists()
-        process = start_cli("resume", path) if is_run else start_cli(*TRAIN, *length, "--out", path)
+        # The first few from nothing, so that they die while they import, too.
+        start = start_cold_cli if kill <= 2 else start_cli
+        process = start("resume", path) if is_run else start(*TRAIN, *length, "--out", path)
         size = metrics_size(path)
         # The first few die while they start, the others some dozens of steps after they went on.
         while kill > 2 and metrics_size(path) <= size and process.poll() is None:
@@ -143,17 +152,20 @@ def test_a_signal_to_a_program_does_what_it_would_have_once_all_is_saved(tmp_pat
     assert checkpoint.list_checkpoints(er.Run(path))[0].name.startswith(f"{end['step']:012d}")
 
 
+def run_cli_on_a_small_disk(arguments):
+    """Run a command that may write no file above 60 kB."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+    run_cli(arguments)
+
+
 def test_a_full_disk_stops_with_a_message_and_a_whole_checkpoint(tmp_path):
     """A limit on the size of files stands for the disk: the second checkpoint does not fit."""
-
-    def small_disk():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 
     path = tmp_path / "run"
     # Without moments the first checkpoint is small; Adam's make the next one three times as large.
     arguments = ["train", "vae", "--latent", "2", "--hidden", "64", "--device", "cpu", "--epochs", "3"]
-    process = start_cli(*arguments, "--quiet", "--out", path, preexec_fn=small_disk)
+    process = WarmProcess(run_cli_on_a_small_disk, [*arguments, "--quiet", "--out", str(path)])
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2, (out, err)
     assert f"cannot write to {path} (File too large)" in err

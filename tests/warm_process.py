@@ -1,0 +1,101 @@
+"""Processes of Python that have imported torch before they begin: forked from one that has done nothing else."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+#: What takes seconds to import, and is no part of the package.
+HEAVY_MODULES = [
+    "matplotlib.pyplot",
+    "sklearn.linear_model",
+    "sklearn.manifold",
+    "starlette.testclient",
+    "torch._dynamo",
+]
+TIMEOUT_S = 300
+
+
+class WarmProcess:
+    """A forked process that calls a function, with what tests use of :class:`subprocess.Popen`.
+
+    Args:
+        work: a function of a module, which the process imports by its name.
+        arguments: for it.
+        environment: the environment variables; those of this process by default.
+    """
+
+    def __init__(self, work: Callable[..., object], *arguments: Any, environment: dict[str, str] | None = None) -> None:
+        methods = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        context.set_forkserver_preload(HEAVY_MODULES)
+        self._folder = TemporaryDirectory()
+        self._files = [Path(self._folder.name) / name for name in ("stdout", "stderr")]
+        for file in self._files:
+            file.touch()
+        environment = dict(os.environ) if environment is None else environment
+        self._process = context.Process(target=_call, args=(self._files, environment, work, arguments))
+        self._process.start()
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, minus the number of the signal that ended it, or None while it runs."""
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+        return self.returncode
+
+    def kill(self) -> None:
+        """End it at once, by SIGKILL."""
+        self._process.kill()
+
+    def terminate(self) -> None:
+        """Ask it to end, by SIGTERM."""
+        self._process.terminate()
+
+    def communicate(self, timeout: float = TIMEOUT_S) -> tuple[str, str]:
+        """Wait until it ends; return what it wrote to the output and as errors."""
+        self._process.join(timeout)
+        if self.returncode is None:
+            self._process.kill()
+            raise subprocess.TimeoutExpired("a warm process", timeout)
+        out, err = (file.read_text(encoding="utf-8") for file in self._files)
+        self._folder.cleanup()
+        return out, err
+
+
+def run_script(script: str, folder: Path, environment: dict[str, str]) -> tuple[int | None, str, str]:
+    """Run Python code in a folder whose packages come before all others; return its exit code, output and errors."""
+    process = WarmProcess(_run_script, script, folder, environment=environment)
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def _call(files: list[Path], environment: dict[str, str], work: Callable[..., object], arguments: tuple) -> None:
+    """Call the function with output and errors written to two files."""
+    for descriptor, file in zip((1, 2), files, strict=True):
+        os.dup2(os.open(file, os.O_WRONLY), descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        work(*arguments)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _run_script(script: str, folder: Path) -> None:
+    """Run the code as the main module of this process."""
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    assert "elbowroom" not in sys.modules, "what is tested must be imported from the folder"
+    exec(compile(script, "script", "exec"), {"__name__": "__main__"})
