@@ -81,7 +81,8 @@ def tape(monkeypatch):
 def train(digits, path, name="vae", **settings):
     torch.manual_seed(0)
     model, objective = er.recipes.RECIPES[name]((1, 8, 8), **small_arguments(name))
-    return er.fit(model, objective, digits, out=path, device="cpu", **{"steps": 45, "max_overhead": 1} | settings)
+    settings = {"steps": 45, "max_overhead": 1, "report": False, "device": "cpu"} | settings
+    return er.fit(model, objective, digits, out=path, **settings)
 
 
 def small_arguments(name):
