@@ -11,20 +11,20 @@ class MissingArgumentError(ValueError):
 
     Args:
         advice: what is wrong, and what to do, up to the name of the argument.
-        argument: its name.
+        argument: its name; left out where the advice is the whole message already, as in a copy of an error.
 
     >>> error = MissingArgumentError("a.csv has gone: put it back, or pass", "data")
     >>> str(error), error.with_flag("--data SOURCE")
     ('a.csv has gone: put it back, or pass data=', 'a.csv has gone: put it back, or pass --data SOURCE')
     """
 
-    def __init__(self, advice: str, argument: str) -> None:
+    def __init__(self, advice: str, argument: str = "") -> None:
         self.advice, self.argument = advice, argument
         super().__init__(self.with_flag(f"{argument}="))
 
     def with_flag(self, flag: str) -> str:
         """Return the message with a flag in place of the name."""
-        return f"{self.advice} {flag}"
+        return f"{self.advice} {flag}" if self.argument else self.advice
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], extra: str = "") -> ValueError:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.browser.conftest import Server
-from tests.browser.helpers import number, open_explorer, pixels, wait_until
+from tests.browser.helpers import PHONE, number, open_explorer, pixels, wait_until
 
 NOT_CONNECTED = "Not connected: this is the last picture that was decoded. Trying again …"
 
@@ -31,6 +31,15 @@ def test_the_heading_and_the_places_are_there_while_the_weights_load(page, serve
     page.wait_for_selector(".weights")
     assert page.inner_text(".weights") == "weights: epoch 8, last"
     assert not page.locator(".skeleton").count()
+
+
+def test_what_is_decoded_stays_in_sight_on_a_phone(page, server):
+    page.set_viewport_size(PHONE)
+    open_explorer(page, server)
+    for selector in (".map .plot", ".map .classes", ".map-note, .plot .area"):
+        page.locator(selector).first.evaluate("element => element.scrollIntoView({ block: 'end' })")
+        box = page.locator(".decoded").bounding_box()
+        assert 0 < box["y"] < box["y"] + box["height"] < PHONE["height"] / 2, selector
 
 
 def test_the_stage_rests_without_the_server_and_follows_again_with_it(browser, folder, own_server):

@@ -34,6 +34,16 @@ def test_a_report_needs_nothing_but_itself(runs, name):
     assert len(page.ids) == len(set(page.ids))
 
 
+def test_a_report_of_other_data_does_not_take_the_place_of_the_own(runs, digits, tmp_path):
+    run, others = runs("vae"), np.random.default_rng(0).random((20, 8, 8), dtype=np.float32)
+    own = write_report(run, examples=40).read_bytes()
+    with pytest.raises(ValueError, match=r"array is not what the run was trained on: name a file .* --out FILE\.html"):
+        write_report(run, others, examples=40)
+    assert write_report(run, others, examples=40, out=tmp_path / "others.html").is_file()
+    assert (run.path / "report.html").read_bytes() == own
+    assert write_report(run, digits, examples=40) == run.path / "report.html", "its own data, given as an object"
+
+
 def test_its_policy_lets_in_its_own_style_and_script_alone(runs):
     page = read_report(runs("vae"))
     rules = dict(rule.strip().split(" ", 1) for rule in page.policy.split(";"))

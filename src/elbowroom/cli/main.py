@@ -94,7 +94,7 @@ ARGUMENT_FLAGS = {"data": "--data SOURCE", "c": "--label LABEL"}
 
 def _flag_of(argument: str, words: Sequence[str]) -> str:
     """Return the flag by which the command of a command line takes an argument; if it has none, how Python takes it."""
-    flag = ARGUMENT_FLAGS[argument]
+    flag = ARGUMENT_FLAGS.get(argument, "")
     command = commands.commands.get(words[0]) if words else None
     flags = [] if command is None else [name for option in command.params for name in option.opts]
     return flag if flag.partition(" ")[0] in flags else f"{argument}= (in Python: this command has no {flag})"

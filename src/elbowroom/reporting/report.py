@@ -58,17 +58,17 @@ def write_report(
 
     Args:
         run: the run, or its directory.
-        data: the training data, if it was given as a Python object.
+        data: the training data, if it was given as a Python object; or other data, coded alike.
         model: the trained model, to save loading it; or one that no recipe built, as it was built: the run's weights
             are loaded into it.
-        out: the file; ``report.html`` in the run's directory if not given.
+        out: the file; ``report.html`` in the run's directory if not given, which is of the run's own data alone.
         examples: how many to encode, at most; t-SNE takes about 5 seconds for a thousand of them.
 
     Returns:
         The file.
 
     Raises:
-        ValueError: there is no run, or the file cannot be written.
+        ValueError: there is no run, the file cannot be written, or a report of other data has no file of its own.
 
     >>> import tempfile, elbowroom as er
     >>> data = er.load_data("digits")
@@ -77,6 +77,11 @@ def write_report(
     'report.html'
     """
     view = RunView.of_trained(run, data, model, examples=examples)
+    if out is None and view.is_of_other_data:
+        raise ValueError(
+            f"{view.data.name} is not what the run was trained on: name a file for its report, out= in Python or "
+            f"--out FILE.html, as {view.run.path / 'report.html'} is that of the run's own data"
+        )
     path = view.run.path / "report.html" if out is None else Path(out)
     write_html(path, render_report(view))
     return path

@@ -38,7 +38,7 @@ def run_to_html(run: Run) -> str | None:
     losses = sorted(row["loss"] for row in rows)
     limits = (losses[0], losses[int((1 - CLIPPED_SHARE) * (len(losses) - 1))]) if losses else (0.0, 1.0)
     return _template().render(
-        title=f"{run.record['recipe'] or 'a model of your own'} on {run.record['data'].get('name')}",
+        title=f"{run.record['recipe'] or 'custom model'} on {run.record['data'].get('name')}",
         state=_describe_state(run, rows),
         curves=[_curve(split, by_split[split], limits, rows[-1]["step"]) for split in by_split],
         splits=[_last_figures(name, found[-1], names) for name, found in by_split.items()],

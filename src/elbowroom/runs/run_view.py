@@ -170,9 +170,14 @@ class RunView:
         return () if data is None else tuple(getattr(data, kind) or ())
 
     @property
+    def is_of_other_data(self) -> bool:
+        """Whether other data are shown than those the run was trained on."""
+        return self.given_data is not None and is_other_data(self.data, self.record["data"])
+
+    @property
     def split(self) -> str:
         """Name of the split whose examples are shown; of other data without splits, "all"."""
-        if self.given_data is not None and is_other_data(self.data, self.record["data"]):
+        if self.is_of_other_data:
             return default_split(self.data, self.record["data"])
         return next(name for name in ("test", "validation", "train") if name in self.data.splits)
 

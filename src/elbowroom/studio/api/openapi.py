@@ -49,7 +49,7 @@ def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of all endpoints.
 
     >>> sorted(openapi_document()["paths"])[:3]
-    ['/api', '/api/attribute', '/api/code']
+    ['/api', '/api/actions', '/api/attribute']
     """
     items = list(ENDPOINTS.values())
     types = [item.fields_type for item in items] + [item.answer_type for item in items if item.answer_type]
