@@ -132,7 +132,7 @@ PICTURES: dict[str, tuple[str, dict[str, int], str, Callable[[Page], None]]] = {
     "explorer-laptop": ("explorer.html", LAPTOP, "light", as_it_opens),
     "explorer-phone": ("explorer.html", PHONE, "dark", as_it_opens),
     "report-head": ("report.html", LAPTOP, "light", as_it_opens),
-    "report-codes": ("report.html", LAPTOP, "light", at("h2:has-text('Latent space')")),
+    "report-codes": ("report.html", LAPTOP, "light", at("h2:has-text('Latents')")),
     "compare-figures": ("comparison.html", LAPTOP, "light", at("h2:has-text('Results')")),
     "compare-curves": ("comparison.html", LAPTOP, "light", at("h2:has-text('Training curves')")),
 }

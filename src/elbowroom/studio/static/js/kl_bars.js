@@ -10,7 +10,9 @@ const MIN_HEIGHT_NATS = 0.5;
 const HEIGHT_PX = 130;
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
-const countAbove = (kl) => kl.filter((value) => value > LEVEL_NATS).length;
+/** How many values lie above the level, in words. */
+const describeAbove = (kl) =>
+  `${kl.filter((value) => value > LEVEL_NATS).length || "none"} above ${formatNumber(LEVEL_NATS)}`;
 
 /**
  * The latents of a snapshot: [{name, kl, labels}].
@@ -28,7 +30,7 @@ export function groupLatents(kl) {
   }));
 }
 
-/** The KL of each dimension as bars, with a line at the level above which a bar is drawn in full color. */
+/** The KL of each dimension as bars, with a line at the level above which a bar is in full color. */
 export class KlBars {
   #words = h("span");
   #rows = h("div.kl-latents");
@@ -41,7 +43,7 @@ export class KlBars {
     const all = latents.flatMap(({ kl }) => kl);
     const several = latents.length > 1 ? ` of ${latents.length} latents` : "";
     const words = `KL of each of ${all.length} dimensions${several}: ${formatMetric(sum(all))} nats in all`;
-    this.#words.textContent = `${words}, ${countAbove(all) || "none"} above ${formatNumber(LEVEL_NATS)}`;
+    this.#words.textContent = `${words}, ${describeAbove(all)}`;
     if (this.#charts.length !== latents.length) this.#create(latents);
     const limits = [0, 1.04 * Math.max(MIN_HEIGHT_NATS, ...all)];
     latents.forEach((latent, i) => this.#charts[i].update(latent, limits));
@@ -69,7 +71,7 @@ class LatentBars {
   element = h("div.kl-latent", {}, this.#title, this.#area);
 
   update({ name, kl, labels }, limits) {
-    const words = `${kl.length} dimensions, ${formatMetric(sum(kl))} nats, ${countAbove(kl) || "none"} above ${formatNumber(LEVEL_NATS)}`;
+    const words = `${kl.length} dimensions, ${formatMetric(sum(kl))} nats, ${describeAbove(kl)}`;
     this.#title.hidden = name === null;
     this.#title.textContent = `${name}: ${words}`;
     this.#area.setAttribute("aria-label", `KL of ${name ?? "the latent"}, ${words}`);

@@ -2,8 +2,10 @@
 
 import { clamp, extent } from "./numbers.js";
 
-/** The share of a curve's points at its start, and at its end: the first may be cut off, the last never. */
+/** Shares of a curve: of its positions at its start, which may be cut off; of its points at its end, which never is. */
 const [START_SHARE, END_SHARE] = [0.1, 0.1];
+/** A curve of fewer points is shown whole. */
+const MIN_POINTS = 10;
 /** The share of the other values, at each end of their range, that may be cut off. */
 const SPIKE_SHARE = 0.01;
 /** How many times the range of the rest a value lies outside it, if it is cut off. */
@@ -13,21 +15,32 @@ const MARGIN_SHARE = 0.06;
 /**
  * The limits that hold all values of some curves but those of their starts, and spikes, that are far from the rest.
  *
+ * A start is measured by its positions, not its points: a training writes down its first steps one by one.
+ *
+ * @param {number[]} positions  of the points of all curves, rising
  * @param {(?number)[][]} curves  null is a gap
  * @returns {?[number, number]} null if there are no values
  */
-export function curveLimits(curves) {
-  const present = curves.map((curve) => curve.filter((value) => Number.isFinite(value)));
-  const all = present.flat();
+export function curveLimits(positions, curves) {
+  const present = curves.map((curve) => pointsOf(positions, curve));
+  const all = present.flat().map((point) => point.value);
   if (!all.length) return null;
-  const rest = present.flatMap((curve) => curve.slice(Math.floor(curve.length * START_SHARE)));
-  const [low, high] = quantiles(rest);
+  const [low, high] = quantiles(present.flatMap(withoutStart).map((point) => point.value));
   const reach = FAR * (high - low);
-  const ends = present.flatMap((curve) => curve.slice(-Math.max(Math.ceil(curve.length * END_SHARE), 1)));
+  const ends = present.flatMap((points) => points.slice(-Math.max(Math.ceil(points.length * END_SHARE), 1)));
   const near = all.filter((value) => value >= low - reach && value <= high + reach);
-  const [least, most] = extent([...near, ...ends]);
+  const [least, most] = extent([...near, ...ends.map((point) => point.value)]);
   const margin = MARGIN_SHARE * (most - least) || 0.5;
   return [least - margin, most + margin];
+}
+
+const pointsOf = (positions, curve) =>
+  curve.map((value, i) => ({ x: positions[i], value })).filter(({ value }) => Number.isFinite(value));
+
+function withoutStart(points) {
+  if (points.length < MIN_POINTS) return points;
+  const [first, last] = [points[0].x, points[points.length - 1].x];
+  return points.filter(({ x }) => x > first + START_SHARE * (last - first));
 }
 
 /** The least and the greatest value, without a hundredth of them at each end. */
@@ -38,4 +51,4 @@ function quantiles(values) {
 }
 
 /** The limits of curves as `createChart` takes them. */
-export const curveRange = (plot, low, high) => curveLimits(plot.data.slice(1)) ?? [low ?? 0, high ?? 1];
+export const curveRange = (plot, low, high) => curveLimits(plot.data[0], plot.data.slice(1)) ?? [low ?? 0, high ?? 1];
