@@ -15,6 +15,17 @@ def test_fit_says_how_a_recipe_is_called(arguments):
         er.fit(model=er.recipes.vae, objective=None, data="digits")
 
 
+def test_fit_says_how_a_loss_function_is_given(digits, tmp_path):
+    model, _ = er.recipes.vae(digits.shape, latent=2)
+
+    def squared_error(output, x):
+        return ((output - x) ** 2).sum()
+
+    with pytest.raises(ValueError, match=r"squared_error is none: give er\.Loss\(squared_error\) if it sums"):
+        er.fit(model, squared_error, digits, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_call_that_fit_proposes_works(tmp_path):
     data = er.load_data("digits")
     run = er.fit(*er.recipes.vae(data.shape), data, steps=1, out=tmp_path / "run", progress=False)

@@ -107,6 +107,15 @@ def _check_model(model: Any) -> None:
     )
 
 
+def _check_objective(objective: Any) -> None:
+    if not isinstance(objective, Term):
+        name = getattr(objective, "__name__", type(objective).__name__)
+        raise ValueError(
+            f"fit takes an objective made of terms, and {name} is none: give er.Loss({name}) if it sums over the "
+            f"batch, or er.Loss({name}, reduction='mean') if it averages"
+        )
+
+
 @_requires_model
 @_with_training_options(TrainConfig)
 def fit(
@@ -147,6 +156,7 @@ def fit(
     >>> run.metrics("test")[-1]["elbo"] < 0
     True
     """
+    _check_objective(objective)
     distributed.init_process_group()
     started_from = None if config.init_from is None else start_from(model, config.init_from)
     data = load_coded(data, data_record_of(model))

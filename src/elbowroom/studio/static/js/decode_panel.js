@@ -1,10 +1,10 @@
 // The stage: the decoded example with its actions, the condition, and the controls of the latent.
 
-import { h } from "/static/kit.js";
+import { h, saveBlob } from "/static/kit.js";
 import { postForBlob, postJson } from "./api.js";
 import { CodebookPanel } from "./codebook_panel.js";
 import { createConditionControls } from "./condition_controls.js";
-import { button, downloadBlob, quietButton, setChildren, withErrors } from "./dom.js";
+import { button, quietButton, setChildren, withErrors } from "./dom.js";
 import { fileFormats } from "./example_list.js";
 import { createExampleView } from "./example_view.js";
 import { createCopyButtons } from "./export_menu.js";
@@ -80,8 +80,7 @@ function createActions(latent) {
     return { ...latent.requestFields, z: [z], ...(lower ? { lower } : {}) };
   };
   const [format] = fileFormats(model);
-  const save = async () =>
-    downloadBlob(await postForBlob("/api/decode", { ...request(), format }), `decoded.${format}`);
+  const save = async () => saveBlob(await postForBlob("/api/decode", { ...request(), format }), `decoded.${format}`);
   const pin = (name, title) => button(`Pin as ${name}`, () => latent.pin(name), { title });
   return h(
     "div.row",

@@ -194,10 +194,15 @@ export const imageButton = (label, src, onclick, ...below) =>
 export const imageFigure = (src, caption) =>
   h("figure", {}, h("img", { src, alt: caption }), h("figcaption", {}, caption));
 
-/** A small curve of the last nine tenths of some values, with its end marked. */
-export function sparkline(values, title, width = 132, height = 34) {
+/** The values that a small curve shows: the last nine tenths, as the first would dwarf them. */
+export function sparkValues(values) {
   const start = values.length > 6 ? Math.ceil(values.length * 0.1) : 0;
-  const shown = values.filter(Number.isFinite).slice(start);
+  return values.filter(Number.isFinite).slice(start);
+}
+
+/** A small curve of some values, with its end marked. */
+export function sparkline(values, title, width = 132, height = 34) {
+  const shown = sparkValues(values);
   if (shown.length < 2) return null;
   const [low, high] = [Math.min(...shown), Math.max(...shown)];
   const x = (i) => (3 + ((width - 6) * i) / (shown.length - 1)).toFixed(1);
@@ -214,13 +219,4 @@ export function svg(tag, attributes = {}, ...children) {
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   element.append(...children);
   return element;
-}
-
-// ---- Files
-
-/** Save a blob as a file. */
-export function downloadBlob(blob, name) {
-  const address = URL.createObjectURL(blob);
-  h("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 5000);
 }

@@ -1,13 +1,12 @@
 // Export menu: save a result as a file, or copy the code that makes the same file.
 
-import { h } from "/static/kit.js";
+import { h, saveBlob } from "/static/kit.js";
 import { postForBlob, postJson } from "./api.js";
-import { copyText, downloadBlob, quietButton, withErrors } from "./dom.js";
+import { copyText, quietButton, withErrors } from "./dom.js";
 
 /** Buttons that save the response to a request in these formats, and that copy its code, which writes such a file. */
 export function createExportMenu(path, name, formats, requestFields) {
-  const save = async (format) =>
-    downloadBlob(await postForBlob(path, { ...requestFields(), format }), `${name}.${format}`);
+  const save = async (format) => saveBlob(await postForBlob(path, { ...requestFields(), format }), `${name}.${format}`);
   const saveButton = (format) => quietButton(format.toUpperCase(), () => withErrors(() => save(format)));
   return h(
     "div.row.take",

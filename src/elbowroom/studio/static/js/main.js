@@ -33,6 +33,12 @@ let isUnreached = false;
 /** @param {View} view */
 export const registerView = (view) => views.set(view.name, view);
 
+/** @param {string} name @returns {View} */
+const noView = (name) => ({
+  name,
+  open: () => Promise.reject(new ResponseError(`There is no view '${name}' here.`, 404)),
+});
+
 const inOrder = (one, other) => (one.order ?? 50) - (other.order ?? 50);
 
 /** The tabs of the views that can show a run. */
@@ -61,7 +67,7 @@ async function showView() {
   destroyView = () => {};
   isUnreached = false;
   const { name, ids } = parseAddress(location.hash);
-  openView = views.get(name) ?? views.get("");
+  openView = views.get(name) ?? noView(name);
   drawLinks(openView);
   const container = h("div.room");
   setChildren(page, container);

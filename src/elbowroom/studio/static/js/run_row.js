@@ -2,7 +2,7 @@
 
 import { formatMetric, h } from "/static/kit.js";
 import { viewHash } from "./address.js";
-import { formatAge, sparkline } from "./dom.js";
+import { formatAge, sparkline, sparkValues } from "./dom.js";
 import { describeKind } from "./run_groups.js";
 import { describeRun, openRunDialog, progressBar, stateBadge } from "./run_summary.js";
 
@@ -37,7 +37,7 @@ export function createRunRow(run, { isChosen, onChoose }, onRemove) {
 
 /** What the small curve shows, in words: validation loss, 12 epochs, 33.90 → 25.92. */
 export function describeSpark({ spark = [], best, epoch }) {
-  const values = spark.filter(Number.isFinite);
+  const values = sparkValues(spark);
   if (!values.length) return "";
   const split = best?.split === "train" ? "training" : "validation";
   const length = `${epoch} ${epoch === 1 ? "epoch" : "epochs"}`;
