@@ -39,11 +39,9 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
     if not view.has_images:
         n = min(MAX_RECONSTRUCTED_ROWS, len(x))
         titles = [view.example_name(i) for i in range(n)]
-        is_named = table_rows.has_named_columns(view)
-        scale = "in its own unit" if is_named else "on its own scale"
+        scale = "in its own unit" if table_rows.has_named_columns(view) else "on its own scale"
         caption = f"Examples, and the model's reconstruction of each; every column {scale}."
-        pairs = table_rows.pair_tables if is_named else table_rows.pair_charts
-        marks = list(pairs(view, titles, x[:n], reconstruction[:n], ("data", "model")))
+        marks = table_rows.pair_rows(view, titles, x[:n], reconstruction[:n], ("data", "model"))
         return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", marks)
     n_columns = min(n_columns, len(x))
     n_rows = len(x) // n_columns
@@ -113,8 +111,7 @@ def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
     )
     if not view.has_images:
         titles = [f"sample {i}, distance {d:.2f}" for i, d in enumerate(nearest.distance[:, 0].tolist(), 1)]
-        pairs = table_rows.pair_tables if table_rows.has_named_columns(view) else table_rows.pair_charts
-        charts = list(pairs(view, titles, nearest.x[:, 0], x, ("nearest example", "sample")))
+        charts = table_rows.pair_rows(view, titles, nearest.x[:, 0], x, ("nearest example", "sample"))
         return FigureSpec("Nearest training examples", caption, protocol, charts)
     grid = ImageGrid(
         torch.cat((x[:, None], nearest.x), 1),

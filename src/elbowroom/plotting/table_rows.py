@@ -78,7 +78,19 @@ def _format_cell(cell: Cell) -> str:
     return format_number(cell) if isinstance(cell, int | float) else str(cell)
 
 
-def pair_tables(
+def pair_rows(
+    view: RunView, titles: list[str], data: Tensor, output: Tensor, names: tuple[str, str]
+) -> list[CellTable | Chart]:
+    """Return a mark for each row, of its data and the model's output: a table where columns have names, else a chart."""
+    pairs: Iterator[CellTable | Chart]
+    if has_named_columns(view):
+        pairs = _pair_tables(view, titles, data, output, names)
+    else:
+        pairs = _pair_charts(view, titles, data, output, names)
+    return list(pairs)
+
+
+def _pair_tables(
     view: RunView, titles: list[str], data: Tensor, output: Tensor, names: tuple[str, str]
 ) -> Iterator[CellTable]:
     """Yield a table for each row, of its data and the model's output: (N, D) each."""
@@ -92,7 +104,7 @@ def path_table(view: RunView, title: str, x: Tensor, positions: Tensor) -> CellT
     return cell_table(view, title, [format_number(round(positions[i].item(), 1)) for i in kept], x[kept])
 
 
-def pair_charts(
+def _pair_charts(
     view: RunView, titles: list[str], data: Tensor, output: Tensor, names: tuple[str, str]
 ) -> Iterator[Chart]:
     """Yield a chart for each row, of its data and the model's output: (N, *shape) each."""
