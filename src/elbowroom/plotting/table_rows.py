@@ -81,7 +81,7 @@ def _format_cell(cell: Cell) -> str:
 def pair_rows(
     view: RunView, titles: list[str], data: Tensor, output: Tensor, names: tuple[str, str]
 ) -> list[CellTable | Chart]:
-    """Return a mark for each row, of its data and the model's output: a table where columns have names, else a chart."""
+    """Return a mark for each row, of data and the model's output: a table where columns have names, else a chart."""
     pairs: Iterator[CellTable | Chart]
     if has_named_columns(view):
         pairs = _pair_tables(view, titles, data, output, names)
