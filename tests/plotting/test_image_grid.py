@@ -21,7 +21,7 @@ from elbowroom.plotting.image_grid import (
 def test_images_are_cut_out_without_text(shape, caption, count):
     x = torch.rand(count, *shape, generator=torch.Generator().manual_seed(0))
     cut = cut_images(reconstruction_grid(x, x.flip(0), caption), *shape[1:], RECONSTRUCTION_TITLES)
-    layout = GridLayout.of(*shape[1:], ())
+    layout = GridLayout.arrange(*shape[1:], ())
     assert cut.size == (count * (layout.width + GAP_PX) - GAP_PX, 2 * layout.height + GAP_PX)
     pixels = np.asarray(cut)
     assert (pixels[..., 3] == 0).sum() == cut.width * cut.height - 2 * count * layout.width * layout.height

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run")
-@options.shared(
+@options.shared_options(
     "data", data={"help": "other data, to be told apart from the run's: a name, or a file or folder of your own"}
 )
-@options.shared(
+@options.shared_options(
     "split", split={"default": "test", "show_default": True, "help": "of the run's data, and of other data with a name"}
 )
-@options.shared(
+@options.shared_options(
     "label",
     label={"help": "of a conditional model: the class or attributes of all of the other data, as cat or Male=1"},
 )
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     help="elbo, reconstruction, importance_bound, typicality, likelihood_ratio, density_of_states; comma separated",
 )
 @click.option("--level", type=float, default=0.05, show_default=True, help="false-positive rate of the threshold")
-@options.shared("samples")
+@options.shared_options("samples")
 @click.option("--window", type=int, default=3, show_default=True, help="of the background; 1 takes pixels one by one")
-@options.shared("resize", "seed", "device", "batch_size")
+@options.shared_options("resize", "seed", "device", "batch_size")
 @click.option("--out", help="FILE.csv, .parquet or .npz: every example with its scores and p-values")
 @click.option("--heat-map", help="FILE.png: the most unusual examples, pixel by pixel")
-@options.shared("json")
+@options.shared_options("json")
 @options.weights_option
 def anomalies(
     run: Run,

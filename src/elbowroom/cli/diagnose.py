@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run")
-@options.shared("data", "resize", data={"help": "data to examine it with, as where its own is no longer where it was"})
+@options.shared_options(
+    "data", "resize", data={"help": "data to examine it with, as where its own is no longer where it was"}
+)
 @click.option("--strict", is_flag=True, help="exit with 1 where a warning or a fault was found")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of words")
 @options.weights_option
@@ -38,7 +40,7 @@ def doctor(run: Run, source: str | None, resize: Any, strict: bool, as_json: boo
 
 @click.command()
 @click.argument("run")
-@options.shared("data", "resize", "json")
+@options.shared_options("data", "resize", "json")
 @options.weights_option
 def audit(run: Run, source: str | None, resize: Any, as_json: bool) -> None:
     """Test whether a run's reported likelihood can be a likelihood."""

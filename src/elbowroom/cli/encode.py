@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run")
-@options.shared("data", "split", "label")
+@options.shared_options("data", "split", "label")
 @click.option(
     "--latents",
     type=click.Choice(("top", "all")),
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="of a hierarchy: the uppermost latent, which is decoded, or all of them",
 )
 @click.option("--score", "scores", type=options.NameList(), default=(), help="anomaly scores beside them, as elbo")
-@options.shared("samples", "resize", "seed", samples={"help": "posterior samples of a score"})
+@options.shared_options("samples", "resize", "seed", samples={"help": "posterior samples of a score"})
 @click.option("--out", required=True, help="FILE.csv or .parquet: a row for each example; .npz: an array for each kind")
 @options.weights_option
 def encode(run: Run, source: str | None, split: str | None, out: str, seed: int, **settings: Any) -> None:

@@ -34,8 +34,8 @@ class _EvaluateCommand(click.Command):
     help="suites of metrics, comma separated; default is likelihood, latent, reconstruction; or all  "
     "[default: default]",
 )
-@options.shared("data", "split", samples={"default": 100})
-@options.shared("resize", "label", "batch_size", "seed", "device", "json")
+@options.shared_options("data", "split", samples={"default": 100})
+@options.shared_options("resize", "label", "batch_size", "seed", "device", "json")
 @click.option("--no-save", "save", flag_value=False, default=True, help="do not keep the metrics in the run")
 @options.weights_option
 def evaluate(run: Run, source: str | None, resize: Any, label: str | None, as_json: bool, **settings: Any) -> None:
@@ -69,7 +69,7 @@ def evaluate(run: Run, source: str | None, resize: Any, label: str | None, as_js
     default=None,
     help="draw from p(x|z), or take its mean  [default: draw rows and series, take the mean of images]",
 )
-@options.shared("seed", seed={"help": "of the draw"})
+@options.shared_options("seed", seed={"help": "of the draw"})
 @click.option("--out", required=True, help="FILE.png for a grid, .npz for arrays x and z, .csv or .parquet for a table")
 @options.weights_option
 def sample(
@@ -172,7 +172,9 @@ class _FitSamplerCommand(click.Command):
 @click.command(cls=_FitSamplerCommand)
 @click.argument("run")
 @click.argument("name", default="gaussian")
-@options.shared("data", data={"help": "the training data, if it was given in Python or is no longer where it was"})
+@options.shared_options(
+    "data", data={"help": "the training data, if it was given in Python or is no longer where it was"}
+)
 @options.weights_option
 def fit_sampler(run: Run, name: str, source: str | None) -> None:
     """Fit a density to the latents of a run's training examples; sample --sampler NAME draws from it."""

@@ -28,7 +28,7 @@ PATH_KINDS = {".png": "a row of images", ".gif": "an animation", ".npz": "arrays
 @click.argument("last")
 @click.option("--steps", type=click.IntRange(2), default=11, show_default=True, help="how many, both ends among them")
 @click.option("--path", default="linear", show_default=True, help="linear, or spherical: on an arc around the origin")
-@options.shared("label", "resize")
+@options.shared_options("label", "resize")
 @click.option("--out", required=True, help="FILE.png: a row between the two; .gif: an animation; .npz: arrays x and z")
 @options.weights_option
 def interpolate(

@@ -164,7 +164,7 @@ SHARED_OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 
 
-def shared(*names: str, **changes: dict[str, Any]) -> Callable[[CommandT], CommandT]:
+def shared_options(*names: str, **changes: dict[str, Any]) -> Callable[[CommandT], CommandT]:
     """Add options that several commands share to a command, in this order.
 
     Args:

@@ -31,7 +31,7 @@ BATCH_SIZE = 512
 @click.option(
     "--data", "--input", "source", help="other data than the run's: your own images, array or table, or a name"
 )
-@options.shared("split", "label")
+@options.shared_options("split", "label")
 @click.option("-n", type=int, help=f"how many, from the first  [default: {N_IMAGES} for a grid, all for other files]")
 @click.option("--draws", type=click.IntRange(1), help="draw so many reconstructions of each; of a table, so many fills")
 @click.option(
@@ -41,7 +41,7 @@ BATCH_SIZE = 512
     show_default=True,
     help="of a table with --draws: further steps of pseudo-Gibbs sampling (Rezende et al. 2014)",
 )
-@options.shared("seed", "resize", seed={"help": "of the draws"})
+@options.shared_options("seed", "resize", seed={"help": "of the draws"})
 @click.option(
     "--out",
     required=True,

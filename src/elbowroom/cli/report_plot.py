@@ -21,7 +21,7 @@ GIF_KINDS = {".gif": "an animation"}
 
 @click.command()
 @click.argument("run")
-@options.shared("data")
+@options.shared_options("data")
 @click.option("--out", help="FILE.html  [default: report.html in the run's directory]")
 @click.option("--examples", type=int, default=2000, show_default=True, help="to encode and show as points, at most")
 @options.weights_option
@@ -49,10 +49,10 @@ class _PlotCommand(click.Command):
 @click.command(cls=_PlotCommand)
 @click.argument("kind")
 @click.argument("run", required=False)
-@options.shared("data", data={"help": "other data than the run's; for the kind data no run is needed"})
+@options.shared_options("data", data={"help": "other data than the run's; for the kind data no run is needed"})
 @click.option("--out", required=True, help="FILE.png, .svg or .pdf; FILE.gif for training")
 @click.option("--examples", type=int, default=2000, show_default=True, help="to encode, at most")
-@options.shared("seed", seed={"help": "of the choice of examples, and of every draw"})
+@options.shared_options("seed", seed={"help": "of the choice of examples, and of every draw"})
 @options.weights_option
 def plot(kind: str, run: Run | None, source: str | None, out: str, examples: int, seed: int) -> None:
     """Draw one kind of figure of a run into a file; of data before any run, "plot data --data SOURCE"."""

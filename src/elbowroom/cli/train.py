@@ -171,8 +171,10 @@ def print_report(run: Any) -> None:
 
 @click.command()
 @click.argument("run")
-@options.shared("data", data={"help": "its training data, where that was given in Python or is no longer where it was"})
-@options.shared("device", device={"help": "cpu, cuda or mps  [default: where it was trained]"})
+@options.shared_options(
+    "data", data={"help": "its training data, where that was given in Python or is no longer where it was"}
+)
+@options.shared_options("device", device={"help": "cpu, cuda or mps  [default: where it was trained]"})
 @click.option(
     "--epochs", type=click.IntRange(1), help="to train to, those before included  [default: as it was started]"
 )

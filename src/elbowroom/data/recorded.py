@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from elbowroom.data.catalog.registry import CATALOG
@@ -87,11 +88,7 @@ def load_coded(source: Any, protocol: Mapping[str, Any] | None) -> Data:
     Raises:
         ValueError: as for :func:`load_like`; data that is coded otherwise.
     """
-    if protocol is None:
-        return load_data(source)
-    if isinstance(source, Data):
-        return _check_coded_alike(source, protocol)
-    return _load_recorded(source, protocol) or load_like(source, protocol, validation=None, test=None)
+    return _load_by_record(source, protocol, partial(load_like, validation=None, test=None))
 
 
 def load_measured(source: Any, protocol: Mapping[str, Any] | None, **overrides: Any) -> Data:
@@ -103,11 +100,18 @@ def load_measured(source: Any, protocol: Mapping[str, Any] | None, **overrides: 
     Raises:
         ValueError: as for :func:`load_like`; data that is coded otherwise.
     """
+    return _load_by_record(source, protocol, partial(load_undivided, **overrides))
+
+
+def _load_by_record(
+    source: Any, protocol: Mapping[str, Any] | None, load_other: Callable[[Any, Mapping[str, Any]], Data]
+) -> Data:
+    """Load a source by the record of a model's data; another source than the recorded one as ``load_other`` does."""
     if protocol is None:
         return load_data(source)
     if isinstance(source, Data):
         return _check_coded_alike(source, protocol)
-    return _load_recorded(source, protocol) or load_undivided(source, protocol, **overrides)
+    return _load_recorded(source, protocol) or load_other(source, protocol)
 
 
 def default_split(data: Data, protocol: Mapping[str, Any] | None) -> str:

@@ -76,7 +76,7 @@ def draw_grid(
     font = ImageFont.load_default(TEXT_PX)
     height, width = rows[0].shape[-2:]
     widest = max((font.getlength(text) for row in labels or () for text in row), default=0)
-    layout = GridLayout.of(height, width, titles, widest)
+    layout = GridLayout.arrange(height, width, titles, widest)
     left, step_x, step_y = layout.left, layout.width + GAP_PX, layout.height + GAP_PX
     if labels is not None:
         step_x = max(step_x, int(widest) + 8)
@@ -108,7 +108,7 @@ class GridLayout(NamedTuple):
     height: int
 
     @classmethod
-    def of(cls, height: int, width: int, titles: Sequence[str], widest_label: float = 0) -> GridLayout:
+    def arrange(cls, height: int, width: int, titles: Sequence[str], widest_label: float = 0) -> GridLayout:
         """Return the layout for images of this size beside these titles."""
         # An image is about as wide as its label, so that the grid is not mostly empty.
         zoom = max(1, round(MIN_IMAGE_PX / max(height, width)), round(widest_label / width))
@@ -134,7 +134,7 @@ def cut_images(grid: Image.Image, height: int, width: int, titles: Sequence[str]
     >>> cut_images(grid, 28, 28).size == (3 * 56 + 2 * GAP_PX, 3 * 56 + 2 * GAP_PX)
     True
     """
-    layout = GridLayout.of(height, width, titles)
+    layout = GridLayout.arrange(height, width, titles)
     step_x, step_y = layout.width + GAP_PX, layout.height + GAP_PX
     rows, rest = divmod(grid.height - 2 * MARGIN_PX - TEXT_PX - 6, step_y)
     columns = (grid.width - MARGIN_PX - layout.left + GAP_PX) // step_x
