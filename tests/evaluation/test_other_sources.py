@@ -69,7 +69,8 @@ def test_all_of_several_splits_is_the_mean_over_them(trained):
     mean = sum(part["elbo"].value * k for part, k in zip(parts, n, strict=True)) / sum(n)
     assert whole["elbo"].value == pytest.approx(mean, rel=1e-2)
     other = er.evaluate(run, split="all", **QUICK | {"metrics": "likelihood", "samples": 2}, batch_size=7)
-    assert other["elbo"].value == pytest.approx(whole["elbo"].value, rel=1e-9)
+    # in single precision, whose products of matrices depend on the size of a batch in their last digits
+    assert other["elbo"].value == pytest.approx(whole["elbo"].value, rel=1e-6)
 
 
 def test_a_source_that_has_moved_has_the_splits_of_the_record(trained, tmp_path):
