@@ -60,15 +60,15 @@ def test_a_run_is_sampled_from_it(name, digits, tmp_path, recipe, arguments):
     file = fit_sampler(run, name)
     assert file.parent == run.path
     model = load_with_sampler(run, name)
-    assert model.has_prior
-    assert not model.has_standard_prior
+    assert model.can_sample
+    assert model.has_prior == run.model().has_prior
     c = torch.arange(6) if model.requires_labels else None
     assert model.sample(6, c).shape == (6, *digits.shape)
     # Again from the file, the same; the weights of the run are as they were.
     draws = []
     for loaded in (model, load_with_sampler(run, name)):
         torch.manual_seed(0)
-        draws.append(loaded.draw_prior(6, c))
+        draws.append(loaded.draw_latents(6, c))
     assert torch.equal(*draws)
     assert set(run.model().state_dict()) <= set(model.state_dict())
 
@@ -80,7 +80,7 @@ def test_a_run_that_went_on_needs_another_fit(digits, tmp_path):
     with pytest.raises(ValueError, match=r"the weights of step \d+, and now they are of step .*fit it again with"):
         load_with_sampler(run, "gaussian")
     fit_sampler(run, "gaussian")
-    assert load_with_sampler(run, "gaussian").has_prior
+    assert load_with_sampler(run, "gaussian").can_sample
 
 
 def test_the_command_line_fits_and_samples(digits, tmp_path, capsys):

@@ -75,7 +75,7 @@ def _data_latents(view: RunView) -> Tensor | None:
 def _prior_samples(view: RunView, latents: Tensor | None) -> tuple[Tensor, dict[str, Any]] | None:
     """Return samples of a learned prior, as many for each condition, and their JSON; without a prior, of the data."""
     n = max(2, min(MAX_PRIOR_SAMPLES, MAX_PRIOR_VALUES // _latent_size(view)))
-    if not view.model.has_prior:
+    if not view.model.can_sample:
         if latents is None:
             return None
         z, origin, n_conditions = latents[:n], "a latent of the data", 1
@@ -84,7 +84,7 @@ def _prior_samples(view: RunView, latents: Tensor | None) -> tuple[Tensor, dict[
         n = max(1, n // n_conditions) * n_conditions
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            z = view.model.draw_prior(n, *cycle_conditions(view.model, n)).flatten(1).float()
+            z = view.model.draw_latents(n, *cycle_conditions(view.model, n)).flatten(1).float()
         origin = "the prior"
     return z, {"standard": False, "words": origin, "n": len(z), "each": n_conditions, "codes": encode_float32(z)}
 

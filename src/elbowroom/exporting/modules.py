@@ -106,10 +106,10 @@ class PriorSampler(nn.Module):
 
     def __init__(self, model: GenerativeModel) -> None:
         super().__init__()
-        if not model.has_prior:
+        if not model.can_sample:
             raise ValueError("the model has no prior to sample from")
         condition = cycle_conditions(model, 1)
-        prior = model.latent_prior(*condition)
+        prior = model.sampling_density(*condition)
         self.model, self.transform = model, prior_transform(prior)
         self.noise_sizes: list[int] = []
 
@@ -130,5 +130,5 @@ class PriorSampler(nn.Module):
             return self._draw(eps.shape[0], c)
 
     def _draw(self, n: int, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        z = self.model.draw_prior(n, c) if self.transform is None else self.transform(n)
+        z = self.model.draw_latents(n, c) if self.transform is None else self.transform(n)
         return self.model.decode(z, c).mean, z

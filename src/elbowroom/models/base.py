@@ -64,15 +64,22 @@ class GenerativeModel(nn.Module, ABC):
         code_examples: examples as people hold them (bytes, arrays, tables), as the networks take them, by that record.
         is_classifier: whether :meth:`log_qy` gives class probabilities.
         is_initialized: whether its weights were trained or loaded, so that :meth:`initialize` comes too late.
+        sampler: a density fitted to the latents after training, of which :meth:`sample` draws in place of the prior;
+            ELBO and KL are those of the prior.
     """
 
     decoder: Conditional
+    sampler: nn.Module | None
     latent_shape: tuple[int, ...]
     recipe_call: RecipeCall | None = None
     data_record: Mapping[str, Any] | None = None
     code_examples: Callable[[Any], Tensor] | None = None
     is_classifier = False
     is_initialized = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_module("sampler", None)
 
     @property
     def n_initial_examples(self) -> int:
@@ -131,6 +138,11 @@ class GenerativeModel(nn.Module, ABC):
         return True
 
     @property
+    def can_sample(self) -> bool:
+        """Whether latents can be drawn, from a sampler or a prior."""
+        return self.sampler is not None or self.has_prior
+
+    @property
     def can_decode(self) -> bool:
         """Whether latents can be decoded: not for a module of your own that has no way to."""
         return True
@@ -160,18 +172,35 @@ class GenerativeModel(nn.Module, ABC):
         prior = self._modules.get("prior")
         return None if prior is None else cast("Distribution", prior(*self._condition(c)))
 
+    def sampling_density(self, c: Tensor | None = None) -> Distribution | None:
+        """Return the density that latents are sampled from: that of the sampler, if there is one, else the prior."""
+        if self.sampler is None:
+            return self.latent_prior(c)
+        return cast("Distribution", self.sampler(*self._condition(c)))
+
+    def draw_latents(self, n: int, c: Tensor | None = None) -> Tensor:
+        """Draw the uppermost latent from the sampler, if there is one, else from the prior: (n, *latent_shape).
+
+        Raises:
+            ValueError: the model has neither, or requires labels and there are none.
+        """
+        return self.draw_prior(n, c) if self.sampler is None else self._draw_from(self.sampling_density(c), n)
+
     def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
         """Draw the uppermost latent from its prior, (n, *latent_shape).
 
         Raises:
             ValueError: the model has no prior, or requires labels and there are none.
         """
-        prior = self.latent_prior(c)
-        if prior is None:
+        return self._draw_from(self.latent_prior(c), n)
+
+    def _draw_from(self, density: Distribution | None, n: int) -> Tensor:
+        if density is None:
             raise ValueError(
-                "this model has no prior to sample from: give latents (z= in Python, --z on the command line)"
+                "this model has no prior to sample from: give latents (z= in Python, --z on the command line), or fit "
+                "a sampler to its latents (elbowroom fit-sampler)"
             )
-        z: Tensor = prior.sample(torch.Size() if self.requires_labels else torch.Size((n,)))
+        z: Tensor = density.sample(torch.Size() if self.requires_labels else torch.Size((n,)))
         return z
 
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:
@@ -260,9 +289,10 @@ class GenerativeModel(nn.Module, ABC):
         return len(self.shape) < 3
 
     def sample(self, n: int = 1, c: Any = None, z: Any = None, draw: bool | None = None) -> Tensor:
-        """Return samples: latents from the prior, or ``z``, decoded to draws from p(x|z) or its means, (n, *shape).
+        """Return samples: latents drawn, or ``z``, decoded to draws from p(x|z) or its means, (n, *shape).
 
-        With ``z``, means of the same ``z`` are the same: latents below it take their means. For draws they are drawn.
+        Latents are drawn from the :attr:`sampler`, if there is one, else from the prior. With ``z``, means of the same
+        ``z`` are the same: latents below it take their means. For draws they are drawn.
 
         Args:
             n: how many, without ``z``.
@@ -290,7 +320,7 @@ class GenerativeModel(nn.Module, ABC):
         c = as_labels(self, c, n)
         self.refuse_condition(c)
         with self._eval_mode():
-            z = self.draw_prior(n, c)
+            z = self.draw_latents(n, c)
             return self.draw_or_mean(self.decode(z, c), draw), z
 
     def draw_or_mean(self, p: Distribution, draw: bool | None = None) -> Tensor:

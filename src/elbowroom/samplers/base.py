@@ -88,7 +88,7 @@ def fit_sampler(run: Run | str | Path, name: str, data: Data | Any = None) -> Pa
 
 
 def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
-    """Load the model of a run with a sampler that was fitted to it in place of its prior.
+    """Load the model of a run with a sampler that was fitted to it, of which it draws latents in place of its prior.
 
     Raises:
         ValueError: there is no such sampler, or it was not fitted to this run.
@@ -114,7 +114,7 @@ def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
             f"'elbowroom fit-sampler {run.path} {name} --weights {run.weights_name}'"
         )
     serialization.load_into(prior, tensors, _path(run, name))
-    model.prior = prior.eval()
+    model.sampler = prior.eval()
     return model
 
 

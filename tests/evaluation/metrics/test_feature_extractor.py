@@ -42,6 +42,16 @@ def test_without_labels_the_convolutions_are_random(digits):
     assert values.var(0).mean() == pytest.approx(1, abs=0.15)
 
 
+def test_attributes_are_learned_all_at_once(digits):
+    """Attributes of a digit: whether it is even, and whether it is below five."""
+    y = digits.train.y
+    attributes = torch.stack([y % 2 == 0, y < 5], 1).float()
+    data = er.load_data((digits.train.x.numpy(), attributes.numpy()))
+    features = str(feature_extractor.default_features(data))
+    assert "classifier of 2 attributes of the training images" in features
+    assert float(features.split(" % ")[0].split()[-1]) > 90
+
+
 def test_large_and_color_images_go_through_the_same_network():
     network = feature_extractor.FeatureNetwork(3, 4).eval()
     assert network(torch.rand(2, 3, 90, 40)).shape == (2, 64)

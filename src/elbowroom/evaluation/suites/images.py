@@ -41,7 +41,7 @@ def _image_metrics(context: EvalContext, features: Features | None, max_examples
         shape = "x".join(map(str, context.data.shape))
         return {"ssim": Metric(None, "", "", note=f"the examples are {shape}, not images (C, H, W)")}
     results = reconstruction_quality(context)
-    if not context.model.has_prior:
+    if not context.model.can_sample:
         note = "this model has no prior to draw samples from"
         return results | {"frechet_distance": Metric(None, "squared", "", note=note)}
     results |= sample_quality(context, features or default_features(context.data), max_examples)

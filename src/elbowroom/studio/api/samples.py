@@ -51,7 +51,7 @@ async def sample_snippets(request: ModelRequest[SampleFields]) -> Snippets:
         *snippets.condition_lines(c),
         f"torch.manual_seed({fields.seed})",
         "with torch.no_grad():",
-        f"    z = model.draw_prior({fields.n}{argument})",
+        f"    z = model.draw_latents({fields.n}{argument})",
     ]
     if t != 1:
         mean = prior_mean(sampled_model(loaded, fields.sampler), c)
@@ -126,7 +126,7 @@ def draw_samples(
         raise ValueError("the latents are codebook entries, with nothing between: leave the temperature at 1")
     with RNG_LOCK, torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        z = model.draw_prior(n, c)
+        z = model.draw_latents(n, c)
         if temperature != 1:
             z = prior_mean(model, c) * (1 - temperature) + temperature * z
         return model.draw_or_mean(model.decode(z, c), draw), z
@@ -134,5 +134,5 @@ def draw_samples(
 
 def prior_mean(model: GenerativeModel, c: Tensor | None) -> Tensor | float:
     """Return the mean of the prior of z, given c; a hierarchy's topmost latent has mean 0."""
-    prior = model.latent_prior(c)
+    prior = model.sampling_density(c)
     return 0.0 if prior is None else prior.mean

@@ -82,7 +82,7 @@ class SampleImages(Callback):
         title = captions.output_caption(False, posterior, f"{when}, {data.name} {split}")
         grid = reconstruction_grid(x, model.reconstruct(x, y), title)
         grid.convert(mode).save(folder / f"reconstructions-{suffix}")
-        if model.has_prior:
+        if model.can_sample:
             c = model.as_condition(y)
             n, c = (self.n**2, None) if c is None else (len(c) * self.n, c.repeat_interleave(self.n, 0))
             title = captions.output_caption(False, captions.FROM_PRIOR, when)
