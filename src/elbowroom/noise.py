@@ -40,6 +40,15 @@ def standard_normal(shape: torch.Size, like: Tensor) -> Tensor:
     return torch.randn(shape, dtype=like.dtype, device=like.device) if source is None else source(shape, like)
 
 
+def to_uniform(eps: Tensor) -> Tensor:
+    r"""Return uniform numbers in (0, 1): the distribution function :math:`\Phi` of standard normals.
+
+    >>> to_uniform(torch.tensor([0.0]))
+    tensor([0.5000])
+    """
+    return 0.5 * (1 + torch.erf(eps / math.sqrt(2)))
+
+
 @contextmanager
 def _use_source(source: _NoiseSource | None) -> Iterator[None]:
     token = _source.set(source)

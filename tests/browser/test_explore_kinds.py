@@ -13,7 +13,7 @@ import elbowroom as er
 from elbowroom import noise
 from elbowroom.data.readers.table_encoding import decode_rows
 from elbowroom.runs.run import Run
-from elbowroom.samplers.base import fit_sampler, load_with_sampler
+from elbowroom.samplers import fit_sampler, load_with_sampler
 from tests.browser.conftest import Server
 from tests.browser.helpers import number, pixels, wait_until
 

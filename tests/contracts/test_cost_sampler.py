@@ -7,33 +7,41 @@ SAMPLER = '''
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from elbowroom.distributions import Normal
 from elbowroom.samplers.base import SAMPLERS, Sampler
+from elbowroom.samplers.standard import standard_log_density
 
 
 class IsotropicSampler(Sampler):
     """A normal with one variance for all dimensions."""
 
+    option = "widening"
+
     def __init__(self, size: int) -> None:
         super().__init__(size)
         self.register_buffer("loc", torch.zeros(size))
-        self.register_buffer("log_var", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(()))
 
     @classmethod
-    def fit(cls, latents: Tensor) -> Self:
-        sampler = cls(latents.shape[1])
+    def fit(cls, latents: Tensor, widening: int = 1, **options: Any) -> Self:
+        sampler = cls(latents.shape[1], **options)
         sampler.loc.copy_(latents.mean(0))
-        sampler.log_var.fill_(latents.var(0).mean().log())
+        sampler.scale.fill_(widening * latents.var(0).mean().sqrt())
         return sampler
 
-    def forward(self, *condition: Tensor) -> Normal:
-        loc = self.loc.expand(len(condition[0]), -1) if condition else self.loc
-        return Normal(loc, self.log_var.expand_as(loc))
+    def transform_noise(self, eps: Tensor) -> Tensor:
+        return self.loc + self.scale * eps
+
+    def log_density(self, z: Tensor) -> Tensor:
+        return standard_log_density((z - self.loc) / self.scale) - self.size * self.scale.log()
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
 
 
 SAMPLERS.add("isotropic", IsotropicSampler)
@@ -51,15 +59,15 @@ def test_a_sampler_in_a_new_file_is_listed_fitted_saved_and_sampled(tmp_path):
         er.fit(*er.recipes.autoencoder(data.shape, latent=2), data, steps=2, out="run", device="cpu")
         """,
         "print(output_of('fit-sampler', '--help'))",
-        "print(output_of('fit-sampler', 'run', 'isotropic'))",
-        "print(output_of('sample', 'run', '--sampler', 'isotropic', '-n', '9', '--out', 'x.npz'))",
+        "print(output_of('fit-sampler', 'run', 'isotropic:2'))",
+        "print(output_of('sample', 'run', '--sampler', 'isotropic:2', '-n', '9', '--out', 'x.npz'))",
         """
         from elbowroom.samplers import load_with_sampler
 
-        print(tuple(er.evaluate(load_with_sampler("run", "isotropic"), data, metrics="images"))[0])
+        print(tuple(er.evaluate(load_with_sampler("run", "isotropic:2"), data, metrics="images"))[0])
         """,
     )
     assert "isotropic A normal with one variance for all dimensions." in help_
-    assert fitted == "run/sampler-isotropic.safetensors"
-    assert written == ("x.npz x (9, 1, 8, 8) z (9, 2) means of p(x|z), z ~ isotropic fitted to latents · seed 0")
+    assert fitted == "run/sampler-isotropic-2.safetensors"
+    assert written == ("x.npz x (9, 1, 8, 8) z (9, 2) means of p(x|z), z ~ isotropic:2 fitted to latents · seed 0")
     assert sampled

@@ -170,13 +170,13 @@ class GenerativeModel(nn.Module, ABC):
     def latent_prior(self, c: Tensor | None = None) -> Distribution | None:
         """Return p(z) of the uppermost latent, or p(z|c) with batch (B,); ``None`` without a prior."""
         prior = self._modules.get("prior")
-        return None if prior is None else cast("Distribution", prior(*self._condition(c)))
+        return None if prior is None else cast("Distribution", prior(*self.encode_condition(c)))
 
     def sampling_density(self, c: Tensor | None = None) -> Distribution | None:
         """Return the density that latents are sampled from: that of the sampler, if there is one, else the prior."""
         if self.sampler is None:
             return self.latent_prior(c)
-        return cast("Distribution", self.sampler(*self._condition(c)))
+        return cast("Distribution", self.sampler(*self.encode_condition(c)))
 
     def draw_latents(self, n: int, c: Tensor | None = None) -> Tensor:
         """Draw the uppermost latent from the sampler, if there is one, else from the prior: (n, *latent_shape).
@@ -221,8 +221,8 @@ class GenerativeModel(nn.Module, ABC):
         with self._eval_mode():
             return self.log_qy(check_examples(self, as_examples(self, x))).exp()
 
-    def _condition(self, c: Tensor | None) -> tuple[Tensor, ...]:
-        """Return the condition as the last inputs of encoder, decoder and prior."""
+    def encode_condition(self, c: Tensor | None) -> tuple[Tensor, ...]:
+        """Return the condition as the last input of encoder, decoder, prior and sampler: (B, n), or none at all."""
         return ()
 
     @property
@@ -411,7 +411,7 @@ class Model(GenerativeModel):
 
     @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
-        condition = self._condition(c)
+        condition = self.encode_condition(c)
         q = self.encoder(x, *condition)
         z = q.rsample((k,))
         prior = None if self.prior is None else self.prior(*condition)
@@ -419,16 +419,16 @@ class Model(GenerativeModel):
 
     @takes_examples
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:
-        q: Distribution = self.encoder(x, *self._condition(c))
+        q: Distribution = self.encoder(x, *self.encode_condition(c))
         return q
 
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         self.refuse_condition(c)
-        p: Distribution = self.decoder(z, *self._condition(c))
+        p: Distribution = self.decoder(z, *self.encode_condition(c))
         return p
 
-    def _condition(self, c: Tensor | None) -> tuple[Tensor, ...]:
+    def encode_condition(self, c: Tensor | None) -> tuple[Tensor, ...]:
         if self.condition is None:
             return ()
         if c is None:

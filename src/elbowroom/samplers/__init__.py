@@ -1,5 +1,29 @@
 """Samplers: densities fitted to latents after training, which take the place of the prior when a run is sampled."""
 
-from elbowroom.samplers.base import SAMPLERS, Sampler, fit_sampler, load_with_sampler
+from elbowroom.samplers.base import PRIOR, SAMPLERS, LatentDensity, Sampler, full_name, parse
+from elbowroom.samplers.storage import (
+    fit_sampler,
+    fitted_samplers,
+    load_sampler,
+    load_with_sampler,
+    sampler_path,
+    save_sampler,
+)
+from elbowroom.samplers.training_latents import can_be_fitted, fit_to_model
 
-__all__ = ["SAMPLERS", "Sampler", "fit_sampler", "load_with_sampler"]
+__all__ = [
+    "PRIOR",
+    "SAMPLERS",
+    "LatentDensity",
+    "Sampler",
+    "can_be_fitted",
+    "fit_sampler",
+    "fit_to_model",
+    "fitted_samplers",
+    "full_name",
+    "load_sampler",
+    "load_with_sampler",
+    "parse",
+    "sampler_path",
+    "save_sampler",
+]

@@ -1,25 +1,22 @@
-"""What a sampler is, the registry of samplers, and how one is fitted to a run, saved with it and loaded."""
+"""What a sampler is: a density over latents as a transformation of standard normals; the registry of samplers."""
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import Any, Self
+from dataclasses import replace
+from typing import Any, ClassVar, Self, get_type_hints
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
 
-from elbowroom import noise, serialization
-from elbowroom.data import Data
-from elbowroom.models.base import GenerativeModel
+from elbowroom import noise
+from elbowroom.argument import Argument, argument_from_parameter
+from elbowroom.distributions.base import UncheckedDistribution
 from elbowroom.registry import Registry
-from elbowroom.runs.run import Run
 
-#: Training examples whose latents a sampler is fitted to, at most.
-MAX_EXAMPLES = 50_000
-#: Examples encoded at once.
-BATCH_SIZE = 500
+#: The name that stands for the prior of the model itself, where that of a sampler is expected.
+PRIOR = "prior"
 
 
 class Sampler(nn.Module, ABC):
@@ -27,123 +24,173 @@ class Sampler(nn.Module, ABC):
 
     An autoencoder has no prior to sample from, and the aggregate posterior
     :math:`\frac1N \sum_n q(z \mid x_n)` of a VAE is not its prior. A density fitted to latents
-    :math:`z \sim q(z)` of the training split is a prior in every respect: its forward takes the condition, if there is
-    one, and returns a distribution over latents. What it has fitted are its parameters and buffers.
+    :math:`z \sim q(z \mid x_n)` of the training split is a prior in every respect: its forward takes the condition, if
+    there is one, and returns a distribution over latents. Latents are a transformation of standard normals,
+    :math:`z = f(\epsilon)`, so that draws are reproducible and can be exported. What it has fitted are its parameters
+    and buffers.
+
+    Given a condition c the density is shifted by an affine function of it, which :func:`fit_conditional` fits:
+    :math:`z = (c - \bar c) W + f(\epsilon)`.
+
+    A subclass implements :meth:`fit`, :meth:`transform_noise`, :meth:`log_density` and :attr:`mean`.
 
     Args:
         size: of a latent, D; makes a sampler of the right shapes that is not fitted yet.
+        **settings: what else its shapes depend on, as numbers and texts; the subclass has these arguments.
+
+    Attributes:
+        option: the argument of :meth:`fit` that may follow the sampler's name after a colon; "" for none.
+        has_density: whether there is a :meth:`log_density`.
+        requires_fit: whether it depends on latents.
+        n_latents: how many it was fitted to.
+        seconds: that the fit took.
     """
 
-    @abstractmethod
-    def __init__(self, size: int) -> None:
+    option: ClassVar[str] = ""
+    has_density: ClassVar[bool] = True
+    requires_fit: ClassVar[bool] = True
+    condition_mean: Tensor | None
+    condition_weight: Tensor | None
+
+    def __init__(self, size: int, **settings: Any) -> None:
         super().__init__()
+        self.size, self.settings = size, settings
+        self.n_latents, self.seconds = 0, 0.0
+        self.register_buffer("condition_mean", None)
+        self.register_buffer("condition_weight", None)
 
     @classmethod
     @abstractmethod
-    def fit(cls, latents: Tensor) -> Self:
-        """Fit to latents (N, D).
+    def fit(cls, latents: Tensor, **options: Any) -> Self:
+        """Fit to latents (N, D); the same for the same latents and options.
 
         Raises:
             ValueError: there are too few.
         """
 
     @abstractmethod
-    def forward(self, *condition: Tensor) -> Distribution:
-        """Return the density of a latent, (D,); with a condition (B, ...) that of each, batch (B,)."""
+    def transform_noise(self, eps: Tensor) -> Tensor:
+        """Map standard normals (..., noise_size) to latents (..., D)."""
+
+    def log_density(self, z: Tensor) -> Tensor:
+        """Return log p(z), nats: (..., D) to (...).
+
+        Raises:
+            ValueError: it has no density.
+        """
+        raise ValueError(f"a {type(self).__name__} has no density: take another sampler, as mixture")
+
+    @property
+    @abstractmethod
+    def mean(self) -> Tensor:
+        """The mean of its latents, (D,)."""
+
+    @property
+    def noise_size(self) -> int:
+        """How many normals :meth:`transform_noise` takes for a latent."""
+        return self.size
+
+    @property
+    def numbers_per_latent(self) -> int:
+        """How many numbers it keeps in memory to score one latent, which limits the batch size."""
+        return self.size
+
+    def set_condition(self, mean: Tensor, weight: Tensor) -> None:
+        """Set the mean of conditions, (n,), and the weight by which they shift latents, (n, D)."""
+        self.condition_mean, self.condition_weight = mean, weight
+
+    def forward(self, *condition: Tensor) -> LatentDensity:
+        """Return the density of a latent, (D,); with a condition (B, n) that of each, batch (B,)."""
+        if not condition:
+            return LatentDensity(self)
+        if self.condition_mean is None or self.condition_weight is None:
+            return LatentDensity(self, condition[0].new_zeros(len(condition[0]), self.size))
+        return LatentDensity(self, (condition[0].flatten(1) - self.condition_mean) @ self.condition_weight)
+
+
+class LatentDensity(UncheckedDistribution):
+    """The density of a sampler, or for each of a batch of conditions that density shifted.
+
+    Its draws transform the standard normals of :mod:`elbowroom.noise`.
+
+    Args:
+        sampler: over latents of D numbers.
+        shift: for each condition, (B, D).
+    """
+
+    has_rsample = True
+
+    def __init__(self, sampler: Sampler, shift: Tensor | None = None) -> None:
+        self.sampler, self.shift = sampler, shift
+        super().__init__(torch.Size() if shift is None else shift.shape[:-1], torch.Size((sampler.size,)))
+
+    @property
+    def mean(self) -> Tensor:
+        return self._shifted(self.sampler.mean)
+
+    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
+        shape = torch.Size((*sample_shape, *self.batch_shape, self.sampler.noise_size))
+        return self._shifted(self.sampler.transform_noise(noise.standard_normal(shape, self.sampler.mean)))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return log p(z), nats: (..., D) to (...)."""
+        return self.sampler.log_density(value if self.shift is None else value - self.shift)
+
+    def _shifted(self, z: Tensor) -> Tensor:
+        return z if self.shift is None else z + self.shift
 
 
 #: The samplers by name.
-SAMPLERS: Registry[type[Sampler]] = Registry("sampler", ("elbowroom.samplers.*",))
+SAMPLERS: Registry[type[Sampler]] = Registry("sampler", ("elbowroom.samplers.standard", ".gaussian", ".mixture", ".*"))
 
 
-def fit_sampler(run: Run | str | Path, name: str, data: Data | Any = None) -> Path:
-    """Fit a sampler to the latents of a run's training split, drawn from their posteriors, and save it with the run.
-
-    Args:
-        run: the run, or its directory.
-        name: of the sampler, as "gaussian".
-        data: the training data, if it was given as a Python object.
-
-    Returns:
-        the file.
+def parse(name: str) -> tuple[type[Sampler], dict[str, Any]]:
+    """Return the class of a sampler and the options of its fit from its name, as "mixture:10".
 
     Raises:
-        ValueError: there is no such sampler, there are too few examples, or latents are not vectors of numbers.
+        ValueError: there is no such sampler, or what follows the colon is no value of its option.
 
-    >>> import tempfile, elbowroom as er
-    >>> digits = er.load_data("digits")
-    >>> run = er.fit(*er.recipes.autoencoder(digits.shape, latent=2), digits, steps=5, out=tempfile.mkdtemp() + "/run")
-    >>> fit_sampler(run, "gaussian").name
-    'sampler-gaussian.safetensors'
-    >>> load_with_sampler(run, "gaussian").sample(3).shape
-    torch.Size([3, 1, 8, 8])
+    >>> parse("mixture:5")[1], parse("gaussian")[1]
+    ({'components': 5}, {})
     """
-    sampler, run = SAMPLERS.find(name), Run(run)
-    model = run.model()
-    _check_latents(model)
-    fitted = sampler.fit(_draw_latents(model, run.measured_data(data)))
-    about = {"weights": run.weights_name, "step": str(run.weights_step)}
-    serialization.save(_path(run, name), serialization.named_tensors(fitted), about)
-    return _path(run, name)
+    kind, colon, text = name.partition(":")
+    sampler = SAMPLERS.find(kind)
+    if sampler.option:
+        argument = _option_argument(sampler)
+        return sampler, {argument.name: _parse_option(name, argument, text) if colon else argument.default}
+    if colon:
+        raise ValueError(f"sampler '{name}': {kind} takes no option: write '{kind}' alone")
+    return sampler, {}
 
 
-def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
-    """Load the model of a run with a sampler that was fitted to it, of which it draws latents in place of its prior.
+def full_name(name: str) -> str:
+    """Return the name of a sampler with its option.
 
-    Raises:
-        ValueError: there is no such sampler, or it was not fitted to this run.
+    >>> full_name("mixture"), full_name("gaussian"), full_name("prior")
+    ('mixture:10', 'gaussian', 'prior')
     """
-    sampler, run = SAMPLERS.find(name), Run(run)
-    if not _path(run, name).is_file():
-        raise ValueError(
-            f"{run.path} has no sampler '{name}' yet: fit it with 'elbowroom fit-sampler {run.path} {name}'"
-        )
-    model = run.model()
-    _check_latents(model)
-    prior = sampler(model.latent_shape[0])
-    tensors, about = serialization.read(_path(run, name))
-    if (fitted_to := about.get("weights", "final")) != run.weights_name:
-        raise ValueError(
-            f"{_path(run, name)} was fitted to the {fitted_to} weights: fit it to the {run.weights_name} ones with "
-            f"'elbowroom fit-sampler {run.path} {name} --weights {run.weights_name}'"
-        )
-    if (step := about.get("step")) not in (None, str(run.weights_step)):
-        raise ValueError(
-            f"{_path(run, name)} was fitted to the weights of step {step}, and now they are of step "
-            f"{run.weights_step}: fit it again with "
-            f"'elbowroom fit-sampler {run.path} {name} --weights {run.weights_name}'"
-        )
-    serialization.load_into(prior, tensors, _path(run, name))
-    model.sampler = prior.eval()
-    return model
+    if name == PRIOR:
+        return PRIOR
+    return ":".join([name.partition(":")[0], *map(str, parse(name)[1].values())])
 
 
-def fitted_samplers(run: Run | str | Path) -> list[str]:
-    """Return the names of the samplers that are saved with a run.
-
-    >>> fitted_samplers("runs/none-here")
-    []
-    """
-    run = Run(run)
-    return [name for name in SAMPLERS if _path(run, name).is_file()]
+def _option_argument(sampler: type[Sampler]) -> Argument:
+    parameter = inspect.signature(sampler.fit).parameters[sampler.option]
+    argument = argument_from_parameter(parameter, get_type_hints(sampler.fit)[sampler.option], "")
+    return replace(argument, minimum=1) if argument.type is int else argument
 
 
-def _path(run: Run, name: str) -> Path:
-    return run.path / f"sampler-{name}.safetensors"
+def _parse_option(name: str, argument: Argument, text: str) -> Any:
+    value = int(text) if argument.type is int and text.isdecimal() else text
+    try:
+        return argument.convert(value)
+    except ValueError as error:
+        raise ValueError(f"sampler '{name}': {error}") from None
 
 
-def _check_latents(model: GenerativeModel) -> None:
-    if model.is_quantized or len(model.latent_shape) != 1:
-        raise ValueError("a sampler is fitted to latents that are vectors of numbers, and this model's are not")
-
-
-@torch.no_grad()
-def _draw_latents(model: GenerativeModel, data: Data) -> Tensor:
-    """Return one draw from the posterior of each of the first training examples, (N, D)."""
-    latents: list[Tensor] = []
-    for batch in data.train.batches(BATCH_SIZE):
-        with noise.keyed_noise(0, batch.index):
-            latents.append(model.draw(batch.x, batch.y).latents[-1].z[0])
-        if len(latents) * BATCH_SIZE >= MAX_EXAMPLES:
-            break
-    return torch.cat(latents)
+def require_latents(latents: Tensor, minimum: int, purpose: str) -> None:
+    """Raise a ValueError for latents (N, D) that are too few, or not finite; ``purpose`` is what needs them."""
+    if len(latents) < minimum:
+        raise ValueError(f"{len(latents)} latents: {purpose} needs at least {minimum} examples")
+    if not latents.isfinite().all():
+        raise ValueError("some latents are not finite: the training has diverged ('elbowroom doctor' says where)")

@@ -6,10 +6,9 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.distributions import MultivariateNormal
 
-from elbowroom import noise
-from elbowroom.samplers.base import SAMPLERS, Sampler
+from elbowroom.samplers.base import SAMPLERS, Sampler, require_latents
+from elbowroom.samplers.standard import standard_log_density
 
 #: Added to the variances, as a share of their mean, so that unused dimensions leave the covariance invertible.
 JITTER = 1e-6
@@ -20,11 +19,10 @@ class GaussianSampler(Sampler):
 
     The density of Ghosh et al. 2020, arXiv 1903.12436, section 4, with one component.
 
-    >>> torch.manual_seed(0)
-    <torch._C.Generator object at ...>
+    >>> _ = torch.manual_seed(0)
     >>> sampler = GaussianSampler.fit(torch.randn(10_000, 2) * torch.tensor([1.0, 3.0]))
-    >>> sampler().variance.sqrt().round()
-    tensor([1., 3.])
+    >>> sampler.scale_tril.round()
+    tensor([[1., 0.], [0., 3.]])
     """
 
     loc: Tensor
@@ -36,28 +34,26 @@ class GaussianSampler(Sampler):
         self.register_buffer("scale_tril", torch.eye(size))
 
     @classmethod
-    def fit(cls, latents: Tensor) -> Self:
-        n, size = latents.shape
-        if n <= size:
-            raise ValueError(f"{n} latents of {size} numbers: the covariance needs more than {size} examples")
-        sampler, covariance = cls(size), latents.double().T.cov().reshape(size, size)
+    def fit(cls, latents: Tensor, **options: Any) -> Self:
+        size = latents.shape[1]
+        require_latents(latents, size + 1, f"the covariance of {size} numbers")
+        sampler, covariance = cls(size, **options), latents.double().T.cov().reshape(size, size)
         covariance.diagonal().add_(JITTER * covariance.diagonal().mean().clamp_min(1e-12))
         sampler.loc.copy_(latents.mean(0))
         sampler.scale_tril.copy_(torch.linalg.cholesky(covariance))
         return sampler
 
-    def forward(self, *condition: Tensor) -> MultivariateNormal:
-        loc = self.loc.expand(len(condition[0]), -1) if condition else self.loc
-        return _SourcedNormal(loc, scale_tril=self.scale_tril, validate_args=False)
+    def transform_noise(self, eps: Tensor) -> Tensor:
+        return self.loc + eps @ self.scale_tril.mT
+
+    def log_density(self, z: Tensor) -> Tensor:
+        scale = self.scale_tril.double()
+        eps = torch.linalg.solve_triangular(scale.mT, (z - self.loc).double()[..., None, :], upper=True, left=False)
+        return (standard_log_density(eps[..., 0, :]) - scale.diagonal().log().sum()).to(z.dtype)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
 
 
 SAMPLERS.add("gaussian", GaussianSampler)
-
-
-class _SourcedNormal(MultivariateNormal):
-    """A multivariate normal whose noise comes from the current source, so that draws are reproducible and exported."""
-
-    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        eps = noise.standard_normal(self._extended_shape(sample_shape), self.loc)
-        z: Tensor = self.loc + eps @ self._unbroadcasted_scale_tril.mT
-        return z

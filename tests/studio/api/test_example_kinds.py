@@ -13,7 +13,7 @@ import elbowroom as er
 from elbowroom import noise
 from elbowroom.data.readers.table_encoding import decode_rows
 from elbowroom.runs.run import Run
-from elbowroom.samplers.base import fit_sampler, load_with_sampler
+from elbowroom.samplers import fit_sampler, load_with_sampler
 from elbowroom.studio.services.loaded_model import describe_weights
 from tests.studio.helpers import error_of, get, model_info, ok_json, open_client, post, read_npz
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from torch import Tensor
 
 from elbowroom.plotting.latent_ranking import latent_metrics, n_latents, ranked_dimensions
-from elbowroom.samplers.base import fitted_samplers
+from elbowroom.samplers import fitted_samplers
 from elbowroom.studio.api import inputs, snippets
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
 from elbowroom.studio.api.inputs import Condition, ExampleFields, Examples, Format, Latents, Lower, Rows

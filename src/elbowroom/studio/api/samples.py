@@ -13,7 +13,7 @@ from torch import Tensor
 from elbowroom import errors
 from elbowroom.models.base import GenerativeModel
 from elbowroom.plotting import captions
-from elbowroom.samplers.base import fitted_samplers, load_with_sampler
+from elbowroom.samplers import fitted_samplers, load_with_sampler, sampler_path
 from elbowroom.studio.api import inputs, snippets
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
 from elbowroom.studio.api.inputs import Condition, DecodedLatents, Format
@@ -45,7 +45,7 @@ async def sample_snippets(request: ModelRequest[SampleFields]) -> Snippets:
     argument = snippets.condition_argument(c)
     path = repr(str(loaded.run.path))
     load = [] if fields.sampler is None else [f"model = load_with_sampler({path}, {fields.sampler!r})"]
-    imports = ["from elbowroom.samplers.base import load_with_sampler"] if load else []
+    imports = ["from elbowroom.samplers import load_with_sampler"] if load else []
     lines = [
         *load,
         *snippets.condition_lines(c),
@@ -110,7 +110,7 @@ def sampled_model(loaded: LoadedModel, sampler: str | None) -> GenerativeModel:
     if sampler not in names:
         raise errors.unknown_name("sampler of this run", sampler[:40], names)
     # A sampler that is fitted again is another file.
-    written = (loaded.run.path / f"sampler-{sampler}.safetensors").stat().st_mtime_ns
+    written = sampler_path(loaded.run, sampler).stat().st_mtime_ns
     return loaded.get_or_compute(("sampler", sampler, written), lambda: load_with_sampler(loaded.run, sampler))
 
 

@@ -1,0 +1,149 @@
+"""Samplers of a run: fitted to its training split, saved in its directory and loaded again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from elbowroom import serialization
+from elbowroom.data import Data
+from elbowroom.models.base import GenerativeModel
+from elbowroom.runs.run import Run
+from elbowroom.samplers.base import PRIOR, SAMPLERS, Sampler, full_name, parse
+from elbowroom.samplers.training_latents import MAX_EXAMPLES, check_latents, fit_to_model, parse_fitted
+
+
+def fit_sampler(run: Run | str | Path, name: str, data: Data | Any = None, max_examples: int = MAX_EXAMPLES) -> Path:
+    """Fit a sampler to the latents of a run's training split, drawn from their posteriors, and save it with the run.
+
+    Args:
+        run: the run, or its directory.
+        name: of the sampler, as "gaussian" or "mixture:10".
+        data: the training data, if it was given as a Python object.
+        max_examples: how many of the training examples, drawn at random, if there are more.
+
+    Returns:
+        the file.
+
+    Raises:
+        ValueError: there is no such sampler, there are too few examples, or latents are not vectors of numbers.
+
+    >>> import tempfile, elbowroom as er
+    >>> digits = er.load_data("digits")
+    >>> run = er.fit(*er.recipes.autoencoder(digits.shape, latent=2), digits, steps=5, out=tempfile.mkdtemp() + "/run")
+    >>> fit_sampler(run, "mixture:3").name
+    'sampler-mixture-3.safetensors'
+    >>> load_with_sampler(run, "mixture:3").sample(3).shape
+    torch.Size([3, 1, 8, 8])
+    """
+    parse_fitted(name)
+    run = Run(run)
+    model = run.model()
+    check_latents(model)
+    return save_sampler(run, name, fit_to_model(model, run.measured_data(data).train, name, max_examples))
+
+
+def save_sampler(run: Run, name: str, sampler: Sampler) -> Path:
+    """Save a sampler that was fitted to the weights of a run, in place of one of the same name; return the file."""
+    about = {
+        "name": full_name(name),
+        "size": str(sampler.size),
+        "settings": json.dumps(sampler.settings),
+        "weights": run.weights_name,
+        "step": str(run.weights_step),
+        "latents": str(sampler.n_latents),
+        "seconds": str(sampler.seconds),
+    }
+    path = sampler_path(run, name)
+    serialization.save(path, serialization.named_tensors(sampler), about)
+    return path
+
+
+def sampler_path(run: Run | str | Path, name: str) -> Path:
+    """Return the file of a sampler of a run, which need not be there."""
+    return Run(run).path / f"sampler-{full_name(name).replace(':', '-')}.safetensors"
+
+
+def fitted_samplers(run: Run | str | Path) -> list[str]:
+    """Return the full names of the samplers that are saved with a run, in the order of the registry.
+
+    >>> fitted_samplers("runs/none-here")
+    []
+    """
+    order = list(SAMPLERS)
+    names = [_stored_name(path) for path in sorted(Run(run).path.glob("sampler-*.safetensors"))]
+    known = [name for name in names if name.partition(":")[0] in order]
+    return sorted(known, key=lambda name: order.index(name.partition(":")[0]))
+
+
+def _stored_name(path: Path) -> str:
+    """Return the name of a stored sampler; of files from before names had options, that of the file."""
+    return serialization.read_metadata(path).get("name", path.stem.removeprefix("sampler-"))
+
+
+def load_sampler(run: Run | str | Path, name: str) -> Sampler:
+    """Load a sampler that was fitted to a run; its density is ``load_sampler(run, name)()``, given a condition ``(c)``.
+
+    Raises:
+        ValueError: there is no such sampler, or it was not fitted to these weights of this run.
+    """
+    sampler, options = parse_fitted(name)
+    run, name = Run(run), full_name(name)
+    path = sampler_path(run, name)
+    if not sampler.requires_fit:
+        return sampler(run.model().latent_shape[0], **options).eval()
+    if not path.is_file():
+        raise ValueError(
+            f"{run.path} has no sampler '{name}' yet: fit it with 'elbowroom fit-sampler {run.path} {name}'"
+        )
+    tensors, about = serialization.read(path)
+    _check_weights(run, name, path, about)
+    size = int(about.get("size", len(tensors.get("loc", ()))))
+    loaded = sampler(size, **json.loads(about.get("settings", "{}")))
+    if "condition_weight" in tensors:
+        loaded.set_condition(*(torch.zeros_like(tensors[key]) for key in ("condition_mean", "condition_weight")))
+    serialization.load_into(loaded, tensors, path)
+    loaded.n_latents, loaded.seconds = int(about.get("latents", 0)), float(about.get("seconds", 0))
+    return loaded.eval()
+
+
+def _check_weights(run: Run, name: str, path: Path, about: dict[str, str]) -> None:
+    command = f"'elbowroom fit-sampler {run.path} {name} --weights {run.weights_name}'"
+    if (fitted_to := about.get("weights", "final")) != run.weights_name:
+        raise ValueError(
+            f"{path} was fitted to the {fitted_to} weights: fit it to the {run.weights_name} ones with {command}"
+        )
+    if (step := about.get("step")) not in (None, str(run.weights_step)):
+        raise ValueError(
+            f"{path} was fitted to the weights of step {step}, and now they are of step {run.weights_step}: "
+            f"fit it again with {command}"
+        )
+
+
+def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
+    """Load the model of a run with a sampler that was fitted to it, of which it draws latents in place of its prior.
+
+    Args:
+        run: the run, or its directory.
+        name: of the sampler; "prior" for the model's own prior.
+
+    Raises:
+        ValueError: there is no such sampler, or it was not fitted to these weights of this run.
+    """
+    run = Run(run)
+    if name == PRIOR:
+        return run.model()
+    parse(name)
+    model = run.model()
+    check_latents(model)
+    sampler = load_sampler(run, name)
+    if sampler.size != model.latent_shape[0]:
+        raise ValueError(
+            f"{sampler_path(run, name)} is for latents of {sampler.size} numbers, and those of {run.path} have "
+            f"{model.latent_shape[0]}: it belongs to another run"
+        )
+    model.sampler = sampler
+    return model
