@@ -38,6 +38,7 @@ from .families import Laplace as Laplace
 from .families import LogisticMixture as LogisticMixture
 from .families import Point as Point
 from .families import likelihood as likelihood
+from .models import Architecture as Architecture
 from .models import CodePrior as CodePrior
 from .models import Conditional as Conditional
 from .models import Draw as Draw
@@ -52,9 +53,12 @@ from .models import Model as Model
 from .models import SemiSupervised as SemiSupervised
 from .models import StandardNormal as StandardNormal
 from .models import VampPrior as VampPrior
+from .models import make_prior as make_prior
 from .networks import MLP as MLP
 from .networks import Down as Down
+from .networks import Network as Network
 from .networks import Up as Up
+from .networks import network as network
 from .objectives import ELBO as ELBO
 from .objectives import KL as KL
 from .objectives import MMD as MMD

@@ -41,9 +41,9 @@ def vae(network, shape, likelihood, **rest):
     return er.recipes.conv_vae(shape, latent=2, widths=widths, network=network, likelihood=likelihood, **rest)
 
 
-def down(shape, network="plain", numbers=6, **rest):
+def down(shape, network="conv", numbers=6, **rest):
     return er.Down(shape, numbers=numbers, network=network, widths=(8, 16), **rest)
 
 
-def up(shape, network="plain", each=1, inputs=(3,), **rest):
+def up(shape, network="conv", each=1, inputs=(3,), **rest):
     return er.Up(*inputs, shape=shape, numbers=each * math.prod(shape), network=network, widths=(8, 16), **rest)

@@ -8,11 +8,11 @@ from torch import nn
 
 import elbowroom as er
 from elbowroom import serialization
-from elbowroom.networks import NETWORKS, SIZES, Pyramid
+from elbowroom.networks import BLOCKS, SIZES, Pyramid
 from tests.networks.shapes import SHAPES, TINY_SHAPES, down, shape_id, up
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", BLOCKS)
 @pytest.mark.parametrize("shape", SHAPES + TINY_SHAPES, ids=shape_id)
 def test_down_and_up_take_any_shape(shape, network):
     encoder, decoder = down(shape, network), up(shape, network, each=2)
@@ -35,7 +35,7 @@ def test_pyramids_halve_rounding_up_until_the_longest_side_is_four():
     assert Pyramid((1, 28, 28), widths=(5, 6)).sizes == [(28, 28), (14, 14), (7, 7)]
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", BLOCKS)
 @pytest.mark.parametrize("shape", [(3, 33, 20), (2, 50), (9,)], ids=shape_id)
 def test_an_example_does_not_depend_on_the_rest_of_the_batch(shape, network):
     encoder, decoder = down(shape, network).eval(), up(shape, network).eval()

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import elbowroom as er
-from elbowroom.networks import NETWORKS, CellEncoder
+from elbowroom.networks import BLOCKS, CellEncoder
 from elbowroom.table_shape import TableShape
 from tests.networks.shapes import MIXED, random_examples, vae
 
@@ -32,7 +32,7 @@ class TestCells:
         out[0, 1].backward()
         assert x.grad == 1
 
-    @pytest.mark.parametrize("network", ["mlp", *NETWORKS])
+    @pytest.mark.parametrize("network", ["mlp", *BLOCKS])
     def test_a_missing_number_is_the_mean_to_an_encoder_and_a_missing_category_none(self, network):
         model, _ = vae(network, TableShape((1, 3)), "columns")
         z = model.encode(torch.tensor([[torch.nan, 1.0], [0.0, 1.0], [0.0, 0.0], [0.0, torch.nan]]))

@@ -1,4 +1,4 @@
-"""``elbowroom recipes``, ``likelihoods``, ``data`` and ``runs``: tables of what there is."""
+"""``elbowroom recipes``, ``networks``, ``likelihoods``, ``data`` and ``runs``: tables of what there is."""
 
 from __future__ import annotations
 
@@ -49,6 +49,19 @@ def likelihoods() -> None:
     table = _new_table("likelihood", "what")
     for name, entry in LIKELIHOODS.items():
         table.add_row(escape(f"{name}[:{entry.settings}]" if entry.settings else name), entry.help)
+    console().print(table)
+
+
+@click.command()
+def networks() -> None:
+    """List the networks of encoder and decoder that recipes take as --network."""
+    from elbowroom.networks import NETWORKS
+    from elbowroom.recipes.registry import all_recipes
+
+    all_recipes()  # whose files may register networks
+    table = _new_table("network", "what")
+    for name in NETWORKS:
+        table.add_row(name, NETWORKS.help(name))
     console().print(table)
 
 

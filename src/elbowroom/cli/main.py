@@ -59,6 +59,7 @@ for command in (
     diagnose.doctor,
     diagnose.audit,
     listing.recipes,
+    listing.networks,
     listing.likelihoods,
     listing.data,
     listing.runs,

@@ -1,5 +1,6 @@
 """Models: encoder, decoder and prior, and those with more than one latent."""
 
+from elbowroom.models.architecture import Architecture
 from elbowroom.models.base import GenerativeModel, Model
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
@@ -7,10 +8,11 @@ from elbowroom.models.draw import Draw, Latent
 from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.models.ladder import Ladder
 from elbowroom.models.linear import LinearAutoencoder
-from elbowroom.models.priors import CodePrior, Mixture, StandardNormal, VampPrior
+from elbowroom.models.priors import CodePrior, Mixture, StandardNormal, VampPrior, make_prior
 from elbowroom.models.semi_supervised import SemiSupervised
 
 __all__ = [
+    "Architecture",
     "CodePrior",
     "Conditional",
     "Draw",
@@ -25,4 +27,5 @@ __all__ = [
     "SemiSupervised",
     "StandardNormal",
     "VampPrior",
+    "make_prior",
 ]

@@ -42,7 +42,7 @@ class Conditional(nn.Module):
         family: Family,
         size: str = "m",
         widths: Sequence[int] | None = None,
-        network: str = "plain",
+        network: str = "conv",
     ) -> Conditional:
         """Make a conditional of a latent given an example of this shape, by an :class:`elbowroom.Down`.
 
@@ -54,7 +54,7 @@ class Conditional(nn.Module):
 
     @classmethod
     def up(
-        cls, shape: Shape, family: Family, size: str = "m", widths: Sequence[int] | None = None, network: str = "plain"
+        cls, shape: Shape, family: Family, size: str = "m", widths: Sequence[int] | None = None, network: str = "conv"
     ) -> Conditional:
         """Make a conditional of an example given a latent of this shape, by an :class:`elbowroom.Up`.
 

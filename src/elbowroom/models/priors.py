@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from elbowroom import errors
 from elbowroom.distributions import CodebookCategorical, Normal, mixture
 from elbowroom.families import Codebook
 from elbowroom.models.conditional import Conditional
@@ -104,6 +105,41 @@ class VampPrior(nn.Module):
 
     def forward(self) -> Distribution:
         return mixture(self.logits, self.encoder(self.pseudo_inputs))
+
+
+#: Components of a learned prior whose number is not given.
+DEFAULT_COMPONENTS = {"mixture": 10, "vamp": 500}
+
+
+def make_prior(name: str, encoder: Conditional, shape: tuple[int, ...], bounded: bool) -> nn.Module:
+    """Make a prior by its name: standard, mixture[:K] or vamp[:K], with K components.
+
+    Args:
+        name: of the prior.
+        encoder: that of the model; its latent is a vector of numbers.
+        shape: of an example.
+        bounded: whether the data lies in [0, 1].
+
+    Raises:
+        ValueError: there is no such prior, or K is no number of components.
+
+    >>> import elbowroom as er
+    >>> encoder = er.Conditional.mlp((1, 8, 8), er.DiagonalNormal(2))
+    >>> make_prior("mixture:5", encoder, (1, 8, 8), bounded=True)().mixture_distribution.logits.shape
+    torch.Size([5])
+    """
+    (latent,) = encoder.family.shape
+    kind, colon, count = name.partition(":")
+    if kind not in ("standard", *DEFAULT_COMPONENTS):
+        raise errors.unknown_name("prior", kind, ("standard", *DEFAULT_COMPONENTS))
+    if kind == "standard" and not colon:
+        return StandardNormal(latent)
+    if kind == "standard" or (colon and not count.isdecimal()):
+        raise ValueError(f"prior '{name}': write standard, or mixture:K or vamp:K with a number of components")
+    components = int(count) if colon else DEFAULT_COMPONENTS[kind]
+    if kind == "mixture":
+        return Mixture(latent, components)
+    return VampPrior(encoder, components, shape, bounded)
 
 
 class CodePrior(nn.Module):

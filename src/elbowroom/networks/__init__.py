@@ -3,22 +3,27 @@
 from typing import TYPE_CHECKING
 
 from elbowroom.deprecation import deprecated_getattr
-from elbowroom.networks.blocks import NETWORKS, Residual
+from elbowroom.networks.blocks import BLOCKS, Residual
 from elbowroom.networks.conv import SIZES, Down, Pyramid, Up, fuse_upsampling
 from elbowroom.networks.inputs import CellEncoder
 from elbowroom.networks.mlp import ACTIVATIONS, MLP
+from elbowroom.networks.registry import NETWORKS, Network, NetworkSettings, network
 
 __all__ = [
     "ACTIVATIONS",
+    "BLOCKS",
     "MLP",
     "NETWORKS",
     "SIZES",
     "CellEncoder",
     "Down",
+    "Network",
+    "NetworkSettings",
     "Pyramid",
     "Residual",
     "Up",
     "fuse_upsampling",
+    "network",
 ]
 
 if not TYPE_CHECKING:

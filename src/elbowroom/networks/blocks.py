@@ -11,8 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-#: Makes the block of a level: from channels and dimensions of space to a module that keeps the shape.
-BlockFactory = Callable[[int, int], nn.Module]
+from elbowroom.registry import Registry
+
+#: Makes the block of a level: from channels, dimensions of space and whether it is the top to a module that keeps the
+#: shape.
+BlockFactory = Callable[[int, int, bool], nn.Module]
 
 #: A linear map with weights and a bias, over space or without it.
 LinearOrConv = nn.Linear | nn.Conv1d | nn.Conv2d
@@ -104,17 +107,58 @@ class Residual(nn.Module):
         return x + change
 
 
-def _no_block(width: int, dims: int) -> nn.Module:
+class SelfAttention(nn.Module):
+    """Self-attention over all positions of (B, C, *space), with one head, after normalisation, and a skip.
+
+    Vaswani et al. 2017, arXiv 1706.03762; as in the middle of the network of Rombach et al. 2022, arXiv 2112.10752.
+
+    Args:
+        width: channels.
+        dims: of space, one or two.
+
+    >>> SelfAttention(8, 2)(torch.zeros(3, 8, 5, 7)).shape
+    torch.Size([3, 8, 5, 7])
+    """
+
+    def __init__(self, width: int, dims: int) -> None:
+        super().__init__()
+        self.norm = group_norm(width)
+        self.query_key_value = convolution(width, 3 * width, dims, kernel=1)
+        self.out = convolution(width, width, dims, kernel=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        positions = self.query_key_value(self.norm(x)).flatten(2).mT
+        attended = F.scaled_dot_product_attention(*positions.chunk(3, -1)).mT.reshape(x.shape)
+        change: Tensor = self.out(attended)
+        return x + change
+
+
+#: The blocks by the name of their network.
+BLOCKS: Registry[BlockFactory] = Registry("network", renamed={"plain": "conv"})
+
+
+def no_block(width: int, dims: int, is_top: bool) -> nn.Module:
+    """Convolutions: one of stride 2 for each level, and no block."""
     return nn.Identity()
 
 
-def _residual_block(width: int, dims: int) -> nn.Module:
+def residual_block(width: int, dims: int, is_top: bool) -> nn.Module:
+    """Convolutions with a residual block at each level (He et al. 2016, arXiv 1603.05027)."""
     return Residual(width, dims)
 
 
-def _deep_block(width: int, dims: int) -> nn.Module:
+def deep_block(width: int, dims: int, is_top: bool) -> nn.Module:
+    """Convolutions with four bottleneck blocks at each level (Child 2021, arXiv 2011.10650)."""
     return nn.Sequential(*(Residual(width, dims, max(1, width // 4), gain=0.25) for _ in range(4)))
 
 
-#: The networks by name: the block at each of their levels.
-NETWORKS: dict[str, BlockFactory] = {"plain": _no_block, "residual": _residual_block, "deep": _deep_block}
+def attention_block(width: int, dims: int, is_top: bool) -> nn.Module:
+    """Convolutions with two residual blocks at each level, self-attention at the top (Rombach 2022, arXiv 2112.10752)."""
+    attention = [SelfAttention(width, dims)] if is_top and dims else []
+    return nn.Sequential(Residual(width, dims), *attention, Residual(width, dims))
+
+
+BLOCKS.add("conv", no_block)
+BLOCKS.add("residual", residual_block)
+BLOCKS.add("deep", deep_block)
+BLOCKS.add("kl", attention_block)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from elbowroom import errors
 from elbowroom.networks.blocks import (
-    NETWORKS,
+    BLOCKS,
     LinearOrConv,
     convolution,
     fuse_upsampling_kernel,
@@ -39,7 +39,7 @@ class Pyramid:
         shape: (C, H, W), (C, T) or (D,).
         size: a name in :data:`SIZES`.
         widths: channels of the levels instead, the finest first; one level for each width.
-        network: a name in :data:`NETWORKS`.
+        network: a name in :data:`BLOCKS`.
 
     Raises:
         ValueError: another shape, an unknown size or network, no width or one below 1.
@@ -50,22 +50,24 @@ class Pyramid:
     """
 
     def __init__(
-        self, shape: Sequence[int], size: str = "m", widths: Sequence[int] | None = None, network: str = "plain"
+        self, shape: Sequence[int], size: str = "m", widths: Sequence[int] | None = None, network: str = "conv"
     ) -> None:
         self.channels, *space = shape
         if len(space) > 2:
             raise ValueError(f"a network for examples of shape {tuple(shape)}: expected (C, H, W), (C, T) or (D,)")
         if size not in SIZES:
             raise errors.unknown_name("size", size, SIZES)
-        if network not in NETWORKS:
-            raise errors.unknown_name("network", network, NETWORKS)
-        self.dims, self.make_block = len(space), NETWORKS[network]
+        self.dims, self._make_block = len(space), BLOCKS.find(network)
         self.widths = tuple(_default_widths(space, *SIZES[size]) if widths is None else widths)
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"widths must be at least 1, and one for each level, got {self.widths}")
         self.sizes = [tuple(space)]
         for _ in self.widths:
             self.sizes.append(tuple(-(-side // 2) for side in self.sizes[-1]))
+
+    def make_block(self, level: int) -> nn.Module:
+        """Make the block of a level, 0 the finest."""
+        return self._make_block(self.widths[level], self.dims, level == len(self.widths) - 1)
 
 
 def _default_widths(space: Sequence[int], min_width: int, max_width: int) -> list[int]:
@@ -97,17 +99,17 @@ class Down(nn.Module):
         numbers: int,
         size: str = "m",
         widths: Sequence[int] | None = None,
-        network: str = "plain",
+        network: str = "conv",
     ) -> None:
         super().__init__()
         self.pyramid = pyramid = Pyramid(normalize_shapes([shape])[0], size, widths, network)
         (self.input_layer,) = input_layers([shape])
         self.levels = nn.ModuleList()
-        for inputs, outputs in pairwise((pyramid.channels, *pyramid.widths)):
+        for level, (inputs, outputs) in enumerate(pairwise((pyramid.channels, *pyramid.widths))):
             # No normalisation at the first level: it would remove the brightness of an image.
             norm = [] if not self.levels else [group_norm(outputs)]
             halve = convolution(inputs, outputs, pyramid.dims, stride=2)
-            self.levels.append(nn.Sequential(halve, *norm, nn.SiLU(), pyramid.make_block(outputs, pyramid.dims)))
+            self.levels.append(nn.Sequential(halve, *norm, nn.SiLU(), pyramid.make_block(level)))
         self.shapes = [(pyramid.widths[-1] * math.prod(pyramid.sizes[-1]),), *normalize_shapes(other_shapes)]
         self.head = nn.Linear(sum(map(math.prod, self.shapes)), numbers)
 
@@ -194,17 +196,20 @@ class Up(nn.Module):
         numbers: int,
         size: str = "m",
         widths: Sequence[int] | None = None,
-        network: str = "plain",
+        network: str = "conv",
         is_modulated: bool = False,
     ) -> None:
         super().__init__()
         self.pyramid = pyramid = Pyramid(shape, size, widths, network)
-        self.shapes, top, dims = normalize_shapes(input_shapes), pyramid.widths[-1], pyramid.dims
-        self.foot = nn.Linear(sum(map(math.prod, self.shapes)), top * math.prod(pyramid.sizes[-1]))
-        self.start = nn.Sequential(nn.SiLU(), pyramid.make_block(top, dims))
+        self.shapes, dims = normalize_shapes(input_shapes), pyramid.dims
+        *lower_levels, top_level = range(len(pyramid.widths))
+        top_size = pyramid.widths[-1] * math.prod(pyramid.sizes[-1])
+        self.foot = nn.Linear(sum(map(math.prod, self.shapes)), top_size)
+        self.start = nn.Sequential(nn.SiLU(), pyramid.make_block(top_level))
         self.levels = nn.ModuleList(
-            UpsamplingLevel(convolution(a, b, dims), group_norm(b), nn.SiLU(), pyramid.make_block(b, dims))
-            for a, b in pairwise(pyramid.widths[::-1])
+            UpsamplingLevel(convolution(above, width, dims), group_norm(width), nn.SiLU(), pyramid.make_block(level))
+            for level in reversed(lower_levels)
+            for width, above in [pyramid.widths[level : level + 2]]
         )
         condition = math.prod(self.shapes[-1])
         self.modulations = nn.ModuleList(

@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from elbowroom.table_shape import TableShape
 
+#: The shape of an input without batch: n for a vector of n numbers.
+Shape = int | Sequence[int]
+
 
 class CellEncoder(nn.Module):
     r"""Encoding of a table's row: numbers unchanged, categories one-hot, missing values (NaN) as 0.
@@ -38,12 +41,12 @@ class CellEncoder(nn.Module):
         return torch.where(self.level < 0, cells, one_hot).nan_to_num(0.0)
 
 
-def input_layers(shapes: Sequence[int | Sequence[int]]) -> nn.ModuleList:
+def input_layers(shapes: Sequence[Shape]) -> nn.ModuleList:
     """Return the layer that each input passes before a network's first: a :class:`CellEncoder` for a table's row."""
     return nn.ModuleList(CellEncoder(shape) if isinstance(shape, TableShape) else nn.Identity() for shape in shapes)
 
 
-def normalize_shapes(shapes: Sequence[int | Sequence[int]]) -> list[tuple[int, ...]]:
+def normalize_shapes(shapes: Sequence[Shape]) -> list[tuple[int, ...]]:
     """Return shapes as tuples: an integer n as (n,), a table's row as the length of its encoding."""
     return [(s,) if isinstance(s, int) else (sum(s.sizes),) if isinstance(s, TableShape) else tuple(s) for s in shapes]
 

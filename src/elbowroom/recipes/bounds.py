@@ -9,7 +9,7 @@ from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
 
-@recipe("Burda, Grosse & Salakhutdinov 2016, arXiv 1509.00519", extends=vae)
+@recipe("Burda, Grosse & Salakhutdinov 2016, arXiv 1509.00519", extends=vae, without=("beta",))
 def iwae(shape: tuple[int, ...], k: int = 50, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The importance-weighted autoencoder: the VAE trained on the k-sample bound.
 

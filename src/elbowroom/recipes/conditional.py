@@ -17,21 +17,26 @@ def cvae(
     likelihood: str = "bernoulli",
     labels: int = 10,
     prior: Literal["standard", "learned"] = "standard",
+    network: str = "mlp",
+    size: Literal["s", "m", "l"] = "m",
+    widths: tuple[int, ...] | None = None,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The conditional VAE: encoder, decoder and, if learned, prior take the label or the attributes.
 
     Args:
         latent: size of the latent z
-        hidden: widths of the encoder's hidden layers; the decoder mirrors them
-        activation: of the hidden layers
+        hidden: widths of the encoder's hidden layers (mlp); the decoder mirrors them
+        activation: of the hidden layers (mlp)
         likelihood: p(x|z, c), as for vae
         labels: number of classes, or of attributes, of the data
         prior: p(z|c): standard normal for every label, or a normal learned for each, as in the paper
+        network: of encoder and decoder: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks' lists them
+        size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
+        widths: channels of its levels instead, the finest first; sides halve as often as there are widths
     """
-    encoder, decoder = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)
-    encoder_net = er.MLP(shape, labels, size=encoder.size, hidden=hidden, activation=activation)
-    decoder_net = er.MLP(latent, labels, size=decoder.size, hidden=hidden[::-1], activation=activation)
-    q, p = er.Conditional(encoder_net, encoder), er.Conditional(decoder_net, decoder)
+    architecture = er.Architecture(shape, network, hidden, activation, size, widths)
+    q = architecture.encoder(er.DiagonalNormal(latent), labels)
+    p = architecture.decoder(latent, er.likelihood(likelihood, shape), labels)
     return er.Model(q, p, _latent_prior(prior, latent, labels), er.LabelEncoder(labels)), er.ELBO()
 
 
@@ -49,6 +54,8 @@ def conv_cvae(
     size: Literal["s", "m", "l"] = "m",
     likelihood: str = "gaussian:optimal",
     labels: int = 10,
+    network: Literal["conv", "residual", "deep", "kl"] = "conv",
+    widths: tuple[int, ...] | None = None,
     conditioning: Literal["input", "every-level"] = "every-level",
     prior: Literal["standard", "learned"] = "learned",
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -59,14 +66,24 @@ def conv_cvae(
         size: of the networks, as for conv_vae
         likelihood: p(x|z, c), as for vae
         labels: number of classes, or of attributes, of the data
+        network: block at each level: conv has none, residual one, deep four with bottlenecks, kl two and attention
+        widths: channels of the levels instead of a size, the finest first
         conditioning: where the decoder takes the labels: beside the latent, or at every level too, by modulation (FiLM,
             Perez et al. 2018, arXiv 1709.07871)
         prior: p(z|c): standard normal for every label, or a normal that is learned for each, as in the paper
     """
     encoder, decoder = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)
-    encoder_net = er.Down(shape, labels, numbers=encoder.size, size=size)
+    encoder_net = er.Down(shape, labels, numbers=encoder.size, size=size, widths=widths, network=network)
     is_modulated = conditioning == "every-level"
-    decoder_net = er.Up(latent, labels, shape=shape, numbers=decoder.size, size=size, is_modulated=is_modulated)
+    decoder_net = er.Up(
+        *(latent, labels),
+        shape=shape,
+        numbers=decoder.size,
+        size=size,
+        widths=widths,
+        network=network,
+        is_modulated=is_modulated,
+    )
     q, p = er.Conditional(encoder_net, encoder), er.Conditional(decoder_net, decoder)
     return er.Model(q, p, _latent_prior(prior, latent, labels), er.LabelEncoder(labels)), er.ELBO()
 
@@ -80,21 +97,26 @@ def m2(
     likelihood: str = "bernoulli",
     labels: int = 10,
     weight: float = 30.0,
+    network: str = "mlp",
+    size: Literal["s", "m", "l"] = "m",
+    widths: tuple[int, ...] | None = None,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The semi-supervised VAE (M2): the class is a latent, summed over where its label is unknown.
 
     Args:
         latent: size of the latent z
-        hidden: widths of the hidden layers of encoder, decoder and classifier
-        activation: of the hidden layers
+        hidden: widths of the hidden layers of encoder, decoder and classifier (mlp)
+        activation: of the hidden layers (mlp)
         likelihood: p(x|y, z), as for vae
         labels: number of classes of the data
         weight: of the classification loss on the known labels
+        network: of encoder, decoder and classifier: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks' lists them
+        size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
+        widths: channels of its levels instead, the finest first; sides halve as often as there are widths
     """
-    encoder, decoder = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)
-    encoder_net = er.MLP(shape, labels, size=encoder.size, hidden=hidden, activation=activation)
-    decoder_net = er.MLP(latent, labels, size=decoder.size, hidden=hidden[::-1], activation=activation)
-    classifier = er.MLP(shape, size=labels, hidden=hidden, activation=activation)
-    q, p = er.Conditional(encoder_net, encoder), er.Conditional(decoder_net, decoder)
+    architecture = er.Architecture(shape, network, hidden, activation, size, widths, default_hidden=(500,))
+    q = architecture.encoder(er.DiagonalNormal(latent), labels)
+    p = architecture.decoder(latent, er.likelihood(likelihood, shape), labels)
+    classifier = architecture.make_classifier(labels)
     model = er.SemiSupervised(classifier, q, p, er.StandardNormal(latent), labels)
     return model, er.ELBO() + weight * er.Classification()

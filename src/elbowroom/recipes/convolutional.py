@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import vae
 
 
-@recipe("Kingma & Welling 2014, arXiv 1312.6114; network: Radford, Metz & Chintala 2016, arXiv 1511.06434")
+@recipe("Kingma & Welling 2014, arXiv 1312.6114; network: Radford, Metz & Chintala 2016, arXiv 1511.06434", extends=vae)
 def conv_vae(
-    shape: tuple[int, ...],
-    latent: int = 64,
-    network: Literal["plain", "residual", "deep"] = "plain",
-    size: Literal["s", "m", "l"] = "m",
-    widths: tuple[int, ...] | None = None,
-    likelihood: str = "gaussian",
+    shape: tuple[int, ...], latent: int = 64, network: str = "conv", likelihood: str = "gaussian", **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The convolutional VAE, for images and series of any size.
+    """The convolutional VAE, for images and series of any size: vae with other defaults.
 
     Args:
         latent: size of the latent z
-        network: block at each level: plain has none, residual one residual block, deep four with bottlenecks
-        size: of the networks: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
-        widths: channels of the levels instead, the finest first; sides halve as often as there are widths
+        network: of encoder and decoder: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks' lists them
         likelihood: p(x|z), as for vae
     """
-    encoder = er.Conditional.down(shape, er.DiagonalNormal(latent), size, widths, network)
-    decoder = er.Conditional.up(latent, er.likelihood(likelihood, shape), size, widths, network)
-    return er.Model(encoder, decoder, er.StandardNormal(latent)), er.ELBO()
+    return vae(shape, latent=latent, network=network, likelihood=likelihood, **rest)

@@ -16,8 +16,7 @@ def beta_vae(shape: tuple[int, ...], beta: float = 4.0, **rest: Any) -> tuple[er
     Args:
         beta: weight of the KL; 1 is the VAE
     """
-    model, elbo = vae(shape, **rest)
-    return model, elbo + (beta - 1) * er.KL()
+    return vae(shape, beta=beta, **rest)
 
 
 @recipe("Kim & Mnih 2018, arXiv 1802.05983", extends=vae)

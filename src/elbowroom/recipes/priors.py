@@ -9,15 +9,11 @@ from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
 
-@recipe("Tomczak & Welling 2018, arXiv 1705.07120", extends=vae)
+@recipe("Tomczak & Welling 2018, arXiv 1705.07120", extends=vae, without=("prior",))
 def vamp_vae(shape: tuple[int, ...], components: int = 500, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE whose prior is a mixture of its posteriors at learned pseudo-inputs.
 
     Args:
         components: number of pseudo-inputs
     """
-    model, elbo = vae(shape, **rest)
-    bounded = model.decoder.family.support == (0.0, 1.0)
-    assert isinstance(model, er.Model)
-    model.prior = er.VampPrior(model.encoder, components, shape, bounded)
-    return model, elbo
+    return vae(shape, prior=f"vamp:{components}", **rest)

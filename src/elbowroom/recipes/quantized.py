@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
 
@@ -16,6 +18,9 @@ def vq_vae(
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
+    network: str = "mlp",
+    size: Literal["s", "m", "l"] = "m",
+    widths: tuple[int, ...] | None = None,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The vector-quantised autoencoder: latents are codebook entries, their learned frequencies the prior.
 
@@ -26,11 +31,15 @@ def vq_vae(
         codes: number of codebook entries
         dim: length of an entry
         commitment: weight of the distance from the encoder's output to its entries
-        hidden: widths of the encoder's hidden layers; the decoder mirrors them
-        activation: of the hidden layers
+        hidden: widths of the encoder's hidden layers (mlp); the decoder mirrors them
+        activation: of the hidden layers (mlp)
         likelihood: p(x|z), as for vae
+        network: of encoder and decoder: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks' lists them
+        size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
+        widths: channels of its levels instead, the finest first; sides halve as often as there are widths
     """
     book = er.Codebook(latent, dim, codes)
-    encoder = er.Conditional.mlp(shape, book, hidden, activation)
-    decoder = er.Conditional.mlp(book.shape, er.likelihood(likelihood, shape), hidden[::-1], activation)
+    architecture = er.Architecture(shape, network, hidden, activation, size, widths)
+    encoder = architecture.encoder(book)
+    decoder = architecture.decoder(book.shape, er.likelihood(likelihood, shape))
     return er.Model(encoder, decoder, er.CodePrior(book)), er.ELBO() + commitment * er.Commitment()

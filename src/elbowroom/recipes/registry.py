@@ -39,12 +39,20 @@ class Recipe:
         arguments: by name, including those of the recipe it extends.
     """
 
-    def __init__(self, function: Callable[..., tuple[Any, Any]], paper: str, extends: Recipe | None) -> None:
+    def __init__(
+        self,
+        function: Callable[..., tuple[Any, Any]],
+        paper: str,
+        extends: Recipe | None,
+        without: tuple[str, ...] = (),
+    ) -> None:
         self.name, self.paper, self.function = function.__name__, paper, function
         doc = inspect.getdoc(function) or ""
         self.__doc__, self.__name__, self.__module__ = doc, self.name, function.__module__
         self.summary = doc.partition("\n")[0]
-        inherited = {} if extends is None else extends.arguments
+        inherited = {} if extends is None else {**extends.arguments}
+        for argument in without:
+            del inherited[argument]
         try:
             own = _own_arguments(function, doc, extends)
         except ValueError as error:
@@ -153,12 +161,15 @@ def _own_parameters(function: Callable[..., Any], extends: Recipe | None) -> lis
     return named[1:]
 
 
-def recipe(paper: str, extends: Recipe | None = None) -> Callable[[Callable[..., tuple[Any, Any]]], Recipe]:
+def recipe(
+    paper: str, extends: Recipe | None = None, without: tuple[str, ...] = ()
+) -> Callable[[Callable[..., tuple[Any, Any]]], Recipe]:
     """Register a function as a recipe, under its own name.
 
     Args:
         paper: that it reproduces: authors, year, arXiv number.
         extends: a recipe whose arguments it also takes, and passes on as ``**rest``.
+        without: arguments of that recipe that have no meaning in this one.
 
     Raises:
         ValueError: when applied to a function whose name is taken, or whose arguments cannot be flags.
@@ -175,7 +186,7 @@ def recipe(paper: str, extends: Recipe | None = None) -> Callable[[Callable[...,
     """
 
     def register(function: Callable[..., tuple[Any, Any]]) -> Recipe:
-        entry = Recipe(function, paper, extends)
+        entry = Recipe(function, paper, extends, without)
         existing = RECIPES.get(entry.name)
         if existing is not None and not _is_redefinition(function, existing.function):
             raise ValueError(
