@@ -185,6 +185,10 @@ PLOT_KINDS = {"codes": "latents"}
 RECIPE_ARGUMENTS = {"conv_cvae": {"conditioning": "input", "prior": "standard"}}
 #: Names of likelihoods.
 LIKELIHOODS = {"discretised-logistic": "discretized-logistic"}
+#: Names of networks.
+NETWORKS = {"plain": "conv"}
+#: Names that are values of a recipe's argument, by the argument.
+ARGUMENT_VALUES = {"likelihood": LIKELIHOODS, "network": NETWORKS}
 
 
 #: Attributes of objects, by their class.
@@ -372,11 +376,20 @@ def upgrade_record(record: dict[str, Any]) -> dict[str, Any]:
         record["data"] = shape | data | {"arguments": arguments_then}
     if isinstance(training, dict) and isinstance(training.get("callbacks"), list):
         record["training"] = training | {"callbacks": [upgrade_callback(entry) for entry in training["callbacks"]]}
-    if isinstance(arguments, dict) and record.get("recipe") in RECIPE_ARGUMENTS:
-        arguments = record["arguments"] = RECIPE_ARGUMENTS[record["recipe"]] | arguments
-    if isinstance(arguments, dict) and isinstance(likelihood := arguments.get("likelihood"), str):
-        record["arguments"] = arguments | {"likelihood": LIKELIHOODS.get(likelihood, likelihood)}
+    if isinstance(arguments, dict):
+        record["arguments"] = upgrade_recipe_arguments(record.get("recipe"), arguments)
     return record
+
+
+def upgrade_recipe_arguments(recipe: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The recorded arguments of a recipe: with those that it had not then, and values under their new names.
+
+    >>> upgrade_recipe_arguments("conv_vae", {"latent": 8, "network": "plain"})
+    {'latent': 8, 'network': 'conv'}
+    """
+    arguments = RECIPE_ARGUMENTS.get(recipe, {}) | arguments
+    named = {name: arguments[name] for name in ARGUMENT_VALUES if isinstance(arguments.get(name), str)}
+    return arguments | {name: ARGUMENT_VALUES[name].get(value, value) for name, value in named.items()}
 
 
 def upgrade_data_arguments(source: Any, arguments: dict[str, Any]) -> dict[str, Any]:
