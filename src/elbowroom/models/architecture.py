@@ -68,7 +68,7 @@ class Architecture:
         return Conditional(net, family)
 
     def make_classifier(self, numbers: int, *conditions: Shape) -> nn.Module:
-        """Make the network from an example, and further inputs of these shapes, to numbers, as the logits of classes."""
+        """Make the network from an example, and further inputs of these shapes, to numbers: the logits of classes."""
         return self.network.encoder(self.shape, *conditions, numbers=numbers)
 
 

@@ -153,7 +153,7 @@ def deep_block(width: int, dims: int, is_top: bool) -> nn.Module:
 
 
 def attention_block(width: int, dims: int, is_top: bool) -> nn.Module:
-    """Convolutions with two residual blocks at each level, self-attention at the top (Rombach 2022, arXiv 2112.10752)."""
+    """Convolutions with two residual blocks at each level, attention at the top (Rombach 2022, arXiv 2112.10752)."""
     attention = [SelfAttention(width, dims)] if is_top and dims else []
     return nn.Sequential(Residual(width, dims), *attention, Residual(width, dims))
 

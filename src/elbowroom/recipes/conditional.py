@@ -110,7 +110,8 @@ def m2(
         likelihood: p(x|y, z), as for vae
         labels: number of classes of the data
         weight: of the classification loss on the known labels
-        network: of encoder, decoder and classifier: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks' lists them
+        network: of encoder, decoder and classifier: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks'
+            lists them
         size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
         widths: channels of its levels instead, the finest first; sides halve as often as there are widths
     """
