@@ -107,6 +107,12 @@ class VampPrior(nn.Module):
         return mixture(self.logits, self.encoder(self.pseudo_inputs))
 
 
+#: The priors that a recipe takes by name, and what each is.
+PRIORS = {
+    "standard": "The standard normal.",
+    "mixture": "A learned mixture of normals.",
+    "vamp": "A mixture of posteriors at learned pseudo-inputs (Tomczak & Welling 2018, arXiv 1705.07120).",
+}
 #: Components of a learned prior whose number is not given.
 DEFAULT_COMPONENTS = {"mixture": 10, "vamp": 500}
 
@@ -130,8 +136,8 @@ def make_prior(name: str, encoder: Conditional, shape: tuple[int, ...], bounded:
     """
     (latent,) = encoder.family.shape
     kind, colon, count = name.partition(":")
-    if kind not in ("standard", *DEFAULT_COMPONENTS):
-        raise errors.unknown_name("prior", kind, ("standard", *DEFAULT_COMPONENTS))
+    if kind not in PRIORS:
+        raise errors.unknown_name("prior", kind, PRIORS)
     if kind == "standard" and not colon:
         return StandardNormal(latent)
     if kind == "standard" or (colon and not count.isdecimal()):

@@ -4,6 +4,7 @@ import click
 import pytest
 
 from elbowroom.cli.train import TrainGroup
+from elbowroom.networks import NETWORKS
 from elbowroom.recipes import RECIPES
 from elbowroom.studio.app import create_app
 from elbowroom.studio.errors import RequestError
@@ -47,6 +48,18 @@ def test_the_defaults_of_every_setting_round_trip(client, recipe):
     words = train_request.train_arguments(recipe, train_command(recipe), {}, given, "digits")
     default = train_command(recipe).make_context(recipe.name, [])
     assert train_command(recipe).make_context(recipe.name, words[1:]).params == default.params
+
+
+def test_networks_and_priors_are_chosen_from_those_there_are(client):
+    vae = next(entry for entry in client.get("/api/recipes").json()["recipes"] if entry["name"] == "vae")
+    suggestions = {field["name"]: field["suggestions"] for field in vae["fields"]}
+    assert [one["value"] for one in suggestions["network"]] == [*NETWORKS, "auto"]
+    assert all(one["about"] for one in suggestions["network"])
+    assert {one["value"]: one["setting"] for one in suggestions["prior"]} == {
+        "standard": "",
+        "mixture": "COMPONENTS",
+        "vamp": "COMPONENTS",
+    }
 
 
 VALUES = {

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, get_origin
 
 from elbowroom.argument import arguments_of
 from elbowroom.data import DataConfig
 from elbowroom.families.registry import LIKELIHOODS
+from elbowroom.models.architecture import AUTO
+from elbowroom.models.priors import DEFAULT_COMPONENTS, PRIORS
 from elbowroom.networks.mlp import ACTIVATIONS
+from elbowroom.networks.registry import NETWORKS
 from elbowroom.recipes import Argument, Recipe
 from elbowroom.runs.settings import CALLBACK_OPTIONS, setting_label
 from elbowroom.training.callbacks.optimization import SCHEDULES
@@ -24,6 +28,9 @@ _TYPE_NAMES: dict[Any, str] = {
     tuple[int, int]: "ints",
     int | float: "float",
 }
+#: A name that an argument may have, what it is, and the setting that may follow a colon.
+_Suggestion = tuple[str, str, str]
+
 #: What the default of an option is, in the words of its help.
 _DEFAULT_WORDS = re.compile(r"(?:by default|if open,|if not given,?) (?P<words>[^;]+)$")
 
@@ -73,12 +80,35 @@ def _placeholder(argument: Argument) -> str:
 
 def _suggestions(argument: Argument) -> list[dict[str, str]]:
     """Return the names that a text argument may be, each with what it is and the setting that may follow a colon."""
-    if argument.type is not str:
+    if argument.type is not str or argument.name not in _SUGGESTED:
         return []
-    if argument.name == "likelihood":
-        return [
-            {"value": name, "about": LIKELIHOODS.help(name), "setting": LIKELIHOODS[name].settings}
-            for name in LIKELIHOODS
-        ]
-    tables: dict[str, Any] = {"activation": ACTIVATIONS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
-    return [{"value": name, "about": "", "setting": ""} for name in tables.get(argument.name, ())]
+    rows = _SUGGESTED[argument.name]()
+    return [{"value": value, "about": about, "setting": setting} for value, about, setting in rows]
+
+
+def _names(table: Iterable[str]) -> Callable[[], list[_Suggestion]]:
+    return lambda: [(name, "", "") for name in table]
+
+
+def _likelihoods() -> list[_Suggestion]:
+    return [(name, LIKELIHOODS.help(name), LIKELIHOODS[name].settings) for name in LIKELIHOODS]
+
+
+def _networks() -> list[_Suggestion]:
+    return [(name, NETWORKS.help(name), "") for name in NETWORKS] + [(AUTO, "Chosen from the shape of the data.", "")]
+
+
+def _priors() -> list[_Suggestion]:
+    settings = dict.fromkeys(DEFAULT_COMPONENTS, "COMPONENTS")
+    return [(name, about, settings.get(name, "")) for name, about in PRIORS.items()]
+
+
+#: What a text argument may be, by its name.
+_SUGGESTED: dict[str, Callable[[], list[_Suggestion]]] = {
+    "activation": _names(ACTIVATIONS),
+    "likelihood": _likelihoods,
+    "network": _networks,
+    "optimizer": _names(OPTIMIZERS),
+    "prior": _priors,
+    "schedule": _names(SCHEDULES),
+}
