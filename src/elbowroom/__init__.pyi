@@ -39,6 +39,7 @@ from .families import LogisticMixture as LogisticMixture
 from .families import Point as Point
 from .families import likelihood as likelihood
 from .models import Architecture as Architecture
+from .models import ClusteringModel as ClusteringModel
 from .models import CodePrior as CodePrior
 from .models import Conditional as Conditional
 from .models import Draw as Draw
@@ -64,6 +65,8 @@ from .objectives import KL as KL
 from .objectives import MMD as MMD
 from .objectives import Classification as Classification
 from .objectives import Commitment as Commitment
+from .objectives import DecoderGradientPenalty as DecoderGradientPenalty
+from .objectives import DecoderL2 as DecoderL2
 from .objectives import DensityRatio as DensityRatio
 from .objectives import ImportanceBound as ImportanceBound
 from .objectives import LatentL2 as LatentL2
@@ -78,8 +81,9 @@ from .objectives import permute_dims as permute_dims
 from .objectives import ramp as ramp
 from .recipes import recipe as recipe
 from .runs.run import Run as Run
-from .runs.run import load as load
 from .runs.settings import TrainConfig as TrainConfig
+from .samplers import fit_sampler as fit_sampler
+from .samplers.default import load as load
 from .seeding import seed as seed
 from .sweeps.sweep import sweep as sweep
 from .training import EMA as EMA

@@ -30,6 +30,10 @@ TABLE = {
     "autoencoder": {"has_point_posterior"},
     "conv_cvae": {"has_prior", "is_conditional", "requires_labels"},
     "cvae": STANDARD | {"is_conditional", "requires_labels"},
+    "rae_gp": {"has_point_posterior"},
+    "rae_l2": {"has_point_posterior"},
+    "vade": {"has_prior"},
+    "wae_mmd": STANDARD | {"has_point_posterior"},
     "m2": STANDARD | {"is_conditional", "is_classifier"},
     "vamp_vae": {"has_prior"},
     "vq_vae": {"has_prior", "is_quantized"},
@@ -40,7 +44,8 @@ TABLE = {
 def model(request: pytest.FixtureRequest) -> GenerativeModel:
     torch.manual_seed(0)
     recipe = RECIPES[request.param]
-    sizes = {"size": "s"} if "size" in recipe.arguments else {}
+    is_mlp = "network" in recipe.arguments and recipe.arguments["network"].default == "mlp"
+    sizes = {"size": "s"} if "size" in recipe.arguments and not is_mlp else {}
     return recipe(SHAPE, **sizes)[0].eval()
 
 

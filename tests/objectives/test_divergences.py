@@ -35,3 +35,17 @@ def test_mmd_compares_with_the_models_own_prior():
     assert abs(er.MMD()(near, STEP).item()) < 0.1
     assert er.MMD()(away, STEP).item() > 1
     assert er.MMD()(er.Draw(z[0], None, er.Latent(z[:, :1], None, None)), STEP) == 0
+
+
+def test_mmd_equals_the_sum_over_pairs():
+    torch.manual_seed(0)
+    a, b = torch.randn(6, 3), torch.randn(6, 3) + 1
+    scales = 2 * 3 * torch.tensor([0.1, 0.2, 0.5, 1, 2, 5, 10])
+
+    def mean_kernel(u, v, pairs):
+        return sum((scales / (scales + (u[i] - v[j]).square().sum())).sum() for i, j in pairs) / len(pairs)
+
+    everything = [(i, j) for i in range(6) for j in range(6)]
+    others = [(i, j) for i, j in everything if i != j]
+    expected = mean_kernel(a, a, others) + mean_kernel(b, b, others) - 2 * mean_kernel(a, b, everything)
+    torch.testing.assert_close(mmd(a, b), expected, atol=1e-4, rtol=1e-4)

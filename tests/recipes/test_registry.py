@@ -14,7 +14,7 @@ import elbowroom as er
 
 
 @er.recipe("Zhao, Song & Ermon 2019, arXiv 1706.02262", extends=er.recipes.vae)
-def info_vae(shape, weight: float = 100.0, **rest):
+def mmd_vae(shape, weight: float = 100.0, **rest):
     """The VAE whose KL is traded for a distance between aggregate posterior and prior.
 
     Args:
@@ -30,7 +30,7 @@ def recipe_file(tmp_path, monkeypatch):
     (tmp_path / "own.py").write_text(SOURCE)
     monkeypatch.setenv("ELBOWROOM_RECIPES", str(tmp_path / "own.py"))
     yield tmp_path / "own.py"
-    er.recipes.RECIPES.pop("info_vae", None)
+    er.recipes.RECIPES.pop("mmd_vae", None)
     from elbowroom.recipes import registry
 
     registry._LOADED_FILES.clear()
@@ -38,15 +38,15 @@ def recipe_file(tmp_path, monkeypatch):
 
 def test_it_is_listed_trains_saves_loads_and_is_evaluated(recipe_file, tmp_path, capsys):
     assert main(["recipes"]) == 0
-    assert "info_vae" in capsys.readouterr().out
+    assert "mmd_vae" in capsys.readouterr().out
     assert main(["train", "--help"]) == 0
-    assert "info_vae" in capsys.readouterr().out
-    assert main(["train", "info_vae", "--help"]) == 0
+    assert "mmd_vae" in capsys.readouterr().out
+    assert main(["train", "mmd_vae", "--help"]) == 0
     out = capsys.readouterr().out
     assert "--weight" in out
     assert "--latent" in out
     run = tmp_path / "run"
-    assert main(["train", "info_vae", "--weight", "10", "--latent", "2", "--steps", "5", "--out", str(run)]) == 0
+    assert main(["train", "mmd_vae", "--weight", "10", "--latent", "2", "--steps", "5", "--out", str(run)]) == 0
     assert main(["evaluate", str(run), "--samples", "3"]) == 0
     assert er.Run(run).metrics("train")[-1]["mmd"] is not None
     model = er.load(run)
@@ -55,14 +55,14 @@ def test_it_is_listed_trains_saves_loads_and_is_evaluated(recipe_file, tmp_path,
 
 
 def test_it_works_from_another_process(recipe_file, tmp_path):
-    command = [sys.executable, "-m", "elbowroom", "train", "info_vae", "--steps", "2", "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-m", "elbowroom", "train", "mmd_vae", "--steps", "2", "--out", str(tmp_path / "run")]
     process = subprocess.run(command, capture_output=True, text=True, env=os.environ)
     assert process.returncode == 0, process.stderr
     environment = {k: v for k, v in os.environ.items() if k != "ELBOWROOM_RECIPES"}
     command = [sys.executable, "-m", "elbowroom", "evaluate", str(tmp_path / "run")]
     process = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert process.returncode == 2
-    assert "unknown recipe 'info_vae'" in process.stderr
+    assert "unknown recipe 'mmd_vae'" in process.stderr
     assert "set ELBOWROOM_RECIPES" in process.stderr
     assert process.stderr.count("\n") == 1
 

@@ -2,6 +2,7 @@
 
 from elbowroom.models.architecture import Architecture
 from elbowroom.models.base import GenerativeModel, Model
+from elbowroom.models.clustering import ClusteringModel
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.draw import Draw, Latent
@@ -13,6 +14,7 @@ from elbowroom.models.semi_supervised import SemiSupervised
 
 __all__ = [
     "Architecture",
+    "ClusteringModel",
     "CodePrior",
     "Conditional",
     "Draw",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from elbowroom import errors, noise
 from elbowroom.families import Codebook, Point
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
-from elbowroom.models.draw import Draw, Latent
+from elbowroom.models.draw import ConditionedDecoder, Draw, Latent
 from elbowroom.models.inputs import (
     as_examples,
     as_labels,
@@ -47,6 +48,12 @@ def recipe_call_of(module: nn.Module) -> RecipeCall | None:
 def data_record_of(module: nn.Module) -> Mapping[str, Any] | None:
     """Return the record of the data that a module was trained on, which may be one of your own; ``None`` if unknown."""
     return getattr(module, "data_record", None)
+
+
+def remove_sampler(module: nn.Module) -> None:
+    """Remove the sampler of a model that trains on: it was fitted to the latents of other weights."""
+    if isinstance(module, GenerativeModel):
+        module.sampler = None
 
 
 class GenerativeModel(nn.Module, ABC):
@@ -163,6 +170,19 @@ class GenerativeModel(nn.Module, ABC):
         return None
 
     @property
+    def n_clusters(self) -> int:
+        """The number of clusters that :meth:`cluster` assigns examples to; 0 for a model without."""
+        return 0
+
+    def cluster(self, x: Any) -> Tensor:
+        """Return the probability of each cluster for examples, (B, clusters); x as for :meth:`encode`.
+
+        Raises:
+            ValueError: the model has no clusters.
+        """
+        raise ValueError("this model does not cluster its examples: train vade")
+
+    @property
     def prior_numbers_per_latent(self) -> int:
         """How many numbers the prior keeps in memory to score one latent, which limits the batch size."""
         return int(getattr(self._modules.get("prior"), "numbers_per_latent", 1))
@@ -177,6 +197,12 @@ class GenerativeModel(nn.Module, ABC):
         if self.sampler is None:
             return self.latent_prior(c)
         return cast("Distribution", self.sampler(*self.encode_condition(c)))
+
+    def with_sampler(self, sampler: nn.Module | None) -> Self:
+        """Return a model with the same weights that draws latents from this density; from its prior if it is None."""
+        model = copy.copy(self)
+        model._modules = {**self._modules, "sampler": sampler}
+        return model
 
     def draw_latents(self, n: int, c: Tensor | None = None) -> Tensor:
         """Draw the uppermost latent from the sampler, if there is one, else from the prior: (n, *latent_shape).
@@ -415,7 +441,8 @@ class Model(GenerativeModel):
         q = self.encoder(x, *condition)
         z = q.rsample((k,))
         prior = None if self.prior is None else self.prior(*condition)
-        return Draw(x, self.decoder(z, *condition), Latent(z, q, prior), c=c)
+        decoder = ConditionedDecoder(self.decoder, condition)
+        return Draw(x, decoder(z), Latent(z, q, prior), c=c, decoder=decoder)
 
     @takes_examples
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:

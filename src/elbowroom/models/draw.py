@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from elbowroom.distributions import CodebookCategorical, Quantized, has_density, kl_divergence, kl_elements
+
+if TYPE_CHECKING:
+    from elbowroom.models.conditional import Conditional
 
 
 @dataclass
@@ -67,6 +71,24 @@ class Latent:
         return self.prior is not None and has_density(self.q)
 
 
+@dataclass(frozen=True)
+class ConditionedDecoder:
+    """The decoder of a draw with the condition that it was given, for terms that regularize the decoder itself.
+
+    Attributes:
+        module: p(x|z), whose parameters are the decoder's.
+        condition: the encoded condition of each example, (B, n), or none at all.
+    """
+
+    module: Conditional
+    condition: tuple[Tensor, ...] = ()
+
+    def __call__(self, z: Tensor) -> Distribution:
+        """Return p(x|z) of latents (K, B, *latent)."""
+        p: Distribution = self.module(z, *self.condition)
+        return p
+
+
 class Draw:
     r"""A draw for a batch: latents sampled from the posterior, and the likelihood of the data given them.
 
@@ -78,6 +100,7 @@ class Draw:
         p: p(x|z), with batch (K, B).
         latents: one :class:`Latent` or several, the one next to the data first.
         c: the labels that the model was conditioned on, if any.
+        decoder: that made p from z; ``None`` where it takes more than one latent, or the module is your own.
 
     >>> import elbowroom as er
     >>> model, objective = er.recipes.vae((1, 8, 8), latent=2)
@@ -86,8 +109,16 @@ class Draw:
     (torch.Size([3, 5, 2]), torch.Size([3, 5]), torch.Size([5]))
     """
 
-    def __init__(self, x: Tensor, p: Distribution, *latents: Latent, c: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        x: Tensor,
+        p: Distribution,
+        *latents: Latent,
+        c: Tensor | None = None,
+        decoder: ConditionedDecoder | None = None,
+    ) -> None:
         self.x, self.p, self.latents, self.c = x, p, latents, c
+        self._decoder = decoder
         #: Weight of the KL in the objective, and free nats per dimension (free bits). The reported KL is unweighted.
         self.kl_weight: float = 1.0
         self.free_nats: float = 0.0
@@ -101,6 +132,20 @@ class Draw:
                 "use draw.latents, or a term that sums over them (Reconstruction, KL, ImportanceBound)"
             )
         return self.latents[0]
+
+    @property
+    def decoder(self) -> ConditionedDecoder:
+        """The decoder, from latents (K, B, *latent) to p(x|z).
+
+        Raises:
+            ValueError: the decoder takes several latents or classes, or the module is your own.
+        """
+        if self._decoder is None:
+            raise ValueError(
+                "this draw does not know its decoder, as those of er.Model do: with several latents, classes that are "
+                "summed over, or a module of your own, leave out the terms that regularize the decoder"
+            )
+        return self._decoder
 
     @property
     def z(self) -> Tensor:

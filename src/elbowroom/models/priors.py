@@ -6,6 +6,7 @@ Each has ``numbers_per_latent``: how many numbers it keeps in memory to score on
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +64,32 @@ class Mixture(nn.Module):
 
     def forward(self) -> Distribution:
         return mixture(self.logits, Normal(self.loc, self.log_var))
+
+    def responsibilities(self, z: Tensor) -> Tensor:
+        r"""Return :math:`p(c \mid z)`, the share of each component in the density of latents: (B, latent) to (B, C)."""
+        scores: Tensor = Normal(self.loc, self.log_var).log_prob(z[:, None])
+        return (scores + self.logits.log_softmax(-1)).softmax(-1)
+
+    @torch.no_grad()
+    def fit(self, z: Tensor, variance: Tensor, generator: torch.Generator) -> None:
+        """Set the components by expectation maximization on latents (N, latent), N > C, from a start by k-means.
+
+        Args:
+            z: posterior means.
+            variance: the mean variance of the posteriors, (latent,), which is added to that of the means: a component
+                is then the density of its posteriors together, and no posterior is wider than the prior.
+            generator: of the start.
+        """
+        from sklearn.mixture import GaussianMixture
+
+        seed = int(torch.randint(2**31 - 1, (), generator=generator))
+        estimator = GaussianMixture(len(self.logits), covariance_type="diag", random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a start need not have converged
+            estimator.fit(z.double().cpu().numpy())
+        self.loc.copy_(torch.as_tensor(estimator.means_))
+        self.log_var.copy_((torch.as_tensor(estimator.covariances_) + variance.cpu()).log())
+        self.logits.copy_(torch.as_tensor(estimator.weights_).log())
 
 
 class VampPrior(nn.Module):

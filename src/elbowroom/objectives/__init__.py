@@ -3,6 +3,7 @@
 from elbowroom.objectives.adversarial import DensityRatio, permute_dims
 from elbowroom.objectives.bounds import ELBO, ImportanceBound
 from elbowroom.objectives.custom import Loss, Output
+from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
 from elbowroom.objectives.divergences import MMD
 from elbowroom.objectives.perceptual import Perceptual
 from elbowroom.objectives.schedules import Schedule, ramp
@@ -15,6 +16,8 @@ __all__ = [
     "MMD",
     "Classification",
     "Commitment",
+    "DecoderGradientPenalty",
+    "DecoderL2",
     "DensityRatio",
     "ImportanceBound",
     "LatentL2",

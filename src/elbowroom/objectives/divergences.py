@@ -9,6 +9,9 @@ from elbowroom import noise
 from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
 
+#: Widths of the kernels, in units of the expected squared distance of two standard normals, as in the authors' code.
+SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
 
 class MMD(Term):
     r"""Maximum mean discrepancy between the batch's latents and as many draws from the prior.
@@ -34,13 +37,15 @@ class MMD(Term):
 
 
 def mmd(a: Tensor, b: Tensor) -> Tensor:
-    """Return the unbiased squared discrepancy between two samples of equal size, (B, D) each."""
-    n, d = a.shape
-    scales = 2 * d * torch.tensor([0.1, 0.2, 0.5, 1, 2, 5, 10], device=a.device)
+    """Return the unbiased squared discrepancy between two samples of equal size, (B, D) each, in O(B²) memory."""
+    n = len(a)
+    within = sum((_kernel(u, u).sum() - len(SCALES) * n) / (n * (n - 1)) for u in (a, b))
+    return within - 2 * _kernel(a, b).mean()
 
-    def kernel(u: Tensor, v: Tensor) -> Tensor:
-        squares = (u[:, None] - v[None]).square().sum(-1)
-        return (scales / (scales + squares[..., None])).sum(-1)
 
-    within = sum((kernel(u, u).sum() - len(scales) * n) / (n * (n - 1)) for u in (a, b))
-    return within - 2 * kernel(a, b).mean()
+def _kernel(u: Tensor, v: Tensor) -> Tensor:
+    """Return the kernel of all pairs, (B, D) and (B, D) to (B, B), summed over the scales."""
+    # One matrix product: pairs of differences would take B² D numbers, 67 MB at batch size 512 and 64 dimensions.
+    squares = (u.square().sum(-1)[:, None] + v.square().sum(-1) - 2 * u @ v.T).clamp_min(0)
+    widths = [2 * u.shape[1] * scale for scale in SCALES]
+    return torch.stack([width / (width + squares) for width in widths]).sum(0)

@@ -1,0 +1,67 @@
+"""Autoencoders with regularized latents or decoders: WAE-MMD, RAE-L2, RAE-GP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import elbowroom as er
+from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import autoencoder
+
+
+@recipe("Tolstikhin et al. 2018, arXiv 1711.01558", extends=autoencoder, without=("linear",))
+def wae_mmd(
+    shape: tuple[int, ...], latent: int = 8, weight: float = 5.0, likelihood: str = "gaussian", **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The Wasserstein autoencoder: a deterministic encoder, whose latents as a whole the MMD draws to the prior.
+
+    Args:
+        latent: size of the latent z
+        weight: of the MMD: half the paper's lambda of 10, as the gaussian has half the squared error
+        likelihood: p(x|z), as for vae; the paper has squared error, which gaussian is
+    """
+    model, reconstruction = autoencoder(shape, latent=latent, likelihood=likelihood, **rest)
+    return er.Model(model.encoder, model.decoder, er.StandardNormal(latent)), reconstruction + weight * er.MMD()
+
+
+@recipe("Ghosh et al. 2020, arXiv 1903.12436", extends=autoencoder, without=("linear",))
+def rae_l2(
+    shape: tuple[int, ...],
+    latent: int = 16,
+    weight: float = 5e-3,
+    decay: float = 4e-5,
+    likelihood: str = "gaussian",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The regularized autoencoder with weight decay of the decoder; a density is fitted to its latents for sampling.
+
+    Args:
+        latent: size of the latent z
+        weight: of half the squared norm of the latents: the authors' for MNIST, in our units
+        decay: weight of the squared norm of the decoder's parameters: likewise
+        likelihood: p(x|z), as for vae; the paper has squared error, which gaussian is
+    """
+    model, reconstruction = autoencoder(shape, latent=latent, likelihood=likelihood, **rest)
+    return model, reconstruction + weight * er.LatentL2() + decay * er.DecoderL2()
+
+
+@recipe("Ghosh et al. 2020, arXiv 1903.12436", extends=autoencoder, without=("linear",))
+def rae_gp(
+    shape: tuple[int, ...],
+    latent: int = 16,
+    weight: float = 5e-3,
+    penalty: float = 0.01,
+    likelihood: str = "gaussian",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The regularized autoencoder with a gradient penalty of the decoder; a density is fitted to its latents.
+
+    Args:
+        latent: size of the latent z
+        weight: of half the squared norm of the latents: the authors' for MNIST, in our units
+        penalty: weight of half the squared norm of the decoder's Jacobian; the authors penalize another gradient, so
+            that this is not theirs
+        likelihood: p(x|z), as for vae; the paper has squared error, which gaussian is
+    """
+    model, reconstruction = autoencoder(shape, latent=latent, likelihood=likelihood, **rest)
+    return model, reconstruction + weight * er.LatentL2() + penalty * er.DecoderGradientPenalty()
