@@ -59,6 +59,17 @@ def no_report(request, monkeypatch):
     )
 
 
+@pytest.fixture(autouse=True)
+def no_sampler(request, monkeypatch):
+    """Trainings fit no sampler in tests, which have hundreds of them; marked ``sampler`` they do as for everybody."""
+    from elbowroom.workbench.final_sampler import fit_final_sampler
+
+    is_wanted = request.node.get_closest_marker("sampler")
+    monkeypatch.setattr(
+        "elbowroom.workbench.fit.fit_final_sampler", fit_final_sampler if is_wanted else lambda state: None
+    )
+
+
 @pytest.fixture
 def real_data(monkeypatch):
     """The folder of real data, set as ELBOWROOM_DATA; skips where there is none."""

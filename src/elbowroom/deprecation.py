@@ -115,6 +115,9 @@ NAMES: dict[str, dict[str, str]] = {
         "command": "elbowroom.runs.repeat_command",
         "write": "write_report",
     },
+    "elbowroom.runs": {
+        "load": "elbowroom.load",
+    },
     "elbowroom.training": {
         "Average": "EMA",
         "Clip": "GradientClipping",

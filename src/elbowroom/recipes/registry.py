@@ -37,6 +37,8 @@ class Recipe:
         paper: authors and year, with the arXiv number or another reference.
         summary: the first line of the docstring.
         arguments: by name, including those of the recipe it extends.
+        sampler: the name of the density fitted to latents that the paper samples from, in place of the prior; that of
+            the recipe it extends if it has none of its own.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class Recipe:
         paper: str,
         extends: Recipe | None,
         without: tuple[str, ...] = (),
+        sampler: str | None = None,
     ) -> None:
         self.name, self.paper, self.function = function.__name__, paper, function
         doc = inspect.getdoc(function) or ""
         self.__doc__, self.__name__, self.__module__ = doc, self.name, function.__module__
         self.summary = doc.partition("\n")[0]
+        self.sampler: str | None = sampler or (None if extends is None else extends.sampler)
         inherited = {} if extends is None else {**extends.arguments}
         for argument in without:
             del inherited[argument]
@@ -162,7 +166,7 @@ def _own_parameters(function: Callable[..., Any], extends: Recipe | None) -> lis
 
 
 def recipe(
-    paper: str, extends: Recipe | None = None, without: tuple[str, ...] = ()
+    paper: str, extends: Recipe | None = None, without: tuple[str, ...] = (), sampler: str | None = None
 ) -> Callable[[Callable[..., tuple[Any, Any]]], Recipe]:
     """Register a function as a recipe, under its own name.
 
@@ -170,6 +174,8 @@ def recipe(
         paper: that it reproduces: authors, year, arXiv number.
         extends: a recipe whose arguments it also takes, and passes on as ``**rest``.
         without: arguments of that recipe that have no meaning in this one.
+        sampler: the name of the density that the paper fits to the latents and samples from, as "mixture:10": a run of
+            the recipe samples from it by default. If not given, that of the recipe it extends, or else the prior.
 
     Raises:
         ValueError: when applied to a function whose name is taken, or whose arguments cannot be flags.
@@ -186,7 +192,7 @@ def recipe(
     """
 
     def register(function: Callable[..., tuple[Any, Any]]) -> Recipe:
-        entry = Recipe(function, paper, extends, without)
+        entry = Recipe(function, paper, extends, without, sampler)
         existing = RECIPES.get(entry.name)
         if existing is not None and not _is_redefinition(function, existing.function):
             raise ValueError(

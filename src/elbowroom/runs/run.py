@@ -399,20 +399,6 @@ def _copy_to_cpu(module: ModuleT) -> ModuleT:
         return module
 
 
-def load(path: str | os.PathLike[str], weights: WeightsName | None = None) -> GenerativeModel:
-    """Load the trained model of a run, or of its directory, in evaluation mode, on the CPU.
-
-    Args:
-        path: the run, or its directory.
-        weights: ``"final"``, those that the training ended with; ``"best"``, those with the lowest validation loss;
-            or ``"checkpoint"``, those of the last checkpoint.
-
-    Raises:
-        ValueError: there is no run, or its weights are damaged, another model's or not there.
-    """
-    return Run(path, weights).model()
-
-
 def next_path(stem: str, folder: str | Path = "runs") -> Path:
     """Return the first free path ``folder/stem-N``, N = 1, 2, ....
 

@@ -20,7 +20,7 @@ LoggerName = Literal["csv", "tensorboard", "wandb", "visdom"]
 #: The settings of a training in which runs are not compared. The seed is apart, since figures are means over seeds.
 UNCOMPARED_SETTINGS = (
     *("seed", "device", "watch", "pass_state", "checkpoint_every"),
-    *("validate_every", "max_overhead", "report", "log_every", "log", "progress"),
+    *("validate_every", "max_overhead", "sampler", "report", "log_every", "log", "progress"),
 )
 #: Examples per step, where they are not given and there are as many.
 DEFAULT_BATCH_SIZE = 128
@@ -73,6 +73,9 @@ class TrainConfig:
         None, "run to start from: its final weights, for a model of the same recipe and arguments", flag=str
     )
     freeze: tuple[str, ...] = option((), "modules of the model that do not train, as encoder")
+    sampler: str | None = option(
+        None, "density fitted to the latents at the end, as mixture:10, or none; if open, the recipe's, or mixture:10"
+    )
     report: bool = option(True, "write report.html and images/curves.png at the end")
     log_every: int | None = option(
         None, "steps between rows of training metrics; if open, 1 up to step 100, 10 up to 1,000, then 100", minimum=1

@@ -1,6 +1,7 @@
 """Samplers: densities fitted to latents after training, which take the place of the prior when a run is sampled."""
 
 from elbowroom.samplers.base import PRIOR, SAMPLERS, LatentDensity, Sampler, full_name, parse
+from elbowroom.samplers.default import NO_SAMPLER, declared_sampler, default_sampler, load, sampling_model
 from elbowroom.samplers.storage import (
     fit_sampler,
     fitted_samplers,
@@ -12,18 +13,23 @@ from elbowroom.samplers.storage import (
 from elbowroom.samplers.training_latents import can_be_fitted, fit_to_model
 
 __all__ = [
+    "NO_SAMPLER",
     "PRIOR",
     "SAMPLERS",
     "LatentDensity",
     "Sampler",
     "can_be_fitted",
+    "declared_sampler",
+    "default_sampler",
     "fit_sampler",
     "fit_to_model",
     "fitted_samplers",
     "full_name",
+    "load",
     "load_sampler",
     "load_with_sampler",
     "parse",
     "sampler_path",
+    "sampling_model",
     "save_sampler",
 ]

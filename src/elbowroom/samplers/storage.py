@@ -134,10 +134,12 @@ def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
         ValueError: there is no such sampler, or it was not fitted to these weights of this run.
     """
     run = Run(run)
-    if name == PRIOR:
-        return run.model()
+    return run.model() if name == PRIOR else attach_sampler(run, run.model(), name)
+
+
+def attach_sampler(run: Run, model: GenerativeModel, name: str) -> GenerativeModel:
+    """Return the model of a run, sharing its weights, with a sampler that was fitted to it, on the model's device."""
     parse(name)
-    model = run.model()
     check_latents(model)
     sampler = load_sampler(run, name)
     if sampler.size != model.latent_shape[0]:
@@ -145,5 +147,4 @@ def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
             f"{sampler_path(run, name)} is for latents of {sampler.size} numbers, and those of {run.path} have "
             f"{model.latent_shape[0]}: it belongs to another run"
         )
-    model.sampler = sampler
-    return model
+    return model.with_sampler(sampler.to(next(model.parameters()).device))

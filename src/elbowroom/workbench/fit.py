@@ -17,7 +17,7 @@ from elbowroom import devices, distributed
 from elbowroom.argument import takes_options
 from elbowroom.data import Data, load_coded
 from elbowroom.data.examples import remember_data
-from elbowroom.models.base import GenerativeModel, data_record_of, recipe_call_of
+from elbowroom.models.base import GenerativeModel, data_record_of, recipe_call_of, remove_sampler
 from elbowroom.objectives import Term
 from elbowroom.recipes.registry import all_recipes, seed_of_weights
 from elbowroom.runs.run import Run, next_path
@@ -51,6 +51,7 @@ from elbowroom.training.state import (
 from elbowroom.training.validate import check_settings, default_batch_size
 from elbowroom.workbench.callback_registry import from_record, to_record
 from elbowroom.workbench.continuation import lengthen, start_from
+from elbowroom.workbench.final_sampler import check_sampler, fit_final_sampler
 from elbowroom.workbench.monitoring.doctor import Doctor
 from elbowroom.workbench.monitoring.loggers import make_loggers
 from elbowroom.workbench.monitoring.report import write_final_report
@@ -162,6 +163,7 @@ def fit(
     data = load_coded(data, data_record_of(model))
     freeze_modules(model, config.freeze)
     check_settings(model, data, config, out)
+    check_sampler(config.sampler)
     batch_size = config.batch_size or default_batch_size(data)
     config = replace(config, batch_size=batch_size)
     plan = plan_training(model, objective, data, config, callbacks)
@@ -260,11 +262,13 @@ def resume(
 
 
 def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> Run:
-    """Train with the default callbacks before the user's, then write the report."""
+    """Train with the default callbacks before the user's, then fit the sampler and write the report."""
+    remove_sampler(state[MODEL])
     remember_data(state[MODEL], state[DATA].protocol)
     progress = ProgressBar(is_shown=training.get("progress", True))
     run = train(state, training, [*default_callbacks(own), progress, *own])
     run.own_module = state[MODEL] if run.record["recipe"] is None else None
+    fit_final_sampler(state)
     if training["report"]:
         write_final_report(state)
     deliver_signal(state)

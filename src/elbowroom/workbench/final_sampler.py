@@ -1,0 +1,71 @@
+"""The sampler that is fitted at the end of a training."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+
+from elbowroom import distributed
+from elbowroom.models.adapter import adapt
+from elbowroom.models.base import GenerativeModel
+from elbowroom.samplers import NO_SAMPLER, can_be_fitted, fit_to_model, full_name, parse, save_sampler
+from elbowroom.samplers.default import declared_sampler
+from elbowroom.training.state import DATA, MODEL, RUN, STEP, STOP, State
+
+#: The sampler where neither the training nor its recipe names one; and the one for few examples.
+DEFAULT_SAMPLER = "mixture:10"
+SAMPLER_OF_FEW = "gaussian"
+#: Examples for each dimension that the default needs: below these its components have fewer than there are dimensions.
+MIN_EXAMPLES_PER_DIMENSION = 10
+#: Training examples that are encoded, at most; and as many as may be although the training saw fewer.
+MAX_EXAMPLES = 10_000
+MIN_EXAMPLES = 1_000
+
+
+def check_sampler(name: str | None) -> None:
+    """Raise a ValueError for a name that is no sampler's, before a training begins."""
+    if name not in (None, NO_SAMPLER):
+        parse(name)
+
+
+def fit_final_sampler(state: State) -> None:
+    """Fit a sampler to the weights that a training ends with, and save it with the run, unless it will be resumed.
+
+    It is the one of the settings, or the recipe's own, or else a mixture of ten normals (of few examples one normal).
+    For a model whose latents are no vectors nothing is done. It encodes no more examples than the training has seen, so
+    that it takes a small part of its time. Any error is only a warning: the training is complete and saved.
+    """
+    run, asked = state[RUN], state[RUN].record["training"].get("sampler")
+    is_off = asked == NO_SAMPLER or state[STOP] in ("interrupted", "terminated")
+    if is_off or not distributed.is_main_process():
+        return
+    model = _fitted_model(state)
+    if model is None:
+        return
+    n = min(MAX_EXAMPLES, max(MIN_EXAMPLES, state[STEP] * run.record["training"]["batch_size"]))
+    name = asked or declared_sampler(run.record) or _default_sampler(state, model)
+    try:
+        # A fit must not change the caller's random state.
+        with torch.random.fork_rng():
+            save_sampler(run, name, fit_to_model(model, state[DATA].train, name, n))
+    except (Exception, KeyboardInterrupt) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        again = f"'elbowroom fit-sampler {run.path} {full_name(name)}'"
+        warnings.warn(f"no sampler was fitted ({reason}): {again} tries again", stacklevel=2)
+
+
+def _fitted_model(state: State) -> GenerativeModel | None:
+    """Return the trained model if its latents are vectors; a module of your own adapted, where its outputs allow it."""
+    try:
+        model = adapt(state[MODEL], state[DATA].shape)
+    except ValueError:
+        return None
+    return model if model.can_decode and can_be_fitted(model) else None
+
+
+def _default_sampler(state: State, model: GenerativeModel) -> str:
+    """Return the default sampler: of few examples one normal."""
+    size = state[DATA].protocol.get("sizes", {}).get("train")
+    least = MIN_EXAMPLES_PER_DIMENSION * model.latent_shape[0]
+    return SAMPLER_OF_FEW if size is not None and size < least else DEFAULT_SAMPLER
