@@ -1,104 +1,241 @@
-"""Contract of every sampler: it fits latents, is a prior in every respect, is saved with the run and read back."""
+"""Contract of every sampler: it fits latents, is a prior in every respect, and its draws are functions of normals."""
+
+import functools
+import math
 
 import pytest
 import torch
 
 import elbowroom as er
 from elbowroom import noise
-from elbowroom.cli import main
-from elbowroom.samplers import SAMPLERS, fit_sampler, load_with_sampler
+from elbowroom.samplers import SAMPLERS, fit_to_model, full_name, parse
+from elbowroom.samplers.training_latents import fit_given
+
+#: Every sampler with every option, and what makes its fit cheap.
+CASES = {
+    "standard": {},
+    "gaussian": {},
+    "mixture:5": {},
+    "flow:maf": {"hidden": 32, "steps": 250},
+    "flow:iaf": {"hidden": 32, "steps": 250},
+    "flow:nsf": {"hidden": 32, "steps": 250},
+    "flow-matching": {"hidden": 64, "steps": 500},
+    "two-stage": {"hidden": 64, "steps": 250},
+    "neighbors:3": {},
+}
+FITTED = [name for name in CASES if parse(name)[0].requires_fit]
+DENSITIES = [name for name in CASES if parse(name)[0].has_density]
+LEARNED = [name for name in DENSITIES if name not in ("standard", "gaussian", "two-stage")]
+#: Recipes with one latent that is a vector of numbers, or whose uppermost is.
+RECIPES = ["vae", "autoencoder", "iwae", "cvae", "m2", "beta_vae", "factor_vae", "vamp_vae", "ladder_vae"]
 
 
-@pytest.fixture(params=["gaussian", "mixture"])
-def name(request):
-    return request.param
+def fit(name, latents, **options):
+    sampler, named = parse(name)
+    return sampler.fit(latents, **named, **(CASES[name] | options)).eval()
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return er.load_data("digits")
+def quick(name, latents):
+    """Fit with few steps, where what it has learned does not matter."""
+    return fit(name, latents, **({"steps": 5} if "steps" in CASES[name] else {}))
 
 
-def train(digits, out, recipe="autoencoder", **arguments):
-    model, objective = er.recipes.find(recipe)(digits.shape, **arguments)
-    return er.fit(model, objective, digits, steps=5, out=out)
+def normals(n, size, seed=0):
+    return torch.randn(n, size, generator=torch.Generator().manual_seed(seed))
 
 
-def latents(n=4000):
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(n, 3, generator=generator) @ torch.tensor([[1.0, 0, 0], [0.5, 2, 0], [-1, 0.3, 0.1]]) + 1
+def correlated(n=2000, seed=0):
+    return normals(n, 3, seed) @ torch.tensor([[1.0, 0, 0], [0.5, 2, 0], [-1, 0.3, 0.1]]) + 1
 
 
-def test_its_draws_have_the_mean_and_the_covariance_of_the_latents(name):
-    z, torch_seed = latents(), torch.manual_seed(1)
-    assert torch_seed
-    drawn = SAMPLERS[name].fit(z)().sample((20_000,))
-    torch.testing.assert_close(drawn.mean(0), z.mean(0), atol=0.1, rtol=0)
-    torch.testing.assert_close(drawn.T.cov(), z.T.cov(), atol=0.2, rtol=0.05)
+def ring(n, seed=0):
+    """Points near a circle of radius 3."""
+    angle = torch.rand(n, 1, generator=torch.Generator().manual_seed(seed)) * 2 * math.pi
+    return 3 * torch.cat((angle.cos(), angle.sin()), 1) + 0.3 * normals(n, 2, seed + 1)
 
 
-def test_it_is_a_density(name):
-    p = SAMPLERS[name].fit(latents())()
-    assert p.event_shape == (3,)
-    assert p.log_prob(latents()).mean() > p.log_prob(latents() + 3).mean()
-    assert SAMPLERS[name].fit(latents())(torch.zeros(5, 2)).sample().shape == (5, 3)
+@functools.cache
+def fitted_ring(name):
+    return fit(name, ring(1500))
 
 
-def test_its_draws_come_from_the_noise_source(name):
-    p = SAMPLERS[name].fit(latents())()
-    with noise.keyed_noise(0, torch.arange(4)):
-        first = p.sample((1, 4))
-    with noise.keyed_noise(0, torch.arange(4)):
-        torch.testing.assert_close(p.sample((1, 4)), first, rtol=0, atol=0)
+def draw(density, n, seed=0):
+    with noise.seeded_rng(seed), torch.no_grad():
+        return density.sample((n,))
+
+
+@torch.no_grad()
+def mean_log_density(sampler, z):
+    with noise.seeded_rng(0):
+        return sampler().log_prob(z).mean().item()
+
+
+def test_the_cases_are_all_samplers():
+    assert {name.partition(":")[0] for name in CASES} == set(SAMPLERS)
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_draws_have_the_mean_and_the_covariance_of_the_latents(name):
+    z = correlated()
+    sampler = fit(name, z)
+    drawn = draw(sampler(), 20_000)
+    torch.testing.assert_close(drawn.mean(0), z.mean(0), atol=0.15, rtol=0)
+    torch.testing.assert_close(sampler().mean, z.mean(0), atol=0.01, rtol=0)
+    torch.testing.assert_close(drawn.T.cov(), z.T.cov(), atol=0.2, rtol=0.15)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_standard_normal_latents_give_the_prior_back(name):
+    z, held_out = normals(2000, 3), normals(1000, 3, seed=1)
+    expected = mean_log_density(SAMPLERS["standard"](3), held_out)
+    assert mean_log_density(fit(name, z), held_out) == pytest.approx(expected, abs=0.06)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_the_density_integrates_to_one(name):
+    sampler = fitted_ring(name)
+    axis = torch.linspace(-6, 6, 61)
+    grid = torch.cartesian_prod(axis, axis)
+    with torch.no_grad(), noise.seeded_rng(0):
+        total = sampler().log_prob(grid).exp().sum() * (axis[1] - axis[0]) ** 2
+    assert total.item() == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_a_ring_has_a_higher_density_than_under_a_normal(name):
+    held_out = ring(1000, seed=5)
+    assert mean_log_density(fitted_ring(name), held_out) > mean_log_density(fitted_ring("gaussian"), held_out) + 0.3
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_the_same_latents_give_the_same_fit(name):
+    first, second = (quick(name, correlated(200)).state_dict() for _ in range(2))
+    for key in first:
+        torch.testing.assert_close(first[key], second[key], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_a_fit_leaves_the_global_generator_as_it_was(name):
+    torch.manual_seed(3)
+    quick(name, correlated(200))
+    after = torch.rand(1)
+    torch.manual_seed(3)
+    assert torch.equal(after, torch.rand(1))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_draws_are_a_function_of_the_noise_source(name):
+    sampler = quick(name, correlated(200))
+    with torch.no_grad():
+        with noise.keyed_noise(0, torch.arange(4)):
+            first = sampler().sample((1, 4))
+        with noise.keyed_noise(0, torch.arange(4)):
+            torch.testing.assert_close(sampler().sample((1, 4)), first, rtol=0, atol=0)
+        with noise.keyed_noise(0, torch.tensor([2])):
+            torch.testing.assert_close(sampler().sample((1, 1))[0, 0], first[0, 2], rtol=1e-4, atol=1e-4)
+        eps = normals(5, sampler.noise_size)
+        with noise.explicit_noise([eps]):
+            torch.testing.assert_close(sampler().sample((5,)), sampler.transform_noise(eps), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_a_density_takes_latents_of_any_batch(name):
+    density, z = quick(name, correlated(200))(), correlated(6).reshape(2, 3, 3)
+    with torch.no_grad(), noise.zero_noise():
+        values = density.log_prob(z)
+        assert values.shape == (2, 3)
+        torch.testing.assert_close(density.log_prob(z[1]), values[1], rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(density.log_prob(z[0, 1]), values[0, 1], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_unused_dimensions_leave_it_finite(name):
+    z = torch.cat((normals(200, 2), torch.zeros(200, 1)), 1)
+    sampler = quick(name, z)
+    drawn = draw(sampler(), 50)
+    assert drawn.isfinite().all()
+    assert drawn[:, 2].abs().max() < 0.1
+    if sampler.has_density:
+        assert math.isfinite(mean_log_density(sampler, z))
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_its_mean_given_a_condition_is_that_of_the_class(name):
+    y = torch.arange(400) % 4
+    z, condition = correlated(400) + 3.0 * y[:, None], torch.eye(4)[y]
+    sampler, named = parse(name)
+    fitted = fit_given(sampler, z, condition, **named, **({"steps": 5} if "steps" in CASES[name] else {}))
+    expected = torch.stack([z[y == c].mean(0) for c in range(4)])
+    torch.testing.assert_close(fitted(torch.eye(4)).mean, expected, atol=0.2, rtol=0)
+    assert draw(fitted(torch.eye(4)), 2).shape == (2, 4, 3)
+    # The shift of a class that no example has is that of none.
+    assert fitted(torch.zeros(1, 4)).mean.isfinite().all()
+
+
+def test_neighbors_interpolates_between_latents():
+    z = normals(50, 4)
+    sampler = fit("neighbors:3", z)
+    drawn = draw(sampler(), 200)
+    assert not (drawn[:, None] == z).all(-1).any()
+    # At u = 0 it is a latent; Φ(-20) is 0.
+    start = sampler.transform_noise(torch.tensor([0.3, 0.1, -20.0]))
+    assert (z == start).all(1).any()
+    with pytest.raises(ValueError, match="has no density: take another sampler"):
+        sampler().log_prob(z)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_sampler_with_every_recipe(recipe):
+    digits = er.load_data("digits")
+    model, _ = er.recipes.find(recipe)(digits.shape, **({} if recipe == "ladder_vae" else {"latent": 2}))
+    c = torch.arange(10) if model.requires_labels else None
+    for name in ("standard", "gaussian", "mixture:2", "neighbors"):
+        model.sampler = fit_to_model(model, digits.train, name, max_examples=200)
+        assert model.sample(10, c).isfinite().all()
+        assert (model.sampler.n_latents == 200) == model.sampler.requires_fit
+    if model.requires_labels:
+        means = model.sampling_density(c).mean
+        assert torch.pdist(means).min() > 0
+
+
+def test_labels_may_be_missing():
+    digits = er.load_data("digits", labeled=50)
+    model, _ = er.recipes.m2(digits.shape, latent=2)
+    model.sampler = fit_to_model(model, digits.train, "gaussian")
+    assert model.sample(20).shape == (20, *digits.shape)
 
 
 @pytest.mark.parametrize(
-    ("recipe", "arguments"), [("autoencoder", {}), ("vae", {"latent": 3}), ("cvae", {}), ("ladder_vae", {}), ("m2", {})]
+    ("name", "message"),
+    [
+        ("mixtur", "unknown sampler 'mixtur': did you mean 'mixture'"),
+        ("mixture:ten", "sampler 'mixture:ten': components='ten': expected a whole number, at least 1"),
+        ("mixture:0", "at least 1"),
+        ("mixture:", "expected a whole number"),
+        ("flow:nfs", "sampler 'flow:nfs': unknown kind 'nfs': did you mean 'nsf'"),
+        ("gaussian:3", "gaussian takes no option: write 'gaussian' alone"),
+    ],
 )
-def test_a_run_is_sampled_from_it(name, digits, tmp_path, recipe, arguments):
-    run = train(digits, tmp_path / "run", recipe, **arguments)
-    file = fit_sampler(run, name)
-    assert file.parent == run.path
-    model = load_with_sampler(run, name)
-    assert model.can_sample
-    assert model.has_prior == run.model().has_prior
-    c = torch.arange(6) if model.requires_labels else None
-    assert model.sample(6, c).shape == (6, *digits.shape)
-    # Again from the file, the same; the weights of the run are as they were.
-    draws = []
-    for loaded in (model, load_with_sampler(run, name)):
-        torch.manual_seed(0)
-        draws.append(loaded.draw_latents(6, c))
-    assert torch.equal(*draws)
-    assert set(run.model().state_dict()) <= set(model.state_dict())
+def test_an_error_says_what_a_name_may_be(name, message):
+    with pytest.raises(ValueError, match=message):
+        parse(name)
 
 
-def test_a_run_that_went_on_needs_another_fit(digits, tmp_path):
-    run = train(digits, tmp_path / "run")
-    fit_sampler(run, "gaussian")
-    er.resume(run, steps=2 * run.weights_step)
-    with pytest.raises(ValueError, match=r"the weights of step \d+, and now they are of step .*fit it again with"):
-        load_with_sampler(run, "gaussian")
-    fit_sampler(run, "gaussian")
-    assert load_with_sampler(run, "gaussian").can_sample
+def test_full_names_have_the_option():
+    assert [full_name(name) for name in ("mixture", "flow", "neighbors", "gaussian", "prior")] == [
+        "mixture:10",
+        "flow:maf",
+        "neighbors:5",
+        "gaussian",
+        "prior",
+    ]
 
 
-def test_the_command_line_fits_and_samples(digits, tmp_path, capsys):
-    train(digits, tmp_path / "run")
-    run, png = str(tmp_path / "run"), tmp_path / "x.png"
-    assert main(["sample", run, "--sampler", "gaussian", "--out", str(png)]) == 2
-    assert "fit it with 'elbowroom fit-sampler" in capsys.readouterr().err
-    assert main(["fit-sampler", run]) == 0
-    assert main(["sample", run, "--sampler", "gaussian", "--out", str(png)]) == 0
-    assert png.is_file()
-    assert main(["fit-sampler", run, "gausian"]) == 2
-    assert "unknown sampler 'gausian': did you mean 'gaussian'" in capsys.readouterr().err
-    assert main(["sample", run, "--sampler", "gaussian", "--z", "0,0", "--out", str(png)]) == 2
-
-
-def test_what_it_cannot_be_fitted_to(name, digits, tmp_path):
-    for recipe, arguments in (("vq_vae", {}), ("hierarchical_vae", {"size": "s"})):
-        with pytest.raises(ValueError, match="latents that are vectors of numbers"):
-            fit_sampler(train(digits, tmp_path / recipe, recipe, **arguments), name)
-    with pytest.raises(ValueError, match="needs at least 4 examples"):
-        SAMPLERS["gaussian"].fit(latents(3))
+@pytest.mark.parametrize("name", FITTED)
+def test_what_it_cannot_be_fitted_to(name):
+    with pytest.raises(ValueError, match=r"needs at least .* examples"):
+        quick(name, correlated(3))
+    z = correlated(100)
+    z[3] = torch.nan
+    with pytest.raises(ValueError, match="not finite"):
+        quick(name, z)

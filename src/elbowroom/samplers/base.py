@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any, ClassVar, Self, get_type_hints
+from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,14 @@ from elbowroom.registry import Registry
 
 #: The name that stands for the prior of the model itself, where that of a sampler is expected.
 PRIOR = "prior"
+
+
+class NormalComponents(NamedTuple):
+    """A mixture of normals: weights (K,), means (K, D) and Cholesky factors of the covariances, (K, D, D)."""
+
+    weights: Tensor
+    loc: Tensor
+    scale_tril: Tensor
 
 
 class Sampler(nn.Module, ABC):
@@ -41,6 +49,7 @@ class Sampler(nn.Module, ABC):
     Attributes:
         option: the argument of :meth:`fit` that may follow the sampler's name after a colon; "" for none.
         has_density: whether there is a :meth:`log_density`.
+        has_exact_density: whether that is exact, and not an estimate that draws from :mod:`elbowroom.noise`.
         requires_fit: whether it depends on latents.
         n_latents: how many it was fitted to.
         seconds: that the fit took.
@@ -48,6 +57,7 @@ class Sampler(nn.Module, ABC):
 
     option: ClassVar[str] = ""
     has_density: ClassVar[bool] = True
+    has_exact_density: ClassVar[bool] = True
     requires_fit: ClassVar[bool] = True
     condition_mean: Tensor | None
     condition_weight: Tensor | None
@@ -86,6 +96,11 @@ class Sampler(nn.Module, ABC):
         """The mean of its latents, (D,)."""
 
     @property
+    def normal_components(self) -> NormalComponents | None:
+        """The normals that it is a mixture of, without a condition; ``None`` for any other density."""
+        return None
+
+    @property
     def noise_size(self) -> int:
         """How many normals :meth:`transform_noise` takes for a latent."""
         return self.size
@@ -104,7 +119,7 @@ class Sampler(nn.Module, ABC):
         if not condition:
             return LatentDensity(self)
         if self.condition_mean is None or self.condition_weight is None:
-            return LatentDensity(self, condition[0].new_zeros(len(condition[0]), self.size))
+            return LatentDensity(self, condition[0].new_zeros(condition[0].shape[0], self.size))
         return LatentDensity(self, (condition[0].flatten(1) - self.condition_mean) @ self.condition_weight)
 
 
@@ -150,8 +165,8 @@ def parse(name: str) -> tuple[type[Sampler], dict[str, Any]]:
     Raises:
         ValueError: there is no such sampler, or what follows the colon is no value of its option.
 
-    >>> parse("mixture:5")[1], parse("gaussian")[1]
-    ({'components': 5}, {})
+    >>> parse("mixture:5")[1], parse("flow")[1]
+    ({'components': 5}, {'kind': 'maf'})
     """
     kind, colon, text = name.partition(":")
     sampler = SAMPLERS.find(kind)

@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from elbowroom.samplers.base import SAMPLERS, Sampler, require_latents
+from elbowroom.samplers.base import SAMPLERS, NormalComponents, Sampler, require_latents
 from elbowroom.samplers.standard import standard_log_density
 
 #: Added to the variances, as a share of their mean, so that unused dimensions leave the covariance invertible.
@@ -46,14 +46,27 @@ class GaussianSampler(Sampler):
     def transform_noise(self, eps: Tensor) -> Tensor:
         return self.loc + eps @ self.scale_tril.mT
 
+    def invert(self, z: Tensor) -> Tensor:
+        """Map latents (..., D) to the normals that they are made of, the inverse of :meth:`transform_noise`."""
+        scale, centered = self.scale_tril.double(), (z - self.loc).double()
+        eps = torch.linalg.solve_triangular(scale.mT, centered.reshape(-1, self.size), upper=True, left=False)
+        return eps.reshape(z.shape).to(z.dtype)
+
+    @property
+    def log_volume(self) -> Tensor:
+        """The log-determinant of L, nats."""
+        return self.scale_tril.diagonal().log().sum()
+
     def log_density(self, z: Tensor) -> Tensor:
-        scale = self.scale_tril.double()
-        eps = torch.linalg.solve_triangular(scale.mT, (z - self.loc).double()[..., None, :], upper=True, left=False)
-        return (standard_log_density(eps[..., 0, :]) - scale.diagonal().log().sum()).to(z.dtype)
+        return standard_log_density(self.invert(z)) - self.log_volume
 
     @property
     def mean(self) -> Tensor:
         return self.loc
+
+    @property
+    def normal_components(self) -> NormalComponents:
+        return NormalComponents(torch.ones_like(self.loc[:1]), self.loc[None], self.scale_tril[None])
 
 
 SAMPLERS.add("gaussian", GaussianSampler)

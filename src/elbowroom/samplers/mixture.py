@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.samplers.base import SAMPLERS, Sampler, require_latents
+from elbowroom.samplers.base import SAMPLERS, NormalComponents, Sampler, require_latents
 from elbowroom.samplers.standard import standard_log_density
-from elbowroom.samplers.standardized import standardize
 
 #: Added to the variances of standardized latents, so that few examples and unused dimensions leave every covariance
 #: invertible.
-REGULARIZATION = 1e-3
-#: Steps of expectation maximization, at most.
-MAX_ITERATIONS = 100
+REGULARIZATION = 1e-4
+#: The gain in log-density at which expectation maximization ends, nats: far below what its start decides.
+TOLERANCE = 1e-2
+#: The smallest scale of a dimension, as a share of the largest: one that is not used stays so.
+MIN_SCALE = 1e-4
 
 
 class MixtureSampler(Sampler):
@@ -56,8 +57,8 @@ class MixtureSampler(Sampler):
         size = latents.shape[1]
         minimum = components + size
         require_latents(latents, minimum, f"a mixture of {components} normals of {size} numbers")
-        loc, scale = standardize(latents)
-        fitted = GaussianMixture(components, reg_covar=REGULARIZATION, max_iter=MAX_ITERATIONS, random_state=0)
+        loc, scale = _standardize(latents)
+        fitted = GaussianMixture(components, reg_covar=REGULARIZATION, tol=TOLERANCE, random_state=0)
         with warnings.catch_warnings():
             # Steps that are still to come change the density little.
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -95,6 +96,16 @@ class MixtureSampler(Sampler):
     @property
     def mean(self) -> Tensor:
         return self.weights @ self.loc
+
+    @property
+    def normal_components(self) -> NormalComponents:
+        return NormalComponents(self.weights, self.loc, self.scale_tril)
+
+
+def _standardize(latents: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of each dimension of latents (N, D), the latter at least a little."""
+    scale = latents.std(0)
+    return latents.mean(0), scale.clamp_min((MIN_SCALE * scale.max()).clamp_min(1e-12))
 
 
 SAMPLERS.add("mixture", MixtureSampler)
