@@ -156,6 +156,17 @@ def test_it_classifies_if_and_only_if_it_says_so(model: GenerativeModel) -> None
             model.log_qy(x)
 
 
+def test_it_clusters_if_and_only_if_it_says_so(model: GenerativeModel) -> None:
+    x = torch.rand(3, *SHAPE)
+    if model.n_clusters:
+        shares = model.cluster(x)
+        assert shares.shape == (3, model.n_clusters)
+        torch.testing.assert_close(shares.sum(-1), torch.ones(3))
+    else:
+        with pytest.raises(ValueError, match="does not cluster"):
+            model.cluster(x)
+
+
 def test_it_states_the_numbers_that_its_prior_keeps(model: GenerativeModel) -> None:
     prior = dict(model.named_children()).get("prior")
     assert model.prior_numbers_per_latent == (prior.numbers_per_latent if prior is not None else 1)

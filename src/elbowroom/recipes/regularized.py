@@ -24,7 +24,7 @@ def wae_mmd(
     return er.Model(model.encoder, model.decoder, er.StandardNormal(latent)), reconstruction + weight * er.MMD()
 
 
-@recipe("Ghosh et al. 2020, arXiv 1903.12436", extends=autoencoder, without=("linear",))
+@recipe("Ghosh et al. 2020, arXiv 1903.12436", extends=autoencoder, without=("linear",), sampler="mixture:10")
 def rae_l2(
     shape: tuple[int, ...],
     latent: int = 16,
@@ -45,7 +45,7 @@ def rae_l2(
     return model, reconstruction + weight * er.LatentL2() + decay * er.DecoderL2()
 
 
-@recipe("Ghosh et al. 2020, arXiv 1903.12436", extends=autoencoder, without=("linear",))
+@recipe("Ghosh et al. 2020, arXiv 1903.12436", extends=autoencoder, without=("linear",), sampler="mixture:10")
 def rae_gp(
     shape: tuple[int, ...],
     latent: int = 16,

@@ -9,7 +9,7 @@ from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
 
-@recipe("Dai & Wipf 2019, arXiv 1903.05789", extends=vae)
+@recipe("Dai & Wipf 2019, arXiv 1903.05789", extends=vae, sampler="two-stage")
 def two_stage_vae(
     shape: tuple[int, ...], latent: int = 64, likelihood: str = "gaussian:learned", **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:

@@ -108,13 +108,19 @@ def _clustering_metrics(z: np.ndarray, y: np.ndarray, n_classes: int, seed: int)
     clustering, warning = _fit_with_warning(KMeans(n_classes, n_init=10, random_state=seed), z)
     contingency = np.zeros((n_classes, n_classes), dtype=int)
     np.add.at(contingency, (np.unique(y, return_inverse=True)[1], clustering.labels_), 1)
-    shares = contingency.ravel() / contingency.sum()
-    resampled = np.random.default_rng(seed).multinomial(contingency.sum(), shares, BOOTSTRAP_SAMPLES)
+    how = f"k-means, {n_classes} clusters, the best of 10 starts"
+    return measure_agreement(contingency, how, seed, note=warning)
+
+
+def measure_agreement(contingency: np.ndarray, how: str, seed: int, note: str | None = None) -> dict[str, Metric]:
+    """Measure how clusters agree with classes, from a contingency table of classes (rows) by clusters (columns)."""
+    total = int(contingency.sum())
+    resampled = np.random.default_rng(seed).multinomial(total, contingency.ravel() / total, BOOTSTRAP_SAMPLES)
     results = {}
-    for name, (agreement, how) in AGREEMENTS.items():
+    for name, (agreement, what) in AGREEMENTS.items():
         std = np.std([agreement(counts.reshape(contingency.shape)) for counts in resampled], ddof=1)
-        how = f"{how}; k-means, {n_classes} clusters, the best of 10 starts; ± over {BOOTSTRAP_SAMPLES} resamplings"
-        results[name] = Metric(agreement(contingency), "", how, float(std), examples=len(z), note=warning)
+        estimator = f"{what}; {how}; ± over {BOOTSTRAP_SAMPLES} resamplings"
+        results[name] = Metric(agreement(contingency), "", estimator, float(std), examples=total, note=note)
     return results
 
 
