@@ -12,7 +12,7 @@ import torch
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.exporting import explorer
-from elbowroom.runs.run_view import RunView
+from elbowroom.exporting.exported_run import ExportedRun
 
 
 class FetchedUrls(html.parser.HTMLParser):
@@ -81,22 +81,22 @@ def test_a_page_that_is_too_large_is_refused(run, tmp_path, capsys):
 def test_a_condition_is_chosen_on_the_page(digits, tmp_path):
     model, objective = er.recipes.cvae(digits.shape, latent=3, hidden=(16,), prior="learned")
     run = er.fit(model, objective, digits, steps=5, out=tmp_path / "run", device="cpu")
-    told = RunView(run)
+    told = ExportedRun(run)
     data = json.loads(explorer.render_explorer(told, 20)[0].partition('id="data">')[2].partition("</script>")[0])
     assert data["condition"] == {"names": [str(i) for i in range(10)], "several": False}
     assert set(data["program"]["inputs"]) == {"z", "c"}
-    prior = data["codes"]["prior"]
-    assert (prior["each"], prior["n"]) == (10, 250)
-    drawn = np.frombuffer(base64.b64decode(prior["codes"]), "<f4").reshape(25, 10, 3)
+    sampling = data["codes"]["sampling"]
+    assert (sampling["from"], sampling["each"], sampling["n"]) == ("the prior", 10, 2000)
+    drawn = np.frombuffer(base64.b64decode(sampling["codes"]), "<f4").reshape(200, 10, 3)
     want = model.prior(torch.eye(10)).mean.detach().numpy()
-    # The mean of 25 draws of each class, of standard deviations near one.
-    assert np.abs(drawn.mean(0) - want).max() < 5 * 1.5 / 5
+    # The mean of 200 draws of each class, of standard deviations near one.
+    assert np.abs(drawn.mean(0) - want).max() < 5 * 1.5 / 200**0.5
 
 
 def test_without_its_data_a_run_is_exported_all_the_same(tmp_path):
     model, objective = er.recipes.vae((9,), latent=4, hidden=(8,), likelihood="gaussian:1")
     run = er.fit(model, objective, torch.randn(40, 9), steps=3, batch_size=8, out=tmp_path / "run", device="cpu")
-    text, _ = explorer.render_explorer(RunView(run), 20)
+    text, _ = explorer.render_explorer(ExportedRun(run), 20)
     assert "was trained on data given in Python" in text
     data = json.loads(text.partition('id="data">')[2].partition("</script>")[0])
     assert data["codes"]["planes"][0]["points"] is None

@@ -1,9 +1,9 @@
-"""Encoder, decoder and prior sampler as modules from tensors to tensors."""
+"""Encoder, decoder and sampler as modules from tensors to tensors."""
 
 import pytest
 import torch
 
-from elbowroom.exporting.modules import Decoder, Encoder, PriorSampler, cycle_conditions
+from elbowroom.exporting.modules import Decoder, Encoder, NoiseDecoder, cycle_conditions
 from elbowroom.recipes import RECIPES
 from tests.exporting.helpers import build_model
 
@@ -19,11 +19,11 @@ def test_the_parts_are_the_models(name):
     torch.testing.assert_close(first.reshape(4, *model.latent_shape), model.encode(x, c), atol=1e-5, rtol=0)
     mean = Decoder(model).eval()(z := model.encode(x, c), *given)
     torch.testing.assert_close(mean.detach(), model.sample(z=z, c=c), atol=1e-6, rtol=0)
-    if name == "autoencoder":
+    if not model.can_sample:
         with pytest.raises(ValueError, match="no prior to sample from"):
-            PriorSampler(model)
+            NoiseDecoder(model)
         return
-    sampler = PriorSampler(model).eval()
+    sampler = NoiseDecoder(model).eval()
     x, z = sampler(torch.randn(4, sampler.noise_size), *given)
     assert x.shape == (4, 1, 8, 8)
     if len(sampler.noise_sizes) == 1:  # else the latents below are drawn too
@@ -34,7 +34,7 @@ def test_the_parts_are_the_models(name):
 def test_a_priors_transformation_of_noise_draws_from_it(name):
     """The moments of many codes are those of the prior's own draws."""
     model = build_model(name)
-    sampler, n = PriorSampler(model).eval(), 40_000
+    sampler, n = NoiseDecoder(model).eval(), 40_000
     with torch.no_grad():
         made = sampler.transform.forward
         from elbowroom import noise

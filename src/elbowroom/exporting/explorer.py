@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from elbowroom.exporting.description import weights_hash
-from elbowroom.exporting.explorer_data import encode_float32, latent_data
+from elbowroom.exporting.explorer_data import latent_data
+from elbowroom.exporting.explorer_sampling import encode_float32
+from elbowroom.exporting.exported_run import ExportedRun
 from elbowroom.exporting.js.compile import compile_graph
 from elbowroom.exporting.js.graph import MIN_WEIGHT_VALUES, Graph
 from elbowroom.exporting.modules import Decoder, cycle_conditions
 from elbowroom.reporting import summary
-from elbowroom.runs.run_view import RunView
 from elbowroom.web.render import render_page
 
 #: The largest change of a value by half precision: a quarter of the distance between two of 256 levels.
@@ -40,7 +41,7 @@ SHOWN_FACTS = (
 )
 
 
-def render_explorer(view: RunView, max_mb: float) -> tuple[str, str]:
+def render_explorer(view: ExportedRun, max_mb: float) -> tuple[str, str]:
     """Return the page as HTML, and size and precision of its weights in words.
 
     Args:
@@ -68,7 +69,7 @@ def render_explorer(view: RunView, max_mb: float) -> tuple[str, str]:
     return _render(view, data, weights, weights_summary), weights_summary
 
 
-def _precision_inputs(view: RunView) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _precision_inputs(view: ExportedRun) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Return latents of the data, or standard normals where there is none, with conditions."""
     model = view.model
     if view.missing_data_reason:
@@ -78,7 +79,9 @@ def _precision_inputs(view: RunView) -> tuple[Tensor, tuple[Tensor, ...]]:
     return z, cycle_conditions(model, len(z))
 
 
-def _choose_precision(view: RunView, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor) -> tuple[bool, str]:
+def _choose_precision(
+    view: ExportedRun, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor
+) -> tuple[bool, str]:
     """Return whether the weights are kept in half precision, and the precision in words.
 
     They are where that changes no value of the outputs by more than :data:`MAX_HALF_ERROR`, which no eye sees.
@@ -95,7 +98,7 @@ def _choose_precision(view: RunView, z: Tensor, conditions: tuple[Tensor, ...], 
 
 
 def _page_data(
-    view: RunView, graph: Graph, is_half: bool, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor
+    view: ExportedRun, graph: Graph, is_half: bool, z: Tensor, conditions: tuple[Tensor, ...], expected: Tensor
 ) -> dict[str, Any]:
     return {
         "program": graph.to_dict(is_half),
@@ -111,7 +114,7 @@ def _page_data(
     }
 
 
-def _condition_data(view: RunView) -> dict[str, Any] | None:
+def _condition_data(view: ExportedRun) -> dict[str, Any] | None:
     """Return the names of a condition's values: one of several classes, or attributes that are each on or off."""
     n = view.model.condition_size
     if not n:
@@ -120,7 +123,7 @@ def _condition_data(view: RunView) -> dict[str, Any] | None:
     return {"names": [names[i] if i < len(names) else str(i) for i in range(n)], "several": bool(view.attributes)}
 
 
-def _render(view: RunView, data: dict[str, Any], weights: bytes, weights_summary: str) -> str:
+def _render(view: ExportedRun, data: dict[str, Any], weights: bytes, weights_summary: str) -> str:
     run = view.run
     facts = [("weights", f"{weights_summary}; hash {weights_hash(view.model)}")]
     facts += [(tile.name, f"{tile.value} {tile.unit}, {tile.protocol}") for tile in summary.metric_tiles(run)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from elbowroom.exporting.modules import cycle_conditions
+from elbowroom.exporting.explorer_sampling import sampling_data
+from elbowroom.exporting.exported_run import ExportedRun
 from elbowroom.plotting.latent_plane import (
     LatentPlane,
     dimension_plane,
@@ -24,22 +24,17 @@ from elbowroom.web.render import round_digits, round_values
 
 #: The largest number of dimensions with a dial.
 MAX_DIALS = 12
-#: The largest number of samples from a prior that the page cannot draw from by itself.
-MAX_PRIOR_SAMPLES = 256
-#: The largest number of values of these samples together.
-MAX_PRIOR_VALUES = 1 << 17
 #: Examples among which the two pinned latents are chosen.
 PIN_CANDIDATES = 200
 #: Standard deviations on either side of the mean that a dial or a plane without points covers.
 RANGE_SD = 3
 
 
-def latent_data(view: RunView) -> dict[str, Any]:
+def latent_data(view: ExportedRun) -> dict[str, Any]:
     """Return the latent space of a run, ready for JSON."""
     latents, standard, size = _data_latents(view), view.model.has_standard_prior, _latent_size(view)
-    prior = None if standard else _prior_samples(view, latents)
-    samples = None if prior is None else prior[0]
-    known = latents if latents is not None else samples if samples is not None else torch.zeros(0, size)
+    sampling, samples = sampling_data(view, latents)
+    known = latents if latents is not None else torch.zeros(0, size) if standard else samples
     mean = known.mean(0) if len(known) else torch.zeros(size)
     sd = torch.ones(size) if standard or len(known) < 2 else known.std(0).clamp_min(1e-3)
     order = _dimension_order(view, latents, size)
@@ -49,7 +44,7 @@ def latent_data(view: RunView) -> dict[str, Any]:
         "dials": _dial_data(view, order[:MAX_DIALS], torch.zeros(size) if standard else mean, sd),
         "planes": _build_planes(view, latents, mean, sd),
         "labels": _label_data(view),
-        "prior": {"standard": True} if standard else prior and prior[1],
+        "sampling": sampling,
         "pins": [round_values(z) for z in _pin_latents(latents, samples, size)],
         "unit": view.latent_unit,
         "quantised": view.model.is_quantized,
@@ -70,23 +65,6 @@ def _latent_size(view: RunView) -> int:
 
 def _data_latents(view: RunView) -> Tensor | None:
     return None if view.missing_data_reason else view.latents.float()
-
-
-def _prior_samples(view: RunView, latents: Tensor | None) -> tuple[Tensor, dict[str, Any]] | None:
-    """Return samples of a learned prior, as many for each condition, and their JSON; without a prior, of the data."""
-    n = max(2, min(MAX_PRIOR_SAMPLES, MAX_PRIOR_VALUES // _latent_size(view)))
-    if not view.model.can_sample:
-        if latents is None:
-            return None
-        z, origin, n_conditions = latents[:n], "a latent of the data", 1
-    else:
-        n_conditions = max(1, view.model.condition_size)
-        n = max(1, n // n_conditions) * n_conditions
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            z = view.model.draw_latents(n, *cycle_conditions(view.model, n)).flatten(1).float()
-        origin = "the prior"
-    return z, {"standard": False, "words": origin, "n": len(z), "each": n_conditions, "codes": encode_float32(z)}
 
 
 def _dimension_order(view: RunView, latents: Tensor | None, size: int) -> list[int]:
@@ -140,17 +118,12 @@ def _label_data(view: RunView) -> dict[str, Any] | None:
     }
 
 
-def _pin_latents(latents: Tensor | None, samples: Tensor | None, size: int) -> Tensor:
+def _pin_latents(latents: Tensor | None, samples: Tensor, size: int) -> Tensor:
     """Return two latents (2, D) to interpolate between: of examples far apart, else from the prior."""
     if latents is not None and len(latents) > 1:
         pool = latents[:PIN_CANDIDATES]
         first = (pool - pool.mean(0)).norm(dim=1).sort().indices[len(pool) // 2]
         return pool[[int(first), int((pool - pool[first]).norm(dim=1).argmax())]]
-    if samples is not None:
+    if len(samples) > 1:
         return samples[:2]
     return torch.randn(2, size, generator=torch.Generator().manual_seed(0))
-
-
-def encode_float32(t: Tensor) -> str:
-    """Encode a tensor's values in single precision, little-endian, as base64."""
-    return base64.b64encode(t.detach().contiguous().numpy().astype("<f4").tobytes()).decode()

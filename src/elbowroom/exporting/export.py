@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 
 from elbowroom.exporting import explorer
 from elbowroom.exporting.description import describe_inputs
+from elbowroom.exporting.exported_run import ExportedRun
 from elbowroom.exporting.onnx import COMPARED_EXAMPLES, DESCRIPTION_FILE, write_onnx
 from elbowroom.runs.run import Run
-from elbowroom.runs.run_view import RunView
 from elbowroom.web.render import write_html
 
 #: The default limit of a page's weights, in megabytes.
 MAX_MB = 20.0
-#: The largest number of examples whose latents are shown.
-MAX_LATENTS = 2000
 
 
 class ExportedFile(NamedTuple):
@@ -38,6 +36,7 @@ def export(
     *,
     html: str | os.PathLike[str] | None = None,
     onnx: str | os.PathLike[str] | None = None,
+    sampler: str | None = None,
     max_mb: float = MAX_MB,
 ) -> list[ExportedFile]:
     r"""Export a run to files that need neither elbowroom nor Python: an explorer page of its decoder, and ONNX.
@@ -48,9 +47,10 @@ def export(
     where that changes no pixel by more than a quarter of one of 256 levels, else in single precision.
 
     The ONNX folder holds ``encoder.onnx`` (x to mean and log_var, or to the code), ``decoder.onnx`` (z to the mean of
-    p(x|z)), ``sampler.onnx`` (standard normals to a sample's mean and its z; a learned prior as a transformation of
-    them) and ``model.json`` (names, shapes, preprocessing, hash). The batch size is free. Each file is run by
-    onnxruntime and compared with torch on 16 examples; if one differs by more than 1e-4, nothing is written.
+    p(x|z)), ``sampler.onnx`` (standard normals to a sample's mean and its z; a learned prior, or a sampler fitted to
+    latents, as a transformation of them) and ``model.json`` (names, shapes, preprocessing, hash). The batch size is
+    free. Each file is run by onnxruntime and compared with torch on 16 examples; if one differs by more than 1e-4,
+    nothing is written.
 
     Args:
         run: the run, or its directory.
@@ -58,6 +58,8 @@ def export(
         model: the trained model, if no recipe made it.
         html: the file of the page.
         onnx: the folder of the ONNX files.
+        sampler: the density that samples are drawn from, "prior" or a sampler that was fitted to the run, as
+            "mixture:10"; by default the one that the run samples from.
         max_mb: the largest size of a page's weights, in megabytes.
 
     Returns:
@@ -65,7 +67,8 @@ def export(
 
     Raises:
         ValueError: neither file nor folder was given; the page's interpreter lacks an operation, or the weights are too
-            large; a component cannot be exported to ONNX, or differs from torch; a file cannot be written.
+            large; a component cannot be exported to ONNX, or differs from torch; a file cannot be written;
+            no such sampler was fitted to the run.
 
     >>> import tempfile, elbowroom as er
     >>> data, folder = er.load_data("digits"), tempfile.mkdtemp()
@@ -75,14 +78,15 @@ def export(
     """
     if html is None and onnx is None:
         raise ValueError("nothing to export was named: give --html FILE.html, --onnx FOLDER or both")
-    view = RunView(run, data, model, examples=MAX_LATENTS)
+    view = ExportedRun(run, data, model, sampler)
     # What is exported is traced on the CPU.
     view.model.cpu().eval()
+    view.sampling_model.eval()
     files = [] if html is None else [_export_page(view, Path(html), max_mb)]
     return files + ([] if onnx is None else _export_onnx(view, Path(onnx)))
 
 
-def _export_page(view: RunView, path: Path, max_mb: float) -> ExportedFile:
+def _export_page(view: ExportedRun, path: Path, max_mb: float) -> ExportedFile:
     if path.suffix != ".html":
         raise ValueError(f"--html {path}: the name must end in .html")
     if not path.parent.is_dir():
@@ -92,8 +96,9 @@ def _export_page(view: RunView, path: Path, max_mb: float) -> ExportedFile:
     return ExportedFile(path, f"weights of {weights_summary}")
 
 
-def _export_onnx(view: RunView, folder: Path) -> list[ExportedFile]:
+def _export_onnx(view: ExportedRun, folder: Path) -> list[ExportedFile]:
     checked, missing = write_onnx(view, folder)
     examples = describe_inputs(view, COMPARED_EXAMPLES)
     files = [ExportedFile(c.path, f"off by at most {c.max_difference:.1e} from torch, on {examples}") for c in checked]
-    return [*files, ExportedFile(folder / DESCRIPTION_FILE, missing or "names, shapes, preprocessing and hash")]
+    about = f"names, shapes, preprocessing and hash; samples from {view.sampler_words}"
+    return [*files, ExportedFile(folder / DESCRIPTION_FILE, missing or about)]

@@ -1,4 +1,4 @@
-"""Encoder, decoder and prior sampler of a model as modules from tensors to tensors, ready to be traced and exported.
+"""Encoder, decoder and sampler of a model as modules from tensors to tensors, ready to be traced and exported.
 
 A condition is a tensor (B, n): one-hot rows of classes, or attributes as they are.
 """
@@ -86,20 +86,21 @@ class Decoder(nn.Module):
             return self.model.decode(z, c).mean
 
 
-class PriorSampler(nn.Module):
+class NoiseDecoder(nn.Module):
     """Samples as a function of noise: standard normals (B, ``noise_size``), and a condition if the model takes one.
 
-    Returns the mean of p(x|z), (B, *shape), and z of the uppermost latent, (B, *latent). Latents below are drawn, too.
+    Returns the mean of p(x|z), (B, *shape), and z of the uppermost latent, (B, *latent). It is drawn from the model's
+    sampler, if it has one, else from the prior; latents below are drawn, too.
 
     Attributes:
         noise_sizes: the number of normals of each draw, in their order.
         noise_size: the number of normals of a sample.
 
     Raises:
-        ValueError: the model has no prior, or one whose draws are no known transformation of normals.
+        ValueError: the model has neither prior nor sampler, or one whose draws are no known transformation of normals.
 
     >>> import elbowroom as er
-    >>> sampler = PriorSampler(er.recipes.vae((1, 8, 8), latent=2)[0])
+    >>> sampler = NoiseDecoder(er.recipes.vae((1, 8, 8), latent=2)[0])
     >>> sampler.noise_size, sampler(torch.zeros(3, 2))[0].shape
     (2, torch.Size([3, 1, 8, 8]))
     """
@@ -107,10 +108,13 @@ class PriorSampler(nn.Module):
     def __init__(self, model: GenerativeModel) -> None:
         super().__init__()
         if not model.can_sample:
-            raise ValueError("the model has no prior to sample from")
+            raise ValueError(
+                "the model has no prior to sample from: fit a sampler to its latents ('elbowroom fit-sampler RUN'), "
+                "and export it again"
+            )
         condition = cycle_conditions(model, 1)
-        prior = model.sampling_density(*condition)
-        self.model, self.transform = model, prior_transform(prior)
+        density = model.sampling_density(*condition)
+        self.model, self.transform = model, prior_transform(density)
         self.noise_sizes: list[int] = []
 
         def record_size(shape: torch.Size, like: Tensor) -> Tensor:
@@ -120,7 +124,7 @@ class PriorSampler(nn.Module):
         with torch.no_grad(), noise._use_source(record_size):
             self._draw(1, *condition)
         if not self.noise_sizes:
-            name = type(model if prior is None else prior).__name__
+            name = type(model if density is None else density).__name__
             raise ValueError(f"{name} draws in a way of its own: no transformation of normals is known that makes it")
         self.noise_size = sum(self.noise_sizes)
 

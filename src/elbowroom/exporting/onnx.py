@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom.exporting.description import describe_inputs, describe_run, example_inputs
-from elbowroom.exporting.modules import Decoder, Encoder, PriorSampler
-from elbowroom.runs.run_view import RunView
+from elbowroom.exporting.exported_run import ExportedRun
+from elbowroom.exporting.modules import Decoder, Encoder, NoiseDecoder
 from elbowroom.serialization import atomic_path
 
 #: The largest difference of an output from torch's, relative to its largest value, or to 1 where that is smaller.
@@ -63,7 +63,7 @@ class CheckedFile(NamedTuple):
     n_examples: int
 
 
-def write_onnx(view: RunView, folder: Path) -> tuple[list[CheckedFile], str]:
+def write_onnx(view: ExportedRun, folder: Path) -> tuple[list[CheckedFile], str]:
     """Write the components of a model and ``model.json``; all of them, or nothing.
 
     Args:
@@ -103,7 +103,7 @@ def write_onnx(view: RunView, folder: Path) -> tuple[list[CheckedFile], str]:
     return files, missing
 
 
-def _components(view: RunView) -> tuple[dict[str, OnnxComponent], str]:
+def _components(view: ExportedRun) -> tuple[dict[str, OnnxComponent], str]:
     """Return the components of a model by name, and why there is no sampler; empty if there is one."""
     model = view.model
     x, c = example_inputs(view, COMPARED_EXAMPLES)
@@ -116,7 +116,7 @@ def _components(view: RunView) -> tuple[dict[str, OnnxComponent], str]:
         "decoder": OnnxComponent(Decoder(model).eval(), {"z": z, **condition}, ("mean",)),
     }
     try:
-        sampler = PriorSampler(model).eval()
+        sampler = NoiseDecoder(view.sampling_model).eval()
     except ValueError as error:
         return components, f"no sampler: {error}"
     eps = torch.randn(len(x), sampler.noise_size, generator=torch.Generator().manual_seed(0))
@@ -148,8 +148,9 @@ def _write_component(name: str, component: OnnxComponent, path: Path) -> Checked
             program.save(str(path), external_data=False)
     except Exception as error:  # a user's network may raise anything, and use operations that ONNX lacks
         reason = " ".join(str(error).split())[:MAX_REASON_CHARS]
+        hint = "; --sampler takes another, as mixture:10" if name == "sampler" else ""
         raise ValueError(
-            f"the {name} cannot be written as ONNX ({type(error).__name__}: {reason}): nothing was left"
+            f"the {name} cannot be written as ONNX ({type(error).__name__}: {reason}): nothing was left{hint}"
         ) from error
     return CheckedFile(path, _compare_with_torch(name, component, path), len(inputs[0]))
 
@@ -179,7 +180,7 @@ def _compare_with_torch(name: str, component: OnnxComponent, path: Path) -> floa
 
 
 def _write_description(
-    view: RunView, components: dict[str, OnnxComponent], checked: list[CheckedFile], missing: str, path: Path
+    view: ExportedRun, components: dict[str, OnnxComponent], checked: list[CheckedFile], missing: str, path: Path
 ) -> None:
     """Write names, shapes, preprocessing and hash as JSON, for whoever runs the files elsewhere."""
     files = {}
@@ -196,6 +197,8 @@ def _write_description(
         "compared_on": describe_inputs(view, COMPARED_EXAMPLES),
         **describe_run(view),
     }
+    if not missing:
+        description["sampler"] = view.sampler
     if missing:
         description["missing"] = missing
     text = json.dumps(description, indent=2, ensure_ascii=False)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from elbowroom.samplers.base import SAMPLERS, Sampler
+from elbowroom.samplers.base import SAMPLERS, NormalComponents, Sampler
 
 
 class StandardSampler(Sampler):
@@ -38,6 +38,11 @@ class StandardSampler(Sampler):
     @property
     def mean(self) -> Tensor:
         return self.zero
+
+    @property
+    def normal_components(self) -> NormalComponents:
+        unit = torch.eye(self.size, device=self.zero.device)
+        return NormalComponents(torch.ones(1, device=self.zero.device), self.zero[None], unit[None])
 
 
 def standard_log_density(z: Tensor) -> Tensor:

@@ -203,9 +203,14 @@ function addStage() {
 /** A draw from the standard normal distribution (Box and Muller 1958). */
 const drawNormal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 
-/** Standard normals are drawn here; samples of a learned prior were drawn at export, as many for each condition. */
-function createPriorSampler({ standard, codes: encoded, n, each }) {
-  if (standard) return () => latent.z.forEach((_, i) => (latent.z[i] = drawNormal()));
+/** A function that draws a latent: from the standard normal, a mixture of normals, or the stored ones. */
+function createDraw(sampling) {
+  if (sampling.kind === "standard") return () => latent.z.forEach((_, i) => (latent.z[i] = drawNormal()));
+  return sampling.kind === "normals" ? createMixtureDraw(sampling) : createStoredDraw(sampling);
+}
+
+/** Of latents that were drawn at export, as many for each condition. */
+function createStoredDraw({ codes: encoded, n, each }) {
   const stored = decodeFloats(encoded);
   return () => {
     const own = each > 1 ? Math.max(latent.c.indexOf(1), 0) : 0;
@@ -214,13 +219,36 @@ function createPriorSampler({ standard, codes: encoded, n, each }) {
   };
 }
 
+/** From a mixture of normals, moved by an affine function of the condition. */
+function createMixtureDraw({ weights, loc, scale_tril, shift }) {
+  const [probabilities, means, factors] = [weights, loc, scale_tril].map(decodeFloats);
+  const size = codes.size;
+  const center = shift && decodeFloats(shift.mean);
+  const slopes = shift && decodeFloats(shift.weight);
+  return () => {
+    let u = Math.random();
+    const chosen = probabilities.findIndex((weight) => (u -= weight) < 0);
+    const k = chosen < 0 ? probabilities.length - 1 : chosen;
+    const eps = Float32Array.from({ length: size }, drawNormal);
+    latent.z.forEach((_, i) => {
+      let value = means[k * size + i];
+      for (let j = 0; j <= i; j++) value += factors[(k * size + i) * size + j] * eps[j];
+      center?.forEach((mean, j) => (value += (latent.c[j] - mean) * slopes[j * size + i]));
+      latent.z[i] = value;
+    });
+  };
+}
+
 function addActions() {
-  const { prior } = codes;
+  const { sampling } = codes;
   const draw = byId("draw");
-  draw.hidden = !prior;
-  draw.textContent = prior?.words === "a latent of the data" ? "Draw a latent of the data" : "Draw from the prior";
-  const sample = prior && createPriorSampler(prior);
-  draw.addEventListener("click", () => changeLatent(sample));
+  draw.hidden = !sampling;
+  if (sampling) {
+    draw.textContent = sampling.from === "the data" ? "Draw a latent of the data" : `Draw from ${sampling.from}`;
+    byId("sampling").textContent = sampling.words;
+    const sample = createDraw(sampling);
+    draw.addEventListener("click", () => changeLatent(sample));
+  }
   byId("mean").addEventListener("click", () => changeLatent(() => latent.z.set(codes.centre)));
 }
 
