@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -15,12 +15,13 @@ from elbowroom import __version__, devices
 from elbowroom.data import Data, default_split, freeze, load_measured
 from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood, with_condition
 from elbowroom.evaluation.metric import Evaluation, Metric
-from elbowroom.evaluation.registry import EvalContext, Suite, select_suites
+from elbowroom.evaluation.registry import SUITES, EvalContext, Suite, select_suites
 from elbowroom.models.adapter import adapt
 from elbowroom.models.base import GenerativeModel, data_record_of
 from elbowroom.runs.evaluations import keep_evaluation
 from elbowroom.runs.run import Run
 from elbowroom.runs.run_view import RunView
+from elbowroom.samplers import PRIOR, Sampler, fitted_samplers, full_name, load_sampler
 
 
 def evaluate(
@@ -29,6 +30,7 @@ def evaluate(
     *,
     model: nn.Module | None = None,
     metrics: str | Iterable[str | Suite] = "default",
+    sampler: str | Iterable[str] | None = None,
     samples: int = 100,
     split: str | None = None,
     batch_size: int = 100,
@@ -50,6 +52,9 @@ def evaluate(
         model: of a run, as it was built, if no recipe built it; the run's weights are loaded into it.
         metrics: suites of metrics, as ``("likelihood", "images")`` or ``"likelihood,images"``; ``"default"`` is
             likelihood, latent and reconstruction, ``"all"`` is every suite.
+        sampler: names of samplers that the suites ``samplers`` and ``images`` compare with the prior of a run, as
+            ``"gaussian,mixture:10"``; by default all that were fitted to its weights, and ``"prior"`` for none. Named,
+            they are measured by ``samplers`` even if no such suite is asked for.
         samples: K, posterior samples per example, for the ELBO's expectation and the importance bound.
         split: train, validation, test, or ``"all"`` for all of them, one after the other. If not given, test; of
             another source that has no test split validation, and without any splits all of it.
@@ -67,7 +72,8 @@ def evaluate(
         each a :class:`Metric`, with the value ``None`` where the model does not define it.
 
     Raises:
-        ValueError: an unknown suite or split, fewer than one sample, or data of another kind than the model's.
+        ValueError: an unknown suite or split, fewer than one sample, data of another kind than the model's, or a
+            sampler that was not fitted to these weights.
 
     >>> import elbowroom as er
     >>> data = er.load_data("digits")
@@ -77,6 +83,9 @@ def evaluate(
     True
     """
     suites = select_suites(metrics)
+    names = None if sampler is None else _parse_sampler_names(sampler)
+    if names and not any(suite.compares_samplers for suite in suites):
+        suites.append(SUITES.find("samplers"))
     if samples < 1:
         raise ValueError(f"samples, the posterior samples per example, must be at least 1, got {samples}")
     if batch_size < 1:
@@ -88,7 +97,9 @@ def evaluate(
     eval_split = freeze(with_condition(trained, data.get_split(split), c), seed).to(target)
     was_training = trained.training
     trained.to(target).eval()
-    context = EvalContext(trained, data, split, eval_split, samples, batch_size, seed)
+    samplers = _load_samplers(run, trained, names) if any(suite.compares_samplers for suite in suites) else {}
+    samplers = {name: sampler.to(target) for name, sampler in samplers.items()}
+    context = EvalContext(trained, data, split, eval_split, samples, batch_size, seed, samplers)
     results: dict[str, Metric] = {}
     try:
         for suite in suites:
@@ -114,6 +125,8 @@ def evaluate(
         "likelihood": describe_likelihood(trained, data),
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
+    if samplers:
+        protocol["samplers"] = list(samplers)
     if not isinstance(run, nn.Module) and (weights := Run(run).weights_name) != "final":
         protocol["weights"] = weights
     if c is not None:
@@ -122,6 +135,35 @@ def evaluate(
     if save and not isinstance(run, nn.Module):
         _keep(Run(run), evaluation)
     return evaluation
+
+
+def _parse_sampler_names(sampler: str | Iterable[str]) -> list[str]:
+    """Return the full names of samplers, each once, without that of the prior."""
+    items = sampler.split(",") if isinstance(sampler, str) else sampler
+    names = dict.fromkeys(full_name(item.strip()) for item in items if item.strip())
+    return [name for name in names if name != PRIOR]
+
+
+def _load_samplers(
+    run: Run | str | Path | nn.Module, model: GenerativeModel, names: list[str] | None
+) -> dict[str, Sampler]:
+    """Load the samplers of these names; without names all of the run, but those that were fitted to other weights."""
+    if isinstance(run, nn.Module):
+        if names:
+            raise ValueError(
+                f"sampler {', '.join(names)}: a model was given, and samplers are kept with a run: give the run, or a "
+                "model that load_with_sampler has loaded, without sampler="
+            )
+        return {} if model.sampler is None else {"sampler": cast("Sampler", model.sampler)}
+    if names is not None:
+        return {name: load_sampler(run, name) for name in names}
+    samplers = {}
+    for name in fitted_samplers(run):
+        try:
+            samplers[name] = load_sampler(run, name)
+        except ValueError as error:
+            warnings.warn(f"the sampler {name} is left out: {error}", stacklevel=3)
+    return samplers
 
 
 def _keep(run: Run, evaluation: Evaluation) -> None:

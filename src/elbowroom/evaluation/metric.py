@@ -97,7 +97,7 @@ class Evaluation(Mapping[str, Metric]):
             n = "" if m.examples is None else f"{m.examples:,}"
             extent = f"smallest to largest of {len(m.value)}" if isinstance(m.value, list) else None
             how = "; ".join(filter(None, (extent, m.estimator, m.note)))
-            table.add_row(name.replace("_", " "), _format_value(m.value), error, m.unit, n, escape(how))
+            table.add_row(escape(name.replace("_", " ")), _format_value(m.value), error, m.unit, n, escape(how))
         return table
 
     def __repr__(self) -> str:

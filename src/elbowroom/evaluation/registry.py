@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from elbowroom.data import Data, Split
 from elbowroom.data.load import ALL_SPLITS
@@ -11,6 +11,7 @@ from elbowroom.deprecation import renamed_arguments, warn_renamed
 from elbowroom.evaluation.metric import Metric
 from elbowroom.models.base import GenerativeModel
 from elbowroom.registry import Registry
+from elbowroom.samplers.base import Sampler
 
 SuiteFunction = Callable[["EvalContext"], dict[str, Metric]]
 
@@ -32,12 +33,14 @@ class Suite:
         name: as given in ``metrics=`` and ``--metrics``.
         description: what the metrics say, in one line.
         is_default: whether the suite is part of ``default``: for what is cheap, and defined for most models.
+        compares_samplers: whether it measures the samplers that were fitted to the run, too.
     """
 
     function: SuiteFunction
     name: str
     description: str
     is_default: bool = False
+    compares_samplers: bool = False
 
 
 #: The suites by name, in the order in which their metrics are shown.
@@ -86,6 +89,7 @@ class EvalContext:
         samples: posterior samples per example.
         batch_size: examples at a time; no metric depends on it.
         seed: of everything random.
+        samplers: by name, those to compare with the prior of the model, on its device.
     """
 
     model: GenerativeModel
@@ -95,6 +99,7 @@ class EvalContext:
     samples: int
     batch_size: int
     seed: int
+    samplers: Mapping[str, Sampler] = field(default_factory=dict)
 
     @property
     def includes_train(self) -> bool:

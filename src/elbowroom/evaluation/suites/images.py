@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -30,9 +31,13 @@ BATCH_SIZE = 500
 DESCRIPTION = "how images look: SSIM, Fréchet and kernel distance, precision and recall, memorisation"
 
 
-@suite("images", DESCRIPTION)
+@suite("images", DESCRIPTION, compares_samplers=True)
 def metrics(context: EvalContext) -> dict[str, Metric]:
-    """Measure reconstruction quality, distances of samples with their floor, and copies of training examples."""
+    """Measure reconstruction quality, distances of samples with their floor, and copies of training examples.
+
+    Samples are those of the model and, under names such as ``frechet_distance[mixture:10]``, those with latents of each
+    sampler that was fitted to the run: as many, beside the same floor.
+    """
     return _image_metrics(context, None, MAX_EXAMPLES)
 
 
@@ -43,9 +48,30 @@ def _image_metrics(context: EvalContext, features: Features | None, max_examples
     results = reconstruction_quality(context)
     if not context.model.can_sample:
         note = "this model has no prior to draw samples from"
-        return results | {"frechet_distance": Metric(None, "squared", "", note=note)}
+        results |= {"frechet_distance": Metric(None, "squared", "", note=note)}
+    if not _sampling_models(context):
+        return results
     results |= sample_quality(context, features or default_features(context.data), max_examples)
     return results | memorization_metrics(context)
+
+
+def _sampling_models(context: EvalContext) -> dict[str, GenerativeModel]:
+    """Return the models whose samples are judged, by the suffix of their metrics: as it is, and with each sampler."""
+    model, samplers = context.model, context.samplers
+    models = {"": model} if model.can_sample else {}
+    own = model.sampler
+    return models | {f"[{name}]": model.with_sampler(s) for name, s in samplers.items() if s is not own}
+
+
+def _draw_of_each(context: EvalContext, draw: Callable[[GenerativeModel], Tensor]) -> dict[str, Tensor]:
+    """Return what is drawn of each of these models, all from the same random numbers, which compares them best."""
+    *others, last = reversed(_sampling_models(context).items())
+    drawn = {}
+    device = next(context.model.parameters()).device
+    for suffix, model in others:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            drawn[suffix] = draw(model)
+    return dict(reversed((drawn | {last[0]: draw(last[1])}).items()))
 
 
 def image_suite(network: Features | torch.nn.Module, examples: int = MAX_EXAMPLES) -> Suite:
@@ -69,7 +95,8 @@ def image_suite(network: Features | torch.nn.Module, examples: int = MAX_EXAMPLE
     if examples < 10:
         raise ValueError(f"distances between {examples} images are not meaningful: give examples=10 or more, as 10000")
     features = network if isinstance(network, Features) else Features(network)
-    return Suite(partial(_image_metrics, features=features, max_examples=examples), "images", DESCRIPTION)
+    function = partial(_image_metrics, features=features, max_examples=examples)
+    return Suite(function, "images", DESCRIPTION, compares_samplers=True)
 
 
 def reconstruction_quality(context: EvalContext) -> dict[str, Metric]:
@@ -101,14 +128,17 @@ def sample_quality(context: EvalContext, features: Features, max_examples: int) 
     if n < minimum:
         note = f"needs at least {minimum} examples, the split has {len(context.eval_split)}"
         return {"frechet_distance": Metric(None, "squared", "", note=note)}
-    real, fake, train = _extract_features(context, features, n, on_train)
-    of_samples = _set_metrics(real, fake, f"{len(fake):,} samples; features {features.hash}")
+    real, samples, train = _extract_features(context, features, n, on_train)
     others = "others of the split" if on_train else "of train"
     floor = _set_metrics(real, train, f"{len(train):,} {others} instead of samples; features {features.hash}")
-    note = f"means of p(x|z); features: {features.description}"
-    of_samples["frechet_distance"] = replace(of_samples["frechet_distance"], note=note)
-    pairs = [((name, of_samples[name]), (f"{name}_floor", floor[name])) for name in of_samples]
-    return dict(pair for both in pairs for pair in both)
+    results = {}
+    for suffix, fake in samples.items():
+        measured = _set_metrics(real, fake, f"{len(fake):,} samples; features {features.hash}")
+        note = f"means of p(x|z); features: {features.description}"
+        measured["frechet_distance"] = replace(measured["frechet_distance"], note=note)
+        for name, metric in measured.items():
+            results |= {f"{name}{suffix}": metric, f"{name}_floor": floor[name]}
+    return results
 
 
 def _set_metrics(real: Tensor, images: Tensor, how: str) -> dict[str, Metric]:
@@ -129,13 +159,13 @@ def _sample_means(model: GenerativeModel, batch: Batch) -> Tensor:
 
 def _extract_features(
     context: EvalContext, features: Features, n: int, on_train: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return features (N, D) of n examples of the split, of n samples, and of n other examples, of train."""
+) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    """Return features (N, D) of n examples of the split, of n samples of each kind, and of n other examples."""
     device = next(context.model.parameters()).device
     train = freeze(context.data.train, context.seed)
     batches = partial(random_batches, context.eval_split, n, context.seed)
     real = features(batch.x for batch in batches())
-    fake = features(_sample_means(context.model, batch) for batch in batches())
+    fake = _draw_of_each(context, lambda model: features(_sample_means(model, batch) for batch in batches()))
     rest = (
         random_batches(context.eval_split, n, context.seed, skip=n)
         if on_train
@@ -164,18 +194,21 @@ def memorization_metrics(context: EvalContext) -> dict[str, Metric]:
         return precision_recall.nearest_distance(x, (b.x.to(x.device).flatten(1) for b in train.batches(BATCH_SIZE)))
 
     held_out = distance_to_train([batch.x for batch in batches])
-    samples = distance_to_train([_sample_means(context.model, batch) for batch in batches])
     reconstructions = distance_to_train([context.model.reconstruct(batch.x, batch.y) for batch in batches])
-    near_copies = (samples < held_out.quantile(NEAR_COPY_QUANTILE)).double()
     to = f"to the nearest of {len(train):,} of train, in pixels"
     how = f"samples nearer than held-out examples {to}; 0.5 is even"
     how_floor = "held-out examples' reconstructions instead of samples"
     how_near = f"samples as near as {NEAR_COPY_QUANTILE:.0%} of held-out examples are, {to}"
-    return {
-        "closer_to_train": _closeness_metric(samples, held_out, how),
-        "closer_to_train_floor": _closeness_metric(reconstructions, held_out, how_floor),
-        "near_copies": mean_metric(near_copies, "", how_near),
-    }
+    drawn = _draw_of_each(context, lambda model: distance_to_train([_sample_means(model, b) for b in batches]))
+    results = {}
+    for suffix, samples in drawn.items():
+        near_copies = (samples < held_out.quantile(NEAR_COPY_QUANTILE)).double()
+        results |= {
+            f"closer_to_train{suffix}": _closeness_metric(samples, held_out, how),
+            "closer_to_train_floor": _closeness_metric(reconstructions, held_out, how_floor),
+            f"near_copies{suffix}": mean_metric(near_copies, "", how_near),
+        }
+    return results
 
 
 def _closeness_metric(sample_distances: Tensor, held_out: Tensor, how: str) -> Metric:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
+from elbowroom.samplers.base import Sampler
 
 #: Numbers in the largest tensor of a pass, at most.
 MAX_TENSOR_NUMBERS = 1_500_000
@@ -22,6 +24,8 @@ MAX_TENSOR_NUMBERS = 1_500_000
 MAX_DECODED_NUMBERS = 600_000
 #: On a device other than the CPU, both limits are so many times as large.
 ACCELERATOR_FACTOR = 64
+#: Added to the seed for the draws of a sampler's log-density, which are others than those of the latents it scores.
+DENSITY_SEED = 1_000_003
 
 
 @suite("likelihood", "how probable the data is under the model", is_default=True)
@@ -52,18 +56,24 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
 
 
 @torch.no_grad()
-def estimate_bounds(model: GenerativeModel, batch: Batch, samples: int, seed: int) -> dict[str, Tensor]:
+def estimate_bounds(
+    model: GenerativeModel, batch: Batch, samples: int, seed: int, samplers: Mapping[str, Sampler] | None = None
+) -> dict[str, Tensor]:
     """Return one value per example, (B,), nats, of ``reconstruction`` and, if they are defined, of the bounds.
 
-    These are ``kl``, ``elbo``, ``importance_bound`` and ``effective_sample_size``.
+    These are ``kl``, ``elbo``, ``importance_bound`` and ``effective_sample_size``; and ``importance_bound[NAME]`` of
+    the model whose prior is the sampler of this name, from the same draws.
 
     Args:
         model: in evaluation mode.
         batch: the examples.
         samples: K, posterior samples per example.
         seed: of the noise, with the index of each example.
+        samplers: with a density over the uppermost latent, whose posterior has one too.
     """
+    samplers = samplers or {}
     latent, decoder = count_activations(model, batch)
+    latent = max(latent, *(sampler.numbers_per_latent // 4 for sampler in samplers.values()), 1)
     scale = 1 if batch.x.device.type == "cpu" else ACCELERATOR_FACTOR
     size = max(1, scale * MAX_TENSOR_NUMBERS // max(samples * latent, decoder))
     limits = _SampleLimits(
@@ -71,7 +81,7 @@ def estimate_bounds(model: GenerativeModel, batch: Batch, samples: int, seed: in
         decode=max(1, scale * (MAX_DECODED_NUMBERS // decoder) // size),
         joint=max(1, scale * (MAX_TENSOR_NUMBERS // decoder) // size),
     )
-    scores = [_estimate_bounds(model, part, samples, limits, seed) for part in _split_batch(batch, size)]
+    scores = [_estimate_bounds(model, part, samples, limits, seed, samplers) for part in _split_batch(batch, size)]
     return {name: torch.cat([s[name] for s in scores]) for name in scores[0]}
 
 
@@ -112,7 +122,12 @@ def count_activations(model: GenerativeModel, batch: Batch) -> tuple[int, int]:
 
 @torch.inference_mode()
 def _estimate_bounds(
-    model: GenerativeModel, batch: Batch, samples: int, limits: _SampleLimits, seed: int
+    model: GenerativeModel,
+    batch: Batch,
+    samples: int,
+    limits: _SampleLimits,
+    seed: int,
+    samplers: Mapping[str, Sampler],
 ) -> dict[str, Tensor]:
     """Estimate the bounds in passes of as many samples as fit; only running sums per example are kept between them."""
     with noise.zero_noise():
@@ -120,6 +135,8 @@ def _estimate_bounds(
     single = has_single_latent(encoded)
     log_px = kl = torch.zeros(len(batch.x), dtype=torch.float64, device=batch.x.device)
     log_w = log_w2 = torch.full_like(log_px, -math.inf)
+    log_w_samplers = dict.fromkeys(samplers, log_w)
+    condition = model.encode_condition(batch.y) if samplers else ()
     step = limits.draw if single else min(limits.draw, limits.joint)
     for first in range(0, samples, step):
         k = min(step, samples - first)
@@ -131,16 +148,49 @@ def _estimate_bounds(
             w = draw.log_w.double()
             log_w = torch.logaddexp(log_w, w.logsumexp(0))
             log_w2 = torch.logaddexp(log_w2, (2 * w).logsumexp(0))
+        for name, sampler in samplers.items():
+            *below, top = draw.latents
+            log_sz = log_density(sampler, condition, top.z, seed, batch.index, first)
+            w = draw.log_px + sum((latent.log_pz for latent in below), log_sz) - draw.log_qz
+            log_w_samplers[name] = torch.logaddexp(log_w_samplers[name], w.double().logsumexp(0))
     log_px, kl = log_px / samples, kl / samples
+    sampler_bounds = {f"importance_bound[{name}]": w - math.log(samples) for name, w in log_w_samplers.items()}
     if not encoded.is_probabilistic:
-        return {"reconstruction": -log_px}
-    return {
+        return {"reconstruction": -log_px} | sampler_bounds
+    return sampler_bounds | {
         "reconstruction": -log_px,
         "kl": kl,
         "elbo": log_px - kl,
         "importance_bound": log_w - math.log(samples),
         "effective_sample_size": (2 * log_w - log_w2).exp(),
     }
+
+
+def log_density(
+    sampler: Sampler, condition: tuple[Tensor, ...], z: Tensor, seed: int, index: Tensor, first: int = 0
+) -> Tensor:
+    """Return the log-density of a sampler at the samples of each example, (K, B, D) to (K, B), nats.
+
+    A density that is itself an estimate draws for one sample at a time, so that it does not depend on how many are
+    scored together.
+
+    Args:
+        sampler: with a density.
+        condition: of each example, encoded; or none at all.
+        z: the samples of the latent.
+        seed: of the draws of an estimate.
+        index: of each example, (B,).
+        first: number of the first sample.
+    """
+    density = sampler(*condition)
+    if sampler.has_exact_density:
+        exact: Tensor = density.log_prob(z)
+        return exact
+    rows = []
+    for number, row in enumerate(z, first):
+        with noise.keyed_noise(seed + DENSITY_SEED + number, index):
+            rows.append(density.log_prob(row))
+    return torch.stack(rows)
 
 
 def has_single_latent(draw: Draw) -> bool:
