@@ -56,6 +56,7 @@ from .models import StandardNormal as StandardNormal
 from .models import VampPrior as VampPrior
 from .models import make_prior as make_prior
 from .networks import MLP as MLP
+from .networks import CorruptedInput as CorruptedInput
 from .networks import Down as Down
 from .networks import Network as Network
 from .networks import Up as Up

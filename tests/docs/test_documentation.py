@@ -19,7 +19,7 @@ def blocks(root, language):
 def empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    er.recipes.RECIPES.pop("info_vae", None)
+    er.recipes.RECIPES.pop("mmd_vae", None)
 
 
 def test_the_python_of_the_readme_runs(root, empty_folder):
@@ -28,7 +28,7 @@ def test_the_python_of_the_readme_runs(root, empty_folder):
     for code in examples:
         exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
     assert (empty_folder / "runs" / "first" / "model.safetensors").is_file()
-    assert "info_vae" in er.recipes.RECIPES
+    assert "mmd_vae" in er.recipes.RECIPES
 
 
 def test_the_commands_of_the_readme_run_as_they_stand(root, empty_folder):

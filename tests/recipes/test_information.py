@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.networks.corruption import CorruptedInput
+from elbowroom.networks import CorruptedInput
 
 SHAPE = (1, 8, 8)
 

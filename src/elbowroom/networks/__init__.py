@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from elbowroom.deprecation import deprecated_getattr
 from elbowroom.networks.blocks import BLOCKS, Residual
 from elbowroom.networks.conv import SIZES, Down, Pyramid, Up, fuse_upsampling
+from elbowroom.networks.corruption import CorruptedInput
 from elbowroom.networks.inputs import CellEncoder
 from elbowroom.networks.mlp import ACTIVATIONS, MLP
 from elbowroom.networks.registry import NETWORKS, Network, NetworkSettings, network
@@ -16,6 +17,7 @@ __all__ = [
     "NETWORKS",
     "SIZES",
     "CellEncoder",
+    "CorruptedInput",
     "Down",
     "Network",
     "NetworkSettings",

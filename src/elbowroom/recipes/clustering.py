@@ -33,6 +33,7 @@ def vade(
     """
     if hidden is None and network == "mlp":
         hidden = VADE_WIDTHS
-    sizes = {} if hidden is None else {"hidden": hidden}
+    sizes: dict[str, Any] = {} if hidden is None else {"hidden": hidden}
     model, elbo = vae(shape, latent=latent, network=network, **sizes, **rest)
+    assert isinstance(model, er.Model)
     return er.ClusteringModel(model.encoder, model.decoder, er.Mixture(latent, clusters), pretraining), elbo

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
-from elbowroom.networks.corruption import CorruptedInput
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -58,5 +57,6 @@ def denoising_vae(
         noise: standard deviation of normal noise on the encoder's inputs in training
     """
     model, elbo = vae(shape, **rest)
-    model.encoder.net = CorruptedInput(model.encoder.net, masking, noise)
+    assert isinstance(model, er.Model)
+    model.encoder.net = er.CorruptedInput(model.encoder.net, masking, noise)
     return model, elbo

@@ -21,6 +21,7 @@ def wae_mmd(
         likelihood: p(x|z), as for vae; the paper has squared error, which gaussian is
     """
     model, reconstruction = autoencoder(shape, latent=latent, likelihood=likelihood, **rest)
+    assert isinstance(model, er.Model)
     return er.Model(model.encoder, model.decoder, er.StandardNormal(latent)), reconstruction + weight * er.MMD()
 
 
