@@ -62,7 +62,7 @@ def fit_recipe(row: RecipeRow, data: er.Data, steps: int, seed: int, *callbacks:
         callbacks = (er.LRSchedule(schedule), *callbacks)
     if row.ema is not None:
         callbacks = (er.EMA(row.ema), *callbacks)
-    quiet: dict[str, Any] = {"watch": (), "report": False, "progress": False, "device": "cpu"}
+    quiet: dict[str, Any] = {"watch": (), "report": False, "progress": False, "device": "cpu", "sampler": "none"}
     model, objective = er.recipes.find(row.recipe)(data.shape, **row.arguments)
     with tempfile.TemporaryDirectory() as folder:
         run = er.fit(

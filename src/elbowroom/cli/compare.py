@@ -121,7 +121,7 @@ def run_sweep(recipe: Recipe, out: str | None, dry_run: bool, **values: Any) -> 
     axes |= {name: (value,) if name in SINGLE_VALUE_OPTIONS else value or (None,) for name, value in values.items()}
     axes["seed"] = axes.pop("seed")  # last, so that it changes fastest
     out = out or _default_folder(recipe.name, axes["data"])
-    defaults = {name: argument.default for name, argument in train_options().items()}
+    defaults = {name: argument.default for name, argument in train_options(recipe.defaults).items()}
     if dry_run:
         _print_grid(plan(parameter_grid(axes), out, defaults), out)
         return

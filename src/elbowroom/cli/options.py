@@ -14,6 +14,8 @@ import click
 
 from elbowroom import deprecation, errors
 from elbowroom.argument import Argument, flag_name
+from elbowroom.recipes.registry import find
+from elbowroom.runs.settings import train_options
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 #: Seeds that numpy and torch both accept.
@@ -238,8 +240,15 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def apply_preset(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
-    """Take the defaults of the other options from a preset, where no TOML file gives them."""
-    ctx.default_map = PRESETS[name or "classic"] | dict(ctx.default_map or {})
+    """Take the defaults of the other options from a preset, where no TOML file gives them, and not from the recipe."""
+    if name is None:
+        return
+    usual, changed = train_options(), find(str(ctx.command.name)).defaults
+    for option in ctx.command.params:
+        if option.name in changed:
+            default = usual[option.name].default
+            option.default = None if default is None else toml_to_text(default)
+    ctx.default_map = PRESETS[name] | dict(ctx.default_map or {})
 
 
 def apply_quiet(ctx: click.Context, _: click.Parameter, is_quiet: bool) -> None:

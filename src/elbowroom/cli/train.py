@@ -9,7 +9,7 @@ import click
 from elbowroom.argument import arguments_of, config_from, flag_name
 from elbowroom.cli import options
 from elbowroom.recipes.registry import Recipe, all_recipes, find
-from elbowroom.runs.settings import TrainConfig, callback_records, train_options
+from elbowroom.runs.settings import TrainConfig, callback_records, settle_defaults, train_options
 
 if TYPE_CHECKING:
     from elbowroom.data import Data
@@ -31,7 +31,8 @@ _OTHER_OPTIONS = (
         is_eager=True,
         expose_value=False,
         callback=options.apply_preset,
-        help="classic; or fast: 4 epochs with a one-cycle schedule, about as good as 10 of the classic",
+        help="classic; or fast: 4 epochs with a one-cycle schedule, about as good as 10 of the classic; by default "
+        "classic, or the settings that the recipe comes with",
     ),
     click.Option(
         ["-q", "--quiet"],
@@ -66,7 +67,7 @@ class TrainGroup(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
         recipe = find(name)
-        settings = train_options()
+        settings = train_options(recipe.defaults)
         clashes = recipe.arguments.keys() & {"help", *settings, *(option.name for option in _OTHER_OPTIONS)}
         if clashes:
             raise ValueError(f"recipe {name} has the argument '{min(clashes)}', which is a flag of train: rename it")
@@ -102,6 +103,7 @@ def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
     from elbowroom.workbench.callback_registry import from_record
     from elbowroom.workbench.fit import fit
 
+    flag_values = settle_defaults(recipe.defaults, flag_values, options.is_given)
     # Defaults are left to the recipe: its default likelihood is another one for tables.
     arguments = {
         name: flag_values[name] for name, argument in recipe.arguments.items() if flag_values[name] != argument.default

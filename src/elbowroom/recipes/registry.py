@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_type_hints
 
@@ -39,6 +39,8 @@ class Recipe:
         arguments: by name, including those of the recipe it extends.
         sampler: the name of the density fitted to latents that the paper samples from, in place of the prior; that of
             the recipe it extends if it has none of its own.
+        defaults: of the training and its data on the command line and in the studio, where they differ from the usual
+            ones, by name; those of the recipe it extends if it has none of its own.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class Recipe:
         extends: Recipe | None,
         without: tuple[str, ...] = (),
         sampler: str | None = None,
+        defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self.name, self.paper, self.function = function.__name__, paper, function
         doc = inspect.getdoc(function) or ""
         self.__doc__, self.__name__, self.__module__ = doc, self.name, function.__module__
         self.summary = doc.partition("\n")[0]
         self.sampler: str | None = sampler or (None if extends is None else extends.sampler)
+        self.defaults: dict[str, Any] = dict(defaults or ({} if extends is None else extends.defaults))
         inherited = {} if extends is None else {**extends.arguments}
         for argument in without:
             del inherited[argument]
@@ -166,7 +170,11 @@ def _own_parameters(function: Callable[..., Any], extends: Recipe | None) -> lis
 
 
 def recipe(
-    paper: str, extends: Recipe | None = None, without: tuple[str, ...] = (), sampler: str | None = None
+    paper: str,
+    extends: Recipe | None = None,
+    without: tuple[str, ...] = (),
+    sampler: str | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., tuple[Any, Any]]], Recipe]:
     """Register a function as a recipe, under its own name.
 
@@ -176,6 +184,10 @@ def recipe(
         without: arguments of that recipe that have no meaning in this one.
         sampler: the name of the density that the paper fits to the latents and samples from, as "mixture:10": a run of
             the recipe samples from it by default. If not given, that of the recipe it extends, or else the prior.
+        defaults: published settings of the training, as ``{"batch_size": 64, "schedule": "one-cycle"}``: the defaults
+            of these flags of ``elbowroom train`` and fields of the studio, where no ``--preset`` is given. Options of
+            data are for images in files. ``er.fit`` takes what it is given. If not given, those of the recipe that it
+            extends.
 
     Raises:
         ValueError: when applied to a function whose name is taken, or whose arguments cannot be flags.
@@ -192,7 +204,7 @@ def recipe(
     """
 
     def register(function: Callable[..., tuple[Any, Any]]) -> Recipe:
-        entry = Recipe(function, paper, extends, without, sampler)
+        entry = Recipe(function, paper, extends, without, sampler, defaults)
         existing = RECIPES.get(entry.name)
         if existing is not None and not _is_redefinition(function, existing.function):
             raise ValueError(

@@ -8,8 +8,14 @@ from typing import Any, NamedTuple
 
 from elbowroom.argument import Argument, flag_name
 from elbowroom.data.catalog.registry import CATALOG
-from elbowroom.recipes import find
-from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, asked_arguments, callback_settings, train_options
+from elbowroom.recipes import Recipe, find
+from elbowroom.runs.settings import (
+    DEFAULT_BATCH_SIZE,
+    asked_arguments,
+    callback_settings,
+    settle_defaults,
+    train_options,
+)
 from elbowroom.table_shape import TABLE_LIKELIHOOD
 
 
@@ -38,7 +44,12 @@ def repeat_command(record: dict[str, Any]) -> RepeatCommand:
     if record["recipe"] is None:
         return RepeatCommand(None, ["The model was composed in Python, by no recipe: no command makes it again."])
     recipe, data, training = find(record["recipe"]), record["data"], record["training"]
+    options, others = callback_settings(training["callbacks"])
+    settings = training | options
+    defaults = _applied_defaults(recipe, settings, data)
+    usual = train_options(defaults)
     words, caveats = ["elbowroom", "train", record["recipe"]], list[str]()
+    words += ["--preset", "classic"] if defaults is None else []
     by_command = record.get("command") is not None
     if data.get("source") is None or data.get("arguments") is None:
         caveats.append(
@@ -48,12 +59,11 @@ def repeat_command(record: dict[str, Any]) -> RepeatCommand:
     else:
         words += ["--data", data["source"]]
         # Where a training starts from a run, that run's record says how the data is read.
-        words += [] if training.get("init_from") else _data_flags(data["source"], asked_arguments(data))
+        words += [] if training.get("init_from") else _data_flags(data["source"], asked_arguments(data), usual)
         caveats += [] if by_command else _data_caveats(data["arguments"], training["seed"])
     words += _changed_flags(_recipe_arguments(record), recipe.arguments)
-    options, others = callback_settings(training["callbacks"])
     unasked = {"device": None} | ({"batch_size": None} if _has_default_batch_size(record) else {})
-    words += _changed_flags(training | options | unasked, train_options())
+    words += _changed_flags(settings | unasked, usual)
     caveats += [f"The callback {callback} was given in Python, and has no flag." for callback in others]
     if (default := _replaced_objective(record)) is not None:
         caveats.append(f"The objective was composed in Python: {record['objective']}, where the recipe's is {default}.")
@@ -100,10 +110,21 @@ def _changed_flags(values: dict[str, Any], arguments: Mapping[str, Argument]) ->
     return [word for words in flags for word in words]
 
 
-def _data_flags(source: str, arguments: dict[str, Any]) -> list[str]:
+def _applied_defaults(recipe: Recipe, settings: dict[str, Any], data: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the defaults of a recipe that apply to a run; None where one was off, which no flag but --preset says."""
+    values = (data.get("arguments") or {}) | settings
+    lengths = [name for name in ("epochs", "steps") if values.get(name) is not None]
+    given = recipe.defaults | {"data": data.get("source") or "…"}
+    settled = settle_defaults(recipe.defaults, given, lengths.__contains__)
+    applied = {name: value for name, value in recipe.defaults.items() if settled[name] == value}
+    is_off = [name for name in applied if values.get(name) is None and name not in ("epochs", "steps")]
+    return None if is_off else applied
+
+
+def _data_flags(source: str, arguments: dict[str, Any], usual: Mapping[str, Argument]) -> list[str]:
     amounts = dict(zip(("validation", "test"), _default_split_sizes(source), strict=True))
     changed = {name: value for name, value in arguments.items() if name != "seed" and value != amounts.get(name)}
-    return _changed_flags(changed, train_options())
+    return _changed_flags(changed, usual)
 
 
 def _data_caveats(arguments: dict[str, Any], seed: int) -> list[str]:

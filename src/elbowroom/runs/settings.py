@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from elbowroom.argument import Argument, arguments_of, convert_options, option
@@ -135,14 +136,49 @@ CALLBACK_OPTIONS = {
 }
 
 
-def train_options() -> dict[str, Argument]:
+def train_options(defaults: Mapping[str, Any] | None = None) -> dict[str, Argument]:
     """Return the options of a training by name: those of the training, of its data, and those that add callbacks.
 
     Flags, TOML fields, the sweep's axes, the studio's form and the command that repeats a run are made from them.
+
+    Args:
+        defaults: of a recipe, in place of the usual ones.
+
+    >>> train_options({"lr": 0.002})["lr"].default
+    0.002
     """
     training, callbacks = arguments_of(TrainConfig), {name: one.argument for name, one in CALLBACK_OPTIONS.items()}
     options = training | arguments_of(DataConfig) | training | callbacks  # the seed is that of the training
-    return {name: argument for name, argument in options.items() if name not in SETTINGS_WITHOUT_FLAG}
+    changed = {name: replace(options[name], default=value) for name, value in (defaults or {}).items()}
+    return {name: argument for name, argument in (options | changed).items() if name not in SETTINGS_WITHOUT_FLAG}
+
+
+def settle_defaults(defaults: Mapping[str, Any], values: Settings, is_given: Callable[[str], bool]) -> Settings:
+    """Return the values of options with the usual defaults in place of those of a recipe that do not apply.
+
+    A length of the training does not where another is given; options of data do not unless it is images in files.
+
+    Args:
+        defaults: of the recipe.
+        values: of all options, and the source of the data.
+        is_given: whether the option of this name was given, so that its value is no default.
+
+    >>> settle_defaults({"steps": 9}, {"epochs": 2, "steps": 9, "data": "digits"}, lambda name: name == "epochs")
+    {'epochs': 2, 'steps': None, 'data': 'digits'}
+    """
+    unsuitable = {one for one, other in (("steps", "epochs"), ("epochs", "steps")) if is_given(other)}
+    if not _are_images_in_files(values["data"]):
+        unsuitable |= arguments_of(DataConfig).keys() - {"seed"}
+    usual = train_options()
+    dropped = [name for name in defaults if name in unsuitable and not is_given(name)]
+    return values | {name: usual[name].default for name in dropped}
+
+
+def _are_images_in_files(source: str) -> bool:
+    from elbowroom.data.catalog.registry import CATALOG
+    from elbowroom.data.readers.registry import is_image_source
+
+    return source not in CATALOG and is_image_source(Path(source).expanduser())
 
 
 def compared_settings() -> list[str]:

@@ -38,7 +38,8 @@ _DEFAULT_WORDS = re.compile(r"(?:by default|if open,|if not given,?) (?P<words>[
 def recipe_form(recipe: Recipe) -> dict[str, Any]:
     """Return a recipe with the form fields of its arguments."""
     fields = [argument_field(argument) for argument in recipe.arguments.values()]
-    return {"name": recipe.name, "summary": recipe.summary, "paper": recipe.paper, "fields": fields}
+    about = {"name": recipe.name, "summary": recipe.summary, "paper": recipe.paper}
+    return about | {"fields": fields, "defaults": recipe.defaults}
 
 
 def argument_field(argument: Argument) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import torch
+from click.core import ParameterSource
 
 from elbowroom import errors
 from elbowroom.argument import arguments_of, config_from, flag_name
@@ -20,7 +21,7 @@ from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.deprecation import upgrade_settings
 from elbowroom.recipes import Recipe
 from elbowroom.runs.command import repeat_command
-from elbowroom.runs.settings import TrainConfig, callback_records, setting_label, train_options
+from elbowroom.runs.settings import TrainConfig, callback_records, setting_label, settle_defaults, train_options
 from elbowroom.studio.errors import RequestError, one_line
 from elbowroom.studio.services.data_sources import is_small_file
 from elbowroom.training.optimizers import parse_optimizer
@@ -96,6 +97,9 @@ def train_arguments(
         with _naming_field(name):
             if name not in known:
                 raise errors.unknown_name("setting", name, known)
+            if value is None and name in recipe.defaults:
+                default = recipe.defaults[name]
+                raise ValueError(f"{name}: {recipe.name} has {default}, and a value is needed in its place")
             words += _flag_words(name, _check_setting(name, value))
     parse_words(recipe, command, words)
     return [recipe.name, *words]
@@ -104,7 +108,9 @@ def train_arguments(
 def parse_words(recipe: Recipe, command: click.Command, words: list[str]) -> dict[str, Any]:
     """Return the values of command line words, as the command line would parse them, without running the command."""
     with _naming_field():
-        return dict(command.make_context(recipe.name, list(words)).params)
+        context = command.make_context(recipe.name, list(words))
+        is_default = {name: context.get_parameter_source(name) == ParameterSource.DEFAULT for name in context.params}
+        return settle_defaults(recipe.defaults, context.params, lambda name: not is_default[name])
 
 
 def _check_setting(name: str, value: Any) -> Any:

@@ -78,8 +78,9 @@ class TrainForm {
   constructor(recipe, options, values) {
     this.recipe = recipe;
     const create = (given) => (spec) => new FormField(spec, given?.[spec.name] ?? spec.default);
+    const settings = options.settings.map((spec) => ({ ...spec, default: recipe.defaults[spec.name] ?? spec.default }));
     this.arguments = recipe.fields.map(create(values.arguments));
-    this.settings = options.settings.map(create(values.settings));
+    this.settings = settings.map(create(values.settings));
     this.data = new DataCards(options.data, values.settings?.data ?? options.default.data);
     this.name = createNameInput(values.name ?? "");
     this.element = this.#createElement();
@@ -127,9 +128,9 @@ class TrainForm {
   /** The values that were entered, as those of a run. */
   enteredValues() {
     const read = (fields) => Object.fromEntries(fields.map((field) => [field.spec.name, field.value]));
-    const changed = this.arguments.filter((field) => field.isChanged());
-    const settings = { ...read(this.settings), data: this.data.value };
-    return { arguments: read(changed), settings, name: this.name.value };
+    const changed = (fields) => read(fields.filter((field) => field.isChanged()));
+    const settings = { ...changed(this.settings), data: this.data.value };
+    return { arguments: changed(this.arguments), settings, name: this.name.value };
   }
 
   #request() {
