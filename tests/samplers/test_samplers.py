@@ -159,17 +159,46 @@ def test_unused_dimensions_leave_it_finite(name):
         assert math.isfinite(mean_log_density(sampler, z))
 
 
-@pytest.mark.parametrize("name", FITTED)
-def test_its_mean_given_a_condition_is_that_of_the_class(name):
-    y = torch.arange(400) % 4
-    z, condition = correlated(400) + 3.0 * y[:, None], torch.eye(4)[y]
+def fit_classes(name, condition):
+    """Fit to latents of four classes, whose means and scales differ, given the condition."""
+    y = torch.arange(800) % 4
+    z = (correlated(800) - 1) * (1 + y[:, None]) / 2 + 3.0 * y[:, None]
     sampler, named = parse(name)
-    fitted = fit_given(sampler, z, condition, **named, **({"steps": 5} if "steps" in CASES[name] else {}))
+    return y, z, fit_given(sampler, z, condition(y), **named, **({"steps": 5} if "steps" in CASES[name] else {})).eval()
+
+
+@pytest.mark.parametrize("name", [name for name in FITTED if name != "flow-matching"])
+def test_its_mean_and_scale_given_a_class_are_those_of_the_class(name):
+    y, z, sampler = fit_classes(name, lambda y: torch.eye(4)[y])
+    density = sampler(torch.eye(4))
     expected = torch.stack([z[y == c].mean(0) for c in range(4)])
-    torch.testing.assert_close(fitted(torch.eye(4)).mean, expected, atol=0.2, rtol=0)
-    assert draw(fitted(torch.eye(4)), 2).shape == (2, 4, 3)
-    # The shift of a class that no example has is that of none.
-    assert fitted(torch.zeros(1, 4)).mean.isfinite().all()
+    torch.testing.assert_close(density.mean, expected, atol=0.2, rtol=0)
+    drawn = draw(density, 4000)
+    assert drawn.shape == (4000, 4, 3)
+    torch.testing.assert_close(drawn.std(0), torch.stack([z[y == c].std(0) for c in range(4)]), atol=0.1, rtol=0.2)
+
+
+def test_the_density_given_a_class_is_that_of_a_normal_of_its_own():
+    y, z, sampler = fit_classes("gaussian", lambda y: torch.eye(4)[y])
+    with torch.no_grad():
+        given = sampler(torch.eye(4)[y]).log_prob(z.expand(2, -1, -1))
+    for c in range(4):
+        own = SAMPLERS["gaussian"].fit(z[y == c])().log_prob(z[y == c])
+        # The covariance of a class is shrunk to that of all, by 3 examples in 203.
+        assert given[1, y == c].mean().item() == pytest.approx(own.mean().item(), abs=0.15)
+
+
+def test_attributes_move_its_mean():
+    y, z, sampler = fit_classes("gaussian", lambda y: torch.stack((y.float(), (y > 1).float()), 1))
+    assert sampler.condition_scale is None
+    expected = z[y == 3].mean(0) - z[y == 0].mean(0)
+    moved = sampler(torch.tensor([[0.0, 0], [3, 1]])).mean
+    torch.testing.assert_close(moved[1] - moved[0], expected, atol=0.3, rtol=0)
+
+
+def test_a_class_without_examples_has_the_density_of_all():
+    *_, sampler = fit_classes("gaussian", lambda y: torch.eye(5)[y])
+    assert sampler(torch.eye(5)).log_prob(torch.zeros(5, 3)).isfinite().all()
 
 
 def test_neighbors_interpolates_between_latents():

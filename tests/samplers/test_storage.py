@@ -37,7 +37,7 @@ def run(digits, tmp_path_factory):
 def test_it_is_saved_and_loaded_bit_for_bit(name, run):
     z = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
     sampler = quick(name, z)
-    sampler.set_condition(torch.full((10,), 0.1), torch.randn(10, 3))
+    sampler.set_condition(torch.full((10,), 0.1), torch.randn(10, 3), torch.eye(3) * torch.rand(10, 1, 1))
     sampler.n_latents, sampler.seconds = 200, 0.25
     file = save_sampler(run, name, sampler)
     assert file.name == f"sampler-{name.replace(':', '-')}.safetensors"

@@ -37,8 +37,8 @@ class Sampler(nn.Module, ABC):
     :math:`z = f(\epsilon)`, so that draws are reproducible and can be exported. What it has fitted are its parameters
     and buffers.
 
-    Given a condition c the density is shifted by an affine function of it, which :func:`fit_conditional` fits:
-    :math:`z = (c - \bar c) W + f(\epsilon)`.
+    Given a condition c the density is moved by an affine function of it, and scaled for each of its classes, as
+    :func:`~elbowroom.samplers.training_latents.fit_given` fits them: :math:`z = (c - \bar c) W + A_c f(\epsilon)`.
 
     A subclass implements :meth:`fit`, :meth:`transform_noise`, :meth:`log_density` and :attr:`mean`.
 
@@ -61,6 +61,7 @@ class Sampler(nn.Module, ABC):
     requires_fit: ClassVar[bool] = True
     condition_mean: Tensor | None
     condition_weight: Tensor | None
+    condition_scale: Tensor | None
 
     def __init__(self, size: int, **settings: Any) -> None:
         super().__init__()
@@ -68,6 +69,7 @@ class Sampler(nn.Module, ABC):
         self.n_latents, self.seconds = 0, 0.0
         self.register_buffer("condition_mean", None)
         self.register_buffer("condition_weight", None)
+        self.register_buffer("condition_scale", None)
 
     @classmethod
     @abstractmethod
@@ -110,49 +112,75 @@ class Sampler(nn.Module, ABC):
         """How many numbers it keeps in memory to score one latent, which limits the batch size."""
         return self.size
 
-    def set_condition(self, mean: Tensor, weight: Tensor) -> None:
-        """Set the mean of conditions, (n,), and the weight by which they shift latents, (n, D)."""
-        self.condition_mean, self.condition_weight = mean, weight
+    def set_condition(self, mean: Tensor, weight: Tensor, scale: Tensor | None = None) -> None:
+        """Set the mean of conditions, (n,), the weight by which they move latents, (n, D), and the scales of classes.
+
+        Args:
+            mean: (n,).
+            weight: (n, D).
+            scale: lower triangular matrices, (n, D, D); none where a condition is no class.
+        """
+        self.condition_mean, self.condition_weight, self.condition_scale = mean, weight, scale
 
     def forward(self, *condition: Tensor) -> LatentDensity:
         """Return the density of a latent, (D,); with a condition (B, n) that of each, batch (B,)."""
         if not condition:
             return LatentDensity(self)
+        c = condition[0].flatten(1)
         if self.condition_mean is None or self.condition_weight is None:
-            return LatentDensity(self, condition[0].new_zeros(condition[0].shape[0], self.size))
-        return LatentDensity(self, (condition[0].flatten(1) - self.condition_mean) @ self.condition_weight)
+            return LatentDensity(self, c.new_zeros(c.shape[0], self.size))
+        shift = (c - self.condition_mean) @ self.condition_weight
+        if self.condition_scale is None:
+            return LatentDensity(self, shift)
+        return LatentDensity(self, shift, (c @ self.condition_scale.flatten(1)).reshape(-1, self.size, self.size))
 
 
 class LatentDensity(UncheckedDistribution):
-    """The density of a sampler, or for each of a batch of conditions that density shifted.
+    """The density of a sampler, or for each of a batch of conditions that density moved and scaled.
 
     Its draws transform the standard normals of :mod:`elbowroom.noise`.
 
     Args:
         sampler: over latents of D numbers.
         shift: for each condition, (B, D).
+        scale: for each condition, lower triangular, (B, D, D).
     """
 
     has_rsample = True
 
-    def __init__(self, sampler: Sampler, shift: Tensor | None = None) -> None:
-        self.sampler, self.shift = sampler, shift
+    def __init__(self, sampler: Sampler, shift: Tensor | None = None, scale: Tensor | None = None) -> None:
+        self.sampler, self.shift, self.scale = sampler, shift, scale
         super().__init__(torch.Size() if shift is None else shift.shape[:-1], torch.Size((sampler.size,)))
 
     @property
     def mean(self) -> Tensor:
-        return self._shifted(self.sampler.mean)
+        return self._apply_condition(self.sampler.mean)
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         shape = torch.Size((*sample_shape, *self.batch_shape, self.sampler.noise_size))
-        return self._shifted(self.sampler.transform_noise(noise.standard_normal(shape, self.sampler.mean)))
+        return self._apply_condition(self.sampler.transform_noise(noise.standard_normal(shape, self.sampler.mean)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return log p(z), nats: (..., D) to (...)."""
-        return self.sampler.log_density(value if self.shift is None else value - self.shift)
+        if self.shift is None:
+            return self.sampler.log_density(value)
+        centered = value - self.shift
+        if self.scale is None:
+            return self.sampler.log_density(centered)
+        log_volume = self.scale.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return self.sampler.log_density(_solve(self.scale, centered)) - log_volume
 
-    def _shifted(self, z: Tensor) -> Tensor:
-        return z if self.shift is None else z + self.shift
+    def _apply_condition(self, z: Tensor) -> Tensor:
+        if self.shift is None:
+            return z
+        return self.shift + (z if self.scale is None else (self.scale @ z[..., None])[..., 0])
+
+
+def _solve(scale: Tensor, z: Tensor) -> Tensor:
+    """Solve L w = z for lower triangular matrices (B, D, D) and vectors (..., B, D), in double precision."""
+    columns = z.reshape(-1, *scale.shape[:2]).permute(1, 2, 0).double()
+    solved: Tensor = torch.linalg.solve_triangular(scale.double(), columns, upper=False)
+    return solved.permute(2, 0, 1).reshape(z.shape).to(z.dtype)
 
 
 #: The samplers by name.

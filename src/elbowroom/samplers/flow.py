@@ -76,13 +76,11 @@ def _make_transform(kind: str, size: int, hidden: tuple[int, ...]) -> nn.Module:
     import zuko
 
     if kind == "nsf":
-        flow = zuko.flows.NSF(size, transforms=LAYERS, bins=BINS, passes=2, hidden_features=hidden)
-    elif kind == "maf":
-        flow = zuko.flows.MAF(size, transforms=LAYERS, hidden_features=hidden)
-    else:
-        flow = zuko.flows.MAF(size, transforms=LAYERS, passes=IAF_BLOCKS, hidden_features=hidden)
-        return zuko.lazy.LazyInverse(flow.transform)
-    return flow.transform
+        flow: nn.Module = zuko.flows.NSF(size, transforms=LAYERS, bins=BINS, passes=2, hidden_features=hidden).transform
+        return flow
+    passes = IAF_BLOCKS if kind == "iaf" else size
+    flow = zuko.flows.MAF(size, transforms=LAYERS, passes=passes, hidden_features=hidden).transform
+    return zuko.lazy.LazyInverse(flow) if kind == "iaf" else flow
 
 
 SAMPLERS.add("flow", FlowSampler)

@@ -106,7 +106,8 @@ class VectorField(nn.Module):
     def matching_loss(self, z: Tensor) -> Tensor:
         """Return the loss of flow matching for latents (B, D), a scalar."""
         eps, t = torch.randn_like(z), torch.rand_like(z[:, :1])
-        return (self(t, (1 - t) * eps + t * z) - (z - eps)).square().sum(-1).mean()
+        error: Tensor = self(t, (1 - t) * eps + t * z) - (z - eps)
+        return error.square().sum(-1).mean()
 
 
 def _runge_kutta(derivative: Any, t: float, state: Tensor, step: float) -> Tensor:

@@ -49,7 +49,7 @@ class GaussianSampler(Sampler):
     def invert(self, z: Tensor) -> Tensor:
         """Map latents (..., D) to the normals that they are made of, the inverse of :meth:`transform_noise`."""
         scale, centered = self.scale_tril.double(), (z - self.loc).double()
-        eps = torch.linalg.solve_triangular(scale.mT, centered.reshape(-1, self.size), upper=True, left=False)
+        eps: Tensor = torch.linalg.solve_triangular(scale.mT, centered.reshape(-1, self.size), upper=True, left=False)
         return eps.reshape(z.shape).to(z.dtype)
 
     @property

@@ -82,14 +82,15 @@ class MixtureSampler(Sampler):
         k = (noise.to_uniform(eps[..., :1]) > self.weights.cumsum(0)[:-1]).sum(-1)
         is_chosen = (k[..., None] == torch.arange(len(self.weights), device=eps.device)).to(eps.dtype)
         # All components at once are one product, where a gather of covariances would copy D² numbers for each latent.
-        scaled = (eps[..., 1:] @ self.scale_tril.flatten(0, 1).mT).unflatten(-1, self.loc.shape)
-        return (is_chosen[..., None] * (self.loc + scaled)).sum(-2)
+        scaled = (eps[..., 1:] @ self.scale_tril.flatten(0, 1).mT).reshape(*eps.shape[:-1], *self.loc.shape)
+        z: Tensor = (is_chosen[..., None] * (self.loc + scaled)).sum(-2)
+        return z
 
     def log_density(self, z: Tensor) -> Tensor:
         scale = self.scale_tril.double()
         inverse = torch.linalg.solve_triangular(scale, torch.eye(self.size, device=z.device).to(scale), upper=False)
         centers = (inverse @ self.loc.double()[..., None])[..., 0]
-        eps = (z.double() @ inverse.flatten(0, 1).mT).unflatten(-1, self.loc.shape) - centers
+        eps = (z.double() @ inverse.flatten(0, 1).mT).reshape(*z.shape[:-1], *self.loc.shape) - centers
         scores = standard_log_density(eps) - scale.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         return (scores + self.weights.double().log()).logsumexp(-1).to(z.dtype)
 

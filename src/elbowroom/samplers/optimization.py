@@ -39,15 +39,14 @@ def minimize(
         steps: at most.
         learning_rate: the first.
     """
-    held_out, train = latents.split(
-        [n_held_out := max(1, int(HELD_OUT_SHARE * len(latents))), len(latents) - n_held_out]
-    )
+    n_held_out = max(1, int(HELD_OUT_SHARE * len(latents)))
+    held_out, train = latents[:n_held_out], latents[n_held_out:]
     optimizer = torch.optim.Adam(module.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     best, best_loss, waited = copy.deepcopy(module.state_dict()), math.inf, 0
     for step, batch in enumerate(islice(_iter_batches(train), steps), 1):
         optimizer.zero_grad()
-        loss(batch + LATENT_NOISE * torch.randn_like(batch)).backward()
+        torch.autograd.backward(loss(batch + LATENT_NOISE * torch.randn_like(batch)))
         nn.utils.clip_grad_norm_(module.parameters(), 10.0)
         optimizer.step()
         schedule.step()
@@ -65,5 +64,6 @@ def minimize(
 def _iter_batches(latents: Tensor) -> Iterator[Tensor]:
     """Yield random batches without end, each latent once in a pass."""
     while True:
-        for index in torch.randperm(len(latents)).split(BATCH_SIZE):
-            yield latents[index]
+        order = torch.randperm(len(latents))
+        for start in range(0, len(latents), BATCH_SIZE):
+            yield latents[order[start : start + BATCH_SIZE]]

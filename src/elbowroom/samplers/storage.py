@@ -103,8 +103,9 @@ def load_sampler(run: Run | str | Path, name: str) -> Sampler:
     _check_weights(run, name, path, about)
     size = int(about.get("size", len(tensors.get("loc", ()))))
     loaded = sampler(size, **json.loads(about.get("settings", "{}")))
-    if "condition_weight" in tensors:
-        loaded.set_condition(*(torch.zeros_like(tensors[key]) for key in ("condition_mean", "condition_weight")))
+    names = ("condition_mean", "condition_weight", "condition_scale")
+    if condition := [torch.zeros_like(tensors[key]) for key in names if key in tensors]:
+        loaded.set_condition(*condition)
     serialization.load_into(loaded, tensors, path)
     loaded.n_latents, loaded.seconds = int(about.get("latents", 0)), float(about.get("seconds", 0))
     return loaded.eval()

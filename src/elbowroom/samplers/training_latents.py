@@ -11,7 +11,8 @@ from torch import Tensor
 from elbowroom import noise
 from elbowroom.data.splits.memory import Split, random_batches
 from elbowroom.models.base import GenerativeModel
-from elbowroom.samplers.base import PRIOR, Sampler, parse
+from elbowroom.samplers.base import PRIOR, Sampler, parse, require_latents
+from elbowroom.samplers.gaussian import JITTER
 
 #: Training examples whose latents a sampler is fitted to, at most.
 MAX_EXAMPLES = 20_000
@@ -88,14 +89,57 @@ def draw_training_latents(model: GenerativeModel, split: Split, n: int) -> tuple
 
 
 def fit_given(sampler: type[Sampler], latents: Tensor, condition: Tensor, **options: Any) -> Sampler:
-    r"""Fit a sampler to latents (N, D) given conditions (N, C): to what an affine function of these leaves of them.
+    r"""Fit a sampler to latents (N, D) given conditions (N, C): to what mean and covariance given c leave of them.
 
-    .. math:: W = \arg\min_W \sum_n \| z_n - \bar z - (c_n - \bar c) W \|^2 + \lambda \| W \|^2
+    Attributes move the mean alone, by a ridge regression, and the sampler is fitted to the residuals. Each class has
+    its own mean, by the same, and its own covariance, shrunk to that of all N residuals r, Σ, where it has few examples:
+
+    .. math:: W = \arg\min_W \sum_n \| z_n - \bar z - (c_n - \bar c) W \|^2 + \lambda \| W \|^2, \quad
+        A_c A_c^\top = \frac{\sum_{n \in c} r_n r_n^\top + D\, \Sigma}{N_c + D}
+
     """
     mean = condition.mean(0)
-    centered = (condition - mean).double()
-    gram = centered.T @ centered + RIDGE * torch.eye(len(mean), dtype=torch.float64)
-    weight = torch.linalg.solve(gram, centered.T @ (latents - latents.mean(0)).double()).float()
-    fitted = sampler.fit(latents - centered.float() @ weight, **options)
-    fitted.set_condition(mean, weight)
+    weight = _regress(latents - latents.mean(0), condition - mean)
+    residuals = latents - (condition - mean) @ weight
+    if not _is_one_hot(condition):
+        fitted = sampler.fit(residuals, **options)
+        fitted.set_condition(mean, weight)
+        return fitted
+    residuals = residuals - latents.mean(0)
+    scale = _class_scales(residuals, condition)
+    fitted = sampler.fit(_whiten_classes(residuals, condition, scale), **options)
+    # The rows of the weight are then the means of the classes.
+    fitted.set_condition(torch.zeros_like(mean), weight - mean @ weight + latents.mean(0), scale)
     return fitted
+
+
+def _regress(latents: Tensor, condition: Tensor) -> Tensor:
+    """Return the weight W (C, D) of a ridge regression of centered latents (N, D) on centered conditions (N, C)."""
+    c = condition.double()
+    gram = c.T @ c + RIDGE * torch.eye(c.shape[1], dtype=torch.float64)
+    return torch.linalg.solve(gram, c.T @ latents.double()).float()
+
+
+def _is_one_hot(condition: Tensor) -> bool:
+    return bool(((condition == 0) | (condition == 1)).all() and (condition.sum(1) == 1).all())
+
+
+def _class_scales(residuals: Tensor, condition: Tensor) -> Tensor:
+    """Return the Cholesky factor of the covariance of each class, (C, D, D), shrunk to that of all residuals (N, D)."""
+    n, size = residuals.shape
+    require_latents(residuals, size + 1, f"the covariance of {size} numbers")
+    r = residuals.double()
+    pooled = r.T @ r / n
+    pooled.diagonal().add_(JITTER * pooled.diagonal().mean().clamp_min(1e-12))
+    of_class = [r[members] for members in condition.T.bool()]
+    covariances = [(part.T @ part + size * pooled) / (len(part) + size) for part in of_class]
+    return torch.linalg.cholesky(torch.stack(covariances)).float()
+
+
+def _whiten_classes(residuals: Tensor, condition: Tensor, scale: Tensor) -> Tensor:
+    """Return residuals (N, D) divided by the scale of their class."""
+    whitened = torch.empty_like(residuals)
+    for members, factor in zip(condition.T.bool(), scale.double(), strict=True):
+        columns = residuals[members].double().T
+        whitened[members] = torch.linalg.solve_triangular(factor, columns, upper=False).T.float()
+    return whitened

@@ -15,6 +15,7 @@ from elbowroom.models.conditional import Conditional
 from elbowroom.models.priors import StandardNormal
 from elbowroom.samplers.base import SAMPLERS
 from elbowroom.samplers.optimization import minimize
+from elbowroom.samplers.standard import standard_log_density
 from elbowroom.samplers.whitened import WhitenedSampler
 
 #: Draws of the importance estimate of a log-density.
@@ -63,16 +64,17 @@ class TwoStageSampler(WhitenedSampler):
 
     def transform_whitened(self, eps: Tensor) -> Tensor:
         u, own_eps = eps.chunk(2, -1)
-        with noise.explicit_noise([own_eps]):
-            return self.model.decoder(u).rsample()
+        p = self.model.decoder(u)
+        z: Tensor = p.mean + p.variance.sqrt() * own_eps
+        return z
 
     def whitened_log_density(self, z: Tensor) -> Tensor:
         # As evaluation draws for examples, (samples, examples, ...), so that noise keyed by the example fits.
         flat = z.reshape(-1, z.shape[-2], self.size) if z.dim() > 1 else z.reshape(1, 1, self.size)
         q = self.model.encoder(flat)
         eps = noise.standard_normal(torch.Size((N_IMPORTANCE_DRAWS * len(flat), *flat.shape[1:])), flat)
-        u = q.mean + q.variance.sqrt() * eps.unflatten(0, (N_IMPORTANCE_DRAWS, -1))
-        log_w = self.model.decoder(u).log_prob(flat) + self.model.prior().log_prob(u) - q.log_prob(u)
+        u = q.mean + q.variance.sqrt() * eps.reshape(N_IMPORTANCE_DRAWS, *flat.shape)
+        log_w: Tensor = self.model.decoder(u).log_prob(flat) + standard_log_density(u) - q.log_prob(u)
         return (log_w.logsumexp(0) - math.log(N_IMPORTANCE_DRAWS)).reshape(z.shape[:-1])
 
 
