@@ -58,7 +58,10 @@ class ClusteringModel(Model):
         """Pretrain encoder and decoder as an autoencoder, and fit the prior to the latents, on these examples."""
         self._pretrain(x, generator)
         with self._eval_mode():
-            posteriors = [self.encoder(part) for part in x.split(PRETRAINING_BATCH_SIZE)]
+            posteriors = [
+                self.encoder(x[start : start + PRETRAINING_BATCH_SIZE])
+                for start in range(0, len(x), PRETRAINING_BATCH_SIZE)
+            ]
         mean, variance = torch.cat([q.mean for q in posteriors]), torch.cat([q.variance for q in posteriors])
         if len(mean) > self.n_clusters:
             self.prior.fit(mean, variance.mean(0), generator)
