@@ -1,6 +1,6 @@
 """Table of samplers: log-density of held-out latents of a run under each, and the processor time of its fit.
 
-python docs/sampler_figures.py RUN
+python docs/sampler_figures.py RUN [SAMPLER …]
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAMES = (
 N_TRAIN, N_HELD_OUT = 8_000, 2_000
 
 
-def main(path: str) -> None:
+def main(path: str, *names: str) -> None:
     """Print the table, a row for each sampler as soon as it is fitted."""
     run = er.Run(path)
     model, data = run.model(), run.measured_data()
@@ -38,7 +38,7 @@ def main(path: str) -> None:
     z, condition = draw_training_latents(model, held_out, N_HELD_OUT)
     given = () if condition is None else (condition,)
     print("| sampler | log-density, nats | fit, processor s |\n|---|---|---|")
-    for name in NAMES:
+    for name in names or NAMES:
         started = time.process_time()
         sampler = fit_to_model(model, data.train, name, N_TRAIN)
         seconds = time.process_time() - started
@@ -54,4 +54,4 @@ def row(name: str, scores: torch.Tensor | None, seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

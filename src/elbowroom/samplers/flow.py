@@ -24,7 +24,9 @@ BINS = 5
 
 
 class FlowSampler(WhitenedSampler):
-    r"""Normalizing flow: :math:`\log p(z) = \log \mathcal N(T(z); 0, I) + \log |\det \partial T / \partial z|`.
+    r"""Normalizing flow: flow:maf, which is the default, flow:iaf or flow:nsf.
+
+    .. math:: \log p(z) = \log \mathcal N(T(z); 0, I) + \log |\det \partial T / \partial z|
 
     ``nsf`` has rational-quadratic splines in coupling layers (Durkan et al. 2019, arXiv 1906.04032), ``maf`` masked
     autoregressive affine layers (Papamakarios et al. 2017, arXiv 1705.07057), ``iaf`` the inverses of such (Kingma et

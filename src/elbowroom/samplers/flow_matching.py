@@ -18,9 +18,9 @@ ODE_STEPS = 20
 
 
 class FlowMatchingSampler(WhitenedSampler):
-    r"""Flow matching: noise is moved to latents along a learned vector field, :math:`\dot z_t = v(t, z_t)`.
+    r"""Continuous normalizing flow, fitted by flow matching: noise is moved to latents along a learned vector field.
 
-    .. math:: \min_v E \| v(t, (1 - t) \epsilon + t z) - (z - \epsilon) \|^2, \quad
+    .. math:: \dot z_t = v(t, z_t), \quad \min_v E \| v(t, (1 - t) \epsilon + t z) - (z - \epsilon) \|^2, \quad
         \log p(z_1) = \log \mathcal N(z_0; 0, I) - \int_0^1 \operatorname{tr} \frac{\partial v}{\partial z_t} dt
 
     Lipman et al. 2023, arXiv 2210.02747, with straight paths. The divergence is exact, as the field is a network of

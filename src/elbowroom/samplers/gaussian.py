@@ -15,7 +15,9 @@ JITTER = 1e-6
 
 
 class GaussianSampler(Sampler):
-    r"""Normal with full covariance: :math:`z = \mu + L \epsilon`, with :math:`L L^\top` the covariance of the latents.
+    r"""Normal with full covariance: the mean and the covariance of the latents.
+
+    .. math:: z = \mu + L \epsilon, \quad L L^\top = \operatorname{Cov}(z)
 
     The density of Ghosh et al. 2020, arXiv 1903.12436, section 4, with one component.
 

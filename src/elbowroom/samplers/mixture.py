@@ -22,7 +22,9 @@ MIN_SCALE = 1e-4
 
 
 class MixtureSampler(Sampler):
-    r"""Mixture of K normals with full covariances: :math:`p(z) = \sum_k \pi_k \mathcal N(z; \mu_k, L_k L_k^\top)`.
+    r"""Mixture of K normals with full covariances: mixture:K, with K = 10 by default.
+
+    .. math:: p(z) = \sum_k \pi_k \mathcal N(z; \mu_k, L_k L_k^\top)
 
     The density of Ghosh et al. 2020, arXiv 1903.12436, section 4, with ten components by default, by scikit-learn's
     GaussianMixture from the clusters of k-means. A draw is :math:`\mu_k + L_k \epsilon`, where k is the first component

@@ -12,7 +12,9 @@ from elbowroom.samplers.base import SAMPLERS, Sampler, require_latents
 
 
 class NeighborsSampler(Sampler):
-    r"""Nearest-neighbor interpolation: :math:`z = z_i + u (z_j - z_i)`, with j one of the k nearest latents to i.
+    r"""Interpolation between a latent and one of its k nearest: neighbors:k, with k = 5; a baseline without a density.
+
+    .. math:: z = z_i + u (z_j - z_i), \quad j \in \{k \text{ nearest to } i\}
 
     SMOTE (Chawla et al. 2002, arXiv 1106.1813) on all latents; a baseline that stays close to them, without a density.
     i, j and u are uniform, each by one normal.

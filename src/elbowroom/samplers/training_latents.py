@@ -20,6 +20,9 @@ MAX_EXAMPLES = 20_000
 BATCH_SIZE = 500
 #: The ridge of the regression of latents on conditions, in examples: a class of which few are known shifts less.
 RIDGE = 1.0
+#: Seed of the posterior noise of latents that a sampler is fitted to: not one that an evaluation uses, whose held-out
+#: example of the same number would share its noise with a training example, and be better known than it is.
+NOISE_SEED = 0x5A3D_1E55
 
 
 def fit_to_model(model: GenerativeModel, split: Split, name: str, max_examples: int = MAX_EXAMPLES) -> Sampler:
@@ -81,7 +84,7 @@ def draw_training_latents(model: GenerativeModel, split: Split, n: int) -> tuple
     conditions: list[Tensor] = []
     for batch in random_batches(split, n, seed=0, batch_size=BATCH_SIZE):
         c = None if batch.y is None else batch.y.to(device)
-        with noise.keyed_noise(0, batch.index):
+        with noise.keyed_noise(NOISE_SEED, batch.index):
             latents.append(model.posterior(batch.x.to(device), c).sample(torch.Size((1,)))[0].cpu())
         conditions += [condition.flatten(1).cpu() for condition in model.encode_condition(c)]
     model.train(was_training)
@@ -92,7 +95,7 @@ def fit_given(sampler: type[Sampler], latents: Tensor, condition: Tensor, **opti
     r"""Fit a sampler to latents (N, D) given conditions (N, C): to what mean and covariance given c leave of them.
 
     Attributes move the mean alone, by a ridge regression, and the sampler is fitted to the residuals. Each class has
-    its own mean, by the same, and its own covariance, shrunk to that of all N residuals r, Σ, where it has few examples:
+    its own mean, by the same, and its own covariance, shrunk to that of all residuals r, Σ, where it has few examples:
 
     .. math:: W = \arg\min_W \sum_n \| z_n - \bar z - (c_n - \bar c) W \|^2 + \lambda \| W \|^2, \quad
         A_c A_c^\top = \frac{\sum_{n \in c} r_n r_n^\top + D\, \Sigma}{N_c + D}
@@ -117,7 +120,8 @@ def _regress(latents: Tensor, condition: Tensor) -> Tensor:
     """Return the weight W (C, D) of a ridge regression of centered latents (N, D) on centered conditions (N, C)."""
     c = condition.double()
     gram = c.T @ c + RIDGE * torch.eye(c.shape[1], dtype=torch.float64)
-    return torch.linalg.solve(gram, c.T @ latents.double()).float()
+    weight: Tensor = torch.linalg.solve(gram, c.T @ latents.double()).float()
+    return weight
 
 
 def _is_one_hot(condition: Tensor) -> bool:
@@ -133,7 +137,8 @@ def _class_scales(residuals: Tensor, condition: Tensor) -> Tensor:
     pooled.diagonal().add_(JITTER * pooled.diagonal().mean().clamp_min(1e-12))
     of_class = [r[members] for members in condition.T.bool()]
     covariances = [(part.T @ part + size * pooled) / (len(part) + size) for part in of_class]
-    return torch.linalg.cholesky(torch.stack(covariances)).float()
+    scale: Tensor = torch.linalg.cholesky(torch.stack(covariances)).float()
+    return scale
 
 
 def _whiten_classes(residuals: Tensor, condition: Tensor, scale: Tensor) -> Tensor:

@@ -23,7 +23,9 @@ N_IMPORTANCE_DRAWS = 64
 
 
 class TwoStageSampler(WhitenedSampler):
-    r"""Two-stage VAE: latents are drawn from a second VAE, :math:`u \sim \mathcal N(0, I)`, :math:`z \sim p(z \mid u)`.
+    r"""Two-stage VAE: latents are drawn from a second VAE, fitted to them.
+
+    .. math:: u \sim \mathcal N(0, I), \quad z \sim p(z \mid u)
 
     Dai & Wipf 2019, arXiv 1903.05789: u has as many dimensions as z, and p(z|u) is a normal with learned variances.
     Deviation: two hidden layers where the paper has three, and a variance for each dimension, which depends on u, where
