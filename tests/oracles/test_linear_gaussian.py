@@ -10,6 +10,9 @@ from sklearn.decomposition import PCA
 
 import elbowroom as er
 from elbowroom.distributions import Normal
+from elbowroom.evaluation.registry import EvalContext
+from elbowroom.evaluation.suites import samplers
+from elbowroom.samplers import fit_to_model
 
 D = 8
 LATENT = 3
@@ -79,6 +82,31 @@ def test_bounds_order_themselves_and_close_with_k(linear_gaussian):
     assert metrics[5000]["importance_bound"].value == pytest.approx(exact, abs=0.005)
     gap = torch.distributions.kl_divergence(model.encoder(x), ExactPosterior(weight, bias)(x)).mean().item()
     assert exact - elbo == pytest.approx(gap, abs=0.01)
+
+
+def test_the_bound_with_the_gaussian_sampler_is_the_likelihood_where_the_latents_are_off_the_prior(linear_gaussian):
+    """The data has latents N(2, 0.25 I), which the prior, N(0, I), does not know, and a fitted normal finds.
+
+    At a posterior that is exact for that density the weights with it are p(x) of the model that the data came from.
+    """
+    weight, bias, decoder, *_ = linear_gaussian
+    loc, variance = 2.0, 0.25
+    x = bias + (loc + variance**0.5 * torch.randn(4000, LATENT)) @ weight.T + SIGMA * torch.randn(4000, D)
+    covariance = variance * weight @ weight.T + SIGMA**2 * torch.eye(D)
+    mean = bias + loc * weight.sum(1)
+    log_px = torch.distributions.MultivariateNormal(mean.double(), covariance.double()).log_prob(x.double())
+    posterior = ExactPosterior(weight, bias)
+    precision = (weight**2).sum(0) / SIGMA**2 + 1 / variance
+    posterior.map, posterior.log_var = weight.T / SIGMA**2 / precision[:, None], -precision.log()
+    posterior.bias = bias - weight @ (loc / variance * SIGMA**2 / (weight**2).sum(0))
+    model = er.Model(posterior, decoder, er.StandardNormal(LATENT)).eval()
+    data = er.load_data(x.numpy(), validation=0, test=0.5)
+    fitted = {"gaussian": fit_to_model(model, data.train, "gaussian")}
+    metrics = samplers.metrics(EvalContext(model, data, "test", data.test, 200, 100, 0, fitted))
+    bound, exact = metrics["importance_bound[gaussian]"], log_px.mean().item()
+    assert bound.value == pytest.approx(exact, abs=0.1)
+    assert bound.value > metrics["importance_bound"].value + 1
+    assert metrics["density_gain[gaussian]"].value > 1
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,12 @@ from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.recipes import find
 from elbowroom.runs.settings import CALLBACK_OPTIONS, train_options
+from elbowroom.samplers.default import current_samplers
 
 #: Weight of the KL relative to the reconstruction, above which it is lowered before anything else.
 HEAVY_KL = 1.5
+#: The sampler to fit where there is none.
+SUGGESTED_SAMPLER = "mixture:10"
 #: Size of a latent that leaves the labels something to say.
 SMALL_LATENT = 16
 
@@ -118,3 +121,14 @@ def strengthen_condition(evidence: Evidence) -> str:
     if isinstance(latent := arguments.get("latent"), int) and latent > SMALL_LATENT:
         remedies.append(f"make the latent smaller ({format_option(evidence, 'latent', SMALL_LATENT)})")
     return ", or ".join([*remedies, "train longer"])
+
+
+def sample_elsewhere(evidence: Evidence) -> str:
+    """Return how to sample from a density fitted to the latents in place of the prior."""
+    path = evidence.run.path
+    if fitted := current_samplers(evidence.run):
+        return f"sample from a density fitted to the latents: 'elbowroom sample {path} --sampler {fitted[-1]}'"
+    return (
+        f"fit a density to the latents and sample from it: 'elbowroom fit-sampler {path} {SUGGESTED_SAMPLER}', then "
+        f"'elbowroom sample {path} --sampler {SUGGESTED_SAMPLER}'"
+    )

@@ -131,7 +131,7 @@ def sample_quality(context: EvalContext, features: Features, max_examples: int) 
     real, samples, train = _extract_features(context, features, n, on_train)
     others = "others of the split" if on_train else "of train"
     floor = _set_metrics(real, train, f"{len(train):,} {others} instead of samples; features {features.hash}")
-    results = {}
+    results: dict[str, Metric] = {}
     for suffix, fake in samples.items():
         measured = _set_metrics(real, fake, f"{len(fake):,} samples; features {features.hash}")
         note = f"means of p(x|z); features: {features.description}"
@@ -200,7 +200,7 @@ def memorization_metrics(context: EvalContext) -> dict[str, Metric]:
     how_floor = "held-out examples' reconstructions instead of samples"
     how_near = f"samples as near as {NEAR_COPY_QUANTILE:.0%} of held-out examples are, {to}"
     drawn = _draw_of_each(context, lambda model: distance_to_train([_sample_means(model, b) for b in batches]))
-    results = {}
+    results: dict[str, Metric] = {}
     for suffix, samples in drawn.items():
         near_copies = (samples < held_out.quantile(NEAR_COPY_QUANTILE)).double()
         results |= {
