@@ -80,12 +80,12 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def table_cells(row: dict[str, Any]) -> list[str]:
-    cells = [row["variant"], row["latents"], f"{row['fid']:.2f} ± {row['fid_error']:.2f}"]
-    cells += [
-        f"{1000 * row['kid']:.1f} ± {1000 * row['kid_error']:.1f}",
-        f"{row['faces']:.1%}",
-        f"{row['nearest']:.2f}",
+    """Return the cells of a row; empty ones for what it has none of: distances to itself, costs of no model."""
+    distances = [
+        f"{scale * row[name]:.{digits}f} ± {scale * row[f'{name}_error']:.{digits}f}" if name in row else ""
+        for name, scale, digits in (("fid", 1, 2), ("kid", 1000, 1))
     ]
+    cells = [row["variant"], row["latents"], *distances, f"{row['faces']:.1%}", f"{row['nearest']:.2f}"]
     if "steps" not in row:
         return [*cells, *("",) * 5]
     cells += [f"{row['parameters']:,}", f"{row['steps']:,}", f"{row['cpu_s']:.0f}"]

@@ -41,8 +41,9 @@ def test_the_defaults_of_every_recipe_round_trip(client, recipe):
 
 
 def test_the_defaults_of_every_setting_round_trip(client, recipe):
-    settings = client.get("/api/recipes").json()["settings"]
-    given = {field["name"]: field["default"] for field in settings}
+    forms = client.get("/api/recipes").json()
+    of_recipe = next(form["defaults"] for form in forms["recipes"] if form["name"] == recipe.name)
+    given = {field["name"]: field["default"] for field in forms["settings"]} | of_recipe
     assert {"epochs", "batch_size", "lr", "seed", "schedule", "clip", "kl_warmup", "free_bits"} <= set(given)
     assert not {"out", "config", "preset", "data"} & set(given)
     words = train_request.train_arguments(recipe, train_command(recipe), {}, given, "digits")
