@@ -36,7 +36,7 @@ def runs(tmp_path_factory, digits):
         "sampled": (er.recipes.autoencoder(digits.shape, latent=3), digits),
     }
     for name, (recipe, data) in fits.items():
-        er.fit(*recipe, data, steps=3, out=folder / name, report=False)
+        er.fit(*recipe, data, steps=3, out=folder / name, report=False, sampler="none")
     fit_sampler(folder / "sampled", "gaussian")
     return folder
 
@@ -145,13 +145,14 @@ def test_explicit_noise_is_taken_in_order_and_then_zero():
 def test_samples_from_a_fitted_sampler_are_those_of_the_command_line(client, runs):
     assert model_info(client, "sampled")["samplers"] == ["gaussian"]
     assert not model_info(client, "sampled")["prior"]
+    assert model_info(client, "sampled")["densities"] == ["gaussian"]
     fields = {"run": "sampled", "n": 4, "seed": 5, "sampler": "gaussian"}
     result = read_npz(post(client, "sample", **fields, format="npz"))
     torch.manual_seed(5)
     _, z = load_with_sampler(runs / "sampled", "gaussian").sample_with_latents(4)
     np.testing.assert_allclose(result["z"], z, rtol=1e-5)
     code = ok_json(post(client, "code", do="sample", **fields))
-    assert "--sampler gaussian" in code["command"]
+    assert "--sampler" not in code["command"]  # it is what this run samples from
     variables = {}
     exec(code["python"], variables)
     np.testing.assert_allclose(result["x"], variables["x"], atol=1e-5)

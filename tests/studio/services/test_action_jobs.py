@@ -10,6 +10,7 @@ import pytest
 
 from elbowroom.cli.main import commands
 from elbowroom.cli.train import TrainGroup
+from elbowroom.samplers import full_name
 from elbowroom.studio.services import processes
 from elbowroom.studio.services.run_actions import ACTIONS, FOLDER_NAME, read_action, write_state
 from tests.studio.helpers import error_of, get, ok_json, open_client, post, runs_by_name
@@ -56,13 +57,28 @@ def test_an_action_runs_its_command_on_the_run(client, run, name):
     assert post(client, "run/action", run="vae", action=name).status_code == 409
     state = wait_for(client, name)
     assert (state["state"], state["message"]) == ("done", ""), state
-    assert (run.path / {**RESULTS, "fit-sampler": "sampler-gaussian.safetensors"}[name]).is_file()
+    assert (run.path / {**RESULTS, "fit-sampler": "sampler-mixture-10.safetensors"}[name]).is_file()
     log = ok_json(get(client, "run/log", run="vae", action=name))["text"]
-    assert {"evaluate": "elbo", "export": "explorer.html", "fit-sampler": "sampler-gaussian"}[name] in log
+    assert {"evaluate": "elbo", "export": "explorer.html", "fit-sampler": "sampler-mixture-10"}[name] in log
     if name == "export":
         assert client.get(state["result"]).text.startswith("<!doctype html>")
     if name == "evaluate":
         assert runs_by_name(client)["vae"]["evaluations"]
+
+
+@pytest.mark.parametrize("written", ["mixture:20", "flow", "neighbors:3"])
+def test_a_sampler_may_have_an_option_of_ones_own(written):
+    assert ACTIONS["fit-sampler"].check_option(written) == full_name(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [("mixture:ten", "mixture:ten"), ("mixtur", "mixture"), ("standard", "needs no fit"), ("prior", "needs no fit")],
+)
+def test_a_sampler_that_cannot_be_fitted_is_refused(client, run, written, words):
+    answer = post(client, "run/action", run="vae", action="fit-sampler", option=written)
+    assert answer.status_code == 400
+    assert words in error_of(answer)
 
 
 def test_every_action_names_a_command_that_exists():
@@ -110,7 +126,7 @@ def test_what_cannot_be_started_is_refused(client, tmp_path, run, monkeypatch):
     monkeypatch.setattr(processes, "start", lambda *_: pytest.fail("a process was started"))
     assert "there is no action 'rm'" in error_of(post(client, "run/action", run="vae", action="rm"))
     wrong = post(client, "run/action", run="vae", action="fit-sampler", option="--help")
-    assert (wrong.json()["field"], "expected one of" in error_of(wrong)) == ("option", True)
+    assert (wrong.json()["field"], "Known: " in error_of(wrong)) == ("option", True)
     assert post(client, "run/action", run="nothing", action="report").status_code == 404
     with open_client(tmp_path) as other:
         assert "without training" in error_of(post(other, "run/action", run="vae", action="report"), 503)

@@ -230,9 +230,13 @@ export interface ModelInfo {
   weights: WeightsInfo;
   /** the names of the samplers that are fitted to it */
   samplers: string[];
+  /** what latents can be drawn from: prior and samplers; the run's own choice first */
+  densities: string[];
+  /** those of them whose draws a temperature scales */
+  scalable: string[];
   /** the condition's kind, names and size; null for an unconditional model */
   conditional: ConditionSpec | null;
-  /** whether it can be sampled from */
+  /** whether it has a prior to sample from */
   prior: boolean;
   /** whether latents are codebook entries */
   quantised: boolean;

@@ -13,10 +13,11 @@ from starlette.responses import Response
 from torch import Tensor
 
 from elbowroom.plotting.latent_ranking import latent_metrics, n_latents, ranked_dimensions
-from elbowroom.samplers import fitted_samplers
+from elbowroom.samplers import current_samplers
 from elbowroom.studio.api import inputs, snippets
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
 from elbowroom.studio.api.inputs import Condition, ExampleFields, Examples, Format, Latents, Lower, Rows
+from elbowroom.studio.services import densities
 from elbowroom.studio.services.example_cells import ColumnInfo
 from elbowroom.studio.services.loaded_model import RNG_LOCK, ConditionSpec, ExampleKind, LoadedModel, WeightsInfo
 
@@ -48,10 +49,14 @@ class ModelInfo(msgspec.Struct):
     hierarchy: Annotated[list[LatentInfo], Meta(description="the latents, the lowest first; z is the last")]
     weights: Annotated[WeightsInfo, Meta(description="which weights it has")]
     samplers: Annotated[list[str], Meta(description="the names of the samplers that are fitted to it")]
+    densities: Annotated[
+        list[str], Meta(description="what latents can be drawn from: prior and samplers; the run's own choice first")
+    ]
+    scalable: Annotated[list[str], Meta(description="those of them whose draws a temperature scales")]
     conditional: Annotated[
         ConditionSpec | None, Meta(description="the condition's kind, names and size; null for an unconditional model")
     ]
-    prior: Annotated[bool, Meta(description="whether it can be sampled from")]
+    prior: Annotated[bool, Meta(description="whether it has a prior to sample from")]
     quantised: Annotated[bool, Meta(description="whether latents are codebook entries")]
     splits: Annotated[dict[str, int | None], Meta(description="the number of examples of each split")]
     labels: Annotated[list[str] | None, Meta(description="names of the classes")]
@@ -93,7 +98,9 @@ def model_info(loaded: LoadedModel) -> ModelInfo:
         kind=loaded.example_kind,
         columns=loaded.columns.infos if loaded.example_kind == "table" else None,
         weights=loaded.weights,
-        samplers=fitted_samplers(loaded.run),
+        samplers=current_samplers(loaded.run),
+        densities=densities.list_densities(loaded),
+        scalable=densities.list_scalable(loaded),
         conditional=condition,
         prior=loaded.model.has_prior,
         quantised=loaded.model.is_quantized,

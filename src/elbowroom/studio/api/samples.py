@@ -10,20 +10,22 @@ from msgspec import Meta
 from starlette.responses import Response
 from torch import Tensor
 
-from elbowroom import errors
 from elbowroom.models.base import GenerativeModel
 from elbowroom.plotting import captions
-from elbowroom.samplers import fitted_samplers, load_with_sampler, sampler_path
 from elbowroom.studio.api import inputs, snippets
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
 from elbowroom.studio.api.inputs import Condition, DecodedLatents, Format
+from elbowroom.studio.services import densities
 from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
 
 #: Samples in one request.
 MAX_SAMPLES = 256
 DRAW_DESCRIPTION = "draw from p(x|z), or take its mean; if left out, draws of rows and series, means of images"
-TEMPERATURE_DESCRIPTION = "1 is the prior itself, 0 its mean; in a hierarchy only the topmost latent is scaled"
-SAMPLER_DESCRIPTION = "name of a sampler that was fitted to the latents, in place of the prior"
+TEMPERATURE_DESCRIPTION = (
+    "1 is the density itself, 0 its mean, for the prior and samplers that are one normal; in a hierarchy only the "
+    "topmost latent is scaled"
+)
+SAMPLER_DESCRIPTION = "what latents are drawn from: prior, or a sampler fitted to latents; if left out, the run's"
 
 
 class SampleFields(RunFields):
@@ -39,13 +41,14 @@ class SampleFields(RunFields):
 
 
 async def sample_snippets(request: ModelRequest[SampleFields]) -> Snippets:
-    """Return the snippets of draws from the prior."""
+    """Return the snippets of draws from the prior, or from a sampler."""
     fields, loaded, t = request.fields, request.loaded, request.fields.temperature
+    sampler = densities.find_density(loaded, fields.sampler)
+    is_default = sampler == densities.find_density(loaded, None)
     c = inputs.parse_conditions(loaded, fields.c, fields.n)
     argument = snippets.condition_argument(c)
     path = repr(str(loaded.run.path))
-    load = [] if fields.sampler is None else [f"model = load_with_sampler({path}, {fields.sampler!r})"]
-    imports = ["from elbowroom.samplers import load_with_sampler"] if load else []
+    load = [] if is_default else [f"model = er.load({path}, sampler={sampler!r})"]
     lines = [
         *load,
         *snippets.condition_lines(c),
@@ -54,34 +57,38 @@ async def sample_snippets(request: ModelRequest[SampleFields]) -> Snippets:
         f"    z = model.draw_latents({fields.n}{argument})",
     ]
     if t != 1:
-        mean = prior_mean(sampled_model(loaded, fields.sampler), c)
+        mean = density_mean(densities.sampled_model(loaded, sampler), c)
         is_zero = isinstance(mean, float) or not bool(mean.any())
-        condition = "" if c is None or loaded.can_cycle_classes else "model.condition(c)"
-        lines.append(f"    z = {t} * z" if is_zero else f"    z = {t} * z + {1 - t} * model.prior({condition}).mean")
+        condition = "" if c is None or loaded.can_cycle_classes else "c"
+        shrunk = f"{t} * z + {1 - t} * model.sampling_density({condition}).mean"
+        lines.append(f"    z = {t} * z" if is_zero else f"    z = {shrunk}")
     is_drawn = loaded.model.samples_are_draws if fields.draw is None else fields.draw
     lines.append(f"    x = model.decode(z{argument}).{'sample()' if is_drawn else 'mean'}")
     label_words = None if t != 1 else snippets.label_words(loaded, fields.c)
     draw_words = [] if is_drawn == loaded.model.samples_are_draws else ["--draw" if is_drawn else "--mean"]
-    sampler_words = [] if fields.sampler is None else ["--sampler", fields.sampler]
+    sampler_words = [] if is_default else ["--sampler", sampler]
     options = ["-n", str(fields.n), "--seed", str(fields.seed), *sampler_words, *draw_words]
     words = None if label_words is None else ["sample", *options, *label_words]
     command = snippets.format_command(loaded, words, snippets.file_name("samples", fields.format))
-    return command, snippets.format_python(loaded, lines, imports)
+    return command, snippets.format_python(loaded, lines)
 
 
 @endpoint("/api/sample", "POST", example={"n": 4, "seed": 0}, snippets=sample_snippets)
 async def sample(request: ModelRequest[SampleFields]) -> DecodedLatents | Response:
-    """Draw from the prior and decode: to draws from p(x|z), or to its means."""
+    """Draw from the prior, or a sampler, and decode: to draws from p(x|z), or to its means."""
     fields, loaded = request.fields, request.loaded
     inputs.check_format(fields.format, loaded)
     c = inputs.parse_conditions(loaded, fields.c, fields.n)
+    sampler = densities.find_density(loaded, fields.sampler)
+    if fields.temperature != 1:
+        densities.check_scalable(loaded, sampler)
     x, z = await request.submit(
         request.studio.store.quick_queue,
         lambda: draw_samples(
-            sampled_model(loaded, fields.sampler), fields.n, c, fields.seed, fields.temperature, fields.draw
+            densities.sampled_model(loaded, sampler), fields.n, c, fields.seed, fields.temperature, fields.draw
         ),
     )
-    caption = _sample_caption(loaded, fields)
+    caption = _sample_caption(loaded, fields, sampler)
     if fields.format == "json":
         return await asyncio.to_thread(
             lambda: DecodedLatents(z.flatten(1), caption=caption, **inputs.json_examples(loaded, x))
@@ -91,48 +98,29 @@ async def sample(request: ModelRequest[SampleFields]) -> DecodedLatents | Respon
     )
 
 
-def _sample_caption(loaded: LoadedModel, fields: SampleFields) -> str:
+def _sample_caption(loaded: LoadedModel, fields: SampleFields, sampler: str) -> str:
     is_drawn = loaded.model.samples_are_draws if fields.draw is None else fields.draw
-    scaled = "" if fields.temperature == 1 else f"scaled by {fields.temperature:g} about the mean of p(z)"
-    source = captions.FROM_PRIOR if fields.sampler is None else f"latents from the sampler '{fields.sampler}'"
-    return captions.output_caption(is_drawn, source, scaled, f"seed {fields.seed}")
-
-
-def sampled_model(loaded: LoadedModel, sampler: str | None) -> GenerativeModel:
-    """Return the model, or the same with a sampler in place of its prior.
-
-    Raises:
-        ValueError: no such sampler was fitted to it.
-    """
-    if sampler is None:
-        return loaded.model
-    names = fitted_samplers(loaded.run)
-    if sampler not in names:
-        raise errors.unknown_name("sampler of this run", sampler[:40], names)
-    # A sampler that is fitted again is another file.
-    written = sampler_path(loaded.run, sampler).stat().st_mtime_ns
-    return loaded.get_or_compute(("sampler", sampler, written), lambda: load_with_sampler(loaded.run, sampler))
+    scaled = "" if fields.temperature == 1 else f"scaled by {fields.temperature:g} about its mean"
+    return captions.output_caption(is_drawn, captions.sampler_words(sampler), scaled, f"seed {fields.seed}")
 
 
 def draw_samples(
     model: GenerativeModel, n: int, c: Tensor | None, seed: int, temperature: float, draw: bool | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Draw n latents from the prior and decode them; returns x and z.
+    """Draw n latents from the prior, or the model's sampler, and decode them; returns x and z.
 
-    A temperature t moves the draws towards the prior's mean m: (1 - t) m + t z. With t = 1 they are those of
+    A temperature t moves the draws towards the mean m of that density: (1 - t) m + t z. With t = 1 they are those of
     ``elbowroom sample`` with this seed.
     """
-    if temperature != 1 and model.is_quantized:
-        raise ValueError("the latents are codebook entries, with nothing between: leave the temperature at 1")
     with RNG_LOCK, torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         z = model.draw_latents(n, c)
         if temperature != 1:
-            z = prior_mean(model, c) * (1 - temperature) + temperature * z
+            z = density_mean(model, c) * (1 - temperature) + temperature * z
         return model.draw_or_mean(model.decode(z, c), draw), z
 
 
-def prior_mean(model: GenerativeModel, c: Tensor | None) -> Tensor | float:
-    """Return the mean of the prior of z, given c; a hierarchy's topmost latent has mean 0."""
-    prior = model.sampling_density(c)
-    return 0.0 if prior is None else prior.mean
+def density_mean(model: GenerativeModel, c: Tensor | None) -> Tensor | float:
+    """Return the mean of the density that z is drawn from, given c; a hierarchy's topmost latent has mean 0."""
+    density = model.sampling_density(c)
+    return 0.0 if density is None else density.mean

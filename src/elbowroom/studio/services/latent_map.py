@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from elbowroom import errors
+from elbowroom import errors, noise
 from elbowroom.data import Batch
 from elbowroom.evaluation.suites import likelihood
+from elbowroom.exporting.modules import cycle_conditions
 from elbowroom.latent import tsne
 from elbowroom.plotting.figure import PriorOnPlane
 from elbowroom.plotting.latent_plane import (
@@ -20,8 +21,12 @@ from elbowroom.plotting.latent_plane import (
     principal_plane,
     prior_on_plane,
 )
+from elbowroom.samplers import PRIOR
+from elbowroom.studio.services.densities import find_density, sampled_model
 from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
 
+#: Draws from a sampler on a map.
+NUM_SAMPLER_DRAWS = 300
 #: Posterior samples of each example whose bound gives its point a color.
 NUM_BOUND_SAMPLES = 4
 #: Examples whose bounds are estimated in one go; between them others have their turn.
@@ -83,9 +88,22 @@ def project_split(loaded: LoadedModel, view: str, split: str | None, n: int) -> 
         return ProjectedLatents(view, name, batch, z, tsne(z), TSNE_LABELS, None, prior, "")
     view, plane = _linear_view(loaded, view, z)
     with RNG_LOCK:
-        prior = prior_on_plane(loaded, plane)
+        prior = _add_sampler_draws(loaded, plane, prior_on_plane(loaded, plane))
     note = plane.describe_collapse(z)
     return ProjectedLatents(view, name, batch, z, plane.project(z), plane.labels, plane, prior, note)
+
+
+def _add_sampler_draws(loaded: LoadedModel, plane: LatentPlane, prior: PriorOnPlane) -> PriorOnPlane:
+    """Return what a plane shows of the prior with draws from the sampler that the run samples from, if it is one."""
+    if (name := find_density(loaded, None)) == PRIOR:
+        return prior
+    model = sampled_model(loaded, name)
+    condition = (c.to(loaded.device) for c in cycle_conditions(model, NUM_SAMPLER_DRAWS))
+    with torch.no_grad(), noise.seeded_rng(loaded.seed):
+        draws = plane.project(model.draw_latents(NUM_SAMPLER_DRAWS, *condition).flatten(1).float().cpu())
+    rings = prior.words if prior.center is not None else ""
+    words = f"Crosses: {NUM_SAMPLER_DRAWS} draws from {name}, which was fitted to latents."
+    return PriorOnPlane(prior.center, draws, f"{rings} {words}".strip())
 
 
 def _linear_view(loaded: LoadedModel, view: str, z: Tensor) -> tuple[str, LatentPlane]:

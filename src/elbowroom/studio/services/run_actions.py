@@ -10,12 +10,13 @@ from typing import Any
 
 from elbowroom.evaluation.registry import SUITES
 from elbowroom.runs.metrics_log import read_regular_file
-from elbowroom.samplers import SAMPLERS
+from elbowroom.samplers import PRIOR, SAMPLERS, full_name, parse
 from elbowroom.serialization import atomic_path
 from elbowroom.studio.errors import RequestError
 from elbowroom.studio.services import processes
 from elbowroom.studio.services.run_images import file_url
 from elbowroom.studio.services.run_log import last_error, read_tail
+from elbowroom.workbench.final_sampler import DEFAULT_SAMPLER
 
 #: The folder in a run that holds the state and the log of its actions.
 FOLDER_NAME = "actions"
@@ -42,6 +43,8 @@ class Action:
         about: what it does, in a sentence.
         words: from the run's directory and the option, the words of the command line.
         options: the values that its option may have, with what each is; the first is the default.
+        parse_option: checks a value that is none of these, and returns it as it is to be written; None where there may
+            be no other.
         result: the file in the run that it writes and that can be opened, if any.
     """
 
@@ -49,6 +52,7 @@ class Action:
     about: str
     words: Callable[[Path, str], list[str]]
     options: Callable[[], dict[str, str]] = dict
+    parse_option: Callable[[str], str] | None = None
     result: str = ""
 
     def check_option(self, option: str) -> str:
@@ -60,21 +64,45 @@ class Action:
         options = self.options()
         option = option or next(iter(options), "")
         if option not in {"", *options}:
+            if self.parse_option is not None:
+                return self._parse_option(option)
             raise RequestError(
                 f"option {option[:40]!r}: expected one of {', '.join(options) or 'none'}", field="option"
             )
         return option
 
+    def _parse_option(self, option: str) -> str:
+        assert self.parse_option is not None
+        try:
+            return self.parse_option(option)
+        except ValueError as error:
+            raise RequestError(f"option {option[:40]!r}: {error}", field="option") from None
+
     def describe(self, name: str) -> dict[str, Any]:
         """Return the JSON fields of a button."""
         options = [{"value": value, "about": about} for value, about in self.options().items()]
-        return {"name": name, "label": self.label, "about": self.about, "options": options}
+        about = {"name": name, "label": self.label, "about": self.about}
+        return about | {"options": options, "open": self.parse_option is not None}
 
 
 def _suites() -> dict[str, str]:
     return {"default": "likelihood, latent, reconstruction", "all": "all that suit the run"} | {
         name: SUITES.help(name) for name in SUITES
     }
+
+
+def _samplers() -> dict[str, str]:
+    """Return the samplers with what each is, that of a training by default first."""
+    names = [name for name in SAMPLERS if SAMPLERS[name].requires_fit]
+    full_names = {full_name(name): SAMPLERS.help(name) for name in names}
+    return {DEFAULT_SAMPLER: full_names[DEFAULT_SAMPLER]} | full_names
+
+
+def _parse_sampler(name: str) -> str:
+    """Return the full name of a sampler that can be fitted, with any option."""
+    if name == PRIOR or not parse(name)[0].requires_fit:
+        raise ValueError("it needs no fit: every run has it")
+    return full_name(name)
 
 
 ACTIONS = {
@@ -97,7 +125,8 @@ ACTIONS = {
         "Fit a sampler",
         "Fit a density to the latents of the training examples, to draw samples from instead of the prior.",
         lambda path, name: ["fit-sampler", str(path), name],
-        lambda: {name: SAMPLERS.help(name) for name in SAMPLERS},
+        _samplers,
+        _parse_sampler,
     ),
 }
 

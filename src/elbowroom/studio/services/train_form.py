@@ -15,6 +15,7 @@ from elbowroom.networks.mlp import ACTIVATIONS
 from elbowroom.networks.registry import NETWORKS
 from elbowroom.recipes import Argument, Recipe
 from elbowroom.runs.settings import CALLBACK_OPTIONS, setting_label
+from elbowroom.samplers import NO_SAMPLER, SAMPLERS
 from elbowroom.training.callbacks.optimization import SCHEDULES
 from elbowroom.training.optimizers import OPTIMIZERS
 
@@ -104,6 +105,12 @@ def _priors() -> list[_Suggestion]:
     return [(name, about, settings.get(name, "")) for name, about in PRIORS.items()]
 
 
+def _samplers() -> list[_Suggestion]:
+    fitted = [name for name in SAMPLERS if SAMPLERS[name].requires_fit]
+    rows = [(name, SAMPLERS.help(name), SAMPLERS[name].option.upper()) for name in fitted]
+    return [*rows, (NO_SAMPLER, "Samples are of the prior alone.", "")]
+
+
 #: What a text argument may be, by its name.
 _SUGGESTED: dict[str, Callable[[], list[_Suggestion]]] = {
     "activation": _names(ACTIVATIONS),
@@ -111,5 +118,6 @@ _SUGGESTED: dict[str, Callable[[], list[_Suggestion]]] = {
     "network": _networks,
     "optimizer": _names(OPTIMIZERS),
     "prior": _priors,
+    "sampler": _samplers,
     "schedule": _names(SCHEDULES),
 }

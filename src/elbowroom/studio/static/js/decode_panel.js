@@ -70,6 +70,7 @@ export class DecodePanel {
 
 function createActions(latent) {
   const { model } = latent;
+  const [density] = model.densities;
   const draw = async () => {
     const seed = Math.floor(Math.random() * 1e6);
     const { z } = await postJson("/api/sample", { ...latent.requestFields, n: 1, seed, format: "json" });
@@ -86,7 +87,7 @@ function createActions(latent) {
     "div.row",
     {},
     model.quantised ? null : button("Mean latent", () => latent.set(model.centre), { title: "the mean over the data" }),
-    model.prior ? button("Draw from the prior", () => withErrors(draw)) : null,
+    density ? button(`Draw from ${density === "prior" ? "the prior" : density}`, () => withErrors(draw)) : null,
     model.quantised ? null : [pin("A", "one end of an interpolation"), pin("B", "the other end")],
     quietButton("Save", () => withErrors(save), { title: `as ${format.toUpperCase()}` }),
     createCopyButtons("decode", request, format),

@@ -81,14 +81,13 @@ export class RunJobs {
   }
 
   #openOptions(action) {
-    const option = ({ value, about }) => h("option", { value }, about ? `${value}: ${about}` : value);
-    const choice = h("select", { id: "action-option" }, action.options.map(option));
+    const choice = action.open ? createOpenChoice(action) : createChoice(action);
     const onsubmit = (event) => {
       event.preventDefault();
       box.close();
       this.#start(action, choice.value);
     };
-    const name = action.name === "evaluate" ? "Metrics" : "Kind";
+    const name = action.name === "evaluate" ? "Metrics" : "Sampler";
     const box = openDialog(
       action.label,
       h("p.fine", {}, action.about),
@@ -96,6 +95,7 @@ export class RunJobs {
         "form",
         { onsubmit },
         h("label", { htmlFor: choice.id }, name, choice),
+        action.open ? createOptionList(action, choice) : null,
         h("footer", {}, h("span"), h("button.main", {}, action.label)),
       ),
     );
@@ -148,6 +148,25 @@ export class RunJobs {
       element.textContent = formatDuration(Math.max(0, Math.round((Date.now() - Date.parse(started)) / 1000)));
     }
   }
+}
+
+const createChoice = ({ options }) => {
+  const option = ({ value, about }) => h("option", { value }, about ? `${value}: ${about}` : value);
+  return h("select", { id: "action-option" }, options.map(option));
+};
+
+/** A text field: a setting of one's own may follow the colon, as in mixture:20. */
+const createOpenChoice = ({ options }) =>
+  h("input", { id: "action-option", value: options[0].value, required: true, spellcheck: false });
+
+/** What may be written into an open choice: a click on a name writes it. */
+function createOptionList({ options }, choice) {
+  const write = (value) => () => {
+    choice.value = value;
+    choice.focus();
+  };
+  const row = ({ value, about }) => [h("dt", {}, quietButton(value, write(value))), h("dd", {}, about)];
+  return h("dl.options", {}, options.map(row));
 }
 
 const openLink = (words, href) => h("a.button", { href, target: "_blank", rel: "noopener" }, words);

@@ -99,8 +99,8 @@ const GLOSSARY = {
   ],
   temperature: [
     "Temperature",
-    "Latents of the prior are scaled about its mean by this factor: below 1 samples are more typical and less " +
-      "diverse, at 1 they are the model's own.",
+    "Latents are scaled by this factor about the mean of the normal that they are drawn from: below 1 samples are " +
+      "more typical and less diverse, at 1 they are the model's own.",
     "Kingma and Dhariwal 2018",
     "https://arxiv.org/abs/1807.03039",
   ],

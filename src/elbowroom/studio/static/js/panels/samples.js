@@ -13,7 +13,7 @@ const MAX_SEED = 2 ** 32 - 1;
 export const samplesPanel = {
   name: "samples",
   label: "Samples",
-  isAvailable: (model) => model.prior || model.samplers.length,
+  isAvailable: (model) => model.densities.length > 0,
   create: createSamplesPanel,
 };
 
@@ -44,7 +44,11 @@ class SampleControls {
     this.seed = h("input", { type: "number", value: 0, min: 0, max: MAX_SEED, "aria-label": "seed" });
     const counts = SAMPLE_COUNTS.map((n) => [n, String(n)]);
     this.count = select("how many", counts, model.kind === "images" ? 36 : 16, onChange);
-    this.source = createSourceSelect(model, onChange);
+    this.model = model;
+    this.source = createSourceSelect(model, () => {
+      this.#showTemperature();
+      onChange();
+    });
     this.drawn = h("input", { type: "checkbox", checked: model.kind !== "images" });
     this.temperature = slider("temperature", { min: 0, max: 1.5, step: 0.05, value: 1 }, () => {
       output.textContent = formatFixed(Number(this.temperature.value));
@@ -56,7 +60,8 @@ class SampleControls {
       this.seed.value = Number(this.seed.value) + 1;
       onChange();
     };
-    const scale = h("label.slider", {}, h("span", {}, "temperature"), this.temperature, output);
+    const label = h("label.slider", {}, h("span", {}, "temperature"), this.temperature, output);
+    this.scale = h("span.row", {}, label, help("temperature"));
     this.element = h(
       "div.row",
       {},
@@ -64,30 +69,42 @@ class SampleControls {
       this.source,
       h("label.small", {}, "seed ", this.seed),
       this.count,
-      // What lies between the entries of a codebook is no latent of the model.
-      model.quantised ? null : [scale, help("temperature")],
+      this.scale,
       h("label.small", {}, this.drawn, " draw from p(x|z)"),
     );
+    this.#showTemperature();
+  }
+
+  /** What latents are drawn from: the choice, or the only density there is. */
+  get density() {
+    return this.source?.value ?? this.model.densities[0];
+  }
+
+  get isScalable() {
+    return this.model.scalable.includes(this.density);
+  }
+
+  /** Between the entries of a codebook, or the parts of a mixture, are latents that are never drawn. */
+  #showTemperature() {
+    this.scale.hidden = !this.isScalable;
   }
 
   /** The fields of a request. */
   get fields() {
     const seed = clamp(Math.floor(Number(this.seed.value)) || 0, 0, MAX_SEED);
-    const sampler = this.source?.value;
     return {
       n: Number(this.count.value),
       seed,
-      temperature: Number(this.temperature.value),
+      temperature: this.isScalable ? Number(this.temperature.value) : 1,
       draw: this.drawn.checked,
-      ...(sampler ? { sampler } : {}),
+      ...(this.source ? { sampler: this.density } : {}),
     };
   }
 }
 
-/** The choice between the prior and the fitted samplers; null where there is none. */
-function createSourceSelect({ prior, samplers }, onChange) {
+/** The choice between the prior and the fitted samplers, the run's own choice first; null where there is none. */
+function createSourceSelect({ densities, samplers }, onChange) {
   if (!samplers.length) return null;
-  const fitted = samplers.map((name) => [name, `sampler: ${name}`]);
-  const sources = prior ? [["", "prior"], ...fitted] : fitted;
-  return select("draw latents from", sources, sources[0][0], onChange);
+  const sources = densities.map((name) => [name, name === "prior" ? name : `sampler: ${name}`]);
+  return select("draw latents from", sources, densities[0], onChange);
 }
