@@ -62,7 +62,7 @@ def test_a_sweep_has_every_flag_of_the_training(recipe):
     train, swept = (commands.commands[name].get_command(ctx, recipe).params for name in ("train", "sweep"))
     assert {p.name for p in swept} == {p.name for p in train} - {"overwrite"} | {"dry_run"}
     alone = {p.name for p in swept if not isinstance(p.type, MultiValue)}
-    of_training = {"device", "watch", "checkpoint_every", "validate_every", "max_overhead", "report"}
+    of_training = {"device", "watch", "checkpoint_every", "validate_every", "max_overhead", "report", "sampler"}
     of_training |= {"log_every", "log", "progress"}
     assert alone == {"out", "config", "preset", "dry_run"} | of_training, "what changes no result"
 

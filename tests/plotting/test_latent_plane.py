@@ -6,6 +6,7 @@ import torch
 
 import elbowroom as er
 from elbowroom.exporting.explorer_data import latent_data
+from elbowroom.exporting.exported_run import ExportedRun
 from elbowroom.latent import principal_components
 from elbowroom.plotting import latent
 from elbowroom.plotting.latent_plane import dimension_plane, informative_pair, principal_plane, prior_on_plane
@@ -24,7 +25,7 @@ def run(digits, tmp_path_factory):
 
 @pytest.fixture
 def view(run):
-    return RunView(run, examples=200)
+    return ExportedRun(run)
 
 
 def test_report_explorer_and_studio_have_the_same_axes_in_the_same_order(run, view):
@@ -34,7 +35,7 @@ def test_report_explorer_and_studio_have_the_same_axes_in_the_same_order(run, vi
     report = [projection["axes"] for projection in scatter_data(view, figures)["views"]]
     explorer = [list(plane["labels"]) for plane in latent_data(view)["planes"]]
     loaded = LoadedModel(run, view.model, "1", lambda run: view.data)
-    studio = [list(project_split(loaded, name, None, 200).labels) for name in ("dims", "pca")]
+    studio = [list(project_split(loaded, name, None, view.max_examples).labels) for name in ("dims", "pca")]
     assert report == explorer == studio
     unit = "standard deviations of the prior"
     assert report[0] == [f"z{'₁₂₃₄₅₆'[dim]}, {unit}" for dim in order[:2]]

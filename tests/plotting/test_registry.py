@@ -16,6 +16,7 @@ MISSING = {
     ("vq_vae", "latents"): "choices from a codebook",
     ("vq_vae", "traversals"): "choices from a codebook",
     ("vq_vae", "interpolations"): "choices from a codebook",
+    **{(name, "samplers"): "both a prior and a fitted sampler" for name in [*RECIPES, "table"]},
     **{(name, kind): "their own plane" for name in ("vae", "vamp_vae", "autoencoder") for kind in ("pca", "tsne")},
     **{(name, "plane"): "dimensions, not two" for name in RECIPES if SMALL.get(name, {}).get("latent") != 2},
     ("vq_vae", "plane"): "choices from a codebook",

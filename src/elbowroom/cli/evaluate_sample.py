@@ -34,6 +34,11 @@ class _EvaluateCommand(click.Command):
     help="suites of metrics, comma separated; default is likelihood, latent, reconstruction; or all  "
     "[default: default]",
 )
+@click.option(
+    "--sampler",
+    help="fitted samplers to compare with the prior, comma separated, as gaussian,mixture:10; prior for none  "
+    "[default: all that were fitted to the run]",
+)
 @options.shared_options("data", "split", samples={"default": 100})
 @options.shared_options("resize", "label", "batch_size", "seed", "device", "json")
 @click.option("--no-save", "save", flag_value=False, default=True, help="do not keep the metrics in the run")
@@ -59,9 +64,13 @@ def evaluate(run: Run, source: str | None, resize: Any, label: str | None, as_js
 
 @click.command()
 @click.argument("run")
-@click.option("-n", type=int, help="how many to draw from the prior  [default: 64]")
+@click.option("-n", type=int, help="how many to draw  [default: 64]")
 @click.option("--z", "latents", help='latents to decode instead: "0,0; 0,1; -0.9,-0.9"')
-@click.option("--sampler", help="draw latents from a density fitted by fit-sampler, as gaussian, not from the prior")
+@click.option(
+    "--sampler",
+    help="density of latents: prior, or one fitted to them, as mixture:10  [default: the recipe's own, else the prior; "
+    "without a prior that of the training]",
+)
 @click.option("--label", help='for a conditional model: classes in turn, "7" or "3,8"; attributes, "Smiling=1,Male=0"')
 @click.option(
     "--draw/--mean",
@@ -82,16 +91,16 @@ def sample(
     seed: int,
     out: str,
 ) -> None:
-    """Decode latents drawn from the prior, or given with --z."""
+    """Decode latents drawn from the prior or from a density fitted to latents, or given with --z."""
     from elbowroom.plotting import captions
 
     target = options.output_path(out, output_files.EXAMPLE_KINDS)
     n = _count_samples(n, latents, sampler)
-    model = _load_sampled_model(run, sampler)
+    model, name = _load_sampled_model(run, sampler)
     given = None if latents is None else parse_latents(latents, model.latent_shape)
     is_drawn = model.samples_are_draws if draw is None else draw
     x, z, c, description = _draw_samples(run, model, given, label, n, is_drawn, seed)
-    origin = captions.sampler_words(sampler) if given is None else captions.AS_GIVEN
+    origin = captions.sampler_words(name) if given is None else captions.AS_GIVEN
     is_random = given is None or is_drawn
     caption = captions.output_caption(is_drawn, origin, f"seed {seed}" if is_random else "", description)
     if target.suffix == ".npz":
@@ -107,11 +116,9 @@ def sample(
 
 
 def _count_samples(n: int | None, latents: str | None, sampler: str | None) -> int:
-    """Return how many to draw from the prior; options that contradict each other are refused."""
+    """Return how many to draw; options that contradict each other are refused."""
     if n is not None and latents is not None:
-        raise ValueError(
-            f"both -n {n} and --z were given: -n is for latents drawn from the prior; leave one of them out"
-        )
+        raise ValueError(f"both -n {n} and --z were given: -n is for latents that are drawn; leave one of them out")
     if sampler is not None and latents is not None:
         raise ValueError(f"both --sampler {sampler} and --z were given: leave one of them out")
     if n is not None and n < 1:
@@ -119,12 +126,13 @@ def _count_samples(n: int | None, latents: str | None, sampler: str | None) -> i
     return 64 if n is None else n
 
 
-def _load_sampled_model(run: Run, sampler: str | None) -> GenerativeModel:
-    if sampler is None:
-        return run.model()
-    from elbowroom.samplers import load_with_sampler
+def _load_sampled_model(run: Run, sampler: str | None) -> tuple[GenerativeModel, str]:
+    """Return the model with the density that latents are drawn from, and its name."""
+    from elbowroom.samplers import default_sampler, full_name, sampling_model
 
-    return load_with_sampler(run, sampler)
+    model = run.model()
+    name = default_sampler(run, model) if sampler is None else full_name(sampler)
+    return sampling_model(run, model, name), name
 
 
 def _draw_samples(

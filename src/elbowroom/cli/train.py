@@ -8,6 +8,7 @@ import click
 
 from elbowroom.argument import arguments_of, config_from, flag_name
 from elbowroom.cli import options
+from elbowroom.formatting import format_count
 from elbowroom.recipes.registry import Recipe, all_recipes, find
 from elbowroom.runs.settings import TrainConfig, callback_records, settle_defaults, train_options
 
@@ -162,6 +163,8 @@ def print_report(run: Any) -> None:
     click.echo(f"run       {run.path}")
     if (page := run.path / "report.html").is_file():
         click.echo(f"report    {page}")
+    if words := _describe_sampler(run):
+        click.echo(f"sampler   {words}")
     for kind in ("reconstructions", "samples", "curves"):
         images = sorted(run.images.glob(f"{kind}*.png"))
         if images:
@@ -169,6 +172,23 @@ def print_report(run: Any) -> None:
     if end["reason"] in ("interrupted", "terminated"):
         click.echo(f"go on with: elbowroom resume {run.path}")
         raise click.exceptions.Exit(130 if end["reason"] == "interrupted" else 143)
+
+
+def _describe_sampler(run: Run) -> str:
+    """Return what the run samples from, which sampler was fitted, and the command that draws; empty without one."""
+    from elbowroom.samplers import current_samplers, default_sampler, load_sampler
+
+    fitted = current_samplers(run)
+    if not fitted:
+        return ""
+    default = default_sampler(run, run.model())
+    is_default = default in fitted
+    name = default if is_default else fitted[-1]
+    sampler = load_sampler(run, name)
+    density = f"{name}, fitted to {format_count(sampler.n_latents, 'latent')} in {sampler.seconds:.1f} s"
+    flag = "" if is_default else f"--sampler {name} "
+    draws = f"'elbowroom sample {run.path} {flag}--out FILE' draws"
+    return f"samples from {density}; {draws} more" if is_default else f"{density}, beside the prior; {draws} from it"
 
 
 @click.command()

@@ -13,6 +13,7 @@ from elbowroom.comparing.columns import format_mean
 from elbowroom.comparing.curves import LineStyle, line_styles
 from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry
 from elbowroom.plotting.figure import Chart, ImageGrid, Line
+from elbowroom.plotting.sample_source import find_source
 from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, cell_table, column_numbers, has_named_columns, standardize
 from elbowroom.runs.run_view import RunView
 from elbowroom.web.charts import chart_data, line_data
@@ -74,21 +75,23 @@ def render_reconstructions(models: RepresentativeModels, marks: MarkRenderer) ->
 
 
 def render_samples(models: RepresentativeModels, marks: MarkRenderer) -> tuple[Markup, list[str]]:
-    """Return samples from each model's prior as HTML, and the names of the recipes without a prior."""
+    """Return samples from each model as HTML, and the names of the recipes that cannot be sampled."""
     html, without = [], []
     for shown in models.by_dataset.values():
-        rows, names = [], []
+        rows, names, sources = [], [], dict[str, None]()
         for _, group, _, view in shown:
             if not view.has_images:
                 continue
             try:
-                rows.append(view.samples(EXAMPLES_PER_ROW))
+                source = find_source(view)
+                rows.append(source.samples(view, EXAMPLES_PER_ROW))
                 names.append(group.name)
+                sources[source.words] = None
             except ValueError:
                 without.append(str(group.settings.get("recipe")))
         if rows:
             cells, columns = torch.stack(rows).clamp(0, 1), [""] * EXAMPLES_PER_ROW
-            grid = ImageGrid(cells, names, columns, "each group", f"{EXAMPLES_PER_ROW} samples, z ~ p(z)")
+            grid = ImageGrid(cells, names, columns, "each group", f"{EXAMPLES_PER_ROW} samples, {', '.join(sources)}")
             html.append(marks.render([grid]))
     return Markup("").join(html), list(dict.fromkeys(without))
 

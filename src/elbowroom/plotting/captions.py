@@ -7,6 +7,7 @@ studio and the explorer.
 from __future__ import annotations
 
 from elbowroom.models.base import GenerativeModel
+from elbowroom.samplers import PRIOR
 
 #: Latents drawn from the model's own prior.
 FROM_PRIOR = "z ~ p(z)"
@@ -27,10 +28,10 @@ def values_words(is_drawn: bool, has_categories: bool = False) -> str:
 def sampler_words(name: str | None) -> str:
     """Return where sampled latents come from: the prior, or a density that was fitted to latents.
 
-    >>> sampler_words(None), sampler_words("gaussian")
-    ('z ~ p(z)', 'z ~ gaussian fitted to latents')
+    >>> sampler_words(None), sampler_words("prior"), sampler_words("gaussian")
+    ('z ~ p(z)', 'z ~ p(z)', 'z ~ gaussian fitted to latents')
     """
-    return FROM_PRIOR if name is None else f"z ~ {name} fitted to latents"
+    return FROM_PRIOR if name in (None, PRIOR) else f"z ~ {name} fitted to latents"
 
 
 def posterior_words(model: GenerativeModel, is_drawn: bool) -> str:

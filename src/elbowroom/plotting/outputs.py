@@ -12,11 +12,13 @@ from elbowroom.latent import find_nearest_examples
 from elbowroom.plotting import captions, table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
 from elbowroom.plotting.registry import register_figure
+from elbowroom.plotting.sample_source import find_source
 from elbowroom.plotting.style import grayscale_note
 from elbowroom.runs.run_view import RunView
 
-#: Reconstructions and samples of a table that are drawn as lines.
+#: Reconstructions of a table that are drawn as lines.
 MAX_RECONSTRUCTED_ROWS = 6
+#: Samples of a table that are drawn as lines.
 N_SAMPLED_ROWS = 12
 #: Samples of a table whose cells are shown.
 N_SAMPLED_CELLS = 6
@@ -60,27 +62,26 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
     return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", [grid])
 
 
-@register_figure("samples", "samples of the prior: draws of rows, means of images", "Samples", "a prior")
+@register_figure("samples", "samples: draws of rows, means of images", "Samples", "a prior or a sampler")
 def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
-    """Return about n samples of the prior: draws from p(x|z) of rows, means of images."""
-    what = captions.output_caption(view.model.samples_are_draws, captions.FROM_PRIOR)
+    """Return about n samples from the density that the run samples from: draws from p(x|z) of rows, means of images."""
+    source = find_source(view)
+    what = captions.output_caption(view.model.samples_are_draws, source.words)
     sentence = f"{what[0].upper()}{what[1:]}"
     if not view.has_images:
         if table_rows.has_named_columns(view):
             n = N_SAMPLED_CELLS
             heads = [f"sample {i}" for i in range(1, n + 1)]
-            cells = table_rows.cell_table(view, "", heads, view.samples(n))
+            cells = table_rows.cell_table(view, "", heads, source.samples(view, n))
             caption = f"{sentence}: {n} rows, every column in its own unit."
-            return FigureSpec("Samples", caption, view.describe_samples(n), [cells])
+            return FigureSpec("Samples", caption, source.describe(view, n), [cells])
         n = N_SAMPLED_ROWS
         caption = f"{sentence}: {n} rows. Nine tenths of the data lie between the grey lines."
-        chart = table_rows.quantile_band(view, "samples", view.samples(n))
-        return FigureSpec("Samples", caption, view.describe_samples(n), [chart])
+        chart = table_rows.quantile_band(view, "samples", source.samples(view, n))
+        return FigureSpec("Samples", caption, source.describe(view, n), [chart])
     side = math.isqrt(n)
-    images = view.samples(side * side).reshape(side, side, *view.model.shape)
-    grid = ImageGrid(images, [""] * side, [""] * side, f"{side * side} samples", what)
-    caption = f"{sentence}.{grayscale_note(view)}"
-    return FigureSpec("Samples", caption, view.describe_samples(side * side), [grid])
+    grid = source.image_grid(view, side, side)
+    return FigureSpec("Samples", f"{sentence}.{grayscale_note(view)}", source.describe(view, side * side), [grid])
 
 
 def _reference_distance(view: RunView, train: Split, scale: Tensor | None) -> str:
@@ -94,17 +95,20 @@ def _reference_distance(view: RunView, train: Split, scale: Tensor | None) -> st
     )
 
 
-@register_figure("nearest", "the training examples nearest to samples", "Nearest training examples", "data, a prior")
+@register_figure(
+    "nearest", "the training examples nearest to samples", "Nearest training examples", "data, a prior or a sampler"
+)
 def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
     """Return n samples beside the k training examples nearest to each, by Euclidean distance."""
-    x, scale = view.samples(n), None if view.has_images else table_rows.column_stats(view)[1]
+    source = find_source(view)
+    x, scale = source.samples(view, n), None if view.has_images else table_rows.column_stats(view)[1]
     train = freeze(view.data.train, view.seed)
     nearest = find_nearest_examples(x, train, k, scale)
     unit = "pixel values" if view.has_images else "standard deviations of each column"
     protocol = (
-        f"{view.describe_samples(n)}; {nearest.n_searched:,} training examples searched; Euclidean distance of {unit}"
+        f"{source.describe(view, n)}; {nearest.n_searched:,} training examples searched; Euclidean distance of {unit}"
     )
-    what = captions.output_caption(view.model.samples_are_draws, captions.FROM_PRIOR)
+    what = captions.output_caption(view.model.samples_are_draws, source.words)
     caption = (
         f"Samples ({what}), and the training examples nearest to each, with their distances."
         f"{_reference_distance(view, train, scale)}"

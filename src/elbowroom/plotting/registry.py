@@ -57,7 +57,7 @@ ANIMATION_KIND = "training"
 #: Every figure by its kind, in the order of a report.
 PLOTS: Registry[Plot] = Registry(
     "kind of figure",
-    ("elbowroom.plotting.curves", ".outputs", ".latent", ".traversals", ".*"),
+    ("elbowroom.plotting.curves", ".outputs", ".samplers", ".latent", ".traversals", ".*"),
 )
 register_figure = PLOTS.decorator(Plot, help=lambda plot: plot.summary)
 

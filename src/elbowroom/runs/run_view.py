@@ -263,20 +263,25 @@ class RunView:
         """Return the label of an example; None if the model is not conditional."""
         return self.batch.y[i] if self.model.is_conditional and self.batch.y is not None else None
 
-    def samples(self, n: int) -> Tensor:
-        """Return n samples of the prior, as the model gives them by default: draws from p(x|z), or its means of images.
+    def samples(self, n: int, model: GenerativeModel | None = None) -> Tensor:
+        """Return n samples, as the model gives them by default: draws from p(x|z), or its means of images.
 
         They are the same each time, (n, *shape); a conditional model takes the labels of the examples in turn.
+
+        Args:
+            n: how many.
+            model: that of the run with a sampler, to draw latents from that instead of the prior.
         """
         labels = [self.label(i % len(self.batch.x)) for i in range(n)] if self.model.is_conditional else []
         condition = [label for label in labels if label is not None]
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            return self.model.sample(n, torch.stack(condition).to(self.device) if condition else None).cpu()
+            model = model or self.model
+            return model.sample(n, torch.stack(condition).to(self.device) if condition else None).cpu()
 
-    def describe_samples(self, n: int) -> str:
-        """Return how n samples were drawn, as text."""
-        return f"{n} latents from the prior, seed {self.seed}" + (
+    def describe_samples(self, n: int, source: str = "the prior") -> str:
+        """Return how n samples were drawn, from the prior or another density, as text."""
+        return f"{n} latents from {source}, seed {self.seed}" + (
             "; given the examples' labels" if self.model.is_conditional else ""
         )
 

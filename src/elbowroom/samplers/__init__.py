@@ -1,7 +1,14 @@
 """Samplers: densities fitted to latents after training, which take the place of the prior when a run is sampled."""
 
 from elbowroom.samplers.base import PRIOR, SAMPLERS, LatentDensity, Sampler, full_name, parse
-from elbowroom.samplers.default import NO_SAMPLER, declared_sampler, default_sampler, load, sampling_model
+from elbowroom.samplers.default import (
+    NO_SAMPLER,
+    current_samplers,
+    declared_sampler,
+    default_sampler,
+    load,
+    sampling_model,
+)
 from elbowroom.samplers.storage import (
     fit_sampler,
     fitted_samplers,
@@ -19,6 +26,7 @@ __all__ = [
     "LatentDensity",
     "Sampler",
     "can_be_fitted",
+    "current_samplers",
     "declared_sampler",
     "default_sampler",
     "fit_sampler",

@@ -67,7 +67,7 @@ def default_sampler(run: Run | str | Path, model: GenerativeModel) -> str:
     'prior'
     """
     run = Run(run)
-    fitted = [name for name in fitted_samplers(run) if is_current(run, name)]
+    fitted = current_samplers(run)
     if not fitted:
         return PRIOR
     declared = declared_sampler(run.record)
@@ -83,6 +83,11 @@ def declared_sampler(record: Mapping[str, Any]) -> str | None:
     with contextlib.suppress(ValueError):
         return None if record["recipe"] is None else find(record["recipe"]).sampler
     return None
+
+
+def current_samplers(run: Run) -> list[str]:
+    """Return the full names of the samplers that are fitted to the selected weights of a run."""
+    return [name for name in fitted_samplers(run) if is_current(run, name)]
 
 
 def is_current(run: Run, name: str) -> bool:

@@ -9,9 +9,20 @@ import torch
 from elbowroom import distributed
 from elbowroom.models.adapter import adapt
 from elbowroom.models.base import GenerativeModel
-from elbowroom.samplers import NO_SAMPLER, can_be_fitted, fit_to_model, full_name, parse, save_sampler
-from elbowroom.samplers.default import declared_sampler
+from elbowroom.samplers import (
+    NO_SAMPLER,
+    PRIOR,
+    can_be_fitted,
+    declared_sampler,
+    default_sampler,
+    fit_to_model,
+    full_name,
+    parse,
+    sampling_model,
+    save_sampler,
+)
 from elbowroom.training.state import DATA, MODEL, RUN, STEP, STOP, State
+from elbowroom.workbench.monitoring.sample_images import save_final_samples
 
 #: The sampler where neither the training nor its recipe names one; and the one for few examples.
 DEFAULT_SAMPLER = "mixture:10"
@@ -49,6 +60,7 @@ def fit_final_sampler(state: State) -> None:
         # A fit must not change the caller's random state.
         with torch.random.fork_rng():
             save_sampler(run, name, fit_to_model(model, state[DATA].train, name, n))
+            _save_samples(state, model)
     except (Exception, KeyboardInterrupt) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         again = f"'elbowroom fit-sampler {run.path} {full_name(name)}'"
@@ -69,3 +81,13 @@ def _default_sampler(state: State, model: GenerativeModel) -> str:
     size = state[DATA].protocol.get("sizes", {}).get("train")
     least = MIN_EXAMPLES_PER_DIMENSION * model.latent_shape[0]
     return SAMPLER_OF_FEW if size is not None and size < least else DEFAULT_SAMPLER
+
+
+def _save_samples(state: State, model: GenerativeModel) -> None:
+    """Save samples from the density that the run samples from by default; the prior's are there already."""
+    from elbowroom.plotting import captions
+
+    run = state[RUN]
+    name = default_sampler(run, model)
+    if name != PRIOR:
+        save_final_samples(state, sampling_model(run, model, name), captions.sampler_words(name))

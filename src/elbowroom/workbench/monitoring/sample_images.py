@@ -5,11 +5,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from elbowroom.data import Split
 from elbowroom.models.adapter import adapt
 from elbowroom.models.base import GenerativeModel
 from elbowroom.training.budget import BUDGET
 from elbowroom.training.callback import Callback
 from elbowroom.training.state import DATA, DEVICE, EPOCH, MODEL, RUN, State
+
+#: Examples, and samples, in a row.
+IMAGES_PER_ROW = 8
 
 
 class SampleImages(Callback):
@@ -26,7 +30,7 @@ class SampleImages(Callback):
     is_monitor = True
     sees_first_epoch = True
 
-    def __init__(self, n: int = 8) -> None:
+    def __init__(self, n: int = IMAGES_PER_ROW) -> None:
         self.n = n
         self._next_epoch = 1
 
@@ -63,27 +67,57 @@ class SampleImages(Callback):
         return model if model.can_decode else None
 
     def _save_images(self, state: State, when: str) -> None:
-        from elbowroom.plotting import captions, is_image, reconstruction_grid, sample_grid
+        from elbowroom.plotting import captions, is_image, reconstruction_grid
 
         data = state[DATA]
         model = self._adapt(state[MODEL], data.shape) if is_image(data.shape) else None
         if model is None:
             return
-        folder, suffix = state[RUN].images, f"{state[EPOCH]:04d}.png"
-        split = "validation" if data.validation is not None else "train"
-        batch = getattr(data, split).first(self.n)
+        batch = _held_out(state).first(self.n)
         x = batch.x.to(state[DEVICE])
         y = None if batch.y is None else batch.y.to(state[DEVICE])
-        # Gray images are written as such: a quarter fewer bytes.
-        mode = "L" if data.shape[0] == 1 else "RGB"
-        # The same latents at every epoch, so that differences are those of the model.
-        torch.manual_seed(0)
+        split = "train" if data.validation is None else "validation"
         posterior = captions.posterior_words(model, is_drawn=False)
         title = captions.output_caption(False, posterior, f"{when}, {data.name} {split}")
-        grid = reconstruction_grid(x, model.reconstruct(x, y), title)
-        grid.convert(mode).save(folder / f"reconstructions-{suffix}")
+        grid = reconstruction_grid(x, model.reconstruct(x, y), title).convert(_image_mode(state))
+        grid.save(state[RUN].images / f"reconstructions-{state[EPOCH]:04d}.png")
         if model.can_sample:
-            c = model.as_condition(y)
-            n, c = (self.n**2, None) if c is None else (len(c) * self.n, c.repeat_interleave(self.n, 0))
-            title = captions.output_caption(False, captions.FROM_PRIOR, when)
-            sample_grid(model.sample(n, c), title).convert(mode).save(folder / f"samples-{suffix}")
+            save_samples(state, model, captions.FROM_PRIOR, when, self.n)
+
+
+def save_final_samples(state: State, model: GenerativeModel, source: str) -> None:
+    """Save samples of images at the end of a training from a density fitted to its latents.
+
+    Args:
+        state: of the training.
+        model: the trained one, which draws latents from that density.
+        source: where its latents come from, as captions have it.
+    """
+    from elbowroom.plotting import is_image
+
+    if is_image(state[DATA].shape):
+        save_samples(state, model, source, f"epoch {state[EPOCH]}")
+
+
+def save_samples(state: State, model: GenerativeModel, source: str, when: str, n: int = IMAGES_PER_ROW) -> None:
+    """Save n rows of n samples of the current epoch; of a conditional model a row for each of n held-out labels."""
+    from elbowroom.plotting import captions, sample_grid
+
+    y = _held_out(state).first(n).y
+    c = model.as_condition(None if y is None else y.to(state[DEVICE]))
+    count, c = (n**2, None) if c is None else (len(c) * n, c.repeat_interleave(n, 0))
+    # The same latents at every epoch, so that differences are those of the model.
+    torch.manual_seed(0)
+    grid = sample_grid(model.sample(count, c), captions.output_caption(False, source, when))
+    grid.convert(_image_mode(state)).save(state[RUN].images / f"samples-{state[EPOCH]:04d}.png")
+
+
+def _held_out(state: State) -> Split:
+    """Return the validation split, or the training split where there is none."""
+    data = state[DATA]
+    return data.train if data.validation is None else data.validation
+
+
+def _image_mode(state: State) -> str:
+    """Return the mode that images are written in: gray ones as such, a quarter fewer bytes."""
+    return "L" if state[DATA].shape[0] == 1 else "RGB"
