@@ -41,8 +41,9 @@ def bridge(model: nn.Module) -> tuple[PyroProgram, PyroProgram]:
     :math:`-\frac1B \sum \log p(x, z) - \log q(z \mid x)` in nats per example, at one draw of z for each.
     ``TraceMeanField_ELBO`` takes the KL in closed form where there is one, as :class:`elbowroom.ELBO` does.
     ``num_particles`` with ``vectorize_particles=True`` draws K latents at once. Noise comes from elbowroom's source, so
-    that within :func:`elbowroom.noise.keyed_noise` the draws are those of an evaluation. To sample x as well:
-    ``pyro.poutine.uncondition(p)(x)``.
+    that within :func:`elbowroom.noise.keyed_noise` the draws are those of an evaluation. The site ``z`` is of the
+    prior, as ELBO and KL are, also where ``model.sample`` draws from a sampler fitted to the latents. To sample x as
+    well: ``pyro.poutine.uncondition(p)(x)``.
 
     Bingham et al. 2019, arXiv 1810.09538.
 
