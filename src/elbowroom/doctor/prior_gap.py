@@ -15,9 +15,9 @@ from elbowroom.evaluation.suites.samplers import latent_log_densities
 from elbowroom.models.base import GenerativeModel
 from elbowroom.samplers import can_be_fitted, fit_to_model
 
-#: Training examples whose latents the normal is fitted to, at most.
-FITTED_EXAMPLES = 5000
-#: Training examples for each dimension of the latent, at least, so that the fit costs the normal less than half a nat
+#: Training examples whose latents the normal is fitted to, at most; of large latents more.
+FITTED_EXAMPLES = 2000
+#: Training examples for each dimension of the latent, at least: a covariance of fewer costs the normal over half a nat
 #: per ten dimensions on held-out latents.
 MIN_EXAMPLES_PER_DIMENSION = 10
 #: Gap from which samples of the prior suffer, in nats per example: between 1.0 of a VAE of MNIST with 20 latents and 16
@@ -84,7 +84,8 @@ def measure_prior_gap(model: GenerativeModel, train: Split, held_out: Batch) -> 
     if len(train) < MIN_EXAMPLES_PER_DIMENSION * size:
         raise NotApplicableError(f"{len(train)} training examples are too few for the covariance of {size} dimensions")
     with eval_mode(model), torch.no_grad():
-        fitted = fit_to_model(model, freeze(train, 0), "gaussian", FITTED_EXAMPLES)
+        n = max(FITTED_EXAMPLES, MIN_EXAMPLES_PER_DIMENSION * size)
+        fitted = fit_to_model(model, freeze(train, 0), "gaussian", n)
         samplers = {"gaussian": fitted.to(held_out.x.device)}
         logs = latent_log_densities(model, samplers, held_out, seed=0)
     return PriorGap((logs["gaussian"] - logs[""]).double())
