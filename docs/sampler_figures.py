@@ -35,7 +35,7 @@ def main(path: str, *names: str) -> None:
     run = er.Run(path)
     model, data = run.model(), run.measured_data()
     held_out = data.get_split("test" if data.test is not None else "validation")
-    z, condition = draw_training_latents(model, held_out, N_HELD_OUT)
+    z, condition = draw_training_latents(model, held_out, N_HELD_OUT, seed=0)
     given = () if condition is None else (condition,)
     print("| sampler | log-density, nats | fit, processor s |\n|---|---|---|")
     for name in names or NAMES:

@@ -80,7 +80,7 @@ def test_draws_have_the_mean_and_the_covariance_of_the_latents(name):
     sampler = fit(name, z)
     drawn = draw(sampler(), 20_000)
     torch.testing.assert_close(drawn.mean(0), z.mean(0), atol=0.15, rtol=0)
-    torch.testing.assert_close(sampler().mean, z.mean(0), atol=0.01, rtol=0)
+    torch.testing.assert_close(sampler().mean, z.mean(0), atol=0.05, rtol=0)  # a mixture holds a tenth out
     torch.testing.assert_close(drawn.T.cov(), z.T.cov(), atol=0.2, rtol=0.15)
 
 
@@ -99,6 +99,12 @@ def test_the_density_integrates_to_one(name):
     with torch.no_grad(), noise.seeded_rng(0):
         total = sampler().log_prob(grid).exp().sum() * (axis[1] - axis[0]) ** 2
     assert total.item() == pytest.approx(1, abs=0.03)
+
+
+def test_a_mixture_of_few_latents_in_many_dimensions_does_not_overfit():
+    z, held_out = normals(600, 32), normals(600, 32, seed=1)
+    sampler = SAMPLERS["mixture"].fit(z)
+    assert mean_log_density(sampler, held_out) > mean_log_density(SAMPLERS["standard"](32), held_out) - 2
 
 
 @pytest.mark.parametrize("name", LEARNED)

@@ -17,6 +17,8 @@ from elbowroom.samplers.standard import standard_log_density
 REGULARIZATION = 1e-4
 #: The gain in log-density at which expectation maximization ends, nats: far below what its start decides.
 TOLERANCE = 1e-2
+#: Latents for each dimension by which the covariance of a component is shrunk to the mean of all: those tried.
+SHRINKAGES = (0.0, 1.0, 4.0, 16.0, 64.0)
 #: The smallest scale of a dimension, as a share of the largest: one that is not used stays so.
 MIN_SCALE = 1e-4
 
@@ -27,8 +29,10 @@ class MixtureSampler(Sampler):
     .. math:: p(z) = \sum_k \pi_k \mathcal N(z; \mu_k, L_k L_k^\top)
 
     The density of Ghosh et al. 2020, arXiv 1903.12436, section 4, with ten components by default, by scikit-learn's
-    GaussianMixture from the clusters of k-means. A draw is :math:`\mu_k + L_k \epsilon`, where k is the first component
-    whose cumulative weight reaches :math:`\Phi(\epsilon_0)` of one further normal.
+    GaussianMixture from the clusters of k-means. Deviation: each covariance is shrunk to the mean of all, as much as is
+    best for a tenth of the latents, which is held out, since few examples in many dimensions overfit ten covariances.
+    A draw is :math:`\mu_k + L_k \epsilon`, where k is the first component whose cumulative weight reaches
+    :math:`\Phi(\epsilon_0)` of one further normal.
 
     Args:
         size: of a latent, D.
@@ -59,18 +63,36 @@ class MixtureSampler(Sampler):
         size = latents.shape[1]
         minimum = components + size
         require_latents(latents, minimum, f"a mixture of {components} normals of {size} numbers")
+        # Latents come in random order.
+        held_out, train = latents[: len(latents) // 10], latents[len(latents) // 10 :]
         loc, scale = _standardize(latents)
         fitted = GaussianMixture(components, reg_covar=REGULARIZATION, tol=TOLERANCE, random_state=0)
         with warnings.catch_warnings():
             # Steps that are still to come change the density little.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            fitted.fit(((latents - loc) / scale).double().numpy())
+            fitted.fit(((train - loc) / scale).double().numpy())
         sampler = cls(size, components=components, **options)
         sampler.weights.copy_(torch.from_numpy(fitted.weights_))
         sampler.loc.copy_(loc + scale * torch.from_numpy(fitted.means_))
         cholesky = torch.linalg.cholesky(torch.from_numpy(fitted.covariances_))
         sampler.scale_tril.copy_(scale[:, None] * cholesky)
+        sampler._shrink(held_out, len(train))
         return sampler
+
+    def _shrink(self, held_out: Tensor, n: int) -> None:
+        """Shrink the covariances of components to their mean, by as many latents as held-out ones are best scored."""
+        counts = (n * self.weights.double())[:, None, None]
+        covariances = self.scale_tril.double() @ self.scale_tril.double().mT
+        pooled = (counts * covariances).sum(0) / n
+        factors = []
+        for strength in SHRINKAGES:
+            shrunk = (counts * covariances + strength * self.size * pooled) / (counts + strength * self.size)
+            factors.append(torch.linalg.cholesky(shrunk).float())
+        scores = []
+        for factor in factors:
+            self.scale_tril.copy_(factor)
+            scores.append(self.log_density(held_out).mean().item())
+        self.scale_tril.copy_(factors[scores.index(max(scores))])
 
     @property
     def noise_size(self) -> int:

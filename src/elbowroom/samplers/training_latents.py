@@ -76,7 +76,9 @@ def can_be_fitted(model: GenerativeModel) -> bool:
 
 
 @torch.no_grad()
-def draw_training_latents(model: GenerativeModel, split: Split, n: int) -> tuple[Tensor, Tensor | None]:
+def draw_training_latents(
+    model: GenerativeModel, split: Split, n: int, seed: int = NOISE_SEED
+) -> tuple[Tensor, Tensor | None]:
     """Return a draw from the posterior of each of n random examples, (n, D), and their encoded conditions, (n, C)."""
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
@@ -84,7 +86,7 @@ def draw_training_latents(model: GenerativeModel, split: Split, n: int) -> tuple
     conditions: list[Tensor] = []
     for batch in random_batches(split, n, seed=0, batch_size=BATCH_SIZE):
         c = None if batch.y is None else batch.y.to(device)
-        with noise.keyed_noise(NOISE_SEED, batch.index):
+        with noise.keyed_noise(seed, batch.index):
             latents.append(model.posterior(batch.x.to(device), c).sample(torch.Size((1,)))[0].cpu())
         conditions += [condition.flatten(1).cpu() for condition in model.encode_condition(c)]
     model.train(was_training)
