@@ -19,8 +19,10 @@ OTHERS = {"autoencoder": {}, "vq_vae": {"codes": 8, "dim": 4}, "cvae": {"labels"
 
 
 def make(recipe, shape, network, **arguments):
-    sizes = {"hidden": (8,)} if network == "mlp" else {"widths": (4, 8)}
-    return er.recipes.find(recipe)(shape, latent=3, network=network, seed=0, **sizes, **arguments)
+    recipe = er.recipes.find(recipe)
+    sizes = {"hidden": (8,)} if network == "mlp" and "hidden" in recipe.arguments else {}
+    sizes |= {} if network == "mlp" else {"widths": (4, 8)}
+    return recipe(shape, latent=3, network=network, seed=0, **sizes, **arguments)
 
 
 def labels(model, n):

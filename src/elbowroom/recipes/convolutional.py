@@ -9,11 +9,15 @@ from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
 
-@recipe("Kingma & Welling 2014, arXiv 1312.6114; network: Radford, Metz & Chintala 2016, arXiv 1511.06434", extends=vae)
+@recipe(
+    "Kingma & Welling 2014, arXiv 1312.6114; network: Radford, Metz & Chintala 2016, arXiv 1511.06434",
+    extends=vae,
+    without=("hidden", "activation"),
+)
 def conv_vae(
     shape: tuple[int, ...], latent: int = 64, network: str = "conv", likelihood: str = "gaussian", **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The convolutional VAE, for images and series of any size: vae with other defaults.
+    """The convolutional VAE, for images and series of any size: vae with convolutions and other defaults.
 
     Args:
         latent: size of the latent z
