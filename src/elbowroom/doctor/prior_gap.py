@@ -29,7 +29,7 @@ MIN_STANDARD_ERRORS = 4.0
 
 @dataclass(frozen=True)
 class PriorGap:
-    """Log-density of held-out latents under a full normal fitted to training latents, less that under the prior.
+    """Log-density of held-out latents under a density fitted to training latents, less that under the prior.
 
     Attributes:
         gains: one for each example, (B,), nats.

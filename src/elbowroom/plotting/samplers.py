@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from elbowroom.data import Batch
+from elbowroom.doctor.prior_gap import PriorGap
 from elbowroom.evaluation.suites.samplers import latent_log_densities
 from elbowroom.formatting import format_number
 from elbowroom.plotting import captions
@@ -20,8 +19,6 @@ from elbowroom.samplers import PRIOR, current_samplers, default_sampler, load_sa
 #: Samples beside each other, and rows of them, of each of two densities.
 SAMPLES_IN_ROW = 10
 ROWS_OF_SOURCE = 3
-#: The gain of log-density, beyond which the aggregate posterior is said not to be the prior, nats.
-FAR_NATS = 1.0
 
 
 @register_figure(
@@ -71,10 +68,9 @@ def _describe_gain(view: RunView, source: SampleSource) -> str:
         x, y, index = view.batch
         batch = Batch(x.to(view.device), None if y is None else y.to(view.device), index)
         logs = latent_log_densities(view.model, {source.name: sampler}, batch, view.seed)
-    gain = logs[source.name] - logs[""]
-    mean, error = gain.mean().item(), (gain.std() / math.sqrt(len(gain))).item()
-    words = "The aggregate posterior is not the prior" if mean > FAR_NATS else "The latents are where the prior is"
+    gap = PriorGap(logs[source.name] - logs[""])
+    words = "The aggregate posterior is not the prior" if gap.is_large else "The aggregate posterior is near the prior"
     return (
-        f"{words}: the log-density of latents of {view.split_words} is {format_number(abs(mean))} ± "
-        f"{format_number(error)} nats {'higher' if mean > 0 else 'lower'} under the sampler."
+        f"{words}: the log-density of latents of {view.split_words} is {format_number(abs(gap.nats))} ± "
+        f"{format_number(gap.standard_error)} nats {'higher' if gap.nats > 0 else 'lower'} under the sampler."
     )
