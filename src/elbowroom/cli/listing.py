@@ -1,4 +1,4 @@
-"""``elbowroom recipes``, ``networks``, ``likelihoods``, ``data`` and ``runs``: tables of what there is."""
+"""``elbowroom recipes``, ``networks``, ``likelihoods``, ``samplers``, ``data`` and ``runs``: tables of what there is."""
 
 from __future__ import annotations
 
@@ -62,6 +62,17 @@ def networks() -> None:
     table = _new_table("network", "what")
     for name in NETWORKS:
         table.add_row(name, NETWORKS.help(name))
+    console().print(table)
+
+
+@click.command()
+def samplers() -> None:
+    """List the samplers, with what each is by default; fit-sampler fits one to a run."""
+    from elbowroom.samplers import SAMPLERS, full_name
+
+    table = _new_table("sampler", "what")
+    for name in SAMPLERS:
+        table.add_row(full_name(name), SAMPLERS.help(name))
     console().print(table)
 
 

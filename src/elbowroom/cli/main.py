@@ -61,6 +61,7 @@ for command in (
     listing.recipes,
     listing.networks,
     listing.likelihoods,
+    listing.samplers,
     listing.data,
     listing.runs,
 ):
