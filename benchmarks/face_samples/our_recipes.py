@@ -38,6 +38,28 @@ RECIPES = {
     "two_stage_vae": RecipeRow("two_stage_vae", SMALL, ONE_CYCLE, "two-stage"),
 }
 
+#: What ``faces`` was chosen from: its settings with one or two of them changed.
+CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "latent 32": ({"latent": 32}, {"batch_size": 64}),
+    "latent 64": ({"latent": 64}, {"batch_size": 64}),
+    "latent 64, batch 32": ({"latent": 64}, {}),
+    "latent 64, beta 0.25": ({"latent": 64, "beta": 0.25}, {"batch_size": 64}),
+    "latent 64, beta 4": ({"latent": 64, "beta": 4.0}, {"batch_size": 64}),
+    "latent 64, gaussian:optimal": ({"latent": 64, "likelihood": "gaussian:optimal"}, {"batch_size": 64}),
+    "latent 64, size m": ({"latent": 64, "size": "m"}, {"batch_size": 64}),
+    "latent 64, residual": ({"latent": 64, "network": "residual"}, {"batch_size": 64}),
+    "batch 64": ({}, {"batch_size": 64}),
+    "batch 64, lr 0.004": ({}, {"batch_size": 64, "lr": 4e-3}),
+    "size m, batch 64": ({"size": "m"}, {"batch_size": 64}),
+    "residual, batch 64": ({"network": "residual"}, {"batch_size": 64}),
+    "latent 256, batch 64": ({"latent": 256}, {"batch_size": 64}),
+    "latent 256": ({"latent": 256}, {}),
+}
+RECIPES |= {
+    f"sweep: {name}": RecipeRow("conv_vae", SMALL | arguments, ONE_CYCLE | settings)
+    for name, (arguments, settings) in CHANGES.items()
+}
+
 
 def train_recipe(row: RecipeRow, data: er.Data, cpu_s: float, seed: int) -> Trained:
     """Train a recipe for as many steps as fit into the CPU seconds, by the seconds that some steps take."""

@@ -18,7 +18,7 @@ has one, and from a sampler fitted to its latents, whose seconds are not counted
 written from their published descriptions: networks, losses, optimiser, decay, batch and range of values as published,
 in a plain loop without logs. pythae is the package itself, which has to be installed, with its trainer's defaults in
 the same loop; and once more with elbowroom's network and a rate of 1e-3, since its own network is large for minutes
-of a CPU.
+of a CPU. Those named ``sweep: …`` are what the settings of ``faces`` were chosen from; they run by name only.
 
 A result is one JSON line in ``FOLDER/results.jsonl``; what is there already is not measured again. Beside it are
 pages of 64 samples.
@@ -97,7 +97,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cpu-seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), metavar="NAME")
+    compared = (name for name in VARIANTS if not name.startswith("sweep: "))
+    parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=[*compared], metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("runs/face-samples"), help="of results.jsonl and the pages")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
