@@ -144,13 +144,18 @@ def test_train_again_with_changes_fills_the_form(page, server):
 def test_an_action_runs_and_its_result_is_linked_after_a_reload(page, server, copied):
     page.goto(f"{server.url}/#/run/copied")
     page.click("button:text-is('Fit a sampler')")
-    page.wait_for_selector(".job.done:has-text('Fit a sampler (gaussian)')", timeout=60_000)
-    assert (copied / "sampler-gaussian.safetensors").is_file()
+    assert page.input_value("#action-option") == "mixture:10"
+    page.click("dialog dt button:text-is('gaussian')")
+    assert page.input_value("#action-option") == "gaussian"
+    page.fill("#action-option", "mixture:3")
+    page.click("dialog button.main")
+    page.wait_for_selector(".job.done:has-text('Fit a sampler (mixture:3)')", timeout=60_000)
+    assert (copied / "sampler-mixture-3.safetensors").is_file()
     page.reload()
-    page.wait_for_selector(".job.done:has-text('Fit a sampler (gaussian)')")
-    assert "--sampler gaussian" in page.get_attribute("text=Copy the command that samples", "title")
+    page.wait_for_selector(".job.done:has-text('Fit a sampler (mixture:3)')")
+    assert "--sampler mixture:3" in page.get_attribute("text=Copy the command that samples", "title")
     page.click("[aria-label='log of Fit a sampler']")
-    wait_until(lambda: "sampler-gaussian.safetensors" in page.inner_text("dialog .log"))
+    wait_until(lambda: "sampler-mixture-3.safetensors" in page.inner_text("dialog .log"))
 
 
 def test_more_epochs_are_asked_for_and_trained(page, server, copied):
