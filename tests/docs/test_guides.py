@@ -8,6 +8,7 @@ import pytest
 from elbowroom.cli import main
 
 
+@pytest.mark.sampler
 @pytest.mark.parametrize("page", ["audit", "doctor", "evaluation", "export", "samplers"])
 def test_blocks_of_the_page_run(page, root, tmp_path, monkeypatch):
     """On the digits instead of MNIST."""
