@@ -17,6 +17,8 @@ def test_healthy_runs_have_no_findings(name, digits, repeated_digits, tmp_path):
     run = train(repeated_digits, tmp_path / "run", *make(name))
     findings = examine(run, digits)
     expected = {"posterior collapse"} if is_collapsed(run, digits) else set()
+    # Its KL is pushed to 25 nats within 100 steps, which it reaches by latents away from zero: 24 nats off the prior.
+    expected |= {"latents off the prior"} if name == "capacity_vae" else set()
     assert titles(findings) == expected, findings
     assert {row["title"] for row in events(run, "finding")} <= expected
     assert {"held-out examples in training", "data out of range", "over-fitting"} <= set(findings.performed_names)
