@@ -11,8 +11,11 @@ from tests.plotting.conftest import SMALL
 
 #: Figures that some models do not have, with words of the error message.
 MISSING = {
-    ("autoencoder", "samples"): "no prior to sample from",
-    ("autoencoder", "nearest"): "no prior to sample from",
+    **{
+        (name, kind): "no prior to sample from"
+        for name in ("autoencoder", "rae_l2", "rae_gp")
+        for kind in ("samples", "nearest")
+    },
     ("vq_vae", "latents"): "choices from a codebook",
     ("vq_vae", "traversals"): "choices from a codebook",
     ("vq_vae", "interpolations"): "choices from a codebook",

@@ -81,7 +81,8 @@ def test_a_missing_figure_is_one_line_with_the_reason(runs):
     page = read_report(runs("autoencoder"))
     reasons = [" ".join(text.split()) for text in page.texts["p"] if text.startswith("Not shown")]
     assert reasons == [
-        "Not shown: this model has no prior to sample from: give latents (z= in Python, --z on the command line).",
+        "Not shown: this model has no prior to sample from: give latents (z= in Python, --z on the command line), or "
+        "fit a sampler to its latents (elbowroom fit-sampler).",
         "Not shown: the latent has 20 dimensions, not two: there is no one plane.",
     ]
     assert "Samples, nearest training examples" in page.texts["h2"]
