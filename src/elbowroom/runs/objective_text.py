@@ -17,6 +17,8 @@ def format_objective(expression: str) -> str:
     'reconstruction + 4·KL'
     >>> format_objective("(reconstruction + (ramp(0 to 1 in 10000 steps) * kl))")
     'reconstruction + ramp(0 to 1 in 10000 steps)·KL'
+    >>> format_objective("(reconstruction + (1000 * abs((kl - 25))))")
+    'reconstruction + 1,000·|KL - 25|'
     >>> format_objective("((elbo - (0.5 * kl)) / 2)")
     '0.5·elbo - 0.25·KL'
     """
@@ -65,6 +67,8 @@ def _split(expression: str) -> tuple[str, str, str] | None:
 
 
 def _words(term: str) -> str:
+    if term.startswith("abs(") and term.endswith(")"):
+        return f"|{format_objective(term[4:-1])}|"
     return _TERM_WORDS.get(term, term.replace("_", " "))
 
 
