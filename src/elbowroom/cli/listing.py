@@ -1,4 +1,4 @@
-"""``elbowroom recipes``, ``networks``, ``likelihoods``, ``samplers``, ``data`` and ``runs``: tables of what there is."""
+"""``elbowroom recipes``, ``networks``, ``likelihoods``, ``samplers``, ``data``, ``runs``: tables of what there is."""
 
 from __future__ import annotations
 
