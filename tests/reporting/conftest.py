@@ -9,6 +9,7 @@ from elbowroom.recipes import RECIPES
 SMALL = {
     "factor_vae": {"critic": (16,), "latent": 4},
     "vamp_vae": {"components": 10},
+    "vade": {"hidden": (32,), "pretraining": 2},
     "vq_vae": {"codes": 8, "dim": 3},
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
     "vae": {"latent": 2},
