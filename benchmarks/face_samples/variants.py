@@ -47,7 +47,7 @@ def train_loop(
     images, step, started = all_images(data), 0, time.process_time()
     while True:
         for index in torch.randperm(len(images)).split(batch_size)[: len(images) // batch_size]:
-            if (spent := time.process_time() - started) >= cpu_s:
+            if (spent := time.process_time() - started) >= cpu_s and step:
                 model.eval()
                 return step, spent
             x = images[index]
