@@ -10,7 +10,7 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.exporting.modules import NoiseDecoder
 from elbowroom.samplers import load_sampler, load_with_sampler, save_sampler
-from tests.samplers.test_samplers import CASES, correlated, quick
+from tests.samplers.test_samplers import CASES, correlated_latents, quick
 
 FAST = "mixture:5"
 #: How the page prints small numbers, 3·10⁻⁴, as Python reads them.
@@ -23,7 +23,7 @@ def run(digits, tmp_path_factory):
     model, objective = er.recipes.vae(digits.shape, latent=3, hidden=(16,))
     run = er.fit(model, objective, digits, steps=3, out=tmp_path_factory.mktemp("runs") / "sampled", sampler="none")
     for name in CASES:
-        save_sampler(run, name, quick(name, correlated(400)))
+        save_sampler(run, name, quick(name, correlated_latents(400)))
     return run
 
 
@@ -91,7 +91,7 @@ def test_the_page_shifts_draws_by_the_class(digits, tmp_path, chromium):
     model, objective = er.recipes.cvae(digits.shape, latent=2, hidden=(16,))
     run = er.fit(model, objective, digits, steps=3, out=tmp_path / "run")
     mean, weight = torch.full((10,), 0.1), 5 * torch.randn(10, 2, generator=torch.Generator().manual_seed(0))
-    sampler = quick("gaussian", correlated(400)[:, :2])
+    sampler = quick("gaussian", correlated_latents(400)[:, :2])
     sampler.set_condition(mean, weight)
     save_sampler(run, "gaussian", sampler)
     path, _ = page_of(run, tmp_path, "--sampler", "gaussian")
@@ -109,7 +109,7 @@ def test_a_run_is_exported_with_the_density_that_it_samples_from(digits, tmp_pat
     model, objective = er.recipes.autoencoder(digits.shape, latent=2)
     run = er.fit(model, objective, digits, steps=3, out=tmp_path / "run")
     assert page_of(run, tmp_path)[1]["codes"]["sampling"]["from"] == "the data"
-    save_sampler(run, "gaussian", quick("gaussian", correlated(400)[:, :2]))
+    save_sampler(run, "gaussian", quick("gaussian", correlated_latents(400)[:, :2]))
     assert page_of(run, tmp_path)[1]["codes"]["sampling"]["from"] == "gaussian"
     with pytest.raises(ValueError, match=r"has no sampler 'flow:maf' yet: fit it with 'elbowroom fit-sampler .* flow"):
         er.export(run, html=tmp_path / "page.html", sampler="flow")

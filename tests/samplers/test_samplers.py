@@ -44,7 +44,7 @@ def normals(n, size, seed=0):
     return torch.randn(n, size, generator=torch.Generator().manual_seed(seed))
 
 
-def correlated(n=2000, seed=0):
+def correlated_latents(n=2000, seed=0):
     return normals(n, 3, seed) @ torch.tensor([[1.0, 0, 0], [0.5, 2, 0], [-1, 0.3, 0.1]]) + 1
 
 
@@ -76,7 +76,7 @@ def test_the_cases_are_all_samplers():
 
 @pytest.mark.parametrize("name", FITTED)
 def test_draws_have_the_mean_and_the_covariance_of_the_latents(name):
-    z = correlated()
+    z = correlated_latents()
     sampler = fit(name, z)
     drawn = draw(sampler(), 20_000)
     torch.testing.assert_close(drawn.mean(0), z.mean(0), atol=0.15, rtol=0)
@@ -115,7 +115,7 @@ def test_a_ring_has_a_higher_density_than_under_a_normal(name):
 
 @pytest.mark.parametrize("name", FITTED)
 def test_the_same_latents_give_the_same_fit(name):
-    first, second = (quick(name, correlated(200)).state_dict() for _ in range(2))
+    first, second = (quick(name, correlated_latents(200)).state_dict() for _ in range(2))
     for key in first:
         torch.testing.assert_close(first[key], second[key], rtol=0, atol=0)
 
@@ -123,7 +123,7 @@ def test_the_same_latents_give_the_same_fit(name):
 @pytest.mark.parametrize("name", FITTED)
 def test_a_fit_leaves_the_global_generator_as_it_was(name):
     torch.manual_seed(3)
-    quick(name, correlated(200))
+    quick(name, correlated_latents(200))
     after = torch.rand(1)
     torch.manual_seed(3)
     assert torch.equal(after, torch.rand(1))
@@ -131,7 +131,7 @@ def test_a_fit_leaves_the_global_generator_as_it_was(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_draws_are_a_function_of_the_noise_source(name):
-    sampler = quick(name, correlated(200))
+    sampler = quick(name, correlated_latents(200))
     with torch.no_grad():
         with noise.keyed_noise(0, torch.arange(4)):
             first = sampler().sample((1, 4))
@@ -146,7 +146,7 @@ def test_draws_are_a_function_of_the_noise_source(name):
 
 @pytest.mark.parametrize("name", DENSITIES)
 def test_a_density_takes_latents_of_any_batch(name):
-    density, z = quick(name, correlated(200))(), correlated(6).reshape(2, 3, 3)
+    density, z = quick(name, correlated_latents(200))(), correlated_latents(6).reshape(2, 3, 3)
     with torch.no_grad(), noise.zero_noise():
         values = density.log_prob(z)
         assert values.shape == (2, 3)
@@ -168,7 +168,7 @@ def test_unused_dimensions_leave_it_finite(name):
 def fit_classes(name, condition):
     """Fit to latents of four classes, whose means and scales differ, given the condition."""
     y = torch.arange(800) % 4
-    z = (correlated(800) - 1) * (1 + y[:, None]) / 2 + 3.0 * y[:, None]
+    z = (correlated_latents(800) - 1) * (1 + y[:, None]) / 2 + 3.0 * y[:, None]
     sampler, named = parse(name)
     return y, z, fit_given(sampler, z, condition(y), **named, **({"steps": 5} if "steps" in CASES[name] else {})).eval()
 
@@ -269,8 +269,8 @@ def test_full_names_have_the_option():
 @pytest.mark.parametrize("name", FITTED)
 def test_what_it_cannot_be_fitted_to(name):
     with pytest.raises(ValueError, match=r"needs at least .* examples"):
-        quick(name, correlated(3))
-    z = correlated(100)
+        quick(name, correlated_latents(3))
+    z = correlated_latents(100)
     z[3] = torch.nan
     with pytest.raises(ValueError, match="not finite"):
         quick(name, z)

@@ -48,7 +48,7 @@ def _max_stored(size: int) -> int:
 
 def _data_latents(z: Tensor) -> tuple[dict[str, Any], Tensor]:
     words = f"The model has no prior: draws are of the latents of {len(z):,} examples."
-    return _stored(z, 1) | {"from": "the data", "words": words}, z
+    return _describe_stored(z, 1) | {"from": "the data", "words": words}, z
 
 
 def _stored_data(view: ExportedRun, size: int) -> tuple[dict[str, Any], Tensor]:
@@ -60,10 +60,10 @@ def _stored_data(view: ExportedRun, size: int) -> tuple[dict[str, Any], Tensor]:
         torch.manual_seed(0)
         z = model.draw_latents(n, *cycle_conditions(model, n)).flatten(1).float()
     words = f"Draws are of {n:,} latents that were drawn from {view.sampler_words} when this page was made."
-    return _stored(z, n_conditions) | {"from": view.sampler_words, "words": words}, z
+    return _describe_stored(z, n_conditions) | {"from": view.sampler_words, "words": words}, z
 
 
-def _stored(z: Tensor, n_conditions: int) -> dict[str, Any]:
+def _describe_stored(z: Tensor, n_conditions: int) -> dict[str, Any]:
     return {"kind": "stored", "n": len(z), "each": n_conditions, "codes": encode_float32(z)}
 
 

@@ -8,7 +8,7 @@ import elbowroom as er
 
 
 @pytest.fixture(scope="module")
-def separated():
+def separated_clusters():
     """Three far clusters in the plane, an encoder that leaves them where they are, and a prior at their centers."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 600)
@@ -23,16 +23,16 @@ def separated():
     return model, data
 
 
-def test_clusters_in_another_order_agree_wholly(separated):
-    metrics = er.evaluate(*separated, metrics="clusters")
+def test_clusters_in_another_order_agree_wholly(separated_clusters):
+    metrics = er.evaluate(*separated_clusters, metrics="clusters")
     assert {name: metric.value for name, metric in metrics.items()} == pytest.approx(
         {"cluster_nmi": 1, "cluster_ari": 1, "cluster_accuracy": 1}
     )
-    assert metrics["cluster_accuracy"].examples == len(separated[1].test)
+    assert metrics["cluster_accuracy"].examples == len(separated_clusters[1].test)
 
 
-def test_without_clusters_or_classes_the_reason_is_told(separated):
-    model, data = separated
+def test_without_clusters_or_classes_the_reason_is_told(separated_clusters):
+    model, data = separated_clusters
     plain = er.Model(model.encoder, model.decoder, er.StandardNormal(2))
     assert "train vade" in er.evaluate(plain, data, metrics="clusters")["cluster_nmi"].note
     unlabeled = er.load_data(data.train.x.numpy())
