@@ -15,9 +15,9 @@ from elbowroom.samplers import parse
 @pytest.fixture
 def benchmark(load_script, monkeypatch, root):
     """The modules of the benchmark; those that import each other by name are forgotten afterwards."""
-    monkeypatch.syspath_prepend(str(root / "benchmarks/face_samples"))
-    modules = SimpleNamespace(run=load_script("benchmarks/face_samples/run.py"))
-    for name in ("our_recipes", "peers", "scores", "variants"):
+    monkeypatch.syspath_prepend(str(root / "benchmarks/images"))
+    modules = SimpleNamespace(run=load_script("benchmarks/images/face_samples.py"))
+    for name in ("our_recipes", "peers", "results", "scores", "variants"):
         setattr(modules, name, sys.modules.pop(name))
     return modules
 

@@ -1,6 +1,6 @@
 """Samples of faces after the same CPU seconds: elbowroom against PyTorch-VAE's and pythae's models as published.
 
-    python benchmarks/face_samples/run.py [--cpu-seconds 600] [--seed 0] [--only NAME ...] [--out FOLDER]
+    python benchmarks/images/face_samples.py [--cpu-seconds 600] [--seed 0] [--only NAME ...] [--out FOLDER]
 
 The data: 10,000 faces of CelebA in colour at 64x64, 7,500 to train on, 2,000 for test. Every variant is trained for the
 same CPU seconds of this process (``process_time``: 600 are five minutes of two cores), then 5,000 samples, clamped to
@@ -27,7 +27,6 @@ pages of 64 samples.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -36,22 +35,25 @@ from typing import Any
 import torch
 from our_recipes import OUR_VARIANTS
 from peers import PEER_VARIANTS
+from results import Results, print_markdown
 from scores import SAMPLES, Judge
-from torch import Tensor
 
 import elbowroom as er
 
 VARIANTS = OUR_VARIANTS | PEER_VARIANTS
 
 
-def measure(name: str, judge: Judge, data: er.Data, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def measure(
+    name: str, judge: Judge, data: er.Data, results: Results, budget: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     """Train a variant and yield the scores of its samples, one row a density of latents."""
-    trained = VARIANTS[name](data, args.cpu_seconds, args.seed)
+    cpu_s, seed = budget["budget_s"], budget["seed"]
+    trained = VARIANTS[name](data, cpu_s, seed)
     cost = {"parameters": trained.parameters, "steps": trained.steps, "cpu_s": round(trained.cpu_s, 2)}
     for sampler, draw in trained.draws.items():
-        torch.manual_seed(args.seed)
+        torch.manual_seed(seed)
         images = draw(SAMPLES)
-        save_page(images[:64], args.out / f"{name}-{sampler}-{args.cpu_seconds:g}s-{args.seed}.png".replace(":", "-"))
+        results.save_page(f"{name}-{sampler}-{cpu_s:g}s-{seed}", images[:64])
         yield {"variant": name, "latents": sampler} | cost | judge.score(images)
 
 
@@ -61,22 +63,11 @@ def measure_references(judge: Judge) -> Iterator[dict[str, Any]]:
     yield {"variant": "test images", "latents": ""} | judge.score_few(judge.test)
 
 
-def save_page(images: Tensor, path: Path) -> None:
-    """Save 64 images as a page of eight by eight."""
-    from PIL import Image
-
-    rows = [torch.cat(list(row), 2) for row in images.split(8)]
-    page = torch.cat(rows, 1).permute(1, 2, 0)
-    Image.fromarray((page * 255).round().to(torch.uint8).numpy()).save(path)
-
-
 def print_table(rows: list[dict[str, Any]]) -> None:
     """Print the rows as Markdown, the best FID first."""
     head = ("model", "latents from", "FID", "KID, thousandths", "with a face", "nearest training image")
     head += ("parameters", "steps", "CPU s", "CPU s a step", "seed")
-    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
-    for row in sorted(rows, key=lambda row: row.get("fid", 0.0)):
-        print(f"| {' | '.join(table_cells(row))} |")
+    print_markdown(head, map(table_cells, sorted(rows, key=lambda row: row.get("fid", 0.0))))
 
 
 def table_cells(row: dict[str, Any]) -> list[str]:
@@ -101,27 +92,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=[*compared], metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("runs/face-samples"), help="of results.jsonl and the pages")
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    results = args.out / "results.jsonl"
-    data = er.load_data("celeba", validation=0.05, test=0.2)
+    results, data = Results(args.out), er.load_data("celeba", validation=0.05, test=0.2)
     judge = Judge(data)
-    budget = {"seed": args.seed, "budget_s": args.cpu_seconds, "features": judge.features.hash}
-    tasks = {name: partial(measure, name, judge, data, args) for name in args.only}
-    for name, task in {"references": partial(measure_references, judge), **tasks}.items():
-        key = {"task": name} | (budget if name in tasks else {"features": judge.features.hash})
-        if not any(key.items() <= row.items() for row in read_rows(results)):
-            append_rows(results, [key | row for row in task()])
-    print_table([row for row in read_rows(results) if row["task"] == "references" or budget.items() <= row.items()])
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def append_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Append all rows of a task at once, so that a task that was cut off is measured again."""
-    with path.open("a") as file:
-        file.write("".join(json.dumps(row) + "\n" for row in rows))
+    features = {"features": judge.features.hash}
+    budget = {"seed": args.seed, "budget_s": args.cpu_seconds} | features
+    results.measure({"task": "references"} | features, partial(measure_references, judge))
+    for name in args.only:
+        results.measure({"task": name} | budget, partial(measure, name, judge, data, results, budget))
+    print_table([*results.rows({"task": "references"}), *results.rows(budget)])
 
 
 if __name__ == "__main__":
