@@ -143,3 +143,22 @@ def test_a_recipe_that_returns_something_else(made, recipes, tmp_path, monkeypat
     assert "expected (model, objective)" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "x").exists()
+
+
+def test_a_recipe_says_which_examples_it_takes(recipes):
+    @er.recipe("Example 2026", extends=er.recipes.vae, dimensions=(2, 3))
+    def spatial(shape, **rest):
+        """A recipe for what has space."""
+        return er.recipes.vae(shape, **rest)
+
+    @er.recipe("Example 2026", extends=spatial)
+    def inherited(shape, **rest):
+        """One that extends it."""
+        return spatial(shape, **rest)
+
+    assert [inherited.takes(shape) for shape in [(9,), (2, 9), (1, 8, 8)]] == [False, True, True]
+    inherited((1, 8, 8))
+    with pytest.raises(
+        ValueError, match=r"inherited: it takes series \(C, T\) or images \(C, H, W\).*are 9: give such"
+    ):
+        inherited((9,))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from elbowroom.models.base import GenerativeModel
     from elbowroom.objectives import Term
 
+#: What examples of so many dimensions are, in words.
+EXAMPLE_KINDS = {1: "vectors and tables", 2: "series (C, T)", 3: "images (C, H, W)"}
 #: All recipes by name: those of this package's modules, then others.
 RECIPES: Registry[Recipe] = Registry(
     "recipe",
@@ -41,6 +43,8 @@ class Recipe:
             the recipe it extends if it has none of its own.
         defaults: of the training and its data on the command line and in the studio, where they differ from the usual
             ones, by name; those of the recipe it extends if it has none of its own.
+        dimensions: of the examples that it takes, as (2, 3) for series and images; empty for any. Those of the recipe
+            it extends if it has none of its own.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Recipe:
         without: tuple[str, ...] = (),
         sampler: str | None = None,
         defaults: Mapping[str, Any] | None = None,
+        dimensions: tuple[int, ...] = (),
     ) -> None:
         self.name, self.paper, self.function = function.__name__, paper, function
         doc = inspect.getdoc(function) or ""
@@ -58,6 +63,7 @@ class Recipe:
         self.summary = doc.partition("\n")[0]
         self.sampler: str | None = sampler or (None if extends is None else extends.sampler)
         self.defaults: dict[str, Any] = dict(defaults or ({} if extends is None else extends.defaults))
+        self.dimensions: tuple[int, ...] = dimensions or (() if extends is None else extends.dimensions)
         inherited = {} if extends is None else {**extends.arguments}
         for argument in without:
             del inherited[argument]
@@ -91,6 +97,7 @@ class Recipe:
                 raise errors.unknown_name(f"argument of {self.name}", name, self.arguments)
         given: dict[str, Any] = {}
         try:
+            self._check_dimensions(shape)
             given |= {name: self.arguments[name].convert(value) for name, value in arguments.items()}
             likelihood = None
             if "likelihood" in self.arguments:
@@ -104,6 +111,18 @@ class Recipe:
         defaults = {name: argument.default for name, argument in self.arguments.items()}
         model.recipe_call = RecipeCall(self.name, tuple(shape), defaults | given, used_seed)
         return model, objective
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether it takes examples of this shape, by their number of dimensions."""
+        return not self.dimensions or len(shape) in self.dimensions
+
+    def _check_dimensions(self, shape: tuple[int, ...]) -> None:
+        if not self.takes(shape):
+            kinds = " or ".join(EXAMPLE_KINDS[n] for n in self.dimensions)
+            size = "x".join(map(str, shape))
+            raise ValueError(
+                f"it takes {kinds}, and these examples are {size}: give such data, or train another recipe"
+            )
 
     def _build(self, shape: tuple[int, ...], given: dict[str, Any]) -> tuple[GenerativeModel, Term]:
         from torch.nn import Module
@@ -175,6 +194,7 @@ def recipe(
     without: tuple[str, ...] = (),
     sampler: str | None = None,
     defaults: Mapping[str, Any] | None = None,
+    dimensions: tuple[int, ...] = (),
 ) -> Callable[[Callable[..., tuple[Any, Any]]], Recipe]:
     """Register a function as a recipe, under its own name.
 
@@ -188,6 +208,8 @@ def recipe(
             of these flags of ``elbowroom train`` and fields of the studio, where no ``--preset`` is given. Options of
             data are for images in files. ``er.fit`` takes what it is given. If not given, those of the recipe that it
             extends.
+        dimensions: of the examples that it takes, where not any: 3 for images (C, H, W), 2 for series (C, T), 1 for
+            vectors and tables. If not given, those of the recipe that it extends.
 
     Raises:
         ValueError: when applied to a function whose name is taken, or whose arguments cannot be flags.
@@ -204,7 +226,7 @@ def recipe(
     """
 
     def register(function: Callable[..., tuple[Any, Any]]) -> Recipe:
-        entry = Recipe(function, paper, extends, without, sampler, defaults)
+        entry = Recipe(function, paper, extends, without, sampler, defaults, dimensions)
         existing = RECIPES.get(entry.name)
         if existing is not None and not _is_redefinition(function, existing.function):
             raise ValueError(
