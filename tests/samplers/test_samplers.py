@@ -9,7 +9,7 @@ import torch
 import elbowroom as er
 from elbowroom import noise
 from elbowroom.samplers import SAMPLERS, fit_to_model, full_name, parse
-from elbowroom.samplers.training_latents import fit_given
+from elbowroom.samplers.base import TrainingLatents
 
 #: Every sampler with every option, and what makes its fit cheap.
 CASES = {
@@ -170,7 +170,8 @@ def fit_classes(name, condition):
     y = torch.arange(800) % 4
     z = (correlated_latents(800) - 1) * (1 + y[:, None]) / 2 + 3.0 * y[:, None]
     sampler, named = parse(name)
-    return y, z, fit_given(sampler, z, condition(y), **named, **({"steps": 5} if "steps" in CASES[name] else {})).eval()
+    options = named | ({"steps": 5} if "steps" in CASES[name] else {})
+    return y, z, sampler.fit_to(TrainingLatents(z, condition(y)), **options).eval()
 
 
 @pytest.mark.parametrize("name", [name for name in FITTED if name != "flow-matching"])
@@ -231,6 +232,19 @@ def test_every_sampler_with_every_recipe(recipe):
     if model.requires_labels:
         means = model.sampling_density(c).mean
         assert torch.pdist(means).min() > 0
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_maps_are_latents(name):
+    z = normals(300, 32).reshape(300, 2, 4, 4)
+    sampler, named = parse(name)
+    options = named | ({"steps": 5} if "steps" in CASES[name] else {})
+    fitted = sampler.for_latents((2, 4, 4)).fit_to(TrainingLatents(z), **options).eval()
+    assert draw(fitted(), 5).shape == (5, 2, 4, 4)
+    assert fitted().mean.shape == (2, 4, 4)
+    if fitted.has_density:
+        with noise.zero_noise():
+            assert fitted().log_prob(z[:6].reshape(2, 3, 2, 4, 4)).shape == (2, 3)
 
 
 def test_labels_may_be_missing():

@@ -70,7 +70,12 @@ def _describe_stored(z: Tensor, n_conditions: int) -> dict[str, Any]:
 def _normals_data(view: ExportedRun, sampler: Sampler) -> dict[str, Any] | None:
     """Return a sampler that is a mixture of normals, with the shift by which it depends on a condition."""
     normals = sampler.normal_components
-    if normals is None or sampler.condition_scale is not None or normals.scale_tril.numel() > MAX_NORMAL_VALUES:
+    if (
+        normals is None
+        or sampler.projection is not None
+        or sampler.condition_scale is not None
+        or normals.scale_tril.numel() > MAX_NORMAL_VALUES
+    ):
         return None
     shift = None
     if sampler.condition_mean is not None and sampler.condition_weight is not None:

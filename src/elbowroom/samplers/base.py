@@ -14,6 +14,8 @@ from elbowroom import noise
 from elbowroom.argument import Argument, argument_from_parameter
 from elbowroom.distributions.base import UncheckedDistribution
 from elbowroom.registry import Registry
+from elbowroom.samplers.conditioning import fit_given
+from elbowroom.samplers.projection import MAX_SIZE, PrincipalProjection, component_count
 
 #: The name that stands for the prior of the model itself, where that of a sampler is expected.
 PRIOR = "prior"
@@ -25,6 +27,13 @@ class NormalComponents(NamedTuple):
     weights: Tensor
     loc: Tensor
     scale_tril: Tensor
+
+
+class TrainingLatents(NamedTuple):
+    """What a sampler is fitted to: latents (N, *shape), and encoded conditions (N, n), if the model takes any."""
+
+    z: Tensor
+    condition: Tensor | None = None
 
 
 class Sampler(nn.Module, ABC):
@@ -40,10 +49,12 @@ class Sampler(nn.Module, ABC):
     Given a condition c the density is moved by an affine function of it, and scaled for each of its classes, as
     :func:`~elbowroom.samplers.training_latents.fit_given` fits them: :math:`z = (c - \bar c) W + A_c f(\epsilon)`.
 
-    A subclass implements :meth:`fit`, :meth:`transform_noise`, :meth:`log_density` and :attr:`mean`.
+    A subclass implements :meth:`fit`, :meth:`transform_noise`, :meth:`log_density` and :attr:`mean`, all of latents as
+    vectors. Maps are flattened for it, and what has more numbers than :attr:`max_size` is projected on its principal
+    components, D of them (:class:`~elbowroom.samplers.projection.PrincipalProjection`).
 
     Args:
-        size: of a latent, D; makes a sampler of the right shapes that is not fitted yet.
+        size: of a latent as a vector, D; makes a sampler of the right shapes that is not fitted yet.
         **settings: what else its shapes depend on, as numbers and texts; the subclass has these arguments.
 
     Attributes:
@@ -51,6 +62,10 @@ class Sampler(nn.Module, ABC):
         has_density: whether there is a :meth:`log_density`.
         has_exact_density: whether that is exact, and not an estimate that draws from :mod:`elbowroom.noise`.
         requires_fit: whether it depends on latents.
+        is_discrete: whether it is a density of the indices of a quantizer, and not one of numbers.
+        max_size: the most numbers of a latent that are fitted without a projection.
+        shape: of a latent.
+        projection: of latents on the D coordinates that it is a density of; ``None`` where those are the latents.
         n_latents: how many it was fitted to.
         seconds: that the fit took.
     """
@@ -59,6 +74,9 @@ class Sampler(nn.Module, ABC):
     has_density: ClassVar[bool] = True
     has_exact_density: ClassVar[bool] = True
     requires_fit: ClassVar[bool] = True
+    is_discrete: ClassVar[bool] = False
+    max_size: ClassVar[float] = MAX_SIZE
+    projection: PrincipalProjection | None
     condition_mean: Tensor | None
     condition_weight: Tensor | None
     condition_scale: Tensor | None
@@ -66,10 +84,35 @@ class Sampler(nn.Module, ABC):
     def __init__(self, size: int, **settings: Any) -> None:
         super().__init__()
         self.size, self.settings = size, settings
+        self.shape: tuple[int, ...] = (size,)
         self.n_latents, self.seconds = 0, 0.0
+        self.register_module("projection", None)
         self.register_buffer("condition_mean", None)
         self.register_buffer("condition_weight", None)
         self.register_buffer("condition_scale", None)
+
+    @classmethod
+    def for_latents(cls, shape: tuple[int, ...]) -> type[Sampler]:
+        """Return the class for latents of this shape: another one where the sampler treats maps differently."""
+        return cls
+
+    @classmethod
+    def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:
+        """Fit to latents of any shape, given their conditions.
+
+        Raises:
+            ValueError: there are too few.
+        """
+        z = latents.z.flatten(1)
+        n_components = None if z.shape[1] <= cls.max_size else component_count(*z.shape)
+        projection = None if n_components is None else PrincipalProjection.fit(z, n_components)
+        z = z if projection is None else projection.project(z)
+        if latents.condition is None:
+            fitted = cls.fit(z, **options)
+        else:
+            fitted = fit_given(lambda residuals: cls.fit(residuals, **options), z, latents.condition)
+        fitted.shape, fitted.projection = tuple(latents.z.shape[1:]), projection
+        return fitted
 
     @classmethod
     @abstractmethod
@@ -123,7 +166,7 @@ class Sampler(nn.Module, ABC):
         self.condition_mean, self.condition_weight, self.condition_scale = mean, weight, scale
 
     def forward(self, *condition: Tensor) -> LatentDensity:
-        """Return the density of a latent, (D,); with a condition (B, n) that of each, batch (B,)."""
+        """Return the density of a latent, of its :attr:`shape`; with a condition (B, n) that of each, batch (B,)."""
         if not condition:
             return LatentDensity(self)
         c = condition[0].flatten(1)
@@ -141,7 +184,7 @@ class LatentDensity(UncheckedDistribution):
     Its draws transform the standard normals of :mod:`elbowroom.noise`.
 
     Args:
-        sampler: over latents of D numbers.
+        sampler: of latents of a shape, which it takes as D numbers.
         shift: for each condition, (B, D).
         scale: for each condition, lower triangular, (B, D, D).
     """
@@ -150,21 +193,34 @@ class LatentDensity(UncheckedDistribution):
 
     def __init__(self, sampler: Sampler, shift: Tensor | None = None, scale: Tensor | None = None) -> None:
         self.sampler, self.shift, self.scale = sampler, shift, scale
-        super().__init__(torch.Size() if shift is None else shift.shape[:-1], torch.Size((sampler.size,)))
+        super().__init__(torch.Size() if shift is None else shift.shape[:-1], torch.Size(sampler.shape))
 
     @property
     def mean(self) -> Tensor:
-        return self._apply_condition(self.sampler.mean)
+        z = self._apply_condition(self.sampler.mean)
+        projection = self.sampler.projection
+        return self._as_event(z if projection is None else projection.embed(z, torch.zeros_like(projection.loc)))
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        shape = torch.Size((*sample_shape, *self.batch_shape, self.sampler.noise_size))
-        return self._apply_condition(self.sampler.transform_noise(noise.standard_normal(shape, self.sampler.mean)))
+        n, projection = self.sampler.noise_size, self.sampler.projection
+        size = n + (0 if projection is None else len(projection.loc))
+        shape = torch.Size((*sample_shape, *self.batch_shape, size))
+        eps = noise.standard_normal(shape, self.sampler.mean)
+        z = self._apply_condition(self.sampler.transform_noise(eps[..., :n]))
+        return self._as_event(z if projection is None else projection.embed(z, eps[..., n:]))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return log p(z), nats: (..., D) to (...)."""
+        """Return log p(z), nats: (..., *shape) to (...)."""
+        z, projection = value.flatten(-len(self.event_shape)), self.sampler.projection
+        if projection is None:
+            return self._log_density(z)
+        return self._log_density(projection.project(z)) + projection.remainder_log_density(z)
+
+    def _log_density(self, z: Tensor) -> Tensor:
+        """Return the log-density of what the sampler is fitted to, nats: (..., D) to (...)."""
         if self.shift is None:
-            return self.sampler.log_density(value)
-        centered = value - self.shift
+            return self.sampler.log_density(z)
+        centered = z - self.shift
         if self.scale is None:
             return self.sampler.log_density(centered)
         log_volume = self.scale.diagonal(dim1=-2, dim2=-1).log().sum(-1)
@@ -174,6 +230,9 @@ class LatentDensity(UncheckedDistribution):
         if self.shift is None:
             return z
         return self.shift + (z if self.scale is None else (self.scale @ z[..., None])[..., 0])
+
+    def _as_event(self, z: Tensor) -> Tensor:
+        return z.unflatten(-1, self.event_shape)
 
 
 def _solve(scale: Tensor, z: Tensor) -> Tensor:
@@ -229,11 +288,3 @@ def _parse_option(name: str, argument: Argument, text: str) -> Any:
         return argument.convert(value)
     except ValueError as error:
         raise ValueError(f"sampler '{name}': {error}") from None
-
-
-def require_latents(latents: Tensor, minimum: int, purpose: str) -> None:
-    """Raise a ValueError for latents (N, D) that are too few, or not finite; ``purpose`` is what needs them."""
-    if len(latents) < minimum:
-        raise ValueError(f"{len(latents)} latents: {purpose} needs at least {minimum} examples")
-    if not latents.isfinite().all():
-        raise ValueError("some latents are not finite: the training has diverged ('elbowroom doctor' says where)")

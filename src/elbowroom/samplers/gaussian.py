@@ -7,7 +7,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from elbowroom.samplers.base import SAMPLERS, NormalComponents, Sampler, require_latents
+from elbowroom.samplers.base import SAMPLERS, NormalComponents, Sampler
+from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.standard import standard_log_density
 
 #: Added to the variances, as a share of their mean, so that unused dimensions leave the covariance invertible.

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.samplers.base import SAMPLERS, NormalComponents, Sampler, require_latents
+from elbowroom.samplers.base import SAMPLERS, NormalComponents, Sampler
+from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.standard import standard_log_density
 
 #: Added to the variances of standardized latents, so that few examples and unused dimensions leave every covariance

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.samplers.base import SAMPLERS, Sampler, require_latents
+from elbowroom.samplers.base import SAMPLERS, Sampler
+from elbowroom.samplers.checks import require_latents
 
 
 class NeighborsSampler(Sampler):
@@ -31,6 +33,7 @@ class NeighborsSampler(Sampler):
 
     option = "k"
     has_density = False
+    max_size = math.inf
     latents: Tensor
     index: Tensor
 

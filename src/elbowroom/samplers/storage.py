@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from elbowroom import serialization
 from elbowroom.data import Data
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.run import Run
-from elbowroom.samplers.base import PRIOR, SAMPLERS, Sampler, full_name, parse
-from elbowroom.samplers.training_latents import MAX_EXAMPLES, check_latents, fit_to_model, parse_fitted
+from elbowroom.samplers.base import PRIOR, SAMPLERS, Sampler, full_name
+from elbowroom.samplers.projection import PrincipalProjection
+from elbowroom.samplers.training_latents import (
+    MAX_EXAMPLES,
+    check_latents,
+    fit_to_model,
+    parse_fitted,
+    unfitted_sampler,
+)
 
 
 def fit_sampler(run: Run | str | Path, name: str, data: Data | Any = None, max_examples: int = MAX_EXAMPLES) -> Path:
@@ -29,7 +38,7 @@ def fit_sampler(run: Run | str | Path, name: str, data: Data | Any = None, max_e
         the file.
 
     Raises:
-        ValueError: there is no such sampler, there are too few examples, or latents are not vectors of numbers.
+        ValueError: there is no such sampler, there are too few examples, or it is for latents of another kind.
 
     >>> import tempfile, elbowroom as er
     >>> digits = er.load_data("digits")
@@ -42,7 +51,7 @@ def fit_sampler(run: Run | str | Path, name: str, data: Data | Any = None, max_e
     parse_fitted(name)
     run = Run(run)
     model = run.model()
-    check_latents(model)
+    check_latents(model, name)
     return save_sampler(run, name, fit_to_model(model, run.measured_data(data).train, name, max_examples))
 
 
@@ -51,6 +60,7 @@ def save_sampler(run: Run, name: str, sampler: Sampler) -> Path:
     about = {
         "name": full_name(name),
         "size": str(sampler.size),
+        "shape": json.dumps(sampler.shape),
         "settings": json.dumps(sampler.settings),
         "weights": run.weights_name,
         "step": str(run.weights_step),
@@ -94,21 +104,31 @@ def load_sampler(run: Run | str | Path, name: str) -> Sampler:
     run, name = Run(run), full_name(name)
     path = sampler_path(run, name)
     if not sampler.requires_fit:
-        return sampler(run.model().latent_shape[0], **options).eval()
+        return unfitted_sampler(sampler, run.model().latent_shape, **options)
     if not path.is_file():
         raise ValueError(
             f"{run.path} has no sampler '{name}' yet: fit it with 'elbowroom fit-sampler {run.path} {name}'"
         )
     tensors, about = serialization.read(path)
     _check_weights(run, name, path, about)
-    size = int(about.get("size", len(tensors.get("loc", ()))))
-    loaded = sampler(size, **json.loads(about.get("settings", "{}")))
-    names = ("condition_mean", "condition_weight", "condition_scale")
-    if condition := [torch.zeros_like(tensors[key]) for key in names if key in tensors]:
-        loaded.set_condition(*condition)
+    loaded = _make_sampler(sampler, tensors, about)
     serialization.load_into(loaded, tensors, path)
     loaded.n_latents, loaded.seconds = int(about.get("latents", 0)), float(about.get("seconds", 0))
     return loaded.eval()
+
+
+def _make_sampler(kind: type[Sampler], tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> Sampler:
+    """Make a sampler of the shapes of stored tensors and settings."""
+    size = int(about.get("size", len(tensors.get("loc", ()))))
+    shape = tuple(json.loads(about.get("shape", f"[{size}]")))
+    made = kind.for_latents(shape)(size, **json.loads(about.get("settings", "{}")))
+    made.shape = shape
+    if (basis := tensors.get("projection.basis")) is not None:
+        made.projection = PrincipalProjection(*basis.shape)
+    names = ("condition_mean", "condition_weight", "condition_scale")
+    if condition := [torch.zeros_like(tensors[key]) for key in names if key in tensors]:
+        made.set_condition(*condition)
+    return made
 
 
 def _check_weights(run: Run, name: str, path: Path, about: dict[str, str]) -> None:
@@ -140,12 +160,12 @@ def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
 
 def attach_sampler(run: Run, model: GenerativeModel, name: str) -> GenerativeModel:
     """Return the model of a run, sharing its weights, with a sampler that was fitted to it, on the model's device."""
-    parse(name)
-    check_latents(model)
+    check_latents(model, name)
     sampler = load_sampler(run, name)
-    if sampler.size != model.latent_shape[0]:
+    if sampler.shape != model.latent_shape:
+        fitted, own = ("x".join(map(str, shape)) for shape in (sampler.shape, model.latent_shape))
         raise ValueError(
-            f"{sampler_path(run, name)} is for latents of {sampler.size} numbers, and those of {run.path} have "
-            f"{model.latent_shape[0]}: it belongs to another run"
+            f"{sampler_path(run, name)} is for latents of {fitted} numbers, and those of {run.path} have {own}: "
+            "it belongs to another run"
         )
     return model.with_sampler(sampler.to(next(model.parameters()).device))

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from elbowroom.samplers.base import Sampler, require_latents
+from elbowroom.samplers.base import Sampler
+from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.gaussian import GaussianSampler
 
 #: Latents that a network needs at least, for a tenth of them judges when to stop.

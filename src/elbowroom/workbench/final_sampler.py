@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import torch
@@ -21,6 +22,7 @@ from elbowroom.samplers import (
     sampling_model,
     save_sampler,
 )
+from elbowroom.samplers.projection import MAX_COMPONENTS
 from elbowroom.training.state import DATA, MODEL, RUN, STEP, STOP, State
 from elbowroom.workbench.monitoring.sample_images import save_final_samples
 
@@ -44,7 +46,7 @@ def fit_final_sampler(state: State) -> None:
     """Fit a sampler to the weights that a training ends with, and save it with the run, unless it will be resumed.
 
     It is the one of the settings, or the recipe's own, or else a mixture of ten normals (of few examples one normal).
-    For a model whose latents are no vectors nothing is done. It encodes no more examples than the training has seen, so
+    It encodes no more examples than the training has seen, so
     that it takes a small part of its time. Any error is only a warning: the training is complete and saved.
     """
     run, asked = state[RUN], state[RUN].record["training"].get("sampler")
@@ -68,7 +70,7 @@ def fit_final_sampler(state: State) -> None:
 
 
 def _fitted_model(state: State) -> GenerativeModel | None:
-    """Return the trained model if its latents are vectors; a module of your own adapted, where its outputs allow it."""
+    """Return the trained model; a module of your own adapted, where its outputs allow it."""
     try:
         model = adapt(state[MODEL], state[DATA].shape)
     except ValueError:
@@ -79,7 +81,7 @@ def _fitted_model(state: State) -> GenerativeModel | None:
 def _default_sampler(state: State, model: GenerativeModel) -> str:
     """Return the default sampler: of few examples one normal."""
     size = state[DATA].protocol.get("sizes", {}).get("train")
-    least = MIN_EXAMPLES_PER_DIMENSION * model.latent_shape[0]
+    least = MIN_EXAMPLES_PER_DIMENSION * min(math.prod(model.latent_shape), MAX_COMPONENTS)
     return SAMPLER_OF_FEW if size is not None and size < least else DEFAULT_SAMPLER
 
 

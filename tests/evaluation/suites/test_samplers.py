@@ -77,7 +77,7 @@ def test_metrics_are_the_same_in_any_batch_size(digits, name):
 
 
 def fit_quickly(model, data, name):
-    latents, _ = draw_training_latents(model, data.train, 500)
+    latents = draw_training_latents(model, data.train, 500).z
     return parse(name)[0].fit(latents, **({"steps": 5, "hidden": 16} if name == "two-stage" else {})).eval()
 
 
