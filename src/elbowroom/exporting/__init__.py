@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from elbowroom.deprecation import deprecated_getattr
 from elbowroom.exporting.export import ExportedFile, export
+from elbowroom.exporting.hub import export_hub
 
-__all__ = ["ExportedFile", "export"]
+__all__ = ["ExportedFile", "export", "export_hub"]
 
 if not TYPE_CHECKING:
     __getattr__ = deprecated_getattr(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 
 from elbowroom.formatting import format_count, format_metric
 from elbowroom.runs.metrics_log import finite_or_none, nan_to_null, read_regular_file
+from elbowroom.runs.record import without_folders
 from elbowroom.runs.run import Run, WeightsName
 from elbowroom.serialization import atomic_path
 
@@ -105,8 +107,28 @@ def keep_evaluation(run: Run, metrics: dict[str, dict[str, Any]], protocol: dict
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     new = KeptEvaluation(metrics, protocol, now, run.weights_step)
-    kept = [new, *(elder for elder in read_evaluations(run.path) if elder.key != new.key)]
-    entries = [asdict(evaluation) for evaluation in kept]
+    _write(run, [new, *(elder for elder in read_evaluations(run.path) if elder.key != new.key)])
+
+
+def copy_evaluations(run: Run, copy: Run) -> None:
+    """Write what was measured of the selected weights of a run into a copy that has these weights alone, for others.
+
+    The folders of paths are left out.
+
+    Raises:
+        ValueError: the file of the run is damaged.
+        OSError: it cannot be written.
+    """
+    kept = [one for one in read_evaluations(run.path) if one.weights == run.weights_name and not one.is_outdated]
+    if kept:
+        protocols = [
+            without_folders({**one.protocol, "model": str(copy), "weights": copy.weights_name}) for one in kept
+        ]
+        _write(copy, [replace(one, protocol=protocol) for one, protocol in zip(kept, protocols, strict=True)])
+
+
+def _write(run: Run, evaluations: Sequence[KeptEvaluation]) -> None:
+    entries = [asdict(evaluation) for evaluation in evaluations]
     for entry in entries:
         del entry["current_step"]
     text = json.dumps(nan_to_null(entries), indent=2, ensure_ascii=False)

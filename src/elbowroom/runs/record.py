@@ -36,6 +36,8 @@ REQUIRED_FIELDS: dict[str, Any] = {
     "training.seed": int,
     **{f"training.{name}": object for name in FIRST_SETTINGS},
 }
+#: The fields of a record that say where it was trained rather than what was.
+PRIVATE_FIELDS = ("command", "machine")
 
 
 def read_record(file: Path) -> Record:
@@ -86,6 +88,28 @@ def check_record(record: Any, file: Path) -> None:
         raise ValueError(f"{file} is damaged: its field 'shape' is {record['shape']}, not sizes; restore it")
     if record["recipe"] is not None and record["arguments"] is None:
         raise ValueError(f"{file} is damaged: its field 'arguments' is null; restore it")
+
+
+def public_record(record: Record) -> Record:
+    """Return a record without what it says of the machine: command line, hardware, and the folders of paths.
+
+    >>> public_record({"machine": {"cores": 2}, "data": {"source": "/home/me/faces.zip", "name": "faces"}})
+    {'data': {'source': 'faces.zip', 'name': 'faces'}}
+    """
+    return {name: without_folders(value) for name, value in record.items() if name not in PRIVATE_FIELDS}
+
+
+def without_folders(value: Any) -> Any:
+    """Return JSON with the names of paths in place of the paths."""
+    if isinstance(value, dict):
+        return {name: without_folders(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_folders(item) for item in value]
+    return Path(value).name if isinstance(value, str) and _is_path(value) else value
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text.replace(os.sep, "/") and (Path(text).is_absolute() or text[0] == "~" or os.path.exists(text))
 
 
 def provenance() -> Record:

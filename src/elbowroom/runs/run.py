@@ -15,7 +15,7 @@ from torch import nn
 
 from elbowroom import distributed, errors, serialization
 from elbowroom.argument import arguments_of
-from elbowroom.runs import metrics_log
+from elbowroom.runs import hub, metrics_log
 from elbowroom.runs.record import provenance, read_record
 
 if TYPE_CHECKING:
@@ -52,17 +52,19 @@ class Run:
     ========================  =============================================================================
 
     Args:
-        path: the directory, or a run.
+        path: the directory, or a run; or ``hf://OWNER/NAME``, one on the Hugging Face Hub, with ``@REVISION`` for a
+            branch, a tag or a commit.
         weights: the weights of its model: ``"final"``, those that the training ended with; ``"best"``, those with the
             lowest validation loss; or ``"checkpoint"``, those of the last checkpoint, without averaging. If not given
             those of the run that was given, or the final ones.
 
     Raises:
-        ValueError: there are no such weights; by a method that needs what the directory does not hold.
+        ValueError: there are no such weights; a run on the hub cannot be downloaded; by a method that needs what the
+            directory does not hold.
     """
 
     def __init__(self, path: str | os.PathLike[str], weights: WeightsName | None = None) -> None:
-        self.path: Path = path.path if isinstance(path, Run) else Path(path)
+        self.path: Path = path.path if isinstance(path, Run) else hub.local_path(path)
         self.weights_name: WeightsName = weights or (path.weights_name if isinstance(path, Run) else "final")
         if self.weights_name not in WEIGHTS_NAMES:
             raise errors.unknown_name("weights", self.weights_name, WEIGHTS_NAMES)

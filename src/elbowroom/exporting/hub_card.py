@@ -1,0 +1,123 @@
+"""Model card of a run: what it is, how it was measured, and how to load it, as Markdown with a head in YAML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from elbowroom.auditor import Audit, audit
+from elbowroom.doctor import Findings, examine
+from elbowroom.exporting.exported_run import ExportedRun
+from elbowroom.reporting import summary
+from elbowroom.runs.command import repeat_command
+from elbowroom.runs.evaluations import find_evaluations
+from elbowroom.runs.run import Run
+from elbowroom.samplers import fitted_samplers
+
+#: What stands for the license until somebody chooses one.
+UNCHOSEN_LICENSE = "CHOOSE-ONE"
+#: What stands for the repository until there is one.
+UNKNOWN_ADDRESS = "hf://OWNER/NAME"
+#: The facts of a report that a card repeats: none of the machine that it was trained on.
+SHOWN_FACTS = (
+    *("recipe", "arguments", "objective", "parameters", "data", "preprocessing", "fingerprint", "asked for"),
+    *("optimiser", "callbacks", "weights", "seed", "versions", "commit"),
+)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The image of a card.
+
+    Attributes:
+        file: its name.
+        caption: what it shows, and how it was made.
+    """
+
+    file: str
+    caption: str
+
+
+def render_card(
+    view: ExportedRun, exported: Run, preview: Preview | None, license: str | None, repository: str | None
+) -> str:
+    """Return the card of a run.
+
+    Args:
+        view: the run.
+        exported: the folder that the card describes, with all other files of it.
+        preview: its image; ``None`` where there is none.
+        license: the identifier of the license, as "apache-2.0".
+        repository: "OWNER/NAME" on the hub, where that is known.
+    """
+    return (
+        _environment()
+        .get_template("hub_card.md")
+        .render(
+            head=_head(view, license),
+            title=summary.run_title(view.run),
+            sentence=summary.summary_sentence(view),
+            preview=preview,
+            address=f"hf://{repository}" if repository else UNKNOWN_ADDRESS,
+            is_conditional=view.model.requires_labels,
+            samplers=fitted_samplers(exported),
+            sampler=view.sampler_words,
+            tiles=summary.metric_tiles(exported),
+            evaluations=find_evaluations(exported.path)[0],
+            findings=_examine(view),
+            audit=_audit(view),
+            facts=[(name, value) for name, value in summary.run_facts(exported) if name in SHOWN_FACTS],
+            command=repeat_command(exported.record).line,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Return the environment of templates for Markdown, which are not escaped as HTML is."""
+    loader = PackageLoader("elbowroom.exporting")
+    env = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    env.filters |= {"cell": _to_cell, "capital": lambda text: text[:1].upper() + text[1:]}
+    return env
+
+
+def _to_cell(text: Any) -> str:
+    r"""Return text as a cell of a table.
+
+    >>> print(_to_cell("p(x|z)"))
+    p(x\|z)
+    """
+    return " ".join(str(text).split()).replace("|", r"\|")
+
+
+def _head(view: ExportedRun, license: str | None) -> list[str]:
+    """Return the lines of the head: what the hub reads of a card."""
+    tags = ["elbowroom", "vae", "pytorch", str(view.record["recipe"])]
+    is_task = view.has_images and view.model.can_sample and not view.model.requires_labels
+    chosen = f"license: {license}" if license else f"license: {UNCHOSEN_LICENSE}  # as apache-2.0, before you publish"
+    return [
+        "library_name: elbowroom",
+        chosen,
+        *(["pipeline_tag: unconditional-image-generation"] if is_task else []),
+        "tags:",
+        *(f"- {tag}" for tag in tags),
+    ]
+
+
+def _examine(view: ExportedRun) -> Findings | str:
+    """Return the doctor's findings, or why there are none."""
+    try:
+        return examine(view.run, view.given_data, view.given_model)
+    except ValueError as error:
+        return str(error).rstrip(".")
+
+
+def _audit(view: ExportedRun) -> Audit | str:
+    """Return the auditor's verdicts, or why there are none."""
+    try:
+        return audit(view.run, view.given_data)
+    except ValueError as error:
+        return str(error).rstrip(".")
