@@ -64,12 +64,14 @@ from .networks import FeatureLayers as FeatureLayers
 from .networks import Features as Features
 from .networks import Network as Network
 from .networks import PatchCritic as PatchCritic
+from .networks import PatchCritic as PatchCritic
 from .networks import Up as Up
 from .networks import find_features as find_features
 from .networks import network as network
 from .objectives import ELBO as ELBO
 from .objectives import KL as KL
 from .objectives import MMD as MMD
+from .objectives import Adversarial as Adversarial
 from .objectives import Adversarial as Adversarial
 from .objectives import Classification as Classification
 from .objectives import Commitment as Commitment

@@ -17,7 +17,7 @@ from elbowroom import errors, noise
 from elbowroom.families import Codebook, Point
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
-from elbowroom.models.draw import ConditionedDecoder, Draw, Latent
+from elbowroom.models.draw import BoundConditional, Draw, Latent
 from elbowroom.models.inputs import (
     as_examples,
     as_labels,
@@ -438,11 +438,11 @@ class Model(GenerativeModel):
     @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         condition = self.encode_condition(c)
-        q = self.encoder(x, *condition)
+        encoder, decoder = BoundConditional(self.encoder, condition), BoundConditional(self.decoder, condition)
+        q = encoder(x)
         z = q.rsample((k,))
         prior = None if self.prior is None else self.prior(*condition)
-        decoder = ConditionedDecoder(self.decoder, condition)
-        return Draw(x, decoder(z), Latent(z, q, prior), c=c, decoder=decoder)
+        return Draw(x, decoder(z), Latent(z, q, prior), c=c, encoder=encoder, decoder=decoder)
 
     @takes_examples
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:

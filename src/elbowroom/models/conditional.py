@@ -70,6 +70,11 @@ class Conditional(nn.Module):
         """How many numbers it keeps in memory to score one latent, as a prior."""
         return math.prod(self.family.shape)
 
+    @property
+    def output_weight(self) -> nn.Parameter:
+        """The weights of the network's last layer: of its matrices and kernels the last in the order it made them."""
+        return [parameter for parameter in self.net.parameters() if parameter.dim() > 1][-1]
+
     def forward(self, *context: Tensor) -> Distribution:
         distribution: Distribution = self.family(self.net(*context))
         return distribution

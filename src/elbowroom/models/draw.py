@@ -7,9 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from elbowroom import noise
+from elbowroom import noise
 from elbowroom.distributions import CodebookCategorical, Quantized, has_density, kl_divergence, kl_elements
 
 if TYPE_CHECKING:
@@ -72,21 +74,26 @@ class Latent:
 
 
 @dataclass(frozen=True)
-class ConditionedDecoder:
-    """The decoder of a draw with the condition that it was given, for terms that regularize the decoder itself.
+class BoundConditional:
+    """A conditional distribution with the condition of each example: the encoder or decoder that a draw was made by.
 
     Attributes:
-        module: p(x|z), whose parameters are the decoder's.
+        module: q(z|x) or p(x|z), whose parameters are the encoder's or the decoder's.
         condition: the encoded condition of each example, (B, n), or none at all.
     """
 
     module: Conditional
     condition: tuple[Tensor, ...] = ()
 
-    def __call__(self, z: Tensor) -> Distribution:
-        """Return p(x|z) of latents (K, B, *latent)."""
-        p: Distribution = self.module(z, *self.condition)
-        return p
+    def __call__(self, value: Tensor) -> Distribution:
+        """Return q(z|x) of examples (B, *shape), or p(x|z) of latents (K, B, *latent)."""
+        distribution: Distribution = self.module(value, *self.condition)
+        return distribution
+
+    @property
+    def output_weight(self) -> nn.Parameter:
+        """The weights of the network's last layer."""
+        return self.module.output_weight
 
 
 class Draw:
@@ -100,6 +107,7 @@ class Draw:
         p: p(x|z), with batch (K, B).
         latents: one :class:`Latent` or several, the one next to the data first.
         c: the labels that the model was conditioned on, if any.
+        encoder: that made the posterior from x; ``None`` as for the decoder.
         decoder: that made p from z; ``None`` where it takes more than one latent, or the module is your own.
 
     >>> import elbowroom as er
@@ -115,10 +123,11 @@ class Draw:
         p: Distribution,
         *latents: Latent,
         c: Tensor | None = None,
-        decoder: ConditionedDecoder | None = None,
+        encoder: BoundConditional | None = None,
+        decoder: BoundConditional | None = None,
     ) -> None:
         self.x, self.p, self.latents, self.c = x, p, latents, c
-        self._decoder = decoder
+        self._encoder, self._decoder = encoder, decoder
         #: Weight of the KL in the objective, and free nats per dimension (free bits). The reported KL is unweighted.
         self.kl_weight: float = 1.0
         self.free_nats: float = 0.0
@@ -134,18 +143,41 @@ class Draw:
         return self.latents[0]
 
     @property
-    def decoder(self) -> ConditionedDecoder:
+    def encoder(self) -> BoundConditional:
+        """The encoder, from examples (B, *shape) to q(z|x).
+
+        Raises:
+            ValueError: there are several latents or classes, or the module is your own.
+        """
+        return _require_known(self._encoder, "encoder")
+
+    @property
+    def decoder(self) -> BoundConditional:
         """The decoder, from latents (K, B, *latent) to p(x|z).
 
         Raises:
             ValueError: the decoder takes several latents or classes, or the module is your own.
         """
-        if self._decoder is None:
-            raise ValueError(
-                "this draw does not know its decoder, as those of er.Model do: with several latents, classes that are "
-                "summed over, or a module of your own, leave out the terms that regularize the decoder"
-            )
-        return self._decoder
+        return _require_known(self._decoder, "decoder")
+
+    @cached_property
+    def prior_z(self) -> Tensor:
+        """Latents drawn from the prior, as many as from the posterior, (K, B, *latent); standard normal without one."""
+        z, prior = self.z, self.prior
+        with noise.global_rng():
+            if prior is None:
+                return torch.randn_like(z)
+            sample: Tensor = prior.sample(z.shape[: 2 - len(prior.batch_shape)])
+        return sample.reshape(z.shape)
+
+    @cached_property
+    def prior_p(self) -> Distribution:
+        """p(x|z) of the latents drawn from the prior, with batch (K, B).
+
+        Raises:
+            ValueError: the draw does not know its decoder.
+        """
+        return self.decoder(self.prior_z)
 
     @property
     def z(self) -> Tensor:
@@ -223,3 +255,12 @@ class Draw:
 
 def _sum(values: list[Tensor]) -> Tensor:
     return values[0] if len(values) == 1 else torch.stack(values).sum(0)
+
+
+def _require_known(module: BoundConditional | None, name: str) -> BoundConditional:
+    if module is None:
+        raise ValueError(
+            f"this draw does not know its {name}, as those of er.Model do: with several latents, classes that are "
+            f"summed over, or a module of your own, leave out the terms that use the {name}"
+        )
+    return module

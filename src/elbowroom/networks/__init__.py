@@ -6,6 +6,7 @@ from elbowroom.deprecation import deprecated_getattr
 from elbowroom.networks.blocks import BLOCKS, Residual
 from elbowroom.networks.conv import SIZES, Down, Pyramid, Up, fuse_upsampling
 from elbowroom.networks.corruption import CorruptedInput
+from elbowroom.networks.critics import PatchCritic
 from elbowroom.networks.inputs import CellEncoder
 from elbowroom.networks.mlp import ACTIVATIONS, MLP
 from elbowroom.networks.registry import NETWORKS, Network, NetworkSettings, network
@@ -21,6 +22,7 @@ __all__ = [
     "Down",
     "Network",
     "NetworkSettings",
+    "PatchCritic",
     "Pyramid",
     "Residual",
     "Up",

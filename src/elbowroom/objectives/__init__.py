@@ -1,6 +1,6 @@
 """Objectives: terms that score a draw, and can be added and scaled."""
 
-from elbowroom.objectives.adversarial import DensityRatio, permute_dims
+from elbowroom.objectives.adversarial import Adversarial, DensityRatio, permute_dims
 from elbowroom.objectives.bounds import ELBO, ImportanceBound
 from elbowroom.objectives.custom import Loss, Output
 from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
@@ -14,6 +14,7 @@ __all__ = [
     "ELBO",
     "KL",
     "MMD",
+    "Adversarial",
     "Classification",
     "Commitment",
     "DecoderGradientPenalty",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
+from elbowroom import errors
 from elbowroom.models.draw import Draw
+from elbowroom.objectives.gan_losses import GANLoss, find_gan_loss
+from elbowroom.objectives.gradient_balance import balance_gradients
 from elbowroom.objectives.term import Player, Term
+
+#: What a critic is given: one tensor, (N, *shape), or several.
+Inputs = tuple[Tensor, ...]
 
 
 def permute_dims(z: Tensor) -> Tensor:
@@ -48,21 +55,225 @@ class DensityRatio(Term):
         return log_ratio.mean()
 
     def adversaries(self) -> list[Player]:
-        settings = {"lr": 1e-4, "betas": (0.5, 0.9)}
-        return [Player("critic", _CriticLoss(self), list(self.critic.parameters()), settings)]
+        def compare(draw: Draw) -> tuple[Inputs, Inputs]:
+            z = draw.z[0].detach()
+            return (z,), (self.reference(z),)
+
+        loss = CriticLoss(self.critic, compare, find_gan_loss("non-saturating"))
+        return [Player("critic", loss, list(self.critic.parameters()), {"lr": 1e-4, "betas": (0.5, 0.9)})]
 
 
-class _CriticLoss(Term):
-    """The critic's loss: cross-entropy of latents against reference, nats per example."""
+class CriticLoss(Term):
+    r"""The loss of a critic: half of that on real inputs and half of that on fake ones, averaged over all logits.
 
-    name = "critic"
+    Args:
+        critic: from the inputs to logits of any shape.
+        compare: gives the real and the fake inputs of a draw, without gradients.
+        loss: of both.
+        start: the step from which it counts.
+        r1: weight of the penalty on the critic's slope at real inputs, :math:`\frac12 \| \nabla_x D(x) \|^2`.
+    """
 
-    def __init__(self, ratio: DensityRatio) -> None:
+    def __init__(
+        self,
+        critic: nn.Module,
+        compare: Callable[[Draw], tuple[Inputs, Inputs]],
+        loss: GANLoss,
+        start: int = 0,
+        r1: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.ratio = (ratio,)  # in a tuple, so that the critic is a submodule of the ratio alone
+        self.critic = (critic,)  # in a tuple, so that the critic is a submodule of its term alone
+        self.compare, self.loss, self.start, self.r1 = compare, loss, start, r1
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        (ratio,) = self.ratio
-        z = draw.z[0].detach()
-        own, reference = ratio.critic(z), ratio.critic(ratio.reference(z))
-        return 0.5 * (F.softplus(-own) + F.softplus(reference)).mean()
+        (critic,) = self.critic
+        real, fake = self.compare(draw)
+        real_logits, fake_logits = critic(*real), critic(*fake)
+        draw.terms["critic_accuracy"] = _accuracy(real_logits, fake_logits, self.loss.threshold)
+        value: Tensor = 0.5 * (self.loss.real(real_logits).mean() + self.loss.fake(fake_logits).mean())
+        value = value + self.r1 * slope_penalty(critic, real) if self.r1 else value
+        return value * (step >= self.start)
+
+
+def _accuracy(real: Tensor, fake: Tensor, threshold: float) -> Tensor:
+    """Return the share of logits on the right side, of which real and fake ones make up half each."""
+    shares = [side.float().mean() for side in (real > threshold, fake < threshold)]
+    return 0.5 * (shares[0] + shares[1])
+
+
+def slope_penalty(critic: nn.Module, inputs: Inputs) -> Tensor:
+    r"""Return half the squared norm of the gradient of a critic's mean logit by its inputs, mean over examples.
+
+    The R1 penalty of Mescheder, Geiger & Nowozin 2018, arXiv 1801.04406, where the inputs are real.
+
+    >>> critic = nn.Linear(3, 1)
+    >>> torch.equal(slope_penalty(critic, (torch.rand(5, 3),)), 0.5 * critic.weight.square().sum())
+    True
+    """
+    is_training = torch.is_grad_enabled()
+    with torch.inference_mode(False), torch.enable_grad():
+        leaves = [value.detach().clone().requires_grad_() for value in inputs]
+        logits = critic(*leaves).flatten(1).mean(1)
+        gradients = torch.autograd.grad(logits.sum(), leaves, create_graph=is_training)
+    return 0.5 * torch.stack([g.square().flatten(1).sum(1) for g in gradients]).sum(0).mean()
+
+
+class Contrast(NamedTuple):
+    """What a critic tells apart.
+
+    Attributes:
+        real: the inputs of a draw that it is to take for real.
+        fake: those that it is not to.
+        is_mutual: whether both come from the model, and each is to be taken for the other.
+    """
+
+    real: Callable[[Draw], Inputs]
+    fake: Callable[[Draw], Inputs]
+    is_mutual: bool = False
+
+
+def _mean(draw: Draw, p: Distribution) -> Tensor:
+    """Return the mean of p(x|z), (K B, *shape); cells that miss in the data miss in it too."""
+    return p.mean.masked_fill(draw.x.isnan(), torch.nan).flatten(0, 1)
+
+
+def _data(draw: Draw) -> Inputs:
+    return (draw.x,)
+
+
+def _reconstruction(draw: Draw) -> Inputs:
+    return (_mean(draw, draw.p),)
+
+
+def _sample(draw: Draw) -> Inputs:
+    return (_mean(draw, draw.prior_p),)
+
+
+def _reconstruction_and_sample(draw: Draw) -> Inputs:
+    return (torch.cat((*_reconstruction(draw), *_sample(draw))),)
+
+
+def _prior_latent(draw: Draw) -> Inputs:
+    return (draw.prior_z.flatten(0, 1),)
+
+
+def _latent(draw: Draw) -> Inputs:
+    return (draw.z.flatten(0, 1),)
+
+
+def _data_with_latent(draw: Draw) -> Inputs:
+    return draw.x.expand(len(draw.z), *draw.x.shape).flatten(0, 1), *_latent(draw)
+
+
+def _sample_with_latent(draw: Draw) -> Inputs:
+    return *_sample(draw), *_prior_latent(draw)
+
+
+#: What is compared, by the name that ``on`` takes.
+CONTRASTS: dict[str, Contrast] = {
+    "x": Contrast(_data, _reconstruction),
+    "samples": Contrast(_data, _sample),
+    "x+samples": Contrast(_data, _reconstruction_and_sample),
+    "z": Contrast(_prior_latent, _latent),
+    "xz": Contrast(_data_with_latent, _sample_with_latent, is_mutual=True),
+}
+
+
+class Adversarial(Term):
+    r"""Adversarial loss: what the model makes is to be taken for real by a critic, which trains against it.
+
+    The critic D is a separate player, and minimizes its own loss on the same draw. Neither player's gradient reaches
+    the other's parameters. With logits :math:`D`:
+
+    ============== ============================================ ===================
+    loss           critic                                       model
+    ============== ============================================ ===================
+    hinge          ½ (max(0, 1 − D(real)) + max(0, 1 + D(fake)))  −D(fake)
+    non-saturating ½ (softplus(−D(real)) + softplus(D(fake)))     softplus(−D(fake))
+    least-squares  ½ ((D(real) − 1)² + D(fake)²)                  ½ (D(fake) − 1)²
+    ============== ============================================ ===================
+
+    What is compared:
+
+    - ``"x"``: examples with reconstructions. These are the means of p(x|z), not draws from it: pixels of a draw have
+      noise of their own, which a critic would find at once, and which most likelihoods pass no gradient through.
+    - ``"samples"``: examples with the means of p(x|z) at latents from the prior; ``"x+samples"``: with both.
+    - ``"z"``: latents of the prior with those of the posterior (Makhzani et al. 2015, arXiv 1511.05644).
+    - ``"xz"``: examples and their latents with samples and theirs, each to be taken for the other: the encoder and the
+      decoder of Donahue et al. 2017, arXiv 1605.09782, and Dumoulin et al. 2017, arXiv 1606.00704.
+
+    A row of metrics has the loss before weights as ``adversarial``, its weight as ``adversarial_weight`` where it is
+    balanced, the critic's loss as ``critic``, and the share of its logits on the right side as ``critic_accuracy``: a
+    half where it sees no difference, 1 where it has won.
+
+    Args:
+        critic: from (N, *shape) to logits of any shape, as an :class:`elbowroom.PatchCritic`; from both inputs for
+            ``"xz"``. The condition of a conditional model is not shown to it.
+        on: what is compared.
+        loss: hinge, non-saturating or least-squares.
+        start: the step from which the loss counts in the model's; before it is zero.
+        balance: a term of the same objective, as ``er.Reconstruction()``: the loss is multiplied with the factor that
+            gives it the gradient norm of that term at the decoder's last layer
+            (:func:`~elbowroom.objectives.gradient_balance.balance_gradients`). In validation, where there are no
+            gradients, it is left out.
+        critic_start: the step from which the critic trains; by default that of ``start``, as in Esser et al. 2021.
+        r1: weight of the R1 penalty of the critic (:func:`slope_penalty`).
+        optimizer: settings of the critic's optimizer that differ from the run's; by default Adam's betas 0.5 and 0.9.
+
+    Raises:
+        ValueError: there is no such loss or comparison, or a step or weight is negative.
+
+    >>> import elbowroom as er
+    >>> model, elbo = er.recipes.vae((1, 8, 8), latent=2)
+    >>> elbo + 0.1 * Adversarial(er.PatchCritic((1, 8, 8), width=8), balance=elbo)
+    ((reconstruction + kl) + (0.1 * adversarial))
+    """
+
+    def __init__(
+        self,
+        critic: nn.Module,
+        on: str = "x",
+        loss: str = "hinge",
+        start: int = 0,
+        balance: Term | None = None,
+        critic_start: int | None = None,
+        r1: float = 0.0,
+        optimizer: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if on not in CONTRASTS:
+            raise errors.unknown_name("comparison of a critic", on, CONTRASTS)
+        critic_start = start if critic_start is None else critic_start
+        if min(start, critic_start, r1) < 0:
+            raise ValueError(f"start, critic_start and r1 must be at least 0, got {start}, {critic_start} and {r1}")
+        self.critic, self.contrast, self.loss, self.start = critic, CONTRASTS[on], find_gan_loss(loss), start
+        self.balance = (balance,)  # in a tuple: it is a submodule of the objective where it stands in it
+        self.k = 1 if balance is None else balance.k
+        self._critic_loss = CriticLoss(critic, self._compare, self.loss, critic_start, r1)
+        self.optimizer = {"betas": (0.5, 0.9)} if optimizer is None else dict(optimizer)
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        loss = self.loss.generator(self.critic(*self.contrast.fake(draw))).mean()
+        if self.contrast.is_mutual:
+            loss = loss + self.loss.mirrored(self.critic(*self.contrast.real(draw))).mean()
+        draw.terms["adversarial"] = loss.detach()
+        return loss * self._weight(loss, draw, step)
+
+    def _weight(self, loss: Tensor, draw: Draw, step: Tensor) -> Tensor:
+        is_on, (base,) = (step >= self.start).to(loss.dtype), self.balance
+        if base is None:
+            return is_on
+        weight = is_on * balance_gradients(base(draw, step), loss, draw.decoder.output_weight)
+        draw.terms["adversarial_weight"] = weight
+        return weight
+
+    def _compare(self, draw: Draw) -> tuple[Inputs, Inputs]:
+        real, fake = ([value.detach() for value in make(draw)] for make in (self.contrast.real, self.contrast.fake))
+        return tuple(real), tuple(fake)
+
+    def adversaries(self) -> list[Player]:
+        return [Player("critic", self._critic_loss, list(self.critic.parameters()), self.optimizer)]
+
+    def __repr__(self) -> str:
+        return "adversarial"
