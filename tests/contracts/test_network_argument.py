@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.networks import BLOCKS, NETWORKS
+from elbowroom.networks import NETWORKS
 
 SHAPES = {"image": (3, 9, 16), "series": (2, 24), "vector": (7,)}
 EXTENDING = {
@@ -99,11 +99,3 @@ def test_the_name_of_before_works_with_a_warning():
     with pytest.warns(DeprecationWarning, match="'plain' is now called 'conv'"):
         plain, _ = er.recipes.conv_vae((3, 16, 16), network="plain", size="s", seed=0)
     assert is_equal(plain, er.recipes.conv_vae((3, 16, 16), size="s", seed=0)[0])
-
-
-def test_attention_is_at_the_top_and_sees_all_positions():
-    encoder = er.Down((1, 16, 16), numbers=2, widths=(4, 8), network="kl")
-    attending = [name for name, _ in encoder.named_parameters() if "query_key_value.weight" in name]
-    assert len(attending) == 1
-    assert attending[0].startswith("levels.1.")
-    assert list(BLOCKS) == ["conv", "residual", "deep", "kl"]

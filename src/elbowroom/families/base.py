@@ -39,6 +39,11 @@ class Family(nn.Module, ABC):
             raise ValueError(f"{type(self).__name__} needs sizes of at least 1, got {self.shape}: give a larger latent")
         self.size = per_element * math.prod(self.shape)
 
+    @property
+    def map_shape(self) -> tuple[int, ...] | None:
+        """The event as a map of channels, (C, *space); ``None`` if it has no space."""
+        return self.shape if len(self.shape) > 1 else None
+
     @abstractmethod
     def forward(self, phi: Tensor) -> Distribution:
         """Map ``phi``, (..., size), to a distribution with batch shape (...) and event shape ``shape``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
 from typing import cast
@@ -21,11 +22,23 @@ BlockFactory = Callable[[int, int, bool], nn.Module]
 LinearOrConv = nn.Linear | nn.Conv1d | nn.Conv2d
 
 
-def convolution(inputs: int, outputs: int, dims: int, kernel: int = 3, stride: int = 1) -> LinearOrConv:
+class Upsampling(ABC):
+    """A module with a convolution after an upsampling, both of which :func:`upsample_and_convolve` computes as one."""
+
+    @property
+    @abstractmethod
+    def upsampling_layer(self) -> LinearOrConv:
+        """The convolution."""
+
+
+def convolution(
+    inputs: int, outputs: int, dims: int, kernel: int = 3, stride: int = 1, padding: int | None = None
+) -> LinearOrConv:
     """Make a convolution that keeps the size, or with stride 2 halves it, rounding up; without space, a linear map."""
     if dims == 0:
         return nn.Linear(inputs, outputs)
-    return (nn.Conv1d, nn.Conv2d)[dims - 1](inputs, outputs, kernel, stride, padding=kernel // 2)
+    padding = kernel // 2 if padding is None else padding
+    return (nn.Conv1d, nn.Conv2d)[dims - 1](inputs, outputs, kernel, stride, padding)
 
 
 def group_norm(width: int) -> nn.GroupNorm:
@@ -107,32 +120,6 @@ class Residual(nn.Module):
         return x + change
 
 
-class SelfAttention(nn.Module):
-    """Self-attention over all positions of (B, C, *space), with one head, after normalisation, and a skip.
-
-    Vaswani et al. 2017, arXiv 1706.03762; as in the middle of the network of Rombach et al. 2022, arXiv 2112.10752.
-
-    Args:
-        width: channels.
-        dims: of space, one or two.
-
-    >>> SelfAttention(8, 2)(torch.zeros(3, 8, 5, 7)).shape
-    torch.Size([3, 8, 5, 7])
-    """
-
-    def __init__(self, width: int, dims: int) -> None:
-        super().__init__()
-        self.norm = group_norm(width)
-        self.query_key_value = convolution(width, 3 * width, dims, kernel=1)
-        self.out = convolution(width, width, dims, kernel=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        positions = self.query_key_value(self.norm(x)).flatten(2).mT
-        attended = F.scaled_dot_product_attention(*positions.chunk(3, -1)).mT.reshape(x.shape)
-        change: Tensor = self.out(attended)
-        return x + change
-
-
 #: The blocks by the name of their network.
 BLOCKS: Registry[BlockFactory] = Registry("network", renamed={"plain": "conv"})
 
@@ -152,13 +139,6 @@ def deep_block(width: int, dims: int, is_top: bool) -> nn.Module:
     return nn.Sequential(*(Residual(width, dims, max(1, width // 4), gain=0.25) for _ in range(4)))
 
 
-def attention_block(width: int, dims: int, is_top: bool) -> nn.Module:
-    """Convolutions with two residual blocks at each level, attention at the top (Rombach 2022, arXiv 2112.10752)."""
-    attention = [SelfAttention(width, dims)] if is_top and dims else []
-    return nn.Sequential(Residual(width, dims), *attention, Residual(width, dims))
-
-
 BLOCKS.add("conv", no_block)
 BLOCKS.add("residual", residual_block)
 BLOCKS.add("deep", deep_block)
-BLOCKS.add("kl", attention_block)

@@ -14,13 +14,20 @@ from elbowroom import errors
 from elbowroom.networks.blocks import (
     BLOCKS,
     LinearOrConv,
+    Upsampling,
     convolution,
     fuse_upsampling_kernel,
     group_norm,
     to_channels_last,
     upsample_and_convolve,
 )
-from elbowroom.networks.inputs import concatenate_inputs, input_layers, normalize_shapes
+from elbowroom.networks.inputs import (
+    append_channels,
+    apply_to_maps,
+    concatenate_inputs,
+    input_layers,
+    normalize_shapes,
+)
 
 #: Channels of the finest level and the maximum, by the name of a size.
 SIZES: dict[str, tuple[int, int]] = {"s": (16, 128), "m": (32, 256), "l": (64, 512)}
@@ -40,9 +47,10 @@ class Pyramid:
         size: a name in :data:`SIZES`.
         widths: channels of the levels instead, the finest first; one level for each width.
         network: a name in :data:`BLOCKS`.
+        levels: how many; by default one for each width, or else as above.
 
     Raises:
-        ValueError: another shape, an unknown size or network, no width or one below 1.
+        ValueError: another shape, an unknown size or network, no width or one below 1, another number than of levels.
 
     >>> pyramid = Pyramid((1, 45, 37), "s")
     >>> pyramid.sizes, pyramid.widths
@@ -50,7 +58,12 @@ class Pyramid:
     """
 
     def __init__(
-        self, shape: Sequence[int], size: str = "m", widths: Sequence[int] | None = None, network: str = "conv"
+        self,
+        shape: Sequence[int],
+        size: str = "m",
+        widths: Sequence[int] | None = None,
+        network: str = "conv",
+        levels: int | None = None,
     ) -> None:
         self.channels, *space = shape
         if len(space) > 2:
@@ -58,9 +71,11 @@ class Pyramid:
         if size not in SIZES:
             raise errors.unknown_name("size", size, SIZES)
         self.dims, self._make_block = len(space), BLOCKS.find(network)
-        self.widths = tuple(_default_widths(space, *SIZES[size]) if widths is None else widths)
-        if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths must be at least 1, and one for each level, got {self.widths}")
+        levels = default_levels(space) if levels is None and widths is None else levels
+        self.widths = tuple(_default_widths(space, levels or 0, *SIZES[size]) if widths is None else widths)
+        if not self.widths or min(self.widths) < 1 or levels not in (None, len(self.widths)):
+            expected = "" if levels is None else f", {levels} here"
+            raise ValueError(f"widths must be at least 1, and one for each level{expected}, got {self.widths}")
         self.sizes = [tuple(space)]
         for _ in self.widths:
             self.sizes.append(tuple(-(-side // 2) for side in self.sizes[-1]))
@@ -70,14 +85,47 @@ class Pyramid:
         return self._make_block(self.widths[level], self.dims, level == len(self.widths) - 1)
 
 
-def _default_widths(space: Sequence[int], min_width: int, max_width: int) -> list[int]:
-    if not space:
-        return [8 * min_width] * 2
-    levels = max(1, math.ceil(math.log2(max(space) / MAX_TOP_SIDE)))
-    return [min(min_width * 2**level, max_width) for level in range(levels)]
+def default_levels(space: Sequence[int]) -> int:
+    """Return how often the longest side is halved to be four at most, and once at least; two without sides."""
+    return max(1, math.ceil(math.log2(max(space) / MAX_TOP_SIDE))) if space else 2
 
 
-class Down(nn.Module):
+def _default_widths(space: Sequence[int], levels: int, min_width: int, max_width: int) -> list[int]:
+    return [min(min_width * 2**level, max_width) if space else 8 * min_width for level in range(levels)]
+
+
+class DownLevels(nn.Module):
+    """The levels of a network downwards from an example: at each a convolution of stride 2 and a block.
+
+    Args:
+        shape: of the examples, of any size; a table's row goes through a :class:`CellEncoder`.
+        pyramid: sizes and channels of the levels.
+    """
+
+    def __init__(self, shape: Sequence[int], pyramid: Pyramid) -> None:
+        super().__init__()
+        self.pyramid = pyramid
+        (self.input_layer,) = input_layers([shape])
+        self.levels = nn.ModuleList()
+        for level, (inputs, outputs) in enumerate(pairwise((pyramid.channels, *pyramid.widths))):
+            # No normalisation at the first level: it would remove the brightness of an image.
+            norm = [] if not self.levels else [group_norm(outputs)]
+            halve = convolution(inputs, outputs, pyramid.dims, stride=2)
+            self.levels.append(nn.Sequential(halve, *norm, nn.SiLU(), pyramid.make_block(level)))
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Return the output of every level for (B, *shape), the finest first: (B, widths[i], *sizes[i + 1])."""
+        features = [to_channels_last(self.input_layer(x))]
+        for level in self.levels:
+            features.append(level(features[-1]))
+        return features[1:]
+
+    def top_features(self, x: Tensor) -> Tensor:
+        """Return the output of the last level, (..., widths[-1], *sizes[-1]), for (..., *shape)."""
+        return apply_to_maps(lambda flat: self.features(flat)[-1], x, self.pyramid.dims)
+
+
+class Down(DownLevels):
     """A network from examples of one shape to a vector: a convolution of stride 2 for every level of its pyramid.
 
     Args:
@@ -101,31 +149,54 @@ class Down(nn.Module):
         widths: Sequence[int] | None = None,
         network: str = "conv",
     ) -> None:
-        super().__init__()
-        self.pyramid = pyramid = Pyramid(normalize_shapes([shape])[0], size, widths, network)
-        (self.input_layer,) = input_layers([shape])
-        self.levels = nn.ModuleList()
-        for level, (inputs, outputs) in enumerate(pairwise((pyramid.channels, *pyramid.widths))):
-            # No normalisation at the first level: it would remove the brightness of an image.
-            norm = [] if not self.levels else [group_norm(outputs)]
-            halve = convolution(inputs, outputs, pyramid.dims, stride=2)
-            self.levels.append(nn.Sequential(halve, *norm, nn.SiLU(), pyramid.make_block(level)))
+        pyramid = Pyramid(normalize_shapes([shape])[0], size, widths, network)
+        super().__init__(shape, pyramid)
         self.shapes = [(pyramid.widths[-1] * math.prod(pyramid.sizes[-1]),), *normalize_shapes(other_shapes)]
         self.head = nn.Linear(sum(map(math.prod, self.shapes)), numbers)
 
-    def features(self, x: Tensor) -> list[Tensor]:
-        """Return the output of every level for (B, *shape), the finest first: (B, widths[i], *sizes[i + 1])."""
-        features = [to_channels_last(self.input_layer(x))]
-        for level in self.levels:
-            features.append(level(features[-1]))
-        return features[1:]
-
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         """Map (..., *shape) and further inputs to (..., numbers); leading dimensions broadcast."""
-        lead = x.shape[: x.dim() - self.pyramid.dims - 1]
-        top = self.features(x.reshape(-1, *x.shape[len(lead) :]))[-1]
-        output: Tensor = self.head(concatenate_inputs((top.reshape(*lead, -1), *others), self.shapes))
+        top = self.top_features(x).flatten(-self.pyramid.dims - 1)
+        output: Tensor = self.head(concatenate_inputs((top, *others), self.shapes))
         return output
+
+
+class DownToMap(DownLevels):
+    """A network from examples of one shape to a map of numbers: the levels of :class:`Down`, and a convolution.
+
+    Args:
+        shape: of the first input, (C, H, W) or (C, T), of any size.
+        *other_shapes: of further inputs, which are channels of equal numbers beside the features of the last level.
+        numbers: the number of outputs, the same for each position of the last level.
+        levels: how often sides halve, rounding up.
+        size, widths, network: as :class:`Pyramid` takes them.
+
+    >>> import torch
+    >>> DownToMap((1, 45, 37), numbers=4 * 12 * 10, levels=2, size="s")(torch.zeros(5, 1, 45, 37)).shape
+    torch.Size([5, 480])
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        *other_shapes: int | Sequence[int],
+        numbers: int,
+        levels: int,
+        size: str = "m",
+        widths: Sequence[int] | None = None,
+        network: str = "conv",
+    ) -> None:
+        pyramid = Pyramid(shape, size, widths, network, levels)
+        super().__init__(shape, pyramid)
+        self.other_shapes = normalize_shapes(other_shapes)
+        inputs = pyramid.widths[-1] + sum(map(math.prod, self.other_shapes))
+        self.head = convolution(inputs, numbers // math.prod(pyramid.sizes[-1]), pyramid.dims)
+
+    def forward(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Map (..., *shape) and further inputs to (..., numbers), a map flattened; leading dimensions broadcast."""
+        dims = self.pyramid.dims
+        h = append_channels(self.top_features(x), others, self.other_shapes, dims)
+        return apply_to_maps(self.head, h, dims).flatten(-dims - 1)
 
 
 class FeatureModulation(nn.Module):
@@ -153,11 +224,15 @@ class FeatureModulation(nn.Module):
         return modulated
 
 
-class UpsamplingLevel(nn.Sequential):
+class UpsamplingLevel(nn.Sequential, Upsampling):
     """One level upwards: nearest-neighbour upsampling, convolution, normalisation, then the rest of the level.
 
     A condition modulates what was normalised, as normalisation would take out again what came before.
     """
+
+    @property
+    def upsampling_layer(self) -> LinearOrConv:
+        return cast(LinearOrConv, self[0])
 
     def forward(  # type: ignore[override]
         self, h: Tensor, size: tuple[int, ...], modulate: Callable[[Tensor], Tensor] | None = None
@@ -170,12 +245,57 @@ class UpsamplingLevel(nn.Sequential):
         return h
 
 
-class Up(nn.Module):
-    """A network from vectors to parameters for each element of an example, through the sizes of :class:`Down`.
+class UpLevels(nn.Module, Upsampling):
+    """The levels of a network upwards to an example: each upsamples the one above by repetition and convolves.
 
-    Each level upsamples the one above by repetition and convolves. A transposed convolution of stride 2 covers some
-    positions more often than others and leaves a checkerboard; here all are covered alike (Odena, Dumoulin & Olah 2016,
-    doi 10.23915/distill.00003).
+    A transposed convolution of stride 2 covers some positions more often than others and leaves a checkerboard; here
+    all are covered alike (Odena, Dumoulin & Olah 2016, doi 10.23915/distill.00003).
+
+    Args:
+        foot: the layer from the inputs to the features of the coarsest level.
+        pyramid: sizes and channels of the levels.
+        numbers: the number of outputs, the same for each position in space; as (..., *space), flattened.
+        condition: how many numbers of a condition modulate the features of every level.
+    """
+
+    def __init__(self, foot: LinearOrConv, pyramid: Pyramid, numbers: int, condition: int = 0) -> None:
+        super().__init__()
+        self.pyramid, dims = pyramid, pyramid.dims
+        *lower_levels, top_level = range(len(pyramid.widths))
+        self.foot = foot
+        self.start = nn.Sequential(nn.SiLU(), pyramid.make_block(top_level))
+        self.levels = nn.ModuleList(
+            UpsamplingLevel(convolution(above, width, dims), group_norm(width), nn.SiLU(), pyramid.make_block(level))
+            for level in reversed(lower_levels)
+            for width, above in [pyramid.widths[level : level + 2]]
+        )
+        self.modulations = nn.ModuleList(
+            FeatureModulation(condition, width) for width in (pyramid.widths[::-1] if condition else ())
+        )
+        self.out = convolution(pyramid.widths[0], numbers // math.prod(pyramid.sizes[0]), dims)
+
+    @property
+    def upsampling_layer(self) -> LinearOrConv:
+        return self.out
+
+    def rise(self, top: Tensor, c: Tensor | None = None) -> Tensor:
+        """Map features of the coarsest level, (B, widths[-1], *sizes[-1]), to (B, numbers per position, *space)."""
+        modulate_top, *modulate = self._modulations(c)
+        h = self.start(top if modulate_top is None else modulate_top(top))
+        *level_sizes, size = self.pyramid.sizes[-2::-1]
+        for level, level_size, modulate_level in zip(self.levels, level_sizes, modulate, strict=True):
+            h = level(h, level_size, modulate_level)
+        return upsample_and_convolve(self.out, h, size)
+
+    def _modulations(self, c: Tensor | None) -> list[Callable[[Tensor], Tensor] | None]:
+        """Return the modulation of each level by a condition (B, n), the top first."""
+        if c is None:
+            return [None] * len(self.pyramid.widths)
+        return [partial(modulation, c=c) for modulation in self.modulations]
+
+
+class Up(UpLevels):
+    """A network from vectors to parameters for each element of an example, through the sizes of :class:`Down`.
 
     Args:
         *input_shapes: the shape of each input; several are flattened and concatenated.
@@ -199,41 +319,58 @@ class Up(nn.Module):
         network: str = "conv",
         is_modulated: bool = False,
     ) -> None:
-        super().__init__()
-        self.pyramid = pyramid = Pyramid(shape, size, widths, network)
-        self.shapes, dims = normalize_shapes(input_shapes), pyramid.dims
-        *lower_levels, top_level = range(len(pyramid.widths))
-        top_size = pyramid.widths[-1] * math.prod(pyramid.sizes[-1])
-        self.foot = nn.Linear(sum(map(math.prod, self.shapes)), top_size)
-        self.start = nn.Sequential(nn.SiLU(), pyramid.make_block(top_level))
-        self.levels = nn.ModuleList(
-            UpsamplingLevel(convolution(above, width, dims), group_norm(width), nn.SiLU(), pyramid.make_block(level))
-            for level in reversed(lower_levels)
-            for width, above in [pyramid.widths[level : level + 2]]
-        )
-        condition = math.prod(self.shapes[-1])
-        self.modulations = nn.ModuleList(
-            FeatureModulation(condition, width) for width in (pyramid.widths[::-1] if is_modulated else ())
-        )
-        self.out = convolution(pyramid.widths[0], numbers // math.prod(pyramid.sizes[0]), dims)
+        pyramid, shapes = Pyramid(shape, size, widths, network), normalize_shapes(input_shapes)
+        foot = nn.Linear(sum(map(math.prod, shapes)), pyramid.widths[-1] * math.prod(pyramid.sizes[-1]))
+        self.condition = math.prod(shapes[-1]) if is_modulated else 0
+        super().__init__(foot, pyramid, numbers, self.condition)
+        self.shapes = shapes
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Map (..., *shape) of each input to (..., numbers); leading dimensions broadcast."""
         flat, pyramid = concatenate_inputs(inputs, self.shapes), self.pyramid
         top = to_channels_last(self.foot(flat).reshape(-1, pyramid.widths[-1], *pyramid.sizes[-1]))
-        modulate_top, *modulate = self._modulations(flat)
-        h = self.start(top if modulate_top is None else modulate_top(top))
-        *level_sizes, size = pyramid.sizes[-2::-1]
-        for level, level_size, modulate_level in zip(self.levels, level_sizes, modulate, strict=True):
-            h = level(h, level_size, modulate_level)
-        return upsample_and_convolve(self.out, h, size).reshape(*flat.shape[:-1], -1)
+        c = flat[..., -self.condition :].flatten(0, -2) if self.condition else None
+        return self.rise(top, c).reshape(*flat.shape[:-1], -1)
 
-    def _modulations(self, flat: Tensor) -> list[Callable[[Tensor], Tensor] | None]:
-        """Return the modulation of each level by the condition in the last numbers of the inputs, the top first."""
-        if not self.modulations:
-            return [None] * len(self.pyramid.widths)
-        c = flat[..., -math.prod(self.shapes[-1]) :].flatten(0, -2)
-        return [partial(modulation, c=c) for modulation in self.modulations]
+
+class UpFromMap(UpLevels):
+    """A network from maps to parameters for each element of an example: a convolution, and the levels of :class:`Up`.
+
+    Args:
+        channels: of the map, whose sides are those of the coarsest level.
+        *other_shapes: of further inputs, which are channels of equal numbers beside those of the map.
+        shape: of the examples, (C, H, W) or (C, T), of any size.
+        numbers: the number of outputs, the same for each position in space; as (..., *space), flattened.
+        levels: how often sides double.
+        size, widths, network: as :class:`Pyramid` takes them, the finest level first as for :class:`Down`.
+
+    >>> import torch
+    >>> up = UpFromMap(4, shape=(1, 45, 37), numbers=45 * 37, levels=2, size="s")
+    >>> up(torch.zeros(5, 4, 12, 10)).shape
+    torch.Size([5, 1665])
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *other_shapes: int | Sequence[int],
+        shape: Sequence[int],
+        numbers: int,
+        levels: int,
+        size: str = "m",
+        widths: Sequence[int] | None = None,
+        network: str = "conv",
+    ) -> None:
+        pyramid, shapes = Pyramid(shape, size, widths, network, levels), normalize_shapes(other_shapes)
+        foot = convolution(channels + sum(map(math.prod, shapes)), pyramid.widths[-1], pyramid.dims)
+        super().__init__(foot, pyramid, numbers)
+        self.other_shapes = shapes
+
+    def forward(self, z: Tensor, *others: Tensor) -> Tensor:
+        """Map (..., C, *sides) and further inputs to (..., numbers); leading dimensions broadcast."""
+        dims = self.pyramid.dims
+        h = append_channels(z, others, self.other_shapes, dims)
+        return apply_to_maps(lambda flat: self.rise(self.foot(to_channels_last(flat))), h, dims).flatten(-dims - 1)
 
 
 def fuse_upsampling(model: nn.Module) -> None:
@@ -249,6 +386,6 @@ def fuse_upsampling(model: nn.Module) -> None:
     True
     """
     for module in model.modules():
-        layer = module.out if isinstance(module, Up) else module[0] if isinstance(module, UpsamplingLevel) else None
+        layer = module.upsampling_layer if isinstance(module, Upsampling) else None
         if isinstance(layer, nn.Conv1d | nn.Conv2d):
             layer.fused_kernel = to_channels_last(fuse_upsampling_kernel(layer.weight).detach())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -58,3 +58,24 @@ def concatenate_inputs(inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...
         return flat[0]
     lead = torch.broadcast_shapes(*(x.shape[:-1] for x in flat))  # type: ignore[no-untyped-call]
     return torch.cat([x.expand(*lead, -1) for x in flat], -1)
+
+
+def apply_to_maps(net: Callable[[Tensor], Tensor], x: Tensor, dims: int) -> Tensor:
+    """Apply a network of (B, C, *space), with ``dims`` dimensions of space, to (..., C, *space)."""
+    lead = x.shape[: x.dim() - dims - 1]
+    y = net(x.reshape(-1, *x.shape[len(lead) :]))
+    return y.reshape(*lead, *y.shape[1:])
+
+
+def append_channels(h: Tensor, others: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], dims: int) -> Tensor:
+    """Append inputs of (..., *shape) to maps (..., C, *space) as channels that are the same at every position.
+
+    Leading dimensions broadcast.
+    """
+    if not others:
+        return h
+    flat = [x.flatten(-len(s)) for x, s in zip(others, shapes, strict=True)]
+    lead = torch.broadcast_shapes(h.shape[: -dims - 1], *(x.shape[:-1] for x in flat))  # type: ignore[no-untyped-call]
+    space = h.shape[h.dim() - dims :]
+    maps = [x.reshape(*x.shape, *[1] * dims).expand(*lead, -1, *space) for x in flat]
+    return torch.cat([h.expand(*lead, -1, *space), *maps], -dims - 1)

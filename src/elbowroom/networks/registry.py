@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from torch import nn
 
 from elbowroom.networks.blocks import BLOCKS
-from elbowroom.networks.conv import Down, Up
-from elbowroom.networks.inputs import Shape
+from elbowroom.networks.conv import Down, DownToMap, Pyramid, Up, UpFromMap, default_levels
+from elbowroom.networks.inputs import Shape, normalize_shapes
+from elbowroom.networks.kl import KLDecoder, KLEncoder, KLStructure
+from elbowroom.networks.maps import MapToVector, VectorToMap
 from elbowroom.networks.mlp import MLP
 from elbowroom.registry import Registry
+from elbowroom.table_shape import TableShape
 
 NetworkT = TypeVar("NetworkT", bound="type[Network]")
 
@@ -28,12 +32,26 @@ class NetworkSettings:
         activation: of the hidden layers.
         size: s, m or l.
         widths: channels of the levels instead of a size, the finest first.
+        levels: how often sides halve from an example to a map.
+        layers: residual blocks at each size.
+        groups: in which channels are normalised; by default what suits the widths.
+        attention: whether there is self-attention at the coarsest size.
+        quant_conv: whether convolutions of kernel 1 are next to a latent that is a map.
     """
 
     hidden: Sequence[int] = (400,)
     activation: str = "relu"
     size: str = "m"
     widths: Sequence[int] | None = None
+    levels: int = 2
+    layers: int = 2
+    groups: int | None = None
+    attention: bool = True
+    quant_conv: bool = True
+
+    def __post_init__(self) -> None:
+        if self.levels < 1:
+            raise ValueError(f"levels is how often sides halve, at least once, got {self.levels}")
 
     def differences(self, other: NetworkSettings) -> list[str]:
         """Return the names of the settings that differ from others."""
@@ -50,8 +68,12 @@ class Network(ABC):
     Args:
         settings: sizes, as the recipe's arguments say.
 
+    A latent may also be a map (C, *space), if the network has a :meth:`map_space`: it then makes networks to and from
+    maps, by :meth:`map_encoder` and :meth:`map_decoder`.
+
     Attributes:
         uses: the names of the settings that have a meaning for it.
+        further_uses: of those that only some recipes take, as those of maps.
 
     >>> import torch, elbowroom as er
     >>> @er.network("affine")
@@ -68,6 +90,7 @@ class Network(ABC):
     """
 
     uses: ClassVar[tuple[str, ...]] = ()
+    further_uses: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: NetworkSettings) -> None:
         self.settings = settings
@@ -86,6 +109,18 @@ class Network(ABC):
             numbers: the number of outputs, in the order of the example's elements: (..., *example) flattened, once
                 for each parameter.
         """
+
+    def map_space(self, shape: Sequence[int]) -> tuple[int, ...] | None:
+        """Return the sides of the map that it makes of examples of this shape; ``None`` if it makes none."""
+        return None
+
+    def map_encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
+        """Make the network from examples of the first shape, and further inputs, to (..., numbers), maps flattened."""
+        raise NotImplementedError
+
+    def map_decoder(self, channels: int, *others: Shape, example: Sequence[int], numbers: int) -> nn.Module:
+        """Make the network from maps (..., channels, *space), and further inputs, as :meth:`decoder` does."""
+        raise NotImplementedError
 
 
 #: The networks by name.
@@ -120,9 +155,10 @@ class PerceptronNetwork(Network):
 
 
 class ConvolutionalNetwork(Network):
-    """A pyramid of convolutions down to a vector and up again, with a block of :data:`BLOCKS` at each level."""
+    """A pyramid of convolutions to a vector or a map and up again, with a block of :data:`BLOCKS` at each level."""
 
     uses = ("size", "widths")
+    further_uses = ("levels",)
 
     def __init__(self, settings: NetworkSettings, block: str) -> None:
         super().__init__(settings)
@@ -130,11 +166,24 @@ class ConvolutionalNetwork(Network):
 
     def encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
         first, *others = shapes
-        shape = (first,) if isinstance(first, int) else first
-        return Down(shape, *others, numbers=numbers, network=self.block, **self._sizes)
+        return Down(_as_shape(first), *others, numbers=numbers, network=self.block, **self._sizes)
 
     def decoder(self, *shapes: Shape, example: Sequence[int], numbers: int) -> nn.Module:
         return Up(*shapes, shape=example, numbers=numbers, network=self.block, **self._sizes)
+
+    def map_space(self, shape: Sequence[int]) -> tuple[int, ...] | None:
+        if isinstance(shape, TableShape) or len(shape) < 2:
+            return None
+        return Pyramid(shape, levels=self.settings.levels, **self._sizes).sizes[-1]
+
+    def map_encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
+        first, *others = shapes
+        sizes = self._sizes | {"levels": self.settings.levels, "network": self.block}
+        return DownToMap(_as_shape(first), *others, numbers=numbers, **sizes)
+
+    def map_decoder(self, channels: int, *others: Shape, example: Sequence[int], numbers: int) -> nn.Module:
+        sizes = self._sizes | {"levels": self.settings.levels, "network": self.block}
+        return UpFromMap(channels, *others, shape=example, numbers=numbers, **sizes)
 
     @property
     def _sizes(self) -> dict[str, Any]:
@@ -143,3 +192,60 @@ class ConvolutionalNetwork(Network):
 
 for _name in BLOCKS:
     NETWORKS.add(_name, partial(ConvolutionalNetwork, block=_name), BLOCKS.help(_name))
+
+
+@network("kl")
+class LatentDiffusionNetwork(Network):
+    """The network of latent diffusion's autoencoders, as diffusers' AutoencoderKL (Rombach 2022, arXiv 2112.10752)."""
+
+    uses = ("size", "widths")
+    further_uses = ("levels", "layers", "groups", "attention", "quant_conv")
+
+    def encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
+        first, *others = shapes
+        shape = _as_shape(first)
+        structure, map_shape = self._dense_structure(normalize_shapes([shape])[0])
+        net = KLEncoder(shape, numbers=math.prod(map_shape), structure=structure)
+        return MapToVector(net, map_shape, *others, numbers=numbers)
+
+    def decoder(self, *shapes: Shape, example: Sequence[int], numbers: int) -> nn.Module:
+        structure, map_shape = self._dense_structure(example)
+        net = KLDecoder(map_shape[0], shape=example, numbers=numbers, structure=structure)
+        return VectorToMap(net, map_shape, *shapes)
+
+    def map_space(self, shape: Sequence[int]) -> tuple[int, ...] | None:
+        if isinstance(shape, TableShape) or len(shape) < 2:
+            return None
+        return self._structure(shape, self.settings.levels).sizes(shape[1:])[-1]
+
+    def map_encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
+        first, *others = shapes
+        shape = _as_shape(first)
+        return KLEncoder(shape, *others, numbers=numbers, structure=self._structure(shape, self.settings.levels))
+
+    def map_decoder(self, channels: int, *others: Shape, example: Sequence[int], numbers: int) -> nn.Module:
+        structure = self._structure(example, self.settings.levels)
+        return KLDecoder(channels, *others, shape=example, numbers=numbers, structure=structure)
+
+    def _dense_structure(self, shape: Sequence[int]) -> tuple[KLStructure, tuple[int, ...]]:
+        """Return the structure for a latent that is a vector, and the shape of the map next to the dense layer."""
+        structure = replace(self._structure(shape, None), quant_conv=False)
+        return structure, (structure.widths[-1], *structure.sizes(shape[1:])[-1])
+
+    def _structure(self, shape: Sequence[int], levels: int | None) -> KLStructure:
+        """Return sizes and layers; ``levels`` is how often sides halve, ``None`` for as often as a vector has them."""
+        settings = self.settings
+        if levels is None and settings.widths is None:
+            levels = default_levels(shape[1:])
+        sizes = None if levels is None else levels + 1
+        if settings.widths is not None and sizes not in (None, len(settings.widths)):
+            raise ValueError(
+                f"the network 'kl' has {sizes} sizes where sides halve {levels} times: give as many widths, or levels="
+                f"{len(settings.widths) - 1}, got {tuple(settings.widths)}"
+            )
+        widths = Pyramid(shape, settings.size, settings.widths, levels=sizes).widths
+        return KLStructure(widths, settings.layers, settings.groups, settings.attention, settings.quant_conv)
+
+
+def _as_shape(shape: Shape) -> Sequence[int]:
+    return (shape,) if isinstance(shape, int) else shape

@@ -54,7 +54,7 @@ def conv_cvae(
     size: Literal["s", "m", "l"] = "m",
     likelihood: str = "gaussian:optimal",
     labels: int = 10,
-    network: Literal["conv", "residual", "deep", "kl"] = "conv",
+    network: Literal["conv", "residual", "deep"] = "conv",
     widths: tuple[int, ...] | None = None,
     conditioning: Literal["input", "every-level"] = "every-level",
     prior: Literal["standard", "learned"] = "learned",
@@ -66,7 +66,7 @@ def conv_cvae(
         size: of the networks, as for conv_vae
         likelihood: p(x|z, c), as for vae
         labels: number of classes, or of attributes, of the data
-        network: block at each level: conv has none, residual one, deep four with bottlenecks, kl two and attention
+        network: block at each level: conv has none, residual one, deep four with bottlenecks
         widths: channels of the levels instead of a size, the finest first
         conditioning: where the decoder takes the labels: beside the latent, or at every level too, by modulation (FiLM,
             Perez et al. 2018, arXiv 1709.07871)
