@@ -1,4 +1,4 @@
-"""The report at the end of a training."""
+"""The curves and the report at the end of a training."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ MAX_REPORT_EXAMPLES = 500
 
 
 def write_final_report(state: State) -> None:
-    """Write ``report.html`` at the end of a training, unless a signal interrupted it and it will be resumed.
+    """Write ``images/curves.png`` and ``report.html`` at the end of a training.
 
-    Any error is only a warning: the training itself is complete and saved.
+    No report if a signal interrupted it and it will be resumed. Any error in the report is only a warning: the training
+    itself is complete and saved.
     """
+    if not distributed.is_main_process():
+        return
+    from elbowroom.plotting import plot_curves
+
     run = state[RUN]
-    if not distributed.is_main_process() or state[STOP] in ("interrupted", "terminated"):
+    plot_curves(run).savefig(run.images / "curves.png")
+    if state[STOP] in ("interrupted", "terminated"):
         return
     from elbowroom import reporting
 

@@ -17,7 +17,7 @@ IMAGES_PER_ROW = 8
 
 
 class SampleImages(Callback):
-    """Save reconstructions and samples after an epoch, and the curves at the end, for image data.
+    """Save reconstructions and samples after an epoch, for image data.
 
     A model changes most at first: images are of epochs 1, 2, 4, 8, …, or the next after each for which there is time,
     and of the last; of every epoch where everything is done after every epoch (``max_overhead`` 1).
@@ -48,15 +48,11 @@ class SampleImages(Callback):
         self._save_images(state, f"epoch {state[EPOCH]}")
 
     def end(self, state: State) -> None:
-        """Save the curves; and images of the weights that the training ends with, if those are not of its last step."""
+        """Save images of the weights that the training ends with, if those are not of its last step."""
         final = state[RUN].record.get("weights", {"kind": "last"})
         if final["kind"] != "last":
             with torch.random.fork_rng():
                 self._save_images(state, f"{final['kind']} weights, epoch {final['epoch']}")
-        if state[RUN].record["training"]["report"]:
-            from elbowroom.plotting import plot_curves
-
-            plot_curves(state[RUN]).savefig(state[RUN].images / "curves.png")
 
     def _adapt(self, module: nn.Module, shape: tuple[int, ...]) -> GenerativeModel | None:
         """Return the model, or a module of your own as one; ``None`` where its outputs do not allow it."""
