@@ -12,19 +12,23 @@ from elbowroom.distributions.base import UncheckedDistribution, to_event
 from elbowroom.distributions.bernoulli import IndependentBernoulli, PixelContinuousBernoulli
 from elbowroom.distributions.discretized import PixelCategorical, PixelLogistic, PixelLogisticMixture
 from elbowroom.distributions.kl import kl_elements
-from elbowroom.distributions.latent import (
-    CodebookCategorical,
-    Delta,
-    Normal,
+from elbowroom.distributions.latent import Delta, Normal, has_density, mixture
+from elbowroom.distributions.quantized import (
+    CodeCategorical,
+    CodeDistribution,
+    CodeTable,
     Quantized,
-    has_density,
-    mixture,
+    join_index,
     nearest_code_index,
+    split_index,
+    straight_through,
 )
 from elbowroom.distributions.tabular import ColumnCategorical, IndependentColumns
 
 __all__ = [
-    "CodebookCategorical",
+    "CodeCategorical",
+    "CodeDistribution",
+    "CodeTable",
     "ColumnCategorical",
     "Delta",
     "IndependentBernoulli",
@@ -37,10 +41,13 @@ __all__ = [
     "Quantized",
     "UncheckedDistribution",
     "has_density",
+    "join_index",
     "kl_divergence",
     "kl_elements",
     "mixture",
     "nearest_code_index",
+    "split_index",
+    "straight_through",
     "to_event",
 ]
 

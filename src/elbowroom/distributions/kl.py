@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.distributions import Distribution, register_kl
 
-from elbowroom.distributions.latent import CodebookCategorical, Normal, Quantized
+from elbowroom.distributions.latent import Normal
+from elbowroom.distributions.quantized import CodeCategorical, CodeDistribution, Quantized
 
 
 def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
@@ -18,8 +19,8 @@ def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
     if isinstance(q, Normal) and isinstance(p, Normal):
         difference = q.log_var - p.log_var
         return 0.5 * (difference.exp() + (q.loc - p.loc) ** 2 * (-p.log_var).exp() - 1 - difference)
-    if isinstance(q, Quantized) and isinstance(p, CodebookCategorical):
-        return -p.log_mass(q.indices)
+    if isinstance(q, Quantized) and isinstance(p, CodeCategorical):
+        return -p.position_log_mass(q.indices)
     return None
 
 
@@ -30,6 +31,6 @@ def _kl_normal(q: Normal, p: Normal) -> Tensor:
     return elements.sum(tuple(range(-len(q.event_shape), 0)))
 
 
-@register_kl(Quantized, CodebookCategorical)  # type: ignore[no-untyped-call, untyped-decorator]
-def _kl_quantized(q: Quantized, p: CodebookCategorical) -> Tensor:
-    return -p.log_mass(q.indices).sum(-1)
+@register_kl(Quantized, CodeDistribution)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_quantized(q: Quantized, p: CodeDistribution) -> Tensor:
+    return -p.log_mass(q.indices)

@@ -1,4 +1,4 @@
-"""Distributions of latents: normal, delta, codebook, mixtures."""
+"""Distributions of latents: normal, delta, mixtures of normals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from elbowroom import noise
-from elbowroom.distributions.base import UncheckedDistribution, sample_categorical
+from elbowroom.distributions.base import UncheckedDistribution
 
 _LOG_2PI = math.log(2 * math.pi)
 MAX_LOG_PRECISION = 80.0
@@ -60,15 +60,20 @@ class Normal(UncheckedDistribution):
 class Delta(UncheckedDistribution):
     """A delta distribution: all mass on one point, the posterior of an autoencoder. It has no density, so no KL.
 
+    Args:
+        value: the point, (..., *event).
+        event_dim: how many trailing dimensions make one event.
+
     >>> Delta(torch.ones(3, 2)).rsample((4,)).shape
     torch.Size([4, 3, 2])
     """
 
     has_rsample = True
 
-    def __init__(self, value: Tensor) -> None:
+    def __init__(self, value: Tensor, event_dim: int = 1) -> None:
         self.value = value
-        super().__init__(value.shape[:-1], value.shape[-1:])
+        split = value.dim() - event_dim
+        super().__init__(value.shape[:split], value.shape[split:])
 
     @property
     def mean(self) -> Tensor:
@@ -76,71 +81,6 @@ class Delta(UncheckedDistribution):
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return self.value.expand(self._extended_shape(sample_shape))
-
-
-class Quantized(UncheckedDistribution):
-    """All mass on the codebook entry nearest to the encoder's output, position by position.
-
-    A discrete latent: ``log_prob`` is the log of a probability, zero at the nearest entries.
-
-    Args:
-        output: of the encoder, (B, P, D).
-        codes: the nearest codebook entry of each position, (B, P, D).
-        indices: of these entries, (B, P).
-    """
-
-    has_rsample = True
-
-    def __init__(self, output: Tensor, codes: Tensor, indices: Tensor) -> None:
-        self.output, self.codes, self.indices = output, codes, indices
-        super().__init__(output.shape[:-2], output.shape[-2:])
-
-    @property
-    def mean(self) -> Tensor:
-        return self.codes
-
-    @property
-    def commitment(self) -> Tensor:
-        """Squared distance of the encoder's output from its entries, (B,); only the encoder gets a gradient."""
-        return ((self.output - self.codes.detach()) ** 2).sum((-2, -1))
-
-    def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        """Return the codebook entries; their gradient is passed straight through to the encoder's output."""
-        through = self.output + (self.codes - self.output).detach()
-        return through.expand(self._extended_shape(sample_shape))
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        return value.new_zeros(value.shape[:-2])
-
-
-class CodebookCategorical(UncheckedDistribution):
-    """A codebook entry at each position, positions independent, each with its own probabilities.
-
-    Args:
-        logits: (P, C).
-        codebook: the C entries, (C, D).
-    """
-
-    def __init__(self, logits: Tensor, codebook: Tensor) -> None:
-        self.logits, self.codebook = logits.log_softmax(-1), codebook
-        super().__init__(torch.Size(), torch.Size((logits.shape[0], codebook.shape[1])))
-
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        return self.codebook[sample_categorical(self.logits, sample_shape)]
-
-    def log_mass(self, indices: Tensor) -> Tensor:
-        """Return the log-probability of the entries with these indices, position by position: (..., P) to (..., P)."""
-        logits = self.logits.expand(*indices.shape, self.logits.shape[-1])
-        return logits.gather(-1, indices[..., None]).squeeze(-1)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        return self.log_mass(nearest_code_index(value, self.codebook)).sum(-1)
-
-
-def nearest_code_index(vectors: Tensor, codebook: Tensor) -> Tensor:
-    """Return the index of the codebook entry nearest to each vector: (..., D) and (C, D) to (...)."""
-    # |c|² − 2 e·c is one matrix product; |e|² does not change the minimum.
-    return (codebook.square().sum(-1) - 2 * vectors @ codebook.T).argmin(-1)
 
 
 def has_density(q: Distribution) -> bool:
@@ -151,12 +91,12 @@ def has_density(q: Distribution) -> bool:
 def mixture(logits: Tensor, components: Distribution) -> MixtureSameFamily:
     """Mix the last batch dimension of ``components`` with the weights of these logits."""
     weights = Categorical(logits=logits, validate_args=False)
-    is_vector = isinstance(components, Normal) and len(components.batch_shape) == len(components.event_shape) == 1
-    return (DiagonalNormalMixture if is_vector else MixtureSameFamily)(weights, components, validate_args=False)
+    is_single = isinstance(components, Normal) and len(components.batch_shape) == 1
+    return (DiagonalNormalMixture if is_single else MixtureSameFamily)(weights, components, validate_args=False)
 
 
 class DiagonalNormalMixture(MixtureSameFamily):
-    r"""A mixture of C diagonal normals over vectors, scored by two matrix products.
+    r"""A mixture of C diagonal normals over events of any shape, scored by two matrix products.
 
     .. math:: \sum_i (z_i - \mu_{ci})^2 / \sigma_{ci}^2 = z^2 \cdot \sigma_c^{-2} - 2 z \cdot (\mu_c / \sigma_c^2)
         + \textstyle\sum_i \mu_{ci}^2 / \sigma_{ci}^2
@@ -174,8 +114,8 @@ class DiagonalNormalMixture(MixtureSameFamily):
         assert isinstance(components, Normal)
         if z.device.type == "mps":  # which has no double precision
             return cast(Tensor, super().log_prob(z))  # type: ignore[no-untyped-call]
-        loc, z64 = components.loc.double(), z.double()
-        log_var = components.log_var.expand_as(components.loc).double()
+        loc, z64 = components.loc.flatten(1).double(), z.flatten(-len(self.event_shape)).double()
+        log_var = components.log_var.expand_as(components.loc).flatten(1).double()
         precision = (-log_var).exp()
         squares = z64.square() @ precision.T - 2 * z64 @ (loc * precision).T
         constant = (loc.square() * precision + log_var + math.log(2 * math.pi)).sum(-1)

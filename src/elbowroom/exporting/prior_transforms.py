@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, MixtureSameFamily
 
 from elbowroom import noise
-from elbowroom.distributions import CodebookCategorical, Normal
+from elbowroom.distributions import CodeCategorical, Normal
 
 
 def prior_transform(prior: Distribution | None) -> nn.Module | None:
@@ -22,7 +22,7 @@ def prior_transform(prior: Distribution | None) -> nn.Module | None:
     """
     if isinstance(prior, MixtureSameFamily) and isinstance(prior.component_distribution, Normal):
         return MixtureTransform(prior, prior.component_distribution)
-    return CodebookTransform(prior) if isinstance(prior, CodebookCategorical) else None
+    return CodebookTransform(prior) if isinstance(prior, CodeCategorical) else None
 
 
 class MixtureTransform(nn.Module):
@@ -48,19 +48,20 @@ class MixtureTransform(nn.Module):
 
 
 class CodebookTransform(nn.Module):
-    """A draw from a learned codebook prior: an entry of the codebook at every position, each by one normal."""
+    """A draw from a learned prior of codes: each sub-index of each position by one normal."""
 
-    cumulative: Tensor
-    codebook: Tensor
-
-    def __init__(self, prior: CodebookCategorical) -> None:
+    def __init__(self, prior: CodeCategorical) -> None:
         super().__init__()
-        self.register_buffer("cumulative", prior.logits.detach().exp().cumsum(-1)[:, :-1])
-        self.register_buffer("codebook", prior.codebook.detach())
+        self.quantizer = prior.quantizer
+        for h, log_probs in enumerate(prior.log_probs):
+            self.register_buffer(f"cumulative_{h}", log_probs.detach().exp().cumsum(-1)[:, :-1])
 
     def forward(self, n: int) -> Tensor:
-        u = _draw_uniform(n, len(self.cumulative), self.codebook)
-        return self.codebook[(u[..., None] > self.cumulative).sum(-1)]
+        positions, sizes = self.quantizer.shape[0], self.quantizer.index_sizes
+        like = self.get_buffer("cumulative_0")
+        u = _draw_uniform(n, positions * len(sizes), like).reshape(n, positions, len(sizes))
+        indices = [(u[..., h, None] > self.get_buffer(f"cumulative_{h}")).sum(-1) for h in range(len(sizes))]
+        return self.quantizer.decode_indices(torch.stack(indices, -1))
 
 
 def _draw_uniform(n: int, size: int, like: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ from elbowroom.deprecation import deprecated_getattr
 from elbowroom.families.base import Family
 from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretizedLogistic, LogisticMixture
-from elbowroom.families.posteriors import Codebook, DiagonalNormal, Point
+from elbowroom.families.posteriors import DiagonalNormal, Point
+from elbowroom.families.quantizers import Codebook, Quantizer
 from elbowroom.families.registry import LIKELIHOODS, likelihood
 from elbowroom.families.tabular import Classes, Columns
 
@@ -25,6 +26,7 @@ __all__ = [
     "Laplace",
     "LogisticMixture",
     "Point",
+    "Quantizer",
     "likelihood",
 ]
 

@@ -20,7 +20,8 @@ BATCH_SIZE = 512
 def encode_split(model: GenerativeModel, split: Split, has_all: bool = False) -> dict[str, Tensor]:
     """Encode the examples of a split to the means of q(z|x): ``z``, (N, *latent_shape), on the CPU.
 
-    A model with a codebook gives the indices of its entries, too: ``index``, (N, *positions).
+    A quantized model gives the indices of its codes, too: ``index``, (N, positions), or (N, positions, sub-indices)
+    where an index has several.
 
     Args:
         model: in evaluation mode.
@@ -48,4 +49,4 @@ def _encode_batch(model: GenerativeModel, batch: Batch, has_all: bool) -> dict[s
     if not has_all or len(latents) == 1:
         latents = {"z": model.encode(batch.x, batch.y)}
     q = draw.latents[-1].q
-    return latents | ({"index": q.indices} if isinstance(q, Quantized) else {})
+    return latents | ({"index": q.indices.squeeze(-1)} if isinstance(q, Quantized) else {})

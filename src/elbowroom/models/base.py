@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import errors, noise
-from elbowroom.families import Codebook, Point
+from elbowroom.families import Point, Quantizer
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.draw import BoundConditional, Draw, Latent
@@ -115,9 +115,14 @@ class GenerativeModel(nn.Module, ABC):
         return {"z": self.latent_shape}
 
     @property
+    def quantizer(self) -> Quantizer | None:
+        """The quantizer of the uppermost latent, where it is discrete; ``None`` for any other model."""
+        return None
+
+    @property
     def is_quantized(self) -> bool:
-        """Whether latents are entries of a codebook."""
-        return False
+        """Whether latents are codes of a quantizer, with nothing between them."""
+        return self.quantizer is not None
 
     @property
     def has_point_posterior(self) -> bool:
@@ -166,8 +171,12 @@ class GenerativeModel(nn.Module, ABC):
 
     @property
     def codebook(self) -> Tensor | None:
-        """The entries that a quantized latent chooses from, (codes, dim); ``None`` for any other model."""
-        return None
+        """The codes that a position of a quantized latent chooses from, (codes, dim), by their joint index.
+
+        ``None`` for any other model, and where there are too many codes to list
+        (:data:`~elbowroom.families.quantizers.base.MAX_LISTED_CODES`).
+        """
+        return None if self.quantizer is None else self.quantizer.list_codes()
 
     @property
     def n_clusters(self) -> int:
@@ -415,12 +424,8 @@ class Model(GenerativeModel):
         return self.condition is not None
 
     @property
-    def is_quantized(self) -> bool:
-        return isinstance(self.encoder.family, Codebook)
-
-    @property
-    def codebook(self) -> Tensor | None:
-        return self.encoder.family.codes if isinstance(self.encoder.family, Codebook) else None
+    def quantizer(self) -> Quantizer | None:
+        return self.encoder.family if isinstance(self.encoder.family, Quantizer) else None
 
     @property
     def has_point_posterior(self) -> bool:

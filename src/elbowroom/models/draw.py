@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,11 +12,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom import noise
-from elbowroom.distributions import CodebookCategorical, Quantized, has_density, kl_divergence, kl_elements
+from elbowroom.distributions import CodeDistribution, Quantized, has_density, join_index, kl_divergence, kl_elements
 
 if TYPE_CHECKING:
     from elbowroom.models.conditional import Conditional
+
+#: Codes that are counted one by one, at most; of more the sub-indices are.
+MAX_COUNTED_CODES = 1 << 20
 
 
 @dataclass
@@ -47,6 +50,9 @@ class Latent:
         """log p(z), (K, B), nats."""
         if self.prior is None:
             raise ValueError("this model has no prior, so log p(z) and KL are undefined: give it one")
+        if isinstance(self.q, Quantized) and isinstance(self.prior, CodeDistribution):
+            # The indices are known, and need not be found for z.
+            return self.prior.log_mass(self.q.indices).expand(self.z.shape[:-2])
         return self.prior.log_prob(self.z)
 
     @cached_property
@@ -62,10 +68,20 @@ class Latent:
 
     @cached_property
     def code_counts(self) -> Tensor | None:
-        """How often each entry of the codebook was chosen, (codes,); ``None`` without a codebook."""
-        if not (isinstance(self.q, Quantized) and isinstance(self.prior, CodebookCategorical)):
+        """How often each code was chosen, by its joint index, (codes,).
+
+        ``None`` for a latent that is not quantized, or of more than :data:`MAX_COUNTED_CODES` codes.
+        """
+        if not isinstance(self.q, Quantized) or math.prod(self.q.index_sizes) > MAX_COUNTED_CODES:
             return None
-        return self.q.indices.flatten().bincount(minlength=len(self.prior.codebook))
+        return _count(join_index(self.q.indices, self.q.index_sizes), math.prod(self.q.index_sizes))
+
+    @cached_property
+    def index_counts(self) -> list[Tensor]:
+        """How often each value of each sub-index was chosen, (C_h,) each; empty for a latent that is not quantized."""
+        if not isinstance(self.q, Quantized):
+            return []
+        return [_count(i, n) for i, n in zip(self.q.indices.unbind(-1), self.q.index_sizes, strict=True)]
 
     @property
     def is_probabilistic(self) -> bool:
@@ -251,6 +267,12 @@ class Draw:
     def elbo(self) -> Tensor:
         """E[log p(x|z)] - KL, (B,), nats: higher is better."""
         return self.log_px.mean(0) - self.kl
+
+
+def _count(indices: Tensor, size: int) -> Tensor:
+    """Return how often each of ``size`` indices occurs, (size,); unlike bincount without waiting for the device."""
+    flat = indices.flatten()
+    return torch.zeros(size, dtype=torch.long, device=flat.device).index_add_(0, flat, torch.ones_like(flat))
 
 
 def _sum(values: list[Tensor]) -> Tensor:

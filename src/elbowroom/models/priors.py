@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import errors
-from elbowroom.distributions import CodebookCategorical, Normal, mixture
-from elbowroom.families import Codebook
+from elbowroom.deprecation import renamed_arguments
+from elbowroom.distributions import CodeCategorical, Normal, mixture
+from elbowroom.families import Quantizer
+from elbowroom.families.base import Shape
 from elbowroom.models.conditional import Conditional
 
 #: The distance from 0 and 1 at which a pseudo-input starts in bounded data: at the bound a sigmoid has no gradient.
@@ -24,59 +26,63 @@ PSEUDO_INPUT_NOISE = 0.01
 
 
 class StandardNormal(nn.Module):
-    """N(0, I) over a latent of this size, independent of any condition.
+    """N(0, I) over a latent of this size or shape, independent of any condition.
 
-    >>> StandardNormal(2)().log_prob(torch.zeros(2))
-    tensor(-1.8379)
+    >>> StandardNormal(2)().log_prob(torch.zeros(2)), StandardNormal((4, 8, 6))().event_shape
+    (tensor(-1.8379), torch.Size([4, 8, 6]))
     """
 
     zero: Tensor
 
-    def __init__(self, latent: int) -> None:
+    def __init__(self, latent: Shape) -> None:
         super().__init__()
-        self.numbers_per_latent = latent
         self.register_buffer("zero", torch.zeros(latent), persistent=False)
+        self.numbers_per_latent = self.zero.numel()
 
     def forward(self, *condition: Tensor) -> Normal:
-        zero = self.zero.expand(condition[0].shape[0], -1) if condition else self.zero
-        return Normal(zero, zero)
+        zero = self.zero.expand(condition[0].shape[0], *self.zero.shape) if condition else self.zero
+        return Normal(zero, zero, self.zero.dim())
 
 
 class Mixture(nn.Module):
     """A learned mixture of diagonal normals; its KL is estimated from the draw.
 
     Args:
-        latent: size of z.
+        latent: size or shape of z.
         components: the number of normals.
 
     >>> Mixture(2, components=5)().sample((3,)).shape
     torch.Size([3, 2])
     """
 
-    def __init__(self, latent: int, components: int = 10) -> None:
+    def __init__(self, latent: Shape, components: int = 10) -> None:
         super().__init__()
         if components < 1:
             raise ValueError(f"a mixture needs at least 1 component, got {components}")
-        self.numbers_per_latent = components * latent
+        shape = (latent,) if isinstance(latent, int) else tuple(latent)
         self.logits = nn.Parameter(torch.zeros(components))
-        self.loc = nn.Parameter(torch.randn(components, latent))
-        self.log_var = nn.Parameter(torch.zeros(components, latent))
+        self.loc = nn.Parameter(torch.randn(components, *shape))
+        self.log_var = nn.Parameter(torch.zeros(components, *shape))
+        self.numbers_per_latent = self.loc.numel()
 
     def forward(self) -> Distribution:
-        return mixture(self.logits, Normal(self.loc, self.log_var))
+        return mixture(self.logits, self._components())
+
+    def _components(self) -> Normal:
+        return Normal(self.loc, self.log_var, self.loc.dim() - 1)
 
     def responsibilities(self, z: Tensor) -> Tensor:
-        r"""Return :math:`p(c \mid z)`, the share of each component in the density of latents: (B, latent) to (B, C)."""
-        scores: Tensor = Normal(self.loc, self.log_var).log_prob(z[:, None])
+        r"""Return :math:`p(c \mid z)`, each component's share of the density of latents: (B, *latent) to (B, C)."""
+        scores: Tensor = self._components().log_prob(z[:, None])
         return (scores + self.logits.log_softmax(-1)).softmax(-1)
 
     @torch.no_grad()
     def fit(self, z: Tensor, variance: Tensor, generator: torch.Generator) -> None:
-        """Set the components by expectation maximization on latents (N, latent), N > C, from a start by k-means.
+        """Set the components by expectation maximization on latents (N, *latent), N > C, from a start by k-means.
 
         Args:
             z: posterior means.
-            variance: the mean variance of the posteriors, (latent,), which is added to that of the means: a component
+            variance: the mean variance of the posteriors, (*latent,), which is added to that of the means: a component
                 is then the density of its posteriors together, and no posterior is wider than the prior.
             generator: of the start.
         """
@@ -86,9 +92,10 @@ class Mixture(nn.Module):
         estimator = GaussianMixture(len(self.logits), covariance_type="diag", random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a start need not have converged
-            estimator.fit(z.double().cpu().numpy())
-        self.loc.copy_(torch.as_tensor(estimator.means_))
-        self.log_var.copy_((torch.as_tensor(estimator.covariances_) + variance.cpu()).log())
+            estimator.fit(z.flatten(1).double().cpu().numpy())
+        self.loc.copy_(torch.as_tensor(estimator.means_).reshape(self.loc.shape))
+        covariances = torch.as_tensor(estimator.covariances_).reshape(self.loc.shape)
+        self.log_var.copy_((covariances + variance.cpu()).log())
         self.logits.copy_(torch.as_tensor(estimator.weights_).log())
 
 
@@ -149,7 +156,7 @@ def make_prior(name: str, encoder: Conditional, shape: tuple[int, ...], bounded:
 
     Args:
         name: of the prior.
-        encoder: that of the model; its latent is a vector of numbers.
+        encoder: that of the model; its latent is a vector or a map of numbers.
         shape: of an example.
         bounded: whether the data lies in [0, 1].
 
@@ -161,7 +168,7 @@ def make_prior(name: str, encoder: Conditional, shape: tuple[int, ...], bounded:
     >>> make_prior("mixture:5", encoder, (1, 8, 8), bounded=True)().mixture_distribution.logits.shape
     torch.Size([5])
     """
-    (latent,) = encoder.family.shape
+    latent = encoder.family.shape
     kind, colon, count = name.partition(":")
     if kind not in PRIORS:
         raise errors.unknown_name("prior", kind, PRIORS)
@@ -176,16 +183,20 @@ def make_prior(name: str, encoder: Conditional, shape: tuple[int, ...], bounded:
 
 
 class CodePrior(nn.Module):
-    """A learned probability for every codebook entry at every position, positions independent.
+    """A learned probability for every value of every sub-index at every position, all independent.
 
-    Its cross-entropy is the KL of a quantised posterior, so the ELBO trains it.
+    Its cross-entropy is the KL of a quantized posterior, so the ELBO trains it.
+
+    Args:
+        quantizer: that of the model.
     """
 
-    def __init__(self, codebook: Codebook) -> None:
+    @renamed_arguments({"codebook": "quantizer"})
+    def __init__(self, quantizer: Quantizer) -> None:
         super().__init__()
-        self.codebook = codebook
-        self.numbers_per_latent = codebook.shape[0] * len(codebook.codes)
-        self.logits = nn.Parameter(torch.zeros(codebook.shape[0], len(codebook.codes)))
+        self.codebook = quantizer
+        self.logits = nn.Parameter(torch.zeros(quantizer.shape[0], sum(quantizer.index_sizes)))
+        self.numbers_per_latent = self.logits.numel()
 
-    def forward(self) -> CodebookCategorical:
-        return CodebookCategorical(self.logits, self.codebook.codes)
+    def forward(self) -> CodeCategorical:
+        return CodeCategorical(self.logits, self.codebook)

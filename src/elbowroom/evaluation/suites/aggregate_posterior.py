@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.data.splits.memory import random_batches
-from elbowroom.distributions import CodebookCategorical, Normal, has_density
+from elbowroom.distributions import CodeCategorical, Normal, has_density
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites import likelihood
@@ -149,9 +149,9 @@ def _discrete_log_densities(latents: list[Latent]) -> AggregateLogDensities:
     n = len(indices)
     _, inverse, counts = torch.unique(indices, dim=0, return_inverse=True, return_counts=True)
     aggregate = (counts[inverse] / n).double().log()
-    frequencies = [column.bincount()[column] / n for column in indices.T]
+    frequencies = [column.bincount()[column] / n for column in indices.flatten(1).T]
     marginals = torch.stack(frequencies).double().log().sum(0)
     prior = latents[0].prior
-    factorized = isinstance(prior, CodebookCategorical)
+    factorized = isinstance(prior, CodeCategorical)
     log_prior = torch.cat([latent.log_pz[0] for latent in latents]) if prior is not None else None
     return AggregateLogDensities(torch.zeros_like(aggregate), aggregate, marginals, log_prior, factorized)

@@ -1,0 +1,82 @@
+r"""Vector quantization by a codebook that follows the encoder."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from elbowroom import distributed
+from elbowroom.distributions import Quantized, nearest_code_index
+from elbowroom.families.base import Shape
+from elbowroom.families.quantizers.base import Quantizer
+
+#: Share of uniform usage below which an entry is replaced by a vector of the batch.
+MIN_USAGE = 0.03
+
+
+class Codebook(Quantizer):
+    r"""Vector quantization: the nearest of ``codes`` learned vectors at each of ``positions`` positions.
+
+    The vectors follow the encoder by exponential moving averages, updated in forward as batch normalisation updates its
+    statistics: :math:`N_i \leftarrow \gamma N_i + (1-\gamma) n_i`, :math:`m_i \leftarrow \gamma m_i + (1-\gamma)
+    \sum_j e_{ij}`, :math:`c_i = m_i / N_i`. van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937, appendix A.1.
+
+    Deviation from the paper: an entry whose usage falls below 3 % of uniform usage is replaced by a vector of the batch
+    (Dhariwal et al. 2020, arXiv 2005.00341, restart codes in this way), which also initializes all entries at the first
+    step.
+
+    Args:
+        positions: P, the number of entries that make one latent; or the sizes of a map of them.
+        dim: D, the length of an entry.
+        codes: C, the number of entries of the codebook.
+        decay: :math:`\gamma` of the averages.
+
+    >>> _ = torch.manual_seed(0)
+    >>> book = Codebook(positions=4, dim=2, codes=8)
+    >>> q = book(torch.randn(10, book.size))
+    >>> q.mean.shape, q.indices.shape
+    (torch.Size([10, 4, 2]), torch.Size([10, 4, 1]))
+    """
+
+    codes: Tensor
+    counts: Tensor
+    sums: Tensor
+
+    def __init__(self, positions: Shape, dim: int, codes: int = 512, decay: float = 0.99) -> None:
+        if codes < 2:
+            raise ValueError(f"a codebook needs at least 2 codes to choose from, got {codes}")
+        super().__init__(positions, dim, (codes,))
+        self.decay = decay
+        self.register_buffer("codes", torch.randn(codes, dim))
+        self.register_buffer("counts", torch.zeros(codes))
+        self.register_buffer("sums", torch.zeros(codes, dim))
+
+    def quantize(self, output: Tensor) -> Quantized:
+        indices = self.find_indices(output.detach())
+        codes = self.decode_indices(indices)
+        if self.training:
+            self.update_averages(output.detach().flatten(0, -2), indices.flatten())
+        return Quantized(output, codes, indices, self.index_sizes)
+
+    def decode_indices(self, indices: Tensor) -> Tensor:
+        return self.codes[indices[..., 0]]
+
+    def find_indices(self, z: Tensor) -> Tensor:
+        return nearest_code_index(z, self.codes)[..., None]
+
+    @torch.no_grad()
+    def update_averages(self, output: Tensor, indices: Tensor) -> None:
+        """Update the averages, and with them the entries, with outputs (N, D) and the indices chosen for them, (N,)."""
+        # Sums over all processes; entries restarted differently are replaced by those of rank 0 at the next sync.
+        counts = distributed.all_reduce_sum(
+            torch.zeros_like(self.counts).index_add_(0, indices, output.new_ones(len(indices)))
+        )
+        sums = distributed.all_reduce_sum(torch.zeros_like(self.sums).index_add_(0, indices, output))
+        self.counts.lerp_(counts, 1 - self.decay)
+        self.sums.lerp_(sums, 1 - self.decay)
+        uniform = counts.sum() / len(self.codes)
+        unused = (self.counts < MIN_USAGE * uniform)[:, None]
+        restarts = output[torch.randint(len(output), (len(self.codes),), device=output.device)]
+        self.counts.copy_(torch.where(unused[:, 0], uniform, self.counts))
+        self.sums.copy_(torch.where(unused, restarts * uniform, self.sums))
+        self.codes.copy_(self.sums / self.counts[:, None])
