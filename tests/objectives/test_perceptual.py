@@ -7,7 +7,17 @@ import torch
 from torch import nn
 
 import elbowroom as er
+from elbowroom.networks import FeatureNetwork
 from elbowroom.training import Step
+
+
+@pytest.fixture
+def recipes():
+    """The registry of recipes, restored afterwards."""
+    before = dict(er.recipes.RECIPES)
+    yield er.recipes.RECIPES
+    er.recipes.RECIPES.clear()
+    er.recipes.RECIPES.update(before)
 
 
 @pytest.fixture
@@ -58,6 +68,49 @@ def test_it_brings_reconstructions_nearer_and_is_recorded(features, digits, tmp_
         losses.append(run.metrics("test")[-1]["perceptual"])
         assert f"corners, hash {features.hash}" in json.loads((run.path / "recipe.json").read_text())["objective"]
     assert losses[1] < 0.9 * losses[0]
+
+
+def test_its_gradient_reaches_decoder_and_encoder(digits):
+    """A copied training script computes the distance without gradient, and so adds a number that trains nothing."""
+    torch.manual_seed(0)
+    model, _ = er.recipes.vae((1, 8, 8), latent=2, hidden=(16,), likelihood="gaussian:1")
+    term = er.Perceptual(er.find_features("random", (1, 8, 8)))
+    term(model.draw(digits.train.first(8).x), torch.tensor(0)).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+    assert all(p.grad is None for p in term.parameters())
+
+
+@pytest.fixture
+def trained(recipes, digits, tmp_path):
+    """A run whose recipe compares in the features of a file, with that file."""
+
+    @er.recipe("Example 2026", extends=er.recipes.vae)
+    def felt_vae(shape, features: str = "random", **rest):
+        """The VAE with a perceptual loss."""
+        model, elbo = er.recipes.vae(shape, **rest)
+        return model, elbo + er.Perceptual(er.find_features(features, shape))
+
+    file = er.Features(FeatureNetwork(1, 3)).save(tmp_path / "features.safetensors")
+    model, objective = felt_vae((1, 8, 8), latent=2, hidden=(16,), features=str(file))
+    return er.fit(model, objective, digits, steps=3, checkpoint_every=1, out=tmp_path / "run"), file
+
+
+def test_a_run_samples_without_the_features_and_goes_on_with_the_same_alone(trained, recipes, digits):
+    run, file = trained
+    content = file.read_bytes()
+    assert er.resume(run.path, steps=4).metrics()[-1]["step"] == 4
+    er.Features(FeatureNetwork(1, 3)).save(file)
+    with pytest.raises(ValueError, match=r"was started with features of hash .*put the file of those back"):
+        er.resume(run.path, steps=5)
+    file.unlink()
+    assert er.load(run.path).sample(2).shape == (2, 1, 8, 8)
+    with pytest.raises(ValueError, match=r"there are no features '.*features.safetensors'"):
+        er.resume(run.path, steps=5)
+    with pytest.raises(ValueError, match="there are no features"):
+        er.fit(*recipes["felt_vae"]((1, 8, 8), features=str(file)), digits, steps=5, out=file.parent / "new")
+    assert not (file.parent / "new").exists()
+    file.write_bytes(content)
+    assert er.resume(run.path, steps=5).metrics()[-1]["step"] == 5
 
 
 def test_features_have_to_be_a_module():

@@ -14,6 +14,7 @@ from elbowroom.cli.anomalies import anomalies
 from elbowroom.cli.compare import SweepGroup, compare
 from elbowroom.cli.encode import encode
 from elbowroom.cli.export import export
+from elbowroom.cli.features import fit_features
 from elbowroom.cli.interpolate import interpolate
 from elbowroom.cli.reconstruct import reconstruct
 from elbowroom.cli.studio import studio
@@ -47,6 +48,7 @@ for command in (
     evaluate_sample.evaluate,
     evaluate_sample.sample,
     evaluate_sample.fit_sampler,
+    fit_features,
     reconstruct,
     encode,
     interpolate,

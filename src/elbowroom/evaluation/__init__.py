@@ -10,8 +10,8 @@ from elbowroom.evaluation.anomaly.scores import anomaly_scores
 from elbowroom.evaluation.compatibility import check_compatible, check_range, warn_of_scale
 from elbowroom.evaluation.evaluate import evaluate
 from elbowroom.evaluation.metric import Evaluation, Metric
-from elbowroom.evaluation.metrics.feature_extractor import Features
 from elbowroom.evaluation.suites.images import image_suite
+from elbowroom.networks.features import Features
 
 __all__ = [
     "Anomalies",

@@ -19,6 +19,7 @@ from elbowroom.data import Data, load_coded
 from elbowroom.data.examples import remember_data
 from elbowroom.models.base import GenerativeModel, data_record_of, recipe_call_of, remove_sampler
 from elbowroom.objectives import Term
+from elbowroom.objectives.perceptual import check_feature_hashes, feature_hashes
 from elbowroom.recipes.registry import all_recipes, seed_of_weights
 from elbowroom.runs.run import Run, next_path
 from elbowroom.runs.settings import TrainConfig
@@ -177,6 +178,7 @@ def fit(
         "validation_interval": config.validate_every
         or plan_validation(data, config.watch, batch_size, config.max_overhead),
         "frozen": frozen_names(model, objective),
+        "features": feature_hashes(objective),
     }
     origin = recipe_call_of(model)
     record = {
@@ -244,6 +246,9 @@ def resume(
     distributed.init_process_group()
     run = path if isinstance(path, Run) else Run(path)
     data = run.data(data)
+    if model is None or objective is None:
+        model, objective = run.build()
+    check_feature_hashes(objective, run.record["training"].get("features", []))
     if epochs or steps:
         per_epoch = data.train.steps(run.record["training"]["batch_size"])
         run.record = lengthen(run.record, run, per_epoch, epochs, steps)
@@ -251,8 +256,6 @@ def resume(
             run.write_record()
     changed = {"device": device or None, "progress": progress}
     training = run.record["training"] | {name: value for name, value in changed.items() if value is not None}
-    if model is None or objective is None:
-        model, objective = run.build()
     freeze_parameters(model, objective, training.get("frozen", ()))
     state = _initial_state(model, objective, data, training)
     state[RUN] = run

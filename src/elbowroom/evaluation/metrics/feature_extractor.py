@@ -1,11 +1,11 @@
-"""Feature extractors for image metrics, identified by a hash of their weights."""
+"""The default features of image metrics: those of a small classifier of the data's labels."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -14,89 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elbowroom import serialization
 from elbowroom.data import Batch, Data, Split
 from elbowroom.data.cache import cache_dir
+from elbowroom.networks.feature_layers import FEATURES, MAX_SIDE_PX, FeatureNetwork
+from elbowroom.networks.features import Features, read_features
 
 #: How the default classifier is trained; part of its cache key.
-CLASSIFIER_SETTINGS = {"steps": 600, "batch": 128, "rate": 3e-3, "features": 64, "calibration": 40}
-#: Longer sides are averaged down to this, so that the classifier trains in a minute at most.
-MAX_SIDE_PX = 32
-
-
-class Features:
-    """A network from images to feature vectors, with its description and hash.
-
-    Distances between sets of images depend on the network: they are comparable only if its hash is the same.
-
-    Args:
-        network: (B, C, H, W) to (B, D), or to anything that flattens to it; put into evaluation mode.
-        description: for people; the name of the network's class if empty.
-
-    Raises:
-        ValueError: when called, if the network returns anything but vectors of finite numbers.
-
-    >>> import torch
-    >>> pixels = Features(torch.nn.Flatten(), "pixels")
-    >>> pixels([torch.zeros(2, 1, 8, 8), torch.ones(1, 1, 8, 8)]).shape, str(pixels)
-    (torch.Size([3, 64]), 'pixels, hash e4a6a0577479b2b4')
-    """
-
-    def __init__(self, network: nn.Module, description: str = "") -> None:
-        self.network = network.eval()
-        self.description = description or type(network).__name__
-        self.hash = hash_weights(network)
-
-    @torch.no_grad()
-    def __call__(self, batches: Iterable[Tensor]) -> Tensor:
-        """Return the features of all images in the batches, (N, D), float64."""
-        features = torch.cat([self._extract(x) for x in batches])
-        if not features.isfinite().all():
-            raise ValueError(
-                f"the features of {self.description} are not all finite: give a network without NaN or infinity"
-            )
-        return features
-
-    def _extract(self, x: Tensor) -> Tensor:
-        features = self.network.to(x.device)(x)
-        if not isinstance(features, Tensor) or len(features) != len(x):
-            what = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
-            raise ValueError(
-                f"{self.description} returns {what} for images {tuple(x.shape)}: expected one vector each, (B, D)"
-            )
-        return features.flatten(1).double()
-
-    def __str__(self) -> str:
-        return f"{self.description}, hash {self.hash}"
-
-
-class FeatureNetwork(nn.Module):
-    """A small convolutional classifier whose features have mean 0 and variance 1 over the training images.
-
-    Three convolutions and a linear layer of 64 features; the head is used in training only.
-
-    Args:
-        channels: of the images, which may have any size.
-        classes: number of classes.
-    """
-
-    def __init__(self, channels: int, classes: int) -> None:
-        super().__init__()
-        size = CLASSIFIER_SETTINGS["features"]
-        self.body = nn.Sequential(
-            *(nn.Conv2d(channels, 32, 5, stride=2, padding=2), nn.BatchNorm2d(32), nn.ReLU()),
-            *(nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU()),
-            *(nn.Conv2d(64, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU()),
-            *(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(256, int(size))),
-            nn.BatchNorm1d(int(size), affine=False),
-        )
-        self.head = nn.Linear(int(size), classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if max(x.shape[-2:]) > MAX_SIDE_PX:
-            x = F.adaptive_avg_pool2d(x, (min(x.shape[-2], MAX_SIDE_PX), min(x.shape[-1], MAX_SIDE_PX)))
-        features: Tensor = self.body(x)
-        return features
+CLASSIFIER_SETTINGS = {"steps": 600, "batch": 128, "rate": 3e-3, "features": FEATURES, "calibration": 40}
 
 
 def default_features(data: Data, seed: int = 0) -> Features:
@@ -115,19 +39,15 @@ def default_features(data: Data, seed: int = 0) -> Features:
         raise ValueError(f"the data's examples are {shape}, not images (C, H, W): give features= of your own")
     path, task = _cache_path(data, seed), _label_task(data.train)
     # Made with or without a cached file: it advances torch's generator, from which samples are drawn afterwards.
-    network = FeatureNetwork(data.shape[0], max(task.outputs, 1))
+    FeatureNetwork(data.shape[0], max(task.outputs, 1))
     if path is not None and path.is_file():
         with contextlib.suppress(ValueError):  # damaged: train it again
-            tensors, metadata = serialization.read(path)
-            serialization.load_into(network, tensors, path)
-            if metadata.get("hash") == hash_weights(network):
-                return Features(network, metadata.get("about", _describe_features(task)))
+            return read_features(path)
     features = _make_features(data, task, seed)
     if path is not None:
-        metadata = {"about": features.description, "hash": features.hash}
         with contextlib.suppress(OSError):  # without a cache it is trained again next time
             path.parent.mkdir(parents=True, exist_ok=True)
-            serialization.save(path, serialization.named_tensors(features.network), metadata)
+            features.save(path)
     return features
 
 
@@ -142,15 +62,6 @@ def _make_features(data: Data, task: LabelTask, seed: int) -> Features:
     if task.outputs > 1 and (held_out := data.validation or data.test) is not None:
         description += f", {100 * _accuracy(network, held_out, task):.1f} % right on held-out images"
     return Features(network, description)
-
-
-def hash_weights(network: nn.Module) -> str:
-    """Return a hash of the names and values of all weights, 16 hexadecimal digits."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name, tensor in sorted(serialization.named_tensors(network).items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def _describe_features(task: LabelTask) -> str:
