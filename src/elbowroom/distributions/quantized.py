@@ -130,7 +130,7 @@ class CodeCategorical(CodeDistribution):
     def __init__(self, logits: Tensor, quantizer: CodeTable) -> None:
         super().__init__(quantizer)
         #: Log-probabilities of each sub-index, (P, C_h) each.
-        self.log_probs = [part.log_softmax(-1) for part in torch.split(logits, quantizer.index_sizes, -1)]
+        self.log_probs = [part.log_softmax(-1) for part in torch.split(logits, list(quantizer.index_sizes), -1)]
 
     def sample_indices(self, sample_shape: Any = torch.Size()) -> Tensor:
         return torch.stack([sample_categorical(part, sample_shape) for part in self.log_probs], -1)

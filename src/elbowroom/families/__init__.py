@@ -7,13 +7,26 @@ from elbowroom.families.base import Family
 from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretizedLogistic, LogisticMixture
 from elbowroom.families.posteriors import DiagonalNormal, Point
-from elbowroom.families.quantizers import Codebook, Quantizer
+from elbowroom.families.quantizers import (
+    QUANTIZERS,
+    BinarySphericalQuantizer,
+    Codebook,
+    FiniteScalarQuantizer,
+    LookupFreeQuantizer,
+    ProductQuantizer,
+    Quantizer,
+    ResidualQuantizer,
+    SimVQ,
+    quantizer,
+)
 from elbowroom.families.registry import LIKELIHOODS, likelihood
 from elbowroom.families.tabular import Classes, Columns
 
 __all__ = [
     "LIKELIHOODS",
+    "QUANTIZERS",
     "Bernoulli",
+    "BinarySphericalQuantizer",
     "Categorical",
     "Classes",
     "Codebook",
@@ -22,12 +35,18 @@ __all__ = [
     "DiagonalNormal",
     "DiscretizedLogistic",
     "Family",
+    "FiniteScalarQuantizer",
     "Gaussian",
     "Laplace",
     "LogisticMixture",
+    "LookupFreeQuantizer",
     "Point",
+    "ProductQuantizer",
     "Quantizer",
+    "ResidualQuantizer",
+    "SimVQ",
     "likelihood",
+    "quantizer",
 ]
 
 if not TYPE_CHECKING:

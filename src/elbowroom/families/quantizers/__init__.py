@@ -1,6 +1,24 @@
 """Quantizers: posteriors that choose one of finitely many codes at each position."""
 
 from elbowroom.families.quantizers.base import Quantizer
+from elbowroom.families.quantizers.binary_spherical import BinarySphericalQuantizer
 from elbowroom.families.quantizers.codebook import Codebook
+from elbowroom.families.quantizers.finite_scalar import FiniteScalarQuantizer
+from elbowroom.families.quantizers.lookup_free import LookupFreeQuantizer
+from elbowroom.families.quantizers.product import ProductQuantizer
+from elbowroom.families.quantizers.registry import QUANTIZERS, quantizer
+from elbowroom.families.quantizers.residual import ResidualQuantizer
+from elbowroom.families.quantizers.simvq import SimVQ
 
-__all__ = ["Codebook", "Quantizer"]
+__all__ = [
+    "QUANTIZERS",
+    "BinarySphericalQuantizer",
+    "Codebook",
+    "FiniteScalarQuantizer",
+    "LookupFreeQuantizer",
+    "ProductQuantizer",
+    "Quantizer",
+    "ResidualQuantizer",
+    "SimVQ",
+    "quantizer",
+]

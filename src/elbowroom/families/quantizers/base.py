@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -28,7 +31,11 @@ class Quantizer(Family, ABC):
 
     Attributes:
         space: the sizes of the map of positions; ``None`` where they have no neighborhood.
+        loss_weights: of the losses that train it and its encoder, by name
+            (:func:`~elbowroom.objectives.quantization.add_code_losses`).
     """
+
+    loss_weights: ClassVar[Mapping[str, float]] = MappingProxyType({"commitment": 0.25})
 
     def __init__(self, positions: Shape, dim: int, index_sizes: tuple[int, ...]) -> None:
         super().__init__((positions if isinstance(positions, int) else math.prod(positions), dim))
@@ -41,6 +48,15 @@ class Quantizer(Family, ABC):
 
     def forward(self, phi: Tensor) -> Quantized:
         return self.quantize(torch.unflatten(phi, -1, self.shape))
+
+    @classmethod
+    @abstractmethod
+    def from_setting(cls, positions: Shape, dim: int, setting: str) -> Self:
+        """Make one from what follows its name in :func:`~elbowroom.quantizer`: "512x4".
+
+        Raises:
+            ValueError: the setting cannot be read.
+        """
 
     @abstractmethod
     def quantize(self, output: Tensor) -> Quantized:

@@ -2,18 +2,24 @@ r"""Vector quantization by a codebook that follows the encoder."""
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from elbowroom import distributed
 from elbowroom.distributions import Quantized, nearest_code_index
 from elbowroom.families.base import Shape
 from elbowroom.families.quantizers.base import Quantizer
+from elbowroom.families.quantizers.gradients import find_gradient
+from elbowroom.families.quantizers.registry import parse_sizes, register_quantizer
 
 #: Share of uniform usage below which an entry is replaced by a vector of the batch.
 MIN_USAGE = 0.03
 
 
+@register_quantizer("codebook", "the nearest of learned vectors, which follow the encoder by averages", "CODES", "512")
 class Codebook(Quantizer):
     r"""Vector quantization: the nearest of ``codes`` learned vectors at each of ``positions`` positions.
 
@@ -30,6 +36,10 @@ class Codebook(Quantizer):
         dim: D, the length of an entry.
         codes: C, the number of entries of the codebook.
         decay: :math:`\gamma` of the averages.
+        cosine: vectors and entries have norm one, so that the nearest is that of the largest cosine (Yu et al. 2022,
+            arXiv 2110.04627).
+        gradient: that of the encoder: "straight-through", or "rotation"
+            (:func:`~elbowroom.families.quantizers.gradients.rotate`).
 
     >>> _ = torch.manual_seed(0)
     >>> book = Codebook(positions=4, dim=2, codes=8)
@@ -42,21 +52,35 @@ class Codebook(Quantizer):
     counts: Tensor
     sums: Tensor
 
-    def __init__(self, positions: Shape, dim: int, codes: int = 512, decay: float = 0.99) -> None:
+    def __init__(
+        self,
+        positions: Shape,
+        dim: int,
+        codes: int = 512,
+        decay: float = 0.99,
+        cosine: bool = False,
+        gradient: str = "straight-through",
+    ) -> None:
         if codes < 2:
             raise ValueError(f"a codebook needs at least 2 codes to choose from, got {codes}")
         super().__init__(positions, dim, (codes,))
-        self.decay = decay
-        self.register_buffer("codes", torch.randn(codes, dim))
+        self.decay, self.cosine, self.pass_gradient = decay, cosine, find_gradient(gradient)
+        self.register_buffer("codes", self._scale(torch.randn(codes, dim)))
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, dim))
 
+    @classmethod
+    def from_setting(cls, positions: Shape, dim: int, setting: str) -> Self:
+        (codes,) = parse_sizes(setting, "x")
+        return cls(positions, dim, codes)
+
     def quantize(self, output: Tensor) -> Quantized:
+        output = self._scale(output)
         indices = self.find_indices(output.detach())
         codes = self.decode_indices(indices)
         if self.training:
             self.update_averages(output.detach().flatten(0, -2), indices.flatten())
-        return Quantized(output, codes, indices, self.index_sizes)
+        return Quantized(output, codes, indices, self.index_sizes, z=self.pass_gradient(output, codes))
 
     def decode_indices(self, indices: Tensor) -> Tensor:
         return self.codes[indices[..., 0]]
@@ -79,4 +103,7 @@ class Codebook(Quantizer):
         restarts = output[torch.randint(len(output), (len(self.codes),), device=output.device)]
         self.counts.copy_(torch.where(unused[:, 0], uniform, self.counts))
         self.sums.copy_(torch.where(unused, restarts * uniform, self.sums))
-        self.codes.copy_(self.sums / self.counts[:, None])
+        self.codes.copy_(self._scale(self.sums / self.counts[:, None]))
+
+    def _scale(self, vectors: Tensor) -> Tensor:
+        return F.normalize(vectors, dim=-1) if self.cosine else vectors

@@ -1,0 +1,41 @@
+"""Binary spherical quantization: bits of a latent on the unit sphere."""
+
+from __future__ import annotations
+
+import math
+from types import MappingProxyType
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from elbowroom.families.quantizers.lookup_free import LookupFreeQuantizer
+from elbowroom.families.quantizers.registry import register_quantizer
+
+
+@register_quantizer("bsq", "the sign of each number of a vector on the unit sphere; no codebook", "BITS", "10")
+class BinarySphericalQuantizer(LookupFreeQuantizer):
+    r"""Binary spherical quantization: the output is projected to the unit sphere, and each number takes its sign.
+
+    .. math:: u = e / \| e \|, \quad z_d = \mathrm{sign}(u_d) / \sqrt D, \quad
+        q(z_d > 0 \mid u) = \sigma(4 \sqrt D\, u_d / T)
+
+    The distance of u from its code is bounded, so there is no commitment. Zhao, Xiong & Krähenbühl 2024, arXiv
+    2406.07548. The temperature is in units of the squared distance of a code's number from zero, 1/D.
+
+    Args:
+        positions, bits, temperature: as of lookup-free quantization.
+
+    >>> import torch
+    >>> BinarySphericalQuantizer(1, bits=4)(torch.tensor([[0.3, -2.0, 0.1, 1.0]])).mean
+    tensor([[[ 0.5000, -0.5000,  0.5000,  0.5000]]])
+    """
+
+    loss_weights: ClassVar = MappingProxyType({"entropy": 0.1})
+
+    @staticmethod
+    def corner_size(bits: int) -> float:
+        return 1 / math.sqrt(bits)
+
+    def project(self, output: Tensor) -> Tensor:
+        return F.normalize(output, dim=-1)
