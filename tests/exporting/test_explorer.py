@@ -106,7 +106,7 @@ def test_without_its_data_a_run_is_exported_all_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "nothing to export was named: give --html FILE.html, --onnx FOLDER or both"),
+        ([], "nothing to export was named: give --html FILE.html, --onnx FOLDER, --diffusers FOLDER or --hub FOLDER"),
         (["--html", "page.txt"], "--html page.txt: the name must end in .html"),
         (["--html", "no-such/page.html"], "there is no folder no-such; make it first"),
     ],

@@ -13,7 +13,16 @@ from elbowroom.runs import hub
 from elbowroom.runs.record import public_record
 from elbowroom.samplers import fitted_samplers
 
-HEAD = "library_name: elbowroom\nlicense: mit\npipeline_tag: unconditional-image-generation\ntags:\n"
+HEAD = """---
+library_name: elbowroom
+license: mit
+tags:
+- elbowroom
+- vae
+- pytorch
+pipeline_tag: unconditional-image-generation
+---
+"""
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

@@ -126,15 +126,16 @@ def _load_data(flag_values: dict[str, Any]) -> Data:
     from elbowroom.data import DataConfig, load_data
     from elbowroom.runs.run import Run
 
-    if flag_values.get("init_from") is None:
+    start = flag_values.get("init_from")
+    if start is None or Run(start).is_of_diffusers:
         return load_data(flag_values["data"], config_from(DataConfig, flag_values))
     for name in arguments_of(DataConfig):
         if name != "seed" and options.is_given(name):
             raise ValueError(
-                f"{flag_name(name)} was given with --from {flag_values['init_from']}, whose record says how data is "
+                f"{flag_name(name)} was given with --from {start}, whose record says how data is "
                 f"read: leave {flag_name(name)} out"
             )
-    return Run(flag_values["init_from"]).data(flag_values["data"] if options.is_given("data") else None)
+    return Run(start).data(flag_values["data"] if options.is_given("data") else None)
 
 
 def _count_labels(data: Data) -> dict[str, int]:

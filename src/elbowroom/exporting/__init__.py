@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 from elbowroom.deprecation import deprecated_getattr
+from elbowroom.exporting.diffusers import export_diffusers
 from elbowroom.exporting.export import ExportedFile, export
 from elbowroom.exporting.hub import export_hub
 
-__all__ = ["ExportedFile", "export", "export_hub"]
+__all__ = ["ExportedFile", "export", "export_diffusers", "export_hub"]
 
 if not TYPE_CHECKING:
     __getattr__ = deprecated_getattr(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 from elbowroom import serialization
 from elbowroom.exporting.export import ExportedFile
 from elbowroom.exporting.exported_run import ExportedRun
-from elbowroom.exporting.hub_card import UNCHOSEN_LICENSE, Preview, render_card
+from elbowroom.exporting.hub_card import CARD_FILE, UNCHOSEN_LICENSE, Preview, render_card
 from elbowroom.plotting import PLOTS
 from elbowroom.plotting.matplotlib_backend import draw_figure
 from elbowroom.runs.evaluations import copy_evaluations
@@ -18,7 +18,6 @@ from elbowroom.runs.record import public_record, without_folders
 from elbowroom.runs.run import Run
 from elbowroom.samplers import current_samplers, load_sampler, save_sampler
 
-CARD_FILE = "README.md"
 PREVIEW_FILE = "samples.png"
 #: The line of a card by which a folder is known to be such an export, which another one may replace.
 _MARK = "library_name: elbowroom"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from elbowroom.runs.evaluations import find_evaluations
 from elbowroom.runs.run import Run
 from elbowroom.samplers import fitted_samplers
 
+CARD_FILE = "README.md"
 #: What stands for the license until somebody chooses one.
 UNCHOSEN_LICENSE = "CHOOSE-ONE"
 #: What stands for the repository until there is one.
@@ -54,10 +56,10 @@ def render_card(
         repository: "OWNER/NAME" on the hub, where that is known.
     """
     return (
-        _environment()
+        card_templates()
         .get_template("hub_card.md")
         .render(
-            head=_head(view, license),
+            head=[*card_head("elbowroom", license, ["vae", "pytorch", view.record["recipe"]]), *_task(view)],
             title=summary.run_title(view.run),
             sentence=summary.summary_sentence(view),
             preview=preview,
@@ -76,11 +78,11 @@ def render_card(
 
 
 @cache
-def _environment() -> Environment:
+def card_templates() -> Environment:
     """Return the environment of templates for Markdown, which are not escaped as HTML is."""
     loader = PackageLoader("elbowroom.exporting")
     env = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    env.filters |= {"cell": _to_cell, "capital": lambda text: text[:1].upper() + text[1:]}
+    env.filters |= {"cell": _to_cell, "capital": lambda text: text[:1].upper() + text[1:], "zip": zip}
     return env
 
 
@@ -93,18 +95,16 @@ def _to_cell(text: Any) -> str:
     return " ".join(str(text).split()).replace("|", r"\|")
 
 
-def _head(view: ExportedRun, license: str | None) -> list[str]:
-    """Return the lines of the head: what the hub reads of a card."""
-    tags = ["elbowroom", "vae", "pytorch", str(view.record["recipe"])]
-    is_task = view.has_images and view.model.can_sample and not view.model.requires_labels
+def card_head(library: str, license: str | None, tags: Sequence[str]) -> list[str]:
+    """Return the lines of the head of a card, which the hub reads: library, license and tags."""
     chosen = f"license: {license}" if license else f"license: {UNCHOSEN_LICENSE}  # as apache-2.0, before you publish"
-    return [
-        "library_name: elbowroom",
-        chosen,
-        *(["pipeline_tag: unconditional-image-generation"] if is_task else []),
-        "tags:",
-        *(f"- {tag}" for tag in tags),
-    ]
+    return [f"library_name: {library}", chosen, "tags:", "- elbowroom", *(f"- {tag}" for tag in dict.fromkeys(tags))]
+
+
+def _task(view: ExportedRun) -> list[str]:
+    """Return the line of the head with the task of the model, if the hub has a name for it."""
+    is_known = view.has_images and view.model.can_sample and not view.model.requires_labels
+    return ["pipeline_tag: unconditional-image-generation"] if is_known else []
 
 
 def _examine(view: ExportedRun) -> Findings | str:

@@ -15,7 +15,7 @@ from torch import nn
 
 from elbowroom import distributed, errors, serialization
 from elbowroom.argument import arguments_of
-from elbowroom.runs import hub, metrics_log
+from elbowroom.runs import diffusers, hub, metrics_log
 from elbowroom.runs.record import provenance, read_record
 
 if TYPE_CHECKING:
@@ -149,9 +149,16 @@ class Run:
         """Whether the directory holds a run."""
         return (self.path / "recipe.json").is_file()
 
+    @property
+    def is_of_diffusers(self) -> bool:
+        """Whether the directory is an autoencoder that diffusers saved, of which there are the weights alone."""
+        return not self.exists and diffusers.is_diffusers_folder(self.path)
+
     @cached_property
     def record(self) -> dict[str, Any]:
-        """The record, as read from ``recipe.json``."""
+        """The record, as read from ``recipe.json``; of a folder of diffusers, as its config says."""
+        if self.is_of_diffusers:
+            return diffusers.read_record(self.path)
         if not self.exists:
             raise ValueError(f"{self.path} holds no run (no recipe.json in it): 'elbowroom runs' lists those there are")
         return read_record(self.path / "recipe.json")
@@ -252,14 +259,17 @@ class Run:
     def load_weights(self, module: ModuleT) -> ModuleT:
         """Load the trained weights into a model built as before; return it, in evaluation mode.
 
-        It remembers how the data it was trained on was coded.
+        It remembers how the data it was trained on was coded, where that is known.
         """
         from elbowroom.data.examples import remember_data
 
         tensors, _ = serialization.read(self.selected_weights)
+        if self.is_of_diffusers:
+            tensors = diffusers.complete_tensors(tensors, module)
         prefix = "model." if self.weights_name == "checkpoint" else ""
         serialization.load_into(module, tensors, self.selected_weights, prefix)
-        remember_data(module, self.record["data"])
+        if not self.is_of_diffusers:
+            remember_data(module, self.record["data"])
         return module.eval()
 
     @property
@@ -275,7 +285,7 @@ class Run:
             ValueError: they are the best, or those of a checkpoint, and none were kept.
         """
         if self.weights_name == "final":
-            return self.weights
+            return self.path / diffusers.WEIGHTS_FILE if self.is_of_diffusers else self.weights
         if self.weights_name == "checkpoint":
             if not self.checkpoint_files:
                 raise ValueError(f"{self.path} has no checkpoint: take the final weights")
@@ -323,9 +333,9 @@ class Run:
         recorded = self.record["data"]
         source, arguments = recorded.get("source"), recorded.get("arguments")
         if source is None or arguments is None:
-            raise errors.MissingArgumentError(
-                f"{self.path} was trained on data given in Python: pass the same as", "data"
-            )
+            given = "was trained on data given in Python: pass the same as"
+            unknown = "does not say what it was trained on: pass"
+            raise errors.MissingArgumentError(f"{self.path} {unknown if self.is_of_diffusers else given}", "data")
         for name in arguments:
             if name not in (known := arguments_of(DataConfig)):
                 raise errors.unknown_name(f"argument of the data in {self.path / 'recipe.json'}", name, known)
