@@ -26,6 +26,11 @@ SMALL = {
     "iwae": {"k": 5},
     "ciwae": {"k": 5},
     "vade": {"hidden": (64,), "pretraining": 2},
+    "aae": {"critic": (32,)},
+    "wae_gan": {"critic": (32,)},
+    "vae_gan": {"critic": 4, "size": "s"},
+    "soft_intro_vae": {"size": "s"},
+    "autoencoder_kl": {"widths": (4, 8), "levels": 1, "layers": 1, "critic": 4, "start": 0},
 }
 
 
@@ -70,7 +75,8 @@ def test_losses_are_finite_and_reach_every_parameter(recipe, shape, likelihood):
     assert all(math.isfinite(value) for value in losses.terms.values())
     for player in step.players:
         losses.players[player.name].backward(inputs=player.parameters, retain_graph=True)
-    without_gradient = [name for name, p in step.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    trained = {name: p for name, p in step.named_parameters() if p.requires_grad}  # features of a distance are frozen
+    without_gradient = [name for name, p in trained.items() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not without_gradient
 
 
@@ -121,7 +127,9 @@ def test_thirty_steps_lower_the_loss(recipe, tmp_path):
     before = measure(step, data.train, last, 128).means()[1]
     er.fit(model, objective, data, steps=30, out=tmp_path / "run", device="cpu")
     after = measure(step, data.train, last, 128).means()[1]
-    assert after["loss"] < 0.9 * before["loss"]
+    # What encoder and decoder do against each other need not fall.
+    is_game = sum(player.trains_model for player in step.players) > 1
+    assert is_game or after["loss"] < 0.9 * before["loss"]
     assert after["reconstruction"] < before["reconstruction"]
 
 
@@ -148,10 +156,11 @@ def test_bounds_order_themselves(recipe):
 
 
 def test_arguments_are_checked(recipe):
-    with pytest.raises(ValueError, match="did you mean 'latent'"):
-        recipe((1, 8, 8), laten=3)
+    latent = "latent" if "latent" in recipe.arguments else "channels"
+    with pytest.raises(ValueError, match=f"did you mean '{latent}'"):
+        recipe((1, 8, 8), **{latent[:-1]: 3})
     with pytest.raises(ValueError, match="at least 1, got"):
-        recipe((1, 8, 8), latent=(0,) if recipe.name == "ladder_vae" else 0)
+        recipe((1, 8, 8), **{latent: (0,) if recipe.name == "ladder_vae" else 0})
     assert recipe.paper
     assert recipe.summary.endswith(".")
     assert all(argument.help for argument in recipe.arguments.values())

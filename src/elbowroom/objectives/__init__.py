@@ -7,6 +7,7 @@ from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
 from elbowroom.objectives.divergences import MMD
 from elbowroom.objectives.perceptual import Perceptual
 from elbowroom.objectives.schedules import Schedule, ramp
+from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.term import Player, Term
 from elbowroom.objectives.terms import KL, Classification, Commitment, LatentL2, Reconstruction
 
@@ -28,6 +29,7 @@ __all__ = [
     "Player",
     "Reconstruction",
     "Schedule",
+    "StructuralSimilarity",
     "Term",
     "permute_dims",
     "ramp",

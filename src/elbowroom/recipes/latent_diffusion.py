@@ -1,0 +1,65 @@
+"""Autoencoders for latent diffusion, whose latents are maps: AutoencoderKL."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import elbowroom as er
+from elbowroom.recipes.registry import recipe
+
+
+@recipe("Rombach et al. 2022, arXiv 2112.10752", dimensions=(2, 3))
+def autoencoder_kl(
+    shape: tuple[int, ...],
+    channels: int = 4,
+    levels: int = 2,
+    network: str = "kl",
+    size: Literal["s", "m", "l"] = "s",
+    widths: tuple[int, ...] | None = None,
+    layers: int = 2,
+    groups: int | None = None,
+    attention: bool = True,
+    quant_conv: bool = True,
+    likelihood: str = "laplace:0.5",
+    beta: float = 1e-6,
+    features: str = "random",
+    perceptual: float = 1.0,
+    adversarial: float = 0.5,
+    start: int = 2000,
+    critic: int = 32,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The autoencoder of latent diffusion: a map of latents, absolute and perceptual error, a critic of patches.
+
+    Args:
+        channels: of the latent map
+        levels: how often the sides of an image halve to those of the map
+        network: of encoder and decoder: kl, the structure of diffusers' AutoencoderKL; conv, residual, deep
+        size: of the network: channels double from 16 (s), 32 (m), 64 (l)
+        widths: channels of its sizes instead, the finest first: for kl one more than levels
+        layers: residual blocks at each size, of kl
+        groups: in which kl normalises channels; by default up to 32, of at least four channels
+        attention: whether kl has self-attention at the coarsest size
+        quant_conv: whether kl has convolutions of kernel 1 next to the map
+        likelihood: p(x|z); laplace:0.5 is the absolute error of pixels in [-1, 1], the paper's
+        beta: weight of the KL
+        features: frozen, of the perceptual loss: random convolutions; FILE.safetensors of 'elbowroom fit-features';
+            lpips, where it is installed with its weights; your own in Python
+        perceptual: weight of the perceptual loss, for each value of an example; 0 leaves it out
+        adversarial: weight of the critic's loss, balanced against the others by gradients; 0 leaves it out
+        start: the step from which the critic trains and counts
+        critic: channels of its first layer
+    """
+    architecture = er.Architecture(
+        shape, network, (400,), "relu", size, widths, (400,), levels, layers, groups, attention, quant_conv
+    )
+    latent = er.DiagonalNormal(architecture.map_shape(channels))
+    encoder, decoder = architecture.encoder(latent), architecture.decoder(latent, er.likelihood(likelihood, shape))
+    error: er.Term = er.Reconstruction()
+    if perceptual:
+        error = error + 2 * perceptual * math.prod(shape) * er.Perceptual(er.find_features(features, shape))
+    objective = error + beta * er.KL()
+    if adversarial:
+        critic_loss = er.Adversarial(er.PatchCritic(shape, width=critic), start=start, balance=error)
+        objective = objective + adversarial * critic_loss
+    return er.Model(encoder, decoder, er.StandardNormal(latent.shape)), objective

@@ -1,0 +1,36 @@
+"""Recipes with a perceptual loss: MS-SSIM VAE, DFC-VAE."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import elbowroom as er
+from elbowroom.recipes.convolutional import conv_vae
+from elbowroom.recipes.registry import recipe
+
+
+@recipe("Snell et al. 2017, arXiv 1511.06409", extends=conv_vae, dimensions=(3,))
+def ms_ssim_vae(shape: tuple[int, ...], weight: float = 1.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE with a structural loss: 1 - MS-SSIM of images and reconstructions, beside the likelihood.
+
+    Args:
+        weight: of the structural loss, for each value of an example; the paper has it in place of the likelihood
+    """
+    model, elbo = conv_vae(shape, **rest)
+    return model, elbo + weight * math.prod(shape) * er.StructuralSimilarity(shape)
+
+
+@recipe("Hou et al. 2017, arXiv 1610.00291", extends=conv_vae, dimensions=(2, 3))
+def dfc_vae(
+    shape: tuple[int, ...], features: str = "random", weight: float = 1.0, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE with a perceptual loss: the distance of images and reconstructions in features of several depths.
+
+    Args:
+        features: frozen: random convolutions; FILE.safetensors of 'elbowroom fit-features'; lpips, where it is
+            installed with its weights; your own in Python
+        weight: of the perceptual loss, for each value of an example; the paper has it in place of the likelihood
+    """
+    model, elbo = conv_vae(shape, **rest)
+    return model, elbo + weight * math.prod(shape) * er.Perceptual(er.find_features(features, shape))
