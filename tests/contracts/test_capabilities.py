@@ -27,12 +27,14 @@ CAPABILITIES = (
 STANDARD = {"has_prior", "has_standard_prior"}
 #: What the model of each recipe of the package says of itself; a recipe not listed is like ``vae``.
 TABLE = {
+    "aae": STANDARD | {"has_point_posterior"},
     "autoencoder": {"has_point_posterior"},
     "conv_cvae": {"has_prior", "is_conditional", "requires_labels"},
     "cvae": STANDARD | {"is_conditional", "requires_labels"},
     "rae_gp": {"has_point_posterior"},
     "rae_l2": {"has_point_posterior"},
     "vade": {"has_prior"},
+    "wae_gan": STANDARD | {"has_point_posterior"},
     "wae_mmd": STANDARD | {"has_point_posterior"},
     "m2": STANDARD | {"is_conditional", "is_classifier"},
     "vamp_vae": {"has_prior"},

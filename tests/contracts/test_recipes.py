@@ -30,6 +30,10 @@ SMALL = {
     "wae_gan": {"critic": (32,)},
     "vae_gan": {"critic": 4, "size": "s"},
     "soft_intro_vae": {"size": "s"},
+    "aae": {"critic": (32,)},
+    "wae_gan": {"critic": (32,)},
+    "vae_gan": {"critic": 4, "size": "s"},
+    "soft_intro_vae": {"size": "s"},
     "autoencoder_kl": {"widths": (4, 8), "levels": 1, "layers": 1, "critic": 4, "start": 0},
 }
 

@@ -195,6 +195,16 @@ class Draw:
         """
         return self.decoder(self.prior_z)
 
+    def redraw(self, x: Tensor) -> Draw:
+        """Return a draw for other examples (B, *shape) by the same encoder and decoder, with one sample of each.
+
+        Raises:
+            ValueError: the draw does not know its encoder.
+        """
+        q = self.encoder(x)
+        z = q.rsample(torch.Size((1,)))
+        return Draw(x, self.decoder(z), Latent(z, q, self.prior), c=self.c, encoder=self.encoder, decoder=self.decoder)
+
     @property
     def z(self) -> Tensor:
         """The latents, (K, B, *latent)."""

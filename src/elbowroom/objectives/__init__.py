@@ -1,13 +1,15 @@
 """Objectives: terms that score a draw, and can be added and scaled."""
 
-from elbowroom.objectives.adversarial import Adversarial, DensityRatio, permute_dims
+from elbowroom.objectives.adversarial import Adversarial, CriticSimilarity, DensityRatio, permute_dims
 from elbowroom.objectives.bounds import ELBO, ImportanceBound
 from elbowroom.objectives.custom import Loss, Output
 from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
 from elbowroom.objectives.divergences import MMD
+from elbowroom.objectives.introspective import ExponentialELBO, FakeKL
 from elbowroom.objectives.perceptual import Perceptual
 from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.structural import StructuralSimilarity
+from elbowroom.objectives.split import Split
 from elbowroom.objectives.term import Player, Term
 from elbowroom.objectives.terms import KL, Classification, Commitment, LatentL2, Reconstruction
 
@@ -18,9 +20,12 @@ __all__ = [
     "Adversarial",
     "Classification",
     "Commitment",
+    "CriticSimilarity",
     "DecoderGradientPenalty",
     "DecoderL2",
     "DensityRatio",
+    "ExponentialELBO",
+    "FakeKL",
     "ImportanceBound",
     "LatentL2",
     "Loss",
@@ -29,6 +34,7 @@ __all__ = [
     "Player",
     "Reconstruction",
     "Schedule",
+    "Split",
     "StructuralSimilarity",
     "Term",
     "permute_dims",

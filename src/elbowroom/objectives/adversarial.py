@@ -133,9 +133,9 @@ class Contrast(NamedTuple):
     is_mutual: bool = False
 
 
-def _mean(draw: Draw, p: Distribution) -> Tensor:
-    """Return the mean of p(x|z), (K B, *shape); cells that miss in the data miss in it too."""
-    return p.mean.masked_fill(draw.x.isnan(), torch.nan).flatten(0, 1)
+def masked_mean(draw: Draw, p: Distribution) -> Tensor:
+    """Return the mean of p(x|z), (K, B, *shape); cells that miss in the data miss in it too."""
+    return p.mean.masked_fill(draw.x.isnan(), torch.nan)
 
 
 def _data(draw: Draw) -> Inputs:
@@ -143,11 +143,11 @@ def _data(draw: Draw) -> Inputs:
 
 
 def _reconstruction(draw: Draw) -> Inputs:
-    return (_mean(draw, draw.p),)
+    return (masked_mean(draw, draw.p).flatten(0, 1),)
 
 
 def _sample(draw: Draw) -> Inputs:
-    return (_mean(draw, draw.prior_p),)
+    return (masked_mean(draw, draw.prior_p).flatten(0, 1),)
 
 
 def _reconstruction_and_sample(draw: Draw) -> Inputs:
@@ -277,3 +277,29 @@ class Adversarial(Term):
 
     def __repr__(self) -> str:
         return "adversarial"
+
+
+class CriticSimilarity(Term):
+    r"""Learned similarity: :math:`\frac12 \| f(x) - f(\hat x) \|^2` per example, in features of the critic.
+
+    Larsen et al. 2016, arXiv 1512.09300: the reconstruction term of the VAE-GAN, in place of -log p(x|z). f is the last
+    hidden layer of the critic, and the gradient goes to the model alone: the critic has its own loss. It is as
+    :class:`Perceptual`, but for a network that trains on.
+
+    Args:
+        adversarial: the term whose critic it is, which stands in the same objective; on examples, with ``features(x)``.
+    """
+
+    name = "critic_similarity"
+
+    def __init__(self, adversarial: Adversarial) -> None:
+        super().__init__()
+        self.adversarial = (adversarial,)  # in a tuple: the critic is a submodule of its own term alone
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        (adversarial,) = self.adversarial
+        features = adversarial.critic.features
+        made = masked_mean(draw, draw.p)
+        target = features(draw.x)[-1].flatten(1)
+        difference = features(made.flatten(0, 1))[-1].flatten(1).unflatten(0, made.shape[:2]) - target
+        return 0.5 * difference.square().sum(-1).mean()

@@ -23,12 +23,14 @@ class Player:
         loss: the term this player minimizes.
         parameters: those it updates; no other player updates them.
         optimizer: settings of its optimizer that differ from the run's, as ``{"lr": 1e-4}``.
+        trains_model: whether its parameters are the model's, and its loss part of the loss that is reported.
     """
 
     name: str
     loss: Term
     parameters: list[nn.Parameter]
     optimizer: Mapping[str, Any] = field(default_factory=dict)
+    trains_model: bool = False
 
 
 class Term(nn.Module, ABC):
@@ -64,14 +66,28 @@ class Term(nn.Module, ABC):
         return [player for child in self.children() if isinstance(child, Term) for player in child.adversaries()]
 
     def players(self, model: nn.Module) -> list[Player]:
-        """Return all players: the model with this term's own parameters, then the adversaries."""
+        """Return all players that have something to train: those of the model, then the adversaries."""
         adversaries = self.adversaries()
         for i, player in enumerate(adversaries):
             namesakes = sum(other.name == player.name for other in adversaries[:i])
             player.name = f"{player.name}-{namesakes + 1}" if namesakes else player.name
         adversarial = {id(parameter) for player in adversaries for parameter in player.parameters}
         own = [p for p in nn.ModuleList((model, self)).parameters() if p.requires_grad and id(p) not in adversarial]
-        return [Player("model", self, own), *adversaries]
+        for player in adversaries:
+            player.parameters = [parameter for parameter in player.parameters if parameter.requires_grad]
+        return [*self.model_players(model, own), *(player for player in adversaries if player.parameters)]
+
+    def model_players(self, model: nn.Module, parameters: list[nn.Parameter]) -> list[Player]:
+        """Return the players that share the parameters of the model and of this term: by default a single one."""
+        return [Player("model", self, parameters, trains_model=True)]
+
+    def as_operand(self) -> Term:
+        """Return this term as a part of another one.
+
+        Raises:
+            ValueError: it cannot be.
+        """
+        return self
 
     def __add__(self, other: Term | float) -> Term:
         return Sum(self, _as_term(other))
@@ -129,7 +145,7 @@ class Constant(Term):
 class _BinaryTerm(Term):
     def __init__(self, left: Term, right: Term) -> None:
         super().__init__()
-        self.left, self.right = left, right
+        self.left, self.right = left.as_operand(), right.as_operand()
         self.k = max(left.k, right.k)
 
 
@@ -163,7 +179,7 @@ class Abs(Term):
 
     def __init__(self, inner: Term) -> None:
         super().__init__()
-        self.inner, self.k = inner, inner.k
+        self.inner, self.k = inner.as_operand(), inner.k
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         return self.inner(draw, step).abs()

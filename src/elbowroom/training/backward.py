@@ -103,8 +103,8 @@ def check_finite(losses: Losses, step: Step, batch: Batch, step_count: Tensor) -
     if all(math.isfinite(loss.item()) for loss in losses.players.values()):
         return
     values = {name: value.item() for name, value in {**losses.terms, **losses.players}.items()}
-    # Sums come last: they are not finite because one of their terms is not.
-    names = sorted(values, key=lambda name: name in ("loss", "elbo", *losses.players))
+    # Sums come last: they are not finite because one of their terms is not. A player's loss comes after its terms.
+    names = sorted(values, key=lambda name: name in ("loss", "elbo", "model"))
     term = next(name for name in names if not math.isfinite(values[name]))
     raise DivergedError(
         f"{term} became {values[term]} at step {int(step_count) + 1}, {locate_non_finite(step, batch, step_count)}: "

@@ -75,7 +75,10 @@ class Callback:
         """After the model's forward pass: ``state[DRAW]``. Also in validation."""
 
     def loss(self, state: State) -> None:
-        """After the loss was computed: ``state[LOSS]``, to which may be added. Also in validation."""
+        """After the loss was computed: ``state[LOSS]``, to which may be added. Also in validation.
+
+        Where encoder and decoder are players of their own (:class:`elbowroom.Split`), after each of their losses.
+        """
 
     def backward(self, state: State) -> None:
         """After the backward pass: every parameter has its gradient, which may be changed."""

@@ -95,7 +95,7 @@ EPOCHS: StateKey[int] = state_key("epochs")
 BATCH: StateKey[Batch] = state_key("batch")
 #: The model's output for the batch: a :class:`Draw`, or an :class:`Output` of a module of your own.
 DRAW: StateKey[Any] = state_key("draw")
-#: The loss that the model minimises, in nats per example.
+#: The loss that the model minimises, in nats per example; of several players of the model the sum, after a step.
 LOSS: StateKey[Tensor] = state_key("loss")
 #: Means over each watched split, by split and name.
 METRICS: StateKey[dict[str, dict[str, float]]] = state_key("metrics")

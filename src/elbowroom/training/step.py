@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 
 from elbowroom.data import Batch
 from elbowroom.models.base import GenerativeModel
-from elbowroom.objectives import Output, Term
+from elbowroom.objectives import Output, Player, Term
 from elbowroom.training.callback import CallbackList
 from elbowroom.training.state import BATCH, DRAW, LOSS, State
 
@@ -20,8 +22,8 @@ class Losses(NamedTuple):
 
     Attributes:
         players: the loss that each player minimises, by the player's name.
-        terms: reported values, detached: ``loss``, the objective's terms, and ``elbo``, ``reconstruction``, ``kl``
-            wherever they are defined.
+        terms: reported values, detached: ``loss``, the objective's terms, the losses of players where there are
+            several, and ``elbo``, ``reconstruction``, ``kl`` wherever they are defined.
     """
 
     players: dict[str, Tensor]
@@ -62,17 +64,25 @@ class Step(nn.Module):
     def forward(self, batch: Batch, step: Tensor) -> Losses:
         draw = self._state[DRAW] = self._draw(batch)
         self._hooks("forward", self._state)
-        losses = {player.name: player.loss(draw, step) for player in self.players}
-        self._state[LOSS] = losses["model"]
-        self._hooks("loss", self._state)
-        losses["model"] = self._state[LOSS]
+        losses = {player.name: self._score(player, draw, step) for player in self.players}
+        loss = self._state[LOSS] = reduce(add, [losses[player.name] for player in self.players if player.trains_model])
         with torch.no_grad():
-            terms = {"loss": losses["model"].detach()} | draw.terms | draw.metrics()
+            named = {name: value.detach() for name, value in losses.items() if name != "model"}
+            terms = {"loss": loss.detach()} | draw.terms | named | draw.metrics()
         return Losses(losses, terms)
+
+    def _score(self, player: Player, draw: Any, step: Tensor) -> Tensor:
+        """Return a player's loss; of the model's players, with what callbacks add to it."""
+        loss = player.loss(draw, step)
+        if not player.trains_model:
+            return loss
+        self._state[LOSS] = loss
+        self._hooks("loss", self._state)
+        return self._state[LOSS]
 
     def show_losses(self, losses: Losses) -> None:
         """Put the losses of a replayed step where callbacks look for them; such a step has no draw to show."""
-        self._state[LOSS] = losses.players["model"]
+        self._state[LOSS] = losses.terms["loss"]
         self._state.discard(DRAW)
 
     def _draw(self, batch: Batch) -> Any:

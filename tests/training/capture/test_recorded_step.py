@@ -16,7 +16,15 @@ from elbowroom.training.step import Step
 from tests.training.helpers import same_weights
 
 CPU = torch.device("cpu")
-SMALL = {"factor_vae": {"critic": (8,)}, "vamp_vae": {"components": 5}, "vq_vae": {"codes": 8, "dim": 3, "latent": 4}}
+SMALL = {
+    "aae": {"critic": (8,)},
+    "factor_vae": {"critic": (8,)},
+    "soft_intro_vae": {"size": "s"},
+    "vae_gan": {"critic": 4, "size": "s"},
+    "wae_gan": {"critic": (8,)},
+    "vamp_vae": {"components": 5},
+    "vq_vae": {"codes": 8, "dim": 3, "latent": 4},
+}
 
 
 def make_step(name, state=None, **settings):

@@ -1,0 +1,78 @@
+"""Encoder and decoder of one model as two players, each with a loss of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from elbowroom.models.draw import Draw
+from elbowroom.objectives.term import Player, Term
+
+
+class Split(Term):
+    """Two losses for one model: the encoder minimizes the one, the decoder the other, on the same draw.
+
+    The decoder's parameters are those of p(x|z); the encoder's player has all others: those of q(z|x), of the prior and
+    of the terms. Gradients of both are taken at the same weights, and each player's optimizer then takes its step. A
+    row of metrics has both losses, as ``encoder`` and ``decoder``, and their sum as ``loss``.
+
+    It is a whole objective: a term that concerns both players is added to each, and computed for each.
+
+    Args:
+        encoder: the encoder's loss.
+        decoder: the decoder's loss.
+        encoder_optimizer: settings of its optimizer that differ from the run's, as ``{"lr": 1e-4}``.
+        decoder_optimizer: likewise.
+
+    >>> import elbowroom as er
+    >>> model, elbo = er.recipes.vae((1, 8, 8), latent=2)
+    >>> objective = Split(encoder=elbo, decoder=er.Reconstruction())
+    >>> [player.name for player in objective.players(model)]
+    ['encoder', 'decoder']
+    """
+
+    def __init__(
+        self,
+        encoder: Term,
+        decoder: Term,
+        encoder_optimizer: Mapping[str, Any] | None = None,
+        decoder_optimizer: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder.as_operand(), decoder.as_operand()
+        self.optimizers = (encoder_optimizer or {}, decoder_optimizer or {})
+        self.k = max(encoder.k, decoder.k)
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        return self.encoder(draw, step) + self.decoder(draw, step)
+
+    def model_players(self, model: nn.Module, parameters: list[nn.Parameter]) -> list[Player]:
+        """Return encoder and decoder.
+
+        Raises:
+            ValueError: the module is your own, and has no decoder; or one of them is frozen.
+        """
+        decoder = dict(model.named_children()).get("decoder")
+        if decoder is None:
+            raise ValueError(
+                "Split() needs a model whose decoder is the module 'decoder', as er.Model has it: name yours so"
+            )
+        decoders = {id(parameter) for parameter in decoder.parameters()}
+        shares = {
+            "encoder": [parameter for parameter in parameters if id(parameter) not in decoders],
+            "decoder": [parameter for parameter in parameters if id(parameter) in decoders],
+        }
+        if idle := [name for name, share in shares.items() if not share]:
+            raise ValueError(
+                f"Split() trains encoder and decoder, but the {idle[0]} is frozen: make the other's loss the objective"
+            )
+        losses = zip(shares.items(), (self.encoder, self.decoder), self.optimizers, strict=True)
+        return [Player(name, loss, share, settings, trains_model=True) for (name, share), loss, settings in losses]
+
+    def as_operand(self) -> Term:
+        raise ValueError("Split() is a whole objective: add the term to its encoder= or decoder=, or to both")
+
+    def __repr__(self) -> str:
+        return f"split(encoder: {self.encoder!r}, decoder: {self.decoder!r})"

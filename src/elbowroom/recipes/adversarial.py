@@ -1,0 +1,100 @@
+"""Recipes with critics, on latents and on examples, and those whose encoder and decoder play against each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import elbowroom as er
+from elbowroom.recipes.convolutional import conv_vae
+from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import autoencoder
+
+
+@recipe("Makhzani et al. 2015, arXiv 1511.05644", extends=autoencoder, without=("linear",))
+def aae(
+    shape: tuple[int, ...],
+    latent: int = 8,
+    weight: float = 1.0,
+    critic: tuple[int, ...] = (1000, 1000),
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The adversarial autoencoder: a critic tells latents from draws of the prior, which the encoder prevents.
+
+    Args:
+        latent: size of the latent z
+        weight: of the adversarial loss; 0 is the autoencoder
+        critic: widths of the critic's hidden layers
+    """
+    model, reconstruction = autoencoder(shape, latent=latent, **rest)
+    assert isinstance(model, er.Model)
+    network = er.MLP(latent, size=1, hidden=critic)
+    adversarial = er.Adversarial(network, on="z", loss="non-saturating")
+    return er.Model(model.encoder, model.decoder, er.StandardNormal(latent)), reconstruction + weight * adversarial
+
+
+@recipe("Tolstikhin et al. 2018, arXiv 1711.01558", extends=aae)
+def wae_gan(
+    shape: tuple[int, ...],
+    weight: float = 5.0,
+    critic: tuple[int, ...] = (512, 512, 512, 512),
+    likelihood: str = "gaussian:1",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The Wasserstein autoencoder with a critic on latents: aae with squared error, and its weight.
+
+    Args:
+        weight: of the adversarial loss: half the paper's lambda of 10, as gaussian:1 has half the squared error
+        critic: widths of the critic's hidden layers
+        likelihood: p(x|z), as for vae; the paper has squared error, as gaussian:1
+    """
+    return aae(shape, weight=weight, critic=critic, likelihood=likelihood, **rest)
+
+
+@recipe("Larsen et al. 2016, arXiv 1512.09300", extends=conv_vae, without=("k", "beta"), dimensions=(2, 3))
+def vae_gan(
+    shape: tuple[int, ...],
+    gamma: float = 1e-2,
+    pixels: float = 0.0,
+    critic: int = 64,
+    likelihood: str = "gaussian:1",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE-GAN: reconstructions are compared in features of a critic, which tells examples from what is decoded.
+
+    Args:
+        gamma: weight of the features' distance in the decoder's loss, beside the adversarial loss
+        pixels: weight of -log p(x|z) in both losses; the paper's is 0, which leaves p(x|z) but its mean untrained
+        critic: channels of the critic's first layer
+        likelihood: p(x|z), as for vae
+    """
+    model, _ = conv_vae(shape, likelihood=likelihood, **rest)
+    adversarial = er.Adversarial(er.PatchCritic(shape, width=critic), on="x+samples", loss="non-saturating")
+    similarity, pixel_loss = er.CriticSimilarity(adversarial), pixels * er.Reconstruction()
+    return model, er.Split(er.KL() + similarity + pixel_loss, gamma * similarity + adversarial + pixel_loss)
+
+
+@recipe("Daniel & Tamar 2021, arXiv 2012.13253", extends=conv_vae, without=("k", "beta"))
+def soft_intro_vae(
+    shape: tuple[int, ...],
+    weight: float = 1.0,
+    beta_rec: float = 2.0,
+    beta_kl: float = 1.0,
+    beta_neg: float = 256.0,
+    latent: int = 32,
+    likelihood: str = "gaussian:1",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The Soft-IntroVAE: the encoder finds decoded examples improbable, and the decoder makes it find them probable.
+
+    Args:
+        weight: of what each does against the other; 0 is the VAE with the weights beta_rec and beta_kl
+        beta_rec: weight of reconstructions: twice the authors' 1, as gaussian:1 has half the squared error
+        beta_kl: weight of the KL
+        beta_neg: weight of the KL of decoded examples in the encoder's loss
+        latent: size of the latent z
+        likelihood: p(x|z), as for vae; the authors have squared error, as gaussian:1
+    """
+    model, _ = conv_vae(shape, latent=latent, likelihood=likelihood, **rest)
+    reconstruction = beta_rec * er.Reconstruction()
+    encoder = reconstruction + beta_kl * er.KL() + weight * er.ExponentialELBO(beta_rec, beta_neg)
+    return model, er.Split(encoder, reconstruction + weight * beta_kl * er.FakeKL())
