@@ -46,7 +46,8 @@ def export_diffusers(
     2x − 1 itself, and the last convolution is rescaled.
 
     ``scaling_factor`` is 1/σ, where σ is the standard deviation of all numbers of latents drawn from the posteriors of
-    training examples, so that ``scaling_factor * z`` has unit variance (Rombach et al. 2022, arXiv 2112.10752); ``latents_mean`` and ``latents_std`` are those of each channel. The card says on how many they were measured.
+    training examples, so that ``scaling_factor * z`` has unit variance (Rombach et al. 2022, arXiv 2112.10752);
+    ``latents_mean`` and ``latents_std`` are those of each channel. The card says on how many they were measured.
 
     Args:
         run: the run, or its directory.
@@ -149,9 +150,8 @@ def compare_with_diffusers(view: ExportedRun, folder: Path) -> str:
     """
     if importlib.util.find_spec("diffusers") is None:
         return "weights, not compared with the run, as diffusers is not installed"
-    from diffusers import AutoencoderKL
-
-    vae = AutoencoderKL.from_pretrained(folder, low_cpu_mem_usage=False).eval()
+    diffusers: Any = importlib.import_module("diffusers")
+    vae = diffusers.AutoencoderKL.from_pretrained(folder, low_cpu_mem_usage=False).eval()
     x, _ = example_inputs(view, COMPARED_EXAMPLES)
     z = view.model.posterior(x).mean
     pairs = {

@@ -1,4 +1,4 @@
-"""Folders of ``diffusers.AutoencoderKL``: their config and weights as those of a model with the network kl, and back."""
+"""Folders of ``diffusers.AutoencoderKL``: config and weights as those of a model with the network kl, and back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from elbowroom import serialization
 from elbowroom.runs.record import Record, parse_record
@@ -24,10 +24,18 @@ RECIPE = "autoencoder_kl"
 BLOCK_TYPES = {"down_block_types": "DownEncoderBlock2D", "up_block_types": "UpDecoderBlock2D"}
 #: What diffusers takes where a config does not say.
 DEFAULTS: dict[str, Any] = {
-    **{"in_channels": 3, "out_channels": 3, "sample_size": 32, "block_out_channels": [64], "latent_channels": 4},
-    **{"layers_per_block": 1, "norm_num_groups": 32, "act_fn": "silu", "mid_block_add_attention": True},
+    "in_channels": 3,
+    "out_channels": 3,
+    "sample_size": 32,
+    "block_out_channels": [64],
+    "latent_channels": 4,
+    "layers_per_block": 1,
+    "norm_num_groups": 32,
+    "act_fn": "silu",
+    "mid_block_add_attention": True,
+    "use_quant_conv": True,
+    "use_post_quant_conv": True,
     **{name: [kind] for name, kind in BLOCK_TYPES.items()},
-    **{"use_quant_conv": True, "use_post_quant_conv": True},
 }
 #: Names of the weights of attention before diffusers 0.15.
 OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -82,7 +90,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     file = folder / CONFIG_FILE
     try:
-        config = DEFAULTS | json.loads(file.read_text(encoding="utf-8"))
+        config: dict[str, Any] = DEFAULTS | json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"cannot read {file} ({error}): give a folder that diffusers saved") from None
     if config.get("_class_name") != CLASS_NAME:
@@ -135,7 +143,7 @@ def read_record(folder: Path) -> Record:
     return parse_record(content | {"data": {"shape": shape}}, folder / CONFIG_FILE)
 
 
-def complete_tensors(tensors: Mapping[str, Tensor], model: GenerativeModel) -> dict[str, Tensor]:
+def complete_tensors(tensors: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """Return the tensors of a folder by the names of a model, with those that it alone has, as its likelihood's."""
     named = from_diffusers(tensors)
     own = serialization.named_tensors(model)
