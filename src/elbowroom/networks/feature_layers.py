@@ -21,11 +21,11 @@ class FeatureLayers(nn.Module):
 
     where :math:`\phi_{l,p}(x)` are the channels at position p of depth l, which has :math:`P_l` positions. So
     :math:`\| f(x) - f(y) \|^2` is the distance of Zhang et al. 2018, arXiv 1801.03924, equation 1: LPIPS with their
-    backbones and learned weights, and with weights of one that of any network as it is.
+    backbones and learned weights; by default the mean over depths, from 0 to at most 2 where features are positive.
 
     Args:
         network: from examples to a sequence of maps (B, C_l, ...), the finest first.
-        weights: of the channels of each depth, (C_l,) each; ones if not given.
+        weights: of the channels of each depth, (C_l,) each; one over the number of depths if not given.
 
     >>> layers = FeatureLayers(StageOutputs(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 8, 3)))
     >>> layers(torch.rand(5, 1, 8, 8)).shape
@@ -40,9 +40,10 @@ class FeatureLayers(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         maps = [F.normalize(phi, dim=1).flatten(2) for phi in self.network(x)]
         scaled = [phi / phi.shape[-1] ** 0.5 for phi in maps]
-        if len(self.weights):
-            scaled = [phi * w.clamp_min(0).sqrt()[:, None] for phi, w in zip(scaled, self.weights, strict=True)]
-        return torch.cat([phi.flatten(1) for phi in scaled], 1)
+        if not len(self.weights):
+            return torch.cat([phi.flatten(1) for phi in scaled], 1) / len(scaled) ** 0.5
+        weighted = [phi * w.clamp_min(0).sqrt()[:, None] for phi, w in zip(scaled, self.weights, strict=True)]
+        return torch.cat([phi.flatten(1) for phi in weighted], 1)
 
 
 class StageOutputs(nn.Sequential):
