@@ -21,7 +21,7 @@ OTHERS = {"autoencoder": {}, "vq_vae": {"codes": 8, "dim": 4}, "cvae": {"labels"
 def make(recipe, shape, network, **arguments):
     recipe = er.recipes.find(recipe)
     sizes = {"hidden": (8,)} if network == "mlp" and "hidden" in recipe.arguments else {}
-    sizes |= {} if network == "mlp" else {"widths": (4, 8)}
+    sizes |= {} if network == "mlp" else {"widths": (4, 8, 8) if network == "kl" else (4, 8)}
     return recipe(shape, latent=3, network=network, seed=0, **sizes, **arguments)
 
 

@@ -6,9 +6,8 @@ import torch
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.families import LIKELIHOODS
-from elbowroom.networks import BLOCKS
 from elbowroom.table_shape import TableShape
-from tests.networks.shapes import MIXED, SHAPES, random_examples, shape_id, vae
+from tests.networks.shapes import MIXED, SHAPES, SPATIAL, random_examples, shape_id, vae
 
 PLAIN = [name for name in LIKELIHOODS if name != "columns"]
 VALUES = [*PLAIN, "gaussian:optimal", "laplace:optimal", "logistic-mixture:2"]
@@ -22,7 +21,7 @@ def seeded():
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize("network", BLOCKS)
+@pytest.mark.parametrize("network", SPATIAL)
 @pytest.mark.parametrize("shape", SHAPES, ids=shape_id)
 def test_defaults_fit_every_shape_and_every_parameter_learns(shape, network):
     model, objective = er.recipes.conv_vae(shape, latent=4, size="s", network=network, likelihood="gaussian:1")
@@ -33,7 +32,7 @@ def test_defaults_fit_every_shape_and_every_parameter_learns(shape, network):
     assert not without_gradient
 
 
-@pytest.mark.parametrize("network", ["mlp", *BLOCKS])
+@pytest.mark.parametrize("network", ["mlp", *SPATIAL])
 @pytest.mark.parametrize(("shape", "likelihood"), CASES, ids=shape_id)
 def test_every_network_with_every_likelihood_at_every_shape(network, shape, likelihood):
     """Finite losses, a gradient in every parameter, shapes of every output, samples in range."""
@@ -65,7 +64,7 @@ def test_every_network_with_every_likelihood_at_every_shape(network, shape, like
         assert ((values >= low) & (values <= high)).all()
 
 
-@pytest.mark.parametrize("network", ["mlp", *BLOCKS])
+@pytest.mark.parametrize("network", ["mlp", *SPATIAL])
 @pytest.mark.parametrize("shape", [*SHAPES, MIXED], ids=shape_id)
 def test_every_network_is_the_same_when_saved_and_rebuilt(network, shape, tmp_path):
     """From the plain shape and the arguments on record, which is what a run keeps."""
@@ -84,7 +83,7 @@ def test_every_network_is_the_same_when_saved_and_rebuilt(network, shape, tmp_pa
     assert torch.equal(again.reconstruct(x), model.reconstruct(x))
 
 
-@pytest.mark.parametrize("network", BLOCKS)
+@pytest.mark.parametrize("network", SPATIAL)
 def test_a_large_rate_and_large_values_do_not_break_it(network):
     """Stable from the defaults and well beyond: thirty steps at ten times the rate, on values far too large."""
     model, objective = er.recipes.conv_vae((1, 12, 10), latent=8, widths=(8, 16), network=network)

@@ -5,10 +5,13 @@ import math
 import torch
 
 import elbowroom as er
+from elbowroom.networks import NETWORKS
 from elbowroom.table_shape import TableShape
 
 #: Images grey and in colour, oblong, odd, of four channels; a table; series of one channel and of three.
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 48), (1, 45, 37), (4, 16, 16), (9,), (1, 200), (3, 200)]
+#: The networks that know of space, and make maps of examples with any.
+SPATIAL = [name for name in NETWORKS if name != "mlp"]
 #: Columns of numbers (1) beside categories of so many values.
 MIXED = TableShape((1, 1, 2, 3, 1, 5, 2, 1, 4))
 TINY_SHAPES = [(1, 1, 1), (3, 1, 5), (2, 3, 3), (1, 7, 1), (1, 1), (2, 3), (1,)]

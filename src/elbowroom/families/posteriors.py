@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -49,10 +50,9 @@ def pixel_normal(shape: Shape) -> DiagonalNormal:
 class Point(Family):
     """A delta distribution: the latent of an autoencoder. It has no density, so the KL is undefined.
 
-    >>> import torch
     >>> Point(2)(torch.zeros(5, 2)).mean.shape
     torch.Size([5, 2])
     """
 
     def forward(self, phi: Tensor) -> Delta:
-        return Delta(phi.unflatten(-1, self.shape), len(self.shape))
+        return Delta(torch.unflatten(phi, -1, self.shape), len(self.shape))

@@ -85,7 +85,7 @@ class Architecture:
     @property
     def has_maps(self) -> bool:
         """Whether a latent may be a map."""
-        return self.network.map_space(self.shape) is not None
+        return self.network.makes_maps and not isinstance(self.shape, TableShape) and len(self.shape) > 1
 
     def map_shape(self, channels: int) -> tuple[int, ...]:
         """Return the shape (channels, *space) of a latent that is a map: its sides are those of the coarsest level.
@@ -93,13 +93,12 @@ class Architecture:
         Raises:
             ValueError: the network makes no maps of such examples.
         """
-        space = self.network.map_space(self.shape)
-        if space is None:
+        if not self.has_maps:
             raise ValueError(
                 f"the network '{self.name}' makes no maps of examples of {_format(self.shape)}: take a network of "
                 "convolutions (conv, residual, deep, kl) for images (C, H, W) and series (C, T), or a vector as latent"
             )
-        return (channels, *space)
+        return (channels, *self.network.map_space(self.shape))
 
     def encoder(self, family: Family, *conditions: Shape) -> Conditional:
         """Make the distribution of a latent given an example, and further inputs of these shapes.
@@ -117,19 +116,21 @@ class Architecture:
         """Make the distribution of an example given a latent, and further inputs of these shapes.
 
         Args:
-            latent: its shape, or its family.
+            latent: its family, or its shape, which is that of a map if the network has such maps.
             family: p(x|z).
             *conditions: shapes of the further inputs.
 
         Raises:
             ValueError: the latent is a map of other sides than the network takes.
         """
-        shape, map_shape = latent.shape if isinstance(latent, Family) else latent, self._find_map(latent)
-        example = {"example": family.shape, "numbers": family.size}
+        map_shape = self._find_map(latent)
         if map_shape is None:
-            return Conditional(self.network.decoder(shape, *conditions, **example), family)
-        net = self.network.map_decoder(map_shape[0], *conditions, **example)
-        return Conditional(net if shape == map_shape else PositionsToMap(net, map_shape[1:]), family)
+            shape = latent.shape if isinstance(latent, Family) else latent
+            net = self.network.decoder(shape, *conditions, example=family.shape, numbers=family.size)
+            return Conditional(net, family)
+        net = self.network.map_decoder(map_shape[0], *conditions, example=family.shape, numbers=family.size)
+        has_positions = isinstance(latent, Family) and latent.shape != map_shape
+        return Conditional(PositionsToMap(net, map_shape[1:]) if has_positions else net, family)
 
     def make_classifier(self, numbers: int, *conditions: Shape) -> nn.Module:
         """Make the network from an example, and further inputs of these shapes, to numbers: the logits of classes."""
@@ -137,10 +138,19 @@ class Architecture:
 
     def _find_map(self, latent: Shape | Family) -> tuple[int, ...] | None:
         """Return the shape of a latent that is a map of examples, (C, *space); ``None`` for any other."""
-        shape = latent.map_shape if isinstance(latent, Family) else latent
-        if shape is None or isinstance(shape, int) or len(shape) < 2 or len(shape) != len(self.shape):
+        if isinstance(latent, Family):
+            return self._check_map(latent.map_shape)
+        if isinstance(latent, int) or len(latent) != len(self.shape) or not self.has_maps:
             return None
-        if tuple(shape) != (expected := self.map_shape(shape[0])):
+        # The shape alone may be that of a quantizer, (P, D), beside series, (C, T).
+        expected = self.map_shape(latent[0])
+        return expected if tuple(latent) == expected else None
+
+    def _check_map(self, shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """Return this shape, if it has the dimensions of a map of examples, else ``None``; other sides are an error."""
+        if shape is None or len(shape) != len(self.shape) or len(shape) < 2:
+            return None
+        if shape != (expected := self.map_shape(shape[0])):
             raise ValueError(
                 f"a latent of {_format(shape)} for examples of {_format(self.shape)}: with these levels the network "
                 f"'{self.name}' has maps of {_format(expected)}; Architecture.map_shape({shape[0]}) is their shape"

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from elbowroom.registry import Registry
 
-#: Makes the block of a level: from channels, dimensions of space and whether it is the top to a module that keeps the
-#: shape.
-BlockFactory = Callable[[int, int, bool], nn.Module]
+#: Makes the block of a level: from channels and dimensions of space to a module that keeps the shape.
+BlockFactory = Callable[[int, int], nn.Module]
 
 #: A linear map with weights and a bias, over space or without it.
 LinearOrConv = nn.Linear | nn.Conv1d | nn.Conv2d
@@ -124,17 +123,17 @@ class Residual(nn.Module):
 BLOCKS: Registry[BlockFactory] = Registry("network", renamed={"plain": "conv"})
 
 
-def no_block(width: int, dims: int, is_top: bool) -> nn.Module:
+def no_block(width: int, dims: int) -> nn.Module:
     """Convolutions: one of stride 2 for each level, and no block."""
     return nn.Identity()
 
 
-def residual_block(width: int, dims: int, is_top: bool) -> nn.Module:
+def residual_block(width: int, dims: int) -> nn.Module:
     """Convolutions with a residual block at each level (He et al. 2016, arXiv 1603.05027)."""
     return Residual(width, dims)
 
 
-def deep_block(width: int, dims: int, is_top: bool) -> nn.Module:
+def deep_block(width: int, dims: int) -> nn.Module:
     """Convolutions with four bottleneck blocks at each level (Child 2021, arXiv 2011.10650)."""
     return nn.Sequential(*(Residual(width, dims, max(1, width // 4), gain=0.25) for _ in range(4)))
 

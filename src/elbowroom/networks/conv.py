@@ -28,6 +28,7 @@ from elbowroom.networks.inputs import (
     input_layers,
     normalize_shapes,
 )
+from elbowroom.networks.map_sizes import sizes_above
 
 #: Channels of the finest level and the maximum, by the name of a size.
 SIZES: dict[str, tuple[int, int]] = {"s": (16, 128), "m": (32, 256), "l": (64, 512)}
@@ -71,8 +72,9 @@ class Pyramid:
         if size not in SIZES:
             raise errors.unknown_name("size", size, SIZES)
         self.dims, self._make_block = len(space), BLOCKS.find(network)
-        levels = default_levels(space) if levels is None and widths is None else levels
-        self.widths = tuple(_default_widths(space, levels or 0, *SIZES[size]) if widths is None else widths)
+        if widths is None:
+            widths = _default_widths(space, default_levels(space) if levels is None else levels, *SIZES[size])
+        self.widths = tuple(widths)
         if not self.widths or min(self.widths) < 1 or levels not in (None, len(self.widths)):
             expected = "" if levels is None else f", {levels} here"
             raise ValueError(f"widths must be at least 1, and one for each level{expected}, got {self.widths}")
@@ -82,7 +84,7 @@ class Pyramid:
 
     def make_block(self, level: int) -> nn.Module:
         """Make the block of a level, 0 the finest."""
-        return self._make_block(self.widths[level], self.dims, level == len(self.widths) - 1)
+        return self._make_block(self.widths[level], self.dims)
 
 
 def default_levels(space: Sequence[int]) -> int:
@@ -279,10 +281,13 @@ class UpLevels(nn.Module, Upsampling):
         return self.out
 
     def rise(self, top: Tensor, c: Tensor | None = None) -> Tensor:
-        """Map features of the coarsest level, (B, widths[-1], *sizes[-1]), to (B, numbers per position, *space)."""
+        """Map features of the coarsest level, (B, widths[-1], *sizes[-1]), to (B, numbers per position, *space).
+
+        Of other sides, each level doubles them.
+        """
         modulate_top, *modulate = self._modulations(c)
         h = self.start(top if modulate_top is None else modulate_top(top))
-        *level_sizes, size = self.pyramid.sizes[-2::-1]
+        *level_sizes, size = sizes_above(top.shape[2:], self.pyramid.sizes)
         for level, level_size, modulate_level in zip(self.levels, level_sizes, modulate, strict=True):
             h = level(h, level_size, modulate_level)
         return upsample_and_convolve(self.out, h, size)

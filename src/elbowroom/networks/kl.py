@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from elbowroom.networks.blocks import LinearOrConv, Upsampling, convolution, to_channels_last, upsample_and_convolve
 from elbowroom.networks.inputs import append_channels, apply_to_maps, input_layers, normalize_shapes
+from elbowroom.networks.map_sizes import sizes_above
 
 #: The most groups that channels are normalised in.
 MAX_GROUPS = 32
@@ -80,8 +81,8 @@ class KLResnet(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         change = self.conv1(F.silu(self.norm1(h)))
         change = self.conv2(F.silu(self.norm2(change)))
-        shortcut: Tensor = self.conv_shortcut(h)
-        return shortcut + change
+        output: Tensor = self.conv_shortcut(h) + change
+        return output
 
 
 class KLAttention(nn.Module):
@@ -263,7 +264,7 @@ class KLDecoder(nn.Module):
         super().__init__()
         self.other_shapes, space = normalize_shapes(other_shapes), tuple(shape[1:])
         self.structure, self.dims, widths = structure, len(space), structure.widths[::-1]
-        self.sizes = structure.sizes(space)[::-1]
+        self.sizes = structure.sizes(space)
         channels += sum(map(math.prod, self.other_shapes))
         self.post_quant_conv = _quant_conv(channels, structure, self.dims)
         self.conv_in = convolution(channels, widths[0], self.dims)
@@ -276,13 +277,17 @@ class KLDecoder(nn.Module):
         self.conv_out = convolution(widths[-1], numbers // math.prod(space), self.dims)
 
     def forward(self, z: Tensor, *others: Tensor) -> Tensor:
-        """Map (..., C, *sides) and further inputs to (..., numbers); leading dimensions broadcast."""
+        """Map (..., C, *sides) and further inputs to (..., numbers); leading dimensions broadcast.
+
+        A map of other sides gives an example of other sides, as it is a network of convolutions.
+        """
         h = append_channels(z, others, self.other_shapes, self.dims)
         return apply_to_maps(self._decode, h, self.dims).flatten(-self.dims - 1)
 
     def _decode(self, z: Tensor) -> Tensor:
         h = self.mid_block(self.conv_in(self.post_quant_conv(to_channels_last(z))))
-        for block, next_size in zip(self.up_blocks, (*self.sizes[1:], self.sizes[-1]), strict=True):
+        sizes = sizes_above(z.shape[2:], self.sizes)
+        for block, next_size in zip(self.up_blocks, (*sizes, ()), strict=True):  # the finest block keeps its size
             h = block(h, next_size)
         output: Tensor = self.conv_out(F.silu(self.conv_norm_out(h)))
         return output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from elbowroom.networks.blocks import to_channels_last
@@ -45,13 +46,14 @@ class VectorToMap(nn.Module):
 
     def __init__(self, net: nn.Module, map_shape: Sequence[int], *input_shapes: int | Sequence[int]) -> None:
         super().__init__()
-        self.net, self.map_shape, self.shapes = net, tuple(map_shape), normalize_shapes(input_shapes)
+        self.map_shape, self.shapes = tuple(map_shape), normalize_shapes(input_shapes)
         self.dense = nn.Linear(sum(map(math.prod, self.shapes)), math.prod(map_shape))
+        self.net = net
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Map (..., *shape) of each input to (..., numbers); leading dimensions broadcast."""
         h: Tensor = self.dense(concatenate_inputs(inputs, self.shapes))
-        output: Tensor = self.net(h.unflatten(-1, self.map_shape))
+        output: Tensor = self.net(torch.unflatten(h, -1, self.map_shape))
         return output
 
 
@@ -69,7 +71,7 @@ class MapToPositions(nn.Module):
 
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         output: Tensor = self.net(x, *others)
-        return output.unflatten(-1, (-1, self.positions)).mT.flatten(-2)
+        return torch.unflatten(output, -1, (-1, self.positions)).mT.flatten(-2)
 
 
 class PositionsToMap(nn.Module):
@@ -85,5 +87,5 @@ class PositionsToMap(nn.Module):
         self.net, self.space = net, tuple(space)
 
     def forward(self, z: Tensor, *others: Tensor) -> Tensor:
-        output: Tensor = self.net(to_channels_last(z.mT.unflatten(-1, self.space)), *others)
+        output: Tensor = self.net(to_channels_last(torch.unflatten(z.mT, -1, self.space)), *others)
         return output

@@ -18,7 +18,6 @@ from elbowroom.networks.kl import KLDecoder, KLEncoder, KLStructure
 from elbowroom.networks.maps import MapToVector, VectorToMap
 from elbowroom.networks.mlp import MLP
 from elbowroom.registry import Registry
-from elbowroom.table_shape import TableShape
 
 NetworkT = TypeVar("NetworkT", bound="type[Network]")
 
@@ -68,12 +67,13 @@ class Network(ABC):
     Args:
         settings: sizes, as the recipe's arguments say.
 
-    A latent may also be a map (C, *space), if the network has a :meth:`map_space`: it then makes networks to and from
-    maps, by :meth:`map_encoder` and :meth:`map_decoder`.
+    A latent may also be a map (C, *space), of examples that have space, if the network ``makes_maps``: it then has
+    :meth:`map_space`, :meth:`map_encoder` and :meth:`map_decoder`.
 
     Attributes:
         uses: the names of the settings that have a meaning for it.
         further_uses: of those that only some recipes take, as those of maps.
+        makes_maps: whether latents may be maps.
 
     >>> import torch, elbowroom as er
     >>> @er.network("affine")
@@ -91,6 +91,7 @@ class Network(ABC):
 
     uses: ClassVar[tuple[str, ...]] = ()
     further_uses: ClassVar[tuple[str, ...]] = ()
+    makes_maps: ClassVar[bool] = False
 
     def __init__(self, settings: NetworkSettings) -> None:
         self.settings = settings
@@ -110,9 +111,9 @@ class Network(ABC):
                 for each parameter.
         """
 
-    def map_space(self, shape: Sequence[int]) -> tuple[int, ...] | None:
-        """Return the sides of the map that it makes of examples of this shape; ``None`` if it makes none."""
-        return None
+    def map_space(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the sides of the map that it makes of examples of this shape, (C, H, W) or (C, T)."""
+        raise NotImplementedError
 
     def map_encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
         """Make the network from examples of the first shape, and further inputs, to (..., numbers), maps flattened."""
@@ -159,6 +160,7 @@ class ConvolutionalNetwork(Network):
 
     uses = ("size", "widths")
     further_uses = ("levels",)
+    makes_maps = True
 
     def __init__(self, settings: NetworkSettings, block: str) -> None:
         super().__init__(settings)
@@ -171,9 +173,7 @@ class ConvolutionalNetwork(Network):
     def decoder(self, *shapes: Shape, example: Sequence[int], numbers: int) -> nn.Module:
         return Up(*shapes, shape=example, numbers=numbers, network=self.block, **self._sizes)
 
-    def map_space(self, shape: Sequence[int]) -> tuple[int, ...] | None:
-        if isinstance(shape, TableShape) or len(shape) < 2:
-            return None
+    def map_space(self, shape: Sequence[int]) -> tuple[int, ...]:
         return Pyramid(shape, levels=self.settings.levels, **self._sizes).sizes[-1]
 
     def map_encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
@@ -200,6 +200,7 @@ class LatentDiffusionNetwork(Network):
 
     uses = ("size", "widths")
     further_uses = ("levels", "layers", "groups", "attention", "quant_conv")
+    makes_maps = True
 
     def encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
         first, *others = shapes
@@ -213,9 +214,7 @@ class LatentDiffusionNetwork(Network):
         net = KLDecoder(map_shape[0], shape=example, numbers=numbers, structure=structure)
         return VectorToMap(net, map_shape, *shapes)
 
-    def map_space(self, shape: Sequence[int]) -> tuple[int, ...] | None:
-        if isinstance(shape, TableShape) or len(shape) < 2:
-            return None
+    def map_space(self, shape: Sequence[int]) -> tuple[int, ...]:
         return self._structure(shape, self.settings.levels).sizes(shape[1:])[-1]
 
     def map_encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
