@@ -80,6 +80,8 @@ from .objectives import KL as KL
 from .objectives import MMD as MMD
 from .objectives import Adversarial as Adversarial
 from .objectives import Classification as Classification
+from .objectives import CodebookLoss as CodebookLoss
+from .objectives import CodeEntropy as CodeEntropy
 from .objectives import Commitment as Commitment
 from .objectives import CriticSimilarity as CriticSimilarity
 from .objectives import DecoderGradientPenalty as DecoderGradientPenalty
@@ -87,6 +89,7 @@ from .objectives import DecoderL2 as DecoderL2
 from .objectives import DensityRatio as DensityRatio
 from .objectives import ExponentialELBO as ExponentialELBO
 from .objectives import FakeKL as FakeKL
+from .objectives import Equivariance as Equivariance
 from .objectives import ImportanceBound as ImportanceBound
 from .objectives import LatentL2 as LatentL2
 from .objectives import Loss as Loss
@@ -98,6 +101,7 @@ from .objectives import Schedule as Schedule
 from .objectives import Split as Split
 from .objectives import StructuralSimilarity as StructuralSimilarity
 from .objectives import Term as Term
+from .objectives import add_code_losses as add_code_losses
 from .objectives import permute_dims as permute_dims
 from .objectives import ramp as ramp
 from .recipes import recipe as recipe

@@ -38,7 +38,7 @@ TABLE = {
     "wae_mmd": STANDARD | {"has_point_posterior"},
     "m2": STANDARD | {"is_conditional", "is_classifier"},
     "vamp_vae": {"has_prior"},
-    "vq_vae": {"has_prior", "is_quantized"},
+    **dict.fromkeys(("quantized_vae", "vq_vae", "rq_vae", "fsq_vae", "lfq_vae"), {"has_prior", "is_quantized"}),
 }
 
 

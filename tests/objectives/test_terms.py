@@ -27,7 +27,7 @@ def test_a_point_posterior_has_no_kl_and_the_error_names_the_remedy():
 
 
 def test_commitment_needs_a_codebook(draw):
-    with pytest.raises(ValueError, match=r"Commitment\(\) needs a Codebook posterior"):
+    with pytest.raises(ValueError, match=r"Commitment\(\) needs a quantized posterior"):
         er.Commitment()(draw, STEP)
 
 

@@ -1,4 +1,4 @@
-"""``elbowroom recipes``, ``networks``, ``likelihoods``, ``samplers``, ``data``, ``runs``: tables of what there is."""
+"""``elbowroom recipes``, ``networks``, ``likelihoods``, ``quantizers``, ``samplers``, ``data``, ``runs``: tables of what there is."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ def likelihoods() -> None:
     table = _new_table("likelihood", "what")
     for name, entry in LIKELIHOODS.items():
         table.add_row(escape(f"{name}[:{entry.settings}]" if entry.settings else name), entry.help)
+    console().print(table)
+
+
+@click.command()
+def quantizers() -> None:
+    """List the quantizers of discrete latents that recipes take as --quantizer, with what follows the name."""
+    from elbowroom.families import QUANTIZERS
+
+    table = _new_table("quantizer", "what", "as")
+    for name, entry in QUANTIZERS.items():
+        table.add_row(escape(f"{name}:{entry.settings}"), QUANTIZERS.help(name), f"{name}:{entry.example}")
     console().print(table)
 
 

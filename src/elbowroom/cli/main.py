@@ -63,6 +63,7 @@ for command in (
     listing.recipes,
     listing.networks,
     listing.likelihoods,
+    listing.quantizers,
     listing.samplers,
     listing.data,
     listing.runs,

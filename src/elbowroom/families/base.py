@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +49,16 @@ class Family(nn.Module, ABC):
     @abstractmethod
     def forward(self, phi: Tensor) -> Distribution:
         """Map ``phi``, (..., size), to a distribution with batch shape (...) and event shape ``shape``."""
+
+    def resized(self, shape: Sequence[int]) -> Self:
+        """Return the family of events of another size, as images of other sides, with the same parameters.
+
+        What the family keeps count of, as an average of scales, goes on in this one alone.
+        """
+        family = copy.copy(self)
+        family._buffers = {name: b if b is None else b.clone() for name, b in self._buffers.items()}
+        family.shape, family.size = tuple(shape), self.size * math.prod(shape) // math.prod(self.shape)
+        return family
 
     def split_parameters(self, phi: Tensor) -> Tensor:
         """Split the parameters by their meaning: (..., size) to (per_element, ..., *shape)."""

@@ -6,12 +6,14 @@ from elbowroom.objectives.custom import Loss, Output
 from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
 from elbowroom.objectives.divergences import MMD
 from elbowroom.objectives.introspective import ExponentialELBO, FakeKL
+from elbowroom.objectives.equivariance import Equivariance
 from elbowroom.objectives.perceptual import Perceptual
+from elbowroom.objectives.quantization import CodebookLoss, CodeEntropy, Commitment, add_code_losses
 from elbowroom.objectives.schedules import Schedule, ramp
-from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.split import Split
+from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.term import Player, Term
-from elbowroom.objectives.terms import KL, Classification, Commitment, LatentL2, Reconstruction
+from elbowroom.objectives.terms import KL, Classification, LatentL2, Reconstruction
 
 __all__ = [
     "ELBO",
@@ -19,6 +21,8 @@ __all__ = [
     "MMD",
     "Adversarial",
     "Classification",
+    "CodeEntropy",
+    "CodebookLoss",
     "Commitment",
     "CriticSimilarity",
     "DecoderGradientPenalty",
@@ -26,6 +30,7 @@ __all__ = [
     "DensityRatio",
     "ExponentialELBO",
     "FakeKL",
+    "Equivariance",
     "ImportanceBound",
     "LatentL2",
     "Loss",
@@ -37,6 +42,7 @@ __all__ = [
     "Split",
     "StructuralSimilarity",
     "Term",
+    "add_code_losses",
     "permute_dims",
     "ramp",
 ]

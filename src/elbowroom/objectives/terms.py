@@ -1,10 +1,9 @@
-"""Common terms: reconstruction, KL, commitment, L2 of the latent, classification."""
+"""Common terms: reconstruction, KL, L2 of the latent, classification."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from elbowroom.distributions import Quantized
 from elbowroom.models.draw import Draw
 from elbowroom.models.semi_supervised import ClassMarginalDraw
 from elbowroom.objectives.term import Term
@@ -40,23 +39,6 @@ class KL(Term):
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         return draw.weighted_kl
-
-
-class Commitment(Term):
-    r"""Commitment loss: :math:`\sum \| z_e - \mathrm{sg}[c] \|^2` per example, encoder output to codebook entries.
-
-    van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937; summed over positions and dimensions as all terms are.
-
-    Raises:
-        ValueError: for a posterior without a codebook.
-    """
-
-    name = "commitment"
-
-    def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        if not isinstance(draw.q, Quantized):
-            raise ValueError(f"Commitment() needs a Codebook posterior, not {type(draw.q).__name__}: use er.Codebook")
-        return draw.q.commitment.mean()
 
 
 class LatentL2(Term):

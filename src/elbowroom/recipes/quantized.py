@@ -1,45 +1,122 @@
-"""Recipes with a discrete latent: VQ-VAE."""
+"""Recipes with a discrete latent: VQ-VAE and its variants."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
 
 
-@recipe("van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937")
-def vq_vae(
+@recipe("van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937; quantizers: 'elbowroom quantizers'")
+def quantized_vae(
     shape: tuple[int, ...],
+    quantizer: str = "codebook:512",
     latent: int = 20,
-    codes: int = 512,
     dim: int = 64,
     commitment: float = 0.25,
+    entropy: float = 0.1,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
     network: str = "mlp",
     size: Literal["s", "m", "l"] = "m",
     widths: tuple[int, ...] | None = None,
+    levels: int = 2,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The autoencoder with a discrete latent by any quantizer, and the learned frequencies of its codes as prior.
+
+    Args:
+        quantizer: codebook:512, residual:512x4, product:512x4, fsq:8,5,5,5, lfq:10, your own: 'elbowroom quantizers'
+            lists them
+        latent: number of positions, each of which takes one code; networks of convolutions have a map of them instead
+        dim: length of a code, of quantizers with codebooks
+        commitment: weight of the distance from the encoder's output to its codes, of quantizers that have it
+        entropy: weight of the entropy loss of bits (lfq, bsq)
+        hidden: widths of the encoder's hidden layers (mlp); the decoder mirrors them
+        activation: of the hidden layers (mlp)
+        likelihood: p(x|z), as for vae
+        network: of encoder and decoder: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks' lists them
+        size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
+        widths: channels of its levels instead, the finest first
+        levels: how often sides halve to those of a map of codes
+    """
+    architecture = er.Architecture(shape, network, hidden, activation, size, widths, levels=levels)
+    book = er.quantizer(quantizer, architecture.map_shape(1)[1:] if architecture.has_maps else latent, dim)
+    encoder = architecture.encoder(book)
+    decoder = architecture.decoder(book, er.likelihood(likelihood, shape))
+    objective = er.add_code_losses(er.ELBO(), book, commitment=commitment, entropy=entropy)
+    return er.Model(encoder, decoder, er.CodePrior(book)), objective
+
+
+@recipe(
+    "van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937",
+    extends=quantized_vae,
+    without=("quantizer", "entropy"),
+)
+def vq_vae(
+    shape: tuple[int, ...],
+    codes: int = 512,
+    codebook: Literal["codebook", "cosine", "rotation", "simvq"] = "codebook",
+    **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The vector-quantised autoencoder: latents are codebook entries, their learned frequencies the prior.
 
     The KL to that prior trains only the prior, and defines the ELBO of the discrete latent.
 
     Args:
-        latent: number of positions, each of which takes one codebook entry
         codes: number of codebook entries
-        dim: length of an entry
-        commitment: weight of the distance from the encoder's output to its entries
-        hidden: widths of the encoder's hidden layers (mlp); the decoder mirrors them
-        activation: of the hidden layers (mlp)
-        likelihood: p(x|z), as for vae
-        network: of encoder and decoder: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks' lists them
-        size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
-        widths: channels of its levels instead, the finest first; sides halve as often as there are widths
+        codebook: the paper's, which follows the encoder by averages; of unit vectors (cosine); with the rotation trick
+            (rotation, Fifty et al. 2024); moved by one linear layer (simvq, Zhu et al. 2024)
     """
-    book = er.Codebook(latent, dim, codes)
-    architecture = er.Architecture(shape, network, hidden, activation, size, widths)
-    encoder = architecture.encoder(book)
-    decoder = architecture.decoder(book.shape, er.likelihood(likelihood, shape))
-    return er.Model(encoder, decoder, er.CodePrior(book)), er.ELBO() + commitment * er.Commitment()
+    return quantized_vae(shape, quantizer=f"{codebook}:{codes}", **rest)
+
+
+@recipe("Lee et al. 2022, arXiv 2203.01941", extends=quantized_vae, without=("quantizer", "entropy"))
+def rq_vae(
+    shape: tuple[int, ...],
+    latent: int = 5,
+    codes: int = 512,
+    depth: int = 4,
+    shared: bool = True,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The residual-quantised autoencoder: each code is a sum of codebook entries, coarse to fine.
+
+    Args:
+        latent: number of positions, each of which takes one code; networks of convolutions have a map of them instead
+        codes: number of codebook entries
+        depth: how many entries are added up
+        shared: one codebook for all stages, as in the paper; else each has its own (Zeghidour et al. 2021)
+    """
+    name = "shared-residual" if shared else "residual"
+    return quantized_vae(shape, latent=latent, quantizer=f"{name}:{codes}x{depth}", **rest)
+
+
+@recipe(
+    "Mentzer et al. 2023, arXiv 2309.15505",
+    extends=quantized_vae,
+    without=("quantizer", "dim", "commitment", "entropy"),
+)
+def fsq_vae(
+    shape: tuple[int, ...], steps: tuple[int, ...] = (8, 5, 5, 5), **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The autoencoder with finite scalar quantization: each number rounded to a few levels, and no codebook to train.
+
+    Args:
+        steps: number of levels of each number of a code
+    """
+    return quantized_vae(shape, quantizer=f"fsq:{','.join(map(str, steps))}", **rest)
+
+
+@recipe("Yu et al. 2023, arXiv 2310.05737", extends=quantized_vae, without=("quantizer", "dim"))
+def lfq_vae(
+    shape: tuple[int, ...], bits: int = 10, sphere: bool = False, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The autoencoder with lookup-free quantization: the signs of numbers, kept even by an entropy loss.
+
+    Args:
+        bits: of a code
+        sphere: numbers on the unit sphere, without a commitment: binary spherical quantization (Zhao et al. 2024)
+    """
+    return quantized_vae(shape, quantizer=f"{'bsq' if sphere else 'lfq'}:{bits}", **rest)

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -48,15 +48,6 @@ class Quantizer(Family, ABC):
 
     def forward(self, phi: Tensor) -> Quantized:
         return self.quantize(torch.unflatten(phi, -1, self.shape))
-
-    @classmethod
-    @abstractmethod
-    def from_setting(cls, positions: Shape, dim: int, setting: str) -> Self:
-        """Make one from what follows its name in :func:`~elbowroom.quantizer`: "512x4".
-
-        Raises:
-            ValueError: the setting cannot be read.
-        """
 
     @abstractmethod
     def quantize(self, output: Tensor) -> Quantized:

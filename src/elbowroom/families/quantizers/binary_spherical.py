@@ -9,11 +9,12 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
+from elbowroom.families.base import Shape
+from elbowroom.families.quantizers.base import Quantizer
 from elbowroom.families.quantizers.lookup_free import LookupFreeQuantizer
-from elbowroom.families.quantizers.registry import register_quantizer
+from elbowroom.families.quantizers.registry import parse_sizes, register_quantizer
 
 
-@register_quantizer("bsq", "the sign of each number of a vector on the unit sphere; no codebook", "BITS", "10")
 class BinarySphericalQuantizer(LookupFreeQuantizer):
     r"""Binary spherical quantization: the output is projected to the unit sphere, and each number takes its sign.
 
@@ -39,3 +40,10 @@ class BinarySphericalQuantizer(LookupFreeQuantizer):
 
     def project(self, output: Tensor) -> Tensor:
         return F.normalize(output, dim=-1)
+
+
+@register_quantizer("bsq", "BITS", "10")
+def make_binary_spherical(positions: Shape, dim: int, setting: str) -> Quantizer:
+    """The sign of each number of a vector on the unit sphere; no codebook."""
+    (bits,) = parse_sizes(setting)
+    return BinarySphericalQuantizer(positions, bits)

@@ -2,8 +2,6 @@ r"""Vector quantization by a codebook that follows the encoder."""
 
 from __future__ import annotations
 
-from typing import Self
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,7 +17,6 @@ from elbowroom.families.quantizers.registry import parse_sizes, register_quantiz
 MIN_USAGE = 0.03
 
 
-@register_quantizer("codebook", "the nearest of learned vectors, which follow the encoder by averages", "CODES", "512")
 class Codebook(Quantizer):
     r"""Vector quantization: the nearest of ``codes`` learned vectors at each of ``positions`` positions.
 
@@ -69,11 +66,6 @@ class Codebook(Quantizer):
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, dim))
 
-    @classmethod
-    def from_setting(cls, positions: Shape, dim: int, setting: str) -> Self:
-        (codes,) = parse_sizes(setting, "x")
-        return cls(positions, dim, codes)
-
     def quantize(self, output: Tensor) -> Quantized:
         output = self._scale(output)
         indices = self.find_indices(output.detach())
@@ -107,3 +99,24 @@ class Codebook(Quantizer):
 
     def _scale(self, vectors: Tensor) -> Tensor:
         return F.normalize(vectors, dim=-1) if self.cosine else vectors
+
+
+@register_quantizer("codebook", "CODES", "512")
+def make_codebook(positions: Shape, dim: int, setting: str) -> Quantizer:
+    """The nearest of learned vectors, which follow the encoder by averages."""
+    (codes,) = parse_sizes(setting)
+    return Codebook(positions, dim, codes)
+
+
+@register_quantizer("cosine", "CODES", "512")
+def make_cosine_codebook(positions: Shape, dim: int, setting: str) -> Quantizer:
+    """Codebook of unit vectors: the nearest by cosine."""
+    (codes,) = parse_sizes(setting)
+    return Codebook(positions, dim, codes, cosine=True)
+
+
+@register_quantizer("rotation", "CODES", "512")
+def make_rotation_codebook(positions: Shape, dim: int, setting: str) -> Quantizer:
+    """Codebook with the rotation trick as gradient of the encoder."""
+    (codes,) = parse_sizes(setting)
+    return Codebook(positions, dim, codes, gradient="rotation")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,7 +18,6 @@ from elbowroom.families.quantizers.registry import parse_sizes, register_quantiz
 MARGIN = 1e-3
 
 
-@register_quantizer("fsq", "each number rounded to one of a few levels; no codebook", "LEVELS", "8,5,5,5")
 class FiniteScalarQuantizer(Quantizer):
     r"""Finite scalar quantization: each of D numbers is bounded by tanh, and rounded to one of :math:`L_d` levels.
 
@@ -53,10 +52,6 @@ class FiniteScalarQuantizer(Quantizer):
         self.register_buffer("offset", (counts % 2 == 0) / 2, persistent=False)
         self.register_buffer("half_width", counts // 2, persistent=False)
 
-    @classmethod
-    def from_setting(cls, positions: Shape, dim: int, setting: str) -> Self:
-        return cls(positions, parse_sizes(setting, ","))
-
     def quantize(self, output: Tensor) -> Quantized:
         shift = (self.offset / self.half_range).atanh()
         bounded = ((output + shift).tanh() * self.half_range - self.offset) / self.half_width
@@ -69,3 +64,9 @@ class FiniteScalarQuantizer(Quantizer):
     def find_indices(self, z: Tensor) -> Tensor:
         level = (z * self.half_width).round().long() + self.half_width
         return level.clamp_min(0).minimum((2 * self.half_range).long())
+
+
+@register_quantizer("fsq", "LEVELS", "8,5,5,5")
+def make_finite_scalar(positions: Shape, dim: int, setting: str) -> Quantizer:
+    """Each number rounded to one of a few levels; no codebook."""
+    return FiniteScalarQuantizer(positions, parse_sizes(setting, ","))

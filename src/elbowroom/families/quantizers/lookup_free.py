@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,7 +14,6 @@ from elbowroom.families.quantizers.base import Quantizer
 from elbowroom.families.quantizers.registry import parse_sizes, register_quantizer
 
 
-@register_quantizer("lfq", "the sign of each number: one bit; no codebook", "BITS", "10")
 class LookupFreeQuantizer(Quantizer):
     r"""Lookup-free quantization: the sign of each of D numbers, the nearest corner of a cube.
 
@@ -44,11 +43,6 @@ class LookupFreeQuantizer(Quantizer):
         self.temperature = temperature
         self.register_buffer("corner", torch.tensor(self.corner_size(bits)), persistent=False)
 
-    @classmethod
-    def from_setting(cls, positions: Shape, dim: int, setting: str) -> Self:
-        (bits,) = parse_sizes(setting, "x")
-        return cls(positions, bits)
-
     @staticmethod
     def corner_size(bits: int) -> float:
         """Return the distance of the codes from zero along each axis."""
@@ -69,3 +63,10 @@ class LookupFreeQuantizer(Quantizer):
 
     def find_indices(self, z: Tensor) -> Tensor:
         return (z > 0).long()
+
+
+@register_quantizer("lfq", "BITS", "10")
+def make_lookup_free(positions: Shape, dim: int, setting: str) -> Quantizer:
+    """The sign of each number: one bit; no codebook."""
+    (bits,) = parse_sizes(setting)
+    return LookupFreeQuantizer(positions, bits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Self, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,6 @@ from elbowroom.families.quantizers.registry import parse_sizes, register_quantiz
 from elbowroom.families.quantizers.residual import ResidualQuantizer
 
 
-@register_quantizer("product", "parts of a vector, each with a codebook of its own", "CODESxGROUPS", "512x4")
 class ProductQuantizer(Quantizer):
     r"""Product quantization: a vector in G groups of D/G numbers, each the nearest entry of its own codebook.
 
@@ -57,11 +56,6 @@ class ProductQuantizer(Quantizer):
             for _ in range(groups)
         )
 
-    @classmethod
-    def from_setting(cls, positions: Shape, dim: int, setting: str) -> Self:
-        codes, groups = parse_sizes(setting, "x")
-        return cls(positions, dim, codes, groups)
-
     def quantize(self, output: Tensor) -> Quantized:
         groups = [part.quantize(vectors) for part, vectors in self._split(output, -1)]
         parts = ((q.codes, q.indices, q.z, q.stages) for q in groups)
@@ -77,3 +71,10 @@ class ProductQuantizer(Quantizer):
     def _split(self, values: Tensor, dim: int) -> Iterator[tuple[ResidualQuantizer, Tensor]]:
         """Iterate over the groups' quantizers with their part of vectors or indices."""
         return zip(cast("list[ResidualQuantizer]", list(self.parts)), values.chunk(len(self.parts), dim), strict=True)
+
+
+@register_quantizer("product", "CODESxGROUPS", "512x4")
+def make_product(positions: Shape, dim: int, setting: str) -> Quantizer:
+    """Parts of a vector, each with a codebook of its own."""
+    codes, groups = parse_sizes(setting)
+    return ProductQuantizer(positions, dim, codes, groups)

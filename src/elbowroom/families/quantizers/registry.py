@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from elbowroom.families.base import Shape
@@ -14,16 +15,14 @@ class QuantizerEntry:
     """A quantizer by name.
 
     Attributes:
-        make: its class, whose ``from_setting`` reads what follows the name.
+        make: from positions, the length of a code, and what follows the name, to the quantizer.
         name: that :func:`quantizer` and recipes take.
-        help: what it is, in a line.
         settings: what follows the name after a colon, in words, such as ``CODES``.
         example: of such a setting.
     """
 
-    make: type[Quantizer]
+    make: Callable[[Shape, int, str], Quantizer]
     name: str
-    help: str
     settings: str
     example: str
 
@@ -32,7 +31,7 @@ class QuantizerEntry:
 QUANTIZERS: Registry[QuantizerEntry] = Registry(
     "quantizer", ("elbowroom.families.quantizers.codebook", ".residual", ".product", ".simvq", ".*")
 )
-register_quantizer = QUANTIZERS.decorator(QuantizerEntry, help=lambda entry: entry.help)
+register_quantizer = QUANTIZERS.decorator(QuantizerEntry)
 
 
 def quantizer(name: str, positions: Shape, dim: int = 64) -> Quantizer:
@@ -52,15 +51,15 @@ def quantizer(name: str, positions: Shape, dim: int = 64) -> Quantizer:
     kind, _, setting = name.partition(":")
     entry = QUANTIZERS.find(kind)
     try:
-        return entry.make.from_setting(positions, dim, setting)
+        return entry.make(positions, dim, setting)
     except ValueError as error:
         raise ValueError(
             f"quantizer '{name}': {error}; write {kind}:{entry.settings}, as {kind}:{entry.example}"
         ) from None
 
 
-def parse_sizes(setting: str, separator: str) -> tuple[int, ...]:
-    """Return the whole numbers of a setting: "8,5,5" to (8, 5, 5).
+def parse_sizes(setting: str, separator: str = "x") -> tuple[int, ...]:
+    """Return the whole numbers of a setting: "512x4" to (512, 4).
 
     Raises:
         ValueError: there is none, or one is not a whole number.

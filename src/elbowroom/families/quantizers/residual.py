@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,6 @@ BEAM_WIDTH = 16
 MAX_DISTANCES = 1 << 24
 
 
-@register_quantizer(
-    "residual", "a sum of entries of codebooks, each nearest to what those before leave", "CODESxDEPTH", "512x4"
-)
 class ResidualQuantizer(Quantizer):
     r"""Residual quantization: the sum of the nearest entries of several codebooks, coarse to fine.
 
@@ -70,11 +67,6 @@ class ResidualQuantizer(Quantizer):
         self.books = nn.ModuleList(
             Codebook(positions, dim, codes, decay, gradient=gradient) for _ in range(1 if shared else depth)
         )
-
-    @classmethod
-    def from_setting(cls, positions: Shape, dim: int, setting: str) -> Self:
-        codes, depth = parse_sizes(setting, "x")
-        return cls(positions, dim, codes, depth)
 
     @property
     def stage_books(self) -> Sequence[Codebook]:
@@ -134,3 +126,17 @@ class ResidualQuantizer(Quantizer):
             indices = torch.cat((indices.take_along_dim(parent[..., None], 1), code[..., None]), -1)
         nearest = residuals.square().sum(-1).argmin(-1)
         return indices[torch.arange(len(vectors), device=vectors.device), nearest]
+
+
+@register_quantizer("residual", "CODESxDEPTH", "512x4")
+def make_residual(positions: Shape, dim: int, setting: str) -> Quantizer:
+    """A sum of entries, each nearest to what those before leave, every stage with its own codebook."""
+    codes, depth = parse_sizes(setting)
+    return ResidualQuantizer(positions, dim, codes, depth)
+
+
+@register_quantizer("shared-residual", "CODESxDEPTH", "512x4")
+def make_shared_residual(positions: Shape, dim: int, setting: str) -> Quantizer:
+    """Residual with one codebook for all stages."""
+    codes, depth = parse_sizes(setting)
+    return ResidualQuantizer(positions, dim, codes, depth, shared=True)

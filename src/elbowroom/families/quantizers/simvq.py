@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,6 @@ from elbowroom.families.quantizers.gradients import find_gradient
 from elbowroom.families.quantizers.registry import parse_sizes, register_quantizer
 
 
-@register_quantizer("simvq", "the nearest of fixed vectors that a learned linear layer moves together", "CODES", "512")
 class SimVQ(Quantizer):
     r"""Vector quantization by the nearest row of :math:`A W`: fixed random vectors A, a learned matrix W.
 
@@ -44,11 +43,6 @@ class SimVQ(Quantizer):
         self.register_buffer("basis", torch.randn(codes, dim) / dim**0.5)
         self.transform = nn.Linear(dim, dim, bias=False)
 
-    @classmethod
-    def from_setting(cls, positions: Shape, dim: int, setting: str) -> Self:
-        (codes,) = parse_sizes(setting, "x")
-        return cls(positions, dim, codes)
-
     @property
     def codes(self) -> Tensor:
         """The entries, (C, D)."""
@@ -67,3 +61,10 @@ class SimVQ(Quantizer):
 
     def find_indices(self, z: Tensor) -> Tensor:
         return nearest_code_index(z, self.codes)[..., None]
+
+
+@register_quantizer("simvq", "CODES", "512")
+def make_simvq(positions: Shape, dim: int, setting: str) -> Quantizer:
+    """The nearest of fixed vectors that one learned linear layer moves together."""
+    (codes,) = parse_sizes(setting)
+    return SimVQ(positions, dim, codes)

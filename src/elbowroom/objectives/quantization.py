@@ -1,0 +1,124 @@
+"""Losses of quantized latents: what draws encoder and codes together, and has all codes used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from elbowroom import errors
+from elbowroom.distributions import Quantized
+from elbowroom.families import Quantizer
+from elbowroom.models.draw import Draw
+from elbowroom.objectives.term import Term
+
+
+class Commitment(Term):
+    r"""Commitment loss: :math:`\sum \| z_e - \mathrm{sg}[c] \|^2` per example, encoder output to its codes.
+
+    van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937; summed over positions and dimensions as all terms are,
+    over the stages of a residual quantizer, and over several latents.
+
+    Raises:
+        ValueError: for a posterior without codes.
+    """
+
+    name = "commitment"
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        return torch.stack([q.commitment.mean() for q in _quantized(draw, self)]).sum()
+
+
+class CodebookLoss(Term):
+    r"""Codebook loss: :math:`\sum \| \mathrm{sg}[z_e] - c \|^2` per example, for codes that are trained by gradient.
+
+    van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937, equation 3. Entries that follow by averages need none.
+
+    Raises:
+        ValueError: for a posterior without codes.
+    """
+
+    name = "codebook"
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        return torch.stack([q.codebook_distance.mean() for q in _quantized(draw, self)]).sum()
+
+
+class CodeEntropy(Term):
+    r"""Entropy loss of bits: each bit sure for every example, and even over the batch.
+
+    .. math:: \sum_{p,d} \mathbb E_x H(q(z_{pd} \mid x)) - \gamma\, H(\mathbb E_{x,p'}\, q(z_{p'd} \mid x))
+
+    in nats per example. Yu et al. 2023, arXiv 2310.05737; by bits, as Zhao, Xiong & Krähenbühl 2024, arXiv 2406.07548,
+    have it: the first sum is exact, and the second bounds the entropy of all :math:`2^D` codes from above, where Yu et
+    al. enumerate them.
+
+    Args:
+        diversity: :math:`\gamma`.
+
+    Raises:
+        ValueError: for a posterior whose codes are not bits.
+    """
+
+    name = "code_entropy"
+
+    def __init__(self, diversity: float = 1.0) -> None:
+        super().__init__()
+        self.diversity = diversity
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        return torch.stack([self._score(q) for q in _quantized(draw, self)]).sum()
+
+    def _score(self, q: Quantized) -> Tensor:
+        if q.bit_logits is None:
+            raise ValueError("CodeEntropy() is for codes of bits: leave it out, or take LookupFreeQuantizer")
+        positions = q.bit_logits.shape[-2]
+        of_examples = _binary_entropy(q.bit_logits).sum((-2, -1)).mean()
+        share = q.bit_logits.sigmoid().flatten(0, -2).mean(0).clamp(1e-6, 1 - 1e-6)
+        return of_examples - self.diversity * positions * _binary_entropy(share.logit()).sum()
+
+
+def _binary_entropy(logits: Tensor) -> Tensor:
+    return binary_cross_entropy_with_logits(logits, logits.sigmoid(), reduction="none")
+
+
+def _quantized(draw: Draw, term: Term) -> list[Quantized]:
+    """Return the quantized posteriors of a draw, at least one."""
+    found = [latent.q for latent in draw.latents if isinstance(latent.q, Quantized)]
+    if not found:
+        posterior = type(draw.latents[-1].q).__name__
+        raise ValueError(f"{type(term).__name__}() needs a quantized posterior, not {posterior}: use er.Codebook")
+    return found
+
+
+#: The losses that a quantizer may need, by the name in its ``loss_weights``.
+CODE_LOSSES: dict[str, Callable[[], Term]] = {
+    "commitment": Commitment,
+    "codebook": CodebookLoss,
+    "entropy": CodeEntropy,
+}
+
+
+def add_code_losses(objective: Term, quantizer: Quantizer, **weights: float) -> Term:
+    """Add to an objective the losses that a quantizer is trained by, weighted as in its paper.
+
+    Args:
+        objective: of the model, as the ELBO.
+        quantizer: that of the model.
+        **weights: other weights of these losses, by name: commitment, codebook, entropy; those of losses that the
+            quantizer does not have are left out.
+
+    >>> import elbowroom as er
+    >>> add_code_losses(er.ELBO(), er.quantizer("lfq:10", 4), entropy=0.2)
+    (((reconstruction + kl) + (0.25 * commitment)) + (0.2 * code_entropy))
+    >>> add_code_losses(er.ELBO(), er.quantizer("fsq:8,5,5,5", 4))
+    (reconstruction + kl)
+    """
+    for name in weights:
+        if name not in CODE_LOSSES:
+            raise errors.unknown_name("loss of codes", name, CODE_LOSSES)
+    for name, weight in quantizer.loss_weights.items():
+        objective = objective + weights.get(name, weight) * CODE_LOSSES[name]()
+    return objective
