@@ -10,20 +10,8 @@ import torch
 
 import elbowroom as er
 from elbowroom.exporting.js.compile import compile_graph
-from elbowroom.recipes import RECIPES
+from tests.tiny_recipes import make_tiny
 
-SMALL = {
-    "factor_vae": {"critic": (16,), "latent": 4},
-    "vamp_vae": {"components": 10},
-    "vade": {"hidden": (32,), "pretraining": 2},
-    "vq_vae": {"codes": 8, "dim": 3},
-    "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
-    "vae": {"latent": 2},
-    "iwae": {"k": 3},
-    "m2": {"latent": 3, "hidden": (16,)},
-    "hierarchical_vae": {"widths": (8, 16), "latent": 4},
-    "conv_vae": {"widths": (8, 16), "latent": 5},
-}
 INTERPRETER = Path(er.__file__).parent / "exporting" / "js" / "interpreter.js"
 NODE = """
 import { readFileSync as read } from "node:fs";
@@ -39,8 +27,7 @@ process.stdout.write(JSON.stringify(outputs));
 
 def build_model(name, shape=(1, 8, 8), likelihood="bernoulli", **more):
     """A model whose every parameter matters: those that are initialized with zeros are moved."""
-    torch.manual_seed(0)
-    model, _ = RECIPES[name](shape, likelihood=likelihood, **SMALL.get(name, {}), **more)
+    model, _ = make_tiny(name, shape, likelihood=likelihood, **more)
     for parameter in model.parameters():
         parameter.data.add_(0.05 * torch.randn_like(parameter))
     return model.eval()

@@ -97,7 +97,7 @@ def test_every_likelihood_and_activation_is_a_program(chromium):
 def test_half_precision_is_that_of_torch(chromium):
     """The weights as the page reads them are those that torch rounds to, and settings of formulas are not rounded."""
     model = build_model("vae", likelihood="discretized-logistic")
-    z = torch.randn(4, 2)
+    z = torch.randn(4, 3)
     one = interpreter_case(Decoder(model).eval(), z, (), half=True)
     for parameter in model.parameters():
         if parameter.numel() >= MIN_WEIGHT_VALUES:

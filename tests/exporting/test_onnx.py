@@ -10,17 +10,15 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.exporting.modules import cycle_conditions
 from elbowroom.exporting.onnx import MAX_RELATIVE_ERROR
-from elbowroom.recipes import RECIPES
-from tests.exporting.helpers import SMALL
+from tests.tiny_recipes import distinct_recipes, make_tiny
 
 
 def session(path):
     return pytest.importorskip("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
-def export_recipe(name, digits, folder, **more):
-    torch.manual_seed(0)
-    model, objective = RECIPES[name](digits.shape, **(SMALL.get(name, {}) | more))
+def export_recipe(name, digits, folder):
+    model, objective = make_tiny(name, digits.shape)
     run = er.fit(model, objective, digits, steps=3, out=folder / "run", device="cpu")
     return er.load(run), er.export(run, onnx=folder / "onnx")
 
@@ -28,9 +26,11 @@ def export_recipe(name, digits, folder, **more):
 FAST = "vae"
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == FAST else pytest.mark.slow) for n in RECIPES])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n == FAST else pytest.mark.slow) for n in distinct_recipes()]
+)
 def test_onnx_does_what_torch_does(name, digits, tmp_path):
-    """Run by another program, on another number of examples than it was written with."""
+    """Run by another program, on another number of examples than it was written with; a recipe for each structure."""
     pytest.importorskip("onnx")
     model, told = export_recipe(name, digits, tmp_path)
     names = [file.path.name for file in told]

@@ -9,7 +9,7 @@ import torch
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.exporting.modules import NoiseDecoder
-from elbowroom.samplers import load_sampler, load_with_sampler, save_sampler
+from elbowroom.samplers import flow_matching, load_sampler, load_with_sampler, save_sampler
 from tests.samplers.test_samplers import CASES, correlated_latents, quick
 
 FAST = "mixture:5"
@@ -39,8 +39,10 @@ def test_a_sample_is_the_samplers_transformation_of_noise_decoded(name, run):
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == FAST else pytest.mark.slow) for n in CASES])
-def test_onnx_draws_what_torch_draws(name, run, tmp_path):
+def test_onnx_draws_what_torch_draws(name, run, tmp_path, monkeypatch):
     pytest.importorskip("onnx")
+    # Its steps are all the same in the graph, which writes each of them out: twenty take half a minute.
+    monkeypatch.setattr(flow_matching, "ODE_STEPS", 2)
     runtime = pytest.importorskip("onnxruntime")
     er.export(run, onnx=tmp_path / "onnx", sampler=name)
     assert json.loads((tmp_path / "onnx" / "model.json").read_text())["sampler"] == name

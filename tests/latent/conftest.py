@@ -1,22 +1,17 @@
-"""A small model of every recipe, and a label for the conditional ones."""
+"""A small model of every structure of recipes, and a label for the conditional ones."""
 
 import pytest
 import torch
 
-from elbowroom.recipes import RECIPES
+from tests.tiny_recipes import distinct_recipes, make_tiny
 
 #: The condition of conditional models.
 LABEL = torch.tensor(3)
 
 
-SMALL = {"factor_vae": {"critic": (8,)}, "vamp_vae": {"components": 5}, "vq_vae": {"codes": 8, "dim": 3}}
-
-
-@pytest.fixture(params=list(RECIPES))
+@pytest.fixture(params=distinct_recipes())
 def model(request):
-    torch.manual_seed(0)
-    model, _ = RECIPES[request.param]((1, 8, 8), **SMALL.get(request.param, {}))
-    return model
+    return make_tiny(request.param)[0]
 
 
 @pytest.fixture

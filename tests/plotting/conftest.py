@@ -1,23 +1,14 @@
 """A view of a short run of every recipe, and of one on a table."""
 
 import pytest
-import torch
 
 import elbowroom as er
 from elbowroom.plotting import RunView
-from elbowroom.recipes import RECIPES
+from tests.tiny_recipes import make_tiny
 
-SMALL = {
-    "factor_vae": {"critic": (16,), "latent": 4},
-    "vamp_vae": {"components": 10, "latent": 2},
-    "vade": {"hidden": (32,), "pretraining": 2},
-    "vq_vae": {"codes": 8, "dim": 3},
-    "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
-    "vae": {"latent": 2},
-    "autoencoder": {"latent": 2},
-    "iwae": {"k": 3},
-    "m2": {"latent": 3, "hidden": (16,)},
-}
+#: Recipes whose latent has two dimensions here, a plane, and one whose latent has more than a figure shows.
+PLANES = ("vae", "vamp_vae", "autoencoder")
+LATENT = {**dict.fromkeys(PLANES, 2), "beta_vae": 20}
 
 
 def wine():
@@ -35,12 +26,10 @@ def views(digits, tmp_path_factory):
 
     def get_view(name):
         if name not in views:
-            torch.manual_seed(0)
-            data, settings = digits, {}
+            data, settings = digits, {"latent": LATENT[name]} if name in LATENT else {}
             if name == "table":
                 data, settings = wine(), {"latent": 3, "likelihood": "gaussian:optimal", "hidden": (16,)}
-            recipe = RECIPES.get(name, RECIPES["vae"])
-            model, objective = recipe(data.shape, **SMALL.get(name, {}) | settings)
+            model, objective = make_tiny("vae" if name == "table" else name, data.shape, **settings)
             out = tmp_path_factory.mktemp(name) / "run"
             # Images are saved after whole epochs.
             length = {"epochs": 2} if name in ("vae", "table") else {"steps": 4}

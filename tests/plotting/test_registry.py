@@ -7,7 +7,8 @@ import torch
 import elbowroom as er
 from elbowroom.plotting import PLOTS, RunView, plot
 from elbowroom.recipes import RECIPES
-from tests.plotting.conftest import SMALL
+from tests.plotting.conftest import PLANES
+from tests.tiny_recipes import distinct_recipes
 
 #: Figures that some models do not have, with words of the error message.
 MISSING = {
@@ -21,7 +22,7 @@ MISSING = {
     ("vq_vae", "interpolations"): "choices from a codebook",
     **{(name, "samplers"): "both a prior and a fitted sampler" for name in [*RECIPES, "table"]},
     **{(name, kind): "their own plane" for name in ("vae", "vamp_vae", "autoencoder") for kind in ("pca", "tsne")},
-    **{(name, "plane"): "dimensions, not two" for name in RECIPES if SMALL.get(name, {}).get("latent") != 2},
+    **{(name, "plane"): "dimensions, not two" for name in RECIPES if name not in PLANES},
     ("vq_vae", "plane"): "choices from a codebook",
     ("table", "plane"): "rows of a table",
     **{
@@ -32,8 +33,12 @@ MISSING = {
 }
 
 
-@pytest.mark.parametrize("kind", list(PLOTS))
-@pytest.mark.parametrize("name", [*RECIPES, "table"])
+#: A figure of a run depends on the structure of its model; the curves depend on the recipe's objective.
+CASES = [(name, kind) for name in [*distinct_recipes(), "table"] for kind in PLOTS if kind != "curves"]
+CASES += [(name, "curves") for name in [*RECIPES, "table"]]
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
 def test_every_figure_names_its_axes_or_says_why_there_is_none(views, name, kind):
     view = views(name)
     if (name, kind) in MISSING:

@@ -12,12 +12,12 @@ import torch
 
 import elbowroom as er
 from elbowroom.cli import main
-from elbowroom.recipes import RECIPES
 from elbowroom.reporting import write_report
 from tests.reporting.page import HtmlPage, read_report
+from tests.tiny_recipes import distinct_recipes
 
 
-@pytest.mark.parametrize("name", list(RECIPES))
+@pytest.mark.parametrize("name", distinct_recipes())
 def test_a_report_needs_nothing_but_itself(runs, name):
     file = write_report(runs(name), examples=40)
     text = file.read_text(encoding="utf-8")
@@ -83,7 +83,7 @@ def test_a_missing_figure_is_one_line_with_the_reason(runs):
     assert reasons == [
         "Not shown: this model has no prior to sample from: give latents (z= in Python, --z on the command line), or "
         "fit a sampler to its latents (elbowroom fit-sampler).",
-        "Not shown: the latent has 20 dimensions, not two: there is no one plane.",
+        "Not shown: the latent has 3 dimensions, not two: there is no one plane.",
     ]
     assert "Samples, nearest training examples" in page.texts["h2"]
     page = read_report(runs("vq_vae"))

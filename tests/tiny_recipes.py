@@ -1,0 +1,63 @@
+"""Recipes in sizes for tests: what makes a model small, whatever recipes there are."""
+
+from collections.abc import Hashable
+from functools import cache
+from typing import Any
+
+import torch
+
+from elbowroom.models.base import GenerativeModel
+from elbowroom.recipes import RECIPES
+
+#: Values of arguments by which any recipe that takes them is small.
+TINY: dict[str, Any] = {
+    "latent": 3,
+    "hidden": (16,),
+    "widths": (8, 16),
+    "components": 5,
+    "codes": 8,
+    "dim": 3,
+    "critic": (16,),
+    "clusters": 10,
+    "pretraining": 2,
+}
+#: Draws of those recipes whose own number is larger.
+MAX_K = 3
+#: Arguments of recipes to which one of the above has no meaning, or that take several.
+OF_RECIPE: dict[str, dict[str, Any]] = {
+    "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
+    "vae_gan": {"critic": 4},
+    "quantized_vae": {"quantizer": "product:8x3"},
+    "autoencoder_kl": {"levels": 1, "layers": 1, "critic": 4, "start": 0},
+}
+
+
+def tiny_arguments(name: str, **arguments: Any) -> dict[str, Any]:
+    """Return arguments by which a recipe's model is small; those given go before."""
+    takes = {key: argument.default for key, argument in RECIPES[name].arguments.items()}
+    network = arguments.get("network", takes.get("network"))
+    # Perceptrons have hidden layers, convolutions have widths; a recipe of one architecture has its own of the two.
+    useless = {"mlp": {"widths"}, None: set()}.get(network, {"hidden"})
+    tiny = {key: value for key, value in TINY.items() if key in takes and key not in useless}
+    tiny |= {"k": MAX_K} if (takes.get("k") or 0) > MAX_K else {}
+    return tiny | OF_RECIPE.get(name, {}) | arguments
+
+
+def make_tiny(name: str, shape: tuple[int, ...] = (1, 8, 8), **arguments: Any) -> tuple[GenerativeModel, Any]:
+    """Make a small model of a recipe and its objective, the same at each call."""
+    torch.manual_seed(0)
+    return RECIPES[name](shape, **tiny_arguments(name, **arguments))
+
+
+@cache
+def distinct_recipes() -> list[str]:
+    """Return a recipe for each structure of model: those that differ in the objective alone are there once."""
+    names: dict[Hashable, str] = {}
+    for name in RECIPES:
+        names.setdefault(_structure(make_tiny(name)[0]), name)
+    return list(names.values())
+
+
+def _structure(model: GenerativeModel) -> Hashable:
+    """Return what tells the modules of two models apart, weights aside."""
+    return type(model), str(model), model.has_prior, model.can_sample, model.condition_size, model.requires_labels
