@@ -10,6 +10,7 @@ from elbowroom import serialization
 from elbowroom.cli import main
 from elbowroom.recipes.registry import RECIPES
 from elbowroom.samplers import default_sampler, fitted_samplers, load_sampler, sampler_path
+from elbowroom.samplers.training_latents import MIN_STEPS
 from elbowroom.workbench import final_sampler
 
 pytestmark = pytest.mark.sampler
@@ -46,8 +47,9 @@ def test_every_run_can_be_sampled(tmp_path, digits, name):
     assert model.can_sample
     c = torch.eye(10)[:3] if model.is_conditional else None
     assert model.sample(3, c).shape == (3, *digits.shape)
-    assert fitted_samplers(run) == ([] if name == "vq_vae" else ["mixture:10"])
-    assert (model.sampler is not None) == (not run.model().has_prior)
+    expected = [f"transformer:{MIN_STEPS}"] if name == "vq_vae" else ["mixture:10"]
+    assert fitted_samplers(run) == expected
+    assert (model.sampler is not None) == (not run.model().has_prior or name == "vq_vae")
 
 
 def test_the_density_of_a_run_is_the_recipes_or_the_prior_or_that_of_the_training(tmp_path, digits, gaussian_recipe):

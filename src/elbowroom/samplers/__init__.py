@@ -17,7 +17,7 @@ from elbowroom.samplers.storage import (
     sampler_path,
     save_sampler,
 )
-from elbowroom.samplers.training_latents import can_be_fitted, fit_to_model
+from elbowroom.samplers.training_latents import can_be_fitted, fit_to_model, limit_steps
 
 __all__ = [
     "NO_SAMPLER",
@@ -33,6 +33,7 @@ __all__ = [
     "fit_to_model",
     "fitted_samplers",
     "full_name",
+    "limit_steps",
     "load",
     "load_sampler",
     "load_with_sampler",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from elbowroom import noise
 from elbowroom.argument import Argument, argument_from_parameter
 from elbowroom.distributions.base import UncheckedDistribution
+from elbowroom.families import Quantizer
 from elbowroom.registry import Registry
 from elbowroom.samplers.conditioning import fit_given
 from elbowroom.samplers.projection import MAX_SIZE, PrincipalProjection, component_count
@@ -30,10 +32,19 @@ class NormalComponents(NamedTuple):
 
 
 class TrainingLatents(NamedTuple):
-    """What a sampler is fitted to: latents (N, *shape), and encoded conditions (N, n), if the model takes any."""
+    """What a sampler is fitted to: latents of training examples.
+
+    Attributes:
+        z: (N, *shape).
+        condition: encoded, (N, n), if the model takes any.
+        quantizer: that of the model, if it has one.
+        indices: of quantized latents, (N, P, H).
+    """
 
     z: Tensor
     condition: Tensor | None = None
+    quantizer: Quantizer | None = None
+    indices: Tensor | None = None
 
 
 class Sampler(nn.Module, ABC):
@@ -68,6 +79,7 @@ class Sampler(nn.Module, ABC):
         projection: of latents on the D coordinates that it is a density of; ``None`` where those are the latents.
         n_latents: how many it was fitted to.
         seconds: that the fit took.
+        held_out_log_density: of latents that were held out of the fit, nats; NaN where none were.
     """
 
     option: ClassVar[str] = ""
@@ -85,7 +97,7 @@ class Sampler(nn.Module, ABC):
         super().__init__()
         self.size, self.settings = size, settings
         self.shape: tuple[int, ...] = (size,)
-        self.n_latents, self.seconds = 0, 0.0
+        self.n_latents, self.seconds, self.held_out_log_density = 0, 0.0, math.nan
         self.register_module("projection", None)
         self.register_buffer("condition_mean", None)
         self.register_buffer("condition_weight", None)
@@ -134,6 +146,9 @@ class Sampler(nn.Module, ABC):
             ValueError: it has no density.
         """
         raise ValueError(f"a {type(self).__name__} has no density: take another sampler, as mixture")
+
+    def attach(self, quantizer: Quantizer | None) -> None:
+        """Set the quantizer of the model, which decodes indices; a density of numbers needs none."""
 
     @property
     @abstractmethod

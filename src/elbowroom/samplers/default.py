@@ -60,7 +60,8 @@ def default_sampler(run: Run | str | Path, model: GenerativeModel) -> str:
 
     It is the prior, unless the recipe declares a sampler of its own or the model has no prior. Then it is the sampler
     that the training was asked for, that of the recipe, or another one that was fitted to these weights; the prior if
-    there is none.
+    there is none. Of a quantized model, whose prior takes the positions as independent, it is the sampler that gives
+    held-out codes the highest probability.
 
     >>> import elbowroom as er
     >>> default_sampler("runs/none-here", er.recipes.vae((1, 8, 8))[0])
@@ -71,6 +72,8 @@ def default_sampler(run: Run | str | Path, model: GenerativeModel) -> str:
     if not fitted:
         return PRIOR
     declared = declared_sampler(run.record)
+    if model.is_quantized:
+        return max(fitted, key=lambda name: _held_out_log_density(run, name))
     if model.has_prior and declared is None:
         return PRIOR
     asked = run.record["training"].get("sampler")
@@ -83,6 +86,10 @@ def declared_sampler(record: Mapping[str, Any]) -> str | None:
     with contextlib.suppress(ValueError):
         return None if record["recipe"] is None else find(record["recipe"]).sampler
     return None
+
+
+def _held_out_log_density(run: Run, name: str) -> float:
+    return float(serialization.read_metadata(sampler_path(run, name)).get("held_out_log_density", "-inf"))
 
 
 def current_samplers(run: Run) -> list[str]:

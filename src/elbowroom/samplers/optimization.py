@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from itertools import islice
 
 import torch
@@ -12,58 +15,105 @@ from torch import Tensor, nn
 
 from elbowroom import noise
 
-#: Latents in a step.
-BATCH_SIZE = 256
 #: The share of latents that are held out.
 HELD_OUT_SHARE = 0.1
 #: Steps between looks at the held-out latents.
 STEPS_PER_CHECK = 50
 #: Looks without a lower loss, after which it stops.
 PATIENCE = 8
-#: Standard deviation of the noise that is added to whitened latents, which bounds the density where a dimension is
-#: not used.
-LATENT_NOISE = 0.01
+
+#: What is told of a fit: the steps done, their number at most, and the held-out loss.
+ProgressReport = Callable[[int, int, float], None]
+_report: ContextVar[ProgressReport | None] = ContextVar("fit_progress", default=None)
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """How a network is fitted.
+
+    Attributes:
+        batch_size: latents in a step.
+        learning_rate: the first, which falls as a cosine.
+        latent_noise: standard deviation of the noise that is added to whitened latents, which bounds the density where
+            a dimension is not used.
+        max_held_out: latents that are held out, at most.
+    """
+
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    latent_noise: float = 0.01
+    max_held_out: int = 1_000_000
+
+
+@contextmanager
+def report_progress(report: ProgressReport) -> Iterator[None]:
+    """Tell a function of the progress of fits inside: steps done, their number at most, and the held-out loss."""
+    token = _report.set(report)
+    try:
+        yield
+    finally:
+        _report.reset(token)
 
 
 def minimize(
-    module: nn.Module, loss: Callable[[Tensor], Tensor], latents: Tensor, steps: int, learning_rate: float = 2e-3
-) -> None:
+    module: nn.Module,
+    loss: Callable[..., Tensor],
+    latents: Tensor | Sequence[Tensor],
+    steps: int,
+    plan: FitPlan = FitPlan(),
+) -> float:
     """Train a module by Adam, its learning rate falling as a cosine; the weights of the lowest held-out loss are kept.
 
     Draws come from torch's global generator; the held-out loss is taken with the same draws at every look.
 
     Args:
         module: what is trained.
-        loss: from whitened latents (B, D) to a scalar.
-        latents: whitened, (N, D).
+        loss: from latents (B, ...), and what else there is of each, to a scalar.
+        latents: whitened, (N, ...); or these and what else there is of each, as conditions.
         steps: at most.
-        learning_rate: the first.
+        plan: how.
+
+    Returns:
+        the lowest held-out loss.
     """
-    n_held_out = max(1, int(HELD_OUT_SHARE * len(latents)))
-    held_out, train = latents[:n_held_out], latents[n_held_out:]
-    optimizer = torch.optim.Adam(module.parameters(), lr=learning_rate)
+    parts = (latents,) if isinstance(latents, Tensor) else tuple(latents)
+    n_held_out = min(plan.max_held_out, max(1, int(HELD_OUT_SHARE * len(parts[0]))))
+    held_out, train = [part[:n_held_out] for part in parts], [part[n_held_out:] for part in parts]
+    optimizer = torch.optim.Adam(module.parameters(), lr=plan.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    best, best_loss, waited = copy.deepcopy(module.state_dict()), math.inf, 0
-    for step, batch in enumerate(islice(_iter_batches(train), steps), 1):
+    best, best_loss, waited = copy.deepcopy(module.state_dict()), _held_out_loss(loss, held_out), 0
+    for step, batch in enumerate(islice(_iter_batches(train, plan.batch_size), steps), 1):
         optimizer.zero_grad()
-        torch.autograd.backward(loss(batch + LATENT_NOISE * torch.randn_like(batch)))
+        torch.autograd.backward(loss(_add_noise(batch[0], plan.latent_noise), *batch[1:]))
         nn.utils.clip_grad_norm_(module.parameters(), 10.0)
         optimizer.step()
         schedule.step()
         if step % STEPS_PER_CHECK and step < steps:
             continue
-        with torch.no_grad(), noise.seeded_rng(0):
-            held_out_loss = loss(held_out).item()
-        if held_out_loss < best_loss:
-            best, best_loss, waited = copy.deepcopy(module.state_dict()), held_out_loss, 0
+        last_loss = _held_out_loss(loss, held_out)
+        if report := _report.get():
+            report(step, steps, last_loss)
+        if last_loss < best_loss or math.isnan(best_loss):
+            best, best_loss, waited = copy.deepcopy(module.state_dict()), last_loss, 0
         elif (waited := waited + 1) == PATIENCE:
             break
     module.load_state_dict(best)
+    return best_loss
 
 
-def _iter_batches(latents: Tensor) -> Iterator[Tensor]:
+@torch.no_grad()
+def _held_out_loss(loss: Callable[..., Tensor], held_out: Sequence[Tensor]) -> float:
+    with noise.seeded_rng(0):
+        return loss(*held_out).item()
+
+
+def _add_noise(latents: Tensor, scale: float) -> Tensor:
+    return latents + scale * torch.randn_like(latents) if scale else latents
+
+
+def _iter_batches(latents: Sequence[Tensor], batch_size: int) -> Iterator[list[Tensor]]:
     """Yield random batches without end, each latent once in a pass."""
     while True:
-        order = torch.randperm(len(latents))
-        for start in range(0, len(latents), BATCH_SIZE):
-            yield latents[order[start : start + BATCH_SIZE]]
+        order = torch.randperm(len(latents[0]))
+        for start in range(0, len(order), batch_size):
+            yield [part[order[start : start + batch_size]] for part in latents]

@@ -66,6 +66,7 @@ def save_sampler(run: Run, name: str, sampler: Sampler) -> Path:
         "step": str(run.weights_step),
         "latents": str(sampler.n_latents),
         "seconds": str(sampler.seconds),
+        "held_out_log_density": str(sampler.held_out_log_density),
     }
     path = sampler_path(run, name)
     serialization.save(path, serialization.named_tensors(sampler), about)
@@ -94,8 +95,13 @@ def _stored_name(path: Path) -> str:
     return serialization.read_metadata(path).get("name", path.stem.removeprefix("sampler-"))
 
 
-def load_sampler(run: Run | str | Path, name: str) -> Sampler:
+def load_sampler(run: Run | str | Path, name: str, model: GenerativeModel | None = None) -> Sampler:
     """Load a sampler that was fitted to a run; its density is ``load_sampler(run, name)()``, given a condition ``(c)``.
+
+    Args:
+        run: the run, or its directory.
+        name: of the sampler.
+        model: of the run, where it is loaded already.
 
     Raises:
         ValueError: there is no such sampler, or it was not fitted to these weights of this run.
@@ -104,7 +110,7 @@ def load_sampler(run: Run | str | Path, name: str) -> Sampler:
     run, name = Run(run), full_name(name)
     path = sampler_path(run, name)
     if not sampler.requires_fit:
-        return unfitted_sampler(sampler, run.model().latent_shape, **options)
+        return unfitted_sampler(sampler, (model or run.model()).latent_shape, **options)
     if not path.is_file():
         raise ValueError(
             f"{run.path} has no sampler '{name}' yet: fit it with 'elbowroom fit-sampler {run.path} {name}'"
@@ -113,7 +119,10 @@ def load_sampler(run: Run | str | Path, name: str) -> Sampler:
     _check_weights(run, name, path, about)
     loaded = _make_sampler(sampler, tensors, about)
     serialization.load_into(loaded, tensors, path)
+    if sampler.is_discrete:
+        loaded.attach((model or run.model()).quantizer)
     loaded.n_latents, loaded.seconds = int(about.get("latents", 0)), float(about.get("seconds", 0))
+    loaded.held_out_log_density = float(about.get("held_out_log_density", "nan"))
     return loaded.eval()
 
 
@@ -161,7 +170,7 @@ def load_with_sampler(run: Run | str | Path, name: str) -> GenerativeModel:
 def attach_sampler(run: Run, model: GenerativeModel, name: str) -> GenerativeModel:
     """Return the model of a run, sharing its weights, with a sampler that was fitted to it, on the model's device."""
     check_latents(model, name)
-    sampler = load_sampler(run, name)
+    sampler = load_sampler(run, name, model)
     if sampler.shape != model.latent_shape:
         fitted, own = ("x".join(map(str, shape)) for shape in (sampler.shape, model.latent_shape))
         raise ValueError(

@@ -18,6 +18,11 @@ from elbowroom.samplers.base import PRIOR, SAMPLERS, Sampler, TrainingLatents, p
 MAX_EXAMPLES = 20_000
 #: Examples encoded at once.
 BATCH_SIZE = 500
+#: Steps of a fit that is timed, and the examples that it sees.
+PROBE_STEPS = 4
+PROBE_EXAMPLES = 200
+#: Steps of a fit, at least.
+MIN_STEPS = 16
 #: Seed of the posterior noise of latents that a sampler is fitted to: not one that an evaluation uses, whose held-out
 #: example of the same number would share its noise with a training example, and be better known than it is.
 NOISE_SEED = 0x5A3D_1E55
@@ -54,6 +59,29 @@ def fit_to_model(model: GenerativeModel, split: Split, name: str, max_examples: 
     fitted = sampler.fit_to(latents, **options)
     fitted.n_latents, fitted.seconds = len(latents.z), round(time.perf_counter() - started, 3)
     return fitted.eval()
+
+
+def limit_steps(model: GenerativeModel, split: Split, name: str, seconds: float) -> str:
+    """Return the name of a sampler with as many steps of its fit as take so many seconds, about.
+
+    Their number is a power of two, so that the same training has nearly always the same sampler. A name that says how
+    many is returned as it is, and so is one that has no such option.
+
+    Args:
+        model: whose latents it is fitted to.
+        split: the training split.
+        name: of the sampler, as "pixelcnn".
+        seconds: that the fit may take.
+    """
+    sampler, options = parse_fitted(name)
+    if sampler.option != "steps" or ":" in name:
+        return name
+    latents = draw_training_latents(model, split, PROBE_EXAMPLES)
+    started = time.perf_counter()
+    sampler.for_latents(model.latent_shape).fit_to(latents, steps=PROBE_STEPS)
+    seconds_per_step = (time.perf_counter() - started) / PROBE_STEPS
+    steps = 1 << int(max(MIN_STEPS, seconds / seconds_per_step)).bit_length() - 1
+    return f"{name}:{min(steps, options['steps'])}"
 
 
 def unfitted_sampler(sampler: type[Sampler], shape: tuple[int, ...], **options: Any) -> Sampler:
@@ -95,10 +123,19 @@ def draw_training_latents(model: GenerativeModel, split: Split, n: int, seed: in
     model.eval()
     latents: list[Tensor] = []
     conditions: list[Tensor] = []
+    indices: list[Tensor] = []
+    quantizer = model.quantizer
     for batch in random_batches(split, n, seed=0, batch_size=BATCH_SIZE):
         c = None if batch.y is None else batch.y.to(device)
         with noise.keyed_noise(seed, batch.index):
-            latents.append(model.posterior(batch.x.to(device), c).sample(torch.Size((1,)))[0].cpu())
+            z = model.posterior(batch.x.to(device), c).sample(torch.Size((1,)))[0]
+        latents.append(z.cpu())
+        if quantizer is not None:
+            indices.append(quantizer.find_indices(z).cpu())
         conditions += [condition.flatten(1).cpu() for condition in model.encode_condition(c)]
     model.train(was_training)
-    return TrainingLatents(torch.cat(latents), torch.cat(conditions) if conditions else None)
+    return TrainingLatents(torch.cat(latents), _concatenate(conditions), quantizer, _concatenate(indices))
+
+
+def _concatenate(parts: list[Tensor]) -> Tensor | None:
+    return torch.cat(parts) if parts else None

@@ -49,12 +49,17 @@ class Budget:
         self.seconds: dict[Hashable, float] = defaultdict(float)
         self._last_cost: dict[Hashable, float] = {}
 
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return self._clock() - self._start
+
     def allows(self, activity: Hashable) -> bool:
         """Whether the budget has room for an activity, at the cost that it had the last time."""
         if self.share >= 1:
             return True
         cost = self._last_cost.get(activity, UNKNOWN_COST_S)
-        total = self.share * (self._clock() - self._start)
+        total = self.share * self.elapsed_s
         is_reserved = self.seconds[activity] + cost <= RESERVED_PART * total
         return is_reserved or sum(self.seconds.values()) + cost <= SHARED_PART * total
 

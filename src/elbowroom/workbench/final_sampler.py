@@ -18,17 +18,24 @@ from elbowroom.samplers import (
     default_sampler,
     fit_to_model,
     full_name,
+    limit_steps,
     parse,
     sampling_model,
     save_sampler,
 )
 from elbowroom.samplers.projection import MAX_COMPONENTS
+from elbowroom.training.budget import BUDGET
 from elbowroom.training.state import DATA, MODEL, RUN, STEP, STOP, State
 from elbowroom.workbench.monitoring.sample_images import save_final_samples
 
 #: The sampler where neither the training nor its recipe names one; and the one for few examples.
 DEFAULT_SAMPLER = "mixture:10"
 SAMPLER_OF_FEW = "gaussian"
+#: The samplers of quantized latents: of maps of codes, and of codes in a row.
+DEFAULT_OF_MAPS = "pixelcnn"
+DEFAULT_OF_SEQUENCES = "transformer"
+#: The share of a training's time that a fit which nobody asked for may take.
+TIME_SHARE = 0.1
 #: Examples for each dimension that the default needs: below these its components have fewer than there are dimensions.
 MIN_EXAMPLES_PER_DIMENSION = 10
 #: Training examples that are encoded, at most; and as many as may be although the training saw fewer.
@@ -45,9 +52,10 @@ def check_sampler(name: str | None) -> None:
 def fit_final_sampler(state: State) -> None:
     """Fit a sampler to the weights that a training ends with, and save it with the run, unless it will be resumed.
 
-    It is the one of the settings, or the recipe's own, or else a mixture of ten normals (of few examples one normal).
-    It encodes no more examples than the training has seen, so
-    that it takes a small part of its time. Any error is only a warning: the training is complete and saved.
+    It is the one of the settings, or the recipe's own, or else a mixture of ten normals (of few examples one normal);
+    of a quantized model an autoregressive density of its codes. It encodes no more examples than the training has seen,
+    and one that nobody asked for takes no more steps than a tenth of the training's time allows. Any error is only a
+    warning: the training is complete and saved.
     """
     run, asked = state[RUN], state[RUN].record["training"].get("sampler")
     is_off = asked == NO_SAMPLER or state[STOP] in ("interrupted", "terminated")
@@ -61,6 +69,8 @@ def fit_final_sampler(state: State) -> None:
     try:
         # A fit must not change the caller's random state.
         with torch.random.fork_rng():
+            if asked is None:
+                name = limit_steps(model, state[DATA].train, name, TIME_SHARE * state[BUDGET].elapsed_s)
             save_sampler(run, name, fit_to_model(model, state[DATA].train, name, n))
             _save_samples(state, model)
     except (Exception, KeyboardInterrupt) as error:
@@ -79,7 +89,9 @@ def _fitted_model(state: State) -> GenerativeModel | None:
 
 
 def _default_sampler(state: State, model: GenerativeModel) -> str:
-    """Return the default sampler: of few examples one normal."""
+    """Return the default sampler: of codes an autoregressive one; of few examples one normal."""
+    if model.quantizer is not None:
+        return DEFAULT_OF_SEQUENCES if model.quantizer.space is None else DEFAULT_OF_MAPS
     size = state[DATA].protocol.get("sizes", {}).get("train")
     least = MIN_EXAMPLES_PER_DIMENSION * min(math.prod(model.latent_shape), MAX_COMPONENTS)
     return SAMPLER_OF_FEW if size is not None and size < least else DEFAULT_SAMPLER

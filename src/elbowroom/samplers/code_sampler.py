@@ -1,0 +1,198 @@
+"""Densities of a quantizer's indices: what autoregressive samplers have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from elbowroom import noise
+from elbowroom.distributions.base import UncheckedDistribution
+from elbowroom.families import Quantizer
+from elbowroom.samplers.base import Sampler, TrainingLatents
+from elbowroom.samplers.checks import require_latents
+from elbowroom.samplers.code_networks import CodeNetwork
+from elbowroom.samplers.optimization import FitPlan, minimize
+
+#: Latents that are drawn or scored at once.
+BATCH_SIZE = 256
+#: Latents that a fit needs at least, for a part of them judges when to stop.
+MIN_LATENTS = 50
+#: How they are fitted: in smaller steps than vectors, each of many positions, and without noise on indices.
+PLAN = FitPlan(batch_size=64, learning_rate=3e-3, latent_noise=0.0, max_held_out=500)
+
+
+class CodeSampler(Sampler):
+    r"""An autoregressive density of the indices of a quantizer, one position after the other.
+
+    .. math:: \log p(i \mid c) = \sum_{p=1}^P \sum_{h=1}^H \log p(i_{ph} \mid i_{<p}, i_{p1}, \dots, i_{p,h-1}, c)
+
+    It is exact, and a prior of the discrete latent like the one that the model was trained with. A draw is a function
+    of one standard normal for each sub-index: the first value whose cumulative probability reaches
+    :math:`\Phi(\epsilon)`. A condition is an input of the network.
+
+    A fit begins as the density in which all are independent, with the frequencies of the training examples, and keeps
+    the weights that give held-out indices the highest probability; so it is not below that.
+
+    Args:
+        size: of a latent as a vector, P times D.
+        index_sizes: the number of values of each sub-index.
+        positions: P.
+        space: the sizes of the map of positions; none where they are in no order.
+        condition_size: of an encoded condition.
+        **settings: of the network.
+    """
+
+    option = "steps"
+    is_discrete = True
+    loc: Tensor
+
+    def __init__(
+        self,
+        size: int,
+        index_sizes: Sequence[int],
+        positions: int,
+        space: Sequence[int] | None = None,
+        condition_size: int = 0,
+        **settings: Any,
+    ) -> None:
+        sizes = {"index_sizes": list(index_sizes), "positions": positions, "space": space and list(space)}
+        super().__init__(size, **sizes, condition_size=condition_size, **settings)
+        self.shape = (positions, size // positions)
+        self.network = self.make_network(index_sizes, positions, space, condition_size, **settings)
+        self.register_buffer("loc", torch.zeros(size))
+        # Not a submodule: it is the model's, and saved with that.
+        self._quantizer: tuple[Quantizer, ...] = ()
+
+    @classmethod
+    @abstractmethod
+    def make_network(
+        cls,
+        index_sizes: Sequence[int],
+        positions: int,
+        space: Sequence[int] | None,
+        condition_size: int,
+        **settings: Any,
+    ) -> CodeNetwork:
+        """Return the network that gives the probabilities."""
+
+    @classmethod
+    def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:
+        if latents.indices is None:
+            raise ValueError(f"a {cls.__name__} is fitted to indices of a quantizer, and these latents are numbers")
+        return cls.fit(latents.indices, quantizer=latents.quantizer, condition=latents.condition, **options)
+
+    @classmethod
+    def fit_indices(
+        cls, indices: Tensor, quantizer: Quantizer, condition: Tensor | None, steps: int, **settings: Any
+    ) -> Self:
+        """Fit to indices (N, P, H) given conditions (N, n); the same for the same indices and settings."""
+        require_latents(indices, MIN_LATENTS, "a network of codes")
+        sizes = quantizer.index_sizes, quantizer.shape[0], quantizer.space
+        with noise.seeded_rng(0):
+            n = 0 if condition is None else condition.shape[1]
+            sampler = cls(quantizer.shape[0] * quantizer.shape[1], *sizes, n, **settings)
+            sampler.network.head.set_frequencies(indices)
+            examples = (indices,) if condition is None else (indices, condition)
+            loss = minimize(
+                sampler.network, lambda i, c=None: -sampler.network.log_mass(i, c).mean(), examples, steps, PLAN
+            )
+        sampler.held_out_log_density = -loss
+        device = quantizer.device
+        mean = sum(quantizer.decode_indices(part.to(device)).sum(0) for part in indices.split(BATCH_SIZE)) / len(
+            indices
+        )
+        sampler.loc.copy_(torch.as_tensor(mean).flatten())
+        sampler._quantizer = (quantizer,)
+        return sampler
+
+    def attach(self, quantizer: Quantizer | None) -> None:
+        self._quantizer = () if quantizer is None else (quantizer,)
+
+    @property
+    def quantizer(self) -> Quantizer:
+        """The quantizer of the model whose indices these are.
+
+        Raises:
+            ValueError: the sampler was made without a model.
+        """
+        if not self._quantizer:
+            raise ValueError(f"this {type(self).__name__} has no quantizer: load it with load_sampler, or attach() one")
+        return self._quantizer[0]
+
+    def forward(self, *condition: Tensor) -> CodeDensity:  # type: ignore[override]
+        """Return the density of a latent, (P, D); with a condition (B, n) that of each, batch (B,)."""
+        n = self.settings["condition_size"]
+        c = condition[0].flatten(1) if condition else None
+        return CodeDensity(self, c if n or c is None else c[:, :0])
+
+    @property
+    def noise_size(self) -> int:
+        return int(self.settings["positions"]) * len(self.settings["index_sizes"])
+
+    @property
+    def numbers_per_latent(self) -> int:
+        return int(self.settings["positions"] * sum(self.settings["index_sizes"]))
+
+    def transform_noise(self, eps: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Map standard normals (B, noise_size) to latents as vectors, (B, P · D), given conditions (B, n)."""
+        u = noise.to_uniform(eps).reshape(-1, self.shape[0], len(self.settings["index_sizes"]))
+        parts = zip(u.split(BATCH_SIZE), _split(condition, len(u)), strict=True)
+        indices = torch.cat([self.network.draw(part, c) for part, c in parts])
+        return self.quantizer.decode_indices(indices).flatten(1)
+
+    def log_mass(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return the log-probability of indices, nats: (B, P, H), given conditions (B, n), to (B,)."""
+        parts = zip(indices.split(BATCH_SIZE), _split(condition, len(indices)), strict=True)
+        return torch.cat([self.network.log_mass(part, c) for part, c in parts])
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+
+def _split(condition: Tensor | None, n: int) -> Sequence[Tensor | None]:
+    if condition is None or condition.shape[1] == 0:
+        return [None] * -(-n // BATCH_SIZE)
+    return condition.split(BATCH_SIZE)
+
+
+class CodeDensity(UncheckedDistribution):
+    """The density of a sampler of indices, over latents (P, D), for each of a batch of conditions.
+
+    Args:
+        sampler: of indices, with the quantizer that decodes them.
+        condition: (B, n), or none.
+    """
+
+    def __init__(self, sampler: CodeSampler, condition: Tensor | None = None) -> None:
+        self.sampler, self.condition = sampler, condition
+        super().__init__(torch.Size() if condition is None else condition.shape[:1], torch.Size(sampler.shape))
+
+    @property
+    def mean(self) -> Tensor:
+        return self.sampler.mean.reshape(self.event_shape).expand(*self.batch_shape, *self.event_shape)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+        lead = torch.Size((*sample_shape, *self.batch_shape))
+        eps = noise.standard_normal(torch.Size((*lead, self.sampler.noise_size)), self.sampler.mean)
+        z = self.sampler.transform_noise(eps.reshape(-1, self.sampler.noise_size), self._condition_of(lead))
+        return z.reshape(*lead, *self.event_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return log p(i) of the indices of latents, nats: (..., P, D) to (...)."""
+        indices, lead = self.sampler.quantizer.find_indices(value), value.shape[:-2]
+        if len(lead) > 1 and bool((indices == indices[:1]).all()):
+            # Draws from a quantizer's posterior are all the same: one of them is scored.
+            indices, lead = indices[:1], torch.Size((1, *lead[1:]))
+        scores = self.sampler.log_mass(indices.flatten(0, -3), self._condition_of(lead)).reshape(lead)
+        return scores.expand(value.shape[:-2])
+
+    def _condition_of(self, lead: torch.Size) -> Tensor | None:
+        """Return the condition of each of the latents (*lead, P, D) in a row, (-1, n)."""
+        c = self.condition
+        return None if c is None else c.expand(*lead[:-1], *c.shape).reshape(-1, c.shape[1])

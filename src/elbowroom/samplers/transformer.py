@@ -1,0 +1,138 @@
+"""A causal transformer over the sequence of a quantizer's codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from elbowroom.families import Quantizer
+from elbowroom.samplers.base import SAMPLERS
+from elbowroom.samplers.code_networks import CodeNetwork
+from elbowroom.samplers.code_sampler import CodeSampler
+
+#: Channels of a head of attention.
+HEAD_WIDTH = 32
+
+
+class TransformerSampler(CodeSampler):
+    r"""Causal transformer over the codes of a quantizer: transformer:STEPS, with at most 2000 steps of its fit.
+
+    Vaswani et al. 2017, arXiv 1706.03762, with the norms before (Radford et al. 2019), over codes as in Esser, Rombach
+    & Ommer 2021, arXiv 2012.09841: positions in order, each given all before it; the sub-indices of a position follow
+    one another in the last layer, so that deep quantizers have no longer sequences (as in Lee et al. 2022,
+    arXiv 2203.01941, by a second transformer there). A condition is added to every position.
+
+    Args:
+        size: of a latent as a vector.
+        width: channels, a multiple of 32.
+        layers: blocks of attention.
+        **sizes: of the indices, as :class:`~elbowroom.samplers.code_sampler.CodeSampler` has them.
+    """
+
+    @classmethod
+    def make_network(
+        cls,
+        index_sizes: Sequence[int],
+        positions: int,
+        space: Sequence[int] | None,
+        condition_size: int,
+        **settings: Any,
+    ) -> CodeNetwork:
+        return CausalTransformer(positions, index_sizes, condition_size, **settings)
+
+    @classmethod
+    def fit(
+        cls,
+        latents: Tensor,
+        steps: int = 2000,
+        width: int = 96,
+        layers: int = 4,
+        quantizer: Quantizer | None = None,
+        condition: Tensor | None = None,
+        **options: Any,
+    ) -> Self:
+        assert quantizer is not None
+        return cls.fit_indices(latents, quantizer, condition, steps, width=width, layers=layers, **options)
+
+
+class CausalTransformer(CodeNetwork):
+    """Blocks of causal attention over positions; the input of a position is the code before it.
+
+    Args:
+        positions: P.
+        index_sizes: the number of values of each sub-index.
+        condition_size: of an encoded condition; 0 for none.
+        width: channels, W.
+        layers: how many blocks.
+    """
+
+    def __init__(
+        self, positions: int, index_sizes: Sequence[int], condition_size: int, width: int, layers: int
+    ) -> None:
+        super().__init__(positions, index_sizes, width)
+        self.position = nn.Parameter(0.02 * torch.randn(positions, width))
+        self.condition = nn.Linear(condition_size, width, bias=False) if condition_size else None
+        self.blocks = nn.ModuleList([_CausalBlock(width) for _ in range(layers)])
+        self.norm = nn.LayerNorm(width)
+
+    def features(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
+        # The first position has no code before it.
+        x = F.pad(self.embedding(indices[:, :-1]), (0, 0, 1, 0)) + self.position + self._bias(condition)
+        for block in self.blocks:
+            x = block(x)
+        features: Tensor = self.norm(x)
+        return features
+
+    def _bias(self, condition: Tensor | None) -> Tensor | float:
+        return 0.0 if self.condition is None or condition is None else self.condition(condition)[:, None]
+
+    def draw(self, u: Tensor, condition: Tensor | None = None) -> Tensor:
+        drawn: list[Tensor] = []
+        past: list[_Past] = [_Past() for _ in self.blocks]
+        for p, position in enumerate(self.position):
+            code = self.embedding(drawn[-1])[:, None] if drawn else u.new_zeros(len(u), 1, len(position))
+            x = code + position + self._bias(condition)
+            for block, of_block in zip(self.blocks, past, strict=True):
+                x = block(x, of_block)
+            drawn.append(self.head.draw(self.norm(x)[:, 0], u[:, p], p))
+        return torch.stack(drawn, 1)
+
+
+class _Past:
+    """Keys and values of the positions that a block has seen."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Tensor, Tensor]] = []
+
+    def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Add those of the next position, and return those of all."""
+        self._parts.append((key, value))
+        keys, values = zip(*self._parts, strict=True)
+        return torch.cat(keys, -2), torch.cat(values, -2)
+
+
+class _CausalBlock(nn.Module):
+    """Attention to the positions before and a network of each position, (B, P, W) to (B, P, W)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.n_heads = max(1, width // HEAD_WIDTH)
+        self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
+        self.inputs, self.output = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.network = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, x: Tensor, past: _Past | None = None) -> Tensor:
+        """Return the next features; with the past of a block, those of the one position that follows it."""
+        query, key, value = self.inputs(self.norms[0](x)).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
+        if past is not None:
+            key, value = past.append(key, value)
+        attended = F.scaled_dot_product_attention(query, key, value, is_causal=past is None)
+        x = x + self.output(attended.transpose(1, 2).flatten(-2))
+        return x + self.network(self.norms[1](x))
+
+
+SAMPLERS.add("transformer", TransformerSampler)
