@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
@@ -63,3 +63,14 @@ def autoencoder_kl(
         critic_loss = er.Adversarial(er.PatchCritic(shape, width=critic), start=start, balance=error)
         objective = objective + adversarial * critic_loss
     return er.Model(encoder, decoder, er.StandardNormal(latent.shape)), objective
+
+
+@recipe("Kouzelis et al. 2025, arXiv 2502.09509", extends=autoencoder_kl)
+def eq_vae(shape: tuple[int, ...], share: float = 0.5, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The autoencoder of latent diffusion with smoother maps: scaled and rotated latents decode to such images.
+
+    Args:
+        share: of the reconstruction loss that is that of scaled and rotated examples; 0 is autoencoder_kl
+    """
+    model, objective = autoencoder_kl(shape, **rest)
+    return model, objective + share * (er.Equivariance() - er.Reconstruction())
