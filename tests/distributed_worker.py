@@ -36,6 +36,13 @@ def factor_vae():
     return model, objective
 
 
+def split_with_critic():
+    """Three players, one of them a critic whose weight the gradients of all processes balance."""
+    model, elbo = vae()
+    adversarial = er.Adversarial(er.PatchCritic((1, 8, 8), width=4), balance=er.Reconstruction(), optimizer={})
+    return model, er.Split(encoder=elbo, decoder=er.Reconstruction() + 0.1 * adversarial)
+
+
 def custom_module():
     """With a parameter that its output does not depend on."""
 
@@ -55,6 +62,7 @@ TRAININGS = {
     "vae": (vae, lambda: arrays(500), {"batch_size": 101}),
     "one-left": (vae, lambda: arrays(238), {"batch_size": 100}),
     "factor_vae": (factor_vae, lambda: arrays(500), {"batch_size": 64}),
+    "split_with_critic": (split_with_critic, lambda: arrays(500), {"batch_size": 64}),
     "accumulated": (vae, lambda: arrays(500), {"batch_size": 100, "accumulate": 3}),
     "loader": (vae, lambda: loader(225), {}),
     "custom_module": (custom_module, lambda: arrays(300), {"batch_size": 50}),

@@ -44,6 +44,22 @@ def test_each_player_moves_its_own_parameters_only(digits):
     assert all(torch.equal(a, b.grad) for a, b in zip(critic, players["critic"].parameters, strict=True))
 
 
+def test_accumulation_holds_for_encoder_decoder_and_critic(digits):
+    """Four parts of a batch add up to it for every player: no part leaves gradients to another's."""
+    grads = []
+    for parts in (1, 4):
+        model, elbo = small_model()
+        adversarial = er.Adversarial(er.PatchCritic((1, 8, 8), width=4).eval())
+        step = Step(model, er.Split(encoder=elbo, decoder=er.Reconstruction() + adversarial))
+        eager = EagerStep(step, torch.device("cpu"))
+        with noise.zero_noise():
+            shard = BatchShard(digits.train.first(50), 50, 50)
+            compute_gradients(eager, eager, shard, torch.tensor(0), RunningMean(), parts)
+        grads.append([p.grad for player in step.players for p in player.parameters])
+    for whole, added in zip(*grads, strict=True):
+        torch.testing.assert_close(whole, added, atol=1e-5, rtol=1e-4)
+
+
 def test_a_non_finite_loss_stops_and_keeps_the_last_checkpoint(digits, tmp_path):
     class Poison(er.Callback):
         def step(self, now):

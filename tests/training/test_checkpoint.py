@@ -1,9 +1,12 @@
 """Resuming from a checkpoint, bit for bit; damaged checkpoints."""
 
+from functools import partial
+
 import pytest
 
 import elbowroom as er
 from elbowroom import serialization
+from elbowroom.recipes import RECIPES
 from elbowroom.training import checkpoint, state
 from tests.training.helpers import assert_same_tensors, interrupt_at, same_weights, small_model, train
 
@@ -49,11 +52,16 @@ def test_resuming_after_a_kill_writes_no_row_twice(digits, tmp_path):
     assert seconds == sorted(seconds)
 
 
-def test_resuming_holds_for_two_players_and_running_codebooks(digits, tmp_path):
-    for recipe, more in (("factor_vae", {"critic": (8,)}), ("vq_vae", {"codes": 8, "dim": 3})):
-        paths = [tmp_path / f"{recipe}-{half}" for half in "ab"]
-        er.fit(*small_model(recipe, **more), digits, steps=24, out=paths[0], device="cpu")
-        er.fit(*small_model(recipe, **more), digits, steps=24, out=paths[1], device="cpu", callbacks=[interrupt_at(15)])
+def test_resuming_holds_for_several_players_and_running_codebooks(digits, tmp_path):
+    networks = {"hidden": (16,), "latent": 2}
+    for recipe, settings in {
+        "vae_gan": {"critic": 4, "size": "s", "latent": 2},
+        "factor_vae": {"critic": (8,), **networks},
+        "vq_vae": {"codes": 8, "dim": 3, **networks},
+    }.items():
+        paths, make = [tmp_path / f"{recipe}-{half}" for half in "ab"], partial(RECIPES[recipe], (1, 8, 8), **settings)
+        er.fit(*make(seed=0), digits, steps=24, out=paths[0], device="cpu")
+        er.fit(*make(seed=0), digits, steps=24, out=paths[1], device="cpu", callbacks=[interrupt_at(15)])
         er.resume(paths[1], callbacks=[])
         assert_same_tensors(*(serialization.read(checkpoint.list_checkpoints(er.Run(path))[0])[0] for path in paths))
 

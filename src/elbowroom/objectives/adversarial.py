@@ -264,7 +264,7 @@ class Adversarial(Term):
         is_on, (base,) = (step >= self.start).to(loss.dtype), self.balance
         if base is None:
             return is_on
-        weight = is_on * balance_gradients(base(draw, step), loss, draw.decoder.output_weight)
+        weight = is_on * balance_gradients(base(draw, step), loss, draw.decoder.output_weight, len(draw.x))
         draw.terms["adversarial_weight"] = weight
         return weight
 

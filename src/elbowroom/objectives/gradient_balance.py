@@ -13,14 +13,20 @@ MIN_NORM = 1e-4
 MAX_WEIGHT = 1e4
 
 
-def balance_gradients(base: Tensor, loss: Tensor, weight: nn.Parameter) -> Tensor:
+def balance_gradients(base: Tensor, loss: Tensor, weight: nn.Parameter, examples: int = 1) -> Tensor:
     r"""Return the factor that gives ``loss`` the gradient norm of ``base`` at a layer's weights, a constant.
 
     .. math:: \frac{\|\nabla_W \text{base}\|}{\|\nabla_W \text{loss}\| + 10^{-4}}, \quad \text{at most } 10^4
 
     Esser, Rombach & Ommer 2021, arXiv 2012.09841, equation 7, with W the last layer of the decoder and the constants of
-    the authors' code. Where several processes train together, gradients are added up before their norms are taken. It
-    is zero where no gradients are computed, as in validation.
+    the authors' code. Where several processes train together, the norms are those of the gradients of all their
+    examples. The factor is zero where no gradients are computed, as in validation.
+
+    Args:
+        base: the loss whose gradient norm is taken over.
+        loss: the one that is multiplied with the factor.
+        weight: the weights of the layer.
+        examples: that this process's losses are means over.
 
     Raises:
         ValueError: the layer is frozen.
@@ -35,10 +41,15 @@ def balance_gradients(base: Tensor, loss: Tensor, weight: nn.Parameter) -> Tenso
         raise ValueError(
             "balance= compares gradients at the decoder's last layer, which is frozen: train it, or leave balance= out"
         )
-    base_norm, norm = (_gradient_norm(value, weight) for value in (base, loss))
+    base_norm, norm = (_gradient_norm(value, weight, examples) for value in (base, loss))
     return (base_norm / (norm + MIN_NORM)).clamp(0, MAX_WEIGHT)
 
 
-def _gradient_norm(loss: Tensor, weight: nn.Parameter) -> Tensor:
+def _gradient_norm(loss: Tensor, weight: nn.Parameter, examples: int) -> Tensor:
     (gradient,) = torch.autograd.grad(loss, weight, retain_graph=True, allow_unused=True)
-    return loss.new_zeros(()) if gradient is None else distributed.all_reduce_sum(gradient.detach()).norm()
+    if gradient is None:
+        return loss.new_zeros(())
+    if distributed.world_size() == 1:
+        return gradient.detach().norm()
+    total = distributed.all_reduce_sum(loss.new_full((), examples))
+    return distributed.all_reduce_sum(gradient.detach() * examples).norm() / total

@@ -1,0 +1,72 @@
+"""AAE, WAE-GAN, VAE-GAN and Soft-IntroVAE: without their weights they are what they extend."""
+
+import pytest
+import torch
+from torch import nn
+
+import elbowroom as er
+from elbowroom.data import Batch
+from elbowroom.training.backward import EagerStep
+from elbowroom.training.step import Step
+
+SHAPE = (1, 8, 8)
+STEP = torch.tensor(0)
+CPU = torch.device("cpu")
+
+
+def gradients(model, objective):
+    torch.manual_seed(1)
+    EagerStep(Step(model, objective), CPU)(Batch(torch.rand(6, *SHAPE), None, torch.arange(6)), STEP)
+    return {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+def assert_same_gradients(a, b):
+    assert list(a) == list(b)
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], atol=1e-4, rtol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize("name", ["aae", "wae_gan"])
+def test_without_its_weight_it_is_the_autoencoder(name):
+    settings = {"latent": 3, "likelihood": "gaussian:1", "seed": 0}
+    model, objective = er.recipes.find(name)(SHAPE, weight=0, critic=(8,), **settings)
+    assert_same_gradients(gradients(model, objective), gradients(*er.recipes.autoencoder(SHAPE, **settings)))
+    assert model.sample(4).shape == (4, *SHAPE)
+
+
+def test_wae_gan_is_aae_with_other_weights():
+    settings = {"latent": 3, "critic": (8,), "weight": 2.0, "likelihood": "gaussian:1", "seed": 0}
+    assert_same_gradients(*(gradients(*er.recipes.find(name)(SHAPE, **settings)) for name in ("aae", "wae_gan")))
+
+
+def test_without_what_they_do_against_each_other_soft_intro_vae_is_the_vae():
+    settings = {"latent": 3, "size": "s", "likelihood": "gaussian:1", "seed": 0}
+    soft = er.recipes.soft_intro_vae(SHAPE, weight=0, beta_rec=1, beta_kl=3, **settings)
+    assert_same_gradients(gradients(*soft), gradients(*er.recipes.conv_vae(SHAPE, beta=3, **settings)))
+
+
+def test_vae_gan_in_pixels_instead_of_features_is_the_vae():
+    """With the example as the critic's features, a weight of one, and a critic that sees no difference."""
+
+    class Blind(nn.Module):
+        def features(self, x):
+            return [x]
+
+        def forward(self, x):
+            return 0 * x.flatten(1).sum(1)
+
+    settings = {"latent": 3, "size": "s", "likelihood": "gaussian:1", "seed": 0}
+    model, objective = er.recipes.vae_gan(SHAPE, gamma=1, critic=4, **settings)
+    for module in objective.modules():
+        if isinstance(module, er.objectives.Adversarial):
+            module.critic = Blind()
+    assert_same_gradients(gradients(model, objective), gradients(*er.recipes.conv_vae(SHAPE, **settings)))
+
+
+def test_vae_gan_has_three_players():
+    model, objective = er.recipes.vae_gan(SHAPE, critic=4, size="s")
+    losses = Step(model, objective).eval()(Batch(torch.rand(6, *SHAPE), None, torch.arange(6)), STEP)
+    assert list(losses.players) == ["encoder", "decoder", "critic"]
+    terms = losses.terms
+    torch.testing.assert_close(terms["encoder"], terms["kl"] + terms["critic_similarity"])
+    torch.testing.assert_close(terms["decoder"], 0.01 * terms["critic_similarity"] + terms["adversarial"])
