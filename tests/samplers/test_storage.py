@@ -79,6 +79,16 @@ def test_a_file_from_before_names_had_options_is_loaded(digits, tmp_path):
     assert torch.equal(load_with_sampler(run, "gaussian").sampling_density().mean, torch.tensor([1.0, 2.0]))
 
 
+def test_a_file_from_before_its_sampler_had_an_option_is_loaded(run):
+    sampler = quick("flow-matching:500", torch.randn(200, 3, generator=torch.Generator().manual_seed(0)))
+    path = save_sampler(run, "flow-matching", sampler)
+    about = serialization.read_metadata(path) | {"name": "flow-matching"}
+    path.unlink()
+    serialization.save(run.path / "sampler-flow-matching.safetensors", serialization.named_tensors(sampler), about)
+    assert "flow-matching:1500" in fitted_samplers(run)
+    assert torch.equal(draw(load_sampler(run, "flow-matching")(), 3), draw(sampler(), 3))
+
+
 def test_a_run_that_went_on_needs_another_fit(digits, tmp_path):
     run = train(digits, tmp_path / "run")
     fit_sampler(run, "gaussian")

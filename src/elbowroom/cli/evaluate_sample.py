@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import listing, options, output_files
-from elbowroom.formatting import format_count
+from elbowroom.formatting import format_clock, format_count
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from elbowroom.models.base import GenerativeModel
     from elbowroom.runs.run import Run
+
+
+#: Seconds between two lines of the progress of a fit, outside a terminal.
+FIT_PROGRESS_INTERVAL_S = 10.0
 
 
 class _EvaluateCommand(click.Command):
@@ -187,8 +193,35 @@ class _FitSamplerCommand(click.Command):
 def fit_sampler(run: Run, name: str, source: str | None) -> None:
     """Fit a density to the latents of a run's training examples; sample --sampler NAME draws from it."""
     from elbowroom.samplers import fit_sampler
+    from elbowroom.samplers.optimization import report_progress
 
-    click.echo(str(fit_sampler(run, name, source)))
+    progress = _FitProgress()
+    with report_progress(progress):
+        path = fit_sampler(run, name, source)
+    progress.close()
+    click.echo(str(path))
+
+
+class _FitProgress:
+    """Progress of a fit on stderr: a line that is overwritten in a terminal, else one every ten seconds at most."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self._is_terminal, self._has_line = sys.stderr.isatty(), False
+
+    def __call__(self, step: int, steps: int, loss: float) -> None:
+        now = time.monotonic()
+        if not self._is_terminal and now - self._last < FIT_PROGRESS_INTERVAL_S:
+            return
+        self._last, left = now, (now - self._start) / step * (steps - step)
+        text = f"step {step:,}/{steps:,}  held-out loss {loss:,.2f}  {format_clock(left)} left"
+        click.echo(f"\r{text}" if self._is_terminal else text, nl=not self._is_terminal, err=True)
+        self._has_line = self._is_terminal
+
+    def close(self) -> None:
+        """End the line of a terminal."""
+        if self._has_line:
+            click.echo(err=True)
 
 
 def parse_latents(text: str, shape: tuple[int, ...]) -> Tensor:

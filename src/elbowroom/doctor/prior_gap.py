@@ -13,7 +13,8 @@ from elbowroom.data import Batch, Split, freeze
 from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.evaluation.suites.samplers import latent_log_densities
 from elbowroom.models.base import GenerativeModel
-from elbowroom.samplers import can_be_fitted, fit_to_model
+from elbowroom.samplers import fit_to_model
+from elbowroom.samplers.projection import MAX_SIZE
 
 #: Training examples whose latents the normal is fitted to, at most; of large latents more.
 FITTED_EXAMPLES = 2000
@@ -69,18 +70,18 @@ def measure_prior_gap(model: GenerativeModel, train: Split, held_out: Batch) -> 
     nearer than the prior.
 
     Args:
-        model: with one latent, or an uppermost one, that is a vector of numbers.
+        model: with one latent, or an uppermost one, of numbers.
         train: examples that the normal is fitted to.
         held_out: examples whose latents are scored, on the model's device.
 
     Raises:
-        NotApplicableError: there is no prior, the latents are no vectors, or there are too few training examples.
+        NotApplicableError: there is no prior, the latents are codes, or there are too few training examples.
     """
     if not model.has_prior:
         raise NotApplicableError("the model has no prior that its latents could be off")
-    if not can_be_fitted(model):
-        raise NotApplicableError("the latents are not vectors of numbers")
-    size = model.latent_shape[0]
+    if model.is_quantized:
+        raise NotApplicableError("the latents are codes, not numbers")
+    size = min(math.prod(model.latent_shape), MAX_SIZE)
     if len(train) < MIN_EXAMPLES_PER_DIMENSION * size:
         raise NotApplicableError(f"{len(train)} training examples are too few for the covariance of {size} dimensions")
     with eval_mode(model), torch.no_grad():

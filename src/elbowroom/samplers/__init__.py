@@ -17,7 +17,7 @@ from elbowroom.samplers.storage import (
     sampler_path,
     save_sampler,
 )
-from elbowroom.samplers.training_latents import can_be_fitted, fit_to_model, limit_steps
+from elbowroom.samplers.training_latents import fit_to_model, limit_steps
 
 __all__ = [
     "NO_SAMPLER",
@@ -25,7 +25,6 @@ __all__ = [
     "SAMPLERS",
     "LatentDensity",
     "Sampler",
-    "can_be_fitted",
     "current_samplers",
     "declared_sampler",
     "default_sampler",

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.distributions.base import UncheckedDistribution
 from elbowroom.families import Quantizer
 from elbowroom.samplers.base import Sampler, TrainingLatents
 from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.code_networks import CodeNetwork
+from elbowroom.samplers.conditioned import ConditionedDensity, split_condition
 from elbowroom.samplers.optimization import FitPlan, minimize
 
 #: Latents that are drawn or scored at once.
@@ -125,9 +125,7 @@ class CodeSampler(Sampler):
 
     def forward(self, *condition: Tensor) -> CodeDensity:  # type: ignore[override]
         """Return the density of a latent, (P, D); with a condition (B, n) that of each, batch (B,)."""
-        n = self.settings["condition_size"]
-        c = condition[0].flatten(1) if condition else None
-        return CodeDensity(self, c if n or c is None else c[:, :0])
+        return CodeDensity(self, condition[0].flatten(1) if condition else None)
 
     @property
     def noise_size(self) -> int:
@@ -140,13 +138,13 @@ class CodeSampler(Sampler):
     def transform_noise(self, eps: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map standard normals (B, noise_size) to latents as vectors, (B, P · D), given conditions (B, n)."""
         u = noise.to_uniform(eps).reshape(-1, self.shape[0], len(self.settings["index_sizes"]))
-        parts = zip(u.split(BATCH_SIZE), _split(condition, len(u)), strict=True)
+        parts = zip(u.split(BATCH_SIZE), split_condition(condition, len(u), BATCH_SIZE), strict=True)
         indices = torch.cat([self.network.draw(part, c) for part, c in parts])
         return self.quantizer.decode_indices(indices).flatten(1)
 
     def log_mass(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the log-probability of indices, nats: (B, P, H), given conditions (B, n), to (B,)."""
-        parts = zip(indices.split(BATCH_SIZE), _split(condition, len(indices)), strict=True)
+        parts = zip(indices.split(BATCH_SIZE), split_condition(condition, len(indices), BATCH_SIZE), strict=True)
         return torch.cat([self.network.log_mass(part, c) for part, c in parts])
 
     @property
@@ -154,45 +152,16 @@ class CodeSampler(Sampler):
         return self.loc
 
 
-def _split(condition: Tensor | None, n: int) -> Sequence[Tensor | None]:
-    if condition is None or condition.shape[1] == 0:
-        return [None] * -(-n // BATCH_SIZE)
-    return condition.split(BATCH_SIZE)
+class CodeDensity(ConditionedDensity):
+    """The density of a sampler of indices, over latents (P, D), for each of a batch of conditions."""
 
-
-class CodeDensity(UncheckedDistribution):
-    """The density of a sampler of indices, over latents (P, D), for each of a batch of conditions.
-
-    Args:
-        sampler: of indices, with the quantizer that decodes them.
-        condition: (B, n), or none.
-    """
-
-    def __init__(self, sampler: CodeSampler, condition: Tensor | None = None) -> None:
-        self.sampler, self.condition = sampler, condition
-        super().__init__(torch.Size() if condition is None else condition.shape[:1], torch.Size(sampler.shape))
-
-    @property
-    def mean(self) -> Tensor:
-        return self.sampler.mean.reshape(self.event_shape).expand(*self.batch_shape, *self.event_shape)
-
-    @torch.no_grad()
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        lead = torch.Size((*sample_shape, *self.batch_shape))
-        eps = noise.standard_normal(torch.Size((*lead, self.sampler.noise_size)), self.sampler.mean)
-        z = self.sampler.transform_noise(eps.reshape(-1, self.sampler.noise_size), self._condition_of(lead))
-        return z.reshape(*lead, *self.event_shape)
+    sampler: CodeSampler
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return log p(i) of the indices of latents, nats: (..., P, D) to (...)."""
+        """Return log p(i|c) of the indices of latents, nats: (..., P, D) to (...)."""
         indices, lead = self.sampler.quantizer.find_indices(value), value.shape[:-2]
         if len(lead) > 1 and bool((indices == indices[:1]).all()):
             # Draws from a quantizer's posterior are all the same: one of them is scored.
             indices, lead = indices[:1], torch.Size((1, *lead[1:]))
-        scores = self.sampler.log_mass(indices.flatten(0, -3), self._condition_of(lead)).reshape(lead)
+        scores = self.sampler.log_mass(indices.flatten(0, -3), *self.condition_of(lead)).reshape(lead)
         return scores.expand(value.shape[:-2])
-
-    def _condition_of(self, lead: torch.Size) -> Tensor | None:
-        """Return the condition of each of the latents (*lead, P, D) in a row, (-1, n)."""
-        c = self.condition
-        return None if c is None else c.expand(*lead[:-1], *c.shape).reshape(-1, c.shape[1])

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom import noise
-from elbowroom.samplers.base import SAMPLERS
+from elbowroom.samplers.base import SAMPLERS, Sampler
+from elbowroom.samplers.map_flow_matching import MapFlowMatchingSampler
 from elbowroom.samplers.optimization import minimize
+from elbowroom.samplers.runge_kutta import runge_kutta_step
 from elbowroom.samplers.standard import standard_log_density
 from elbowroom.samplers.whitened import WhitenedSampler
 
@@ -18,7 +20,10 @@ ODE_STEPS = 20
 
 
 class FlowMatchingSampler(WhitenedSampler):
-    r"""Continuous normalizing flow, fitted by flow matching: noise is moved to latents along a learned vector field.
+    r"""Continuous normalizing flow, fitted by flow matching: flow-matching:STEPS, with at most 1500 steps of its fit.
+
+    Noise is moved to latents along a learned vector field; on maps it is one of convolutions
+    (:class:`~elbowroom.samplers.map_flow_matching.MapFlowMatchingSampler`).
 
     .. math:: \dot z_t = v(t, z_t), \quad \min_v E \| v(t, (1 - t) \epsilon + t z) - (z - \epsilon) \|^2, \quad
         \log p(z_1) = \log \mathcal N(z_0; 0, I) - \int_0^1 \operatorname{tr} \frac{\partial v}{\partial z_t} dt
@@ -36,9 +41,15 @@ class FlowMatchingSampler(WhitenedSampler):
     torch.Size([3, 2])
     """
 
+    option = "steps"
+
     def __init__(self, size: int, hidden: int = 256) -> None:
         super().__init__(size, hidden=hidden)
         self.field = VectorField(size, hidden)
+
+    @classmethod
+    def for_latents(cls, shape: tuple[int, ...]) -> type[Sampler]:
+        return cls if len(shape) == 1 else MapFlowMatchingSampler
 
     @classmethod
     def fit(cls, latents: Tensor, hidden: int = 256, steps: int = 1500, **options: Any) -> Self:
@@ -50,13 +61,13 @@ class FlowMatchingSampler(WhitenedSampler):
     def transform_whitened(self, eps: Tensor) -> Tensor:
         z, step = eps, 1 / ODE_STEPS
         for i in range(ODE_STEPS):
-            z = z + _runge_kutta(lambda t, z: self.field(t, z), i * step, z, step)
+            z = z + runge_kutta_step(lambda t, z: self.field(t, z), i * step, z, step)
         return z
 
     def whitened_log_density(self, z: Tensor) -> Tensor:
         state, step = torch.cat((z, torch.zeros_like(z[..., :1])), -1), 1 / ODE_STEPS
         for i in range(ODE_STEPS, 0, -1):
-            state = state + _runge_kutta(self._derivative, i * step, state, -step)
+            state = state + runge_kutta_step(self._derivative, i * step, state, -step)
         return standard_log_density(state[..., :-1]) + state[..., -1]
 
     def _derivative(self, t: float, state: Tensor) -> Tensor:
@@ -108,16 +119,6 @@ class VectorField(nn.Module):
         eps, t = torch.randn_like(z), torch.rand_like(z[:, :1])
         error: Tensor = self(t, (1 - t) * eps + t * z) - (z - eps)
         return error.square().sum(-1).mean()
-
-
-def _runge_kutta(derivative: Any, t: float, state: Tensor, step: float) -> Tensor:
-    """Return the change of the state in one step of the classical fourth-order Runge-Kutta method."""
-    k1 = derivative(t, state)
-    k2 = derivative(t + step / 2, state + step / 2 * k1)
-    k3 = derivative(t + step / 2, state + step / 2 * k2)
-    k4 = derivative(t + step, state + step * k3)
-    change: Tensor = step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-    return change
 
 
 SAMPLERS.add("flow-matching", FlowMatchingSampler)

@@ -75,7 +75,12 @@ def save_sampler(run: Run, name: str, sampler: Sampler) -> Path:
 
 def sampler_path(run: Run | str | Path, name: str) -> Path:
     """Return the file of a sampler of a run, which need not be there."""
-    return Run(run).path / f"sampler-{full_name(name).replace(':', '-')}.safetensors"
+    name, folder = full_name(name), Run(run).path
+    path = folder / f"sampler-{name.replace(':', '-')}.safetensors"
+    kind = name.partition(":")[0]
+    # A run from before this sampler had an option has a file without it.
+    older = folder / f"sampler-{kind}.safetensors"
+    return older if full_name(kind) == name and older.is_file() and not path.is_file() else path
 
 
 def fitted_samplers(run: Run | str | Path) -> list[str]:
@@ -86,7 +91,7 @@ def fitted_samplers(run: Run | str | Path) -> list[str]:
     """
     order = list(SAMPLERS)
     names = [_stored_name(path) for path in sorted(Run(run).path.glob("sampler-*.safetensors"))]
-    known = [name for name in names if name.partition(":")[0] in order]
+    known = dict.fromkeys(full_name(name) for name in names if name.partition(":")[0] in order)
     return sorted(known, key=lambda name: order.index(name.partition(":")[0]))
 
 

@@ -111,11 +111,6 @@ def check_latents(model: GenerativeModel, name: str) -> None:
         raise ValueError(f"sampler '{name}': the latents of this model are {kind}: take one of {fitting}")
 
 
-def can_be_fitted(model: GenerativeModel) -> bool:
-    """Whether there are samplers for the latents of a model."""
-    return any(SAMPLERS[name].is_discrete == model.is_quantized for name in SAMPLERS)
-
-
 @torch.no_grad()
 def draw_training_latents(model: GenerativeModel, split: Split, n: int, seed: int = NOISE_SEED) -> TrainingLatents:
     """Return a draw from the posterior of each of n random examples, (n, *shape), with their encoded conditions."""

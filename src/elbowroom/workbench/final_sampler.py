@@ -13,7 +13,6 @@ from elbowroom.models.base import GenerativeModel
 from elbowroom.samplers import (
     NO_SAMPLER,
     PRIOR,
-    can_be_fitted,
     declared_sampler,
     default_sampler,
     fit_to_model,
@@ -85,7 +84,7 @@ def _fitted_model(state: State) -> GenerativeModel | None:
         model = adapt(state[MODEL], state[DATA].shape)
     except ValueError:
         return None
-    return model if model.can_decode and can_be_fitted(model) else None
+    return model if model.can_decode else None
 
 
 def _default_sampler(state: State, model: GenerativeModel) -> str:

@@ -60,9 +60,19 @@ def test_held_out_latents_share_no_noise_with_those_of_the_fit(digits):
     assert samplers.metrics(make_context(model, digits, fitted, 1))["density_gain[gaussian]"].value < -0.1
 
 
-def test_latents_of_a_codebook_have_no_samplers(digits):
-    metrics = samplers.metrics(make_context(make_model("vq_vae")[0], digits, {}))
-    assert "not vectors" in metrics["latent_log_density"].note
+def test_codes_have_a_bound_that_is_the_elbo_and_bits_for_each(digits):
+    model, _ = er.recipes.vq_vae(digits.shape, latent=3, codes=4, dim=2, hidden=(8,), seed=0)
+    fitted = {"pixelcnn:20": fit_to_model(model, digits.train, "pixelcnn:20", 500)}
+    metrics = samplers.metrics(make_context(model, digits, fitted, 2))
+    for suffix in ("", "[pixelcnn:20]"):
+        log_pz = metrics[f"latent_log_density{suffix}"].value
+        assert metrics[f"bits_per_code{suffix}"].value == pytest.approx(-log_pz / 3 / math.log(2), rel=1e-6)
+    likelihood = er.evaluate(model, digits, metrics="likelihood", samples=2, save=False)
+    assert metrics["importance_bound"].value == pytest.approx(likelihood["elbo"].value, abs=1e-3)
+    # The prior is uniform before a training.
+    gain = metrics["importance_bound[pixelcnn:20]"].value - metrics["importance_bound"].value
+    assert gain == pytest.approx(metrics["density_gain[pixelcnn:20]"].value, abs=1e-3)
+    assert gain > 0
 
 
 @pytest.mark.parametrize("name", ["gaussian", "two-stage"])

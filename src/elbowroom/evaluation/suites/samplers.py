@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites.likelihood import estimate_bounds, log_density
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw
-from elbowroom.samplers import Sampler, can_be_fitted
+from elbowroom.samplers import Sampler
 
 #: What is said of a density that is an estimate.
 BOUND_NOTE = "log s(z) is an importance estimate, in expectation a lower bound"
@@ -33,11 +34,11 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     that of the suite ``likelihood`` with s(z) in the place of p(z), from the same draws of the posterior: decoder and
     sampler are a generative model too, and this bounds its log p(x) from below. All in nats per example.
 
+    Latents that are codes have probabilities in place of densities, ``bits_per_code`` says them for each position, and
+    their importance bounds are ELBOs, since q(z|x) is one choice of codes: the code length that prior or sampler give.
+
     A conditional model's densities are given the label of the example.
     """
-    if not can_be_fitted(context.model):
-        note = "the latents are not vectors of numbers, which samplers are fitted to"
-        return {"latent_log_density": Metric(None, "nats", "", note=note)}
     return _measure_latents(context) | _measure_bounds(context)
 
 
@@ -49,16 +50,27 @@ def _measure_latents(context: EvalContext) -> dict[str, Metric]:
     results = {"latent_log_density": Metric(None, "nats", "", note="this model has no prior")}
     if prior is not None:
         results["latent_log_density"] = mean_metric(prior, "nats", "E log p(z), one draw of each posterior", samples=1)
+        results |= _bits_per_code(context.model, "", prior)
     for name, sampler in context.samplers.items():
         key, note = f"latent_log_density[{name}]", _density_note(context, sampler)
         if name not in values:
             results[key] = Metric(None, "nats", "", note=note)
             continue
         results[key] = mean_metric(values[name], "nats", "E log s(z), of the same draws", samples=1, note=note)
+        results |= _bits_per_code(context.model, f"[{name}]", values[name])
         if prior is not None:
             how = "E[log s(z) − log p(z)], at most KL(q(z) ‖ p(z))"
             results[f"density_gain[{name}]"] = mean_metric(values[name] - prior, "nats", how, samples=1, note=note)
     return results
+
+
+def _bits_per_code(model: GenerativeModel, suffix: str, log_mass: Tensor) -> dict[str, Metric]:
+    """Return the bits that a code of a quantized latent takes under a density; nothing for latents of numbers."""
+    if model.quantizer is None:
+        return {}
+    positions = model.quantizer.shape[0]
+    how = f"−log₂ of the probability of the codes, by {positions} positions; lower is better"
+    return {f"bits_per_code{suffix}": mean_metric(log_mass / (-math.log(2) * positions), "bits", how)}
 
 
 def latent_log_densities(
