@@ -15,6 +15,7 @@ def test_blocks_of_the_page_run(page, root, tmp_path, monkeypatch):
     if page == "export":
         pytest.importorskip("onnxscript")
         pytest.importorskip("onnxruntime")
+        pytest.importorskip("diffusers")
     monkeypatch.chdir(tmp_path)
     text = (root / "docs" / f"{page}.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```(python|bash)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)

@@ -140,7 +140,7 @@ def read_record(folder: Path) -> Record:
     shape = list(config_shape(config))
     training = TrainConfig().record | {"callbacks": [], "products": ""}
     content = {"recipe": RECIPE, "arguments": recipe_arguments(config), "shape": shape, "training": training}
-    return parse_record(content | {"data": {"shape": shape}}, folder / CONFIG_FILE)
+    return parse_record(content | {"data": {"name": "unknown data", "shape": shape}}, folder / CONFIG_FILE)
 
 
 def complete_tensors(tensors: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
