@@ -29,6 +29,7 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "vae_gan": {"critic": 4},
     "quantized_vae": {"quantizer": "product:8x3"},
     "autoencoder_kl": {"levels": 1, "layers": 1, "critic": 4, "start": 0},
+    "vqgan": {"network": "conv", "critic": 4, "start": 0},
     "eq_vae": {"levels": 1, "layers": 1, "critic": 4, "start": 0},
 }
 

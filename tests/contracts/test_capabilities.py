@@ -25,6 +25,7 @@ CAPABILITIES = (
     "is_classifier",
 )
 STANDARD = {"has_prior", "has_standard_prior"}
+QUANTIZED = {"has_prior", "is_quantized"}
 #: What the model of each recipe of the package says of itself; a recipe not listed is like ``vae``.
 TABLE = {
     "aae": STANDARD | {"has_point_posterior"},
@@ -38,7 +39,7 @@ TABLE = {
     "wae_mmd": STANDARD | {"has_point_posterior"},
     "m2": STANDARD | {"is_conditional", "is_classifier"},
     "vamp_vae": {"has_prior"},
-    **dict.fromkeys(("quantized_vae", "vq_vae", "rq_vae", "fsq_vae", "lfq_vae"), {"has_prior", "is_quantized"}),
+    **dict.fromkeys(("quantized_vae", "vq_vae", "rq_vae", "fsq_vae", "lfq_vae", "vqgan"), QUANTIZED),
 }
 
 

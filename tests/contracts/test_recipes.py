@@ -141,7 +141,7 @@ def test_bounds_order_themselves(recipe):
 
 
 def test_arguments_are_checked(recipe):
-    latent = "latent" if "latent" in recipe.arguments else "channels"
+    latent = next(name for name in ("latent", "channels", "dim") if name in recipe.arguments)
     with pytest.raises(ValueError, match=f"did you mean '{latent}'"):
         recipe((1, 8, 8), **{latent[:-1]: 3})
     with pytest.raises(ValueError, match="at least 1, got"):

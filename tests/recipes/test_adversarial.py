@@ -70,3 +70,23 @@ def test_vae_gan_has_three_players():
     terms = losses.terms
     torch.testing.assert_close(terms["encoder"], terms["kl"] + terms["critic_similarity"])
     torch.testing.assert_close(terms["decoder"], 0.01 * terms["critic_similarity"] + terms["adversarial"])
+
+
+def test_without_its_weights_vqgan_is_the_vq_vae():
+    settings = {"network": "conv", "widths": (8, 16), "codes": 8, "dim": 3, "likelihood": "laplace:0.5", "seed": 0}
+    vqgan = er.recipes.vqgan(SHAPE, perceptual=0, adversarial=0, **settings)
+    assert_same_gradients(gradients(*vqgan), gradients(*er.recipes.vq_vae(SHAPE, **settings)))
+
+
+def test_vqgan_is_the_vq_vae_before_its_critic_starts_and_balanced_from_then_on():
+    settings = {"network": "conv", "widths": (8, 16), "codes": 8, "dim": 3, "seed": 0}
+    model, objective = er.recipes.vqgan(SHAPE, perceptual=0, critic=4, start=5, **settings)
+    draw = model.draw(torch.rand(6, *SHAPE))
+    _, plain = er.recipes.vq_vae(SHAPE, likelihood="laplace:0.5", **settings)
+    torch.testing.assert_close(objective(draw, torch.tensor(4)), plain(draw, STEP))
+    extra = objective(draw, torch.tensor(5)) - plain(draw, STEP)
+    torch.testing.assert_close(
+        extra, 0.8 * draw.terms["adversarial_weight"] * draw.terms["adversarial"], rtol=0.01, atol=1e-3
+    )
+    assert model.latents["z"] == (4, 3)
+    assert model.quantizer.space == (2, 2)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Literal
 
 import elbowroom as er
 from elbowroom.recipes.convolutional import conv_vae
+from elbowroom.recipes.quantized import vq_vae
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import autoencoder
 
@@ -98,3 +100,45 @@ def soft_intro_vae(
     reconstruction = beta_rec * er.Reconstruction()
     encoder = reconstruction + beta_kl * er.KL() + weight * er.ExponentialELBO(beta_rec, beta_neg)
     return model, er.Split(encoder, reconstruction + weight * beta_kl * er.FakeKL())
+
+
+@recipe(
+    "Esser, Rombach & Ommer 2021, arXiv 2012.09841",
+    extends=vq_vae,
+    without=("latent", "hidden", "activation"),
+    dimensions=(2, 3),
+)
+def vqgan(
+    shape: tuple[int, ...],
+    network: str = "kl",
+    size: Literal["s", "m", "l"] = "s",
+    likelihood: str = "laplace:0.5",
+    features: str = "random",
+    perceptual: float = 1.0,
+    adversarial: float = 0.8,
+    start: int = 2000,
+    critic: int = 32,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VQ-VAE on a map of codes, with perceptual error and a critic of patches.
+
+    Args:
+        network: of encoder and decoder: kl, conv, residual, deep
+        size: of the network: channels double from 16 (s), 32 (m), 64 (l)
+        likelihood: p(x|z); laplace:0.5 is the absolute error of pixels in [-1, 1], the paper's
+        features: frozen, of the perceptual loss: random convolutions; FILE.safetensors of 'elbowroom fit-features';
+            lpips, where it is installed with its weights; your own in Python
+        perceptual: weight of the perceptual loss, for each value of an example; 0 leaves it out
+        adversarial: weight of the critic's loss, balanced against the others by gradients; 0 leaves it out
+        start: the step from which the critic trains and counts
+        critic: channels of its first layer
+    """
+    model, objective = vq_vae(shape, network=network, size=size, likelihood=likelihood, **rest)
+    error: er.Term = er.Reconstruction()
+    if perceptual:
+        distance = 2 * perceptual * math.prod(shape) * er.Perceptual(er.find_features(features, shape))
+        error, objective = error + distance, objective + distance
+    if adversarial:
+        critic_loss = er.Adversarial(er.PatchCritic(shape, width=critic), start=start, balance=error)
+        objective = objective + adversarial * critic_loss
+    return model, objective
