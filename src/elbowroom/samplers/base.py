@@ -247,7 +247,7 @@ class LatentDensity(UncheckedDistribution):
         return self.shift + (z if self.scale is None else (self.scale @ z[..., None])[..., 0])
 
     def _as_event(self, z: Tensor) -> Tensor:
-        return z.unflatten(-1, self.event_shape)
+        return torch.unflatten(z, -1, self.event_shape)
 
 
 def _solve(scale: Tensor, z: Tensor) -> Tensor:

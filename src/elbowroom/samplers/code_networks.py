@@ -102,7 +102,7 @@ class CodeHead(nn.Module):
         return torch.stack(drawn, -1)
 
     def _log_probs(self, hidden: Tensor, h: int, position: int | None = None) -> Tensor:
-        frequencies = self.log_frequencies.split(self.index_sizes, -1)[h]
+        frequencies = torch.split(self.log_frequencies, list(self.index_sizes), -1)[h]
         logits = self.outputs[h](F.silu(hidden)) + (frequencies if position is None else frequencies[position])
         return torch.log_softmax(logits, -1)
 

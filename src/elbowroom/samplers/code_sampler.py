@@ -138,13 +138,13 @@ class CodeSampler(Sampler):
     def transform_noise(self, eps: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map standard normals (B, noise_size) to latents as vectors, (B, P · D), given conditions (B, n)."""
         u = noise.to_uniform(eps).reshape(-1, self.shape[0], len(self.settings["index_sizes"]))
-        parts = zip(u.split(BATCH_SIZE), split_condition(condition, len(u), BATCH_SIZE), strict=True)
+        parts = zip(torch.split(u, BATCH_SIZE), split_condition(condition, len(u), BATCH_SIZE), strict=True)
         indices = torch.cat([self.network.draw(part, c) for part, c in parts])
         return self.quantizer.decode_indices(indices).flatten(1)
 
     def log_mass(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the log-probability of indices, nats: (B, P, H), given conditions (B, n), to (B,)."""
-        parts = zip(indices.split(BATCH_SIZE), split_condition(condition, len(indices), BATCH_SIZE), strict=True)
+        parts = zip(torch.split(indices, BATCH_SIZE), split_condition(condition, len(indices), BATCH_SIZE), strict=True)
         return torch.cat([self.network.log_mass(part, c) for part, c in parts])
 
     @property

@@ -49,4 +49,4 @@ class ConditionedDensity(UncheckedDistribution):
 
 def split_condition(condition: Tensor | None, n: int, size: int) -> list[Tensor | None]:
     """Return the conditions of n latents in parts of a size; as many times ``None`` if there is none."""
-    return [None] * -(-n // size) if condition is None else list(condition.split(size))
+    return [None] * -(-n // size) if condition is None else list(torch.split(condition, size))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -103,7 +102,7 @@ class _Block(nn.Module):
 
 
 def _pool(h: Tensor, sides: tuple[int, ...]) -> Tensor:
-    return F.adaptive_avg_pool1d(h, sides) if len(sides) == 1 else F.adaptive_avg_pool2d(h, cast("list[int]", sides))
+    return F.adaptive_avg_pool1d(h, sides) if len(sides) == 1 else F.adaptive_avg_pool2d(h, (sides[0], sides[1]))
 
 
 def _set_zero(convolution: nn.Module) -> None:

@@ -90,7 +90,7 @@ class MapFlowMatchingSampler(Sampler):
     def transform_noise(self, eps: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map standard normals (B, D) to latents as vectors, (B, D), given conditions (B, n)."""
         conditions = split_condition(condition, len(eps), BATCH_SIZE)
-        parts = zip(eps.reshape(-1, *self.shape).split(BATCH_SIZE), conditions, strict=True)
+        parts = zip(torch.split(eps.reshape(-1, *self.shape), BATCH_SIZE), conditions, strict=True)
         moved = [self._integrate(z, c) for z, c in parts]
         return (self.loc + self.scale * torch.cat(moved)).flatten(1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -98,7 +98,7 @@ class GatedPixelCNN(CodeNetwork):
         shifted = F.pad(embedded, (0, 0, 1, 0))[:, :, top:bottom]
         v, links = shifted + self.position[0][:, top:bottom], []
         for layer in self.layers:
-            v, link = layer.vertical_step(v, condition)
+            v, link = cast(_GatedLayer, layer).vertical_step(v, condition)
             links.append(link)
         return links
 
@@ -108,7 +108,7 @@ class GatedPixelCNN(CodeNetwork):
         """Return features (B, W, rows, columns) of embedded rows, each from the columns to the left and the links."""
         h = F.pad(embedded, (1, 0))[..., :-1] + position
         for layer, link in zip(self.layers, links, strict=True):
-            h = layer.horizontal_step(h, link, condition)
+            h = cast(_GatedLayer, layer).horizontal_step(h, link, condition)
         return h
 
     def draw(self, u: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -150,7 +150,8 @@ class _GatedLayer(nn.Module):
     def horizontal_step(self, h: Tensor, link: Tensor | None, condition: Tensor | None) -> Tensor:
         """Return the next features of the horizontal stack."""
         a = self.horizontal(F.pad(h, (self.dilation, 0))) + self._bias(condition)[1]
-        return h + self.last(_gate(a if link is None else a + link))
+        changed: Tensor = h + self.last(_gate(a if link is None else a + link))
+        return changed
 
     def _bias(self, condition: Tensor | None) -> tuple[Tensor | float, Tensor | float]:
         if self.condition is None or condition is None:

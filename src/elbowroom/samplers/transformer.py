@@ -132,7 +132,8 @@ class _CausalBlock(nn.Module):
             key, value = past.append(key, value)
         attended = F.scaled_dot_product_attention(query, key, value, is_causal=past is None)
         x = x + self.output(attended.transpose(1, 2).flatten(-2))
-        return x + self.network(self.norms[1](x))
+        changed: Tensor = x + self.network(self.norms[1](x))
+        return changed
 
 
 SAMPLERS.add("transformer", TransformerSampler)
