@@ -40,7 +40,7 @@ def split_with_critic():
     """Three players, one of them a critic whose weight the gradients of all processes balance."""
     model, elbo = vae()
     adversarial = er.Adversarial(er.PatchCritic((1, 8, 8), width=4), balance=er.Reconstruction(), optimizer={})
-    return model, er.Split(encoder=elbo, decoder=er.Reconstruction() + 0.1 * adversarial)
+    return model, er.Players(encoder=elbo, decoder=er.Reconstruction() + 0.1 * adversarial)
 
 
 def custom_module():

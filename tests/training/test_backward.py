@@ -50,7 +50,7 @@ def test_accumulation_holds_for_encoder_decoder_and_critic(digits):
     for parts in (1, 4):
         model, elbo = small_model()
         adversarial = er.Adversarial(er.PatchCritic((1, 8, 8), width=4).eval())
-        step = Step(model, er.Split(encoder=elbo, decoder=er.Reconstruction() + adversarial))
+        step = Step(model, er.Players(encoder=elbo, decoder=er.Reconstruction() + adversarial))
         eager = EagerStep(step, torch.device("cpu"))
         with noise.zero_noise():
             shard = BatchShard(digits.train.first(50), 50, 50)

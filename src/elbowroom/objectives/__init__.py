@@ -5,12 +5,12 @@ from elbowroom.objectives.bounds import ELBO, ImportanceBound
 from elbowroom.objectives.custom import Loss, Output
 from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
 from elbowroom.objectives.divergences import MMD
-from elbowroom.objectives.introspective import ExponentialELBO, FakeKL
 from elbowroom.objectives.equivariance import Equivariance
+from elbowroom.objectives.introspective import ExponentialELBO, FakeKL
 from elbowroom.objectives.perceptual import Perceptual
+from elbowroom.objectives.players import Players
 from elbowroom.objectives.quantization import CodebookLoss, CodeEntropy, Commitment, add_code_losses
 from elbowroom.objectives.schedules import Schedule, ramp
-from elbowroom.objectives.split import Split
 from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.term import Player, Term
 from elbowroom.objectives.terms import KL, Classification, LatentL2, Reconstruction
@@ -28,18 +28,18 @@ __all__ = [
     "DecoderGradientPenalty",
     "DecoderL2",
     "DensityRatio",
+    "Equivariance",
     "ExponentialELBO",
     "FakeKL",
-    "Equivariance",
     "ImportanceBound",
     "LatentL2",
     "Loss",
     "Output",
     "Perceptual",
     "Player",
+    "Players",
     "Reconstruction",
     "Schedule",
-    "Split",
     "StructuralSimilarity",
     "Term",
     "add_code_losses",

@@ -108,7 +108,7 @@ def slope_penalty(critic: nn.Module, inputs: Inputs) -> Tensor:
     The R1 penalty of Mescheder, Geiger & Nowozin 2018, arXiv 1801.04406, where the inputs are real.
 
     >>> critic = nn.Linear(3, 1)
-    >>> torch.equal(slope_penalty(critic, (torch.rand(5, 3),)), 0.5 * critic.weight.square().sum())
+    >>> torch.allclose(slope_penalty(critic, (torch.rand(5, 3),)), 0.5 * critic.weight.square().sum())
     True
     """
     is_training = torch.is_grad_enabled()

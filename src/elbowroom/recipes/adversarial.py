@@ -72,7 +72,7 @@ def vae_gan(
     model, _ = conv_vae(shape, likelihood=likelihood, **rest)
     adversarial = er.Adversarial(er.PatchCritic(shape, width=critic), on="x+samples", loss="non-saturating")
     similarity, pixel_loss = er.CriticSimilarity(adversarial), pixels * er.Reconstruction()
-    return model, er.Split(er.KL() + similarity + pixel_loss, gamma * similarity + adversarial + pixel_loss)
+    return model, er.Players(er.KL() + similarity + pixel_loss, gamma * similarity + adversarial + pixel_loss)
 
 
 @recipe("Daniel & Tamar 2021, arXiv 2012.13253", extends=conv_vae, without=("k", "beta"))
@@ -99,7 +99,7 @@ def soft_intro_vae(
     model, _ = conv_vae(shape, latent=latent, likelihood=likelihood, **rest)
     reconstruction = beta_rec * er.Reconstruction()
     encoder = reconstruction + beta_kl * er.KL() + weight * er.ExponentialELBO(beta_rec, beta_neg)
-    return model, er.Split(encoder, reconstruction + weight * beta_kl * er.FakeKL())
+    return model, er.Players(encoder, reconstruction + weight * beta_kl * er.FakeKL())
 
 
 @recipe(

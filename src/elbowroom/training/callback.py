@@ -77,7 +77,7 @@ class Callback:
     def loss(self, state: State) -> None:
         """After the loss was computed: ``state[LOSS]``, to which may be added. Also in validation.
 
-        Where encoder and decoder are players of their own (:class:`elbowroom.Split`), after each of their losses.
+        Where encoder and decoder are players of their own (:class:`elbowroom.Players`), after each of their losses.
         """
 
     def backward(self, state: State) -> None:

@@ -11,7 +11,7 @@ from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Player, Term
 
 
-class Split(Term):
+class Players(Term):
     """Two losses for one model: the encoder minimizes the one, the decoder the other, on the same draw.
 
     The decoder's parameters are those of p(x|z); the encoder's player has all others: those of q(z|x), of the prior and
@@ -28,7 +28,7 @@ class Split(Term):
 
     >>> import elbowroom as er
     >>> model, elbo = er.recipes.vae((1, 8, 8), latent=2)
-    >>> objective = Split(encoder=elbo, decoder=er.Reconstruction())
+    >>> objective = Players(encoder=elbo, decoder=er.Reconstruction())
     >>> [player.name for player in objective.players(model)]
     ['encoder', 'decoder']
     """
@@ -57,7 +57,7 @@ class Split(Term):
         decoder = dict(model.named_children()).get("decoder")
         if decoder is None:
             raise ValueError(
-                "Split() needs a model whose decoder is the module 'decoder', as er.Model has it: name yours so"
+                "Players() needs a model whose decoder is the module 'decoder', as er.Model has it: name yours so"
             )
         decoders = {id(parameter) for parameter in decoder.parameters()}
         shares = {
@@ -66,13 +66,13 @@ class Split(Term):
         }
         if idle := [name for name, share in shares.items() if not share]:
             raise ValueError(
-                f"Split() trains encoder and decoder, but the {idle[0]} is frozen: make the other's loss the objective"
+                f"Players() trains encoder and decoder, but the {idle[0]} is frozen: take the loss of the other alone"
             )
         losses = zip(shares.items(), (self.encoder, self.decoder), self.optimizers, strict=True)
         return [Player(name, loss, share, settings, trains_model=True) for (name, share), loss, settings in losses]
 
     def as_operand(self) -> Term:
-        raise ValueError("Split() is a whole objective: add the term to its encoder= or decoder=, or to both")
+        raise ValueError("Players() is a whole objective: add the term to its encoder= or decoder=, or to both")
 
     def __repr__(self) -> str:
-        return f"split(encoder: {self.encoder!r}, decoder: {self.decoder!r})"
+        return f"players(encoder: {self.encoder!r}, decoder: {self.decoder!r})"

@@ -29,12 +29,12 @@ def gradients(model, objective):
 def test_with_the_same_loss_for_both_it_is_one_player():
     whole = gradients(*vae())
     model, elbo = vae()
-    split = gradients(model, er.Split(elbo, elbo))
+    split = gradients(model, er.Players(elbo, elbo))
     assert all(torch.equal(whole[name], split[name]) for name in whole)
 
 
 def test_each_takes_the_gradient_of_its_own_loss():
-    found = gradients((model := vae()[0]), er.Split(encoder=2 * er.KL(), decoder=3 * er.Reconstruction()))
+    found = gradients((model := vae()[0]), er.Players(encoder=2 * er.KL(), decoder=3 * er.Reconstruction()))
     alone = {
         name: gradients(vae()[0], term) for name, term in (("encoder", er.ELBO()), ("decoder", er.Reconstruction()))
     }
@@ -50,7 +50,7 @@ def test_each_takes_the_gradient_of_its_own_loss():
 def test_the_prior_and_the_critic_have_their_players():
     model, elbo = vae(prior="mixture:3")
     adversarial = er.Adversarial(er.PatchCritic(SHAPE, width=4))
-    objective = er.Split(elbo, er.Reconstruction() + adversarial, {"lr": 1e-4}, {"betas": (0.5, 0.9)})
+    objective = er.Players(elbo, er.Reconstruction() + adversarial, {"lr": 1e-4}, {"betas": (0.5, 0.9)})
     encoder, decoder, critic = objective.players(model)
     assert [encoder.name, decoder.name, critic.name] == ["encoder", "decoder", "critic"]
     assert [player.trains_model for player in (encoder, decoder, critic)] == [True, True, False]
@@ -61,7 +61,7 @@ def test_the_prior_and_the_critic_have_their_players():
 
 def test_rows_have_both_losses_and_their_sum():
     model, elbo = vae()
-    losses = Step(model, er.Split(elbo, 3 * er.Reconstruction()))(
+    losses = Step(model, er.Players(elbo, 3 * er.Reconstruction()))(
         Batch(torch.rand(6, *SHAPE), None, torch.arange(6)), STEP
     )
     terms = losses.terms
@@ -79,7 +79,7 @@ def test_what_a_callback_adds_to_the_loss_is_added_for_both():
     from elbowroom.training.callback import CallbackList
 
     model, elbo = vae()
-    step = Step(model, er.Split(elbo, elbo), State(), CallbackList([double]))
+    step = Step(model, er.Players(elbo, elbo), State(), CallbackList([double]))
     losses = step(Batch(torch.rand(6, *SHAPE), None, torch.arange(6)), STEP)
     torch.testing.assert_close(losses.terms["loss"], 4 * (losses.terms["reconstruction"] + losses.terms["kl"]))
 
@@ -90,20 +90,25 @@ def test_an_error_names_the_player():
             return draw.p.mean.mean() * torch.nan
 
     model, elbo = vae()
-    step = EagerStep(Step(model, er.Split(elbo, Poisoned())), CPU)
+    step = EagerStep(Step(model, er.Players(elbo, Poisoned())), CPU)
     with pytest.raises(DivergedError, match=r"^decoder became nan at step 1"):
         step(Batch(torch.rand(6, *SHAPE), None, torch.arange(6)), STEP)
 
 
 def test_it_is_a_whole_objective_of_a_model_with_a_decoder_that_trains():
     model, elbo = vae()
-    split = er.Split(elbo, elbo)
-    for combine in (lambda: split + elbo, lambda: 2 * split, lambda: abs(split), lambda: er.Split(split, elbo)):
+    players = er.Players(elbo, elbo)
+    for combine in (
+        lambda: players + elbo,
+        lambda: 2 * players,
+        lambda: abs(players),
+        lambda: er.Players(players, elbo),
+    ):
         with pytest.raises(ValueError, match="is a whole objective: add the term to its encoder= or decoder="):
             combine()
     with pytest.raises(ValueError, match="needs a model whose decoder is the module 'decoder'"):
-        split.players(nn.Linear(2, 2))
+        players.players(nn.Linear(2, 2))
     model.decoder.requires_grad_(False)
-    with pytest.raises(ValueError, match="but the decoder is frozen: make the other's loss the objective"):
-        split.players(model)
-    assert repr(split) == "split(encoder: (reconstruction + kl), decoder: (reconstruction + kl))"
+    with pytest.raises(ValueError, match="but the decoder is frozen: take the loss of the other alone"):
+        players.players(model)
+    assert repr(players) == "players(encoder: (reconstruction + kl), decoder: (reconstruction + kl))"
