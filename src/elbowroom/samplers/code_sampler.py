@@ -101,12 +101,10 @@ class CodeSampler(Sampler):
                 sampler.network, lambda i, c=None: -sampler.network.log_mass(i, c).mean(), examples, steps, PLAN
             )
         sampler.held_out_log_density = -loss
-        device = quantizer.device
-        mean = sum(quantizer.decode_indices(part.to(device)).sum(0) for part in indices.split(BATCH_SIZE)) / len(
-            indices
-        )
-        sampler.loc.copy_(torch.as_tensor(mean).flatten())
-        sampler._quantizer = (quantizer,)
+        parts = torch.split(indices.to(quantizer.device), BATCH_SIZE)
+        with torch.no_grad():
+            sampler.loc.copy_(torch.cat([quantizer.decode_indices(part) for part in parts]).mean(0).flatten())
+        sampler.attach(quantizer)
         return sampler
 
     def attach(self, quantizer: Quantizer | None) -> None:
