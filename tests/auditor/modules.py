@@ -9,6 +9,7 @@ from torch import nn
 import elbowroom as er
 from elbowroom.distributions import Normal
 from elbowroom.recipes import RECIPES
+from tests.tiny_recipes import make_tiny
 
 #: The checks, in their order.
 BATCH_SIZE = "the same in any batch size"
@@ -22,20 +23,11 @@ WEIGHT = "the weight is p(x, z) / q(z|x)"
 BOUND = "the bound grows with k, and stays below log p(x)"
 DECODER = "the decoder sees only z"
 
-#: Arguments of the recipes that are large for a test; latents have one dimension, so that log p(x) is known.
-SMALL = {
-    "factor_vae": {"critic": (32, 32)},
-    "vamp_vae": {"components": 20},
-    "iwae": {"k": 5},
-    "vq_vae": {"codes": 32},
-    "ladder_vae": {"latent": (3, 2), "hidden": (16, 16)},
-}
-
 
 def make(name="vae", shape=(1, 8, 8), **arguments):
-    torch.manual_seed(0)
-    defaults = {key: value for key, value in (("latent", 1), ("hidden", (16,))) if key in RECIPES[name].arguments}
-    return RECIPES[name](shape, **defaults | SMALL.get(name, {}) | arguments)
+    """Make a small model; latents have one dimension, so that log p(x) is known."""
+    defaults = {} if name == "ladder_vae" or "latent" not in RECIPES[name].arguments else {"latent": 1}
+    return make_tiny(name, shape, **defaults | arguments)
 
 
 def failed_checks(result):

@@ -25,11 +25,14 @@ from tests.auditor.modules import (
     importance_bound,
     make,
 )
+from tests.tiny_recipes import distinct_recipes
 
 
 @pytest.mark.filterwarnings("ignore:decoder variance running away")  # by the doctor, of a training of few steps
-@pytest.mark.parametrize("name", list(RECIPES))
-@pytest.mark.parametrize("steps", [0, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [(name, 0) for name in distinct_recipes()] + [pytest.param(name, 40, marks=pytest.mark.slow) for name in RECIPES],
+)
 def test_every_recipe_passes(name, steps, binary_digits, tmp_path):
     """Without training by default, after 40 steps with --slow."""
     model, objective = make(name)

@@ -10,6 +10,7 @@ from elbowroom.data import InMemorySplit
 from elbowroom.evaluation.anomaly import background
 from elbowroom.evaluation.anomaly.reference import open_reference
 from elbowroom.evaluation.anomaly.scores import SCORES
+from tests.tiny_recipes import distinct_recipes, make_tiny
 
 
 def test_scores_are_their_definitions(run, digits):
@@ -58,11 +59,10 @@ def test_a_path_is_scored_as_its_rows_are(run, digits, tmp_path):
     )
 
 
-@pytest.mark.parametrize("recipe", list(er.recipes.RECIPES))
+@pytest.mark.parametrize("recipe", distinct_recipes())
 def test_every_recipe_has_scores_or_says_why_not(digits, recipe, monkeypatch):
     monkeypatch.setattr(background, "FIT_STEPS", 5)
-    torch.manual_seed(0)
-    model, _ = er.recipes.RECIPES[recipe](digits.shape)
+    model, _ = make_tiny(recipe, digits.shape)
     others = InMemorySplit(digits.test.x[:40].flip(-1), digits.test.y[:40])
     result = er.anomalies(model, others, normal=digits, samples=2, maps=3)
     assert "reconstruction" in result

@@ -13,23 +13,14 @@ from elbowroom.training.capture import recorded_step
 from elbowroom.training.capture.recorded_step import RecordedStep, can_record
 from elbowroom.training.state import DRAW, LOSS, State
 from elbowroom.training.step import Step
+from tests.tiny_recipes import make_tiny
 from tests.training.helpers import same_weights
 
 CPU = torch.device("cpu")
-SMALL = {
-    "aae": {"critic": (8,)},
-    "factor_vae": {"critic": (8,)},
-    "soft_intro_vae": {"size": "s"},
-    "vae_gan": {"critic": 4, "size": "s"},
-    "wae_gan": {"critic": (8,)},
-    "vamp_vae": {"components": 5},
-    "vq_vae": {"codes": 8, "dim": 3, "latent": 4},
-}
 
 
 def make_step(name, state=None, **settings):
-    torch.manual_seed(0)
-    model, objective = RECIPES[name]((1, 8, 8), **SMALL.get(name, {}), **settings)
+    model, objective = make_tiny(name, **settings)
     return Step(model, objective, state).train()
 
 
