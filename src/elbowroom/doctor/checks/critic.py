@@ -30,7 +30,7 @@ def find_winning_critic(evidence: Evidence) -> Iterator[Finding]:
         "critic won",
         f"over the last {LAST_SHARE:.0%} of the steps the critic was right on {accuracy:.1%} of what it saw",
         "what the model makes comes no nearer to what is real in its eyes, and its gradient says little about how",
-        "give the critic a smaller rate (optimizer={'lr': …}), a penalty (r1=10) or less width; where the data are bits, "
+        "give the critic a smaller rate (optimizer={'lr': …}), a penalty (r1=10) or less width; if the data are bits, "
         "leave it out: reconstructions are grey and give themselves away",
         "warning",
     )
