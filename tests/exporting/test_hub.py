@@ -141,6 +141,18 @@ class FakeHub:
         self.calls.append(("upload_folder", repo_id, sorted(path.name for path in folder_path.iterdir())))
 
 
+@pytest.mark.sampler
+def test_a_copy_draws_the_same_codes(digits, tmp_path):
+    """A sampler of codes is copied without the quantizer, which is the model's."""
+    model, objective = er.recipes.vq_vae(digits.shape, codes=8, dim=3, hidden=(16,))
+    out = tmp_path / "run"
+    run = er.fit(model, objective, digits, steps=3, out=out, device="cpu", sampler="transformer:2", report=False)
+    er.export_hub(run, tmp_path / "hub")
+    draws = [er.seed(0) or er.load(path).sample(4) for path in (run, tmp_path / "hub")]
+    assert draws[0].equal(draws[1])
+    assert "It samples from transformer:2" in (tmp_path / "hub" / "README.md").read_text()
+
+
 def test_push_uploads_the_folder(measured, tmp_path, monkeypatch, capsys):
     FakeHub.calls = []
     monkeypatch.setattr(pytest.importorskip("huggingface_hub"), "HfApi", FakeHub)

@@ -64,6 +64,7 @@ def render_card(
             sentence=summary.summary_sentence(view),
             preview=preview,
             address=f"hf://{repository}" if repository else UNKNOWN_ADDRESS,
+            has_images=view.has_images,
             is_conditional=view.model.requires_labels,
             samplers=fitted_samplers(exported),
             sampler=view.sampler_words,

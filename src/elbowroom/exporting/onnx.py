@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from elbowroom.exporting.description import describe_inputs, describe_run, example_inputs
 from elbowroom.exporting.exported_run import ExportedRun
 from elbowroom.exporting.modules import Decoder, Encoder, NoiseDecoder
+from elbowroom.samplers import PRIOR, parse
 from elbowroom.serialization import atomic_path
 
 #: The largest difference of an output from torch's, relative to its largest value, or to 1 where that is smaller.
@@ -115,6 +116,9 @@ def _components(view: ExportedRun) -> tuple[dict[str, OnnxComponent], str]:
         "encoder": OnnxComponent(encoder, {"x": x, **condition}, encoder.outputs),
         "decoder": OnnxComponent(Decoder(model).eval(), {"z": z, **condition}, ("mean",)),
     }
+    if view.sampler != PRIOR and parse(view.sampler)[0].is_discrete:
+        words = f"{view.sampler} draws one code after the other, which is no graph of a useful size"
+        return components, f"no sampler: {words}; --sampler prior exports the prior"
     try:
         sampler = NoiseDecoder(view.sampling_model).eval()
     except ValueError as error:
