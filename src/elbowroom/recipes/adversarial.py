@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import elbowroom as er
 from elbowroom.recipes.convolutional import conv_vae
+from elbowroom.recipes.perceptual import add_image_losses
 from elbowroom.recipes.quantized import vq_vae
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import autoencoder
@@ -130,15 +130,9 @@ def vqgan(
             lpips, where it is installed with its weights; your own in Python
         perceptual: weight of the perceptual loss, for each value of an example; 0 leaves it out
         adversarial: weight of the critic's loss, balanced against the others by gradients; 0 leaves it out
-        start: the step from which the critic trains and counts
+        start: the step from which the critic counts; it trains from half of it on
         critic: channels of its first layer
     """
     model, objective = vq_vae(shape, network=network, size=size, likelihood=likelihood, **rest)
-    error: er.Term = er.Reconstruction()
-    if perceptual:
-        distance = 2 * perceptual * math.prod(shape) * er.Perceptual(er.find_features(features, shape))
-        error, objective = error + distance, objective + distance
-    if adversarial:
-        critic_loss = er.Adversarial(er.PatchCritic(shape, width=critic), start=start, balance=error)
-        objective = objective + adversarial * critic_loss
+    objective = add_image_losses(objective, shape, features, perceptual, adversarial, start, critic)
     return model, objective

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import elbowroom as er
+from elbowroom.recipes.perceptual import add_image_losses
 from elbowroom.recipes.registry import recipe
 
 
-@recipe("Rombach et al. 2022, arXiv 2112.10752", dimensions=(2, 3))
+@recipe("Rombach et al. 2022, arXiv 2112.10752", sampler="flow-matching", dimensions=(2, 3))
 def autoencoder_kl(
     shape: tuple[int, ...],
     channels: int = 4,
@@ -47,7 +47,7 @@ def autoencoder_kl(
             lpips, where it is installed with its weights; your own in Python
         perceptual: weight of the perceptual loss, for each value of an example; 0 leaves it out
         adversarial: weight of the critic's loss, balanced against the others by gradients; 0 leaves it out
-        start: the step from which the critic trains and counts
+        start: the step from which the critic counts; it trains from half of it on
         critic: channels of its first layer
     """
     architecture = er.Architecture(
@@ -55,13 +55,8 @@ def autoencoder_kl(
     )
     latent = er.DiagonalNormal(architecture.map_shape(channels))
     encoder, decoder = architecture.encoder(latent), architecture.decoder(latent, er.likelihood(likelihood, shape))
-    error: er.Term = er.Reconstruction()
-    if perceptual:
-        error = error + 2 * perceptual * math.prod(shape) * er.Perceptual(er.find_features(features, shape))
-    objective = error + beta * er.KL()
-    if adversarial:
-        critic_loss = er.Adversarial(er.PatchCritic(shape, width=critic), start=start, balance=error)
-        objective = objective + adversarial * critic_loss
+    objective = er.Reconstruction() + beta * er.KL()
+    objective = add_image_losses(objective, shape, features, perceptual, adversarial, start, critic)
     return er.Model(encoder, decoder, er.StandardNormal(latent.shape)), objective
 
 

@@ -1,4 +1,4 @@
-"""Recipes with a perceptual loss: MS-SSIM VAE, DFC-VAE."""
+"""Recipes with a perceptual loss: MS-SSIM VAE, DFC-VAE; the losses that autoencoders of images have beside others."""
 
 from __future__ import annotations
 
@@ -34,3 +34,28 @@ def dfc_vae(
     """
     model, elbo = conv_vae(shape, **rest)
     return model, elbo + weight * math.prod(shape) * er.Perceptual(er.find_features(features, shape))
+
+
+def add_image_losses(
+    objective: er.Term,
+    shape: tuple[int, ...],
+    features: str,
+    perceptual: float,
+    adversarial: float,
+    start: int,
+    critic: int,
+) -> er.Term:
+    """Add a perceptual distance and a critic of patches, whose gradient is balanced against error and distance.
+
+    Esser, Rombach & Ommer 2021, arXiv 2012.09841. Their distance is added to the error of every value of an example and
+    is twice :class:`elbowroom.Perceptual`. The critic trains from half of ``start`` on, where theirs begins with it:
+    one that has learned nothing yet would push reconstructions at random.
+    """
+    error: er.Term = er.Reconstruction()
+    if perceptual:
+        distance = 2 * perceptual * math.prod(shape) * er.Perceptual(er.find_features(features, shape))
+        error, objective = error + distance, objective + distance
+    if adversarial:
+        patches = er.PatchCritic(shape, width=critic)
+        objective += adversarial * er.Adversarial(patches, start=start, critic_start=start // 2, balance=error)
+    return objective
