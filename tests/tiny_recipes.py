@@ -60,6 +60,12 @@ def distinct_recipes() -> list[str]:
     return list(names.values())
 
 
+@cache
+def quantized_recipes() -> list[str]:
+    """Return the recipes whose latents are codes of a quantizer."""
+    return [name for name in RECIPES if make_tiny(name)[0].is_quantized]
+
+
 def _structure(model: GenerativeModel) -> Hashable:
     """Return what tells the modules of two models apart, weights aside."""
     return type(model), str(model), model.has_prior, model.can_sample, model.condition_size, model.requires_labels

@@ -1,5 +1,7 @@
 """Diagnoses of the latent."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from sklearn.cluster import KMeans
@@ -8,6 +10,7 @@ from torch import nn
 import elbowroom as er
 from elbowroom.distributions import Normal
 from elbowroom.doctor import examine
+from elbowroom.doctor.checks.latent import find_constant_indices, find_dead_codes
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.examine import diagnose
 from elbowroom.doctor.snapshot import Snapshot
@@ -129,7 +132,7 @@ def test_dead_codes(digits, repeated_digits, tmp_path):
     """A codebook of 512 entries of which five are near the encoder's outputs, without restarts of the others."""
 
     class CodebookWithoutUpdates(er.Codebook):
-        def _update_averages(self, output, indices):
+        def update_averages(self, output, indices):
             pass
 
     torch.manual_seed(0)
@@ -145,3 +148,22 @@ def test_dead_codes(digits, repeated_digits, tmp_path):
     assert finding.severity == "warning"
     assert "5 of 512 codes are chosen, in 3,600 choices" in finding.evidence
     assert {row["title"] for row in events(run, "finding")} == {"dead codes"}
+
+
+@pytest.mark.parametrize(
+    ("codes", "indices", "expected"),
+    [
+        ([64, 64, 7200], [[[2, 2, 7200]] * 6], []),
+        ([8, 64, 7200], [[[2, 2, 7200]] * 3 + [[1, 2, 7200]] * 3], [("dead codes", "note"), ("constant sub-indices", "note")]),
+        ([1, 64, 7200], [[[1, 2, 7200]] * 6], [("dead codes", "fault"), ("constant sub-indices", "fault")]),
+        # Codes too many to count, or to see, are judged by the worst of their sub-indices.
+        (None, [[[400, 512, 7200], [40, 512, 7200]]], [("dead codes", "warning")]),
+        ([900, 262144, 7200], [[[400, 512, 7200], [400, 512, 7200]]], []),
+    ],
+)  # fmt: skip
+def test_codes_of_several_sub_indices(codes, indices, expected):
+    snapshot = Snapshot.from_row({"step": 1000, "nats": [[]], "codes": codes, "indices": indices})
+    evidence = SimpleNamespace(snapshots=[snapshot])
+    found = [*find_dead_codes(evidence), *find_constant_indices(evidence)]
+    assert [(finding.title, finding.severity) for finding in found] == expected
+    assert all("elbowroom plot code_usage RUN" in finding.advice for finding in found)

@@ -8,8 +8,9 @@ import elbowroom as er
 from elbowroom.plotting import PLOTS, RunView, plot
 from elbowroom.recipes import RECIPES
 from tests.plotting.conftest import PLANES
-from tests.tiny_recipes import distinct_recipes
+from tests.tiny_recipes import distinct_recipes, quantized_recipes
 
+QUANTIZED = quantized_recipes()
 #: Figures that some models do not have, with words of the error message.
 MISSING = {
     **{
@@ -17,13 +18,16 @@ MISSING = {
         for name in ("autoencoder", "rae_l2", "rae_gp")
         for kind in ("samples", "nearest")
     },
-    ("vq_vae", "latents"): "choices from a codebook",
-    ("vq_vae", "traversals"): "choices from a codebook",
-    ("vq_vae", "interpolations"): "choices from a codebook",
+    **{
+        (name, kind): "choices from a codebook"
+        for name in QUANTIZED
+        for kind in ("latents", "traversals", "interpolations")
+    },
+    **{(name, "code_usage"): "not codes of a quantizer" for name in [*RECIPES, "table"] if name not in QUANTIZED},
     **{(name, "samplers"): "both a prior and a fitted sampler" for name in [*RECIPES, "table"]},
     **{(name, kind): "their own plane" for name in ("vae", "vamp_vae", "autoencoder") for kind in ("pca", "tsne")},
     **{(name, "plane"): "dimensions, not two" for name in RECIPES if name not in PLANES},
-    ("vq_vae", "plane"): "choices from a codebook",
+    **{(name, "plane"): "choices from a codebook" for name in QUANTIZED},
     ("table", "plane"): "rows of a table",
     **{
         (name, kind): "decoder is not affine"

@@ -40,7 +40,9 @@ class Snapshot:
             number for each channel. Empty if the posterior has no variance.
         scale: the smallest and the median standard deviation of p(x|z) over the elements of x, if it has one.
         clamped: share of the log-variances at a bound that passes no gradient, by distribution.
-        codes: the number of codebook entries chosen, the size of the codebook, and the number of choices.
+        codes: the number of codes chosen, of how many, and the number of choices; of the first quantized latent whose
+            codes can be counted.
+        indices: for each quantized latent and each of its sub-indices, the same of the values of the sub-index.
         outputs: what the second and third output of a module of one's own are, by how its latents follow its noise;
             empty if they are nothing known.
         noise: the random call that such a module's latents are made of; empty if there is none.
@@ -52,13 +54,14 @@ class Snapshot:
     scale: list[float] | None = None
     clamped: dict[str, float] | None = None
     codes: list[int] | None = None
+    indices: list[list[list[int]]] | None = None
     outputs: str | None = None
     noise: str | None = None
     loss: dict[str, Any] | None = None
 
     def to_row(self, epoch: int) -> dict[str, Any]:
         """Return the snapshot as a row of ``metrics.jsonl``."""
-        optional = ("outputs", "noise", "loss")
+        optional = ("indices", "outputs", "noise", "loss")
         fields = {name: value for name, value in asdict(self).items() if value is not None or name not in optional}
         return {"event": "look", "epoch": epoch} | fields
 
@@ -93,7 +96,8 @@ def take_snapshot(
         with eval_mode(model), noise.keyed_noise(0, batch.index):
             draw = model.draw(batch.x, batch.y)
         nats = [_round_to_list(nats_per_dimension(latent)) for latent in draw.latents]
-        return Snapshot(step, nats, _decoder_scale(draw), _clamped_shares(model, batch, draw), _codebook_usage(draw))
+        clamped, codes, indices = _clamped_shares(model, batch, draw), _codebook_usage(draw), _index_usage(draw)
+        return Snapshot(step, nats, _decoder_scale(draw), clamped, codes, indices or None)
     with eval_mode(model):
         raw = model(batch.x)
     output = parse_vae_output(raw, batch.x)
@@ -156,6 +160,14 @@ def _codebook_usage(draw: Draw) -> list[int] | None:
         if latent.code_counts is not None:
             return [int((latent.code_counts > 0).sum()), len(latent.code_counts), int(latent.code_counts.sum())]
     return None
+
+
+def _index_usage(draw: Draw) -> list[list[list[int]]]:
+    return [
+        [[int((counts > 0).sum()), len(counts), int(counts.sum())] for counts in latent.index_counts]
+        for latent in draw.latents
+        if latent.index_counts
+    ]
 
 
 def _log_variance(p: Distribution) -> Tensor | None:

@@ -13,6 +13,7 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.distributions import CodeDistribution, Quantized, has_density, join_index, kl_divergence, kl_elements
+from elbowroom.models.code_usage import CodeUsage, count_codes
 
 if TYPE_CHECKING:
     from elbowroom.models.conditional import Conditional
@@ -74,14 +75,26 @@ class Latent:
         """
         if not isinstance(self.q, Quantized) or math.prod(self.q.index_sizes) > MAX_COUNTED_CODES:
             return None
-        return _count(join_index(self.q.indices, self.q.index_sizes), math.prod(self.q.index_sizes))
+        return count_codes(join_index(self.q.indices, self.q.index_sizes), math.prod(self.q.index_sizes))
 
     @cached_property
     def index_counts(self) -> list[Tensor]:
         """How often each value of each sub-index was chosen, (C_h,) each; empty for a latent that is not quantized."""
         if not isinstance(self.q, Quantized):
             return []
-        return [_count(i, n) for i, n in zip(self.q.indices.unbind(-1), self.q.index_sizes, strict=True)]
+        return [count_codes(i, n) for i, n in zip(self.q.indices.unbind(-1), self.q.index_sizes, strict=True)]
+
+    def code_metrics(self) -> dict[str, Tensor]:
+        """Return how the batch uses the codes, nothing for a latent that is not quantized.
+
+        ``code_usage`` is the share of the codes that were chosen, ``code_perplexity`` the exponential of the entropy of
+        their frequencies, 1 to the number of codes: each for a sub-index, the mean over sub-indices.
+        """
+        usage = [CodeUsage(counts) for counts in self.index_counts]
+        if not usage:
+            return {}
+        shares, perplexities = [one.share for one in usage], [one.perplexity for one in usage]
+        return {"code_usage": torch.stack(shares).mean(), "code_perplexity": torch.stack(perplexities).mean()}
 
     @property
     def is_probabilistic(self) -> bool:
@@ -271,18 +284,15 @@ class Draw:
         metrics = {"elbo": self.elbo.mean(), "kl": self.kl.mean()} if self.is_probabilistic else {}
         if self.is_probabilistic and len(self.latents) > 1:
             metrics |= {f"kl_z{i}": latent.kl.mean() for i, latent in enumerate(self.latents, 1)}
+        for i, latent in enumerate(self.latents, 1):
+            suffix = f"_z{i}" if len(self.latents) > 1 else ""
+            metrics |= {name + suffix: value for name, value in latent.code_metrics().items()}
         return metrics | {"reconstruction": -self.log_px.mean()}
 
     @property
     def elbo(self) -> Tensor:
         """E[log p(x|z)] - KL, (B,), nats: higher is better."""
         return self.log_px.mean(0) - self.kl
-
-
-def _count(indices: Tensor, size: int) -> Tensor:
-    """Return how often each of ``size`` indices occurs, (size,); unlike bincount without waiting for the device."""
-    flat = indices.flatten()
-    return torch.zeros(size, dtype=torch.long, device=flat.device).index_add_(0, flat, torch.ones_like(flat))
 
 
 def _sum(values: list[Tensor]) -> Tensor:

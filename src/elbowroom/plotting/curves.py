@@ -28,12 +28,17 @@ TERM_TITLES = {
     "kl": "KL(q ‖ p)",
     "density_ratio": "log density ratio, by the critic",
     "critic": "the critic's own loss",
+    "code_usage": "share of the codes that a batch uses",
+    "code_perplexity": "perplexity of the codes of a batch",
 }
 #: Units of the terms that are not in nats.
 TERM_UNITS = {
     "commitment": "squared distance per example",
     "latent_l2": "½‖z‖² per example",
+    "codebook": "squared distance per example",
     "mmd": "squared discrepancy",
+    "code_usage": "share",
+    "code_perplexity": "codes",
 }
 #: Keys of a row of ``metrics.jsonl`` that are not terms.
 NON_TERM_KEYS = {"step", "epoch", "split", "examples", "seconds", "examples_per_second"}

@@ -99,14 +99,14 @@ def rq_vae(
     without=("quantizer", "dim", "commitment", "entropy"),
 )
 def fsq_vae(
-    shape: tuple[int, ...], steps: tuple[int, ...] = (8, 5, 5, 5), **rest: Any
+    shape: tuple[int, ...], scalar_levels: tuple[int, ...] = (8, 5, 5, 5), **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The autoencoder with finite scalar quantization: each number rounded to a few levels, and no codebook to train.
 
     Args:
-        steps: number of levels of each number of a code
+        scalar_levels: number of levels of each number of a code
     """
-    return quantized_vae(shape, quantizer=f"fsq:{','.join(map(str, steps))}", **rest)
+    return quantized_vae(shape, quantizer=f"fsq:{','.join(map(str, scalar_levels))}", **rest)
 
 
 @recipe("Yu et al. 2023, arXiv 2310.05737", extends=quantized_vae, without=("quantizer", "dim"))

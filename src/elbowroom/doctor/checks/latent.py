@@ -10,6 +10,11 @@ from elbowroom.doctor.finding import Finding, Severity
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
 from elbowroom.doctor.snapshot import SILENT_NATS, Snapshot
 
+#: What mends codes that are not chosen.
+MEND_CODES = (
+    "take fewer codes, or another quantizer ('elbowroom quantizers'): codebooks restart unused entries on vectors of "
+    "the batch, simvq moves all entries together, fsq has no codebook; of bits raise the weight of the entropy loss"
+)
 #: Share of the dimensions that must be active, without a warning.
 MIN_ACTIVE_SHARE = 0.1
 #: Growth of the KL from one snapshot to the next, above which it is still rising.
@@ -130,22 +135,46 @@ def find_clamped_variance(evidence: Evidence) -> Iterator[Finding]:
 
 @diagnosis("dead codes", during_training=True)
 def find_dead_codes(evidence: Evidence) -> Iterator[Finding]:
-    """Find codebook entries that no example chooses."""
+    """Find codes that no example chooses; of codes too many to count, entries of the worst sub-index."""
     last = evidence.snapshots[-1]
-    if last.codes is None:
-        raise NotApplicableError("there is no codebook")
-    used, codes, choices = last.codes
-    if choices < 4 * codes:
-        raise NotApplicableError(f"{choices:,} choices are too few to see which of {codes} codes are never chosen")
+    if last.codes is None and last.indices is None:
+        raise NotApplicableError("the latent is not quantized")
     if last.step < MIN_STEPS:
-        raise NotApplicableError(f"{last.step} steps are too few to train a codebook")
+        raise NotApplicableError(f"{last.step} steps are too few to train codes")
+    of_indices = [usage for latent in last.indices or [] if len(latent) > 1 for usage in latent]
+    counted = [usage for usage in [last.codes, *of_indices] if usage is not None and usage[2] >= 4 * usage[1]]
+    if not counted:
+        raise NotApplicableError("there are too few examples to see which of so many codes are never chosen")
+    joint = [usage for usage in counted if usage is last.codes]
+    used, codes, choices = joint[0] if joint else min(counted, key=lambda usage: usage[0] / usage[1])
     if used > 0.5 * codes:
         return
     severity: Severity = "fault" if used <= 1 else "warning" if used <= MIN_ACTIVE_SHARE * codes else "note"
+    noun = "codes" if joint else "values of a sub-index"
     yield Finding(
         "dead codes",
-        f"{used} of {codes} codes are chosen, in {choices:,} choices",
-        f"each position carries at most {max(used, 1)} possibilities; the rest of the codebook is not trained",
-        "restart unused codes on vectors of the batch, as er.Codebook does, or use fewer codes",
+        f"{used} of {codes} {noun} are chosen, in {choices:,} choices",
+        f"each position carries at most {max(used, 1)} possibilities; the rest of the codes are of no use",
+        f"{MEND_CODES}; 'elbowroom plot code_usage RUN' shows how often each is chosen",
         severity,
     )
+
+
+@diagnosis("constant sub-indices", during_training=True)
+def find_constant_indices(evidence: Evidence) -> Iterator[Finding]:
+    """Find sub-indices of codes, as bits, levels or stages, that have one value for all examples."""
+    last = evidence.snapshots[-1]
+    indices = [usage for latent in last.indices or [] if len(latent) > 1 for usage in latent]
+    if not indices:
+        raise NotApplicableError("the latent has no codes of several sub-indices")
+    if last.step < MIN_STEPS:
+        raise NotApplicableError(f"{last.step} steps are too few to train codes")
+    constant = sum(used <= 1 for used, *_ in indices)
+    if constant:
+        yield Finding(
+            "constant sub-indices",
+            f"{constant} of {len(indices)} sub-indices of the codes have one value at all positions of all examples",
+            "these bits, levels or stages carry nothing: the latent is as one with fewer of them",
+            f"{MEND_CODES}; 'elbowroom plot code_usage RUN' shows how often each value is chosen",
+            "fault" if constant == len(indices) else "warning" if constant > 0.5 * len(indices) else "note",
+        )

@@ -12,6 +12,7 @@ from elbowroom import noise
 from elbowroom.distributions import kl_elements
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.registry import EvalContext, suite
+from elbowroom.models.code_usage import CodeUsage
 from elbowroom.models.draw import Latent
 
 #: A dimension is active if the variance of its posterior mean over the data exceeds this (Burda et al. 2016).
@@ -23,7 +24,7 @@ ANCESTOR_SAMPLES = 16
 @suite("latent", "what each latent dimension carries", is_default=True)
 @torch.no_grad()
 def metrics(context: EvalContext) -> dict[str, Metric]:
-    """Measure KL per dimension and active units of every latent; for a codebook, the number of codes in use."""
+    """Measure KL per dimension and active units of every latent; of a quantized one, the number of codes in use."""
     statistics: list[_LatentStatistics] = []
     model, split = context.model, context.eval_split
     first = next(split.batches(1))
@@ -52,6 +53,7 @@ class _LatentStatistics:
         self._kl_square_sum: Tensor | float = 0.0
         self._mean_sum = self._mean_square_sum = torch.zeros(())
         self._code_counts: Tensor | None = None
+        self._is_quantized = False
 
     def add(self, latent: Latent) -> None:
         mean = latent.q.mean.double()
@@ -72,11 +74,12 @@ class _LatentStatistics:
         if latent.code_counts is not None:
             counts = latent.code_counts.double()
             self._code_counts = counts if self._code_counts is None else self._code_counts + counts
+        self._is_quantized = bool(latent.index_counts)
         self._mean_sum = self._mean_sum.to(mean.device) + mean.sum(0)
         self._mean_square_sum = self._mean_square_sum.to(mean.device) + square.sum(0)
 
     def metrics(self) -> dict[str, Metric]:
-        if self._code_counts is not None:
+        if self._is_quantized:
             return {"kl_per_dimension": self._kl_metric(), "codes_in_use": self._codebook_metric(self._code_counts)}
         return {"kl_per_dimension": self._kl_metric(), "active_units": self._active_units_metric()}
 
@@ -90,11 +93,12 @@ class _LatentStatistics:
         how = "mean over examples; ± of the dimension where it is largest"
         return Metric(mean.flatten().tolist(), "nats", how, variance_of_mean.max().sqrt().item(), examples=n)
 
-    def _codebook_metric(self, counts: Tensor) -> Metric:
-        share = counts / counts.sum()
-        perplexity = (-(share * share.clamp_min(1e-30).log()).sum()).exp().item()
-        how = f"of {len(share)}; perplexity of their use {perplexity:.1f}"
-        return Metric(float((share > 0).sum()), "codes", how, examples=self._n_examples)
+    def _codebook_metric(self, counts: Tensor | None) -> Metric:
+        if counts is None:
+            note = "there are more codes than can be counted: --metrics code_usage says how the sub-indices are used"
+            return Metric(None, "codes", "", note=note, examples=self._n_examples)
+        how = f"of {len(counts)}; perplexity of their use {CodeUsage(counts).perplexity.item():.1f}"
+        return Metric(float((counts > 0).sum()), "codes", how, examples=self._n_examples)
 
     def _active_units_metric(self) -> Metric:
         n = self._n_examples
