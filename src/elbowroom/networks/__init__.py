@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING
 
 from elbowroom.deprecation import deprecated_getattr
 from elbowroom.networks.blocks import BLOCKS, Residual
-from elbowroom.networks.conv import SIZES, Down, DownToMap, Pyramid, Up, UpFromMap, fuse_upsampling
+from elbowroom.networks.conv import SIZES, Down, Pyramid, Up, fuse_upsampling
 from elbowroom.networks.corruption import CorruptedInput
 from elbowroom.networks.critics import PatchCritic
 from elbowroom.networks.feature_layers import FeatureLayers, FeatureNetwork
 from elbowroom.networks.features import Features, find_features
 from elbowroom.networks.inputs import CellEncoder
 from elbowroom.networks.kl import KLDecoder, KLEncoder, KLStructure
-from elbowroom.networks.maps import MapToPositions, PositionsToMap
+from elbowroom.networks.latent_diffusion import LatentDiffusionNetwork
+from elbowroom.networks.maps import DownToMap, MapToPositions, PositionsToMap, UpFromMap
 from elbowroom.networks.mlp import ACTIVATIONS, MLP
 from elbowroom.networks.registry import NETWORKS, Network, NetworkSettings, network
 
@@ -31,6 +32,7 @@ __all__ = [
     "KLDecoder",
     "KLEncoder",
     "KLStructure",
+    "LatentDiffusionNetwork",
     "MapToPositions",
     "Network",
     "NetworkSettings",

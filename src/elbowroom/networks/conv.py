@@ -22,7 +22,6 @@ from elbowroom.networks.blocks import (
     upsample_and_convolve,
 )
 from elbowroom.networks.inputs import (
-    append_channels,
     apply_to_maps,
     concatenate_inputs,
     input_layers,
@@ -163,44 +162,6 @@ class Down(DownLevels):
         return output
 
 
-class DownToMap(DownLevels):
-    """A network from examples of one shape to a map of numbers: the levels of :class:`Down`, and a convolution.
-
-    Args:
-        shape: of the first input, (C, H, W) or (C, T), of any size.
-        *other_shapes: of further inputs, which are channels of equal numbers beside the features of the last level.
-        numbers: the number of outputs, the same for each position of the last level.
-        levels: how often sides halve, rounding up.
-        size, widths, network: as :class:`Pyramid` takes them.
-
-    >>> import torch
-    >>> DownToMap((1, 45, 37), numbers=4 * 12 * 10, levels=2, size="s")(torch.zeros(5, 1, 45, 37)).shape
-    torch.Size([5, 480])
-    """
-
-    def __init__(
-        self,
-        shape: Sequence[int],
-        *other_shapes: int | Sequence[int],
-        numbers: int,
-        levels: int,
-        size: str = "m",
-        widths: Sequence[int] | None = None,
-        network: str = "conv",
-    ) -> None:
-        pyramid = Pyramid(shape, size, widths, network, levels)
-        super().__init__(shape, pyramid)
-        self.other_shapes = normalize_shapes(other_shapes)
-        inputs = pyramid.widths[-1] + sum(map(math.prod, self.other_shapes))
-        self.head = convolution(inputs, numbers // math.prod(pyramid.sizes[-1]), pyramid.dims)
-
-    def forward(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Map (..., *shape) and further inputs to (..., numbers), a map flattened; leading dimensions broadcast."""
-        dims = self.pyramid.dims
-        h = append_channels(self.top_features(x), others, self.other_shapes, dims)
-        return apply_to_maps(self.head, h, dims).flatten(-dims - 1)
-
-
 class FeatureModulation(nn.Module):
     r"""Feature-wise linear modulation (FiLM): :math:`(1 + \gamma(c)) h + \beta(c)`, the same at every position.
 
@@ -336,46 +297,6 @@ class Up(UpLevels):
         top = to_channels_last(self.foot(flat).reshape(-1, pyramid.widths[-1], *pyramid.sizes[-1]))
         c = flat[..., -self.condition :].flatten(0, -2) if self.condition else None
         return self.rise(top, c).reshape(*flat.shape[:-1], -1)
-
-
-class UpFromMap(UpLevels):
-    """A network from maps to parameters for each element of an example: a convolution, and the levels of :class:`Up`.
-
-    Args:
-        channels: of the map, whose sides are those of the coarsest level.
-        *other_shapes: of further inputs, which are channels of equal numbers beside those of the map.
-        shape: of the examples, (C, H, W) or (C, T), of any size.
-        numbers: the number of outputs, the same for each position in space; as (..., *space), flattened.
-        levels: how often sides double.
-        size, widths, network: as :class:`Pyramid` takes them, the finest level first as for :class:`Down`.
-
-    >>> import torch
-    >>> up = UpFromMap(4, shape=(1, 45, 37), numbers=45 * 37, levels=2, size="s")
-    >>> up(torch.zeros(5, 4, 12, 10)).shape
-    torch.Size([5, 1665])
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        *other_shapes: int | Sequence[int],
-        shape: Sequence[int],
-        numbers: int,
-        levels: int,
-        size: str = "m",
-        widths: Sequence[int] | None = None,
-        network: str = "conv",
-    ) -> None:
-        pyramid, shapes = Pyramid(shape, size, widths, network, levels), normalize_shapes(other_shapes)
-        foot = convolution(channels + sum(map(math.prod, shapes)), pyramid.widths[-1], pyramid.dims)
-        super().__init__(foot, pyramid, numbers)
-        self.other_shapes = shapes
-
-    def forward(self, z: Tensor, *others: Tensor) -> Tensor:
-        """Map (..., C, *sides) and further inputs to (..., numbers); leading dimensions broadcast."""
-        dims = self.pyramid.dims
-        h = append_channels(z, others, self.other_shapes, dims)
-        return apply_to_maps(lambda flat: self.rise(self.foot(to_channels_last(flat))), h, dims).flatten(-dims - 1)
 
 
 def fuse_upsampling(model: nn.Module) -> None:

@@ -46,6 +46,11 @@ def input_layers(shapes: Sequence[Shape]) -> nn.ModuleList:
     return nn.ModuleList(CellEncoder(shape) if isinstance(shape, TableShape) else nn.Identity() for shape in shapes)
 
 
+def as_shape(shape: Shape) -> Sequence[int]:
+    """Return the shape of an input: an integer n as (n,)."""
+    return (shape,) if isinstance(shape, int) else shape
+
+
 def normalize_shapes(shapes: Sequence[Shape]) -> list[tuple[int, ...]]:
     """Return shapes as tuples: an integer n as (n,), a table's row as the length of its encoding."""
     return [(s,) if isinstance(s, int) else (sum(s.sizes),) if isinstance(s, TableShape) else tuple(s) for s in shapes]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from torch import nn
 
 from elbowroom.networks.blocks import BLOCKS
-from elbowroom.networks.conv import Down, DownToMap, Pyramid, Up, UpFromMap, default_levels
-from elbowroom.networks.inputs import Shape, normalize_shapes
-from elbowroom.networks.kl import KLDecoder, KLEncoder, KLStructure
-from elbowroom.networks.maps import MapToVector, VectorToMap
+from elbowroom.networks.conv import Down, Pyramid, Up
+from elbowroom.networks.inputs import Shape, as_shape
+from elbowroom.networks.maps import DownToMap, UpFromMap
 from elbowroom.networks.mlp import MLP
 from elbowroom.registry import Registry
 
@@ -168,7 +166,7 @@ class ConvolutionalNetwork(Network):
 
     def encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
         first, *others = shapes
-        return Down(_as_shape(first), *others, numbers=numbers, network=self.block, **self._sizes)
+        return Down(as_shape(first), *others, numbers=numbers, network=self.block, **self._sizes)
 
     def decoder(self, *shapes: Shape, example: Sequence[int], numbers: int) -> nn.Module:
         return Up(*shapes, shape=example, numbers=numbers, network=self.block, **self._sizes)
@@ -179,7 +177,7 @@ class ConvolutionalNetwork(Network):
     def map_encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
         first, *others = shapes
         sizes = self._sizes | {"levels": self.settings.levels, "network": self.block}
-        return DownToMap(_as_shape(first), *others, numbers=numbers, **sizes)
+        return DownToMap(as_shape(first), *others, numbers=numbers, **sizes)
 
     def map_decoder(self, channels: int, *others: Shape, example: Sequence[int], numbers: int) -> nn.Module:
         sizes = self._sizes | {"levels": self.settings.levels, "network": self.block}
@@ -192,59 +190,3 @@ class ConvolutionalNetwork(Network):
 
 for _name in BLOCKS:
     NETWORKS.add(_name, partial(ConvolutionalNetwork, block=_name), BLOCKS.help(_name))
-
-
-@network("kl")
-class LatentDiffusionNetwork(Network):
-    """The network of latent diffusion's autoencoders, as diffusers' AutoencoderKL (Rombach 2022, arXiv 2112.10752)."""
-
-    uses = ("size", "widths")
-    further_uses = ("levels", "layers", "groups", "attention", "quant_conv")
-    makes_maps = True
-
-    def encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
-        first, *others = shapes
-        shape = _as_shape(first)
-        structure, map_shape = self._dense_structure(normalize_shapes([shape])[0])
-        net = KLEncoder(shape, numbers=math.prod(map_shape), structure=structure)
-        return MapToVector(net, map_shape, *others, numbers=numbers)
-
-    def decoder(self, *shapes: Shape, example: Sequence[int], numbers: int) -> nn.Module:
-        structure, map_shape = self._dense_structure(example)
-        net = KLDecoder(map_shape[0], shape=example, numbers=numbers, structure=structure)
-        return VectorToMap(net, map_shape, *shapes)
-
-    def map_space(self, shape: Sequence[int]) -> tuple[int, ...]:
-        return self._structure(shape, self.settings.levels).sizes(shape[1:])[-1]
-
-    def map_encoder(self, *shapes: Shape, numbers: int) -> nn.Module:
-        first, *others = shapes
-        shape = _as_shape(first)
-        return KLEncoder(shape, *others, numbers=numbers, structure=self._structure(shape, self.settings.levels))
-
-    def map_decoder(self, channels: int, *others: Shape, example: Sequence[int], numbers: int) -> nn.Module:
-        structure = self._structure(example, self.settings.levels)
-        return KLDecoder(channels, *others, shape=example, numbers=numbers, structure=structure)
-
-    def _dense_structure(self, shape: Sequence[int]) -> tuple[KLStructure, tuple[int, ...]]:
-        """Return the structure for a latent that is a vector, and the shape of the map next to the dense layer."""
-        structure = replace(self._structure(shape, None), quant_conv=False)
-        return structure, (structure.widths[-1], *structure.sizes(shape[1:])[-1])
-
-    def _structure(self, shape: Sequence[int], levels: int | None) -> KLStructure:
-        """Return sizes and layers; ``levels`` is how often sides halve, ``None`` for as often as a vector has them."""
-        settings = self.settings
-        if levels is None and settings.widths is None:
-            levels = default_levels(shape[1:])
-        sizes = None if levels is None else levels + 1
-        if settings.widths is not None and sizes not in (None, len(settings.widths)):
-            raise ValueError(
-                f"the network 'kl' has {sizes} sizes where sides halve {levels} times: give as many widths, or levels="
-                f"{len(settings.widths) - 1}, got {tuple(settings.widths)}"
-            )
-        widths = Pyramid(shape, settings.size, settings.widths, levels=sizes).widths
-        return KLStructure(widths, settings.layers, settings.groups, settings.attention, settings.quant_conv)
-
-
-def _as_shape(shape: Shape) -> Sequence[int]:
-    return (shape,) if isinstance(shape, int) else shape
