@@ -36,6 +36,12 @@ class Results:
             with self.path.open("a") as file:
                 file.write("".join(lines))
 
+    def save_pairs(self, name: str, images: Tensor, reconstructions: Tensor, columns: int = 8) -> None:
+        """Save the first 32 images at most, each row above that of their reconstructions."""
+        n = min(32, len(images)) // columns * columns
+        rows = [part[:n].unflatten(0, (-1, columns)) for part in (images, reconstructions)]
+        self.save_page(name, torch.stack(rows, 1).flatten(0, 2), columns)
+
     def save_page(self, name: str, images: Tensor, columns: int = 8) -> None:
         """Save images, (N, 1 or 3, H, W), as a page of some columns."""
         from PIL import Image

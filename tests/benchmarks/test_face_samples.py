@@ -3,7 +3,6 @@
 import json
 import math
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,29 +12,15 @@ from elbowroom.samplers import parse
 
 
 @pytest.fixture
-def benchmark(load_script, monkeypatch, root):
-    """The modules of the benchmark; those that import each other by name are forgotten afterwards."""
-    monkeypatch.syspath_prepend(str(root / "benchmarks/images"))
-    modules = SimpleNamespace(run=load_script("benchmarks/images/face_samples.py"))
-    for name in ("our_recipes", "peers", "results", "scores", "variants"):
-        setattr(modules, name, sys.modules.pop(name))
-    return modules
+def benchmark(load_image_benchmark):
+    return load_image_benchmark("face_samples", "our_recipes", "peers", "scores")
 
 
-@pytest.fixture(scope="module")
-def images():
-    """Data of smooth noise in the shape of CelebA's."""
-    small = torch.rand(220, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    small[:, :, 0, 0] = 1.0
-    x = torch.nn.functional.interpolate(small, size=64, mode="bilinear")
-    return er.load_data(x, validation=4, test=16)
-
-
-def test_a_recipe_trains_and_draws_from_its_densities(benchmark, images, monkeypatch):
+def test_a_recipe_trains_and_draws_from_its_densities(benchmark, color_images, monkeypatch):
     monkeypatch.setattr(benchmark.our_recipes, "TIMED_STEPS", 1)
     row = benchmark.our_recipes.RECIPES["faces"]
     small = row._replace(arguments=row.arguments | {"latent": 4}, sampler="gaussian")
-    trained = benchmark.our_recipes.train_recipe(small, images, 1e-3, seed=0)
+    trained = benchmark.our_recipes.train_recipe(small, color_images, 1e-3, seed=0)
     assert trained.steps == 1
     assert {name: draw(3).shape for name, draw in trained.draws.items()} == dict.fromkeys(
         ("prior", "gaussian"), (3, 3, 64, 64)
@@ -57,8 +42,8 @@ def test_the_row_of_faces_is_the_recipe(benchmark):
 
 
 @pytest.mark.parametrize("name", ["VanillaVAE", "BetaVAE", "WAE_MMD", "VanillaVAE, half width"])
-def test_the_networks_of_pytorch_vae_train_and_draw(benchmark, images, name):
-    trained = benchmark.peers.PEER_VARIANTS[f"pytorch-vae {name}"](images, 1e-3, 0)
+def test_the_networks_of_pytorch_vae_train_and_draw(benchmark, color_images, name):
+    trained = benchmark.peers.PEER_VARIANTS[f"pytorch-vae {name}"](color_images, 1e-3, 0)
     assert trained.steps == 1
     drawn = trained.draws["prior"](2)
     assert drawn.shape == (2, 3, 64, 64)
@@ -66,9 +51,9 @@ def test_the_networks_of_pytorch_vae_train_and_draw(benchmark, images, name):
     assert (drawn.max() <= 1).all()
 
 
-def test_pythae_trains_and_draws(benchmark, images):
+def test_pythae_trains_and_draws(benchmark, color_images):
     pytest.importorskip("pythae", reason="the peer is not installed")
-    trained = benchmark.peers.PEER_VARIANTS["pythae VAE, elbowroom's network"](images, 1e-3, 0)
+    trained = benchmark.peers.PEER_VARIANTS["pythae VAE, elbowroom's network"](color_images, 1e-3, 0)
     assert [draw(2).shape for draw in trained.draws.values()] == [(2, 3, 64, 64)] * 2
 
 
@@ -96,7 +81,7 @@ def test_no_face_is_found_in_noise(benchmark):
     assert benchmark.scores.share_with_face(torch.rand(5, 3, 64, 64)) == 0
 
 
-def test_a_variant_is_measured_once(benchmark, images, tmp_path, monkeypatch, capsys):
+def test_a_variant_is_measured_once(benchmark, color_images, tmp_path, monkeypatch, capsys):
     pytest.importorskip("cv2", reason="OpenCV has the detector")
     calls = []
 
@@ -104,7 +89,7 @@ def test_a_variant_is_measured_once(benchmark, images, tmp_path, monkeypatch, ca
         calls.append(seed)
         return benchmark.variants.Trained({"prior": lambda n: torch.rand(n, 3, 64, 64)}, 1, 2, cpu_s)
 
-    monkeypatch.setattr(er, "load_data", lambda name, **amounts: images)
+    monkeypatch.setattr(er, "load_data", lambda name, **amounts: color_images)
     monkeypatch.setattr(benchmark.run, "SAMPLES", 64)
     monkeypatch.setitem(benchmark.run.VARIANTS, "faces", variant)
     for seed in ("0", "0", "1"):
