@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -298,8 +298,8 @@ class CriticSimilarity(Term):
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         (adversarial,) = self.adversarial
-        features = adversarial.critic.features
+        features = cast(Callable[[Tensor], list[Tensor]], adversarial.critic.features)
         made = masked_mean(draw, draw.p)
         target = features(draw.x)[-1].flatten(1)
-        difference = features(made.flatten(0, 1))[-1].flatten(1).unflatten(0, made.shape[:2]) - target
+        difference = features(made.flatten(0, 1))[-1].flatten(1).reshape(*made.shape[:2], -1) - target
         return 0.5 * difference.square().sum(-1).mean()

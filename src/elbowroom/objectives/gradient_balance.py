@@ -50,6 +50,6 @@ def _gradient_norm(loss: Tensor, weight: nn.Parameter, examples: int) -> Tensor:
     if gradient is None:
         return loss.new_zeros(())
     if distributed.world_size() == 1:
-        return gradient.detach().norm()
+        return torch.linalg.vector_norm(gradient.detach())
     total = distributed.all_reduce_sum(loss.new_full((), examples))
-    return distributed.all_reduce_sum(gradient.detach() * examples).norm() / total
+    return torch.linalg.vector_norm(distributed.all_reduce_sum(gradient.detach() * examples)) / total
