@@ -14,7 +14,7 @@ from elbowroom.families import Quantizer
 from elbowroom.samplers.base import Sampler, TrainingLatents
 from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.code_networks import CodeNetwork
-from elbowroom.samplers.conditioned import ConditionedDensity, split_condition
+from elbowroom.samplers.conditioned import ConditionedDensity, map_in_parts
 from elbowroom.samplers.optimization import FitPlan, minimize
 
 #: Latents that are drawn or scored at once.
@@ -136,14 +136,12 @@ class CodeSampler(Sampler):
     def transform_noise(self, eps: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map standard normals (B, noise_size) to latents as vectors, (B, P · D), given conditions (B, n)."""
         u = noise.to_uniform(eps).reshape(-1, self.shape[0], len(self.settings["index_sizes"]))
-        parts = zip(torch.split(u, BATCH_SIZE), split_condition(condition, len(u), BATCH_SIZE), strict=True)
-        indices = torch.cat([self.network.draw(part, c) for part, c in parts])
+        indices = map_in_parts(self.network.draw, u, condition, BATCH_SIZE)
         return self.quantizer.decode_indices(indices).flatten(1)
 
     def log_mass(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the log-probability of indices, nats: (B, P, H), given conditions (B, n), to (B,)."""
-        parts = zip(torch.split(indices, BATCH_SIZE), split_condition(condition, len(indices), BATCH_SIZE), strict=True)
-        return torch.cat([self.network.log_mass(part, c) for part, c in parts])
+        return map_in_parts(self.network.log_mass, indices, condition, BATCH_SIZE)
 
     @property
     def mean(self) -> Tensor:

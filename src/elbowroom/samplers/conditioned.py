@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -47,6 +48,12 @@ class ConditionedDensity(UncheckedDistribution):
         return () if c is None else (c.expand(*lead[:-1], *c.shape).reshape(-1, c.shape[1]),)
 
 
-def split_condition(condition: Tensor | None, n: int, size: int) -> list[Tensor | None]:
-    """Return the conditions of n latents in parts of a size; as many times ``None`` if there is none."""
-    return [None] * -(-n // size) if condition is None else list(torch.split(condition, size))
+def map_in_parts(
+    function: Callable[[Tensor, Tensor | None], Tensor], x: Tensor, condition: Tensor | None, size: int
+) -> Tensor:
+    """Apply a function to (B, ...) and conditions (B, n) in parts of a size, which limits its memory."""
+    if torch.compiler.is_compiling():  # whose graph is of any batch size
+        return function(x, condition)
+    parts = torch.split(x, size)
+    conditions = [None] * len(parts) if condition is None else torch.split(condition, size)
+    return torch.cat([function(part, c) for part, c in zip(parts, conditions, strict=True)])

@@ -12,7 +12,7 @@ from torch import Tensor
 from elbowroom import noise
 from elbowroom.samplers.base import Sampler, TrainingLatents
 from elbowroom.samplers.checks import require_latents
-from elbowroom.samplers.conditioned import ConditionedDensity, split_condition
+from elbowroom.samplers.conditioned import ConditionedDensity, map_in_parts
 from elbowroom.samplers.convolutional_field import ConvolutionalField
 from elbowroom.samplers.optimization import FitPlan, minimize
 from elbowroom.samplers.runge_kutta import runge_kutta_step
@@ -89,10 +89,8 @@ class MapFlowMatchingSampler(Sampler):
 
     def transform_noise(self, eps: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map standard normals (B, D) to latents as vectors, (B, D), given conditions (B, n)."""
-        conditions = split_condition(condition, len(eps), BATCH_SIZE)
-        parts = zip(torch.split(eps.reshape(-1, *self.shape), BATCH_SIZE), conditions, strict=True)
-        moved = [self._integrate(z, c) for z, c in parts]
-        return (self.loc + self.scale * torch.cat(moved)).flatten(1)
+        moved = map_in_parts(self._integrate, eps.reshape(-1, *self.shape), condition, BATCH_SIZE)
+        return (self.loc + self.scale * moved).flatten(1)
 
     def _integrate(self, z: Tensor, condition: Tensor | None) -> Tensor:
         def velocity(t: float, z: Tensor) -> Tensor:
