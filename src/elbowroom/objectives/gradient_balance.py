@@ -49,7 +49,5 @@ def _gradient_norm(loss: Tensor, weight: nn.Parameter, examples: int) -> Tensor:
     (gradient,) = torch.autograd.grad(loss, weight, retain_graph=True, allow_unused=True)
     if gradient is None:
         return loss.new_zeros(())
-    if distributed.world_size() == 1:
-        return torch.linalg.vector_norm(gradient.detach())
-    total = distributed.all_reduce_sum(loss.new_full((), examples))
-    return torch.linalg.vector_norm(distributed.all_reduce_sum(gradient.detach() * examples)) / total
+    norm: Tensor = distributed.all_reduce_sum(gradient.detach() * examples).norm()
+    return norm / distributed.all_reduce_sum(loss.new_full((), examples))
