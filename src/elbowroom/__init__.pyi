@@ -61,6 +61,7 @@ from .models import Latent as Latent
 from .models import LinearAutoencoder as LinearAutoencoder
 from .models import Mixture as Mixture
 from .models import Model as Model
+from .models import QuantizedHierarchy as QuantizedHierarchy
 from .models import SemiSupervised as SemiSupervised
 from .models import StandardNormal as StandardNormal
 from .models import VampPrior as VampPrior

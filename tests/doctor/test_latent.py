@@ -150,11 +150,14 @@ def test_dead_codes(digits, repeated_digits, tmp_path):
     assert {row["title"] for row in events(run, "finding")} == {"dead codes"}
 
 
+DEAD, CONSTANT = ("dead codes", "note"), ("constant sub-indices", "note")
+
+
 @pytest.mark.parametrize(
     ("codes", "indices", "expected"),
     [
         ([64, 64, 7200], [[[2, 2, 7200]] * 6], []),
-        ([8, 64, 7200], [[[2, 2, 7200]] * 3 + [[1, 2, 7200]] * 3], [("dead codes", "note"), ("constant sub-indices", "note")]),
+        ([8, 64, 7200], [[[2, 2, 7200]] * 3 + [[1, 2, 7200]] * 3], [DEAD, CONSTANT]),
         ([1, 64, 7200], [[[1, 2, 7200]] * 6], [("dead codes", "fault"), ("constant sub-indices", "fault")]),
         # Codes too many to count, or to see, are judged by the worst of their sub-indices.
         (None, [[[400, 512, 7200], [40, 512, 7200]]], [("dead codes", "warning")]),

@@ -10,7 +10,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from elbowroom import noise
 from elbowroom.distributions.base import UncheckedDistribution, sample_categorical
+
+#: Bound of uniform numbers away from 0 and 1, where their Gumbel noise is infinite.
+MIN_UNIFORM = 1e-7
 
 
 class CodeTable(Protocol):
@@ -123,17 +127,22 @@ class CodeCategorical(CodeDistribution):
     .. math:: \log p(i) = \sum_p \sum_h \log p_{ph}(i_{ph})
 
     Args:
-        logits: (P, C_1 + ... + C_H), those of the sub-indices one after the other.
+        logits: (*batch, P, C_1 + ... + C_H), those of the sub-indices one after the other.
         quantizer: whose indices these are.
     """
 
     def __init__(self, logits: Tensor, quantizer: CodeTable) -> None:
-        super().__init__(quantizer)
-        #: Log-probabilities of each sub-index, (P, C_h) each.
+        super().__init__(quantizer, logits.shape[:-2])
+        #: Log-probabilities of each sub-index, (*batch, P, C_h) each.
         self.log_probs = [part.log_softmax(-1) for part in torch.split(logits, list(quantizer.index_sizes), -1)]
 
     def sample_indices(self, sample_shape: Any = torch.Size()) -> Tensor:
         return torch.stack([sample_categorical(part, sample_shape) for part in self.log_probs], -1)
+
+    def sample_from_noise(self) -> Tensor:
+        """Draw codes, (*batch, P, D), as a function of :mod:`elbowroom.noise`; without noise the most probable."""
+        noisy = [part + _gumbel(part) for part in self.log_probs]
+        return self.quantizer.decode_indices(torch.stack([part.argmax(-1) for part in noisy], -1))
 
     def log_mass(self, indices: Tensor) -> Tensor:
         return self.position_log_mass(indices).sum(-1)
@@ -145,6 +154,12 @@ class CodeCategorical(CodeDistribution):
             for part, index in zip(self.log_probs, indices.unbind(-1), strict=True)
         ]
         return torch.stack(masses).sum(0)
+
+
+def _gumbel(like: Tensor) -> Tensor:
+    """Return Gumbel noise as a function of standard normals: the largest log-probability with it is a draw."""
+    uniform = torch.special.ndtr(noise.standard_normal(like.shape, like))
+    return -(-uniform.clamp(MIN_UNIFORM, 1 - MIN_UNIFORM).log()).log()
 
 
 def straight_through(output: Tensor, codes: Tensor) -> Tensor:

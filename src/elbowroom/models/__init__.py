@@ -10,6 +10,7 @@ from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.models.ladder import Ladder
 from elbowroom.models.linear import LinearAutoencoder
 from elbowroom.models.priors import CodePrior, Mixture, StandardNormal, VampPrior, make_prior
+from elbowroom.models.quantized_hierarchy import QuantizedHierarchy
 from elbowroom.models.semi_supervised import SemiSupervised
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "LinearAutoencoder",
     "Mixture",
     "Model",
+    "QuantizedHierarchy",
     "SemiSupervised",
     "StandardNormal",
     "VampPrior",

@@ -72,6 +72,46 @@ def vq_vae(
     return quantized_vae(shape, quantizer=f"{codebook}:{codes}", **rest)
 
 
+@recipe(
+    "Razavi, van den Oord & Vinyals 2019, arXiv 1906.00446",
+    extends=quantized_vae,
+    without=("latent", "hidden", "activation"),
+    dimensions=(2, 3),
+)
+def vq_vae_2(
+    shape: tuple[int, ...],
+    quantizer: str = "codebook:512",
+    dim: int = 64,
+    commitment: float = 0.25,
+    entropy: float = 0.1,
+    likelihood: str = "gaussian",
+    network: str = "conv",
+    size: Literal["s", "m", "l"] = "m",
+    widths: tuple[int, ...] | None = None,
+    levels: int = 2,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """VQ-VAE-2: codes on a coarse map, and on one of twice its sides given these.
+
+    Args:
+        quantizer: of both maps: 'elbowroom quantizers' lists them
+        dim: length of a code, of quantizers with codebooks
+        commitment: weight of the distance from the encoder's output to its codes, of quantizers that have it
+        entropy: weight of the entropy loss of bits (lfq, bsq)
+        likelihood: p(x|z), as for vae
+        network: of encoders and decoder: conv, residual, deep, kl, your own: 'elbowroom networks' lists them
+        size: of the networks: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
+        widths: channels of the levels of the fine map instead, the finest first
+        levels: how often sides halve to those of the fine map of codes
+    """
+    fine = er.Architecture(shape, network, size=size, widths=widths, levels=levels)
+    coarse = er.Architecture(shape, network, size=size, widths=widths and (*widths, widths[-1]), levels=levels + 1)
+    book, top = (er.quantizer(quantizer, one.map_shape(1)[1:], dim) for one in (fine, coarse))
+    decoder = fine.decoder(fine.map_shape(2 * book.shape[1]), er.likelihood(likelihood, shape))
+    model = er.QuantizedHierarchy(coarse.encoder(top), fine.encoder(book), decoder)
+    return model, er.add_code_losses(er.ELBO(), book, commitment=commitment, entropy=entropy)
+
+
 @recipe("Lee et al. 2022, arXiv 2203.01941", extends=quantized_vae, without=("quantizer", "entropy"))
 def rq_vae(
     shape: tuple[int, ...],
