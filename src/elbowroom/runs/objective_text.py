@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from elbowroom.formatting import format_number
@@ -21,7 +22,11 @@ def format_objective(expression: str) -> str:
     'reconstruction + 1,000·|KL - 25|'
     >>> format_objective("((elbo - (0.5 * kl)) / 2)")
     '0.5·elbo - 0.25·KL'
+    >>> format_objective("players(encoder: (reconstruction + kl), decoder: (2 * reconstruction))")
+    'encoder: reconstruction + KL; decoder: 2·reconstruction'
     """
+    if players := re.fullmatch(r"players\(encoder: (.*), decoder: (.*)\)", expression):
+        return "encoder: {}; decoder: {}".format(*map(format_objective, players.groups()))
     factors: dict[str, float] = {}
     for term, factor in _iter_terms(expression, 1.0):
         factors[term] = factors.get(term, 0.0) + factor
