@@ -9,6 +9,7 @@ import torch
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.cli import main
+from elbowroom.comparing.discover import find_entries
 from elbowroom.runs import hub
 from elbowroom.runs.record import public_record
 from elbowroom.samplers import fitted_samplers
@@ -95,6 +96,7 @@ def test_it_loads_from_the_hub(published, folder, tmp_path, capsys):
     x = er.load_data("digits").test.first(4).x
     assert er.load(published).encode(x).equal(er.load(folder).encode(x))
     assert er.load(f"{published}@{COMMIT}").latent_shape == (2,)
+    assert [entry.name for entry in find_entries([published])] == ["someone/plane"]
     assert main(["sample", published, "-n", "4", "--out", str(tmp_path / "samples.png")]) == 0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry
 from elbowroom.comparing.protocol import data_versions, describe_data, make_protocols
 from elbowroom.data import Data
+from elbowroom.runs.hub import run_name
 from elbowroom.runs.run import Run
 from elbowroom.runs.run_view import RunView
 from elbowroom.runs.settings import Settings, flatten_record
@@ -82,7 +83,7 @@ def _unstarted_entry(run: Run, settings: Settings, error: str) -> Entry:
 
 
 def _run_entry(run: Run, error: str, load: Callable[[Run], Data]) -> Entry:
-    name, path = run.path.resolve().name, str(run.path)
+    name, path = run_name(run.path), str(run.path)
     if run.is_damaged:
         return Entry(name, {}, None, "damaged", "its recipe.json cannot be read", path=path)
     state = "failed" if error else "unfinished" if run.state in STOPPED_STATES else run.state

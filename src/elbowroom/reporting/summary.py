@@ -12,6 +12,7 @@ from elbowroom.plotting import RunView
 from elbowroom.plotting.latent_ranking import n_latents
 from elbowroom.recipes import find
 from elbowroom.recipes.registry import all_recipes
+from elbowroom.runs.hub import run_name
 from elbowroom.runs.run import Run
 
 #: Titles of the metrics at the head, by their key in ``metrics.jsonl``; those that a run has are shown.
@@ -41,8 +42,8 @@ class Tile(NamedTuple):
 
 
 def run_title(run: Run) -> str:
-    """Return the name of the run: that of its directory."""
-    return run.path.resolve().name
+    """Return the name of the run: that of its directory, or of its repository on the hub."""
+    return run_name(run.path)
 
 
 def summary_sentence(view: RunView) -> str:
@@ -140,9 +141,11 @@ def _describe_latents(view: RunView) -> str:
         shape = view.model.latent_shape
     except ValueError:
         return ""
-    if view.model.is_quantized:
-        return f"{format_count(shape[0], 'code')} of {shape[1]} numbers"
+    quantizer = view.model.quantizer
+    if quantizer is not None:
+        return f"{format_count(shape[0], 'code')} of {shape[1]} numbers, each one of {quantizer.n_codes:,}"
     size = format_count(math.prod(shape), "dimension")
+    size = size if len(shape) == 1 else f"{size} ({'×'.join(map(str, shape))})"
     return f"a latent of {size}" if n_latents(view) == 1 else f"{n_latents(view)} latents, the uppermost of {size},"
 
 

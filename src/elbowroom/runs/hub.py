@@ -15,6 +15,8 @@ FILES = (
 )
 #: ``hf://OWNER/NAME``, with ``@REVISION`` where it is not the main branch; a path has one of its slashes.
 _ADDRESS = re.compile(r"hf:/{1,2}(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+#: Where the cache of huggingface_hub has a revision of a repository.
+_SNAPSHOT = re.compile(r"(?:^|/)models--(?P<owner>[\w.-]+?)--(?P<name>[\w.-]+)/snapshots/[^/]+$")
 
 
 def local_path(path: str | os.PathLike[str]) -> Path:
@@ -41,6 +43,16 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     if match is None:
         raise ValueError(f"{text} is no address of a model: write hf://OWNER/NAME, or hf://OWNER/NAME@REVISION")
     return _download(match["repository"], match["revision"])
+
+
+def run_name(folder: Path) -> str:
+    """Return the name of a run: that of its directory, or of its repository, where it is a snapshot of one.
+
+    >>> run_name(Path("cache/models--someone--faces/snapshots/0123abc")), run_name(Path("runs/vae-1"))
+    ('someone/faces', 'vae-1')
+    """
+    snapshot = _SNAPSHOT.search(folder.as_posix())
+    return f"{snapshot['owner']}/{snapshot['name']}" if snapshot else folder.resolve().name
 
 
 def _download(repository: str, revision: str | None) -> Path:
