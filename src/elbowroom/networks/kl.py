@@ -98,7 +98,7 @@ class KLAttention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(width, width)])
 
     def forward(self, h: Tensor) -> Tensor:
-        positions = self.group_norm(h).flatten(2).mT
+        positions = self.group_norm(h).flatten(2).mT[:, None]  # (B, heads, P, C), the one shape that ONNX takes
         attended = F.scaled_dot_product_attention(self.to_q(positions), self.to_k(positions), self.to_v(positions))
         change: Tensor = self.to_out[0](attended)
         return h + change.mT.reshape(h.shape)
