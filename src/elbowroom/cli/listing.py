@@ -1,4 +1,4 @@
-"""``elbowroom recipes``, ``networks``, ``likelihoods``, ``quantizers``, ``samplers``, ``data``, ``runs``: tables of what there is."""
+"""Tables of what there is: ``elbowroom recipes``, ``networks``, ``likelihoods``, ``quantizers``, ``runs`` and so on."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def likelihoods() -> None:
 def quantizers() -> None:
     """List the quantizers of discrete latents that recipes take as --quantizer, with what follows the name."""
     from elbowroom.families import QUANTIZERS
+    from elbowroom.recipes.registry import all_recipes
 
+    all_recipes()  # whose files may register quantizers
     table = _new_table("quantizer", "what", "as")
     for name, entry in QUANTIZERS.items():
         table.add_row(escape(f"{name}:{entry.settings}"), QUANTIZERS.help(name), f"{name}:{entry.example}")

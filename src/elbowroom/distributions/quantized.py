@@ -158,7 +158,7 @@ class CodeCategorical(CodeDistribution):
 
 def _gumbel(like: Tensor) -> Tensor:
     """Return Gumbel noise as a function of standard normals: the largest log-probability with it is a draw."""
-    uniform = torch.special.ndtr(noise.standard_normal(like.shape, like))
+    uniform: Tensor = torch.special.ndtr(noise.standard_normal(like.shape, like))
     return -(-uniform.clamp(MIN_UNIFORM, 1 - MIN_UNIFORM).log()).log()
 
 

@@ -18,6 +18,7 @@ from elbowroom.families.quantizers import (
     ResidualQuantizer,
     SimVQ,
     quantizer,
+    register_quantizer,
 )
 from elbowroom.families.registry import LIKELIHOODS, likelihood
 from elbowroom.families.tabular import Classes, Columns
@@ -47,6 +48,7 @@ __all__ = [
     "SimVQ",
     "likelihood",
     "quantizer",
+    "register_quantizer",
 ]
 
 if not TYPE_CHECKING:

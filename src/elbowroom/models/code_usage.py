@@ -28,7 +28,8 @@ class CodeUsage:
     def perplexity(self) -> Tensor:
         """The exponential of the entropy of the codes' frequencies: the number of codes that equal use would need."""
         frequency = self.counts / self.counts.sum()
-        return torch.special.entr(frequency).sum().exp()
+        perplexity: Tensor = torch.special.entr(frequency).sum().exp()
+        return perplexity
 
 
 def count_codes(indices: Tensor, size: int) -> Tensor:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.distributions import CodeCategorical, join_index, kl_divergence, split_index
-from elbowroom.families import QUANTIZERS, Quantizer
+from elbowroom.distributions import CodeCategorical, Quantized, join_index, kl_divergence, split_index
+from elbowroom.families import QUANTIZERS, Quantizer, register_quantizer
 
 #: A small setting of each, by name; of a quantizer that is not here its example is taken.
 SETTINGS = {
@@ -114,3 +114,34 @@ def test_a_setting_that_cannot_be_read_is_refused_with_an_example() -> None:
             assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="unknown quantizer 'fsk': did you mean 'fsq'"):
         er.quantizer("fsk:3", 4)
+
+
+def test_one_of_ones_own_is_taken_by_name() -> None:
+    """Signs and zeros: nine codes of two numbers."""
+
+    class Ternary(Quantizer):
+        loss_weights = {"commitment": 0.5}  # noqa: RUF012
+
+        def quantize(self, output: torch.Tensor) -> Quantized:
+            indices = self.find_indices(output.detach())
+            return Quantized(output, self.decode_indices(indices), indices, self.index_sizes)
+
+        def decode_indices(self, indices: torch.Tensor) -> torch.Tensor:
+            return indices - 1.0
+
+        def find_indices(self, z: torch.Tensor) -> torch.Tensor:
+            return z.round().clamp(-1, 1).long() + 1
+
+    @register_quantizer("ternary", "NUMBERS", "2")
+    def make_ternary(positions: int, dim: int, setting: str) -> Quantizer:
+        """Signs and zeros."""
+        return Ternary(positions, int(setting), (3,) * int(setting))
+
+    try:
+        model, objective = er.recipes.quantized_vae((1, 8, 8), quantizer="ternary:2", latent=4, commitment=0.5)
+        draw = model.draw(torch.rand(3, 1, 8, 8))
+        assert objective(draw, torch.tensor(0)).isfinite()
+        assert model.sample(2).shape == (2, 1, 8, 8)
+        assert model.codebook.shape == (9, 2)
+    finally:
+        del QUANTIZERS["ternary"]

@@ -6,7 +6,7 @@ from elbowroom.families.quantizers.codebook import Codebook
 from elbowroom.families.quantizers.finite_scalar import FiniteScalarQuantizer
 from elbowroom.families.quantizers.lookup_free import LookupFreeQuantizer
 from elbowroom.families.quantizers.product import ProductQuantizer
-from elbowroom.families.quantizers.registry import QUANTIZERS, quantizer
+from elbowroom.families.quantizers.registry import QUANTIZERS, quantizer, register_quantizer
 from elbowroom.families.quantizers.residual import ResidualQuantizer
 from elbowroom.families.quantizers.simvq import SimVQ
 
@@ -21,4 +21,5 @@ __all__ = [
     "ResidualQuantizer",
     "SimVQ",
     "quantizer",
+    "register_quantizer",
 ]
