@@ -56,7 +56,7 @@ def test_vae_gan_in_pixels_instead_of_features_is_the_vae():
             return 0 * x.flatten(1).sum(1)
 
     settings = {"latent": 3, "size": "s", "likelihood": "gaussian:1", "seed": 0}
-    model, objective = er.recipes.vae_gan(SHAPE, gamma=1, critic=4, **settings)
+    model, objective = er.recipes.vae_gan(SHAPE, similarity=1, gamma=1, critic=4, **settings)
     for module in objective.modules():
         if isinstance(module, er.objectives.Adversarial):
             module.critic = Blind()
@@ -68,8 +68,8 @@ def test_vae_gan_has_three_players():
     losses = Step(model, objective).eval()(Batch(torch.rand(6, *SHAPE), None, torch.arange(6)), STEP)
     assert list(losses.players) == ["encoder", "decoder", "critic"]
     terms = losses.terms
-    torch.testing.assert_close(terms["encoder"], terms["kl"] + terms["critic_similarity"])
-    torch.testing.assert_close(terms["decoder"], 0.01 * terms["critic_similarity"] + terms["adversarial"])
+    torch.testing.assert_close(terms["encoder"], terms["kl"] + 300 * terms["critic_similarity"])
+    torch.testing.assert_close(terms["decoder"], 30 * terms["critic_similarity"] + terms["adversarial"])
 
 
 def test_without_its_weights_vqgan_is_the_vq_vae():

@@ -30,7 +30,7 @@ def aae(
     model, reconstruction = autoencoder(shape, latent=latent, **rest)
     assert isinstance(model, er.Model)
     network = er.MLP(latent, size=1, hidden=critic)
-    adversarial = er.Adversarial(network, on="z", loss="non-saturating")
+    adversarial = er.Adversarial(network, on="z", loss="non-saturating", optimizer={"betas": (0.5, 0.9)})
     return er.Model(model.encoder, model.decoder, er.StandardNormal(latent)), reconstruction + weight * adversarial
 
 
@@ -55,24 +55,27 @@ def wae_gan(
 @recipe("Larsen et al. 2016, arXiv 1512.09300", extends=conv_vae, without=("k", "beta"), dimensions=(2, 3))
 def vae_gan(
     shape: tuple[int, ...],
-    gamma: float = 1e-2,
-    pixels: float = 0.0,
-    critic: int = 64,
+    similarity: float = 300.0,
+    gamma: float = 0.1,
+    critic: int = 32,
     likelihood: str = "gaussian:1",
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE-GAN: reconstructions are compared in features of a critic, which tells examples from what is decoded.
 
+    The scale of p(x|z), where it has one, is not trained, so that ELBO and likelihoods are those of a fixed one.
+
     Args:
-        gamma: weight of the features' distance in the decoder's loss, beside the adversarial loss
-        pixels: weight of -log p(x|z) in both losses; the paper's is 0, which leaves p(x|z) but its mean untrained
+        similarity: weight of half the squared distance of the features beside the KL
+        gamma: factor of that weight in the decoder's loss, beside the adversarial loss
         critic: channels of the critic's first layer
-        likelihood: p(x|z), as for vae
+        likelihood: p(x|z), as for vae, of which the decoder learns the mean
     """
     model, _ = conv_vae(shape, likelihood=likelihood, **rest)
     adversarial = er.Adversarial(er.PatchCritic(shape, width=critic), on="x+samples", loss="non-saturating")
-    similarity, pixel_loss = er.CriticSimilarity(adversarial), pixels * er.Reconstruction()
-    return model, er.Players(er.KL() + similarity + pixel_loss, gamma * similarity + adversarial + pixel_loss)
+    distance = similarity * er.CriticSimilarity(adversarial)
+    # Without weight, so that all that the decoder has takes part in its loss.
+    return model, er.Players(er.KL() + distance, gamma * distance + adversarial + 0 * er.Reconstruction())
 
 
 @recipe("Daniel & Tamar 2021, arXiv 2012.13253", extends=conv_vae, without=("k", "beta"))
