@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -41,7 +42,7 @@ class FeatureLayers(nn.Module):
         maps = [F.normalize(phi, dim=1).flatten(2) for phi in self.network(x)]
         scaled = [phi / phi.shape[-1] ** 0.5 for phi in maps]
         if not len(self.weights):
-            return torch.cat([phi.flatten(1) for phi in scaled], 1) / len(scaled) ** 0.5
+            return torch.cat([phi.flatten(1) for phi in scaled], 1) / math.sqrt(len(scaled))
         weighted = [phi * w.clamp_min(0).sqrt()[:, None] for phi, w in zip(scaled, self.weights, strict=True)]
         return torch.cat([phi.flatten(1) for phi in weighted], 1)
 
