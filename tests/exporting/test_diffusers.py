@@ -11,7 +11,7 @@ from elbowroom.cli import main
 from elbowroom.exporting.latent_statistics import measure_latents
 from elbowroom.runs.diffusers import CONFIG_FILE, WEIGHTS_FILE
 
-SMALL = {"channels": 2, "levels": 1, "widths": (8, 8), "layers": 1}
+SMALL = {"channels": 2, "levels": 1, "widths": (8, 8), "layers": 1, "perceptual": 0, "adversarial": 0}
 SETTINGS = {
     "plain": {},
     "deeper": {
@@ -129,10 +129,15 @@ def test_names_of_old_versions_are_read(folder, tmp_path):
 
 def test_the_decoder_alone_is_tuned(folder, digits, tmp_path):
     """From Python and on the command line; the run is resumed and loaded as any other."""
-    model, objective = er.load_diffusers(folder, digits.shape)
+    model, objective = er.load_diffusers(folder, digits.shape, perceptual=0, adversarial=0)
     by_python = er.fit(model, objective, digits, steps=2, freeze=["encoder"], sampler="none", out=tmp_path / "python")
-    words = ["train", "--from", str(folder), "--freeze", "encoder", "--data", "digits", "--validation", "0.3"]
-    assert main([*words, "--steps", "2", "--sampler", "none", "-q", "--out", str(tmp_path / "flags")]) == 0
+    words = ["train", "--from", str(folder), "--freeze", "encoder", "--data", "digits", "--adversarial", "0"]
+    assert (
+        main(
+            [*words, "--steps", "2", "--sampler", "none", "-q", "--validation", "0.3", "--out", str(tmp_path / "flags")]
+        )
+        == 0
+    )
     start = er.load(folder).state_dict()
     for run in (by_python, er.Run(tmp_path / "flags")):
         tuned = run.model().state_dict()
