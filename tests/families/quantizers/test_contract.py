@@ -93,6 +93,16 @@ def test_the_encoder_gets_a_gradient(quantizer: Quantizer) -> None:
     assert phi.grad.abs().sum(0).min() > 0
 
 
+def test_codes_are_chosen_in_single_precision_under_autocast(quantizer: Quantizer) -> None:
+    phi = torch.randn(300, quantizer.size).bfloat16()
+    expected = quantizer(phi.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        q = quantizer(phi)
+        quantizer.train()(phi)
+    assert torch.equal(q.indices, expected.indices)
+    assert torch.equal(q.codes, expected.codes)
+
+
 def test_evaluation_changes_nothing_and_training_trains(quantizer: Quantizer) -> None:
     before = {name: tensor.clone() for name, tensor in quantizer.state_dict().items()}
     quantizer(torch.randn(7, quantizer.size))

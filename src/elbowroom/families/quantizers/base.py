@@ -47,7 +47,12 @@ class Quantizer(Family, ABC):
         return None if self.space is None else (self.shape[-1], *self.space)
 
     def forward(self, phi: Tensor) -> Quantized:
-        return self.quantize(torch.unflatten(phi, -1, self.shape))
+        output = torch.unflatten(phi, -1, self.shape)
+        if not torch.is_autocast_enabled(phi.device.type):
+            return self.quantize(output)
+        # Distances rounded to 8 bits would choose other codes than the nearest.
+        with torch.autocast(phi.device.type, enabled=False):
+            return self.quantize(output.float())
 
     @abstractmethod
     def quantize(self, output: Tensor) -> Quantized:
