@@ -99,15 +99,15 @@ def _resize(maps: Tensor, sides: Sequence[int]) -> Tensor:
     dims = len(sides)
     if maps.shape[-dims:] == tuple(sides):
         return maps
-    lead = maps.shape[: -dims - 1]
-    return F.interpolate(maps.flatten(0, len(lead) - 1), tuple(sides), mode="area").unflatten(0, lead)
+    resized = F.interpolate(maps.reshape(-1, *maps.shape[-dims - 1 :]), tuple(sides), mode="area")
+    return resized.reshape(*maps.shape[:-dims], *sides)
 
 
 def _turn(maps: Tensor, turns: Sequence[int], counts: Sequence[int]) -> Tensor:
     """Rotate images (..., B, C, H, W), the first ``counts[0]`` of them by ``turns[0]`` quarter turns, and so on."""
     if not any(turns):
         return maps
-    parts = maps.split(list(counts), -4)
+    parts = torch.split(maps, list(counts), -4)
     return torch.cat([torch.rot90(part, turn, (-2, -1)) for part, turn in zip(parts, turns, strict=True)], -4)
 
 

@@ -94,7 +94,7 @@ def count_scales(size: Sequence[int]) -> int:
     >>> count_scales((176, 200)), count_scales((64, 64)), count_scales((28, 28)), count_scales((8, 8))
     (5, 3, 2, 1)
     """
-    return max(1, sum(min(size) // 2**scale >= WINDOW_SIDE_PX for scale in range(len(SCALE_WEIGHTS))))
+    return max(1, sum(min(size) >> scale >= WINDOW_SIDE_PX for scale in range(len(SCALE_WEIGHTS))))
 
 
 def window_side(size: Sequence[int]) -> int:

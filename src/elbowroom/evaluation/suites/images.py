@@ -13,11 +13,12 @@ from elbowroom.data import Batch, freeze
 from elbowroom.data.splits.memory import random_batches
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.metrics import fid_kid, precision_recall, ssim_psnr
-from elbowroom.evaluation.metrics.feature_extractor import Features, default_features
+from elbowroom.evaluation.metrics.feature_extractor import default_features
 from elbowroom.evaluation.metrics.roc import auroc
 from elbowroom.evaluation.registry import EvalContext, Suite, suite
 from elbowroom.evaluation.suites import reconstruction
 from elbowroom.models.base import GenerativeModel
+from elbowroom.networks.features import Features
 
 #: Samples, and as many examples, between which distances are measured, at most.
 MAX_EXAMPLES = 10_000
