@@ -53,7 +53,7 @@ def test_the_gap_is_the_kl_where_the_aggregate_posterior_is_a_normal(digits, mea
 
 @pytest.mark.parametrize(
     ("recipe", "arguments", "reason"),
-    [("autoencoder", {}, "no prior"), ("vq_vae", {}, "not vectors"), ("vae", {"latent": 200}, "too few")],
+    [("autoencoder", {}, "no prior"), ("vq_vae", {}, "codes, not numbers"), ("vae", {"latent": 200}, "too few")],
 )
 def test_where_it_does_not_apply(digits, recipe, arguments, reason):
     with pytest.raises(NotApplicableError, match=reason):

@@ -8,9 +8,11 @@ import torch
 
 import elbowroom as er
 from elbowroom import noise
+from elbowroom.data.splits.memory import random_batches
 from elbowroom.families import Quantizer
 from elbowroom.samplers import SAMPLERS, fit_to_model, load_with_sampler, save_sampler
 from elbowroom.samplers.base import TrainingLatents
+from elbowroom.samplers.training_latents import draw_training_latents
 
 NAMES = [name for name in SAMPLERS if SAMPLERS[name].is_discrete]
 #: Maps, rows, and positions without order, with one sub-index or several.
@@ -182,3 +184,13 @@ def test_what_it_cannot_be_fitted_to(name):
     model, _ = er.recipes.vae((1, 8, 8), latent=2)
     with pytest.raises(ValueError, match=f"sampler '{name}': the latents of this model are numbers: take one of stand"):
         fit_to_model(model, None, name)
+
+
+def test_indices_of_a_residual_quantizer_are_those_of_the_posterior(digits):
+    """Sums of three entries lie close to each other: a search may find others."""
+    model, _ = er.recipes.quantized_vae(digits.shape, quantizer="residual:8x3", latent=2, dim=2, hidden=(16,), seed=0)
+    latents = draw_training_latents(model, digits.train, len(digits.train))
+    batches = list(random_batches(digits.train, len(digits.train), seed=0, batch_size=500))
+    expected = torch.cat([model.eval().posterior(batch.x).indices for batch in batches])
+    assert latents.indices.equal(expected)
+    assert not model.quantizer.find_indices(latents.z).equal(expected)

@@ -10,6 +10,7 @@ import elbowroom as er
 from elbowroom import noise
 from elbowroom.samplers import SAMPLERS, fit_to_model, full_name, parse
 from elbowroom.samplers.base import TrainingLatents
+from tests.tiny_recipes import make_tiny
 
 #: Every sampler with every option, and what makes its fit cheap.
 CASES = {
@@ -26,8 +27,19 @@ CASES = {
 FITTED = [name for name in CASES if parse(name)[0].requires_fit]
 DENSITIES = [name for name in CASES if parse(name)[0].has_density]
 LEARNED = [name for name in DENSITIES if name not in ("standard", "gaussian", "two-stage")]
-#: Recipes with one latent that is a vector of numbers, or whose uppermost is.
-RECIPES = ["vae", "autoencoder", "iwae", "cvae", "m2", "beta_vae", "factor_vae", "vamp_vae", "ladder_vae"]
+#: Recipes whose uppermost latent is of numbers.
+RECIPES = [
+    "vae",
+    "autoencoder",
+    "iwae",
+    "cvae",
+    "m2",
+    "beta_vae",
+    "factor_vae",
+    "vamp_vae",
+    "ladder_vae",
+    "hierarchical_vae",
+]
 
 
 def fit(name, latents, **options):
@@ -228,7 +240,7 @@ def test_neighbors_interpolates_between_latents():
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_sampler_with_every_recipe(recipe):
     digits = er.load_data("digits")
-    model, _ = er.recipes.find(recipe)(digits.shape, **({} if recipe == "ladder_vae" else {"latent": 2}))
+    model, _ = make_tiny(recipe, digits.shape)
     c = torch.arange(10) if model.requires_labels else None
     for name in ("standard", "gaussian", "mixture:2", "neighbors"):
         model.sampler = fit_to_model(model, digits.train, name, max_examples=200)

@@ -10,6 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elbowroom.families import Quantizer
+
+#: The standard deviation of the part of an embedding that is a value's own, and not its code's, where a fit begins.
+OWN_EMBEDDING = 0.5
+
 
 class CodeNetwork(nn.Module, ABC):
     r"""An autoregressive density of indices: :math:`\log p(i) = \sum_p \log p(i_p \mid i_{<p}, c)`.
@@ -35,6 +40,26 @@ class CodeNetwork(nn.Module, ABC):
     def draw(self, u: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return indices drawn by uniform numbers: (B, P, H) to (B, P, H)."""
 
+    @torch.no_grad()
+    def start_from(self, indices: Tensor, quantizer: Quantizer) -> None:
+        """Set where a fit begins: at frequencies of indices (N, P, H), and embeddings that are alike where codes are.
+
+        To the random embedding of a value is added the code with that value, the other sub-indices zero, standardized
+        and projected at random.
+        """
+        self.head.set_frequencies(indices)
+        projection: Tensor | None = None
+        for h, size in enumerate(quantizer.index_sizes):
+            values = torch.zeros(size, 1, len(quantizer.index_sizes), dtype=torch.int64, device=quantizer.device)
+            values[:, 0, h] = torch.arange(size, device=quantizer.device)
+            codes = quantizer.decode_indices(values)[:, 0].cpu()
+            centered = codes - codes.mean(0)
+            weight = self.embedding.weight(h)
+            if projection is None:
+                projection = torch.randn(codes.shape[1], weight.shape[1])
+            embedded = centered @ projection
+            weight.copy_(OWN_EMBEDDING * weight + embedded / embedded.std().clamp_min(1e-6))
+
     def log_mass(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return log p(i|c), nats: (B, P, H) to (B,)."""
         return self.head.log_mass(self.features(indices, condition), indices).sum(-1)
@@ -46,6 +71,10 @@ class CodeEmbedding(nn.Module):
     def __init__(self, index_sizes: Sequence[int], width: int) -> None:
         super().__init__()
         self.tables = nn.ModuleList([nn.Embedding(size, width) for size in index_sizes])
+
+    def weight(self, h: int) -> Tensor:
+        """The vectors of a sub-index, (C_h, W)."""
+        return cast(nn.Embedding, self.tables[h]).weight
 
     def forward(self, indices: Tensor) -> Tensor:
         return torch.stack([table(index) for table, index in zip(self.tables, indices.unbind(-1), strict=True)]).sum(0)

@@ -22,7 +22,7 @@ BATCH_SIZE = 256
 #: Latents that a fit needs at least, for a part of them judges when to stop.
 MIN_LATENTS = 50
 #: How they are fitted: in smaller steps than vectors, each of many positions, and without noise on indices.
-PLAN = FitPlan(batch_size=64, learning_rate=3e-3, latent_noise=0.0, max_held_out=500)
+PLAN = FitPlan(batch_size=32, learning_rate=5e-3, latent_noise=0.0, max_held_out=500)
 
 
 class CodeSampler(Sampler):
@@ -95,7 +95,7 @@ class CodeSampler(Sampler):
         with noise.seeded_rng(0):
             n = 0 if condition is None else condition.shape[1]
             sampler = cls(quantizer.shape[0] * quantizer.shape[1], *sizes, n, **settings)
-            sampler.network.head.set_frequencies(indices)
+            sampler.network.start_from(indices, quantizer)
             examples = (indices,) if condition is None else (indices, condition)
             loss = minimize(
                 sampler.network, lambda i, c=None: -sampler.network.log_mass(i, c).mean(), examples, steps, PLAN

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from elbowroom import noise
 from elbowroom.data.splits.memory import Split, random_batches
+from elbowroom.distributions import Quantized
 from elbowroom.models.base import GenerativeModel
 from elbowroom.samplers.base import PRIOR, SAMPLERS, Sampler, TrainingLatents, parse
 
@@ -128,7 +129,6 @@ def draw_training_latents(model: GenerativeModel, split: Split, n: int, seed: in
     latents: list[Tensor] = []
     conditions: list[Tensor] = []
     indices: list[Tensor] = []
-    quantizer = model.quantizer
     for batch in random_batches(split, n, seed=0, batch_size=BATCH_SIZE):
         c = None if batch.y is None else batch.y.to(device)
         with noise.keyed_noise(seed, batch.index):
@@ -136,11 +136,12 @@ def draw_training_latents(model: GenerativeModel, split: Split, n: int, seed: in
             # That of a hierarchy has a batch of samples already.
             z = q.sample(torch.Size((1,) if len(q.batch_shape) == 1 else ()))[0]
         latents.append(z.cpu())
-        if quantizer is not None:
-            indices.append(quantizer.find_indices(z).cpu())
+        if isinstance(q, Quantized):
+            # Those of the posterior: a search for the indices of a sum of entries may find others close by.
+            indices.append(q.indices.flatten(0, -3).cpu())
         conditions += [condition.flatten(1).cpu() for condition in model.encode_condition(c)]
     model.train(was_training)
-    return TrainingLatents(torch.cat(latents), _concatenate(conditions), quantizer, _concatenate(indices))
+    return TrainingLatents(torch.cat(latents), _concatenate(conditions), model.quantizer, _concatenate(indices))
 
 
 def _concatenate(parts: list[Tensor]) -> Tensor | None:
