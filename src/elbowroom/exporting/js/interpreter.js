@@ -91,6 +91,7 @@ export class Interpreter {
       nearest: Interpreter.#nearest,
       softmax: Interpreter.#softmax(false),
       log_softmax: Interpreter.#softmax(true),
+      attention: Interpreter.#attention,
       cat: Interpreter.#cat,
     };
   }
@@ -307,6 +308,29 @@ export class Interpreter {
           for (let i = at; i < at + size; i++) out[i] = isLog ? x[i] - max - logSum : Math.exp(x[i] - max) / sum;
         }
       };
+  }
+
+  /** Self-attention: the values, weighted by the softmax of each query's products with all keys. @type {Operation} */
+  static #attention(out, [q, k, v], { positions, channels, scale }) {
+    const [block, weights] = [positions * channels, new Float64Array(positions)];
+    return () => {
+      out.fill(0);
+      for (let i = 0; i < out.length; i += channels) {
+        const start = i - (i % block);
+        let [max, sum] = [-Infinity, 0];
+        for (let j = 0; j < positions; j++) {
+          let product = 0;
+          for (let c = 0, at = start + j * channels; c < channels; c++) product += q[i + c] * k[at + c];
+          weights[j] = scale * product;
+          max = Math.max(max, weights[j]);
+        }
+        for (let j = 0; j < positions; j++) sum += weights[j] = Math.exp(weights[j] - max);
+        for (let j = 0; j < positions; j++) {
+          const weight = weights[j] / sum;
+          for (let c = 0, at = start + j * channels; c < channels; c++) out[i + c] += weight * v[at + c];
+        }
+      }
+    };
   }
 
   /** Concatenation: of each row, so many values of each part. @type {Operation} */

@@ -163,6 +163,28 @@ def batch_norm_no_training(builder: GraphBuilder, shape: Shape, x: Value, *argum
     return batch_norm(builder, shape, x, *statistics, False, momentum, eps), None, None
 
 
+def self_attention(
+    builder: GraphBuilder,
+    shape: Shape,
+    query: Value,
+    key: Value,
+    value: Value,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Value:
+    """Lower scaled dot-product attention of positions to each other, (..., P, C), without a mask."""
+    if attn_mask is not None or is_causal or not query.shape == key.shape == value.shape:
+        raise_unsupported("attention that is masked, or to other positions")
+    positions, channels = shape[-2:]
+    factor = channels**-0.5 if scale is None else scale
+    operands = (query, key, value)
+    return builder.add_operation("attention", shape, *operands, positions=positions, channels=channels, scale=factor)
+
+
 def upsample_nearest(builder: GraphBuilder, shape: Shape, x: Value, *_: Any, **__: Any) -> Value:
     """Lower nearest-neighbour upsampling."""
     return builder.add_operation("nearest", shape, x, **{"from": _image_size(x.shape), "to": _image_size(shape)})

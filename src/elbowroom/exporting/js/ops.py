@@ -28,6 +28,7 @@ from elbowroom.exporting.js.layers import (
     lower_pointwise,
     lower_unary,
     matmul,
+    self_attention,
     upsample_nearest,
 )
 
@@ -148,6 +149,7 @@ OPS: dict[str, Callable[..., Any]] = {
     "log_softmax.int": lower_rowwise("log_softmax"),
     "_softmax.default": lower_rowwise("softmax"),
     "_log_softmax.default": lower_rowwise("log_softmax"),
+    "scaled_dot_product_attention.default": self_attention,
     "sum.default": lower_reduction("sum"),
     "sum.dim_IntList": lower_reduction("sum"),
     "mean.default": lower_reduction("mean"),
