@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import elbowroom as er
-from elbowroom.distributions import Quantized
+from elbowroom.distributions import Quantized, split_index
 
 #: Length of the codes of layers that have entries.
 DIM = 64
@@ -81,6 +81,8 @@ LAYERS = {
 class LayerQuantizer(er.Quantizer):
     """A layer of the package as a quantizer, with its own gradient and its own losses.
 
+    Indices of vectors are those of the nearest code: a layer need not choose one of its own codes for itself.
+
     Args:
         layer: which one.
         space: the sizes of the map of positions.
@@ -101,11 +103,12 @@ class LayerQuantizer(er.Quantizer):
         return Quantized(output, z.detach(), indices, self.index_sizes, z=z)
 
     def decode_indices(self, indices: Tensor) -> Tensor:
-        flat = indices.reshape(-1, self.shape[0], len(self.index_sizes))
+        flat = indices.reshape(-1, *indices.shape[-2:])
         return self._decode(self.layer, flat).reshape(*indices.shape[:-1], self.shape[1])
 
     def find_indices(self, z: Tensor) -> Tensor:
-        return self.quantize(z).indices
+        nearest = torch.cdist(z.flatten(0, -2), self.list_codes()).argmin(-1)
+        return split_index(nearest.reshape(z.shape[:-1]), self.index_sizes)
 
 
 class LayerLoss(er.Term):

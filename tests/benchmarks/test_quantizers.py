@@ -36,6 +36,8 @@ def test_a_layer_is_a_quantizer(benchmark, name):
     assert quantizer.n_codes == (1000 if name == "FSQ" else 1024)
     settled = quantizer.eval().quantize(output)
     torch.testing.assert_close(quantizer.decode_indices(settled.indices), settled.codes)
+    found = quantizer.find_indices(settled.codes)
+    torch.testing.assert_close(quantizer.decode_indices(found), settled.codes)
 
 
 def test_usage_and_perplexity_are_those_of_the_joint_codes(benchmark, gray_images):
