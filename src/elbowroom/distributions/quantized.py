@@ -74,6 +74,11 @@ class Quantized(UncheckedDistribution):
         return self.codes
 
     @property
+    def compact_indices(self) -> Tensor:
+        """The indices without the last dimension where there is one sub-index: (B, P), else (B, P, H)."""
+        return self.indices[..., 0] if len(self.index_sizes) == 1 else self.indices
+
+    @property
     def commitment(self) -> Tensor:
         """Squared distance of the encoder's output from its codes, (B,); only the encoder gets a gradient."""
         return (self.output - self.stages.detach()).square().sum((-2, -1)).sum(0)

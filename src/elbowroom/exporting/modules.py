@@ -63,7 +63,7 @@ def _posterior_parameters(q: Distribution) -> dict[str, Tensor]:
     if isinstance(q, Delta):
         return {"code": q.value}
     if isinstance(q, Quantized):
-        return {"code": q.codes, "index": q.indices.squeeze(-1)}
+        return {"code": q.codes, "index": q.compact_indices}
     return {"mean": q.mean}
 
 

@@ -49,4 +49,4 @@ def _encode_batch(model: GenerativeModel, batch: Batch, has_all: bool) -> dict[s
     if not has_all or len(latents) == 1:
         latents = {"z": model.encode(batch.x, batch.y)}
     q = draw.latents[-1].q
-    return latents | ({"index": q.indices.squeeze(-1)} if isinstance(q, Quantized) else {})
+    return latents | ({"index": q.compact_indices} if isinstance(q, Quantized) else {})
