@@ -9,8 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from elbowroom.auditor import Audit, audit
-from elbowroom.doctor import Findings, examine
+from elbowroom.auditor.audit import Audit, audit
+from elbowroom.doctor.examine import examine
+from elbowroom.doctor.finding import Findings
 from elbowroom.exporting.exported_run import ExportedRun
 from elbowroom.reporting import summary
 from elbowroom.runs.command import repeat_command
