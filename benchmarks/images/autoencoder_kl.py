@@ -43,7 +43,7 @@ from variants import BLOCK, all_images, count_parameters, train_loop
 import elbowroom as er
 
 #: Channels of the levels of the network; sides halve between them.
-WIDTHS = (32, 64, 64)
+WIDTHS = (16, 32, 32)
 LATENT_CHANNELS = 4
 #: Arguments of the recipe that make diffusers' network of these sizes.
 NETWORK = {"widths": WIDTHS, "channels": LATENT_CHANNELS, "layers": 1, "groups": 8}
