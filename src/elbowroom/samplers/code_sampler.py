@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
+from elbowroom.distributions import CodeDistribution
 from elbowroom.families import Quantizer
 from elbowroom.samplers.base import Sampler, TrainingLatents
 from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.code_networks import CodeNetwork
-from elbowroom.samplers.conditioned import ConditionedDensity, map_in_parts
+from elbowroom.samplers.conditioned import expand_condition, map_in_parts
 from elbowroom.samplers.optimization import FitPlan, minimize
 
 #: Latents that are drawn or scored at once.
@@ -135,9 +136,12 @@ class CodeSampler(Sampler):
 
     def transform_noise(self, eps: Tensor, condition: Tensor | None = None) -> Tensor:
         """Map standard normals (B, noise_size) to latents as vectors, (B, P · D), given conditions (B, n)."""
+        return self.quantizer.decode_indices(self.draw_indices(eps, condition)).flatten(1)
+
+    def draw_indices(self, eps: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Map standard normals (B, noise_size) to indices (B, P, H), given conditions (B, n)."""
         u = noise.to_uniform(eps).reshape(-1, self.shape[0], len(self.settings["index_sizes"]))
-        indices = map_in_parts(self.network.draw, u, condition, BATCH_SIZE)
-        return self.quantizer.decode_indices(indices).flatten(1)
+        return map_in_parts(self.network.draw, u, condition, BATCH_SIZE)
 
     def log_mass(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the log-probability of indices, nats: (B, P, H), given conditions (B, n), to (B,)."""
@@ -148,16 +152,35 @@ class CodeSampler(Sampler):
         return self.loc
 
 
-class CodeDensity(ConditionedDensity):
-    """The density of a sampler of indices, over latents (P, D), for each of a batch of conditions."""
+class CodeDensity(CodeDistribution):
+    """The density of a sampler of indices, over latents (P, D), for each of a batch of conditions.
 
-    sampler: CodeSampler
+    Args:
+        sampler: of indices, attached to a quantizer.
+        condition: (B, n), or none.
+    """
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Return log p(i|c) of the indices of latents, nats: (..., P, D) to (...)."""
-        indices, lead = self.sampler.quantizer.find_indices(value), value.shape[:-2]
+    def __init__(self, sampler: CodeSampler, condition: Tensor | None = None) -> None:
+        self.sampler, self.condition = sampler, condition
+        super().__init__(sampler.quantizer, torch.Size() if condition is None else condition.shape[:1])
+
+    @property
+    def mean(self) -> Tensor:
+        return self.sampler.mean.reshape(self.event_shape).expand(*self.batch_shape, *self.event_shape)
+
+    @torch.no_grad()
+    def sample_indices(self, sample_shape: Any = torch.Size()) -> Tensor:
+        lead = torch.Size((*sample_shape, *self.batch_shape))
+        eps = noise.standard_normal(torch.Size((*lead, self.sampler.noise_size)), self.sampler.mean)
+        condition = expand_condition(self.condition, lead)
+        indices = self.sampler.draw_indices(eps.reshape(-1, self.sampler.noise_size), *condition)
+        return indices.reshape(*lead, *indices.shape[1:])
+
+    def log_mass(self, indices: Tensor) -> Tensor:
+        lead = full = indices.shape[:-2]
         if len(lead) > 1 and bool((indices == indices[:1]).all()):
             # Draws from a quantizer's posterior are all the same: one of them is scored.
             indices, lead = indices[:1], torch.Size((1, *lead[1:]))
-        scores = self.sampler.log_mass(indices.flatten(0, -3), *self.condition_of(lead)).reshape(lead)
-        return scores.expand(value.shape[:-2])
+        flat = indices.reshape(-1, *indices.shape[-2:])
+        scores = self.sampler.log_mass(flat, *expand_condition(self.condition, lead))
+        return scores.reshape(lead).expand(full)

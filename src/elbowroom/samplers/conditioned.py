@@ -33,19 +33,21 @@ class ConditionedDensity(UncheckedDistribution):
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         lead = torch.Size((*sample_shape, *self.batch_shape))
         eps = noise.standard_normal(torch.Size((*lead, self.sampler.noise_size)), self.sampler.mean)
-        z = self.sampler.transform_noise(eps.reshape(-1, self.sampler.noise_size), *self.condition_of(lead))
+        z = self.sampler.transform_noise(
+            eps.reshape(-1, self.sampler.noise_size), *expand_condition(self.condition, lead)
+        )
         return z.reshape(*lead, *self.event_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return log p(z|c), nats: (..., *shape) to (...)."""
         lead = value.shape[: value.dim() - len(self.event_shape)]
         z = value.reshape(-1, self.sampler.size)
-        return self.sampler.log_density(z, *self.condition_of(lead)).reshape(lead)
+        return self.sampler.log_density(z, *expand_condition(self.condition, lead)).reshape(lead)
 
-    def condition_of(self, lead: torch.Size) -> tuple[Tensor, ...]:
-        """Return the condition of each of the latents (*lead, *shape) in a row, (-1, n); nothing if there is none."""
-        c = self.condition
-        return () if c is None else (c.expand(*lead[:-1], *c.shape).reshape(-1, c.shape[1]),)
+
+def expand_condition(c: Tensor | None, lead: torch.Size) -> tuple[Tensor, ...]:
+    """Return the condition of each of the latents (*lead, *shape) in a row, (-1, n); nothing if there is none."""
+    return () if c is None else (c.expand(*lead[:-1], *c.shape).reshape(-1, c.shape[1]),)
 
 
 def map_in_parts(

@@ -150,7 +150,7 @@ def _estimate_bounds(
             log_w2 = torch.logaddexp(log_w2, (2 * w).logsumexp(0))
         for name, sampler in samplers.items():
             *below, top = draw.latents
-            log_sz = log_density(sampler, condition, top.z, seed, batch.index, first)
+            log_sz = log_density(sampler, condition, top, seed, batch.index, first)
             w = draw.log_px + sum((latent.log_pz for latent in below), log_sz) - draw.log_qz
             log_w_samplers[name] = torch.logaddexp(log_w_samplers[name], w.double().logsumexp(0))
     log_px, kl = log_px / samples, kl / samples
@@ -167,9 +167,9 @@ def _estimate_bounds(
 
 
 def log_density(
-    sampler: Sampler, condition: tuple[Tensor, ...], z: Tensor, seed: int, index: Tensor, first: int = 0
+    sampler: Sampler, condition: tuple[Tensor, ...], latent: Latent, seed: int, index: Tensor, first: int = 0
 ) -> Tensor:
-    """Return the log-density of a sampler at the samples of each example, (K, B, D) to (K, B), nats.
+    """Return the log-density of a sampler at the samples of a latent of each example, (K, B), nats.
 
     A density that is itself an estimate draws for one sample at a time, so that it does not depend on how many are
     scored together.
@@ -177,17 +177,16 @@ def log_density(
     Args:
         sampler: with a density.
         condition: of each example, encoded; or none at all.
-        z: the samples of the latent.
+        latent: with its samples, (K, B, *shape).
         seed: of the draws of an estimate.
         index: of each example, (B,).
         first: number of the first sample.
     """
     density = sampler(*condition)
     if sampler.has_exact_density:
-        exact: Tensor = density.log_prob(z)
-        return exact
+        return Latent(latent.z, latent.q, density).log_pz
     rows = []
-    for number, row in enumerate(z, first):
+    for number, row in enumerate(latent.z, first):
         with noise.keyed_noise(seed + DENSITY_SEED + number, index):
             rows.append(density.log_prob(row))
     return torch.stack(rows)

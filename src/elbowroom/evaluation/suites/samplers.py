@@ -90,7 +90,7 @@ def latent_log_densities(
     with noise.keyed_noise(seed, batch.index):
         top = model.draw(batch.x, batch.y).latents[-1]
     condition = model.encode_condition(batch.y)
-    logs = {name: log_density(s, condition, top.z, seed, batch.index)[0] for name, s in samplers.items()}
+    logs = {name: log_density(s, condition, top, seed, batch.index)[0] for name, s in samplers.items()}
     return logs if top.prior is None else logs | {"": top.log_pz[0]}
 
 
