@@ -6,13 +6,13 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from elbowroom.auditor.claim import Claim
 from elbowroom.auditor.exact import exact_log_px
 from elbowroom.auditor.independence import TOLERANCE_NATS
 from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError
 from elbowroom.auditor.registry import check
+from elbowroom.distributions import CodeDistribution, Quantized
 from elbowroom.models.draw import Draw, Latent
 
 #: Standard errors by which an estimate may differ from its expected value.
@@ -38,7 +38,7 @@ def check_importance_weight(claim: Claim) -> str:
             f"a {type(draw).__name__} has its own kind of weight; the next check tests the bound as a whole"
         )
     log_px = draw.p.log_prob(draw.x)
-    log_pz = sum(_require_prior(latent).log_prob(latent.z) for latent in draw.latents)
+    log_pz = sum(_prior_log_prob(latent) for latent in draw.latents)
     log_qz = sum(latent.q.log_prob(latent.z) for latent in draw.latents)
     distance = (draw.log_w - (log_px + log_pz - log_qz)).abs().max().item()
     if not distance <= TOLERANCE_NATS + 1e-5 * log_px.abs().max().item():
@@ -51,9 +51,13 @@ def check_importance_weight(claim: Claim) -> str:
     return f"within {distance:.1e} nats; {TOTAL_SAMPLES:,} samples of z have the mean and variance of q, and {kl}"
 
 
-def _require_prior(latent: Latent) -> Distribution:
+def _prior_log_prob(latent: Latent) -> Tensor:
+    """Return log p(z), (K, B) or (B,); of codes by their indices, which a sum of codes need not give back."""
     assert latent.prior is not None
-    return latent.prior
+    if isinstance(latent.prior, CodeDistribution) and isinstance(latent.q, Quantized):
+        return latent.prior.log_mass(latent.q.indices)
+    log_prob: Tensor = latent.prior.log_prob(latent.z)
+    return log_prob
 
 
 def _describe_mismatch(latent: Latent) -> str:
