@@ -9,33 +9,34 @@ import torch
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.plotting import plot_curves
-from elbowroom.recipes import RECIPES
 from tests.studio.helpers import open_client
+from tests.tiny_recipes import distinct_recipes, make_tiny
 
-SMALL = {"factor_vae": {"critic": (8,)}, "vamp_vae": {"components": 5}, "vq_vae": {"codes": 8, "dim": 3, "latent": 4}}
+#: Recipes that only differ from others in what they minimize, which tests name.
+NAMED = ("beta_vae", "iwae")
 
 
 @pytest.fixture(scope="session")
 def recipe_runs(tmp_path_factory, digits):
-    """A run of every recipe on the digits; and one of a table that was given in Python, ``sub/table``."""
+    """A run of each structure of model on the digits; and one of a table that was given in Python, ``sub/table``."""
     folder = tmp_path_factory.mktemp("recipes")
+    models = {name: make_tiny(name, digits.shape) for name in (*distinct_recipes(), *NAMED)}
     # A codebook is initialized by its first batch; for the other recipes untrained weights will do.
-    for name in ("vae", "vq_vae"):
-        er.fit(*RECIPES[name](digits.shape, **SMALL.get(name, {})), digits, steps=2, out=folder / name, report=False)
+    trained = [name for name, (model, _) in models.items() if name == "vae" or model.is_quantized]
+    for name in trained:
+        er.fit(*models[name], digits, steps=2, out=folder / name, report=False, sampler="none")
     table = er.load_data(torch.randn(200, 9).numpy())
     parts = er.recipes.vae((9,), latent=3, likelihood="gaussian")
     er.fit(*parts, table, steps=2, out=folder / "sub" / "table", report=False)
-    for name in set(RECIPES) - {"vae", "vq_vae"}:
-        write_untrained_run(folder / name, name, json.loads((folder / "vae" / "recipe.json").read_text()))
+    for name in set(models) - {*trained}:
+        write_untrained_run(folder / name, models[name][0], json.loads((folder / "vae" / "recipe.json").read_text()))
     return folder
 
 
-def write_untrained_run(path, recipe, record):
+def write_untrained_run(path, model, record):
     """A run as training would leave it, with initial weights."""
-    torch.manual_seed(0)
-    model, _ = RECIPES[recipe]((1, 8, 8), **SMALL.get(recipe, {}))
     path.mkdir(exist_ok=True)
-    record |= {"recipe": recipe, "arguments": model.recipe_call.arguments}
+    record |= {"recipe": model.recipe_call.recipe, "arguments": model.recipe_call.arguments}
     (path / "recipe.json").write_text(json.dumps(record))
     serialization.save(path / "model.safetensors", serialization.named_tensors(model))
 
@@ -46,9 +47,9 @@ def recipe_client(recipe_runs):
         yield client
 
 
-@pytest.fixture(params=list(RECIPES))
+@pytest.fixture(params=distinct_recipes())
 def name(request):
-    """The name of a recipe, which is that of its run in ``recipe_runs``."""
+    """The name of a recipe, one of each structure of model, which is that of its run in ``recipe_runs``."""
     return request.param
 
 

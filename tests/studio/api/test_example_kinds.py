@@ -103,16 +103,27 @@ def test_series_and_images_say_what_they_are(client, trained_client):
     assert np.shape(decode_by_socket(client, "series", z=[0, 0, 0])["x"]) == (2, 30)
 
 
-def test_the_codebook_and_its_usage(recipe_client, recipe_runs, digits):
-    model = er.load(recipe_runs / "vq_vae")
-    answer = ok_json(get(recipe_client, "codebook", run="vq_vae"))
+@pytest.mark.parametrize("run", ["vq_vae", "rq_vae", "fsq_vae"])
+def test_the_codebook_and_its_usage(recipe_client, recipe_runs, digits, run):
+    model = er.load(recipe_runs / run)
+    answer = ok_json(get(recipe_client, "codebook", run=run))
+    assert answer["size"] == model.quantizer.n_codes == len(answer["codes"])
     np.testing.assert_allclose(answer["codes"], model.codebook, rtol=1e-6)
     x = digits.test.x.float() / 255
-    index = model.posterior(x).indices
+    index = model.quantizer.join_index(model.posterior(x).indices)
     expected = [np.bincount(column, minlength=len(model.codebook)).tolist() for column in index.T.numpy()]
     assert answer["counts"] == expected
     assert (answer["positions"], answer["examples"], answer["split"]) == (len(expected), len(x), "test")
     assert ok_json(get(recipe_client, "codebook", run="vae"))["codes"] == []
+
+
+def test_codes_that_are_too_many_are_not_listed(recipe_client, recipe_runs, digits, monkeypatch):
+    """An example's latent is there to begin with, which the decoder knows."""
+    monkeypatch.setattr("elbowroom.studio.api.codebook.MAX_CODES", 10)
+    answer = ok_json(get(recipe_client, "codebook", run="quantized_vae"))
+    assert (answer["codes"], answer["counts"]) == ([], None)
+    z = er.load(recipe_runs / "quantized_vae").encode(digits.test.x).flatten(1)
+    assert np.abs(z.numpy() - answer["typical"]).max(1).min() < 1e-5
 
 
 @pytest.mark.parametrize("run", ["ladder_vae", "hierarchical_vae"])

@@ -85,7 +85,7 @@ def test_a_temperature_scales_one_normal_about_its_mean(client, runs):
         ("vae", {"sampler": "flow:nsf"}, "Known: gaussian, mixture:3, prior"),
         ("autoencoder", {"sampler": "prior"}, "Known: mixture:3"),
         ("vae", {"sampler": "mixture:3", "temperature": 0.5}, "mixture:3 is not one normal"),
-        ("codes", {"temperature": 0.5}, "codebook entries"),
+        ("codes", {"temperature": 0.5}, "codes of a quantizer"),
     ],
 )
 def test_a_density_that_cannot_be_drawn_from_is_refused(client, name, fields, words):

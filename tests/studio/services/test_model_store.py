@@ -7,8 +7,8 @@ import pytest
 
 import elbowroom as er
 from elbowroom import serialization
-from elbowroom.recipes import RECIPES
 from tests.studio.helpers import error_of, get, model_info, ok_json, post
+from tests.tiny_recipes import distinct_recipes
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_missing_and_damaged_runs(client, recipe_runs):
 
 
 def test_new_weights_are_read(client, recipe_runs):
-    before, z = model_info(client, "iwae")["version"], [[0.0] * 20]
+    before, z = model_info(client, "iwae")["version"], [[0.0] * 3]
     x = ok_json(post(client, "decode", run="iwae", z=z))["x"]
     path = recipe_runs / "iwae" / "model.safetensors"
     tensors, metadata = serialization.read(path)
@@ -68,6 +68,6 @@ def test_new_weights_are_read(client, recipe_runs):
 
 def test_few_models_stay_in_memory(client):
     store = client.app.state.studio.store
-    for name in RECIPES:
+    for name in distinct_recipes():
         model_info(client, name)
         assert len(store._models) <= 3

@@ -49,8 +49,12 @@ export interface Answers {
 export interface CodebookInfo {
   /** entries that make one latent; 0 for a model without a codebook */
   positions: number;
-  /** the entries, (codes, dim) */
+  /** the entries by joint index, (codes, dim); none if over 4,096 */
   codes: any[];
+  /** number of codes that a position chooses from */
+  size: number;
+  /** a latent, flattened: of the example nearest to the mean; else of codes 0 */
+  typical: any[] | null;
   /** how many examples choose each entry at each position, (positions, codes); null without data */
   counts: any[] | null;
   /** number of examples */
@@ -238,7 +242,7 @@ export interface ModelInfo {
   conditional: ConditionSpec | null;
   /** whether it has a prior to sample from */
   prior: boolean;
-  /** whether latents are codebook entries */
+  /** whether latents are codes of a quantizer */
   quantised: boolean;
   /** the number of examples of each split */
   splits: Record<string, number | null>;

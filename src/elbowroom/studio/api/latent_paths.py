@@ -229,6 +229,6 @@ def parse_traversal(request: ModelRequest[TraverseFields]) -> tuple[Tensor, Tens
 
 
 def require_continuous(loaded: LoadedModel) -> None:
-    """Raise ValueError for a model whose latents are codebook entries."""
+    """Raise ValueError for a model whose latents are codes of a quantizer."""
     if loaded.model.is_quantized:
-        raise ValueError("the latents are codebook entries: they have no axes to move along, and nothing between")
+        raise ValueError("the latents are codes of a quantizer: they have no axes to move along, and nothing between")

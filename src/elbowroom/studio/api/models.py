@@ -57,7 +57,7 @@ class ModelInfo(msgspec.Struct):
         ConditionSpec | None, Meta(description="the condition's kind, names and size; null for an unconditional model")
     ]
     prior: Annotated[bool, Meta(description="whether it has a prior to sample from")]
-    quantised: Annotated[bool, Meta(description="whether latents are codebook entries")]
+    quantised: Annotated[bool, Meta(description="whether latents are codes of a quantizer")]
     splits: Annotated[dict[str, int | None], Meta(description="the number of examples of each split")]
     labels: Annotated[list[str] | None, Meta(description="names of the classes")]
     attributes: Annotated[list[str] | None, Meta(description="names of the attributes")]

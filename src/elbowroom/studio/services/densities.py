@@ -46,7 +46,7 @@ def check_scalable(loaded: LoadedModel, name: str) -> None:
     if _is_scalable(loaded, name):
         return
     if name == PRIOR:
-        raise ValueError("the latents are codebook entries, with nothing between: leave the temperature at 1")
+        raise ValueError("the latents are codes of a quantizer, with nothing between: leave the temperature at 1")
     raise ValueError(
         f"{name} is not one normal, whose draws a temperature scales about their mean: leave the temperature at 1, or "
         "draw from prior or gaussian"

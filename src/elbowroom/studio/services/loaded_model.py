@@ -155,8 +155,11 @@ class LoadedModel(RunView):
 
     @property
     def lower_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of the latents below the uppermost by name, from the top down."""
-        return dict(list(self.latent_shapes.items())[-2::-1])
+        """The shapes of the latents below the uppermost by name, from the top down; none where they are codes.
+
+        Codes have no distance from a mean: they are the most likely ones given those above.
+        """
+        return {} if self.model.is_quantized else dict(list(self.latent_shapes.items())[-2::-1])
 
     @property
     def lower_size(self) -> int:

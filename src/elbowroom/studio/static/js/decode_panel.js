@@ -1,6 +1,6 @@
 // The stage: the decoded example with its actions, the condition, and the controls of the latent.
 
-import { h, saveBlob } from "/static/kit.js";
+import { formatNumber, h, saveBlob } from "/static/kit.js";
 import { postForBlob, postJson } from "./api.js";
 import { CodebookPanel } from "./codebook_panel.js";
 import { createConditionControls } from "./condition_controls.js";
@@ -29,7 +29,7 @@ export class DecodePanel {
       this.#note,
       createConditionControls(latent),
       createActions(latent),
-      this.codebook ? this.codebook.element : createSliders(latent),
+      this.codebook?.element ?? (latent.isMovable ? createSliders(latent) : describeCodes(latent)),
     );
   }
 
@@ -57,6 +57,7 @@ export class DecodePanel {
   get initialLatent() {
     const { model } = this.latent;
     if (this.codebook) return this.latent.latentOfEntries(this.codebook.mostFrequent());
+    if (!this.latent.isMovable) return this.latent.codes.typical;
     return model.centre ?? new Array(model.latent).fill(0);
   }
 
@@ -66,6 +67,11 @@ export class DecodePanel {
     this.#shownExample = example;
     this.view.showExample(example);
   }
+}
+
+function describeCodes({ codes }) {
+  const many = `Each of ${codes.positions} positions has one of ${formatNumber(codes.size)} codes`;
+  return h("p.fine", {}, `${many}, which are too many to list: take an example on the map, or draw a latent.`);
 }
 
 function createActions(latent) {

@@ -2,7 +2,8 @@
 
 /**
  * A codebook: its entries, and how many examples choose each at each position.
- * @typedef {{positions: number, codes: number[][], counts: ?number[][], examples: number, split: ?string}} Codebook
+ * @typedef {{positions: number, codes: number[][], counts: ?number[][], examples: number, split: ?string,
+ *   size: number, typical: ?number[]}} Codebook
  */
 
 export class LatentState {
@@ -21,11 +22,13 @@ export class LatentState {
   pins = {};
   #listeners = [];
 
-  /** @param {string} run @param {any} model @param {?Codebook} codebook of a quantized model */
-  constructor(run, model, codebook = null) {
+  /** @param {string} run @param {any} model @param {?Codebook} codes of a quantized model */
+  constructor(run, model, codes = null) {
     this.run = run;
     this.model = model;
-    this.codebook = codebook;
+    this.codes = codes;
+    /** The codebook, where its entries are few enough to be listed. */
+    this.codebook = codes?.codes.length ? codes : null;
     if (model.conditional?.kind === "classes") this.c = 0;
     if (model.conditional?.kind === "attributes") this.c = new Array(model.conditional.size).fill(0);
   }
@@ -38,6 +41,13 @@ export class LatentState {
     const values = this.codebook ? this.latentOfEntries(this.entriesOf(Array.from(z))) : Array.from(z);
     Object.assign(this, { z: values, example, c, lower });
     this.#notify();
+  }
+
+  /**
+   * Whether a latent may be moved: not among codes that are too many to list, as nothing says which of them are near.
+   */
+  get isMovable() {
+    return !this.model.quantised || this.codebook !== null;
   }
 
   /** Set one dimension. */
@@ -100,7 +110,9 @@ export class LatentState {
 
   /** What a tool says of a hierarchy if it moves the uppermost latent alone. */
   get lowerHint() {
-    return this.model.hierarchy.length > 1 ? " The latents below the top one are at the means of their priors." : "";
+    if (this.model.hierarchy.length < 2) return "";
+    const where = this.model.quantised ? "codes that are most likely given it" : "means of their priors";
+    return ` The latents below the top one are at the ${where}.`;
   }
 
   // ---- Codebooks

@@ -66,7 +66,7 @@ export class MapPanel {
     this.selection = new SelectionPanel({
       onClear: () => this.#select([], ""),
       onIsolate: (isIsolated) => this.#isolate(isIsolated),
-      onDecodeMean: (indices) => this.latent.set(this.#projection.mean(indices)),
+      onDecodeMean: (indices) => this.latent.isMovable && this.latent.set(this.#projection.mean(indices)),
     });
     this.neighbors = new NeighborPanel({ onPick: (i) => this.#pick(i), onClose: () => this.#focus(-1) });
     this.backdropToggle = button("Decoded grid", () => this.#toggleBackdrop(), {
@@ -175,7 +175,7 @@ export class MapPanel {
   // ---- From the map to the latent, and back
 
   #move(position) {
-    if (!this.#projection) return;
+    if (!this.#projection || !this.latent.isMovable) return;
     this.plane.marker = position;
     const { w, perPixel } = this.plane.plane.frame();
     this.latent.set(this.#projection.unproject(position, this.latent.z, w * perPixel));

@@ -33,8 +33,8 @@ async function openExplore(container, [id]) {
   const header = createRunHeader(summary, "explore");
   showSkeleton(container, id, header);
   const model = await getJson("/api/model", { run: id });
-  const codebook = model.quantised ? await getJson("/api/codebook", { run: id }) : null;
-  const latent = new LatentState(id, model, codebook);
+  const codes = model.quantised ? await getJson("/api/codebook", { run: id }) : null;
+  const latent = new LatentState(id, model, codes);
   const map = new MapPanel(latent);
   const stage = new DecodePanel(latent);
   const banner = h("div.banner", { role: "status" });
@@ -72,7 +72,7 @@ function showSkeleton(container, id, header = h("header.head.one", {}, h("div", 
 
 /** In a hierarchy, an example is decoded with the latents below the uppermost that it is encoded to. */
 function encodeLowerLatents(latent) {
-  if (latent.model.hierarchy.length < 2) return;
+  if (latent.model.hierarchy.length < 2 || latent.model.quantised) return;
   let encoded = null;
   const encode = newestOnly(({ index, split }) => postJson("/api/encode", { ...latent.requestFields, index, split }));
   latent.subscribe(async () => {
