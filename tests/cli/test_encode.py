@@ -89,4 +89,4 @@ def test_mistakes_are_one_line(run, error_line, tmp_path):
     path = tmp_path / "vq"
     assert main(["train", "vq_vae", "--data", "digits", *QUICK, "--out", str(path)]) == 0
     words = error_line("interpolate", path, "a.png", "b.png", "--out", tmp_path / "x.png")
-    assert "entries of a codebook, with nothing between" in words
+    assert "codes of a quantizer, with nothing between" in words

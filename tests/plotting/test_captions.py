@@ -17,7 +17,7 @@ SETTINGS = {"vq_vae": {"codes": 8, "dim": 3}, "factor_vae": {"critic": (8,)}, "v
     [
         ("vae", "z the mean of q(z|x)", "z ~ q(z|x)"),
         ("autoencoder", "z as encoded", "z as encoded"),
-        ("vq_vae", "z the nearest entries of the codebook", "z the nearest entries of the codebook"),
+        ("vq_vae", "z the nearest codes", "z the nearest codes"),
     ],
 )
 def test_latents_are_called_what_they_are(recipe, mean, draw):

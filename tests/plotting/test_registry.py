@@ -19,7 +19,7 @@ MISSING = {
         for kind in ("samples", "nearest")
     },
     **{
-        (name, kind): "choices from a codebook"
+        (name, kind): "codes of a quantizer"
         for name in QUANTIZED
         for kind in ("latents", "traversals", "interpolations")
     },
@@ -27,7 +27,7 @@ MISSING = {
     **{(name, "samplers"): "both a prior and a fitted sampler" for name in [*RECIPES, "table"]},
     **{(name, kind): "their own plane" for name in ("vae", "vamp_vae", "autoencoder") for kind in ("pca", "tsne")},
     **{(name, "plane"): "dimensions, not two" for name in RECIPES if name not in PLANES},
-    **{(name, "plane"): "choices from a codebook" for name in QUANTIZED},
+    **{(name, "plane"): "codes of a quantizer" for name in QUANTIZED},
     ("table", "plane"): "rows of a table",
     **{
         (name, kind): "decoder is not affine"

@@ -32,7 +32,11 @@ def test_its_numbers_are_those_of_the_metrics(runs, name):
         ("beta_vae", "A beta_vae (Higgins et al. 2017) with a latent of 3 dimensions and "),
         ("iwae", "An iwae (Burda, Grosse & Salakhutdinov 2016) with a latent of 3 dimensions and "),
         ("ladder_vae", "A ladder_vae (Sønderby et al. 2016) with 2 latents, the uppermost of 3 dimensions, and "),
-        ("vq_vae", "A vq_vae (van den Oord, Vinyals & Kavukcuoglu 2017) with 3 codes of 3 numbers and "),
+        ("autoencoder_kl", "Rombach et al. 2022) with a latent of 64 dimensions (4×4×4) and "),
+        (
+            "vq_vae",
+            "A vq_vae (van den Oord, Vinyals & Kavukcuoglu 2017) with 3 codes of 3 numbers, each one of 8, and ",
+        ),
     ],
 )
 def test_it_begins_with_a_sentence(runs, name, words):

@@ -45,7 +45,7 @@ def interpolate(
         raise errors.unknown_name("path", path, PATHS)
     model = run.model()
     if model.is_quantized:
-        raise ValueError("the latents of this model are entries of a codebook, with nothing between: take another run")
+        raise ValueError("the latents of this model are codes of a quantizer, with nothing between: take another run")
     batches = [read_examples(run, model, file, "all", resize, label).split.first(1) for file in (first, last)]
     x = torch.cat([batch.x for batch in batches])
     c = _shared_condition(model, batches)

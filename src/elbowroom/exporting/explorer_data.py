@@ -77,7 +77,10 @@ def _dimension_order(view: RunView, latents: Tensor | None, size: int) -> list[i
 
 
 def _build_planes(view: RunView, latents: Tensor | None, mean: Tensor, sd: Tensor) -> list[dict[str, Any]]:
-    """Return planes of the latent space: that of the two most informative dimensions, and the principal plane."""
+    """Return planes of the latent space: that of the two most informative dimensions, and the principal plane.
+
+    The principal plane is the first one for a latent that is a map, of which a dimension is at one place only.
+    """
     size, planes = len(mean), list[dict[str, Any]]()
     if size >= 2 and not (view.model.is_quantized and latents is not None):
         dims = (0, 1) if latents is None else informative_pair(view)
@@ -86,7 +89,7 @@ def _build_planes(view: RunView, latents: Tensor | None, mean: Tensor, sd: Tenso
         planes.append(_plane_data(view, title, plane, latents, sd))
     if size > 2 and latents is not None and len(latents) > 2:
         planes.append(_plane_data(view, "PCA", principal_plane(view, latents), latents, sd))
-    return planes
+    return planes[::-1] if len(view.model.latent_shape) > 1 else planes
 
 
 def _plane_data(view: RunView, title: str, plane: LatentPlane, latents: Tensor | None, sd: Tensor) -> dict[str, Any]:

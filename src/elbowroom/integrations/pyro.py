@@ -163,7 +163,7 @@ def _check_model(model: nn.Module) -> GenerativeModel:
         )
     if model.is_quantized:
         raise ValueError(
-            "a quantized latent is not sampled, and its codebook follows by moving averages: "
+            "a quantized latent is not sampled, and its codes are trained by losses and averages of their own: "
             "train it with elbowroom.fit"
         )
     if model.has_point_posterior:

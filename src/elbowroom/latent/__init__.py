@@ -8,7 +8,7 @@ from elbowroom.latent.decode import decode_latents, decode_plane, normal_quantil
 from elbowroom.latent.encode import encode_split
 from elbowroom.latent.imputation import impute
 from elbowroom.latent.nearest_examples import NearestExamples, find_nearest_examples
-from elbowroom.latent.paths import PATHS, interpolation, lerp, slerp, traversal
+from elbowroom.latent.paths import PATHS, axis_traversal, interpolation, lerp, slerp, traversal
 from elbowroom.latent.projection import Projection, principal_components, tsne
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "NearestExamples",
     "Projection",
     "attribute_vector",
+    "axis_traversal",
     "decode_latents",
     "decode_plane",
     "encode_split",

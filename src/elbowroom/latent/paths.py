@@ -45,12 +45,33 @@ def traversal(
         raise ValueError(
             f"there is no dimension {outside[0]} in a latent of {len(flat)}: choose from 0 to {len(flat) - 1}"
         )
-    steps = torch.as_tensor(offsets, dtype=flat.dtype)
-    steps = steps.expand(len(dims), steps.shape[-1])
-    moved = flat.repeat(*steps.shape, 1)
-    for row, dim in enumerate(dims):
-        moved[row, :, dim] += steps[row]
-    return decode_latents(model, moved.reshape(*moved.shape[:-1], *z.shape), c)
+    return axis_traversal(model, z, torch.eye(len(flat))[list(dims)], offsets, c)
+
+
+def axis_traversal(
+    model: GenerativeModel, z: Tensor, axes: Tensor, offsets: Tensor | Sequence[float], c: Tensor | None = None
+) -> Tensor:
+    r"""Decode a latent that is moved along axes, one at a time: :math:`\mathrm E[x \mid z + \delta\, u_k]`.
+
+    Args:
+        model: whose decoder.
+        z: the latent, (*latent_shape).
+        axes: u, of the flattened latent, (K, D).
+        offsets: :math:`\delta`, (T,) for all axes or (K, T), in lengths of the axes.
+        c: its condition, for a conditional model.
+
+    Returns:
+        (K, T, *shape)
+
+    >>> import elbowroom as er
+    >>> model, _ = er.recipes.vae((1, 8, 8), latent=3)
+    >>> axis_traversal(model, torch.zeros(3), torch.ones(1, 3), offsets=[-1, 0, 1]).shape
+    torch.Size([1, 3, 1, 8, 8])
+    """
+    flat, steps = z.flatten().cpu(), torch.as_tensor(offsets, dtype=torch.float32)
+    steps = steps.expand(len(axes), steps.shape[-1])
+    moved = flat + steps[..., None] * axes[:, None]
+    return decode_latents(model, moved.reshape(*steps.shape, *z.shape), c)
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:

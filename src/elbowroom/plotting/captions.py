@@ -44,7 +44,7 @@ def posterior_words(model: GenerativeModel, is_drawn: bool) -> str:
     'z as encoded'
     """
     if model.is_quantized:
-        return "z the nearest entries of the codebook"
+        return "z the nearest codes"
     if model.has_point_posterior:
         return "z as encoded"
     return "z ~ q(z|x)" if is_drawn else "z the mean of q(z|x)"

@@ -91,7 +91,7 @@ def prior_on_plane(view: RunView, plane: LatentPlane) -> PriorOnPlane:
     """
     model = view.model
     if model.is_quantized:
-        return PriorOnPlane(None, None, "Latents are entries of a codebook: the prior has no density on this plane.")
+        return PriorOnPlane(None, None, "Latents are codes of a quantizer: the prior has no density on this plane.")
     if model.has_standard_prior:
         center = plane.project(torch.zeros_like(plane.origin)[None])[0]
         return PriorOnPlane(center, None, "Rings: 1 and 2 standard deviations of the prior N(0, 1) about its mean.")

@@ -52,8 +52,6 @@ def dimension_name(view: RunView, dim: int) -> str:
 
 
 def require_continuous(view: RunView) -> None:
-    """Raise a ValueError if latents are entries of a codebook, which cannot be moved along an axis."""
+    """Raise a ValueError if latents are codes, which cannot be moved along an axis."""
     if view.model.is_quantized:
-        raise ValueError(
-            "the latents are choices from a codebook: they have no axes to move along, and nothing between"
-        )
+        raise ValueError("the latents are codes of a quantizer: they have no axes to move along, and nothing between")

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from elbowroom.formatting import format_count, format_number
-from elbowroom.latent import PATHS, decode_plane, interpolation, normal_quantiles, traversal
+from elbowroom.latent import (
+    PATHS,
+    axis_traversal,
+    decode_plane,
+    interpolation,
+    normal_quantiles,
+    principal_components,
+)
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions, require_continuous
@@ -56,16 +64,52 @@ def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
     return FigureSpec("The plane, decoded", caption, protocol, [grid])
 
 
+class TraversalAxes(NamedTuple):
+    """Axes that a latent is moved along, the most informative first.
+
+    Attributes:
+        noun: what they are.
+        axes: (K, D), as long as one step of the unit.
+        unit: of the steps.
+        names: of the axes.
+        scores: by which they are sorted.
+        score_unit: what the scores are.
+    """
+
+    noun: str
+    axes: Tensor
+    unit: str
+    names: list[str]
+    scores: list[float]
+    score_unit: str
+
+
+def traversal_axes(view: RunView, n: int) -> TraversalAxes:
+    """Return the n dimensions that tell most; of a map, where one number is of one place, its principal axes."""
+    if len(view.model.latent_shape) > 1:
+        n = min(n, *view.latents.shape)
+        points, axes, shares = principal_components(view.latents, n)
+        axes = axes * points.std(0, correction=0)[:, None]
+        names = [f"principal axis {i}" for i in range(1, n + 1)]
+        unit = "standard deviations of the latents"
+        return TraversalAxes("principal axis", axes, unit, names, shares.tolist(), "share of the variance")
+    order, scores, score_unit = ranked_dimensions(view)
+    dims = order[:n]
+    step, unit = latent_step(view)
+    names = [dimension_name(view, dim) for dim in dims]
+    return TraversalAxes("dimension", torch.diag(step)[dims], unit, names, scores[:n], score_unit)
+
+
 @register_figure("traversals", "one dimension moved at a time, sorted by KL", "Traversals", "data, a continuous latent")
 def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
-    """Return one latent moved along one dimension at a time, the most informative dimension first."""
+    """Return one latent moved along one dimension at a time, or one principal axis of a map, the most telling first."""
     require_continuous(view)
-    order, scores, score_unit = ranked_dimensions(view)
-    dims = order[: max_dimensions if view.has_images else MAX_TABLE_DIMENSIONS]
-    step, unit = latent_step(view)
+    noun, axes, unit, axis_names, scores, score_unit = traversal_axes(
+        view, max_dimensions if view.has_images else MAX_TABLE_DIMENSIONS
+    )
     offsets = torch.linspace(-TRAVERSAL_REACH, TRAVERSAL_REACH, PATH_STEPS)
     i = typical_index(view)
-    x = traversal(view.model, _unflattened_latent(view, i), dims, offsets * step[dims, None], view.label(i))
+    x = axis_traversal(view.model, _unflattened_latent(view, i), axes, offsets, view.label(i))
     protocol = (
         f"around the posterior mean of {view.example_name(i)}, which is nearest to the mean of all; "
         f"{score_unit.split()[0]} over {view.describe_examples(len(view.latents))}{describe_label(view, i)}"
@@ -74,20 +118,20 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
         is_named = table_rows.has_named_columns(view)
         low, high = ("", "") if is_named else (", blue,", ", red,")
         caption = (
-            f"Each {'table' if is_named else 'chart'} moves one dimension of one latent from −{TRAVERSAL_REACH:g}{low} "
+            f"Each {'table' if is_named else 'chart'} moves one latent along one {noun} from −{TRAVERSAL_REACH:g}{low} "
             f"to +{TRAVERSAL_REACH:g}{high} {unit}, and holds the others; sorted by {score_unit}, which stands above."
         )
-        names = [f"{dimension_name(view, dim)}, {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
+        names = [f"{name}, {score:.2f}" for name, score in zip(axis_names, scores, strict=True)]
         draw = table_rows.path_table if is_named else table_rows.path_chart
         marks = [draw(view, name, rows, offsets) for name, rows in zip(names, x, strict=True)]
         return FigureSpec("Traversals", caption, protocol, marks)
     caption = (
-        f"Each row moves one dimension of one latent and holds the others; sorted by {score_unit}, beside it. "
+        f"Each row moves one latent along one {noun} and holds the others; sorted by {score_unit}, beside it. "
         f"The middle column is the latent itself.{grayscale_note(view)}"
     )
-    rows = [f"{dimension_name(view, dim)}  {score:.2f}" for dim, score in zip(dims, scores, strict=False)]
+    rows = [f"{name}  {score:.2f}" for name, score in zip(axis_names, scores, strict=True)]
     columns = [format_number(round(offset, 1)) for offset in offsets.tolist()]
-    grid = ImageGrid(x, rows, columns, f"dimension and its {score_unit}", f"offset, {unit}")
+    grid = ImageGrid(x, rows, columns, f"{noun} and its {score_unit}", f"offset, {unit}")
     return FigureSpec("Traversals", caption, protocol, [grid])
 
 

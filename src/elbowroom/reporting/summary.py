@@ -143,7 +143,7 @@ def _describe_latents(view: RunView) -> str:
         return ""
     quantizer = view.model.quantizer
     if quantizer is not None:
-        return f"{format_count(shape[0], 'code')} of {shape[1]} numbers, each one of {quantizer.n_codes:,}"
+        return f"{format_count(shape[0], 'code')} of {shape[1]} numbers, each one of {quantizer.n_codes:,},"
     size = format_count(math.prod(shape), "dimension")
     size = size if len(shape) == 1 else f"{size} ({'×'.join(map(str, shape))})"
     return f"a latent of {size}" if n_latents(view) == 1 else f"{n_latents(view)} latents, the uppermost of {size},"

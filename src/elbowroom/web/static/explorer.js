@@ -362,7 +362,7 @@ class ExplorerMap {
     if (points.length) words.push(`Points are posterior means of ${formatNumber(points.length)} examples.`);
     else words.push(`No examples are shown: ${reason}.`);
     if (codes.size > 2) words.push("The other dimensions stay where they are.");
-    if (codes.quantised) words.push("Between entries of a codebook nothing was learned.");
+    if (codes.quantised) words.push("Between codes of a quantizer nothing was learned.");
     return [...words, this.#view.prior.words, this.#view.note].filter(Boolean).join(" ");
   }
 }
