@@ -50,7 +50,7 @@ class Family(nn.Module, ABC):
     def forward(self, phi: Tensor) -> Distribution:
         """Map ``phi``, (..., size), to a distribution with batch shape (...) and event shape ``shape``."""
 
-    def resized(self, shape: Sequence[int]) -> Self:
+    def with_shape(self, shape: Sequence[int]) -> Self:
         """Return the family of events of another size, as images of other sides, with the same parameters.
 
         What the family keeps count of, as an average of scales, goes on in this one alone.

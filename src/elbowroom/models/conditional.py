@@ -75,9 +75,9 @@ class Conditional(nn.Module):
         """The weights of the network's last layer: of its matrices and kernels the last in the order it made them."""
         return [parameter for parameter in self.net.parameters() if parameter.dim() > 1][-1]
 
-    def resized(self, shape: Sequence[int]) -> Conditional:
+    def with_shape(self, shape: Sequence[int]) -> Conditional:
         """Return the distribution of events of another size, as a network of convolutions makes them of other maps."""
-        return Conditional(self.net, self.family.resized(shape))
+        return Conditional(self.net, self.family.with_shape(shape))
 
     def forward(self, *context: Tensor) -> Distribution:
         distribution: Distribution = self.family(self.net(*context))

@@ -120,6 +120,6 @@ def _decode(draw: Draw, z: Tensor, rows: Tensor) -> Distribution:
     decoder = draw.decoder
     return replace(
         decoder,
-        module=decoder.module.resized((channels, *sides)),
+        module=decoder.module.with_shape((channels, *sides)),
         condition=tuple(c[rows] for c in decoder.condition),
     )(z)

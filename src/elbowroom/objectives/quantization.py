@@ -28,7 +28,7 @@ class Commitment(Term):
     name = "commitment"
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        return torch.stack([q.commitment.mean() for q in _quantized(draw, self)]).sum()
+        return torch.stack([q.commitment.mean() for q in _quantized_posteriors(draw, self)]).sum()
 
 
 class CodebookLoss(Term):
@@ -43,7 +43,7 @@ class CodebookLoss(Term):
     name = "codebook"
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        return torch.stack([q.codebook_distance.mean() for q in _quantized(draw, self)]).sum()
+        return torch.stack([q.codebook_distance.mean() for q in _quantized_posteriors(draw, self)]).sum()
 
 
 class CodeEntropy(Term):
@@ -69,7 +69,7 @@ class CodeEntropy(Term):
         self.diversity = diversity
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        return torch.stack([self._score(q) for q in _quantized(draw, self)]).sum()
+        return torch.stack([self._score(q) for q in _quantized_posteriors(draw, self)]).sum()
 
     def _score(self, q: Quantized) -> Tensor:
         if q.bit_logits is None:
@@ -84,7 +84,7 @@ def _binary_entropy(logits: Tensor) -> Tensor:
     return binary_cross_entropy_with_logits(logits, logits.sigmoid(), reduction="none")
 
 
-def _quantized(draw: Draw, term: Term) -> list[Quantized]:
+def _quantized_posteriors(draw: Draw, term: Term) -> list[Quantized]:
     """Return the quantized posteriors of a draw, at least one."""
     found = [latent.q for latent in draw.latents if isinstance(latent.q, Quantized)]
     if not found:

@@ -68,7 +68,15 @@ def autoencoder_kl(
         critic: channels of its first layer
     """
     architecture = er.Architecture(
-        shape, network, (400,), "relu", size, widths, (400,), levels, layers, groups, attention, quant_conv
+        shape,
+        network,
+        size=size,
+        widths=widths,
+        levels=levels,
+        layers=layers,
+        groups=groups,
+        attention=attention,
+        quant_conv=quant_conv,
     )
     latent = er.DiagonalNormal(architecture.map_shape(channels))
     encoder, decoder = architecture.encoder(latent), architecture.decoder(latent, er.likelihood(likelihood, shape))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -26,6 +26,22 @@ MIN_LATENTS = 50
 PLAN = FitPlan(batch_size=32, learning_rate=5e-3, latent_noise=0.0, max_held_out=500)
 
 
+class CodeLayout(NamedTuple):
+    """How the indices of a latent are arranged.
+
+    Attributes:
+        index_sizes: the number of values of each sub-index.
+        positions: P.
+        space: the sizes of the map of positions; none where they are in no order.
+        condition_size: of an encoded condition; 0 for none.
+    """
+
+    index_sizes: Sequence[int]
+    positions: int
+    space: Sequence[int] | None = None
+    condition_size: int = 0
+
+
 class CodeSampler(Sampler):
     r"""An autoregressive density of the indices of a quantizer, one position after the other.
 
@@ -45,10 +61,14 @@ class CodeSampler(Sampler):
         space: the sizes of the map of positions; none where they are in no order.
         condition_size: of an encoded condition.
         **settings: of the network.
+
+    Attributes:
+        network_settings: those of a fit that gives none.
     """
 
     option = "steps"
     is_discrete = True
+    network_settings: ClassVar[dict[str, Any]] = {}
     loc: Tensor
 
     def __init__(
@@ -63,21 +83,14 @@ class CodeSampler(Sampler):
         sizes = {"index_sizes": list(index_sizes), "positions": positions, "space": space and list(space)}
         super().__init__(size, **sizes, condition_size=condition_size, **settings)
         self.shape = (positions, size // positions)
-        self.network = self.make_network(index_sizes, positions, space, condition_size, **settings)
+        self.network = self.make_network(CodeLayout(index_sizes, positions, space, condition_size), **settings)
         self.register_buffer("loc", torch.zeros(size))
         # Not a submodule: it is the model's, and saved with that.
         self._quantizer: tuple[Quantizer, ...] = ()
 
     @classmethod
     @abstractmethod
-    def make_network(
-        cls,
-        index_sizes: Sequence[int],
-        positions: int,
-        space: Sequence[int] | None,
-        condition_size: int,
-        **settings: Any,
-    ) -> CodeNetwork:
+    def make_network(cls, layout: CodeLayout, **settings: Any) -> CodeNetwork:
         """Return the network that gives the probabilities."""
 
     @classmethod
@@ -87,10 +100,25 @@ class CodeSampler(Sampler):
         return cls.fit(latents.indices, quantizer=latents.quantizer, condition=latents.condition, **options)
 
     @classmethod
-    def fit_indices(
-        cls, indices: Tensor, quantizer: Quantizer, condition: Tensor | None, steps: int, **settings: Any
+    def fit(
+        cls,
+        latents: Tensor,
+        steps: int = 2000,
+        quantizer: Quantizer | None = None,
+        condition: Tensor | None = None,
+        **settings: Any,
     ) -> Self:
-        """Fit to indices (N, P, H) given conditions (N, n); the same for the same indices and settings."""
+        """Fit to indices (N, P, H) given conditions (N, n); the same for the same indices and settings.
+
+        Args:
+            latents: the indices.
+            steps: at most.
+            quantizer: whose indices these are.
+            condition: of each.
+            **settings: of the network, where they differ from :attr:`network_settings`.
+        """
+        assert quantizer is not None
+        indices, settings = latents, cls.network_settings | settings
         require_latents(indices, MIN_LATENTS, "a network of codes")
         sizes = quantizer.index_sizes, quantizer.shape[0], quantizer.space
         with noise.seeded_rng(0):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self, cast
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elbowroom.families import Quantizer
 from elbowroom.samplers.base import SAMPLERS
 from elbowroom.samplers.code_networks import CodeNetwork
-from elbowroom.samplers.code_sampler import CodeSampler
+from elbowroom.samplers.code_sampler import CodeLayout, CodeSampler
 
 #: Dilations of the convolutions of positions in a row, in turn; those of a map have none.
 DILATIONS = (1, 2, 4, 8)
@@ -34,30 +33,13 @@ class PixelCNNSampler(CodeSampler):
         **sizes: of the indices, as :class:`~elbowroom.samplers.code_sampler.CodeSampler` has them.
     """
 
-    @classmethod
-    def make_network(
-        cls,
-        index_sizes: Sequence[int],
-        positions: int,
-        space: Sequence[int] | None,
-        condition_size: int,
-        **settings: Any,
-    ) -> CodeNetwork:
-        return GatedPixelCNN(_map_sides(positions, space), index_sizes, condition_size, **settings)
+    network_settings: ClassVar[dict[str, Any]] = {"width": 48, "layers": 6}
 
     @classmethod
-    def fit(
-        cls,
-        latents: Tensor,
-        steps: int = 2000,
-        width: int = 48,
-        layers: int = 6,
-        quantizer: Quantizer | None = None,
-        condition: Tensor | None = None,
-        **options: Any,
-    ) -> Self:
-        assert quantizer is not None
-        return cls.fit_indices(latents, quantizer, condition, steps, width=width, layers=layers, **options)
+    def make_network(cls, layout: CodeLayout, **settings: Any) -> CodeNetwork:
+        return GatedPixelCNN(
+            _map_sides(layout.positions, layout.space), layout.index_sizes, layout.condition_size, **settings
+        )
 
 
 def _map_sides(positions: int, space: Sequence[int] | None) -> tuple[int, int]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elbowroom.families import Quantizer
 from elbowroom.samplers.base import SAMPLERS
 from elbowroom.samplers.code_networks import CodeNetwork
-from elbowroom.samplers.code_sampler import CodeSampler
+from elbowroom.samplers.code_sampler import CodeLayout, CodeSampler
 
 #: Channels of a head of attention.
 HEAD_WIDTH = 32
@@ -33,30 +32,11 @@ class TransformerSampler(CodeSampler):
         **sizes: of the indices, as :class:`~elbowroom.samplers.code_sampler.CodeSampler` has them.
     """
 
-    @classmethod
-    def make_network(
-        cls,
-        index_sizes: Sequence[int],
-        positions: int,
-        space: Sequence[int] | None,
-        condition_size: int,
-        **settings: Any,
-    ) -> CodeNetwork:
-        return CausalTransformer(positions, index_sizes, condition_size, **settings)
+    network_settings: ClassVar[dict[str, Any]] = {"width": 96, "layers": 4}
 
     @classmethod
-    def fit(
-        cls,
-        latents: Tensor,
-        steps: int = 2000,
-        width: int = 96,
-        layers: int = 4,
-        quantizer: Quantizer | None = None,
-        condition: Tensor | None = None,
-        **options: Any,
-    ) -> Self:
-        assert quantizer is not None
-        return cls.fit_indices(latents, quantizer, condition, steps, width=width, layers=layers, **options)
+    def make_network(cls, layout: CodeLayout, **settings: Any) -> CodeNetwork:
+        return CausalTransformer(layout.positions, layout.index_sizes, layout.condition_size, **settings)
 
 
 class CausalTransformer(CodeNetwork):
