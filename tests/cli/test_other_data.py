@@ -172,10 +172,14 @@ def test_an_image_of_another_size_is_resized(folder, tmp_path, capfd):
 SHARED = {"--batch-size", "--resize", "--device", "--seed", "--samples", "--split", "--label", "--data"}
 
 
+#: Commands whose flags of data are the fields of ``DataConfig``.
+WITH_DATA_OPTIONS = ("train", "sweep", "fit-features")
+
+
 def test_shared_flags_are_of_one_type_everywhere():
     found = {}
     for name, command in commands.commands.items():
-        if name not in ("studio", "data", "train", "sweep"):
+        if name not in ("studio", "data", *WITH_DATA_OPTIONS):
             for option in command.params:
                 for flag in SHARED.intersection(option.opts):
                     found.setdefault(flag, {}).setdefault(repr(option.type), []).append(name)

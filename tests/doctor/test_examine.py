@@ -11,14 +11,25 @@ from elbowroom.doctor.evidence import Evidence
 from elbowroom.recipes import RECIPES
 from tests.doctor.runs import QUICK, causes, events, is_collapsed, make, titles, train
 
+OFF_THE_PRIOR = frozenset({"latents off the prior"})
+#: What is true of healthy runs of this length, by recipe.
+EXPECTED = {
+    # Its KL is pushed to 25 nats within 100 steps, which it reaches by latents away from zero: 24 nats off the prior.
+    "capacity_vae": OFF_THE_PRIOR,
+    # Their prior has next to no weight: samples come from a fitted density, which tests leave out.
+    **dict.fromkeys(("autoencoder_kl", "eq_vae"), OFF_THE_PRIOR),
+    # The KL counts less beside the other losses; a critic of latents takes thousands of steps to move them.
+    **dict.fromkeys(("ms_ssim_vae", "vae_gan", "wae_gan"), OFF_THE_PRIOR),
+    "aae": OFF_THE_PRIOR | {"critic won"},
+}
+
 
 @pytest.mark.parametrize("name", [p if p in QUICK else pytest.param(p, marks=pytest.mark.slow) for p in RECIPES])
 def test_healthy_runs_have_no_findings(name, digits, repeated_digits, tmp_path):
     run = train(repeated_digits, tmp_path / "run", *make(name))
     findings = examine(run, digits)
     expected = {"posterior collapse"} if is_collapsed(run, digits) else set()
-    # Its KL is pushed to 25 nats within 100 steps, which it reaches by latents away from zero: 24 nats off the prior.
-    expected |= {"latents off the prior"} if name == "capacity_vae" else set()
+    expected |= EXPECTED.get(name, frozenset())
     assert titles(findings) == expected, findings
     assert {row["title"] for row in events(run, "finding")} <= expected
     assert {"held-out examples in training", "data out of range", "over-fitting"} <= set(findings.performed_names)

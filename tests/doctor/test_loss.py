@@ -8,6 +8,7 @@ from elbowroom.doctor import examine
 from elbowroom.doctor.loss_weights import weights_from_objective, weights_from_rows
 from elbowroom.doctor.registry import NotApplicableError
 from tests.doctor.runs import causes, get_finding, make, train
+from tests.tiny_recipes import make_tiny
 
 
 def test_averaged_reconstruction(digits, tmp_path):
@@ -92,3 +93,10 @@ def test_unfinished_warmup(source, digits, tmp_path):
     finding = get_finding(examine(run), "warm-up unfinished")
     assert f"and the run ended after 20: {'0' if source == 'recipe' else '50'}% of the way" in finding.evidence
     assert finding.severity == "warning"
+
+
+@pytest.mark.parametrize(("beta", "severity"), [({}, "note"), ({"beta": 1e-5}, "warning")])
+def test_a_small_weight_of_the_kl_is_no_mistake_where_the_recipe_has_it(beta, severity, digits, tmp_path):
+    model, objective = make_tiny("autoencoder_kl", adversarial=0.0, **beta)
+    run = train(digits, tmp_path / "run", model, objective, steps=2)
+    assert get_finding(examine(run, digits), "KL out of proportion").severity == severity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.loss_weights import LossWeights
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
+from elbowroom.recipes.registry import find
 
 #: Ratio of the weights of KL and reconstruction, or its inverse, beyond which the model is hardly a VAE.
 MAX_KL_RATIO = 20.0
+#: The factor up to which a ratio is that of a recipe's default: further terms change it a little.
+MAX_DEFAULT_FACTOR = 3.0
 #: A schedule in the repr of an objective.
 _SCHEDULE_PATTERN = re.compile(r"(\w+)\(([^()]*?) in ([\d,]+) steps\)")
 
@@ -78,7 +82,10 @@ def find_kl_imbalance(evidence: Evidence) -> Iterator[Finding]:
     size = next(matches, None)
     meaning = f", which is the number of {size}" if size else ""
     if ratio < 1:
-        factor, consequence = f"1/{1 / ratio:,.4g}", "latents lie far from the prior: samples are not like the data"
+        factor, consequence = (
+            f"1/{1 / ratio:,.4g}",
+            "latents lie far from the prior, and samples of it are not like data",
+        )
     else:
         factor, consequence = f"{ratio:,.4g} times", "the reconstruction hardly counts, and the posterior collapses"
     yield Finding(
@@ -86,8 +93,16 @@ def find_kl_imbalance(evidence: Evidence) -> Iterator[Finding]:
         f"the KL weighs {factor} as much as the reconstruction{meaning} ({weights.source})",
         consequence,
         _rebalance(evidence, ratio, is_mistake=bool(size)),
-        "fault" if size else "warning",
+        "note" if _is_default_weight(evidence, ratio) else "fault" if size else "warning",
     )
+
+
+def _is_default_weight(evidence: Evidence, ratio: float) -> bool:
+    """Whether the recipe weighs the KL so by default, as autoencoder_kl does, whose samples are not the prior's."""
+    with contextlib.suppress(ValueError, KeyError):
+        default = find(evidence.run.record["recipe"]).arguments["beta"].default
+        return bool(abs(math.log(ratio / default)) < math.log(MAX_DEFAULT_FACTOR))
+    return False
 
 
 def _rebalance(evidence: Evidence, ratio: float, is_mistake: bool) -> str:
