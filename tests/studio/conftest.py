@@ -21,6 +21,8 @@ def recipe_runs(tmp_path_factory, digits):
     """A run of each structure of model on the digits; and one of a table that was given in Python, ``sub/table``."""
     folder = tmp_path_factory.mktemp("recipes")
     models = {name: make_tiny(name, digits.shape) for name in (*distinct_recipes(), *NAMED)}
+    # Requests in tests and in the examples of the endpoints are of the default size.
+    models["vae"] = make_tiny("vae", digits.shape, latent=20)
     # A codebook is initialized by its first batch; for the other recipes untrained weights will do.
     trained = [name for name, (model, _) in models.items() if name == "vae" or model.is_quantized]
     for name in trained:

@@ -19,12 +19,12 @@ def client(recipe_client):
 
 def test_interpolation_and_traversal_of_every_recipe(client, recipe_runs, name):
     model = er.load(recipe_runs / name)
-    a, b = torch.randn(2, model.encoder.family.shape[-1] if name == "vq_vae" else math.prod(model.latent_shape))
+    a, b = torch.randn(2, math.prod(model.latent_shape))
     c = {"c": 3} if name in CONDITIONAL else {}
-    if name == "vq_vae":
+    if model.is_quantized:
         for answer in (
             post(client, "interpolate", run=name, a={"index": 0}, b={"index": 1}),
-            post(client, "traverse", run=name, z=[0.0] * 12, dims=[0], offsets=[1]),
+            post(client, "traverse", run=name, z=a.tolist(), dims=[0], offsets=[1]),
             get(client, "attribute", run=name, name="3"),
         ):
             assert "nothing between" in error_of(answer)
