@@ -55,6 +55,15 @@ def test_random_features_are_the_same_for_a_seed_and_draw_nothing(shape):
     assert first([torch.rand(2, *shape)]).square().sum(1).sqrt().mean() == pytest.approx(1, rel=0.1)
 
 
+#: Of the random features of images of one channel, of three, and of series of two.
+HASHES = ["6b920ba12fdf080b", "29a79cd46a5aab50", "22146e80efeb7a65"]
+
+
+def test_random_features_are_the_same_on_every_machine():
+    """Whatever it rounds and however many threads it has: a resumed training compares their hash."""
+    assert [random_features(shape).hash for shape in ((1, 8, 8), (3, 64, 64), (2, 30))] == HASHES
+
+
 @pytest.fixture
 def recorded(tmp_path):
     torch.manual_seed(0)

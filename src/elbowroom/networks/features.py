@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from elbowroom.networks.feature_layers import FeatureLayers, FeatureNetwork, Sta
 
 #: Channels of the random convolutions, depth by depth; each but the first halves the sides.
 RANDOM_CHANNELS = (32, 64, 128)
+#: Values on each side of zero that a weight of theirs may have.
+UNIFORM_STEPS = 2**20
 #: The files of torch's hub that hold the backbones of the package lpips, by the name it has for them.
 LPIPS_BACKBONES = {"alex": "alexnet-*.pth", "vgg": "vgg16-*.pth", "squeeze": "squeezenet1_1-*.pth"}
 FEATURES_ADVICE = (
@@ -160,6 +163,9 @@ def _make_features(name: str, shape: tuple[int, ...]) -> Features:
 def random_features(shape: Sequence[int], channels: Sequence[int] = RANDOM_CHANNELS, seed: int = 0) -> Features:
     """Return features of random convolutions, the same for a seed and a number of channels: they see local structure.
 
+    Weights are uniform, with the variance that keeps that of values through the layers (He et al. 2015,
+    arXiv 1502.01852), as multiples of one number: bit for bit the same on every machine.
+
     Args:
         shape: of an example, (C, H, W) or (C, T), with values about 0 to 1.
         channels: of each depth.
@@ -172,9 +178,19 @@ def random_features(shape: Sequence[int], channels: Sequence[int] = RANDOM_CHANN
             nn.Sequential(conv(before, after, 3, stride=1 if i == 0 else 2, padding=1), nn.ReLU())
             for i, (before, after) in enumerate(zip([shape[0], *channels], channels, strict=False))
         ]
-        for weight in (p for stage in stages for p in stage.parameters() if p.dim() > 1):
-            nn.init.orthogonal_(weight, gain=2**0.5)
+        for parameter in nn.ModuleList(stages).parameters():
+            parameter.data = draw_uniform(parameter.shape)
     return Features(FeatureLayers(StageOutputs(*stages)), f"{len(channels)} depths of random convolutions")
+
+
+def draw_uniform(shape: torch.Size) -> Tensor:
+    """Draw a kernel (O, I, ...) that keeps the variance of values through a ReLU; zeros for a bias, (O,).
+
+    As multiples of one number they do not depend on how a machine rounds, as those of ``torch.nn.init`` may.
+    """
+    fan_in = math.prod(shape[1:])
+    step = math.sqrt(6 / fan_in) / UNIFORM_STEPS if len(shape) > 1 else 0.0
+    return torch.randint(-UNIFORM_STEPS, UNIFORM_STEPS + 1, shape) * step
 
 
 def read_features(path: str | Path) -> Features:
