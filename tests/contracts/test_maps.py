@@ -11,7 +11,7 @@ SHAPES = {(3, 13, 10): (4, 4, 3), (2, 27): (4, 7)}
 
 
 @pytest.fixture(autouse=True)
-def seeded():
+def fix_seed():
     torch.manual_seed(0)
 
 

@@ -28,7 +28,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="module")
-def measured(digits, tmp_path_factory):
+def evaluated_run(digits, tmp_path_factory):
     """A run with an evaluation and a sampler."""
     model, objective = er.recipes.vae(digits.shape, latent=2, hidden=(16,))
     out = tmp_path_factory.mktemp("runs") / "plane"
@@ -39,14 +39,14 @@ def measured(digits, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def folder(measured, tmp_path_factory):
+def folder(evaluated_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hub") / "plane"
-    er.export_hub(measured, folder, license="mit")
+    er.export_hub(evaluated_run, folder, license="mit")
     return folder
 
 
 @pytest.fixture
-def published(folder, tmp_path, monkeypatch):
+def hub_address(folder, tmp_path, monkeypatch):
     """The folder as huggingface_hub has it in its cache, without a network."""
     constants = pytest.importorskip("huggingface_hub.constants")
     repository = tmp_path / "models--someone--plane"
@@ -58,32 +58,32 @@ def published(folder, tmp_path, monkeypatch):
     return "hf://someone/plane"
 
 
-def test_the_exported_folder_is_the_run(folder, measured):
+def test_the_exported_folder_is_the_run(folder, evaluated_run):
     copy = er.Run(folder)
-    ours, theirs = (serialization.named_tensors(r.model()) for r in (measured, copy))
+    ours, theirs = (serialization.named_tensors(r.model()) for r in (evaluated_run, copy))
     assert all(theirs[name].equal(tensor) for name, tensor in ours.items())
     assert fitted_samplers(copy) == ["gaussian"]
     torch.testing.assert_close(
-        *(er.seed(0) or er.load(r, sampler="gaussian").sample(4) for r in (measured, copy)), rtol=0, atol=0
+        *(er.seed(0) or er.load(r, sampler="gaussian").sample(4) for r in (evaluated_run, copy)), rtol=0, atol=0
     )
-    x = measured.data().test.first(8).x
-    assert er.load(folder).encode(x).equal(er.load(measured).encode(x))
+    x = evaluated_run.data().test.first(8).x
+    assert er.load(folder).encode(x).equal(er.load(evaluated_run).encode(x))
 
 
-def test_the_card_says_what_was_measured_and_how(folder, measured):
+def test_the_card_says_what_was_measured_and_how(folder, evaluated_run):
     card = (folder / "README.md").read_text()
     assert HEAD in card
-    elbo = json.loads((measured.path / "evaluation.json").read_text())[0]["metrics"]["elbo"]["value"]
+    elbo = json.loads((evaluated_run.path / "evaluation.json").read_text())[0]["metrics"]["elbo"]["value"]
     for words in ("vae, after Kingma", "Digits test, 2 samples, seed 0", f"{elbo:.2f}".replace("-", "−"), "![Samples]"):
         assert words in card
     assert "the same in any batch size | passed" in card
-    assert f"{len(er.doctor.examine(measured).passed_names)} checks passed" in card
+    assert f"{len(er.doctor.examine(evaluated_run).passed_names)} checks passed" in card
     assert "elbowroom train vae" in card
 
 
-def test_no_folder_and_no_machine_is_in_it(folder, measured):
+def test_no_folder_and_no_machine_is_in_it(folder, evaluated_run):
     text = "".join(path.read_text() for path in folder.iterdir() if path.suffix in (".json", ".jsonl", ".md"))
-    assert str(measured.path.parent) not in text
+    assert str(evaluated_run.path.parent) not in text
     assert not {"machine", "command"} & er.Run(folder).record.keys()
     record = {"started_from": {"path": "/home/me/runs/a"}, "data": {"source": "~/faces", "about": "pixels / 255"}}
     assert public_record(record) == {
@@ -92,12 +92,12 @@ def test_no_folder_and_no_machine_is_in_it(folder, measured):
     }
 
 
-def test_it_loads_from_the_hub(published, folder, tmp_path, capsys):
+def test_it_loads_from_the_hub(hub_address, folder, tmp_path, capsys):
     x = er.load_data("digits").test.first(4).x
-    assert er.load(published).encode(x).equal(er.load(folder).encode(x))
-    assert er.load(f"{published}@{COMMIT}").latent_shape == (2,)
-    assert [entry.name for entry in find_entries([published])] == ["someone/plane"]
-    assert main(["sample", published, "-n", "4", "--out", str(tmp_path / "samples.png")]) == 0
+    assert er.load(hub_address).encode(x).equal(er.load(folder).encode(x))
+    assert er.load(f"{hub_address}@{COMMIT}").latent_shape == (2,)
+    assert [entry.name for entry in find_entries([hub_address])] == ["someone/plane"]
+    assert main(["sample", hub_address, "-n", "4", "--out", str(tmp_path / "samples.png")]) == 0
 
 
 def test_only_json_and_safetensors_are_downloaded(folder, monkeypatch):
@@ -121,7 +121,7 @@ def test_only_json_and_safetensors_are_downloaded(folder, monkeypatch):
         ("hf://someone/plane@v2", "hf://someone/plane@v2 cannot be downloaded: "),
     ],
 )
-def test_what_cannot_be_downloaded_is_one_line(address, words, published, capsys):
+def test_what_cannot_be_downloaded_is_one_line(address, words, hub_address, capsys):
     assert main(["sample", address, "--out", "x.png"]) == 2
     error = capsys.readouterr().err
     assert words in error
@@ -155,10 +155,10 @@ def test_a_copy_draws_the_same_codes(digits, tmp_path):
     assert "It samples from transformer:2" in (tmp_path / "hub" / "README.md").read_text()
 
 
-def test_push_uploads_the_folder(measured, tmp_path, monkeypatch, capsys):
+def test_push_uploads_the_folder(evaluated_run, tmp_path, monkeypatch, capsys):
     FakeHub.calls = []
     monkeypatch.setattr(pytest.importorskip("huggingface_hub"), "HfApi", FakeHub)
-    words = ["export", str(measured.path), "--hub", str(tmp_path / "out")]
+    words = ["export", str(evaluated_run.path), "--hub", str(tmp_path / "out")]
     assert main([*words, "--push", "someone/plane"]) == 2
     assert "--license NAME" in capsys.readouterr().err
     assert main([*words, "--push", "someone/plane", "--license", "mit"]) == 0
@@ -170,18 +170,18 @@ def test_push_uploads_the_folder(measured, tmp_path, monkeypatch, capsys):
     assert 'er.load("hf://someone/plane")' in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_a_folder_with_other_files_is_left_alone(measured, tmp_path):
+def test_a_folder_with_other_files_is_left_alone(evaluated_run, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    for folder in (tmp_path, measured.path):
+    for folder in (tmp_path, evaluated_run.path):
         with pytest.raises(ValueError, match="holds other files"):
-            er.export_hub(measured, folder)
-    assert (measured.path / "metrics.jsonl").is_file()
+            er.export_hub(evaluated_run, folder)
+    assert (evaluated_run.path / "metrics.jsonl").is_file()
 
 
-def test_an_elder_export_is_replaced(measured, tmp_path):
-    er.export_hub(measured, tmp_path)
+def test_an_elder_export_is_replaced(evaluated_run, tmp_path):
+    er.export_hub(evaluated_run, tmp_path)
     (tmp_path / "sampler-mixture-3.safetensors").write_bytes(b"old")
-    er.export_hub(measured, tmp_path)
+    er.export_hub(evaluated_run, tmp_path)
     assert fitted_samplers(tmp_path) == ["gaussian"]
 
 

@@ -65,14 +65,14 @@ def test_random_features_are_the_same_on_every_machine():
 
 
 @pytest.fixture
-def recorded(tmp_path):
+def features_in_file(tmp_path):
     torch.manual_seed(0)
     features = er.Features(FeatureNetwork(3, 5), "a classifier")
     return features, features.save(tmp_path / "features.safetensors")
 
 
-def test_features_in_a_file_are_those_that_were_saved(recorded):
-    features, path = recorded
+def test_features_in_a_file_are_those_that_were_saved(features_in_file):
+    features, path = features_in_file
     found = find_features(str(path), SHAPE)
     assert str(found) == str(features.layers)
     x = torch.rand(4, *SHAPE)
@@ -80,8 +80,8 @@ def test_features_in_a_file_are_those_that_were_saved(recorded):
     assert found([x]).shape == (4, 32 * 30 + 64 * 9 + 64 * 9)
 
 
-def test_what_cannot_be_read_is_said_when_it_is_needed(recorded, tmp_path):
-    _, path = recorded
+def test_what_cannot_be_read_is_said_when_it_is_needed(features_in_file, tmp_path):
+    _, path = features_in_file
     weights, metadata = serialization.read(path)
     serialization.save(tmp_path / "other.safetensors", {"weight": torch.zeros(3)}, {})
     serialization.save(tmp_path / "damaged.safetensors", weights | {"body.0.bias": torch.ones(32)}, metadata)

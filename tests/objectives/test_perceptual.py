@@ -81,7 +81,7 @@ def test_its_gradient_reaches_decoder_and_encoder(digits):
 
 
 @pytest.fixture
-def trained(recipes, digits, tmp_path):
+def run_with_features(recipes, digits, tmp_path):
     """A run whose recipe compares in the features of a file, with that file."""
 
     @er.recipe("Example 2026", extends=er.recipes.vae)
@@ -95,8 +95,8 @@ def trained(recipes, digits, tmp_path):
     return er.fit(model, objective, digits, steps=3, checkpoint_every=1, out=tmp_path / "run"), file
 
 
-def test_a_run_samples_without_the_features_and_goes_on_with_the_same_alone(trained, recipes, digits):
-    run, file = trained
+def test_a_run_samples_without_the_features_and_goes_on_with_the_same_alone(run_with_features, recipes, digits):
+    run, file = run_with_features
     content = file.read_bytes()
     assert er.resume(run.path, steps=4).metrics()[-1]["step"] == 4
     er.Features(FeatureNetwork(1, 3)).save(file)

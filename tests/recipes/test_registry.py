@@ -152,13 +152,13 @@ def test_a_recipe_says_which_examples_it_takes(recipes):
         return er.recipes.vae(shape, **rest)
 
     @er.recipe("Example 2026", extends=spatial)
-    def inherited(shape, **rest):
+    def spatial_child(shape, **rest):
         """One that extends it."""
         return spatial(shape, **rest)
 
-    assert [inherited.takes(shape) for shape in [(9,), (2, 9), (1, 8, 8)]] == [False, True, True]
-    inherited((1, 8, 8))
+    assert [spatial_child.takes(shape) for shape in [(9,), (2, 9), (1, 8, 8)]] == [False, True, True]
+    spatial_child((1, 8, 8))
     with pytest.raises(
-        ValueError, match=r"inherited: it takes series \(C, T\) or images \(C, H, W\).*are 9: give such"
+        ValueError, match=r"spatial_child: it takes series \(C, T\) or images \(C, H, W\).*are 9: give such"
     ):
-        inherited((9,))
+        spatial_child((9,))

@@ -45,5 +45,5 @@ class BinarySphericalQuantizer(LookupFreeQuantizer):
 @register_quantizer("bsq", "BITS", "10")
 def make_binary_spherical(positions: Shape, dim: int, setting: str) -> Quantizer:
     """The sign of each number of a vector on the unit sphere; no codebook."""
-    (bits,) = parse_sizes(setting)
+    (bits,) = parse_sizes(setting, 1)
     return BinarySphericalQuantizer(positions, bits)

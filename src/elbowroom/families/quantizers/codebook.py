@@ -104,19 +104,19 @@ class Codebook(Quantizer):
 @register_quantizer("codebook", "CODES", "512")
 def make_codebook(positions: Shape, dim: int, setting: str) -> Quantizer:
     """The nearest of learned vectors, which follow the encoder by averages."""
-    (codes,) = parse_sizes(setting)
+    (codes,) = parse_sizes(setting, 1)
     return Codebook(positions, dim, codes)
 
 
 @register_quantizer("cosine", "CODES", "512")
 def make_cosine_codebook(positions: Shape, dim: int, setting: str) -> Quantizer:
     """Codebook of unit vectors: the nearest by cosine."""
-    (codes,) = parse_sizes(setting)
+    (codes,) = parse_sizes(setting, 1)
     return Codebook(positions, dim, codes, cosine=True)
 
 
 @register_quantizer("rotation", "CODES", "512")
 def make_rotation_codebook(positions: Shape, dim: int, setting: str) -> Quantizer:
     """Codebook with the rotation trick as gradient of the encoder."""
-    (codes,) = parse_sizes(setting)
+    (codes,) = parse_sizes(setting, 1)
     return Codebook(positions, dim, codes, gradient="rotation")

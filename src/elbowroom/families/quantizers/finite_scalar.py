@@ -69,4 +69,4 @@ class FiniteScalarQuantizer(Quantizer):
 @register_quantizer("fsq", "LEVELS", "8,5,5,5")
 def make_finite_scalar(positions: Shape, dim: int, setting: str) -> Quantizer:
     """Each number rounded to one of a few levels; no codebook."""
-    return FiniteScalarQuantizer(positions, parse_sizes(setting, ","))
+    return FiniteScalarQuantizer(positions, parse_sizes(setting, separator=","))

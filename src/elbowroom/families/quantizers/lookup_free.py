@@ -68,5 +68,5 @@ class LookupFreeQuantizer(Quantizer):
 @register_quantizer("lfq", "BITS", "10")
 def make_lookup_free(positions: Shape, dim: int, setting: str) -> Quantizer:
     """The sign of each number: one bit; no codebook."""
-    (bits,) = parse_sizes(setting)
+    (bits,) = parse_sizes(setting, 1)
     return LookupFreeQuantizer(positions, bits)

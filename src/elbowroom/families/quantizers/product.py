@@ -57,24 +57,24 @@ class ProductQuantizer(Quantizer):
         )
 
     def quantize(self, output: Tensor) -> Quantized:
-        groups = [part.quantize(vectors) for part, vectors in self._split(output, -1)]
+        groups = [part.quantize(vectors) for part, vectors in self._split(output)]
         parts = ((q.codes, q.indices, q.z, q.stages) for q in groups)
         codes, indices, z, stages = (torch.cat(values, -1) for values in zip(*parts, strict=True))
         return Quantized(output, codes, indices, self.index_sizes, z, stages)
 
     def decode_indices(self, indices: Tensor) -> Tensor:
-        return torch.cat([part.decode_indices(index) for part, index in self._split(indices, -1)], -1)
+        return torch.cat([part.decode_indices(index) for part, index in self._split(indices)], -1)
 
     def find_indices(self, z: Tensor) -> Tensor:
-        return torch.cat([part.find_indices(vectors) for part, vectors in self._split(z, -1)], -1)
+        return torch.cat([part.find_indices(vectors) for part, vectors in self._split(z)], -1)
 
-    def _split(self, values: Tensor, dim: int) -> Iterator[tuple[ResidualQuantizer, Tensor]]:
+    def _split(self, values: Tensor) -> Iterator[tuple[ResidualQuantizer, Tensor]]:
         """Iterate over the groups' quantizers with their part of vectors or indices."""
-        return zip(cast("list[ResidualQuantizer]", list(self.parts)), values.chunk(len(self.parts), dim), strict=True)
+        return zip(cast("list[ResidualQuantizer]", list(self.parts)), values.chunk(len(self.parts), -1), strict=True)
 
 
 @register_quantizer("product", "CODESxGROUPS", "512x4")
 def make_product(positions: Shape, dim: int, setting: str) -> Quantizer:
     """Parts of a vector, each with a codebook of its own."""
-    codes, groups = parse_sizes(setting)
+    codes, groups = parse_sizes(setting, 2)
     return ProductQuantizer(positions, dim, codes, groups)

@@ -58,13 +58,20 @@ def quantizer(name: str, positions: Shape, dim: int = 64) -> Quantizer:
         ) from None
 
 
-def parse_sizes(setting: str, separator: str = "x") -> tuple[int, ...]:
+def parse_sizes(setting: str, count: int | None = None, separator: str = "x") -> tuple[int, ...]:
     """Return the whole numbers of a setting: "512x4" to (512, 4).
 
+    Args:
+        setting: what follows a quantizer's name.
+        count: how many numbers there have to be; any number by default.
+        separator: between them.
+
     Raises:
-        ValueError: there is none, or one is not a whole number.
+        ValueError: there are more or fewer, or one is not a whole number.
     """
-    parts = setting.split(separator)
+    parts = setting.split(separator) if setting else []
     if not all(part.strip().isdecimal() for part in parts):
-        raise ValueError(f"'{setting}' is not a list of whole numbers" if setting else "it needs sizes")
+        raise ValueError(f"'{setting}' is not a list of whole numbers")
+    if not parts or (count is not None and len(parts) != count):
+        raise ValueError(f"numbers given: {len(parts)}, expected: {count or 'one or more'}")
     return tuple(int(part) for part in parts)

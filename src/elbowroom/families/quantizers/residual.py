@@ -131,12 +131,12 @@ class ResidualQuantizer(Quantizer):
 @register_quantizer("residual", "CODESxDEPTH", "512x4")
 def make_residual(positions: Shape, dim: int, setting: str) -> Quantizer:
     """A sum of entries, each nearest to what those before leave, every stage with its own codebook."""
-    codes, depth = parse_sizes(setting)
+    codes, depth = parse_sizes(setting, 2)
     return ResidualQuantizer(positions, dim, codes, depth)
 
 
 @register_quantizer("shared-residual", "CODESxDEPTH", "512x4")
 def make_shared_residual(positions: Shape, dim: int, setting: str) -> Quantizer:
     """Residual with one codebook for all stages."""
-    codes, depth = parse_sizes(setting)
+    codes, depth = parse_sizes(setting, 2)
     return ResidualQuantizer(positions, dim, codes, depth, shared=True)

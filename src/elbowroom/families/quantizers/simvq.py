@@ -66,5 +66,5 @@ class SimVQ(Quantizer):
 @register_quantizer("simvq", "CODES", "512")
 def make_simvq(positions: Shape, dim: int, setting: str) -> Quantizer:
     """The nearest of fixed vectors that one learned linear layer moves together."""
-    (codes,) = parse_sizes(setting)
+    (codes,) = parse_sizes(setting, 1)
     return SimVQ(positions, dim, codes)
