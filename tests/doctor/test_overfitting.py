@@ -1,5 +1,6 @@
 """Diagnoses of the fit."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -52,6 +53,18 @@ def test_refining_finds_the_true_posterior_of_a_linear_model():
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name])
     assert all(p.requires_grad and p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("point", [False, True])
+def test_posteriors_of_maps_are_refined(point):
+    """Of sides that differ: a map is one event, whose KL is a number for each example."""
+    architecture = er.Architecture((1, 6, 4), "conv", widths=(8,), levels=1)
+    family = (er.Point if point else er.DiagonalNormal)(architecture.map_shape(2))
+    decoder = architecture.decoder(family, er.Gaussian((1, 6, 4)))
+    model = er.Model(architecture.encoder(family), decoder, None if point else er.StandardNormal(family.shape))
+    result = measure_amortization_gap(model, Batch(torch.rand(3, 1, 6, 4), None, torch.arange(3)), 2)
+    assert result.gap.shape == (3,)
+    assert result.gap.mean() > 0
 
 
 def test_decoder_variance_that_runs_away(digits, tmp_path):

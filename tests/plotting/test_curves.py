@@ -1,6 +1,10 @@
 """Training curves show the rows of metrics.jsonl, with units."""
 
+import pytest
+
 from elbowroom.plotting import plot_curves
+from elbowroom.plotting.curves import _y_limits
+from elbowroom.plotting.figure import Line
 
 
 def test_curves_are_the_rows_of_the_metrics(views):
@@ -28,3 +32,19 @@ def test_the_kl_of_every_latent_of_a_hierarchy_is_in_one_chart(views):
 def test_units_other_than_nats_are_named(views):
     axes = {a.get_title(loc="left"): a.get_ylabel() for a in plot_curves(views("vq_vae").run).axes}
     assert axes["commitment"] == "squared distance per example"
+
+
+@pytest.mark.parametrize(
+    ("values", "cut_off"),
+    [
+        ([900.0] * 5 + [10 - i / 20 for i in range(95)], {900.0}),
+        ([-900.0] * 5 + [i / 20 for i in range(95)], {-900.0}),
+        ([0.01] * 80 + [0.7 + i / 100 for i in range(20)], set()),
+        ([1.0] * 50 + [80.0] + [1.0] * 49, set()),
+    ],
+    ids=["falls", "rises", "rises at the end", "spike"],
+)
+def test_only_first_values_are_cut_off(values, cut_off):
+    """Far from the rest; what comes late is what a curve is about."""
+    low, high = _y_limits([Line("train", list(range(100)), values, "train")]) or (min(values), max(values))
+    assert {value for value in values if not low <= value <= high} == cut_off

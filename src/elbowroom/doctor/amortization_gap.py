@@ -88,11 +88,16 @@ def _fit_posterior(
         with eval_mode(model), torch.enable_grad():
             for _ in range(REFINE_STEPS):
                 optimizer.zero_grad()
-                current = Delta(loc) if log_var is None else Normal(loc, log_var)
-                torch.autograd.backward(-objective(current).sum())
+                torch.autograd.backward(-objective(_make_posterior(loc, log_var, q)).sum())
                 optimizer.step()
     finally:
         for parameter, value in requires_grad:
             parameter.requires_grad_(value)
     with torch.no_grad():
-        return Delta(loc.detach()) if log_var is None else Normal(loc.detach(), log_var.detach())
+        return _make_posterior(loc.detach(), None if log_var is None else log_var.detach(), q)
+
+
+def _make_posterior(loc: Tensor, log_var: Tensor | None, q: Normal | Delta) -> Normal | Delta:
+    """Return a posterior with these parameters over latents of the shape that q has."""
+    event_dim = len(q.event_shape)
+    return Delta(loc, event_dim) if log_var is None else Normal(loc, log_var, event_dim)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from elbowroom.runs.run import Run
 
+#: The share of the steps whose values may be cut off, and the share of the range of the others shown beyond it.
+START_SHARE = 0.1
+MARGIN_SHARE = 0.15
 #: Up to this many points of the training split are marked, and no value is cut off by the axes.
 MAX_MARKED_TRAIN_POINTS = 8
 #: Up to this many points of the validation and test splits are marked.
@@ -107,7 +110,7 @@ def _term_chart(rows: list[dict[str, Any]], name: str) -> Chart:
     lines = [line for split in SPLITS if (line := _term_line(rows, name, split)).x]
     limits = None
     if any(len(line.x) > MAX_MARKED_TRAIN_POINTS for line in lines):
-        limits = _y_limits([y for line in lines for y in line.y], is_rising=name == "elbo")
+        limits = _y_limits(lines)
     title = TERM_TITLES.get(name, name.replace("_", " "))
     if name == "loss" and _is_loss_negated_elbo(rows):
         title = "loss, −ELBO"
@@ -147,12 +150,14 @@ def _is_loss_negated_elbo(rows: list[dict[str, Any]]) -> bool:
     return "elbo" not in term_names(rows) and any("elbo" in row for row in rows)
 
 
-def _y_limits(values: list[float], is_rising: bool) -> tuple[float, float] | None:
-    """Return limits that cut off the worst tenth of the values, the first ones; None where they lie close enough."""
-    values = sorted(values)
-    tenth = int(0.1 * (len(values) - 1))
-    low, high = (values[tenth], values[-1]) if is_rising else (values[0], values[-1 - tenth])
-    span = high - low + 1e-9
-    below, above = (0.25, 0.08) if is_rising else (0.08, 0.25)
-    low, high = low - below * span, high + above * span
-    return (low, high) if values[0] < low or values[-1] > high else None
+def _y_limits(lines: list[Line]) -> tuple[float, float] | None:
+    """Return limits that cut off values of the first tenth of the steps, far from the rest; None where none are."""
+    values = [y for line in lines for y in line.y]
+    first, last = (bound(x for line in lines for x in line.x) for bound in (min, max))
+    start = first + START_SHARE * (last - first)
+    later = [y for line in lines for x, y in zip(line.x, line.y, strict=True) if x > start]
+    if not later:
+        return None
+    margin = MARGIN_SHARE * (max(later) - min(later)) + 1e-9
+    low, high = min(later) - margin, max(later) + margin
+    return (low, high) if min(values) < low or max(values) > high else None
