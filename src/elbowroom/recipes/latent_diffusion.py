@@ -23,7 +23,7 @@ AUTOENCODER_DEFAULTS: dict[str, Any] = {
 
 @recipe(
     "Rombach et al. 2022, arXiv 2112.10752",
-    sampler="flow-matching",
+    sampler="gaussian",
     defaults=AUTOENCODER_DEFAULTS,
     dimensions=(2, 3),
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from elbowroom.doctor import advice
 from elbowroom.doctor.evidence import Evidence
-from elbowroom.doctor.finding import Finding
+from elbowroom.doctor.finding import Finding, Severity
 from elbowroom.doctor.loss_weights import LossWeights
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
 from elbowroom.recipes.registry import find
@@ -88,12 +88,13 @@ def find_kl_imbalance(evidence: Evidence) -> Iterator[Finding]:
         )
     else:
         factor, consequence = f"{ratio:,.4g} times", "the reconstruction hardly counts, and the posterior collapses"
+    remedy, severity = _make_remedy(evidence, ratio, is_mistake=bool(size))
     yield Finding(
         "KL out of proportion",
         f"the KL weighs {factor} as much as the reconstruction{meaning} ({weights.source})",
         consequence,
-        _rebalance(evidence, ratio, is_mistake=bool(size)),
-        "note" if _is_default_weight(evidence, ratio) else "fault" if size else "warning",
+        remedy,
+        severity,
     )
 
 
@@ -105,10 +106,13 @@ def _is_default_weight(evidence: Evidence, ratio: float) -> bool:
     return False
 
 
-def _rebalance(evidence: Evidence, ratio: float, is_mistake: bool) -> str:
+def _make_remedy(evidence: Evidence, ratio: float, is_mistake: bool) -> tuple[str, Severity]:
+    """Return advice and severity."""
+    if _is_default_weight(evidence, ratio):
+        return "leave it where samples come from a density fitted to the latents: it is the recipe's own", "note"
     if is_mistake:
-        return "sum both over dimensions and average both over examples"
-    return advice.weaken_kl(evidence) if ratio > 1 else "give the KL a weight nearer to 1"
+        return "sum both over dimensions and average both over examples", "fault"
+    return advice.weaken_kl(evidence) if ratio > 1 else "give the KL a weight nearer to 1", "warning"
 
 
 def _is_close(a: float, b: float, tolerance: float = 0.03) -> bool:
