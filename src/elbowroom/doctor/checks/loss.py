@@ -100,9 +100,10 @@ def find_kl_imbalance(evidence: Evidence) -> Iterator[Finding]:
 
 def _is_default_weight(evidence: Evidence, ratio: float) -> bool:
     """Whether the recipe weighs the KL so by default, as autoencoder_kl does, whose samples are not the prior's."""
-    with contextlib.suppress(ValueError, KeyError):
-        default = find(evidence.run.record["recipe"]).arguments["beta"].default
-        return bool(abs(math.log(ratio / default)) < math.log(MAX_DEFAULT_FACTOR))
+    name = evidence.run.record["recipe"]
+    with contextlib.suppress(ValueError):  # a recipe that is not known here
+        default = None if name is None else find(name).arguments.get("beta")
+        return default is not None and abs(math.log(ratio / default.default)) < math.log(MAX_DEFAULT_FACTOR)
     return False
 
 
