@@ -33,11 +33,6 @@ def command(page, *words):
     )
 
 
-def forget_refusals(page):
-    """Leave out what the browser writes of requests that the server refused on purpose."""
-    page.errors[:] = [text for text in page.errors if not any(status in text for status in ("400", "409"))]
-
-
 def test_train_from_the_form_and_watch_a_curve_move(page, server, folder):
     page.goto(f"{server.url}/#/new/vae")
     page.fill("#field-data", "digits")
@@ -123,7 +118,7 @@ def test_an_error_stands_at_its_field_which_has_the_focus(page, server, folder, 
     assert page.get_attribute(f"#field-{field}", "aria-invalid") == "true"
     assert page.get_attribute(f"#field-{field}", "aria-describedby") == shown.get_attribute("id")
     assert set(folder.iterdir()) == before
-    forget_refusals(page)
+    page.refusals = {"400", "409"}
 
 
 def test_train_again_with_changes_fills_the_form(page, server):

@@ -51,7 +51,7 @@ def test_missing_and_damaged_runs(client, recipe_runs):
     assert "no weights" in error_of(get(client, "model", run="half"))
     (half / "model.safetensors").write_bytes((recipe_runs / "vae" / "model.safetensors").read_bytes()[:500])
     assert "cut short or damaged" in error_of(get(client, "model", run="half"))
-    (half / "model.safetensors").write_bytes((recipe_runs / "beta_vae" / "model.safetensors").read_bytes())
+    (half / "model.safetensors").write_bytes((recipe_runs / "vae" / "model.safetensors").read_bytes())
     assert ok_json(get(client, "model", run="half"))["latent"]
 
 
