@@ -199,7 +199,7 @@ def test_the_trash_shows_a_run_and_deletes_it_for_good(page, server, copied, fol
     page.request.post(f"{server.url}/api/run/delete", data={"run": "copied"})
     page.goto(f"{server.url}/#/trash")
     row = page.locator(".run.away")
-    text = row.inner_text()
+    text = wait_until(row.inner_text)
     assert text.startswith("copied\n")
     assert "vae on digits, epoch 8, best validation ELBO −" in text
     assert text.split("\n")[4].endswith(" MB")
