@@ -37,7 +37,9 @@ from .families import DiagonalNormal as DiagonalNormal
 from .families import DiscretizedLogistic as DiscretizedLogistic
 from .families import Family as Family
 from .families import FiniteScalarQuantizer as FiniteScalarQuantizer
+from .families import FusedExperts as FusedExperts
 from .families import Gaussian as Gaussian
+from .families import JointExpert as JointExpert
 from .families import Laplace as Laplace
 from .families import LogisticMixture as LogisticMixture
 from .families import LookupFreeQuantizer as LookupFreeQuantizer
@@ -46,6 +48,7 @@ from .families import ProductQuantizer as ProductQuantizer
 from .families import Quantizer as Quantizer
 from .families import ResidualQuantizer as ResidualQuantizer
 from .families import SimVQ as SimVQ
+from .families import Views as Views
 from .families import likelihood as likelihood
 from .families import quantizer as quantizer
 from .models import Architecture as Architecture
@@ -66,6 +69,7 @@ from .models import SemiSupervised as SemiSupervised
 from .models import StandardNormal as StandardNormal
 from .models import VampPrior as VampPrior
 from .models import make_prior as make_prior
+from .models import multimodal_model as multimodal_model
 from .networks import MLP as MLP
 from .networks import CorruptedInput as CorruptedInput
 from .networks import Down as Down
@@ -101,7 +105,9 @@ from .objectives import Players as Players
 from .objectives import Reconstruction as Reconstruction
 from .objectives import Schedule as Schedule
 from .objectives import StructuralSimilarity as StructuralSimilarity
+from .objectives import SubsetELBO as SubsetELBO
 from .objectives import Term as Term
+from .objectives import ViewKL as ViewKL
 from .objectives import add_code_losses as add_code_losses
 from .objectives import permute_dims as permute_dims
 from .objectives import ramp as ramp
@@ -128,6 +134,8 @@ from .training import on as on
 from .training import once as once
 from .training import only_if as only_if
 from .training import state_key as state_key
+from .view_shape import View as View
+from .view_shape import ViewShape as ViewShape
 from .web.preview import show as show
 from .workbench import Doctor as Doctor
 from .workbench.fit import fit as fit

@@ -49,6 +49,23 @@ def to_uniform(eps: Tensor) -> Tensor:
     return 0.5 * (1 + torch.erf(eps / math.sqrt(2)))
 
 
+def stratified_uniform(shape: torch.Size, like: Tensor) -> Tensor:
+    """Draw uniform numbers in (0, 1) of ``shape``, (K, ...), to choose among components.
+
+    In training the K of an example are stratified, one in each of K equal parts of (0, 1), which keeps means unbiased.
+    Otherwise each is a function of its own key, so that no figure depends on how many are drawn at once.
+
+    >>> stratified_uniform(torch.Size((2, 1)), torch.zeros(())) > torch.tensor([[0.0], [0.5]])
+    tensor([[True],
+            [True]])
+    """
+    uniform = to_uniform(standard_normal(torch.Size((*shape, 1)), like)).squeeze(-1)
+    if _source.get() is not None or not shape:
+        return uniform
+    strata = torch.arange(shape[0], dtype=uniform.dtype, device=uniform.device)
+    return (strata.view(-1, *[1] * (len(shape) - 1)) + uniform) / shape[0]
+
+
 @contextmanager
 def _use_source(source: _NoiseSource | None) -> Iterator[None]:
     token = _source.set(source)
@@ -85,8 +102,22 @@ def zero_noise() -> Iterator[None]:
     ...     standard_normal(torch.Size((2,)), torch.zeros(()))
     tensor([0., 0.])
     """
-    with _use_source(lambda shape, like: torch.zeros(shape, dtype=like.dtype, device=like.device)):
+    with _use_source(_zeros):
         yield
+
+
+def _zeros(shape: torch.Size, like: Tensor) -> Tensor:
+    return torch.zeros(shape, dtype=like.dtype, device=like.device)
+
+
+def is_zero() -> bool:
+    """Return whether the noise is zero: a density that is no normal then gives its mean.
+
+    >>> with zero_noise():
+    ...     is_zero()
+    True
+    """
+    return _source.get() is _zeros
 
 
 @contextmanager

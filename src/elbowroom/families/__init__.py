@@ -22,6 +22,7 @@ from elbowroom.families.quantizers import (
 )
 from elbowroom.families.registry import LIKELIHOODS, likelihood
 from elbowroom.families.tabular import Classes, Columns
+from elbowroom.families.views import FusedExperts, JointExpert, ViewPosterior, Views
 
 __all__ = [
     "LIKELIHOODS",
@@ -37,7 +38,9 @@ __all__ = [
     "DiscretizedLogistic",
     "Family",
     "FiniteScalarQuantizer",
+    "FusedExperts",
     "Gaussian",
+    "JointExpert",
     "Laplace",
     "LogisticMixture",
     "LookupFreeQuantizer",
@@ -46,6 +49,8 @@ __all__ = [
     "Quantizer",
     "ResidualQuantizer",
     "SimVQ",
+    "ViewPosterior",
+    "Views",
     "likelihood",
     "quantizer",
     "register_quantizer",

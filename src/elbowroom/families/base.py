@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from elbowroom.view_shape import ViewShape
+
 #: A shape without batch; an integer n is the shape (n,).
 Shape = int | Sequence[int]
 
@@ -27,12 +29,15 @@ class Family(nn.Module, ABC):
         size: the number of parameters of one event, which is the width of the network's output.
         support: (low, high), the range of an event's elements.
         missing: whether a value may be missing, NaN, which then adds nothing to the log-probability.
-        levels: the number of values of an element: 2 for a bit, 256 for a pixel; ``None`` for a density.
+        levels: the number of values of an element: 2 for a bit, 256 for a pixel; ``None`` for a density and for counts.
+        is_count: whether elements are counts, whole numbers from 0 without a largest one.
+        views: the views that an event consists of; ``None`` where it is one.
     """
 
     support: tuple[float, float] = (-math.inf, math.inf)
     missing: bool = False
     levels: int | None = None
+    views: ViewShape | None = None
 
     def __init__(self, shape: Shape, per_element: int = 1) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from elbowroom.models.draw import Draw, Latent
 from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.models.ladder import Ladder
 from elbowroom.models.linear import LinearAutoencoder
+from elbowroom.models.multimodal import multimodal_model
 from elbowroom.models.priors import CodePrior, Mixture, StandardNormal, VampPrior, make_prior
 from elbowroom.models.quantized_hierarchy import QuantizedHierarchy
 from elbowroom.models.semi_supervised import SemiSupervised
@@ -32,4 +33,5 @@ __all__ = [
     "StandardNormal",
     "VampPrior",
     "make_prior",
+    "multimodal_model",
 ]

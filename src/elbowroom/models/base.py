@@ -28,6 +28,7 @@ from elbowroom.models.inputs import (
     takes_latents,
 )
 from elbowroom.models.priors import StandardNormal, VampPrior
+from elbowroom.view_shape import ViewShape
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,11 @@ class GenerativeModel(nn.Module, ABC):
     def has_standard_prior(self) -> bool:
         """Whether the prior of the uppermost latent is the standard normal, which gives latents their unit."""
         return isinstance(self._modules.get("prior"), StandardNormal)
+
+    @property
+    def views(self) -> ViewShape | None:
+        """The views (modalities) of its examples, of which any may be missing; ``None`` where an example is one."""
+        return self.decoder.family.views
 
     @property
     def components(self) -> Tensor | None:

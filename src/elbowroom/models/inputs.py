@@ -6,7 +6,7 @@ Training gives float tensors, which pass by a look at their type; everything els
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import errors
+from elbowroom.view_shape import ViewShape
 
 if TYPE_CHECKING:
     from elbowroom.models.base import GenerativeModel
@@ -66,13 +67,27 @@ def as_examples(model: GenerativeModel, x: Any) -> Tensor:
     A float tensor holds what the model sees. All else is coded as the data that the model was trained on; without
     such, bytes are pixels, truth values bits, and floats are as they are.
 
+    Of a model of several views they may be a dictionary of some of them by name; the others are missing.
+
     Raises:
-        ValueError: whole numbers, or a table, for a model that was trained on no data.
+        ValueError: whole numbers, or a table, for a model that was trained on no data; an unknown view.
     """
+    if isinstance(x, Mapping) and model.views is not None:
+        x = model.views.join({name: _code_view(value, name, model.views) for name, value in x.items()})
     if not (isinstance(x, Tensor) and x.is_floating_point()):
         x = _code_plainly(x) if model.code_examples is None else model.code_examples(x)
     example: Tensor = x.to(_device(model), torch.get_default_dtype())
     return example
+
+
+def _code_view(value: Any, name: str, views: ViewShape) -> Tensor:
+    """Return a view of examples as floats: bytes are pixels where the view has several numbers, else classes."""
+    values = value if isinstance(value, Tensor) else _as_tensor(value, f"view '{name}'")
+    shape = next((view.shape for view in views.views if view.name == name), ())
+    values = values[..., None] if shape == (1,) and values.dim() == 1 else values
+    is_image_without_channel = len(shape) == 3 and shape[0] == 1 and tuple(values.shape[-2:]) == shape[1:]
+    values = values.unsqueeze(-3) if is_image_without_channel and values.dim() == 3 else values
+    return values.float() / 255 if values.dtype == torch.uint8 and shape != (1,) else values.float()
 
 
 def _code_plainly(x: Any) -> Tensor:

@@ -9,12 +9,13 @@ from elbowroom.networks.corruption import CorruptedInput
 from elbowroom.networks.critics import PatchCritic
 from elbowroom.networks.feature_layers import FeatureLayers, FeatureNetwork
 from elbowroom.networks.features import Features, find_features
-from elbowroom.networks.inputs import CellEncoder
+from elbowroom.networks.inputs import CellEncoder, ViewFiller
 from elbowroom.networks.kl import KLDecoder, KLEncoder, KLStructure
 from elbowroom.networks.latent_diffusion import LatentDiffusionNetwork
 from elbowroom.networks.maps import DownToMap, MapToPositions, PositionsToMap, UpFromMap
 from elbowroom.networks.mlp import ACTIVATIONS, MLP
 from elbowroom.networks.registry import NETWORKS, Network, NetworkSettings, network
+from elbowroom.networks.views import ViewDecoder, ViewEncoder
 
 __all__ = [
     "ACTIVATIONS",
@@ -42,6 +43,9 @@ __all__ = [
     "Residual",
     "Up",
     "UpFromMap",
+    "ViewDecoder",
+    "ViewEncoder",
+    "ViewFiller",
     "find_features",
     "fuse_upsampling",
     "network",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from elbowroom.table_shape import TableShape
+from elbowroom.view_shape import ViewShape
 
 #: The shape of an input without batch: n for a vector of n numbers.
 Shape = int | Sequence[int]
@@ -41,9 +43,35 @@ class CellEncoder(nn.Module):
         return torch.where(self.level < 0, cells, one_hot).nan_to_num(0.0)
 
 
+class ViewFiller(nn.Module):
+    """Encoding of examples of several views as numbers: (..., D) to (..., numbers), a missing view as 0.
+
+    A view that is a table's row, or a class, is encoded by a :class:`CellEncoder`.
+
+    >>> from elbowroom.view_shape import View
+    >>> shape = ViewShape([View("point", (2,), "gaussian"), View("digit", TableShape((3,)), "columns:3")])
+    >>> ViewFiller(shape)(torch.tensor([[torch.nan, torch.nan, 2.0]]))
+    tensor([[0., 0., 0., 0., 1.]])
+    """
+
+    def __init__(self, shape: ViewShape) -> None:
+        super().__init__()
+        self.shape, self.cells = shape, input_layers([view.shape for view in shape.views])
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = [part.flatten(x.dim() - 1) for part in self.shape.split(x).values()]
+        return torch.cat([cells(part) for cells, part in zip(self.cells, parts, strict=True)], -1).nan_to_num(0.0)
+
+
 def input_layers(shapes: Sequence[Shape]) -> nn.ModuleList:
-    """Return the layer that each input passes before a network's first: a :class:`CellEncoder` for a table's row."""
-    return nn.ModuleList(CellEncoder(shape) if isinstance(shape, TableShape) else nn.Identity() for shape in shapes)
+    """Return the layer that each input passes before a network's first, which encodes a table's row, or views."""
+    return nn.ModuleList(_input_layer(shape) for shape in shapes)
+
+
+def _input_layer(shape: Shape) -> nn.Module:
+    if isinstance(shape, ViewShape):
+        return ViewFiller(shape)
+    return CellEncoder(shape) if isinstance(shape, TableShape) else nn.Identity()
 
 
 def as_shape(shape: Shape) -> Sequence[int]:
@@ -52,8 +80,14 @@ def as_shape(shape: Shape) -> Sequence[int]:
 
 
 def normalize_shapes(shapes: Sequence[Shape]) -> list[tuple[int, ...]]:
-    """Return shapes as tuples: an integer n as (n,), a table's row as the length of its encoding."""
-    return [(s,) if isinstance(s, int) else (sum(s.sizes),) if isinstance(s, TableShape) else tuple(s) for s in shapes]
+    """Return shapes as tuples: an integer n as (n,), a table's row and views as the length of their encoding."""
+    return [_encoded_shape(shape) for shape in shapes]
+
+
+def _encoded_shape(shape: Shape) -> tuple[int, ...]:
+    if isinstance(shape, ViewShape):
+        return (sum(math.prod(_encoded_shape(view.shape)) for view in shape.views),)
+    return (sum(shape.sizes),) if isinstance(shape, TableShape) else tuple(as_shape(shape))
 
 
 def concatenate_inputs(inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> Tensor:

@@ -14,6 +14,7 @@ from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.term import Player, Term
 from elbowroom.objectives.terms import KL, Classification, LatentL2, Reconstruction
+from elbowroom.objectives.views import SubsetELBO, ViewKL
 
 __all__ = [
     "ELBO",
@@ -41,7 +42,9 @@ __all__ = [
     "Reconstruction",
     "Schedule",
     "StructuralSimilarity",
+    "SubsetELBO",
     "Term",
+    "ViewKL",
     "add_code_losses",
     "permute_dims",
     "ramp",

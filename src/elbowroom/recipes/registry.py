@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, get_type_hints
 from elbowroom import deprecation, errors
 from elbowroom.argument import Argument, argument_from_parameter
 from elbowroom.registry import Registry
-from elbowroom.table_shape import resolve_table_likelihood
+from elbowroom.view_shape import resolve_likelihood
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -101,7 +101,7 @@ class Recipe:
             given |= {name: self.arguments[name].convert(value) for name, value in arguments.items()}
             likelihood = None
             if "likelihood" in self.arguments:
-                shape, likelihood = resolve_table_likelihood(shape, given.get("likelihood"))
+                shape, likelihood = resolve_likelihood(shape, given.get("likelihood"))
             if likelihood is not None:
                 given["likelihood"] = deprecation.current_likelihood(likelihood)
             with weights_rng(seed) as used_seed:

@@ -1,0 +1,105 @@
+"""Terms for examples of several views: bounds of some of them, and the distance of each view's posterior."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from elbowroom import noise
+from elbowroom.distributions import kl_divergence
+from elbowroom.models.draw import Draw, Latent
+from elbowroom.objectives.term import Term
+from elbowroom.view_shape import ViewShape
+
+
+class SubsetELBO(Term):
+    r"""The negated ELBOs of each view alone, and of random subsets of the views: sub-sampled training.
+
+    .. math:: -\sum_{v} \mathrm{ELBO}(x_v) - \sum_{j=1}^{J} \mathrm{ELBO}(x_{S_j})
+
+    in nats per example, where ELBO(x_S) encodes and decodes the views S alone. Beside the ELBO of all views they make
+    the objective of the MVAE, Wu & Goodman 2018, arXiv 1802.05335, and of TELBO, Vedantam et al. 2018, arXiv
+    1705.10762. Views that are missing add nothing; where an example is one view, the term is 0.
+
+    Args:
+        subsets: J, how many random subsets, each of some of the views, drawn anew at every step.
+
+    Raises:
+        ValueError: the encoder of the draw is not known.
+    """
+
+    name = "subset_elbo"
+
+    def __init__(self, subsets: int = 0) -> None:
+        super().__init__()
+        if subsets < 0:
+            raise ValueError(f"subsets, how many random ones, must be at least 0, got {subsets}")
+        self.subsets = subsets
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        views = draw.decoder.module.family.views
+        if views is None or len(views.views) < 2:
+            return draw.x.new_zeros(())
+        n, masks = len(views.views), torch.eye(len(views.views), device=draw.x.device)
+        if self.subsets:
+            masks = torch.cat([masks, _random_subsets(self.subsets, n, draw.x.device)])
+        subsets = _draw_views(draw, views, masks)
+        kl = subsets.latents[0].kl
+        return len(masks) * (draw.kl_weight * kl - subsets.log_px.mean(0)).mean()
+
+
+def _random_subsets(count: int, n: int, device: torch.device) -> Tensor:
+    """Return rows (count, n) of random subsets, neither empty nor of all n >= 2 views."""
+    with noise.global_rng():
+        order = torch.rand(count, n, device=device).argsort(-1)
+        size = torch.randint(1, n, (count, 1), device=device)
+    return (order < size).float()
+
+
+def _draw_views(draw: Draw, views: ViewShape, masks: Tensor) -> Draw:
+    """Return a draw of the examples with the views of each row of masks alone, (subsets · B, D)."""
+    x = torch.cat([mask_views(draw.x, views, mask) for mask in masks])
+    q = draw.encoder(x)
+    z = q.rsample(torch.Size((1,)))
+    return Draw(x, draw.decoder(z), Latent(z, q, draw.prior), encoder=draw.encoder, decoder=draw.decoder)
+
+
+def mask_views(x: Tensor, views: ViewShape, mask: Tensor) -> Tensor:
+    """Return examples (..., D) whose views are missing where a mask (V,) is 0.
+
+    >>> from elbowroom.view_shape import View
+    >>> views = ViewShape([View("a", (2,), "gaussian"), View("b", (1,), "gaussian")])
+    >>> mask_views(torch.ones(1, 3), views, torch.tensor([0.0, 1.0]))
+    tensor([[nan, nan, 1.]])
+    """
+    sizes = torch.tensor([view.size for view in views.views], device=x.device)
+    return x.masked_fill(mask.repeat_interleave(sizes, output_size=views[0]) == 0, torch.nan)
+
+
+class ViewKL(Term):
+    r"""The KL of the posterior of all views from that of each alone, :math:`\sum_v \mathrm{KL}(q(z|x)\,\|\,q(z|x_v))`.
+
+    In nats per example, over the views that are observed. In JMVAE, Suzuki, Nakayama & Matsuo 2016, arXiv 1611.01891,
+    it teaches the encoders of single views; in MVTCAE, Hwang et al. 2021 (NeurIPS 34), it is part of a bound on the
+    total correlation of views and latent. Where an example is one view, it is 0.
+
+    Raises:
+        ValueError: the encoder of the draw is not known.
+    """
+
+    name = "view_kl"
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        views = draw.decoder.module.family.views
+        if views is None:
+            return draw.x.new_zeros(())
+        masks = torch.eye(len(views.views), device=draw.x.device)
+        x = torch.stack([mask_views(draw.x, views, mask) for mask in masks])
+        is_observed = ~x.isnan().all(-1)
+        try:
+            kl = kl_divergence(draw.q, draw.encoder(x))
+        except NotImplementedError:
+            raise ValueError(
+                "ViewKL() is for posteriors that are one normal, and this one is a mixture: take the fusion 'product'"
+            ) from None
+        return (kl * is_observed).sum(0).mean()

@@ -1,0 +1,115 @@
+"""Recipes for examples of several views (modalities): JMVAE, TELBO, MVAE, MMVAE, MoPoE, MVTCAE."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import elbowroom as er
+from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import vae
+
+
+def _multimodal_vae(
+    shape: tuple[int, ...],
+    fusion: str,
+    *,
+    prior_expert: bool = False,
+    latent: int = 20,
+    hidden: tuple[int, ...] = (400,),
+    activation: str = "relu",
+    k: int = 1,
+    network: str = "mlp",
+    size: Literal["s", "m", "l"] = "m",
+    widths: tuple[int, ...] | None = None,
+    prior: str = "standard",
+    beta: float = 1.0,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """Make the VAE of several views with its posterior fused so, or plain ``vae`` where an example is one view."""
+    architecture = {"hidden": hidden, "activation": activation, "network": network, "size": size, "widths": widths}
+    if not isinstance(shape, er.ViewShape):
+        return vae(shape, latent=latent, k=k, prior=prior, beta=beta, **architecture, **rest)
+    n_views = len(shape.views)
+    experts = er.JointExpert(latent, n_views) if fusion == "joint" else None
+    posterior = experts or er.FusedExperts(latent, n_views, fusion, prior_expert)
+    model = er.multimodal_model(shape, posterior, lambda view: _view_architecture(view, architecture), prior)
+    return model, er.ELBO(k) if beta == 1 else er.ELBO(k) + (beta - 1) * er.KL()
+
+
+def _view_architecture(shape: tuple[int, ...], settings: dict[str, Any]) -> er.Architecture:
+    """Return the networks of a view; of those that "auto" chooses, each has the settings that it takes."""
+    useless = ("size", "widths") if len(shape) == 1 else ("hidden", "activation")
+    is_auto = settings["network"] == "auto"
+    return er.Architecture(shape, **{k: value for k, value in settings.items() if not (is_auto and k in useless)})
+
+
+@recipe("Suzuki, Nakayama & Matsuo 2016, arXiv 1611.01891", extends=vae)
+def jmvae(shape: tuple[int, ...], alpha: float = 0.1, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The joint multimodal VAE: an encoder of all views, which teaches an encoder of each (JMVAE-kl).
+
+    Args:
+        alpha: weight of the KL of the joint posterior from that of each view
+    """
+    model, elbo = _multimodal_vae(shape, "joint", **rest)
+    return model, elbo + alpha * er.ViewKL()
+
+
+@recipe("Vedantam et al. 2018, arXiv 1705.10762", extends=vae)
+def telbo(shape: tuple[int, ...], weight: float = 1.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The multimodal VAE with a joint encoder and one of each view, trained on the sum of their ELBOs (TELBO).
+
+    Args:
+        weight: of the ELBOs of single views
+    """
+    model, elbo = _multimodal_vae(shape, "joint", **rest)
+    return model, elbo + weight * er.SubsetELBO()
+
+
+@recipe("Wu & Goodman 2018, arXiv 1802.05335", extends=vae)
+def mvae(shape: tuple[int, ...], subsets: int = 0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The multimodal VAE whose posterior is the product of an expert of each view, trained on some views, too.
+
+    Args:
+        subsets: random subsets of views, beside all together and each alone, whose ELBOs are trained at each step
+    """
+    model, elbo = _multimodal_vae(shape, "product", prior_expert=True, **rest)
+    return model, elbo + er.SubsetELBO(subsets)
+
+
+@recipe("Shi et al. 2019, arXiv 1911.03393", extends=vae)
+def mmvae(
+    shape: tuple[int, ...], k: int = 2, bound: Literal["elbo", "importance"] = "elbo", **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The multimodal VAE whose posterior is the mixture of an expert of each view.
+
+    Args:
+        k: samples per example, shared evenly by the views if a multiple of their number
+        bound: the ELBO, or the importance-weighted bound of k samples, as in the paper with k of 30
+    """
+    model, elbo = _multimodal_vae(shape, "mixture", k=k, **rest)
+    return model, er.ImportanceBound(k) if bound == "importance" else elbo
+
+
+@recipe("Sutter, Daunhawer & Vogt 2021, arXiv 2105.02470", extends=vae)
+def mopoe_vae(shape: tuple[int, ...], k: int = 3, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The multimodal VAE whose posterior is a mixture of products of experts, one for each subset of the views.
+
+    Args:
+        k: samples per example, shared evenly by the subsets if a multiple of their number, which is 3 of two views
+    """
+    return _multimodal_vae(shape, "mixture-of-products", k=k, **rest)
+
+
+@recipe(
+    "Hwang et al. 2021, Multi-view representation learning via total correlation objective (NeurIPS 34)", extends=vae
+)
+def mvtcae(shape: tuple[int, ...], alpha: float = 0.9, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The multimodal VAE that explains the total correlation of its views: their product is near each alone (MVTCAE).
+
+    Args:
+        alpha: share of the KLs from single views' posteriors, in place of that from the prior
+    """
+    model, elbo = _multimodal_vae(shape, "product", **rest)
+    n = 1 if model.views is None else len(model.views.views)
+    conditional = alpha / (n - alpha) * er.ViewKL()
+    return model, elbo + (n * (1 - alpha) / (n - alpha) - 1) * er.KL() + conditional

@@ -1,0 +1,104 @@
+"""Recipes of several views: what each is a case of, and that any of them may be missing."""
+
+import pytest
+import torch
+
+import elbowroom as er
+from elbowroom.objectives.views import mask_views
+from tests.tiny_recipes import make_tiny
+from tests.views import VIEWS, image_and_digit, random_views
+
+RECIPES = ("jmvae", "telbo", "mvae", "mmvae", "mopoe_vae", "mvtcae")
+
+
+@pytest.fixture(params=RECIPES)
+def name(request):
+    return request.param
+
+
+def make(name, **arguments):
+    return make_tiny(name, (65,), likelihood=VIEWS, **arguments)
+
+
+def test_it_learns_and_is_asked_with_views_missing(name):
+    model, objective = make(name)
+    x = random_views(6)
+    loss = objective(model.draw(x, k=objective.k), torch.tensor(0))
+    loss.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 0 for p in model.parameters())
+    assert model.views == image_and_digit()
+    assert model.views.names == ("image", "digit")
+    whole = model.views.split(model.reconstruct(x))
+    assert whole["image"].shape == (6, 1, 8, 8)
+    assert not whole["digit"].isnan().any()
+    of_image = model.encode(model.views.keep(x, ["image"]))
+    torch.testing.assert_close(of_image[2], model.encode(x)[2])
+    torch.testing.assert_close(of_image[1], torch.zeros(3))  # nothing is known of it
+    assert not model.encode(x[:1]).allclose(of_image[:1])
+
+
+def test_where_an_example_is_one_view_it_is_the_vae(name):
+    model, objective = make_tiny(name, k=2)
+    vae, elbo = make_tiny("vae", k=2)
+    assert all(a.equal(b) for a, b in zip(model.state_dict().values(), vae.state_dict().values(), strict=True))
+    x, losses = torch.rand(4, 1, 8, 8), []
+    for one, score in ((model, objective), (vae, elbo)):
+        torch.manual_seed(1)
+        losses.append(score(one.draw(x, k=2), torch.tensor(0)))
+    torch.testing.assert_close(losses[0], losses[1])
+
+
+@pytest.mark.parametrize("network", ["auto", "conv"])
+def test_each_view_has_a_network_of_its_own_shape(network):
+    model, _ = make("mvae", network=network, hidden=(16,) if network == "auto" else (400,), widths=(4, 8))
+    assert type(model.encoder.net.encoders[0]).__name__ == "Down"
+    assert model.sample(2).shape == (2, 65)
+
+
+def test_any_other_recipe_takes_the_views_as_one_vector():
+    model, _ = make("vae")
+    assert model.views == image_and_digit()
+    assert not model.encode(random_views(4)).isnan().any()
+
+
+def test_the_subset_elbo_is_the_sum_of_the_elbos_of_masked_examples():
+    model, _ = make("mvae")
+    x, term = random_views(6), er.SubsetELBO()
+    draw = model.draw(x)
+    torch.manual_seed(3)
+    loss = term(draw, torch.tensor(0))
+    torch.manual_seed(3)
+    both = torch.cat([mask_views(x, model.views, mask) for mask in torch.eye(2)])
+    torch.testing.assert_close(loss, -model.draw(both).elbo.sum() / 6)
+
+
+def test_the_kl_of_views_is_that_of_their_posteriors():
+    model, _ = make("mvtcae")
+    x = random_views(6)
+    views = [model.posterior(model.views.keep(x, [name])) for name in model.views.names]
+    kl = torch.stack([torch.distributions.kl_divergence(model.posterior(x), q) for q in views])
+    kl[0, 1] = kl[1, 2] = 0  # a view that is missing teaches nothing
+    torch.testing.assert_close(er.ViewKL()(model.draw(x), torch.tensor(0)), kl.sum(0).mean())
+
+
+def test_mvtcae_is_its_objective_divided_by_the_weight_of_the_reconstruction():
+    alpha, n = 0.7, 2
+    model, objective = make("mvtcae", alpha=alpha)
+    draw = model.draw(random_views(6))
+    step = torch.tensor(0)
+    losses = [term(draw, step) for term in (er.Reconstruction(), er.KL(), er.ViewKL())]
+    published = (n - alpha) / n * losses[0] + (1 - alpha) * losses[1] + alpha / n * losses[2]
+    torch.testing.assert_close(objective(draw, step) * (n - alpha) / n, published)
+
+
+def test_the_importance_bound_of_a_mixture_is_no_less_than_its_elbo():
+    model, _ = make("mmvae")
+    draw = model.draw(random_views(50), k=200)
+    bound = -er.ImportanceBound(200)(draw, torch.tensor(0))
+    assert bound >= draw.elbo.mean()
+
+
+def test_a_mixture_has_no_kl_in_closed_form():
+    model, _ = make("mmvae")
+    with pytest.raises(ValueError, match=r"ViewKL\(\) is for posteriors that are one normal"):
+        er.ViewKL()(model.draw(random_views(4)), torch.tensor(0))
