@@ -119,6 +119,8 @@ def _synthesize_examples(model: GenerativeModel) -> Tensor:
     if family.support == (0.0, 1.0):
         uniform = torch.rand(N_EXAMPLES, *model.shape, generator=generator)
         return uniform if family.levels is None else (uniform * (family.levels - 1)).round() / (family.levels - 1)
+    if family.is_count:
+        return torch.poisson(torch.ones(N_EXAMPLES, *model.shape), generator=generator)
     return torch.randn(N_EXAMPLES, *model.shape, generator=generator)
 
 

@@ -10,9 +10,11 @@ from torch.distributions import kl_divergence
 from elbowroom.deprecation import deprecated_getattr
 from elbowroom.distributions.base import UncheckedDistribution, to_event
 from elbowroom.distributions.bernoulli import IndependentBernoulli, PixelContinuousBernoulli
+from elbowroom.distributions.counts import BagMultinomial, CountNegativeBinomial, CountPoisson, ZeroInflatedCount
 from elbowroom.distributions.discretized import PixelCategorical, PixelLogistic, PixelLogisticMixture
 from elbowroom.distributions.kl import kl_elements
 from elbowroom.distributions.latent import Delta, Normal, has_density, mixture
+from elbowroom.distributions.log_cosh import ScaledLogCosh
 from elbowroom.distributions.quantized import (
     CodeCategorical,
     CodeDistribution,
@@ -23,13 +25,17 @@ from elbowroom.distributions.quantized import (
     split_index,
     straight_through,
 )
+from elbowroom.distributions.student import ScaledStudentT
 from elbowroom.distributions.tabular import ColumnCategorical, IndependentColumns
 
 __all__ = [
+    "BagMultinomial",
     "CodeCategorical",
     "CodeDistribution",
     "CodeTable",
     "ColumnCategorical",
+    "CountNegativeBinomial",
+    "CountPoisson",
     "Delta",
     "IndependentBernoulli",
     "IndependentColumns",
@@ -39,7 +45,10 @@ __all__ = [
     "PixelLogistic",
     "PixelLogisticMixture",
     "Quantized",
+    "ScaledLogCosh",
+    "ScaledStudentT",
     "UncheckedDistribution",
+    "ZeroInflatedCount",
     "has_density",
     "join_index",
     "kl_divergence",

@@ -36,7 +36,7 @@ def check_range(model: GenerativeModel, data: Data) -> None:
     """Check that all values are within the support of the model's likelihood."""
     family = model.decoder.family
     low, high = family.support
-    outside = data.find_out_of_range(low, high, missing=family.missing)
+    outside = data.find_out_of_range(low, high, integer=family.is_count, missing=family.missing)
     if outside is None:
         check_columns(family, data)
     else:
@@ -46,6 +46,11 @@ def check_range(model: GenerativeModel, data: Data) -> None:
             raise ValueError(
                 f"row {row} of the source ({split} split) holds {value}: expected finite numbers; remove or fill "
                 f"it{empty}"
+            )
+        if family.is_count:
+            raise ValueError(
+                f"value {value:g} in row {row} of the source ({split} split) is no count: {type(family).__name__} is for "
+                f"whole numbers from 0; {_advise_counts(data)}"
             )
         raise ValueError(
             f"value {value:g} in row {row} of the source ({split} split) is outside [{low:g}, {high:g}], the range of "
@@ -69,6 +74,13 @@ def with_condition(model: GenerativeModel, split: Split, c: Any) -> Split:
         return split
     label = c if isinstance(c, Tensor) else as_labels(model, c, 1)
     return split if label is None else LabeledSplit(split, label if isinstance(c, Tensor) else label[0])
+
+
+def _advise_counts(data: Data) -> str:
+    """Return what a likelihood of counts needs in place of this data."""
+    if data.columns:
+        return "columns of a table are standardized: give the counts as an array or a sparse matrix, or leave it out"
+    return "use another, such as --likelihood gaussian, or give the counts themselves, neither scaled nor pixels"
 
 
 def advise_scaling(data: Data, low: float, high: float) -> str:
@@ -153,4 +165,4 @@ def describe_likelihood(model: GenerativeModel, data: Data) -> str:
     name = type(family).__name__
     if isinstance(family, Bernoulli) and not data.binary:
         return f"{name} on grey values: a cross-entropy, not a likelihood; compare with the same protocol only"
-    return f"{name}, {'log-density' if family.levels is None else 'log-probability'}"
+    return f"{name}, {'log-probability' if family.is_count or family.levels is not None else 'log-density'}"

@@ -31,7 +31,7 @@ def _random_examples(model: GenerativeModel, n: int) -> Tensor:
     unit = torch.rand(n, *model.shape, generator=torch.Generator().manual_seed(0))
     low, high = family.support
     x = unit * (high - low) + low if math.isfinite(high - low) else unit
-    return x.round() if family.levels == 2 else x
+    return (2 * x).floor() if family.is_count else x.round() if family.levels == 2 else x
 
 
 def _to_condition(y: Tensor, size: int) -> Tensor:

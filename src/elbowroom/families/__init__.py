@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from elbowroom.deprecation import deprecated_getattr
 from elbowroom.families.base import Family
+from elbowroom.families.counts import Multinomial, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
+from elbowroom.families.heavy_tails import LogCosh, StudentT
 from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretizedLogistic, LogisticMixture
 from elbowroom.families.posteriors import DiagonalNormal, Point
@@ -42,15 +44,21 @@ __all__ = [
     "Gaussian",
     "JointExpert",
     "Laplace",
+    "LogCosh",
     "LogisticMixture",
     "LookupFreeQuantizer",
+    "Multinomial",
+    "NegativeBinomial",
     "Point",
+    "Poisson",
     "ProductQuantizer",
     "Quantizer",
     "ResidualQuantizer",
     "SimVQ",
+    "StudentT",
     "ViewPosterior",
     "Views",
+    "ZeroInflatedNegativeBinomial",
     "likelihood",
     "quantizer",
     "register_quantizer",

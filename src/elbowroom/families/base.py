@@ -37,6 +37,7 @@ class Family(nn.Module, ABC):
     support: tuple[float, float] = (-math.inf, math.inf)
     missing: bool = False
     levels: int | None = None
+    is_count: bool = False
     views: ViewShape | None = None
 
     def __init__(self, shape: Shape, per_element: int = 1) -> None:

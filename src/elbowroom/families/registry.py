@@ -36,7 +36,7 @@ class Likelihood:
 #: The likelihoods, by the name that a recipe takes.
 LIKELIHOODS: Registry[Likelihood] = Registry(
     "likelihood",
-    ("elbowroom.families.pixels", ".location_scale", ".posteriors", ".tabular", ".*"),
+    ("elbowroom.families.pixels", ".location_scale", ".posteriors", ".tabular", ".heavy_tails", ".counts", ".*"),
 )
 register_likelihood = LIKELIHOODS.decorator(Likelihood, help=lambda entry: entry.help)
 
