@@ -20,16 +20,21 @@ TINY: dict[str, Any] = {
     "critic": (16,),
     "clusters": 10,
     "pretraining": 2,
+    "planes": 8,
 }
 #: Draws of those recipes whose own number is larger.
 MAX_K = 3
 #: Arguments of recipes to which one of the above has no meaning, or that take several.
 OF_RECIPE: dict[str, dict[str, Any]] = {
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
+    "m1_m2": {"m1_latent": 4, "m2_hidden": (16,)},
     "vae_gan": {"critic": 4},
     "quantized_vae": {"quantizer": "product:8x3"},
     "autoencoder_kl": {"levels": 1, "layers": 1, "critic": 4, "start": 0},
     "vqgan": {"network": "conv", "critic": 4, "start": 0},
+    "pixel_vae": {"layers": 1, "channels": 8},
+    "vrnn": {"width": 16},
+    "dmm": {"width": 16},
     "eq_vae": {"levels": 1, "layers": 1, "critic": 4, "start": 0},
 }
 

@@ -13,6 +13,7 @@ ON_MAPS = {"network": "conv", "widths": (8, 16), "hidden": (400,)}
 KINDS = {
     "vector": ("vae", {}),
     "map": ("autoencoder_kl", {}),
+    "vector of a decoder that reads x": ("pixel_vae", {}),
     "codebook": ("vq_vae", {}),
     "fsq": ("fsq_vae", {}),
     "residual map": ("rq_vae", ON_MAPS),
@@ -36,6 +37,7 @@ COMMANDS = {
 #: What there is not for some kinds, with words of the error.
 REFUSALS = {
     **{(name, kind): "codes of a quantizer" for name in ("interpolate", "traversals") for kind in CODES},
+    ("explorer", "vector of a decoder that reads x"): "makes one element after the other",
     **{("usage", kind): "not codes of a quantizer" for kind in set(KINDS) - CODES},
 }
 

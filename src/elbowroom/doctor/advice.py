@@ -59,8 +59,17 @@ def weaken_kl(evidence: Evidence) -> str:
 def use_every_dimension(evidence: Evidence) -> str:
     """Return how to have more dimensions of the latent used."""
     if not _has_weighted_kl(evidence) or has_callback(evidence, "FreeBits"):
-        return "train longer, or make the decoder weaker, so that it needs the latent"
+        return f"train longer, or {weaken_decoder(evidence)}"
     return f"do not penalize the first nats of each dimension: {format_option(evidence, 'free_bits', 0.05)}"
+
+
+def weaken_decoder(evidence: Evidence) -> str:
+    """Return how to have the decoder need the latent: one that reads x sees less of it."""
+    if has_option(evidence, "word_dropout"):
+        return f"let the decoder see fewer of the words before: {format_option(evidence, 'word_dropout', 0.5)}"
+    if has_option(evidence, "layers") and has_option(evidence, "warmup"):
+        return f"let the decoder see fewer of the pixels before: {format_option(evidence, 'layers', 2)}"
+    return "make the decoder weaker, so that it needs the latent"
 
 
 def _has_weighted_kl(evidence: Evidence) -> bool:

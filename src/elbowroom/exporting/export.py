@@ -79,11 +79,21 @@ def export(
     if html is None and onnx is None:
         raise ValueError("nothing to export was named: give --html FILE.html, --onnx FOLDER or both")
     view = ExportedRun(run, data, model, sampler)
+    _refuse_steps(view)
     # What is exported is traced on the CPU.
     view.model.cpu().eval()
     view.sampling_model.eval()
     files = [] if html is None else [_export_page(view, Path(html), max_mb)]
     return files + ([] if onnx is None else _export_onnx(view, Path(onnx)))
+
+
+def _refuse_steps(view: ExportedRun) -> None:
+    """Raise a ValueError for a decoder that makes one element of an example after the other."""
+    if view.model.is_autoregressive:
+        raise ValueError(
+            "the decoder reads x and makes one element after the other, which is no graph of a useful size: decode in "
+            "Python (er.load(RUN).sample), by 'elbowroom sample', or in the studio"
+        )
 
 
 def _export_page(view: ExportedRun, path: Path, max_mb: float) -> ExportedFile:

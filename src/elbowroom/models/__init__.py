@@ -1,11 +1,13 @@
 """Models: encoder, decoder and prior, and those with more than one latent."""
 
 from elbowroom.models.architecture import Architecture
+from elbowroom.models.autoregressive import Autoregressive, AutoregressiveConditional, pixel_decoder
 from elbowroom.models.base import GenerativeModel, Model
 from elbowroom.models.clustering import ClusteringModel
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.draw import Draw, Latent
+from elbowroom.models.fixed_prior import FixedPrior
 from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.models.ladder import Ladder
 from elbowroom.models.linear import LinearAutoencoder
@@ -13,13 +15,18 @@ from elbowroom.models.multimodal import multimodal_model
 from elbowroom.models.priors import CodePrior, Mixture, StandardNormal, VampPrior, make_prior
 from elbowroom.models.quantized_hierarchy import QuantizedHierarchy
 from elbowroom.models.semi_supervised import SemiSupervised
+from elbowroom.models.sequential import SequentialModel
+from elbowroom.models.stacked_semi_supervised import StackedSemiSupervised
 
 __all__ = [
     "Architecture",
+    "Autoregressive",
+    "AutoregressiveConditional",
     "ClusteringModel",
     "CodePrior",
     "Conditional",
     "Draw",
+    "FixedPrior",
     "GenerativeModel",
     "Hierarchy",
     "LabelEncoder",
@@ -30,8 +37,11 @@ __all__ = [
     "Model",
     "QuantizedHierarchy",
     "SemiSupervised",
+    "SequentialModel",
+    "StackedSemiSupervised",
     "StandardNormal",
     "VampPrior",
     "make_prior",
     "multimodal_model",
+    "pixel_decoder",
 ]

@@ -15,6 +15,7 @@ from torch.distributions import Distribution
 
 from elbowroom import errors, noise
 from elbowroom.families import Point, Quantizer
+from elbowroom.manifolds import FLAT, Manifold
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.draw import BoundConditional, Draw, Latent
@@ -108,7 +109,10 @@ class GenerativeModel(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        """Return p(x|z) for latents (..., *latent_shape); those below are drawn from their priors."""
+        """Return p(x|z) for latents (..., *latent_shape); those below are drawn from their priors.
+
+        Latents off the :attr:`manifold` are moved to the nearest point of it.
+        """
 
     @property
     def latents(self) -> dict[str, tuple[int, ...]]:
@@ -171,6 +175,11 @@ class GenerativeModel(nn.Module, ABC):
         return self.decoder.family.views
 
     @property
+    def manifold(self) -> Manifold:
+        """The manifold that latents as :meth:`decode` takes them lie on; the flat space for most models."""
+        return FLAT
+
+    @property
     def components(self) -> Tensor | None:
         """The directions that an affine decoder adds up, (latent, *shape); ``None`` for any other decoder."""
         return None
@@ -183,6 +192,11 @@ class GenerativeModel(nn.Module, ABC):
         (:data:`~elbowroom.families.quantizers.base.MAX_LISTED_CODES`).
         """
         return None if self.quantizer is None else self.quantizer.list_codes()
+
+    @property
+    def is_autoregressive(self) -> bool:
+        """Whether p(x|z) also reads x: each element is given those before it, and decoding takes a step for each."""
+        return self.decoder.is_autoregressive
 
     @property
     def n_clusters(self) -> int:
@@ -222,10 +236,14 @@ class GenerativeModel(nn.Module, ABC):
     def draw_latents(self, n: int, c: Tensor | None = None) -> Tensor:
         """Draw the uppermost latent from the sampler, if there is one, else from the prior: (n, *latent_shape).
 
+        A sampler is a density of the flat space: its draws are moved to the nearest point of the :attr:`manifold`.
+
         Raises:
             ValueError: the model has neither, or requires labels and there are none.
         """
-        return self.draw_prior(n, c) if self.sampler is None else self._draw_from(self.sampling_density(c), n)
+        if self.sampler is None:
+            return self.draw_prior(n, c)
+        return self.manifold.project(self._draw_from(self.sampling_density(c), n))
 
     def draw_prior(self, n: int, c: Tensor | None = None) -> Tensor:
         """Draw the uppermost latent from its prior, (n, *latent_shape).
@@ -327,7 +345,8 @@ class GenerativeModel(nn.Module, ABC):
         The mean of an image is the image without the noise of its pixels. Means of rows spread less than the data, and
         the most probable category of every row leaves the rare ones out.
         """
-        return len(self.shape) < 3
+        shapes = [self.shape] if self.views is None else [view.shape for view in self.views.views]
+        return all(len(shape) < 3 for shape in shapes)
 
     def sample(self, n: int = 1, c: Any = None, z: Any = None, draw: bool | None = None) -> Tensor:
         """Return samples: latents drawn, or ``z``, decoded to draws from p(x|z) or its means, (n, *shape).
@@ -434,6 +453,10 @@ class Model(GenerativeModel):
         return self.encoder.family if isinstance(self.encoder.family, Quantizer) else None
 
     @property
+    def manifold(self) -> Manifold:
+        return self.encoder.family.manifold
+
+    @property
     def has_point_posterior(self) -> bool:
         return isinstance(self.encoder.family, Point)
 
@@ -463,7 +486,7 @@ class Model(GenerativeModel):
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         self.refuse_condition(c)
-        p: Distribution = self.decoder(z, *self.encode_condition(c))
+        p: Distribution = self.decoder(self.manifold.project(z), *self.encode_condition(c))
         return p
 
     def encode_condition(self, c: Tensor | None) -> tuple[Tensor, ...]:

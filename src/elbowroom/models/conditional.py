@@ -66,6 +66,11 @@ class Conditional(nn.Module):
         return cls(net, family)
 
     @property
+    def is_autoregressive(self) -> bool:
+        """Whether an element of an example depends on those before it, so that one is made after the other."""
+        return False
+
+    @property
     def numbers_per_latent(self) -> int:
         """How many numbers it keeps in memory to score one latent, as a prior."""
         return math.prod(self.family.shape)

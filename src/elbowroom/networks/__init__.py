@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from elbowroom.deprecation import deprecated_getattr
 from elbowroom.networks.blocks import BLOCKS, Residual
+from elbowroom.networks.charts import AngleFeatures, Gyroplanes
 from elbowroom.networks.conv import SIZES, Down, Pyramid, Up, fuse_upsampling
 from elbowroom.networks.corruption import CorruptedInput
 from elbowroom.networks.critics import PatchCritic
@@ -15,6 +16,14 @@ from elbowroom.networks.latent_diffusion import LatentDiffusionNetwork
 from elbowroom.networks.maps import DownToMap, MapToPositions, PositionsToMap, UpFromMap
 from elbowroom.networks.mlp import ACTIVATIONS, MLP
 from elbowroom.networks.registry import NETWORKS, Network, NetworkSettings, network
+from elbowroom.networks.steps import (
+    MarkovCell,
+    RecurrentFeatures,
+    StepCell,
+    StepFeatures,
+    StepLayout,
+    VariationalRecurrentCell,
+)
 from elbowroom.networks.views import ViewDecoder, ViewEncoder
 
 __all__ = [
@@ -23,6 +32,7 @@ __all__ = [
     "MLP",
     "NETWORKS",
     "SIZES",
+    "AngleFeatures",
     "CellEncoder",
     "CorruptedInput",
     "Down",
@@ -30,19 +40,26 @@ __all__ = [
     "FeatureLayers",
     "FeatureNetwork",
     "Features",
+    "Gyroplanes",
     "KLDecoder",
     "KLEncoder",
     "KLStructure",
     "LatentDiffusionNetwork",
     "MapToPositions",
+    "MarkovCell",
     "Network",
     "NetworkSettings",
     "PatchCritic",
     "PositionsToMap",
     "Pyramid",
+    "RecurrentFeatures",
     "Residual",
+    "StepCell",
+    "StepFeatures",
+    "StepLayout",
     "Up",
     "UpFromMap",
+    "VariationalRecurrentCell",
     "ViewDecoder",
     "ViewEncoder",
     "ViewFiller",

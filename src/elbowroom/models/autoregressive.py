@@ -1,0 +1,127 @@
+"""Autoregressive conditionals: decoders that read x, each element given the latent and the elements before it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from elbowroom.distributions import UncheckedDistribution
+from elbowroom.families import Family
+from elbowroom.families.base import Shape
+from elbowroom.models.architecture import Architecture
+from elbowroom.models.conditional import Conditional
+from elbowroom.networks.causal import CausalConvolution, CausalNetwork
+
+#: Channels of the maps that a decoder gives the causal convolutions on top of it.
+CONTEXT_CHANNELS = 16
+
+
+class AutoregressiveConditional(Conditional):
+    r"""A conditional whose network also reads the example itself: each element is given those before it.
+
+    .. math:: \log p(x \mid z) = \sum_i \log p(x_i \mid x_{<i}, z)
+
+    Scored with the example as input (teacher forcing), all elements at once; drawn one position after the other. Such
+    a decoder can do without z, and the posterior may then collapse to the prior: let it see less (fewer layers, word
+    dropout), let the KL grow from zero, or give it free bits. Gulrajani et al. 2017, arXiv 1611.05013; Chen et al.
+    2017, arXiv 1611.02731.
+
+    Args:
+        net: from the latent, and further inputs, to the context (..., F) of the causal network.
+        family: maps parameters to a distribution, whose elements at different positions are independent.
+        causal: from the example and the context to the parameters.
+
+    >>> import elbowroom as er
+    >>> from elbowroom.networks.causal import CausalConvolution
+    >>> causal = CausalConvolution((1, 2, 2), numbers=4, context=3, width=8, layers=1)
+    >>> decoder = AutoregressiveConditional(er.MLP(5, size=3 * 4), er.Bernoulli((1, 2, 2)), causal)
+    >>> p = decoder(torch.zeros(7, 5))
+    >>> p.log_prob(torch.ones(7, 1, 2, 2)).shape, p.sample().shape, p.mean.shape
+    (torch.Size([7]), torch.Size([7, 1, 2, 2]), torch.Size([7, 1, 2, 2]))
+    """
+
+    def __init__(self, net: nn.Module, family: Family, causal: CausalNetwork) -> None:
+        super().__init__(net, family)
+        self.causal = causal
+
+    @property
+    def is_autoregressive(self) -> bool:
+        return True
+
+    def forward(self, *context: Tensor) -> Distribution:
+        features = self.net(*context)
+        lead = features.shape[: features.dim() - self.causal.context_dims]
+        return Autoregressive(self.family, self.causal, self.causal.project(features), lead)
+
+
+class Autoregressive(UncheckedDistribution):
+    r"""Examples whose elements are drawn in turn: :math:`p(x) = \prod_i p(x_i \mid x_{<i})`, given a context.
+
+    Its ``mean`` is a deterministic pass in place of the mean, which no single pass has: each position takes the mean of
+    its own distribution, given those of the positions before.
+
+    Args:
+        family: of all elements, given their parameters.
+        causal: from an example and the context to the parameters.
+        projected: the context, (*batch_shape, ...).
+        batch_shape: of the context.
+    """
+
+    def __init__(self, family: Family, causal: CausalNetwork, projected: Tensor, batch_shape: torch.Size) -> None:
+        self.family, self.causal, self.projected = family, causal, projected
+        super().__init__(batch_shape, torch.Size(family.shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self.conditionals(value).log_prob(value)
+
+    def conditionals(self, value: Tensor) -> Distribution:
+        """Return the distributions of all elements, each given those of ``value`` before it."""
+        lead = torch.broadcast_shapes(value.shape[: value.dim() - len(self.event_shape)], self.batch_shape)  # type: ignore[no-untyped-call]
+        x = value.expand(*lead, *self.event_shape).reshape(-1, *self.event_shape)
+        event = self.projected.shape[len(self.batch_shape) :]
+        phi = self.causal(x, self.projected.expand(*lead, *event).reshape(-1, *event))
+        p: Distribution = self.family(phi.reshape(*lead, -1))
+        return p
+
+    @property
+    def mean(self) -> Tensor:
+        return self._roll_out(self.projected, lambda p: p.mean)
+
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+        lead = torch.Size(sample_shape)
+        return self._roll_out(self.projected.expand(*lead, *self.projected.shape), lambda p: p.sample())
+
+    @torch.no_grad()
+    def _roll_out(self, projected: Tensor, choose: Callable[[Distribution], Tensor]) -> Tensor:
+        """Make examples position by position, each by ``choose`` from its distribution given those before it."""
+        lead = projected.shape[: projected.dim() - self.projected.dim() + len(self.batch_shape)]
+        element = self.family.with_shape(self.causal.element_shape)
+        flat = projected.reshape(math.prod(lead), *projected.shape[len(lead) :])
+        x = self.causal.roll_out(flat, lambda phi: choose(element(phi)).flatten(1))
+        return x.reshape(*lead, *self.event_shape)
+
+
+def pixel_decoder(
+    architecture: Architecture, latent: Shape, family: Family, layers: int = 4, width: int = 32
+) -> AutoregressiveConditional:
+    """Make a decoder with gated causal convolutions on top of an architecture's network: that of the PixelVAE.
+
+    Args:
+        architecture: whose network goes from the latent to maps of the example's sides.
+        latent: shape.
+        family: p(x|z), whose elements at different positions are independent.
+        layers: of causal convolutions.
+        width: their channels.
+
+    Raises:
+        ValueError: examples without space; a likelihood of columns or views.
+    """
+    causal = CausalConvolution(family.shape, family.size, CONTEXT_CHANNELS, width, layers)
+    example = (CONTEXT_CHANNELS, *family.shape[1:])
+    net = architecture.network.decoder(latent, example=example, numbers=math.prod(example))
+    return AutoregressiveConditional(net, family, causal)

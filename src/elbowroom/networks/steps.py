@@ -1,0 +1,269 @@
+"""Steps of a sequence: how examples are taken apart into steps, and what happens at each."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from elbowroom.networks.causal import CausalNetwork, Emitter
+from elbowroom.networks.mlp import MLP
+
+#: Bound on log-variances: a factor of 150 to 1/150.
+LOG_VAR_BOUND = 5.0
+
+
+class StepLayout:
+    """How an example is a sequence: a series (C, T) by its steps, an image (C, H, W) by its rows, a vector by its values.
+
+    Args:
+        shape: of an example.
+
+    Attributes:
+        steps: T, how many there are.
+        size: how many numbers a step has.
+        element_shape: of one step as an example.
+
+    >>> layout = StepLayout((2, 5, 3))
+    >>> layout.steps, layout.size, layout.element_shape
+    (5, 6, (2, 1, 3))
+    >>> x = torch.rand(4, 2, 5, 3)
+    >>> torch.equal(layout.join(layout.split(x)), x.flatten(1))
+    True
+    """
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self.shape = tuple(shape) if len(shape) > 1 else (1, *shape)
+        self.steps, self.size = self.shape[1], math.prod(self.shape) // self.shape[1]
+        self.element_shape = (1,) if len(shape) == 1 else (shape[0], 1, *shape[2:])
+        self._dims, self._n_other = len(shape), len(self.shape) - 2
+
+    def split(self, x: Tensor) -> Tensor:
+        """Return the steps of examples: (..., *shape) to (..., T, size)."""
+        x = x.unsqueeze(-2) if self._dims == 1 else x
+        return x.movedim(-1 - self._n_other, -2 - self._n_other).flatten(-1 - self._n_other)
+
+    def join(self, phi: Tensor) -> Tensor:
+        """Return parameters of steps, (..., T, per_element · size), as a family takes them: (..., numbers)."""
+        channels, _, *others = self.shape
+        by_element = phi.unflatten(-1, (-1, channels, *others))
+        return by_element.movedim(-3 - self._n_other, -1 - self._n_other).flatten(-3 - self._n_other)
+
+
+class StepCell(nn.Module, ABC):
+    r"""One step of a model with a latent at each step, given a state of what was before.
+
+    .. math:: p(z_t \mid h_t),\ q(z_t \mid h_t, a_t),\ p(x_t \mid h_t, z_t),\ h_{t+1} = f(h_t, z_t, x_t)
+
+    Attributes:
+        latent: numbers of the latent of a step.
+        reads_x: whether the state depends on x.
+    """
+
+    latent: int
+    reads_x: bool = False
+
+    @abstractmethod
+    def initial_state(self, n: int) -> Tensor:
+        """Return the state before the first step, (n, H)."""
+
+    @abstractmethod
+    def prior(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of the latent's prior, (n, latent) each."""
+
+    @abstractmethod
+    def posterior(self, state: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return those of the posterior, given the encoder's features of the step."""
+
+    @abstractmethod
+    def emit(self, state: Tensor, z: Tensor) -> Tensor:
+        """Return the parameters of a step of x, (n, numbers)."""
+
+    @abstractmethod
+    def update(self, state: Tensor, z: Tensor, x: Tensor | None) -> Tensor:
+        """Return the next state; x of the step is there if the cell reads it."""
+
+    def place(self, state: Tensor, eps: Tensor) -> Tensor:
+        """Return the latent at a distance from the mean of its prior, in standard deviations of it."""
+        loc, log_var = self.prior(state)
+        return loc + (0.5 * log_var).exp() * eps
+
+
+class StepDecoder(nn.Module):
+    """The steps of a cell that does not read x, from standardized latents (..., T, latent) to (..., numbers)."""
+
+    def __init__(self, cell: StepCell, layout: StepLayout) -> None:
+        super().__init__()
+        self.cell, self.layout = cell, layout
+
+    def forward(self, eps: Tensor) -> Tensor:
+        flat, outputs = eps.reshape(-1, *eps.shape[-2:]), []
+        state = self.cell.initial_state(len(flat))
+        for eps_t in flat.unbind(1):
+            z = self.cell.place(state, eps_t)
+            outputs.append(self.cell.emit(state, z))
+            state = self.cell.update(state, z, None)
+        return self.layout.join(torch.stack(outputs, 1)).reshape(*eps.shape[:-2], -1)
+
+
+class CausalSteps(CausalNetwork):
+    """The steps of a cell that reads x, whose context are the standardized latents (..., T, latent)."""
+
+    context_dims = 2
+
+    def __init__(self, cell: StepCell, layout: StepLayout) -> None:
+        super().__init__()
+        self.cell, self.layout, self.element_shape = cell, layout, layout.element_shape
+
+    def project(self, context: Tensor) -> Tensor:
+        return context
+
+    def forward(self, x: Tensor, projected: Tensor) -> Tensor:
+        state, outputs = self.cell.initial_state(len(x)), []
+        for eps, x_t in zip(projected.unbind(1), self.layout.split(x).unbind(1), strict=True):
+            z = self.cell.place(state, eps)
+            outputs.append(self.cell.emit(state, z))
+            state = self.cell.update(state, z, x_t)
+        return self.layout.join(torch.stack(outputs, 1))
+
+    def roll_out(self, projected: Tensor, emit: Emitter) -> Tensor:
+        state, values = self.cell.initial_state(len(projected)), []
+        for eps in projected.unbind(1):
+            z = self.cell.place(state, eps)
+            values.append(emit(self.cell.emit(state, z)))
+            state = self.cell.update(state, z, values[-1])
+        return self.layout.join(torch.stack(values, 1))
+
+
+def _check_sizes(latent: int, width: int) -> None:
+    if latent < 1 or width < 1:
+        raise ValueError(f"the latent of a step and the width must be at least 1, got {latent} and {width}")
+
+
+def _bound(output: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and log-variance, which is bounded smoothly."""
+    loc, log_var = output.chunk(2, -1)
+    return loc, LOG_VAR_BOUND * torch.tanh(log_var / LOG_VAR_BOUND)
+
+
+class VariationalRecurrentCell(StepCell):
+    r"""The step of the VRNN: prior, posterior and emission all depend on the state of a recurrent network.
+
+    .. math:: h_{t+1} = \mathrm{GRU}([\varphi_x(x_t), \varphi_z(z_t)], h_t)
+
+    Chung et al. 2015, arXiv 1506.02216. Deviations: a GRU in place of an LSTM, and one hidden layer in each network.
+
+    Args:
+        size: numbers of a step.
+        numbers: parameters of a step.
+        latent: numbers of its latent.
+        width: of the state and of all hidden layers.
+    """
+
+    reads_x = True
+
+    def __init__(self, size: int, numbers: int, latent: int, width: int) -> None:
+        super().__init__()
+        _check_sizes(latent, width)
+        self.latent, self.width = latent, width
+        self.x_features = MLP(size, size=width, hidden=(width,))
+        self.z_features = MLP(latent, size=width, hidden=())
+        self.prior_net = MLP(width, size=2 * latent, hidden=(width,))
+        self.posterior_net = MLP(width, width, size=2 * latent, hidden=(width,))
+        self.emission = MLP(width, width, size=numbers, hidden=(width,))
+        self.transition = nn.GRUCell(2 * width, width)
+
+    def initial_state(self, n: int) -> Tensor:
+        return self.transition.weight_hh.new_zeros(n, self.width)
+
+    def prior(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        return _bound(self.prior_net(state))
+
+    def posterior(self, state: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        return _bound(self.posterior_net(state, features))
+
+    def emit(self, state: Tensor, z: Tensor) -> Tensor:
+        phi: Tensor = self.emission(self.z_features(z).relu(), state)
+        return phi
+
+    def update(self, state: Tensor, z: Tensor, x: Tensor | None) -> Tensor:
+        assert x is not None
+        inputs = torch.cat((self.x_features(x).relu(), self.z_features(z).relu()), -1)
+        next_state: Tensor = self.transition(inputs, state)
+        return next_state
+
+
+class MarkovCell(StepCell):
+    r"""The step of the deep Markov model: a gated transition between latents, and an emission from each.
+
+    .. math:: p(z_t \mid z_{t-1}) = \mathcal N\big((1 - g) \odot (W z_{t-1} + b) + g \odot u, \sigma^2(u)\big),
+        \quad g = g(z_{t-1}),\ u = u(z_{t-1})
+
+    with the posterior of its structured inference network, :math:`q(z_t \mid z_{t-1}, x)` from the mean of
+    :math:`\tanh(W z_{t-1} + b)` and features of the steps of x. Krishnan, Shalit & Sontag 2017, arXiv 1609.09869.
+    Deviation: log-variances are bounded smoothly.
+
+    Args:
+        numbers: parameters of a step.
+        latent: numbers of its latent.
+        width: of hidden layers and of the encoder's features.
+    """
+
+    def __init__(self, numbers: int, latent: int, width: int) -> None:
+        super().__init__()
+        _check_sizes(latent, width)
+        self.latent = latent
+        self.start = nn.Parameter(torch.zeros(latent))
+        self.gate = MLP(latent, size=latent, hidden=(width,))
+        self.proposal = MLP(latent, size=latent, hidden=(width,))
+        self.linear, self.log_var = nn.Linear(latent, latent), nn.Linear(latent, latent)
+        nn.init.eye_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+        self.combiner, self.posterior_net = nn.Linear(latent, width), nn.Linear(width, 2 * latent)
+        self.emission = MLP(latent, size=numbers, hidden=(width,))
+
+    def initial_state(self, n: int) -> Tensor:
+        return self.start.expand(n, self.latent)
+
+    def prior(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        gate, proposal = self.gate(state).sigmoid(), self.proposal(state)
+        loc = (1 - gate) * self.linear(state) + gate * proposal
+        return loc, _bound(torch.cat((loc, self.log_var(proposal.relu())), -1))[1]
+
+    def posterior(self, state: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        return _bound(self.posterior_net(0.5 * (self.combiner(state).tanh() + features)))
+
+    def emit(self, state: Tensor, z: Tensor) -> Tensor:
+        phi: Tensor = self.emission(z)
+        return phi
+
+    def update(self, state: Tensor, z: Tensor, x: Tensor | None) -> Tensor:
+        return z
+
+
+class StepFeatures(nn.Module):
+    """Features of each step by itself: (B, *shape) to (B, T, width)."""
+
+    def __init__(self, net: nn.Module, layout: StepLayout) -> None:
+        super().__init__()
+        self.net, self.layout = net, layout
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = self.net(self.layout.split(x))
+        return features
+
+
+class RecurrentFeatures(nn.Module):
+    """Features of each step given all steps, by a recurrent network in both directions: (B, *shape) to (B, T, width)."""
+
+    def __init__(self, layout: StepLayout, width: int) -> None:
+        super().__init__()
+        self.layout = layout
+        self.recurrent = nn.GRU(layout.size, width, batch_first=True, bidirectional=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        both, _ = self.recurrent(self.layout.split(x))
+        return torch.stack(both.chunk(2, -1)).mean(0)

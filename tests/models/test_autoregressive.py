@@ -1,0 +1,66 @@
+"""Decoders that read x: exact probabilities of all small images, and draws that have them."""
+
+import itertools
+
+import pytest
+import torch
+
+import elbowroom as er
+
+SHAPE = (1, 2, 2)
+
+
+@pytest.fixture
+def decoder():
+    torch.manual_seed(0)
+    made = er.pixel_decoder(er.Architecture(SHAPE, "mlp", (8,)), 3, er.Bernoulli(SHAPE), layers=2, width=8)
+    made.causal.embedding.weight.data.mul_(8)  # so that pixels depend on one another
+    return made.eval()
+
+
+def all_images():
+    return torch.tensor(list(itertools.product((0.0, 1.0), repeat=4))).reshape(-1, *SHAPE)
+
+
+def test_the_probabilities_of_all_images_add_up_to_one(decoder):
+    p = decoder(torch.randn(5, 3))
+    assert p.batch_shape == (5,)
+    log_probs = p.log_prob(all_images()[:, None])
+    torch.testing.assert_close(log_probs.exp().sum(0), torch.ones(5))
+
+
+def test_draws_have_these_probabilities(decoder):
+    p = decoder(torch.randn(3))
+    expected = p.log_prob(all_images()).exp()
+    torch.manual_seed(1)
+    bits = p.sample((20_000,)).flatten(1).long()
+    shares = torch.bincount(bits @ torch.tensor([8, 4, 2, 1]), minlength=16) / len(bits)
+    assert (shares - expected).abs().max() < 0.015
+    independent = decoder.family(torch.logit(p.sample((20_000,)).mean(0)).flatten())
+    assert (independent.log_prob(all_images()).exp() - expected).abs().max() > 0.03
+
+
+def test_batches_broadcast_as_a_draw_needs_them(decoder):
+    z, x = torch.randn(4, 5, 3), torch.rand(5, *SHAPE).round()
+    together = decoder(z).log_prob(x)
+    assert together.shape == (4, 5)
+    torch.testing.assert_close(together[2, 3], decoder(z[2, 3]).log_prob(x[3]))
+    assert decoder(z).mean.shape == decoder(z).sample().shape == (4, 5, *SHAPE)
+
+
+def test_the_mean_is_one_pass_of_means(decoder):
+    z = torch.randn(2, 3)
+    p, mean = decoder(z), decoder(z).mean
+    torch.testing.assert_close(p.conditionals(mean).mean, mean)
+    torch.testing.assert_close(decoder(z).mean, mean)
+
+
+def test_the_channels_of_a_pixel_are_drawn_together():
+    family = er.LogisticMixture((3, 2, 2), components=2)
+    decoder = er.pixel_decoder(er.Architecture((3, 2, 2), "mlp", (8,)), 3, family, layers=1, width=8)
+    assert decoder(torch.zeros(4, 3)).sample().shape == (4, 3, 2, 2)
+
+
+def test_a_model_says_that_its_decoder_reads_x():
+    assert er.recipes.pixel_vae((1, 8, 8), layers=1)[0].is_autoregressive
+    assert not er.recipes.vae((1, 8, 8))[0].is_autoregressive
