@@ -24,6 +24,7 @@ OPTION_SCOPES = {
     "buffer": "what is read in parts: .npy files, shards, folders and zips of images",
     "label": "tables, and for sets with attributes",
     "columns": "tables",
+    "examples": "data sets that are drawn, as shapes",
 }
 """The sources that each option is for, in words; which reader takes it is in the reader's row."""
 
@@ -42,6 +43,7 @@ class ReadOptions:
     buffer: int | None = option(None, "examples in memory of data read in parts, shuffled within it", minimum=1)
     label: str | None = option(None, "the column of a table, or the attributes, that are the labels")
     columns: Any = option(None, "what columns of a table are, as zip=category,age=number,id=drop", flag=str)
+    examples: int | None = option(None, "training examples of a data set that is drawn, as shapes", minimum=1)
 
     def __post_init__(self) -> None:
         convert_options(self)

@@ -31,7 +31,7 @@ def test_datasets_are_listed_in_order_with_their_location():
         assert entry.source
         assert entry.license
         assert entry.read.__doc__
-        assert entry.location == {"digits": "embedded", "celeba": "missing"}.get(entry.name, "download")
+        assert entry.location == {"celeba": "missing"}.get(entry.name, "download" if entry.files else "embedded")
 
 
 def test_digits():
