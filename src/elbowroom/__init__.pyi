@@ -121,6 +121,7 @@ from .objectives import Perceptual as Perceptual
 from .objectives import Player as Player
 from .objectives import Players as Players
 from .objectives import Reconstruction as Reconstruction
+from .objectives import RenyiBound as RenyiBound
 from .objectives import SemiSupervisedELBO as SemiSupervisedELBO
 from .objectives import Schedule as Schedule
 from .objectives import StructuralSimilarity as StructuralSimilarity

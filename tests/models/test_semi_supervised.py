@@ -34,13 +34,21 @@ def test_the_bounds_are_those_of_the_paper(model):
     assert (unlabeled.class_posterior.label == -1).all()
 
 
-def test_the_bound_closes_to_the_same_likelihood_with_and_without_the_class(model):
+def make_stacked():
+    torch.manual_seed(0)
+    return er.recipes.m1_m2((9,), latent=2, hidden=(16,), m1_latent=3, m2_hidden=(16,), labels=3, share=0.25)
+
+
+@pytest.mark.parametrize("is_stacked", [False, True])
+def test_the_bound_closes_to_the_same_likelihood_with_and_without_the_class(model, is_stacked):
     """log p(x) = log Σ_y p(x, y): the importance bounds of the classes add up to that of the sum."""
+    model = make_stacked()[0] if is_stacked else model
     torch.manual_seed(1)
     x = torch.rand(4, 9)
     with torch.no_grad():
-        whole = model.draw(x, None, 4000).log_w.logsumexp(0) - math.log(4000)
-        joint = [model.draw(x, torch.full((4,), y), 4000).log_w.logsumexp(0) - math.log(4000) for y in range(3)]
+        k = 20_000 if is_stacked else 4000  # more latents, more variance
+        whole = model.draw(x, None, k).log_w.logsumexp(0) - math.log(k)
+        joint = [model.draw(x, torch.full((4,), y), k).log_w.logsumexp(0) - math.log(k) for y in range(3)]
     torch.testing.assert_close(whole, torch.stack(joint).logsumexp(0), atol=0.03, rtol=0)
 
 
@@ -50,6 +58,41 @@ def test_the_unknown_bound_is_below_the_likelihood_and_above_any_other_class_pos
     with torch.no_grad():
         draw = model.draw(x, None, 200)
         assert (draw.elbo <= draw.log_w.logsumexp(0) - math.log(200) + 0.05).all()
+
+
+def test_the_stacked_bound_is_that_of_m2_for_the_latents_of_m1():
+    model, _ = make_stacked()
+    x, c = torch.rand(5, 9), torch.tensor([0, 2, -1, -1, 1])
+    draw = model.draw(x, c, k=4)
+    z1, q1 = draw.features.z, model.features.posterior(x)
+    bounds = draw.classes.log_px - draw.classes.kl  # of each of the K draws, less the mean of the KL
+    expected = (model.decoder(z1).log_prob(x) - q1.log_prob(z1) + bounds).mean(0)
+    torch.testing.assert_close(draw.elbo, expected)
+    assert (draw.elbo <= draw.log_w.logsumexp(0)).all()
+    torch.testing.assert_close(model.classify(x).exp().log(), model.classes.classify(q1.mean))
+
+
+def test_each_stage_has_its_own_gradient():
+    """The bound of M2 and the labels move M2 alone; M1 learns as a VAE of its own."""
+    model, objective = make_stacked()
+    x, c = torch.rand(6, 9), torch.tensor([0, 2, -1, -1, 1, -1])
+    draw = model.draw(x, c)
+    (draw.classes.elbo.mean() + er.Classification()(draw, torch.tensor(0))).backward(retain_graph=True)
+    assert all(p.grad is None for p in model.features.parameters())
+    objective(draw, torch.tensor(0)).backward(retain_graph=True)
+    weight = torch.where(c >= 0, 2 * 0.25, 2 * 0.75) / 6
+    expected = torch.autograd.grad(-(draw.features.elbo * weight).sum(), [*model.features.parameters()])
+    for parameter, gradient in zip(model.features.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+@pytest.mark.parametrize(("labels", "weights"), [([0, -1, -1, -1], [0.1, 0.3, 0.3, 0.3]), ([0, 1], [0.5, 0.5])])
+def test_labelled_examples_count_by_their_share(model, labels, weights):
+    draw = model.draw(torch.rand(len(labels), 9), torch.tensor(labels))
+    loss = er.SemiSupervisedELBO(0.1)(draw, torch.tensor(0))
+    torch.testing.assert_close(loss, -(draw.elbo * torch.tensor(weights)).sum())
+    with pytest.raises(ValueError, match="from 0 to 1, got 2"):
+        er.SemiSupervisedELBO(2)
 
 
 def test_samples_show_the_classes_in_turn_or_the_given_one(model):

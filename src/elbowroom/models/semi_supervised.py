@@ -64,17 +64,34 @@ class SemiSupervised(GenerativeModel):
 
     @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> ClassMarginalDraw:
+        return self.infer(x, c, torch.Size((k,)))
+
+    def infer(self, x: Tensor, c: Tensor | None, sample_shape: torch.Size) -> ClassMarginalDraw:
+        """Return a draw: one of each of K draws of examples, (K, B, *shape), or K of examples (B, *shape).
+
+        Args:
+            x: the examples.
+            c: their labels, (B,), if any.
+            sample_shape: none for K draws of examples, (K,) for examples.
+        """
         log_qy = self.log_qy(x)
-        label = torch.full((len(x),), -1, device=x.device) if c is None else c
+        label = torch.full(x.shape[-len(self.shape) - 1 :][:1], -1, device=x.device) if c is None else c
         classes = torch.eye(self.n_classes, device=x.device)
-        q = self.encoder(x[:, None], classes)
-        z = q.rsample((k,))
-        log_px = self.decoder(z, classes).log_prob(x[:, None])
+        every_class = x.unsqueeze(-len(self.shape) - 1)
+        q = self.encoder(every_class, classes)
+        z = q.rsample(sample_shape)
+        log_px = self.decoder(z, classes).log_prob(every_class)
         class_posterior = ClassPosterior(log_qy, label, log_px, Latent(z, q, self.prior()))
         y = class_posterior.most_probable
-        z_y = z.take_along_dim(y.view(1, -1, 1, *[1] * len(self.latent_shape)), 2)[:, :, 0]
-        latent = Latent(z_y, self.encoder(x, self.label_encoder(y)), self.prior())
-        return ClassMarginalDraw(x, self.decoder(z_y, self.label_encoder(y)), latent, class_posterior, c)
+        index = y.expand(z.shape[:2])[(..., *[None] * (1 + len(self.latent_shape)))]
+        z_y = z.take_along_dim(index, 2)[:, :, 0]
+        condition = self._encode_class(y)
+        latent = Latent(z_y, self.encoder(x, condition), self.prior())
+        return ClassMarginalDraw(x, self.decoder(z_y, condition), latent, class_posterior, c)
+
+    def _encode_class(self, y: Tensor) -> Tensor:
+        """Return the one-hot rows of classes of any shape."""
+        return one_hot(y.flatten(), self.n_classes).unflatten(0, y.shape)
 
     @takes_examples
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:
@@ -98,10 +115,10 @@ class ClassPosterior:
     """The terms of the bound for every class of every example.
 
     Attributes:
-        log_qy: log q(y|x), (B, Y).
+        log_qy: log q(y|x), (B, Y); of K draws of each example (K, B, Y), as of all that follows from it.
         label: the class where it is known, else −1, (B,).
         log_px: log p(x|y, z), (K, B, Y).
-        latent: z given each class, q(z|x, y) with batch (B, Y), and its prior.
+        latent: z given each class, q(z|x, y) with batch (B, Y) or (K, B, Y), and its prior.
     """
 
     log_qy: Tensor
@@ -116,7 +133,8 @@ class ClassPosterior:
         try:
             return kl_divergence(self.latent.q, self.latent.prior)
         except NotImplementedError:
-            return (self.latent.log_qz - self.latent.log_pz).mean(0)
+            kl = self.latent.log_qz - self.latent.log_pz
+            return kl if self.log_qy.dim() > 2 else kl.mean(0)
 
     @property
     def is_known(self) -> Tensor:
@@ -154,7 +172,13 @@ class ClassMarginalDraw(Draw):
         """KL(q(y, z|x) || p(y) p(z)), (B,), nats; where the class is known, that of z alone, and −log p(y)."""
         log_weight = torch.where(self.class_posterior.is_known[:, None], 0.0, self.class_posterior.log_qy)
         kl = self.class_posterior.kl + log_weight + math.log(self.class_posterior.log_qy.shape[-1])
-        return (self.class_posterior.class_weights * kl).sum(-1)
+        kl = (self.class_posterior.class_weights * kl).sum(-1)
+        return kl.mean(0) if kl.dim() > 1 else kl
+
+    @property
+    def trained_elbo(self) -> Tensor:
+        """The bound that is trained, with the weight of the KL, (B,), nats."""
+        return self.log_px.mean(0) - self.kl_weight * self.kl
 
     @property
     def weighted_kl(self) -> Tensor:

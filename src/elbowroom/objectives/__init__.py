@@ -1,7 +1,7 @@
 """Objectives: terms that score a draw, and can be added and scaled."""
 
 from elbowroom.objectives.adversarial import Adversarial, CriticSimilarity, DensityRatio, permute_dims
-from elbowroom.objectives.bounds import ELBO, ImportanceBound
+from elbowroom.objectives.bounds import ELBO, ImportanceBound, RenyiBound
 from elbowroom.objectives.custom import Loss, Output
 from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
 from elbowroom.objectives.divergences import MMD
@@ -13,7 +13,7 @@ from elbowroom.objectives.quantization import CodebookLoss, CodeEntropy, Commitm
 from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.term import Player, Term
-from elbowroom.objectives.terms import KL, Classification, LatentL2, Reconstruction
+from elbowroom.objectives.terms import KL, Classification, LatentL2, Reconstruction, SemiSupervisedELBO
 from elbowroom.objectives.views import SubsetELBO, ViewKL
 
 __all__ = [
@@ -40,6 +40,8 @@ __all__ = [
     "Player",
     "Players",
     "Reconstruction",
+    "RenyiBound",
+    "SemiSupervisedELBO",
     "Schedule",
     "StructuralSimilarity",
     "SubsetELBO",

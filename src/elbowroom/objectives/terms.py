@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from elbowroom.models.draw import Draw
@@ -53,6 +54,44 @@ class LatentL2(Term):
         return 0.5 * (draw.z**2).flatten(2).sum(-1).mean()
 
 
+class SemiSupervisedELBO(Term):
+    r"""The negated bound of a semi-supervised model, with labelled examples weighted by their share of the data.
+
+    .. math:: -(1 - s)\, \overline{\mathcal U} - s\, \overline{\mathcal L}
+
+    Kingma et al. 2014, arXiv 1406.5298, equations 6 to 8, in nats per example: :math:`\mathcal L` is the bound of
+    examples whose label is known, :math:`\mathcal U` that of the others. A few labelled examples are drawn as often as
+    all the others (``labeled=`` of :func:`elbowroom.load_data`), so that a mean over a batch would count each of 100 of
+    60,000 some six hundred times, and a decoder would learn these by heart. A batch of one sort has its plain mean.
+
+    Args:
+        share: s, the share of labelled examples in the data.
+
+    Raises:
+        ValueError: the share is not between 0 and 1.
+    """
+
+    name = "semi_supervised_elbo"
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        if not 0 <= share <= 1:
+            raise ValueError(f"share is that of the labelled examples, from 0 to 1, got {share:g}")
+        self.share = share
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        if not isinstance(draw, ClassMarginalDraw):
+            raise ValueError("SemiSupervisedELBO() is for a SemiSupervised model, whose labels may miss: use ELBO()")
+        is_known, bound = draw.class_posterior.is_known, draw.trained_elbo
+        share = is_known.float().mean()
+        # Of one sort alone the weights are one, whatever its share should be.
+        is_mixed = (share > 0) & (share < 1)
+        weight = torch.where(
+            is_known, self.share / share.clamp_min(1e-9), (1 - self.share) / (1 - share).clamp_min(1e-9)
+        )
+        return -(bound * torch.where(is_mixed, weight, 1.0)).mean()
+
+
 class Classification(Term):
     r"""Classification loss of the known labels, :math:`-\log q(y \mid x)`, in nats per labelled example.
 
@@ -65,6 +104,7 @@ class Classification(Term):
         if not isinstance(draw, ClassMarginalDraw):
             raise ValueError("Classification() is for a SemiSupervised model, which has a classifier: use another term")
         posterior = draw.class_posterior
-        loss = -posterior.log_qy.take_along_dim(posterior.label.clamp_min(0)[:, None], -1)[:, 0]
-        is_known = posterior.is_known.float()
+        label = posterior.label.clamp_min(0).expand(posterior.log_qy.shape[:-1])
+        loss = -posterior.log_qy.take_along_dim(label[..., None], -1)[..., 0]
+        is_known = posterior.is_known.float().expand_as(loss)
         return (loss * is_known).sum() / is_known.sum().clamp_min(1)

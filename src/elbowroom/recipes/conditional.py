@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import vae
+
+#: Widths of the hidden layers of M1 in the authors' code.
+M1_WIDTHS = (500, 500)
 
 
 @recipe("Sohn, Lee & Yan 2015, Learning structured output representation (NeurIPS 28)")
@@ -121,3 +125,40 @@ def m2(
     classifier = architecture.make_classifier(labels)
     model = er.SemiSupervised(classifier, q, p, er.StandardNormal(latent), labels)
     return model, er.ELBO() + weight * er.Classification()
+
+
+@recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298", extends=vae, without=("beta", "prior"))
+def m1_m2(
+    shape: tuple[int, ...],
+    latent: int = 50,
+    hidden: tuple[int, ...] | None = None,
+    m1_latent: int = 50,
+    m2_hidden: tuple[int, ...] = (300,),
+    labels: int = 10,
+    share: float = 0.0,
+    weight: float = 0.1,
+    network: str = "mlp",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The stacked semi-supervised VAE (M1+M2): a VAE, and M2 of its latents, trained side by side.
+
+    Args:
+        latent: size of the latent z_2 of M2
+        hidden: widths of the hidden layers of M1 (mlp); if not given, the authors' 500, 500
+        m1_latent: size of the latent z_1 of M1, the examples of M2
+        m2_hidden: widths of the hidden layers of M2: encoder, decoder and classifier
+        labels: number of classes of the data
+        share: of the labelled examples in the bound, as in the data
+        weight: of the classification loss on the known labels
+        network: of M1, as for vae
+    """
+    hidden = M1_WIDTHS if hidden is None and network == "mlp" else hidden
+    sizes: dict[str, Any] = {} if hidden is None else {"hidden": hidden}
+    m1, _ = vae(shape, latent=m1_latent, network=network, **sizes, **rest)
+    assert isinstance(m1, er.Model)
+    architecture = er.Architecture((m1_latent,), hidden=m2_hidden)
+    q = architecture.encoder(er.DiagonalNormal(latent), labels)
+    p = architecture.decoder(latent, er.DiagonalNormal(m1_latent), labels)
+    classifier = architecture.make_classifier(labels)
+    m2 = er.SemiSupervised(classifier, q, p, er.StandardNormal(latent), labels)
+    return er.StackedSemiSupervised(m1, m2), er.SemiSupervisedELBO(share) + weight * er.Classification()

@@ -66,6 +66,8 @@ class _LatentStatistics:
             mean, elements = mean.mean(0), None if elements is None else elements.mean(0)
         else:
             square = mean**2
+            # The prior of an upper latent may depend on samples of those below.
+            elements = elements.mean(0) if elements is not None and elements.dim() > mean.dim() else elements
         self._n_examples += len(mean)
         if elements is not None:
             total = elements.double().sum(0)
