@@ -44,3 +44,37 @@ def test_importance_bound_grows_with_k_in_the_mean(model):
     bounds = [(log_w.reshape(k, -1, 2).logsumexp(0) - torch.tensor(float(k)).log()).mean(0) for k in (1, 4, 64, 1024)]
     for low, high in itertools.pairwise(bounds):
         assert (low < high).all()
+
+
+def test_groups_are_averaged_and_one_group_is_the_importance_bound(model):
+    draw = model.draw(torch.rand(4, *SHAPE), k=12)
+    grouped = [er.ImportanceBound(k, groups=12 // k)(draw, STEP) for k in (1, 4, 12)]
+    log_w = draw.log_w.reshape(3, 4, 4)
+    torch.testing.assert_close(grouped[0], -draw.log_w.mean())
+    torch.testing.assert_close(grouped[1], -(log_w.logsumexp(1) - torch.tensor(4.0).log()).mean())
+    torch.testing.assert_close(grouped[2], er.ImportanceBound(12)(draw, STEP))
+    assert grouped[0] > grouped[1] > grouped[2]
+
+
+def test_the_renyi_bound_has_its_special_cases_and_falls_with_alpha(model):
+    draw = model.draw(torch.rand(4, *SHAPE), k=8)
+    bounds = [er.RenyiBound(alpha, 8)(draw, STEP) for alpha in (-torch.inf, -3.0, 0.0, 0.5, 0.999, 1.0, 1.001, 3.0)]
+    torch.testing.assert_close(bounds[0], -draw.log_w.amax(0).mean())
+    torch.testing.assert_close(bounds[2], er.ImportanceBound(8)(draw, STEP))
+    torch.testing.assert_close(bounds[5], -draw.log_w.mean())
+    assert all(low < high for low, high in itertools.pairwise(bounds))
+    torch.testing.assert_close(bounds[4], bounds[6], atol=0.2, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: er.ImportanceBound(0), "k, the samples per example, must be at least 1"),
+        (lambda: er.ImportanceBound(2, groups=0), "groups, whose bounds are averaged, must be at least 1"),
+        (lambda: er.RenyiBound(float("nan")), "a finite number or -inf, got nan"),
+        (lambda: er.RenyiBound(-torch.inf, gradient="dreg"), "is for a finite alpha"),
+    ],
+)
+def test_impossible_bounds_are_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()

@@ -1,8 +1,8 @@
-"""Recipes with tighter bounds: IWAE, CIWAE."""
+"""Recipes with other bounds than the ELBO: IWAE, MIWAE, PIWAE, CIWAE, Rényi."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
@@ -10,14 +10,56 @@ from elbowroom.recipes.vae import vae
 
 
 @recipe("Burda, Grosse & Salakhutdinov 2016, arXiv 1509.00519", extends=vae, without=("beta",))
-def iwae(shape: tuple[int, ...], k: int = 50, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def iwae(
+    shape: tuple[int, ...], k: int = 50, gradient: Literal["plain", "stl", "dreg"] = "plain", **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
     """The importance-weighted autoencoder: the VAE trained on the k-sample bound.
 
     Args:
         k: samples per example in the bound
+        gradient: for the encoder: plain; stl (arXiv 1703.09194, biased for k > 1) or dreg (arXiv 1810.04152), with less
+            noise
     """
     model, _ = vae(shape, **rest)
-    return model, er.ImportanceBound(k)
+    return model, er.ImportanceBound(k, gradient=gradient)
+
+
+@recipe("Rainforth et al. 2018, arXiv 1802.04537", extends=vae, without=("beta",))
+def miwae(
+    shape: tuple[int, ...],
+    k: int = 8,
+    groups: int = 8,
+    gradient: Literal["plain", "stl", "dreg"] = "plain",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The multiply importance-weighted autoencoder: the mean of the k-sample bounds of several groups.
+
+    Args:
+        k: samples per example and group
+        groups: whose bounds are averaged, M in the paper: 1 is iwae; k = 1 is the vae with its KL estimated
+        gradient: for the encoder: plain, stl or dreg, as for iwae
+    """
+    model, _ = vae(shape, **rest)
+    return model, er.ImportanceBound(k, groups, gradient)
+
+
+@recipe("Rainforth et al. 2018, arXiv 1802.04537", extends=vae, without=("beta",))
+def piwae(
+    shape: tuple[int, ...],
+    k: int = 8,
+    groups: int = 8,
+    gradient: Literal["plain", "stl", "dreg"] = "plain",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The partially importance-weighted autoencoder: the encoder is trained as miwae's, the decoder as iwae's.
+
+    Args:
+        k: samples per example and group in the encoder's bound; the decoder's has k times groups
+        groups: whose bounds are averaged for the encoder, M in the paper
+        gradient: for the encoder: plain, stl or dreg, as for iwae
+    """
+    model, _ = vae(shape, **rest)
+    return model, er.Players(encoder=er.ImportanceBound(k, groups, gradient), decoder=er.ImportanceBound(k * groups))
 
 
 @recipe("Rainforth et al. 2018, arXiv 1802.04537", extends=vae, without=("beta",))
@@ -32,3 +74,17 @@ def ciwae(shape: tuple[int, ...], k: int = 64, mix: float = 0.5, **rest: Any) ->
         raise ValueError(f"mix is the weight of the ELBO in a mean, from 0 to 1, got {mix:g}")
     model, _ = vae(shape, **rest)
     return model, mix * er.ELBO(k) + (1 - mix) * er.ImportanceBound(k)
+
+
+@recipe("Li & Turner 2016, arXiv 1602.02311", extends=vae, without=("beta",))
+def renyi_vae(
+    shape: tuple[int, ...], alpha: float = 0.5, k: int = 50, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE trained on the variational Rényi bound of order alpha.
+
+    Args:
+        alpha: order: 1 is the vae with its KL estimated, 0 iwae; below 0 the largest weights count the more (VR-max)
+        k: samples per example in the bound
+    """
+    model, _ = vae(shape, **rest)
+    return model, er.RenyiBound(alpha, k)
