@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from elbowroom.table_shape import resolve_table_likelihood
+from elbowroom.text_shape import TOKEN_LIKELIHOOD, TextShape, resolve_text_shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -163,13 +164,18 @@ def _parse_view(word: str, known: Mapping[str, View]) -> View:
 def resolve_likelihood(shape: tuple[int, ...], likelihood: str | None) -> tuple[tuple[int, ...], str | None]:
     """Return the shape and likelihood for a recipe: of tables and views they agree, any other becomes a plain tuple.
 
-    Views and tables have their own likelihood where no other is given.
+    Views, tables and texts have their own likelihood where no other is given.
 
     >>> resolve_likelihood(ViewShape([View("a", (2,), "gaussian")]), None)
     ((2,), 'views:a=gaussian@2')
     """
     if likelihood is None and isinstance(shape, ViewShape):
         likelihood = VIEWS_LIKELIHOOD
+    if likelihood is None and isinstance(shape, TextShape):
+        likelihood = TOKEN_LIKELIHOOD
+    if likelihood is not None and likelihood.partition(":")[0] == TOKEN_LIKELIHOOD:
+        text = resolve_text_shape(likelihood, shape)
+        return text, text.likelihood
     if likelihood is None or likelihood.partition(":")[0] != VIEWS_LIKELIHOOD:
         return resolve_table_likelihood(shape, likelihood)
     views = resolve_view_shape(likelihood, shape)

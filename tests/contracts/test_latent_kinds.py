@@ -7,6 +7,7 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.samplers import fit_sampler
 from tests.tiny_recipes import make_tiny
+from tests.views import write_digit_views
 
 ON_MAPS = {"network": "conv", "widths": (8, 16), "hidden": (400,)}
 #: Recipes with arguments, by what their latents are.
@@ -14,6 +15,7 @@ KINDS = {
     "vector": ("vae", {}),
     "map": ("autoencoder_kl", {}),
     "vector of a decoder that reads x": ("pixel_vae", {}),
+    "vector of views": ("mopoe_vae", {}),
     "codebook": ("vq_vae", {}),
     "fsq": ("fsq_vae", {}),
     "residual map": ("rq_vae", ON_MAPS),
@@ -36,6 +38,7 @@ COMMANDS = {
 }
 #: What there is not for some kinds, with words of the error.
 REFUSALS = {
+    ("interpolate", "vector of views"): "the model takes 65",
     **{(name, kind): "codes of a quantizer" for name in ("interpolate", "traversals") for kind in CODES},
     ("explorer", "vector of a decoder that reads x"): "makes one element after the other",
     **{("usage", kind): "not codes of a quantizer" for kind in set(KINDS) - CODES},
@@ -51,8 +54,9 @@ def runs(digits, tmp_path_factory):
         if kind not in made:
             recipe, arguments = KINDS[kind]
             out = tmp_path_factory.mktemp("kinds") / recipe
-            made[kind] = er.fit(*make_tiny(recipe, digits.shape, **arguments), digits, steps=3, out=out, sampler="none")
-            fit_sampler(made[kind], "transformer:2" if kind in CODES else "gaussian", data=digits, max_examples=100)
+            data = er.load_data(write_digit_views(out.with_suffix(".npz"))) if "views" in kind else digits
+            made[kind] = er.fit(*make_tiny(recipe, data.shape, **arguments), data, steps=3, out=out, sampler="none")
+            fit_sampler(made[kind], "transformer:2" if kind in CODES else "gaussian", data=data, max_examples=100)
         return made[kind]
 
     return get_run
@@ -82,7 +86,7 @@ def test_encoded_latents_and_indices_have_the_models_shapes(kind, runs, digits, 
     run, file = runs(kind), tmp_path / "z.npz"
     assert main(["encode", str(run.path), "--out", str(file)]) == 0
     model, arrays = er.load(run), np.load(file)
-    z = model.encode(digits.test.x)
+    z = model.encode(run.data().test.x if "views" in kind else digits.test.x)
     np.testing.assert_allclose(arrays["z"], z, atol=1e-5)
     assert ("index" in arrays) == (kind in CODES)
     if kind in CODES:

@@ -115,10 +115,12 @@ def sample(
         _save_sampled_rows(target, x, c, run.record["data"], caption, is_drawn, seed)
     else:
         from elbowroom.plotting import sample_grid
+        from elbowroom.plotting.montage import to_images
 
         output_files.require_images(model)
         labels = None if given is None else [latent_label(latent.flatten().tolist()) for latent in z]
-        output_files.save_image(target, sample_grid(x, captions.join_caption(caption, str(run)), labels), caption)
+        grid = sample_grid(to_images(x, model.views), captions.join_caption(caption, str(run)), labels)
+        output_files.save_image(target, grid, caption)
 
 
 def _count_samples(n: int | None, latents: str | None, sampler: str | None) -> int:

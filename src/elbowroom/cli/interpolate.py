@@ -81,13 +81,15 @@ def _save_path(path: Path, model: GenerativeModel, ends: Tensor, x: Tensor, z: T
         return
     from elbowroom.plotting.gif import loop_frames, save_frames
     from elbowroom.plotting.image_grid import draw_grid
+    from elbowroom.plotting.montage import to_images
 
     output_files.require_images(model)
     if path.suffix == ".gif":
         with output_files.explain_write_errors(path):
-            save_frames(loop_frames(x), path)
+            save_frames(loop_frames(to_images(x, model.views)), path)
         click.echo(f"{path}  {caption}")
         return
     labels = ["data", *(f"{t:.2g}" for t in torch.linspace(0, 1, len(x)).tolist()), "data"]
-    grid = draw_grid([torch.cat((ends[:1], x, ends[1:]))], [""], caption, [labels])
+    images = to_images(torch.cat((ends[:1], x, ends[1:])), model.views)
+    grid = draw_grid([images], [""], caption, [labels])
     output_files.save_image(path, grid, caption)

@@ -39,9 +39,9 @@ def explain_write_errors(path: Path, flag: str = "--out") -> Iterator[None]:
 
 def require_images(model: GenerativeModel) -> None:
     """Raise a ValueError for a model whose examples are no images."""
-    from elbowroom.plotting import is_image
+    from elbowroom.plotting.montage import can_show
 
-    if not is_image(model.shape):
+    if not can_show(model.shape if model.views is None else model.views):
         shape = "x".join(map(str, model.shape))
         raise ValueError(f"this model's examples are {shape}, not images: give an --out that ends in .npz or .csv")
 

@@ -33,6 +33,10 @@ BATCH_SIZE = 512
 )
 @options.shared_options("split", "label")
 @click.option("-n", type=int, help=f"how many, from the first  [default: {N_IMAGES} for a grid, all for other files]")
+@click.option(
+    "--given",
+    help="of examples of several views (multimodal data): the names of those to reconstruct all views from, as image",
+)
 @click.option("--draws", type=click.IntRange(1), help="draw so many reconstructions of each; of a table, so many fills")
 @click.option(
     "--gibbs-steps",
@@ -61,7 +65,7 @@ def reconstruct(
     model = run.model()
     found = read_examples(run, model, source, split, settings["resize"], settings["label"])
     n = n or (sys.maxsize if target.suffix != ".png" else N_IMAGES if draws is None else N_DRAWN_IMAGES)
-    batch = found.split.first(n)
+    batch = _keep_views(model, found.split.first(n), settings["given"])
     with seeded_rng(settings["seed"]):
         if target.suffix in output_files.TABLE_KINDS:
             _fill_table(target, run, model, found.data.cells(found.name), batch, draws, gibbs_steps)
@@ -71,6 +75,19 @@ def reconstruct(
             is_single = source is not None and Path(source).is_file() and len(batch.x) == 1
             about = f"{found.description} · {run}"
             _draw_reconstructions(target, model, batch, draws, about, is_single)
+
+
+def _keep_views(model: GenerativeModel, batch: Batch, given: str | None) -> Batch:
+    """Return examples with some of their views alone, if any are named.
+
+    Raises:
+        ValueError: the model has one view, or none of that name.
+    """
+    if given is None:
+        return batch
+    if model.views is None:
+        raise ValueError("--given names views of an example, and this model has one alone: leave it out")
+    return batch._replace(x=model.views.keep(batch.x, [name.strip() for name in given.split(",")]))
 
 
 def _fill_table(
@@ -124,18 +141,21 @@ def _draw_reconstructions(
     """Draw data above reconstructions, or beside several drawn ones; of a single image, its reconstruction alone."""
     from elbowroom.plotting import captions
     from elbowroom.plotting.image_grid import beside_grid, reconstruction_grid, to_pil_image
+    from elbowroom.plotting.montage import to_images
 
     output_files.require_images(model)
     caption = captions.output_caption(False, captions.posterior_words(model, is_drawn=draws is not None))
     if draws is not None:
-        drawn = model.draw_reconstructions(batch.x, batch.y, draws, draw=False).movedim(0, 1)
-        image = beside_grid(batch.x, drawn, captions.join_caption(f"data, and beside it {caption}", about))
+        drawn = to_images(model.draw_reconstructions(batch.x, batch.y, draws, draw=False).movedim(0, 1), model.views)
+        image = beside_grid(
+            to_images(batch.x, model.views), drawn, captions.join_caption(f"data, and beside it {caption}", about)
+        )
     else:
-        reconstruction = model.reconstruct(batch.x, batch.y)
+        x, reconstruction = (to_images(one, model.views) for one in (batch.x, model.reconstruct(batch.x, batch.y)))
         if is_single:
             image = to_pil_image(reconstruction[0])
         else:
-            image = reconstruction_grid(batch.x, reconstruction, captions.join_caption(caption, about))
+            image = reconstruction_grid(x, reconstruction, captions.join_caption(caption, about))
     output_files.save_image(path, image, caption)
 
 

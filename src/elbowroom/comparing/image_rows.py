@@ -13,6 +13,7 @@ from elbowroom.comparing.columns import format_mean
 from elbowroom.comparing.curves import LineStyle, line_styles
 from elbowroom.comparing.entry import EXAMPLES_PER_ROW, Entry
 from elbowroom.plotting.figure import Chart, ImageGrid, Line
+from elbowroom.plotting.montage import to_images
 from elbowroom.plotting.sample_source import find_source
 from elbowroom.plotting.table_rows import X_AXIS, Y_AXIS, cell_table, column_numbers, has_named_columns, standardize
 from elbowroom.runs.run_view import RunView
@@ -90,7 +91,8 @@ def render_samples(models: RepresentativeModels, marks: MarkRenderer) -> tuple[M
             except ValueError:
                 without.append(str(group.settings.get("recipe")))
         if rows:
-            cells, columns = torch.stack(rows).clamp(0, 1), [""] * EXAMPLES_PER_ROW
+            images = to_images(torch.stack(rows), view.model.views)
+            cells, columns = images.clamp(0, 1), [""] * EXAMPLES_PER_ROW
             grid = ImageGrid(cells, names, columns, "each group", f"{EXAMPLES_PER_ROW} samples, {', '.join(sources)}")
             html.append(marks.render([grid]))
     return Markup("").join(html), list(dict.fromkeys(without))
@@ -99,7 +101,7 @@ def render_samples(models: RepresentativeModels, marks: MarkRenderer) -> tuple[M
 def _image_grid(
     models: RepresentativeModels, view: RunView, x: Tensor, outputs: Sequence[tuple[int, Group, Tensor]]
 ) -> ImageGrid:
-    cells = torch.stack([x, *(output for _, _, output in outputs)]).clamp(0, 1)
+    cells = to_images(torch.stack([x, *(output for _, _, output in outputs)]), view.model.views).clamp(0, 1)
     names = [group.name for _, group, _ in outputs]
     axis = view.describe_examples(len(x))
     column = next((c for c in models.comparison.columns if c.name == "squared_error"), None)

@@ -35,6 +35,8 @@ def coding_arguments(source: Any, protocol: Protocol) -> dict[str, Any]:
     """Return the arguments of ``load_data`` that make the examples of a source as those of recorded data."""
     recorded = protocol.get("arguments") or {}
     arguments = {name: recorded[name] for name in ("binarize", "dequantize") if recorded.get(name)}
+    if "views" in protocol:
+        return arguments
     if "columns" in protocol:
         arguments |= {"columns": protocol["columns"], "label": recorded.get("label")}
         return arguments

@@ -56,7 +56,8 @@ class Data:
     Attributes:
         classes: the names of the labels 0, 1, ....
         attributes: the names of the columns of labels (B, A).
-        columns: those of a table; its ``shape`` is a :class:`~elbowroom.table_shape.TableShape`, which knows them.
+        columns: those of a table; its ``shape`` is a :class:`~elbowroom.table_shape.TableShape`, which knows them, as
+            that of examples of several views is a :class:`~elbowroom.view_shape.ViewShape`.
         binary: all values are 0 or 1.
         discrete: all values lie on the grid of pixels (256 levels, or the 2 of binary data).
         protocol: ready for JSON: the source and the arguments that load the same data again, the sizes of the splits,
@@ -201,6 +202,9 @@ def load_data(source: Any, config: DataConfig) -> Data:
     list of batches. Or what may be larger than memory: a .npy file, a folder of them named as the arrays of a .npz, or
     shards of .tar or .parquet, as a file, a folder or a pattern (``"faces-*.tar"``, ``"faces-{000..099}.tar"``).
 
+    A dictionary of arrays of several views of the same examples, ``{"image": ..., "digit": ...}``, or a .npz of such,
+    is data for multimodal recipes; ``docs/multimodal.md`` has what may be missing of it.
+
     ``validation`` and ``test`` are a fraction or a number of the training examples to set aside, 0 for none, or
     examples of the same kind as the source. A split that comes with the source is kept; for a missing one the
     default is 0.1 of train at random (named sets have their own; no test is set aside where you give a validation).
@@ -318,6 +322,9 @@ def build_data(
         rows = max(column.rows for column in raw.columns)
         shape = TableShape((max(1, column.n_categories) for column in raw.columns), rows)
         protocol["columns"] = [column.record for column in raw.columns]
+    if raw.views is not None:
+        shape = raw.views
+        protocol["views"] = shape.likelihood
     if raw.table is not None:
         protocol["table"] = raw.table.record(splits["train"])
     if raw.skipped:

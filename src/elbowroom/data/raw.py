@@ -19,6 +19,7 @@ from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit
 from elbowroom.data.value_coding import ValueCoding, ValueSummary, summarize
 from elbowroom.data.value_options import Layout
+from elbowroom.view_shape import ViewShape
 
 if TYPE_CHECKING:
     from elbowroom.data.readers.table_cells import TableSource
@@ -49,6 +50,7 @@ class RawDataset:
         skipped: the names of what could not be read.
         row_names: what each row of the source is called, as the file of an image; ``source_rows`` of splits are such.
         table: the cells of a table as they were written.
+        views: the views that each example consists of.
     """
 
     train: RawSplit
@@ -69,6 +71,7 @@ class RawDataset:
     skipped: tuple[str, ...] = ()
     row_names: tuple[str, ...] | None = None
     table: TableSource | None = None
+    views: ViewShape | None = None
 
 
 class RawArrays:

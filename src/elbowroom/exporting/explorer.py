@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elbowroom.data.image import is_image
 from elbowroom.exporting.description import weights_hash
 from elbowroom.exporting.explorer_data import latent_data
 from elbowroom.exporting.explorer_sampling import encode_float32
@@ -103,7 +104,7 @@ def _page_data(
     return {
         "program": graph.to_dict(is_half),
         "shape": list(view.model.shape),
-        "picture": view.has_images,
+        "picture": is_image(view.model.shape),
         "check": [
             {"inputs": dict(zip(graph.inputs, map(encode_float32, one), strict=True)), "x": encode_float32(x)}
             for x, *one in zip(expected[:CHECK_EXAMPLES], z, *conditions, strict=False)

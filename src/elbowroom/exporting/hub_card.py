@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from elbowroom.auditor.audit import Audit, audit
+from elbowroom.data.image import is_image
 from elbowroom.doctor.examine import examine
 from elbowroom.doctor.finding import Findings
 from elbowroom.exporting.exported_run import ExportedRun
@@ -105,7 +106,7 @@ def card_head(library: str, license: str | None, tags: Sequence[str]) -> list[st
 
 def _task(view: ExportedRun) -> list[str]:
     """Return the line of the head with the task of the model, if the hub has a name for it."""
-    is_known = view.has_images and view.model.can_sample and not view.model.requires_labels
+    is_known = is_image(view.model.shape) and view.model.can_sample and not view.model.requires_labels
     return ["pipeline_tag: unconditional-image-generation"] if is_known else []
 
 

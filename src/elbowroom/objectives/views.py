@@ -7,7 +7,7 @@ from torch import Tensor
 
 from elbowroom import noise
 from elbowroom.distributions import kl_divergence
-from elbowroom.models.draw import Draw, Latent
+from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
 from elbowroom.view_shape import ViewShape
 
@@ -43,9 +43,8 @@ class SubsetELBO(Term):
         n, masks = len(views.views), torch.eye(len(views.views), device=draw.x.device)
         if self.subsets:
             masks = torch.cat([masks, _random_subsets(self.subsets, n, draw.x.device)])
-        subsets = _draw_views(draw, views, masks)
-        kl = subsets.latents[0].kl
-        return len(masks) * (draw.kl_weight * kl - subsets.log_px.mean(0)).mean()
+        draws = [draw.redraw(mask_views(draw.x, views, mask)) for mask in masks]
+        return torch.stack([(draw.kl_weight * one.kl - one.log_px.mean(0)).mean() for one in draws]).sum()
 
 
 def _random_subsets(count: int, n: int, device: torch.device) -> Tensor:
@@ -54,14 +53,6 @@ def _random_subsets(count: int, n: int, device: torch.device) -> Tensor:
         order = torch.rand(count, n, device=device).argsort(-1)
         size = torch.randint(1, n, (count, 1), device=device)
     return (order < size).float()
-
-
-def _draw_views(draw: Draw, views: ViewShape, masks: Tensor) -> Draw:
-    """Return a draw of the examples with the views of each row of masks alone, (subsets · B, D)."""
-    x = torch.cat([mask_views(draw.x, views, mask) for mask in masks])
-    q = draw.encoder(x)
-    z = q.rsample(torch.Size((1,)))
-    return Draw(x, draw.decoder(z), Latent(z, q, draw.prior), encoder=draw.encoder, decoder=draw.decoder)
 
 
 def mask_views(x: Tensor, views: ViewShape, mask: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from elbowroom.data import Batch, Data, freeze
 from elbowroom.data.readers.table_encoding import Column
 from elbowroom.formatting import format_number
 from elbowroom.plotting.figure import Bars, Chart, FigureSpec, ImageGrid, Line
+from elbowroom.plotting.montage import can_show, to_images
 from elbowroom.plotting.registry import register_figure
 from elbowroom.runs.run_view import RunView
 
@@ -47,7 +48,7 @@ def examples_figure(data: Data, seed: int = 0) -> FigureSpec:
     if data.columns is not None:
         return _columns_figure(data, seed)
     batch, words = _pick(data, N_IMAGES, seed)
-    if len(data.shape) == 3 and data.shape[0] in (1, 3):
+    if can_show(data.shape):
         return _images_figure(data, batch, words)
     return _lines_figure(data, batch, words)
 
@@ -67,7 +68,8 @@ def _images_figure(data: Data, batch: Batch, words: str) -> FigureSpec:
     n = n_rows * n_columns
     names = label_names(data, batch.y)
     captions = [] if names is None else [names[i : i + n_columns] for i in range(0, n, n_columns)]
-    images = batch.x[:n].cpu().reshape(n_rows, n_columns, *batch.x.shape[1:])
+    x = to_images(batch.x[:n].cpu(), data.shape)
+    images = x.reshape(n_rows, n_columns, *x.shape[1:])
     shape = "x".join(map(str, data.shape))
     grid = ImageGrid(images, [""] * n_rows, [""] * n_columns, f"{n} examples", f"data of {shape}", captions)
     return FigureSpec("Data", f"Examples as the model sees them. Preprocessing: {_preprocessing(data)}.", words, [grid])

@@ -11,6 +11,7 @@ from elbowroom.data import Split, freeze
 from elbowroom.latent import find_nearest_examples
 from elbowroom.plotting import captions, table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
+from elbowroom.plotting.montage import to_images
 from elbowroom.plotting.registry import register_figure
 from elbowroom.plotting.sample_source import find_source
 from elbowroom.plotting.style import grayscale_note
@@ -45,6 +46,7 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
         caption = f"Examples, and the model's reconstruction of each; every column {scale}."
         marks = table_rows.pair_rows(view, titles, x[:n], reconstruction[:n], ("data", "model"))
         return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", marks)
+    x, reconstruction = (to_images(images, view.model.views) for images in (x, reconstruction))
     n_columns = min(n_columns, len(x))
     n_rows = len(x) // n_columns
     n = n_rows * n_columns
@@ -118,7 +120,7 @@ def nearest_figure(view: RunView, n: int = 6, k: int = 5) -> FigureSpec:
         charts = table_rows.pair_rows(view, titles, nearest.x[:, 0], x, ("nearest example", "sample"))
         return FigureSpec("Nearest training examples", caption, protocol, charts)
     grid = ImageGrid(
-        torch.cat((x[:, None], nearest.x), 1),
+        to_images(torch.cat((x[:, None], nearest.x), 1), view.model.views),
         [str(i) for i in range(1, n + 1)],
         ["sample", *(f"{i}." for i in range(1, nearest.x.shape[1] + 1))],
         "sample",

@@ -9,6 +9,7 @@ from torch import Tensor
 from elbowroom.models.base import GenerativeModel
 from elbowroom.plotting import captions
 from elbowroom.plotting.figure import ImageGrid
+from elbowroom.plotting.montage import to_images
 from elbowroom.runs.run_view import RunView
 from elbowroom.samplers import PRIOR, default_sampler, sampling_model
 
@@ -40,7 +41,7 @@ class SampleSource(NamedTuple):
     def image_grid(self, view: RunView, rows: int, columns: int) -> ImageGrid:
         """Return samples of images in rows and columns."""
         n = rows * columns
-        images = self.samples(view, n).reshape(rows, columns, *view.model.shape)
+        images = to_images(self.samples(view, n).reshape(rows, columns, *view.model.shape), view.model.views)
         what = captions.output_caption(view.model.samples_are_draws, self.words)
         return ImageGrid(images, [""] * rows, [""] * columns, f"{n} samples", what)
 

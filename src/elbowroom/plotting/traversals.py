@@ -20,6 +20,7 @@ from elbowroom.latent import (
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions, require_continuous
+from elbowroom.plotting.montage import to_images
 from elbowroom.plotting.registry import register_figure
 from elbowroom.plotting.style import grayscale_note
 from elbowroom.runs.run_view import RunView
@@ -52,7 +53,7 @@ def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
     # Images are laid out from the top down, the axis goes from the bottom up.
     second = second.flip(0)
     grid = ImageGrid(
-        decode_plane(view.model, first, second, view.label(0)),
+        to_images(decode_plane(view.model, first, second, view.label(0)), view.model.views),
         _format_positions(second),
         _format_positions(first),
         f"{dimension_name(view, 1)}, {view.latent_unit}",
@@ -131,6 +132,7 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
     )
     rows = [f"{name}  {score:.2f}" for name, score in zip(axis_names, scores, strict=True)]
     columns = [format_number(round(offset, 1)) for offset in offsets.tolist()]
+    x = to_images(x, view.model.views)
     grid = ImageGrid(x, rows, columns, f"{noun} and its {score_unit}", f"offset, {unit}")
     return FigureSpec("Traversals", caption, protocol, [grid])
 
@@ -160,8 +162,9 @@ def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
         marks = [draw(view, f"{a + 1} to {b + 1}, {name}", x, t) for a, b, name, x in paths]
         return FigureSpec("Interpolations", caption if is_named else f"{caption} From blue to red.", protocol, marks)
     data = view.batch.x
+    images = torch.stack([torch.cat((data[a][None], x, data[b][None])) for a, b, _, x in paths])
     grid = ImageGrid(
-        torch.stack([torch.cat((data[a][None], x, data[b][None])) for a, b, _, x in paths]),
+        to_images(images, view.model.views),
         [name for _, _, name, _ in paths],
         ["data", *(f"{position:.1f}" for position in t.tolist()), "data"],
         "path",

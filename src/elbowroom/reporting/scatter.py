@@ -7,6 +7,7 @@ from typing import Any
 from elbowroom.formatting import format_metric
 from elbowroom.plotting.figure import FigureSpec, Scatter
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
+from elbowroom.plotting.montage import to_images
 from elbowroom.plotting.style import example_labels
 from elbowroom.runs.run_view import RunView
 from elbowroom.web.image_grids import THUMBNAILS_PER_ROW, thumbnail_sheet
@@ -36,7 +37,7 @@ def scatter_data(view: RunView, specs: list[FigureSpec]) -> dict[str, Any]:
         "dimensions": _dimension_choices(view) if projections[0]["name"] == "two dimensions" else [],
     }
     if view.has_images:
-        source, width, height = thumbnail_sheet(view.batch.x)
+        source, width, height = thumbnail_sheet(to_images(view.batch.x, view.model.views))
         data["sheet"] = {"source": source, "width": width, "height": height, "across": THUMBNAILS_PER_ROW}
     return data
 

@@ -236,8 +236,9 @@ class RunView:
 
     @property
     def has_images(self) -> bool:
-        """Whether examples are images; if not, they are rows of a table."""
-        return is_image(self.model.shape)
+        """Whether examples are images, or have one among their views; if not, they are rows of a table."""
+        views = self.model.views
+        return is_image(self.model.shape) or (views is not None and any(is_image(view.shape) for view in views.views))
 
     # The latents.
 

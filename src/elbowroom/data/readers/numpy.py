@@ -17,6 +17,7 @@ from elbowroom.data.raw import SPLIT_SUFFIXES, RawDataset, RawSplit, split_from_
 from elbowroom.data.readers.listing import Listing
 from elbowroom.data.readers.registry import reader
 from elbowroom.data.split_names import SPLIT_WORDS
+from elbowroom.data.view_arrays import is_view_mapping, read_view_arrays
 
 ARRAY_WORDS = {
     **dict.fromkeys(("x", "data", "images", "examples", "inputs"), "x"),
@@ -57,7 +58,8 @@ def read_npy(listing: Listing, options: ReadOptions) -> RawDataset:
 def read_npz(listing: Listing, options: ReadOptions) -> RawDataset:
     """Read arrays x and y, or those of each split: x_train, y_train, x_validation, x_test and so on.
 
-    Other words for them are read too, as images and labels or train_images; and one array alone under any name.
+    Other words for them are read too, as images and labels or train_images; and one array alone under any name. Two
+    arrays or more under other names are views of the same examples.
     """
     path = listing.path
     # read as a zip first: numpy takes anything it does not know for a pickle
@@ -70,6 +72,8 @@ def read_npz(listing: Listing, options: ReadOptions) -> RawDataset:
         )
     with io_errors(path), np.load(path, allow_pickle=False) as stored:
         entries = {key: stored[key] for key in stored.files}
+    if is_view_mapping(entries) and any(standardize_key(key) is None for key in entries):
+        return read_view_arrays(entries, str(path))
     return raw_from_arrays(standardize_keys(entries, path), path, split_from_arrays)
 
 

@@ -43,6 +43,7 @@ OBJECT_READERS: Registry[ObjectReader] = Registry(
         ".sparse",
         ".split_mapping",
         ".hugging_face",
+        ".views",
         ".frame",
         ".array_mapping",
         ".sequence",

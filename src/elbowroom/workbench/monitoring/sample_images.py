@@ -63,10 +63,11 @@ class SampleImages(Callback):
         return model if model.can_decode else None
 
     def _save_images(self, state: State, when: str) -> None:
-        from elbowroom.plotting import captions, is_image, reconstruction_grid
+        from elbowroom.plotting import captions, reconstruction_grid
+        from elbowroom.plotting.montage import can_show, to_images
 
         data = state[DATA]
-        model = self._adapt(state[MODEL], data.shape) if is_image(data.shape) else None
+        model = self._adapt(state[MODEL], data.shape) if can_show(data.shape) else None
         if model is None:
             return
         batch = _held_out(state).first(self.n)
@@ -75,7 +76,8 @@ class SampleImages(Callback):
         split = "train" if data.validation is None else "validation"
         posterior = captions.posterior_words(model, is_drawn=False)
         title = captions.output_caption(False, posterior, f"{when}, {data.name} {split}")
-        grid = reconstruction_grid(x, model.reconstruct(x, y), title).convert(_image_mode(state))
+        images = [to_images(one, model.views) for one in (x, model.reconstruct(x, y))]
+        grid = reconstruction_grid(*images, title).convert(_image_mode(state))
         grid.save(state[RUN].images / f"reconstructions-{state[EPOCH]:04d}.png")
         if model.can_sample:
             save_samples(state, model, captions.FROM_PRIOR, when, self.n)
@@ -89,22 +91,24 @@ def save_final_samples(state: State, model: GenerativeModel, source: str) -> Non
         model: the trained one, which draws latents from that density.
         source: where its latents come from, as captions have it.
     """
-    from elbowroom.plotting import is_image
+    from elbowroom.plotting.montage import can_show
 
-    if is_image(state[DATA].shape):
+    if can_show(state[DATA].shape):
         save_samples(state, model, source, f"epoch {state[EPOCH]}")
 
 
 def save_samples(state: State, model: GenerativeModel, source: str, when: str, n: int = IMAGES_PER_ROW) -> None:
     """Save n rows of n samples of the current epoch; of a conditional model a row for each of n held-out labels."""
     from elbowroom.plotting import captions, sample_grid
+    from elbowroom.plotting.montage import to_images
 
     y = _held_out(state).first(n).y
     c = model.as_condition(None if y is None else y.to(state[DEVICE]))
     count, c = (n**2, None) if c is None else (len(c) * n, c.repeat_interleave(n, 0))
     # The same latents at every epoch, so that differences are those of the model.
     torch.manual_seed(0)
-    grid = sample_grid(model.sample(count, c), captions.output_caption(False, source, when))
+    samples = to_images(model.sample(count, c), model.views)
+    grid = sample_grid(samples, captions.output_caption(False, source, when))
     grid.convert(_image_mode(state)).save(state[RUN].images / f"samples-{state[EPOCH]:04d}.png")
 
 
