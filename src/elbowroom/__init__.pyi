@@ -20,6 +20,7 @@ from .evaluation import Evaluation as Evaluation
 from .evaluation import Metric as Metric
 from .evaluation import anomalies as anomalies
 from .evaluation import anomaly_scores as anomaly_scores
+from .evaluation import disentanglement as disentanglement
 from .evaluation import image_suite as image_suite
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.metrics.feature_extractor import default_features as default_features

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from elbowroom.deprecation import deprecated_getattr
+from elbowroom.evaluation import disentanglement
 from elbowroom.evaluation.anomaly.conformal import Detector
 from elbowroom.evaluation.anomaly.detect import anomalies
 from elbowroom.evaluation.anomaly.results import Anomalies
@@ -23,6 +24,7 @@ __all__ = [
     "anomaly_scores",
     "check_compatible",
     "check_range",
+    "disentanglement",
     "evaluate",
     "image_suite",
     "warn_of_scale",
