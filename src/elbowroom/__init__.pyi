@@ -88,12 +88,11 @@ from .models import make_prior as make_prior
 from .models import multimodal_model as multimodal_model
 from .models import pixel_decoder as pixel_decoder
 from .networks import AngleFeatures as AngleFeatures
-from .networks import Gyroplanes as Gyroplanes
-from .networks import MLP as MLP
 from .networks import CorruptedInput as CorruptedInput
 from .networks import Down as Down
 from .networks import FeatureLayers as FeatureLayers
 from .networks import Features as Features
+from .networks import Gyroplanes as Gyroplanes
 from .networks import Network as Network
 from .networks import PatchCritic as PatchCritic
 from .networks import Up as Up

@@ -39,6 +39,7 @@ TABLE = {
     "wae_mmd": STANDARD | {"has_point_posterior"},
     "m2": STANDARD | {"is_conditional", "is_classifier"},
     "vamp_vae": {"has_prior"},
+    **dict.fromkeys(("hyperspherical_vae", "poincare_vae", "toroidal_vae", "gamma_vae", "dirichlet_vae"), {"has_prior"}),
     **dict.fromkeys(("quantized_vae", "vq_vae", "rq_vae", "fsq_vae", "lfq_vae", "vqgan", "vq_vae_2"), QUANTIZED),
 }
 

@@ -12,6 +12,8 @@ from elbowroom.distributions.base import UncheckedDistribution, to_event
 from elbowroom.distributions.bernoulli import IndependentBernoulli, PixelContinuousBernoulli
 from elbowroom.distributions.counts import BagMultinomial, CountNegativeBinomial, CountPoisson, ZeroInflatedCount
 from elbowroom.distributions.discretized import PixelCategorical, PixelLogistic, PixelLogisticMixture
+from elbowroom.distributions.gamma import IndependentGamma, KeyedDirichlet
+from elbowroom.distributions.hyperbolic import PoincareRadius, PoincareRiemannianNormal, PoincareWrappedNormal
 from elbowroom.distributions.kl import kl_elements
 from elbowroom.distributions.latent import Delta, Normal, has_density, mixture
 from elbowroom.distributions.log_cosh import ScaledLogCosh
@@ -26,7 +28,9 @@ from elbowroom.distributions.quantized import (
     straight_through,
 )
 from elbowroom.distributions.student import ScaledStudentT
-from elbowroom.distributions.tabular import ColumnCategorical, IndependentColumns
+from elbowroom.distributions.spherical import PowerSpherical, SphericalUniform, VonMisesFisher
+from elbowroom.distributions.tabular import ColumnCategorical, IndependentColumns, StackedColumns
+from elbowroom.distributions.toroidal import ToroidalNormal, ToroidalUniform
 
 __all__ = [
     "BagMultinomial",
@@ -39,15 +43,25 @@ __all__ = [
     "Delta",
     "IndependentBernoulli",
     "IndependentColumns",
+    "IndependentGamma",
+    "KeyedDirichlet",
     "Normal",
     "PixelCategorical",
     "PixelContinuousBernoulli",
     "PixelLogistic",
     "PixelLogisticMixture",
+    "PoincareRadius",
+    "PoincareRiemannianNormal",
+    "PoincareWrappedNormal",
+    "PowerSpherical",
     "Quantized",
     "ScaledLogCosh",
     "ScaledStudentT",
+    "SphericalUniform",
+    "ToroidalNormal",
+    "ToroidalUniform",
     "UncheckedDistribution",
+    "VonMisesFisher",
     "ZeroInflatedCount",
     "has_density",
     "join_index",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.distributions import Distribution, register_kl
+from torch.distributions import Distribution, kl_divergence, register_kl
 
+from elbowroom.distributions.gamma import IndependentGamma
 from elbowroom.distributions.latent import Normal
 from elbowroom.distributions.quantized import CodeCategorical, CodeDistribution, Quantized
+from elbowroom.distributions.toroidal import ToroidalNormal, ToroidalUniform
 
 
 def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
@@ -19,6 +21,10 @@ def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
     if isinstance(q, Normal) and isinstance(p, Normal):
         difference = q.log_var - p.log_var
         return 0.5 * (difference.exp() + (q.loc - p.loc) ** 2 * (-p.log_var).exp() - 1 - difference)
+    if isinstance(q, ToroidalNormal) and isinstance(p, ToroidalUniform):
+        return q.kl_from_uniform
+    if isinstance(q, IndependentGamma) and isinstance(p, IndependentGamma):
+        return kl_divergence(q.elements, p.elements)
     if isinstance(q, Quantized) and isinstance(p, CodeCategorical):
         return -p.position_log_mass(q.indices)
     return None

@@ -7,6 +7,7 @@ from elbowroom.families.base import Family
 from elbowroom.families.counts import Multinomial, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
 from elbowroom.families.heavy_tails import LogCosh, StudentT
 from elbowroom.families.location_scale import Gaussian, Laplace
+from elbowroom.families.manifolds import DirichletLatent, GammaLatent, Hyperspherical, Poincare, Toroidal
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretizedLogistic, LogisticMixture
 from elbowroom.families.posteriors import DiagonalNormal, Point
 from elbowroom.families.quantizers import (
@@ -37,11 +38,14 @@ __all__ = [
     "Columns",
     "ContinuousBernoulli",
     "DiagonalNormal",
+    "DirichletLatent",
     "DiscretizedLogistic",
     "Family",
     "FiniteScalarQuantizer",
     "FusedExperts",
+    "GammaLatent",
     "Gaussian",
+    "Hyperspherical",
     "JointExpert",
     "Laplace",
     "LogCosh",
@@ -49,6 +53,7 @@ __all__ = [
     "LookupFreeQuantizer",
     "Multinomial",
     "NegativeBinomial",
+    "Poincare",
     "Point",
     "Poisson",
     "ProductQuantizer",
@@ -56,6 +61,7 @@ __all__ = [
     "ResidualQuantizer",
     "SimVQ",
     "StudentT",
+    "Toroidal",
     "ViewPosterior",
     "Views",
     "ZeroInflatedNegativeBinomial",

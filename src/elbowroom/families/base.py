@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from elbowroom.manifolds import FLAT, Manifold
 from elbowroom.view_shape import ViewShape
 
 #: A shape without batch; an integer n is the shape (n,).
@@ -31,6 +32,7 @@ class Family(nn.Module, ABC):
         missing: whether a value may be missing, NaN, which then adds nothing to the log-probability.
         levels: the number of values of an element: 2 for a bit, 256 for a pixel; ``None`` for a density and for counts.
         is_count: whether elements are counts, whole numbers from 0 without a largest one.
+        manifold: that events lie on.
         views: the views that an event consists of; ``None`` where it is one.
     """
 
@@ -39,6 +41,7 @@ class Family(nn.Module, ABC):
     levels: int | None = None
     is_count: bool = False
     views: ViewShape | None = None
+    manifold: Manifold = FLAT
 
     def __init__(self, shape: Shape, per_element: int = 1) -> None:
         super().__init__()

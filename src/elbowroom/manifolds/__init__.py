@@ -1,0 +1,9 @@
+"""Manifolds that latents lie on: flat space, sphere, torus, Poincaré ball, positive numbers, simplex."""
+
+from elbowroom.manifolds.base import FLAT, Manifold
+from elbowroom.manifolds.orthant import PositiveOrthant, Simplex
+from elbowroom.manifolds.poincare_ball import PoincareBall
+from elbowroom.manifolds.sphere import Sphere
+from elbowroom.manifolds.torus import Torus
+
+__all__ = ["FLAT", "Manifold", "PoincareBall", "PositiveOrthant", "Simplex", "Sphere", "Torus"]
