@@ -21,11 +21,14 @@ TINY: dict[str, Any] = {
     "clusters": 10,
     "pretraining": 2,
     "planes": 8,
+    "groups": 2,
 }
 #: Draws of those recipes whose own number is larger.
 MAX_K = 3
 #: Arguments of recipes to which one of the above has no meaning, or that take several.
 OF_RECIPE: dict[str, dict[str, Any]] = {
+    "geco_vae": {"target": 20.0},
+    "control_vae": {"target": 3.0},
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
     "m1_m2": {"m1_latent": 4, "m2_hidden": (16,)},
     "vae_gan": {"critic": 4},

@@ -106,6 +106,7 @@ from .objectives import Classification as Classification
 from .objectives import CodebookLoss as CodebookLoss
 from .objectives import CodeEntropy as CodeEntropy
 from .objectives import Commitment as Commitment
+from .objectives import Constrained as Constrained
 from .objectives import CriticSimilarity as CriticSimilarity
 from .objectives import DecoderGradientPenalty as DecoderGradientPenalty
 from .objectives import DecoderL2 as DecoderL2
@@ -114,12 +115,14 @@ from .objectives import Equivariance as Equivariance
 from .objectives import ExponentialELBO as ExponentialELBO
 from .objectives import FakeKL as FakeKL
 from .objectives import ImportanceBound as ImportanceBound
+from .objectives import LagrangeMultiplier as LagrangeMultiplier
 from .objectives import LatentL2 as LatentL2
 from .objectives import Loss as Loss
 from .objectives import Output as Output
 from .objectives import Perceptual as Perceptual
 from .objectives import Player as Player
 from .objectives import Players as Players
+from .objectives import ProportionalIntegral as ProportionalIntegral
 from .objectives import Reconstruction as Reconstruction
 from .objectives import RenyiBound as RenyiBound
 from .objectives import SemiSupervisedELBO as SemiSupervisedELBO
@@ -128,6 +131,7 @@ from .objectives import StructuralSimilarity as StructuralSimilarity
 from .objectives import SubsetELBO as SubsetELBO
 from .objectives import Term as Term
 from .objectives import ViewKL as ViewKL
+from .objectives import WeightController as WeightController
 from .objectives import add_code_losses as add_code_losses
 from .objectives import permute_dims as permute_dims
 from .objectives import ramp as ramp

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elbowroom.auditor.isolation import preserve_rng
+from elbowroom.auditor.isolation import eval_mode, preserve_rng
 from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.models.adapter import VAEOutput
 from elbowroom.models.draw import Draw, Latent
@@ -67,7 +67,8 @@ def _loss_slopes(objective: Term, draw: Draw, step: int, shift: float) -> tuple[
     shifted.terms, shifted.latents = {}, tuple(_shift_kl(latent, b / len(draw.latents)) for latent in draw.latents)
     shifted.log_px = draw.log_px.detach() + a
     shifted.kl, shifted.log_qz = draw.kl.detach() + b, draw.log_qz.detach() + b
-    with torch.enable_grad(), preserve_rng(draw.x.device):
+    # In evaluation mode, so that a weight that follows a constraint stays as it is.
+    with eval_mode(objective), torch.enable_grad(), preserve_rng(draw.x.device):
         torch.manual_seed(0)
         loss = objective(shifted, torch.tensor(step, device=draw.x.device))
         if not loss.requires_grad:

@@ -2,6 +2,7 @@
 
 from elbowroom.objectives.adversarial import Adversarial, CriticSimilarity, DensityRatio, permute_dims
 from elbowroom.objectives.bounds import ELBO, ImportanceBound, RenyiBound
+from elbowroom.objectives.constraints import Constrained, LagrangeMultiplier, ProportionalIntegral, WeightController
 from elbowroom.objectives.custom import Loss, Output
 from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
 from elbowroom.objectives.divergences import MMD
@@ -25,6 +26,7 @@ __all__ = [
     "CodeEntropy",
     "CodebookLoss",
     "Commitment",
+    "Constrained",
     "CriticSimilarity",
     "DecoderGradientPenalty",
     "DecoderL2",
@@ -33,12 +35,14 @@ __all__ = [
     "ExponentialELBO",
     "FakeKL",
     "ImportanceBound",
+    "LagrangeMultiplier",
     "LatentL2",
     "Loss",
     "Output",
     "Perceptual",
     "Player",
     "Players",
+    "ProportionalIntegral",
     "Reconstruction",
     "RenyiBound",
     "SemiSupervisedELBO",
@@ -47,6 +51,7 @@ __all__ = [
     "SubsetELBO",
     "Term",
     "ViewKL",
+    "WeightController",
     "add_code_losses",
     "permute_dims",
     "ramp",

@@ -134,8 +134,8 @@ class RenyiBound(WeightBound):
         \left( \frac{p(x, z_k)}{q(z_k \mid x)} \right)^{1 - \alpha}
 
     Li & Turner 2016, arXiv 1602.02311. It falls as alpha grows: at 1 it is the ELBO with its KL estimated, at 0 the
-    importance-weighted bound, at −∞ the largest of the weights (VR-max). From 0 to 1 it is a lower bound of log p(x) for
-    any number of samples; below 0 its limit of many samples is an upper bound, and from few samples it may be on either
+    importance-weighted bound, at −∞ the largest of the weights (VR-max). From 0 to 1 it is a lower bound of log p(x)
+    for any number of samples; below 0 its limit of many samples is an upper bound, and from few it may be on either
     side. Above 1 it lies below the ELBO. The gradient is exact, where the paper's VR-α draws one of the weights.
 
     Args:

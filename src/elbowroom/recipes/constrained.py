@@ -1,0 +1,50 @@
+"""Recipes whose weight of the KL follows a constraint: GECO, ControlVAE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import elbowroom as er
+from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import vae
+
+
+@recipe("Rezende & Viola 2018, arXiv 1810.00597", extends=vae, without=("beta",))
+def geco_vae(
+    shape: tuple[int, ...], target: float = 80.0, rate: float = 1e-3, k: int = 1, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """GECO: the smallest KL with which reconstructions reach a target, by a Lagrange multiplier.
+
+    Args:
+        target: the reconstruction to be reached, -log p(x|z) in nats per example: below that of a vae for a larger KL
+        rate: of the multiplier's logarithm, per nat and step
+        k: samples per example in the reconstruction
+    """
+    model, _ = vae(shape, **rest)
+    return model, er.KL() + er.Constrained(er.Reconstruction(k), target, er.LagrangeMultiplier(rate))
+
+
+@recipe("Shao et al. 2020, arXiv 2004.05988", extends=vae, without=("beta",))
+def control_vae(
+    shape: tuple[int, ...],
+    target: float = 20.0,
+    proportional: float = 0.01,
+    integral: float = 1e-4,
+    beta_min: float = 0.0,
+    beta_max: float = 1.0,
+    k: int = 1,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """ControlVAE: the KL is held at a target by a controller of its weight.
+
+    Args:
+        target: the KL to be reached, in nats per example
+        proportional: of the controller, K_p in the paper
+        integral: of the controller, K_i in the paper, per nat and step
+        beta_min: the smallest weight of the KL: 1 in the paper's disentangling
+        beta_max: the largest: 1 in the paper's image generation, 100 in its disentangling
+        k: samples per example in the reconstruction
+    """
+    model, _ = vae(shape, **rest)
+    controller = er.ProportionalIntegral(proportional, integral, beta_min, beta_max)
+    return model, er.Reconstruction(k) + er.Constrained(er.KL(), target, controller)
