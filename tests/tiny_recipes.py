@@ -27,8 +27,14 @@ TINY: dict[str, Any] = {
 MAX_K = 3
 #: Arguments of recipes to which one of the above has no meaning, or that take several.
 OF_RECIPE: dict[str, dict[str, Any]] = {
+    **{name: {"layers": 2} for name in ("planar_vae", "householder_vae", "flow_prior_vae")},
+    **{name: {"layers": 1} for name in ("sylvester_vae", "iaf_vae")},
     "geco_vae": {"target": 20.0},
     "control_vae": {"target": 3.0},
+    "lagging_vae": {"inner": 2},
+    "semi_amortized_vae": {"refinements": 2},
+    "hfvae": {"groups": 2},
+    "s2_vae": {"latent": 12, "factors": 10},
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
     "m1_m2": {"m1_latent": 4, "m2_hidden": (16,)},
     "vae_gan": {"critic": 4},
@@ -36,6 +42,8 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "autoencoder_kl": {"levels": 1, "layers": 1, "critic": 4, "start": 0},
     "vqgan": {"network": "conv", "critic": 4, "start": 0},
     "pixel_vae": {"layers": 1, "channels": 8},
+    "text_vae": {"width": 16},
+    "vrae": {"width": 16},
     "vrnn": {"width": 16},
     "dmm": {"width": 16},
     "eq_vae": {"levels": 1, "layers": 1, "critic": 4, "start": 0},

@@ -39,6 +39,7 @@ from .families import DirichletLatent as DirichletLatent
 from .families import DiscretizedLogistic as DiscretizedLogistic
 from .families import Family as Family
 from .families import FiniteScalarQuantizer as FiniteScalarQuantizer
+from .families import FlowPosterior as FlowPosterior
 from .families import FusedExperts as FusedExperts
 from .families import GammaLatent as GammaLatent
 from .families import Gaussian as Gaussian
@@ -62,14 +63,18 @@ from .families import Toroidal as Toroidal
 from .families import Views as Views
 from .families import ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial
 from .families import likelihood as likelihood
+from .families import posterior as posterior
 from .families import quantizer as quantizer
 from .models import Architecture as Architecture
+from .models import AutocorrelatedPrior as AutocorrelatedPrior
 from .models import AutoregressiveConditional as AutoregressiveConditional
 from .models import ClusteringModel as ClusteringModel
 from .models import CodePrior as CodePrior
 from .models import Conditional as Conditional
 from .models import Draw as Draw
+from .models import ExemplarPrior as ExemplarPrior
 from .models import FixedPrior as FixedPrior
+from .models import FlowPrior as FlowPrior
 from .models import GenerativeModel as GenerativeModel
 from .models import Hierarchy as Hierarchy
 from .models import LabelEncoder as LabelEncoder
@@ -79,6 +84,7 @@ from .models import LinearAutoencoder as LinearAutoencoder
 from .models import Mixture as Mixture
 from .models import Model as Model
 from .models import QuantizedHierarchy as QuantizedHierarchy
+from .models import ResampledPrior as ResampledPrior
 from .models import SemiSupervised as SemiSupervised
 from .models import SequentialModel as SequentialModel
 from .models import StackedSemiSupervised as StackedSemiSupervised
@@ -87,6 +93,8 @@ from .models import VampPrior as VampPrior
 from .models import make_prior as make_prior
 from .models import multimodal_model as multimodal_model
 from .models import pixel_decoder as pixel_decoder
+from .models import sequence_decoder as sequence_decoder
+from .networks import MLP as MLP
 from .networks import AngleFeatures as AngleFeatures
 from .networks import CorruptedInput as CorruptedInput
 from .networks import Down as Down
@@ -111,6 +119,12 @@ from .objectives import CriticSimilarity as CriticSimilarity
 from .objectives import DecoderGradientPenalty as DecoderGradientPenalty
 from .objectives import DecoderL2 as DecoderL2
 from .objectives import DensityRatio as DensityRatio
+from .objectives import DimensionKL as DimensionKL
+from .objectives import FactorLabels as FactorLabels
+from .objectives import LatentCovariance as LatentCovariance
+from .objectives import MutualInformation as MutualInformation
+from .objectives import SlicedWasserstein as SlicedWasserstein
+from .objectives import TotalCorrelation as TotalCorrelation
 from .objectives import Equivariance as Equivariance
 from .objectives import ExponentialELBO as ExponentialELBO
 from .objectives import FakeKL as FakeKL
@@ -125,8 +139,9 @@ from .objectives import Players as Players
 from .objectives import ProportionalIntegral as ProportionalIntegral
 from .objectives import Reconstruction as Reconstruction
 from .objectives import RenyiBound as RenyiBound
-from .objectives import SemiSupervisedELBO as SemiSupervisedELBO
 from .objectives import Schedule as Schedule
+from .objectives import SemiSupervisedELBO as SemiSupervisedELBO
+from .objectives import StepInterval as StepInterval
 from .objectives import StructuralSimilarity as StructuralSimilarity
 from .objectives import SubsetELBO as SubsetELBO
 from .objectives import Term as Term
@@ -137,6 +152,8 @@ from .objectives import permute_dims as permute_dims
 from .objectives import ramp as ramp
 from .recipes import recipe as recipe
 from .runs.diffusers import load_diffusers as load_diffusers
+from .runs.foreign import import_run as import_run
+from .runs.foreign import load_foreign as load_foreign
 from .runs.run import Run as Run
 from .runs.settings import TrainConfig as TrainConfig
 from .samplers import fit_sampler as fit_sampler

@@ -4,11 +4,14 @@ import pytest
 import torch
 
 from elbowroom.networks.causal import CausalConvolution
+from elbowroom.networks.sequences import CausalAttention, CausalRecurrent
 
 #: Networks by name, each with the shape of its examples and of its context as a decoder gives it.
 NETWORKS = {
     "image": (lambda: CausalConvolution((2, 3, 4), numbers=48, context=3, width=8, layers=3), (2, 3, 4), 36),
     "series": (lambda: CausalConvolution((2, 9), numbers=36, context=3, width=8, layers=3), (2, 9), 27),
+    "recurrent": (lambda: CausalRecurrent((2, 9), numbers=36, context=3, width=8), (2, 9), 3),
+    "attention": (lambda: CausalAttention((2, 9), numbers=36, context=3, width=8), (2, 9), 3),
 }
 
 

@@ -85,7 +85,7 @@ def evaluate(run: Run, source: str | None, resize: Any, label: str | None, as_js
     help="draw from p(x|z), or take its mean  [default: draw rows and series, take the mean of images]",
 )
 @options.shared_options("seed", seed={"help": "of the draw"})
-@click.option("--out", required=True, help="FILE.png for a grid, .npz for arrays x and z, .csv or .parquet for a table")
+@click.option("--out", required=True, help="FILE.png for a grid, .npz for arrays x and z, .csv or .parquet for a table, .txt for texts")
 @options.weights_option
 def sample(
     run: Run,
@@ -111,6 +111,8 @@ def sample(
     caption = captions.output_caption(is_drawn, origin, f"seed {seed}" if is_random else "", description)
     if target.suffix == ".npz":
         output_files.save_arrays(target, caption, x=x, z=z)
+    elif target.suffix == ".txt":
+        output_files.save_texts(target, run.record["data"], caption, x)
     elif target.suffix in output_files.TABLE_KINDS:
         _save_sampled_rows(target, x, c, run.record["data"], caption, is_drawn, seed)
     else:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
 #: What a file of each suffix holds.
-PATH_KINDS = {".png": "a row of images", ".gif": "an animation", ".npz": "arrays"}
+PATH_KINDS = {".png": "a row of images", ".gif": "an animation", ".npz": "arrays", ".txt": "texts"}
 
 
 @click.command()
@@ -29,7 +29,7 @@ PATH_KINDS = {".png": "a row of images", ".gif": "an animation", ".npz": "arrays
 @click.option("--steps", type=click.IntRange(2), default=11, show_default=True, help="how many, both ends among them")
 @click.option("--path", default="linear", show_default=True, help="linear, or spherical: on an arc around the origin")
 @options.shared_options("label", "resize")
-@click.option("--out", required=True, help="FILE.png: a row between the two; .gif: an animation; .npz: arrays x and z")
+@click.option("--out", required=True, help="FILE.png: a row between the two; .gif: an animation; .npz: arrays x and z; .txt: texts")
 @options.weights_option
 def interpolate(
     run: Run, first: str, last: str, steps: int, path: str, label: str | None, resize: Any, out: str
@@ -54,7 +54,10 @@ def interpolate(
     decoded = decode_latents(model, z, c)
     words = f"z {'straight' if path == 'linear' else 'on an arc'} between {captions.posterior_plural(model)}"
     caption = captions.output_caption(False, words, f"{Path(first).name} to {Path(last).name}")
-    _save_path(target, model, x, decoded, z, caption)
+    if target.suffix == ".txt":
+        output_files.save_texts(target, run.record["data"], caption, decoded)
+    else:
+        _save_path(target, model, x, decoded, z, caption)
 
 
 def _shared_condition(model: GenerativeModel, ends: list[Batch]) -> Tensor | None:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 #: Files of rows of a table, by their suffix.
 TABLE_KINDS = {".csv": "a table", ".tsv": "a table", ".parquet": "a table"}
 #: Files of examples.
-EXAMPLE_KINDS = {".png": "a grid", ".npz": "arrays", **TABLE_KINDS}
+EXAMPLE_KINDS = {".png": "a grid", ".npz": "arrays", ".txt": "texts", **TABLE_KINDS}
+#: Texts that a command prints besides writing them.
+N_PRINTED_TEXTS = 10
 #: Files of one value, or one vector, for each example.
 COLUMN_KINDS = {".csv": "a table", ".npz": "arrays", ".parquet": "a table"}
 
@@ -43,7 +45,7 @@ def require_images(model: GenerativeModel) -> None:
 
     if not can_show(model.shape if model.views is None else model.views):
         shape = "x".join(map(str, model.shape))
-        raise ValueError(f"this model's examples are {shape}, not images: give an --out that ends in .npz or .csv")
+        raise ValueError(f"this model's examples are {shape}, not images: give an --out that ends in .npz, .csv or, of texts, .txt")
 
 
 def save_image(path: Path, image: Any, caption: str = "") -> None:
@@ -71,6 +73,17 @@ def save_rows(path: Path, x: Tensor, record: Mapping[str, Any], caption: str, **
     with explain_write_errors(path):
         names = write_table(path, x, record, **about)
     click.echo(f"{path}  {len(x):,} rows: {', '.join(names)}  {caption}")
+
+
+def save_texts(path: Path, record: Mapping[str, Any], caption: str, *columns: Tensor) -> None:
+    """Write texts, one to a line, and print the first; of several columns a tab is between those of a line."""
+    from elbowroom.data import decode_texts
+
+    lines = ["\t".join(texts) for texts in zip(*(decode_texts(x, record) for x in columns), strict=True)]
+    with explain_write_errors(path):
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    click.echo("\n".join(lines[:N_PRINTED_TEXTS]))
+    click.echo(f"{path}  {len(lines):,} texts  {caption}")
 
 
 def save_columns(path: Path, columns: Mapping[str, Sequence[Any]], flag: str = "--out") -> None:

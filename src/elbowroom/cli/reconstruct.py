@@ -50,7 +50,7 @@ BATCH_SIZE = 512
     "--out",
     required=True,
     help="FILE.png: a grid, or of a single image file the reconstruction alone; .npz: arrays x, reconstruction and z; "
-    ".csv or .parquet: a table with its gaps filled in",
+    ".csv or .parquet: a table with its gaps filled in; .txt: texts, each beside its reconstruction",
 )
 @options.weights_option
 def reconstruct(
@@ -69,6 +69,8 @@ def reconstruct(
     with seeded_rng(settings["seed"]):
         if target.suffix in output_files.TABLE_KINDS:
             _fill_table(target, run, model, found.data.cells(found.name), batch, draws, gibbs_steps)
+        elif target.suffix == ".txt":
+            _save_texts(target, run, model, batch)
         elif target.suffix == ".npz":
             _save_reconstructions(target, model, batch, draws)
         else:
@@ -114,6 +116,17 @@ def _fill_table(
     caption = captions.output_caption(True, captions.posterior_words(model, is_drawn=True))
     about = {"known": known, "extra": {"imputation": imputation}}
     output_files.save_rows(path, filled.flatten(0, 1), run.record["data"], gaps + caption, **about)
+
+
+def _save_texts(path: Path, run: Run, model: GenerativeModel, batch: Batch) -> None:
+    """Write texts, each with its reconstruction after a tab."""
+    import torch
+
+    from elbowroom.plotting import captions
+
+    made = torch.cat([model.reconstruct(x, y) for x, y in iter_parts(batch)])
+    caption = captions.output_caption(False, captions.posterior_words(model, is_drawn=False))
+    output_files.save_texts(path, run.record["data"], caption, batch.x, made)
 
 
 def _save_reconstructions(path: Path, model: GenerativeModel, batch: Batch, draws: int | None) -> None:

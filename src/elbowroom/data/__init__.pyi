@@ -21,3 +21,4 @@ from .table_rows import draw_labels as draw_labels
 from .table_rows import draw_missing as draw_missing
 from .table_rows import table_columns as table_columns
 from .table_rows import write_table as write_table
+from .text_encoding import decode_texts as decode_texts

@@ -37,6 +37,8 @@ def coding_arguments(source: Any, protocol: Protocol) -> dict[str, Any]:
     arguments = {name: recorded[name] for name in ("binarize", "dequantize") if recorded.get(name)}
     if "views" in protocol:
         return arguments
+    if "vocabulary" in protocol:
+        return arguments | {name: protocol[name] for name in ("vocabulary", "tokens")} | {"length": protocol["shape"][0]}
     if "columns" in protocol:
         arguments |= {"columns": protocol["columns"], "label": recorded.get("label")}
         return arguments
@@ -182,6 +184,8 @@ def check_split_coded_alike(split: Any, recorded: Protocol | None) -> None:
 
 def _find_difference(own: Protocol, recorded: Protocol) -> str:
     """Return in what the coding of data differs from that of recorded data, in words; empty where in nothing."""
+    if own.get("vocabulary") != recorded.get("vocabulary"):
+        return "its vocabulary has other tokens"
     if "columns" in own and "columns" in recorded:
         return _find_column_difference(*(parse_columns(one["columns"]) or () for one in (own, recorded)))
     mine, theirs = own.get("arguments") or {}, recorded.get("arguments") or {}

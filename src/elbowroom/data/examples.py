@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from elbowroom.data.coding import Protocol
 from elbowroom.data.recorded import load_like
 from elbowroom.data.splits.memory import freeze
+from elbowroom.data.text_encoding import is_texts
 
 
 def remember_data(module: nn.Module, protocol: Protocol) -> None:
@@ -25,7 +26,7 @@ def code_examples(x: Any, protocol: Protocol) -> Tensor:
     Raises:
         ValueError: as for :func:`~elbowroom.data.load_like`; an array for a model of a table.
     """
-    if isinstance(x, list):
+    if isinstance(x, list) and not is_texts(x):
         x = np.asarray(x)
     if "columns" in protocol and isinstance(x, np.ndarray | Tensor):
         raise ValueError(

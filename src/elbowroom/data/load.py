@@ -40,6 +40,7 @@ from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit, Split
 from elbowroom.deprecation import DATA_ARGUMENTS, renamed_arguments
 from elbowroom.table_shape import TableShape
+from elbowroom.text_shape import TextShape
 
 ALL_SPLITS = "all"
 """The name of all examples of all splits, where one of a split is asked for."""
@@ -325,6 +326,9 @@ def build_data(
     if raw.views is not None:
         shape = raw.views
         protocol["views"] = shape.likelihood
+    if raw.vocabulary is not None:
+        shape = TextShape(raw.train.shape[0], len(raw.vocabulary))
+        protocol |= {"vocabulary": list(raw.vocabulary), "tokens": raw.tokens}
     if raw.table is not None:
         protocol["table"] = raw.table.record(splits["train"])
     if raw.skipped:

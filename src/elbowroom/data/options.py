@@ -25,6 +25,9 @@ OPTION_SCOPES = {
     "label": "tables, and for sets with attributes",
     "columns": "tables",
     "examples": "data sets that are drawn, as shapes",
+    "tokens": "texts",
+    "length": "texts",
+    "vocabulary": "texts",
 }
 """The sources that each option is for, in words; which reader takes it is in the reader's row."""
 
@@ -44,6 +47,10 @@ class ReadOptions:
     label: str | None = option(None, "the column of a table, or the attributes, that are the labels")
     columns: Any = option(None, "what columns of a table are, as zip=category,age=number,id=drop", flag=str)
     examples: int | None = option(None, "training examples of a data set that is drawn, as shapes", minimum=1)
+
+    tokens: Literal["words", "characters"] = option("words", "what texts are sequences of")
+    length: int | None = option(None, "tokens of a text, with its end; longer ones are cut", minimum=2)
+    vocabulary: Any = option(None, "words of texts, as the,cat,sat, in place of those that occur", flag=str)
 
     def __post_init__(self) -> None:
         convert_options(self)
@@ -95,6 +102,7 @@ class DataConfig(ReadOptions):
     shift: int = option(0, "largest random shift of training images, in pixels", minimum=0)
     dequantize: bool = option(False, "make pixels continuous with uniform noise within each level")
     only: Any = option(None, "classes to keep, as 0,1", flag=str)
+    pairs: Any = option(None, "factors that differ in a pair, for ada_gvae and the like: a number, or random", flag=str)
     labeled: int | None = option(None, "labels of training examples to keep, as for m2; others are unknown", minimum=1)
     value_range: Any = option(None, "LOW,HIGH: values of the source that become 0 and 1; or as-is", flag=str)
     layout: Layout = option(

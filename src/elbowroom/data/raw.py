@@ -51,6 +51,8 @@ class RawDataset:
         row_names: what each row of the source is called, as the file of an image; ``source_rows`` of splits are such.
         table: the cells of a table as they were written.
         views: the views that each example consists of.
+        vocabulary: the tokens of texts by their index.
+        tokens: what these are: words, characters.
     """
 
     train: RawSplit
@@ -72,6 +74,8 @@ class RawDataset:
     row_names: tuple[str, ...] | None = None
     table: TableSource | None = None
     views: ViewShape | None = None
+    vocabulary: tuple[str, ...] | None = None
+    tokens: str = "words"
 
 
 class RawArrays:

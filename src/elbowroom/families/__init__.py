@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from elbowroom.deprecation import deprecated_getattr
 from elbowroom.families.base import Family
 from elbowroom.families.counts import Multinomial, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
+from elbowroom.families.flow_posterior import FlowPosterior, posterior
 from elbowroom.families.heavy_tails import LogCosh, StudentT
 from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.manifolds import DirichletLatent, GammaLatent, Hyperspherical, Poincare, Toroidal
@@ -25,6 +26,7 @@ from elbowroom.families.quantizers import (
 )
 from elbowroom.families.registry import LIKELIHOODS, likelihood
 from elbowroom.families.tabular import Classes, Columns
+from elbowroom.families.tokens import Tokens
 from elbowroom.families.views import FusedExperts, JointExpert, ViewPosterior, Views
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "DiscretizedLogistic",
     "Family",
     "FiniteScalarQuantizer",
+    "FlowPosterior",
     "FusedExperts",
     "GammaLatent",
     "Gaussian",
@@ -63,9 +66,11 @@ __all__ = [
     "StudentT",
     "Toroidal",
     "ViewPosterior",
+    "Tokens",
     "Views",
     "ZeroInflatedNegativeBinomial",
     "likelihood",
+    "posterior",
     "quantizer",
     "register_quantizer",
 ]

@@ -1,7 +1,12 @@
 """Models: encoder, decoder and prior, and those with more than one latent."""
 
 from elbowroom.models.architecture import Architecture
-from elbowroom.models.autoregressive import Autoregressive, AutoregressiveConditional, pixel_decoder
+from elbowroom.models.autoregressive import (
+    Autoregressive,
+    AutoregressiveConditional,
+    pixel_decoder,
+    sequence_decoder,
+)
 from elbowroom.models.base import GenerativeModel, Model
 from elbowroom.models.clustering import ClusteringModel
 from elbowroom.models.conditional import Conditional
@@ -12,7 +17,17 @@ from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.models.ladder import Ladder
 from elbowroom.models.linear import LinearAutoencoder
 from elbowroom.models.multimodal import multimodal_model
-from elbowroom.models.priors import CodePrior, Mixture, StandardNormal, VampPrior, make_prior
+from elbowroom.models.priors import (
+    AutocorrelatedPrior,
+    CodePrior,
+    ExemplarPrior,
+    FlowPrior,
+    Mixture,
+    ResampledPrior,
+    StandardNormal,
+    VampPrior,
+    make_prior,
+)
 from elbowroom.models.quantized_hierarchy import QuantizedHierarchy
 from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.models.sequential import SequentialModel
@@ -20,13 +35,16 @@ from elbowroom.models.stacked_semi_supervised import StackedSemiSupervised
 
 __all__ = [
     "Architecture",
+    "AutocorrelatedPrior",
     "Autoregressive",
     "AutoregressiveConditional",
     "ClusteringModel",
     "CodePrior",
     "Conditional",
     "Draw",
+    "ExemplarPrior",
     "FixedPrior",
+    "FlowPrior",
     "GenerativeModel",
     "Hierarchy",
     "LabelEncoder",
@@ -36,6 +54,7 @@ __all__ = [
     "Mixture",
     "Model",
     "QuantizedHierarchy",
+    "ResampledPrior",
     "SemiSupervised",
     "SequentialModel",
     "StackedSemiSupervised",
@@ -44,4 +63,5 @@ __all__ = [
     "make_prior",
     "multimodal_model",
     "pixel_decoder",
+    "sequence_decoder",
 ]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from elbowroom import errors
 from elbowroom.distributions import UncheckedDistribution
-from elbowroom.families import Family
+from elbowroom.families import Columns, Family, Views
 from elbowroom.families.base import Shape
 from elbowroom.models.architecture import Architecture
 from elbowroom.models.conditional import Conditional
 from elbowroom.networks.causal import CausalConvolution, CausalNetwork
+from elbowroom.networks.sequences import SEQUENCE_DECODERS
 
 #: Channels of the maps that a decoder gives the causal convolutions on top of it.
 CONTEXT_CHANNELS = 16
@@ -125,3 +127,30 @@ def pixel_decoder(
     example = (CONTEXT_CHANNELS, *family.shape[1:])
     net = architecture.network.decoder(latent, example=example, numbers=math.prod(example))
     return AutoregressiveConditional(net, family, causal)
+
+
+def sequence_decoder(
+    name: str, shape: Sequence[int], latent: int, family: Family, width: int = 128, word_dropout: float = 0.0
+) -> AutoregressiveConditional:
+    """Make a decoder of sequences, which gives each step the latent and the steps before it.
+
+    Args:
+        name: in :data:`~elbowroom.networks.sequences.SEQUENCE_DECODERS`: lstm, transformer.
+        shape: of an example; a :class:`~elbowroom.text_shape.TextShape` for tokens.
+        latent: numbers of the latent.
+        family: p(x|z), whose steps are independent.
+        width: of embedding and states.
+        word_dropout: the share of steps whose input is left out in training.
+
+    Raises:
+        ValueError: an unknown name; columns of a table, which are no steps.
+    """
+    if isinstance(family, Columns | Views):
+        raise ValueError(
+            "the steps of a sequence have one likelihood, and these examples are a table or several views: train vae, "
+            "or another recipe for them"
+        )
+    if name not in SEQUENCE_DECODERS:
+        raise errors.unknown_name("decoder", name, SEQUENCE_DECODERS)
+    causal = SEQUENCE_DECODERS[name](shape, family.size, latent, width, word_dropout)
+    return AutoregressiveConditional(nn.Identity(), family, causal)

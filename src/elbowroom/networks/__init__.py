@@ -16,6 +16,7 @@ from elbowroom.networks.latent_diffusion import LatentDiffusionNetwork
 from elbowroom.networks.maps import DownToMap, MapToPositions, PositionsToMap, UpFromMap
 from elbowroom.networks.mlp import ACTIVATIONS, MLP
 from elbowroom.networks.registry import NETWORKS, Network, NetworkSettings, network
+from elbowroom.networks.sequences import SEQUENCE_DECODERS, CausalAttention, CausalRecurrent, SequenceEncoder
 from elbowroom.networks.steps import (
     MarkovCell,
     RecurrentFeatures,
@@ -24,6 +25,7 @@ from elbowroom.networks.steps import (
     StepLayout,
     VariationalRecurrentCell,
 )
+from elbowroom.networks.strided import StridedDecoder, StridedEncoder
 from elbowroom.networks.views import ViewDecoder, ViewEncoder
 
 __all__ = [
@@ -31,8 +33,11 @@ __all__ = [
     "BLOCKS",
     "MLP",
     "NETWORKS",
+    "SEQUENCE_DECODERS",
     "SIZES",
     "AngleFeatures",
+    "CausalAttention",
+    "CausalRecurrent",
     "CellEncoder",
     "CorruptedInput",
     "Down",
@@ -54,9 +59,12 @@ __all__ = [
     "Pyramid",
     "RecurrentFeatures",
     "Residual",
+    "SequenceEncoder",
     "StepCell",
     "StepFeatures",
     "StepLayout",
+    "StridedDecoder",
+    "StridedEncoder",
     "Up",
     "UpFromMap",
     "VariationalRecurrentCell",

@@ -17,7 +17,7 @@ LOG_VAR_BOUND = 5.0
 
 
 class StepLayout:
-    """How an example is a sequence: a series (C, T) by its steps, an image (C, H, W) by its rows, a vector by its values.
+    """How an example is a sequence: a series (C, T) of steps, an image (C, H, W) of rows, a vector of values.
 
     Args:
         shape: of an example.
@@ -31,11 +31,12 @@ class StepLayout:
     >>> layout.steps, layout.size, layout.element_shape
     (5, 6, (2, 1, 3))
     >>> x = torch.rand(4, 2, 5, 3)
-    >>> torch.equal(layout.join(layout.split(x)), x.flatten(1))
+    >>> torch.equal(layout.assemble(layout.split(x)), x)
     True
     """
 
     def __init__(self, shape: Sequence[int]) -> None:
+        self._example_shape = tuple(shape)
         self.shape = tuple(shape) if len(shape) > 1 else (1, *shape)
         self.steps, self.size = self.shape[1], math.prod(self.shape) // self.shape[1]
         self.element_shape = (1,) if len(shape) == 1 else (shape[0], 1, *shape[2:])
@@ -45,6 +46,10 @@ class StepLayout:
         """Return the steps of examples: (..., *shape) to (..., T, size)."""
         x = x.unsqueeze(-2) if self._dims == 1 else x
         return x.movedim(-1 - self._n_other, -2 - self._n_other).flatten(-1 - self._n_other)
+
+    def assemble(self, steps: Tensor) -> Tensor:
+        """Return examples of their steps: (..., T, size) to (..., *shape)."""
+        return self.join(steps).unflatten(-1, self._example_shape)
 
     def join(self, phi: Tensor) -> Tensor:
         """Return parameters of steps, (..., T, per_element · size), as a family takes them: (..., numbers)."""
@@ -135,7 +140,7 @@ class CausalSteps(CausalNetwork):
             z = self.cell.place(state, eps)
             values.append(emit(self.cell.emit(state, z)))
             state = self.cell.update(state, z, values[-1])
-        return self.layout.join(torch.stack(values, 1))
+        return self.layout.assemble(torch.stack(values, 1))
 
 
 def _check_sizes(latent: int, width: int) -> None:
@@ -257,7 +262,7 @@ class StepFeatures(nn.Module):
 
 
 class RecurrentFeatures(nn.Module):
-    """Features of each step given all steps, by a recurrent network in both directions: (B, *shape) to (B, T, width)."""
+    """Features of each step given all, by a recurrent network in both directions: (B, *shape) to (B, T, width)."""
 
     def __init__(self, layout: StepLayout, width: int) -> None:
         super().__init__()

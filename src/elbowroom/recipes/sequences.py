@@ -1,10 +1,70 @@
-"""Recipes for sequences: a latent at every step (VRNN, deep Markov model)."""
+"""Recipes for sequences: one latent (text VAE, VRAE), or one at every step (VRNN, deep Markov model)."""
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import elbowroom as er
-from elbowroom.networks import MarkovCell, RecurrentFeatures, StepFeatures, StepLayout, VariationalRecurrentCell
+from elbowroom.networks import (
+    MarkovCell,
+    RecurrentFeatures,
+    SequenceEncoder,
+    StepFeatures,
+    StepLayout,
+    VariationalRecurrentCell,
+)
 from elbowroom.recipes.registry import recipe
+
+
+@recipe("Bowman et al. 2016, arXiv 1511.06349")
+def text_vae(
+    shape: tuple[int, ...],
+    latent: int = 32,
+    width: int = 128,
+    decoder: Literal["lstm", "transformer"] = "lstm",
+    word_dropout: float = 0.25,
+    likelihood: str = "bernoulli",
+    prior: str = "standard",
+    beta: float = 1.0,
+    warmup: int = 2000,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE of texts: a recurrent encoder, and a decoder that is given the latent and the words before.
+
+    Args:
+        latent: size of the latent z
+        width: of embedding and states
+        decoder: lstm, or transformer for causal attention
+        word_dropout: share of the words before that the decoder is not told in training
+        likelihood: p(x|z); for texts the default is tokens; of other examples a series is one of steps, an image of rows
+        prior: p(z), as for vae
+        beta: weight of the KL
+        warmup: steps over which the weight of the KL grows from 0, so that z is used before the words are
+    """
+    family, posterior = er.likelihood(likelihood, shape), er.DiagonalNormal(latent)
+    p = er.sequence_decoder(decoder, shape, latent, family, width, word_dropout)
+    q = er.Conditional(SequenceEncoder(shape, posterior.size, width), posterior)
+    p_z = er.make_prior(prior, q, shape, bounded=family.support == (0.0, 1.0))
+    return er.Model(q, p, p_z), er.Reconstruction() + er.ramp(0, beta, warmup) * er.KL()
+
+
+@recipe("Fabius & van Amersfoort 2015, arXiv 1412.6581", extends=text_vae, dimensions=(2, 3))
+def vrae(
+    shape: tuple[int, ...],
+    latent: int = 20,
+    likelihood: str = "gaussian",
+    word_dropout: float = 0.0,
+    warmup: int = 1000,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The variational recurrent autoencoder: one latent for a whole series, read and written by recurrent networks.
+
+    Args:
+        latent: size of the latent z
+        likelihood: p(x|z), as for vae, of any kind but columns and views; an image is a series of its rows
+        word_dropout: share of the steps before that the decoder is not told in training
+        warmup: steps over which the weight of the KL grows from 0
+    """
+    return text_vae(shape, latent=latent, likelihood=likelihood, word_dropout=word_dropout, warmup=warmup, **rest)
 
 
 @recipe("Chung et al. 2015, arXiv 1506.02216", dimensions=(2, 3))

@@ -9,12 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elbowroom.networks.attention import AttentionPast, CausalBlock
 from elbowroom.samplers.base import SAMPLERS
 from elbowroom.samplers.code_networks import CodeNetwork
 from elbowroom.samplers.code_sampler import CodeLayout, CodeSampler
-
-#: Channels of a head of attention.
-HEAD_WIDTH = 32
 
 
 class TransformerSampler(CodeSampler):
@@ -56,7 +54,7 @@ class CausalTransformer(CodeNetwork):
         super().__init__(positions, index_sizes, width)
         self.position = nn.Parameter(0.02 * torch.randn(positions, width))
         self.condition = nn.Linear(condition_size, width, bias=False) if condition_size else None
-        self.blocks = nn.ModuleList([_CausalBlock(width) for _ in range(layers)])
+        self.blocks = nn.ModuleList([CausalBlock(width) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)
 
     def features(self, indices: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -72,7 +70,7 @@ class CausalTransformer(CodeNetwork):
 
     def draw(self, u: Tensor, condition: Tensor | None = None) -> Tensor:
         drawn: list[Tensor] = []
-        past: list[_Past] = [_Past() for _ in self.blocks]
+        past = [AttentionPast() for _ in self.blocks]
         for p, position in enumerate(self.position):
             code = self.embedding(drawn[-1])[:, None] if drawn else u.new_zeros(len(u), 1, len(position))
             x = code + position + self._bias(condition)
@@ -80,40 +78,6 @@ class CausalTransformer(CodeNetwork):
                 x = block(x, of_block)
             drawn.append(self.head.draw(self.norm(x)[:, 0], u[:, p], p))
         return torch.stack(drawn, 1)
-
-
-class _Past:
-    """Keys and values of the positions that a block has seen."""
-
-    def __init__(self) -> None:
-        self._parts: list[tuple[Tensor, Tensor]] = []
-
-    def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add those of the next position, and return those of all."""
-        self._parts.append((key, value))
-        keys, values = zip(*self._parts, strict=True)
-        return torch.cat(keys, -2), torch.cat(values, -2)
-
-
-class _CausalBlock(nn.Module):
-    """Attention to the positions before and a network of each position, (B, P, W) to (B, P, W)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.n_heads = max(1, width // HEAD_WIDTH)
-        self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
-        self.inputs, self.output = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.network = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-
-    def forward(self, x: Tensor, past: _Past | None = None) -> Tensor:
-        """Return the next features; with the past of a block, those of the one position that follows it."""
-        query, key, value = self.inputs(self.norms[0](x)).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
-        if past is not None:
-            key, value = past.append(key, value)
-        attended = F.scaled_dot_product_attention(query, key, value, is_causal=past is None)
-        x = x + self.output(attended.transpose(1, 2).flatten(-2))
-        changed: Tensor = x + self.network(self.norms[1](x))
-        return changed
 
 
 SAMPLERS.add("transformer", TransformerSampler)

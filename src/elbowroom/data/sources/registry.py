@@ -46,6 +46,7 @@ OBJECT_READERS: Registry[ObjectReader] = Registry(
         ".views",
         ".frame",
         ".array_mapping",
+        ".texts",
         ".sequence",
         ".dataset",
         ".loader",
