@@ -112,3 +112,34 @@ def test_it_is_a_whole_objective_of_a_model_with_a_decoder_that_trains():
     with pytest.raises(ValueError, match="but the decoder is frozen: take the loss of the other alone"):
         players.players(model)
     assert repr(players) == "players(encoder: (reconstruction + kl), decoder: (reconstruction + kl))"
+
+
+def test_a_player_with_an_interval_takes_only_those_steps(digits, tmp_path):
+    """The decoder stays where it is while the encoder moves, momentum included; a resumption keeps the count."""
+    from elbowroom.training.state import MODEL, STEP
+
+    moves = []
+
+    def watch():
+        last = {}
+
+        @er.on.step
+        def note(state):
+            for name in ("encoder", "decoder"):
+                weight = getattr(state[MODEL], name).net.layers[-1].weight.detach().clone()
+                if name in last and not torch.equal(last[name], weight):
+                    moves.append((name, state[STEP]))
+                last[name] = weight
+
+        return note
+
+    model, objective = er.recipes.lagging_vae(SHAPE, inner=3, aggressive=7, latent=2, hidden=(8,), seed=0)
+    er.fit(model, objective, digits, steps=10, out=tmp_path / "run", device="cpu", callbacks=[watch()])
+    assert [step for name, step in moves if name == "encoder"] == list(range(2, 11))
+    # Step 3 and 6 of the first seven; all after them.
+    assert [step for name, step in moves if name == "decoder"] == [3, 6, 8, 9, 10]
+
+
+def test_an_interval_of_no_steps_is_refused():
+    with pytest.raises(ValueError, match="takes a step in every 1 or more, got 0"):
+        er.recipes.lagging_vae(SHAPE, inner=0)

@@ -13,7 +13,7 @@ from elbowroom.objectives.players import Players
 from elbowroom.objectives.quantization import CodebookLoss, CodeEntropy, Commitment, add_code_losses
 from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.structural import StructuralSimilarity
-from elbowroom.objectives.term import Player, Term
+from elbowroom.objectives.term import Player, StepInterval, Term
 from elbowroom.objectives.terms import KL, Classification, LatentL2, Reconstruction, SemiSupervisedELBO
 from elbowroom.objectives.views import SubsetELBO, ViewKL
 
@@ -46,7 +46,8 @@ __all__ = [
     "Reconstruction",
     "RenyiBound",
     "SemiSupervisedELBO",
-    "Schedule",
+    "StepInterval",
+    "SlicedWasserstein",
     "StructuralSimilarity",
     "SubsetELBO",
     "Term",

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from elbowroom.models.draw import Draw
-from elbowroom.objectives.term import Player, Term
+from elbowroom.objectives.term import Player, StepInterval, Term
 
 
 class Players(Term):
@@ -25,6 +25,7 @@ class Players(Term):
         decoder: the decoder's loss.
         encoder_optimizer: settings of its optimizer that differ from the run's, as ``{"lr": 1e-4}``.
         decoder_optimizer: likewise.
+        decoder_interval: the steps that the decoder takes, where it trains less often than the encoder.
 
     >>> import elbowroom as er
     >>> model, elbo = er.recipes.vae((1, 8, 8), latent=2)
@@ -39,10 +40,12 @@ class Players(Term):
         decoder: Term,
         encoder_optimizer: Mapping[str, Any] | None = None,
         decoder_optimizer: Mapping[str, Any] | None = None,
+        decoder_interval: StepInterval | None = None,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder.as_operand(), decoder.as_operand()
         self.optimizers = (encoder_optimizer or {}, decoder_optimizer or {})
+        self.intervals = (None, decoder_interval)
         self.k = max(encoder.k, decoder.k)
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
@@ -68,8 +71,11 @@ class Players(Term):
             raise ValueError(
                 f"Players() trains encoder and decoder, but the {idle[0]} is frozen: take the loss of the other alone"
             )
-        losses = zip(shares.items(), (self.encoder, self.decoder), self.optimizers, strict=True)
-        return [Player(name, loss, share, settings, trains_model=True) for (name, share), loss, settings in losses]
+        losses = zip(shares.items(), (self.encoder, self.decoder), self.optimizers, self.intervals, strict=True)
+        return [
+            Player(name, loss, share, settings, trains_model=True, interval=interval)
+            for (name, share), loss, settings, interval in losses
+        ]
 
     def as_operand(self) -> Term:
         raise ValueError("Players() is a whole objective: add the term to its encoder= or decoder=, or to both")

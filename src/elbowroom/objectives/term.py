@@ -14,6 +14,34 @@ from torch import Tensor, nn
 from elbowroom.models.draw import Draw
 
 
+@dataclass(frozen=True)
+class StepInterval:
+    """The steps at which a player that trains less often than others takes one of its own.
+
+    Attributes:
+        every: it takes the last of so many steps.
+        until: the step from which it takes all; ``None`` for never.
+
+    Raises:
+        ValueError: it is below 1.
+
+    >>> interval = StepInterval(every=3, until=6)
+    >>> [step for step in range(9) if interval.includes(step)]
+    [2, 5, 6, 7, 8]
+    """
+
+    every: int
+    until: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"a player takes a step in every 1 or more, got {self.every}")
+
+    def includes(self, step: int) -> bool:
+        """Whether the player takes a step after so many steps of the training."""
+        return (step + 1) % self.every == 0 or (self.until is not None and step >= self.until)
+
+
 @dataclass
 class Player:
     """A player: parameters and the loss they minimize, as generator and critic of an adversarial objective.
@@ -24,6 +52,7 @@ class Player:
         parameters: those it updates; no other player updates them.
         optimizer: settings of its optimizer that differ from the run's, as ``{"lr": 1e-4}``.
         trains_model: whether its parameters are the model's, and its loss part of the loss that is reported.
+        interval: the steps that it takes, where not all.
     """
 
     name: str
@@ -31,6 +60,11 @@ class Player:
     parameters: list[nn.Parameter]
     optimizer: Mapping[str, Any] = field(default_factory=dict)
     trains_model: bool = False
+    interval: StepInterval | None = None
+
+    def takes_step(self, step: int) -> bool:
+        """Whether its parameters are updated after so many steps of the training."""
+        return self.interval is None or self.interval.includes(step)
 
 
 class Term(nn.Module, ABC):

@@ -189,15 +189,15 @@ def _build_advance(
         hooks("batch", state)
         compute_gradients(compute, eager, shard.with_batch(state[BATCH]), step_count, running_mean, accumulate)
         hooks("backward", state)
-        for optimizer in optimizers:
-            optimizer.step()
+        for player in step.players:
+            if player.takes_step(state[STEP]):
+                state[OPTIMIZERS][player.name].step()
         step_count.add_(1)
 
-    return (
-        cuda_graph.CapturedStep(advance, optimizers)
-        if cuda_graph.can_capture(device, hooks, accumulate, optimizers)
-        else advance
-    )
+    # Players that take steps of their own choose anew at each.
+    is_uniform = all(player.interval is None for player in step.players)
+    is_captured = is_uniform and cuda_graph.can_capture(device, hooks, accumulate, optimizers)
+    return cuda_graph.CapturedStep(advance, optimizers) if is_captured else advance
 
 
 def _end_epoch(
