@@ -1,0 +1,224 @@
+"""Every recipe on binarized MNIST after the same CPU seconds: bounds, latents, samples, and what the doctor says.
+
+    python benchmarks/images/zoo.py [--cpu-seconds 120] [--seeds 3] [--only NAME ...] [--out FOLDER]
+
+Images are drawn as Bernoulli at every epoch (``--binarize dynamic``), those of validation and test once. Every recipe
+trains for as many steps as fit into the CPU seconds of one thread, by the seconds that some steps take; in batches of
+128 by Adam with a one-cycle learning rate up to 0.001, where the recipe comes with no settings of its own. Recipes of
+perceptrons have the classic's network, 784-400-20 with ReLU; the others what they have by default. Those of
+``MOST_USED`` are trained with ``--seeds`` seeds, the others with the first. On 2,000 test images:
+
+- ELBO, KL and importance bound of 100 samples, nats, the active units, and the accuracy of a linear probe on the
+  latents of 10,000 training images; empty where the model does not define them, with the reason in the row;
+- FID of 2,000 samples (means of p(x|z)) in the features that ``elbowroom evaluate`` has for MNIST, from the prior and
+  from ``mixture:10`` fitted to the latents, or the sampler of codes; its floor is that of as many training images;
+- the titles of the doctor's findings, and the checks that the auditor fails.
+
+A result is one JSON line in ``FOLDER/results.jsonl``; what is there already is not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from results import Results, Row, print_markdown
+from variants import BLOCK, count_parameters
+
+import elbowroom as er
+from elbowroom.recipes import RECIPES
+
+TEST_IMAGES, PROBE_IMAGES = 2_000, 10_000
+#: Posterior samples of the importance bound.
+SAMPLES = 100
+#: Steps that the seconds of one are measured with, after as many to warm up.
+TIMED_STEPS = 20
+TRAINING: dict[str, Any] = {"batch_size": 128, "lr": 1e-3, "schedule": "one-cycle"}
+#: Settings of a recipe's training that are taken over; the others are those of its data and its length.
+OF_RECIPE = ("batch_size", "lr", "average")
+CLASSIC = {"hidden": (400,), "latent": 20}
+MOST_USED = (
+    "vae",
+    "autoencoder",
+    "beta_vae",
+    "iwae",
+    "vamp_vae",
+    "cvae",
+    "factor_vae",
+    "beta_tc_vae",
+    "wae_mmd",
+    "rae_l2",
+    "vq_vae",
+    "conv_vae",
+)
+COLUMNS = ("elbo", "importance_bound", "kl", "active_units", "linear_probe_accuracy", "fid_prior", "fid_sampler")
+
+
+def load_data() -> er.Data:
+    """Return binarized MNIST with the test images that are measured."""
+    data = er.load_data("mnist", binarize="dynamic")
+    return dataclasses.replace(data, test=data.test.subset(torch.arange(TEST_IMAGES)))
+
+
+def names(shape: tuple[int, ...]) -> list[str]:
+    """Return the recipes that take images of this shape and one view."""
+    return [name for name, recipe in RECIPES.items() if recipe.takes(shape)]
+
+
+def arguments_of(name: str) -> dict[str, Any]:
+    """Return the classic's sizes, where a recipe has them and is one of perceptrons."""
+    arguments = RECIPES[name].arguments
+    defaults = {key: argument.default for key, argument in arguments.items()}
+    if defaults.get("network") != "mlp" or not isinstance(defaults.get("latent"), int) or "quantizer" in defaults:
+        return {}
+    return {key: value for key, value in CLASSIC.items() if key in defaults}
+
+
+def fit(name: str, data: er.Data, steps: int, seed: int, out: str, *callbacks: er.Callback) -> er.Run:
+    """Train a recipe for some steps, without validation and report."""
+    settings = TRAINING | {key: value for key, value in RECIPES[name].defaults.items() if key in OF_RECIPE}
+    callbacks = (er.LRSchedule(settings.pop("schedule")), *callbacks)
+    if average := settings.pop("average", None):
+        callbacks = (er.EMA(average), *callbacks)
+    quiet: dict[str, Any] = {"watch": (), "report": False, "progress": False, "device": "cpu", "sampler": "none"}
+    model, objective = RECIPES[name](data.shape, seed=seed, **arguments_of(name))
+    return er.fit(model, objective, data, steps=steps, seed=seed, out=out, callbacks=callbacks, **quiet, **settings)
+
+
+def count_steps(name: str, data: er.Data, cpu_s: float, folder: str) -> int:
+    """Return how many steps of a recipe fit into the CPU seconds."""
+    marks: list[float] = []
+    fit(name, data, 2 * TIMED_STEPS, 0, f"{folder}/timed", er.on.step(lambda _: marks.append(time.process_time())))
+    return max(1, math.floor(cpu_s * TIMED_STEPS / (marks[-1] - marks[TIMED_STEPS - 1])))
+
+
+class Judge:
+    """Measures models on the test images."""
+
+    def __init__(self, data: er.Data) -> None:
+        from elbowroom.evaluation.metrics.feature_extractor import default_features
+
+        self.data, self.features = data, default_features(data)
+        self.test_features = self.features(data.test.first(TEST_IMAGES).x.split(BLOCK))
+
+    def fid(self, model: er.GenerativeModel) -> float:
+        """Return the FID of samples: of a conditional model of all classes in turn."""
+        from elbowroom.evaluation.metrics.fid_kid import frechet_distance
+
+        torch.manual_seed(0)
+        labels = torch.arange(BLOCK) % 10 if model.requires_labels else None
+        parts = [model.sample(BLOCK, c=labels, draw=False) for _ in range(TEST_IMAGES // BLOCK)]
+        return frechet_distance(self.test_features, self.features(parts))[0]
+
+    def floor(self) -> Iterator[Row]:
+        from elbowroom.evaluation.metrics.fid_kid import frechet_distance
+
+        x = self.data.train.first(TEST_IMAGES).x
+        yield {"recipe": "training images", "fid_prior": frechet_distance(self.test_features, self.features([x]))[0]}
+
+    def score(self, run: er.Run) -> Row:
+        """Return the metrics of a run, and what the doctor and the auditor find."""
+        model = run.model()
+        probed = dataclasses.replace(self.data, train=self.data.train.subset(torch.arange(PROBE_IMAGES)))
+        metrics = er.evaluate(model, probed, metrics="likelihood,latent,reconstruction,probes", samples=SAMPLES)
+        row = {name: metrics[name].value for name in COLUMNS if name in metrics}
+        row["notes"] = {name: metrics[name].note for name, value in row.items() if value is None}
+        row["fid_prior"] = self.fid(model) if model.has_prior else None
+        row["fid_sampler"] = self.fid_of_sampler(model)
+        row["findings"] = [finding.title for finding in er.doctor.examine(run, self.data)]
+        row["audit"] = [outcome.name for outcome in er.audit(model, self.data) if outcome.passed is False]
+        return row
+
+    def fid_of_sampler(self, model: er.GenerativeModel) -> float:
+        from elbowroom.samplers.training_latents import fit_to_model
+
+        sampler = "mixture:10" if model.quantizer is None else "pixelcnn:200"
+        with torch.enable_grad():
+            return self.fid(model.with_sampler(fit_to_model(model, self.data.train, sampler)))
+
+
+def measure(name: str, seed: int, judge: Judge, cpu_s: float) -> Iterator[Row]:
+    """Train a recipe for the CPU seconds and yield its scores."""
+    with tempfile.TemporaryDirectory() as folder:
+        steps = count_steps(name, judge.data, cpu_s, folder)
+        started = time.process_time()
+        run = fit(name, judge.data, steps, seed, f"{folder}/run")
+        spent = time.process_time() - started
+        epoch = spent / steps * judge.data.train.steps(TRAINING["batch_size"])
+        cost = {"steps": steps, "cpu_s": round(spent, 1), "epoch_s": round(epoch, 2)}
+        yield {"recipe": name, "parameters": count_parameters(run.model())} | cost | judge.score(run)
+
+
+def print_table(rows: list[Row]) -> None:
+    """Print the rows as Markdown, the best importance bound first, with the mean over the seeds."""
+    head = (
+        "recipe",
+        "ELBO",
+        "bound",
+        "KL",
+        "active",
+        "probe",
+        "FID prior",
+        "FID sampler",
+        "s an epoch",
+        "doctor",
+        "audit",
+    )
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        by_name.setdefault(row["recipe"], []).append(row)
+    ranked = sorted(by_name.values(), key=lambda same: -(mean(same, "importance_bound") or -math.inf))
+    print_markdown(head, [format_row(same) for same in ranked])
+
+
+def mean(rows: list[Row], name: str) -> float | None:
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return sum(values) / len(values) if values else None
+
+
+def format_row(rows: list[Row]) -> list[str]:
+    """Return the cells of one recipe: means, with the deviation over seeds of its bound."""
+    forms = {
+        "elbo": ".2f",
+        "importance_bound": ".2f",
+        "kl": ".1f",
+        "active_units": ".0f",
+        "linear_probe_accuracy": ".1%",
+    }
+    forms |= {"fid_prior": ".1f", "fid_sampler": ".1f", "epoch_s": ".1f"}
+    cells = [f"{value:{form}}" if (value := mean(rows, name)) is not None else "" for name, form in forms.items()]
+    titles = [", ".join(sorted({title for row in rows for title in row.get(key, ())})) for key in ("findings", "audit")]
+    return [f"`{rows[0]['recipe']}`", *cells, titles[0], titles[1] and f"fails {titles[1]}"]
+
+
+def main() -> None:
+    """Measure the recipes that are not in the results yet, and print the table of all."""
+    data = load_data()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cpu-seconds", type=float, default=120)
+    parser.add_argument("--seeds", type=int, default=3, help="of the most used recipes")
+    parser.add_argument("--only", nargs="+", choices=names(data.shape), default=names(data.shape), metavar="NAME")
+    parser.add_argument("--out", type=Path, default=Path("runs/zoo"), help="of results.jsonl")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    results, judge = Results(args.out), Judge(data)
+    budget = {"budget_s": args.cpu_seconds, "features": judge.features.hash}
+    results.measure({"task": "floor"} | budget, judge.floor)
+    for seed in range(args.seeds):
+        for name in args.only:
+            if seed == 0 or name in MOST_USED:
+                key = {"task": name, "seed": seed} | budget
+                results.measure(key, partial(measure, name, seed, judge, args.cpu_seconds))
+    print_table(results.rows(budget))
+
+
+if __name__ == "__main__":
+    main()
