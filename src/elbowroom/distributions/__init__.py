@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from torch.distributions import kl_divergence
 
 from elbowroom.deprecation import deprecated_getattr
+from elbowroom.distributions.autocorrelated import AutocorrelatedNormal
 from elbowroom.distributions.base import UncheckedDistribution, to_event
 from elbowroom.distributions.bernoulli import IndependentBernoulli, PixelContinuousBernoulli
 from elbowroom.distributions.counts import BagMultinomial, CountNegativeBinomial, CountPoisson, ZeroInflatedCount
 from elbowroom.distributions.discretized import PixelCategorical, PixelLogistic, PixelLogisticMixture
+from elbowroom.distributions.flow import FlowDistribution
 from elbowroom.distributions.gamma import IndependentGamma, KeyedDirichlet
 from elbowroom.distributions.hyperbolic import PoincareRadius, PoincareRiemannianNormal, PoincareWrappedNormal
 from elbowroom.distributions.kl import kl_elements
@@ -33,6 +35,7 @@ from elbowroom.distributions.tabular import ColumnCategorical, IndependentColumn
 from elbowroom.distributions.toroidal import ToroidalNormal, ToroidalUniform
 
 __all__ = [
+    "AutocorrelatedNormal",
     "BagMultinomial",
     "CodeCategorical",
     "CodeDistribution",
@@ -41,6 +44,7 @@ __all__ = [
     "CountNegativeBinomial",
     "CountPoisson",
     "Delta",
+    "FlowDistribution",
     "IndependentBernoulli",
     "IndependentColumns",
     "IndependentGamma",

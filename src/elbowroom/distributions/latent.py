@@ -110,14 +110,18 @@ class DiagonalNormalMixture(MixtureSameFamily):
     """
 
     def log_prob(self, z: Tensor) -> Tensor:
-        components = self.component_distribution
-        assert isinstance(components, Normal)
         if z.device.type == "mps":  # which has no double precision
             return cast(Tensor, super().log_prob(z))  # type: ignore[no-untyped-call]
+        return torch.logsumexp(self.mixture_distribution.logits + self.component_scores(z), -1).to(z.dtype)
+
+    def component_scores(self, z: Tensor) -> Tensor:
+        """Return the log-density of each component, in double precision: (..., *event) to (..., C)."""
+        components = self.component_distribution
+        assert isinstance(components, Normal)
         loc, z64 = components.loc.flatten(1).double(), z.flatten(-len(self.event_shape)).double()
         log_var = components.log_var.expand_as(components.loc).flatten(1).double()
         precision = (-log_var).exp()
         squares = z64.square() @ precision.T - 2 * z64 @ (loc * precision).T
         constant = (loc.square() * precision + log_var + math.log(2 * math.pi)).sum(-1)
-        scores = self.mixture_distribution.logits - 0.5 * (squares + constant)
-        return torch.logsumexp(scores, -1).to(z.dtype)
+        scores: Tensor = -0.5 * (squares + constant)
+        return scores

@@ -28,7 +28,7 @@ from elbowroom.models.inputs import (
     takes_examples,
     takes_latents,
 )
-from elbowroom.models.priors import StandardNormal, VampPrior
+from elbowroom.models.priors import ExamplePrior, StandardNormal
 from elbowroom.view_shape import ViewShape
 
 
@@ -434,11 +434,11 @@ class Model(GenerativeModel):
 
     @property
     def n_initial_examples(self) -> int:
-        return len(self.prior.raw) if isinstance(self.prior, VampPrior) else 0
+        return self.prior.n_initial_examples if isinstance(self.prior, ExamplePrior) else 0
 
     def initialize(self, x: Tensor, generator: torch.Generator) -> None:
-        if isinstance(self.prior, VampPrior):
-            self.prior.set_pseudo_inputs(x, generator)
+        if isinstance(self.prior, ExamplePrior):
+            self.prior.initialize(x, generator)
 
     @property
     def has_prior(self) -> bool:
@@ -475,8 +475,15 @@ class Model(GenerativeModel):
         encoder, decoder = BoundConditional(self.encoder, condition), BoundConditional(self.decoder, condition)
         q = encoder(x)
         z = q.rsample((k,))
-        prior = None if self.prior is None else self.prior(*condition)
-        return Draw(x, decoder(z), Latent(z, q, prior), c=c, encoder=encoder, decoder=decoder)
+        return Draw(x, decoder(z), Latent(z, q, self._score_by(x, condition)), c=c, encoder=encoder, decoder=decoder)
+
+    def _score_by(self, x: Tensor, condition: tuple[Tensor, ...]) -> Distribution | None:
+        """Return the prior that scores the latents of these examples; in training it may leave these out."""
+        if self.prior is None:
+            return None
+        if self.training and isinstance(self.prior, ExamplePrior):
+            return self.prior.score_training(x)
+        return cast("Distribution", self.prior(*condition))
 
     @takes_examples
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:

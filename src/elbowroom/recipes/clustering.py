@@ -12,7 +12,7 @@ from elbowroom.recipes.vae import vae
 VADE_WIDTHS = (500, 500, 2000)
 
 
-@recipe("Jiang et al. 2017, arXiv 1611.05148", extends=vae, without=("prior",))
+@recipe("Jiang et al. 2017, arXiv 1611.05148", extends=vae, without=("prior", "posterior"))
 def vade(
     shape: tuple[int, ...],
     latent: int = 10,

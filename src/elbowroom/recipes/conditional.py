@@ -127,7 +127,7 @@ def m2(
     return model, er.ELBO() + weight * er.Classification()
 
 
-@recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298", extends=vae, without=("beta", "prior"))
+@recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298", extends=vae, without=("beta", "prior", "posterior"))
 def m1_m2(
     shape: tuple[int, ...],
     latent: int = 50,

@@ -43,7 +43,7 @@ def _view_architecture(shape: tuple[int, ...], settings: dict[str, Any]) -> er.A
     return er.Architecture(shape, **{k: value for k, value in settings.items() if not (is_auto and k in useless)})
 
 
-@recipe("Suzuki, Nakayama & Matsuo 2016, arXiv 1611.01891", extends=vae)
+@recipe("Suzuki, Nakayama & Matsuo 2016, arXiv 1611.01891", extends=vae, without=("posterior",))
 def jmvae(shape: tuple[int, ...], alpha: float = 0.1, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The joint multimodal VAE: an encoder of all views, which teaches an encoder of each (JMVAE-kl).
 
@@ -54,7 +54,7 @@ def jmvae(shape: tuple[int, ...], alpha: float = 0.1, **rest: Any) -> tuple[er.G
     return model, elbo + alpha * er.ViewKL()
 
 
-@recipe("Vedantam et al. 2018, arXiv 1705.10762", extends=vae)
+@recipe("Vedantam et al. 2018, arXiv 1705.10762", extends=vae, without=("posterior",))
 def telbo(shape: tuple[int, ...], weight: float = 1.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE with a joint encoder and one of each view, trained on the sum of their ELBOs (TELBO).
 
@@ -65,7 +65,7 @@ def telbo(shape: tuple[int, ...], weight: float = 1.0, **rest: Any) -> tuple[er.
     return model, elbo + weight * er.SubsetELBO()
 
 
-@recipe("Wu & Goodman 2018, arXiv 1802.05335", extends=vae)
+@recipe("Wu & Goodman 2018, arXiv 1802.05335", extends=vae, without=("posterior",))
 def mvae(shape: tuple[int, ...], subsets: int = 0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose posterior is the product of an expert of each view, trained on some views, too.
 
@@ -76,7 +76,7 @@ def mvae(shape: tuple[int, ...], subsets: int = 0, **rest: Any) -> tuple[er.Gene
     return model, elbo + er.SubsetELBO(subsets)
 
 
-@recipe("Shi et al. 2019, arXiv 1911.03393", extends=vae)
+@recipe("Shi et al. 2019, arXiv 1911.03393", extends=vae, without=("posterior",))
 def mmvae(
     shape: tuple[int, ...], k: int = 2, bound: Literal["elbo", "importance"] = "elbo", **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -90,7 +90,7 @@ def mmvae(
     return model, er.ImportanceBound(k) if bound == "importance" else elbo
 
 
-@recipe("Sutter, Daunhawer & Vogt 2021, arXiv 2105.02470", extends=vae)
+@recipe("Sutter, Daunhawer & Vogt 2021, arXiv 2105.02470", extends=vae, without=("posterior",))
 def mopoe_vae(shape: tuple[int, ...], k: int = 3, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose posterior is a mixture of products of experts, one for each subset of the views.
 
@@ -101,7 +101,9 @@ def mopoe_vae(shape: tuple[int, ...], k: int = 3, **rest: Any) -> tuple[er.Gener
 
 
 @recipe(
-    "Hwang et al. 2021, Multi-view representation learning via total correlation objective (NeurIPS 34)", extends=vae
+    "Hwang et al. 2021, Multi-view representation learning via total correlation objective (NeurIPS 34)",
+    extends=vae,
+    without=("posterior",),
 )
 def mvtcae(shape: tuple[int, ...], alpha: float = 0.9, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE that explains the total correlation of its views: their product is near each alone (MVTCAE).

@@ -21,6 +21,7 @@ def vae(
     widths: tuple[int, ...] | None = None,
     prior: str = "standard",
     beta: float = 1.0,
+    posterior: str = "normal",
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The variational autoencoder: diagonal normal posterior, standard normal prior.
 
@@ -35,11 +36,13 @@ def vae(
         network: of encoder and decoder: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks' lists them
         size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
         widths: channels of its levels instead, the finest first; sides halve as often as there are widths
-        prior: p(z): standard, mixture:K of K learned normals, vamp:K of K learned pseudo-inputs
+        prior: p(z): standard, mixture:K of K learned normals, vamp:K of K learned pseudo-inputs, exemplar:K of K
+            examples, flow:maf, resampled, autocorrelated:DELTA
         beta: weight of the KL
+        posterior: q(z|x): normal, or a flow of K layers: planar:K, radial:K, householder:K, sylvester:K, iaf:K, maf:K
     """
     architecture = er.Architecture(shape, network, hidden, activation, size, widths)
-    encoder = architecture.encoder(er.DiagonalNormal(latent))
+    encoder = architecture.encoder(er.posterior(posterior, latent))
     decoder = architecture.decoder(latent, er.likelihood(likelihood, shape))
     p_z = er.make_prior(prior, encoder, shape, bounded=decoder.family.support == (0.0, 1.0))
     objective = er.ELBO(k) if beta == 1 else er.ELBO(k) + (beta - 1) * er.KL()

@@ -8,9 +8,11 @@ from typing import Any, get_origin
 
 from elbowroom.argument import arguments_of
 from elbowroom.data import DataConfig
+from elbowroom.families.flow_posterior import NORMAL
+from elbowroom.families.flows import FLOWS
 from elbowroom.families.registry import LIKELIHOODS
 from elbowroom.models.architecture import AUTO
-from elbowroom.models.priors import DEFAULT_COMPONENTS, PRIORS
+from elbowroom.models.priors import PRIORS
 from elbowroom.networks.mlp import ACTIVATIONS
 from elbowroom.networks.registry import NETWORKS
 from elbowroom.recipes import Argument, Recipe
@@ -101,8 +103,11 @@ def _networks() -> list[_Suggestion]:
 
 
 def _priors() -> list[_Suggestion]:
-    settings = dict.fromkeys(DEFAULT_COMPONENTS, "COMPONENTS")
-    return [(name, about, settings.get(name, "")) for name, about in PRIORS.items()]
+    return [(name, PRIORS.help(name), PRIORS[name].setting) for name in PRIORS]
+
+
+def _posteriors() -> list[_Suggestion]:
+    return [(NORMAL, "A diagonal normal.", ""), *((name, FLOWS.help(name), "LAYERS") for name in FLOWS)]
 
 
 def _samplers() -> list[_Suggestion]:
@@ -117,6 +122,7 @@ _SUGGESTED: dict[str, Callable[[], list[_Suggestion]]] = {
     "likelihood": _likelihoods,
     "network": _networks,
     "optimizer": _names(OPTIMIZERS),
+    "posterior": _posteriors,
     "prior": _priors,
     "sampler": _samplers,
     "schedule": _names(SCHEDULES),
