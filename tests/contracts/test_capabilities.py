@@ -34,6 +34,7 @@ TABLE = {
     "cvae": STANDARD | {"is_conditional", "requires_labels"},
     "rae_gp": {"has_point_posterior"},
     "rae_l2": {"has_point_posterior"},
+    "swae": STANDARD | {"has_point_posterior"},
     "vade": {"has_prior"},
     "wae_gan": STANDARD | {"has_point_posterior"},
     "wae_mmd": STANDARD | {"has_point_posterior"},

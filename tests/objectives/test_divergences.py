@@ -1,10 +1,11 @@
-"""Maximum mean discrepancy."""
+"""Maximum mean discrepancy and sliced Wasserstein distance."""
 
 import pytest
+import scipy.stats
 import torch
 
 import elbowroom as er
-from elbowroom.objectives.divergences import mmd
+from elbowroom.objectives.divergences import mmd, sliced_wasserstein
 
 SHAPE = (1, 8, 8)
 
@@ -49,3 +50,34 @@ def test_mmd_equals_the_sum_over_pairs():
     others = [(i, j) for i, j in everything if i != j]
     expected = mean_kernel(a, a, others) + mean_kernel(b, b, others) - 2 * mean_kernel(a, b, everything)
     torch.testing.assert_close(mmd(a, b), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_sliced_wasserstein_is_that_of_sorted_samples_in_one_dimension():
+    torch.manual_seed(0)
+    a, b = torch.randn(60, 1), 3 * torch.randn(60, 1) + 1
+    order = [values[:, 0].sort().values for values in (a, b)]
+    assert sliced_wasserstein(a, b, torch.ones(1, 1)) == pytest.approx(((order[0] - order[1]) ** 2).mean().item())
+    # Where all of one sample lies to one side of the other, the first distance is that of the means.
+    shifted = a.abs() + 5
+    first = scipy.stats.wasserstein_distance(-b.abs()[:, 0], shifted[:, 0])
+    assert sliced_wasserstein(-b.abs(), shifted, torch.ones(1, 1)) >= first**2
+
+
+def test_sliced_wasserstein_is_zero_for_equals_and_the_share_of_a_shift():
+    torch.manual_seed(0)
+    a, shift = torch.randn(50, 4), torch.tensor([2.0, 0.0, 0.0, 0.0])
+    directions = torch.nn.functional.normalize(torch.randn(4000, 4))
+    assert sliced_wasserstein(a, a[torch.randperm(50)], directions) == pytest.approx(0, abs=1e-10)
+    assert sliced_wasserstein(a, a + shift, directions).item() == pytest.approx(4 / 4, rel=0.05)
+
+
+def test_the_sliced_term_compares_with_the_models_own_prior():
+    torch.manual_seed(0)
+    z = torch.randn(1, 300, 2)
+    far = er.StandardNormal(2)
+    far.zero.fill_(5.0)
+    near, away = (er.Draw(z[0], None, er.Latent(z, None, prior())) for prior in (er.StandardNormal(2), far))
+    assert er.SlicedWasserstein()(near, STEP).item() < 0.1
+    assert er.SlicedWasserstein()(away, STEP).item() > 1
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        er.SlicedWasserstein(0)

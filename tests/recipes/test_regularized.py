@@ -1,4 +1,4 @@
-"""WAE-MMD, RAE-L2 and RAE-GP: without weights they are the autoencoder; WAE samples from its prior."""
+"""WAE-MMD, SWAE, RAE-L2 and RAE-GP: without weights they are the autoencoder; WAE samples from its prior."""
 
 import pytest
 import torch
@@ -8,6 +8,7 @@ import elbowroom as er
 SHAPE = (1, 8, 8)
 WITHOUT = {
     "wae_mmd": {"weight": 0},
+    "swae": {"weight": 0},
     "rae_l2": {"weight": 0, "decay": 0},
     "rae_gp": {"weight": 0, "penalty": 0},
 }
@@ -29,6 +30,7 @@ def test_its_terms_are_recorded_under_their_names(name):
     objective(draw, torch.tensor(0))
     expected = {
         "wae_mmd": {"mmd"},
+        "swae": {"sliced_wasserstein"},
         "rae_l2": {"latent_l2", "decoder_l2"},
         "rae_gp": {"latent_l2", "decoder_gradient_penalty"},
     }

@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.distributions import CodeDistribution, Quantized, has_density, join_index, kl_divergence, kl_elements
+from elbowroom.distributions import (
+    CodeDistribution,
+    Normal,
+    Quantized,
+    has_density,
+    join_index,
+    kl_divergence,
+    kl_elements,
+)
 from elbowroom.models.code_usage import CodeUsage, count_codes
 
 if TYPE_CHECKING:
@@ -217,6 +225,22 @@ class Draw:
         q = self.encoder(x)
         z = q.rsample(torch.Size((1,)))
         return Draw(x, self.decoder(z), Latent(z, q, self.prior), c=self.c, encoder=self.encoder, decoder=self.decoder)
+
+    @cached_property
+    def pairwise_log_qz(self) -> Tensor:
+        """log q(z_i | x_j) of each number of each latent under each example's posterior, (K, B, B, D), nats.
+
+        Raises:
+            ValueError: the posterior is no normal of independent numbers, or depends on what was drawn.
+        """
+        q = self.q
+        if not isinstance(q, Normal) or len(q.batch_shape) != 1:
+            raise ValueError(
+                "total correlation, mutual information and dimension-wise KL need a posterior that is a normal with "
+                f"independent numbers, and this one is a {type(q).__name__}: take --posterior normal, or another recipe"
+            )
+        numbers = Normal(q.loc.flatten(1)[..., None], q.log_var.expand_as(q.loc).flatten(1)[..., None])
+        return numbers.log_prob(self.z.flatten(2)[:, :, None, :, None])
 
     @property
     def z(self) -> Tensor:

@@ -5,9 +5,11 @@ from elbowroom.objectives.bounds import ELBO, ImportanceBound, RenyiBound
 from elbowroom.objectives.constraints import Constrained, LagrangeMultiplier, ProportionalIntegral, WeightController
 from elbowroom.objectives.custom import Loss, Output
 from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
-from elbowroom.objectives.divergences import MMD
+from elbowroom.objectives.divergences import MMD, SlicedWasserstein
 from elbowroom.objectives.equivariance import Equivariance
+from elbowroom.objectives.factors import FactorLabels
 from elbowroom.objectives.introspective import ExponentialELBO, FakeKL
+from elbowroom.objectives.moments import LatentCovariance
 from elbowroom.objectives.perceptual import Perceptual
 from elbowroom.objectives.players import Players
 from elbowroom.objectives.quantization import CodebookLoss, CodeEntropy, Commitment, add_code_losses
@@ -15,6 +17,7 @@ from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.term import Player, StepInterval, Term
 from elbowroom.objectives.terms import KL, Classification, LatentL2, Reconstruction, SemiSupervisedELBO
+from elbowroom.objectives.total_correlation import DimensionKL, MutualInformation, TotalCorrelation
 from elbowroom.objectives.views import SubsetELBO, ViewKL
 
 __all__ = [
@@ -31,13 +34,17 @@ __all__ = [
     "DecoderGradientPenalty",
     "DecoderL2",
     "DensityRatio",
+    "DimensionKL",
     "Equivariance",
     "ExponentialELBO",
+    "FactorLabels",
     "FakeKL",
     "ImportanceBound",
     "LagrangeMultiplier",
+    "LatentCovariance",
     "LatentL2",
     "Loss",
+    "MutualInformation",
     "Output",
     "Perceptual",
     "Player",
@@ -46,11 +53,12 @@ __all__ = [
     "Reconstruction",
     "RenyiBound",
     "SemiSupervisedELBO",
-    "StepInterval",
     "SlicedWasserstein",
+    "StepInterval",
     "StructuralSimilarity",
     "SubsetELBO",
     "Term",
+    "TotalCorrelation",
     "ViewKL",
     "WeightController",
     "add_code_losses",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from elbowroom import noise
@@ -34,6 +35,51 @@ class MMD(Term):
             prior = draw.prior
             prior_z = torch.randn_like(z) if prior is None else prior.sample((len(z),)).flatten(1)
         return mmd(z, prior_z)
+
+
+class SlicedWasserstein(Term):
+    r"""Sliced Wasserstein distance of the batch's latents from as many draws from the prior, squared.
+
+    .. math:: \frac1L \sum_l \frac1B \sum_i \left( \theta_l \cdot z_{(i)} - \theta_l \cdot z'_{(i)} \right)^2
+
+    with the projections on each of L random directions in order: Kolouri et al. 2018, arXiv 1804.01947. A batch of D
+    numbers whose every moment fits but for a shift by s is at :math:`s^2 / D`. Where a model has no prior the draws are
+    standard normal. Two samples of the prior are about :math:`\log \log B / B` apart, and not at zero.
+
+    Args:
+        projections: L, the directions of each step.
+
+    Raises:
+        ValueError: there is no direction.
+
+    >>> SlicedWasserstein(projections=50)
+    sliced_wasserstein
+    """
+
+    name = "sliced_wasserstein"
+
+    def __init__(self, projections: int = 50) -> None:
+        super().__init__()
+        if projections < 1:
+            raise ValueError(f"projections must be at least 1, got {projections}")
+        self.projections = projections
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        z, prior_z = draw.z[0].flatten(1), draw.prior_z[0].flatten(1)
+        with noise.global_rng():
+            directions = F.normalize(torch.randn(self.projections, z.shape[1], dtype=z.dtype, device=z.device))
+        return sliced_wasserstein(z, prior_z, directions)
+
+
+def sliced_wasserstein(a: Tensor, b: Tensor, directions: Tensor) -> Tensor:
+    """Return the squared 2-Wasserstein distance of two samples (B, D) of equal size, a mean over directions (L, D).
+
+    >>> a = torch.tensor([[0.0], [1.0]])
+    >>> sliced_wasserstein(a, a.flip(0) + 2, torch.ones(1, 1))
+    tensor(4.)
+    """
+    projected = [(sample @ directions.T).sort(0).values for sample in (a, b)]
+    return (projected[0] - projected[1]).square().mean()
 
 
 def mmd(a: Tensor, b: Tensor) -> Tensor:

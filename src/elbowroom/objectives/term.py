@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -94,6 +94,12 @@ class Term(nn.Module, ABC):
         if self.name is not None:
             draw.terms[self.name] = value.detach()
         return value
+
+    def prepare(self, train: Sized) -> None:
+        """Take what depends on the training set, as its size; called once, before the first step or a resumed one."""
+        for child in self.children():
+            if isinstance(child, Term):
+                child.prepare(train)
 
     def adversaries(self) -> list[Player]:
         """Return the players of this term besides the model."""

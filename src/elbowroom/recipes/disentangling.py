@@ -1,8 +1,8 @@
-"""Recipes that encourage independent latent dimensions: beta-VAE, FactorVAE."""
+"""Recipes that encourage independent latents: beta-VAE, FactorVAE, beta-TC-VAE, HFVAE, DIP-VAE, S2-VAE."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
@@ -35,3 +35,99 @@ def factor_vae(
     model, elbo = vae(shape, **rest)
     network = er.MLP(model.latent_shape, size=1, hidden=critic, activation="leaky-relu")
     return model, elbo + gamma * er.DensityRatio(network, er.permute_dims)
+
+
+@recipe("Chen et al. 2018, arXiv 1802.04942", extends=vae, without=("posterior", "beta"))
+def beta_tc_vae(
+    shape: tuple[int, ...],
+    beta: float = 6.0,
+    sampling: Literal["stratified", "weighted"] = "stratified",
+    k: int = 1,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The beta-TC-VAE: the VAE with the total correlation alone, a part of its KL, weighted by beta.
+
+    Args:
+        beta: weight of the total correlation; 1 is the VAE with its KL estimated
+        sampling: how a batch stands for all examples: stratified, or weighted, which the paper trains with
+        k: samples per example
+    """
+    model, _ = vae(shape, **rest)
+    correlation = beta * er.TotalCorrelation(sampling=sampling)
+    return model, er.Reconstruction(k) + er.MutualInformation(sampling) + correlation + er.DimensionKL(sampling)
+
+
+@recipe("Esmaeili et al. 2019, arXiv 1804.02086", extends=vae, without=("posterior", "beta"))
+def hfvae(
+    shape: tuple[int, ...],
+    latent: int = 20,
+    groups: int = 5,
+    beta: float = 6.0,
+    gamma: float = 3.0,
+    alpha: float = 1.0,
+    k: int = 1,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The hierarchically factorized VAE: weights for the correlation between groups of latents and within them.
+
+    The weights are chosen by us.
+
+    Args:
+        latent: size of the latent z
+        groups: how many groups of neighboring latents, of equal size or larger by one
+        beta: weight of the total correlation between groups
+        gamma: weight of the total correlations within groups
+        alpha: weight of the mutual information of examples and latents
+        k: samples per example
+    """
+    model, _ = vae(shape, latent=latent, **rest)
+    between = er.TotalCorrelation(split_evenly(latent, groups))
+    kl = alpha * er.MutualInformation() + beta * between + gamma * (er.TotalCorrelation() - between) + er.DimensionKL()
+    return model, er.Reconstruction(k) + kl
+
+
+def split_evenly(size: int, parts: int) -> list[int]:
+    """Return the sizes of parts, the larger ones first.
+
+    >>> split_evenly(5, 2)
+    [3, 2]
+    """
+    if not 1 <= parts <= size:
+        raise ValueError(f"a latent of {size} has from 1 to {size} groups, got {parts}: give --groups another number")
+    return [size // parts + (i < size % parts) for i in range(parts)]
+
+
+@recipe("Kumar et al. 2018, arXiv 1711.00848", extends=vae, without=("posterior",))
+def dip_vae(
+    shape: tuple[int, ...], kind: Literal["i", "ii"] = "ii", weight: float = 10.0, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The DIP-VAE, I or II: the VAE whose latents are drawn to a covariance of one.
+
+    Args:
+        kind: "i" for the covariance of posterior means, "ii" for that of the latents
+        weight: of squared covariances; that of variances is ten times as large for "i" and the same for "ii", as in the
+            paper; 10 is chosen by us
+    """
+    model, elbo = vae(shape, **rest)
+    covariance = er.LatentCovariance("means", 10.0) if kind == "i" else er.LatentCovariance("latents", 1.0)
+    return model, elbo + weight * covariance
+
+
+@recipe("Locatello et al. 2020, arXiv 1905.01258", extends=vae, without=("posterior",))
+def s2_vae(
+    shape: tuple[int, ...], factors: int = 5, weight: float = 10.0, latent: int = 10, beta: float = 4.0, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The S2-VAE: a beta-VAE whose first latents are drawn to the labels of factors, as far as they are known.
+
+    The weights are chosen by us, from the ranges of the paper.
+
+    Args:
+        factors: how many the labels have: attributes from 0 to 1, or classes, each of which is one
+        weight: of the cross-entropy of the factors
+        latent: size of the latent z; the first ones are the factors
+        beta: weight of the KL
+    """
+    if latent < factors:
+        raise ValueError(f"each of {factors} factors takes a latent, and there must be at least 1, got {latent}")
+    model, elbo = vae(shape, latent=latent, beta=beta, **rest)
+    return model, elbo + weight * er.FactorLabels(factors)

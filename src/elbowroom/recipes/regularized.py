@@ -1,4 +1,4 @@
-"""Autoencoders with regularized latents or decoders: WAE-MMD, RAE-L2, RAE-GP."""
+"""Autoencoders with regularized latents or decoders: WAE-MMD, SWAE, RAE-L2, RAE-GP."""
 
 from __future__ import annotations
 
@@ -23,6 +23,29 @@ def wae_mmd(
     model, reconstruction = autoencoder(shape, latent=latent, likelihood=likelihood, **rest)
     assert isinstance(model, er.Model)
     return er.Model(model.encoder, model.decoder, er.StandardNormal(latent)), reconstruction + weight * er.MMD()
+
+
+@recipe("Kolouri et al. 2018, arXiv 1804.01947", extends=autoencoder, without=("linear",))
+def swae(
+    shape: tuple[int, ...],
+    latent: int = 8,
+    weight: float = 100.0,
+    projections: int = 50,
+    likelihood: str = "gaussian",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The sliced Wasserstein autoencoder: latents as a whole are drawn to the prior along random directions.
+
+    Args:
+        latent: size of the latent z
+        weight: of the squared sliced distance, chosen by us
+        projections: directions of each step
+        likelihood: p(x|z), as for vae; the paper has cross-entropy and absolute error of pixels
+    """
+    model, reconstruction = autoencoder(shape, latent=latent, likelihood=likelihood, **rest)
+    assert isinstance(model, er.Model)
+    prior = er.StandardNormal(latent)
+    return er.Model(model.encoder, model.decoder, prior), reconstruction + weight * er.SlicedWasserstein(projections)
 
 
 @recipe("Ghosh et al. 2020, arXiv 1903.12436", extends=autoencoder, without=("linear",), sampler="mixture:10")

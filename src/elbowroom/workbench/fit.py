@@ -315,6 +315,7 @@ def _initial_state(model: nn.Module, objective: Term, data: Data, settings: dict
     device = devices.resolve(settings["device"])
     state[DATA], state[DEVICE] = data, device
     state[MODEL], state[OBJECTIVE] = model.to(device), objective.to(device)
+    objective.prepare(data.train)
     per_epoch = data.train.steps(settings["batch_size"])
     state[STEPS] = settings["steps"] or settings["epochs"] * per_epoch
     state[EPOCHS] = math.ceil(state[STEPS] / per_epoch)
