@@ -126,3 +126,42 @@ class TestUnseenClass:
         for name in ("columns:1,3/", "columns:1,3/x"):
             with pytest.raises(ValueError, match="write columns:1,3 for a number and a category of 3 values"):
                 er.likelihood(name, (2,))
+
+
+class TestStacks:
+    """Columns of a kind are scored in one pass, with the values of the same columns one by one."""
+
+    def family(self):
+        columns = [er.Gaussian(1), er.Classes(3, 50), er.Gaussian(1, 0.3), er.Classes(2, 50), er.Laplace(1)]
+        columns += [er.Bernoulli(1), er.DiagonalNormal(1), er.Classes(9), er.Gaussian(1), er.Classes(3, 50)]
+        columns += [er.DiagonalNormal(1, floor=-3.0), er.StudentT(1), er.Gaussian(1, 0.2), er.StudentT(1, 3.0)]
+        family = er.Columns(*columns)
+        torch.manual_seed(0)
+        for parameter in family.parameters():
+            torch.nn.init.uniform_(parameter, -0.1, 0.1)
+        return family
+
+    def test_they_are_of_one_kind_in_any_order(self):
+        assert self.family().stacks == [[0, 8], [1, 3, 9], [2, 12], [4], [5], [6], [7], [10], [11], [13]]
+
+    def test_scores_gradients_means_and_draws_are_those_of_columns_one_by_one(self):
+        family = self.family()
+        phi = torch.randn(4, 5, family.size, requires_grad=True)
+        with torch.no_grad():
+            x = family(phi).sample()[0]
+        x[0, 1], x[2, 0], x[3, 3] = 3.0, torch.nan, torch.nan  # a class that was never seen; two that are missing
+        stacked, single = family(phi), er.distributions.IndependentColumns(family.build_columns(phi))
+        assert (stacked.batch_shape, stacked.event_shape) == (single.batch_shape, single.event_shape)
+        torch.testing.assert_close(stacked.mean, single.mean)
+        variables = [phi, *family.parameters()]
+        results = []
+        for p in (stacked, single):
+            score = p.log_prob(x)
+            results.append((score, *torch.autograd.grad(score.sum(), variables)))
+            torch.manual_seed(1)
+            results[-1] += (p.sample((2,)),)
+        for ours, expected in zip(*results, strict=True):
+            torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
+
+    def test_they_leave_no_trace_in_the_weights_of_a_run(self):
+        assert set(er.Columns(er.Gaussian(1), er.Classes(3)).state_dict()) == {"columns.0.tenth"}

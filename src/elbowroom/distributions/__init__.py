@@ -64,6 +64,7 @@ __all__ = [
     "SphericalUniform",
     "ToroidalNormal",
     "ToroidalUniform",
+    "StackedColumns",
     "UncheckedDistribution",
     "VonMisesFisher",
     "ZeroInflatedCount",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ class ColumnCategorical(UncheckedDistribution):
     Args:
         logits: (..., classes).
         unseen_mass: the probability m of a class that was never seen.
+        n_classes: how many of the logits are classes, (...), where the others are minus infinity; by default all.
 
     >>> p = ColumnCategorical(torch.tensor([0.0, 2.0, 0.0]))
     >>> p.mean, p.log_prob(torch.tensor([0.0, 1.0, 3.0]))
@@ -32,9 +33,10 @@ class ColumnCategorical(UncheckedDistribution):
     tensor([0.3000, 0.3000, 0.3000, 0.1000])
     """
 
-    def __init__(self, logits: Tensor, unseen_mass: float = 0.0) -> None:
+    def __init__(self, logits: Tensor, unseen_mass: float = 0.0, n_classes: Tensor | None = None) -> None:
         self.logits = logits.log_softmax(-1)
         self.unseen_mass = unseen_mass
+        self.n_classes = logits.shape[-1] if n_classes is None else n_classes
         super().__init__(logits.shape[:-1])
 
     @property
@@ -42,7 +44,7 @@ class ColumnCategorical(UncheckedDistribution):
         return self.logits.argmax(-1).to(self.logits.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        shape, n_classes = broadcast_shapes(value.shape, self.batch_shape), self.logits.shape[-1]
+        shape, n_classes = broadcast_shapes(value.shape, self.batch_shape), self.n_classes
         is_class = (value >= 0) & (value < n_classes) & (value == value.round())
         index = torch.where(is_class, value, 0).long().expand(shape)
         scores = self.logits.expand(*shape, -1).gather(-1, index[..., None]).squeeze(-1)
@@ -83,3 +85,39 @@ class IndependentColumns(UncheckedDistribution):
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return torch.cat([column.sample(sample_shape) for column in self.columns], -1)
+
+
+class StackedColumns(UncheckedDistribution):
+    r"""The same as :class:`IndependentColumns`, with all columns of a kind scored in one pass.
+
+    Args:
+        stacks: distributions of D columns each, with event shape (1,) and their batch shape (..., D).
+        positions: of the columns of each stack in a row, (D,).
+        make_columns: makes the distributions of the single columns, which draws are taken from one after the other.
+    """
+
+    def __init__(
+        self,
+        stacks: Sequence[Distribution],
+        positions: Sequence[Tensor],
+        make_columns: Callable[[], Sequence[Distribution]],
+    ) -> None:
+        self.stacks, self.positions, self.make_columns = stacks, positions, make_columns
+        super().__init__(stacks[0].batch_shape[:-1], torch.Size((sum(len(index) for index in positions),)))
+
+    @property
+    def mean(self) -> Tensor:
+        means = torch.cat([stack.mean.squeeze(-1) for stack in self.stacks], -1)
+        return means if len(self.stacks) == 1 else means.index_select(-1, torch.cat(list(self.positions)).argsort())
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        missing = value.isnan()
+        # Filled before scoring, so that no NaN enters a gradient.
+        filled, scores = value.masked_fill(missing, 0), list[Tensor]()
+        for stack, index in zip(self.stacks, self.positions, strict=True):
+            score: Tensor = stack.log_prob(filled.index_select(-1, index)[..., None])
+            scores.append(score.masked_fill(missing.index_select(-1, index), 0).sum(-1))
+        return torch.stack(scores).sum(0)
+
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
+        return IndependentColumns(self.make_columns()).sample(sample_shape)

@@ -49,8 +49,8 @@ def check_range(model: GenerativeModel, data: Data) -> None:
             )
         if family.is_count:
             raise ValueError(
-                f"value {value:g} in row {row} of the source ({split} split) is no count: {type(family).__name__} is for "
-                f"whole numbers from 0; {_advise_counts(data)}"
+                f"value {value:g} in row {row} of the source ({split} split) is no count: {type(family).__name__} is "
+                f"for whole numbers from 0; {_advise_counts(data)}"
             )
         raise ValueError(
             f"value {value:g} in row {row} of the source ({split} split) is outside [{low:g}, {high:g}], the range of "

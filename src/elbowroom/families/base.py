@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Hashable, Sequence
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -72,6 +72,23 @@ class Family(nn.Module, ABC):
     def split_parameters(self, phi: Tensor) -> Tensor:
         """Split the parameters by their meaning: (..., size) to (per_element, ..., *shape)."""
         return torch.unflatten(phi, -1, (-1, *self.shape)).movedim(-1 - len(self.shape), 0)
+
+    @property
+    def stack_key(self) -> Hashable:
+        """What columns of a table have in common that :meth:`stack` takes together: by default each stands alone."""
+        return (type(self), id(self))
+
+    def stack(self, columns: Sequence[Self], phi: Tensor) -> Distribution:
+        """Return the distributions of D columns with the same :attr:`stack_key`, this being the first, as one.
+
+        Args:
+            columns: of shape (1,) each.
+            phi: their parameters, (..., D, size), of a column with fewer parameters followed by others.
+
+        Returns:
+            with batch shape (..., D) and event shape (1,).
+        """
+        return cast(Distribution, self(phi))
 
     def extra_repr(self) -> str:
         return "x".join(map(str, self.shape))

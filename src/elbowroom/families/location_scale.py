@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import Any, Self
 
 import torch
 import torch.distributions as td
@@ -79,6 +80,19 @@ class LocationScale(Family):
             if self.scale == "optimal" and self.training
             else self.build_distribution(loc, self.log_scale)
         )
+
+    @property
+    def stack_key(self) -> Hashable:
+        """Columns of learned scales, or of fixed ones."""
+        return (type(self), self.scale == "learned")
+
+    def stack(self, columns: Sequence[Self], phi: Tensor) -> td.Distribution:
+        scales = (
+            10 * torch.stack([column.tenth for column in columns])
+            if self.scale == "learned"
+            else torch.stack([column.kept for column in columns])
+        )
+        return self.build_distribution(phi, scales[:, None])
 
     @torch.no_grad()
     def update_average(self, log_scale: Tensor) -> None:

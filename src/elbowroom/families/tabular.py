@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from typing import Self, cast
+
 import torch
 import torch.distributions as td
 from torch import Tensor, nn
@@ -36,6 +39,17 @@ class Classes(Family):
     def forward(self, phi: Tensor) -> td.Distribution:
         logits = self.split_parameters(phi).movedim(0, -1)
         return distributions.to_event(distributions.ColumnCategorical(logits, self.unseen_mass), 1)
+
+    @property
+    def stack_key(self) -> Hashable:
+        """Columns of up to the same power of two classes: the shorter ones are padded to the longest."""
+        return (type(self), self.unseen_mass, self.size.bit_length())
+
+    def stack(self, columns: Sequence[Self], phi: Tensor) -> td.Distribution:
+        n_classes = torch.tensor([[column.size] for column in columns], device=phi.device)
+        padding = torch.arange(phi.shape[-1], device=phi.device) >= n_classes
+        logits = phi.masked_fill(padding, -torch.inf)[..., None, :]
+        return distributions.to_event(distributions.ColumnCategorical(logits, self.unseen_mass, n_classes), 1)
 
 
 class Columns(Family):
@@ -75,12 +89,46 @@ class Columns(Family):
         self.columns = nn.ModuleList(columns)
         self.sizes = [column.size for column in columns]
         self.size = sum(self.sizes)
+        self.stacks = _group_columns(columns)
+        for number, stack in enumerate(self.stacks):
+            self.register_buffer(f"positions_{number}", torch.tensor(stack), persistent=False)
+            self.register_buffer(f"parameters_{number}", self._locate_parameters(stack), persistent=False)
+
+    def _locate_parameters(self, stack: Sequence[int]) -> Tensor:
+        """Return where in the network's output the parameters of these columns are, (D, the most of a column).
+
+        Those of a column with fewer parameters are followed by some other.
+        """
+        first = [sum(self.sizes[:position]) for position in stack]
+        offsets = torch.arange(max(self.sizes[position] for position in stack))
+        return (torch.tensor(first)[:, None] + offsets).clamp_max(self.size - 1)
+
+    def build_columns(self, phi: Tensor) -> list[td.Distribution]:
+        """Return the distribution of each column, with event shape (1,)."""
+        parts = torch.split(phi, self.sizes, -1)
+        return [column(part) for column, part in zip(self.columns, parts, strict=True)]
+
+    def _build_stack(self, number: int, phi: Tensor) -> td.Distribution:
+        columns = [cast(Family, self.columns[position]) for position in self.stacks[number]]
+        index = self.get_buffer(f"parameters_{number}")
+        parameters = phi.index_select(-1, index.flatten()).unflatten(-1, index.shape)
+        return columns[0].stack(columns, parameters)
 
     def forward(self, phi: Tensor) -> td.Distribution:
-        parts = torch.split(phi, self.sizes, -1)
-        return distributions.IndependentColumns(
-            [column(part) for column, part in zip(self.columns, parts, strict=True)]
+        numbers = range(len(self.stacks))
+        return distributions.StackedColumns(
+            [self._build_stack(number, phi) for number in numbers],
+            [self.get_buffer(f"positions_{number}") for number in numbers],
+            lambda: self.build_columns(phi),
         )
+
+
+def _group_columns(columns: Sequence[Family]) -> list[list[int]]:
+    """Return the positions of the columns that are scored together, by their first."""
+    groups: dict[Hashable, list[int]] = {}
+    for position, column in enumerate(columns):
+        groups.setdefault(column.stack_key, []).append(position)
+    return list(groups.values())
 
 
 @register_likelihood(
