@@ -91,30 +91,31 @@ class StackedColumns(UncheckedDistribution):
     r"""The same as :class:`IndependentColumns`, with all columns of a kind scored in one pass.
 
     Args:
-        stacks: distributions of D columns each, with event shape (1,) and their batch shape (..., D).
+        batch_shape: of the rows.
+        make_stacks: makes distributions of D columns each, with event shape (1,) and their batch shape (..., D).
         positions: of the columns of each stack in a row, (D,).
-        make_columns: makes the distributions of the single columns, which draws are taken from one after the other.
+        make_columns: makes the distributions of the single columns, which means and draws are taken from.
     """
 
     def __init__(
         self,
-        stacks: Sequence[Distribution],
+        batch_shape: torch.Size,
+        make_stacks: Callable[[], Sequence[Distribution]],
         positions: Sequence[Tensor],
         make_columns: Callable[[], Sequence[Distribution]],
     ) -> None:
-        self.stacks, self.positions, self.make_columns = stacks, positions, make_columns
-        super().__init__(stacks[0].batch_shape[:-1], torch.Size((sum(len(index) for index in positions),)))
+        self.make_stacks, self.positions, self.make_columns = make_stacks, positions, make_columns
+        super().__init__(batch_shape, torch.Size((sum(len(index) for index in positions),)))
 
     @property
     def mean(self) -> Tensor:
-        means = torch.cat([stack.mean.squeeze(-1) for stack in self.stacks], -1)
-        return means if len(self.stacks) == 1 else means.index_select(-1, torch.cat(list(self.positions)).argsort())
+        return IndependentColumns(self.make_columns()).mean
 
     def log_prob(self, value: Tensor) -> Tensor:
         missing = value.isnan()
         # Filled before scoring, so that no NaN enters a gradient.
         filled, scores = value.masked_fill(missing, 0), list[Tensor]()
-        for stack, index in zip(self.stacks, self.positions, strict=True):
+        for stack, index in zip(self.make_stacks(), self.positions, strict=True):
             score: Tensor = stack.log_prob(filled.index_select(-1, index)[..., None])
             scores.append(score.masked_fill(missing.index_select(-1, index), 0).sum(-1))
         return torch.stack(scores).sum(0)

@@ -117,7 +117,8 @@ class Columns(Family):
     def forward(self, phi: Tensor) -> td.Distribution:
         numbers = range(len(self.stacks))
         return distributions.StackedColumns(
-            [self._build_stack(number, phi) for number in numbers],
+            phi.shape[:-1],
+            lambda: [self._build_stack(number, phi) for number in numbers],
             [self.get_buffer(f"positions_{number}") for number in numbers],
             lambda: self.build_columns(phi),
         )
