@@ -150,6 +150,11 @@ class GenerativeModel(nn.Module, ABC):
         return 0
 
     @property
+    def learns_from_pairs(self) -> bool:
+        """Whether :meth:`draw` takes training examples in pairs, (B, 2, *shape), that share something."""
+        return False
+
+    @property
     def has_prior(self) -> bool:
         """Whether latents can be drawn from a prior."""
         return True

@@ -50,6 +50,7 @@ from elbowroom.training.state import (
     State,
 )
 from elbowroom.training.step import Step
+from elbowroom.training.validate import training_split
 
 #: How often a diverged training may go back to its checkpoint.
 MAX_ROLLBACKS = 3
@@ -148,7 +149,7 @@ def _loop(state: State, settings: dict[str, Any], hooks: CallbackList) -> None:
     step_count = torch.tensor(state[STEP], device=state[DEVICE])
     running_mean, clock = RunningMean(), Clock(state[RUN].seconds)
     advance = _build_advance(step, state, settings["accumulate"], hooks, step_count, running_mean)
-    train = state[DATA].train.to(state[DEVICE])
+    train = training_split(state[MODEL], state[DATA]).to(state[DEVICE])
     per_epoch = train.steps(settings["batch_size"])
     pause_file = PauseFile(state[RUN])
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from torch import nn
 
 from elbowroom import distributed
-from elbowroom.data import Data, LoaderSplit
+from elbowroom.data import Data, LoaderSplit, Split
+from elbowroom.data.pairs import pair_training_examples
 from elbowroom.evaluation import check_compatible, warn_of_scale
 from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
@@ -16,6 +17,16 @@ from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 def default_batch_size(data: Data) -> int:
     """Return the examples per step where they are not given: 128, or all of a smaller training set."""
     return DEFAULT_BATCH_SIZE if isinstance(data.train, LoaderSplit) else min(DEFAULT_BATCH_SIZE, len(data.train))
+
+
+def training_split(model: nn.Module, data: Data) -> Split:
+    """Return the examples to train on: in pairs, where the model learns from such.
+
+    Raises:
+        ValueError: the data cannot be paired.
+    """
+    is_paired = isinstance(model, GenerativeModel) and model.learns_from_pairs
+    return pair_training_examples(data) if is_paired else data.train
 
 
 def check_length(config: TrainConfig) -> None:
@@ -46,6 +57,7 @@ def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str |
         raise ValueError("torchrun may start this training again, which then must find its run: give --out DIR")
     if config.final_weights == "best" and (data.validation is None or "validation" not in config.watch):
         raise ValueError("there are no best weights without a watched validation split: leave --final-weights best out")
+    training_split(model, data)
     if isinstance(model, GenerativeModel):
         check_compatible(model, data)
         warn_of_scale(model, data)

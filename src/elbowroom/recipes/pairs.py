@@ -1,0 +1,72 @@
+"""Recipes that learn from pairs of images that share some factors, and from no labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import elbowroom as er
+from elbowroom.models.pairs import (
+    Average,
+    PairedModel,
+    average_densities,
+    average_parameters,
+    multiply_densities,
+)
+from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import vae
+
+NORMAL_ONLY = ("posterior",)
+
+
+def pair_vae(
+    shape: tuple[int, ...], average: Average, n_shared: int | None, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """Return the VAE, trained on pairs that share dimensions of their posteriors."""
+    model, objective = vae(shape, **rest)
+    assert isinstance(model, er.Model)
+    return PairedModel(model.encoder, model.decoder, model.prior, average, n_shared), objective
+
+
+@recipe("Hosoya 2019, arXiv 1809.02383", extends=vae, without=NORMAL_ONLY)
+def gvae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The group VAE: the first dimensions of two images of a class, or of common factors, are averaged.
+
+    Args:
+        shared: dimensions of the latent that the two of a pair share, the first ones; half of them if not given
+    """
+    return pair_vae(shape, average_parameters, _half(rest) if shared is None else shared, **rest)
+
+
+@recipe("Bouchacourt et al. 2018, arXiv 1705.08841", extends=vae, without=NORMAL_ONLY)
+def ml_vae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The multi-level VAE: of two images of a group, the densities of the first dimensions are multiplied.
+
+    Args:
+        shared: dimensions of the latent that the two of a pair share, the first ones; half of them if not given
+    """
+    return pair_vae(shape, multiply_densities, _half(rest) if shared is None else shared, **rest)
+
+
+@recipe("Locatello et al. 2020, arXiv 2002.02886", extends=vae, without=NORMAL_ONLY)
+def ada_gvae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The group VAE that finds for each pair which dimensions the two share.
+
+    Args:
+        latent: size of the latent z
+    """
+    return pair_vae(shape, average_parameters, None, latent=latent, **rest)
+
+
+@recipe("Locatello et al. 2020, arXiv 2002.02886", extends=vae, without=NORMAL_ONLY)
+def ada_ml_vae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The multi-level VAE that finds for each pair which dimensions the two share.
+
+    Args:
+        latent: size of the latent z
+    """
+    return pair_vae(shape, average_densities, None, latent=latent, **rest)
+
+
+def _half(arguments: dict[str, Any]) -> int:
+    """Return half of the size of the latent, at least 1."""
+    return max(1, int(arguments.get("latent", vae.arguments["latent"].default)) // 2)
