@@ -37,6 +37,7 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "s2_vae": {"latent": 12, "factors": 10},
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
     "m1_m2": {"m1_latent": 4, "m2_hidden": (16,)},
+    "hvamp_vae": {"prior": "vamp:5"},
     "vae_gan": {"critic": 4},
     "quantized_vae": {"quantizer": "product:8x3"},
     "autoencoder_kl": {"levels": 1, "layers": 1, "critic": 4, "start": 0},

@@ -75,6 +75,7 @@ from .models import Draw as Draw
 from .models import ExemplarPrior as ExemplarPrior
 from .models import FixedPrior as FixedPrior
 from .models import FlowPrior as FlowPrior
+from .models import GaussianMixtureModel as GaussianMixtureModel
 from .models import GenerativeModel as GenerativeModel
 from .models import Hierarchy as Hierarchy
 from .models import LabelEncoder as LabelEncoder
@@ -89,6 +90,7 @@ from .models import SemiSupervised as SemiSupervised
 from .models import SequentialModel as SequentialModel
 from .models import StackedSemiSupervised as StackedSemiSupervised
 from .models import StandardNormal as StandardNormal
+from .models import TwoLevel as TwoLevel
 from .models import VampPrior as VampPrior
 from .models import make_prior as make_prior
 from .models import multimodal_model as multimodal_model

@@ -16,6 +16,8 @@ KINDS = {
     "map": ("autoencoder_kl", {}),
     "vector of a decoder that reads x": ("pixel_vae", {}),
     "vector of views": ("mopoe_vae", {}),
+    "vector of flows": ("flow_prior_vae", {"posterior": "iaf:1"}),
+    "vector under examples": ("exemplar_vae", {}),
     "codebook": ("vq_vae", {}),
     "fsq": ("fsq_vae", {}),
     "residual map": ("rq_vae", ON_MAPS),

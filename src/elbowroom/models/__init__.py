@@ -13,6 +13,7 @@ from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.models.fixed_prior import FixedPrior
+from elbowroom.models.gaussian_mixture import GaussianMixtureModel
 from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.models.ladder import Ladder
 from elbowroom.models.linear import LinearAutoencoder
@@ -32,6 +33,7 @@ from elbowroom.models.quantized_hierarchy import QuantizedHierarchy
 from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.models.sequential import SequentialModel
 from elbowroom.models.stacked_semi_supervised import StackedSemiSupervised
+from elbowroom.models.two_level import TwoLevel
 
 __all__ = [
     "Architecture",
@@ -45,6 +47,7 @@ __all__ = [
     "ExemplarPrior",
     "FixedPrior",
     "FlowPrior",
+    "GaussianMixtureModel",
     "GenerativeModel",
     "Hierarchy",
     "LabelEncoder",
@@ -59,6 +62,7 @@ __all__ = [
     "SequentialModel",
     "StackedSemiSupervised",
     "StandardNormal",
+    "TwoLevel",
     "VampPrior",
     "make_prior",
     "multimodal_model",

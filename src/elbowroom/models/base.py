@@ -93,7 +93,8 @@ class GenerativeModel(nn.Module, ABC):
     @property
     def n_initial_examples(self) -> int:
         """How many training examples :meth:`initialize` takes; 0 if nothing starts from them."""
-        return 0
+        prior = self._modules.get("prior")
+        return prior.n_initial_examples if isinstance(prior, ExamplePrior) else 0
 
     def initialize(self, x: Tensor, generator: torch.Generator) -> None:
         """Set what starts from training examples; called once, before the first step of a new run.
@@ -102,6 +103,9 @@ class GenerativeModel(nn.Module, ABC):
             x: training examples, :attr:`n_initial_examples` or as many as there are, on the CPU.
             generator: of further draws, on the CPU.
         """
+        prior = self._modules.get("prior")
+        if isinstance(prior, ExamplePrior):
+            prior.initialize(x, generator)
 
     @abstractmethod
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
@@ -225,6 +229,13 @@ class GenerativeModel(nn.Module, ABC):
         """Return p(z) of the uppermost latent, or p(z|c) with batch (B,); ``None`` without a prior."""
         prior = self._modules.get("prior")
         return None if prior is None else cast("Distribution", prior(*self.encode_condition(c)))
+
+    def scoring_prior(self, x: Tensor, *condition: Tensor) -> Distribution | None:
+        """Return the prior by which latents of these examples are scored; in training it may leave them out."""
+        prior = self._modules.get("prior")
+        if self.training and isinstance(prior, ExamplePrior):
+            return prior.score_training(x)
+        return None if prior is None else cast("Distribution", prior(*condition))
 
     def sampling_density(self, c: Tensor | None = None) -> Distribution | None:
         """Return the density that latents are sampled from: that of the sampler, if there is one, else the prior."""
@@ -438,14 +449,6 @@ class Model(GenerativeModel):
         self.latent_shape = encoder.family.shape
 
     @property
-    def n_initial_examples(self) -> int:
-        return self.prior.n_initial_examples if isinstance(self.prior, ExamplePrior) else 0
-
-    def initialize(self, x: Tensor, generator: torch.Generator) -> None:
-        if isinstance(self.prior, ExamplePrior):
-            self.prior.initialize(x, generator)
-
-    @property
     def has_prior(self) -> bool:
         return self.prior is not None
 
@@ -478,21 +481,19 @@ class Model(GenerativeModel):
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         condition = self.encode_condition(c)
         encoder, decoder = BoundConditional(self.encoder, condition), BoundConditional(self.decoder, condition)
-        q = encoder(x)
-        z = q.rsample((k,))
-        return Draw(x, decoder(z), Latent(z, q, self._score_by(x, condition)), c=c, encoder=encoder, decoder=decoder)
-
-    def _score_by(self, x: Tensor, condition: tuple[Tensor, ...]) -> Distribution | None:
-        """Return the prior that scores the latents of these examples; in training it may leave these out."""
-        if self.prior is None:
-            return None
-        if self.training and isinstance(self.prior, ExamplePrior):
-            return self.prior.score_training(x)
-        return cast("Distribution", self.prior(*condition))
+        q = self.infer(x, *condition)
+        z = q.rsample(torch.Size((k,)))
+        return Draw(
+            x, decoder(z), Latent(z, q, self.scoring_prior(x, *condition)), c=c, encoder=encoder, decoder=decoder
+        )
 
     @takes_examples
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:
-        q: Distribution = self.encoder(x, *self.encode_condition(c))
+        return self.infer(x, *self.encode_condition(c))
+
+    def infer(self, x: Tensor, *condition: Tensor) -> Distribution:
+        """Return q(z|x) of examples (B, *shape): that of the encoder, or what a subclass makes of it."""
+        q: Distribution = self.encoder(x, *condition)
         return q
 
     @takes_latents

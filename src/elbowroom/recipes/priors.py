@@ -1,4 +1,4 @@
-"""Recipes with priors other than the standard normal: VampPrior, Exemplar VAE, LARS, δ-VAE."""
+"""Recipes with priors other than the standard normal: VampPrior, Exemplar VAE, LARS, δ-VAE, HVAE, GMVAE."""
 
 from __future__ import annotations
 
@@ -47,3 +47,58 @@ def delta_vae(shape: tuple[int, ...], delta: float = 1.0, **rest: Any) -> tuple[
         delta: committed rate, in nats per example
     """
     return vae(shape, prior=f"autocorrelated:{delta}", **rest)
+
+
+@recipe("Tomczak & Welling 2018, arXiv 1705.07120", extends=vae, without=("posterior",))
+def hvamp_vae(
+    shape: tuple[int, ...],
+    latent: int = 40,
+    prior: str = "vamp:500",
+    likelihood: str = "bernoulli",
+    k: int = 1,
+    beta: float = 1.0,
+    **network: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The hierarchical VAE of two latents, the upper one with a VampPrior (HVAE).
+
+    Args:
+        latent: size of each of the two latents
+        prior: of the upper latent, as for vae; standard gives the paper's HVAE without VampPrior
+        likelihood: p(x|z), as for vae
+        k: samples per example in the ELBO
+        beta: weight of the KL
+    """
+    architecture, p = er.Architecture(shape, **network), er.likelihood(likelihood, shape)
+    encoder = architecture.encoder(er.DiagonalNormal(latent))
+    lower_encoder = architecture.encoder(er.DiagonalNormal(latent), latent)
+    lower_prior = er.Conditional.mlp(latent, er.DiagonalNormal(latent), (300, 300))
+    decoder = architecture.decoder(latent, p, latent)
+    p_z = er.make_prior(prior, encoder, shape, bounded=p.support == (0.0, 1.0))
+    return er.TwoLevel(encoder, lower_encoder, lower_prior, decoder, p_z), er.Reconstruction(k) + beta * er.KL()
+
+
+@recipe("Dilokthanakul et al. 2016, arXiv 1611.02648", extends=vae, without=("posterior", "prior"))
+def gm_vae(
+    shape: tuple[int, ...],
+    latent: int = 20,
+    context: int = 10,
+    clusters: int = 10,
+    likelihood: str = "bernoulli",
+    k: int = 1,
+    beta: float = 1.0,
+    **network: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The Gaussian mixture VAE (GMVAE): each component of its prior, shaped by a second latent, is a cluster.
+
+    Args:
+        latent: size of the latent z
+        context: size of the latent w, which shapes the components
+        clusters: number of components of the prior
+        likelihood: p(x|z), as for vae
+        k: samples per example in the ELBO
+        beta: weight of the KL
+    """
+    architecture = er.Architecture(shape, **network)
+    encoder, shaper = (architecture.encoder(er.DiagonalNormal(n)) for n in (latent, context))
+    decoder = architecture.decoder(latent, er.likelihood(likelihood, shape))
+    return er.GaussianMixtureModel(encoder, shaper, decoder, clusters), er.Reconstruction(k) + beta * er.KL()

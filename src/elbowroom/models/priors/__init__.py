@@ -4,6 +4,7 @@ Each has ``numbers_per_latent``: how many numbers it keeps in memory to score on
 """
 
 from elbowroom.models.priors.autocorrelated import AutocorrelatedPrior
+from elbowroom.models.priors.categorical import PartsPrior, UniformCategories
 from elbowroom.models.priors.code import CodePrior
 from elbowroom.models.priors.example import ExamplePrior, ExemplarPrior, VampPrior
 from elbowroom.models.priors.flow import FlowPrior
@@ -20,10 +21,12 @@ __all__ = [
     "ExemplarPrior",
     "FlowPrior",
     "Mixture",
+    "PartsPrior",
     "PriorContext",
     "PriorKind",
     "ResampledPrior",
     "StandardNormal",
+    "UniformCategories",
     "VampPrior",
     "make_prior",
     "register_prior",
