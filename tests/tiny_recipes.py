@@ -12,6 +12,7 @@ from elbowroom.recipes import RECIPES
 #: Values of arguments by which any recipe that takes them is small.
 TINY: dict[str, Any] = {
     "latent": 3,
+    "topics": 3,
     "hidden": (16,),
     "widths": (8, 16),
     "components": 5,
@@ -34,8 +35,10 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "lagging_vae": {"inner": 2},
     "semi_amortized_vae": {"refinements": 2},
     "hfvae": {"groups": 2},
+    "joint_vae": {"capacity_steps": 10},
     "s2_vae": {"latent": 12, "factors": 10},
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
+    "biva": {"latent": (6, 3), "hidden": (32, 16)},
     "m1_m2": {"m1_latent": 4, "m2_hidden": (16,)},
     "hvamp_vae": {"prior": "vamp:5"},
     "vae_gan": {"critic": 4},

@@ -31,11 +31,13 @@ from .families import Bernoulli as Bernoulli
 from .families import BinarySphericalQuantizer as BinarySphericalQuantizer
 from .families import Categorical as Categorical
 from .families import Classes as Classes
+from .families import Categories as Categories
 from .families import Codebook as Codebook
 from .families import Columns as Columns
 from .families import ContinuousBernoulli as ContinuousBernoulli
 from .families import DiagonalNormal as DiagonalNormal
 from .families import DirichletLatent as DirichletLatent
+from .families import Parts as Parts
 from .families import DiscretizedLogistic as DiscretizedLogistic
 from .families import Family as Family
 from .families import FiniteScalarQuantizer as FiniteScalarQuantizer
@@ -68,8 +70,11 @@ from .families import quantizer as quantizer
 from .models import Architecture as Architecture
 from .models import AutocorrelatedPrior as AutocorrelatedPrior
 from .models import AutoregressiveConditional as AutoregressiveConditional
+from .models import BidirectionalHierarchy as BidirectionalHierarchy
 from .models import ClusteringModel as ClusteringModel
 from .models import CodePrior as CodePrior
+from .models import PartsPrior as PartsPrior
+from .models import UniformCategories as UniformCategories
 from .models import Conditional as Conditional
 from .models import Draw as Draw
 from .models import ExemplarPrior as ExemplarPrior
@@ -77,6 +82,7 @@ from .models import FixedPrior as FixedPrior
 from .models import FlowPrior as FlowPrior
 from .models import GaussianMixtureModel as GaussianMixtureModel
 from .models import GenerativeModel as GenerativeModel
+from .models import HamiltonianModel as HamiltonianModel
 from .models import Hierarchy as Hierarchy
 from .models import LabelEncoder as LabelEncoder
 from .models import Ladder as Ladder
@@ -86,6 +92,7 @@ from .models import Mixture as Mixture
 from .models import Model as Model
 from .models import QuantizedHierarchy as QuantizedHierarchy
 from .models import ResampledPrior as ResampledPrior
+from .models import SemiAmortizedModel as SemiAmortizedModel
 from .models import SemiSupervised as SemiSupervised
 from .models import SequentialModel as SequentialModel
 from .models import StackedSemiSupervised as StackedSemiSupervised
@@ -125,6 +132,7 @@ from .objectives import DimensionKL as DimensionKL
 from .objectives import FactorLabels as FactorLabels
 from .objectives import LatentCovariance as LatentCovariance
 from .objectives import MutualInformation as MutualInformation
+from .objectives import PartKL as PartKL
 from .objectives import SlicedWasserstein as SlicedWasserstein
 from .objectives import TotalCorrelation as TotalCorrelation
 from .objectives import Equivariance as Equivariance

@@ -152,7 +152,7 @@ def test_arguments_are_checked(recipe):
     with pytest.raises(ValueError, match=f"did you mean '{latent}'"):
         recipe((1, 8, 8), **{latent[:-1]: 3})
     with pytest.raises(ValueError, match="at least 1, got"):
-        recipe((1, 8, 8), **{latent: (0,) if recipe.name == "ladder_vae" else 0})
+        recipe((1, 8, 8), **{latent: (0,) if recipe.name in ("ladder_vae", "biva") else 0})
     assert recipe.paper
     assert recipe.summary.endswith(".")
     assert all(argument.help for argument in recipe.arguments.values())

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import elbowroom as er
+from tests.tiny_recipes import make_tiny
 
 
 def test_a_hierarchy_begins_with_posteriors_next_to_its_priors():
@@ -27,3 +28,15 @@ def test_a_hierarchys_log_variances_stay_within_bounds():
     assert _bound_log_var(torch.tensor(0.1)).item() == pytest.approx(0.1, abs=1e-3)
     bounded.sum().backward()
     assert (far.grad[1:4] > 0.1).all()
+
+
+@pytest.mark.parametrize("name", ["hierarchical_vae", "nvae"])
+def test_a_posterior_without_a_residual_is_its_prior(name):
+    """Of a posterior relative to its prior the KL is then zero, whatever the prior of the others."""
+    model, _ = make_tiny(name, (1, 8, 8))
+    for block in model.rungs:
+        torch.nn.init.zeros_(block.posterior[-1].weight)
+        torch.nn.init.zeros_(block.posterior[-1].bias)
+    draw = model.draw(torch.rand(3, 1, 8, 8), k=2)
+    assert draw.kl.equal(torch.zeros(3))
+    torch.testing.assert_close(draw.log_w, draw.log_px, rtol=0, atol=1e-4)

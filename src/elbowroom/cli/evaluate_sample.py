@@ -85,7 +85,11 @@ def evaluate(run: Run, source: str | None, resize: Any, label: str | None, as_js
     help="draw from p(x|z), or take its mean  [default: draw rows and series, take the mean of images]",
 )
 @options.shared_options("seed", seed={"help": "of the draw"})
-@click.option("--out", required=True, help="FILE.png for a grid, .npz for arrays x and z, .csv or .parquet for a table, .txt for texts")
+@click.option(
+    "--out",
+    required=True,
+    help="FILE.png for a grid, .npz for arrays x and z, .csv or .parquet for a table, .txt for texts",
+)
 @options.weights_option
 def sample(
     run: Run,
@@ -103,7 +107,7 @@ def sample(
     target = options.output_path(out, output_files.EXAMPLE_KINDS)
     n = _count_samples(n, latents, sampler)
     model, name = _load_sampled_model(run, sampler)
-    given = None if latents is None else parse_latents(latents, model.latent_shape)
+    given = None if latents is None else _move_to_manifold(model, parse_latents(latents, model.latent_shape))
     is_drawn = model.samples_are_draws if draw is None else draw
     x, z, c, description = _draw_samples(run, model, given, label, n, is_drawn, seed)
     origin = captions.sampler_words(name) if given is None else captions.AS_GIVEN
@@ -123,6 +127,13 @@ def sample(
         labels = None if given is None else [latent_label(latent.flatten().tolist()) for latent in z]
         grid = sample_grid(to_images(x, model.views), captions.join_caption(caption, str(run)), labels)
         output_files.save_image(target, grid, caption)
+
+
+def _move_to_manifold(model: GenerativeModel, z: Tensor) -> Tensor:
+    """Return given latents, or where they lie off the model's manifold, the nearest points of it, which is said."""
+    if not bool(model.manifold.contains(z).all()):
+        click.echo(f"--z: moved to the nearest of this model's latents, {model.manifold.description}", err=True)
+    return model.manifold.project(z)
 
 
 def _count_samples(n: int | None, latents: str | None, sampler: str | None) -> int:

@@ -27,9 +27,18 @@ PATH_KINDS = {".png": "a row of images", ".gif": "an animation", ".npz": "arrays
 @click.argument("first")
 @click.argument("last")
 @click.option("--steps", type=click.IntRange(2), default=11, show_default=True, help="how many, both ends among them")
-@click.option("--path", default="linear", show_default=True, help="linear, or spherical: on an arc around the origin")
+@click.option(
+    "--path",
+    default="linear",
+    show_default=True,
+    help="linear, or spherical: on an arc around the origin; of latents on a manifold either is its geodesic",
+)
 @options.shared_options("label", "resize")
-@click.option("--out", required=True, help="FILE.png: a row between the two; .gif: an animation; .npz: arrays x and z; .txt: texts")
+@click.option(
+    "--out",
+    required=True,
+    help="FILE.png: a row between the two; .gif: an animation; .npz: arrays x and z; .txt: texts",
+)
 @options.weights_option
 def interpolate(
     run: Run, first: str, last: str, steps: int, path: str, label: str | None, resize: Any, out: str
@@ -37,22 +46,22 @@ def interpolate(
     """Decode the latents between those of two examples: the first of the files FIRST and LAST."""
     import torch
 
-    from elbowroom.latent import PATHS, decode_latents
+    from elbowroom.latent import decode_latents, find_path
     from elbowroom.plotting import captions
 
     target = options.output_path(out, PATH_KINDS)
-    if path not in PATHS:
-        raise errors.unknown_name("path", path, PATHS)
     model = run.model()
+    way = find_path(model, path)
     if model.is_quantized:
         raise ValueError("the latents of this model are codes of a quantizer, with nothing between: take another run")
     batches = [read_examples(run, model, file, "all", resize, label).split.first(1) for file in (first, last)]
     x = torch.cat([batch.x for batch in batches])
     c = _shared_condition(model, batches)
     ends = model.encode(x, None if c is None else c.expand(2, *c.shape))
-    z = PATHS[path](ends[0].flatten(), ends[1].flatten(), torch.linspace(0, 1, steps)).reshape(-1, *model.latent_shape)
+    z = way(ends[0].flatten(), ends[1].flatten(), torch.linspace(0, 1, steps)).reshape(-1, *model.latent_shape)
     decoded = decode_latents(model, z, c)
-    words = f"z {'straight' if path == 'linear' else 'on an arc'} between {captions.posterior_plural(model)}"
+    how = ("straight" if path == "linear" else "on an arc") if model.manifold.is_flat else "on a geodesic"
+    words = f"z {how} between {captions.posterior_plural(model)}"
     caption = captions.output_caption(False, words, f"{Path(first).name} to {Path(last).name}")
     if target.suffix == ".txt":
         output_files.save_texts(target, run.record["data"], caption, decoded)

@@ -45,7 +45,9 @@ def require_images(model: GenerativeModel) -> None:
 
     if not can_show(model.shape if model.views is None else model.views):
         shape = "x".join(map(str, model.shape))
-        raise ValueError(f"this model's examples are {shape}, not images: give an --out that ends in .npz, .csv or, of texts, .txt")
+        raise ValueError(
+            f"this model's examples are {shape}, not images: give an --out that ends in .npz or .csv, of texts in .txt"
+        )
 
 
 def save_image(path: Path, image: Any, caption: str = "") -> None:

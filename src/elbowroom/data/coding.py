@@ -38,7 +38,8 @@ def coding_arguments(source: Any, protocol: Protocol) -> dict[str, Any]:
     if "views" in protocol:
         return arguments
     if "vocabulary" in protocol:
-        return arguments | {name: protocol[name] for name in ("vocabulary", "tokens")} | {"length": protocol["shape"][0]}
+        (length,) = protocol["shape"]
+        return arguments | {"vocabulary": protocol["vocabulary"], "tokens": protocol["tokens"], "length": length}
     if "columns" in protocol:
         arguments |= {"columns": protocol["columns"], "label": recorded.get("label")}
         return arguments

@@ -14,7 +14,7 @@ from elbowroom.text_shape import END
 class TokenSequence(UncheckedDistribution):
     r"""Texts of at most T tokens, each position independent of the others, up to the token 0 that ends a text.
 
-    .. math:: \log p(x) = \sum_{t \le n} \log p_t(x_t), \quad n \text{ the first } t \text{ with } x_t = 0, \text{ or } T
+    .. math:: \log p(x) = \sum_{t \le n} \log p_t(x_t), \quad n = \min \{T\} \cup \{t : x_t = 0\}
 
     Positions after the end are 0 and add nothing. Its ``mean`` are the most probable tokens.
 

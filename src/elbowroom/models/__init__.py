@@ -8,12 +8,14 @@ from elbowroom.models.autoregressive import (
     sequence_decoder,
 )
 from elbowroom.models.base import GenerativeModel, Model
+from elbowroom.models.bidirectional import BidirectionalHierarchy
 from elbowroom.models.clustering import ClusteringModel
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
 from elbowroom.models.draw import Draw, Latent
 from elbowroom.models.fixed_prior import FixedPrior
 from elbowroom.models.gaussian_mixture import GaussianMixtureModel
+from elbowroom.models.hamiltonian import HamiltonianModel
 from elbowroom.models.hierarchical import Hierarchy
 from elbowroom.models.ladder import Ladder
 from elbowroom.models.linear import LinearAutoencoder
@@ -24,12 +26,15 @@ from elbowroom.models.priors import (
     ExemplarPrior,
     FlowPrior,
     Mixture,
+    PartsPrior,
     ResampledPrior,
     StandardNormal,
+    UniformCategories,
     VampPrior,
     make_prior,
 )
 from elbowroom.models.quantized_hierarchy import QuantizedHierarchy
+from elbowroom.models.semi_amortized import SemiAmortizedModel
 from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.models.sequential import SequentialModel
 from elbowroom.models.stacked_semi_supervised import StackedSemiSupervised
@@ -40,6 +45,7 @@ __all__ = [
     "AutocorrelatedPrior",
     "Autoregressive",
     "AutoregressiveConditional",
+    "BidirectionalHierarchy",
     "ClusteringModel",
     "CodePrior",
     "Conditional",
@@ -49,6 +55,7 @@ __all__ = [
     "FlowPrior",
     "GaussianMixtureModel",
     "GenerativeModel",
+    "HamiltonianModel",
     "Hierarchy",
     "LabelEncoder",
     "Ladder",
@@ -56,13 +63,16 @@ __all__ = [
     "LinearAutoencoder",
     "Mixture",
     "Model",
+    "PartsPrior",
     "QuantizedHierarchy",
     "ResampledPrior",
+    "SemiAmortizedModel",
     "SemiSupervised",
     "SequentialModel",
     "StackedSemiSupervised",
     "StandardNormal",
     "TwoLevel",
+    "UniformCategories",
     "VampPrior",
     "make_prior",
     "multimodal_model",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import cast
 
@@ -43,6 +43,8 @@ class Hierarchy(GenerativeModel):
         family: p(x|h).
         latent: channels of each latent.
         latents: the number of latents at each size, the top first.
+        cell: makes the residual block after each latent, from channels, dimensions of space and the factor on its
+            initial weights; by default a bottleneck.
 
     >>> import elbowroom as er
     >>> model = er.Hierarchy(er.Down((1, 9, 8), numbers=1, widths=(8, 16)), er.Bernoulli((1, 9, 8)), 4, (2, 1))
@@ -51,7 +53,14 @@ class Hierarchy(GenerativeModel):
     [(2, 3, 4, 5, 4), (2, 3, 4, 3, 2), (2, 3, 4, 3, 2)]
     """
 
-    def __init__(self, encoder: Down, family: Family, latent: int, latents: Sequence[int]) -> None:
+    def __init__(
+        self,
+        encoder: Down,
+        family: Family,
+        latent: int,
+        latents: Sequence[int],
+        cell: Callable[[int, int, float], nn.Module] | None = None,
+    ) -> None:
         super().__init__()
         if latent < 1:
             raise ValueError(f"the channels of a latent must be at least 1, got {latent}")
@@ -70,7 +79,7 @@ class Hierarchy(GenerativeModel):
         #: The level of each block.
         self.block_levels = [level for level, count in enumerate(latents) for _ in range(count)]
         self.rungs = nn.ModuleList(
-            _LatentBlock(self.widths[level], latent, dims, gain, is_first=i == 0)
+            _LatentBlock(self.widths[level], latent, dims, gain, i == 0, _make_bottleneck if cell is None else cell)
             for i, level in enumerate(self.block_levels)
         )
         self.narrow = nn.ModuleList(convolution(a, b, dims, kernel=1) for a, b in pairwise(self.widths))
@@ -130,7 +139,15 @@ class Hierarchy(GenerativeModel):
 class _LatentBlock(nn.Module):
     """One latent of the hierarchy: its prior, its posterior, and its contribution to the stream."""
 
-    def __init__(self, width: int, latent: int, dims: int, gain: float, is_first: bool) -> None:
+    def __init__(
+        self,
+        width: int,
+        latent: int,
+        dims: int,
+        gain: float,
+        is_first: bool,
+        cell: Callable[[int, int, float], nn.Module],
+    ) -> None:
         super().__init__()
         inner = max(4, width // 4)
         self.dims, self.latent, self.is_first = dims, latent, is_first
@@ -139,7 +156,7 @@ class _LatentBlock(nn.Module):
         self.posterior = _head(2 * width, inner, 2 * latent, dims)
         self.back = convolution(latent, width, dims, kernel=1)
         _scale_parameters(self.back, gain)
-        self.change = Residual(width, dims, inner, gain)
+        self.change = cell(width, dims, gain)
 
     def infer(self, h: Tensor, features: Tensor) -> tuple[Tensor, Latent]:
         """Draw the latent from its posterior; return the stream (K, B, C, *size) with it added, and the latent."""
@@ -183,6 +200,10 @@ class _OutputHead(nn.Module):
         lead = h.shape[: h.dim() - self.dims - 1]
         flat: Tensor = self.out(self.smooth(upsample(h.reshape(-1, *h.shape[len(lead) :]), self.size)))
         return flat.reshape(*lead, -1)
+
+
+def _make_bottleneck(width: int, dims: int, gain: float) -> nn.Module:
+    return Residual(width, dims, max(4, width // 4), gain)
 
 
 def _head(width: int, inner: int, numbers: int, dims: int) -> nn.Module:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from elbowroom.deprecation import deprecated_getattr
-from elbowroom.networks.blocks import BLOCKS, Residual
+from elbowroom.networks.blocks import BLOCKS, DepthwiseCell, Residual
 from elbowroom.networks.charts import AngleFeatures, Gyroplanes
 from elbowroom.networks.conv import SIZES, Down, Pyramid, Up, fuse_upsampling
 from elbowroom.networks.corruption import CorruptedInput
@@ -40,6 +40,7 @@ __all__ = [
     "CausalRecurrent",
     "CellEncoder",
     "CorruptedInput",
+    "DepthwiseCell",
     "Down",
     "DownToMap",
     "FeatureLayers",

@@ -1,4 +1,4 @@
-"""Recipes with several latents: ladder VAE, deep hierarchical VAE."""
+"""Recipes with several latents: ladder VAE, BIVA, deep hierarchical VAE, NVAE."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 import elbowroom as er
+from elbowroom.networks import DepthwiseCell
 from elbowroom.recipes.registry import recipe
 
 #: Widths of the hidden layers in the paper, from the data upwards.
@@ -46,6 +47,34 @@ def ladder_vae(
     return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
 
 
+@recipe("Maaløe et al. 2019, arXiv 1902.02102")
+def biva(
+    shape: tuple[int, ...],
+    latent: tuple[int, ...] = (32, 16, 8),
+    hidden: tuple[int, ...] | None = None,
+    activation: str = "leaky-relu",
+    likelihood: str = "bernoulli",
+    warmup: int = 10_000,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The bidirectional-inference VAE (BIVA): two latents at each level, one inferred from below and one from above.
+
+    Args:
+        latent: size of the latents of each level, the one next to the data first
+        hidden: width of the features of each level; if not given, the first of 512, 256, 128, 64, 32
+        activation: of the hidden layers
+        likelihood: p(x|z), as for vae
+        warmup: steps over which the weight of the KL grows from 0 to 1
+    """
+    if not latent:
+        raise ValueError("a hierarchy needs at least one latent, got none: give their sizes, as 32,16")
+    hidden = LADDER_WIDTHS[: len(latent)] if hidden is None else hidden
+    if len(hidden) != len(latent):
+        have, need = len(hidden), len(latent)
+        raise ValueError(f"{need} levels need {need} hidden widths, got {have}: give one hidden width for each level")
+    model = er.BidirectionalHierarchy(shape, er.likelihood(likelihood, shape), latent, hidden, activation)
+    return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
+
+
 @recipe("Child 2021, arXiv 2011.10650")
 def hierarchical_vae(
     shape: tuple[int, ...],
@@ -66,7 +95,39 @@ def hierarchical_vae(
         likelihood: p(x|z), as for vae
         warmup: steps over which the weight of the KL grows from 0 to 1
     """
-    encoder = er.Down(shape, numbers=1, size=size, widths=widths, network="residual")
-    counts = (2,) * len(encoder.pyramid.widths) if latents is None else latents
+    encoder, counts = _make_pyramid(shape, latents, size, widths)
     model = er.Hierarchy(encoder, er.likelihood(likelihood, shape), latent, counts)
     return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
+
+
+@recipe("Vahdat & Kautz 2020, arXiv 2007.03898")
+def nvae(
+    shape: tuple[int, ...],
+    latent: int = 20,
+    latents: tuple[int, ...] | None = None,
+    size: Literal["s", "m", "l"] = "s",
+    widths: tuple[int, ...] | None = None,
+    likelihood: str = "bernoulli",
+    warmup: int = 2000,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The NVAE: the deep hierarchy with depthwise residual cells, each posterior relative to its prior.
+
+    Args:
+        latent: channels of each latent
+        latents: number of latents at each size, the smallest size first; two each if not given
+        size: of the networks: s, m, l
+        widths: channels of each size instead, the largest size first
+        likelihood: p(x|z), as for vae
+        warmup: steps over which the weight of the KL grows from 0 to 1
+    """
+    encoder, counts = _make_pyramid(shape, latents, size, widths)
+    model = er.Hierarchy(encoder, er.likelihood(likelihood, shape), latent, counts, DepthwiseCell)
+    return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
+
+
+def _make_pyramid(
+    shape: tuple[int, ...], latents: tuple[int, ...] | None, size: str, widths: tuple[int, ...] | None
+) -> tuple[er.Down, tuple[int, ...]]:
+    """Return the encoder of a deep hierarchy, and the number of latents at each size: two if not given."""
+    encoder = er.Down(shape, numbers=1, size=size, widths=widths, network="residual")
+    return encoder, (2,) * len(encoder.pyramid.widths) if latents is None else latents

@@ -35,7 +35,7 @@ def text_vae(
         width: of embedding and states
         decoder: lstm, or transformer for causal attention
         word_dropout: share of the words before that the decoder is not told in training
-        likelihood: p(x|z); for texts the default is tokens; of other examples a series is one of steps, an image of rows
+        likelihood: p(x|z); that of texts is tokens; other examples are series of steps, and images of rows
         prior: p(z), as for vae
         beta: weight of the KL
         warmup: steps over which the weight of the KL grows from 0, so that z is used before the words are

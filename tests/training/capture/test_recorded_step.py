@@ -44,6 +44,10 @@ def take_steps(step, compute, sizes):
     return terms, {name: tensor.clone() for name, tensor in step.state_dict().items()}, torch.rand(1)
 
 
+#: Recipes with an LSTM, whose gradient needs more than tensors.
+NOT_RECORDED = {"text_vae", "vrae"}
+
+
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_a_recorded_step_is_the_eager_one_bit_for_bit(name):
     sizes = [16] * 9 + [7] + [16] * 3
@@ -51,9 +55,8 @@ def test_a_recorded_step_is_the_eager_one_bit_for_bit(name):
     recorded = RecordedStep(EagerStep(other, CPU))
     terms, tensors, random = take_steps(eager, EagerStep(eager, CPU), sizes)
     recorded_terms, recorded_tensors, recorded_random = take_steps(other, recorded, sizes)
-    assert recorded.n_replayed == 13 - recorded_step.EAGER_STEPS - 2, (
-        "three eager steps, the recorded one, the short one"
-    )
+    n_replayed = 0 if name in NOT_RECORDED else 13 - recorded_step.EAGER_STEPS - 2
+    assert recorded.n_replayed == n_replayed, "three eager steps, the recorded one, the short one"
     assert recorded_terms == terms
     assert all(torch.equal(tensors[key], recorded_tensors[key]) for key in tensors)
     assert torch.equal(random, recorded_random), "the random stream goes on from the same place"

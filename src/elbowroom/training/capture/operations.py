@@ -25,7 +25,7 @@ def trace(function: Callable[..., list[Tensor]], *inputs: Tensor) -> GraphModule
     at each run. Random numbers are drawn from the global generator, as many as the function drew.
 
     Raises:
-        RuntimeError: the function read a value into Python, or a shape depends on values.
+        RuntimeError: the function read a value into Python, a shape depends on values, or there is an LSTM.
 
     >>> weight = torch.tensor([2.0, 3.0])
     >>> double = trace(lambda x: [2 * (x * weight).detach()], torch.ones(2))
@@ -38,6 +38,8 @@ def trace(function: Callable[..., list[Tensor]], *inputs: Tensor) -> GraphModule
     for node in graph.nodes:
         if _has_dynamic_shape(node):
             raise RuntimeError(f"the shape of {node.target} depends on values")
+        if "mkldnn_rnn" in str(node.target):
+            raise RuntimeError(f"{node.target} keeps a workspace for its gradient, which is no tensor of a recording")
         if node.target in ALIASES:
             node.replace_all_uses_with(node.args[0])
     if not any(map(_is_mutating, graph.nodes)):
