@@ -77,7 +77,9 @@ def arguments_of(name: str) -> dict[str, Any]:
     """Return the classic's sizes, where a recipe has them and is one of perceptrons."""
     arguments = RECIPES[name].arguments
     defaults = {key: argument.default for key, argument in arguments.items()}
-    if defaults.get("network") != "mlp" or not isinstance(defaults.get("latent"), int) or "quantizer" in defaults:
+    # Latents of a quantizer are positions with codes, of which a recipe has as many as suit it.
+    is_classic = defaults.get("network") == "mlp" and isinstance(defaults.get("latent"), int) and "dim" not in defaults
+    if not is_classic:
         return {}
     return {key: value for key, value in CLASSIC.items() if key in defaults}
 
