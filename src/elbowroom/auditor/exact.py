@@ -40,6 +40,8 @@ def exact_log_px(claim: Claim, rows: Tensor) -> tuple[Tensor, str]:
         raise CheckSkippedError("the exact value is known only for models of one latent with a prior")
     if model.is_conditional:
         raise CheckSkippedError("the exact value is not known for conditional models")
+    if not model.manifold.is_flat:
+        raise CheckSkippedError(f"the latents are {model.manifold.description}, which no grid is laid over")
     with eval_mode(model):
         prior = model.latent_prior()
         if prior is None:

@@ -8,7 +8,17 @@ from elbowroom.latent.decode import decode_latents, decode_plane, normal_quantil
 from elbowroom.latent.encode import encode_split
 from elbowroom.latent.imputation import impute
 from elbowroom.latent.nearest_examples import NearestExamples, find_nearest_examples
-from elbowroom.latent.paths import PATHS, axis_traversal, interpolation, lerp, slerp, traversal
+from elbowroom.latent.paths import (
+    PATHS,
+    axis_traversal,
+    find_path,
+    interpolation,
+    lerp,
+    move_latent,
+    paths_of,
+    slerp,
+    traversal,
+)
 from elbowroom.latent.projection import Projection, principal_components, tsne
 
 __all__ = [
@@ -21,10 +31,13 @@ __all__ = [
     "decode_plane",
     "encode_split",
     "find_nearest_examples",
+    "find_path",
     "impute",
     "interpolation",
     "lerp",
+    "move_latent",
     "normal_quantiles",
+    "paths_of",
     "principal_components",
     "slerp",
     "traversal",

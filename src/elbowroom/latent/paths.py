@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from elbowroom import errors
 from elbowroom.latent.decode import decode_latents
 from elbowroom.models.base import GenerativeModel
 
@@ -68,10 +69,14 @@ def axis_traversal(
     >>> axis_traversal(model, torch.zeros(3), torch.ones(1, 3), offsets=[-1, 0, 1]).shape
     torch.Size([1, 3, 1, 8, 8])
     """
-    flat, steps = z.flatten().cpu(), torch.as_tensor(offsets, dtype=torch.float32)
-    steps = steps.expand(len(axes), steps.shape[-1])
-    moved = flat + steps[..., None] * axes[:, None]
-    return decode_latents(model, moved.reshape(*steps.shape, *z.shape), c)
+    return decode_latents(model, move_latent(model, z, axes, offsets), c)
+
+
+def move_latent(model: GenerativeModel, z: Tensor, axes: Tensor, offsets: Tensor | Sequence[float]) -> Tensor:
+    """Return a latent moved along axes, on the geodesics of the manifold that latents lie on: (K, T, *latent_shape)."""
+    steps = torch.as_tensor(offsets, dtype=torch.float32)
+    moves = steps.expand(len(axes), steps.shape[-1])[..., None] * axes[:, None]
+    return model.manifold.exp(z.cpu(), moves.unflatten(-1, z.shape))
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
@@ -120,6 +125,27 @@ PATHS: dict[str, LatentPath] = {
     "linear": lerp,
     "spherical": slerp,
 }
+
+
+def paths_of(model: GenerativeModel) -> dict[str, LatentPath]:
+    """Return the interpolations between latents of a model: on a manifold that is not flat, its geodesic alone.
+
+    >>> import elbowroom as er
+    >>> list(paths_of(er.recipes.vae((1, 8, 8))[0])), list(paths_of(er.recipes.hyperspherical_vae((1, 8, 8))[0]))
+    (['linear', 'spherical'], ['geodesic'])
+    """
+    return PATHS if model.manifold.is_flat else {"geodesic": model.manifold.geodesic}
+
+
+def find_path(model: GenerativeModel, name: str) -> LatentPath:
+    """Return the interpolation of this name; on a manifold that is not flat, its geodesic for any.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in PATHS:
+        raise errors.unknown_name("path", name[:20], PATHS)
+    return PATHS[name] if model.manifold.is_flat else model.manifold.geodesic
 
 
 def interpolation(

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 #: The largest distance of a point from its projection, in any coordinate, at which it lies on a manifold.
 TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class SquareChart:
+    """A map of a two-dimensional manifold, on which equal areas are equal volumes.
+
+    Attributes:
+        names: of the coordinates, with their units.
+        ranges: of the coordinates.
+        description: of the map, a sentence.
+        to_points: from coordinates as shares of their ranges, (..., 2), to points (..., D).
+    """
+
+    names: tuple[str, str]
+    ranges: tuple[tuple[float, float], tuple[float, float]]
+    description: str
+    to_points: Callable[[Tensor], Tensor]
 
 
 class Manifold:
@@ -41,6 +59,10 @@ class Manifold:
         """Return points on a shortest way from a to b, (..., D), at t (T,): (T, ..., D)."""
         t = broadcast_positions(t, a)
         return (1 - t) * a + t * b
+
+    def square_chart(self, size: int) -> SquareChart | None:
+        """Return a map of all of it, where it has two dimensions and points of so many numbers; else ``None``."""
+        return None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

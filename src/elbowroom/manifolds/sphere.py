@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from elbowroom.manifolds.base import Manifold, broadcast_positions, norm
+from elbowroom.manifolds.base import Manifold, SquareChart, broadcast_positions, norm
 
 #: Below this square of its length a point has no direction.
 MIN_SQUARE = 1e-20
@@ -35,6 +36,12 @@ class Sphere(Manifold):
         length = norm(v)
         return self.project(length.cos() * z + length.sin() * v / length)
 
+    def square_chart(self, size: int) -> SquareChart | None:
+        if size != 3:
+            return None
+        names, ranges = ("longitude, degrees", "sine of the latitude"), ((-180.0, 180.0), (-1.0, 1.0))
+        return SquareChart(names, ranges, "left and right edges meet, upper and lower ones are poles.", _unroll)
+
     def geodesic(self, a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
         """Return points on the shorter arc; between opposite points it is not unique, and passes any one in between."""
         t, (a, b) = broadcast_positions(t, a), (self.project(a), self.project(b))
@@ -42,3 +49,10 @@ class Sphere(Manifold):
         angle = 2 * torch.atan2((a - b).norm(dim=-1, keepdim=True), (a + b).norm(dim=-1, keepdim=True))
         tangent = b - (a * b).sum(-1, keepdim=True) * a
         return self.project((t * angle).cos() * a + (t * angle).sin() * tangent / norm(tangent))
+
+
+def _unroll(shares: Tensor) -> Tensor:
+    """Map the cylindrical equal-area projection to points, (..., 2) to (..., 3)."""
+    longitude, height = 2 * math.pi * (shares[..., 0] - 0.5), 2 * shares[..., 1] - 1
+    radius = (1 - height.square()).clamp_min(0).sqrt()
+    return torch.stack((radius * longitude.cos(), radius * longitude.sin(), height), -1)

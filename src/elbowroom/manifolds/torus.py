@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from elbowroom.manifolds.base import Manifold, broadcast_positions
+from elbowroom.manifolds.base import Manifold, SquareChart, broadcast_positions
 
 
 class Torus(Manifold):
@@ -31,6 +31,12 @@ class Torus(Manifold):
 
     def exp(self, z: Tensor, v: Tensor) -> Tensor:
         return self.project(z + v)
+
+    def square_chart(self, size: int) -> SquareChart | None:
+        if size != 2:
+            return None
+        names, turn = ("z₁, radians", "z₂, radians"), (-math.pi, math.pi)
+        return SquareChart(names, (turn, turn), "opposite edges meet.", lambda shares: 2 * math.pi * (shares - 0.5))
 
     def geodesic(self, a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
         """Turn each angle the shorter way round."""

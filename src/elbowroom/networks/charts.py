@@ -62,9 +62,9 @@ class Gyroplanes(nn.Module):
         along, square = z @ (self.normals / length[:, None]).T, z.square().sum(-1, keepdim=True)
         position = (root * self.offsets / 2).tanh() / root
         room = 1 - c * position.square()
-        x = room * along - position * (1 - 2 * c * position * along + c * square)
-        x = 2 * root * x / (room.clamp_min(1e-7) * (1 - c * square).clamp_min(1e-7))
-        # asinh, of operations that a page can compute.
+        # Of operations that the page of an export has, which has no 1 - x and no asinh.
+        x = room * along - position * (c * square - 2 * c * position * along + 1)
+        x = 2 * root * x / (room.clamp_min(1e-7) * (-c * square + 1).clamp_min(1e-7))
         size = x.abs()
         distance = torch.log1p(size + size.square() / (1 + (1 + size.square()).sqrt()))
         return length / root * torch.where(x < 0, -distance, distance)

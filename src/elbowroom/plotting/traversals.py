@@ -10,13 +10,15 @@ from torch import Tensor
 
 from elbowroom.formatting import format_count, format_number
 from elbowroom.latent import (
-    PATHS,
     axis_traversal,
+    decode_latents,
     decode_plane,
     interpolation,
     normal_quantiles,
+    paths_of,
     principal_components,
 )
+from elbowroom.manifolds import SquareChart
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions, require_continuous
@@ -40,6 +42,8 @@ def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
     require_continuous(view)
     if not view.has_images:
         raise ValueError("the examples are rows of a table: a decoded plane is for images")
+    if chart := view.model.manifold.square_chart(math.prod(view.model.latent_shape)):
+        return _chart_figure(view, chart, n_per_axis)
     if math.prod(view.model.latent_shape) != 2:
         size = format_count(math.prod(view.model.latent_shape), "dimension")
         raise ValueError(f"the latent has {size}, not two: there is no one plane")
@@ -61,6 +65,21 @@ def plane_figure(view: RunView, n_per_axis: int = 20) -> FigureSpec:
         is_seamless=True,
     )
     caption = f"The mean of p(x|z) all over the two-dimensional latent. {spacing}{grayscale_note(view)}"
+    protocol = f"{n_per_axis} × {n_per_axis} latents{describe_label(view, 0)}"
+    return FigureSpec("The plane, decoded", caption, protocol, [grid])
+
+
+def _chart_figure(view: RunView, chart: SquareChart, n_per_axis: int) -> FigureSpec:
+    """Return a two-dimensional manifold, decoded on a grid of a chart of all of it."""
+    middles = (torch.arange(n_per_axis) + 0.5) / n_per_axis
+    second, first = torch.meshgrid(middles.flip(0), middles, indexing="ij")
+    x = decode_latents(view.model, chart.to_points(torch.stack((first, second), -1)), view.label(0))
+    names = [_format_positions(low + (high - low) * middles) for low, high in chart.ranges]
+    grid = ImageGrid(x, names[1][::-1], names[0], chart.names[1], chart.names[0], is_seamless=True)
+    caption = (
+        f"The mean of p(x|z) all over the latent space, {view.model.manifold.description}: {chart.description} "
+        f"Each image stands for an equal share of the uniform prior.{grayscale_note(view)}"
+    )
     protocol = f"{n_per_axis} × {n_per_axis} latents{describe_label(view, 0)}"
     return FigureSpec("The plane, decoded", caption, protocol, [grid])
 
@@ -144,18 +163,20 @@ def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
     """Return the path between the latents of two examples, linear and spherical, for several pairs."""
     require_continuous(view)
     t, pairs = torch.linspace(0, 1, PATH_STEPS), _pick_pairs(view, n_pairs)
-    paths = []
+    named_paths, paths = paths_of(view.model), []
     for a, b in pairs:
         first, last = _unflattened_latent(view, a), _unflattened_latent(view, b)
-        for name, path in PATHS.items():
+        for name, path in named_paths.items():
             paths.append((a, b, name, interpolation(view.model, first, last, t, path, view.label(a))))
     protocol = f"between the posterior means of {view.describe_examples(2 * len(pairs))}"
     if view.model.is_conditional:
         protocol += "; given the label of the first of each pair"
-    caption = (
-        "The mean of p(x|z) on the way from one example's latent to another's: straight, and along the arc around the "
-        "origin, which keeps to the lengths that latents of the prior have."
+    way = (
+        "straight, and along the arc around the origin, which keeps to the lengths that latents of the prior have"
+        if view.model.manifold.is_flat
+        else f"on the shortest way among {view.model.manifold.description}"
     )
+    caption = f"The mean of p(x|z) on the way from one example's latent to another's: {way}."
     if not view.has_images:
         is_named = table_rows.has_named_columns(view)
         draw = table_rows.path_table if is_named else table_rows.path_chart
@@ -169,7 +190,7 @@ def interpolations_figure(view: RunView, n_pairs: int = 4) -> FigureSpec:
         ["data", *(f"{position:.1f}" for position in t.tolist()), "data"],
         "path",
         "position between the two latents, from 0 to 1",
-        group_size=len(PATHS),
+        group_size=len(named_paths),
     )
     caption += f" The examples stand at the ends.{grayscale_note(view)}"
     return FigureSpec("Interpolations", caption, protocol, [grid])

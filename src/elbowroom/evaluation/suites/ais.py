@@ -67,6 +67,8 @@ def unsupported_reason(model: GenerativeModel, batch: Batch) -> str:
         return "several latents: chains would have to run through all of them"
     if draw.prior is None:
         return "this model has no prior, so log p(x) is undefined"
+    if not model.manifold.is_flat:
+        return f"the latents are {model.manifold.description}: Hamiltonian moves would leave them"
     if model.is_quantized:
         return "the codes are discrete: Hamiltonian moves need a gradient"
     return ""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.data import InMemorySplit
-from elbowroom.latent import PATHS, attribute_vector, interpolation, traversal
+from elbowroom.latent import attribute_vector, find_path, interpolation, move_latent, traversal
 from elbowroom.studio.api import inputs, snippets
 from elbowroom.studio.api.endpoint import ModelRequest, RunFields, Snippets, endpoint
 from elbowroom.studio.api.inputs import Condition, DecodedLatents, Numbers, PathFormat, Pngs, Rows, SplitName
@@ -56,12 +56,11 @@ async def read_interpolation(
     fields, loaded = request.fields, request.loaded
     inputs.check_format(fields.format, loaded)
     require_continuous(loaded)
-    if fields.path not in PATHS:
-        raise errors.unknown_name("path", fields.path[:20], PATHS)
+    path = find_path(loaded.model, fields.path)
     (a, own_condition), (b, _) = [await read_path_end(request, name) for name in ("a", "b")]
     c = own_condition if fields.c is None else None
     c = inputs.parse_conditions(loaded, fields.c, 1) if c is None else c
-    return a, b, torch.linspace(0, 1, fields.steps), PATHS[fields.path], None if c is None else c[0]
+    return a, b, torch.linspace(0, 1, fields.steps), path, None if c is None else c[0]
 
 
 async def interpolate_snippets(request: ModelRequest[InterpolateFields]) -> Snippets:
@@ -72,9 +71,9 @@ async def interpolate_snippets(request: ModelRequest[InterpolateFields]) -> Snip
     lines = [
         f"a = {snippets.tensor_expression(a.flatten())}",
         f"b = {snippets.tensor_expression(b.flatten())}",
-        f'z = PATHS["{fields.path}"](a, b, torch.linspace(0, 1, {len(t)})).reshape(-1, *model.latent_shape)',
+        f'z = find_path(model, "{fields.path}")(a, b, torch.linspace(0, 1, {len(t)})).reshape(-1, *model.latent_shape)',
     ]
-    name, imports = snippets.file_name("interpolation", fields.format), ["from elbowroom.latent import PATHS"]
+    name, imports = snippets.file_name("interpolation", fields.format), ["from elbowroom.latent import find_path"]
     return snippets.latents_snippets(loaded, z, None if c is None else c.tolist(), name, lines, imports)
 
 
@@ -165,9 +164,7 @@ async def traverse_snippets(request: ModelRequest[TraverseFields]) -> Snippets:
     """Return the snippets of a traversal."""
     fields, loaded = request.fields, request.loaded
     z, offsets, c = parse_traversal(request)
-    latents = z.flatten().repeat(len(fields.dims), len(offsets), 1)
-    for row, dim in enumerate(fields.dims):
-        latents[row, :, dim] += offsets
+    latents = move_latent(loaded.model, z, torch.eye(z.numel())[fields.dims], offsets)
     moved = f"{fields.dims}, {snippets.number_list(offsets)}{snippets.condition_argument(c)}"
     lines = [
         f"z = {snippets.tensor_expression(z)}",
