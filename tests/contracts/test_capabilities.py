@@ -26,6 +26,7 @@ CAPABILITIES = (
 )
 STANDARD = {"has_prior", "has_standard_prior"}
 QUANTIZED = {"has_prior", "is_quantized"}
+OTHER_PRIOR = {"has_prior"}
 #: What the model of each recipe of the package says of itself; a recipe not listed is like ``vae``.
 TABLE = {
     "aae": STANDARD | {"has_point_posterior"},
@@ -34,13 +35,16 @@ TABLE = {
     "cvae": STANDARD | {"is_conditional", "requires_labels"},
     "rae_gp": {"has_point_posterior"},
     "rae_l2": {"has_point_posterior"},
+    **dict.fromkeys(("cat_vae", "joint_vae", "dvae"), OTHER_PRIOR),
     "swae": STANDARD | {"has_point_posterior"},
     "vade": {"has_prior"},
     "wae_gan": STANDARD | {"has_point_posterior"},
     "wae_mmd": STANDARD | {"has_point_posterior"},
     "m2": STANDARD | {"is_conditional", "is_classifier"},
-    "vamp_vae": {"has_prior"},
-    **dict.fromkeys(("hyperspherical_vae", "poincare_vae", "toroidal_vae", "gamma_vae", "dirichlet_vae"), {"has_prior"}),
+    **dict.fromkeys(
+        ("vamp_vae", "exemplar_vae", "hvamp_vae", "gm_vae", "lars_vae", "delta_vae", "flow_prior_vae"), OTHER_PRIOR
+    ),
+    **dict.fromkeys(("hyperspherical_vae", "poincare_vae", "toroidal_vae", "gamma_vae", "dirichlet_vae"), OTHER_PRIOR),
     **dict.fromkeys(("quantized_vae", "vq_vae", "rq_vae", "fsq_vae", "lfq_vae", "vqgan", "vq_vae_2"), QUANTIZED),
 }
 

@@ -4,6 +4,7 @@ import click
 import pytest
 
 from elbowroom.cli.train import TrainGroup
+from elbowroom.families.flows import FLOWS
 from elbowroom.networks import NETWORKS
 from elbowroom.recipes import RECIPES
 from elbowroom.studio.app import create_app
@@ -60,7 +61,12 @@ def test_networks_and_priors_are_chosen_from_those_there_are(client):
         "standard": "",
         "mixture": "COMPONENTS",
         "vamp": "COMPONENTS",
+        "exemplar": "EXAMPLES",
+        "flow": "FLOW",
+        "resampled": "PROPOSALS",
+        "autocorrelated": "DELTA",
     }
+    assert {one["value"] for one in suggestions["posterior"]} == {"normal", *FLOWS}
 
 
 VALUES = {
