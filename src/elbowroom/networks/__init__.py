@@ -26,6 +26,7 @@ from elbowroom.networks.steps import (
     VariationalRecurrentCell,
 )
 from elbowroom.networks.strided import StridedDecoder, StridedEncoder
+from elbowroom.networks.trend_season import TrendSeason
 from elbowroom.networks.views import ViewDecoder, ViewEncoder
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "StepLayout",
     "StridedDecoder",
     "StridedEncoder",
+    "TrendSeason",
     "Up",
     "UpFromMap",
     "VariationalRecurrentCell",

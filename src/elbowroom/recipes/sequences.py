@@ -11,9 +11,11 @@ from elbowroom.networks import (
     SequenceEncoder,
     StepFeatures,
     StepLayout,
+    TrendSeason,
     VariationalRecurrentCell,
 )
 from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import vae
 
 
 @recipe("Bowman et al. 2016, arXiv 1511.06349")
@@ -109,3 +111,28 @@ def dmm(
     cell = MarkovCell(family.size // layout.steps, latent, width)
     model = er.SequentialModel(RecurrentFeatures(layout, width), cell, family)
     return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
+
+
+@recipe("Desai et al. 2021, arXiv 2111.08095", extends=vae, dimensions=(2, 3))
+def time_vae(
+    shape: tuple[int, ...],
+    latent: int = 8,
+    likelihood: str = "gaussian",
+    network: str = "auto",
+    trend: int = 2,
+    seasons: tuple[int, ...] = (),
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE of series whose decoder is a sum of a trend, seasons and a residual (TimeVAE).
+
+    Args:
+        latent: size of the latent z
+        likelihood: p(x|z), as for vae, of any kind but columns and views; an image is a series of its rows
+        network: of encoder and residual, as for vae
+        trend: degree of the polynomial in time; 0 for a level alone
+        seasons: steps of each period, as 24,168; none if not given
+    """
+    model, objective = vae(shape, latent=latent, likelihood=likelihood, network=network, **rest)
+    family, residual = model.decoder.family, model.decoder.net
+    model.decoder = er.Conditional(TrendSeason(shape, latent, family.size, residual, trend, seasons), family)
+    return model, objective
