@@ -24,3 +24,32 @@ def lagging_vae(
     """
     model, elbo = vae(shape, **rest)
     return model, er.Players(elbo, elbo, decoder_interval=er.StepInterval(inner, until=aggressive))
+
+
+@recipe("Kim et al. 2018, arXiv 1802.02550", extends=vae, without=("posterior",))
+def semi_amortized_vae(
+    shape: tuple[int, ...], refinements: int = 5, rate: float = 0.5, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The semi-amortized VAE: the encoder's posterior is refined for each example by steps up its ELBO.
+
+    Args:
+        refinements: steps of each example, in training and in use; 0 is the vae
+        rate: of the steps, in units of the posterior's variance
+    """
+    model, objective = vae(shape, **rest)
+    return er.SemiAmortizedModel(model.encoder, model.decoder, model.prior, refinements, rate), objective
+
+
+@recipe("Caterini, Doucet & Sejdinovic 2018, arXiv 1805.11328", extends=vae)
+def hamiltonian_vae(
+    shape: tuple[int, ...], leapfrog: int = 4, step_size: float = 0.05, temper: float = 0.7, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The Hamiltonian VAE: posterior draws follow the gradient of log p(x, z) for a few leapfrog steps.
+
+    Args:
+        leapfrog: steps, each of which takes a gradient through the decoder; 0 is the vae
+        step_size: of a leapfrog step at first; it is learned for each dimension
+        temper: inverse temperature of the first momentum, learned if below 1; at 1 the steps gain next to nothing
+    """
+    model, objective = vae(shape, **rest)
+    return er.HamiltonianModel(model.encoder, model.decoder, model.prior, leapfrog, step_size, temper), objective
