@@ -90,7 +90,7 @@ def train(digits, path, name="vae", **settings):
 def test_a_captured_step_equals_an_eager_one(digits, tmp_path, tape, name, monkeypatch):
     """Every recipe, over several epochs with a smaller last batch: the same losses and weights, bit for bit."""
     captured = train(digits, tmp_path / "captured", name, steps=25)
-    assert Tape.count == 1
+    assert Tape.count == (name != "lagging_vae")  # whose players take steps of their own
     monkeypatch.setattr(cuda_graph, "can_capture", lambda *_: False)
     eager = train(digits, tmp_path / "eager", name, steps=25)
     a, b = serialization.read(captured.weights)[0], serialization.read(eager.weights)[0]
