@@ -14,6 +14,8 @@ ON_MAPS = {"network": "conv", "widths": (8, 16), "hidden": (400,)}
 KINDS = {
     "vector": ("vae", {}),
     "map": ("autoencoder_kl", {}),
+    "numbers and categories": ("joint_vae", {}),
+    "map of categories": ("dvae", {"widths": (8, 16)}),
     "vector of a decoder that reads x": ("pixel_vae", {}),
     "vector of views": ("mopoe_vae", {}),
     "vector of flows": ("flow_prior_vae", {"posterior": "iaf:1"}),

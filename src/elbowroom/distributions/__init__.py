@@ -11,6 +11,7 @@ from elbowroom.deprecation import deprecated_getattr
 from elbowroom.distributions.autocorrelated import AutocorrelatedNormal
 from elbowroom.distributions.base import UncheckedDistribution, to_event
 from elbowroom.distributions.bernoulli import IndependentBernoulli, PixelContinuousBernoulli
+from elbowroom.distributions.categories import OneHot, RelaxedOneHot
 from elbowroom.distributions.counts import BagMultinomial, CountNegativeBinomial, CountPoisson, ZeroInflatedCount
 from elbowroom.distributions.discretized import PixelCategorical, PixelLogistic, PixelLogisticMixture
 from elbowroom.distributions.flow import FlowDistribution
@@ -19,6 +20,7 @@ from elbowroom.distributions.hyperbolic import PoincareRadius, PoincareRiemannia
 from elbowroom.distributions.kl import kl_elements
 from elbowroom.distributions.latent import Delta, Normal, has_density, mixture
 from elbowroom.distributions.log_cosh import ScaledLogCosh
+from elbowroom.distributions.parts import IndependentParts
 from elbowroom.distributions.quantized import (
     CodeCategorical,
     CodeDistribution,
@@ -29,8 +31,8 @@ from elbowroom.distributions.quantized import (
     split_index,
     straight_through,
 )
-from elbowroom.distributions.student import ScaledStudentT
 from elbowroom.distributions.spherical import PowerSpherical, SphericalUniform, VonMisesFisher
+from elbowroom.distributions.student import ScaledStudentT
 from elbowroom.distributions.tabular import ColumnCategorical, IndependentColumns, StackedColumns
 from elbowroom.distributions.toroidal import ToroidalNormal, ToroidalUniform
 
@@ -48,8 +50,10 @@ __all__ = [
     "IndependentBernoulli",
     "IndependentColumns",
     "IndependentGamma",
+    "IndependentParts",
     "KeyedDirichlet",
     "Normal",
+    "OneHot",
     "PixelCategorical",
     "PixelContinuousBernoulli",
     "PixelLogistic",
@@ -59,12 +63,13 @@ __all__ = [
     "PoincareWrappedNormal",
     "PowerSpherical",
     "Quantized",
+    "RelaxedOneHot",
     "ScaledLogCosh",
     "ScaledStudentT",
     "SphericalUniform",
+    "StackedColumns",
     "ToroidalNormal",
     "ToroidalUniform",
-    "StackedColumns",
     "UncheckedDistribution",
     "VonMisesFisher",
     "ZeroInflatedCount",

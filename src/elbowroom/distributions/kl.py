@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence, register_kl
 
+from elbowroom.distributions.categories import OneHot, RelaxedOneHot, kl_of_categories
 from elbowroom.distributions.gamma import IndependentGamma
 from elbowroom.distributions.latent import Normal
+from elbowroom.distributions.parts import IndependentParts
 from elbowroom.distributions.quantized import CodeCategorical, CodeDistribution, Quantized
 from elbowroom.distributions.toroidal import ToroidalNormal, ToroidalUniform
 
@@ -25,9 +28,21 @@ def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
         return q.kl_from_uniform
     if isinstance(q, IndependentGamma) and isinstance(p, IndependentGamma):
         return kl_divergence(q.elements, p.elements)
+    if isinstance(q, OneHot) and isinstance(p, OneHot) and not isinstance(p, RelaxedOneHot):
+        return _share_among_classes(q, p)
+    if isinstance(q, IndependentParts) and isinstance(p, IndependentParts):
+        parts = [kl_elements(a, b) for a, b in zip(q.parts, p.parts, strict=True)]
+        known = [part for part in parts if part is not None]
+        return torch.cat(known, -1) if len(known) == len(parts) else None
     if isinstance(q, Quantized) and isinstance(p, CodeCategorical):
         return -p.position_log_mass(q.indices)
     return None
+
+
+def _share_among_classes(q: OneHot, p: OneHot) -> Tensor:
+    """Return the KL of each category, in equal shares for the numbers that it consists of."""
+    kl = kl_of_categories(q, p)[..., None]
+    return q.layout.join((kl / q.layout.classes).expand(*kl.shape[:-1], q.layout.classes))
 
 
 @register_kl(Normal, Normal)  # type: ignore[no-untyped-call, untyped-decorator]

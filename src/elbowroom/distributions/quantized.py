@@ -146,7 +146,7 @@ class CodeCategorical(CodeDistribution):
 
     def sample_from_noise(self) -> Tensor:
         """Draw codes, (*batch, P, D), as a function of :mod:`elbowroom.noise`; without noise the most probable."""
-        noisy = [part + _gumbel(part) for part in self.log_probs]
+        noisy = [part + gumbel_noise(part.shape, part) for part in self.log_probs]
         return self.quantizer.decode_indices(torch.stack([part.argmax(-1) for part in noisy], -1))
 
     def log_mass(self, indices: Tensor) -> Tensor:
@@ -161,9 +161,9 @@ class CodeCategorical(CodeDistribution):
         return torch.stack(masses).sum(0)
 
 
-def _gumbel(like: Tensor) -> Tensor:
+def gumbel_noise(shape: torch.Size, like: Tensor) -> Tensor:
     """Return Gumbel noise as a function of standard normals: the largest log-probability with it is a draw."""
-    uniform: Tensor = torch.special.ndtr(noise.standard_normal(like.shape, like))
+    uniform: Tensor = torch.special.ndtr(noise.standard_normal(shape, like))
     return -(-uniform.clamp(MIN_UNIFORM, 1 - MIN_UNIFORM).log()).log()
 
 

@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 from elbowroom.deprecation import deprecated_getattr
 from elbowroom.families.base import Family
+from elbowroom.families.categories import Categories
 from elbowroom.families.counts import Multinomial, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
 from elbowroom.families.flow_posterior import FlowPosterior, posterior
 from elbowroom.families.heavy_tails import LogCosh, StudentT
 from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.manifolds import DirichletLatent, GammaLatent, Hyperspherical, Poincare, Toroidal
+from elbowroom.families.parts import Parts
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretizedLogistic, LogisticMixture
 from elbowroom.families.posteriors import DiagonalNormal, Point
 from elbowroom.families.quantizers import (
@@ -35,6 +37,7 @@ __all__ = [
     "Bernoulli",
     "BinarySphericalQuantizer",
     "Categorical",
+    "Categories",
     "Classes",
     "Codebook",
     "Columns",
@@ -56,6 +59,7 @@ __all__ = [
     "LookupFreeQuantizer",
     "Multinomial",
     "NegativeBinomial",
+    "Parts",
     "Poincare",
     "Point",
     "Poisson",
@@ -64,9 +68,9 @@ __all__ = [
     "ResidualQuantizer",
     "SimVQ",
     "StudentT",
+    "Tokens",
     "Toroidal",
     "ViewPosterior",
-    "Tokens",
     "Views",
     "ZeroInflatedNegativeBinomial",
     "likelihood",

@@ -10,6 +10,7 @@ from elbowroom.objectives.equivariance import Equivariance
 from elbowroom.objectives.factors import FactorLabels
 from elbowroom.objectives.introspective import ExponentialELBO, FakeKL
 from elbowroom.objectives.moments import LatentCovariance
+from elbowroom.objectives.parts import PartKL
 from elbowroom.objectives.perceptual import Perceptual
 from elbowroom.objectives.players import Players
 from elbowroom.objectives.quantization import CodebookLoss, CodeEntropy, Commitment, add_code_losses
@@ -46,12 +47,14 @@ __all__ = [
     "Loss",
     "MutualInformation",
     "Output",
+    "PartKL",
     "Perceptual",
     "Player",
     "Players",
     "ProportionalIntegral",
     "Reconstruction",
     "RenyiBound",
+    "Schedule",
     "SemiSupervisedELBO",
     "SlicedWasserstein",
     "StepInterval",

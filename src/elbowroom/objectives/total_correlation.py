@@ -42,7 +42,7 @@ class AggregatePosteriorTerm(Term):
         sampling: stratified or weighted.
 
     Raises:
-        ValueError: there is no such sampling; in training, for a posterior that is no normal with independent numbers.
+        ValueError: there is no such sampling; in training, for a posterior that is no normal with independent numbers, and for free bits.
     """
 
     def __init__(self, sampling: str = "stratified") -> None:
@@ -57,7 +57,9 @@ class AggregatePosteriorTerm(Term):
         self.n_examples = len(train)
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        return self.score(draw, draw.pairwise_log_qz).mean()
+        if draw.free_nats:
+            raise ValueError(f"free bits change a KL as a whole, and {self!r} is a part of it: leave them out")
+        return draw.kl_weight * self.score(draw, draw.pairwise_log_qz).mean()
 
     @abstractmethod
     def score(self, draw: Draw, pairs: Tensor) -> Tensor:

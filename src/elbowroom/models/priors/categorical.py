@@ -42,7 +42,9 @@ class UniformCategories(nn.Module):
         if kl not in KL_KINDS:
             raise errors.unknown_name("KL of categories", kl, KL_KINDS)
         if kl == "relaxed" and family.is_hard:
-            raise ValueError("one-hot draws have no relaxed density: take the KL 'categorical', or draws that are relaxed")
+            raise ValueError(
+                "one-hot draws have no relaxed density: take the KL 'categorical', or draws that are relaxed"
+            )
         self.layout, self.kl, self.temperature = family.manifold, kl, temperature
         self.register_buffer("logits", torch.zeros(family.shape), persistent=False)
         self.numbers_per_latent = self.logits.numel()
