@@ -81,6 +81,15 @@ def distinct_recipes() -> list[str]:
 
 
 @cache
+def representative_recipes() -> list[str]:
+    """Return a recipe for each kind of model by what it can: all that whoever looks at a model, as the studio, asks."""
+    names: dict[Hashable, str] = {}
+    for name in RECIPES:
+        names.setdefault(_capabilities(make_tiny(name)[0]), name)
+    return list(names.values())
+
+
+@cache
 def quantized_recipes() -> list[str]:
     """Return the recipes whose latents are codes of a quantizer."""
     return [name for name in RECIPES if make_tiny(name)[0].is_quantized]
@@ -89,3 +98,11 @@ def quantized_recipes() -> list[str]:
 def _structure(model: GenerativeModel) -> Hashable:
     """Return what tells the modules of two models apart, weights aside."""
     return type(model), str(model), model.has_prior, model.can_sample, model.condition_size, model.requires_labels
+
+
+def _capabilities(model: GenerativeModel) -> Hashable:
+    """Return what a model says of itself."""
+    flags = (model.is_conditional, model.requires_labels, model.is_classifier, model.is_quantized, model.has_prior)
+    flags += (model.can_sample, model.has_standard_prior, model.has_point_posterior, model.is_autoregressive)
+    sizes = (len(model.latents), len(model.latent_shape), model.n_clusters > 0, model.codebook is None)
+    return flags, sizes, type(model.manifold)

@@ -9,7 +9,6 @@ import torch
 import elbowroom as er
 from elbowroom.auditor import CHECKS, audit
 from elbowroom.deprecation import AUDIT_CHECKS
-from elbowroom.recipes import RECIPES
 from tests.auditor.modules import (
     BATCH_SIZE,
     BOUND,
@@ -25,13 +24,14 @@ from tests.auditor.modules import (
     importance_bound,
     make,
 )
-from tests.tiny_recipes import distinct_recipes
+from tests.tiny_recipes import distinct_recipes, representative_recipes
 
 
 @pytest.mark.filterwarnings("ignore:decoder variance running away")  # by the doctor, of a training of few steps
 @pytest.mark.parametrize(
     ("name", "steps"),
-    [(name, 0) for name in distinct_recipes()] + [pytest.param(name, 40, marks=pytest.mark.slow) for name in RECIPES],
+    [(name, 0) for name in distinct_recipes()]
+    + [pytest.param(name, 40, marks=pytest.mark.slow) for name in representative_recipes()],
 )
 def test_every_recipe_passes(name, steps, binary_digits, tmp_path):
     """Without training by default, after 40 steps with --slow."""

@@ -12,7 +12,7 @@ pyro = pytest.importorskip("pyro", reason="pyro-ppl is not installed")
 from pyro.infer import SVI, Predictive, Trace_ELBO, TraceMeanField_ELBO  # noqa: E402
 
 from elbowroom.integrations.pyro import PyroDistribution, bridge  # noqa: E402
-from tests.tiny_recipes import distinct_recipes, make_tiny  # noqa: E402
+from tests.tiny_recipes import make_tiny, representative_recipes  # noqa: E402
 
 SHAPE = (1, 8, 8)
 
@@ -79,7 +79,7 @@ def test_for_the_same_noise_the_bound_is_the_same(model, batch):
     assert loss == pytest.approx(-draw.log_w.sum().item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", distinct_recipes())
+@pytest.mark.parametrize("name", representative_recipes())
 def test_every_recipe_has_a_bridge_or_says_why_not(name, batch):
     (x, c), model = batch, make_tiny(name)[0].eval()
     if not isinstance(model, er.Model) or model.has_point_posterior or model.is_quantized:

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from tests.tiny_recipes import distinct_recipes, make_tiny
+from tests.tiny_recipes import make_tiny, representative_recipes
 
 #: The condition of conditional models.
 LABEL = torch.tensor(3)
 
 
-@pytest.fixture(params=distinct_recipes())
+@pytest.fixture(params=representative_recipes())
 def model(request):
     return make_tiny(request.param)[0]
 

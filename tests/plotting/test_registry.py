@@ -8,7 +8,7 @@ import elbowroom as er
 from elbowroom.plotting import PLOTS, RunView, plot
 from elbowroom.recipes import RECIPES
 from tests.plotting.conftest import PLANES
-from tests.tiny_recipes import distinct_recipes, quantized_recipes
+from tests.tiny_recipes import quantized_recipes, representative_recipes
 
 QUANTIZED = quantized_recipes()
 #: Figures that some models do not have, with words of the error message.
@@ -38,7 +38,7 @@ MISSING = {
 
 
 #: A figure of a run depends on the structure of its model; the curves depend on the recipe's objective.
-CASES = [(name, kind) for name in [*distinct_recipes(), "table"] for kind in PLOTS if kind != "curves"]
+CASES = [(name, kind) for name in [*representative_recipes(), "table"] for kind in PLOTS if kind != "curves"]
 CASES += [(name, "curves") for name in [*RECIPES, "table"]]
 
 

@@ -10,7 +10,7 @@ import elbowroom as er
 from elbowroom import serialization
 from elbowroom.plotting import plot_curves
 from tests.studio.helpers import open_client
-from tests.tiny_recipes import distinct_recipes, make_tiny
+from tests.tiny_recipes import make_tiny, representative_recipes
 
 #: Recipes that only differ from others in what they minimize, which tests name.
 NAMED = ("beta_vae", "iwae")
@@ -20,7 +20,7 @@ NAMED = ("beta_vae", "iwae")
 def recipe_runs(tmp_path_factory, digits):
     """A run of each structure of model on the digits; and one of a table that was given in Python, ``sub/table``."""
     folder = tmp_path_factory.mktemp("recipes")
-    models = {name: make_tiny(name, digits.shape) for name in (*distinct_recipes(), *NAMED)}
+    models = {name: make_tiny(name, digits.shape) for name in (*representative_recipes(), *NAMED)}
     # Requests in tests and in the examples of the endpoints are of the default size.
     models["vae"] = make_tiny("vae", digits.shape, latent=20)
     # A codebook is initialized by its first batch; for the other recipes untrained weights will do.
@@ -49,7 +49,7 @@ def recipe_client(recipe_runs):
         yield client
 
 
-@pytest.fixture(params=distinct_recipes())
+@pytest.fixture(params=representative_recipes())
 def name(request):
     """The name of a recipe, one of each structure of model, which is that of its run in ``recipe_runs``."""
     return request.param

@@ -8,7 +8,7 @@ import pytest
 import elbowroom as er
 from elbowroom import serialization
 from tests.studio.helpers import error_of, get, model_info, ok_json, post
-from tests.tiny_recipes import distinct_recipes
+from tests.tiny_recipes import representative_recipes
 
 
 @pytest.fixture
@@ -68,6 +68,6 @@ def test_new_weights_are_read(client, recipe_runs):
 
 def test_few_models_stay_in_memory(client):
     store = client.app.state.studio.store
-    for name in distinct_recipes():
+    for name in representative_recipes():
         model_info(client, name)
         assert len(store._models) <= 3
