@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from elbowroom.table_shape import TableShape
 
 TOKEN_LIKELIHOOD = "tokens"
@@ -28,7 +30,7 @@ class TextShape(TableShape):
     def __new__(cls, length: int, words: int) -> TextShape:
         if length < 1 or words < 2:
             raise ValueError(f"texts of {length} tokens of {words}: expected at least 1, and a vocabulary of 2")
-        shape = super().__new__(cls, (words,) * length)
+        shape = cast(TextShape, super().__new__(cls, (words,) * length))
         shape.words = words
         return shape
 

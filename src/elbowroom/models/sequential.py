@@ -77,8 +77,8 @@ class SequentialModel(GenerativeModel):
             moments.append(torch.stack(((loc - prior_loc) / deviation, log_var - prior_log_var)))
             drawn.append(moments[-1][0] + (0.5 * moments[-1][1]).exp() * eps_t)
             state = self.cell.update(state, prior_loc + deviation * drawn[-1], x_t)
-        loc, log_var = torch.stack(moments, 2).unflatten(1, (k, n))
-        return torch.stack(drawn, 1).unflatten(0, (k, n)), Normal(loc, log_var, 2)
+        loc, log_var = torch.unflatten(torch.stack(moments, 2), 1, (k, n))
+        return torch.unflatten(torch.stack(drawn, 1), 0, (k, n)), Normal(loc, log_var, 2)
 
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:

@@ -49,12 +49,12 @@ class StepLayout:
 
     def assemble(self, steps: Tensor) -> Tensor:
         """Return examples of their steps: (..., T, size) to (..., *shape)."""
-        return self.join(steps).unflatten(-1, self._example_shape)
+        return torch.unflatten(self.join(steps), -1, self._example_shape)
 
     def join(self, phi: Tensor) -> Tensor:
         """Return parameters of steps, (..., T, per_element · size), as a family takes them: (..., numbers)."""
         channels, _, *others = self.shape
-        by_element = phi.unflatten(-1, (-1, channels, *others))
+        by_element = torch.unflatten(phi, -1, (-1, channels, *others))
         return by_element.movedim(-3 - self._n_other, -1 - self._n_other).flatten(-3 - self._n_other)
 
 

@@ -78,7 +78,8 @@ class GatedPixelCNN(CodeNetwork):
         return torch.stack(drawn, 1)
 
     def _walk(self, condition: Tensor | None) -> RasterWalk:
-        return RasterWalk(self.layers, *self.position[:, None], condition)
+        vertical, horizontal = self.position[:, None]
+        return RasterWalk(self.layers, vertical, horizontal, condition)
 
 
 SAMPLERS.add("pixelcnn", PixelCNNSampler)
