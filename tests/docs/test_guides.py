@@ -9,7 +9,9 @@ from elbowroom.cli import main
 
 
 @pytest.mark.sampler
-@pytest.mark.parametrize("page", ["adversarial", "audit", "doctor", "evaluation", "export", "quantizers", "samplers"])
+@pytest.mark.parametrize(
+    "page", ["adversarial", "audit", "doctor", "evaluation", "export", "quantizers", "samplers", "sequences"]
+)
 def test_blocks_of_the_page_run(page, root, tmp_path, monkeypatch):
     """On the digits instead of MNIST."""
     if page == "export":
