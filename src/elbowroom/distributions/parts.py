@@ -36,7 +36,7 @@ class IndependentParts(UncheckedDistribution):
 
     def split(self, value: Tensor) -> list[Tensor]:
         """Return the values of the parts: (..., D) to (..., D_i) each."""
-        return list(value.split(self.sizes, -1))
+        return list(torch.split(value, self.sizes, -1))
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return torch.cat([part.rsample(sample_shape) for part in self.parts], -1)

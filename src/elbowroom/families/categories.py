@@ -39,6 +39,7 @@ class Categories(Family):
     (Categories(30, 10 classes), (64, 7, 7))
     """
 
+    manifold: Simplices
     steps: Tensor
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from elbowroom.distributions.parts import IndependentParts
@@ -33,5 +34,5 @@ class Parts(Family):
         self.manifold = ProductManifold([(part.manifold, part.shape[0]) for part in parts])
 
     def forward(self, phi: Tensor) -> IndependentParts:
-        values = phi.split(self.sizes, -1)
+        values = torch.split(phi, self.sizes, -1)
         return IndependentParts([part(value) for part, value in zip(self.parts, values, strict=True)])

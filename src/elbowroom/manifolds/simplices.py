@@ -33,12 +33,12 @@ class Simplices(Simplex):
     def split(self, z: Tensor) -> Tensor:
         """Return the classes of each position last: (..., P·C) or (..., C, *space) to (..., P, C)."""
         if not self.space:
-            return z.unflatten(-1, (-1, self.classes))
+            return torch.unflatten(z, -1, (-1, self.classes))
         return z.flatten(-len(self.space)).transpose(-1, -2)
 
     def join(self, shares: Tensor) -> Tensor:
         """Undo :meth:`split`."""
-        return shares.transpose(-1, -2).unflatten(-1, self.space) if self.space else shares.flatten(-2)
+        return torch.unflatten(shares.transpose(-1, -2), -1, self.space) if self.space else shares.flatten(-2)
 
     def project(self, z: Tensor) -> Tensor:
         return self.join(super().project(self.split(z)))
@@ -69,15 +69,15 @@ class ProductManifold(Manifold):
         return self._join([part.project(values) for part, values in self._split(z)])
 
     def exp(self, z: Tensor, v: Tensor) -> Tensor:
-        moves = zip(self._split(z), v.split(self.sizes, -1), strict=True)
+        moves = zip(self._split(z), torch.split(v, self.sizes, -1), strict=True)
         return self._join([part.exp(values, move) for (part, values), move in moves])
 
     def geodesic(self, a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
-        ends = zip(self._split(a), b.split(self.sizes, -1), strict=True)
+        ends = zip(self._split(a), torch.split(b, self.sizes, -1), strict=True)
         return self._join([part.geodesic(start, end, t) for (part, start), end in ends])
 
     def _split(self, z: Tensor) -> list[tuple[Manifold, Tensor]]:
-        return list(zip(self.manifolds, z.split(self.sizes, -1), strict=True))
+        return list(zip(self.manifolds, torch.split(z, self.sizes, -1), strict=True))
 
     @staticmethod
     def _join(values: Sequence[Tensor]) -> Tensor:

@@ -137,7 +137,7 @@ class TotalCorrelation(AggregatePosteriorTerm):
         groups = self.groups or [1] * size
         if sum(groups) != size:
             raise ValueError(f"groups of {groups} are {sum(groups)} numbers, and the latent has {size}: give others")
-        by_group = torch.stack([part.sum(-1) for part in pairs.split(groups, -1)])
+        by_group = torch.stack([part.sum(-1) for part in torch.split(pairs, groups, -1)])
         return self.log_qz(pairs.sum(-1)) - self.log_qz(by_group).sum(0)
 
 

@@ -119,7 +119,7 @@ def dvae(
         decay: of the temperature, which falls from 1 to 1/16, per step
         k: samples per example in the reconstruction
     """
-    maps = {"network": network, "levels": levels, "widths": widths}
+    maps: dict[str, Any] = {"network": network, "levels": levels, "widths": widths}
     space = er.Architecture(shape, **maps).map_shape(latent)[1:]
     family = er.Categories(latent, space=space, final_temperature=1 / 16, decay=decay)
     model = _make_model(shape, family, er.UniformCategories(family), **maps, **rest)

@@ -72,7 +72,7 @@ class PartsPrior(nn.Module):
     def __init__(self, *parts: nn.Module) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
-        self.numbers_per_latent = sum(int(part.numbers_per_latent) for part in parts)
+        self.numbers_per_latent = self().event_shape.numel()
 
-    def forward(self, *condition: Tensor) -> IndependentParts:
-        return IndependentParts([part(*condition) for part in self.parts])
+    def forward(self) -> IndependentParts:
+        return IndependentParts([part() for part in self.parts])
