@@ -9,6 +9,7 @@ from torch import Tensor
 
 from elbowroom.exporting.explorer_sampling import sampling_data
 from elbowroom.exporting.exported_run import ExportedRun
+from elbowroom.plotting.latent_factors import dimension_title, sort_by_factor
 from elbowroom.plotting.latent_plane import (
     LatentPlane,
     dimension_plane,
@@ -16,7 +17,7 @@ from elbowroom.plotting.latent_plane import (
     principal_plane,
     prior_on_plane,
 )
-from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
+from elbowroom.plotting.latent_ranking import ranked_dimensions
 from elbowroom.plotting.style import example_labels
 from elbowroom.runs.run_view import RunView
 from elbowroom.web.planes import COORDINATE_DIGITS, prior_data
@@ -41,7 +42,7 @@ def latent_data(view: ExportedRun) -> dict[str, Any]:
     return {
         "size": size,
         "centre": round_values(mean),
-        "dials": _dial_data(view, order[:MAX_DIALS], torch.zeros(size) if standard else mean, sd),
+        "dials": _dial_data(view, sort_by_factor(view, order[:MAX_DIALS]), torch.zeros(size) if standard else mean, sd),
         "planes": _build_planes(view, latents, mean, sd),
         "labels": _label_data(view),
         "sampling": sampling,
@@ -54,7 +55,7 @@ def latent_data(view: ExportedRun) -> dict[str, Any]:
 def _dial_data(view: RunView, dimensions: list[int], mean: Tensor, sd: Tensor) -> list[dict[str, Any]]:
     low, high = mean - RANGE_SD * sd, mean + RANGE_SD * sd
     return [
-        {"at": d, "name": dimension_name(view, d), "low": round_digits(low[d]), "high": round_digits(high[d])}
+        {"at": d, "name": dimension_title(view, d), "low": round_digits(low[d]), "high": round_digits(high[d])}
         for d in dimensions
     ]
 

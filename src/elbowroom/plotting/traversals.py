@@ -21,6 +21,7 @@ from elbowroom.latent import (
 from elbowroom.manifolds import SquareChart
 from elbowroom.plotting import table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
+from elbowroom.plotting.latent_factors import dimension_factors, dimension_title, sort_by_factor
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions, require_continuous
 from elbowroom.plotting.montage import to_images
 from elbowroom.plotting.registry import register_figure
@@ -89,14 +90,16 @@ class TraversalAxes(NamedTuple):
 
     Attributes:
         noun: what they are.
+        order: in words, how they are sorted.
         axes: (K, D), as long as one step of the unit.
         unit: of the steps.
         names: of the axes.
-        scores: by which they are sorted.
+        scores: how much each tells.
         score_unit: what the scores are.
     """
 
     noun: str
+    order: str
     axes: Tensor
     unit: str
     names: list[str]
@@ -105,26 +108,36 @@ class TraversalAxes(NamedTuple):
 
 
 def traversal_axes(view: RunView, n: int) -> TraversalAxes:
-    """Return the n dimensions that tell most; of a map, where one number is of one place, its principal axes."""
+    """Return the n dimensions that tell most; of a map, where one number is of one place, its principal axes.
+
+    Where the examples have factors as labels, dimensions stand in the order of the factors they tell of.
+    """
     if len(view.model.latent_shape) > 1:
         n = min(n, *view.latents.shape)
         points, axes, shares = principal_components(view.latents, n)
         axes = axes * points.std(0, correction=0)[:, None]
         names = [f"principal axis {i}" for i in range(1, n + 1)]
         unit = "standard deviations of the latents"
-        return TraversalAxes("principal axis", axes, unit, names, shares.tolist(), "share of the variance")
-    order, scores, score_unit = ranked_dimensions(view)
-    dims = order[:n]
+        score_unit = "share of the variance"
+        order = f"sorted by {score_unit}"
+        return TraversalAxes("principal axis", order, axes, unit, names, shares.tolist(), score_unit)
+    ranked, scores, score_unit = ranked_dimensions(view)
+    score_of = dict(zip(ranked, scores, strict=True))
+    dims = sort_by_factor(view, ranked[:n])
     step, unit = latent_step(view)
-    names = [dimension_name(view, dim) for dim in dims]
-    return TraversalAxes("dimension", torch.diag(step)[dims], unit, names, scores[:n], score_unit)
+    names = [dimension_title(view, dim) for dim in dims]
+    order = "sorted by the factor it tells most of, with the share of that factor's entropy; then"
+    order = f"{order if dimension_factors(view) else 'sorted'} by {score_unit}"
+    return TraversalAxes(
+        "dimension", order, torch.diag(step)[dims], unit, names, [score_of[dim] for dim in dims], score_unit
+    )
 
 
 @register_figure("traversals", "one dimension moved at a time, sorted by KL", "Traversals", "data, a continuous latent")
 def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
     """Return one latent moved along one dimension at a time, or one principal axis of a map, the most telling first."""
     require_continuous(view)
-    noun, axes, unit, axis_names, scores, score_unit = traversal_axes(
+    noun, order, axes, unit, axis_names, scores, score_unit = traversal_axes(
         view, max_dimensions if view.has_images else MAX_TABLE_DIMENSIONS
     )
     offsets = torch.linspace(-TRAVERSAL_REACH, TRAVERSAL_REACH, PATH_STEPS)
@@ -139,14 +152,14 @@ def traversals_figure(view: RunView, max_dimensions: int = 10) -> FigureSpec:
         low, high = ("", "") if is_named else (", blue,", ", red,")
         caption = (
             f"Each {'table' if is_named else 'chart'} moves one latent along one {noun} from −{TRAVERSAL_REACH:g}{low} "
-            f"to +{TRAVERSAL_REACH:g}{high} {unit}, and holds the others; sorted by {score_unit}, which stands above."
+            f"to +{TRAVERSAL_REACH:g}{high} {unit}, and holds the others; {order}, which stands above."
         )
         names = [f"{name}, {score:.2f}" for name, score in zip(axis_names, scores, strict=True)]
         draw = table_rows.path_table if is_named else table_rows.path_chart
         marks = [draw(view, name, rows, offsets) for name, rows in zip(names, x, strict=True)]
         return FigureSpec("Traversals", caption, protocol, marks)
     caption = (
-        f"Each row moves one latent along one {noun} and holds the others; sorted by {score_unit}, beside it. "
+        f"Each row moves one latent along one {noun} and holds the others; {order}, beside it. "
         f"The middle column is the latent itself.{grayscale_note(view)}"
     )
     rows = [f"{name}  {score:.2f}" for name, score in zip(axis_names, scores, strict=True)]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import elbowroom as er
+from elbowroom.data.catalog import shapes
 from elbowroom.evaluation.disentanglement.registry import DISENTANGLEMENT_SCORES
 from elbowroom.evaluation.suites import disentanglement
 from tests.tiny_recipes import make_tiny
@@ -14,6 +15,7 @@ NAMES = [name for row in DISENTANGLEMENT_SCORES.values() for name in row.metrics
 @pytest.fixture
 def few_examples(monkeypatch):
     monkeypatch.setattr(disentanglement, "MAX_EXAMPLES", 300)
+    monkeypatch.setattr(shapes, "N_HELD_OUT", {"validation": 10, "test": 400})
 
 
 def test_every_score_of_a_model_on_shapes(few_examples):
