@@ -15,6 +15,7 @@ from elbowroom.cli.compare import SweepGroup, compare
 from elbowroom.cli.encode import encode
 from elbowroom.cli.export import export
 from elbowroom.cli.features import fit_features
+from elbowroom.cli.import_checkpoint import import_checkpoint
 from elbowroom.cli.interpolate import interpolate
 from elbowroom.cli.reconstruct import reconstruct
 from elbowroom.cli.studio import studio
@@ -58,6 +59,7 @@ for command in (
     report_plot.report,
     report_plot.plot,
     export,
+    import_checkpoint,
     diagnose.doctor,
     diagnose.audit,
     listing.recipes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import elbowroom as er
@@ -25,3 +26,28 @@ def conv_vae(
         likelihood: p(x|z), as for vae
     """
     return vae(shape, latent=latent, network=network, likelihood=likelihood, **rest)
+
+
+@recipe(
+    "Kingma & Welling 2014, arXiv 1312.6114; network: Subramanian 2020, github.com/AntixK/PyTorch-VAE",
+    dimensions=(3,),
+)
+def strided_vae(
+    shape: tuple[int, ...],
+    latent: int = 128,
+    widths: tuple[int, ...] = (32, 64, 128, 256, 512),
+    likelihood: str = "gaussian:optimal",
+    beta: float = 1.0,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE with PyTorch-VAE's strided convolutions, whose checkpoints it takes: 'elbowroom import'.
+
+    Args:
+        latent: size of the latent z
+        widths: channels of the levels, the finest first; sides halve at each
+        likelihood: p(x|z), as for vae
+        beta: weight of the KL
+    """
+    q, p = er.DiagonalNormal(latent), er.likelihood(likelihood, shape)
+    encoder = er.Conditional(er.networks.StridedEncoder(shape, q.size, widths), q)
+    decoder = er.Conditional(er.networks.StridedDecoder(latent, shape, p.size // math.prod(shape), widths), p)
+    return er.Model(encoder, decoder, er.StandardNormal(latent)), er.ELBO() + (beta - 1) * er.KL()
