@@ -13,6 +13,9 @@ ON_MAPS = {"network": "conv", "widths": (8, 16), "hidden": (400,)}
 #: Recipes with arguments, by what their latents are.
 KINDS = {
     "vector": ("vae", {}),
+    "sphere": ("hyperspherical_vae", {}),
+    "ball": ("poincare_vae", {}),
+    "vector that follows gradients": ("hamiltonian_vae", {"leapfrog": 1}),
     "map": ("autoencoder_kl", {}),
     "numbers and categories": ("joint_vae", {}),
     "map of categories": ("dvae", {"widths": (8, 16)}),

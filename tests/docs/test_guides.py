@@ -10,7 +10,7 @@ from elbowroom.cli import main
 
 @pytest.mark.sampler
 @pytest.mark.parametrize(
-    "page", ["adversarial", "audit", "doctor", "evaluation", "export", "quantizers", "samplers", "sequences"]
+    "page", ["adversarial", "audit", "doctor", "evaluation", "export", "geometry", "quantizers", "samplers", "sequences"]
 )
 def test_blocks_of_the_page_run(page, root, tmp_path, monkeypatch):
     """On the digits instead of MNIST."""

@@ -35,8 +35,7 @@ class RadialDensity(ABC):
 
     A distribution that is symmetric about a center is the product of such a density and of the uniform one over
     directions. :math:`\log Z` and :math:`E[g] = \partial \log Z / \partial a` are by Gauss-Legendre quadrature on the
-    interval that holds the mass, to about nine digits at any a and in any number of dimensions (to fewer where the density has no derivative at an
-    end), where closed forms need
+    interval that holds the mass, to about nine digits at any a and in any number of dimensions, where closed forms need
     Bessel functions of high order, which overflow. Draws invert the distribution function, by the same quadrature and
     Newton's method: one number of noise for a draw, no rejection, and the exact pathwise gradient
 

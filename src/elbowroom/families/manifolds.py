@@ -147,8 +147,8 @@ class Poincare(Family):
         if reach + 3 * scale > self.ball.max_distance:
             raise ValueError(
                 f"a {self.posterior} normal of scale {scale:g} in {size} dimensions of curvature "
-                f"{self.ball.curvature:g} lies at distances of {reach:.1f}, and float32 has digits up to {self.ball.max_distance:.1f}: give a "
-                "smaller prior_scale, curvature or latent, or the wrapped normal"
+                f"{self.ball.curvature:g} lies at distances of {reach:.1f}, and float32 has digits up to "
+                f"{self.ball.max_distance:.1f}: give a smaller prior_scale, curvature or latent, or the wrapped normal"
             )
         return torch.zeros(size), scales
 
