@@ -31,7 +31,7 @@ FAST = "vae"
     [
         pytest.param(n, marks=[] if n == FAST else pytest.mark.slow)
         for n in distinct_recipes()
-        if not make_tiny(n)[0].is_autoregressive
+        if not (make_tiny(n)[0].is_autoregressive or make_tiny(n)[0].has_gradient_posterior)
     ],
 )
 def test_onnx_does_what_torch_does(name, digits, tmp_path):
@@ -66,3 +66,11 @@ def test_onnx_that_is_off_leaves_nothing(run, tmp_path, monkeypatch, capsys):
     assert "the encoder's 'mean' as ONNX is off by" in printed
     assert printed.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["hamiltonian_vae", "semi_amortized_vae"])
+def test_a_posterior_of_gradients_is_refused(name, digits, tmp_path):
+    pytest.importorskip("onnx")
+    with pytest.raises(ValueError, match="follows gradients through its decoder, which ONNX has no operations for"):
+        export_recipe(name, digits, tmp_path)
+    assert not (tmp_path / "onnx").exists()

@@ -88,11 +88,21 @@ def _integration_box(q: Distribution, prior: Distribution) -> tuple[Tensor, Tens
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         samples = prior.sample((4096,))
+        center, std = _center_and_std(q)
     low, high = samples.min(0).values, samples.max(0).values
     margin = 0.5 * (high - low)
-    radius = 8 * q.variance.sqrt()
-    low = torch.minimum(low - margin, (q.mean - radius).min(0).values)
-    return low, torch.maximum(high + margin, (q.mean + radius).max(0).values)
+    radius = 8 * std
+    low = torch.minimum(low - margin, (center - radius).min(0).values)
+    return low, torch.maximum(high + margin, (center + radius).max(0).values)
+
+
+def _center_and_std(q: Distribution) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of a posterior, those of its samples if it does not know them, (B, L) each."""
+    try:
+        return q.mean, q.variance.sqrt()
+    except NotImplementedError:
+        samples = q.sample((1024,))
+        return samples.mean(0), samples.std(0)
 
 
 def _integrate_on_grid(box: tuple[Tensor, Tensor], log_joint: LogJoint) -> Tensor:

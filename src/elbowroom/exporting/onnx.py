@@ -107,6 +107,11 @@ def write_onnx(view: ExportedRun, folder: Path) -> tuple[list[CheckedFile], str]
 def _components(view: ExportedRun) -> tuple[dict[str, OnnxComponent], str]:
     """Return the components of a model by name, and why there is no sampler; empty if there is one."""
     model = view.model
+    if model.has_gradient_posterior:
+        raise ValueError(
+            "the posterior of this model follows gradients through its decoder, which ONNX has no operations for: "
+            "export a page (--html), which decodes alone"
+        )
     x, c = example_inputs(view, COMPARED_EXAMPLES)
     condition = {} if c is None else {"c": c}
     encoder = Encoder(model).eval()

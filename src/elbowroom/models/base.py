@@ -139,6 +139,11 @@ class GenerativeModel(nn.Module, ABC):
         return False
 
     @property
+    def has_gradient_posterior(self) -> bool:
+        """Whether its posterior follows gradients through its decoder, which no exported graph can."""
+        return False
+
+    @property
     def requires_labels(self) -> bool:
         """Whether it must be given labels ``c``."""
         return False

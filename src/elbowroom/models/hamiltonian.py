@@ -192,6 +192,10 @@ class HamiltonianModel(Model):
         self.temper_logit = nn.Parameter(torch.tensor(temper).logit()) if temper < 1 and steps else None
 
     @property
+    def has_gradient_posterior(self) -> bool:
+        return True
+
+    @property
     def inverse_temperature(self) -> Tensor:
         r""":math:`\beta_0`, between 0 and 1."""
         return self.log_step_sizes.new_ones(()) if self.temper_logit is None else self.temper_logit.sigmoid()

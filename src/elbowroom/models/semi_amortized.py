@@ -73,6 +73,10 @@ class SemiAmortizedModel(Model):
         shape = (refinements, FIXED_PAIRS, 1, *self.latent_shape)
         self.register_buffer("fixed_noise", torch.randn(shape, generator=torch.Generator().manual_seed(0)), False)
 
+    @property
+    def has_gradient_posterior(self) -> bool:
+        return True
+
     def infer(self, x: Tensor, *condition: Tensor) -> Distribution:
         q = super().infer(x, *condition)
         assert isinstance(q, Normal)

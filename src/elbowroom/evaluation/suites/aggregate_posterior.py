@@ -16,6 +16,7 @@ from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.evaluation.suites import likelihood
 from elbowroom.models.draw import Latent
+from elbowroom.models.hamiltonian import HamiltonianPosterior
 
 #: Examples whose posteriors are mixed, at most: the work grows with their square.
 MAX_EXAMPLES = 10_000
@@ -108,6 +109,8 @@ def _draw_latents(context: EvalContext) -> tuple[str, list[Latent]]:
             return "several latents: the posterior of one depends on another, so there is no q(z) to mix", []
         if not has_density(latent.q):
             return "a point posterior has no density", []
+        if isinstance(latent.q, HamiltonianPosterior):
+            return "a Hamiltonian posterior scores its own draws alone", []
         if latent.prior is not None and latent.prior.batch_shape:
             return "the model is conditional: every label has a prior and an aggregate of its own", []
         latents.append(latent)
