@@ -41,6 +41,8 @@ def sample_standard_gamma(concentration: Tensor, eps: Tensor) -> Tensor:
         log_power = torch.where(concentration < 1, log_u[..., -1] / concentration, 0.0)
         z = (d * cube.clamp_min(1e-3)).gather(-1, first)[..., 0] * log_power.exp()
         z = z.clamp_min(MIN_POSITIVE)
+        if not concentration.requires_grad:
+            return z
         slope = torch._standard_gamma_grad(concentration.expand_as(z).contiguous(), z)
     return z + slope * (concentration - concentration.detach())
 

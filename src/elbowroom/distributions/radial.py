@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -23,9 +23,16 @@ NEWTON_STEPS = 5
 #: The probability that draws are held away from 0 and 1 by.
 MIN_PROBABILITY = 1e-12
 
-_LEGENDRE_NODES, _LEGENDRE_WEIGHTS = np.polynomial.legendre.leggauss(N_NODES)
-#: The quadrature of the interval from 0 to 1.
-_NODES, _WEIGHTS = (_LEGENDRE_NODES + 1) / 2, _LEGENDRE_WEIGHTS / 2
+
+@cache
+def _quadrature(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return nodes and weights of the interval from 0 to 1; kept, as nothing is copied inside a captured step."""
+    nodes, weights = np.polynomial.legendre.leggauss(N_NODES)
+    with torch.inference_mode(False):
+        return (
+            torch.as_tensor((nodes + 1) / 2, dtype=dtype, device=device),
+            torch.as_tensor(weights / 2, dtype=dtype, device=device),
+        )
 
 
 class RadialDensity(ABC):
@@ -79,9 +86,9 @@ class RadialDensity(ABC):
         return (shares * self.statistic(self._points)).sum((-2, -1))
 
     @torch.no_grad()
-    def _invert(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Return r with P(r) = u, and its derivative by a: (K, ...) to (K, ...) each."""
-        masses, excesses = self._cell_sums
+    def _invert(self, u: Tensor) -> Tensor:
+        """Return r with P(r) = u: (K, ...) to (K, ...)."""
+        masses, _ = self._cell_sums
         total = masses.cumsum(-1)
         u = u.movedim(0, -1).clamp(MIN_PROBABILITY, 1 - MIN_PROBABILITY) * total[..., -1:]
         cell = torch.searchsorted(total.contiguous(), u.contiguous()).clamp_max(N_CELLS - 1)
@@ -94,14 +101,23 @@ class RadialDensity(ABC):
             mass = self._integrate(left, r)[0].clamp_min(1e-300)
             slope = ((r - left) * self._density(r) / mass).clamp_min(0.1)
             r = left + torch.minimum((r - left) * ((rest / mass).log() / slope).clamp(-20, 20).exp(), width)
-        _, excess = self._integrate(left, r)
+        return r.movedim(-1, 0)
+
+    @torch.no_grad()
+    def _differentiate(self, r: Tensor) -> Tensor:
+        """Return the derivatives of draws by a, (K, ...)."""
+        r, (_, excesses) = r.movedim(0, -1), self._cell_sums
+        cell = (torch.searchsorted(self._edges.contiguous(), r.contiguous()) - 1).clamp(0, N_CELLS - 1)
+        _, excess = self._integrate(self._edges.gather(-1, cell), r)
         excess = excess + (excesses.cumsum(-1) - excesses).gather(-1, cell)
-        slope = -excess / self._density(r).clamp_min(1e-300)
-        return r.movedim(-1, 0), slope.movedim(-1, 0)
+        return (-excess / self._density(r).clamp_min(1e-300)).movedim(-1, 0)
 
     def sample(self, u: Tensor) -> Tensor:
         """Map uniform numbers to draws, with the gradient of each by the parameter: (K, ...) to (K, ...)."""
-        r, slope = self._invert(as_precise(u))
+        r = self._invert(as_precise(u))
+        if not self.parameter.requires_grad:
+            return r
+        slope = self._differentiate(r)
         return r + slope * (self.parameter - self.parameter.detach())
 
     @cached_property
@@ -121,7 +137,7 @@ class RadialDensity(ABC):
     def _log_terms(self) -> Tensor:
         """The logarithms of the terms whose sum is Z, (..., cells, nodes)."""
         widths = (self._edges[..., 1:] - self._edges[..., :-1])[..., None]
-        weights = torch.as_tensor(_WEIGHTS, dtype=widths.dtype, device=widths.device)
+        _, weights = _quadrature(widths.dtype, widths.device)
         return self._log_unnormalized(self.parameter[..., None, None], self._points) + (widths * weights).log()
 
     @cached_property
@@ -142,11 +158,12 @@ class RadialDensity(ABC):
         """Return the integrals of p and of (g - E[g]) p over parts of cells, (..., K) each."""
         points = _spread(left, right)
         log_density = self._log_unnormalized(self.parameter[..., None, None], points)
-        weights = torch.as_tensor(_WEIGHTS, dtype=left.dtype, device=left.device) * (right - left)[..., None]
-        terms = weights * (log_density - self.log_normalizer[..., None, None]).exp()
+        _, weights = _quadrature(left.dtype, left.device)
+        terms = weights * (right - left)[..., None] * (log_density - self.log_normalizer[..., None, None]).exp()
         return terms.sum(-1), (terms * (self.statistic(points) - self.mean_statistic[..., None, None])).sum(-1)
 
 
 def _spread(left: Tensor, right: Tensor) -> Tensor:
     """Return the nodes of intervals: (...) and (...) to (..., nodes)."""
-    return left[..., None] + (right - left)[..., None] * torch.as_tensor(_NODES, dtype=left.dtype, device=left.device)
+    nodes, _ = _quadrature(left.dtype, left.device)
+    return left[..., None] + (right - left)[..., None] * nodes
