@@ -26,7 +26,9 @@ DECODER = "the decoder sees only z"
 
 def make(name="vae", shape=(1, 8, 8), **arguments):
     """Make a small model; latents have one dimension, so that log p(x) is known."""
-    defaults = {} if name == "ladder_vae" or "latent" not in RECIPES[name].arguments else {"latent": 1}
+    # Two numbers at least correlate in a delta_vae.
+    has_own = name in ("ladder_vae", "biva", "delta_vae")
+    defaults = {} if has_own or "latent" not in RECIPES[name].arguments else {"latent": 1}
     return make_tiny(name, shape, **defaults | arguments)
 
 

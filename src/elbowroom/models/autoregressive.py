@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import errors
-from elbowroom.distributions import UncheckedDistribution
+from elbowroom.distributions.autoregressive import Autoregressive
+from elbowroom.distributions.base import broadcast_shapes
 from elbowroom.families import Columns, Family, Views
 from elbowroom.families.base import Shape
 from elbowroom.models.architecture import Architecture
@@ -58,54 +59,40 @@ class AutoregressiveConditional(Conditional):
     def forward(self, *context: Tensor) -> Distribution:
         features = self.net(*context)
         lead = features.shape[: features.dim() - self.causal.context_dims]
-        return Autoregressive(self.family, self.causal, self.causal.project(features), lead)
+        projected = self.causal.project(features)
+        # A draw may be scored after the mode has changed.
+        condition = partial(self._condition, projected=projected, batch_shape=lead, is_training=self.training)
+        roll_out = partial(self._roll_out, projected=projected, batch_shape=lead)
+        return Autoregressive(condition, roll_out, lead, torch.Size(self.family.shape))
 
-
-class Autoregressive(UncheckedDistribution):
-    r"""Examples whose elements are drawn in turn: :math:`p(x) = \prod_i p(x_i \mid x_{<i})`, given a context.
-
-    Its ``mean`` is a deterministic pass in place of the mean, which no single pass has: each position takes the mean of
-    its own distribution, given those of the positions before.
-
-    Args:
-        family: of all elements, given their parameters.
-        causal: from an example and the context to the parameters.
-        projected: the context, (*batch_shape, ...).
-        batch_shape: of the context.
-    """
-
-    def __init__(self, family: Family, causal: CausalNetwork, projected: Tensor, batch_shape: torch.Size) -> None:
-        self.family, self.causal, self.projected = family, causal, projected
-        super().__init__(batch_shape, torch.Size(family.shape))
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        return self.conditionals(value).log_prob(value)
-
-    def conditionals(self, value: Tensor) -> Distribution:
-        """Return the distributions of all elements, each given those of ``value`` before it."""
-        lead = torch.broadcast_shapes(value.shape[: value.dim() - len(self.event_shape)], self.batch_shape)  # type: ignore[no-untyped-call]
-        x = value.expand(*lead, *self.event_shape).reshape(-1, *self.event_shape)
-        event = self.projected.shape[len(self.batch_shape) :]
-        phi = self.causal(x, self.projected.expand(*lead, *event).reshape(-1, *event))
+    def _condition(
+        self, value: Tensor, *, projected: Tensor, batch_shape: torch.Size, is_training: bool
+    ) -> Distribution:
+        """Return the distributions of all elements, each given the context and the elements of ``value`` before it."""
+        n_dims = len(self.family.shape)
+        lead = broadcast_shapes(value.shape[: value.dim() - n_dims], batch_shape)
+        x = value.expand(*lead, *self.family.shape).reshape(-1, *self.family.shape).to(projected.dtype)
+        event = projected.shape[len(batch_shape) :]
+        told = self.causal.corrupt(x) if is_training else x
+        phi = self.causal(told, projected.expand(*lead, *event).reshape(-1, *event))
         p: Distribution = self.family(phi.reshape(*lead, -1))
         return p
 
-    @property
-    def mean(self) -> Tensor:
-        return self._roll_out(self.projected, lambda p: p.mean)
-
-    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        lead = torch.Size(sample_shape)
-        return self._roll_out(self.projected.expand(*lead, *self.projected.shape), lambda p: p.sample())
-
     @torch.no_grad()
-    def _roll_out(self, projected: Tensor, choose: Callable[[Distribution], Tensor]) -> Tensor:
+    def _roll_out(
+        self,
+        sample_shape: Sequence[int],
+        choose: Callable[[Distribution], Tensor],
+        *,
+        projected: Tensor,
+        batch_shape: torch.Size,
+    ) -> Tensor:
         """Make examples position by position, each by ``choose`` from its distribution given those before it."""
-        lead = projected.shape[: projected.dim() - self.projected.dim() + len(self.batch_shape)]
+        lead, event = (*sample_shape, *batch_shape), projected.shape[len(batch_shape) :]
         element = self.family.with_shape(self.causal.element_shape)
-        flat = projected.reshape(math.prod(lead), *projected.shape[len(lead) :])
+        flat = projected.expand(*lead, *event).reshape(math.prod(lead), *event)
         x = self.causal.roll_out(flat, lambda phi: choose(element(phi)).flatten(1))
-        return x.reshape(*lead, *self.event_shape)
+        return x.reshape(*lead, *self.family.shape)
 
 
 def pixel_decoder(

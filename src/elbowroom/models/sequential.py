@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from elbowroom import noise
 from elbowroom.distributions import Normal
 from elbowroom.families import Family
 from elbowroom.models.autoregressive import AutoregressiveConditional
@@ -59,26 +58,23 @@ class SequentialModel(GenerativeModel):
 
     @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
-        features = self.encoder(x)
-        # One call, so that a number's key does not depend on how many steps there are.
-        eps = noise.standard_normal(torch.Size((k, len(x), *self.latent_shape)), features)
-        z, q = self._follow(x, features, eps)
+        z, q = self._follow(x, self.encoder(x), k)
         return PathDraw(x, self.decoder(z), Latent(z, q, self.prior()), c=c)
 
-    def _follow(self, x: Tensor, features: Tensor, eps: Tensor) -> tuple[Tensor, Normal]:
+    def _follow(self, x: Tensor, features: Tensor, k: int) -> tuple[Tensor, Normal]:
         """Return standardized latents (K, B, T, D) drawn step by step, and the normals they were drawn from."""
-        k, n = eps.shape[:2]
-        state, drawn, moments = self.cell.initial_state(k * n), [], []
-        steps = (eps.flatten(0, 1), features.repeat(k, 1, 1), self.layout.split(x).repeat(k, 1, 1))
-        for eps_t, features_t, x_t in zip(*(part.unbind(1) for part in steps), strict=True):
+        lead = (k, len(x), -1)
+        state, drawn, moments = self.cell.initial_state(k * len(x)), [], []
+        steps = (features.repeat(k, 1, 1), self.layout.split(x).repeat(k, 1, 1))
+        for features_t, x_t in zip(*(part.unbind(1) for part in steps), strict=True):
             prior_loc, prior_log_var = self.cell.prior(state)
             loc, log_var = self.cell.posterior(state, features_t)
             deviation = (0.5 * prior_log_var).exp()
-            moments.append(torch.stack(((loc - prior_loc) / deviation, log_var - prior_log_var)))
-            drawn.append(moments[-1][0] + (0.5 * moments[-1][1]).exp() * eps_t)
-            state = self.cell.update(state, prior_loc + deviation * drawn[-1], x_t)
-        loc, log_var = torch.unflatten(torch.stack(moments, 2), 1, (k, n))
-        return torch.unflatten(torch.stack(drawn, 1), 0, (k, n)), Normal(loc, log_var, 2)
+            moments.append(((loc - prior_loc).div(deviation).view(lead), (log_var - prior_log_var).view(lead)))
+            drawn.append(Normal(*moments[-1]).rsample())
+            state = self.cell.update(state, prior_loc + deviation * drawn[-1].flatten(0, 1), x_t)
+        loc, log_var = (torch.stack(values, 2) for values in zip(*moments, strict=True))
+        return torch.stack(drawn, 2), Normal(loc, log_var, 2)
 
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:

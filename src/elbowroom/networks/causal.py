@@ -38,6 +38,10 @@ class CausalNetwork(nn.Module, ABC):
     def project(self, context: Tensor) -> Tensor:
         """Return what depends on the context alone, computed once for all elements: (..., *context) to (..., *any)."""
 
+    def corrupt(self, x: Tensor) -> Tensor:
+        """Return examples as they are told in training: what is NaN is left out."""
+        return x
+
     @abstractmethod
     def forward(self, x: Tensor, projected: Tensor) -> Tensor:
         """Return the parameters (B, numbers) of all elements of examples (B, *shape), each from those before it."""

@@ -18,6 +18,8 @@ from elbowroom.text_shape import END, TextShape
 class StepEmbedding(nn.Module):
     """Embedding of steps (..., T, size) as (..., T, width): a linear map, or of tokens a learned vector for each.
 
+    A step that is NaN is nothing, zeros.
+
     Args:
         shape: of an example; a :class:`~elbowroom.text_shape.TextShape` for tokens.
         width: of a vector.
@@ -31,8 +33,9 @@ class StepEmbedding(nn.Module):
         )
 
     def forward(self, steps: Tensor) -> Tensor:
-        embedded: Tensor = self.embed(steps[..., 0].round().long() if self.is_text else steps)
-        return embedded
+        known = steps.nan_to_num()
+        embedded: Tensor = self.embed(known[..., 0].round().long() if self.is_text else known)
+        return embedded.where(~steps.isnan().any(-1, keepdim=True), 0.0)
 
     def last(self, steps: Tensor) -> Tensor:
         """Return the index of the last step of each sequence, (B,): of a text that of its end."""
@@ -117,11 +120,15 @@ class CausalSequence(CausalNetwork):
         projected: Tensor = self.context(context)
         return projected
 
+    def corrupt(self, x: Tensor) -> Tensor:
+        if not self.word_dropout:
+            return x
+        steps = self.layout.split(x)
+        is_dropped = torch.rand(steps.shape[:-1], device=x.device) < self.word_dropout
+        return self.layout.assemble(steps.masked_fill(is_dropped[..., None], torch.nan))
+
     def forward(self, x: Tensor, projected: Tensor) -> Tensor:
         embedded = self.embedding(self.layout.split(x))[:, :-1]
-        if self.training and self.word_dropout:
-            kept = torch.rand(embedded.shape[:2], device=x.device) >= self.word_dropout
-            embedded = embedded * kept[..., None]
         # The first step has none before it.
         inputs = F.pad(embedded, (0, 0, 1, 0)) + projected[:, None]
         return self.layout.join(self.head(self.features(inputs, projected)))

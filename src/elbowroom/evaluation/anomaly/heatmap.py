@@ -10,6 +10,7 @@ from torch.distributions import Distribution, Independent
 
 from elbowroom import noise
 from elbowroom.distributions import Normal
+from elbowroom.distributions.autoregressive import Autoregressive
 from elbowroom.models.base import GenerativeModel
 
 
@@ -63,4 +64,6 @@ def elementwise_log_prob(p: Distribution, x: Tensor) -> Tensor:
     if isinstance(p, Normal):
         # With a last dimension of one, every element is an event.
         return Normal(p.loc[..., None], p.log_var.expand_as(p.loc)[..., None]).log_prob(x[..., None])
+    if isinstance(p, Autoregressive):
+        return elementwise_log_prob(p.conditionals(x), x)
     raise ValueError(f"{type(p).__name__} is not a product over pixels: there is no heat map of it")
