@@ -76,7 +76,7 @@ def test_a_principal_plane_is_that_of_the_components(view):
 
 @pytest.mark.parametrize(("recipe", "words", "kind"), [
     ("vae", "Rings: 1 and 2 standard deviations of the prior N(0, 1) about its mean.", "center"),
-    ("vamp_vae", "Crosses: 300 draws from the learned prior.", "draws"),
+    ("vamp_vae", "Crosses: 300 draws from the prior.", "draws"),
     ("vq_vae", "Latents are codes of a quantizer: the prior has no density on this plane.", None),
     ("autoencoder", "The model has no prior to show.", None),
 ])  # fmt: skip

@@ -98,7 +98,7 @@ def prior_on_plane(view: RunView, plane: LatentPlane) -> PriorOnPlane:
     if not model.has_prior:
         return PriorOnPlane(None, None, "The model has no prior to show.")
     draws = plane.project(_draw_prior(view, NUM_PRIOR_DRAWS))
-    return PriorOnPlane(None, draws, f"Crosses: {NUM_PRIOR_DRAWS} draws from the learned prior.")
+    return PriorOnPlane(None, draws, f"Crosses: {NUM_PRIOR_DRAWS} draws from the prior.")
 
 
 def _draw_prior(view: RunView, n: int) -> Tensor:
