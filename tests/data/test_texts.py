@@ -82,4 +82,6 @@ def test_every_command_writes_sentences(recipe, path, tmp_path, capsys):
         assert lines[0] in capsys.readouterr().out
     model = er.load(run.path)
     assert model.encode(["the cat sleeps."]).shape == (1, *model.latent_shape)
-    assert er.evaluate(run, samples=2)["elbo"].value < 0
+    metrics = er.evaluate(run, samples=2, metrics="likelihood,perplexity")
+    assert metrics["elbo"].value < 0
+    assert 1 < metrics["perplexity"].value < 2 * len(data.protocol["vocabulary"])
