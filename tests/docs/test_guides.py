@@ -10,7 +10,23 @@ from elbowroom.cli import main
 
 @pytest.mark.sampler
 @pytest.mark.parametrize(
-    "page", ["adversarial", "audit", "doctor", "evaluation", "export", "geometry", "quantizers", "samplers", "sequences"]
+    "page",
+    [
+        "adversarial",
+        "audit",
+        "bounds",
+        "disentanglement",
+        "doctor",
+        "evaluation",
+        "export",
+        "geometry",
+        "importing",
+        "multimodal",
+        "priors-and-posteriors",
+        "quantizers",
+        "samplers",
+        "sequences",
+    ],
 )
 def test_blocks_of_the_page_run(page, root, tmp_path, monkeypatch):
     """On the digits instead of MNIST."""
