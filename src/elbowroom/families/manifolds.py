@@ -19,11 +19,15 @@ from elbowroom.distributions import (
     ToroidalNormal,
     VonMisesFisher,
 )
+from elbowroom.distributions.spherical import SphericalDistribution
 from elbowroom.families.base import Family
 from elbowroom.manifolds import PoincareBall, PositiveOrthant, Simplex, Sphere, Torus
 
 #: Posteriors on the sphere by name.
-SPHERICAL_POSTERIORS = {"power-spherical": PowerSpherical, "vmf": VonMisesFisher}
+SPHERICAL_POSTERIORS: dict[str, type[SphericalDistribution]] = {
+    "power-spherical": PowerSpherical,
+    "vmf": VonMisesFisher,
+}
 #: Normals on the Poincaré ball by name.
 POINCARE_NORMALS = {"wrapped": PoincareWrappedNormal, "riemannian": PoincareRiemannianNormal}
 #: The smallest concentration of a posterior on the sphere, as in the code of Davidson et al. 2018.
@@ -61,7 +65,7 @@ class Hyperspherical(Family):
         super().__init__(latent + 1)
         self.manifold, self.size, self.posterior = Sphere(), latent + 2, SPHERICAL_POSTERIORS[posterior]
 
-    def forward(self, phi: Tensor) -> PowerSpherical | VonMisesFisher:
+    def forward(self, phi: Tensor) -> SphericalDistribution:
         phi = phi.float()
         return self.posterior(Sphere().project(phi[..., :-1]), MIN_CONCENTRATION + F.softplus(phi[..., -1]))
 

@@ -33,4 +33,4 @@ class FixedPrior(nn.Module):
         return self.make(*parameters)
 
     def extra_repr(self) -> str:
-        return getattr(self.make, "__name__", "")
+        return str(getattr(self.make, "__name__", ""))

@@ -16,7 +16,7 @@ def _make_vae(
     shape: tuple[int, ...],
     family: er.Family,
     prior: nn.Module,
-    chart: nn.Module | None = None,
+    chart: er.AngleFeatures | er.Gyroplanes | None = None,
     likelihood: str = "bernoulli",
     k: int = 1,
     beta: float = 1.0,
