@@ -68,6 +68,7 @@ from .families import likelihood as likelihood
 from .families import posterior as posterior
 from .families import quantizer as quantizer
 from .latent.topics import topics as topics
+from .latent.topics import topics as topics
 from .models import Architecture as Architecture
 from .models import AutocorrelatedPrior as AutocorrelatedPrior
 from .models import AutoregressiveConditional as AutoregressiveConditional

@@ -329,6 +329,8 @@ def build_data(
     if raw.vocabulary is not None:
         shape = TextShape(raw.train.shape[0], len(raw.vocabulary))
         protocol |= {"vocabulary": list(raw.vocabulary), "tokens": raw.tokens}
+    if raw.items is not None:
+        protocol["items"] = list(raw.items)
     if raw.table is not None:
         protocol["table"] = raw.table.record(splits["train"])
     if raw.skipped:

@@ -52,6 +52,7 @@ class RawDataset:
         table: the cells of a table as they were written.
         views: the views that each example consists of.
         vocabulary: the tokens of texts by their index.
+        items: what the values of an example count, as the words of a text.
         tokens: what these are: words, characters.
     """
 
@@ -75,6 +76,7 @@ class RawDataset:
     table: TableSource | None = None
     views: ViewShape | None = None
     vocabulary: tuple[str, ...] | None = None
+    items: tuple[str, ...] | None = None
     tokens: str = "words"
 
 

@@ -109,6 +109,17 @@ class Counts(Family):
         return KnownTotal(self.average, make, make(self.average.total))
 
 
+def scale_by_total(family: Family) -> Family:
+    """Return a family of independent counts with means that are shares of an example's total; any other as it is.
+
+    >>> scale_by_total(Poisson(2))(torch.zeros(1, 2)).log_prob(torch.tensor([[2.0, 2.0]])).exp()
+    tensor([0.0733])
+    """
+    if isinstance(family, Counts):
+        family.average = TotalAverage()
+    return family
+
+
 @register_likelihood("poisson", "counts, whose variance is their mean")
 class Poisson(Counts):
     """:class:`elbowroom.distributions.CountPoisson` for every count.

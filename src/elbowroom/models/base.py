@@ -199,6 +199,11 @@ class GenerativeModel(nn.Module, ABC):
         return None
 
     @property
+    def topics(self) -> Tensor | None:
+        """The weights of items in each topic, (topics, *shape); ``None`` for a model that has none."""
+        return None
+
+    @property
     def codebook(self) -> Tensor | None:
         """The codes that a position of a quantized latent chooses from, (codes, dim), by their joint index.
 

@@ -38,7 +38,7 @@ class Reader:
 
 READERS: Registry[Reader] = Registry(
     "reader",
-    ("elbowroom.data.readers.table", ".image_tar", ".shards", ".numpy", ".*", ".image_folder"),
+    ("elbowroom.data.readers.corpus", ".table", ".image_tar", ".shards", ".numpy", ".*", ".image_folder"),
 )
 """The first that matches reads: small parquet files before shards, tars of images alone before other tars, and any
 folder before one of images, which may lie in folders inside it."""

@@ -1,0 +1,130 @@
+"""Recipes for counts and bags of words: scVI, Mult-VAE, NVDM, ProdLDA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+import elbowroom as er
+from elbowroom.families.counts import scale_by_total
+from elbowroom.models.topics import ShiftNorm, TopicMixture, TopicModel, dirichlet_prior
+from elbowroom.networks.prepared_input import LogCounts, PreparedInput, UnitNorm
+from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import vae
+
+
+@recipe("Lopez et al. 2018, arXiv 1709.02082", extends=vae, without=("prior", "beta", "k", "posterior"))
+def count_vae(
+    shape: tuple[int, ...],
+    latent: int = 10,
+    hidden: tuple[int, ...] = (128,),
+    likelihood: str = "zero-inflated-negative-binomial",
+    library: bool = True,
+    labels: int = 0,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE of counts, such as those of genes in cells, with library size and batches (scVI).
+
+    Args:
+        latent: size of the latent z
+        hidden: widths of the encoder's hidden layers (mlp); the decoder mirrors them
+        likelihood: p(x|z): poisson, negative-binomial or zero-inflated-negative-binomial; with :predicted their
+            dispersion is the network's, with :shared one for all
+        library: means of counts are shares of an example's total, which is taken as known; the paper infers it
+        labels: number of batches (or other classes) that encoder and decoder are conditioned on; 0 for none
+    """
+    architecture = er.Architecture(shape, hidden=hidden, default_hidden=(128,), **rest)
+    condition = (labels,) if labels else ()
+    family = er.likelihood(likelihood, shape)
+    encoder = architecture.encoder(er.DiagonalNormal(latent), *condition)
+    encoder = er.Conditional(PreparedInput(encoder.net, LogCounts()), encoder.family)
+    decoder = architecture.decoder(latent, scale_by_total(family) if library else family, *condition)
+    label_encoder = er.LabelEncoder(labels) if labels else None
+    return er.Model(encoder, decoder, er.StandardNormal(latent), label_encoder), er.ELBO()
+
+
+@recipe(
+    "Liang et al. 2018, arXiv 1802.05814",
+    extends=vae,
+    without=("network", "size", "widths", "k"),
+    defaults={"batch_size": 500},
+)
+def mult_vae(
+    shape: tuple[int, ...],
+    latent: int = 200,
+    hidden: tuple[int, ...] = (600,),
+    activation: str = "tanh",
+    beta: float = 0.2,
+    anneal: int = 200_000,
+    dropout: float = 0.5,
+    likelihood: str = "multinomial",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE of bags of items, such as what a user has seen, for recommendation: multinomial, weak KL (Mult-VAE).
+
+    Args:
+        latent: size of the latent z
+        hidden: widths of the encoder's hidden layers; the decoder mirrors them
+        activation: of the hidden layers
+        beta: weight of the KL at the end
+        anneal: steps until it, from 0; the published number is for 20 million ratings
+        dropout: share of the items that the encoder does not see in training
+        likelihood: p(x|z), as for vae
+    """
+    model, _ = vae(shape, latent=latent, hidden=hidden, activation=activation, likelihood=likelihood, **rest)
+    assert isinstance(model, er.Model)
+    model.encoder.net = PreparedInput(model.encoder.net, UnitNorm(), nn.Dropout(dropout))
+    return model, er.Reconstruction() + er.ramp(0, beta, anneal) * er.KL()
+
+
+@recipe("Miao, Yu & Blunsom 2016, arXiv 1511.06038", extends=vae, without=("network", "size", "widths"))
+def nvdm(
+    shape: tuple[int, ...],
+    latent: int = 50,
+    hidden: tuple[int, ...] = (500, 500),
+    likelihood: str = "multinomial",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The neural variational document model: an encoder of bags of words, and an affine decoder of their logits.
+
+    Encoder and decoder are trained together, where the paper alternates between them.
+
+    Args:
+        latent: size of the latent z
+        hidden: widths of the encoder's hidden layers
+        likelihood: p(x|z), as for vae
+    """
+    model, elbo = vae(shape, latent=latent, hidden=hidden, likelihood=likelihood, **rest)
+    assert isinstance(model, er.Model)
+    model.encoder.net = PreparedInput(model.encoder.net, LogCounts())
+    model.decoder = er.Conditional.mlp(latent, model.decoder.family, ())
+    return model, elbo
+
+
+@recipe("Srivastava & Sutton 2017, arXiv 1703.01488", defaults={"batch_size": 200, "lr": 0.002})
+def prod_lda(
+    shape: tuple[int, ...],
+    latent: int = 50,
+    hidden: tuple[int, ...] = (100, 100),
+    dropout: float = 0.2,
+    concentration: float = 0.02,
+    likelihood: str = "multinomial",
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The topic model whose words come from a product of topics (ProdLDA), for bags of words.
+
+    Args:
+        latent: number of topics, the size of the latent z
+        hidden: widths of the encoder's hidden layers, of softplus
+        dropout: share of the hidden units, and of the topics, that are left out in training
+        concentration: of the symmetric Dirichlet over topics that the prior approximates; the smaller, the fewer topics
+            has a text
+        likelihood: p(x|z), as for vae
+    """
+    posterior = er.DiagonalNormal(latent)
+    net = er.MLP(shape, size=hidden[-1], hidden=hidden, activation="softplus")
+    head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden[-1], posterior.size), ShiftNorm(posterior.size))
+    family = er.likelihood(likelihood, shape)
+    decoder = er.Conditional(TopicMixture(latent, family.size, dropout), family)
+    encoder = er.Conditional(nn.Sequential(net, head), posterior)
+    return TopicModel(encoder, decoder, dirichlet_prior(latent, concentration)), er.ELBO()
