@@ -25,7 +25,7 @@ def test_the_multiplier_settles_where_the_constraint_holds():
 
 
 def test_the_multiplier_of_a_constraint_that_holds_by_itself_vanishes():
-    weight, _ = settle(er.LagrangeMultiplier(rate=0.05), lambda w: torch.tensor(-1.0), 1000)
+    weight, _ = settle(er.LagrangeMultiplier(rate=0.05, max_step=0.1), lambda w: torch.tensor(-1.0), 1000)
     assert weight == pytest.approx(1e-6)
 
 

@@ -9,7 +9,7 @@ from elbowroom.training import checkpoint
 from tests.training.helpers import interrupt_at
 
 RECIPES = {
-    "geco_vae": ("reconstruction", {"target": 22.0, "rate": 0.003}),
+    "geco_vae": ("reconstruction", {"target": 22.0}),
     "control_vae": ("kl", {"target": 5.0, "integral": 1e-3}),
 }
 

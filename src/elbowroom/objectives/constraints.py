@@ -42,10 +42,11 @@ class LagrangeMultiplier(WeightController):
     Args:
         rate: :math:`\eta`, per nat and step.
         decay: a, of the moving average of the constraint; 0.99 as in the paper.
-        max_step: the most that :math:`\log \lambda` moves in a step.
+        max_step: the most that :math:`\log \lambda` moves in a step: what it grows by before the constraint is first met
+            it has to shrink by after.
         initial: the first multiplier.
 
-    >>> multiplier = LagrangeMultiplier(rate=0.1, decay=0.0)
+    >>> multiplier = LagrangeMultiplier(rate=0.1, decay=0.0, max_step=0.1)
     >>> multiplier.update(torch.tensor(0.5))
     >>> round(multiplier.weight.item(), 4)
     1.0513
@@ -54,7 +55,7 @@ class LagrangeMultiplier(WeightController):
     average: Tensor
     is_started: Tensor
 
-    def __init__(self, rate: float = 1e-3, decay: float = 0.99, max_step: float = 0.02, initial: float = 1.0) -> None:
+    def __init__(self, rate: float = 5e-3, decay: float = 0.99, max_step: float = 5e-3, initial: float = 1.0) -> None:
         super().__init__(initial)
         if not (rate > 0 and max_step > 0 and initial > 0 and 0 <= decay < 1):
             raise ValueError(

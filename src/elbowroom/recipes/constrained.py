@@ -11,7 +11,7 @@ from elbowroom.recipes.vae import vae
 
 @recipe("Rezende & Viola 2018, arXiv 1810.00597", extends=vae, without=("beta",))
 def geco_vae(
-    shape: tuple[int, ...], target: float = 80.0, rate: float = 1e-3, k: int = 1, **rest: Any
+    shape: tuple[int, ...], target: float = 80.0, rate: float = 5e-3, k: int = 1, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """GECO: the smallest KL with which reconstructions reach a target, by a Lagrange multiplier.
 
