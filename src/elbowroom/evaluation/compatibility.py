@@ -10,7 +10,7 @@ from torch import Tensor
 
 from elbowroom.data import Data, Split
 from elbowroom.data.splits.labeled import LabeledSplit
-from elbowroom.families import Bernoulli, Columns, Family
+from elbowroom.families import Columns, Family
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.inputs import as_labels
 
@@ -163,6 +163,6 @@ def describe_likelihood(model: GenerativeModel, data: Data) -> str:
     """Return what log p(x|z) is for this data, in words: a cross-entropy, log-density or log-probability."""
     family = model.decoder.family
     name = type(family).__name__
-    if isinstance(family, Bernoulli) and not data.binary:
+    if family.levels == 2 and not data.binary:
         return f"{name} on grey values: a cross-entropy, not a likelihood; compare with the same protocol only"
     return f"{name}, {'log-probability' if family.is_count or family.levels is not None else 'log-density'}"
