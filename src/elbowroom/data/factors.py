@@ -69,7 +69,8 @@ class FactorGrid:
 
     def labels(self, rows: np.ndarray) -> np.ndarray:
         """Return the factors at rows (N,) as attributes (N, F) float32: the index of the value over the last index."""
-        return (self.indices(rows) / (np.array(self.sizes) - 1)).astype(np.float32)
+        labels: np.ndarray = (self.indices(rows) / (np.array(self.sizes) - 1)).astype(np.float32)
+        return labels
 
     def change_factors(self, rows: np.ndarray, n_changed: np.ndarray, generator: torch.Generator | None) -> np.ndarray:
         """Return rows (N,) that share all factors with these but ``n_changed`` (N,) of each, chosen at random.

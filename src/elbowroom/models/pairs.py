@@ -130,11 +130,14 @@ class PairedModel(Model):
 
     def share(self, q: Normal) -> Normal:
         """Return the posteriors of pairs, neighbours in the batch (2B,), with their shared dimensions averaged."""
-        loc, log_var = (part.unflatten(0, (-1, 2)) for part in (q.loc, q.log_var.expand_as(q.loc)))
+        loc, log_var = (part.reshape(-1, 2, part.shape[-1]) for part in (q.loc, q.log_var.expand_as(q.loc)))
         if self.n_shared is None:
             is_shared = find_shared(loc, log_var)
         else:
             is_shared = torch.arange(loc.shape[-1], device=loc.device) < self.n_shared
-        averaged = zip(self.average(loc, log_var), (loc, log_var), strict=True)
-        shared = [torch.where(is_shared[..., None, :], mean[:, None], own).flatten(0, 1) for mean, own in averaged]
-        return Normal(*shared)
+        mean, mean_log_var = self.average(loc, log_var)
+        shared_loc, shared_log_var = (
+            torch.where(is_shared[..., None, :], average[:, None], own).flatten(0, 1)
+            for average, own in ((mean, loc), (mean_log_var, log_var))
+        )
+        return Normal(shared_loc, shared_log_var)

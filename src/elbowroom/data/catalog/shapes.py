@@ -113,7 +113,8 @@ def draw_color_shapes(indices: np.ndarray, side: int) -> np.ndarray:
     """Draw shapes in colour from indices of the two colours and those of a white shape, (N, 7): (N, 3, side, side)."""
     mask = _draw_by_values(indices[:, 2:], side, COLOR_VALUES)[:, None]
     colors = [palette[indices[:, i]][:, :, None, None] for i, palette in enumerate((OBJECT_COLORS, BACKGROUND_COLORS))]
-    return np.where(mask, *colors)
+    images: np.ndarray = np.where(mask, *colors)
+    return images
 
 
 def _draw_by_values(indices: np.ndarray, side: int, values: dict[str, tuple[str | float, ...]]) -> np.ndarray:
@@ -223,8 +224,11 @@ def _read_grid(name: str, options: ReadOptions) -> RawDataset:
     rows = dict(zip((*N_HELD_OUT, "train"), np.split(order, ends)[:-1], strict=True))
     selected = _selected_factors(name, options.label, grid)
     is_drawn_on_demand = n_train > MAX_IN_MEMORY or options.buffer is not None
+    splits = {split: _make_split(grid, index, selected, is_drawn_on_demand, options) for split, index in rows.items()}
     return RawDataset(
-        **{split: _make_split(grid, index, selected, is_drawn_on_demand, options) for split, index in rows.items()},
+        splits["train"],
+        splits["validation"],
+        splits["test"],
         classes=tuple(map(str, grid.values[selected[0]])) if len(selected) == 1 else None,
         attributes=None if len(selected) == 1 else selected,
         layout="image" if grid.name == "color-shapes" else "auto",

@@ -45,8 +45,8 @@ def dci(z: Any, factors: Any, seed: int = 0) -> DCI:
     where :math:`\rho_j` is the latent's share of all importance, and :math:`H_n` the entropy to the base n. Eastwood &
     Williams 2018, openreview By-7dz-AZ. The predictor is a random forest, one of the two of the paper; each split is
     the best of all latents, and leaves hold one example in a hundred. disentanglement_lib takes gradient boosting,
-    which finds the same importances and takes a hundred times as long for factors of 40 values. Informativeness is
-    the accuracy, as there; the paper gives the error.
+    which fits a hundred trees for each value of a factor. Informativeness is the accuracy, as there; the paper gives
+    the error.
 
     Args:
         z: latents, (N, D).
@@ -63,7 +63,8 @@ def dci(z: Any, factors: Any, seed: int = 0) -> DCI:
     z, indices = as_arrays(z, factors)
     if min(z.shape[1], indices.shape[1]) < 2:
         raise ValueError(
-            f"DCI compares latents and factors with others, and there are {z.shape[1]} and {indices.shape[1]}: give more"
+            f"DCI compares latents and factors with others, and there are {z.shape[1]} and {indices.shape[1]}: give "
+            "more of both"
         )
     importance, accuracy = forest_importance(z, indices, seed)
     return DCI(*disentanglement_and_completeness(importance), float(np.mean(accuracy)))
@@ -102,4 +103,7 @@ def _concentration(weights: np.ndarray) -> np.ndarray:
     from scipy.stats import entropy
 
     # a row of zeros counts for nothing, whatever its entropy
-    return 1 - entropy(weights + (weights.sum(1, keepdims=True) == 0), base=weights.shape[1], axis=1)
+    concentration: np.ndarray = 1 - entropy(
+        weights + (weights.sum(1, keepdims=True) == 0), base=weights.shape[1], axis=1
+    )
+    return concentration
