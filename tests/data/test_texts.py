@@ -5,6 +5,8 @@ import torch
 
 import elbowroom as er
 from elbowroom.cli import main
+from elbowroom.plotting.registry import PLOTS
+from elbowroom.runs.run_view import RunView
 from elbowroom.text_shape import TextShape
 from tests.tiny_recipes import make_tiny
 
@@ -80,6 +82,9 @@ def test_every_command_writes_sentences(recipe, path, tmp_path, capsys):
         assert len(lines) == 6
         assert set(lines[0].replace(".", " .").replace("!", " !").split()) <= words
         assert lines[0] in capsys.readouterr().out
+    (table, *_) = PLOTS["reconstructions"].build_spec(RunView(run, data)).marks
+    assert table.heads == ["text"]
+    assert table.rows[0][1][0] in SENTENCES
     model = er.load(run.path)
     assert model.encode(["the cat sleeps."]).shape == (1, *model.latent_shape)
     metrics = er.evaluate(run, samples=2, metrics="likelihood,perplexity")

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
+#: Characters of a cell above which cells are texts, and have the width of a figure.
+MAX_CELL_CHARACTERS = 30
 #: Width of an image of a grid.
 CELL_INCHES = 0.52
 #: Gaps between the images of a grid, and between groups of its rows, as shares of an image's width.
@@ -129,11 +131,12 @@ def _draw_bars(figure: Any, bars: Sequence[Bars]) -> None:
 
 
 def _draw_cell_tables(figure: Any, tables: Sequence[CellTable]) -> None:
-    columns = min(2, len(tables))
+    has_texts = max(len(cell) for table in tables for _, cells in table.rows for cell in cells) > MAX_CELL_CHARACTERS
+    columns = 1 if has_texts else min(2, len(tables))
     rows = math.ceil(len(tables) / columns)
     n_cells = max(len(table.heads) for table in tables) + 1
     n_lines = max(len(table.rows) for table in tables) + 2
-    figure.set_size_inches(min(1.3 * n_cells, 8.0) * columns, 0.24 * n_lines * rows + 0.6)
+    figure.set_size_inches(8.0 if has_texts else min(1.3 * n_cells, 8.0) * columns, 0.24 * n_lines * rows + 0.6)
     all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in all_axes:
         axes.axis("off")
@@ -144,9 +147,12 @@ def _draw_cell_tables(figure: Any, tables: Sequence[CellTable]) -> None:
             colLabels=["", *table.heads],
             loc="upper left",
             edges="horizontal",
+            cellLoc="left" if has_texts else "right",
         )
         drawn.auto_set_font_size(False)
         drawn.set_fontsize(8)
+        if has_texts:
+            drawn.auto_set_column_width(list(range(n_cells)))
 
 
 def _draw_image_grid(figure: Any, grid: ImageGrid) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data.readers.table_encoding import Cell, decode_rows, parse_columns
+from elbowroom.data.text_encoding import decode_texts
 from elbowroom.formatting import MISSING, format_number
 from elbowroom.plotting.figure import CellTable, Chart, Line
 from elbowroom.runs.run_view import RunView
@@ -59,12 +60,16 @@ def column_numbers(x: Tensor) -> list[float]:
 
 
 def has_named_columns(view: RunView) -> bool:
-    """Whether the examples are rows of a table whose columns have names and units, which the record holds."""
-    return bool(view.record["data"].get("columns"))
+    """Whether the examples are rows of a table whose columns have names and units, or texts; the record says so."""
+    record = view.record["data"]
+    return bool(record.get("columns") or record.get("vocabulary"))
 
 
 def cell_table(view: RunView, title: str, heads: list[str], x: Tensor) -> CellTable:
-    """Return rows (N, D) of a table as cells, one column for each, under a head for each."""
+    """Return rows (N, D) of a table as cells, one column for each, under a head for each; of texts a row for each."""
+    if "vocabulary" in view.record["data"]:
+        texts = decode_texts(x.flatten(1).cpu(), view.record["data"])
+        return CellTable(title, ["text"], [(head, [text]) for head, text in zip(heads, texts, strict=True)])
     columns = view.record["data"]["columns"]
     names = [column.name for column in parse_columns(columns) or () if not column.part]
     cells = [[_format_cell(cell) for cell in row] for row in decode_rows(x.flatten(1).cpu(), columns)]
