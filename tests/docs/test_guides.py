@@ -21,6 +21,7 @@ from elbowroom.cli import main
         "export",
         "geometry",
         "importing",
+        "independent-latents",
         "multimodal",
         "priors-and-posteriors",
         "quantizers",
