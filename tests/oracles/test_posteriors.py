@@ -108,13 +108,13 @@ def test_the_posterior_knows_its_last_draw_alone(linear_gaussian):
             lambda: er.SemiAmortizedModel(
                 er.Conditional.mlp(4, er.Point(2)), er.Conditional.mlp(2, er.Gaussian(4)), er.StandardNormal(2)
             ),
-            "no mean and variance to refine",
+            "a posterior with mean and variance: give it both",
         ),
         (
             lambda: er.HamiltonianModel(
                 er.Conditional.mlp(4, er.Point(2)), er.Conditional.mlp(2, er.Gaussian(4)), er.StandardNormal(2)
             ),
-            "a point posterior has no density",
+            "there is no density to follow",
         ),
     ],
 )

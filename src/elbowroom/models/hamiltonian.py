@@ -173,7 +173,7 @@ class HamiltonianModel(Model):
         self,
         encoder: Conditional,
         decoder: Conditional,
-        prior: nn.Module,
+        prior: nn.Module | None,
         steps: int = 4,
         step_size: float = 0.05,
         temper: float = 0.7,
@@ -185,8 +185,8 @@ class HamiltonianModel(Model):
                 "steps is at least 0, step_size above 0 and temper above 0 and at most 1, got "
                 f"{steps}, {step_size:g} and {temper:g}"
             )
-        if self.has_point_posterior:
-            raise ValueError("a point posterior has no density to move along: give the encoder a normal")
+        if prior is None or self.has_point_posterior:
+            raise ValueError("without a prior, or with a point posterior, there is no density to follow: give it both")
         self.steps = steps
         self.log_step_sizes = nn.Parameter(torch.full(self.latent_shape, step_size).log(), requires_grad=steps > 0)
         self.temper_logit = nn.Parameter(torch.tensor(temper).logit()) if temper < 1 and steps else None
@@ -206,7 +206,8 @@ class HamiltonianModel(Model):
         def log_joint(z: Tensor) -> Tensor:
             constants = tuple(map(as_constant, condition))
             assert self.prior is not None
+            log_pz: Tensor = self.prior(*constants).log_prob(z)
             log_px: Tensor = self.decoder(z, *constants).log_prob(as_constant(x))
-            return log_px + self.prior(*constants).log_prob(z)
+            return log_px + log_pz
 
         return HamiltonianPosterior(base, log_joint, self.log_step_sizes.exp(), self.inverse_temperature, self.steps)

@@ -57,15 +57,15 @@ class SemiAmortizedModel(Model):
         self,
         encoder: Conditional,
         decoder: Conditional,
-        prior: nn.Module,
+        prior: nn.Module | None,
         refinements: int = 5,
         rate: float = 0.5,
         condition: nn.Module | None = None,
     ) -> None:
         super().__init__(encoder, decoder, prior, condition)
-        if not isinstance(encoder.family, DiagonalNormal):
+        if prior is None or not isinstance(encoder.family, DiagonalNormal):
             raise ValueError(
-                f"a {type(encoder.family).__name__} posterior has no mean and variance to refine: take DiagonalNormal"
+                "refinement takes a prior, and a posterior with mean and variance: give it both, as er.DiagonalNormal"
             )
         if refinements < 0 or not 0 < rate <= 1:
             raise ValueError(f"refinements is at least 0 and the rate in (0, 1], got {refinements} and {rate:g}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 
+import torch
 from torch import Tensor
 
 from elbowroom.models.draw import Draw
@@ -57,7 +58,7 @@ class WeightBound(Term):
             raise ValueError(f"free bits change a KL, and {name}() has none: leave them out, or use ELBO()")
         log_w = log_weights(draw, self.gradient)
         # A term beside this one may have asked for more samples, which then go into every group.
-        log_w = log_w[: len(log_w) // self.groups * self.groups].unflatten(0, (self.groups, -1))
+        log_w = torch.unflatten(log_w[: len(log_w) // self.groups * self.groups], 0, (self.groups, -1))
         bound = log_power_mean(log_w, self.power)
         if self.gradient == "dreg":
             weights = (self.power * log_w).softmax(1).flatten(0, 1)

@@ -42,8 +42,8 @@ class LagrangeMultiplier(WeightController):
     Args:
         rate: :math:`\eta`, per nat and step.
         decay: a, of the moving average of the constraint; 0.99 as in the paper.
-        max_step: the most that :math:`\log \lambda` moves in a step: what it grows by before the constraint is first met
-            it has to shrink by after.
+        max_step: the most that :math:`\log \lambda` moves in a step. What it grows by before the constraint is first
+            met it has to shrink by after.
         initial: the first multiplier.
 
     >>> multiplier = LagrangeMultiplier(rate=0.1, decay=0.0, max_step=0.1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
@@ -37,7 +37,8 @@ def semi_amortized_vae(
         rate: of the steps, in units of the posterior's variance
     """
     model, objective = vae(shape, **rest)
-    return er.SemiAmortizedModel(model.encoder, model.decoder, model.prior, refinements, rate), objective
+    plain = cast(er.Model, model)
+    return er.SemiAmortizedModel(plain.encoder, plain.decoder, plain.prior, refinements, rate), objective
 
 
 @recipe("Caterini, Doucet & Sejdinovic 2018, arXiv 1805.11328", extends=vae)
@@ -52,4 +53,5 @@ def hamiltonian_vae(
         temper: inverse temperature of the first momentum, learned if below 1; at 1 the steps gain next to nothing
     """
     model, objective = vae(shape, **rest)
-    return er.HamiltonianModel(model.encoder, model.decoder, model.prior, leapfrog, step_size, temper), objective
+    plain = cast(er.Model, model)
+    return er.HamiltonianModel(plain.encoder, plain.decoder, plain.prior, leapfrog, step_size, temper), objective
