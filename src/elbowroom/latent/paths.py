@@ -76,7 +76,7 @@ def move_latent(model: GenerativeModel, z: Tensor, axes: Tensor, offsets: Tensor
     """Return a latent moved along axes, on the geodesics of the manifold that latents lie on: (K, T, *latent_shape)."""
     steps = torch.as_tensor(offsets, dtype=torch.float32)
     moves = steps.expand(len(axes), steps.shape[-1])[..., None] * axes[:, None]
-    return model.manifold.exp(z.cpu(), moves.unflatten(-1, z.shape))
+    return model.manifold.exp(z.cpu(), moves.reshape(*moves.shape[:-1], *z.shape))
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor | Sequence[float]) -> Tensor:
