@@ -83,6 +83,8 @@ def test_a_model_of_ones_own_is_told_no_flags(remedy):
         ("weaken_kl", {"name": "vae"}, "--kl-warmup 0.3"),
         ("weaken_kl", {"name": "vae", "callbacks": "warm-up"}, "--free-bits 0.05"),
         ("weaken_kl", {"name": "vae", "callbacks": "all"}, "make the decoder weaker"),
+        ("weaken_kl", {"name": "pixel_vae", "callbacks": "all"}, "fewer of the pixels before: --layers 2"),
+        ("weaken_kl", {"name": "text_vae", "callbacks": "all"}, "fewer of the words before: --word-dropout 0.5"),
         ("stop_earlier", {"name": "vae"}, "--patience 10"),
         ("stop_earlier", {"name": "vae", "callbacks": "all"}, "weights='best'"),
         ("stop_earlier", {"name": None}, "callbacks=[er.EarlyStopping(10)]"),
