@@ -65,8 +65,8 @@ class FlowDistribution(UncheckedDistribution):
         if self._last_draw is not None and self._last_draw[0] is value:
             return self._last_draw[1]
         z0, log_det = self.flow.inverse(value.flatten(-len(self.event_shape)), self.phi)
-        return self.base.log_prob(z0.unflatten(-1, self.event_shape)) - log_det
+        return self.base.log_prob(torch.unflatten(z0, -1, self.event_shape)) - log_det
 
     def _transform(self, z0: Tensor) -> tuple[Tensor, Tensor]:
         z, log_det = self.flow(z0.flatten(-len(self.event_shape)), self.phi)
-        return z.unflatten(-1, self.event_shape), log_det
+        return torch.unflatten(z, -1, self.event_shape), log_det

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from elbowroom import errors
@@ -45,7 +46,7 @@ class FlowPosterior(Family):
         return None
 
     def forward(self, phi: Tensor) -> FlowDistribution:
-        moments, rest = phi.split([self.base_size, self.flow.size], -1)
+        moments, rest = torch.split(phi, [self.base_size, self.flow.size], -1)
         loc, log_var = self.split_parameters(moments)
         return FlowDistribution(Normal(loc, log_var, len(self.shape)), self.flow, rest)
 

@@ -70,11 +70,11 @@ class ContextMixtureDensity(UncheckedDistribution):
         return self.prior.given(self.prior.probes).mean.mean(0)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        z: Tensor = self.prior.given(self.prior.context_prior().sample(sample_shape)).sample()
+        z: Tensor = self.prior.given(self.prior.context_prior().sample(sample_shape)).sample()  # type: ignore[no-untyped-call]
         return z
 
     def log_prob(self, value: Tensor) -> Tensor:
-        scores: Tensor = self.prior.given(self.prior.probes).log_prob(value[..., None, :])
+        scores: Tensor = self.prior.given(self.prior.probes).log_prob(value[..., None, :])  # type: ignore[no-untyped-call]
         return scores.logsumexp(-1) - math.log(CONTEXT_PROBES)
 
 

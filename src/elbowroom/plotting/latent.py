@@ -92,7 +92,8 @@ def kl_figure(view: RunView) -> FigureSpec:
     kl = {name: m for name, m in latent_metrics(view).items() if name.startswith("kl_per_dimension")}
     if all(m.value is None for m in kl.values()):
         return _variance_figure(view)
-    bars = [_kl_bars(view, name.removeprefix("kl_per_dimension"), m, len(kl) > 1) for name, m in kl.items()]
+    known = {name.removeprefix("kl_per_dimension"): m for name, m in kl.items() if m.value is not None}
+    bars = [_kl_bars(view, suffix, m, len(kl) > 1) for suffix, m in known.items()]
     noun = "position" if view.model.is_quantized else "dimension"
     caption = (
         f"KL(q(z|x) ‖ p(z)) of each {noun}, the mean over the examples, largest first. {_describe_active_units(view)}"

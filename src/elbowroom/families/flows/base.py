@@ -44,14 +44,14 @@ class FlowChain(Flow):
 
     def forward(self, z: Tensor, phi: Tensor) -> tuple[Tensor, Tensor]:
         total = z.new_zeros(())
-        for flow, part in zip(self.flows, phi.split(self.sizes, -1), strict=True):
+        for flow, part in zip(self.flows, torch.split(phi, self.sizes, -1), strict=True):
             z, log_det = flow(z, part)
             total = total + log_det
         return z, total
 
     def inverse(self, z: Tensor, phi: Tensor) -> tuple[Tensor, Tensor]:
         total = z.new_zeros(())
-        for flow, part in reversed([*zip(self.flows, phi.split(self.sizes, -1), strict=True)]):
+        for flow, part in reversed([*zip(self.flows, torch.split(phi, self.sizes, -1), strict=True)]):
             assert isinstance(flow, Flow)
             z, log_det = flow.inverse(z, part)
             total = total + log_det
@@ -135,4 +135,5 @@ def solve_tanh(target: Tensor, a: Tensor, k: Tensor, b: Tensor) -> Tensor:
             low, high = torch.where(is_above, low, middle), torch.where(is_above, middle, high)
         y = (low + high) / 2
         slope = 1 + a * k * (1 - torch.tanh(k * y + b).square())
-    return y - (y + a * torch.tanh(k * y + b) - target) / slope.clamp_min(1e-6)
+    root: Tensor = y - (y + a * torch.tanh(k * y + b) - target) / slope.clamp_min(1e-6)
+    return root

@@ -46,7 +46,7 @@ class PlanarFlow(Flow):
 
     def _read(self, phi: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return w, û, b and w·û."""
-        w, u, b = phi.split([self.latent, self.latent, 1], -1)
+        w, u, b = torch.split(phi, [self.latent, self.latent, 1], -1)
         product = (w * u).sum(-1)
         bounded = F.softplus(product + _UNIT_SHIFT) - 1
         u = u + (bounded - product)[..., None] * w / (w.square().sum(-1, keepdim=True) + 1e-12)

@@ -50,7 +50,7 @@ class RadialFlow(Flow):
 
     def _read(self, phi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return c, α and β."""
-        c, a, b = phi.split([self.latent, 1, 1], -1)
+        c, a, b = torch.split(phi, [self.latent, 1, 1], -1)
         alpha = F.softplus(a)
         return c, alpha[..., 0], (F.softplus(a + b) - alpha)[..., 0]
 

@@ -74,15 +74,15 @@ class SylvesterFlow(Flow):
 
     def _read(self, phi: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return v, R, its companion and b."""
-        v, upper1, upper2, diagonal1, diagonal2, b = phi.split(self.sizes, -1)
+        v, upper1, upper2, diagonal1, diagonal2, b = torch.split(phi, self.sizes, -1)
         r1, r2 = self._triangle(upper1, diagonal1), self._triangle(upper2, diagonal2)
-        return v.unflatten(-1, (self.reflections, self.latent)), r1, r2, b
+        return torch.unflatten(v, -1, (self.reflections, self.latent)), r1, r2, b
 
     def _triangle(self, upper: Tensor, diagonal: Tensor) -> Tensor:
         matrix = torch.diag_embed(torch.tanh(diagonal))
         above = torch.zeros_like(matrix).flatten(-2)
         above = above.index_copy(-1, self.rows * self.latent + self.columns, upper)
-        return matrix + above.unflatten(-1, (self.latent, self.latent))
+        return matrix + torch.unflatten(above, -1, (self.latent, self.latent))
 
 
 def _multiply(matrix: Tensor, vector: Tensor) -> Tensor:

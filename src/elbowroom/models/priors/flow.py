@@ -37,7 +37,8 @@ class FlowPrior(nn.Module):
         self.numbers_per_latent = max(self.phi.numel(), 1)
 
     def forward(self) -> FlowDistribution:
-        return self.family(self.phi)
+        density: FlowDistribution = self.family(self.phi)
+        return density
 
 
 @register_prior(

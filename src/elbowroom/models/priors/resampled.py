@@ -107,7 +107,8 @@ class ResampledNormal(UncheckedDistribution):
     def mean(self) -> Tensor:
         """The mean of the normal weighted by the acceptance, estimated."""
         weights = self.prior.log_acceptance(self.prior.probes).softmax(0)
-        return torch.tensordot(weights, self.prior.probes, 1)
+        mean: Tensor = torch.tensordot(weights, self.prior.probes, 1)  # type: ignore[no-untyped-call]
+        return mean
 
     def log_prob(self, value: Tensor) -> Tensor:
         # The rest, that no proposal but the last was accepted, has the probability (1 - Z)^(T - 1).
@@ -118,16 +119,15 @@ class ResampledNormal(UncheckedDistribution):
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        """Draw proposals until one is accepted; for zero noise the first is taken."""
-        z = self.base.sample(sample_shape)
-        is_open = torch.ones(z.shape[: z.dim() - len(self.event_shape)], dtype=torch.bool, device=z.device)
-        for _ in range(0 if noise.is_zero() else self.prior.proposals - 1):
-            uniform = noise.to_uniform(noise.standard_normal(torch.Size((*is_open.shape, 1)), z))[..., 0]
-            is_open = is_open & (uniform.log() > self.prior.log_acceptance(z))
-            if not is_open.any():
-                break
-            mask = is_open.reshape(*is_open.shape, *[1] * len(self.event_shape))
-            z = torch.where(mask, self.base.sample(sample_shape), z)
+        """Draw T proposals of each, and take the first that is accepted, or the last."""
+        size = math.prod(self.event_shape)
+        eps = noise.standard_normal(torch.Size((*sample_shape, self.prior.proposals, size + 1)), self.log_z)
+        proposals = torch.unflatten(eps[..., 1:], -1, self.event_shape)
+        is_accepted = noise.to_uniform(eps[..., 0]).log() <= self.prior.log_acceptance(proposals)
+        is_accepted = torch.cat((is_accepted[..., :-1], torch.ones_like(is_accepted[..., -1:])), -1)
+        first = is_accepted.float().argmax(-1)
+        index = first.reshape(*first.shape, 1, *[1] * len(self.event_shape))
+        z: Tensor = proposals.take_along_dim(index, first.dim()).squeeze(first.dim())
         return z
 
 
