@@ -36,7 +36,7 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "semi_amortized_vae": {"refinements": 2},
     "hfvae": {"groups": 2},
     "joint_vae": {"capacity_steps": 10},
-    "s2_vae": {"latent": 12, "factors": 10},
+    "s2_vae": {"factors": 3},
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
     "biva": {"latent": (6, 3), "hidden": (32, 16)},
     "m1_m2": {"m1_latent": 4, "m2_hidden": (16,)},

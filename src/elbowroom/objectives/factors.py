@@ -16,8 +16,8 @@ class FactorLabels(Term):
     .. math:: -\sum_j v_j \log \sigma(\mu_j(x)) + (1 - v_j) \log (1 - \sigma(\mu_j(x)))
 
     Locatello et al. 2020, arXiv 1905.01258: the posterior mean of latent j is the logit of factor j, whose values v
-    lie in [0, 1]. Labels are attributes (B, A), or classes, each of which is a factor of its own. Examples whose label
-    is unknown (−1, NaN) are left out, so that a few labels are enough; a batch without any adds zero.
+    lie in [0, 1]. Labels are attributes (B, A), or classes, the first A of which are a factor each. Examples whose
+    label is unknown (−1, NaN) are left out, so that a few labels are enough; a batch without any adds zero.
 
     Deviation: the paper has a batch of labelled examples beside each of others, and here they are those of the batch.
 
