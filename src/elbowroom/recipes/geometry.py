@@ -110,7 +110,7 @@ def gamma_vae(
     return _make_vae(shape, er.GammaLatent(latent), prior, **rest)
 
 
-@recipe("Joo et al. 2019, arXiv 1901.02739", extends=vae, without=("prior",))
+@recipe("Joo et al. 2019, arXiv 1901.02739", extends=vae, without=("prior", "posterior"))
 def dirichlet_vae(
     shape: tuple[int, ...], latent: int = 20, concentration: float = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
