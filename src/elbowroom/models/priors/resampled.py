@@ -70,13 +70,17 @@ class ResampledPrior(nn.Module):
 
     def forward(self) -> ResampledNormal:
         if self.training or torch.is_grad_enabled():
-            probes = torch.randn_like(self.probes[:TRAINING_PROBES]) if self.training else self.probes
+            probes = self._draw_probes() if self.training else self.probes
             return ResampledNormal(self, self._estimate_log_z(probes))
         # Weights change in place, which their version counts.
         versions = [(id(p), p._version) for p in self.parameters()]
         if self._known is None or self._known[0] != versions:
             self._known = versions, self._estimate_log_z(self.probes)
         return ResampledNormal(self, self._known[1])
+
+    def _draw_probes(self) -> Tensor:
+        shape, like = (TRAINING_PROBES, *self.probes.shape[1:]), self.probes
+        return torch.randn(shape, dtype=like.dtype, device=like.device)
 
     def _estimate_log_z(self, probes: Tensor) -> Tensor:
         return self.log_acceptance(probes).logsumexp(0) - math.log(len(probes))
@@ -99,7 +103,8 @@ class ResampledNormal(UncheckedDistribution):
 
     def __init__(self, prior: ResampledPrior, log_z: Tensor) -> None:
         self.prior, self.log_z = prior, log_z
-        zero = torch.zeros_like(prior.probes[0])
+        like = prior.probes
+        zero = torch.zeros(like.shape[1:], dtype=like.dtype, device=like.device)
         self.base = Normal(zero, zero, zero.dim())
         super().__init__(torch.Size(), zero.shape)
 
@@ -107,7 +112,7 @@ class ResampledNormal(UncheckedDistribution):
     def mean(self) -> Tensor:
         """The mean of the normal weighted by the acceptance, estimated."""
         weights = self.prior.log_acceptance(self.prior.probes).softmax(0)
-        mean: Tensor = torch.tensordot(weights, self.prior.probes, 1)  # type: ignore[no-untyped-call]
+        mean: Tensor = torch.tensordot(weights, self.prior.probes, 1)
         return mean
 
     def log_prob(self, value: Tensor) -> Tensor:
