@@ -62,7 +62,7 @@ def is_inside(shape: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     else:
         x2, y = (HEART_RADIUS * x) ** 2, HEART_RADIUS * y
         outside = x2 + y * y - 1
-        inside = outside * outside * outside <= x2 * y * y * y  # numpy's power is 20 times slower
+        inside = outside * outside * outside <= x2 * y * y * y  # numpy's power takes 6 times as long
     return inside
 
 
