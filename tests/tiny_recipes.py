@@ -12,7 +12,6 @@ from elbowroom.recipes import RECIPES
 #: Values of arguments by which any recipe that takes them is small.
 TINY: dict[str, Any] = {
     "latent": 3,
-    "topics": 3,
     "hidden": (16,),
     "widths": (8, 16),
     "components": 5,
