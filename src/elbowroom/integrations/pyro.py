@@ -155,7 +155,7 @@ def _kl(q: PyroDistribution, p: PyroDistribution) -> Tensor:
 
 def _check_model(model: nn.Module) -> GenerativeModel:
     """Return the model, after checking that it has densities over one latent."""
-    if not isinstance(model, GenerativeModel) or len(model.latents) > 1:
+    if not isinstance(model, GenerativeModel) or len(model.latents) > 1 or model.has_path_posterior:
         kind = type(model).__name__
         raise ValueError(
             f"{kind} is no model with one latent, which the bridge needs: train it with elbowroom.fit, or write its "

@@ -218,6 +218,11 @@ class GenerativeModel(nn.Module, ABC):
         return self.decoder.is_autoregressive
 
     @property
+    def has_path_posterior(self) -> bool:
+        """Whether q(z|x) is known along the path of a draw alone: each part of z given those drawn before it."""
+        return False
+
+    @property
     def n_clusters(self) -> int:
         """The number of clusters that :meth:`cluster` assigns examples to; 0 for a model without."""
         return 0

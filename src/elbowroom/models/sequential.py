@@ -56,6 +56,10 @@ class SequentialModel(GenerativeModel):
             else Conditional(StepDecoder(cell, self.layout), family)
         )
 
+    @property
+    def has_path_posterior(self) -> bool:
+        return True
+
     @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> Draw:
         z, q = self._follow(x, self.encoder(x), k)
