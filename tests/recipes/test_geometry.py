@@ -87,7 +87,6 @@ def test_a_turn_of_an_angle_changes_nothing():
         ("hyperspherical_vae", {"posterior": "vfm"}, "vmf"),
         ("gamma_vae", {"prior_rate": 0.0}, "shape and rate of the prior must be above 0, got 2 and 0"),
         ("dirichlet_vae", {"concentration": 0.0}, "the concentration of the prior must be above 0, got 0"),
-        ("dirichlet_vae", {"latent": 1}, "at least 2 have freedom"),
     ],
 )
 def test_errors_say_what_to_do(name, arguments, message):

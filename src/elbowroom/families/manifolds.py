@@ -183,15 +183,13 @@ class DirichletLatent(Family):
     r"""A Dirichlet distribution of shares, :math:`\alpha = \operatorname{softplus}(\phi)`.
 
     Args:
-        latent: the number of shares, at least 2.
+        latent: the number of shares; a single one is 1 whatever the data.
 
     >>> DirichletLatent(2)(torch.zeros(1, 2)).mean
     tensor([[0.5000, 0.5000]])
     """
 
     def __init__(self, latent: int) -> None:
-        if latent < 2:
-            raise ValueError(f"the number of shares must be at least 1, got {latent}, and at least 2 have freedom")
         super().__init__(latent)
         self.manifold = Simplex()
 
