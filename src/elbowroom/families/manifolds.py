@@ -110,7 +110,7 @@ class Poincare(Family):
         ValueError: there is no such posterior, or the curvature is not above zero.
 
     >>> Poincare(2)(torch.tensor([[2.0, 0.0, 0.0, 0.0]])).mean
-    tensor([[0.7442, 0.0000]])
+    tensor([[0.7468, 0.0000]])
     """
 
     def __init__(self, latent: int, curvature: float = 1.0, posterior: str = "wrapped") -> None:
