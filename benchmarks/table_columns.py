@@ -46,12 +46,13 @@ def make_step(shape: tuple[int, ...], likelihood: str, x: torch.Tensor, is_stack
     model, objective = er.recipes.vae(shape, latent=8, hidden=(128,), likelihood=likelihood)
     if not is_stacked:
         family = model.decoder.family
+        assert isinstance(family, er.Columns)
         family.forward = partial(score_one_by_one, family)  # type: ignore[method-assign]
     optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)  # as er.fit has it
 
     def step() -> None:
         optimizer.zero_grad()
-        objective(model.draw(x), torch.tensor(0)).backward()
+        objective(model.draw(x), torch.tensor(0)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step

@@ -96,7 +96,7 @@ class ZeroInflatedCount(UncheckedDistribution):
 
     @property
     def mean(self) -> Tensor:
-        return cast(Tensor, (-self.zero_logits).sigmoid() * self.counts.mean)
+        return (-self.zero_logits).sigmoid() * self.counts.mean
 
     def log_prob(self, value: Tensor) -> Tensor:
         counted = F.logsigmoid(-self.zero_logits) + self.counts.log_prob(value)
@@ -133,7 +133,8 @@ class BagMultinomial(UncheckedDistribution):
 
     @property
     def mean(self) -> Tensor:
-        return (self.logits.exp() * self.total).unflatten(-1, self.event_shape)
+        mean: Tensor = (self.logits.exp() * self.total).reshape(self.batch_shape + self.event_shape)
+        return mean
 
     def log_prob_of_items(self, value: Tensor) -> Tensor:
         """Return the log-probability of the items one after the other, in any order that is given: nats."""
@@ -145,4 +146,5 @@ class BagMultinomial(UncheckedDistribution):
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         bag = TorchMultinomial(max(1, round(self.total.item())), logits=self.logits, validate_args=False)
-        return cast(Tensor, bag.sample(torch.Size(sample_shape))).unflatten(-1, self.event_shape)
+        counts: Tensor = bag.sample(torch.Size(sample_shape))  # type: ignore[no-untyped-call]
+        return counts.reshape(*counts.shape[:-1], *self.event_shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,4 +44,4 @@ class ScaledStudentT(UncheckedDistribution):
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         with torch.no_grad():
             t = TorchStudentT(self.log_df.exp(), self.loc, self.log_scale.exp(), validate_args=False)
-            return cast(Tensor, t.rsample(torch.Size(sample_shape)))  # type: ignore[no-untyped-call]
+            return t.rsample(torch.Size(sample_shape))

@@ -111,7 +111,7 @@ class Columns(Family):
     def _build_stack(self, number: int, phi: Tensor) -> td.Distribution:
         columns = [cast(Family, self.columns[position]) for position in self.stacks[number]]
         index = self.get_buffer(f"parameters_{number}")
-        parameters = phi.index_select(-1, index.flatten()).unflatten(-1, index.shape)
+        parameters = phi.index_select(-1, index.flatten()).reshape(*phi.shape[:-1], *index.shape)
         return columns[0].stack(columns, parameters)
 
     def forward(self, phi: Tensor) -> td.Distribution:

@@ -5,28 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
 from elbowroom.models.base import GenerativeModel
+from elbowroom.models.topics import top_items
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
-
-
-def top_items(model: GenerativeModel, n: int) -> Tensor:
-    """Return the positions of the n items with the largest weights in each topic, the largest first: (topics, n).
-
-    Raises:
-        ValueError: the model has no topics.
-
-    >>> import elbowroom as er
-    >>> top_items(er.recipes.prod_lda((30,), latent=4)[0], 5).shape
-    torch.Size([4, 5])
-    """
-    weights = model.topics
-    if weights is None:
-        raise ValueError("this model has no topics: train prod_lda on bags of words")
-    return weights.flatten(1).topk(min(n, weights[0].numel()), -1).indices
 
 
 def topics(run: Run | str | Path | GenerativeModel, n: int = 10) -> list[list[str]]:

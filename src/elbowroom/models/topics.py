@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom.distributions import Normal
-from elbowroom.models.base import Model
+from elbowroom.models.base import GenerativeModel, Model
 from elbowroom.models.fixed_prior import FixedPrior
 
 #: Added to a variance, as in the authors' code.
@@ -118,3 +118,19 @@ def dirichlet_prior(topics: int, concentration: float) -> FixedPrior:
 
 def _normal(loc: Tensor, log_var: Tensor) -> Distribution:
     return Normal(loc, log_var)
+
+
+def top_items(model: GenerativeModel, n: int) -> Tensor:
+    """Return the positions of the n items with the largest weights in each topic, the largest first: (topics, n).
+
+    Raises:
+        ValueError: the model has no topics.
+
+    >>> import elbowroom as er
+    >>> top_items(er.recipes.prod_lda((30,), latent=4)[0], 5).shape
+    torch.Size([4, 5])
+    """
+    weights = model.topics
+    if weights is None:
+        raise ValueError("this model has no topics: train prod_lda on bags of words")
+    return weights.flatten(1).topk(min(n, weights[0].numel()), -1).indices

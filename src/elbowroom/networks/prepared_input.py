@@ -30,7 +30,8 @@ class UnitNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         norm = x.nan_to_num().flatten(1).norm(dim=1).clamp_min(1e-12)
-        return x / norm.reshape(-1, *[1] * (x.dim() - 1))
+        scaled: Tensor = x / norm.reshape(-1, *[1] * (x.dim() - 1))
+        return scaled
 
 
 class PreparedInput(nn.Module):

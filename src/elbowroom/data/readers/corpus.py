@@ -61,7 +61,8 @@ def read_corpus(listing: Listing, options: ReadOptions) -> RawDataset:
     splits = {
         name: _read_split(part, words, classes, str(listing.path), options) for name, part in parts.items() if part
     }
-    return RawDataset(splits.pop("train"), **splits, classes=classes, items=tuple(words))
+    held_out = (splits.get("validation"), splits.get("test"))
+    return RawDataset(splits["train"], *held_out, classes=classes, items=tuple(words))
 
 
 def _split_of(line: list[str]) -> str:

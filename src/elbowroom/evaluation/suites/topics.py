@@ -7,7 +7,7 @@ from torch import Tensor
 
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
-from elbowroom.latent.topics import top_items
+from elbowroom.models.topics import top_items
 
 #: Words of a topic that are compared.
 WORDS = 10
@@ -26,7 +26,7 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     if context.model.topics is None:
         return {"npmi": Metric(None, "", "", note="the model has no topics: train prod_lda")}
     items = top_items(context.model, WORDS).cpu()
-    unique, position = items.unique(return_inverse=True)
+    unique, position = torch.unique(items, return_inverse=True)
     together = count_together(context, unique)
     scores = torch.stack([mean_npmi(together[row][:, row], len(context.data.train)) for row in position])
     diversity = len(unique) / items.numel()
