@@ -47,7 +47,7 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "pixel_vae": {"layers": 1, "channels": 8},
     "text_vae": {"width": 16},
     # Their own likelihoods are of counts, and refuse gray digits.
-    **dict.fromkeys(("count_vae", "mult_vae", "nvdm", "prod_lda"), {"likelihood": "bernoulli"}),
+    **{name: {"likelihood": "bernoulli"} for name in ("count_vae", "mult_vae", "nvdm", "prod_lda")},
     "vrae": {"width": 16},
     "vrnn": {"width": 16},
     "dmm": {"width": 16},

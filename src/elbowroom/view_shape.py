@@ -83,8 +83,9 @@ class ViewShape(tuple[int]):
         >>> {name: tuple(part.shape) for name, part in shape.split(torch.zeros(3, 5)).items()}
         {'image': (3, 1, 2, 2), 'digit': (3, 1)}
         """
-        parts = x.split([view.size for view in self.views], -1)
-        return {view.name: part.unflatten(-1, view.shape) for view, part in zip(self.views, parts, strict=True)}
+        parts = x.split_with_sizes([view.size for view in self.views], -1)
+        lead = x.shape[:-1]
+        return {view.name: part.reshape(*lead, *view.shape) for view, part in zip(self.views, parts, strict=True)}
 
     def join(self, views: Mapping[str, Tensor]) -> Tensor:
         """Return examples (..., D) of some views (..., *shape) by name; the others are missing, NaN.
@@ -107,7 +108,7 @@ class ViewShape(tuple[int]):
         first = next(iter(views.items()))
         lead = first[1].shape[: first[1].dim() - len(self._find(first[0]).shape)]
         x = first[1].new_full((*lead, *self), math.nan)
-        for part, view in zip(x.split([view.size for view in self.views], -1), self.views, strict=True):
+        for part, view in zip(x.split_with_sizes([view.size for view in self.views], -1), self.views, strict=True):
             if view.name in views:
                 part.copy_(_flatten_view(views[view.name], view, tuple(lead)))
         return x

@@ -1,4 +1,4 @@
-"""Importance weights of every hierarchy and sequence are of a distribution: over all examples their means add up to one.
+"""Importance weights of every hierarchy and sequence are of a distribution: over all examples means add up to one.
 
 A density left out of log p(z) or log q(z|x), or scored at another latent than was drawn, is seen here.
 """

@@ -111,8 +111,8 @@ class CodedView:
                 return cls(View(name, shape, shape.likelihood), classes, False, (0,))
         if first.dtype.kind not in "biuf":
             raise ValueError(f"view '{name}' of {where} holds {first.dtype} values: expected numbers or single classes")
-        axes = (0, 3, 1, 2) if first.ndim == 4 and first.shape[-1] <= MAX_CHANNELS < first.shape[1] else None
-        axes = axes or tuple(range(first.ndim))
+        is_last = first.ndim == 4 and first.shape[-1] <= MAX_CHANNELS < first.shape[1]
+        axes = (0, 3, 1, 2) if is_last else tuple(range(first.ndim))
         own = tuple(first.shape[axis] for axis in axes[1:]) or (1,)
         own = (1, *own) if len(own) == 2 and first.ndim == 3 else own
         is_unit = first.dtype.kind == "b" or first.dtype == np.uint8 or (len(own) == 3 and _is_in_unit(arrays))

@@ -45,11 +45,11 @@ class IndependentViews(UncheckedDistribution):
     def view_log_probs(self, value: Tensor) -> Tensor:
         """Return log p of each view, (..., V), nats; 0 for a missing one."""
         scores = []
-        for view, part, takes_gaps in zip(self.views, value.split(self.sizes, -1), self.has_gaps, strict=True):
+        for view, part, takes_gaps in zip(self.views, torch.split(value, self.sizes, -1), self.has_gaps, strict=True):
             is_missing = part.isnan().all(-1) if takes_gaps else part.isnan().any(-1)
             # Filled before scoring, so that no NaN enters a gradient.
             filled = part.masked_fill(is_missing[..., None], 0)
-            score = view.log_prob(filled.unflatten(-1, view.event_shape))
+            score = view.log_prob(filled.reshape(*filled.shape[:-1], *view.event_shape))
             scores.append(score.masked_fill(is_missing, 0))
         return torch.stack(scores, -1)
 

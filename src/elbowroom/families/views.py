@@ -118,7 +118,7 @@ class ViewPosterior(Family):
     def split_experts(self, phi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Split the parameters: means and log-variances (..., V, *latent), and which are observed, (..., V)."""
         experts, observed = phi[..., : -self.n_views], phi[..., -self.n_views :]
-        loc, log_var = experts.unflatten(-1, (self.n_views, 2, *self.shape)).unbind(-2)
+        loc, log_var = experts.reshape(*experts.shape[:-1], self.n_views, 2, *self.shape).unbind(-2)
         return loc, log_var, observed
 
 
@@ -197,7 +197,7 @@ class JointExpert(ViewPosterior):
     def forward(self, phi: Tensor) -> Normal:
         joint, experts = phi[..., : 2 * self.shape[0]], phi[..., 2 * self.shape[0] :]
         is_complete = experts[..., -self.n_views :].all(-1, keepdim=True)
-        loc, log_var = joint.unflatten(-1, (2, *self.shape)).unbind(-2)
+        loc, log_var = joint.reshape(*joint.shape[:-1], 2, *self.shape).unbind(-2)
         product = self.product(experts)
         assert isinstance(product, distributions.Normal)
         return Normal(loc.where(is_complete, product.loc), log_var.where(is_complete, product.log_var))

@@ -91,7 +91,7 @@ class SemiSupervised(GenerativeModel):
 
     def _encode_class(self, y: Tensor) -> Tensor:
         """Return the one-hot rows of classes of any shape."""
-        return one_hot(y.flatten(), self.n_classes).unflatten(0, y.shape)
+        return one_hot(y.flatten(), self.n_classes).reshape(*y.shape, self.n_classes)
 
     @takes_examples
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:

@@ -72,7 +72,8 @@ class StridedDecoder(nn.Module):
         for conv in self.convs:
             x = nn.functional.leaky_relu(conv(x), NEGATIVE_SLOPE)
         x = self.head(x)[..., : self.shape[1], : self.shape[2]]
-        return x.reshape(*z.shape[:-1], -1)
+        numbers: Tensor = x.reshape(*z.shape[:-1], -1)
+        return numbers
 
 
 def fold_normalization(

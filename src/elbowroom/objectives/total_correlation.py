@@ -42,7 +42,8 @@ class AggregatePosteriorTerm(Term):
         sampling: stratified or weighted.
 
     Raises:
-        ValueError: there is no such sampling; in training, for a posterior that is no normal with independent numbers, and for free bits.
+        ValueError: there is no such sampling; in training, for a posterior that is no normal with independent
+            numbers, and for free bits.
     """
 
     def __init__(self, sampling: str = "stratified") -> None:

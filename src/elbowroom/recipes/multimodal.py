@@ -26,7 +26,8 @@ def _multimodal_vae(
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """Make the VAE of several views with its posterior fused so, or plain ``vae`` where an example is one view."""
-    architecture = {"hidden": hidden, "activation": activation, "network": network, "size": size, "widths": widths}
+    architecture: dict[str, Any] = {"hidden": hidden, "activation": activation, "network": network}
+    architecture |= {"size": size, "widths": widths}
     if not isinstance(shape, er.ViewShape):
         return vae(shape, latent=latent, k=k, prior=prior, beta=beta, **architecture, **rest)
     n_views = len(shape.views)

@@ -76,8 +76,8 @@ class SampleImages(Callback):
         split = "train" if data.validation is None else "validation"
         posterior = captions.posterior_words(model, is_drawn=False)
         title = captions.output_caption(False, posterior, f"{when}, {data.name} {split}")
-        images = [to_images(one, model.views) for one in (x, model.reconstruct(x, y))]
-        grid = reconstruction_grid(*images, title).convert(_image_mode(state))
+        shown, reconstructed = (to_images(one, model.views) for one in (x, model.reconstruct(x, y)))
+        grid = reconstruction_grid(shown, reconstructed, title).convert(_image_mode(state))
         grid.save(state[RUN].images / f"reconstructions-{state[EPOCH]:04d}.png")
         if model.can_sample:
             save_samples(state, model, captions.FROM_PRIOR, when, self.n)
