@@ -65,8 +65,8 @@ def committed_rate(alpha: float, size: int) -> float:
 
     .. math:: \delta = \tfrac12 \left( (n - 2) \log(1 + \alpha^2) - \log(1 - \alpha^2) \right)
 
-    >>> round(committed_rate(0.9, 20), 3)
-    6.171
+    >>> round(committed_rate(0.9, 20), 2)
+    6.17
     """
     return 0.5 * ((size - 2) * math.log1p(alpha**2) - math.log1p(-(alpha**2)))
 

@@ -33,7 +33,7 @@ class AutocorrelatedPrior(nn.Module):
 
     >>> prior = AutocorrelatedPrior(20, delta=2.0)
     >>> round(prior.alpha.item(), 3), round(committed_rate(prior.alpha.item(), 20), 3)
-    (0.459, 2.0)
+    (0.48, 2.0)
     """
 
     alpha: Tensor
