@@ -77,7 +77,7 @@ MODELS = {
     ),
     "hamiltonian": Protocol(
         "hamiltonian_vae",
-        {"hidden": (300,), "activation": "softplus", "latent": 64, "steps": 4, "step_size": 0.05},
+        {"hidden": (300,), "activation": "softplus", "latent": 64, "leapfrog": 4, "step_size": 0.05},
         STATIC,
         1000,
         86.21,
