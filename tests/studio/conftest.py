@@ -13,7 +13,7 @@ from tests.studio.helpers import open_client
 from tests.tiny_recipes import make_tiny, representative_recipes
 
 #: Recipes that only differ from others in what they minimize, which tests name.
-NAMED = ("beta_vae", "iwae", "vq_vae", "rq_vae", "fsq_vae", "vamp_vae")
+NAMED = ("beta_vae", "iwae", "quantized_vae", "vq_vae", "rq_vae", "fsq_vae", "vamp_vae")
 
 
 @pytest.fixture(scope="session")

@@ -108,8 +108,13 @@ class StackedColumns(UncheckedDistribution):
         super().__init__(batch_shape, torch.Size((sum(len(index) for index in positions),)))
 
     @property
+    def columns(self) -> Sequence[Distribution]:
+        """The distribution of each column, with event shape (1,)."""
+        return self.make_columns()
+
+    @property
     def mean(self) -> Tensor:
-        return IndependentColumns(self.make_columns()).mean
+        return IndependentColumns(self.columns).mean
 
     def log_prob(self, value: Tensor) -> Tensor:
         missing = value.isnan()
@@ -121,4 +126,4 @@ class StackedColumns(UncheckedDistribution):
         return torch.stack(scores).sum(0)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        return IndependentColumns(self.make_columns()).sample(sample_shape)
+        return IndependentColumns(self.columns).sample(sample_shape)
