@@ -17,7 +17,8 @@ def test_likelihoods_are_listed_with_what_may_follow_a_colon(capsys):
 def test_every_likelihood_is_documented_and_takes_the_settings_it_lists():
     assert all(entry.help for entry in LIKELIHOODS.values())
     assert {name for name, entry in LIKELIHOODS.items() if entry.settings} == {
-        *("gaussian", "laplace", "logistic-mixture", "columns")
+        *("gaussian", "laplace", "logistic-mixture", "sigmoid-gaussian", "tanh-gaussian", "student-t", "log-cosh"),
+        *("negative-binomial", "zero-inflated-negative-binomial", "columns", "tokens", "views"),
     }
 
 

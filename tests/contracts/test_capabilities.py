@@ -40,7 +40,7 @@ TABLE = {
     **dict.fromkeys(("vade", "prod_lda"), OTHER_PRIOR),
     "wae_gan": STANDARD | {"has_point_posterior"},
     "wae_mmd": STANDARD | {"has_point_posterior"},
-    "m2": STANDARD | {"is_conditional", "is_classifier"},
+    **dict.fromkeys(("m2", "m1_m2"), STANDARD | {"is_conditional", "is_classifier"}),
     **dict.fromkeys(
         ("vamp_vae", "exemplar_vae", "hvamp_vae", "gm_vae", "lars_vae", "delta_vae", "flow_prior_vae"), OTHER_PRIOR
     ),

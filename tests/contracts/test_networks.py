@@ -9,7 +9,9 @@ from elbowroom.families import LIKELIHOODS
 from elbowroom.table_shape import TableShape
 from tests.networks.shapes import MIXED, SHAPES, SPATIAL, random_examples, shape_id, vae
 
-PLAIN = [name for name in LIKELIHOODS if name != "columns"]
+#: Those of examples of their own kinds, which have their own shapes.
+STRUCTURED = ("columns", "tokens", "views")
+PLAIN = [name for name in LIKELIHOODS if name not in STRUCTURED]
 VALUES = [*PLAIN, "gaussian:optimal", "laplace:optimal", "logistic-mixture:2"]
 
 

@@ -96,7 +96,7 @@ class StudentT(Family):
 
 @register_likelihood(
     "log-cosh",
-    "the log-cosh loss: squared for small errors, absolute for large; log-cosh:1 is the hyperbolic secant",
+    "the log-cosh loss: squared for small errors, absolute for large ones",
     "SHARPNESS",
     parse_positive,
 )

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 import elbowroom as er
-from elbowroom.families.counts import scale_by_total
-from elbowroom.models.topics import ShiftNorm, TopicMixture, TopicModel, dirichlet_prior
-from elbowroom.networks.prepared_input import LogCounts, PreparedInput, UnitNorm
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -34,6 +29,9 @@ def count_vae(
         library: means of counts are shares of an example's total, which is taken as known; the paper infers it
         labels: number of batches (or other classes) that encoder and decoder are conditioned on; 0 for none
     """
+    from elbowroom.families.counts import scale_by_total
+    from elbowroom.networks.prepared_input import LogCounts, PreparedInput
+
     architecture = er.Architecture(shape, hidden=hidden, default_hidden=(128,), **rest)
     condition = (labels,) if labels else ()
     family = er.likelihood(likelihood, shape)
@@ -72,6 +70,10 @@ def mult_vae(
         dropout: share of the items that the encoder does not see in training
         likelihood: p(x|z), as for vae
     """
+    from torch import nn
+
+    from elbowroom.networks.prepared_input import PreparedInput, UnitNorm
+
     model, _ = vae(shape, latent=latent, hidden=hidden, activation=activation, likelihood=likelihood, **rest)
     assert isinstance(model, er.Model)
     model.encoder.net = PreparedInput(model.encoder.net, UnitNorm(), nn.Dropout(dropout))
@@ -95,6 +97,8 @@ def nvdm(
         hidden: widths of the encoder's hidden layers
         likelihood: p(x|z), as for vae
     """
+    from elbowroom.networks.prepared_input import LogCounts, PreparedInput
+
     model, elbo = vae(shape, latent=latent, hidden=hidden, likelihood=likelihood, **rest)
     assert isinstance(model, er.Model)
     model.encoder.net = PreparedInput(model.encoder.net, LogCounts())
@@ -121,6 +125,10 @@ def prod_lda(
             has a text
         likelihood: p(x|z), as for vae
     """
+    from torch import nn
+
+    from elbowroom.models.topics import ShiftNorm, TopicMixture, TopicModel, dirichlet_prior
+
     posterior = er.DiagonalNormal(latent)
     net = er.MLP(shape, size=hidden[-1], hidden=hidden, activation="softplus")
     head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden[-1], posterior.size), ShiftNorm(posterior.size))

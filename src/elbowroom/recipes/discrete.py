@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Literal
 
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def _make_model(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any, Literal
 
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 def _make_vae(
@@ -23,6 +23,8 @@ def _make_vae(
     **network: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """Return a VAE with this posterior and prior; the first layer of its decoder may be a chart of the manifold."""
+    from torch import nn
+
     architecture, p = er.Architecture(shape, **network), er.likelihood(likelihood, shape)
     decoder = architecture.decoder(family.shape if chart is None else chart.size, p)
     if chart is not None:
@@ -45,7 +47,7 @@ def hyperspherical_vae(
         posterior: power-spherical (De Cao & Aziz 2020, arXiv 2006.04437), or the paper's vmf, von Mises-Fisher
     """
     family = er.Hyperspherical(latent, posterior)
-    return _make_vae(shape, family, er.FixedPrior(er.distributions.SphericalUniform, torch.zeros(latent + 1)), **rest)
+    return _make_vae(shape, family, er.FixedPrior(er.distributions.SphericalUniform, _constant(latent + 1)), **rest)
 
 
 @recipe("Mathieu et al. 2019, arXiv 1901.06033", extends=vae, without=("prior",))
@@ -82,7 +84,7 @@ def toroidal_vae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple
     Args:
         latent: the number of angles
     """
-    prior = er.FixedPrior(er.distributions.ToroidalUniform, torch.zeros(latent))
+    prior = er.FixedPrior(er.distributions.ToroidalUniform, _constant(latent))
     return _make_vae(shape, er.Toroidal(latent), prior, er.AngleFeatures(latent), **rest)
 
 
@@ -105,7 +107,7 @@ def gamma_vae(
     """
     if not (prior_shape > 0 and prior_rate > 0):
         raise ValueError(f"shape and rate of the prior must be above 0, got {prior_shape:g} and {prior_rate:g}")
-    parameters = (torch.full((latent,), value) for value in (prior_shape, prior_rate))
+    parameters = (_constant(latent, value) for value in (prior_shape, prior_rate))
     prior = er.FixedPrior(er.distributions.IndependentGamma, *parameters)
     return _make_vae(shape, er.GammaLatent(latent), prior, **rest)
 
@@ -125,5 +127,12 @@ def dirichlet_vae(
     """
     if not concentration > 0:
         raise ValueError(f"the concentration of the prior must be above 0, got {concentration:g}")
-    prior = er.FixedPrior(er.distributions.KeyedDirichlet, torch.full((latent,), concentration))
+    prior = er.FixedPrior(er.distributions.KeyedDirichlet, _constant(latent, concentration))
     return _make_vae(shape, er.DirichletLatent(latent), prior, **rest)
+
+
+def _constant(size: int, value: float = 0.0) -> Tensor:
+    """Return a vector of one value."""
+    import torch
+
+    return torch.full((size,), value)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.networks import DepthwiseCell
 from elbowroom.recipes.registry import recipe
 
 #: Widths of the hidden layers in the paper, from the data upwards.
@@ -121,7 +120,7 @@ def nvae(
         warmup: steps over which the weight of the KL grows from 0 to 1
     """
     encoder, counts = _make_pyramid(shape, latents, size, widths)
-    model = er.Hierarchy(encoder, er.likelihood(likelihood, shape), latent, counts, DepthwiseCell)
+    model = er.Hierarchy(encoder, er.likelihood(likelihood, shape), latent, counts, er.networks.DepthwiseCell)
     return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import elbowroom as er
-from elbowroom.models.pairs import (
-    Average,
-    PairedModel,
-    average_densities,
-    average_parameters,
-    multiply_densities,
-)
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
+
+if TYPE_CHECKING:
+    from elbowroom.models.pairs import Average
 
 NORMAL_ONLY = ("posterior",)
 
@@ -22,6 +18,8 @@ def pair_vae(
     shape: tuple[int, ...], average: Average, n_shared: int | None, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """Return the VAE, trained on pairs that share dimensions of their posteriors."""
+    from elbowroom.models.pairs import PairedModel
+
     model, objective = vae(shape, **rest)
     assert isinstance(model, er.Model)
     return PairedModel(model.encoder, model.decoder, model.prior, average, n_shared), objective
@@ -34,6 +32,8 @@ def gvae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tupl
     Args:
         shared: dimensions of the latent that the two of a pair share, the first ones; half of them if not given
     """
+    from elbowroom.models.pairs import average_parameters
+
     return pair_vae(shape, average_parameters, _half(rest) if shared is None else shared, **rest)
 
 
@@ -44,6 +44,8 @@ def ml_vae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tu
     Args:
         shared: dimensions of the latent that the two of a pair share, the first ones; half of them if not given
     """
+    from elbowroom.models.pairs import multiply_densities
+
     return pair_vae(shape, multiply_densities, _half(rest) if shared is None else shared, **rest)
 
 
@@ -54,6 +56,8 @@ def ada_gvae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple[er.
     Args:
         latent: size of the latent z
     """
+    from elbowroom.models.pairs import average_parameters
+
     return pair_vae(shape, average_parameters, None, latent=latent, **rest)
 
 
@@ -64,6 +68,8 @@ def ada_ml_vae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple[e
     Args:
         latent: size of the latent z
     """
+    from elbowroom.models.pairs import average_densities
+
     return pair_vae(shape, average_densities, None, latent=latent, **rest)
 
 

@@ -5,15 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.networks import (
-    MarkovCell,
-    RecurrentFeatures,
-    SequenceEncoder,
-    StepFeatures,
-    StepLayout,
-    TrendSeason,
-    VariationalRecurrentCell,
-)
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -44,7 +35,7 @@ def text_vae(
     """
     family, posterior = er.likelihood(likelihood, shape), er.DiagonalNormal(latent)
     p = er.sequence_decoder(decoder, shape, latent, family, width, word_dropout)
-    q = er.Conditional(SequenceEncoder(shape, posterior.size, width), posterior)
+    q = er.Conditional(er.networks.SequenceEncoder(shape, posterior.size, width), posterior)
     p_z = er.make_prior(prior, q, shape, bounded=family.support == (0.0, 1.0))
     return er.Model(q, p, p_z), er.Reconstruction() + er.ramp(0, beta, warmup) * er.KL()
 
@@ -85,9 +76,9 @@ def vrnn(
         likelihood: p(x|z), as for vae, of any kind but columns and views; an image is a series of its rows
         warmup: steps over which the weight of the KL grows from 0 to 1
     """
-    layout, family = StepLayout(shape), er.likelihood(likelihood, shape)
-    cell = VariationalRecurrentCell(layout.size, family.size // layout.steps, latent, width)
-    model = er.SequentialModel(StepFeatures(cell.x_features, layout), cell, family)
+    layout, family = er.networks.StepLayout(shape), er.likelihood(likelihood, shape)
+    cell = er.networks.VariationalRecurrentCell(layout.size, family.size // layout.steps, latent, width)
+    model = er.SequentialModel(er.networks.StepFeatures(cell.x_features, layout), cell, family)
     return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
 
 
@@ -107,9 +98,9 @@ def dmm(
         likelihood: p(x|z), as for vae, of any kind but columns and views; an image is a series of its rows
         warmup: steps over which the weight of the KL grows from 0 to 1
     """
-    layout, family = StepLayout(shape), er.likelihood(likelihood, shape)
-    cell = MarkovCell(family.size // layout.steps, latent, width)
-    model = er.SequentialModel(RecurrentFeatures(layout, width), cell, family)
+    layout, family = er.networks.StepLayout(shape), er.likelihood(likelihood, shape)
+    cell = er.networks.MarkovCell(family.size // layout.steps, latent, width)
+    model = er.SequentialModel(er.networks.RecurrentFeatures(layout, width), cell, family)
     return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
 
 
@@ -134,5 +125,7 @@ def time_vae(
     """
     model, objective = vae(shape, latent=latent, likelihood=likelihood, network=network, **rest)
     family, residual = model.decoder.family, model.decoder.net
-    model.decoder = er.Conditional(TrendSeason(shape, latent, family.size, residual, trend, seasons), family)
+    model.decoder = er.Conditional(
+        er.networks.TrendSeason(shape, latent, family.size, residual, trend, seasons), family
+    )
     return model, objective
