@@ -19,6 +19,14 @@ SMALL = {
     "iwae": {"k": 5},
     "vq_vae": {"codes": 32},
     "ladder_vae": {"latent": (8, 4), "hidden": (64, 32), "warmup": 300},
+    "biva": {"latent": (8, 4), "hidden": (64, 32), "warmup": 300},
+    "joint_vae": {"capacity_steps": 100},
+    "dvae": {"latent": 8, "beta_steps": 100, "size": "s"},
+    "pixel_vae": {"latent": 16, "size": "s", "layers": 1},
+    "autoencoder_kl": {"layers": 1, "critic": 8},
+    "vqgan": {"size": "s", "critic": 8},
+    # Their own likelihoods are of counts.
+    "prod_lda": {"likelihood": "bernoulli"},
 }
 #: Recipes that train in a second; the others need --slow.
 QUICK = ("vae", "autoencoder", "beta_vae", "vq_vae")
@@ -26,7 +34,10 @@ QUICK = ("vae", "autoencoder", "beta_vae", "vq_vae")
 
 def make(name="vae", shape=(1, 8, 8), **arguments):
     torch.manual_seed(0)
-    defaults = {key: value for key, value in (("hidden", (64,)), ("warmup", 100)) if key in RECIPES[name].arguments}
+    takes = {key: argument.default for key, argument in RECIPES[name].arguments.items()}
+    defaults = {key: value for key, value in (("hidden", (64,)), ("warmup", 100)) if key in takes}
+    if takes.get("network", "mlp") != "mlp":
+        defaults.pop("hidden", None)  # of perceptrons alone
     return RECIPES[name](shape, **defaults | SMALL.get(name, {}) | arguments)
 
 

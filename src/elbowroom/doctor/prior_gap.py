@@ -75,12 +75,15 @@ def measure_prior_gap(model: GenerativeModel, train: Split, held_out: Batch) -> 
         held_out: examples whose latents are scored, on the model's device.
 
     Raises:
-        NotApplicableError: there is no prior, the latents are codes, or there are too few training examples.
+        NotApplicableError: there is no prior, the latents are codes or points of a manifold, or there are too few
+            training examples.
     """
     if not model.has_prior:
         raise NotApplicableError("the model has no prior that its latents could be off")
     if model.is_quantized:
         raise NotApplicableError("the latents are codes, not numbers")
+    if not model.manifold.has_flat_volume:
+        raise NotApplicableError(f"the latents are {model.manifold.description}, on which a normal has no density")
     size = min(math.prod(model.latent_shape), MAX_SIZE)
     if len(train) < MIN_EXAMPLES_PER_DIMENSION * size:
         raise NotApplicableError(f"{len(train)} training examples are too few for the covariance of {size} dimensions")

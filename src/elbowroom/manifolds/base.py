@@ -34,6 +34,8 @@ class Manifold:
 
     Attributes:
         is_flat: whether it is the whole space, in which sums and means of points are points.
+        has_flat_volume: whether densities of its points are of plain numbers, as those of the whole space are; of
+            others, as those on a sphere, neither the difference nor the ratio means anything.
         description: what its points are, in words.
 
     >>> FLAT.geodesic(torch.zeros(2), torch.ones(2), [0.5])
@@ -41,6 +43,7 @@ class Manifold:
     """
 
     is_flat = True
+    has_flat_volume = True
     description = "any numbers"
 
     def project(self, z: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ class Simplex(PositiveOrthant):
     tensor([0.6667, 0.3333])
     """
 
+    has_flat_volume = False
     description = "shares, which are above zero and sum to one"
 
     def project(self, z: Tensor) -> Tensor:

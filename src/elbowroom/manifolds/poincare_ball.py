@@ -39,6 +39,7 @@ class PoincareBall(Manifold):
     """
 
     is_flat = False
+    has_flat_volume = False
 
     def __init__(self, curvature: float = 1.0) -> None:
         if not 0 < curvature < math.inf:

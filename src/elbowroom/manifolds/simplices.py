@@ -60,6 +60,7 @@ class ProductManifold(Manifold):
     """
 
     is_flat = False
+    has_flat_volume = False
 
     def __init__(self, parts: Sequence[tuple[Manifold, int]]) -> None:
         self.manifolds, self.sizes = [part for part, _ in parts], [size for _, size in parts]

@@ -22,6 +22,7 @@ class Sphere(Manifold):
     """
 
     is_flat = False
+    has_flat_volume = False
     description = "points of the unit sphere"
 
     def project(self, z: Tensor) -> Tensor:

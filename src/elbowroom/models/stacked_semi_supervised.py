@@ -70,10 +70,15 @@ class StackedSemiSupervised(GenerativeModel):
         features = self.features.draw(x, k=k)
         return StackedDraw(features, self.classes.infer(features.z.detach(), c, torch.Size()), c)
 
+    @takes_examples
+    def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:
+        """Return q(z_2|z_1, y) at the mean of q(z_1|x), and y as for :class:`SemiSupervised`."""
+        return self.classes.posterior(self.features.encoder(x).mean, c)
+
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         """Return p(x|z_1) with z_1 drawn given y and z_2; without labels the classes in turn."""
-        p: Distribution = self.decoder(self.classes.decode(z, c).sample())
+        p: Distribution = self.decoder(self.classes.decode(z, c).rsample())
         return p
 
 

@@ -95,12 +95,17 @@ def latent_log_densities(
 
 
 def _with_density(context: EvalContext) -> dict[str, Sampler]:
+    """Return the samplers whose densities compare with the prior's."""
+    if not context.model.manifold.has_flat_volume:
+        return {}
     return {name: sampler for name, sampler in context.samplers.items() if sampler.has_density}
 
 
 def _density_note(context: EvalContext, sampler: Sampler) -> str | None:
     if not sampler.has_density:
         return "this sampler has no density"
+    if not context.model.manifold.has_flat_volume:
+        return f"latents are {context.model.manifold.description}, on which the sampler's density is none"
     if not sampler.has_exact_density:
         return BOUND_NOTE
     return "of latents that it was fitted to: not held out" if context.includes_train else None
