@@ -42,7 +42,9 @@ def test_the_interpreter_does_what_torch_does(chromium):
     cases, wanted = [], []
     for name, shape, likelihood, more in todo:
         model = build_model(name, shape, likelihood, **more)
-        decoder, z, given = Decoder(model).eval(), 2 * torch.randn(3, *model.latent_shape), cycle_conditions(model, 3)
+        decoder, given = Decoder(model).eval(), cycle_conditions(model, 3)
+        # Any numbers, projected, lie at the border of a ball, where single precision tells little.
+        z = 2 * torch.randn(3, *model.latent_shape) if model.manifold.is_flat else model.draw_prior(3)
         cases.append(interpreter_case(decoder, z, given))
         wanted.append(decoder(z, *given).detach().flatten(1))
     for what, got, want in zip(todo, run_interpreter(cases, chromium), wanted, strict=True):
