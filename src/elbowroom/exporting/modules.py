@@ -123,10 +123,17 @@ class NoiseDecoder(nn.Module):
 
         with torch.no_grad(), noise._use_source(record_size):
             self._draw(1, *condition)
-        if not self.noise_sizes:
+        self.noise_size = sum(self.noise_sizes)
+        if not self.noise_sizes or not self._is_deterministic(*condition):
             name = type(model if density is None else density).__name__
             raise ValueError(f"{name} draws in a way of its own: no transformation of normals is known that makes it")
-        self.noise_size = sum(self.noise_sizes)
+
+    @torch.no_grad()
+    def _is_deterministic(self, *condition: Tensor) -> bool:
+        """Return whether the same noise gives the same sample: a choice drawn in another way would differ."""
+        eps = torch.randn(1, self.noise_size, generator=torch.Generator().manual_seed(0))
+        latents = [self(eps, *condition)[1] for _ in range(3)]
+        return all(torch.equal(z, latents[0]) for z in latents)
 
     def forward(self, eps: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         parts = iter(torch.split(eps, self.noise_sizes, 1))

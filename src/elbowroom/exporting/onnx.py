@@ -154,6 +154,7 @@ def _write_component(name: str, component: OnnxComponent, path: Path) -> Checked
                 verbose=False,
             )
             assert program is not None
+            _rename_inner_values(program, component.outputs)
             program.save(str(path), external_data=False)
     except Exception as error:  # a user's network may raise anything, and use operations that ONNX lacks
         reason = " ".join(str(error).split())[:MAX_REASON_CHARS]
@@ -162,6 +163,15 @@ def _write_component(name: str, component: OnnxComponent, path: Path) -> Checked
             f"the {name} cannot be written as ONNX ({type(error).__name__}: {reason}): nothing was left{hint}"
         ) from error
     return CheckedFile(path, _compare_with_torch(name, component, path), len(inputs[0]))
+
+
+def _rename_inner_values(program: Any, names: tuple[str, ...]) -> None:
+    """Rename values inside of a graph that have the name of an output, as those of an operation ``mean`` may."""
+    graph = program.model.graph
+    outputs = {id(value) for value in graph.outputs}
+    for value in (value for node in graph for value in node.outputs):
+        if value.name in names and id(value) not in outputs:
+            value.name = f"inner_{value.name}"
 
 
 def _compare_with_torch(name: str, component: OnnxComponent, path: Path) -> float:
