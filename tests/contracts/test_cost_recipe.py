@@ -1,5 +1,7 @@
 """What a recipe costs: one file."""
 
+import ast
+
 from tests.contracts.package_copy import run_with_files
 
 RECIPE = '''
@@ -51,3 +53,16 @@ def test_a_recipe_in_a_new_file_is_a_public_name_a_command_a_form_and_a_run(tmp_
     assert "--scale FLOAT of the KL" in help_
     assert '"name": "scale"' in form
     assert '"scale": 0.25' in record
+
+
+def test_no_recipe_is_longer_than_fifteen_lines(root):
+    lengths = {}
+    for path in sorted((root / "src" / "elbowroom" / "recipes").glob("*.py")):
+        for function in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(function, ast.FunctionDef) and "recipe(" in "".join(
+                map(ast.unparse, function.decorator_list)
+            ):
+                first, *_ = (line for line in function.body if not isinstance(line, ast.Expr))
+                lengths[function.name] = function.body[-1].end_lineno - first.lineno + 1
+    assert len(lengths) > 60
+    assert {name: lines for name, lines in lengths.items() if lines > 15} == {}

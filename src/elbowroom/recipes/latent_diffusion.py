@@ -67,17 +67,8 @@ def autoencoder_kl(
         start: the step from which the critic counts; it trains from half of it on
         critic: channels of its first layer
     """
-    architecture = er.Architecture(
-        shape,
-        network,
-        size=size,
-        widths=widths,
-        levels=levels,
-        layers=layers,
-        groups=groups,
-        attention=attention,
-        quant_conv=quant_conv,
-    )
+    blocks: dict[str, Any] = {"layers": layers, "groups": groups, "attention": attention, "quant_conv": quant_conv}
+    architecture = er.Architecture(shape, network, size=size, widths=widths, levels=levels, **blocks)
     latent = er.DiagonalNormal(architecture.map_shape(channels))
     encoder, decoder = architecture.encoder(latent), architecture.decoder(latent, er.likelihood(likelihood, shape))
     objective = er.Reconstruction() + beta * er.KL()
