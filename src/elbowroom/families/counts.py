@@ -60,14 +60,14 @@ class KnownTotal(distributions.UncheckedDistribution):
     def mean(self) -> Tensor:
         return self.like.mean
 
-    def given(self, value: Tensor) -> td.Distribution:
+    def for_totals(self, value: Tensor) -> td.Distribution:
         """Return the distribution of examples with the totals of these values."""
         return self.make(value.flatten(-len(self.event_shape)).sum(-1).clamp_min(1))
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self.average.training:
             self.average.update(value.flatten(-len(self.event_shape)).sum(-1))
-        return self.given(value).log_prob(value)
+        return self.for_totals(value).log_prob(value)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return self.like.sample(sample_shape)

@@ -58,11 +58,11 @@ class BidirectionalHierarchy(GenerativeModel):
             MLP(a, size=b, hidden=(b,), activation=activation) for a, b in zip(below, hidden, strict=True)
         )
         self.levels = nn.ModuleList(
-            _Level((latent[i], hidden[i], hidden[i + 1]), _below(latent, hidden, i), activation)
+            _Level((latent[i], hidden[i], hidden[i + 1]), _sizes_below(latent, hidden, i), activation)
             for i in range(len(latent) - 1)
         )
         top, net = DiagonalNormal(latent[-1]), partial(MLP, hidden=hidden[-1:], activation=activation)
-        self.top = Conditional(net(hidden[-1], *_below(latent, hidden, len(latent) - 1), size=top.size), top)
+        self.top = Conditional(net(hidden[-1], *_sizes_below(latent, hidden, len(latent) - 1), size=top.size), top)
         self.prior = StandardNormal(latent[-1])
         self.descend = net(latent[-1], size=hidden[-1])
         self.decoder = Conditional(MLP(hidden[0], size=family.size, hidden=(hidden[0],), activation=activation), family)
@@ -110,7 +110,7 @@ class BidirectionalHierarchy(GenerativeModel):
         return cast("Sequence[_Level]", list(self.levels))
 
 
-def _below(latent: Sequence[int], hidden: Sequence[int], level: int) -> tuple[int, ...]:
+def _sizes_below(latent: Sequence[int], hidden: Sequence[int], level: int) -> tuple[int, ...]:
     """Return the sizes of what was read on the level below, and of its latent; nothing below the lowest."""
     return (hidden[level - 1], latent[level - 1]) if level else ()
 

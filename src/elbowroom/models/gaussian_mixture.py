@@ -48,7 +48,7 @@ class ContextMixture(nn.Module):
         probes = torch.randn(CONTEXT_PROBES, context, generator=torch.Generator().manual_seed(0))
         self.register_buffer("probes", probes, persistent=False)
 
-    def given(self, w: Tensor) -> MixtureSameFamily:
+    def conditional(self, w: Tensor) -> MixtureSameFamily:
         """Return p(z|w), with the batch shape of w."""
         loc, log_var = self.net(w).unflatten(-1, (2, self.clusters, -1)).unbind(-3)
         components = Normal(loc, LOG_VAR_BOUND * torch.tanh(log_var / LOG_VAR_BOUND))
@@ -67,14 +67,14 @@ class ContextMixtureDensity(UncheckedDistribution):
 
     @property
     def mean(self) -> Tensor:
-        return self.prior.given(self.prior.probes).mean.mean(0)
+        return self.prior.conditional(self.prior.probes).mean.mean(0)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        z: Tensor = self.prior.given(self.prior.context_prior().sample(sample_shape)).sample()  # type: ignore[no-untyped-call]
+        z: Tensor = self.prior.conditional(self.prior.context_prior().sample(sample_shape)).sample()  # type: ignore[no-untyped-call]
         return z
 
     def log_prob(self, value: Tensor) -> Tensor:
-        scores: Tensor = self.prior.given(self.prior.probes).log_prob(value[..., None, :])  # type: ignore[no-untyped-call]
+        scores: Tensor = self.prior.conditional(self.prior.probes).log_prob(value[..., None, :])  # type: ignore[no-untyped-call]
         return scores.logsumexp(-1) - math.log(CONTEXT_PROBES)
 
 
@@ -122,7 +122,7 @@ class GaussianMixtureModel(GenerativeModel):
         q, q_context = self.encoder(x), self.context_encoder(x)
         z, w = q.rsample((k,)), q_context.rsample((k,))
         context = Latent(w, q_context, self.prior.context_prior())
-        return Draw(x, self.decoder(z), context, Latent(z, q, self.prior.given(w)), c=c)
+        return Draw(x, self.decoder(z), context, Latent(z, q, self.prior.conditional(w)), c=c)
 
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
@@ -138,6 +138,6 @@ class GaussianMixtureModel(GenerativeModel):
         """
         with self._eval_mode():
             x = check_examples(self, as_examples(self, x))
-            p = self.prior.given(self.context_encoder(x).mean)
+            p = self.prior.conditional(self.context_encoder(x).mean)
             scores: Tensor = p.component_distribution.log_prob(self.encoder(x).mean[:, None])
         return scores.softmax(-1)

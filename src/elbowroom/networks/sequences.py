@@ -76,12 +76,14 @@ class SequenceEncoder(nn.Module):
         # Backwards from each sequence's own last step: what comes after it is not part of it.
         index = (last[:, None] - torch.arange(embedded.shape[1], device=x.device)).clamp_min(0)
         reverse = embedded.gather(1, index[..., None].expand_as(embedded))
-        read = [_at(net(inputs)[0], last) for net, inputs in ((self.forwards, embedded), (self.backwards, reverse))]
+        read = [
+            _output_at(net(inputs)[0], last) for net, inputs in ((self.forwards, embedded), (self.backwards, reverse))
+        ]
         output: Tensor = self.head(torch.cat(read, -1))
         return output.reshape(*lead, -1)
 
 
-def _at(outputs: Tensor, step: Tensor) -> Tensor:
+def _output_at(outputs: Tensor, step: Tensor) -> Tensor:
     """Return the output at one step of each sequence, (B, T, W) to (B, W)."""
     return outputs.gather(1, step[:, None, None].expand(-1, 1, outputs.shape[-1]))[:, 0]
 

@@ -148,7 +148,7 @@ def _check_sizes(latent: int, width: int) -> None:
         raise ValueError(f"the latent of a step and the width must be at least 1, got {latent} and {width}")
 
 
-def _bound(output: Tensor) -> tuple[Tensor, Tensor]:
+def _split_parameters(output: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and log-variance, which is bounded smoothly."""
     loc, log_var = output.chunk(2, -1)
     return loc, LOG_VAR_BOUND * torch.tanh(log_var / LOG_VAR_BOUND)
@@ -185,10 +185,10 @@ class VariationalRecurrentCell(StepCell):
         return self.transition.weight_hh.new_zeros(n, self.width)
 
     def prior(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        return _bound(self.prior_net(state))
+        return _split_parameters(self.prior_net(state))
 
     def posterior(self, state: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        return _bound(self.posterior_net(state, features))
+        return _split_parameters(self.posterior_net(state, features))
 
     def emit(self, state: Tensor, z: Tensor) -> Tensor:
         phi: Tensor = self.emission(self.z_features(z).relu(), state)
@@ -236,10 +236,10 @@ class MarkovCell(StepCell):
     def prior(self, state: Tensor) -> tuple[Tensor, Tensor]:
         gate, proposal = self.gate(state).sigmoid(), self.proposal(state)
         loc = (1 - gate) * self.linear(state) + gate * proposal
-        return loc, _bound(torch.cat((loc, self.log_var(proposal.relu())), -1))[1]
+        return loc, _split_parameters(torch.cat((loc, self.log_var(proposal.relu())), -1))[1]
 
     def posterior(self, state: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        return _bound(self.posterior_net(0.5 * (self.combiner(state).tanh() + features)))
+        return _split_parameters(self.posterior_net(0.5 * (self.combiner(state).tanh() + features)))
 
     def emit(self, state: Tensor, z: Tensor) -> Tensor:
         phi: Tensor = self.emission(z)

@@ -57,12 +57,12 @@ def _conditional_likelihoods(context: EvalContext, views: ViewShape) -> dict[str
             scores[name].append(log_p.masked_fill(views.keep(batch.x, [name]).isnan().all(-1), torch.nan))
     how = f"log mean of p(x_v|z) over {context.samples} draws of z given the other views"
     return {
-        f"{name}_given_others": mean_metric(_observed(torch.cat(values)), "nats", how)
+        f"{name}_given_others": mean_metric(_drop_missing(torch.cat(values)), "nats", how)
         for name, values in scores.items()
     }
 
 
-def _observed(values: Tensor) -> Tensor:
+def _drop_missing(values: Tensor) -> Tensor:
     return values[~values.isnan()].cpu()
 
 

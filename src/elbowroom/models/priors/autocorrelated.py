@@ -81,7 +81,7 @@ def _parse_rate(text: str) -> float:
     "DELTA",
     _parse_rate,
 )
-def autocorrelated(context: PriorContext, delta: float = 1.0) -> AutocorrelatedPrior:
+def make_autocorrelated(context: PriorContext, delta: float = 1.0) -> AutocorrelatedPrior:
     """Return a prior with this committed rate."""
     if len(context.latent) > 1:
         raise ValueError("a committed rate is of a latent that is a vector: give a vector as latent, or another prior")

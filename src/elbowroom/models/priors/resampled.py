@@ -142,6 +142,6 @@ class ResampledNormal(UncheckedDistribution):
     "PROPOSALS",
     parse_count,
 )
-def resampled(context: PriorContext, proposals: int = PROPOSALS) -> ResampledPrior:
+def make_resampled(context: PriorContext, proposals: int = PROPOSALS) -> ResampledPrior:
     """Return a resampled normal of so many proposals."""
     return ResampledPrior(context.latent, proposals)
