@@ -60,7 +60,7 @@ def join_sentences(*sentences: str) -> str:
 
 
 def _describe_gain(view: RunView, source: SampleSource) -> str:
-    """Return in a sentence how far the latents are from the prior; nothing for a sampler without a density, or on a manifold."""
+    """Return in a sentence how far the latents are from the prior; nothing without a density, or on a manifold."""
     sampler = load_sampler(view.run, source.name).to(view.device)
     if not (sampler.has_density and view.model.manifold.has_flat_volume):
         return ""
