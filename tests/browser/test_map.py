@@ -221,7 +221,7 @@ def test_the_address_keeps_the_map(page, server):
     page.wait_for_timeout(700)
     page.reload()
     wait_until(lambda: page.locator(".neighbors h3").count() == 1 and page.locator(".ramp").count() == 1, 60)
-    wait_until(lambda: page.evaluate(read) == before)
+    wait_until(lambda: page.evaluate(read) == before, 60)
 
 
 def test_three_dimensions_turn_by_hand_and_by_keyboard(page, server):
