@@ -64,10 +64,10 @@ class SemiSupervised(GenerativeModel):
 
     @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> ClassMarginalDraw:
-        return self.infer(x, c, torch.Size((k,)))
+        return self.marginalize(x, c, torch.Size((k,)))
 
-    def infer(self, x: Tensor, c: Tensor | None, sample_shape: torch.Size) -> ClassMarginalDraw:
-        """Return a draw: one of each of K draws of examples, (K, B, *shape), or K of examples (B, *shape).
+    def marginalize(self, x: Tensor, c: Tensor | None, sample_shape: torch.Size) -> ClassMarginalDraw:
+        """Return a draw with the class summed out: one of each of K draws of examples, (K, B, *shape), or K of (B, *shape).
 
         Args:
             x: the examples.

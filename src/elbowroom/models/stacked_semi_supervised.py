@@ -68,7 +68,7 @@ class StackedSemiSupervised(GenerativeModel):
     @takes_examples
     def draw(self, x: Tensor, c: Tensor | None = None, k: int = 1) -> StackedDraw:
         features = self.features.draw(x, k=k)
-        return StackedDraw(features, self.classes.infer(features.z.detach(), c, torch.Size()), c)
+        return StackedDraw(features, self.classes.marginalize(features.z.detach(), c, torch.Size()), c)
 
     @takes_examples
     def posterior(self, x: Tensor, c: Tensor | None = None) -> Distribution:
