@@ -67,7 +67,7 @@ class SemiSupervised(GenerativeModel):
         return self.marginalize(x, c, torch.Size((k,)))
 
     def marginalize(self, x: Tensor, c: Tensor | None, sample_shape: torch.Size) -> ClassMarginalDraw:
-        """Return a draw with the class summed out: one of each of K draws of examples, (K, B, *shape), or K of (B, *shape).
+        """Return a draw with the class summed out, of K draws of each example, (K, B, *shape), or of (B, *shape).
 
         Args:
             x: the examples.
