@@ -157,9 +157,9 @@ class ClippedStep:
 
 ONE_CYCLE = {"lr": 2e-3, "schedule": "one-cycle"}
 VARIANTS: dict[str, Callable[[er.Data, float, int], Autoencoder]] = {
-    "autoencoder_kl": partial(train_ours, {}, ONE_CYCLE),
-    "autoencoder_kl, no critic": partial(train_ours, {"adversarial": 0.0}, ONE_CYCLE),
-    "autoencoder_kl, absolute error alone": partial(train_ours, {"adversarial": 0.0, "perceptual": 0.0}, ONE_CYCLE),
+    "autoencoder_kl": partial(train_ours, {"features": "random"}, ONE_CYCLE),
+    "autoencoder_kl, no critic": partial(train_ours, {"features": "random", "adversarial": 0.0}, ONE_CYCLE),
+    "autoencoder_kl, absolute error alone": partial(train_ours, {"adversarial": 0.0}, ONE_CYCLE),
     "diffusers, lr 4.5e-6": partial(train_diffusers, 4.5e-6),
     "diffusers, lr 1e-4": partial(train_diffusers, 1e-4),
     "diffusers, lr 1e-3": partial(train_diffusers, 1e-3),

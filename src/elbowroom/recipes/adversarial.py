@@ -116,7 +116,7 @@ def vqgan(
     network: str = "kl",
     size: Literal["s", "m", "l"] = "s",
     likelihood: str = "laplace:0.5",
-    features: str = "random",
+    features: str = "none",
     perceptual: float = 1.0,
     adversarial: float = 0.8,
     start: int = 2000,
@@ -129,8 +129,8 @@ def vqgan(
         network: of encoder and decoder: kl, conv, residual, deep
         size: of the network: channels double from 16 (s), 32 (m), 64 (l)
         likelihood: p(x|z); laplace:0.5 is the absolute error of pixels in [-1, 1], the paper's
-        features: frozen, of the perceptual loss: random convolutions; FILE.safetensors of 'elbowroom fit-features';
-            lpips, where it is installed with its weights; your own in Python
+        features: frozen, of the perceptual loss: FILE.safetensors of 'elbowroom fit-features'; lpips, where it is
+            installed with its weights; random convolutions; your own in Python; none leaves the loss out
         perceptual: weight of the perceptual loss, for each value of an example; 0 leaves it out
         adversarial: weight of the critic's loss, balanced against the others by gradients; 0 leaves it out
         start: the step from which the critic counts; it trains from half of it on

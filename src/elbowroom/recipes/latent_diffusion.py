@@ -40,7 +40,7 @@ def autoencoder_kl(
     quant_conv: bool = True,
     likelihood: str = "laplace:0.5",
     beta: float = 1e-6,
-    features: str = "random",
+    features: str = "none",
     perceptual: float = 0.5,
     adversarial: float = 0.5,
     start: int = 2000,
@@ -60,8 +60,8 @@ def autoencoder_kl(
         quant_conv: whether kl has convolutions of kernel 1 next to the map
         likelihood: p(x|z); laplace:0.5 is the absolute error of pixels in [-1, 1], the paper's
         beta: weight of the KL
-        features: frozen, of the perceptual loss: random convolutions; FILE.safetensors of 'elbowroom fit-features';
-            lpips, where it is installed with its weights; your own in Python
+        features: frozen, of the perceptual loss: FILE.safetensors of 'elbowroom fit-features'; lpips, where it is
+            installed with its weights; random convolutions; your own in Python; none leaves the loss out
         perceptual: weight of the perceptual loss, for each value of an example; 0 leaves it out
         adversarial: weight of the critic's loss, balanced against the others by gradients; 0 leaves it out
         start: the step from which the critic counts; it trains from half of it on

@@ -9,6 +9,9 @@ import elbowroom as er
 from elbowroom.recipes.convolutional import conv_vae
 from elbowroom.recipes.registry import recipe
 
+#: The name of no features, by which there is no perceptual loss.
+NO_FEATURES = "none"
+
 
 @recipe("Snell et al. 2017, arXiv 1511.06409", extends=conv_vae, dimensions=(3,))
 def ms_ssim_vae(shape: tuple[int, ...], weight: float = 1.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
@@ -50,9 +53,12 @@ def add_image_losses(
     Esser, Rombach & Ommer 2021, arXiv 2012.09841. Their distance is added to the error of every value of an example and
     is twice :class:`elbowroom.Perceptual`. The critic trains from half of ``start`` on, where theirs begins with it:
     one that has learned nothing yet would push reconstructions at random.
+
+    Without features that were trained there is no distance by default: in random ones it made every figure worse, that
+    of the distance included.
     """
     error: er.Term = er.Reconstruction()
-    if perceptual:
+    if perceptual and features != NO_FEATURES:
         distance = 2 * perceptual * math.prod(shape) * er.Perceptual(er.find_features(features, shape))
         error, objective = error + distance, objective + distance
     if adversarial:
