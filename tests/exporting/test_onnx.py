@@ -10,6 +10,7 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.exporting.modules import cycle_conditions
 from elbowroom.exporting.onnx import MAX_RELATIVE_ERROR
+from tests.exporting.test_modules import NO_SAMPLER
 from tests.tiny_recipes import make_tiny, representative_recipes
 
 
@@ -26,8 +27,6 @@ def export_recipe(name, digits, folder):
 FAST = "vae"
 #: A recipe of each kind of model, and networks and priors with operations of their own.
 EXPORTED = dict.fromkeys((*representative_recipes(), "conv_vae", "hierarchical_vae", "nvae", "vamp_vae", "iaf_vae"))
-#: Recipes whose prior chooses by other than normal noise.
-NO_SAMPLER = ("gm_vae",)
 #: Recipes of which a part has no graph for any number of examples.
 REFUSED = {"dmm": "the encoder cannot be written", "lars_vae": "the sampler cannot be written.*--sampler takes another"}
 
