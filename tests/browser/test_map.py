@@ -2,6 +2,7 @@
 
 import base64
 import re
+from contextlib import suppress
 
 import numpy as np
 
@@ -122,7 +123,8 @@ def press_a_point(page):
     box = page.locator(".plane").bounding_box()
     for share in (0.5, 0.46, 0.54, 0.42, 0.58, 0.38):
         page.mouse.click(box["x"] + box["width"] * share, box["y"] + box["height"] * 0.5)
-        if page.locator(".neighbors li").count():
+        with suppress(AssertionError):
+            wait_until(page.locator(".neighbors li").count, 2)
             return
     raise AssertionError("no point was hit")
 
