@@ -43,7 +43,7 @@ def split_with_critic():
     return model, er.Players(encoder=elbo, decoder=er.Reconstruction() + 0.1 * adversarial)
 
 
-def constrained():
+def vae_with_constraint():
     """A weight that follows a constraint, which every process is told the same of."""
     model, _ = vae()
     return model, er.Reconstruction() + er.Constrained(er.KL(), 2.0, er.ProportionalIntegral(integral=0.01))
@@ -69,7 +69,7 @@ TRAININGS = {
     "one-left": (vae, lambda: arrays(238), {"batch_size": 100}),
     "factor_vae": (factor_vae, lambda: arrays(500), {"batch_size": 64}),
     "split_with_critic": (split_with_critic, lambda: arrays(500), {"batch_size": 64}),
-    "constrained": (constrained, lambda: arrays(500), {"batch_size": 100}),
+    "constrained": (vae_with_constraint, lambda: arrays(500), {"batch_size": 100}),
     "accumulated": (vae, lambda: arrays(500), {"batch_size": 100, "accumulate": 3}),
     "loader": (vae, lambda: loader(225), {}),
     "custom_module": (custom_module, lambda: arrays(300), {"batch_size": 50}),

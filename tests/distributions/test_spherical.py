@@ -75,7 +75,7 @@ def test_the_kl_is_the_mean_over_draws(kind, size):
     assert abs(logs.mean() - q.kl_from_uniform) < 5 * logs.std() / math.sqrt(4000)
 
 
-def expected(kind, size, k, f):
+def integrate(kind, size, k, f):
     """E[f(cos θ)] by adaptive quadrature."""
 
     def weight(angle):
@@ -99,14 +99,14 @@ def test_gradients_of_draws_are_those_of_expectations(kind, size):
     (z[:, 0] + z[:, 1].square()).sum().backward()
 
     def mean(k):
-        return expected(kind, size, k, lambda t: t + (1 - t * t) / (size - 1))
+        return integrate(kind, size, k, lambda t: t + (1 - t * t) / (size - 1))
 
     by_k = (mean(3.001) - mean(2.999)) / 0.002
     assert abs(k.grad.mean() - by_k) < 5 * k.grad.std() / math.sqrt(4000)
     raw.grad = None
     z = kind(raw / raw.norm(dim=-1, keepdim=True), k.detach()).rsample()
     z[:, 1].sum().backward()  # E z = A(k) μ, which turns with μ
-    by_mean = expected(kind, size, 3.0, lambda t: t)
+    by_mean = integrate(kind, size, 3.0, lambda t: t)
     assert abs(raw.grad[:, 1].mean() - by_mean) < 5 * raw.grad[:, 1].std() / math.sqrt(4000)
 
 

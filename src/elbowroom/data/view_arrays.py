@@ -61,7 +61,7 @@ def read_view_arrays(arrays: Mapping[str, Any], where: str) -> RawDataset:
         )
     labels = [part[LABEL_NAME] for part in parts.values() if LABEL_NAME in part]
     coded = {
-        name: CodedView.of(name, [part[name] for part in parts.values() if name in part], where)
+        name: CodedView.from_arrays(name, [part[name] for part in parts.values() if name in part], where)
         for name in parts["train"]
         if name != LABEL_NAME
     }
@@ -97,7 +97,7 @@ class CodedView:
     axes: tuple[int, ...]
 
     @classmethod
-    def of(cls, name: str, arrays: list[np.ndarray], where: str) -> CodedView:
+    def from_arrays(cls, name: str, arrays: list[np.ndarray], where: str) -> CodedView:
         """Return the coding of the arrays of a view, by the kind of their values.
 
         Raises:

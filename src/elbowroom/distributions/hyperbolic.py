@@ -123,8 +123,7 @@ class PoincareRiemannianNormal(PoincareNormal):
         if noise.is_zero():
             return self.loc.expand(shape)
         eps = noise.standard_normal(torch.Size((*shape[:-1], shape[-1] + 1)), self.loc)
-        u = torch.special.ndtr(as_precise(eps[..., 0]))
-        radius = self.radius.sample(u.reshape(-1, *self.batch_shape)).reshape(*shape[:-1], 1).to(self.loc.dtype)
+        radius = self.radius.draw(eps[..., 0], self.batch_shape)
         return self.ball.exp(self.loc.expand(shape), radius * eps[..., 1:] / norm(eps[..., 1:]))
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -112,6 +112,11 @@ class RadialDensity(ABC):
         excess = excess + (excesses.cumsum(-1) - excesses).gather(-1, cell)
         return (-excess / self._density(r).clamp_min(1e-300)).movedim(-1, 0)
 
+    def draw(self, eps: Tensor, batch_shape: torch.Size) -> Tensor:
+        """Return a draw for each standard normal, (*samples, *batch) to (*samples, *batch, 1), by inversion."""
+        u = torch.special.ndtr(as_precise(eps)).reshape(-1, *batch_shape)
+        return self.sample(u).reshape(*eps.shape, 1).to(eps.dtype)
+
     def sample(self, u: Tensor) -> Tensor:
         """Map uniform numbers to draws, with the gradient of each by the parameter: (K, ...) to (K, ...)."""
         r = self._invert(as_precise(u))

@@ -107,8 +107,7 @@ class SphericalDistribution(UncheckedDistribution):
         if noise.is_zero():
             return self.loc.expand(shape)
         eps = noise.standard_normal(torch.Size((*shape[:-1], shape[-1] + 1)), self.loc)
-        u = torch.special.ndtr(as_precise(eps[..., 0]))
-        angle = self.angle.sample(u.reshape(-1, *self.batch_shape)).reshape(*shape[:-1], 1).to(self.loc.dtype)
+        angle = self.angle.draw(eps[..., 0], self.batch_shape)
         tangent = eps[..., 1:] - (eps[..., 1:] * self.loc).sum(-1, keepdim=True) * self.loc
         return angle.cos() * self.loc + angle.sin() * tangent / norm(tangent)
 

@@ -37,14 +37,14 @@ def test_shapes_are_where_and_as_large_as_their_factors_say(shape):
 def test_orientation_turns_to_the_left_and_a_square_looks_the_same_after_90_degrees():
     grid = make_grid("shapes", side=65)  # the center is a pixel
 
-    def turned(shape, quarters):
+    def rotate(shape, quarters):
         return grid.draw(np.array([[shape, 5, 10 * quarters, 16, 16]]), 64)[0]
 
-    assert (turned(0, 0) ^ turned(0, 1)).sum() <= 4
-    assert (turned(1, 0) ^ turned(1, 2)).sum() <= 4
-    heart = turned(2, 0)
+    assert (rotate(0, 0) ^ rotate(0, 1)).sum() <= 4
+    assert (rotate(1, 0) ^ rotate(1, 2)).sum() <= 4
+    heart = rotate(2, 0)
     assert heart[:32].sum() > heart[32:].sum(), "the point is below"
-    assert (turned(2, 1) ^ np.roll(np.rot90(heart), 1, 0)).sum() <= 40
+    assert (rotate(2, 1) ^ np.roll(np.rot90(heart), 1, 0)).sum() <= 40
 
 
 def test_splits_share_no_combination(small_shapes):
