@@ -28,9 +28,35 @@ def wait_until(check, seconds=20):
     return result
 
 
+#: The signs that pages write exponents with.
+SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+
 def number(text):
-    """The number that a text is, as the pages write it."""
-    return float(text.replace("−", "-").replace(",", ""))
+    """The number that a text is, as the pages write it: −1,234.5 or 5.36·10⁻⁴."""
+    mantissa, _, power = text.replace("−", "-").replace(",", "").partition("·10")
+    return float(mantissa) * 10.0 ** int(power.translate(SUPERSCRIPTS) or 0)
+
+
+def is_number(text):
+    try:
+        number(text)
+    except ValueError:
+        return False
+    return True
+
+
+def wait_until_same(read):
+    """Return what is read as soon as it is twice the same, a drawing later: the page has come to rest."""
+    last = None
+
+    def is_same():
+        nonlocal last
+        before, last = last, read()
+        return last == before
+
+    wait_until(is_same)
+    return last
 
 
 #: Keeps what canvases write, with its place and the canvas; to be run before the page's scripts.

@@ -15,7 +15,7 @@ from elbowroom.data.readers.table_encoding import decode_rows
 from elbowroom.runs.run import Run
 from elbowroom.samplers import fit_sampler, load_with_sampler
 from tests.browser.conftest import Server
-from tests.browser.helpers import number, pixels, wait_until
+from tests.browser.helpers import is_number, number, pixels, wait_until
 
 TABLE = "age,color,on\n" + "".join(
     f"{20 + i % 50},{('red', 'green', 'blue')[i % 3]},{1 + i % 28:02}.03.2021\n" for i in range(120)
@@ -138,10 +138,6 @@ def test_a_series_is_drawn_and_read_as_curves(page, server, folder):
     assert "channel 1, decoded" in box
     for channel in x:
         assert any(abs(number(word) - float(channel[-1])) < 0.0051 for word in box.split() if is_number(word)), box
-
-
-def is_number(text):
-    return text.replace("−", "").replace(".", "").isdigit()
 
 
 def test_an_entry_of_a_codebook_is_swapped(page, server, folder):

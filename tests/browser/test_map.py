@@ -2,18 +2,18 @@
 
 import base64
 import re
-from contextlib import suppress
 
 import numpy as np
 
-from tests.browser.helpers import number, open_explorer, pixels, wait_until
+from tests.browser.helpers import number, open_explorer, pixels, wait_until, wait_until_same
 
-#: Ticks of the map: the number written, and its place in percent.
+#: Ticks of the map: the number written, and its place in percent; and the size of the map in pixels.
 READ_TICKS = """() => {
   const read = (side, place) =>
     [...document.querySelectorAll(`.map .plot .${side} span`)]
       .map((tick) => [tick.textContent, parseFloat(tick.style[place])]);
-  return { below: read("below", "left"), left: read("left", "bottom") };
+  const { offsetWidth, offsetHeight } = document.querySelector(".plane");
+  return { below: read("below", "left"), left: read("left", "bottom"), size: [offsetWidth, offsetHeight] };
 }"""
 
 
@@ -42,17 +42,16 @@ def test_the_ticks_of_the_map_say_where_they_stand(page, server):
     assert [page.inner_text(".map .axis"), page.inner_text(".map .unit")] == axes
     for _ in range(8):
         scales = []
-        for side, length in zip(("below", "left"), ("offsetWidth", "offsetHeight"), strict=True):
-            ticks = [(number(text), place) for text, place in page.evaluate(READ_TICKS)[side]]
+        shown = wait_until_same(lambda: page.evaluate(READ_TICKS))
+        for side, pixels_wide in zip(("below", "left"), shown["size"], strict=True):
+            ticks = [(number(text), place) for text, place in shown[side]]
             (first, start), (last, end) = ticks[0], ticks[-1]
             for value, place in ticks:
                 assert abs(start + (end - start) * (value - first) / (last - first) - place) < 0.01, ticks
-            pixels_wide = page.evaluate(f"document.querySelector('.plane').{length}")
             scales.append((end - start) / 100 * pixels_wide / (last - first))
         assert abs(scales[0] / scales[1] - 1) < 0.01
-        before = page.evaluate(READ_TICKS)
         page.click("[aria-label='zoom in']")
-        wait_until(lambda before=before: page.evaluate(READ_TICKS) != before)
+        wait_until(lambda before=shown: page.evaluate(READ_TICKS) != before)
 
 
 def test_a_class_that_is_hidden_cannot_be_pressed(page, server):
@@ -118,15 +117,22 @@ def place_of(ticks, value, length):
     return (start + (end - start) * (value - first) / (last - first)) / 100 * length
 
 
-def press_a_point(page):
-    """Press about the middle of the map until a point is hit."""
+def press_a_point(page, view="dims", label=None):
+    """Press the point of a view of the run ``six`` that is nearest to the middle of the map: one of a label, if given.
+
+    Of a map with a selection only what is selected can be pressed.
+    """
+    shown = wait_until_same(lambda: page.evaluate(READ_TICKS))
+    answer = page.evaluate(FETCH, f"/api/plane?run=six&view={view}&n=2000")
+    pairs = zip(answer["points"], answer["labels"], strict=True)
+    points = np.array([point for point, own in pairs if label in (None, own)])
+    width, height = shown["size"]
+    x = place_of(shown["below"], points[:, 0], width)
+    y = height - place_of(shown["left"], points[:, 1], height)
+    i = np.hypot(x - width / 2, y - height / 2).argmin()
     box = page.locator(".plane").bounding_box()
-    for share in (0.5, 0.46, 0.54, 0.42, 0.58, 0.38):
-        page.mouse.click(box["x"] + box["width"] * share, box["y"] + box["height"] * 0.5)
-        with suppress(AssertionError):
-            wait_until(page.locator(".neighbors li").count, 2)
-            return
-    raise AssertionError("no point was hit")
+    page.mouse.click(box["x"] + x[i], box["y"] + y[i])
+    page.wait_for_selector(".neighbors li")
 
 
 def test_the_rings_are_as_large_as_the_ticks_say(page, server):
@@ -215,7 +221,8 @@ def test_the_address_keeps_the_map(page, server):
     page.fill("[aria-label='find a label']", "7")
     page.wait_for_selector(".lassoed b")
     page.click("[aria-label='zoom in']")
-    press_a_point(page)
+    axes = [page.input_value(f"[aria-label='{side} axis']") for side in ("horizontal", "vertical")]
+    press_a_point(page, view=f"dims:{','.join(axes)}", label=7)
     read = """() => [".map .axis", ".map .unit", ".map .classes", ".lassoed p", ".neighbors h3", ".plot .below"]
       .map((selector) => document.querySelector(selector).innerText)"""
     before = page.evaluate(read)
