@@ -1,10 +1,10 @@
 """Samples of faces after the same CPU seconds: elbowroom against PyTorch-VAE's and pythae's models as published.
 
-    python benchmarks/images/face_samples.py [--cpu-seconds 600] [--seed 0] [--only NAME ...] [--out FOLDER]
+    python benchmarks/images/face_samples.py [--cpu-seconds 600] [--seed 0] [--only NAME ...] [--side 64] [--out FOLDER]
 
-The data: 10,000 faces of CelebA in colour at 64x64, 7,500 to train on, 2,000 for test. Every variant is trained for the
-same CPU seconds of this process (``process_time``: 600 are five minutes of two cores), then 5,000 samples, clamped to
-[0, 1], are measured against the test images:
+The data: 10,000 faces of CelebA in colour at 64x64, or at ``--side``, 7,500 to train on, 2,000 for test. Every variant
+is trained for the same CPU seconds of this process (``process_time``: 600 are five minutes of two cores), then 5,000
+samples, clamped to [0, 1], are measured against the test images:
 
 - FID and KID in the features that ``elbowroom evaluate`` has for this data, a classifier of its attributes. The row
   ``training images`` is the floor: as many training images in place of samples;
@@ -53,7 +53,7 @@ def measure(
     for sampler, draw in trained.draws.items():
         torch.manual_seed(seed)
         images = draw(SAMPLES)
-        results.save_page(f"{name}-{sampler}-{cpu_s:g}s-{seed}", images[:64])
+        results.save_page(f"{name}-{sampler}-{budget['side']}px-{cpu_s:g}s-{seed}", images[:64])
         yield {"variant": name, "latents": sampler} | cost | judge.score(images)
 
 
@@ -89,12 +89,13 @@ def main() -> None:
     parser.add_argument("--cpu-seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=0)
     compared = (name for name in VARIANTS if not name.startswith("sweep: "))
+    parser.add_argument("--side", type=int, default=64, help="of the images, in pixels")
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=[*compared], metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("runs/face-samples"), help="of results.jsonl and the pages")
     args = parser.parse_args()
-    results, data = Results(args.out), er.load_data("celeba", validation=0.05, test=0.2)
+    results, data = Results(args.out), er.load_data("celeba", validation=0.05, test=0.2, resize=args.side)
     judge = Judge(data)
-    features = {"features": judge.features.hash}
+    features = {"side": args.side, "features": judge.features.hash}
     budget = {"seed": args.seed, "budget_s": args.cpu_seconds} | features
     results.measure({"task": "references"} | features, partial(measure_references, judge))
     for name in args.only:

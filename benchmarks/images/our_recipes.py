@@ -60,6 +60,12 @@ RECIPES |= {
     for name, (arguments, settings) in CHANGES.items()
 }
 
+#: What the defaults of ``conv_vae`` were chosen from, with the settings that ``er.fit`` has by default.
+DEFAULTS = {"size s": {"size": "s"}, "latent 128, size s": {"latent": 128, "size": "s"}, "latent 128": {"latent": 128}}
+RECIPES |= {
+    f"sweep: conv_vae, {name}": RecipeRow("conv_vae", arguments, {}, ema=None) for name, arguments in DEFAULTS.items()
+}
+
 
 def train_recipe(row: RecipeRow, data: er.Data, cpu_s: float, seed: int) -> Trained:
     """Train a recipe for as many steps as fit into the CPU seconds, by the seconds that some steps take."""
