@@ -14,7 +14,8 @@ perceptrons have the classic's network, 784-400-20 with ReLU; the others what th
   from ``mixture:10`` fitted to the latents, or the sampler of codes; its floor is that of as many training images;
 - the titles of the doctor's findings, and the checks that the auditor fails.
 
-A result is one JSON line in ``FOLDER/results.jsonl``; what is there already is not measured again.
+A result is one JSON line in ``FOLDER/results.jsonl``; what is there already is not measured again. Beside it is a
+picture of each recipe: test images, their reconstructions, samples of the prior, samples of the fitted density.
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ from typing import Any
 
 import torch
 from results import Results, Row, print_markdown
+from torch import Tensor
 from variants import BLOCK, count_parameters
 
 import elbowroom as er
 from elbowroom.recipes import RECIPES
 
 TEST_IMAGES, PROBE_IMAGES = 2_000, 10_000
+#: Images in a row of a recipe's picture.
+COLUMNS_OF_PICTURE = 12
 #: Posterior samples of the importance bound.
 SAMPLES = 100
 #: Steps that the seconds of one are measured with, after as many to warm up.
@@ -111,13 +115,16 @@ class Judge:
         self.data, self.features = data, default_features(data)
         self.test_features = self.features(data.test.first(TEST_IMAGES).x.split(BLOCK))
 
-    def fid(self, model: er.GenerativeModel) -> float:
-        """Return the FID of samples: of a conditional model of all classes in turn."""
-        from elbowroom.evaluation.metrics.fid_kid import frechet_distance
-
+    def sample(self, model: er.GenerativeModel) -> list[Tensor]:
+        """Return samples in blocks: of a conditional model of all classes in turn."""
         torch.manual_seed(0)
         labels = torch.arange(BLOCK) % 10 if model.requires_labels else None
-        parts = [model.sample(BLOCK, c=labels, draw=False) for _ in range(TEST_IMAGES // BLOCK)]
+        return [model.sample(BLOCK, c=labels, draw=False) for _ in range(TEST_IMAGES // BLOCK)]
+
+    def fid(self, parts: list[Tensor]) -> float:
+        """Return the FID of samples in blocks."""
+        from elbowroom.evaluation.metrics.fid_kid import frechet_distance
+
         return frechet_distance(self.test_features, self.features(parts))[0]
 
     def floor(self) -> Iterator[Row]:
@@ -126,28 +133,37 @@ class Judge:
         x = self.data.train.first(TEST_IMAGES).x
         yield {"recipe": "training images", "fid_prior": frechet_distance(self.test_features, self.features([x]))[0]}
 
-    def score(self, run: er.Run) -> Row:
-        """Return the metrics of a run, and what the doctor and the auditor find."""
+    def score(self, run: er.Run, results: Results, name: str) -> Row:
+        """Return the metrics of a run, and what the doctor and the auditor find; its picture is saved."""
         model = run.model()
         probed = dataclasses.replace(self.data, train=self.data.train.subset(torch.arange(PROBE_IMAGES)))
         metrics = er.evaluate(model, probed, metrics="likelihood,latent,reconstruction,probes", samples=SAMPLES)
         row = {name: metrics[name].value for name in COLUMNS if name in metrics}
         row["notes"] = {name: metrics[name].note for name, value in row.items() if value is None}
-        row["fid_prior"] = self.fid(model) if model.has_prior else None
-        row["fid_sampler"] = self.fid_of_sampler(model)
+        kinds = {"prior": self.sample(model)} if model.has_prior else {}
+        kinds["sampler"] = self.sample(self.fit_sampler(model))
+        row |= {f"fid_{kind}": self.fid(kinds[kind]) if kind in kinds else None for kind in ("prior", "sampler")}
+        results.save_page(name, self.picture(model, kinds), COLUMNS_OF_PICTURE)
         row["findings"] = [finding.title for finding in er.doctor.examine(run, self.data)]
         row["audit"] = [outcome.name for outcome in er.audit(model, self.data) if outcome.passed is False]
         return row
 
-    def fid_of_sampler(self, model: er.GenerativeModel) -> float:
+    def fit_sampler(self, model: er.GenerativeModel) -> er.GenerativeModel:
+        """Return the model with a density that is fitted to its latents."""
         from elbowroom.samplers.training_latents import fit_to_model
 
         sampler = "mixture:10" if model.quantizer is None else "pixelcnn:200"
         with torch.enable_grad():
-            return self.fid(model.with_sampler(fit_to_model(model, self.data.train, sampler)))
+            return model.with_sampler(fit_to_model(model, self.data.train, sampler))
+
+    def picture(self, model: er.GenerativeModel, kinds: dict[str, list[Tensor]]) -> Tensor:
+        """Return rows of images: of the test split, their reconstructions, and samples of each kind."""
+        test = self.data.test.first(COLUMNS_OF_PICTURE)
+        reconstructions = model.reconstruct(test.x, c=test.y if model.requires_labels else None)
+        return torch.cat([test.x, reconstructions, *(parts[0][:COLUMNS_OF_PICTURE] for parts in kinds.values())])
 
 
-def measure(name: str, seed: int, judge: Judge, cpu_s: float) -> Iterator[Row]:
+def measure(name: str, seed: int, judge: Judge, results: Results, cpu_s: float) -> Iterator[Row]:
     """Train a recipe for the CPU seconds and yield its scores."""
     with tempfile.TemporaryDirectory() as folder:
         steps = count_steps(name, judge.data, cpu_s, folder)
@@ -156,7 +172,11 @@ def measure(name: str, seed: int, judge: Judge, cpu_s: float) -> Iterator[Row]:
         spent = time.process_time() - started
         epoch = spent / steps * judge.data.train.steps(TRAINING["batch_size"])
         cost = {"steps": steps, "cpu_s": round(spent, 1), "epoch_s": round(epoch, 2)}
-        yield {"recipe": name, "parameters": count_parameters(run.model())} | cost | judge.score(run)
+        yield (
+            {"recipe": name, "parameters": count_parameters(run.model())}
+            | cost
+            | judge.score(run, results, f"{name}-{seed}")
+        )
 
 
 def print_table(rows: list[Row]) -> None:
@@ -218,7 +238,7 @@ def main() -> None:
         for name in args.only:
             if seed == 0 or name in MOST_USED:
                 key = {"task": name, "seed": seed} | budget
-                results.measure(key, partial(measure, name, seed, judge, args.cpu_seconds))
+                results.measure(key, partial(measure, name, seed, judge, results, args.cpu_seconds))
     print_table(results.rows(budget))
 
 
