@@ -7,6 +7,7 @@ from . import networks as networks
 from . import noise as noise
 from . import objectives as objectives
 from . import recipes as recipes
+from . import sklearn as sklearn
 from .auditor import Audit as Audit
 from .auditor.audit import audit as audit
 from .comparing import Comparison as Comparison
@@ -168,9 +169,11 @@ from .runs.foreign import load_foreign as load_foreign
 from .runs.run import Run as Run
 from .runs.settings import TrainConfig as TrainConfig
 from .samplers import fit_sampler as fit_sampler
-from .samplers.default import load as load
 from .seeding import seed as seed
+from .sklearn.storage import load as load
+from .sweeps.space import Range as Range
 from .sweeps.sweep import sweep as sweep
+from .sweeps.tune import tune as tune
 from .training import EMA as EMA
 from .training import Callback as Callback
 from .training import DivergedError as DivergedError

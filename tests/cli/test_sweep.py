@@ -60,8 +60,9 @@ def test_a_list_in_toml_means_what_the_flag_does(numbers, field, typed):
 def test_a_sweep_has_every_flag_of_the_training(recipe):
     ctx = click.Context(commands)
     train, swept = (commands.commands[name].get_command(ctx, recipe).params for name in ("train", "sweep"))
-    assert {p.name for p in swept} == {p.name for p in train} - {"overwrite"} | {"dry_run"}
-    alone = {p.name for p in swept if not isinstance(p.type, MultiValue)}
+    processes = {"heartbeat", "wait", "jobs", "cluster", "job_options"}
+    assert {p.name for p in swept} == {p.name for p in train} - {"overwrite"} | {"dry_run"} | processes
+    alone = {p.name for p in swept if not isinstance(p.type, MultiValue)} - processes
     of_training = {"device", "watch", "checkpoint_every", "validate_every", "max_overhead", "report", "sampler"}
     of_training |= {"log_every", "log", "progress"}
     assert alone == {"out", "config", "preset", "dry_run"} | of_training, "what changes no result"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +13,13 @@ import click
 from elbowroom.argument import arguments_of
 from elbowroom.cli import listing, options, train
 from elbowroom.data.options import DataConfig
+from elbowroom.formatting import format_count
 from elbowroom.recipes.registry import Recipe, find
 from elbowroom.runs.settings import UNCOMPARED_SETTINGS, train_options
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
+    from elbowroom.sweeps import SweepPoint
 
 #: Options that take one value for the whole sweep, as they do not change the result.
 SINGLE_VALUE_OPTIONS = {"out", "config", "preset", *UNCOMPARED_SETTINGS} - {"seed"}
@@ -89,7 +93,7 @@ class SweepGroup(train.TrainGroup):
         dry_run = click.Option(["--dry-run"], is_flag=True, help="list the grid and train nothing")
         return click.Command(
             name,
-            params=[*params, out, dry_run],
+            params=[*params, out, dry_run, *process_options()],
             callback=lambda **flag_values: run_sweep(recipe, **flag_values),
             help=f"Train every combination of values: {recipe.summary}\n\n{recipe.paper}\n\n"
             "Every flag takes several values, --latent 2,5,10; one that takes lists has semicolons between them: "
@@ -112,30 +116,94 @@ def multi_value_option(option: click.Option) -> click.Option:
     return click.Option([option.name or "", flag], type=MultiValue(option.type, has_commas), **shared)
 
 
-def run_sweep(recipe: Recipe, out: str | None, dry_run: bool, **values: Any) -> None:
-    """Plan the grid, train it, and print how it ended."""
+def process_options() -> list[click.Option]:
+    """Make the options of the processes that train points together: how they share them, and jobs of a cluster."""
+    return [
+        click.Option(
+            ["--heartbeat"],
+            type=click.FloatRange(min=0, min_open=True),
+            default=10.0,
+            show_default=True,
+            help="seconds between signs of life; a point whose process gave none for six of these is taken over",
+        ),
+        click.Option(
+            ["--wait/--no-wait"],
+            default=True,
+            show_default=True,
+            help="wait for points that other processes hold, to take over those of one that was killed",
+        ),
+        click.Option(["--jobs"], type=click.IntRange(1), help="submit this many jobs, which train the points together"),
+        click.Option(
+            ["--cluster"],
+            type=click.Choice(("slurm", "local")),
+            default="slurm",
+            show_default=True,
+            help="of --jobs: Slurm, or processes of this machine",
+        ),
+        click.Option(
+            ["--job-option", "job_options"],
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="of --jobs, as submitit has it: timeout_min=60, gpus_per_node=1, slurm_partition=gpu; may be repeated",
+        ),
+    ]
+
+
+def run_sweep(
+    recipe: Recipe,
+    out: str | None,
+    dry_run: bool,
+    heartbeat: float,
+    wait: bool,
+    jobs: int | None,
+    cluster: str,
+    job_options: tuple[str, ...],
+    **values: Any,
+) -> None:
+    """Plan the grid, train it or submit jobs that do, and print how it ended."""
     from elbowroom.sweeps import parameter_grid, plan, sweep
+    from elbowroom.sweeps.sweep import register_points
     from elbowroom.training.interrupts import hold_signals
 
     axes: dict[str, tuple[Any, ...]] = {"recipe": (recipe.name,)}
     axes |= {name: (value,) if name in SINGLE_VALUE_OPTIONS else value or (None,) for name, value in values.items()}
     axes["seed"] = axes.pop("seed")  # last, so that it changes fastest
-    out = out or _default_folder(recipe.name, axes["data"])
+    out = out or default_folder("sweep", recipe.name, axes["data"])
     defaults = {name: argument.default for name, argument in train_options(recipe.defaults).items()}
     if dry_run:
         _print_grid(plan(parameter_grid(axes), out, defaults), out)
         return
+    work = functools.partial(sweep, _train_point, axes, out, click.echo, defaults, heartbeat, wait)
+    if jobs is not None:
+        register_points(parameter_grid(axes), out, defaults, heartbeat)
+        submit_work(work, out, jobs, cluster, job_options)
+        return
     with hold_signals():
-        points = sweep(_train_point, axes, out, click.echo, defaults)
+        points = work()
+    print_outcome(points, out)
+
+
+def submit_work(work: Any, out: str, n_jobs: int, cluster: str, texts: tuple[str, ...]) -> None:
+    """Submit jobs that train points, and print where they are."""
+    from elbowroom.sweeps.cluster import JOBS_FOLDER, parse_options, submit_jobs
+
+    jobs = submit_jobs(work, os.path.abspath(out), n_jobs, cluster, parse_options(texts))
+    click.echo(f"{format_count(len(jobs), 'job')}: {', '.join(str(job.job_id) for job in jobs)}")
+    click.echo(f"their output is in {Path(out) / JOBS_FOLDER}; the same command with --dry-run shows how far they are")
+
+
+def print_outcome(points: Sequence[SweepPoint], out: str) -> None:
+    """Print how a sweep ended; the exit code is 1 if points failed, and a signal's if one stopped it."""
     failed = [point for point in points if point.state == "failed"]
-    stopped = points[-1].run.state
+    held = sum(point.state == "training" for point in points)
     finished = sum(point.is_done for point in points)
-    click.echo(f"\n{finished} finished, {len(failed)} failed  {out}")
+    others = f", {held} with other processes" if held else ""
+    click.echo(f"\n{finished} finished, {len(failed)} failed{others}  {out}")
     for point in failed:
         click.echo(f"failed     {point.name}: {point.error}", err=True)
     if points[-1].state == "unfinished":
         click.echo("the same command goes on")
-        raise click.exceptions.Exit(130 if stopped == "interrupted" else 143)
+        raise click.exceptions.Exit(130 if points[-1].run.state == "interrupted" else 143)
     click.echo(f"side by side: elbowroom compare {out}")
     if failed:
         raise click.exceptions.Exit(1)
@@ -145,10 +213,10 @@ def _train_point(recipe: str, **flag_values: Any) -> Run:
     return train.train_from_options(find(recipe), **flag_values)
 
 
-def _default_folder(recipe: str, data: tuple[str, ...]) -> str:
-    """The default folder of a sweep: the same for the same recipe and data."""
+def default_folder(kind: str, recipe: str, data: tuple[str, ...]) -> str:
+    """The default folder of a sweep or a search: the same for the same recipe and data."""
     names = [Path(source).stem or "data" for source in data]
-    return str(Path("runs") / "-".join(["sweep", recipe, *names]))
+    return str(Path("runs") / "-".join([kind, recipe, *names]))
 
 
 def _print_grid(points: Any, out: str) -> None:
@@ -157,7 +225,7 @@ def _print_grid(points: Any, out: str) -> None:
 
     table = Table("run", "state", "why", box=None, pad_edge=False, header_style="bold")
     for point in points:
-        table.add_row(escape(point.name), point.state, escape(point.error))
+        table.add_row(escape(point.name), point.state, escape(str(point.holder or point.error)))
     listing.console().print(table)
     click.echo(f"\n{len(points)} runs in {out}")
 

@@ -20,6 +20,7 @@ from elbowroom.cli.interpolate import interpolate
 from elbowroom.cli.reconstruct import reconstruct
 from elbowroom.cli.studio import studio
 from elbowroom.cli.train import TrainGroup, resume
+from elbowroom.cli.tune import TuneGroup
 
 
 class _CommandGroup(click.Group):
@@ -44,6 +45,7 @@ def commands() -> None:
 
 commands.add_command(TrainGroup("train", help="Train a recipe: elbowroom train RECIPE --help lists its flags."))
 commands.add_command(SweepGroup("sweep", help="Train a grid: as train, with several values of every flag."))
+commands.add_command(TuneGroup("tune", help="Search settings: as train, with ranges or several values of every flag."))
 for command in (
     resume,
     evaluate_sample.evaluate,

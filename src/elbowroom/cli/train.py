@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from elbowroom.runs.settings import TrainConfig, callback_records, settle_defaul
 if TYPE_CHECKING:
     from elbowroom.data import Data
     from elbowroom.runs.run import Run
+    from elbowroom.training.callback import Callback
 
 #: Options of ``train`` that are no settings of the training or its data.
 _OTHER_OPTIONS = (
@@ -95,8 +97,8 @@ def train(recipe: Recipe, **flag_values: Any) -> None:
         print_report(run)
 
 
-def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
-    """Load the data, build the recipe, and fit it, as the options say."""
+def train_from_options(recipe: Recipe, extra_callbacks: Sequence[Callback] = (), **flag_values: Any) -> Run:
+    """Load the data, build the recipe, and fit it, as the options say, with further callbacks."""
     import torch
 
     from elbowroom import distributed
@@ -114,7 +116,7 @@ def train_from_options(recipe: Recipe, **flag_values: Any) -> Run:
     if "labels" in recipe.arguments and not options.is_given("labels"):
         arguments |= _count_labels(data)
     torch.manual_seed(flag_values["seed"])
-    callbacks = from_record(callback_records(flag_values))
+    callbacks = [*from_record(callback_records(flag_values)), *extra_callbacks]
     config = config_from(TrainConfig, flag_values)
     out, overwrite = flag_values["out"], flag_values.get("overwrite", False)
     with hold_signals():

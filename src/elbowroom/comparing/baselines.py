@@ -122,12 +122,12 @@ def _train_missing(missing: dict[str, tuple[Settings, Entry]], folder: Path, log
 
     log(f"baselines in {folder}")
     defaults = {name: value for name, value in TrainConfig().record.items() if name in compared_settings()}
-    points = plan([settings for settings, _ in missing.values()], folder, defaults)
-    for point in points:
+    points = [settings for settings, _ in missing.values()]
+    for point in plan(points, folder, defaults):
         _, entry = missing[canonical_json(point.settings)]
         if point.is_done and not _has_same_data(entry, Entry("", {}, None, view=RunView(point.run))):
             raise ValueError(f"{point.run.path} is a baseline on data that has changed: remove it, and compare again")
-    run_all(start, points, folder, log)
+    run_all(start, points, folder, log, defaults)
     return find_entries([folder])
 
 

@@ -6,7 +6,7 @@ import errno
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -34,6 +34,16 @@ _PAUSE_CHECK_INTERVAL_S = 1.0
 _STOP_REASONS = ("", "interrupted", "terminated", "stopped")
 #: Reasons to stop that are signals', after which the training may be resumed.
 SIGNAL_REASONS = ("interrupted", "terminated")
+#: Error numbers of a file system without locks.
+_UNLOCKABLE_ERRNOS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+
+_is_held: ContextVar[bool] = ContextVar("is_held", default=False)
+_stop_signals: ContextVar[tuple[int, ...]] = ContextVar("stop_signals", default=(signal.SIGINT, signal.SIGTERM))
+_guard: ContextVar[Callable[[], None]] = ContextVar("guard", default=lambda: None)
+
+
+class RunLockedError(ValueError):
+    """A run directory into which another process is training."""
 
 
 @contextmanager
@@ -46,7 +56,11 @@ def lock_run(run: Run) -> Iterator[None]:
     try:
         lock.acquire(timeout=_LOCK_TIMEOUT_S)
     except Timeout:
-        raise ValueError(f"another process is training into {run.path}: wait for it, or stop it first") from None
+        raise RunLockedError(f"another process is training into {run.path}: wait for it, or stop it first") from None
+    except (NotImplementedError, OSError) as error:
+        # Some shared file systems have no locks; there a sweep's claims keep its processes apart.
+        if not isinstance(error, NotImplementedError) and error.errno not in _UNLOCKABLE_ERRNOS:
+            raise
     try:
         # One that was left behind is not meant for this training.
         (run.path / PAUSE_FILE).unlink(missing_ok=True)
@@ -71,9 +85,10 @@ def explain_io_errors(run: Run) -> Iterator[None]:
 
 @contextmanager
 def handle_signals(state: State) -> Iterator[None]:
-    """Stop the training after the current step on SIGINT or SIGTERM; a second signal does what it would have done.
+    """Stop the training after the current step on a signal; a second one does what it would have done.
 
-    A signal that the program ignores, as SIGINT in a shell's background, is ignored here too.
+    They are SIGINT and SIGTERM, or those of :func:`stop_on_signals`. A signal that the program ignores, as SIGINT in a
+    shell's background, is ignored here too.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -83,7 +98,7 @@ def handle_signals(state: State) -> Iterator[None]:
         state[STOP], state[SIGNAL] = "interrupted" if number == signal.SIGINT else "terminated", number
         signal.signal(number, previous[number])
 
-    handled = [sign for sign in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(sign) is not signal.SIG_IGN]
+    handled = [sign for sign in _stop_signals.get() if signal.getsignal(sign) is not signal.SIG_IGN]
     previous: dict[int, Any] = {int(sign): signal.signal(sign, stop) for sign in handled}
     try:
         yield
@@ -92,7 +107,24 @@ def handle_signals(state: State) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-_is_held: ContextVar[bool] = ContextVar("is_held", default=False)
+@contextmanager
+def stop_on_signals(*signals: int) -> Iterator[None]:
+    """Let these signals stop the trainings inside, in place of SIGINT and SIGTERM: for a job of a cluster."""
+    token = _stop_signals.set(signals)
+    try:
+        yield
+    finally:
+        _stop_signals.reset(token)
+
+
+@contextmanager
+def guard_training(check: Callable[[], None]) -> Iterator[None]:
+    """Call a check once a second within the trainings inside: what it raises ends them, and nothing more is saved."""
+    token = _guard.set(check)
+    try:
+        yield
+    finally:
+        _guard.reset(token)
 
 
 @contextmanager
@@ -124,10 +156,11 @@ class PauseFile:
         self._path, self._next_check = run.path / PAUSE_FILE, 0.0
 
     def check(self, state: State) -> None:
-        """Stop after this step if the file is there, and remove it."""
+        """Stop after this step if the file is there, and remove it; call the check of :func:`guard_training`."""
         if (now := time.monotonic()) < self._next_check or state[STOP] or not distributed.is_main_process():
             return
         self._next_check = now + _PAUSE_CHECK_INTERVAL_S
+        _guard.get()()
         if self._is_asked():
             self._path.unlink(missing_ok=True)
             state[STOP] = "interrupted"
