@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from elbowroom.masked_shape import is_masked, resolve_masked_likelihood
 from elbowroom.table_shape import resolve_table_likelihood
 from elbowroom.text_shape import TOKEN_LIKELIHOOD, TextShape, resolve_text_shape
 
@@ -165,11 +166,13 @@ def _parse_view(word: str, known: Mapping[str, View]) -> View:
 def resolve_likelihood(shape: tuple[int, ...], likelihood: str | None) -> tuple[tuple[int, ...], str | None]:
     """Return the shape and likelihood for a recipe: of tables and views they agree, any other becomes a plain tuple.
 
-    Views, tables and texts have their own likelihood where no other is given.
+    Views, tables, texts and examples with missing values have their own likelihood where no other is given.
 
     >>> resolve_likelihood(ViewShape([View("a", (2,), "gaussian")]), None)
     ((2,), 'views:a=gaussian@2')
     """
+    if is_masked(shape, likelihood):
+        return resolve_masked_likelihood(shape, likelihood)
     if likelihood is None and isinstance(shape, ViewShape):
         likelihood = VIEWS_LIKELIHOOD
     if likelihood is None and isinstance(shape, TextShape):

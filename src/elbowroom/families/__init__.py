@@ -10,6 +10,7 @@ from elbowroom.families.flow_posterior import FlowPosterior, posterior
 from elbowroom.families.heavy_tails import LogCosh, StudentT
 from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.manifolds import DirichletLatent, GammaLatent, Hyperspherical, Poincare, Toroidal
+from elbowroom.families.observed import Observed
 from elbowroom.families.parts import Parts
 from elbowroom.families.pixels import Bernoulli, Categorical, ContinuousBernoulli, DiscretizedLogistic, LogisticMixture
 from elbowroom.families.posteriors import DiagonalNormal, Point
@@ -59,6 +60,7 @@ __all__ = [
     "LookupFreeQuantizer",
     "Multinomial",
     "NegativeBinomial",
+    "Observed",
     "Parts",
     "Poincare",
     "Point",

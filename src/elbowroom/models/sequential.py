@@ -30,7 +30,8 @@ class SequentialModel(GenerativeModel):
     The latent (T, D) is standardized by its prior, :math:`\epsilon_t = (z_t - \mu_t(h_t)) / \sigma_t(h_t)`, which
     changes neither the model nor any bound: its prior is the standard normal, and p(x|ε) is that of the paths which ε
     leads to. So latents are drawn, walked through and fitted as those of any other model. The KL is in closed form at
-    each step, given the latents drawn before.
+    each step, given the latents drawn before. After the last step of a series with missing values, the posterior is the
+    prior, as x tells nothing there: padding costs nothing.
 
     Args:
         encoder: from x to features of each step, (B, T, F).
@@ -70,15 +71,25 @@ class SequentialModel(GenerativeModel):
         lead = (k, len(x), -1)
         state, drawn, moments = self.cell.initial_state(k * len(x)), [], []
         steps = (features.repeat(k, 1, 1), self.layout.split(x).repeat(k, 1, 1))
-        for features_t, x_t in zip(*(part.unbind(1) for part in steps), strict=True):
+        is_after = self._after_last(x)
+        for t, (features_t, x_t) in enumerate(zip(*(part.unbind(1) for part in steps), strict=True)):
             prior_loc, prior_log_var = self.cell.prior(state)
             loc, log_var = self.cell.posterior(state, features_t)
             deviation = (0.5 * prior_log_var).exp()
-            moments.append(((loc - prior_loc).div(deviation).view(lead), (log_var - prior_log_var).view(lead)))
+            standardized = ((loc - prior_loc).div(deviation).view(lead), (log_var - prior_log_var).view(lead))
+            if is_after is not None:
+                standardized = tuple(one.masked_fill(is_after[:, t, None], 0.0) for one in standardized)
+            moments.append(standardized)
             drawn.append(Normal(*moments[-1]).rsample())
             state = self.cell.update(state, prior_loc + deviation * drawn[-1].flatten(0, 1), x_t)
         loc, log_var = (torch.stack(values, 2) for values in zip(*moments, strict=True))
         return torch.stack(drawn, 2), Normal(loc, log_var, 2)
+
+    def _after_last(self, x: Tensor) -> Tensor | None:
+        """Return which steps come after the last with a value, (B, T); None where none may be missing."""
+        if not self.decoder.family.missing:
+            return None
+        return torch.arange(self.layout.steps, device=x.device) > self.layout.find_last(self.layout.split(x))[:, None]
 
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:

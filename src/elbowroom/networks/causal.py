@@ -197,7 +197,8 @@ class CausalConvolution(CausalNetwork):
         return projected.reshape(*context.shape[:-1], *projected.shape[1:])
 
     def forward(self, x: Tensor, projected: Tensor) -> Tensor:
-        embedded = self.embedding(x.reshape(len(x), self.channels, *self.sides))
+        # A missing value, NaN, is read as 0.
+        embedded = self.embedding(x.nan_to_num(0.0).reshape(len(x), self.channels, *self.sides))
         h = self._walk(projected).features(embedded)
         return cast(Tensor, self.out(F.silu(h))).flatten(1)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from elbowroom.masked_shape import MaskedShape
 from elbowroom.table_shape import TableShape
 from elbowroom.view_shape import ViewShape
 
@@ -43,6 +44,25 @@ class CellEncoder(nn.Module):
         return torch.where(self.level < 0, cells, one_hot).nan_to_num(0.0)
 
 
+class GapFiller(nn.Module):
+    """Encoding of examples with missing values: NaN as 0, and a mask (1 observed, 0 missing) as further channels.
+
+    (..., C, *space) to (..., 2 C, *space). Zero is the mean of standardized numbers, and the mask tells it from a
+    missing value (Lipton, Kale & Wetzel 2016, arXiv 1606.04130).
+
+    >>> GapFiller(MaskedShape((1, 3)))(torch.tensor([[[2.0, torch.nan, 0.0]]]))
+    tensor([[[2., 0., 0.],
+             [1., 0., 1.]]])
+    """
+
+    def __init__(self, shape: MaskedShape) -> None:
+        super().__init__()
+        self.channel_dim = -len(shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((x.nan_to_num(0.0), (~x.isnan()).to(x.dtype)), self.channel_dim)
+
+
 class ViewFiller(nn.Module):
     """Encoding of examples of several views as numbers: (..., D) to (..., numbers), a missing view as 0.
 
@@ -64,13 +84,15 @@ class ViewFiller(nn.Module):
 
 
 def input_layers(shapes: Sequence[Shape]) -> nn.ModuleList:
-    """Return the layer that each input passes before a network's first, which encodes a table's row, or views."""
+    """Return the layer that each input passes before a network's first: it encodes rows, views, missing values."""
     return nn.ModuleList(_input_layer(shape) for shape in shapes)
 
 
 def _input_layer(shape: Shape) -> nn.Module:
     if isinstance(shape, ViewShape):
         return ViewFiller(shape)
+    if isinstance(shape, MaskedShape):
+        return GapFiller(shape)
     return CellEncoder(shape) if isinstance(shape, TableShape) else nn.Identity()
 
 
@@ -80,13 +102,15 @@ def as_shape(shape: Shape) -> Sequence[int]:
 
 
 def normalize_shapes(shapes: Sequence[Shape]) -> list[tuple[int, ...]]:
-    """Return shapes as tuples: an integer n as (n,), a table's row and views as the length of their encoding."""
+    """Return shapes as tuples: an integer n as (n,), a table's row, views and missing values as encoded."""
     return [_encoded_shape(shape) for shape in shapes]
 
 
 def _encoded_shape(shape: Shape) -> tuple[int, ...]:
     if isinstance(shape, ViewShape):
         return (sum(math.prod(_encoded_shape(view.shape)) for view in shape.views),)
+    if isinstance(shape, MaskedShape):
+        return shape.encoded
     return (sum(shape.sizes),) if isinstance(shape, TableShape) else tuple(as_shape(shape))
 
 

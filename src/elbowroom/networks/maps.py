@@ -38,7 +38,7 @@ class DownToMap(DownLevels):
         widths: Sequence[int] | None = None,
         network: str = "conv",
     ) -> None:
-        pyramid = Pyramid(shape, size, widths, network, levels)
+        pyramid = Pyramid(normalize_shapes([shape])[0], size, widths, network, levels)
         super().__init__(shape, pyramid)
         self.other_shapes = normalize_shapes(other_shapes)
         inputs = pyramid.widths[-1] + sum(map(math.prod, self.other_shapes))

@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elbowroom.masked_shape import MaskedShape
 from elbowroom.networks.attention import AttentionPast, CausalBlock
 from elbowroom.networks.causal import CausalNetwork, Emitter
+from elbowroom.networks.inputs import GapFiller
 from elbowroom.networks.steps import StepLayout
 from elbowroom.text_shape import END, TextShape
 
@@ -18,7 +20,8 @@ from elbowroom.text_shape import END, TextShape
 class StepEmbedding(nn.Module):
     """Embedding of steps (..., T, size) as (..., T, width): a linear map, or of tokens a learned vector for each.
 
-    A step that is NaN is nothing, zeros.
+    A step that is NaN is nothing, zeros; of a :class:`~elbowroom.masked_shape.MaskedShape`, a mask says which numbers
+    of a step are missing.
 
     Args:
         shape: of an example; a :class:`~elbowroom.text_shape.TextShape` for tokens.
@@ -28,17 +31,25 @@ class StepEmbedding(nn.Module):
     def __init__(self, shape: Sequence[int], width: int) -> None:
         super().__init__()
         self.layout, self.is_text = StepLayout(shape), isinstance(shape, TextShape)
+        self.has_gaps = isinstance(shape, MaskedShape)
         self.embed: nn.Module = (
             nn.Embedding(shape.words, width) if isinstance(shape, TextShape) else nn.Linear(self.layout.size, width)
         )
+        if isinstance(self.layout.step_shape, MaskedShape):
+            self.embed = nn.Sequential(GapFiller(self.layout.step_shape), nn.Linear(2 * self.layout.size, width))
 
     def forward(self, steps: Tensor) -> Tensor:
+        if self.has_gaps:
+            masked: Tensor = self.embed(steps)
+            return masked
         known = steps.nan_to_num()
         embedded: Tensor = self.embed(known[..., 0].round().long() if self.is_text else known)
         return embedded.where(~steps.isnan().any(-1, keepdim=True), 0.0)
 
     def last(self, steps: Tensor) -> Tensor:
         """Return the index of the last step of each sequence, (B,): of a text that of its end."""
+        if self.has_gaps:
+            return self.layout.find_last(steps)
         at_the_end = torch.full(steps.shape[:1], self.layout.steps - 1, device=steps.device)
         if not self.is_text:
             return at_the_end

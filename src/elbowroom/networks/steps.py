@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from elbowroom.masked_shape import MaskedShape
 from elbowroom.networks.causal import CausalNetwork, Emitter
+from elbowroom.networks.inputs import Shape, input_layers, normalize_shapes
 from elbowroom.networks.mlp import MLP
 
 #: Bound on log-variances: a factor of 150 to 1/150.
@@ -25,6 +27,7 @@ class StepLayout:
     Attributes:
         steps: T, how many there are.
         size: how many numbers a step has.
+        step_shape: of the numbers of a step as the input of a network, which of them may be missing.
         element_shape: of one step as an example.
 
     >>> layout = StepLayout((2, 5, 3))
@@ -40,12 +43,22 @@ class StepLayout:
         self.shape = tuple(shape) if len(shape) > 1 else (1, *shape)
         self.steps, self.size = self.shape[1], math.prod(self.shape) // self.shape[1]
         self.element_shape = (1,) if len(shape) == 1 else (shape[0], 1, *shape[2:])
+        self.step_shape: Shape = MaskedShape((self.size,)) if isinstance(shape, MaskedShape) else self.size
         self._dims, self._n_other = len(shape), len(self.shape) - 2
 
     def split(self, x: Tensor) -> Tensor:
         """Return the steps of examples: (..., *shape) to (..., T, size)."""
         x = x.unsqueeze(-2) if self._dims == 1 else x
         return x.movedim(-1 - self._n_other, -2 - self._n_other).flatten(-1 - self._n_other)
+
+    def find_last(self, steps: Tensor) -> Tensor:
+        """Return the index of the last step of each sequence, (..., T, size) to (...): the last one with a value.
+
+        >>> StepLayout((1, 4)).find_last(torch.tensor([[1.0], [torch.nan], [3.0], [torch.nan]]))
+        tensor(2)
+        """
+        is_observed = ~steps.isnan().all(-1)
+        return (is_observed * torch.arange(self.steps, device=steps.device)).amax(-1)
 
     def assemble(self, steps: Tensor) -> Tensor:
         """Return examples of their steps: (..., T, size) to (..., *shape)."""
@@ -162,7 +175,7 @@ class VariationalRecurrentCell(StepCell):
     Chung et al. 2015, arXiv 1506.02216. Deviations: a GRU in place of an LSTM, and one hidden layer in each network.
 
     Args:
-        size: numbers of a step.
+        size: numbers of a step, or their shape where some may be missing.
         numbers: parameters of a step.
         latent: numbers of its latent.
         width: of the state and of all hidden layers.
@@ -170,7 +183,7 @@ class VariationalRecurrentCell(StepCell):
 
     reads_x = True
 
-    def __init__(self, size: int, numbers: int, latent: int, width: int) -> None:
+    def __init__(self, size: Shape, numbers: int, latent: int, width: int) -> None:
         super().__init__()
         _check_sizes(latent, width)
         self.latent, self.width = latent, width
@@ -267,8 +280,28 @@ class RecurrentFeatures(nn.Module):
     def __init__(self, layout: StepLayout, width: int) -> None:
         super().__init__()
         self.layout = layout
-        self.recurrent = nn.GRU(layout.size, width, batch_first=True, bidirectional=True)
+        self.has_gaps = isinstance(layout.step_shape, MaskedShape)
+        (self.input_layer,), ((size,),) = input_layers([layout.step_shape]), normalize_shapes([layout.step_shape])
+        self.recurrent = nn.GRU(size, width, batch_first=True, bidirectional=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        both, _ = self.recurrent(self.layout.split(x))
-        return torch.stack(both.chunk(2, -1)).mean(0)
+        steps = self.layout.split(x)
+        inputs = self.input_layer(steps)
+        forwards, backwards = self.recurrent(inputs)[0].chunk(2, -1)
+        if self.has_gaps:
+            backwards = self._read_backwards(inputs, self.layout.find_last(steps))
+        return torch.stack((forwards, backwards)).mean(0)
+
+    def _read_backwards(self, inputs: Tensor, last: Tensor) -> Tensor:
+        """Return features of each step given those after it, up to each sequence's own last step."""
+        positions = torch.arange(self.layout.steps, device=inputs.device)
+        shift = (self.layout.steps - 1 - last)[:, None]
+        # Moved so that all sequences end together: what a padded one is padded with is not read.
+        moved = _pick_steps(inputs, (positions - shift).clamp_min(0))
+        _, backwards = self.recurrent(moved)[0].chunk(2, -1)
+        return _pick_steps(backwards, (positions + shift).clamp_max(self.layout.steps - 1))
+
+
+def _pick_steps(values: Tensor, index: Tensor) -> Tensor:
+    """Return the steps of each sequence at its own indices: (B, T, W) and (B, T) to (B, T, W)."""
+    return values.gather(1, index[..., None].expand_as(values))

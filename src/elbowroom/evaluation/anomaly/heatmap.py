@@ -6,11 +6,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent
 
 from elbowroom import noise
-from elbowroom.distributions import Normal
-from elbowroom.distributions.autoregressive import Autoregressive
+from elbowroom.distributions.elements import elementwise_log_prob
 from elbowroom.models.base import GenerativeModel
 
 
@@ -54,16 +52,3 @@ def pixel_nll(model: GenerativeModel, x: Tensor, y: Tensor | None = None) -> Ten
     with noise.zero_noise():
         p = model.draw(x, y).p
     return -elementwise_log_prob(p, x)[0].sum(-3)
-
-
-def elementwise_log_prob(p: Distribution, x: Tensor) -> Tensor:
-    """Return the log-probability of each element of an event, in the shape of p's batch and event."""
-    if isinstance(p, Independent):
-        log_prob: Tensor = p.base_dist.log_prob(x)
-        return log_prob
-    if isinstance(p, Normal):
-        # With a last dimension of one, every element is an event.
-        return Normal(p.loc[..., None], p.log_var.expand_as(p.loc)[..., None]).log_prob(x[..., None])
-    if isinstance(p, Autoregressive):
-        return elementwise_log_prob(p.conditionals(x), x)
-    raise ValueError(f"{type(p).__name__} is not a product over pixels: there is no heat map of it")
