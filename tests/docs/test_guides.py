@@ -26,6 +26,7 @@ from elbowroom.cli import main
         "priors-and-posteriors",
         "quantizers",
         "samplers",
+        "scikit-learn",
         "sequences",
     ],
 )

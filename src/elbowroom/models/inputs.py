@@ -76,7 +76,8 @@ def as_examples(model: GenerativeModel, x: Any) -> Tensor:
         x = model.views.join({name: _code_view(value, name, model.views) for name, value in x.items()})
     if not (isinstance(x, Tensor) and x.is_floating_point()):
         x = _code_plainly(x) if model.code_examples is None else model.code_examples(x)
-    example: Tensor = x.to(_device(model), torch.get_default_dtype())
+    parameter = next(model.parameters())
+    example: Tensor = x.to(parameter.device, parameter.dtype)
     return example
 
 
