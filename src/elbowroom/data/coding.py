@@ -40,6 +40,8 @@ def coding_arguments(source: Any, protocol: Protocol) -> dict[str, Any]:
     if "vocabulary" in protocol:
         (length,) = protocol["shape"]
         return arguments | {"vocabulary": protocol["vocabulary"], "tokens": protocol["tokens"], "length": length}
+    if "series" in protocol:
+        return arguments | _series_arguments(source, protocol)
     if "columns" in protocol:
         arguments |= {"columns": protocol["columns"], "label": recorded.get("label")}
         return arguments
@@ -53,6 +55,17 @@ def coding_arguments(source: Any, protocol: Protocol) -> dict[str, Any]:
         arguments |= {name: recorded.get(name) for name in ("crop", "resize")}
         arguments.pop("layout", None)
     return arguments
+
+
+def _series_arguments(source: Any, protocol: Protocol) -> dict[str, Any]:
+    """Return the arguments that make other series as recorded ones: in files cut alike, and scaled by its numbers."""
+    recorded = protocol.get("arguments") or {}
+    scaling = protocol.get("scaling")
+    scale = {"scale": "none" if scaling is None else (scaling["center"], scaling["scale"])}
+    if not isinstance(source, str | Path):
+        return scale | {"layout": "series"}
+    names = ("series", "window", "stride", "select_channels", "interval")
+    return scale | {name: recorded.get(name) for name in names} | {"length": protocol["shape"][1]}
 
 
 def recorded_color(protocol: Protocol) -> Color | None:

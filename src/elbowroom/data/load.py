@@ -32,6 +32,7 @@ from elbowroom.data.readers.registry import read_path
 from elbowroom.data.readers.table import standardize_table
 from elbowroom.data.readers.table_cells import SourceCells, TableSource, join_cells
 from elbowroom.data.readers.table_encoding import Column
+from elbowroom.data.series_scaling import fit_scaling, scale_splits
 from elbowroom.data.sources.registry import read_object
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.dataset import DatasetSplit
@@ -39,6 +40,7 @@ from elbowroom.data.splits.joined import join_splits
 from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit, Split
 from elbowroom.deprecation import DATA_ARGUMENTS, renamed_arguments
+from elbowroom.masked_shape import MaskedShape
 from elbowroom.table_shape import TableShape
 from elbowroom.text_shape import TextShape
 
@@ -269,6 +271,7 @@ def divide(raw: RawDataset, config: DataConfig) -> Data:
     if raw.columns is not None:
         raw, splits, description = standardize_table(raw, splits, given)
         descriptions.append(description)
+    scaling = fit_scaling(raw, splits, config.scale)
     seed = config.seed
     steps: list[tuple[bool, Step]] = [
         (config.labeled is not None, partial(subsample_labels, raw=raw, count=config.labeled, seed=seed)),
@@ -276,12 +279,16 @@ def divide(raw: RawDataset, config: DataConfig) -> Data:
         (config.dequantize, partial(dequantize_splits, seed=seed)),
         (config.flip or config.shift > 0, partial(augment_train, flip=config.flip, shift=config.shift)),
     ]
+    if scaling is not None:
+        steps.append((True, partial(scale_splits, scaling=scaling)))
     for is_requested, step in steps:
         if is_requested:
             splits, description = step(splits)
             descriptions.append(description)
     data = build_data(raw, splits, config.record | resolved, None if given else raw.source, descriptions)
     data.protocol["inferred"] = inferred
+    if scaling is not None:
+        data.protocol["scaling"] = scaling.record
     if dropped:
         data.protocol["dropped"] = dropped
     data.row_names = {name: raw.row_names for name in data.splits if raw.row_names and name not in given}
@@ -329,6 +336,9 @@ def build_data(
     if raw.vocabulary is not None:
         shape = TextShape(raw.train.shape[0], len(raw.vocabulary))
         protocol |= {"vocabulary": list(raw.vocabulary), "tokens": raw.tokens}
+    if raw.series is not None:
+        shape = MaskedShape(shape) if raw.series.has_gaps else shape
+        protocol["series"] = {"channels": list(raw.series.channels), "has_gaps": raw.series.has_gaps}
     if raw.items is not None:
         protocol["items"] = list(raw.items)
     if raw.table is not None:

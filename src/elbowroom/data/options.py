@@ -26,8 +26,13 @@ OPTION_SCOPES = {
     "columns": "tables",
     "examples": "data sets that are drawn, as shapes",
     "tokens": "texts",
-    "length": "texts",
+    "length": "texts and series",
     "vocabulary": "texts",
+    "series": "series in .csv, .npz and .npy files",
+    "window": "series",
+    "stride": "series",
+    "select_channels": "series",
+    "interval": "series at times of their own",
 }
 """The sources that each option is for, in words; which reader takes it is in the reader's row."""
 
@@ -49,8 +54,14 @@ class ReadOptions:
     examples: int | None = option(None, "training examples of a data set that is drawn, as shapes", minimum=1)
 
     tokens: Literal["words", "characters"] = option("words", "what texts are sequences of")
-    length: int | None = option(None, "tokens of a text, with its end; longer ones are cut", minimum=2)
+    length: int | None = option(None, "tokens of a text, with its end, or steps of a series; more are cut", minimum=2)
     vocabulary: Any = option(None, "words of texts, as the,cat,sat, in place of those that occur", flag=str)
+
+    series: Literal["wide", "long"] | None = option(None, "a file of series: wide, one to a row; long, a step to a row")
+    window: int | None = option(None, "steps of the windows that series are cut into", minimum=2)
+    stride: int | None = option(None, "steps from one window to the next; those of a window if not given", minimum=1)
+    select_channels: Any = option(None, "channels of series to keep, by name or number, as 0,2", flag=str)
+    interval: float | None = option(None, "time from one step of a series to the next, where each row has its own time")
 
     def __post_init__(self) -> None:
         convert_options(self)
@@ -108,6 +119,8 @@ class DataConfig(ReadOptions):
     layout: Layout = option(
         "auto", "axes of the source: (N, C, H, W) image, (N, H, W, C) channels-last, (N, C, L) series"
     )
+
+    scale: Any = option(None, "of the channels of series: standard (the default of series), minmax, none", flag=str)
 
     color: Color | None = option(None, "convert images to gray (by luminance) or rgb")
 

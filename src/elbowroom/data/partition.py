@@ -124,14 +124,26 @@ def divide_train(
     else:
         draw = block_indices if raw.is_video else random_indices
         indices = draw(n, counts["validation"], counts["test"], generator)
+    indices = _drop_shared_windows(indices, 0 if raw.series is None else raw.series.overlap)
     if isinstance(train, BufferedSplit) and train.block_starts is not None:
         indices = (indices[0].sort().values, indices[1].sort().values)  # in the order of reading
     is_left = torch.ones(n, dtype=torch.bool)
     is_left[torch.cat(indices)] = False
+    if raw.series is not None and raw.series.overlap:
+        is_left &= ~_find_neighbors(indices, n, raw.series.overlap)
     set_aside: dict[str, AnySplit] = {
         name: train.subset(index, training=False) for name, index in zip(counts, indices, strict=True) if len(index)
     }
     return train.subset(is_left.nonzero().flatten()), set_aside
+
+
+def _find_neighbors(indices: tuple[Tensor, Tensor], n: int, overlap: int) -> Tensor:
+    """Return which of n positions are within ``overlap`` of those set aside: windows that share steps with them."""
+    is_near = torch.zeros(n, dtype=torch.bool)
+    for index in indices:
+        if len(index):
+            is_near[max(0, int(index.min()) - overlap) : int(index.max()) + overlap + 1] = True
+    return is_near
 
 
 def resolve_count(amount: float | int, n: int, split: str) -> int:
@@ -143,6 +155,15 @@ def resolve_count(amount: float | int, n: int, split: str) -> int:
     raise ValueError(
         f"{split}={amount}: expected a fraction from 0 to below 1 of the training examples, or a number of them"
     )
+
+
+def _drop_shared_windows(indices: tuple[Tensor, Tensor], overlap: int) -> tuple[Tensor, Tensor]:
+    """Return the positions of validation without the windows that share steps with one of test."""
+    validation, test = indices
+    if not overlap or not len(test):
+        return indices
+    is_near = (validation >= int(test.min()) - overlap) & (validation <= int(test.max()) + overlap)
+    return validation[~is_near], test
 
 
 def random_indices(n: int, validation: int, test: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

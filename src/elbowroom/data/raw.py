@@ -11,6 +11,7 @@ from torch import Tensor
 
 from elbowroom.data.file_io import available_memory
 from elbowroom.data.labels import encode_labels
+from elbowroom.data.series_source import SeriesSource
 from elbowroom.data.split_names import SPLIT_WORDS
 from elbowroom.data.splits.batching import tensor_to_numpy
 from elbowroom.data.splits.buffered import ArrayRowSource, BufferedSplit
@@ -54,6 +55,7 @@ class RawDataset:
         vocabulary: the tokens of texts by their index.
         items: what the values of an example count, as the words of a text.
         tokens: what these are: words, characters.
+        series: channels and gaps, where examples are series.
     """
 
     train: RawSplit
@@ -78,6 +80,7 @@ class RawDataset:
     vocabulary: tuple[str, ...] | None = None
     items: tuple[str, ...] | None = None
     tokens: str = "words"
+    series: SeriesSource | None = None
 
 
 class RawArrays:

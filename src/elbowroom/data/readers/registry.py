@@ -38,10 +38,24 @@ class Reader:
 
 READERS: Registry[Reader] = Registry(
     "reader",
-    ("elbowroom.data.readers.corpus", ".table", ".image_tar", ".shards", ".numpy", ".*", ".image_folder"),
+    tuple(
+        f"elbowroom.data.readers.{module}"
+        for module in (
+            "corpus",
+            "series_csv",
+            "series_arrays",
+            "table",
+            "image_tar",
+            "shards",
+            "numpy",
+            "*",
+            "image_folder",
+        )
+    ),
 )
-"""The first that matches reads: small parquet files before shards, tars of images alone before other tars, and any
-folder before one of images, which may lie in folders inside it."""
+"""The first that matches reads: files that are said to hold series before tables and arrays, small parquet files before
+shards, tars of images alone before other tars, and any folder before one of images, which may lie in folders inside it.
+"""
 reader = READERS.decorator(Reader, help=lambda entry: entry.description)
 
 
