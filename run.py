@@ -27,11 +27,12 @@ def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):
         return complain(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: run it with a newer one")
     task = arguments[0] if arguments else ""
-    tasks = {"demo": demo, "test": test, "javascript": javascript, "install": lambda _: 0}
+    tasks = {"demo": demo, "test": test, "javascript": javascript, "docs": docs, "install": lambda _: 0}
     if task not in tasks:
         return complain(
             "give a task: demo (train and show a VAE), test (all checks), "
-            "javascript (the checks of scripts that need packages of npm), install (the environment alone)"
+            "javascript (the checks of scripts that need packages of npm), docs (the site, in build/site), "
+            "install (the environment alone)"
         )
     if not installed():
         return complain("the environment could not be made: see the lines above; delete .venv and try again")
@@ -115,6 +116,15 @@ def javascript(_: list[str]) -> int:
         [str(PYTHON), "-m", "pytest", "tests/javascript"],
     ]
     return next((code for check in checks if (code := subprocess.run(check, cwd=ROOT).returncode)), 0)
+
+
+def docs(_: list[str]) -> int:
+    """Build the documentation's site; a warning is an error."""
+    site = ROOT / "build" / "site"
+    build = [str(PYTHON), "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", str(ROOT / "docs"), str(site)]
+    if not (code := subprocess.run(build, cwd=ROOT).returncode):
+        print(f"the site: {site / 'index.html'}")
+    return code
 
 
 def elbowroom(command: list[str]) -> int:

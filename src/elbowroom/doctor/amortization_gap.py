@@ -62,19 +62,22 @@ def measure_amortization_gap(model: GenerativeModel, batch: Batch, samples: int)
         draw = Draw(batch.x, model.decode(z, model.as_condition(batch.y)), Latent(z, q, prior))
         return draw.elbo if draw.is_probabilistic else draw.log_px.mean(0)
 
-    fitted = _fit_posterior(model, q, lambda q: elbo(q, REFINE_SAMPLES))
+    fitted = fit_posterior(model, q, lambda q: elbo(q, REFINE_SAMPLES))
     with eval_mode(model), noise.keyed_noise(0, batch.index):
         amortized, refined = elbo(q, 4 * samples), elbo(fitted, 4 * samples)
     # An example for which the fit diverged keeps the encoder's posterior.
     return AmortizationGap(amortized, torch.maximum(amortized, refined))
 
 
-def _fit_posterior(
-    model: GenerativeModel, q: Normal | Delta, objective: Callable[[Normal | Delta], Tensor]
+def fit_posterior(
+    model: GenerativeModel,
+    q: Normal | Delta,
+    objective: Callable[[Normal | Delta], Tensor],
+    steps: int = REFINE_STEPS,
 ) -> Normal | Delta:
-    """Maximize the objective over the parameters of q with Adam."""
-    loc = q.mean.clone().requires_grad_()
-    log_var = q.log_var.expand_as(loc).clone().requires_grad_() if isinstance(q, Normal) else None
+    """Maximize the objective, (B,), over the parameters of q with Adam; the model stays as it is."""
+    loc = q.mean.detach().clone().requires_grad_()
+    log_var = q.log_var.detach().expand_as(loc).clone().requires_grad_() if isinstance(q, Normal) else None
     leaves = [loc] if log_var is None else [loc, log_var]
     std = loc.detach().std().item() if log_var is None else (0.5 * log_var.detach()).exp().median().item()
     groups = [
@@ -86,7 +89,7 @@ def _fit_posterior(
     model.requires_grad_(False)
     try:
         with eval_mode(model), torch.enable_grad():
-            for _ in range(REFINE_STEPS):
+            for _ in range(steps):
                 optimizer.zero_grad()
                 torch.autograd.backward(-objective(_make_posterior(loc, log_var, q)).sum())
                 optimizer.step()

@@ -188,13 +188,13 @@ class Adversarial(Term):
     The critic D is a separate player, and minimizes its own loss on the same draw. Neither player's gradient reaches
     the other's parameters. With logits :math:`D`:
 
-    ============== ============================================ ===================
-    loss           critic                                       model
-    ============== ============================================ ===================
+    ============== ============================================== ===================
+    loss           critic                                         model
+    ============== ============================================== ===================
     hinge          ½ (max(0, 1 − D(real)) + max(0, 1 + D(fake)))  −D(fake)
-    non-saturating ½ (softplus(−D(real)) + softplus(D(fake)))     softplus(−D(fake))
-    least-squares  ½ ((D(real) − 1)² + D(fake)²)                  ½ (D(fake) − 1)²
-    ============== ============================================ ===================
+    non-saturating ½ (softplus(−D(real)) + softplus(D(fake)))       softplus(−D(fake))
+    least-squares  ½ ((D(real) − 1)² + D(fake)²)                    ½ (D(fake) − 1)²
+    ============== ============================================== ===================
 
     What is compared:
 
