@@ -19,12 +19,13 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from elbowroom import noise
+from elbowroom import errors, noise
+from elbowroom.argument import arguments_of
 from elbowroom.data import Batch, Data
 from elbowroom.data.readers.data_frame import is_frame
 from elbowroom.models.base import GenerativeModel
 from elbowroom.recipes.registry import find
-from elbowroom.runs.settings import DEFAULT_BATCH_SIZE
+from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 from elbowroom.samplers.default import NO_SAMPLER
 from elbowroom.sklearn.input_format import InputFormat
 from elbowroom.sklearn.trained_model import continue_training, train_model
@@ -183,7 +184,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         recipe = find(self.recipe)
         model, objective = recipe(data.shape, seed=self.seed_, **self._recipe_arguments())
         sampler = NO_SAMPLER if recipe.sampler is None and model.has_prior else None
-        settings = self._train_settings() | {"sampler": sampler} | settings | dict(self.train_options or {})
+        settings = self._train_settings() | {"sampler": sampler} | settings | self._further_settings()
         is_own_run = self.out is not None and getattr(self, "run_directory_", None) == str(self.out)
         self.trained_ = train_model(model, objective, data, settings, self.out, is_own_run)
         self.run_directory_ = None if self.out is None else str(self.out)
@@ -209,6 +210,14 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             "final_weights": best,
             "progress": False,
         }
+
+    def _further_settings(self) -> dict[str, Any]:
+        """Return the settings of the training that are no parameters, after a look at their names."""
+        known = arguments_of(TrainConfig)
+        for name in self.train_options or {}:
+            if name not in known:
+                raise errors.unknown_name("field of train_options", name, known)
+        return dict(self.train_options or {})
 
     def _draw_seed(self) -> int:
         if isinstance(self.random_state, numbers.Integral):

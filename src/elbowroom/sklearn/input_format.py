@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,15 @@ DTYPES: dict[str, Any] = {
         *(nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.UInt8, nw.UInt16, nw.UInt32, nw.UInt64),
         *(nw.Float32, nw.Float64, nw.Boolean, nw.Categorical, nw.Date, nw.Datetime),
     )
+}
+#: What is made of a text for a column of a type, its size left out.
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "Boolean": lambda text: text.lower() == "true",
+    "Date": datetime.fromisoformat,
+    "Datetime": datetime.fromisoformat,
+    "Float": float,
+    "Int": lambda text: int(float(text)),
+    "UInt": lambda text: int(float(text)),
 }
 
 
@@ -123,8 +132,11 @@ class InputFormat:
     def complete(self, X: Any, x: Tensor, record: Mapping[str, Any]) -> Any:  # noqa: N803
         """Return rows of a table with their missing cells taken from encoded rows (N, D); all others stay as they are.
 
-        A column of which no cell was known in training stays as it is.
+        A column of which no cell was known in training stays as it is. Rows in a data frame become an array where the
+        estimator was fitted to one.
         """
+        if is_frame(X) and self.library == ARRAY:
+            X = nw.from_native(X, eager_only=True).to_numpy()  # noqa: N806
         if not is_frame(X):
             return self._complete_array(X, x, record)
         frame, made = nw.from_native(X, eager_only=True).clone(), table_columns(x.float(), record)
@@ -184,10 +196,9 @@ class InputFormat:
         """Return the cells of a column, None for missing ones, as a series of the type that it had."""
         dtype = self.dtypes[self.names.index(name)] if self.dtypes else "Float64"
         values: list[Any] = list(cells)
-        if dtype == "Boolean":
-            values = [None if cell is None else str(cell).lower() == "true" for cell in cells]
-        if dtype in ("Date", "Datetime"):
-            values = [datetime.fromisoformat(cell) if isinstance(cell, str) else cell for cell in cells]
+        parse = _PARSERS.get(dtype.rstrip("0123456789"))
+        if parse is not None:  # numbers of two values are categories, whose names are texts
+            values = [parse(cell) if isinstance(cell, str) else cell for cell in cells]
         series = nw.new_series(name, values, backend=self.library)
         has_gaps, is_whole = None in values, dtype.startswith(("Int", "UInt"))
         return series if dtype not in DTYPES or (has_gaps and is_whole) else series.cast(DTYPES[dtype])

@@ -77,7 +77,7 @@ def _load_estimator(path: Path) -> Estimator:
         raise errors.unknown_name(f"estimator in {path / ESTIMATOR_FILE}", record["estimator"], known)
     cls = known[record["estimator"]]
     names = {field.name for field in fields(cls)}
-    estimator = cls(**{name: value for name, value in record["parameters"].items() if name in names})
+    estimator = cls(**{name: _read_parameter(value) for name, value in record["parameters"].items() if name in names})
     for name, value in record["fitted"].items():
         setattr(estimator, name, _read_attribute(value))
     estimator.input_format_ = InputFormat.from_record(record["input"])
@@ -96,6 +96,13 @@ def _parameter(value: Any) -> Any:
     return (
         None if isinstance(value, np.random.RandomState) else to_json(str(value) if isinstance(value, Path) else value)
     )
+
+
+def _read_parameter(value: Any) -> Any:
+    """Return a parameter as it was given: JSON has lists for tuples."""
+    if isinstance(value, dict):
+        return {name: _read_parameter(one) for name, one in value.items()}
+    return tuple(map(_read_parameter, value)) if isinstance(value, list) else value
 
 
 def _attribute(value: Any) -> Any:

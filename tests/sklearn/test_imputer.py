@@ -1,0 +1,79 @@
+"""The imputer: what is known stays, what is missing follows from it."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import elbowroom as er
+from elbowroom.sklearn import Imputer
+from tests.sklearn.estimators import SMALL
+
+
+@pytest.fixture(scope="module")
+def complete():
+    z = np.random.default_rng(0).normal(size=(300, 1))
+    return np.hstack([z, 2 * z + 5, -z]) + np.random.default_rng(1).normal(0, 0.05, (300, 3))
+
+
+@pytest.fixture(scope="module")
+def gaps(complete):
+    return np.where(np.random.default_rng(2).random(complete.shape) < 0.2, np.nan, complete)
+
+
+@pytest.fixture(scope="module")
+def imputer(gaps):
+    settings = {"latent": 2, "epochs": 80, "lr": 1e-2, "recipe_options": {"hidden": (16,)}, "random_state": 0}
+    return Imputer(n_draws=20, **settings).fit(gaps)
+
+
+def test_known_cells_stay_and_missing_ones_follow_from_them(imputer, complete, gaps):
+    filled, missing = imputer.transform(gaps), np.isnan(gaps)
+    assert np.array_equal(filled[~missing], complete[~missing])
+    means = np.broadcast_to(np.nanmean(gaps, 0), gaps.shape)
+    has_others = missing & ~missing.all(1, keepdims=True)
+    error, of_means = (np.sqrt(((one - complete) / complete.std(0))[has_others] ** 2).mean() for one in (filled, means))
+    assert error < 0.6 * of_means
+
+
+def test_a_row_is_filled_alike_beside_any_others(imputer, gaps):
+    assert np.array_equal(imputer.transform(gaps), imputer.transform(gaps))
+    assert imputer.transform(gaps[7:8]) == pytest.approx(imputer.transform(gaps)[7:8], abs=1e-9)
+
+
+def test_completions_differ_and_follow_their_seed(imputer, gaps):
+    first, second = imputer.sample_completions(gaps, n=2, random_state=0)
+    missing = np.isnan(gaps)
+    assert np.array_equal(first[~missing], second[~missing])
+    assert not np.array_equal(first, second)
+    assert np.array_equal(imputer.sample_completions(gaps, n=2, random_state=0)[1], second)
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_frames_of_mixed_columns_are_filled(library):
+    rng = np.random.default_rng(0)
+    kinds = rng.choice(["low", "high"], 80).tolist()
+    columns = {
+        "price": [None if i % 4 == 0 else (1.0 if kind == "low" else 9.0) for i, kind in enumerate(kinds)],
+        "kind": [None if i % 5 == 0 else kind for i, kind in enumerate(kinds)],
+        "open": [None if i % 7 == 0 else kind == "low" for i, kind in enumerate(kinds)],
+    }
+    frame = library.DataFrame(columns)
+    filled = Imputer(n_draws=3, **SMALL).fit(frame).transform(frame)
+    assert isinstance(filled, library.DataFrame)
+    for name, cells in columns.items():
+        values = filled[name].to_list()
+        assert all(value is not None and value == value for value in values)
+        assert all(value == cell for value, cell in zip(values, cells, strict=True) if cell is not None)
+    assert sum(value is None or value != value for value in frame["kind"].to_list()) == 16  # what was given stays
+
+
+def test_images_have_no_cells(digits):
+    x = digits.train.first(40).x.numpy()
+    with pytest.raises(ValueError, match="cells are those of a table"):
+        Imputer(n_draws=2, likelihood="bernoulli", **SMALL).fit(x).transform(x)
+
+
+def test_it_is_saved(imputer, gaps, tmp_path):
+    imputer.save(tmp_path / "saved")
+    assert np.array_equal(er.load(tmp_path / "saved").transform(gaps), imputer.transform(gaps))
