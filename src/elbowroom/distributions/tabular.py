@@ -76,12 +76,16 @@ class IndependentColumns(UncheckedDistribution):
     def mean(self) -> Tensor:
         return torch.cat([column.mean for column in self.columns], -1)
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def element_log_probs(self, value: Tensor) -> Tensor:
+        """Return the log-probability of each column's value, (..., D), nats; 0 for a missing one."""
         missing = value.isnan()
         # Filled before scoring, so that no NaN enters a gradient.
         filled = torch.split(value.masked_fill(missing, 0), 1, -1)
         scores = [column.log_prob(x) for column, x in zip(self.columns, filled, strict=True)]
-        return torch.stack(scores, -1).masked_fill(missing, 0).sum(-1)
+        return torch.stack(scores, -1).masked_fill(missing, 0)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self.element_log_probs(value).sum(-1)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return torch.cat([column.sample(sample_shape) for column in self.columns], -1)
@@ -124,6 +128,10 @@ class StackedColumns(UncheckedDistribution):
             score: Tensor = stack.log_prob(filled.index_select(-1, index)[..., None])
             scores.append(score.masked_fill(missing.index_select(-1, index), 0).sum(-1))
         return torch.stack(scores).sum(0)
+
+    def element_log_probs(self, value: Tensor) -> Tensor:
+        """Return the log-probability of each column's value, (..., D), nats; 0 for a missing one."""
+        return IndependentColumns(self.columns).element_log_probs(value)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return IndependentColumns(self.columns).sample(sample_shape)

@@ -105,6 +105,28 @@ def fit_background(family: Family, normal: Split, window: int = 3, seed: int = 0
         return _fit_by_adam(PixelContextDensity(pixel, window).to(device).train(), _cycle_batches(normal, seed))
 
 
+def make_background(family: Family, window: int = 3) -> Background:
+    """Return the background of a family that is not fitted yet, in evaluation mode."""
+    pixel = _pixel_family(family)
+    return (IndependentDensity(family) if pixel is None else PixelContextDensity(pixel, window)).eval()
+
+
+def to_vector(fitted: Background) -> Tensor:
+    """Return the parameters and buffers of a background as one vector, float64."""
+    return torch.cat([values.flatten().double() for values in fitted.state_dict().values()])
+
+
+def from_vector(family: Family, vector: Tensor, window: int = 3) -> Background:
+    """Return the background of a family with the parameters of :func:`to_vector`."""
+    made = make_background(family, window).to(vector.device)
+    own = made.state_dict()
+    parts = vector.split([values.numel() for values in own.values()])
+    made.load_state_dict(
+        {name: part.view_as(values).to(values.dtype) for (name, values), part in zip(own.items(), parts, strict=True)}
+    )
+    return made
+
+
 def _fit_by_adam(density: PixelContextDensity, batches: Iterator[Tensor]) -> PixelContextDensity:
     optimizer = torch.optim.Adam(density.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=FIT_STEPS)

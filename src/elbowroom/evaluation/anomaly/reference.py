@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from elbowroom import devices
 from elbowroom.data import Batch, Data, freeze, load_coded
-from elbowroom.evaluation.anomaly import background
+from elbowroom.evaluation.anomaly import background, neighbors
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps, pixel_nll
 from elbowroom.evaluation.compatibility import check_compatible
 from elbowroom.evaluation.suites import likelihood
@@ -38,6 +38,7 @@ class Reference:
         samples: K, posterior samples per example.
         window: of the background; see :class:`elbowroom.evaluation.anomaly.background.PixelContextDensity`.
         seed: of the noise, and of the fit of the background.
+        statistics: of the normal examples, those computed so far; see :meth:`statistic`.
     """
 
     model: GenerativeModel
@@ -45,6 +46,7 @@ class Reference:
     samples: int = 20
     window: int = 3
     seed: int = 0
+    statistics: dict[str, Tensor] = field(default_factory=dict)
 
     def estimate_bounds(self, batch: Batch) -> dict[str, Tensor]:
         """Return ELBO, its terms and the importance bound of each example, (B,) each."""
@@ -55,21 +57,29 @@ class Reference:
         """The record of the data that the model was trained on, or else of the normal data; ``None`` without either."""
         return self.model.data_record or (None if self.data is None else self.data.protocol)
 
-    @cached_property
+    def statistic(self, name: str) -> Tensor:
+        """Return a statistic of the normal examples by its name in :data:`STATISTICS`, computed when first used."""
+        if name not in self.statistics:
+            self.statistics[name] = STATISTICS[name](self)
+        return self.statistics[name]
+
+    @property
     def elbos(self) -> Tensor:
         """The ELBO of normal examples, of the validation split where there is one, else of train; (N,), nats."""
-        return torch.cat([self.estimate_bounds(batch)["elbo"] for batch in self._normal_batches()])
+        return self.statistic("elbos")
 
-    @cached_property
+    @property
     def ratios(self) -> Tensor:
         """log p₀(x) − ELBO of the same examples, (N,), nats."""
-        return torch.cat([self.background(batch.x).double() for batch in self._normal_batches()]) - self.elbos
+        return self.statistic("ratios")
 
     @cached_property
     def background(self) -> background.Background:
         """A simple density of the training examples."""
-        family, train = self.model.decoder.family, self._normal_data.train.to(self.device)
-        return background.fit_background(family, train, self.window, self.seed)
+        family = self.model.decoder.family
+        if (stored := self.statistics.get("background")) is not None:
+            return background.from_vector(family, stored, self.window)
+        return background.fit_background(family, self._normal_data.train.to(self.device), self.window, self.seed)
 
     @torch.no_grad()
     def heatmaps(self, batch: Batch) -> Heatmaps:
@@ -84,15 +94,38 @@ class Reference:
         """The device of the model."""
         return next(self.model.parameters()).device
 
-    def _normal_batches(self) -> Iterator[Batch]:
+    def normal_batches(self) -> Iterator[Batch]:
+        """Yield normal examples, of the validation split where there is one, else of train; 5,000 at most."""
         normal = freeze(self._normal_data.validation or self._normal_data.train, self.seed)
         return islice(normal.to(self.device).batches(100), MAX_NORMAL_EXAMPLES // 100)
+
+    def train_batches(self) -> Iterator[Batch]:
+        """Yield the training examples."""
+        return freeze(self._normal_data.train, self.seed).to(self.device).batches(1_000)
 
     @property
     def _normal_data(self) -> Data:
         if self.data is None:
             raise ValueError("all but elbo, reconstruction and importance_bound compare with normal data: pass normal=")
         return self.data
+
+
+def _elbos(reference: Reference) -> Tensor:
+    return torch.cat([reference.estimate_bounds(batch)["elbo"] for batch in reference.normal_batches()])
+
+
+def _ratios(reference: Reference) -> Tensor:
+    log_p0 = [reference.background(batch.x).double() for batch in reference.normal_batches()]
+    return torch.cat(log_p0) - reference.elbos
+
+
+#: What scores compare with, by name: functions from a reference to numbers of its normal examples.
+STATISTICS: dict[str, Callable[[Reference], Tensor]] = {
+    "elbos": _elbos,
+    "ratios": _ratios,
+    "points": lambda reference: neighbors.collect_points(reference.model, reference.train_batches()),
+    "background": lambda reference: background.to_vector(reference.background),
+}
 
 
 @contextmanager

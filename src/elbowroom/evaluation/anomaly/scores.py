@@ -11,11 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elbowroom.data import Data, Split, freeze, load_data, load_undivided
+from elbowroom.data import Batch, Data, Split, freeze, load_data, load_undivided
 from elbowroom.data.coding import check_split_coded_alike
 from elbowroom.data.load import ALL_SPLITS
+from elbowroom.evaluation.anomaly.neighbors import concatenate_residuals, neighbor_distance
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.compatibility import check_range, with_condition
+from elbowroom.models.base import GenerativeModel
 from elbowroom.registry import Registry
 from elbowroom.runs.run import Run
 
@@ -27,17 +29,26 @@ class AnomalyScore:
     Attributes:
         description: the formula, in words.
         required_term: the term of :func:`~elbowroom.evaluation.suites.likelihood.estimate_bounds` that it is made of.
-        function: from (terms of a batch, its x, the reference) to (B,), nats.
+        function: from (terms of a batch, the batch, the reference) to (B,).
+        statistics: of normal examples that it compares with, by their names in
+            :data:`~elbowroom.evaluation.anomaly.reference.STATISTICS`.
+        unit: of the score.
     """
 
     description: str
     required_term: str
-    function: Callable[[dict[str, Tensor], Tensor, Reference], Tensor]
+    function: Callable[[dict[str, Tensor], Batch, Reference], Tensor]
+    statistics: tuple[str, ...] = ()
+    unit: str = "nats"
 
 
-def _likelihood_ratio(terms: dict[str, Tensor], x: Tensor, reference: Reference) -> Tensor:
-    log_p0: Tensor = reference.background(x).double()
+def _likelihood_ratio(terms: dict[str, Tensor], batch: Batch, reference: Reference) -> Tensor:
+    log_p0: Tensor = reference.background(batch.x).double()
     return log_p0 - terms["elbo"]
+
+
+def _neighbor_distance(terms: dict[str, Tensor], batch: Batch, reference: Reference) -> Tensor:
+    return neighbor_distance(concatenate_residuals(reference.model, batch), reference.statistic("points"))
 
 
 def _negative_log_kde(values: Tensor, normal: Tensor) -> Tensor:
@@ -51,41 +62,72 @@ def _negative_log_kde(values: Tensor, normal: Tensor) -> Tensor:
 SCORES: Registry[AnomalyScore] = Registry("anomaly score")
 SCORES.update(
     {
-        "elbo": AnomalyScore("−ELBO", "elbo", lambda terms, x, reference: -terms["elbo"]),
+        "elbo": AnomalyScore("−ELBO", "elbo", lambda terms, batch, reference: -terms["elbo"]),
         "reconstruction": AnomalyScore(
-            "−E_q log p(x|z)", "reconstruction", lambda terms, x, reference: terms["reconstruction"]
+            "−E_q log p(x|z)", "reconstruction", lambda terms, batch, reference: terms["reconstruction"]
         ),
         "importance_bound": AnomalyScore(
             "minus the importance bound on log p(x)",
             "importance_bound",
-            lambda terms, x, reference: -terms["importance_bound"],
+            lambda terms, batch, reference: -terms["importance_bound"],
         ),
         "typicality": AnomalyScore(
             "distance of the ELBO from its mean over normal examples (Nalisnick et al. 2019, arXiv 1906.02994)",
             "elbo",
-            lambda terms, x, reference: (terms["elbo"] - reference.elbos.mean()).abs(),
+            lambda terms, batch, reference: (terms["elbo"] - reference.elbos.mean()).abs(),
+            ("elbos",),
         ),
         "likelihood_ratio": AnomalyScore(
             "log p₀(x) − ELBO, with p₀ a simple background density (Ren et al. 2019, arXiv 1906.02845)",
             "elbo",
             _likelihood_ratio,
+            ("background",),
         ),
         "density_of_states": AnomalyScore(
             "−log density of ELBO and ratio among those of normal examples (Morningstar et al. 2021, arXiv 2006.09273)",
             "elbo",
-            lambda terms, x, reference: (
+            lambda terms, batch, reference: (
                 _negative_log_kde(terms["elbo"], reference.elbos)
-                + _negative_log_kde(_likelihood_ratio(terms, x, reference), reference.ratios)
+                + _negative_log_kde(_likelihood_ratio(terms, batch, reference), reference.ratios)
             ),
+            ("background", "elbos", "ratios"),
+        ),
+        "neighbors": AnomalyScore(
+            "distance to the second nearest training example, in values and in what is left by the reconstruction",
+            "reconstruction",
+            _neighbor_distance,
+            ("points",),
+            "",
         ),
     }
 )
 
 
+def default_score(model: GenerativeModel, defined: Iterable[str] | None = None) -> str:
+    """Return the name of the score that suits the kind of data: see the table of :func:`anomaly_scores`.
+
+    Rows of a table, and other vectors: ``neighbors``. Images: ``likelihood_ratio``. Others, as series: ``elbo``; and
+    ``reconstruction`` without a prior.
+
+    Args:
+        model: of the data.
+        defined: the names of the scores that are defined for it, if they are known.
+
+    >>> import elbowroom as er
+    >>> [default_score(er.recipes.vae(shape, latent=2)[0]) for shape in ((3,), (1, 8, 8))]
+    ['neighbors', 'likelihood_ratio']
+    """
+    if len(model.shape) == 1:
+        return "neighbors"
+    name = "likelihood_ratio" if len(model.shape) == 3 else "elbo"
+    is_defined = model.has_prior if defined is None else name in set(defined)
+    return name if is_defined else "reconstruction"
+
+
 def anomaly_scores(
     run: Run | str | Path | nn.Module,
     x: Split | Any,
-    method: str = "likelihood_ratio",
+    method: str = "default",
     *,
     normal: Data | Any = None,
     samples: int = 20,
@@ -108,12 +150,14 @@ def anomaly_scores(
                            improbable under the background too, as noise
     ``density_of_states``  how rare ELBO and ratio are among those of normal examples, too low or too high: minus the
                            sum of their log kernel densities (Morningstar et al. 2021, arXiv 2006.09273)
+    ``neighbors``          distance to the second nearest training example, of (x, x − its reconstruction) in units of
+                           the model's input: for a table standard deviations, categories one-hot
     =====================  ====================================================================================
 
     Args:
-        run: a run, its directory, or a model (then ``normal`` is needed for the last three).
+        run: a run, its directory, or a model (then ``normal`` is needed for the last four).
         x: a split, an array or a tensor of examples; of a path all of it.
-        method: one of the above.
+        method: one of the above, or ``"default"``: :func:`~elbowroom.evaluation.anomaly.scores.default_score`.
         normal: the normal data; the data the run was trained on if not given.
         samples: K, posterior samples per example.
         window: side of the background's window for images, in pixels: each pixel is conditioned on those before it in
@@ -139,7 +183,8 @@ def anomaly_scores(
     """
     with open_reference(run, normal, samples, window, seed, device) as reference:
         split = with_condition(reference.model, as_split(reference, x), c)
-        return compute_scores(reference, split, [method], batch_size)[method]
+        name = default_score(reference.model) if method == "default" else method
+        return compute_scores(reference, split, [name], batch_size)[name]
 
 
 @torch.no_grad()
@@ -160,7 +205,7 @@ def compute_scores(
         for name, batches in scores.items():
             if (term := definitions[name].required_term) not in terms:
                 raise ValueError(f"this model has no {term}, so '{name}' is undefined: use 'reconstruction'")
-            values = definitions[name].function(terms, batch.x, reference).cpu()
+            values = definitions[name].function(terms, batch, reference).cpu()
             batches.append(values.masked_fill(values.isnan(), torch.inf))
     return {name: torch.cat(batches) for name, batches in scores.items()}
 
