@@ -37,7 +37,7 @@ TABLE = {
     "rae_l2": {"has_point_posterior"},
     **dict.fromkeys(("cat_vae", "joint_vae", "dvae"), OTHER_PRIOR),
     "swae": STANDARD | {"has_point_posterior"},
-    **dict.fromkeys(("vade", "prod_lda"), OTHER_PRIOR),
+    **dict.fromkeys(("vade", "prod_lda", "vaeac"), OTHER_PRIOR),
     "wae_gan": STANDARD | {"has_point_posterior"},
     "wae_mmd": STANDARD | {"has_point_posterior"},
     **dict.fromkeys(("m2", "m1_m2"), STANDARD | {"is_conditional", "is_classifier"}),

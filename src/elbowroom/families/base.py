@@ -51,6 +51,11 @@ class Family(nn.Module, ABC):
         self.size = per_element * math.prod(self.shape)
 
     @property
+    def column_levels(self) -> tuple[int | None, ...]:
+        """Of a table's row, the :attr:`levels` of each column; empty for all else."""
+        return ()
+
+    @property
     def map_shape(self) -> tuple[int, ...] | None:
         """The event as a map of channels, (C, *space); ``None`` if it has no space."""
         return self.shape if len(self.shape) > 1 else None

@@ -94,6 +94,10 @@ class Columns(Family):
             self.register_buffer(f"positions_{number}", torch.tensor(stack), persistent=False)
             self.register_buffer(f"parameters_{number}", self._locate_parameters(stack), persistent=False)
 
+    @property
+    def column_levels(self) -> tuple[int | None, ...]:
+        return tuple(cast(Family, column).levels for column in self.columns)
+
     def _locate_parameters(self, stack: Sequence[int]) -> Tensor:
         """Return where in the network's output the parameters of these columns are, (D, the most of a column).
 

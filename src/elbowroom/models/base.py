@@ -29,6 +29,7 @@ from elbowroom.models.inputs import (
     takes_latents,
 )
 from elbowroom.models.priors import ExamplePrior, StandardNormal
+from elbowroom.models.proposals import Proposals
 from elbowroom.view_shape import ViewShape
 
 
@@ -368,6 +369,21 @@ class GenerativeModel(nn.Module, ABC):
         """
         with self._eval_mode():
             return self.draw_or_mean(self.draw(check_examples(self, x), c, k).p, draw)
+
+    @takes_examples
+    def propose_missing(self, x: Any, c: Any = None, k: int = 1) -> Proposals:
+        r"""Return k proposals for each example's missing values (NaN): x from p(x|z), z from q(z|x) of what is there.
+
+        .. math:: w = p(x_{\mathrm{obs}} \mid z) \, p(z) / q(z \mid x_{\mathrm{obs}})
+
+        Mattei & Frellsen 2019, arXiv 1812.02633. Without a prior, or with a point posterior, all weights are equal.
+        x and c as for :meth:`encode`.
+        """
+        with self._eval_mode():
+            draw = self.draw(check_examples(self, x), c, k)
+            values = draw.p.sample()
+            log_w = draw.log_w if draw.is_probabilistic else values.new_zeros(values.shape[:2])
+            return Proposals(values, log_w, draw.p)
 
     @property
     def samples_are_draws(self) -> bool:

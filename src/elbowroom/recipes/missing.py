@@ -1,0 +1,52 @@
+"""Recipes for data with gaps: VAEAC, which is trained on masks, and not-MIWAE, where the mask tells something."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import elbowroom as er
+from elbowroom.recipes.bounds import iwae
+from elbowroom.recipes.registry import recipe
+
+
+@recipe("Ivanov, Figurnov & Vetrov 2019, arXiv 1806.02382", defaults={"batch_size": 128})
+def vaeac(
+    shape: tuple[int, ...],
+    latent: int = 32,
+    hidden: tuple[int, ...] = (256, 256),
+    activation: str = "relu",
+    likelihood: str = "bernoulli",
+    hide: float = 0.0,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE of any values given any others (arbitrary conditioning), trained on random masks, for filling gaps.
+
+    Perceptrons, where the paper has residual blocks; the decoder sees the visible values, where the paper has skip
+    connections from the prior's network; no priors on the parameters of p(z|x).
+
+    Args:
+        latent: size of the latent z
+        hidden: widths of the hidden layers of prior, encoder and decoder
+        activation: of the hidden layers
+        likelihood: p(x|z), as for vae
+        hide: the share of values hidden in training; 0 for another share of each example, from none to all
+    """
+    from elbowroom.models.masked_conditional import MaskedConditional
+
+    return MaskedConditional(shape, er.likelihood(likelihood, shape), latent, hidden, activation, hide), er.ELBO()
+
+
+@recipe("Ipsen, Mattei & Frellsen 2021, arXiv 2006.12871", extends=iwae)
+def not_miwae(
+    shape: tuple[int, ...], k: int = 20, mask: Literal["self", "linear", "mlp"] = "self", **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The importance-weighted autoencoder of values and of which are missing, where these depend on the values.
+
+    Args:
+        k: samples per example in the bound
+        mask: whether a value is missing depends on it alone (self), or on all values (linear or mlp)
+    """
+    from elbowroom.models.missing_process import MissingProcess
+
+    model, bound = iwae(shape, k=k, **rest)
+    assert isinstance(model, er.Model)
+    return MissingProcess(model, shape, mask), bound
