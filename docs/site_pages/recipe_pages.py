@@ -2,63 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from elbowroom.argument import Argument
 from elbowroom.recipes import RECIPES
 from elbowroom.recipes.registry import EXAMPLE_KINDS, Recipe
+from site_pages import zoo_figures
 
-#: What ``benchmarks/images/zoo.py`` measured: ``results.jsonl`` and a picture of each recipe.
-ZOO = Path(__file__).parents[1] / "zoo"
 ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
 #: Shapes of examples that an objective is written down for, by the number of their dimensions.
 SHAPES: dict[int, tuple[int, ...]] = {3: (1, 28, 28), 2: (2, 32), 1: (8,)}
-FIGURES = {
-    "elbo": ("ELBO, nats", ".2f"),
-    "importance_bound": ("importance bound of 100 samples, nats", ".2f"),
-    "kl": ("KL, nats", ".1f"),
-    "active_units": ("active units", ".0f"),
-    "linear_probe_accuracy": ("accuracy of a linear probe", ".1%"),
-    "fid_prior": ("FID, samples of the prior", ".1f"),
-    "fid_sampler": ("FID, samples of a fitted density", ".1f"),
-    "epoch_s": ("processor seconds an epoch", ".1f"),
-    "parameters": ("parameters", ",d"),
-}
+
+INDEX_HEAD = """\
+# The zoo
+
+{count} recipes, by family; `elbowroom train NAME` trains one. [Which recipe for what](../../recipes.md) says when to
+take which, [the figures](figures.md) what they reach in the same minutes, [published variants](../../variants.md) who
+has them.
+"""
 
 
 def render_pages() -> Iterator[tuple[str, str]]:
     """Yield the path and the text of the pages of the zoo."""
-    rows = read_rows()
-    yield "zoo/index.md", render_index(rows)
+    rows = zoo_figures.read_rows()
+    yield "zoo/index.md", render_index()
+    yield "zoo/figures.md", zoo_figures.render_table(rows)
     for name, recipe in RECIPES.items():
         yield f"zoo/{name}.md", render_recipe(recipe, rows.get(name, []))
 
 
-def read_rows() -> dict[str, list[dict[str, Any]]]:
-    """Return the measured rows by recipe."""
-    path = ZOO / "results.jsonl"
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        row = json.loads(line)
-        rows.setdefault(row["recipe"], []).append(row)
-    return rows
-
-
-def render_index(rows: dict[str, list[dict[str, Any]]]) -> str:
-    """Return the page that lists the recipes by the module they stand in, with the best bounds measured."""
+def render_index() -> str:
+    """Return the page that lists the recipes by the module they stand in."""
     groups: dict[str, list[Recipe]] = {}
     for recipe in RECIPES.values():
         groups.setdefault(recipe.__module__.rpartition(".")[2].replace("_", " "), []).append(recipe)
-    lines = [
-        "# The zoo",
-        "",
-        f"{len(RECIPES)} recipes, by family. [Which recipe for what](../../recipes.md) says when to take which;",
-    ]
-    lines += ["[published variants](../../variants.md) who has them. Each is trained by `elbowroom train NAME`.", ""]
+    lines = [INDEX_HEAD.format(count=len(RECIPES))]
     for group, recipes in sorted(groups.items()):
         lines += [f"## {group.capitalize()}", "", "| recipe | what it is | source |", "|---|---|---|"]
         lines += [
@@ -132,14 +112,13 @@ def render_figures(name: str, rows: list[dict[str, Any]]) -> str:
     """Return what was measured on binarized MNIST, the mean over seeds, and the picture; nothing if nothing was."""
     if not rows:
         return ""
-    cells = []
-    for key, (title, form) in FIGURES.items():
-        values = [row[key] for row in rows if row.get(key) is not None]
-        if values:
-            mean = sum(values) / len(values)
-            cells.append(f"| {title} | {int(mean) if form == ',d' else mean:{form}} |")
-    found = sorted({title for row in rows for title in row["findings"]})
-    failed = sorted({title for row in rows for title in row["audit"]})
+    means = zoo_figures.average(rows)
+    cells = [
+        f"| {title} | {zoo_figures.write(key, means[key])} |"
+        for key, (title, _) in zoo_figures.FIGURES.items()
+        if key in means
+    ]
+    found, failed = (zoo_figures.name_findings(rows, key) for key in ("findings", "audit"))
     cells.append(f"| the doctor | {', '.join(found) or 'finds nothing'} |")
     cells.append(f"| the auditor | {'fails ' + ', '.join(failed) if failed else 'passes all that applies'} |")
     command = f"python benchmarks/images/zoo.py --only {name}"
@@ -150,7 +129,7 @@ def render_figures(name: str, rows: list[dict[str, Any]]) -> str:
 
 def render_picture(name: str, row: dict[str, Any]) -> str:
     """Return the picture with its caption; nothing if there is none."""
-    if not (ZOO / f"{name}-0.png").exists():
+    if not (zoo_figures.ZOO / f"{name}-0.png").exists():
         return ""
     samples = "samples of the prior, " if row.get("fid_prior") is not None else ""
     words = f"Test images, their reconstructions, {samples}samples with latents from a fitted density"

@@ -1,0 +1,116 @@
+"""What the recipes reach in the same minutes: the rows that ``benchmarks/images/zoo.py`` wrote, as a table."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from elbowroom.recipes import RECIPES
+
+#: What ``benchmarks/images/zoo.py`` measured: ``results.jsonl`` and a picture of each recipe.
+ZOO = Path(__file__).parents[1] / "zoo"
+FIGURES = {
+    "elbo": ("ELBO, nats", ".2f"),
+    "importance_bound": ("importance bound of 100 samples, nats", ".2f"),
+    "kl": ("KL, nats", ".1f"),
+    "active_units": ("active units", ".0f"),
+    "linear_probe_accuracy": ("accuracy of a linear probe", ".1%"),
+    "fid_prior": ("FID, samples of the prior", ".1f"),
+    "fid_sampler": ("FID, samples of a fitted density", ".1f"),
+    "epoch_s": ("processor seconds an epoch", ".1f"),
+    "parameters": ("parameters", ",d"),
+}
+#: The figures of the table, as its head has them.
+TABLE = {
+    "elbo": "ELBO",
+    "importance_bound": "bound",
+    "kl": "KL",
+    "active_units": "active",
+    "linear_probe_accuracy": "probe",
+    "fid_prior": "FID prior",
+    "fid_sampler": "FID sampler",
+    "epoch_s": "s an epoch",
+}
+
+PROTOCOL = """\
+{count} of {recipes} recipes, each trained on binarized MNIST for {seconds:.0f} seconds of one processor core, beside
+other work, and judged on 2,000 test images. Nats per image; an empty cell is what the model does not define. FID in
+the features of a classifier of the digits, in which as many training images have {floor:.1f}. After so short a
+training the quick ones are ahead: importance bounds of many samples and critics cost steps.
+
+    python benchmarks/images/zoo.py --out docs/zoo
+
+"""
+
+
+def read_rows() -> dict[str, list[dict[str, Any]]]:
+    """Return the measured rows by recipe."""
+    path = ZOO / "results.jsonl"
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        row = json.loads(line)
+        rows.setdefault(row["recipe"], []).append(row)
+    return rows
+
+
+def render_table(rows: dict[str, list[dict[str, Any]]]) -> str:
+    """Return the page that has the figures of all recipes that were measured, the best bound first."""
+    head = "---\norphan: true\n---\n\n# The zoo in figures\n\n"
+    measured = {name: average(same) for name, same in rows.items() if name in RECIPES}
+    if not measured:
+        return f"{head}None were measured: `python benchmarks/images/zoo.py --out docs/zoo` does.\n"
+    lines = [f"| recipe | {' | '.join(TABLE.values())} | the doctor | the auditor |"]
+    lines += ["|---" * (len(TABLE) + 3) + "|"]
+    for name, row in sorted(measured.items(), key=lambda pair: -(pair[1].get("importance_bound") or -math.inf)):
+        cells = [write(key, row[key]) if key in row else "" for key in TABLE]
+        found, failed = (", ".join(name_findings(rows[name], key)) for key in ("findings", "audit"))
+        lines.append(f"| [`{name}`]({name}.md) | {' | '.join(cells)} | {found} | {failed and f'fails {failed}'} |")
+    return (
+        head + describe_protocol(rows, len(measured)) + "\n".join(choose(measured)) + "\n\n" + "\n".join(lines) + "\n"
+    )
+
+
+def describe_protocol(rows: dict[str, list[dict[str, Any]]], count: int) -> str:
+    """Return how the figures were measured."""
+    seconds = next(iter(rows.values()))[0]["budget_s"]
+    floor = next((row["fid_prior"] for row in rows.get("training images", ())), math.nan)
+    return PROTOCOL.format(count=count, recipes=len(RECIPES), seconds=seconds, floor=floor)
+
+
+#: What a reader may look for, the figure that says it, and whether a high one is good.
+AIMS = (
+    ("the closest bound of log p(x)", "importance_bound", True),
+    ("the best samples of the prior", "fid_prior", False),
+    ("the best samples with a fitted density", "fid_sampler", False),
+    ("latents that tell the classes", "linear_probe_accuracy", True),
+    ("the shortest epoch", "epoch_s", False),
+)
+
+
+def choose(measured: dict[str, dict[str, float]]) -> list[str]:
+    """Return the three best recipes for each aim."""
+    lines = ["| if you look for | take one of |", "|---|---|"]
+    for aim, key, is_high_good in AIMS:
+        ranked = sorted((row[key] * (-1 if is_high_good else 1), name) for name, row in measured.items() if key in row)
+        best = ", ".join(f"[`{name}`]({name}.md) ({write(key, measured[name][key])})" for _, name in ranked[:3])
+        lines.append(f"| {aim} | {best} |")
+    return lines
+
+
+def write(key: str, value: float) -> str:
+    """Return a figure in its form, with a minus sign."""
+    form = FIGURES[key][1]
+    return f"{int(value) if form == ',d' else value:{form}}".replace("-", "−")
+
+
+def average(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the means over seeds of the figures that a recipe has."""
+    values = {key: [row[key] for row in rows if row.get(key) is not None] for key in FIGURES}
+    return {key: sum(some) / len(some) for key, some in values.items() if some}
+
+
+def name_findings(rows: list[dict[str, Any]], key: str) -> list[str]:
+    """Return the titles that the doctor or the auditor gave to any of the rows."""
+    return sorted({title for row in rows for title in row[key]})
