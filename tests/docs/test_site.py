@@ -71,6 +71,21 @@ def test_formulas_are_mathml(root, monkeypatch):
     assert "&amp;" not in writer.body[0]
 
 
+def test_figures_of_the_zoo_are_means_over_its_rows(root, monkeypatch):
+    """A figure that a row has none of is left out; the best by each aim stand first."""
+    monkeypatch.syspath_prepend(str(root / "docs"))
+    from site_pages import zoo_figures
+
+    common = {"budget_s": 120.0, "findings": [], "audit": []}
+    vae = [common | {"recipe": "vae", "elbo": elbo, "importance_bound": -98.0, "kl": None} for elbo in (-101.0, -102.0)]
+    beta = [common | {"recipe": "beta_vae", "importance_bound": -110.0, "findings": ["unused dimensions"]}]
+    table = zoo_figures.render_table({"beta_vae": beta, "vae": vae})
+    lines = [line for line in table.splitlines() if line.startswith("| [`")]
+    assert lines[0].startswith("| [`vae`](vae.md) | −101.50 | −98.00 |  |")
+    assert lines[1].endswith("| unused dimensions |  |")
+    assert "| the closest bound of log p(x) | [`vae`](vae.md) (−98.00), [`beta_vae`](beta_vae.md) (−110.00) |" in table
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(root, tmp_path):
     """Every link between pages leads somewhere, every docstring is well formed, nothing is loaded from elsewhere."""
