@@ -8,6 +8,7 @@ from . import noise as noise
 from . import objectives as objectives
 from . import recipes as recipes
 from . import sklearn as sklearn
+from . import studio as studio
 from .auditor import Audit as Audit
 from .auditor.audit import audit as audit
 from .comparing import Comparison as Comparison
@@ -117,6 +118,7 @@ from .networks import PatchCritic as PatchCritic
 from .networks import Up as Up
 from .networks import find_features as find_features
 from .networks import network as network
+from .notebook.pages import explore as explore
 from .objectives import ELBO as ELBO
 from .objectives import KL as KL
 from .objectives import MMD as MMD
@@ -162,6 +164,7 @@ from .objectives import WeightController as WeightController
 from .objectives import add_code_losses as add_code_losses
 from .objectives import permute_dims as permute_dims
 from .objectives import ramp as ramp
+from .plotting.registry import plot as plot
 from .recipes import recipe as recipe
 from .runs.diffusers import load_diffusers as load_diffusers
 from .runs.foreign import import_run as import_run

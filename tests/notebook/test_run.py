@@ -6,7 +6,7 @@ import re
 import pytest
 
 import elbowroom as er
-from elbowroom.runs.notebook import MAX_POINTS
+from elbowroom.notebook.run import MAX_POINTS
 
 ROWS = [
     *({"step": n, "epoch": 1, "split": "train", "loss": 100.0 / n, "seconds": n / 10} for n in range(1, 1001)),

@@ -10,7 +10,7 @@ import elbowroom as er
 from elbowroom.sweeps.cluster import parse_options, submit_jobs
 from tests.sweeps import shared_sweep
 
-TIMEOUT_S = 240
+TIMEOUT_S = 900
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.sweeps import shared_sweep
 from tests.warm_process import WarmProcess
 
 HEARTBEAT_S = 0.5
-TIMEOUT_S = 240
+TIMEOUT_S = 900
 
 
 @pytest.fixture(scope="module")

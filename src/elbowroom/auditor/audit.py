@@ -17,6 +17,7 @@ from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError, Outco
 from elbowroom.auditor.registry import CHECKS, Check
 from elbowroom.data import Data, freeze, load_measured
 from elbowroom.deprecation import AUDIT_CHECKS, warn_renamed
+from elbowroom.display import Displayed
 from elbowroom.models.base import GenerativeModel, data_record_of, recipe_call_of
 from elbowroom.runs.run import Run
 
@@ -124,7 +125,7 @@ def _synthesize_examples(model: GenerativeModel) -> Tensor:
     return torch.randn(N_EXAMPLES, *model.shape, generator=generator)
 
 
-class Audit(Sequence[Outcome]):
+class Audit(Displayed, Sequence[Outcome]):
     """The outcomes of an audit, in the order of the checks; one is looked up by position or by the name of its check.
 
     Attributes:

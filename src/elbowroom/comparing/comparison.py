@@ -24,6 +24,7 @@ from elbowroom.comparing.discover import RunPath, assign_protocols, find_entries
 from elbowroom.comparing.entry import Entry, find_evaluation_split
 from elbowroom.comparing.protocol import EvaluationProtocol
 from elbowroom.deprecation import renamed_attributes
+from elbowroom.display import Displayed
 from elbowroom.runs.objective_text import format_objective
 from elbowroom.runs.settings import (
     Settings,
@@ -132,7 +133,7 @@ class Group:
         __getattr__ = renamed_attributes("Group")
 
 
-class Comparison:
+class Comparison(Displayed):
     """Several runs in one table.
 
     Attributes:

@@ -40,6 +40,7 @@ from elbowroom.data.splits.joined import join_splits
 from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit, Split
 from elbowroom.deprecation import DATA_ARGUMENTS, renamed_arguments
+from elbowroom.display import Displayed
 from elbowroom.masked_shape import MaskedShape
 from elbowroom.table_shape import TableShape
 from elbowroom.text_shape import TextShape
@@ -53,7 +54,7 @@ Step = Callable[[dict[str, AnySplit]], tuple[dict[str, AnySplit], str]]
 
 
 @dataclass
-class Data:
+class Data(Displayed):
     """Named splits of examples of one ``shape``, and a record of how they came about.
 
     Attributes:
@@ -87,6 +88,11 @@ class Data:
     protocol: dict[str, Any] = field(default_factory=dict)
     table: TableSource | None = None
     row_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        sizes = [f"{name} {len(split):,}" for name, split in self.splits.items() if not isinstance(split, LoaderSplit)]
+        labels = f", {len(self.classes)} classes" if self.classes else ""
+        return f"Data({self.name!r}, examples of {tuple(self.shape)}, {', '.join(sizes) or 'a stream'}{labels})"
 
     def names(self, split: str) -> list[str] | None:
         """Return what each example of a split is called: the file of an image, else its row in the source.
@@ -132,6 +138,12 @@ class Data:
             hint = f" (did you mean '{close}'?)" if (close := errors.nearest_name(name, known)) else ""
             raise ValueError(f"{self.name} has no split '{name}'{hint}: choose from {', '.join(known)}")
         return self.splits[name]
+
+    def show(self) -> Any:
+        """Show the first training examples: images as a grid, rows as a table; a notebook draws what is returned."""
+        import elbowroom as er
+
+        return er.show(self)
 
     @property
     def splits(self) -> dict[str, Split]:

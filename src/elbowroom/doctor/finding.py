@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from elbowroom.deprecation import warn_renamed
+from elbowroom.display import Displayed
 from elbowroom.formatting import format_count
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SEVERITIES: tuple[Severity, ...] = ("fault", "warning", "note")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Displayed):
     """One problem of a run.
 
     Attributes:
@@ -47,7 +48,7 @@ class Finding:
         return f"{self.severity}: {self.title}. {self.evidence}. {self.consequence}. {self.advice}."
 
 
-class Findings(list[Finding]):
+class Findings(Displayed, list[Finding]):
     """The findings of one examination, the most severe first, each followed by its consequences.
 
     Attributes:
@@ -67,6 +68,9 @@ class Findings(list[Finding]):
         self.performed_names, self.skip_reasons = tuple(performed_names), skip_reasons
         failed = {*failed_names}
         self.passed_names = tuple(name for name in self.performed_names if name not in failed)
+
+    def __repr__(self) -> str:
+        return "\n".join([*map(str, self), self.summary])
 
     @property
     def looked_for(self) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from elbowroom.display import Displayed
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -48,7 +50,7 @@ def mean_metric(values: Tensor, unit: str, estimator: str, **protocol: Any) -> M
     return Metric(values.mean().item(), unit, estimator, error, examples=len(values), **protocol)
 
 
-class Evaluation(Mapping[str, Metric]):
+class Evaluation(Displayed, Mapping[str, Metric]):
     """The metrics of one evaluation by name, with the protocol they share.
 
     Attributes:
@@ -88,20 +90,31 @@ class Evaluation(Mapping[str, Metric]):
         for column in ("metric", "value", "±", "unit", "n", "how"):
             right = column in ("value", "±", "n")
             table.add_column(column, justify="right" if right else "left", no_wrap=column != "how")
-        suite = None
-        for name, m in self.items():
-            if suite not in (None, m.suite):
+        previous = None
+        for suite, row in self.rows():
+            if previous not in (None, suite):
                 table.add_row()
-            suite = m.suite
+            previous = suite
+            table.add_row(*map(escape, row))
+        return table
+
+    def rows(self) -> Iterator[tuple[str | None, tuple[str, ...]]]:
+        """Yield for each metric its suite, and as text its name, value, standard error, unit, examples, estimator."""
+        for name, m in self.items():
             error = "" if m.standard_error is None else f"{m.standard_error:.2g}"
             n = "" if m.examples is None else f"{m.examples:,}"
             extent = f"smallest to largest of {len(m.value)}" if isinstance(m.value, list) else None
             how = "; ".join(filter(None, (extent, m.estimator, m.note)))
-            table.add_row(escape(name.replace("_", " ")), _format_value(m.value), error, m.unit, n, escape(how))
-        return table
+            yield m.suite, (name.replace("_", " "), _format_value(m.value), error, m.unit, n, how)
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name} = {_format_value(m.value)} {m.unit}" for name, m in self.items())
+        return "\n".join(f"{name} = {_describe_value(m)}" for name, m in self.items())
+
+
+def _describe_value(metric: Metric) -> str:
+    """Return a value with its standard error and unit."""
+    error = "" if metric.standard_error is None else f" ± {metric.standard_error:.2g}"
+    return f"{_format_value(metric.value)}{error} {metric.unit}".rstrip()
 
 
 def _format_value(value: float | list[float] | None) -> str:

@@ -10,6 +10,7 @@ from elbowroom.exporting import explorer
 from elbowroom.exporting.description import describe_inputs
 from elbowroom.exporting.exported_run import ExportedRun
 from elbowroom.exporting.onnx import COMPARED_EXAMPLES, DESCRIPTION_FILE, write_onnx
+from elbowroom.reporting import summary
 from elbowroom.runs.run import Run
 from elbowroom.web.render import write_html
 
@@ -78,13 +79,32 @@ def export(
     """
     if html is None and onnx is None:
         raise ValueError("nothing to export was named: give --html FILE.html, --onnx FOLDER or both")
-    view = ExportedRun(run, data, model, sampler)
-    _refuse_steps(view)
-    # What is exported is traced on the CPU.
-    view.model.cpu().eval()
-    view.sampling_model.eval()
+    view = _load(run, data, model, sampler)
     files = [] if html is None else [_export_page(view, Path(html), max_mb)]
     return files + ([] if onnx is None else _export_onnx(view, Path(onnx)))
+
+
+def render_page_of(
+    run: Run | str | os.PathLike[str],
+    data: Any = None,
+    model: Any = None,
+    *,
+    sampler: str | None = None,
+    max_mb: float = MAX_MB,
+) -> tuple[str, str]:
+    """Return the explorer page of a run as HTML, and its title; the arguments are those of :func:`export`."""
+    view = _load(run, data, model, sampler)
+    page, _ = explorer.render_explorer(view, max_mb)
+    return page, summary.run_title(view.run)
+
+
+def _load(run: Run | str | os.PathLike[str], data: Any, model: Any, sampler: str | None) -> ExportedRun:
+    """Return the run with its models on the CPU, where what is exported is traced."""
+    view = ExportedRun(run, data, model, sampler)
+    _refuse_steps(view)
+    view.model.cpu().eval()
+    view.sampling_model.eval()
+    return view
 
 
 def _refuse_steps(view: ExportedRun) -> None:

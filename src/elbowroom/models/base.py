@@ -30,6 +30,7 @@ from elbowroom.models.inputs import (
 )
 from elbowroom.models.priors import ExamplePrior, StandardNormal
 from elbowroom.models.proposals import Proposals
+from elbowroom.models.samples import Samples
 from elbowroom.view_shape import ViewShape
 
 
@@ -398,6 +399,8 @@ class GenerativeModel(nn.Module, ABC):
     def sample(self, n: int = 1, c: Any = None, z: Any = None, draw: bool | None = None) -> Tensor:
         """Return samples: latents drawn, or ``z``, decoded to draws from p(x|z) or its means, (n, *shape).
 
+        A notebook shows images as a grid, and rows as a table.
+
         Latents are drawn from the :attr:`sampler`, if there is one, else from the prior. With ``z``, means of the same
         ``z`` are the same: latents below it take their means. For draws they are drawn.
 
@@ -411,7 +414,7 @@ class GenerativeModel(nn.Module, ABC):
             ValueError: ``z`` has another shape than the model's latent; a condition for a model that takes none.
         """
         if z is None:
-            return self.sample_with_latents(n, c, draw)[0]
+            return self.sample_with_latents(n, c, draw)[0].as_subclass(Samples)
         z = as_latents(self, z)
         if z.dim() == len(self.latent_shape):
             raise ValueError(f"z is one latent: give (n, {', '.join(map(str, self.latent_shape))}), as [z]")
@@ -419,7 +422,7 @@ class GenerativeModel(nn.Module, ABC):
         self.refuse_condition(c)
         is_drawn = self.samples_are_draws if draw is None else draw
         with self._eval_mode(), nullcontext() if is_drawn else noise.zero_noise():
-            return self.draw_or_mean(self.decode(z, c), is_drawn)
+            return self.draw_or_mean(self.decode(z, c), is_drawn).as_subclass(Samples)
 
     def sample_with_latents(self, n: int = 1, c: Any = None, draw: bool | None = None) -> tuple[Tensor, Tensor]:
         """Return samples, as :meth:`sample` without ``z``, and their latents: (n, *shape) and (n, *latent_shape)."""

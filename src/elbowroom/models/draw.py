@@ -171,6 +171,10 @@ class Draw:
         #: Values of the objective's terms for this draw, by name.
         self.terms: dict[str, Tensor] = {}
 
+    def __repr__(self) -> str:
+        latents = ", ".join(str(tuple(latent.z.shape)) for latent in self.latents)
+        return f"Draw(x={tuple(self.x.shape)}, z={latents}, p={type(self.p).__name__})"
+
     def _single_latent(self) -> Latent:
         if len(self.latents) > 1:
             raise ValueError(

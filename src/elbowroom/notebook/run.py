@@ -1,17 +1,16 @@
-"""A run as the output of a notebook's cell: its state, its loss curve and its last figures, in HTML."""
+"""A run in a notebook: its state, its loss curve, its last figures and its newest reconstructions."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from elbowroom.display import html_form
 from elbowroom.formatting import MISSING, format_count, format_metric
+from elbowroom.notebook.card import environment, image_url
 from elbowroom.runs.metrics_log import MetricsRow
 from elbowroom.runs.settings import planned_length
 
 if TYPE_CHECKING:
-    from jinja2 import Template
-
     from elbowroom.runs.run import Run
 
 #: Size of the curve.
@@ -28,6 +27,7 @@ TABLE_TERMS = ("loss", "elbo", "reconstruction", "kl")
 CLIPPED_SHARE = 0.05
 
 
+@html_form("Run")
 def run_to_html(run: Run) -> str | None:
     """Return a run in HTML; None if its directory holds no readable record."""
     if run.is_damaged:
@@ -37,19 +37,24 @@ def run_to_html(run: Run) -> str | None:
     names = [name for name in TABLE_TERMS if any(name in row for row in rows)]
     losses = sorted(row["loss"] for row in rows)
     limits = (losses[0], losses[int((1 - CLIPPED_SHARE) * (len(losses) - 1))]) if losses else (0.0, 1.0)
-    return _template().render(
-        title=f"{run.record['recipe'] or 'custom model'} on {run.record['data'].get('name')}",
-        state=_describe_state(run, rows),
-        curves=[_curve(split, by_split[split], limits, rows[-1]["step"]) for split in by_split],
-        splits=[_last_figures(name, found[-1], names) for name, found in by_split.items()],
-        names=names,
-        n_steps=f"{rows[-1]['step']:,}" if rows else "",
-        low=format_metric(limits[0]),
-        high=format_metric(limits[1]),
-        width=WIDTH_PX,
-        height=HEIGHT_PX,
-        left=LEFT_PX,
-        path=run.path,
+    return (
+        environment()
+        .get_template("run.html")
+        .render(
+            title=f"{run.record['recipe'] or 'custom model'} on {run.record['data'].get('name')}",
+            state=_describe_state(run, rows),
+            curves=[_curve(split, by_split[split], limits, rows[-1]["step"]) for split in by_split],
+            splits=[_last_figures(name, found[-1], names) for name, found in by_split.items()],
+            names=names,
+            n_steps=f"{rows[-1]['step']:,}" if rows else "",
+            low=format_metric(limits[0]),
+            high=format_metric(limits[1]),
+            width=WIDTH_PX,
+            height=HEIGHT_PX,
+            left=LEFT_PX,
+            path=run.path,
+            images=_newest_reconstructions(run),
+        )
     )
 
 
@@ -82,9 +87,7 @@ def _curve(split: str, rows: list[MetricsRow], limits: tuple[float, float], n_st
     return {"split": split, "color": CURVE_COLORS[split], "points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points)}
 
 
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("elbowroom.runs")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("run.html")
+def _newest_reconstructions(run: Run) -> list[tuple[str, str]]:
+    """Return the images of the last reconstructions as a data URL with a description, if there are any."""
+    files = sorted(run.images.glob("reconstructions-*.png"))
+    return [(image_url(files[-1].read_bytes()), "examples and their reconstructions")] if files else []

@@ -58,10 +58,10 @@ def draw_figure(spec: FigureSpec, labels: ColorLabels | None = None) -> Figure:
         labels: of the examples, which give the points of a scatter plot their colors.
     """
     # Imported only here: it is slow, and warns where it cannot write to its configuration folder.
-    from matplotlib.figure import Figure
+    from elbowroom.plotting.notebook_figure import NotebookFigure
 
     first = spec.marks[0]
-    figure = Figure(layout="constrained", dpi=DPI)
+    figure = NotebookFigure(layout="constrained", dpi=DPI)
     if isinstance(first, ImageGrid):
         _draw_image_grid(figure, first)
     elif isinstance(first, Scatter):

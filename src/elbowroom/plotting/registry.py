@@ -52,6 +52,8 @@ class Plot:
         return draw_figure(spec, example_labels(view) if has_points else None)
 
 
+#: Other words for a kind.
+KIND_SYNONYMS = {"loss": "curves", "losses": "curves"}
 #: The kind that the command line has beside the figures: the images of epochs as a GIF.
 ANIMATION_KIND = "training"
 #: Every figure by its kind, in the order of a report.
@@ -85,5 +87,5 @@ def plot(kind: str, run: RunView | Run | str | Path, **options: Any) -> Figure:
             f"'{kind}' is an animation and no figure: write it by elbowroom.plotting.write_gif(run, '{kind}.gif'), or "
             f"on the command line by 'elbowroom plot {kind} RUN --out {kind}.gif'"
         )
-    figure = PLOTS.find(deprecation.current_plot_kind(kind))
+    figure = PLOTS.find(deprecation.current_plot_kind(KIND_SYNONYMS.get(kind, kind)))
     return figure(run if isinstance(run, RunView) else RunView.of_trained(run, **options))

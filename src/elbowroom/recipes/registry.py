@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast, get_type_hints
 
 from elbowroom import deprecation, errors
 from elbowroom.argument import Argument, argument_from_parameter
+from elbowroom.display import Displayed
 from elbowroom.registry import Registry
 from elbowroom.view_shape import resolve_likelihood
 
@@ -31,7 +32,7 @@ RECIPES: Registry[Recipe] = Registry(
 )
 
 
-class Recipe:
+class Recipe(Displayed):
     """A function from a shape to ``(model, objective)``, with its metadata.
 
     Attributes:
@@ -72,6 +73,11 @@ class Recipe:
         except ValueError as error:
             raise ValueError(f"recipe {self.name}: {error}") from None
         self.arguments: dict[str, Argument] = own | inherited | own
+        self.__signature__ = _signature_of(self.arguments)
+        if inherited:
+            self.__doc__ += f"\n\nArguments of {extends.name if extends else ''}, which it also takes:\n" + "\n".join(
+                f"    {name}: {argument.help}" for name, argument in inherited.items() if name not in own
+            )
 
     def __call__(
         self, shape: tuple[int, ...], *, seed: int | None = None, **arguments: Any
@@ -170,6 +176,17 @@ def _own_arguments(function: Callable[..., Any], doc: str, extends: Recipe | Non
     except NameError as error:
         raise ValueError(f"an annotation cannot be read ({error}): import what it names") from None
     return {p.name: argument_from_parameter(p, hints.get(p.name), helps.get(p.name, "")) for p in own}
+
+
+def _signature_of(arguments: Mapping[str, Argument]) -> inspect.Signature:
+    """Return the signature of a call, which notebooks and editors show: the shape, and all arguments by name."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [
+        inspect.Parameter(one.name, keyword, default=one.default, annotation=one.type) for one in arguments.values()
+    ]
+    shape = inspect.Parameter("shape", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=tuple[int, ...])
+    seed = [] if "seed" in arguments else [inspect.Parameter("seed", keyword, default=None, annotation=int | None)]
+    return inspect.Signature([shape, *seed, *own])
 
 
 def _function_globals(function: Callable[..., Any]) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from torch import nn
 
 from elbowroom import distributed, errors, serialization
 from elbowroom.argument import arguments_of
+from elbowroom.display import Displayed
 from elbowroom.runs import diffusers, hub, metrics_log
 from elbowroom.runs.record import provenance, read_record
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from elbowroom.data import Data
     from elbowroom.models.base import GenerativeModel
     from elbowroom.objectives import Term
@@ -32,14 +35,23 @@ WEIGHTS_NAMES: tuple[WeightsName, ...] = ("final", "best", "checkpoint")
 PAUSE_FILE = ".pause"
 #: The files of a run, the record first: without it the directory is none.
 RUN_FILES = (
-    *("recipe.json", "metrics.jsonl", "evaluation.json", "*.safetensors", "report.html", "*.part", ".lock"),
+    *(
+        "recipe.json",
+        "metrics.jsonl",
+        "evaluation.json",
+        "estimator.json",
+        "*.safetensors",
+        "report.html",
+        "*.part",
+        ".lock",
+    ),
     *(PAUSE_FILE, "explorer.html", "actions/*.log", "actions/*.json"),
     *("images/*.png", "images/*.gif", "checkpoints/*.safetensors", "checkpoints/*.part", "metrics.csv"),
     "tensorboard/events.out.tfevents.*",
 )
 
 
-class Run:
+class Run(Displayed):
     """A run directory, existing or to be created.
 
     ========================  =============================================================================
@@ -388,16 +400,17 @@ class Run:
         epoch = f", epoch {about['epoch']}" if "epoch" in about else ""
         return f"{name.get(kind, 'the last')}, of step {self.weights_step:,}{epoch}"
 
+    def plot(self, kind: str = "curves", **options: Any) -> Figure:
+        """Draw a figure of the run, as :func:`elbowroom.plot` does: ``run.plot("loss")``, ``run.plot("latents")``."""
+        import elbowroom as er
+
+        return er.plot(kind, self, **options)
+
     def __fspath__(self) -> str:
         return str(self.path)
 
     def __str__(self) -> str:
         return str(self.path) if self.weights_name == "final" else f"{self.path} ({self.weights_name} weights)"
-
-    def _repr_html_(self) -> str | None:
-        from elbowroom.runs.notebook import run_to_html
-
-        return run_to_html(self)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}{'' if self.weights_name == 'final' else f', {self.weights_name!r}'})"

@@ -21,12 +21,12 @@ LoggerName = Literal["csv", "tensorboard", "wandb", "visdom"]
 #: The settings of a training in which runs are not compared. The seed is apart, since figures are means over seeds.
 UNCOMPARED_SETTINGS = (
     *("seed", "device", "watch", "pass_state", "checkpoint_every"),
-    *("validate_every", "max_overhead", "sampler", "report", "log_every", "log", "progress"),
+    *("validate_every", "max_overhead", "sampler", "report", "log_every", "log", "progress", "curves"),
 )
 #: Examples per step, where they are not given and there are as many.
 DEFAULT_BATCH_SIZE = 128
 #: The settings that have no flag: they are for modules of one's own.
-SETTINGS_WITHOUT_FLAG = ("pass_state",)
+SETTINGS_WITHOUT_FLAG = ("pass_state", "curves")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +82,7 @@ class TrainConfig:
         None, "steps between rows of training metrics; if open, 1 up to step 100, 10 up to 1,000, then 100", minimum=1
     )
     log: tuple[LoggerName, ...] = option((), "loggers beside metrics.jsonl: csv, tensorboard, wandb, visdom")
+    curves: bool = option(False, "in a notebook: show the run's curves below the table, which grow while it trains")
     progress: bool = option(True, "show the progress: a bar in a terminal, lines elsewhere, a table in a notebook")
 
     def __post_init__(self) -> None:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from elbowroom.display import Displayed
+
 #: Widths of the columns of a table of epochs, by label, in characters; others are as wide as their label.
 COLUMN_WIDTHS = {"epoch": 9, "loss": 10, "reconstruction": 14, "kl": 8, "validation": 19, "test": 19, "time": 8}
 #: Columns of a terminal from which the examples per second are beside the bar.
@@ -61,10 +63,15 @@ class Display(Protocol):
         """Show nothing more."""
 
 
-def open_display(console: Console) -> Display:
-    """Return the display for a console: that of a terminal, a notebook or a file."""
+def open_display(console: Console, shown: Displayed | None = None) -> Display:
+    """Return the display for a console: that of a terminal, a notebook or a file.
+
+    Args:
+        console: where it is.
+        shown: what a notebook shows below the table, anew after every row: the run.
+    """
     if console.is_jupyter:
-        return NotebookDisplay()
+        return NotebookDisplay(shown)
     return TerminalDisplay(console) if console.is_terminal and not console.is_dumb_terminal else LineDisplay(console)
 
 
@@ -159,14 +166,19 @@ class TerminalDisplay:
 
 
 class NotebookDisplay:
-    """The output of a notebook's cell, that is updated: a row for every epoch, below it where the training is."""
+    """The output of a notebook's cell, that is updated: a row for every epoch, below it where the training is.
+
+    Args:
+        shown: what is shown below, anew after every row; nothing by default.
+    """
 
     interval_s = 0.5
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Displayed | None = None) -> None:
         self._lines: list[str] = []
-        self._has_header = False
+        self._has_header, self._shown = False, shown
         self._handle: Any = None
+        self._shown_handle: Any = None
 
     def show_note(self, text: str) -> None:
         self._lines.append(text)
@@ -176,6 +188,7 @@ class NotebookDisplay:
         self._lines += [format_row(row)] if self._has_header else [format_header(row), format_row(row)]
         self._has_header = True
         self._draw()
+        self._draw_shown()
 
     def update(self, status: Status) -> None:
         words = (f"epoch {status.epoch}", _draw_bar(status.step / status.n_steps), *status[3:])
@@ -183,14 +196,25 @@ class NotebookDisplay:
 
     def close(self) -> None:
         self._draw()
+        self._draw_shown()
 
     def _draw(self, status: str = "") -> None:
-        content = {"text/plain": "\n".join(filter(None, [*self._lines, status]))}
-        if self._handle is None:
-            display = importlib.import_module("IPython.display").display
-            self._handle = display(content, raw=True, display_id=True)
-        else:
-            self._handle.update(content, raw=True)
+        lines = filter(None, [*self._lines, status])
+        self._handle = _update({"text/plain": "\n".join(lines)}, self._handle)
+
+    def _draw_shown(self) -> None:
+        html = None if self._shown is None else self._shown._repr_html_()
+        if html is not None:
+            content = {"text/html": html, "text/plain": repr(self._shown)}
+            self._shown_handle = _update(content, self._shown_handle)
+
+
+def _update(content: dict[str, str], handle: Any) -> Any:
+    """Show a content in the place of a handle, or in a new one; return its handle."""
+    if handle is not None:
+        handle.update(content, raw=True)
+        return handle
+    return importlib.import_module("IPython.display").display(content, raw=True, display_id=True)
 
 
 def _draw_bar(share: float, width: int = 20) -> str:

@@ -40,6 +40,10 @@ class ImagePreview:
     image: Image.Image
 
     def _repr_png_(self) -> bytes:
+        return self.to_png()
+
+    def to_png(self) -> bytes:
+        """Return the grid as a PNG file."""
         buffer = BytesIO()
         self.image.save(buffer, "PNG")
         return buffer.getvalue()
@@ -65,6 +69,10 @@ class TablePreview:
     caption: str = ""
 
     def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_html(self) -> str:
+        """Return the rows as a table in HTML."""
         template = environment().get_template("preview.html")
         return template.render(names=self.names, rows=self.rows, caption=self.caption)
 

@@ -268,7 +268,7 @@ def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> R
     """Train with the default callbacks before the user's, then fit the sampler and write the report."""
     remove_sampler(state[MODEL])
     remember_data(state[MODEL], state[DATA].protocol)
-    progress = ProgressBar(is_shown=training.get("progress", True))
+    progress = ProgressBar(is_shown=training.get("progress", True), has_curves=training.get("curves", False))
     run = train(state, training, [*default_callbacks(own), progress, *own])
     run.own_module = state[MODEL] if run.record["recipe"] is None else None
     fit_final_sampler(state)

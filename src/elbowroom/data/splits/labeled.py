@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from elbowroom.data.splits.memory import Batch, Split, freeze
+from elbowroom.data.splits.memory import Batch, Examples, Split, freeze
 
 
-class LabeledSplit:
+class LabeledSplit(Examples):
     """The examples of a split with one label for all, () or (A,), in place of labels of their own.
 
     >>> from elbowroom.data import InMemorySplit

@@ -21,14 +21,14 @@ from elbowroom.data.splits.batching import (
     unpack_item,
 )
 from elbowroom.data.splits.encodable import Encodable
-from elbowroom.data.splits.memory import Batch
+from elbowroom.data.splits.memory import Batch, Examples
 from elbowroom.data.value_coding import ValueSummary, infer_coding, merge_summaries, summarize
 
 PROBE_BATCHES = 8
 """Batches at the beginning that are looked at; of a list all."""
 
 
-class LoaderSplit(Encodable):
+class LoaderSplit(Encodable, Examples):
     """A split over a ``DataLoader``, or anything that can be iterated over again and yields x, (x, y) or a dict.
 
     The loader's own batch size and shuffling rule: ``batches`` takes a size and ignores it. ``index`` is the
@@ -58,6 +58,9 @@ class LoaderSplit(Encodable):
             self.summary = self._summarize(None if isinstance(source, list) else PROBE_BATCHES)
         require_finite(self.summary)
         self._set_coding(infer_coding([self.summary]))
+
+    def __repr__(self) -> str:
+        return f"LoaderSplit(a stream of {tuple(self.shape)})"
 
     def __len__(self) -> int:
         if self._num_examples is None:

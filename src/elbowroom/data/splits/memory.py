@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 
 from elbowroom.data.transforms import Transform, Transformable
+
+#: Examples that are read together where a split is iterated over.
+ITERATED_TOGETHER = 100
 
 
 class Batch(NamedTuple):
@@ -26,6 +29,51 @@ class Batch(NamedTuple):
     x: Tensor
     y: Tensor | None
     index: Tensor  # type: ignore[assignment]  # tuple.index is of no use here
+
+    def __repr__(self) -> str:
+        parts = ((name, value) for name, value in zip(self._fields, self, strict=True) if value is not None)
+        return f"Batch({', '.join(f'{name}={describe_tensor(value)}' for name, value in parts)})"
+
+
+def describe_tensor(tensor: Tensor) -> str:
+    """Describe a tensor by its shape and type, without its values.
+
+    >>> describe_tensor(torch.zeros(3, 1, 8, 8))
+    '(3, 1, 8, 8) float32'
+    """
+    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+
+
+class Examples:
+    """What all splits are besides their batches: a sequence of pairs (x, y), and a line that describes it.
+
+    >>> split = InMemorySplit(torch.tensor([[0.5], [1.5]]), torch.tensor([3, 4]))
+    >>> split, split[1], len(list(split))
+    (InMemorySplit(2 examples of (1,), labels), (tensor([1.5000]), tensor(4)), 2)
+    >>> split[:1]
+    Batch(x=(1, 1) float32, y=(1,) int64, index=(1,) int64)
+    """
+
+    def __getitem__(self: Any, position: Any) -> Any:
+        """Return the example at a position as x (*shape) and y, or None; those of a slice as a batch.
+
+        Raises:
+            IndexError: there is no such example.
+        """
+        positions = range(len(self))[position]
+        if isinstance(positions, range):
+            return next(self.batches(len(positions), torch.tensor(positions)))
+        x, y, _ = next(self.batches(1, torch.tensor([positions])))
+        return x[0], None if y is None else y[0]
+
+    def __iter__(self: Any) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Yield each example once, as x (*shape) and y, or None."""
+        for x, y, _ in self.batches(ITERATED_TOGETHER):
+            yield from zip(x, [None] * len(x) if y is None else y, strict=True)
+
+    def __repr__(self: Any) -> str:
+        labels = "" if self.first(1).y is None else ", labels"
+        return f"{type(self).__name__}({len(self):,} examples of {tuple(self.shape)}{labels})"
 
 
 class Split(Protocol):
@@ -55,7 +103,7 @@ class Split(Protocol):
         """Return the first ``n`` examples, or all of them where there are fewer."""
 
 
-class InMemorySplit(Transformable):
+class InMemorySplit(Transformable, Examples):
     """A split in memory: ``x`` (N, *shape), ``y`` (N,) or (N, A) or None.
 
     ``x`` is uint8 for pixels (0..255, given out as [0, 1]) or float32 for anything else. Pixels stay uint8 in

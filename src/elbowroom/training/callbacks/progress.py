@@ -34,12 +34,13 @@ class ProgressBar(Callback):
     Args:
         console: where it is shown; stderr if not given.
         is_shown: whether it is shown at all.
+        has_curves: whether a notebook shows the run below the table, its curves included.
     """
 
     is_on_every_rank = False
 
-    def __init__(self, console: Console | None = None, is_shown: bool = True) -> None:
-        self._console, self._is_shown = console or Console(stderr=True), is_shown
+    def __init__(self, console: Console | None = None, is_shown: bool = True, has_curves: bool = False) -> None:
+        self._console, self._is_shown, self._has_curves = console or Console(stderr=True), is_shown, has_curves
         self._display: Display | None = None
         self._figures = _EpochFigures(None)
         self._last_row: Row = {}
@@ -49,7 +50,7 @@ class ProgressBar(Callback):
     def start(self, state: State) -> None:
         if not self._is_shown:
             return
-        self._display = open_display(self._console)
+        self._display = open_display(self._console, state[RUN] if self._has_curves else None)
         self._last_row_time = self._last_update = self._start_time = time.monotonic()
         self._start_step = state[STEP]
         watched = [name for name in state[RUN].record["training"]["watch"] if getattr(state[DATA], name) is not None]
