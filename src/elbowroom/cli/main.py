@@ -15,6 +15,7 @@ from elbowroom.cli.compare import SweepGroup, compare
 from elbowroom.cli.encode import encode
 from elbowroom.cli.export import export
 from elbowroom.cli.features import fit_features
+from elbowroom.cli.fill import fill
 from elbowroom.cli.import_checkpoint import import_checkpoint
 from elbowroom.cli.interpolate import interpolate
 from elbowroom.cli.reconstruct import reconstruct
@@ -53,6 +54,7 @@ for command in (
     evaluate_sample.fit_sampler,
     fit_features,
     reconstruct,
+    fill,
     encode,
     interpolate,
     compare,

@@ -1,0 +1,44 @@
+"""Fill: gaps of a table are filled by expectations or by draws, known cells stay as they were written."""
+
+import pytest
+
+from elbowroom.cli import main
+from tests.cli.conftest import QUICK
+from tests.cli.table_run import read_rows, write_people
+from tests.cli.test_reconstruct import assert_only_gaps_differ
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    return write_people(tmp_path_factory.mktemp("fill") / "people.csv")
+
+
+@pytest.fixture(scope="module")
+def table_run(people):
+    out = people.parent / "run"
+    flags = ["--latent", "2", "--hidden", "16", "--label", "left", *QUICK]
+    assert main(["train", "vaeac", "--data", str(people), *flags, "--out", str(out)]) == 0
+    return out
+
+
+def test_known_cells_stay_as_they_were_written(table_run, people, capsys):
+    out = people.parent / "filled.csv"
+    capsys.readouterr()
+    assert main(["fill", str(table_run), "--data", str(people), "--samples", "10", "--out", str(out)]) == 0
+    assert_only_gaps_differ(read_rows(out), read_rows(people))
+    words = "60 gaps filled with means and most probable categories, of 10 importance samples"
+    assert words in capsys.readouterr().out
+
+
+def test_several_draws_stand_below_each_other(table_run, people):
+    out = people.parent / "draws.csv"
+    assert main(["fill", str(table_run), "--data", str(people), "--draws", "2", "-n", "10", "--out", str(out)]) == 0
+    rows = read_rows(out)
+    assert [row.pop("imputation") for row in rows] == ["1"] * 10 + ["2"] * 10
+    assert_only_gaps_differ(rows[10:], read_rows(people)[:10])
+    assert rows[0]["amount"] != rows[10]["amount"]
+
+
+def test_other_endings_are_refused_in_one_line(table_run, people, capsys):
+    assert main(["fill", str(table_run), "--out", str(people.parent / "x.png")]) == 2
+    assert ".csv or .parquet" in capsys.readouterr().err
