@@ -323,7 +323,7 @@ class Comparison(Displayed):
         return self.split if column.split_role == "judged" else column.split_role
 
     def __repr__(self) -> str:
-        return f"<{len(self.entries)} runs in {len(self.groups)} groups: {self.title}>"
+        return render.to_text(self)
 
     if not TYPE_CHECKING:
         __getattr__ = renamed_attributes("Comparison")

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from elbowroom.comparing.comparison import Comparison
 
 
+#: Columns of a comparison as text.
+TEXT_COLUMNS = 120
+
+
 def to_json(comparison: Comparison) -> str:
     """Return a comparison as JSON: the groups with their runs and metrics, shared settings, and the notes."""
     rows = [
@@ -53,6 +57,15 @@ def to_csv(comparison: Comparison) -> str:
         cells = [value for mean in means for value in ((mean.mean, mean.sd) if mean else (None, None))]
         writer.writerow([group.protocol.summary, *group.differing_values.values(), group.seed_summary, *cells])
     return text.getvalue()
+
+
+def to_text(comparison: Comparison) -> str:
+    """Return a comparison as text: the table for a terminal of 120 columns, and its title."""
+    from rich.console import Console
+
+    text = io.StringIO()
+    Console(file=text, width=TEXT_COLUMNS).print(to_rich_table(comparison))
+    return "\n".join([comparison.title, *(line.rstrip() for line in text.getvalue().splitlines())]).strip()
 
 
 def to_rich_table(comparison: Comparison) -> Table:

@@ -94,13 +94,13 @@ class Claims:
         names = {file.name.rpartition(_SEPARATOR)[0] for file in self.folder.glob(f"*{_SEPARATOR}1")}
         return {name: holder for name in sorted(names) if (holder := self.find_holder(name)) is not None}
 
-    def take(self, name: str) -> Claim | None:
+    def take(self, name: str) -> HeldClaim | None:
         """Claim a name; None if another process holds it, or takes it at this moment."""
         number = self.count_takes(name)
         before = self._read(self._path(name, number))
         if before is not None and not self._is_stale(before):
             return None
-        claim = Claim(self._path(name, number + 1), self._path(name, number + 2), self.heartbeat_s)
+        claim = HeldClaim(self._path(name, number + 1), self._path(name, number + 2), self.heartbeat_s)
         if not self._create(claim.path):
             return None
         # A process that only slept may have woken up in between: it finds that it has lost its claim, and stops.
@@ -156,7 +156,7 @@ class Claims:
             return os.fstat(file.fileno()).st_mtime - holder.seen_at > MISSED_BEATS * holder.heartbeat_s
 
 
-class Claim:
+class HeldClaim:
     """A claim that this process holds; within a ``with`` it is kept alive, after it released.
 
     Args:
@@ -199,7 +199,7 @@ class Claim:
             os.utime(self.path)
             self._last_beat_at = time.time()
 
-    def __enter__(self) -> Claim:
+    def __enter__(self) -> HeldClaim:
         self._thread.start()
         return self
 

@@ -14,7 +14,7 @@ from elbowroom.deprecation import upgrade_settings
 from elbowroom.runs.run import Run
 from elbowroom.runs.settings import Settings, planned_length
 from elbowroom.serialization import atomic_path
-from elbowroom.sweeps.claims import HEARTBEAT_S, Claim, ClaimLostError, Claims, Holder
+from elbowroom.sweeps.claims import HEARTBEAT_S, ClaimLostError, Claims, HeldClaim, Holder
 from elbowroom.sweeps.grid import name_points, parameter_grid
 from elbowroom.training import checkpoint
 from elbowroom.training.interrupts import RunLockedError, guard_training
@@ -256,7 +256,7 @@ class Worker:
     def _count_new_takes(self, point: SweepPoint) -> int:
         return self._claims.count_takes(point.name) - self._takes_before[point.name]
 
-    def _train(self, point: SweepPoint, claim: Claim, line: str) -> SweepPoint | None:
+    def _train(self, point: SweepPoint, claim: HeldClaim, line: str) -> SweepPoint | None:
         self._log(line)
         indent = " " * line.index(" ")
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from elbowroom.runs.run import Run
 from elbowroom.runs.settings import UNCOMPARED_SETTINGS, canonical_json
-from elbowroom.sweeps.claims import HEARTBEAT_S, Claim, ClaimLostError, Claims
+from elbowroom.sweeps.claims import HEARTBEAT_S, ClaimLostError, Claims, HeldClaim
 from elbowroom.sweeps.space import Space, fixed_settings, make_distributions, settings_of
 from elbowroom.sweeps.sweep import (
     MAX_POLL_S,
@@ -192,7 +192,7 @@ class _Tuner:
     def _running(self, study: Study) -> list[FrozenTrial]:
         return [trial for trial in study.get_trials(deepcopy=False) if not trial.state.is_finished()]
 
-    def _take_free(self) -> tuple[FrozenTrial, Claim] | None:
+    def _take_free(self) -> tuple[FrozenTrial, HeldClaim] | None:
         """Claim a trial that was begun and that nobody holds."""
         for trial in self._running(self._study()):
             if (claim := self._claims.take(_name(trial))) is not None:
@@ -203,7 +203,7 @@ class _Tuner:
                 claim.release()
         return None
 
-    def _begin_next(self, n_trials: int) -> tuple[FrozenTrial, Claim] | None:
+    def _begin_next(self, n_trials: int) -> tuple[FrozenTrial, HeldClaim] | None:
         """Begin a new trial, unless there are as many as there shall be.
 
         Raises:
@@ -226,7 +226,7 @@ class _Tuner:
         claim = self._claims.take(_name(trial))
         return None if claim is None else (trial, claim)
 
-    def _train(self, trial: FrozenTrial, claim: Claim, count: str) -> SweepPoint | None:
+    def _train(self, trial: FrozenTrial, claim: HeldClaim, count: str) -> SweepPoint | None:
         """Train a trial and tell the study how it ended; None where another process has taken it."""
         settings = settings_of(self._space, trial.params)
         error = read_sweep(self._out)[1].get(_name(trial), "")

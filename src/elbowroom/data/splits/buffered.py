@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data.splits.encodable import Encodable
-from elbowroom.data.splits.memory import Batch, Examples, resolve_order, scale_pixels
+from elbowroom.data.splits.memory import Batch, ExampleSequence, resolve_order, scale_pixels
 from elbowroom.data.transforms import Transformable
 from elbowroom.data.value_coding import ValueCoding, ValueSummary, infer_coding, merge_summaries, summarize
 
@@ -77,7 +77,7 @@ class ArrayRowSource:
         return f"row {row} of {self.name}"
 
 
-class BufferedSplit(Transformable, Encodable, Examples):
+class BufferedSplit(Transformable, Encodable, ExampleSequence):
     """A split in files, which ``source`` reads by row; ``y`` (N,) or (N, A) or None are the labels of its rows.
 
     At most ``buffer`` examples are in memory, and as many more that are read ahead; of the others only their place in

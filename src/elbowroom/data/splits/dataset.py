@@ -14,7 +14,7 @@ from torch.utils.data import Subset
 
 from elbowroom.data.splits.batching import make_batch, preserve_rng, require_finite, stack_items
 from elbowroom.data.splits.encodable import Encodable
-from elbowroom.data.splits.memory import Batch, Examples, batch_indices
+from elbowroom.data.splits.memory import Batch, ExampleSequence, batch_indices
 from elbowroom.data.value_coding import ValueSummary, infer_coding, merge_summaries, summarize
 
 PROBE_ITEMS = 256
@@ -23,7 +23,7 @@ PROBE_BYTES = 2**26
 """Largest size of these items together, above which fewer are looked at."""
 
 
-class DatasetSplit(Encodable, Examples):
+class DatasetSplit(Encodable, ExampleSequence):
     """A split over a map-style ``dataset`` whose items are x, (x, y) or a dict; x a tensor, array or PIL image.
 
     Every batch asks for its items anew, so a random augmentation in the data set stays random. ``source_rows`` are the

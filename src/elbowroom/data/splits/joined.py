@@ -8,10 +8,10 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from elbowroom.data.splits.memory import Batch, Examples, Split, batch_indices, freeze
+from elbowroom.data.splits.memory import Batch, ExampleSequence, Split, batch_indices, freeze
 
 
-class JoinedSplit(Examples):
+class JoinedSplit(ExampleSequence):
     """The examples of several splits of one shape, one split after the other; ``index`` counts on through all of them.
 
     In their own order no batch goes across two splits, so that each is read as it is read alone.

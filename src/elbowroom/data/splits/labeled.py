@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from elbowroom.data.splits.memory import Batch, Examples, Split, freeze
+from elbowroom.data.splits.memory import Batch, ExampleSequence, Split, freeze
 
 
-class LabeledSplit(Examples):
+class LabeledSplit(ExampleSequence):
     """The examples of a split with one label for all, () or (A,), in place of labels of their own.
 
     >>> from elbowroom.data import InMemorySplit

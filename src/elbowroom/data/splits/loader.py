@@ -21,14 +21,14 @@ from elbowroom.data.splits.batching import (
     unpack_item,
 )
 from elbowroom.data.splits.encodable import Encodable
-from elbowroom.data.splits.memory import Batch, Examples
+from elbowroom.data.splits.memory import Batch, ExampleSequence
 from elbowroom.data.value_coding import ValueSummary, infer_coding, merge_summaries, summarize
 
 PROBE_BATCHES = 8
 """Batches at the beginning that are looked at; of a list all."""
 
 
-class LoaderSplit(Encodable, Examples):
+class LoaderSplit(Encodable, ExampleSequence):
     """A split over a ``DataLoader``, or anything that can be iterated over again and yields x, (x, y) or a dict.
 
     The loader's own batch size and shuffling rule: ``batches`` takes a size and ignores it. ``index`` is the

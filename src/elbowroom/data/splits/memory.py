@@ -44,7 +44,7 @@ def describe_tensor(tensor: Tensor) -> str:
     return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 
-class Examples:
+class ExampleSequence:
     """What all splits are besides their batches: a sequence of pairs (x, y), and a line that describes it.
 
     >>> split = InMemorySplit(torch.tensor([[0.5], [1.5]]), torch.tensor([3, 4]))
@@ -103,7 +103,7 @@ class Split(Protocol):
         """Return the first ``n`` examples, or all of them where there are fewer."""
 
 
-class InMemorySplit(Transformable, Examples):
+class InMemorySplit(Transformable, ExampleSequence):
     """A split in memory: ``x`` (N, *shape), ``y`` (N,) or (N, A) or None.
 
     ``x`` is uint8 for pixels (0..255, given out as [0, 1]) or float32 for anything else. Pixels stay uint8 in

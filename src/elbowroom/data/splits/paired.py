@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from elbowroom.data.splits.memory import Batch, Examples, Split
+from elbowroom.data.splits.memory import Batch, ExampleSequence, Split
 
 DrawPartners = Callable[[Batch], Tensor]
 """From a batch to the partners of its examples, (B, *shape); draws from torch's global generator."""
 
 
-class PairedSplit(Examples):
+class PairedSplit(ExampleSequence):
     """The examples of a split with a partner each: batches of x (B, 2, *shape), with label and index of the first.
 
     It is for training alone: :attr:`shape` is that of one example.

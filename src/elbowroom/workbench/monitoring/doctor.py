@@ -79,7 +79,9 @@ class Doctor(Callback):
             if not finding.cause and not has_ended:
                 consequences = [one.title for one in findings if one.cause == finding.title]
                 effect = f", and hence {', '.join(consequences)}" if consequences else ""
-                warnings.warn(f"{finding.title}{effect}: {finding.evidence}; {finding.advice}", stacklevel=2)
+                text = f"{finding.title}{effect}: {finding.evidence}; {finding.advice}"
+                # At no line of code: one of the loop, which Python would show below the text, says nothing.
+                warnings.warn_explicit(text, UserWarning, "elbowroom doctor, step", state[STEP])
 
     def _log_checks(self, state: State, findings: Findings) -> None:
         """Log which checks passed and which were not applicable, if these are others than before."""
