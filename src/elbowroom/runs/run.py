@@ -35,16 +35,8 @@ WEIGHTS_NAMES: tuple[WeightsName, ...] = ("final", "best", "checkpoint")
 PAUSE_FILE = ".pause"
 #: The files of a run, the record first: without it the directory is none.
 RUN_FILES = (
-    *(
-        "recipe.json",
-        "metrics.jsonl",
-        "evaluation.json",
-        "estimator.json",
-        "*.safetensors",
-        "report.html",
-        "*.part",
-        ".lock",
-    ),
+    *("recipe.json", "metrics.jsonl", "evaluation.json", "*.safetensors", "report.html", "*.part", ".lock"),
+    "estimator.json",
     *(PAUSE_FILE, "explorer.html", "actions/*.log", "actions/*.json"),
     *("images/*.png", "images/*.gif", "checkpoints/*.safetensors", "checkpoints/*.part", "metrics.csv"),
     "tensorboard/events.out.tfevents.*",

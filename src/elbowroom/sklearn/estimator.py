@@ -53,7 +53,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         latent: size of the latent; that of the recipe if not given.
         likelihood: p(x|z), as ``"gaussian"``; for a table that of its columns if not given.
         epochs: passes over the examples; if not given 10, or as many as make 1,000 steps.
-        batch_size: examples per step; if not given 128, or a smaller set whole.
+        batch_size: examples per step; if not given 128 to 255, so that a set divides into batches of one size.
         lr: learning rate.
         columns: the kinds of a data frame's columns that are not to be inferred, as ``{"zip": "category"}``.
         validation_fraction: the share of the examples that is set aside to choose the best weights of the training.
@@ -124,7 +124,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             self._fit_model(X, epochs=1)
             return self
         data = self.input_format_.load_like(X, self.trained_.record["data"])
-        size = self.batch_size or min(DEFAULT_BATCH_SIZE, len(data.train))
+        size = self.batch_size or even_batch_size(len(data.train))
         self.trained_ = continue_training(self.trained_, data, size)
         self.n_iter_ = self.n_iter_ + 1
         self._complete_fit(X, data)
@@ -184,7 +184,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         recipe = find(self.recipe)
         model, objective = recipe(data.shape, seed=self.seed_, **self._recipe_arguments())
         sampler = NO_SAMPLER if recipe.sampler is None and model.has_prior else None
-        settings = self._train_settings() | {"sampler": sampler} | settings | self._further_settings()
+        own = {"sampler": sampler, "batch_size": self.batch_size or even_batch_size(len(data.train))}
+        settings = self._train_settings() | own | settings | self._further_settings()
         is_own_run = self.out is not None and getattr(self, "run_directory_", None) == str(self.out)
         self.trained_ = train_model(model, objective, data, settings, self.out, is_own_run)
         self.run_directory_ = None if self.out is None else str(self.out)
@@ -204,7 +205,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         best = "best" if self.validation_fraction else "last"
         return {
             "epochs": self.epochs,
-            "batch_size": self.batch_size,
             "lr": self.lr,
             "seed": self.seed_,
             "final_weights": best,
@@ -251,6 +251,17 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         tags.input_tags.allow_nan = True
         tags.input_tags.three_d_array = True
         return tags
+
+
+def even_batch_size(n: int) -> int:
+    """Return the size of batches that n examples divide into evenly, of 128 at least; a smaller set is one batch.
+
+    A few examples in a last batch cost as much time as all of them, and give a noisier step.
+
+    >>> even_batch_size(60), even_batch_size(144), even_batch_size(300), even_batch_size(10_000)
+    (60, 144, 150, 129)
+    """
+    return math.ceil(n / max(1, n // DEFAULT_BATCH_SIZE))
 
 
 class ValueIndexedSplit:

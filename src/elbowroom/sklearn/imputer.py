@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.latent.imputation import impute
-from elbowroom.sklearn.estimator import Estimator
+from elbowroom.latent.imputation import expect_missing, impute
+from elbowroom.sklearn.estimator import CHUNK_SIZE, Estimator
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -24,8 +23,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
     The parameters are those of :class:`Estimator`, and:
 
     Args:
-        n_draws: draws of the missing cells given the others, of which a cell gets the mean, or the most frequent
-            category.
+        n_draws: draws of the latent of each example, whose importance-weighted mean a missing cell gets, or the
+            category that is the most probable by them.
 
     >>> import numpy as np
     >>> import elbowroom as er
@@ -45,26 +44,37 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
     }
 
     def transform(self, X: Any) -> Any:  # noqa: N803
-        """Return examples with their missing cells filled by the mean, or mode, of ``n_draws`` draws.
+        """Return examples with their missing cells filled by what is expected given the others.
+
+        That is the mean, which has the least squared error; of categories the most probable one
+        (:func:`~elbowroom.latent.expect_missing`).
 
         Args:
             X: examples of a table, a data frame or an array.
         """
         X, x = self._encode_table(X)  # noqa: N806
-        draws = self._draw_missing(x, self.n_draws, self.seed_)
-        return self._complete(X, self._summarize(draws))
+        model = self.trained_.precise_model
+        parts = []
+        for batch in self._batches(x):
+            with noise.seeded_rng(self.seed_), noise.keyed_noise(self.seed_, batch.index), torch.no_grad():
+                parts.append(expect_missing(model, batch.x, samples=self.n_draws))
+        return self._complete(X, torch.cat(parts))
 
-    def sample_completions(self, X: Any, n: int | None = None, random_state: Any = None) -> list[Any]:  # noqa: N803
+    def sample_completions(self, X: Any, n: int = 5, random_state: Any = None) -> list[Any]:  # noqa: N803
         """Return several completions of examples, each with other draws, for multiple imputation.
+
+        Each is chosen from ``n_draws`` proposals by their importance weights (:func:`~elbowroom.latent.impute`).
 
         Args:
             X: examples of a table.
-            n: how many; ``n_draws`` if not given.
+            n: how many.
             random_state: seed of the draws; None for others each time.
         """
         X, x = self._encode_table(X)  # noqa: N806
-        seed = int(np.random.default_rng(random_state).integers(2**31))
-        return [self._complete(X, draw) for draw in self._draw_missing(x, n or self.n_draws, seed)]
+        model = self.trained_.precise_model
+        with self._seeded(random_state), torch.no_grad():
+            draws = [impute(model, part, draws=n, samples=self.n_draws) for part in x.split(CHUNK_SIZE)]
+        return [self._complete(X, draw) for draw in torch.cat(draws, 1)]
 
     def _encode_table(self, X: Any) -> tuple[Any, Tensor]:  # noqa: N803
         """Return the rows of a table as they are given, after the checks, and encoded."""
@@ -75,19 +85,6 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
                 "default, that of columns"
             )
         return X, self._encode_checked(X)
-
-    def _draw_missing(self, x: Tensor, n: int, seed: int) -> Tensor:
-        """Return draws of encoded rows, (n, N, D), in which the cells that are there are kept."""
-        parts = []
-        for batch in self._batches(x):
-            with noise.seeded_rng(seed), noise.keyed_noise(seed, batch.index):
-                parts.append(impute(self.trained_.precise_model, batch.x, draws=n))
-        return torch.cat(parts, 1)
-
-    def _summarize(self, draws: Tensor) -> Tensor:
-        """Return the mean of draws, (n, N, D) to (N, D); of categories the most frequent one."""
-        is_category = torch.tensor(["categories" in column for column in self.trained_.record["data"]["columns"]])
-        return torch.where(is_category, draws.mode(0).values, draws.mean(0))
 
     def _complete(self, X: Any, x: Tensor) -> Any:  # noqa: N803
         """Return examples in their own form, with what is missing taken from encoded rows."""

@@ -65,7 +65,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
     )
 
     def score_samples(self, X: Any) -> Any:  # noqa: N803
-        """Return minus the anomaly score of each example, (N,), nats; lower means more anomalous.
+        """Return minus the anomaly score of each example, (N,), in its unit; lower means more anomalous.
 
         Args:
             X: examples.
@@ -73,7 +73,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
         return -self._score(self._encode(X)).numpy()
 
     def decision_function(self, X: Any) -> Any:  # noqa: N803
-        """Return the score of each example above that of the threshold, (N,), nats; outliers are below zero.
+        """Return the score of each example above that of the threshold, (N,); outliers are below zero.
 
         Args:
             X: examples.

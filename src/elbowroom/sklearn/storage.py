@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from elbowroom import __version__, errors, serialization
 from elbowroom.data.options import to_json
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The file that makes a run directory a saved estimator.
 ESTIMATOR_FILE = "estimator.json"
+#: The file of the arrays that it needs beside the model, as ``ATTRIBUTE.NAME``.
+ARRAYS_FILE = "estimator.safetensors"
 
 
 def save(estimator: Estimator, path: str | Path, overwrite: bool = False) -> None:
@@ -34,13 +37,17 @@ def save(estimator: Estimator, path: str | Path, overwrite: bool = False) -> Non
     if run.exists:
         run.remove()
     estimator.trained_.write(run.path)
+    fitted = {name: getattr(estimator, name) for name in _saved_names(estimator)}
     record = {
         "estimator": type(estimator).__name__,
         "elbowroom": __version__,
         "parameters": {name: _parameter(value) for name, value in estimator.get_params(deep=False).items()},
-        "fitted": {name: _attribute(getattr(estimator, name)) for name in _saved_names(estimator)},
+        "fitted": {name: _attribute(value) for name, value in fitted.items() if not isinstance(value, dict)},
         "input": estimator.input_format_.record,
     }
+    arrays = {name: value for name, value in fitted.items() if isinstance(value, dict)}
+    tensors = {f"{name}.{key}": torch.from_numpy(one) for name, value in arrays.items() for key, one in value.items()}
+    serialization.save(run.path / ARRAYS_FILE, tensors, {"attributes": json.dumps(list(arrays))})
     with serialization.atomic_path(run.path / ESTIMATOR_FILE) as temporary:
         temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -80,6 +87,11 @@ def _load_estimator(path: Path) -> Estimator:
     estimator = cls(**{name: _read_parameter(value) for name, value in record["parameters"].items() if name in names})
     for name, value in record["fitted"].items():
         setattr(estimator, name, _read_attribute(value))
+    tensors, about = serialization.read(path / ARRAYS_FILE)
+    for name in json.loads(about["attributes"]):
+        prefix = f"{name}."
+        own = {key.removeprefix(prefix): one.numpy() for key, one in tensors.items() if key.startswith(prefix)}
+        setattr(estimator, name, own)
     estimator.input_format_ = InputFormat.from_record(record["input"])
     estimator.run_directory_ = None
     estimator.trained_ = TrainedModel.read(path)
@@ -106,9 +118,7 @@ def _read_parameter(value: Any) -> Any:
 
 
 def _attribute(value: Any) -> Any:
-    """Return a fitted attribute as JSON: numbers, words, arrays with their type, and dictionaries of them."""
-    if isinstance(value, dict):
-        return {name: _attribute(one) for name, one in value.items()}
+    """Return a fitted attribute as JSON: a number, words, or an array with its type."""
     if isinstance(value, np.ndarray):
         return {"dtype": value.dtype.name, "values": value.tolist()}
     return value.item() if isinstance(value, np.generic) else value
@@ -116,8 +126,4 @@ def _attribute(value: Any) -> Any:
 
 def _read_attribute(value: Any) -> Any:
     """Return what :func:`_attribute` wrote."""
-    if not isinstance(value, dict):
-        return value
-    if set(value) == {"dtype", "values"}:
-        return np.array(value["values"], dtype=value["dtype"])
-    return {name: _read_attribute(one) for name, one in value.items()}
+    return np.array(value["values"], dtype=value["dtype"]) if isinstance(value, dict) else value

@@ -21,7 +21,7 @@ from elbowroom.workbench.fit import fit, resume
 from elbowroom.workbench.monitoring.doctor import Doctor
 
 #: The files of a run that a model is made of again, and trained further.
-KEPT_FILES = ("recipe.json", "metrics.jsonl", "*.safetensors")
+KEPT_FILES = ("recipe.json", "metrics.jsonl", "model.safetensors", "sampler-*.safetensors")
 
 
 class SilentDoctor(Doctor):
