@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elbowroom.data import Split, freeze
 from elbowroom.latent import find_nearest_examples
-from elbowroom.plotting import captions, table_rows
+from elbowroom.plotting import captions, series_curves, table_rows
 from elbowroom.plotting.figure import FigureSpec, ImageGrid
 from elbowroom.plotting.montage import to_images
 from elbowroom.plotting.registry import register_figure
@@ -23,6 +23,8 @@ MAX_RECONSTRUCTED_ROWS = 6
 N_SAMPLED_ROWS = 12
 #: Samples of a table whose cells are shown.
 N_SAMPLED_CELLS = 6
+#: What the quantiles beside samples are.
+BAND_WORDS = "Nine tenths of the data lie between the grey lines."
 #: Held-out examples whose nearest training example gives the reference distance.
 N_REFERENCE_EXAMPLES = 100
 
@@ -40,10 +42,11 @@ def reconstructions_figure(view: RunView, n: int = 20, n_columns: int = 10) -> F
     reconstruction = view.model.reconstruct(x.to(view.device), None if y is None else y[:n].to(view.device)).cpu()
     settings = captions.output_caption(False, captions.posterior_words(view.model, is_drawn=False))
     if not view.has_images:
-        n = min(MAX_RECONSTRUCTED_ROWS, len(x))
+        n = min(series_curves.MAX_PAIRS if view.has_series else MAX_RECONSTRUCTED_ROWS, len(x))
         titles = [view.example_name(i) for i in range(n)]
-        scale = "in its own unit" if table_rows.has_named_columns(view) else "on its own scale"
-        caption = f"Examples, and the model's reconstruction of each; every column {scale}."
+        scale = "in its own unit" if table_rows.has_named_columns(view) or view.has_series else "on its own scale"
+        part = "channel" if view.has_series else "column"
+        caption = f"Examples, and the model's reconstruction of each; every {part} {scale}."
         marks = table_rows.pair_rows(view, titles, x[:n], reconstruction[:n], ("data", "model"))
         return FigureSpec("Reconstructions", caption, f"{view.describe_examples(n)}; {settings}", marks)
     x, reconstruction = (to_images(images, view.model.views) for images in (x, reconstruction))
@@ -78,7 +81,12 @@ def samples_figure(view: RunView, n: int = 64) -> FigureSpec:
             caption = f"{sentence}: {n} rows, every column in its own unit."
             return FigureSpec("Samples", caption, source.describe(view, n), [cells])
         n = N_SAMPLED_ROWS
-        caption = f"{sentence}: {n} rows. Nine tenths of the data lie between the grey lines."
+        if view.has_series:
+            n = series_curves.MAX_CURVES
+            caption = f"{sentence}: {n} series, every channel in its own unit. {BAND_WORDS}"
+            charts = series_curves.sample_curves(view, source.samples(view, n))
+            return FigureSpec("Samples", caption, source.describe(view, n), charts)
+        caption = f"{sentence}: {n} rows. {BAND_WORDS}"
         chart = table_rows.quantile_band(view, "samples", source.samples(view, n))
         return FigureSpec("Samples", caption, source.describe(view, n), [chart])
     side = math.isqrt(n)

@@ -11,6 +11,7 @@ from torch import Tensor
 from elbowroom.data.readers.table_encoding import Cell, decode_rows, parse_columns
 from elbowroom.data.text_encoding import decode_texts
 from elbowroom.formatting import MISSING, format_number
+from elbowroom.plotting import series_curves
 from elbowroom.plotting.figure import CellTable, Chart, Line
 from elbowroom.runs.run_view import RunView
 
@@ -34,7 +35,7 @@ def column_stats(view: RunView) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: examples are neither images nor rows.
     """
-    if math.prod(view.shape) > MAX_ROW_VALUES:
+    if math.prod(view.shape) > MAX_ROW_VALUES and not view.has_series:
         size = "x".join(map(str, view.shape))
         raise ValueError(
             f"examples are {size}: neither images of 1 or 3 channels nor rows of at most {MAX_ROW_VALUES} numbers"
@@ -88,6 +89,8 @@ def pair_rows(
 ) -> list[CellTable | Chart]:
     """Return a mark for each row, of data and the model's output: a table where columns have names, else a chart."""
     pairs: Iterator[CellTable | Chart]
+    if view.has_series:
+        return [*series_curves.pair_curves(view, titles, data, output, names)]
     if has_named_columns(view):
         pairs = _pair_tables(view, titles, data, output, names)
     else:
@@ -122,6 +125,8 @@ def _pair_charts(
 
 def path_chart(view: RunView, title: str, x: Tensor, positions: Tensor) -> Chart:
     """Return a chart of every second row (T, *shape) along a latent path, colored by its position on it."""
+    if view.has_series:
+        return series_curves.path_curves(view, title, x, positions)
     fractions = (positions - positions[0]) / (positions[-1] - positions[0])
     rows = standardize(view, x).tolist()
     lines = [

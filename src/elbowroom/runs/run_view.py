@@ -240,6 +240,11 @@ class RunView:
         views = self.model.views
         return is_image(self.model.shape) or (views is not None and any(is_image(view.shape) for view in views.views))
 
+    @property
+    def has_series(self) -> bool:
+        """Whether examples are series (C, T)."""
+        return len(self.model.shape) == 2 and self.model.views is None
+
     # The latents.
 
     @cached_property
