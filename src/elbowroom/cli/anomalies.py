@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     "--score",
     default="all",
     show_default=True,
-    help="elbo, reconstruction, importance_bound, typicality, likelihood_ratio, density_of_states; comma separated",
+    help="all, default, or some, comma separated: elbo, reconstruction, importance_bound, typicality, "
+    "likelihood_ratio, density_of_states, neighbors",
 )
 @click.option("--level", type=float, default=0.05, show_default=True, help="false-positive rate of the threshold")
 @options.shared_options("samples")
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 @options.shared_options("resize", "seed", "device", "batch_size")
 @click.option("--out", help="FILE.csv, .parquet or .npz: every example with its scores and p-values")
 @click.option("--heat-map", help="FILE.png: the most unusual examples, pixel by pixel")
+@click.option(
+    "--explain", type=click.IntRange(0), default=0, help="N rows of a table, the strangest: their cells, and why"
+)
 @options.shared_options("json")
 @options.weights_option
 def anomalies(
@@ -58,12 +62,13 @@ def anomalies(
     from elbowroom.evaluation import anomalies
 
     condition = None if label is None else parse_one_condition(run, run.model(), label)
-    names = score if score == "all" else [name.strip() for name in score.split(",") if name.strip()]
+    names = score if score in ("all", "default") else [name.strip() for name in score.split(",") if name.strip()]
     result = anomalies(run, source, score=names, maps=10 if image else 0, c=condition, **settings)
     if as_json:
         click.echo(result.json())
     else:
         _print_anomalies(result)
+        _print_reasons(result)
     if table:
         _write_scores(result, table, quiet=as_json)
     if image:
@@ -85,8 +90,19 @@ def _print_anomalies(result: Anomalies) -> None:
     threshold = metrics["threshold"]
     screen.print(f"\nthreshold: {threshold.estimator}, calibrated on {threshold.examples:,} of the normal examples")
     screen.print(f"false positives: share above it {metrics['false_positives'].estimator}")
+    screen.print(f"the default for such data: {p['default'].replace('_', ' ')}")
     if "auprc" in metrics:
         screen.print(f"found: share of the others above it; AUPRC: {metrics['auprc'].estimator}")
+
+
+def _print_reasons(result: Anomalies) -> None:
+    """Print the strangest rows of each set, and what the model expected of them."""
+    screen = listing.console()
+    for name, rows in result.strange.items():
+        screen.print(f"\nstrangest rows, {name}, by {result.protocol['default'].replace('_', ' ')}", markup=False)
+        reasons = rows.explanation.reasons()
+        for index, score, why in zip(rows.index.tolist(), rows.scores.tolist(), reasons, strict=True):
+            screen.print(f"  row {index + 1}  {score:.2f}  {why}", markup=False)
 
 
 def _write_scores(result: Anomalies, path: Path, quiet: bool) -> None:
@@ -99,7 +115,7 @@ def _write_scores(result: Anomalies, path: Path, quiet: bool) -> None:
 def _draw_heatmaps(result: Anomalies, path: Path, quiet: bool) -> None:
     from elbowroom.plotting.heatmaps import heatmap_grid
 
-    by = list(result)[-1].replace("_", " ")
+    by = result.protocol["default"].replace("_", " ")
     blocks = [(name, *maps) for name, maps in result.heatmaps.items()]
     try:
         heatmap_grid(blocks, f"most unusual first, by {by} · {result.protocol['model']}").save(path)

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from elbowroom import __version__
-from elbowroom.data import Data, Split, freeze, load_undivided
+from elbowroom.data import Data, InMemorySplit, Split, freeze, load_undivided
 from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.data.load import ALL_SPLITS
+from elbowroom.evaluation.anomaly.explanation import StrangeRows, explain_rows
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.anomaly.results import Anomalies, ScoreResult
-from elbowroom.evaluation.anomaly.scores import SCORES, as_split, compute_scores, defined_scores
+from elbowroom.evaluation.anomaly.scores import SCORES, as_split, compute_scores, default_score, defined_scores
 from elbowroom.evaluation.compatibility import check_compatible, describe_likelihood, with_condition
 from elbowroom.runs.run import Run
 
@@ -31,6 +32,7 @@ def anomalies(
     split: str = "test",
     resize: int | tuple[int, int] | None = None,
     maps: int = 0,
+    explain: int = 0,
     samples: int = 20,
     window: int = 3,
     batch_size: int = 100,
@@ -48,13 +50,15 @@ def anomalies(
         other: a split; the name of a data set, of which the same split is used; or a file, folder or array, all of it:
             every split that it comes with.
             Without it only thresholds and scores are computed.
-        score: one of :func:`~elbowroom.anomaly_scores`, several, or ``"all"`` that the model defines. The raw ELBO is
-            always included where it is defined.
+        score: one of :func:`~elbowroom.anomaly_scores`, several, ``"default"`` for that of the kind of data, or
+            ``"all"`` that the model defines. The raw ELBO is always included where it is defined.
         level: the false-positive rate of the threshold.
         normal: the normal data; the data the run was trained on if not given.
         split: of the normal data, and of other data with a name; the model must not be trained on it.
         resize: of images in a folder or archive, as for :func:`~elbowroom.load_data`.
-        maps: number of examples of each set, the most anomalous by the last score, to compute heat maps of.
+        maps: number of examples of each set, the most anomalous, to compute heat maps of; by the default score, or if
+            that is not computed by the last.
+        explain: number of rows of a table of each set, the most anomalous, to explain by their columns.
         samples: K, posterior samples per example.
         window: of the background of the likelihood ratio.
         batch_size: examples at a time; the scores do not depend on it.
@@ -77,17 +81,24 @@ def anomalies(
         if reference.data is None:
             raise ValueError("a model was given without the data that is normal to it: pass normal=")
         normal_split = freeze(reference.data.get_split(split), seed)
-        names = _select_scores(score, defined_scores(reference, normal_split))
+        available = defined_scores(reference, normal_split)
+        names = _select_scores(default_score(reference.model, available) if score == "default" else score, available)
         normal_scores = compute_scores(reference, normal_split, names, batch_size)
         loaded = (None, None, None) if other is None else _load_other(reference, other, split, resize, c)
         other_split, other_protocol, other_files = loaded
         other_scores = {} if other_split is None else compute_scores(reference, other_split, names, batch_size)
-        heatmaps = {"normal": _top_heatmaps(reference, normal_split, normal_scores[names[-1]], maps)} if maps else {}
-        if maps and other_split is not None:
-            heatmaps["other"] = _top_heatmaps(reference, other_split, other_scores[names[-1]], maps)
+        default = default_score(reference.model, names)
+        chosen = default if default in names else names[-1]
+        sets = {"normal": (normal_split, normal_scores)}
+        if other_split is not None:
+            sets["other"] = (other_split, other_scores)
+        heatmaps = {k: _top_heatmaps(reference, of, s[chosen], maps) for k, (of, s) in sets.items() if maps}
+        strange = {k: _explain_top(reference, of, s[chosen], explain) for k, (of, s) in sets.items() if explain}
     order = torch.randperm(len(normal_split), generator=torch.Generator().manual_seed(seed))
     half = order[: len(normal_split) // 2].sort().values
-    results = {name: ScoreResult(normal_scores[name], other_scores.get(name), half, level) for name in names}
+    results = {
+        name: ScoreResult(normal_scores[name], other_scores.get(name), half, level, SCORES[name].unit) for name in names
+    }
     protocol = {
         "model": type(run).__name__ if isinstance(run, nn.Module) else str(Run(run)),
         "normal": reference.data.protocol,
@@ -95,6 +106,7 @@ def anomalies(
         "other": other_protocol,
         "examples": {"normal": len(normal_split), "other": 0 if other_split is None else len(other_split)},
         "scores": {name: SCORES[name].description for name in names},
+        "default": chosen,
         "level": level,
         "samples": samples,
         "window": window,
@@ -103,7 +115,8 @@ def anomalies(
         "versions": {"elbowroom": __version__, "torch": torch.__version__},
     }
     files = {"normal": _file_names(reference.data, split), "other": other_files}
-    return Anomalies(results, protocol, heatmaps, {name: names for name, names in files.items() if names})
+    named = {name: names for name, names in files.items() if names}
+    return Anomalies(results, protocol, heatmaps, named, strange)
 
 
 def _select_scores(score: str | Iterable[str], available: list[str]) -> list[str]:
@@ -121,6 +134,14 @@ def _top_heatmaps(reference: Reference, split: Split, scores: Tensor, count: int
         raise ValueError(f"the examples are {shape}, not images (C, H, W): there are no heat maps of them")
     order = scores.topk(min(count, len(scores))).indices
     return reference.heatmaps(next(split.to(reference.device).batches(count, order)))
+
+
+def _explain_top(reference: Reference, split: Split, scores: Tensor, count: int) -> StrangeRows:
+    """Explain the rows with the highest scores, and how each of those compares with the others."""
+    index = scores.topk(min(count, len(scores))).indices
+    batch = next(split.batches(len(index), index))
+    rows = InMemorySplit(batch.x, batch.y)
+    return StrangeRows(index, scores[index], explain_rows(reference.model, rows, reference.protocol))
 
 
 def _load_other(

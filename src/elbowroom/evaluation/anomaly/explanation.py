@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -81,6 +81,20 @@ class Explanation:
             )
             for row, (shares, index) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True))
         ]
+
+
+class StrangeRows(NamedTuple):
+    """The rows of a set with the highest scores, explained.
+
+    Attributes:
+        index: of the rows in their set, the strangest first, (N,).
+        scores: (N,).
+        explanation: by their columns.
+    """
+
+    index: Tensor
+    scores: Tensor
+    explanation: Explanation
 
 
 @torch.no_grad()

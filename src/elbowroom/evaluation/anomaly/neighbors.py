@@ -59,7 +59,8 @@ def collect_points(model: GenerativeModel, batches: Iterable[Batch]) -> Tensor:
 
 
 def _encode_cells(model: GenerativeModel, x: Tensor) -> Tensor:
-    """Return the numbers of examples, (B, E): categories of a table one-hot, all others flattened."""
-    if isinstance(model.shape, TableShape):
-        return CellEncoder(model.shape).to(x.device)(x)
-    return x.flatten(1)
+    """Return the numbers of examples, (B, E): categories one-hot, an unknown one with a place of its own."""
+    # Behind the last category is the unknown one.
+    sizes = [1 if levels is None else levels + 1 for levels in model.decoder.family.column_levels]
+    encoded: Tensor = CellEncoder(TableShape(sizes)).to(x.device)(x) if sizes else x.flatten(1)
+    return encoded

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.evaluation.anomaly.conformal import Detector
+from elbowroom.evaluation.anomaly.explanation import StrangeRows
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.metrics.roc import auprc, auroc
@@ -29,12 +30,14 @@ class ScoreResult:
         other: scores of the other examples, (M,); ``None`` without other data.
         calibration_index: the normal examples that the detector is calibrated on, (N // 2,).
         level: false-positive rate of the detector.
+        unit: of the scores.
     """
 
     normal: Tensor
     other: Tensor | None
     calibration_index: Tensor
     level: float
+    unit: str = "nats"
 
     @property
     def detector(self) -> Detector:
@@ -55,7 +58,7 @@ class ScoreResult:
         how = f"split conformal at level {self.level:g}"
         how_rate = f"of {len(held_out):,} normal examples it has not seen; expected {expected:.4f} ± {std:.4f}"
         calibrated = {
-            "threshold": Metric(detector.threshold(self.level), "nats", how, examples=len(detector)),
+            "threshold": Metric(detector.threshold(self.level), self.unit, how, examples=len(detector)),
             "false_positives": _share_metric(detector.flags(held_out, self.level), how_rate),
         }
         if self.other is None:
@@ -72,6 +75,7 @@ class Anomalies(Mapping[str, dict[str, Metric]]):
         protocol: model, data, level, samples, seed, versions.
         heatmaps: of the most anomalous examples of each set (``normal``, ``other``); empty without ``maps``.
         files: the image files of the examples of each set that is from such files.
+        strange: the most anomalous rows of each set, explained; empty without ``explain``.
     """
 
     def __init__(
@@ -80,7 +84,9 @@ class Anomalies(Mapping[str, dict[str, Metric]]):
         protocol: dict[str, Any],
         heatmaps: dict[str, Heatmaps] | None = None,
         files: dict[str, list[str]] | None = None,
+        strange: dict[str, StrangeRows] | None = None,
     ) -> None:
+        self.strange = strange or {}
         self.results, self.protocol, self.heatmaps, self.files = results, protocol, heatmaps or {}, files or {}
         self._metrics = {name: result.metrics() for name, result in results.items()}
 
@@ -99,7 +105,17 @@ class Anomalies(Mapping[str, dict[str, Metric]]):
             score: {name: {k: v for k, v in asdict(m).items() if v is not None} for name, m in metrics.items()}
             for score, metrics in self.items()
         }
-        return json.dumps({"scores": scores, "protocol": self.protocol}, indent=2, ensure_ascii=False)
+        strange = {
+            name: [
+                {"index": index, "score": score, "why": why}
+                for index, score, why in zip(
+                    rows.index.tolist(), rows.scores.tolist(), rows.explanation.reasons(), strict=True
+                )
+            ]
+            for name, rows in self.strange.items()
+        }
+        content = {"scores": scores, "protocol": self.protocol} | ({"strange": strange} if strange else {})
+        return json.dumps(content, indent=2, ensure_ascii=False)
 
     def table(self) -> Table:
         """Return a table for the terminal, one line per score."""
@@ -145,7 +161,7 @@ class Anomalies(Mapping[str, dict[str, Metric]]):
 _COLUMN_TITLES = {
     "auroc": "AUROC",
     "auprc": "AUPRC",
-    "threshold": "threshold, nats",
+    "threshold": "threshold",
     "false_positives": "false positives",
     "found": "found",
 }
@@ -160,6 +176,6 @@ def _share_metric(flags: Tensor, estimator: str) -> Metric:
 def _format_metric(m: Metric) -> str:
     if not isinstance(m.value, float):
         return "undefined"
-    if m.unit == "nats":
-        return f"{m.value:.2f}"
+    if "conformal" in m.estimator:  # a threshold
+        return f"{m.value:.2f}" + (f" {m.unit}" if m.unit else "")
     return f"{m.value:.4f}" + ("" if m.standard_error is None else f" ± {m.standard_error:.4f}")
