@@ -133,6 +133,28 @@ def rq_vae(
     return quantized_vae(shape, latent=latent, quantizer=f"{name}:{codes}x{depth}", **rest)
 
 
+@recipe("Hosking, Tang & Lapata 2022, arXiv 2203.03463", extends=quantized_vae, without=("quantizer", "entropy"))
+def hrq_vae(
+    shape: tuple[int, ...],
+    latent: int = 1,
+    codes: int = 64,
+    depth: int = 4,
+    truncation: int = 30,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """HRQ-VAE: a path through a hierarchy of codebooks that refine one another, whose end is dropped at random.
+
+    Deviation: images and tables have an encoder of this project's, where the paper encodes sentences.
+
+    Args:
+        latent: number of positions, each of which takes one path; networks of convolutions have a map of them instead
+        codes: number of entries of each codebook
+        depth: length of a path
+        truncation: probability in percent that, in training, a path ends after any of its entries
+    """
+    return quantized_vae(shape, latent=latent, quantizer=f"hierarchical:{codes}x{depth}x{truncation}", **rest)
+
+
 @recipe(
     "Mentzer et al. 2023, arXiv 2309.15505",
     extends=quantized_vae,

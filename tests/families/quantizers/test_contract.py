@@ -17,6 +17,7 @@ SETTINGS = {
     "simvq": "6",
     "residual": "3x2",
     "shared-residual": "3x2",
+    "hierarchical": "3x2x30",
     "product": "3x2",
     "fsq": "3,2",
     "lfq": "3",

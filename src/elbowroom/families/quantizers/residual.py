@@ -89,8 +89,12 @@ class ResidualQuantizer(Quantizer):
 
     def _drop_stages(self, stages: Tensor) -> Tensor:
         """Return the sum of a random number of stages for each example: (S, B, ..., D) to (B, ..., D)."""
-        last = torch.randint(len(stages), stages.shape[1:2], device=stages.device)
+        last = self._draw_last_stages(stages.shape[1], stages.device)
         return stages[last, torch.arange(stages.shape[1], device=stages.device)]
+
+    def _draw_last_stages(self, n: int, device: torch.device) -> Tensor:
+        """Draw the index of the last stage of each of n examples: any is as probable."""
+        return torch.randint(len(self.index_sizes), (n,), device=device)
 
     def _update_averages(self, residuals: Tensor, indices: Tensor) -> None:
         """Update the codebooks with what each stage was given, (S, ..., P, D), and chose, (..., P, S)."""
