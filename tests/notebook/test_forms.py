@@ -76,8 +76,13 @@ def test_data_shows_its_splits_and_first_examples(digits):
     assert "classes: 0, 1, 2" in html
 
 
-def test_a_comparison_without_runs_shows_its_notes():
-    assert "comparison" in Comparison([])._repr_html_()
+def test_a_comparison_is_a_table_in_html_and_as_text(root):
+    comparison = er.compare(root / "tests" / "compat" / "runs" / "finished")
+    assert isinstance(comparison, Comparison)
+    assert "<table>" in comparison._repr_html_()
+    loss = comparison.entries[0].run.metrics("test")[-1]["elbo"]
+    assert f"{-loss:.2f}" in comparison._repr_html_()
+    assert f"{-loss:.2f}" in repr(comparison)
 
 
 @pytest.mark.parametrize(

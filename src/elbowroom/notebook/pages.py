@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from elbowroom.data.image import is_image
 from elbowroom.display import Displayed, html_form
 from elbowroom.exporting.export import MAX_MB, render_page_of
 from elbowroom.notebook.card import Card, environment, render_card
-from elbowroom.web.preview import ImagePreview, show
+from elbowroom.web.preview import MAX_ROW_VALUES, TablePreview, show
 
 if TYPE_CHECKING:
     from elbowroom.models.samples import Samples
@@ -79,14 +79,14 @@ def page_to_html(page: EmbeddedPage) -> str:
 
 @html_form("Samples")
 def samples_to_html(samples: Samples) -> str | None:
-    """Return samples as a grid of images, or as a table; None for series and views, which a tensor's text shows."""
-    with suppress(ValueError):
-        preview = show(samples)
-        if isinstance(preview, ImagePreview):
-            image = (preview.to_png(), f"{len(samples)} samples")
-            return render_card(Card(title="samples", state=f"{len(samples)}", images=[image]))
+    """Return samples as a grid of images, or as a table; None for series and long rows, which a tensor's text shows."""
+    is_rows = samples.dim() == 2 and samples.shape[1] <= MAX_ROW_VALUES
+    if not is_rows and not (samples.dim() == 4 and is_image(samples.shape[1:])):
+        return None
+    preview = show(samples)
+    if isinstance(preview, TablePreview):
         return preview.to_html()
-    return None
+    return render_card(Card("samples", f"{len(samples)}", images=[(preview.to_png(), f"{len(samples)} samples")]))
 
 
 @html_form("StudioLink")
