@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self, cast
+from typing import Self
 
 import torch
 import torch.distributions as td
@@ -51,7 +51,7 @@ class Observed(Family):
 
     def with_shape(self, shape: Sequence[int]) -> Self:
         family = super().with_shape(shape)
-        family._modules = {**self._modules, "inner": cast(Family, self.inner).with_shape(shape)}
+        family._modules = {**self._modules, "inner": self.inner.with_shape(shape)}
         return family
 
 
