@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ def score_steps(model: GenerativeModel, split: Split, batch_size: int = 100) -> 
     return torch.cat(scores)
 
 
-def join_windows(scores: Tensor, names: Sequence[str] | None) -> dict[str, list[str] | list[int] | list[float]]:
+def join_windows(scores: Tensor, names: Sequence[str] | None) -> dict[str, list[Any]]:
     """Return the scores of steps as columns: series, step and score, where windows share a step their mean.
 
     Args:
