@@ -70,6 +70,7 @@ from .families import likelihood as likelihood
 from .families import posterior as posterior
 from .families import quantizer as quantizer
 from .latent.topics import topics as topics
+from .masked_shape import MaskedShape as MaskedShape
 from .models import Architecture as Architecture
 from .models import AutocorrelatedPrior as AutocorrelatedPrior
 from .models import AutoregressiveConditional as AutoregressiveConditional
