@@ -19,6 +19,7 @@ from elbowroom.cli.fill import fill
 from elbowroom.cli.import_checkpoint import import_checkpoint
 from elbowroom.cli.interpolate import interpolate
 from elbowroom.cli.reconstruct import reconstruct
+from elbowroom.cli.step_scores import score_steps
 from elbowroom.cli.studio import studio
 from elbowroom.cli.train import TrainGroup, resume
 from elbowroom.cli.tune import TuneGroup
@@ -59,6 +60,7 @@ for command in (
     interpolate,
     compare,
     anomalies,
+    score_steps,
     studio,
     report_plot.report,
     report_plot.plot,
