@@ -28,6 +28,7 @@ from elbowroom.cli import main
         "samplers",
         "scikit-learn",
         "sequences",
+        "series",
     ],
 )
 def test_blocks_of_the_page_run(page, root, tmp_path, monkeypatch):
