@@ -196,5 +196,5 @@ def test_wrong_parameters_are_named(parameters, words, x):
 
 
 def test_an_array_with_a_likelihood_of_its_own_is_no_table():
-    assert not InputFormat.of(np.zeros((3, 2)), "bernoulli").is_table
-    assert InputFormat.of(np.zeros((3, 2)), "columns").is_table
+    assert not InputFormat.from_examples(np.zeros((3, 2)), "bernoulli").is_table
+    assert InputFormat.from_examples(np.zeros((3, 2)), "columns").is_table

@@ -52,7 +52,7 @@ class Clusterer(ClusterMixin, VAE):  # type: ignore[misc]
     }
     _saved_attributes: ClassVar[tuple[str, ...]] = (*VAE._saved_attributes, "labels_", "cluster_order_")
 
-    def predict(self, X: Any) -> Any:  # noqa: N803
+    def predict(self, X: Any) -> Any:
         """Return the most probable cluster of each example, (N,).
 
         Args:
@@ -60,7 +60,7 @@ class Clusterer(ClusterMixin, VAE):  # type: ignore[misc]
         """
         return self.predict_proba(X).argmax(1)
 
-    def predict_proba(self, X: Any) -> Any:  # noqa: N803
+    def predict_proba(self, X: Any) -> Any:
         """Return the probability of each cluster for examples, (N, n_clusters).
 
         Args:
@@ -68,7 +68,7 @@ class Clusterer(ClusterMixin, VAE):  # type: ignore[misc]
         """
         return self._responsibilities(self._encode(X))[:, self.cluster_order_]
 
-    def _complete_fit(self, X: Any, data: Data) -> None:  # noqa: N803
+    def _complete_fit(self, X: Any, data: Data) -> None:
         """Number the clusters by their size, and label the training examples."""
         probabilities = self._responsibilities(self._encode_checked(X))
         sizes = np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1])

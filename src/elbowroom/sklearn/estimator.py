@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,7 +92,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
     #: The fitted attributes that are saved beside the model: numbers, and lists of them.
     _saved_attributes: ClassVar[tuple[str, ...]] = ("n_features_in_", "seed_", "n_iter_")
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Train the model anew.
 
         Args:
@@ -107,7 +106,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         self._fit_model(self._check_input(X, reset=True))
         return self
 
-    def partial_fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Train one pass over some examples, from where the training was; coded as those of the first call.
 
         Args:
@@ -119,7 +118,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         """
         self._validate_params()
         is_first = not hasattr(self, "trained_")
-        X = self._check_input(X, reset=is_first)  # noqa: N806
+        X = self._check_input(X, reset=is_first)
         if is_first:
             self._fit_model(X, epochs=1)
             return self
@@ -153,7 +152,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         check_is_fitted(self)
         return self.trained_.model
 
-    def _check_input(self, X: Any, reset: bool = False) -> Any:  # noqa: N803
+    def _check_input(self, X: Any, reset: bool = False) -> Any:
         """Return examples as a data frame or an array of numbers, after the checks of scikit-learn."""
         if not reset:
             check_is_fitted(self)
@@ -163,21 +162,18 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
             if len(X) < least:
                 raise ValueError(f"Found data frame with {len(X)} sample(s) while a minimum of {least} is required.")
         else:
-            X = validate_data(  # noqa: N806
-                self, X, reset=reset, dtype=self._array_dtype(X), ensure_all_finite="allow-nan", allow_nd=True,
-                ensure_min_samples=least,
-            )  # fmt: skip
+            checks: dict[str, Any] = {"ensure_all_finite": "allow-nan", "allow_nd": True, "ensure_min_samples": least}
+            X = validate_data(self, X, reset=reset, dtype="numeric" if reset else self._array_dtype(X), **checks)
         if reset:
-            self.input_format_ = InputFormat.of(X, self.likelihood)
+            self.input_format_ = InputFormat.from_examples(X, self.likelihood)
         return X
 
-    def _array_dtype(self, X: Any) -> Any:  # noqa: N803
-        """Return the type that an array is converted to: of one for a model of texts too they stay as they are."""
+    def _array_dtype(self, X: Any) -> Any:
+        """Return the type that an array is converted to: numbers, but cells of any kind for columns of a data frame."""
         is_of_objects = isinstance(X, np.ndarray) and X.dtype.hasobject
-        is_of_frame = hasattr(self, "input_format_") and bool(self.input_format_.dtypes)
-        return None if is_of_objects and is_of_frame else "numeric"
+        return None if is_of_objects and self.input_format_.dtypes else "numeric"
 
-    def _fit_model(self, X: Any, **settings: Any) -> None:  # noqa: N803
+    def _fit_model(self, X: Any, **settings: Any) -> None:
         """Train on checked examples, and set the fitted attributes."""
         self.seed_ = self._draw_seed()
         data = self.input_format_.load(X, self.columns, self.validation_fraction, self.seed_)
@@ -192,7 +188,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         self.n_iter_ = self.trained_.n_epochs
         self._complete_fit(X, data)
 
-    def _complete_fit(self, X: Any, data: Data) -> None:  # noqa: N803
+    def _complete_fit(self, X: Any, data: Data) -> None:
         """Set what a subclass fits to the trained model and the examples, which are also given as they were loaded."""
 
     def _recipe_arguments(self) -> dict[str, Any]:
@@ -220,15 +216,15 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         return dict(self.train_options or {})
 
     def _draw_seed(self) -> int:
-        if isinstance(self.random_state, numbers.Integral):
+        if isinstance(self.random_state, Integral):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(MAX_SEED))
 
-    def _encode(self, X: Any) -> Tensor:  # noqa: N803
+    def _encode(self, X: Any) -> Tensor:
         """Return examples as the model sees them, in double precision, (N, *shape)."""
         return self._encode_checked(self._check_input(X))
 
-    def _encode_checked(self, X: Any) -> Tensor:  # noqa: N803
+    def _encode_checked(self, X: Any) -> Tensor:
         """Return checked examples as the model sees them, in double precision, (N, *shape)."""
         return self.input_format_.encode(X, self.trained_.record["data"]).double()
 

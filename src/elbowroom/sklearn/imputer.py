@@ -43,7 +43,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
         "n_draws": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def transform(self, X: Any) -> Any:  # noqa: N803
+    def transform(self, X: Any) -> Any:
         """Return examples with their missing cells filled by what is expected given the others.
 
         That is the mean, which has the least squared error; of categories the most probable one
@@ -52,7 +52,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
         Args:
             X: examples of a table, a data frame or an array.
         """
-        X, x = self._encode_table(X)  # noqa: N806
+        X, x = self._encode_table(X)
         model = self.trained_.precise_model
         parts = []
         for batch in self._batches(x):
@@ -60,7 +60,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
                 parts.append(expect_missing(model, batch.x, samples=self.n_draws))
         return self._complete(X, torch.cat(parts))
 
-    def sample_completions(self, X: Any, n: int = 5, random_state: Any = None) -> list[Any]:  # noqa: N803
+    def sample_completions(self, X: Any, n: int = 5, random_state: Any = None) -> list[Any]:
         """Return several completions of examples, each with other draws, for multiple imputation.
 
         Each is chosen from ``n_draws`` proposals by their importance weights (:func:`~elbowroom.latent.impute`).
@@ -70,15 +70,15 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
             n: how many.
             random_state: seed of the draws; None for others each time.
         """
-        X, x = self._encode_table(X)  # noqa: N806
+        X, x = self._encode_table(X)
         model = self.trained_.precise_model
         with self._seeded(random_state), torch.no_grad():
             draws = [impute(model, part, draws=n, samples=self.n_draws) for part in x.split(CHUNK_SIZE)]
         return [self._complete(X, draw) for draw in torch.cat(draws, 1)]
 
-    def _encode_table(self, X: Any) -> tuple[Any, Tensor]:  # noqa: N803
+    def _encode_table(self, X: Any) -> tuple[Any, Tensor]:
         """Return the rows of a table as they are given, after the checks, and encoded."""
-        X = self._check_input(X)  # noqa: N806
+        X = self._check_input(X)
         if not self.input_format_.is_table:
             raise ValueError(
                 "missing cells are those of a table: give a data frame or an array (N, D), and no likelihood for the "
@@ -86,6 +86,6 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
             )
         return X, self._encode_checked(X)
 
-    def _complete(self, X: Any, x: Tensor) -> Any:  # noqa: N803
+    def _complete(self, X: Any, x: Tensor) -> Any:
         """Return examples in their own form, with what is missing taken from encoded rows."""
         return self.input_format_.complete(X, x, self.trained_.record["data"])

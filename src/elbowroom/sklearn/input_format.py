@@ -49,7 +49,7 @@ class InputFormat:
         dtypes: of the columns of a data frame, by the names of narwhals.
         shape: of one example, as it was given.
 
-    >>> format = InputFormat.of(np.zeros((4, 2)), likelihood=None)
+    >>> format = InputFormat.from_examples(np.zeros((4, 2)), likelihood=None)
     >>> format.names, format.is_table
     (('x0', 'x1'), True)
     >>> format.load(np.array([[0.0, 5.0], [4.0, 1.0]])).train.x
@@ -63,7 +63,7 @@ class InputFormat:
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, X: Any, likelihood: str | None) -> InputFormat:  # noqa: N803
+    def from_examples(cls, X: Any, likelihood: str | None) -> InputFormat:
         """Return the form of examples: a data frame, or an array whose second axis is the columns of a table.
 
         An array is no table where it has further axes, or a likelihood that is not one of columns is asked for.
@@ -91,7 +91,7 @@ class InputFormat:
         """Whether examples are the rows of a table."""
         return bool(self.names)
 
-    def load(self, X: Any, columns: Any = None, validation: float = 0.0, seed: int = 0) -> Data:  # noqa: N803
+    def load(self, X: Any, columns: Any = None, validation: float = 0.0, seed: int = 0) -> Data:
         """Load examples to train on, all of them features: an array's columns are numbers, a frame's are inferred.
 
         Args:
@@ -109,11 +109,11 @@ class InputFormat:
             options |= {"label": "", "columns": kinds}
         return load_data(self._as_source(X), **options)
 
-    def load_like(self, X: Any, record: Mapping[str, Any]) -> Data:  # noqa: N803
+    def load_like(self, X: Any, record: Mapping[str, Any]) -> Data:
         """Load further examples, coded as those of the record, all of them train."""
         return load_undivided(self._as_source(X), record)
 
-    def encode(self, X: Any, record: Mapping[str, Any]) -> Tensor:  # noqa: N803
+    def encode(self, X: Any, record: Mapping[str, Any]) -> Tensor:
         """Return examples as the model sees them, (N, *shape), by the record of the data that it was trained on."""
         split = self.load_like(X, record).train
         assert isinstance(split, InMemorySplit)
@@ -129,14 +129,14 @@ class InputFormat:
         series = [self._typed_series(name, cells[name]) for name in self.names if name in cells]
         return nw.concat([one.to_frame() for one in series], how="horizontal").to_native()
 
-    def complete(self, X: Any, x: Tensor, record: Mapping[str, Any]) -> Any:  # noqa: N803
+    def complete(self, X: Any, x: Tensor, record: Mapping[str, Any]) -> Any:
         """Return rows of a table with their missing cells taken from encoded rows (N, D); all others stay as they are.
 
         A column of which no cell was known in training stays as it is. Rows in a data frame become an array where the
         estimator was fitted to one.
         """
         if is_frame(X) and self.library == ARRAY:
-            X = nw.from_native(X, eager_only=True).to_numpy()  # noqa: N806
+            X = nw.from_native(X, eager_only=True).to_numpy()
         if not is_frame(X):
             return self._complete_array(X, x, record)
         frame, made = nw.from_native(X, eager_only=True).clone(), table_columns(x.float(), record)
@@ -147,11 +147,11 @@ class InputFormat:
                 frame = frame.with_columns(self._typed_series(name, filled).alias(column))
         return frame.to_native()
 
-    def _columns(self, X: Any) -> dict[str, Any]:  # noqa: N803
+    def _columns(self, X: Any) -> dict[str, Any]:
         values = nw.from_native(X, eager_only=True).iter_columns() if is_frame(X) else X.T
         return dict(zip(self.names, values, strict=True))
 
-    def _as_source(self, X: Any) -> Any:  # noqa: N803
+    def _as_source(self, X: Any) -> Any:
         """Return examples as :func:`load_data` takes them: a table with the names of the columns it was fitted to."""
         if not self.is_table:
             return X
@@ -170,7 +170,7 @@ class InputFormat:
             values = np.moveaxis(values, 1, -1)
         return values.reshape(len(values), *self.shape)
 
-    def _complete_array(self, X: Any, x: Tensor, record: Mapping[str, Any]) -> Any:  # noqa: N803
+    def _complete_array(self, X: Any, x: Tensor, record: Mapping[str, Any]) -> Any:
         """Return an array with its missing cells taken from encoded rows: one of objects where a cell is no number."""
         if X.dtype != object:
             return np.where(np.isnan(X), self._decode_numbers(x, record), X)

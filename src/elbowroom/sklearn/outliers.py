@@ -64,7 +64,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
         "statistics_",
     )
 
-    def score_samples(self, X: Any) -> Any:  # noqa: N803
+    def score_samples(self, X: Any) -> Any:
         """Return minus the anomaly score of each example, (N,), in its unit; lower means more anomalous.
 
         Args:
@@ -72,7 +72,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
         """
         return -self._score(self._encode(X)).numpy()
 
-    def decision_function(self, X: Any) -> Any:  # noqa: N803
+    def decision_function(self, X: Any) -> Any:
         """Return the score of each example above that of the threshold, (N,); outliers are below zero.
 
         Args:
@@ -80,7 +80,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X: Any) -> Any:  # noqa: N803
+    def predict(self, X: Any) -> Any:
         """Return -1 for outliers and 1 for the others, (N,).
 
         Args:
@@ -88,7 +88,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def p_values(self, X: Any) -> Any:  # noqa: N803
+    def p_values(self, X: Any) -> Any:
         """Return the share of calibration examples at least as strange as each example, itself counted: (N,).
 
         Of another normal example it is at most p with a probability of at most p (:class:`~elbowroom.Detector`).
@@ -99,7 +99,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
         scores = torch.from_numpy(-self.score_samples(X))
         return Detector(torch.from_numpy(self.calibration_scores_)).p_values(scores).numpy()
 
-    def explain(self, X: Any) -> Explanation:  # noqa: N803
+    def explain(self, X: Any) -> Explanation:
         """Return why rows of a table are strange: the share of each value, and what the model expected there.
 
         Args:
@@ -113,7 +113,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
         """
         return self._scorer().explain(ValueIndexedSplit(self._encode(X)))
 
-    def _fit_model(self, X: Any, **settings: Any) -> None:  # noqa: N803
+    def _fit_model(self, X: Any, **settings: Any) -> None:
         """Train on the examples that are not set aside."""
         n = len(X)
         n_held_out = 0 if self.contamination != "auto" else round(self.calibration_fraction * n)
@@ -123,7 +123,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
         super()._fit_model(_take(X, np.sort(trained)), **settings)
         self._calibrate(_take(X, np.sort(held_out)) if is_conformal else X, is_conformal)
 
-    def _calibrate(self, X: Any, is_conformal: bool) -> None:  # noqa: N803
+    def _calibrate(self, X: Any, is_conformal: bool) -> None:
         """Set the threshold by held-out examples, or by all that it was trained on."""
         scores = self._score(self._encode_checked(X))
         self.calibration_scores_ = scores.numpy()
@@ -133,7 +133,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
         share = self.level if self.contamination == "auto" else float(self.contamination)
         self.offset_ = float(np.percentile(-self.calibration_scores_, 100 * share))
 
-    def _complete_fit(self, X: Any, data: Data) -> None:  # noqa: N803
+    def _complete_fit(self, X: Any, data: Data) -> None:
         """Fit what the score compares with to the training examples."""
         method = None if self.method == "default" else self.method
         scorer = fit_scorer(self.trained_.model, data, method, samples=self.samples, seed=self.seed_)
@@ -149,7 +149,7 @@ class OutlierDetector(OutlierMixin, Estimator):  # type: ignore[misc]
         return self._scorer().score(ValueIndexedSplit(x))
 
 
-def _take(X: Any, rows: Any) -> Any:  # noqa: N803
+def _take(X: Any, rows: Any) -> Any:
     """Return some rows of a data frame or an array."""
     from sklearn.utils import _safe_indexing
 

@@ -45,7 +45,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         "samples": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def transform(self, X: Any) -> Any:  # noqa: N803
+    def transform(self, X: Any) -> Any:
         """Return the latents of examples: the means of q(z|x), (N, latent).
 
         Args:
@@ -55,7 +55,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         model = self.trained_.precise_model
         return torch.cat([model.encode(batch.x) for batch in self._batches(x)]).flatten(1).numpy()
 
-    def inverse_transform(self, Z: Any) -> Any:  # noqa: N803
+    def inverse_transform(self, Z: Any) -> Any:
         """Return the examples that latents stand for, in the form of those it was trained on: the means of p(x|z).
 
         Args:
@@ -73,7 +73,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
             )
         return self._decode(model.sample(z=z.reshape(-1, *model.latent_shape), draw=False))
 
-    def reconstruct(self, X: Any) -> Any:  # noqa: N803
+    def reconstruct(self, X: Any) -> Any:
         """Return examples as the model sees them: decoded from their latents, in the form they are given in.
 
         Args:
@@ -83,7 +83,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         model = self.trained_.precise_model
         return self._decode(torch.cat([model.reconstruct(batch.x) for batch in self._batches(x)]))
 
-    def score_samples(self, X: Any) -> Any:  # noqa: N803
+    def score_samples(self, X: Any) -> Any:
         r"""Return a lower bound on the log-density of each example, (N,), nats: the importance bound.
 
         .. math:: \log \frac1K \sum_k \frac{p(x \mid z_k) \, p(z_k)}{q(z_k \mid x)}, \quad z_k \sim q(z \mid x)
@@ -102,7 +102,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         values = torch.cat([one[name] for one in scores]).double().numpy()
         return -values if name == "reconstruction" else values
 
-    def score(self, X: Any, y: Any = None) -> float:  # noqa: N803
+    def score(self, X: Any, y: Any = None) -> float:
         """Return the mean of :meth:`score_samples`, nats per example; higher is better.
 
         Args:
