@@ -16,5 +16,4 @@ class Samples(Displayed, Tensor):
     ('Tensor', 'Tensor', torch.Size([2, 1, 8, 8]))
     """
 
-    # As torch documents it for subclasses that do not propagate.
-    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+    __torch_function__ = torch._C._disabled_torch_function_impl

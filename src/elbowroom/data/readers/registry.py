@@ -47,6 +47,7 @@ READERS: Registry[Reader] = Registry(
             "table",
             "image_tar",
             "shards",
+            "sparse",
             "numpy",
             "*",
             "image_folder",
@@ -54,7 +55,8 @@ READERS: Registry[Reader] = Registry(
     ),
 )
 """The first that matches reads: files that are said to hold series before tables and arrays, small parquet files before
-shards, tars of images alone before other tars, and any folder before one of images, which may lie in folders inside it.
+shards, sparse matrices before arrays, tars of images alone before other tars, and any folder before one of images,
+which may lie in folders inside it.
 """
 reader = READERS.decorator(Reader, help=lambda entry: entry.description)
 
