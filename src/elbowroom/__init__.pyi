@@ -160,6 +160,7 @@ from .objectives import StructuralSimilarity as StructuralSimilarity
 from .objectives import SubsetELBO as SubsetELBO
 from .objectives import Term as Term
 from .objectives import TotalCorrelation as TotalCorrelation
+from .objectives import TripletDistance as TripletDistance
 from .objectives import ViewKL as ViewKL
 from .objectives import WeightController as WeightController
 from .objectives import add_code_losses as add_code_losses

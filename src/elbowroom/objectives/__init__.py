@@ -19,6 +19,7 @@ from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.term import Player, StepInterval, Term
 from elbowroom.objectives.terms import KL, Classification, LatentL2, Reconstruction, SemiSupervisedELBO
 from elbowroom.objectives.total_correlation import DimensionKL, MutualInformation, TotalCorrelation
+from elbowroom.objectives.triplets import TripletDistance
 from elbowroom.objectives.views import SubsetELBO, ViewKL
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "SubsetELBO",
     "Term",
     "TotalCorrelation",
+    "TripletDistance",
     "ViewKL",
     "WeightController",
     "add_code_losses",

@@ -131,3 +131,19 @@ def s2_vae(
         raise ValueError(f"each of {factors} factors takes a latent, and there must be at least 1, got {latent}")
     model, elbo = vae(shape, latent=latent, beta=beta, **rest)
     return model, elbo + weight * er.FactorLabels(factors)
+
+
+@recipe("Ishfaq, Hoogi & Rubin 2018, arXiv 1802.04403", extends=vae)
+def triplet_vae(
+    shape: tuple[int, ...], weight: float = 10.0, margin: float = 1.0, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The triplet VAE: posterior means of one class lie nearer to each other than to those of another.
+
+    The weight is chosen by us. The prior stays what it is, so that samples are of no class in particular.
+
+    Args:
+        weight: of the triplet loss; 0 is the vae
+        margin: by which the squared distance to another class is to be larger than that within a class
+    """
+    model, elbo = vae(shape, **rest)
+    return model, elbo + weight * er.TripletDistance(margin)
