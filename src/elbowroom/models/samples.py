@@ -16,4 +16,5 @@ class Samples(Displayed, Tensor):
     ('Tensor', 'Tensor', torch.Size([2, 1, 8, 8]))
     """
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    # As torch documents it for subclasses that do not propagate.
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]

@@ -124,7 +124,11 @@ def read_search(out: str | Path, metric: str = "elbo") -> Search:
             SweepPoint(name, settings, Run(Path(out) / name), errors.get(name, ""), holders.get(name))
             for name, settings in points.items()
         ],
-        {_name(trial): trial.value for trial in study.get_trials(deepcopy=False) if _is_complete(trial)},
+        {
+            _name(one): one.value
+            for one in study.get_trials(deepcopy=False)
+            if _is_complete(one) and one.value is not None
+        },
         metric,
     )
 
