@@ -16,12 +16,6 @@ from tests.studio.helpers import open_client
 TRAIN = TrainGroup("train")
 
 
-@pytest.fixture
-def client(tmp_path):
-    with open_client(tmp_path, train=TRAIN) as client:
-        yield client
-
-
 def train_command(recipe):
     return TRAIN.get_command(click.Context(TRAIN), recipe.name)
 
@@ -31,9 +25,16 @@ def recipe(request):
     return RECIPES[request.param]
 
 
-def test_the_defaults_of_every_recipe_round_trip(client, recipe):
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory):
+    """What the form is made of: asked for once, for it holds all recipes."""
+    with open_client(tmp_path_factory.mktemp("runs"), train=TRAIN) as client:
+        return client.get("/api/recipes").json()
+
+
+def test_the_defaults_of_every_recipe_round_trip(forms, recipe):
     """The defaults that a form shows, sent back, are the arguments that the command line would have taken."""
-    form = next(entry for entry in client.get("/api/recipes").json()["recipes"] if entry["name"] == recipe.name)
+    form = next(entry for entry in forms["recipes"] if entry["name"] == recipe.name)
     assert [field["name"] for field in form["fields"]] == list(recipe.arguments)
     given = {field["name"]: field["default"] for field in form["fields"]}
     words = train_request.train_arguments(recipe, train_command(recipe), given, {}, "digits")
@@ -41,8 +42,7 @@ def test_the_defaults_of_every_recipe_round_trip(client, recipe):
     assert {name: params[name] for name in recipe.arguments} == {n: a.default for n, a in recipe.arguments.items()}
 
 
-def test_the_defaults_of_every_setting_round_trip(client, recipe):
-    forms = client.get("/api/recipes").json()
+def test_the_defaults_of_every_setting_round_trip(forms, recipe):
     of_recipe = next(form["defaults"] for form in forms["recipes"] if form["name"] == recipe.name)
     given = {field["name"]: field["default"] for field in forms["settings"]} | of_recipe
     assert {"epochs", "batch_size", "lr", "seed", "schedule", "clip", "kl_warmup", "free_bits"} <= set(given)
@@ -52,8 +52,8 @@ def test_the_defaults_of_every_setting_round_trip(client, recipe):
     assert train_command(recipe).make_context(recipe.name, words[1:]).params == default.params
 
 
-def test_networks_and_priors_are_chosen_from_those_there_are(client):
-    vae = next(entry for entry in client.get("/api/recipes").json()["recipes"] if entry["name"] == "vae")
+def test_networks_and_priors_are_chosen_from_those_there_are(forms):
+    vae = next(entry for entry in forms["recipes"] if entry["name"] == "vae")
     suggestions = {field["name"]: field["suggestions"] for field in vae["fields"]}
     assert [one["value"] for one in suggestions["network"]] == [*NETWORKS, "auto"]
     assert all(one["about"] for one in suggestions["network"])
