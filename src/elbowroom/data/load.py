@@ -39,6 +39,7 @@ from elbowroom.data.splits.dataset import DatasetSplit
 from elbowroom.data.splits.joined import join_splits
 from elbowroom.data.splits.loader import LoaderSplit
 from elbowroom.data.splits.memory import InMemorySplit, Split
+from elbowroom.data.table_bins import choose_table_bins
 from elbowroom.deprecation import DATA_ARGUMENTS, renamed_arguments
 from elbowroom.display import Displayed
 from elbowroom.masked_shape import MaskedShape
@@ -340,7 +341,8 @@ def build_data(
     shape = raw.train.shape
     if raw.columns is not None:
         rows = max(column.rows for column in raw.columns)
-        shape = TableShape((max(1, column.n_categories) for column in raw.columns), rows)
+        bins = choose_table_bins(raw.columns, splits["train"])
+        shape = TableShape((max(1, column.n_categories) for column in raw.columns), rows, bins)
         protocol["columns"] = [column.record for column in raw.columns]
     if raw.views is not None:
         shape = raw.views

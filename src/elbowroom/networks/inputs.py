@@ -21,7 +21,8 @@ class CellEncoder(nn.Module):
 
     (..., D) to (..., sum of ``row_shape.sizes``). Zero is the mean of standardised numbers, and no category at all, as
     in Nazábal et al. 2020, arXiv 1807.03653. Between categories, where pseudo-inputs may be, the encoding of category k
-    is :math:`\max(0, 1 - |x - k|)`, so that a gradient passes.
+    is :math:`\max(0, 1 - |x - k|)`, so that a gradient passes. Behind them stands for each binned column the rank of
+    its number among the bins, from -1 to 1.
 
     >>> CellEncoder(TableShape((1, 3)))(torch.tensor([[0.5, 2.0], [torch.nan, torch.nan]]))
     tensor([[0.5000, 0.0000, 0.0000, 1.0000],
@@ -37,11 +38,25 @@ class CellEncoder(nn.Module):
         column, level = torch.tensor(cells).T
         self.register_buffer("column", column, persistent=False)
         self.register_buffer("level", level, persistent=False)
+        self.binned = [position for position, _ in row_shape.binned]
+        for position, bins in row_shape.binned:
+            self.register_buffer(f"edges_{position}", torch.tensor(bins.edges), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        ranks = [_rank(x[..., position], self.get_buffer(f"edges_{position}")) for position in self.binned]
+        return torch.cat([self._encode_cells(x), *(rank.nan_to_num(0.0)[..., None] for rank in ranks)], -1)
+
+    def _encode_cells(self, x: Tensor) -> Tensor:
         cells = x.index_select(-1, self.column)
         one_hot = (1 - (cells - self.level).abs()).clamp_min(0)
         return torch.where(self.level < 0, cells, one_hot).nan_to_num(0.0)
+
+
+def _rank(x: Tensor, edges: Tensor) -> Tensor:
+    """Return the place of numbers among increasing edges, from -1 at the first to 1 at the last; linear between two."""
+    low = (torch.bucketize(x.detach().contiguous(), edges, right=True) - 1).clamp(0, len(edges) - 2)
+    share = ((x - edges[low]) / edges.diff()[low]).clamp(0, 1)
+    return 2 * (low + share) / (len(edges) - 1) - 1
 
 
 class GapFiller(nn.Module):
@@ -111,7 +126,7 @@ def _encoded_shape(shape: Shape) -> tuple[int, ...]:
         return (sum(math.prod(_encoded_shape(view.shape)) for view in shape.views),)
     if isinstance(shape, MaskedShape):
         return shape.encoded
-    return (sum(shape.sizes),) if isinstance(shape, TableShape) else tuple(as_shape(shape))
+    return (sum(shape.sizes) + len(shape.binned),) if isinstance(shape, TableShape) else tuple(as_shape(shape))
 
 
 def concatenate_inputs(inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> Tensor:

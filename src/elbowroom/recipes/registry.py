@@ -14,6 +14,7 @@ from elbowroom import deprecation, errors
 from elbowroom.argument import Argument, argument_from_parameter
 from elbowroom.display import Displayed
 from elbowroom.registry import Registry
+from elbowroom.table_shape import TableShape
 from elbowroom.view_shape import resolve_likelihood
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Recipe(Displayed):
             ones, by name; those of the recipe it extends if it has none of its own.
         dimensions: of the examples that it takes, as (2, 3) for series and images; empty for any. Those of the recipe
             it extends if it has none of its own.
+        table_likelihood: what the rows of a table have where no likelihood is given; that of the recipe it extends if
+            it has none of its own.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Recipe(Displayed):
         sampler: str | None = None,
         defaults: Mapping[str, Any] | None = None,
         dimensions: tuple[int, ...] = (),
+        table_likelihood: str | None = None,
     ) -> None:
         self.name, self.paper, self.function = function.__name__, paper, function
         doc = inspect.getdoc(function) or ""
@@ -65,6 +69,7 @@ class Recipe(Displayed):
         self.sampler: str | None = sampler or (None if extends is None else extends.sampler)
         self.defaults: dict[str, Any] = dict(defaults or ({} if extends is None else extends.defaults))
         self.dimensions: tuple[int, ...] = dimensions or (() if extends is None else extends.dimensions)
+        self.table_likelihood: str | None = table_likelihood or (None if extends is None else extends.table_likelihood)
         inherited = {} if extends is None else {**extends.arguments}
         for argument in without:
             del inherited[argument]
@@ -107,7 +112,8 @@ class Recipe(Displayed):
             given |= {name: self.arguments[name].convert(value) for name, value in arguments.items()}
             likelihood = None
             if "likelihood" in self.arguments:
-                shape, likelihood = resolve_likelihood(shape, given.get("likelihood"))
+                own = self.table_likelihood if isinstance(shape, TableShape) else None
+                shape, likelihood = resolve_likelihood(shape, given.get("likelihood") or own)
             if likelihood is not None:
                 given["likelihood"] = deprecation.current_likelihood(likelihood)
             with weights_rng(seed) as used_seed:
@@ -212,6 +218,7 @@ def recipe(
     sampler: str | None = None,
     defaults: Mapping[str, Any] | None = None,
     dimensions: tuple[int, ...] = (),
+    table_likelihood: str | None = None,
 ) -> Callable[[Callable[..., tuple[Any, Any]]], Recipe]:
     """Register a function as a recipe, under its own name.
 
@@ -227,6 +234,8 @@ def recipe(
             extends.
         dimensions: of the examples that it takes, where not any: 3 for images (C, H, W), 2 for series (C, T), 1 for
             vectors and tables. If not given, those of the recipe that it extends.
+        table_likelihood: of the rows of a table where none is given, as "bins". If not given, that of the recipe that
+            it extends, or else columns.
 
     Raises:
         ValueError: when applied to a function whose name is taken, or whose arguments cannot be flags.
@@ -243,7 +252,7 @@ def recipe(
     """
 
     def register(function: Callable[..., tuple[Any, Any]]) -> Recipe:
-        entry = Recipe(function, paper, extends, without, sampler, defaults, dimensions)
+        entry = Recipe(function, paper, extends, without, sampler, defaults, dimensions, table_likelihood)
         existing = RECIPES.get(entry.name)
         if existing is not None and not _is_redefinition(function, existing.function):
             raise ValueError(

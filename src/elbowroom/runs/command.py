@@ -16,7 +16,7 @@ from elbowroom.runs.settings import (
     settle_defaults,
     train_options,
 )
-from elbowroom.table_shape import TABLE_LIKELIHOOD
+from elbowroom.table_shape import BINNED_LIKELIHOODS, TABLE_LIKELIHOOD
 
 
 class RepeatCommand(NamedTuple):
@@ -98,8 +98,14 @@ def _replaced_objective(record: dict[str, Any]) -> str | None:
 
 
 def _recipe_arguments(record: dict[str, Any]) -> dict[str, Any]:
-    """Return the recipe's arguments, without the likelihood of a table's columns, which is the default for tables."""
-    arguments = record["arguments"]
+    """Return the recipe's arguments, without the likelihood of a table's columns, which is the default for tables.
+
+    Bins are not spelled out, since they are chosen again from the same rows.
+    """
+    arguments = dict(record["arguments"])
+    name = str(arguments.get("likelihood")).partition(":")[0]
+    if "columns" in record["data"] and name in BINNED_LIKELIHOODS:
+        arguments["likelihood"] = name
     is_default = "columns" in record["data"] and str(arguments.get("likelihood")).startswith(f"{TABLE_LIKELIHOOD}:")
     return {name: value for name, value in arguments.items() if not (is_default and name == "likelihood")}
 

@@ -1,0 +1,117 @@
+"""Families for columns of numbers that no normal fits: histograms, and mixtures of learned modes."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributions as td
+from torch import Tensor, nn
+
+from elbowroom import distributions
+from elbowroom.column_bins import ColumnBins
+from elbowroom.distributions.histogram import Histogram
+from elbowroom.families.base import Family, Shape
+from elbowroom.families.location_scale import Gaussian
+from elbowroom.families.registry import register_likelihood
+from elbowroom.families.tabular import Classes, Columns
+from elbowroom.table_shape import TableShape, resolve_table_shape
+
+#: Modes of a column, at most, as Xu et al. 2019 have it.
+MOST_MODES = 10
+
+
+class Bins(Family):
+    """One column of numbers in bins: :class:`elbowroom.distributions.histogram.Histogram`.
+
+    Args:
+        bins: of the column.
+        rows: the number of rows that were trained on, which leaves 1 / (rows + 1) for numbers beyond the bins; 0 for
+            nothing.
+
+    >>> import torch
+    >>> Bins(ColumnBins.parse("0!;1!;2"))(torch.tensor([[0.0, 0.0]])).log_prob(torch.tensor([[0.5]])).exp()
+    tensor([0.5000])
+    """
+
+    edges: Tensor
+    atoms: Tensor
+
+    def __init__(self, bins: ColumnBins, rows: int = 0) -> None:
+        super().__init__(1, per_element=len(bins))
+        self.unseen_mass = 1 / (rows + 1) if rows else 0.0
+        self.register_buffer("edges", torch.tensor(bins.edges), persistent=False)
+        self.register_buffer("atoms", torch.tensor(bins.atoms), persistent=False)
+
+    def forward(self, phi: Tensor) -> td.Distribution:
+        logits = self.split_parameters(phi).movedim(0, -1)
+        return distributions.to_event(Histogram(logits, self.edges, self.atoms, self.unseen_mass), 1)
+
+
+class Modes(Family):
+    r"""One column of numbers as a mixture of normals around learned modes, which the network weighs and shifts.
+
+    .. math:: p(x \mid z) = \sum_k \mathrm{softmax}(w)_k \,
+        \mathcal N\big(x; \mu_k + 4 \sigma_k \tanh a, (4 \sigma_k \delta)^2\big)
+
+    with w and a from the network, and :math:`\mu, \sigma, \delta` learned. Mode-specific normalization of Xu et al.
+    2019, arXiv 1907.00503. There the modes are fitted beforehand, and a value belongs to one of them that is drawn;
+    here they start at the column's bins, are learned with the network, and all modes count for a value.
+
+    Args:
+        bins: of the column, that the modes are spread over.
+
+    >>> import torch
+    >>> family = Modes(ColumnBins.parse("0!;1!;2"))
+    >>> family.size, family(torch.zeros(4, 3)).mean.shape
+    (3, torch.Size([4, 1]))
+    """
+
+    def __init__(self, bins: ColumnBins) -> None:
+        edges = torch.tensor(bins.edges)
+        groups = torch.arange(len(bins)).tensor_split(min(len(bins), MOST_MODES))
+        low = edges[torch.stack([group[0] for group in groups])]
+        high = edges[torch.stack([group[-1] for group in groups]) + 1]
+        super().__init__(1, per_element=len(groups) + 1)
+        self.centers = nn.Parameter((low + high) / 2)
+        self.log_widths = nn.Parameter(((high - low) / 4).log())
+        self.log_spread = nn.Parameter(torch.full((), -2.0))
+
+    def forward(self, phi: Tensor) -> td.Distribution:
+        shift, *logits = self.split_parameters(phi)
+        widths = 4 * self.log_widths.exp()
+        means = self.centers + widths * shift.tanh()[..., None]
+        # In the column's own unit, a standard deviation: no mode may shrink to a single value without end.
+        scales = (widths * self.log_spread.exp()).clamp_min(1e-3).expand(means.shape)
+        weights = td.Categorical(logits=torch.stack(logits, -1), validate_args=False)
+        components = td.Normal(means, scales, validate_args=False)
+        return distributions.to_event(td.MixtureSameFamily(weights, components, validate_args=False), 1)
+
+
+@register_likelihood("bins", "a table: a histogram for each column of numbers, a categorical for categories", "SIZES")
+def bin_columns(shape: Shape, sizes: str = "") -> Columns:
+    """Return the likelihood of rows whose numbers no normal fits: zero-inflated, counts, bounded, heavy tails.
+
+    The bins are those that the shape of a loaded table has, chosen by :func:`elbowroom.column_bins.choose_bins`, or
+    are spelled out, as ``1[0!;1;9],3/450``.
+    """
+    return Columns(*_make_columns("bins", shape, sizes))
+
+
+@register_likelihood("modes", "a table: a mixture of modes for each column of numbers, as TVAE has it", "SIZES")
+def mode_columns(shape: Shape, sizes: str = "") -> Columns:
+    """Return the likelihood of a table's rows of :class:`Modes`, spelled as ``bins`` is."""
+    return Columns(*_make_columns("modes", shape, sizes))
+
+
+def _make_columns(name: str, shape: Shape, sizes: str) -> list[Family]:
+    plain = shape if isinstance(shape, TableShape) else (shape,) if isinstance(shape, int) else tuple(shape)
+    table = resolve_table_shape(f"{name}:{sizes}" if sizes else name, plain)
+    bins = table.bins or (None,) * len(table.sizes)
+    return [_make_column(name, size, own, table.rows) for size, own in zip(table.sizes, bins, strict=True)]
+
+
+def _make_column(name: str, size: int, bins: ColumnBins | None, rows: int) -> Family:
+    if size > 1:
+        return Classes(size, rows)
+    if bins is None:
+        return Gaussian(1)
+    return Bins(bins, rows) if name == "bins" else Modes(bins)

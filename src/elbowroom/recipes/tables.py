@@ -1,0 +1,35 @@
+"""Recipes for the rows of tables, and for synthetic ones: TVAE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import elbowroom as er
+from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import vae
+
+
+@recipe(
+    "Xu et al. 2019, arXiv 1907.00503",
+    extends=vae,
+    without=("network", "size", "widths", "k", "beta", "posterior"),
+    defaults={"batch_size": 500},
+    table_likelihood="modes",
+)
+def tvae(
+    shape: tuple[int, ...],
+    latent: int = 128,
+    hidden: tuple[int, ...] = (128, 128),
+    likelihood: str = "gaussian",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE of tables with columns of several modes, for synthetic rows.
+
+    The modes are learned with the network, where the paper fits them beforehand and weighs the reconstruction twice.
+
+    Args:
+        latent: size of the latent z
+        hidden: widths of the encoder's hidden layers; the decoder mirrors them
+        likelihood: p(x|z); of a table by default modes, a mixture for each column of numbers, or bins, a histogram
+    """
+    return vae(shape, latent=latent, hidden=hidden, likelihood=likelihood, **rest)
