@@ -33,7 +33,7 @@ def test_a_job_that_is_preempted_saves_where_it_is_and_is_queued_again(jobs_impo
     assert job.result() == {"finished": 1}
     log = job.stdout() + job.stderr()
     assert "Requeued job" in log
-    assert "terminated" in log, "the first one saved where it was"
+    assert "unfinished" in log, "the first one saved where it was"
     alone = shared_sweep.start(tmp_path / "alone", 2, 0)
     assert run.weights.read_bytes() == alone.weights.read_bytes()
 
