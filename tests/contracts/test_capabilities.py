@@ -51,7 +51,8 @@ TABLE = {
 }
 
 
-@pytest.fixture(params=list(RECIPES))
+# Of the whole file: no test changes a model, and these are of the recipes' own sizes.
+@pytest.fixture(params=list(RECIPES), scope="module")
 def model(request: pytest.FixtureRequest) -> GenerativeModel:
     torch.manual_seed(0)
     recipe = RECIPES[request.param]

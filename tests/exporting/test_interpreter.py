@@ -1,4 +1,4 @@
-"""The page's interpreter computes what torch does, for every recipe, likelihood and activation."""
+"""The page's interpreter computes what torch does, for every structure of model, likelihood and activation."""
 
 import pytest
 import torch
@@ -9,8 +9,8 @@ from elbowroom.exporting.js.compile import compile_graph
 from elbowroom.exporting.js.graph import MIN_WEIGHT_VALUES
 from elbowroom.exporting.modules import Decoder, cycle_conditions
 from elbowroom.networks import ACTIVATIONS
-from elbowroom.recipes import RECIPES
 from tests.exporting.helpers import build_model, interpreter_case, run_interpreter
+from tests.tiny_recipes import distinct_recipes
 
 LIKELIHOODS = [
     ((1, 8, 8), "continuous-bernoulli"),
@@ -36,7 +36,7 @@ def test_a_decoder_that_the_page_cannot_run_is_refused_with_the_way_out(name):
 
 
 def test_the_interpreter_does_what_torch_does(chromium):
-    todo = [(name, (1, 8, 8), "bernoulli", {}) for name in RECIPES if name not in (*REFUSED, *STEPWISE)]
+    todo = [(name, (1, 8, 8), "bernoulli", {}) for name in distinct_recipes() if name not in (*REFUSED, *STEPWISE)]
     todo += [("conv_vae", (3, 11, 9), "logistic-mixture", {"network": "residual"})]
     todo += [("conv_vae", (2, 11), "gaussian:optimal", {})]
     cases, wanted = [], []

@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from elbowroom.exporting.modules import Decoder, Encoder, NoiseDecoder, cycle_conditions
-from elbowroom.recipes import RECIPES
 from tests.exporting.helpers import build_model
+from tests.tiny_recipes import distinct_recipes
 
 #: Recipes whose prior chooses by other than normal noise.
 NO_SAMPLER = ("gm_vae",)
 
 
-@pytest.mark.parametrize("name", list(RECIPES))
+@pytest.mark.parametrize("name", distinct_recipes())
 def test_the_parts_are_the_models(name):
     """Encoder and decoder say what the model's own methods say; a sample is its code, decoded."""
     model = build_model(name)
