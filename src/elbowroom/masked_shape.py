@@ -20,7 +20,7 @@ class MaskedShape(tuple[int]):
     """
 
     def __new__(cls, shape: Iterable[int]) -> MaskedShape:
-        return super().__new__(cls, tuple(shape))  # type: ignore[type-var]
+        return super().__new__(cls, tuple(shape))
 
     @property
     def likelihood(self) -> str:
@@ -30,8 +30,7 @@ class MaskedShape(tuple[int]):
     @property
     def encoded(self) -> tuple[int, ...]:
         """The shape with the mask: twice the channels."""
-        channels, *space = self
-        return (2 * channels, *space)
+        return (2 * self[0], *self[1:])
 
 
 def resolve_masked_likelihood(shape: tuple[int, ...], likelihood: str | None) -> tuple[MaskedShape, str]:
