@@ -78,6 +78,7 @@ def evaluate(run: Run, source: str | None, resize: Any, label: str | None, as_js
     "without a prior that of the training]",
 )
 @click.option("--label", help='for a conditional model: classes in turn, "7" or "3,8"; attributes, "Smiling=1,Male=0"')
+@click.option("--given", help='cells that every row of a table shall have: "education=Masters,age=40"')
 @click.option(
     "--draw/--mean",
     "draw",
@@ -97,6 +98,7 @@ def sample(
     latents: str | None,
     sampler: str | None,
     label: str | None,
+    given: str | None,
     draw: bool | None,
     seed: int,
     out: str,
@@ -107,11 +109,16 @@ def sample(
     target = options.output_path(out, output_files.EXAMPLE_KINDS)
     n = _count_samples(n, latents, sampler)
     model, name = _load_sampled_model(run, sampler)
-    given = None if latents is None else _move_to_manifold(model, parse_latents(latents, model.latent_shape))
+    if given is not None:
+        if latents is not None or label is not None or draw is False:
+            raise ValueError("--given was given with --z, --label or --mean: leave one of them out")
+        _save_rows_with_cells(run, model, name, given, n, seed, target)
+        return
+    z_given = None if latents is None else _move_to_manifold(model, parse_latents(latents, model.latent_shape))
     is_drawn = model.samples_are_draws if draw is None else draw
-    x, z, c, description = _draw_samples(run, model, given, label, n, is_drawn, seed)
-    origin = captions.sampler_words(name) if given is None else captions.AS_GIVEN
-    is_random = given is None or is_drawn
+    x, z, c, description = _draw_samples(run, model, z_given, label, n, is_drawn, seed)
+    origin = captions.sampler_words(name) if z_given is None else captions.AS_GIVEN
+    is_random = z_given is None or is_drawn
     caption = captions.output_caption(is_drawn, origin, f"seed {seed}" if is_random else "", description)
     if target.suffix == ".npz":
         output_files.save_arrays(target, caption, x=x, z=z)
@@ -124,9 +131,32 @@ def sample(
         from elbowroom.plotting.montage import to_images
 
         output_files.require_images(model)
-        labels = None if given is None else [latent_label(latent.flatten().tolist()) for latent in z]
+        labels = None if z_given is None else [latent_label(latent.flatten().tolist()) for latent in z]
         grid = sample_grid(to_images(x, model.views), captions.join_caption(caption, str(run)), labels)
         output_files.save_image(target, grid, caption)
+
+
+def _save_rows_with_cells(
+    run: Run, model: GenerativeModel, name: str, given: str, n: int, seed: int, target: Path
+) -> None:
+    """Write rows of a table that have the given cells, and say how many latents they rest on."""
+    from elbowroom.data import draw_missing
+    from elbowroom.latent.conditional_rows import encode_given, sample_given
+    from elbowroom.noise import seeded_rng
+    from elbowroom.plotting import captions
+
+    if target.suffix not in output_files.TABLE_KINDS or "columns" not in run.record["data"]:
+        raise ValueError(f"--given is for tables: give a run of a table and --out rows.csv, not {target.name}")
+    pairs = [part.partition("=") for part in given.split(",")]
+    if not all(equals for _, equals, _ in pairs):
+        raise ValueError(f"--given '{given}' is not understood: write COLUMN=CELL,COLUMN=CELL")
+    row = encode_given({key.strip(): cell.strip() for key, _, cell in pairs}, run.record["data"]["columns"])
+    with seeded_rng(seed):
+        x, effective = sample_given(model, row, n)
+        x = draw_missing(x, run.record["data"]).where(row.isnan().to(x.device), x)
+    caption = captions.output_caption(True, captions.sampler_words(name), f"seed {seed}", f"given {given}")
+    output_files.save_rows(target, x, run.record["data"], caption)
+    click.echo(f"the rows rest on {effective:,.0f} latents (effective sample size of the importance weights)", err=True)
 
 
 def _move_to_manifold(model: GenerativeModel, z: Tensor) -> Tensor:
