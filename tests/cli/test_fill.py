@@ -41,4 +41,4 @@ def test_several_draws_stand_below_each_other(table_run, people):
 
 def test_other_endings_are_refused_in_one_line(table_run, people, capsys):
     assert main(["fill", str(table_run), "--out", str(people.parent / "x.png")]) == 2
-    assert ".csv or .parquet" in capsys.readouterr().err
+    assert "the name must end in .csv (a table), .tsv (a table) or .parquet (a table)" in capsys.readouterr().err
