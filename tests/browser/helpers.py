@@ -1,9 +1,16 @@
 """Waiting for the page, and reading what it shows and writes."""
 
+import base64
+import io
 import time
+
+import numpy as np
+from PIL import Image
 
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+#: By how much a picture may differ: one of 256 levels.
+LEVEL = 1 / 255
 
 
 def pixels(page, selector=".decoded"):
@@ -26,6 +33,14 @@ def wait_until(check, seconds=20):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
     return result
+
+
+def wait_for_value(read, expected, seconds=20):
+    """Wait until what is read is this; what was read last stands in the error otherwise."""
+    deadline = time.monotonic() + seconds
+    while (found := read()) != expected and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert found == expected
 
 
 #: The signs that pages write exponents with.
@@ -81,3 +96,54 @@ def written_axes(page, canvas):
     across = sorted((x, number(text)) for text, x, y in texts if y == lowest)
     up = sorted((y, number(text)) for text, x, y in texts if y != lowest)
     return (across, up) if across and up else None
+
+
+def read_image(source):
+    """The levels from 0 to 1 of an image that is written as a data URL, (H, W)."""
+    data = base64.b64decode(source.split(",")[1])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("L")).astype(float) / 255
+
+
+def wait_for_image(page, expected):
+    """Wait until the stage shows these pixels, (1, H, W)."""
+    wait_until(
+        lambda: (
+            (shown := read_image(pixels(page))).shape == expected.shape[1:]
+            and np.abs(shown - expected[0].numpy()).max() <= LEVEL
+        )
+    )
+
+
+#: Ticks of the map: the number written, and its place in percent; and the size of the map in pixels.
+READ_TICKS = """() => {
+  const read = (side, place) =>
+    [...document.querySelectorAll(`.map .plot .${side} span`)]
+      .map((tick) => [tick.textContent, parseFloat(tick.style[place])]);
+  const { offsetWidth, offsetHeight } = document.querySelector(".plane");
+  return { below: read("below", "left"), left: read("left", "bottom"), size: [offsetWidth, offsetHeight] };
+}"""
+FETCH = "(path) => fetch(path).then((response) => response.json())"
+
+
+def place_of(ticks, value, length):
+    """Where a value lies on an axis of this length in pixels, by its ticks."""
+    (first, start), (last, end) = ((number(text), place) for text, place in (ticks[0], ticks[-1]))
+    return (start + (end - start) * (value - first) / (last - first)) / 100 * length
+
+
+def press_a_point(page, run="six", view="dims", label=None):
+    """Press the point of a view of a run that is nearest to the middle of the map: one of a label, if given.
+
+    Of a map with a selection only what is selected can be pressed.
+    """
+    shown = wait_until_same(lambda: page.evaluate(READ_TICKS))
+    answer = page.evaluate(FETCH, f"/api/plane?run={run}&view={view}&n=2000")
+    pairs = zip(answer["points"], answer["labels"], strict=True)
+    points = np.array([point for point, own in pairs if label in (None, own)])
+    width, height = shown["size"]
+    x = place_of(shown["below"], points[:, 0], width)
+    y = height - place_of(shown["left"], points[:, 1], height)
+    i = np.hypot(x - width / 2, y - height / 2).argmin()
+    box = page.locator(".plane").bounding_box()
+    page.mouse.click(box["x"] + x[i], box["y"] + y[i])
+    page.wait_for_selector(".neighbors li")

@@ -7,7 +7,7 @@ import pytest
 from elbowroom.comparing import compare
 from elbowroom.exporting import export
 from elbowroom.reporting import write_report
-from tests.browser.helpers import PHONE, WIDE, open_explorer, wait_until
+from tests.browser.helpers import PHONE, WIDE, open_explorer, wait_for_value, wait_until
 
 AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -121,13 +121,13 @@ def test_navigation_moves_the_focus_to_the_heading_and_says_where_it_arrived(pag
     assert page.inner_text("#announcer") == ""
     page.click(".run h3 a:text-is('six')")
     wait_until(lambda: page.evaluate("document.activeElement.tagName") == "H1")
-    assert focused(page) == "six"
-    assert page.title() == "six · Watch · elbowroom studio"
-    assert page.locator("#announcer").text_content() == "six, Watch"
+    wait_for_value(lambda: focused(page), "six")
+    wait_for_value(page.title, "six · Watch · elbowroom studio")
+    wait_for_value(page.locator("#announcer").text_content, "six, Watch")
     assert page.get_attribute(".tabs a:text-is('Watch')", "aria-current") == "page"
     page.click(".tabs a:text-is('Explore')")
     wait_until(lambda: page.locator("#announcer").text_content() == "six, Explore")
-    assert page.title() == "six · Explore · elbowroom studio"
+    wait_for_value(page.title, "six · Explore · elbowroom studio")
     assert page.get_attribute("header nav a:text-is('Runs')", "aria-current") == "page"
     page.click("header nav a:text-is('Trash')")
     wait_until(lambda: focused(page) == "Trash")
@@ -155,7 +155,7 @@ def test_the_list_by_keyboard(page, server):
     page.wait_for_selector("dialog[open]")
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog", state="detached")
-    assert focused(page) == name
+    wait_for_value(lambda: focused(page), name)
 
 
 def test_an_explanation_by_keyboard(page, server):

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.browser.helpers import WIDE, wait_until
+from tests.browser.helpers import WIDE, wait_for_value, wait_until
 
 ROWS = ".run h3 a"
 
@@ -73,8 +73,8 @@ def test_bounds_are_ordered_within_the_same_data_only(page, server, faces):
     assert re.fullmatch(r"best validation, epoch \d", written[1])
     # Grouped by something else, bounds have no order.
     page.select_option("[aria-label=groups]", "recipe")
-    assert page.input_value("[aria-label=order]") == "newest"
-    assert page.locator(".run-group h2").all_inner_texts() == ["vae"]
+    wait_for_value(page.locator(".run-group h2").all_inner_texts, ["vae"])
+    wait_for_value(lambda: page.input_value("[aria-label=order]"), "newest")
 
 
 def test_the_small_curve_says_what_it_shows(page, server, folder):
@@ -109,7 +109,7 @@ def test_the_list_is_found_where_it_was_left(page, server):
     wait_until(lambda: page.evaluate("history.state?.scroll") == 120)
     page.evaluate("location.hash = '#/run/six'")
     page.wait_for_selector(".tabs")
-    assert page.evaluate("scrollY") == 0
+    wait_for_value(lambda: page.evaluate("scrollY"), 0)
     page.go_back()
     page.wait_for_selector(".run")
     wait_until(lambda: page.evaluate("scrollY") == 120)

@@ -5,7 +5,7 @@ import pytest
 from elbowroom.comparing import compare
 from elbowroom.comparing.page_data import comparison_data, curve_data
 from elbowroom.formatting import format_metric
-from tests.browser.helpers import PHONE, WIDE, number
+from tests.browser.helpers import PHONE, WIDE, number, wait_for_value
 from tests.comparing.helpers import train_sweep
 
 #: The squared errors of each body of a table, in the order of its rows.
@@ -72,10 +72,11 @@ def test_heads_sort_within_each_protocol(opened):
     head.click()
     values = read_column(opened, "squared_error")
     assert len(values) == 2
-    assert values == [sorted(body) for body in values]
+    ascending = [sorted(body) for body in values]
+    wait_for_value(lambda: read_column(opened, "squared_error"), ascending)
     head.focus()
     opened.keyboard.press("Enter")
-    assert read_column(opened, "squared_error") == [body[::-1] for body in values]
+    wait_for_value(lambda: read_column(opened, "squared_error"), [body[::-1] for body in ascending])
     assert opened.locator("#results th[aria-sort]").first.get_attribute("aria-sort") == "descending"
     focused = opened.evaluate("document.activeElement.dataset.column")
     assert focused == "squared_error", "the focus stays where the key was pressed"
@@ -112,7 +113,7 @@ def test_the_legend_hides_a_group_in_every_chart(opened, comparison):
     hidden = next(name for name in names if name in in_chart)
     opened.locator(f'.keys button[data-group="{hidden}"]').focus()
     opened.keyboard.press("Enter")
-    assert legend_names(opened, "false") == [hidden]
+    wait_for_value(lambda: legend_names(opened, "false"), [hidden])
     for area in opened.locator("#curves .area").all():
         assert hidden not in read_names(opened, area)
     rates = opened.locator("#rate .area").first
@@ -125,11 +126,11 @@ def test_a_filter_leaves_the_groups_that_it_asks_for(opened, comparison):
     data = comparison_data(comparison)
     expected = [group["name"] for group in data["groups"] if group["settings"].get("latent") == 2]
     opened.get_by_label("filter groups").fill("latent 2")
-    assert legend_names(opened, "true") == expected
+    wait_for_value(lambda: legend_names(opened, "true"), expected)
     rows = opened.locator("table.figures").first.locator("tbody tr[data-group]")
     assert [row.get_attribute("data-group") for row in rows.all()] == expected
     opened.get_by_label("filter groups").fill("")
-    assert len(legend_names(opened, "true")) == len(data["groups"])
+    wait_for_value(lambda: len(legend_names(opened, "true")), len(data["groups"]))
 
 
 def test_rate_and_distortion_are_those_of_the_table(opened, comparison):

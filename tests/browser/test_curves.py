@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.browser.helpers import RECORD_TEXT, wait_until, written_axes
+from tests.browser.helpers import RECORD_TEXT, wait_for_value, wait_until, written_axes
 
 ELBO_CHART = ".chart:has(b:text-is('ELBO'))"
 #: Epochs of a run whose ELBO is minus the step, steps of an epoch, and its seconds.
@@ -70,12 +70,11 @@ def test_the_elbo_stands_once_and_the_test_split_waits_until_it_is_asked_for(pag
     assert pressed(page, f"{ELBO_CHART} .legend") == {"train": True, "validation": True, "test": False}
     assert page.locator(f"{ELBO_CHART} .legend b:visible").all_inner_texts() == ["−80.00", "−80.00"]
     page.locator(f"{ELBO_CHART} .legend button", has_text="test").click()
-    assert pressed(page, ".chart:has(b:text-is('KL')) .legend")["test"]
+    wait_until(lambda: pressed(page, ".chart:has(b:text-is('KL')) .legend")["test"])
     page.focus(f"{ELBO_CHART} .plotted")
     page.keyboard.press("End")
-    assert page.inner_text(f"{ELBO_CHART} .reading").split("\n") == [
-        *("epoch 8", "train", "−80.00", "validation", "−80.00", "test", "−80.00")
-    ]
+    expected = ["epoch 8", "train", "−80.00", "validation", "−80.00", "test", "−80.00"]
+    wait_for_value(lambda: page.inner_text(f"{ELBO_CHART} .reading").split("\n"), expected)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +91,7 @@ def test_each_axis_has_labels_in_one_unit(page, open_curves, axis, labels, readi
     wait_until(lambda: written_across(page) == labels)
     page.focus(f"{ELBO_CHART} .plotted")
     page.keyboard.press("End")
-    assert page.inner_text(f"{ELBO_CHART} .reading > b") == reading
+    wait_for_value(lambda: page.inner_text(f"{ELBO_CHART} .reading > b"), reading)
 
 
 def test_the_address_keeps_what_the_toolbar_sets(page, open_curves):

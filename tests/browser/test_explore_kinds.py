@@ -1,13 +1,10 @@
 """Explore in a browser for tables, series, codebooks, hierarchies and samplers: what it writes, by the library."""
 
-import base64
-import io
 import math
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import elbowroom as er
 from elbowroom import noise
@@ -15,12 +12,11 @@ from elbowroom.data.readers.table_encoding import decode_rows
 from elbowroom.runs.run import Run
 from elbowroom.samplers import fit_sampler, load_with_sampler
 from tests.browser.conftest import Server
-from tests.browser.helpers import is_number, number, pixels, wait_until
+from tests.browser.helpers import LEVEL, is_number, number, read_image, wait_for_image, wait_until
 
 TABLE = "age,color,on\n" + "".join(
     f"{20 + i % 50},{('red', 'green', 'blue')[i % 3]},{1 + i % 28:02}.03.2021\n" for i in range(120)
 )
-LEVEL = 1 / 255
 
 
 @pytest.fixture(scope="module")
@@ -55,21 +51,6 @@ def open_run(page, server, run, state=""):
     page.goto(f"{server.url}/#/explore/{run}{state}")
     page.wait_for_selector(".weights")
     page.wait_for_selector(".busy", state="hidden", timeout=60_000)
-
-
-def read_image(source):
-    data = base64.b64decode(source.split(",")[1])
-    return np.asarray(Image.open(io.BytesIO(data)).convert("L")).astype(float) / 255
-
-
-def wait_for_image(page, expected):
-    """Wait until the stage shows these pixels, (1, H, W)."""
-    wait_until(
-        lambda: (
-            (shown := read_image(pixels(page))).shape == expected.shape[1:]
-            and np.abs(shown - expected[0].numpy()).max() <= LEVEL
-        )
-    )
 
 
 def set_slider(page, selector, value):
@@ -134,10 +115,14 @@ def test_a_series_is_drawn_and_read_as_curves(page, server, folder):
     x = er.load(folder / "series").sample(z=torch.tensor([[1.0, 0.0, -1.0]]), draw=False)[0]
     page.focus(".curves .area")
     page.keyboard.press("End")
-    box = page.locator(".curves .reading:visible").inner_text()
-    assert "channel 1, decoded" in box
+
+    def is_read(value):
+        words = page.locator(".curves .reading:visible").inner_text().split()
+        return any(abs(number(word) - value) < 0.0051 for word in words if is_number(word))
+
     for channel in x:
-        assert any(abs(number(word) - float(channel[-1])) < 0.0051 for word in box.split() if is_number(word)), box
+        wait_until(lambda value=float(channel[-1]): is_read(value))
+    assert "channel 1, decoded" in page.locator(".curves .reading:visible").inner_text()
 
 
 def test_an_entry_of_a_codebook_is_swapped(page, server, folder):
@@ -176,13 +161,13 @@ def test_latents_of_a_hierarchy_are_chosen_and_moved(page, server, folder, digit
     open_run(page, server, "ladder", "?z=0.5,-0.5,1,0")
     model = er.load(folder / "ladder")
     sizes = {name: math.prod(shape) for name, shape in model.latents.items()}
-    options = page.locator("[aria-label=latent] option").all_inner_texts()
-    assert len(options) == len(sizes)
+    read_options = page.locator("[aria-label=latent] option").all_inner_texts
+    options = wait_until(lambda: len(options := read_options()) == len(sizes) and options)
     assert f"top of {len(sizes)} latents ({sizes['z5']} of {sum(sizes.values())} dimensions, " in options[0]
     assert options[0].endswith(" nats)")
     page.select_option("[aria-label=latent]", "z1")
+    name = wait_until(lambda: (name := page.inner_text(".sliders .slider span")).startswith("z₁[") and name)
     dim = int(page.get_attribute(".sliders .slider", "data-dimension"))
-    name = page.inner_text(".sliders .slider span")
     assert name == f"z₁[{dim + 1}]"
     set_slider(page, ".sliders .slider input", 2.5)
     lower = [torch.zeros(1, sizes[f"z{i}"]) for i in (4, 3, 2, 1)]

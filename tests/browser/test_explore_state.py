@@ -5,10 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import elbowroom as er
 from tests.browser.conftest import Server
-from tests.browser.helpers import PHONE, number, open_explorer, pixels, wait_until
+from tests.browser.helpers import PHONE, number, open_explorer, pixels, wait_for_image, wait_until
 
 NOT_CONNECTED = "Not connected: this is the last picture that was decoded. Trying again …"
 
@@ -77,7 +79,7 @@ def test_a_run_that_is_deleted_on_disk_is_said(browser, folder, tmp_path):
         running.kill()
 
 
-def test_latent_pins_and_tab_are_in_the_address(page, server):
+def test_latent_pins_and_tab_are_in_the_address(page, server, folder):
     open_explorer(page, server, "six")
     page.eval_on_selector_all(
         ".sliders .slider input",
@@ -85,7 +87,10 @@ def test_latent_pins_and_tab_are_in_the_address(page, server):
     )
     page.click("text=Pin as A")
     page.click("[role=tab]:text-is('Samples')")
-    before, picture = slider_values(page), pixels(page)
+    before = slider_values(page)
+    z = torch.tensor([[before[str(dim)] for dim in range(6)]])
+    wait_for_image(page, er.load(folder / "six").sample(z=z)[0])
+    picture = pixels(page)
     wait_until(lambda: all(key in page.evaluate("location.hash") for key in ("tab=samples", "z=", "pinA=")))
     page.reload()
     wait_until(lambda: page.locator(".sliders .slider").count() == 6 and slider_values(page) == before)
@@ -142,8 +147,7 @@ def test_drawing_has_pens_and_undo_and_gives_way_to_a_dropped_image(page, server
     page.click("button:text-is('Undo')")
     assert ink(page) == one
     page.wait_for_selector(".scores")
-    meter = page.inner_text(".meter p")
-    assert "among held-out examples (−ELBO: " in meter
+    meter = wait_until(lambda: "among held-out examples (−ELBO: " in (text := page.inner_text(".meter p")) and text)
     assert meter.endswith("359 test examples).")
     file = io.BytesIO()
     Image.fromarray(np.full((8, 8), 200, np.uint8)).save(file, "PNG")

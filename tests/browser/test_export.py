@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.browser.helpers import WIDE, number, pixels, wait_until
+from tests.browser.helpers import WIDE, number, pixels, wait_until, wait_until_same
 
 #: Ticks of the map: the number written, and its place in percent.
 READ_TICKS = """(side) => [...document.querySelectorAll(`.map .plot .${side} span`)]
@@ -41,14 +41,14 @@ def test_its_map_has_the_axes_of_the_studio(explorer, page, server):
     assert [explorer.inner_text(".map .axis"), explorer.inner_text(".map .unit")] == list(plane["axes"].values())
     assert plane["prior"]["words"] in explorer.inner_text("#caption")
     explorer.click(".views button:text-is('PCA')")
-    assert explorer.inner_text(".map .axis").startswith("principal axis 1, ")
+    wait_until(lambda: explorer.inner_text(".map .axis").startswith("principal axis 1, "))
 
 
 def test_its_ticks_say_where_they_stand_and_follow_the_zoom(explorer):
     """Identity: ticks read back are linear in their places, and nearer to zero after a zoom."""
-    reach = []
+    reach, read = [], lambda: explorer.evaluate(READ_TICKS, "below")
     for _ in range(3):
-        ticks = [(number(text), place) for text, place in explorer.evaluate(READ_TICKS, "below")]
+        ticks = [(number(text), place) for text, place in wait_until_same(read)]
         (first, start), (last, end) = ticks[0], ticks[-1]
         for value, place in ticks:
             assert abs(start + (end - start) * (value - first) / (last - first) - place) < 0.01

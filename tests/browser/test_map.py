@@ -5,16 +5,17 @@ import re
 
 import numpy as np
 
-from tests.browser.helpers import number, open_explorer, pixels, wait_until, wait_until_same
-
-#: Ticks of the map: the number written, and its place in percent; and the size of the map in pixels.
-READ_TICKS = """() => {
-  const read = (side, place) =>
-    [...document.querySelectorAll(`.map .plot .${side} span`)]
-      .map((tick) => [tick.textContent, parseFloat(tick.style[place])]);
-  const { offsetWidth, offsetHeight } = document.querySelector(".plane");
-  return { below: read("below", "left"), left: read("left", "bottom"), size: [offsetWidth, offsetHeight] };
-}"""
+from tests.browser.helpers import (
+    FETCH,
+    READ_TICKS,
+    number,
+    open_explorer,
+    pixels,
+    place_of,
+    press_a_point,
+    wait_until,
+    wait_until_same,
+)
 
 
 def test_decoded_images_are_shown_under_the_points(page, server):
@@ -106,33 +107,8 @@ CanvasRenderingContext2D.prototype.arc = function (x, y, radius) {
   return arc.apply(this, arguments);
 };
 """
-FETCH = "(path) => fetch(path).then((response) => response.json())"
 ENCODE = """([index, run]) => fetch("/api/encode", {method: "POST", headers: {"Content-Type": "application/json"},
   body: JSON.stringify({run, split: "test", index})}).then((r) => r.json()).then((r) => r.z)"""
-
-
-def place_of(ticks, value, length):
-    """Where a value lies on an axis of this length in pixels, by its ticks."""
-    (first, start), (last, end) = ((number(text), place) for text, place in (ticks[0], ticks[-1]))
-    return (start + (end - start) * (value - first) / (last - first)) / 100 * length
-
-
-def press_a_point(page, view="dims", label=None):
-    """Press the point of a view of the run ``six`` that is nearest to the middle of the map: one of a label, if given.
-
-    Of a map with a selection only what is selected can be pressed.
-    """
-    shown = wait_until_same(lambda: page.evaluate(READ_TICKS))
-    answer = page.evaluate(FETCH, f"/api/plane?run=six&view={view}&n=2000")
-    pairs = zip(answer["points"], answer["labels"], strict=True)
-    points = np.array([point for point, own in pairs if label in (None, own)])
-    width, height = shown["size"]
-    x = place_of(shown["below"], points[:, 0], width)
-    y = height - place_of(shown["left"], points[:, 1], height)
-    i = np.hypot(x - width / 2, y - height / 2).argmin()
-    box = page.locator(".plane").bounding_box()
-    page.mouse.click(box["x"] + x[i], box["y"] + y[i])
-    page.wait_for_selector(".neighbors li")
 
 
 def test_the_rings_are_as_large_as_the_ticks_say(page, server):
@@ -140,8 +116,8 @@ def test_the_rings_are_as_large_as_the_ticks_say(page, server):
     page.add_init_script(RECORD_CIRCLES)
     open_explorer(page, server, "six")
     wait_until(lambda: len(page.evaluate("window.circles")) >= 2)
-    circles = page.evaluate("window.circles")[-2:]
-    ticks, area = page.evaluate(READ_TICKS), page.locator(".plane").bounding_box()
+    circles, ticks = wait_until_same(lambda: [page.evaluate("window.circles")[-2:], page.evaluate(READ_TICKS)])
+    area = page.locator(".plane").bounding_box()
     left = [place_of(ticks["below"], value, area["width"]) for value in (0, 1, 2)]
     below = [area["height"] - place_of(ticks["left"], value, area["height"]) for value in (0, 1, 2)]
     for (x, y, radius), n in zip(circles, (1, 2), strict=True):
@@ -192,7 +168,7 @@ def test_a_label_is_found_isolated_and_let_go(page, server):
     """Oracle: as many as the server has with this label; shown alone, all others cannot be pressed."""
     open_explorer(page, server)
     labels = page.evaluate(FETCH, "/api/plane?run=plane&view=dims&n=2000")["labels"]
-    before = pixels(page, ".plane")
+    before = wait_until_same(lambda: pixels(page, ".plane"))
     page.fill("[aria-label='find a label']", "3")
     page.wait_for_selector(".lassoed b")
     count = labels.count(3)
@@ -225,9 +201,9 @@ def test_the_address_keeps_the_map(page, server):
     press_a_point(page, view=f"dims:{','.join(axes)}", label=7)
     read = """() => [".map .axis", ".map .unit", ".map .classes", ".lassoed p", ".neighbors h3", ".plot .below"]
       .map((selector) => document.querySelector(selector).innerText)"""
-    before = page.evaluate(read)
+    before = wait_until_same(lambda: page.evaluate(read))
     assert before[0].startswith("z₅, ")
-    page.wait_for_timeout(700)
+    wait_until(lambda: all(f"{key}=" in page.evaluate("location.hash") for key in ("color", "find", "zoom", "near")))
     page.reload()
     wait_until(lambda: page.locator(".neighbors h3").count() == 1 and page.locator(".ramp").count() == 1, 60)
     wait_until(lambda: page.evaluate(read) == before, 60)

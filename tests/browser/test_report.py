@@ -8,7 +8,7 @@ import torch
 
 import elbowroom as er
 from elbowroom.reporting import write_report
-from tests.browser.helpers import PHONE, WIDE
+from tests.browser.helpers import PHONE, WIDE, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +36,12 @@ def test_the_report_works_from_disk(browser, run, viewport):
     canvas = tab.locator("#latents .area > canvas")
     canvas.focus()
     tab.keyboard.press("ArrowRight")
-    assert re.match(r"label \d, test example \d+, at ", tab.locator(".said").text_content())
+    wait_until(lambda: re.match(r"label \d, test example \d+, at ", tab.locator(".said").text_content()))
     assert tab.locator(".card canvas").is_visible()
     assert "the plane on which they vary most" in tab.locator("#latents .caption").text_content()
     area = tab.locator("#course .area").first
     area.scroll_into_view_if_needed()
     area.hover()
-    assert "optimiser steps" in tab.locator("#course .reading").first.text_content()
+    wait_until(lambda: "optimiser steps" in tab.locator("#course .reading").first.text_content())
     context.close()
     assert problems == []

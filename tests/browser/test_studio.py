@@ -6,7 +6,7 @@ import time
 
 from filelock import FileLock
 
-from tests.browser.helpers import PHONE, WIDE, wait_until
+from tests.browser.helpers import PHONE, WIDE, wait_until, wait_until_same
 
 
 def test_runs_are_listed_searched_and_sorted(page, server):
@@ -16,7 +16,7 @@ def test_runs_are_listed_searched_and_sorted(page, server):
     page.fill("input[type=search]", "six")
     wait_until(lambda: page.locator(".run").count() == 1)
     page.fill("input[type=search]", "no such run")
-    assert "Nothing found" in page.inner_text(".groups")
+    wait_until(lambda: "Nothing found" in page.inner_text(".groups"))
 
 
 def test_compare(page, server):
@@ -86,7 +86,7 @@ def test_the_page_reconnects_to_a_restarted_server(browser, own_server):
     page.wait_for_selector(".link.lost")
     own_server.start(port=own_server.url.rsplit(":", 1)[1])
     page.wait_for_selector(".link:not(.lost)", state="attached", timeout=20_000)
-    assert page.locator(".run:has-text('plane')").count() == 1
+    wait_until(lambda: page.locator(".run:has-text('plane')").count() == 1)
     context.close()
     assert own_server.stop() == 0
 
@@ -114,7 +114,7 @@ def test_a_page_left_open_does_not_grow(page, server, folder):
     def count_elements(epoch):
         wait_until(lambda: page.inner_text(".through output") == f"epoch {epoch}", 60)
         page.wait_for_timeout(1500)
-        return page.evaluate("document.querySelectorAll('*').length")
+        return wait_until_same(lambda: page.evaluate("document.querySelectorAll('*').length"))
 
     with FileLock(run / ".lock"):
         page.goto(f"{server.url}/#/run/long")

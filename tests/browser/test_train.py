@@ -9,7 +9,7 @@ import pytest
 
 import elbowroom as er
 from elbowroom.runs.run import PAUSE_FILE
-from tests.browser.helpers import wait_until
+from tests.browser.helpers import wait_for_value, wait_until
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_train_from_the_form_and_watch_a_curve_move(page, server, folder):
     page.wait_for_selector(".plotted canvas", timeout=60_000)
     label = lambda: page.get_attribute(".plotted", "aria-label")  # noqa: E731
     first = wait_until(label)
-    assert wait_until(lambda: label() != first)
+    wait_until(lambda: label() != first, 60)
     record = json.loads((folder / "from-the-form" / "recipe.json").read_text())
     assert record["recipe"] == "vae"
     assert record["arguments"]["latent"] == 3
@@ -53,7 +53,7 @@ def test_train_from_the_form_and_watch_a_curve_move(page, server, folder):
     step = er.Run(folder / "from-the-form").metrics()[-1]["step"]
     page.click("button:text-is('Resume')")
     page.wait_for_selector(".state.live", timeout=60_000)
-    wait_until(lambda: er.Run(folder / "from-the-form").metrics()[-1]["step"] > step)
+    wait_until(lambda: er.Run(folder / "from-the-form").metrics()[-1]["step"] > step, 60)
     page.click("button:text-is('Stop')")
     page.wait_for_selector(".state:has-text('stopped')", timeout=30_000)
 
@@ -114,7 +114,7 @@ def test_an_error_stands_at_its_field_which_has_the_focus(page, server, folder, 
     page.click("text=Start training")
     shown = page.wait_for_selector("small.wrong:not([hidden])")
     assert words in shown.inner_text()
-    assert page.evaluate("document.activeElement.id") == f"field-{field}"
+    wait_for_value(lambda: page.evaluate("document.activeElement.id"), f"field-{field}")
     assert page.get_attribute(f"#field-{field}", "aria-invalid") == "true"
     assert page.get_attribute(f"#field-{field}", "aria-describedby") == shown.get_attribute("id")
     assert set(folder.iterdir()) == before
@@ -158,7 +158,7 @@ def test_more_epochs_are_asked_for_and_trained(page, server, copied):
     page.click("text=More epochs")
     page.fill("#more-epochs", "8")
     page.click("text=Go on")
-    assert page.inner_text("dialog .wrong") == "give more than the 8 that it has"
+    wait_for_value(lambda: page.inner_text("dialog .wrong"), "give more than the 8 that it has")
     page.fill("#more-epochs", "9")
     page.click("text=Go on")
     wait_until(lambda: er.Run(copied).metrics()[-1].get("epoch") == 9 and er.Run(copied).state == "finished", 60)

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import elbowroom as er
-from tests.browser.helpers import RECORD_TEXT, number, wait_until, written_axes
+from tests.browser.helpers import RECORD_TEXT, number, wait_for_value, wait_until, written_axes
 
 #: ELBO of each split in these runs, minus the epoch.
 ELBO_OFFSETS = {"train": -100.25, "validation": -90.5, "test": -80.75}
@@ -85,7 +85,7 @@ def test_a_reading_gives_each_value_at_its_own_epoch(page, server, make_run):
     page.focus(f"{ELBO_CHART} .plotted")
     for epoch in range(8, 0, -1):
         page.keyboard.press("ArrowLeft")
-        assert page.inner_text(f"{ELBO_CHART} .reading:not([hidden]) > b") == f"epoch {epoch}"
+        wait_for_value(lambda: page.inner_text(f"{ELBO_CHART} .reading:not([hidden]) > b"), f"epoch {epoch}")
         rows = page.locator(ELBO_CHART).evaluate(READ_ROWS)
         assert [row["name"] for row in rows] == list(ELBO_OFFSETS)
         at = {row["name"]: int(row["at"].removeprefix("at ")) if row["at"] else epoch for row in rows}
@@ -122,8 +122,9 @@ def test_the_bars_of_the_kl_say_it_by_dimension(page, server, folder):
     page.focus(".kl .plotted")
     for i in range(len(kl), 0, -1):
         page.keyboard.press("ArrowLeft")
-        name, value = page.inner_text(".kl .reading").split("\n", 1)
-        assert name == "z" + "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(i))
+        name = "z" + "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(i))
+        wait_for_value(lambda: page.inner_text(".kl .reading").split("\n")[0], name)
+        value = page.inner_text(".kl .reading").partition("\n")[2]
         assert number(value.split("KL")[1].strip()) == pytest.approx(kl[i - 1], rel=0.01, abs=0.0051)
 
 
@@ -136,12 +137,12 @@ def test_the_images_are_those_of_the_epoch(page, server, make_run):
         name = image.get_attribute("src").partition("?")[2]
         return page.inner_text(".through output"), image.get_attribute("alt"), name
 
-    assert read() == ("epoch 8", "samples after epoch 8", "run=images&kind=samples&epoch=8")
+    wait_for_value(read, ("epoch 8", "samples after epoch 8", "run=images&kind=samples&epoch=8"))
     page.focus("[aria-label='epoch']")
     page.keyboard.press("Home")
-    assert read() == ("epoch 1", "samples after epoch 1", "run=images&kind=samples&epoch=1")
+    wait_for_value(read, ("epoch 1", "samples after epoch 1", "run=images&kind=samples&epoch=1"))
     page.click("button:text-is('newest')")
-    assert read() == ("epoch 8", "samples after epoch 8", "run=images&kind=samples&epoch=8")
+    wait_for_value(read, ("epoch 8", "samples after epoch 8", "run=images&kind=samples&epoch=8"))
 
 
 def test_findings_are_sentences(page, server, make_run):
@@ -151,22 +152,21 @@ def test_findings_are_sentences(page, server, make_run):
         finding | {"evidence": "no active unit", "consequence": "samples do not vary", "advice": "lower the weight"}
     )
     open_run(page, server, "found")
-    texts = page.locator(".finding p").all_inner_texts()
-    assert texts == ["No active unit. Samples do not vary.", "Lower the weight."]
+    expected = ["No active unit. Samples do not vary.", "Lower the weight."]
+    wait_for_value(page.locator(".finding p").all_inner_texts, expected)
 
 
 def test_the_configuration_is_the_record_for_a_reader(page, server, folder):
     """One rule a row; the command has a button to copy it; defaults are folded away."""
     open_run(page, server, "six")
-    rows = page.locator(".settings-list > div").all_inner_texts()
+    rows = wait_until(page.locator(".settings-list > div").all_inner_texts)
     shown = dict(row.split("\n") for row in rows if row)
     expected = {"recipe": "vae", "data": "digits", "objective": "reconstruction + KL", "latent": "6", "epochs": "8"}
     assert shown | expected == shown
     assert "activation" not in shown
     page.click("summary:has-text('more at their defaults')")
-    folded = page.locator("details .settings-list > div").all_inner_texts()
-    assert "activation\nrelu" in folded
-    assert "precision\nfloat32" in folded
+    folded = page.locator("details .settings-list > div").all_inner_texts
+    wait_until(lambda: {"activation\nrelu", "precision\nfloat32"} <= set(folded()))
 
 
 def test_title_focus_and_navigation_say_which_view_is_open(page, server):
@@ -179,5 +179,5 @@ def test_title_focus_and_navigation_say_which_view_is_open(page, server):
     ):
         page.evaluate(f"location.hash = '{view}'")
         wait_until(lambda title=title: page.title() == title)
-        assert page.inner_text("nav [aria-current=page] >> nth=0") == link
+        wait_for_value(lambda: page.inner_text("nav [aria-current=page] >> nth=0"), link)
         wait_until(lambda: page.evaluate("document.activeElement.tagName") == "H1")
