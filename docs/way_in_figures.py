@@ -30,24 +30,15 @@ def train() -> tuple[er.GenerativeModel, er.Data]:
     """Return a VAE of binarized MNIST with two latents, and the data."""
     data = er.load_data("mnist", binarize="dynamic")
     model, objective = er.recipes.vae(data.shape, latent=2, hidden=(512, 256), seed=0)
-    run = er.fit(
-        model,
-        objective,
-        data,
-        epochs=120,
-        lr=3e-3,
-        seed=0,
-        report=False,
-        progress=False,
-        out=tempfile.mkdtemp() + "/run",
-    )
+    quiet: dict[str, Any] = {"report": False, "progress": False, "sampler": "none", "watch": ()}
+    run = er.fit(model, objective, data, steps=2900, seed=0, out=tempfile.mkdtemp() + "/run", **quiet)
     return run.model(), data
 
 
 def draw_model(model: er.GenerativeModel, data: er.Data) -> None:
     """Draw one digit on its way through the model: x, encoder, q(z|x), z, decoder, mean of p(x|z)."""
     batch = data.test.first(200)
-    x = batch.x[batch.y == 3][:1]
+    x = batch.x[batch.y == 0][:1]
     q = model.draw(x).latents[0].q
     mean, std = q.mean[0].tolist(), q.variance[0].sqrt().tolist()
     torch.manual_seed(4)
@@ -59,7 +50,7 @@ def draw_model(model: er.GenerativeModel, data: er.Data) -> None:
     plane = figure.add_axes((0.315, 0.19, 0.26, 0.66))
     draw_latents(plane, data, model)
     plane.add_patch(make_ellipse(mean, std, 2, BLUE))
-    plane.plot(*z.T.tolist(), ".", color=ORANGE, markersize=7)
+    plane.plot(*z.T.tolist(), ".", color=ORANGE, markersize=4)
     plane.set(xlabel="z₁", ylabel="z₂", title="q(z|x) = N(μ, σ²), and z drawn from it")
     for i, image in enumerate(made):
         draw_image(figure.add_axes((0.735 + 0.052 * i, 0.33, 0.05, 0.3)), image, "")
@@ -89,8 +80,10 @@ def draw_posteriors(model: er.GenerativeModel, data: er.Data) -> None:
     bounds = [elbo(q, SAMPLES).detach() for q in (encoded, fitted)]
     figure = Figure(figsize=(11, 3.5), dpi=140, facecolor="white", layout="constrained")
     for i, axes in enumerate(figure.subplots(1, len(chosen))):
-        center, spread = encoded.mean[i], 4 * encoded.variance[i].sqrt().max()
-        evidence = draw_exact_posterior(axes, model, x[i], center.detach(), spread.item())
+        means = torch.stack((encoded.mean[i], fitted.mean[i])).detach()
+        deviation = torch.stack((encoded.variance[i], fitted.variance[i])).detach().amax().sqrt()
+        center, spread = means.mean(0), (means[0] - means[1]).abs().max() / 2 + 3.5 * deviation
+        evidence = draw_exact_posterior(axes, model, x[i], center, spread.item())
         for q, color in ((encoded, BLUE), (fitted, ORANGE)):
             for scale in (1, 2):
                 axes.add_patch(make_ellipse(q.mean[i].tolist(), q.variance[i].sqrt().tolist(), scale, color))

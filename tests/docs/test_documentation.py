@@ -11,8 +11,8 @@ from elbowroom.cli import main
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def blocks(root, language):
-    return [code for kind, code in FENCE.findall((root / "README.md").read_text(encoding="utf-8")) if kind == language]
+def blocks(root, page, language):
+    return [code for kind, code in FENCE.findall((root / page).read_text(encoding="utf-8")) if kind == language]
 
 
 @pytest.fixture
@@ -22,21 +22,21 @@ def empty_folder(tmp_path, monkeypatch):
     er.recipes.RECIPES.pop("mmd_vae", None)
 
 
-def test_the_python_of_the_readme_runs(root, empty_folder):
-    examples = blocks(root, "python")
-    assert len(examples) >= 3
+def test_the_python_of_the_first_pages_runs(root, empty_folder):
+    examples = [code for page in ("README.md", "docs/composition.md") for code in blocks(root, page, "python")]
+    assert len(examples) >= 4
     for code in examples:
-        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+        exec(compile(code.replace("epochs=60", "epochs=6"), "page", "exec"), {"__name__": "page"})
     assert (empty_folder / "runs" / "first" / "model.safetensors").is_file()
     assert "mmd_vae" in er.recipes.RECIPES
 
 
-def test_the_commands_of_the_readme_run_as_they_stand(root, empty_folder):
+def test_the_commands_of_the_tour_run_as_they_stand(root, empty_folder):
     """All of them, in their order, in one folder; on the digits instead of MNIST."""
     from PIL import Image
 
     Image.new("L", (20, 30), 200).save("my-digit.png")
-    lines = [line.split("#")[0].strip() for line in "".join(blocks(root, "bash")).splitlines()]
+    lines = [line.split("#")[0].strip() for line in "".join(blocks(root, "docs/tour.md", "bash")).splitlines()]
     commands = [line for line in lines if line.startswith("elbowroom")]
     assert {line.split()[1] for line in commands} >= {
         "train",
@@ -55,10 +55,11 @@ def test_the_commands_of_the_readme_run_as_they_stand(root, empty_folder):
             assert (empty_folder / out).is_file()
 
 
-def test_every_recipe_is_in_the_readme_and_every_module_in_its_map(root):
-    text = (root / "README.md").read_text(encoding="utf-8")
+def test_every_recipe_is_in_its_table_and_every_module_in_the_map(root):
+    recipes = (root / "docs" / "composition.md").read_text(encoding="utf-8")
     for name in er.recipes.RECIPES:
-        assert f"| `{name}` |" in text
+        assert f"| `{name}` |" in recipes
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
     lines = re.findall(r"^      (\S.*)$", text, re.MULTILINE)
     mapped = {
         word.strip(",;").rstrip("/") for line in lines for word in line.split() if re.search(r"(\.py|/)[,;]?$", word)
