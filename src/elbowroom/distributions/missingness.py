@@ -55,8 +55,10 @@ class ValuesAndMask(UncheckedDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         filled = self.drawn.where(value.isnan(), value)
         is_there = (~value.isnan()).to(value.dtype).expand(filled.shape)
-        score: Tensor = Bernoulli(logits=self.mask_logits(filled), validate_args=False).log_prob(is_there)
-        return self.values.log_prob(value) + score.flatten(-len(self.event_shape)).sum(-1)
+        mask = Bernoulli(logits=self.mask_logits(filled), validate_args=False)
+        score: Tensor = mask.log_prob(is_there)  # type: ignore[no-untyped-call]
+        values: Tensor = self.values.log_prob(value)
+        return values + score.flatten(-len(self.event_shape)).sum(-1)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         return self.values.sample(sample_shape)

@@ -96,7 +96,8 @@ def _category_probabilities(proposals: Proposals, column: int, levels: int) -> T
     if proposals.p is None:
         return ((values == level) * proposals.weights).sum(1)
     p = proposals.p.columns[column]  # type: ignore[attr-defined] # the distribution of Columns
-    return (p.log_prob(level.expand(-1, *values.shape)[..., None]).exp() * proposals.weights).sum(1)
+    log_prob: Tensor = p.log_prob(level.expand(-1, *values.shape)[..., None])
+    return (log_prob.exp() * proposals.weights).sum(1)
 
 
 def _resample(proposals: Proposals, draws: int) -> Tensor:

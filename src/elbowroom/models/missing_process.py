@@ -42,7 +42,7 @@ class SelfMask(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         parts = self.cells(x).flatten(-len(self.shape)) * self.weight
         logits = self.bias.expand(*parts.shape[:-1], -1).index_add(-1, self.get_buffer("owner"), parts)
-        return logits.unflatten(-1, self.shape)
+        return logits.reshape(*logits.shape[:-1], *self.shape)
 
 
 class JointMask(nn.Module):

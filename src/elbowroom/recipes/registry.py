@@ -187,9 +187,7 @@ def _own_arguments(function: Callable[..., Any], doc: str, extends: Recipe | Non
 def _signature_of(arguments: Mapping[str, Argument]) -> inspect.Signature:
     """Return the signature of a call, which notebooks and editors show: the shape, and all arguments by name."""
     keyword = inspect.Parameter.KEYWORD_ONLY
-    own = [
-        inspect.Parameter(one.name, keyword, default=one.default, annotation=one.type) for one in arguments.values()
-    ]
+    own = [inspect.Parameter(one.name, keyword, default=one.default, annotation=one.type) for one in arguments.values()]
     shape = inspect.Parameter("shape", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=tuple[int, ...])
     seed = [] if "seed" in arguments else [inspect.Parameter("seed", keyword, default=None, annotation=int | None)]
     return inspect.Signature([shape, *seed, *own])

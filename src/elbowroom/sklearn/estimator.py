@@ -27,7 +27,7 @@ from elbowroom.recipes.registry import find
 from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 from elbowroom.samplers.default import NO_SAMPLER
 from elbowroom.sklearn.input_format import InputFormat
-from elbowroom.sklearn.trained_model import continue_training, train_model
+from elbowroom.sklearn.trained_model import TrainedModel, continue_training, train_model
 
 #: Examples that are computed at a time.
 CHUNK_SIZE = 1_000
@@ -91,6 +91,21 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
     }
     #: The fitted attributes that are saved beside the model: numbers, and lists of them.
     _saved_attributes: ClassVar[tuple[str, ...]] = ("n_features_in_", "seed_", "n_iter_")
+
+    def _fit_model(self, X: Any, **settings: Any) -> None:
+        """Train on checked examples, and set the fitted attributes."""
+        self.seed_ = self._draw_seed()
+        data = self.input_format_.load(X, self.columns, self.validation_fraction, self.seed_)
+        recipe = find(self.recipe)
+        model, objective = recipe(data.shape, seed=self.seed_, **self._recipe_arguments())
+        sampler = NO_SAMPLER if recipe.sampler is None and model.has_prior else None
+        own = {"sampler": sampler, "batch_size": self.batch_size or even_batch_size(len(data.train))}
+        settings = self._train_settings() | own | settings | self._further_settings()
+        is_own_run = self.out is not None and getattr(self, "run_directory_", None) == str(self.out)
+        self.trained_: TrainedModel = train_model(model, objective, data, settings, self.out, is_own_run)
+        self.run_directory_ = None if self.out is None else str(self.out)
+        self.n_iter_: int = self.trained_.n_epochs
+        self._complete_fit(X, data)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train the model anew.
@@ -172,21 +187,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         """Return the type that an array is converted to: numbers, but cells of any kind for columns of a data frame."""
         is_of_objects = isinstance(X, np.ndarray) and X.dtype.hasobject
         return None if is_of_objects and self.input_format_.dtypes else "numeric"
-
-    def _fit_model(self, X: Any, **settings: Any) -> None:
-        """Train on checked examples, and set the fitted attributes."""
-        self.seed_ = self._draw_seed()
-        data = self.input_format_.load(X, self.columns, self.validation_fraction, self.seed_)
-        recipe = find(self.recipe)
-        model, objective = recipe(data.shape, seed=self.seed_, **self._recipe_arguments())
-        sampler = NO_SAMPLER if recipe.sampler is None and model.has_prior else None
-        own = {"sampler": sampler, "batch_size": self.batch_size or even_batch_size(len(data.train))}
-        settings = self._train_settings() | own | settings | self._further_settings()
-        is_own_run = self.out is not None and getattr(self, "run_directory_", None) == str(self.out)
-        self.trained_ = train_model(model, objective, data, settings, self.out, is_own_run)
-        self.run_directory_ = None if self.out is None else str(self.out)
-        self.n_iter_ = self.trained_.n_epochs
-        self._complete_fit(X, data)
 
     def _complete_fit(self, X: Any, data: Data) -> None:
         """Set what a subclass fits to the trained model and the examples, which are also given as they were loaded."""
@@ -276,7 +276,7 @@ class ValueIndexedSplit:
     def batches(self, size: int, order: Tensor | None = None, skip: int = 0) -> Iterator[Batch]:
         """Yield every example once, or those at ``order``, ``size`` at a time."""
         x = self.x if order is None else self.x[order]
-        for part in x.split(size)[skip:]:
+        for part in torch.split(x, size)[skip:]:
             yield Batch(part, None, index_by_value(part))
 
     def steps(self, size: int) -> int:

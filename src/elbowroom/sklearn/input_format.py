@@ -199,6 +199,6 @@ class InputFormat:
         parse = _PARSERS.get(dtype.rstrip("0123456789"))
         if parse is not None:  # numbers of two values are categories, whose names are texts
             values = [parse(cell) if isinstance(cell, str) else cell for cell in cells]
-        series = nw.new_series(name, values, backend=self.library)
+        series = nw.new_series(name, values, backend=self.library)  # type: ignore[arg-type]
         has_gaps, is_whole = None in values, dtype.startswith(("Int", "UInt"))
         return series if dtype not in DTYPES or (has_gaps and is_whole) else series.cast(DTYPES[dtype])

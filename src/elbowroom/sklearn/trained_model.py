@@ -117,7 +117,7 @@ def train_model(
     if out is not None:
         return TrainedModel.read(fit(model, objective, data, out=out, overwrite=overwrite, **settings).path)
     with tempfile.TemporaryDirectory() as folder:
-        unwatched = {"report": False} | settings
+        unwatched: dict[str, Any] = {"report": False, **settings}
         run = fit(model, objective, data, out=Path(folder) / "run", callbacks=[SilentDoctor()], **unwatched)
         return TrainedModel.read(run.path)
 

@@ -120,7 +120,7 @@ def from_vector(family: Family, vector: Tensor, window: int = 3) -> Background:
     """Return the background of a family with the parameters of :func:`to_vector`."""
     made = make_background(family, window).to(vector.device)
     own = made.state_dict()
-    parts = vector.split([values.numel() for values in own.values()])
+    parts = torch.split(vector, [values.numel() for values in own.values()])
     made.load_state_dict(
         {name: part.view_as(values).to(values.dtype) for (name, values), part in zip(own.items(), parts, strict=True)}
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from elbowroom import noise
 from elbowroom.data import Batch, Split
 from elbowroom.data.table_rows import table_columns
 from elbowroom.distributions import IndependentColumns, StackedColumns
-from elbowroom.evaluation.anomaly.heatmap import elementwise_log_prob
+from elbowroom.distributions.elements import elementwise_log_prob
 from elbowroom.formatting import format_number
 from elbowroom.models.base import GenerativeModel
 
@@ -83,7 +83,8 @@ class Explanation:
         ]
 
 
-class StrangeRows(NamedTuple):
+@dataclass(frozen=True)
+class StrangeRows:
     """The rows of a set with the highest scores, explained.
 
     Attributes:
@@ -135,14 +136,15 @@ def _explain_batch(model: GenerativeModel, batch: Batch) -> tuple[Tensor, Tensor
     missing = batch.x.isnan()
     nll = -_element_log_probs(p, torch.where(missing, expected, batch.x))
     surprise = (_element_log_probs(p, expected) + nll).clamp_min(0)
-    return batch.x, *(values.masked_fill(missing, torch.nan) for values in (nll, surprise)), expected
+    nll, surprise = (values.masked_fill(missing, torch.nan) for values in (nll, surprise))
+    return batch.x, nll, surprise, expected
 
 
 def _element_log_probs(p: Distribution, x: Tensor) -> Tensor:
     """Return the log-probability of each value under p(x|z) of one sample, (B, D)."""
-    is_table = isinstance(p, IndependentColumns | StackedColumns)
-    log_prob: Tensor = p.element_log_probs(x) if is_table else elementwise_log_prob(p, x)
-    return log_prob[0]
+    if isinstance(p, IndependentColumns | StackedColumns):
+        return p.element_log_probs(x)[0]
+    return elementwise_log_prob(p, x)[0]
 
 
 def _column_names(record: Mapping[str, Any] | None, count: int) -> tuple[str, ...]:

@@ -108,7 +108,7 @@ def _step_errors(net: nn.Module, x: Tensor) -> Tensor:
     following = x[..., 1:]
     is_missing = following.isnan()
     # Filled before the difference, so that no NaN enters a gradient.
-    errors = (net(x[..., :-1]).mT - following.masked_fill(is_missing, 0.0)).abs()
+    errors: Tensor = (net(x[..., :-1]).mT - following.masked_fill(is_missing, 0.0)).abs()
     return errors.masked_fill(is_missing, torch.nan)
 
 
