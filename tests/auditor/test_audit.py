@@ -44,6 +44,9 @@ def test_every_recipe_passes(name, steps, binary_digits, tmp_path):
         if check == CONDITIONAL and model.is_autoregressive and model.decoder.family.levels == 2:
             assert "there are too many x to enumerate" in result[check].evidence  # of few, oracles add them up
             continue
+        if check == CONDITIONAL and model.decoder.family.has_mask:
+            assert "complete examples add up to less than one" in result[check].evidence
+            continue
         assert result[check].passed, result[check]
 
 

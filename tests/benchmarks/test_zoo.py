@@ -16,7 +16,8 @@ def test_every_recipe_of_images_is_made_with_the_classics_sizes_where_it_has_the
     for name in zoo.names(shape):
         er.recipes.RECIPES[name](shape, **zoo.arguments_of(name))
     assert zoo.arguments_of("iwae") == zoo.arguments_of("beta_vae") == {"hidden": (400,), "latent": 20}
-    assert zoo.arguments_of("conv_vae") == zoo.arguments_of("vq_vae") == {}
+    assert zoo.arguments_of("conv_vae") == {"likelihood": "bernoulli"}
+    assert zoo.arguments_of("vq_vae") == {}
 
 
 def test_a_recipe_trains_for_the_steps_that_fit(zoo, digits, tmp_path):

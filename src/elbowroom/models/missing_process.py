@@ -41,7 +41,7 @@ class SelfMask(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         parts = self.cells(x).flatten(-len(self.shape)) * self.weight
-        logits = self.bias.expand(*parts.shape[:-1], -1).index_add(-1, self.get_buffer("owner"), parts)
+        logits = self.bias.to(parts.dtype).expand(*parts.shape[:-1], -1).index_add(-1, self.get_buffer("owner"), parts)
         return logits.reshape(*logits.shape[:-1], *self.shape)
 
 
@@ -78,6 +78,8 @@ class MaskFamily(Family):
         values: p(x|z).
         mask: examples without a gap to the logits of their values being there.
     """
+
+    has_mask = True
 
     def __init__(self, values: Family, mask: nn.Module) -> None:
         super().__init__(values.shape)
