@@ -19,6 +19,7 @@ def test_every_likelihood_is_documented_and_takes_the_settings_it_lists():
     assert {name for name, entry in LIKELIHOODS.items() if entry.settings} == {
         *("gaussian", "laplace", "logistic-mixture", "sigmoid-gaussian", "tanh-gaussian", "student-t", "log-cosh"),
         *("negative-binomial", "zero-inflated-negative-binomial", "columns", "tokens", "views"),
+        *("bins", "modes", "observed"),
     }
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.column_bins import ColumnBins, choose_bins
+from elbowroom.column_bins import ColumnBins
+from elbowroom.data.table_bins import choose_bins
 from elbowroom.distributions.histogram import Histogram
 from elbowroom.families.binned import Modes
 from elbowroom.table_shape import TableShape, resolve_table_likelihood

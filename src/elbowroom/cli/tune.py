@@ -11,7 +11,6 @@ import click
 from elbowroom.cli import compare, listing, options, train
 from elbowroom.formatting import format_metric
 from elbowroom.recipes.registry import Recipe, find
-from elbowroom.sweeps.space import Range
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
@@ -31,6 +30,8 @@ class RangeOrValues(compare.MultiValue):
         return isinstance(self.item_type, click.types.IntParamType | click.types.FloatParamType)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from elbowroom.sweeps.space import Range
+
         if not self.is_number or ":" not in str(value) or isinstance(value, Range):
             return value if isinstance(value, Range) else super().convert(value, param, ctx)
         low, high, *scale = [part.strip() for part in str(value).split(":")]

@@ -90,7 +90,7 @@ class Modes(Family):
 def bin_columns(shape: Shape, sizes: str = "") -> Columns:
     """Return the likelihood of rows whose numbers no normal fits: zero-inflated, counts, bounded, heavy tails.
 
-    The bins are those that the shape of a loaded table has, chosen by :func:`elbowroom.column_bins.choose_bins`, or
+    The bins are those that the shape of a loaded table has, chosen by :func:`elbowroom.data.table_bins.choose_bins`, or
     are spelled out, as ``1[0!;1;9],3/450``.
     """
     return Columns(*_make_columns("bins", shape, sizes))
