@@ -45,7 +45,7 @@ MAX_SERIES = 2000
 def load(name: str, seed: int) -> er.Data:
     """Return the windows of a set, channels before steps, each brought to [0, 1]."""
     path = Path(os.environ["ELBOWROOM_DATA"]) / "Series" / f"{name}.npz"
-    return er.load_data(path, series="long", scale="minmax", validation=0.1, test=0.1, seed=seed)
+    return er.load_data(path, series="long", scaling="minmax", validation=0.1, test=0.1, seed=seed)
 
 
 def score(drawn: Tensor, real: Tensor, kind: str, seed: int) -> Row:

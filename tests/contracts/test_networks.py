@@ -10,12 +10,15 @@ from elbowroom.table_shape import TableShape
 from tests.networks.shapes import MIXED, SHAPES, SPATIAL, random_examples, shape_id, vae
 
 #: Those of examples of their own kinds, which have their own shapes.
-STRUCTURED = ("columns", "tokens", "views")
+STRUCTURED = ("columns", "bins", "modes", "tokens", "views")
 PLAIN = [name for name in LIKELIHOODS if name not in STRUCTURED]
 VALUES = [*PLAIN, "gaussian:optimal", "laplace:optimal", "logistic-mixture:2"]
 
 
-CASES = [*((shape, likelihood) for shape in SHAPES for likelihood in VALUES), (MIXED, "columns")]
+CASES = [
+    *((shape, likelihood) for shape in SHAPES for likelihood in VALUES),
+    *((MIXED, name) for name in ("columns", "bins", "modes")),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -53,7 +53,7 @@ def sources(tmp_path: Path) -> dict[str, dict[str, object]]:
 
 
 def test_files_of_several_forms_are_the_same_examples(sources):
-    loaded = {name: er.load_data(**arguments, **NONE, scale="none") for name, arguments in sources.items()}
+    loaded = {name: er.load_data(**arguments, **NONE, scaling="none") for name, arguments in sources.items()}
     for data in loaded.values():
         assert torch.equal(data.train.x, torch.tensor(VALUES, dtype=torch.float32))
         assert [data.classes[i] for i in data.train.y[:2]] == ["low", "high"]
@@ -64,7 +64,7 @@ def test_files_of_several_forms_are_the_same_examples(sources):
 def test_wide_csv_has_a_series_to_a_row(tmp_path):
     path = tmp_path / "wide.csv"
     path.write_text("name,s1,s2,s3,kind\np,1,2,3,x\nq,4,5,,y\n")
-    data = er.load_data(path, series="wide", columns="name=id", label="kind", **NONE, scale="none")
+    data = er.load_data(path, series="wide", columns="name=id", label="kind", **NONE, scaling="none")
     assert data.shape == (1, 3)
     assert data.names("train") == ["p", "q"]
     assert data.train.x[1, 0, :2].tolist() == [4, 5]
@@ -77,13 +77,13 @@ def test_shorter_series_are_padded_and_irregular_times_leave_gaps(tmp_path):
     assert data.train.x[0].isnan().all(0).tolist() == [False] * 3 + [True] * 3
     path = tmp_path / "gaps.csv"
     path.write_text("id,time,v\na,0,1\na,3,2\nb,1,5\nb,2,6\nb,2.1,8\n")
-    x = er.load_data(path, series="long", interval=1, **NONE, scale="none").train.x[:, 0]
+    x = er.load_data(path, series="long", interval=1, **NONE, scaling="none").train.x[:, 0]
     assert x.nan_to_num(-1).tolist() == [[1, -1, -1, 2], [5, 7, -1, -1]]
 
 
 def test_windows_are_cut_at_the_stride_from_one_long_series(tmp_path):
     np.save(tmp_path / "one.npy", np.arange(40.0)[:, None])
-    data = er.load_data(tmp_path / "one.npy", window=10, stride=5, **NONE, scale="none")
+    data = er.load_data(tmp_path / "one.npy", window=10, stride=5, **NONE, scaling="none")
     assert data.train.x[:, 0, 0].tolist() == [0, 5, 10, 15, 20, 25, 30]
     assert data.names("train")[1] == "0@5"
 
@@ -91,7 +91,7 @@ def test_windows_are_cut_at_the_stride_from_one_long_series(tmp_path):
 def test_windows_of_different_splits_share_no_step(tmp_path):
     np.save(tmp_path / "one.npy", np.arange(400.0)[:, None])
     for seed in range(8):
-        data = er.load_data(tmp_path / "one.npy", window=12, stride=2, seed=seed, scale="none")
+        data = er.load_data(tmp_path / "one.npy", window=12, stride=2, seed=seed, scaling="none")
         steps = [set(split.x.flatten().tolist()) for split in data.splits.values()]
         assert len(steps) == 3
         assert all(not a & b for i, a in enumerate(steps) for b in steps[:i])
@@ -99,13 +99,13 @@ def test_windows_of_different_splits_share_no_step(tmp_path):
 
 def test_channels_are_selected_by_name_and_number(sources):
     for selected in ("b", "1", ["b"]):
-        data = er.load_data(**sources["long csv"], select_channels=selected, **NONE, scale="none")
+        data = er.load_data(**sources["long csv"], select_channels=selected, **NONE, scaling="none")
         assert torch.equal(data.train.x[:, 0], torch.tensor(VALUES[:, 1], dtype=torch.float32))
 
 
 @pytest.mark.parametrize("kind", ["standard", "minmax"])
 def test_scaling_is_of_the_training_split_and_is_recorded(sources, kind):
-    data = er.load_data(**sources["ts"], scale=kind)
+    data = er.load_data(**sources["ts"], scaling=kind)
     x = data.train.x.movedim(1, 0).flatten(1).double()
     low, high = (x.mean(1), x.std(1, correction=0)) if kind == "standard" else (x.amin(1), x.amax(1))
     torch.testing.assert_close(low, torch.zeros(2).double(), atol=1e-6, rtol=0)
@@ -142,7 +142,7 @@ def test_train_file_of_an_archive_brings_its_test_file(tmp_path):
         ("id,a\n0,1\n1,2\n", {"select_channels": "c"}, "channel 'c'"),
         ("id,a\n0,1\n0,2\n1,2\n", {"window": 9}, "longer than all series"),
         ("id,time,a\n0,0,1\n0,9e9,1\n0,1,1\n1,0,2\n", {}, "give a larger interval"),
-        ("id,a\n0,1\n1,2\n", {"scale": "log"}, "expected standard, minmax, none"),
+        ("id,a\n0,1\n1,2\n", {"scaling": "log"}, "expected standard, minmax, none"),
         ("id,a\n0,1,2\n1,2\n", {}, "expected 2"),
     ],
 )
@@ -156,7 +156,7 @@ def test_errors_say_what_to_do(tmp_path, text, options, words):
 def test_ts_with_times_and_missing_values(tmp_path):
     path = tmp_path / "t.ts"
     path.write_text("@timeStamps true\n@data\n(0,1),(2,3):(1,7)\n(0,4),(1,?),(2,6):(0,8),(1,9),(2,1)\n")
-    x = er.load_data(path, **NONE, scale="none").train.x
+    x = er.load_data(path, **NONE, scaling="none").train.x
     assert x[0].nan_to_num(-1).tolist() == [[1, -1, 3], [-1, 7, -1]]
     path.write_text("@data\n1,2,x\n")
     with pytest.raises(ValueError, match=r"line 2 of .*'x' where a number is expected"):

@@ -61,11 +61,11 @@ def _series_arguments(source: Any, protocol: Protocol) -> dict[str, Any]:
     """Return the arguments that make other series as recorded ones: in files cut alike, and scaled by its numbers."""
     recorded = protocol.get("arguments") or {}
     scaling = protocol.get("scaling")
-    scale = {"scale": "none" if scaling is None else (scaling["center"], scaling["scale"])}
+    requested = {"scaling": "none" if scaling is None else (scaling["center"], scaling["scale"])}
     if not isinstance(source, str | Path):
-        return scale | {"layout": "series"}
+        return requested | {"layout": "series"}
     names = ("series", "window", "stride", "select_channels", "interval")
-    return scale | {name: recorded.get(name) for name in names} | {"length": protocol["shape"][1]}
+    return requested | {name: recorded.get(name) for name in names} | {"length": protocol["shape"][1]}
 
 
 def recorded_color(protocol: Protocol) -> Color | None:

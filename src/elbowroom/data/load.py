@@ -284,7 +284,7 @@ def divide(raw: RawDataset, config: DataConfig) -> Data:
     if raw.columns is not None:
         raw, splits, description = standardize_table(raw, splits, given)
         descriptions.append(description)
-    scaling = fit_scaling(raw, splits, config.scale)
+    scaling = fit_scaling(raw, splits, config.scaling)
     seed = config.seed
     steps: list[tuple[bool, Step]] = [
         (config.labeled is not None, partial(subsample_labels, raw=raw, count=config.labeled, seed=seed)),

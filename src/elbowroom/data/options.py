@@ -120,7 +120,7 @@ class DataConfig(ReadOptions):
         "auto", "axes of the source: (N, C, H, W) image, (N, H, W, C) channels-last, (N, C, L) series"
     )
 
-    scale: Any = option(None, "of the channels of series: standard (the default of series), minmax, none", flag=str)
+    scaling: Any = option(None, "of the channels of series: standard (the default of series), minmax, none", flag=str)
 
     color: Color | None = option(None, "convert images to gray (by luminance) or rgb")
 

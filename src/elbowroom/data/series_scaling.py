@@ -68,21 +68,23 @@ def fit_scaling(raw: EncodedDataset, splits: Mapping[str, AnySplit], requested: 
     train = splits["train"]
     if not isinstance(train, InMemorySplit) or train.has_pixels or len(train.shape) != 2:
         size = "x".join(map(str, train.shape))
-        raise ValueError(f"scale is for series (C, T) of numbers in memory, and examples are {size}: leave it out")
+        raise ValueError(f"scaling is for series (C, T) of numbers in memory, and examples are {size}: leave it out")
     if isinstance(kind, str):
         return _measure(train.x, kind)
     try:
         center, scale = (tuple(map(float, numbers)) for numbers in kind)
     except (TypeError, ValueError):
-        raise ValueError(f"scale={kind!r}: expected {', '.join(SCALINGS)}, or centers and scales of channels") from None
+        raise ValueError(
+            f"scaling={kind!r}: expected {', '.join(SCALINGS)}, or centers and scales of channels"
+        ) from None
     if {len(center), len(scale)} != {train.shape[0]}:
-        raise ValueError(f"scale of {len(center)} channels for series of {train.shape[0]}: give the same channels")
+        raise ValueError(f"scaling of {len(center)} channels for series of {train.shape[0]}: give the same channels")
     return Scaling(center, scale)
 
 
 def _measure(x: Tensor, kind: str) -> Scaling:
     if kind not in SCALINGS:
-        raise ValueError(f"scale={kind!r}: expected {', '.join(SCALINGS)}")
+        raise ValueError(f"scaling={kind!r}: expected {', '.join(SCALINGS)}")
     by_channel = x.double().movedim(1, 0).flatten(1)
     if kind == "standard":
         center = by_channel.nanmean(1, keepdim=True)
