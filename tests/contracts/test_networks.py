@@ -15,10 +15,8 @@ PLAIN = [name for name in LIKELIHOODS if name not in STRUCTURED]
 VALUES = [*PLAIN, "gaussian:optimal", "laplace:optimal", "logistic-mixture:2"]
 
 
-CASES = [
-    *((shape, likelihood) for shape in SHAPES for likelihood in VALUES),
-    *((MIXED, name) for name in ("columns", "bins", "modes")),
-]
+OF_TABLES = ("columns", "bins", "modes")
+CASES = [*((shape, name) for shape in SHAPES for name in VALUES), *((MIXED, name) for name in OF_TABLES)]
 
 
 @pytest.fixture(autouse=True)
