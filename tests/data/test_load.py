@@ -241,7 +241,7 @@ def test_a_source_passes_through_few_files(traces):
         *ends,
         *(f"data/readers/{name}.py" for name in ("registry", "table", "column_inference")),
     }
-    assert max(len(trace.received) for trace in traces.values()) <= 16
+    assert max(len(trace.received) for trace in traces.values()) <= 17
 
 
 def test_a_step_or_a_reader_that_is_not_for_a_source_does_not_run(traces):

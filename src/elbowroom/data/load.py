@@ -284,7 +284,8 @@ def divide(raw: RawDataset, config: DataConfig) -> Data:
     if raw.columns is not None:
         raw, splits, description = standardize_table(raw, splits, given)
         descriptions.append(description)
-    scaling = fit_scaling(raw, splits, config.scaling)
+    requested = config.scaling or ("none" if raw.series is None else "standard")
+    scaling = None if requested == "none" else fit_scaling(splits, requested)
     seed = config.seed
     steps: list[tuple[bool, Step]] = [
         (config.labeled is not None, partial(subsample_labels, raw=raw, count=config.labeled, seed=seed)),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.data.raw import AnySplit, EncodedDataset
+from elbowroom.data.raw import AnySplit
 from elbowroom.data.splits.memory import InMemorySplit
 
 SCALINGS = ("standard", "minmax", "none")
@@ -56,26 +56,23 @@ def recorded_scaling(protocol: Mapping[str, Any]) -> Scaling | None:
     return None if record is None else Scaling(tuple(record["center"]), tuple(record["scale"]))
 
 
-def fit_scaling(raw: EncodedDataset, splits: Mapping[str, AnySplit], requested: Any) -> Scaling | None:
-    """Return the scaling that is requested, by the training split; by default ``standard`` of series, none of others.
+def fit_scaling(splits: Mapping[str, AnySplit], requested: Any) -> Scaling:
+    """Return the scaling that is requested, by the training split: a name in SCALINGS, or centers and scales.
 
     Raises:
         ValueError: another request; examples that are no series of numbers in memory; another number of channels.
     """
-    kind = ("standard" if raw.series is not None else "none") if requested is None else requested
-    if kind == "none":
-        return None
     train = splits["train"]
     if not isinstance(train, InMemorySplit) or train.has_pixels or len(train.shape) != 2:
         size = "x".join(map(str, train.shape))
         raise ValueError(f"scaling is for series (C, T) of numbers in memory, and examples are {size}: leave it out")
-    if isinstance(kind, str):
-        return _measure(train.x, kind)
+    if isinstance(requested, str):
+        return _measure(train.x, requested)
     try:
-        center, scale = (tuple(map(float, numbers)) for numbers in kind)
+        center, scale = (tuple(map(float, numbers)) for numbers in requested)
     except (TypeError, ValueError):
         raise ValueError(
-            f"scaling={kind!r}: expected {', '.join(SCALINGS)}, or centers and scales of channels"
+            f"scaling={requested!r}: expected {', '.join(SCALINGS)}, or centers and scales of channels"
         ) from None
     if {len(center), len(scale)} != {train.shape[0]}:
         raise ValueError(f"scaling of {len(center)} channels for series of {train.shape[0]}: give the same channels")
