@@ -66,14 +66,14 @@ def test_the_command_repeats_the_run(tmp_path, recipe, words):
 
 def test_every_setting_is_a_flag_with_its_default():
     from elbowroom.cli.train import TrainGroup
-    from elbowroom.runs.settings import train_options
+    from elbowroom.runs.settings import SETTINGS_WITHOUT_FLAG, train_options
 
     context = click.Context(click.Command("train"))
     given = TrainGroup("train").get_command(context, "vae").make_context("vae", []).params
     settings, arguments = train_options(), RECIPES["vae"].arguments
     assert set(given) == {"data", "out", "overwrite", *settings, *arguments}
     assert {name: given[name] for name in settings} == {name: one.default for name, one in settings.items()}
-    assert not (er.TrainConfig().record.keys() | er.DataConfig().record.keys()) - {*settings, "pass_state"}
+    assert not (er.TrainConfig().record.keys() | er.DataConfig().record.keys()) - {*settings, *SETTINGS_WITHOUT_FLAG}
 
 
 def test_what_no_command_can_repeat_is_a_caveat(digits, tmp_path):

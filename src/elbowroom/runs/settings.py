@@ -25,7 +25,7 @@ UNCOMPARED_SETTINGS = (
 )
 #: Examples per step, where they are not given and there are as many.
 DEFAULT_BATCH_SIZE = 128
-#: The settings that have no flag: they are for modules of one's own.
+#: The settings that have no flag: they are for modules of one's own, and for notebooks.
 SETTINGS_WITHOUT_FLAG = ("pass_state", "curves")
 
 
