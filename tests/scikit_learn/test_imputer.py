@@ -7,7 +7,7 @@ import pytest
 
 import elbowroom as er
 from elbowroom.sklearn import Imputer
-from tests.sklearn.estimators import SMALL
+from tests.scikit_learn.estimators import SMALL
 
 
 @pytest.fixture(scope="module")

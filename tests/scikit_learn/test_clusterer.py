@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 import elbowroom as er
 from elbowroom.sklearn import Clusterer
-from tests.sklearn.estimators import ESTIMATORS, SMALL
+from tests.scikit_learn.estimators import ESTIMATORS, SMALL
 
 
 @pytest.fixture(scope="module")

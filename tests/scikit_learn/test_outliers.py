@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 import elbowroom as er
 from elbowroom.sklearn import OutlierDetector
-from tests.sklearn.estimators import SMALL
+from tests.scikit_learn.estimators import SMALL
 
 
 @pytest.fixture(scope="module")

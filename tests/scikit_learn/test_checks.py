@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator
 
-from tests.sklearn.estimators import ESTIMATORS
+from tests.scikit_learn.estimators import ESTIMATORS
 
 #: Checks that say the most in the least time; the others are marked slow.
 FAST = (

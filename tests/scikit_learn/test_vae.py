@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import elbowroom as er
 from elbowroom.sklearn import VAE
 from elbowroom.sklearn.input_format import InputFormat
-from tests.sklearn.estimators import SMALL
+from tests.scikit_learn.estimators import SMALL
 
 
 @pytest.fixture(scope="module")
