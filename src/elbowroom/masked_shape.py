@@ -28,7 +28,7 @@ class MaskedShape(tuple[int]):
         return f"{OBSERVED_LIKELIHOOD}:{DEFAULT_LIKELIHOOD}"
 
     @property
-    def encoded(self) -> tuple[int, ...]:
+    def encoded_shape(self) -> tuple[int, ...]:
         """The shape with the mask: twice the channels."""
         return (2 * self[0], *self[1:])
 

@@ -45,7 +45,7 @@ class TableShape(tuple[int]):
         return (self.sizes, self.rows, self.bins)
 
     @property
-    def binned(self) -> list[tuple[int, ColumnBins]]:
+    def binned_columns(self) -> list[tuple[int, ColumnBins]]:
         """The columns that have bins, by their position."""
         return [(position, bins) for position, bins in enumerate(self.bins) if bins is not None]
 

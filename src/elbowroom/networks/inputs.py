@@ -38,8 +38,8 @@ class CellEncoder(nn.Module):
         column, level = torch.tensor(cells).T
         self.register_buffer("column", column, persistent=False)
         self.register_buffer("level", level, persistent=False)
-        self.binned = [position for position, _ in row_shape.binned]
-        for position, bins in row_shape.binned:
+        self.binned = [position for position, _ in row_shape.binned_columns]
+        for position, bins in row_shape.binned_columns:
             self.register_buffer(f"edges_{position}", torch.tensor(bins.edges), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,8 +125,8 @@ def _encoded_shape(shape: Shape) -> tuple[int, ...]:
     if isinstance(shape, ViewShape):
         return (sum(math.prod(_encoded_shape(view.shape)) for view in shape.views),)
     if isinstance(shape, MaskedShape):
-        return shape.encoded
-    return (sum(shape.sizes) + len(shape.binned),) if isinstance(shape, TableShape) else tuple(as_shape(shape))
+        return shape.encoded_shape
+    return (sum(shape.sizes) + len(shape.binned_columns),) if isinstance(shape, TableShape) else tuple(as_shape(shape))
 
 
 def concatenate_inputs(inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]]) -> Tensor:

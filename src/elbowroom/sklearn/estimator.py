@@ -237,7 +237,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         return ValueIndexedSplit(x).batches(CHUNK_SIZE)
 
     @contextmanager
-    def _seeded(self, random_state: Any) -> Iterator[None]:
+    def _seed_rng(self, random_state: Any) -> Iterator[None]:
         """Draw from a seed within the context; the caller's random state stays as it is."""
         with noise.seeded_rng(int(check_random_state(random_state).randint(MAX_SEED))):
             yield

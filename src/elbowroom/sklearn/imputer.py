@@ -72,7 +72,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
         """
         X, x = self._encode_table(X)
         model = self.trained_.precise_model
-        with self._seeded(random_state), torch.no_grad():
+        with self._seed_rng(random_state), torch.no_grad():
             draws = [impute(model, part, draws=n, samples=self.n_draws) for part in torch.split(x, CHUNK_SIZE)]
         return [self._complete(X, draw) for draw in torch.cat(draws, 1)]
 

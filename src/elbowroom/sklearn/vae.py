@@ -119,7 +119,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
             random_state: seed of the draws; None for others each time.
         """
         check_is_fitted(self)
-        with self._seeded(random_state):
+        with self._seed_rng(random_state):
             return self._decode(self.trained_.model.sample(n_samples))
 
     @property
