@@ -18,6 +18,33 @@ def pixels(page, selector=".decoded"):
     return page.evaluate(f"document.querySelector('{selector}').toDataURL()")
 
 
+#: Counts the pixels of a canvas that have a hue: points of classes have one, axes and rings are gray.
+COUNT_COLORED = """(selector) => {
+  const canvas = document.querySelector(selector);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  for (let i = 0; i < data.length; i += 4) {
+    const range = Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]);
+    if (range * data[i + 3] > 40 * 255) count += 1;
+  }
+  return count;
+}"""
+
+
+def hide_every_class(page, selector, chips):
+    """Switch all classes off, and wait until the points that were on the canvas are gone."""
+
+    def count():
+        return page.evaluate(COUNT_COLORED, selector)
+
+    # A map is drawn in the frame after its page is ready: points must be there before they can go.
+    wait_until(lambda: count() > 1000)
+    shown = wait_until_same(count)
+    for i in range(chips.count()):
+        chips.nth(i).click()
+    wait_until(lambda: count() < 0.1 * shown)
+
+
 def open_explorer(page, server, run="plane"):
     page.goto(f"{server.url}/#/explore/{run}")
     page.wait_for_selector(".decoded")

@@ -48,7 +48,7 @@ def test_the_stage_rests_without_the_server_and_follows_again_with_it(browser, f
     """After a restart the picture is that of the latent; before, nothing can be moved."""
     page = browser.new_context().new_page()
     open_explorer(page, own_server)
-    before, port = pixels(page), own_server.url.rpartition(":")[2]
+    before, port = wait_until_same(lambda: pixels(page)), own_server.url.rpartition(":")[2]
     own_server.kill()
     wait_until(lambda: page.inner_text(".banner") == NOT_CONNECTED)
     assert page.evaluate("document.querySelector('.bench').inert")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.browser.helpers import WIDE, number, pixels, wait_until, wait_until_same
+from tests.browser.helpers import WIDE, hide_every_class, number, pixels, wait_until, wait_until_same
 
 #: Ticks of the map: the number written, and its place in percent.
 READ_TICKS = """(side) => [...document.querySelectorAll(`.map .plot .${side} span`)]
@@ -62,10 +62,7 @@ def test_its_ticks_say_where_they_stand_and_follow_the_zoom(explorer):
 def test_a_class_of_it_can_be_hidden(explorer):
     chips = explorer.locator("#classes button")
     assert chips.all_inner_texts() == [str(i) for i in range(10)]
-    before = pixels(explorer, "#plane")
-    for i in range(10):
-        chips.nth(i).click()
-    wait_until(lambda: len(pixels(explorer, "#plane")) < 0.6 * len(before))
+    hide_every_class(explorer, "#plane", chips)
 
 
 def test_the_keyboard_moves_its_point_and_says_where(explorer):

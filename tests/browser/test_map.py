@@ -8,6 +8,7 @@ import numpy as np
 from tests.browser.helpers import (
     FETCH,
     READ_TICKS,
+    hide_every_class,
     number,
     open_explorer,
     pixels,
@@ -20,7 +21,7 @@ from tests.browser.helpers import (
 
 def test_decoded_images_are_shown_under_the_points(page, server):
     open_explorer(page, server)
-    before = pixels(page, ".plane")
+    before = wait_until_same(lambda: pixels(page, ".plane"))
     page.click("button:text-is('Decoded grid')")
     wait_until(lambda: len(pixels(page, ".plane")) > 1.2 * len(before))
 
@@ -59,11 +60,8 @@ def test_a_class_that_is_hidden_cannot_be_pressed(page, server):
     open_explorer(page, server)
     chips = page.locator(".map .classes button")
     assert chips.all_inner_texts() == [str(i) for i in range(10)]
-    before = pixels(page, ".plane")
-    for i in range(10):
-        chips.nth(i).click()
+    hide_every_class(page, ".plane", chips)
     assert {chips.nth(i).get_attribute("aria-pressed") for i in range(10)} == {"false"}
-    wait_until(lambda: len(pixels(page, ".plane")) < 0.5 * len(before))
     box = page.locator(".plane").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
     assert not page.locator(".original").is_visible()
@@ -217,7 +215,7 @@ def test_three_dimensions_turn_by_hand_and_by_keyboard(page, server):
     assert re.search(
         r"principal axis 3, \d+% of the variance, standard deviations of the prior", page.inner_text(".map")
     )
-    seen = {pixels(page, ".space")}
+    seen = {wait_until_same(lambda: pixels(page, ".space"))}
     page.focus(".space")
     page.keyboard.press("ArrowRight")
     wait_until(lambda: pixels(page, ".space") not in seen)
