@@ -38,6 +38,12 @@ def test_one_image_a_split_and_data():
     assert er.show(digits).image.height > er.show(digits.train).image.height
 
 
+def test_rows_of_images_are_drawn_below_one_another_with_their_names():
+    above, named = er.show([X, 1 - X]).image, er.show(torch.stack([X, 1 - X]), labels=["x", "1 − x"]).image
+    assert above.width > above.height > er.show(X[None]).image.height
+    assert named.width > above.width
+
+
 def test_a_table_has_its_names_and_values(tmp_path):
     path = write_people(tmp_path / "people.csv")
     shown = er.show(er.load_data(path, validation=0, test=0, label="left"))

@@ -16,7 +16,7 @@ from elbowroom.data import Data, decode_rows, load_data
 from elbowroom.data.image import is_image
 from elbowroom.data.raw import AnySplit
 from elbowroom.plotting.examples import label_names
-from elbowroom.plotting.image_grid import sample_grid
+from elbowroom.plotting.image_grid import draw_grid, sample_grid
 from elbowroom.web.render import environment, write_html
 
 if TYPE_CHECKING:
@@ -92,10 +92,11 @@ def show(x: Any, caption: str = "", labels: Sequence[str] | None = None) -> Imag
 
     Args:
         x: images (N, C, H, W) or (N, H, W), or one (C, H, W), as bytes or as numbers that are clipped to [0, 1]; rows
-            (N, D); a list of images or rows; a split; or anything else that :func:`~elbowroom.load_data` takes, whose
-            first training examples are shown, rows of a table with the names and values of its columns.
+            of images (R, N, C, H, W), drawn one below another; rows (N, D); a list of any of these; a split; or
+            anything else that :func:`~elbowroom.load_data` takes, whose first training examples are shown, rows of a
+            table with the names and values of its columns.
         caption: text beside them.
-        labels: one under each image; of data the names of its classes.
+        labels: one under each image, or beside each row of images; of data the names of its classes.
 
     Raises:
         ValueError: values that are neither images nor rows.
@@ -116,6 +117,9 @@ def show(x: Any, caption: str = "", labels: Sequence[str] | None = None) -> Imag
     if x.dim() == 2 and x.shape[1] <= MAX_ROW_VALUES:
         names = [str(i) for i in range(1, x.shape[1] + 1)]
         return TablePreview(names, _format_rows(x[:MAX_ROWS].tolist()), caption)
+    if x.dim() == 5:
+        rows = [_as_images(row) for row in x]
+        return ImagePreview(draw_grid(rows, labels or [""] * len(rows), caption))
     images = _as_images(x)[:MAX_IMAGES]
     return ImagePreview(sample_grid(images, caption, None if labels is None else list(labels)[: len(images)]))
 
