@@ -9,14 +9,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the tests that guard a promise at full size too")
+    parser.addoption("--exhaustive", action="store_true", help="run what costs much for every recipe there is, too")
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--slow") or os.environ.get("CI"):
-        return
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="slow: give --slow"))
+    """Leave out the slow tests, unless asked or in continuous integration; and the exhaustive ones, unless asked."""
+    left_out = set() if config.getoption("--slow") or os.environ.get("CI") else {"slow"}
+    left_out |= set() if config.getoption("--exhaustive") else {"exhaustive"}
+    unwanted = [item for item in items if left_out & set(item.keywords)]
+    # Not skipped one by one: there are a thousand of them, and what is skipped should be what cannot run here.
+    config.hook.pytest_deselected(items=unwanted)
+    items[:] = [item for item in items if not left_out & set(item.keywords)]
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
 """Recipes in sizes for tests: what makes a model small, whatever recipes there are."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from functools import cache
 from typing import Any
 
+import pytest
 import torch
 
 from elbowroom.models.base import GenerativeModel
@@ -34,6 +35,7 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "lagging_vae": {"inner": 2},
     "semi_amortized_vae": {"refinements": 2},
     "hfvae": {"groups": 2},
+    "riemannian_vae": {"centroids": 5, "leapfrog": 1},
     "joint_vae": {"capacity_steps": 10},
     "s2_vae": {"factors": 3},
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
@@ -53,6 +55,18 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "dmm": {"width": 16},
     "eq_vae": {"levels": 1, "layers": 1, "critic": 4, "start": 0},
 }
+
+#: A recipe of each family: these answer for all where a test costs much. The others are ``exhaustive`` there.
+FAMILIES = (
+    *("vae", "autoencoder", "cvae", "vq_vae", "conv_vae", "hierarchical_vae", "gm_vae", "vamp_vae"),
+    *("hyperspherical_vae", "joint_vae", "factor_vae", "vae_gan", "vrnn", "m2", "iwae"),
+)
+
+
+def by_family(names: Iterable[str], *more: str) -> list[Any]:
+    """Return parameters of a test that costs much: recipes beyond one of each family, and more, are exhaustive."""
+    fast = {*FAMILIES, *more}
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.exhaustive) for name in names]
 
 
 def tiny_arguments(name: str, **arguments: Any) -> dict[str, Any]:

@@ -26,15 +26,20 @@ from tests.auditor.modules import (
 )
 from tests.tiny_recipes import distinct_recipes, representative_recipes
 
+KINDS = representative_recipes()
+TRAINED = ("vae", "cvae", "hierarchical_vae")
+
 
 @pytest.mark.filterwarnings("ignore:decoder variance running away")  # by the doctor, of a training of few steps
 @pytest.mark.parametrize(
     ("name", "steps"),
-    [(name, 0) for name in distinct_recipes()]
-    + [pytest.param(name, 40, marks=pytest.mark.slow) for name in representative_recipes()],
+    [(name, 0) for name in KINDS]
+    + [pytest.param(name, 0, marks=pytest.mark.exhaustive) for name in distinct_recipes() if name not in KINDS]
+    + [pytest.param(name, 40, marks=pytest.mark.slow) for name in TRAINED]
+    + [pytest.param(name, 40, marks=pytest.mark.exhaustive) for name in KINDS if name not in TRAINED],
 )
 def test_every_recipe_passes(name, steps, binary_digits, tmp_path):
-    """Without training by default, after 40 steps with --slow."""
+    """Without training by default, after 40 steps with --slow and --exhaustive."""
     model, objective = make(name)
     if steps:
         er.fit(model, objective, binary_digits, steps=steps, out=tmp_path / "run", device="cpu", watch=())

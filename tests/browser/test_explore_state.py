@@ -10,7 +10,7 @@ from PIL import Image
 
 import elbowroom as er
 from tests.browser.conftest import Server
-from tests.browser.helpers import PHONE, number, open_explorer, pixels, wait_for_image, wait_until
+from tests.browser.helpers import PHONE, number, open_explorer, pixels, wait_for_image, wait_until, wait_until_same
 
 NOT_CONNECTED = "Not connected: this is the last picture that was decoded. Trying again …"
 

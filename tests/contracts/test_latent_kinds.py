@@ -69,8 +69,19 @@ def runs(digits, tmp_path_factory):
     return get_run
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", COMMANDS)
+#: Commands that take seconds, and for which every kind has tests of its own: here of one kind of each form.
+LONG = {"audit", "doctor"}
+FORMS = {"vector", "map", "codebook", "vector of views"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param(name, kind, marks=pytest.mark.exhaustive if name in LONG and kind not in FORMS else [])
+        for name in COMMANDS
+        for kind in KINDS
+    ],
+)
 def test_a_command_works_or_says_why_not(name, kind, runs, tmp_path, capsys):
     out = tmp_path / "out"
     words = [word.replace("RUN", str(runs(kind).path)).replace("OUT", str(out)) for word in COMMANDS[name]]

@@ -24,17 +24,22 @@ def export_recipe(name, digits, folder):
     return er.load(run), er.export(run, onnx=folder / "onnx")
 
 
-FAST = "vae"
+SLOW = ("cvae", "vq_vae_2", "hierarchical_vae", "gm_vae", "conv_vae")
 #: A recipe of each kind of model, and networks and priors with operations of their own.
 EXPORTED = dict.fromkeys((*representative_recipes(), "conv_vae", "hierarchical_vae", "nvae", "vamp_vae", "iaf_vae"))
 #: Recipes of which a part has no graph for any number of examples.
 REFUSED = {"dmm": "the encoder cannot be written", "lars_vae": "the sampler cannot be written.*--sampler takes another"}
 
 
+def marks(name):
+    """One is always written, a few of other kinds in continuous integration: each takes ten seconds."""
+    return [] if name == "vae" else pytest.mark.slow if name in SLOW else pytest.mark.exhaustive
+
+
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(n, marks=[] if n == FAST else pytest.mark.slow)
+        pytest.param(n, marks=marks(n))
         for n in EXPORTED
         if not (n in REFUSED or make_tiny(n)[0].is_autoregressive or make_tiny(n)[0].has_gradient_posterior)
     ],

@@ -38,7 +38,7 @@ def test_a_sample_is_the_samplers_transformation_of_noise_decoded(name, run):
         torch.testing.assert_close(x, model.decode(z).mean)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == FAST else pytest.mark.slow) for n in CASES])
+@pytest.mark.parametrize("name", [n if n == FAST else pytest.param(n, marks=pytest.mark.exhaustive) for n in CASES])
 def test_onnx_draws_what_torch_draws(name, run, tmp_path, monkeypatch):
     pytest.importorskip("onnx")
     # Its steps are all the same in the graph, which writes each of them out: twenty take half a minute.

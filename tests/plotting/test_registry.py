@@ -8,7 +8,7 @@ import elbowroom as er
 from elbowroom.plotting import PLOTS, RunView, plot
 from elbowroom.recipes import RECIPES
 from tests.plotting.conftest import PLANES
-from tests.tiny_recipes import quantized_recipes, representative_recipes
+from tests.tiny_recipes import FAMILIES, quantized_recipes, representative_recipes
 
 QUANTIZED = quantized_recipes()
 #: Figures that some models do not have, with words of the error message.
@@ -42,9 +42,13 @@ MISSING = {
 #: A figure of a run depends on the structure of its model; the curves depend on the recipe's objective.
 CASES = [(name, kind) for name in [*representative_recipes(), "table"] for kind in PLOTS if kind != "curves"]
 CASES += [(name, "curves") for name in [*RECIPES, "table"]]
+FAST = {*FAMILIES, "table"}
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [case if case[0] in FAST else pytest.param(*case, marks=pytest.mark.exhaustive) for case in CASES],
+)
 def test_every_figure_names_its_axes_or_says_why_there_is_none(views, name, kind):
     view = views(name)
     if (name, kind) in MISSING:

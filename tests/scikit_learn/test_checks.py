@@ -40,12 +40,21 @@ def estimator(request):
     return clone(ESTIMATORS[request.param])
 
 
+#: A clusterer is the dearest to train and shares its checks with the others.
+BUT_CLUSTERER = pytest.mark.parametrize(
+    "estimator",
+    [pytest.param(name, marks=pytest.mark.exhaustive if name == "Clusterer" else []) for name in ESTIMATORS],
+    indirect=True,
+)
+
+
 @pytest.mark.parametrize("check", FAST)
 def test_the_fast_checks_pass(check, estimator):
     getattr(estimator_checks, check)(type(estimator).__name__, estimator)
 
 
 @pytest.mark.slow
+@BUT_CLUSTERER
 @pytest.mark.filterwarnings("ignore")
 def test_check_estimator_passes(estimator):
     results = check_estimator(estimator, on_skip=None)
@@ -54,6 +63,7 @@ def test_check_estimator_passes(estimator):
 
 
 @pytest.mark.slow
+@BUT_CLUSTERER
 @pytest.mark.parametrize("check", LEFT_OUT)
 def test_the_checks_that_it_leaves_out_pass(check, estimator):
     if not hasattr(estimator, "transform") and ("transform" in check or "get_feature_names" in check):

@@ -10,7 +10,7 @@ from elbowroom.data import InMemorySplit
 from elbowroom.evaluation.anomaly import background
 from elbowroom.evaluation.anomaly.reference import open_reference
 from elbowroom.evaluation.anomaly.scores import SCORES
-from tests.tiny_recipes import make_tiny, representative_recipes
+from tests.tiny_recipes import by_family, make_tiny, representative_recipes
 
 
 def test_scores_are_their_definitions(run, digits):
@@ -59,7 +59,7 @@ def test_a_path_is_scored_as_its_rows_are(run, digits, tmp_path):
     )
 
 
-@pytest.mark.parametrize("recipe", representative_recipes())
+@pytest.mark.parametrize("recipe", by_family(representative_recipes()))
 def test_every_recipe_has_scores_or_says_why_not(digits, recipe, monkeypatch):
     monkeypatch.setattr(background, "FIT_STEPS", 5)
     model, _ = make_tiny(recipe, digits.shape)
