@@ -8,8 +8,8 @@ import click
 
 from elbowroom.cli.main import commands
 
-#: The recipe whose flags stand for those of all, on the page of commands that have one subcommand a recipe.
-EXAMPLE = "vae"
+#: The subcommand whose flags stand for those of all, on the page of commands that have one a recipe, or one a lab.
+EXAMPLE, EXAMPLE_LAB = "vae", "kl_surface"
 
 
 def render_pages() -> Iterator[tuple[str, str]]:
@@ -29,10 +29,12 @@ def render_command(name: str, root: click.Context) -> str:
     context = click.Context(command, info_name=name, parent=root)
     lines = [f"# `elbowroom {name}`", "", summarize(command), ""]
     if isinstance(command, click.Group):
-        lines += [f"The flags of `elbowroom {name} {EXAMPLE}`; other recipes have those on their page of the zoo.", ""]
-        child = command.get_command(context, EXAMPLE)
+        example = EXAMPLE_LAB if name == "lab" else EXAMPLE
+        others = "`--help` of a lab has those of others" if name == "lab" else "the zoo has those of other recipes"
+        lines += [f"The flags of `elbowroom {name} {example}`; {others}.", ""]
+        child = command.get_command(context, example)
         assert child is not None
-        command, context = child, click.Context(child, info_name=EXAMPLE, parent=context)
+        command, context = child, click.Context(child, info_name=example, parent=context)
     usage = command.get_usage(context).removeprefix("Usage: ")
     return "\n".join([*lines, "```text", usage, "```", "", *render_flags(command, context)]) + "\n"
 

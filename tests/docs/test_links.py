@@ -28,10 +28,10 @@ CURRENT = [page for page in PAGES if page not in HISTORY]
 #: Flags of other programs.
 FOREIGN_FLAGS = {
     *("--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint", "--max-restarts"),
-    *("--slow", "--data-binary"),
+    *("--slow", "--exhaustive", "--data-binary"),
 }
 #: Names that stand for the reader's own.
-PLACEHOLDERS = {"RECIPE", "KIND", "COMMAND"}
+PLACEHOLDERS = {"RECIPE", "KIND", "COMMAND", "NAME"}
 
 
 def read(page: str) -> str:
@@ -74,7 +74,7 @@ def find_command(words: list[str]) -> click.Command:
 
 @cache
 def every_flag() -> set[str]:
-    """The flags of all commands, of the labs and the benchmarks."""
+    """The flags of all commands and of the benchmarks."""
     flags = {"--help", "--version"} | FOREIGN_FLAGS
     for command in commands.commands.values():
         flags |= flags_of(command)
@@ -82,7 +82,7 @@ def every_flag() -> set[str]:
             context = click.Context(command)
             for name in command.list_commands(context):
                 flags |= flags_of(command.get_command(context, name))
-    scripts = [path for folder in ("labs", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    scripts = (ROOT / "benchmarks").rglob("*.py")
     return flags | {flag for path in scripts for flag in re.findall(r"--[a-z][\w-]*", path.read_text(encoding="utf-8"))}
 
 

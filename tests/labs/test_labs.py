@@ -2,13 +2,15 @@
 
 import importlib
 import re
-import runpy
-import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 
+import elbowroom.labs as labs_package
+from elbowroom.cli import main
+from elbowroom.labs.registry import lab_names
 from tests.oracles.test_published_curve import CLASSIC
 
 #: Flags with which each lab takes seconds.
@@ -20,42 +22,49 @@ QUICK_FLAGS = {
     "softplus_50d": ["--epochs", "2", "--pyro-epochs", "1"],
     "latent_walk": ["--epochs", "1"],
     "kl_surface": ["--epochs", "1"],
-    "small_sets": [
-        "--epochs",
-        "1",
-        "--sizes",
-        "200,400",
-        "--shown",
-        "digits",
-        "--shown-sizes",
-        "200,400",
-        "--resize",
-        "0",
-    ],
+    "small_sets": ["--epochs", "1", "--sizes", "200,400", "--shown-sizes", "200,400"],
     "semisupervised": ["--epochs", "1", "--labels", "20,50"],
 }
 
 
 @pytest.fixture
-def lab(root, monkeypatch):
+def lab():
     """A function that imports a lab by its name."""
-    monkeypatch.syspath_prepend(str(root / "labs"))
-    return importlib.import_module
+    return lambda name: importlib.import_module(f"elbowroom.labs.{name}")
 
 
-def test_every_lab_that_asks_a_question_is_here(root):
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in (root / "labs").glob("*.py")}
-    assert {name for name, text in texts.items() if "lab.parse_args" in text} == set(QUICK_FLAGS)
+def test_every_lab_that_draws_a_figure_is_here():
+    labs = Path(labs_package.__file__).parent
+    drawing = {name for name in lab_names() if "args.figure" in (labs / f"{name}.py").read_text(encoding="utf-8")}
+    assert drawing == set(QUICK_FLAGS)
+
+
+def test_labs_are_listed_with_what_they_ask(capsys):
+    assert main(["lab"]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[0] for line in lines if line[0] != " "] == lab_names()
+    assert main(["lab", "kl-surfaces"]) == 2
+    assert "did you mean 'kl_surface'?" in capsys.readouterr().err
+
+
+def test_a_default_may_depend_on_the_data(monkeypatch):
+    seen = {}
+    monkeypatch.setattr("elbowroom.labs.small_sets.main", lambda args: seen.update(vars(args)))
+    assert main(["lab", "small_sets", "--seed", "3"]) == 0
+    assert (seen["data"], seen["sizes"], seen["seed"]) == ("celeba", "400,2000,8000", 3)
+    assert main(["lab", "small-sets", "--data", "digits", "--epochs", "1"]) == 0
+    assert (seen["sizes"], seen["shown"], seen["resize"], seen["epochs"]) == ("200,1200", "digits", 0, 1)
+    assert seen["figure"] == Path("runs/labs/small-sets/small-sets.png")
 
 
 @pytest.mark.parametrize("name", QUICK_FLAGS)
-def test_a_lab_prints_a_table_and_saves_a_figure_and_keeps_its_runs(lab, name, tmp_path, monkeypatch, capsys):
+def test_a_lab_prints_a_table_and_saves_a_figure_and_keeps_its_runs(name, tmp_path, monkeypatch, capsys):
     from PIL import Image
 
     if name == "softplus_50d":
         pytest.importorskip("pyro")
-    monkeypatch.setattr(sys, "argv", [name, "--data", "digits", "--out", str(tmp_path), *QUICK_FLAGS[name]])
-    lab(name).main()
+    command = ["lab", name, "--data", "digits", "--out", str(tmp_path), *QUICK_FLAGS[name]]
+    assert main(command) == 0
     first = capsys.readouterr().out
     assert re.search(r"^\|---\|", first, re.MULTILINE)
     assert "nan" not in first
@@ -65,7 +74,7 @@ def test_a_lab_prints_a_table_and_saves_a_figure_and_keeps_its_runs(lab, name, t
         assert image.width > 600
     if name in ("kl_surface", "latent_walk"):  # A second call loads the runs, and prints the same.
         monkeypatch.setattr("elbowroom.fit", None)
-        lab(name).main()
+        assert main(command) == 0
         assert capsys.readouterr().out == first
 
 
@@ -127,7 +136,7 @@ def test_latents_to_walk_are_written_out_or_in_a_file(lab, tmp_path):
         ("0,1,2; 3,4,5", "of two numbers"),
         ("a,b; 1,2", "write latents"),
     ):
-        with pytest.raises(SystemExit, match=words):
+        with pytest.raises(ValueError, match=words):
             parse_latents(wrong)
 
 
@@ -135,7 +144,7 @@ def test_latents_to_walk_are_written_out_or_in_a_file(lab, tmp_path):
 def test_a_lab_has_its_page_and_figure(root, name):
     page = root / "docs" / "labs" / f"{name}.md"
     text = page.read_text(encoding="utf-8")
-    assert f"python labs/{name}.py" in text
+    assert f"elbowroom lab {name}" in text
     (figure,) = re.findall(r"!\[[^\]]+\]\((\S+)\)", text)
     assert (page.parent / figure).stat().st_size < 250_000
     assert f"({name}.md)" in (root / "docs/labs/README.md").read_text(encoding="utf-8")
@@ -144,13 +153,11 @@ def test_a_lab_has_its_page_and_figure(root, name):
 
 
 @pytest.fixture
-def run_lab(root, monkeypatch, capsys):
-    """A function that runs a lab as the command of its page does, but in this process, and returns what it prints."""
-    monkeypatch.syspath_prepend(str(root / "labs"))
+def run_lab(capsys, tmp_path):
+    """A function that runs a lab as the command of its page does, and returns what it prints."""
 
     def run(name, *arguments):
-        monkeypatch.setattr(sys, "argv", [name, *arguments])
-        runpy.run_path(str(root / "labs" / name), run_name="__main__")
+        assert main(["lab", name, "--out", str(tmp_path), *arguments]) == 0
         return capsys.readouterr().out
 
     return run
@@ -162,24 +169,24 @@ AFTER_ONE_EPOCH, AFTER_TWO_EPOCHS = CLASSIC[:2]
 
 @pytest.mark.slow
 def test_a_module_of_ones_own_learns_as_the_recipe_does(run_lab, real_data):
-    losses = [float(n) for n in re.findall(r"test loss ([\d.]+)", run_lab("custom_module.py", "1"))]
+    losses = [float(n) for n in re.findall(r"test loss ([\d.]+)", run_lab("custom_module", "--epochs", "1"))]
     assert len(losses) == 2
     assert all(abs(loss - AFTER_ONE_EPOCH) < 1.5 for loss in losses)
 
 
 @pytest.mark.slow
 def test_state_and_callbacks_learn_as_the_recipe_does(run_lab, real_data):
-    out = run_lab("callback_state.py", "2")
+    out = run_lab("callback_state", "--epochs", "2")
     (loss,) = re.findall(r"test loss ([\d.]+)", out)
     assert abs(float(loss) - AFTER_TWO_EPOCHS) < 1.5
     assert "first-8-0002.png" in out
 
 
 @pytest.mark.slow
-def test_our_loop_and_pyros_pass_the_published_figure(run_lab, real_data, tmp_path, monkeypatch):
+def test_our_loop_and_pyros_pass_the_published_figure(run_lab, real_data, monkeypatch):
     # Most of the time would go into t-SNE of ten thousand latents, of which nothing is asserted; on the digits it runs.
     monkeypatch.setattr("elbowroom.latent.tsne", lambda z: z[:, :2])
-    out = run_lab("softplus_50d.py", "--epochs", "6", "--pyro-epochs", "6", "--out", str(tmp_path))
+    out = run_lab("softplus_50d", "--epochs", "6", "--pyro-epochs", "6")
     # Pyro counts from 0: what its figure shows at 5 is after six epochs.
     (row,) = re.findall(r"^\| 5 \| -113.30 \| \S+ \| (\S+) \| \S+ \| (\S+) \|$", out, re.MULTILINE)
     assert all(abs(float(elbo) + 113.3) < 1.5 for elbo in row)
@@ -187,8 +194,8 @@ def test_our_loop_and_pyros_pass_the_published_figure(run_lab, real_data, tmp_pa
 
 @pytest.mark.filterwarnings("ignore:reconstruction averaged")  # the doctor's, of what the lab shows
 @pytest.mark.slow
-def test_an_averaged_reconstruction_leaves_nothing_in_the_latent(run_lab, real_data, tmp_path):
-    out = run_lab("kl_surface.py", "--epochs", "1", "--out", str(tmp_path))
+def test_an_averaged_reconstruction_leaves_nothing_in_the_latent(run_lab, real_data):
+    out = run_lab("kl_surface", "--epochs", "1")
     kl = {name: float(kl) for name, kl in re.findall(r"^\| (\w+) \| \S+ \| \S+ \| (\S+) \|", out, re.MULTILINE)}
     assert kl["summed"] > 20
     assert kl["averaged"] < 0.5

@@ -23,7 +23,8 @@ def console(width: int = 140) -> Console:
     return Console(width=None if sys.stdout.isatty() else width, highlight=False)
 
 
-def _new_table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """Return an empty table without lines, whose cells are folded where they are too long."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=i == 0)
@@ -35,7 +36,7 @@ def recipes() -> None:
     """List the recipes, with their papers."""
     from elbowroom.recipes.registry import all_recipes
 
-    table = _new_table("recipe", "what", "paper")
+    table = new_table("recipe", "what", "paper")
     for recipe in all_recipes().values():
         table.add_row(recipe.name, recipe.summary, recipe.paper)
     console().print(table)
@@ -46,7 +47,7 @@ def likelihoods() -> None:
     """List the likelihoods, with what may follow a colon."""
     from elbowroom.families import LIKELIHOODS
 
-    table = _new_table("likelihood", "what")
+    table = new_table("likelihood", "what")
     for name, entry in LIKELIHOODS.items():
         table.add_row(escape(f"{name}[:{entry.settings}]" if entry.settings else name), entry.help)
     console().print(table)
@@ -59,7 +60,7 @@ def quantizers() -> None:
     from elbowroom.recipes.registry import all_recipes
 
     all_recipes()  # whose files may register quantizers
-    table = _new_table("quantizer", "what", "as")
+    table = new_table("quantizer", "what", "as")
     for name, entry in QUANTIZERS.items():
         table.add_row(escape(f"{name}:{entry.settings}"), QUANTIZERS.help(name), f"{name}:{entry.example}")
     console().print(table)
@@ -72,7 +73,7 @@ def networks() -> None:
     from elbowroom.recipes.registry import all_recipes
 
     all_recipes()  # whose files may register networks
-    table = _new_table("network", "what")
+    table = new_table("network", "what")
     for name in NETWORKS:
         table.add_row(name, NETWORKS.help(name))
     console().print(table)
@@ -83,7 +84,7 @@ def samplers() -> None:
     """List the samplers, with what each is by default; fit-sampler fits one to a run."""
     from elbowroom.samplers import SAMPLERS, full_name
 
-    table = _new_table("sampler", "what")
+    table = new_table("sampler", "what")
     for name in SAMPLERS:
         table.add_row(full_name(name), SAMPLERS.help(name))
     console().print(table)
@@ -94,7 +95,7 @@ def data() -> None:
     """List the data sets that have a name, and where each was found."""
     from elbowroom.data import datasets
 
-    table = _new_table("data", "what", "shape", "examples", "where")
+    table = new_table("data", "what", "shape", "examples", "where")
     for row in datasets():
         table.add_row(
             row.name, row.summary, "x".join(map(str, row.shape)), f"{sum(row.sizes.values()):,}", row.location
@@ -109,7 +110,7 @@ def runs(folder: str, metric: str | None) -> None:
     """List the runs in a folder, the newest first, with what was measured of them by evaluate."""
     from elbowroom.runs.run import list_runs
 
-    table = _new_table("run", "recipe", "data", "epoch", "validation elbo", "evaluated", "state", "started")
+    table = new_table("run", "recipe", "data", "epoch", "validation elbo", "evaluated", "state", "started")
     for run in list_runs(folder):
         if run.is_damaged:
             table.add_row(str(run.path), "", "", "", "", "", run.state, "")

@@ -18,6 +18,7 @@ from elbowroom.cli.features import fit_features
 from elbowroom.cli.fill import fill
 from elbowroom.cli.import_checkpoint import import_checkpoint
 from elbowroom.cli.interpolate import interpolate
+from elbowroom.cli.lab import LabGroup
 from elbowroom.cli.reconstruct import reconstruct
 from elbowroom.cli.step_scores import score_steps
 from elbowroom.cli.studio import studio
@@ -48,6 +49,7 @@ def commands() -> None:
 commands.add_command(TrainGroup("train", help="Train a recipe: elbowroom train RECIPE --help lists its flags."))
 commands.add_command(SweepGroup("sweep", help="Train a grid: as train, with several values of every flag."))
 commands.add_command(TuneGroup("tune", help="Search settings: as train, with ranges or several values of every flag."))
+commands.add_command(LabGroup("lab", help="Run a lab, a question with its answer: elbowroom lab NAME."))
 for command in (
     resume,
     evaluate_sample.evaluate,

@@ -1,8 +1,8 @@
-"""Helpers of the labs: flags, trainings that are kept and loaded, tables, and figures of one style."""
+"""Helpers of the labs: trainings that are kept and loaded, tables, and figures of one style."""
 
 from __future__ import annotations
 
-import argparse
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -26,19 +26,6 @@ Line = tuple[Sequence[float], Sequence[float], str, str]
 INCOMPLETE_STATES = ("unfinished", "damaged", "interrupted", "terminated")
 
 
-def parse_args(doc: str, name: str, epochs: int, data: str = "mnist", **more: Any) -> argparse.Namespace:
-    """Parse the flags of every lab and those of this one, given as defaults, whose types the flags have."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default=data, help="a named set or a path; digits takes seconds")
-    parser.add_argument("--out", type=Path, default=Path("runs/labs") / name, help="folder of the runs and the figure")
-    for flag, default in {"epochs": epochs, **more}.items():
-        flag = "--" + flag.replace("_", "-")
-        parser.add_argument(flag, type=type(default), default=default, help=f"{default} if not given")
-    args = parser.parse_args()
-    args.figure = args.out / f"{name}.png"
-    return args
-
-
 def train_or_load(
     path: Path,
     make: Callable[[], tuple[Any, Any]],
@@ -52,6 +39,7 @@ def train_or_load(
     """Train what ``make`` returns, with weights and order from the seed; or load the finished run at ``path``."""
     run = er.Run(path)
     if not run.exists:
+        print(f"\ntraining {path}", file=sys.stderr, flush=True)
         torch.manual_seed(seed)
         watched = {"watch": watch, "callbacks": callbacks, "validate_every": 1}
         return er.fit(*make(), data, epochs=epochs, seed=seed, out=path, **watched, **settings)

@@ -1,27 +1,29 @@
 """What lies between latents? Walk the plane of a two-dimensional VAE, straight between given points and in a circle.
 
-    python labs/latent_walk.py --latents "-1.5,0; 1,1; 0.5,-1.5"
-    python labs/latent_walk.py --latents my-latents.csv --radius 1.5        # a file of two columns
-    python labs/latent_walk.py --data digits --epochs 2
+    elbowroom lab latent_walk --latents "-1.5,0; 1,1; 0.5,-1.5"
+    elbowroom lab latent_walk --latents my-latents.csv --radius 1.5        # a file of two columns
+    elbowroom lab latent_walk --data digits
 
 Look at where one digit turns into another, and whether it does so on the border of two classes in the plane.
 """
 
 from __future__ import annotations
 
+from argparse import Namespace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-import lab_common as lab
 import numpy as np
 import torch
 from torch import Tensor
 
 import elbowroom as er
+from elbowroom.labs import lab_common as lab
 from elbowroom.latent import decode_latents, lerp
 from elbowroom.plotting.style import CLASS_COLORS, INK_COLOR
 
+FLAGS = {"epochs": {"mnist": 5, "digits": 100}, "seed": 0, "latents": "-1.5,0.5; 1.2,1.2; 0.3,-1.6", "radius": 1.2}
 #: Points on a straight walk, and on a third of the circle.
 STEPS = 9
 #: Names of the given latents.
@@ -34,15 +36,14 @@ def parse_latents(text: str) -> Tensor:
     try:
         z = torch.from_numpy(np.loadtxt(lines, delimiter=",", ndmin=2)).float()
     except ValueError as error:
-        raise SystemExit(f"--latents: {error}: write latents as '0,0; 1,1', or name a file of two columns") from None
+        raise ValueError(f"--latents: {error}: write latents as '0,0; 1,1', or name a file of two columns") from None
     if not 2 <= len(z) <= len(NAMES) or z.shape[1] != 2:
-        raise SystemExit(f"--latents: {len(z)} of {z.shape[1]} numbers: give two latents or more, of two numbers")
+        raise ValueError(f"--latents: {len(z)} of {z.shape[1]} numbers: give two latents or more, of two numbers")
     return z
 
 
-def main() -> None:
-    flags = {"latents": "-1.5,0.5; 1.2,1.2; 0.3,-1.6", "radius": 1.2}
-    args = lab.parse_args(__doc__, "latent-walk", epochs=5, seed=0, **flags)
+def main(args: Namespace) -> None:
+    """Answer the question."""
     stations = parse_latents(args.latents)
     data = er.load_data(args.data, validation=0)
     make = partial(er.recipes.vae, data.shape, latent=2)
@@ -84,7 +85,3 @@ def main() -> None:
     lab.draw_images(right, list(images.values()), list(walks))
     right.set_title(f"Decoded along the walk, {STEPS} latents a row", loc="left", fontsize=10)
     lab.save_figure(figure, args.figure)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,21 +1,28 @@
 """What do digits without a label add to a hundred, or a thousand, with one? M2 against its classifier alone.
 
-    python labs/semisupervised.py
-    python labs/semisupervised.py --data digits --labels 50,200 --epochs 30
+    elbowroom lab semisupervised
+    elbowroom lab semisupervised --data digits
 
 Look at the test error of the same network with and without unlabelled digits, and at one style in ten classes.
 """
 
 from __future__ import annotations
 
+from argparse import Namespace
 from functools import partial
 
-import lab_common as lab
 import torch
 import torch.nn.functional as F
 
 import elbowroom as er
+from elbowroom.labs import lab_common as lab
 
+FLAGS = {
+    "epochs": {"mnist": 3, "digits": 30},
+    "seed": 0,
+    "labels": {"mnist": "100,1000", "digits": "50,200"},
+    "weight": 30.0,
+}
 #: Test error of M2 in Kingma et al. 2014, arXiv 1406.5298, table 1, in percent.
 PUBLISHED = {100: 11.97, 600: 4.94, 1000: 3.60}
 #: Steps of the classifier alone.
@@ -24,8 +31,8 @@ STEPS = 500
 ROWS = 8
 
 
-def main() -> None:
-    args = lab.parse_args(__doc__, "semisupervised", epochs=3, seed=0, labels="100,1000", weight=30.0)
+def main(args: Namespace) -> None:
+    """Answer the question."""
     rows, errors, styles = [], [], None
     for count in map(int, args.labels.split(",")):
         data = er.load_data(args.data, validation=0, labeled=count, seed=args.seed)
@@ -80,7 +87,3 @@ def decode_all_classes(model: er.GenerativeModel, data: er.Data) -> list[torch.T
         torch.manual_seed(1)
         latents = model.draw_prior(ROWS)
     return [model.sample(z=z.expand(len(classes), -1), c=classes) for z in latents]
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """What made VAEs train in minutes: the activation, or the optimiser?
 
-    python labs/convergence.py
-    python labs/convergence.py --data digits --epochs 3
+    elbowroom lab convergence
+    elbowroom lab convergence --data digits
 
 ReLU with Adam at 1e-3 against sigmoid with AdaGrad at two rates of Kingma & Welling 2014, and the two mixed pairs;
 batches of 100, 500 hidden units, 20 latent dimensions throughout. Look at how many epochs each needs for what
@@ -10,12 +10,13 @@ the first has after one, and at which of the two changes buys it.
 
 from __future__ import annotations
 
+from argparse import Namespace
 from functools import partial
 
-import lab_common as lab
-
 import elbowroom as er
+from elbowroom.labs import lab_common as lab
 
+FLAGS = {"epochs": {"mnist": 10, "digits": 40}, "seed": 0}
 SETTINGS = {
     "ReLU, Adam 0.001": ("relu", "adam", 0.001, 0),
     "sigmoid, Adam 0.001": ("sigmoid", "adam", 0.001, 5),
@@ -25,8 +26,8 @@ SETTINGS = {
 }
 
 
-def main() -> None:
-    args = lab.parse_args(__doc__, "convergence", epochs=10, seed=0)
+def main(args: Namespace) -> None:
+    """Answer the question."""
     data = er.load_data(args.data, validation=0)
     curves = {}
     for name, (activation, optimizer, lr, _) in SETTINGS.items():
@@ -58,7 +59,3 @@ def main() -> None:
     lab.label_axes(axes, "Test loss as it falls", "epochs (passes over the training set)", "−ELBO, nats per example")
     axes.locator_params(axis="x", integer=True)
     lab.save_figure(figure, args.figure)
-
-
-if __name__ == "__main__":
-    main()

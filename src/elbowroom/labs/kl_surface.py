@@ -1,7 +1,7 @@
 """What does the KL charge for, and what happens when the reconstruction is averaged over pixels instead of summed?
 
-    python labs/kl_surface.py
-    python labs/kl_surface.py --data digits --epochs 2
+    elbowroom lab kl_surface
+    elbowroom lab kl_surface --data digits
 
 The surface of KL(N(μ, σ²) ‖ N(0, 1)) in closed form, its minimum marked. Then the classic twice: as it is, and with
 its reconstruction divided by the number of pixels, a common cause of blurred or grey outputs. Look
@@ -11,12 +11,15 @@ at the KL of each dimension, and at the samples.
 from __future__ import annotations
 
 import math
+from argparse import Namespace
 
-import lab_common as lab
 import torch
 
 import elbowroom as er
+from elbowroom.labs import lab_common as lab
 from elbowroom.plotting.style import INK_COLOR
+
+FLAGS = {"epochs": {"mnist": 10, "digits": 80}, "seed": 0}
 
 
 def kl_to_standard_normal(mean: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
@@ -24,8 +27,8 @@ def kl_to_standard_normal(mean: torch.Tensor, log_var: torch.Tensor) -> torch.Te
     return 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
 
 
-def main() -> None:
-    args = lab.parse_args(__doc__, "kl-surface", epochs=10, seed=0)
+def main(args: Namespace) -> None:
+    """Answer the question."""
     data = er.load_data(args.data, validation=0)
     pixels = math.prod(data.shape)
     objectives = {
@@ -99,7 +102,3 @@ def main() -> None:
         lab.draw_images(axes, rows, names)
         axes.set_title(title, loc="left", fontsize=10)
     lab.save_figure(figure, args.figure)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """What does a small set of faces cost, and what helps?
 
-    python labs/small_sets.py
-    python labs/small_sets.py --data digits --sizes 200,1200 --shown digits --shown-sizes 200,1200 --resize 0
+    elbowroom lab small_sets
+    elbowroom lab small_sets --data digits
 
 The same convolutional VAE is trained on the first 400 faces, on 2,000 and on 8,000, as many steps as make ``--epochs``
 of the largest set: as they are, and with augmentation (mirrored, moved by up to two pixels) and weight decay. Once more
@@ -13,20 +13,31 @@ the training faces. Below are samples of models of Frey's faces, trained in the 
 
 from __future__ import annotations
 
-import argparse
 import math
+from argparse import Namespace
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import lab_common as lab
 import torch
 
 import elbowroom as er
 from elbowroom.evaluation.metrics.feature_extractor import Features, default_features
 from elbowroom.evaluation.metrics.fid_kid import frechet_distance
+from elbowroom.labs import lab_common as lab
 from elbowroom.samplers.training_latents import fit_to_model
 
+FLAGS = {
+    "data": "celeba",
+    "epochs": {"celeba": 4, "digits": 8},
+    "latent": 32,
+    "lr": 2e-3,
+    "seed": 0,
+    "sizes": {"celeba": "400,2000,8000", "digits": "200,1200"},
+    "resize": {"celeba": 32, "digits": 0},
+    "shown": {"celeba": "frey-faces", "digits": "digits"},
+    "shown_sizes": {"celeba": "200,700,1573", "digits": "200,1200"},
+}
 PLAIN = "as it is"
 REGULARIZED = "augmented, decayed"
 COLORS = dict(zip((PLAIN, REGULARIZED), lab.COLORS, strict=False))
@@ -45,15 +56,13 @@ def first_examples(data: er.Data, count: int) -> er.Data:
     return replace(data, train=train.subset(torch.arange(count)), protocol=protocol)
 
 
-def load_faces(name: str, how: str, args: argparse.Namespace) -> er.Data:
+def load_faces(name: str, how: str, args: Namespace) -> er.Data:
     augmentation = {"flip": True, "shift": 2} if how == REGULARIZED else {}
     size = {"resize": args.resize} if args.resize and name == args.data else {}
     return er.load_data(name, **augmentation, **size, **{"validation": 500, "test": 500} if name == "celeba" else {})
 
 
-def train_or_load(
-    name: str, count: int, how: str, args: argparse.Namespace, *callbacks: er.Callback
-) -> tuple[er.Run, er.Data]:
+def train_or_load(name: str, count: int, how: str, args: Namespace, *callbacks: er.Callback) -> tuple[er.Run, er.Data]:
     """Return the run of one set, and its data without augmentation."""
     data, plain = (first_examples(load_faces(name, kind, args), count) for kind in (how, PLAIN))
     make = partial(er.recipes.conv_vae, data.shape, latent=args.latent, size="s")
@@ -120,9 +129,8 @@ def plot_curves(axes: Any, runs: dict[str, er.Run]) -> list[float]:
     return late
 
 
-def main() -> None:
-    flags = {"sizes": "400,2000,8000", "resize": 32, "shown": "frey-faces", "shown_sizes": "200,700,1573"}
-    args = lab.parse_args(__doc__, "small-sets", epochs=4, data="celeba", latent=32, lr=2e-3, seed=0, **flags)
+def main(args: Namespace) -> None:
+    """Answer the question."""
     sizes, shown_sizes = ([int(n) for n in text.split(",")] for text in (args.sizes, args.shown_sizes))
     args.steps = args.epochs * math.ceil(max(sizes) / BATCH_SIZE)
     head = ("faces", "training", "bound of training faces", "of test faces", "best of validation", "at step", "doctor")
@@ -154,7 +162,3 @@ def main() -> None:
         lab.draw_images(axes, run.model().sample(16).split(8))
         axes.set_title(f"{args.shown}: samples after {count:,}", loc="left", fontsize=10)
     lab.save_figure(figure, args.figure)
-
-
-if __name__ == "__main__":
-    main()

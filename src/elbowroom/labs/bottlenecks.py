@@ -1,8 +1,8 @@
 """The same bottleneck four ways: principal components, a linear and a deep autoencoder, a VAE. Which keeps most of an
 image, and which can generate one?
 
-    python labs/bottlenecks.py
-    python labs/bottlenecks.py --data digits --epochs 2
+    elbowroom lab bottlenecks
+    elbowroom lab bottlenecks --data digits
 
 Latents of 2, 10 and 32 numbers. The deep autoencoder and the VAE share their networks (a hidden layer of 400) and their
 likelihood (Bernoulli): the noise in the latent and its KL are all that differs. Look at which has the smallest error,
@@ -12,16 +12,18 @@ covariance of the training latents.
 
 from __future__ import annotations
 
+from argparse import Namespace
 from functools import partial
 
-import lab_common as lab
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 import elbowroom as er
+from elbowroom.labs import lab_common as lab
 
+FLAGS = {"epochs": {"mnist": 5, "digits": 60}, "seed": 0}
 SIZES = (2, 10, 32)
 LEARNED = {
     "linear autoencoder": partial(er.recipes.autoencoder, linear=True),
@@ -30,8 +32,8 @@ LEARNED = {
 }
 
 
-def main() -> None:
-    args = lab.parse_args(__doc__, "bottlenecks", epochs=5, seed=0)
+def main(args: Namespace) -> None:
+    """Answer the question."""
     data = er.load_data(args.data, validation=0)
     train, test = data.train.first(len(data.train)).x, data.test.first(len(data.test)).x
     error, reconstructions, samples = {}, {}, {}
@@ -84,7 +86,3 @@ def sample_fitted_normal(model: er.Model, x: Tensor, n: int) -> Tensor:
     z = torch.cat([model.encode(part) for part in x.split(500)])
     jitter = 1e-6 * torch.eye(z.shape[1])
     return MultivariateNormal(z.mean(0), z.T.cov() + jitter).sample((n,))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """What starting from training examples changes: the linear autoencoder beside PCA, samples of a VampPrior.
 
-    python labs/initialization.py linear [DATA] [EPOCHS]
-    python labs/initialization.py pseudo-inputs [DATA] [EPOCHS]
+    elbowroom lab initialization
+    elbowroom lab initialization --model vamp_vae
 
 The first prints squared errors of test examples, the second the ELBO and how different samples are, each from random
 weights and from training examples.
@@ -9,16 +9,18 @@ weights and from training examples.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import warnings
+from argparse import Namespace
 
 import torch
 from torch import Tensor
 
 import elbowroom as er
 from elbowroom.comparing import pca
+from elbowroom.errors import unknown_name
 
+FLAGS = {"data": "digits", "model": "autoencoder", "epochs": 0}
 #: Sizes of the latent.
 SIZES = (1, 2, 5, 10, 20, 32, 50)
 #: Samples, and training examples that they are compared with.
@@ -72,7 +74,11 @@ def pseudo_inputs(data: er.Data, epochs: int | None) -> None:
               f"largest group {group:.3f}", flush=True)  # fmt: skip
 
 
-if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    name, epochs = sys.argv[2] if len(sys.argv) > 2 else "digits", int(sys.argv[3]) if len(sys.argv) > 3 else None
-    {"linear": linear, "pseudo-inputs": pseudo_inputs}[sys.argv[1]](er.load_data(name), epochs)
+def main(args: Namespace) -> None:
+    """Compare both starts of a model; no epochs are as many as a training has by itself."""
+    experiments = {"autoencoder": linear, "vamp_vae": pseudo_inputs}
+    if args.model not in experiments:
+        raise unknown_name("model", args.model, experiments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        experiments[args.model](er.load_data(args.data), args.epochs or None)

@@ -1,7 +1,7 @@
 """What does a larger latent buy: a better loss, sharper images, better samples?
 
-    python labs/latent_dimension.py
-    python labs/latent_dimension.py --data digits --epochs 2 --seeds 1
+    elbowroom lab latent_dimension
+    elbowroom lab latent_dimension --data digits
 
 The classic with 2, 5, 10, 20 and 40 latent dimensions. Sharpness is the root mean square of the differences between
 neighbouring pixels, as a share of that of the test images. (Squares, since the absolute differences along an edge
@@ -10,16 +10,18 @@ sum to its height however blurred it is.) Look at where the loss stops falling, 
 
 from __future__ import annotations
 
+from argparse import Namespace
 from functools import partial
 from statistics import mean, stdev
 from typing import Any
 
-import lab_common as lab
 import torch
 from torch import Tensor
 
 import elbowroom as er
+from elbowroom.labs import lab_common as lab
 
+FLAGS = {"epochs": {"mnist": 5, "digits": 60}, "seeds": 1}
 SIZES = (2, 5, 10, 20, 40)
 
 
@@ -45,8 +47,8 @@ def set_log_axis(axes: Any) -> None:
     axes.minorticks_off()
 
 
-def main() -> None:
-    args = lab.parse_args(__doc__, "latent-dimension", epochs=5, seeds=1)
+def main(args: Namespace) -> None:
+    """Answer the question."""
     data = er.load_data(args.data, validation=0)
     results, models = {}, {}
     for size in SIZES:
@@ -101,7 +103,3 @@ def main() -> None:
     lab.draw_images(axes, [model.sample(10) for model in models.values()], names[1:])
     axes.set_title("Samples from the prior", loc="left", fontsize=10)
     lab.save_figure(figure, args.figure)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 """Epochs, batch size and learning rate: which matters, and in which currency: examples seen, or seconds?
 
-    python labs/batch_and_rate.py
-    python labs/batch_and_rate.py --data digits --epochs 2 --long 4
+    elbowroom lab batch_and_rate
+    elbowroom lab batch_and_rate --data digits
 
 The classic in batches of 32, 128 and 512 at three learning rates of Adam, and once for many epochs. Look at the
 diagonal of the table, at what a small batch costs in seconds, and at whether the test loss turns.
@@ -9,23 +9,24 @@ diagonal of the table, at what a small batch costs in seconds, and at whether th
 
 from __future__ import annotations
 
+from argparse import Namespace
 from functools import partial
 from itertools import pairwise
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import process_time
 
-import lab_common as lab
-
 import elbowroom as er
+from elbowroom.labs import lab_common as lab
 
+FLAGS = {"epochs": {"mnist": 2, "digits": 10}, "long": {"mnist": 10, "digits": 60}, "seed": 0}
 BATCHES = (32, 128, 512)
 RATES = (3e-4, 1e-3, 3e-3)
 CLASSIC = (128, 1e-3)
 
 
-def main() -> None:
-    args = lab.parse_args(__doc__, "batch-and-rate", epochs=2, long=10, seed=0)
+def main(args: Namespace) -> None:
+    """Answer the question."""
     data = er.load_data(args.data, validation=0)
     make = partial(er.recipes.vae, data.shape)
     # The classic's cell of the table is the beginning of its long training.
@@ -101,7 +102,3 @@ def training_losses(run: er.Run) -> list[float]:
     for row in run.metrics("train"):
         epochs.setdefault(row["epoch"], []).append((row["loss"], row["examples"]))
     return [sum(loss * n for loss, n in rows) / sum(n for _, n in rows) for rows in epochs.values()]
-
-
-if __name__ == "__main__":
-    main()

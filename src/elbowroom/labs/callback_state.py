@@ -1,28 +1,28 @@
 """The classic VAE with state and callbacks: the model leaves ``mu`` and ``logvar`` in the state, a callback adds the KL
 to the loss, another saves the first 8 validation images over their reconstructions.
 
-    python labs/callback_state.py [EPOCHS]
+    elbowroom lab callback_state
 """
 
 from __future__ import annotations
 
-import sys
-import tempfile
-from pathlib import Path
+import math
+from argparse import Namespace
 
 import torch
 import torch.nn.functional as F
-from custom_module import VAE, mnist_loaders
 from torch import Tensor
 
 import elbowroom as er
+from elbowroom.labs.custom_module import ClassicVAE, plain_loaders
 from elbowroom.plotting import reconstruction_grid
 from elbowroom.training.state import DATA, EPOCH, LOSS, MODEL, RUN
 
+FLAGS = {"epochs": {"mnist": 10, "digits": 60}}
 MU, LOGVAR = er.state_key("mu"), er.state_key("logvar")
 
 
-class Stateful(VAE):
+class Stateful(ClassicVAE):
     """Returns the reconstruction alone; what the KL needs goes into the state."""
 
     def forward(self, x: Tensor, state: er.State) -> Tensor:
@@ -48,23 +48,21 @@ def reconstruction(x_hat: Tensor, x: Tensor) -> Tensor:
     return F.binary_cross_entropy(x_hat, x.flatten(1), reduction="sum")
 
 
-def main(epochs: int) -> Path:
-    train, test = mnist_loaders()
+def main(args: Namespace) -> None:
+    """Train with both callbacks, and print the last loss and the last image."""
+    train, test = plain_loaders(args.data)
     data = er.load_data(train, validation=test, test=0)
     torch.manual_seed(0)
     run = er.fit(
-        Stateful(),
+        Stateful(math.prod(data.shape)),
         er.Loss(reconstruction, reduction="sum"),
         data,
-        epochs=epochs,
-        out=tempfile.mkdtemp() + "/run",
+        epochs=args.epochs,
+        out=args.out / "run",
+        overwrite=True,
         callbacks=[add_kl, save_images],
         pass_state=True,
     )
-    print(f"test loss {run.metrics('validation')[-1]['loss']:.2f} nats per example after {epochs} epochs")
+    loss = run.metrics("validation")[-1]["loss"]
+    print(f"test loss {loss:.2f} nats per example after {args.epochs} epochs")
     print(*sorted(run.images.glob("first-8-*.png"))[-1:])
-    return run.path
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
