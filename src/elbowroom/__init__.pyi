@@ -95,6 +95,7 @@ from .models import Model as Model
 from .models import PartsPrior as PartsPrior
 from .models import QuantizedHierarchy as QuantizedHierarchy
 from .models import ResampledPrior as ResampledPrior
+from .models import RiemannianModel as RiemannianModel
 from .models import SemiAmortizedModel as SemiAmortizedModel
 from .models import SemiSupervised as SemiSupervised
 from .models import SequentialModel as SequentialModel

@@ -12,11 +12,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from elbowroom.samplers.base import SAMPLERS, Sampler
+from elbowroom.samplers.base import SAMPLERS, VectorSampler
 from elbowroom.samplers.standard import standard_log_density
 
 
-class IsotropicSampler(Sampler):
+class IsotropicSampler(VectorSampler):
     """A normal with one variance for all dimensions."""
 
     option = "widening"

@@ -108,7 +108,7 @@ def test_a_sampler_of_another_run_is_refused(digits, run, tmp_path):
 
 def test_indices_are_not_numbers(digits):
     model, _ = er.recipes.vq_vae(digits.shape, latent=2, codes=4, dim=2, hidden=(8,))
-    with pytest.raises(ValueError, match="sampler 'gaussian': the latents of this model are indices of a quantizer"):
+    with pytest.raises(ValueError, match="sampler 'gaussian' needs latents that are numbers, which this model has not"):
         fit_to_model(model, digits.train, "gaussian")
 
 

@@ -33,6 +33,7 @@ from elbowroom.models.priors import (
     make_prior,
 )
 from elbowroom.models.quantized_hierarchy import QuantizedHierarchy
+from elbowroom.models.riemannian import RiemannianModel
 from elbowroom.models.semi_amortized import SemiAmortizedModel
 from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.models.sequential import SequentialModel
@@ -64,6 +65,7 @@ __all__ = [
     "PartsPrior",
     "QuantizedHierarchy",
     "ResampledPrior",
+    "RiemannianModel",
     "SemiAmortizedModel",
     "SemiSupervised",
     "SequentialModel",

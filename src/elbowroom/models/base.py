@@ -28,6 +28,7 @@ from elbowroom.models.inputs import (
     takes_examples,
     takes_latents,
 )
+from elbowroom.models.latent_metric import LatentMetric
 from elbowroom.models.priors import ExamplePrior, StandardNormal
 from elbowroom.models.proposals import Proposals
 from elbowroom.models.samples import Samples
@@ -194,6 +195,11 @@ class GenerativeModel(nn.Module, ABC):
     def manifold(self) -> Manifold:
         """The manifold that latents as :meth:`decode` takes them lie on; the flat space for most models."""
         return FLAT
+
+    @property
+    def latent_metric(self) -> LatentMetric | None:
+        """The Riemannian metric that the model has learned of its latents; ``None`` for any other model."""
+        return None
 
     @property
     def components(self) -> Tensor | None:

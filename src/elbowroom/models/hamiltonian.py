@@ -126,14 +126,25 @@ class HamiltonianPosterior(UncheckedDistribution):
         start = self.base.rsample(sample_shape)
         gamma = noise.standard_normal(start.shape, start)
         with differentiation() as is_training:
-            z, gamma = as_differentiable(start), as_constant(gamma)
-            step_sizes, first = as_constant(self.step_sizes), as_constant(self.inverse_temperature)
+            first = as_constant(self.inverse_temperature)
             factors = tempering_factors(first, self.steps)
-            end = leapfrog(self.log_joint, z, gamma * first.rsqrt(), step_sizes, factors, is_training)
-            dims = tuple(range(-len(self.event_shape), 0))
-            excess = 0.5 * (end.momentum.square() - gamma.square()).sum(dims)
+            end, excess = self.follow(as_differentiable(start), as_constant(gamma), first, factors, is_training)
         log_density = self.base.log_prob(start) + (excess if is_training else excess.detach())
-        return end.z if is_training else end.z.detach(), log_density
+        return end if is_training else end.detach(), log_density
+
+    def follow(
+        self, z: Tensor, gamma: Tensor, inverse_temperature: Tensor, factors: Tensor, is_training: bool
+    ) -> tuple[Tensor, Tensor]:
+        r"""Move z by a momentum that is made of standard normals :math:`\gamma`.
+
+        Returns:
+            where it went; and the log-density of the first momentum, less that of the last under its target and what
+            the factors make of its volume: what the last draw's has beside :math:`\log q_0(z_0)`, nats.
+        """
+        momentum, step_sizes = gamma * inverse_temperature.rsqrt(), as_constant(self.step_sizes)
+        end = leapfrog(self.log_joint, z, momentum, step_sizes, factors, is_training)
+        dims = tuple(range(-len(self.event_shape), 0))
+        return end.z, 0.5 * (end.momentum.square() - gamma.square()).sum(dims)
 
 
 class HamiltonianModel(Model):
@@ -210,4 +221,8 @@ class HamiltonianModel(Model):
             log_px: Tensor = self.decoder(z, *constants).log_prob(as_constant(x))
             return log_px + log_pz
 
+        return self.make_posterior(base, log_joint)
+
+    def make_posterior(self, base: Distribution, log_joint: LogJoint) -> HamiltonianPosterior:
+        """Return the posterior that starts at that of the encoder, and follows log p(x, z)."""
         return HamiltonianPosterior(base, log_joint, self.log_step_sizes.exp(), self.inverse_temperature, self.steps)

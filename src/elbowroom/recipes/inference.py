@@ -1,4 +1,4 @@
-"""Recipes with another inference of the latents: a lagging encoder, refined and Hamiltonian posteriors."""
+"""Recipes with another inference of the latents: a lagging encoder, refined, Hamiltonian, Riemannian posteriors."""
 
 from __future__ import annotations
 
@@ -55,3 +55,30 @@ def hamiltonian_vae(
     model, objective = vae(shape, **rest)
     plain = cast(er.Model, model)
     return er.HamiltonianModel(plain.encoder, plain.decoder, plain.prior, leapfrog, step_size, temper), objective
+
+
+@recipe("Chadebec, Mantoux & Allassonnière 2020, arXiv 2010.11518", extends=vae, sampler="riemannian")
+def riemannian_vae(
+    shape: tuple[int, ...],
+    centroids: int = 100,
+    temperature: float = 1.5,
+    regularization: float = 0.01,
+    leapfrog: int = 3,
+    step_size: float = 0.05,
+    temper: float = 0.7,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The Riemannian Hamiltonian VAE: momenta follow a learned metric of latents, by which it is sampled too (RHVAE).
+
+    Args:
+        centroids: training examples about whose latents the metric is small
+        temperature: reach of a centroid, in units of latents
+        regularization: the inverse metric far from all centroids
+        leapfrog: steps, each of which takes a gradient through the decoder; 0 is the vae
+        step_size: of a leapfrog step at first; it is learned for each dimension
+        temper: inverse temperature of the first momentum, learned if below 1; at 1 the steps gain next to nothing
+    """
+    model, objective = vae(shape, **rest)
+    parts, metric = cast(er.Model, model), (centroids, temperature, regularization)
+    steps = (leapfrog, step_size, temper)
+    return er.RiemannianModel(parts.encoder, parts.decoder, parts.prior, shape, *metric, *steps), objective

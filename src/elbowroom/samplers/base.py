@@ -15,6 +15,8 @@ from elbowroom import noise
 from elbowroom.argument import Argument, argument_from_parameter
 from elbowroom.distributions.base import UncheckedDistribution
 from elbowroom.families import Quantizer
+from elbowroom.models.base import GenerativeModel
+from elbowroom.models.latent_metric import LatentMetric
 from elbowroom.registry import Registry
 from elbowroom.samplers.conditioning import fit_given
 from elbowroom.samplers.projection import MAX_SIZE, PrincipalProjection, component_count
@@ -39,30 +41,28 @@ class TrainingLatents(NamedTuple):
         condition: encoded, (N, n), if the model takes any.
         quantizer: that of the model, if it has one.
         indices: of quantized latents, (N, P, H).
+        metric: that the model has learned of its latents, if it has.
     """
 
     z: Tensor
     condition: Tensor | None = None
     quantizer: Quantizer | None = None
     indices: Tensor | None = None
+    metric: LatentMetric | None = None
 
 
 class Sampler(nn.Module, ABC):
-    r"""A density fitted to latents after training, which takes the place of the prior when a run is sampled.
+    r"""A density of latents made after training, which takes the place of the prior when a run is sampled.
 
     An autoencoder has no prior to sample from, and the aggregate posterior
-    :math:`\frac1N \sum_n q(z \mid x_n)` of a VAE is not its prior. A density fitted to latents
-    :math:`z \sim q(z \mid x_n)` of the training split is a prior in every respect: its forward takes the condition, if
-    there is one, and returns a distribution over latents. Latents are a transformation of standard normals,
-    :math:`z = f(\epsilon)`, so that draws are reproducible and can be exported. What it has fitted are its parameters
-    and buffers.
+    :math:`\frac1N \sum_n q(z \mid x_n)` of a VAE is not its prior. A sampler is a prior in every respect: its forward
+    takes the condition, if there is one, and returns a distribution over latents. Latents are a transformation of
+    standard normals, :math:`z = f(\epsilon)`, so that draws are reproducible and can be exported. What it has fitted
+    are its parameters and buffers.
 
-    Given a condition c the density is moved by an affine function of it, and scaled for each of its classes, as
-    :func:`~elbowroom.samplers.training_latents.fit_given` fits them: :math:`z = (c - \bar c) W + A_c f(\epsilon)`.
-
-    A subclass implements :meth:`fit`, :meth:`transform_noise`, :meth:`log_density` and :attr:`mean`, all of latents as
-    vectors. Maps are flattened for it, and what has more numbers than :attr:`max_size` is projected on its principal
-    components, D of them (:class:`~elbowroom.samplers.projection.PrincipalProjection`).
+    A subclass implements :meth:`suits`, which models have what it is fitted to; :meth:`fit_to`, of all that a model
+    offers (:class:`TrainingLatents`), and what that passes on to :meth:`fit`; :meth:`transform_noise`,
+    :meth:`log_density` and :attr:`mean`. One that is fitted to latents as numbers is a :class:`VectorSampler`.
 
     Args:
         size: of a latent as a vector, D; makes a sampler of the right shapes that is not fitted yet.
@@ -70,11 +70,11 @@ class Sampler(nn.Module, ABC):
 
     Attributes:
         option: the argument of :meth:`fit` that may follow the sampler's name after a colon; "" for none.
+        needs: what of a model it is fitted to, in words.
         has_density: whether there is a :meth:`log_density`.
         has_exact_density: whether that is exact, and not an estimate that draws from :mod:`elbowroom.noise`.
         requires_fit: whether it depends on latents.
         is_discrete: whether it is a density of the indices of a quantizer, and not one of numbers.
-        max_size: the most numbers of a latent that are fitted without a projection.
         shape: of a latent.
         projection: of latents on the D coordinates that it is a density of; ``None`` where those are the latents.
         n_latents: how many it was fitted to.
@@ -83,11 +83,11 @@ class Sampler(nn.Module, ABC):
     """
 
     option: ClassVar[str] = ""
+    needs: ClassVar[str] = "latents that are numbers"
     has_density: ClassVar[bool] = True
     has_exact_density: ClassVar[bool] = True
     requires_fit: ClassVar[bool] = True
     is_discrete: ClassVar[bool] = False
-    max_size: ClassVar[float] = MAX_SIZE
     projection: PrincipalProjection | None
     condition_mean: Tensor | None
     condition_weight: Tensor | None
@@ -109,31 +109,23 @@ class Sampler(nn.Module, ABC):
         return cls
 
     @classmethod
-    def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:
-        """Fit to latents of any shape, given their conditions.
-
-        Raises:
-            ValueError: there are too few.
-        """
-        z = latents.z.flatten(1)
-        n_components = None if z.shape[1] <= cls.max_size else component_count(*z.shape)
-        projection = None if n_components is None else PrincipalProjection.fit(z, n_components)
-        z = z if projection is None else projection.project(z)
-        if latents.condition is None:
-            fitted = cls.fit(z, **options)
-        else:
-            fitted = fit_given(lambda residuals: cls.fit(residuals, **options), z, latents.condition)
-        fitted.shape, fitted.projection = tuple(latents.z.shape[1:]), projection
-        return fitted
+    @abstractmethod
+    def suits(cls, model: GenerativeModel) -> bool:
+        """Whether a model has what it is fitted to."""
 
     @classmethod
     @abstractmethod
-    def fit(cls, latents: Tensor, **options: Any) -> Self:
-        """Fit to latents (N, D); the same for the same latents and options.
+    def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:
+        """Fit to what a model offers; the same for the same and these options.
 
         Raises:
-            ValueError: there are too few.
+            ValueError: there are too few latents.
         """
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, *args: Any, **options: Any) -> Self:
+        """Fit to what :meth:`fit_to` takes from that, which is each sampler's own."""
 
     @abstractmethod
     def transform_noise(self, eps: Tensor) -> Tensor:
@@ -191,6 +183,50 @@ class Sampler(nn.Module, ABC):
         if self.condition_scale is None:
             return LatentDensity(self, shift)
         return LatentDensity(self, shift, (c @ self.condition_scale.flatten(1)).reshape(-1, self.size, self.size))
+
+
+class VectorSampler(Sampler):
+    r"""A density estimated from latents :math:`z \sim q(z \mid x_n)` of the training split, as vectors.
+
+    It has their mean and covariance. Given a condition c it is moved by an affine function of it, and scaled for each
+    of its classes, as :func:`~elbowroom.samplers.conditioning.fit_given` fits them:
+    :math:`z = (c - \bar c) W + A_c f(\epsilon)`. Maps are flattened for it, and what has more numbers than
+    :attr:`max_size` is projected on its principal components, D of them
+    (:class:`~elbowroom.samplers.projection.PrincipalProjection`).
+
+    A subclass implements :meth:`fit` and what :class:`Sampler` asks besides.
+
+    Attributes:
+        max_size: the most numbers of a latent that are fitted without a projection.
+    """
+
+    max_size: ClassVar[float] = MAX_SIZE
+
+    @classmethod
+    def suits(cls, model: GenerativeModel) -> bool:
+        return not model.is_quantized
+
+    @classmethod
+    def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:
+        z = latents.z.flatten(1)
+        n_components = None if z.shape[1] <= cls.max_size else component_count(*z.shape)
+        projection = None if n_components is None else PrincipalProjection.fit(z, n_components)
+        z = z if projection is None else projection.project(z)
+        if latents.condition is None:
+            fitted = cls.fit(z, **options)
+        else:
+            fitted = fit_given(lambda residuals: cls.fit(residuals, **options), z, latents.condition)
+        fitted.shape, fitted.projection = tuple(latents.z.shape[1:]), projection
+        return fitted
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, latents: Tensor, **options: Any) -> Self:
+        """Fit to latents (N, D); the same for the same latents and options.
+
+        Raises:
+            ValueError: there are too few.
+        """
 
 
 class LatentDensity(UncheckedDistribution):

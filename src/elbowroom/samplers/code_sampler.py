@@ -12,6 +12,7 @@ from torch import Tensor
 from elbowroom import noise
 from elbowroom.distributions import CodeDistribution
 from elbowroom.families import Quantizer
+from elbowroom.models.base import GenerativeModel
 from elbowroom.samplers.base import Sampler, TrainingLatents
 from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.code_networks import CodeNetwork
@@ -67,6 +68,7 @@ class CodeSampler(Sampler):
     """
 
     option = "steps"
+    needs = "indices of a quantizer"
     is_discrete = True
     network_settings: ClassVar[dict[str, Any]] = {}
     loc: Tensor
@@ -92,6 +94,10 @@ class CodeSampler(Sampler):
     @abstractmethod
     def make_network(cls, layout: CodeLayout, **settings: Any) -> CodeNetwork:
         """Return the network that gives the probabilities."""
+
+    @classmethod
+    def suits(cls, model: GenerativeModel) -> bool:
+        return model.is_quantized
 
     @classmethod
     def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:

@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from elbowroom.samplers.base import SAMPLERS, NormalComponents, Sampler
+from elbowroom.samplers.base import SAMPLERS, NormalComponents, VectorSampler
 from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.standard import standard_log_density
 
@@ -15,7 +15,7 @@ from elbowroom.samplers.standard import standard_log_density
 JITTER = 1e-6
 
 
-class GaussianSampler(Sampler):
+class GaussianSampler(VectorSampler):
     r"""Normal with full covariance: the mean and the covariance of the latents.
 
     .. math:: z = \mu + L \epsilon, \quad L L^\top = \operatorname{Cov}(z)

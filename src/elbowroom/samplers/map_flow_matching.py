@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
+from elbowroom.models.base import GenerativeModel
 from elbowroom.samplers.base import Sampler, TrainingLatents
 from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.conditioned import ConditionedDensity, map_in_parts
@@ -45,7 +45,6 @@ class MapFlowMatchingSampler(Sampler):
     """
 
     has_density = False
-    max_size = math.inf
     loc: Tensor
     scale: Tensor
     map_mean: Tensor
@@ -58,6 +57,10 @@ class MapFlowMatchingSampler(Sampler):
         self.register_buffer("loc", torch.zeros(shape[0], *ones))
         self.register_buffer("scale", torch.ones(shape[0], *ones))
         self.register_buffer("map_mean", torch.zeros(size))
+
+    @classmethod
+    def suits(cls, model: GenerativeModel) -> bool:
+        return not model.is_quantized
 
     @classmethod
     def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:

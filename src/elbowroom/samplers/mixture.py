@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.samplers.base import SAMPLERS, NormalComponents, Sampler
+from elbowroom.samplers.base import SAMPLERS, NormalComponents, VectorSampler
 from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.standard import standard_log_density
 
@@ -24,7 +24,7 @@ SHRINKAGES = (0.0, 1.0, 4.0, 16.0, 64.0)
 MIN_SCALE = 1e-4
 
 
-class MixtureSampler(Sampler):
+class MixtureSampler(VectorSampler):
     r"""Mixture of K normals with full covariances: mixture:K, with K = 10 by default.
 
     .. math:: p(z) = \sum_k \pi_k \mathcal N(z; \mu_k, L_k L_k^\top)

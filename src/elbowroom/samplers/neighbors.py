@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.samplers.base import SAMPLERS, Sampler
+from elbowroom.samplers.base import SAMPLERS, VectorSampler
 from elbowroom.samplers.checks import require_latents
 
 
-class NeighborsSampler(Sampler):
+class NeighborsSampler(VectorSampler):
     r"""Interpolation between a latent and one of its k nearest: neighbors:k, with k = 5; a baseline without a density.
 
     .. math:: z = z_i + u (z_j - z_i), \quad j \in \{k \text{ nearest to } i\}

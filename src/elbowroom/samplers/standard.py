@@ -8,10 +8,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from elbowroom.samplers.base import SAMPLERS, NormalComponents, Sampler
+from elbowroom.samplers.base import SAMPLERS, NormalComponents, VectorSampler
 
 
-class StandardSampler(Sampler):
+class StandardSampler(VectorSampler):
     """Standard normal, N(0, I), whatever the latents are; it needs no fit.
 
     >>> round(StandardSampler(2)().log_prob(torch.zeros(2)).item(), 4)

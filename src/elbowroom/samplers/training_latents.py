@@ -109,16 +109,16 @@ def parse_fitted(name: str) -> tuple[type[Sampler], dict[str, Any]]:
 
 
 def check_latents(model: GenerativeModel, name: str) -> None:
-    """Raise a ValueError where the latents of a model are of another kind than those of a sampler.
+    """Raise a ValueError where a model has not what a sampler is fitted to.
 
     Args:
         model: whose uppermost latent is numbers, or entries of a codebook.
         name: of the sampler.
     """
-    if model.is_quantized != parse(name)[0].is_discrete:
-        kind = "indices of a quantizer" if model.is_quantized else "numbers"
-        fitting = ", ".join(name for name in SAMPLERS if SAMPLERS[name].is_discrete == model.is_quantized)
-        raise ValueError(f"sampler '{name}': the latents of this model are {kind}: take one of {fitting}")
+    sampler = parse(name)[0]
+    if not sampler.suits(model):
+        fitting = ", ".join(name for name in SAMPLERS if SAMPLERS[name].suits(model))
+        raise ValueError(f"sampler '{name}' needs {sampler.needs}, which this model has not: take one of {fitting}")
 
 
 @torch.no_grad()
@@ -141,7 +141,9 @@ def draw_training_latents(model: GenerativeModel, split: Split, n: int, seed: in
             indices.append(q.indices.flatten(0, -3).cpu())
         conditions += [condition.flatten(1).cpu() for condition in model.encode_condition(c)]
     model.train(was_training)
-    return TrainingLatents(torch.cat(latents), _concatenate(conditions), model.quantizer, _concatenate(indices))
+    return TrainingLatents(
+        torch.cat(latents), _concatenate(conditions), model.quantizer, _concatenate(indices), model.latent_metric
+    )
 
 
 def _concatenate(parts: list[Tensor]) -> Tensor | None:

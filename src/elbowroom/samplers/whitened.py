@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from elbowroom.samplers.base import Sampler
+from elbowroom.samplers.base import VectorSampler
 from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.gaussian import GaussianSampler
 
@@ -15,7 +15,7 @@ from elbowroom.samplers.gaussian import GaussianSampler
 MIN_LATENTS = 50
 
 
-class WhitenedSampler(Sampler):
+class WhitenedSampler(VectorSampler):
     r"""A sampler of whitened latents: :math:`z = \mu + L f(\epsilon)`, with the mean and covariance of the latents.
 
     .. math:: \log p(z) = \log p_f(L^{-1} (z - \mu)) - \log \det L
