@@ -46,6 +46,7 @@ from .families import FlowPosterior as FlowPosterior
 from .families import FusedExperts as FusedExperts
 from .families import GammaLatent as GammaLatent
 from .families import Gaussian as Gaussian
+from .families import HierarchicalQuantizer as HierarchicalQuantizer
 from .families import Hyperspherical as Hyperspherical
 from .families import JointExpert as JointExpert
 from .families import Laplace as Laplace
@@ -62,6 +63,7 @@ from .families import ProductQuantizer as ProductQuantizer
 from .families import Quantizer as Quantizer
 from .families import ResidualQuantizer as ResidualQuantizer
 from .families import SimVQ as SimVQ
+from .families import StochasticCodebook as StochasticCodebook
 from .families import StudentT as StudentT
 from .families import Toroidal as Toroidal
 from .families import Views as Views
@@ -157,6 +159,7 @@ from .objectives import Schedule as Schedule
 from .objectives import SemiSupervisedELBO as SemiSupervisedELBO
 from .objectives import SlicedWasserstein as SlicedWasserstein
 from .objectives import StepInterval as StepInterval
+from .objectives import StochasticQuantization as StochasticQuantization
 from .objectives import StructuralSimilarity as StructuralSimilarity
 from .objectives import SubsetELBO as SubsetELBO
 from .objectives import Term as Term

@@ -46,7 +46,7 @@ TABLE = {
     ),
     **dict.fromkeys(("hyperspherical_vae", "poincare_vae", "toroidal_vae", "gamma_vae", "dirichlet_vae"), OTHER_PRIOR),
     **dict.fromkeys(
-        ("quantized_vae", "vq_vae", "rq_vae", "hrq_vae", "fsq_vae", "lfq_vae", "vqgan", "vq_vae_2"), QUANTIZED
+        ("quantized_vae", "vq_vae", "rq_vae", "hrq_vae", "sq_vae", "fsq_vae", "lfq_vae", "vqgan", "vq_vae_2"), QUANTIZED
     ),
 }
 

@@ -49,6 +49,7 @@ class Quantized(UncheckedDistribution):
         stages: the codes that the output is drawn to, (S, B, P, D): the sums after each stage of a residual quantizer;
             by default the codes alone.
         bit_logits: log-odds of each bit of the index, (B, P, H), where bits are chosen with a probability.
+        code_scores: log-probability of each code but for a constant, (B, P, C), where codes are drawn by distance.
     """
 
     has_rsample = True
@@ -62,11 +63,12 @@ class Quantized(UncheckedDistribution):
         z: Tensor | None = None,
         stages: Tensor | None = None,
         bit_logits: Tensor | None = None,
+        code_scores: Tensor | None = None,
     ) -> None:
         self.output, self.codes, self.indices, self.index_sizes = output, codes, indices, index_sizes
         self.z = straight_through(output, codes) if z is None else z
         self.stages = codes[None] if stages is None else stages
-        self.bit_logits = bit_logits
+        self.bit_logits, self.code_scores = bit_logits, code_scores
         super().__init__(output.shape[:-2], output.shape[-2:])
 
     @property

@@ -13,7 +13,13 @@ from elbowroom.objectives.moments import LatentCovariance
 from elbowroom.objectives.parts import PartKL
 from elbowroom.objectives.perceptual import Perceptual
 from elbowroom.objectives.players import Players
-from elbowroom.objectives.quantization import CodebookLoss, CodeEntropy, Commitment, add_code_losses
+from elbowroom.objectives.quantization import (
+    CodebookLoss,
+    CodeEntropy,
+    Commitment,
+    StochasticQuantization,
+    add_code_losses,
+)
 from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.term import Player, StepInterval, Term
@@ -59,6 +65,7 @@ __all__ = [
     "SemiSupervisedELBO",
     "SlicedWasserstein",
     "StepInterval",
+    "StochasticQuantization",
     "StructuralSimilarity",
     "SubsetELBO",
     "Term",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -80,6 +81,31 @@ class CodeEntropy(Term):
         return of_examples - self.diversity * positions * _binary_entropy(share.logit()).sum()
 
 
+class StochasticQuantization(Term):
+    r"""Loss of codes that are drawn by distance: how far they lie, in units of the noise, and how sure the draw is.
+
+    .. math:: \sum_p \mathbb E_{q(i_p)} \frac{\| e_p - c_{i_p} \|^2}{2 \sigma^2} + \mathrm{KL}(q(i_p) \,\|\, 1 / C)
+        = \sum_p \log C - \log \sum_i \exp\left( -\frac{\| e_p - c_i \|^2}{2 \sigma^2} \right)
+
+    in nats per example. Takida et al. 2022, arXiv 2205.07547.
+
+    Raises:
+        ValueError: for a posterior whose codes are not drawn.
+    """
+
+    name = "stochastic_quantization"
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        return torch.stack([self._score(q) for q in _quantized_posteriors(draw, self)]).sum()
+
+    def _score(self, q: Quantized) -> Tensor:
+        if q.code_scores is None:
+            raise ValueError(
+                "StochasticQuantization() is for codes that are drawn: leave it out, or take StochasticCodebook"
+            )
+        return (math.log(q.code_scores.shape[-1]) - q.code_scores.logsumexp(-1)).sum(-1).mean()
+
+
 def _binary_entropy(logits: Tensor) -> Tensor:
     return binary_cross_entropy_with_logits(logits, logits.sigmoid(), reduction="none")
 
@@ -98,6 +124,7 @@ CODE_LOSSES: dict[str, Callable[[], Term]] = {
     "commitment": Commitment,
     "codebook": CodebookLoss,
     "entropy": CodeEntropy,
+    "stochastic": StochasticQuantization,
 }
 
 
@@ -107,8 +134,8 @@ def add_code_losses(objective: Term, quantizer: Quantizer, **weights: float) -> 
     Args:
         objective: of the model, as the ELBO.
         quantizer: that of the model.
-        **weights: other weights of these losses, by name: commitment, codebook, entropy; those of losses that the
-            quantizer does not have are left out.
+        **weights: other weights of these losses, by name: commitment, codebook, entropy, stochastic; those of losses
+            that the quantizer does not have are left out.
 
     >>> import elbowroom as er
     >>> add_code_losses(er.ELBO(), er.quantizer("lfq:10", 4), entropy=0.2)

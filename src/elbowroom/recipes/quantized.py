@@ -139,7 +139,7 @@ def hrq_vae(
     latent: int = 1,
     codes: int = 64,
     depth: int = 4,
-    truncation: int = 30,
+    truncation: float = 0.3,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """HRQ-VAE: a path through a hierarchy of codebooks that refine one another, whose end is dropped at random.
@@ -150,7 +150,7 @@ def hrq_vae(
         latent: number of positions, each of which takes one path; networks of convolutions have a map of them instead
         codes: number of entries of each codebook
         depth: length of a path
-        truncation: probability in percent that, in training, a path ends after any of its entries
+        truncation: probability that, in training, a path ends after any of its entries
     """
     return quantized_vae(shape, latent=latent, quantizer=f"hierarchical:{codes}x{depth}x{truncation}", **rest)
 
@@ -182,3 +182,15 @@ def lfq_vae(
         sphere: numbers on the unit sphere, without a commitment: binary spherical quantization (Zhao et al. 2024)
     """
     return quantized_vae(shape, quantizer=f"{'bsq' if sphere else 'lfq'}:{bits}", **rest)
+
+
+@recipe("Takida et al. 2022, arXiv 2205.07547", extends=quantized_vae, without=("quantizer", "entropy", "commitment"))
+def sq_vae(shape: tuple[int, ...], codes: int = 512, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The SQ-VAE: in training codes are drawn by their distance, with a noise that shrinks by itself.
+
+    Deviations: one learned noise for all; the prior has learned frequencies, where the paper's is uniform.
+
+    Args:
+        codes: number of codebook entries
+    """
+    return quantized_vae(shape, quantizer=f"stochastic:{codes}", **rest)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.families.quantizers.hierarchical import HierarchicalQuantizer
+from elbowroom.families import HierarchicalQuantizer
 
 
 @pytest.mark.parametrize("truncation", [0.0, 0.3, 0.9])
@@ -38,4 +38,4 @@ def test_latents_of_the_training_have_as_many_stages_as_said() -> None:
 
 def test_a_truncation_of_everything_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 0 and below 1, got 1"):
-        er.recipes.hrq_vae((1, 8, 8), truncation=100)
+        er.recipes.hrq_vae((1, 8, 8), truncation=1.0)

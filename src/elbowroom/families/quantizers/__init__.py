@@ -4,22 +4,26 @@ from elbowroom.families.quantizers.base import Quantizer
 from elbowroom.families.quantizers.binary_spherical import BinarySphericalQuantizer
 from elbowroom.families.quantizers.codebook import Codebook
 from elbowroom.families.quantizers.finite_scalar import FiniteScalarQuantizer
+from elbowroom.families.quantizers.hierarchical import HierarchicalQuantizer
 from elbowroom.families.quantizers.lookup_free import LookupFreeQuantizer
 from elbowroom.families.quantizers.product import ProductQuantizer
 from elbowroom.families.quantizers.registry import QUANTIZERS, quantizer, register_quantizer
 from elbowroom.families.quantizers.residual import ResidualQuantizer
 from elbowroom.families.quantizers.simvq import SimVQ
+from elbowroom.families.quantizers.stochastic import StochasticCodebook
 
 __all__ = [
     "QUANTIZERS",
     "BinarySphericalQuantizer",
     "Codebook",
     "FiniteScalarQuantizer",
+    "HierarchicalQuantizer",
     "LookupFreeQuantizer",
     "ProductQuantizer",
     "Quantizer",
     "ResidualQuantizer",
     "SimVQ",
+    "StochasticCodebook",
     "quantizer",
     "register_quantizer",
 ]

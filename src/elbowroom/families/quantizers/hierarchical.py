@@ -55,8 +55,13 @@ class HierarchicalQuantizer(ResidualQuantizer):
         return torch.multinomial(self.depth_probabilities, n, replacement=True).to(device)
 
 
-@register_quantizer("hierarchical", "CODESxDEPTHxPERCENT", "64x4x30")
+@register_quantizer("hierarchical", "CODESxDEPTHxSHARE", "64x4x0.3")
 def make_hierarchical(positions: Shape, dim: int, setting: str) -> Quantizer:
     """Residual whose stages end early in training, each with this probability."""
-    codes, depth, percent = parse_sizes(setting, 3)
-    return HierarchicalQuantizer(positions, dim, codes, depth, percent / 100)
+    sizes, _, share = setting.rpartition("x")
+    codes, depth = parse_sizes(sizes, 2)
+    try:
+        truncation = float(share)
+    except ValueError:
+        raise ValueError(f"'{share}' is not the probability of a truncation") from None
+    return HierarchicalQuantizer(positions, dim, codes, depth, truncation)
