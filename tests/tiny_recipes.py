@@ -38,6 +38,7 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "riemannian_vae": {"centroids": 5, "leapfrog": 1},
     "joint_vae": {"capacity_steps": 10},
     "s2_vae": {"factors": 3},
+    "ccvae": {"labels": 3},
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
     "biva": {"latent": (6, 3), "hidden": (32, 16)},
     "m1_m2": {"m1_latent": 4, "m2_hidden": (16,)},

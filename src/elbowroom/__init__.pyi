@@ -77,6 +77,8 @@ from .models import Architecture as Architecture
 from .models import AutocorrelatedPrior as AutocorrelatedPrior
 from .models import AutoregressiveConditional as AutoregressiveConditional
 from .models import BidirectionalHierarchy as BidirectionalHierarchy
+from .models import CharacteristicModel as CharacteristicModel
+from .models import CharacteristicPrior as CharacteristicPrior
 from .models import ClusteringModel as ClusteringModel
 from .models import CodePrior as CodePrior
 from .models import Conditional as Conditional
@@ -127,6 +129,7 @@ from .objectives import ELBO as ELBO
 from .objectives import KL as KL
 from .objectives import MMD as MMD
 from .objectives import Adversarial as Adversarial
+from .objectives import CharacteristicELBO as CharacteristicELBO
 from .objectives import Classification as Classification
 from .objectives import CodebookLoss as CodebookLoss
 from .objectives import CodeEntropy as CodeEntropy

@@ -36,6 +36,7 @@ TABLE = {
     "rae_gp": {"has_point_posterior"},
     "rae_l2": {"has_point_posterior"},
     **dict.fromkeys(("cat_vae", "joint_vae", "dvae"), OTHER_PRIOR),
+    "ccvae": OTHER_PRIOR | {"is_classifier"},
     "swae": STANDARD | {"has_point_posterior"},
     **dict.fromkeys(("vade", "prod_lda", "vaeac"), OTHER_PRIOR),
     "wae_gan": STANDARD | {"has_point_posterior"},

@@ -8,6 +8,7 @@ from elbowroom.models.autoregressive import (
 )
 from elbowroom.models.base import GenerativeModel, Model
 from elbowroom.models.bidirectional import BidirectionalHierarchy
+from elbowroom.models.characteristic import CharacteristicModel
 from elbowroom.models.clustering import ClusteringModel
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.conditioning import LabelEncoder
@@ -21,6 +22,7 @@ from elbowroom.models.linear import LinearAutoencoder
 from elbowroom.models.multimodal import multimodal_model
 from elbowroom.models.priors import (
     AutocorrelatedPrior,
+    CharacteristicPrior,
     CodePrior,
     ExemplarPrior,
     FlowPrior,
@@ -45,6 +47,8 @@ __all__ = [
     "AutocorrelatedPrior",
     "AutoregressiveConditional",
     "BidirectionalHierarchy",
+    "CharacteristicModel",
+    "CharacteristicPrior",
     "ClusteringModel",
     "CodePrior",
     "Conditional",

@@ -2,6 +2,7 @@
 
 from elbowroom.objectives.adversarial import Adversarial, CriticSimilarity, DensityRatio, permute_dims
 from elbowroom.objectives.bounds import ELBO, ImportanceBound, RenyiBound
+from elbowroom.objectives.characteristic import CharacteristicELBO
 from elbowroom.objectives.constraints import Constrained, LagrangeMultiplier, ProportionalIntegral, WeightController
 from elbowroom.objectives.custom import Loss, Output
 from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
@@ -33,6 +34,7 @@ __all__ = [
     "KL",
     "MMD",
     "Adversarial",
+    "CharacteristicELBO",
     "Classification",
     "CodeEntropy",
     "CodebookLoss",

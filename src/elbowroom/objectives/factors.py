@@ -40,7 +40,7 @@ class FactorLabels(Term):
         self.factors = factors
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        values = self._values(draw.c)
+        values = label_values(draw.c, self.factors)
         logits = draw.q.mean.flatten(1)[:, : self.factors]
         if logits.shape[1] < self.factors:
             raise ValueError(f"a latent of {logits.shape[1]} for {self.factors} factors: give a larger latent")
@@ -48,21 +48,28 @@ class FactorLabels(Term):
         loss = F.binary_cross_entropy_with_logits(logits, values.nan_to_num(0.0), reduction="none")
         return (loss * is_known).sum() / is_known.any(1).sum().clamp_min(1)
 
-    def _values(self, label: Tensor | None) -> Tensor:
-        """Return the values of the factors in [0, 1], (B, A); NaN where they are unknown."""
-        if label is None:
-            raise ValueError("factor labels are needed, and these data have no labels: give some, or train beta_vae")
-        if label.dim() == 1 and not label.is_floating_point():
-            return self._split_classes(label)
-        values = label.float().reshape(len(label), -1)
-        if values.shape[1] != self.factors:
-            raise ValueError(
-                f"labels of {values.shape[1]} factors, expected {self.factors}: give factors={values.shape[1]}"
-            )
-        return values.masked_fill(values < 0, torch.nan)
 
-    def _split_classes(self, label: Tensor) -> Tensor:
-        """Return classes (B,) as a factor for each, (B, A)."""
+def label_values(label: Tensor | None, factors: int) -> Tensor:
+    """Return labels as the values of factors in [0, 1], (B, A); NaN where they are unknown.
+
+    Args:
+        label: attributes (B, A), or classes (B,), each of which is a factor.
+        factors: A.
+
+    Raises:
+        ValueError: there are no labels, or another number.
+
+    >>> label_values(torch.tensor([1, -1]), 2)
+    tensor([[0., 1.],
+            [nan, nan]])
+    """
+    if label is None:
+        raise ValueError("factor labels are needed, and these data have no labels: give some, or train beta_vae")
+    if label.dim() == 1 and not label.is_floating_point():
         # One comparison, not one_hot: it waits for the device to know the largest.
-        values = (label[:, None] == torch.arange(self.factors, device=label.device)).float()
+        values = (label[:, None] == torch.arange(factors, device=label.device)).float()
         return values.masked_fill((label < 0)[:, None], torch.nan)
+    values = label.float().reshape(len(label), -1)
+    if values.shape[1] != factors:
+        raise ValueError(f"labels of {values.shape[1]} factors, expected {factors}: give factors={values.shape[1]}")
+    return values.masked_fill(values < 0, torch.nan)

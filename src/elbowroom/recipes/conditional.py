@@ -1,8 +1,8 @@
-"""Recipes with labels: conditional VAE, semi-supervised VAE."""
+"""Recipes with labels: conditional VAE, semi-supervised VAE, CCVAE."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import elbowroom as er
 from elbowroom.recipes.registry import recipe
@@ -162,3 +162,19 @@ def m1_m2(
     classifier = architecture.make_classifier(labels)
     m2 = er.SemiSupervised(classifier, q, p, er.StandardNormal(latent), labels)
     return er.StackedSemiSupervised(m1, m2), er.SemiSupervisedELBO(share) + weight * er.Classification()
+
+
+@recipe("Joy et al. 2021, arXiv 2006.10102", extends=vae, without=("prior", "beta"))
+def ccvae(
+    shape: tuple[int, ...], latent: int = 20, labels: int = 10, k: int = 1, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The CCVAE: each label has a latent of its own, which captures its characteristics, as far as labels are known.
+
+    Args:
+        latent: size of the latent z; the first ones are of the labels
+        labels: number of attributes of the data, or of classes, each of which is a label
+        k: samples per example in the bound
+    """
+    model, _ = vae(shape, latent=latent, **rest)
+    parts, prior = cast(er.Model, model), er.CharacteristicPrior(latent, labels)
+    return er.CharacteristicModel(parts.encoder, parts.decoder, prior), er.CharacteristicELBO(k)

@@ -29,7 +29,7 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
         if categorical.any():
             difference = difference[:, categorical]
             category_errors.append((difference != 0).float().where(~difference.isnan(), torch.nan).nanmean(1))
-        if model.is_classifier and batch.y is not None:
+        if model.is_classifier and batch.y is not None and batch.y.dim() == 1:
             labeled = batch.y >= 0
             class_errors.append((model.classify(batch.x[labeled]).argmax(-1) != batch.y[labeled]).float())
     over = "of the numbers that are there" if len(categorical) else "per dimension"

@@ -5,6 +5,7 @@ Each has ``numbers_per_latent``: how many numbers it keeps in memory to score on
 
 from elbowroom.models.priors.autocorrelated import AutocorrelatedPrior
 from elbowroom.models.priors.categorical import PartsPrior, UniformCategories
+from elbowroom.models.priors.characteristic import CharacteristicPrior
 from elbowroom.models.priors.code import CodePrior
 from elbowroom.models.priors.example import ExamplePrior, ExemplarPrior, VampPrior
 from elbowroom.models.priors.flow import FlowPrior
@@ -16,6 +17,7 @@ from elbowroom.models.priors.standard import StandardNormal
 __all__ = [
     "PRIORS",
     "AutocorrelatedPrior",
+    "CharacteristicPrior",
     "CodePrior",
     "ExamplePrior",
     "ExemplarPrior",
