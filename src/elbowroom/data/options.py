@@ -22,7 +22,7 @@ OPTION_SCOPES = {
     "crop": "images in files",
     "bad_images": "folders, zips and tars of images",
     "buffer": "what is read in parts: .npy files, shards, folders and zips of images",
-    "label": "tables, and for sets with attributes",
+    "label": "tables, AnnData, and for sets with attributes",
     "columns": "tables",
     "examples": "data sets that are drawn, as shapes",
     "tokens": "texts",
