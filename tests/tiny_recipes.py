@@ -39,6 +39,7 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "joint_vae": {"capacity_steps": 10},
     "s2_vae": {"factors": 3},
     "ccvae": {"labels": 3},
+    **{name: {"private": 2} for name in ("dmvae", "mmvae_plus")},
     "ladder_vae": {"latent": (6, 3), "hidden": (32, 16)},
     "biva": {"latent": (6, 3), "hidden": (32, 16)},
     "m1_m2": {"m1_latent": 4, "m2_hidden": (16,)},

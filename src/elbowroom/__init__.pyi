@@ -136,6 +136,7 @@ from .objectives import CodeEntropy as CodeEntropy
 from .objectives import Commitment as Commitment
 from .objectives import Constrained as Constrained
 from .objectives import CriticSimilarity as CriticSimilarity
+from .objectives import CrossELBO as CrossELBO
 from .objectives import DecoderGradientPenalty as DecoderGradientPenalty
 from .objectives import DecoderL2 as DecoderL2
 from .objectives import DensityRatio as DensityRatio

@@ -8,7 +8,7 @@ from elbowroom.objectives.views import mask_views
 from tests.tiny_recipes import make_tiny
 from tests.views import VIEWS, image_and_digit, random_views
 
-RECIPES = ("jmvae", "telbo", "mvae", "mmvae", "mopoe_vae", "mvtcae")
+RECIPES = ("jmvae", "telbo", "mvae", "dmvae", "mmvae", "mmvae_plus", "mopoe_vae", "mvtcae")
 
 
 @pytest.fixture(params=RECIPES)
@@ -33,7 +33,7 @@ def test_it_learns_and_is_asked_with_views_missing(name):
     assert not whole["digit"].isnan().any()
     of_image = model.encode(model.views.keep(x, ["image"]))
     torch.testing.assert_close(of_image[2], model.encode(x)[2])
-    torch.testing.assert_close(of_image[1], torch.zeros(3))  # nothing is known of it
+    torch.testing.assert_close(of_image[1], torch.zeros_like(of_image[1]))  # nothing is known of it
     assert not model.encode(x[:1]).allclose(of_image[:1])
 
 
@@ -102,3 +102,35 @@ def test_a_mixture_has_no_kl_in_closed_form():
     model, _ = make("mmvae")
     with pytest.raises(ValueError, match=r"ViewKL\(\) is for posteriors that are one normal"):
         er.ViewKL()(model.draw(random_views(4)), torch.tensor(0))
+
+
+def test_own_latents_are_of_the_own_view_alone():
+    model, _ = make("dmvae")
+    x = random_views(6)
+    family, image = model.encoder.family, model.views.keep(x, ["image"])
+    assert (family.shared, family.private, model.latent_shape) == (3, 2, (7,))
+    assert family.dimensions_of(1) == [0, 1, 2, 5, 6]
+    whole, of_image = model.infer(x), model.infer(image)
+    torch.testing.assert_close(of_image.mean[:, 3:5], whole.mean[:, 3:5])
+    assert torch.equal(of_image.mean[:, 5:], torch.zeros(6, 2))
+    assert torch.equal(of_image.variance[:, 5:], torch.ones(6, 2))
+    z = torch.randn(4, 7)
+    other = torch.cat((z[:, :3], torch.randn(4, 2), z[:, 5:]), 1)
+    decoded, changed = (model.views.split(model.decode(one).mean) for one in (z, other))
+    assert torch.equal(decoded["digit"], changed["digit"])
+    assert not torch.equal(decoded["image"], changed["image"])
+
+
+def test_without_own_latents_the_mixture_is_that_of_mmvae():
+    plus, plain = make("mmvae_plus", private=0)[0], make("mmvae")[0]
+    x = random_views(4)
+    assert torch.equal(plus.encode(x), plain.encode(x))
+
+
+def test_crossed_bounds_are_elbos_where_one_view_knows_nothing_more():
+    """With one view observed, the crossed posterior is the joint one without the prior's part: the same ELBO."""
+    model, _ = make("dmvae")
+    x = model.views.keep(random_views(6), ["digit"])[3:]
+    draws = model.draw(x, k=500)
+    crossed = torch.stack([er.CrossELBO()(model.draw(x), torch.tensor(0)) for _ in range(500)]).mean()
+    assert crossed.item() == pytest.approx(-draws.elbo.mean().item(), rel=0.03)

@@ -105,11 +105,23 @@ class ViewPosterior(Family):
     Args:
         latent: size of z.
         n_views: the number of views.
+        private: how many of the latents each view has for itself: the last ones of z, those of the first view first.
+
+    Raises:
+        ValueError: none of the latents is left to be shared.
     """
 
-    def __init__(self, latent: int, n_views: int) -> None:
+    def __init__(self, latent: int, n_views: int, private: int = 0) -> None:
+        if private < 0 or latent <= private * n_views:
+            raise ValueError(f"{private} latents of each of {n_views} views leave none of {latent} to be shared")
         super().__init__(latent)
         self.n_views, self.size = n_views, (2 * self.shape[0] + 1) * n_views
+        self.private, self.shared = private, latent - private * n_views
+
+    def dimensions_of(self, view: int) -> list[int]:
+        """Return the indices of the latents that a view is decoded from: the shared ones, and its own."""
+        start = self.shared + view * self.private
+        return [*range(self.shared), *range(start, start + self.private)]
 
     @abstractmethod
     def forward(self, phi: Tensor) -> td.Distribution:
@@ -134,11 +146,16 @@ class FusedExperts(ViewPosterior):
     observed are left out, so that missing views leave the uniform mixture over the subsets of the others. With no view
     at all it is the standard normal :math:`p_0`.
 
+    Latents that a view has for itself are those of its expert alone, in the subsets with this view, and standard normal
+    in the others: with all views together DMVAE, Lee & Pavlovic 2021, arXiv 2012.13024, and with each alone MMVAE+,
+    Palumbo, Daunhawer & Vogt 2023, openreview sdQGxouELX.
+
     Args:
         latent: size of z.
         n_views: the number of views.
         fusion: a name in :data:`FUSIONS`.
         prior_expert: a, whether the standard normal is one of the experts of every product.
+        private: how many of the latents each view has for itself.
 
     The experts of these parameters have the means 1 and 4, and the variances 1; the product's mean is between them:
 
@@ -150,21 +167,32 @@ class FusedExperts(ViewPosterior):
     """
 
     subsets: Tensor
+    is_expert: Tensor
+    prior_precision: Tensor
 
-    def __init__(self, latent: int, n_views: int, fusion: str = "product", prior_expert: bool = False) -> None:
-        super().__init__(latent, n_views)
+    def __init__(
+        self, latent: int, n_views: int, fusion: str = "product", prior_expert: bool = False, private: int = 0
+    ) -> None:
+        super().__init__(latent, n_views, private)
         if fusion not in FUSIONS:
             raise errors.unknown_name("fusion", fusion, FUSIONS)
         self.fusion, self.prior_expert = fusion, prior_expert
         self.register_buffer("subsets", torch.tensor(FUSIONS[fusion](n_views)).float(), persistent=False)
+        is_expert = torch.zeros(n_views, latent)
+        for view in range(n_views):
+            is_expert[view, self.dimensions_of(view)] = 1
+        self.register_buffer("is_expert", is_expert, persistent=False)
+        is_shared = (torch.arange(latent) < self.shared).float()
+        self.register_buffer("prior_precision", is_shared * prior_expert, persistent=False)
 
     def forward(self, phi: Tensor) -> td.Distribution:
         loc, log_var, observed = self.split_experts(phi)
-        precision = (-log_var).clamp(max=MAX_LOG_PRECISION).exp() * observed[..., None]
-        n_observed = observed @ self.subsets.T
-        is_empty = (n_observed == 0).to(phi.dtype)
-        prior_precision = torch.ones_like(is_empty) if self.prior_expert else is_empty
-        total = self.subsets @ precision + prior_precision[..., None]
+        is_expert = observed[..., None] * self.is_expert
+        precision = (-log_var).clamp(max=MAX_LOG_PRECISION).exp() * is_expert
+        # Where a subset has no expert of a latent it is the standard normal.
+        prior_precision = torch.maximum(1 - self.subsets @ is_expert, self.prior_precision).clamp_min(0)
+        total = self.subsets @ precision + prior_precision
+        is_empty = (observed @ self.subsets.T == 0).to(phi.dtype)
         products = Normal(self.subsets @ (precision * loc) / total, -total.log())
         if len(self.subsets) == 1:
             return Normal(products.loc.squeeze(-2), products.log_var.squeeze(-2))

@@ -27,7 +27,8 @@ def multimodal_model(
     r"""Make a model of several views with one latent: :math:`p(z) \prod_v p(x_v \mid z)` and q(z | observed views).
 
     Missing views (NaN) are left out of the posterior and of the likelihood, in training as when it is asked; what it
-    decodes has all views, so that it generates one view given others.
+    decodes has all views, so that it generates one view given others. A view is decoded from the latents that all
+    share, and from those that it has for itself.
 
     Args:
         shape: of the examples.
@@ -52,8 +53,10 @@ def multimodal_model(
     head = nn.Sequential(nn.ReLU(), nn.Linear(N_JOINT_FEATURES * len(joint), 2 * latent)) if joint else None
     encoder = Conditional(ViewEncoder(shape, encoders, joint, head), posterior)
     decoders = [
-        architecture.decoder(latent, part).net for architecture, part in zip(architectures, family.parts, strict=True)
+        architecture.decoder(posterior.shared + posterior.private, part).net
+        for architecture, part in zip(architectures, family.parts, strict=True)
     ]
-    decoder = Conditional(ViewDecoder(decoders), family)
+    dimensions = [posterior.dimensions_of(view) for view in range(posterior.n_views)] if posterior.private else None
+    decoder = Conditional(ViewDecoder(decoders, dimensions), family)
     p_z = make_prior(prior, encoder, tuple(shape), bounded=family.support == (0.0, 1.0))
     return Model(encoder, decoder, p_z)

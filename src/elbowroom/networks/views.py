@@ -56,11 +56,13 @@ class ViewDecoder(nn.Module):
 
     Args:
         decoders: a network from z to the numbers of each view's likelihood.
+        dimensions: the indices of the latents that each of them is given; by default all.
     """
 
-    def __init__(self, decoders: Sequence[nn.Module]) -> None:
+    def __init__(self, decoders: Sequence[nn.Module], dimensions: Sequence[Sequence[int]] | None = None) -> None:
         super().__init__()
-        self.decoders = nn.ModuleList(decoders)
+        self.decoders, self.dimensions = nn.ModuleList(decoders), dimensions
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return torch.cat([decoder(*inputs) for decoder in self.decoders], -1)
+    def forward(self, z: Tensor, *conditions: Tensor) -> Tensor:
+        given = [z] * len(self.decoders) if self.dimensions is None else [z[..., index] for index in self.dimensions]
+        return torch.cat([net(one, *conditions) for net, one in zip(self.decoders, given, strict=True)], -1)

@@ -27,7 +27,7 @@ from elbowroom.objectives.term import Player, StepInterval, Term
 from elbowroom.objectives.terms import KL, Classification, LatentL2, Reconstruction, SemiSupervisedELBO
 from elbowroom.objectives.total_correlation import DimensionKL, MutualInformation, TotalCorrelation
 from elbowroom.objectives.triplets import TripletDistance
-from elbowroom.objectives.views import SubsetELBO, ViewKL
+from elbowroom.objectives.views import CrossELBO, SubsetELBO, ViewKL
 
 __all__ = [
     "ELBO",
@@ -41,6 +41,7 @@ __all__ = [
     "Commitment",
     "Constrained",
     "CriticSimilarity",
+    "CrossELBO",
     "DecoderGradientPenalty",
     "DecoderL2",
     "DensityRatio",

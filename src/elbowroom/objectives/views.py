@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.distributions import kl_divergence
+from elbowroom.distributions import Normal, kl_divergence
+from elbowroom.families import ViewPosterior
 from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
 from elbowroom.view_shape import ViewShape
@@ -65,6 +66,38 @@ def mask_views(x: Tensor, views: ViewShape, mask: Tensor) -> Tensor:
     """
     sizes = torch.tensor([view.size for view in views.views], device=x.device)
     return x.masked_fill(mask.repeat_interleave(sizes, output_size=views[0]) == 0, torch.nan)
+
+
+class CrossELBO(Term):
+    r"""The negated ELBOs with the shared latents of one view and the own latents of each, summed over the views.
+
+    .. math:: -\sum_j E\left[ \sum_v \log p(x_v \mid s, w_v) \right] - \mathrm{KL}(q(s \mid x_j) \,\|\, p(s))
+        - \sum_v \mathrm{KL}(q(w_v \mid x_v) \,\|\, p(w_v)), \qquad s \sim q(s \mid x_j), \quad w_v \sim q(w_v \mid x_v)
+
+    in nats per example. Lee & Pavlovic 2021, arXiv 2012.13024: what one view says of the shared latents must do for
+    all. Views that are missing add nothing; where an example is one view, the term is 0.
+
+    Raises:
+        ValueError: the encoder of the draw is not known, or its posterior is a mixture.
+    """
+
+    name = "cross_elbo"
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        views, family = draw.decoder.module.family.views, draw.encoder.module.family
+        if views is None or not isinstance(family, ViewPosterior):
+            return draw.x.new_zeros(())
+        masks = torch.eye(len(views.views), device=draw.x.device)
+        x = torch.stack([mask_views(draw.x, views, mask) for mask in masks])
+        single, joint = draw.encoder(x), draw.q
+        if not (isinstance(single, Normal) and isinstance(joint, Normal)) or draw.prior is None:
+            raise ValueError("CrossELBO() is for posteriors that are one normal: take the fusion 'product'")
+        is_shared = torch.arange(single.loc.shape[-1], device=x.device) < family.shared
+        q = Normal(single.loc.where(is_shared, joint.loc), single.log_var.where(is_shared, joint.log_var))
+        z = q.rsample()
+        kl = kl_divergence(q, draw.prior) if isinstance(draw.prior, Normal) else q.log_prob(z) - draw.prior.log_prob(z)
+        elbo = draw.decoder(z).log_prob(draw.x) - draw.kl_weight * kl
+        return -(elbo * ~x.isnan().all(-1)).sum(0).mean()
 
 
 class ViewKL(Term):

@@ -1,4 +1,4 @@
-"""Recipes for examples of several views (modalities): JMVAE, TELBO, MVAE, MMVAE, MoPoE, MVTCAE."""
+"""Recipes for examples of several views (modalities): JMVAE, TELBO, MVAE, DMVAE, MMVAE, MMVAE+, MoPoE, MVTCAE."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def _multimodal_vae(
     fusion: str,
     *,
     prior_expert: bool = False,
+    private: int = 0,
     latent: int = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
@@ -32,7 +33,7 @@ def _multimodal_vae(
         return vae(shape, latent=latent, k=k, prior=prior, beta=beta, **architecture, **rest)
     n_views = len(shape.views)
     experts = er.JointExpert(latent, n_views) if fusion == "joint" else None
-    posterior = experts or er.FusedExperts(latent, n_views, fusion, prior_expert)
+    posterior = experts or er.FusedExperts(latent + private * n_views, n_views, fusion, prior_expert, private)
     model = er.multimodal_model(shape, posterior, lambda view: _view_architecture(view, architecture), prior)
     return model, er.ELBO(k) if beta == 1 else er.ELBO(k) + (beta - 1) * er.KL()
 
@@ -88,6 +89,41 @@ def mmvae(
         bound: the ELBO, or the importance-weighted bound of k samples, as in the paper with k of 30
     """
     model, elbo = _multimodal_vae(shape, "mixture", k=k, **rest)
+    return model, er.ImportanceBound(k) if bound == "importance" else elbo
+
+
+@recipe("Lee & Pavlovic 2021, arXiv 2012.13024", extends=vae, without=("posterior",))
+def dmvae(
+    shape: tuple[int, ...], private: int = 10, weight: float = 1.0, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The multimodal VAE with latents that all views share and latents of each, told apart by crossing them (DMVAE).
+
+    Args:
+        private: latents of each view alone, beside the shared ones
+        weight: of the ELBOs with the shared latents of one view and the own ones of all
+    """
+    model, elbo = _multimodal_vae(shape, "product", prior_expert=True, private=private, **rest)
+    return model, elbo + weight * er.CrossELBO()
+
+
+@recipe("Palumbo, Daunhawer & Vogt 2023, openreview sdQGxouELX", extends=mmvae)
+def mmvae_plus(
+    shape: tuple[int, ...],
+    k: int = 2,
+    private: int = 10,
+    bound: Literal["elbo", "importance"] = "elbo",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The MMVAE+: a mixture of an expert of each view on shared latents, and latents of each view alone.
+
+    Other views are decoded from own latents that are drawn from their prior, where the paper learns its scale.
+
+    Args:
+        k: samples per example, shared evenly by the views if a multiple of their number
+        private: latents of each view alone, beside the shared ones
+        bound: the ELBO, or the importance-weighted bound of k samples, as in the paper with k of 10
+    """
+    model, elbo = _multimodal_vae(shape, "mixture", k=k, private=private, **rest)
     return model, er.ImportanceBound(k) if bound == "importance" else elbo
 
 
