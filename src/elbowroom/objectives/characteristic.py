@@ -27,6 +27,9 @@ class CharacteristicELBO(Term):
     :math:`q(y \mid z) = p(y \mid z)`, of which :math:`p(z \mid y)\, p(y) / q(y \mid z)` is p(z). Labels are attributes
     from 0 to 1, (B, L), or classes, each of which is a label; unknown are −1 and NaN, of attributes one by one.
 
+    The ratio is a constant to the gradient: its mean is 1 whatever the weights are, and its gradient has the noise of a
+    whole log-likelihood. (The authors' code stops it on its way to the encoder.)
+
     Args:
         k: samples per example.
 
@@ -55,7 +58,7 @@ class CharacteristicELBO(Term):
         log_qyz = _log_mass(prior.label_logits(draw.z), values)
         drawn = draw.q.rsample(torch.Size((LABEL_DRAWS,)))
         log_qyx = _log_mass(prior.label_logits(drawn), values).logsumexp(0) - math.log(LABEL_DRAWS)
-        return -((log_qyz - log_qyx).exp() * bound + log_qyx).mean()
+        return -((log_qyz - log_qyx).detach().exp() * bound + log_qyx).mean()
 
 
 def _log_mass(logits: Tensor, values: Tensor) -> Tensor:

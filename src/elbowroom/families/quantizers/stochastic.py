@@ -51,7 +51,7 @@ class StochasticCodebook(Quantizer):
             raise ValueError(f"a codebook needs at least 2 codes to choose from, got {codes}")
         super().__init__(positions, dim, (codes,))
         self.decay, self.final_temperature = decay, final_temperature
-        self.codes = nn.Parameter(torch.randn(codes, dim) / dim**0.5)
+        self.codes = nn.Parameter(torch.randn(codes, dim))
         self.log_variance = nn.Parameter(torch.zeros(()))
         self.register_buffer("steps", torch.zeros(()))
 
