@@ -4,10 +4,13 @@
 
 The sets are ``ELBOWROOM_DATA/Series/{air,energy}.npz`` (N, T, D) of Desai et al. 2021 (arXiv 2111.08095), each channel
 brought to [0, 1] by the training split; 80 % of the windows are trained on, 10 % set aside, at random, although windows
-may share steps. A score is of as many drawn series as there are training series, at most 2,000, against the held-out
-ones (as ``elbowroom evaluate --metrics series`` takes it): of draws from p(x|z), and of its means. ``real`` is the
-training split in place of drawn series: the floor. ``noise`` are normals of the same mean and deviation at each step:
-the ceiling.
+may share steps.
+
+The discriminative score is that of the training series against as many drawn ones, at most 2,000 of either, as TimeGAN
+and TimeVAE have it: 70 % of both train the classifier, and 30 % are judged. The predictive score is of a network
+trained on the drawn series and judged on the held-out ones. ``real`` are two halves of the training series, and
+the training series in place of drawn ones: the floor. ``noise`` are normals of the same mean and deviation at each
+step: the ceiling.
 
 A result is one JSON line in ``FOLDER/results.jsonl``; what is there already is not measured again.
 """
@@ -37,7 +40,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "vrae": {"latent": 16, "width": 64, "warmup": 500},
     "vrnn": {"latent": 8, "width": 64, "warmup": 500},
 }
-TRAINING: dict[str, Any] = {"batch_size": 128, "lr": 2e-3, "schedule": "one-cycle", "report": False, "progress": False}
+TRAINING: dict[str, Any] = {"batch_size": 128, "lr": 2e-3, "report": False, "progress": False, "watch": ()}
 #: Series of either kind, at most.
 MAX_SERIES = 2000
 
@@ -48,9 +51,11 @@ def load(name: str, seed: int) -> er.Data:
     return er.load_data(path, series="long", scaling="minmax", validation=0.1, test=0.1, seed=seed)
 
 
-def score(drawn: Tensor, real: Tensor, kind: str, seed: int) -> Row:
-    """Return both scores of series, with their standard errors."""
-    told_apart, learned = discriminative_score(real, drawn, seed), predictive_error(drawn, real, seed)
+def score(drawn: Tensor, data: er.Data, kind: str, seed: int, real: Tensor | None = None) -> Row:
+    """Return both scores of drawn series, with their standard errors."""
+    train = data.train.first(MAX_SERIES).x if real is None else real
+    told_apart = discriminative_score(train, drawn, seed)
+    learned = predictive_error(drawn, data.test.first(MAX_SERIES).x, seed)
     return {
         "samples": kind,
         "discriminative": told_apart.value,
@@ -63,11 +68,13 @@ def score(drawn: Tensor, real: Tensor, kind: str, seed: int) -> Row:
 
 def measure_references(data: er.Data, seed: int) -> Iterator[Row]:
     """Yield the scores of training series, and of normals without memory."""
-    train, real = data.train.first(MAX_SERIES).x, data.test.first(MAX_SERIES).x
-    yield score(train, real, "real", seed)
+    train = data.train.first(2 * MAX_SERIES).x
     generator = torch.Generator().manual_seed(seed)
+    first, second = train[torch.randperm(len(train), generator=generator)].chunk(2)
+    yield score(first, data, "real", seed, real=second)
+    train = train[:MAX_SERIES]
     noise = train.mean(0) + train.std(0) * torch.randn(train.shape, generator=generator)
-    yield score(noise, real, "noise", seed)
+    yield score(noise, data, "noise", seed)
 
 
 def measure_model(data: er.Data, name: str, steps: int, seed: int) -> Iterator[Row]:
@@ -75,16 +82,19 @@ def measure_model(data: er.Data, name: str, steps: int, seed: int) -> Iterator[R
     model, objective = getattr(er.recipes, name.partition(" ")[0])(data.shape, seed=seed, **MODELS[name])
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        run = er.fit(model, objective, data, steps=steps, seed=seed, out=f"{folder}/run", **TRAINING)
+        schedule = er.LRSchedule("one-cycle")
+        run = er.fit(
+            model, objective, data, steps=steps, seed=seed, out=f"{folder}/run", callbacks=[schedule], **TRAINING
+        )
         seconds = time.process_time() - start
         elbo = er.evaluate(run, samples=1, metrics="likelihood")["elbo"].value
-        model = run.model()
-    n, real = min(MAX_SERIES, len(data.train)), data.test.first(MAX_SERIES).x
+        model = er.load(run)
+    n = min(MAX_SERIES, len(data.train))
     torch.manual_seed(seed)
     for kind in ("draws", "means"):
         with torch.no_grad():
             drawn = torch.cat([model.sample(min(500, n - i), draw=kind == "draws") for i in range(0, n, 500)])
-        yield score(drawn, real, kind, seed) | {"elbo": elbo, "cpu_seconds": seconds}
+        yield score(drawn, data, kind, seed) | {"elbo": elbo, "cpu_seconds": seconds}
 
 
 def print_scores(results: Results) -> None:
