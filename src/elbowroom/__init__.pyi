@@ -90,6 +90,7 @@ from .models import GaussianMixtureModel as GaussianMixtureModel
 from .models import GenerativeModel as GenerativeModel
 from .models import HamiltonianModel as HamiltonianModel
 from .models import Hierarchy as Hierarchy
+from .models import ImplicitModel as ImplicitModel
 from .models import LabelEncoder as LabelEncoder
 from .models import Ladder as Ladder
 from .models import Latent as Latent
@@ -156,6 +157,7 @@ from .objectives import PartKL as PartKL
 from .objectives import Perceptual as Perceptual
 from .objectives import Player as Player
 from .objectives import Players as Players
+from .objectives import PosteriorRatio as PosteriorRatio
 from .objectives import ProportionalIntegral as ProportionalIntegral
 from .objectives import Reconstruction as Reconstruction
 from .objectives import RenyiBound as RenyiBound

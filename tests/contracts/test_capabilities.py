@@ -30,6 +30,7 @@ OTHER_PRIOR = {"has_prior"}
 #: What the model of each recipe of the package says of itself; a recipe not listed is like ``vae``.
 TABLE = {
     "aae": STANDARD | {"has_point_posterior"},
+    "avb": STANDARD | {"has_point_posterior"},
     "autoencoder": {"has_point_posterior"},
     "conv_cvae": {"has_prior", "is_conditional", "requires_labels"},
     "cvae": STANDARD | {"is_conditional", "requires_labels"},
@@ -38,7 +39,7 @@ TABLE = {
     **dict.fromkeys(("cat_vae", "joint_vae", "dvae"), OTHER_PRIOR),
     "ccvae": OTHER_PRIOR | {"is_classifier"},
     "swae": STANDARD | {"has_point_posterior"},
-    **dict.fromkeys(("vade", "prod_lda", "vaeac"), OTHER_PRIOR),
+    **dict.fromkeys(("vade", "prod_lda", "vaeac", "hi_vae"), OTHER_PRIOR),
     "wae_gan": STANDARD | {"has_point_posterior"},
     "wae_mmd": STANDARD | {"has_point_posterior"},
     **dict.fromkeys(("m2", "m1_m2"), STANDARD | {"is_conditional", "is_classifier"}),

@@ -22,6 +22,7 @@ CASES = {
     "flow:nsf": {"hidden": 32, "steps": 250},
     "flow-matching:500": {"hidden": 64},
     "two-stage": {"hidden": 64, "steps": 250},
+    "contrastive:20": {"hidden": 32, "steps": 250},
     "neighbors:3": {},
 }
 FITTED = [name for name in CASES if parse(name)[0].requires_fit]

@@ -17,6 +17,7 @@ from elbowroom.models.fixed_prior import FixedPrior
 from elbowroom.models.gaussian_mixture import GaussianMixtureModel
 from elbowroom.models.hamiltonian import HamiltonianModel
 from elbowroom.models.hierarchical import Hierarchy
+from elbowroom.models.implicit import ImplicitModel
 from elbowroom.models.ladder import Ladder
 from elbowroom.models.linear import LinearAutoencoder
 from elbowroom.models.multimodal import multimodal_model
@@ -60,6 +61,7 @@ __all__ = [
     "GenerativeModel",
     "HamiltonianModel",
     "Hierarchy",
+    "ImplicitModel",
     "LabelEncoder",
     "Ladder",
     "Latent",

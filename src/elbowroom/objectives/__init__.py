@@ -1,6 +1,6 @@
 """Objectives: terms that score a draw, and can be added and scaled."""
 
-from elbowroom.objectives.adversarial import Adversarial, CriticSimilarity, DensityRatio, permute_dims
+from elbowroom.objectives.adversarial import Adversarial, CriticSimilarity, DensityRatio, PosteriorRatio, permute_dims
 from elbowroom.objectives.bounds import ELBO, ImportanceBound, RenyiBound
 from elbowroom.objectives.characteristic import CharacteristicELBO
 from elbowroom.objectives.constraints import Constrained, LagrangeMultiplier, ProportionalIntegral, WeightController
@@ -61,6 +61,7 @@ __all__ = [
     "Perceptual",
     "Player",
     "Players",
+    "PosteriorRatio",
     "ProportionalIntegral",
     "Reconstruction",
     "RenyiBound",

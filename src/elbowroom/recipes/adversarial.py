@@ -139,3 +139,38 @@ def vqgan(
     model, objective = vq_vae(shape, network=network, size=size, likelihood=likelihood, **rest)
     objective = add_image_losses(objective, shape, features, perceptual, adversarial, start, critic)
     return model, objective
+
+
+@recipe("Mescheder, Nowozin & Geiger 2017, arXiv 1701.04722")
+def avb(
+    shape: tuple[int, ...],
+    latent: int = 8,
+    noise: int = 32,
+    hidden: tuple[int, ...] = (400,),
+    activation: str = "relu",
+    likelihood: str = "bernoulli",
+    k: int = 1,
+    network: str = "mlp",
+    size: Literal["s", "m", "l"] = "m",
+    widths: tuple[int, ...] | None = None,
+    critic: tuple[int, ...] = (512, 512),
+) -> tuple[er.GenerativeModel, er.Term]:
+    """Adversarial variational Bayes: a posterior without a density, whose KL a critic of x and z estimates.
+
+    Args:
+        latent: size of the latent z
+        noise: normals that the encoder takes beside the example
+        hidden: widths of the encoder's hidden layers (mlp); the decoder mirrors them
+        activation: of the hidden layers (mlp)
+        likelihood: p(x|z), as for vae
+        k: samples per example
+        network: of encoder and decoder: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks' lists them
+        size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
+        widths: channels of its levels instead, the finest first; sides halve as often as there are widths
+        critic: widths of the critic's hidden layers
+    """
+    architecture = er.Architecture(shape, network, hidden, activation, size, widths)
+    encoder = architecture.encoder(er.Point(latent), noise)
+    decoder = architecture.decoder(latent, er.likelihood(likelihood, shape))
+    ratio = er.PosteriorRatio(er.MLP(shape, latent, size=1, hidden=critic))
+    return er.ImplicitModel(encoder, decoder, er.StandardNormal(latent), noise), er.Reconstruction(k) + ratio

@@ -1,4 +1,4 @@
-"""Recipes for the rows of tables, and for synthetic ones: TVAE."""
+"""Recipes for the rows of tables, and for synthetic ones: TVAE, HI-VAE."""
 
 from __future__ import annotations
 
@@ -33,3 +33,31 @@ def tvae(
         likelihood: p(x|z); of a table by default modes, a mixture for each column of numbers, or bins, a histogram
     """
     return vae(shape, latent=latent, hidden=hidden, likelihood=likelihood, **rest)
+
+
+@recipe(
+    "Nazábal et al. 2020, arXiv 1807.03653",
+    extends=vae,
+    without=("network", "size", "widths", "prior", "posterior"),
+    defaults={"batch_size": 100},
+)
+def hi_vae(
+    shape: tuple[int, ...],
+    components: int = 10,
+    latent: int = 10,
+    hidden: tuple[int, ...] = (50,),
+    likelihood: str = "gaussian",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE of tables of mixed columns with gaps, whose prior is a mixture of normals (HI-VAE).
+
+    The component is summed out, where the paper infers it, and columns are scaled before the network, not by batches.
+
+    Args:
+        components: normals of the prior
+        latent: size of the latent z
+        hidden: widths of the encoder's hidden layers; the decoder mirrors them
+        likelihood: p(x|z); of a table by default columns: a gaussian for each of numbers, a categorical for others
+    """
+    prior = f"mixture:{components}"
+    return vae(shape, latent=latent, hidden=hidden, likelihood=likelihood, prior=prior, **rest)
