@@ -72,7 +72,26 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, server):
+def new_run(folder):
+    """A function that returns the directory of a run for this test, a copy of ``like`` if not None.
+
+    It is removed after the page is closed, which asks for the run that it shows every second and would log a refusal.
+    """
+    made = []
+
+    def make(name, like="six"):
+        made.append(folder / name)
+        if like is not None:
+            shutil.copytree(folder / like, made[-1])
+        return made[-1]
+
+    yield make
+    for path in made:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def page(browser, server, new_run):
     """A page that must not log errors or request anything from other hosts."""
     context = browser.new_context(viewport=WIDE)
     page = context.new_page()

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
@@ -27,14 +26,10 @@ def write_setting(run, elbo=None, **data):
 
 
 @pytest.fixture
-def faces(folder):
+def faces(new_run):
     """Two runs on other data, one of them with an ELBO above all others."""
     for name, elbo in (("faces-low", -1500.0), ("faces-high", -5.0)):
-        shutil.copytree(folder / "six", folder / name)
-        write_setting(folder / name, elbo, name="faces")
-    yield
-    for name in ("faces-low", "faces-high"):
-        shutil.rmtree(folder / name)
+        write_setting(new_run(name), elbo, name="faces")
 
 
 def test_search_order_and_choice_survive_back_and_reload(page, server):

@@ -1,7 +1,6 @@
 """Compare in the studio: the page of ``elbowroom compare``, live, with its state in the address."""
 
 import json
-import shutil
 
 import pytest
 
@@ -72,33 +71,29 @@ def test_reconstructions_are_those_of_the_models(compared):
     assert names == ["data", *groups]
 
 
-def test_rows_that_arrive_move_the_curves_and_rebuild_nothing(page, server, folder):
+def test_rows_that_arrive_move_the_curves_and_rebuild_nothing(page, server, new_run):
     """The figure, its canvas and the order of rows stay; the last value that is read is the one that came."""
-    run = folder / "grows"
-    shutil.copytree(folder / "six", run)
-    try:
-        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-        early = [row for row in rows if row["epoch"] <= 6 and row.get("event") != "end"]
-        (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in early))
-        open_compare(page, server, "plane,grows")
-        page.evaluate("document.querySelectorAll('#curves canvas').forEach((c, i) => { c.dataset.kept = i; })")
-        count = page.locator("#curves canvas").count()
-        new = next(row for row in rows if row["epoch"] == 8 and row.get("split") == "validation")
-        with (run / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(new | {"elbo": -12.5}) + "\n")
-        area = page.locator("#curves .area").first
+    run = new_run("grows")
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    early = [row for row in rows if row["epoch"] <= 6 and row.get("event") != "end"]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in early))
+    open_compare(page, server, "plane,grows")
+    page.evaluate("document.querySelectorAll('#curves canvas').forEach((c, i) => { c.dataset.kept = i; })")
+    count = page.locator("#curves canvas").count()
+    new = next(row for row in rows if row["epoch"] == 8 and row.get("split") == "validation")
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(new | {"elbo": -12.5}) + "\n")
+    area = page.locator("#curves .area").first
 
-        def last_reading():
-            area.focus()
-            page.keyboard.press("ArrowLeft")
-            texts = []
-            for _ in range(3):
-                texts.append(area.locator(".reading").inner_text())
-                page.keyboard.press("ArrowDown")
-            page.keyboard.press("Escape")
-            return " ".join(texts)
+    def last_reading():
+        area.focus()
+        page.keyboard.press("ArrowLeft")
+        texts = []
+        for _ in range(3):
+            texts.append(area.locator(".reading").inner_text())
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("Escape")
+        return " ".join(texts)
 
-        wait_until(lambda: "−12.50" in last_reading())
-        assert page.locator("#curves canvas[data-kept]").count() == count
-    finally:
-        shutil.rmtree(run)
+    wait_until(lambda: "−12.50" in last_reading())
+    assert page.locator("#curves canvas[data-kept]").count() == count

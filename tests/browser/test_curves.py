@@ -1,7 +1,6 @@
 """Curves of the studio: what is shown at first, the state in the address, and growth while a training goes on."""
 
 import json
-import shutil
 
 import pytest
 
@@ -23,14 +22,12 @@ def lines(*records):
 
 
 @pytest.fixture
-def run(folder):
+def run(new_run):
     """A copy of the run ``six`` with rows of its own."""
-    path = folder / "curves"
-    shutil.copytree(folder / "six", path)
+    path = new_run("curves")
     every = [row for split in ("train", "validation", "test") for row in rows(range(1, EPOCHS + 1), split)]
     (path / "metrics.jsonl").write_text(lines(*every))
-    yield path
-    shutil.rmtree(path)
+    return path
 
 
 @pytest.fixture

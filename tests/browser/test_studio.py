@@ -35,8 +35,8 @@ def test_compare(page, server):
         page.wait_for_selector(f"h2:text-is('{title}')", timeout=60_000)
 
 
-def test_rename_annotate_delete_and_restore(page, server, folder):
-    shutil.copytree(folder / "six", folder / "spare")
+def test_rename_annotate_delete_and_restore(page, server, folder, new_run):
+    new_run("spare")
     page.goto(server.url)
     page.click("[aria-label^='more for spare']", timeout=15_000)
     page.fill("dialog input", "A better name")
@@ -52,7 +52,6 @@ def test_rename_annotate_delete_and_restore(page, server, folder):
     page.click("text=Restore")
     page.wait_for_selector("text=Spare is restored")
     assert (folder / "spare" / "recipe.json").is_file()
-    shutil.rmtree(folder / "spare")
 
 
 def test_a_damaged_run_is_shown_as_damaged_and_breaks_nothing(page, server, folder):
@@ -91,10 +90,9 @@ def test_the_page_reconnects_to_a_restarted_server(browser, own_server):
     assert own_server.stop() == 0
 
 
-def test_a_page_left_open_does_not_grow(page, server, folder):
+def test_a_page_left_open_does_not_grow(page, server, new_run):
     """After ten thousand rows and four hundred images the page has no more elements than after the first thousand."""
-    run = folder / "long"
-    shutil.copytree(folder / "six", run)
+    run = new_run("long")
     lines = [line for line in (run / "metrics.jsonl").read_text().splitlines() if '"end"' not in line]
     (run / "metrics.jsonl").write_text("\n".join(lines) + "\n")
     last = json.loads(next(line for line in reversed(lines) if '"validation"' in line))
@@ -124,4 +122,3 @@ def test_a_page_left_open_does_not_grow(page, server, folder):
         write(range(50, 450))
         late = count_elements(449)
     assert late <= early + 20
-    shutil.rmtree(run)

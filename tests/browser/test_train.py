@@ -1,7 +1,6 @@
 """The training form and the actions on a run in a browser: what they write, start and leave behind."""
 
 import json
-import shutil
 import subprocess
 import sys
 
@@ -13,12 +12,9 @@ from tests.browser.helpers import wait_for_value, wait_until
 
 
 @pytest.fixture
-def copied(folder):
+def copied(new_run):
     """A copy of the run ``six`` that the test may change."""
-    path = folder / "copied"
-    shutil.copytree(folder / "six", path)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    return new_run("copied")
 
 
 def open_form(page, server, address="vae"):
@@ -167,8 +163,8 @@ def test_more_epochs_are_asked_for_and_trained(page, server, copied):
     wait_until(lambda: "finished after" in page.inner_text(".log"))
 
 
-def test_a_training_in_a_terminal_is_paused_by_the_button(page, server, folder):
-    path = folder / "terminal"
+def test_a_training_in_a_terminal_is_paused_by_the_button(page, server, new_run):
+    path = new_run("terminal", like=None)
     words = ["train", "vae", "--hidden=8", "--epochs=100000", "--no-report", "-q", f"--out={path}"]
     process = subprocess.Popen([sys.executable, "-m", "elbowroom", *words], stdout=subprocess.DEVNULL)
     try:
@@ -181,7 +177,6 @@ def test_a_training_in_a_terminal_is_paused_by_the_button(page, server, folder):
     finally:
         process.kill()
         process.wait()
-        shutil.rmtree(path)
 
 
 def test_a_deleted_run_comes_back_by_undo(page, server, copied):

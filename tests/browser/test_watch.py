@@ -19,14 +19,11 @@ READ_ROWS = """(chart) => [...chart.querySelectorAll(".reading:not([hidden]) div
 
 
 @pytest.fixture
-def make_run(folder):
+def make_run(folder, new_run):
     """Makes copies of the run ``six`` with rows for other epochs; the ELBO is the epoch plus an offset."""
-    made = []
 
     def make(name, **epochs):
-        path = folder / name
-        shutil.copytree(folder / "six", path)
-        made.append(path)
+        path = new_run(name)
         rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
         template = {row["split"]: row for row in rows if "split" in row}
         at = lambda epoch: {"epoch": epoch, "step": 10 * epoch, "seconds": float(epoch)}  # noqa: E731
@@ -45,9 +42,7 @@ def make_run(folder):
         (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
         return er.Run(path)
 
-    yield make
-    for path in made:
-        shutil.rmtree(path)
+    return make
 
 
 def open_run(page, server, name):
