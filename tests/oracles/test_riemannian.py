@@ -32,7 +32,7 @@ def test_slopes_are_those_of_autograd():
     factor = factor + factor.mT
     (expected,) = torch.autograd.grad((metric.inverse(z) * factor).sum(), z)
     torch.testing.assert_close(metric.slope(z, factor), expected)
-    at = MetricAt.of(metric, z)
+    at = MetricAt.evaluate(metric, z)
     torch.testing.assert_close(at.metric, metric.inverse(z).inverse())
     torch.testing.assert_close(at.log_inverse_volume, 0.5 * metric.inverse(z).logdet())
     (expected,) = torch.autograd.grad(at.log_inverse_volume.sum(), z)
@@ -40,7 +40,7 @@ def test_slopes_are_those_of_autograd():
 
 
 def test_momenta_have_the_covariance_of_the_metric():
-    at = MetricAt.of(make_metric(), torch.zeros(3).double())
+    at = MetricAt.evaluate(make_metric(), torch.zeros(3).double())
     eye = torch.eye(3).double()
     square_root = torch.stack([at.scale_noise(column) for column in eye], 1)
     torch.testing.assert_close(square_root @ square_root.mT, at.metric)
@@ -59,7 +59,7 @@ def test_converged_steps_keep_the_volume_but_for_tempering_and_the_energy_nearly
         return torch.cat(generalized_leapfrog(log_joint, metric, start, step_sizes, factors, iterations=20))
 
     def energy(state):
-        at = MetricAt.of(metric, state[:3])
+        at = MetricAt.evaluate(metric, state[:3])
         kinetic = 0.5 * (state[3:] * at.velocity(state[3:])).sum() - at.log_inverse_volume
         return (kinetic - log_joint(state[:3])).item()
 

@@ -26,7 +26,7 @@ def draw(sampler, n):
 def test_draws_have_the_moments_of_the_inverse_volume_on_the_box():
     axes = torch.linspace(-2, 3, 201), torch.linspace(-1, 2, 121)
     grid = torch.cartesian_prod(*axes)
-    mass = MetricAt.of(METRIC, grid).log_inverse_volume.softmax(0)
+    mass = MetricAt.evaluate(METRIC, grid).log_inverse_volume.softmax(0)
     mean = mass @ grid
     covariance = (grid - mean).T @ (mass[:, None] * (grid - mean))
     drawn = draw(RiemannianSampler.fit(METRIC, transitions=15), 2000)

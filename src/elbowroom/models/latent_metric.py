@@ -66,7 +66,7 @@ class MetricAt(NamedTuple):
     factor: Tensor
 
     @classmethod
-    def of(cls, metric: LatentMetric, z: Tensor) -> MetricAt:
+    def evaluate(cls, metric: LatentMetric, z: Tensor) -> MetricAt:
         """Return the metric at latents (..., D)."""
         inverse = metric.inverse(z)
         return cls(inverse, torch.linalg.cholesky(inverse))

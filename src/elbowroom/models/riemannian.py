@@ -57,7 +57,7 @@ def generalized_leapfrog(
         return gradient + 0.5 * metric.slope(z, at.metric)
 
     z, momentum = start
-    half_steps, at = 0.5 * step_sizes, MetricAt.of(metric, z)
+    half_steps, at = 0.5 * step_sizes, MetricAt.evaluate(metric, z)
     still = force(z, at) if len(factors) else z
     for factor in factors:
         halfway, end = momentum, z
@@ -65,7 +65,7 @@ def generalized_leapfrog(
             halfway = momentum + half_steps * (still + pull(z, halfway))
         for _ in range(iterations):
             end = z + half_steps * (at.velocity(halfway) + (metric.inverse(end) @ halfway[..., None])[..., 0])
-        z, at = end, MetricAt.of(metric, end)
+        z, at = end, MetricAt.evaluate(metric, end)
         still = force(z, at)
         momentum = (halfway + half_steps * (still + pull(z, halfway))) * factor
     return Trajectory(z, momentum)
@@ -91,11 +91,11 @@ class RiemannianPosterior(HamiltonianPosterior):
     ) -> tuple[Tensor, Tensor]:
         centroids, matrices = map(as_constant, self.metric[:2])
         metric = self.metric._replace(centroids=centroids, matrices=matrices)
-        first = MetricAt.of(metric, z)
+        first = MetricAt.evaluate(metric, z)
         start = Trajectory(z, first.scale_noise(gamma) * inverse_temperature.rsqrt())
         step_sizes = as_constant(self.step_sizes)
         end = generalized_leapfrog(self.log_joint, metric, start, step_sizes, factors, is_training)
-        last = MetricAt.of(metric, end.z)
+        last = MetricAt.evaluate(metric, end.z)
         kinetic = 0.5 * ((end.momentum * last.velocity(end.momentum)).sum(-1) - gamma.square().sum(-1))
         return end.z, kinetic + first.log_inverse_volume - last.log_inverse_volume
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
 
@@ -16,7 +17,6 @@ from elbowroom.argument import Argument, argument_from_parameter
 from elbowroom.distributions.base import UncheckedDistribution
 from elbowroom.families import Quantizer
 from elbowroom.models.base import GenerativeModel
-from elbowroom.models.latent_metric import LatentMetric
 from elbowroom.registry import Registry
 from elbowroom.samplers.conditioning import fit_given
 from elbowroom.samplers.projection import MAX_SIZE, PrincipalProjection, component_count
@@ -41,14 +41,12 @@ class TrainingLatents(NamedTuple):
         condition: encoded, (N, n), if the model takes any.
         quantizer: that of the model, if it has one.
         indices: of quantized latents, (N, P, H).
-        metric: that the model has learned of its latents, if it has.
     """
 
     z: Tensor
     condition: Tensor | None = None
     quantizer: Quantizer | None = None
     indices: Tensor | None = None
-    metric: LatentMetric | None = None
 
 
 class Sampler(nn.Module, ABC):
@@ -60,9 +58,9 @@ class Sampler(nn.Module, ABC):
     standard normals, :math:`z = f(\epsilon)`, so that draws are reproducible and can be exported. What it has fitted
     are its parameters and buffers.
 
-    A subclass implements :meth:`suits`, which models have what it is fitted to; :meth:`fit_to`, of all that a model
-    offers (:class:`TrainingLatents`), and what that passes on to :meth:`fit`; :meth:`transform_noise`,
-    :meth:`log_density` and :attr:`mean`. One that is fitted to latents as numbers is a :class:`VectorSampler`.
+    A subclass implements :meth:`suits`, which models have what it is fitted to; :meth:`fit_to_model`, and what that
+    passes on to :meth:`fit`; :meth:`transform_noise`, :meth:`log_density` and :attr:`mean`. One that is fitted to
+    latents as numbers is a :class:`VectorSampler`.
 
     Args:
         size: of a latent as a vector, D; makes a sampler of the right shapes that is not fitted yet.
@@ -115,17 +113,13 @@ class Sampler(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:
-        """Fit to what a model offers; the same for the same and these options.
-
-        Raises:
-            ValueError: there are too few latents.
-        """
+    def fit_to_model(cls, model: GenerativeModel, draw_latents: Callable[[], TrainingLatents], **options: Any) -> Self:
+        """Fit to a model, and to latents of its training examples where it needs some, which the function draws."""
 
     @classmethod
     @abstractmethod
     def fit(cls, *args: Any, **options: Any) -> Self:
-        """Fit to what :meth:`fit_to` takes from that, which is each sampler's own."""
+        """Fit to what :meth:`fit_to_model` gives it, which is each sampler's own; the same for the same."""
 
     @abstractmethod
     def transform_noise(self, eps: Tensor) -> Tensor:
@@ -185,7 +179,27 @@ class Sampler(nn.Module, ABC):
         return LatentDensity(self, shift, (c @ self.condition_scale.flatten(1)).reshape(-1, self.size, self.size))
 
 
-class VectorSampler(Sampler):
+class LatentSampler(Sampler):
+    """A sampler that is fitted to latents of training examples."""
+
+    @classmethod
+    def fit_to_model(cls, model: GenerativeModel, draw_latents: Callable[[], TrainingLatents], **options: Any) -> Self:
+        latents = draw_latents()
+        fitted = cls.fit_to(latents, **options)
+        fitted.n_latents = len(latents.z)
+        return fitted
+
+    @classmethod
+    @abstractmethod
+    def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:
+        """Fit to latents of any shape, given their conditions; the same for the same and these options.
+
+        Raises:
+            ValueError: there are too few.
+        """
+
+
+class VectorSampler(LatentSampler):
     r"""A density estimated from latents :math:`z \sim q(z \mid x_n)` of the training split, as vectors.
 
     It has their mean and covariance. Given a condition c it is moved by an affine function of it, and scaled for each

@@ -13,7 +13,7 @@ from elbowroom import noise
 from elbowroom.distributions import CodeDistribution
 from elbowroom.families import Quantizer
 from elbowroom.models.base import GenerativeModel
-from elbowroom.samplers.base import Sampler, TrainingLatents
+from elbowroom.samplers.base import LatentSampler, TrainingLatents
 from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.code_networks import CodeNetwork
 from elbowroom.samplers.conditioned import expand_condition, map_in_parts
@@ -43,7 +43,7 @@ class CodeLayout(NamedTuple):
     condition_size: int = 0
 
 
-class CodeSampler(Sampler):
+class CodeSampler(LatentSampler):
     r"""An autoregressive density of the indices of a quantizer, one position after the other.
 
     .. math:: \log p(i \mid c) = \sum_{p=1}^P \sum_{h=1}^H \log p(i_{ph} \mid i_{<p}, i_{p1}, \dots, i_{p,h-1}, c)

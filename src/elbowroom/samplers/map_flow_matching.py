@@ -10,7 +10,7 @@ from torch import Tensor
 
 from elbowroom import noise
 from elbowroom.models.base import GenerativeModel
-from elbowroom.samplers.base import Sampler, TrainingLatents
+from elbowroom.samplers.base import LatentSampler, TrainingLatents
 from elbowroom.samplers.checks import require_latents
 from elbowroom.samplers.conditioned import ConditionedDensity, map_in_parts
 from elbowroom.samplers.convolutional_field import ConvolutionalField
@@ -27,7 +27,7 @@ MIN_LATENTS = 50
 PLAN = FitPlan(batch_size=64, learning_rate=2e-3, max_held_out=1000)
 
 
-class MapFlowMatchingSampler(Sampler):
+class MapFlowMatchingSampler(LatentSampler):
     r"""Flow matching on maps: noise is moved to latents along a learned field of convolutions.
 
     .. math:: \dot z_t = v(t, z_t, c), \quad \min_v E \| v(t, (1 - t) \epsilon + t z, c) - (z - \epsilon) \|^2

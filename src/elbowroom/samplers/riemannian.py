@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import torch
@@ -65,10 +66,13 @@ class RiemannianSampler(Sampler):
         return model.latent_metric is not None
 
     @classmethod
-    def fit_to(cls, latents: TrainingLatents, **options: Any) -> Self:
-        if latents.metric is None:
-            raise ValueError("sampler 'riemannian' follows a metric of latents, and this model has learned none")
-        return cls.fit(latents.metric, **options)
+    def fit_to_model(cls, model: GenerativeModel, draw_latents: Callable[[], TrainingLatents], **options: Any) -> Self:
+        was_training = model.training
+        with torch.no_grad():
+            metric = model.eval().latent_metric
+        model.train(was_training)
+        assert metric is not None
+        return cls.fit(metric, **options)
 
     @classmethod
     def fit(cls, metric: LatentMetric, transitions: int = 50) -> Self:
@@ -115,13 +119,13 @@ class RiemannianSampler(Sampler):
 
     def _propose(self, metric: LatentMetric, z: Tensor, momentum: Tensor) -> tuple[Tensor, Tensor]:
         """Follow leapfrog steps from latents (B, D): return their ends, and the log of the acceptance ratio, (B,)."""
-        step, at = STEP_SIZE * self.temperature / self.size**0.5, MetricAt.of(metric, z)
+        step, at = STEP_SIZE * self.temperature / self.size**0.5, MetricAt.evaluate(metric, z)
         start = at.log_inverse_volume - 0.5 * momentum.square().sum(1)
         force = 0.5 * metric.slope(z, at.metric)
         for _ in range(LEAPFROG_STEPS):
             momentum = momentum + 0.5 * step * force
             z = z + step * momentum
-            at = MetricAt.of(metric, z)
+            at = MetricAt.evaluate(metric, z)
             force = 0.5 * metric.slope(z, at.metric)
             momentum = momentum + 0.5 * step * force
         return z, at.log_inverse_volume - 0.5 * momentum.square().sum(1) - start

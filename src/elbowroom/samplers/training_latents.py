@@ -13,7 +13,7 @@ from elbowroom import noise
 from elbowroom.data.splits.memory import Split, random_batches
 from elbowroom.distributions import Quantized
 from elbowroom.models.base import GenerativeModel
-from elbowroom.samplers.base import PRIOR, SAMPLERS, Sampler, TrainingLatents, parse
+from elbowroom.samplers.base import PRIOR, SAMPLERS, LatentSampler, Sampler, TrainingLatents, parse
 
 #: Training examples whose latents a sampler is fitted to, at most.
 MAX_EXAMPLES = 20_000
@@ -56,9 +56,8 @@ def fit_to_model(model: GenerativeModel, split: Split, name: str, max_examples: 
     if not sampler.requires_fit:
         return unfitted_sampler(sampler, model.latent_shape, **options)
     started = time.perf_counter()
-    latents = draw_training_latents(model, split, max_examples)
-    fitted = sampler.fit_to(latents, **options)
-    fitted.n_latents, fitted.seconds = len(latents.z), round(time.perf_counter() - started, 3)
+    fitted = sampler.fit_to_model(model, lambda: draw_training_latents(model, split, max_examples), **options)
+    fitted.seconds = round(time.perf_counter() - started, 3)
     return fitted.eval()
 
 
@@ -77,13 +76,14 @@ def limit_steps(model: GenerativeModel, split: Split, name: str, seconds: float)
     sampler, options = parse_fitted(name)
     if sampler.option != "steps" or ":" in name:
         return name
-    latents = draw_training_latents(model, split, PROBE_EXAMPLES)
-    seconds_per_step = _measure_step(sampler.for_latents(model.latent_shape), latents)
+    kind = sampler.for_latents(model.latent_shape)
+    assert issubclass(kind, LatentSampler)
+    seconds_per_step = _measure_step(kind, draw_training_latents(model, split, PROBE_EXAMPLES))
     steps = 1 << int(max(MIN_STEPS, seconds / seconds_per_step)).bit_length() - 1
     return f"{name}:{min(steps, options['steps'])}"
 
 
-def _measure_step(sampler: type[Sampler], latents: TrainingLatents) -> float:
+def _measure_step(sampler: type[LatentSampler], latents: TrainingLatents) -> float:
     """Return the seconds that a step of a fit takes, without what a fit takes besides."""
     seconds = []
     # The first fit is slower, and not counted.
@@ -141,9 +141,7 @@ def draw_training_latents(model: GenerativeModel, split: Split, n: int, seed: in
             indices.append(q.indices.flatten(0, -3).cpu())
         conditions += [condition.flatten(1).cpu() for condition in model.encode_condition(c)]
     model.train(was_training)
-    return TrainingLatents(
-        torch.cat(latents), _concatenate(conditions), model.quantizer, _concatenate(indices), model.latent_metric
-    )
+    return TrainingLatents(torch.cat(latents), _concatenate(conditions), model.quantizer, _concatenate(indices))
 
 
 def _concatenate(parts: list[Tensor]) -> Tensor | None:
