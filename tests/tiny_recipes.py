@@ -49,6 +49,7 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "autoencoder_kl": {"levels": 1, "layers": 1, "critic": 4, "start": 0},
     "vqgan": {"network": "conv", "critic": 4, "start": 0},
     "pixel_vae": {"layers": 1, "channels": 8},
+    "made_vae": {"width": 16},
     "text_vae": {"width": 16},
     # Their own likelihoods are of counts, and refuse gray digits.
     **{name: {"likelihood": "bernoulli"} for name in ("count_vae", "mult_vae", "nvdm", "prod_lda")},

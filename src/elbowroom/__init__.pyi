@@ -112,6 +112,7 @@ from .models import VampPrior as VampPrior
 from .models import make_prior as make_prior
 from .models import multimodal_model as multimodal_model
 from .models import pixel_decoder as pixel_decoder
+from .models import row_decoder as row_decoder
 from .models import sequence_decoder as sequence_decoder
 from .networks import MLP as MLP
 from .networks import AngleFeatures as AngleFeatures

@@ -25,7 +25,7 @@ LIKELIHOODS = [
 #: Recipes whose decoder looks codes up by index, which the page cannot.
 REFUSED = ("vq_vae_2",)
 #: Recipes whose decoder reads x, or makes a latent at each step: a graph of one operation for each element.
-STEPWISE = ("pixel_vae", "text_vae", "vrae", "vrnn", "dmm")
+STEPWISE = ("pixel_vae", "made_vae", "text_vae", "vrae", "vrnn", "dmm")
 
 
 @pytest.mark.parametrize("name", REFUSED)

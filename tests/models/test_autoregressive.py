@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import elbowroom as er
+from elbowroom.table_shape import TableShape
 
 SHAPE = (1, 2, 2)
 
@@ -64,3 +65,43 @@ def test_the_channels_of_a_pixel_are_drawn_together():
 def test_a_model_says_that_its_decoder_reads_x():
     assert er.recipes.pixel_vae((1, 8, 8), layers=1)[0].is_autoregressive
     assert not er.recipes.vae((1, 8, 8))[0].is_autoregressive
+
+
+@pytest.fixture
+def rows():
+    """A decoder of rows of a category and two bits, and all twelve rows."""
+    torch.manual_seed(0)
+    shape = TableShape((3, 2, 2))
+    decoder = er.row_decoder(shape, 2, er.likelihood("columns", shape), width=12).eval().requires_grad_(False)
+    for weight in decoder.parameters():
+        weight.normal_()
+    return decoder, torch.tensor(list(itertools.product((0.0, 1.0, 2.0), (0.0, 1.0), (0.0, 1.0))))
+
+
+def test_draws_of_rows_have_the_probabilities_of_rows(rows):
+    decoder, every = rows
+    p = decoder(torch.randn(2))
+    expected = p.log_prob(every).exp()
+    assert expected.sum() == pytest.approx(1)
+    drawn = p.sample((20_000,)).long() @ torch.tensor([4, 2, 1])
+    assert (torch.bincount(drawn, minlength=12) / 20_000 - expected).abs().max() < 0.015
+
+
+def test_completed_rows_are_those_of_the_conditional_by_their_weights(rows):
+    decoder, every = rows
+    z = torch.randn(2)
+    known = torch.tensor([torch.nan, 1.0, torch.nan])
+    completed, log_w = decoder(z.expand(20_000, 2)).complete(known)
+    joint = decoder(z).log_prob(every).exp() * (every[:, 1] == 1)
+    assert (completed[:, 1] == 1).all()
+    assert log_w.exp().mean() == pytest.approx(joint.sum().item(), rel=0.03)
+    weights = torch.zeros(12).index_add(0, completed.long() @ torch.tensor([4, 2, 1]), log_w.softmax(0))
+    torch.testing.assert_close(weights, joint / joint.sum(), atol=0.02, rtol=0)
+
+
+def test_the_parameters_of_a_column_do_not_depend_on_itself_and_those_after_it():
+    causal = er.row_decoder((4,), 2, er.Gaussian(4, scale="learned"), width=16).causal
+    x, projected = torch.randn(1, 4), causal.project(torch.randn(1, 2))
+    jacobian = torch.autograd.functional.jacobian(lambda x: causal(x, projected)[0], x)[:, 0]
+    seen = jacobian.reshape(-1, 4, 4).abs().sum(0) > 0
+    assert torch.equal(seen, torch.ones(4, 4).tril(-1).bool())

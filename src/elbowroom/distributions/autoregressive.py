@@ -43,6 +43,30 @@ class Autoregressive(UncheckedDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         return self.conditionals(value).log_prob(value)
 
+    def complete(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Draw the missing values (NaN) of rows in turn, each given those before it, and score the known ones.
+
+        .. math:: x_i \sim p(x_i \mid x_{<i}) \text{ where missing}, \quad
+            \log w = \sum_{i \text{ known}} \log p(x_i \mid x_{<i})
+
+        By w as importance weights the draws are those of :math:`p(x_{\mathrm{mis}} \mid x_{\mathrm{obs}})`, and
+        :math:`E[w] = p(x_{\mathrm{obs}})`.
+
+        Args:
+            value: rows (..., D), broadcast to the batch.
+
+        Returns:
+            completed rows, (*batch_shape, D), and log w, (*batch_shape), nats.
+        """
+        known = iter(value.expand(*self.batch_shape, *self.event_shape).flatten(0, -2).unbind(-1))
+
+        def choose(p: Distribution) -> Tensor:
+            own = next(known)[:, None]
+            return p.sample().where(own.isnan(), own)
+
+        completed = self._roll_out((), choose)
+        return completed, self.conditionals(completed).log_prob(value)
+
     @property
     def mean(self) -> Tensor:
         return self._roll_out((), lambda p: p.mean)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from elbowroom import errors
 from elbowroom.data.readers.table_encoding import Column, RawColumn, RawTable, encode_column, parse_columns
+from elbowroom.distributions.autoregressive import Autoregressive
 from elbowroom.models.base import GenerativeModel
 
 #: Latents that rows with given cells are chosen from.
@@ -53,6 +54,8 @@ def sample_given(model: GenerativeModel, row: Tensor, n: int = 1, proposals: int
 
     with the given cells put in: draws from the model's :math:`p(x \mid x_{\mathrm{given}})` as the proposals become
     many, whatever the training (sampling importance resampling, Rubin 1988).
+    Where a column depends on those before it, the missing ones are drawn in turn around the given cells, and
+    :math:`w_k` is the product of the probabilities of the given cells alone.
 
     Args:
         model: with a likelihood of a table's columns.
@@ -72,8 +75,9 @@ def sample_given(model: GenerativeModel, row: Tensor, n: int = 1, proposals: int
             "cells can be given to a model of a table alone, without a condition: train vae or tvae on a .csv"
         )
     z = model.draw_latents(proposals)
-    weights = model.decode(z).log_prob(row.to(z.device)).double().softmax(0)
-    chosen = z[torch.multinomial(weights, n, replacement=True)]
-    drawn = model.sample(z=chosen, draw=True).as_subclass(Tensor)
-    given = row.to(drawn)
+    p, given = model.decode(z), row.to(z.device)
+    rows, scores = p.complete(given) if isinstance(p, Autoregressive) else (None, p.log_prob(given))
+    weights = scores.double().softmax(0)
+    chosen = torch.multinomial(weights, n, replacement=True)
+    drawn = model.sample(z=z[chosen], draw=True).as_subclass(Tensor) if rows is None else rows[chosen]
     return given.where(~given.isnan(), drawn), float(1 / weights.square().sum())

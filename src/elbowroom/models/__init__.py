@@ -4,6 +4,7 @@ from elbowroom.models.architecture import Architecture
 from elbowroom.models.autoregressive import (
     AutoregressiveConditional,
     pixel_decoder,
+    row_decoder,
     sequence_decoder,
 )
 from elbowroom.models.base import GenerativeModel, Model
@@ -83,5 +84,6 @@ __all__ = [
     "make_prior",
     "multimodal_model",
     "pixel_decoder",
+    "row_decoder",
     "sequence_decoder",
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import repeat
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ from elbowroom.families.base import Shape
 from elbowroom.models.architecture import Architecture
 from elbowroom.models.conditional import Conditional
 from elbowroom.networks.causal import CausalConvolution, CausalNetwork
+from elbowroom.networks.masked import MaskedMLP
 from elbowroom.networks.sequences import SEQUENCE_DECODERS
 
 #: Channels of the maps that a decoder gives the causal convolutions on top of it.
@@ -89,10 +92,16 @@ class AutoregressiveConditional(Conditional):
     ) -> Tensor:
         """Make examples position by position, each by ``choose`` from its distribution given those before it."""
         lead, event = (*sample_shape, *batch_shape), projected.shape[len(batch_shape) :]
-        element = self.family.with_shape(self.causal.element_shape)
+        elements = self._iter_elements()
         flat = projected.expand(*lead, *event).reshape(math.prod(lead), *event)
-        x = self.causal.roll_out(flat, lambda phi: choose(element(phi)).flatten(1))
+        x = self.causal.roll_out(flat, lambda phi: choose(next(elements)(phi)).flatten(1))
         return x.reshape(*lead, *self.family.shape)
+
+    def _iter_elements(self) -> Iterator[Family]:
+        """Return the families of the single elements, in the order in which they are made."""
+        if isinstance(self.family, Columns):
+            return iter(cast(Sequence[Family], self.family.columns))
+        return repeat(self.family.with_shape(self.causal.element_shape))
 
 
 def pixel_decoder(
@@ -140,4 +149,31 @@ def sequence_decoder(
     if name not in SEQUENCE_DECODERS:
         raise errors.unknown_name("decoder", name, SEQUENCE_DECODERS)
     causal = SEQUENCE_DECODERS[name](shape, family.size, latent, width, word_dropout)
+    return AutoregressiveConditional(nn.Identity(), family, causal)
+
+
+def row_decoder(shape: Sequence[int], latent: int, family: Family, width: int = 256) -> AutoregressiveConditional:
+    """Make a decoder of the rows of a table, which gives each column the latent and the columns before it.
+
+    Elements of other examples are taken as columns, in raster order.
+
+    Args:
+        shape: of an example; that of a table knows its columns.
+        latent: numbers of the latent.
+        family: p(x|z), whose elements are independent.
+        width: of both hidden layers of the :class:`~elbowroom.networks.masked.MaskedMLP`.
+
+    Raises:
+        ValueError: examples of several views.
+
+    >>> import elbowroom as er
+    >>> p = row_decoder((3,), 2, er.Gaussian(3))(torch.zeros(5, 2))
+    >>> p.log_prob(torch.zeros(5, 3)).shape, p.sample().shape
+    (torch.Size([5]), torch.Size([5, 3]))
+    """
+    if isinstance(family, Views):
+        raise ValueError("the columns of a row have one likelihood each, and these examples are several views")
+    is_table = isinstance(family, Columns)
+    sizes = family.sizes if is_table else [family.size // math.prod(shape)] * math.prod(shape)
+    causal = MaskedMLP(shape, sizes, latent, width, interleaved=not is_table)
     return AutoregressiveConditional(nn.Identity(), family, causal)

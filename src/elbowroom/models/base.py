@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from elbowroom import errors, noise
+from elbowroom.distributions.autoregressive import Autoregressive
 from elbowroom.families import Point, Quantizer
 from elbowroom.manifolds import FLAT, Manifold
 from elbowroom.models.conditional import Conditional
@@ -388,6 +389,10 @@ class GenerativeModel(nn.Module, ABC):
         """
         with self._eval_mode():
             draw = self.draw(check_examples(self, x), c, k)
+            if isinstance(draw.p, Autoregressive) and self.decoder.family.missing:
+                # A known value is given what was drawn of the values before it.
+                values, log_px = draw.p.complete(draw.x)
+                return Proposals(values, draw.log_w - draw.log_px + log_px)
             values = draw.p.sample()
             log_w = draw.log_w if draw.is_probabilistic else values.new_zeros(values.shape[:2])
             return Proposals(values, log_w, draw.p)

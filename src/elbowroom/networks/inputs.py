@@ -42,6 +42,11 @@ class CellEncoder(nn.Module):
         for position, bins in row_shape.binned_columns:
             self.register_buffer(f"edges_{position}", torch.tensor(bins.edges), persistent=False)
 
+    @property
+    def owner(self) -> Tensor:
+        """The column that each of the numbers encodes, (numbers,)."""
+        return torch.cat([self.column, self.column.new_tensor(self.binned)])
+
     def forward(self, x: Tensor) -> Tensor:
         ranks = [_rank(x[..., position], self.get_buffer(f"edges_{position}")) for position in self.binned]
         return torch.cat([self._encode_cells(x), *(rank.nan_to_num(0.0)[..., None] for rank in ranks)], -1)

@@ -1,4 +1,4 @@
-"""Recipes for images whose decoder reads x: PixelVAE."""
+"""Recipes whose decoder reads x: PixelVAE of images, and MADE-VAE of the rows of tables."""
 
 from __future__ import annotations
 
@@ -41,4 +41,42 @@ def pixel_vae(
     sizes = {name: rest[name] for name in NETWORK_SIZES if name in rest}
     architecture = er.Architecture(shape, network, **sizes)
     model.decoder = er.pixel_decoder(architecture, latent, er.likelihood(likelihood, shape), layers, channels)
+    return model, er.Reconstruction(k) + er.ramp(0, beta, warmup) * er.KL()
+
+
+@recipe(
+    "Chen et al. 2017, arXiv 1611.02731",
+    extends=vae,
+    without=("network", "size", "widths", "posterior"),
+    defaults={"batch_size": 250, "lr": 5e-3, "schedule": "one-cycle"},
+    table_likelihood="bins",
+)
+def made_vae(
+    shape: tuple[int, ...],
+    latent: int = 8,
+    hidden: tuple[int, ...] = (256,),
+    activation: str = "relu",
+    likelihood: str = "gaussian",
+    width: int = 256,
+    k: int = 1,
+    beta: float = 1.0,
+    warmup: int = 100,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE of rows whose decoder gives each column the latent and the columns before, for synthetic rows.
+
+    Masked perceptrons (Germain et al. 2015, arXiv 1502.03509), where the paper has causal convolutions of images.
+
+    Args:
+        latent: size of the latent z
+        hidden: widths of the encoder's hidden layers
+        activation: of these
+        likelihood: p(x|z), as for vae; of a table by default bins, a histogram for each column of numbers
+        width: of the decoder's two hidden layers
+        k: samples per example in the ELBO
+        beta: weight of the KL
+        warmup: steps over which the weight of the KL grows from 0, so that z is used before the columns are
+    """
+    model, _ = vae(shape, latent=latent, hidden=hidden, activation=activation, likelihood=likelihood, **rest)
+    model.decoder = er.row_decoder(shape, latent, er.likelihood(likelihood, shape), width)
     return model, er.Reconstruction(k) + er.ramp(0, beta, warmup) * er.KL()

@@ -14,6 +14,7 @@ from elbowroom import noise
 from elbowroom.data import Batch, Split
 from elbowroom.data.table_rows import table_columns
 from elbowroom.distributions import IndependentColumns, StackedColumns
+from elbowroom.distributions.autoregressive import Autoregressive
 from elbowroom.distributions.elements import elementwise_log_prob
 from elbowroom.formatting import format_number
 from elbowroom.models.base import GenerativeModel
@@ -132,6 +133,9 @@ def _explain_batch(model: GenerativeModel, batch: Batch) -> tuple[Tensor, Tensor
     """Return x, −log p(x|z) of each value, its surprise and the values expected, (B, D) each."""
     with noise.zero_noise():
         p = model.draw(batch.x, batch.y).p
+    if isinstance(p, Autoregressive):
+        # A value is expected given the values before it.
+        p = p.conditionals(batch.x)
     expected = p.mean[0]
     missing = batch.x.isnan()
     nll = -_element_log_probs(p, torch.where(missing, expected, batch.x))
