@@ -41,3 +41,21 @@ def test_the_data_is_written_in_its_own_units(view):
     written = {name: cells[0] for name, cells in first.rows}
     assert (written["age"], written["group"]) == (str(age), group)
     assert float(written["income"].replace(",", "")) == pytest.approx(income, rel=1e-3)
+
+
+def test_columns_of_drawn_rows_stand_beside_the_data_in_its_unit(view):
+    table, *charts = PLOTS["columns"].build_spec(view).marks
+    assert sorted(name for name, _ in table.rows) == ["age", "group", "income"]
+    likeness = [float(cells[0].rstrip("%")) for _, cells in table.rows]
+    assert likeness == sorted(likeness)
+    income = next(chart for chart in charts if chart.title == "income")
+    column = next(c for c in view.record["data"]["columns"] if c["name"] == "income")
+    middle = view.batch.x[:, 2].quantile(0.5).item() * column["sd"] + column["mean"]
+    assert income.lines[0].x[50] == pytest.approx(middle, rel=1e-4)
+
+
+def test_strange_rows_come_by_their_surprise_with_its_reason(view):
+    (table,) = PLOTS["strange-rows"].build_spec(view).marks
+    surprise = [float(cells[0]) for _, cells in table.rows]
+    assert surprise == sorted(surprise, reverse=True)
+    assert all("expected" in cells[1] for _, cells in table.rows)

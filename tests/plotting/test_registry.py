@@ -30,6 +30,7 @@ MISSING = {
     **{(name, "plane"): "codes of a quantizer" for name in QUANTIZED},
     ("table", "plane"): "rows of a table",
     **{(name, "topics"): "no topics: train prod_lda" for name in [*RECIPES, "table"] if name != "prod_lda"},
+    **{(name, kind): "no rows of a table" for name in [*RECIPES, "table"] for kind in ("columns", "strange-rows")},
     **{(name, "views"): "this figure is for multimodal data" for name in [*RECIPES, "table"]},
     **{
         (name, kind): "decoder is not affine"
