@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -40,8 +41,22 @@ def read_sparse_file(listing: Listing, options: ReadOptions) -> RawDataset:
     with io_errors(path), np.load(path, allow_pickle=False) as stored:
         matrix = scipy.sparse.load_npz(path)
         y = stored["y"] if "y" in stored.files else None
-    if 0 in matrix.shape:
-        raise ValueError(f"{path} is a sparse matrix of {matrix.shape}: expected rows (N, D) of numbers")
-    classes = None if y is None else class_names([y])
-    labels = None if y is None else encode_labels(y, matrix.shape[0], classes, str(path))
-    return RawDataset(BufferedSplit(SparseRowSource(matrix, path.name), labels, buffer=options.buffer), classes=classes)
+    return read_sparse_rows(matrix, y, options, None, str(path))
+
+
+def read_sparse_rows(
+    matrix: Any, y: Any, options: ReadOptions, classes: tuple[str, ...] | None, where: str
+) -> RawDataset:
+    """Read the rows of a sparse matrix (N, D) and their labels, if any; rows are made dense a buffer at a time.
+
+    Raises:
+        ValueError: a matrix that is empty or not of numbers, or labels of another number.
+    """
+    if matrix.ndim != 2 or 0 in matrix.shape or matrix.dtype.kind not in "buif":
+        raise ValueError(
+            f"{where} is a sparse matrix of {matrix.shape} and {matrix.dtype} values: expected rows (N, D) of numbers"
+        )
+    classes = classes or (None if y is None else class_names([y]))
+    labels = None if y is None else encode_labels(y, matrix.shape[0], classes, where)
+    split = BufferedSplit(SparseRowSource(matrix, where), labels, buffer=options.buffer)
+    return RawDataset(split, classes=classes)

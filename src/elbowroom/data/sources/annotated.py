@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import RawDataset
+from elbowroom.data.readers.h5ad import read_counts
 from elbowroom.data.sources.registry import Classes, object_reader
-from elbowroom.data.sources.sparse import read_sparse
-
-#: The layer that holds counts where X holds something else, by the custom of those who write such files.
-COUNTS_LAYER = "counts"
 
 
 def is_annotated(source: Any) -> bool:
@@ -23,28 +17,11 @@ def is_annotated(source: Any) -> bool:
 
 @object_reader("annotated", "an AnnData", matches=is_annotated, options=("label", "buffer"))
 def read_annotated(source: Any, options: ReadOptions, classes: Classes, where: str) -> RawDataset:
-    """Read the counts of an AnnData (N, D): its layer "counts", or X where it has none.
-
-    The names of its variables are those of the items, and the labels a column of ``obs``, as the batch of each cell.
+    """Read the counts of an AnnData (N, D), the names of its variables, and a column of ``obs`` as labels.
 
     Raises:
-        ValueError: a column that is not there, or what :func:`~elbowroom.data.sources.sparse.read_sparse` refuses.
+        ValueError: as :func:`~elbowroom.data.readers.h5ad.read_counts`.
     """
-    from scipy.sparse import csr_matrix
-
-    matrix = source.layers.get(COUNTS_LAYER, source.X)
-    if matrix is None:
-        raise ValueError(f"{where} has neither X nor a layer '{COUNTS_LAYER}': expected counts in one of them")
-    x = csr_matrix(matrix)
-    pair = (x, _find_labels(source, options.label, where)) if options.label else x
-    raw = read_sparse(pair, replace(options, label=None), classes, where)
-    raw.items, raw.name = tuple(map(str, source.var_names)), "AnnData"
+    raw = read_counts(source, options, classes, where)
+    raw.name = "AnnData"
     return raw
-
-
-def _find_labels(source: Any, column: str, where: str) -> np.ndarray:
-    """Return a column of ``obs``, categories by their names."""
-    if column not in source.obs:
-        raise ValueError(f"{where} has no column '{column}' in obs: expected one of {', '.join(source.obs.columns)}")
-    values = np.asarray(source.obs[column])
-    return values.astype(str) if values.dtype.kind == "O" else values
