@@ -96,7 +96,7 @@ class StochasticQuantization(Term):
     name = "stochastic_quantization"
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
-        return torch.stack([self._score(q) for q in _quantized_posteriors(draw, self)]).sum()
+        return draw.kl_weight * torch.stack([self._score(q) for q in _quantized_posteriors(draw, self)]).sum()
 
     def _score(self, q: Quantized) -> Tensor:
         if q.code_scores is None:
@@ -128,7 +128,7 @@ CODE_LOSSES: dict[str, Callable[[], Term]] = {
 }
 
 
-def add_code_losses(objective: Term, quantizer: Quantizer, **weights: float) -> Term:
+def add_code_losses(objective: Term, quantizer: Quantizer, **weights: float | Term) -> Term:
     """Add to an objective the losses that a quantizer is trained by, weighted as in its paper.
 
     Args:

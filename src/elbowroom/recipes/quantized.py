@@ -185,12 +185,18 @@ def lfq_vae(
 
 
 @recipe("Takida et al. 2022, arXiv 2205.07547", extends=quantized_vae, without=("quantizer", "entropy", "commitment"))
-def sq_vae(shape: tuple[int, ...], codes: int = 512, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def sq_vae(
+    shape: tuple[int, ...], codes: int = 512, warmup: int = 2000, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
     """The SQ-VAE: in training codes are drawn by their distance, with a noise that shrinks by itself.
 
-    Deviations: one learned noise for all; the prior has learned frequencies, where the paper's is uniform.
+    Deviations: one learned noise for all; the prior has learned frequencies, where the paper's is uniform; the loss of
+    the codes grows from 0, since all draws became even before the decoder had learned to use them.
 
     Args:
         codes: number of codebook entries
+        warmup: steps over which the weight of the codes' loss grows from 0
     """
-    return quantized_vae(shape, quantizer=f"stochastic:{codes}", **rest)
+    model, _ = quantized_vae(shape, quantizer=f"stochastic:{codes}", **rest)
+    assert model.quantizer is not None
+    return model, er.add_code_losses(er.ELBO(), model.quantizer, stochastic=er.ramp(0, 1, warmup))

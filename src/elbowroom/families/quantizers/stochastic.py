@@ -14,6 +14,9 @@ from elbowroom.families.base import Shape
 from elbowroom.families.quantizers.base import Quantizer
 from elbowroom.families.quantizers.registry import parse_sizes, register_quantizer
 
+#: The variance of the noise at first, as a share of the mean squared distance of outputs and codes.
+INITIAL_SHARE = 0.1
+
 
 class StochasticCodebook(Quantizer):
     r"""Stochastic quantization: in training codes are drawn, near ones more often; after it the nearest is taken.
@@ -27,6 +30,9 @@ class StochasticCodebook(Quantizer):
 
     A draw is relaxed by the Gumbel-softmax, so that codes and encoder get gradients through it, with the temperature
     :math:`\tau_t = \max(\tau_{\min}, e^{-r t})` at the t-th step.
+
+    Deviation: codes start at outputs of the first batch, and the noise at a tenth of their mean squared distance; from
+    random codes, which in many dimensions are all as far, every draw became even, and stayed so.
 
     Args:
         positions: P, or the sizes of a map of them.
@@ -51,7 +57,7 @@ class StochasticCodebook(Quantizer):
             raise ValueError(f"a codebook needs at least 2 codes to choose from, got {codes}")
         super().__init__(positions, dim, (codes,))
         self.decay, self.final_temperature = decay, final_temperature
-        self.codes = nn.Parameter(torch.randn(codes, dim))
+        self.codes = nn.Parameter(torch.randn(codes, dim) / dim**0.5)
         self.log_variance = nn.Parameter(torch.zeros(()))
         self.register_buffer("steps", torch.zeros(()))
 
@@ -61,6 +67,8 @@ class StochasticCodebook(Quantizer):
         return (-self.decay * self.steps).exp().clamp_min(self.final_temperature)
 
     def quantize(self, output: Tensor) -> Quantized:
+        if self.training:
+            self._start_from(output.detach().flatten(0, -2))
         lengths = output.square().sum(-1, keepdim=True) + self.codes.square().sum(-1)
         distances = (lengths - 2 * output @ self.codes.T).clamp_min(0.0)
         scores = -0.5 * distances * (-self.log_variance).exp()
@@ -72,6 +80,16 @@ class StochasticCodebook(Quantizer):
         self.steps.add_(1)
         indices = noisy.argmax(-1)
         return Quantized(output, self.codes[indices], indices[..., None], self.index_sizes, z=z, code_scores=scores)
+
+    @torch.no_grad()
+    def _start_from(self, output: Tensor) -> None:
+        """Set codes and noise by outputs (N, D) at the first step: random codes are as far from any as from each."""
+        # Without a branch, which would wait for the device.
+        is_first = self.steps == 0
+        chosen = output[torch.randint(len(output), (len(self.codes),), device=output.device)]
+        self.codes.copy_(torch.where(is_first, chosen, self.codes))
+        variance = INITIAL_SHARE * torch.cdist(output, self.codes).square().mean().clamp_min(1e-6)
+        self.log_variance.copy_(torch.where(is_first, variance.log(), self.log_variance))
 
     def decode_indices(self, indices: Tensor) -> Tensor:
         return self.codes[indices[..., 0]]
