@@ -1,8 +1,9 @@
 """Metrics of synthetic rows: what perfect, shuffled and copied rows score."""
 
 import numpy as np
+import pytest
 
-from elbowroom.evaluation.metrics.synthetic_rows import fidelity, privacy, transfer_auroc
+from elbowroom.evaluation.metrics.synthetic_rows import column_shape, fidelity, privacy, transfer_auroc
 
 LEVELS = (None, None, 2)
 
@@ -16,6 +17,13 @@ def make_rows(n, seed):
 def test_rows_are_perfectly_like_themselves_and_nearly_like_others_of_the_kind():
     assert fidelity(make_rows(500, 0), make_rows(500, 0), LEVELS)["quality"] == 1
     assert fidelity(make_rows(2000, 0), make_rows(2000, 1), LEVELS)["quality"] > 0.95
+
+
+def test_rounding_of_values_that_many_rows_have_is_no_difference():
+    values = np.repeat([0.0, 1.0, 10.0], [80, 10, 10])
+    rounded = values + np.float32(0.1).item() - 0.1
+    assert column_shape(values, rounded, None) == column_shape(rounded, values, None) == 1
+    assert column_shape(values, np.repeat([0.0, 1.0, 10.0], [70, 20, 10]), None) == pytest.approx(0.9)
 
 
 def test_shuffled_columns_keep_their_shape_and_lose_their_trends_and_use():

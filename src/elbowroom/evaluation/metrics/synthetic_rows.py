@@ -9,6 +9,9 @@ import numpy as np
 
 #: Bins of a number where it meets a category in :func:`pair_trend`.
 TREND_BINS = 10
+#: Numbers nearer than this share of their standard deviation are the same: a value that many rows have is drawn as the
+#: center of its bin, which rounding moves.
+TOLERANCE = 1e-5
 #: Rows that distances are taken from and to, at most.
 MOST_DISTANCE_ROWS = 2000
 
@@ -27,7 +30,7 @@ def column_shape(real: np.ndarray, synthetic: np.ndarray, levels: int | None) ->
         return float(len(real) == len(synthetic))
     if levels is not None:
         return 1 - _total_variation(real, synthetic)
-    points = np.concatenate([real, synthetic])
+    points = np.concatenate([real, synthetic]) + TOLERANCE * real.std()
     cdfs = [np.searchsorted(np.sort(values), points, side="right") / len(values) for values in (real, synthetic)]
     return float(1 - np.abs(cdfs[0] - cdfs[1]).max())
 
@@ -57,7 +60,8 @@ def pair_trend(real: np.ndarray, synthetic: np.ndarray, levels: Sequence[int | N
     joint = [np.zeros(len(rows)) for rows in (real, synthetic)]
     for column, own in enumerate(levels):
         low, high = real[:, column].min(), real[:, column].max()
-        edges = np.linspace(low, high, TREND_BINS + 1)[1:-1] if own is None else np.arange(own) + 0.5
+        edges = np.linspace(low, high, TREND_BINS + 1)[1:-1] - TOLERANCE * real[:, column].std()
+        edges = edges if own is None else np.arange(own) + 0.5
         joint = [
             10_000 * code + np.digitize(rows[:, column], edges)
             for code, rows in zip(joint, (real, synthetic), strict=True)
