@@ -32,6 +32,7 @@ class CharacteristicELBO(Term):
 
     Args:
         k: samples per example.
+        weight: of :math:`\log q(y \mid x)`; 1 is the bound.
 
     Raises:
         ValueError: the prior of the model has no labels; in training, there are none, or another number.
@@ -39,11 +40,11 @@ class CharacteristicELBO(Term):
 
     name = "characteristic_elbo"
 
-    def __init__(self, k: int = 1) -> None:
+    def __init__(self, k: int = 1, weight: float = 1.0) -> None:
         super().__init__()
         if k < 1:
             raise ValueError(f"k, the samples per example, must be at least 1, got {k}")
-        self.k = k
+        self.k, self.weight = k, weight
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         if not isinstance(draw.prior, CharacteristicDensity):
@@ -58,7 +59,7 @@ class CharacteristicELBO(Term):
         log_qyz = _log_mass(prior.label_logits(draw.z), values)
         drawn = draw.q.rsample(torch.Size((LABEL_DRAWS,)))
         log_qyx = _log_mass(prior.label_logits(drawn), values).logsumexp(0) - math.log(LABEL_DRAWS)
-        return -((log_qyz - log_qyx).detach().exp() * bound + log_qyx).mean()
+        return -((log_qyz - log_qyx).detach().exp() * bound + self.weight * log_qyx).mean()
 
 
 def _log_mass(logits: Tensor, values: Tensor) -> Tensor:

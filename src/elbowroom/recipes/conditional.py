@@ -166,7 +166,7 @@ def m1_m2(
 
 @recipe("Joy et al. 2021, arXiv 2006.10102", extends=vae, without=("prior", "beta"))
 def ccvae(
-    shape: tuple[int, ...], latent: int = 20, labels: int = 10, k: int = 1, **rest: Any
+    shape: tuple[int, ...], latent: int = 20, labels: int = 10, k: int = 1, weight: float = 30.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The CCVAE: each label has a latent of its own, which captures its characteristics, as far as labels are known.
 
@@ -174,7 +174,8 @@ def ccvae(
         latent: size of the latent z; the first ones are of the labels
         labels: number of attributes of the data, or of classes, each of which is a label
         k: samples per example in the bound
+        weight: of log q(y|x) of labelled examples, as of m2; 1 is the bound, beside whose reconstruction it is slow
     """
     model, _ = vae(shape, latent=latent, **rest)
     parts, prior = cast(er.Model, model), er.CharacteristicPrior(latent, labels)
-    return er.CharacteristicModel(parts.encoder, parts.decoder, prior), er.CharacteristicELBO(k)
+    return er.CharacteristicModel(parts.encoder, parts.decoder, prior), er.CharacteristicELBO(k, weight)
