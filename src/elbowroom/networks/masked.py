@@ -33,6 +33,10 @@ class MaskedLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight * self.mask, self.bias)
 
+    def outputs(self, x: Tensor, which: Tensor) -> Tensor:
+        """Return some of the outputs alone, by a mask of them, (outputs,)."""
+        return F.linear(x, self.weight[which] * self.mask[which], self.bias[which])
+
 
 class MaskedMLP(CausalNetwork):
     r"""A residual perceptron over a row whose weights are masked, so that each element depends on those before it.
@@ -95,9 +99,5 @@ class MaskedMLP(CausalNetwork):
         for position in range(self.length):
             cells, h = self._embed(x, projected)
             own = self.get_buffer("owner") == position
-            phi = sum(
-                F.linear(values, layer.weight[own] * layer.mask[own], layer.bias[own])
-                for values, layer in ((h, self.last), (cells, self.skip))
-            )
-            x[:, position] = emit(phi)[:, 0]
+            x[:, position] = emit(self.last.outputs(h, own) + self.skip.outputs(cells, own))[:, 0]
         return x
