@@ -1,20 +1,25 @@
 """Errors in hidden cells of tables that are filled: recipes here, gradient boosting and MICE by column.
 
     python benchmarks/gaps.py [--out runs/gaps] [--tables cardio pendigits adult] [--rates 0.2 0.5] [--rows 2500]
-        [--steps 4000] [--rounds 5] [--methods mean mice boosting iwae vaeac] [--print]
+        [--kinds random value] [--steps 4000] [--rounds 5] [--print]
+        [--methods mean mice boosting iwae vaeac not_miwae imputer]
 
 The first ``--rows`` rows of a random order of each table; of each cell a coin says whether it is hidden, and all rows
-are trained on without what is hidden, as with a table that has gaps. ``rmse`` is over the hidden cells of numbers, in
-standard deviations of the known ones of a column; ``wrong`` is the share of hidden categories that are filled with
-another. Peers go round the columns (chained equations), as scikit-learn's IterativeImputer does, which they are on
-tables of numbers: ``mice`` with linear models of one-hot columns, ``boosting`` with histogram gradient boosting in
-scikit-learn's settings. Rows of ``--out``/results.jsonl that are there are not measured again.
+are trained on without what is hidden, as with a table that has gaps. The kind ``random``
+has the same coin for all cells; by ``value`` numbers hide themselves, with a probability that is twice the rate for the
+largest of a column and 0 for the smallest. ``rmse`` is over the hidden cells of numbers, in standard deviations of the
+known ones of a column; ``wrong`` is the share of hidden categories that are filled with another. Peers go round the
+columns (chained equations), as scikit-learn's IterativeImputer does, which they are on tables of numbers: ``mice`` with
+linear models of one-hot columns, ``boosting`` with histogram gradient boosting in scikit-learn's settings. ``imputer``
+is er.sklearn.Imputer as it comes; the others are recipes. Rows of ``--out``/results.jsonl that are there are not
+measured again.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import os
 import tempfile
 import time
@@ -39,6 +44,7 @@ SAMPLES = 100
 RECIPES: dict[str, dict[str, Any]] = {
     "iwae": {"latent": 16, "hidden": (256, 256), "k": 10},
     "vaeac": {"latent": 32, "hidden": (256, 256, 256)},
+    "not_miwae": {"latent": 16, "hidden": (256, 256), "k": 10},
 }
 
 
@@ -50,17 +56,29 @@ class Table(NamedTuple):
     sizes: tuple[int, ...]
 
 
-def read_table(name: str, rows: int, rate: float, seed: int) -> Table:
-    """Return the first rows of a table in a random order, each cell hidden with this probability."""
+def read_table(name: str, rows: int, rate: float, seed: int, kind: str = "random") -> Table:
+    """Return the first rows of a table in a random order, each cell hidden with this probability, on average."""
     rng, folder = np.random.default_rng(seed), Path(os.environ["ELBOWROOM_DATA"]) / "Tables"
     values, sizes = read_adult(folder / "adult.csv") if name == "adult" else read_numbers(folder, name)
     truth = values[rng.permutation(len(values))[:rows]]
-    x = np.where(rng.random(truth.shape) < rate, np.nan, truth)
+    chances = np.full(truth.shape, rate)
+    if kind == "value":
+        numbers = [column for column, size in enumerate(sizes) if size == 1]
+        chances[:, numbers] = 2 * rate * rank(truth[:, numbers])
+    x = np.where(rng.random(truth.shape) < chances, np.nan, truth)
     for column, size in enumerate(sizes):
         if size == 1:
             mean, deviation = np.nanmean(x[:, column]), np.nanstd(x[:, column]) or 1.0
             x[:, column], truth[:, column] = (x[:, column] - mean) / deviation, (truth[:, column] - mean) / deviation
     return Table(x, truth, sizes)
+
+
+def rank(values: np.ndarray) -> np.ndarray:
+    """Return the ranks of numbers in their columns, from 0 to 1; those that are equal share theirs."""
+    below = [np.searchsorted(np.sort(column), column, side="left") for column in values.T]
+    above = [np.searchsorted(np.sort(column), column, side="right") for column in values.T]
+    ranks: np.ndarray = (np.stack(below, 1) + np.stack(above, 1)) / (2 * len(values))
+    return ranks
 
 
 def read_numbers(folder: Path, name: str) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -163,11 +181,37 @@ def fill_with_recipe(recipe: str, steps: int, table: Table, seed: int) -> np.nda
             callbacks=[er.LRSchedule("one-cycle")],
             report=False,
             progress=False,
+            sampler="none",
             out=Path(folder) / "run",
         )
     model.eval()
     parts = [expect_missing(model, part, samples=SAMPLES) for part in x.split(256)]
     return torch.cat(parts).double().numpy()
+
+
+def fill_with_imputer(table: Table, rounds: int, seed: int) -> np.ndarray:
+    """Return the table filled by the estimator in its own settings."""
+    import pandas as pd
+
+    names = [f"x{column}" for column in range(len(table.sizes))]
+    frame = pd.DataFrame(table.x, columns=names)
+    for name, size in zip(names, table.sizes, strict=True):
+        if size > 1:
+            frame[name] = frame[name].map("c{:.0f}".format, na_action="ignore").astype(object)
+    filled = pd.DataFrame(er.sklearn.Imputer(random_state=seed).fit_transform(frame), columns=names)
+    for name, size in zip(names, table.sizes, strict=True):
+        if size > 1:
+            filled[name] = filled[name].str.removeprefix("c")
+    return filled.to_numpy(dtype=np.float64)
+
+
+#: Functions from a table, rounds and a seed to the table without gaps; other methods are recipes.
+FILLERS = {
+    "mean": fill_with_means,
+    "mice": fill_with_mice,
+    "boosting": fill_with_boosting,
+    "imputer": fill_with_imputer,
+}
 
 
 def score(table: Table, filled: np.ndarray) -> dict[str, float]:
@@ -180,19 +224,20 @@ def score(table: Table, filled: np.ndarray) -> dict[str, float]:
 
 def measure(method: str, table: Table, steps: int, rounds: int, seed: int) -> list[dict[str, Any]]:
     """Return the errors of a method, and the seconds of processor time it took."""
-    peers = {"mean": fill_with_means, "mice": fill_with_mice, "boosting": fill_with_boosting}
     start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a few rounds are not yet converged, and the imputer says so each time
-        is_peer = method in peers
-        filled = peers[method](table, rounds, seed) if is_peer else fill_with_recipe(method, steps, table, seed)
+        if method in FILLERS:
+            filled = FILLERS[method](table, rounds, seed)
+        else:
+            filled = fill_with_recipe(method, steps, table, seed)
     return [score(table, filled) | {"seconds": round(time.process_time() - start, 1)}]
 
 
 def print_results(results: Results) -> None:
     """Print the rows as a table."""
-    names = ("table", "rate", "rows", "method", "rmse", "wrong", "seconds")
-    rows = sorted(results.rows({}), key=lambda row: (row["table"], row["rate"], row["rmse"]))
+    names = ("table", "kind", "rate", "rows", "method", "rmse", "wrong", "seconds")
+    rows = sorted(results.rows({}), key=lambda row: (row["table"], row["kind"], row["rate"], row["rmse"]))
     print_markdown(names, ([_format(row.get(name, "")) for name in names] for row in rows))
 
 
@@ -205,22 +250,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/gaps"))
     parser.add_argument("--tables", nargs="+", default=["cardio", "pendigits", "adult"])
-    parser.add_argument("--methods", nargs="+", default=["mean", "mice", "boosting", "iwae", "vaeac"])
+    parser.add_argument("--methods", nargs="+", default=[*FILLERS, *RECIPES])
     parser.add_argument("--rates", nargs="+", type=float, default=[0.2, 0.5])
+    parser.add_argument("--kinds", nargs="+", choices=["random", "value"], default=["random", "value"])
     for name, default in (("rows", 2500), ("steps", 4000), ("rounds", 5), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--print", action="store_true", help="print what was measured, and measure nothing")
     args = parser.parse_args()
     results = Results(args.out)
     torch.set_num_threads(1)
-    for name in [] if args.print else args.tables:
-        for rate in args.rates:
-            table = read_table(name, args.rows, rate, args.seed)
-            for method in args.methods:
-                key = {"table": name, "rate": rate, "rows": len(table.x), "seed": args.seed, "method": method}
-                is_peer = method in ("mean", "mice", "boosting")
-                key |= {"rounds": args.rounds} if is_peer else {"steps": args.steps}
-                results.measure(key, partial(measure, method, table, args.steps, args.rounds, args.seed))
+    for name, kind, rate in [] if args.print else itertools.product(args.tables, args.kinds, args.rates):
+        table = read_table(name, args.rows, rate, args.seed, kind)
+        for method in args.methods:
+            key = {"table": name, "kind": kind, "rate": rate, "rows": len(table.x), "seed": args.seed, "method": method}
+            key |= {"rounds": args.rounds} if method in FILLERS else {"steps": args.steps}
+            results.measure(key, partial(measure, method, table, args.steps, args.rounds, args.seed))
     print_results(results)
 
 

@@ -173,7 +173,9 @@ def row_decoder(shape: Sequence[int], latent: int, family: Family, width: int = 
     """
     if isinstance(family, Views):
         raise ValueError("the columns of a row have one likelihood each, and these examples are several views")
-    is_table = isinstance(family, Columns)
-    sizes = family.sizes if is_table else [family.size // math.prod(shape)] * math.prod(shape)
-    causal = MaskedMLP(shape, sizes, latent, width, interleaved=not is_table)
+    length = math.prod(shape)
+    if isinstance(family, Columns):
+        causal = MaskedMLP(shape, family.sizes, latent, width)
+    else:
+        causal = MaskedMLP(shape, [family.size // length] * length, latent, width, interleaved=True)
     return AutoregressiveConditional(nn.Identity(), family, causal)
