@@ -130,7 +130,6 @@ def test_without_own_latents_the_mixture_is_that_of_mmvae():
 def test_crossed_bounds_are_elbos_where_one_view_knows_nothing_more():
     """With one view observed, the crossed posterior is the joint one without the prior's part: the same ELBO."""
     model, _ = make("dmvae")
-    x = model.views.keep(random_views(6), ["digit"])[3:]
-    draws = model.draw(x, k=500)
-    crossed = torch.stack([er.CrossELBO()(model.draw(x), torch.tensor(0)) for _ in range(500)]).mean()
-    assert crossed.item() == pytest.approx(-draws.elbo.mean().item(), rel=0.03)
+    x = model.views.keep(random_views(6), ["digit"])[3:].repeat(500, 1)
+    crossed = er.CrossELBO()(model.draw(x), torch.tensor(0))
+    assert crossed.item() == pytest.approx(-model.draw(x).elbo.mean().item(), rel=0.03)
