@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from site_pages import command_pages, recipe_pages, reference_pages
+from site_pages import command_pages, recipe_pages, reference_pages, tutorial_pages
 
 DOCS = Path(__file__).parents[1]
 FOLDER = DOCS / "generated"
@@ -18,7 +18,8 @@ STARRED = re.compile(r"(?<![\w*`\\])\*(?=[a-z_]+[^*\w])")
 
 def generate(app: Any) -> None:
     """Write the pages anew; those that are the same keep their time, so that Sphinx does not read them again."""
-    pages = dict(page for module in (recipe_pages, command_pages, reference_pages) for page in module.render_pages())
+    modules = recipe_pages, command_pages, reference_pages, tutorial_pages
+    pages = dict(page for module in modules for page in module.render_pages())
     for name, text in pages.items():
         path = FOLDER / name
         path.parent.mkdir(parents=True, exist_ok=True)
