@@ -38,5 +38,7 @@ def test_labels_stand_beside(tmp_path):
 
 
 def test_an_empty_matrix_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"is a sparse matrix of \(0, 6\) and float64 values: expected rows \(N, D\) of numbers"):
+    with pytest.raises(
+        ValueError, match=r"is a sparse matrix of \(0, 6\) and float64 values: expected rows \(N, D\) of numbers"
+    ):
         load_data(str(save_sparse(tmp_path / "x.npz", scipy.sparse.csr_matrix((0, 6)))))
