@@ -49,7 +49,7 @@ class Judge:
 
     def references(self) -> dict[str, Tensor]:
         """Return the images of rows without a model: the floor, and blurs without a face."""
-        blurred = F.interpolate(F.adaptive_avg_pool2d(self.test, 4), size=64, mode="bilinear")
+        blurred = F.interpolate(F.adaptive_avg_pool2d(self.test, 4), size=self.test.shape[-2:], mode="bilinear")
         return {"training images": self.train[:SAMPLES], "test images at 4x4": blurred}
 
 
