@@ -133,7 +133,7 @@ class Deadline(er.Callback):
 def train_elbowroom(data: er.Data, texts: Texts, topics: int, seconds: float, seed: int) -> TopicPosterior:
     """Train the recipe with its own settings."""
     model, objective = er.recipes.prod_lda(data.shape, latent=topics, seed=seed)
-    settings: dict[str, Any] = {"batch_size": 200, "lr": 0.002, "validate_every": 5, "sampler": "none"}
+    settings: dict[str, Any] = {"batch_size": 200, "lr": 0.01, "validate_every": 5, "sampler": "none"}
     settings |= {"final_weights": "best", "report": False, "progress": False, "watch": ("validation",)}
     with tempfile.TemporaryDirectory() as folder:
         deadline = Deadline(seconds)
