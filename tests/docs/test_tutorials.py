@@ -74,13 +74,13 @@ def own_recipe_is_removed():
 @pytest.mark.filterwarnings("ignore::UserWarning")  # the doctor's, of trainings that are this short
 @pytest.mark.parametrize("name", TUTORIALS)
 def test_a_tutorial_runs(name, root, tmp_path, monkeypatch):
-    """On the digits instead of the set that its pictures are of, for two epochs."""
+    """On the digits instead of the set that its pictures are of, for three epochs."""
     for module in NEEDED_MODULES.get(name, ()):
         pytest.importorskip(module)
     pyplot = importlib.import_module("matplotlib.pyplot")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pyplot, "show", lambda: pyplot.close("all"))
     source = (root / "docs" / "tutorials" / f"{name}.py").read_text(encoding="utf-8")
-    text, n = SETTINGS.subn('SOURCE, EPOCHS = "digits", 2', source)
+    text, n = SETTINGS.subn('SOURCE, EPOCHS = "digits", 3', source)
     assert n == 1
     exec(compile(text, f"{name}.py", "exec"), {"__name__": "tutorial"})
