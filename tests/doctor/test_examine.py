@@ -21,8 +21,6 @@ EXPECTED = {
     # The KL counts less beside the other losses; a critic of latents takes thousands of steps to move them.
     **dict.fromkeys(("ms_ssim_vae", "vae_gan", "wae_gan"), OFF_THE_PRIOR),
     "aae": OFF_THE_PRIOR | {"critic won"},
-    # Its prior is that of a sparse Dirichlet, far from where batch normalization starts the posteriors.
-    "prod_lda": OFF_THE_PRIOR,
 }
 
 
