@@ -120,8 +120,9 @@ def javascript(_: list[str]) -> int:
 
 def docs(_: list[str]) -> int:
     """Build the documentation's site; a warning is an error."""
-    site = ROOT / "build" / "site"
-    build = [str(PYTHON), "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", str(ROOT / "docs"), str(site)]
+    site, parsed = ROOT / "build" / "site", ROOT / "build" / "parsed"  # what was parsed is kept beside the site
+    build = [str(PYTHON), "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "-d", str(parsed)]
+    build += [str(ROOT / "docs"), str(site)]
     if not (code := subprocess.run(build, cwd=ROOT).returncode):
         print(f"the site: {site / 'index.html'}")
     return code
