@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,20 @@ def table_columns(
         filled = {name: _fill(cells, made.get(name)) for name, cells in there.items()}
         made = filled | {name: cells for name, cells in made.items() if name not in filled}
     return {name: list(cells) for name, cells in (extra or {}).items()} | made
+
+
+def read_columns(x: Tensor, record: Mapping[str, Any]) -> dict[str, list[Cell]]:
+    """Return the cells of rows that were read, by column: also beyond the range of the training rows' source.
+
+    What a model makes of whole numbers and dates stays within that range (:func:`table_columns`); what others wrote is
+    shown as it is.
+
+    >>> record = {"columns": [{"name": "n", "kind": "number", "decimals": 0, "low": 0, "high": 3}]}
+    >>> read_columns(torch.tensor([[7.0]]), record), table_columns(torch.tensor([[7.0]]), record)
+    ({'n': [7]}, {'n': [3]})
+    """
+    columns = [replace(column, low=None, high=None) for column in parse_columns(record["columns"]) or ()]
+    return _decoded_columns(x, {**record, "columns": columns}, None)
 
 
 def draw_missing(x: Tensor, record: Mapping[str, Any], generator: torch.Generator | None = None) -> Tensor:

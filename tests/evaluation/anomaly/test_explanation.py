@@ -9,8 +9,8 @@ import torch
 import elbowroom as er
 from elbowroom import noise
 from elbowroom.cli import main
-from elbowroom.data import InMemorySplit, load_undivided
-from elbowroom.evaluation.anomaly.explanation import explain_rows
+from elbowroom.data import Column, InMemorySplit, load_undivided
+from elbowroom.evaluation.anomaly.explanation import Explanation, explain_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*training never saw")
 
@@ -61,6 +61,15 @@ def test_the_strange_cell_is_named_with_what_was_expected(run):
     assert explanation.shares[1].argmax() == 2
     assert "class = " in explanation.reasons(1)[1]
     assert explanation.surprise[0].sum() > 5 * explanation.surprise[2].sum()
+
+
+def test_a_cell_beyond_the_training_rows_is_written_as_it_is():
+    """Whole numbers and dates that the model makes stay in their range; those that were read are not cut to it."""
+    columns = [Column("n", "number", mean=4, sd=2, decimals=0, low=0, high=9)]
+    columns += [Column("on", "date", mean=10, sd=1, format="%Y-%m-%d", low=8, high=12)]
+    far, one = torch.tensor([[3000.0, 500.0]]), torch.ones(1, 2)
+    words = Explanation(("n", "on"), far, one, one, far, {"columns": columns}).reasons()
+    assert words == ["n = 6004 (expected 9, 50 %), on = 1971-05-26 (expected 1970-01-13, 50 %)"]
 
 
 def test_the_command_explains_rows(run, capsys, monkeypatch):

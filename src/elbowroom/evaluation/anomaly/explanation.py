@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.data import Batch, Split
-from elbowroom.data.table_rows import table_columns
+from elbowroom.data.table_rows import read_columns, table_columns
 from elbowroom.distributions import IndependentColumns, StackedColumns
 from elbowroom.distributions.autoregressive import Autoregressive
 from elbowroom.distributions.elements import elementwise_log_prob
@@ -54,11 +54,15 @@ class Explanation:
         total = surprise.sum(1, keepdim=True)
         return torch.where(total > 0, surprise / total, 0.0)
 
-    def cells(self, values: Tensor) -> dict[str, list[Any]]:
-        """Return coded rows (N, D) as cells by column: in the units of the table, categories by their names."""
+    @property
+    def cells(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+        """The rows and the values expected as cells by column: in the units of the table, categories by their names."""
         if self.record is None or "columns" not in self.record:
-            return {name: values[:, i].tolist() for i, name in enumerate(self.columns)}
-        return table_columns(values.float(), self.record)
+            return self._by_column(self.x), self._by_column(self.expected)
+        return read_columns(self.x.float(), self.record), table_columns(self.expected.float(), self.record)
+
+    def _by_column(self, values: Tensor) -> dict[str, list[Any]]:
+        return {name: values[:, i].tolist() for i, name in enumerate(self.columns)}
 
     def reasons(self, count: int = 3, least: float = 0.05) -> list[str]:
         """Return for each row, in words, the values that surprise most, and what was expected.
@@ -71,7 +75,7 @@ class Explanation:
         >>> Explanation(("age", "size"), one, one, torch.tensor([[6.0, 2.0]]), torch.zeros(1, 2)).reasons()
         ['age = 3 (expected 0, 75 %), size = 0.5 (expected 0, 25 %)']
         """
-        have, want = self.cells(self.x), self.cells(self.expected)
+        have, want = self.cells
         top = self.shares.topk(min(count, len(self.columns)), 1)
         return [
             ", ".join(
