@@ -6,10 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
-from elbowroom.plotting.image_grid import INK_RGB, MARGIN_PX, MUTED_RGB, PAPER_RGB, TEXT_PX, draw_grid, to_pil_image
+from elbowroom.plotting.image_grid import (
+    INK_RGB,
+    MARGIN_PX,
+    MUTED_RGB,
+    PAPER_RGB,
+    TEXT_PX,
+    draw_grid,
+    text_font,
+    to_pil_image,
+)
 
 #: RGB from the least to the most, dark to bright: −log p by pixel.
 SEQUENTIAL_COLORS = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
@@ -71,7 +80,7 @@ def _add_color_bars(
     grids: Sequence[Image.Image], bars: Sequence[tuple[str, Sequence[tuple[int, int, int]]]]
 ) -> Image.Image:
     """Stack the grids, and under them a labeled bar of each color scale."""
-    font = ImageFont.load_default(TEXT_PX)
+    font = text_font()
     step = TEXT_PX + 12
     widths = [MARGIN_PX * 2 + BAR_WIDTH_PX + 10 + int(font.getlength(text)) for text, _ in bars]
     # Only the last grid has a caption: the others overlap by the line that theirs would take.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +24,15 @@ TEXT_PX = 13
 RECONSTRUCTION_TITLES = ("data", "model")
 #: Small images are enlarged by a whole factor to about this size.
 MIN_IMAGE_PX = 56
+
+
+@functools.cache
+def text_font() -> ImageFont.FreeTypeFont:
+    """Return the font of titles and labels: that of matplotlib, which has Greek letters and a minus."""
+    spec = importlib.util.find_spec("matplotlib")  # its files alone: to import it takes longer than to draw
+    assert spec is not None
+    assert spec.origin is not None
+    return ImageFont.truetype(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", TEXT_PX - 1)
 
 
 def sample_grid(x: Tensor, caption: str = "", labels: Sequence[str] | None = None) -> Image.Image:
@@ -73,7 +85,7 @@ def draw_grid(
         caption: text under the grid.
         labels: one under each image, by row.
     """
-    font = ImageFont.load_default(TEXT_PX)
+    font = text_font()
     height, width = rows[0].shape[-2:]
     widest = max((font.getlength(text) for row in labels or () for text in row), default=0)
     layout = GridLayout.arrange(height, width, titles, widest)
@@ -112,7 +124,7 @@ class GridLayout(NamedTuple):
         """Return the layout for images of this size beside these titles."""
         # An image is about as wide as its label, so that the grid is not mostly empty.
         zoom = max(1, round(MIN_IMAGE_PX / max(height, width)), round(widest_label / width))
-        font = ImageFont.load_default(TEXT_PX)
+        font = text_font()
         text_width = max((int(font.getlength(title)) for title in titles), default=0)
         return cls(MARGIN_PX + (text_width + 8 if text_width else 0), width * zoom, height * zoom)
 
