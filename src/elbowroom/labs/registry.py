@@ -34,8 +34,8 @@ class Lab:
 
     @property
     def question(self) -> str:
-        """Its first paragraph, in one line."""
-        return " ".join(self.doc.partition("\n\n")[0].split())
+        """Its first paragraph, in one line of plain text."""
+        return " ".join(self.doc.partition("\n\n")[0].split()).replace("``", "")
 
     @property
     def data(self) -> str:
