@@ -10,7 +10,7 @@ from elbowroom.exporting.js.graph import MIN_WEIGHT_VALUES
 from elbowroom.exporting.modules import Decoder, cycle_conditions
 from elbowroom.networks import ACTIVATIONS
 from tests.exporting.helpers import build_model, interpreter_case, run_interpreter
-from tests.tiny_recipes import distinct_recipes
+from tests.tiny_recipes import distinct_recipes, representative_recipes
 
 LIKELIHOODS = [
     ((1, 8, 8), "continuous-bernoulli"),
@@ -26,6 +26,8 @@ LIKELIHOODS = [
 REFUSED = ("vq_vae_2",)
 #: Recipes whose decoder reads x, or makes a latent at each step: a graph of one operation for each element.
 STEPWISE = ("pixel_vae", "made_vae", "text_vae", "vrae", "vrnn", "dmm")
+KINDS = representative_recipes()
+OTHERS = [name for name in distinct_recipes() if name not in KINDS]
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -35,8 +37,9 @@ def test_a_decoder_that_the_page_cannot_run_is_refused_with_the_way_out(name):
         compile_graph(Decoder(model).eval(), [torch.zeros(1, *model.latent_shape)], ["z"])
 
 
-def test_the_interpreter_does_what_torch_does(chromium):
-    todo = [(name, (1, 8, 8), "bernoulli", {}) for name in distinct_recipes() if name not in (*REFUSED, *STEPWISE)]
+@pytest.mark.parametrize("names", [KINDS, pytest.param(OTHERS, marks=pytest.mark.exhaustive)], ids=["kinds", "others"])
+def test_the_interpreter_does_what_torch_does(chromium, names):
+    todo = [(name, (1, 8, 8), "bernoulli", {}) for name in names if name not in (*REFUSED, *STEPWISE)]
     todo += [("conv_vae", (3, 11, 9), "logistic-mixture", {"network": "residual"})]
     todo += [("conv_vae", (2, 11), "gaussian:optimal", {})]
     cases, wanted = [], []

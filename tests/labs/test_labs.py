@@ -183,6 +183,7 @@ def test_state_and_callbacks_learn_as_the_recipe_does(run_lab, real_data):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # minutes
 def test_our_loop_and_pyros_pass_the_published_figure(run_lab, real_data, monkeypatch):
     # Most of the time would go into t-SNE of ten thousand latents, of which nothing is asserted; on the digits it runs.
     monkeypatch.setattr("elbowroom.latent.tsne", lambda z: z[:, :2])

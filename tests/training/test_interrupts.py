@@ -58,8 +58,11 @@ def metrics_size(path):
     return metrics.stat().st_size if metrics.exists() else 0
 
 
+BY_TIME = pytest.param([], marks=pytest.mark.exhaustive)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("checkpoints", [["--checkpoint-every", "7"], []], ids=["within epochs", "by time"])
+@pytest.mark.parametrize("checkpoints", [["--checkpoint-every", "7"], BY_TIME], ids=["within epochs", "by time"])
 def test_killed_at_ten_random_moments_it_ends_as_if_it_had_not_been(tmp_path, monkeypatch, checkpoints):
     """Two players, averaged weights, a schedule, a warm-up, both kinds of checkpoints: bit for bit."""
     length = ["--epochs", "150", *checkpoints]

@@ -64,6 +64,7 @@ def test_mistakes_have_one_line_errors(digits, call, words):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # a training and all scores of ten thousand digits
 def test_the_false_positive_rate_on_held_out_digits_is_within_a_point(real_data, tmp_path):
     """On the data of the published results, with the AUROC of ELBO and ratio."""
     data = er.load_data("fashion-mnist")
