@@ -86,7 +86,7 @@ def test_upload_an_image_and_draw_a_digit(page, server, digits):
     page.refusals = {"400"}
 
 
-def copied(page, selector):
+def read_copied(page, selector):
     """What a button copies."""
     page.evaluate("navigator.clipboard.writeText('')")
     page.click(selector)
@@ -108,13 +108,13 @@ def test_interpolation_samples_and_files(page, server):
         with page.expect_download() as waiting:
             page.click(f".take button:text-is('{kind}')")
         assert Path(waiting.value.path()).read_bytes().startswith(magic)
-    assert copied(page, ".take button:text-is('Copy as command')").endswith("--out interpolation.png")
+    assert read_copied(page, ".take button:text-is('Copy as command')").endswith("--out interpolation.png")
     page.click("[role=tab]:has-text('Samples')")
     page.wait_for_selector(".grid-of-samples img")
     first = page.get_attribute(".grid-of-samples img", "src")
     page.click("text=Draw again")
     wait_until(lambda: page.get_attribute(".grid-of-samples img", "src") != first)
-    command, program = (copied(page, f".take button:text-is('Copy as {kind}')") for kind in ("command", "Python"))
+    command, program = (read_copied(page, f".take button:text-is('Copy as {kind}')") for kind in ("command", "Python"))
     assert command.startswith("elbowroom sample ")
     assert command.endswith("--out samples.png")
     assert "import elbowroom" in program

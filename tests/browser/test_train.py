@@ -12,7 +12,7 @@ from tests.browser.helpers import wait_for_value, wait_until
 
 
 @pytest.fixture
-def copied(new_run):
+def run_copy(new_run):
     """A copy of the run ``six`` that the test may change."""
     return new_run("copied")
 
@@ -132,7 +132,7 @@ def test_train_again_with_changes_fills_the_form(page, server):
     assert command(page, "train beta_vae", "--epochs=8")
 
 
-def test_an_action_runs_and_its_result_is_linked_after_a_reload(page, server, copied):
+def test_an_action_runs_and_its_result_is_linked_after_a_reload(page, server, run_copy):
     page.goto(f"{server.url}/#/run/copied")
     page.click("button:text-is('Fit a sampler')")
     assert page.input_value("#action-option") == "mixture:10"
@@ -141,7 +141,7 @@ def test_an_action_runs_and_its_result_is_linked_after_a_reload(page, server, co
     page.fill("#action-option", "mixture:3")
     page.click("dialog button.main")
     page.wait_for_selector(".job.done:has-text('Fit a sampler (mixture:3)')", timeout=60_000)
-    assert (copied / "sampler-mixture-3.safetensors").is_file()
+    assert (run_copy / "sampler-mixture-3.safetensors").is_file()
     page.reload()
     page.wait_for_selector(".job.done:has-text('Fit a sampler (mixture:3)')")
     assert "--sampler mixture:3" in page.get_attribute("text=Copy the command that samples", "title")
@@ -149,7 +149,7 @@ def test_an_action_runs_and_its_result_is_linked_after_a_reload(page, server, co
     wait_until(lambda: "sampler-mixture-3.safetensors" in page.inner_text("dialog .log"))
 
 
-def test_more_epochs_are_asked_for_and_trained(page, server, copied):
+def test_more_epochs_are_asked_for_and_trained(page, server, run_copy):
     page.goto(f"{server.url}/#/run/copied")
     page.click("text=More epochs")
     page.fill("#more-epochs", "8")
@@ -157,7 +157,7 @@ def test_more_epochs_are_asked_for_and_trained(page, server, copied):
     wait_for_value(lambda: page.inner_text("dialog .wrong"), "give more than the 8 that it has")
     page.fill("#more-epochs", "9")
     page.click("text=Go on")
-    wait_until(lambda: er.Run(copied).metrics()[-1].get("epoch") == 9 and er.Run(copied).state == "finished", 60)
+    wait_until(lambda: er.Run(run_copy).metrics()[-1].get("epoch") == 9 and er.Run(run_copy).state == "finished", 60)
     page.wait_for_selector(".bar-of-run:has-text('epoch 9 of 9') .state.done")
     page.click("summary:text-is('Log of the training')")
     wait_until(lambda: "finished after" in page.inner_text(".log"))
@@ -179,18 +179,18 @@ def test_a_training_in_a_terminal_is_paused_by_the_button(page, server, new_run)
         process.wait()
 
 
-def test_a_deleted_run_comes_back_by_undo(page, server, copied):
+def test_a_deleted_run_comes_back_by_undo(page, server, run_copy):
     page.goto(f"{server.url}/#/run/copied")
     page.click("text=Rename, note, delete")
     page.click("text=Move to the trash")
     page.wait_for_selector("#toasts >> text=Copied is in the trash")
-    assert not copied.exists()
+    assert not run_copy.exists()
     page.click("#toasts >> text=Undo")
     page.wait_for_selector("#toasts >> text=Copied is restored")
-    assert (copied / "recipe.json").is_file()
+    assert (run_copy / "recipe.json").is_file()
 
 
-def test_the_trash_shows_a_run_and_deletes_it_for_good(page, server, copied, folder):
+def test_the_trash_shows_a_run_and_deletes_it_for_good(page, server, run_copy, folder):
     page.request.post(f"{server.url}/api/run/delete", data={"run": "copied"})
     page.goto(f"{server.url}/#/trash")
     row = page.locator(".run.away")

@@ -87,6 +87,20 @@ def test_curves_of_few_points_show_them_all(tmp_path):
             assert all(low <= y <= high for y in line.get_ydata())
 
 
+@pytest.mark.parametrize(
+    ("trained_with", "asked", "is_said"), [(None, [], True), ("none", [], False), (None, ["--sampler", "prior"], False)]
+)
+def test_a_sampler_that_the_recipe_has_and_the_run_has_not_is_said(
+    tmp_path, capsys, digits, trained_with, asked, is_said
+):
+    """After a training that was interrupted; not where nobody wanted one."""
+    model, objective = er.recipes.two_stage_vae(digits.shape, latent=2, hidden=(8,))
+    run = er.fit(model, objective, digits, steps=1, out=tmp_path / "run", sampler=trained_with)
+    assert main(["sample", str(run.path), *asked, "--out", str(tmp_path / "x.png")]) == 0
+    said = f"'elbowroom fit-sampler {run.path} two-stage' fits it"
+    assert (said in capsys.readouterr().err) == is_said
+
+
 def test_no_prior_to_sample_from(error_line, tmp_path):
     path = tmp_path / "ae"
     assert main(["train", "autoencoder", "--latent", "2", *QUICK, "--out", str(path)]) == 0

@@ -179,10 +179,17 @@ def _count_samples(n: int | None, latents: str | None, sampler: str | None) -> i
 
 def _load_sampled_model(run: Run, sampler: str | None) -> tuple[GenerativeModel, str]:
     """Return the model with the density that latents are drawn from, and its name."""
-    from elbowroom.samplers import default_sampler, full_name, sampling_model
+    from elbowroom.samplers import NO_SAMPLER, PRIOR, declared_sampler, default_sampler, full_name, sampling_model
 
     model = run.model()
     name = default_sampler(run, model) if sampler is None else full_name(sampler)
+    declared = declared_sampler(run.record)
+    if sampler is None and name == PRIOR and declared and run.record["training"].get("sampler") != NO_SAMPLER:
+        # A training that was interrupted fits none.
+        again = f"'elbowroom fit-sampler {run.path} {full_name(declared)}' fits it"
+        click.echo(
+            f"from the prior: {run.record['recipe']} samples from {declared}, which is not there; {again}", err=True
+        )
     return sampling_model(run, model, name), name
 
 
