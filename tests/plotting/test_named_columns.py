@@ -1,5 +1,7 @@
 """Figures of tables whose columns have names: their cells as the source has them."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -52,10 +54,13 @@ def test_columns_of_drawn_rows_stand_beside_the_data_in_its_unit(view):
     column = next(c for c in view.record["data"]["columns"] if c["name"] == "income")
     middle = view.batch.x[:, 2].quantile(0.5).item() * column["sd"] + column["mean"]
     assert income.lines[0].x[50] == pytest.approx(middle, rel=1e-4)
+    ages = next(cells[1:] for name, cells in table.rows if name == "age")
+    assert all(re.fullmatch(r"\d+ \(\d+ to \d+\)", cell) for cell in ages), "whole numbers are whole"
 
 
 def test_strange_rows_come_by_their_surprise_with_its_reason(view):
     (table,) = PLOTS["strange-rows"].build_spec(view).marks
+    assert table.row_head == "row"
     surprise = [float(cells[0]) for _, cells in table.rows]
     assert surprise == sorted(surprise, reverse=True)
     assert all("expected" in cells[1] for _, cells in table.rows)

@@ -101,17 +101,19 @@ class Bars:
 
 @dataclass(frozen=True)
 class CellTable:
-    """Examples of a table as its source has them: a row for each column of the table.
+    """Cells in rows with a name each; of examples as their source has them a row for each column of the table.
 
     Attributes:
         title: heading.
         heads: what the cells of each example are, one above each column.
         rows: the name of a column of the table, and its cell for each head, in its own unit.
+        row_head: what the names of the rows are.
     """
 
     title: str
     heads: Sequence[str]
     rows: Sequence[tuple[str, Sequence[str]]]
+    row_head: str = "column"
 
 
 #: Radii of the rings of a standard normal prior, in standard deviations.

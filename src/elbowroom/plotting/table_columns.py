@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from elbowroom.data import InMemorySplit
-from elbowroom.data.readers.table_encoding import Column, parse_columns
+from elbowroom.data.readers.table_encoding import Column, decode_cell, parse_columns
 from elbowroom.evaluation.anomaly.explanation import explain_rows
 from elbowroom.evaluation.metrics.synthetic_rows import column_shape
 from elbowroom.formatting import MISSING, format_number
@@ -39,7 +39,7 @@ def columns_figure(view: RunView, n: int = 2000) -> FigureSpec:
     order = np.argsort(likeness, kind="stable")[:MAX_COLUMNS].tolist()
     summaries = [(i, [_summarize(rows[:, i], columns[i]) for rows in (data, drawn)]) for i in order]
     table = [(columns[i].name, [f"{likeness[i]:.1%}", *both]) for i, both in summaries]
-    numbers = [i for i in order if not columns[i].n_categories][:MAX_CHARTS]
+    numbers = [i for i in order if columns[i].kind == "number"][:MAX_CHARTS]
     return FigureSpec(
         "Columns of synthetic rows",
         f"Each column in {view.split_words} and in rows drawn from {source.words}, the least alike first. Likeness is "
@@ -78,6 +78,7 @@ def strange_rows_figure(view: RunView, n: int = 10) -> FigureSpec:
                 "strange rows",
                 ["surprise, nats", "why"],
                 [(view.example_name(i), [format_number(surprise[i].item(), 3), reasons[i]]) for i in order],
+                "row",
             )
         ],
     )
@@ -100,8 +101,14 @@ def _summarize(values: np.ndarray, column: Column) -> str:
         index, counts = np.unique(values, return_counts=True)
         name = column.categories[int(index[counts.argmax()])]
         return f"{name} {counts.max() / len(values):.0%}"
-    low, middle, high = (format_number(v, 3) for v in np.quantile(_decode(values, column), (0.05, 0.5, 0.95)))
+    low, middle, high = (_format_number(v, column) for v in np.quantile(values, (0.05, 0.5, 0.95)))
     return f"{middle} ({low} to {high})"
+
+
+def _format_number(value: float, column: Column) -> str:
+    """Return an encoded number as its column has it: whole numbers are whole, and dates are dates."""
+    cell = decode_cell(value, column)
+    return format_number(cell, 3) if isinstance(cell, float) else str(cell)
 
 
 def _decode(values: np.ndarray, column: Column) -> np.ndarray:

@@ -70,7 +70,7 @@ def cell_table(view: RunView, title: str, heads: list[str], x: Tensor) -> CellTa
     """Return rows (N, D) of a table as cells, one column for each, under a head for each; of texts a row for each."""
     if "vocabulary" in view.record["data"]:
         texts = decode_texts(x.flatten(1).cpu(), view.record["data"])
-        return CellTable(title, ["text"], [(head, [text]) for head, text in zip(heads, texts, strict=True)])
+        return CellTable(title, ["text"], [(head, [text]) for head, text in zip(heads, texts, strict=True)], "example")
     columns = view.record["data"]["columns"]
     names = [column.name for column in parse_columns(columns) or () if not column.part]
     cells = [[_format_cell(cell) for cell in row] for row in decode_rows(x.flatten(1).cpu(), columns)]

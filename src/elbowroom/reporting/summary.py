@@ -23,6 +23,8 @@ TILE_TITLES = {
     "reconstruction": "reconstruction",
     "kl": "KL",
 }
+#: Of the value of an argument that is written.
+MAX_VALUE_CHARACTERS = 120
 
 
 class Tile(NamedTuple):
@@ -161,7 +163,9 @@ def _format_arguments(arguments: dict[str, Any] | None) -> str:
 
 
 def _format_value(value: Any) -> str:
-    return "×".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+    text = "×".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+    # The bins of a table are thousands of characters.
+    return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:40]}… (whole in recipe.json)"
 
 
 def _format_callback(callback: dict[str, Any]) -> str:
