@@ -65,10 +65,13 @@ FAMILIES = (
     *("hyperspherical_vae", "joint_vae", "factor_vae", "vae_gan", "vrnn", "m2", "iwae"),
 )
 
+#: Those of them whose steps have few operations: hierarchies, sequences and critics of images have some thousand.
+SMALL_STEPS = ("vae", "autoencoder", "cvae", "vq_vae", "conv_vae", "vamp_vae", "m2", "iwae", "factor_vae")
 
-def by_family(names: Iterable[str], *more: str) -> list[Any]:
+
+def by_family(names: Iterable[str], *more: str, families: Iterable[str] = FAMILIES) -> list[Any]:
     """Return parameters of a test that costs much: recipes beyond one of each family, and more, are exhaustive."""
-    fast = {*FAMILIES, *more}
+    fast = {*families, *more}
     return [name if name in fast else pytest.param(name, marks=pytest.mark.exhaustive) for name in names]
 
 
@@ -84,8 +87,10 @@ def tiny_arguments(name: str, **arguments: Any) -> dict[str, Any]:
 
 
 def make_tiny(name: str, shape: tuple[int, ...] = (1, 8, 8), **arguments: Any) -> tuple[GenerativeModel, Any]:
-    """Make a small model of a recipe and its objective, the same at each call."""
+    """Make a small model of a recipe and its objective, the same at each call; a likelihood only if it takes one."""
     torch.manual_seed(0)
+    if "likelihood" not in RECIPES[name].arguments:
+        arguments.pop("likelihood", None)
     return RECIPES[name](shape, **tiny_arguments(name, **arguments))
 
 

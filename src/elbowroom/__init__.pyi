@@ -64,6 +64,8 @@ from .families import Quantizer as Quantizer
 from .families import ResidualQuantizer as ResidualQuantizer
 from .families import SimVQ as SimVQ
 from .families import StochasticCodebook as StochasticCodebook
+from .families import StudentErrors as StudentErrors
+from .families import StudentPosterior as StudentPosterior
 from .families import StudentT as StudentT
 from .families import Toroidal as Toroidal
 from .families import Views as Views
@@ -106,6 +108,7 @@ from .models import SemiSupervised as SemiSupervised
 from .models import SequentialModel as SequentialModel
 from .models import StackedSemiSupervised as StackedSemiSupervised
 from .models import StandardNormal as StandardNormal
+from .models import StudentDecoder as StudentDecoder
 from .models import TwoLevel as TwoLevel
 from .models import UniformCategories as UniformCategories
 from .models import VampPrior as VampPrior
@@ -159,6 +162,7 @@ from .objectives import Perceptual as Perceptual
 from .objectives import Player as Player
 from .objectives import Players as Players
 from .objectives import PosteriorRatio as PosteriorRatio
+from .objectives import PowerDivergence as PowerDivergence
 from .objectives import ProportionalIntegral as ProportionalIntegral
 from .objectives import Reconstruction as Reconstruction
 from .objectives import RenyiBound as RenyiBound

@@ -46,7 +46,9 @@ TABLE = {
     **dict.fromkeys(
         ("vamp_vae", "exemplar_vae", "hvamp_vae", "gm_vae", "lars_vae", "delta_vae", "flow_prior_vae"), OTHER_PRIOR
     ),
-    **dict.fromkeys(("hyperspherical_vae", "poincare_vae", "toroidal_vae", "gamma_vae", "dirichlet_vae"), OTHER_PRIOR),
+    **dict.fromkeys(
+        ("hyperspherical_vae", "poincare_vae", "toroidal_vae", "gamma_vae", "dirichlet_vae", "t3_vae"), OTHER_PRIOR
+    ),
     **dict.fromkeys(
         ("quantized_vae", "vq_vae", "rq_vae", "hrq_vae", "sq_vae", "fsq_vae", "lfq_vae", "vqgan", "vq_vae_2"), QUANTIZED
     ),

@@ -9,6 +9,7 @@ import elbowroom as er
 from elbowroom import serialization
 from elbowroom.data import Batch
 from elbowroom.recipes import RECIPES
+from elbowroom.table_shape import TableShape
 from elbowroom.training import Step
 from elbowroom.training.loop import measure
 from tests.tiny_recipes import distinct_recipes, make_tiny
@@ -51,6 +52,10 @@ def make_model(recipe, shape=(1, 8, 8), likelihood="bernoulli"):
         with pytest.raises(ValueError, match="these examples are a table or several views: train vae"):
             make_tiny(recipe.name, shape, likelihood=likelihood)
         pytest.skip(f"{recipe.name} is not for tables, and says so")
+    if "likelihood" not in recipe.arguments and likelihood.startswith("columns"):
+        with pytest.raises(ValueError, match="this table has columns of categories"):
+            make_tiny(recipe.name, TableShape(map(int, likelihood.partition(":")[2].split(","))))
+        pytest.skip(f"{recipe.name} is not for categories, and says so")
     return make_tiny(recipe.name, shape, likelihood=likelihood)
 
 

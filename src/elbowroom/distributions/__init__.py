@@ -32,7 +32,7 @@ from elbowroom.distributions.quantized import (
     straight_through,
 )
 from elbowroom.distributions.spherical import PowerSpherical, SphericalUniform, VonMisesFisher
-from elbowroom.distributions.student import ScaledStudentT
+from elbowroom.distributions.student import MultivariateStudentT, ScaledStudentT
 from elbowroom.distributions.tabular import ColumnCategorical, IndependentColumns, StackedColumns
 from elbowroom.distributions.toroidal import ToroidalNormal, ToroidalUniform
 
@@ -52,6 +52,7 @@ __all__ = [
     "IndependentGamma",
     "IndependentParts",
     "KeyedDirichlet",
+    "MultivariateStudentT",
     "Normal",
     "OneHot",
     "PixelCategorical",

@@ -7,7 +7,7 @@ from elbowroom.families.base import Family
 from elbowroom.families.categories import Categories
 from elbowroom.families.counts import Multinomial, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
 from elbowroom.families.flow_posterior import FlowPosterior, posterior
-from elbowroom.families.heavy_tails import LogCosh, StudentT
+from elbowroom.families.heavy_tails import LogCosh, StudentErrors, StudentPosterior, StudentT
 from elbowroom.families.location_scale import Gaussian, Laplace
 from elbowroom.families.manifolds import DirichletLatent, GammaLatent, Hyperspherical, Poincare, Toroidal
 from elbowroom.families.observed import Observed
@@ -73,6 +73,8 @@ __all__ = [
     "ResidualQuantizer",
     "SimVQ",
     "StochasticCodebook",
+    "StudentErrors",
+    "StudentPosterior",
     "StudentT",
     "Tokens",
     "Toroidal",

@@ -128,3 +128,81 @@ class LogCosh(Family):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, sharpness={self.sharpness:g}"
+
+
+class StudentPosterior(Family):
+    r"""The posterior of t³-VAE: Student's t of all latents at once, the tail lighter the more values an example has.
+
+    .. math:: q(z \mid x) = t_m\left(\mu(x), \tfrac{\nu}{\nu + n} \operatorname{diag} \sigma^2(x), \nu + n\right)
+
+    Kim et al. 2024, arXiv 2312.01133: the posterior of such a form that a joint t of x and z has.
+
+    Args:
+        latent: m, the number of latents.
+        df: :math:`\nu`, the degrees of freedom of the joint density.
+        values: n, the values of an example.
+
+    Raises:
+        ValueError: two degrees of freedom or less, which have no variance.
+
+    >>> StudentPosterior(2, df=3.0, values=64)(torch.zeros(1, 4)).variance  # nearly ν / (ν + n)
+    tensor([[0.0462, 0.0462]])
+    """
+
+    def __init__(self, latent: int, df: float, values: int) -> None:
+        check_has_variance(df)
+        super().__init__(latent, per_element=2)
+        self.df, self.values = df, values
+
+    def forward(self, phi: Tensor) -> distributions.MultivariateStudentT:
+        loc, log_var = self.split_parameters(phi)
+        df = self.df + self.values
+        return distributions.MultivariateStudentT(loc, (log_var + math.log(self.df / df)) / 2, loc.new_tensor(df))
+
+
+class StudentErrors(Family):
+    r"""Errors of all values of an example at once, whose scale is that of a joint t of example and latent.
+
+    .. math:: p(x \mid z) = t_n\left(\mu(z), \tfrac{1 + \|z\|^2 / \nu}{1 + m / \nu}\, \sigma^2 I, \nu + m\right)
+
+    Kim et al. 2024, arXiv 2312.01133. Where a latent is known, :class:`elbowroom.StudentDecoder` gives its squared
+    norm; without one, the scale is that of the norm :math:`\|z\|^2 = m`, :math:`\sigma`.
+
+    Args:
+        shape: of an example.
+        df: :math:`\nu`, the degrees of freedom of the joint density.
+        latent: m, the number of latents.
+        scale: :math:`\sigma`.
+
+    Raises:
+        ValueError: two degrees of freedom or less; a scale that is not above 0.
+
+    >>> StudentErrors(4, df=3.0, latent=2)(torch.zeros(1, 4)).log_prob(torch.zeros(1, 4))
+    tensor([-3.3393])
+    """
+
+    def __init__(self, shape: Shape, df: float, latent: int, scale: float = 1.0) -> None:
+        check_has_variance(df)
+        if not 0 < scale < math.inf:
+            raise ValueError(f"the scale of errors must be above 0 and finite, got {scale:g}: 1 is the paper's")
+        super().__init__(shape)
+        self.df, self.latent, self.scale = df, latent, scale
+
+    def forward(self, phi: Tensor, squared_norm: Tensor | None = None) -> distributions.MultivariateStudentT:
+        loc = torch.unflatten(phi, -1, self.shape)
+        ratio = 1 if squared_norm is None else (self.df + squared_norm) / (self.df + self.latent)
+        log_scale = loc.new_tensor(self.scale).square().mul(ratio).log() / 2
+        log_scale = log_scale.reshape(*log_scale.shape, *[1] * len(self.shape))
+        df = loc.new_tensor(self.df + self.latent)
+        return distributions.MultivariateStudentT(loc, log_scale, df, len(self.shape))
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, df={self.df:g}, scale={self.scale:g}"
+
+
+def check_has_variance(df: float) -> None:
+    """Raise a ValueError unless a Student-t with these degrees of freedom has a variance."""
+    if not 2 < df < math.inf:
+        raise ValueError(
+            f"df, the degrees of freedom, must be above 2 and finite, got {df:g}: a vae is an infinite one"
+        )

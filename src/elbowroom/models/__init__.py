@@ -42,6 +42,7 @@ from elbowroom.models.semi_amortized import SemiAmortizedModel
 from elbowroom.models.semi_supervised import SemiSupervised
 from elbowroom.models.sequential import SequentialModel
 from elbowroom.models.stacked_semi_supervised import StackedSemiSupervised
+from elbowroom.models.student import StudentDecoder
 from elbowroom.models.two_level import TwoLevel
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "SequentialModel",
     "StackedSemiSupervised",
     "StandardNormal",
+    "StudentDecoder",
     "TwoLevel",
     "UniformCategories",
     "VampPrior",

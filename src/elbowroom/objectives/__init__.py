@@ -14,6 +14,7 @@ from elbowroom.objectives.moments import LatentCovariance
 from elbowroom.objectives.parts import PartKL
 from elbowroom.objectives.perceptual import Perceptual
 from elbowroom.objectives.players import Players
+from elbowroom.objectives.power_divergence import PowerDivergence
 from elbowroom.objectives.quantization import (
     CodebookLoss,
     CodeEntropy,
@@ -62,6 +63,7 @@ __all__ = [
     "Player",
     "Players",
     "PosteriorRatio",
+    "PowerDivergence",
     "ProportionalIntegral",
     "Reconstruction",
     "RenyiBound",

@@ -1,7 +1,8 @@
-"""Recipes that differ in their likelihood: log-cosh loss, Student-t."""
+"""Recipes that differ in their likelihood: log-cosh loss, Student-t, of values alone and of latents too."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import elbowroom as er
@@ -35,3 +36,28 @@ def student_vae(
             network for each, with its scale, as in the paper
     """
     return vae(shape, likelihood=likelihood, **rest)
+
+
+@recipe("Kim et al. 2024, arXiv 2312.01133", extends=vae, without=("prior", "posterior", "likelihood", "k"))
+def t3_vae(
+    shape: tuple[int, ...], latent: int = 20, df: float = 10.0, scale: float = 0.3, beta: float = 1.0, **network: Any
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The t³-VAE: Student-t in prior, posterior and errors, and a divergence of powers: for data with outliers.
+
+    Samples of the prior lie farther out than the latents do: draw from a sampler that is fitted to them.
+
+    Args:
+        latent: size of the latent z
+        df: degrees of freedom, above 2; the fewer, the heavier the tails
+        scale: of the errors, in units of the data; the paper has 1
+        beta: weight of the regularizer
+    """
+    import torch
+
+    architecture = er.Architecture(shape, **network)
+    encoder = architecture.encoder(er.StudentPosterior(latent, df, math.prod(shape)))
+    errors = er.StudentErrors(shape, df, latent, scale)
+    decoder = er.StudentDecoder(architecture.decoder(latent, errors).net, errors)
+    t = torch.zeros(latent), torch.zeros(()), torch.tensor(df)
+    prior = er.FixedPrior(er.distributions.MultivariateStudentT, *t)
+    return er.Model(encoder, decoder, prior), er.PowerDivergence(df, scale, beta)

@@ -111,7 +111,9 @@ class Recipe(Displayed):
             self._check_dimensions(shape)
             given |= {name: self.arguments[name].convert(value) for name, value in arguments.items()}
             likelihood = None
-            if "likelihood" in self.arguments:
+            if "likelihood" not in self.arguments:
+                self._check_numbers(shape)
+            else:
                 own = self.table_likelihood if isinstance(shape, TableShape) else None
                 shape, likelihood = resolve_likelihood(shape, given.get("likelihood") or own)
             if likelihood is not None:
@@ -127,6 +129,14 @@ class Recipe(Displayed):
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Whether it takes examples of this shape, by their number of dimensions."""
         return not self.dimensions or len(shape) in self.dimensions
+
+    def _check_numbers(self, shape: tuple[int, ...]) -> None:
+        """Raise a ValueError for a table with categories: the recipe has a likelihood of its own, of numbers."""
+        if isinstance(shape, TableShape) and max(shape.sizes) > 1:
+            raise ValueError(
+                "it takes numbers, and this table has columns of categories: train vae, or leave them out with "
+                "--columns NAME=drop"
+            )
 
     def _check_dimensions(self, shape: tuple[int, ...]) -> None:
         if not self.takes(shape):
