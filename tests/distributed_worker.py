@@ -74,6 +74,8 @@ TRAININGS = {
     "loader": (vae, lambda: loader(225), {}),
     "custom_module": (custom_module, lambda: arrays(300), {"batch_size": 50}),
 }
+#: What is the same in all of them: neither report nor sampler, which processes of their own would make each time.
+SHORT = {"epochs": 3, "device": "cpu", "report": False, "sampler": "none"}
 
 
 def main(folder):
@@ -81,9 +83,7 @@ def main(folder):
     for name, (make, data, settings) in TRAININGS.items():
         torch.manual_seed(0)
         with noise.zero_noise():
-            run = er.fit(
-                *make(), data(), epochs=3, out=folder / name, device="cpu", optimizer="sgd", lr=0.02, **settings
-            )
+            run = er.fit(*make(), data(), out=folder / name, optimizer="sgd", lr=0.02, **SHORT, **settings)
         assert isinstance(run, er.Run)
     draws = []
 

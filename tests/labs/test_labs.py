@@ -168,6 +168,7 @@ AFTER_ONE_EPOCH, AFTER_TWO_EPOCHS = CLASSIC[:2]
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # a training on all of MNIST
 def test_a_module_of_ones_own_learns_as_the_recipe_does(run_lab, real_data):
     losses = [float(n) for n in re.findall(r"test loss ([\d.]+)", run_lab("custom_module", "--epochs", "1"))]
     assert len(losses) == 2
@@ -175,6 +176,7 @@ def test_a_module_of_ones_own_learns_as_the_recipe_does(run_lab, real_data):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # a training on all of MNIST
 def test_state_and_callbacks_learn_as_the_recipe_does(run_lab, real_data):
     out = run_lab("callback_state", "--epochs", "2")
     (loss,) = re.findall(r"test loss ([\d.]+)", out)

@@ -11,7 +11,8 @@ WITHIN = [1.5, 1.5, 1.0, 1.0, 1.0, 0.6, 0.6, 0.6, 0.6, 0.6]
 
 
 @pytest.mark.slow
-def test_the_classic_curve(real_data, tmp_path):
+@pytest.mark.parametrize("epochs", [3, pytest.param(10, marks=pytest.mark.exhaustive)])
+def test_the_classic_curve(real_data, tmp_path, epochs):
     """As ``elbowroom train vae --data mnist --epochs 10 --seed 1`` trains; docs/results.md has three seeds.
 
     Seed 1 lies in the middle of the tolerance, so that another machine's rounding does not decide.
@@ -19,9 +20,9 @@ def test_the_classic_curve(real_data, tmp_path):
     data = er.load_data("mnist", seed=1)
     torch.manual_seed(1)
     model, objective = er.recipes.vae(data.shape)
-    run = er.fit(model, objective, data, epochs=10, seed=1, out=tmp_path / "run", device="cpu", validate_every=1)
+    run = er.fit(model, objective, data, epochs=epochs, seed=1, out=tmp_path / "run", device="cpu", validate_every=1)
     losses = [row["loss"] for row in run.metrics("test")]
-    for epoch, (loss, classic, within) in enumerate(zip(losses, CLASSIC, WITHIN, strict=True), 1):
+    for epoch, (loss, classic, within) in enumerate(zip(losses, CLASSIC[:epochs], WITHIN, strict=False), 1):
         assert abs(loss - classic) < within, f"epoch {epoch}: {loss:.2f} against {classic}"
     metrics = er.evaluate(run, samples=50)
     assert metrics["elbo"].value == pytest.approx(-losses[-1], abs=0.1)

@@ -80,6 +80,7 @@ TRAIN = ["train", "vae", "--latent", "2", "--hidden", "16", "--data", "digits", 
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # most of two minutes
 def test_a_worker_that_dies_is_started_again_and_the_run_ends_as_if_it_had_not(tmp_path):
     """The restarted processes find their run by --out, and go on from its checkpoint, bit for bit."""
     arguments = ["-m", "elbowroom", *TRAIN, "--epochs", "30", "--checkpoint-every", "7", "--out"]
