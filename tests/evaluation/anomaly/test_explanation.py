@@ -89,3 +89,11 @@ def test_images_have_no_rows_to_explain(digits):
     model, _ = er.recipes.vae(digits.shape, latent=2)
     with pytest.raises(ValueError, match="not rows of a table: give --heat-map"):
         explain_rows(model.eval(), digits.test)
+
+
+def test_a_row_that_is_strange_by_a_little_everywhere_has_a_reason_too():
+    columns, one = tuple("abcdefghijklmnopqrstuvwxyz"), torch.ones(2, 26)
+    surprise = torch.stack([torch.arange(26.0) + 100, torch.zeros(26)])
+    spread, nothing = Explanation(columns, one, one, surprise, one).reasons(count=2)
+    assert spread == "spread over 26 columns, most by z = 1 (expected 1, 4 %), y = 1 (expected 1, 4 %)"
+    assert nothing == "every value is as expected"

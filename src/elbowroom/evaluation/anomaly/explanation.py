@@ -69,23 +69,27 @@ class Explanation:
 
         Args:
             count: values per row, at most.
-            least: the share of the surprise that a value has at least.
+            least: the share of the surprise that a value has at least; where none has it, the largest stand behind the
+                words "spread over N columns, most by".
 
         >>> one = torch.tensor([[3.0, 0.5]])
         >>> Explanation(("age", "size"), one, one, torch.tensor([[6.0, 2.0]]), torch.zeros(1, 2)).reasons()
         ['age = 3 (expected 0, 75 %), size = 0.5 (expected 0, 25 %)']
         """
         have, want = self.cells
-        top = self.shares.topk(min(count, len(self.columns)), 1)
-        return [
-            ", ".join(
+        known = [i for i, name in enumerate(self.columns) if name in have]
+        lines = []
+        for row, shares in enumerate(self.shares.tolist()):
+            top = [i for i in sorted(known, key=lambda i: -shares[i])[:count] if shares[i] > 0]
+            words = [
                 f"{name} = {_format_cell(have[name][row])} "
-                f"(expected {_format_cell(want[name][row])}, {100 * share:.0f} %)"
-                for share, name in zip(shares, (self.columns[i] for i in index), strict=True)
-                if share >= least and name in have
-            )
-            for row, (shares, index) in enumerate(zip(top.values.tolist(), top.indices.tolist(), strict=True))
-        ]
+                f"(expected {_format_cell(want[name][row])}, {100 * shares[i]:.0f} %)"
+                for i, name in ((i, self.columns[i]) for i in top)
+            ]
+            large = [word for i, word in zip(top, words, strict=True) if shares[i] >= least]
+            spread = f"spread over {len(known)} columns, most by " if words else "every value is as expected"
+            lines.append(", ".join(large) or spread + ", ".join(words))
+        return lines
 
 
 @dataclass(frozen=True)
