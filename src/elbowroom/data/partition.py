@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,6 +14,7 @@ from torch import Tensor
 from elbowroom.data.class_subset import labels_of
 from elbowroom.data.options import ReadOptions
 from elbowroom.data.raw import AnySplit, EncodedDataset, RawDataset, RawSplit
+from elbowroom.data.readers.table_encoding import Column
 from elbowroom.data.sources.registry import read_object
 from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.loader import LoaderSplit
@@ -29,13 +32,14 @@ def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[st
     """
     existing: dict[str, RawSplit] = {}
     amounts: dict[str, float | int] = {}
+    given: dict[str, Any] = {}
     is_divisible = not isinstance(raw.train, LoaderSplit) or raw.train.can_subset
     for name, value, own, default in (
         ("validation", validation, raw.validation, raw.defaults[0]),
         ("test", test, raw.test, raw.defaults[1]),
     ):
         if value is not None and not isinstance(value, Real):
-            existing[name] = read_object(value, ReadOptions(columns=raw.columns), raw.classes, f"{name}=").train
+            given[name] = value
         elif value is not None:
             if own is not None and value != 0:
                 raise ValueError(
@@ -46,8 +50,20 @@ def plan_partition(raw: RawDataset, validation: Any, test: Any) -> tuple[dict[st
             existing[name] = own
         else:
             # with a validation split given, the data is divided already
-            amounts[name] = 0 if name == "test" and ("validation" in existing or not is_divisible) else default
+            has_validation = "validation" in existing or "validation" in given
+            amounts[name] = 0 if name == "test" and (has_validation or not is_divisible) else default
+    options = ReadOptions(columns=count_rows(raw, amounts)) if given else ReadOptions()
+    existing |= {name: read_object(value, options, raw.classes, f"{name}=").train for name, value in given.items()}
     return existing, amounts
+
+
+def count_rows(raw: RawDataset, amounts: Mapping[str, float | int]) -> tuple[Column, ...] | None:
+    """Return the columns of a table with the rows that are left to train on, by which an unseen category is scored."""
+    if raw.columns is None:
+        return None
+    n = len(raw.train)
+    rows = n - sum(resolve_count(amount, n, name) for name, amount in amounts.items())
+    return tuple(replace(column, rows=max(rows, 1)) for column in raw.columns)
 
 
 def resolve_stratified(raw: EncodedDataset, requested: bool | None) -> bool:

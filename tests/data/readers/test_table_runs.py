@@ -217,3 +217,14 @@ def test_table_of_numbers_with_another_likelihood(tmp_path, monkeypatch):
     assert about["arguments"]["columns"] == "id=drop"
     assert [column["name"] for column in about["columns"]] == ["a", "b"]
     assert er.Run("run").data().classes == ("x", "y", "z")
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_split_that_is_given_may_hold_a_category_that_training_never_saw(split):
+    """As in files: it has a probability of its own, by the rows that are left to train on."""
+    rows = {"kind": ["a", "b"] * 100, "n": [0.5, 2.5, 3.0, 4.5] * 50}
+    sizes = {"validation": 0.1, "test": 0.1} | {split: {"kind": ["c", "a"], "n": [1.0, 2.0]}}
+    with pytest.warns(UserWarning, match="never saw, which has the probability 1/181"):
+        data = er.load_data(rows, label="", **sizes)
+    assert data.columns[0].rows == 180
+    assert data.splits[split].x[:, 0].tolist() == [2.0, 0.0]
