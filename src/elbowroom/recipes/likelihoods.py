@@ -38,13 +38,19 @@ def student_vae(
     return vae(shape, likelihood=likelihood, **rest)
 
 
-@recipe("Kim et al. 2024, arXiv 2312.01133", extends=vae, without=("prior", "posterior", "likelihood", "k"))
+@recipe(
+    "Kim et al. 2024, arXiv 2312.01133",
+    extends=vae,
+    without=("prior", "posterior", "likelihood", "k"),
+    sampler="gaussian",
+)
 def t3_vae(
     shape: tuple[int, ...], latent: int = 20, df: float = 10.0, scale: float = 0.3, beta: float = 1.0, **network: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The t³-VAE: Student-t in prior, posterior and errors, and a divergence of powers: for data with outliers.
 
-    Samples of the prior lie farther out than the latents do: draw from a sampler that is fitted to them.
+    Samples come from a normal fitted to the latents. The paper draws them where its regularizer is zero, a t that is
+    as good as normal where examples have many values; those of the prior lie farther out than the latents do.
 
     Args:
         latent: size of the latent z
