@@ -35,15 +35,18 @@ from images.results import Results, print_markdown
 
 import elbowroom as er
 from elbowroom.data import Data, InMemorySplit
+from elbowroom.data.table_bins import choose_bins
 from elbowroom.latent.imputation import expect_missing
 from elbowroom.table_shape import TableShape
 
 #: Importance samples of a filled cell.
 SAMPLES = 100
+#: The highest of a cycle.
+LEARNING_RATE = 3e-3
 #: Arguments of the recipes: what training on them was tried with is in docs/LOG.md.
 RECIPES: dict[str, dict[str, Any]] = {
     "iwae": {"latent": 16, "hidden": (256, 256), "k": 10},
-    "vaeac": {"latent": 32, "hidden": (256, 256, 256)},
+    "vaeac": {},
     "not_miwae": {"latent": 16, "hidden": (256, 256), "k": 10},
 }
 
@@ -167,7 +170,8 @@ def code_column(values: np.ndarray, size: int, one_hot: bool) -> np.ndarray:
 def fill_with_recipe(recipe: str, steps: int, table: Table, seed: int) -> np.ndarray:
     """Return the table filled by the expectations of a model that was trained on it."""
     x = torch.from_numpy(table.x).float()
-    shape = TableShape(table.sizes, rows=len(x))
+    bins = [choose_bins(column) if size == 1 else None for column, size in zip(table.x.T, table.sizes, strict=True)]
+    shape = TableShape(table.sizes, rows=len(x), bins=bins)
     model, objective = er.recipes.find(recipe)(shape, seed=seed, **RECIPES[recipe])
     with tempfile.TemporaryDirectory() as folder:
         er.fit(
@@ -176,6 +180,7 @@ def fill_with_recipe(recipe: str, steps: int, table: Table, seed: int) -> np.nda
             Data("gaps", InMemorySplit(x), None, None, shape),
             steps=steps,
             batch_size=128,
+            lr=LEARNING_RATE,
             seed=seed,
             device="cpu",
             callbacks=[er.LRSchedule("one-cycle")],

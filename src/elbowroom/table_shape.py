@@ -8,7 +8,7 @@ from elbowroom.column_bins import ColumnBins
 
 TABLE_LIKELIHOOD = "columns"
 #: The likelihoods of tables whose columns of numbers are binned, see :mod:`elbowroom.column_bins`.
-BINNED_LIKELIHOODS = ("bins", "modes")
+BINNED_LIKELIHOODS = ("bins", "modes", "binned-columns")
 TABLE_LIKELIHOODS = (TABLE_LIKELIHOOD, *BINNED_LIKELIHOODS)
 
 

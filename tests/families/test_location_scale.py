@@ -58,3 +58,20 @@ def test_a_learned_scale_is_found_soon():
         loss.backward()
         optimizer.step()
     assert family.log_scale.exp().item() == pytest.approx(0.1, rel=0.1)
+
+
+def test_a_scale_of_each_channel_is_found():
+    """Draws of channels that are known to a hundredth and to a half are as far off as that."""
+    family, deviations = likelihood("gaussian:channels", (2, 50)), torch.tensor([[0.01], [0.5]])
+    optimizer = torch.optim.Adam(family.parameters(), 3e-3)
+    for _ in range(300):
+        loss = -family(torch.zeros(8, 100)).log_prob(deviations * torch.randn(8, 2, 50)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    torch.testing.assert_close(family.log_scale.exp(), deviations, rtol=0.15, atol=0)
+    torch.testing.assert_close(
+        family(torch.zeros(50, 100)).sample().std((0, 2))[:, None], deviations, rtol=0.25, atol=0
+    )
+    with pytest.raises(ValueError, match="channels"):
+        likelihood("gaussian:channel", (2, 50))

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import elbowroom as er
+from elbowroom.column_bins import ColumnBins
 from elbowroom.latent.imputation import expect_missing
-from elbowroom.models.masked_conditional import MaskedConditional
+from elbowroom.models.masked_conditional import UNIFORM_SHARE, MaskedConditional
 from elbowroom.networks.gap_context import GapContext
 from elbowroom.table_shape import TableShape
 
@@ -30,6 +31,18 @@ def test_the_share_of_hidden_values_is_as_given_or_uniform():
     shares = (~make_model()._choose_visible(x)).float().mean(1)
     # The number of hidden values of three is uniform on 0 to 3 where the share is uniform.
     assert (3 * shares).round().int().bincount() / 4000 == pytest.approx([0.25] * 4, abs=0.03)
+
+
+def test_by_default_it_is_trained_on_the_gaps_of_other_rows():
+    """Every other row lacks the first value; the one before it in the batch is what a row hides like."""
+    x = random_rows(4000)
+    x[::2, 0] = math.nan
+    hidden = ~make_model()._choose_visible(x) & ~x.isnan()
+    uniform = UNIFORM_SHARE / 2
+    assert hidden[1::2, 0].float().mean() == pytest.approx(1 - uniform, abs=0.04)
+    # A row with a gap has one without any before it, and so a uniform share.
+    assert hidden[1::2, 1].float().mean() == pytest.approx(uniform, abs=0.04)
+    assert hidden[::2, 1].float().mean() == pytest.approx(0.5, abs=0.04)
 
 
 def test_visible_and_missing_values_are_not_scored():
@@ -65,6 +78,20 @@ def test_a_context_tells_a_gap_from_a_zero():
     context = GapContext((2,))
     assert context(torch.tensor([[0.0, math.nan]])).tolist() == [[0.0, 0.0, 1.0, 0.0]]
     assert context.size == 4
+
+
+def test_a_binned_number_enters_in_pieces_beside_its_value():
+    context = GapContext(TableShape((1, 2), bins=[ColumnBins.parse("0;1;3"), None]))
+    *_, low, high = context(torch.tensor([2.0, math.nan])).tolist()
+    assert (low, high) == (1.0, 0.5)
+    assert context(torch.full((2,), math.nan)).tolist() == [0.0] * context.size
+
+
+def test_edges_of_many_bins_are_thinned_and_keep_both_ends():
+    bins = ColumnBins.parse(";".join(map(str, range(101))))
+    pieces = GapContext(TableShape((1,), bins=[bins])).pieces
+    assert pieces.size == 16
+    assert (pieces.low[0], pieces.low[-1] + pieces.width[-1]) == (0, 100)
 
 
 def test_it_learns_a_value_that_follows_from_another():

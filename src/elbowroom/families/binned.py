@@ -102,6 +102,14 @@ def mode_columns(shape: Shape, sizes: str = "") -> Columns:
     return Columns(*_make_columns("modes", shape, sizes))
 
 
+@register_likelihood(
+    "binned-columns", "a table: as columns, for networks that are shown in which bin a number is", "SIZES"
+)
+def plain_columns(shape: Shape, sizes: str = "") -> Columns:
+    """Return the likelihood of a table's rows of normals, spelled as ``bins`` is, so that networks know the bins."""
+    return Columns(*_make_columns("binned-columns", shape, sizes))
+
+
 def _make_columns(name: str, shape: Shape, sizes: str) -> list[Family]:
     plain = shape if isinstance(shape, TableShape) else (shape,) if isinstance(shape, int) else tuple(shape)
     table = resolve_table_shape(f"{name}:{sizes}" if sizes else name, plain)
@@ -112,6 +120,6 @@ def _make_columns(name: str, shape: Shape, sizes: str) -> list[Family]:
 def _make_column(name: str, size: int, bins: ColumnBins | None, rows: int) -> Family:
     if size > 1:
         return Classes(size, rows)
-    if bins is None:
+    if bins is None or name == "binned-columns":
         return Gaussian(1)
     return Bins(bins, rows) if name == "bins" else Modes(bins)

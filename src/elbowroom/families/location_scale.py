@@ -1,4 +1,4 @@
-"""Gaussian and Laplace families: a location from the network and one scale for all elements."""
+"""Gaussian and Laplace families: a location from the network, and one scale for all elements or each channel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from elbowroom.families.base import Family, Shape
 from elbowroom.families.registry import register_likelihood
 
 #: The values of a scale, besides a number.
-SCALE_MODES = ("learned", "optimal")
+SCALE_MODES = ("learned", "channels", "optimal")
+#: The scales that are parameters.
+LEARNED_MODES = ("learned", "channels")
 SCALE_SETTINGS = "|".join(("SCALE", *SCALE_MODES))
 
 
@@ -29,13 +31,14 @@ def parse_scale(setting: str) -> float | str:
 
 
 class LocationScale(Family):
-    """A location-scale family: the location from the network, one scale for all elements.
+    """A location-scale family: the location from the network, one scale for all elements or each channel.
 
     Args:
         shape: of an example.
-        scale: a number fixes it; ``"learned"`` makes it a parameter; ``"optimal"`` sets it in every training step to
-            the value that maximises the batch's likelihood, through which the gradient flows (Rybkin, Daniilidis &
-            Levine 2021, arXiv 2006.13202).
+        scale: a number fixes it; ``"learned"`` makes it a parameter; ``"channels"`` one of each channel, the first
+            dimension of an example, since the channels of a series differ in how well they are known; ``"optimal"``
+            sets it in every training step to the value that maximises the batch's likelihood, through which the
+            gradient flows (Rybkin, Daniilidis & Levine 2021, arXiv 2006.13202).
 
     Deviation from the paper: outside training, ``"optimal"`` uses an exponential average (rate 0.1, so over the last
     dozens of steps) of the steps' log-scales, since with a scale fitted to the test batch it would not be a likelihood.
@@ -52,8 +55,9 @@ class LocationScale(Family):
         if not isinstance(scale, str) and not 0 < scale < math.inf:
             raise ValueError(f"a fixed scale must be above 0 and finite, got {scale}")
         self.scale = scale
-        if scale == "learned":
-            self.tenth = nn.Parameter(torch.zeros(()))
+        if scale in LEARNED_MODES:
+            size = (self.shape[0], *[1] * (len(self.shape) - 1)) if scale == "channels" else ()
+            self.tenth = nn.Parameter(torch.zeros(size))
         else:
             self.register_buffer("kept", torch.tensor(0.0 if isinstance(scale, str) else math.log(scale)))
         if scale == "optimal":
@@ -70,8 +74,8 @@ class LocationScale(Family):
     @property
     def log_scale(self) -> Tensor:
         """The log-scale used outside training."""
-        # One parameter for all elements, with far to go from its initial value: it moves ten times as fast as a weight.
-        return 10 * self.tenth if self.scale == "learned" else self.kept
+        # One parameter for many elements, with far to go from its start: it moves ten times as fast as a weight.
+        return 10 * self.tenth if self.scale in LEARNED_MODES else self.kept
 
     def forward(self, phi: Tensor) -> td.Distribution:
         loc = torch.unflatten(phi, -1, self.shape)
@@ -84,12 +88,12 @@ class LocationScale(Family):
     @property
     def stack_key(self) -> Hashable:
         """Columns of learned scales, or of fixed ones."""
-        return (type(self), self.scale == "learned")
+        return (type(self), self.scale in LEARNED_MODES)
 
     def stack(self, columns: Sequence[Self], phi: Tensor) -> td.Distribution:
         scales = (
-            10 * torch.stack([column.tenth for column in columns])
-            if self.scale == "learned"
+            10 * torch.stack([column.tenth.reshape(()) for column in columns])
+            if self.scale in LEARNED_MODES
             else torch.stack([column.kept for column in columns])
         )
         return self.build_distribution(phi, scales[:, None])

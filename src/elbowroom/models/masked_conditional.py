@@ -18,6 +18,10 @@ from elbowroom.networks import MLP
 from elbowroom.networks.gap_context import GapContext
 from elbowroom.networks.inputs import Shape
 
+#: The share of examples that hide any share of their values although others have gaps, so that z is also trained to be
+#: decoded with nothing visible.
+UNIFORM_SHARE = 0.1
+
 
 class MaskedConditional(GenerativeModel):
     r"""A VAE of the hidden values of an example given the visible ones, whichever they are.
@@ -25,9 +29,9 @@ class MaskedConditional(GenerativeModel):
     .. math:: \log p(x_h \mid x_v) \ge E_{q(z \mid x, v)}[\log p(x_h \mid z, x_v)]
         - \mathrm{KL}(q(z \mid x, v) \,\|\, p(z \mid x_v))
 
-    In training a draw hides values at random; a value that is missing (NaN) is never visible, and scored by nobody.
-    In evaluation a draw hides all, so that its bound is one of log p(x), as that of any other model. Latents are
-    decoded with nothing visible.
+    In training a draw hides values at random, by default those that another example lacks, so that it is trained on the
+    gaps of the data; a value that is missing (NaN) is never visible, and scored by nobody. In evaluation a draw hides
+    all, so that its bound is one of log p(x), as that of any other model. Latents are decoded with nothing visible.
 
     Ivanov, Figurnov & Vetrov 2019, arXiv 1806.02382.
 
@@ -37,7 +41,8 @@ class MaskedConditional(GenerativeModel):
         latent: size of the latent z.
         hidden: widths of the hidden layers of the three networks; the decoder mirrors them.
         activation: of the hidden layers.
-        hide: the share of values that are hidden in training; 0 for another share of each example, uniform in (0, 1).
+        hide: the share of values that are hidden in training; 0 for the gaps of another example of the batch and, for a
+            tenth of the examples and those whose other one has none, a share uniform in (0, 1).
 
     >>> from elbowroom.families import likelihood
     >>> from elbowroom.table_shape import TableShape
@@ -78,10 +83,17 @@ class MaskedConditional(GenerativeModel):
 
     def _choose_visible(self, x: Tensor) -> Tensor:
         """Return which values are visible, like x: some in training, in evaluation none."""
+        is_known = ~x.isnan()
         if not self.training:
-            return torch.zeros_like(x, dtype=torch.bool)
-        share = x.new_full((len(x), *[1] * (x.dim() - 1)), self.hide)
-        return (torch.rand_like(x) >= (share if self.hide else torch.rand_like(share))) & ~x.isnan()
+            return torch.zeros_like(is_known)
+        if self.hide:
+            return is_known & (torch.rand_like(x) >= self.hide)
+        shares = x.new_empty(len(x), *[1] * (x.dim() - 1)).uniform_()
+        others = is_known.roll(1, 0)
+        # Rows of the batch are in a random order, so that the one before is any other.
+        has_gaps = ~others.flatten(1).all(1).reshape(shares.shape)
+        by_others = has_gaps & (torch.rand_like(shares) >= UNIFORM_SHARE)
+        return is_known & torch.where(by_others, others, torch.rand_like(x) >= shares)
 
     def _empty_context(self) -> Tensor:
         """Return the context of an example of which nothing is visible, (n,)."""

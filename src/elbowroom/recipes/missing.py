@@ -9,7 +9,11 @@ from elbowroom.recipes.bounds import iwae
 from elbowroom.recipes.registry import recipe
 
 
-@recipe("Ivanov, Figurnov & Vetrov 2019, arXiv 1806.02382", defaults={"batch_size": 128})
+@recipe(
+    "Ivanov, Figurnov & Vetrov 2019, arXiv 1806.02382",
+    defaults={"batch_size": 128},
+    table_likelihood="binned-columns",
+)
 def vaeac(
     shape: tuple[int, ...],
     latent: int = 32,
@@ -21,14 +25,17 @@ def vaeac(
     """The VAE of any values given any others (arbitrary conditioning), trained on random masks, for filling gaps.
 
     Perceptrons, where the paper has residual blocks; the decoder sees the visible values, where the paper has skip
-    connections from the prior's network; no priors on the parameters of p(z|x).
+    connections from the prior's network; no priors on the parameters of p(z|x). Beside its value a number of a table
+    enters in pieces between its bins (Gorishniy, Rubachev & Babenko 2022, arXiv 2203.05556).
 
     Args:
         latent: size of the latent z
         hidden: widths of the hidden layers of prior, encoder and decoder
         activation: of the hidden layers
-        likelihood: p(x|z), as for vae
-        hide: the share of values hidden in training; 0 for another share of each example, from none to all
+        likelihood: p(x|z), as for vae; of a table by default binned-columns: a gaussian for each of numbers, a
+            categorical for others
+        hide: the share of values hidden in training; 0 for the gaps of another example of the batch, or another share
+            of each example, from none to all, where there are none
     """
     from elbowroom.models.masked_conditional import MaskedConditional
 
