@@ -11,7 +11,7 @@ def test_likelihoods_are_listed_with_what_may_follow_a_colon(capsys):
     lines = capsys.readouterr().out.splitlines()[1:]
     assert [line.split()[0].partition("[")[0] for line in lines] == list(LIKELIHOODS)
     assert all(entry.help in line for line, entry in zip(lines, LIKELIHOODS.values(), strict=True))
-    assert "gaussian[:SCALE|learned|optimal]" in lines[list(LIKELIHOODS).index("gaussian")]
+    assert "gaussian[:SCALE|learned|channels|optimal]" in lines[list(LIKELIHOODS).index("gaussian")]
 
 
 def test_every_likelihood_is_documented_and_takes_the_settings_it_lists():
@@ -19,7 +19,7 @@ def test_every_likelihood_is_documented_and_takes_the_settings_it_lists():
     assert {name for name, entry in LIKELIHOODS.items() if entry.settings} == {
         *("gaussian", "laplace", "logistic-mixture", "sigmoid-gaussian", "tanh-gaussian", "student-t", "log-cosh"),
         *("negative-binomial", "zero-inflated-negative-binomial", "columns", "tokens", "views"),
-        *("bins", "modes", "observed"),
+        *("bins", "modes", "binned-columns", "observed"),
     }
 
 

@@ -7,7 +7,7 @@ from elbowroom.families import LIKELIHOODS, likelihood
 
 SHAPES = [(1, 28, 28), (3, 5, 7), (9,), (2, 11)]
 #: Likelihoods of examples whose shape says more than a size.
-WITH_SHAPES = {"columns", "bins", "modes", "tokens", "views"}
+WITH_SHAPES = {"columns", "bins", "modes", "binned-columns", "tokens", "views"}
 
 
 def random_parameters(family, *lead):

@@ -10,12 +10,12 @@ from elbowroom.table_shape import TableShape
 from tests.networks.shapes import MIXED, SHAPES, SPATIAL, random_examples, shape_id, vae
 
 #: Those of examples of their own kinds, which have their own shapes.
-STRUCTURED = ("columns", "bins", "modes", "tokens", "views")
+STRUCTURED = ("columns", "bins", "modes", "binned-columns", "tokens", "views")
 PLAIN = [name for name in LIKELIHOODS if name not in STRUCTURED]
 VALUES = [*PLAIN, "gaussian:optimal", "laplace:optimal", "logistic-mixture:2"]
 
 
-OF_TABLES = ("columns", "bins", "modes")
+OF_TABLES = ("columns", "bins", "modes", "binned-columns")
 CASES = [*((shape, name) for shape in SHAPES for name in VALUES), *((MIXED, name) for name in OF_TABLES)]
 
 
