@@ -44,7 +44,7 @@ def text_vae(
 def vrae(
     shape: tuple[int, ...],
     latent: int = 20,
-    likelihood: str = "gaussian",
+    likelihood: str = "gaussian:channels",
     word_dropout: float = 0.0,
     warmup: int = 1000,
     **rest: Any,
@@ -65,7 +65,7 @@ def vrnn(
     shape: tuple[int, ...],
     latent: int = 8,
     width: int = 64,
-    likelihood: str = "gaussian",
+    likelihood: str = "gaussian:channels",
     warmup: int = 1000,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VRNN: a latent at each step, given the state of a recurrent network that reads the steps before.
@@ -87,7 +87,7 @@ def dmm(
     shape: tuple[int, ...],
     latent: int = 8,
     width: int = 64,
-    likelihood: str = "gaussian",
+    likelihood: str = "gaussian:channels",
     warmup: int = 1000,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The deep Markov model: a latent at each step given the one before, inferred from all steps of x.
@@ -108,7 +108,7 @@ def dmm(
 def time_vae(
     shape: tuple[int, ...],
     latent: int = 8,
-    likelihood: str = "gaussian",
+    likelihood: str = "gaussian:channels",
     network: str = "auto",
     trend: int = 2,
     seasons: tuple[int, ...] = (),
