@@ -11,7 +11,7 @@ from elbowroom.recipes.registry import recipe
 
 @recipe(
     "Ivanov, Figurnov & Vetrov 2019, arXiv 1806.02382",
-    defaults={"batch_size": 128},
+    defaults={"batch_size": 128, "lr": 3e-3, "schedule": "one-cycle", "steps": 6_000},
     table_likelihood="binned-columns",
 )
 def vaeac(
@@ -26,7 +26,8 @@ def vaeac(
 
     Perceptrons, where the paper has residual blocks; the decoder sees the visible values, where the paper has skip
     connections from the prior's network; no priors on the parameters of p(z|x). Beside its value a number of a table
-    enters in pieces between its bins (Gorishniy, Rubachev & Babenko 2022, arXiv 2203.05556).
+    enters in pieces between its bins (Gorishniy, Rubachev & Babenko 2022, arXiv 2203.05556). It trains for some minutes
+    of a core: a cell is filled the better the longer it has trained.
 
     Args:
         latent: size of the latent z
