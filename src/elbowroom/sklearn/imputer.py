@@ -20,7 +20,7 @@ from elbowroom.sklearn.estimator import CHUNK_SIZE, Estimator
 class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignore[misc]
     """A recipe as an imputer: missing cells of a table are filled, all others stay as they are.
 
-    The parameters are those of :class:`Estimator`, and:
+    The recipe is ``vaeac`` by default, which is trained on filling; the parameters are those of :class:`Estimator`, and:
 
     Args:
         n_draws: draws of the latent of each example, whose importance-weighted mean a missing cell gets, or the
@@ -36,6 +36,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
     (False, True)
     """
 
+    recipe: str = "vaeac"
     n_draws: int = 100
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
