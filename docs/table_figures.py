@@ -34,12 +34,12 @@ HIDDEN, DRAWS = 0.2, 50
 
 def train(recipe: str, data: er.Data, steps: int, **arguments: Any) -> er.GenerativeModel:
     """Return a recipe's model, trained in the recipe's settings."""
-    settings = dict(er.recipes.find(recipe).defaults)
+    settings = er.recipes.find(recipe).defaults | {"steps": steps}
     schedule = er.LRSchedule(settings.pop("schedule", "one-cycle"))
     model, objective = er.recipes.find(recipe)(data.shape, seed=0, **arguments)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "run")
-        run = er.fit(model, objective, data, steps=steps, seed=0, out=out, callbacks=[schedule], **QUIET, **settings)
+        run = er.fit(model, objective, data, seed=0, out=out, callbacks=[schedule], **QUIET, **settings)
         return run.model()
 
 
@@ -109,7 +109,7 @@ def hide_frame(*every: Axes) -> None:
         axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_gaps(steps: int = 500) -> None:
+def draw_gaps(steps: int = 2_000) -> None:
     """Draw hidden numbers against what is filled in: means of draws, with the range that 90 % of them have."""
     x = np.load(TABLES / "anomalies" / "pendigits.npz")["X"][:2_500]
     x = (x - x.mean(0)) / x.std(0)
@@ -133,7 +133,7 @@ def draw_gaps(steps: int = 500) -> None:
         axes.errorbar(truth, mean, np.abs([mean - low, high - mean]), fmt="o", color=BLUE, ms=4, lw=0.8)
         inside = np.mean((truth >= low) & (truth <= high))
         axes.set(xlabel="hidden value, standard deviations", ylabel="filled: mean and 90 % of draws")
-        axes.set_title(f"column {column + 1}: {inside:.0%} of {len(rows)} cells within the bars", fontsize=10)
+        axes.set_title(f"column {column + 1}: {100 * inside:.0f} % of {len(rows)} cells within the bars", fontsize=10)
         hide_frame(axes)
     figure.savefig(FOLDER / "gaps.png")
 

@@ -20,7 +20,8 @@ from elbowroom.sklearn.estimator import CHUNK_SIZE, Estimator
 class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignore[misc]
     """A recipe as an imputer: missing cells of a table are filled, all others stay as they are.
 
-    The recipe is ``vaeac`` by default, which is trained on filling; the parameters are those of :class:`Estimator`, and:
+    The recipe is ``vaeac`` by default, which is trained on filling. The parameters are those of :class:`Estimator`,
+    and:
 
     Args:
         n_draws: draws of the latent of each example, whose importance-weighted mean a missing cell gets, or the

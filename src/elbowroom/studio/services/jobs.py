@@ -284,8 +284,8 @@ class Jobs:
             raise RequestError(f"epochs: give more than the {summary['epoch']} that it has", 409, "epochs")
         self.check_run(run)
         annotated = read_annotations(path)
-        # A process releases the run's lock before it ends.
-        processes.wait_for_end(annotated.get("pid"), annotated.get("began"))
+        # A process releases the run's lock before it ends: on a busy machine its report takes long.
+        processes.wait_for_end(annotated.get("pid"), annotated.get("began"), processes.START_TIMEOUT_S)
         longer = [] if epochs is None else [f"--epochs={epochs}"]
         process = self._start_process(path, ["resume", str(path), *longer])
         state = processes.wait_for_start(lambda: processes.is_locked(path), process)

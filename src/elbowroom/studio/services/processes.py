@@ -93,9 +93,9 @@ def is_same_process(pid: int | None, started: str | None) -> bool:
     return False
 
 
-def wait_for_end(pid: int | None, started: str | None) -> None:
-    """Wait for a process to end, at most :data:`END_TIMEOUT_S`."""
-    deadline = time.monotonic() + END_TIMEOUT_S
+def wait_for_end(pid: int | None, started: str | None, wait_s: float = END_TIMEOUT_S) -> None:
+    """Wait for a process to end, for so many seconds at most."""
+    deadline = time.monotonic() + wait_s
     while is_same_process(pid, started) and time.monotonic() < deadline:
         time.sleep(POLL_INTERVAL_S)
 
