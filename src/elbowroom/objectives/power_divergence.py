@@ -7,6 +7,7 @@ import math
 from torch import Tensor
 
 from elbowroom.distributions import MultivariateStudentT
+from elbowroom.families.heavy_tails import check_has_variance
 from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
 
@@ -20,7 +21,7 @@ class PowerDivergence(Term):
     of m latents and n values with :math:`q = t_m(\mu, \frac{\nu}{\nu+n} \Sigma, \nu+n)`; :math:`C` and
     :math:`\tau` are constants. The second part, the regularizer, is at least 0, and 0 where q is
     :math:`t_m(0, \frac{\nu}{\nu+n} \tau^2 I, \nu+n)`, which is not the prior: the latents as a whole are
-    drawn there, so that samples are better drawn from a density that is fitted to them. As
+    pulled there, so that samples are better drawn from a density that is fitted to them. As
     :math:`\nu \to \infty` the whole becomes the negated ELBO of a VAE with normals, less the constant
     :math:`\frac n2 \log 2\pi\sigma^2` (nats); for a small :math:`\nu` it is no bound of log p(x).
 
@@ -33,14 +34,18 @@ class PowerDivergence(Term):
 
     Raises:
         ValueError: degrees of freedom of 2 or less; in training, the posterior is no Student-t of all latents.
+
+    >>> import torch, elbowroom as er
+    >>> model, objective = er.recipes.t3_vae((1, 8, 8), latent=2, df=5.0)
+    >>> objective, bool(objective(model.draw(torch.rand(6, 1, 8, 8)), torch.tensor(0)) > 0)
+    (power_divergence, True)
     """
 
     name = "power_divergence"
 
     def __init__(self, df: float, scale: float = 1.0, beta: float = 1.0) -> None:
         super().__init__()
-        if not 2 < df < math.inf:
-            raise ValueError(f"df, the degrees of freedom, must be above 2 and finite, got {df:g}")
+        check_has_variance(df)
         self.df, self.scale, self.beta = df, scale, beta
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
@@ -57,14 +62,14 @@ class PowerDivergence(Term):
             values: n, the values of an example.
         """
         m, n, df = q.event_shape.numel(), values, self.df
-        log_tau = self.log_tau(n)
+        log_constant = self.log_constant(n)
         log_det = (2 * q.log_scale + math.log((df + n) / df)).sum(-1)
-        power = (log_det + 2 * log_tau) / (df + n + m - 2)
+        power = (log_det + 2 * log_constant) / (df + n + m - 2)
         second_moment = q.mean.square().sum(-1) + q.variance.sum(-1)
-        least = math.exp(2 * log_tau / (df + n - 2))
+        least = math.exp(2 * log_constant / (df + n - 2))
         return second_moment - df * (df + n + m - 2) / (df + n - 2) * power.exp() + df * least
 
-    def log_tau(self, n: int) -> float:
+    def log_constant(self, n: int) -> float:
         r"""Return the log of :math:`\sigma^{-n} C_{\nu,n} (\nu-2) / (\nu+n-2)`, C the constant of a t of n numbers."""
         df = self.df
         constant = math.lgamma((df + n) / 2) - math.lgamma(df / 2) - n / 2 * math.log(df * math.pi)
