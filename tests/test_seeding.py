@@ -27,7 +27,9 @@ def run_script(first):
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
 
-@pytest.mark.parametrize("first", ["", "er.seed(5)", "torch.manual_seed(5)"])
+@pytest.mark.parametrize(
+    "first", ["", pytest.param("er.seed(5)", marks=pytest.mark.exhaustive), "torch.manual_seed(5)"]
+)
 def test_a_program_that_runs_again_begins_with_the_same_weights(first):
     a, b = run_script(first), run_script(first)
     assert a == b

@@ -3,6 +3,8 @@
 import re
 import shlex
 
+import pytest
+
 from elbowroom.cli import main
 
 #: What makes a training short, and the network of the first one small; the others start from it.
@@ -10,6 +12,7 @@ SHORT = ["--steps", "2", "--batch-size", "8", "--device", "cpu"]
 SMALL = ["--widths", "4,8,8", "--layers", "1", "--critic", "4"]
 
 
+@pytest.mark.exhaustive  # most of a minute: five trainings and exports of its own network
 def test_the_commands_run_and_every_file_that_is_named_exists(root, tmp_path, monkeypatch):
     """On the digits instead of CelebA."""
     monkeypatch.chdir(tmp_path)

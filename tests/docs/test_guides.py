@@ -18,7 +18,7 @@ from elbowroom.cli import main
         "disentanglement",
         "doctor",
         "evaluation",
-        "export",
+        pytest.param("export", marks=pytest.mark.exhaustive),  # a minute: four formats, each written once or twice
         "geometry",
         "importing",
         "independent-latents",

@@ -24,7 +24,7 @@ def export_recipe(name, digits, folder):
     return er.load(run), er.export(run, onnx=folder / "onnx")
 
 
-SLOW = ("cvae", "vq_vae_2", "hierarchical_vae", "gm_vae", "conv_vae")
+SLOW = ("cvae", "gm_vae", "conv_vae")
 #: A recipe of each kind of model, and networks and priors with operations of their own.
 EXPORTED = dict.fromkeys((*representative_recipes(), "conv_vae", "hierarchical_vae", "nvae", "vamp_vae", "iaf_vae"))
 #: Recipes of which a part has no graph for any number of examples.
@@ -32,7 +32,7 @@ REFUSED = {"dmm": "the encoder cannot be written", "lars_vae": "the sampler cann
 
 
 def marks(name):
-    """One is always written, a few of other kinds in continuous integration: each takes ten seconds."""
+    """One is always written, a few of other kinds in continuous integration: each takes ten seconds and more."""
     return [] if name == "vae" else pytest.mark.slow if name in SLOW else pytest.mark.exhaustive
 
 

@@ -197,6 +197,7 @@ def test_our_loop_and_pyros_pass_the_published_figure(run_lab, real_data, monkey
 
 @pytest.mark.filterwarnings("ignore:reconstruction averaged")  # the doctor's, of what the lab shows
 @pytest.mark.slow
+@pytest.mark.exhaustive  # an epoch of MNIST, twice
 def test_an_averaged_reconstruction_leaves_nothing_in_the_latent(run_lab, real_data):
     out = run_lab("kl_surface", "--epochs", "1")
     kl = {name: float(kl) for name, kl in re.findall(r"^\| (\w+) \| \S+ \| \S+ \| (\S+) \|", out, re.MULTILINE)}

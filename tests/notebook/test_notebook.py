@@ -51,8 +51,11 @@ def test_a_training_shows_a_table_and_curves_in_place(outputs):
     assert "epoch 3 of 3" in curves["data"]["text/html"]
 
 
-def test_a_run_shows_its_reconstructions(outputs):
-    assert "data:image/png" in outputs["run"][0]["data"]["text/html"]
+def test_a_run_shows_where_it_is_its_curve_and_its_reconstructions(outputs):
+    html = outputs["run"][0]["data"]["text/html"]
+    assert "finished, epoch 3 of 3" in html
+    assert "<polyline" in html
+    assert "data:image/png" in html
 
 
 @pytest.mark.parametrize("name", ["plot", "show"])

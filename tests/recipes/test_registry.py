@@ -55,7 +55,8 @@ def test_it_is_listed_trains_saves_loads_and_is_evaluated(recipe_file, tmp_path,
 
 
 def test_it_works_from_another_process(recipe_file, tmp_path):
-    command = [sys.executable, "-m", "elbowroom", "train", "mmd_vae", "--steps", "2", "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-m", "elbowroom", "train", "mmd_vae", "--data", "digits", "--steps", "2"]
+    command += ["--no-report", "--sampler", "none", "--out", str(tmp_path / "run")]
     process = subprocess.run(command, capture_output=True, text=True, env=os.environ)
     assert process.returncode == 0, process.stderr
     environment = {k: v for k, v in os.environ.items() if k != "ELBOWROOM_RECIPES"}

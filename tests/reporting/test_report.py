@@ -133,7 +133,7 @@ def test_the_command_prints_the_path(runs, tmp_path, capsys):
         write_report(run, examples=20, out=tmp_path / "no" / "x.html")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_large_color_images_stay_under_five_megabytes(tmp_path):
     """The worst case, noise, which no compression helps."""
     pixels = np.random.default_rng(0).integers(0, 256, (2600, 96, 96, 3), dtype=np.uint8)

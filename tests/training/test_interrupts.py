@@ -58,25 +58,32 @@ def metrics_size(path):
     return metrics.stat().st_size if metrics.exists() else 0
 
 
-BY_TIME = pytest.param([], marks=pytest.mark.exhaustive)
+WITHIN_EPOCHS = ["--checkpoint-every", "7"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("checkpoints", [["--checkpoint-every", "7"], BY_TIME], ids=["within epochs", "by time"])
-def test_killed_at_ten_random_moments_it_ends_as_if_it_had_not_been(tmp_path, monkeypatch, checkpoints):
+@pytest.mark.parametrize(
+    ("cold", "kills", "checkpoints"),
+    [
+        pytest.param(1, 4, WITHIN_EPOCHS, id="within epochs"),
+        pytest.param(3, 10, WITHIN_EPOCHS, marks=pytest.mark.exhaustive, id="ten within epochs"),
+        pytest.param(3, 10, [], marks=pytest.mark.exhaustive, id="ten by time"),
+    ],
+)
+def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(tmp_path, monkeypatch, cold, kills, checkpoints):
     """Two players, averaged weights, a schedule, a warm-up, both kinds of checkpoints: bit for bit."""
     length = ["--epochs", "150", *checkpoints]
     rng, path = random.Random(0), tmp_path / "killed"
-    for kill in range(10):
+    for kill in range(kills):
         is_run = (path / "recipe.json").exists()
         # The first few from nothing, so that they die while they import, too.
-        start = start_cold_cli if kill <= 2 else start_cli
+        start = start_cold_cli if kill < cold else start_cli
         process = start("resume", path) if is_run else start(*TRAIN, *length, "--out", path)
         size = metrics_size(path)
         # The first few die while they start, the others some dozens of steps after they went on.
-        while kill > 2 and metrics_size(path) <= size and process.poll() is None:
+        while kill >= cold and metrics_size(path) <= size and process.poll() is None:
             time.sleep(0.01)
-        time.sleep(rng.uniform(0, 2 if kill <= 2 else 0.3))
+        time.sleep(rng.uniform(0, 2 if kill < cold else 0.3))
         process.kill()
         _, err = process.communicate()
         assert process.returncode == -signal.SIGKILL, err

@@ -4,8 +4,6 @@ import io
 import re
 import time
 
-import nbclient
-import nbformat
 import pytest
 from rich.console import Console
 
@@ -146,18 +144,3 @@ def test_a_reader_that_has_gone_ends_no_training(digits, tmp_path):
 
     run = train(digits, tmp_path / "run", ProgressBar(Console(file=Pipe())), progress=False)
     assert run.state == "finished"
-
-
-def test_a_notebook_follows_the_epochs_and_shows_the_run(tmp_path):
-    source = (
-        "import elbowroom as er; data = er.load_data('digits')\n"
-        f"er.fit(*er.recipes.vae(data.shape, latent=2, hidden=(16,)), data, epochs=3, out={str(tmp_path / 'run')!r})"
-    )
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    nbclient.NotebookClient(book, timeout=300).execute()
-    progress, run = book.cells[0].outputs
-    assert progress["output_type"] == "display_data"
-    lines = progress["data"]["text/plain"].splitlines()
-    assert [line.split()[0] for line in lines] == ["epoch", "1/3", "2/3", "3/3"]
-    assert "finished, epoch 3 of 3" in run["data"]["text/html"]
-    assert "<polyline" in run["data"]["text/html"]
