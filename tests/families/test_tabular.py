@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import elbowroom as er
+from elbowroom.column_bins import ColumnBins
+from elbowroom.families.binned import Bins, Modes
 from elbowroom.table_shape import TableShape
 
 
@@ -135,6 +137,8 @@ class TestStacks:
         columns = [er.Gaussian(1), er.Classes(3, 50), er.Gaussian(1, 0.3), er.Classes(2, 50), er.Laplace(1)]
         columns += [er.Bernoulli(1), er.DiagonalNormal(1), er.Classes(9), er.Gaussian(1), er.Classes(3, 50)]
         columns += [er.DiagonalNormal(1, floor=-3.0), er.StudentT(1), er.Gaussian(1, 0.2), er.StudentT(1, 3.0)]
+        bins = [ColumnBins.parse(text) for text in ("-1;0!;1;2", "0;1")]
+        columns += [Bins(bins[0], 50), Bins(bins[1], 50), Bins(bins[0]), Modes(bins[0]), Modes(bins[1])]
         family = er.Columns(*columns)
         torch.manual_seed(0)
         for parameter in family.parameters():
@@ -142,7 +146,21 @@ class TestStacks:
         return family
 
     def test_they_are_of_one_kind_in_any_order(self):
-        assert self.family().stacks == [[0, 8], [1, 3, 9], [2, 12], [4], [5], [6], [7], [10], [11], [13]]
+        assert self.family().stacks == [
+            [0, 8],
+            [1, 3, 9],
+            [2, 12],
+            [4],
+            [5],
+            [6],
+            [7],
+            [10],
+            [11],
+            [13],
+            [14, 15],
+            [16],
+            [17, 18],
+        ]
 
     def test_scores_gradients_means_and_draws_are_those_of_columns_one_by_one(self):
         family = self.family()
@@ -150,6 +168,7 @@ class TestStacks:
         with torch.no_grad():
             x = family(phi).sample()[0]
         x[0, 1], x[2, 0], x[3, 3] = 3.0, torch.nan, torch.nan  # a class that was never seen; two that are missing
+        x[0, 14:16], x[1, 14:16] = torch.tensor([[7.0, -3.0], [0.0, 1.0]])  # beyond the bins, and on an edge
         stacked, single = family(phi), er.distributions.IndependentColumns(family.build_columns(phi))
         assert (stacked.batch_shape, stacked.event_shape) == (single.batch_shape, single.event_shape)
         torch.testing.assert_close(stacked.mean, single.mean)

@@ -22,8 +22,9 @@ class Histogram(UncheckedDistribution):
 
     Args:
         logits: (..., K).
-        edges: increasing, (K + 1,).
-        atoms: which bins hold one value, (K,).
+        edges: increasing, (..., K + 1) or (K + 1,); of a histogram with fewer bins the last ones are infinite, and
+            the logits there minus infinity.
+        atoms: which bins hold one value, (..., K) or (K,).
         unseen_mass: the probability m of values beyond the edges; 0 for none.
 
     >>> p = Histogram(torch.zeros(2), torch.tensor([0.0, 1.0, 3.0]), torch.tensor([True, False]))
@@ -33,27 +34,33 @@ class Histogram(UncheckedDistribution):
 
     def __init__(self, logits: Tensor, edges: Tensor, atoms: Tensor, unseen_mass: float = 0.0) -> None:
         self.logits, self.edges, self.atoms, self.unseen_mass = logits.log_softmax(-1), edges, atoms, unseen_mass
+        self.last_bin = edges.isfinite().sum(-1, keepdim=True) - 2
         super().__init__(logits.shape[:-1])
+
+    def _of_bin(self, values: Tensor, index: Tensor) -> Tensor:
+        """Return the values (..., K) of the bins with an index, of its shape."""
+        return values.expand(*index.shape, -1).gather(-1, index[..., None]).squeeze(-1)
 
     @property
     def mean(self) -> Tensor:
-        return self.logits.exp() @ ((self.edges[1:] + self.edges[:-1]) / 2)
+        centers = ((self.edges[..., 1:] + self.edges[..., :-1]) / 2).nan_to_num(0.0, posinf=0.0)
+        return (self.logits.exp() * centers).sum(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = value.expand(broadcast_shapes(value.shape, self.batch_shape))
-        n_bins, edges = len(self.atoms), self.edges
-        index = (torch.bucketize(value.detach().contiguous(), edges, right=True) - 1).clamp(0, n_bins - 1)
-        scores = self.logits.expand(*value.shape, -1).gather(-1, index[..., None]).squeeze(-1)
-        scores = scores - edges.diff()[index].log()
-        distance = (edges[0] - value).maximum(value - edges[-1])
+        index = ((value.detach()[..., None] >= self.edges).sum(-1, keepdim=True) - 1).clamp_min(0)
+        index = index.minimum(self.last_bin).squeeze(-1)
+        scores = self._of_bin(self.logits, index) - self._of_bin(self.edges.diff(), index).log()
+        low, high = self.edges[..., 0], self.edges.gather(-1, self.last_bin + 1).squeeze(-1)
+        distance = (low - value).maximum(value - high)
         if not self.unseen_mass:
             return scores.where(distance <= 0, -torch.inf)
-        width = edges[-1] - edges[0]
+        width = high - low
         beyond = math.log(self.unseen_mass / 2) - width.log() - distance / width
         return (scores + math.log1p(-self.unseen_mass)).where(distance <= 0, beyond)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         index = sample_categorical(self.logits, sample_shape)
         share = torch.rand(index.shape, dtype=self.edges.dtype, device=self.edges.device)
-        share = share.where(~self.atoms[index], 0.5)
-        return self.edges[index] + share * self.edges.diff()[index]
+        share = share.where(~self._of_bin(self.atoms, index), 0.5)
+        return self._of_bin(self.edges[..., :-1], index) + share * self._of_bin(self.edges.diff(), index)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from typing import Self
+
 import torch
 import torch.distributions as td
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from elbowroom import distributions
 from elbowroom.column_bins import ColumnBins
@@ -45,6 +49,17 @@ class Bins(Family):
         logits = self.split_parameters(phi).movedim(0, -1)
         return distributions.to_event(Histogram(logits, self.edges, self.atoms, self.unseen_mass), 1)
 
+    @property
+    def stack_key(self) -> Hashable:
+        """All columns of histograms: those of fewer bins are padded to the most."""
+        return (type(self), self.unseen_mass)
+
+    def stack(self, columns: Sequence[Self], phi: Tensor) -> td.Distribution:
+        edges = pad_sequence([column.edges for column in columns], True, torch.inf)[:, None]
+        atoms = pad_sequence([column.atoms for column in columns], True)[:, None]
+        logits = phi[..., None, :].masked_fill(edges[..., 1:].isinf(), -torch.inf)
+        return distributions.to_event(Histogram(logits, edges, atoms, self.unseen_mass), 1)
+
 
 class Modes(Family):
     r"""One column of numbers as a mixture of normals around learned modes, which the network weighs and shifts.
@@ -76,14 +91,34 @@ class Modes(Family):
         self.log_spread = nn.Parameter(torch.full((), -2.0))
 
     def forward(self, phi: Tensor) -> td.Distribution:
-        shift, *logits = self.split_parameters(phi)
-        widths = 4 * self.log_widths.exp()
-        means = self.centers + widths * shift.tanh()[..., None]
+        return distributions.to_event(_mixture(*self._shifted_modes([self], phi[..., None, :])), 1)
+
+    @property
+    def stack_key(self) -> Hashable:
+        """All columns of modes: those of fewer modes are padded to the most."""
+        return type(self)
+
+    def stack(self, columns: Sequence[Self], phi: Tensor) -> td.Distribution:
+        parameters = (one.unsqueeze(-2) for one in self._shifted_modes(columns, phi))
+        return distributions.to_event(_mixture(*parameters), 1)
+
+    @staticmethod
+    def _shifted_modes(columns: Sequence[Modes], phi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, means and scales of D columns, (..., D, modes), from their parameters (..., D, 1 + modes)."""
+        centers = pad_sequence([column.centers for column in columns], True)
+        widths = 4 * pad_sequence([column.log_widths for column in columns], True).exp()
+        spreads = torch.stack([column.log_spread for column in columns]).exp()[:, None]
+        means = centers + widths * phi[..., :1].tanh()
         # In the column's own unit, a standard deviation: no mode may shrink to a single value without end.
-        scales = (widths * self.log_spread.exp()).clamp_min(1e-3).expand(means.shape)
-        weights = td.Categorical(logits=torch.stack(logits, -1), validate_args=False)
-        components = td.Normal(means, scales, validate_args=False)
-        return distributions.to_event(td.MixtureSameFamily(weights, components, validate_args=False), 1)
+        scales = (widths * spreads).clamp_min(1e-3).expand(means.shape)
+        n_modes = torch.tensor([[len(column.centers)] for column in columns], device=phi.device)
+        padding = torch.arange(centers.shape[-1], device=phi.device) >= n_modes
+        return phi[..., 1:].masked_fill(padding, -torch.inf), means, scales
+
+
+def _mixture(logits: Tensor, means: Tensor, scales: Tensor) -> td.Distribution:
+    weights = td.Categorical(logits=logits, validate_args=False)
+    return td.MixtureSameFamily(weights, td.Normal(means, scales, validate_args=False), validate_args=False)
 
 
 @register_likelihood("bins", "a table: a histogram for each column of numbers, a categorical for categories", "SIZES")
@@ -105,7 +140,7 @@ def mode_columns(shape: Shape, sizes: str = "") -> Columns:
 @register_likelihood(
     "binned-columns", "a table: as columns, for networks that are shown in which bin a number is", "SIZES"
 )
-def plain_columns(shape: Shape, sizes: str = "") -> Columns:
+def columns_with_bins(shape: Shape, sizes: str = "") -> Columns:
     """Return the likelihood of a table's rows of normals, spelled as ``bins`` is, so that networks know the bins."""
     return Columns(*_make_columns("binned-columns", shape, sizes))
 

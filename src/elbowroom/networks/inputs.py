@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -16,13 +17,77 @@ from elbowroom.view_shape import ViewShape
 Shape = int | Sequence[int]
 
 
+class PiecewiseEncoding(nn.Module):
+    r"""Piecewise linear encoding of the binned columns of a table's row, a missing value (NaN) as zeros.
+
+    .. math:: e_k(x) = \min(1, \max(0, (x - b_{k-1}) / (b_k - b_{k-1})))
+
+    (..., D) to (..., ``size``). The edges b are those of the column's bins, thinned to ``most`` pieces, so that a
+    network sees a threshold within the bulk of a heavy tail as well as one between values far apart, as a tree does
+    (Gorishniy, Rubachev & Babenko 2022, arXiv 2203.05556).
+
+    >>> from elbowroom.column_bins import ColumnBins
+    >>> shape = TableShape((1, 2), bins=[ColumnBins.parse("0;1;3"), None])
+    >>> PiecewiseEncoding(shape)(torch.tensor([[2.0, 1.0], [torch.nan, 0.0]]))
+    tensor([[1.0000, 0.5000],
+            [0.0000, 0.0000]])
+    """
+
+    column: Tensor
+    low: Tensor
+    width: Tensor
+
+    def __init__(self, shape: TableShape, most: int | None = None) -> None:
+        super().__init__()
+        edges = [(position, _thin_edges(bins.edges, most)) for position, bins in shape.binned_columns]
+        pieces = [(position, low, high - low) for position, own in edges for low, high in itertools.pairwise(own)]
+        for name, values in zip(("column", "low", "width"), zip(*pieces, strict=True), strict=True):
+            self.register_buffer(name, torch.tensor(values), persistent=False)
+        self.size = len(pieces)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x.index_select(-1, self.column) - self.low) / self.width).clamp(0, 1).nan_to_num(0.0)
+
+
+def _thin_edges(edges: Sequence[float], most: int | None) -> list[float]:
+    """Return edges at equal distances in a list of them, the first and the last among them."""
+    n = min(len(edges) - 1, most or len(edges))
+    return [edges[round(piece * (len(edges) - 1) / n)] for piece in range(n + 1)]
+
+
+class BinRanks(nn.Module):
+    """Ranks of binned numbers among the edges of their bins: -1 at the first, 1 at the last; missing (NaN) as 0.
+
+    (..., D) to (..., binned columns), linear between two edges: the share of a number's pieces that lie below it.
+
+    >>> from elbowroom.column_bins import ColumnBins
+    >>> BinRanks(TableShape((1, 2), bins=[ColumnBins.parse("0;1;3"), None]))(torch.tensor([[2.0, 1.0], [torch.nan, 0]]))
+    tensor([[0.5000],
+            [0.0000]])
+    """
+
+    position: Tensor
+    weight: Tensor
+
+    def __init__(self, shape: TableShape) -> None:
+        super().__init__()
+        self.pieces = PiecewiseEncoding(shape)
+        self.register_buffer("position", torch.tensor([one for one, _ in shape.binned_columns]), persistent=False)
+        is_own = (self.pieces.column[:, None] == self.position).float()
+        self.register_buffer("weight", 2 * is_own / is_own.sum(0), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ranks: Tensor = self.pieces(x) @ self.weight - 1
+        return ranks.masked_fill(x.index_select(-1, self.position).isnan(), 0.0)
+
+
 class CellEncoder(nn.Module):
     r"""Encoding of a table's row: numbers unchanged, categories one-hot, missing values (NaN) as 0.
 
     (..., D) to (..., sum of ``row_shape.sizes``). Zero is the mean of standardised numbers, and no category at all, as
     in Nazábal et al. 2020, arXiv 1807.03653. Between categories, where pseudo-inputs may be, the encoding of category k
     is :math:`\max(0, 1 - |x - k|)`, so that a gradient passes. Behind them stands for each binned column the rank of
-    its number among the bins, from -1 to 1.
+    its number among the bins (:class:`BinRanks`).
 
     >>> CellEncoder(TableShape((1, 3)))(torch.tensor([[0.5, 2.0], [torch.nan, torch.nan]]))
     tensor([[0.5000, 0.0000, 0.0000, 1.0000],
@@ -38,30 +103,21 @@ class CellEncoder(nn.Module):
         column, level = torch.tensor(cells).T
         self.register_buffer("column", column, persistent=False)
         self.register_buffer("level", level, persistent=False)
-        self.binned = [position for position, _ in row_shape.binned_columns]
-        for position, bins in row_shape.binned_columns:
-            self.register_buffer(f"edges_{position}", torch.tensor(bins.edges), persistent=False)
+        self.ranks = BinRanks(row_shape) if row_shape.binned_columns else None
 
     @property
     def owner(self) -> Tensor:
         """The column that each of the numbers encodes, (numbers,)."""
-        return torch.cat([self.column, self.column.new_tensor(self.binned)])
+        return self.column if self.ranks is None else torch.cat([self.column, self.ranks.position])
 
     def forward(self, x: Tensor) -> Tensor:
-        ranks = [_rank(x[..., position], self.get_buffer(f"edges_{position}")) for position in self.binned]
-        return torch.cat([self._encode_cells(x), *(rank.nan_to_num(0.0)[..., None] for rank in ranks)], -1)
+        cells = self._encode_cells(x)
+        return cells if self.ranks is None else torch.cat([cells, self.ranks(x)], -1)
 
     def _encode_cells(self, x: Tensor) -> Tensor:
         cells = x.index_select(-1, self.column)
         one_hot = (1 - (cells - self.level).abs()).clamp_min(0)
         return torch.where(self.level < 0, cells, one_hot).nan_to_num(0.0)
-
-
-def _rank(x: Tensor, edges: Tensor) -> Tensor:
-    """Return the place of numbers among increasing edges, from -1 at the first to 1 at the last; linear between two."""
-    low = (torch.bucketize(x.detach().contiguous(), edges, right=True) - 1).clamp(0, len(edges) - 2)
-    share = ((x - edges[low]) / edges.diff()[low]).clamp(0, 1)
-    return 2 * (low + share) / (len(edges) - 1) - 1
 
 
 class GapFiller(nn.Module):
