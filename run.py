@@ -68,7 +68,9 @@ def demo(_: list[str]) -> int:
     # Continuous Bernoulli: a density for grey pixels, and sharper digits than the classic's cross-entropy gives here.
     model = ["vae", "--data", "digits", "--latent", "10", "--likelihood", "continuous-bernoulli"]
     train = ["train", *model, "--epochs", "120", "--lr", "0.003", "--out", run]
-    for command in (train, ["evaluate", run, "--samples", "200"]):
+    new = str(Path(run) / "images" / "new-digits.png")
+    sample = ["sample", run, "--sampler", "mixture:10", "-n", "64", "--out", new]
+    for command in (train, ["evaluate", run, "--samples", "200"], sample):
         print(f"\n$ elbowroom {shlex.join(command)}", flush=True)
         if code := elbowroom(command):
             return code
@@ -76,7 +78,7 @@ def demo(_: list[str]) -> int:
     print(f"\nthe run: {run}")
     for kind, words in (
         ("reconstructions-*.png", "digits above, what the model makes of them below"),
-        ("samples-*.png", "digits it has never seen"),
+        ("new-digits.png", "digits it has never seen"),
         ("curves.png", "how the loss fell"),
     ):
         print(f"  {sorted(images.glob(kind))[-1]}  ({words})")

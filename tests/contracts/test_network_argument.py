@@ -95,6 +95,13 @@ def test_what_it_cannot_be(arguments, error):
         er.recipes.vae((1, 8, 8), **arguments)
 
 
+def test_a_size_that_the_recipe_sets_gives_way_as_the_error_says():
+    """The size s is of faces, and nobody gave it."""
+    with pytest.raises(ValueError, match="size has no meaning for the network 'mlp': leave it at m, or take another"):
+        er.recipes.faces((1, 8, 8), network="mlp")
+    assert isinstance(er.recipes.faces((1, 8, 8), latent=2, network="mlp", size="m")[0].encoder.net, er.MLP)
+
+
 def test_the_name_of_before_works_with_a_warning():
     with pytest.warns(DeprecationWarning, match="'plain' is now called 'conv'"):
         plain, _ = er.recipes.conv_vae((3, 16, 16), network="plain", size="s", seed=0)

@@ -22,6 +22,7 @@ def empty_folder(tmp_path, monkeypatch):
     er.recipes.RECIPES.pop("mmd_vae", None)
 
 
+@pytest.mark.sampler
 def test_the_python_of_the_first_pages_runs(root, empty_folder):
     examples = [code for page in ("README.md", "docs/composition.md") for code in blocks(root, page, "python")]
     assert len(examples) >= 4

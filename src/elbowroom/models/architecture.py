@@ -80,7 +80,10 @@ class Architecture:
         useful = {*self.network.uses, *self.network.further_uses}
         if useless := [setting for setting in settings.differences(defaults) if setting not in useful]:
             used = f"it takes {' and '.join(self.network.uses)}" if self.network.uses else "it has sizes of its own"
-            raise ValueError(f"{useless[0]} has no meaning for the network '{name}': leave it out; {used}")
+            # A recipe may have set it, as faces sets the size: then it cannot be left out.
+            default = getattr(defaults, useless[0])
+            way_out = f"leave it at {default}, or take another network" if isinstance(default, str) else "leave it out"
+            raise ValueError(f"{useless[0]} has no meaning for the network '{name}': {way_out}; {used}")
 
     @property
     def has_maps(self) -> bool:
