@@ -219,7 +219,7 @@ def takes_options(config_class: Callable[..., Any]) -> Callable[[Callable[..., A
             try:
                 given = signature.bind(*args, **kwargs).arguments
             except TypeError as error:
-                raise TypeError(f"{function.__name__}() {error}") from None
+                raise TypeError(f"{function.__name__}() {error}{_suggest_name(kwargs, signature)}") from None
             changed = {name: given.pop(name) for name in options if name in given}
             config = given.pop("config", None)
             return function(**given, config=replace(config or config_class(), **changed))
@@ -229,6 +229,17 @@ def takes_options(config_class: Callable[..., Any]) -> Callable[[Callable[..., A
         return call
 
     return decorate
+
+
+def _suggest_name(given: Mapping[str, Any], signature: inspect.Signature) -> str:
+    """Return the question whether a parameter was meant that is nearly called as an unknown one; empty if none is.
+
+    >>> _suggest_name({"epoch": 3}, inspect.signature(lambda epochs: None))
+    ": did you mean 'epochs'?"
+    """
+    unknown = next((name for name in given if name not in signature.parameters), "")
+    close = errors.nearest_name(unknown, signature.parameters, cutoff=0.7)
+    return f": did you mean '{close}'?" if close else ""
 
 
 def _list_options(doc: str, config_class: Any) -> str:

@@ -41,10 +41,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str], extra: str = "") ->
     return ValueError(f"unknown {kind} '{name}'{hint} Known: {', '.join(names)}{extra}")
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like another; None where none is like it.
+def nearest_name(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """Return the known name that is most like another; None where none is as like it as the cutoff, from 0 to 1.
 
     >>> nearest_name("tset", ["test", "train"]), nearest_name("other", ["test", "train"])
     ('test', None)
     """
-    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=0.5)), None)
+    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=cutoff)), None)

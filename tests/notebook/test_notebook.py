@@ -17,6 +17,7 @@ CELLS = {
     "sample": "er.load(run).sample(16)",
     "show": "er.show(data.train)",
     "evaluate": "er.evaluate(run, samples=2)",
+    "compare": "er.compare([run, run])",
     "explore": "er.explore(run)",
     "studio": "import elbowroom.studio; er.studio({out!r} + '/..', port=0)",
 }
@@ -37,7 +38,7 @@ def test_nothing_prints(outputs):
     assert not [name for name, found in kinds.items() if found & {"stream", "error"}]
 
 
-@pytest.mark.parametrize("name", ["data", "run", "sample", "evaluate", "explore", "studio"])
+@pytest.mark.parametrize("name", ["data", "run", "sample", "evaluate", "compare", "explore", "studio"])
 def test_an_object_shows_itself_as_html_without_a_script(outputs, name):
     [shown] = outputs[name]
     assert "<script" not in shown["data"]["text/html"]
@@ -48,7 +49,7 @@ def test_a_training_shows_a_table_and_curves_in_place(outputs):
     lines = table["data"]["text/plain"].splitlines()
     assert [line.split()[0] for line in lines] == ["epoch", "1/3", "2/3", "3/3"]
     assert "<polyline" in curves["data"]["text/html"]
-    assert "epoch 3 of 3" in curves["data"]["text/html"]
+    assert "trained, epoch 3 of 3" in curves["data"]["text/html"]
 
 
 def test_a_run_shows_where_it_is_its_curve_and_its_reconstructions(outputs):

@@ -64,7 +64,8 @@ def to_text(comparison: Comparison) -> str:
     from rich.console import Console
 
     text = io.StringIO()
-    Console(file=text, width=TEXT_COLUMNS).print(to_rich_table(comparison))
+    # In a notebook rich would show the table besides writing it.
+    Console(file=text, width=TEXT_COLUMNS, force_jupyter=False).print(to_rich_table(comparison))
     return "\n".join([comparison.title, *(line.rstrip() for line in text.getvalue().splitlines())]).strip()
 
 

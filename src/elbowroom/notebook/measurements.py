@@ -46,8 +46,8 @@ def comparison_to_html(comparison: Comparison) -> str:
     heads = [f"{head.title} {head.small}".strip() for head in table.heads]
     return render_card(
         Card(
-            title=comparison.title or "comparison",
-            state=f"{len(comparison.entries)} runs",
+            title="comparison",
+            state=comparison.title or f"{len(comparison.entries)} runs",
             heads=[heads[i] for i in shown],
             rows=[[row[i] for i in shown] for row in rows],
             number_columns=[at for at, i in enumerate(shown) if table.heads[i].is_number],

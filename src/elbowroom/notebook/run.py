@@ -68,7 +68,9 @@ def _describe_state(run: Run, rows: list[MetricsRow]) -> str:
     epochs, steps = planned_length(run.record, rows)
     epoch = f"epoch {rows[-1]['epoch']:,}" + (f" of {epochs:,}" if epochs else "")
     step = f"step {rows[-1]['step']:,}" + (f" of {steps:,}" if steps else "")
-    return f"{run.state}, {epoch}, {step}, {format_count(round(run.seconds), 'second')}"
+    # While callbacks end, all steps are done and the reason is not written yet.
+    state = "trained" if run.state == "unfinished" and rows[-1]["step"] == steps else run.state
+    return f"{state}, {epoch}, {step}, {format_count(round(run.seconds), 'second')}"
 
 
 def _last_figures(name: str, row: MetricsRow, names: list[str]) -> dict[str, Any]:

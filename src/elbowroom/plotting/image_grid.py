@@ -96,7 +96,7 @@ def draw_grid(
     columns = max(len(row) for row in rows)
     size = (
         max(left + columns * step_x - GAP_PX, left + int(font.getlength(caption))) + MARGIN_PX,
-        MARGIN_PX + len(rows) * step_y + TEXT_PX + 6 + MARGIN_PX,
+        MARGIN_PX + len(rows) * step_y + (TEXT_PX + 6 if caption else -GAP_PX) + MARGIN_PX,
     )
     grid = Image.new("RGB", size, PAPER_RGB)
     canvas = ImageDraw.Draw(grid)
@@ -148,7 +148,8 @@ def cut_images(grid: Image.Image, height: int, width: int, titles: Sequence[str]
     """
     layout = GridLayout.arrange(height, width, titles)
     step_x, step_y = layout.width + GAP_PX, layout.height + GAP_PX
-    rows, rest = divmod(grid.height - 2 * MARGIN_PX - TEXT_PX - 6, step_y)
+    heights = [grid.height - 2 * MARGIN_PX - below for below in (TEXT_PX + 6, -GAP_PX)]  # with a caption, and without
+    rows, rest = min((divmod(height, step_y) for height in heights), key=lambda rows_rest: rows_rest[1])
     columns = (grid.width - MARGIN_PX - layout.left + GAP_PX) // step_x
     pixels = np.asarray(grid.convert("RGB"))
     area = pixels[MARGIN_PX : MARGIN_PX + rows * step_y - GAP_PX, layout.left : layout.left + columns * step_x - GAP_PX]
