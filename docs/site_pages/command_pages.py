@@ -50,7 +50,7 @@ def summarize(command: click.Command) -> str:
 def render_flags(command: click.Command, context: click.Context) -> Iterator[str]:
     """Yield the table of flags."""
     records = [record for param in command.get_params(context) if (record := param.get_help_record(context))]
-    yield from ("| flag | what it is |", "|---|---|")
+    yield from ("```{rst-class} flags", "```", "", "| flag | what it is |", "|---|---|")
     for flags, words in records:
         if words:  # an argument, which the line of usage has
             yield f"| `{escape(flags)}` | {escape(words)} |"

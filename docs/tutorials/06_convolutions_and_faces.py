@@ -81,22 +81,20 @@ def first_examples(data, count):
     return replace(data, train=train, protocol=data.protocol | {"sizes": sizes})
 
 
+def train_on(few, name, **how):
+    """Train the perceptron on these data, for the same number of steps."""
+    parts = er.recipes.vae(
+        data.shape, latent=16, likelihood="continuous-bernoulli", seed=0
+    )
+    out = f"runs/{name}"
+    return er.fit(
+        *parts, few, steps=STEPS, batch_size=64, out=out, **how, **SETTINGS
+    )
+
+
 COUNTS = (64, 256, 1024)
 STEPS = 20 * EPOCHS
-curves = {}
-for count in COUNTS:
-    few = first_examples(data, count)
-    parts = er.recipes.vae(
-        data.shape,
-        latent=16,
-        likelihood="continuous-bernoulli",
-        network="mlp",
-        seed=0,
-    )
-    run = er.fit(
-        *parts, few, steps=STEPS, batch_size=64, out=f"runs/{count}", **SETTINGS
-    )
-    curves[count] = run
+curves = {count: train_on(first_examples(data, count), count) for count in COUNTS}
 
 figure, grid = pyplot.subplots(
     1, 3, figsize=(10, 3), layout="constrained", sharey=True, sharex=True
@@ -135,17 +133,7 @@ HELP = {
     "best weights": (first_examples(data, 64), {"final_weights": "best"}),
 }
 for name, (few, how) in HELP.items():
-    parts = er.recipes.vae(
-        data.shape,
-        latent=16,
-        likelihood="continuous-bernoulli",
-        network="mlp",
-        seed=0,
-    )
-    out = f"runs/{name.replace(' ', '-')}"
-    run = er.fit(
-        *parts, few, steps=STEPS, batch_size=64, out=out, **how, **SETTINGS
-    )
+    run = train_on(few, name.replace(" ", "-"), **how)
     train, test = (
         er.evaluate(er.load(run), data if split == "test" else few, split=split,
                     metrics="likelihood", samples=5)["elbo"].value
@@ -168,7 +156,10 @@ for name, (few, how) in HELP.items():
 # weights, the best ones by the validation bound, and samples from a density that is fitted to the latents. It takes
 # about ten minutes of two cores:
 #
-#     elbowroom train faces --data FOLDER elbowroom sample runs/faces-FOLDER-1 --out new-faces.png
+# ```bash
+# elbowroom train faces --data FOLDER --out runs/faces
+# elbowroom sample runs/faces --out new-faces.png
+# ```
 #
 # [Faces from a folder](../faces.md) has what to expect of it, with figures beside those of other implementations, and
 # the experiments by which each setting was chosen.

@@ -131,7 +131,7 @@ def test_the_first_page_runs(root, tmp_path, monkeypatch, digits):
         if language == "python":
             exec(compile(code.replace("epochs=60", "epochs=3"), "start.md", "exec"), {"__name__": "start"})
             continue
-        for line in (line.partition("#")[0].strip() for line in code.splitlines()):
+        for line in (line.partition("#")[0].strip() for line in code.replace("\\\n", " ").splitlines()):
             if line.startswith("elbowroom") and line != "elbowroom studio":
                 line = line.replace("--epochs 60", "--epochs 3")
                 short = " --steps 3 --batch-size 4" if " train " in line and "digits" not in line else ""
