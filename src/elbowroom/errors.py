@@ -44,7 +44,12 @@ def unknown_name(kind: str, name: str, known: Iterable[str], extra: str = "") ->
 def nearest_name(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
     """Return the known name that is most like another; None where none is as like it as the cutoff, from 0 to 1.
 
+    One of the same letters in another order comes first: they were typed too fast.
+
     >>> nearest_name("tset", ["test", "train"]), nearest_name("other", ["test", "train"])
     ('test', None)
+    >>> nearest_name("vea", ["vae", "vaeac"])
+    'vae'
     """
-    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=cutoff)), None)
+    matches = get_close_matches(name, sorted(known), n=5, cutoff=cutoff)
+    return min(matches, key=lambda match: sorted(match) != sorted(name), default=None)

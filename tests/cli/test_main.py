@@ -34,6 +34,7 @@ def test_lists(run, capsys):
     [
         (["tarin", "vae"], "unknown command 'tarin': did you mean 'train'"),
         (["train", "bvae"], "unknown recipe 'bvae': did you mean 'vae'"),
+        (["train", "--data", "digits"], "the recipe comes first, as in 'elbowroom train vae --data …'"),
         (["train", "vae", "--latnet", "2"], "No such option.*--latnet.*--latent"),
         (["train", "vae", "--latent", "two"], "--latent.*'two' is not a valid integer"),
         (["train", "vae", "--hidden", "4,x"], "--hidden.*not a list of whole numbers"),

@@ -19,6 +19,9 @@ class LabGroup(click.Group):
     def __init__(self, name: str, help: str) -> None:
         super().__init__(name, help=help, invoke_without_command=True, callback=print_labs)
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["[NAME]", "[OPTIONS]"]
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return lab_names()
 

@@ -58,14 +58,24 @@ _OTHER_OPTIONS = (
 class TrainGroup(click.Group):
     """A subcommand for every recipe, with options made from its signature."""
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["RECIPE", "[OPTIONS]"]
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(all_recipes())
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words of a command line; where no recipe is named it is that of the run of ``--from``."""
+        """Parse the words of a command line; where no recipe is named it is that of the run of ``--from``.
+
+        Raises:
+            ValueError: options stand where the recipe does.
+        """
         words = [word for text in args for word in text.split("=", 1)]
         if args and args[0].startswith("-") and "--from" in words[:-1]:
             args = [options.recipe_of(words[words.index("--from") + 1]), *args]
+        elif args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
+            path = ctx.command_path
+            raise ValueError(f"the recipe comes first, as in '{path} vae {args[0]} …': 'elbowroom recipes' lists them")
         return super().parse_args(ctx, args)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
