@@ -273,6 +273,7 @@ def _train(state: State, training: dict[str, Any], own: Sequence[Callback]) -> R
     run.own_module = state[MODEL] if run.record["recipe"] is None else None
     fit_final_sampler(state)
     if training["report"]:
+        progress.announce("the training is over, and its report is being written: about a minute for large images")
         write_final_report(state)
     deliver_signal(state)
     return run

@@ -137,6 +137,13 @@ def test_without_progress_nothing_is_shown(digits, tmp_path, capsys):
     assert capsys.readouterr().err.count("epoch") == 2
 
 
+def test_a_long_training_says_what_follows(digits, tmp_path, capsys, monkeypatch):
+    """The report of a run of large images takes a minute, in which nothing else is shown."""
+    monkeypatch.setattr("elbowroom.training.callbacks.progress.LONG_TRAINING_S", 0.0)
+    train(digits, tmp_path / "run")
+    assert "report is being written" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_reader_that_has_gone_ends_no_training(digits, tmp_path):
     class Pipe(io.StringIO):
         def write(self, text):

@@ -17,6 +17,8 @@ from elbowroom.training.state import DATA, EPOCH, EPOCHS, ROW, RUN, STEP, STEPS,
 MAX_FAST_ROWS = 100
 #: Time after which the next epoch has a row, whichever it is.
 MAX_ROW_INTERVAL_S = 1.0
+#: Length of a training after which it is said what follows it.
+LONG_TRAINING_S = 120.0
 #: The splits whose loss is shown, the first that is watched.
 HELD_OUT_SPLITS = ("validation", "test")
 #: Terms of a row, in this order.
@@ -86,6 +88,11 @@ class ProgressBar(Callback):
         if self._display is not None:
             self._show_final_findings(state)
             self._display.close()
+
+    def announce(self, text: str) -> None:
+        """Show what comes after a training that has taken long: of a short one it takes seconds."""
+        if self._display is not None and time.monotonic() - self._start_time > LONG_TRAINING_S:
+            self._display.show_note(text)
 
     def _show_final_findings(self, state: State) -> None:
         """Show what callbacks found at the end of the training, after all of them have ended."""
