@@ -39,6 +39,9 @@ class ImagePreview:
 
     image: Image.Image
 
+    def __repr__(self) -> str:
+        return f"ImagePreview({self.image.width}x{self.image.height} pixels: save(path) writes them)"
+
     def _repr_png_(self) -> bytes:
         return self.to_png()
 
@@ -103,7 +106,8 @@ def show(x: Any, caption: str = "", labels: Sequence[str] | None = None) -> Imag
 
     >>> import elbowroom as er
     >>> digits = er.load_data("digits")
-    >>> grid = show(digits).image
+    >>> show(digits.train.first(4).x)
+    ImagePreview(143x143 pixels: save(path) writes them)
     >>> show([[1.0, 2.0], [3.0, 4.5]])
     1  2
     1  2
