@@ -1,4 +1,4 @@
-"""Draw the figure of the README: ``python docs/readme_figure.py`` (MNIST, two latents, three and a half minutes of one core)."""
+"""Draw the figure of the README: ``python docs/readme_figure.py`` (MNIST, two latents, minutes of one core)."""
 
 from __future__ import annotations
 
