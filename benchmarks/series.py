@@ -38,9 +38,11 @@ MODELS: dict[str, dict[str, Any]] = {
     "time_vae": {"latent": 16, "trend": 2, "seasons": (12,)},
     "time_vae residual": {"latent": 16, "trend": 2, "seasons": (12,), "network": "residual", "size": "s"},
     "vrae": {"latent": 16, "width": 64, "warmup": 500},
-    "vrnn": {"latent": 8, "width": 64, "warmup": 500},
+    "vrnn": {"latent": 8, "width": 64, "warmup": 300},
 }
 TRAINING: dict[str, Any] = {"batch_size": 128, "lr": 2e-3, "report": False, "progress": False, "watch": ()}
+#: Learning rates of those models that are not trained by that above.
+RATES = {"vrnn": 4e-3}
 #: Series of either kind, at most.
 MAX_SERIES = 2000
 
@@ -83,8 +85,9 @@ def measure_model(data: er.Data, name: str, steps: int, seed: int) -> Iterator[R
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         schedule = er.LRSchedule("one-cycle")
+        settings = TRAINING | {"lr": RATES.get(name, TRAINING["lr"])}
         run = er.fit(
-            model, objective, data, steps=steps, seed=seed, out=f"{folder}/run", callbacks=[schedule], **TRAINING
+            model, objective, data, steps=steps, seed=seed, out=f"{folder}/run", callbacks=[schedule], **settings
         )
         seconds = time.process_time() - start
         elbo = er.evaluate(run, samples=1, metrics="likelihood")["elbo"].value

@@ -135,3 +135,12 @@ def test_a_vrnn_scores_what_it_makes_as_it_made_it():
     p = model.decode(torch.zeros(3, 6, 3))
     torch.testing.assert_close(p.conditionals(p.mean).mean, p.mean)
     assert mean.shape == (3, 2, 6)
+
+
+def test_where_its_network_is_silent_a_vrnn_repeats_the_last_value_that_was_there():
+    model, _ = make_tiny("vrnn", er.MaskedShape((2, 4)), likelihood="observed:gaussian")
+    torch.nn.init.zeros_(model.cell.emission.layers[-1].weight)
+    torch.nn.init.zeros_(model.cell.emission.layers[-1].bias)
+    x = torch.tensor([[[1.0, math.nan, 3.0, 4.0], [5.0, 6.0, math.nan, math.nan]]])
+    p = model.decode(torch.randn(1, *model.latent_shape)).conditionals(x)
+    torch.testing.assert_close(p.mean, torch.tensor([[[0.0, 1.0, 1.0, 3.0], [0.0, 5.0, 6.0, 6.0]]]))

@@ -31,6 +31,7 @@ class Family(nn.Module, ABC):
         support: (low, high), the range of an event's elements.
         missing: whether a value may be missing, NaN, which then adds nothing to the log-probability.
         has_mask: whether it is of values and of which of them are there, so that complete examples are a part of all.
+        is_location: whether the parameters are the elements' locations, in their units: one number for each.
         levels: the number of values of an element: 2 for a bit, 256 for a pixel; ``None`` for a density and for counts.
         is_count: whether elements are counts, whole numbers from 0 without a largest one.
         manifold: that events lie on.
@@ -40,6 +41,7 @@ class Family(nn.Module, ABC):
     support: tuple[float, float] = (-math.inf, math.inf)
     missing: bool = False
     has_mask: bool = False
+    is_location: bool = False
     levels: int | None = None
     is_count: bool = False
     views: ViewShape | None = None

@@ -18,6 +18,8 @@ class SigmoidGaussian(Gaussian):
     tensor([[0.5000, 0.5000]])
     """
 
+    is_location = False
+
     def forward(self, phi: Tensor) -> td.Distribution:
         return super().forward(phi.sigmoid())
 
@@ -32,6 +34,8 @@ class TanhGaussian(Gaussian):
     >>> TanhGaussian(2, scale=1.0)(torch.zeros(1, 2)).mean
     tensor([[0., 0.]])
     """
+
+    is_location = False
 
     def forward(self, phi: Tensor) -> td.Distribution:
         return super().forward(phi.tanh())

@@ -44,6 +44,8 @@ class LocationScale(Family):
     dozens of steps) of the steps' log-scales, since with a scale fitted to the test batch it would not be a likelihood.
     """
 
+    is_location = True
+
     tenth: Tensor
     kept: Tensor
     started: Tensor

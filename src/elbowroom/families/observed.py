@@ -37,7 +37,7 @@ class Observed(Family):
     def __init__(self, inner: Family) -> None:
         super().__init__(inner.shape)
         self.size, self.support, self.levels = inner.size, inner.support, inner.levels
-        self.is_count, self.inner = inner.is_count, inner
+        self.is_count, self.is_location, self.inner = inner.is_count, inner.is_location, inner
         try:
             elementwise_log_prob(inner(torch.zeros(inner.size)), torch.zeros(inner.shape))
         except ValueError:

@@ -170,20 +170,24 @@ def _split_parameters(output: Tensor) -> tuple[Tensor, Tensor]:
 class VariationalRecurrentCell(StepCell):
     r"""The step of the VRNN: prior, posterior and emission all depend on the state of a recurrent network.
 
-    .. math:: h_{t+1} = \mathrm{GRU}([\varphi_x(x_t), \varphi_z(z_t)], h_t)
+    .. math:: h_{t+1} = \mathrm{GRU}([\varphi_x(x_t), \varphi_z(z_t)], h_t), \quad
+        \mu_t = \varphi(z_t, h_t) + w \odot x_{t-1}
 
-    Chung et al. 2015, arXiv 1506.02216. Deviations: a GRU in place of an LSTM, and one hidden layer in each network.
+    Chung et al. 2015, arXiv 1506.02216. Deviations: a GRU in place of an LSTM, one hidden layer in each network, and
+    the skip w, which starts at 1, so that the network makes the change from the step before; its place is taken by the
+    last value that was there, and by 0 before the first.
 
     Args:
         size: numbers of a step, or their shape where some may be missing.
         numbers: parameters of a step.
         latent: numbers of its latent.
         width: of the state and of all hidden layers.
+        has_skip: whether the parameters of a step are locations of its numbers, to which those of the step before add.
     """
 
     reads_x = True
 
-    def __init__(self, size: Shape, numbers: int, latent: int, width: int) -> None:
+    def __init__(self, size: Shape, numbers: int, latent: int, width: int, has_skip: bool = False) -> None:
         super().__init__()
         _check_sizes(latent, width)
         self.latent, self.width = latent, width
@@ -193,25 +197,34 @@ class VariationalRecurrentCell(StepCell):
         self.posterior_net = MLP(width, width, size=2 * latent, hidden=(width,))
         self.emission = MLP(width, width, size=numbers, hidden=(width,))
         self.transition = nn.GRUCell(2 * width, width)
+        # A weight for each channel, with 1 to go where channels have no memory: ten times as fast as other weights.
+        self.skip_tenth = nn.Parameter(torch.full((numbers,), 0.1)) if has_skip else None
 
     def initial_state(self, n: int) -> Tensor:
-        return self.transition.weight_hh.new_zeros(n, self.width)
+        n_before = 0 if self.skip_tenth is None else len(self.skip_tenth)
+        return self.transition.weight_hh.new_zeros(n, self.width + n_before)
 
     def prior(self, state: Tensor) -> tuple[Tensor, Tensor]:
-        return _split_parameters(self.prior_net(state))
+        return _split_parameters(self.prior_net(self._split_state(state)[0]))
 
     def posterior(self, state: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        return _split_parameters(self.posterior_net(state, features))
+        return _split_parameters(self.posterior_net(self._split_state(state)[0], features))
 
     def emit(self, state: Tensor, z: Tensor) -> Tensor:
-        phi: Tensor = self.emission(self.z_features(z).relu(), state)
-        return phi
+        hidden, before = self._split_state(state)
+        phi: Tensor = self.emission(self.z_features(z).relu(), hidden)
+        return phi if self.skip_tenth is None else phi + 10 * self.skip_tenth * before
 
     def update(self, state: Tensor, z: Tensor, x: Tensor | None) -> Tensor:
         assert x is not None
         inputs = torch.cat((self.x_features(x).relu(), self.z_features(z).relu()), -1)
-        next_state: Tensor = self.transition(inputs, state)
-        return next_state
+        hidden, before = self._split_state(state)
+        next_hidden: Tensor = self.transition(inputs, hidden)
+        return next_hidden if self.skip_tenth is None else torch.cat((next_hidden, before.where(x.isnan(), x)), -1)
+
+    def _split_state(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the state of the recurrent network, and the last value of each number."""
+        return state[:, : self.width], state[:, self.width :]
 
 
 class MarkovCell(StepCell):

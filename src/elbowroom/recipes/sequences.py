@@ -77,7 +77,8 @@ def vrnn(
         warmup: steps over which the weight of the KL grows from 0 to 1
     """
     layout, family = er.networks.StepLayout(shape), er.likelihood(likelihood, shape)
-    cell = er.networks.VariationalRecurrentCell(layout.step_shape, family.size // layout.steps, latent, width)
+    numbers = family.size // layout.steps
+    cell = er.networks.VariationalRecurrentCell(layout.step_shape, numbers, latent, width, family.is_location)
     model = er.SequentialModel(er.networks.StepFeatures(cell.x_features, layout), cell, family)
     return model, er.Reconstruction() + er.ramp(0, 1, warmup) * er.KL()
 
