@@ -55,7 +55,10 @@ def load(name: str, seed: int) -> er.Data:
 
 def score(drawn: Tensor, data: er.Data, kind: str, seed: int, real: Tensor | None = None) -> Row:
     """Return both scores of drawn series, with their standard errors."""
-    train = data.train.first(MAX_SERIES).x if real is None else real
+    # At random: windows are in the order of time, and the first are unlike the others.
+    train = data.train.first(len(data.train)).x
+    chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:MAX_SERIES]
+    train = train[chosen] if real is None else real
     told_apart = discriminative_score(train, drawn, seed)
     learned = predictive_error(drawn, data.test.first(MAX_SERIES).x, seed)
     return {
