@@ -124,7 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("benchmark-series"))
     parser.add_argument("--sets", nargs="+", default=["energy", "air"])
-    parser.add_argument("--models", nargs="+", default=["time_vae", "vrae"], choices=MODELS)
+    parser.add_argument("--models", nargs="+", default=["time_vae", "vrae", "vrnn"], choices=MODELS)
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     options = parser.parse_args()

@@ -81,7 +81,8 @@ def read_table(name: str, seed: int) -> Table:
 def read_set(folder: Path, name: str) -> pd.DataFrame:
     """Return a set of ADBench, its class last; columns of few values are names."""
     file = np.load(folder / "anomalies" / f"{name}.npz", allow_pickle=False)
-    frame = pd.DataFrame(file["X"].astype(np.float64)).rename(columns="x{}".format)
+    # To a millionth, as the rows of a recipe are written: two values that differ by less are one here.
+    frame = pd.DataFrame(file["X"].astype(np.float64).round(6)).rename(columns="x{}".format)
     frame = frame.loc[:, frame.nunique() > 1].assign(anomaly=file["y"])
     few = [column for column in frame if frame[column].nunique() <= MOST_CATEGORIES]
     return frame.astype(dict.fromkeys(few, str))
