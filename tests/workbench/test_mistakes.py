@@ -1,9 +1,12 @@
 """What is said where a name stands for what it is not: a recipe for a model, an animation for a figure, no run."""
 
+import re
+
 import pytest
 
 import elbowroom as er
 from elbowroom import plotting
+from elbowroom.runs.settings import CALLBACK_OPTIONS
 
 
 @pytest.mark.parametrize("arguments", [("vae", "digits"), ("beta_vae",), ("no such recipe", "objective", "digits")])
@@ -13,6 +16,17 @@ def test_fit_says_how_a_recipe_is_called(arguments):
     assert f"er.recipes.{'beta_vae' if arguments[0] == 'beta_vae' else 'vae'}(data.shape)" in str(error.value)
     with pytest.raises(ValueError, match="fit takes a model and its objective, and Recipe is no model"):
         er.fit(model=er.recipes.vae, objective=None, data="digits")
+
+
+@pytest.mark.parametrize("name", CALLBACK_OPTIONS)
+def test_a_flag_that_is_a_callback_in_python_is_given_as_one(name, digits):
+    value = {str: "cosine", int: 3, float: 0.5}[CALLBACK_OPTIONS[name].argument.type]
+    with pytest.raises(TypeError, match=f"no argument '{name}': in Python it is a callback") as error:
+        er.fit(*er.recipes.vae(digits.shape, latent=2), digits, **{name: value})
+    call = re.search(r"callbacks=\[(.*)\]$", str(error.value))[1]
+    made = eval(call, {"er": er})
+    assert isinstance(made, er.Callback)
+    assert vars(made)[CALLBACK_OPTIONS[name].parameter] == value
 
 
 def test_fit_says_how_a_loss_function_is_given(digits, tmp_path):

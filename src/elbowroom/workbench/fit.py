@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from elbowroom.objectives import Term
 from elbowroom.objectives.perceptual import check_feature_hashes, feature_hashes
 from elbowroom.recipes.registry import all_recipes, seed_of_weights
 from elbowroom.runs.run import Run, next_path
-from elbowroom.runs.settings import TrainConfig
+from elbowroom.runs.settings import CALLBACK_OPTIONS, TrainConfig
 from elbowroom.training.backward import DivergedError
 from elbowroom.training.budget import plan_validation
 from elbowroom.training.callback import Callback
@@ -87,15 +87,24 @@ def _with_training_options(config: Callable[P, TrainConfig]) -> Callable[[Callab
 
 
 def _requires_model(function: _Fit[P]) -> _Fit[P]:
-    """Let fit say how a recipe is called where its name is given in place of a model."""
+    """Let fit say how a recipe is called where its name is given in place of a model, and how a flag is a callback."""
 
     @functools.wraps(function)
     def call_with_model(*args: Any, **kwargs: Any) -> Run:
+        _check_callback_options(kwargs)
         if args or "model" in kwargs:
             _check_model(args[0] if args else kwargs["model"])
         return function(*args, **kwargs)
 
     return call_with_model
+
+
+def _check_callback_options(given: Mapping[str, Any]) -> None:
+    """Check that no flag of the command is given that adds a callback there."""
+    if names := [name for name in CALLBACK_OPTIONS if name in given]:
+        one = CALLBACK_OPTIONS[names[0]]
+        call = f"er.{one.callback}({one.parameter}={given[names[0]]!r})"
+        raise TypeError(f"fit() has no argument '{names[0]}': in Python it is a callback, callbacks=[{call}]")
 
 
 def _check_model(model: Any) -> None:
