@@ -26,6 +26,10 @@ class PiecewiseEncoding(nn.Module):
     network sees a threshold within the bulk of a heavy tail as well as one between values far apart, as a tree does
     (Gorishniy, Rubachev & Babenko 2022, arXiv 2203.05556).
 
+    Args:
+        shape: of the row.
+        most: pieces of a column, at most; by default one for each bin.
+
     >>> from elbowroom.column_bins import ColumnBins
     >>> shape = TableShape((1, 2), bins=[ColumnBins.parse("0;1;3"), None])
     >>> PiecewiseEncoding(shape)(torch.tensor([[2.0, 1.0], [torch.nan, 0.0]]))

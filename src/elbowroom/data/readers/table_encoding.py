@@ -414,14 +414,20 @@ def decode_cell(value: float, column: Column) -> Cell:
 
 
 def format_value(number: float, column: Column) -> Cell:
-    """Return a number of a column as its cells have it: of its decimals, and as text where it was written as such."""
+    """Return a number of a column as its cells have it: of its decimals, and as text where it was written as such.
+
+    What rounds to zero has no sign.
+
+    >>> format_value(-0.001, Column("price", "number", decimals=2))
+    0.0
+    """
     if column.kind == "date":
         return write_date(number, column.format)
     if column.format:
         return NumberFormat.from_name(column.format).write(number, column.decimals)
     if column.decimals is None:
         return number
-    return round(number) if column.decimals == 0 else round(number, column.decimals)
+    return round(number) if column.decimals == 0 else round(number, column.decimals) + 0.0
 
 
 def format_names(names: Sequence[str], conjunction: str = "or") -> str:
