@@ -11,6 +11,7 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from elbowroom import noise
 from elbowroom.distributions.base import UncheckedDistribution
+from elbowroom.distributions.quantized import Quantized
 
 _LOG_2PI = math.log(2 * math.pi)
 MAX_LOG_PRECISION = 80.0
@@ -86,6 +87,11 @@ class Delta(UncheckedDistribution):
 def has_density(q: Distribution) -> bool:
     """Whether ``log_prob`` is defined; it is not for a :class:`Delta`."""
     return not isinstance(q, Delta)
+
+
+def is_deterministic(q: Distribution) -> bool:
+    """Whether all mass is on one value, so that every sample is that value: at a point, or at one code."""
+    return type(q) in (Delta, Quantized)  # not a subclass, such as a point that a network makes of noise
 
 
 def mixture(logits: Tensor, components: Distribution) -> MixtureSameFamily:

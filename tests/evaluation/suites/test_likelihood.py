@@ -75,6 +75,22 @@ def test_scores_are_those_of_the_model_draw(digits, recipe):
 
 
 @pytest.mark.parametrize(
+    ("recipe", "count"), [("autoencoder", 1), ("rae_l2", 1), ("vq_vae", 1), ("avb", 40), ("vae", 40)]
+)
+def test_samples_that_are_all_alike_are_decoded_once(digits, recipe, count, monkeypatch):
+    model, _ = make_model(recipe)
+    batch = digits.test.first(3)
+    decoded = []
+    monkeypatch.setattr(likelihood, "count_activations", lambda *_: (1, 1))
+    handle = model.eval().decoder.register_forward_pre_hook(lambda _, inputs: decoded.append(len(inputs[0])))
+    values = likelihood.estimate_bounds(model, batch, 40, seed=0)
+    handle.remove()
+    assert sum(decoded) == 1 + count, "once without noise, and each other sample"
+    if "effective_sample_size" in values and count == 1:
+        assert values["effective_sample_size"].tolist() == pytest.approx([40] * 3)
+
+
+@pytest.mark.parametrize(
     ("likelihood_name", "binarize", "defined"),
     [
         ("bernoulli", "none", False),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from elbowroom import noise
 from elbowroom.data import Batch
+from elbowroom.distributions.latent import is_deterministic
 from elbowroom.evaluation.compatibility import is_probability
 from elbowroom.evaluation.metric import Metric, mean_metric
 from elbowroom.evaluation.registry import EvalContext, suite
@@ -138,8 +139,10 @@ def _estimate_bounds(
     log_w_samplers = dict.fromkeys(samplers, log_w)
     condition = model.encode_condition(batch.y) if samplers else ()
     step = limits.draw if single else min(limits.draw, limits.joint)
-    for first in range(0, samples, step):
-        k = min(step, samples - first)
+    # Samples of a posterior that gives one value are all alike, and one of them tells what many do.
+    distinct = 1 if single and is_deterministic(encoded.q) else samples
+    for first in range(0, distinct, step):
+        k = min(step, distinct - first)
         with noise.keyed_noise(seed, batch.index, first):
             draw = _sample_and_decode(model, encoded, k, limits.decode) if single else model.draw(batch.x, batch.y, k)
         log_px = log_px + draw.log_px.double().sum(0)
@@ -153,16 +156,16 @@ def _estimate_bounds(
             log_sz = log_density(sampler, condition, top, seed, batch.index, first)
             w = draw.log_px + sum((latent.log_pz for latent in below), log_sz) - draw.log_qz
             log_w_samplers[name] = torch.logaddexp(log_w_samplers[name], w.double().logsumexp(0))
-    log_px, kl = log_px / samples, kl / samples
-    sampler_bounds = {f"importance_bound[{name}]": w - math.log(samples) for name, w in log_w_samplers.items()}
+    log_px, kl = log_px / distinct, kl / distinct
+    sampler_bounds = {f"importance_bound[{name}]": w - math.log(distinct) for name, w in log_w_samplers.items()}
     if not encoded.is_probabilistic:
         return {"reconstruction": -log_px} | sampler_bounds
     return sampler_bounds | {
         "reconstruction": -log_px,
         "kl": kl,
         "elbo": log_px - kl,
-        "importance_bound": log_w - math.log(samples),
-        "effective_sample_size": (2 * log_w - log_w2).exp(),
+        "importance_bound": log_w - math.log(distinct),
+        "effective_sample_size": (2 * log_w - log_w2).exp() * (samples / distinct),
     }
 
 
