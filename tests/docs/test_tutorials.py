@@ -83,4 +83,5 @@ def test_a_tutorial_runs(name, root, tmp_path, monkeypatch):
     source = (root / "docs" / "tutorials" / f"{name}.py").read_text(encoding="utf-8")
     text, n = SETTINGS.subn('SOURCE, EPOCHS = "digits", 3', source)
     assert n == 1
+    text = re.sub(r'^([A-Z]+), STEPS = "mnist"', r'\1, STEPS = "digits"', text, flags=re.MULTILINE)
     exec(compile(text, f"{name}.py", "exec"), {"__name__": "tutorial"})
