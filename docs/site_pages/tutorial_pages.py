@@ -24,9 +24,9 @@ COLAB = "https://colab.research.google.com/github/{repository}/blob/main/docs/tu
 INDEX = """\
 # Tutorials
 
-From the first training to a recipe of one's own, in the order in which they build on each other. Each takes seconds
-with the digits that come with the installation, as it stands, and minutes with MNIST, which its first lines say how to
-take. All are notebooks: read them here, download them, or run them in Jupyter, VS Code or Colab.
+From the first training to a recipe of one's own, in the order in which they build on each other. Those that train on
+MNIST download it and take minutes; the same line says how to take the digits that come with the installation instead,
+and seconds. All are notebooks: read them here, download them, or run them in Jupyter, VS Code or Colab.
 
 {table}
 
