@@ -9,6 +9,7 @@ from typing import Any
 from elbowroom.argument import Argument
 from elbowroom.recipes import RECIPES
 from elbowroom.recipes.registry import EXAMPLE_KINDS, Recipe
+from elbowroom.runs.objective_text import format_objective
 from site_pages import zoo_figures
 
 ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
@@ -66,7 +67,7 @@ def render_recipe(recipe: Recipe, rows: list[dict[str, Any]]) -> str:
 
 
 def render_loss(recipe: Recipe) -> str:
-    """Return the objective that a recipe makes by default, as Python writes it; nothing if it asks for an argument."""
+    """Return the objective that a recipe makes by default, as a sum of terms; nothing if it asks for an argument."""
     if any(argument.is_required for argument in recipe.arguments.values()):
         return ""
     shape = next((SHAPES[n] for n in SHAPES if recipe.takes(SHAPES[n])), None)
@@ -76,7 +77,8 @@ def render_loss(recipe: Recipe) -> str:
         _, objective = recipe(shape)
     except ValueError:
         return ""  # of several views, of texts
-    return f"The loss, in nats per example, where nothing else is asked for:\n\n```text\n{objective!r}\n```"
+    losses = "\n".join(format_objective(repr(objective)).split("; "))
+    return f"The loss, in nats per example, where nothing else is asked for:\n\n```text\n{losses}\n```"
 
 
 def render_use(recipe: Recipe) -> str:

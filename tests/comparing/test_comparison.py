@@ -103,8 +103,8 @@ def test_objectives_are_named_only_where_nothing_else_differs(digits, tmp_path):
     found = compare(tmp_path)
     assert found.differing_settings == ["objective"]
     assert [g.differing_values["objective"] for g in found.groups] == [
-        "(reconstruction + kl)",
-        "(reconstruction + (3 * kl))",
+        "reconstruction + KL",
+        "reconstruction + 3·KL",
     ]
     objectives = "reconstruction + KL, reconstruction + 3·KL"
     assert any(line.endswith(f"the same objective; here are {objectives}.") for line in found.comparability_notes)

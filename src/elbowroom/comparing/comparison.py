@@ -32,7 +32,7 @@ from elbowroom.runs.settings import (
     find_differing_settings,
     find_distinguishing_settings,
     find_shared_settings,
-    format_setting,
+    format_named_setting,
     setting_label,
 )
 
@@ -193,7 +193,7 @@ class Comparison(Displayed):
         }
         known = {name: mean for name, mean in means.items() if mean is not None}
         settings = self._settings[entries[0]]
-        values = {name: format_setting(settings.get(name)) for name in self.differing_settings}
+        values = {name: format_named_setting(name, settings.get(name)) for name in self.differing_settings}
         name = group_name(values, self._distinguishing_settings)
         metrics, preliminary = (known, {}) if done else ({}, known)
         return Group(entries[0].protocol, settings, values, name, tuple(entries), metrics, preliminary)

@@ -13,6 +13,7 @@ from elbowroom.plotting.latent_ranking import n_latents
 from elbowroom.recipes import find
 from elbowroom.recipes.registry import all_recipes
 from elbowroom.runs.hub import run_name
+from elbowroom.runs.objective_text import format_objective
 from elbowroom.runs.run import Run
 
 #: Titles of the metrics at the head, by their key in ``metrics.jsonl``; those that a run has are shown.
@@ -99,7 +100,7 @@ def run_facts(run: Run) -> list[tuple[str, str]]:
     facts: list[tuple[str, str | None]] = [
         ("recipe", _describe_recipe(record)),
         ("arguments", _format_arguments(record["arguments"])),
-        ("objective", record.get("objective")),
+        ("objective", format_objective(record["objective"]) if record.get("objective") else None),
         ("parameters", f"{record['parameters']:,}" if "parameters" in record else None),
         ("data", f"{data.get('name')}, {'×'.join(map(str, record['shape']))}; {sizes}"),
         ("preprocessing", data.get("preprocessing")),

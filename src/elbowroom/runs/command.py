@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from elbowroom.argument import Argument, flag_name
 from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.recipes import Recipe, find
+from elbowroom.runs.objective_text import format_objective
 from elbowroom.runs.settings import (
     DEFAULT_BATCH_SIZE,
     asked_arguments,
@@ -66,7 +67,8 @@ def repeat_command(record: dict[str, Any]) -> RepeatCommand:
     words += _changed_flags(settings | unasked, usual)
     caveats += [f"The callback {callback} was given in Python, and has no flag." for callback in others]
     if (default := _replaced_objective(record)) is not None:
-        caveats.append(f"The objective was composed in Python: {record['objective']}, where the recipe's is {default}.")
+        own = format_objective(record["objective"])
+        caveats.append(f"The objective was composed in Python: {own}, where the recipe's is {default}.")
     caveats += _weights_caveats(record, by_command)
     return RepeatCommand(shlex.join(words).replace("'…'", "…"), caveats)
 
@@ -90,11 +92,11 @@ def _has_default_batch_size(record: dict[str, Any]) -> bool:
 
 
 def _replaced_objective(record: dict[str, Any]) -> str | None:
-    """Return the recipe's objective if the run had another."""
+    """Return the recipe's objective in words if the run had another."""
     if "objective" not in record:
         return None
     _, objective = find(record["recipe"])(tuple(record["shape"]), seed=0, **record["arguments"])
-    return None if repr(objective) == record["objective"] else repr(objective)
+    return None if repr(objective) == record["objective"] else format_objective(repr(objective))
 
 
 def _recipe_arguments(record: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from elbowroom.formatting import format_number
 
-_TERM_WORDS = {"kl": "KL"}
+_TERM_WORDS = {"kl": "KL", "mmd": "MMD", "elbo": "ELBO", "l2": "L2", "renyi": "Rényi", "wasserstein": "Wasserstein"}
+_RAMP = re.compile(r"ramp\(([^ ]+) to ([^ ]+) in (\d+) steps\)")
+_CONSTRAINED = re.compile(r"constrained\((.*) to ([^ ]+)\)")
 _OPERATORS = ("+", "-", "*", "/")
 
 
@@ -17,25 +19,31 @@ def format_objective(expression: str) -> str:
     >>> format_objective("((reconstruction + kl) + (3 * kl))")
     'reconstruction + 4·KL'
     >>> format_objective("(reconstruction + (ramp(0 to 1 in 10000 steps) * kl))")
-    'reconstruction + ramp(0 to 1 in 10000 steps)·KL'
-    >>> format_objective("(reconstruction + (1000 * abs((kl - 25))))")
-    'reconstruction + 1,000·|KL - 25|'
+    'reconstruction + ramp(0 to 1 in 10,000 steps)·KL'
+    >>> format_objective("((reconstruction + (1000 * abs((kl - 25)))) + (0 * mmd))")
+    'reconstruction + 1,000·|KL − 25|'
+    >>> format_objective("(kl + constrained(reconstruction to 80))")
+    'KL + multiplier·(reconstruction − 80)'
     >>> format_objective("((elbo - (0.5 * kl)) / 2)")
-    '0.5·elbo - 0.25·KL'
+    '0.5·ELBO − 0.25·KL'
     >>> format_objective("players(encoder: (reconstruction + kl), decoder: (2 * reconstruction))")
     'encoder: reconstruction + KL; decoder: 2·reconstruction'
     """
     if players := re.fullmatch(r"players\(encoder: (.*), decoder: (.*)\)", expression):
-        return "encoder: {}; decoder: {}".format(*map(format_objective, players.groups()))
+        encoder, decoder = map(format_objective, players.groups())
+        same, other = f"encoder and decoder: {encoder}", f"encoder: {encoder}; decoder: {decoder}"
+        return same if encoder == decoder else other
     factors: dict[str, float] = {}
     for term, factor in _iter_terms(expression, 1.0):
         factors[term] = factors.get(term, 0.0) + factor
     text = ""
     for term, factor in factors.items():
-        sign = (" - " if factor < 0 else " + ") if text else "-" if factor < 0 else ""
+        if factor == 0:
+            continue
+        sign = (" − " if factor < 0 else " + ") if text else "−" if factor < 0 else ""
         size = "" if abs(factor) == 1 else f"{format_number(abs(factor))}·"
         text += sign + size + term
-    return text
+    return text or "0"
 
 
 def _iter_terms(expression: str, factor: float) -> Iterator[tuple[str, float]]:
@@ -74,7 +82,13 @@ def _split(expression: str) -> tuple[str, str, str] | None:
 def _words(term: str) -> str:
     if term.startswith("abs(") and term.endswith(")"):
         return f"|{format_objective(term[4:-1])}|"
-    return _TERM_WORDS.get(term, term.replace("_", " "))
+    if constraint := _CONSTRAINED.fullmatch(term):
+        inner, target = constraint.groups()
+        return f"multiplier·({format_objective(f'({inner} - {target})')})"
+    if ramp := _RAMP.fullmatch(term):
+        start, end, steps = map(float, ramp.groups())
+        return f"ramp({format_number(start)} to {format_number(end)} in {format_number(steps)} steps)"
+    return " ".join(_TERM_WORDS.get(word, word) for word in term.split("_"))
 
 
 def _is_number(text: str) -> bool:

@@ -13,6 +13,7 @@ from elbowroom.argument import Argument, arguments_of, convert_options, option
 from elbowroom.data.options import DataConfig, to_json
 from elbowroom.formatting import format_number
 from elbowroom.runs.metrics_log import MetricsRow
+from elbowroom.runs.objective_text import format_objective
 
 Settings = dict[str, Any]
 SplitName = Literal["train", "validation", "test"]
@@ -292,6 +293,15 @@ def format_setting(value: Any) -> str:
             map(format_setting, value)
         ) or "none"
     return format_number(value) if isinstance(value, float) else str(value)
+
+
+def format_named_setting(name: str, value: Any) -> str:
+    """Format the value of a setting that has this name: an objective as a sum of terms, others as they are.
+
+    >>> format_named_setting("objective", "(reconstruction + (4 * kl))"), format_named_setting("linear", False)
+    ('reconstruction + 4·KL', 'no')
+    """
+    return format_objective(value) if name == "objective" and value else format_setting(value)
 
 
 def setting_label(name: str) -> str:

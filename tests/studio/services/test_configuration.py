@@ -14,12 +14,12 @@ from elbowroom.studio.services.configuration import list_settings
 def test_an_objective_is_one_sum(name):
     """Of each player, without nested parentheses, each term once; of the β-VAE with the β that was asked for.
 
-    In parentheses are the length of a ramp, what a term compares in, and what is constrained to what.
+    In parentheses are the length of a ramp, what a term compares in, and what a constraint holds at a value.
     """
     _, objective = RECIPES[name]((1, 8, 8))
     text = format_objective(repr(objective))
     for loss in text.split("; "):
-        bare = re.sub(r"(ramp|perceptual|structural similarity|constrained)\([^()]*\)", r"\1", loss)
+        bare = re.sub(r"(ramp|perceptual|structural similarity|multiplier·)\([^()]*\)", r"\1", loss)
         terms = [word.strip().split("·")[-1] for word in bare.split(" + ")]
         assert len(set(terms)) == len(terms)
         assert "(" not in bare

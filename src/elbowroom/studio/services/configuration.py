@@ -7,8 +7,7 @@ from typing import Any
 from elbowroom.argument import arguments_of
 from elbowroom.data import DataConfig
 from elbowroom.recipes.registry import all_recipes
-from elbowroom.runs.objective_text import format_objective
-from elbowroom.runs.settings import flat_settings, format_setting, setting_label, train_options
+from elbowroom.runs.settings import flat_settings, format_named_setting, setting_label, train_options
 
 #: Settings that come first, and are shown though they have their defaults.
 MAIN_SETTINGS = (
@@ -32,7 +31,7 @@ def list_settings(record: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "name": name,
             "label": setting_label(name),
-            "value": _format(name, value),
+            "value": format_named_setting(name, value),
             "is_main": name in MAIN_SETTINGS,
             "is_default": _is_default(name, value, defaults),
         }
@@ -40,14 +39,6 @@ def list_settings(record: dict[str, Any]) -> list[dict[str, Any]]:
         if not (name == "steps" and value is None) and not (name == "epochs" and value is None)
     ]
     return sorted(rows, key=lambda row: MAIN_SETTINGS.index(row["name"]) if row["is_main"] else len(MAIN_SETTINGS))
-
-
-def _format(name: str, value: Any) -> str:
-    if name == "objective":
-        return format_objective(value)
-    if name in ("only", "columns") and isinstance(value, str):
-        return value
-    return format_setting(value)
 
 
 def _defaults(recipe: str | None) -> dict[str, Any]:
