@@ -4,8 +4,10 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom.plotting import PLOTS, RunView
+from elbowroom.plotting import PLOTS, RunView, captions
 from elbowroom.plotting.sample_source import find_source
+from elbowroom.samplers import SAMPLERS
+from elbowroom.samplers.base import LatentSampler
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +47,10 @@ def test_prior_and_sampler_are_beside_each_other_with_the_gain_of_the_sampler(ru
 def test_without_a_prior_there_is_nothing_to_compare(runs):
     with pytest.raises(ValueError, match="both a prior and a fitted sampler"):
         PLOTS["samplers"].build_spec(RunView(runs["autoencoder"]))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_caption_says_what_a_sampler_was_fitted_to(name):
+    kind = SAMPLERS[name]
+    is_of_latents = issubclass(kind, LatentSampler) and kind.requires_fit and not kind.is_discrete
+    assert captions.sampler_words(name).endswith("fitted to latents") == is_of_latents

@@ -7,7 +7,7 @@ studio and the explorer.
 from __future__ import annotations
 
 from elbowroom.models.base import GenerativeModel
-from elbowroom.samplers import PRIOR
+from elbowroom.samplers import PRIOR, describe_sampler
 
 #: Latents drawn from the model's own prior.
 FROM_PRIOR = "z ~ p(z)"
@@ -26,12 +26,12 @@ def values_words(is_drawn: bool, has_categories: bool = False) -> str:
 
 
 def sampler_words(name: str | None) -> str:
-    """Return where sampled latents come from: the prior, or a density that was fitted to latents.
+    """Return where sampled latents come from: the prior, or a sampler, with what that was fitted to.
 
-    >>> sampler_words(None), sampler_words("prior"), sampler_words("gaussian")
-    ('z ~ p(z)', 'z ~ p(z)', 'z ~ gaussian fitted to latents')
+    >>> sampler_words(None), sampler_words("prior"), sampler_words("gaussian"), sampler_words("pixelcnn")
+    ('z ~ p(z)', 'z ~ p(z)', 'z ~ gaussian fitted to latents', 'z ~ pixelcnn fitted to codes')
     """
-    return FROM_PRIOR if name in (None, PRIOR) else f"z ~ {name} fitted to latents"
+    return FROM_PRIOR if name in (None, PRIOR) else f"z ~ {describe_sampler(name)}"
 
 
 def posterior_words(model: GenerativeModel, is_drawn: bool) -> str:

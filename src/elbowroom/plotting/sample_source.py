@@ -11,7 +11,7 @@ from elbowroom.plotting import captions
 from elbowroom.plotting.figure import ImageGrid
 from elbowroom.plotting.montage import to_images
 from elbowroom.runs.run_view import RunView
-from elbowroom.samplers import PRIOR, default_sampler, sampling_model
+from elbowroom.samplers import PRIOR, default_sampler, describe_sampler, sampling_model
 
 
 class SampleSource(NamedTuple):
@@ -36,7 +36,7 @@ class SampleSource(NamedTuple):
 
     def describe(self, view: RunView, n: int) -> str:
         """Return how n samples were drawn, as text."""
-        return view.describe_samples(n, "the prior" if self.name == PRIOR else f"{self.name} fitted to latents")
+        return view.describe_samples(n, "the prior" if self.name == PRIOR else describe_sampler(self.name))
 
     def image_grid(self, view: RunView, rows: int, columns: int) -> ImageGrid:
         """Return samples of images in rows and columns."""

@@ -1,6 +1,6 @@
 """Samplers: densities fitted to latents after training, which take the place of the prior when a run is sampled."""
 
-from elbowroom.samplers.base import PRIOR, SAMPLERS, LatentDensity, Sampler, full_name, parse
+from elbowroom.samplers.base import PRIOR, SAMPLERS, LatentDensity, Sampler, describe_sampler, full_name, parse
 from elbowroom.samplers.default import (
     NO_SAMPLER,
     current_samplers,
@@ -28,6 +28,7 @@ __all__ = [
     "current_samplers",
     "declared_sampler",
     "default_sampler",
+    "describe_sampler",
     "fit_sampler",
     "fit_to_model",
     "fitted_samplers",

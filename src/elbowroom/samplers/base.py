@@ -69,6 +69,7 @@ class Sampler(nn.Module, ABC):
     Attributes:
         option: the argument of :meth:`fit` that may follow the sampler's name after a colon; "" for none.
         needs: what of a model it is fitted to, in words.
+        origin: where its latents come from, as a caption has it behind its name.
         has_density: whether there is a :meth:`log_density`.
         has_exact_density: whether that is exact, and not an estimate that draws from :mod:`elbowroom.noise`.
         requires_fit: whether it depends on latents.
@@ -82,6 +83,7 @@ class Sampler(nn.Module, ABC):
 
     option: ClassVar[str] = ""
     needs: ClassVar[str] = "latents that are numbers"
+    origin: ClassVar[str] = "fitted to latents"
     has_density: ClassVar[bool] = True
     has_exact_density: ClassVar[bool] = True
     requires_fit: ClassVar[bool] = True
@@ -309,6 +311,15 @@ def _solve(scale: Tensor, z: Tensor) -> Tensor:
 
 #: The samplers by name.
 SAMPLERS: Registry[type[Sampler]] = Registry("sampler", ("elbowroom.samplers.standard", ".gaussian", ".mixture", ".*"))
+
+
+def describe_sampler(name: str) -> str:
+    """Return a sampler's name with where its latents come from.
+
+    >>> describe_sampler("mixture:5"), describe_sampler("riemannian:10")
+    ('mixture:5 fitted to latents', "riemannian:10 by the model's own metric")
+    """
+    return f"{name} {parse(name)[0].origin}"
 
 
 def parse(name: str) -> tuple[type[Sampler], dict[str, Any]]:

@@ -69,6 +69,7 @@ class CodeSampler(LatentSampler):
 
     option = "steps"
     needs = "indices of a quantizer"
+    origin = "fitted to codes"
     is_discrete = True
     network_settings: ClassVar[dict[str, Any]] = {}
     loc: Tensor

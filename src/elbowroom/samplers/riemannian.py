@@ -47,6 +47,7 @@ class RiemannianSampler(Sampler):
 
     option = "transitions"
     needs = "a metric of latents that the model has learned"
+    origin = "by the model's own metric"
     has_density = False
     centroids: Tensor
     matrices: Tensor

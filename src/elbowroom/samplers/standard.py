@@ -19,6 +19,7 @@ class StandardSampler(VectorSampler):
     """
 
     requires_fit = False
+    origin = "normal, not fitted"
     zero: Tensor
 
     def __init__(self, size: int) -> None:

@@ -21,7 +21,7 @@ from elbowroom.plotting.latent_plane import (
     principal_plane,
     prior_on_plane,
 )
-from elbowroom.samplers import PRIOR
+from elbowroom.samplers import PRIOR, describe_sampler
 from elbowroom.studio.services.densities import find_density, sampled_model
 from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
 
@@ -102,7 +102,7 @@ def _add_sampler_draws(loaded: LoadedModel, plane: LatentPlane, prior: PriorOnPl
     with torch.no_grad(), noise.seeded_rng(loaded.seed):
         draws = plane.project(model.draw_latents(NUM_SAMPLER_DRAWS, *condition).flatten(1).float().cpu())
     rings = prior.words if prior.center is not None else ""
-    words = f"Crosses: {NUM_SAMPLER_DRAWS} draws from {name}, which was fitted to latents."
+    words = f"Crosses: {NUM_SAMPLER_DRAWS} draws from {describe_sampler(name)}."
     return PriorOnPlane(prior.center, draws, f"{rings} {words}".strip())
 
 
