@@ -11,6 +11,7 @@ from PIL import Image
 
 import elbowroom as er
 from elbowroom.cli import main
+from elbowroom.formatting import format_fixed
 from tests.cli.conftest import QUICK
 
 
@@ -29,7 +30,7 @@ def test_evaluate_prints_json_and_a_table(run, capsys):
     assert main(["evaluate", str(run), "--samples", "5"]) == 0
     table = capsys.readouterr().out
     assert "importance bound" in table
-    assert f"{elbo['value']:.2f}" in table
+    assert format_fixed(elbo["value"]) in table
 
 
 def test_sample_from_the_prior_and_from_latents(run, tmp_path, capsys):

@@ -3,6 +3,7 @@
 import io
 import json
 
+import pytest
 from rich.console import Console
 
 import elbowroom as er
@@ -30,3 +31,20 @@ def test_the_table_shows_every_estimator_as_it_is_written():
     screen.print(evaluation.table())
     assert how in screen.file.getvalue()
     assert "1,234" in screen.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (-1234.567, 0.4321, ("−1,234.57", "0.43")),
+        (-0.012345, 0.00004, ("−0.01235", "4·10⁻⁵")),
+        ([-2.5, -0.5], None, ("−2.50 to −0.50", "")),
+        (-0.0, 12.0, ("0", "12")),
+        (None, None, ("undefined", "")),
+    ],
+)
+def test_numbers_have_minus_signs_as_in_every_table(value, error, shown):
+    evaluation = er.Evaluation({"a": er.Metric(value, "nats", "mean", error)}, {})
+    ((_, (_, *cells)),) = evaluation.rows()
+    assert tuple(cells[:2]) == shown
+    assert "-" not in repr(evaluation)

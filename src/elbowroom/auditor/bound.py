@@ -13,6 +13,7 @@ from elbowroom.auditor.independence import TOLERANCE_NATS
 from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError
 from elbowroom.auditor.registry import check
 from elbowroom.distributions import CodeDistribution, Quantized
+from elbowroom.formatting import format_fixed
 from elbowroom.models.draw import Draw, Latent
 
 #: Standard errors by which an estimate may differ from its expected value.
@@ -157,7 +158,7 @@ def _check_growth(bounds: dict[int, Tensor]) -> str:
                 f"with k = {k} example {worst} is reported as {values.mean(0)[worst]:.3f} ± {error[worst]:.3f} nats, "
                 f"and the log of the mean of {k // 4} weights of 4 samples is {groups.mean(0)[worst]:.3f}"
             )
-    means = [f"{values.mean():.2f}" for values in bounds.values()]
+    means = [format_fixed(values.mean().item()) for values in bounds.values()]
     return f"{', '.join(means)} nats for k = {', '.join(map(str, bounds))}, as the log of a mean of weights grows"
 
 

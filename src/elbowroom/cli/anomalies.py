@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import listing, options, output_files
-from elbowroom.formatting import format_count
+from elbowroom.formatting import format_count, format_fixed
 
 if TYPE_CHECKING:
     from elbowroom.evaluation import Anomalies
@@ -102,7 +102,7 @@ def _print_reasons(result: Anomalies) -> None:
         screen.print(f"\nstrangest rows, {name}, by {result.protocol['default'].replace('_', ' ')}", markup=False)
         reasons = rows.explanation.reasons()
         for index, score, why in zip(rows.index.tolist(), rows.scores.tolist(), reasons, strict=True):
-            screen.print(f"  row {index + 1}  {score:.2f}  {why}", markup=False)
+            screen.print(f"  row {index + 1}  {format_fixed(score)}  {why}", markup=False)
 
 
 def _write_scores(result: Anomalies, path: Path, quiet: bool) -> None:

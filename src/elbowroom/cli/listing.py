@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from elbowroom.formatting import format_fixed
+
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
 
@@ -122,7 +124,7 @@ def runs(folder: str, metric: str | None) -> None:
             str(run.record["recipe"]),
             str(run.record["data"].get("name")),
             str(rows[-1]["epoch"]) if rows else "0",
-            f"{elbos[-1]:.2f}" if elbos else "",
+            format_fixed(elbos[-1]) if elbos else "",
             _kept_metric(run, metric),
             run.state,
             str(run.record.get("started", ""))[:16].replace("T", " "),

@@ -8,6 +8,7 @@ import click
 
 from elbowroom.cli import options, output_files
 from elbowroom.cli.examples import read_examples
+from elbowroom.formatting import format_fixed
 
 if TYPE_CHECKING:
     from elbowroom.runs.run import Run
@@ -35,4 +36,4 @@ def score_steps(run: Run, source: str | None, split: str | None, out: str, seed:
     strangest = max(range(len(columns["score"])), key=lambda i: columns["score"][i])
     series, step, score = (columns[name][strangest] for name in ("series", "step", "score"))
     click.echo(f"{target}  {len(columns['step']):,} steps of {len(scores):,} {found.description}")
-    click.echo(f"strangest: step {step} of series {series}, {score:.2f} nats")
+    click.echo(f"strangest: step {step} of series {series}, {format_fixed(score)} nats")

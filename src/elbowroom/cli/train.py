@@ -9,7 +9,7 @@ import click
 
 from elbowroom.argument import arguments_of, config_from, flag_name
 from elbowroom.cli import options
-from elbowroom.formatting import format_count
+from elbowroom.formatting import format_count, format_fixed
 from elbowroom.recipes.registry import Recipe, all_recipes, find
 from elbowroom.runs.settings import TrainConfig, callback_records, settle_defaults, train_options
 
@@ -167,8 +167,9 @@ def print_report(run: Any) -> None:
     for split in ("train", "validation", "test"):
         last = next((row for row in reversed(rows) if row.get("split") == split and row["step"] <= kept_at), None)
         if last is not None:
-            terms = [k for k in ("loss", "elbo", "reconstruction", "kl") if k in last]
-            click.echo(f"  {split:<10} " + "  ".join(f"{k} {last[k]:.2f}" for k in terms) + "  nats per example")
+            terms = [term for term in ("loss", "elbo", "reconstruction", "kl") if term in last]
+            values = "  ".join(f"{term} {format_fixed(last[term])}" for term in terms)
+            click.echo(f"  {split:<10} {values}  nats per example")
     if end["reason"] not in ("interrupted", "terminated"):
         click.echo(f"weights   {run.describe_weights()}")
     if found := list(dict.fromkeys(r["title"] for r in rows if r.get("event") == "finding" and not r.get("cause"))):
@@ -198,7 +199,8 @@ def _describe_sampler(run: Run) -> str:
     is_default = default in fitted
     name = default if is_default else fitted[-1]
     sampler = load_sampler(run, name)
-    density = f"{name}, fitted to {format_count(sampler.n_latents, 'latent')} in {sampler.seconds:.1f} s"
+    origin = f"fitted to {format_count(sampler.n_latents, 'latent')}" if sampler.n_latents else sampler.origin
+    density = f"{name}, {origin} in {sampler.seconds:.1f} s"
     flag = "" if is_default else f"--sampler {name} "
     draws = f"'elbowroom sample {run.path} {flag}--out FILE' draws"
     return f"samples from {density}; {draws} more" if is_default else f"{density}, beside the prior; {draws} from it"

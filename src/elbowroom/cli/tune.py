@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elbowroom.cli import compare, listing, options, train
-from elbowroom.formatting import format_metric
+from elbowroom.formatting import format_metric, format_number
 from elbowroom.recipes.registry import Recipe, find
 
 if TYPE_CHECKING:
@@ -163,8 +163,6 @@ def print_search(search: Search, out: str) -> None:
 
 
 def _format(value: Any) -> str:
-    return (
-        f"{value:.4g}"
-        if isinstance(value, float)
-        else options.toml_to_text(list(value) if isinstance(value, tuple) else value)
-    )
+    if isinstance(value, float):
+        return format_number(value)
+    return options.toml_to_text(list(value) if isinstance(value, tuple) else value)

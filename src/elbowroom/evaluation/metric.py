@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from elbowroom.display import Displayed
+from elbowroom.formatting import format_fixed, format_number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -101,7 +102,7 @@ class Evaluation(Displayed, Mapping[str, Metric]):
     def rows(self) -> Iterator[tuple[str | None, tuple[str, ...]]]:
         """Yield for each metric its suite, and as text its name, value, standard error, unit, examples, estimator."""
         for name, m in self.items():
-            error = "" if m.standard_error is None else f"{m.standard_error:.2g}"
+            error = "" if m.standard_error is None else format_number(m.standard_error, 2)
             n = "" if m.examples is None else f"{m.examples:,}"
             extent = f"smallest to largest of {len(m.value)}" if isinstance(m.value, list) else None
             how = "; ".join(filter(None, (extent, m.estimator, m.note)))
@@ -113,7 +114,7 @@ class Evaluation(Displayed, Mapping[str, Metric]):
 
 def _describe_value(metric: Metric) -> str:
     """Return a value with its standard error and unit."""
-    error = "" if metric.standard_error is None else f" ± {metric.standard_error:.2g}"
+    error = "" if metric.standard_error is None else f" ± {format_number(metric.standard_error, 2)}"
     return f"{_format_value(metric.value)}{error} {metric.unit}".rstrip()
 
 
@@ -121,5 +122,5 @@ def _format_value(value: float | list[float] | None) -> str:
     if value is None:
         return "undefined"
     if isinstance(value, list):
-        return f"{min(value):.2f} to {max(value):.2f}"
-    return f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}"
+        return f"{format_fixed(min(value))} to {format_fixed(max(value))}"
+    return format_number(value) if abs(value) < 1 else format_fixed(value)

@@ -11,6 +11,7 @@ from typing import Any
 
 from elbowroom import distributed
 from elbowroom.deprecation import upgrade_settings
+from elbowroom.formatting import format_fixed
 from elbowroom.runs.run import Run
 from elbowroom.runs.settings import Settings, planned_length
 from elbowroom.serialization import atomic_path
@@ -325,7 +326,7 @@ def summarize_point(point: SweepPoint) -> str:
     if point.error:
         return f"failed: {point.error}"
     rows = point.run.metrics("validation") or point.run.metrics("train")
-    loss = f", {rows[-1]['split']} loss {rows[-1]['loss']:.2f}" if rows else ""
+    loss = f", {rows[-1]['split']} loss {format_fixed(rows[-1]['loss'])}" if rows else ""
     return f"{point.state}{loss}, {point.run.seconds:.0f} s"
 
 

@@ -14,6 +14,7 @@ from elbowroom.doctor.duplicates import NEAR_DISTANCE_RATIO, Duplicates, find_du
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
+from elbowroom.formatting import format_number
 from elbowroom.models.adapter import parse_vae_output
 from elbowroom.models.base import GenerativeModel
 
@@ -35,7 +36,7 @@ def find_data_out_of_range(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 "data out of range",
                 f"{n_outside / n_seen:.2%} of the values of the {name} split lie outside [{low:g}, {high:g}], the "
-                f"range of {owner}: they go from {minimum:.3g} to {maximum:.3g}",
+                f"range of {owner}: they go from {format_number(minimum, 3)} to {format_number(maximum, 3)}",
                 "log p(x|z) is no log-probability there: it has no upper bound, and the loss can fall for ever",
                 f"scale the data into [{low:g}, {high:g}], or "
                 f"{advice.choose_likelihood(evidence, 'gaussian', 'a likelihood of all numbers')}",

@@ -15,6 +15,7 @@ from elbowroom.doctor.evidence import MIN_STEPS, Evidence, first_batch
 from elbowroom.doctor.finding import Finding
 from elbowroom.doctor.registry import NotApplicableError, diagnosis
 from elbowroom.evaluation.suites.likelihood import estimate_bounds
+from elbowroom.formatting import format_fixed, format_number
 from elbowroom.models.base import GenerativeModel
 
 #: Gap between training and held-out examples, in standard deviations of the latter, from which it is a note: a small
@@ -72,8 +73,9 @@ def find_overfitting(evidence: Evidence) -> Iterator[Finding]:
     part, attribution, remedy = _attribute_gap(evidence, gap)
     yield Finding(
         f"over-fitting{part}",
-        f"the ELBO is {train.mean():.2f} nats on training and {validation.mean():.2f} on validation examples, a gap of "
-        f"{gap:.2f} ± {error:.2f} nats or {effect:.1f} standard deviations{attribution}",
+        f"the ELBO is {format_fixed(train.mean().item())} nats on training and "
+        f"{format_fixed(validation.mean().item())} on validation examples, a gap of {gap:.2f} ± {error:.2f} nats or "
+        f"{effect:.1f} standard deviations{attribution}",
         "training metrics say little about new examples, whose bounds are lower than they could be",
         remedy,
         "warning" if effect >= MEDIUM_EFFECT else "note",
@@ -108,8 +110,8 @@ def _attribute_gap(evidence: Evidence, gap: float) -> tuple[str, str, str]:
         return "", f"; encoder and decoder cannot be told apart ({error})", decoder_advice
     share = max(0.0, min(1.0, (validation - train) / gap))
     reason = (
-        f"; refining each posterior gains {train:.2f} nats on training and {validation:.2f} on validation examples, "
-        f"so {share:.0%} of the gap is the encoder's"
+        f"; refining each posterior gains {format_fixed(train)} nats on training and {format_fixed(validation)} on "
+        f"validation examples, so {share:.0%} of the gap is the encoder's"
     )
     if share > 0.5:
         encoder_advice = (
@@ -137,9 +139,9 @@ def _find_by_curves(evidence: Evidence) -> Iterator[Finding]:
         return
     yield Finding(
         "over-fitting",
-        f"the validation loss was lowest at step {best_step:,} ({losses[best]:.4g}) and has risen to {losses[-1]:.4g}, "
-        f"while the training loss fell to {train_losses[-1]:.4g}; encoder and decoder of a module that is not an "
-        "elbowroom model cannot be told apart",
+        f"the validation loss was lowest at step {best_step:,} ({format_number(losses[best])}) and has risen to "
+        f"{format_number(losses[-1])}, while the training loss fell to {format_number(train_losses[-1])}; encoder and "
+        "decoder of a module that is not an elbowroom model cannot be told apart",
         "training metrics say little about new examples",
         f"{advice.stop_earlier(evidence)}, or take the weights in checkpoints/best.safetensors",
         "warning",

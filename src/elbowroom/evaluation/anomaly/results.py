@@ -16,6 +16,7 @@ from elbowroom.evaluation.anomaly.explanation import StrangeRows
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.metrics.roc import auprc, auroc
+from elbowroom.formatting import format_fixed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -177,5 +178,5 @@ def _format_metric(m: Metric) -> str:
     if not isinstance(m.value, float):
         return "undefined"
     if "conformal" in m.estimator:  # a threshold
-        return f"{m.value:.2f}" + (f" {m.unit}" if m.unit else "")
-    return f"{m.value:.4f}" + ("" if m.standard_error is None else f" ± {m.standard_error:.4f}")
+        return format_fixed(m.value) + (f" {m.unit}" if m.unit else "")
+    return " ± ".join(format_fixed(part, 4) for part in (m.value, m.standard_error) if part is not None)
