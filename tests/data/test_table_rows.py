@@ -157,3 +157,19 @@ def test_own_numbers_decode_to_themselves(values):
     if spacing > 0.01 / 4:  # rounded once when it is standardised, and again when it is stored
         return
     assert table_columns(data.train.x, data.protocol)["a"] == values
+
+
+@pytest.mark.parametrize(
+    ("separator", "mark", "ending", "expected"),
+    [(";", ",", "csv", ";"), (";", ",", "tsv", "\t"), (";", ".", "csv", ","), (",", ".", "csv", ",")],
+)
+def test_written_numbers_are_read_again_as_the_same(separator, mark, ending, expected, tmp_path):
+    """Beside a comma, 1,234 would be a thousand."""
+    lines = [separator.join((f"{i / 7:.3f}".replace(".", mark), f"{i * i % 7}")) for i in range(20)]
+    (tmp_path / "source.csv").write_text("\n".join([f"a{separator}b", *lines]))
+    data = load_data(tmp_path / "source.csv", **WHOLE)
+    target = tmp_path / f"written.{ending}"
+    write_table(target, data.train.x, data.protocol)
+    assert target.read_text().startswith(f"a{expected}b\n")
+    means = [column.mean for column in (*data.columns, *load_data(target, **WHOLE).columns)]
+    assert means[:2] == pytest.approx(means[2:], rel=1e-5)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.data.readers.date_format import find_date_format
+from elbowroom.data.readers.number_format import NumberFormat
 from elbowroom.data.readers.table_cells import SourceCells
 from elbowroom.data.readers.table_encoding import Cell, Column, decode_rows, parse_columns, parse_number
 
@@ -48,11 +49,11 @@ def write_table(
         OSError: the file cannot be written.
     """
     columns = table_columns(x, record, y, known, extra)
-    path = Path(path)
+    path, encoding = Path(path), parse_columns(record["columns"]) or ()
     if path.suffix.lower() == ".parquet":
-        _write_parquet(path, columns, parse_columns(record["columns"]) or ())
+        _write_parquet(path, columns, encoding)
     else:
-        _write_text(path, columns)
+        _write_text(path, columns, _delimiter(path, encoding))
     return list(columns)
 
 
@@ -164,9 +165,16 @@ def _fill(known: Sequence[Cell], made: Sequence[Cell] | None) -> list[Cell]:
     return [b if a is None else a for a, b in zip(known, guesses, strict=True)]
 
 
-def _write_text(path: Path, columns: Mapping[str, Sequence[Cell]]) -> None:
+def _delimiter(path: Path, encoding: Sequence[Column]) -> str:
+    """Return what stands between cells; beside decimal commas a comma would make "1,234" a thousand."""
+    delimiter = DELIMITERS.get(path.suffix.lower(), ",")
+    names = [column.format for column in encoding if column.kind == "number" and column.format]
+    return ";" if delimiter == "," and any(NumberFormat.from_name(name).decimal == "," for name in names) else delimiter
+
+
+def _write_text(path: Path, columns: Mapping[str, Sequence[Cell]], delimiter: str) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, delimiter=DELIMITERS.get(path.suffix.lower(), ","), lineterminator="\n")
+        rows = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         rows.writerow(columns)
         rows.writerows(zip(*columns.values(), strict=True))
 
