@@ -50,6 +50,16 @@ def test_config_file_gives_defaults_and_flags_win(tmp_path):
     assert record["training"]["batch_size"] == 64
 
 
+@pytest.mark.parametrize(("flags", "code", "used"), [([], 0, 24), (["--batch-size", "500"], 2, None)])
+def test_a_published_batch_size_is_a_default_as_far_as_there_are_examples(flags, code, used, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n" + "".join(f"{i * i % 7},{i * i % 11}\n" for i in range(30)))
+    out = tmp_path / "run"
+    command = ["train", "tvae", "--data", str(table), "--hidden", "8", "--steps", "1", "--no-report", "--out", str(out)]
+    assert main([*command, *flags]) == code
+    assert used is None or er.Run(out).record["training"]["batch_size"] == used
+
+
 def test_preset_gives_defaults_that_file_and_flags_go_before(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text("lr = 0.002\n")

@@ -113,6 +113,7 @@ def train_from_options(recipe: Recipe, extra_callbacks: Sequence[Callback] = (),
 
     from elbowroom import distributed
     from elbowroom.training.interrupts import hold_signals
+    from elbowroom.training.validate import default_batch_size
     from elbowroom.workbench.callback_registry import from_record
     from elbowroom.workbench.fit import fit
 
@@ -125,6 +126,9 @@ def train_from_options(recipe: Recipe, extra_callbacks: Sequence[Callback] = (),
     data = _load_data(flag_values)
     if "labels" in recipe.arguments and not options.is_given("labels"):
         arguments |= _count_labels(data)
+    published = recipe.defaults.get("batch_size")
+    if published and published == flag_values["batch_size"] and not options.is_given("batch_size"):
+        flag_values["batch_size"] = default_batch_size(data, published)
     torch.manual_seed(flag_values["seed"])
     callbacks = [*from_record(callback_records(flag_values)), *extra_callbacks]
     config = config_from(TrainConfig, flag_values)

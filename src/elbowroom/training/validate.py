@@ -14,9 +14,9 @@ from elbowroom.models.base import GenerativeModel
 from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 
 
-def default_batch_size(data: Data) -> int:
-    """Return the examples per step where they are not given: 128, or all of a smaller training set."""
-    return DEFAULT_BATCH_SIZE if isinstance(data.train, LoaderSplit) else min(DEFAULT_BATCH_SIZE, len(data.train))
+def default_batch_size(data: Data, size: int = DEFAULT_BATCH_SIZE) -> int:
+    """Return the examples per step where they are not given: 128 or what a recipe has, or all of a smaller set."""
+    return size if isinstance(data.train, LoaderSplit) else min(size, len(data.train))
 
 
 def training_split(model: nn.Module, data: Data) -> Split:
