@@ -77,8 +77,9 @@ def render_loss(recipe: Recipe) -> str:
         _, objective = recipe(shape)
     except ValueError:
         return ""  # of several views, of texts
-    losses = "\n".join(format_objective(repr(objective)).split("; "))
-    return f"The loss, in nats per example, where nothing else is asked for:\n\n```text\n{losses}\n```"
+    # A quotation, since a block of code does not wrap.
+    losses = "\\\n> ".join(format_objective(repr(objective)).split("; "))
+    return f"The loss, in nats per example, where nothing else is asked for:\n\n> {losses}"
 
 
 def render_use(recipe: Recipe) -> str:

@@ -36,7 +36,7 @@ def encode_given(given: Mapping[str, str], columns: Any) -> Tensor:
             raise errors.unknown_name("column of the run's table", name, names)
         column = parsed[names.index(name)]
         raw = RawColumn(name, np.array([0]), [text])
-        encoded = encode_column(raw, column, RawTable({name: raw}, 1, lambda row: "given:"))
+        encoded = encode_column(raw, column, RawTable({name: raw}, 1, lambda row: "what is given"))
         if isinstance(encoded, str):
             raise ValueError(encoded)
         if column.n_categories and encoded[0] >= column.n_categories:
