@@ -93,8 +93,7 @@ def test_what_no_command_can_repeat_is_a_caveat(digits, tmp_path):
     assert command.caveats == [
         "The callback EarlyStopping(patience=3, metric='kl', min_delta=0.0) was given in Python, and has no flag.",
         "The callback Callback was given in Python, and has no flag.",
-        "The objective was composed in Python: reconstruction + 3·KL, "
-        "where the recipe's is reconstruction + KL.",
+        "The objective was composed in Python: reconstruction + 3·KL, where the recipe's is reconstruction + KL.",
         "The weights were drawn with seed 4, the training ran with 0; a command has one.",
     ]
     data = er.load_data(digits.train.first(100).x, seed=5)
