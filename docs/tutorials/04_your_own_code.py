@@ -4,7 +4,7 @@
 # A plain PyTorch module and loss in our loop; callbacks that share a state; and our models in a loop of yours.
 #
 # Nothing has to inherit from anything. Bring as much or as little as you like: each section replaces another piece by
-# your own.
+# your own. Three models are trained on MNIST, five epochs each: two and a half minutes of one processor core.
 
 # %%
 # %pip install -q elbowroom
@@ -20,11 +20,11 @@ from torch import nn
 import elbowroom as er
 from elbowroom.training.state import LOSS, MODEL, ROW, STOP
 
-SOURCE, EPOCHS = "digits", 40  # or "mnist", 5: 28x28 pixels, minutes
+SOURCE, EPOCHS = "mnist", 5  # or "digits", 80: 8x8 pixels, in the package, seconds
 
 data = er.load_data(SOURCE)
 pixels = math.prod(data.shape)
-SETTINGS = {"epochs": EPOCHS, "lr": 0.005, "sampler": "none"}
+SETTINGS = {"epochs": EPOCHS, "lr": 0.002, "sampler": "none"}
 SETTINGS |= {"report": False, "progress": False, "overwrite": True}
 
 # %% [markdown]
@@ -94,6 +94,7 @@ er.evaluate(model, data, metrics="likelihood", samples=5)
 
 # %%
 MEANS = er.state_key("means")
+GOOD_ENOUGH = 120  # nats per image; of the digits, 25
 norms = []
 
 
@@ -119,7 +120,7 @@ def hold_means_together(state):
 
 @er.on.row
 def stop_when_good_enough(state):
-    if state[ROW].get("split") == "train" and state[ROW]["loss"] < 25:
+    if state[ROW].get("split") == "train" and state[ROW]["loss"] < GOOD_ENOUGH:
         state[STOP] = "good enough"
 
 
@@ -143,6 +144,9 @@ axes.set(xlabel="step", ylabel="norm of the gradient")
 pyplot.show()
 
 # %% [markdown]
+# The training ended in its fourth epoch of five. Its gradients fall within the first fifty steps, come back, and keep
+# their size while the loss falls: they are those of batches, and say little of how near the end is.
+#
 # Ready-made callbacks are passed in the same list: `er.Warmup`, `er.FreeBits`, `er.GradientClipping`,
 # `er.LRSchedule`, `er.EMA`, `er.EarlyStopping`. Further points are `start`, `batch`, `forward`, `step`, `validation`,
 # `epoch`, `checkpoint` and `end`; `er.every(10, callback)` and `er.once(callback)` say how often.
@@ -155,7 +159,7 @@ pyplot.show()
 
 # %%
 model, objective = er.recipes.vae(data.shape, latent=10, seed=0)
-optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.002)
 x = data.train.first(len(data.train)).x
 generator = torch.Generator().manual_seed(0)
 
