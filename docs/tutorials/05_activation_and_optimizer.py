@@ -54,6 +54,7 @@ for color, (name, run) in zip(COLORS, runs.items(), strict=True):
     epochs = [row["epoch"] for row in rows]
     axes.plot(epochs, [row["loss"] for row in rows], color=color, label=name)
 axes.set(xlabel="epochs", ylabel="test loss, nats per image")
+axes.xaxis.get_major_locator().set_params(integer=True)
 axes.legend(frameon=False)
 pyplot.show()
 
