@@ -93,5 +93,5 @@ def test_the_list_shows_the_metrics_of_the_weights(tmp_path, digits, capfd):
     at_weights = next(row["elbo"] for row in rows if row["step"] == run.weights_step)
     assert main(["runs", str(tmp_path)]) == 0
     out = capfd.readouterr().out
-    assert f" {at_weights:.2f} " in out
-    assert f" {rows[-1]['elbo']:.2f} " not in out
+    assert f" −{-at_weights:.2f} " in out
+    assert f" −{-rows[-1]['elbo']:.2f} " not in out
