@@ -91,6 +91,12 @@ def arguments_of(name: str) -> dict[str, Any]:
     return likelihood | {key: value for key, value in CLASSIC.items() if key in defaults}
 
 
+def likelihood_of(name: str) -> str | None:
+    """Return the likelihood that a recipe is measured with, None if that is its own; bounds of one are comparable."""
+    argument = RECIPES[name].arguments.get("likelihood")
+    return arguments_of(name).get("likelihood", argument and argument.default)
+
+
 def fit(name: str, data: er.Data, steps: int, seed: int, out: str, *callbacks: er.Callback) -> er.Run:
     """Train a recipe for some steps, without validation and report."""
     settings = TRAINING | {key: value for key, value in RECIPES[name].defaults.items() if key in OF_RECIPE}
@@ -176,7 +182,7 @@ def measure(name: str, seed: int, judge: Judge, results: Results, cpu_s: float) 
         epoch = spent / steps * judge.data.train.steps(TRAINING["batch_size"])
         cost = {"steps": steps, "cpu_s": round(spent, 1), "epoch_s": round(epoch, 2)}
         yield (
-            {"recipe": name, "parameters": count_parameters(run.model())}
+            {"recipe": name, "likelihood": likelihood_of(name), "parameters": count_parameters(run.model())}
             | cost
             | judge.score(run, results, f"{name}-{seed}")
         )

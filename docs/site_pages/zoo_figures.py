@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,13 @@ TABLE = {
     "epoch_s": "s an epoch",
 }
 
+#: The likelihood whose bounds are compared: log-probabilities of bits.
+COMPARABLE = "bernoulli"
+
 PROTOCOL = """\
 {count} of {recipes} recipes, each trained on binarized MNIST for {seconds:.0f} seconds of one processor core, beside
-other work, and judged on 2,000 test images. Nats per image; an empty cell is what the model does not define. FID in
+other work, and judged on 2,000 test images. Nats per image; an empty cell is what the model does not define. Bounds
+are comparable where the likelihood is the Bernoulli of bits; those of densities and counts stand below. FID in
 the features of a classifier of the digits, in which as many training images have {floor:.1f}. After so short a
 training the quick ones are ahead: importance bounds of many samples and critics cost steps.
 
@@ -61,15 +66,21 @@ def render_table(rows: dict[str, list[dict[str, Any]]]) -> str:
     measured = {name: average(same) for name, same in rows.items() if name in RECIPES}
     if not measured:
         return f"{head}None were measured: `python benchmarks/images/zoo.py --out docs/zoo` does.\n"
-    lines = [f"| recipe | {' | '.join(TABLE.values())} | the doctor | the auditor |"]
-    lines += ["|---" * (len(TABLE) + 3) + "|"]
-    for name, row in sorted(measured.items(), key=lambda pair: -(pair[1].get("importance_bound") or -math.inf)):
-        cells = [write(key, row[key]) if key in row else "" for key in TABLE]
+    others = {name: rows[name][0].get("likelihood") or "its own" for name in measured}
+    others = {name: likelihood for name, likelihood in others.items() if likelihood != COMPARABLE}
+    lines = [f"| recipe | {' | '.join(TABLE.values())} | likelihood | the doctor | the auditor |"]
+    lines += ["|---" * (len(TABLE) + 4) + "|"]
+
+    def rank(name: str) -> tuple[bool, float]:
+        return name in others, -measured[name].get("importance_bound", -math.inf)
+
+    for name in sorted(measured, key=rank):
+        cells = [write(key, measured[name][key]) if key in measured[name] else "" for key in TABLE]
         found, failed = (", ".join(name_findings(rows[name], key)) for key in ("findings", "audit"))
-        lines.append(f"| [`{name}`]({name}.md) | {' | '.join(cells)} | {found} | {failed and f'fails {failed}'} |")
-    return (
-        head + describe_protocol(rows, len(measured)) + "\n".join(choose(measured)) + "\n\n" + "\n".join(lines) + "\n"
-    )
+        cells += [others.get(name, ""), found, failed and f"fails {failed}"]
+        lines.append(f"| [`{name}`]({name}.md) | {' | '.join(cells)} |")
+    best = choose(measured, others)
+    return head + describe_protocol(rows, len(measured)) + "\n".join([*best, "", *lines, ""])
 
 
 def describe_protocol(rows: dict[str, list[dict[str, Any]]], count: int) -> str:
@@ -89,11 +100,13 @@ AIMS = (
 )
 
 
-def choose(measured: dict[str, dict[str, float]]) -> list[str]:
-    """Return the three best recipes for each aim."""
+def choose(measured: dict[str, dict[str, float]], others: Collection[str]) -> list[str]:
+    """Return the three best recipes for each aim; those of other likelihoods have no comparable bound."""
     lines = ["| if you look for | take one of |", "|---|---|"]
     for aim, key, is_high_good in AIMS:
-        ranked = sorted((row[key] * (-1 if is_high_good else 1), name) for name, row in measured.items() if key in row)
+        left_out = others if key == "importance_bound" else ()
+        known = {name: row[key] for name, row in measured.items() if key in row and name not in left_out}
+        ranked = sorted((value * (-1 if is_high_good else 1), name) for name, value in known.items())
         best = ", ".join(f"[`{name}`]({name}.md) ({write(key, measured[name][key])})" for _, name in ranked[:3])
         lines.append(f"| {aim} | {best} |")
     return lines
