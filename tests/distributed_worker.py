@@ -94,7 +94,17 @@ def main(folder):
         draws.append(state[DRAW].z.detach().clone())
 
     torch.manual_seed(0)
-    er.fit(*vae(), arrays(500), steps=2, watch=(), out=folder / "noise", device="cpu", callbacks=[note])
+    er.fit(
+        *vae(),
+        arrays(500),
+        steps=2,
+        watch=(),
+        report=False,
+        sampler="none",
+        out=folder / "noise",
+        device="cpu",
+        callbacks=[note],
+    )
     torch.save(draws, folder / f"drawn-{distributed.rank()}.pt")
 
 

@@ -77,6 +77,7 @@ def test_shards_of_all_processes_are_the_batches(monkeypatch, count, examples, s
 
 
 TRAIN = ["train", "vae", "--latent", "2", "--hidden", "16", "--data", "digits", "--device", "cpu", "--batch-size", "64"]
+TRAIN += ["--no-report", "--sampler", "none"]
 
 
 @pytest.mark.slow

@@ -35,6 +35,7 @@ TRAIN = [
     "cpu",
 ]
 TRAIN += ["--average", "0.9", "--schedule", "cosine", "--kl-warmup", "0.5", "--no-report", "--no-progress"]
+TRAIN += ["--sampler", "none"]
 
 
 def train_whole(path, length, killed, monkeypatch):
