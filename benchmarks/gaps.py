@@ -5,14 +5,14 @@
         [--methods mean mice boosting iwae vaeac not_miwae imputer]
 
 The first ``--rows`` rows of a random order of each table; of each cell a coin says whether it is hidden, and all rows
-are trained on without what is hidden, as with a table that has gaps. The kind ``random``
-has the same coin for all cells; by ``value`` numbers hide themselves, with a probability that is twice the rate for the
-largest of a column and 0 for the smallest. ``rmse`` is over the hidden cells of numbers, in standard deviations of the
-known ones of a column; ``wrong`` is the share of hidden categories that are filled with another. Peers go round the
-columns (chained equations), as scikit-learn's IterativeImputer does, which they are on tables of numbers: ``mice`` with
-linear models of one-hot columns, ``boosting`` with histogram gradient boosting in scikit-learn's settings. ``imputer``
-is er.sklearn.Imputer as it comes; the others are recipes. Rows of ``--out``/results.jsonl that are there are not
-measured again.
+are trained on without what is hidden, as with a table that has gaps. The kind ``random`` has the same coin for all
+cells; by ``value`` numbers hide themselves, with a probability that is twice the rate for the largest of a column and
+0 for the smallest. ``rmse`` is over the hidden cells of numbers, in standard deviations of the whole column, as those
+that are known may be equal; ``wrong`` is the share of hidden categories that are filled with another. Peers go round
+the columns (chained equations), as scikit-learn's IterativeImputer does, which they are on tables of numbers:
+``mice`` with linear models of one-hot columns, ``boosting`` with histogram gradient boosting in scikit-learn's
+settings. ``imputer`` is er.sklearn.Imputer as it comes; the others are recipes. Rows of ``--out``/results.jsonl that
+are there are not measured again.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def read_table(name: str, rows: int, rate: float, seed: int, kind: str = "random
     x = np.where(rng.random(truth.shape) < chances, np.nan, truth)
     for column, size in enumerate(sizes):
         if size == 1:
-            mean, deviation = np.nanmean(x[:, column]), np.nanstd(x[:, column]) or 1.0
+            mean, deviation = np.nanmean(x[:, column]), truth[:, column].std()
             x[:, column], truth[:, column] = (x[:, column] - mean) / deviation, (truth[:, column] - mean) / deviation
     return Table(x, truth, sizes)
 
