@@ -81,14 +81,47 @@ def test_the_kl_of_views_is_that_of_their_posteriors():
     torch.testing.assert_close(er.ViewKL()(model.draw(x), torch.tensor(0)), kl.sum(0).mean())
 
 
-def test_mvtcae_is_its_objective_divided_by_the_weight_of_the_reconstruction():
+@pytest.mark.parametrize("beta", [1.0, 2.5])
+def test_mvtcae_is_its_objective_divided_by_the_weight_of_the_reconstruction(beta):
     alpha, n = 0.7, 2
-    model, objective = make("mvtcae", alpha=alpha)
+    model, objective = make("mvtcae", alpha=alpha, beta=beta)
     draw = model.draw(random_views(6))
     step = torch.tensor(0)
     losses = [term(draw, step) for term in (er.Reconstruction(), er.KL(), er.ViewKL())]
-    published = (n - alpha) / n * losses[0] + (1 - alpha) * losses[1] + alpha / n * losses[2]
+    published = (n - alpha) / n * losses[0] + beta * ((1 - alpha) * losses[1] + alpha / n * losses[2])
     torch.testing.assert_close(objective(draw, step) * (n - alpha) / n, published)
+
+
+@pytest.mark.parametrize("name", ["mvae", "telbo", "dmvae"])
+def test_a_beta_weighs_the_kl_of_every_bound(name):
+    losses = []
+    for beta in (1.0, 2.0, 3.0):
+        model, objective = make(name, beta=beta)
+        torch.manual_seed(1)
+        losses.append(objective(model.draw(random_views(6)), torch.tensor(0)))
+    kl = losses[1] - losses[0]
+    torch.testing.assert_close(losses[2] - losses[1], kl, atol=1e-3, rtol=0)
+    model, _ = make(name)
+    assert kl > 1.1 * model.draw(random_views(6)).kl.mean()  # of all views together, and of each
+
+
+def test_the_importance_bound_is_the_mean_of_those_of_each_expert():
+    model, objective = make("mmvae", bound="importance", k=6)
+    draw = model.draw(random_views(4), k=6)
+    by_hand = torch.stack([draw.log_w[:3], draw.log_w[3:]]).exp().mean(1).log().mean()
+    torch.testing.assert_close(objective(draw, torch.tensor(0)), -by_hand)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("mvtcae", {"alpha": 1.5}, "from single views, from 0 to 1, got 1.5"),
+        ("mmvae", {"bound": "importance", "beta": 4.0}, "no KL to weigh by beta=4: take the bound elbo"),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(name, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        make(name, **arguments)
 
 
 def test_the_importance_bound_of_a_mixture_is_no_less_than_its_elbo():

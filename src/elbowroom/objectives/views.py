@@ -16,26 +16,28 @@ from elbowroom.view_shape import ViewShape
 class SubsetELBO(Term):
     r"""The negated ELBOs of each view alone, and of random subsets of the views: sub-sampled training.
 
-    .. math:: -\sum_{v} \mathrm{ELBO}(x_v) - \sum_{j=1}^{J} \mathrm{ELBO}(x_{S_j})
+    .. math:: -\sum_{v} \mathrm{ELBO}(x_v) - \sum_{j=1}^{J} \mathrm{ELBO}(x_{S_j}), \quad
+        \mathrm{ELBO}(x_S) = E_{q(z \mid x_S)}[\log p(x_S \mid z)] - \beta\, \mathrm{KL}(q(z \mid x_S) \,\|\, p(z))
 
-    in nats per example, where ELBO(x_S) encodes and decodes the views S alone. Beside the ELBO of all views they make
+    in nats per example: the views S are encoded and decoded alone. Beside the ELBO of all views they make
     the objective of the MVAE, Wu & Goodman 2018, arXiv 1802.05335, and of TELBO, Vedantam et al. 2018, arXiv
     1705.10762. Views that are missing add nothing; where an example is one view, the term is 0.
 
     Args:
         subsets: J, how many random subsets, each of some of the views, drawn anew at every step.
+        beta: :math:`\beta`, the weight of their KLs.
 
     Raises:
-        ValueError: the encoder of the draw is not known.
+        ValueError: the number of subsets is below 0; in training, the encoder of the draw is not known.
     """
 
     name = "subset_elbo"
 
-    def __init__(self, subsets: int = 0) -> None:
+    def __init__(self, subsets: int = 0, beta: float = 1.0) -> None:
         super().__init__()
         if subsets < 0:
             raise ValueError(f"subsets, how many random ones, must be at least 0, got {subsets}")
-        self.subsets = subsets
+        self.subsets, self.beta = subsets, beta
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         views = draw.decoder.module.family.views
@@ -45,7 +47,8 @@ class SubsetELBO(Term):
         if self.subsets:
             masks = torch.cat([masks, _random_subsets(self.subsets, n, draw.x.device)])
         draws = [draw.redraw(mask_views(draw.x, views, mask)) for mask in masks]
-        return torch.stack([(draw.kl_weight * one.kl - one.log_px.mean(0)).mean() for one in draws]).sum()
+        weight = self.beta * draw.kl_weight
+        return torch.stack([(weight * one.kl - one.log_px.mean(0)).mean() for one in draws]).sum()
 
 
 def _random_subsets(count: int, n: int, device: torch.device) -> Tensor:
@@ -71,17 +74,26 @@ def mask_views(x: Tensor, views: ViewShape, mask: Tensor) -> Tensor:
 class CrossELBO(Term):
     r"""The negated ELBOs with the shared latents of one view and the own latents of each, summed over the views.
 
-    .. math:: -\sum_j E\left[ \sum_v \log p(x_v \mid s, w_v) \right] - \mathrm{KL}(q(s \mid x_j) \,\|\, p(s))
-        - \sum_v \mathrm{KL}(q(w_v \mid x_v) \,\|\, p(w_v)), \qquad s \sim q(s \mid x_j), \quad w_v \sim q(w_v \mid x_v)
+    .. math:: -\sum_j \left( E\left[ \sum_v \log p(x_v \mid s, w_v) \right]
+        - \beta\, \mathrm{KL}(q(s \mid x_j) \,\|\, p(s))
+        - \beta \sum_v \mathrm{KL}(q(w_v \mid x_v) \,\|\, p(w_v)) \right),
+        \quad s \sim q(s \mid x_j), \quad w_v \sim q(w_v \mid x_v)
 
     in nats per example. Lee & Pavlovic 2021, arXiv 2012.13024: what one view says of the shared latents must do for
     all. Views that are missing add nothing; where an example is one view, the term is 0.
 
+    Args:
+        beta: :math:`\beta`, the weight of the KLs.
+
     Raises:
-        ValueError: the encoder of the draw is not known, or its posterior is a mixture.
+        ValueError: in training, the encoder of the draw is not known, or its posterior is a mixture.
     """
 
     name = "cross_elbo"
+
+    def __init__(self, beta: float = 1.0) -> None:
+        super().__init__()
+        self.beta = beta
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         views, family = draw.decoder.module.family.views, draw.encoder.module.family
@@ -96,7 +108,7 @@ class CrossELBO(Term):
         q = Normal(single.loc.where(is_shared, joint.loc), single.log_var.where(is_shared, joint.log_var))
         z = q.rsample()
         kl = kl_divergence(q, draw.prior) if isinstance(draw.prior, Normal) else q.log_prob(z) - draw.prior.log_prob(z)
-        elbo = draw.decoder(z).log_prob(draw.x) - draw.kl_weight * kl
+        elbo = draw.decoder(z).log_prob(draw.x) - self.beta * draw.kl_weight * kl
         return -(elbo * ~x.isnan().all(-1)).sum(0).mean()
 
 

@@ -38,6 +38,17 @@ def _multimodal_vae(
     return model, er.ELBO(k) if beta == 1 else er.ELBO(k) + (beta - 1) * er.KL()
 
 
+def _choose_bound(model: er.GenerativeModel, elbo: er.Term, bound: str, k: int, beta: float) -> er.Term:
+    """Return the objective of a mixture of experts by its name."""
+    if bound == "elbo":
+        return elbo
+    if beta != 1:
+        raise ValueError(f"the importance-weighted bound has no KL to weigh by beta={beta:g}: take the bound elbo")
+    n = 1 if model.views is None else len(model.views.views)
+    # Draws of a mixture are stratified in the order of its experts, so that a group is of one of them.
+    return er.ImportanceBound(-(-k // n), groups=n)
+
+
 def _view_architecture(shape: tuple[int, ...], settings: dict[str, Any]) -> er.Architecture:
     """Return the networks of a view; of those that "auto" chooses, each has the settings that it takes."""
     useless = ("size", "widths") if len(shape) == 1 else ("hidden", "activation")
@@ -57,53 +68,66 @@ def jmvae(shape: tuple[int, ...], alpha: float = 0.1, **rest: Any) -> tuple[er.G
 
 
 @recipe("Vedantam et al. 2018, arXiv 1705.10762", extends=vae, without=("posterior",))
-def telbo(shape: tuple[int, ...], weight: float = 1.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def telbo(
+    shape: tuple[int, ...], weight: float = 1.0, beta: float = 1.0, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE with a joint encoder and one of each view, trained on the sum of their ELBOs (TELBO).
 
     Args:
         weight: of the ELBOs of single views
+        beta: weight of the KL in each of the ELBOs
     """
-    model, elbo = _multimodal_vae(shape, "joint", **rest)
-    return model, elbo + weight * er.SubsetELBO()
+    model, elbo = _multimodal_vae(shape, "joint", beta=beta, **rest)
+    return model, elbo + weight * er.SubsetELBO(beta=beta)
 
 
 @recipe("Wu & Goodman 2018, arXiv 1802.05335", extends=vae, without=("posterior",))
-def mvae(shape: tuple[int, ...], subsets: int = 0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def mvae(
+    shape: tuple[int, ...], subsets: int = 0, beta: float = 1.0, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose posterior is the product of an expert of each view, trained on some views, too.
 
     Args:
         subsets: random subsets of views, beside all together and each alone, whose ELBOs are trained at each step
+        beta: weight of the KL in each of the ELBOs
     """
-    model, elbo = _multimodal_vae(shape, "product", prior_expert=True, **rest)
-    return model, elbo + er.SubsetELBO(subsets)
+    model, elbo = _multimodal_vae(shape, "product", prior_expert=True, beta=beta, **rest)
+    return model, elbo + er.SubsetELBO(subsets, beta)
 
 
 @recipe("Shi et al. 2019, arXiv 1911.03393", extends=vae, without=("posterior",))
 def mmvae(
-    shape: tuple[int, ...], k: int = 2, bound: Literal["elbo", "importance"] = "elbo", **rest: Any
+    shape: tuple[int, ...],
+    k: int = 2,
+    bound: Literal["elbo", "importance"] = "elbo",
+    beta: float = 1.0,
+    **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose posterior is the mixture of an expert of each view.
 
     Args:
         k: samples per example, shared evenly by the views if a multiple of their number
-        bound: the ELBO, or the importance-weighted bound of k samples, as in the paper with k of 30
+        bound: the ELBO, or the paper's mean over the experts of importance-weighted bounds of as many samples each;
+            there are 30
+        beta: weight of the KL in the ELBO
     """
-    model, elbo = _multimodal_vae(shape, "mixture", k=k, **rest)
-    return model, er.ImportanceBound(k) if bound == "importance" else elbo
+    model, elbo = _multimodal_vae(shape, "mixture", k=k, beta=beta, **rest)
+    return model, _choose_bound(model, elbo, bound, k, beta)
 
 
 @recipe("Lee & Pavlovic 2021, arXiv 2012.13024", extends=vae, without=("posterior",))
 def dmvae(
-    shape: tuple[int, ...], private: int = 10, weight: float = 1.0, **rest: Any
+    shape: tuple[int, ...], private: int = 10, weight: float = 1.0, beta: float = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE with latents that all views share and latents of each, told apart by crossing them (DMVAE).
 
     Args:
         private: latents of each view alone, beside the shared ones
         weight: of the ELBOs with the shared latents of one view and the own ones of all
+        beta: weight of the KL in each of the ELBOs
     """
-    model, elbo = _multimodal_vae(shape, "product", prior_expert=True, private=private, **rest)
-    return model, elbo + weight * er.CrossELBO()
+    model, elbo = _multimodal_vae(shape, "product", prior_expert=True, private=private, beta=beta, **rest)
+    return model, elbo + weight * er.CrossELBO(beta)
 
 
 @recipe("Palumbo, Daunhawer & Vogt 2023, openreview sdQGxouELX", extends=mmvae)
@@ -112,6 +136,7 @@ def mmvae_plus(
     k: int = 2,
     private: int = 10,
     bound: Literal["elbo", "importance"] = "elbo",
+    beta: float = 1.0,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The MMVAE+: a mixture of an expert of each view on shared latents, and latents of each view alone.
@@ -121,10 +146,11 @@ def mmvae_plus(
     Args:
         k: samples per example, shared evenly by the views if a multiple of their number
         private: latents of each view alone, beside the shared ones
-        bound: the ELBO, or the importance-weighted bound of k samples, as in the paper with k of 10
+        bound: the ELBO, or the mean over the experts of importance-weighted bounds, as for mmvae
+        beta: weight of the KL in the ELBO
     """
-    model, elbo = _multimodal_vae(shape, "mixture", k=k, private=private, **rest)
-    return model, er.ImportanceBound(k) if bound == "importance" else elbo
+    model, elbo = _multimodal_vae(shape, "mixture", k=k, private=private, beta=beta, **rest)
+    return model, _choose_bound(model, elbo, bound, k, beta)
 
 
 @recipe("Sutter, Daunhawer & Vogt 2021, arXiv 2105.02470", extends=vae, without=("posterior",))
@@ -142,13 +168,20 @@ def mopoe_vae(shape: tuple[int, ...], k: int = 3, **rest: Any) -> tuple[er.Gener
     extends=vae,
     without=("posterior",),
 )
-def mvtcae(shape: tuple[int, ...], alpha: float = 0.9, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def mvtcae(
+    shape: tuple[int, ...], alpha: float = 0.9, beta: float = 1.0, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE that explains the total correlation of its views: their product is near each alone (MVTCAE).
+
+    The objective of n views is divided by (n - alpha) / n, the paper's weight of the reconstruction.
 
     Args:
         alpha: share of the KLs from single views' posteriors, in place of that from the prior
+        beta: weight of all KLs
     """
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha is the share of the KLs from single views, from 0 to 1, got {alpha:g}")
     model, elbo = _multimodal_vae(shape, "product", **rest)
     n = 1 if model.views is None else len(model.views.views)
-    conditional = alpha / (n - alpha) * er.ViewKL()
-    return model, elbo + (n * (1 - alpha) / (n - alpha) - 1) * er.KL() + conditional
+    prior, single = (n * (1 - alpha) / (n - alpha), alpha / (n - alpha)) if n > 1 else (1.0, 0.0)
+    return model, elbo + (beta * prior - 1) * er.KL() + beta * single * er.ViewKL()
