@@ -16,12 +16,12 @@ ARXIV = re.compile(r"arXiv (\d{4}\.\d{4,5})")
 HEAD = """# Published variants, and who has them
 
 Generated from [variants.csv](variants.csv) by `python docs/variants.py`, and checked against the registry of recipes.
-The columns of others have the names of their models: pythae 0.1.2 and its main branch, PyTorch-VAE, and the libraries
-named. An empty cell says that it was not found there.
+The columns of others have the names of their models: pythae 0.1.2 and its main branch, PyTorch-VAE, MultiVae, and the
+libraries named. An empty cell says that it was not found there.
 Train a recipe by its name: `elbowroom train mvae --data mnist-fashion`; [recipes.md](recipes.md) has their flags.
 
 """
-COLUMNS = ("variant", "source", "elbowroom", "pythae", "PyTorch-VAE", "others")
+COLUMNS = ("variant", "source", "elbowroom", "pythae", "PyTorch-VAE", "MultiVae", "others")
 
 
 def read_facts() -> list[dict[str, str]]:
@@ -43,7 +43,8 @@ def render_page(facts: Iterable[dict[str, str]]) -> str:
         note = fact["note"]
         own = ", ".join(names) + (f" ({note})" if names and note else note)
         source = ARXIV.sub(r"[\1](https://arxiv.org/abs/\1)", fact["source"])
-        rows.append((fact["variant"], source, own or "–", fact["pythae"], fact["pytorch_vae"], fact["others"]))
+        theirs = (fact[column] for column in ("pythae", "pytorch_vae", "multivae", "others"))
+        rows.append((fact["variant"], source, own or "–", *theirs))
         missing += [] if own else [fact["variant"]]
     lines = [COLUMNS, ("---",) * len(COLUMNS), *rows]
     table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)

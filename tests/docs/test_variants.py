@@ -35,6 +35,16 @@ PYTORCH_VAE_MODELS = (
     *("FactorVAE", "CategoricalVAE", "JointVAE", "InfoVAE", "LVAE", "LogCoshVAE", "SWAE", "MIWAE", "VQVAE"),
     *("BetaTCVAE", "DIPVAE", "TwoStageVAE"),
 )
+#: The models of MultiVae's main branch, and its samplers.
+MULTIVAE_MODELS = (
+    *("CMVAE", "CRMVAE", "CVAE", "DMVAE", "JMVAE", "JNF", "MHVAE", "MMVAE", "MMVAEPlus", "MoPoE", "MVAE", "MVTCAE"),
+    *("Nexus", "TELBO", "GaussianMixtureSampler", "MAFSampler", "IAFSampler"),
+)
+PEERS = {
+    "pythae": PYTHAE_MODELS + PYTHAE_SAMPLERS,
+    "pytorch_vae": PYTORCH_VAE_MODELS,
+    "multivae": MULTIVAE_MODELS,
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +55,9 @@ def variants():
     return module
 
 
-def test_nothing_of_pythae_or_pytorch_vae_is_missing(variants):
+def test_no_model_of_the_peers_is_missing(variants):
     facts = variants.read_facts()
-    for column, names in (("pythae", PYTHAE_MODELS + PYTHAE_SAMPLERS), ("pytorch_vae", PYTORCH_VAE_MODELS)):
+    for column, names in PEERS.items():
         listed = {fact[column] for fact in facts}
         assert set(names) <= listed
         assert listed - {""} == set(names)

@@ -136,6 +136,14 @@ def test_models_of_pythae_by_their_recipes(tmp_path):
     assert er.load_foreign(save_pythae(tmp_path / "f", name="FactorVAEConfig")[0]).recipe_call.recipe == "vae"
 
 
+@pytest.mark.parametrize("recipe", ["wae_mmd", "rae_l2", "rae_gp"])
+def test_autoencoders_of_pythae_by_their_recipes(recipe, tmp_path):
+    name = f"{recipe.upper()}_Config"
+    model = er.load_foreign(save_pythae(tmp_path / "a", "mse", name, PythaeDefault(has_variance=False))[0])
+    assert (model.recipe_call.recipe, model.has_point_posterior) == (recipe, True)
+    assert model.has_prior == (recipe == "wae_mmd")
+
+
 def test_safetensors(tmp_path):
     module = Classic()
     er.serialization.save(tmp_path / "a.safetensors", module.state_dict())

@@ -19,6 +19,9 @@ RECIPES: dict[str, tuple[str, dict[str, str]]] = {
     "VAEConfig": ("vae", {}),
     "BetaVAEConfig": ("beta_vae", {"beta": "beta"}),
     "IWAEConfig": ("iwae", {"number_samples": "k"}),
+    "WAE_MMD_Config": ("wae_mmd", {}),
+    "RAE_L2_Config": ("rae_l2", {}),
+    "RAE_GP_Config": ("rae_gp", {}),
 }
 #: Models that differ from the VAE in their training alone.
 TRAINED_OTHERWISE = (
@@ -38,7 +41,8 @@ def read_pythae(path: Path, shape: Shape | None) -> ForeignModel:
     """Read a folder as the recipe of its model, with one hidden layer of 512.
 
     Its likelihoods are ``bernoulli`` for ``bce`` and, for ``mse``, a normal of scale 1 whose mean is the sigmoid of
-    the network's output. A model that differs from the VAE in its objective alone is read as ``vae``.
+    the network's output. A model that differs from the VAE in its objective alone is read as ``vae``. The weights of
+    other terms, as of the MMD, are those of the recipe: pythae's are of other units.
 
     Raises:
         ValueError: networks of one's own, which pythae saves as code; another model; damaged files.
