@@ -64,6 +64,10 @@ def test_the_renyi_bound_has_its_special_cases_and_falls_with_alpha(model):
     torch.testing.assert_close(bounds[5], -draw.log_w.mean())
     assert all(low < high for low, high in itertools.pairwise(bounds))
     torch.testing.assert_close(bounds[4], bounds[6], atol=0.2, rtol=0)
+    near = [er.RenyiBound(alpha, 8)(draw, STEP) for alpha in (1 - 1e-6, 1 + 1e-6)]
+    torch.testing.assert_close(torch.stack(near), bounds[5].expand(2), atol=1e-3, rtol=0)
+    sides = [er.RenyiBound(1 - power, 8)(draw, STEP) for power in (0.99999e-2, 1.00001e-2)]
+    torch.testing.assert_close(*sides, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize(

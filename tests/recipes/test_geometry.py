@@ -83,6 +83,7 @@ def test_a_turn_of_an_angle_changes_nothing():
     [
         ("poincare_vae", {"curvature": 0.0}, "curvature is c of a space of curvature -c, above 0, got 0"),
         ("poincare_vae", {"prior_scale": -1.0}, "the scale of a prior must be above 0, got -1"),
+        ("poincare_vae", {"planes": 0}, "planes, the first layer of the decoder, must be at least 1, got 0"),
         ("poincare_vae", {"posterior": "riemannian", "latent": 20}, "float32 has digits up to 12.2: give a smaller"),
         ("hyperspherical_vae", {"posterior": "vfm"}, "vmf"),
         ("gamma_vae", {"prior_rate": 0.0}, "shape and rate of the prior must be above 0, got 2 and 0"),

@@ -42,12 +42,17 @@ class Gyroplanes(nn.Module):
         planes: their number.
         ball: the space.
 
+    Raises:
+        ValueError: there is no plane.
+
     >>> Gyroplanes(2, 5, PoincareBall(1.0))(torch.zeros(3, 2)).shape
     torch.Size([3, 5])
     """
 
     def __init__(self, latent: int, planes: int, ball: PoincareBall) -> None:
         super().__init__()
+        if planes < 1:
+            raise ValueError(f"planes, the first layer of the decoder, must be at least 1, got {planes}")
         self.size, self.ball = planes, ball
         self.normals = nn.Parameter(torch.empty(planes, latent))
         self.offsets = nn.Parameter(torch.zeros(planes))

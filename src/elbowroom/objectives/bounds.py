@@ -13,6 +13,10 @@ from elbowroom.objectives.gradients import check_gradient, doubly_reparameterize
 from elbowroom.objectives.term import Term
 from elbowroom.objectives.terms import KL, Reconstruction
 
+#: Powers below this are near the mean of logarithms, about which the mean of powers is taken: divided by such a power,
+#: a rounding of the logarithm of their sum would be thousandths of a nat.
+SMALL_POWER = 1e-2
+
 
 def ELBO(k: int = 1, gradient: str = "plain") -> Term:  # noqa: N802 - named like the terms, which are classes
     r"""The negated evidence lower bound, :math:`-E_q[\log p(x \mid z)] + \mathrm{KL}(q \| p)`, in nats per example.
@@ -80,6 +84,9 @@ def log_power_mean(log_w: Tensor, power: float) -> Tensor:
         return log_w.mean(1)
     if math.isinf(power):
         return log_w.amax(1)
+    if abs(power) < SMALL_POWER:
+        mean = log_w.mean(1, keepdim=True)
+        return mean[:, 0] + (power * (log_w - mean)).expm1().mean(1).log1p() / power
     return ((power * log_w).logsumexp(1) - math.log(log_w.shape[1])) / power
 
 

@@ -78,13 +78,19 @@ def ciwae(shape: tuple[int, ...], k: int = 64, mix: float = 0.5, **rest: Any) ->
 
 @recipe("Li & Turner 2016, arXiv 1602.02311", extends=vae, without=("beta",))
 def renyi_vae(
-    shape: tuple[int, ...], alpha: float = 0.5, k: int = 50, **rest: Any
+    shape: tuple[int, ...],
+    alpha: float = 0.5,
+    k: int = 50,
+    gradient: Literal["plain", "stl", "dreg"] = "plain",
+    **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE trained on the variational Rényi bound of order alpha.
 
     Args:
-        alpha: order: 1 is the vae with its KL estimated, 0 iwae; below 0 the largest weights count the more (VR-max)
+        alpha: order: 1 is the vae with its KL estimated, 0 iwae; below 0 the largest weights count the more, and at
+            -inf the largest alone (VR-max)
         k: samples per example in the bound
+        gradient: for the encoder: plain, stl or dreg, as for iwae
     """
     model, _ = vae(shape, **rest)
-    return model, er.RenyiBound(alpha, k)
+    return model, er.RenyiBound(alpha, k, gradient)

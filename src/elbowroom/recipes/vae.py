@@ -41,6 +41,8 @@ def vae(
         beta: weight of the KL
         posterior: q(z|x): normal, or a flow of K layers: planar:K, radial:K, householder:K, sylvester:K, iaf:K, maf:K
     """
+    if beta < 0:
+        raise ValueError(f"beta, the weight of the KL, must be at least 0, got {beta:g}")
     architecture = er.Architecture(shape, network, hidden, activation, size, widths)
     encoder = architecture.encoder(er.posterior(posterior, latent))
     decoder = architecture.decoder(latent, er.likelihood(likelihood, shape))
