@@ -38,6 +38,14 @@ def test_mmd_compares_with_the_models_own_prior():
     assert er.MMD()(er.Draw(z[0], None, er.Latent(z[:, :1], None, None)), STEP) == 0
 
 
+def test_mmd_takes_the_prior_of_each_examples_condition():
+    torch.manual_seed(0)
+    loc = torch.tensor([-9.0, 9.0]).repeat(150)[:, None].expand(300, 2)
+    z, prior = torch.randn(1, 300, 2), er.distributions.Normal(loc, torch.zeros(300, 2))
+    near, away = (er.Draw(z[0], None, er.Latent(one, None, prior)) for one in (z + loc, z))
+    assert abs(er.MMD()(near, STEP).item()) < 0.1 < 1 < er.MMD()(away, STEP).item()
+
+
 def test_mmd_equals_the_sum_over_pairs():
     torch.manual_seed(0)
     a, b = torch.randn(6, 3), torch.randn(6, 3) + 1

@@ -87,8 +87,8 @@ def renyi_vae(
     """The VAE trained on the variational Rényi bound of order alpha.
 
     Args:
-        alpha: order: 1 is the vae with its KL estimated, 0 iwae; below 0 the largest weights count the more, and at
-            -inf the largest alone (VR-max)
+        alpha: order: 1 is the vae with its KL estimated, 0 iwae; below 0 the largest weights count the more, and the
+            largest alone at -1e6 (VR-max)
         k: samples per example in the bound
         gradient: for the encoder: plain, stl or dreg, as for iwae
     """
