@@ -53,7 +53,7 @@ class Categories(Family):
         is_hard: bool = False,
     ) -> None:
         if classes < 2:
-            raise ValueError(f"a category has 2 classes or more, and classes must be at least 1, got {classes}")
+            raise ValueError(f"a category has 2 classes or more: classes must be at least 2, got {classes}")
         if not 0 < final_temperature <= temperature < math.inf or decay < 0:
             raise ValueError(
                 "the temperature falls to a final one above 0, at a decay of at least 0, got "

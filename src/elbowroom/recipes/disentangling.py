@@ -128,7 +128,7 @@ def s2_vae(
         beta: weight of the KL
     """
     if latent < factors:
-        raise ValueError(f"each of {factors} factors takes a latent, and there must be at least 1, got {latent}")
+        raise ValueError(f"each of {factors} factors takes a latent: latent must be at least {factors}, got {latent}")
     model, elbo = vae(shape, latent=latent, beta=beta, **rest)
     return model, elbo + weight * er.FactorLabels(factors)
 

@@ -40,8 +40,10 @@ class CharacteristicPrior(nn.Module):
 
     def __init__(self, latent: int, labels: int) -> None:
         super().__init__()
-        if not 1 <= labels <= latent:
-            raise ValueError(f"each of {labels} labels takes a latent, and there must be at least 1, got {latent}")
+        if labels < 1:
+            raise ValueError(f"labels, which latents are of, must be at least 1, got {labels}")
+        if latent < labels:
+            raise ValueError(f"each of {labels} labels takes a latent: latent must be at least {labels}, got {latent}")
         self.latent, self.labels = latent, labels
         self.logits = nn.Parameter(torch.zeros(labels))
         self.loc = nn.Parameter(torch.tensor([-1.0, 1.0]).repeat(labels, 1))
