@@ -49,3 +49,10 @@ def test_texts_alone_are_divided(write):
 def test_damaged_corpora_are_refused(write, lines, words, message):
     with pytest.raises(ValueError, match=message):
         load_data(write(lines, words))
+
+
+def test_a_corpus_without_its_vocabulary_is_told_what_it_is_called(write):
+    path = write(["cat dog " * 100, "tree cat"])
+    path.with_name("news_vocabulary.txt").unlink()
+    with pytest.raises(ValueError, match=r"or, of a corpus, its words beside it, in news_vocabulary\.txt"):
+        load_data(path)

@@ -37,6 +37,16 @@ def test_labels_stand_beside(tmp_path):
     assert set(data.train.first(40).y.tolist()) == {0, 1}
 
 
+def test_names_of_columns_stand_beside_in_a_file_and_in_a_dict(tmp_path):
+    matrix, words = scipy.sparse.csr_matrix(COUNTS), np.array(["cat", "dog", "elm", "fox", "gnu", "hen"])
+    for source in (str(save_sparse(tmp_path / "x.npz", matrix, items=words)), {"x": matrix, "items": words}):
+        assert load_data(source).protocol["items"] == words.tolist()
+    with pytest.raises(ValueError, match=r"has 6 columns and 5 items: expected a name for each"):
+        load_data({"x": matrix, "items": words[:5]})
+    with pytest.raises(ValueError, match=r"the dict has the unknown key 'words': expected x, y, items"):
+        load_data({"x": matrix, "words": words})
+
+
 def test_an_empty_matrix_is_refused(tmp_path):
     with pytest.raises(
         ValueError, match=r"is a sparse matrix of \(0, 6\) and float64 values: expected rows \(N, D\) of numbers"

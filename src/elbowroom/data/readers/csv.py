@@ -157,9 +157,10 @@ def check_header(header: list[str], names: list[str], file: Path, first_file: Pa
         raise ValueError(f"the first line of {file} holds numbers: expected the names of the columns; add them")
     longest = max(map(len, header), default=0)
     if longest > MAX_NAME_LENGTH:
+        words = f", or, of a corpus, its words beside it, in {file.stem}_vocabulary.txt"
         raise ValueError(
             f"the first line of {file} holds a text of {longest:,} characters: expected the names of the columns; add "
-            "them"
+            f"them{words if file.suffix == '.tsv' else ''}"
         )
     duplicate = next((name for index, name in enumerate(header) if name in header[:index]), None)
     if duplicate is not None or "" in header[1:]:

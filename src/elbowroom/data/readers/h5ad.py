@@ -48,9 +48,7 @@ def read_counts(source: Any, options: ReadOptions, classes: tuple[str, ...] | No
     if matrix is None:
         raise ValueError(f"{where} has neither X nor a layer '{COUNTS_LAYER}': expected counts in one of them")
     y = _find_labels(source, options.label, where) if options.label else None
-    raw = read_sparse_rows(csr_matrix(matrix), y, options, classes, where)
-    raw.items = tuple(map(str, source.var_names))
-    return raw
+    return read_sparse_rows(csr_matrix(matrix), y, options, classes, where, source.var_names)
 
 
 def _find_labels(source: Any, column: str, where: str) -> np.ndarray:
