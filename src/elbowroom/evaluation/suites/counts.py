@@ -76,7 +76,7 @@ def ranking_metrics(context: EvalContext) -> dict[str, Metric]:
     for batch in context.eval_split.batches(context.batch_size):
         with noise.keyed_noise(context.seed, batch.index):
             hidden = _hide_items(batch.x)
-        for name, values in _rank(context.model, batch.x, batch.y, hidden).items():
+        for name, values in rank_metrics(context.model, batch.x, batch.y, hidden).items():
             parts.setdefault(name, []).append(values)
     estimator = "of a fifth of the items, ranked by the mean given the others; higher is better"
     return {name: mean_metric(torch.cat(values), "share", estimator) for name, values in parts.items()}
@@ -91,7 +91,7 @@ def _hide_items(x: Tensor) -> Tensor:
     return ranks < (HIDDEN_SHARE * items.sum(-1, keepdim=True)).round()
 
 
-def _rank(model: GenerativeModel, x: Tensor, y: Tensor | None, hidden: Tensor) -> dict[str, Tensor]:
+def rank_metrics(model: GenerativeModel, x: Tensor, y: Tensor | None, hidden: Tensor) -> dict[str, Tensor]:
     """Return the metrics of each example that has hidden items."""
     seen = x.masked_fill(hidden.reshape(x.shape), 0)
     scores = model.reconstruct(seen, y).flatten(1).masked_fill(seen.flatten(1) > 0, -torch.inf)
