@@ -7,6 +7,7 @@ import torch
 
 import elbowroom as er
 from elbowroom.column_bins import ColumnBins
+from elbowroom.distributions.elements import elementwise_log_prob
 from elbowroom.latent.imputation import expect_missing
 from elbowroom.models.masked_conditional import UNIFORM_SHARE, MaskedConditional
 from elbowroom.networks.gap_context import GapContext
@@ -54,6 +55,17 @@ def test_visible_and_missing_values_are_not_scored():
     assert not is_scored[x.isnan()].any()
     assert 0.3 < is_scored[~x.isnan()].float().mean() < 0.7
     torch.testing.assert_close(draw.log_px, draw.p.log_prob(draw.x))
+
+
+def test_visible_pixels_are_not_scored_where_pixels_are_independent():
+    x = torch.rand(50, 1, 3, 2).round()
+    model, _ = er.recipes.vaeac((1, 3, 2), latent=2, hidden=(8,), hide=0.5)
+    draw = model.train().draw(x)
+    pixels = torch.where(draw.x.isnan(), 0.0, elementwise_log_prob(draw.p.base, x))
+    assert 0.3 < draw.x.isnan().float().mean() < 0.7
+    torch.testing.assert_close(draw.log_px, pixels.flatten(2).sum(-1))
+    together, _ = er.recipes.vaeac((1, 3, 2), latent=2, hidden=(8,), likelihood="gaussian:optimal")
+    assert torch.equal(together.train().draw(x).x, x)
 
 
 def test_in_evaluation_all_is_hidden_so_that_the_bound_is_one_of_log_px():

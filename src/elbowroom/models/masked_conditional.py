@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from elbowroom.distributions.elements import ObservedValues
 from elbowroom.families import DiagonalNormal, Family
+from elbowroom.families.observed import Observed
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditional import Conditional
 from elbowroom.models.draw import Draw, Latent
@@ -37,7 +39,7 @@ class MaskedConditional(GenerativeModel):
 
     Args:
         shape: of an example, or a table's row.
-        family: p(x|z, x_v). If it takes no missing values, the visible ones are scored too.
+        family: p(x|z, x_v). If its values are not independent given z, the visible ones are scored too.
         latent: size of the latent z.
         hidden: widths of the hidden layers of the three networks; the decoder mirrors them.
         activation: of the hidden layers.
@@ -65,6 +67,7 @@ class MaskedConditional(GenerativeModel):
         if not 0 <= hide < 1:
             raise ValueError(f"hide is the share of values that training hides, from 0 to below 1, got {hide:g}")
         self.hide, self.latent_shape = hide, (latent,)
+        self.scores_hidden = family.missing or _is_elementwise(family)
         self.context, normal = GapContext(shape), DiagonalNormal(latent)
         n = self.context.size
         self.encoder = Conditional(MLP(n, n, size=normal.size, hidden=hidden, activation=activation), normal)
@@ -78,8 +81,12 @@ class MaskedConditional(GenerativeModel):
         context = self.context(x.masked_fill(~is_visible, torch.nan))
         q = self.encoder(self.context(x), context)
         z = q.rsample(torch.Size((k,)))
-        target = x.masked_fill(is_visible, torch.nan) if self.decoder.family.missing else x
-        return Draw(target, self.decoder(z, context), Latent(z, q, self.prior(context)))
+        p, latent = self.decoder(z, context), Latent(z, q, self.prior(context))
+        if not (self.training and self.scores_hidden):
+            return Draw(x, p, latent)
+        return Draw(
+            x.masked_fill(is_visible, torch.nan), p if self.decoder.family.missing else ObservedValues(p), latent
+        )
 
     def _choose_visible(self, x: Tensor) -> Tensor:
         """Return which values are visible, like x: some in training, in evaluation none."""
@@ -118,3 +125,12 @@ class MaskedConditional(GenerativeModel):
             context = self.context(check_examples(self, x))
             p = self.decoder(self.prior(context).rsample(torch.Size((k,))), context)
             return Proposals(p.sample(), x.new_zeros(k, len(x)), p)
+
+
+def _is_elementwise(family: Family) -> bool:
+    """Return whether a family has a log-probability of each value, so that hidden ones can be scored alone."""
+    try:
+        Observed(family)
+    except ValueError:
+        return False
+    return True
