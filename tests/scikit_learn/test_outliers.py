@@ -47,9 +47,11 @@ def test_far_and_unseen_values_are_outliers_and_are_named(detector):
     explanation = detector.explain(strange)
     assert explanation.columns == ("size", "weight", "kind")
     assert explanation.reasons(1)[1].startswith("size = 50")
+    unseen = strange[:1].assign(kind="never")
     with pytest.warns(UserWarning, match="never saw"):
-        unseen = detector.score_samples(strange[:1].assign(kind="never"))
-    assert unseen < detector.score_samples(strange[:1])
+        assert detector.score_samples(unseen) < detector.score_samples(strange[:1])
+    with pytest.warns(UserWarning, match="never saw"):
+        assert "kind = a category never seen (expected" in detector.explain(unseen).reasons(1)[0]
 
 
 @pytest.mark.parametrize("method", ["reconstruction", "typicality"])

@@ -29,6 +29,8 @@ class Family(nn.Module, ABC):
         shape: the event's shape, without batch.
         size: the number of parameters of one event, which is the width of the network's output.
         support: (low, high), the range of an event's elements.
+        unseen_mass: of a column of categories, or the columns of a table: the probability of a category that training
+            never saw.
         missing: whether a value may be missing, NaN, which then adds nothing to the log-probability.
         has_mask: whether it is of values and of which of them are there, so that complete examples are a part of all.
         is_location: whether the parameters are the elements' locations, in their units: one number for each.
@@ -43,6 +45,7 @@ class Family(nn.Module, ABC):
     has_mask: bool = False
     is_location: bool = False
     levels: int | None = None
+    unseen_mass: float = 0.0
     is_count: bool = False
     views: ViewShape | None = None
     manifold: Manifold = FLAT

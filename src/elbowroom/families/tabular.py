@@ -89,6 +89,7 @@ class Columns(Family):
         self.columns = nn.ModuleList(columns)
         self.sizes = [column.size for column in columns]
         self.size = sum(self.sizes)
+        self.unseen_mass = max(column.unseen_mass for column in columns)
         self.stacks = _group_columns(columns)
         for number, stack in enumerate(self.stacks):
             self.register_buffer(f"positions_{number}", torch.tensor(stack), persistent=False)

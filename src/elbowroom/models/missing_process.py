@@ -84,7 +84,7 @@ class MaskFamily(Family):
     def __init__(self, values: Family, mask: nn.Module) -> None:
         super().__init__(values.shape)
         self.size, self.support, self.missing, self.levels = values.size, values.support, values.missing, values.levels
-        self.is_count, self.mask = values.is_count, mask
+        self.is_count, self.unseen_mass, self.mask = values.is_count, values.unseen_mass, mask
         self.values: Family = values
 
     @property

@@ -81,8 +81,8 @@ def test_the_command_explains_rows(run, capsys, monkeypatch):
     assert "the default for such data: neighbors" in text
     assert main([*arguments, "--json", "--score", "default"]) == 0
     strange = json.loads(capsys.readouterr().out)["strange"]["other"]
-    assert strange[0]["index"] == 0
-    assert "expected" in strange[0]["why"]
+    assert [row["index"] for row in strange] == [1, 0]  # a category never seen, a weight that contradicts the size
+    assert "class = a category never seen (expected" in strange[0]["why"]
 
 
 def test_images_have_no_rows_to_explain(digits):

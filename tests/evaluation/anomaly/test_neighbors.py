@@ -46,6 +46,15 @@ def test_points_are_values_and_residuals_with_categories_as_bits(table):
     torch.testing.assert_close((points[:, :2] - points[:, 6:8]).float(), reconstruction[:, :2], atol=1e-4, rtol=0)
 
 
+def test_an_unknown_category_is_as_far_as_a_number_that_is_as_improbable(table):
+    """A standard normal is exp(-r²/2) times as probable r deviations from its mean as there."""
+    data, model = table
+    x = data.test.x[:1].clone()
+    x[:, 2] = 3.0
+    place = concatenate_residuals(model, Batch(x, None, torch.arange(1)))[0, 5].item()
+    assert np.exp(-(place**2) / 2) == pytest.approx(1 / (len(data.train) + 1))
+
+
 def test_a_missing_cell_adds_no_residual(table):
     data, model = table
     x = data.test.x.clone()

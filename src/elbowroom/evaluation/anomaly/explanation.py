@@ -19,6 +19,9 @@ from elbowroom.distributions.elements import elementwise_log_prob
 from elbowroom.formatting import format_number
 from elbowroom.models.base import GenerativeModel
 
+#: What a category is called that training never saw, and for which the record has no name.
+UNSEEN = "a category never seen"
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -82,7 +85,7 @@ class Explanation:
         for row, shares in enumerate(self.shares.tolist()):
             top = [i for i in sorted(known, key=lambda i: -shares[i])[:count] if shares[i] > 0]
             words = [
-                f"{name} = {_format_cell(have[name][row])} "
+                f"{name} = {_format_cell(have[name][row], UNSEEN)} "
                 f"(expected {_format_cell(want[name][row])}, {100 * shares[i]:.0f} %)"
                 for i, name in ((i, self.columns[i]) for i in top)
             ]
@@ -167,8 +170,8 @@ def _column_names(record: Mapping[str, Any] | None, count: int) -> tuple[str, ..
     return tuple(column["name"] if isinstance(column, Mapping) else column.name for column in columns)
 
 
-def _format_cell(cell: Any) -> str:
-    """Return a cell for reading: a number with few digits, a text as it is."""
+def _format_cell(cell: Any, absent: str = "nothing") -> str:
+    """Return a cell for reading: a number with few digits, a text as it is, and a word for one that has no value."""
     if cell is None:
-        return "nothing"
+        return absent
     return format_number(cell) if isinstance(cell, float) else str(cell)

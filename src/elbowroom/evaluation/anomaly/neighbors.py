@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -22,7 +23,8 @@ MAX_NEIGHBORS = 50_000
 def concatenate_residuals(model: GenerativeModel, batch: Batch) -> Tensor:
     r"""Return examples as points :math:`(u, u - \hat u)`, (B, 2 E), float64.
 
-    :math:`u` are the E numbers of an example, categories one-hot, and :math:`\hat u` those of its reconstruction at
+    :math:`u` are the E numbers of an example, categories one-hot, an unknown one :math:`\sqrt{2 \log(1/p)}` for its
+    probability p, and :math:`\hat u` those of its reconstruction at
     the posterior mean. A missing cell has the value of the reconstruction, so that it adds only where that is unusual.
 
     Args:
@@ -59,8 +61,16 @@ def collect_points(model: GenerativeModel, batches: Iterable[Batch]) -> Tensor:
 
 
 def _encode_cells(model: GenerativeModel, x: Tensor) -> Tensor:
-    """Return the numbers of examples, (B, E): categories one-hot, an unknown one with a place of its own."""
+    """Return the numbers of examples, (B, E): categories one-hot, an unknown one with a place of its own.
+
+    An unknown category is as far from all others as a standardized number that is as improbable is from its mean.
+    """
+    family = model.decoder.family
     # Behind the last category is the unknown one.
-    sizes = [1 if levels is None else levels + 1 for levels in model.decoder.family.column_levels]
-    encoded: Tensor = CellEncoder(TableShape(sizes)).to(x.device)(x) if sizes else x.flatten(1)
-    return encoded
+    sizes = [1 if levels is None else levels + 1 for levels in family.column_levels]
+    if not sizes:
+        return x.flatten(1)
+    unknown = math.sqrt(2 * math.log(1 / family.unseen_mass)) if family.unseen_mass else 1.0
+    scales = [scale for size in sizes for scale in ([1.0] * (size - 1) + [1.0 if size == 1 else unknown])]
+    encoded: Tensor = CellEncoder(TableShape(sizes)).to(x.device)(x)
+    return encoded * encoded.new_tensor(scales)
