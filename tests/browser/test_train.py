@@ -157,10 +157,10 @@ def test_more_epochs_are_asked_for_and_trained(page, server, run_copy):
     wait_for_value(lambda: page.inner_text("dialog .wrong"), "give more than the 8 that it has")
     page.fill("#more-epochs", "9")
     page.click("text=Go on")
-    wait_until(lambda: er.Run(run_copy).metrics()[-1].get("epoch") == 9 and er.Run(run_copy).state == "finished", 60)
+    wait_until(lambda: er.Run(run_copy).metrics()[-1].get("epoch") == 9 and er.Run(run_copy).state == "finished", 180)
     page.wait_for_selector(".bar-of-run:has-text('epoch 9 of 9') .state.done")
     page.click("summary:text-is('Log of the training')")
-    wait_until(lambda: "finished after" in page.inner_text(".log"))
+    wait_until(lambda: "finished after" in page.inner_text(".log"), 60)
 
 
 def test_a_training_in_a_terminal_is_paused_by_the_button(page, server, new_run):
