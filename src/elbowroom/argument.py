@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, fields, replace
 from inspect import Parameter, formatannotation
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Meta
 
 from elbowroom import errors
 
@@ -18,6 +20,12 @@ T = TypeVar("T")
 
 #: The default of a required argument.
 REQUIRED = Parameter.empty
+
+#: Types of arguments of recipes with limits; ``Annotated[int, Meta(ge=2, le=9)]`` makes others.
+NonNegativeFloat = Annotated[float, Meta(ge=0)]
+UnitFloat = Annotated[float, Meta(ge=0, le=1)]
+NonNegativeInt = Annotated[int, Meta(ge=0)]
+PositiveInt = Annotated[int, Meta(ge=1)]
 
 #: The types of an argument, besides a ``Literal`` of strings or a tuple of them, with what is expected.
 TYPE_DESCRIPTIONS: dict[Any, str] = {
@@ -52,8 +60,8 @@ class Argument:
     default: Any
     help: str
     is_optional: bool = False
-    minimum: int | None = None
-    maximum: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     takes_objects: bool = False
 
     @property
@@ -93,8 +101,10 @@ class Argument:
         """Whether a value, or an item of it, is of the right type and within the limits."""
         if self.choices:
             return value in self.choices
+        # NaN alone differs from itself; no setting means anything with it.
         return (
             _is_of_type(self.item_type, value)
+            and value == value
             and (self.minimum is None or value >= self.minimum)
             and (self.maximum is None or value <= self.maximum)
         )
@@ -122,9 +132,18 @@ def argument_from_parameter(parameter: Parameter, hint: Any, help: str) -> Argum
     """Make the argument of a parameter; without an annotation its type is that of the default.
 
     Raises:
-        ValueError: a type that cannot be a flag, or a default of another type.
+        ValueError: a type that cannot be a flag, or a default of another type or outside the limits.
+
+    >>> def reweighted(shape, beta: NonNegativeFloat = 1.0): ...
+    >>> hint = get_type_hints(reweighted, include_extras=True)["beta"]
+    >>> argument_from_parameter(inspect.signature(reweighted).parameters["beta"], hint, "of the KL").convert(-1.0)
+    Traceback (most recent call last):
+    ValueError: beta=-1.0: expected a number, at least 0
     """
     kind, optional = _split_optional(_infer_type(parameter.default) if hint is None else hint)
+    limits = Meta()
+    if get_origin(kind) is Annotated:
+        kind, limits = get_args(kind)
     is_choice = get_origin(kind) is Literal and all(isinstance(choice, str) for choice in get_args(kind))
     if kind not in TYPE_DESCRIPTIONS and not is_choice:
         annotation = "no annotation" if hint is None else f"the annotation {formatannotation(hint)}"
@@ -132,7 +151,7 @@ def argument_from_parameter(parameter: Parameter, hint: Any, help: str) -> Argum
             f"its argument '{parameter.name}' has {annotation}, which makes no flag: annotate it as int, float, str, "
             "bool, tuple[int, ...] and the like, or Literal['a', 'b'], with '| None = None' if it may be left open"
         )
-    argument = Argument(parameter.name, kind, parameter.default, help, optional)
+    argument = Argument(parameter.name, kind, parameter.default, help, optional, limits.ge, limits.le)
     if argument.is_required:
         return argument
     try:

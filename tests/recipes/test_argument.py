@@ -6,6 +6,8 @@ import pytest
 
 import elbowroom as er
 from elbowroom.cli import main
+from elbowroom.recipes import RECIPES
+from tests.tiny_recipes import make_tiny
 
 
 def every_kind(
@@ -132,3 +134,20 @@ def test_an_argument_named_as_a_flag_of_train(name, recipes, capsys):
     exec(f"import elbowroom as er\n@er.recipe('P')\ndef clash(shape, {name}: int = 1): ...\n", {"__name__": "cell"})
     assert main(["train", "clash"]) == 2
     assert f"recipe clash has the argument '{name}', which is a flag of train: rename it" in capsys.readouterr().err
+
+
+#: Numbers that may be negative: a power, the weights 1 - α of the KL and α + λ - 1, and nats of a density.
+SIGNED = {("renyi_vae", "alpha"), ("info_vae", "alpha"), ("geco_vae", "target")}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_number_of_a_recipe_is_negative_or_nan_unless_it_has_a_meaning(name):
+    recipe = RECIPES[name]
+    shape = {1: (9,), 2: (2, 12), 3: (1, 8, 8)}[recipe.dimensions[0] if recipe.dimensions else 3]
+    for argument in recipe.arguments.values():
+        if argument.type not in (int, float) or (name, argument.name) in SIGNED:
+            continue
+        wrong = [argument.type(-3)] + [float("nan")] * (argument.type is float)
+        for value in wrong:
+            with pytest.raises(ValueError, match=argument.name):
+                make_tiny(name, shape, **{argument.name: value})

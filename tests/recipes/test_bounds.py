@@ -23,7 +23,7 @@ def test_ciwae_lies_between_its_ends():
 
 
 def test_a_weight_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="from 0 to 1, got 2"):
+    with pytest.raises(ValueError, match="from 0 to 1"):
         er.recipes.ciwae(SHAPE, mix=2)
 
 

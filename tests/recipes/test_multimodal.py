@@ -115,7 +115,7 @@ def test_the_importance_bound_is_the_mean_of_those_of_each_expert():
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
-        ("mvtcae", {"alpha": 1.5}, "from single views, from 0 to 1, got 1.5"),
+        ("mvtcae", {"alpha": 1.5}, "alpha=1.5: expected a number from 0 to 1"),
         ("mmvae", {"bound": "importance", "beta": 4.0}, "no KL to weigh by beta=4: take the bound elbo"),
     ],
 )

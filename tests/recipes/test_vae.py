@@ -39,7 +39,7 @@ def test_a_beta_of_one_is_the_vae_and_any_other_weights_the_kl(x):
     assert torch.equal(loss(model, build("beta_vae", beta=1)[1], x), loss(model, objective, x))
     weighted = er.Reconstruction() + 3 * er.KL()
     torch.testing.assert_close(loss(model, build(beta=3)[1], x), loss(model, weighted, x))
-    with pytest.raises(ValueError, match="beta, the weight of the KL, must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="beta=-1: expected a number, at least 0"):
         build(beta=-1)
 
 

@@ -32,6 +32,10 @@ class FiniteFloat(click.types.FloatParamType):
         return number
 
 
+class FiniteFloatRange(FiniteFloat, click.FloatRange):
+    """A finite number within limits."""
+
+
 class NumberList(click.ParamType[tuple[float, ...]]):
     """Numbers separated by commas, as ``400,200``; ``none`` for an empty list."""
 
@@ -90,6 +94,10 @@ class NameList(click.ParamType[tuple[str, ...]]):
         return () if value == "none" else tuple(filter(None, value.replace(" ", "").split(",")))
 
 
+#: Flags of numbers within limits, by the type of the number.
+_RANGES: dict[Any, Any] = {int: click.IntRange, float: FiniteFloatRange}
+
+
 def option_from_argument(argument: Argument) -> click.Option:
     """Make the option for one argument of a recipe, or one option of training or data."""
     flag = flag_name(argument.name)
@@ -111,8 +119,8 @@ def _flag_type(argument: Argument) -> Any:
         return NameList()
     if is_list:
         return HeightWidth() if argument.type == tuple[int, int] else NumberList(argument.item_type)
-    if argument.type is int and argument.minimum is not None:
-        return click.IntRange(argument.minimum, argument.maximum)
+    if argument.minimum is not None and argument.type in _RANGES:
+        return _RANGES[argument.type](argument.minimum, argument.maximum)
     return {float: FiniteFloat(), int | float: CountOrFraction()}.get(argument.type, argument.type)
 
 

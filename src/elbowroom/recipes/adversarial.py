@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.convolutional import conv_vae
 from elbowroom.recipes.perceptual import add_image_losses
 from elbowroom.recipes.quantized import vq_vae
@@ -15,8 +16,8 @@ from elbowroom.recipes.vae import autoencoder
 @recipe("Makhzani et al. 2015, arXiv 1511.05644", extends=autoencoder, without=("linear",))
 def aae(
     shape: tuple[int, ...],
-    latent: int = 8,
-    weight: float = 1.0,
+    latent: PositiveInt = 8,
+    weight: NonNegativeFloat = 1.0,
     critic: tuple[int, ...] = (1000, 1000),
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -37,7 +38,7 @@ def aae(
 @recipe("Tolstikhin et al. 2018, arXiv 1711.01558", extends=aae)
 def wae_gan(
     shape: tuple[int, ...],
-    weight: float = 5.0,
+    weight: NonNegativeFloat = 5.0,
     critic: tuple[int, ...] = (512, 512, 512, 512),
     likelihood: str = "gaussian:1",
     **rest: Any,
@@ -55,8 +56,8 @@ def wae_gan(
 @recipe("Larsen et al. 2016, arXiv 1512.09300", extends=conv_vae, without=("k", "beta"), dimensions=(2, 3))
 def vae_gan(
     shape: tuple[int, ...],
-    similarity: float = 300.0,
-    gamma: float = 0.1,
+    similarity: NonNegativeFloat = 300.0,
+    gamma: NonNegativeFloat = 0.1,
     critic: int = 32,
     likelihood: str = "gaussian:1",
     **rest: Any,
@@ -81,11 +82,11 @@ def vae_gan(
 @recipe("Daniel & Tamar 2021, arXiv 2012.13253", extends=conv_vae, without=("k", "beta"))
 def soft_intro_vae(
     shape: tuple[int, ...],
-    weight: float = 1.0,
-    beta_rec: float = 2.0,
-    beta_kl: float = 1.0,
-    beta_neg: float = 256.0,
-    latent: int = 32,
+    weight: NonNegativeFloat = 1.0,
+    beta_rec: NonNegativeFloat = 2.0,
+    beta_kl: NonNegativeFloat = 1.0,
+    beta_neg: NonNegativeFloat = 256.0,
+    latent: PositiveInt = 32,
     likelihood: str = "gaussian:1",
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -117,8 +118,8 @@ def vqgan(
     size: Literal["s", "m", "l"] = "s",
     likelihood: str = "laplace:0.5",
     features: str = "none",
-    perceptual: float = 1.0,
-    adversarial: float = 0.8,
+    perceptual: NonNegativeFloat = 1.0,
+    adversarial: NonNegativeFloat = 0.8,
     start: int = 2000,
     critic: int = 32,
     **rest: Any,
@@ -144,7 +145,7 @@ def vqgan(
 @recipe("Mescheder, Nowozin & Geiger 2017, arXiv 1701.04722")
 def avb(
     shape: tuple[int, ...],
-    latent: int = 8,
+    latent: PositiveInt = 8,
     noise: int = 32,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -15,13 +16,13 @@ NETWORK_SIZES = ("hidden", "activation", "size", "widths")
 @recipe("Gulrajani et al. 2017, arXiv 1611.05013", extends=vae, dimensions=(2, 3))
 def pixel_vae(
     shape: tuple[int, ...],
-    latent: int = 64,
+    latent: PositiveInt = 64,
     likelihood: str = "bernoulli",
     network: str = "auto",
     layers: int = 3,
     channels: int = 16,
     k: int = 1,
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     warmup: int = 2000,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -53,13 +54,13 @@ def pixel_vae(
 )
 def made_vae(
     shape: tuple[int, ...],
-    latent: int = 8,
+    latent: PositiveInt = 8,
     hidden: tuple[int, ...] = (256,),
     activation: str = "relu",
     likelihood: str = "gaussian",
-    width: int = 256,
+    width: PositiveInt = 256,
     k: int = 1,
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     warmup: int = 100,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:

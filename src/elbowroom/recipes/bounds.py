@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
+from elbowroom.argument import UnitFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -63,15 +64,13 @@ def piwae(
 
 
 @recipe("Rainforth et al. 2018, arXiv 1802.04537", extends=vae, without=("beta",))
-def ciwae(shape: tuple[int, ...], k: int = 64, mix: float = 0.5, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def ciwae(shape: tuple[int, ...], k: int = 64, mix: UnitFloat = 0.5, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The combination importance-weighted autoencoder: a weighted mean of the ELBO and the k-sample bound.
 
     Args:
         k: samples per example in both bounds
         mix: weight of the ELBO, beta in the paper: 0 is iwae, 1 the vae
     """
-    if not 0 <= mix <= 1:
-        raise ValueError(f"mix is the weight of the ELBO in a mean, from 0 to 1, got {mix:g}")
     model, _ = vae(shape, **rest)
     return model, mix * er.ELBO(k) + (1 - mix) * er.ImportanceBound(k)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, cast
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -15,11 +16,11 @@ M1_WIDTHS = (500, 500)
 @recipe("Sohn, Lee & Yan 2015, Learning structured output representation (NeurIPS 28)")
 def cvae(
     shape: tuple[int, ...],
-    latent: int = 20,
+    latent: PositiveInt = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
-    labels: int = 10,
+    labels: PositiveInt = 10,
     prior: Literal["standard", "learned"] = "standard",
     network: str = "mlp",
     size: Literal["s", "m", "l"] = "m",
@@ -54,10 +55,10 @@ def _latent_prior(prior: str, latent: int, labels: int) -> er.Conditional | er.S
 @recipe("Sohn, Lee & Yan 2015 (NeurIPS 28); network: Radford, Metz & Chintala 2016, arXiv 1511.06434")
 def conv_cvae(
     shape: tuple[int, ...],
-    latent: int = 64,
+    latent: PositiveInt = 64,
     size: Literal["s", "m", "l"] = "m",
     likelihood: str = "gaussian:optimal",
-    labels: int = 10,
+    labels: PositiveInt = 10,
     network: Literal["conv", "residual", "deep"] = "conv",
     widths: tuple[int, ...] | None = None,
     conditioning: Literal["input", "every-level"] = "every-level",
@@ -95,12 +96,12 @@ def conv_cvae(
 @recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298")
 def m2(
     shape: tuple[int, ...],
-    latent: int = 50,
+    latent: PositiveInt = 50,
     hidden: tuple[int, ...] = (500,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
-    labels: int = 10,
-    weight: float = 30.0,
+    labels: PositiveInt = 10,
+    weight: NonNegativeFloat = 30.0,
     network: str = "mlp",
     size: Literal["s", "m", "l"] = "m",
     widths: tuple[int, ...] | None = None,
@@ -130,13 +131,13 @@ def m2(
 @recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298", extends=vae, without=("beta", "prior", "posterior"))
 def m1_m2(
     shape: tuple[int, ...],
-    latent: int = 50,
+    latent: PositiveInt = 50,
     hidden: tuple[int, ...] | None = None,
     m1_latent: int = 50,
     m2_hidden: tuple[int, ...] = (300,),
-    labels: int = 10,
+    labels: PositiveInt = 10,
     share: float = 0.0,
-    weight: float = 0.1,
+    weight: NonNegativeFloat = 0.1,
     network: str = "mlp",
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -166,7 +167,12 @@ def m1_m2(
 
 @recipe("Joy et al. 2021, arXiv 2006.10102", extends=vae, without=("prior", "beta"))
 def ccvae(
-    shape: tuple[int, ...], latent: int = 20, labels: int = 10, k: int = 1, weight: float = 30.0, **rest: Any
+    shape: tuple[int, ...],
+    latent: PositiveInt = 20,
+    labels: PositiveInt = 10,
+    k: int = 1,
+    weight: NonNegativeFloat = 30.0,
+    **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The CCVAE: each label has a latent of its own, which captures its characteristics, as far as labels are known.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -27,7 +28,7 @@ def geco_vae(
 @recipe("Shao et al. 2020, arXiv 2004.05988", extends=vae, without=("beta",))
 def control_vae(
     shape: tuple[int, ...],
-    target: float = 20.0,
+    target: NonNegativeFloat = 20.0,
     proportional: float = 0.01,
     integral: float = 1e-4,
     beta_min: float = 0.0,

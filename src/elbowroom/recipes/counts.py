@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, NonNegativeInt, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -12,11 +13,11 @@ from elbowroom.recipes.vae import vae
 @recipe("Lopez et al. 2018, arXiv 1709.02082", extends=vae, without=("prior", "beta", "k", "posterior"))
 def count_vae(
     shape: tuple[int, ...],
-    latent: int = 10,
+    latent: PositiveInt = 10,
     hidden: tuple[int, ...] = (128,),
     likelihood: str = "zero-inflated-negative-binomial",
     library: bool = True,
-    labels: int = 0,
+    labels: NonNegativeInt = 0,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of counts, such as those of genes in cells, with library size and batches (scVI).
@@ -50,10 +51,10 @@ def count_vae(
 )
 def mult_vae(
     shape: tuple[int, ...],
-    latent: int = 200,
+    latent: PositiveInt = 200,
     hidden: tuple[int, ...] = (600,),
     activation: str = "tanh",
-    beta: float = 0.2,
+    beta: NonNegativeFloat = 0.2,
     anneal: int = 200_000,
     dropout: float = 0.5,
     likelihood: str = "multinomial",
@@ -83,7 +84,7 @@ def mult_vae(
 @recipe("Miao, Yu & Blunsom 2016, arXiv 1511.06038", extends=vae, without=("network", "size", "widths"))
 def nvdm(
     shape: tuple[int, ...],
-    latent: int = 50,
+    latent: PositiveInt = 50,
     hidden: tuple[int, ...] = (500, 500),
     likelihood: str = "multinomial",
     **rest: Any,
@@ -109,7 +110,7 @@ def nvdm(
 @recipe("Srivastava & Sutton 2017, arXiv 1703.01488", defaults={"batch_size": 200, "lr": 0.01})
 def prod_lda(
     shape: tuple[int, ...],
-    latent: int = 50,
+    latent: PositiveInt = 50,
     hidden: tuple[int, ...] = (100, 100),
     dropout: float = 0.2,
     concentration: float = 1.0,

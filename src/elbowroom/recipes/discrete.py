@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -24,14 +25,14 @@ def _make_model(
 @recipe("Jang, Gu & Poole 2017, arXiv 1611.01144", extends=vae, without=("prior", "posterior"))
 def cat_vae(
     shape: tuple[int, ...],
-    latent: int = 30,
+    latent: PositiveInt = 30,
     classes: int = 10,
     final_temperature: float = 0.5,
-    decay: float = 3e-5,
+    decay: NonNegativeFloat = 3e-5,
     kl: Literal["categorical", "relaxed"] = "categorical",
     hard: bool = False,
     k: int = 1,
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The categorical VAE: categories as latents, drawn by Gumbel-softmax in training.
@@ -55,13 +56,13 @@ def cat_vae(
 @recipe("Dupont 2018, arXiv 1804.00104", extends=vae, without=("prior", "posterior", "beta"))
 def joint_vae(
     shape: tuple[int, ...],
-    latent: int = 10,
+    latent: PositiveInt = 10,
     categories: int = 1,
     classes: int = 10,
-    capacity: float = 5.0,
-    category_capacity: float = 5.0,
+    capacity: NonNegativeFloat = 5.0,
+    category_capacity: NonNegativeFloat = 5.0,
     capacity_steps: int = 25_000,
-    gamma: float = 30.0,
+    gamma: NonNegativeFloat = 30.0,
     temperature: float = 0.67,
     k: int = 1,
     **rest: Any,
@@ -95,13 +96,13 @@ def joint_vae(
 )
 def dvae(
     shape: tuple[int, ...],
-    latent: int = 64,
+    latent: PositiveInt = 64,
     levels: int = 2,
     network: str = "conv",
     widths: tuple[int, ...] | None = None,
-    beta: float = 6.6,
+    beta: NonNegativeFloat = 6.6,
     beta_steps: int = 5000,
-    decay: float = 2e-5,
+    decay: NonNegativeFloat = 2e-5,
     k: int = 1,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
 
 @recipe("Higgins et al. 2017, openreview Sy2fzU9gl", extends=vae)
-def beta_vae(shape: tuple[int, ...], beta: float = 4.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def beta_vae(shape: tuple[int, ...], beta: NonNegativeFloat = 4.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with its KL weighted by beta.
 
     Args:
@@ -22,7 +23,7 @@ def beta_vae(shape: tuple[int, ...], beta: float = 4.0, **rest: Any) -> tuple[er
 @recipe("Kim & Mnih 2018, arXiv 1802.05983", extends=vae)
 def factor_vae(
     shape: tuple[int, ...],
-    gamma: float = 10.0,
+    gamma: NonNegativeFloat = 10.0,
     critic: tuple[int, ...] = (1000, 1000, 1000, 1000, 1000),
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -40,7 +41,7 @@ def factor_vae(
 @recipe("Chen et al. 2018, arXiv 1802.04942", extends=vae, without=("posterior", "beta"))
 def beta_tc_vae(
     shape: tuple[int, ...],
-    beta: float = 6.0,
+    beta: NonNegativeFloat = 6.0,
     sampling: Literal["stratified", "weighted"] = "stratified",
     k: int = 1,
     **rest: Any,
@@ -60,11 +61,11 @@ def beta_tc_vae(
 @recipe("Esmaeili et al. 2019, arXiv 1804.02086", extends=vae, without=("posterior", "beta"))
 def hfvae(
     shape: tuple[int, ...],
-    latent: int = 20,
+    latent: PositiveInt = 20,
     groups: int = 5,
-    beta: float = 6.0,
-    gamma: float = 3.0,
-    alpha: float = 1.0,
+    beta: NonNegativeFloat = 6.0,
+    gamma: NonNegativeFloat = 3.0,
+    alpha: NonNegativeFloat = 1.0,
     k: int = 1,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -99,7 +100,7 @@ def split_evenly(size: int, parts: int) -> list[int]:
 
 @recipe("Kumar et al. 2018, arXiv 1711.00848", extends=vae, without=("posterior",))
 def dip_vae(
-    shape: tuple[int, ...], kind: Literal["i", "ii"] = "ii", weight: float = 10.0, **rest: Any
+    shape: tuple[int, ...], kind: Literal["i", "ii"] = "ii", weight: NonNegativeFloat = 10.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The DIP-VAE, I or II: the VAE whose latents are drawn to a covariance of one.
 
@@ -115,7 +116,12 @@ def dip_vae(
 
 @recipe("Locatello et al. 2020, arXiv 1905.01258", extends=vae, without=("posterior",))
 def s2_vae(
-    shape: tuple[int, ...], factors: int = 5, weight: float = 10.0, latent: int = 10, beta: float = 4.0, **rest: Any
+    shape: tuple[int, ...],
+    factors: int = 5,
+    weight: NonNegativeFloat = 10.0,
+    latent: PositiveInt = 10,
+    beta: NonNegativeFloat = 4.0,
+    **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The S2-VAE: a beta-VAE whose first latents are drawn to the labels of factors, as far as they are known.
 
@@ -135,7 +141,7 @@ def s2_vae(
 
 @recipe("Ishfaq, Hoogi & Rubin 2018, arXiv 1802.04403", extends=vae)
 def triplet_vae(
-    shape: tuple[int, ...], weight: float = 10.0, margin: float = 1.0, **rest: Any
+    shape: tuple[int, ...], weight: NonNegativeFloat = 10.0, margin: float = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The triplet VAE: posterior means of one class lie nearer to each other than to those of another.
 

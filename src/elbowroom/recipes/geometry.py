@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -19,7 +20,7 @@ def _make_vae(
     chart: er.AngleFeatures | er.Gyroplanes | None = None,
     likelihood: str = "bernoulli",
     k: int = 1,
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     **network: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """Return a VAE with this posterior and prior; the first layer of its decoder may be a chart of the manifold."""
@@ -36,7 +37,7 @@ def _make_vae(
 @recipe("Davidson et al. 2018, arXiv 1804.00891", extends=vae, without=("prior",))
 def hyperspherical_vae(
     shape: tuple[int, ...],
-    latent: int = 10,
+    latent: PositiveInt = 10,
     posterior: Literal["power-spherical", "vmf"] = "power-spherical",
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -53,7 +54,7 @@ def hyperspherical_vae(
 @recipe("Mathieu et al. 2019, arXiv 1901.06033", extends=vae, without=("prior",))
 def poincare_vae(
     shape: tuple[int, ...],
-    latent: int = 10,
+    latent: PositiveInt = 10,
     posterior: Literal["wrapped", "riemannian"] = "wrapped",
     curvature: float = 1.0,
     prior_scale: float = 1.0,
@@ -75,7 +76,7 @@ def poincare_vae(
 
 
 @recipe("Perez Rey, Menkovski & Portegies 2019, arXiv 1901.08991", extends=vae, without=("prior", "posterior"))
-def toroidal_vae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def toroidal_vae(shape: tuple[int, ...], latent: PositiveInt = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The diffusion VAE on a torus: angles as latents, the heat kernel as posterior, a uniform prior.
 
     Deviation: on the flat torus the heat kernel is a product of wrapped normals, so draws and the KL are exact, where
@@ -91,7 +92,7 @@ def toroidal_vae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple
 @recipe("Naesseth et al. 2017, arXiv 1610.05683", extends=vae, without=("prior", "posterior"))
 def gamma_vae(
     shape: tuple[int, ...],
-    latent: int = 20,
+    latent: PositiveInt = 20,
     prior_shape: float = 2.0,
     prior_rate: float = 1.0,
     **rest: Any,
@@ -114,7 +115,7 @@ def gamma_vae(
 
 @recipe("Joo et al. 2019, arXiv 1901.02739", extends=vae, without=("prior", "posterior"))
 def dirichlet_vae(
-    shape: tuple[int, ...], latent: int = 20, concentration: float = 1.0, **rest: Any
+    shape: tuple[int, ...], latent: PositiveInt = 20, concentration: float = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Dirichlet VAE: latents are shares that sum to one, with a Dirichlet prior.
 

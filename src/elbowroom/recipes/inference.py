@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
 
 @recipe("He et al. 2019, arXiv 1901.05534", extends=vae)
 def lagging_vae(
-    shape: tuple[int, ...], inner: int = 10, aggressive: int = 2000, **rest: Any
+    shape: tuple[int, ...], inner: int = 10, aggressive: NonNegativeInt = 2000, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE whose encoder, lest it lag behind, takes several steps for each of the decoder's at first.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
 
 @recipe("Zhao, Song & Ermon 2019, arXiv 1706.02262", extends=vae, without=("beta", "k"))
 def info_vae(
-    shape: tuple[int, ...], alpha: float = 1.0, weight: float = 100.0, **rest: Any
+    shape: tuple[int, ...], alpha: float = 1.0, weight: NonNegativeFloat = 100.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The InfoVAE: the KL of each example is traded for the MMD between all latents and the prior.
 
@@ -26,9 +27,9 @@ def info_vae(
 @recipe("Burgess et al. 2018, arXiv 1804.03599", extends=vae, without=("beta", "k"))
 def capacity_vae(
     shape: tuple[int, ...],
-    latent: int = 10,
-    gamma: float = 1000.0,
-    capacity: float = 25.0,
+    latent: PositiveInt = 10,
+    gamma: NonNegativeFloat = 1000.0,
+    capacity: NonNegativeFloat = 25.0,
     warmup: int = 100_000,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:

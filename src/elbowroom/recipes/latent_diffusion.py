@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, UnitFloat
 from elbowroom.recipes.perceptual import add_image_losses
 from elbowroom.recipes.registry import recipe
 
@@ -39,10 +40,10 @@ def autoencoder_kl(
     attention: bool = True,
     quant_conv: bool = True,
     likelihood: str = "laplace:0.5",
-    beta: float = 1e-6,
+    beta: NonNegativeFloat = 1e-6,
     features: str = "none",
-    perceptual: float = 0.5,
-    adversarial: float = 0.5,
+    perceptual: NonNegativeFloat = 0.5,
+    adversarial: NonNegativeFloat = 0.5,
     start: int = 2000,
     critic: int = 32,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -77,7 +78,7 @@ def autoencoder_kl(
 
 
 @recipe("Kouzelis et al. 2025, arXiv 2502.09509", extends=autoencoder_kl)
-def eq_vae(shape: tuple[int, ...], share: float = 0.5, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def eq_vae(shape: tuple[int, ...], share: UnitFloat = 0.5, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The autoencoder of latent diffusion with smoother maps: scaled and rotated latents decode to such images.
 
     Args:

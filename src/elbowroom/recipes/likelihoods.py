@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -45,7 +46,12 @@ def student_vae(
     sampler="gaussian",
 )
 def t3_vae(
-    shape: tuple[int, ...], latent: int = 20, df: float = 10.0, scale: float = 0.3, beta: float = 1.0, **network: Any
+    shape: tuple[int, ...],
+    latent: PositiveInt = 20,
+    df: float = 10.0,
+    scale: float = 0.3,
+    beta: NonNegativeFloat = 1.0,
+    **network: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The t³-VAE: Student-t in prior, posterior and errors, and a divergence of powers: for data with outliers.
 

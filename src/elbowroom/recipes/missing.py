@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
+from elbowroom.argument import PositiveInt
 from elbowroom.recipes.bounds import iwae
 from elbowroom.recipes.registry import recipe
 
@@ -16,7 +17,7 @@ from elbowroom.recipes.registry import recipe
 )
 def vaeac(
     shape: tuple[int, ...],
-    latent: int = 32,
+    latent: PositiveInt = 32,
     hidden: tuple[int, ...] = (256, 256),
     activation: str = "relu",
     likelihood: str = "bernoulli",

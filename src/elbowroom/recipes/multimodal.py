@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, NonNegativeInt, PositiveInt, UnitFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -14,8 +15,8 @@ def _multimodal_vae(
     fusion: str,
     *,
     prior_expert: bool = False,
-    private: int = 0,
-    latent: int = 20,
+    private: NonNegativeInt = 0,
+    latent: PositiveInt = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     k: int = 1,
@@ -23,7 +24,7 @@ def _multimodal_vae(
     size: Literal["s", "m", "l"] = "m",
     widths: tuple[int, ...] | None = None,
     prior: str = "standard",
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """Make the VAE of several views with its posterior fused so, or plain ``vae`` where an example is one view."""
@@ -57,7 +58,7 @@ def _view_architecture(shape: tuple[int, ...], settings: dict[str, Any]) -> er.A
 
 
 @recipe("Suzuki, Nakayama & Matsuo 2016, arXiv 1611.01891", extends=vae, without=("posterior",))
-def jmvae(shape: tuple[int, ...], alpha: float = 0.1, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def jmvae(shape: tuple[int, ...], alpha: NonNegativeFloat = 0.1, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The joint multimodal VAE: an encoder of all views, which teaches an encoder of each (JMVAE-kl).
 
     Args:
@@ -69,7 +70,7 @@ def jmvae(shape: tuple[int, ...], alpha: float = 0.1, **rest: Any) -> tuple[er.G
 
 @recipe("Vedantam et al. 2018, arXiv 1705.10762", extends=vae, without=("posterior",))
 def telbo(
-    shape: tuple[int, ...], weight: float = 1.0, beta: float = 1.0, **rest: Any
+    shape: tuple[int, ...], weight: NonNegativeFloat = 1.0, beta: NonNegativeFloat = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE with a joint encoder and one of each view, trained on the sum of their ELBOs (TELBO).
 
@@ -83,7 +84,7 @@ def telbo(
 
 @recipe("Wu & Goodman 2018, arXiv 1802.05335", extends=vae, without=("posterior",))
 def mvae(
-    shape: tuple[int, ...], subsets: int = 0, beta: float = 1.0, **rest: Any
+    shape: tuple[int, ...], subsets: int = 0, beta: NonNegativeFloat = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose posterior is the product of an expert of each view, trained on some views, too.
 
@@ -100,7 +101,7 @@ def mmvae(
     shape: tuple[int, ...],
     k: int = 2,
     bound: Literal["elbo", "importance"] = "elbo",
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose posterior is the mixture of an expert of each view.
@@ -117,7 +118,11 @@ def mmvae(
 
 @recipe("Lee & Pavlovic 2021, arXiv 2012.13024", extends=vae, without=("posterior",))
 def dmvae(
-    shape: tuple[int, ...], private: int = 10, weight: float = 1.0, beta: float = 1.0, **rest: Any
+    shape: tuple[int, ...],
+    private: NonNegativeInt = 10,
+    weight: NonNegativeFloat = 1.0,
+    beta: NonNegativeFloat = 1.0,
+    **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE with latents that all views share and latents of each, told apart by crossing them (DMVAE).
 
@@ -134,9 +139,9 @@ def dmvae(
 def mmvae_plus(
     shape: tuple[int, ...],
     k: int = 2,
-    private: int = 10,
+    private: NonNegativeInt = 10,
     bound: Literal["elbo", "importance"] = "elbo",
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The MMVAE+: a mixture of an expert of each view on shared latents, and latents of each view alone.
@@ -169,7 +174,7 @@ def mopoe_vae(shape: tuple[int, ...], k: int = 3, **rest: Any) -> tuple[er.Gener
     without=("posterior",),
 )
 def mvtcae(
-    shape: tuple[int, ...], alpha: float = 0.9, beta: float = 1.0, **rest: Any
+    shape: tuple[int, ...], alpha: UnitFloat = 0.9, beta: NonNegativeFloat = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE that explains the total correlation of its views: their product is near each alone (MVTCAE).
 
@@ -179,8 +184,6 @@ def mvtcae(
         alpha: share of the KLs from single views' posteriors, in place of that from the prior
         beta: weight of all KLs
     """
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha is the share of the KLs from single views, from 0 to 1, got {alpha:g}")
     model, elbo = _multimodal_vae(shape, "product", **rest)
     n = 1 if model.views is None else len(model.views.views)
     prior, single = (n * (1 - alpha) / (n - alpha), alpha / (n - alpha)) if n > 1 else (1.0, 0.0)

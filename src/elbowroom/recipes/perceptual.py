@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.convolutional import conv_vae
 from elbowroom.recipes.registry import recipe
 
@@ -14,7 +15,9 @@ NO_FEATURES = "none"
 
 
 @recipe("Snell et al. 2017, arXiv 1511.06409", extends=conv_vae, dimensions=(3,))
-def ms_ssim_vae(shape: tuple[int, ...], weight: float = 1.0, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def ms_ssim_vae(
+    shape: tuple[int, ...], weight: NonNegativeFloat = 1.0, **rest: Any
+) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with a structural loss: 1 - MS-SSIM of images and reconstructions, beside the likelihood.
 
     Args:
@@ -26,7 +29,7 @@ def ms_ssim_vae(shape: tuple[int, ...], weight: float = 1.0, **rest: Any) -> tup
 
 @recipe("Hou et al. 2017, arXiv 1610.00291", extends=conv_vae, dimensions=(2, 3))
 def dfc_vae(
-    shape: tuple[int, ...], features: str = "random", weight: float = 1.0, **rest: Any
+    shape: tuple[int, ...], features: str = "random", weight: NonNegativeFloat = 1.0, **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with a perceptual loss: the distance of images and reconstructions in features of several depths.
 

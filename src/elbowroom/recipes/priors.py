@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -52,11 +53,11 @@ def delta_vae(shape: tuple[int, ...], delta: float = 1.0, **rest: Any) -> tuple[
 @recipe("Tomczak & Welling 2018, arXiv 1705.07120", extends=vae, without=("posterior",))
 def hvamp_vae(
     shape: tuple[int, ...],
-    latent: int = 40,
+    latent: PositiveInt = 40,
     prior: str = "vamp:500",
     likelihood: str = "bernoulli",
     k: int = 1,
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     **network: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The hierarchical VAE of two latents, the upper one with a VampPrior (HVAE).
@@ -80,12 +81,12 @@ def hvamp_vae(
 @recipe("Dilokthanakul et al. 2016, arXiv 1611.02648", extends=vae, without=("posterior", "prior"))
 def gm_vae(
     shape: tuple[int, ...],
-    latent: int = 20,
+    latent: PositiveInt = 20,
     context: int = 10,
     clusters: int = 10,
     likelihood: str = "bernoulli",
     k: int = 1,
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     **network: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The Gaussian mixture VAE (GMVAE): each component of its prior, shaped by a second latent, is a cluster.

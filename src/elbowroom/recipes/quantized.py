@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 
 
@@ -12,10 +13,10 @@ from elbowroom.recipes.registry import recipe
 def quantized_vae(
     shape: tuple[int, ...],
     quantizer: str = "codebook:512",
-    latent: int = 20,
+    latent: PositiveInt = 20,
     dim: int = 64,
-    commitment: float = 0.25,
-    entropy: float = 0.1,
+    commitment: NonNegativeFloat = 0.25,
+    entropy: NonNegativeFloat = 0.1,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
@@ -82,8 +83,8 @@ def vq_vae_2(
     shape: tuple[int, ...],
     quantizer: str = "codebook:512",
     dim: int = 64,
-    commitment: float = 0.25,
-    entropy: float = 0.1,
+    commitment: NonNegativeFloat = 0.25,
+    entropy: NonNegativeFloat = 0.1,
     likelihood: str = "gaussian",
     network: str = "conv",
     size: Literal["s", "m", "l"] = "m",
@@ -115,7 +116,7 @@ def vq_vae_2(
 @recipe("Lee et al. 2022, arXiv 2203.01941", extends=quantized_vae, without=("quantizer", "entropy"))
 def rq_vae(
     shape: tuple[int, ...],
-    latent: int = 5,
+    latent: PositiveInt = 5,
     codes: int = 512,
     depth: int = 4,
     shared: bool = True,
@@ -136,7 +137,7 @@ def rq_vae(
 @recipe("Hosking, Tang & Lapata 2022, arXiv 2203.03463", extends=quantized_vae, without=("quantizer", "entropy"))
 def hrq_vae(
     shape: tuple[int, ...],
-    latent: int = 1,
+    latent: PositiveInt = 1,
     codes: int = 64,
     depth: int = 4,
     truncation: float = 0.3,

@@ -188,7 +188,9 @@ def _own_arguments(function: Callable[..., Any], doc: str, extends: Recipe | Non
     # Only these annotations: evaluating those of shape and model would import torch.
     annotations = {p.name: p.annotation for p in own if p.annotation is not p.empty}
     try:
-        hints = get_type_hints(type("Signature", (), {"__annotations__": annotations}), _function_globals(function))
+        hints = get_type_hints(
+            type("Signature", (), {"__annotations__": annotations}), _function_globals(function), include_extras=True
+        )
     except NameError as error:
         raise ValueError(f"an annotation cannot be read ({error}): import what it names") from None
     return {p.name: argument_from_parameter(p, hints.get(p.name), helps.get(p.name, "")) for p in own}

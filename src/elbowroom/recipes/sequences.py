@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -12,13 +13,13 @@ from elbowroom.recipes.vae import vae
 @recipe("Bowman et al. 2016, arXiv 1511.06349")
 def text_vae(
     shape: tuple[int, ...],
-    latent: int = 32,
-    width: int = 128,
+    latent: PositiveInt = 32,
+    width: PositiveInt = 128,
     decoder: Literal["lstm", "transformer"] = "lstm",
     word_dropout: float = 0.25,
     likelihood: str = "bernoulli",
     prior: str = "standard",
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     warmup: int = 2000,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE of texts: a recurrent encoder, and a decoder that is given the latent and the words before.
@@ -43,7 +44,7 @@ def text_vae(
 @recipe("Fabius & van Amersfoort 2015, arXiv 1412.6581", extends=text_vae, dimensions=(2, 3))
 def vrae(
     shape: tuple[int, ...],
-    latent: int = 20,
+    latent: PositiveInt = 20,
     likelihood: str = "gaussian:channels",
     word_dropout: float = 0.0,
     warmup: int = 1000,
@@ -63,8 +64,8 @@ def vrae(
 @recipe("Chung et al. 2015, arXiv 1506.02216", dimensions=(2, 3))
 def vrnn(
     shape: tuple[int, ...],
-    latent: int = 8,
-    width: int = 64,
+    latent: PositiveInt = 8,
+    width: PositiveInt = 64,
     likelihood: str = "gaussian:channels",
     warmup: int = 1000,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -86,8 +87,8 @@ def vrnn(
 @recipe("Krishnan, Shalit & Sontag 2017, arXiv 1609.09869", dimensions=(2, 3))
 def dmm(
     shape: tuple[int, ...],
-    latent: int = 8,
-    width: int = 64,
+    latent: PositiveInt = 8,
+    width: PositiveInt = 64,
     likelihood: str = "gaussian:channels",
     warmup: int = 1000,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -108,7 +109,7 @@ def dmm(
 @recipe("Desai et al. 2021, arXiv 2111.08095", extends=vae, dimensions=(2, 3))
 def time_vae(
     shape: tuple[int, ...],
-    latent: int = 8,
+    latent: PositiveInt = 8,
     likelihood: str = "gaussian:channels",
     network: str = "auto",
     trend: int = 2,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 import elbowroom as er
+from elbowroom.argument import NonNegativeFloat, PositiveInt
 from elbowroom.recipes.registry import recipe
 
 
 @recipe("Kingma & Welling 2014, arXiv 1312.6114")
 def vae(
     shape: tuple[int, ...],
-    latent: int = 20,
+    latent: PositiveInt = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
@@ -20,7 +21,7 @@ def vae(
     size: Literal["s", "m", "l"] = "m",
     widths: tuple[int, ...] | None = None,
     prior: str = "standard",
-    beta: float = 1.0,
+    beta: NonNegativeFloat = 1.0,
     posterior: str = "normal",
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The variational autoencoder: diagonal normal posterior, standard normal prior.
@@ -41,8 +42,6 @@ def vae(
         beta: weight of the KL
         posterior: q(z|x): normal, or a flow of K layers: planar:K, radial:K, householder:K, sylvester:K, iaf:K, maf:K
     """
-    if beta < 0:
-        raise ValueError(f"beta, the weight of the KL, must be at least 0, got {beta:g}")
     architecture = er.Architecture(shape, network, hidden, activation, size, widths)
     encoder = architecture.encoder(er.posterior(posterior, latent))
     decoder = architecture.decoder(latent, er.likelihood(likelihood, shape))
@@ -54,7 +53,7 @@ def vae(
 @recipe("Hinton & Salakhutdinov 2006, doi 10.1126/science.1127647")
 def autoencoder(
     shape: tuple[int, ...],
-    latent: int = 20,
+    latent: PositiveInt = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
