@@ -1,6 +1,6 @@
 """Binarized MNIST by the published protocol, in runs that can be stopped and resumed at any time.
 
-    python benchmarks/density/train.py MODEL [--epochs 400] [--out DIR] [--onward RUN]      # again, to resume
+    python benchmarks/density/train.py MODEL [--epochs 400] [--out DIR] [--onward RUN] [--precision float32]   # resumes
     python benchmarks/density/train.py MODEL --judge                          # the test split, by the best weights
 
 50,000, 10,000 and 10,000 digits; gated 300-300 perceptrons, 40 latents, Adam in batches of 100, the weight of the KL
@@ -16,7 +16,8 @@ wrapped normals in 10 dimensions, on grey images, where the cross-entropy is no 
 validation images too.
 
 Unlike in the papers, which train for up to thousands of epochs at a fixed rate, the rate falls along half a cosine, and
-products are taken in bf16 while training; evaluation is in single precision. ``--onward RUN`` begins with a run's best
+products are taken in bf16 while training, or with ``--precision float32`` in single precision, which is faster on
+processors without bf16; evaluation is in single precision. ``--onward RUN`` begins with a run's best
 weights, at half the rate and without growing the weight of the KL: a second half cosine.
 """
 
@@ -91,7 +92,7 @@ def load_split(name: str, binarize: str) -> er.Data:
     return er.load_data(name) if name == "binarized-mnist" else er.load_data(name, binarize=binarize, validation=10_000)
 
 
-def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
+def train(model: str, epochs: int, path: Path, onward: Path | None, precision: str) -> er.Run:
     """Train from the beginning, or resume from the last checkpoint."""
     protocol = MODELS[model]
     if (run := er.Run(path)).exists:
@@ -106,7 +107,7 @@ def train(model: str, epochs: int, path: Path, onward: Path | None) -> er.Run:
         callbacks.append(er.Warmup(protocol.warmup))
     settings: dict[str, Any] = {"lr": 1e-3, "batch_size": 100} | protocol.settings
     settings["lr"] *= 1 if onward is None else 0.5
-    fixed: dict[str, Any] = {"epochs": epochs, "precision": "bf16", "watch": ("validation",)}
+    fixed: dict[str, Any] = {"epochs": epochs, "precision": precision, "watch": ("validation",)}
     return er.fit(*model_and_objective, data, **settings, **fixed, out=path, callbacks=callbacks)
 
 
@@ -140,7 +141,11 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=400)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--onward", type=Path)
+    parser.add_argument("--precision", choices=("bf16", "float32"), default="bf16")
     parser.add_argument("--judge", action="store_true")
     args = parser.parse_args()
     path = args.out or Path("runs/density") / args.model
-    judge(args.model, er.Run(path)) if args.judge else train(args.model, args.epochs, path, args.onward)
+    if args.judge:
+        judge(args.model, er.Run(path))
+    else:
+        train(args.model, args.epochs, path, args.onward, args.precision)
