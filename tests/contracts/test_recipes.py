@@ -160,7 +160,7 @@ def test_arguments_are_checked(recipe):
     latent = next(name for name in ("latent", "channels", "dim") if name in recipe.arguments)
     with pytest.raises(ValueError, match=f"did you mean '{latent}'"):
         recipe((1, 8, 8), **{latent[:-1]: 3})
-    with pytest.raises(ValueError, match=r"at least \d+, got"):
+    with pytest.raises(ValueError, match=r"at least \d+"):
         recipe((1, 8, 8), **{latent: (0,) if recipe.name in ("ladder_vae", "biva") else 0})
     assert recipe.paper
     assert recipe.summary.endswith(".")

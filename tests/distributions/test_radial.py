@@ -66,6 +66,20 @@ def test_the_gradient_of_a_draw_is_that_of_the_inverse(case):
     torch.testing.assert_close(torch.cat(slopes), (high - low) / (2 * step), rtol=1e-4, atol=1e-9)
 
 
+def test_a_draw_before_it_leaves_the_gradient_of_the_normalizer(case):
+    kind, a, size = case
+    extra = (1.2,) if kind is PoincareRadius else ()
+    slopes = []
+    for is_drawn in (False, True):
+        parameter = torch.tensor([a], dtype=torch.float64, requires_grad=True)
+        density = kind(parameter, size, *extra)
+        if is_drawn:
+            density.sample(torch.full((1, 1), 0.5, dtype=torch.float64))
+        slopes.append(torch.autograd.grad(density.log_normalizer, parameter)[0])
+    assert torch.equal(*slopes)
+    torch.testing.assert_close(slopes[0], density.mean_statistic, rtol=1e-6, atol=1e-9)
+
+
 def test_a_parameter_of_zero_is_the_uniform_sphere():
     for kind in (VonMisesFisherAngle, PowerSphericalAngle):
         density = make_density(kind, 0.0, 2)

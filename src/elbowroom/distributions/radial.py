@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cache, cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from elbowroom.manifolds.poincare_ball import as_precise
+
+T = TypeVar("T")
 
 #: Cells that the interval where the mass lies is cut into.
 N_CELLS = 64
@@ -33,6 +37,20 @@ def _quadrature(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tenso
             torch.as_tensor((nodes + 1) / 2, dtype=dtype, device=device),
             torch.as_tensor(weights / 2, dtype=dtype, device=device),
         )
+
+
+def _kept_with_gradient(integral: Callable[[Any], T]) -> cached_property[T]:
+    """Return a property that is computed once, with its gradient wherever the parameter has one.
+
+    The first to ask may be a draw, whose inversion is done without gradients; a KL of the same density is not.
+    """
+
+    def compute(density: RadialDensity) -> T:
+        with torch.set_grad_enabled(density.parameter.requires_grad):
+            return integral(density)
+
+    compute.__doc__ = integral.__doc__
+    return cached_property(compute)
 
 
 class RadialDensity(ABC):
@@ -74,12 +92,12 @@ class RadialDensity(ABC):
     def find_mode(self, parameter: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mode, and the scale on which the density falls beyond it: the wider of both sides."""
 
-    @cached_property
+    @_kept_with_gradient
     def log_normalizer(self) -> Tensor:
         """log Z(a), (...), nats."""
         return self._log_terms.logsumexp((-2, -1))
 
-    @cached_property
+    @_kept_with_gradient
     def mean_statistic(self) -> Tensor:
         """E[g(r)], (...)."""
         shares = (self._log_terms - self.log_normalizer[..., None, None]).exp()
@@ -138,14 +156,14 @@ class RadialDensity(ABC):
         """The nodes of the quadrature, (..., cells, nodes)."""
         return _spread(self._edges[..., :-1], self._edges[..., 1:])
 
-    @cached_property
+    @_kept_with_gradient
     def _log_terms(self) -> Tensor:
         """The logarithms of the terms whose sum is Z, (..., cells, nodes)."""
         widths = (self._edges[..., 1:] - self._edges[..., :-1])[..., None]
         _, weights = _quadrature(widths.dtype, widths.device)
         return self._log_unnormalized(self.parameter[..., None, None], self._points) + (widths * weights).log()
 
-    @cached_property
+    @_kept_with_gradient
     def _cell_sums(self) -> tuple[Tensor, Tensor]:
         """The integrals of p and of (g - E[g]) p over each cell, (..., cells) each."""
         terms = (self._log_terms - self.log_normalizer[..., None, None]).exp()
