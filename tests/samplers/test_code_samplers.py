@@ -138,7 +138,7 @@ def test_it_learns_what_positions_have_in_common(name):
     """Every code is that of the first position: the entropy is that of one of three values."""
     quantizer = quantizer_of("map")
     indices = torch.arange(3).repeat(200)[:, None, None].expand(600, 4, 1)
-    sampler = SAMPLERS[name].fit(indices, 150, quantizer=quantizer, **SMALL)
+    sampler = SAMPLERS[name].fit(indices, 80, quantizer=quantizer, **SMALL)
     assert sampler.log_mass(indices[:3]).mean().item() == pytest.approx(-math.log(3), abs=0.1)
 
 
@@ -147,7 +147,7 @@ def test_a_class_decides_what_is_drawn(name):
     quantizer = quantizer_of("map")
     y = torch.arange(600) % 3
     latents = TrainingLatents(None, torch.eye(3)[y], quantizer, y[:, None, None].expand(-1, 4, 1))
-    sampler = SAMPLERS[name].fit_to(latents, steps=150, **SMALL).eval()
+    sampler = SAMPLERS[name].fit_to(latents, steps=80, **SMALL).eval()
     density = sampler(torch.eye(3))
     with noise.seeded_rng(0):
         drawn = density.sample((20,))

@@ -47,7 +47,7 @@ def test_its_field_has_a_gradient_in_every_parameter(shape):
 
 def test_it_learns_what_positions_have_in_common_and_takes_a_condition():
     z, y = signs(400, (1, 4, 4))
-    sampler = Sampler.fit_to(TrainingLatents(z, torch.eye(2)[y]), steps=150, width=16).eval()
+    sampler = Sampler.fit_to(TrainingLatents(z, torch.eye(2)[y]), steps=80, width=16).eval()
     drawn = draw(sampler(torch.eye(2)), 50)
     assert drawn.shape == (50, 2, 1, 4, 4)
     assert (drawn.flatten(2).mean(-1).sign() == torch.tensor([-1, 1])).double().mean() > 0.9
