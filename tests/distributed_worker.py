@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import elbowroom as er
 from elbowroom import distributed, noise
+from elbowroom.workbench import SampleImages
 
 
 def digits(n):
@@ -78,6 +80,7 @@ TRAININGS = {
 SHORT = {"epochs": 3, "device": "cpu", "report": False, "sampler": "none"}
 
 
+@patch.object(SampleImages, "_save_images", lambda self, state, when: None)  # which take longer than a training
 def main(folder):
     """Train each without noise; then one with noise, of which each process saves its draws."""
     for name, (make, data, settings) in TRAININGS.items():

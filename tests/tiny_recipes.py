@@ -99,7 +99,7 @@ def distinct_recipes() -> list[str]:
     """Return a recipe for each structure of model: those that differ in the objective alone are there once."""
     names: dict[Hashable, str] = {}
     for name in RECIPES:
-        names.setdefault(_structure(make_tiny(name)[0]), name)
+        names.setdefault(_structure(_tiny_model(name)), name)
     return list(names.values())
 
 
@@ -108,14 +108,20 @@ def representative_recipes() -> list[str]:
     """Return a recipe for each kind of model by what it can: all that whoever looks at a model, as the studio, asks."""
     names: dict[Hashable, str] = {}
     for name in RECIPES:
-        names.setdefault(_capabilities(make_tiny(name)[0]), name)
+        names.setdefault(_capabilities(_tiny_model(name)), name)
     return list(names.values())
 
 
 @cache
 def quantized_recipes() -> list[str]:
     """Return the recipes whose latents are codes of a quantizer."""
-    return [name for name in RECIPES if make_tiny(name)[0].is_quantized]
+    return [name for name in RECIPES if _tiny_model(name).is_quantized]
+
+
+@cache
+def _tiny_model(name: str) -> GenerativeModel:
+    """Return a small model of a recipe, which is looked at and left as it is."""
+    return make_tiny(name)[0]
 
 
 def _structure(model: GenerativeModel) -> Hashable:

@@ -51,6 +51,10 @@ class WarmProcess:
         """Return the exit code, or None while it runs."""
         return self.returncode
 
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self._process.pid or 0, number)
+
     def kill(self) -> None:
         """End it at once, by SIGKILL."""
         self._process.kill()
@@ -70,9 +74,14 @@ class WarmProcess:
         return out, err
 
 
+def start_script(script: str, folder: Path, environment: dict[str, str] | None = None) -> WarmProcess:
+    """Start Python code in a folder whose packages come before all others."""
+    return WarmProcess(_run_script, script, folder, environment=environment)
+
+
 def run_script(script: str, folder: Path, environment: dict[str, str]) -> tuple[int | None, str, str]:
     """Run Python code in a folder whose packages come before all others; return its exit code, output and errors."""
-    process = WarmProcess(_run_script, script, folder, environment=environment)
+    process = start_script(script, folder, environment)
     out, err = process.communicate()
     return process.returncode, out, err
 

@@ -29,7 +29,7 @@ def copy_package(folder: Path, files: dict[str, str]) -> dict[str, str]:
         files: contents by path inside the package, such as ``recipes/half_kl.py``; none may be there already.
     """
     package = folder / "elbowroom"
-    shutil.copytree(Path(elbowroom.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(elbowroom.__file__).parent, package)  # with what Python has compiled, which stays valid
     for name, content in files.items():
         assert not (package / name).exists(), f"{name} is no new file"
         (package / name).write_text(dedent(content), encoding="utf-8")

@@ -6,6 +6,8 @@ import importlib.util
 
 import pytest
 
+from tests.contracts.sources import parse_package
+
 
 @pytest.fixture(scope="module")
 def structure(root):
@@ -17,8 +19,8 @@ def structure(root):
 
 
 @pytest.fixture(scope="module")
-def trees(root):
-    return [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((root / "src").rglob("*.py"))]
+def trees():
+    return list(parse_package().values())
 
 
 def iter_nodes(trees, kinds):

@@ -1,7 +1,6 @@
 """What has one owner is done nowhere else: replacing files, reading metrics, loading weights, a view of a run."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
@@ -10,20 +9,17 @@ from elbowroom.comparing.entry import Entry
 from elbowroom.doctor.evidence import Evidence
 from elbowroom.runs.run_view import RunView
 from elbowroom.studio.services.loaded_model import LoadedModel
-
-PACKAGE = Path(elbowroom.__file__).parent
+from tests.contracts.sources import method_calls
 
 
 def call_sites(name):
     """Return the files of the package that call a function or method, as ``os.replace`` or ``*.read_bytes``."""
     owner, function = name.split(".")
-    sites = set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == function:
-                is_owner = owner == "*" or (isinstance(node.func.value, ast.Name) and node.func.value.id == owner)
-                sites |= {path.relative_to(PACKAGE).as_posix()} if is_owner else set()
-    return sites
+
+    def is_owners(value):
+        return owner == "*" or (isinstance(value, ast.Name) and value.id == owner)
+
+    return {path for path, called in method_calls() if called.attr == function and is_owners(called.value)}
 
 
 @pytest.mark.parametrize(

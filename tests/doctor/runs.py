@@ -14,6 +14,7 @@ from elbowroom.recipes import RECIPES
 #: Arguments of the recipes that are large for a test; trainings are longer than the warm-up.
 SMALL = {
     "factor_vae": {"critic": (32, 32)},
+    "aae": {"critic": (64, 64)},
     "vade": {"pretraining": 200},
     "vamp_vae": {"components": 20},
     "iwae": {"k": 5},

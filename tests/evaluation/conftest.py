@@ -10,5 +10,5 @@ from elbowroom.evaluation.metrics import feature_extractor
 def short_fits(tmp_path_factory, monkeypatch):
     """Fewer steps, which suffice for the digits; one cache, so that the feature extractor is trained once."""
     monkeypatch.setitem(feature_extractor.CLASSIFIER_SETTINGS, "steps", 150)
-    monkeypatch.setattr(background, "FIT_STEPS", 150)
+    monkeypatch.setattr(background, "FIT_STEPS", 40)
     monkeypatch.setenv("ELBOWROOM_CACHE", str(tmp_path_factory.getbasetemp() / "elbowroom-cache"))

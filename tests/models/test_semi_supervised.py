@@ -110,7 +110,7 @@ def test_a_few_labels_suffice_for_classification(tmp_path):
     torch.manual_seed(0)
     model, objective = er.recipes.m2(data.shape, latent=10, hidden=(100,))
     run = er.fit(
-        model, objective, data, epochs=40, batch_size=64, lr=3e-3, out=tmp_path / "run", device="cpu", watch=()
+        model, objective, data, epochs=12, batch_size=64, lr=3e-3, out=tmp_path / "run", device="cpu", watch=()
     )
     x, truth, _ = data.test.first(359)
     error = (model.classify(x).argmax(-1) != truth).float().mean().item()

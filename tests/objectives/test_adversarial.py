@@ -33,7 +33,7 @@ def test_the_critic_learns_the_log_density_ratio():
         z = torch.stack((a, rho * a + (1 - rho**2) ** 0.5 * b), -1)
         return er.Draw(z, None, er.Latent(z[None], None, None))
 
-    for _ in range(600):
+    for _ in range(400):
         optimizer.zero_grad()
         player.loss(correlated_draw(512), STEP).backward()
         optimizer.step()

@@ -12,7 +12,8 @@ from tests.tiny_recipes import make_tiny
 
 SHAPE = (1, 2, 2)
 RECIPES = ["ladder_vae", "biva", "hierarchical_vae", "nvae", "pixel_vae", "text_vae", "vrae", "vrnn", "dmm"]
-SAMPLES = 4000
+#: Those of the deepest hierarchies vary little, and cost most.
+SAMPLES = dict.fromkeys(RECIPES, 4000) | {"hierarchical_vae": 500, "nvae": 500, "pixel_vae": 1000}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -21,8 +22,8 @@ def test_the_weights_of_all_images_add_up_to_one(name):
     images = torch.tensor(list(itertools.product((0.0, 1.0), repeat=4))).reshape(-1, *SHAPE)
     torch.manual_seed(0)
     with torch.no_grad():
-        draw = model.eval().draw(images, k=SAMPLES)
+        draw = model.eval().draw(images, k=SAMPLES[name])
         weights = draw.log_w.exp()
-    standard_error = (weights.var(0) / SAMPLES).sum().sqrt().item()
+    standard_error = (weights.var(0) / SAMPLES[name]).sum().sqrt().item()
     assert 0 < standard_error < 0.03
     assert weights.mean(0).sum().item() == pytest.approx(1, abs=4 * standard_error)

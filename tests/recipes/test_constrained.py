@@ -12,6 +12,8 @@ RECIPES = {
     "geco_vae": ("reconstruction", {"target": 22.0}),
     "control_vae": ("kl", {"target": 5.0, "integral": 1e-3}),
 }
+#: Until the constraint is met, and for a quarter of them after.
+STEPS = {"geco_vae": 1200, "control_vae": 720}
 
 
 def train(name, digits, out, **settings):
@@ -22,11 +24,10 @@ def train(name, digits, out, **settings):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_constraint_is_met(name, digits, tmp_path):
-    rows = [
-        row for row in train(name, digits, tmp_path / "a", steps=1200, lr=5e-3).metrics() if row.get("split") == "train"
-    ]
+    steps = STEPS[name]
+    rows = train(name, digits, tmp_path / "a", steps=steps, lr=5e-3, watch=()).metrics("train")
     term, target = RECIPES[name][0], RECIPES[name][1]["target"]
-    last = [row for row in rows if row["step"] > 900]
+    last = [row for row in rows if row["step"] > 0.75 * steps]
     assert np.mean([row[term] for row in last]) == pytest.approx(target, abs=0.5)
     multipliers = [row["multiplier"] for row in last]
     assert np.std(multipliers) < 0.25 * np.mean(multipliers)

@@ -1,13 +1,13 @@
 """A custom recipe in a user's file: registered, trained, loaded; errors in the file are one line."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 import elbowroom as er
 from elbowroom.cli import main
+from tests.training.helpers import run_cli, start_cli
+from tests.warm_process import WarmProcess
 
 SOURCE = '''
 import elbowroom as er
@@ -55,17 +55,17 @@ def test_it_is_listed_trains_saves_loads_and_is_evaluated(recipe_file, tmp_path,
 
 
 def test_it_works_from_another_process(recipe_file, tmp_path):
-    command = [sys.executable, "-m", "elbowroom", "train", "mmd_vae", "--data", "digits", "--steps", "2"]
-    command += ["--no-report", "--sampler", "none", "--out", str(tmp_path / "run")]
-    process = subprocess.run(command, capture_output=True, text=True, env=os.environ)
-    assert process.returncode == 0, process.stderr
+    command = ["train", "mmd_vae", "--data", "digits", "--steps", "2", "--no-report", "--sampler", "none", "--out"]
+    process = start_cli(*command, tmp_path / "run")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
     environment = {k: v for k, v in os.environ.items() if k != "ELBOWROOM_RECIPES"}
-    command = [sys.executable, "-m", "elbowroom", "evaluate", str(tmp_path / "run")]
-    process = subprocess.run(command, capture_output=True, text=True, env=environment)
+    process = WarmProcess(run_cli, ["evaluate", str(tmp_path / "run")], environment=environment)
+    _, err = process.communicate()
     assert process.returncode == 2
-    assert "unknown recipe 'mmd_vae'" in process.stderr
-    assert "set ELBOWROOM_RECIPES" in process.stderr
-    assert process.stderr.count("\n") == 1
+    assert "unknown recipe 'mmd_vae'" in err
+    assert "set ELBOWROOM_RECIPES" in err
+    assert err.count("\n") == 1
 
 
 def test_a_file_that_is_not_there(monkeypatch, capsys):

@@ -61,6 +61,11 @@ class Claim:
         """The module, if it is an elbowroom model, whose draws give access to p, q and z."""
         return self.module if isinstance(self.module, GenerativeModel) else None
 
+    @property
+    def has_own_noise(self) -> bool:
+        """Whether what is reported is the bound of ``evaluate``, whose noise is of each example by itself."""
+        return self.elbowroom_model is not None and self.log_likelihood is evaluate_bound
+
     def evaluate_rows(
         self, rows: Tensor, k: int = 1, seed: int | None = 0, noise_index: Tensor | None = None
     ) -> Tensor:
@@ -78,8 +83,9 @@ class Claim:
     def evaluate_examples(self, x: Tensor, c: Tensor | None, index: Tensor, k: int = 1, seed: int | None = 0) -> Tensor:
         """Return the reported values of any examples, (B,); arguments as for :meth:`evaluate_rows`."""
         with torch.no_grad():
-            if self.elbowroom_model is not None and self.log_likelihood is evaluate_bound:
-                return _check_values(evaluate_bound(self.elbowroom_model, x, c, index, k, seed or 0))
+            model = self.elbowroom_model
+            if model is not None and self.has_own_noise:
+                return _check_values(evaluate_bound(model, x, c, index, k, seed or 0))
             with _model_noise(self.elbowroom_model, index, seed), self.override_rng(index, seed) as rng:
                 value = (
                     self.log_likelihood(self.module, x, k)

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,7 @@ def _command_line() -> str | None:
     return shlex.join(["elbowroom", *sys.argv[1:]]) if is_elbowroom else None
 
 
+@cache  # what a process has imported stays that of its start, and asking takes as long as a dozen steps of training
 def _git_commit() -> str | None:
     """Return the commit of this package, if it runs from its own checkout; None inside that of another project."""
     package = Path(__file__).resolve().parents[1]

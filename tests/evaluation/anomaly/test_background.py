@@ -12,6 +12,12 @@ from elbowroom.data import InMemorySplit
 from elbowroom.evaluation.anomaly import background
 
 
+@pytest.fixture(autouse=True)
+def enough_steps(monkeypatch):
+    """As many as a background takes to be that of the data."""
+    monkeypatch.setattr(background, "FIT_STEPS", 150)
+
+
 @pytest.mark.parametrize("window", [1, 3, 5])
 def test_the_background_is_a_density(window):
     """The probabilities of all 512 binary images of 3x3 pixels add up to one."""
@@ -57,7 +63,8 @@ def test_vectors_have_a_background_of_independent_elements():
         assert -fitted(x).mean().item() == pytest.approx(3 * stats.norm(0, 0.5).entropy(), abs=0.05)
 
 
-def test_a_fit_is_deterministic_and_leaves_the_generator_alone(digits):
+def test_a_fit_is_deterministic_and_leaves_the_generator_alone(digits, monkeypatch):
+    monkeypatch.setattr(background, "FIT_STEPS", 20)
     torch.manual_seed(3)
     before = torch.get_rng_state()
     a, b = (background.fit_background(er.Bernoulli(digits.shape), digits.train) for _ in range(2))
@@ -66,7 +73,8 @@ def test_a_fit_is_deterministic_and_leaves_the_generator_alone(digits):
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "categorical", "gaussian", "continuous-bernoulli", "laplace"])
-def test_the_background_has_the_values_of_the_model(digits, likelihood):
+def test_the_background_has_the_values_of_the_model(digits, likelihood, monkeypatch):
+    monkeypatch.setattr(background, "FIT_STEPS", 10)
     family = er.likelihood(likelihood, digits.shape)
     pixel = background._pixel_family(family)
     assert (pixel.levels, pixel.support) == (family.levels, family.support)

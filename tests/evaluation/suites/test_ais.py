@@ -51,7 +51,7 @@ def test_more_temperatures_come_nearer_from_below(linear):
     model, batch, exact = linear
     gaps = [
         (exact - ais.ais_bound(model, batch, chains=1, temperatures=t, leapfrog_steps=3)[0]).mean().item()
-        for t in (3, 30, 300)
+        for t in (3, 20, 120)
     ]
     assert gaps[0] > gaps[1] > abs(gaps[2])
 

@@ -69,11 +69,25 @@ def auprc(low: Tensor, high: Tensor) -> Metric:
     from sklearn.metrics import average_precision_score
 
     n, m = len(low), len(high)
-    generator, ranks, truth = torch.Generator().manual_seed(0), midranks(torch.cat([low, high])), [0] * n + [1] * m
+    ranks = midranks(torch.cat([low, high]))
+    how = f"average precision; {m / (n + m):.2f} is chance"
+    error = _bootstrap_average_precision(torch.from_numpy(ranks), n, m).std().item()
+    return Metric(float(average_precision_score([0] * n + [1] * m, ranks)), "", how, error, examples=n + m)
+
+
+def _bootstrap_average_precision(ranks: Tensor, n: int, m: int) -> Tensor:
+    """Return the average precision of bootstrap samples of n normal examples and m anomalies, sorted only once.
+
+    A sample is how often each example is in it, which leaves the order of the scores as it is.
+    """
+    generator = torch.Generator().manual_seed(0)
+    ranks, order = ranks.sort(descending=True)
+    is_anomaly, is_threshold = order >= n, torch.cat([ranks.diff() != 0, torch.tensor([True])])
     values = []
     for _ in range(BOOTSTRAP_SAMPLES):
-        resampled = [torch.randint(size, (size,), generator=generator) for size in (n, m)]
-        values.append(average_precision_score(truth, ranks[torch.cat([resampled[0], n + resampled[1]])]))
-    how = f"average precision; {m / (n + m):.2f} is chance"
-    error = torch.tensor(values).std().item()
-    return Metric(float(average_precision_score(truth, ranks)), "", how, error, examples=n + m)
+        drawn = [torch.randint(size, (size,), generator=generator).bincount(minlength=size) for size in (n, m)]
+        counts = torch.cat(drawn)[order].double()
+        found = (counts * is_anomaly).cumsum(0)[is_threshold]
+        precision = found / counts.cumsum(0)[is_threshold].clamp_min(1)  # nobody above the first thresholds
+        values.append((found.diff(prepend=found.new_zeros(1)) * precision).sum() / m)
+    return torch.stack(values)
