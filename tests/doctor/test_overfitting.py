@@ -23,10 +23,10 @@ def test_decoder_that_over_fits(digits, tmp_path):
 def test_encoder_that_over_fits(digits, tmp_path):
     """The decoder is trained on all examples; then the encoder alone on thirty."""
     model, objective = make(hidden=(200,), latent=16, likelihood="gaussian:0.1")
-    train(digits, tmp_path / "whole", model, objective, steps=400, watch=(), callbacks=[])
+    train(digits, tmp_path / "whole", model, objective, steps=600, watch=(), callbacks=[])
     model.train().decoder.requires_grad_(False)
     data = repeat_first(digits, 30)
-    run = train(data, tmp_path / "run", model, objective, steps=300, watch=())
+    run = train(data, tmp_path / "run", model, objective, steps=400, watch=())
     finding = get_finding(examine(run, data), "over-fitting of the encoder")
     assert finding.severity == "warning"
     assert "regularize the encoder alone" in finding.advice

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,8 +15,6 @@ from elbowroom.training import checkpoint
 from elbowroom.training.batch_shard import iter_shards
 from tests.distributed_worker import TRAININGS
 from tests.distributed_worker import main as run_trainings
-from tests.training.helpers import run_cli
-from tests.warm_process import WarmProcess
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -108,29 +105,15 @@ def test_a_worker_that_dies_is_started_again_and_the_run_ends_as_if_it_had_not(t
     assert len(steps) == len(set(steps))
 
 
-def start_workers(arguments):
-    """Start the command in two processes as ``torchrun`` does, which have imported torch before."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in (0, 1)]
-    return [WarmProcess(run_cli, arguments, environment=os.environ | group | rank) for rank in ranks]
-
-
 @pytest.mark.slow
 def test_sigterm_stops_all_processes_after_the_same_step(tmp_path):
-    """``torchrun`` sends it to every process; it reaches them in different steps."""
+    process = torchrun("-m", "elbowroom", *TRAIN, "--epochs", "100000", "--out", tmp_path / "run")
     run = er.Run(tmp_path / "run")
-    workers = start_workers([*TRAIN, "--epochs", "100000", "--out", str(run.path)])
     deadline = time.monotonic() + 120
     while len(run.metrics("train")) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
-    for worker in workers:
-        worker.terminate()
-    for worker in workers:
-        worker.communicate(timeout=120)
-    assert workers[0].returncode == 143  # of the process that tells how to go on
+    process.terminate()
+    process.communicate(timeout=120)
     assert run.metrics()[-1]["reason"] == "terminated"
     resumed = checkpoint.list_checkpoints(run)[0]
     assert int(resumed.name.split("-")[0]) == run.metrics()[-1]["step"]

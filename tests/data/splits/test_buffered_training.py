@@ -137,7 +137,7 @@ array, shards, out = sys.argv[1:]
 # What libraries take when they are first used is not the data's.
 train(load_data(np.zeros((90, 64, 64), dtype=np.uint8)), out + "/first", 1)
 load_data(shards, buffer=4096)
-room = 120 * 2**20
+room = 300 * 2**20
 psutil.Process().rlimit(psutil.RLIMIT_DATA, (psutil.Process().memory_info().data + room,) * 2)
 
 
@@ -161,13 +161,13 @@ for source, buffer in ((array, None), (shards, 4096)):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit that leaves maps of files out is Linux's")
 def test_it_trains_from_files_larger_than_the_memory_it_may_have(tmp_path):
-    """In a process that may take 120 MiB more for data: 256 MiB of an array, mostly holes; 200 MiB of images."""
-    large = np.lib.format.open_memmap(tmp_path / "large.npy", "w+", np.uint8, (2**16, 64, 64))
-    large[:: 2**10] = random_images(64, (64, 64))
+    """In a process that may take 300 MiB more for data: a GiB of an array, mostly holes; 780 MiB of images."""
+    large = np.lib.format.open_memmap(tmp_path / "large.npy", "w+", np.uint8, (2**18, 64, 64))
+    large[:: 2**12] = random_images(64, (64, 64))
     large.flush()
     del large
     few = [encode_png(pixels) for pixels in random_images(4, (16, 1)).repeat(4, 1).repeat(64, 2)]
-    pq.write_table(pa.table({"image": few * 12_500}), tmp_path / "large.parquet", row_group_size=2000)
+    pq.write_table(pa.table({"image": few * 50_000}), tmp_path / "large.parquet", row_group_size=2000)
     command = [
         sys.executable,
         "-c",
@@ -176,8 +176,8 @@ def test_it_trains_from_files_larger_than_the_memory_it_may_have(tmp_path):
     ]
     done = subprocess.run(command, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1", "PATH": ""})
     assert done.returncode == 0, done.stderr
-    assert "trained 70 steps on 52429\n" in done.stdout
-    assert "trained 70 steps on 40000\n" in done.stdout
+    assert "trained 70 steps on 209716\n" in done.stdout
+    assert "trained 70 steps on 160000\n" in done.stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits are Linux's")
