@@ -1,14 +1,11 @@
 """The code and the commands of the guides run, in the order of the page; the other guides have tests of their own."""
 
-import re
-import shlex
-
 import pytest
 
 from elbowroom.cli import main
+from tests.docs.helpers import read_blocks, read_commands, shorten
 
 
-@pytest.mark.sampler
 @pytest.mark.parametrize(
     "page",
     [
@@ -25,28 +22,25 @@ from elbowroom.cli import main
         "multimodal",
         "priors-and-posteriors",
         "quantizers",
-        "samplers",
+        pytest.param("samplers", marks=pytest.mark.sampler),
         "scikit-learn",
         "sequences",
         "series",
     ],
 )
 def test_blocks_of_the_page_run(page, root, tmp_path, monkeypatch):
-    """On the digits instead of MNIST."""
+    """On the digits instead of MNIST, with trainings of a few steps."""
     if page == "export":
         pytest.importorskip("onnxscript")
         pytest.importorskip("onnxruntime")
         pytest.importorskip("diffusers")
     monkeypatch.chdir(tmp_path)
-    text = (root / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```(python|bash)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = read_blocks(root, page)
     assert blocks
     names = {"__name__": page}
     for language, code in blocks:
         if language == "python":
-            exec(compile(code, f"docs/{page}.md", "exec"), names)
+            exec(compile(shorten(code), f"docs/{page}.md", "exec"), names)
             continue
-        for line in code.splitlines():
-            words = shlex.split(line.replace("--data mnist", "--data digits"), comments=True)
-            assert words[0] == "elbowroom"
-            assert main(words[1:]) == 0, line
+        for words in read_commands(code):
+            assert main(words) == 0, words

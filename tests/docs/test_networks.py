@@ -1,13 +1,13 @@
 """The code and the commands of the guide to networks run, and its tables name the networks there are."""
 
 import re
-import shlex
 
 import pytest
 
 import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.networks import NETWORKS
+from tests.docs.helpers import read_blocks, read_commands, shorten
 
 OWN = "affine-decoder"
 
@@ -24,15 +24,15 @@ def own_network_is_removed():
 
 
 @pytest.mark.usefixtures("own_network_is_removed")
-def test_blocks_of_the_page_run(page, tmp_path, monkeypatch):
+def test_blocks_of_the_page_run(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "networks"}
-    for language, code in re.findall(r"^```(python|bash)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+    for language, code in read_blocks(root, "networks"):
         if language == "python":
-            exec(compile(code, "docs/networks.md", "exec"), names)
+            exec(compile(shorten(code), "docs/networks.md", "exec"), names)
             continue
-        for line in code.splitlines():
-            assert main(shlex.split(line, comments=True)[1:]) == 0, line
+        for words in read_commands(code):
+            assert main(words) == 0, words
     assert er.load("runs/affine").sample(2).shape == (2, 1, 8, 8)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import elbowroom as er
+from tests.docs.helpers import shorten
 
 TUTORIALS = sorted(path.stem for path in (Path(__file__).parents[2] / "docs" / "tutorials").glob("[0-9]*.py"))
 #: Where a tutorial says what it trains on, and for how many epochs.
@@ -18,6 +19,8 @@ NEEDED_MODULES = {
     "10_strange_and_synthetic_rows": ("pandas",),
     "12_ship_it": ("onnxscript", "onnxruntime", "diffusers", "huggingface_hub"),
 }
+#: Writes every format, as the tests of exporting do.
+EXPORTING = "12_ship_it"
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +75,9 @@ def own_recipe_is_removed():
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_recipe_is_removed")
 @pytest.mark.filterwarnings("ignore::UserWarning")  # the doctor's, of trainings that are this short
-@pytest.mark.parametrize("name", TUTORIALS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.exhaustive) if name == EXPORTING else name for name in TUTORIALS]
+)
 def test_a_tutorial_runs(name, root, tmp_path, monkeypatch):
     """On the digits instead of the set that its pictures are of, for three epochs."""
     for module in NEEDED_MODULES.get(name, ()):
@@ -84,4 +89,4 @@ def test_a_tutorial_runs(name, root, tmp_path, monkeypatch):
     text, n = SETTINGS.subn(r'\1 = "digits", 3', source)
     assert n >= 1
     text = re.sub(r'^([A-Z]+), STEPS = "mnist"', r'\1, STEPS = "digits"', text, flags=re.MULTILINE)
-    exec(compile(text, f"{name}.py", "exec"), {"__name__": "tutorial"})
+    exec(compile(shorten(text), f"{name}.py", "exec"), {"__name__": "tutorial"})
