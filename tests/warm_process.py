@@ -1,13 +1,16 @@
 """Processes of Python that have imported torch before they begin: forked from one that has done nothing else."""
 
+import importlib
 import multiprocessing
 import os
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 #: What takes seconds to import, and is no part of the package.
@@ -19,6 +22,7 @@ HEAVY_MODULES = [
     "torch._dynamo",
 ]
 TIMEOUT_S = 300
+POLL_INTERVAL_S = 0.05
 
 
 class WarmProcess:
@@ -28,14 +32,22 @@ class WarmProcess:
         work: a function of a module, which the process imports by its name.
         arguments: for it.
         environment: the environment variables; those of this process by default.
+        log: the file to which it writes output and errors; by default two of its own.
     """
 
-    def __init__(self, work: Callable[..., object], *arguments: Any, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        work: Callable[..., object],
+        *arguments: Any,
+        environment: dict[str, str] | None = None,
+        log: Path | None = None,
+    ) -> None:
         methods = multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         context.set_forkserver_preload(HEAVY_MODULES)
         self._folder = TemporaryDirectory()
-        self._files = [Path(self._folder.name) / name for name in ("stdout", "stderr")]
+        self._files = [log, log] if log else [Path(self._folder.name) / name for name in ("stdout", "stderr")]
+        self._poll_lock = Lock()
         for file in self._files:
             file.touch()
         environment = dict(os.environ) if environment is None else environment
@@ -45,7 +57,19 @@ class WarmProcess:
     @property
     def returncode(self) -> int | None:
         """The exit code, minus the number of the signal that ended it, or None while it runs."""
-        return self._process.exitcode
+        with self._poll_lock:  # a process that two threads wait for would be reaped by both
+            return self._process.exitcode
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        """What it has written to the output so far."""
+        return self._files[0].read_text(encoding="utf-8")
 
     def poll(self) -> int | None:
         """Return the exit code, or None while it runs."""
@@ -59,9 +83,23 @@ class WarmProcess:
         """End it at once, by SIGKILL."""
         self._process.kill()
 
+    def send_signal(self, signum: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.returncode is None:
+            os.kill(self.pid, signum)
+
     def terminate(self) -> None:
         """Ask it to end, by SIGTERM."""
         self._process.terminate()
+
+    def wait(self, timeout: float = TIMEOUT_S) -> int:
+        """Wait until it ends; return the exit code."""
+        deadline = time.monotonic() + timeout
+        while (code := self.returncode) is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("a warm process", timeout)
+            time.sleep(POLL_INTERVAL_S)
+        return code
 
     def communicate(self, timeout: float = TIMEOUT_S) -> tuple[str, str]:
         """Wait until it ends; return what it wrote to the output and as errors."""
@@ -86,10 +124,15 @@ def run_script(script: str, folder: Path, environment: dict[str, str]) -> tuple[
     return process.returncode, out, err
 
 
+def start_command(*words: str, environment: dict[str, str] | None = None, log: Path | None = None) -> WarmProcess:
+    """Start ``elbowroom`` with these words, as from a terminal, from the first folder of PYTHONPATH that has it."""
+    return WarmProcess(_run_command, list(words), environment=environment, log=log)
+
+
 def _call(files: list[Path], environment: dict[str, str], work: Callable[..., object], arguments: tuple) -> None:
     """Call the function with output and errors written to two files."""
     for descriptor, file in zip((1, 2), files, strict=True):
-        os.dup2(os.open(file, os.O_WRONLY), descriptor)
+        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), descriptor)
     os.environ.clear()
     os.environ.update(environment)
     try:
@@ -108,3 +151,15 @@ def _run_script(script: str, folder: Path) -> None:
     sys.path.insert(0, str(folder))
     assert "elbowroom" not in sys.modules, "what is tested must be imported from the folder"
     exec(compile(script, "script", "exec"), {"__name__": "__main__"})
+
+
+def _run_command(words: list[str]) -> None:
+    """End this process as the command does."""
+    import torch
+
+    torch.set_num_threads(1)
+    sys.path[:0] = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    assert "elbowroom" not in sys.modules, "it may have to be imported from another folder"
+    main = importlib.import_module("elbowroom.cli").main
+    sys.argv = ["elbowroom", *words]
+    sys.exit(main(words))

@@ -2,45 +2,40 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 
 import elbowroom as er
-from tests.browser.helpers import WIDE
+from tests.browser.helpers import WIDE, wait_until
+from tests.warm_process import start_command
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Server:
-    """``elbowroom studio`` on a folder, started as from a terminal."""
+    """``elbowroom studio`` on a folder, in a process of its own, which has imported torch before."""
 
     def __init__(self, folder, environment=os.environ):
-        self.folder, self.environment = folder, environment
+        self.folder, self.environment = folder, dict(environment)
         self.start()
 
     def start(self, port="0"):
-        command = [sys.executable, "-m", "elbowroom", "studio", str(self.folder), "--port", port, "--no-browser"]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**self.environment, "OMP_NUM_THREADS": "1"}
-        )
-        for line in self.process.stdout:
-            if match := re.search(r"http://\S+", line):
-                self.url = match[0].rstrip("/")
-                return
-        raise AssertionError("the studio did not start")
+        words = ["studio", str(self.folder), "--port", port, "--no-browser"]
+        # Cards of the training form would read every set of real data for their pictures.
+        no_data = dict.fromkeys(("ELBOWROOM_DATA", "ELBOWROOM_CACHE"), str(self.folder / "no-data"))
+        self.process = start_command(*words, environment={**self.environment, **no_data, "OMP_NUM_THREADS": "1"})
+        is_announced = lambda: re.search(r"http://\S+", self.process.output)  # noqa: E731
+        wait_until(lambda: is_announced() or self.process.poll() is not None, 120)
+        assert self.process.poll() is None, "the studio did not start"
+        self.url = is_announced()[0].rstrip("/")
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
-        self.process.stdout.close()
-        return self.process.returncode
+        return self.process.wait(20)
 
     def kill(self):
         self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="package")
@@ -49,7 +44,7 @@ def folder(tmp_path_factory, digits):
     path = tmp_path_factory.mktemp("studio") / "runs"
     for name, latent, lr in (("plane", 2, 3e-3), ("six", 6, 1e-3)):
         recipe = er.recipes.vae(digits.shape, latent=latent)
-        er.fit(*recipe, digits, epochs=8, lr=lr, out=path / name, max_overhead=1)
+        er.fit(*recipe, digits, epochs=8, lr=lr, out=path / name, max_overhead=1, report=False)
     return path
 
 

@@ -16,18 +16,16 @@ CONTRAST = {"type": "rule", "values": ["color-contrast"]}
 VIEWS = ["#/", "#/run/six", "#/explore/six", "#/compare/plane,six", "#/new/vae", "#/trash", "api"]
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme_page(request, browser, server):
-    """A page in one of the color schemes."""
-    context = browser.new_context(viewport=WIDE, color_scheme=request.param)
+@pytest.fixture
+def plain_page(browser, server):
+    """A page that is shown in one color scheme after the other."""
+    context = browser.new_context(viewport=WIDE, color_scheme="light")
     yield context.new_page()
     context.close()
 
 
-def violations(page):
-    """The elements that break a rule, each with the rule and why."""
-    page.evaluate(AXE)
-    rules = CONTRAST if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else RULES
+def broken_rules(page, rules):
+    """The elements that break one of these rules, each with the rule and why."""
     result = page.evaluate("rules => axe.run(document, { runOnly: rules, resultTypes: ['violations'] })", rules)
     return [
         f"{rule['id']}: {node['html'][:160]} ({node['failureSummary'].splitlines()[-1].strip()})"
@@ -36,56 +34,79 @@ def violations(page):
     ]
 
 
+def violations(page):
+    """The elements that break a rule as the page is shown, by color scheme."""
+    page.evaluate(AXE)
+    found = {}
+    for scheme, rules in (("light", RULES), ("dark", CONTRAST)):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(300)  # colors pass over into one another
+        found[scheme] = broken_rules(page, rules)
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+#: What is found where all is well.
+NONE = {"light": [], "dark": []}
+
+
 def settle(page):
     page.wait_for_selector("h1")
     page.wait_for_selector(".loading", state="detached")
     page.wait_for_timeout(500)
 
 
-def test_the_rules_find_a_fault(scheme_page, server, request):
+def test_the_rules_find_a_fault(plain_page, server):
     """The check itself: an input without a name, and text that is too pale, are found."""
-    scheme_page.goto(f"{server.url}/#/trash")
-    settle(scheme_page)
-    scheme_page.evaluate("""
+    plain_page.goto(f"{server.url}/#/trash")
+    settle(plain_page)
+    plain_page.evaluate("""
         document.querySelector(".room").insertAdjacentHTML("beforeend", "<input><p class=pale>pale</p>");
         document.querySelector(".pale").style.color = "#777"; document.querySelector(".pale").style.background = "#888";
     """)
-    expected = {"light": {"label", "color-contrast"}, "dark": {"color-contrast"}}[
-        request.node.callspec.params["scheme_page"]
-    ]
-    assert {text.partition(":")[0] for text in violations(scheme_page)} == expected
+    found = {scheme: {text.partition(":")[0] for text in texts} for scheme, texts in violations(plain_page).items()}
+    assert found == {"light": {"label", "color-contrast"}, "dark": {"color-contrast"}}
 
 
-def test_every_view_meets_the_rules(scheme_page, server):
+def test_the_dark_scheme_is_what_is_checked_as_dark(plain_page, server):
+    """Text that can be read in the light scheme alone is found."""
+    plain_page.goto(f"{server.url}/#/trash")
+    settle(plain_page)
+    plain_page.evaluate("document.querySelector('h1').style.color = '#222'")
+    found = violations(plain_page)
+    assert (len(found["light"]), len(found["dark"])) == (0, 1)
+
+
+def test_every_view_meets_the_rules(plain_page, server):
     found = {}
     for view in VIEWS:
-        scheme_page.goto(f"{server.url}/{view}")
-        settle(scheme_page)
-        found[view] = violations(scheme_page)
-    assert found == {view: [] for view in VIEWS}
+        plain_page.goto(f"{server.url}/{view}")
+        settle(plain_page)
+        found[view] = violations(plain_page)
+    assert found == dict.fromkeys(VIEWS, NONE)
 
 
-def test_every_panel_of_explore_meets_the_rules(scheme_page, server):
-    open_explorer(scheme_page, server, "six")
-    tabs = scheme_page.locator("[role=tab]")
+def test_every_panel_of_explore_meets_the_rules(plain_page, server):
+    open_explorer(plain_page, server, "six")
+    tabs = plain_page.locator("[role=tab]")
     names = tabs.all_inner_texts()
     assert len(names) >= 5
     found = {}
     for i, name in enumerate(names):
         tabs.nth(i).click()
-        scheme_page.wait_for_timeout(800)
-        found[name] = violations(scheme_page)
-    assert found == {name: [] for name in names}
+        plain_page.wait_for_timeout(800)
+        found[name] = violations(plain_page)
+    assert found == dict.fromkeys(names, NONE)
 
 
-def test_dialogs_messages_and_explanations_meet_the_rules(scheme_page, server):
-    scheme_page.goto(server.url)
-    scheme_page.get_by_role("button", name="What is ELBO?").first.click()
-    assert violations(scheme_page) == []
-    scheme_page.keyboard.press("Escape")
-    scheme_page.get_by_role("button", name="more for six").click()
-    scheme_page.wait_for_selector("dialog[open]")
-    assert violations(scheme_page) == []
+def test_dialogs_messages_and_explanations_meet_the_rules(plain_page, server):
+    plain_page.goto(server.url)
+    plain_page.get_by_role("button", name="What is ELBO?").first.click()
+    assert violations(plain_page) == NONE
+    plain_page.keyboard.press("Escape")
+    plain_page.get_by_role("button", name="more for six").click()
+    plain_page.wait_for_selector("dialog[open]")
+    assert violations(plain_page) == NONE
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +120,16 @@ def pages_of_one_file(folder, tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["screen", "phone"])
-def test_pages_of_one_file_meet_the_rules(scheme_page, pages_of_one_file, viewport):
-    scheme_page.set_viewport_size(viewport)
+def test_pages_of_one_file_meet_the_rules(plain_page, pages_of_one_file):
     found = {}
     for name, file in pages_of_one_file.items():
-        scheme_page.goto(Path(file).as_uri())
-        scheme_page.wait_for_timeout(800)
-        found[name] = violations(scheme_page)
-    assert found == {name: [] for name in pages_of_one_file}
+        plain_page.goto(Path(file).as_uri())
+        for size, viewport in (("screen", WIDE), ("phone", PHONE)):
+            plain_page.set_viewport_size(viewport)
+            plain_page.wait_for_timeout(800)
+            found[name, size] = violations(plain_page)
+        plain_page.set_viewport_size(WIDE)
+    assert found == dict.fromkeys(found, NONE)
 
 
 # ---- By keyboard

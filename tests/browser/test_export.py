@@ -1,10 +1,8 @@
 """An exported page in a browser, without a server."""
 
-import subprocess
-import sys
-
 import pytest
 
+from elbowroom.cli import main
 from tests.browser.helpers import WIDE, hide_every_class, number, pixels, wait_until, wait_until_same
 
 #: Ticks of the map: the number written, and its place in percent.
@@ -15,8 +13,7 @@ READ_TICKS = """(side) => [...document.querySelectorAll(`.map .plot .${side} spa
 @pytest.fixture(scope="module")
 def exported(folder, tmp_path_factory):
     target = tmp_path_factory.mktemp("export") / "explorer.html"
-    command = [sys.executable, "-m", "elbowroom", "export", str(folder / "six"), "--html", str(target)]
-    subprocess.run(command, check=True, capture_output=True)
+    assert main(["export", str(folder / "six"), "--html", str(target)]) == 0
     return target
 
 

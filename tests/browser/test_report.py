@@ -16,7 +16,7 @@ def run(digits, tmp_path_factory):
     torch.manual_seed(0)
     model, objective = er.recipes.beta_vae(digits.shape)
     out = tmp_path_factory.mktemp("report") / "run"
-    return er.fit(model, objective, digits, epochs=2, out=out, device="cpu", max_overhead=1)
+    return er.fit(model, objective, digits, epochs=2, out=out, device="cpu", max_overhead=1, report=False)
 
 
 @pytest.mark.slow

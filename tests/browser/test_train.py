@@ -1,13 +1,10 @@
 """The training form and the actions on a run in a browser: what they write, start and leave behind."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 import elbowroom as er
-from elbowroom.runs.run import PAUSE_FILE
 from tests.browser.helpers import wait_for_value, wait_until
 
 
@@ -90,31 +87,35 @@ def test_the_form_says_what_there_is(page, server):
     assert {"relu", "gelu"} <= set(page.locator("#field-activation option").all_inner_texts())
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("epochs", "-3", "epochs: -3 is not in the range"),
-        ("latent", "-1", "give a larger latent"),
-        ("clip", "much", "clip: 'much' is not a valid"),
-        ("name", "a/b", "is no directory name"),
-        ("data", "nothing.npy", "there is no data 'nothing.npy' here"),
-    ],
-)
-def test_an_error_stands_at_its_field_which_has_the_focus(page, server, folder, field, value, words):
+#: Entries of the form that are refused, by their field, and words of the reason.
+WRONG_ENTRIES = {
+    "epochs": ("-3", "epochs: -3 is not in the range"),
+    "latent": ("-1", "give a larger latent"),
+    "clip": ("much", "clip: 'much' is not a valid"),
+    "name": ("a/b", "is no directory name"),
+    "data": ("nothing.npy", "there is no data 'nothing.npy' here"),
+}
+
+
+def test_an_error_stands_at_its_field_which_has_the_focus(page, server, folder):
     """Of a folded part of the form too; what is entered next takes it away."""
+    page.refusals = {"400", "409"}
     before = set(folder.iterdir())
     open_form(page, server)
-    page.evaluate("document.querySelector('.advanced').open = true")
-    page.fill(f"#field-{field}", value)
-    page.evaluate("document.querySelector('.advanced').open = false")
-    page.click("text=Start training")
-    shown = page.wait_for_selector("small.wrong:not([hidden])")
-    assert words in shown.inner_text()
-    wait_for_value(lambda: page.evaluate("document.activeElement.id"), f"field-{field}")
-    assert page.get_attribute(f"#field-{field}", "aria-invalid") == "true"
-    assert page.get_attribute(f"#field-{field}", "aria-describedby") == shown.get_attribute("id")
+    for field, (value, words) in WRONG_ENTRIES.items():
+        page.evaluate("document.querySelector('.advanced').open = true")
+        right = page.input_value(f"#field-{field}")
+        page.fill(f"#field-{field}", value)
+        page.evaluate("document.querySelector('.advanced').open = false")
+        page.click("text=Start training")
+        shown = page.wait_for_selector("small.wrong:not([hidden])")
+        assert words in shown.inner_text()
+        wait_for_value(lambda: page.evaluate("document.activeElement.id"), f"field-{field}")
+        assert page.get_attribute(f"#field-{field}", "aria-invalid") == "true"
+        assert page.get_attribute(f"#field-{field}", "aria-describedby") == shown.get_attribute("id")
+        page.fill(f"#field-{field}", right)
+        page.wait_for_selector("small.wrong:not([hidden])", state="detached")
     assert set(folder.iterdir()) == before
-    page.refusals = {"400", "409"}
 
 
 def test_train_again_with_changes_fills_the_form(page, server):
@@ -161,22 +162,6 @@ def test_more_epochs_are_asked_for_and_trained(page, server, run_copy):
     page.wait_for_selector(".bar-of-run:has-text('epoch 9 of 9') .state.done")
     page.click("summary:text-is('Log of the training')")
     wait_until(lambda: "finished after" in page.inner_text(".log"), 60)
-
-
-def test_a_training_in_a_terminal_is_paused_by_the_button(page, server, new_run):
-    path = new_run("terminal", like=None)
-    words = ["train", "vae", "--hidden=8", "--epochs=100000", "--no-report", "-q", f"--out={path}"]
-    process = subprocess.Popen([sys.executable, "-m", "elbowroom", *words], stdout=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: (path / "recipe.json").exists(), 60)
-        page.goto(f"{server.url}/#/run/terminal")
-        page.click("button:text-is('Pause')", timeout=60_000)
-        assert process.wait(60) == 130
-        page.wait_for_selector(".state:has-text('paused')")
-        assert not (path / PAUSE_FILE).exists()
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_a_deleted_run_comes_back_by_undo(page, server, run_copy):

@@ -56,7 +56,7 @@ def show_all_splits(page, server, name):
     page.wait_for_selector(".plotted canvas")
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 3, 8])
+@pytest.mark.parametrize("epochs", [1, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (2, 3)), 8])
 def test_the_labels_of_both_axes_say_where_they_stand(page, server, make_run, epochs):
     """Identity: labels read back are linear in their positions; those of epochs are whole, and none stands twice."""
     every = range(1, epochs + 1)

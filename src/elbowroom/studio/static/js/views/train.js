@@ -5,7 +5,7 @@ import { readState, viewHash, writeState } from "../address.js";
 import { getJson, postJson } from "../api.js";
 import { DataCards } from "../data_cards.js";
 import { button, copyButton, debounce, formatDuration, setChildren, toast, withErrors } from "../dom.js";
-import { FormField } from "../form_fields.js";
+import { FormField, markWrongField } from "../form_fields.js";
 import { registerView, setTitle } from "../main.js";
 
 registerView({ name: "new", link: "Train", order: 20, open: openTrain });
@@ -83,6 +83,10 @@ class TrainForm {
     this.settings = settings.map(create(values.settings));
     this.data = new DataCards(options.data, values.settings?.data ?? options.default.data);
     this.name = createNameInput(values.name ?? "");
+    this.name.addEventListener("input", () => {
+      this.#nameMessage.hidden = true;
+      this.name.removeAttribute("aria-invalid");
+    });
     this.element = this.#createElement();
     this.element.addEventListener("input", () => this.#previewSoon());
     this.element.addEventListener("change", () => this.#previewSoon());
@@ -204,18 +208,11 @@ class TrainForm {
     if (!this.element.isConnected) return toast(error.message, { isError: true });
     const field = [this.data, ...this.arguments, ...this.settings].find((one) => one.spec.name === error.field);
     if (field) return field.showError(error.message);
-    if (error.field === "name") return showNameError(this.name, this.#nameMessage, error.message);
+    if (error.field === "name") return markWrongField(this.name, this.#nameMessage, error.message);
     this.#message.textContent = error.message;
     this.#message.hidden = false;
     return undefined;
   }
-}
-
-function showNameError(name, message, words) {
-  message.textContent = words;
-  message.hidden = false;
-  name.setAttribute("aria-invalid", "true");
-  name.focus();
 }
 
 const createFieldset = (title, fields) =>
