@@ -3,13 +3,15 @@
 import importlib
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
 import traceback
+import weakref
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from threading import Lock
 from typing import Any
 
@@ -45,8 +47,9 @@ class WarmProcess:
         methods = multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         context.set_forkserver_preload(HEAVY_MODULES)
-        self._folder = TemporaryDirectory()
-        self._files = [log, log] if log else [Path(self._folder.name) / name for name in ("stdout", "stderr")]
+        folder = Path(mkdtemp())
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._files = [log, log] if log else [folder / name for name in ("stdout", "stderr")]
         self._poll_lock = Lock()
         for file in self._files:
             file.touch()
@@ -108,7 +111,7 @@ class WarmProcess:
             self._process.kill()
             raise subprocess.TimeoutExpired("a warm process", timeout)
         out, err = (file.read_text(encoding="utf-8") for file in self._files)
-        self._folder.cleanup()
+        self._remove_folder()
         return out, err
 
 

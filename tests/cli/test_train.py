@@ -1,8 +1,6 @@
 """Train, resume and their settings: what the commands leave, presets and TOML files."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.runs.command import repeat_command
 from tests.cli.conftest import QUICK
+from tests.warm_process import start_command
 
 
 def test_train_leaves_a_run_directory(run):
@@ -111,17 +110,15 @@ def test_a_ladder_of_fewer_latents_takes_the_first_widths():
 
 
 def test_ctrl_c_ends_cleanly_with_a_loadable_run(tmp_path):
-    import os
     import signal
     import time
 
     path = tmp_path / "run"
-    command = [sys.executable, "-m", "elbowroom", "train", "vae", "--epochs", "100000", "--out", str(path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start_command("train", "vae", "--epochs", "100000", "--out", str(path))
     deadline = time.monotonic() + 60
     while not (path / "model.safetensors").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    os.kill(process.pid, signal.SIGINT)
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted" in out
