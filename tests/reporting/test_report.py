@@ -14,10 +14,10 @@ import elbowroom as er
 from elbowroom.cli import main
 from elbowroom.reporting import write_report
 from tests.reporting.page import HtmlPage, read_report
-from tests.tiny_recipes import representative_recipes
+from tests.tiny_recipes import by_family, representative_recipes
 
 
-@pytest.mark.parametrize("name", representative_recipes())
+@pytest.mark.parametrize("name", by_family(representative_recipes()))
 def test_a_report_needs_nothing_but_itself(runs, name):
     file = write_report(runs(name), examples=40)
     text = file.read_text(encoding="utf-8")

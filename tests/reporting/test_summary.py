@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from elbowroom.plotting import RunView
+from elbowroom.reporting.summary import summary_sentence
 from tests.reporting.page import read_report
 
 
@@ -40,9 +42,12 @@ def test_its_numbers_are_those_of_the_metrics(runs, name):
     ],
 )
 def test_it_begins_with_a_sentence(runs, name, words):
-    run, text = runs(name), read_report(runs(name)).words
+    run = runs(name)
+    text = summary_sentence(RunView(run))
     assert words + f"{run.record['parameters']:,} parameters, trained on the 1,258 training examples of digits" in text
     assert "for 2 epochs, 20 steps, in " in text
+    if name == "beta_vae":
+        assert text in read_report(run).words
 
 
 def test_an_unfinished_run_is_called_that(runs, tmp_path):
