@@ -98,13 +98,12 @@ QUERIES = {
 }
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_a_search_finds(query):
+def test_a_search_finds():
     settings = sorted({name for run in RUNS.values() for name in run["settings"]})
-    [terms] = call_script(FILTER, "parseQuery", [[query, settings]])
     runs = [{"name": name, "run": name} | run for name, run in RUNS.items()]
-    found = call_script(FILTER, "matchesTerms", [[run, terms] for run in runs])
-    assert [run["name"] for run, is_found in zip(runs, found, strict=True) if is_found] == QUERIES[query]
+    terms = call_script(FILTER, "parseQuery", [[query, settings] for query in QUERIES])
+    is_found = iter(call_script(FILTER, "matchesTerms", [[run, of_query] for of_query in terms for run in runs]))
+    assert {query: [run["name"] for run in runs if next(is_found)] for query in QUERIES} == QUERIES
 
 
 def make_run(name, data, elbo, started, likelihood="bernoulli", **fields):
