@@ -24,16 +24,18 @@ def export_recipe(name, digits, folder):
     return er.load(run), er.export(run, onnx=folder / "onnx")
 
 
-SLOW = ("cvae", "gm_vae", "conv_vae")
+DAILY = ("vae", "conv_cvae")
 #: A recipe of each kind of model, and networks and priors with operations of their own.
-EXPORTED = dict.fromkeys((*representative_recipes(), "conv_vae", "hierarchical_vae", "nvae", "vamp_vae", "iaf_vae"))
+EXPORTED = dict.fromkeys(
+    (*representative_recipes(), "conv_vae", "conv_cvae", "hierarchical_vae", "nvae", "vamp_vae", "iaf_vae")
+)
 #: Recipes of which a part has no graph for any number of examples.
 REFUSED = {"dmm": "the encoder cannot be written", "lars_vae": "the sampler cannot be written.*--sampler takes another"}
 
 
 def marks(name):
-    """One is always written, a few of other kinds in continuous integration: each takes ten seconds and more."""
-    return [] if name == "vae" else pytest.mark.slow if name in SLOW else pytest.mark.exhaustive
+    """Perceptrons, and convolutions with a condition, are written daily: each takes ten seconds and more."""
+    return [] if name in DAILY else pytest.mark.exhaustive
 
 
 @pytest.mark.parametrize(
@@ -68,8 +70,8 @@ def test_onnx_does_what_torch_does(name, digits, tmp_path):
         assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
-@pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.slow
+@pytest.mark.parametrize("name", [pytest.param("dmm", marks=pytest.mark.exhaustive), "lars_vae"])
 def test_a_part_without_a_graph_is_refused_in_a_line(name, digits, tmp_path):
     pytest.importorskip("onnx")
     with pytest.raises(ValueError, match=REFUSED[name]) as caught:

@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,8 +10,10 @@ import torch
 import elbowroom as er
 from elbowroom import serialization
 from elbowroom.plotting import plot_curves
+from elbowroom.studio.services import processes
 from tests.studio.helpers import open_client
 from tests.tiny_recipes import make_tiny, representative_recipes
+from tests.warm_process import start_command
 
 #: Recipes that only differ from others in what they minimize, which tests name.
 NAMED = ("beta_vae", "iwae", "quantized_vae", "vq_vae", "rq_vae", "fsq_vae", "vamp_vae")
@@ -110,6 +113,16 @@ def socket(tmp_path, run):
     with open_client(tmp_path) as client, client.websocket_connect("ws://localhost/ws/live") as socket:
         client.get("/api/runs")
         yield socket
+
+
+@pytest.fixture
+def warm_commands(monkeypatch):
+    """Commands that the studio starts are processes of their own that have imported torch before."""
+
+    def start(command, log):
+        return start_command(*command[command.index("elbowroom") + 1 :], log=Path(log.name))
+
+    monkeypatch.setattr(processes, "start", start)
 
 
 @pytest.fixture

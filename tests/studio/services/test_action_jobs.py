@@ -50,6 +50,7 @@ def programs(client):
 RESULTS = {"evaluate": "evaluation.json", "report": "report.html", "export": "explorer.html"}
 
 
+@pytest.mark.usefixtures("warm_commands")
 @pytest.mark.parametrize("name", ["evaluate", "export", "fit-sampler"])
 def test_an_action_runs_its_command_on_the_run(client, run, name):
     """With the default option; its result is in the run, and its log says what the command printed."""

@@ -1,7 +1,6 @@
 """Jobs: trainings as processes that outlive the studio, and requests that start none."""
 
 import json
-import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ from elbowroom.cli.train import TrainGroup
 from elbowroom.runs.run import PAUSE_FILE, Run
 from elbowroom.studio.services import annotations, jobs, processes, train_request
 from tests.studio.helpers import open_client, runs_by_name
+from tests.warm_process import start_command
 
 TRAIN = TrainGroup("train")
 
@@ -111,8 +111,8 @@ def test_a_training_begun_elsewhere_finds_a_file_and_gets_no_signal(client, run,
 
 
 def test_a_training_in_a_terminal_is_paused_from_the_page(client, tmp_path):
-    command = [sys.executable, "-m", "elbowroom", "train", "vae", "--hidden=16", "--epochs=100000", "--no-report", "-q"]
-    process = subprocess.Popen([*command, f"--out={tmp_path / 'one'}"], stdout=subprocess.PIPE, text=True)
+    words = ["train", "vae", "--hidden=16", "--epochs=100000", "--no-report", "-q", f"--out={tmp_path / 'one'}"]
+    process = start_command(*words)
     try:
         wait_for(client, "one", lambda run: run["epoch"] > 1)
         assert client.post("/api/pause", json={"run": "one"}).json() == {"run": "one", "state": "paused"}
@@ -221,6 +221,7 @@ def test_an_error_names_its_field_before_a_process_starts(client, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("warm_commands")
 def test_the_command_that_is_shown_is_the_one_that_runs(client, tmp_path, monkeypatch):
     """From the working directory, with relative paths."""
     monkeypatch.chdir(tmp_path)
@@ -270,6 +271,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(client, tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("warm_commands")
 def test_a_finished_run_goes_on_to_more_epochs(client, run):
     too_few = client.post("/api/resume", json={"run": "vae", "epochs": 1})
     assert (too_few.status_code, too_few.json()["field"]) == (409, "epochs")
