@@ -34,7 +34,10 @@ def test_a_training_compares_in_the_features_of_the_file(short_fit, tmp_path, ca
             ["train", "dfc_vae", "--data", "digits", "--features", "nowhere.safetensors"],
             "there are no features 'nowhere",
         ),
-        (["train", "ms_ssim_vae", "--data", "iris.csv"], "it takes images (C, H, W), and these examples are 2"),
+        (
+            ["train", "ms_ssim_vae", "--data", "iris.csv"],
+            "it takes images (C, H, W), and these examples are rows of 2 values",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(words, reason, tmp_path, monkeypatch, capsys):

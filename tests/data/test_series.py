@@ -12,6 +12,7 @@ import torch
 import elbowroom as er
 from elbowroom.data import load_like
 from elbowroom.data.series_scaling import recorded_scaling
+from elbowroom.evaluation import check_compatible
 from elbowroom.masked_shape import MaskedShape
 
 NONE = {"validation": 0, "test": 0}
@@ -142,6 +143,7 @@ def test_train_file_of_an_archive_brings_its_test_file(tmp_path):
         ("id,a\n0,1\n1,2\n", {"select_channels": "c"}, "channel 'c'"),
         ("id,a\n0,1\n0,2\n1,2\n", {"window": 9}, "longer than all series"),
         ("id,time,a\n0,0,1\n0,9e9,1\n0,1,1\n1,0,2\n", {}, "give a larger interval"),
+        ("id,a\n0,\n0,\n1,\n", {"window": 2}, "have no values, only gaps"),
         ("id,a\n0,1\n1,2\n", {"scaling": "log"}, "expected standard, minmax, none"),
         ("id,a\n0,1,2\n1,2\n", {}, "expected 2"),
     ],
@@ -151,6 +153,30 @@ def test_errors_say_what_to_do(tmp_path, text, options, words):
     path.write_text(text)
     with pytest.raises(ValueError, match=words):
         er.load_data(path, series="long", **options, **NONE)
+
+
+def test_arrays_that_are_no_series_are_refused_as_such(tmp_path):
+    np.savez(tmp_path / "two.npz", a=np.zeros((9, 2)), b=np.zeros((9, 2)))
+    with pytest.raises(ValueError, match=r"^\S+two.npz holds the arrays a, b.*rename what is to be read"):
+        er.load_data(tmp_path / "two.npz", series="wide")
+    with pytest.raises(ValueError, match="gaps of series are read from a file by --series or --window"):
+        er.load_data(np.full((9, 2), math.nan))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "words"),
+    [
+        ("vae", {"likelihood": "bernoulli"}, "use --likelihood gaussian.*--scaling minmax"),
+        ("dfc_vae", {"widths": (2, 2)}, "its features need all values, and these examples have gaps"),
+    ],
+)
+def test_recipes_refuse_series_that_do_not_suit_them(tmp_path, recipe, options, words):
+    x = np.random.default_rng(0).normal(size=(40, 8))
+    x[3, 5] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    data = er.load_data(tmp_path / "x.npy", series="wide", **NONE)
+    with pytest.raises(ValueError, match=words):
+        check_compatible(getattr(er.recipes, recipe)(data.shape, latent=1, **options)[0], data)
 
 
 def test_ts_with_times_and_missing_values(tmp_path):

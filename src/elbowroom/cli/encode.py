@@ -39,6 +39,7 @@ def encode(run: Run, source: str | None, split: str | None, out: str, seed: int,
     from elbowroom.latent import encode_split
 
     target = options.output_path(out, output_files.COLUMN_KINDS)
+    _check_scores(settings["scores"])
     model = run.model()
     found = read_examples(run, model, source, split, settings["resize"], settings["label"])
     examples = freeze(found.split, seed)
@@ -84,6 +85,15 @@ def _predict_classes(model: GenerativeModel, data: Data, examples: Split) -> lis
     """Return the name of the most probable class of q(y|x) of each example."""
     batches = examples.batches(512)
     return [_class_name(data, label) for batch in batches for label in model.classify(batch.x).argmax(1).tolist()]
+
+
+def _check_scores(names: tuple[str, ...]) -> None:
+    """Raise a ValueError for a name that is no score, before examples are encoded."""
+    if names:
+        from elbowroom.evaluation.anomaly.scores import SCORES
+
+        for name in names:
+            SCORES.find(name)
 
 
 def _score_examples(run: Run, examples: Split, names: tuple[str, ...], samples: int, seed: int) -> dict[str, Any]:

@@ -109,6 +109,7 @@ def sample(
     target = options.output_path(out, output_files.EXAMPLE_KINDS)
     n = _count_samples(n, latents, sampler)
     model, name = _load_sampled_model(run, sampler)
+    output_files.require_suffix(target, model, run.record["data"])
     if given is not None:
         if latents is not None or label is not None or draw is False:
             raise ValueError("--given was given with --z, --label or --mean: leave one of them out")
@@ -130,7 +131,6 @@ def sample(
         from elbowroom.plotting import sample_grid
         from elbowroom.plotting.montage import to_images
 
-        output_files.require_images(model)
         labels = None if z_given is None else [latent_label(latent.flatten().tolist()) for latent in z]
         grid = sample_grid(to_images(x, model.views), captions.join_caption(caption, str(run)), labels)
         output_files.save_image(target, grid, caption)

@@ -46,6 +46,7 @@ def fill(
 
     target = options.output_path(settings["out"], output_files.TABLE_KINDS)
     model = run.model()
+    output_files.require_suffix(target, model, run.record["data"])
     found = read_examples(run, model, source, split)
     batch = found.split.first(n or len(found.split))
     known = found.data.cells(found.name)

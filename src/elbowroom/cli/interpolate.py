@@ -51,6 +51,7 @@ def interpolate(
 
     target = options.output_path(out, PATH_KINDS)
     model = run.model()
+    output_files.require_suffix(target, model, run.record["data"])
     way = find_path(model, path)
     if model.is_quantized:
         raise ValueError("the latents of this model are codes of a quantizer, with nothing between: take another run")
@@ -95,7 +96,6 @@ def _save_path(path: Path, model: GenerativeModel, ends: Tensor, x: Tensor, z: T
     from elbowroom.plotting.image_grid import draw_grid
     from elbowroom.plotting.montage import to_images
 
-    output_files.require_images(model)
     if path.suffix == ".gif":
         with output_files.explain_write_errors(path):
             save_frames(loop_frames(to_images(x, model.views)), path)

@@ -50,6 +50,25 @@ def require_images(model: GenerativeModel) -> None:
         )
 
 
+def require_suffix(path: Path, model: GenerativeModel, record: Mapping[str, Any]) -> None:
+    """Raise a ValueError where a file of this suffix cannot hold a model's examples, before they are computed.
+
+    Args:
+        path: one of :data:`EXAMPLE_KINDS`, or an animation.
+        model: whose examples are written.
+        record: of its data.
+    """
+    from elbowroom.data.table_rows import require_table
+    from elbowroom.data.text_encoding import require_texts
+
+    if path.suffix in TABLE_KINDS:
+        require_table(record)
+    elif path.suffix == ".txt":
+        require_texts(record)
+    elif path.suffix != ".npz":
+        require_images(model)
+
+
 def save_image(path: Path, image: Any, caption: str = "") -> None:
     """Write an image, and print its name with the caption."""
     with explain_write_errors(path):

@@ -63,6 +63,7 @@ def reconstruct(
     if n is not None and n < 1:
         raise ValueError(f"-n must be at least 1, got {n}")
     model = run.model()
+    output_files.require_suffix(target, model, run.record["data"])
     found = read_examples(run, model, source, split, settings["resize"], settings["label"])
     n = n or (sys.maxsize if target.suffix != ".png" else N_IMAGES if draws is None else N_DRAWN_IMAGES)
     batch = _keep_views(model, found.split.first(n), settings["given"])
@@ -156,7 +157,6 @@ def _draw_reconstructions(
     from elbowroom.plotting.image_grid import beside_grid, reconstruction_grid, to_pil_image
     from elbowroom.plotting.montage import to_images
 
-    output_files.require_images(model)
     caption = captions.output_caption(False, captions.posterior_words(model, is_drawn=draws is not None))
     if draws is not None:
         drawn = to_images(model.draw_reconstructions(batch.x, batch.y, draws, draw=False).movedim(0, 1), model.views)

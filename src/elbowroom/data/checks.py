@@ -73,11 +73,14 @@ def find_out_of_range(
 def value_limits(split: Split, sample: bool = False) -> tuple[float, float]:
     """Return the smallest and largest value among those that are checked; of a sample, among the first of them.
 
+    Missing values (NaN) are passed over.
+
     >>> value_limits(InMemorySplit(torch.tensor([[0.5], [-2.0]])))
     (-2.0, 0.5)
     """
     looks = iter_values(split)
-    limits = [torch.aminmax(x) for _, x in ([next(looks)] if sample else looks) if x.numel()]
+    known = (x[~x.isnan()] if x.isnan().any() else x for _, x in ([next(looks)] if sample else looks))
+    limits = [torch.aminmax(x) for x in known if x.numel()]
     return min(float(low) for low, _ in limits), max(float(high) for _, high in limits)
 
 

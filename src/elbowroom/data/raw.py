@@ -83,6 +83,11 @@ class RawDataset:
     series: SeriesSource | None = None
 
 
+def _advise_gaps(values: np.ndarray) -> str:
+    """Return how values that may be series are read with their gaps."""
+    return "; gaps of series are read from a file by --series or --window" if values.ndim in (2, 3) else ""
+
+
 class RawArrays:
     """Examples (N, ...) in memory as they are stored, with their labels; :meth:`encode` makes a split of them.
 
@@ -107,7 +112,7 @@ class RawArrays:
         if (len(invalid) and not self.summary.is_finite) or (len(invalid) and coding.value_range is None):
             raise ValueError(
                 f"{self.where} has NaN or infinite values in {len(invalid)} of {len(x)} examples, the first at index "
-                f"{invalid[0]}: expected finite numbers; remove or fill them"
+                f"{invalid[0]}: expected finite numbers; remove or fill them{_advise_gaps(self.values)}"
             )
         if len(invalid):
             raise ValueError(

@@ -120,6 +120,8 @@ def _cut(one: Sequences, kept: Sequence[int], options: ReadOptions, where: str) 
         rows.append(row)
         name = one.names[row] if one.names else str(row)
         names.append(f"{name}@{start}" if options.window else name)
+    if not any(np.isfinite(v[list(kept)]).any() for v in one.values):
+        raise ValueError(f"the series of {where} have no values, only gaps: give numbers")
     if not values:
         longest = max(v.shape[1] for v in one.values)
         raise ValueError(

@@ -57,6 +57,15 @@ def write_table(
     return list(columns)
 
 
+def require_table(record: Mapping[str, Any]) -> None:
+    """Raise a ValueError for a record of data that was no table."""
+    if "columns" not in record:
+        raise ValueError(
+            "this model was not trained on a table, so that its examples have no columns: give an --out that ends in "
+            ".npz"
+        )
+
+
 def table_columns(
     x: Tensor,
     record: Mapping[str, Any],
@@ -72,11 +81,7 @@ def table_columns(
     >>> table_columns(torch.tensor([[0.6], [0.6]]), record, known=SourceCells({"id": ["a", "b"], "n": ["07", None]}))
     {'id': ['a', 'b'], 'n': ['07', 5]}
     """
-    if "columns" not in record:
-        raise ValueError(
-            "this model was not trained on a table, so that its examples have no columns: give an --out that ends in "
-            ".npz"
-        )
+    require_table(record)
     made = _decoded_columns(x, record, y)
     if known is not None:
         rows = [row % len(known) for row in range(len(x))]

@@ -87,6 +87,12 @@ def parse_vocabulary(given: Any) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys((END_TOKEN, UNKNOWN_TOKEN, *names))) if names else None
 
 
+def require_texts(record: Mapping[str, Any]) -> None:
+    """Raise a ValueError for a record of data that was no texts."""
+    if "vocabulary" not in record:
+        raise ValueError("this model was not trained on texts: give an --out that ends in .npz")
+
+
 def decode_texts(x: Tensor, record: Mapping[str, Any]) -> list[str]:
     """Return rows of tokens (N, T) as texts, each up to its end.
 
@@ -100,8 +106,7 @@ def decode_texts(x: Tensor, record: Mapping[str, Any]) -> list[str]:
     >>> decode_texts(torch.tensor([[2.0, 3.0, 0.0]]), {"vocabulary": ["<end>", "<unknown>", "cat", "."]})
     ['cat.']
     """
-    if "vocabulary" not in record:
-        raise ValueError("this model was not trained on texts: give an --out that ends in .npz")
+    require_texts(record)
     vocabulary, is_words = record["vocabulary"], record.get("tokens", "words") == "words"
     rows = x.long().clamp(0, len(vocabulary) - 1).tolist()
     texts = [[vocabulary[index] for index in row[: row.index(END) if END in row else None]] for row in rows]

@@ -89,6 +89,8 @@ def advise_scaling(data: Data, low: float, high: float) -> str:
         return "scale the data into it, or use --likelihood columns"
     if (low, high) != (0, 1):
         return "scale the data into it, or use --likelihood gaussian for numbers of any sign"
+    if data.protocol.get("series"):
+        return "use --likelihood gaussian for numbers of any sign; --scaling minmax brings training series into [0, 1]"
     smallest, largest = round_limits(*data.value_limits(), len(data.shape) == 3)
     scaling = (
         f"load it with value_range=({smallest:g}, {largest:g}), on the command line "

@@ -10,9 +10,10 @@ from torch import Tensor
 from elbowroom.data import Batch, Data, freeze
 from elbowroom.data.readers.table_encoding import Column
 from elbowroom.formatting import format_number
-from elbowroom.plotting.figure import Bars, Chart, FigureSpec, ImageGrid, Line
+from elbowroom.plotting.figure import Bars, Chart, FigureSpec, ImageGrid
 from elbowroom.plotting.montage import can_show, to_images
 from elbowroom.plotting.registry import register_figure
+from elbowroom.plotting.series_curves import curve, name_channels
 from elbowroom.runs.run_view import RunView
 
 #: Images, in rows of ten.
@@ -47,10 +48,9 @@ def examples_figure(data: Data, seed: int = 0) -> FigureSpec:
     """Return training examples of data, picked at random: images, columns of a table, or lines."""
     if data.columns is not None:
         return _columns_figure(data, seed)
-    batch, words = _pick(data, N_IMAGES, seed)
     if can_show(data.shape):
-        return _images_figure(data, batch, words)
-    return _lines_figure(data, batch, words)
+        return _images_figure(data, *_pick(data, N_IMAGES, seed))
+    return _lines_figure(data, *_pick(data, N_LINES, seed))
 
 
 def _pick(data: Data, n: int, seed: int) -> tuple[Batch, str]:
@@ -111,16 +111,17 @@ def _shorten(name: str) -> str:
 def _lines_figure(data: Data, batch: Batch, words: str) -> FigureSpec:
     if math.prod(data.shape) > 20_000:
         raise ValueError(f"examples of {'x'.join(map(str, data.shape))} are neither images, rows nor series")
-    x = batch.x[:N_LINES].cpu().float()
+    x = batch.x.cpu().float()
     channels = x.reshape(len(x), -1, x.shape[-1]).movedim(1, 0)
+    series = data.protocol.get("series")
+    if series:
+        names, axes = name_channels(series["channels"]), ("step", "value as scaled")
+    else:
+        names = [f"channel {c}" if len(channels) > 1 else "rows" for c in range(1, len(channels) + 1)]
+        axes = ("position", "value")
     charts = [
-        Chart(
-            f"channel {c}" if len(channels) > 1 else "rows",
-            [Line(f"example {i}", list(range(1, x.shape[-1] + 1)), row, "data") for i, row in enumerate(rows, 1)],
-            "position",
-            "value",
-        )
-        for c, rows in enumerate(channels[:MAX_TABLE_COLUMNS].tolist(), 1)
+        Chart(name, [curve(f"example {i}", row, "data") for i, row in enumerate(rows, 1)], *axes)
+        for name, rows in zip(names, channels[:MAX_TABLE_COLUMNS], strict=False)
     ]
     caption = f"{len(x)} examples as the model sees them. Preprocessing: {_preprocessing(data)}."
     return FigureSpec("Data", caption, words, charts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor
 
 from elbowroom.data.series_scaling import recorded_scaling
@@ -21,6 +23,15 @@ MAX_CURVES = 8
 def channel_names(view: RunView) -> list[str]:
     """Return the names of the channels, numbers where the source has none."""
     names = (view.record["data"].get("series") or {}).get("channels") or list(map(str, range(view.shape[0])))
+    return name_channels(names)
+
+
+def name_channels(names: Iterable[str]) -> list[str]:
+    """Return what the channels of a source are called in a figure.
+
+    >>> name_channels(["0", "pulse"])
+    ['channel 0', 'pulse']
+    """
     return [f"channel {name}" if name.isdecimal() else name for name in names]
 
 
@@ -30,7 +41,7 @@ def restore_units(view: RunView, x: Tensor) -> Tensor:
     return x if scaling is None else scaling.restore(x)
 
 
-def _curve(name: str, values: Tensor, role: str | float) -> Line:
+def curve(name: str, values: Tensor, role: str | float) -> Line:
     """Return a line over the steps of (T,) that have a value; a gap is spanned."""
     steps = (~values.isnan()).nonzero().flatten()
     return Line(name, (steps + 1).tolist(), values[steps].tolist(), role)
@@ -40,7 +51,7 @@ def pair_curves(view: RunView, titles: list[str], data: Tensor, output: Tensor, 
     """Return a chart for each channel of a few series, of data and the model's output: (N, C, T) each."""
     pairs = zip(titles, restore_units(view, data), restore_units(view, output), strict=True)
     return [
-        Chart(f"{title}, {channel}", [_curve(names[0], a[c], "data"), _curve(names[1], b[c], "model")], X_AXIS, channel)
+        Chart(f"{title}, {channel}", [curve(names[0], a[c], "data"), curve(names[1], b[c], "model")], X_AXIS, channel)
         for title, a, b in list(pairs)[:MAX_PAIRS]
         for c, channel in enumerate(channel_names(view)[:MAX_CHANNELS])
     ]
@@ -54,8 +65,8 @@ def sample_curves(view: RunView, x: Tensor) -> list[Chart]:
         Chart(
             channel,
             [
-                *(_curve(name, edge[c], "data") for name, edge in edges),
-                *(_curve(f"sample {i}", one[c], "model") for i, one in enumerate(drawn, 1)),
+                *(curve(name, edge[c], "data") for name, edge in edges),
+                *(curve(f"sample {i}", one[c], "model") for i, one in enumerate(drawn, 1)),
             ],
             X_AXIS,
             channel,
@@ -70,7 +81,6 @@ def path_curves(view: RunView, title: str, x: Tensor, positions: Tensor) -> Char
     fractions = (positions - positions[0]) / (positions[-1] - positions[0])
     values, channel = restore_units(view, x)[:, c], channel_names(view)[c]
     lines = [
-        _curve(format_number(round(positions[i].item(), 1)), values[i], fractions[i].item())
-        for i in range(0, len(x), 2)
+        curve(format_number(round(positions[i].item(), 1)), values[i], fractions[i].item()) for i in range(0, len(x), 2)
     ]
     return Chart(f"{title}, {channel}" if x.shape[1] > 1 else title, lines, X_AXIS, channel)

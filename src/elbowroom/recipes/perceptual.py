@@ -7,6 +7,7 @@ from typing import Any
 
 import elbowroom as er
 from elbowroom.argument import NonNegativeFloat
+from elbowroom.masked_shape import is_masked
 from elbowroom.recipes.convolutional import conv_vae
 from elbowroom.recipes.registry import recipe
 
@@ -38,6 +39,10 @@ def dfc_vae(
             installed with its weights; your own in Python
         weight: of the perceptual loss, for each value of an example; the paper has it in place of the likelihood
     """
+    if is_masked(shape, rest.get("likelihood")):
+        raise ValueError(
+            "its features need all values, and these examples have gaps: fill them, or train conv_vae or time_vae"
+        )
     model, elbo = conv_vae(shape, **rest)
     return model, elbo + weight * math.prod(shape) * er.Perceptual(er.find_features(features, shape))
 

@@ -141,9 +141,14 @@ class Recipe(Displayed):
     def _check_dimensions(self, shape: tuple[int, ...]) -> None:
         if not self.takes(shape):
             kinds = " or ".join(EXAMPLE_KINDS[n] for n in self.dimensions)
-            size = "x".join(map(str, shape))
+            size = "x".join(map(str, shape)) if len(shape) > 1 else f"rows of {shape[0]} values"
+            series = (
+                " (--series says how a table or an array holds series)"
+                if len(shape) == 1 and self.takes((1, 1))
+                else ""
+            )
             raise ValueError(
-                f"it takes {kinds}, and these examples are {size}: give such data, or train another recipe"
+                f"it takes {kinds}, and these examples are {size}: give such data{series}, or train another recipe"
             )
 
     def _build(self, shape: tuple[int, ...], given: dict[str, Any]) -> tuple[GenerativeModel, Term]:

@@ -87,7 +87,7 @@ def test_the_command_explains_rows(run, capsys, monkeypatch):
 
 def test_images_have_no_rows_to_explain(digits):
     model, _ = er.recipes.vae(digits.shape, latent=2)
-    with pytest.raises(ValueError, match="not rows of a table: give --heat-map"):
+    with pytest.raises(ValueError, match="not rows of a table: --heat-map is for images"):
         explain_rows(model.eval(), digits.test)
 
 

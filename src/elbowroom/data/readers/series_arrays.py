@@ -56,7 +56,8 @@ def _read_arrays(listing: Listing) -> dict[str, Any]:
     with io_errors(listing.path), zipfile.ZipFile(listing.path):
         pass
     with io_errors(listing.path), np.load(listing.path, allow_pickle=False) as stored:
-        return standardize_keys({key: stored[key] for key in stored.files}, listing.path)
+        entries = {key: stored[key] for key in stored.files}
+    return standardize_keys(entries, listing.path)
 
 
 def _split_series(x: np.ndarray, options: ReadOptions, where: str) -> list[np.ndarray]:

@@ -74,13 +74,25 @@ class Detector:
         return mean, math.sqrt(mean * (1 - mean) * (n + 1 + n_examples) / (n_examples * (n + 2)))
 
     def _rank(self, level: float) -> int:
-        if not 0 < level < 1:
-            raise ValueError(f"a level of {level:g}: expected a false-positive rate between 0 and 1, as 0.05")
-        rank = math.floor(level * (len(self) + 1) + 1e-9)
-        if rank < 1:
-            minimum = math.ceil(1 / level - 1e-9) - 1
-            raise ValueError(
-                f"a level of {level:g} needs at least {minimum:,} normal examples to calibrate on, and there are "
-                f"{len(self):,}: give more, or a higher level"
-            )
-        return rank
+        return threshold_rank(level, len(self))
+
+
+def threshold_rank(level: float, n_examples: int) -> int:
+    """Return which of the largest of n scores is the threshold of a level: ⌊level (n + 1)⌋.
+
+    Raises:
+        ValueError: a level outside (0, 1), or too few examples for it.
+
+    >>> threshold_rank(0.05, 99)
+    5
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"a level of {level:g}: expected a false-positive rate between 0 and 1, as 0.05")
+    rank = math.floor(level * (n_examples + 1) + 1e-9)
+    if rank < 1:
+        minimum = math.ceil(1 / level - 1e-9) - 1
+        raise ValueError(
+            f"a level of {level:g} needs at least {minimum:,} normal examples to calibrate on, and there are "
+            f"{n_examples:,}: give more, or a higher level"
+        )
+    return rank

@@ -13,7 +13,8 @@ from elbowroom import __version__
 from elbowroom.data import Data, InMemorySplit, Split, freeze, load_undivided
 from elbowroom.data.catalog.registry import CATALOG
 from elbowroom.data.load import ALL_SPLITS
-from elbowroom.evaluation.anomaly.explanation import StrangeRows, explain_rows
+from elbowroom.evaluation.anomaly.conformal import threshold_rank
+from elbowroom.evaluation.anomaly.explanation import StrangeRows, explain_rows, require_rows
 from elbowroom.evaluation.anomaly.heatmap import Heatmaps
 from elbowroom.evaluation.anomaly.reference import Reference, open_reference
 from elbowroom.evaluation.anomaly.results import Anomalies, ScoreResult
@@ -81,11 +82,14 @@ def anomalies(
         if reference.data is None:
             raise ValueError("a model was given without the data that is normal to it: pass normal=")
         normal_split = freeze(reference.data.get_split(split), seed)
+        # what names and shapes can tell is said before anything is scored
+        threshold_rank(level, len(normal_split) // 2)
+        _check_shape(reference.model.shape, maps, explain)
+        loaded = (None, None, None) if other is None else _load_other(reference, other, split, resize, c)
+        other_split, other_protocol, other_files = loaded
         available = defined_scores(reference, normal_split)
         names = _select_scores(default_score(reference.model, available) if score == "default" else score, available)
         normal_scores = compute_scores(reference, normal_split, names, batch_size)
-        loaded = (None, None, None) if other is None else _load_other(reference, other, split, resize, c)
-        other_split, other_protocol, other_files = loaded
         other_scores = {} if other_split is None else compute_scores(reference, other_split, names, batch_size)
         default = default_score(reference.model, names)
         chosen = default if default in names else names[-1]
@@ -127,11 +131,17 @@ def _select_scores(score: str | Iterable[str], available: list[str]) -> list[str
     return list(dict.fromkeys([name for name in available if name == "elbo"] + names))
 
 
+def _check_shape(shape: tuple[int, ...], maps: int, explain: int) -> None:
+    """Raise a ValueError for heat maps of what is no image, and for reasons of what is no row of a table."""
+    if maps and len(shape) != 3:
+        words = "x".join(map(str, shape))
+        raise ValueError(f"the examples are {words}, not images (C, H, W): there are no heat maps of them")
+    if explain:
+        require_rows(shape)
+
+
 def _top_heatmaps(reference: Reference, split: Split, scores: Tensor, count: int) -> Heatmaps:
     """Compute heat maps of the examples with the highest scores."""
-    if len(split.shape) != 3:
-        shape = "x".join(map(str, split.shape))
-        raise ValueError(f"the examples are {shape}, not images (C, H, W): there are no heat maps of them")
     order = scores.topk(min(count, len(scores))).indices
     return reference.heatmaps(next(split.to(reference.device).batches(count, order)))
 

@@ -110,6 +110,15 @@ class StrangeRows:
     explanation: Explanation
 
 
+def require_rows(shape: tuple[int, ...]) -> None:
+    """Raise a ValueError for examples of a shape that is not that of rows."""
+    if len(shape) != 1:
+        words = "x".join(map(str, shape))
+        raise ValueError(
+            f"the examples are {words}, not rows of a table: --heat-map is for images, score-steps for series"
+        )
+
+
 @torch.no_grad()
 def explain_rows(model: GenerativeModel, split: Split, record: Mapping[str, Any] | None = None) -> Explanation:
     """Explain rows of a table, or vectors, by their columns.
@@ -130,10 +139,7 @@ def explain_rows(model: GenerativeModel, split: Split, record: Mapping[str, Any]
     >>> explanation.columns, explanation.surprise.shape
     (('a', 'b'), torch.Size([4, 2]))
     """
-    if len(model.shape) != 1:
-        raise ValueError(
-            f"the examples are {'x'.join(map(str, model.shape))}, not rows of a table: give --heat-map for images"
-        )
+    require_rows(model.shape)
     device = next(model.parameters()).device
     parts = [_explain_batch(model, batch) for batch in split.to(device).batches(1_000)]
     x, nll, surprise, expected = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
