@@ -97,3 +97,28 @@ def test_a_mistake_is_one_line(arguments, words, capsys):
     printed = capsys.readouterr().err
     assert words in printed
     assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["sweep", "tune"])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--data nowhere.csv", "no such file or folder: nowhere.csv"),
+        ("--data digts", "did you mean 'digits'"),
+        ("--data digits --cluster local", "--cluster was given without --jobs"),
+        ("--data digits --job-option timeout_min=9", "--job-option was given without --jobs"),
+        ("--data digits --out file", "there is a file in its way"),
+        ("--data digits --out OTHER", "is the folder of a"),
+    ],
+)
+def test_mistakes_are_said_before_any_point_is_trained(tmp_path, monkeypatch, capsys, command, words, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    for folder in ("sweep", "tune"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "sweep.json").write_text('{"points": {"latent=2": {}}, "failed": {}}')
+    (tmp_path / "tune" / "journal.log").touch()
+    words = words.replace("OTHER", {"sweep": "tune", "tune": "sweep"}[command])
+    assert main([command, "vae", "--latent", "2,5", "--steps", "1", *words.split()]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

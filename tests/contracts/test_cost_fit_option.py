@@ -84,5 +84,5 @@ def test_runs_and_sweeps_from_before_have_its_default(tmp_path, function):
         "print(er.TrainConfig().record.keys() <= er.Run('run').record['training'].keys(), er.load('run').latent_shape)",
         lines={path: (line, OPTION)},
     )
-    assert known == "run state why run finished 1 runs in s"
+    assert known == "run state why run finished 1 run in s"
     assert loaded == "True (2,)"

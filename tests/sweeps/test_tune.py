@@ -148,7 +148,7 @@ def test_a_metric_that_validation_lacks_fails_the_trial(start, tmp_path):
 
 def test_another_search_in_the_same_folder_is_refused(start, tmp_path):
     er.tune(start, SPACE, tmp_path, n_trials=1, log=quiet)
-    with pytest.raises(ValueError, match=r"other settings that are not searched .*give the same again"):
+    with pytest.raises(ValueError, match=r"are not searched \(seed was .* and is 1\): give the same again"):
         er.tune(start, SPACE | {"seed": (1,)}, tmp_path, n_trials=2, log=quiet)
     with pytest.raises(ValueError, match="began with other values"):
         er.tune(start, SPACE | {"latent": (2, 4)}, tmp_path, n_trials=2, log=quiet)

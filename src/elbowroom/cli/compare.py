@@ -165,6 +165,7 @@ def run_sweep(
     from elbowroom.sweeps.sweep import register_points
     from elbowroom.training.interrupts import hold_signals
 
+    check_work(values["data"], jobs)
     axes: dict[str, tuple[Any, ...]] = {"recipe": (recipe.name,)}
     axes |= {name: (value,) if name in SINGLE_VALUE_OPTIONS else value or (None,) for name, value in values.items()}
     axes["seed"] = axes.pop("seed")  # last, so that it changes fastest
@@ -181,6 +182,17 @@ def run_sweep(
     with hold_signals():
         points = work()
     print_outcome(points, out)
+
+
+def check_work(data: Sequence[str], jobs: int | None) -> None:
+    """Raise a ValueError for data that is not there, on which every point would fail, and for options of no jobs."""
+    from elbowroom.data.load import require_source
+
+    for source in data:
+        require_source(source)
+    for name, flag in (("cluster", "--cluster"), ("job_options", "--job-option")):
+        if jobs is None and options.is_given(name):
+            raise ValueError(f"{flag} was given without --jobs: say how many jobs, as --jobs 4, or leave it out")
 
 
 def submit_work(work: Any, out: str, n_jobs: int, cluster: str, texts: tuple[str, ...]) -> None:
@@ -204,7 +216,8 @@ def print_outcome(points: Sequence[SweepPoint], out: str) -> None:
     if points[-1].state == "unfinished":
         click.echo("the same command goes on")
         raise click.exceptions.Exit(130 if points[-1].run.state == "interrupted" else 143)
-    click.echo(f"side by side: elbowroom compare {out}")
+    if any(point.run.exists for point in points):
+        click.echo(f"side by side: elbowroom compare {out}")
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -227,7 +240,7 @@ def _print_grid(points: Any, out: str) -> None:
     for point in points:
         table.add_row(escape(point.name), point.state, escape(str(point.holder or point.error)))
     listing.console().print(table)
-    click.echo(f"\n{len(points)} runs in {out}")
+    click.echo(f"\n{format_count(len(points), 'run')} in {out}")
 
 
 @click.command()

@@ -108,6 +108,7 @@ def run_search(
     from elbowroom.training.interrupts import hold_signals
 
     values |= {name: value for name, value in TRIAL_DEFAULTS.items() if not options.is_given(name)}
+    compare.check_work(values["data"], jobs)
     space: dict[str, Any] = {"recipe": (recipe.name,)}
     space |= {
         name: (value,) if name in compare.SINGLE_VALUE_OPTIONS else value or (None,) for name, value in values.items()
@@ -148,18 +149,22 @@ def print_search(search: Search, out: str) -> None:
     for point in sorted(search.points, key=search.rank):
         value = search.values.get(point.name)
         settings = [escape(_format(point.settings[name])) for name in varied]
-        table.add_row(
-            point.name, escape(point.error or point.state), "" if value is None else format_metric(value), *settings
-        )
+        table.add_row(point.name, escape(point.state), "" if value is None else format_metric(value), *settings)
     listing.console().print(table)
     if search.best is not None:
         click.echo(f"\nbest  {search.best.run.path}")
         click.echo(repeat_command(search.best.run.record).line)
-    click.echo(f"side by side: elbowroom compare {out}")
+    if any(point.run.exists for point in search.points):
+        click.echo(f"side by side: elbowroom compare {out}")
+    failed = [point for point in search.points if point.state == "failed"]
+    for point in failed:
+        click.echo(f"failed     {point.name}: {point.error}", err=True)
     stopped = [point.run.state for point in search.points if point.state == "unfinished"]
     if stopped:
         click.echo("the same command goes on")
         raise click.exceptions.Exit(130 if "interrupted" in stopped else 143)
+    if failed and search.best is None:
+        raise click.exceptions.Exit(1)
 
 
 def _format(value: Any) -> str:

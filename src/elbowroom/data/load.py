@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, Protocol
 
 from elbowroom import errors
 from elbowroom.argument import takes_options
-from elbowroom.data.catalog.registry import CATALOG, read_catalog_dataset
+from elbowroom.data.catalog.registry import CATALOG, find_catalog_entry, read_catalog_dataset
 from elbowroom.data.checks import (
     describe_check_coverage,
     find_out_of_range,
@@ -28,6 +28,7 @@ from elbowroom.data.options import DataConfig, ReadOptions
 from elbowroom.data.partition import partition, plan_partition, resolve_stratified
 from elbowroom.data.preprocess import augment_train, binarize_splits, dequantize_splits
 from elbowroom.data.raw import AnySplit, EncodedDataset, RawDataset, RawSplit
+from elbowroom.data.readers.listing import list_path
 from elbowroom.data.readers.registry import read_path
 from elbowroom.data.readers.table import standardize_table
 from elbowroom.data.readers.table_cells import SourceCells, TableSource, join_cells
@@ -380,15 +381,37 @@ def build_data(
 
 def read_source(source: Any, options: ReadOptions) -> RawDataset:
     """Read a source: a path, a name of the catalog, or arrays, a data set or a loader."""
-    if isinstance(source, str) and not source.strip():
+    if not isinstance(source, str | Path):
+        return read_object(source, options)
+    path = _source_path(source)
+    return read_catalog_dataset(str(source), options) if path is None else read_path(path, options)
+
+
+def require_source(source: str | Path) -> None:
+    """Raise the ValueError of reading a source that is not there, without reading one that is.
+
+    >>> require_source("digits")
+    """
+    path = _source_path(source)
+    if path is None:
+        find_catalog_entry(str(source))
+    else:
+        list_path(path)
+
+
+def _source_path(source: str | Path) -> Path | None:
+    """Return the path that a source is, or None where it is a name of the catalog.
+
+    Raises:
+        ValueError: it is empty.
+    """
+    if isinstance(source, Path):
+        return source.expanduser()
+    if not source.strip():
         raise ValueError("no data named: give a name that 'elbowroom data' lists, or a path ('.' for this folder)")
-    if isinstance(source, Path) or (isinstance(source, str) and source not in CATALOG):
-        path = Path(source).expanduser()
-        if isinstance(source, Path) or path.exists() or path.suffix or os.sep in source or "/" in source:
-            return read_path(path, options)
-    if isinstance(source, str):
-        return read_catalog_dataset(source, options)
-    return read_object(source, options)
+    path = Path(source).expanduser()
+    is_path = source not in CATALOG and (path.exists() or path.suffix or os.sep in source or "/" in source)
+    return path if is_path else None
 
 
 def count_examples(split: RawSplit) -> int | None:

@@ -24,6 +24,8 @@ UNCOMPARED_SETTINGS = (
     *("seed", "device", "watch", "pass_state", "checkpoint_every"),
     *("validate_every", "max_overhead", "sampler", "report", "log_every", "log", "progress", "curves"),
 )
+#: Callbacks of the trials of a search, which each has with its own number.
+UNCOMPARED_CALLBACKS = ("Pruning",)
 #: Examples per step, where they are not given and there are as many.
 DEFAULT_BATCH_SIZE = 128
 #: The settings that have no flag: they are for modules of one's own, and for notebooks.
@@ -197,7 +199,8 @@ def flatten_record(record: dict[str, Any]) -> Settings:
     training = record["training"]
     settings: Settings = {"recipe": record["recipe"] or "its own"} | arguments
     settings |= {name: training.get(name) for name in compared_settings()}
-    options, others = callback_settings(training["callbacks"])
+    compared = [one for one in training["callbacks"] if one["name"] not in UNCOMPARED_CALLBACKS]
+    options, others = callback_settings(compared)
     settings |= dict.fromkeys(CALLBACK_OPTIONS) | options | {"callbacks": others}
     return settings | {"objective": record.get("objective", "")}
 

@@ -126,7 +126,7 @@ class Claims:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        except FileExistsError:
+        except (FileExistsError, NotADirectoryError):
             if self.folder.is_dir():
                 return False
             raise ValueError(f"cannot write {self.folder} (there is a file in its way): give another --out") from None

@@ -88,7 +88,7 @@ def submit_jobs(
     except (RuntimeError, NameError, TypeError, ValueError, submitit.core.utils.FailedJobError) as error:
         message = " ".join(str(error).split())
         raise ValueError(
-            f"no job was submitted to {cluster} ({message}): mend the options, or try local jobs"
+            f"no job was submitted to {cluster} ({message}): mend the options, or try --cluster local"
         ) from None
     return list(jobs)
 

@@ -23,6 +23,8 @@ from elbowroom.workbench.fit import resume
 
 #: The file of a sweep's folder with the settings of each point, and the errors of those that failed.
 SWEEP_FILE = "sweep.json"
+#: The journal of a search, beside its ``sweep.json``; a sweep has none.
+JOURNAL_FILE = "journal.log"
 #: States of a run that was stopped from outside, and is to be resumed.
 STOPPED_STATES = ("interrupted", "terminated")
 #: States of a point that still has something to train.
@@ -124,8 +126,10 @@ def plan(points: Sequence[Settings], out: str | Path, defaults: Mapping[str, Any
         defaults: the values of settings that the points of an earlier version lack.
 
     Raises:
-        ValueError: the folder's ``sweep.json`` is damaged.
+        ValueError: the folder's ``sweep.json`` is damaged, or is that of a search.
     """
+    if (Path(out) / JOURNAL_FILE).is_file():
+        raise ValueError(f"{out} is the folder of a search (elbowroom tune): give a sweep another --out")
     known, errors = read_sweep(out)
     known = {name: {**(defaults or {}), **settings} for name, settings in known.items()}
     folder, holders = Path(out), Claims(out).find_holders()

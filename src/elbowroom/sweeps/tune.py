@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from elbowroom.runs.settings import UNCOMPARED_SETTINGS, canonical_json
 from elbowroom.sweeps.claims import HEARTBEAT_S, ClaimLostError, Claims, HeldClaim
 from elbowroom.sweeps.space import Space, fixed_settings, make_distributions, settings_of
 from elbowroom.sweeps.sweep import (
+    JOURNAL_FILE,
     MAX_POLL_S,
     STOPPED_STATES,
     SWEEP_FILE,
@@ -30,9 +32,6 @@ from elbowroom.workbench.monitoring.pruning import HIGHER_IS_BETTER, Pruning, op
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
-
-#: The journal of a search, beside its ``sweep.json``.
-JOURNAL_FILE = "journal.log"
 
 
 @dataclass(frozen=True)
@@ -172,11 +171,13 @@ class _Tuner:
         fixed = {name: value for name, value in fixed_settings(self._space).items() if name not in unshared}
         about = canonical_json({"metric": self._metric, **fixed})
         with self._claims.hold(SWEEP_FILE):
+            if not Path(self._journal).is_file() and read_sweep(self._out)[0]:
+                raise ValueError(f"{self._out} is the folder of a sweep: give a search another --out")
             study = self._study()
             if (before := study.user_attrs.setdefault("shared", about)) != about:
                 raise ValueError(
-                    f"the search in {self._out} has other settings that are not searched ({before}): give the same "
-                    "again, or another --out"
+                    f"the search in {self._out} has other settings that are not searched "
+                    f"({_describe_changes(before, about)}): give the same again, or another --out"
                 )
             study.set_user_attr("shared", about)
 
@@ -268,6 +269,17 @@ class _Tuner:
 
 def _is_complete(trial: FrozenTrial) -> bool:
     return trial.state.name == "COMPLETE"
+
+
+def _describe_changes(before: str, after: str) -> str:
+    """Return in words how settings differ, given as canonical JSON.
+
+    >>> _describe_changes('{"epochs": 1, "lr": 0.1, "seed": 0}', '{"epochs": 2, "seed": 0}')
+    'epochs was 1 and is 2, lr was 0.1 and is searched'
+    """
+    old, new = json.loads(before), json.loads(after)
+    shown = {name: [json.dumps(one[name]) if name in one else "searched" for one in (old, new)] for name in old | new}
+    return ", ".join(f"{name} was {was} and is {now}" for name, (was, now) in shown.items() if was != now)
 
 
 def _name(trial: FrozenTrial) -> str:

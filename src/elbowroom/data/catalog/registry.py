@@ -76,15 +76,24 @@ def datasets() -> list[CatalogEntry]:
     return list(CATALOG.values())
 
 
+def find_catalog_entry(name: str) -> CatalogEntry:
+    """Return the named data set.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name not in CATALOG:
+        raise errors.unknown_name("data set", name, CATALOG, f"; or give the path of {describe_readable()}")
+    return CATALOG[name]
+
+
 def read_catalog_dataset(name: str, options: ReadOptions) -> RawDataset:
     """Read the splits of a named data set as published, before missing ones are set aside.
 
     Raises:
         ValueError: no data set of this name; an option that it does not support; files that cannot be read or fetched.
     """
-    if name not in CATALOG:
-        raise errors.unknown_name("data set", name, CATALOG, f"; or give the path of {describe_readable()}")
-    entry = CATALOG[name]
+    entry = find_catalog_entry(name)
     options.reject_unsupported(name, *entry.options)
     raw = entry.read(options) if entry.options else entry.read()
     return replace(raw, name=name, source=name, defaults=entry.default_amounts, is_stratified=False)
