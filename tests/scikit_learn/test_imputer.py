@@ -1,5 +1,7 @@
 """The imputer: what is known stays, what is missing follows from it."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -66,6 +68,32 @@ def test_frames_of_mixed_columns_are_filled(library):
         assert all(value is not None and value == value for value in values)
         assert all(value == cell for value, cell in zip(values, cells, strict=True) if cell is not None)
     assert sum(value is None or value != value for value in frame["kind"].to_list()) == 16  # what was given stays
+
+
+@pytest.mark.parametrize("fitted", [pd, pl])
+@pytest.mark.parametrize("given", [pd, pl])
+def test_frames_of_one_library_are_filled_in_another(fitted, given):
+    cells = {
+        "a": [1.5, None, 3.5, 2.5] * 5,
+        "b": ["x", "y", None, "x"] * 5,
+        "d": [dt.datetime(2020, 1, 1 + i % 20) for i in range(20)],
+    }
+    imputer = Imputer(**SMALL).fit(fitted.DataFrame(cells))
+    assert isinstance(imputer.transform(given.DataFrame(cells)), given.DataFrame)
+    for library, name in ((pd, "pandas"), (pl, "polars")):
+        filled = imputer.set_output(transform=name).transform(given.DataFrame(cells))
+        assert isinstance(filled, library.DataFrame)
+        assert list(filled["d"]) == cells["d"]
+        assert filled["a"].dtype == library.Series([1.5]).dtype
+        assert set(filled["b"]) == {"x", "y"}
+
+
+def test_lazy_frames_and_those_with_a_name_twice_are_refused():
+    twice = pd.DataFrame(np.zeros((9, 2)), columns=["a", "a"])
+    with pytest.raises(ValueError, match="more than one column of one name"):
+        Imputer(**SMALL).fit(twice)
+    with pytest.raises(ValueError, match=r"give X.collect\(\)"):
+        Imputer(**SMALL).fit(pl.LazyFrame({"a": [1.0]}))
 
 
 def test_images_have_no_cells(digits):

@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import narwhals as nw
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
@@ -21,7 +22,7 @@ from torch import Tensor
 from elbowroom import errors, noise
 from elbowroom.argument import arguments_of
 from elbowroom.data import Batch, Data
-from elbowroom.data.readers.data_frame import is_frame
+from elbowroom.data.readers.data_frame import is_frame, read_frame
 from elbowroom.models.base import GenerativeModel
 from elbowroom.recipes.registry import find
 from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
@@ -172,7 +173,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         if not reset:
             check_is_fitted(self)
         least = 2 if reset else 1
+        if nw.dependencies.is_into_lazyframe(X):
+            raise ValueError("X is a lazy frame, whose rows are not there yet: give X.collect()")
         if is_frame(X):
+            read_frame(X, "the DataFrame")
             validate_data(self, X, reset=reset, skip_check_array=True)
             if len(X) < least:
                 raise ValueError(f"Found data frame with {len(X)} sample(s) while a minimum of {least} is required.")

@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval
+from sklearn.utils._set_output import _get_output_config
 from torch import Tensor
 
 from elbowroom import noise
 from elbowroom.latent.imputation import expect_missing, impute
 from elbowroom.sklearn.estimator import CHUNK_SIZE, Estimator
+from elbowroom.sklearn.input_format import convert_frame
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -60,7 +62,9 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignor
         for batch in self._batches(x):
             with noise.seeded_rng(self.seed_), noise.keyed_noise(self.seed_, batch.index), torch.no_grad():
                 parts.append(expect_missing(model, batch.x, samples=self.n_draws))
-        return self._complete(X, torch.cat(parts))
+        filled, container = self._complete(X, torch.cat(parts)), _get_output_config("transform", self)["dense"]
+        # scikit-learn makes one library's frame of another by way of an array, which has one type for all columns
+        return filled if container == "default" else convert_frame(filled, container)
 
     def sample_completions(self, X: Any, n: int = 5, random_state: Any = None) -> list[Any]:
         """Return several completions of examples, each with other draws, for multiple imputation.

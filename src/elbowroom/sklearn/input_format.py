@@ -144,7 +144,7 @@ class InputFormat:
             cells, name = list_values(frame[column]), str(column)
             if name in made and None in cells:
                 filled = [b if a is None else a for a, b in zip(cells, made[name], strict=True)]
-                frame = frame.with_columns(self._typed_series(name, filled).alias(column))
+                frame = frame.with_columns(self._typed_series(name, filled, frame.implementation.value).alias(column))
         return frame.to_native()
 
     def _columns(self, X: Any) -> dict[str, Any]:
@@ -192,13 +192,31 @@ class InputFormat:
             values[:, self.names.index(column.name)] = x[:, i].double().numpy() * column.sd + column.mean
         return values
 
-    def _typed_series(self, name: str, cells: Sequence[Cell]) -> nw.Series[Any]:
-        """Return the cells of a column, None for missing ones, as a series of the type that it had."""
+    def _typed_series(self, name: str, cells: Sequence[Cell], library: str | None = None) -> nw.Series[Any]:
+        """Return the cells of a column, None for missing ones, as a series of the type that it had.
+
+        It is one of the library that the estimator was fitted to, or of another.
+        """
         dtype = self.dtypes[self.names.index(name)] if self.dtypes else "Float64"
         values: list[Any] = list(cells)
         parse = _PARSERS.get(dtype.rstrip("0123456789"))
         if parse is not None:  # numbers of two values are categories, whose names are texts
             values = [parse(cell) if isinstance(cell, str) else cell for cell in cells]
-        series = nw.new_series(name, values, backend=self.library)  # type: ignore[arg-type]
+        series = nw.new_series(name, values, backend=library or self.library)  # type: ignore[arg-type]
         has_gaps, is_whole = None in values, dtype.startswith(("Int", "UInt"))
         return series if dtype not in DTYPES or (has_gaps and is_whole) else series.cast(DTYPES[dtype])
+
+
+def convert_frame(X: Any, library: str) -> Any:
+    """Return a data frame as one of another library; one of this library, and an array, as they are.
+
+    >>> import polars
+    >>> convert_frame(polars.DataFrame({"a": [1, 2]}), "pandas").shape
+    (2, 1)
+    """
+    if not is_frame(X):
+        return X
+    frame = nw.from_native(X, eager_only=True)
+    if frame.implementation.value == library:
+        return X
+    return nw.from_dict(frame.to_dict(as_series=False), backend=library).to_native()  # type: ignore[arg-type]

@@ -28,6 +28,22 @@ def is_frame(source: Any) -> bool:
     return bool(nw.dependencies.is_into_dataframe(source))
 
 
+def read_frame(frame: Any, where: str) -> Any:
+    """Return a data frame of any library as one of narwhals.
+
+    Raises:
+        ValueError: two columns have one name.
+    """
+    import narwhals as nw
+
+    try:
+        return nw.from_native(frame, eager_only=True)
+    except nw.exceptions.DuplicateError as error:
+        raise ValueError(
+            f"{where} has more than one column of one name: expected a name for each; rename them"
+        ) from error
+
+
 def is_dict_of_columns(source: Any) -> bool:
     """Return whether a source is a dictionary of columns by name: sequences of single values, of one length."""
     if not isinstance(source, Mapping) or not source or not all(isinstance(name, str) for name in source):
@@ -54,18 +70,11 @@ def frame_to_table(
     Raises:
         ValueError: no rows; columns of another kind than numbers, texts, booleans and dates; all of them are named.
     """
-    import narwhals as nw
-
     if isinstance(frame, Mapping):
         n_rows = len(next(iter(frame.values())))
         typed = {str(name): object_column(str(name), list_values(values)) for name, values in frame.items()}
     else:
-        try:
-            table = nw.from_native(frame, eager_only=True)
-        except nw.exceptions.DuplicateError as error:
-            raise ValueError(
-                f"{where} has more than one column of one name: expected a name for each; rename them"
-            ) from error
+        table = read_frame(frame, where)
         n_rows = len(table)
         own = [series for series in table.iter_columns() if not str(series.name).startswith(INDEX_PREFIX)]
         typed = {str(series.name): series_column(series) for series in own}
