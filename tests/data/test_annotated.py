@@ -9,7 +9,12 @@ import scipy.sparse
 from elbowroom.data import load_data
 
 COUNTS = np.random.default_rng(0).poisson(0.5, (30, 4))
-AnnData = type("AnnData", (SimpleNamespace,), {"__module__": "anndata._core.anndata"})
+AnnData = type(
+    "AnnData",
+    (SimpleNamespace,),
+    # it has a length and takes an index, as what other readers match
+    {"__module__": "anndata._core.anndata", "__len__": lambda self: 30, "__getitem__": lambda self, index: self},
+)
 OBS = {"batch": np.array(["b", "a", "b"] * 10, dtype=object)}
 
 

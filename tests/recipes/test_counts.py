@@ -9,6 +9,7 @@ import elbowroom as er
 from elbowroom.evaluation.suites.topics import mean_npmi
 from elbowroom.models.topics import ShiftNorm, dirichlet_prior
 from elbowroom.plotting import plot
+from elbowroom.text_shape import TextShape
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,12 @@ def test_other_models_say_what_they_lack(bags, tmp_path):
     assert values["perplexity"].value is values["npmi"].value is None
     with pytest.raises(ValueError, match="no topics: train prod_lda"):
         er.topics(run)
+
+
+@pytest.mark.parametrize("name", ["count_vae", "mult_vae", "nvdm", "prod_lda"])
+def test_texts_in_order_are_no_counts(name):
+    with pytest.raises(ValueError, match="it takes counts, and these are texts with their words in order"):
+        getattr(er.recipes, name)(TextShape(6, 20))
 
 
 def test_words_that_are_never_together_are_incoherent():

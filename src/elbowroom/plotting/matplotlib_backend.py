@@ -24,6 +24,7 @@ from elbowroom.plotting.style import (
     INK_COLOR,
     LINE_COLORS,
     MUTED_COLOR,
+    SPINE_COLOR,
     TEXT_COLOR,
     ColorLabels,
     role_color,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 DPI = 150
 #: Characters of a cell above which cells are texts, and have the width of a figure.
 MAX_CELL_CHARACTERS = 30
+#: Room on the left of a text in a cell, as a share of its width.
+TEXT_PADDING = 0.01
 #: Width of an image of a grid.
 CELL_INCHES = 0.52
 #: Gaps between the images of a grid, and between groups of its rows, as shares of an image's width.
@@ -148,7 +151,11 @@ def _draw_cell_tables(figure: Any, tables: Sequence[CellTable]) -> None:
             loc="upper left",
             edges="horizontal",
             cellLoc="left" if has_texts else "right",
+            colLoc="left" if has_texts else "right",
         )
+        for cell in drawn.get_celld().values():
+            cell.set(linewidth=0.5, edgecolor=SPINE_COLOR)
+            cell.PAD = TEXT_PADDING if has_texts else cell.PAD
         drawn.auto_set_font_size(False)
         drawn.set_fontsize(8)
         if has_texts:

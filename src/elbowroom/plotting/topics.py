@@ -30,5 +30,5 @@ def topics_figure(view: RunView, words: int = 10) -> FigureSpec:
         f"The {words} words with the largest weights in each topic, and its mean share at the posterior means of "
         f"{view.split_words}.",
         view.describe_examples(len(view.batch.x)),
-        [CellTable("topics", ["share", "words"], rows, "topic")],
+        [CellTable("", ["share", "words"], rows, "topic")],
     )

@@ -8,6 +8,16 @@ import elbowroom as er
 from elbowroom.argument import NonNegativeFloat, NonNegativeInt, PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
+from elbowroom.text_shape import TextShape
+
+
+def _require_counts(shape: tuple[int, ...]) -> None:
+    """Raise a ValueError for texts, whose values are tokens in their order."""
+    if isinstance(shape, TextShape):
+        raise ValueError(
+            "it takes counts, and these are texts with their words in order: give a .tsv of texts with its "
+            "vocabulary.txt beside it, or a sparse matrix of counts"
+        )
 
 
 @recipe("Lopez et al. 2018, arXiv 1709.02082", extends=vae, without=("prior", "beta", "k", "posterior"))
@@ -33,6 +43,7 @@ def count_vae(
     from elbowroom.families.counts import scale_by_total
     from elbowroom.networks.prepared_input import LogCounts, PreparedInput
 
+    _require_counts(shape)
     architecture = er.Architecture(shape, hidden=hidden, default_hidden=(128,), **rest)
     condition = (labels,) if labels else ()
     family = er.likelihood(likelihood, shape)
@@ -71,6 +82,7 @@ def mult_vae(
         dropout: share of the items that the encoder does not see in training
         likelihood: p(x|z), as for vae
     """
+    _require_counts(shape)
     from torch import nn
 
     from elbowroom.networks.prepared_input import PreparedInput, UnitNorm
@@ -100,6 +112,7 @@ def nvdm(
     """
     from elbowroom.networks.prepared_input import LogCounts, PreparedInput
 
+    _require_counts(shape)
     model, elbo = vae(shape, latent=latent, hidden=hidden, likelihood=likelihood, **rest)
     assert isinstance(model, er.Model)
     model.encoder.net = PreparedInput(model.encoder.net, LogCounts())
@@ -133,6 +146,7 @@ def prod_lda(
     from elbowroom.models.topics import ShiftNorm, TopicMixture, TopicModel, dirichlet_prior
 
     posterior = er.DiagonalNormal(latent)
+    _require_counts(shape)
     net = er.MLP(shape, size=hidden[-1], hidden=hidden, activation="softplus")
     head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden[-1], posterior.size), ShiftNorm(posterior.size))
     family = er.likelihood(likelihood, shape)

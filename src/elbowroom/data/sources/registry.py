@@ -41,6 +41,7 @@ OBJECT_READERS: Registry[ObjectReader] = Registry(
     (
         "elbowroom.data.sources.array",
         ".sparse",
+        ".annotated",
         ".split_mapping",
         ".hugging_face",
         ".views",
