@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 DPI = 150
 #: Characters of a cell above which cells are texts, and have the width of a figure.
 MAX_CELL_CHARACTERS = 30
-#: Room on the left of a text in a cell, as a share of its width.
-TEXT_PADDING = 0.01
 #: Width of an image of a grid.
 CELL_INCHES = 0.52
 #: Gaps between the images of a grid, and between groups of its rows, as shares of an image's width.
@@ -155,11 +153,20 @@ def _draw_cell_tables(figure: Any, tables: Sequence[CellTable]) -> None:
         )
         for cell in drawn.get_celld().values():
             cell.set(linewidth=0.5, edgecolor=SPINE_COLOR)
-            cell.PAD = TEXT_PADDING if has_texts else cell.PAD
         drawn.auto_set_font_size(False)
         drawn.set_fontsize(8)
         if has_texts:
-            drawn.auto_set_column_width(list(range(n_cells)))
+            _fit_columns(drawn, n_cells)
+
+
+def _fit_columns(drawn: Any, n_columns: int) -> None:
+    """Give the columns of a table the width of their texts, with the room of one character on each side."""
+    columns = [[cell for (_, i), cell in drawn.get_celld().items() if i == column] for column in range(n_columns)]
+    for cells in columns:
+        longest = max(len(cell.get_text().get_text()) for cell in cells)
+        for cell in cells:
+            cell.PAD = 1 / max(longest, 1)  # a share of the cell's width
+    drawn.auto_set_column_width(list(range(n_columns)))
 
 
 def _draw_image_grid(figure: Any, grid: ImageGrid) -> None:

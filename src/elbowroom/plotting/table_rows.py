@@ -25,12 +25,14 @@ MAX_MARKED_COLUMNS = 40
 MAX_ROW_VALUES = 256
 #: Training examples from which the mean and standard deviation of the columns are taken.
 STANDARDIZATION_EXAMPLES = 5000
+#: The standard deviation of a column that changes, at least.
+MIN_STD = 1e-6
 
 
 def column_stats(view: RunView) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of each value of a table's rows over the training split: (*shape) each.
 
-    Missing values (NaN) do not count.
+    Missing values (NaN) do not count. A column that never changes, as a word that no text has, is in its own unit.
 
     Raises:
         ValueError: examples are neither images nor rows.
@@ -44,7 +46,8 @@ def column_stats(view: RunView) -> tuple[Tensor, Tensor]:
     def measure() -> tuple[Tensor, Tensor]:
         x = view.get_split("train")[1].first(STANDARDIZATION_EXAMPLES).x.cpu()
         mean = x.nanmean(0)
-        return mean, (x - mean).square().nanmean(0).sqrt().clamp_min(1e-6)
+        std = (x - mean).square().nanmean(0).sqrt()
+        return mean, std.where(std > MIN_STD, 1.0)
 
     return view.get_or_compute("column stats", measure)
 
