@@ -78,10 +78,6 @@ class WarmProcess:
         """Return the exit code, or None while it runs."""
         return self.returncode
 
-    def send_signal(self, number: int) -> None:
-        """Send it a signal."""
-        os.kill(self._process.pid or 0, number)
-
     def kill(self) -> None:
         """End it at once, by SIGKILL."""
         self._process.kill()
