@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.convolutional import conv_vae
 from elbowroom.recipes.perceptual import add_image_losses
 from elbowroom.recipes.quantized import vq_vae
@@ -16,7 +16,7 @@ from elbowroom.recipes.vae import autoencoder
 @recipe("Makhzani et al. 2015, arXiv 1511.05644", extends=autoencoder, without=("linear",))
 def aae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 8,
+    latent: int = 8,
     weight: NonNegativeFloat = 1.0,
     critic: tuple[int, ...] = (1000, 1000),
     **rest: Any,
@@ -86,7 +86,7 @@ def soft_intro_vae(
     beta_rec: NonNegativeFloat = 2.0,
     beta_kl: NonNegativeFloat = 1.0,
     beta_neg: NonNegativeFloat = 256.0,
-    latent: PositiveInt = 32,
+    latent: int = 32,
     likelihood: str = "gaussian:1",
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -145,7 +145,7 @@ def vqgan(
 @recipe("Mescheder, Nowozin & Geiger 2017, arXiv 1701.04722")
 def avb(
     shape: tuple[int, ...],
-    latent: PositiveInt = 8,
+    latent: int = 8,
     noise: int = 32,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",

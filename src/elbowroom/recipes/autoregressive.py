@@ -16,7 +16,7 @@ NETWORK_SIZES = ("hidden", "activation", "size", "widths")
 @recipe("Gulrajani et al. 2017, arXiv 1611.05013", extends=vae, dimensions=(2, 3))
 def pixel_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 64,
+    latent: int = 64,
     likelihood: str = "bernoulli",
     network: str = "auto",
     layers: int = 3,
@@ -54,7 +54,7 @@ def pixel_vae(
 )
 def made_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 8,
+    latent: int = 8,
     hidden: tuple[int, ...] = (256,),
     activation: str = "relu",
     likelihood: str = "gaussian",

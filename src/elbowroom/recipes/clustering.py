@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
-from elbowroom.argument import PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -16,7 +15,7 @@ VADE_WIDTHS = (500, 500, 2000)
 @recipe("Jiang et al. 2017, arXiv 1611.05148", extends=vae, without=("prior", "posterior"))
 def vade(
     shape: tuple[int, ...],
-    latent: PositiveInt = 10,
+    latent: int = 10,
     hidden: tuple[int, ...] | None = None,
     clusters: int = 10,
     pretraining: int = 2000,

@@ -16,7 +16,7 @@ M1_WIDTHS = (500, 500)
 @recipe("Sohn, Lee & Yan 2015, Learning structured output representation (NeurIPS 28)")
 def cvae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 20,
+    latent: int = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
@@ -55,7 +55,7 @@ def _latent_prior(prior: str, latent: int, labels: int) -> er.Conditional | er.S
 @recipe("Sohn, Lee & Yan 2015 (NeurIPS 28); network: Radford, Metz & Chintala 2016, arXiv 1511.06434")
 def conv_cvae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 64,
+    latent: int = 64,
     size: Literal["s", "m", "l"] = "m",
     likelihood: str = "gaussian:optimal",
     labels: PositiveInt = 10,
@@ -96,7 +96,7 @@ def conv_cvae(
 @recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298")
 def m2(
     shape: tuple[int, ...],
-    latent: PositiveInt = 50,
+    latent: int = 50,
     hidden: tuple[int, ...] = (500,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
@@ -131,7 +131,7 @@ def m2(
 @recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298", extends=vae, without=("beta", "prior", "posterior"))
 def m1_m2(
     shape: tuple[int, ...],
-    latent: PositiveInt = 50,
+    latent: int = 50,
     hidden: tuple[int, ...] | None = None,
     m1_latent: int = 50,
     m2_hidden: tuple[int, ...] = (300,),
@@ -168,7 +168,7 @@ def m1_m2(
 @recipe("Joy et al. 2021, arXiv 2006.10102", extends=vae, without=("prior", "beta"))
 def ccvae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 20,
+    latent: int = 20,
     labels: PositiveInt = 10,
     k: int = 1,
     weight: NonNegativeFloat = 30.0,

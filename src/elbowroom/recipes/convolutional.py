@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -17,7 +17,7 @@ from elbowroom.recipes.vae import vae
     without=("hidden", "activation"),
 )
 def conv_vae(
-    shape: tuple[int, ...], latent: PositiveInt = 64, network: str = "conv", likelihood: str = "gaussian", **rest: Any
+    shape: tuple[int, ...], latent: int = 64, network: str = "conv", likelihood: str = "gaussian", **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The convolutional VAE, for images and series of any size: vae with convolutions and other defaults.
 
@@ -35,7 +35,7 @@ def conv_vae(
 )
 def strided_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 128,
+    latent: int = 128,
     widths: tuple[int, ...] = (32, 64, 128, 256, 512),
     likelihood: str = "gaussian:optimal",
     beta: NonNegativeFloat = 1.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, NonNegativeInt, PositiveInt
+from elbowroom.argument import NonNegativeFloat, NonNegativeInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 from elbowroom.text_shape import TextShape
@@ -23,7 +23,7 @@ def _require_counts(shape: tuple[int, ...]) -> None:
 @recipe("Lopez et al. 2018, arXiv 1709.02082", extends=vae, without=("prior", "beta", "k", "posterior"))
 def count_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 10,
+    latent: int = 10,
     hidden: tuple[int, ...] = (128,),
     likelihood: str = "zero-inflated-negative-binomial",
     library: bool = True,
@@ -62,7 +62,7 @@ def count_vae(
 )
 def mult_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 200,
+    latent: int = 200,
     hidden: tuple[int, ...] = (600,),
     activation: str = "tanh",
     beta: NonNegativeFloat = 0.2,
@@ -96,7 +96,7 @@ def mult_vae(
 @recipe("Miao, Yu & Blunsom 2016, arXiv 1511.06038", extends=vae, without=("network", "size", "widths"))
 def nvdm(
     shape: tuple[int, ...],
-    latent: PositiveInt = 50,
+    latent: int = 50,
     hidden: tuple[int, ...] = (500, 500),
     likelihood: str = "multinomial",
     **rest: Any,
@@ -123,7 +123,7 @@ def nvdm(
 @recipe("Srivastava & Sutton 2017, arXiv 1703.01488", defaults={"batch_size": 200, "lr": 0.01})
 def prod_lda(
     shape: tuple[int, ...],
-    latent: PositiveInt = 50,
+    latent: int = 50,
     hidden: tuple[int, ...] = (100, 100),
     dropout: float = 0.2,
     concentration: float = 1.0,

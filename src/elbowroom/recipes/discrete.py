@@ -25,7 +25,7 @@ def _make_model(
 @recipe("Jang, Gu & Poole 2017, arXiv 1611.01144", extends=vae, without=("prior", "posterior"))
 def cat_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 30,
+    latent: int = 30,
     classes: int = 10,
     final_temperature: float = 0.5,
     decay: NonNegativeFloat = 3e-5,
@@ -96,7 +96,7 @@ def joint_vae(
 )
 def dvae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 64,
+    latent: int = 64,
     levels: int = 2,
     network: str = "conv",
     widths: tuple[int, ...] | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -61,7 +61,7 @@ def beta_tc_vae(
 @recipe("Esmaeili et al. 2019, arXiv 1804.02086", extends=vae, without=("posterior", "beta"))
 def hfvae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 20,
+    latent: int = 20,
     groups: int = 5,
     beta: NonNegativeFloat = 6.0,
     gamma: NonNegativeFloat = 3.0,
@@ -119,7 +119,7 @@ def s2_vae(
     shape: tuple[int, ...],
     factors: int = 5,
     weight: NonNegativeFloat = 10.0,
-    latent: PositiveInt = 10,
+    latent: int = 10,
     beta: NonNegativeFloat = 4.0,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:

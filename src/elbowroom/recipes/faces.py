@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.argument import PositiveInt
 from elbowroom.recipes.convolutional import conv_vae
 from elbowroom.recipes.registry import recipe
 
@@ -29,7 +28,7 @@ FACES_DEFAULTS: dict[str, Any] = {
     defaults=FACES_DEFAULTS,
 )
 def faces(
-    shape: tuple[int, ...], latent: PositiveInt = 128, size: Literal["s", "m", "l"] = "s", **rest: Any
+    shape: tuple[int, ...], latent: int = 128, size: Literal["s", "m", "l"] = "s", **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The convolutional VAE for portraits: a folder of them, ten minutes of two cores, samples from a fitted mixture.
 

@@ -37,7 +37,7 @@ def _make_vae(
 @recipe("Davidson et al. 2018, arXiv 1804.00891", extends=vae, without=("prior",))
 def hyperspherical_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 10,
+    latent: int = 10,
     posterior: Literal["power-spherical", "vmf"] = "power-spherical",
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
@@ -54,7 +54,7 @@ def hyperspherical_vae(
 @recipe("Mathieu et al. 2019, arXiv 1901.06033", extends=vae, without=("prior",))
 def poincare_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 10,
+    latent: int = 10,
     posterior: Literal["wrapped", "riemannian"] = "wrapped",
     curvature: float = 1.0,
     prior_scale: float = 1.0,

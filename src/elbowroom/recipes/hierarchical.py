@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.argument import PositiveInt
 from elbowroom.recipes.registry import recipe
 
 #: Widths of the hidden layers in the paper, from the data upwards.
@@ -78,7 +77,7 @@ def biva(
 @recipe("Child 2021, arXiv 2011.10650")
 def hierarchical_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 8,
+    latent: int = 8,
     latents: tuple[int, ...] | None = None,
     size: Literal["s", "m", "l"] = "s",
     widths: tuple[int, ...] | None = None,
@@ -103,7 +102,7 @@ def hierarchical_vae(
 @recipe("Vahdat & Kautz 2020, arXiv 2007.03898")
 def nvae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 20,
+    latent: int = 20,
     latents: tuple[int, ...] | None = None,
     size: Literal["s", "m", "l"] = "s",
     widths: tuple[int, ...] | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -27,7 +27,7 @@ def info_vae(
 @recipe("Burgess et al. 2018, arXiv 1804.03599", extends=vae, without=("beta", "k"))
 def capacity_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 10,
+    latent: int = 10,
     gamma: NonNegativeFloat = 1000.0,
     capacity: NonNegativeFloat = 25.0,
     warmup: int = 100_000,

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -47,7 +47,7 @@ def student_vae(
 )
 def t3_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 20,
+    latent: int = 20,
     df: float = 10.0,
     scale: float = 0.3,
     beta: NonNegativeFloat = 1.0,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.argument import PositiveInt
 from elbowroom.recipes.bounds import iwae
 from elbowroom.recipes.registry import recipe
 
@@ -17,7 +16,7 @@ from elbowroom.recipes.registry import recipe
 )
 def vaeac(
     shape: tuple[int, ...],
-    latent: PositiveInt = 32,
+    latent: int = 32,
     hidden: tuple[int, ...] = (256, 256),
     activation: str = "relu",
     likelihood: str = "bernoulli",

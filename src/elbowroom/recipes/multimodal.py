@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, NonNegativeInt, PositiveInt, UnitFloat
+from elbowroom.argument import NonNegativeFloat, NonNegativeInt, UnitFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -16,7 +16,7 @@ def _multimodal_vae(
     *,
     prior_expert: bool = False,
     private: NonNegativeInt = 0,
-    latent: PositiveInt = 20,
+    latent: int = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     k: int = 1,

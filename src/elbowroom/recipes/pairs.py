@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import elbowroom as er
-from elbowroom.argument import PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -51,7 +50,7 @@ def ml_vae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tu
 
 
 @recipe("Locatello et al. 2020, arXiv 2002.02886", extends=vae, without=NORMAL_ONLY)
-def ada_gvae(shape: tuple[int, ...], latent: PositiveInt = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def ada_gvae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The group VAE that finds for each pair which dimensions the two share.
 
     Args:
@@ -63,7 +62,7 @@ def ada_gvae(shape: tuple[int, ...], latent: PositiveInt = 10, **rest: Any) -> t
 
 
 @recipe("Locatello et al. 2020, arXiv 2002.02886", extends=vae, without=NORMAL_ONLY)
-def ada_ml_vae(shape: tuple[int, ...], latent: PositiveInt = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def ada_ml_vae(shape: tuple[int, ...], latent: int = 10, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The multi-level VAE that finds for each pair which dimensions the two share.
 
     Args:

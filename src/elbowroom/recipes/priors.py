@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -53,7 +53,7 @@ def delta_vae(shape: tuple[int, ...], delta: float = 1.0, **rest: Any) -> tuple[
 @recipe("Tomczak & Welling 2018, arXiv 1705.07120", extends=vae, without=("posterior",))
 def hvamp_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 40,
+    latent: int = 40,
     prior: str = "vamp:500",
     likelihood: str = "bernoulli",
     k: int = 1,
@@ -81,7 +81,7 @@ def hvamp_vae(
 @recipe("Dilokthanakul et al. 2016, arXiv 1611.02648", extends=vae, without=("posterior", "prior"))
 def gm_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 20,
+    latent: int = 20,
     context: int = 10,
     clusters: int = 10,
     likelihood: str = "bernoulli",

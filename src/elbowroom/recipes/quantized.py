@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.registry import recipe
 
 
@@ -13,7 +13,7 @@ from elbowroom.recipes.registry import recipe
 def quantized_vae(
     shape: tuple[int, ...],
     quantizer: str = "codebook:512",
-    latent: PositiveInt = 20,
+    latent: int = 20,
     dim: int = 64,
     commitment: NonNegativeFloat = 0.25,
     entropy: NonNegativeFloat = 0.1,
@@ -116,7 +116,7 @@ def vq_vae_2(
 @recipe("Lee et al. 2022, arXiv 2203.01941", extends=quantized_vae, without=("quantizer", "entropy"))
 def rq_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 5,
+    latent: int = 5,
     codes: int = 512,
     depth: int = 4,
     shared: bool = True,
@@ -137,7 +137,7 @@ def rq_vae(
 @recipe("Hosking, Tang & Lapata 2022, arXiv 2203.03463", extends=quantized_vae, without=("quantizer", "entropy"))
 def hrq_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 1,
+    latent: int = 1,
     codes: int = 64,
     depth: int = 4,
     truncation: float = 0.3,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import autoencoder
 
@@ -13,7 +13,7 @@ from elbowroom.recipes.vae import autoencoder
 @recipe("Tolstikhin et al. 2018, arXiv 1711.01558", extends=autoencoder, without=("linear",))
 def wae_mmd(
     shape: tuple[int, ...],
-    latent: PositiveInt = 8,
+    latent: int = 8,
     weight: NonNegativeFloat = 5.0,
     likelihood: str = "gaussian",
     **rest: Any,
@@ -33,7 +33,7 @@ def wae_mmd(
 @recipe("Kolouri et al. 2018, arXiv 1804.01947", extends=autoencoder, without=("linear",))
 def swae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 8,
+    latent: int = 8,
     weight: NonNegativeFloat = 100.0,
     projections: int = 50,
     likelihood: str = "gaussian",
@@ -56,7 +56,7 @@ def swae(
 @recipe("Ghosh et al. 2020, arXiv 1903.12436", extends=autoencoder, without=("linear",), sampler="mixture:10")
 def rae_l2(
     shape: tuple[int, ...],
-    latent: PositiveInt = 16,
+    latent: int = 16,
     weight: NonNegativeFloat = 5e-3,
     decay: NonNegativeFloat = 4e-5,
     likelihood: str = "gaussian",
@@ -77,7 +77,7 @@ def rae_l2(
 @recipe("Ghosh et al. 2020, arXiv 1903.12436", extends=autoencoder, without=("linear",), sampler="mixture:10")
 def rae_gp(
     shape: tuple[int, ...],
-    latent: PositiveInt = 16,
+    latent: int = 16,
     weight: NonNegativeFloat = 5e-3,
     penalty: NonNegativeFloat = 0.01,
     likelihood: str = "gaussian",

@@ -13,7 +13,7 @@ from elbowroom.recipes.vae import vae
 @recipe("Bowman et al. 2016, arXiv 1511.06349")
 def text_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 32,
+    latent: int = 32,
     width: PositiveInt = 128,
     decoder: Literal["lstm", "transformer"] = "lstm",
     word_dropout: float = 0.25,
@@ -44,7 +44,7 @@ def text_vae(
 @recipe("Fabius & van Amersfoort 2015, arXiv 1412.6581", extends=text_vae, dimensions=(2, 3))
 def vrae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 20,
+    latent: int = 20,
     likelihood: str = "gaussian:channels",
     word_dropout: float = 0.0,
     warmup: int = 1000,
@@ -64,7 +64,7 @@ def vrae(
 @recipe("Chung et al. 2015, arXiv 1506.02216", dimensions=(2, 3))
 def vrnn(
     shape: tuple[int, ...],
-    latent: PositiveInt = 8,
+    latent: int = 8,
     width: PositiveInt = 64,
     likelihood: str = "gaussian:channels",
     warmup: int = 1000,
@@ -87,7 +87,7 @@ def vrnn(
 @recipe("Krishnan, Shalit & Sontag 2017, arXiv 1609.09869", dimensions=(2, 3))
 def dmm(
     shape: tuple[int, ...],
-    latent: PositiveInt = 8,
+    latent: int = 8,
     width: PositiveInt = 64,
     likelihood: str = "gaussian:channels",
     warmup: int = 1000,
@@ -109,7 +109,7 @@ def dmm(
 @recipe("Desai et al. 2021, arXiv 2111.08095", extends=vae, dimensions=(2, 3))
 def time_vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 8,
+    latent: int = 8,
     likelihood: str = "gaussian:channels",
     network: str = "auto",
     trend: int = 2,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
-from elbowroom.argument import PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -19,7 +18,7 @@ from elbowroom.recipes.vae import vae
 )
 def tvae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 128,
+    latent: int = 128,
     hidden: tuple[int, ...] = (128, 128),
     likelihood: str = "gaussian",
     **rest: Any,
@@ -45,7 +44,7 @@ def tvae(
 def hi_vae(
     shape: tuple[int, ...],
     components: int = 10,
-    latent: PositiveInt = 10,
+    latent: int = 10,
     hidden: tuple[int, ...] = (50,),
     likelihood: str = "gaussian",
     **rest: Any,

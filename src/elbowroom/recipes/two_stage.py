@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import elbowroom as er
-from elbowroom.argument import PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
 
 @recipe("Dai & Wipf 2019, arXiv 1903.05789", extends=vae, sampler="two-stage")
 def two_stage_vae(
-    shape: tuple[int, ...], latent: PositiveInt = 64, likelihood: str = "gaussian:learned", **rest: Any
+    shape: tuple[int, ...], latent: int = 64, likelihood: str = "gaussian:learned", **rest: Any
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The two-stage VAE: one with a learned variance of the decoder, then a second one of its latents to sample from.
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.registry import recipe
 
 
 @recipe("Kingma & Welling 2014, arXiv 1312.6114")
 def vae(
     shape: tuple[int, ...],
-    latent: PositiveInt = 20,
+    latent: int = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
@@ -53,7 +53,7 @@ def vae(
 @recipe("Hinton & Salakhutdinov 2006, doi 10.1126/science.1127647")
 def autoencoder(
     shape: tuple[int, ...],
-    latent: PositiveInt = 20,
+    latent: int = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
     likelihood: str = "bernoulli",
