@@ -160,6 +160,6 @@ def test_a_recipe_says_which_examples_it_takes(recipes):
     assert [spatial_child.takes(shape) for shape in [(9,), (2, 9), (1, 8, 8)]] == [False, True, True]
     spatial_child((1, 8, 8))
     with pytest.raises(
-        ValueError, match=r"spatial_child: it takes series \(C, T\) or images \(C, H, W\).*are 9: give such"
+        ValueError, match=r"spatial_child: it takes series \(C, T\) or images.*are rows of 9 values: give such"
     ):
         spatial_child((9,))

@@ -128,7 +128,7 @@ def provenance() -> Record:
             "numpy": numpy.__version__,
         },
         "machine": {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()},
-        "commit": _git_commit(),
+        "commit": _git_commit(Path(__file__).resolve().parents[1]),
     }
 
 
@@ -140,9 +140,8 @@ def _command_line() -> str | None:
 
 
 @cache  # what a process has imported stays that of its start, and asking takes as long as a dozen steps of training
-def _git_commit() -> str | None:
-    """Return the commit of this package, if it runs from its own checkout; None inside that of another project."""
-    package = Path(__file__).resolve().parents[1]
+def _git_commit(package: Path) -> str | None:
+    """Return the commit of a package, if it runs from its own checkout; None inside that of another project."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(package), *arguments]
