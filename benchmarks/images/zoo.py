@@ -51,6 +51,8 @@ TRAINING: dict[str, Any] = {"batch_size": 128, "lr": 1e-3, "schedule": "one-cycl
 OF_RECIPE = ("batch_size", "lr", "average")
 CLASSIC = {"hidden": (400,), "latent": 20}
 LEARNED_SCALES = ("gaussian", "gaussian:optimal")
+#: Recipes whose bound is of something else than all pixels.
+OTHER_BOUNDS = {"not_miwae": "bernoulli, and of which pixels are missing", "vaeac": "bernoulli of hidden pixels"}
 MOST_USED = (
     "vae",
     "autoencoder",
@@ -94,7 +96,7 @@ def arguments_of(name: str) -> dict[str, Any]:
 def likelihood_of(name: str) -> str | None:
     """Return the likelihood that a recipe is measured with, None if that is its own; bounds of one are comparable."""
     argument = RECIPES[name].arguments.get("likelihood")
-    return arguments_of(name).get("likelihood", argument and argument.default)
+    return OTHER_BOUNDS.get(name) or arguments_of(name).get("likelihood", argument and argument.default)
 
 
 def fit(name: str, data: er.Data, steps: int, seed: int, out: str, *callbacks: er.Callback) -> er.Run:

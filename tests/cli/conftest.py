@@ -7,7 +7,7 @@ import pytest
 
 from elbowroom.cli import main
 
-QUICK = ["--steps", "12", "--device", "cpu"]
+QUICK = ["--steps", "12", "--device", "cpu", "--no-report"]
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,15 @@ def run(digits, tmp_path_factory):
     """A short run on the digits."""
     model, objective = er.recipes.vae(digits.shape, latent=8, hidden=(100,))
     return er.fit(
-        model, objective, digits, epochs=20, lr=3e-3, out=tmp_path_factory.mktemp("anomaly") / "run", device="cpu"
+        model,
+        objective,
+        digits,
+        epochs=20,
+        lr=3e-3,
+        out=tmp_path_factory.mktemp("anomaly") / "run",
+        device="cpu",
+        report=False,
+        sampler="none",
     )
 
 

@@ -19,7 +19,8 @@ from elbowroom.studio.services.loaded_model import LoadedModel
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("conditional")
-    train = ["--data", "digits", "--latent", "2", "--hidden", "16", "--steps", "10", "--device", "cpu", "--out"]
+    train = ["--data", "digits", "--latent", "2", "--hidden", "16", "--steps", "10", "--device", "cpu"]
+    train += ["--no-report", "--sampler", "none", "--out"]
     for recipe in ("cvae", "m2", "vae"):
         assert main(["train", recipe, *train, str(folder / recipe)]) == 0
     return folder
@@ -73,8 +74,8 @@ def moved_runs(tmp_path_factory):
     np.savez(folder / "numbers.npz", x=x, y=np.array([0, 1] * 30))
     for name in ("classes", "numbers"):
         train = ["--data", str(folder / f"{name}.npz"), "--labels", "2", "--latent", "2", "--hidden", "8"]
-        more = ["--batch-size", "16", "--steps", "2", "--device", "cpu", "--out", str(folder / name)]
-        assert main(["train", "cvae", *train, *more]) == 0
+        more = ["--batch-size", "16", "--steps", "2", "--device", "cpu", "--no-report", "--sampler", "none"]
+        assert main(["train", "cvae", *train, *more, "--out", str(folder / name)]) == 0
         (folder / f"{name}.npz").unlink()
     return folder
 

@@ -31,7 +31,7 @@ def train(data, out, **arguments):
     model, objective = er.recipes.autoencoder_kl(data.shape, **SMALL | arguments)
     for parameter in model.parameters():
         parameter.data.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)))
-    return er.fit(model, objective, data, steps=2, out=out, device="cpu", sampler="none")
+    return er.fit(model, objective, data, steps=2, out=out, device="cpu", sampler="none", report=False)
 
 
 @pytest.fixture(scope="module")

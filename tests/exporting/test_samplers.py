@@ -21,7 +21,8 @@ AS_PRINTED = str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789")
 def run(digits, tmp_path_factory):
     torch.manual_seed(0)
     model, objective = er.recipes.vae(digits.shape, latent=3, hidden=(16,))
-    run = er.fit(model, objective, digits, steps=3, out=tmp_path_factory.mktemp("runs") / "sampled", sampler="none")
+    out = tmp_path_factory.mktemp("runs") / "sampled"
+    run = er.fit(model, objective, digits, steps=3, out=out, sampler="none", report=False)
     for name in CASES:
         save_sampler(run, name, quick(name, correlated_latents(400)))
     return run

@@ -12,7 +12,7 @@ from elbowroom import serialization
 from elbowroom.plotting import plot_curves
 from elbowroom.studio.services import processes
 from tests.studio.helpers import open_client
-from tests.tiny_recipes import make_tiny, representative_recipes
+from tests.tiny_recipes import by_family, make_tiny, representative_recipes
 from tests.warm_process import start_command
 
 #: Recipes that only differ from others in what they minimize, which tests name.
@@ -52,7 +52,7 @@ def recipe_client(recipe_runs):
         yield client
 
 
-@pytest.fixture(params=representative_recipes())
+@pytest.fixture(params=by_family(representative_recipes()))
 def name(request):
     """The name of a recipe, one of each structure of model, which is that of its run in ``recipe_runs``."""
     return request.param

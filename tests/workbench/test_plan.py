@@ -65,7 +65,8 @@ def overfit(tmp_path_factory):
     data = er.load_data(x.numpy(), validation=10, test=10)
     torch.manual_seed(0)
     parts = er.recipes.vae(data.shape, latent=8, hidden=(256,))
-    return er.fit(*parts, data, batch_size=10, lr=0.01, out=tmp_path_factory.mktemp("plan") / "run", device="cpu")
+    out = tmp_path_factory.mktemp("plan") / "run"
+    return er.fit(*parts, data, batch_size=10, lr=0.01, out=out, device="cpu", report=False)
 
 
 def test_it_ends_with_the_best_weights_and_says_so_on_record(overfit):
