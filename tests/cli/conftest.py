@@ -7,7 +7,7 @@ import pytest
 
 from elbowroom.cli import main
 
-QUICK = ["--steps", "12", "--device", "cpu", "--no-report"]
+QUICK = ["--steps", "12", "--device", "cpu"]
 
 
 @pytest.fixture(scope="module")
