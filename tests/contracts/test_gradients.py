@@ -26,6 +26,7 @@ DISTANCES = (3e-3, 1e-3, 3e-4)
 #: Posteriors and priors of their own, beside a recipe of each family.
 DENSITIES = ("poincare_vae", "toroidal_vae", "t3_vae", "iaf_vae", "delta_vae", "hvamp_vae", "cat_vae", "riemannian_vae")
 CASES = [name for name in RECIPES if name not in OTHER_GRADIENTS]
+#: Convolutions take ten times as long; theirs are asked every week.
 FAMILIES = [name for name in tiny_recipes.FAMILIES if name not in ("conv_vae", "hierarchical_vae")]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import PositiveInt
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -20,7 +20,7 @@ def _make_vae(
     chart: er.AngleFeatures | er.Gyroplanes | None = None,
     likelihood: str = "bernoulli",
     k: int = 1,
-    beta: NonNegativeFloat = 1.0,
+    beta: float = 1.0,
     **network: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """Return a VAE with this posterior and prior; the first layer of its decoder may be a chart of the manifold."""

@@ -15,7 +15,7 @@ def _multimodal_vae(
     fusion: str,
     *,
     prior_expert: bool = False,
-    private: NonNegativeInt = 0,
+    private: int = 0,
     latent: int = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
@@ -24,7 +24,7 @@ def _multimodal_vae(
     size: Literal["s", "m", "l"] = "m",
     widths: tuple[int, ...] | None = None,
     prior: str = "standard",
-    beta: NonNegativeFloat = 1.0,
+    beta: float = 1.0,
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """Make the VAE of several views with its posterior fused so, or plain ``vae`` where an example is one view."""

@@ -56,7 +56,7 @@ class Detector:
         Raises:
             ValueError: a level outside (0, 1), or too few examples for it.
         """
-        return self._sorted_scores[-self._rank(level)].item()
+        return self._sorted_scores[-threshold_rank(level, len(self))].item()
 
     def flags(self, scores: Tensor, level: float) -> Tensor:
         """Return whether each score is above the threshold, that is, whether its p-value is at most the level."""
@@ -69,12 +69,9 @@ class Detector:
         >>> round(mean, 4), round(deviation, 4)
         (0.05, 0.0097)
         """
-        n, k = len(self), self._rank(level)
+        n, k = len(self), threshold_rank(level, len(self))
         mean = k / (n + 1)
         return mean, math.sqrt(mean * (1 - mean) * (n + 1 + n_examples) / (n_examples * (n + 2)))
-
-    def _rank(self, level: float) -> int:
-        return threshold_rank(level, len(self))
 
 
 def threshold_rank(level: float, n_examples: int) -> int:
