@@ -135,6 +135,7 @@ from .objectives import KL as KL
 from .objectives import MMD as MMD
 from .objectives import Adversarial as Adversarial
 from .objectives import CharacteristicELBO as CharacteristicELBO
+from .objectives import ClassFloor as ClassFloor
 from .objectives import Classification as Classification
 from .objectives import CodebookLoss as CodebookLoss
 from .objectives import CodeEntropy as CodeEntropy

@@ -34,6 +34,53 @@ def test_the_bounds_are_those_of_the_paper(model):
     assert (unlabeled.class_posterior.label == -1).all()
 
 
+@pytest.mark.parametrize("is_stacked", [False, True])
+def test_the_classes_of_an_example_share_their_noise_and_nothing_else_does(model, is_stacked):
+    model = make_stacked()[0] if is_stacked else model
+    draw = model.draw(torch.rand(5, 9), None, k=4)
+    latent = draw.class_posterior.latent
+    eps = (latent.z - latent.q.mean) / latent.q.stddev
+    assert eps.shape == (4, 5, 3, 2)
+    torch.testing.assert_close(eps, eps[:, :, :1].expand_as(eps), atol=1e-4, rtol=1e-4)
+    assert torch.pdist(eps[:, :, 0].reshape(20, 2)).min() > 1e-4
+
+
+def test_differences_between_classes_have_less_variance_than_with_noise_of_their_own(model):
+    """The bound of each class has the same mean either way."""
+    x = torch.rand(1, 9)
+    with torch.no_grad():
+        classes = torch.eye(3)
+        q = model.encoder(x[:, None], classes)
+        own = model.decoder(q.rsample((20_000,)), classes).log_prob(x[:, None])
+        shared = model.draw(x, None, k=20_000).class_posterior.log_px
+    torch.testing.assert_close(own.mean(0), shared.mean(0), atol=0.05, rtol=0)
+    own, shared = ((one[..., 0] - one[..., 1]).var() for one in (own, shared))
+    assert shared < 0.8 * own
+
+
+def test_the_weight_of_the_kl_of_z_falls_to_one(model):
+    objective = er.SemiSupervisedELBO(0.5, er.ramp(5, 1, 100))
+    draw = model.draw(torch.rand(4, 9), torch.tensor([0, -1, 2, -1]))
+    torch.testing.assert_close(draw.kl_within_class + draw.class_kl, draw.kl)
+    torch.testing.assert_close(draw.class_kl[[0, 2]], torch.full((2,), math.log(3)))
+    assert (draw.class_kl[[1, 3]] < math.log(3)).all()
+    for step, beta in ((0, 5), (50, 3), (100, 1), (1000, 1)):
+        expected = -draw.elbo.mean() + (beta - 1) * draw.kl_within_class.mean()
+        torch.testing.assert_close(objective(draw, torch.tensor(float(step))), expected)
+    draw.kl_weight = 0.5
+    expected = -(draw.log_px.mean(0) - 0.5 * draw.kl).mean()
+    torch.testing.assert_close(er.SemiSupervisedELBO(0.5)(draw, torch.tensor(0)), expected)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_a_warm_up_weighs_the_kl_of_both_stages(weight):
+    model, _ = make_stacked()
+    draw = model.draw(torch.rand(6, 9), None)
+    draw.kl_weight = weight
+    expected = -sum((one.log_px.mean(0) - weight * one.kl).mean() for one in (draw.features, draw.classes))
+    torch.testing.assert_close(er.SemiSupervisedELBO(0)(draw, torch.tensor(0)), expected)
+
+
 def make_stacked():
     torch.manual_seed(0)
     return er.recipes.m1_m2((9,), latent=2, hidden=(16,), m1_latent=3, m2_hidden=(16,), labels=3, share=0.25)

@@ -1,5 +1,7 @@
 """Errors of the common terms, and the classification loss."""
 
+import math
+
 import pytest
 import torch
 
@@ -46,3 +48,18 @@ def test_classification_counts_the_known_alone(semi_supervised):
     assert er.Classification()(semi_supervised.draw(x, None), torch.tensor(0)) == 0
     with pytest.raises(ValueError, match="for a SemiSupervised model"):
         er.Classification()(er.recipes.vae((9,))[0].draw(x), torch.tensor(0))
+
+
+def test_a_class_costs_what_it_lies_below_the_floor(semi_supervised):
+    class Given(torch.nn.Module):
+        def forward(self, x):
+            return torch.tensor([[0.5, 0.3, 0.2], [0.98, 0.01, 0.01], [0.9, 0.095, 0.005]]).log()
+
+    semi_supervised.classifier = Given()
+    draw = semi_supervised.draw(torch.rand(3, 9), torch.tensor([0, -1, -1]))
+    torch.testing.assert_close(er.ClassFloor(0.02)(draw, STEP), torch.tensor((2 * math.log(2) + math.log(4)) / 3))
+    assert er.ClassFloor(0.005)(draw, STEP).abs() < 1e-6
+    with pytest.raises(ValueError, match="for a SemiSupervised model"):
+        er.ClassFloor()(er.recipes.vae((9,))[0].draw(torch.rand(3, 9)), STEP)
+    with pytest.raises(ValueError, match="between 0 and 1, got 1"):
+        er.ClassFloor(1)

@@ -50,7 +50,10 @@ class Normal(UncheckedDistribution):
         return self.log_var.exp().expand_as(self.loc)
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        eps = noise.standard_normal(self._extended_shape(sample_shape), self.loc)
+        return self.from_noise(noise.standard_normal(self._extended_shape(sample_shape), self.loc))
+
+    def from_noise(self, eps: Tensor) -> Tensor:
+        """Return the draw that standard normals make: mean + σ ε, with ε broadcastable to the draws."""
         return self.loc + (0.5 * self.log_var).exp() * eps
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -95,12 +95,15 @@ class StackedDraw(ClassMarginalDraw):
         Draw.__init__(self, features.x, features.p, Latent(features.z, features.q, classes.p), z2, c=c)
         self.features, self.classes, self.class_posterior = features, classes, classes.class_posterior
 
-    @property
-    def trained_elbo(self) -> Tensor:
-        """The bound of M1 under its own prior, and that of M2 for its latents, whose sum is trained, (B,), nats."""
-        stages = (self.features, self.classes)
-        bounds = [stage.log_px.mean(0) - self.kl_weight * stage.kl for stage in stages]
-        return bounds[0] + bounds[1]
+    def weighted_elbo(self, beta: Tensor | float) -> Tensor:
+        """Return the bound of M1 under its own prior and that of M2 for its latents, whose sum is trained, (B,), nats.
+
+        Args:
+            beta: the weight of the KL of z_2 within the class; both KLs as a whole have that of the draw.
+        """
+        self.classes.kl_weight = self.kl_weight
+        bound_of_m1 = self.features.log_px.mean(0) - self.kl_weight * self.features.kl
+        return bound_of_m1 + self.classes.weighted_elbo(beta)
 
     @cached_property
     def log_px(self) -> Tensor:

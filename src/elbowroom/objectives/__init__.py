@@ -25,7 +25,7 @@ from elbowroom.objectives.quantization import (
 from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.term import Player, StepInterval, Term
-from elbowroom.objectives.terms import KL, Classification, LatentL2, Reconstruction, SemiSupervisedELBO
+from elbowroom.objectives.terms import KL, ClassFloor, Classification, LatentL2, Reconstruction, SemiSupervisedELBO
 from elbowroom.objectives.total_correlation import DimensionKL, MutualInformation, TotalCorrelation
 from elbowroom.objectives.triplets import TripletDistance
 from elbowroom.objectives.views import CrossELBO, SubsetELBO, ViewKL
@@ -36,6 +36,7 @@ __all__ = [
     "MMD",
     "Adversarial",
     "CharacteristicELBO",
+    "ClassFloor",
     "Classification",
     "CodeEntropy",
     "CodebookLoss",

@@ -1,12 +1,15 @@
-"""Common terms: reconstruction, KL, L2 of the latent, classification."""
+"""Common terms: reconstruction, KL, L2 of the latent, classification, and a floor under the classes."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
 from elbowroom.models.draw import Draw
 from elbowroom.models.semi_supervised import ClassMarginalDraw
+from elbowroom.objectives.schedules import Schedule
 from elbowroom.objectives.term import Term
 
 
@@ -57,15 +60,20 @@ class LatentL2(Term):
 class SemiSupervisedELBO(Term):
     r"""The negated bound of a semi-supervised model, with labelled examples weighted by their share of the data.
 
-    .. math:: -(1 - s)\, \overline{\mathcal U} - s\, \overline{\mathcal L}
+    .. math:: -(1 - s)\, \overline{\mathcal U_\beta} - s\, \overline{\mathcal L_\beta}
 
     Kingma et al. 2014, arXiv 1406.5298, equations 6 to 8, in nats per example: :math:`\mathcal L` is the bound of
     examples whose label is known, :math:`\mathcal U` that of the others. A few labelled examples are drawn as often as
     all the others (``labeled=`` of :func:`elbowroom.load_data`), so that a mean over a batch would count each of 100 of
     60,000 some six hundred times, and a decoder would learn these by heart. A batch of one sort has its plain mean.
 
+    Deviation from the paper: the KL of the latent z may have a weight β, a number or a schedule as
+    :func:`elbowroom.ramp`. With the paper's 1 from the start z learns the class before the classifier does, and the
+    bound says nothing about the class any more; with a weight that falls to 1 the classes are learned first.
+
     Args:
         share: s, the share of labelled examples in the data.
+        beta: β, the weight of the KL of z within the class; that of the class has none.
 
     Raises:
         ValueError: the share is not between 0 and 1.
@@ -73,16 +81,17 @@ class SemiSupervisedELBO(Term):
 
     name = "semi_supervised_elbo"
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float, beta: float | Schedule = 1.0) -> None:
         super().__init__()
         if not 0 <= share <= 1:
             raise ValueError(f"share is that of the labelled examples, from 0 to 1, got {share:g}")
-        self.share = share
+        self.share, self.beta = share, beta
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         if not isinstance(draw, ClassMarginalDraw):
             raise ValueError("SemiSupervisedELBO() is for a SemiSupervised model, whose labels may miss: use ELBO()")
-        is_known, bound = draw.class_posterior.is_known, draw.trained_elbo
+        beta = self.beta(draw, step) if isinstance(self.beta, Schedule) else self.beta
+        is_known, bound = draw.class_posterior.is_known, draw.weighted_elbo(beta)
         share = is_known.float().mean()
         # Of one sort alone the weights are one, whatever its share should be.
         is_mixed = (share > 0) & (share < 1)
@@ -108,3 +117,34 @@ class Classification(Term):
         loss = -posterior.log_qy.take_along_dim(label[..., None], -1)[..., 0]
         is_known = posterior.is_known.float().expand_as(loss)
         return (loss * is_known).sum() / is_known.sum().clamp_min(1)
+
+
+class ClassFloor(Term):
+    r"""Penalty on classes that the classifier rules out, nats per example.
+
+    .. math:: \sum_y \max(0, \log \tau - \log q(y \mid x))
+
+    Of examples with and without a label. The bound of a semi-supervised model sends the classifier a gradient in
+    proportion to q(y|x), so that of a class once ruled out nothing is learned any more, and what a few labels taught
+    wrongly stays. Above the floor nothing is changed: a label smoothing would make every answer uncertain. From no
+    paper.
+
+    Args:
+        floor: τ, the probability that each class should keep.
+
+    Raises:
+        ValueError: the floor is not a probability that all classes can have.
+    """
+
+    name = "class_floor"
+
+    def __init__(self, floor: float = 0.002) -> None:
+        super().__init__()
+        if not 0 < floor < 1:
+            raise ValueError(f"the floor is a probability between 0 and 1, got {floor:g}: 0.002 suits ten classes")
+        self.floor = floor
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        if not isinstance(draw, ClassMarginalDraw):
+            raise ValueError("ClassFloor() is for a SemiSupervised model, which has a classifier: use another term")
+        return (math.log(self.floor) - draw.class_posterior.log_qy).relu().sum(-1).mean()

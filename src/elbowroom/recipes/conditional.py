@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, cast
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, PositiveInt
+from elbowroom.argument import NonNegativeFloat, PositiveInt, UnitFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -101,12 +101,18 @@ def m2(
     activation: str = "relu",
     likelihood: str = "bernoulli",
     labels: PositiveInt = 10,
+    share: UnitFloat = 0.0,
     weight: NonNegativeFloat = 30.0,
+    floor: NonNegativeFloat = 0.3,
+    beta: NonNegativeFloat = 3.0,
+    cooldown: PositiveInt = 5_000,
     network: str = "mlp",
     size: Literal["s", "m", "l"] = "m",
     widths: tuple[int, ...] | None = None,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The semi-supervised VAE (M2): the class is a latent, summed over where its label is unknown.
+
+    Deviation from the paper: beta and floor, without which few labels teach it less than the classifier learns alone.
 
     Args:
         latent: size of the latent z
@@ -114,7 +120,11 @@ def m2(
         activation: of the hidden layers (mlp)
         likelihood: p(x|y, z), as for vae
         labels: number of classes of the data
+        share: of the labelled examples in the bound, as in the data; 0 leaves them to the classification loss
         weight: of the classification loss on the known labels
+        floor: weight of the penalty on classes that the classifier rules out; 0 is the paper's
+        beta: weight of the KL of z at the start, which leaves the class to the classifier; 1 is the paper's
+        cooldown: steps over which that weight falls from beta to 1
         network: of encoder, decoder and classifier: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks'
             lists them
         size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
@@ -125,7 +135,8 @@ def m2(
     p = architecture.decoder(latent, er.likelihood(likelihood, shape), labels)
     classifier = architecture.make_classifier(labels)
     model = er.SemiSupervised(classifier, q, p, er.StandardNormal(latent), labels)
-    return model, er.ELBO() + weight * er.Classification()
+    elbo = er.SemiSupervisedELBO(share, er.ramp(beta, 1, cooldown))
+    return model, elbo + weight * er.Classification() + floor * er.ClassFloor()
 
 
 @recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298", extends=vae, without=("beta", "prior", "posterior"))
@@ -136,7 +147,7 @@ def m1_m2(
     m1_latent: int = 50,
     m2_hidden: tuple[int, ...] = (300,),
     labels: PositiveInt = 10,
-    share: float = 0.0,
+    share: UnitFloat = 0.0,
     weight: NonNegativeFloat = 0.1,
     network: str = "mlp",
     **rest: Any,
