@@ -7,9 +7,8 @@ import pytest
 
 import elbowroom as er
 from tests.browser.helpers import WIDE, wait_until
+from tests.chromium import find_chromium, launch
 from tests.warm_process import start_command
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Server:
@@ -57,11 +56,11 @@ def server(folder):
 
 @pytest.fixture(scope="package")
 def browser():
-    if CHROMIUM is None:
+    if find_chromium() is None:
         pytest.skip("no chromium here")
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install playwright")
     with sync_api.sync_playwright() as p:
-        running = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        running = launch(p)
         yield running
         running.close()
 

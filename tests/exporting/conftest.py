@@ -1,11 +1,10 @@
 """A small run, and a browser where there is no node."""
 
-import shutil
-
 import pytest
 import torch
 
 import elbowroom as er
+from tests.chromium import find_chromium, launch
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +18,10 @@ def chromium():
         sync = pytest.importorskip(
             "playwright.sync_api", reason="no playwright: the page is not opened"
         ).sync_playwright()
-        path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        if path is None:
+        if find_chromium() is None:
             pytest.skip("no chromium: the page is not opened")
         started = sync.start()
-        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = launch(started)
         opened.extend((browser, started))
         return browser
 
