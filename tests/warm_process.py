@@ -9,11 +9,11 @@ import sys
 import time
 import traceback
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Lock
-from typing import Any
+from typing import Any, BinaryIO
 
 #: What takes seconds to import, and is no part of the package.
 HEAVY_MODULES = [
@@ -128,6 +128,16 @@ def start_command(*words: str, environment: dict[str, str] | None = None, log: P
     return WarmProcess(_run_command, list(words), environment=environment, log=log)
 
 
+def start_studio(*words: str, environment: dict[str, str]) -> WarmProcess:
+    """Start ``elbowroom studio`` with these words; what it starts itself is warm too, but for new trainings."""
+    return WarmProcess(_run_studio, list(words), environment=environment)
+
+
+def start_warm(command: Sequence[str], log: BinaryIO) -> WarmProcess:
+    """Start a command of the studio as :func:`elbowroom.studio.services.processes.start` does."""
+    return start_command(*command[command.index("elbowroom") + 1 :], log=Path(log.name))
+
+
 def _call(files: list[Path], environment: dict[str, str], work: Callable[..., object], arguments: tuple) -> None:
     """Call the function with output and errors written to two files."""
     for descriptor, file in zip((1, 2), files, strict=True):
@@ -154,11 +164,24 @@ def _run_script(script: str, folder: Path) -> None:
 
 def _run_command(words: list[str]) -> None:
     """End this process as the command does."""
+    main = _import_command_line()
+    sys.argv = ["elbowroom", *words]
+    sys.exit(main(words))
+
+
+def _run_studio(words: list[str]) -> None:
+    """End this process as the studio does: a training that it is asked for is a process like those outside tests."""
+    main = _import_command_line()
+    processes = importlib.import_module("elbowroom.studio.services.processes")
+    start_cold = processes.start
+    processes.start = lambda command, log: (start_cold if "train" in command else start_warm)(command, log)
+    sys.exit(main(["studio", *words]))
+
+
+def _import_command_line() -> Callable[[list[str]], int]:
     import torch
 
     torch.set_num_threads(1)
     sys.path[:0] = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     assert "elbowroom" not in sys.modules, "it may have to be imported from another folder"
-    main = importlib.import_module("elbowroom.cli").main
-    sys.argv = ["elbowroom", *words]
-    sys.exit(main(words))
+    return importlib.import_module("elbowroom.cli").main

@@ -8,7 +8,7 @@ import pytest
 import elbowroom as er
 from tests.browser.helpers import WIDE, wait_until
 from tests.chromium import find_chromium, launch
-from tests.warm_process import start_command
+from tests.warm_process import start_studio
 
 
 class Server:
@@ -19,10 +19,10 @@ class Server:
         self.start()
 
     def start(self, port="0"):
-        words = ["studio", str(self.folder), "--port", port, "--no-browser"]
+        words = [str(self.folder), "--port", port, "--no-browser"]
         # Cards of the training form would read every set of real data for their pictures.
         no_data = dict.fromkeys(("ELBOWROOM_DATA", "ELBOWROOM_CACHE"), str(self.folder / "no-data"))
-        self.process = start_command(*words, environment={**self.environment, **no_data, "OMP_NUM_THREADS": "1"})
+        self.process = start_studio(*words, environment={**self.environment, **no_data, "OMP_NUM_THREADS": "1"})
         is_announced = lambda: re.search(r"http://\S+", self.process.output)  # noqa: E731
         wait_until(lambda: is_announced() or self.process.poll() is not None, 120)
         assert self.process.poll() is None, "the studio did not start"

@@ -46,7 +46,7 @@ def test_what_is_decoded_stays_in_sight_on_a_phone(page, server):
 
 def test_the_stage_rests_without_the_server_and_follows_again_with_it(browser, folder, own_server):
     """After a restart the picture is that of the latent; before, nothing can be moved."""
-    page = browser.new_context().new_page()
+    page = browser.new_page()
     open_explorer(page, own_server)
     before, port = wait_until_same(lambda: pixels(page)), own_server.url.rpartition(":")[2]
     own_server.kill()
@@ -60,6 +60,7 @@ def test_the_stage_rests_without_the_server_and_follows_again_with_it(browser, f
     box = page.locator(".plane").bounding_box()
     page.mouse.click(box["x"] + 40, box["y"] + 40)
     wait_until(lambda: pixels(page) != before)
+    page.close()
 
 
 def test_a_run_that_is_deleted_on_disk_is_said(browser, folder, tmp_path):
@@ -67,7 +68,7 @@ def test_a_run_that_is_deleted_on_disk_is_said(browser, folder, tmp_path):
     shutil.copytree(folder / "six", tmp_path / "other")
     running = Server(tmp_path)
     try:
-        page = browser.new_context().new_page()
+        page = browser.new_page()
         open_explorer(page, running, "victim")
         shutil.rmtree(tmp_path / "other")
         page.wait_for_timeout(500)
@@ -75,6 +76,7 @@ def test_a_run_that_is_deleted_on_disk_is_said(browser, folder, tmp_path):
         shutil.rmtree(tmp_path / "victim")
         wait_until(lambda: page.inner_text(".banner") == "This run's directory is gone.")
         assert page.evaluate("document.querySelector('.bench').inert")
+        page.close()
     finally:
         running.kill()
 

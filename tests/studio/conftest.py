@@ -2,7 +2,6 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from elbowroom.plotting import plot_curves
 from elbowroom.studio.services import processes
 from tests.studio.helpers import open_client
 from tests.tiny_recipes import by_family, make_tiny, representative_recipes
-from tests.warm_process import start_command
+from tests.warm_process import start_warm
 
 #: Recipes that only differ from others in what they minimize, which tests name.
 NAMED = ("beta_vae", "iwae", "quantized_vae", "vq_vae", "rq_vae", "fsq_vae", "vamp_vae")
@@ -118,11 +117,7 @@ def socket(tmp_path, run):
 @pytest.fixture
 def warm_commands(monkeypatch):
     """Commands that the studio starts are processes of their own that have imported torch before."""
-
-    def start(command, log):
-        return start_command(*command[command.index("elbowroom") + 1 :], log=Path(log.name))
-
-    monkeypatch.setattr(processes, "start", start)
+    monkeypatch.setattr(processes, "start", start_warm)
 
 
 @pytest.fixture
