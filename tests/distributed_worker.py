@@ -1,7 +1,5 @@
-"""Trainings of equal result in one process and in two: run by training/test_distributed.py, and under torchrun."""
+"""Trainings of equal result in one process and in two: run by training/test_distributed.py."""
 
-import sys
-from pathlib import Path
 from unittest.mock import patch
 
 import torch
@@ -109,7 +107,3 @@ def main(folder):
         callbacks=[note],
     )
     torch.save(draws, folder / f"drawn-{distributed.rank()}.pt")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

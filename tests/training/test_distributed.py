@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from elbowroom.training import checkpoint
 from elbowroom.training.batch_shard import iter_shards
 from tests.distributed_worker import TRAININGS
 from tests.distributed_worker import main as run_trainings
+from tests.warm_process import WarmProcess
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without distributed")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -27,12 +29,21 @@ def torchrun(*arguments, **more):
 
 
 @pytest.fixture(scope="module")
-def folders(root, tmp_path_factory):
+def folders(tmp_path_factory):
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    process = torchrun(root / "tests" / "distributed_worker.py", two)
+    with socket.create_server(("localhost", 0)) as free:
+        port = str(free.getsockname()[1])
+    # What torchrun tells its processes. Slow tests start it itself: its imports of torch take longer than this.
+    group = {"MASTER_ADDR": "localhost", "MASTER_PORT": port, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    group |= {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    processes = [
+        WarmProcess(run_trainings, two, environment=os.environ | group | {"RANK": rank, "LOCAL_RANK": rank})
+        for rank in ("0", "1")
+    ]
     run_trainings(one)
-    _, err = process.communicate(timeout=240)
-    assert process.returncode == 0, err
+    for process in processes:
+        _, err = process.communicate()
+        assert process.returncode == 0, err
     return one, two
 
 
