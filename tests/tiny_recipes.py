@@ -53,6 +53,7 @@ OF_RECIPE: dict[str, dict[str, Any]] = {
     "text_vae": {"width": 16},
     # Their own likelihoods are of counts, and refuse gray digits.
     **{name: {"likelihood": "bernoulli"} for name in ("count_vae", "mult_vae", "nvdm", "prod_lda")},
+    "rec_vae": {"likelihood": "bernoulli", "width": 16, "depth": 2},
     "vrae": {"width": 16},
     "vrnn": {"width": 16},
     "dmm": {"width": 16},

@@ -83,6 +83,7 @@ from .models import CharacteristicModel as CharacteristicModel
 from .models import CharacteristicPrior as CharacteristicPrior
 from .models import ClusteringModel as ClusteringModel
 from .models import CodePrior as CodePrior
+from .models import CompositePrior as CompositePrior
 from .models import Conditional as Conditional
 from .models import Draw as Draw
 from .models import ExemplarPrior as ExemplarPrior
@@ -152,6 +153,7 @@ from .objectives import ExponentialELBO as ExponentialELBO
 from .objectives import FactorLabels as FactorLabels
 from .objectives import FakeKL as FakeKL
 from .objectives import ImportanceBound as ImportanceBound
+from .objectives import ItemKL as ItemKL
 from .objectives import LagrangeMultiplier as LagrangeMultiplier
 from .objectives import LatentCovariance as LatentCovariance
 from .objectives import LatentL2 as LatentL2

@@ -10,6 +10,7 @@ from elbowroom.objectives.divergences import MMD, SlicedWasserstein
 from elbowroom.objectives.equivariance import Equivariance
 from elbowroom.objectives.factors import FactorLabels
 from elbowroom.objectives.introspective import ExponentialELBO, FakeKL
+from elbowroom.objectives.item_kl import ItemKL
 from elbowroom.objectives.moments import LatentCovariance
 from elbowroom.objectives.parts import PartKL
 from elbowroom.objectives.perceptual import Perceptual
@@ -53,6 +54,7 @@ __all__ = [
     "FactorLabels",
     "FakeKL",
     "ImportanceBound",
+    "ItemKL",
     "LagrangeMultiplier",
     "LatentCovariance",
     "LatentL2",

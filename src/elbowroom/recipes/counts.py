@@ -1,11 +1,11 @@
-"""Recipes for counts and bags of words: scVI, Mult-VAE, NVDM, ProdLDA."""
+"""Recipes for counts and bags of words: scVI, Mult-VAE, RecVAE, NVDM, ProdLDA."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, NonNegativeInt
+from elbowroom.argument import NonNegativeFloat, NonNegativeInt, PositiveInt, UnitFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 from elbowroom.text_shape import TextShape
@@ -91,6 +91,54 @@ def mult_vae(
     assert isinstance(model, er.Model)
     model.encoder.net = PreparedInput(model.encoder.net, UnitNorm(), nn.Dropout(dropout))
     return model, er.Reconstruction() + er.ramp(0, beta, anneal) * er.KL()
+
+
+@recipe(
+    "Shenbin et al. 2020, arXiv 1912.11160",
+    extends=vae,
+    without=("network", "size", "widths", "k", "hidden", "activation", "beta", "prior", "posterior"),
+    defaults={"batch_size": 500, "lr": 5e-4},
+)
+def rec_vae(
+    shape: tuple[int, ...],
+    latent: int = 200,
+    width: PositiveInt = 600,
+    depth: PositiveInt = 5,
+    gamma: NonNegativeFloat = 0.005,
+    dropout: UnitFloat = 0.5,
+    refresh: PositiveInt = 700,
+    encoder_steps: PositiveInt = 3,
+    likelihood: str = "multinomial",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """RecVAE, for recommendation: a prior that holds the last posterior, and a KL for each item.
+
+    Deviation: encoder and decoder see the same draw, where the paper trains the decoder in phases of its own, without
+    dropout.
+
+    Args:
+        latent: size of the latent z
+        width: of the encoder's hidden layers, which are densely connected; the decoder is affine
+        depth: number of them
+        gamma: weight of the KL for each item of an example
+        dropout: share of the items that the encoder does not see in training
+        refresh: steps after which the prior takes the encoder anew; the paper's three epochs, of 20 million ratings
+        encoder_steps: steps of the encoder for one of the decoder
+        likelihood: p(x|z), as for vae
+    """
+    _require_counts(shape)
+    from torch import nn
+
+    from elbowroom.networks.densely_connected import DenselyConnected
+    from elbowroom.networks.prepared_input import PreparedInput, UnitNorm
+
+    model, _ = vae(shape, latent=latent, hidden=(), likelihood=likelihood, **rest)
+    assert isinstance(model, er.Model)
+    net = DenselyConnected(shape, model.encoder.family.size, width, depth)
+    model.encoder.net = PreparedInput(net, UnitNorm(), nn.Dropout(dropout))
+    model.prior = er.CompositePrior(model.encoder, refresh)
+    elbo = er.Reconstruction() + er.ItemKL(gamma)
+    return model, er.Players(elbo, er.Reconstruction(), decoder_interval=er.StepInterval(encoder_steps))
 
 
 @recipe("Miao, Yu & Blunsom 2016, arXiv 1511.06038", extends=vae, without=("network", "size", "widths"))

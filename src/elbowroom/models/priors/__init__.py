@@ -7,6 +7,7 @@ from elbowroom.models.priors.autocorrelated import AutocorrelatedPrior
 from elbowroom.models.priors.categorical import PartsPrior, UniformCategories
 from elbowroom.models.priors.characteristic import CharacteristicPrior
 from elbowroom.models.priors.code import CodePrior
+from elbowroom.models.priors.composite import CompositePrior
 from elbowroom.models.priors.example import ExamplePrior, ExemplarPrior, VampPrior
 from elbowroom.models.priors.flow import FlowPrior
 from elbowroom.models.priors.mixture import Mixture
@@ -19,6 +20,7 @@ __all__ = [
     "AutocorrelatedPrior",
     "CharacteristicPrior",
     "CodePrior",
+    "CompositePrior",
     "ExamplePrior",
     "ExemplarPrior",
     "FlowPrior",
