@@ -42,6 +42,7 @@ from .families import DirichletLatent as DirichletLatent
 from .families import DiscretizedLogistic as DiscretizedLogistic
 from .families import Family as Family
 from .families import FiniteScalarQuantizer as FiniteScalarQuantizer
+from .families import FlowExperts as FlowExperts
 from .families import FlowPosterior as FlowPosterior
 from .families import FusedExperts as FusedExperts
 from .families import GammaLatent as GammaLatent
@@ -179,6 +180,7 @@ from .objectives import SubsetELBO as SubsetELBO
 from .objectives import Term as Term
 from .objectives import TotalCorrelation as TotalCorrelation
 from .objectives import TripletDistance as TripletDistance
+from .objectives import ViewCrossEntropy as ViewCrossEntropy
 from .objectives import ViewKL as ViewKL
 from .objectives import WeightController as WeightController
 from .objectives import add_code_losses as add_code_losses

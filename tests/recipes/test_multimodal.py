@@ -8,7 +8,7 @@ from elbowroom.objectives.views import mask_views
 from tests.tiny_recipes import make_tiny
 from tests.views import VIEWS, image_and_digit, random_views
 
-RECIPES = ("jmvae", "telbo", "mvae", "dmvae", "mmvae", "mmvae_plus", "mopoe_vae", "mvtcae")
+RECIPES = ("jmvae", "telbo", "jnf", "mvae", "dmvae", "mmvae", "mmvae_plus", "mopoe_vae", "mvtcae")
 
 
 @pytest.fixture(params=RECIPES)

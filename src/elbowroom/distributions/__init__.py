@@ -35,6 +35,7 @@ from elbowroom.distributions.spherical import PowerSpherical, SphericalUniform, 
 from elbowroom.distributions.student import MultivariateStudentT, ScaledStudentT
 from elbowroom.distributions.tabular import ColumnCategorical, IndependentColumns, StackedColumns
 from elbowroom.distributions.toroidal import ToroidalNormal, ToroidalUniform
+from elbowroom.distributions.view_flows import ViewFlows
 
 __all__ = [
     "AutocorrelatedNormal",
@@ -72,6 +73,7 @@ __all__ = [
     "ToroidalNormal",
     "ToroidalUniform",
     "UncheckedDistribution",
+    "ViewFlows",
     "VonMisesFisher",
     "ZeroInflatedCount",
     "has_density",

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from elbowroom import noise
 from elbowroom.distributions.base import UncheckedDistribution
 from elbowroom.distributions.latent import Normal
 
@@ -55,7 +56,11 @@ class FlowDistribution(UncheckedDistribution):
         return self._transform(self.base.mean)[0]
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
-        z0 = self.base.rsample(sample_shape)
+        return self.from_noise(noise.standard_normal(self._extended_shape(sample_shape), self.base.loc))
+
+    def from_noise(self, eps: Tensor) -> Tensor:
+        """Return the draw that standard normals make, (..., *event), whose density is then remembered."""
+        z0 = self.base.from_noise(eps)
         z, log_det = self._transform(z0)
         self._last_draw = z, self.base.log_prob(z0) - log_det
         return z

@@ -12,6 +12,7 @@ from elbowroom.distributions.latent import Normal
 from elbowroom.distributions.parts import IndependentParts
 from elbowroom.distributions.quantized import CodeCategorical, CodeDistribution, Quantized
 from elbowroom.distributions.toroidal import ToroidalNormal, ToroidalUniform
+from elbowroom.distributions.view_flows import ViewFlows
 
 
 def kl_elements(q: Distribution, p: Distribution) -> Tensor | None:
@@ -55,3 +56,8 @@ def _kl_normal(q: Normal, p: Normal) -> Tensor:
 @register_kl(Quantized, CodeDistribution)  # type: ignore[no-untyped-call, untyped-decorator]
 def _kl_quantized(q: Quantized, p: CodeDistribution) -> Tensor:
     return -p.log_mass(q.indices)
+
+
+@register_kl(ViewFlows, Normal)  # type: ignore[no-untyped-call, untyped-decorator]
+def _kl_view_flows(q: ViewFlows, p: Normal) -> Tensor:
+    return q.kl_from(p)

@@ -32,6 +32,7 @@ from elbowroom.families.quantizers import (
 from elbowroom.families.registry import LIKELIHOODS, likelihood
 from elbowroom.families.tabular import Classes, Columns
 from elbowroom.families.tokens import Tokens
+from elbowroom.families.view_flows import FlowExperts
 from elbowroom.families.views import FusedExperts, JointExpert, ViewPosterior, Views
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "DiscretizedLogistic",
     "Family",
     "FiniteScalarQuantizer",
+    "FlowExperts",
     "FlowPosterior",
     "FusedExperts",
     "GammaLatent",

@@ -107,15 +107,22 @@ class ViewPosterior(Family):
         n_views: the number of views.
         private: how many of the latents each view has for itself: the last ones of z, those of the first view first.
 
+    Attributes:
+        has_joint: whether parameters of the posterior of all views come first, from all views together.
+        expert_size: how many parameters the expert of a view has.
+
     Raises:
         ValueError: none of the latents is left to be shared.
     """
+
+    has_joint = False
 
     def __init__(self, latent: int, n_views: int, private: int = 0) -> None:
         if private < 0 or latent <= private * n_views:
             raise ValueError(f"{private} latents of each of {n_views} views leave none of {latent} to be shared")
         super().__init__(latent)
-        self.n_views, self.size = n_views, (2 * self.shape[0] + 1) * n_views
+        self.n_views, self.expert_size = n_views, 2 * self.shape[0]
+        self.size = (self.expert_size + 1) * n_views
         self.private, self.shared = private, latent - private * n_views
 
     def dimensions_of(self, view: int) -> list[int]:
@@ -216,6 +223,8 @@ class JointExpert(ViewPosterior):
     >>> [q(torch.cat([phi, torch.tensor(observed)])).mean.item() for observed in ([1.0, 1.0], [1.0, 0.0])]
     [7.0, 1.0]
     """
+
+    has_joint = True
 
     def __init__(self, latent: int, n_views: int) -> None:
         super().__init__(latent, n_views)

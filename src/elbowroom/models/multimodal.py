@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from elbowroom.families import JointExpert, ViewPosterior, Views
+from elbowroom.families import ViewPosterior, Views
 from elbowroom.models.architecture import Architecture
 from elbowroom.models.base import Model
 from elbowroom.models.conditional import Conditional
@@ -46,9 +46,9 @@ def multimodal_model(
     """
     family, (latent,) = Views(shape), posterior.shape
     architectures = [make_architecture(view.shape) for view in shape.views]
-    encoders = [architecture.make_classifier(2 * latent) for architecture in architectures]
+    encoders = [architecture.make_classifier(posterior.expert_size) for architecture in architectures]
     joint: list[nn.Module] = []
-    if isinstance(posterior, JointExpert):
+    if posterior.has_joint:
         joint = [architecture.make_classifier(N_JOINT_FEATURES) for architecture in architectures]
     head = nn.Sequential(nn.ReLU(), nn.Linear(N_JOINT_FEATURES * len(joint), 2 * latent)) if joint else None
     encoder = Conditional(ViewEncoder(shape, encoders, joint, head), posterior)

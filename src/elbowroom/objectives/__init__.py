@@ -29,7 +29,7 @@ from elbowroom.objectives.term import Player, StepInterval, Term
 from elbowroom.objectives.terms import KL, ClassFloor, Classification, LatentL2, Reconstruction, SemiSupervisedELBO
 from elbowroom.objectives.total_correlation import DimensionKL, MutualInformation, TotalCorrelation
 from elbowroom.objectives.triplets import TripletDistance
-from elbowroom.objectives.views import CrossELBO, SubsetELBO, ViewKL
+from elbowroom.objectives.views import CrossELBO, SubsetELBO, ViewCrossEntropy, ViewKL
 
 __all__ = [
     "ELBO",
@@ -80,6 +80,7 @@ __all__ = [
     "Term",
     "TotalCorrelation",
     "TripletDistance",
+    "ViewCrossEntropy",
     "ViewKL",
     "WeightController",
     "add_code_losses",

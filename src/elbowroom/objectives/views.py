@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import noise
-from elbowroom.distributions import Normal, kl_divergence
+from elbowroom.distributions import Normal, ViewFlows, kl_divergence
 from elbowroom.families import ViewPosterior
 from elbowroom.models.draw import Draw
 from elbowroom.objectives.term import Term
@@ -139,3 +139,33 @@ class ViewKL(Term):
                 "ViewKL() is for posteriors that are one normal, and this one is a mixture: take the fusion 'product'"
             ) from None
         return (kl * is_observed).sum(0).mean()
+
+
+class ViewCrossEntropy(Term):
+    r"""The cross-entropy of the posterior of all views and that of each alone: what teaches the flows of JNF.
+
+    .. math:: -E_{q(z \mid x)} \sum_v \log q_v(z \mid x_v)
+        = \sum_v \mathrm{KL}(q(z \mid x) \,\|\, q_v(z \mid x_v)) + V\, H(q(z \mid x))
+
+    in nats per example, of examples with all views, from the draw. The draw is a constant to it: its gradient reaches
+    the posteriors of single views alone. Senellart, Chadebec & Allassonnière 2023, arXiv 2305.11832, whose joint
+    posterior and decoders are trained first and frozen then; beside the ELBO they learn as they do there, and these
+    posteriors follow them. Where an example is one view, the term is 0.
+
+    Raises:
+        ValueError: the views' posteriors are not known from that of all.
+    """
+
+    name = "view_cross_entropy"
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        if draw.decoder.module.family.views is None:
+            return draw.x.new_zeros(())
+        q = draw.q
+        if not isinstance(q, ViewFlows):
+            raise ValueError(
+                f"ViewCrossEntropy() is for posteriors with a flow of each view, and this is a {type(q).__name__}: "
+                "take er.FlowExperts(latent, n_views), or ViewKL()"
+            )
+        scores = q.view_log_probs(draw.z.detach()).sum(-1)
+        return -scores.where(q.is_complete, 0.0).mean()

@@ -1,11 +1,11 @@
-"""Recipes for examples of several views (modalities): JMVAE, TELBO, MVAE, DMVAE, MMVAE, MMVAE+, MoPoE, MVTCAE."""
+"""Recipes for examples of several views (modalities): JMVAE, TELBO, JNF, MVAE, DMVAE, MMVAE, MMVAE+, MoPoE, MVTCAE."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 import elbowroom as er
-from elbowroom.argument import NonNegativeFloat, NonNegativeInt, UnitFloat
+from elbowroom.argument import NonNegativeFloat, NonNegativeInt, PositiveInt, UnitFloat
 from elbowroom.recipes.registry import recipe
 from elbowroom.recipes.vae import vae
 
@@ -16,6 +16,7 @@ def _multimodal_vae(
     *,
     prior_expert: bool = False,
     private: int = 0,
+    flow: str = "",
     latent: int = 20,
     hidden: tuple[int, ...] = (400,),
     activation: str = "relu",
@@ -33,8 +34,11 @@ def _multimodal_vae(
     if not isinstance(shape, er.ViewShape):
         return vae(shape, latent=latent, k=k, prior=prior, beta=beta, **architecture, **rest)
     n_views = len(shape.views)
-    experts = er.JointExpert(latent, n_views) if fusion == "joint" else None
-    posterior = experts or er.FusedExperts(latent + private * n_views, n_views, fusion, prior_expert, private)
+    posterior: er.FlowExperts | er.JointExpert | er.FusedExperts
+    if fusion == "joint":
+        posterior = er.FlowExperts(latent, n_views, flow) if flow else er.JointExpert(latent, n_views)
+    else:
+        posterior = er.FusedExperts(latent + private * n_views, n_views, fusion, prior_expert, private)
     model = er.multimodal_model(shape, posterior, lambda view: _view_architecture(view, architecture), prior)
     return model, er.ELBO(k) if beta == 1 else er.ELBO(k) + (beta - 1) * er.KL()
 
@@ -80,6 +84,28 @@ def telbo(
     """
     model, elbo = _multimodal_vae(shape, "joint", beta=beta, **rest)
     return model, elbo + weight * er.SubsetELBO(beta=beta)
+
+
+@recipe("Senellart, Chadebec & Allassonnière 2023, arXiv 2305.11832", extends=vae, without=("posterior", "prior"))
+def jnf(
+    shape: tuple[int, ...],
+    flow: Literal["maf", "realnvp", "nsf", "iaf"] = "maf",
+    layers: PositiveInt = 2,
+    beta: NonNegativeFloat = 1.0,
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The multimodal VAE with a joint encoder, whose posterior a normalizing flow of each view learns (JNF).
+
+    Both are trained at once, where the paper trains the flows last: their term changes nothing else. Its correlation
+    analysis, features of the views that the flows are given, is left out.
+
+    Args:
+        flow: kind of flow; maf, realnvp and nsf score at once, realnvp and nsf draw at once too
+        layers: number of layers of each flow
+        beta: weight of the KL in the ELBO
+    """
+    model, elbo = _multimodal_vae(shape, "joint", flow=f"{flow}:{layers}", beta=beta, **rest)
+    return model, elbo + er.ViewCrossEntropy()
 
 
 @recipe("Wu & Goodman 2018, arXiv 1802.05335", extends=vae, without=("posterior",))
