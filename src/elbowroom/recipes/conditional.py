@@ -103,7 +103,7 @@ def m2(
     labels: PositiveInt = 10,
     share: UnitFloat = 0.0,
     weight: NonNegativeFloat = 30.0,
-    floor: NonNegativeFloat = 0.3,
+    floor_weight: NonNegativeFloat = 0.3,
     beta: NonNegativeFloat = 3.0,
     cooldown: PositiveInt = 5_000,
     network: str = "mlp",
@@ -112,7 +112,7 @@ def m2(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The semi-supervised VAE (M2): the class is a latent, summed over where its label is unknown.
 
-    Deviation from the paper: beta and floor, without which few labels teach it less than the classifier learns alone.
+    Deviation from the paper: beta and floor_weight, without which few labels teach it less than the classifier alone.
 
     Args:
         latent: size of the latent z
@@ -122,7 +122,7 @@ def m2(
         labels: number of classes of the data
         share: of the labelled examples in the bound, as in the data; 0 leaves them to the classification loss
         weight: of the classification loss on the known labels
-        floor: weight of the penalty on classes that the classifier rules out; 0 is the paper's
+        floor_weight: of the penalty on classes that the classifier rules out; 0 is the paper's
         beta: weight of the KL of z at the start, which leaves the class to the classifier; 1 is the paper's
         cooldown: steps over which that weight falls from beta to 1
         network: of encoder, decoder and classifier: mlp, conv, residual, deep, kl, auto, your own: 'elbowroom networks'
@@ -136,7 +136,7 @@ def m2(
     classifier = architecture.make_classifier(labels)
     model = er.SemiSupervised(classifier, q, p, er.StandardNormal(latent), labels)
     elbo = er.SemiSupervisedELBO(share, er.ramp(beta, 1, cooldown))
-    return model, elbo + weight * er.Classification() + floor * er.ClassFloor()
+    return model, elbo + weight * er.Classification() + floor_weight * er.ClassFloor()
 
 
 @recipe("Kingma, Rezende, Mohamed & Welling 2014, arXiv 1406.5298", extends=vae, without=("beta", "prior", "posterior"))
