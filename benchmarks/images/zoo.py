@@ -1,9 +1,10 @@
-"""Every recipe on binarized MNIST after the same CPU seconds: bounds, latents, samples, and what the doctor says.
+"""Every recipe on binarized MNIST in the same time: bounds, latents, samples, and what the doctor says.
 
-    python benchmarks/images/zoo.py [--cpu-seconds 120] [--seeds 3] [--only NAME ...] [--out FOLDER]
+    python benchmarks/images/zoo.py [--classic-steps 7000] [--seeds 3] [--only NAME ...] [--out FOLDER]
 
 Images are drawn as Bernoulli at every epoch (``--binarize dynamic``), those of validation and test once. Every recipe
-trains for as many steps as fit into the CPU seconds of one thread, by the seconds that some steps take; in batches of
+trains for as many steps as fit into the time of 7,000 steps of the classic, one and a half to two minutes of one
+thread; both are timed just before, so that rows of several machines stand in one table. In batches of
 128 by Adam with a one-cycle learning rate up to 0.001, where the recipe comes with no settings of its own. Recipes of
 perceptrons have the classic's network, 784-400-20 with ReLU; the others what they have by default; and a Gaussian
 likelihood of learned scale, which would shrink without end on bits, is a Bernoulli. Those of
@@ -12,7 +13,8 @@ likelihood of learned scale, which would shrink without end on bits, is a Bernou
 - ELBO, KL and importance bound of 100 samples, nats, the active units, and the accuracy of a linear probe on the
   latents of 10,000 training images; empty where the model does not define them, with the reason in the row;
 - FID of 2,000 samples (means of p(x|z)) in the features that ``elbowroom evaluate`` has for MNIST, from the prior and
-  from ``mixture:10`` fitted to the latents, or the sampler of codes; its floor is that of as many training images;
+  from ``mixture:10`` fitted to the latents, or the sampler of codes; its floor is that of as many training images. The
+  features are kept beside the results, since another processor would train others;
 - the titles of the doctor's findings, and the checks that the auditor fails.
 
 A result is one JSON line in ``FOLDER/results.jsonl``; what is there already is not measured again. Beside it is a
@@ -37,6 +39,7 @@ from torch import Tensor
 from variants import BLOCK, count_parameters
 
 import elbowroom as er
+from elbowroom.networks.features import Features, read_features
 from elbowroom.recipes import RECIPES
 
 TEST_IMAGES, PROBE_IMAGES = 2_000, 10_000
@@ -44,13 +47,15 @@ TEST_IMAGES, PROBE_IMAGES = 2_000, 10_000
 COLUMNS_OF_PICTURE = 12
 #: Posterior samples of the importance bound.
 SAMPLES = 100
-#: Steps that the seconds of one are measured with, after as many to warm up.
-TIMED_STEPS = 20
+#: Steps that the seconds of one are measured with, after as many to warm up; of the classic, which takes milliseconds.
+TIMED_STEPS, TIMED_STEPS_OF_CLASSIC = 20, 200
 TRAINING: dict[str, Any] = {"batch_size": 128, "lr": 1e-3, "schedule": "one-cycle"}
 #: Settings of a recipe's training that are taken over; the others are those of its data and its length.
 OF_RECIPE = ("batch_size", "lr", "average")
 CLASSIC = {"hidden": (400,), "latent": 20}
 LEARNED_SCALES = ("gaussian", "gaussian:optimal")
+#: The recipe whose time is the unit of all.
+CLASSIC_RECIPE = "vae"
 #: Recipes whose bound is of something else than all pixels.
 OTHER_BOUNDS = {"not_miwae": "bernoulli, and of which pixels are missing", "vaeac": "bernoulli of hidden pixels"}
 MOST_USED = (
@@ -99,9 +104,14 @@ def likelihood_of(name: str) -> str | None:
     return OTHER_BOUNDS.get(name) or arguments_of(name).get("likelihood", argument and argument.default)
 
 
+def settings_of(name: str) -> dict[str, Any]:
+    """Return the settings that a recipe is trained with: its own, or those of all."""
+    return TRAINING | {key: value for key, value in RECIPES[name].defaults.items() if key in OF_RECIPE}
+
+
 def fit(name: str, data: er.Data, steps: int, seed: int, out: str, *callbacks: er.Callback) -> er.Run:
     """Train a recipe for some steps, without validation and report."""
-    settings = TRAINING | {key: value for key, value in RECIPES[name].defaults.items() if key in OF_RECIPE}
+    settings = settings_of(name)
     callbacks = (er.LRSchedule(settings.pop("schedule")), *callbacks)
     if average := settings.pop("average", None):
         callbacks = (er.EMA(average), *callbacks)
@@ -110,20 +120,33 @@ def fit(name: str, data: er.Data, steps: int, seed: int, out: str, *callbacks: e
     return er.fit(model, objective, data, steps=steps, seed=seed, out=out, callbacks=callbacks, **quiet, **settings)
 
 
-def count_steps(name: str, data: er.Data, cpu_s: float, folder: str) -> int:
-    """Return how many steps of a recipe fit into the CPU seconds."""
+def time_step(name: str, data: er.Data, folder: str, steps: int = TIMED_STEPS) -> float:
+    """Return the CPU seconds of a step of a recipe, the mean over some after as many to warm up."""
     marks: list[float] = []
-    fit(name, data, 2 * TIMED_STEPS, 0, f"{folder}/timed", er.on.step(lambda _: marks.append(time.process_time())))
-    return max(1, math.floor(cpu_s * TIMED_STEPS / (marks[-1] - marks[TIMED_STEPS - 1])))
+    fit(name, data, 2 * steps, 0, f"{folder}/timed-{name}", er.on.step(lambda _: marks.append(time.process_time())))
+    return (marks[-1] - marks[steps - 1]) / steps
+
+
+def steps_per_epoch(name: str, data: er.Data) -> int:
+    """Return the steps of an epoch in the batches of a recipe."""
+    return data.train.steps(settings_of(name)["batch_size"])
+
+
+def keep_features(folder: Path, data: er.Data) -> Features:
+    """Return the features that lie in a folder; without, those of ``elbowroom evaluate`` are put there."""
+    from elbowroom.evaluation.metrics.feature_extractor import default_features
+
+    path = folder / "features.safetensors"
+    if not path.exists():
+        default_features(data).save(path)
+    return read_features(path)
 
 
 class Judge:
     """Measures models on the test images."""
 
-    def __init__(self, data: er.Data) -> None:
-        from elbowroom.evaluation.metrics.feature_extractor import default_features
-
-        self.data, self.features = data, default_features(data)
+    def __init__(self, data: er.Data, features: Features) -> None:
+        self.data, self.features = data, features
         self.test_features = self.features(data.test.first(TEST_IMAGES).x.split(BLOCK))
 
     def sample(self, model: er.GenerativeModel) -> list[Tensor]:
@@ -142,7 +165,8 @@ class Judge:
         from elbowroom.evaluation.metrics.fid_kid import frechet_distance
 
         x = self.data.train.first(TEST_IMAGES).x
-        yield {"recipe": "training images", "fid_prior": frechet_distance(self.test_features, self.features([x]))[0]}
+        distance = frechet_distance(self.test_features, self.features([x]))[0]
+        yield {"recipe": "training images", "features": self.features.hash, "fid_prior": distance}
 
     def score(self, run: er.Run, results: Results, name: str) -> Row:
         """Return the metrics of a run, and what the doctor and the auditor find; its picture is saved."""
@@ -174,17 +198,20 @@ class Judge:
         return torch.cat([test.x, reconstructions, *(parts[0][:COLUMNS_OF_PICTURE] for parts in kinds.values())])
 
 
-def measure(name: str, seed: int, judge: Judge, results: Results, cpu_s: float) -> Iterator[Row]:
-    """Train a recipe for the CPU seconds and yield its scores."""
+def measure(name: str, seed: int, judge: Judge, results: Results, classic_steps: int) -> Iterator[Row]:
+    """Train a recipe for the time of some steps of the classic and yield its scores."""
     with tempfile.TemporaryDirectory() as folder:
-        steps = count_steps(name, judge.data, cpu_s, folder)
+        classic_s = time_step(CLASSIC_RECIPE, judge.data, folder, TIMED_STEPS_OF_CLASSIC)
+        ratio = 1.0 if name == CLASSIC_RECIPE else time_step(name, judge.data, folder) / classic_s
+        steps = max(1, math.floor(classic_steps / ratio))
         started = time.process_time()
         run = fit(name, judge.data, steps, seed, f"{folder}/run")
         spent = time.process_time() - started
-        epoch = spent / steps * judge.data.train.steps(TRAINING["batch_size"])
-        cost = {"steps": steps, "cpu_s": round(spent, 1), "epoch_s": round(epoch, 2)}
+        epoch = ratio * steps_per_epoch(name, judge.data) / steps_per_epoch(CLASSIC_RECIPE, judge.data)
+        cost = {"steps": steps, "cpu_s": round(spent, 1), "epoch_cost": round(epoch, 3)}
         yield (
             {"recipe": name, "likelihood": likelihood_of(name), "parameters": count_parameters(run.model())}
+            | {"features": judge.features.hash}
             | cost
             | judge.score(run, results, f"{name}-{seed}")
         )
@@ -201,7 +228,7 @@ def print_table(rows: list[Row]) -> None:
         "probe",
         "FID prior",
         "FID sampler",
-        "s an epoch",
+        "epoch",
         "doctor",
         "audit",
     )
@@ -226,7 +253,7 @@ def format_row(rows: list[Row]) -> list[str]:
         "active_units": ".0f",
         "linear_probe_accuracy": ".1%",
     }
-    forms |= {"fid_prior": ".1f", "fid_sampler": ".1f", "epoch_s": ".1f"}
+    forms |= {"fid_prior": ".1f", "fid_sampler": ".1f", "epoch_cost": ".1f"}
     cells = [f"{value:{form}}" if (value := mean(rows, name)) is not None else "" for name, form in forms.items()]
     titles = [", ".join(sorted({title for row in rows for title in row.get(key, ())})) for key in ("findings", "audit")]
     return [f"`{rows[0]['recipe']}`", *cells, titles[0], titles[1] and f"fails {titles[1]}"]
@@ -236,20 +263,21 @@ def main() -> None:
     """Measure the recipes that are not in the results yet, and print the table of all."""
     data = load_data()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cpu-seconds", type=float, default=120)
+    parser.add_argument("--classic-steps", type=int, default=7_000, help="that fit into the time of each training")
     parser.add_argument("--seeds", type=int, default=3, help="of the most used recipes")
     parser.add_argument("--only", nargs="+", choices=names(data.shape), default=names(data.shape), metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("runs/zoo"), help="of results.jsonl")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    results, judge = Results(args.out), Judge(data)
-    budget = {"budget_s": args.cpu_seconds, "features": judge.features.hash}
+    results = Results(args.out)
+    judge = Judge(data, keep_features(args.out, data))
+    budget = {"classic_steps": args.classic_steps}
     results.measure({"task": "floor"} | budget, judge.floor)
     for seed in range(args.seeds):
         for name in args.only:
             if seed == 0 or name in MOST_USED:
                 key = {"task": name, "seed": seed} | budget
-                results.measure(key, partial(measure, name, seed, judge, results, args.cpu_seconds))
+                results.measure(key, partial(measure, name, seed, judge, results, args.classic_steps))
     print_table(results.rows(budget))
 
 

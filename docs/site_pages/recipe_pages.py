@@ -115,17 +115,16 @@ def render_figures(name: str, rows: list[dict[str, Any]]) -> str:
     """Return what was measured on binarized MNIST, the mean over seeds, and the picture; nothing if nothing was."""
     if not rows:
         return ""
-    means = zoo_figures.average(rows)
     cells = [
-        f"| {title} | {zoo_figures.write(key, means[key])} |"
+        f"| {title} | {figure} |"
         for key, (title, _) in zoo_figures.FIGURES.items()
-        if key in means
+        if (figure := zoo_figures.write_mean(rows, key))
     ]
     found, failed = (zoo_figures.name_findings(rows, key) for key in ("findings", "audit"))
     cells.append(f"| the doctor | {', '.join(found) or 'finds nothing'} |")
     cells.append(f"| the auditor | {'fails ' + ', '.join(failed) if failed else 'passes all that applies'} |")
     command = f"python benchmarks/images/zoo.py --only {name}"
-    head = f"## Figures\n\nOn binarized MNIST after {rows[0]['budget_s']:.0f} seconds of one processor core, "
+    head = f"## Figures\n\nOn binarized MNIST in the time of {rows[0]['classic_steps']:,} steps of the classic, "
     head += f"{len(rows)} seed{'s' * (len(rows) > 1)}: `{command}`\n\n| figure | value |\n|---|---|\n"
     return head + "\n".join(cells) + f"\n\n{render_picture(name, rows[0])}"
 

@@ -1,5 +1,7 @@
 """The benchmark of every recipe: what is trained, for how long, and the table."""
 
+from types import SimpleNamespace
+
 import pytest
 
 import elbowroom as er
@@ -20,19 +22,44 @@ def test_every_recipe_of_images_is_made_with_the_classics_sizes_where_it_has_the
     assert zoo.arguments_of("vq_vae") == {}
 
 
-def test_a_recipe_trains_for_the_steps_that_fit(zoo, digits, tmp_path):
-    counts = [zoo.count_steps("vae", digits, seconds, str(tmp_path / str(seconds))) for seconds in (1, 100)]
-    assert 1 < counts[0] < counts[1]
+def test_a_recipe_is_timed_and_trained_for_some_steps(zoo, digits, tmp_path):
+    assert zoo.time_step("vae", digits, str(tmp_path), steps=2) > 0
     run = zoo.fit("vae", digits, 3, 0, str(tmp_path / "run"))
     assert run.model().recipe_call.arguments["latent"] == 20
     assert max(row["step"] for row in run.metrics("train")) == 3
 
 
+@pytest.mark.parametrize(("step_s", "steps", "cost"), [(1.0, 70, 1.0), (3.5, 20, 3.5), (1000.0, 1, 1000.0)])
+def test_a_recipe_trains_for_the_time_of_steps_of_the_classic(zoo, digits, tmp_path, monkeypatch, step_s, steps, cost):
+    """Steps of others are as many fewer as one takes longer; one at least."""
+    trained = []
+    monkeypatch.setattr(zoo, "time_step", lambda name, *_: 1.0 if name == zoo.CLASSIC_RECIPE else step_s)
+    monkeypatch.setattr(zoo, "fit", lambda name, data, steps, *_: trained.append(steps) or SimpleNamespace(model=dict))
+    monkeypatch.setattr(zoo, "count_parameters", len)
+    judge = SimpleNamespace(data=digits, features=SimpleNamespace(hash="h"), score=lambda *_: {"elbo": -1.0})
+    (row,) = zoo.measure("beta_vae", 0, judge, None, 70)
+    assert trained == [steps]
+    assert (row["steps"], row["epoch_cost"], row["elbo"]) == (steps, cost, -1.0)
+
+
+def test_the_epoch_of_large_batches_is_shorter_by_their_size(zoo, digits):
+    counts = [zoo.steps_per_epoch(name, digits) for name in ("vae", "mult_vae")]
+    assert counts == [digits.train.steps(128), digits.train.steps(500)]
+
+
+def test_features_are_kept_beside_the_results(zoo, digits, tmp_path, monkeypatch):
+    """A second run reads them, whatever the machine would train."""
+    kept = zoo.keep_features(tmp_path, digits)
+    monkeypatch.setattr("elbowroom.evaluation.metrics.feature_extractor.default_features", None)
+    assert zoo.keep_features(tmp_path, digits).hash == kept.hash
+
+
 def test_the_table_has_means_over_seeds_and_the_best_bound_first(zoo, capsys):
+    common = {"epoch_cost": 1.0, "kl": 2}
     rows = [
-        {"recipe": "a", "elbo": -101.0, "importance_bound": -100.0, "kl": 2, "epoch_s": 1.0, "findings": ["collapse"]},
-        {"recipe": "b", "elbo": -91.0, "importance_bound": -90.0, "kl": 2, "epoch_s": 1.0, "audit": ["normalized"]},
-        {"recipe": "b", "elbo": -93.0, "importance_bound": -92.0, "kl": 4, "epoch_s": 3.0, "findings": []},
+        common | {"recipe": "a", "elbo": -101.0, "importance_bound": -100.0, "findings": ["collapse"]},
+        common | {"recipe": "b", "elbo": -91.0, "importance_bound": -90.0, "audit": ["normalized"]},
+        common | {"recipe": "b", "elbo": -93.0, "importance_bound": -92.0, "kl": 4, "epoch_cost": 3.0, "findings": []},
         {"recipe": "c", "elbo": None, "fid_prior": 3.0},
     ]
     zoo.print_table(rows)

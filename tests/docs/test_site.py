@@ -75,13 +75,13 @@ def test_figures_of_the_zoo_are_means_over_its_rows(root, monkeypatch):
     monkeypatch.syspath_prepend(str(root / "docs"))
     from site_pages import zoo_figures
 
-    common = {"budget_s": 120.0, "findings": [], "audit": [], "likelihood": "bernoulli"}
+    common = {"classic_steps": 7000, "findings": [], "audit": [], "likelihood": "bernoulli"}
     vae = [common | {"recipe": "vae", "elbo": elbo, "importance_bound": -98.0, "kl": None} for elbo in (-101.0, -102.0)]
     beta = [common | {"recipe": "beta_vae", "importance_bound": -110.0, "findings": ["unused dimensions"]}]
     gan = [common | {"recipe": "vae_gan", "importance_bound": 5.0, "likelihood": "gaussian:1"}]
     table = zoo_figures.render_table({"vae_gan": gan, "beta_vae": beta, "vae": vae})
     lines = [line for line in table.splitlines() if line.startswith("| [`")]
-    assert lines[0].startswith("| [`vae`](vae.md) | −101.50 | −98.00 |  |")
+    assert lines[0].startswith("| [`vae`](vae.md) | −101.50 ± 0.71 | −98.00 ± 0.00 |  |")
     assert lines[1].endswith("|  | unused dimensions |  |")
     assert lines[2].startswith("| [`vae_gan`](vae_gan.md)"), "a density of bits is no probability, and comes last"
     assert lines[2].endswith("| gaussian:1 |  |  |")
