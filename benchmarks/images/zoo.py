@@ -12,9 +12,9 @@ likelihood of learned scale, which would shrink without end on bits, is a Bernou
 
 - ELBO, KL and importance bound of 100 samples, nats, the active units, and the accuracy of a linear probe on the
   latents of 10,000 training images; empty where the model does not define them, with the reason in the row;
-- FID of 2,000 samples (means of p(x|z)) in the features that ``elbowroom evaluate`` has for MNIST, from the prior and
-  from ``mixture:10`` fitted to the latents, or the sampler of codes; its floor is that of as many training images. The
-  features are kept beside the results, since another processor would train others;
+- FID of 2,000 samples (means of p(x|z); of a decoder that reads x, draws) in the features that ``elbowroom evaluate``
+  has for MNIST, from the prior and from ``mixture:10`` fitted to the latents, or the sampler of codes; its floor is
+  that of as many training images. The features are kept beside the results, since another processor would train others;
 - the titles of the doctor's findings, and the checks that the auditor fails.
 
 A result is one JSON line in ``FOLDER/results.jsonl``; what is there already is not measured again. Beside it is a
@@ -53,7 +53,7 @@ TRAINING: dict[str, Any] = {"batch_size": 128, "lr": 1e-3, "schedule": "one-cycl
 #: Settings of a recipe's training that are taken over; the others are those of its data and its length.
 OF_RECIPE = ("batch_size", "lr", "average")
 CLASSIC = {"hidden": (400,), "latent": 20}
-LEARNED_SCALES = ("gaussian", "gaussian:optimal")
+LEARNED_SCALES = ("gaussian", "gaussian:optimal", "gaussian:channels")
 #: The recipe whose time is the unit of all.
 CLASSIC_RECIPE = "vae"
 #: Recipes whose bound is of something else than all pixels.
@@ -153,7 +153,7 @@ class Judge:
         """Return samples in blocks: of a conditional model of all classes in turn."""
         torch.manual_seed(0)
         labels = torch.arange(BLOCK) % 10 if model.requires_labels else None
-        return [model.sample(BLOCK, c=labels, draw=False) for _ in range(TEST_IMAGES // BLOCK)]
+        return [model.sample(BLOCK, c=labels) for _ in range(TEST_IMAGES // BLOCK)]
 
     def fid(self, parts: list[Tensor]) -> float:
         """Return the FID of samples in blocks."""

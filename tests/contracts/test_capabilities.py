@@ -108,14 +108,17 @@ def test_its_output_depends_on_labels_if_and_only_if_it_says_so(model: Generativ
             use()
 
 
-def test_samples_are_means_or_draws_as_asked_and_by_its_shape_by_default(model: GenerativeModel) -> None:
+def test_samples_are_means_or_draws_as_asked_and_by_its_kind_by_default(model: GenerativeModel) -> None:
     z, c = torch.zeros(2, *model.latent_shape), labels(model, 2)
     torch.manual_seed(0)
     mean, again, drawn = (model.sample(z=z, c=c, draw=draw) for draw in (False, False, True))
     assert torch.equal(mean, again)
     assert not torch.equal(mean, drawn)
-    assert not model.samples_are_draws
-    assert torch.equal(model.sample(z=z, c=c), mean)
+    assert model.samples_are_draws == model.is_autoregressive
+    torch.manual_seed(1)
+    default = model.sample(z=z, c=c)
+    torch.manual_seed(1)
+    assert torch.equal(default, model.sample(z=z, c=c, draw=model.samples_are_draws))
     x = torch.rand(2, *SHAPE)
     assert model.draw_reconstructions(x, c, k=3).shape == (3, 2, *SHAPE)
 

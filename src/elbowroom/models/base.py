@@ -402,8 +402,11 @@ class GenerativeModel(nn.Module, ABC):
         """Whether :meth:`sample` draws from p(x|z) by default: of rows and series; of images it gives the means.
 
         The mean of an image is the image without the noise of its pixels. Means of rows spread less than the data, and
-        the most probable category of every row leaves the rare ones out.
+        the most probable category of every row leaves the rare ones out. An autoregressive decoder draws images too:
+        what it was trained to read are examples, and from means of the elements before it goes astray.
         """
+        if self.is_autoregressive:
+            return True
         shapes = [self.shape] if self.views is None else [view.shape for view in self.views.views]
         return all(len(shape) < 3 for shape in shapes)
 
