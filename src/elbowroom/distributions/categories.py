@@ -44,6 +44,11 @@ class OneHot(UncheckedDistribution):
     def mean(self) -> Tensor:
         return self.layout.join(self.log_probs.exp())
 
+    @property
+    def variance(self) -> Tensor:
+        """That of the one-hot vectors, element by element."""
+        return self.mean * (1 - self.mean)
+
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         """Return one-hot draws, without a gradient."""
         if noise.is_zero():
@@ -89,6 +94,13 @@ class RelaxedOneHot(OneHot):
     def __init__(self, logits: Tensor, layout: Simplices, temperature: Tensor, is_hard: bool = False) -> None:
         super().__init__(logits, layout)
         self.temperature, self.is_hard = temperature, is_hard
+
+    @property
+    def variance(self) -> Tensor:
+        """That of hard draws; of relaxed ones it has no closed form."""
+        if self.is_hard:
+            return super().variance
+        raise NotImplementedError("the variance of relaxed categories has no closed form")
 
     def rsample(self, sample_shape: Any = torch.Size()) -> Tensor:
         if noise.is_zero():

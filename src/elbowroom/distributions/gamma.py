@@ -117,6 +117,10 @@ class KeyedDirichlet(UncheckedDistribution):
         return self.concentration / self.concentration.sum(-1, keepdim=True)
 
     @property
+    def variance(self) -> Tensor:
+        return self.mean * (1 - self.mean) / (1 + self.concentration.sum(-1, keepdim=True))
+
+    @property
     def joint(self) -> td.Dirichlet:
         """The same distribution of torch."""
         return td.Dirichlet(self.concentration, validate_args=False)

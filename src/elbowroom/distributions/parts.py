@@ -34,6 +34,10 @@ class IndependentParts(UncheckedDistribution):
     def mean(self) -> Tensor:
         return torch.cat([part.mean for part in self.parts], -1)
 
+    @property
+    def variance(self) -> Tensor:
+        return torch.cat([part.variance for part in self.parts], -1)
+
     def split(self, value: Tensor) -> list[Tensor]:
         """Return the values of the parts: (..., D) to (..., D_i) each."""
         return list(torch.split(value, self.sizes, -1))

@@ -181,6 +181,11 @@ class SphericalUniform(UncheckedDistribution):
         """The origin, which is no point of the sphere: no direction is the mean."""
         return self.like
 
+    @property
+    def variance(self) -> Tensor:
+        """That of each number of a point: their squares sum to one."""
+        return torch.full_like(self.like, 1 / self.like.shape[-1])
+
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         eps = noise.standard_normal(self._extended_shape(sample_shape), self.like)
         return eps / norm(eps)

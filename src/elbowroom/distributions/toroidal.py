@@ -93,6 +93,11 @@ class ToroidalUniform(UncheckedDistribution):
         """The angle 0, as good as any other."""
         return self.like
 
+    @property
+    def variance(self) -> Tensor:
+        """That of an angle between -π and π."""
+        return torch.full_like(self.like, math.pi**2 / 3)
+
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:
         eps = noise.standard_normal(self._extended_shape(sample_shape), self.like)
         return 2 * math.pi * (noise.to_uniform(eps) - 0.5)

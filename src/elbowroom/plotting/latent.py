@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch
 
 from elbowroom.evaluation import Metric
-from elbowroom.evaluation.suites.latent import ACTIVE_VARIANCE
+from elbowroom.evaluation.suites.latent import describe_active
 from elbowroom.formatting import format_count, latent_symbol
 from elbowroom.latent import tsne
 from elbowroom.plotting.figure import Bars, FigureSpec, Scatter
 from elbowroom.plotting.latent_plane import (
     LatentPlane,
+    active_variances,
     dimension_plane,
     informative_pair,
     principal_plane,
@@ -107,7 +108,7 @@ def _kl_bars(view: RunView, suffix: str, metric: Metric, is_hierarchy: bool) -> 
     order = sorted(range(len(heights)), key=lambda dim: -heights[dim])[:MAX_BARS]
     inactive = frozenset[int]()
     if not (is_hierarchy or view.model.is_quantized):
-        inactive = _inactive_bars(view.latents.var(0, correction=0).tolist(), order)
+        inactive = _inactive_bars(view, order)
     title = "KL"
     if is_hierarchy:
         title = f"latent {latent_symbol(int(suffix.removeprefix('_z')) - 1)}, {format_count(len(heights), 'dimension')}"
@@ -118,9 +119,10 @@ def _kl_bars(view: RunView, suffix: str, metric: Metric, is_hierarchy: bool) -> 
     return Bars(title, [heights[dim] for dim in order], labels, axis, "KL, nats per example", inactive)
 
 
-def _inactive_bars(variance: list[float], order: list[int]) -> frozenset[int]:
-    """Return the ranks of the dimensions whose posterior mean has at most ``ACTIVE_VARIANCE``."""
-    return frozenset(rank for rank, dim in enumerate(order) if variance[dim] <= ACTIVE_VARIANCE)
+def _inactive_bars(view: RunView, order: list[int]) -> frozenset[int]:
+    """Return the ranks of the dimensions that are not active."""
+    is_active = view.latents.var(0, correction=0) > active_variances(view)
+    return frozenset(rank for rank, dim in enumerate(order) if not is_active[dim])
 
 
 def _variance_figure(view: RunView) -> FigureSpec:
@@ -128,7 +130,7 @@ def _variance_figure(view: RunView) -> FigureSpec:
     variance = view.latents.var(0, correction=0).tolist()
     order = sorted(range(len(variance)), key=lambda dim: -variance[dim])[:MAX_BARS]
     heights, labels = [variance[dim] for dim in order], [latent_symbol(dim) for dim in order]
-    inactive = _inactive_bars(variance, order)
+    inactive = _inactive_bars(view, order)
     bars = Bars("variance", heights, labels, "dimension of the latent", f"variance, ({view.latent_unit})²", inactive)
     reason = next(m.note for name, m in latent_metrics(view).items() if name.startswith("kl_per_dimension"))
     caption = (
@@ -152,6 +154,7 @@ def _describe_active_units(view: RunView) -> str:
     ]
     listed = f"{', '.join(parts[:-1])} and {parts[-1]}" if parts[1:] else "".join(parts)
     return (
-        f"{listed} are active: the variance of their posterior mean over the data is above {ACTIVE_VARIANCE} "
+        f"{listed} are active: the variance of their posterior mean over the data is above "
+        f"{describe_active(active_variances(view))} "
         "(Burda et al. 2016)."
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from elbowroom.evaluation.suites.latent import ACTIVE_VARIANCE
+from elbowroom.evaluation.suites.latent import active_variance, describe_active
 from elbowroom.latent import principal_components
 from elbowroom.plotting.figure import PriorOnPlane
 from elbowroom.plotting.latent_ranking import dimension_name, ranked_dimensions
@@ -27,6 +27,7 @@ class LatentPlane:
         axes: e, orthonormal, (k, D).
         origin: the latent at p = 0, (D,).
         unit: of the coordinates.
+        active_variances: the variance along each axis above which the posterior means say something, (k,).
     """
 
     names: tuple[str, ...]
@@ -34,6 +35,7 @@ class LatentPlane:
     axes: Tensor
     origin: Tensor
     unit: str
+    active_variances: Tensor
 
     def project(self, z: Tensor) -> Tensor:
         """Return the coordinates (N, k) of latents (N, D)."""
@@ -46,15 +48,16 @@ class LatentPlane:
         return tuple(", ".join((*part, self.unit)) for part in parts)
 
     def describe_collapse(self, z: Tensor) -> str:
-        """Return a sentence if no axis is active for latents (N, D): their variance is at most 0.01; else nothing.
+        """Return a sentence if no axis is active for latents (N, D), by the variance along it; else nothing.
 
         Burda et al. 2016, arXiv 1509.00519.
         """
-        if bool((self.project(z).var(0, correction=0) > ACTIVE_VARIANCE).any()):
+        if bool((self.project(z).var(0, correction=0) > self.active_variances).any()):
             return ""
         return (
             f"{' and '.join(self.names)} are collapsed: along them the posterior means have a variance of at most "
-            f"{ACTIVE_VARIANCE}, so that places on this plane tell next to nothing of the examples."
+            f"{describe_active(self.active_variances)}, so that places on this plane tell next to nothing of the "
+            "examples."
         )
 
 
@@ -69,7 +72,8 @@ def dimension_plane(view: RunView, dims: tuple[int, int], z: Tensor) -> LatentPl
     origin = z.mean(0)
     origin[list(dims)] = 0
     names = tuple(dimension_name(view, dim) for dim in dims)
-    return LatentPlane(names, (), torch.eye(len(origin))[list(dims)], origin, view.latent_unit)
+    axes = torch.eye(len(origin))[list(dims)]
+    return LatentPlane(names, (), axes, origin, view.latent_unit, _active_along(view, axes))
 
 
 def principal_plane(view: RunView, z: Tensor, dims: int = 2) -> LatentPlane:
@@ -81,7 +85,19 @@ def principal_plane(view: RunView, z: Tensor, dims: int = 2) -> LatentPlane:
     components = principal_components(z, dims)
     shares = tuple(f"{share:.0%} of the variance" for share in components.explained_variance_ratio.tolist())
     names = tuple(f"principal axis {i + 1}" for i in range(dims))
-    return LatentPlane(names, shares, components.axes, z.mean(0), view.latent_unit)
+    active = _active_along(view, components.axes)
+    return LatentPlane(names, shares, components.axes, z.mean(0), view.latent_unit, active)
+
+
+def active_variances(view: RunView) -> Tensor:
+    """Return the variance of posterior means above which each dimension is active, (D,)."""
+    prior = None if view.model.requires_labels else view.model.latent_prior()
+    return active_variance(prior).float().cpu().expand(view.model.latent_shape).flatten()
+
+
+def _active_along(view: RunView, axes: Tensor) -> Tensor:
+    """Return the same along axes (k, D), as if the dimensions were independent."""
+    return axes.square() @ active_variances(view)
 
 
 def prior_on_plane(view: RunView, plane: LatentPlane) -> PriorOnPlane:

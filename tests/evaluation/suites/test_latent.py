@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import elbowroom as er
+from elbowroom.evaluation.suites.latent import active_variance, describe_active
 from tests.evaluation.models import make_model
 
 
@@ -40,3 +41,41 @@ def test_standard_errors_are_standard_deviations_over_other_examples():
     counts = {f["active_units"].value for f in evaluations}
     assert counts == {1.0, 2.0}
     assert sum(f["active_units"].standard_error for f in evaluations) / 40 == pytest.approx(0.45, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arguments"),
+    [
+        ("vae", {}),
+        ("dirichlet_vae", {"latent": 6}),
+        ("gamma_vae", {}),
+        ("cat_vae", {}),
+        ("joint_vae", {}),
+        ("hyperspherical_vae", {}),
+        ("toroidal_vae", {}),
+        ("vamp_vae", {}),
+    ],
+)
+def test_a_dimension_is_active_by_the_variance_of_the_prior(recipe, arguments):
+    """1 % of the variance of its draws: the shares of a Dirichlet could never vary by 0.01."""
+    torch.manual_seed(0)
+    prior = er.recipes.RECIPES[recipe]((9,), **arguments)[0].latent_prior()
+    drawn = prior.sample((20_000,)).var(0)
+    torch.testing.assert_close(active_variance(prior).expand_as(drawn), 0.01 * drawn.double(), rtol=0.1, atol=0)
+
+
+@pytest.mark.parametrize("recipe", ["poincare_vae", "flow_prior_vae", "ladder_vae", "autoencoder"])
+def test_a_dimension_is_active_above_a_hundredth_where_no_variance_is_known(recipe):
+    prior = er.recipes.RECIPES[recipe]((9,))[0].latent_prior()
+    assert describe_active(active_variance(prior)) == "0.01"
+
+
+def test_shares_are_active_where_they_differ(digits, tmp_path):
+    """The figure of the latents and its table agree with the metric."""
+    model, objective = er.recipes.dirichlet_vae(digits.shape, latent=6)
+    run = er.fit(model, objective, digits, steps=150, lr=3e-3, out=tmp_path / "run", device="cpu", report=False)
+    metric = er.evaluate(run, metrics="latent")["active_units"]
+    means = run.model().encode(digits.test.x)
+    assert means.var(0).max() < 0.04
+    assert metric.value >= 1
+    assert metric.estimator.endswith("> 1 % of the prior's")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from elbowroom import noise
 from elbowroom.distributions import kl_elements
@@ -15,7 +16,8 @@ from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.models.code_usage import CodeUsage
 from elbowroom.models.draw import Latent
 
-#: A dimension is active if the variance of its posterior mean over the data exceeds this (Burda et al. 2016).
+#: A dimension is active if the variance of its posterior mean over the data exceeds this (Burda et al. 2016), for a
+#: prior of variance one.
 ACTIVE_VARIANCE = 0.01
 #: Samples of the latents above over which the metrics of a lower latent are averaged.
 ANCESTOR_SAMPLES = 16
@@ -44,6 +46,32 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     }
 
 
+def active_variance(prior: Distribution | None) -> Tensor:
+    """Return the variance of posterior means above which a dimension is active, () or (\\*latent), float64.
+
+    That of Burda et al. 2016, 0.01, is for a standard normal. Here it is 1 % of the prior's variance, as the shares of
+    a Dirichlet, which sum to one, vary less than that altogether; 0.01 where the prior has no variance that all share.
+    """
+    one = torch.tensor(1.0, dtype=torch.float64)
+    if prior is None or prior.batch_shape:
+        return ACTIVE_VARIANCE * one
+    try:
+        variance = prior.variance.detach().double()
+    except NotImplementedError:
+        return ACTIVE_VARIANCE * one
+    return ACTIVE_VARIANCE * variance.where(variance.isfinite(), one.to(variance.device))
+
+
+def describe_active(threshold: Tensor) -> str:
+    """Return in words what the variance of a posterior mean must be above.
+
+    >>> describe_active(active_variance(None))
+    '0.01'
+    """
+    is_usual = torch.allclose(threshold, torch.full_like(threshold, ACTIVE_VARIANCE))
+    return f"{ACTIVE_VARIANCE}" if is_usual else "1 % of the prior's"
+
+
 class _LatentStatistics:
     """Running sums over examples, for one latent."""
 
@@ -54,9 +82,11 @@ class _LatentStatistics:
         self._mean_sum = self._mean_square_sum = torch.zeros(())
         self._code_counts: Tensor | None = None
         self._is_quantized = False
+        self._threshold = active_variance(None)
 
     def add(self, latent: Latent) -> None:
         mean = latent.q.mean.double()
+        self._threshold = active_variance(latent.prior)
         elements = None if latent.prior is None else kl_elements(latent.q, latent.prior)
         if len(latent.q.batch_shape) > 1:
             # A lower latent has one posterior for each sample of the latents above. Products of the means of different
@@ -105,9 +135,10 @@ class _LatentStatistics:
     def _active_units_metric(self) -> Metric:
         n = self._n_examples
         variance = self._mean_square_sum / n - (self._mean_sum / n) ** 2
-        how = f"of {variance.numel()}; variance of the mean over the data > {ACTIVE_VARIANCE}"
+        threshold = self._threshold.to(variance.device)
+        how = f"of {variance.numel()}; variance of the mean over the data > {describe_active(threshold)}"
         # For other examples a dimension counts with this probability, by the normal error of its variance.
         error = (variance * math.sqrt(2 / max(1, n - 1))).clamp_min(1e-12)
-        p = torch.special.ndtr((variance - ACTIVE_VARIANCE) / error)
+        p = torch.special.ndtr((variance - threshold) / error)
         count_error = (p * (1 - p)).sum().sqrt().item()
-        return Metric(float((variance > ACTIVE_VARIANCE).sum()), "dimensions", how, count_error, examples=n)
+        return Metric(float((variance > threshold).sum()), "dimensions", how, count_error, examples=n)
