@@ -56,8 +56,15 @@ CLASSIC = {"hidden": (400,), "latent": 20}
 LEARNED_SCALES = ("gaussian", "gaussian:optimal", "gaussian:channels")
 #: The recipe whose time is the unit of all.
 CLASSIC_RECIPE = "vae"
-#: Recipes whose bound is of something else than all pixels.
-OTHER_BOUNDS = {"not_miwae": "bernoulli, and of which pixels are missing", "vaeac": "bernoulli of hidden pixels"}
+GIVEN_CLASS, WITH_CLASS = "bernoulli given the class", "bernoulli and the class"
+#: Recipes whose bound is of something else than all pixels: log p(x|y) of those that take the label, log p(x, y) of
+#: those that have it as a latent.
+OTHER_BOUNDS = {
+    "not_miwae": "bernoulli, and of which pixels are missing",
+    "vaeac": "bernoulli of hidden pixels",
+    **dict.fromkeys(("cvae", "conv_cvae"), GIVEN_CLASS),
+    **dict.fromkeys(("m2", "m1_m2", "ccvae"), WITH_CLASS),
+}
 MOST_USED = (
     "vae",
     "autoencoder",

@@ -44,15 +44,15 @@ COMPARABLE = "bernoulli"
 PROTOCOL = """\
 {count} of {recipes} recipes, each trained on binarized MNIST for the time of {steps:,} steps of the classic: one and a
 half to two minutes of one processor core, beside other work. Judged on 2,000 test images; nats per image, means over
-seeds ± their standard deviation; an empty cell is what the model does not define. The time of an epoch is
-in epochs of the classic. Bounds are comparable where the likelihood is the Bernoulli of bits; those of densities and
-counts stand below. After so short a training the quick ones are ahead: importance bounds of many samples and critics
-cost steps.
+seeds ± their standard deviation; an empty cell is what the model does not define. The time of an epoch is in epochs of
+the classic. Bounds are comparable where the likelihood is the Bernoulli of bits; those of densities and counts stand
+below, and those of images given their class or together with it. After so short a training the quick ones are ahead:
+importance bounds of many samples and critics cost steps.
 
 FID is in the features of a classifier of the digits, in which as many training images have {floor:.1f}. The classifier
 is kept in `docs/zoo`; rows from before it was are in that of another processor, which differs by rounding alone. In
-four classifiers of different instructions the same samples of `vae` had 20.2 to 20.7, those of `conv_vae` 28.2 to
-29.3: a distance that is nearer than that to another says nothing.
+four classifiers of different instructions the same samples of `vae` had 20.2 to 20.7, those of `conv_vae` 28.2 to 29.3:
+two distances that are nearer to each other than that say nothing.
 
     python benchmarks/images/zoo.py --out docs/zoo
 

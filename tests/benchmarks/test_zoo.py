@@ -22,6 +22,14 @@ def test_every_recipe_of_images_is_made_with_the_classics_sizes_where_it_has_the
     assert zoo.arguments_of("vq_vae") == {}
 
 
+def test_bounds_that_a_label_takes_part_in_are_called_so(zoo):
+    """Those of log p(x|y) and log p(x, y) do not stand among those of log p(x)."""
+    for name in zoo.names((1, 8, 8)):
+        model, _ = er.recipes.RECIPES[name]((1, 8, 8), **zoo.arguments_of(name))
+        takes_part = model.requires_labels or model.is_classifier
+        assert takes_part == ("class" in (zoo.likelihood_of(name) or "")), name
+
+
 def test_a_recipe_is_timed_and_trained_for_some_steps(zoo, digits, tmp_path):
     assert zoo.time_step("vae", digits, str(tmp_path), steps=2) > 0
     run = zoo.fit("vae", digits, 3, 0, str(tmp_path / "run"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -19,7 +20,7 @@ from elbowroom.models.draw import Latent
 #: A dimension is active if the variance of its posterior mean over the data exceeds this (Burda et al. 2016), for a
 #: prior of variance one.
 ACTIVE_VARIANCE = 0.01
-#: Samples of the latents above over which the metrics of a lower latent are averaged.
+#: Samples of the latents above, or of the steps before, over which the metrics of a latent are averaged.
 ANCESTOR_SAMPLES = 16
 
 
@@ -31,7 +32,7 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     model, split = context.model, context.eval_split
     first = next(split.batches(1))
     with noise.zero_noise():
-        k = 1 if len(model.draw(first.x, first.y).latents) == 1 else ANCESTOR_SAMPLES
+        k = ANCESTOR_SAMPLES if _depends_on_draws(model.draw(first.x, first.y).latents) else 1
     for batch in split.batches(context.batch_size):
         with noise.keyed_noise(context.seed, batch.index):
             latents = model.draw(batch.x, batch.y, k).latents
@@ -44,6 +45,11 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
         for running, suffix in zip(statistics, suffixes, strict=True)
         for key, m in running.metrics().items()
     }
+
+
+def _depends_on_draws(latents: Sequence[Latent]) -> bool:
+    """Return whether a posterior is given other draws: those of latents above, or of the steps before."""
+    return len(latents) > 1 or any(len(latent.q.batch_shape) > 1 for latent in latents)
 
 
 def active_variance(prior: Distribution | None) -> Tensor:
@@ -89,8 +95,9 @@ class _LatentStatistics:
         self._threshold = active_variance(latent.prior)
         elements = None if latent.prior is None else kl_elements(latent.q, latent.prior)
         if len(latent.q.batch_shape) > 1:
-            # A lower latent has one posterior for each sample of the latents above. Products of the means of different
-            # samples estimate the squared expectation without bias from the variance over samples.
+            # A lower latent has one posterior for each sample of the latents above, a step one for each of the steps
+            # before. Products of the means of different samples estimate the squared expectation without bias from the
+            # variance over samples.
             k = len(mean)
             square = (mean.sum(0) ** 2 - (mean**2).sum(0)) / (k * (k - 1))
             mean, elements = mean.mean(0), None if elements is None else elements.mean(0)
