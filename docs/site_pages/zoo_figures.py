@@ -49,10 +49,12 @@ the classic. Bounds are comparable where the likelihood is the Bernoulli of bits
 below, and those of images given their class or together with it. After so short a training the quick ones are ahead:
 importance bounds of many samples and critics cost steps.
 
-FID is in the features of a classifier of the digits, in which as many training images have {floor:.1f}. The classifier
-is kept in `docs/zoo`; rows from before it was are in that of another processor, which differs by rounding alone. In
-four classifiers of different instructions the same samples of `vae` had 20.2 to 20.7, those of `conv_vae` 28.2 to 29.3:
-two distances that are nearer to each other than that say nothing.
+Samples are means of p(x|z), grey where the model is unsure; those of a decoder that reads x (`made_vae`, `pixel_vae`,
+`text_vae`, `vrae`, `vrnn`) are draws, bits as the test images are. FID is in the features of a classifier of the
+digits, in which as many training images have {floor:.1f}. The classifier is kept in `docs/zoo`; rows from before it was
+are in that of another processor, which differs by rounding alone. In four classifiers of different instructions the
+same samples of `vae` had 20.2 to 20.7, those of `conv_vae` 28.2 to 29.3: two distances that are nearer to each other
+than that say nothing.
 
     python benchmarks/images/zoo.py --out docs/zoo
 
