@@ -16,6 +16,9 @@ from elbowroom.auditor.registry import check
 #: Nats by which the value of an example may differ between two batches: the rounding error of single precision when
 #: sums are taken in another order.
 TOLERANCE_NATS = 1e-3
+#: The share of a value that is added to it. A deep network of single precision (``nvae``) is 9e-6 of it apart with one
+#: example in a batch and with five.
+RELATIVE_TOLERANCE = 2e-5
 
 #: From a seed (``None``: no noise) to the values of the same examples computed in two ways.
 PairedValues = Callable[[int | None], tuple[Tensor, Tensor]]
@@ -79,13 +82,13 @@ def check_evaluation_mode(claim: Claim) -> str:
             expected = claim.evaluate_rows(rows, seed=None)
         claim.module.train()
         in_training = _try_evaluate_rows(claim, rows)
-    if (distance := _max_distance(after_eval, expected)) > _tolerance(expected):
+    if (distance := _max_distance(after_eval, expected)) > rounding_tolerance(expected):
         raise CheckFailedError(
             f"log_likelihood leaves evaluation mode, which changes values by up to {distance:.3g} nats"
         )
     if in_training is None:
         effect = "in training mode it cannot be scored"
-    elif (distance := _max_distance(in_training, expected)) <= _tolerance(expected):
+    elif (distance := _max_distance(in_training, expected)) <= rounding_tolerance(expected):
         return f"the values in training and evaluation mode are at most {distance:.1e} nats apart"
     else:
         effect = f"training mode would change values by up to {distance:.3g} nats"
@@ -108,7 +111,7 @@ def check_repeatable(claim: Claim) -> str:
     if changed:
         others = f" and {len(changed) - 1} more" if changed[1:] else ""
         raise CheckFailedError(f"scoring a batch changed {changed[0]}{others}")
-    if (distance := _max_distance(first, second)) > _tolerance(first):
+    if (distance := _max_distance(first, second)) > rounding_tolerance(first):
         if claim.unhandled_calls:
             raise CheckSkippedError(_describe_unhandled_calls(claim))
         raise CheckFailedError(
@@ -140,7 +143,7 @@ def _require_equal(claim: Claim, values: PairedValues, description: str) -> str:
         claim.unhandled_calls.clear()
         a, b = values(seed)
         distance = _max_distance(a, b)
-        if not distance <= _tolerance(a):
+        if not distance <= rounding_tolerance(a):
             if not claim.unhandled_calls:
                 worst = int((a - b).abs().argmax())
                 raise CheckFailedError(f"{description}: example {worst} has {a[worst]:.4f} and {b[worst]:.4f} nats")
@@ -177,8 +180,9 @@ def _max_distance(a: Tensor, b: Tensor) -> float:
     return (a - b).abs().max().item()
 
 
-def _tolerance(values: Tensor) -> float:
-    return TOLERANCE_NATS + 2e-6 * values.abs().max().item()
+def rounding_tolerance(values: Tensor) -> float:
+    """Return the nats that values may differ by through rounding: some dozens of layers add up to some ten units."""
+    return TOLERANCE_NATS + RELATIVE_TOLERANCE * values.abs().max().item()
 
 
 def _describe_unhandled_calls(claim: Claim) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from elbowroom.auditor.claim import Claim
-from elbowroom.auditor.independence import TOLERANCE_NATS, outlier
+from elbowroom.auditor.independence import outlier, rounding_tolerance
 from elbowroom.auditor.isolation import eval_mode, preserve_state
 from elbowroom.auditor.normalization import sample_latents
 from elbowroom.auditor.outcome import CheckFailedError, CheckSkippedError
@@ -62,7 +62,7 @@ def _require_same_px(
         other = claim.draw(torch.arange(len(x)), x=x)
     for fault, a, b in ((message, _log_px(draw, draw.x), _log_px(other, draw.x)), *_iter_prior_log_probs(draw, other)):
         distance = (a - b).abs()[:, :n_first].max().item()
-        if not distance <= _tolerance(a):
+        if not distance <= rounding_tolerance(a):
             if type(draw) is not Draw:
                 raise CheckSkippedError(f"a {type(draw).__name__} depends on x by more than its z")
             raise CheckFailedError(f"{fault}: by {distance:.3g} nats")
@@ -72,10 +72,6 @@ def _log_px(draw: Draw, x: Tensor) -> Tensor:
     """Return log p(x|z) of fixed x, (K, B)."""
     log_px: Tensor = draw.p.log_prob(x)
     return log_px
-
-
-def _tolerance(values: Tensor) -> float:
-    return TOLERANCE_NATS + 2e-6 * values.abs().max().item()
 
 
 def _iter_prior_log_probs(a: Draw, b: Draw) -> Iterator[tuple[str, Tensor, Tensor]]:
@@ -96,7 +92,7 @@ def _check_decode(claim: Claim, draw: Draw) -> None:
         p = model.decode(draw.z, model.as_condition(claim.c))
     log_px = _log_px(draw, draw.x)
     distance = (p.log_prob(draw.x) - log_px).abs().max().item()
-    if not distance <= _tolerance(log_px):
+    if not distance <= rounding_tolerance(log_px):
         raise CheckFailedError(f"decode(z) after another batch is not the p(x|z) of the draw: by {distance:.3g} nats")
 
 
@@ -152,9 +148,9 @@ def _check_foreign_module(claim: Claim) -> str:
         claim.output(outlier(x))
         after = log_px(claim.module, x, z)
         other_z = log_px(claim.module, x, torch.cat((z[:1], 3 * z.roll(1, 0)[1:])))
-        if not (distance := (before - after).abs().max().item()) <= _tolerance(before):
+        if not (distance := (before - after).abs().max().item()) <= rounding_tolerance(before):
             raise CheckFailedError(f"for fixed z, p(x|z) depends on the x encoded before: by {distance:.3g} nats")
-        if not (distance := (before - other_z).abs()[0].item()) <= _tolerance(before):
+        if not (distance := (before - other_z).abs()[0].item()) <= rounding_tolerance(before):
             raise CheckFailedError(f"p(x|z) depends on the z of the other examples: by {distance:.3g} nats")
         _check_forward_is_decode(claim)
     return "for fixed z, p(x|z) is the same after another batch and in another batch"
