@@ -399,7 +399,7 @@ class GenerativeModel(nn.Module, ABC):
 
     @property
     def samples_are_draws(self) -> bool:
-        """Whether :meth:`sample` draws from p(x|z) by default: of rows and series; of images it gives the means.
+        """Whether :meth:`sample` draws from p(x|z) by default: of rows and series; of most images it gives the means.
 
         The mean of an image is the image without the noise of its pixels. Means of rows spread less than the data, and
         the most probable category of every row leaves the rare ones out. An autoregressive decoder draws images too:

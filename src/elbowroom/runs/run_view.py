@@ -270,7 +270,7 @@ class RunView:
         return self.batch.y[i] if self.model.is_conditional and self.batch.y is not None else None
 
     def samples(self, n: int, model: GenerativeModel | None = None) -> Tensor:
-        """Return n samples, as the model gives them by default: draws from p(x|z), or its means of images.
+        """Return n samples, as the model gives them by default: draws from p(x|z), or its means.
 
         They are the same each time, (n, *shape); a conditional model takes the labels of the examples in turn.
 

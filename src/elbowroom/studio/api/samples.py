@@ -20,7 +20,10 @@ from elbowroom.studio.services.loaded_model import RNG_LOCK, LoadedModel
 
 #: Samples in one request.
 MAX_SAMPLES = 256
-DRAW_DESCRIPTION = "draw from p(x|z), or take its mean; if left out, draws of rows and series, means of images"
+DRAW_DESCRIPTION = (
+    "draw from p(x|z), or take its mean; if left out, draws of rows, of series and of a decoder that reads x, means of "
+    "other images"
+)
 TEMPERATURE_DESCRIPTION = (
     "1 is the density itself, 0 its mean, for the prior and samplers that are one normal; in a hierarchy only the "
     "topmost latent is scaled"
