@@ -1,5 +1,7 @@
 """Security middleware: hosts, origins, tokens, bodies, headers."""
 
+from unittest import TestCase
+
 import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -129,15 +131,16 @@ def test_only_static_files_are_served(client, path):
     assert client.get(path).status_code == 404
 
 
-def test_an_internal_error_is_one_line_and_is_logged(client, monkeypatch, caplog):
+def test_an_internal_error_is_one_line_and_is_logged(client, monkeypatch):
     monkeypatch.setattr(client.app.state.studio.run_index, "refresh", lambda: 1 / 0)
-    answer = client.get("/api/runs")
+    with TestCase().assertLogs() as logged:
+        answer = client.get("/api/runs")
     assert answer.status_code == 500
     assert answer.json() == {
         "error": "internal error of the studio (ZeroDivisionError): the terminal it runs in has the traceback"
     }
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "GET /api/runs failed" in caplog.text
+    assert "GET /api/runs failed" in logged.output[0]
 
 
 @pytest.mark.parametrize(
