@@ -173,6 +173,7 @@ from .objectives import RenyiBound as RenyiBound
 from .objectives import Schedule as Schedule
 from .objectives import SemiSupervisedELBO as SemiSupervisedELBO
 from .objectives import SlicedWasserstein as SlicedWasserstein
+from .objectives import StackedELBO as StackedELBO
 from .objectives import StepInterval as StepInterval
 from .objectives import StochasticQuantization as StochasticQuantization
 from .objectives import StructuralSimilarity as StructuralSimilarity

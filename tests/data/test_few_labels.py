@@ -34,6 +34,20 @@ class TestLabeled:
         assert not torch.equal(*(order.sort().values for order in orders))
         assert torch.equal(train.random_order(torch.Generator().manual_seed(1)), orders[1])
 
+    @pytest.mark.parametrize(("share", "known"), [(0.125, 157), (1.0, 1258), (0.01, 20), (0.0, 20)])
+    def test_another_share_of_an_epoch_has_labels(self, share, known):
+        """At least as many as there are."""
+        data = er.load_data("digits", labeled=20, labeled_share=share)
+        order = data.train.random_order(torch.Generator().manual_seed(0))
+        assert (len(order), (data.train.y[order] >= 0).sum()) == (len(data.train), known)
+        assert f"they are {100 * known / 1258:.3g} % of every epoch's examples" in data.protocol["preprocessing"]
+        again = er.load_data(data.protocol["source"], **data.protocol["arguments"]).train
+        assert torch.equal(again.random_order(torch.Generator().manual_seed(0)), order)
+
+    def test_a_share_of_labels_without_any_kept_is_refused(self):
+        with pytest.raises(ValueError, match=r"labeled_share=0.1 is for data that keeps some labels: give labeled too"):
+            er.load_data("digits", labeled_share=0.1)
+
     def test_evaluation_sees_every_example_once(self):
         train = er.load_data("digits", labeled=20).train
         assert len(torch.cat([batch.index for batch in train.batches(100)]).unique()) == len(train)

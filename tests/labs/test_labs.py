@@ -89,6 +89,8 @@ def test_a_lab_refuses_a_run_of_other_settings(lab, tmp_path, digits):
     assert common.test_losses(run) == common.test_losses(
         common.train_or_load(tmp_path / "run", make, digits, 1, lr=0.01)
     )
+    with pytest.raises(ValueError, match="holds another training"):
+        common.train_or_load(tmp_path / "run", make, er.load_data("digits", flip=True), 1, lr=0.01)
     for epochs, lr in ((2, 0.01), (1, 0.02)):
         with pytest.raises(ValueError, match=r"holds another training.*remove it, or give another --out"):
             common.train_or_load(tmp_path / "run", make, digits, epochs, lr=lr)

@@ -81,9 +81,24 @@ def test_a_warm_up_weighs_the_kl_of_both_stages(weight):
     torch.testing.assert_close(er.SemiSupervisedELBO(0)(draw, torch.tensor(0)), expected)
 
 
+@pytest.mark.parametrize("m1_beta", [0.0, 0.25, 1.0])
+def test_the_kl_of_m1_has_a_weight_of_its_own(model, m1_beta):
+    """The reconstruction of m1, its KL in part, and the bound of m2 of its latents."""
+    stacked, _ = make_stacked()
+    draw = stacked.draw(torch.rand(6, 9), None)
+    expected = -(draw.features.log_px.mean(0) - m1_beta * draw.features.kl + draw.classes.elbo).mean()
+    torch.testing.assert_close(er.StackedELBO(0, m1_beta)(draw, torch.tensor(0)), expected)
+    torch.testing.assert_close(
+        er.StackedELBO(0)(draw, torch.tensor(0)), er.SemiSupervisedELBO(0)(draw, torch.tensor(0))
+    )
+    with pytest.raises(ValueError, match=r"for a StackedSemiSupervised model: use SemiSupervisedELBO\(\)"):
+        er.StackedELBO(0)(model.draw(torch.rand(2, 9), None), torch.tensor(0))
+
+
 def make_stacked():
     torch.manual_seed(0)
-    return er.recipes.m1_m2((9,), latent=2, hidden=(16,), m1_latent=3, m2_hidden=(16,), labels=3, share=0.25)
+    sizes = {"latent": 2, "hidden": (16,), "m1_latent": 3, "m2_hidden": (16,)}
+    return er.recipes.m1_m2((9,), **sizes, labels=3, share=0.25, m1_beta=1.0)
 
 
 @pytest.mark.parametrize("is_stacked", [False, True])
@@ -140,6 +155,16 @@ def test_labelled_examples_count_by_their_share(model, labels, weights):
     torch.testing.assert_close(loss, -(draw.elbo * torch.tensor(weights)).sum())
     with pytest.raises(ValueError, match="from 0 to 1, got 2"):
         er.SemiSupervisedELBO(2)
+
+
+def test_unknown_labels_are_no_class(model):
+    """As training examples have them: decoded they show the classes in turn, as without labels."""
+    z = torch.randn(6, *model.latent_shape)
+    in_turn = model.decode(z).mean
+    torch.testing.assert_close(model.decode(z, torch.full((6,), -1)).mean, in_turn)
+    some = model.decode(z, torch.tensor([2, -1, -1, 2, -1, -1])).mean
+    torch.testing.assert_close(some[[1, 2, 4, 5]], in_turn[[1, 2, 4, 5]])
+    torch.testing.assert_close(some[[0, 3]], model.decode(z, torch.full((6,), 2)).mean[[0, 3]])
 
 
 def test_samples_show_the_classes_in_turn_or_the_given_one(model):

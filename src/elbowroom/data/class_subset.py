@@ -88,9 +88,11 @@ def filter_classes(split: AnySplit, class_indices: list[int], num_classes: int) 
 
 
 def subsample_labels(
-    splits: dict[str, AnySplit], raw: EncodedDataset, count: Any, seed: int
+    splits: dict[str, AnySplit], raw: EncodedDataset, count: Any, share: float, seed: int
 ) -> tuple[dict[str, AnySplit], str]:
     """Keep the labels of ``count`` training examples, as many of each class, and set the others to unknown.
+
+    Labeled examples are ``share`` of those of an epoch, or more where more are labeled.
 
     Raises:
         ValueError: no number, no classes, a stream, or too few labels for the classes or of one of them.
@@ -107,11 +109,12 @@ def subsample_labels(
     labeled = sample_per_class(train.y, int(count), seed, raw.classes)
     y = torch.full_like(train.y, UNKNOWN_LABEL)
     y[labeled] = train.y[labeled]
+    shown = max(share, len(labeled) / len(train))
     description = (
         f"labels of {len(labeled):,} of {len(train):,} training examples kept, as many of each class; "
-        "they are half of every epoch's examples"
+        f"they are {'half' if shown == 0.5 else f'{100 * shown:.3g} %'} of every epoch's examples"
     )
-    return splits | {"train": train.replace(y=y, oversampled=labeled)}, description
+    return splits | {"train": train.replace(y=y, oversampled=labeled, oversampled_share=share)}, description
 
 
 def sample_per_class(y: Tensor, count: int, seed: int, class_names: tuple[str, ...]) -> Tensor:

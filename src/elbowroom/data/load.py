@@ -229,7 +229,7 @@ def load_data(source: Any, config: DataConfig) -> Data:
     so that every split has its share of each. ``only`` selects the examples of some classes (``"0,1"``,
     ``("cat",)``), which become the classes 0, 1, .... ``labeled`` keeps the labels of that many training examples, as
     many of each class, drawn with ``seed``; the others become -1, unknown. Half of the examples of an epoch are then
-    labeled ones, and the other half a new half of the unlabeled ones each time.
+    labeled ones, or ``labeled_share``, and the others are other unlabeled ones each time.
 
     Images in files: ``crop`` cuts out the centre, ``resize`` brings them to one size (both a number or (height,
     width); resizing crops to its shape first). They are decoded once and kept in the cache. Those that cannot be read
@@ -288,8 +288,9 @@ def divide(raw: RawDataset, config: DataConfig) -> Data:
     requested = config.scaling or ("none" if raw.series is None else "standard")
     scaling = None if requested == "none" else fit_scaling(splits, requested)
     seed = config.seed
+    label_some = partial(subsample_labels, raw=raw, count=config.labeled, share=config.labeled_share, seed=seed)
     steps: list[tuple[bool, Step]] = [
-        (config.labeled is not None, partial(subsample_labels, raw=raw, count=config.labeled, seed=seed)),
+        (config.labeled is not None, label_some),
         (config.binarize != "none", partial(binarize_splits, mode=config.binarize, seed=seed)),
         (config.dequantize, partial(dequantize_splits, seed=seed)),
         (config.flip or config.shift > 0, partial(augment_train, flip=config.flip, shift=config.shift)),

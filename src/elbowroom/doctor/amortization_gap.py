@@ -15,6 +15,7 @@ from elbowroom.distributions import Delta, Normal
 from elbowroom.doctor.registry import NotApplicableError
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.draw import Draw, Latent
+from elbowroom.models.semi_supervised import ClassMarginalDraw
 
 #: Steps of Adam.
 REFINE_STEPS = 100
@@ -49,10 +50,12 @@ def measure_amortization_gap(model: GenerativeModel, batch: Batch, samples: int)
         NotApplicableError: the model's posterior is not a single normal or point.
     """
     with eval_mode(model), noise.keyed_noise(0, batch.index):
-        latents = model.draw(batch.x, batch.y).latents
-    q, prior = latents[0].q, latents[0].prior
-    if len(latents) > 1:
+        draw = model.draw(batch.x, batch.y)
+    q, prior = draw.latents[0].q, draw.latents[0].prior
+    if len(draw.latents) > 1:
         raise NotApplicableError("the posterior of several latents is not fitted")
+    if isinstance(draw, ClassMarginalDraw):
+        raise NotApplicableError("the posterior of a latent for each class is not fitted")
     if not isinstance(q, Normal | Delta):
         raise NotApplicableError(f"a {type(q).__name__} posterior has no mean and variance to fit")
 

@@ -46,7 +46,10 @@ def train_or_load(
     settings = {"epochs": epochs, "seed": seed, **settings}
     settings |= {name: data.protocol[name] for name in ("fingerprint", "sizes")}
     record = run.record["training"] | run.record["data"] | {"seed": run.record["training"]["seed"]}
-    if run.state in INCOMPLETE_STATES or any(record[name] != value for name, value in settings.items()):
+    given, kept = data.protocol["arguments"], run.record["data"]["arguments"]
+    is_other = any(record[name] != value for name, value in settings.items())
+    is_other |= any(given[name] != kept[name] for name in given.keys() & kept.keys())
+    if run.state in INCOMPLETE_STATES or is_other:
         raise ValueError(f"{path} holds another training, or a part of one: remove it, or give another --out")
     return run
 

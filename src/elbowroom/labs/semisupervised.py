@@ -20,6 +20,8 @@ from elbowroom.labs import lab_common as lab
 FLAGS = {
     "epochs": {"mnist": 12, "digits": 30},
     "seed": 0,
+    "lr": 3e-3,
+    "labeled_share": 0.125,
     "labels": {"mnist": "100,1000", "digits": "50,200"},
     "weight": 30.0,
     "beta": 3.0,
@@ -37,13 +39,12 @@ def main(args: Namespace) -> None:
     """Answer the question."""
     rows, errors, styles = [], [], None
     for count in map(int, args.labels.split(",")):
-        data = er.load_data(args.data, validation=0, labeled=count, seed=args.seed, binarize="dynamic")
+        few = {"labeled": count, "labeled_share": args.labeled_share, "seed": args.seed}
+        data = er.load_data(args.data, validation=0, **few, binarize="dynamic")
         sizes = {"labels": len(data.classes), "cooldown": args.epochs * data.train.steps(BATCH)}
         make = partial(er.recipes.m2, data.shape, **sizes, weight=args.weight, beta=args.beta)
-        cosine = (er.LRSchedule("cosine"),)
-        run = lab.train_or_load(
-            args.out / f"{count}", make, data, args.epochs, args.seed, callbacks=cosine, batch_size=BATCH
-        )
+        settings = {"callbacks": (er.LRSchedule("cosine"),), "batch_size": BATCH, "lr": args.lr}
+        run = lab.train_or_load(args.out / f"{count}", make, data, args.epochs, args.seed, **settings)
         error = er.evaluate(run, data, samples=1, metrics="reconstruction")["class_error"]
         alone = 100 * supervised_error(make, data, args.seed)
         published = PUBLISHED.get(count) if args.data == "mnist" else None

@@ -104,10 +104,10 @@ class SemiSupervised(GenerativeModel):
 
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
-        """Return p(x|y, z); without labels the classes in turn, so that samples show them all."""
-        if c is None:
-            c = torch.arange(len(z), device=z.device) % self.n_classes
-        p: Distribution = self.decoder(z, self.label_encoder(c.clamp_min(0)))
+        """Return p(x|y, z); without labels, or for unknown ones, the classes in turn, so that samples show them all."""
+        count = len(z) if c is None else len(c)
+        in_turn = torch.arange(count, device=z.device) % self.n_classes
+        p: Distribution = self.decoder(z, self.label_encoder(in_turn if c is None else torch.where(c < 0, in_turn, c)))
         return p
 
 

@@ -24,7 +24,7 @@ class StackedSemiSupervised(GenerativeModel):
     anew at every step, as in the authors' code, and pass no gradient to M1.
 
     Deviation from the paper: M1 is not trained first, but at the same time; see
-    :class:`~elbowroom.objectives.SemiSupervisedELBO`.
+    :class:`~elbowroom.objectives.StackedELBO`.
 
     Args:
         features: M1, with q(z_1|x), p(x|z_1) and the prior of z_1 that its own bound has.
@@ -95,14 +95,15 @@ class StackedDraw(ClassMarginalDraw):
         Draw.__init__(self, features.x, features.p, Latent(features.z, features.q, classes.p), z2, c=c)
         self.features, self.classes, self.class_posterior = features, classes, classes.class_posterior
 
-    def weighted_elbo(self, beta: Tensor | float) -> Tensor:
+    def weighted_elbo(self, beta: Tensor | float, m1_beta: float = 1.0) -> Tensor:
         """Return the bound of M1 under its own prior and that of M2 for its latents, whose sum is trained, (B,), nats.
 
         Args:
             beta: the weight of the KL of z_2 within the class; both KLs as a whole have that of the draw.
+            m1_beta: the weight of the KL of z_1 and the prior of M1.
         """
         self.classes.kl_weight = self.kl_weight
-        bound_of_m1 = self.features.log_px.mean(0) - self.kl_weight * self.features.kl
+        bound_of_m1 = self.features.log_px.mean(0) - self.kl_weight * m1_beta * self.features.kl
         return bound_of_m1 + self.classes.weighted_elbo(beta)
 
     @cached_property

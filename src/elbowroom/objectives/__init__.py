@@ -26,7 +26,15 @@ from elbowroom.objectives.quantization import (
 from elbowroom.objectives.schedules import Schedule, ramp
 from elbowroom.objectives.structural import StructuralSimilarity
 from elbowroom.objectives.term import Player, StepInterval, Term
-from elbowroom.objectives.terms import KL, ClassFloor, Classification, LatentL2, Reconstruction, SemiSupervisedELBO
+from elbowroom.objectives.terms import (
+    KL,
+    ClassFloor,
+    Classification,
+    LatentL2,
+    Reconstruction,
+    SemiSupervisedELBO,
+    StackedELBO,
+)
 from elbowroom.objectives.total_correlation import DimensionKL, MutualInformation, TotalCorrelation
 from elbowroom.objectives.triplets import TripletDistance
 from elbowroom.objectives.views import CrossELBO, SubsetELBO, ViewCrossEntropy, ViewKL
@@ -73,6 +81,7 @@ __all__ = [
     "Schedule",
     "SemiSupervisedELBO",
     "SlicedWasserstein",
+    "StackedELBO",
     "StepInterval",
     "StochasticQuantization",
     "StructuralSimilarity",

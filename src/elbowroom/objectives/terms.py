@@ -9,6 +9,7 @@ from torch import Tensor
 
 from elbowroom.models.draw import Draw
 from elbowroom.models.semi_supervised import ClassMarginalDraw
+from elbowroom.models.stacked_semi_supervised import StackedDraw
 from elbowroom.objectives.schedules import Schedule
 from elbowroom.objectives.term import Term
 
@@ -90,8 +91,7 @@ class SemiSupervisedELBO(Term):
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         if not isinstance(draw, ClassMarginalDraw):
             raise ValueError("SemiSupervisedELBO() is for a SemiSupervised model, whose labels may miss: use ELBO()")
-        beta = self.beta(draw, step) if isinstance(self.beta, Schedule) else self.beta
-        is_known, bound = draw.class_posterior.is_known, draw.weighted_elbo(beta)
+        is_known, bound = draw.class_posterior.is_known, self.bound(draw, step)
         share = is_known.float().mean()
         # Of one sort alone the weights are one, whatever its share should be.
         is_mixed = (share > 0) & (share < 1)
@@ -99,6 +99,40 @@ class SemiSupervisedELBO(Term):
             is_known, self.share / share.clamp_min(1e-9), (1 - self.share) / (1 - share).clamp_min(1e-9)
         )
         return -(bound * torch.where(is_mixed, weight, 1.0)).mean()
+
+    def bound(self, draw: ClassMarginalDraw, step: Tensor) -> Tensor:
+        """Return the bound of each example, (B,), nats."""
+        return draw.weighted_elbo(self.beta(draw, step) if isinstance(self.beta, Schedule) else self.beta)
+
+
+class StackedELBO(SemiSupervisedELBO):
+    r"""The negated bounds of M1 and of M2 for its latents, with labelled examples weighted by their share of the data.
+
+    .. math:: E_{q(z_1|x)}[\log p(x \mid z_1)] - \beta_1 \mathrm{KL}(q(z_1 \mid x) \| p(z_1)) + \mathcal U(z_1)
+
+    Kingma et al. 2014, arXiv 1406.5298, in nats per example: M1+M2, with :math:`\mathcal U` the bound of
+    :class:`SemiSupervisedELBO`, that of a known class where the label is known.
+
+    Deviation from the paper: both are trained at the same time, and the KL of M1 may have a weight. The prior of M1 is
+    what hides the classes: with the weight 1 its latents are nearly normal, and M2 long finds no density of ten classes
+    that is better than one normal. What a smaller weight leaves in them M2 learns, which is their prior in the end.
+
+    Args:
+        share: s, the share of labelled examples in the data.
+        m1_beta: β_1, the weight of the KL of z_1.
+
+    Raises:
+        ValueError: the share is not between 0 and 1.
+    """
+
+    def __init__(self, share: float, m1_beta: float = 1.0) -> None:
+        super().__init__(share)
+        self.m1_beta = m1_beta
+
+    def bound(self, draw: ClassMarginalDraw, step: Tensor) -> Tensor:
+        if not isinstance(draw, StackedDraw):
+            raise ValueError("StackedELBO() is for a StackedSemiSupervised model: use SemiSupervisedELBO()")
+        return draw.weighted_elbo(1.0, self.m1_beta)
 
 
 class Classification(Term):

@@ -148,11 +148,14 @@ def m1_m2(
     m2_hidden: tuple[int, ...] = (300,),
     labels: PositiveInt = 10,
     share: UnitFloat = 0.0,
-    weight: NonNegativeFloat = 0.1,
+    weight: NonNegativeFloat = 3.0,
+    m1_beta: NonNegativeFloat = 0.25,
     network: str = "mlp",
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The stacked semi-supervised VAE (M1+M2): a VAE, and M2 of its latents, trained side by side.
+
+    Deviation from the paper: m1_beta, without which few labels need many more steps, and a larger weight.
 
     Args:
         latent: size of the latent z_2 of M2
@@ -161,7 +164,8 @@ def m1_m2(
         m2_hidden: widths of the hidden layers of M2: encoder, decoder and classifier
         labels: number of classes of the data
         share: of the labelled examples in the bound, as in the data
-        weight: of the classification loss on the known labels
+        weight: of the classification loss on the known labels; 0.1 in the authors' code
+        m1_beta: weight of the KL of M1; 1 is the paper's
         network: of M1, as for vae
     """
     hidden = M1_WIDTHS if hidden is None and network == "mlp" else hidden
@@ -173,7 +177,7 @@ def m1_m2(
     p = architecture.decoder(latent, er.DiagonalNormal(m1_latent), labels)
     classifier = architecture.make_classifier(labels)
     m2 = er.SemiSupervised(classifier, q, p, er.StandardNormal(latent), labels)
-    return er.StackedSemiSupervised(m1, m2), er.SemiSupervisedELBO(share) + weight * er.Classification()
+    return er.StackedSemiSupervised(m1, m2), er.StackedELBO(share, m1_beta) + weight * er.Classification()
 
 
 @recipe("Joy et al. 2021, arXiv 2006.10102", extends=vae, without=("prior", "beta"))

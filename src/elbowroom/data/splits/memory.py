@@ -109,8 +109,8 @@ class InMemorySplit(Transformable, ExampleSequence):
     ``x`` is uint8 for pixels (0..255, given out as [0, 1]) or float32 for anything else. Pixels stay uint8 in
     memory, on any device: a batch is gathered first, then scaled and put through the ``transforms`` in turn, which draw
     anew from torch's global generator or, with a ``seed``, once. ``source_rows`` (N,) are the rows of the source that
-    the examples come from, where they are a part of it. ``oversampled`` are positions that make up half of every
-    random order, so that a few labeled examples are drawn as often as all the unlabeled ones.
+    the examples come from, where they are a part of it. ``oversampled`` are positions that make up
+    ``oversampled_share`` of every random order, so that a few labeled examples are not lost among the others.
 
     Raises:
         ValueError: ``x`` of another type, or ``y`` of another length.
@@ -129,13 +129,15 @@ class InMemorySplit(Transformable, ExampleSequence):
         seed: int | None = None,
         source_rows: Tensor | None = None,
         oversampled: Tensor | None = None,
+        oversampled_share: float = 0.5,
     ) -> None:
         if x.dtype not in (torch.uint8, torch.float32):
             raise ValueError(f"x is {x.dtype}: expected uint8 pixels (0..255) or float32; convert it, or use load_data")
         if y is not None and len(y) != len(x):
             raise ValueError(f"{len(y)} labels for {len(x)} examples: expected one label for each")
         self.x, self.y, self.source_rows = x, y, source_rows
-        self.transforms, self.seed, self.oversampled = transforms, seed, oversampled
+        self.transforms, self.seed = transforms, seed
+        self.oversampled, self.oversampled_share = oversampled, oversampled_share
         self.shape = tuple(x.shape[1:])
 
     def __len__(self) -> int:
@@ -160,20 +162,20 @@ class InMemorySplit(Transformable, ExampleSequence):
         return math.ceil(len(self) / size)
 
     def random_order(self, generator: torch.Generator) -> Tensor:
-        """Return a random order of the positions; with ``oversampled``, half of it from those and half from the others.
+        """Return a random order of the positions; with ``oversampled``, their share of it from those.
 
         >>> split = InMemorySplit(torch.zeros(8, 1), oversampled=torch.tensor([5]))
         >>> split.random_order(torch.Generator()).eq(5).sum()
         tensor(4)
         """
         order = torch.randperm(len(self), generator=generator)
-        if self.oversampled is None or 2 * len(self.oversampled) >= len(self):
+        if self.oversampled is None or len(self.oversampled) >= self.oversampled_share * len(self):
             return order
-        frequent, half = self.oversampled.cpu(), len(self) // 2
+        frequent, count = self.oversampled.cpu(), int(self.oversampled_share * len(self))
         others = order[~torch.isin(order, frequent)]
-        n_rounds = math.ceil(half / len(frequent))
+        n_rounds = math.ceil(count / len(frequent))
         rounds = [frequent[torch.randperm(len(frequent), generator=generator)] for _ in range(n_rounds)]
-        mixed = torch.cat((torch.cat(rounds)[:half], others[: len(self) - half]))
+        mixed = torch.cat((torch.cat(rounds)[:count], others[: len(self) - count]))
         return mixed[torch.randperm(len(mixed), generator=generator)]
 
     def freeze(self, seed: int) -> InMemorySplit:
