@@ -4,6 +4,7 @@ import importlib
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -144,6 +145,8 @@ def _call(files: list[Path], environment: dict[str, str], work: Callable[..., ob
         os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), descriptor)
     os.environ.clear()
     os.environ.update(environment)
+    # As in a terminal, also where the tests run in the background, where Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         work(*arguments)
     except Exception:

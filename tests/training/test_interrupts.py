@@ -255,11 +255,39 @@ def pause_at(step, path):
     return touch
 
 
-def test_a_file_in_its_directory_pauses_a_training_as_ctrl_c_does(digits, tmp_path, monkeypatch):
+class TerminatedError(Exception):
+    """What SIGTERM is in a test, which it would end with all others."""
+
+
+@pytest.fixture
+def handle():
+    """Set the handlers of signals, which are then put back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield signal.signal
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("on_ctrl_c", "ends_by"),
+    [
+        pytest.param(signal.default_int_handler, KeyboardInterrupt, id="in a terminal"),
+        pytest.param(signal.SIG_IGN, TerminatedError, id="in the background, where Ctrl-C is ignored"),
+    ],
+)
+def test_a_file_in_its_directory_pauses_a_training_as_ctrl_c_does(
+    digits, tmp_path, monkeypatch, handle, on_ctrl_c, ends_by
+):
     """It stops after the step with a checkpoint, takes the file away, and goes on as if it had not been paused."""
+
+    def terminate(*_):
+        raise TerminatedError
+
+    handle(signal.SIGINT, on_ctrl_c)
+    handle(signal.SIGTERM, terminate)
     monkeypatch.setattr(interrupts, "_PAUSE_CHECK_INTERVAL_S", 0)
     path = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(ends_by):
         train(digits, path, pause_at(3, path))
     end = er.Run(path).metrics()[-1]
     assert (end["reason"], end["step"]) == ("interrupted", 3)

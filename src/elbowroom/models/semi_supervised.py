@@ -105,9 +105,11 @@ class SemiSupervised(GenerativeModel):
     @takes_latents
     def decode(self, z: Tensor, c: Tensor | None = None) -> Distribution:
         """Return p(x|y, z); without labels, or for unknown ones, the classes in turn, so that samples show them all."""
-        count = len(z) if c is None else len(c)
-        in_turn = torch.arange(count, device=z.device) % self.n_classes
-        p: Distribution = self.decoder(z, self.label_encoder(in_turn if c is None else torch.where(c < 0, in_turn, c)))
+        if c is None:
+            c = torch.full((len(z),), -1, device=z.device)
+        if not c.is_floating_point():
+            c = torch.where(c < 0, torch.arange(len(c), device=c.device) % self.n_classes, c)
+        p: Distribution = self.decoder(z, self.label_encoder(c))
         return p
 
 
