@@ -115,7 +115,7 @@ class DataConfig(ReadOptions):
     only: Any = option(None, "classes to keep, as 0,1", flag=str)
     pairs: Any = option(None, "factors that differ in a pair, for ada_gvae and the like: a number, or random", flag=str)
     labeled: int | None = option(None, "labels of training examples to keep, as for m2; others are unknown", minimum=1)
-    labeled_share: float = option(0.5, "of an epoch's examples that have a label, with labeled", minimum=0, maximum=1)
+    labeled_share: float = option(0.5, "share of an epoch that has a label, for labeled", minimum=0, maximum=1)
     value_range: Any = option(None, "LOW,HIGH: values of the source that become 0 and 1; or as-is", flag=str)
     layout: Layout = option(
         "auto", "axes of the source: (N, C, H, W) image, (N, H, W, C) channels-last, (N, C, L) series"

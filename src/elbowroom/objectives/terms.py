@@ -64,9 +64,10 @@ class SemiSupervisedELBO(Term):
     .. math:: -(1 - s)\, \overline{\mathcal U_\beta} - s\, \overline{\mathcal L_\beta}
 
     Kingma et al. 2014, arXiv 1406.5298, equations 6 to 8, in nats per example: :math:`\mathcal L` is the bound of
-    examples whose label is known, :math:`\mathcal U` that of the others. A few labelled examples are drawn as often as
-    all the others (``labeled=`` of :func:`elbowroom.load_data`), so that a mean over a batch would count each of 100 of
-    60,000 some six hundred times, and a decoder would learn these by heart. A batch of one sort has its plain mean.
+    examples whose label is known, :math:`\mathcal U` that of the others. A few labelled examples are drawn much more
+    often than the others (``labeled_share=`` of :func:`elbowroom.load_data`), so that a mean over a batch with half of
+    each sort would count each of 100 of 60,000 some six hundred times, and a decoder would learn these by heart. A
+    batch of one sort has its plain mean.
 
     Deviation from the paper: the KL of the latent z may have a weight β, a number or a schedule as
     :func:`elbowroom.ramp`. With the paper's 1 from the start z learns the class before the classifier does, and the
