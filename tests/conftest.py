@@ -22,6 +22,18 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if not left_out & set(item.keywords)]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of one file in one process, and those of the studio's pages too: they share a server and a browser."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneBrowser(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+
+    return OneBrowser(config, log)
+
+
 @pytest.fixture(scope="session")
 def root():
     return ROOT

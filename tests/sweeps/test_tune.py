@@ -141,9 +141,11 @@ def test_a_pruned_trial_is_no_failure_and_has_no_value(start, tmp_path, monkeypa
     assert [trial.state.name for trial in open_study(str(tmp_path / JOURNAL_FILE), "elbo").trials] == ["PRUNED"]
 
 
-def test_a_metric_that_validation_lacks_fails_the_trial(start, tmp_path):
-    search = er.tune(start, SPACE, tmp_path, n_trials=1, metric="elb", log=quiet)
-    assert "unknown validation metric of the search 'elb': did you mean 'elbo'" in search.points[0].error
+def test_a_metric_that_validation_lacks_ends_the_search_at_its_first_trial(start, tmp_path):
+    words = r"unknown validation metric of the search 'elb': did you mean 'elbo'.* give another --out too"
+    with pytest.raises(ValueError, match=words):
+        er.tune(start, SPACE, tmp_path, n_trials=5, metric="elb", log=quiet)
+    assert [trial.state.name for trial in open_study(str(tmp_path / JOURNAL_FILE), "elb").trials] == ["FAIL"]
 
 
 def test_another_search_in_the_same_folder_is_refused(start, tmp_path):

@@ -20,6 +20,7 @@ from elbowroom.sweeps.grid import name_points, parameter_grid
 from elbowroom.training import checkpoint
 from elbowroom.training.interrupts import RunLockedError, guard_training
 from elbowroom.workbench.fit import resume
+from elbowroom.workbench.monitoring.pruning import UnknownMetricError
 
 #: The file of a sweep's folder with the settings of each point, and the errors of those that failed.
 SWEEP_FILE = "sweep.json"
@@ -297,6 +298,7 @@ def train_point(start: Callable[..., Run], point: SweepPoint) -> SweepPoint:
     Raises:
         ClaimLostError: another process has taken it over.
         RunLockedError: another process trains into its directory.
+        UnknownMetricError: the search that it is a trial of is for a metric that there is not.
     """
     run = point.run
     try:
@@ -308,7 +310,7 @@ def train_point(start: Callable[..., Run], point: SweepPoint) -> SweepPoint:
             resume(run)
         else:
             start(out=run.path, **point.settings)
-    except (ClaimLostError, RunLockedError):
+    except (ClaimLostError, RunLockedError, UnknownMetricError):
         raise
     except Exception as error:
         message = " ".join(str(error).split())

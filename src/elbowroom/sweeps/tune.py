@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from elbowroom.sweeps.sweep import (
     write_error,
 )
 from elbowroom.training.interrupts import RunLockedError, guard_training
-from elbowroom.workbench.monitoring.pruning import HIGHER_IS_BETTER, Pruning, open_study
+from elbowroom.workbench.monitoring.pruning import HIGHER_IS_BETTER, Pruning, UnknownMetricError, open_study
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -93,7 +93,8 @@ def tune(
         waits: whether to wait for trials that other processes hold, to take them over if need be.
 
     Raises:
-        ValueError: optuna is not installed, nothing is searched, the folder has another search or cannot be used.
+        ValueError: optuna is not installed, nothing is searched, the folder has another search or cannot be used, or
+            the trainings have no such metric.
 
     >>> import tempfile, torch, elbowroom as er
     >>> data = er.load_data("digits")
@@ -245,6 +246,9 @@ class _Tuner:
         except (ClaimLostError, RunLockedError) as left:
             self._log(f"{indent} left: {left}")
             return None
+        except UnknownMetricError as error:
+            self._tell(trial, replace(point, error=str(error)))
+            raise ValueError(f"{error}. It is the metric of the search in {self._out}: give another --out too") from None
         self._log(f"{indent} {summarize_point(point)}")
         write_error(self._claims, self._out, point)
         if point.error or point.run.state not in STOPPED_STATES:

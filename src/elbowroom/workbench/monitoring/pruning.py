@@ -21,6 +21,10 @@ MIN_COMPLETE_TRIALS = 4
 MIN_EPOCHS = 2
 
 
+class UnknownMetricError(ValueError):
+    """Trainings have no such metric: a mistake of the whole search, not of one trial."""
+
+
 class Pruning(Callback):
     """Pruning of a trial: it ends after an epoch in which the median of the completed trials was better.
 
@@ -34,7 +38,7 @@ class Pruning(Callback):
         metric: the validation metric: ``"elbo"``, higher is better, or another, lower is better.
 
     Raises:
-        ValueError: optuna is not installed; while it trains, there is no such metric.
+        ValueError: optuna is not installed; while it trains, there is no such metric (:class:`UnknownMetricError`).
     """
 
     is_on_every_rank = False
@@ -46,7 +50,8 @@ class Pruning(Callback):
         metrics = state[METRICS].get("validation", {})
         if self.metric not in metrics:
             reason = "" if metrics else " (no validation split is watched: hold some examples out)"
-            raise errors.unknown_name("validation metric of the search", self.metric, metrics, reason)
+            unknown = errors.unknown_name("validation metric of the search", self.metric, metrics, reason)
+            raise UnknownMetricError(str(unknown))
         trial = load_trial(open_study(self.journal, self.metric), self.trial)
         # A trial that is resumed comes to some epochs again.
         if state[EPOCH] not in trial.storage.get_trial(trial._trial_id).intermediate_values:
