@@ -9,7 +9,7 @@ import torch
 import elbowroom as er
 from elbowroom.data import freeze
 from elbowroom.latent import lerp, slerp, traversal
-from tests.studio.helpers import CONDITIONAL, condition, error_of, get, ok_json, post, read_npz
+from tests.studio.helpers import CONDITIONAL, condition, error_of, get, ok_json, open_client, post, read_npz
 
 
 @pytest.fixture
@@ -58,3 +58,17 @@ def test_an_attribute_direction_is_the_difference_of_mean_latents(client, recipe
     expected = z[y == 3].mean(0) - z[y != 3].mean(0)
     np.testing.assert_allclose(result["vector"], expected, rtol=1e-3, atol=1e-5)
     assert result["examples_with"] == int((y == 3).sum())
+
+
+def test_a_path_between_unlabeled_examples_has_the_most_probable_class(tmp_path):
+    data = er.load_data("digits", labeled=50)
+    er.fit(*er.recipes.m2(data.shape, latent=3, hidden=(8,)), data, steps=2, out=tmp_path / "few", report=False)
+    model, batch = er.load(tmp_path / "few"), data.train.first(40)
+    a, b = (batch.y == -1).nonzero().flatten()[:2].tolist()
+    with open_client(tmp_path) as client:
+        ends = {name: {"index": index, "split": "train"} for name, index in (("a", a), ("b", b))}
+        result = read_npz(post(client, "interpolate", run="few", **ends, steps=5, path="linear", format="npz"))
+    z = model.encode(batch.x[[a, b]])
+    y = model.log_qy(batch.x[a : a + 1]).argmax(-1)
+    path = lerp(z[0], z[1], torch.linspace(0, 1, 5))
+    np.testing.assert_allclose(result["x"], model.sample(c=y.expand(5), z=path, draw=False), rtol=1e-3, atol=1e-4)

@@ -104,7 +104,7 @@ async def read_path_end(request: ModelRequest[InterpolateFields], name: str) -> 
     if index is None or end.z is not None:
         raise ValueError(f'{name}: give {{"z": [...]}}, or {{"index": 7, "split": "test"}}')
     batch = await request.submit(store.slow_queue, lambda: loaded.examples([index], end.split))
-    c = loaded.as_condition(batch.y)
+    c = await request.submit(store.slow_queue, lambda: loaded.condition_to_decode(batch))
     z, _ = await request.submit(store.quick_queue, loaded.encode, batch.x, c)
     return z[0].reshape(loaded.model.latent_shape), c
 

@@ -206,6 +206,15 @@ class LoadedModel(RunView):
             return None
         return y.float() if y.dim() > 1 else y
 
+    @torch.no_grad()
+    def condition_to_decode(self, batch: Batch) -> Tensor | None:
+        """Return the condition to decode examples with: their labels, or the most probable class of an unknown one."""
+        c, model = self.as_condition(batch.y), self.model
+        if not (self.condition_size and model.is_classifier):
+            return c
+        most_probable: Tensor = model.log_qy(batch.x.to(self.device)).argmax(-1).cpu()
+        return most_probable if c is None else torch.where(c < 0, most_probable, c)
+
     def encode_split(self, name: str | None, n: int) -> tuple[str, Batch, Tensor]:
         """Return a split's name, n of its examples picked at random, and their latents, (n, D)."""
         split = name or self.split
