@@ -13,8 +13,8 @@ The others are those of pythae's table of reproductions, with the networks, late
 latents; ``hyperspherical`` (ReLU 256-128, von Mises-Fisher on the sphere in 11 dimensions), ``poincare`` (ReLU 600,
 wrapped normals in 10 dimensions, on grey images, where the cross-entropy is no likelihood) and ``hamiltonian``
 (softplus 300, 64 latents, 4 leapfrog steps). Its four rows of tanh train for 3,280 epochs in batches of 20, most on the
-validation images too. ``iwae_5`` and ``iwae_5_dynamic`` are their beginning: an epoch with 5 samples costs a tenth of one
-with 50 or 64, which then go onward from there.
+validation images too. ``iwae_5`` and ``iwae_5_dynamic`` are their beginning: an epoch with 5 samples costs a tenth of
+one with 50 or 64, which then go onward from there.
 
 Unlike in the papers, which train for up to thousands of epochs at a fixed rate, the rate falls along half a cosine, and
 products are taken in bf16 while training, or with ``--precision float32`` in single precision, which is faster on

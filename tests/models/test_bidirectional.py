@@ -36,6 +36,17 @@ def test_an_upward_posterior_depends_on_the_latents_below():
         assert not torch.equal(latent.q.mean[0], latent.q.mean[1])
 
 
+def test_a_downward_posterior_depends_on_the_upward_latents_below_too():
+    """Where nothing comes from above, those of two draws differ by what was drawn below."""
+    model, _ = er.recipes.biva((1, 8, 8), latent=(4, 3, 2), hidden=(16, 16, 16))
+    for parameter in model.descend.parameters():
+        parameter.data.zero_()
+    lowest, _, next_down, *_ = model.draw(torch.rand(1, 1, 8, 8), k=2).latents
+    assert not torch.equal(next_down.q.mean[0], next_down.q.mean[1])
+    assert next_down.q.mean.shape == (2, 1, 3)
+    assert lowest.q.mean.shape == (2, 1, 4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [({"latent": ()}, "at least one latent"), ({"hidden": (8,)}, "3 levels need 3 hidden widths, got 1")],

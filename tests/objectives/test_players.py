@@ -9,6 +9,7 @@ from elbowroom.data import Batch
 from elbowroom.training.backward import DivergedError, EagerStep
 from elbowroom.training.state import LOSS, State
 from elbowroom.training.step import Step
+from tests.tiny_recipes import make_tiny
 
 SHAPE = (1, 8, 8)
 STEP = torch.tensor(0)
@@ -143,3 +144,18 @@ def test_a_player_with_an_interval_takes_only_those_steps(digits, tmp_path):
 def test_an_interval_of_no_steps_is_refused():
     with pytest.raises(ValueError, match="takes a step in every 1 or more, got 0"):
         er.recipes.lagging_vae(SHAPE, inner=0)
+
+
+@pytest.mark.parametrize("name", ["piwae", "lagging_vae"])
+def test_a_learned_prior_is_the_decoders_where_the_paper_counts_it_to_the_generative_model(name):
+    model, objective = make_tiny(name, prior="mixture:3")
+    encoder, decoder = objective.players(model)
+    learned = {id(parameter) for parameter in model.prior.parameters()}
+    assert learned
+    assert learned <= {id(parameter) for parameter in decoder.parameters}
+    assert not learned & {id(parameter) for parameter in encoder.parameters}
+
+
+def test_a_prior_of_nobody_is_refused():
+    with pytest.raises(ValueError, match='prior=\'critic\' is none of the two players: give "encoder" or "decoder"'):
+        er.Players(er.ELBO(), er.ELBO(), prior="critic")

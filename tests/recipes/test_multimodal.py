@@ -8,7 +8,7 @@ from elbowroom.objectives.views import mask_views
 from tests.tiny_recipes import make_tiny
 from tests.views import VIEWS, image_and_digit, random_views
 
-RECIPES = ("jmvae", "telbo", "jnf", "mvae", "dmvae", "mmvae", "mmvae_plus", "mopoe_vae", "mvtcae")
+RECIPES = ("jmvae", "telbo", "jnf", "mvae", "dmvae", "mmvae", "mmvae_plus", "mopoe_vae", "mvtcae", "crmvae")
 
 
 @pytest.fixture(params=RECIPES)
@@ -72,6 +72,42 @@ def test_the_subset_elbo_is_the_sum_of_the_elbos_of_masked_examples():
     torch.testing.assert_close(loss, -sum(elbos))
 
 
+@pytest.mark.parametrize(("name", "trains_decoders"), [("mvae", True), ("telbo", False)])
+def test_elbos_of_single_views_teach_the_encoders_of_telbo_alone(name, trains_decoders):
+    """The gradient by an encoder is the same, whether the decoders are constants or not."""
+    model, objective = make(name)
+    draw = model.draw(random_views(6))
+    gradients = []
+    own = next(module for module in objective.modules() if isinstance(module, er.SubsetELBO))
+    for term in (own, er.SubsetELBO()):
+        torch.manual_seed(3)
+        model.zero_grad()
+        term(draw, torch.tensor(0)).backward(retain_graph=True)
+        gradients.append({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
+    found, whole = gradients
+    assert any(n.startswith("decoder.") for n in found) == trains_decoders
+    encoders = [n for n in whole if n.startswith("encoder.")]
+    assert encoders
+    for n in encoders:
+        torch.testing.assert_close(found[n], whole[n])
+
+
+@pytest.mark.parametrize("name", ["jmvae", "mvtcae", "crmvae", "telbo", "mvae", "dmvae"])
+def test_a_warm_up_weighs_every_kl(name):
+    """At the weight 0 no prior and no posterior of a view matters, only what is decoded."""
+    model, objective = make(name)
+    losses = []
+    for weight in (0.0, 0.5, 1.0):
+        torch.manual_seed(1)
+        draw = model.draw(random_views(6))
+        draw.kl_weight = weight
+        losses.append(objective(draw, torch.tensor(0)))
+    torch.testing.assert_close(losses[1], (losses[0] + losses[2]) / 2)
+    if name in ("jmvae", "mvtcae"):
+        torch.manual_seed(1)
+        torch.testing.assert_close(losses[0], -model.draw(random_views(6)).log_px.mean())
+
+
 def test_the_kl_of_views_is_that_of_their_posteriors():
     model, _ = make("mvtcae")
     x = random_views(6)
@@ -90,6 +126,22 @@ def test_mvtcae_is_its_objective_divided_by_the_weight_of_the_reconstruction(bet
     losses = [term(draw, step) for term in (er.Reconstruction(), er.KL(), er.ViewKL())]
     published = (n - alpha) / n * losses[0] + beta * ((1 - alpha) * losses[1] + alpha / n * losses[2])
     torch.testing.assert_close(objective(draw, step) * (n - alpha) / n, published)
+
+
+@pytest.mark.parametrize("beta", [1.0, 2.5])
+def test_crmvae_is_its_mean_over_views_and_all_of_them(beta):
+    """Reconstructions from all views and from each itself, and all KLs, each divided by the number of posteriors."""
+    n = 2
+    model, objective = make("crmvae", beta=beta)
+    x = random_views(6)
+    draw = model.draw(x)
+    torch.manual_seed(3)
+    loss = objective(draw, torch.tensor(0))
+    torch.manual_seed(3)
+    alone = [-model.draw(mask_views(x, model.views, mask)).log_px.mean() for mask in torch.eye(n)]
+    reconstruction, kl, view_kl = (t(draw, torch.tensor(0)) for t in (er.Reconstruction(), er.KL(), er.ViewKL()))
+    published = (reconstruction + sum(alone)) / (2 * (n + 1)) + beta * (kl + view_kl) / (n + 1)
+    torch.testing.assert_close(loss / (2 * (n + 1)), published)
 
 
 @pytest.mark.parametrize("name", ["mvae", "telbo", "dmvae"])

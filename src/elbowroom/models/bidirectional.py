@@ -25,7 +25,8 @@ class BidirectionalHierarchy(GenerativeModel):
     .. math:: p(x, z) = p(x \mid z)\, p(z_L) \prod_{l<L} p(z_l^{\uparrow} \mid z_{>l})\, p(z_l^{\downarrow} \mid z_{>l})
 
     .. math:: q(z \mid x) = q(z_L \mid x, z_{<L}^{\uparrow})
-        \prod_{l<L} q(z_l^{\uparrow} \mid x, z_{<l}^{\uparrow})\, q(z_l^{\downarrow} \mid x, z_{>l})
+        \prod_{l<L} q(z_l^{\uparrow} \mid x, z_{<l}^{\uparrow})\,
+        q(z_l^{\downarrow} \mid x, z_{<l}^{\uparrow}, z_{>l})
 
     Both directions pass on features of all latents before, so that every level has a path to x. Maaløe et al. 2019,
     arXiv 1902.02102. Deviations: perceptrons in place of residual convolutions, and no weight normalisation or free
@@ -80,17 +81,19 @@ class BidirectionalHierarchy(GenerativeModel):
         for climb in self.climb:
             features.append(climb(features[-1]))
         upwards: list[tuple[Tensor, Distribution]] = []
+        reads: list[Tensor] = []
         path: tuple[Tensor, ...] = ()
         for level, own in zip(self._levels, features[1:-1], strict=True):
             read, q = level.infer_upwards(own, *path)
             upwards.append((q.rsample() if path else q.rsample(torch.Size((k,))), q))
+            reads.append(read)
             path = (read, upwards[-1][0])
         q = self.top(features[-1], *path)
         z = q.rsample() if path else q.rsample(torch.Size((k,)))
         latents, h = [Latent(z, q, self.prior())], self.descend(z)
-        for level, own, up in zip(self._levels[::-1], features[-2:0:-1], upwards[::-1], strict=True):
+        for level, read, up in zip(self._levels[::-1], reads[::-1], upwards[::-1], strict=True):
             prior_up, prior_down = level.propose(h)
-            q_down = level.down(own, h)
+            q_down = level.down(read, h)
             z_down = q_down.rsample()
             latents += [Latent(*up, prior_up), Latent(z_down, q_down, prior_down)]
             h = level.merge(h, up[0], z_down)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.func import functional_call
 
 from elbowroom import noise
 from elbowroom.distributions import (
@@ -127,6 +128,12 @@ class BoundConditional:
         distribution: Distribution = self.module(value, *self.condition)
         return distribution
 
+    def decode_detached(self, z: Tensor) -> Distribution:
+        """Return p(x|z) by the decoder's parameters as constants: gradients pass through it, and do not change it."""
+        constants = {name: parameter.detach() for name, parameter in self.module.named_parameters()}
+        distribution: Distribution = functional_call(self.module, constants, (z, *self.condition))
+        return distribution
+
     @property
     def output_weight(self) -> nn.Parameter:
         """The weights of the network's last layer."""
@@ -220,15 +227,20 @@ class Draw:
         """
         return self.decoder(self.prior_z)
 
-    def redraw(self, x: Tensor) -> Draw:
+    def redraw(self, x: Tensor, trains_decoder: bool = True) -> Draw:
         """Return a draw for other examples (B, *shape) by the same encoder and decoder, with one sample of each.
+
+        Args:
+            x: the examples.
+            trains_decoder: whether its gradient reaches the decoder's parameters; it reaches the encoder through them.
 
         Raises:
             ValueError: the draw does not know its encoder.
         """
         q = self.encoder(x)
         z = q.rsample(torch.Size((1,)))
-        return Draw(x, self.decoder(z), Latent(z, q, self.prior), c=self.c, encoder=self.encoder, decoder=self.decoder)
+        p = self.decoder(z) if trains_decoder else self.decoder.decode_detached(z)
+        return Draw(x, p, Latent(z, q, self.prior), c=self.c, encoder=self.encoder, decoder=self.decoder)
 
     @cached_property
     def pairwise_log_qz(self) -> Tensor:

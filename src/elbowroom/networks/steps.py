@@ -235,7 +235,8 @@ class MarkovCell(StepCell):
 
     with the posterior of its structured inference network, :math:`q(z_t \mid z_{t-1}, x)` from the mean of
     :math:`\tanh(W z_{t-1} + b)` and features of the steps of x. Krishnan, Shalit & Sontag 2017, arXiv 1609.09869.
-    Deviation: log-variances are bounded smoothly.
+    Deviations: log-variances are bounded smoothly; and the features of both directions are averaged before, so that
+    z_{t-1} has a half of the mean, where the paper gives each of the three a third.
 
     Args:
         numbers: parameters of a step.

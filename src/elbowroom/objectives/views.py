@@ -21,11 +21,13 @@ class SubsetELBO(Term):
 
     in nats per example: the views S are encoded and decoded alone. Beside the ELBO of all views they make
     the objective of the MVAE, Wu & Goodman 2018, arXiv 1802.05335, and of TELBO, Vedantam et al. 2018, arXiv
-    1705.10762. Views that are missing add nothing; where an example is one view, the term is 0.
+    1705.10762, where they teach the encoders alone: what p(x|z) is, the ELBO of all views says. Views that are missing
+    add nothing; where an example is one view, the term is 0.
 
     Args:
         subsets: J, how many random subsets, each of some of the views, drawn anew at every step.
         beta: :math:`\beta`, the weight of their KLs.
+        trains_decoders: whether the gradient reaches the decoders' parameters too.
 
     Raises:
         ValueError: the number of subsets is below 0; in training, the encoder of the draw is not known.
@@ -33,11 +35,11 @@ class SubsetELBO(Term):
 
     name = "subset_elbo"
 
-    def __init__(self, subsets: int = 0, beta: float = 1.0) -> None:
+    def __init__(self, subsets: int = 0, beta: float = 1.0, trains_decoders: bool = True) -> None:
         super().__init__()
         if subsets < 0:
             raise ValueError(f"subsets, how many random ones, must be at least 0, got {subsets}")
-        self.subsets, self.beta = subsets, beta
+        self.subsets, self.beta, self.trains_decoders = subsets, beta, trains_decoders
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         views = draw.decoder.module.family.views
@@ -46,7 +48,7 @@ class SubsetELBO(Term):
         n, masks = len(views.views), torch.eye(len(views.views), device=draw.x.device)
         if self.subsets:
             masks = torch.cat([masks, _random_subsets(self.subsets, n, draw.x.device)])
-        draws = [draw.redraw(mask_views(draw.x, views, mask)) for mask in masks]
+        draws = [draw.redraw(mask_views(draw.x, views, mask), self.trains_decoders) for mask in masks]
         weight = self.beta * draw.kl_weight
         return torch.stack([(weight * one.kl - one.log_px.mean(0)).mean() for one in draws]).sum()
 
@@ -117,7 +119,7 @@ class ViewKL(Term):
 
     In nats per example, over the views that are observed. In JMVAE, Suzuki, Nakayama & Matsuo 2016, arXiv 1611.01891,
     it teaches the encoders of single views; in MVTCAE, Hwang et al. 2021 (NeurIPS 34), it is part of a bound on the
-    total correlation of views and latent. Where an example is one view, it is 0.
+    total correlation of views and latent. A warm-up weighs it as it does the KL. Where an example is one view, it is 0.
 
     Raises:
         ValueError: the encoder of the draw is not known.
@@ -138,7 +140,7 @@ class ViewKL(Term):
             raise ValueError(
                 "ViewKL() is for posteriors that are one normal, and this one is a mixture: take the fusion 'product'"
             ) from None
-        return (kl * is_observed).sum(0).mean()
+        return draw.kl_weight * (kl * is_observed).sum(0).mean()
 
 
 class ViewCrossEntropy(Term):

@@ -52,7 +52,7 @@ def piwae(
     gradient: Literal["plain", "stl", "dreg"] = "plain",
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
-    """The partially importance-weighted autoencoder: the encoder is trained as miwae's, the decoder as iwae's.
+    """The partially importance-weighted autoencoder: the encoder is trained as miwae's, decoder and prior as iwae's.
 
     Args:
         k: samples per example and group in the encoder's bound; the decoder's has k times groups
@@ -60,7 +60,8 @@ def piwae(
         gradient: for the encoder: plain, stl or dreg, as for iwae
     """
     model, _ = vae(shape, **rest)
-    return model, er.Players(encoder=er.ImportanceBound(k, groups, gradient), decoder=er.ImportanceBound(k * groups))
+    bounds = er.ImportanceBound(k, groups, gradient), er.ImportanceBound(k * groups)
+    return model, er.Players(*bounds, prior="decoder")
 
 
 @recipe("Rainforth et al. 2018, arXiv 1802.04537", extends=vae, without=("beta",))

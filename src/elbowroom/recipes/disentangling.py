@@ -29,6 +29,8 @@ def factor_vae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE with its total correlation, estimated by a critic, weighted by gamma.
 
+    The critic has six layers as the paper says, its output among them; disentanglement_lib's has six hidden ones.
+
     Args:
         gamma: weight of the total correlation
         critic: widths of the critic's hidden layers

@@ -24,7 +24,7 @@ def lagging_vae(
         aggressive: steps of that part, counted on the encoder; both then train alike
     """
     model, elbo = vae(shape, **rest)
-    return model, er.Players(elbo, elbo, decoder_interval=er.StepInterval(inner, until=aggressive))
+    return model, er.Players(elbo, elbo, decoder_interval=er.StepInterval(inner, until=aggressive), prior="decoder")
 
 
 @recipe("Kim et al. 2018, arXiv 1802.02550", extends=vae, without=("posterior",))

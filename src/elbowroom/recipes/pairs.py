@@ -29,6 +29,9 @@ def pair_vae(
 def gvae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The group VAE: the first dimensions of two images of a class, or of common factors, are averaged.
 
+    Deviation: the KL of the shared dimensions counts for each of the two images, as in disentanglement_lib, where the
+    paper's bound has it once a group.
+
     Args:
         shared: dimensions of the latent that the two of a pair share, the first ones; half of them if not given
     """
@@ -40,6 +43,9 @@ def gvae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tupl
 @recipe("Bouchacourt et al. 2018, arXiv 1705.08841", extends=vae, without=NORMAL_ONLY)
 def ml_vae(shape: tuple[int, ...], shared: int | None = None, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The multi-level VAE: of two images of a group, the densities of the first dimensions are multiplied.
+
+    Deviation: the KL of the shared dimensions counts for each of the two images, as in disentanglement_lib, where the
+    paper's bound has it once a group.
 
     Args:
         shared: dimensions of the latent that the two of a pair share, the first ones; half of them if not given

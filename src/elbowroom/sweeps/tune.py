@@ -248,7 +248,8 @@ class _Tuner:
             return None
         except UnknownMetricError as error:
             self._tell(trial, replace(point, error=str(error)))
-            raise ValueError(f"{error}. It is the metric of the search in {self._out}: give another --out too") from None
+            advice = f"It is the metric of the search in {self._out}: give another --out too"
+            raise ValueError(f"{error}. {advice}") from None
         self._log(f"{indent} {summarize_point(point)}")
         write_error(self._claims, self._out, point)
         if point.error or point.run.state not in STOPPED_STATES:
