@@ -138,6 +138,8 @@ def mmvae(
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The multimodal VAE whose posterior is the mixture of an expert of each view.
 
+    Deviation: experts and prior are normal, where the paper's are Laplace.
+
     Args:
         k: samples per example, shared evenly by the views if a multiple of their number
         bound: the ELBO, or the paper's mean over the experts of importance-weighted bounds of as many samples each;
