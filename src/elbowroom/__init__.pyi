@@ -40,6 +40,7 @@ from .families import ContinuousBernoulli as ContinuousBernoulli
 from .families import DiagonalNormal as DiagonalNormal
 from .families import DirichletLatent as DirichletLatent
 from .families import DiscretizedLogistic as DiscretizedLogistic
+from .families import DiVeQ as DiVeQ
 from .families import Family as Family
 from .families import FiniteScalarQuantizer as FiniteScalarQuantizer
 from .families import FlowExperts as FlowExperts

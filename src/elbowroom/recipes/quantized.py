@@ -58,7 +58,7 @@ def quantized_vae(
 def vq_vae(
     shape: tuple[int, ...],
     codes: int = 512,
-    codebook: Literal["codebook", "cosine", "rotation", "simvq"] = "codebook",
+    codebook: Literal["codebook", "cosine", "rotation", "simvq", "diveq"] = "codebook",
     **rest: Any,
 ) -> tuple[er.GenerativeModel, er.Term]:
     """The vector-quantised autoencoder: latents are codebook entries, their learned frequencies the prior.
@@ -68,7 +68,8 @@ def vq_vae(
     Args:
         codes: number of codebook entries
         codebook: the paper's, which follows the encoder by averages; of unit vectors (cosine); with the rotation trick
-            (rotation, Fifty et al. 2024); moved by one linear layer (simvq, Zhu et al. 2024)
+            (rotation, Fifty et al. 2024); moved by one linear layer (simvq, Zhu et al. 2024); trained by the
+            reconstruction, without commitment (diveq, Vali, Bäckström & Solin 2025)
     """
     return quantized_vae(shape, quantizer=f"{codebook}:{codes}", **rest)
 

@@ -15,6 +15,7 @@ SETTINGS = {
     "cosine": "6",
     "rotation": "6",
     "simvq": "6",
+    "diveq": "6",
     "residual": "3x2",
     "shared-residual": "3x2",
     "hierarchical": "3x2x0.3",

@@ -3,6 +3,7 @@
 from elbowroom.families.quantizers.base import Quantizer
 from elbowroom.families.quantizers.binary_spherical import BinarySphericalQuantizer
 from elbowroom.families.quantizers.codebook import Codebook
+from elbowroom.families.quantizers.diveq import DiVeQ
 from elbowroom.families.quantizers.finite_scalar import FiniteScalarQuantizer
 from elbowroom.families.quantizers.hierarchical import HierarchicalQuantizer
 from elbowroom.families.quantizers.lookup_free import LookupFreeQuantizer
@@ -16,6 +17,7 @@ __all__ = [
     "QUANTIZERS",
     "BinarySphericalQuantizer",
     "Codebook",
+    "DiVeQ",
     "FiniteScalarQuantizer",
     "HierarchicalQuantizer",
     "LookupFreeQuantizer",
