@@ -52,6 +52,7 @@ from .families import HierarchicalQuantizer as HierarchicalQuantizer
 from .families import Hyperspherical as Hyperspherical
 from .families import JointExpert as JointExpert
 from .families import Laplace as Laplace
+from .families import LearnedScalarQuantizer as LearnedScalarQuantizer
 from .families import LogCosh as LogCosh
 from .families import LogisticMixture as LogisticMixture
 from .families import LookupFreeQuantizer as LookupFreeQuantizer

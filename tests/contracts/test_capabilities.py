@@ -50,7 +50,8 @@ TABLE = {
         ("hyperspherical_vae", "poincare_vae", "toroidal_vae", "gamma_vae", "dirichlet_vae", "t3_vae"), OTHER_PRIOR
     ),
     **dict.fromkeys(
-        ("quantized_vae", "vq_vae", "rq_vae", "hrq_vae", "sq_vae", "fsq_vae", "lfq_vae", "vqgan", "vq_vae_2"), QUANTIZED
+        ("quantized_vae", "vq_vae", "rq_vae", "hrq_vae", "sq_vae", "fsq_vae", "lfq_vae", "qlae", "vqgan", "vq_vae_2"),
+        QUANTIZED,
     ),
 }
 

@@ -11,7 +11,9 @@ from tests import tiny_recipes
 
 #: Recipes whose gradients are not those of their losses, and why.
 OTHER_GRADIENTS = {
-    **dict.fromkeys(("quantized_vae", "vq_vae", "vq_vae_2", "rq_vae", "hrq_vae", "fsq_vae", "lfq_vae"), "codes"),
+    **dict.fromkeys(
+        ("quantized_vae", "vq_vae", "vq_vae_2", "rq_vae", "hrq_vae", "fsq_vae", "lfq_vae", "qlae"), "codes"
+    ),
     "vae_gan": "spectral norms are estimated, and constants to it",
     **dict.fromkeys(("vqgan", "autoencoder_kl", "eq_vae"), "the weight of the critic balances two gradients"),
     "soft_intro_vae": "encoder and decoder play against each other, each with the other's weights before its step",

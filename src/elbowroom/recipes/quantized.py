@@ -7,6 +7,7 @@ from typing import Any, Literal
 import elbowroom as er
 from elbowroom.argument import NonNegativeFloat
 from elbowroom.recipes.registry import recipe
+from elbowroom.recipes.vae import vae
 
 
 @recipe("van den Oord, Vinyals & Kavukcuoglu 2017, arXiv 1711.00937; quantizers: 'elbowroom quantizers'")
@@ -202,3 +203,32 @@ def sq_vae(
     model, _ = quantized_vae(shape, quantizer=f"stochastic:{codes}", **rest)
     assert model.quantizer is not None
     return model, er.add_code_losses(er.ELBO(), model.quantizer, stochastic=er.ramp(0, 1, warmup))
+
+
+@recipe("Hsu et al. 2023, arXiv 2305.18378", extends=vae, without=("k", "prior", "beta", "posterior"))
+def qlae(
+    shape: tuple[int, ...],
+    latent: int = 10,
+    values: int = 10,
+    commitment: NonNegativeFloat = 1.0,
+    quantization: NonNegativeFloat = 1.0,
+    likelihood: str = "bernoulli",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The quantized-latent autoencoder (QLAE): each number of the latent takes one of a few learned values of its own.
+
+    The paper regularizes by a strong weight decay as well: --optimizer "adamw(weight_decay=0.1)". Deviation: the
+    frequencies of the values are learned as a prior, which the paper has not.
+
+    Args:
+        latent: how many numbers; the paper has twice as many as factors
+        values: how many each takes
+        commitment: weight of the squared distance of the encoder's output from the values, for the encoder
+        quantization: weight of the same distance, for the values
+        likelihood: p(x|z), as for vae
+    """
+    architecture = er.Architecture(shape, **rest)
+    book = er.LearnedScalarQuantizer(1, latent, values)
+    decoder = architecture.decoder(book, er.likelihood(likelihood, shape))
+    objective = er.add_code_losses(er.ELBO(), book, commitment=commitment, codebook=quantization)
+    return er.Model(architecture.encoder(book), decoder, er.CodePrior(book)), objective

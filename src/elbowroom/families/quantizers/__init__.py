@@ -6,6 +6,7 @@ from elbowroom.families.quantizers.codebook import Codebook
 from elbowroom.families.quantizers.diveq import DiVeQ
 from elbowroom.families.quantizers.finite_scalar import FiniteScalarQuantizer
 from elbowroom.families.quantizers.hierarchical import HierarchicalQuantizer
+from elbowroom.families.quantizers.learned_scalars import LearnedScalarQuantizer
 from elbowroom.families.quantizers.lookup_free import LookupFreeQuantizer
 from elbowroom.families.quantizers.product import ProductQuantizer
 from elbowroom.families.quantizers.registry import QUANTIZERS, quantizer, register_quantizer
@@ -20,6 +21,7 @@ __all__ = [
     "DiVeQ",
     "FiniteScalarQuantizer",
     "HierarchicalQuantizer",
+    "LearnedScalarQuantizer",
     "LookupFreeQuantizer",
     "ProductQuantizer",
     "Quantizer",
