@@ -99,10 +99,10 @@ def test(arguments: list[str]) -> int:
     types = subprocess.Popen(
         [str(PYTHON), "-m", "mypy"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    # Files of tests side by side in their order: those of a package share what it prepares. One process a core, and one
-    # for those that wait for the browser, half of whose time nobody computes. Each with one thread, or they would wait
-    # for one another; hundreds of processes read the bytecode that one has written.
-    split = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile", "--no-loadscope-reorder"]
+    # Files of tests side by side, one process a core, in their order: those of a package share what it prepares, and
+    # those of the browser stay together (tests/conftest.py). Each with one thread, or they would wait for one another;
+    # hundreds of processes read the bytecode that one has written.
+    split = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     tests = subprocess.run([str(PYTHON), "-m", "pytest", *split, *arguments], cwd=ROOT, env=environment).returncode
