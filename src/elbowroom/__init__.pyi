@@ -155,6 +155,7 @@ from .objectives import Equivariance as Equivariance
 from .objectives import ExponentialELBO as ExponentialELBO
 from .objectives import FactorLabels as FactorLabels
 from .objectives import FakeKL as FakeKL
+from .objectives import FakeKLHinge as FakeKLHinge
 from .objectives import ImportanceBound as ImportanceBound
 from .objectives import ItemKL as ItemKL
 from .objectives import LagrangeMultiplier as LagrangeMultiplier

@@ -16,7 +16,7 @@ OTHER_GRADIENTS = {
     ),
     "vae_gan": "spectral norms are estimated, and constants to it",
     **dict.fromkeys(("vqgan", "autoencoder_kl", "eq_vae"), "the weight of the critic balances two gradients"),
-    "soft_intro_vae": "encoder and decoder play against each other, each with the other's weights before its step",
+    **dict.fromkeys(("intro_vae", "soft_intro_vae"), "what the encoder makes is a constant to its adversarial loss"),
     "m1_m2": "M2's bound sends none to M1",
     "ccvae": "a ratio is a constant to it",
     "geco_vae": "the multiplier moves with every step",

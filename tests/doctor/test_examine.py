@@ -25,7 +25,7 @@ EXPECTED = {
 
 
 #: Recipes whose losses are of a kind of their own, beside a recipe of each kind of model.
-ADVERSARIAL = ("factor_vae", "vae_gan", "soft_intro_vae", "aae", "wae_gan")
+ADVERSARIAL = ("factor_vae", "vae_gan", "intro_vae", "soft_intro_vae", "aae", "wae_gan")
 HEALTHY = dict.fromkeys((*QUICK, *ADVERSARIAL, *representative_recipes()))
 #: Those that are cheap enough to be trained every time, of a critic of densities and one of latents among them.
 FAST = {"vae", "autoencoder", "vq_vae", "cvae", "gm_vae", "factor_vae", "aae"}

@@ -75,3 +75,39 @@ def test_they_need_a_model_that_knows_its_encoder():
     with pytest.raises(ValueError, match=r"does not know its|has 2 latents"):
         er.FakeKL()(model.draw(x), STEP)
     assert math.isfinite(er.FakeKL()(er.recipes.cvae(SHAPE)[0].draw(x, torch.tensor([0, 1, 2])), STEP).item())
+
+
+def test_the_hinge_is_the_papers(model):
+    """Huang et al. 2018 sum over both kinds of fakes; the term is half of that."""
+    draw = model.draw(torch.rand(5, *SHAPE))
+    kls = [kl_by_hand(model.posterior(p.mean[0])) for p in (draw.p, draw.prior_p)]
+    margin = torch.cat(kls).median().item()  # so that it is open for some fakes and closed for others
+    by_hand = sum((margin - kl).clamp_min(0).mean() for kl in kls)
+    torch.testing.assert_close(2 * er.FakeKLHinge(margin)(draw, STEP), by_hand)
+
+
+def test_a_hinge_that_is_open_pulls_against_the_decoders_term(model):
+    """Below the margin its slope by the encoder is that of the decoder's term with fakes held fixed, reversed."""
+    draw = model.draw(torch.rand(5, *SHAPE))
+    parameters = list(model.encoder.parameters())
+    found = torch.autograd.grad(er.FakeKLHinge(1e3)(draw, STEP), parameters, retain_graph=True)
+    fixed = [model.posterior(p.mean[0].detach()) for p in (draw.p, draw.prior_p)]
+    expected = torch.autograd.grad(-0.5 * sum(kl_by_hand(q).mean() for q in fixed), parameters)
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b)
+    hinge = er.FakeKLHinge(1e3)(draw, STEP)
+    assert torch.autograd.grad(hinge, list(model.decoder.parameters()), allow_unused=True) == (None,) * len(
+        list(model.decoder.parameters())
+    )
+
+
+def test_fakes_beyond_the_margin_cost_nothing(model):
+    draw = model.draw(torch.rand(5, *SHAPE))
+    value = er.FakeKLHinge(1e-6)(draw, STEP)
+    assert value == 0
+    assert all(not g.any() for g in torch.autograd.grad(value, list(model.encoder.parameters())))
+
+
+def test_the_margin_is_above_zero():
+    with pytest.raises(ValueError, match="the margin of a hinge, in nats, is above 0, got 0"):
+        er.FakeKLHinge(0.0)

@@ -1,4 +1,4 @@
-"""AAE, WAE-GAN, VAE-GAN and Soft-IntroVAE: without their weights they are what they extend."""
+"""AAE, WAE-GAN, VAE-GAN, IntroVAE and Soft-IntroVAE: without their weights they are what they extend."""
 
 import pytest
 import torch
@@ -43,6 +43,22 @@ def test_without_what_they_do_against_each_other_soft_intro_vae_is_the_vae():
     settings = {"latent": 3, "size": "s", "likelihood": "gaussian:1", "seed": 0}
     soft = er.recipes.soft_intro_vae(SHAPE, weight=0, beta_rec=1, beta_kl=3, **settings)
     assert_same_gradients(gradients(*soft), gradients(*er.recipes.conv_vae(SHAPE, beta=3, **settings)))
+
+
+def test_without_what_they_do_against_each_other_intro_vae_is_the_vae():
+    settings = {"latent": 3, "size": "s", "likelihood": "gaussian:1", "seed": 0}
+    intro = er.recipes.intro_vae(SHAPE, alpha=0, beta_rec=1, **settings)
+    assert_same_gradients(gradients(*intro), gradients(*er.recipes.conv_vae(SHAPE, **settings)))
+
+
+def test_the_players_of_intro_vae_have_the_papers_losses():
+    model, objective = er.recipes.intro_vae(SHAPE, alpha=0.25, margin=50, beta_rec=3, latent=3, size="s")
+    losses = Step(model, objective)(Batch(torch.rand(6, *SHAPE), None, torch.arange(6)), STEP)
+    assert list(losses.players) == ["encoder", "decoder"]
+    terms = losses.terms
+    encoder = 3 * terms["reconstruction"] + terms["kl"] + 0.5 * terms["fake_kl_hinge"]
+    torch.testing.assert_close(terms["encoder"], encoder)
+    torch.testing.assert_close(terms["decoder"], 3 * terms["reconstruction"] + 0.5 * terms["fake_kl"])
 
 
 def test_vae_gan_in_pixels_instead_of_features_is_the_vae():

@@ -9,7 +9,7 @@ from elbowroom.objectives.decoder import DecoderGradientPenalty, DecoderL2
 from elbowroom.objectives.divergences import MMD, SlicedWasserstein
 from elbowroom.objectives.equivariance import Equivariance
 from elbowroom.objectives.factors import FactorLabels
-from elbowroom.objectives.introspective import ExponentialELBO, FakeKL
+from elbowroom.objectives.introspective import ExponentialELBO, FakeKL, FakeKLHinge
 from elbowroom.objectives.item_kl import ItemKL
 from elbowroom.objectives.moments import LatentCovariance
 from elbowroom.objectives.parts import PartKL
@@ -61,6 +61,7 @@ __all__ = [
     "ExponentialELBO",
     "FactorLabels",
     "FakeKL",
+    "FakeKLHinge",
     "ImportanceBound",
     "ItemKL",
     "LagrangeMultiplier",

@@ -51,17 +51,56 @@ class ExponentialELBO(Term):
 
 
 class FakeKL(Term):
-    r"""The decoder's adversarial loss of the Soft-IntroVAE: the encoder is to find fake examples probable.
+    r"""The decoder's adversarial loss of IntroVAE and Soft-IntroVAE: the encoder is to find fake examples probable.
 
     .. math:: \frac12 \sum_{\tilde x} \mathrm{KL}(q(z \mid \tilde x) \,\|\, p(z))
 
-    per example, over a reconstruction and a sample, with the gradient through the encoder to what made them. Daniel &
-    Tamar 2021, arXiv 2012.13253. Deviation from the authors' code: it adds the reconstruction losses of fakes with a
-    weight of 1e-8, and takes the decoder's step after the encoder's; here both see the same weights.
+    per example, over a reconstruction and a sample, with the gradient through the encoder to what made them. Huang,
+    Li, He, Sun & Tan 2018, arXiv 1807.06358, and Daniel & Tamar 2021, arXiv 2012.13253. Deviation from
+    the authors' code: both take the decoder's step after the encoder's, where here both see the same weights; the code
+    of 2021 adds the reconstruction losses of fakes with a weight of 1e-8.
     """
 
     name = "fake_kl"
 
     def forward(self, draw: Draw, step: Tensor) -> Tensor:
         reconstruction, sample = (draw.redraw(x).kl.mean() for x in _fakes(draw))
+        return 0.5 * (reconstruction + sample)
+
+
+class FakeKLHinge(Term):
+    r"""The encoder's adversarial loss of the IntroVAE: the KL of fake examples is to exceed a margin.
+
+    .. math:: \frac12 \sum_{\tilde x} \max\left(0, m - \mathrm{KL}(q(z \mid \tilde x) \,\|\, p(z))\right)
+
+    in nats per example, over a reconstruction and a sample, to which no gradient goes. Huang, Li, He, Sun & Tan 2018,
+    arXiv 1807.06358. The decoder's loss against it is :class:`FakeKL`.
+
+    Deviation from the authors' code: the hinge is of each example, where theirs is of the mean KL of a batch, so that
+    the loss does not depend on the batch's size.
+
+    Args:
+        margin: m, nats: above the KL of examples, since real ones would else be as far from the prior as fakes.
+
+    Raises:
+        ValueError: the margin is not above 0.
+
+    >>> import torch
+    >>> import elbowroom as er
+    >>> model, _ = er.recipes.vae((1, 8, 8), latent=2, likelihood="gaussian:1")
+    >>> draw = model.draw(torch.rand(5, 1, 8, 8))
+    >>> 0 < FakeKLHinge(margin=100.0)(draw, torch.tensor(0)) < 100
+    tensor(True)
+    """
+
+    name = "fake_kl_hinge"
+
+    def __init__(self, margin: float) -> None:
+        super().__init__()
+        if not margin > 0:
+            raise ValueError(f"the margin of a hinge, in nats, is above 0, got {margin}")
+        self.margin = margin
+
+    def forward(self, draw: Draw, step: Tensor) -> Tensor:
+        reconstruction, sample = ((self.margin - draw.redraw(x.detach()).kl).relu().mean() for x in _fakes(draw))
         return 0.5 * (reconstruction + sample)

@@ -79,6 +79,33 @@ def vae_gan(
     return model, er.Players(er.KL() + distance, gamma * distance + adversarial + 0 * er.Reconstruction())
 
 
+@recipe("Huang, Li, He, Sun & Tan 2018, arXiv 1807.06358", extends=conv_vae, without=("k", "beta"))
+def intro_vae(
+    shape: tuple[int, ...],
+    alpha: NonNegativeFloat = 0.25,
+    margin: float = 30.0,
+    beta_rec: NonNegativeFloat = 2.0,
+    latent: int = 32,
+    likelihood: str = "gaussian:1",
+    **rest: Any,
+) -> tuple[er.GenerativeModel, er.Term]:
+    """The IntroVAE: the encoder keeps decoded examples a margin away from the prior, and the decoder brings them near.
+
+    Args:
+        alpha: weight of what each does against the other; 0 is the VAE with beta_rec as weight of reconstructions
+        margin: the KL that the encoder is to give decoded examples, in nats: above that of examples with alpha 0,
+            which grows with the size of examples and with beta_rec
+        beta_rec: weight of reconstructions: twice the authors' 1, as gaussian:1 has half the squared error
+        latent: size of the latent z
+        likelihood: p(x|z), as for vae; the paper has squared error, as gaussian:1
+    """
+    model, _ = conv_vae(shape, latent=latent, likelihood=likelihood, **rest)
+    reconstruction = beta_rec * er.Reconstruction()
+    # The terms are halves of the paper's sums over both kinds of fakes.
+    encoder = reconstruction + er.KL() + 2 * alpha * er.FakeKLHinge(margin)
+    return model, er.Players(encoder, reconstruction + 2 * alpha * er.FakeKL())
+
+
 @recipe("Daniel & Tamar 2021, arXiv 2012.13253", extends=conv_vae, without=("k", "beta"))
 def soft_intro_vae(
     shape: tuple[int, ...],
