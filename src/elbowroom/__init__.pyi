@@ -59,12 +59,14 @@ from .families import LookupFreeQuantizer as LookupFreeQuantizer
 from .families import Multinomial as Multinomial
 from .families import NegativeBinomial as NegativeBinomial
 from .families import Parts as Parts
+from .families import PerturbedCodebook as PerturbedCodebook
 from .families import Poincare as Poincare
 from .families import Point as Point
 from .families import Poisson as Poisson
 from .families import ProductQuantizer as ProductQuantizer
 from .families import Quantizer as Quantizer
 from .families import ResidualQuantizer as ResidualQuantizer
+from .families import ScalarPerturbation as ScalarPerturbation
 from .families import SimVQ as SimVQ
 from .families import StochasticCodebook as StochasticCodebook
 from .families import StudentErrors as StudentErrors
@@ -143,6 +145,7 @@ from .objectives import ClassFloor as ClassFloor
 from .objectives import Classification as Classification
 from .objectives import CodebookLoss as CodebookLoss
 from .objectives import CodeEntropy as CodeEntropy
+from .objectives import CodeMoments as CodeMoments
 from .objectives import Commitment as Commitment
 from .objectives import Constrained as Constrained
 from .objectives import CriticSimilarity as CriticSimilarity

@@ -50,6 +50,7 @@ def test_each_quantizer_gets_the_losses_it_names():
         "simvq:8": "(((reconstruction + kl) + (0.25 * commitment)) + (1 * codebook))",
         "diveq:8": "(reconstruction + kl)",
         "scalars:3x2": "(((reconstruction + kl) + (1 * commitment)) + (1 * codebook))",
+        "fsp:3,3": "((reconstruction + kl) + (10 * code_moments))",
         "fsq:3,3": "(reconstruction + kl)",
         "bsq:3": "((reconstruction + kl) + (0.1 * code_entropy))",
     }.items():

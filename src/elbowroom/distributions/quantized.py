@@ -50,6 +50,7 @@ class Quantized(UncheckedDistribution):
             by default the codes alone.
         bit_logits: log-odds of each bit of the index, (B, P, H), where bits are chosen with a probability.
         code_scores: log-probability of each code but for a constant, (B, P, C), where codes are drawn by distance.
+        unbounded: the output before it was bounded, (B, P, D); by default the output.
     """
 
     has_rsample = True
@@ -64,11 +65,13 @@ class Quantized(UncheckedDistribution):
         stages: Tensor | None = None,
         bit_logits: Tensor | None = None,
         code_scores: Tensor | None = None,
+        unbounded: Tensor | None = None,
     ) -> None:
         self.output, self.codes, self.indices, self.index_sizes = output, codes, indices, index_sizes
         self.z = straight_through(output, codes) if z is None else z
         self.stages = codes[None] if stages is None else stages
         self.bit_logits, self.code_scores = bit_logits, code_scores
+        self.unbounded = output if unbounded is None else unbounded
         super().__init__(output.shape[:-2], output.shape[-2:])
 
     @property

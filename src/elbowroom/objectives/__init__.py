@@ -19,6 +19,7 @@ from elbowroom.objectives.power_divergence import PowerDivergence
 from elbowroom.objectives.quantization import (
     CodebookLoss,
     CodeEntropy,
+    CodeMoments,
     Commitment,
     StochasticQuantization,
     add_code_losses,
@@ -48,6 +49,7 @@ __all__ = [
     "ClassFloor",
     "Classification",
     "CodeEntropy",
+    "CodeMoments",
     "CodebookLoss",
     "Commitment",
     "Constrained",

@@ -22,6 +22,8 @@ SETTINGS = {
     "stochastic": "6",
     "product": "3x2",
     "fsq": "3,2",
+    "fsp": "3,2",
+    "perturbed": "6",
     "scalars": "2x3",
     "lfq": "3",
     "bsq": "3",

@@ -8,9 +8,11 @@ from elbowroom.families.quantizers.finite_scalar import FiniteScalarQuantizer
 from elbowroom.families.quantizers.hierarchical import HierarchicalQuantizer
 from elbowroom.families.quantizers.learned_scalars import LearnedScalarQuantizer
 from elbowroom.families.quantizers.lookup_free import LookupFreeQuantizer
+from elbowroom.families.quantizers.perturbed import PerturbedCodebook
 from elbowroom.families.quantizers.product import ProductQuantizer
 from elbowroom.families.quantizers.registry import QUANTIZERS, quantizer, register_quantizer
 from elbowroom.families.quantizers.residual import ResidualQuantizer
+from elbowroom.families.quantizers.scalar_perturbation import ScalarPerturbation
 from elbowroom.families.quantizers.simvq import SimVQ
 from elbowroom.families.quantizers.stochastic import StochasticCodebook
 
@@ -23,9 +25,11 @@ __all__ = [
     "HierarchicalQuantizer",
     "LearnedScalarQuantizer",
     "LookupFreeQuantizer",
+    "PerturbedCodebook",
     "ProductQuantizer",
     "Quantizer",
     "ResidualQuantizer",
+    "ScalarPerturbation",
     "SimVQ",
     "StochasticCodebook",
     "quantizer",
