@@ -106,7 +106,9 @@ class PerturbedCodebook(Codebook):
             torch.cdist(part, self.recent).topk(OUTPUTS_PER_CODE, largest=False).values
             for part in torch.split(vectors, ROWS)
         ]
-        return torch.cat(nearest).T[[DENSITY_NEIGHBOR - 1, OUTPUTS_PER_CODE - 1]].clamp_min(MIN_DISTANCE)
+        distances = torch.cat(nearest).clamp_min(MIN_DISTANCE)
+        # Not by a list of ranks, which would be copied to the device.
+        return torch.stack([distances[:, DENSITY_NEIGHBOR - 1], distances[:, OUTPUTS_PER_CODE - 1]])
 
     def find_log_acceptance(self, distance: Tensor, near: Tensor, proposed_near: Tensor) -> Tensor:
         r"""Return :math:`\log \alpha` of steps of these lengths, (N,), given :meth:`find_distances` of both ends."""
