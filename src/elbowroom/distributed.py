@@ -110,6 +110,18 @@ def all_reduce_sum(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def draw_rows(rows: Tensor, n: int) -> Tensor:
+    """Draw n rows at random, (N, D) to (n, D), from those of all processes: the same in each, where they must agree.
+
+    >>> draw_rows(torch.ones(3, 2), 5).shape
+    torch.Size([5, 2])
+    """
+    drawn = rows[torch.randint(len(rows), (n,), device=rows.device)]
+    # A row is that of one process, by a sum in which the others' terms are zero.
+    is_own = torch.arange(n, device=rows.device) % world_size() == rank()
+    return all_reduce_sum(drawn * is_own[:, None]) if world_size() > 1 else drawn
+
+
 def all_reduce_max(value: int) -> int:
     """Return the maximum of an integer over the processes."""
     if world_size() == 1:

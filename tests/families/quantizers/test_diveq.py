@@ -4,7 +4,6 @@ import pytest
 import torch
 
 import elbowroom as er
-from elbowroom import distributed
 from elbowroom.families import Codebook, DiVeQ
 from elbowroom.families.quantizers.diveq import add_error
 from tests.tiny_recipes import make_tiny
@@ -79,17 +78,6 @@ def test_entries_that_are_seldom_chosen_restart_on_outputs() -> None:
     book(output)
     assert torch.equal(book.codes[2:], kept)
     assert torch.cdist(book.codes[:2], output.reshape(-1, 3)).min(1).values.max() == 0
-
-
-def test_each_entry_restarts_on_the_output_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    terms: list[torch.Tensor] = []
-    monkeypatch.setattr(distributed, "world_size", lambda: 2)
-    monkeypatch.setattr(distributed, "all_reduce_sum", lambda term: terms.append(term) or term)
-    for rank in range(2):
-        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        make_book()._restart_unused(torch.randn(20, 3, dtype=torch.float64))
-    owners = torch.stack([term.abs().sum(-1) > 0 for term in terms])
-    assert torch.equal(owners.sum(0), torch.ones(6, dtype=torch.long))
 
 
 def test_a_model_of_it_has_no_loss_but_the_bound_which_trains_the_codes() -> None:

@@ -83,7 +83,7 @@ class Codebook(Quantizer):
     @torch.no_grad()
     def update_averages(self, output: Tensor, indices: Tensor) -> None:
         """Update the averages, and with them the entries, with outputs (N, D) and the indices chosen for them, (N,)."""
-        # Sums over all processes; entries restarted differently are replaced by those of rank 0 at the next sync.
+        # Sums over all processes.
         counts = distributed.all_reduce_sum(
             torch.zeros_like(self.counts).index_add_(0, indices, output.new_ones(len(indices)))
         )
@@ -92,7 +92,7 @@ class Codebook(Quantizer):
         self.sums.lerp_(sums, 1 - self.decay)
         uniform = counts.sum() / len(self.codes)
         unused = (self.counts < MIN_USAGE * uniform)[:, None]
-        restarts = output[torch.randint(len(output), (len(self.codes),), device=output.device)]
+        restarts = distributed.draw_rows(output, len(self.codes))
         self.counts.copy_(torch.where(unused[:, 0], uniform, self.counts))
         self.sums.copy_(torch.where(unused, restarts * uniform, self.sums))
         self.codes.copy_(self._scale(self.sums / self.counts[:, None]))

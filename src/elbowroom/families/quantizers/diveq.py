@@ -90,11 +90,8 @@ class DiVeQ(Quantizer):
     @torch.no_grad()
     def _restart_unused(self, output: Tensor) -> None:
         """Set entries that are seldom chosen to outputs of the batch, (N, D), the same ones in every process."""
-        # Entries are parameters, which no process sends to the others after the start: each entry gets the output that
-        # one process drew for it, by a sum of which the others' terms are zero.
-        owner = torch.arange(len(self.codes), device=output.device) % distributed.world_size()
-        drawn = output[torch.randint(len(output), (len(self.codes),), device=output.device)]
-        restarts = distributed.all_reduce_sum(drawn * (owner == distributed.rank())[:, None])
+        # Entries are parameters, which no process sends to the others after the start.
+        restarts = distributed.draw_rows(output, len(self.codes))
         unused = self.usage < MIN_USAGE
         self.codes.copy_(torch.where(unused[:, None], restarts, self.codes))
         self.usage.copy_(torch.where(unused, 1.0, self.usage))

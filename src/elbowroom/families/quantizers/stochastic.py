@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from elbowroom import distributed
 from elbowroom.distributions import Quantized, nearest_code_index
 from elbowroom.distributions.quantized import gumbel_noise
 from elbowroom.families.base import Shape
@@ -84,11 +85,11 @@ class StochasticCodebook(Quantizer):
     @torch.no_grad()
     def _start_from(self, output: Tensor) -> None:
         """Set codes and noise by outputs (N, D) at the first step: random codes are as far from any as from each."""
-        # Without a branch, which would wait for the device.
+        # Without a branch, which would wait for the device; the same in every process, as parameters have to be.
         is_first = self.steps == 0
-        chosen = output[torch.randint(len(output), (len(self.codes),), device=output.device)]
-        self.codes.copy_(torch.where(is_first, chosen, self.codes))
-        variance = INITIAL_SHARE * torch.cdist(output, self.codes).square().mean().clamp_min(1e-6)
+        self.codes.copy_(torch.where(is_first, distributed.draw_rows(output, len(self.codes)), self.codes))
+        distance = distributed.all_reduce_sum(torch.cdist(output, self.codes).square().mean())
+        variance = INITIAL_SHARE * (distance / distributed.world_size()).clamp_min(1e-6)
         self.log_variance.copy_(torch.where(is_first, variance.log(), self.log_variance))
 
     def decode_indices(self, indices: Tensor) -> Tensor:
