@@ -91,6 +91,7 @@ from .models import CodePrior as CodePrior
 from .models import CompositePrior as CompositePrior
 from .models import Conditional as Conditional
 from .models import Draw as Draw
+from .models import EnergyPrior as EnergyPrior
 from .models import ExemplarPrior as ExemplarPrior
 from .models import FixedPrior as FixedPrior
 from .models import FlowPrior as FlowPrior

@@ -44,7 +44,8 @@ TABLE = {
     "wae_mmd": STANDARD | {"has_point_posterior"},
     **dict.fromkeys(("m2", "m1_m2"), STANDARD | {"is_conditional", "is_classifier"}),
     **dict.fromkeys(
-        ("vamp_vae", "exemplar_vae", "hvamp_vae", "gm_vae", "lars_vae", "delta_vae", "flow_prior_vae"), OTHER_PRIOR
+        ("vamp_vae", "exemplar_vae", "hvamp_vae", "gm_vae", "lars_vae", "energy_vae", "delta_vae", "flow_prior_vae"),
+        OTHER_PRIOR,
     ),
     **dict.fromkeys(
         ("hyperspherical_vae", "poincare_vae", "toroidal_vae", "gamma_vae", "dirichlet_vae", "t3_vae"), OTHER_PRIOR

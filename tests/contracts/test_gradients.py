@@ -17,6 +17,7 @@ OTHER_GRADIENTS = {
     "vae_gan": "spectral norms are estimated, and constants to it",
     **dict.fromkeys(("vqgan", "autoencoder_kl", "eq_vae"), "the weight of the critic balances two gradients"),
     **dict.fromkeys(("intro_vae", "soft_intro_vae"), "what the encoder makes is a constant to its adversarial loss"),
+    "energy_vae": "the gradient of the normalizer is a mean over draws of the prior, its value another estimate",
     "m1_m2": "M2's bound sends none to M1",
     "ccvae": "a ratio is a constant to it",
     "geco_vae": "the multiplier moves with every step",

@@ -1,4 +1,4 @@
-"""Recipes with priors other than the standard normal: VampPrior, Exemplar VAE, LARS, δ-VAE, HVAE, GMVAE."""
+"""Recipes with priors other than the standard normal: VampPrior, Exemplar VAE, LARS, energy, δ-VAE, HVAE, GMVAE."""
 
 from __future__ import annotations
 
@@ -38,6 +38,16 @@ def lars_vae(shape: tuple[int, ...], proposals: int = 100, **rest: Any) -> tuple
         proposals: of which the last is accepted whatever its acceptance
     """
     return vae(shape, prior=f"resampled:{proposals}", **rest)
+
+
+@recipe("Pang, Han, Nijkamp, Zhu & Wu 2020, arXiv 2006.08205", extends=vae, without=("prior",))
+def energy_vae(shape: tuple[int, ...], steps: int = 60, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+    """The VAE whose prior is a normal tilted by a learned energy (latent-space EBM).
+
+    Args:
+        steps: of the Langevin chains that draw from the prior
+    """
+    return vae(shape, prior=f"energy:{steps}", **rest)
 
 
 @recipe("Razavi et al. 2019, arXiv 1901.03416", extends=vae, without=("prior", "posterior"))

@@ -38,7 +38,7 @@ def vae(
         size: of a network of convolutions: channels double from 16 to 128 (s), 32 to 256 (m), 64 to 512 (l)
         widths: channels of its levels instead, the finest first; sides halve as often as there are widths
         prior: p(z): standard, mixture:K of K learned normals, vamp:K of K learned pseudo-inputs, exemplar:K of K
-            examples, flow:maf, resampled, autocorrelated:DELTA
+            examples, flow:maf, resampled, energy, autocorrelated:DELTA
         beta: weight of the KL
         posterior: q(z|x): normal, or a flow of K layers: planar:K, radial:K, householder:K, sylvester:K, iaf:K, maf:K
     """

@@ -64,6 +64,7 @@ def test_networks_and_priors_are_chosen_from_those_there_are(forms):
         "exemplar": "EXAMPLES",
         "flow": "FLOW",
         "resampled": "PROPOSALS",
+        "energy": "STEPS",
         "autocorrelated": "DELTA",
     }
     assert {one["value"] for one in suggestions["posterior"]} == {"normal", *FLOWS}

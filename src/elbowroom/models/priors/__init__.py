@@ -8,6 +8,7 @@ from elbowroom.models.priors.categorical import PartsPrior, UniformCategories
 from elbowroom.models.priors.characteristic import CharacteristicPrior
 from elbowroom.models.priors.code import CodePrior
 from elbowroom.models.priors.composite import CompositePrior
+from elbowroom.models.priors.energy import EnergyPrior
 from elbowroom.models.priors.example import ExamplePrior, ExemplarPrior, VampPrior
 from elbowroom.models.priors.flow import FlowPrior
 from elbowroom.models.priors.mixture import Mixture
@@ -21,6 +22,7 @@ __all__ = [
     "CharacteristicPrior",
     "CodePrior",
     "CompositePrior",
+    "EnergyPrior",
     "ExamplePrior",
     "ExemplarPrior",
     "FlowPrior",

@@ -70,7 +70,7 @@ def parse_count(text: str) -> int:
 
 
 def make_prior(name: str, encoder: Conditional, shape: tuple[int, ...], bounded: bool) -> nn.Module:
-    """Make a prior by its name: standard, mixture:K, vamp:K, exemplar:K, flow:maf, resampled or autocorrelated:DELTA.
+    """Make a prior by its name: standard, mixture:K, vamp:K, exemplar:K, flow:maf, resampled, energy, autocorrelated.
 
     Args:
         name: in :data:`PRIORS`, with its setting after a colon.
