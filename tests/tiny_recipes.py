@@ -30,7 +30,7 @@ MAX_K = 3
 OF_RECIPE: dict[str, dict[str, Any]] = {
     **{name: {"layers": 2} for name in ("planar_vae", "householder_vae", "flow_prior_vae")},
     **{name: {"layers": 1} for name in ("sylvester_vae", "iaf_vae")},
-    "energy_vae": {"steps": 4},
+    "energy_vae": {"langevin_steps": 4},
     "geco_vae": {"target": 20.0},
     "control_vae": {"target": 3.0},
     "lagging_vae": {"inner": 2},

@@ -41,13 +41,13 @@ def lars_vae(shape: tuple[int, ...], proposals: int = 100, **rest: Any) -> tuple
 
 
 @recipe("Pang, Han, Nijkamp, Zhu & Wu 2020, arXiv 2006.08205", extends=vae, without=("prior",))
-def energy_vae(shape: tuple[int, ...], steps: int = 60, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
+def energy_vae(shape: tuple[int, ...], langevin_steps: int = 60, **rest: Any) -> tuple[er.GenerativeModel, er.Term]:
     """The VAE whose prior is a normal tilted by a learned energy (latent-space EBM).
 
     Args:
-        steps: of the Langevin chains that draw from the prior
+        langevin_steps: of the chains that draw from the prior
     """
-    return vae(shape, prior=f"energy:{steps}", **rest)
+    return vae(shape, prior=f"energy:{langevin_steps}", **rest)
 
 
 @recipe("Razavi et al. 2019, arXiv 1901.03416", extends=vae, without=("prior", "posterior"))
