@@ -6,6 +6,7 @@ from torch import nn
 
 import elbowroom as er
 from elbowroom.comparing import compare
+from elbowroom.comparing.entry import likelihood_with_scale
 from elbowroom.training.state import MODEL, STEP
 
 SHORT = {"steps": 40, "batch_size": 128, "device": "cpu", "report": False, "max_overhead": 1}
@@ -57,3 +58,12 @@ def test_a_module_of_ones_own_has_the_figures_that_were_measured(digits, tmp_pat
     metrics = compare([run.path]).groups[0].metrics
     for column, name in (("elbo", "elbo"), ("kl", "kl"), ("mse", "mse")):
         assert metrics[column].mean == pytest.approx(measured[name].value)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"), [("vae", ""), ("cvae", ", given the label"), ("m2", ", and of the label where it is known")]
+)
+def test_what_of_the_labels_a_bound_is_of_is_part_of_the_likelihood(digits, recipe, words):
+    model, _ = er.recipes.RECIPES[recipe](digits.shape, hidden=(8,))
+    expected = f"Bernoulli on grey values: a cross-entropy, not a likelihood{words}"
+    assert likelihood_with_scale(model, digits) == expected

@@ -8,7 +8,7 @@ import elbowroom as er
 from elbowroom.data import Batch
 from elbowroom.doctor import examine
 from elbowroom.doctor.amortization_gap import measure_amortization_gap
-from tests.doctor.runs import events, get_finding, make, repeat_first, train
+from tests.doctor.runs import events, get_finding, make, repeat_first, titles, train
 
 
 def test_decoder_that_over_fits(digits, tmp_path):
@@ -83,3 +83,10 @@ def test_decoder_scale_that_goes_to_zero(digits, tmp_path):
     finding = get_finding(examine(run), "decoder variance running away")
     assert "the standard deviation of every value is 0.0" in finding.evidence
     assert "below 0.029, half the distance of the data's values" in finding.evidence
+
+
+def test_few_labels_in_training_and_all_held_out_are_no_over_fitting(tmp_path):
+    """A bound of log p(x, y) is about log 10 nats below one of log p(x)."""
+    data = er.load_data("digits", labeled=50, labeled_share=0.125)
+    run = train(data, tmp_path / "run", *er.recipes.m2(data.shape, latent=2, hidden=(16,)), steps=60)
+    assert not [title for title in titles(examine(run, data), "note") if title.startswith("over-fitting")]

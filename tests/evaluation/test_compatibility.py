@@ -4,9 +4,12 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 import elbowroom as er
 from elbowroom.evaluation import check_compatible, warn_of_scale
+from elbowroom.evaluation.compatibility import describe_likelihood
+from elbowroom.view_shape import View, ViewShape
 
 UNIT = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)
 
@@ -52,3 +55,26 @@ def test_numbers_far_from_a_scale_of_one_are_said(x):
 @pytest.mark.parametrize("x", [UNIT, 2 * UNIT - 1, UNIT[:, 0] * 5])
 def test_nothing_is_said_of_numbers_on_that_scale(x):
     warn_of_scale(er.recipes.vae(er.load_data(x).shape, latent=2, likelihood="gaussian")[0], er.load_data(x))
+
+
+GREY = "image in grey: a cross-entropy, not a likelihood; compare with the same protocol only"
+
+
+@pytest.mark.parametrize(
+    ("image", "values", "words"),
+    [
+        (
+            "bernoulli",
+            torch.rand,
+            GREY,
+        ),
+        ("bernoulli", lambda *shape: torch.rand(*shape).round(), "log-probability"),
+        ("laplace:0.1", torch.rand, "log-density"),
+    ],
+)
+def test_the_likelihood_of_views_names_each(image, values, words):
+    shape = ViewShape([View("image", (1, 4, 4), image), View("digit", (1,), "columns:10")])
+    x = shape.join({"image": values(30, 1, 4, 4), "digit": torch.randint(10, (30, 1)).float()})
+    data = er.load_data(x, validation=0, test=5)
+    model, _ = er.recipes.mvae(shape, latent=2, hidden=(4,))
+    assert describe_likelihood(model, data) == f"Views (image {image}, digit columns:10), {words}"

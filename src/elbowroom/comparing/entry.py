@@ -163,4 +163,11 @@ def likelihood_with_scale(model: GenerativeModel, data: Data | None) -> str:
         scale = f"{family.scale} scale" if isinstance(family.scale, str) else f"scale {family.scale:g}"
         name = type(family).__name__
         words = words.replace(name, f"{name} of {scale}", 1)
-    return words
+    return words + _describe_condition(model)
+
+
+def _describe_condition(model: GenerativeModel) -> str:
+    """Return in words what of the labels the bound is of: log p(x|c), or log p(x, y) where y is known."""
+    if model.requires_labels:
+        return ", given the label"
+    return ", and of the label where it is known" if model.is_classifier else ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Any, cast
 
+import torch
 from torch import Tensor
 
 from elbowroom.data import Data, Split
 from elbowroom.data.splits.labeled import LabeledSplit
-from elbowroom.families import Columns, Family
+from elbowroom.families import Columns, Family, Views
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.inputs import as_labels
 
@@ -18,6 +19,8 @@ MAX_VALUE_SIZE = 30.0
 """Largest absolute value of numbers that a network takes as they are."""
 MIN_VALUE_SIZE = 0.03
 """Smallest largest absolute value of such numbers."""
+VIEW_EXAMPLES = 1000
+"""Examples whose views are looked at for values between 0 and 1."""
 
 
 def check_compatible(model: GenerativeModel, data: Data) -> None:
@@ -164,7 +167,28 @@ def is_probability(model: GenerativeModel, data: Data) -> bool:
 def describe_likelihood(model: GenerativeModel, data: Data) -> str:
     """Return what log p(x|z) is for this data, in words: a cross-entropy, log-density or log-probability."""
     family = model.decoder.family
+    if isinstance(family, Views):
+        return _describe_views(family, data)
     name = type(family).__name__
     if family.levels == 2 and not data.binary:
         return f"{name} on grey values: a cross-entropy, not a likelihood; compare with the same protocol only"
     return f"{name}, {'log-probability' if family.is_count or family.levels is not None else 'log-density'}"
+
+
+def _describe_views(family: Views, data: Data) -> str:
+    """Return what log p(x|z) is for views, with the likelihood of each; bits are looked for in the first examples."""
+    name = f"Views ({', '.join(f'{view.name} {view.likelihood}' for view in family.views.views)})"
+    values = family.views.split(data.train.first(VIEW_EXAMPLES).x)
+    of_bits = [view.name for view, part in zip(family.views.views, family.parts, strict=True) if part.levels == 2]
+    grey = [name for name in of_bits if not torch.isin(values[name].nan_to_num(0), torch.tensor([0.0, 1.0])).all()]
+    if grey:
+        what = "a cross-entropy, not a likelihood; compare with the same protocol only"
+        return f"{name}, {', '.join(grey)} in grey: {what}"
+    return f"{name}, {'log-probability' if all(map(_is_mass, family.parts)) else 'log-density'}"
+
+
+def _is_mass(family: Family) -> bool:
+    """Return whether p(x|z) is a probability: of counts, of values that are finitely many, of columns of such."""
+    if isinstance(family, Columns):
+        return all(_is_mass(cast("Family", column)) for column in family.columns.children())
+    return family.is_count or family.levels is not None

@@ -106,6 +106,21 @@ def test_probes_of_any_recipe(few_digits, recipe):
     assert all(0 <= m.value <= 1 for m in metrics.values())
 
 
+def test_examples_whose_class_is_not_known_are_left_out(clusters):
+    """Of the training split, of the split that is evaluated, and of both."""
+    model, data = clusters
+    x, y = data.train.x, data.train.y
+    known = torch.arange(len(y)) % 3 == 0
+    hidden = torch.where(known, y, -1)
+    test, test_y = data.test.x, data.test.y.clone()
+    test_y[::2] = -1
+    few = er.load_data((x, hidden), test=(test, test_y), validation=0)
+    alone = er.load_data((x[known], y[known]), test=(test[1::2], test_y[1::2]), validation=0)
+    found, expected = (er.evaluate(model, one, metrics="probes") for one in (few, alone))
+    assert {name: m.value for name, m in found.items()} == pytest.approx({n: m.value for n, m in expected.items()})
+    assert f"fitted to {int(known.sum())} training latents" in found["linear_probe_accuracy"].estimator
+
+
 def test_without_classes_the_note_says_why(digits):
     model, _ = er.recipes.vae((1, 8, 8), latent=2)
     x, y = digits.train.x[:100], digits.train.y[:100]
@@ -113,6 +128,7 @@ def test_without_classes_the_note_says_why(digits):
         "no labels": x,
         "attributes": (x, torch.stack((y, y), 1).float()),
         "one class": (x, torch.zeros(100, dtype=torch.int64)),
+        "no label is known": (x, torch.full((100,), -1)),
     }
     for reason, source in cases.items():
         metrics = er.evaluate(model, er.load_data(source, validation=0, test=20), metrics="probes")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from elbowroom.auditor.isolation import eval_mode
-from elbowroom.data import Split
+from elbowroom.data import Batch, Split
 from elbowroom.doctor import advice
 from elbowroom.doctor.amortization_gap import measure_amortization_gap
 from elbowroom.doctor.evidence import MIN_STEPS, Evidence, first_batch
@@ -83,10 +83,17 @@ def find_overfitting(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _elbo_per_example(evidence: Evidence, split: Split) -> Tensor:
-    """Return the ELBO of the first examples, or minus their reconstruction if there is no KL, (B,)."""
-    batch = first_batch(split, ELBO_EXAMPLES, evidence.elbowroom_model)
-    with eval_mode(evidence.elbowroom_model):
-        scores = estimate_bounds(evidence.elbowroom_model, batch, POSTERIOR_SAMPLES, 0)
+    """Return the ELBO of the first examples, or minus their reconstruction if there is no KL, (B,).
+
+    Of a model that has the class as a latent it is that of log p(x): where labels are few in training and all are known
+    held out, the one would be a bound of log p(x) and the other of log p(x, y).
+    """
+    model = evidence.elbowroom_model
+    batch = first_batch(split, ELBO_EXAMPLES, model)
+    if model.is_classifier:
+        batch = Batch(batch.x, None, batch.index)
+    with eval_mode(model):
+        scores = estimate_bounds(model, batch, POSTERIOR_SAMPLES, 0)
     return scores.get("elbo", -scores["reconstruction"])
 
 

@@ -34,6 +34,8 @@ def metrics(context: EvalContext) -> dict[str, Metric]:
     if first.dim() > 1 or first.is_floating_point():
         return _undefined_metrics("the labels are attributes, not classes")
     z, y = _encode_split(context, context.eval_split)
+    if len(y) == 0:
+        return _undefined_metrics("no label is known")
     n_classes = len(np.unique(y))
     if n_classes < 2:
         return _undefined_metrics("every example is of one class")
@@ -45,12 +47,15 @@ def _undefined_metrics(reason: str) -> dict[str, Metric]:
 
 
 def _encode_split(context: EvalContext, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Return latents (N, D) and classes (N,) of a split, or of a random part that holds MAX_LATENT_NUMBERS."""
+    """Return latents (N, D) and classes (N,) of a split, or of a random part that holds MAX_LATENT_NUMBERS.
+
+    Examples whose class is not known, −1, are left out.
+    """
     model, size = context.model, int(np.prod(context.model.latent_shape))
     batches = random_batches(split, max(1, MAX_LATENT_NUMBERS // size), context.seed, batch_size=context.batch_size)
     encoded = [(model.encode(batch.x, batch.y).flatten(1).cpu(), batch.y) for batch in batches]
     z, y = torch.cat([z for z, _ in encoded]), torch.cat([y.cpu() for _, y in encoded if y is not None])
-    return z.double().numpy(), y.numpy()
+    return z[y >= 0].double().numpy(), y[y >= 0].numpy()
 
 
 def _probe_metrics(context: EvalContext, z: np.ndarray, y: np.ndarray) -> dict[str, Metric]:
@@ -59,6 +64,9 @@ def _probe_metrics(context: EvalContext, z: np.ndarray, y: np.ndarray) -> dict[s
         return {name: Metric(None, "share", "", note=note) for name in PROBES}
     device = next(context.model.parameters()).device
     z_train, y_train = _encode_split(context, freeze(context.data.train, context.seed).to(device))
+    if len(np.unique(y_train)) < 2:
+        note = "fewer than two classes are known in the training split"
+        return {name: Metric(None, "share", "", note=note) for name in PROBES}
     results = {}
     for name, (make_classifier, how) in PROBES.items():
         classifier, warning = _fit_with_warning(make_classifier(), z_train, y_train)
