@@ -10,6 +10,13 @@ import elbowroom as er
 from elbowroom.reporting import write_report
 from tests.browser.helpers import PHONE, WIDE, wait_until
 
+#: Of each image grid with titles on two sides, whether the titles of its rows are left of all images.
+ARE_LEFT = """() => [...document.querySelectorAll(".sheet.beside:has(.top)")].map((sheet) => {
+  const boxes = (name) => [...sheet.querySelectorAll(name)].map((cell) => cell.getBoundingClientRect());
+  const left = Math.min(...boxes(".cell, .top").map((box) => box.left));
+  return boxes(".side").every((box) => box.right <= left);
+})"""
+
 
 @pytest.fixture(scope="module")
 def run(digits, tmp_path_factory):
@@ -32,6 +39,9 @@ def test_the_report_works_from_disk(browser, run, viewport):
     tab.on("request", lambda r: r.url.startswith(("file:", "data:")) or problems.append(r.url))
     tab.goto(Path(file).as_uri())
     assert tab.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+    are_left = tab.evaluate(ARE_LEFT)
+    assert are_left
+    assert all(are_left), "titles of rows are left of the images and of the titles of columns"
     tab.get_by_role("button", name="PCA").click()
     canvas = tab.locator("#latents .area > canvas")
     canvas.focus()

@@ -1,6 +1,7 @@
 """Marks as HTML: what is drawn by the script is in the page's data, what is read is text."""
 
 import math
+import re
 from dataclasses import dataclass
 
 import torch
@@ -73,6 +74,22 @@ def test_images_are_inside_the_page_and_their_layout_in_its_style():
     html = marks.render([seamless])
     assert html.count("<img") == 1
     assert 'data-rows="a|b|c' in html
+
+
+def test_no_cell_of_an_image_grid_has_a_class_that_takes_it_out_of_the_grid():
+    """One that is absolute lets all cells after it move up by one, so that the images stand below other titles."""
+    grid = ImageGrid(torch.rand(2, 3, 1, 8, 4), ["data  0.5", "mean"], ["a", "b", "c"], "row", "column", group_size=1)
+    words = {word for names in re.findall(r'class="([^"]*)"', MarkRenderer().render([grid])) for word in names.split()}
+    css = "".join(read_asset(f"static/{name}.css") for name in ("kit", "report", "explorer", "comparison"))
+    rules = re.findall(r"([^{}]+)\{([^{}]*)\}", css)
+    taken_out = {
+        selector.strip()
+        for selectors, body in rules
+        if re.search(r"position: (absolute|fixed)", body)
+        for selector in re.sub(r"/\*.*?\*/", "", selectors, flags=re.DOTALL).split(",")
+    }
+    assert ".corner" in taken_out, "the button of the color scheme"
+    assert not taken_out & {f"{parent}.{word}" for word in words for parent in ("", "span", ".sheet ")}
 
 
 def test_every_figure_of_the_report_can_be_rendered(digits, tmp_path):
