@@ -77,6 +77,16 @@ def test_lists(run, capsys):
         (["train", "vq_vae", "--codes", "1"], "at least 2 codes"),
         (["train", "vamp_vae", "--components", "0"], "at least 1 pseudo-input"),
         (["train", "vae", "--config", "none.toml"], "cannot read --config none.toml"),
+        *(
+            (["train", recipe, "--data", "shapes", "--resize", "16"], "one class of each example, .* are 5 values of")
+            for recipe in ("m2", "m1_m2")
+        ),
+        *((["train", recipe, "--data", "UNLABELLED"], "has none: give") for recipe in ("m2", "m1_m2", "ccvae")),
+        *(
+            (["train", recipe, "--labels", "5"], "digits has 10 classes, and the model was made for 5")
+            for recipe in ("m2", "m1_m2", "ccvae")
+        ),
+        (["train", "s2_vae", "--factors", "5"], "each class is a factor, of which there are 5"),
         (["evaluate", "nowhere"], "nowhere holds no run"),
         (["resume", "nowhere"], "nowhere holds no run"),
         (["runs", "nowhere"], "no folder nowhere"),
@@ -85,9 +95,12 @@ def test_lists(run, capsys):
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(arguments, words, error_line, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert re.search(words, error_line(*arguments))
-    assert not list(tmp_path.iterdir())
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    unlabelled = tmp_path / "unlabelled.npy"
+    np.save(unlabelled, np.random.default_rng(0).random((40, 5), dtype=np.float32))
+    assert re.search(words, error_line(*(str(unlabelled) if one == "UNLABELLED" else one for one in arguments)))
+    assert not list((tmp_path / "work").iterdir())
 
 
 def write_images(folder, n=30, size=(8, 8)):

@@ -74,7 +74,15 @@ class SemiSupervised(GenerativeModel):
             x: the examples.
             c: their labels, (B,), if any.
             sample_shape: none for K draws of examples, (K,) for examples.
+
+        Raises:
+            ValueError: the labels are several values of each example, and no classes.
         """
+        if c is not None and (c.dim() != 1 or c.is_floating_point()):
+            raise ValueError(
+                f"the model takes one class of each example, and these labels are {c[:1].numel()} values of each: give "
+                "data with classes as labels"
+            )
         log_qy = self.log_qy(x)
         label = torch.full(x.shape[-len(self.shape) - 1 :][:1], -1, device=x.device) if c is None else c
         classes = torch.eye(self.n_classes, device=x.device)

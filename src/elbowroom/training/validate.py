@@ -8,9 +8,13 @@ from torch import nn
 
 from elbowroom import distributed
 from elbowroom.data import Data, LoaderSplit, Split
+from elbowroom.data.class_subset import labels_of
 from elbowroom.data.pairs import pair_training_examples
+from elbowroom.data.splits.buffered import BufferedSplit
+from elbowroom.data.splits.memory import InMemorySplit
 from elbowroom.evaluation import check_compatible, warn_of_scale
 from elbowroom.models.base import GenerativeModel
+from elbowroom.models.characteristic import CharacteristicModel
 from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 
 
@@ -60,4 +64,28 @@ def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str |
     training_split(model, data)
     if isinstance(model, GenerativeModel):
         check_compatible(model, data)
+        if model.is_classifier:
+            _check_classes(model, data)
         warn_of_scale(model, data)
+
+
+def _check_classes(model: GenerativeModel, data: Data) -> None:
+    """Raise ValueError if a model that learns a classifier finds no labels in the data, or such as it does not take."""
+    is_stream = not isinstance(data.train, InMemorySplit | BufferedSplit)
+    y = data.train.first(1).y if is_stream else labels_of(data.train)
+    n = model.prior.labels if isinstance(model, CharacteristicModel) else model.condition_size
+    if y is None:
+        raise ValueError(
+            f"the model learns classes from labels, and {data.name} has none: give data with labels, or train vae"
+        )
+    if y.dim() == 1 and not y.is_floating_point():
+        found = len(data.classes or ()) if is_stream else int(y.max()) + 1
+        if found > n:
+            raise ValueError(
+                f"{data.name} has {found} classes, and the model was made for {n}: make it for as many, --labels {found}"
+            )
+    elif not isinstance(model, CharacteristicModel):
+        raise ValueError(
+            f"the model takes one class of each example, and the labels of {data.name} are {y[0].numel()} values of "
+            "each: give data with classes as labels, or train ccvae for attributes, vae without labels"
+        )
