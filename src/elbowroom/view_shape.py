@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from elbowroom.masked_shape import is_masked, resolve_masked_likelihood
@@ -99,13 +99,7 @@ class ViewShape(tuple[int]):
         >>> shape.join({"digit": torch.tensor([[3.0]])})
         tensor([[nan, nan, 3.]])
         """
-        from elbowroom import errors
-
-        for name in views:
-            if name not in self.names:
-                raise errors.unknown_name("view", name, self.names)
-        if not views:
-            raise ValueError(f"no view was given: give one at least of {', '.join(self.names)}")
+        self._check_names(views)
         first = next(iter(views.items()))
         lead = first[1].shape[: first[1].dim() - len(self._find(first[0]).shape)]
         x = first[1].new_full((*lead, *self), math.nan)
@@ -115,9 +109,23 @@ class ViewShape(tuple[int]):
         return x
 
     def keep(self, x: Tensor, names: Iterable[str]) -> Tensor:
-        """Return examples (..., D) with these views alone, the others missing."""
-        parts = self.split(x)
+        """Return examples (..., D) with these views alone, the others missing.
+
+        Raises:
+            ValueError: no view, or an unknown one.
+        """
+        names, parts = tuple(names), self.split(x)
+        self._check_names(names)
         return self.join({name: parts[name] for name in names})
+
+    def _check_names(self, names: Collection[str]) -> None:
+        from elbowroom import errors
+
+        for name in names:
+            if name not in self.names:
+                raise errors.unknown_name("view", name, self.names)
+        if not names:
+            raise ValueError(f"no view was given: give one at least of {', '.join(self.names)}")
 
     def _find(self, name: str) -> View:
         return self.views[self.names.index(name)]

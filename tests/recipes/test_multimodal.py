@@ -218,3 +218,11 @@ def test_crossed_bounds_are_elbos_where_one_view_knows_nothing_more():
     x = model.views.keep(random_views(6), ["digit"])[3:].repeat(500, 1)
     crossed = er.CrossELBO()(model.draw(x), torch.tensor(0))
     assert crossed.item() == pytest.approx(-model.draw(x).elbo.mean().item(), rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"), [((), "no view was given"), (("",), "unknown view ''"), (("imag",), "did you mean 'image'")]
+)
+def test_views_to_keep_are_those_there_are(names, words):
+    with pytest.raises(ValueError, match=words):
+        image_and_digit().keep(random_views(4), names)

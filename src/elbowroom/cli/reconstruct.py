@@ -90,7 +90,7 @@ def _keep_views(model: GenerativeModel, batch: Batch, given: str | None) -> Batc
         return batch
     if model.views is None:
         raise ValueError("--given names views of an example, and this model has one alone: leave it out")
-    return batch._replace(x=model.views.keep(batch.x, [name.strip() for name in given.split(",")]))
+    return batch._replace(x=model.views.keep(batch.x, [name.strip() for name in given.split(",") if name.strip()]))
 
 
 def _fill_table(
