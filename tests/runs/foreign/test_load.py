@@ -183,6 +183,29 @@ def test_code_in_a_file_is_not_run(tmp_path, capsys):
     assert "code was run" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("format", [None, "classic", "pytorch-vae"])
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"hello", "is no checkpoint: give a file of torch.save"),
+        (b"some text\nin lines", "is no checkpoint"),
+        (b'{"a": 1}', "is no checkpoint"),
+        (b"", "is no checkpoint"),
+        (pickle.dumps(Trap()), "would be run as code"),
+        (nn.Linear(2, 2), "would be run as code"),
+        ({"epoch": 3}, "holds no tensors by name"),
+    ],
+)
+def test_a_file_says_why_it_is_refused(content, format, error, tmp_path, capsys):
+    file = tmp_path / "a.pt"
+    file.write_bytes(content) if isinstance(content, bytes) else torch.save(content, file)
+    with pytest.raises(ValueError, match=error):
+        er.load_foreign(file, format)
+    assert main(["import", str(file), "--out", str(tmp_path / "run"), *(("--format", format) if format else ())]) == 2
+    assert "code was run" not in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("make", "arguments", "error"),
     [

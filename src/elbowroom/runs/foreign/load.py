@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from elbowroom import serialization
 from elbowroom.recipes import find
-from elbowroom.runs.foreign.registry import FORMATS, ForeignModel, Shape
+from elbowroom.runs.foreign.registry import FORMATS, ForeignModel, Shape, read_tensors
 from elbowroom.runs.run import Run
 from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 
@@ -56,6 +56,8 @@ def read_foreign(path: Path, format: str | None = None, shape: Shape | None = No
         return FORMATS.find(format).read(path, shape)
     found = next((entry for entry in FORMATS.values() if entry.matches(path)), None)
     if found is None:
+        if path.is_file():
+            read_tensors(path)  # the reason, where it is that of the file
         kinds = "; ".join(f"{entry.name}: {entry.help}" for entry in FORMATS.values())
         raise ValueError(f"{path} has the looks of no known format: give one ({kinds})")
     return found.read(path, shape)

@@ -64,7 +64,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     A state dict may lie under ``state_dict``, ``model_state_dict`` or ``model``, as Lightning and others write it.
 
     Raises:
-        ValueError: there is no such file; it holds code, which is not run; it holds no tensors by name.
+        ValueError: there is no such file; it is no checkpoint, or holds code, which is not run; it holds no tensors by name.
     """
     if path.suffix == ".safetensors":
         return serialization.read(path)[0]
@@ -73,18 +73,30 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")  # of another protocol of pickles
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
+        if not _starts_as_checkpoint(path):
+            raise ValueError(f"{path} is no checkpoint: give a file of torch.save, or safetensors") from None
         raise ValueError(
             f"{path} holds more than tensors, and what it holds would be run as code: save the state dict alone, "
             "torch.save(model.state_dict(), FILE)"
         ) from None
-    except (OSError, RuntimeError, EOFError) as error:
-        raise ValueError(f"cannot read {path} ({str(error).splitlines()[0]}): give a file of torch.save") from None
+    except (OSError, RuntimeError) as error:
+        raise ValueError(
+            f"cannot read {path} ({str(error).partition(chr(10))[0]}): give a file of torch.save"
+        ) from None
+    except Exception:  # other bytes, read as if they were a pickle, fail in any way
+        raise ValueError(f"{path} is no checkpoint: give a file of torch.save, or safetensors") from None
     for key in ("state_dict", "model_state_dict", "model"):
         content = content[key] if isinstance(content, Mapping) and isinstance(content.get(key), Mapping) else content
     tensors = {str(k): v.float() for k, v in content.items()} if is_state_dict(content) else {}
     if not tensors:
         raise ValueError(f"{path} holds no tensors by name: save the state dict, torch.save(model.state_dict(), FILE)")
     return tensors
+
+
+def _starts_as_checkpoint(path: Path) -> bool:
+    """Whether a file begins as those of torch.save do: as a zip file, or as a pickle of protocol 2 or later."""
+    with path.open("rb") as file:
+        return file.read(2).startswith((b"PK", b"\x80"))
 
 
 def is_state_dict(content: Any) -> bool:
