@@ -86,7 +86,6 @@ def test_lists(run, capsys):
             (["train", recipe, "--labels", "5"], "digits has 10 classes, and the model was made for 5")
             for recipe in ("m2", "m1_m2", "ccvae")
         ),
-        (["train", "s2_vae", "--factors", "5"], "each class is a factor, of which there are 5"),
         (["evaluate", "nowhere"], "nowhere holds no run"),
         (["resume", "nowhere"], "nowhere holds no run"),
         (["runs", "nowhere"], "no folder nowhere"),

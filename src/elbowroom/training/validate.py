@@ -82,7 +82,8 @@ def _check_classes(model: GenerativeModel, data: Data) -> None:
         found = len(data.classes or ()) if is_stream else int(y.max()) + 1
         if found > n:
             raise ValueError(
-                f"{data.name} has {found} classes, and the model was made for {n}: make it for as many, --labels {found}"
+                f"{data.name} has {found} classes, and the model was made for {n}: make it for as many, as with "
+                f"--labels {found}"
             )
     elif not isinstance(model, CharacteristicModel):
         raise ValueError(

@@ -64,7 +64,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     A state dict may lie under ``state_dict``, ``model_state_dict`` or ``model``, as Lightning and others write it.
 
     Raises:
-        ValueError: there is no such file; it is no checkpoint, or holds code, which is not run; it holds no tensors by name.
+        ValueError: there is no such file; it is no checkpoint; it holds code, which is not run, or no tensors by name.
     """
     if path.suffix == ".safetensors":
         return serialization.read(path)[0]
