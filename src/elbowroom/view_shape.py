@@ -176,6 +176,9 @@ def resolve_likelihood(shape: tuple[int, ...], likelihood: str | None) -> tuple[
 
     Views, tables, texts and examples with missing values have their own likelihood where no other is given.
 
+    Raises:
+        ValueError: the likelihood does not fit the shape, as one of a single array does not fit views.
+
     >>> resolve_likelihood(ViewShape([View("a", (2,), "gaussian")]), None)
     ((2,), 'views:a=gaussian@2')
     """
@@ -185,10 +188,16 @@ def resolve_likelihood(shape: tuple[int, ...], likelihood: str | None) -> tuple[
         likelihood = VIEWS_LIKELIHOOD
     if likelihood is None and isinstance(shape, TextShape):
         likelihood = TOKEN_LIKELIHOOD
-    if likelihood is not None and likelihood.partition(":")[0] == TOKEN_LIKELIHOOD:
+    if likelihood is not None and likelihood.partition(":")[0] == TOKEN_LIKELIHOOD and not views_of(shape):
         text = resolve_text_shape(likelihood, shape)
         return text, text.likelihood
     if likelihood is None or likelihood.partition(":")[0] != VIEWS_LIKELIHOOD:
+        if isinstance(shape, ViewShape):
+            raise ValueError(
+                f"likelihood '{likelihood}' is of examples of one part, and these have the views "
+                f"{', '.join(shape.names)}: name the view, as {VIEWS_LIKELIHOOD}:{shape.names[0]}={likelihood}, or "
+                "leave it out"
+            )
         return resolve_table_likelihood(shape, likelihood)
     views = resolve_view_shape(likelihood, shape)
     return views, views.likelihood

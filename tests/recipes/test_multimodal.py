@@ -226,3 +226,11 @@ def test_crossed_bounds_are_elbos_where_one_view_knows_nothing_more():
 def test_views_to_keep_are_those_there_are(names, words):
     with pytest.raises(ValueError, match=words):
         image_and_digit().keep(random_views(4), names)
+
+
+@pytest.mark.parametrize("recipe", ["vae", "mvae", "m2"])
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli", "columns", "tokens"])
+def test_a_likelihood_of_one_part_is_refused_where_examples_have_views(recipe, likelihood):
+    words = f"have the views image, digit: name the view, as views:image={likelihood}, or leave it out"
+    with pytest.raises(ValueError, match=words):
+        er.recipes.RECIPES[recipe](image_and_digit(), likelihood=likelihood)

@@ -68,7 +68,7 @@ class SampleImages(Callback):
 
         data = state[DATA]
         model = self._adapt(state[MODEL], data.shape) if can_show(data.shape) else None
-        if model is None:
+        if model is None or not can_show(model.views or model.shape):
             return
         batch = _held_out(state).first(self.n)
         x = batch.x.to(state[DEVICE])
@@ -93,7 +93,7 @@ def save_final_samples(state: State, model: GenerativeModel, source: str) -> Non
     """
     from elbowroom.plotting.montage import can_show
 
-    if can_show(state[DATA].shape):
+    if can_show(state[DATA].shape) and can_show(model.views or model.shape):
         save_samples(state, model, source, f"epoch {state[EPOCH]}")
 
 
