@@ -96,6 +96,17 @@ def test_a_lab_refuses_a_run_of_other_settings(lab, tmp_path, digits):
             common.train_or_load(tmp_path / "run", make, digits, epochs, lr=lr)
 
 
+@pytest.mark.parametrize(
+    ("name", "flag"), [("semisupervised", "--labels"), ("small_sets", "--sizes"), ("small_sets", "--shown-sizes")]
+)
+@pytest.mark.parametrize("counts", ["50,x", "", "50,", "0", "-5", "1.5"])
+def test_counts_are_checked_before_anything_is_trained(name, flag, counts, tmp_path, capsys):
+    out = tmp_path / "lab"
+    assert main(["lab", name, "--data", "digits", "--out", str(out), f"{flag}={counts}"]) == 2
+    assert f"{flag} '{counts}' is no list of whole numbers from 1" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_the_names_of_lines_keep_apart(lab):
     common = lab("lab_common")
     axes = common.new_figure(5, 3).subplots()

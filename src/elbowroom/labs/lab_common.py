@@ -129,3 +129,18 @@ def save_figure(figure: Figure, path: Path) -> None:
     figure.savefig(buffer)
     Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"\n{path}")
+
+
+def parse_counts(text: str, flag: str) -> list[int]:
+    """Return the counts that a flag names.
+
+    Raises:
+        ValueError: none is named, or something that is no whole number from 1.
+
+    >>> parse_counts("100, 1000", "--labels")
+    [100, 1000]
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise ValueError(f"{flag} '{text}' is no list of whole numbers from 1: write one, or several, as 50,200")
+    return [int(word) for word in words]

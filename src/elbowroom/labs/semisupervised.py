@@ -38,7 +38,7 @@ ROWS = 8
 def main(args: Namespace) -> None:
     """Answer the question."""
     rows, errors, styles = [], [], None
-    for count in map(int, args.labels.split(",")):
+    for count in lab.parse_counts(args.labels, "--labels"):
         few = {"labeled": count, "labeled_share": args.labeled_share, "seed": args.seed}
         data = er.load_data(args.data, validation=0, **few, binarize="dynamic")
         sizes = {"labels": len(data.classes), "cooldown": args.epochs * data.train.steps(BATCH)}

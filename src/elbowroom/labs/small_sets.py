@@ -131,7 +131,8 @@ def plot_curves(axes: Any, runs: dict[str, er.Run]) -> list[float]:
 
 def main(args: Namespace) -> None:
     """Answer the question."""
-    sizes, shown_sizes = ([int(n) for n in text.split(",")] for text in (args.sizes, args.shown_sizes))
+    sizes = lab.parse_counts(args.sizes, "--sizes")
+    shown_sizes = lab.parse_counts(args.shown_sizes, "--shown-sizes")
     args.steps = args.epochs * math.ceil(max(sizes) / BATCH_SIZE)
     head = ("faces", "training", "bound of training faces", "of test faces", "best of validation", "at step", "doctor")
     runs, rows, distances = {}, [], []
