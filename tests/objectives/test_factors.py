@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 
 import elbowroom as er
-from elbowroom.objectives.factors import label_values
 from elbowroom.distributions import Normal
+from elbowroom.objectives.factors import label_values
 
 STEP = torch.tensor(0)
 
