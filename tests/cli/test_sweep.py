@@ -109,11 +109,15 @@ def test_a_mistake_is_one_line(arguments, words, capsys):
         ("--data digits --job-option timeout_min=9", "--job-option was given without --jobs"),
         ("--data digits --out file", "there is a file in its way"),
         ("--data digits --out OTHER", "is the folder of a"),
+        ("--data digits --out run", "run already holds a run"),
+        ("--data digits --out run --jobs 2 --cluster local", "run already holds a run"),
     ],
 )
 def test_mistakes_are_said_before_any_point_is_trained(tmp_path, monkeypatch, capsys, command, words, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.json").write_text("{}")
     for folder in ("sweep", "tune"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "sweep.json").write_text('{"points": {"latent=2": {}}, "failed": {}}')
@@ -122,3 +126,4 @@ def test_mistakes_are_said_before_any_point_is_trained(tmp_path, monkeypatch, ca
     assert main([command, "vae", "--latent", "2,5", "--steps", "1", *words.split()]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["recipe.json"]

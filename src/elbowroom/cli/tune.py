@@ -104,6 +104,7 @@ def run_search(
     **values: Any,
 ) -> None:
     """Search, or submit jobs that do, and print the trials and the command that repeats the best."""
+    from elbowroom.sweeps.sweep import refuse_run
     from elbowroom.sweeps.tune import tune
     from elbowroom.training.interrupts import hold_signals
 
@@ -114,6 +115,7 @@ def run_search(
         name: (value,) if name in compare.SINGLE_VALUE_OPTIONS else value or (None,) for name, value in values.items()
     }
     out = out or compare.default_folder("tune", recipe.name, space["data"])
+    refuse_run(out)
     work = functools.partial(tune, _train_trial, space, out, trials, metric, click.echo, search_seed, heartbeat, wait)
     if jobs is not None:
         compare.submit_work(_SearchWork(work), out, jobs, cluster, job_options)

@@ -127,8 +127,9 @@ def plan(points: Sequence[Settings], out: str | Path, defaults: Mapping[str, Any
         defaults: the values of settings that the points of an earlier version lack.
 
     Raises:
-        ValueError: the folder's ``sweep.json`` is damaged, or is that of a search.
+        ValueError: the folder is that of a run, its ``sweep.json`` is damaged, or is that of a search.
     """
+    refuse_run(out)
     if (Path(out) / JOURNAL_FILE).is_file():
         raise ValueError(f"{out} is the folder of a search (elbowroom tune): give a sweep another --out")
     known, errors = read_sweep(out)
@@ -138,6 +139,12 @@ def plan(points: Sequence[Settings], out: str | Path, defaults: Mapping[str, Any
         SweepPoint(name, settings, Run(folder / name), errors.get(name, ""), holders.get(name))
         for name, settings in name_points(points, known).items()
     ]
+
+
+def refuse_run(out: str | Path) -> None:
+    """Raise ValueError if the folder for many runs is that of one, inside which none of them belongs."""
+    if Run(out).exists:
+        raise ValueError(f"{out} already holds a run, and each training needs a folder of its own: give another --out")
 
 
 def register_points(
@@ -153,6 +160,7 @@ def register_points(
     """
     if distributed.under_torchrun():
         raise ValueError("a sweep trains one run at a time, without torchrun: start it as a program of one process")
+    refuse_run(out)
     with Claims(out, heartbeat_s).hold(SWEEP_FILE):
         planned = plan(points, out, defaults)
         add_points(out, {point.name: point.settings for point in planned})

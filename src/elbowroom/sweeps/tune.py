@@ -22,6 +22,7 @@ from elbowroom.sweeps.sweep import (
     SweepPoint,
     add_points,
     read_sweep,
+    refuse_run,
     summarize_point,
     train_point,
     write_error,
@@ -165,8 +166,9 @@ class _Tuner:
         """Make the study, with what all its trials share; or check that it is the same one.
 
         Raises:
-            ValueError: the search in the folder is another one.
+            ValueError: the folder is that of a run, or the search in it is another one.
         """
+        refuse_run(self._out)
         make_distributions(self._space)
         unshared = {*UNCOMPARED_SETTINGS} - {"seed"}
         fixed = {name: value for name, value in fixed_settings(self._space).items() if name not in unshared}
