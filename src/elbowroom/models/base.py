@@ -76,6 +76,7 @@ class GenerativeModel(nn.Module, ABC):
         data_record: the record of the data that it was trained on, if it was: new data is coded by it.
         code_examples: examples as people hold them (bytes, arrays, tables), as the networks take them, by that record.
         is_classifier: whether :meth:`log_qy` gives class probabilities.
+        learns_attributes: whether its classifier learns from several attributes of each example, too.
         is_initialized: whether its weights were trained or loaded, so that :meth:`initialize` comes too late.
         sampler: a density fitted to the latents after training, of which :meth:`sample` draws in place of the prior;
             ELBO and KL are those of the prior.
@@ -88,6 +89,7 @@ class GenerativeModel(nn.Module, ABC):
     data_record: Mapping[str, Any] | None = None
     code_examples: Callable[[Any], Tensor] | None = None
     is_classifier = False
+    learns_attributes = False
     is_initialized = False
 
     def __init__(self) -> None:
@@ -161,6 +163,11 @@ class GenerativeModel(nn.Module, ABC):
     def condition_size(self) -> int:
         """The number of classes or attributes of the labels; 0 if it takes none."""
         return 0
+
+    @property
+    def n_labels(self) -> int:
+        """The number of classes, or of attributes, of a classifier."""
+        return self.condition_size
 
     @property
     def learns_from_pairs(self) -> bool:

@@ -27,9 +27,14 @@ class CharacteristicModel(Model):
 
     prior: CharacteristicPrior
     is_classifier = True
+    learns_attributes = True
 
     def __init__(self, encoder: Conditional, decoder: Conditional, prior: CharacteristicPrior) -> None:
         super().__init__(encoder, decoder, prior)
+
+    @property
+    def n_labels(self) -> int:
+        return self.prior.labels
 
     def log_qy(self, x: Tensor) -> Tensor:
         """Return log q(y|x) of classes, each of which is one label, at the posterior mean: (B, classes), nats."""

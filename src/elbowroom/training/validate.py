@@ -14,7 +14,6 @@ from elbowroom.data.splits.buffered import BufferedSplit
 from elbowroom.data.splits.memory import InMemorySplit
 from elbowroom.evaluation import check_compatible, warn_of_scale
 from elbowroom.models.base import GenerativeModel
-from elbowroom.models.characteristic import CharacteristicModel
 from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 
 
@@ -73,7 +72,7 @@ def _check_classes(model: GenerativeModel, data: Data) -> None:
     """Raise ValueError if a model that learns a classifier finds no labels in the data, or such as it does not take."""
     is_stream = not isinstance(data.train, InMemorySplit | BufferedSplit)
     y = data.train.first(1).y if is_stream else labels_of(data.train)
-    n = model.prior.labels if isinstance(model, CharacteristicModel) else model.condition_size
+    n = model.n_labels
     if y is None:
         raise ValueError(
             f"the model learns classes from labels, and {data.name} has none: give data with labels, or train vae"
@@ -85,7 +84,7 @@ def _check_classes(model: GenerativeModel, data: Data) -> None:
                 f"{data.name} has {found} classes, and the model was made for {n}: make it for as many, as with "
                 f"--labels {found}"
             )
-    elif not isinstance(model, CharacteristicModel):
+    elif not model.learns_attributes:
         raise ValueError(
             f"the model takes one class of each example, and the labels of {data.name} are {y[0].numel()} values of "
             "each: give data with classes as labels, or train ccvae for attributes, vae without labels"
