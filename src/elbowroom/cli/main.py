@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(error.format_message())
         return 2
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "elbowroom"
+        path = error.ctx.command_path if error.ctx else " ".join(["elbowroom", *_find_command(words)[1]])
         return _print_message(f"{error.format_message().rstrip('.')}: '{path} --help' lists what it takes")
     except errors.MissingArgumentError as error:
         return _print_message(error.with_flag(_flag_of(error.argument, words)))
@@ -110,9 +110,26 @@ ARGUMENT_FLAGS = {"data": "--data SOURCE", "c": "--label LABEL"}
 def _flag_of(argument: str, words: Sequence[str]) -> str:
     """Return the flag by which the command of a command line takes an argument; if it has none, how Python takes it."""
     flag = ARGUMENT_FLAGS.get(argument, "")
-    command = commands.commands.get(words[0]) if words else None
-    flags = [] if command is None else [name for option in command.params for name in option.opts]
+    flags = [name for option in _find_command(words)[0].params for name in option.opts]
     return flag if flag.partition(" ")[0] in flags else f"{argument}= (in Python: this command has no {flag})"
+
+
+def _find_command(words: Sequence[str]) -> tuple[click.Command, list[str]]:
+    """Return the command that a command line names, down to the last of its groups, and its words."""
+    command: click.Command = commands
+    path: list[str] = []
+    for word in words:
+        if not isinstance(command, click.Group):
+            break
+        try:
+            found = command.get_command(click.Context(command, info_name=command.name), word)
+        except ValueError:
+            break
+        if found is None:
+            break
+        command = found
+        path.append(word)
+    return command, path
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
