@@ -36,6 +36,12 @@ def test_lists(run, capsys):
         (["train", "bvae"], "unknown recipe 'bvae': did you mean 'vae'"),
         (["train", "--data", "digits"], "the recipe comes first, as in 'elbowroom train vae --data …'"),
         (["train", "vae", "--latnet", "2"], "No such option.*--latnet.*--latent"),
+        (["train", "vae", "--latent"], "'--latent' requires an argument: 'elbowroom train vae --help' lists"),
+        (["export", "RUN", "--onnx"], "'--onnx' requires an argument: 'elbowroom export --help' lists"),
+        (["lab", "semisupervised", "--labels"], "requires an argument: 'elbowroom lab semisupervised --help' lists"),
+        (["sweep", "vae", "--latent"], "'--latent' requires an argument: 'elbowroom sweep vae --help' lists"),
+        (["--foo"], "No such option.*--foo.*: 'elbowroom --help' lists"),
+        (["train", "vae", "--pairs", "nonsense"], "--pairs is for recipes that learn from pairs, .* vae does not"),
         (["train", "vae", "--latent", "two"], "--latent.*'two' is not a valid integer"),
         (["train", "vae", "--hidden", "4,x"], "--hidden.*not a list of whole numbers"),
         (["train", "vae", "--latent", "0"], r"recipe vae\(latent=0\): .*at least 1, got"),
@@ -100,6 +106,13 @@ def test_mistakes_are_one_line_and_leave_nothing(arguments, words, error_line, t
     np.save(unlabelled, np.random.default_rng(0).random((40, 5), dtype=np.float32))
     assert re.search(words, error_line(*(str(unlabelled) if one == "UNLABELLED" else one for one in arguments)))
     assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_missing_label_is_asked_for_by_the_flag_of_the_subcommand(error_line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("unlabelled.npy", np.random.default_rng(0).random((40, 5), dtype=np.float32))
+    line = error_line("train", "cvae", "--data", "unlabelled.npy", "--steps", "1", "--batch-size", "4")
+    assert line.endswith("give it labels, with the data or as --label LABEL\n")
 
 
 def write_images(folder, n=30, size=(8, 8)):

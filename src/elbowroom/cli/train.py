@@ -133,8 +133,13 @@ def train_from_options(recipe: Recipe, extra_callbacks: Sequence[Callback] = (),
     callbacks = [*from_record(callback_records(flag_values)), *extra_callbacks]
     config = config_from(TrainConfig, flag_values)
     out, overwrite = flag_values["out"], flag_values.get("overwrite", False)
+    model, objective = recipe(data.shape, **arguments)
+    if options.is_given("pairs") and not getattr(model, "learns_from_pairs", False):
+        raise ValueError(
+            f"--pairs is for recipes that learn from pairs, as ada_gvae, and {recipe.name} does not: leave it out"
+        )
     with hold_signals():
-        return fit(*recipe(data.shape, **arguments), data, config, out=out, callbacks=callbacks, overwrite=overwrite)
+        return fit(model, objective, data, config, out=out, callbacks=callbacks, overwrite=overwrite)
 
 
 def _load_data(flag_values: dict[str, Any]) -> Data:
