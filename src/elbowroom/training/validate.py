@@ -70,15 +70,16 @@ def check_settings(model: nn.Module, data: Data, config: TrainConfig, out: str |
 
 def _check_classes(model: GenerativeModel, data: Data) -> None:
     """Raise ValueError if a model that learns a classifier finds no labels in the data, or such as it does not take."""
-    is_stream = not isinstance(data.train, InMemorySplit | BufferedSplit)
-    y = data.train.first(1).y if is_stream else labels_of(data.train)
+    train = data.train
+    is_whole = isinstance(train, InMemorySplit | BufferedSplit)
+    y = labels_of(train) if isinstance(train, InMemorySplit | BufferedSplit) else train.first(1).y
     n = model.n_labels
     if y is None:
         raise ValueError(
             f"the model learns classes from labels, and {data.name} has none: give data with labels, or train vae"
         )
     if y.dim() == 1 and not y.is_floating_point():
-        found = len(data.classes or ()) if is_stream else int(y.max()) + 1
+        found = int(y.max()) + 1 if is_whole else len(data.classes or ())
         if found > n:
             raise ValueError(
                 f"{data.name} has {found} classes, and the model was made for {n}: make it for as many, as with "
