@@ -6,7 +6,6 @@ import torch.nn.functional as F
 
 import elbowroom as er
 from elbowroom.distributions import Normal
-from elbowroom.objectives.factors import label_values
 
 STEP = torch.tensor(0)
 
@@ -54,8 +53,3 @@ def test_the_first_latents_learn_the_factors(tmp_path):
     er.fit(model, objective, data, steps=200, lr=3e-3, out=tmp_path / "run")
     x, y, _ = data.test.first(200)
     assert (model.encode(x)[:, :10].argmax(1) == y).float().mean() > 0.8
-
-
-def test_a_class_beyond_the_factors_is_refused():
-    with pytest.raises(ValueError, match="have class 9, and each class is a factor, of which there are 5: make it for"):
-        label_values(torch.tensor([0, 9, -1]), 5)

@@ -177,9 +177,11 @@ def describe_likelihood(model: GenerativeModel, data: Data) -> str:
 
 def _describe_views(family: Views, data: Data) -> str:
     """Return what log p(x|z) is for views, with the likelihood of each; bits are looked for in the first examples."""
-    name = f"Views ({', '.join(f'{view.name} {view.likelihood}' for view in family.views.views)})"
-    values = family.views.split(data.train.first(VIEW_EXAMPLES).x)
-    of_bits = [view.name for view, part in zip(family.views.views, family.parts, strict=True) if part.levels == 2]
+    shape = family.views
+    assert shape is not None
+    name = f"Views ({', '.join(f'{view.name} {view.likelihood}' for view in shape.views)})"
+    values = shape.split(data.train.first(VIEW_EXAMPLES).x)
+    of_bits = [view.name for view, part in zip(shape.views, family.parts, strict=True) if part.levels == 2]
     grey = [name for name in of_bits if not torch.isin(values[name].nan_to_num(0), torch.tensor([0.0, 1.0])).all()]
     if grey:
         what = "a cross-entropy, not a likelihood; compare with the same protocol only"
