@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,10 @@ SEAMLESS_LABELS = 9
 MAX_BAR_LABELS = 24
 #: Lines of a chart, at most, that a legend names.
 MAX_LEGEND_LINES = 8
+#: What the rings of a scatter plot are, in its legend.
+RINGS_NAME = f"{' and '.join(f'{sd:g}' for sd in PRIOR_RINGS_SD)} standard deviations of the prior"
+#: Room for the name of a vertical axis, at least: that of a grid of one row is longer than its axis.
+MIN_NAME_INCHES = 0.9
 
 
 def draw_figure(spec: FigureSpec, labels: ColorLabels | None = None) -> Figure:
@@ -75,7 +80,21 @@ def draw_figure(spec: FigureSpec, labels: ColorLabels | None = None) -> Figure:
         _draw_charts(figure, [mark for mark in spec.marks if isinstance(mark, Chart)])
     figure.suptitle(spec.title, x=0.01, ha="left", fontsize=11, color=INK_COLOR, fontweight="bold")
     figure.supxlabel(spec.protocol, x=0.01, ha="left", fontsize=7, color=MUTED_COLOR, wrap=True)
+    _wrap_axis_names(figure)
     return figure
+
+
+def _wrap_axis_names(figure: Figure) -> None:
+    """Break the names of vertical axes that are longer than these: they would run into title and protocol."""
+    names = [(axes, axes.yaxis.label) for axes in figure.axes if axes.get_ylabel()]
+    # A layout takes as long as drawing: only where a name may be too long.
+    if all(name.get_window_extent().height < 0.4 * figure.bbox.height / len(figure.axes) for _, name in names):
+        return
+    figure.draw_without_rendering()
+    for axes, name in names:
+        share = max(axes.bbox.height, MIN_NAME_INCHES * figure.dpi) / name.get_window_extent().height
+        if share < 1:
+            name.set_text(textwrap.fill(name.get_text(), int(share * len(name.get_text())), break_long_words=False))
 
 
 def _draw_charts(figure: Any, charts: Sequence[Chart]) -> None:
@@ -224,15 +243,30 @@ def tile_images(grid: ImageGrid) -> tuple[np.ndarray[Any, Any], list[int], list[
 
 
 def _draw_prior(axes: Any, prior: PriorOnPlane) -> None:
-    """Draw rings at one and two standard deviations, or draws as crosses, under the points."""
+    """Draw rings at one and two standard deviations, or draws as crosses, under the points; both are named."""
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Circle
 
+    handles: list[Any] = []
     if prior.center is not None:
         center = tuple(prior.center.tolist())
+        line: dict[str, Any] = {"color": MUTED_COLOR, "linewidth": 0.9, "linestyle": (0, (4, 3))}
         for radius in PRIOR_RINGS_SD:
-            axes.add_patch(Circle(center, radius, fill=False, color=MUTED_COLOR, linewidth=0.9, linestyle=(0, (4, 3))))
+            axes.add_patch(Circle(center, radius, fill=False, **line))
+        handles.append(Line2D([], [], label=RINGS_NAME, **line))
     if prior.draws is not None:
         axes.scatter(*prior.draws.T.numpy(), marker="x", s=9, linewidths=0.6, color=MUTED_COLOR)
+        style: dict[str, Any] = {"marker": "x", "markersize": 4, "markeredgewidth": 0.6, "color": MUTED_COLOR}
+        handles.append(Line2D([], [], linestyle="", label="draws from the prior", **style))
+    if handles:
+        axes.figure.legend(
+            handles=handles,
+            loc="outside upper right",
+            frameon=False,
+            fontsize=8,
+            labelcolor=TEXT_COLOR,
+            handletextpad=0.4,
+        )
 
 
 def _draw_scatter(figure: Any, scatter: Scatter, labels: ColorLabels | None) -> None:
