@@ -11,4 +11,4 @@ def test_active_units_are_those_of_an_evaluation(views):
     assert bars.heights == sorted(variance.tolist(), reverse=True)
     assert len(bars.heights) - len(bars.inactive) == int((variance > 0.01).sum())
     assert f"{int((variance > 0.01).sum())} of 2 are active" in spec.caption
-    assert "undefined: the prior does not factorise" in spec.caption
+    assert "undefined: there is no prior" in spec.caption

@@ -95,3 +95,20 @@ def test_shares_are_active_where_they_differ(digits, tmp_path):
     assert means.var(0).max() < 0.04
     assert metric.value >= 1
     assert metric.estimator.endswith("> 1 % of the prior's")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arguments", "reason"),
+    [
+        ("autoencoder", {}, "there is no prior"),
+        ("wae_mmd", {}, "the posterior has no density"),
+        ("hamiltonian_vae", {}, "the posterior does not factorise over the dimensions"),
+        ("vae", {"prior": "mixture"}, "the prior does not factorise over the dimensions"),
+        ("hyperspherical_vae", {}, "the prior does not factorise over the dimensions"),
+    ],
+)
+def test_the_kl_of_single_dimensions_is_undefined_for_the_reason_that_is_said(digits, recipe, arguments, reason):
+    model, _ = make_model(recipe, **arguments)
+    kl = er.evaluate(model, digits, metrics="latent", samples=1)["kl_per_dimension"]
+    assert kl.value is None
+    assert kl.note == reason

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.distributions import kl_elements
+from elbowroom.distributions import Normal, has_density, kl_elements
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.models.code_usage import CodeUsage
@@ -78,12 +78,24 @@ def describe_active(threshold: Tensor) -> str:
     return f"{ACTIVE_VARIANCE}" if is_usual else "1 % of the prior's"
 
 
+def _undefined_reason(latent: Latent) -> str:
+    """Return why a latent without a KL of single dimensions has none."""
+    if latent.prior is None:
+        return "there is no prior"
+    if not has_density(latent.q):
+        return "the posterior has no density"
+    if isinstance(latent.prior, Normal):
+        return "the posterior does not factorise over the dimensions"
+    return "the prior does not factorise over the dimensions"
+
+
 class _LatentStatistics:
     """Running sums over examples, for one latent."""
 
     def __init__(self) -> None:
         self._n_examples = 0
         self._kl_sum: Tensor | None = None
+        self._undefined_reason = ""
         self._kl_square_sum: Tensor | float = 0.0
         self._mean_sum = self._mean_square_sum = torch.zeros(())
         self._code_counts: Tensor | None = None
@@ -94,6 +106,8 @@ class _LatentStatistics:
         mean = latent.q.mean.double()
         self._threshold = active_variance(latent.prior)
         elements = None if latent.prior is None else kl_elements(latent.q, latent.prior)
+        if elements is None:
+            self._undefined_reason = _undefined_reason(latent)
         if len(latent.q.batch_shape) > 1:
             # A lower latent has one posterior for each sample of the latents above, a step one for each of the steps
             # before. Products of the means of different samples estimate the squared expectation without bias from the
@@ -125,8 +139,7 @@ class _LatentStatistics:
     def _kl_metric(self) -> Metric:
         n = self._n_examples
         if self._kl_sum is None:
-            note = "the prior does not factorise over the dimensions, or there is none"
-            return Metric(None, "nats", "", note=note, examples=n)
+            return Metric(None, "nats", "", note=self._undefined_reason, examples=n)
         mean = self._kl_sum / n
         variance_of_mean = (self._kl_square_sum / n - mean**2).clamp_min(0) / max(1, n - 1)
         how = "mean over examples; ± of the dimension where it is largest"
