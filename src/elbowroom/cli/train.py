@@ -134,7 +134,7 @@ def train_from_options(recipe: Recipe, extra_callbacks: Sequence[Callback] = (),
     config = config_from(TrainConfig, flag_values)
     out, overwrite = flag_values["out"], flag_values.get("overwrite", False)
     model, objective = recipe(data.shape, **arguments)
-    if options.is_given("pairs") and not getattr(model, "learns_from_pairs", False):
+    if options.is_given("pairs") and not model.learns_from_pairs:
         raise ValueError(
             f"--pairs is for recipes that learn from pairs, as ada_gvae, and {recipe.name} does not: leave it out"
         )
