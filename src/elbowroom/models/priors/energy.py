@@ -41,7 +41,7 @@ class EnergyPrior(nn.Module):
     :math:`E_q[\nabla f] - E_p[\nabla f]`. In a training step the chains are fresh; otherwise they are fixed, more and
     longer, so that a figure of an example is the same in any company. f grows linearly at most, so that Z is finite.
 
-    Honesty: Z has no closed form. Chains estimate it by annealed importance sampling
+    Z has no closed form. Chains estimate it by annealed importance sampling
     (:func:`~elbowroom.models.langevin.run_chains`), without bias; log Z is low, and log p(z) and the ELBO are high, by
     half the relative variance, the same for every example. :attr:`log_z_error` is the standard error outside training,
     nats: near 1 the estimate is worth nothing, and it knows no mode that no chain came to. In training the estimate is
