@@ -38,7 +38,7 @@ def test_labels_given_latents_are_those_of_bayes_rule():
 
 
 def make_draw(labels, k=1):
-    model, _ = make_tiny("ccvae", labels=2)
+    model, _ = make_tiny("ccvae", latent=3, labels=2)
     torch.manual_seed(1)
     x = torch.rand(4, 1, 8, 8)
     return model.draw(x, labels, k)
