@@ -21,9 +21,16 @@ def test_both_latents_of_a_level_are_inferred_and_reach_x():
     model, _ = make_tiny("biva")
     draw = model.draw(torch.rand(4, 1, 8, 8))
     assert list(model.latents) == ["z1", "z2", "z3"]
-    assert all((latent.kl > 0).all() for latent in draw.latents)
+    assert all((latent.kl > 0).all() for latent in (draw.latents[0], draw.latents[2]))
     gradients = torch.autograd.grad(draw.log_px.sum(), [latent.z for latent in draw.latents], allow_unused=True)
     assert all(gradient is not None and gradient.any() for gradient in gradients)
+
+
+def test_the_kl_of_an_upward_latent_is_that_of_its_draws():
+    """What is above was inferred from it, so that no closed form at one draw of that is the expectation."""
+    model, _ = make_tiny("biva")
+    _, up, _ = model.draw(torch.rand(3, 1, 8, 8), k=5).latents
+    torch.testing.assert_close(up.kl, (up.log_qz - up.log_pz).mean(0))
 
 
 def test_an_upward_posterior_depends_on_the_latents_below():

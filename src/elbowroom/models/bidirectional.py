@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import cast
 
 import torch
@@ -17,6 +17,18 @@ from elbowroom.models.draw import Draw, Latent
 from elbowroom.models.inputs import takes_examples, takes_latents
 from elbowroom.models.priors import StandardNormal
 from elbowroom.networks import MLP
+
+
+class UpwardLatent(Latent):
+    """A latent that those above it were inferred from, which its prior is given: its KL is estimated from the draw.
+
+    It depends on them in q, so that the closed form at a draw of them is not the expectation.
+    """
+
+    @cached_property
+    def kl(self) -> Tensor:
+        """The mean of log q − log p over the K samples, (B,), nats."""
+        return (self.log_qz - self.log_pz).mean(0)
 
 
 class BidirectionalHierarchy(GenerativeModel):
@@ -95,7 +107,7 @@ class BidirectionalHierarchy(GenerativeModel):
             prior_up, prior_down = level.propose(h)
             q_down = level.down(read, h)
             z_down = q_down.rsample()
-            latents += [Latent(*up, prior_up), Latent(z_down, q_down, prior_down)]
+            latents += [UpwardLatent(*up, prior_up), Latent(z_down, q_down, prior_down)]
             h = level.merge(h, up[0], z_down)
         return Draw(x, self.decoder(h), *reversed(latents), c=c)
 
