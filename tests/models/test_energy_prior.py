@@ -33,14 +33,14 @@ def prior():
     return prior
 
 
-def shifted(prior):
+def shifted_normal(prior):
     return torch.distributions.Independent(torch.distributions.Normal(prior.network.a, 1.0), 1)
 
 
 def test_a_linear_energy_is_a_shifted_normal(prior):
     z = torch.randn(5, 4, LATENT)
     with torch.no_grad():
-        exact = shifted(prior).log_prob(z)
+        exact = shifted_normal(prior).log_prob(z)
         torch.testing.assert_close(prior().log_prob(z), exact, atol=4 * prior.log_z_error.item(), rtol=0)
         assert prior().log_z.item() == pytest.approx(prior.network.a.square().sum().item() / 2, abs=0.1)
     assert prior.log_z_error < 0.03
