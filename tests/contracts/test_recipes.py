@@ -107,6 +107,9 @@ def test_shapes(recipe, shape, likelihood):
     if draw.is_probabilistic:
         assert draw.log_w.shape == (4, 6)
         assert draw.kl.shape == (6,)
+        for latent in draw.latents:
+            if (elements := latent.kl_elements) is not None:
+                torch.testing.assert_close(elements.flatten(1).sum(1), latent.kl)
     if model.has_prior:
         assert model.sample(3, model.as_condition(c[:3])).shape == (3, *shape)
     else:

@@ -14,7 +14,7 @@ from elbowroom import noise
 from elbowroom.auditor.isolation import eval_mode
 from elbowroom.auditor.reparameterization import find_reparameterization
 from elbowroom.data import Batch
-from elbowroom.distributions import Normal, Quantized, kl_elements
+from elbowroom.distributions import Normal, Quantized
 from elbowroom.doctor.loss_gradients import find_loss_form
 from elbowroom.models.adapter import VAEOutput, parse_vae_output
 from elbowroom.models.base import GenerativeModel
@@ -126,12 +126,11 @@ def latent_from_output(output: VAEOutput) -> Latent:
 
 def nats_per_dimension(latent: Latent) -> Tensor:
     """Return the information of each dimension about x, (D,); channel means; empty for a point or a codebook."""
-    q, prior = latent.q, latent.prior
+    q, elements = latent.q, latent.kl_elements
     if isinstance(q, Quantized):
         return torch.zeros(0)
-    elements = None if prior is None else kl_elements(q, prior)
     if elements is not None:
-        per_dimension = elements.reshape(-1, *q.event_shape).mean(0)
+        per_dimension = elements.mean(0)
     else:
         try:
             mean, variance = (t.reshape(-1, *q.event_shape) for t in (q.mean, q.variance))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from elbowroom.distributions import Normal
 from elbowroom.families import DiagonalNormal, Family
 from elbowroom.models.base import GenerativeModel
 from elbowroom.models.conditional import Conditional
@@ -29,6 +30,13 @@ class UpwardLatent(Latent):
     def kl(self) -> Tensor:
         """The mean of log q − log p over the K samples, (B,), nats."""
         return (self.log_qz - self.log_pz).mean(0)
+
+    @property
+    def kl_elements(self) -> Tensor:
+        """The mean of log q − log p over the K samples, of each dimension: (B, D), nats."""
+        pair = (self.q, cast("Distribution", self.prior))
+        q, p = (Normal(each.mean[..., None], each.variance.log()[..., None]) for each in pair)
+        return (q.log_prob(self.z[..., None]) - p.log_prob(self.z[..., None])).mean(0)
 
 
 class BidirectionalHierarchy(GenerativeModel):

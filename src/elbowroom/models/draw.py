@@ -76,6 +76,16 @@ class Latent:
             kl = self.log_qz - self.log_pz
         return kl.mean(0) if kl.dim() > 1 else kl
 
+    @property
+    def kl_elements(self) -> Tensor | None:
+        """The KL of each element of the latent, (B, *latent), nats; ``None`` where it does not factorise over them."""
+        elements = None if self.prior is None else kl_elements(self.q, self.prior)
+        if elements is None or self.prior is None:
+            return None
+        # q or p is one for each of the K samples where it is given latents that were drawn before.
+        is_drawn = max(len(self.q.batch_shape), len(self.prior.batch_shape)) > 1
+        return elements.mean(0) if is_drawn else elements
+
     @cached_property
     def code_counts(self) -> Tensor | None:
         """How often each code was chosen, by its joint index, (codes,).
@@ -305,13 +315,12 @@ class Draw:
             return self.kl_weight * self.kl.mean()
         clamped = []
         for latent in self.latents:
-            elements = None if latent.prior is None else kl_elements(latent.q, latent.prior)
+            elements = latent.kl_elements
             if elements is None:
                 raise ValueError(
                     "free bits need a KL for each dimension, and this prior does not factorise: leave them out"
                 )
-            per_dimension = elements.flatten(0, len(latent.q.batch_shape) - 1).mean(0)
-            clamped.append(per_dimension.clamp_min(self.free_nats).sum())
+            clamped.append(elements.mean(0).clamp_min(self.free_nats).sum())
         return self.kl_weight * torch.stack(clamped).sum()
 
     @cached_property

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from elbowroom import noise
-from elbowroom.distributions import Normal, has_density, kl_elements
+from elbowroom.distributions import Normal, has_density
 from elbowroom.evaluation.metric import Metric
 from elbowroom.evaluation.registry import EvalContext, suite
 from elbowroom.models.code_usage import CodeUsage
@@ -105,7 +105,7 @@ class _LatentStatistics:
     def add(self, latent: Latent) -> None:
         mean = latent.q.mean.double()
         self._threshold = active_variance(latent.prior)
-        elements = None if latent.prior is None else kl_elements(latent.q, latent.prior)
+        elements = latent.kl_elements
         if elements is None:
             self._undefined_reason = _undefined_reason(latent)
         if len(latent.q.batch_shape) > 1:
@@ -114,11 +114,9 @@ class _LatentStatistics:
             # variance over samples.
             k = len(mean)
             square = (mean.sum(0) ** 2 - (mean**2).sum(0)) / (k * (k - 1))
-            mean, elements = mean.mean(0), None if elements is None else elements.mean(0)
+            mean = mean.mean(0)
         else:
             square = mean**2
-            # The prior of an upper latent may depend on samples of those below.
-            elements = elements.mean(0) if elements is not None and elements.dim() > mean.dim() else elements
         self._n_examples += len(mean)
         if elements is not None:
             total = elements.double().sum(0)
