@@ -56,7 +56,15 @@ OURS = {
     "bsq": "bsq:10",
     "residual": "residual:32x2",
     "product": "product:32x2",
+    "diveq": "diveq:1024",
+    "stochastic": "stochastic:1024",
+    "perturbed": "perturbed:1024",
+    "fsp": "fsp:8,5,5,5",
+    "scalars": "scalars:5x4",
+    "shared-residual": "shared-residual:32x2",
 }
+#: Numbers of a code, where a quantizer is made for short ones.
+DIMS = {"perturbed": 4}
 VARIANTS = [*OURS, *(f"layer {name}" for name in LAYERS)]
 #: Variants whose codes an autoregressive sampler is fitted to.
 AUTOREGRESSIVE = ("codebook", "fsq", "residual", "layer VectorQuantize", "layer FSQ")
@@ -71,6 +79,7 @@ def make_variant(name: str, shape: tuple[int, ...], seed: int) -> tuple[er.Gener
         "likelihood": "gaussian",
     }
     if name in OURS:
+        arguments |= {"dim": DIMS[name]} if name in DIMS else {}
         return er.recipes.quantized_vae(shape, quantizer=OURS[name], seed=seed, **arguments)
     torch.manual_seed(seed)
     likelihood = er.likelihood(arguments.pop("likelihood"), shape)

@@ -85,7 +85,7 @@ def test_auto_is_perceptrons_for_a_table():
         ({"network": "conv", "hidden": (8,)}, "hidden has no meaning for the network 'conv'.*it takes size and widths"),
         ({"widths": (8,)}, "widths has no meaning for the network 'mlp'.*it takes hidden and activation"),
         ({"prior": "mixtur"}, "unknown prior 'mixtur': did you mean 'mixture'"),
-        ({"prior": "mixture:ten"}, "prior 'mixture:ten': write standard, or mixture:K"),
+        ({"prior": "mixture:ten"}, "prior 'mixture:ten': write mixture:COMPONENTS; a whole number is expected"),
         ({"prior": "standard:2"}, "prior 'standard:2': write standard"),
         ({"prior": "mixture:0"}, "at least 1 component"),
     ],

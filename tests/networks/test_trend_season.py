@@ -28,7 +28,7 @@ def test_one_period_repeats():
     torch.testing.assert_close(season[:, 5:], season[:, :5])
 
 
-@pytest.mark.parametrize(("degree", "seasons"), [(-1, ()), (1, (1,))])
+@pytest.mark.parametrize(("degree", "seasons"), [(-1, ()), (1, (1,)), (1, (5, 11))])
 def test_sizes_are_checked(degree, seasons):
     with pytest.raises(ValueError, match="a degree of at least 0, and periods of at least 2"):
         TrendSeason((1, 10), 2, 10, MLP(2, size=10), degree, seasons)

@@ -100,3 +100,18 @@ def test_the_bound_stays_below_the_likelihood_and_its_weights_are_unbiased(linea
 def test_a_metric_of_nothing_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
         er.recipes.riemannian_vae((1, 8, 8), **options)
+
+
+def test_more_centroids_than_examples_are_refused():
+    model, _ = er.recipes.riemannian_vae((1, 8, 8), centroids=5)
+    with pytest.raises(
+        ValueError, match=r"5 training examples \(centroids\), and there are 4: give centroids=4 or fewer"
+    ):
+        model.initialize(torch.rand(4, 1, 8, 8), torch.Generator())
+
+
+def test_a_matrix_that_rounding_makes_singular_gives_nan():
+    """A training stops at a loss that is not finite with advice; an error of linear algebra has none."""
+    metric = LatentMetric(torch.zeros(1, 2), torch.full((1, 2, 2), 1e8), temperature=1.0, regularization=1e-3)
+    at = MetricAt.evaluate(metric, torch.tensor([[0.0, 0.0], [100.0, 0.0]]))
+    assert at.log_inverse_volume.isnan().tolist() == [True, False]

@@ -25,6 +25,12 @@ def test_it_is_the_vae_where_its_weights_are_none(same):
     torch.testing.assert_close(loss(same, x), loss(er.recipes.vae(SHAPE, seed=0), x))
 
 
+@pytest.mark.parametrize(("alpha", "weight"), [(2.0, 100.0), (0.0, 0.5), (-3.0, 2.0)])
+def test_info_vae_rewards_no_divergence(alpha, weight):
+    with pytest.raises(ValueError, match=r"alpha is at most 1, and alpha \+ weight at least 1, got"):
+        er.recipes.info_vae(SHAPE, alpha=alpha, weight=weight)
+
+
 def test_info_vae_leaves_the_mmd_alone_with_the_reconstruction_at_alpha_1():
     model, objective = er.recipes.info_vae(SHAPE, alpha=1, weight=50)
     draw = model.draw(torch.rand(9, *SHAPE))

@@ -67,9 +67,10 @@ class MetricAt(NamedTuple):
 
     @classmethod
     def evaluate(cls, metric: LatentMetric, z: Tensor) -> MetricAt:
-        """Return the metric at latents (..., D)."""
+        """Return the metric at latents (..., D); NaN where rounding leaves a matrix that is not positive definite."""
         inverse = metric.inverse(z)
-        return cls(inverse, torch.linalg.cholesky(inverse))
+        factor, failed_at = torch.linalg.cholesky_ex(inverse)
+        return cls(inverse, factor.masked_fill((failed_at > 0)[..., None, None], torch.nan))
 
     @property
     def metric(self) -> Tensor:

@@ -120,7 +120,8 @@ class RiemannianModel(HamiltonianModel):
         decoder: z to p(x|z).
         prior: () to p(z).
         shape: of an example.
-        centroids: how many examples are held.
+        centroids: how many examples are held. The inverse metric is a sum over them, and momenta move latents by
+            it: of many within reach of each other steps go astray, unless ``step_size`` or ``temperature`` is smaller.
         temperature: T, in units of latents.
         regularization: :math:`\lambda`.
         steps: as for :class:`HamiltonianModel`, like the next two.
@@ -129,7 +130,7 @@ class RiemannianModel(HamiltonianModel):
 
     Raises:
         ValueError: latents are no vectors; there are no centroids; temperature or regularization are not above 0; or as
-            for :class:`HamiltonianModel`.
+            for :class:`HamiltonianModel`. In a training: there are fewer examples than centroids.
 
     >>> import elbowroom as er
     >>> model, _ = er.recipes.riemannian_vae((1, 8, 8), latent=2, centroids=5)
@@ -173,7 +174,12 @@ class RiemannianModel(HamiltonianModel):
     @torch.no_grad()
     def initialize(self, x: Tensor, generator: torch.Generator) -> None:
         super().initialize(x, generator)
-        self.examples.copy_(x[torch.arange(len(self.examples)) % len(x)])
+        if (wanted := len(self.examples)) > len(x):
+            raise ValueError(
+                f"the metric is about {wanted:,} training examples (centroids), and there are {len(x):,}: "
+                f"give centroids={len(x)} or fewer"
+            )
+        self.examples.copy_(x[:wanted])
 
     @property
     def latent_metric(self) -> LatentMetric:

@@ -47,10 +47,10 @@ class TrendSeason(nn.Module):
     ) -> None:
         super().__init__()
         self.layout, self.residual = StepLayout(shape), residual
-        if degree < 0 or any(period < 2 for period in seasons):
+        if degree < 0 or not all(2 <= period <= self.layout.steps for period in seasons):
             raise ValueError(
                 f"a trend of degree {degree} and seasons of {tuple(seasons)} steps: expected a degree of at least 0, "
-                "and periods of at least 2"
+                f"and periods of at least 2 and at most the {self.layout.steps} steps of a series"
             )
         self.n_trend = degree + 1
         self.register_buffer("basis", _make_basis(self.layout.steps, degree, seasons), persistent=False)

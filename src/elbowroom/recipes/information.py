@@ -20,6 +20,8 @@ def info_vae(
         alpha: weight of the mutual information of example and latent: 0 leaves the KL whole, 1 takes it away
         weight: lambda, the weight of the divergence of all latents from the prior; with alpha 0, 1 is the vae
     """
+    if alpha > 1 or alpha + weight < 1:
+        raise ValueError(f"alpha is at most 1, and alpha + weight at least 1, got {alpha:g} and {weight:g}")
     model, _ = vae(shape, **rest)
     return model, er.Reconstruction() + (1 - alpha) * er.KL() + (alpha + weight - 1) * er.MMD()
 

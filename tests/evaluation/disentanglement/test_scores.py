@@ -63,8 +63,8 @@ def test_order_scale_and_sign_of_latents_do_not_matter(name, factors):
 
 @pytest.mark.parametrize("name", DISENTANGLEMENT_SCORES)
 def test_tensors_are_taken_as_arrays_and_the_same_seed_gives_the_same(name, factors):
-    z = (factors + 0.3 * noise(len(factors), 3)).astype(np.float32)
-    assert measure(name, torch.from_numpy(z), torch.from_numpy(factors)) == measure(name, z, factors)
+    z = torch.from_numpy(factors + 0.3 * noise(len(factors), 3)).bfloat16().requires_grad_()
+    assert measure(name, z, torch.from_numpy(factors)) == measure(name, z.detach().float().numpy(), factors)
 
 
 def test_a_pair_that_is_rotated_by_45_degrees_has_no_gap_and_keeps_its_explicitness():
@@ -125,6 +125,27 @@ def test_collapsed_latents_have_no_vote(factors):
     assert er.disentanglement.factor_vae_score(0 * z, factors, **FEW) == 0
 
 
+@pytest.mark.parametrize("name", ["mig", "sap", "modularity", "irs", "factor_vae_score"])
+@pytest.mark.parametrize("constant", [0.0, 0.1, 0.3, 0.7])
+def test_constant_latents_score_zero_whatever_the_rounding_of_their_mean(name, constant):
+    v = np.random.default_rng(22).integers(3, size=(3001, 2))
+    few = FEW if name == "factor_vae_score" else {}
+    assert DISENTANGLEMENT_SCORES[name].function(np.full((3001, 2), constant), v, **few) == 0
+
+
+def test_independent_variables_have_no_information_of_each_other_whatever_the_rounding():
+    v = np.random.default_rng(22).integers(3, size=(3001, 2))
+    assert not mutual_information(np.full((3001, 1), 0.5), v).any()
+
+
+@pytest.mark.parametrize("name", ["sap", "explicitness", "dci"])
+@pytest.mark.parametrize("n", [2, 3])
+def test_examples_too_few_to_hold_some_out(name, n):
+    v = np.column_stack([np.arange(n), np.arange(n)])
+    with pytest.raises(ValueError, match=f"^{n} examples are too few: a third is held out"):
+        DISENTANGLEMENT_SCORES[name].function(v, v)
+
+
 @pytest.mark.parametrize(
     ("z", "v", "message"),
     [
@@ -139,7 +160,7 @@ def test_advice(z, v, message):
             row.function(z, v)
 
 
-@pytest.mark.parametrize("name", ["dci", "modularity", "beta_vae_score"])
+@pytest.mark.parametrize("name", ["dci", "modularity", "beta_vae_score", "factor_vae_score"])
 def test_one_factor_has_no_others_to_compare_with(name):
     with pytest.raises(ValueError, match=r"(with others|tells factors apart), and there .*: give more"):
         DISENTANGLEMENT_SCORES[name].function(np.arange(4.0)[:, None], np.arange(4))

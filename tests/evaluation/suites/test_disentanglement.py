@@ -28,6 +28,13 @@ def test_every_score_of_a_model_on_shapes(few_examples):
         assert metric.split == "test"
 
 
+def test_codes_of_numbers_are_scored_as_they_are(few_examples):
+    """QLAE is made for it: each number of a code takes its values by itself."""
+    data = er.load_data("shapes", resize=16, examples=200)
+    metrics = er.evaluate(make_tiny("qlae", data.shape)[0], data, metrics="disentanglement")
+    assert all(metric.value is not None for metric in metrics.values())
+
+
 def test_scores_that_hold_a_factor_fixed_are_undefined_where_factors_may_depend_on_each_other(few_examples):
     x, y = torch.rand(400, 1, 8, 8), torch.rand(400, 2).round()
     metrics = er.evaluate(make_tiny("vae")[0], er.load_data((x, y)), metrics="disentanglement")
@@ -41,7 +48,7 @@ def test_scores_that_hold_a_factor_fixed_are_undefined_where_factors_may_depend_
     [
         ("vae", None, "the data has no labels"),
         ("vae", torch.arange(100) % 3, "one class of each example"),
-        ("vq_vae", torch.rand(100, 2).round(), "codes of a quantizer"),
+        ("vq_vae", torch.rand(100, 2).round(), "entries of a codebook"),
     ],
 )
 def test_undefined_with_a_reason(recipe, labels, reason):

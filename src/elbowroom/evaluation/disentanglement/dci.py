@@ -74,7 +74,7 @@ def forest_importance(z: np.ndarray, indices: np.ndarray, seed: int) -> tuple[np
     """Return the importance of each latent for each factor, (D, F), and the accuracy for each factor."""
     from sklearn.ensemble import RandomForestClassifier
 
-    fit, test = fit_and_test(len(z), seed)
+    fit, test = fit_and_test(indices, seed)
     importances, accuracy = [], []
     for values in indices.T:
         forest = RandomForestClassifier(N_TREES, max_features=None, min_samples_leaf=MIN_LEAF_SHARE, random_state=seed)

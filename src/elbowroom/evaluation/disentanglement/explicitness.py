@@ -30,14 +30,14 @@ def explicitness(z: Any, factors: Any, seed: int = 0) -> float:
         seed: of the third of the examples that is held out.
 
     Raises:
-        ValueError: arrays that do not fit together, or a factor that never varies.
+        ValueError: arrays that do not fit together, or a factor that never varies, in a part of few examples either.
 
     >>> v = np.random.default_rng(0).integers(2, size=(1000, 2))
     >>> explicitness(v, v)
     1.0
     """
     z, indices = as_arrays(z, factors)
-    fit, test = fit_and_test(len(z), seed)
+    fit, test = fit_and_test(indices, seed)
     spread = z[fit].std(0)
     standard = (z - z[fit].mean(0)) / np.where(spread > 0, spread, 1)
     return float(np.mean([_mean_auroc(standard, values, fit, test) for values in indices.T]))

@@ -37,13 +37,15 @@ def factor_vae_score(z: Any, factors: Any, seed: int = 0, n_fit: int = N_FIT, n_
         n_test: votes that are counted right or wrong.
 
     Raises:
-        ValueError: arrays that do not fit together, or a factor that never varies.
+        ValueError: arrays that do not fit together, a factor that never varies, or a single factor.
 
     >>> v = np.random.default_rng(0).integers(4, size=(1000, 2))
     >>> factor_vae_score(v, v, n_fit=500, n_test=500)
     1.0
     """
     z, indices = as_arrays(z, factors)
+    if indices.shape[1] < 2:
+        raise ValueError("the score of FactorVAE tells factors apart, and there is one: give more")
     active = z[:, z.std(0) >= MIN_SPREAD]
     if not active.size:
         return 0.0

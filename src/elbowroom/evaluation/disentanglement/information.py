@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
 #: Bins of equal width that a latent is divided into, as in disentanglement_lib.
 N_BINS = 20
 #: Values of a factor above which it is divided into bins, too.
 MAX_FACTOR_VALUES = 64
+#: Mutual information, in nats, that rounding alone may leave of two variables that tell nothing of each other.
+ROUNDING = 1e-12
 
 
 def as_arrays(z: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -20,7 +23,7 @@ def as_arrays(z: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ValueError: not one row of each for every example, a value that is not finite, or a factor that never varies.
     """
-    z, factors = (np.asarray(values, dtype=np.float64) for values in (z, factors))
+    z, factors = _as_array(z), _as_array(factors)
     factors = factors[:, None] if factors.ndim == 1 else factors
     if z.ndim != 2 or factors.ndim != 2 or len(z) != len(factors) or not z.size:
         raise ValueError(
@@ -32,6 +35,12 @@ def as_arrays(z: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
     if (constant := np.flatnonzero(indices.max(0) == 0)).size:
         raise ValueError(f"factor {constant[0]} has one value in all examples: leave it out, or give more examples")
     return z, indices
+
+
+def _as_array(values: Any) -> np.ndarray:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().double().numpy()
+    return np.asarray(values, dtype=np.float64)
 
 
 def _value_indices(column: np.ndarray) -> np.ndarray:
@@ -83,7 +92,8 @@ def _information(a: np.ndarray, b: np.ndarray) -> float:
     joint = joint.reshape(a.max() + 1, b.max() + 1)
     independent = joint.sum(1, keepdims=True) * joint.sum(0)
     seen = joint > 0
-    return float((joint[seen] * np.log(joint[seen] / independent[seen])).sum())
+    information = float((joint[seen] * np.log(joint[seen] / independent[seen])).sum())
+    return information if information > ROUNDING else 0.0
 
 
 def gap_of_top_two(scores: np.ndarray) -> np.ndarray:
@@ -93,11 +103,25 @@ def gap_of_top_two(scores: np.ndarray) -> np.ndarray:
     return gap
 
 
-def fit_and_test(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions of two thirds of n examples to fit to, at random, and of the others to test on.
+def fit_and_test(indices: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of two thirds of the examples to fit to, at random, and of the others to test on.
 
-    >>> [len(part) for part in fit_and_test(9, seed=0)]
+    Args:
+        indices: of the values of their factors, (N, F).
+        seed: of the order.
+
+    Raises:
+        ValueError: a factor has one value in either part.
+
+    >>> [len(part) for part in fit_and_test(np.arange(9).reshape(9, 1), seed=0)]
     [6, 3]
     """
+    n = len(indices)
     order = np.random.default_rng(seed).permutation(n)
-    return order[: 2 * n // 3], order[2 * n // 3 :]
+    fit, test = order[: 2 * n // 3], order[2 * n // 3 :]
+    for part in (fit, test):
+        if not part.size or (np.ptp(indices[part], axis=0) == 0).any():
+            raise ValueError(
+                f"{n} examples are too few: a third is held out, and a factor has one value in a part of them"
+            )
+    return fit, test

@@ -38,11 +38,10 @@ def irs(z: Any, factors: Any, seed: int = 0, quantile: float = QUANTILE) -> floa
     1.0
     """
     z, indices = as_arrays(z, factors)
-    largest = abs(z - z.mean(0)).max(0)
-    moving = largest > 0
-    if not moving.any():
+    z = z[:, np.ptp(z, axis=0) > 0]  # a mean of equal numbers may differ from them by rounding
+    if not z.size:
         return 0.0
-    z, largest = z[:, moving], largest[moving]
+    largest = abs(z - z.mean(0)).max(0)
     deviations = np.stack([_mean_deviation(z, values, quantile) for values in indices.T], -1)
     robustness = 1 - deviations / largest[:, None]
     return float(np.average(robustness.max(1), weights=largest))

@@ -31,7 +31,7 @@ def sap(z: Any, factors: Any, seed: int = 0) -> float:
         seed: of the third of the examples that is held out.
 
     Raises:
-        ValueError: arrays that do not fit together, or a factor that never varies.
+        ValueError: arrays that do not fit together, or a factor that never varies, in a part of few examples either.
 
     >>> v = np.random.default_rng(0).integers(2, size=(1000, 2))
     >>> 0.4 < sap(v, v) < 0.6, abs(sap(np.column_stack([v, v]), v)) < 0.01
@@ -46,7 +46,7 @@ def predictability(z: Any, factors: Any, seed: int = 0) -> np.ndarray:
     from sklearn.svm import LinearSVC
 
     z, indices = as_arrays(z, factors)
-    fit, test = fit_and_test(len(z), seed)
+    fit, test = fit_and_test(indices, seed)
 
     def accuracy(latent: np.ndarray, values: np.ndarray) -> float:
         classifier = LinearSVC(C=SVM_C, class_weight="balanced", random_state=seed)

@@ -40,8 +40,9 @@ def undefined_reason(context: EvalContext) -> str | None:
         return "the data has no labels: the scores compare latents with known factors, as those of --data shapes"
     if y.dim() == 1 or y.shape[1] < 2:
         return "the labels are one class of each example: the scores compare several factors; load them as attributes"
-    if context.model.is_quantized:
-        return "the latents are codes of a quantizer, which have no dimensions to compare with factors"
+    quantizer = context.model.quantizer
+    if quantizer is not None and not quantizer.is_scalar:
+        return "the latents are entries of a codebook, whose numbers mean nothing alone: those of qlae and fsq_vae do"
     if (size := math.prod(context.model.latent_shape)) > MAX_LATENT_SIZE:
         return (
             f"the latent has {size:,} numbers, a map of places: the scores are for latents of {MAX_LATENT_SIZE} at most"

@@ -71,6 +71,11 @@ class Quantizer(Family, ABC):
         """The number of codes of a position."""
         return math.prod(self.index_sizes)
 
+    @property
+    def is_scalar(self) -> bool:
+        """Whether each number of a code takes its values by itself, chosen by a sub-index of its own."""
+        return len(self.index_sizes) == self.shape[-1]
+
     def join_index(self, indices: Tensor) -> Tensor:
         """Return one number below :attr:`n_codes` for the sub-indices of each position: (..., P, H) to (..., P)."""
         return join_index(indices, self.index_sizes)

@@ -72,7 +72,7 @@ def _parse_rate(text: str) -> float:
         rate = math.nan
     if math.isfinite(rate):
         return rate
-    raise ValueError("write autocorrelated:DELTA with the committed rate in nats, as autocorrelated:2")
+    raise ValueError("the committed rate is a number of nats, as 2")
 
 
 @register_prior(

@@ -149,7 +149,7 @@ class TiltedNormal(UncheckedDistribution):
 
 def _parse_steps(text: str) -> int:
     if not text.isdecimal():
-        raise ValueError("write energy:STEPS with the number of steps of its Langevin chains, as energy:60")
+        raise ValueError("the steps of its Langevin chains are a whole number, as 60")
     return int(text)
 
 

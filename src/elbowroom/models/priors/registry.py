@@ -65,7 +65,7 @@ def parse_count(text: str) -> int:
         ValueError: it is no whole number.
     """
     if not text.isdecimal():
-        raise ValueError("write standard, or mixture:K or vamp:K with a number of components")
+        raise ValueError("a whole number is expected")
     return int(text)
 
 
@@ -95,5 +95,5 @@ def make_prior(name: str, encoder: Conditional, shape: tuple[int, ...], bounded:
     try:
         setting = entry.parse_setting(text)
     except ValueError as error:
-        raise ValueError(f"prior '{name}': {error}") from None
+        raise ValueError(f"prior '{name}': write {kind}:{entry.setting}; {error}") from None
     return entry.make(context, setting)
