@@ -152,9 +152,33 @@ def read_metadata(path: Path) -> dict[str, str]:
         raise ValueError(f"{path} is missing, cut short or damaged ({error}): copy it again, or train again") from None
 
 
+def require_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise a ValueError for a tensor with NaN or infinity: nothing that such weights compute means anything."""
+    for name, tensor in tensors.items():
+        n = int((~tensor.isfinite()).sum())
+        if n:
+            raise ValueError(
+                f"{path}: {n} of the {tensor.numel()} numbers of '{name}' are NaN or infinite: give a checkpoint from "
+                "before its training diverged"
+            )
+
+
 @torch.no_grad()
-def load_into(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, prefix: str = "") -> None:
+def load_into(
+    module: nn.Module,
+    tensors: Mapping[str, Tensor],
+    path: Path,
+    prefix: str = "",
+    advice: str = "was recipe.json edited, or the file copied from another run?",
+) -> None:
     """Copy tensors into the module's own, name by name.
+
+    Args:
+        module: whose parameters and buffers are overwritten.
+        tensors: by name.
+        path: of the file, for errors.
+        prefix: of the names in the file that are the module's.
+        advice: what to look at where they do not fit.
 
     Raises:
         ValueError: names or shapes differ: the weights are those of another model.
@@ -165,8 +189,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, pref
         have, expected = (tuple(t[name].shape) if name in t else "nothing" for t in (stored, own))
         if have != expected:
             raise ValueError(
-                f"{path} belongs to another model: '{name}' holds {have} where this recipe has {expected}; "
-                "was recipe.json edited, or the file copied from another run?"
+                f"{path} belongs to another model: '{name}' holds {have} where this recipe has {expected}; {advice}"
             )
     for name, tensor in own.items():
         tensor.copy_(stored[name])

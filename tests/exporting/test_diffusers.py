@@ -1,6 +1,7 @@
 """Autoencoders to diffusers and back: the same latents and pixels, measured moments, and a decoder that is tuned."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -177,6 +178,22 @@ def test_other_models_of_diffusers_are_refused(change, words, folder, tmp_path):
     (tmp_path / WEIGHTS_FILE).write_bytes((folder / WEIGHTS_FILE).read_bytes())
     config = json.loads((folder / CONFIG_FILE).read_text())
     (tmp_path / CONFIG_FILE).write_text(json.dumps(config | change))
+    for load in (er.load, er.load_diffusers):
+        with pytest.raises(ValueError, match=words):
+            load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"encoder.conv_in.bias": torch.full((8,), math.nan)}, "8 of the 8 numbers of 'encoder.conv_in.bias' are NaN"),
+        ({"encoder.extra.bias": torch.zeros(2)}, r"'encoder.net.extra.bias' holds \(2,\) .* was config.json edited"),
+    ],
+)
+def test_weights_of_another_model_are_refused(change, words, folder, tmp_path):
+    tensors, _ = serialization.read(folder / WEIGHTS_FILE)
+    serialization.save(tmp_path / WEIGHTS_FILE, tensors | change)
+    (tmp_path / CONFIG_FILE).write_text((folder / CONFIG_FILE).read_text())
     for load in (er.load, er.load_diffusers):
         with pytest.raises(ValueError, match=words):
             load(tmp_path)

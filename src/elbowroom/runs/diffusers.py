@@ -75,9 +75,7 @@ def load_diffusers(
     config = read_config(Path(folder))
     shape = shape or config_shape(config)
     model, objective = find(RECIPE)(shape, **{**recipe_arguments(config), **arguments})
-    path = Path(folder) / WEIGHTS_FILE
-    tensors, _ = serialization.read(path)
-    serialization.load_into(model, complete_tensors(tensors, model), path)
+    load_weights(model, Path(folder) / WEIGHTS_FILE)
     model.is_initialized = True
     return model, objective
 
@@ -143,11 +141,18 @@ def read_record(folder: Path) -> Record:
     return parse_record(content | {"data": {"name": "unknown data", "shape": shape}}, folder / CONFIG_FILE)
 
 
-def complete_tensors(tensors: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Return the tensors of a folder by the names of a model, with those that it alone has, as its likelihood's."""
-    named = from_diffusers(tensors)
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Load the weights of a folder's file into a model; those that it alone has, as its likelihood's, stay.
+
+    Raises:
+        ValueError: the file is missing or damaged, of another model, or has numbers that are not finite.
+    """
+    tensors, _ = serialization.read(path)
+    serialization.require_finite(tensors, path)
     own = serialization.named_tensors(model)
-    return named | {name: tensor for name, tensor in own.items() if not name.startswith(("encoder.net", "decoder.net"))}
+    kept = {name: tensor for name, tensor in own.items() if not name.startswith(("encoder.net", "decoder.net"))}
+    advice = f"was {CONFIG_FILE} edited, or the file copied from another folder?"
+    serialization.load_into(model, from_diffusers(tensors) | kept, path, advice=advice)
 
 
 def from_diffusers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -267,13 +267,13 @@ class Run(Displayed):
         """
         from elbowroom.data.examples import remember_data
 
-        tensors, _ = serialization.read(self.selected_weights)
         if self.is_of_diffusers:
-            tensors = diffusers.complete_tensors(tensors, module)
+            diffusers.load_weights(module, self.selected_weights)
+            return module.eval()
+        tensors, _ = serialization.read(self.selected_weights)
         prefix = "model." if self.weights_name == "checkpoint" else ""
         serialization.load_into(module, tensors, self.selected_weights, prefix)
-        if not self.is_of_diffusers:
-            remember_data(module, self.record["data"])
+        remember_data(module, self.record["data"])
         return module.eval()
 
     @property

@@ -226,3 +226,63 @@ def test_what_cannot_be_loaded(make, arguments, error, tmp_path):
     made = make(tmp_path)
     with pytest.raises(ValueError, match=error):
         er.load_foreign(made[0] if isinstance(made, tuple) else made, **arguments)
+
+
+def change_state(path, **changes):
+    """Change tensors of a checkpoint of :data:`CASES` in its file, by parts of their names; ``None`` removes one."""
+    file = path / "model.pt" if path.is_dir() else path
+    content = torch.load(file)
+    state = content["model_state_dict" if path.is_dir() else "state_dict"]
+    prefix = "model." if file.suffix == ".ckpt" else ""
+    for part, tensor in changes.items():
+        name = f"{prefix}{part}"
+        state.pop(name) if tensor is None else state.update({name: tensor})
+    torch.save(content, file)
+    return path
+
+
+SHAPES = {"pytorch-vae": (3, 16, 16)}
+#: A weight, and a bias that is joined with another.
+NAMES = {
+    "classic": ("fc3.weight", "fc22.bias"),
+    "pythae": ("encoder.layers.0.0.weight", "encoder.log_var.bias"),
+    "pytorch-vae": ("decoder.0.0.weight", "fc_var.bias"),
+}
+FORMATS = sorted(NAMES)
+DAMAGES = {
+    "another network": (lambda name: {"flow.0.weight": torch.zeros(2)}, r"holds 'flow\.0\.weight' \(1 tensor"),
+    "NaN": (lambda name: {name: torch.full((3,), math.nan)}, "3 of the 3 numbers of '.*' are NaN or infinite"),
+    "infinity": (lambda name: {name: torch.tensor([1, math.inf])}, "1 of the 2 numbers of '.*' are NaN or infinite"),
+    "missing": (lambda name: {name: None}, r"has no tensor '.*' \(it has|no known format"),
+    "of another size": (lambda name: {name: torch.zeros(7, 7)}, "do not fit each other|belongs to another model"),
+    "a number": (lambda name: {name: torch.tensor(1.0)}, "do not fit each other|belongs to another model"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("i", [0, 1])
+@pytest.mark.parametrize("case", FORMATS)
+def test_tensors_that_do_not_make_the_model_are_refused(case, i, damage, tmp_path, capsys):
+    make, error = DAMAGES[damage]
+    path = change_state(CASES[case](tmp_path)[0], **make(NAMES[case][i]))
+    with pytest.raises(ValueError, match=error) as raised:
+        er.load_foreign(path, shape=SHAPES.get(case))
+    assert "recipe.json" not in str(raised.value)
+    shape = ("--shape", "3,16,16") if case in SHAPES else ()
+    assert main(["import", str(path), "--out", str(tmp_path / "run"), *shape]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        ("pythae", "discriminator.layers.0.0.weight"),
+        ("pytorch-vae", "discrminator.0.weight"),
+        ("pytorch-vae", "feature_network.features.0.weight"),
+    ],
+)
+def test_modules_for_the_training_alone_are_left_out_with_a_warning(case, name, tmp_path):
+    path = change_state(CASES[case](tmp_path)[0], **{name: torch.zeros(2)})
+    with pytest.warns(UserWarning, match=rf"{name.partition('.')[0]} is left out, which only the training used"):
+        er.load_foreign(path, shape=SHAPES.get(case))

@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 
 from elbowroom.runs.foreign.registry import (
+    CheckpointTensors,
     ForeignModel,
     Shape,
     foreign_format,
     linear_layers,
     read_tensors,
     square_shape,
-    take,
 )
 
 LAYERS = ("fc1", "fc21", "fc22", "fc3", "fc4")
@@ -32,10 +32,11 @@ def read_classic(path: Path, shape: Shape | None) -> ForeignModel:
     """Read a state dict as ``vae``: hidden layers of ReLU, mean by fc21, log-variance by fc22, logits of pixels by fc4.
 
     Raises:
-        ValueError: a layer is missing.
+        ValueError: a layer is missing, or there are others.
     """
-    tensors = read_tensors(path)
-    fc1, fc21, fc22, fc3, fc4 = (take(tensors, path, f"{layer}.weight", f"{layer}.bias") for layer in LAYERS)
+    tensors = CheckpointTensors(read_tensors(path), path)
+    fc1, fc21, fc22, fc3, fc4 = (tensors.take(f"{layer}.weight", f"{layer}.bias") for layer in LAYERS)
+    tensors.reject_unused()
     posterior = torch.cat((fc21[0], fc22[0])), torch.cat((fc21[1], fc22[1]))
     weights = linear_layers("encoder", (fc1[0], fc1[1]), posterior)
     weights |= linear_layers("decoder", (fc3[0], fc3[1]), (fc4[0], fc4[1]))

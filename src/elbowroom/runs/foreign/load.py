@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from elbowroom import serialization
 from elbowroom.recipes import find
-from elbowroom.runs.foreign.registry import FORMATS, ForeignModel, Shape, read_tensors
+from elbowroom.runs.foreign.registry import FORMATS, ForeignModel, Format, Shape, read_tensors
 from elbowroom.runs.run import Run
 from elbowroom.runs.settings import DEFAULT_BATCH_SIZE, TrainConfig
 
@@ -30,7 +30,8 @@ def load_foreign(
         **arguments: of the recipe, which replace those that the file says, such as ``likelihood``.
 
     Raises:
-        ValueError: a file of no known format, of another model, with code in it, or damaged.
+        ValueError: a file of no known format, of another model, with code in it, with numbers that are not finite, or
+            damaged.
 
     >>> import tempfile, torch, elbowroom as er
     >>> file = tempfile.mkdtemp() + "/vae_mnist.pt"
@@ -53,14 +54,24 @@ def read_foreign(path: Path, format: str | None = None, shape: Shape | None = No
     if not path.exists():
         raise ValueError(f"there is no {path}: give the file of a checkpoint, or a folder")
     if format is not None:
-        return FORMATS.find(format).read(path, shape)
+        return _read(FORMATS.find(format), path, shape)
     found = next((entry for entry in FORMATS.values() if entry.matches(path)), None)
     if found is None:
         if path.is_file():
             read_tensors(path)  # the reason, where it is that of the file
         kinds = "; ".join(f"{entry.name}: {entry.help}" for entry in FORMATS.values())
         raise ValueError(f"{path} has the looks of no known format: give one ({kinds})")
-    return found.read(path, shape)
+    return _read(found, path, shape)
+
+
+def _read(entry: Format, path: Path, shape: Shape | None) -> ForeignModel:
+    try:
+        return entry.read(path, shape)
+    except (RuntimeError, IndexError) as error:  # of tensors whose shapes do not go together
+        raise ValueError(
+            f"the tensors of {path} do not fit each other ({str(error).partition(chr(10))[0]}): give a checkpoint of "
+            f"{entry.help}"
+        ) from None
 
 
 def _build(foreign: ForeignModel, path: Path, arguments: dict[str, Any]) -> GenerativeModel:
@@ -70,7 +81,8 @@ def _build(foreign: ForeignModel, path: Path, arguments: dict[str, Any]) -> Gene
         for name, tensor in serialization.named_tensors(model).items()
         if not name.startswith(("encoder.net.", "decoder.net."))
     }
-    serialization.load_into(model, own | dict(foreign.tensors), path)
+    advice = "give the file that belongs to its config, another --format, or the --shape of an example"
+    serialization.load_into(model, own | dict(foreign.tensors), path, advice=advice)
     model.is_initialized = True
     return model.eval()
 

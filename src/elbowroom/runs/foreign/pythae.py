@@ -9,7 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elbowroom.runs.foreign.registry import ForeignModel, Shape, foreign_format, linear_layers, read_tensors, take
+from elbowroom.runs.foreign.registry import (
+    CheckpointTensors,
+    ForeignModel,
+    Shape,
+    foreign_format,
+    linear_layers,
+    read_tensors,
+)
 
 CONFIG_FILE = "model_config.json"
 WEIGHTS_FILE = "model.pt"
@@ -28,6 +35,8 @@ TRAINED_OTHERWISE = (
     *("DisentangledBetaVAEConfig", "BetaTCVAEConfig", "FactorVAEConfig", "INFOVAE_MMD_Config", "MSSSIM_VAEConfig"),
     *("CIWAEConfig", "MIWAEConfig", "PIWAEConfig"),
 )
+#: Modules that such a model has for its training alone: the discriminator of FactorVAE.
+TRAINING_ONLY = ("discriminator.",)
 LIKELIHOODS = {"bce": "bernoulli", "mse": "sigmoid-gaussian:1"}
 
 
@@ -45,7 +54,7 @@ def read_pythae(path: Path, shape: Shape | None) -> ForeignModel:
     other terms, as of the MMD, are those of the recipe: pythae's are of other units.
 
     Raises:
-        ValueError: networks of one's own, which pythae saves as code; another model; damaged files.
+        ValueError: networks of one's own, which pythae saves as code; another model; damaged files; further tensors.
     """
     config = read_config(path)
     if config["name"] in TRAINED_OTHERWISE:
@@ -55,11 +64,11 @@ def read_pythae(path: Path, shape: Shape | None) -> ForeignModel:
     else:
         known = ", ".join(name.removesuffix("Config").removesuffix("_") for name in (*RECIPES, *TRAINED_OTHERWISE))
         raise ValueError(f"{path} holds a {config['name']}: models of {known} can be read")
-    tensors = read_tensors(path / WEIGHTS_FILE)
+    weights = rename_weights(CheckpointTensors(read_tensors(path / WEIGHTS_FILE), path))
     arguments = {"latent": config["latent_dim"], "hidden": (512,)}
     arguments |= {"likelihood": LIKELIHOODS[config.get("reconstruction_loss", "mse")]}
     arguments |= {name: config[theirs] for theirs, name in own.items() if theirs in config}
-    return ForeignModel(recipe, shape or tuple(config["input_dim"]), arguments, rename_weights(tensors, path))
+    return ForeignModel(recipe, shape or tuple(config["input_dim"]), arguments, weights)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -83,15 +92,19 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def rename_weights(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Return the weights of the default networks by the names of the recipe's model."""
+def rename_weights(tensors: CheckpointTensors) -> dict[str, Tensor]:
+    """Return the weights of the default networks by the names of the recipe's model.
+
+    Raises:
+        ValueError: tensors are missing, or there are others.
+    """
     hidden, mean, first, last = (
-        take(tensors, path, f"{name}.weight", f"{name}.bias")
+        tensors.take(f"{name}.weight", f"{name}.bias")
         for name in ("encoder.layers.0.0", "encoder.embedding", "decoder.layers.0.0", "decoder.layers.1.0")
     )
     if "encoder.log_var.weight" in tensors:
-        mean = [
-            torch.cat((m, tensors[f"encoder.log_var.{part}"])) for m, part in zip(mean, ("weight", "bias"), strict=True)
-        ]
+        log_var = tensors.take("encoder.log_var.weight", "encoder.log_var.bias")
+        mean = [torch.cat(pair) for pair in zip(mean, log_var, strict=True)]
+    tensors.reject_unused(TRAINING_ONLY)
     encoder = linear_layers("encoder", (hidden[0], hidden[1]), (mean[0], mean[1]))
     return encoder | linear_layers("decoder", (first[0], first[1]), (last[0], last[1]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count, takewhile
 from pathlib import Path
@@ -11,11 +10,13 @@ import torch
 from torch import Tensor
 
 from elbowroom.networks.strided import fold_normalization, strided_sides
-from elbowroom.runs.foreign.registry import ForeignModel, Shape, foreign_format, read_tensors, take
+from elbowroom.runs.foreign.registry import CheckpointTensors, ForeignModel, Shape, foreign_format, read_tensors
 
 PREFIX = "model."
 MARKS = {"encoder.0.0.weight", "fc_mu.weight", "fc_var.weight", "decoder_input.weight", "final_layer.0.weight"}
 NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
+#: Modules for the training alone: the discriminator of FactorVAE, by the name it has there, and the VGG of DFCVAE.
+TRAINING_ONLY = ("discrminator.", "feature_network.")
 #: The side of its images, where nothing else is known.
 USUAL_SIDE_PX = 64
 
@@ -43,44 +44,50 @@ def read_pytorch_vae(path: Path, shape: Shape | None) -> ForeignModel:
     all the same, is refused.
 
     Raises:
-        ValueError: tensors are missing, or the images are not of 3 channels or of another size.
+        ValueError: tensors are missing, or there are others; the images are not of 3 channels or of another size.
     """
-    tensors = read_renamed(path)
-    take(tensors, path, *sorted(MARKS))
-    shape = shape or (tensors["encoder.0.0.weight"].shape[1], USUAL_SIDE_PX, USUAL_SIDE_PX)
+    tensors = CheckpointTensors(read_renamed(path), path)
+    first, mean, *_ = tensors.take("encoder.0.0.weight", "fc_mu.weight", *sorted(MARKS))
+    shape = shape or (first.shape[1], USUAL_SIDE_PX, USUAL_SIDE_PX)
     names = takewhile(tensors.__contains__, (f"encoder.{i}.0.weight" for i in count()))
-    widths = [len(tensors[name]) for name in names]
+    widths = [len(weight) for weight in tensors.take(*names)]
     check_sizes(path, shape, widths, tensors)
-    arguments = {"latent": len(tensors["fc_mu.weight"]), "widths": tuple(widths), "likelihood": "tanh-gaussian:1"}
-    return ForeignModel("strided_vae", shape, arguments, rename_weights(tensors, len(widths), path))
+    arguments = {"latent": len(mean), "widths": tuple(widths), "likelihood": "tanh-gaussian:1"}
+    weights = rename_weights(tensors, len(widths))
+    tensors.reject_unused(TRAINING_ONLY)
+    return ForeignModel("strided_vae", shape, arguments, weights)
 
 
-def check_sizes(path: Path, shape: Shape, widths: list[int], tensors: Mapping[str, Tensor]) -> None:
+def check_sizes(path: Path, shape: Shape, widths: list[int], tensors: CheckpointTensors) -> None:
     """Raise a ValueError for images that the networks do not take."""
-    n_features, sides = tensors["fc_mu.weight"].shape[1], strided_sides(shape, len(widths))
-    if widths[-1] * sides[0] * sides[1] != n_features or len(tensors["final_layer.3.weight"]) != shape[0]:
+    mean, last = tensors.take("fc_mu.weight", "final_layer.3.weight")
+    n_features, sides = mean.shape[1], strided_sides(shape, len(widths))
+    if widths[-1] * sides[0] * sides[1] != n_features or len(last) != shape[0]:
         raise ValueError(
-            f"{path} has {len(widths)} levels down to {n_features} numbers, and {len(tensors['final_layer.3.weight'])} "
+            f"{path} has {len(widths)} levels down to {n_features} numbers, and {len(last)} "
             f"channels come out, which do not fit images of {'x'.join(map(str, shape))}: give their --shape"
         )
 
 
-def rename_weights(tensors: Mapping[str, Tensor], n_levels: int, path: Path) -> dict[str, Tensor]:
+def rename_weights(tensors: CheckpointTensors, n_levels: int) -> dict[str, Tensor]:
     """Return the weights by the names of the recipe's model."""
-    pairs = {f"encoder.net.convs.{i}": _fold(tensors, f"encoder.{i}", False, path) for i in range(n_levels)}
-    pairs |= {f"decoder.net.convs.{i}": _fold(tensors, f"decoder.{i}", True, path) for i in range(n_levels - 1)}
-    pairs[f"decoder.net.convs.{n_levels - 1}"] = _fold(tensors, "final_layer", True, path)
+    pairs = {f"encoder.net.convs.{i}": _fold(tensors, f"encoder.{i}", False) for i in range(n_levels)}
+    pairs |= {f"decoder.net.convs.{i}": _fold(tensors, f"decoder.{i}", True) for i in range(n_levels - 1)}
+    pairs[f"decoder.net.convs.{n_levels - 1}"] = _fold(tensors, "final_layer", True)
     weights = {
         f"{name}.{part}": x for name, pair in pairs.items() for part, x in zip(("weight", "bias"), pair, strict=True)
     }
     for part in ("weight", "bias"):
-        weights[f"encoder.net.head.{part}"] = torch.cat([tensors[f"{fc}.{part}"] for fc in ("fc_mu", "fc_var")])
-        weights[f"decoder.net.stem.{part}"] = tensors[f"decoder_input.{part}"]
-        weights[f"decoder.net.head.{part}"] = tensors[f"final_layer.3.{part}"]
+        mean, log_var, stem, head = tensors.take(
+            *(f"{layer}.{part}" for layer in ("fc_mu", "fc_var", "decoder_input", "final_layer.3"))
+        )
+        weights[f"encoder.net.head.{part}"] = torch.cat((mean, log_var))
+        weights[f"decoder.net.stem.{part}"] = stem
+        weights[f"decoder.net.head.{part}"] = head
     return weights
 
 
-def _fold(tensors: Mapping[str, Tensor], layer: str, is_transposed: bool, path: Path) -> tuple[Tensor, Tensor]:
-    conv = take(tensors, path, f"{layer}.0.weight", f"{layer}.0.bias")
-    scale, shift, mean, variance = take(tensors, path, *(f"{layer}.1.{part}" for part in NORM_PARTS))
+def _fold(tensors: CheckpointTensors, layer: str, is_transposed: bool) -> tuple[Tensor, Tensor]:
+    conv = tensors.take(f"{layer}.0.weight", f"{layer}.0.bias")
+    scale, shift, mean, variance = tensors.take(*(f"{layer}.1.{part}" for part in NORM_PARTS))
     return fold_normalization(conv[0], conv[1], scale, shift, mean, variance, is_transposed)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from elbowroom import serialization
+from elbowroom.formatting import format_count
 from elbowroom.registry import Registry
 
 Shape = tuple[int, ...]
@@ -52,6 +53,52 @@ class Format:
     matches: Callable[[Path], bool]
 
 
+class CheckpointTensors:
+    """The tensors of a checkpoint by name, which remember those that a reader has not taken.
+
+    Args:
+        tensors: by name.
+        path: of the file, for errors.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], path: Path) -> None:
+        self._tensors, self._path, self._unused = tensors, path, dict.fromkeys(tensors)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
+
+    def take(self, *names: str) -> list[Tensor]:
+        """Return tensors by their names.
+
+        Raises:
+            ValueError: one of them is not there.
+        """
+        for name in names:
+            if name not in self._tensors:
+                some = ", ".join(list(self._tensors)[:4])
+                raise ValueError(f"{self._path} has no tensor '{name}' (it has {some}, …): give another --format")
+            self._unused.pop(name, None)
+        return [self._tensors[name] for name in names]
+
+    def reject_unused(self, training_only: tuple[str, ...] = ()) -> None:
+        """Raise a ValueError for tensors that were not taken: they are of a model that computes something else.
+
+        Args:
+            training_only: how the names of those begin that only its training used; a warning says so.
+        """
+        # Batch normalization counts its batches, and computes nothing with that.
+        unused = [name for name in self._unused if not name.endswith("num_batches_tracked")]
+        others = [name for name in unused if not name.startswith(training_only)]
+        if others:
+            raise ValueError(
+                f"{self._path} holds '{others[0]}' ({format_count(len(others), 'tensor')} that this format has no use "
+                "for): it is of another model, which would not be the same without: give another --format"
+            )
+        if unused:
+            modules = ", ".join(dict.fromkeys(name.partition(".")[0] for name in unused))
+            warnings.warn(f"{self._path}: {modules} is left out, which only the training used", stacklevel=5)
+
+
 FORMATS: Registry[Format] = Registry(
     "format", ("elbowroom.runs.foreign.pythae", ".pytorch_vae", ".classic", ".*"), advice="; see docs/importing.md"
 )
@@ -64,10 +111,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     A state dict may lie under ``state_dict``, ``model_state_dict`` or ``model``, as Lightning and others write it.
 
     Raises:
-        ValueError: there is no such file; it is no checkpoint; it holds code, which is not run, or no tensors by name.
+        ValueError: there is no such file; it is no checkpoint; it holds code, which is not run, or no tensors by name;
+            a number is not finite.
     """
-    if path.suffix == ".safetensors":
-        return serialization.read(path)[0]
+    tensors = serialization.read(path)[0] if path.suffix == ".safetensors" else _read_pickle(path)
+    serialization.require_finite(tensors, path)
+    return tensors
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of another protocol of pickles
@@ -102,20 +154,6 @@ def _starts_as_checkpoint(path: Path) -> bool:
 def is_state_dict(content: Any) -> bool:
     """Return whether a value is a mapping of names to tensors."""
     return isinstance(content, Mapping) and all(isinstance(value, Tensor) for value in content.values())
-
-
-def take(tensors: Mapping[str, Tensor], path: Path, *names: str) -> list[Tensor]:
-    """Return tensors by their names.
-
-    Raises:
-        ValueError: one of them is not there.
-    """
-    missing = [name for name in names if name not in tensors]
-    if missing:
-        raise ValueError(
-            f"{path} has no tensor '{missing[0]}' (it has {', '.join(list(tensors)[:4])}, …): give another --format"
-        )
-    return [tensors[name] for name in names]
 
 
 def linear_layers(prefix: str, *layers: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
